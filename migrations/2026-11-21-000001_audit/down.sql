@@ -1,0 +1,2 @@
+DROP SCHEMA audit CASCADE;
+DROP EXTENSION pg_trgm;

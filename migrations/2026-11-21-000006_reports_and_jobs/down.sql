@@ -1,0 +1,1 @@
+DROP TABLE job_runs, finding_attachments, finding_assets, findings, report_revisions, reports;

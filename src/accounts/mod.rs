@@ -1,0 +1,8 @@
+//! People and how they come in: first start, sign-in, sessions, password, roles, client access. Everyone's rights are
+//! loaded with their session in one statement, so a change of rights acts on the next request everywhere.
+
+pub mod domain;
+pub mod pages;
+pub mod session;
+pub mod store;
+pub mod views;

@@ -1,0 +1,29 @@
+//! The audit schema as diesel sees it. Written by hand, unlike `db::schema`: the generator does not know `xid8`, and the
+//! columns that PostgreSQL fills (transaction id, search) are left out so that nothing here can write them.
+
+diesel::table! {
+    audit.events (at, id) {
+        at -> Timestamptz,
+        id -> Int8,
+        kind -> Text,
+        category -> Text,
+        outcome -> Text,
+        reason -> Nullable<Text>,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uuid>,
+        actor_name -> Text,
+        actor_email -> Nullable<Text>,
+        subject_type -> Nullable<Text>,
+        subject_id -> Nullable<Uuid>,
+        subject_label -> Nullable<Text>,
+        about_person -> Nullable<Uuid>,
+        client_id -> Nullable<Uuid>,
+        engagement_id -> Nullable<Uuid>,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        request_id -> Nullable<Uuid>,
+        sentence -> Text,
+        detail -> Jsonb,
+        search_values -> Text,
+    }
+}

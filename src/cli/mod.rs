@@ -1,0 +1,185 @@
+//! The command line: one binary, `tyrian`.
+
+pub mod user;
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::config::{Config, Options};
+use crate::jobs;
+use crate::server::{self, Booted};
+use crate::web::live::Live;
+
+#[derive(Parser)]
+#[command(name = "tyrian", version, about = "Purple-team engagements: runbooks, schedule, reports and an audit log that can be proved")]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the web app
+    Serve,
+    /// Serve it on the embedded database with demo data, and print the sign-ins
+    Dev,
+    /// Bring the database's schema to this version, as its owner
+    Migrate,
+    /// Users: add, disable, make a link for a new password
+    User {
+        #[command(subcommand)]
+        command: user::UserCommand,
+    },
+    /// Jobs: list them, run one now
+    Jobs {
+        #[command(subcommand)]
+        command: JobsCommand,
+    },
+}
+
+#[derive(Subcommand)]
+enum JobsCommand {
+    /// List every job with its schedule
+    List,
+    /// Run a job once
+    Run {
+        /// Its name
+        name: String,
+        /// Judge what is due as of this time (RFC 3339); events keep the database's time
+        #[arg(long)]
+        at: Option<chrono::DateTime<chrono::Utc>>,
+    },
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TYRIAN_LOG").unwrap_or_else(|_| "warn,tyrian=info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).compact().init();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("tyrian: {fault:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let config = Config::check(&cli.options)?;
+    match cli.command {
+        Command::Serve => serve(config, false),
+        Command::Dev => serve(config, true),
+        Command::Migrate => migrate(&config),
+        Command::User { command } => with_app(config, |app| user::run(app, command)),
+        Command::Jobs { command } => match command {
+            JobsCommand::List => {
+                for job in jobs::JOBS {
+                    println!("{:<22} {:<14} {}", job.name, job.schedule, job.about);
+                }
+                Ok(())
+            }
+            JobsCommand::Run { name, at } => with_app(config, |app| {
+                let job = jobs::find(&name).map_err(|_| anyhow::anyhow!("there is no job “{name}”; `tyrian jobs list` names them"))?;
+                let done = jobs::run(&app.db, job, jobs::Trigger::Command, at)?;
+                println!("{} moved", done.moved);
+                if done.skipped > 0 {
+                    println!("{} skipped", done.skipped);
+                }
+                Ok(())
+            }),
+        },
+    }
+}
+
+/// Boots, runs `f`, and stops what it started.
+fn with_app(config: Config, f: impl FnOnce(&crate::app::App) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let Booted { app, cluster } = server::boot(config, Clock::machine())?;
+    let done = f(&app);
+    drop(app);
+    if let Some(cluster) = cluster {
+        cluster.stop();
+    }
+    done
+}
+
+fn migrate(config: &Config) -> anyhow::Result<()> {
+    let applied = match (&config.database_url, &config.owner_database_url) {
+        (None, _) => {
+            let cluster = crate::db::embedded::Cluster::start(&config.data_dir, crate::db::embedded::Durability::Durable)?;
+            cluster.ensure_database(server::DATABASE)?;
+            let applied =
+                crate::db::migrate::migrate(&cluster.url(crate::db::embedded::OWNER, server::DATABASE), crate::db::embedded::APP)?;
+            cluster.stop();
+            applied
+        }
+        (Some(app), Some(owner)) => crate::db::migrate::migrate(owner, &role_of(app)?)?,
+        (Some(_), None) => {
+            anyhow::bail!("TYRIAN_OWNER_DATABASE_URL is required beside DATABASE_URL: the app's own role may not change the schema")
+        }
+    };
+    println!("{applied} migrations applied");
+    Ok(())
+}
+
+/// The role that a URL signs in as: what the grants are given to.
+fn role_of(url: &str) -> anyhow::Result<String> {
+    let after = url.split_once("://").map(|(_, rest)| rest).context("DATABASE_URL has no scheme")?;
+    let from_query = after.split_once('?').and_then(|(_, query)| query.split('&').find_map(|pair| pair.strip_prefix("user=")));
+    let from_authority = after.split_once('@').map(|(user, _)| user.split(':').next().unwrap_or(user));
+    from_query.or(from_authority).map(str::to_owned).context("DATABASE_URL names no user")
+}
+
+fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+    let metrics = config.metrics_listen;
+    let address = config.base_url.clone().unwrap_or_else(|| format!("http://{}", listener.local_addr().unwrap_or(config.listen)));
+    let Booted { mut app, cluster } = server::boot(config, Clock::machine())?;
+    let sign_ins = if demo { crate::demo::seed(&app)? } else { None };
+    let first = server::first_link(&app)?;
+    println!("Tyrian is at {address}");
+    if let Some(link) = first {
+        println!("Nobody has an account yet. This link makes the first administrator; it works once, for three days:\n  {link}");
+    }
+    if let Some(lines) = sign_ins {
+        println!("{lines}");
+    }
+    actix_web::rt::System::new().block_on(async {
+        app.jobs = jobs::Jobs::start(app.db.clone());
+        app.live = Live::default();
+        actix_web::rt::spawn(app.live.clone().poll(app.db.clone(), std::time::Duration::from_secs(1)));
+        if let Some(address) = metrics {
+            actix_web::rt::spawn(server::serve_metrics(address)?);
+        }
+        let jobs = app.jobs.clone();
+        let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
+        let served = server::serve(app, listener, workers)?.await;
+        jobs.stop().await;
+        served
+    })?;
+    if let Some(cluster) = cluster {
+        cluster.stop();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_role_is_read_from_either_form_of_url() {
+        assert_eq!(super::role_of("postgres://app:secret@db/tyrian").unwrap(), "app");
+        assert_eq!(super::role_of("postgresql:///tyrian?host=/run/x&user=tyrian_app").unwrap(), "tyrian_app");
+        assert!(super::role_of("postgresql:///tyrian").is_err());
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        <super::Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

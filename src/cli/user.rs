@@ -1,0 +1,88 @@
+//! `tyrian user`: for the day when nobody can sign in.
+
+use clap::Subcommand;
+
+use crate::accounts::domain::{LinkPurpose, check_person};
+use crate::accounts::{pages, store};
+use crate::app::App;
+use crate::audit::domain::{Actor, Event, Kind};
+use crate::error::{Error, FieldErrors};
+
+/// What to do with users.
+#[derive(Subcommand)]
+pub enum UserCommand {
+    /// Make a user and print the link on which they choose their password
+    Add {
+        /// Their name
+        #[arg(long)]
+        name: String,
+        /// Their e-mail address
+        #[arg(long)]
+        email: String,
+        /// Their role: administrator, standard_user, analyst, team_lead or auditor
+        #[arg(long, default_value = "standard_user")]
+        role: String,
+    },
+    /// Print a link on which a user chooses a new password
+    ResetLink {
+        /// Their e-mail address
+        email: String,
+    },
+    /// Disable a user and end their sessions
+    Disable {
+        /// Their e-mail address
+        email: String,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A sentence.
+pub fn run(app: &App, command: UserCommand) -> anyhow::Result<()> {
+    let command_line = Actor::command();
+    match command {
+        UserCommand::Add { name, email, role } => {
+            let mut errors = FieldErrors::default();
+            check_person(&name, &email, &mut errors);
+            errors.done().map_err(told)?;
+            let new = store::NewPerson { name: &name, email: &email, password_hash: None, roles: &[role.as_str()] };
+            let made = app.db.write_blocking(&command_line, |tx| {
+                let (id, event) = store::insert_person(tx, &new, None)?;
+                tx.audited(id, event)
+            });
+            let id = made.map_err(|e| if matches!(e, Error::NotFound) { anyhow::anyhow!("there is no role “{role}”") } else { told(e) })?;
+            println!("{}", pages::make_link(app, LinkPurpose::Invitation, Some(id), 72)?);
+        }
+        UserCommand::ResetLink { email } => {
+            let account = account(app, &email)?;
+            app.db.write_blocking(&command_line, |tx| {
+                let event = Event::new(Kind::PasswordLinkMade, format!("Made a link for a new password of {}", account.name))
+                    .subject("person", account.id.0, &account.name)
+                    .about(account.id);
+                tx.audited((), event)
+            })?;
+            println!("{}", pages::make_link(app, LinkPurpose::Reset, Some(account.id), 24)?);
+        }
+        UserCommand::Disable { email } => {
+            let account = account(app, &email)?;
+            app.db.write_blocking(&command_line, |tx| store::disable(tx, &account)).map_err(told)?;
+            println!("{} can no longer sign in", account.name);
+        }
+    }
+    Ok(())
+}
+
+fn account(app: &App, email: &str) -> anyhow::Result<store::Account> {
+    app.db
+        .read_blocking(|conn| store::find_account(conn, email))?
+        .ok_or_else(|| anyhow::anyhow!("no account has the e-mail address {email}"))
+}
+
+fn told(error: Error) -> anyhow::Error {
+    match error {
+        Error::Invalid(errors) => anyhow::anyhow!(errors.0.into_values().collect::<Vec<_>>().join(" ")),
+        Error::Refused(sentence) => anyhow::anyhow!(sentence),
+        other => other.into(),
+    }
+}

@@ -1,0 +1,261 @@
+//! A private PostgreSQL under the data directory, for installations without a server of their own, for `tyrian dev` and
+//! for the tests: a Unix socket in a directory only its owner can enter, no TCP, data checksums, durable unless told not.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+
+/// A running private cluster. Stop it with [`Cluster::stop`]; dropping it leaves the server running for the next start.
+#[derive(Debug)]
+pub struct Cluster {
+    bin: PathBuf,
+    data: PathBuf,
+    socket: PathBuf,
+    account: Option<Account>,
+    started_here: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Account {
+    uid: u32,
+    gid: u32,
+}
+
+/// Whether commits wait for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// They do.
+    Durable,
+    /// They don't: for tests, whose data nobody needs after a crash.
+    Fast,
+}
+
+/// The database's owner: migrates, makes and drops the audit log's months.
+pub const OWNER: &str = "tyrian_owner";
+/// The app's own role.
+pub const APP: &str = "tyrian_app";
+
+impl Cluster {
+    /// Starts the cluster below `directory`, making it on the first start; one that already runs is reused.
+    ///
+    /// # Errors
+    /// A sentence that says what to install or mend.
+    pub fn start(directory: &Path, durability: Durability) -> anyhow::Result<Self> {
+        let bin = find_server().context(
+            "no PostgreSQL server is installed: on Debian or Ubuntu `apt-get install postgresql`, on macOS `brew install postgresql`, \
+             or set DATABASE_URL to a server you have",
+        )?;
+        fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        let directory = directory.canonicalize()?;
+        let account = server_account()?;
+        let data = match account {
+            // initdb refuses to run as root, and the other account may not be able to reach a root's directory.
+            Some(account) if !can_reach(&directory, account) => {
+                let place = Path::new("/var/lib/tyrian").join(short_name(&directory));
+                fs::create_dir_all(&place)?;
+                fs::set_permissions("/var/lib/tyrian", fs::Permissions::from_mode(0o755))?;
+                place.join("postgres")
+            }
+            _ => directory.join("postgres"),
+        };
+        let socket = std::env::temp_dir().join(format!("tyrian-{}", short_name(&data)));
+        let mut cluster = Self { bin, data, socket, account, started_here: false };
+        cluster.make_directory(&cluster.data)?;
+        cluster.make_directory(&cluster.socket)?;
+        if !cluster.data.join("PG_VERSION").exists() {
+            cluster.init()?;
+        }
+        if !cluster.answers() {
+            cluster.launch(durability)?;
+            cluster.started_here = true;
+        }
+        cluster.make_roles()?;
+        Ok(cluster)
+    }
+
+    /// Connection URL for a role and database of this cluster.
+    pub fn url(&self, role: &str, database: &str) -> String {
+        format!("postgresql:///{database}?host={}&user={role}", self.socket.display())
+    }
+
+    /// Connection URL of the cluster's superuser, for tests that must act as the owner's owner would.
+    pub fn superuser_url(&self, database: &str) -> String {
+        self.url("postgres", database)
+    }
+
+    /// Makes the database if it is missing, owned by [`OWNER`].
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub fn ensure_database(&self, name: &str) -> anyhow::Result<()> {
+        let mut conn = PgConnection::establish(&self.superuser_url("postgres"))?;
+        match conn.batch_execute(&format!("CREATE DATABASE \"{name}\" OWNER {OWNER}")) {
+            Ok(()) => Ok(()),
+            Err(e) if e.to_string().contains("already exists") => Ok(()),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// Stops the server when this call of [`Cluster::start`] started it.
+    pub fn stop(&self) {
+        if self.started_here {
+            self.stop_always();
+        }
+    }
+
+    /// Stops the server whoever started it.
+    pub fn stop_always(&self) {
+        let _ = self.command("pg_ctl").arg("stop").args(["-m", "fast", "-w", "-s"]).arg("-D").arg(&self.data).status();
+    }
+
+    /// Ends the server as a crash would, for tests.
+    pub fn crash(&self) {
+        let _ = self.command("pg_ctl").arg("stop").args(["-m", "immediate", "-w", "-s"]).arg("-D").arg(&self.data).status();
+    }
+
+    fn init(&self) -> anyhow::Result<()> {
+        // No sync here: the first checkpoint after the start writes everything through anyway.
+        let output = self
+            .command("initdb")
+            .args([
+                "--username=postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--data-checksums",
+                "--no-sync",
+                "--no-instructions",
+            ])
+            .arg("-D")
+            .arg(&self.data)
+            .output()?;
+        if !output.status.success() {
+            bail!("initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(())
+    }
+
+    fn launch(&self, durability: Durability) -> anyhow::Result<()> {
+        let mut options = format!(
+            "-c listen_addresses='' -c unix_socket_directories='{}' -c unix_socket_permissions=0700 -c max_connections=200 \
+             -c shared_buffers=64MB -c logging_collector=off -c timezone=UTC -c log_timezone=UTC -c jit=off",
+            self.socket.display()
+        );
+        if durability == Durability::Fast {
+            options.push_str(" -c fsync=off -c synchronous_commit=off -c full_page_writes=off");
+        }
+        let log = self.data.join("server.log");
+        let status = self
+            .command("pg_ctl")
+            .args(["start", "-w", "-s", "-t", "60"])
+            .arg("-D")
+            .arg(&self.data)
+            .arg("-l")
+            .arg(&log)
+            .arg("-o")
+            .arg(&options)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
+        // Two starts at the same moment: the other one won, which is as good.
+        if !status.success() && !self.answers() {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            let last = said.lines().rev().take(5).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+            bail!("the embedded PostgreSQL did not start:\n{last}");
+        }
+        Ok(())
+    }
+
+    fn make_roles(&self) -> anyhow::Result<()> {
+        let mut conn = PgConnection::establish(&self.superuser_url("postgres"))?;
+        for role in [OWNER, APP] {
+            match conn.batch_execute(&format!("CREATE ROLE {role} LOGIN")) {
+                Err(e) if !e.to_string().contains("already exists") && !e.to_string().contains("duplicate key") => return Err(e.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn answers(&self) -> bool {
+        self.data.join("postmaster.pid").exists()
+            && PgConnection::establish(&format!("{}&connect_timeout=2", self.superuser_url("postgres"))).is_ok()
+    }
+
+    fn command(&self, tool: &str) -> Command {
+        let mut command = Command::new(self.bin.join(tool));
+        command.current_dir("/").env("LC_ALL", "C.UTF-8");
+        if let Some(account) = self.account {
+            command.uid(account.uid).gid(account.gid);
+        }
+        // Out of our process group: Ctrl+C at the terminal shall stop the app, which then stops the server in order.
+        command.process_group(0);
+        command
+    }
+
+    fn make_directory(&self, path: &Path) -> anyhow::Result<()> {
+        fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
+        if let Some(account) = self.account {
+            chown(path, Some(account.uid), Some(account.gid))?;
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("{} belongs to somebody else", path.display()))?;
+        Ok(())
+    }
+}
+
+/// `pg_config --bindir`, PATH, Debian's versioned directories, Homebrew: whichever holds initdb and postgres.
+fn find_server() -> Option<PathBuf> {
+    let mut places: Vec<PathBuf> = Vec::new();
+    if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {
+        places.push(String::from_utf8_lossy(&output.stdout).trim().into());
+    }
+    places.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let mut versions: Vec<PathBuf> =
+        fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|e| e.path().join("bin")).collect();
+    versions.sort_by_key(|path| std::cmp::Reverse(path.parent().and_then(|p| p.file_name()?.to_str()?.parse::<u32>().ok())));
+    places.extend(versions);
+    places.extend(["/opt/homebrew/bin", "/usr/local/opt/postgresql/bin"].map(PathBuf::from));
+    places.into_iter().find(|dir| dir.join("initdb").exists() && dir.join("postgres").exists())
+}
+
+/// The account to run the server as when we are root; `None` when we are somebody already.
+fn server_account() -> anyhow::Result<Option<Account>> {
+    let me = fs::metadata("/proc/self").map(|m| std::os::unix::fs::MetadataExt::uid(&m)).or_else(|_| -> std::io::Result<u32> {
+        let output = Command::new("id").arg("-u").output()?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(1))
+    })?;
+    if me != 0 {
+        return Ok(None);
+    }
+    let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    for wanted in ["postgres", "nobody"] {
+        let found = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields.len() > 3 && fields[0] == wanted);
+        if let Some(fields) = found {
+            return Ok(Some(Account { uid: fields[2].parse()?, gid: fields[3].parse()? }));
+        }
+    }
+    bail!("PostgreSQL does not run as root, and this system has neither a `postgres` nor a `nobody` account to run it as")
+}
+
+/// Whether the account can enter every directory on the way: the search bit for others on each parent.
+fn can_reach(directory: &Path, account: Account) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    directory
+        .ancestors()
+        .all(|place| fs::metadata(place).is_ok_and(|m| m.mode() & 0o001 != 0 || (m.uid() == account.uid && m.mode() & 0o100 != 0)))
+}
+
+/// A short name that differs for each path: a socket's path may have at most 107 bytes.
+fn short_name(path: &Path) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
+    digest[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,3 @@
+//! Engagements: list, wizard, engagement page with its sections, submit, delete.
+
+pub mod domain;

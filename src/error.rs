@@ -1,0 +1,168 @@
+//! The one error type. Handlers and stores return it; the edge (`web::edge`) renders it as a page or a fragment with a
+//! sentence, a way on and the request id, and logs the cause once.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::StatusCode;
+use diesel::result::{DatabaseErrorKind, Error as Diesel};
+
+/// What is wrong with a form: field name → sentence. Shown beside each field, answered as 422.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldErrors(pub BTreeMap<String, String>);
+
+impl FieldErrors {
+    /// One field's sentence.
+    pub fn one(field: &str, sentence: impl Into<String>) -> Self {
+        let mut errors = Self::default();
+        errors.add(field, sentence);
+        errors
+    }
+    /// Adds a sentence; the first one of a field stays.
+    pub fn add(&mut self, field: &str, sentence: impl Into<String>) {
+        self.0.entry(field.to_owned()).or_insert_with(|| sentence.into());
+    }
+    /// The sentence of a field, for a template.
+    pub fn get(&self, field: &str) -> Option<&str> {
+        self.0.get(field).map(String::as_str)
+    }
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+    /// `Ok` when nothing is wrong.
+    pub fn done(self) -> Result<(), Error> {
+        if self.is_empty() { Ok(()) } else { Err(Error::Invalid(self)) }
+    }
+}
+
+/// Everything that can stop a request.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not there, or not for this person: 404, and nobody can tell which.
+    #[error("not found")]
+    NotFound,
+    /// The person can see it but may not do this: 403 and an event.
+    #[error("forbidden: {0}")]
+    Forbidden(String),
+    /// Nobody is signed in: the sign-in page.
+    #[error("not signed in")]
+    Unauthenticated,
+    /// A form with faults: 422 with what was typed.
+    #[error("invalid form: {0:?}")]
+    Invalid(FieldErrors),
+    /// A rule says no, in a sentence: 422.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// Somebody else was quicker: 409 with what happened.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// More than the limit says: 413.
+    #[error("too large: {0}")]
+    TooLarge(String),
+    /// Too often: 429.
+    #[error("too many attempts")]
+    TooMany,
+    /// The database, or a place in line for it, is not to be had now: 503 with Retry-After.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// A fault of ours: 500.
+    #[error("internal: {0:#}")]
+    Internal(anyhow::Error),
+}
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Invalid(_) | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// A form fault at one field.
+    pub fn field(field: &str, sentence: impl Into<String>) -> Self {
+        Self::Invalid(FieldErrors::one(field, sentence))
+    }
+
+    /// The name of the violated constraint, where the database refused a change.
+    pub fn constraint(error: &Diesel) -> Option<&str> {
+        match error {
+            Diesel::DatabaseError(_, info) => info.constraint_name(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Diesel> for Error {
+    fn from(error: Diesel) -> Self {
+        match &error {
+            Diesel::NotFound => Self::NotFound,
+            Diesel::BrokenTransactionManager => Self::Unavailable("the connection broke".into()),
+            Diesel::DatabaseError(kind, info) => match kind {
+                DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection => {
+                    Self::Unavailable(info.message().to_owned())
+                }
+                DatabaseErrorKind::SerializationFailure => {
+                    Self::Conflict("Somebody changed this at the same moment. Look at it again, then repeat your change.".into())
+                }
+                // libpq reports a server that went away as an error without a code.
+                DatabaseErrorKind::Unknown
+                    if [
+                        "server closed the connection",
+                        "terminating connection",
+                        "could not connect",
+                        "no connection to the server",
+                        "the database system is",
+                    ]
+                    .iter()
+                    .any(|sign| info.message().contains(sign)) =>
+                {
+                    Self::Unavailable(info.message().to_owned())
+                }
+                _ => Self::Internal(error.into()),
+            },
+            _ => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(own) => own,
+            Err(other) => Self::Internal(other),
+        }
+    }
+}
+
+impl From<askama::Error> for Error {
+    fn from(error: askama::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+impl actix_web::ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+    // The body is written at the edge, which knows who asks and whether for a page or a fragment.
+    fn error_response(&self) -> actix_web::HttpResponse {
+        actix_web::HttpResponse::new(self.status())
+    }
+}

@@ -1,0 +1,74 @@
+//! Identifiers: UUIDv7, one type for each kind of thing, so that a client's id is never taken for an asset's.
+
+use diesel::deserialize::{self, FromSql, FromSqlRow};
+use diesel::expression::AsExpression;
+use diesel::pg::{Pg, PgValue};
+use diesel::serialize::{self, Output, ToSql};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$meta:meta])* $name:ident;)+) => {$(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, AsExpression, FromSqlRow)]
+        #[diesel(sql_type = diesel::sql_types::Uuid)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new id; later ones sort after earlier ones.
+            #[allow(clippy::new_without_default)]
+            pub fn new() -> Self { Self(Uuid::now_v7()) }
+        }
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { self.0.fmt(f) }
+        }
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+            fn from_str(text: &str) -> Result<Self, uuid::Error> { Ok(Self(text.parse()?)) }
+        }
+        impl ToSql<diesel::sql_types::Uuid, Pg> for $name {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
+                <Uuid as ToSql<diesel::sql_types::Uuid, Pg>>::to_sql(&self.0, out)
+            }
+        }
+        impl FromSql<diesel::sql_types::Uuid, Pg> for $name {
+            fn from_sql(bytes: PgValue<'_>) -> deserialize::Result<Self> {
+                Ok(Self(<Uuid as FromSql<diesel::sql_types::Uuid, Pg>>::from_sql(bytes)?))
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A person with an account.
+    PersonId;
+    /// A role.
+    RoleId;
+    /// A client.
+    ClientId;
+    /// A client's asset.
+    AssetId;
+    /// A repository of library procedures.
+    RepositoryId;
+    /// A procedure of the library.
+    LibraryProcedureId;
+    /// A test plan.
+    TestPlanId;
+    /// An engagement.
+    EngagementId;
+    /// A procedure of an engagement.
+    ProcedureId;
+    /// A log entry.
+    LogEntryId;
+    /// An attachment; also its key in the blob store.
+    AttachmentId;
+    /// A report.
+    ReportId;
+    /// A report's finding.
+    FindingId;
+    /// A run of a job.
+    JobRunId;
+    /// A draft of something that has no row of its own yet, such as the wizard's.
+    DraftId;
+}

@@ -1,0 +1,534 @@
+//! Reads Atomic Red Team tests: one test becomes one procedure. Commands are text to be shown and
+//! copied; nothing here or elsewhere runs them.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_saphyr::{Budget, MessageFormatter, Options, UserMessageFormatter};
+use sha2::{Digest, Sha256};
+
+use super::archive::{TechniqueFile, technique_files};
+use super::domain::{Entries, ImportError, Refused, Tracked, Trail, record};
+use crate::library::domain::{Input, ProcedureBody, Step, StepKind};
+
+pub use super::archive::Source;
+
+/// The procedures of a source, by key, in the order of its files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Atomics {
+    /// Keys are unique.
+    pub procedures: Vec<(String, ProcedureBody)>,
+    /// Tests that were read and left out, with the reason.
+    pub refused: Vec<Refused>,
+}
+
+record! {
+    Technique {
+        "attack_technique" => id: String,
+        "atomic_tests" => tests: Vec<Test>,
+        ;
+    }
+}
+
+record! {
+    Test labelled "name" {
+        "name" => name: String,
+        "executor" => executor: Executor,
+        ;
+        "auto_generated_guid" => guid: String,
+        "description" => description: String,
+        "supported_platforms" => platforms: Vec<String>,
+        "input_arguments" => inputs: Entries<Argument>,
+        "dependency_executor_name" => dependency_executor: String,
+        "dependencies" => dependencies: Vec<Dependency>,
+    }
+}
+
+record! {
+    Argument {
+        ;
+        "description" => description: String,
+        "type" => kind: String,
+        "default" => default: String,
+    }
+}
+
+record! {
+    Dependency {
+        ;
+        "description" => description: String,
+        "prereq_command" => check: String,
+        "get_prereq_command" => get: String,
+    }
+}
+
+record! {
+    Executor {
+        "name" => name: String,
+        ;
+        "command" => command: String,
+        "steps" => steps: String,
+        "cleanup_command" => cleanup: String,
+        "elevation_required" => elevated: bool,
+    }
+}
+
+/// Reads all technique files of a folder or zip.
+///
+/// A test's identity is its `auto_generated_guid`. One without a GUID gets a key from technique,
+/// name and its number among the tests of that name, which holds until one of the three changes.
+///
+/// # Errors
+/// The first file that cannot be read as it should fails the whole source, naming the test, field
+/// and line. A test that is well formed and still of no use is listed in [`Atomics::refused`].
+pub fn parse(source: &Source) -> Result<Atomics, ImportError> {
+    let mut gathered = Gathered::default();
+    for file in technique_files(source)? {
+        let technique = read(&file)?;
+        for (at, test) in technique.tests.into_iter().enumerate() {
+            gathered.add(&file.name, &technique.id, at + 1, test);
+        }
+    }
+    Ok(gathered.atomics)
+}
+
+#[derive(Default)]
+struct Gathered {
+    atomics: Atomics,
+    /// Key → file and test that has it.
+    places: HashMap<String, String>,
+    /// Technique and name → how many tests had them.
+    namesakes: HashMap<(String, String), usize>,
+}
+
+impl Gathered {
+    fn add(&mut self, file: &str, technique: &str, number: usize, test: Test) {
+        let object = test_name(number, Some(&test.name));
+        // Tests with a GUID count as well: when one is given to a namesake, the others stay.
+        let namesakes = (technique.to_owned(), test.name.clone());
+        let ordinal = self.namesakes.entry(namesakes).or_default();
+        *ordinal += 1;
+        let guid = test.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty());
+        let key = match guid {
+            Some(guid) => guid.to_lowercase(),
+            None => derived_key(technique, &test.name, *ordinal),
+        };
+        let outcome = if let Some(other) = self.places.get(&key) {
+            Err(format!("its auto_generated_guid is already that of {other}"))
+        } else {
+            body(technique, test)
+        };
+        match outcome {
+            Ok(body) => {
+                self.places.insert(key.clone(), format!("{object} in {file}"));
+                self.atomics.procedures.push((key, body));
+            }
+            Err(reason) => self.atomics.refused.push(Refused { file: file.to_owned(), object, reason }),
+        }
+    }
+}
+
+/// Tests are counted from 1, as Invoke-AtomicTest counts them.
+fn test_name(number: usize, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("test {number} \"{name}\""),
+        None => format!("test {number}"),
+    }
+}
+
+fn derived_key(technique: &str, name: &str, ordinal: usize) -> String {
+    let hash = Sha256::digest(format!("{technique}\n{name}\n{ordinal}"));
+    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("no-guid-{hex}")
+}
+
+/// Limits for one file of at most 4 MiB. Real files stay far below them and use no anchor.
+fn options() -> Options {
+    serde_saphyr::options! {
+        budget: Some(budget()),
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 10_000,
+            max_replay_stack_depth: 8,
+            max_alias_expansions_per_anchor: 100,
+        },
+        ignore_binary_tag_for_string: true,
+        with_snippet: false,
+    }
+}
+
+fn budget() -> Budget {
+    let mut budget = Budget::default();
+    budget.max_documents = 1;
+    budget.max_depth = 24;
+    budget.flow_nesting_limit = 24;
+    budget.max_events = 200_000;
+    budget.max_nodes = 100_000;
+    budget.max_aliases = 500;
+    budget.max_anchors = 500;
+    budget.max_recorded_anchor_events = 50_000;
+    budget.max_recorded_anchor_bytes = 1024 * 1024;
+    budget.max_merge_keys = 100;
+    budget.max_total_scalar_bytes = 8 * 1024 * 1024;
+    budget
+}
+
+fn read(file: &TechniqueFile) -> Result<Technique, ImportError> {
+    let text = std::str::from_utf8(&file.bytes).map_err(|error| {
+        let before = &file.bytes[..error.valid_up_to()];
+        ImportError {
+            line: Some(1 + before.iter().filter(|byte| **byte == b'\n').count()),
+            ..ImportError::file(&file.name, "it is not UTF-8 text")
+        }
+    })?;
+    let trail = Trail::default();
+    serde_saphyr::with_deserializer_from_str_with_options(text, options(), |yaml| Technique::read(yaml, &trail))
+        .map_err(|error| locate(&file.name, &error, &trail))
+}
+
+fn locate(file: &str, error: &serde_saphyr::Error, trail: &Trail) -> ImportError {
+    let (object, field) = trail.place();
+    let line = error.location().and_then(|location| usize::try_from(location.line()).ok()).filter(|line| *line > 0);
+    ImportError {
+        object: object.map(|(index, label)| test_name(index + 1, label.as_deref())),
+        field,
+        line,
+        ..ImportError::file(file, UserMessageFormatter.format_message(error.without_snippet()))
+    }
+}
+
+fn body(technique: &str, test: Test) -> Result<ProcedureBody, String> {
+    if test.name.trim().is_empty() {
+        return Err("its name is empty".to_owned());
+    }
+    let steps = steps(test.executor, test.dependency_executor, test.dependencies.unwrap_or_default())?;
+    let inputs = test.inputs.map(|entries| entries.0).unwrap_or_default();
+    Ok(ProcedureBody {
+        name: test.name.trim().to_owned(),
+        description: prose(test.description),
+        technique_ids: vec![technique.trim().to_owned()],
+        platforms: platforms(test.platforms.unwrap_or_default()),
+        inputs: inputs.into_iter().map(input).collect(),
+        steps,
+        recommendation: String::new(),
+    })
+}
+
+/// In the order of the file, each once.
+fn platforms(mut platforms: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::new();
+    platforms.retain(|platform| seen.insert(platform.clone()));
+    platforms
+}
+
+fn input((name, argument): (String, Argument)) -> Input {
+    let kind = argument.kind.map(|kind| kind.trim().to_lowercase());
+    Input {
+        name,
+        description: prose(argument.description),
+        kind: kind.filter(|kind| !kind.is_empty()).unwrap_or_else(|| "string".to_owned()),
+        default: argument.default,
+    }
+}
+
+fn steps(executor: Executor, dependency_executor: Option<String>, dependencies: Vec<Dependency>) -> Result<Vec<Step>, String> {
+    let (command, manual) = (filled(executor.command), filled(executor.steps));
+    if command.is_none() && manual.is_none() {
+        return Err("its executor has neither a command nor steps".to_owned());
+    }
+    let elevated = executor.elevated.unwrap_or(false);
+    let checker = filled(dependency_executor).unwrap_or_else(|| executor.name.clone());
+    let mut steps: Vec<Step> = dependencies
+        .into_iter()
+        .map(|dependency| Step {
+            description: prose(dependency.description),
+            command: filled(dependency.get),
+            check_command: filled(dependency.check),
+            ..step(StepKind::Prerequisite, &checker)
+        })
+        .collect();
+    if manual.is_some() {
+        steps.push(Step { description: prose(manual), elevated, ..step(StepKind::Step, "manual") });
+    }
+    if command.is_some() {
+        steps.push(Step {
+            description: format!("Run the command in {}.", shell(&executor.name)),
+            command,
+            elevated,
+            ..step(StepKind::Step, &executor.name)
+        });
+    }
+    if let Some(cleanup) = filled(executor.cleanup) {
+        steps.push(Step {
+            description: format!("Clean up in {}.", shell(&executor.name)),
+            command: Some(cleanup),
+            elevated,
+            ..step(StepKind::Cleanup, &executor.name)
+        });
+    }
+    number(&mut steps);
+    Ok(steps)
+}
+
+fn step(kind: StepKind, executor: &str) -> Step {
+    Step {
+        id: String::new(),
+        kind,
+        description: String::new(),
+        success_criteria: None,
+        command: None,
+        check_command: None,
+        executor: Some(executor.to_owned()),
+        elevated: false,
+    }
+}
+
+/// Each kind counts for itself, so that a new prerequisite leaves the other steps their ids.
+fn number(steps: &mut [Step]) {
+    let mut counts = [0; 3];
+    for step in steps {
+        let (letter, count) = match step.kind {
+            StepKind::Prerequisite => ('p', &mut counts[0]),
+            StepKind::Step => ('s', &mut counts[1]),
+            StepKind::Cleanup => ('c', &mut counts[2]),
+        };
+        *count += 1;
+        step.id = format!("{letter}{count}");
+    }
+}
+
+fn shell(executor: &str) -> &str {
+    match executor {
+        "powershell" => "PowerShell",
+        "command_prompt" => "the command prompt",
+        "manual" => "a shell",
+        other => other,
+    }
+}
+
+/// Commands are kept to the letter; only one without any text is none.
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
+/// Markdown, with the line ends of one system.
+fn prose(text: Option<String>) -> String {
+    text.unwrap_or_default().replace("\r\n", "\n").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::archive::tests::zip_of;
+    use super::*;
+
+    const FULL: &str = r##"attack_technique: T1003.008
+display_name: Not to be trusted
+atomic_tests:
+- name: Read the password file
+  auto_generated_guid: AAAAAAAA-0000-4000-8000-000000000001
+  description: |
+    Copies it.
+    Twice.
+  supported_platforms: [linux, macos, linux]
+  unknown_key: {a: [1, 2]}
+  input_arguments:
+    target: {description: Where, type: Path, default: /tmp/x}
+    count: {description: How often, type: Integer, default: 010}
+    ratio: {type: float, default: 1.50}
+    none: {description: Nothing, type: String, default: null}
+    empty: {type: string, default: ""}
+    7: {}
+  dependency_executor_name: bash
+  dependencies:
+  - description: A file is there
+    prereq_command: "test -f #{target}\n"
+    get_prereq_command: ""
+  executor:
+    name: sh
+    elevation_required: true
+    command: "cat /etc/passwd > #{target}\t\r\n\u202e"
+    cleanup_command: rm #{target}
+- name: By hand
+  auto_generated_guid: aaaaaaaa-0000-4000-8000-000000000002
+  description: None
+  supported_platforms: [windows]
+  executor:
+    name: manual
+    steps: |
+      1. Open #{program}
+    cleanup_command: null
+"##;
+
+    fn parse_files(files: &[(&str, &str)]) -> Result<Atomics, String> {
+        let entries: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+        let source = Source::Zip { name: "tests.zip".to_owned(), bytes: zip_of(&entries) };
+        parse(&source).map_err(|error| error.to_string())
+    }
+
+    fn parse_one(text: &str) -> Result<Atomics, String> {
+        parse_files(&[("T1003/T1003.yaml", text)])
+    }
+
+    /// A file of tests that have a name, a GUID or none, and a command.
+    fn listed(tests: &[(&str, &str)]) -> String {
+        let mut yaml = "attack_technique: T1003\natomic_tests:\n".to_owned();
+        for (name, guid) in tests {
+            yaml += &format!("- name: {name}\n  auto_generated_guid: {guid}\n");
+            yaml += "  executor: {name: sh, command: id}\n";
+        }
+        yaml
+    }
+
+    #[test]
+    fn a_test_becomes_a_procedure() {
+        let atomics = parse_one(FULL).unwrap();
+        let [(key, full), (_, by_hand)] = &atomics.procedures[..] else {
+            panic!("two procedures");
+        };
+        assert_eq!(key, "aaaaaaaa-0000-4000-8000-000000000001");
+        assert_eq!(full.description, "Copies it.\nTwice.");
+        assert_eq!(full.technique_ids, ["T1003.008"]);
+        assert_eq!(full.platforms, ["linux", "macos"]);
+        let inputs: Vec<_> = full.inputs.iter().map(|input| (input.name.as_str(), input.kind.as_str(), input.default.as_deref())).collect();
+        assert_eq!(
+            inputs,
+            [
+                ("target", "path", Some("/tmp/x")),
+                ("count", "integer", Some("010")),
+                ("ratio", "float", Some("1.50")),
+                ("none", "string", None),
+                ("empty", "string", Some("")),
+                ("7", "string", None),
+            ]
+        );
+        let [before, step, after] = &full.steps[..] else {
+            panic!("three steps");
+        };
+        assert_eq!((before.id.as_str(), before.kind), ("p1", StepKind::Prerequisite));
+        assert_eq!(before.executor.as_deref(), Some("bash"));
+        assert_eq!(before.check_command.as_deref(), Some("test -f #{target}\n"));
+        assert_eq!((before.command.as_ref(), before.elevated), (None, false));
+        assert_eq!((step.id.as_str(), step.elevated), ("s1", true));
+        let exact = "cat /etc/passwd > #{target}\t\r\n\u{202e}";
+        assert_eq!(step.command.as_deref(), Some(exact));
+        assert_eq!((after.id.as_str(), after.kind), ("c1", StepKind::Cleanup));
+
+        let [manual] = &by_hand.steps[..] else {
+            panic!("one step and no cleanup");
+        };
+        assert_eq!(manual.description, "1. Open #{program}");
+        assert_eq!((manual.command.as_ref(), manual.executor.as_deref()), (None, Some("manual")));
+        assert_eq!(by_hand.placeholders(), ["program"]);
+    }
+
+    #[test]
+    fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
+        let windows = format!("\u{feff}{}", FULL.replace('\n', "\r\n"));
+        assert_eq!(parse_one(&windows), parse_one(FULL));
+    }
+
+    #[test]
+    fn a_repeated_guid_is_refused_with_its_place() {
+        let guid = "aaaaaaaa-0000-4000-8000-000000000001";
+        let atomics = parse_files(&[
+            ("atomics/T1003/T1003.yaml", &listed(&[("One", guid)])),
+            ("atomics/T1004/T1004.yaml", &listed(&[("Two", ""), ("Three", &guid.to_uppercase())])),
+        ])
+        .unwrap();
+        assert_eq!(atomics.procedures.len(), 2);
+        assert_eq!(
+            atomics.refused[0].to_string(),
+            "atomics/T1004/T1004.yaml, test 2 \"Three\": its auto_generated_guid is already that of \
+             test 1 \"One\" in atomics/T1003/T1003.yaml."
+        );
+    }
+
+    #[test]
+    fn a_missing_guid_gives_a_key_that_stays() {
+        let keys = |tests: &[(&str, &str)]| -> Vec<String> {
+            let atomics = parse_one(&listed(tests)).unwrap();
+            atomics.procedures.into_iter().map(|(key, _)| key).collect()
+        };
+        let before = keys(&[("Same", ""), ("Same", "null"), ("Other", "")]);
+        assert_eq!(before.iter().collect::<HashSet<_>>().len(), 3);
+        assert_eq!(keys(&[("Other", ""), ("New", ""), ("Same", ""), ("Same", "")])[2..], before[..2]);
+        let given = keys(&[("Same", "aaaaaaaa-0000-4000-8000-000000000009"), ("Same", ""), ("Other", "")]);
+        assert_eq!(given[1..], before[1..]);
+    }
+
+    #[test]
+    fn tests_of_no_use_are_refused_and_the_rest_is_kept() {
+        let yaml = listed(&[("Good", ""), ("\"\"", "")]) + "- name: Idle\n  executor: {name: sh, command: ' '}\n";
+        let atomics = parse_one(&yaml).unwrap();
+        assert_eq!(atomics.procedures.len(), 1);
+        let reasons: Vec<_> = atomics.refused.iter().map(|refused| refused.reason.as_str()).collect();
+        assert_eq!(reasons, ["its name is empty", "its executor has neither a command nor steps"]);
+    }
+
+    /// The line of the text in the file, counted from 1.
+    fn line_of(yaml: &str, text: &str) -> usize {
+        1 + yaml[..yaml.find(text).unwrap()].matches('\n').count()
+    }
+
+    #[test]
+    fn a_wrong_type_names_test_field_and_line() {
+        for (from, to, field, sentence) in [
+            ("elevation_required: true", "elevation_required: maybe", "executor.elevation_required", "invalid boolean"),
+            ("name: By hand", "name: [By, hand]", "name", "expected"),
+            ("default: null", "default: [1]", "input_arguments.none.default", "expected"),
+            ("name: manual", "title: manual", "executor.name", "it is missing"),
+            ("prereq_command: \"test", "prereq_command: \"\\0test", "dependencies[0].prereq_command", "U+0000"),
+        ] {
+            let yaml = FULL.replacen(from, to, 1);
+            let error = parse_one(&yaml).unwrap_err();
+            let line = error_line(&error);
+            assert!(error.starts_with("T1003/T1003.yaml, test "), "{error}");
+            assert!(error.contains(&format!(", field {field}, line ")), "{error}");
+            assert!(error.contains(sentence), "{error}");
+            assert!(line.abs_diff(line_of(&yaml, to)) <= 3, "{error}");
+        }
+        let error = parse_one("attack_technique: T1003\n").unwrap_err();
+        assert!(error.contains("field atomic_tests: it is missing"), "{error}");
+    }
+
+    fn error_line(error: &str) -> usize {
+        let after = error.split(", line ").nth(1).unwrap();
+        after.split(':').next().unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn malformed_yaml_names_the_test_and_line() {
+        let unclosed = FULL.replace("  executor:\n    name: manual", "  executor: {\n    name: manual");
+        let tabbed = FULL.replace("    name: sh\n", "\t name: sh\n");
+        let twice = FULL.replace("name: sh", "name: sh\n    name: bash");
+        for (yaml, place, near) in [
+            (&unclosed, "test 2 \"By hand\", field executor", "name: manual"),
+            (&tabbed, "test 1 \"Read the password file\", field executor", "\t name: sh"),
+            (&twice, "test 1 \"Read the password file\", field executor", "    name: bash"),
+        ] {
+            let error = parse_one(yaml).unwrap_err();
+            assert!(error.contains(place), "{error}");
+            assert!(error_line(&error).abs_diff(line_of(yaml, near)) <= 1, "{error}");
+        }
+        assert!(parse_one("").is_err());
+        assert!(parse_one(&format!("{FULL}---\na: 1\n")).is_err());
+    }
+
+    #[test]
+    fn what_is_no_text_or_grows_too_large_is_refused() {
+        let source = |bytes: &[u8]| Source::Zip { name: "tests.zip".to_owned(), bytes: zip_of(&[("T1003/T1003.yaml", bytes)]) };
+        let error = parse(&source(b"a: 1\nb: \xff\n")).unwrap_err().to_string();
+        assert_eq!(error, "T1003/T1003.yaml, line 2: it is not UTF-8 text.");
+
+        let mut bomb = "attack_technique: T1003\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..9 {
+            let alias = format!("*a{}, ", level - 1).repeat(10);
+            bomb += &format!("a{level}: &a{level} [{alias}]\n");
+        }
+        bomb += "atomic_tests: []\n";
+        assert!(parse_one(&bomb).is_err());
+        let deep = format!("attack_technique: T1003\natomic_tests: {}", "[".repeat(5000));
+        assert!(parse_one(&deep).is_err());
+        let long = FULL.replace("Copies it.", &"x".repeat(70_000));
+        let error = parse_one(&long).unwrap_err();
+        assert!(error.contains("field description, line") && error.contains("65536"), "{error}");
+    }
+}

@@ -1,0 +1,482 @@
+//! What every importer shares: errors that name their place, the comparison with what is stored,
+//! and a reader that remembers where it is.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::library::domain::{ContentDigest, Piece, visible};
+
+/// Why a file was refused as a whole, and where. Nothing of it is written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ImportError {
+    pub file: String,
+    /// `objects[17] (attack-pattern--…)`, `test 3 "Name"`; none when the file itself is at fault.
+    pub object: Option<String>,
+    /// `name`, `executor.elevation_required`
+    pub field: Option<String>,
+    /// Counted from 1.
+    pub line: Option<usize>,
+    /// What is wrong, without its place, without a capital and without a full stop.
+    pub sentence: String,
+}
+
+impl ImportError {
+    /// An error about the file itself.
+    pub fn file(file: &str, sentence: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), object: None, field: None, line: None, sentence: sentence.into() }
+    }
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&printable(&self.file))?;
+        if let Some(object) = &self.object {
+            write!(f, ", {}", printable(object))?;
+        }
+        if let Some(field) = &self.field {
+            write!(f, ", field {}", printable(field))?;
+        }
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        write!(f, ": {}.", printable(&self.sentence))
+    }
+}
+
+/// One object that was left out while the rest of its file was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub file: String,
+    pub object: String,
+    /// Without a capital and without a full stop.
+    pub reason: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [file, object, reason] = [&self.file, &self.object, &self.reason].map(|text| printable(text));
+        write!(f, "{file}, {object}: {reason}.")
+    }
+}
+
+/// Longer texts of a file are cut in messages.
+const MESSAGE_MAX: usize = 300;
+
+/// Text of a hostile file, safe for one line on a terminal: hidden characters are spelled out.
+fn printable(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut head: String = chars.by_ref().take(MESSAGE_MAX).collect();
+    if chars.next().is_some() {
+        head.push('…');
+    }
+    let mut out = String::with_capacity(head.len());
+    for piece in visible(&head) {
+        match piece {
+            Piece::Text(text) => out.push_str(&text.replace(['\n', '\r', '\t'], " ")),
+            Piece::Hidden(code) => out.push_str(&format!("[{code}]")),
+        }
+    }
+    out
+}
+
+/// The one line that an import ends with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub added: usize,
+    pub changed: usize,
+    pub withdrawn: usize,
+    pub unchanged: usize,
+    pub refused: usize,
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "added {}, changed {}, withdrawn {}, unchanged {}, refused {}",
+            self.added, self.changed, self.withdrawn, self.unchanged, self.refused
+        )
+    }
+}
+
+/// What an import would do, by key. Incoming keys keep their order; withdrawn ones are sorted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub added: Vec<String>,
+    pub changed: Vec<String>,
+    pub withdrawn: Vec<String>,
+    pub unchanged: Vec<String>,
+}
+
+impl Changes {
+    pub fn counts(&self, refused: usize) -> Counts {
+        Counts {
+            added: self.added.len(),
+            changed: self.changed.len(),
+            withdrawn: self.withdrawn.len(),
+            unchanged: self.unchanged.len(),
+            refused,
+        }
+    }
+}
+
+/// Compares what is stored and not yet withdrawn with what a file holds. A key that comes twice
+/// counts once, as it comes first.
+pub fn plan(existing: &HashMap<String, ContentDigest>, incoming: &[(String, ContentDigest)]) -> Changes {
+    let mut changes = Changes::default();
+    let mut seen = HashSet::with_capacity(incoming.len());
+    for (key, digest) in incoming {
+        if !seen.insert(key.as_str()) {
+            continue;
+        }
+        let list = match existing.get(key) {
+            None => &mut changes.added,
+            Some(stored) if stored == digest => &mut changes.unchanged,
+            Some(_) => &mut changes.changed,
+        };
+        list.push(key.clone());
+    }
+    changes.withdrawn = existing.keys().filter(|key| !seen.contains(key.as_str())).cloned().collect();
+    changes.withdrawn.sort();
+    changes
+}
+
+/// The longest text of one field, in bytes: what a form of Tyrian accepts for a field.
+pub const TEXT_MAX: usize = 64 * 1024;
+/// The most elements of one list or map.
+const ELEMENTS_MAX: usize = 250_000;
+
+enum Key {
+    Field(Cow<'static, str>),
+    Index(usize),
+}
+
+struct Part {
+    key: Key,
+    label: Option<String>,
+}
+
+/// Where a read is. A part is taken off only when its value was read, so after an error the trail
+/// still ends at the culprit.
+#[derive(Default)]
+pub(super) struct Trail(RefCell<Vec<Part>>);
+
+impl Trail {
+    fn enter(&self, key: Key) {
+        self.0.borrow_mut().push(Part { key, label: None });
+    }
+
+    fn leave(&self) {
+        self.0.borrow_mut().pop();
+    }
+
+    fn label(&self, label: &str) {
+        if let Some(part) = self.0.borrow_mut().last_mut() {
+            part.label = Some(label.to_owned());
+        }
+    }
+
+    pub fn enter_field(&self, name: &'static str) {
+        self.enter(Key::Field(Cow::Borrowed(name)));
+    }
+
+    pub fn read_field<'de, M: MapAccess<'de>, T: Tracked<'de>>(
+        &self,
+        name: &'static str,
+        labels: bool,
+        map: &mut M,
+    ) -> Result<Option<T>, M::Error> {
+        self.enter_field(name);
+        let value = map.next_value_seed(Seed::<Option<T>>::new(self))?;
+        self.leave();
+        if labels && let Some(label) = value.as_ref().and_then(Tracked::as_label) {
+            self.label(label);
+        }
+        Ok(value)
+    }
+
+    pub fn skip_field<'de, M: MapAccess<'de>>(&self, name: String, map: &mut M) -> Result<(), M::Error> {
+        self.enter(Key::Field(Cow::Owned(name)));
+        map.next_value::<IgnoredAny>()?;
+        self.leave();
+        Ok(())
+    }
+
+    /// The innermost-named list element with its label, and the field below it.
+    pub fn place(&self) -> (Option<(usize, Option<String>)>, Option<String>) {
+        let parts = self.0.borrow();
+        let first_index = parts.iter().position(|part| matches!(part.key, Key::Index(_)));
+        let mut object = None;
+        let mut field = String::new();
+        for (at, part) in parts.iter().enumerate() {
+            match &part.key {
+                Key::Index(index) if Some(at) == first_index => {
+                    object = Some((*index, part.label.clone()));
+                    field.clear();
+                }
+                Key::Index(index) => field.push_str(&format!("[{index}]")),
+                Key::Field(name) if field.is_empty() => field.push_str(name),
+                Key::Field(name) => field.push_str(&format!(".{name}")),
+            }
+        }
+        (object, (!field.is_empty()).then_some(field))
+    }
+}
+
+/// A value that is read along a [`Trail`].
+pub(super) trait Tracked<'de>: Sized {
+    fn read<D: Deserializer<'de>>(source: D, trail: &Trail) -> Result<Self, D::Error>;
+
+    fn as_label(&self) -> Option<&str> {
+        None
+    }
+}
+
+pub(super) struct Seed<'t, T>(&'t Trail, PhantomData<T>);
+
+impl<'t, T> Seed<'t, T> {
+    fn new(trail: &'t Trail) -> Self {
+        Self(trail, PhantomData)
+    }
+}
+
+impl<'de, T: Tracked<'de>> DeserializeSeed<'de> for Seed<'_, T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<T, D::Error> {
+        T::read(source, self.0)
+    }
+}
+
+fn checked<E: serde::de::Error>(text: &str) -> Result<(), E> {
+    if text.len() > TEXT_MAX {
+        return Err(E::custom(format!("the text has {} bytes, more than the {TEXT_MAX} that a field may have", text.len())));
+    }
+    // PostgreSQL's text and jsonb cannot hold U+0000, so it is refused here, where it has a place.
+    if text.contains('\0') {
+        return Err(E::custom("the text holds the character U+0000"));
+    }
+    Ok(())
+}
+
+impl<'de> Tracked<'de> for String {
+    fn read<D: Deserializer<'de>>(source: D, _: &Trail) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = String;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text")
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<String, E> {
+                checked(text)?;
+                Ok(text.to_owned())
+            }
+            fn visit_string<E: serde::de::Error>(self, text: String) -> Result<String, E> {
+                checked(&text)?;
+                Ok(text)
+            }
+        }
+        source.deserialize_string(Text)
+    }
+
+    fn as_label(&self) -> Option<&str> {
+        Some(self)
+    }
+}
+
+impl<'de> Tracked<'de> for bool {
+    fn read<D: Deserializer<'de>>(source: D, _: &Trail) -> Result<Self, D::Error> {
+        serde::Deserialize::deserialize(source)
+    }
+}
+
+impl<'de, T: Tracked<'de>> Tracked<'de> for Option<T> {
+    fn read<D: Deserializer<'de>>(source: D, trail: &Trail) -> Result<Self, D::Error> {
+        struct Maybe<'t, T>(&'t Trail, PhantomData<T>);
+        impl<'de, T: Tracked<'de>> Visitor<'de> for Maybe<'_, T> {
+            type Value = Option<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value or null")
+            }
+            fn visit_none<E>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(None)
+            }
+            fn visit_some<D: Deserializer<'de>>(self, source: D) -> Result<Self::Value, D::Error> {
+                T::read(source, self.0).map(Some)
+            }
+        }
+        source.deserialize_option(Maybe(trail, PhantomData))
+    }
+}
+
+impl<'de, T: Tracked<'de>> Tracked<'de> for Vec<T> {
+    fn read<D: Deserializer<'de>>(source: D, trail: &Trail) -> Result<Self, D::Error> {
+        struct List<'t, T>(&'t Trail, PhantomData<T>);
+        impl<'de, T: Tracked<'de>> Visitor<'de> for List<'_, T> {
+            type Value = Vec<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+                let mut list = Vec::new();
+                loop {
+                    self.0.enter(Key::Index(list.len()));
+                    let next = seq.next_element_seed(Seed::<T>::new(self.0))?;
+                    self.0.leave();
+                    match next {
+                        Some(_) if list.len() == ELEMENTS_MAX => {
+                            return Err(A::Error::custom(too_many()));
+                        }
+                        Some(value) => list.push(value),
+                        None => return Ok(list),
+                    }
+                }
+            }
+        }
+        source.deserialize_seq(List(trail, PhantomData))
+    }
+}
+
+fn too_many() -> String {
+    format!("there are more than {ELEMENTS_MAX} elements")
+}
+
+/// A map whose keys are data, in the order of the file.
+pub(super) struct Entries<T>(pub Vec<(String, T)>);
+
+impl<'de, T: Tracked<'de>> Tracked<'de> for Entries<T> {
+    fn read<D: Deserializer<'de>>(source: D, trail: &Trail) -> Result<Self, D::Error> {
+        struct Map<'t, T>(&'t Trail, PhantomData<T>);
+        impl<'de, T: Tracked<'de>> Visitor<'de> for Map<'_, T> {
+            type Value = Entries<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(name) = map.next_key_seed(Seed::<String>::new(self.0))? {
+                    self.0.enter(Key::Field(Cow::Owned(name.clone())));
+                    let value = map.next_value_seed(Seed::<T>::new(self.0))?;
+                    self.0.leave();
+                    if entries.len() == ELEMENTS_MAX {
+                        return Err(A::Error::custom(too_many()));
+                    }
+                    entries.push((name, value));
+                }
+                Ok(Entries(entries))
+            }
+        }
+        source.deserialize_map(Map(trail, PhantomData))
+    }
+}
+
+/// Declares a struct that reads itself along a [`Trail`]: required fields before the semicolon,
+/// optional ones (absent or null) after it, unknown keys skipped. `labelled` names the field whose
+/// text identifies the object in a message.
+macro_rules! record {
+    ($(#[$meta:meta])* $name:ident $(labelled $label:literal)? {
+        $($rkey:literal => $rfield:ident: $rty:ty,)* ;
+        $($okey:literal => $ofield:ident: $oty:ty,)*
+    }) => {
+        $(#[$meta])*
+        struct $name {
+            $($rfield: $rty,)*
+            $($ofield: Option<$oty>,)*
+        }
+
+        impl<'de> $crate::imports::domain::Tracked<'de> for $name {
+            fn read<D: serde::Deserializer<'de>>(
+                source: D,
+                trail: &$crate::imports::domain::Trail,
+            ) -> Result<Self, D::Error> {
+                struct Fields<'t>(&'t $crate::imports::domain::Trail);
+                impl<'de> serde::de::Visitor<'de> for Fields<'_> {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("a map")
+                    }
+                    fn visit_map<A: serde::de::MapAccess<'de>>(
+                        self,
+                        mut map: A,
+                    ) -> Result<$name, A::Error> {
+                        use serde::de::Error as _;
+                        const LABELS: &[&str] = &[$($label)?];
+                        $(let mut $rfield: Option<$rty> = None;)*
+                        $(let mut $ofield: Option<$oty> = None;)*
+                        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+                            match key.as_ref() {
+                                $($rkey if $rfield.is_none() => {
+                                    $rfield = self.0.read_field($rkey, LABELS.contains(&$rkey), &mut map)?;
+                                })*
+                                $($okey if $ofield.is_none() => {
+                                    $ofield = self.0.read_field($okey, LABELS.contains(&$okey), &mut map)?;
+                                })*
+                                known if [$($rkey,)* $($okey,)*].contains(&known) => {
+                                    return Err(A::Error::custom(format!("the key {known} comes twice")));
+                                }
+                                _ => self.0.skip_field(key.into_owned(), &mut map)?,
+                            }
+                        }
+                        Ok($name {
+                            $($rfield: match $rfield {
+                                Some(value) => value,
+                                None => {
+                                    self.0.enter_field($rkey);
+                                    return Err(A::Error::custom("it is missing"));
+                                }
+                            },)*
+                            $($ofield,)*
+                        })
+                    }
+                }
+                source.deserialize_map(Fields(trail))
+            }
+        }
+    };
+}
+pub(super) use record;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_sorts_keys_into_what_would_happen() {
+        let existing = HashMap::from([("same".to_owned(), [1; 32]), ("edited".to_owned(), [2; 32]), ("gone".to_owned(), [3; 32])]);
+        let incoming = [("same", 1), ("edited", 9), ("new", 4), ("new", 5)].map(|(key, byte)| (key.to_owned(), [byte; 32]));
+        let changes = plan(&existing, &incoming);
+        assert_eq!(changes.added, ["new"]);
+        assert_eq!(changes.changed, ["edited"]);
+        assert_eq!(changes.withdrawn, ["gone"]);
+        assert_eq!(changes.unchanged, ["same"]);
+        assert_eq!(changes.counts(2).to_string(), "added 1, changed 1, withdrawn 1, unchanged 1, refused 2");
+    }
+
+    #[test]
+    fn the_same_again_changes_nothing() {
+        let incoming = [("a".to_owned(), [1; 32]), ("b".to_owned(), [2; 32])];
+        let existing = HashMap::from(incoming.clone());
+        let counts = plan(&existing, &incoming).counts(0);
+        assert_eq!((counts.unchanged, counts.added, counts.changed), (2, 0, 0));
+    }
+
+    #[test]
+    fn an_error_names_its_place_and_cannot_steer_a_terminal() {
+        let error = ImportError {
+            file: "T1003.yaml".to_owned(),
+            object: Some("test 2 \"a\u{1b}[2Jb\"".to_owned()),
+            field: Some("name".to_owned()),
+            line: Some(7),
+            sentence: "it\nis missing".to_owned(),
+        };
+        assert_eq!(error.to_string(), "T1003.yaml, test 2 \"a[U+001B][2Jb\", field name, line 7: it is missing.");
+    }
+}

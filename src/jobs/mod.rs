@@ -1,0 +1,201 @@
+//! Jobs: one actor task per process with a mailbox (tick, run now, stop) and a cron expression for each job. A job is a
+//! function of the database and the time that is safe to run twice; data decides what is due, not the tick, so any number
+//! of processes may run it. Its runs are rows that the admin page shows.
+
+pub mod store;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use croner::Cron;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::db::Db;
+use crate::error::{Error, Result};
+
+/// What a run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Done {
+    /// How many rows it moved, removed or made.
+    pub moved: usize,
+    /// How many it had to leave.
+    pub skipped: usize,
+}
+
+/// A job: its name, when it runs, what it does.
+pub struct Job {
+    /// Stable name, as in `tyrian jobs run NAME`.
+    pub name: &'static str,
+    /// Cron expression, in UTC.
+    pub schedule: &'static str,
+    /// One sentence for the admin page.
+    pub about: &'static str,
+    /// What it does.
+    pub run: fn(&Db, DateTime<Utc>) -> Result<Done>,
+}
+
+/// Every job.
+pub const JOBS: &[Job] = &[
+    Job {
+        name: "schedule-transitions",
+        schedule: "0 * * * *",
+        about: "Moves each scheduled engagement whose start date has come to In Progress.",
+        run: crate::schedule::store::sweep,
+    },
+    Job {
+        name: "audit-refresh",
+        schedule: "10 0 * * *",
+        about: "Makes the audit log's partitions for the months ahead.",
+        run: store::make_audit_months,
+    },
+    Job {
+        name: "session-sweep",
+        schedule: "*/20 * * * *",
+        about: "Removes sessions that have ended and drafts older than 14 days.",
+        run: store::sweep_sessions_and_drafts,
+    },
+];
+
+/// Why a run began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The process started.
+    Start,
+    /// The schedule.
+    Tick,
+    /// Somebody on the admin page.
+    ByHand,
+    /// The command line.
+    Command,
+}
+
+impl Trigger {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Tick => "tick",
+            Self::ByHand => "by_hand",
+            Self::Command => "command",
+        }
+    }
+}
+
+enum Message {
+    RunNow(&'static Job, oneshot::Sender<Result<Done>>),
+    Stop,
+}
+
+/// Handle to the process's actor; cheap to clone.
+#[derive(Clone)]
+pub struct Jobs(mpsc::Sender<Message>);
+
+impl Jobs {
+    /// Starts the actor on the current runtime: every job once, then by its schedule.
+    pub fn start(db: Db) -> Self {
+        let (sender, mailbox) = mpsc::channel(16);
+        tokio::task::spawn_local(act(db, mailbox));
+        Self(sender)
+    }
+
+    /// A handle whose actor never runs anything by itself, for tests and the command line.
+    pub fn idle() -> Self {
+        Self(mpsc::channel(1).0)
+    }
+
+    /// Runs a job now and waits for it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name, [`Error::Unavailable`] when the actor has stopped, or what the job says.
+    pub async fn run_now(&self, name: &str) -> Result<Done> {
+        let job = find(name)?;
+        let (answer, done) = oneshot::channel();
+        let stopped = |_| Error::Unavailable("the jobs of this process have stopped".into());
+        self.0.send(Message::RunNow(job, answer)).await.map_err(|e| stopped(e.to_string()))?;
+        done.await.map_err(|e| stopped(e.to_string()))?
+    }
+
+    /// Asks the actor to stop after what it is doing.
+    pub async fn stop(&self) {
+        let _ = self.0.send(Message::Stop).await;
+    }
+}
+
+/// A job by its name.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none.
+pub fn find(name: &str) -> Result<&'static Job> {
+    JOBS.iter().find(|job| job.name == name).ok_or(Error::NotFound)
+}
+
+/// Runs a job once, on this thread, and keeps a row of it.
+///
+/// # Errors
+/// What the job says; the row then holds it too.
+pub fn run(db: &Db, job: &Job, trigger: Trigger, at: Option<DateTime<Utc>>) -> Result<Done> {
+    let started = db.clock().now();
+    let id = store::begin(db, job.name, trigger.as_str(), started)?;
+    let done = (job.run)(db, at.unwrap_or(started));
+    store::finish(db, id, db.clock().now(), &done)?;
+    match &done {
+        Ok(done) => tracing::info!(job = job.name, moved = done.moved, skipped = done.skipped, "job done"),
+        Err(cause) => tracing::error!(job = job.name, %cause, "job failed"),
+    }
+    done
+}
+
+/// When the schedule fires next after `after`.
+pub fn next_run(job: &Job, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    Cron::from_str(job.schedule).ok()?.find_next_occurrence(&after, false).ok()
+}
+
+async fn act(db: Db, mut mailbox: mpsc::Receiver<Message>) {
+    for job in JOBS {
+        let _ = in_background(&db, job, Trigger::Start).await;
+    }
+    loop {
+        let now = db.clock().now();
+        let due: Vec<(DateTime<Utc>, &Job)> = JOBS.iter().filter_map(|job| Some((next_run(job, now)?, job))).collect();
+        let Some(first) = due.iter().map(|(at, _)| *at).min() else { return };
+        // At most a minute at once: after the machine slept, or its clock jumped, the next look puts it right.
+        let wait = (first - now).to_std().unwrap_or_default().min(Duration::from_secs(60));
+        tokio::select! {
+            message = mailbox.recv() => match message {
+                Some(Message::RunNow(job, answer)) => {
+                    let _ = answer.send(in_background(&db, job, Trigger::ByHand).await);
+                }
+                Some(Message::Stop) | None => return,
+            },
+            () = tokio::time::sleep(wait) => {
+                let woken = db.clock().now();
+                for (at, job) in due {
+                    if at <= woken {
+                        let _ = in_background(&db, job, Trigger::Tick).await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn in_background(db: &Db, job: &'static Job, trigger: Trigger) -> Result<Done> {
+    let db = db.clone();
+    actix_web::web::block(move || run(&db, job, trigger, None)).await.map_err(|e| Error::Internal(e.into()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeZone;
+
+    #[test]
+    fn every_schedule_can_be_read_and_the_main_one_is_hourly() {
+        let at = Utc.with_ymd_and_hms(2026, 11, 21, 14, 5, 0).unwrap();
+        for job in JOBS {
+            assert!(next_run(job, at).is_some(), "{}", job.name);
+        }
+        let hourly = find("schedule-transitions").unwrap();
+        assert_eq!(next_run(hourly, at).unwrap(), Utc.with_ymd_and_hms(2026, 11, 21, 15, 0, 0).unwrap());
+    }
+}

@@ -1,0 +1,444 @@
+//! What the library holds: procedures with their steps, and the facts of an ATT&CK release.
+//!
+//! A [`ProcedureBody`] is written once as `library_procedure_versions.body` and copied into an
+//! engagement's procedure, so its field names are a stored format: renaming one needs a migration.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of an object's canonical JSON; equal digests mean "nothing changed".
+pub type ContentDigest = [u8; 32];
+
+/// A procedure as the library stores it and as an engagement copies it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcedureBody {
+    pub name: String,
+    /// Markdown.
+    pub description: String,
+    /// ATT&CK external ids (`T1003.001`), kept even when no imported release knows them.
+    pub technique_ids: Vec<String>,
+    #[serde(default)]
+    pub platforms: Vec<String>,
+    #[serde(default)]
+    pub inputs: Vec<Input>,
+    pub steps: Vec<Step>,
+    /// Markdown; what to do about a finding.
+    #[serde(default)]
+    pub recommendation: String,
+}
+
+/// An input of a procedure, filled in where a command says `#{name}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    pub name: String,
+    #[serde(default)]
+    pub description: String,
+    /// Lower case: `string`, `path`, `url`, `integer`, `float` or whatever the source said.
+    pub kind: String,
+    #[serde(default)]
+    pub default: Option<String>,
+}
+
+/// One step of a procedure. Tyrian shows its commands and never runs them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Unique within the procedure and the same after each import, because ticks hang on it.
+    pub id: String,
+    pub kind: StepKind,
+    /// Markdown.
+    pub description: String,
+    #[serde(default)]
+    pub success_criteria: Option<String>,
+    /// The exact text that the copy button copies.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// For a prerequisite: succeeds when it is already met.
+    #[serde(default)]
+    pub check_command: Option<String>,
+    /// `powershell`, `command_prompt`, `sh`, `bash`, `manual` or whatever the source said.
+    #[serde(default)]
+    pub executor: Option<String>,
+    #[serde(default)]
+    pub elevated: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    Prerequisite,
+    Step,
+    Cleanup,
+}
+
+impl StepKind {
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Prerequisite => "Prerequisite",
+            Self::Step => "Step",
+            Self::Cleanup => "Cleanup",
+        }
+    }
+}
+
+impl ProcedureBody {
+    pub fn digest(&self) -> ContentDigest {
+        digest_of(self)
+    }
+
+    /// Names written as `#{name}` in the steps, each once, in the order in which they are read.
+    /// Descriptions count as well: a manual step carries its commands there.
+    pub fn placeholders(&self) -> Vec<String> {
+        let mut seen = HashSet::new();
+        self.steps
+            .iter()
+            .flat_map(|step| [Some(&step.description), step.check_command.as_ref(), step.command.as_ref()])
+            .flatten()
+            .flat_map(|text| placeholders_in(text))
+            .filter(|name| seen.insert(*name))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+/// Names longer than this are text that happens to hold `#{`, not placeholders.
+const PLACEHOLDER_MAX: usize = 100;
+
+fn placeholders_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split("#{").skip(1).filter_map(|rest| {
+        let name = &rest[..rest.find('}')?];
+        let plain = !name.is_empty() && name.len() <= PLACEHOLDER_MAX && !name.contains(|c: char| c == '{' || c.is_control());
+        plain.then_some(name)
+    })
+}
+
+/// The types here serialise their fields in one fixed order, without maps or floats, which makes
+/// the compact JSON canonical: a body read back from `jsonb` has the digest it was stored with.
+fn digest_of<T: Serialize>(value: &T) -> ContentDigest {
+    let json = serde_json::to_vec(value).expect("text, flags and lists always serialise");
+    Sha256::digest(json).into()
+}
+
+/// The tactics and techniques of one ATT&CK release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttackRelease {
+    /// `18.1`
+    pub version: String,
+    /// `enterprise-attack`
+    pub domain: String,
+    /// In the order of the matrix.
+    pub tactics: Vec<TacticFact>,
+    /// In the order of their external ids.
+    pub techniques: Vec<TechniqueFact>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TacticFact {
+    /// `TA0006`
+    pub external_id: String,
+    /// `credential-access`; what [`TechniqueFact::tactics`] names.
+    pub short_name: String,
+    pub name: String,
+    pub description: String,
+    pub url: String,
+    /// 0 is the leftmost column of the matrix.
+    pub position: i32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TechniqueFact {
+    /// `T1003.001`
+    pub external_id: String,
+    pub name: String,
+    pub description: String,
+    pub url: String,
+    /// Sorted: releases list the same platforms in different orders.
+    pub platforms: Vec<String>,
+    /// Short names, in the order of the matrix; one that no tactic of the release bears is kept.
+    pub tactics: Vec<String>,
+    pub is_subtechnique: bool,
+    pub status: TechniqueStatus,
+    /// External id of the successor, where the release names one.
+    pub revoked_by: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TechniqueStatus {
+    Live,
+    Revoked,
+    Deprecated,
+}
+
+impl TechniqueStatus {
+    /// The stored form.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Revoked => "revoked",
+            Self::Deprecated => "deprecated",
+        }
+    }
+}
+
+impl TacticFact {
+    pub fn digest(&self) -> ContentDigest {
+        digest_of(self)
+    }
+}
+
+impl TechniqueFact {
+    pub fn digest(&self) -> ContentDigest {
+        digest_of(self)
+    }
+}
+
+/// Orders release versions: `19.1` is 19001, so that 9.0 stays below 18.1. What is not a number
+/// counts as 0.
+pub fn version_rank(version: &str) -> i32 {
+    let mut parts = version.split('.').map(|part| part.parse::<u16>().map_or(0, i32::from));
+    let major = parts.next().unwrap_or(0);
+    let minor = parts.next().unwrap_or(0);
+    major * 1000 + minor.min(999)
+}
+
+/// Sorts without regard to case and drops repetitions.
+pub fn sorted_platforms(mut platforms: Vec<String>) -> Vec<String> {
+    platforms.sort_by_key(|platform| platform.to_lowercase());
+    platforms.dedup();
+    platforms
+}
+
+#[derive(Deserialize)]
+struct StarterAttack {
+    version: String,
+    tactics: Vec<StarterTactic>,
+    techniques: Vec<StarterTechnique>,
+}
+
+#[derive(Deserialize)]
+struct StarterTactic {
+    id: String,
+    #[serde(alias = "shortname")]
+    short_name: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct StarterTechnique {
+    id: String,
+    name: String,
+    tactics: Vec<String>,
+    #[serde(default)]
+    platforms: Vec<String>,
+}
+
+impl AttackRelease {
+    /// Reads the facts that the binary carries: ids, names, tactics and platforms, all of them live.
+    ///
+    /// # Errors
+    /// When the text is not JSON of that shape.
+    pub fn from_starter_json(json: &str) -> Result<Self, serde_json::Error> {
+        let starter: StarterAttack = serde_json::from_str(json)?;
+        let tactics = (0i32..)
+            .zip(starter.tactics)
+            .map(|(position, tactic)| TacticFact {
+                url: format!("https://attack.mitre.org/tactics/{}", tactic.id),
+                external_id: tactic.id,
+                short_name: tactic.short_name,
+                name: tactic.name,
+                description: String::new(),
+                position,
+            })
+            .collect();
+        let mut techniques: Vec<_> = starter
+            .techniques
+            .into_iter()
+            .map(|technique| TechniqueFact {
+                url: format!("https://attack.mitre.org/techniques/{}", technique.id.replace('.', "/")),
+                is_subtechnique: technique.id.contains('.'),
+                external_id: technique.id,
+                name: technique.name,
+                description: String::new(),
+                platforms: sorted_platforms(technique.platforms),
+                tactics: technique.tactics,
+                status: TechniqueStatus::Live,
+                revoked_by: None,
+            })
+            .collect();
+        techniques.sort_by(|a, b| a.external_id.cmp(&b.external_id));
+        let mut release = Self { version: starter.version, domain: "enterprise-attack".to_owned(), tactics, techniques };
+        release.order_tactics();
+        Ok(release)
+    }
+
+    /// Puts the tactics of each technique into the order of the matrix, unknown ones last, so that
+    /// two sources of the same facts give the same digests.
+    pub fn order_tactics(&mut self) {
+        let tactics = &self.tactics;
+        let position = |name: &String| tactics.iter().position(|tactic| tactic.short_name == *name).unwrap_or(usize::MAX);
+        for technique in &mut self.techniques {
+            technique.tactics.sort_by(|a, b| position(a).cmp(&position(b)).then_with(|| a.cmp(b)));
+            technique.tactics.dedup();
+        }
+    }
+}
+
+/// A procedure of the starter library; `key` is its identity across versions of the binary.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StarterProcedure {
+    pub key: String,
+    #[serde(flatten)]
+    pub body: ProcedureBody,
+}
+
+/// A test plan of the starter library; `procedures` holds keys of [`StarterProcedure`] in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StarterPlan {
+    pub key: String,
+    pub title: String,
+    #[serde(default)]
+    pub description: String,
+    #[serde(default)]
+    pub tags: Vec<String>,
+    pub procedures: Vec<String>,
+}
+
+/// A stretch of text for a page: plain, or one character that a reader would not see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece<'a> {
+    Text(&'a str),
+    /// `U+202E`
+    Hidden(String),
+}
+
+/// Splits text so that a page can show what a terminal would obey and an eye would miss: control
+/// characters, bidirectional overrides, zero-width and filler characters. Line feeds, tabs and the
+/// carriage return of a CRLF stay text. The exact text is copied from elsewhere, never from these
+/// pieces.
+pub fn visible(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    for (at, c) in text.char_indices() {
+        let after = at + c.len_utf8();
+        if !is_hidden(c) || (c == '\r' && text[after..].starts_with('\n')) {
+            continue;
+        }
+        if start < at {
+            pieces.push(Piece::Text(&text[start..at]));
+        }
+        pieces.push(Piece::Hidden(format!("U+{:04X}", u32::from(c))));
+        start = after;
+    }
+    if start < text.len() {
+        pieces.push(Piece::Text(&text[start..]));
+    }
+    pieces
+}
+
+/// Unicode's control and default-ignorable characters that can hide or reorder what stands beside
+/// them (UTR 36, section 3). Variation selectors of emoji are left out: they hide nothing.
+fn is_hidden(c: char) -> bool {
+    match c {
+        '\n' | '\t' => false,
+        _ if c.is_control() => true,
+        '\u{00AD}'
+        | '\u{034F}'
+        | '\u{061C}'
+        | '\u{115F}'..='\u{1160}'
+        | '\u{17B4}'..='\u{17B5}'
+        | '\u{180B}'..='\u{180F}'
+        | '\u{200B}'..='\u{200F}'
+        | '\u{2028}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}'
+        | '\u{3164}'
+        | '\u{FEFF}'
+        | '\u{FFA0}'
+        | '\u{FFF9}'..='\u{FFFB}'
+        | '\u{E0000}'..='\u{E0FFF}' => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body() -> ProcedureBody {
+        serde_json::from_str(
+            r##"{"name":"Read the shadow file","description":"","technique_ids":["T1003.008"],
+            "inputs":[{"name":"target","kind":"path","default":"/etc/shadow"}],
+            "steps":[{"id":"p1","kind":"prerequisite","description":"#{tool} is there",
+                      "check_command":"which #{tool}"},
+                     {"id":"s1","kind":"step","description":"","executor":"sh","elevated":true,
+                      "command":"#{tool} #{target} > #{out file} # {no} #{} #{a\nb} #{open"}]}"##,
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn placeholders_come_once_in_reading_order() {
+        assert_eq!(body().placeholders(), ["tool", "target", "out file"]);
+    }
+
+    #[test]
+    fn a_digest_survives_storage_and_sees_each_change() {
+        let stored = serde_json::to_value(body()).unwrap();
+        let again: ProcedureBody = serde_json::from_value(stored).unwrap();
+        assert_eq!(again.digest(), body().digest());
+        let mut changed = body();
+        changed.steps[1].elevated = false;
+        assert_ne!(changed.digest(), body().digest());
+    }
+
+    #[test]
+    fn releases_rank_by_number_and_not_by_text() {
+        assert_eq!(version_rank("19.1"), 19_001);
+        assert!(version_rank("9.0") < version_rank("18.1"));
+        assert!(version_rank("18") < version_rank("18.1"));
+        assert_eq!(version_rank("next"), 0);
+    }
+
+    #[test]
+    fn starter_facts_become_a_release() {
+        let release = AttackRelease::from_starter_json(
+            r#"{"version":"19.1",
+            "tactics":[{"id":"TA0002","short_name":"execution","name":"Execution"},
+                       {"id":"TA0003","short_name":"persistence","name":"Persistence"}],
+            "techniques":[{"id":"T1053.005","name":"Scheduled Task",
+                           "tactics":["persistence","execution"],"platforms":["Windows"]},
+                          {"id":"T1053","name":"Scheduled Task/Job","tactics":["execution"],
+                           "platforms":["macOS","Linux","Linux"]}]}"#,
+        )
+        .unwrap();
+        assert_eq!(release.tactics[1].position, 1);
+        let [parent, child] = &release.techniques[..] else {
+            panic!("two techniques");
+        };
+        assert_eq!(parent.platforms, ["Linux", "macOS"]);
+        assert!(child.is_subtechnique && !parent.is_subtechnique);
+        assert_eq!(child.tactics, ["execution", "persistence"]);
+        assert_eq!(child.url, "https://attack.mitre.org/techniques/T1053/005");
+    }
+
+    #[test]
+    fn starter_procedures_flatten_their_body() {
+        let json = r#"{"key":"shadow","name":"N","description":"","technique_ids":[],"steps":[]}"#;
+        let procedure: StarterProcedure = serde_json::from_str(json).unwrap();
+        assert_eq!((procedure.key.as_str(), procedure.body.name.as_str()), ("shadow", "N"));
+    }
+
+    #[test]
+    fn hidden_characters_are_named_and_the_rest_is_kept() {
+        let hidden = |code: &str| Piece::Hidden(code.to_owned());
+        assert_eq!(
+            visible("a\u{202e}b\u{1b}[2J"),
+            [Piece::Text("a"), hidden("U+202E"), Piece::Text("b"), hidden("U+001B"), Piece::Text("[2J")]
+        );
+        assert_eq!(visible("\u{200b}"), [hidden("U+200B")]);
+        assert_eq!(visible("x\r\ny\tz é 漢 ⚠️"), [Piece::Text("x\r\ny\tz é 漢 ⚠️")]);
+        assert_eq!(visible("x\ry").len(), 3);
+        assert!(visible("").is_empty());
+    }
+}

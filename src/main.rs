@@ -1,0 +1,5 @@
+//! The `tyrian` binary.
+
+fn main() -> std::process::ExitCode {
+    tyrian::cli::main()
+}

@@ -1,0 +1,691 @@
+//! The procedure page's words and rules: whose turn it is, who may write which side, what a field accepts, and what the
+//! times say.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use crate::procedures::times;
+use crate::schedule::domain::{EngagementStatus, Refusal};
+
+crate::text_enum! {
+    /// The two sides of a purple-team engagement.
+    pub enum Team {
+        Red => "red", "Red";
+        Blue => "blue", "Blue";
+    }
+}
+
+crate::text_enum! {
+    /// How far a procedure is.
+    pub enum ProcedureStatus {
+        NotStarted => "not_started", "Not Started";
+        InProgress => "in_progress", "In Progress";
+        Completed => "completed", "Completed";
+        NotApplicable => "not_applicable", "Not Applicable";
+    }
+}
+
+crate::text_enum! {
+    /// The severity of a finding; a procedure without one has no finding.
+    pub enum Severity {
+        Informational => "informational", "Informational";
+        Low => "low", "Low";
+        Medium => "medium", "Medium";
+        High => "high", "High";
+        Critical => "critical", "Critical";
+    }
+}
+
+crate::text_enum! {
+    /// Whose turn it is on a procedure.
+    pub enum WaitingOn {
+        Red => "red", "Red team";
+        Blue => "blue", "Blue team";
+        Nobody => "nobody", "Nobody";
+    }
+}
+
+crate::text_enum! {
+    /// Who may write which side: a setting of the organisation that an engagement may override.
+    pub enum WriteRule {
+        Everyone => "everyone", "Everyone writes both sides";
+        OwnSide => "own_side", "Each side writes its own";
+    }
+}
+
+crate::text_enum! {
+    /// The fields of the procedure page's form, by the names they post under.
+    pub enum Field {
+        Status => "status", "Status";
+        NotApplicableReason => "not_applicable_reason", "Reason for Not Applicable";
+        Severity => "severity", "Finding severity";
+        WaitingOn => "waiting_on", "Waiting on";
+        Recommendation => "recommendation", "Recommendation";
+        AttackSource => "attack_source", "Attack source";
+        RedOutcome => "red_outcome", "Red outcome";
+        RedNotes => "red_notes", "Red notes";
+        ExecutedAt => "executed_at", "Executed at";
+        BlueOutcome => "blue_outcome", "Blue outcome";
+        BlueNotes => "blue_notes", "Blue notes";
+        DetectedAt => "detected_at", "Detected at";
+        DetectedBy => "detected_by", "Detected by";
+        AlertReference => "alert_reference", "Alert reference";
+        RespondedAt => "responded_at", "Responded at";
+    }
+}
+
+/// Limit of a long text, in bytes of UTF-8.
+pub const LONG_TEXT_BYTES: usize = 65_536;
+
+/// Limit of a one-line text, in bytes of UTF-8.
+pub const SHORT_TEXT_BYTES: usize = 500;
+
+/// Which side a field belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Red's alone.
+    Red,
+    /// Blue's alone.
+    Blue,
+    /// Either side's.
+    Both,
+}
+
+impl Field {
+    /// The name it posts under.
+    pub fn name(self) -> &'static str {
+        self.as_str()
+    }
+
+    /// The side that writes it.
+    pub fn side(self) -> Side {
+        match self {
+            Self::AttackSource | Self::RedOutcome | Self::RedNotes | Self::ExecutedAt => Side::Red,
+            Self::BlueOutcome | Self::BlueNotes | Self::DetectedAt | Self::DetectedBy | Self::AlertReference | Self::RespondedAt => {
+                Side::Blue
+            }
+            Self::Status | Self::NotApplicableReason | Self::Severity | Self::WaitingOn | Self::Recommendation => Side::Both,
+        }
+    }
+
+    /// Whether it may have many lines.
+    pub fn is_long(self) -> bool {
+        matches!(self, Self::Recommendation | Self::RedNotes | Self::BlueNotes)
+    }
+
+    /// Whether it holds a time.
+    pub fn is_time(self) -> bool {
+        matches!(self, Self::ExecutedAt | Self::DetectedAt | Self::RespondedAt)
+    }
+
+    /// Whether it holds one of a list of values.
+    pub fn is_choice(self) -> bool {
+        matches!(self, Self::Status | Self::Severity | Self::WaitingOn | Self::RedOutcome | Self::BlueOutcome)
+    }
+
+    /// The limit, in bytes of UTF-8.
+    pub fn max_bytes(self) -> usize {
+        if self.is_long() { LONG_TEXT_BYTES } else { SHORT_TEXT_BYTES }
+    }
+}
+
+/// Whose turn it is. A choice by hand holds until an outcome changes (see [`by_hand_after`]); a procedure that is Not
+/// Applicable waits on nobody.
+pub fn waiting_on(status: ProcedureStatus, red_answered: bool, blue_answered: bool, by_hand: Option<WaitingOn>) -> WaitingOn {
+    match (by_hand, status) {
+        (Some(choice), _) => choice,
+        (None, ProcedureStatus::NotApplicable) => WaitingOn::Nobody,
+        _ if !red_answered => WaitingOn::Red,
+        _ if !blue_answered => WaitingOn::Blue,
+        _ => WaitingOn::Nobody,
+    }
+}
+
+/// The choice by hand after a save: one made in this save (`chosen`) holds, an older one ends when an outcome changed.
+pub fn by_hand_after(before: Option<WaitingOn>, chosen: Option<Option<WaitingOn>>, outcome_changed: bool) -> Option<WaitingOn> {
+    match chosen {
+        Some(choice) => choice,
+        None if outcome_changed => None,
+        None => before,
+    }
+}
+
+/// How much of a runbook is done: (Completed + Not Applicable) of all procedures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Completed and Not Applicable procedures.
+    pub done: u32,
+    /// All procedures.
+    pub total: u32,
+}
+
+impl Progress {
+    /// Counts the statuses of a runbook's procedures.
+    pub fn of(statuses: impl IntoIterator<Item = ProcedureStatus>) -> Self {
+        statuses.into_iter().fold(Self::default(), |sum, status| {
+            let done = matches!(status, ProcedureStatus::Completed | ProcedureStatus::NotApplicable);
+            Self { done: sum.done + u32::from(done), total: sum.total + 1 }
+        })
+    }
+
+    /// Percent, rounded down; `None` without procedures.
+    pub fn percent(self) -> Option<u32> {
+        let percent = (u64::from(self.done) * 100).checked_div(u64::from(self.total))?;
+        u32::try_from(percent).ok()
+    }
+
+    /// "3 of 13", or "No procedures yet".
+    pub fn label(self) -> String {
+        match self.total {
+            0 => "No procedures yet".into(),
+            total => format!("{} of {total}", self.done),
+        }
+    }
+
+    /// Whether every procedure is done, and there is one.
+    pub fn complete(self) -> bool {
+        self.total > 0 && self.done >= self.total
+    }
+}
+
+/// A person's rights at a client that decide which side they write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WriteRights {
+    /// May write red.
+    pub write_red: bool,
+    /// May write blue.
+    pub write_blue: bool,
+    /// May write blue where assigned to it (a client's Analyst).
+    pub write_blue_assigned: bool,
+    /// A lead is both sides.
+    pub lead: bool,
+}
+
+/// The sides that somebody may write on one procedure.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sides {
+    /// Red's fields.
+    pub red: bool,
+    /// Blue's fields.
+    pub blue: bool,
+}
+
+impl Sides {
+    /// Whether this field may be written; fields of both sides by either.
+    pub fn may_write(self, field: Field) -> bool {
+        match field.side() {
+            Side::Red => self.red,
+            Side::Blue => self.blue,
+            Side::Both => self.any(),
+        }
+    }
+
+    /// Whether this team's logs, attachments and (red) ticks may be written.
+    pub fn may_write_team(self, team: Team) -> bool {
+        match team {
+            Team::Red => self.red,
+            Team::Blue => self.blue,
+        }
+    }
+
+    /// Whether anything may be written.
+    pub fn any(self) -> bool {
+        self.red || self.blue
+    }
+}
+
+/// Which sides somebody writes: everyone with the right writes both, or under [`WriteRule::OwnSide`] only the side one
+/// is assigned to; leads are both. A client's Analyst writes blue alone, where assigned.
+pub fn sides(rights: WriteRights, assigned_red: bool, assigned_blue: bool, rule: WriteRule) -> Sides {
+    let free = rights.lead || rule == WriteRule::Everyone;
+    Sides {
+        red: rights.write_red && (free || assigned_red),
+        blue: (rights.write_blue && (free || assigned_blue)) || (rights.write_blue_assigned && assigned_blue),
+    }
+}
+
+/// The outcome keys that a form may post: the active ones, and a retired one that this procedure already holds.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OutcomeKeys<'a> {
+    /// Red outcomes.
+    pub red: &'a [&'a str],
+    /// Blue outcomes.
+    pub blue: &'a [&'a str],
+}
+
+/// Checks a posted field and gives its canonical value, the one that is stored and compared. An empty optional field is
+/// "" (no finding, waiting on from the outcomes, unanswered, no time). A time is the wall clock of `zone` as
+/// [`times::for_input`] shows it; [`times::parse`] makes the instant.
+///
+/// # Errors
+/// A sentence for beside the field.
+pub fn check_field(field: Field, raw: &str, outcomes: &OutcomeKeys<'_>, zone: Tz) -> Result<String, String> {
+    let chosen = raw.trim();
+    let outcome = |keys: &[&str], team: &str| {
+        if chosen.is_empty() || keys.contains(&chosen) {
+            return Ok(chosen.to_owned());
+        }
+        Err(format!("This is not one of the {team} outcomes. Choose one from the list."))
+    };
+    let one_of = |known: bool, what: &str| {
+        if known {
+            return Ok(chosen.to_owned());
+        }
+        Err(format!("This is not {what}. Choose one from the list."))
+    };
+    match field {
+        Field::Status => one_of(chosen.parse::<ProcedureStatus>().is_ok(), "a procedure status"),
+        Field::Severity if chosen.is_empty() || chosen == "none" => Ok(String::new()),
+        Field::Severity => one_of(chosen.parse::<Severity>().is_ok(), "a finding severity"),
+        Field::WaitingOn if chosen.is_empty() => Ok(String::new()),
+        Field::WaitingOn => one_of(chosen.parse::<WaitingOn>().is_ok(), "a team to wait on"),
+        Field::RedOutcome => outcome(outcomes.red, "red"),
+        Field::BlueOutcome => outcome(outcomes.blue, "blue"),
+        Field::ExecutedAt | Field::DetectedAt | Field::RespondedAt if chosen.is_empty() => Ok(String::new()),
+        Field::ExecutedAt | Field::DetectedAt | Field::RespondedAt => times::canonical(chosen, zone),
+        Field::NotApplicableReason
+        | Field::Recommendation
+        | Field::AttackSource
+        | Field::RedNotes
+        | Field::BlueNotes
+        | Field::DetectedBy
+        | Field::AlertReference => {
+            let plural = matches!(field, Field::RedNotes | Field::BlueNotes);
+            check_text(field.label(), plural, raw, field.max_bytes(), field.is_long())
+        }
+    }
+}
+
+/// Checks a text and gives its canonical form: line ends as `\n`, nothing blank around it. `subject` begins the sentence
+/// ("Red notes", plural; "The title", not); with `lines` false it must be one line.
+///
+/// # Errors
+/// A sentence when it is over `max_bytes` or holds a control character.
+pub fn check_text(subject: &str, plural: bool, raw: &str, max_bytes: usize, lines: bool) -> Result<String, String> {
+    let text = raw.replace("\r\n", "\n").replace('\r', "\n");
+    let text = if lines {
+        // The first line keeps its indent: in Markdown it may be code.
+        text.trim_end().trim_start_matches('\n')
+    } else {
+        text.trim()
+    };
+    if text.len() > max_bytes {
+        let are = if plural { "are" } else { "is" };
+        return Err(format!("{subject} {are} {} bytes; the limit is {}. Shorten the text.", thousands(text.len()), thousands(max_bytes)));
+    }
+    let contains = if plural { "contain" } else { "contains" };
+    match text.chars().find(|c| c.is_control() && !(lines && matches!(c, '\n' | '\t'))) {
+        None => Ok(text.to_owned()),
+        Some('\n') => Err(format!("{subject} {contains} a line break. Write one line.")),
+        Some(c) => Err(format!("{subject} {contains} a control character (U+{:04X}). Remove it.", u32::from(c))),
+    }
+}
+
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Not Applicable asks for a reason.
+///
+/// # Errors
+/// A sentence for beside the reason.
+pub fn check_together(status: ProcedureStatus, reason: &str) -> Result<(), String> {
+    if status == ProcedureStatus::NotApplicable && reason.trim().is_empty() {
+        return Err("Say why the procedure is Not Applicable.".into());
+    }
+    Ok(())
+}
+
+const SUBMITTED: &str = "This runbook is submitted and can no longer be edited.";
+
+/// Whether outcomes, logs, steps and attachments may be written: In Progress and not submitted.
+///
+/// # Errors
+/// A refusal that says what would open it.
+pub fn working_allowed(status: EngagementStatus, submitted: bool) -> Result<(), Refusal> {
+    if submitted {
+        return Err(Refusal::new(SUBMITTED));
+    }
+    let open = match status {
+        EngagementStatus::InProgress => return Ok(()),
+        EngagementStatus::Pending => "It can be worked on once it is approved and has started.",
+        EngagementStatus::Scheduled => "It can be worked on once it has started.",
+        EngagementStatus::InReview => "It can be worked on while its report is a Draft.",
+        EngagementStatus::Complete => "Its results are final.",
+        EngagementStatus::Canceled => "Its results stay as they are.",
+    };
+    Err(Refusal(format!("This engagement is {status}. {open}")))
+}
+
+/// Whether details, procedures, operators and inputs may be changed: Pending, Scheduled or In Progress, and not
+/// submitted.
+///
+/// # Errors
+/// A refusal that says what would open it.
+pub fn planning_allowed(status: EngagementStatus, submitted: bool) -> Result<(), Refusal> {
+    match status {
+        EngagementStatus::Pending | EngagementStatus::Scheduled if !submitted => Ok(()),
+        _ => working_allowed(status, submitted),
+    }
+}
+
+/// What a blue outcome says about the procedure.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BlueFlags {
+    /// It was stopped.
+    pub prevented: bool,
+    /// Somebody was told.
+    pub alerted: bool,
+    /// It left records.
+    pub logged: bool,
+}
+
+/// Something saved that does not fit together. It is shown, never refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warning {
+    /// The detection lies before the execution.
+    DetectedBeforeExecuted,
+    /// The response lies before the detection.
+    RespondedBeforeDetected,
+    /// Red succeeded where blue says it was prevented.
+    SuccessButPrevented,
+}
+
+impl Warning {
+    /// What to show beside the field.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::DetectedBeforeExecuted => "Detected before it was executed: left out of the figures until one of the times is mended.",
+            Self::RespondedBeforeDetected => "Responded before it was detected: left out of the figures until one of the times is mended.",
+            Self::SuccessButPrevented => "Red says it succeeded, blue says it was prevented. Check which is right.",
+        }
+    }
+
+    /// The field that it stands beside.
+    pub fn field(self) -> Field {
+        match self {
+            Self::DetectedBeforeExecuted => Field::DetectedAt,
+            Self::RespondedBeforeDetected => Field::RespondedAt,
+            Self::SuccessButPrevented => Field::BlueOutcome,
+        }
+    }
+}
+
+/// What does not fit together on a procedure. `red_succeeded` is the red outcome's flag, `blue` the blue outcome's flags
+/// when it is answered.
+pub fn warnings(
+    executed: Option<DateTime<Utc>>,
+    detected: Option<DateTime<Utc>>,
+    responded: Option<DateTime<Utc>>,
+    red_succeeded: bool,
+    blue: Option<BlueFlags>,
+) -> Vec<Warning> {
+    let before = |later: Option<DateTime<Utc>>, earlier: Option<DateTime<Utc>>| later.zip(earlier).is_some_and(|(l, e)| l < e);
+    [
+        (before(detected, executed), Warning::DetectedBeforeExecuted),
+        (before(responded, detected), Warning::RespondedBeforeDetected),
+        (red_succeeded && blue.is_some_and(|flags| flags.prevented), Warning::SuccessButPrevented),
+    ]
+    .into_iter()
+    .filter_map(|(is, warning)| is.then_some(warning))
+    .collect()
+}
+
+/// Time to detect (detected − executed) and time to respond (responded − detected); what is missing or negative is left
+/// out.
+pub fn times_to(
+    executed: Option<DateTime<Utc>>,
+    detected: Option<DateTime<Utc>>,
+    responded: Option<DateTime<Utc>>,
+) -> (Option<TimeDelta>, Option<TimeDelta>) {
+    let between = |from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>| {
+        let length = to? - from?;
+        (length >= TimeDelta::zero()).then_some(length)
+    };
+    (between(executed, detected), between(detected, responded))
+}
+
+/// Durations summed up, never as a mean alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// The middle one; between two, their midpoint.
+    pub median: TimeDelta,
+    /// The 90th percentile by nearest rank: the shortest that at least nine tenths do not exceed.
+    pub p90: TimeDelta,
+    /// How many.
+    pub n: usize,
+}
+
+impl Summary {
+    /// `None` without durations.
+    pub fn of(durations: &[TimeDelta]) -> Option<Self> {
+        let mut sorted = durations.to_vec();
+        sorted.sort_unstable();
+        let n = sorted.len();
+        let (low, high) = (sorted.get(n.checked_sub(1)? / 2)?, sorted.get(n / 2)?);
+        Some(Self { median: *low + (*high - *low) / 2, p90: *sorted.get((n * 9).div_ceil(10) - 1)?, n })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{EngagementStatus as E, ProcedureStatus as P, *};
+
+    const KEYS: OutcomeKeys<'static> = OutcomeKeys { red: &["success", "partial_success"], blue: &["no_evidence", "logged"] };
+
+    fn check(field: Field, raw: &str) -> Result<String, String> {
+        check_field(field, raw, &KEYS, Tz::Europe__Lisbon)
+    }
+
+    fn at(seconds: i64) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp(1_795_000_000 + seconds, 0)
+    }
+
+    #[test]
+    fn whose_turn() {
+        for status in [P::NotStarted, P::InProgress, P::Completed] {
+            for (red, blue, turn) in [
+                (false, false, WaitingOn::Red),
+                (false, true, WaitingOn::Red),
+                (true, false, WaitingOn::Blue),
+                (true, true, WaitingOn::Nobody),
+            ] {
+                assert_eq!(waiting_on(status, red, blue, None), turn);
+                for hand in WaitingOn::ALL {
+                    assert_eq!(waiting_on(status, red, blue, Some(*hand)), *hand);
+                }
+            }
+        }
+        assert_eq!(waiting_on(P::NotApplicable, false, false, None), WaitingOn::Nobody);
+    }
+
+    #[test]
+    fn a_choice_by_hand_holds_until_an_outcome_changes() {
+        let (red, blue) = (Some(WaitingOn::Red), Some(WaitingOn::Blue));
+        assert_eq!(by_hand_after(red, None, false), red);
+        assert_eq!(by_hand_after(red, None, true), None);
+        assert_eq!(by_hand_after(red, Some(blue), true), blue);
+        assert_eq!(by_hand_after(red, Some(None), false), None);
+    }
+
+    #[test]
+    fn progress_counts_and_rounds_down() {
+        let of = |done, total| Progress { done, total };
+        assert_eq!(Progress::of([P::Completed, P::NotApplicable, P::InProgress, P::NotStarted]), of(2, 4));
+        for (progress, percent, label, complete) in [
+            (of(0, 0), None, "No procedures yet", false),
+            (of(0, 3), Some(0), "0 of 3", false),
+            (of(3, 13), Some(23), "3 of 13", false),
+            (of(199, 200), Some(99), "199 of 200", false),
+            (of(2, 2), Some(100), "2 of 2", true),
+        ] {
+            assert_eq!(progress.percent(), percent);
+            assert_eq!(progress.label(), label);
+            assert_eq!(progress.complete(), complete);
+        }
+    }
+
+    #[test]
+    fn who_writes_which_side() {
+        let standard = WriteRights { write_red: true, write_blue: true, ..WriteRights::default() };
+        let lead = WriteRights { lead: true, ..standard };
+        let analyst = WriteRights { write_blue_assigned: true, ..WriteRights::default() };
+        let reader = WriteRights { lead: true, ..WriteRights::default() };
+        use WriteRule::{Everyone, OwnSide};
+        for (rights, red, blue, rule, expected) in [
+            (standard, false, false, Everyone, (true, true)),
+            (standard, false, false, OwnSide, (false, false)),
+            (standard, true, false, OwnSide, (true, false)),
+            (standard, false, true, OwnSide, (false, true)),
+            (standard, true, true, OwnSide, (true, true)),
+            (lead, false, false, OwnSide, (true, true)),
+            (analyst, false, false, Everyone, (false, false)),
+            (analyst, true, false, Everyone, (false, false)),
+            (analyst, true, true, Everyone, (false, true)),
+            (analyst, false, true, OwnSide, (false, true)),
+            (reader, true, true, Everyone, (false, false)),
+        ] {
+            let sides = sides(rights, red, blue, rule);
+            assert_eq!((sides.red, sides.blue), expected, "{rights:?} {red} {blue} {rule}");
+        }
+    }
+
+    #[test]
+    fn sides_open_their_fields() {
+        let (red, blue) = (Sides { red: true, blue: false }, Sides { red: false, blue: true });
+        for field in Field::ALL {
+            assert_eq!(red.may_write(*field), field.side() != Side::Blue);
+            assert_eq!(blue.may_write(*field), field.side() != Side::Red);
+            assert!(!Sides::default().may_write(*field));
+        }
+        assert!(red.may_write_team(Team::Red) && !red.may_write_team(Team::Blue));
+        assert!(blue.may_write_team(Team::Blue) && !blue.may_write_team(Team::Red));
+    }
+
+    #[test]
+    fn choices() {
+        for (field, good, bad) in [
+            (Field::Status, "not_applicable", ""),
+            (Field::Status, " completed ", "done"),
+            (Field::Severity, "high", "High"),
+            (Field::WaitingOn, "nobody", "red team"),
+            (Field::RedOutcome, "success", "no_evidence"),
+            (Field::BlueOutcome, "no_evidence", "success"),
+        ] {
+            assert_eq!(check(field, good).as_deref(), Ok(good.trim()));
+            let sentence = check(field, bad).expect_err(bad);
+            assert!(sentence.ends_with("Choose one from the list."), "{sentence}");
+        }
+        for field in Field::ALL.iter().filter(|field| **field != Field::Status) {
+            assert_eq!(check(*field, "  ").as_deref(), Ok(""), "{field}");
+        }
+        assert_eq!(check(Field::Severity, "none").as_deref(), Ok(""));
+    }
+
+    #[test]
+    fn texts() {
+        assert_eq!(check(Field::RedNotes, "\r\n  a\r\nb\rc\t \r\n").as_deref(), Ok("  a\nb\nc"));
+        assert_eq!(check(Field::AttackSource, " HL-WS-014 ").as_deref(), Ok("HL-WS-014"));
+        assert_eq!(
+            check(Field::BlueNotes, &"x".repeat(70_000)),
+            Err("Blue notes are 70,000 bytes; the limit is 65,536. Shorten the text.".into())
+        );
+        assert_eq!(check(Field::DetectedBy, &"ä".repeat(251)), Err("Detected by is 502 bytes; the limit is 500. Shorten the text.".into()));
+        assert_eq!(check(Field::RedNotes, "a\u{7}b"), Err("Red notes contain a control character (U+0007). Remove it.".into()));
+        assert_eq!(check(Field::AlertReference, "a\nb"), Err("Alert reference contains a line break. Write one line.".into()));
+        assert!(check(Field::RedNotes, &"x".repeat(LONG_TEXT_BYTES)).is_ok());
+        assert!(check(Field::DetectedBy, "a\tb").is_err());
+    }
+
+    #[test]
+    fn times_are_wall_clocks() {
+        assert_eq!(check(Field::ExecutedAt, "21 Nov 2026, 14:11").as_deref(), Ok("2026-11-21T14:11:00"));
+        assert!(check(Field::DetectedAt, "2026-03-29T01:30").is_err(), "skipped in Lisbon");
+        assert!(check(Field::RespondedAt, "soon").is_err());
+    }
+
+    #[test]
+    fn not_applicable_wants_a_reason() {
+        assert!(check_together(P::NotApplicable, " ").is_err());
+        assert_eq!(check_together(P::NotApplicable, "No such host"), Ok(()));
+        assert_eq!(check_together(P::Completed, ""), Ok(()));
+    }
+
+    #[test]
+    fn the_editing_rule() {
+        for status in E::ALL {
+            let working = *status == E::InProgress;
+            let planning = working || matches!(status, E::Pending | E::Scheduled);
+            assert_eq!(working_allowed(*status, false).is_ok(), working, "{status}");
+            assert_eq!(planning_allowed(*status, false).is_ok(), planning, "{status}");
+            for refused in [working_allowed(*status, true), planning_allowed(*status, true)] {
+                assert_eq!(refused, Err(Refusal::new(SUBMITTED)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_warned_about_and_left_out() {
+        let prevented = Some(BlueFlags { prevented: true, ..BlueFlags::default() });
+        assert_eq!(
+            warnings(at(10), at(5), at(4), true, prevented),
+            [Warning::DetectedBeforeExecuted, Warning::RespondedBeforeDetected, Warning::SuccessButPrevented]
+        );
+        assert_eq!(warnings(at(1), at(1), at(2), false, prevented), []);
+        assert_eq!(warnings(None, at(1), None, true, None), []);
+        let seconds = |n| Some(TimeDelta::seconds(n));
+        assert_eq!(times_to(at(0), at(58), at(60)), (seconds(58), seconds(2)));
+        assert_eq!(times_to(at(10), at(5), at(6)), (None, seconds(1)));
+        assert_eq!(times_to(None, at(5), None), (None, None));
+        assert_eq!(times_to(at(5), at(5), at(4)), (seconds(0), None));
+    }
+
+    #[test]
+    fn summaries() {
+        let of = |seconds: &[i64]| {
+            let all: Vec<_> = seconds.iter().map(|s| TimeDelta::seconds(*s)).collect();
+            Summary::of(&all).map(|s| (s.median.num_seconds(), s.p90.num_seconds(), s.n))
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[7]), Some((7, 7, 1)));
+        assert_eq!(of(&[30, 10]), Some((20, 30, 2)));
+        assert_eq!(of(&[10, 1, 9, 2, 8, 3, 7, 4, 6, 5]), Some((5, 9, 10)));
+    }
+
+    proptest! {
+        // What was stored posts back unchanged: no save of an untouched form is a change.
+        #[test]
+        fn canonical_values_are_their_own(index in 0..Field::ALL.len(), raw in "[a-z\r\n\t ä]{0,30}") {
+            let field = Field::ALL[index];
+            if let Ok(value) = check(field, &raw) {
+                prop_assert_eq!(check(field, &value), Ok(value.clone()));
+                prop_assert_eq!(check(field, &value.replace('\n', "\r\n")), Ok(value));
+            }
+        }
+
+        #[test]
+        fn percent_is_100_only_when_all_are_done(done in 0u32..=500, more in 0u32..=500) {
+            let progress = Progress { done, total: done + more };
+            prop_assert_eq!(progress.percent() == Some(100), progress.complete());
+            prop_assert_eq!(progress.complete(), more == 0 && done > 0);
+        }
+
+        #[test]
+        fn the_median_never_exceeds_the_90th_percentile(seconds in prop::collection::vec(0i64..100_000, 1..50)) {
+            let all: Vec<_> = seconds.iter().map(|s| TimeDelta::seconds(*s)).collect();
+            let summary = Summary::of(&all).expect("not empty");
+            prop_assert!(summary.median <= summary.p90);
+            prop_assert!(all.iter().filter(|d| **d <= summary.p90).count() * 10 >= all.len() * 9);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Times as people type and read them: parsed in a named zone, shown again, and told in words.
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::{GapInfo, Tz};
+
+/// Years outside this range are typing errors, and far ones break the database's own range.
+const YEARS: std::ops::RangeInclusive<i32> = 1970..=2199;
+
+const TIME_FORMATS: &[&str] = &[
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M",
+    "%d %b %Y, %H:%M:%S",
+    "%d %b %Y, %H:%M",
+];
+
+/// The zone of this name, such as "Europe/Lisbon".
+///
+/// # Errors
+/// A sentence when no such zone exists.
+pub fn zone(raw: &str) -> Result<Tz, String> {
+    raw.trim().parse().map_err(|_| "This time zone is not known. Choose one from the list, such as Europe/Lisbon.".to_owned())
+}
+
+/// A wall-clock time in `zone`: what a `datetime-local` input posts, with or without seconds, or the form people read
+/// ("21 Nov 2026, 14:11:08"). An ambiguous time is the earlier of the two; fractions of a second are dropped.
+///
+/// # Errors
+/// A sentence when the text is no time, the year is out of range, or the zone's clock skipped that time.
+pub fn parse(raw: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
+    let local = parse_wall(raw)?;
+    if let Some(at) = zone.from_local_datetime(&local).earliest() {
+        return Ok(at.to_utc());
+    }
+    let gap = GapInfo::new(&local, &zone)
+        .and_then(|gap| gap.begin.zip(gap.end))
+        .map(|((begin, _), end)| {
+            let format = |at: NaiveDateTime| {
+                let same_day = at.date() == local.date();
+                at.format(if same_day { "%H:%M" } else { "%-d %b %Y, %H:%M" }).to_string()
+            };
+            format!(": its clocks went from {} to {}", format(begin), format(end.naive_local()))
+        })
+        .unwrap_or_default();
+    Err(format!("{} did not exist in {zone}{gap}. Choose a time before or after.", local.format("%-d %b %Y, %H:%M")))
+}
+
+/// The wall-clock text that a form's time field is compared by: the shape of [`for_input`].
+///
+/// # Errors
+/// As [`parse`].
+pub fn canonical(raw: &str, zone: Tz) -> Result<String, String> {
+    parse(raw, zone)?;
+    Ok(parse_wall(raw)?.format("%Y-%m-%dT%H:%M:%S").to_string())
+}
+
+fn parse_wall(raw: &str) -> Result<NaiveDateTime, String> {
+    let raw = raw.trim();
+    let local = TIME_FORMATS
+        .iter()
+        .find_map(|format| NaiveDateTime::parse_from_str(raw, format).ok())
+        .ok_or("This is not a time. Write it like 2026-11-21 14:05:30 or 21 Nov 2026, 14:05:30.")?;
+    check_year(local.date())?;
+    // A leap second has no instant of its own and would print as :60, which no form takes back.
+    let whole = local.and_utc().timestamp();
+    Ok(DateTime::from_timestamp(whole, 0).map_or(local, |at| at.naive_utc()))
+}
+
+fn check_year(date: NaiveDate) -> Result<(), String> {
+    if YEARS.contains(&date.year()) {
+        return Ok(());
+    }
+    Err(format!("The year must lie between {} and {}.", YEARS.start(), YEARS.end()))
+}
+
+/// A date: "2026-11-21" or "21 Nov 2026"; empty text is no date.
+///
+/// # Errors
+/// A sentence when the text is no date or the year is out of range.
+pub fn parse_date(raw: &str) -> Result<Option<NaiveDate>, String> {
+    let raw = raw.trim();
+    if raw.is_empty() {
+        return Ok(None);
+    }
+    let date = ["%Y-%m-%d", "%d %b %Y"]
+        .iter()
+        .find_map(|format| NaiveDate::parse_from_str(raw, format).ok())
+        .ok_or("This is not a date. Write it like 2026-11-21.")?;
+    check_year(date)?;
+    Ok(Some(date))
+}
+
+/// For the value of a `datetime-local` input: "2026-11-21T14:05:08".
+pub fn for_input(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+/// For reading: "21 Nov 2026, 14:05".
+pub fn display(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%-d %b %Y, %H:%M").to_string()
+}
+
+/// For reading where seconds count: "21 Nov 2026, 14:05:08".
+pub fn display_seconds(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%-d %b %Y, %H:%M:%S").to_string()
+}
+
+/// A date for reading: "21 Nov 2026".
+pub fn display_date(date: NaiveDate) -> String {
+    date.format("%-d %b %Y").to_string()
+}
+
+/// How long ago, for the last day only: "just now", "58 s ago", "3 min ago", "5 h ago". A moment that lies ahead by less
+/// than a minute counts as now, since clocks differ; otherwise `None`.
+pub fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> Option<String> {
+    match (now - at).num_seconds() {
+        -59..5 => Some("just now".into()),
+        s @ 5..60 => Some(format!("{s} s ago")),
+        s @ 60..3_600 => Some(format!("{} min ago", s / 60)),
+        s @ 3_600..86_400 => Some(format!("{} h ago", s / 3_600)),
+        _ => None,
+    }
+}
+
+/// A duration in its two largest units: "58 s", "4 min 12 s", "2 h 5 min", "3 d 4 h"; the smaller one only when it is not
+/// zero. Smaller parts are dropped.
+pub fn duration_words(duration: TimeDelta) -> String {
+    let total = duration.num_seconds();
+    let sign = if total < 0 { "−" } else { "" };
+    let total = total.unsigned_abs();
+    let two = |large: u64, unit: &str, small: u64, small_unit: &str| match small {
+        0 => format!("{sign}{large} {unit}"),
+        _ => format!("{sign}{large} {unit} {small} {small_unit}"),
+    };
+    match total {
+        0..60 => format!("{sign}{total} s"),
+        60..3_600 => two(total / 60, "min", total % 60, "s"),
+        3_600..86_400 => two(total / 3_600, "h", total % 3_600 / 60, "min"),
+        _ => two(total / 86_400, "d", total % 86_400 / 3_600, "h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn utc(text: &str) -> DateTime<Utc> {
+        text.parse().expect("an instant")
+    }
+
+    #[test]
+    fn reads_what_inputs_and_people_write() {
+        for (raw, instant) in [
+            ("2026-11-21T14:11", "2026-11-21T13:11:00Z"),
+            ("2026-11-21T14:11:08", "2026-11-21T13:11:08Z"),
+            ("2026-11-21T14:11:08.250", "2026-11-21T13:11:08Z"),
+            (" 2026-11-21 14:11 ", "2026-11-21T13:11:00Z"),
+            ("21 Nov 2026, 14:11:08", "2026-11-21T13:11:08Z"),
+            ("1 nov 2026, 09:05", "2026-11-01T08:05:00Z"),
+            ("2016-12-31T23:59:60", "2016-12-31T22:59:59Z"),
+        ] {
+            assert_eq!(parse(raw, Tz::Europe__Berlin), Ok(utc(instant)), "{raw}");
+        }
+        for raw in ["", "yesterday", "2026-13-01T00:00", "14:11", "2026-11-21", "0026-11-21T14:11", "9999-11-21T14:11"] {
+            assert!(parse(raw, Tz::UTC).is_err(), "{raw}");
+        }
+    }
+
+    #[test]
+    fn an_ambiguous_time_is_the_earlier_one() {
+        assert_eq!(parse("2026-10-25T02:30", Tz::Europe__Berlin), Ok(utc("2026-10-25T00:30:00Z")));
+    }
+
+    #[test]
+    fn a_skipped_time_is_refused_with_both_ends_of_the_gap() {
+        assert_eq!(
+            parse("2026-03-29T02:30", Tz::Europe__Berlin),
+            Err("29 Mar 2026, 02:30 did not exist in Europe/Berlin: its clocks went from 02:00 to 03:00. Choose a time before or after."
+                .into())
+        );
+        assert!(parse("2026-04-24T00:15", Tz::Africa__Cairo).is_err());
+        assert_eq!(
+            parse("1994-12-31T12:00", Tz::Pacific__Kiritimati),
+            Err("31 Dec 1994, 12:00 did not exist in Pacific/Kiritimati: its clocks went from 00:00 to 1 Jan 1995, 00:00. Choose a time before or after.".into())
+        );
+    }
+
+    #[test]
+    fn shows_times() {
+        let at = utc("2026-11-01T13:05:08Z");
+        assert_eq!(for_input(at, Tz::Europe__Lisbon), "2026-11-01T13:05:08");
+        assert_eq!(display(at, Tz::Asia__Kolkata), "1 Nov 2026, 18:35");
+        assert_eq!(display_seconds(at, Tz::UTC), "1 Nov 2026, 13:05:08");
+        assert_eq!(display_date(at.date_naive()), "1 Nov 2026");
+    }
+
+    #[test]
+    fn dates() {
+        let day = NaiveDate::from_ymd_opt(2026, 11, 21);
+        assert_eq!(parse_date("2026-11-21"), Ok(day));
+        assert_eq!(parse_date(" 21 Nov 2026 "), Ok(day));
+        assert_eq!(parse_date("  "), Ok(None));
+        assert!(parse_date("2026-02-30").is_err());
+        assert!(parse_date("12026-02-03").is_err());
+    }
+
+    #[test]
+    fn zones_have_names() {
+        assert_eq!(zone(" Europe/Lisbon "), Ok(Tz::Europe__Lisbon));
+        assert!(zone("Europe/Atlantis").is_err());
+        assert!(zone("").is_err());
+    }
+
+    #[test]
+    fn words() {
+        let words = |s| duration_words(TimeDelta::seconds(s));
+        for (seconds, text) in [
+            (0, "0 s"),
+            (58, "58 s"),
+            (60, "1 min"),
+            (252, "4 min 12 s"),
+            (3_600, "1 h"),
+            (7_500, "2 h 5 min"),
+            (7_559, "2 h 5 min"),
+            (86_400, "1 d"),
+            (273_600, "3 d 4 h"),
+            (-58, "−58 s"),
+        ] {
+            assert_eq!(words(seconds), text);
+        }
+        let now = utc("2026-11-21T14:00:00Z");
+        let ago = |s| relative(now - TimeDelta::seconds(s), now);
+        for (seconds, text) in [
+            (-60, None),
+            (-59, Some("just now")),
+            (0, Some("just now")),
+            (4, Some("just now")),
+            (5, Some("5 s ago")),
+            (59, Some("59 s ago")),
+            (60, Some("1 min ago")),
+            (215, Some("3 min ago")),
+            (3_599, Some("59 min ago")),
+            (3_600, Some("1 h ago")),
+            (86_399, Some("23 h ago")),
+            (86_400, None),
+        ] {
+            assert_eq!(ago(seconds).as_deref(), text, "{seconds}");
+        }
+    }
+
+    proptest! {
+        // What a form shows and posts back untouched is the same text, and never later than the instant it came from.
+        #[test]
+        fn a_shown_time_reads_back(zone in prop::sample::select(&chrono_tz::TZ_VARIANTS[..]), seconds in 86_400i64..7_000_000_000) {
+            let at = DateTime::from_timestamp(seconds, 0).expect("in range");
+            let shown = for_input(at, zone);
+            prop_assert_eq!(canonical(&shown, zone), Ok(shown.clone()));
+            let back = parse(&shown, zone).expect("it exists");
+            prop_assert!(back <= at);
+            prop_assert_eq!(for_input(back, zone), shown);
+            prop_assert_eq!(parse(&display_seconds(at, zone), zone), Ok(back));
+        }
+
+        #[test]
+        fn no_text_panics(raw in ".{0,40}") {
+            let _ = parse(&raw, Tz::Africa__Cairo);
+            let _ = parse_date(&raw);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The route table: every address of the product, who may ask for it, and the handler. A path that is not here does not
+//! exist; a row whose access is not `Public` answers nobody who is not signed in, whatever its handler does. A test calls
+//! every row as every kind of person and compares with a checked-in matrix.
+
+use actix_web::dev::ServiceResponse;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{Route, web};
+
+use crate::authz::Permission as P;
+use crate::error::Error;
+use crate::web::Ctx;
+
+/// Who may ask for a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Anybody who is signed in.
+    SignedIn,
+    /// Whoever holds this right without a client.
+    Own(P),
+    /// Whoever holds this right at the client of what is asked for; judged there, so that 404 and 403 can be told apart.
+    AtClient(P),
+}
+
+/// One row of the table.
+pub struct Row {
+    /// GET or POST.
+    pub method: &'static str,
+    /// The path, with actix's placeholders.
+    pub path: &'static str,
+    /// Who may ask.
+    pub access: Access,
+    route: fn() -> Route,
+}
+
+macro_rules! table {
+    ($($method:ident $path:literal $access:expr => $handler:path;)+) => {
+        &[$(Row { method: stringify!($method), path: $path, access: $access, route: || web::$method().to($handler) },)+]
+    };
+}
+
+use Access::{Public, SignedIn};
+
+/// The tables of all slices.
+pub const TABLE: &[&[Row]] = &[KERNEL, ACCOUNTS];
+
+const KERNEL: &[Row] = table! {
+    get "/healthz" Public => crate::web::health::healthz;
+    get "/readyz" Public => crate::web::health::readyz;
+    get "/assets/{path:.*}" Public => crate::web::assets::serve;
+};
+
+const ACCOUNTS: &[Row] = table! {
+    get "/sign-in" Public => crate::accounts::pages::sign_in_form;
+    post "/sign-in" Public => crate::accounts::pages::sign_in;
+    post "/sign-out" SignedIn => crate::accounts::pages::sign_out;
+    get "/link/{token}" Public => crate::accounts::pages::link_form;
+    post "/link/{token}" Public => crate::accounts::pages::use_link;
+    get "/account" SignedIn => crate::accounts::pages::account;
+    post "/account/password" SignedIn => crate::accounts::pages::change_password;
+    post "/account/theme" SignedIn => crate::accounts::pages::theme;
+    post "/account/shortcuts" SignedIn => crate::accounts::pages::shortcuts;
+};
+
+/// Registers the table. Everything else is NotFound, rendered like any other.
+pub fn configure(config: &mut web::ServiceConfig) {
+    for row in TABLE.iter().copied().flatten() {
+        let access = row.access;
+        let guarded = (row.route)().wrap(from_fn(move |req, next| guard(access, req, next)));
+        config.route(row.path, guarded);
+    }
+    config.default_service(web::route().to(|| async { Err::<&str, _>(Error::NotFound) }));
+}
+
+async fn guard(
+    access: Access,
+    req: actix_web::dev::ServiceRequest,
+    next: Next<actix_web::body::BoxBody>,
+) -> Result<ServiceResponse<actix_web::body::BoxBody>, actix_web::Error> {
+    if access != Public {
+        let ctx = Ctx::of(req.request())?;
+        let viewer = ctx.viewer.as_ref().ok_or(Error::Unauthenticated)?;
+        if let Access::Own(permission) = access
+            && !viewer.rights.may(permission)
+        {
+            return Err(Error::Forbidden(String::new()).into());
+        }
+    }
+    next.call(req).await
+}

@@ -1,0 +1,161 @@
+//! Puts the app together: boot (database, schema, roles, starter library), the HTTP server with its layers, the end.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_session::SessionMiddleware;
+use actix_session::config::{BrowserSession, CookieContentSecurity};
+use actix_web::cookie::SameSite;
+use actix_web::dev::Server;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App as Actix, HttpResponse, HttpServer, web};
+use anyhow::{Context, bail};
+use object_store::local::LocalFileSystem;
+use secrecy::ExposeSecret;
+
+use crate::accounts::domain::LinkPurpose;
+use crate::accounts::session::{ABSOLUTE_HOURS, Sessions};
+use crate::app::{App, Keys};
+use crate::audit::domain::Actor;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::embedded::{APP, Cluster, Durability, OWNER};
+use crate::db::migrate::{Standing, migrate, standing};
+use crate::db::{Db, PoolSize};
+use crate::jobs::Jobs;
+use crate::web::live::Live;
+
+/// Name of the embedded cluster's database.
+pub const DATABASE: &str = "tyrian";
+
+/// A booted application and, where there is one, the database it brought along.
+pub struct Booted {
+    /// The application; its jobs do not run yet.
+    pub app: App,
+    /// The embedded cluster.
+    pub cluster: Option<Cluster>,
+}
+
+/// Reaches the database (starting and migrating the embedded one), checks the schema, makes roles and the starter library.
+///
+/// # Errors
+/// A sentence that says what to mend.
+pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
+    let (url, cluster) = match &config.database_url {
+        Some(url) => (url.clone(), None),
+        None => {
+            let cluster = Cluster::start(&config.data_dir, Durability::Durable)?;
+            cluster.ensure_database(DATABASE)?;
+            migrate(&cluster.url(OWNER, DATABASE), APP)?;
+            (cluster.url(APP, DATABASE), Some(cluster))
+        }
+    };
+    let db = Db::open(&url, PoolSize::default(), clock.clone())?;
+    match db.read_blocking(|conn| Ok(standing(conn)?)) {
+        Ok(Standing::Current) => {}
+        Ok(Standing::Older(missing)) => {
+            bail!("the database lacks {missing} migrations of this version: run `tyrian migrate` with TYRIAN_OWNER_DATABASE_URL")
+        }
+        Ok(Standing::Newer) => bail!("the database was migrated by a newer version of Tyrian: start that one, or restore an older backup"),
+        Err(away) => bail!("the database cannot be reached: {away}"),
+    }
+    let app = assemble(config, db, clock)?;
+    prepare(&app)?;
+    Ok(Booted { app, cluster })
+}
+
+/// The application's state on an open database.
+///
+/// # Errors
+/// When the attachment directory cannot be made.
+pub fn assemble(config: Config, db: Db, clock: Clock) -> anyhow::Result<App> {
+    let attachments = config.data_dir.join("attachments");
+    std::fs::create_dir_all(&attachments).with_context(|| format!("cannot make {}", attachments.display()))?;
+    let keys = Arc::new(Keys::derive(config.secret.expose_secret().as_bytes()));
+    Ok(App {
+        blobs: Arc::new(LocalFileSystem::new_with_prefix(&attachments)?.with_fsync(true)),
+        live: Live::default(),
+        jobs: Jobs::idle(),
+        keys,
+        config: Arc::new(config),
+        clock,
+        db,
+    })
+}
+
+/// What every database must hold before the first request: the roles and, on the first start, zone and starter library.
+///
+/// # Errors
+/// When the database refuses.
+pub fn prepare(app: &App) -> anyhow::Result<()> {
+    let system = Actor::system();
+    app.db.write_blocking(&system, crate::accounts::store::seed_roles)?;
+    let first = !app.db.read_blocking(crate::accounts::store::has_people)?;
+    if first && app.config.time_zone != "UTC" {
+        let zone = app.config.time_zone.clone();
+        app.db.write_blocking(&system, |tx| crate::accounts::store::seed_time_zone(tx, &zone))?;
+    }
+    crate::library::store::seed_starter(&app.db)?;
+    Ok(())
+}
+
+/// The link that makes the first administrator; none once somebody has an account.
+///
+/// # Errors
+/// When the database refuses.
+pub fn first_link(app: &App) -> anyhow::Result<Option<String>> {
+    if app.db.read_blocking(crate::accounts::store::has_people)? {
+        return Ok(None);
+    }
+    Ok(Some(crate::accounts::pages::make_link(app, LinkPurpose::FirstAdministrator, None, 72)?))
+}
+
+/// The HTTP server on a bound listener.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result<Server> {
+    let state = web::Data::new(app);
+    let server = HttpServer::new(move || {
+        let app = state.as_ref();
+        let https = app.config.base_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+        let sessions = SessionMiddleware::builder(Sessions::new(app.db.clone(), app.keys.clone()), app.keys.cookie.clone())
+            .cookie_name(if https { "__Host-tyrian" } else { "tyrian" }.to_owned())
+            .cookie_secure(https)
+            .cookie_http_only(true)
+            .cookie_same_site(SameSite::Lax)
+            .cookie_path("/".to_owned())
+            .cookie_content_security(CookieContentSecurity::Private)
+            .session_lifecycle(BrowserSession::default().state_ttl(actix_web::cookie::time::Duration::hours(ABSOLUTE_HOURS)))
+            .build();
+        Actix::new()
+            .app_data(state.clone())
+            .app_data(web::PayloadConfig::new(crate::web::form::FORM_BYTES))
+            .wrap(sessions)
+            .wrap(from_fn(crate::web::edge::edge))
+            .wrap(Compress::default())
+            .wrap(tracing_actix_web::TracingLogger::default())
+            .configure(crate::routes::configure)
+    });
+    Ok(server.workers(workers).shutdown_timeout(5).keep_alive(Duration::from_secs(75)).listen(listener)?.run())
+}
+
+/// `/metrics`, on a port of its own.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn serve_metrics(address: std::net::SocketAddr) -> std::io::Result<Server> {
+    let server = HttpServer::new(|| {
+        Actix::new().route(
+            "/metrics",
+            web::get().to(|| async {
+                let statements = crate::db::STATEMENTS.load(std::sync::atomic::Ordering::Relaxed);
+                HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(format!(
+                    "# HELP tyrian_statements_total Statements sent to the database.\n# TYPE tyrian_statements_total counter\ntyrian_statements_total {statements}\n"
+                ))
+            }),
+        )
+    });
+    Ok(server.workers(1).disable_signals().bind(address)?.run())
+}

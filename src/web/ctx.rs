@@ -1,0 +1,198 @@
+//! The context of a request: who asks, from where, for a page or a fragment; and the answers that handlers give.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_session::SessionExt;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
+use askama::Template;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::audit::domain::{Actor, ActorKind};
+use crate::authz::permit::{UNAVAILABLE, VIEWER, Viewer};
+use crate::error::{Error, Result};
+use crate::web::frame::{Frame, Section};
+
+/// Name of the cookie that carries one message over a redirect.
+pub(crate) const MESSAGE_COOKIE: &str = "tyrian-message";
+
+/// Context of a request, whoever asks.
+#[derive(Clone)]
+pub struct Ctx {
+    /// The application.
+    pub app: web::Data<App>,
+    /// Who is signed in.
+    pub viewer: Option<Arc<Viewer>>,
+    /// The id under which the request is in the log.
+    pub request_id: Option<Uuid>,
+    /// Whether htmx asked for a fragment.
+    pub partial: bool,
+    message: Option<String>,
+    address: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl Ctx {
+    /// Reads the context; the viewer is what the session store loaded, in one statement, with the session.
+    pub fn of(req: &HttpRequest) -> Result<Self> {
+        let app = req.app_data::<web::Data<App>>().cloned().ok_or_else(|| Error::Internal(anyhow::anyhow!("no application state")))?;
+        let known = req.extensions().get::<Arc<Viewer>>().cloned();
+        let viewer = match known {
+            Some(viewer) => Some(viewer),
+            None => {
+                let session = req.get_session();
+                if session.get::<bool>(UNAVAILABLE).ok().flatten().unwrap_or(false) {
+                    return Err(Error::Unavailable("the session could not be read".into()));
+                }
+                let viewer = session.get::<Viewer>(VIEWER).ok().flatten().map(Arc::new);
+                if let Some(viewer) = &viewer {
+                    req.extensions_mut().insert(viewer.clone());
+                }
+                viewer
+            }
+        };
+        let request_id = req.extensions().get::<tracing_actix_web::RequestId>().map(|id| **id);
+        let text = |name| req.headers().get(name).and_then(|v| v.to_str().ok()).map(|v: &str| v.chars().take(300).collect::<String>());
+        Ok(Self {
+            address: client_address(req, &app.config.trusted_proxies),
+            user_agent: text(header::USER_AGENT),
+            partial: is_partial(req),
+            message: req.cookie(MESSAGE_COOKIE).map(|c| percent_decode(c.value())),
+            request_id,
+            viewer,
+            app,
+        })
+    }
+
+    /// Who acts, for the audit log.
+    pub fn actor(&self) -> Actor {
+        let mut actor = Actor::anonymous();
+        if let Some(viewer) = &self.viewer {
+            actor = Actor {
+                kind: ActorKind::Person,
+                id: Some(viewer.id),
+                name: viewer.name.clone(),
+                email: Some(viewer.email.clone()),
+                ..actor
+            };
+        }
+        Actor { address: self.address.clone(), user_agent: self.user_agent.clone(), request_id: self.request_id, ..actor }
+    }
+
+    /// The frame of a page in this section of the product.
+    pub fn frame(&self, section: Section, title: impl Into<String>) -> Frame {
+        Frame::new(self.viewer.as_deref(), section, title.into(), self.message.clone(), self.request_id)
+    }
+
+    /// The client's network address, from `X-Forwarded-For` only behind a configured proxy.
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+
+    /// Answers with a page.
+    pub fn page(&self, template: &impl Template) -> Result<HttpResponse> {
+        self.html(StatusCode::OK, template.render()?)
+    }
+
+    /// Answers with rendered HTML under a status.
+    pub fn html(&self, status: StatusCode, body: String) -> Result<HttpResponse> {
+        let mut answer = HttpResponse::build(status);
+        answer.content_type("text/html; charset=utf-8");
+        if self.message.is_some() && !self.partial {
+            let mut gone = message_cookie("");
+            gone.make_removal();
+            answer.cookie(gone);
+        }
+        Ok(answer.body(body))
+    }
+}
+
+/// Whether htmx asked for a fragment. A restored history entry wants the whole page.
+pub(crate) fn is_partial(req: &HttpRequest) -> bool {
+    let has = |name: &str, value: &str| req.headers().get(name).is_some_and(|v| v.as_bytes() == value.as_bytes());
+    has("HX-Request-Type", "partial") && !has("HX-History-Restore-Request", "true")
+}
+
+impl FromRequest for Ctx {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let ctx = Self::of(req);
+        Box::pin(async { ctx })
+    }
+}
+
+/// Sends the browser to `location` (a path of this app) after a form.
+pub fn redirect(location: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
+}
+
+/// As [`redirect`], with a message that the next page shows once.
+pub fn redirect_with(location: &str, message: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, location)).cookie(message_cookie(message)).finish()
+}
+
+fn message_cookie(message: &str) -> Cookie<'static> {
+    let encoded: String =
+        message.bytes().map(|b| if b.is_ascii_alphanumeric() { (b as char).to_string() } else { format!("%{b:02X}") }).collect();
+    Cookie::build(MESSAGE_COOKIE, encoded).path("/").http_only(true).same_site(SameSite::Lax).finish()
+}
+
+fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let hex = after.get(..2).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
+        match (first, hex) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).chars().take(500).collect()
+}
+
+/// The peer, or behind configured proxies the last address in `X-Forwarded-For` that is not one of them.
+fn client_address(req: &HttpRequest, proxies: &[std::net::IpAddr]) -> Option<String> {
+    let peer = req.peer_addr()?.ip();
+    if !proxies.contains(&peer) {
+        return Some(peer.to_string());
+    }
+    let forwarded = req.headers().get_all("X-Forwarded-For").filter_map(|v| v.to_str().ok()).collect::<Vec<_>>().join(",");
+    let named = forwarded.split(',').rev().filter_map(|part| part.trim().parse::<std::net::IpAddr>().ok()).find(|ip| !proxies.contains(ip));
+    Some(named.unwrap_or(peer).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_survives_its_cookie() {
+        let cookie = message_cookie("“Ünïcode” & 100 % saved\n");
+        assert_eq!(percent_decode(cookie.value()), "“Ünïcode” & 100 % saved\n");
+        assert_eq!(percent_decode("%zz%4"), "%zz%4");
+    }
+
+    #[test]
+    fn forwarded_addresses_count_only_behind_a_known_proxy() {
+        let proxy: std::net::IpAddr = "10.0.0.1".parse().unwrap();
+        let req = actix_web::test::TestRequest::default()
+            .peer_addr("10.0.0.1:4000".parse().unwrap())
+            .insert_header(("X-Forwarded-For", "198.51.100.7, 203.0.113.9"))
+            .to_http_request();
+        assert_eq!(client_address(&req, &[proxy]).unwrap(), "203.0.113.9");
+        assert_eq!(client_address(&req, &[]).unwrap(), "10.0.0.1");
+    }
+}

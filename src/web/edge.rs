@@ -1,0 +1,231 @@
+//! The edge: the outermost layer. Puts on security headers, refuses forms from foreign origins, and renders every error
+//! as a page or a fragment with a sentence, a way on and the request id.
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use askama::Template;
+
+use crate::app::App;
+use crate::audit::domain::{Event, Kind};
+use crate::error::Error;
+use crate::web::ctx::{Ctx, is_partial};
+use crate::web::frame::{Frame, Section};
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+#[derive(Template)]
+#[template(path = "web/error.html", blocks = ["main"])]
+struct ErrorPage {
+    frame: Frame,
+    heading: &'static str,
+    sentence: String,
+    way_on: (&'static str, &'static str),
+}
+
+/// The middleware.
+pub async fn edge(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let partial = is_partial(req.request());
+    let is_asset = req.path().starts_with("/assets/");
+    if foreign(&req) {
+        let answer = refuse_origin(req).await;
+        return Ok(with_headers(answer, is_asset));
+    }
+    let answered = match next.call(req).await {
+        Ok(answer) => answer.map_into_boxed_body(),
+        // Middleware inside failed without an answer of its own. The request is gone with it, so the page is a bare one.
+        Err(fault) => {
+            tracing::error!(cause = %fault, "a middleware failed");
+            return Err(Bare { partial, away: true }.into());
+        }
+    };
+    Ok(with_headers(render(answered).await, is_asset))
+}
+
+/// The answer where even the request is lost.
+#[derive(Debug, thiserror::Error)]
+#[error("the request could not be served")]
+struct Bare {
+    partial: bool,
+    away: bool,
+}
+
+impl actix_web::ResponseError for Bare {
+    fn status_code(&self) -> StatusCode {
+        if self.away { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::INTERNAL_SERVER_ERROR }
+    }
+    fn error_response(&self) -> HttpResponse {
+        let error = Error::Unavailable(String::new());
+        let frame = Frame::new(None, Section::Gate, String::new(), None, None);
+        let mut answer = HttpResponse::build(self.status_code());
+        answer.content_type("text/html; charset=utf-8");
+        answer.insert_header((header::RETRY_AFTER, "5")).insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
+        answer.body(body(&error, frame, self.partial).unwrap_or_default())
+    }
+}
+
+/// Forms are taken from our own pages only: Origin, or Sec-Fetch-Site where a browser leaves Origin out.
+fn foreign(req: &ServiceRequest) -> bool {
+    if matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return false;
+    }
+    let text = |name| req.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok());
+    if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
+        return site != "same-origin" && site != "none";
+    }
+    let Some(origin) = text(header::ORIGIN) else { return false };
+    let own = req.app_data::<web::Data<App>>().and_then(|app| app.config.base_url.clone());
+    let host = text(header::HOST).unwrap_or_default();
+    match own {
+        Some(base) => origin != base.trim_end_matches('/'),
+        None => origin.split_once("://").map(|(_, rest)| rest) != Some(host),
+    }
+}
+
+async fn refuse_origin(req: ServiceRequest) -> ServiceResponse<BoxBody> {
+    let (request, _) = req.into_parts();
+    if let Some(app) = request.app_data::<web::Data<App>>().cloned() {
+        let actor = Ctx::of(&request).map(|ctx| ctx.actor()).unwrap_or_else(|_| crate::audit::domain::Actor::anonymous());
+        let event = Event::failed(Kind::OriginRefused, "foreign_origin", "Refused a form that came from a foreign origin");
+        let written = app.db.write(actor, |tx| tx.audited((), event)).await;
+        if let Err(fault) = written {
+            tracing::error!(cause = %fault, "the refusal could not be recorded");
+        }
+    }
+    let answer = rendered(&request, &Error::Forbidden("This form did not come from a page of this installation.".into()));
+    ServiceResponse::new(request, answer)
+}
+
+async fn render(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let found = answer.response().error().and_then(|e| e.as_error::<Error>());
+    let error = match found {
+        Some(error) => error,
+        None if answer.status() == StatusCode::NOT_FOUND && empty(&answer) => &Error::NotFound,
+        None if answer.status().is_server_error() && empty(&answer) => &Error::Unavailable("an empty answer".into()),
+        None if answer.status().is_client_error() && empty(&answer) => &Error::NotFound,
+        None => return answer,
+    };
+    let request = answer.request().clone();
+    match error {
+        Error::Internal(cause) => tracing::error!(cause = %format!("{cause:#}"), "internal fault"),
+        Error::Unavailable(cause) => tracing::warn!(%cause, "unavailable"),
+        other => tracing::debug!(cause = %other, "refused"),
+    }
+    if let Error::Forbidden(what) = error {
+        record_refusal(&request, what.clone()).await;
+    }
+    let rendered = rendered(&request, error);
+    ServiceResponse::new(request, rendered)
+}
+
+fn empty(answer: &ServiceResponse<BoxBody>) -> bool {
+    matches!(answer.response().body().size(), BodySize::None | BodySize::Sized(0))
+}
+
+async fn record_refusal(request: &HttpRequest, what: String) {
+    let Ok(ctx) = Ctx::of(request) else { return };
+    let event = Event::failed(Kind::AccessRefused, "no_right", format!("Refused {} {}", request.method(), request.path()))
+        .detail(serde_json::json!({ "why": what }));
+    let written = ctx.app.db.write(ctx.actor(), |tx| tx.audited((), event)).await;
+    if let Err(fault) = written {
+        tracing::error!(cause = %fault, "the refusal could not be recorded");
+    }
+}
+
+fn rendered(request: &HttpRequest, error: &Error) -> HttpResponse {
+    if matches!(error, Error::Unauthenticated) {
+        return to_sign_in(request);
+    }
+    let partial = is_partial(request);
+    let frame = match Ctx::of(request) {
+        Ok(ctx) => ctx.frame(Section::Gate, String::new()),
+        Err(_) => {
+            Frame::new(None, Section::Gate, String::new(), None, request.extensions().get::<tracing_actix_web::RequestId>().map(|id| **id))
+        }
+    };
+    let mut answer = HttpResponse::build(error.status());
+    answer.content_type("text/html; charset=utf-8");
+    if matches!(error, Error::Unavailable(_)) {
+        answer.insert_header((header::RETRY_AFTER, "5"));
+    }
+    answer.body(body(error, frame, partial).unwrap_or_else(|_| "The page could not be drawn.".into()))
+}
+
+/// After signing in, the person comes back to the page they asked for. A fragment cannot show a sign-in form: the browser
+/// is sent there as a whole.
+fn to_sign_in(request: &HttpRequest) -> HttpResponse {
+    let wanted = if request.method() == Method::GET && !is_partial(request) {
+        request.uri().path_and_query().map(|p| p.as_str().to_owned())
+    } else {
+        None
+    };
+    let location = match wanted.filter(|p| p != "/") {
+        Some(path) => format!("/sign-in?{}", serde_html_form::to_string([("next", path)]).unwrap_or_default()),
+        None => "/sign-in".to_owned(),
+    };
+    if is_partial(request) || request.headers().contains_key("HX-Request") {
+        return HttpResponse::Unauthorized().insert_header(("HX-Redirect", location)).finish();
+    }
+    HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
+}
+
+fn body(error: &Error, mut frame: Frame, partial: bool) -> askama::Result<String> {
+    let (heading, sentence, way_on) = words(error);
+    frame.title = heading.to_owned();
+    let page = ErrorPage { frame, heading, sentence, way_on };
+    if partial { page.as_main().render() } else { page.render() }
+}
+
+fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) {
+    let home = ("Go to the dashboard", "/");
+    match error {
+        Error::NotFound => ("Not here", "There is nothing at this address, or you have no access to it.".into(), home),
+        Error::Forbidden(why) => {
+            let why = if why.is_empty() { "Your role does not allow this. Ask a team lead or an administrator." } else { why };
+            ("Not allowed", why.to_owned(), home)
+        }
+        Error::Unauthenticated => ("Sign in", "Sign in to go on.".into(), ("Sign in", "/sign-in")),
+        Error::Invalid(errors) => ("Not saved", errors.0.values().next().cloned().unwrap_or_default(), home),
+        Error::Refused(why) => ("Not done", why.clone(), home),
+        Error::Conflict(why) => ("Changed meanwhile", why.clone(), home),
+        Error::TooLarge(why) => ("Too large", why.clone(), home),
+        Error::TooMany => ("Too many attempts", "Wait a while before you try again.".into(), home),
+        Error::Unavailable(_) => (
+            "The database is away",
+            "Tyrian cannot reach its database right now. Nothing was changed. Try again in a few seconds; what you typed is still in your browser, one step back.".into(),
+            ("Try again", ""),
+        ),
+        Error::Internal(_) => ("This did not work", "Something went wrong on our side and has been logged. Nothing was changed.".into(), home),
+    }
+}
+
+fn with_headers(mut answer: ServiceResponse<BoxBody>, is_asset: bool) -> ServiceResponse<BoxBody> {
+    let https = answer
+        .request()
+        .app_data::<web::Data<App>>()
+        .is_some_and(|app| app.config.base_url.as_deref().is_some_and(|url| url.starts_with("https://")));
+    let headers = answer.headers_mut();
+    let mut set = |name: header::HeaderName, value: &'static str| {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    };
+    set(header::CONTENT_SECURITY_POLICY, POLICY);
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "same-origin");
+    set(header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(header::HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    if https {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+    if !is_asset {
+        set(header::CACHE_CONTROL, "no-store");
+        set(header::VARY, "HX-Request-Type, HX-History-Restore-Request");
+    }
+    answer
+}

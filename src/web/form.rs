@@ -1,0 +1,53 @@
+//! Forms and queries. actix's own extractors cannot read repeated fields, so the body is read here.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Result};
+
+/// The largest form that is read, in bytes. Fields have their own, smaller limits with a sentence beside the field; this
+/// one leaves room to give a megabyte of notes back to who typed it.
+pub const FORM_BYTES: usize = 4 * 1024 * 1024;
+
+/// A posted form.
+pub struct Form<T>(pub T);
+
+/// The query string.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = web::Bytes::from_request(req, payload);
+        Box::pin(async move {
+            let body = body.await.map_err(|e| match e.as_response_error().status_code().as_u16() {
+                413 => Error::TooLarge("This form is larger than 4 MB. Shorten what you typed.".into()),
+                _ => Error::Refused("The form did not arrive whole. Send it again.".into()),
+            })?;
+            parse(&body).map(Form)
+        })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
+    type Error = Error;
+    type Future = std::future::Ready<Result<Self>>;
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(parse(req.query_string().as_bytes()).map(Query))
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    serde_html_form::from_bytes(bytes).map_err(|e| {
+        tracing::info!(error = %e, "a form that cannot be read");
+        Error::Refused("This form has a field that does not belong to it, or lacks one. Reload the page and try again.".into())
+    })
+}
+
+/// The fields of a form whose names are not known beforehand, in the order they came.
+pub type Pairs = Vec<(String, String)>;

@@ -40,17 +40,13 @@
     for (const el of $$('[data-dirty-text]')) el.textContent = changed ? el.dataset.text || 'Unsaved changes' : '';
     return changed;
   };
-  on('input', (e) => { if (e.target.form?.matches('[data-guard]')) { measure(e.target.form); keepDraft(e.target.form); } });
-  on('change', (e) => { if (e.target.form?.matches('[data-guard]')) measure(e.target.form); });
+  for (const type of ['input', 'change']) on(type, (e) => { const { form } = e.target; if (form?.matches('[data-guard]') && measure(form)) keepDraft(form); });
   on('submit', (e) => { if (e.target.matches('[data-guard]') && !e.defaultPrevented) { leaving = true; clearTimeout(draftTimer); } });
   addEventListener('beforeunload', (e) => { if (!leaving && measure()) e.preventDefault(); });
   addEventListener('pageshow', () => { leaving = false; measure(); });
 
   // ---- drafts, kept by the server
-  const keepDraft = (form) => {
-    clearTimeout(draftTimer);
-    if (form.dataset.draftUrl) draftTimer = setTimeout(() => sendDraft(form), 1500);
-  };
+  const keepDraft = (form) => { clearTimeout(draftTimer); if (form.dataset.draftUrl) draftTimer = setTimeout(sendDraft, 1500, form); };
   const sendDraft = async (form) => {
     if (!form.isConnected || flight || leaving || !measure(form)) return;
     const body = new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === 'string'));

@@ -4,4 +4,5 @@
 pub mod domain;
 pub mod inputs;
 pub mod merge;
+pub mod store;
 pub mod times;

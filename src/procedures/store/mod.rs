@@ -1,0 +1,4 @@
+//! SQL of procedures.
+
+pub mod save;
+pub mod work;

@@ -1,0 +1,283 @@
+//! Saving a procedure's fields: check, merge field by field against the history, store, record. The one write path of the
+//! procedure page, of Start, and of the inline edits in the engagement's table.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Integer, Text, Timestamptz, Uuid as SqlUuid};
+
+use super::work::Work;
+use crate::audit::domain::Kind;
+use crate::db::WriteTx;
+use crate::db::schema::{field_history, outcomes, procedures};
+use crate::error::{Error, FieldErrors, Result};
+use crate::procedures::domain::{Field, OutcomeKeys, ProcedureStatus, Severity, WaitingOn, by_hand_after, check_field, check_together};
+use crate::procedures::merge::{Change, Conflict, Current, History, Posted, Revision, merge};
+use crate::procedures::times;
+
+/// A field as it was typed.
+#[derive(Debug, Clone)]
+pub struct Typed {
+    /// Which one.
+    pub field: Field,
+    /// As typed.
+    pub raw: String,
+    /// The version that its shown value came from.
+    pub base: i32,
+}
+
+/// What a save did.
+#[derive(Debug, Clone, Default)]
+pub struct Saved {
+    /// The procedure's version after it.
+    pub version: i32,
+    /// What was stored.
+    pub accepted: Vec<Change>,
+    /// What was not, because somebody else changed it too.
+    pub conflicts: Vec<Conflict>,
+    /// What only others had changed since the page was loaded.
+    pub merged_from_others: Vec<String>,
+}
+
+#[derive(Queryable, Selectable, AsChangeset)]
+#[diesel(table_name = procedures, treat_none_as_null = true, check_for_backend(diesel::pg::Pg))]
+struct Fields {
+    status: ProcedureStatus,
+    not_applicable_reason: String,
+    severity: Option<Severity>,
+    waiting_on: Option<WaitingOn>,
+    recommendation: String,
+    attack_source: String,
+    red_outcome: Option<String>,
+    red_notes: String,
+    executed_at: Option<DateTime<Utc>>,
+    blue_outcome: Option<String>,
+    blue_notes: String,
+    detected_at: Option<DateTime<Utc>>,
+    detected_by: String,
+    alert_reference: String,
+    responded_at: Option<DateTime<Utc>>,
+}
+
+impl Fields {
+    /// The canonical value of a field: what history keeps and merge compares.
+    fn value(&self, field: Field, zone: Tz) -> String {
+        let time = |at: Option<DateTime<Utc>>| at.map(|at| times::for_input(at, zone)).unwrap_or_default();
+        match field {
+            Field::Status => self.status.as_str().to_owned(),
+            Field::NotApplicableReason => self.not_applicable_reason.clone(),
+            Field::Severity => self.severity.map(Severity::as_str).unwrap_or_default().to_owned(),
+            Field::WaitingOn => self.waiting_on.map(WaitingOn::as_str).unwrap_or_default().to_owned(),
+            Field::Recommendation => self.recommendation.clone(),
+            Field::AttackSource => self.attack_source.clone(),
+            Field::RedOutcome => self.red_outcome.clone().unwrap_or_default(),
+            Field::RedNotes => self.red_notes.clone(),
+            Field::ExecutedAt => time(self.executed_at),
+            Field::BlueOutcome => self.blue_outcome.clone().unwrap_or_default(),
+            Field::BlueNotes => self.blue_notes.clone(),
+            Field::DetectedAt => time(self.detected_at),
+            Field::DetectedBy => self.detected_by.clone(),
+            Field::AlertReference => self.alert_reference.clone(),
+            Field::RespondedAt => time(self.responded_at),
+        }
+    }
+
+    /// Takes a canonical value that [`check_field`] has passed.
+    fn set(&mut self, field: Field, value: &str, zone: Tz) -> Result<()> {
+        let optional = || (!value.is_empty()).then(|| value.to_owned());
+        let time =
+            || if value.is_empty() { Ok(None) } else { times::parse(value, zone).map(Some).map_err(|s| Error::field(field.name(), s)) };
+        match field {
+            Field::Status => self.status = value.parse().map_err(unchecked)?,
+            Field::NotApplicableReason => self.not_applicable_reason = value.to_owned(),
+            Field::Severity => self.severity = optional().map(|v| v.parse()).transpose().map_err(unchecked)?,
+            Field::WaitingOn => self.waiting_on = optional().map(|v| v.parse()).transpose().map_err(unchecked)?,
+            Field::Recommendation => self.recommendation = value.to_owned(),
+            Field::AttackSource => self.attack_source = value.to_owned(),
+            Field::RedOutcome => self.red_outcome = optional(),
+            Field::RedNotes => self.red_notes = value.to_owned(),
+            Field::ExecutedAt => self.executed_at = time()?,
+            Field::BlueOutcome => self.blue_outcome = optional(),
+            Field::BlueNotes => self.blue_notes = value.to_owned(),
+            Field::DetectedAt => self.detected_at = time()?,
+            Field::DetectedBy => self.detected_by = value.to_owned(),
+            Field::AlertReference => self.alert_reference = value.to_owned(),
+            Field::RespondedAt => self.responded_at = time()?,
+        }
+        Ok(())
+    }
+}
+
+fn unchecked(unknown: crate::text_enum::UnknownValue) -> Error {
+    Error::Internal(unknown.into())
+}
+
+/// Saves typed fields on a locked procedure. What conflicts is not stored and comes back with both values; everything else
+/// is. The event is recorded on `work`; end with [`Work::finish`].
+///
+/// # Errors
+/// [`Error::Invalid`] with a sentence for each field that does not hold (nothing is stored), [`Error::Forbidden`] for a
+/// change on a side that the person may not write.
+pub fn save_fields(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[Typed]) -> Result<Saved> {
+    let mut row: Fields = procedures::table.find(work.procedure.0).select(Fields::as_select()).first(tx.conn)?;
+    let known: Vec<(String, String, String, Option<DateTime<Utc>>)> =
+        outcomes::table.select((outcomes::key, outcomes::team, outcomes::label, outcomes::retired_at)).load(tx.conn)?;
+    let posted = check(&row, typed, &known, work.zone)?;
+    let history = history(tx.conn, work.procedure.0, &posted)?;
+    let current: Vec<Current> = Field::ALL
+        .iter()
+        .map(|field| Current {
+            field: field.name().to_owned(),
+            value: row.value(*field, work.zone),
+            version: history.newest(field.name()).map_or(0, |newest| newest.version),
+        })
+        .collect();
+    let mut outcome = merge(&posted, &current, &history);
+    for field in outcome.accepted.iter().map(|c| &c.field).chain(outcome.conflicts.iter().map(|c| &c.field)) {
+        let field: Field = field.parse().map_err(unchecked)?;
+        if !work.sides.may_write(field) {
+            return Err(Error::Forbidden(format!("{} is not yours to write on this procedure.", field.label())));
+        }
+    }
+    hand_over(&row, &mut outcome.accepted);
+    for change in &outcome.accepted {
+        row.set(change.field.parse().map_err(unchecked)?, &change.new, work.zone)?;
+    }
+    check_together(row.status, &row.not_applicable_reason).map_err(|s| Error::field(Field::NotApplicableReason.name(), s))?;
+    if !outcome.accepted.is_empty() {
+        store(tx, work, &row, &outcome.accepted)?;
+        record(work, &outcome.accepted, &known);
+    }
+    Ok(Saved {
+        version: work.version,
+        accepted: outcome.accepted,
+        conflicts: outcome.conflicts,
+        merged_from_others: outcome.merged_from_others,
+    })
+}
+
+fn check(row: &Fields, typed: &[Typed], known: &[(String, String, String, Option<DateTime<Utc>>)], zone: Tz) -> Result<Vec<Posted>> {
+    let keys = |team: &str, held: &Option<String>| -> Vec<&str> {
+        known
+            .iter()
+            .filter(|(key, of, _, retired)| of == team && (retired.is_none() || Some(key) == held.as_ref()))
+            .map(|o| o.0.as_str())
+            .collect()
+    };
+    let (red, blue) = (keys("red", &row.red_outcome), keys("blue", &row.blue_outcome));
+    let allowed = OutcomeKeys { red: &red, blue: &blue };
+    let mut errors = FieldErrors::default();
+    let mut posted = Vec::with_capacity(typed.len());
+    for one in typed {
+        match check_field(one.field, &one.raw, &allowed, zone) {
+            Ok(value) => posted.push(Posted { field: one.field.name().to_owned(), value, base: one.base }),
+            Err(sentence) => errors.add(one.field.name(), sentence),
+        }
+    }
+    errors.done()?;
+    Ok(posted)
+}
+
+#[derive(QueryableByName)]
+struct HistoryRow {
+    #[diesel(sql_type = Text)]
+    field: String,
+    #[diesel(sql_type = Integer)]
+    version: i32,
+    #[diesel(sql_type = Text)]
+    value: String,
+    #[diesel(sql_type = Text)]
+    person_name: String,
+    #[diesel(sql_type = Timestamptz)]
+    at: DateTime<Utc>,
+}
+
+fn history(conn: &mut PgConnection, procedure: uuid::Uuid, posted: &[Posted]) -> Result<History> {
+    let fields: Vec<&str> = posted.iter().map(|p| p.field.as_str()).collect();
+    let bases: Vec<i32> = posted.iter().map(|p| p.base).collect();
+    // sql_query: for each posted field its newest row and the newest one at or below the posted base, by two index probes.
+    let rows: Vec<HistoryRow> = diesel::sql_query(
+        "SELECT p.field, h.version, h.value, h.person_name, h.at
+         FROM unnest($2::text[], $3::int[]) AS p(field, base) CROSS JOIN LATERAL (
+            (SELECT version, value, person_name, at FROM field_history
+             WHERE subject_type = 'procedure' AND subject_id = $1 AND field = p.field ORDER BY version DESC LIMIT 1)
+            UNION ALL
+            (SELECT version, value, person_name, at FROM field_history
+             WHERE subject_type = 'procedure' AND subject_id = $1 AND field = p.field AND version <= p.base ORDER BY version DESC LIMIT 1)
+         ) h",
+    )
+    .bind::<SqlUuid, _>(procedure)
+    .bind::<Array<Text>, _>(&fields)
+    .bind::<Array<Integer>, _>(&bases)
+    .load(conn)?;
+    let mut history = History::default();
+    history.initial(Field::Status.name(), ProcedureStatus::NotStarted.as_str());
+    for row in rows {
+        history.push(row.field, Revision { version: row.version, value: row.value, by: row.person_name, at: row.at });
+    }
+    Ok(history)
+}
+
+/// A choice of whose turn it is holds until an outcome changes.
+fn hand_over(row: &Fields, accepted: &mut Vec<Change>) {
+    let changed = |field: Field, changes: &[Change]| changes.iter().find(|c| c.field == field.name()).map(|c| c.new.clone());
+    let outcome_changed = changed(Field::RedOutcome, accepted).is_some() || changed(Field::BlueOutcome, accepted).is_some();
+    let chosen = changed(Field::WaitingOn, accepted).map(|value| value.parse::<WaitingOn>().ok());
+    let after = by_hand_after(row.waiting_on, chosen, outcome_changed);
+    if chosen.is_none() && after != row.waiting_on {
+        let word = |value: Option<WaitingOn>| value.map(WaitingOn::as_str).unwrap_or_default().to_owned();
+        accepted.push(Change { field: Field::WaitingOn.name().to_owned(), old: word(row.waiting_on), new: word(after) });
+    }
+}
+
+fn store(tx: &mut WriteTx<'_>, work: &mut Work, row: &Fields, accepted: &[Change]) -> Result<()> {
+    let version = work.version + 1;
+    diesel::update(procedures::table.find(work.procedure.0))
+        .set((
+            row,
+            procedures::version.eq(version),
+            procedures::updated_at.eq(tx.now()),
+            procedures::updated_by.eq(tx.actor().id.map(|id| id.0)),
+        ))
+        .execute(tx.conn)?;
+    let rows: Vec<_> = accepted
+        .iter()
+        .map(|change| {
+            (
+                field_history::subject_type.eq("procedure"),
+                field_history::subject_id.eq(work.procedure.0),
+                field_history::field.eq(&change.field),
+                field_history::version.eq(version),
+                field_history::value.eq(&change.new),
+                field_history::person_id.eq(tx.actor().id.map(|id| id.0)),
+                field_history::person_name.eq(&tx.actor().name),
+                field_history::at.eq(tx.now()),
+            )
+        })
+        .collect();
+    diesel::insert_into(field_history::table).values(&rows).execute(tx.conn)?;
+    work.version_is_raised(version);
+    Ok(())
+}
+
+fn record(work: &mut Work, accepted: &[Change], known: &[(String, String, String, Option<DateTime<Utc>>)]) {
+    let labels: BTreeMap<&str, &str> = known.iter().map(|o| (o.0.as_str(), o.2.as_str())).collect();
+    let shown = |field: Field, value: &str| -> String {
+        match field {
+            Field::RedOutcome | Field::BlueOutcome => labels.get(value).copied().unwrap_or(value).to_owned(),
+            Field::Status => value.parse::<ProcedureStatus>().map_or_else(|_| value.to_owned(), |s| s.label().to_owned()),
+            _ => value.to_owned(),
+        }
+    };
+    let changes: Vec<(Field, String, String)> = accepted
+        .iter()
+        .filter_map(|c| c.field.parse::<Field>().ok().map(|field| (field, shown(field, &c.old), shown(field, &c.new))))
+        .collect();
+    let names: Vec<String> = changes.iter().map(|(field, ..)| field.label().to_lowercase()).collect();
+    let event = work
+        .event(Kind::ProcedureSaved, format!("Saved procedure {} “{}”: {}", work.position, work.name, names.join(", ")))
+        .changes(changes.iter().map(|(field, before, after)| (field.name(), before.as_str(), after.as_str(), field.is_long())));
+    work.record(event);
+}

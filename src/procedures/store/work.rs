@@ -1,0 +1,202 @@
+//! The way into every write on a procedure's work: locks in order (engagement `FOR SHARE`, then the procedure), applies
+//! what is due, asks the editing rule and finds out which side the person writes.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use crate::audit::domain::Event;
+use crate::authz::Permission as P;
+use crate::authz::permit::{Permit, WriteProcedure};
+use crate::db::schema::{engagements, procedures};
+use crate::db::{Audited, WriteTx};
+use crate::error::{Error, Result};
+use crate::ids::{ClientId, EngagementId, ProcedureId};
+use crate::procedures::domain::{Sides, WriteRights, WriteRule, sides, working_allowed};
+use crate::schedule::domain::{EngagementStatus, Facts, ReportStatus};
+use crate::schedule::store::{lock_engagement, touch};
+
+/// A procedure locked for a write, and what the write may do.
+#[derive(Debug)]
+pub struct Work {
+    /// The engagement.
+    pub engagement: EngagementId,
+    /// Its client.
+    pub client: ClientId,
+    /// The engagement's title.
+    pub engagement_title: String,
+    /// The engagement's zone: times on the form are in it.
+    pub zone: Tz,
+    /// The procedure.
+    pub procedure: ProcedureId,
+    /// Its name.
+    pub name: String,
+    /// Its place in the engagement.
+    pub position: i32,
+    /// Its version before this write.
+    pub version: i32,
+    /// What the person may write on it.
+    pub sides: Sides,
+    /// Whether the person leads at this client.
+    pub lead: bool,
+    events: Vec<Event>,
+    version_raised: bool,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = engagements, check_for_backend(diesel::pg::Pg))]
+struct EngagementRow {
+    client_id: ClientId,
+    title: String,
+    status: EngagementStatus,
+    time_zone: String,
+    starts_at: Option<DateTime<Utc>>,
+    submitted_at: Option<DateTime<Utc>>,
+    write_rule: Option<String>,
+}
+
+#[derive(QueryableByName)]
+struct Assigned {
+    #[diesel(sql_type = Bool)]
+    red: bool,
+    #[diesel(sql_type = Bool)]
+    blue: bool,
+}
+
+/// Locks a procedure for a write on its work.
+///
+/// # Errors
+/// [`Error::NotFound`] when it is not there or the client is foreign, [`Error::Forbidden`] without a side to write,
+/// [`Error::Refused`] when the engagement is not being worked on.
+pub fn begin(tx: &mut WriteTx<'_>, permit: &Permit<WriteProcedure>, engagement: EngagementId, procedure: ProcedureId) -> Result<Work> {
+    let visible = permit.visible();
+    let mut events = Vec::new();
+    // Looked at before it is locked: what is due needs the row for itself, and a share lock cannot be raised to that
+    // without two savers waiting for each other.
+    let mut row = engagement_row(tx.conn, engagement, &visible, false)?;
+    permit.check(row.client_id)?;
+    let facts = Facts {
+        now: tx.now(),
+        starts_at: row.starts_at,
+        report: Some(ReportStatus::Draft),
+        anything_recorded: true,
+        submitted: row.submitted_at.is_some(),
+        has_procedures: true,
+    };
+    if row.status.due(&facts).is_some() {
+        let (locked, due) = lock_engagement(tx, engagement, &visible)?;
+        row.status = locked.status;
+        events.extend(due);
+    } else {
+        row = engagement_row(tx.conn, engagement, &visible, true)?;
+    }
+    let (name, position, version): (String, i32, i32) = procedures::table
+        .find(procedure.0)
+        .filter(procedures::engagement_id.eq(engagement.0))
+        .select((procedures::name, procedures::position, procedures::version))
+        .for_update()
+        .first(tx.conn)?;
+    working_allowed(row.status, row.submitted_at.is_some()).map_err(|refusal| Error::Refused(refusal.0))?;
+    let assigned = assigned(tx.conn, engagement, procedure, permit.viewer().id.0)?;
+    let sides = sides(rights(permit, row.client_id), assigned.red, assigned.blue, rule(permit, row.write_rule.as_deref()));
+    if !sides.any() {
+        return Err(Error::Forbidden("You are not assigned to a side of this procedure.".into()));
+    }
+    Ok(Work {
+        engagement,
+        client: row.client_id,
+        engagement_title: row.title,
+        zone: row.time_zone.parse().unwrap_or(chrono_tz::UTC),
+        procedure,
+        name,
+        position,
+        version,
+        sides,
+        lead: permit.may_at(P::EngagementApprove, row.client_id),
+        events,
+        version_raised: false,
+    })
+}
+
+impl Work {
+    /// The procedure as an event's subject, with its client and engagement.
+    pub fn event(&self, kind: crate::audit::domain::Kind, sentence: impl Into<String>) -> Event {
+        Event::new(kind, sentence).subject("procedure", self.procedure.0, &self.name).engagement(self.client, self.engagement)
+    }
+
+    /// Adds an event to what the write will record.
+    pub fn record(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// Says that the write has raised the procedure's version itself.
+    pub(crate) fn version_is_raised(&mut self, to: i32) {
+        self.version = to;
+        self.version_raised = true;
+    }
+
+    /// Ends the write: raises the version, notes the activity and writes the events; nothing of that when nothing happened.
+    ///
+    /// # Errors
+    /// When the events cannot be written.
+    pub fn finish<T>(self, tx: &mut WriteTx<'_>, value: T) -> Result<Audited<T>> {
+        if self.events.is_empty() {
+            return Ok(tx.unchanged(value));
+        }
+        if !self.version_raised {
+            diesel::update(procedures::table.find(self.procedure.0))
+                .set((
+                    procedures::version.eq(procedures::version + 1),
+                    procedures::updated_at.eq(tx.now()),
+                    procedures::updated_by.eq(tx.actor().id.map(|id| id.0)),
+                ))
+                .execute(tx.conn)?;
+        }
+        let name = tx.actor().name.clone();
+        let audited = tx.audited_all(value, &self.events)?;
+        // Last, because every save of the engagement meets at this row.
+        touch(tx.conn, self.engagement, tx.now(), &name)?;
+        Ok(audited)
+    }
+}
+
+fn engagement_row(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId], lock: bool) -> Result<EngagementRow> {
+    let query = engagements::table
+        .find(id.0)
+        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()))
+        .select(EngagementRow::as_select());
+    Ok(if lock { query.for_share().first(conn)? } else { query.first(conn)? })
+}
+
+/// The rights that decide which side somebody writes at a client.
+pub fn rights<A: crate::authz::permit::Action>(permit: &Permit<A>, client: ClientId) -> WriteRights {
+    WriteRights {
+        write_red: permit.may_at(P::ProcedureWriteRed, client),
+        write_blue: permit.may_at(P::ProcedureWriteBlue, client),
+        write_blue_assigned: permit.may_at(P::ProcedureWriteBlueAssigned, client),
+        lead: permit.may_at(P::EngagementApprove, client),
+    }
+}
+
+/// The engagement's own rule, or the organisation's.
+pub fn rule<A: crate::authz::permit::Action>(permit: &Permit<A>, own: Option<&str>) -> WriteRule {
+    own.unwrap_or(&permit.viewer().organisation.write_rule).parse().unwrap_or(WriteRule::Everyone)
+}
+
+fn assigned(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId, person: Uuid) -> Result<Assigned> {
+    // sql_query: for each team the procedure's own operators count, or where it names none the engagement's.
+    Ok(diesel::sql_query(
+        "SELECT bool_or(team = 'red') IS TRUE AS red, bool_or(team = 'blue') IS TRUE AS blue FROM (
+            SELECT team, person_id FROM procedure_operators WHERE procedure_id = $1
+            UNION ALL
+            SELECT team, person_id FROM engagement_operators e WHERE engagement_id = $2
+                AND NOT EXISTS (SELECT FROM procedure_operators p WHERE p.procedure_id = $1 AND p.team = e.team)
+         ) operators WHERE person_id = $3",
+    )
+    .bind::<SqlUuid, _>(procedure.0)
+    .bind::<SqlUuid, _>(engagement.0)
+    .bind::<SqlUuid, _>(person)
+    .get_result(conn)?)
+}

@@ -6,3 +6,4 @@ pub mod archive;
 pub mod atomics;
 pub mod attack;
 pub mod domain;
+pub mod store;

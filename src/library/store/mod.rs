@@ -1,0 +1,9 @@
+//! SQL of the library.
+
+pub mod attack;
+pub mod procedures;
+mod seed;
+
+pub use attack::{Tactic, highest_version, list_tactics};
+pub use procedures::{Hit, Repository, Search, count, list_hits, list_platforms, list_repositories, search};
+pub use seed::seed_starter;

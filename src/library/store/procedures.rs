@@ -1,0 +1,232 @@
+//! SQL of library procedures: search, and lists of chosen ones.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use crate::db::schema::repositories;
+use crate::error::Result;
+use crate::ids::{LibraryProcedureId, RepositoryId};
+
+/// What to look for. Empty texts and `None` mean any. Withdrawn procedures are never found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Search {
+    /// Words that all occur in name or description; a word such as `T1003` asks for the technique.
+    pub q: String,
+    /// Short name of a tactic of the newest release.
+    pub tactic: String,
+    /// External id; a technique includes its sub-techniques.
+    pub technique: String,
+    /// As procedures write it: `windows`.
+    pub platform: String,
+    /// One repository.
+    pub repository: Option<RepositoryId>,
+    /// Start after this [`Hit::cursor`].
+    pub after: Option<(String, LibraryProcedureId)>,
+}
+
+/// A procedure as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct Hit {
+    /// Id.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: LibraryProcedureId,
+    /// Name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// ATT&CK ids.
+    #[diesel(sql_type = Array<Text>)]
+    pub technique_ids: Vec<String>,
+    /// Platforms.
+    #[diesel(sql_type = Array<Text>)]
+    pub platforms: Vec<String>,
+    /// Names of the tactics its techniques stand under in the newest release, in the order of the matrix.
+    #[diesel(sql_type = Array<Text>)]
+    pub tactics: Vec<String>,
+    /// Short name of its repository.
+    #[diesel(sql_type = Text)]
+    pub repository: String,
+    /// Number of its current version.
+    #[diesel(sql_type = Integer)]
+    pub version: i32,
+    /// Whether its source no longer holds it.
+    #[diesel(sql_type = Bool)]
+    pub withdrawn: bool,
+    /// What the list is ordered by, before the id.
+    #[diesel(sql_type = Text)]
+    pub sort_name: String,
+}
+
+impl Hit {
+    /// Where the next page starts after this one.
+    pub fn cursor(&self) -> (String, LibraryProcedureId) {
+        (self.sort_name.clone(), self.id)
+    }
+}
+
+// sql_query: the tactics of a hit come from its techniques by array membership, for the rows of the page alone.
+const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, r.short_name AS repository, p.current_version AS version,
+    p.withdrawn_at IS NOT NULL AS withdrawn, lower(p.name) AS sort_name,
+    ARRAY(SELECT ta.name FROM tactics ta WHERE ta.version = newest.version AND ta.short_name = ANY (ARRAY(
+            SELECT unnest(te.tactics) FROM techniques te WHERE te.version = newest.version AND te.external_id = ANY (p.technique_ids)))
+        ORDER BY ta.position) AS tactics
+ FROM picked p JOIN repositories r ON r.id = p.repository_id
+ CROSS JOIN (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) newest";
+
+const MATCHES: &str = "p.withdrawn_at IS NULL
+    AND p.search LIKE ALL ($1)
+    AND ($2 = '{}' OR NOT EXISTS (SELECT FROM unnest($2) wanted WHERE NOT EXISTS (
+        SELECT FROM unnest(p.technique_ids) id WHERE id = wanted OR id LIKE wanted || '.%')))
+    AND ($3 = '' OR p.technique_ids && ARRAY(SELECT te.external_id FROM techniques te
+        WHERE te.version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) AND te.tactics @> ARRAY[$3]))
+    AND ($4 = '' OR p.platforms @> ARRAY[$4])
+    AND ($5 IS NULL OR p.repository_id = $5)";
+
+/// Words of a search as LIKE patterns, and those that name techniques.
+fn words(search: &Search) -> (Vec<String>, Vec<String>) {
+    let mut patterns = Vec::new();
+    let mut techniques = Vec::new();
+    if !search.technique.trim().is_empty() {
+        techniques.push(search.technique.trim().to_uppercase());
+    }
+    for word in search.q.split_whitespace().take(12) {
+        if is_technique_id(word) {
+            techniques.push(word.to_uppercase());
+        } else {
+            patterns.push(format!("%{}%", escape_like(&word.to_lowercase())));
+        }
+    }
+    (patterns, techniques)
+}
+
+/// Whether a word reads like `T1003` or `t1003.001`.
+fn is_technique_id(word: &str) -> bool {
+    let Some(number) = word.strip_prefix(['T', 't']) else { return false };
+    let (main, sub) = number.split_once('.').unwrap_or((number, "000"));
+    let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+    digits(main, 4) && digits(sub, 3)
+}
+
+/// Text in a LIKE pattern that stands for itself.
+pub(super) fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// Procedures by name, at most `limit`.
+pub fn search(conn: &mut PgConnection, search: &Search, limit: i64) -> Result<Vec<Hit>> {
+    let (patterns, techniques) = words(search);
+    let (name, id) = search.after.clone().unzip();
+    let sql = format!(
+        "WITH picked AS (SELECT p.* FROM library_procedures p WHERE {MATCHES} AND ($6 IS NULL OR (lower(p.name), p.id) > ($6, $7))
+            ORDER BY lower(p.name), p.id LIMIT $8) {HIT} ORDER BY sort_name, p.id"
+    );
+    Ok(diesel::sql_query(sql)
+        .bind::<Array<Text>, _>(patterns)
+        .bind::<Array<Text>, _>(techniques)
+        .bind::<Text, _>(&search.tactic)
+        .bind::<Text, _>(&search.platform)
+        .bind::<Nullable<SqlUuid>, _>(search.repository.map(|id| id.0))
+        .bind::<Nullable<Text>, _>(name)
+        .bind::<Nullable<SqlUuid>, _>(id.map(|id| id.0))
+        .bind::<BigInt, _>(limit)
+        .load(conn)?)
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+/// How many procedures a search finds, at most `cap`, wherever it starts.
+pub fn count(conn: &mut PgConnection, search: &Search, cap: i64) -> Result<i64> {
+    let (patterns, techniques) = words(search);
+    let sql = format!("SELECT count(*) AS n FROM (SELECT FROM library_procedures p WHERE {MATCHES} LIMIT $6) found");
+    let number: Number = diesel::sql_query(sql)
+        .bind::<Array<Text>, _>(patterns)
+        .bind::<Array<Text>, _>(techniques)
+        .bind::<Text, _>(&search.tactic)
+        .bind::<Text, _>(&search.platform)
+        .bind::<Nullable<SqlUuid>, _>(search.repository.map(|id| id.0))
+        .bind::<BigInt, _>(cap)
+        .get_result(conn)?;
+    Ok(number.n)
+}
+
+/// Chosen procedures in the order given, withdrawn ones too; unknown ids are left out.
+pub fn list_hits(conn: &mut PgConnection, ids: &[LibraryProcedureId]) -> Result<Vec<Hit>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    let found: Vec<Hit> = diesel::sql_query(format!("WITH picked AS (SELECT * FROM library_procedures WHERE id = ANY ($1)) {HIT}"))
+        .bind::<Array<SqlUuid>, _>(wanted)
+        .load(conn)?;
+    let by_id: HashMap<LibraryProcedureId, Hit> = found.into_iter().map(|hit| (hit.id, hit)).collect();
+    Ok(ids.iter().filter_map(|id| by_id.get(id).cloned()).collect())
+}
+
+#[derive(QueryableByName)]
+struct Word {
+    #[diesel(sql_type = Text)]
+    word: String,
+}
+
+/// The platforms that procedures name, in alphabetical order.
+pub fn list_platforms(conn: &mut PgConnection) -> Result<Vec<String>> {
+    // sql_query: unnest is no function of the query builder.
+    let sql = "SELECT DISTINCT unnest(platforms) AS word FROM library_procedures WHERE withdrawn_at IS NULL ORDER BY word";
+    let words: Vec<Word> = diesel::sql_query(sql).load(conn)?;
+    Ok(words.into_iter().map(|row| row.word).collect())
+}
+
+/// A repository with the number of procedures that are not withdrawn.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Repository {
+    /// Id.
+    pub id: RepositoryId,
+    /// Set where an importer or the binary owns it.
+    pub key: Option<String>,
+    /// Name.
+    pub name: String,
+    /// Name in tables.
+    pub short_name: String,
+    /// One sentence.
+    pub description: String,
+    /// open, managed, private or curated.
+    pub kind: String,
+    /// Procedures in it.
+    pub procedures: i64,
+}
+
+/// Repositories by name.
+pub fn list_repositories(conn: &mut PgConnection) -> Result<Vec<Repository>> {
+    use diesel::dsl::sql;
+    Ok(repositories::table
+        .order(sql::<Text>("lower(repositories.name)"))
+        .select((
+            repositories::id,
+            repositories::key,
+            repositories::name,
+            repositories::short_name,
+            repositories::description,
+            repositories::type_,
+            sql::<BigInt>("(SELECT count(*) FROM library_procedures p WHERE p.repository_id = repositories.id AND p.withdrawn_at IS NULL)"),
+        ))
+        .load(conn)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_read_like_techniques_ask_for_them() {
+        let search = Search { q: "T1003 100% t1059.001 T10".into(), ..Search::default() };
+        let (patterns, techniques) = words(&search);
+        assert_eq!(patterns, ["%100\\%%", "%t10%"]);
+        assert_eq!(techniques, ["T1003", "T1059.001"]);
+    }
+}

@@ -123,12 +123,6 @@ pub(crate) fn ensure_repository(tx: &mut WriteTx<'_>, curated: &Curated) -> Resu
     Ok((id, true))
 }
 
-type TextArray<'a> = Vec<Option<&'a str>>;
-
-fn text_array(texts: &[String]) -> TextArray<'_> {
-    texts.iter().map(|text| Some(text.as_str())).collect()
-}
-
 #[derive(Insertable)]
 #[diesel(table_name = tactics)]
 struct TacticRow<'a> {
@@ -150,8 +144,8 @@ struct TechniqueRow<'a> {
     name: &'a str,
     description: &'a str,
     url: &'a str,
-    platforms: TextArray<'a>,
-    tactics: TextArray<'a>,
+    platforms: &'a [String],
+    tactics: &'a [String],
     is_subtechnique: bool,
     status: &'a str,
     revoked_by: Option<&'a str>,
@@ -256,8 +250,8 @@ fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<Cha
             name: &technique.name,
             description: &technique.description,
             url: &technique.url,
-            platforms: text_array(&technique.platforms),
-            tactics: text_array(&technique.tactics),
+            platforms: &technique.platforms,
+            tactics: &technique.tactics,
             is_subtechnique: technique.is_subtechnique,
             status: technique.status.key(),
             revoked_by: technique.revoked_by.as_deref(),
@@ -317,8 +311,8 @@ struct ProcedureRow<'a> {
     source_key: &'a str,
     name: &'a str,
     description: &'a str,
-    technique_ids: TextArray<'a>,
-    platforms: TextArray<'a>,
+    technique_ids: &'a [String],
+    platforms: &'a [String],
     current_version: i32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -381,8 +375,8 @@ pub(crate) fn write_procedures(tx: &mut WriteTx<'_>, repository: RepositoryId, p
             source_key: key,
             name: &body.name,
             description: &body.description,
-            technique_ids: text_array(&body.technique_ids),
-            platforms: text_array(&body.platforms),
+            technique_ids: &body.technique_ids,
+            platforms: &body.platforms,
             current_version: version,
             created_at: now,
             updated_at: now,

@@ -85,7 +85,7 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
             test_plans::key.eq(&plan.key),
             test_plans::title.eq(&plan.title),
             test_plans::description.eq(&plan.description),
-            test_plans::tags.eq(plan.tags.iter().map(Some).collect::<Vec<_>>()),
+            test_plans::tags.eq(&plan.tags),
             test_plans::created_at.eq(now),
             test_plans::updated_at.eq(now),
         ));

@@ -40,10 +40,10 @@ macro_rules! table {
     };
 }
 
-use Access::{Public, SignedIn};
+use Access::{AtClient, Own, Public, SignedIn};
 
 /// The tables of all slices.
-pub const TABLE: &[&[Row]] = &[KERNEL, ACCOUNTS];
+pub const TABLE: &[&[Row]] = &[KERNEL, ACCOUNTS, CLIENTS];
 
 const KERNEL: &[Row] = table! {
     get "/healthz" Public => crate::web::health::healthz;
@@ -61,6 +61,23 @@ const ACCOUNTS: &[Row] = table! {
     post "/account/password" SignedIn => crate::accounts::pages::change_password;
     post "/account/theme" SignedIn => crate::accounts::pages::theme;
     post "/account/shortcuts" SignedIn => crate::accounts::pages::shortcuts;
+};
+
+const CLIENTS: &[Row] = table! {
+    get "/clients" SignedIn => crate::clients::pages::list;
+    get "/clients/new" Own(P::ClientCreate) => crate::clients::pages::new;
+    post "/clients/new" Own(P::ClientCreate) => crate::clients::pages::create;
+    get "/clients/{client}" AtClient(P::ClientRead) => crate::clients::pages::show;
+    get "/clients/{client}/edit" AtClient(P::ClientEdit) => crate::clients::pages::edit;
+    post "/clients/{client}/edit" AtClient(P::ClientEdit) => crate::clients::pages::update;
+    get "/clients/{client}/delete" AtClient(P::ClientEdit) => crate::clients::pages::delete_page;
+    post "/clients/{client}/delete" AtClient(P::ClientEdit) => crate::clients::pages::delete;
+    get "/clients/{client}/assets/new" AtClient(P::AssetEdit) => crate::clients::assets::pages::new;
+    post "/clients/{client}/assets/new" AtClient(P::AssetEdit) => crate::clients::assets::pages::create;
+    get "/clients/{client}/assets/{asset}" AtClient(P::AssetEdit) => crate::clients::assets::pages::edit;
+    post "/clients/{client}/assets/{asset}" AtClient(P::AssetEdit) => crate::clients::assets::pages::update;
+    get "/clients/{client}/assets/{asset}/delete" AtClient(P::AssetEdit) => crate::clients::assets::pages::delete_page;
+    post "/clients/{client}/assets/{asset}/delete" AtClient(P::AssetEdit) => crate::clients::assets::pages::delete;
 };
 
 /// Registers the table. Everything else is NotFound, rendered like any other.

@@ -198,7 +198,7 @@ pub fn parse_tags(raw: &str) -> Result<Vec<String>, String> {
             tags.push(tag);
         }
         if tags.len() > TAGS {
-            return Err(format!("An engagement has at most {TAGS} tags. Remove some."));
+            return Err(format!("There can be at most {TAGS} tags. Remove some."));
         }
     }
     Ok(tags)

@@ -1,0 +1,138 @@
+//! Handlers of a client's assets.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::store::{self, Asset};
+use crate::authz::permit::{EditAsset, Permit};
+use crate::clients::domain::{TypedAsset, asset_in_use};
+use crate::clients::store as clients;
+use crate::clients::views::{AssetForm, Conflict, Delete, asset_differences};
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::{AssetId, ClientId};
+use crate::web::{Form, Frame, Section, redirect_with};
+
+/// `GET /clients/{client}/assets/new`
+pub async fn new(permit: Permit<EditAsset>, path: web::Path<ClientId>) -> Result<HttpResponse> {
+    let (client, visible) = (path.into_inner(), permit.visible());
+    permit.app.db.read(move |conn| clients::get(conn, client, &visible)).await?;
+    permit.check(client)?;
+    permit.page(&form(&permit, client, None, TypedAsset::default(), FieldErrors::default(), None))
+}
+
+fn frame(permit: &Permit<EditAsset>, title: &str, client: ClientId) -> Frame {
+    permit.frame(Section::Clients, title).crumb("Clients", "/clients").crumb("Client", format!("/clients/{client}"))
+}
+
+fn form(
+    permit: &Permit<EditAsset>,
+    client: ClientId,
+    asset: Option<AssetId>,
+    typed: TypedAsset,
+    errors: FieldErrors,
+    conflict: Option<Conflict>,
+) -> AssetForm {
+    let (title, button) = if asset.is_some() { ("Edit asset", "Save") } else { ("New asset", "Create asset") };
+    let own = asset.map_or_else(|| "new".to_owned(), |id| id.to_string());
+    AssetForm {
+        frame: frame(permit, title, client),
+        action: format!("/clients/{client}/assets/{own}"),
+        cancel: format!("/clients/{client}#assets"),
+        delete: asset.map(|id| format!("/clients/{client}/assets/{id}/delete")),
+        button,
+        typed,
+        errors,
+        conflict,
+    }
+}
+
+/// `POST /clients/{client}/assets/new`
+pub async fn create(permit: Permit<EditAsset>, path: web::Path<ClientId>, Form(typed): Form<TypedAsset>) -> Result<HttpResponse> {
+    let (client, visible) = (path.into_inner(), permit.visible());
+    permit.check(client)?;
+    let saved = match typed.check() {
+        Ok(text) => permit.app.db.write(permit.actor(), move |tx| store::create(tx, client, &visible, &text)).await,
+        Err(error) => Err(error),
+    };
+    match saved {
+        Ok(()) => Ok(redirect_with(&format!("/clients/{client}#assets"), "Asset created.")),
+        Err(Error::Invalid(errors)) => {
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, form(&permit, client, None, typed, errors, None).render()?)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// `GET /clients/{client}/assets/{asset}`
+pub async fn edit(permit: Permit<EditAsset>, path: web::Path<(ClientId, AssetId)>) -> Result<HttpResponse> {
+    let ((client, id), visible) = (path.into_inner(), permit.visible());
+    let asset = permit.app.db.read(move |conn| store::get(conn, client, id, &visible)).await?;
+    permit.check(client)?;
+    permit.page(&form(&permit, client, Some(id), typed(asset), FieldErrors::default(), None))
+}
+
+fn typed(asset: Asset) -> TypedAsset {
+    TypedAsset {
+        name: asset.name,
+        kind: asset.kind.as_str().into(),
+        criticality: asset.criticality.as_str().into(),
+        address: asset.address,
+        description: asset.description,
+        version: asset.version,
+    }
+}
+
+/// `POST /clients/{client}/assets/{asset}`
+pub async fn update(
+    permit: Permit<EditAsset>,
+    path: web::Path<(ClientId, AssetId)>,
+    Form(typed): Form<TypedAsset>,
+) -> Result<HttpResponse> {
+    let ((client, id), visible, version) = (path.into_inner(), permit.visible(), typed.version);
+    permit.check(client)?;
+    let saved = match typed.check() {
+        Ok(text) => permit.app.db.write(permit.actor(), move |tx| store::save(tx, client, id, &visible, &text, version)).await,
+        Err(error) => Err(error),
+    };
+    match saved {
+        Ok(()) => Ok(redirect_with(&format!("/clients/{client}#assets"), "Asset saved.")),
+        Err(Error::Invalid(errors)) => {
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, form(&permit, client, Some(id), typed, errors, None).render()?)
+        }
+        Err(Error::Conflict(sentence)) => {
+            let visible = permit.visible();
+            let stored = permit.app.db.read(move |conn| store::get(conn, client, id, &visible)).await?;
+            let theirs = asset_differences(&stored, &typed);
+            let typed = TypedAsset { version: stored.version, ..typed };
+            let page = form(&permit, client, Some(id), typed, FieldErrors::default(), Some(Conflict { sentence, theirs }));
+            permit.html(StatusCode::CONFLICT, page.render()?)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// `GET /clients/{client}/assets/{asset}/delete`
+pub async fn delete_page(permit: Permit<EditAsset>, path: web::Path<(ClientId, AssetId)>) -> Result<HttpResponse> {
+    let ((client, id), visible) = (path.into_inner(), permit.visible());
+    let (asset, (procedures, findings)) =
+        permit.app.db.read(move |conn| Ok((store::get(conn, client, id, &visible)?, store::find_uses(conn, id)?))).await?;
+    permit.check(client)?;
+    permit.page(&Delete {
+        frame: frame(&permit, "Delete asset", client),
+        heading: format!("Delete {}?", asset.name),
+        goes: "The asset goes, with its address and description. This cannot be undone.".into(),
+        hanging: asset_in_use(procedures, findings),
+        action: format!("/clients/{client}/assets/{id}/delete"),
+        cancel: format!("/clients/{client}/assets/{id}"),
+        button: "Delete asset",
+    })
+}
+
+/// `POST /clients/{client}/assets/{asset}/delete`
+pub async fn delete(permit: Permit<EditAsset>, path: web::Path<(ClientId, AssetId)>) -> Result<HttpResponse> {
+    let ((client, id), visible) = (path.into_inner(), permit.visible());
+    permit.check(client)?;
+    let name = permit.app.db.write(permit.actor(), move |tx| store::delete(tx, client, id, &visible)).await?;
+    Ok(redirect_with(&format!("/clients/{client}#assets"), &format!("Asset “{name}” deleted.")))
+}

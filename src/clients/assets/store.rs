@@ -1,0 +1,188 @@
+//! SQL of assets. An asset is found only at its own client, and only where that client is visible.
+
+use diesel::prelude::*;
+
+use crate::audit::domain::{Event, Kind};
+use crate::clients::domain::{AssetKind, AssetText, Criticality, asset_in_use};
+use crate::clients::store::{lock, stale};
+use crate::db::schema::{assets, finding_assets, procedure_assets};
+use crate::db::{Audited, WriteTx};
+use crate::error::{Error, Result};
+use crate::ids::{AssetId, ClientId};
+
+/// An asset.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = assets, check_for_backend(diesel::pg::Pg))]
+pub struct Asset {
+    /// Its id.
+    pub id: AssetId,
+    /// Whose it is.
+    pub client_id: ClientId,
+    /// Name.
+    pub name: String,
+    /// Kind.
+    pub kind: AssetKind,
+    /// Criticality.
+    pub criticality: Criticality,
+    /// One line.
+    pub address: String,
+    /// Markdown.
+    pub description: String,
+    /// Rises with every change.
+    pub version: i32,
+}
+
+/// A client's assets by name. The caller has found the client.
+pub fn list(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Asset>> {
+    Ok(assets::table.filter(assets::client_id.eq(client.0)).order((assets::name, assets::id)).select(Asset::as_select()).load(conn)?)
+}
+
+/// An asset of a client among `visible`.
+///
+/// # Errors
+/// [`Error::NotFound`] for any other.
+pub fn get(conn: &mut PgConnection, client: ClientId, id: AssetId, visible: &[ClientId]) -> Result<Asset> {
+    if !visible.contains(&client) {
+        return Err(Error::NotFound);
+    }
+    Ok(assets::table.find(id.0).filter(assets::client_id.eq(client.0)).select(Asset::as_select()).first(conn)?)
+}
+
+/// How many procedures and findings name the asset.
+pub fn find_uses(conn: &mut PgConnection, id: AssetId) -> Result<(i64, i64)> {
+    let (procedures, findings): (Option<i64>, Option<i64>) = diesel::select((
+        procedure_assets::table.filter(procedure_assets::asset_id.eq(id.0)).count().single_value(),
+        finding_assets::table.filter(finding_assets::asset_id.eq(id.0)).count().single_value(),
+    ))
+    .get_result(conn)?;
+    Ok((procedures.unwrap_or_default(), findings.unwrap_or_default()))
+}
+
+/// Creates an asset and returns the event to be audited; for whoever writes more in the same transaction.
+///
+/// # Errors
+/// [`Error::Invalid`] when the client has one of that name.
+pub fn insert(tx: &mut WriteTx<'_>, client: ClientId, text: &AssetText) -> Result<(AssetId, Event)> {
+    let id = AssetId::new();
+    diesel::insert_into(assets::table)
+        .values((
+            assets::id.eq(id.0),
+            assets::client_id.eq(client.0),
+            assets::name.eq(&text.name),
+            assets::kind.eq(text.kind),
+            assets::criticality.eq(text.criticality),
+            assets::address.eq(&text.address),
+            assets::description.eq(&text.description),
+            assets::created_at.eq(tx.now()),
+            assets::updated_at.eq(tx.now()),
+        ))
+        .execute(tx.conn)
+        .map_err(name_taken)?;
+    let event = Event::new(Kind::AssetCreated, format!("Created the asset “{}”", text.name))
+        .subject("asset", id.0, &text.name)
+        .client(client)
+        .changes(changes(["", "", "", "", ""], fields(text)));
+    Ok((id, event))
+}
+
+/// Creates an asset at a client among `visible`.
+///
+/// # Errors
+/// As [`insert`]; [`Error::NotFound`] for any other client.
+pub fn create(tx: &mut WriteTx<'_>, client: ClientId, visible: &[ClientId], text: &AssetText) -> Result<Audited<()>> {
+    // Locked, so that the client is not deleted in between.
+    lock(tx, client, visible)?;
+    let (_, event) = insert(tx, client, text)?;
+    tx.audited((), event)
+}
+
+/// Saves an asset. Nothing changed is no save.
+///
+/// # Errors
+/// [`Error::Conflict`] when somebody saved since `version` was shown, [`Error::Invalid`] when the name is taken.
+pub fn save(
+    tx: &mut WriteTx<'_>,
+    client: ClientId,
+    id: AssetId,
+    visible: &[ClientId],
+    text: &AssetText,
+    version: i32,
+) -> Result<Audited<()>> {
+    let before = lock_asset(tx, client, id, visible)?;
+    let held = AssetText {
+        name: before.name,
+        kind: before.kind,
+        criticality: before.criticality,
+        address: before.address,
+        description: before.description,
+    };
+    if held == *text {
+        return Ok(tx.unchanged(()));
+    }
+    if before.version != version {
+        return Err(stale("asset"));
+    }
+    diesel::update(assets::table.find(id.0))
+        .set((
+            assets::name.eq(&text.name),
+            assets::kind.eq(text.kind),
+            assets::criticality.eq(text.criticality),
+            assets::address.eq(&text.address),
+            assets::description.eq(&text.description),
+            assets::updated_at.eq(tx.now()),
+            assets::version.eq(assets::version + 1),
+        ))
+        .execute(tx.conn)
+        .map_err(name_taken)?;
+    let event = Event::new(Kind::AssetUpdated, format!("Changed the asset “{}”", text.name))
+        .subject("asset", id.0, &text.name)
+        .client(client)
+        .changes(changes(fields(&held), fields(text)));
+    tx.audited((), event)
+}
+
+/// Deletes an asset that nothing uses.
+///
+/// # Errors
+/// [`Error::Refused`] with what uses it.
+pub fn delete(tx: &mut WriteTx<'_>, client: ClientId, id: AssetId, visible: &[ClientId]) -> Result<Audited<String>> {
+    let asset = lock_asset(tx, client, id, visible)?;
+    let (procedures, findings) = find_uses(tx.conn, id)?;
+    if let Some(sentence) = asset_in_use(procedures, findings) {
+        return Err(Error::Refused(sentence));
+    }
+    diesel::delete(assets::table.find(id.0)).execute(tx.conn)?;
+    let event =
+        Event::new(Kind::AssetDeleted, format!("Deleted the asset “{}”", asset.name)).subject("asset", id.0, &asset.name).client(client);
+    tx.audited(asset.name, event)
+}
+
+fn lock_asset(tx: &mut WriteTx<'_>, client: ClientId, id: AssetId, visible: &[ClientId]) -> Result<Asset> {
+    if !visible.contains(&client) {
+        return Err(Error::NotFound);
+    }
+    Ok(assets::table.find(id.0).filter(assets::client_id.eq(client.0)).select(Asset::as_select()).for_update().first(tx.conn)?)
+}
+
+type Fields<'a> = [&'a str; 5];
+
+fn fields(text: &AssetText) -> Fields<'_> {
+    [&text.name, text.kind.label(), text.criticality.label(), &text.address, &text.description]
+}
+
+fn changes<'a>(before: Fields<'a>, after: Fields<'a>) -> Vec<(&'a str, &'a str, &'a str, bool)> {
+    let names = [("name", false), ("kind", false), ("criticality", false), ("address", false), ("description", true)];
+    names
+        .into_iter()
+        .zip(before.into_iter().zip(after))
+        .filter(|(_, (old, new))| old != new)
+        .map(|((name, long), (old, new))| (name, old, new, long))
+        .collect()
+}
+
+fn name_taken(error: diesel::result::Error) -> Error {
+    match Error::constraint(&error) {
+        Some("assets_name") => Error::field("name", "This client has an asset of this name already. Choose it, or use another name."),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,273 @@
+//! What a client and an asset are made of, and which texts they take. Pure.
+
+use serde::Deserialize;
+
+use crate::engagements::domain::parse_tags;
+use crate::error::{Error, FieldErrors};
+use crate::procedures::domain::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
+
+crate::text_enum! {
+    /// What an asset is.
+    pub enum AssetKind {
+        Server => "server", "Server";
+        Workstation => "workstation", "Workstation";
+        NetworkDevice => "network_device", "Network Device";
+        Application => "application", "Application";
+        CloudResource => "cloud_resource", "Cloud Resource";
+        Identity => "identity", "Identity";
+        General => "general", "General";
+    }
+}
+
+crate::text_enum! {
+    /// How much depends on an asset.
+    pub enum Criticality {
+        Critical => "critical", "Critical";
+        High => "high", "High";
+        Medium => "medium", "Medium";
+        Low => "low", "Low";
+        Informational => "informational", "Informational";
+    }
+}
+
+/// Longest name of a client or an asset, in characters.
+pub const NAME_CHARS: usize = 120;
+
+/// A client as typed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedClient {
+    /// Name.
+    #[serde(default)]
+    pub name: String,
+    /// Markdown.
+    #[serde(default)]
+    pub description: String,
+    /// Markdown: whom to call.
+    #[serde(default)]
+    pub contacts: String,
+    /// Separated by commas.
+    #[serde(default)]
+    pub tags: String,
+    /// The version that was shown; none on creation.
+    #[serde(default)]
+    pub version: i32,
+}
+
+/// A client's texts, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientText {
+    /// Name.
+    pub name: String,
+    /// Markdown.
+    pub description: String,
+    /// Markdown.
+    pub contacts: String,
+    /// Trimmed, lower-cased, each once.
+    pub tags: Vec<String>,
+}
+
+impl TypedClient {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with a sentence for each field.
+    pub fn check(&self) -> Result<ClientText, Error> {
+        let mut errors = FieldErrors::default();
+        let name = keep(&mut errors, "name", check_name(&self.name, "Give the client a name."));
+        let description = keep(&mut errors, "description", check_text("The description", false, &self.description, LONG_TEXT_BYTES, true));
+        let contacts = keep(&mut errors, "contacts", check_text("The contacts", true, &self.contacts, LONG_TEXT_BYTES, true));
+        let tags = keep(&mut errors, "tags", parse_tags(&self.tags));
+        errors.done()?;
+        Ok(ClientText { name, description, contacts, tags })
+    }
+}
+
+/// An asset as typed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedAsset {
+    /// Name.
+    #[serde(default)]
+    pub name: String,
+    /// Stored value of [`AssetKind`].
+    #[serde(default)]
+    pub kind: String,
+    /// Stored value of [`Criticality`].
+    #[serde(default)]
+    pub criticality: String,
+    /// Host name, address, URL, account: one line.
+    #[serde(default)]
+    pub address: String,
+    /// Markdown.
+    #[serde(default)]
+    pub description: String,
+    /// The version that was shown; none on creation.
+    #[serde(default)]
+    pub version: i32,
+}
+
+impl Default for TypedAsset {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            kind: AssetKind::Server.as_str().into(),
+            criticality: Criticality::Medium.as_str().into(),
+            address: String::new(),
+            description: String::new(),
+            version: 0,
+        }
+    }
+}
+
+/// An asset's fields, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetText {
+    /// Name.
+    pub name: String,
+    /// Kind.
+    pub kind: AssetKind,
+    /// Criticality.
+    pub criticality: Criticality,
+    /// One line.
+    pub address: String,
+    /// Markdown.
+    pub description: String,
+}
+
+impl TypedAsset {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with a sentence for each field.
+    pub fn check(&self) -> Result<AssetText, Error> {
+        let mut errors = FieldErrors::default();
+        let name = keep(&mut errors, "name", check_name(&self.name, "Give the asset a name."));
+        let address = keep(&mut errors, "address", check_text("The address", false, &self.address, SHORT_TEXT_BYTES, false));
+        let description = keep(&mut errors, "description", check_text("The description", false, &self.description, LONG_TEXT_BYTES, true));
+        let kind: Result<AssetKind, _> = self.kind.parse();
+        if kind.is_err() {
+            errors.add("kind", "Choose a kind from the list.");
+        }
+        let criticality: Result<Criticality, _> = self.criticality.parse();
+        if criticality.is_err() {
+            errors.add("criticality", "Choose a criticality from the list.");
+        }
+        errors.done()?;
+        Ok(AssetText {
+            name,
+            kind: kind.unwrap_or(AssetKind::General),
+            criticality: criticality.unwrap_or(Criticality::Medium),
+            address,
+            description,
+        })
+    }
+}
+
+/// What hangs on a client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hanging {
+    /// Its engagements, those deleted less than 30 days ago included.
+    pub engagements: i64,
+    /// How many of them are deleted.
+    pub deleted: i64,
+    /// Its reports.
+    pub reports: i64,
+    /// Its assets.
+    pub assets: i64,
+}
+
+impl Hanging {
+    /// Why the client cannot be deleted, and what to do; none when nothing hangs on it.
+    pub fn sentence(self) -> Option<String> {
+        let mut parts = Vec::new();
+        let mut add = |n: i64, one: &str, many: &str| {
+            if n > 0 {
+                parts.push(format!("{n} {}", if n == 1 { one } else { many }));
+            }
+        };
+        add(self.engagements - self.deleted, "engagement", "engagements");
+        add(self.deleted, "deleted engagement that can still be restored", "deleted engagements that can still be restored");
+        add(self.reports, "report", "reports");
+        add(self.assets, "asset", "assets");
+        let what = join(&parts)?;
+        Some(format!("This client cannot be deleted while something belongs to it: {what}. Delete that first."))
+    }
+}
+
+/// Why an asset cannot be deleted; none when nothing uses it.
+pub fn asset_in_use(procedures: i64, findings: i64) -> Option<String> {
+    let mut parts = Vec::new();
+    if procedures > 0 {
+        parts.push(format!("{procedures} {}", if procedures == 1 { "procedure" } else { "procedures" }));
+    }
+    if findings > 0 {
+        parts.push(format!("{findings} {}", if findings == 1 { "finding" } else { "findings" }));
+    }
+    let what = join(&parts)?;
+    Some(format!("This asset cannot be deleted: it is used in {what}. What was tested stays known."))
+}
+
+/// "a", "a and b", "a, b and c".
+fn join(parts: &[String]) -> Option<String> {
+    let (last, first) = parts.split_last()?;
+    Some(if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) })
+}
+
+fn keep<T: Default>(errors: &mut FieldErrors, field: &str, checked: Result<T, String>) -> T {
+    checked.unwrap_or_else(|sentence| {
+        errors.add(field, sentence);
+        T::default()
+    })
+}
+
+fn check_name(raw: &str, missing: &str) -> Result<String, String> {
+    let name = check_text("The name", false, raw, LONG_TEXT_BYTES, false)?;
+    let length = name.chars().count();
+    match length {
+        0 => Err(missing.to_owned()),
+        1..=NAME_CHARS => Ok(name),
+        _ => Err(format!("The name is {length} characters; the limit is {NAME_CHARS}. Shorten it.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_needs_a_name_and_plain_texts() {
+        let typed = TypedClient { name: " Harbor Light ".into(), tags: "Retail, retail,PCI ".into(), ..TypedClient::default() };
+        let text = typed.check().unwrap();
+        assert_eq!((text.name.as_str(), text.tags), ("Harbor Light", vec!["retail".to_owned(), "pci".to_owned()]));
+        let Err(Error::Invalid(errors)) =
+            (TypedClient { name: " ".into(), description: "a\u{0}".into(), ..TypedClient::default() }).check()
+        else {
+            panic!("refused")
+        };
+        assert!(errors.get("name").is_some() && errors.get("description").is_some());
+        assert!((TypedClient { name: "x".repeat(121), ..TypedClient::default() }).check().is_err());
+    }
+
+    #[test]
+    fn an_asset_takes_known_kinds_only() {
+        let typed = TypedAsset { name: "HL-WS-014".into(), ..TypedAsset::default() };
+        assert_eq!(typed.check().unwrap().kind, AssetKind::Server);
+        let Err(Error::Invalid(errors)) = (TypedAsset { kind: "toaster".into(), ..typed.clone() }).check() else { panic!("refused") };
+        assert!(errors.get("kind").is_some() && errors.get("criticality").is_none());
+        assert!((TypedAsset { address: "a\nb".into(), ..typed }).check().is_err());
+    }
+
+    #[test]
+    fn what_hangs_on_a_client_is_named() {
+        assert_eq!(Hanging::default().sentence(), None);
+        let hanging = Hanging { engagements: 3, deleted: 1, reports: 1, assets: 4 };
+        assert_eq!(
+            hanging.sentence().unwrap(),
+            "This client cannot be deleted while something belongs to it: 2 engagements, 1 deleted engagement that can still be \
+             restored, 1 report and 4 assets. Delete that first."
+        );
+        assert_eq!(asset_in_use(0, 0), None);
+        assert!(asset_in_use(1, 2).unwrap().contains("1 procedure and 2 findings"));
+    }
+}

@@ -1,0 +1,309 @@
+//! SQL of clients. Everything is filtered by the clients that the person can see.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::dsl::{count_star, exists};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Nullable, Text};
+
+use super::domain::{ClientText, Hanging};
+use crate::accounts::store::give_access;
+use crate::audit::domain::{Event, Kind};
+use crate::authz::permit::{CreateClient, Permit};
+use crate::db::schema::{assets, client_access, clients, engagement_activity, engagements, people, person_roles, reports, roles};
+use crate::db::{Audited, WriteTx};
+use crate::error::{Error, Result};
+use crate::ids::{ClientId, EngagementId, PersonId};
+use crate::schedule::domain::EngagementStatus;
+
+/// How many clients the list shows at most.
+pub const LISTED: i64 = 200;
+/// How many engagements a client's page shows at most.
+pub const ENGAGEMENTS_SHOWN: i64 = 50;
+
+diesel::define_sql_function! {
+    /// Joins an array's elements.
+    fn array_to_string(array: Array<Nullable<Text>>, separator: Text) -> Text;
+}
+
+/// A client.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = clients, check_for_backend(diesel::pg::Pg))]
+pub struct Client {
+    /// Its id.
+    pub id: ClientId,
+    /// Name.
+    pub name: String,
+    /// Markdown.
+    pub description: String,
+    /// Markdown.
+    pub contacts: String,
+    /// Lower-cased.
+    pub tags: Vec<Option<String>>,
+    /// Rises with every change.
+    pub version: i32,
+}
+
+impl Client {
+    /// The tags as text.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        self.tags.iter().flatten().map(String::as_str)
+    }
+}
+
+/// A client in the list.
+#[derive(Debug, Clone, Queryable)]
+pub struct Listed {
+    /// Its id.
+    pub id: ClientId,
+    /// Name.
+    pub name: String,
+    /// Lower-cased.
+    pub tags: Vec<Option<String>>,
+    /// How many assets it has.
+    pub assets: Option<i64>,
+    /// How many engagements it has that are not deleted.
+    pub engagements: Option<i64>,
+    /// Last change.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The clients among `visible` whose name, tags or contacts contain every word of `search` and that bear `tag`.
+pub fn list(conn: &mut PgConnection, visible: &[ClientId], search: &str, tag: &str) -> Result<Vec<Listed>> {
+    let mut query = clients::table
+        .filter(clients::id.eq_any(visible.iter().map(|c| c.0)))
+        .order((clients::name, clients::id))
+        .limit(LISTED)
+        .select((
+            clients::id,
+            clients::name,
+            clients::tags,
+            assets::table.filter(assets::client_id.eq(clients::id)).count().single_value(),
+            engagements::table.filter(engagements::client_id.eq(clients::id).and(engagements::deleted_at.is_null())).count().single_value(),
+            clients::updated_at,
+        ))
+        .into_boxed();
+    for word in search.split_whitespace().take(8) {
+        let pattern = format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        query = query.filter(
+            clients::name
+                .ilike(pattern.clone())
+                .or(clients::contacts.ilike(pattern.clone()))
+                .or(array_to_string(clients::tags, " ").ilike(pattern)),
+        );
+    }
+    if !tag.is_empty() {
+        query = query.filter(clients::tags.contains(vec![Some(tag.to_owned())]));
+    }
+    Ok(query.load(conn)?)
+}
+
+/// A client among `visible`.
+///
+/// # Errors
+/// [`Error::NotFound`] for any other.
+pub fn get(conn: &mut PgConnection, id: ClientId, visible: &[ClientId]) -> Result<Client> {
+    Ok(clients::table.find(id.0).filter(clients::id.eq_any(visible.iter().map(|c| c.0))).select(Client::as_select()).first(conn)?)
+}
+
+/// Somebody with access to a client.
+#[derive(Debug, Clone, Queryable)]
+pub struct Member {
+    /// Name.
+    pub name: String,
+    /// E-mail.
+    pub email: String,
+    /// active, disabled, …
+    pub status: String,
+    /// Role that the access carries.
+    pub role: String,
+    /// Who gave it; none when the system did.
+    pub given_by: Option<String>,
+    /// When.
+    pub given_at: DateTime<Utc>,
+}
+
+/// Who has access to a client, by name.
+pub fn list_members(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Member>> {
+    let giver = diesel::alias!(people as giver);
+    Ok(client_access::table
+        .inner_join(people::table.on(people::id.eq(client_access::person_id)))
+        .inner_join(roles::table.on(roles::id.eq(client_access::role_id)))
+        .left_join(giver.on(giver.field(people::id).nullable().eq(client_access::given_by)))
+        .filter(client_access::client_id.eq(client.0).and(people::deleted_at.is_null()))
+        .order((people::name, people::id))
+        .select((people::name, people::email, people::status, roles::name, giver.field(people::name).nullable(), client_access::given_at))
+        .load(conn)?)
+}
+
+/// An engagement of a client, for the client's page.
+#[derive(Debug, Clone, Queryable)]
+pub struct ClientEngagement {
+    /// Its id.
+    pub id: EngagementId,
+    /// Title.
+    pub title: String,
+    /// Status.
+    pub status: EngagementStatus,
+    /// First day.
+    pub start_date: Option<NaiveDate>,
+    /// Last day.
+    pub end_date: Option<NaiveDate>,
+    /// When somebody last did something in it.
+    pub last_activity: Option<DateTime<Utc>>,
+}
+
+/// The client's engagements, the most recently worked on first.
+pub fn list_engagements(conn: &mut PgConnection, client: ClientId) -> Result<Vec<ClientEngagement>> {
+    Ok(engagements::table
+        .left_join(engagement_activity::table)
+        .filter(engagements::client_id.eq(client.0).and(engagements::deleted_at.is_null()))
+        .order((engagement_activity::at.desc().nulls_last(), engagements::id.desc()))
+        .limit(ENGAGEMENTS_SHOWN)
+        .select((
+            engagements::id,
+            engagements::title,
+            engagements::status,
+            engagements::start_date,
+            engagements::end_date,
+            engagement_activity::at.nullable(),
+        ))
+        .load(conn)?)
+}
+
+/// Creates a client and makes who creates it its member: as Administrator where they are one, else as Team Lead.
+///
+/// # Errors
+/// [`Error::Invalid`] when the name is taken.
+pub fn insert(tx: &mut WriteTx<'_>, permit: &Permit<CreateClient>, text: &ClientText) -> Result<Audited<ClientId>> {
+    let id = ClientId::new();
+    let viewer = permit.viewer();
+    diesel::insert_into(clients::table)
+        .values((
+            clients::id.eq(id.0),
+            clients::name.eq(&text.name),
+            clients::description.eq(&text.description),
+            clients::contacts.eq(&text.contacts),
+            clients::tags.eq(&text.tags),
+            clients::created_at.eq(tx.now()),
+            clients::created_by.eq(viewer.id.0),
+            clients::updated_at.eq(tx.now()),
+        ))
+        .execute(tx.conn)
+        .map_err(name_taken)?;
+    let role = if is_administrator(tx.conn, viewer.id)? { "administrator" } else { "team_lead" };
+    let access = give_access(tx, id, &text.name, viewer.id, &viewer.name, role, Some(viewer.id))?;
+    let tags = text.tags.join(", ");
+    let created = Event::new(Kind::ClientCreated, format!("Created the client “{}”", text.name))
+        .subject("client", id.0, &text.name)
+        .client(id)
+        .changes(changes(["", "", "", ""], [&text.name, &text.description, &text.contacts, &tags]));
+    tx.audited_all(id, &[created, access])
+}
+
+fn is_administrator(conn: &mut PgConnection, person: PersonId) -> Result<bool> {
+    let held =
+        person_roles::table.inner_join(roles::table).filter(person_roles::person_id.eq(person.0).and(roles::key.eq("administrator")));
+    Ok(diesel::select(exists(held)).get_result(conn)?)
+}
+
+/// Saves a client's texts. Nothing changed is no save.
+///
+/// # Errors
+/// [`Error::Conflict`] when somebody saved since `version` was shown, [`Error::Invalid`] when the name is taken.
+pub fn save(tx: &mut WriteTx<'_>, id: ClientId, visible: &[ClientId], text: &ClientText, version: i32) -> Result<Audited<()>> {
+    let before = lock(tx, id, visible)?;
+    let tags_before = before.tags().collect::<Vec<_>>().join(", ");
+    let tags = text.tags.join(", ");
+    let old = [before.name.as_str(), before.description.as_str(), before.contacts.as_str(), tags_before.as_str()];
+    let new = [text.name.as_str(), text.description.as_str(), text.contacts.as_str(), tags.as_str()];
+    if old == new {
+        return Ok(tx.unchanged(()));
+    }
+    if before.version != version {
+        return Err(stale("client"));
+    }
+    diesel::update(clients::table.find(id.0))
+        .set((
+            clients::name.eq(&text.name),
+            clients::description.eq(&text.description),
+            clients::contacts.eq(&text.contacts),
+            clients::tags.eq(&text.tags),
+            clients::updated_at.eq(tx.now()),
+            clients::version.eq(clients::version + 1),
+        ))
+        .execute(tx.conn)
+        .map_err(name_taken)?;
+    let event = Event::new(Kind::ClientUpdated, format!("Changed the client “{}”", text.name))
+        .subject("client", id.0, &text.name)
+        .client(id)
+        .changes(changes(old, new));
+    tx.audited((), event)
+}
+
+pub(super) fn lock(tx: &mut WriteTx<'_>, id: ClientId, visible: &[ClientId]) -> Result<Client> {
+    Ok(clients::table
+        .find(id.0)
+        .filter(clients::id.eq_any(visible.iter().map(|c| c.0)))
+        .select(Client::as_select())
+        .for_update()
+        .first(tx.conn)?)
+}
+
+/// The sentence of an edit that came too late.
+pub(super) fn stale(what: &str) -> Error {
+    Error::Conflict(format!(
+        "Somebody saved this {what} since you opened it. What you typed is still here. Compare it with the page, then save again."
+    ))
+}
+
+type Fields<'a> = [&'a str; 4];
+
+fn changes<'a>(before: Fields<'a>, after: Fields<'a>) -> Vec<(&'a str, &'a str, &'a str, bool)> {
+    let names = [("name", false), ("description", true), ("contacts", true), ("tags", false)];
+    names
+        .into_iter()
+        .zip(before.into_iter().zip(after))
+        .filter(|(_, (old, new))| old != new)
+        .map(|((name, long), (old, new))| (name, old, new, long))
+        .collect()
+}
+
+fn name_taken(error: diesel::result::Error) -> Error {
+    match Error::constraint(&error) {
+        // Said even where the other client is invisible: names are unique over the whole installation.
+        Some("clients_name") => Error::field("name", "Another client has this name. Choose a different one."),
+        _ => error.into(),
+    }
+}
+
+/// What hangs on a client.
+pub fn find_hanging(conn: &mut PgConnection, id: ClientId) -> Result<Hanging> {
+    let all = engagements::table.filter(engagements::client_id.eq(id.0));
+    let (engagements, deleted, reports, assets): (Option<i64>, Option<i64>, Option<i64>, Option<i64>) = diesel::select((
+        all.count().single_value(),
+        all.filter(engagements::deleted_at.is_not_null()).count().single_value(),
+        reports::table.filter(reports::client_id.eq(id.0).and(reports::deleted_at.is_null())).count().single_value(),
+        assets::table.filter(assets::client_id.eq(id.0)).count().single_value(),
+    ))
+    .get_result(conn)?;
+    let n = Option::unwrap_or_default;
+    Ok(Hanging { engagements: n(engagements), deleted: n(deleted), reports: n(reports), assets: n(assets) })
+}
+
+/// Deletes a client on which nothing hangs. Its members' access goes with it.
+///
+/// # Errors
+/// [`Error::Refused`] with what hangs on it.
+pub fn delete(tx: &mut WriteTx<'_>, id: ClientId, visible: &[ClientId]) -> Result<Audited<String>> {
+    let client = lock(tx, id, visible)?;
+    if let Some(sentence) = find_hanging(tx.conn, id)?.sentence() {
+        return Err(Error::Refused(sentence));
+    }
+    let members: i64 = client_access::table.filter(client_access::client_id.eq(id.0)).select(count_star()).first(tx.conn)?;
+    diesel::delete(clients::table.find(id.0)).execute(tx.conn)?;
+    let event = Event::new(Kind::ClientDeleted, format!("Deleted the client “{}”", client.name))
+        .subject("client", id.0, &client.name)
+        .client(id)
+        .detail(serde_json::json!({ "members": members }));
+    tx.audited(client.name, event)
+}

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::{count_star, exists};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Nullable, Text};
+use diesel::sql_types::{Array, Text};
 
 use super::domain::{ClientText, Hanging};
 use crate::accounts::store::give_access;
@@ -22,7 +22,7 @@ pub const ENGAGEMENTS_SHOWN: i64 = 50;
 
 diesel::define_sql_function! {
     /// Joins an array's elements.
-    fn array_to_string(array: Array<Nullable<Text>>, separator: Text) -> Text;
+    fn array_to_string(array: Array<Text>, separator: Text) -> Text;
 }
 
 /// A client.
@@ -38,7 +38,7 @@ pub struct Client {
     /// Markdown.
     pub contacts: String,
     /// Lower-cased.
-    pub tags: Vec<Option<String>>,
+    pub tags: Vec<String>,
     /// Rises with every change.
     pub version: i32,
 }
@@ -46,7 +46,7 @@ pub struct Client {
 impl Client {
     /// The tags as text.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
-        self.tags.iter().flatten().map(String::as_str)
+        self.tags.iter().map(String::as_str)
     }
 }
 
@@ -58,7 +58,7 @@ pub struct Listed {
     /// Name.
     pub name: String,
     /// Lower-cased.
-    pub tags: Vec<Option<String>>,
+    pub tags: Vec<String>,
     /// How many assets it has.
     pub assets: Option<i64>,
     /// How many engagements it has that are not deleted.
@@ -92,7 +92,7 @@ pub fn list(conn: &mut PgConnection, visible: &[ClientId], search: &str, tag: &s
         );
     }
     if !tag.is_empty() {
-        query = query.filter(clients::tags.contains(vec![Some(tag.to_owned())]));
+        query = query.filter(clients::tags.contains(vec![tag.to_owned()]));
     }
     Ok(query.load(conn)?)
 }

@@ -228,7 +228,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         name: hostile.into(),
         description: format!("A chain of **cold stores**. {hostile}"),
         contacts: "Ola Brandt, ola@northquay.example".into(),
-        tags: vec![Some("logistics".into()), Some(hostile.into())],
+        tags: vec!["logistics".into(), hostile.into()],
         version: 3,
     };
     let asset = Asset {

@@ -1,5 +1,6 @@
 //! The command line: one binary, `tyrian`.
 
+pub mod import;
 pub mod user;
 
 use std::net::TcpListener;
@@ -31,6 +32,11 @@ enum Command {
     Dev,
     /// Bring the database's schema to this version, as its owner
     Migrate,
+    /// Fill the library: MITRE ATT&CK, Atomic Red Team
+    Import {
+        #[command(subcommand)]
+        command: import::ImportCommand,
+    },
     /// Users: add, disable, make a link for a new password
     User {
         #[command(subcommand)]
@@ -77,6 +83,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve => serve(config, false),
         Command::Dev => serve(config, true),
         Command::Migrate => migrate(&config),
+        Command::Import { command } => {
+            let parsed = import::read(&command)?;
+            with_app(config, |app| import::write(app, &parsed))
+        }
         Command::User { command } => with_app(config, |app| user::run(app, command)),
         Command::Jobs { command } => match command {
             JobsCommand::List => {

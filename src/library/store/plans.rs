@@ -1,0 +1,245 @@
+//! SQL of test plans.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
+use serde_json::json;
+
+use super::procedures::{Hit, escape_like, list_hits};
+use crate::audit::domain::{Event, Kind};
+use crate::db::schema::{library_procedures, test_plan_procedures, test_plans};
+use crate::db::{Audited, WriteTx};
+use crate::error::{Error, Result};
+use crate::ids::{LibraryProcedureId, TestPlanId};
+
+/// A test plan as the list shows it.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct PlanRow {
+    /// Id.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: TestPlanId,
+    /// Title.
+    #[diesel(sql_type = Text)]
+    pub title: String,
+    /// Markdown.
+    #[diesel(sql_type = Text)]
+    pub description: String,
+    /// Tags.
+    #[diesel(sql_type = Array<Text>)]
+    pub tags: Vec<String>,
+    /// How many procedures it has.
+    #[diesel(sql_type = BigInt)]
+    pub procedures: i64,
+    /// Names of the tactics its procedures cover in the newest release, in the order of the matrix.
+    #[diesel(sql_type = Array<Text>)]
+    pub tactics: Vec<String>,
+    /// When it was last changed.
+    #[diesel(sql_type = Timestamptz)]
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Test plans by title whose title, description or tags hold every word of `q`.
+pub fn list_plans(conn: &mut PgConnection, q: &str, limit: i64) -> Result<Vec<PlanRow>> {
+    let patterns: Vec<String> = q.split_whitespace().take(12).map(|word| format!("%{}%", escape_like(&word.to_lowercase()))).collect();
+    // sql_query: the covered tactics come from the procedures' techniques by array membership.
+    let sql = "SELECT t.id, t.title, t.description, t.tags, t.updated_at,
+            (SELECT count(*) FROM test_plan_procedures tp WHERE tp.test_plan_id = t.id) AS procedures,
+            ARRAY(SELECT ta.name FROM tactics ta WHERE ta.version = newest.version AND EXISTS (
+                SELECT FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
+                JOIN techniques te ON te.version = newest.version AND te.external_id = ANY (p.technique_ids)
+                WHERE tp.test_plan_id = t.id AND ta.short_name = ANY (te.tactics)) ORDER BY ta.position) AS tactics
+         FROM test_plans t CROSS JOIN (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) newest
+         WHERE t.deleted_at IS NULL AND lower(t.title || ' ' || t.description || ' ' || array_to_string(t.tags, ' ')) LIKE ALL ($1)
+         ORDER BY lower(t.title), t.id LIMIT $2";
+    Ok(diesel::sql_query(sql).bind::<Array<Text>, _>(patterns).bind::<BigInt, _>(limit).load(conn)?)
+}
+
+/// A test plan without its procedures.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = test_plans, check_for_backend(diesel::pg::Pg))]
+pub struct Plan {
+    /// Id.
+    pub id: TestPlanId,
+    /// Title.
+    pub title: String,
+    /// Markdown.
+    pub description: String,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Counts its saves.
+    pub version: i32,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A test plan that was not deleted.
+///
+/// # Errors
+/// [`Error::NotFound`]
+pub fn get_plan(conn: &mut PgConnection, id: TestPlanId) -> Result<Plan> {
+    Ok(test_plans::table.find(id.0).filter(test_plans::deleted_at.is_null()).select(Plan::as_select()).first(conn)?)
+}
+
+/// A plan's procedures in its order, withdrawn ones too.
+pub fn list_plan_procedures(conn: &mut PgConnection, plan: TestPlanId) -> Result<Vec<Hit>> {
+    let ids = plan_ids(conn, plan)?;
+    list_hits(conn, &ids)
+}
+
+fn plan_ids(conn: &mut PgConnection, plan: TestPlanId) -> Result<Vec<LibraryProcedureId>> {
+    Ok(test_plan_procedures::table
+        .filter(test_plan_procedures::test_plan_id.eq(plan.0))
+        .order(test_plan_procedures::position)
+        .select(test_plan_procedures::procedure_id)
+        .load(conn)?)
+}
+
+/// The plans that hold a procedure, by title.
+pub fn list_plans_with(conn: &mut PgConnection, procedure: LibraryProcedureId) -> Result<Vec<(TestPlanId, String)>> {
+    Ok(test_plans::table
+        .filter(test_plans::deleted_at.is_null())
+        .filter(
+            test_plans::id.eq_any(
+                test_plan_procedures::table
+                    .filter(test_plan_procedures::procedure_id.eq(procedure.0))
+                    .select(test_plan_procedures::test_plan_id),
+            ),
+        )
+        .order(test_plans::title)
+        .select((test_plans::id, test_plans::title))
+        .load(conn)?)
+}
+
+/// A plan as checked, before it is stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlanContent {
+    /// Title.
+    pub title: String,
+    /// Markdown.
+    pub description: String,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Procedures in order.
+    pub procedures: Vec<LibraryProcedureId>,
+}
+
+fn taken(e: diesel::result::Error) -> Error {
+    match Error::constraint(&e) {
+        Some("test_plans_title") => Error::field("title", "A test plan with this title exists already. Choose another title."),
+        Some("test_plan_procedures_procedure_id_fkey") => Error::Refused("One of the chosen procedures does not exist.".into()),
+        _ => e.into(),
+    }
+}
+
+fn insert_procedures(conn: &mut PgConnection, plan: TestPlanId, procedures: &[LibraryProcedureId]) -> Result<()> {
+    let rows: Vec<_> = (1i32..)
+        .zip(procedures)
+        .map(|(position, procedure)| {
+            (
+                test_plan_procedures::test_plan_id.eq(plan.0),
+                test_plan_procedures::position.eq(position),
+                test_plan_procedures::procedure_id.eq(procedure.0),
+            )
+        })
+        .collect();
+    diesel::insert_into(test_plan_procedures::table).values(rows).execute(conn).map_err(taken)?;
+    Ok(())
+}
+
+/// Creates a plan.
+///
+/// # Errors
+/// [`Error::Invalid`] at `title` when another plan has it.
+pub fn insert_plan(tx: &mut WriteTx<'_>, content: &PlanContent) -> Result<Audited<TestPlanId>> {
+    let id = TestPlanId::new();
+    diesel::insert_into(test_plans::table)
+        .values((
+            test_plans::id.eq(id.0),
+            test_plans::title.eq(&content.title),
+            test_plans::description.eq(&content.description),
+            test_plans::tags.eq(&content.tags),
+            test_plans::created_at.eq(tx.now()),
+            test_plans::created_by.eq(tx.actor().id.map(|person| person.0)),
+            test_plans::updated_at.eq(tx.now()),
+        ))
+        .execute(tx.conn)
+        .map_err(taken)?;
+    insert_procedures(tx.conn, id, &content.procedures)?;
+    let event = Event::new(Kind::TestPlanCreated, format!("Created the test plan “{}”", content.title))
+        .subject("test_plan", id.0, &content.title)
+        .detail(json!({ "procedures": content.procedures.len() }));
+    tx.audited(id, event)
+}
+
+/// Saves a plan as somebody edited it from `version`.
+///
+/// # Errors
+/// [`Error::Conflict`] when somebody saved it since; [`Error::Invalid`] at `title` when another plan has it.
+pub fn save_plan(tx: &mut WriteTx<'_>, id: TestPlanId, version: i32, content: &PlanContent) -> Result<Audited<()>> {
+    let before: Plan =
+        test_plans::table.find(id.0).filter(test_plans::deleted_at.is_null()).for_update().select(Plan::as_select()).first(tx.conn)?;
+    if before.version != version {
+        return Err(Error::Conflict(
+            "Somebody else saved this test plan while you edited it. Open it in another window to see what changed, then save yours over it or cancel."
+                .into(),
+        ));
+    }
+    let ids = plan_ids(tx.conn, id)?;
+    let same_head = before.title == content.title && before.description == content.description && before.tags == content.tags;
+    if same_head && ids == content.procedures {
+        return Ok(tx.unchanged(()));
+    }
+    diesel::update(test_plans::table.find(id.0))
+        .set((
+            test_plans::title.eq(&content.title),
+            test_plans::description.eq(&content.description),
+            test_plans::tags.eq(&content.tags),
+            test_plans::updated_at.eq(tx.now()),
+            test_plans::version.eq(test_plans::version + 1),
+        ))
+        .execute(tx.conn)
+        .map_err(taken)?;
+    let (tags_before, tags_after) = (before.tags.join(", "), content.tags.join(", "));
+    let fields = [
+        ("title", before.title.as_str(), content.title.as_str(), false),
+        ("description", before.description.as_str(), content.description.as_str(), true),
+        ("tags", tags_before.as_str(), tags_after.as_str(), false),
+    ];
+    let mut event = Event::new(Kind::TestPlanUpdated, format!("Changed the test plan “{}”", content.title))
+        .subject("test_plan", id.0, &content.title)
+        .changes(fields.into_iter().filter(|(_, before, after, _)| before != after));
+    if ids != content.procedures {
+        diesel::delete(test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.eq(id.0))).execute(tx.conn)?;
+        insert_procedures(tx.conn, id, &content.procedures)?;
+        event.detail["procedures"] = procedure_changes(tx.conn, &ids, &content.procedures)?;
+    }
+    tx.audited((), event)
+}
+
+/// Names of what came and went, and whether only the order changed.
+fn procedure_changes(conn: &mut PgConnection, before: &[LibraryProcedureId], after: &[LibraryProcedureId]) -> Result<serde_json::Value> {
+    let moved: Vec<_> = before.iter().chain(after).filter(|id| before.contains(id) != after.contains(id)).map(|id| id.0).collect();
+    let names: std::collections::HashMap<LibraryProcedureId, String> = library_procedures::table
+        .filter(library_procedures::id.eq_any(moved))
+        .select((library_procedures::id, library_procedures::name))
+        .load(conn)?
+        .into_iter()
+        .collect();
+    let only = |these: &[LibraryProcedureId], those: &[LibraryProcedureId]| -> Vec<&String> {
+        these.iter().filter(|id| !those.contains(id)).filter_map(|id| names.get(id)).collect()
+    };
+    let (added, removed) = (only(after, before), only(before, after));
+    Ok(json!({ "before": before.len(), "after": after.len(), "added": added, "removed": removed }))
+}
+
+/// Deletes a plan. Engagements that were made from it keep its title.
+///
+/// # Errors
+/// [`Error::NotFound`]
+pub fn delete_plan(tx: &mut WriteTx<'_>, id: TestPlanId) -> Result<Audited<()>> {
+    let plan = get_plan(tx.conn, id)?;
+    diesel::update(test_plans::table.find(id.0)).set(test_plans::deleted_at.eq(tx.now())).execute(tx.conn)?;
+    let event =
+        Event::new(Kind::TestPlanDeleted, format!("Deleted the test plan “{}”", plan.title)).subject("test_plan", id.0, &plan.title);
+    tx.audited((), event)
+}

@@ -85,6 +85,23 @@ pub struct Details {
 }
 
 impl Details {
+    /// The canonical value of a field: what history keeps and the merge compares.
+    pub fn canonical(&self, field: DetailField) -> String {
+        let day = |date: Option<NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
+        match field {
+            DetailField::Title => self.title.clone(),
+            DetailField::Description => self.description.clone(),
+            DetailField::Tags => self.tags.join(", "),
+            DetailField::StartDate => day(self.start_date),
+            DetailField::EndDate => day(self.end_date),
+            DetailField::TimeZone => self.time_zone.name().to_owned(),
+            DetailField::Objective => self.objective.clone(),
+            DetailField::Scope => self.scope.clone(),
+            DetailField::AccessInfo => self.access_info.clone(),
+            DetailField::SpecialInstructions => self.special_instructions.clone(),
+        }
+    }
+
     /// The first instant of the start date, for the column that due engagements are found by.
     pub fn starts_at(&self) -> Option<DateTime<Utc>> {
         Some(schedule::starts_at(self.start_date?, self.time_zone))

@@ -1,0 +1,305 @@
+//! Making an engagement: one transaction that leaves its report, its operators, its inputs and its copied procedures.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::audit::domain::{Event, Kind};
+use crate::db::schema::{
+    attack_versions, client_access, clients, engagement_inputs, engagement_operators, engagements, field_history, reports, test_plans,
+};
+use crate::db::{Audited, WriteTx};
+use crate::engagements::domain::{DetailField, Details, status_on_create};
+use crate::error::{Error, Result};
+use crate::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, ReportId, TestPlanId};
+use crate::procedures::domain::Team;
+use crate::procedures::inputs::Values;
+use crate::schedule::domain::EngagementStatus;
+use crate::schedule::store::touch;
+
+/// A procedure to be copied into an engagement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chosen {
+    /// The newest version of a procedure of the library.
+    Library(LibraryProcedureId),
+    /// A procedure of an earlier engagement of the same client, without its results.
+    Earlier(ProcedureId),
+}
+
+/// Everything an engagement is made from.
+#[derive(Debug, Clone)]
+pub struct NewEngagement {
+    /// The id it gets. The wizard gives its own, so that a second Create finds the first one's engagement.
+    pub id: EngagementId,
+    /// Its client, for good.
+    pub client: ClientId,
+    /// Checked details.
+    pub details: Details,
+    /// The test plan it starts from.
+    pub plan: Option<TestPlanId>,
+    /// The engagement it starts from, of the same client.
+    pub earlier: Option<EngagementId>,
+    /// Its operators, each red, blue or both.
+    pub operators: Vec<(PersonId, Team)>,
+    /// Values of its inputs.
+    pub inputs: Values,
+    /// Its procedures, in order.
+    pub procedures: Vec<Chosen>,
+}
+
+/// What Create made.
+#[derive(Debug, Clone)]
+pub struct Created {
+    /// The engagement.
+    pub id: EngagementId,
+    /// Its Draft report.
+    pub report: ReportId,
+    /// Its status.
+    pub status: EngagementStatus,
+    /// Its procedures, in order.
+    pub procedures: Vec<ProcedureId>,
+}
+
+/// Makes an engagement with its Draft report at one of `clients`, those at which the person may plan.
+///
+/// # Errors
+/// [`Error::NotFound`] for another client, [`Error::Invalid`] for an operator without access to the client or a procedure
+/// that is not there, [`Error::Refused`] without an ATT&CK release, [`Error::Conflict`] when the id is taken.
+pub fn create(tx: &mut WriteTx<'_>, clients: &[ClientId], new: &NewEngagement) -> Result<Audited<Created>> {
+    if !clients.contains(&new.client) {
+        return Err(Error::NotFound);
+    }
+    let client_name: String = clients::table.find(new.client.0).select(clients::name).first(tx.conn)?;
+    check_operators(tx.conn, new.client, &new.operators)?;
+    let attack_version: String = attack_versions::table
+        .order(attack_versions::rank.desc())
+        .select(attack_versions::version)
+        .first(tx.conn)
+        .optional()?
+        .ok_or_else(|| Error::Refused("The library holds no ATT&CK release yet. Import one, then create the engagement.".into()))?;
+    let plan_title: Option<String> = match new.plan {
+        Some(plan) => test_plans::table.find(plan.0).select(test_plans::title).first(tx.conn).optional()?,
+        None => None,
+    };
+    let status = insert_engagement(tx, new, &attack_version, plan_title.as_deref())?;
+    note_details(tx, new.id, &new.details)?;
+    touch(tx.conn, new.id, tx.now(), &tx.actor().name)?;
+    insert_operators(tx.conn, new.id, &new.operators)?;
+    insert_inputs(tx.conn, new.id, &new.inputs)?;
+    let report = insert_report(tx, new)?;
+    let target = Target { engagement: new.id, client: new.client, attack_version: &attack_version, after: 0 };
+    let procedures = copy_procedures(tx, &target, &new.procedures)?;
+    let made = Event::new(
+        Kind::EngagementCreated,
+        format!("Created the engagement “{}” for {client_name}: {}, {}", new.details.title, status.label(), count(procedures.len())),
+    )
+    .subject("engagement", new.id.0, &new.details.title)
+    .engagement(new.client, new.id)
+    .detail(json!({ "status": status, "procedures": procedures.len(), "test_plan": plan_title, "earlier_engagement": new.earlier }));
+    let drafted = Event::new(Kind::ReportCreated, format!("Made the Draft report of “{}”", new.details.title))
+        .subject("report", report.0, &new.details.title)
+        .engagement(new.client, new.id);
+    tx.audited_all(Created { id: new.id, report, status, procedures }, &[made, drafted])
+}
+
+fn count(procedures: usize) -> String {
+    match procedures {
+        0 => "no procedures yet".to_owned(),
+        1 => "1 procedure".to_owned(),
+        n => format!("{n} procedures"),
+    }
+}
+
+/// Operators are people with access to the client; what they may do there is their role's affair.
+pub(crate) fn check_operators(conn: &mut PgConnection, client: ClientId, operators: &[(PersonId, Team)]) -> Result<()> {
+    let wanted: Vec<Uuid> = operators.iter().map(|(person, _)| person.0).collect();
+    let allowed: Vec<Uuid> = client_access::table
+        .filter(client_access::client_id.eq(client.0).and(client_access::person_id.eq_any(&wanted)))
+        .select(client_access::person_id)
+        .load(conn)?;
+    if wanted.iter().all(|person| allowed.contains(person)) {
+        return Ok(());
+    }
+    Err(Error::field("operators", "One of the operators has no access to this client. Take them out, or give them access first."))
+}
+
+fn insert_engagement(
+    tx: &mut WriteTx<'_>,
+    new: &NewEngagement,
+    attack_version: &str,
+    plan_title: Option<&str>,
+) -> Result<EngagementStatus> {
+    let details = &new.details;
+    let status = status_on_create(details.start_date, details.time_zone, tx.now());
+    diesel::insert_into(engagements::table)
+        .values((
+            engagements::id.eq(new.id.0),
+            engagements::client_id.eq(new.client.0),
+            engagements::title.eq(&details.title),
+            engagements::description.eq(&details.description),
+            engagements::objective.eq(&details.objective),
+            engagements::scope.eq(&details.scope),
+            engagements::access_info.eq(&details.access_info),
+            engagements::special_instructions.eq(&details.special_instructions),
+            engagements::tags.eq(&details.tags),
+            engagements::status.eq(status),
+            engagements::start_date.eq(details.start_date),
+            engagements::end_date.eq(details.end_date),
+            engagements::time_zone.eq(details.time_zone.name()),
+            engagements::starts_at.eq(details.starts_at()),
+            engagements::attack_version.eq(attack_version),
+            engagements::test_plan_id.eq(plan_title.and(new.plan).map(|plan| plan.0)),
+            engagements::test_plan_title.eq(plan_title.unwrap_or_default()),
+            engagements::earlier_engagement_id.eq(new.earlier.map(|earlier| earlier.0)),
+            engagements::created_at.eq(tx.now()),
+            engagements::created_by.eq(tx.actor().id.map(|id| id.0)),
+        ))
+        .execute(tx.conn)
+        .map_err(|e| match Error::constraint(&e) {
+            Some("engagements_pkey") => Error::Conflict("This engagement was created already. Find it in the list of engagements.".into()),
+            _ => e.into(),
+        })?;
+    Ok(status)
+}
+
+/// The first values of the details, for the merge of later edits.
+fn note_details(tx: &mut WriteTx<'_>, id: EngagementId, details: &Details) -> Result<()> {
+    let rows: Vec<_> = DetailField::ALL
+        .iter()
+        .map(|field| (field, details.canonical(*field)))
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(field, value)| {
+            (
+                field_history::subject_type.eq("engagement"),
+                field_history::subject_id.eq(id.0),
+                field_history::field.eq(field.as_str()),
+                field_history::version.eq(1),
+                field_history::value.eq(value),
+                field_history::person_id.eq(tx.actor().id.map(|id| id.0)),
+                field_history::person_name.eq(&tx.actor().name),
+                field_history::at.eq(tx.now()),
+            )
+        })
+        .collect();
+    diesel::insert_into(field_history::table).values(rows).execute(tx.conn)?;
+    Ok(())
+}
+
+pub(crate) fn insert_operators(conn: &mut PgConnection, id: EngagementId, operators: &[(PersonId, Team)]) -> Result<()> {
+    let rows: Vec<_> = operators
+        .iter()
+        .map(|(person, team)| {
+            (
+                engagement_operators::engagement_id.eq(id.0),
+                engagement_operators::person_id.eq(person.0),
+                engagement_operators::team.eq(*team),
+            )
+        })
+        .collect();
+    diesel::insert_into(engagement_operators::table).values(rows).on_conflict_do_nothing().execute(conn)?;
+    Ok(())
+}
+
+fn insert_inputs(conn: &mut PgConnection, id: EngagementId, inputs: &BTreeMap<String, String>) -> Result<()> {
+    let rows: Vec<_> = inputs
+        .iter()
+        .map(|(name, value)| {
+            (engagement_inputs::engagement_id.eq(id.0), engagement_inputs::name.eq(name), engagement_inputs::value.eq(value))
+        })
+        .collect();
+    diesel::insert_into(engagement_inputs::table).values(rows).execute(conn)?;
+    Ok(())
+}
+
+fn insert_report(tx: &mut WriteTx<'_>, new: &NewEngagement) -> Result<ReportId> {
+    let report = ReportId::new();
+    diesel::insert_into(reports::table)
+        .values((
+            reports::id.eq(report.0),
+            reports::engagement_id.eq(new.id.0),
+            reports::client_id.eq(new.client.0),
+            reports::title.eq(&new.details.title),
+            reports::created_at.eq(tx.now()),
+            reports::updated_at.eq(tx.now()),
+        ))
+        .execute(tx.conn)?;
+    Ok(report)
+}
+
+/// Where procedures are copied to.
+pub(crate) struct Target<'a> {
+    pub engagement: EngagementId,
+    pub client: ClientId,
+    /// The release that names the tactics.
+    pub attack_version: &'a str,
+    /// The last position taken.
+    pub after: i32,
+}
+
+#[derive(QueryableByName)]
+struct Copied {
+    #[diesel(sql_type = BigInt)]
+    copied: i64,
+}
+
+/// Copies procedures behind the last one, with their origin, the tactics of the engagement's release in matrix order and
+/// the recommendation as the first value of its history.
+pub(crate) fn copy_procedures(tx: &mut WriteTx<'_>, target: &Target<'_>, chosen: &[Chosen]) -> Result<Vec<ProcedureId>> {
+    if chosen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<ProcedureId> = chosen.iter().map(|_| ProcedureId::new()).collect();
+    let library: Vec<Option<Uuid>> = chosen.iter().map(|c| if let Chosen::Library(id) = c { Some(id.0) } else { None }).collect();
+    let earlier: Vec<Option<Uuid>> = chosen.iter().map(|c| if let Chosen::Earlier(id) = c { Some(id.0) } else { None }).collect();
+    let positions: Vec<i32> = (target.after + 1..).take(chosen.len()).collect();
+    // sql_query: the copy is one INSERT … SELECT, however many procedures, and their histories and inputs ride along.
+    let copied: Copied = diesel::sql_query(
+        "WITH chosen AS (
+            SELECT c.id, c.library, c.earlier, c.place FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[]) AS c(id, library, earlier, place)
+        ), source AS (
+            SELECT c.id, c.place, p.id AS origin_id, v.n AS origin_version, v.body, p.name, p.technique_ids
+            FROM chosen c JOIN library_procedures p ON p.id = c.library
+            JOIN library_procedure_versions v ON v.procedure_id = p.id AND v.n = p.current_version
+            UNION ALL
+            SELECT c.id, c.place, o.origin_id, o.origin_version, o.body, o.name, o.technique_ids
+            FROM chosen c JOIN procedures o ON o.id = c.earlier AND o.client_id = $6
+        ), copied AS (
+            INSERT INTO procedures (id, engagement_id, client_id, position, origin_id, origin_version, body, name, technique_ids,
+                tactics, recommendation, updated_at, updated_by)
+            SELECT s.id, $5, $6, s.place, s.origin_id, s.origin_version, s.body, s.name, s.technique_ids,
+                ARRAY(SELECT t.short_name FROM tactics t WHERE t.version = $7 AND EXISTS (
+                    SELECT FROM techniques q WHERE q.version = $7 AND q.external_id = ANY (s.technique_ids)
+                        AND t.short_name = ANY (q.tactics)) ORDER BY t.position),
+                coalesce(s.body ->> 'recommendation', ''), $8, $9
+            FROM source s RETURNING id, recommendation
+        ), noted AS (
+            INSERT INTO field_history (subject_type, subject_id, field, version, value, person_id, person_name, at)
+            SELECT 'procedure', id, 'recommendation', 1, recommendation, $9, $10, $8 FROM copied WHERE recommendation <> ''
+        ), filled AS (
+            INSERT INTO procedure_inputs (procedure_id, name, value)
+            SELECT c.id, i.name, i.value FROM chosen c JOIN procedure_inputs i ON i.procedure_id = c.earlier
+                JOIN source s ON s.id = c.id
+        )
+        SELECT count(*) AS copied FROM copied",
+    )
+    .bind::<Array<SqlUuid>, _>(ids.iter().map(|id| id.0).collect::<Vec<_>>())
+    .bind::<Array<Nullable<SqlUuid>>, _>(library)
+    .bind::<Array<Nullable<SqlUuid>>, _>(earlier)
+    .bind::<Array<Integer>, _>(positions)
+    .bind::<SqlUuid, _>(target.engagement.0)
+    .bind::<SqlUuid, _>(target.client.0)
+    .bind::<Text, _>(target.attack_version)
+    .bind::<Timestamptz, _>(tx.now())
+    .bind::<Nullable<SqlUuid>, _>(tx.actor().id.map(|id| id.0))
+    .bind::<Text, _>(&tx.actor().name)
+    .get_result(tx.conn)?;
+    if copied.copied as usize != chosen.len() {
+        return Err(Error::field("procedures", "A selected procedure is no longer there. Take it out of the selection."));
+    }
+    Ok(ids)
+}

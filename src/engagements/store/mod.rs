@@ -1,0 +1,3 @@
+//! SQL of engagements.
+
+pub mod create;

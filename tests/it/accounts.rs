@@ -1,0 +1,137 @@
+//! Signing in and out, one-time links, passwords.
+
+use tyrian::accounts::domain::LinkPurpose;
+
+use crate::harness::TestApp;
+use crate::harness::fixtures::PASSWORD;
+
+#[test]
+fn a_person_signs_in_and_out() {
+    let app = TestApp::spawn();
+    let mut browser = app.visitor();
+    browser.open("/account").expect(200).see("Sign in");
+    browser.fill("E-mail", &app.people.lead.email).fill("Password", PASSWORD).press("Sign in");
+    assert_eq!(browser.path(), "/account", "back where they wanted to go");
+    browser.expect(200).see("Lea Winter");
+    browser.press("Sign out");
+    browser.expect(200).see("You are signed out.");
+    browser.open("/account").see("Sign in");
+    assert_eq!((app.events("session.started"), app.events("session.ended")), (1, 1));
+}
+
+#[test]
+fn the_answer_is_the_same_for_known_and_unknown_accounts() {
+    let app = TestApp::spawn();
+    let mut answers = Vec::new();
+    for email in [app.people.lead.email.as_str(), "nobody@tyrian.example"] {
+        let mut browser = app.visitor();
+        browser.open("/sign-in").fill("E-mail", email).fill("Password", "not the password").press("Sign in");
+        browser.expect(422);
+        assert_eq!(browser.value("E-mail"), email, "what was typed stays");
+        assert_eq!(browser.value("Password"), "");
+        answers.push(browser.text());
+    }
+    assert_eq!(answers[0], answers[1]);
+    let log = app.texts("SELECT sentence || ' ' || search_values FROM audit.events WHERE kind = 'session.refused' ORDER BY id");
+    assert_eq!(log.len(), 2);
+    assert!(log[0].contains(&app.people.lead.email));
+    assert!(!log[1].contains("nobody"), "a name that is no account's never enters the log");
+}
+
+#[test]
+fn the_first_link_makes_the_administrator_once() {
+    let app = TestApp::spawn_empty();
+    let link = tyrian::server::first_link(&app.app).unwrap().expect("nobody has an account yet");
+    let path = link.strip_prefix(&app.base).unwrap();
+    let mut first = app.visitor();
+    first.open(path).expect(200).see("Set up Tyrian");
+    first.fill("Name", "Ada Marlow").fill("E-mail", "ada@tyrian.example").fill("Password", "short").press("Create account");
+    first.expect(422).see("Use at least 12 characters");
+    assert_eq!(first.value("Name"), "Ada Marlow", "what was typed stays");
+    first.fill("Password", PASSWORD).press("Create account");
+    first.expect(200);
+    first.open("/account").see("Ada Marlow").see("Administrator");
+
+    let mut late = app.visitor();
+    late.open(path).expect(422).see("used already");
+    let answer = late.post(path, &[("name", "Eve"), ("email", "eve@tyrian.example"), ("password", PASSWORD)]);
+    assert_eq!(answer.status, 422);
+    assert_eq!(app.count("SELECT count(*) FROM people"), 1);
+    assert!(tyrian::server::first_link(&app.app).unwrap().is_none(), "no second link once somebody has an account");
+}
+
+#[test]
+fn a_link_expires_and_a_newer_one_replaces_it() {
+    let app = TestApp::spawn();
+    let link = || tyrian::accounts::pages::make_link(&app.app, LinkPurpose::Reset, Some(app.people.lead.id), 24).unwrap();
+    let (older, newer) = (link(), link());
+    let mut browser = app.visitor();
+    browser.open(older.strip_prefix(&app.base).unwrap()).expect(422);
+    browser.open(newer.strip_prefix(&app.base).unwrap()).expect(200).see("Choose a new password");
+    app.pass(chrono::TimeDelta::hours(25));
+    browser.open(newer.strip_prefix(&app.base).unwrap()).expect(422).see("expired");
+}
+
+#[test]
+fn changing_the_password_ends_every_other_session() {
+    let app = TestApp::spawn();
+    let mut here = app.sign_in(&app.people.standard);
+    let mut there = app.sign_in(&app.people.standard);
+    let mut other = app.browser(&app.people.lead);
+    let stolen = here.cookie("tyrian").unwrap().to_owned();
+    here.open("/account").fill("current", "wrong password!").fill("password", "a sentence nobody guesses").press("Change password");
+    here.expect(422).see("This is not your current password.");
+    here.fill("current", PASSWORD).fill("password", "a sentence nobody guesses").press("Change password");
+    here.expect(200).see("Your password is changed.");
+    here.open("/account").see("Sam Rook");
+    there.open("/account").see_not("Sam Rook");
+    other.open("/account").see("Lea Winter");
+    let mut thief = app.visitor();
+    thief.set_cookie("tyrian", &stolen);
+    thief.open("/account").see_not("Sam Rook");
+    assert_eq!(app.events("password.changed"), 1);
+}
+
+#[test]
+fn a_session_ends_after_half_an_hour_of_nothing_and_after_twelve_hours_whatever() {
+    let app = TestApp::spawn();
+    let mut idle = app.browser(&app.people.lead);
+    idle.open("/account").see("Lea Winter");
+    app.pass(chrono::TimeDelta::minutes(31));
+    idle.open("/account").see("Sign in");
+
+    let mut busy = app.browser(&app.people.lead);
+    for _ in 0..(12 * 60 / 20 - 1) {
+        app.pass(chrono::TimeDelta::minutes(20));
+        busy.open("/account").see("Lea Winter");
+    }
+    app.pass(chrono::TimeDelta::minutes(20));
+    busy.open("/account").see("Sign in");
+}
+
+#[test]
+fn a_planted_session_id_opens_nothing_after_sign_in() {
+    let app = TestApp::spawn();
+    let mut browser = app.visitor();
+    browser.open("/sign-in");
+    let before = browser.cookie("tyrian").map(str::to_owned);
+    browser.fill("E-mail", &app.people.lead.email).fill("Password", PASSWORD).press("Sign in");
+    let after = browser.cookie("tyrian").map(str::to_owned);
+    assert!(after.is_some() && before != after);
+}
+
+#[test]
+fn a_disabled_account_cannot_go_on() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.standard);
+    browser.open("/account").see("Sam Rook");
+    app.db
+        .write_blocking(&tyrian::audit::domain::Actor::command(), |tx| {
+            let account = tyrian::accounts::store::get_account(tx.conn, app.people.standard.id)?;
+            tyrian::accounts::store::disable(tx, &account)
+        })
+        .unwrap();
+    browser.open("/account").see("Sign in");
+    browser.fill("E-mail", &app.people.standard.email).fill("Password", PASSWORD).press("Sign in");
+    browser.expect(422);
+}

@@ -1,0 +1,196 @@
+//! A whole application for one test: a database of its own, a real HTTP server on a port of its own, a clock that the test
+//! moves, and people of every kind.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use actix_web::dev::ServerHandle;
+use chrono::{DateTime, TimeZone, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use tyrian::app::App;
+use tyrian::clock::Clock;
+use tyrian::config::Config;
+use tyrian::db::{Db, PoolSize};
+
+use super::browser::Browser;
+use super::database::{TestDatabase, connect, scratch};
+use super::fixtures::{Clients, People, Person};
+
+/// Where the clock of every test stands at first: Friday, 20 November 2026, 09:00 UTC.
+pub fn start() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 11, 20, 9, 0, 0).unwrap()
+}
+
+/// Configuration of a test's application, with its files in `place`.
+pub fn config(place: &Path) -> Config {
+    Config {
+        database_url: None,
+        owner_database_url: None,
+        data_dir: place.to_owned(),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        metrics_listen: None,
+        base_url: None,
+        secret: "0123456789abcdef".repeat(4).into(),
+        trusted_proxies: Vec::new(),
+        time_zone: "UTC".into(),
+    }
+}
+
+/// A running application. Everything it made is gone when it is dropped.
+pub struct TestApp {
+    /// The application's state, as its handlers see it.
+    pub app: App,
+    /// Its database handle.
+    pub db: Db,
+    /// Its clock; [`Clock::set`] moves it.
+    pub clock: Clock,
+    /// `http://127.0.0.1:PORT`
+    pub base: String,
+    /// One person of every kind.
+    pub people: People,
+    /// Two clients: the one that people have access to, and a foreign one.
+    pub clients: Clients,
+    // Declared in the order in which they have to go.
+    server: Server,
+    place: PathBuf,
+    /// The database itself.
+    pub database: TestDatabase,
+}
+
+impl TestApp {
+    /// Starts one with people and clients.
+    pub fn spawn() -> Self {
+        let mut app = Self::spawn_empty();
+        (app.clients, app.people) = super::fixtures::settle(&app.app);
+        app
+    }
+
+    /// Starts one as it is after the very first start: nobody has an account.
+    pub fn spawn_empty() -> Self {
+        let database = TestDatabase::new();
+        let clock = Clock::standing_at(start());
+        let db = Db::open(&database.app_url(), PoolSize { connections: 4, wait_seconds: 3 }, clock.clone()).unwrap();
+        let place = scratch().join("data").join(database.name());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut config = config(&place);
+        config.listen = listener.local_addr().unwrap();
+        let base = format!("http://{}", config.listen);
+        let app = tyrian::server::assemble(config, db.clone(), clock.clone()).unwrap();
+        let server = Server::start(app.clone(), listener);
+        Self { app, db, clock, base, people: People::default(), clients: Clients::default(), server, place, database }
+    }
+
+    /// Somebody who is not signed in.
+    pub fn visitor(&self) -> Browser {
+        Browser::new(&self.base)
+    }
+
+    /// A browser in which this person is signed in already.
+    pub fn browser(&self, person: &Person) -> Browser {
+        let mut browser = self.visitor();
+        browser.set_cookie("tyrian", &super::fixtures::planted_session(&self.app, person.id));
+        browser
+    }
+
+    /// A browser in which this person signed in by the form.
+    pub fn sign_in(&self, person: &Person) -> Browser {
+        let mut browser = self.visitor();
+        browser.open("/sign-in");
+        browser.fill("E-mail", &person.email);
+        browser.fill("Password", super::fixtures::PASSWORD);
+        browser.press("Sign in");
+        browser
+    }
+
+    /// Moves the clock on.
+    pub fn pass(&self, time: chrono::TimeDelta) {
+        self.clock.set(self.clock.now() + time);
+    }
+
+    /// Lets events be written at `at`: only the owner can replace the database's clock of the audit log.
+    pub fn set_audit_clock(&self, at: DateTime<Utc>) {
+        let at = at.to_rfc3339();
+        self.owner()
+            .batch_execute(&format!(
+                "SELECT audit.make_month(timestamptz '{at}'::date);
+                 CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT timestamptz ''{at}'''"
+            ))
+            .unwrap();
+    }
+
+    /// A connection as the app's own role.
+    pub fn as_app(&self) -> PgConnection {
+        connect(&self.database.app_url())
+    }
+    /// A connection as the schema's owner.
+    pub fn owner(&self) -> PgConnection {
+        connect(&self.database.owner_url())
+    }
+    /// A connection as the cluster's superuser.
+    pub fn superuser(&self) -> PgConnection {
+        connect(&self.database.superuser_url())
+    }
+
+    /// A single number from the database.
+    pub fn count(&self, sql: &str) -> i64 {
+        use diesel::prelude::*;
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            n: i64,
+        }
+        diesel::sql_query(format!("SELECT ({sql})::bigint AS n")).get_result::<Row>(&mut self.superuser()).unwrap().n
+    }
+
+    /// The texts that a query with one text column gives.
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        super::texts(&mut self.superuser(), sql)
+    }
+
+    /// How many events of a kind were written.
+    pub fn events(&self, kind: &str) -> i64 {
+        self.count(&format!("SELECT count(*) FROM audit.events WHERE kind = '{kind}'"))
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.server.stop();
+        let _ = std::fs::remove_dir_all(&self.place);
+    }
+}
+
+/// An HTTP server on a thread of its own.
+pub struct Server {
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Serves `app` on a bound listener.
+    pub fn start(app: App, listener: TcpListener) -> Self {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async {
+                let mut app = app;
+                app.live = tyrian::web::live::Live::default();
+                actix_web::rt::spawn(app.live.clone().poll(app.db.clone(), std::time::Duration::from_millis(200)));
+                let server = tyrian::server::serve(app, listener, 1).unwrap();
+                sender.send(server.handle()).unwrap();
+                server.await.unwrap();
+            });
+        });
+        Self { handle: receiver.recv().unwrap(), thread: Some(thread) }
+    }
+
+    /// Stops it at once and waits for the end.
+    pub fn stop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // The order goes out with the call; the thread's end is the answer.
+            drop(self.handle.stop(false));
+            let _ = thread.join();
+        }
+    }
+}

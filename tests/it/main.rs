@@ -1,0 +1,11 @@
+//! Tests on a real database and a real server: one binary, so that it links once.
+
+mod accounts;
+mod harness;
+
+/// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.
+#[test]
+#[ignore = "ends the shared cluster; bin/test runs it last"]
+fn stop_the_cluster() {
+    harness::database::cluster().stop_always();
+}

@@ -95,14 +95,21 @@ async fn guard(
     req: actix_web::dev::ServiceRequest,
     next: Next<actix_web::body::BoxBody>,
 ) -> Result<ServiceResponse<actix_web::body::BoxBody>, actix_web::Error> {
-    if access != Public {
-        let ctx = Ctx::of(req.request())?;
-        let viewer = ctx.viewer.as_ref().ok_or(Error::Unauthenticated)?;
-        if let Access::Own(permission) = access
-            && !viewer.rights.may(permission)
-        {
-            return Err(Error::Forbidden(String::new()).into());
-        }
+    // An error returned from here would reach the edge without its request: it becomes an answer at once.
+    if let Err(refused) = judge(access, req.request()) {
+        return Ok(req.error_response(refused));
     }
     next.call(req).await
+}
+
+fn judge(access: Access, req: &actix_web::HttpRequest) -> Result<(), Error> {
+    if access == Public {
+        return Ok(());
+    }
+    let ctx = Ctx::of(req)?;
+    let viewer = ctx.viewer.as_ref().ok_or(Error::Unauthenticated)?;
+    match access {
+        Access::Own(permission) if !viewer.rights.may(permission) => Err(Error::Forbidden(String::new())),
+        _ => Ok(()),
+    }
 }

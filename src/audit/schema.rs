@@ -1,5 +1,6 @@
 //! The audit schema as diesel sees it. Written by hand, unlike `db::schema`: the generator does not know `xid8`, and the
 //! columns that PostgreSQL fills (transaction id, search) are left out so that nothing here can write them.
+#![allow(missing_docs)] // the columns are described in the migration
 
 diesel::table! {
     audit.events (at, id) {

@@ -151,8 +151,11 @@ impl Cluster {
             options.push_str(" -c fsync=off -c synchronous_commit=off -c full_page_writes=off");
         }
         let log = self.data.join("server.log");
+        // The server outlives us: what our caller left open, a lock perhaps, must not stay open in it.
         let status = self
-            .command("pg_ctl")
+            .command("/bin/sh")
+            .args(["-c", "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec \"$@\"", "sh"])
+            .arg(self.bin.join("pg_ctl"))
             .args(["start", "-w", "-s", "-t", "60"])
             .arg("-D")
             .arg(&self.data)

@@ -37,6 +37,11 @@ enum Command {
         #[command(subcommand)]
         command: import::ImportCommand,
     },
+    /// Fill an empty installation
+    Seed {
+        #[command(subcommand)]
+        command: SeedCommand,
+    },
     /// Users: add, disable, make a link for a new password
     User {
         #[command(subcommand)]
@@ -47,6 +52,12 @@ enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+}
+
+#[derive(Subcommand)]
+enum SeedCommand {
+    /// Demo data: clients, people and engagements that are plainly invented; prints the sign-ins
+    Demo,
 }
 
 #[derive(Subcommand)]
@@ -87,6 +98,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             let parsed = import::read(&command)?;
             with_app(config, |app| import::write(app, &parsed))
         }
+        Command::Seed { command: SeedCommand::Demo } => with_app(config, |app| {
+            println!("{}", crate::demo::seed_by_hand(app)?);
+            Ok(())
+        }),
         Command::User { command } => with_app(config, |app| user::run(app, command)),
         Command::Jobs { command } => match command {
             JobsCommand::List => {

@@ -1,0 +1,202 @@
+//! What the demo tells: plainly invented people and clients, in `content.json`. Times are relative to the day of seeding.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::procedures::domain::Team;
+use crate::schedule::domain::EngagementStatus;
+
+/// The whole story.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Content {
+    /// Clients with their assets.
+    pub clients: Vec<Client>,
+    /// People.
+    pub people: Vec<Person>,
+    /// Engagements, the newest first.
+    pub engagements: Vec<Engagement>,
+}
+
+impl Content {
+    /// Reads the story that is in the binary.
+    ///
+    /// # Errors
+    /// When the file does not hold together.
+    pub fn load() -> serde_json::Result<Self> {
+        serde_json::from_str(include_str!("content.json"))
+    }
+}
+
+/// A client.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// How the rest of the file names it.
+    pub key: String,
+    /// Name.
+    pub name: String,
+    /// Markdown.
+    pub description: String,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Markdown.
+    pub contacts: String,
+    /// Its assets.
+    pub assets: Vec<Asset>,
+}
+
+/// An asset.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asset {
+    /// How the rest of the file names it.
+    pub key: String,
+    /// Name.
+    pub name: String,
+    /// Stored kind.
+    pub kind: String,
+    /// Stored criticality.
+    pub criticality: String,
+    /// Host name or address.
+    pub address: String,
+    /// One or two sentences.
+    pub description: String,
+}
+
+/// A person.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// How the rest of the file names them.
+    pub key: String,
+    /// Name.
+    pub name: String,
+    /// E-mail address.
+    pub email: String,
+    /// Keys of their own roles.
+    pub roles: Vec<String>,
+    /// Client key → role key.
+    pub access: BTreeMap<String, String>,
+}
+
+/// Who operates, by side.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operators {
+    /// Keys of people.
+    pub red: Vec<String>,
+    /// Keys of people.
+    pub blue: Vec<String>,
+}
+
+/// An engagement.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each field is the engagement's column of that name")]
+pub struct Engagement {
+    pub client: String,
+    pub title: String,
+    /// Key of the starter test plan whose procedures it takes; otherwise `procedures` lists them.
+    pub plan: Option<String>,
+    pub procedures: Vec<String>,
+    pub description: String,
+    pub objective: String,
+    pub scope: String,
+    pub access_info: String,
+    pub special_instructions: String,
+    pub tags: Vec<String>,
+    /// Days from today to its start.
+    pub start_offset_days: i64,
+    /// Days from today to its end.
+    pub end_offset_days: i64,
+    pub time_zone: String,
+    pub status: EngagementStatus,
+    pub cancel_reason: Option<String>,
+    pub submitted: bool,
+    pub operators: Operators,
+    pub inputs: BTreeMap<String, String>,
+    /// Only procedures that somebody has touched.
+    pub work: Vec<Work>,
+}
+
+/// What was done on a procedure.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "each field is the procedure's column of that name")]
+pub struct Work {
+    /// Key of the starter procedure.
+    pub procedure: String,
+    pub status: String,
+    pub not_applicable_reason: String,
+    pub red_outcome: Option<String>,
+    pub blue_outcome: Option<String>,
+    pub attack_source: String,
+    pub red_notes: String,
+    /// Minutes from nine o'clock of the start date.
+    pub executed_after_minutes: Option<i64>,
+    /// Seconds from the execution; negative where a clock was wrong.
+    pub detected_after_seconds: Option<i64>,
+    /// Seconds from the detection.
+    pub responded_after_seconds: Option<i64>,
+    pub detected_by: String,
+    pub alert_reference: String,
+    pub blue_notes: String,
+    pub severity: Option<String>,
+    pub recommendation: String,
+    /// Keys of assets.
+    pub assets: Vec<String>,
+    /// Ids of steps.
+    pub ticked_steps: Vec<String>,
+    pub logs: Vec<Log>,
+    pub attachments: Vec<Attachment>,
+}
+
+/// A log entry.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Whose side.
+    pub team: Team,
+    /// Key of its author.
+    pub by: String,
+    /// Minutes from the procedure's execution; may be negative.
+    pub offset_minutes: i64,
+    /// None: it has no end.
+    pub duration_minutes: Option<i64>,
+    /// Markdown.
+    pub text: String,
+}
+
+/// An attachment.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attachment {
+    /// Whose side.
+    pub team: Team,
+    /// Key of who uploaded it.
+    pub by: String,
+    /// File name.
+    pub file_name: String,
+    /// Title.
+    pub title: String,
+    /// One line.
+    pub description: String,
+    /// Media type.
+    pub media_type: String,
+    /// The file, or after `png:console` and a line break what the picture of a console shows.
+    pub content: String,
+    /// Whether it belongs to the finding.
+    pub in_finding: bool,
+}
+
+impl Attachment {
+    /// The file's bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        match self.content.strip_prefix("png:console\n") {
+            Some(text) => super::picture::console(text),
+            None => self.content.clone().into_bytes(),
+        }
+    }
+}

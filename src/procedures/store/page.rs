@@ -1,0 +1,416 @@
+//! Reading the procedure page: one statement for each part, whatever its length.
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Bool, Nullable, Text, Uuid as SqlUuid};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::db::schema::{
+    clients, drafts, engagement_inputs, engagements, outcomes, people, procedure_inputs, procedures, reports, step_ticks,
+};
+use crate::error::{Error, Result};
+use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::library::domain::ProcedureBody;
+use crate::procedures::domain::{ProcedureStatus, Severity, Team, WaitingOn};
+use crate::procedures::inputs::Values;
+use crate::schedule::domain::EngagementStatus;
+
+/// The engagement's part of the page.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = engagements, check_for_backend(diesel::pg::Pg))]
+pub struct EngagementPart {
+    /// Id.
+    pub id: EngagementId,
+    /// Client.
+    pub client_id: ClientId,
+    /// Title.
+    pub title: String,
+    /// Status as stored; the hourly job may be late.
+    pub status: EngagementStatus,
+    /// IANA zone.
+    pub time_zone: String,
+    /// First instant of the start date.
+    pub starts_at: Option<DateTime<Utc>>,
+    /// When the runbook was submitted.
+    pub submitted_at: Option<DateTime<Utc>>,
+    /// Its own rule of who writes which side.
+    pub write_rule: Option<String>,
+    /// Pinned release of ATT&CK.
+    pub attack_version: String,
+}
+
+/// The procedure's row.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
+#[allow(missing_docs)] // the columns of the table, documented by `procedures::domain::Field`
+pub struct ProcedureRow {
+    pub id: ProcedureId,
+    pub position: i32,
+    pub body: Value,
+    pub name: String,
+    pub technique_ids: Vec<String>,
+    pub status: ProcedureStatus,
+    pub not_applicable_reason: String,
+    pub severity: Option<Severity>,
+    pub waiting_on: Option<WaitingOn>,
+    pub recommendation: String,
+    pub attack_source: String,
+    pub red_outcome: Option<String>,
+    pub red_notes: String,
+    pub executed_at: Option<DateTime<Utc>>,
+    pub blue_outcome: Option<String>,
+    pub blue_notes: String,
+    pub detected_at: Option<DateTime<Utc>>,
+    pub detected_by: String,
+    pub alert_reference: String,
+    pub responded_at: Option<DateTime<Utc>>,
+    pub updated_at: DateTime<Utc>,
+    pub version: i32,
+}
+
+/// The row with what surrounds it.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The engagement.
+    pub engagement: EngagementPart,
+    /// The client's name.
+    pub client: String,
+    /// The procedure.
+    pub procedure: ProcedureRow,
+    /// Its copied body.
+    pub body: ProcedureBody,
+    /// Who saved last.
+    pub updated_by: Option<String>,
+    /// The engagement's report.
+    pub report: Option<ReportId>,
+    /// Controls and rules that detected something at this client before.
+    pub detectors: Vec<String>,
+}
+
+/// The procedure with engagement and client.
+///
+/// # Errors
+/// [`Error::NotFound`] when it is not there or belongs to none of `visible`.
+pub fn get(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId, visible: &[ClientId]) -> Result<Shown> {
+    let (engagement, client, procedure, updated_by, report, detectors) = procedures::table
+        .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
+        .inner_join(clients::table.on(clients::id.eq(engagements::client_id)))
+        .left_join(people::table.on(people::id.nullable().eq(procedures::updated_by)))
+        .left_join(reports::table.on(reports::engagement_id.eq(engagements::id)))
+        .filter(procedures::id.eq(procedure.0).and(engagements::id.eq(engagement.0)).and(engagements::deleted_at.is_null()))
+        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)))
+        .select((
+            EngagementPart::as_select(),
+            clients::name,
+            ProcedureRow::as_select(),
+            people::name.nullable(),
+            reports::id.nullable(),
+            sql::<Array<Text>>(
+                "ARRAY(SELECT DISTINCT d.detected_by FROM procedures d WHERE d.client_id = engagements.client_id AND d.detected_by <> '' ORDER BY 1 LIMIT 30)",
+            ),
+        ))
+        .first::<(EngagementPart, String, ProcedureRow, Option<String>, Option<ReportId>, Vec<String>)>(conn)?;
+    let body = serde_json::from_value(procedure.body.clone())?;
+    Ok(Shown { engagement, client, procedure, body, updated_by, report, detectors })
+}
+
+/// Another procedure of the engagement, for the jump list.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
+pub struct Sibling {
+    /// Id.
+    pub id: ProcedureId,
+    /// Its place.
+    pub position: i32,
+    /// Its name.
+    pub name: String,
+    /// Its status.
+    pub status: ProcedureStatus,
+}
+
+/// Every procedure of the engagement, in order.
+pub fn list_siblings(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<Sibling>> {
+    Ok(procedures::table
+        .filter(procedures::engagement_id.eq(engagement.0))
+        .order(procedures::position)
+        .select(Sibling::as_select())
+        .load(conn)?)
+}
+
+/// An operator of the engagement or of the procedure.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Operator {
+    /// Who.
+    #[diesel(sql_type = SqlUuid)]
+    pub person_id: PersonId,
+    /// Name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// red or blue.
+    #[diesel(sql_type = Text)]
+    pub team: Team,
+    /// Whether the procedure names them itself.
+    #[diesel(sql_type = Bool)]
+    pub own: bool,
+    /// Whether they have access to the client.
+    #[diesel(sql_type = Bool)]
+    pub has_access: bool,
+}
+
+/// The engagement's operators and the procedure's own.
+pub fn list_operators(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId) -> Result<Vec<Operator>> {
+    // sql_query: two tables in one answer, with the access that each person has or lacks.
+    Ok(diesel::sql_query(
+        "SELECT o.person_id, p.name, o.team, o.own,
+                EXISTS (SELECT FROM client_access a JOIN engagements e ON e.client_id = a.client_id
+                        WHERE e.id = $1 AND a.person_id = o.person_id) AS has_access
+         FROM (SELECT person_id, team, false AS own FROM engagement_operators WHERE engagement_id = $1
+               UNION ALL SELECT person_id, team, true FROM procedure_operators WHERE procedure_id = $2) o
+         JOIN people p ON p.id = o.person_id ORDER BY o.team DESC, p.name",
+    )
+    .bind::<SqlUuid, _>(engagement.0)
+    .bind::<SqlUuid, _>(procedure.0)
+    .load(conn)?)
+}
+
+/// The operators who count on a side: the procedure's own where it names any for that team.
+pub fn effective(operators: &[Operator], team: Team) -> Vec<&Operator> {
+    let own = operators.iter().any(|o| o.own && o.team == team);
+    operators.iter().filter(|o| o.team == team && o.own == own).collect()
+}
+
+/// An outcome of the lists.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
+#[allow(missing_docs)] // the columns of the table, documented by product.md's "Words and values"
+pub struct OutcomeRow {
+    pub key: String,
+    pub team: Team,
+    pub label: String,
+    pub definition: String,
+    pub succeeded: bool,
+    pub score: Option<i32>,
+    pub prevented: bool,
+    pub alerted: bool,
+    pub logged: bool,
+    pub retired_at: Option<DateTime<Utc>>,
+}
+
+/// Both outcome lists, in their order, retired ones too.
+pub fn list_outcomes(conn: &mut PgConnection) -> Result<Vec<OutcomeRow>> {
+    Ok(outcomes::table.order((outcomes::team, outcomes::position)).select(OutcomeRow::as_select()).load(conn)?)
+}
+
+/// A ticked step.
+#[derive(Debug, Clone)]
+pub struct Tick {
+    /// The step's id in the body.
+    pub step: String,
+    /// Who ticked it.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// The ticks of a procedure.
+pub fn list_ticks(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Vec<Tick>> {
+    let rows: Vec<(String, String, DateTime<Utc>)> = step_ticks::table
+        .inner_join(people::table.on(people::id.eq(step_ticks::person_id)))
+        .filter(step_ticks::procedure_id.eq(procedure.0))
+        .select((step_ticks::step_id, people::name, step_ticks::at))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(step, by, at)| Tick { step, by, at }).collect())
+}
+
+/// Input values of the engagement and of the procedure.
+#[derive(Debug, Clone, Default)]
+pub struct InputValues {
+    /// The engagement's.
+    pub engagement: Values,
+    /// The procedure's own, which win.
+    pub procedure: Values,
+}
+
+/// Both sets of input values, in one statement.
+pub fn get_inputs(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId) -> Result<InputValues> {
+    let of_engagement = engagement_inputs::table.filter(engagement_inputs::engagement_id.eq(engagement.0)).select((
+        sql::<Bool>("false"),
+        engagement_inputs::name,
+        engagement_inputs::value,
+    ));
+    let of_procedure = procedure_inputs::table.filter(procedure_inputs::procedure_id.eq(procedure.0)).select((
+        sql::<Bool>("true"),
+        procedure_inputs::name,
+        procedure_inputs::value,
+    ));
+    let rows: Vec<(bool, String, String)> = of_engagement.union_all(of_procedure).load(conn)?;
+    let mut values = InputValues::default();
+    for (own, name, value) in rows {
+        if own {
+            values.procedure.insert(name, value)
+        } else {
+            values.engagement.insert(name, value)
+        };
+    }
+    Ok(values)
+}
+
+/// A technique of the procedure, as the pinned release names it.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Technique {
+    /// `T1003.001`
+    #[diesel(sql_type = Text)]
+    pub external_id: String,
+    /// Its name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// Its tactics' names, in matrix order.
+    #[diesel(sql_type = Array<Text>)]
+    pub tactics: Vec<String>,
+}
+
+/// Names of the procedure's techniques and their tactics.
+pub fn list_techniques(conn: &mut PgConnection, version: &str, ids: &[String]) -> Result<Vec<Technique>> {
+    // sql_query: the tactics' names in matrix order, gathered beside each technique.
+    Ok(diesel::sql_query(
+        "SELECT t.external_id, t.name, ARRAY(SELECT a.name FROM tactics a WHERE a.version = t.version AND a.short_name = ANY (t.tactics)
+                                             ORDER BY a.position) AS tactics
+         FROM techniques t WHERE t.version = $1 AND t.external_id = ANY ($2) ORDER BY t.external_id",
+    )
+    .bind::<Text, _>(version)
+    .bind::<Array<Text>, _>(ids)
+    .load(conn)?)
+}
+
+/// What a person typed and has not saved.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Form field name → value, `base.` fields and `version` among them.
+    pub fields: Values,
+    /// The browser tab it came from.
+    pub tab: String,
+    /// When it was kept.
+    pub at: DateTime<Utc>,
+}
+
+/// The person's draft of this procedure.
+pub fn find_draft(conn: &mut PgConnection, person: PersonId, procedure: ProcedureId) -> Result<Option<Draft>> {
+    let row: Option<(Value, String, DateTime<Utc>)> = drafts::table
+        .find((person.0, "procedure", procedure.0))
+        .select((drafts::fields, drafts::tab, drafts::updated_at))
+        .first(conn)
+        .optional()?;
+    row.map(|(fields, tab, at)| Ok(Draft { fields: serde_json::from_value(fields)?, tab, at })).transpose()
+}
+
+/// Keeps a draft; says whether another tab kept the one before within the last minute.
+pub fn save_draft(
+    conn: &mut PgConnection,
+    person: PersonId,
+    procedure: ProcedureId,
+    fields: &Values,
+    tab: &str,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let before = find_draft(conn, person, procedure)?;
+    let values = (drafts::tab.eq(tab), drafts::fields.eq(serde_json::to_value(fields)?), drafts::updated_at.eq(now));
+    diesel::insert_into(drafts::table)
+        .values((drafts::person_id.eq(person.0), drafts::subject_type.eq("procedure"), drafts::subject_id.eq(procedure.0), values.clone()))
+        .on_conflict((drafts::person_id, drafts::subject_type, drafts::subject_id))
+        .do_update()
+        .set(values)
+        .execute(conn)?;
+    Ok(before.is_some_and(|b| b.tab != tab && now - b.at < chrono::TimeDelta::minutes(1)))
+}
+
+/// Forgets a draft.
+pub fn delete_draft(conn: &mut PgConnection, person: PersonId, procedure: ProcedureId) -> Result<()> {
+    diesel::delete(drafts::table.find((person.0, "procedure", procedure.0))).execute(conn)?;
+    Ok(())
+}
+
+/// Whether the procedure is one of a client the person sees; for what needs nothing else of it.
+///
+/// # Errors
+/// [`Error::NotFound`] otherwise.
+pub fn check_visible(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    procedure: Option<ProcedureId>,
+    visible: &[ClientId],
+) -> Result<ClientId> {
+    let client: ClientId = engagements::table
+        .find(engagement.0)
+        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()))
+        .select(engagements::client_id)
+        .first(conn)?;
+    if let Some(procedure) = procedure {
+        let found: Option<Uuid> = procedures::table
+            .find(procedure.0)
+            .filter(procedures::engagement_id.eq(engagement.0))
+            .select(procedures::id)
+            .first(conn)
+            .optional()?;
+        found.ok_or(Error::NotFound)?;
+    }
+    Ok(client)
+}
+
+/// One row of a field's history, for the fresh values of an open page.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct FreshField {
+    /// The field's name.
+    #[diesel(sql_type = Text)]
+    pub field: String,
+    /// Who wrote its present value.
+    #[diesel(sql_type = Text)]
+    pub by: String,
+    /// When.
+    #[diesel(sql_type = diesel::sql_types::Timestamptz)]
+    pub at: DateTime<Utc>,
+}
+
+/// Who wrote each field's present value, and when.
+pub fn list_authors(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Vec<FreshField>> {
+    // sql_query: DISTINCT ON with its order, which diesel cannot type over a filtered key.
+    Ok(diesel::sql_query(
+        "SELECT DISTINCT ON (field) field, person_name AS by, at FROM field_history
+         WHERE subject_type = 'procedure' AND subject_id = $1 ORDER BY field, version DESC",
+    )
+    .bind::<SqlUuid, _>(procedure.0)
+    .load(conn)?)
+}
+
+/// Someone who can be made an operator.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Candidate {
+    /// Who.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: PersonId,
+    /// Name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// Role at the client; none without access.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub role: Option<String>,
+}
+
+/// Everybody who could work for a client: those with access to it, and whoever is an operator already.
+pub fn list_candidates(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId) -> Result<Vec<Candidate>> {
+    // sql_query: the union of access and operators over four tables.
+    Ok(diesel::sql_query(
+        "SELECT p.id, p.name, r.name AS role FROM people p
+         JOIN engagements e ON e.id = $1
+         LEFT JOIN client_access a ON a.person_id = p.id AND a.client_id = e.client_id
+         LEFT JOIN roles r ON r.id = a.role_id
+         WHERE p.deleted_at IS NULL AND p.status <> 'disabled' AND (a.person_id IS NOT NULL
+            OR EXISTS (SELECT FROM engagement_operators o WHERE o.engagement_id = $1 AND o.person_id = p.id)
+            OR EXISTS (SELECT FROM procedure_operators o WHERE o.procedure_id = $2 AND o.person_id = p.id))
+         ORDER BY p.name",
+    )
+    .bind::<SqlUuid, _>(engagement.0)
+    .bind::<SqlUuid, _>(procedure.0)
+    .load(conn)?)
+}

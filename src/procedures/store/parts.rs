@@ -1,0 +1,185 @@
+//! What is stored at once on a procedure: Start, ticks, input values, its own operators.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+
+use super::page::{Operator, list_operators};
+use super::save::{Saved, Typed, save_fields};
+use super::work::Work;
+use crate::audit::domain::{Event, Kind};
+use crate::authz::permit::{Permit, PlanEngagement};
+use crate::db::schema::{log_entries, procedure_inputs, procedure_operators, procedures, step_ticks};
+use crate::db::{Audited, WriteTx};
+use crate::error::{Error, Result};
+use crate::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
+use crate::library::domain::{ProcedureBody, StepKind};
+use crate::procedures::domain::{Field, ProcedureStatus, Team, planning_allowed};
+use crate::procedures::inputs::Values;
+use crate::procedures::times;
+use crate::schedule::store::{lock_engagement, touch};
+
+/// Red starts the procedure: In Progress, executed now unless a time stands there already, and a log entry that says so.
+///
+/// # Errors
+/// [`Error::Forbidden`] for who does not write red, [`Error::Refused`] when it was started before.
+pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved> {
+    if !work.sides.red {
+        return Err(Error::Forbidden("Only the red team starts a procedure.".into()));
+    }
+    let (status, executed): (ProcedureStatus, Option<chrono::DateTime<chrono::Utc>>) =
+        procedures::table.find(work.procedure.0).select((procedures::status, procedures::executed_at)).first(tx.conn)?;
+    if status != ProcedureStatus::NotStarted {
+        return Err(Error::Refused(format!("This procedure is {} already. Change its status or times in the form.", status.label())));
+    }
+    // The newest base there is: Start takes what stands there now, whoever wrote it.
+    let typed = |field: Field, raw: String| Typed { field, raw, base: i32::MAX };
+    let mut fields = vec![typed(Field::Status, ProcedureStatus::InProgress.as_str().to_owned())];
+    if executed.is_none() {
+        fields.push(typed(Field::ExecutedAt, times::for_input(tx.now(), work.zone)));
+    }
+    let saved = save_fields(tx, work, &fields)?;
+    let author = tx.actor().id.ok_or(Error::Unauthenticated)?;
+    diesel::insert_into(log_entries::table)
+        .values((
+            log_entries::id.eq(LogEntryId::new().0),
+            log_entries::engagement_id.eq(work.engagement.0),
+            log_entries::procedure_id.eq(work.procedure.0),
+            log_entries::team.eq(Team::Red),
+            log_entries::text.eq("Started."),
+            log_entries::starts_at.eq(tx.now()),
+            log_entries::author_id.eq(author.0),
+            log_entries::created_at.eq(tx.now()),
+            log_entries::updated_at.eq(tx.now()),
+        ))
+        .execute(tx.conn)?;
+    let event = work.event(Kind::ProcedureStarted, format!("Started procedure {} “{}”", work.position, work.name));
+    work.record(event);
+    Ok(saved)
+}
+
+/// Ticks or unticks a step; a tick that stands already keeps who and when.
+///
+/// # Errors
+/// [`Error::Forbidden`] for who does not write red, [`Error::NotFound`] for an unknown step.
+pub fn tick(tx: &mut WriteTx<'_>, work: &mut Work, step: &str, done: bool) -> Result<()> {
+    if !work.sides.red {
+        return Err(Error::Forbidden("Only the red team ticks steps.".into()));
+    }
+    let body: serde_json::Value = procedures::table.find(work.procedure.0).select(procedures::body).first(tx.conn)?;
+    let body: ProcedureBody = serde_json::from_value(body)?;
+    let at = body.steps.iter().position(|s| s.id == step).ok_or(Error::NotFound)?;
+    let changed = if done {
+        let by = tx.actor().id.ok_or(Error::Unauthenticated)?;
+        diesel::insert_into(step_ticks::table)
+            .values((
+                step_ticks::procedure_id.eq(work.procedure.0),
+                step_ticks::step_id.eq(step),
+                step_ticks::person_id.eq(by.0),
+                step_ticks::at.eq(tx.now()),
+            ))
+            .on_conflict_do_nothing()
+            .execute(tx.conn)?
+    } else {
+        diesel::delete(step_ticks::table.find((work.procedure.0, step))).execute(tx.conn)?
+    };
+    if changed > 0 {
+        let kind = body.steps[at].kind;
+        let word = match kind {
+            StepKind::Prerequisite => "prerequisite",
+            StepKind::Step => "step",
+            StepKind::Cleanup => "cleanup",
+        };
+        let (event, verb) = if done { (Kind::StepTicked, "Ticked") } else { (Kind::StepUnticked, "Unticked") };
+        let event = work.event(event, format!("{verb} {word} {} of procedure {} “{}”", at + 1, work.position, work.name));
+        work.record(event);
+    }
+    Ok(())
+}
+
+/// Sets the procedure's own input values; an empty one falls back to the engagement's or the default.
+///
+/// # Errors
+/// When the database refuses.
+pub fn save_inputs(tx: &mut WriteTx<'_>, work: &mut Work, values: &Values) -> Result<()> {
+    let before: Values = procedure_inputs::table
+        .filter(procedure_inputs::procedure_id.eq(work.procedure.0))
+        .select((procedure_inputs::name, procedure_inputs::value))
+        .load::<(String, String)>(tx.conn)?
+        .into_iter()
+        .collect();
+    let old = |name: &str| before.get(name).map(String::as_str).unwrap_or_default();
+    let changed: Vec<(&str, &str, &str)> = values
+        .iter()
+        .filter(|(name, value)| old(name) != value.as_str())
+        .map(|(name, value)| (name.as_str(), old(name), value.as_str()))
+        .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = changed.iter().map(|c| c.0).collect();
+    diesel::delete(
+        procedure_inputs::table.filter(procedure_inputs::procedure_id.eq(work.procedure.0).and(procedure_inputs::name.eq_any(&names))),
+    )
+    .execute(tx.conn)?;
+    let rows: Vec<_> = changed
+        .iter()
+        .filter(|c| !c.2.is_empty())
+        .map(|c| (procedure_inputs::procedure_id.eq(work.procedure.0), procedure_inputs::name.eq(c.0), procedure_inputs::value.eq(c.2)))
+        .collect();
+    diesel::insert_into(procedure_inputs::table).values(&rows).execute(tx.conn)?;
+    // Values may be credentials: the event names the inputs and nothing more.
+    let event = work
+        .event(Kind::InputsChanged, format!("Set inputs of procedure {} “{}”: {}", work.position, work.name, names.join(", ")))
+        .detail(serde_json::json!({ "inputs": names }));
+    work.record(event);
+    Ok(())
+}
+
+/// Sets the procedure's own operators for both teams; an empty list falls back to the engagement's.
+///
+/// # Errors
+/// [`Error::Refused`] when the engagement can no longer be planned.
+pub fn save_operators(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<PlanEngagement>,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+    wanted: &BTreeSet<(PersonId, Team)>,
+) -> Result<Audited<()>> {
+    let (locked, due) = lock_engagement(tx, engagement, &permit.visible())?;
+    permit.check(locked.client)?;
+    planning_allowed(locked.status, locked.facts.submitted).map_err(|refusal| Error::Refused(refusal.0))?;
+    let (name, position): (String, i32) = procedures::table
+        .find(procedure.0)
+        .filter(procedures::engagement_id.eq(engagement.0))
+        .select((procedures::name, procedures::position))
+        .for_update()
+        .first(tx.conn)?;
+    let before: BTreeSet<(PersonId, Team)> =
+        list_operators(tx.conn, engagement, procedure)?.into_iter().filter(|o| o.own).map(|o: Operator| (o.person_id, o.team)).collect();
+    let mut events: Vec<Event> = due.into_iter().collect();
+    if before != *wanted {
+        diesel::delete(procedure_operators::table.filter(procedure_operators::procedure_id.eq(procedure.0))).execute(tx.conn)?;
+        let rows: Vec<_> = wanted
+            .iter()
+            .map(|(person, team)| {
+                (
+                    procedure_operators::procedure_id.eq(procedure.0),
+                    procedure_operators::person_id.eq(person.0),
+                    procedure_operators::team.eq(*team),
+                )
+            })
+            .collect();
+        diesel::insert_into(procedure_operators::table).values(&rows).execute(tx.conn)?;
+        let names = |set: &BTreeSet<(PersonId, Team)>| set.iter().map(|(p, t)| format!("{}:{p}", t.as_str())).collect::<Vec<_>>();
+        events.push(
+            Event::new(Kind::OperatorsChanged, format!("Changed the operators of procedure {position} “{name}”"))
+                .subject("procedure", procedure.0, &name)
+                .engagement(locked.client, engagement)
+                .detail(serde_json::json!({ "before": names(&before), "after": names(wanted) })),
+        );
+        touch(tx.conn, engagement, tx.now(), &tx.actor().name)?;
+    }
+    if events.is_empty() { Ok(tx.unchanged(())) } else { tx.audited_all((), &events) }
+}

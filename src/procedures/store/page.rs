@@ -13,7 +13,8 @@ use crate::db::schema::{
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
 use crate::library::domain::ProcedureBody;
-use crate::procedures::domain::{ProcedureStatus, Severity, Team, WaitingOn};
+use super::save::Fields;
+use crate::procedures::domain::{ProcedureStatus, Team};
 use crate::procedures::inputs::Values;
 use crate::schedule::domain::EngagementStatus;
 
@@ -51,21 +52,8 @@ pub struct ProcedureRow {
     pub body: Value,
     pub name: String,
     pub technique_ids: Vec<String>,
-    pub status: ProcedureStatus,
-    pub not_applicable_reason: String,
-    pub severity: Option<Severity>,
-    pub waiting_on: Option<WaitingOn>,
-    pub recommendation: String,
-    pub attack_source: String,
-    pub red_outcome: Option<String>,
-    pub red_notes: String,
-    pub executed_at: Option<DateTime<Utc>>,
-    pub blue_outcome: Option<String>,
-    pub blue_notes: String,
-    pub detected_at: Option<DateTime<Utc>>,
-    pub detected_by: String,
-    pub alert_reference: String,
-    pub responded_at: Option<DateTime<Utc>>,
+    #[diesel(embed)]
+    pub fields: Fields,
     pub updated_at: DateTime<Utc>,
     pub version: i32,
 }

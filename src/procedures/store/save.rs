@@ -41,29 +41,31 @@ pub struct Saved {
     pub merged_from_others: Vec<String>,
 }
 
-#[derive(Queryable, Selectable, AsChangeset)]
+/// The fields that people edit, as the row holds them.
+#[derive(Debug, Clone, Queryable, Selectable, AsChangeset)]
 #[diesel(table_name = procedures, treat_none_as_null = true, check_for_backend(diesel::pg::Pg))]
-struct Fields {
-    status: ProcedureStatus,
-    not_applicable_reason: String,
-    severity: Option<Severity>,
-    waiting_on: Option<WaitingOn>,
-    recommendation: String,
-    attack_source: String,
-    red_outcome: Option<String>,
-    red_notes: String,
-    executed_at: Option<DateTime<Utc>>,
-    blue_outcome: Option<String>,
-    blue_notes: String,
-    detected_at: Option<DateTime<Utc>>,
-    detected_by: String,
-    alert_reference: String,
-    responded_at: Option<DateTime<Utc>>,
+#[allow(missing_docs)] // each is described by `procedures::domain::Field`
+pub struct Fields {
+    pub status: ProcedureStatus,
+    pub not_applicable_reason: String,
+    pub severity: Option<Severity>,
+    pub waiting_on: Option<WaitingOn>,
+    pub recommendation: String,
+    pub attack_source: String,
+    pub red_outcome: Option<String>,
+    pub red_notes: String,
+    pub executed_at: Option<DateTime<Utc>>,
+    pub blue_outcome: Option<String>,
+    pub blue_notes: String,
+    pub detected_at: Option<DateTime<Utc>>,
+    pub detected_by: String,
+    pub alert_reference: String,
+    pub responded_at: Option<DateTime<Utc>>,
 }
 
 impl Fields {
     /// The canonical value of a field: what history keeps and merge compares.
-    fn value(&self, field: Field, zone: Tz) -> String {
+    pub fn value(&self, field: Field, zone: Tz) -> String {
         let time = |at: Option<DateTime<Utc>>| at.map(|at| times::for_input(at, zone)).unwrap_or_default();
         match field {
             Field::Status => self.status.as_str().to_owned(),

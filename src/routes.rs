@@ -35,15 +35,26 @@ pub struct Row {
 }
 
 macro_rules! table {
-    ($($method:ident $path:literal $access:expr => $handler:path;)+) => {
-        &[$(Row { method: stringify!($method), path: $path, access: $access, route: || web::$method().to($handler) },)+]
+    ($($method:ident $path:literal $access:expr => $handler:path;)*) => {
+        &[$(Row { method: stringify!($method), path: $path, access: $access, route: || web::$method().to($handler) },)*]
     };
 }
 
 use Access::{AtClient, Own, Public, SignedIn};
 
 /// The tables of all slices.
-pub const TABLE: &[&[Row]] = &[KERNEL, ACCOUNTS, CLIENTS];
+pub const TABLE: &[&[Row]] = &[
+    KERNEL,
+    ACCOUNTS,
+    CLIENTS,
+    LIBRARY,
+    ENGAGEMENTS,
+    PROCEDURES,
+    PROCEDURE_PARTS,
+    REPORTS,
+    ADMIN,
+    DASHBOARD,
+];
 
 const KERNEL: &[Row] = table! {
     get "/healthz" Public => crate::web::health::healthz;
@@ -78,7 +89,31 @@ const CLIENTS: &[Row] = table! {
     post "/clients/{client}/assets/{asset}" AtClient(P::AssetEdit) => crate::clients::assets::pages::update;
     get "/clients/{client}/assets/{asset}/delete" AtClient(P::AssetEdit) => crate::clients::assets::pages::delete_page;
     post "/clients/{client}/assets/{asset}/delete" AtClient(P::AssetEdit) => crate::clients::assets::pages::delete;
+const PROCEDURES: &[Row] = table! {
+    get "/engagements/{id}/procedures/{pid}" AtClient(P::EngagementRead) => crate::procedures::pages::page::show;
+    post "/engagements/{id}/procedures/{pid}" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::page::save;
+    post "/engagements/{id}/procedures/{pid}/start" AtClient(P::ProcedureWriteRed) => crate::procedures::pages::page::start;
+    post "/engagements/{id}/procedures/{pid}/steps/{step}/{word}" AtClient(P::ProcedureWriteRed) => crate::procedures::pages::page::tick;
+    post "/engagements/{id}/procedures/{pid}/inputs" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::page::inputs;
+    get "/engagements/{id}/procedures/{pid}/fresh" AtClient(P::EngagementRead) => crate::procedures::pages::page::fresh;
+    post "/engagements/{id}/procedures/{pid}/draft" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::page::keep_draft;
+    post "/engagements/{id}/procedures/{pid}/draft/discard" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::page::discard_draft;
+    get "/engagements/{id}/procedures/{pid}/operators" AtClient(P::EngagementPlan) => crate::procedures::pages::operators::edit;
+    post "/engagements/{id}/procedures/{pid}/operators" AtClient(P::EngagementPlan) => crate::procedures::pages::operators::update;
+    get "/engagements/{id}/events" AtClient(P::EngagementRead) => crate::procedures::pages::events::events;
 };
+
+const LIBRARY: &[Row] = table! {};
+
+const ENGAGEMENTS: &[Row] = table! {};
+
+const PROCEDURE_PARTS: &[Row] = table! {};
+
+const REPORTS: &[Row] = table! {};
+
+const ADMIN: &[Row] = table! {};
+
+const DASHBOARD: &[Row] = table! {};
 
 /// Registers the table. Everything else is NotFound, rendered like any other.
 pub fn configure(config: &mut web::ServiceConfig) {

@@ -4,5 +4,7 @@
 pub mod domain;
 pub mod inputs;
 pub mod merge;
+pub mod pages;
 pub mod store;
 pub mod times;
+pub mod views;

@@ -7,13 +7,13 @@ use diesel::sql_types::{Array, Bool, Nullable, Text, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::save::Fields;
 use crate::db::schema::{
     clients, drafts, engagement_inputs, engagements, outcomes, people, procedure_inputs, procedures, reports, step_ticks,
 };
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
 use crate::library::domain::ProcedureBody;
-use super::save::Fields;
 use crate::procedures::domain::{ProcedureStatus, Team};
 use crate::procedures::inputs::Values;
 use crate::schedule::domain::EngagementStatus;

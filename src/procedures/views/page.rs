@@ -10,9 +10,7 @@ use crate::authz::permit::Viewer;
 use crate::error::FieldErrors;
 use crate::ids::{EngagementId, ProcedureId};
 use crate::library::domain::{Piece as Visible, Step, StepKind, visible};
-use crate::procedures::domain::{
-    BlueFlags, Field, ProcedureStatus, Severity, Sides, Team, WaitingOn, times_to, waiting_on, warnings,
-};
+use crate::procedures::domain::{BlueFlags, Field, ProcedureStatus, Severity, Sides, Team, WaitingOn, times_to, waiting_on, warnings};
 use crate::procedures::inputs::{Inputs, Piece, Source, Values, exact_text};
 use crate::procedures::merge::Conflict;
 use crate::procedures::store::page::{Draft, InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
@@ -414,7 +412,8 @@ impl Parts<'_> {
     pub fn form(&self, overlay: &Overlay, errors: &FieldErrors, conflicts: &[Conflict], problem: Option<String>) -> SaveForm {
         let row = &self.shown.procedure.fields;
         let view = |field: Field| self.field(field, overlay, errors, conflicts);
-        let faces = |team| effective(self.operators, team).iter().map(|o| Face { name: o.name.clone(), initials: initials(&o.name) }).collect();
+        let faces =
+            |team| effective(self.operators, team).iter().map(|o| Face { name: o.name.clone(), initials: initials(&o.name) }).collect();
         let (detect, respond) = times_to(row.executed_at, row.detected_at, row.responded_at);
         let figure = |word: &str, time: Option<_>| time.map(|t| format!("{word} {}", times::duration_words(t)));
         let figures: Vec<String> = [figure("Time to detect", detect), figure("time to respond", respond)].into_iter().flatten().collect();
@@ -427,7 +426,9 @@ impl Parts<'_> {
             strip: [Field::Status, Field::Severity, Field::WaitingOn, Field::Recommendation].map(view).into(),
             reason: view(Field::NotApplicableReason),
             red: [Field::RedOutcome, Field::ExecutedAt, Field::AttackSource, Field::RedNotes].map(view).into(),
-            blue: [Field::BlueOutcome, Field::DetectedAt, Field::RespondedAt, Field::DetectedBy, Field::AlertReference, Field::BlueNotes].map(view).into(),
+            blue: [Field::BlueOutcome, Field::DetectedAt, Field::RespondedAt, Field::DetectedBy, Field::AlertReference, Field::BlueNotes]
+                .map(view)
+                .into(),
             red_people: faces(Team::Red),
             blue_people: faces(Team::Blue),
             starts: self.sides.red && row.status == ProcedureStatus::NotStarted,
@@ -573,7 +574,8 @@ impl Parts<'_> {
             })
             .collect();
         let views: Vec<InputView> = self.input_views(&inputs);
-        let executors: std::collections::BTreeSet<&str> = body.steps.iter().filter_map(|s| s.executor.as_deref()).map(executor_word).collect();
+        let executors: std::collections::BTreeSet<&str> =
+            body.steps.iter().filter_map(|s| s.executor.as_deref()).map(executor_word).collect();
         let mut digest: Vec<String> = vec![body.platforms.iter().map(|p| platform_word(p)).collect::<Vec<_>>().join(", ")];
         digest.push(executors.into_iter().collect::<Vec<_>>().join(", "));
         if body.steps.iter().any(|s| s.elevated) {
@@ -679,7 +681,9 @@ fn shown_pieces(pieces: &[Piece], inputs: &Inputs<'_>) -> Vec<CommandPiece> {
         for part in visible(text) {
             shown.push(match part {
                 Visible::Text(text) => CommandPiece { kind, text: text.to_owned(), title: title.to_owned() },
-                Visible::Hidden(name) => CommandPiece { kind: "hidden", text: name, title: "A character that is not shown by itself".into() },
+                Visible::Hidden(name) => {
+                    CommandPiece { kind: "hidden", text: name, title: "A character that is not shown by itself".into() }
+                }
             });
         }
     };

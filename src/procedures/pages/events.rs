@@ -1,0 +1,53 @@
+//! `GET /engagements/{id}/events`: server-sent events that say what changed; the page then asks for what it may see.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use futures_util::stream::unfold;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::authz::permit::{Permit, ReadEngagement};
+use crate::error::Result;
+use crate::ids::EngagementId;
+use crate::procedures::store::page::check_visible;
+
+/// How long one connection lives; the browser comes back by itself, and its rights are asked for again.
+const LIFE: Duration = Duration::from_secs(300);
+/// A comment this often keeps proxies from closing a quiet connection.
+const QUIET: Duration = Duration::from_secs(20);
+
+/// `procedure` events carry the procedure's id; `engagement` events tell of everything else.
+pub async fn events(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+    let engagement = path.into_inner();
+    let visible = permit.visible();
+    let client = permit.app.db.read(move |conn| check_visible(conn, engagement, None, &visible)).await?;
+    permit.check(client)?;
+    let feed = permit.app.live.listen();
+    let end = tokio::time::Instant::now() + LIFE;
+    let stream = unfold(Some(feed), move |feed| async move {
+        let mut feed = feed?;
+        let until = tokio::time::Instant::now() + QUIET;
+        let text = loop {
+            match tokio::time::timeout_at(until.min(end), feed.recv()).await {
+                Ok(Ok(change)) if change.engagement == engagement => {
+                    break match change.procedure {
+                        Some(procedure) => format!("event: procedure\ndata: {procedure}\n\nevent: engagement\ndata: {procedure}\n\n"),
+                        None => "event: engagement\ndata: -\n\n".to_owned(),
+                    };
+                }
+                Ok(Ok(_)) => {}
+                // Some were missed: everything may have changed.
+                Ok(Err(RecvError::Lagged(_))) => break "event: procedure\ndata: -\n\nevent: engagement\ndata: -\n\n".to_owned(),
+                Ok(Err(RecvError::Closed)) => return None,
+                Err(_) if tokio::time::Instant::now() >= end => return None,
+                Err(_) => break ": quiet\n\n".to_owned(),
+            }
+        };
+        Some((Ok::<_, actix_web::Error>(web::Bytes::from(text)), Some(feed)))
+    });
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header(("Content-Encoding", "identity"))
+        .insert_header(("X-Accel-Buffering", "no"))
+        .streaming(stream))
+}

@@ -1,0 +1,108 @@
+//! Manage operators of one procedure.
+
+use std::collections::BTreeSet;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use crate::authz::permit::{Permit, PlanEngagement};
+use crate::error::{Error, Result};
+use crate::ids::{EngagementId, PersonId, ProcedureId};
+use crate::procedures::domain::Team;
+use crate::procedures::store::{page, parts};
+use crate::procedures::views::page::url;
+use crate::procedures::views::{Operators, Pick, PickSide};
+use crate::web::{Form, Section, redirect_with};
+
+type Ids = web::Path<(EngagementId, ProcedureId)>;
+
+/// `GET /engagements/{id}/procedures/{pid}/operators`
+pub async fn edit(permit: Permit<PlanEngagement>, path: Ids) -> Result<HttpResponse> {
+    let (engagement, procedure) = path.into_inner();
+    permit.page(&picker(&permit, engagement, procedure, None, None).await?)
+}
+
+type Wanted = BTreeSet<(PersonId, Team)>;
+
+async fn picker(
+    permit: &Permit<PlanEngagement>,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+    problem: Option<String>,
+    typed: Option<Wanted>,
+) -> Result<Operators> {
+    let visible = permit.visible();
+    let (shown, operators, people) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let shown = page::get(conn, engagement, procedure, &visible)?;
+            Ok((shown, page::list_operators(conn, engagement, procedure)?, page::list_candidates(conn, engagement, procedure)?))
+        })
+        .await?;
+    permit.check(shown.engagement.client_id)?;
+    let own: Wanted = typed.unwrap_or_else(|| operators.iter().filter(|o| o.own).map(|o| (o.person_id, o.team)).collect());
+    let side = |team: Team| {
+        let names: Vec<&str> = operators.iter().filter(|o| !o.own && o.team == team).map(|o| o.name.as_str()).collect();
+        let inherited = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        let pick = |c: &page::Candidate| Pick {
+            id: c.id.to_string(),
+            name: c.name.clone(),
+            role: c.role.clone(),
+            ticked: own.contains(&(c.id, team)),
+        };
+        PickSide::of(team, inherited, people.iter().map(pick).collect())
+    };
+    Ok(Operators {
+        frame: permit
+            .frame(Section::Engagements, "Manage operators")
+            .crumb("Engagements", "/engagements")
+            .crumb(&shown.engagement.title, format!("/engagements/{engagement}"))
+            .crumb(&shown.procedure.name, url(engagement, procedure)),
+        position: shown.procedure.position,
+        name: shown.procedure.name,
+        problem,
+        sides: vec![side(Team::Red), side(Team::Blue)],
+        back: url(engagement, procedure),
+    })
+}
+
+/// Who is ticked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ticked {
+    #[serde(default)]
+    red: Vec<PersonId>,
+    #[serde(default)]
+    blue: Vec<PersonId>,
+}
+
+/// `POST /engagements/{id}/procedures/{pid}/operators`
+pub async fn update(permit: Permit<PlanEngagement>, path: Ids, Form(ticked): Form<Ticked>) -> Result<HttpResponse> {
+    let (engagement, procedure) = path.into_inner();
+    let of = |team, people: Vec<PersonId>| people.into_iter().map(move |p| (p, team));
+    let wanted: Wanted = of(Team::Red, ticked.red).chain(of(Team::Blue, ticked.blue)).collect();
+    let (write, typed) = (permit.clone(), wanted.clone());
+    let visible = permit.visible();
+    let candidates = permit
+        .app
+        .db
+        .read(move |conn| {
+            page::check_visible(conn, engagement, Some(procedure), &visible)?;
+            page::list_candidates(conn, engagement, procedure)
+        })
+        .await?;
+    if wanted.iter().any(|(person, _)| !candidates.iter().any(|c| c.id == *person)) {
+        return Err(Error::Refused("One of the ticked people cannot work for this client. Give them access first.".into()));
+    }
+    match permit.app.db.write(permit.actor(), move |tx| parts::save_operators(tx, &write, engagement, procedure, &wanted)).await {
+        Ok(()) => Ok(redirect_with(&url(engagement, procedure), "Operators saved.")),
+        Err(Error::Refused(why)) => {
+            let page = picker(&permit, engagement, procedure, Some(why), Some(typed)).await?;
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+        }
+        Err(other) => Err(other),
+    }
+}

@@ -1,0 +1,481 @@
+//! The procedure page: show, save, and what is stored at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use crate::authz::Permission as P;
+use crate::authz::permit::{Action, Permit, ReadEngagement, WriteProcedure};
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::{EngagementId, ProcedureId};
+use crate::procedures::domain::{Field, Sides, Team, sides, working_allowed};
+use crate::procedures::inputs::{Values, check_value};
+use crate::procedures::merge::Conflict;
+use crate::procedures::store::page::{self, Draft, InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
+use crate::procedures::store::save::{Saved, Typed, save_fields};
+use crate::procedures::store::{parts, work};
+use crate::procedures::times;
+use crate::procedures::views::page::{Overlay, Parts, Show, url};
+use crate::procedures::views::{Fresh, FreshPage};
+use crate::schedule::domain::{Facts, ReportStatus};
+use crate::web::form::Pairs;
+use crate::web::{Form, Query, Section, redirect, redirect_with};
+
+type Ids = web::Path<(EngagementId, ProcedureId)>;
+
+/// Everything the page reads, one statement for each part.
+struct Loaded {
+    shown: Shown,
+    siblings: Vec<Sibling>,
+    operators: Vec<Operator>,
+    outcomes: Vec<OutcomeRow>,
+    ticks: Vec<Tick>,
+    inputs: InputValues,
+    techniques: Vec<Technique>,
+    draft: Option<Draft>,
+}
+
+async fn load<A: Action>(permit: &Permit<A>, engagement: EngagementId, procedure: ProcedureId) -> Result<Loaded> {
+    let (visible, person) = (permit.visible(), permit.viewer().id);
+    let loaded = permit
+        .app
+        .db
+        .read(move |conn| {
+            let shown = page::get(conn, engagement, procedure, &visible)?;
+            Ok(Loaded {
+                siblings: page::list_siblings(conn, engagement)?,
+                operators: page::list_operators(conn, engagement, procedure)?,
+                outcomes: page::list_outcomes(conn)?,
+                ticks: page::list_ticks(conn, procedure)?,
+                inputs: page::get_inputs(conn, engagement, procedure)?,
+                techniques: page::list_techniques(conn, &shown.engagement.attack_version, &shown.procedure.technique_ids)?,
+                draft: page::find_draft(conn, person, procedure)?,
+                shown,
+            })
+        })
+        .await?;
+    permit.check(loaded.shown.engagement.client_id)?;
+    Ok(loaded)
+}
+
+impl Loaded {
+    /// Why the work is closed, judged with what is due and not with what is stored.
+    fn closed<A: Action>(&self, permit: &Permit<A>) -> Option<String> {
+        let e = &self.shown.engagement;
+        let facts = Facts {
+            now: permit.app.clock.now(),
+            starts_at: e.starts_at,
+            report: Some(ReportStatus::Draft),
+            anything_recorded: true,
+            submitted: e.submitted_at.is_some(),
+            has_procedures: true,
+        };
+        let status = match e.status.due(&facts) {
+            Some(command) => e.status.apply(&command, &facts).map_or(e.status, |moved| moved.to),
+            None => e.status,
+        };
+        working_allowed(status, e.submitted_at.is_some()).err().map(|refusal| refusal.0)
+    }
+
+    fn sides<A: Action>(&self, permit: &Permit<A>) -> Sides {
+        let me = permit.viewer().id;
+        let assigned = |team| effective(&self.operators, team).iter().any(|o| o.person_id == me);
+        let e = &self.shown.engagement;
+        sides(work::rights(permit, e.client_id), assigned(Team::Red), assigned(Team::Blue), work::rule(permit, e.write_rule.as_deref()))
+    }
+
+    fn parts<'a, A: Action>(&'a self, permit: &'a Permit<A>, sides: Sides, closed: Option<String>) -> Parts<'a> {
+        Parts {
+            shown: &self.shown,
+            outcomes: &self.outcomes,
+            siblings: &self.siblings,
+            operators: &self.operators,
+            ticks: &self.ticks,
+            inputs: &self.inputs,
+            techniques: &self.techniques,
+            draft: self.draft.as_ref(),
+            sides,
+            plans: permit.may_at(P::EngagementPlan, self.shown.engagement.client_id) && self.shown.engagement.submitted_at.is_none(),
+            closed,
+            now: permit.app.clock.now(),
+            viewer: permit.viewer(),
+        }
+    }
+
+    /// When a draft was kept that says something else than what is saved.
+    fn draft_of_note(&self) -> Option<String> {
+        let draft = self.draft.as_ref()?;
+        let zone = self.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+        let differs = |(name, value): (&String, &String)| {
+            name.parse::<Field>().is_ok_and(|f| self.shown.procedure.fields.value(f, zone).trim() != value.replace("\r\n", "\n").trim())
+        };
+        draft.fields.iter().any(differs).then(|| times::display(draft.at, zone))
+    }
+}
+
+/// Query of the page.
+#[derive(Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    draft: String,
+}
+
+/// `GET /engagements/{id}/procedures/{pid}`
+pub async fn show(permit: Permit<ReadEngagement>, path: Ids, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
+    let (engagement, procedure) = path.into_inner();
+    let loaded = load(&permit, engagement, procedure).await?;
+    let restored = wanted.draft == "restore" && loaded.draft.is_some();
+    let overlay = loaded.draft.as_ref().filter(|_| restored).map(|d| overlay_of(&d.fields)).unwrap_or_default();
+    let answer = State { status: StatusCode::OK, overlay, offers_draft: !restored, ..State::default() };
+    answer.whole_page(&permit, loaded).await
+}
+
+/// How the page is answered: with what was typed, what is wrong, what conflicts.
+struct State {
+    status: StatusCode,
+    overlay: Overlay,
+    errors: FieldErrors,
+    conflicts: Vec<Conflict>,
+    problem: Option<String>,
+    saved: Option<String>,
+    offers_draft: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            status: StatusCode::OK,
+            overlay: Overlay::default(),
+            errors: FieldErrors::default(),
+            conflicts: Vec::new(),
+            problem: None,
+            saved: None,
+            offers_draft: false,
+        }
+    }
+}
+
+impl State {
+    async fn answer<A: Action>(self, permit: &Permit<A>, engagement: EngagementId, procedure: ProcedureId) -> Result<HttpResponse> {
+        let loaded = load(permit, engagement, procedure).await?;
+        if !permit.partial {
+            return self.whole_page(permit, loaded).await;
+        }
+        let sides = loaded.sides(permit);
+        let parts = loaded.parts(permit, sides, None);
+        let form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
+        let bar = parts.bar(self.saved);
+        let body = format!("{}<hx-partial hx-target=\"#bar\" hx-swap=\"outerHTML\">{}</hx-partial>", form.render()?, bar.render()?);
+        permit.html(self.status, body)
+    }
+
+    async fn whole_page<A: Action>(self, permit: &Permit<A>, loaded: Loaded) -> Result<HttpResponse> {
+        let closed = loaded.closed(permit);
+        // With something typed the form stays writable even where the work has been closed meanwhile: the words must not go.
+        let open = closed.is_none() || !self.overlay.values.is_empty();
+        let sides = if open { loaded.sides(permit) } else { Sides::default() };
+        let parts = loaded.parts(permit, sides, closed.clone());
+        let title = format!("{} {}", loaded.shown.procedure.position, loaded.shown.procedure.name);
+        let pieces = super::pieces(permit, &loaded.shown, if closed.is_none() { sides } else { Sides::default() }).await?;
+        let page = Show {
+            frame: permit.frame(Section::Engagements, title),
+            bar: parts.bar(self.saved),
+            form: parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem),
+            aside: parts.aside(),
+            logs: pieces.logs,
+            attachments: pieces.attachments,
+            assets: pieces.assets,
+            draft: loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none()),
+            closed,
+            events: format!("/engagements/{}/events", loaded.shown.engagement.id),
+        };
+        permit.html(self.status, page.render()?)
+    }
+}
+
+/// A posted form, taken apart.
+#[derive(Default)]
+struct Posted {
+    values: BTreeMap<String, String>,
+    bases: BTreeMap<String, i32>,
+    theirs: BTreeMap<String, i32>,
+    version: i32,
+    then: String,
+    now: Option<Field>,
+    keep: Option<String>,
+    take: Option<String>,
+    tab: String,
+}
+
+impl Posted {
+    /// # Errors
+    /// [`Error::Refused`] for a field that does not belong to the form, or one that came twice.
+    fn read(pairs: Pairs) -> Result<Self> {
+        let strange = || Error::Refused("This form has a field that does not belong to it. Reload the page and try again.".into());
+        let number = |value: &str| value.parse::<i32>().map_err(|_| strange());
+        let mut posted = Self::default();
+        let mut seen = BTreeSet::new();
+        for (name, value) in pairs {
+            if !seen.insert(name.clone()) {
+                return Err(strange());
+            }
+            match name.as_str() {
+                "version" => posted.version = number(&value)?,
+                "then" => posted.then = value,
+                "now" => {
+                    posted.now =
+                        Some(value.parse::<Field>().map_err(|_| strange()).and_then(|f| if f.is_time() { Ok(f) } else { Err(strange()) })?)
+                }
+                "keep" => posted.keep = Some(value),
+                "take" => posted.take = Some(value),
+                "tab" => posted.tab = value.chars().take(64).collect(),
+                _ => match name.split_once('.') {
+                    Some(("base", field)) if field.parse::<Field>().is_ok() => drop(posted.bases.insert(field.to_owned(), number(&value)?)),
+                    Some(("theirs", field)) if field.parse::<Field>().is_ok() => {
+                        drop(posted.theirs.insert(field.to_owned(), number(&value)?))
+                    }
+                    _ if name.parse::<Field>().is_ok() => drop(posted.values.insert(name, value)),
+                    _ => return Err(strange()),
+                },
+            }
+        }
+        Ok(posted)
+    }
+
+    /// The fields to save. "Keep mine" starts from the version that was shown as theirs, so that a third save conflicts
+    /// again; "Take theirs" leaves the field out.
+    fn typed(&self) -> Vec<Typed> {
+        let base = |name: &str| {
+            let kept = self.keep.as_deref() == Some(name);
+            let theirs = self.theirs.get(name).filter(|_| kept);
+            theirs.or(self.bases.get(name)).copied().unwrap_or(self.version)
+        };
+        self.values
+            .iter()
+            .filter(|(name, _)| self.take.as_deref() != Some(name.as_str()))
+            .filter_map(|(name, raw)| Some(Typed { field: name.parse().ok()?, raw: raw.clone(), base: base(name) }))
+            .collect()
+    }
+
+    fn overlay(&self) -> Overlay {
+        let bases = self.values.keys().map(|name| (name.clone(), self.bases.get(name).copied().unwrap_or(self.version))).collect();
+        Overlay { values: self.values.clone(), bases }
+    }
+}
+
+fn overlay_of(fields: &Values) -> Overlay {
+    let pairs = fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    Posted::read(pairs).map(|posted| posted.overlay()).unwrap_or_default()
+}
+
+/// `POST /engagements/{id}/procedures/{pid}`: every button of the page posts here.
+pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+    let (engagement, procedure) = path.into_inner();
+    let posted = Posted::read(pairs)?;
+    let (typed, then, now, write) = (posted.typed(), posted.then.clone(), posted.now, permit.clone());
+    let saving = permit.app.db.write(permit.actor(), move |tx| {
+        let mut work = work::begin(tx, &write, engagement, procedure)?;
+        let mut typed = typed;
+        if let Some(field) = now {
+            let raw = times::for_input(tx.now(), work.zone);
+            typed.iter_mut().filter(|t| t.field == field).for_each(|t| t.raw.clone_from(&raw));
+        }
+        let saved = save_fields(tx, &mut work, &typed)?;
+        match then.split_once('/') {
+            Some(("tick", step)) => parts::tick(tx, &mut work, step, true)?,
+            Some(("untick", step)) => parts::tick(tx, &mut work, step, false)?,
+            None if then == "start" => drop(parts::start(tx, &mut work)?),
+            _ => {}
+        }
+        if saved.conflicts.is_empty() {
+            page::delete_draft(tx.conn, write.viewer().id, procedure)?;
+        }
+        work.finish(tx, saved)
+    });
+    match saving.await {
+        Ok(saved) if saved.conflicts.is_empty() => after(&permit, engagement, procedure, &posted).await,
+        Ok(saved) => conflicting(&posted, saved).answer(&permit, engagement, procedure).await,
+        Err(Error::Invalid(errors)) => {
+            State { status: StatusCode::UNPROCESSABLE_ENTITY, overlay: posted.overlay(), errors, ..State::default() }
+                .answer(&permit, engagement, procedure)
+                .await
+        }
+        Err(Error::Refused(why)) => {
+            State { status: StatusCode::UNPROCESSABLE_ENTITY, overlay: posted.overlay(), problem: Some(why), ..State::default() }
+                .answer(&permit, engagement, procedure)
+                .await
+        }
+        Err(other) => Err(other),
+    }
+}
+
+fn conflicting(posted: &Posted, saved: Saved) -> State {
+    let mut overlay = Overlay::default();
+    for conflict in &saved.conflicts {
+        let typed = posted.values.get(&conflict.field).cloned().unwrap_or_else(|| conflict.mine.clone());
+        overlay.values.insert(conflict.field.clone(), typed);
+        overlay.bases.insert(conflict.field.clone(), conflict.base_version);
+    }
+    State { status: StatusCode::CONFLICT, overlay, conflicts: saved.conflicts, ..State::default() }
+}
+
+async fn after(permit: &Permit<WriteProcedure>, engagement: EngagementId, procedure: ProcedureId, posted: &Posted) -> Result<HttpResponse> {
+    let here = url(engagement, procedure);
+    let target = if posted.then == "next" {
+        let loaded = load(permit, engagement, procedure).await?;
+        Some(loaded.parts(permit, Sides::default(), None).next_url())
+    } else {
+        super::follow(&posted.then).map(|part| format!("{here}/{part}"))
+    };
+    match target {
+        Some(target) if permit.partial => Ok(HttpResponse::Ok().insert_header(("HX-Redirect", target)).finish()),
+        Some(target) => Ok(redirect(&target)),
+        None if permit.partial => {
+            let saved = format!("Saved {}", times::display(permit.app.clock.now(), permit.viewer().organisation.zone()));
+            State { saved: Some(saved), ..State::default() }.answer(permit, engagement, procedure).await
+        }
+        None => Ok(redirect_with(&here, "Saved.")),
+    }
+}
+
+/// `POST …/start`: with scripts, Start stores its two fields at once and leaves what is typed alone.
+pub async fn start(permit: Permit<WriteProcedure>, path: Ids) -> Result<HttpResponse> {
+    let (engagement, procedure) = path.into_inner();
+    let write = permit.clone();
+    permit
+        .app
+        .db
+        .write(permit.actor(), move |tx| {
+            let mut work = work::begin(tx, &write, engagement, procedure)?;
+            let saved = parts::start(tx, &mut work)?;
+            work.finish(tx, saved)
+        })
+        .await?;
+    if !permit.partial {
+        return Ok(redirect_with(&url(engagement, procedure), "Started."));
+    }
+    let loaded = load(&permit, engagement, procedure).await?;
+    let logs = super::pieces(&permit, &loaded.shown, loaded.sides(&permit)).await?.logs;
+    let fresh = fresh_page(&permit, &loaded, true).await?;
+    permit.html(StatusCode::OK, super::views_start(&fresh.render()?, &logs))
+}
+
+/// `POST …/steps/{step}/{tick|untick}`
+pub async fn tick(permit: Permit<WriteProcedure>, path: web::Path<(EngagementId, ProcedureId, String, String)>) -> Result<HttpResponse> {
+    let (engagement, procedure, step, word) = path.into_inner();
+    let done = match word.as_str() {
+        "tick" => true,
+        "untick" => false,
+        _ => return Err(Error::NotFound),
+    };
+    let write = permit.clone();
+    permit
+        .app
+        .db
+        .write(permit.actor(), move |tx| {
+            let mut work = work::begin(tx, &write, engagement, procedure)?;
+            parts::tick(tx, &mut work, &step, done)?;
+            work.finish(tx, ())
+        })
+        .await?;
+    steps_or_page(&permit, engagement, procedure, "Saved.").await
+}
+
+async fn steps_or_page(
+    permit: &Permit<WriteProcedure>,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+    message: &str,
+) -> Result<HttpResponse> {
+    if !permit.partial {
+        return Ok(redirect_with(&format!("{}#steps", url(engagement, procedure)), message));
+    }
+    let loaded = load(permit, engagement, procedure).await?;
+    let sides = loaded.sides(permit);
+    permit.page(&loaded.parts(permit, sides, None).steps())
+}
+
+/// `POST …/inputs`: the procedure's own input values, by their names.
+pub async fn inputs(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+    let (engagement, procedure) = path.into_inner();
+    let mut values = Values::new();
+    for (name, raw) in pairs {
+        let value = check_value(&name, &raw).map_err(Error::Refused)?;
+        values.insert(name, value);
+    }
+    let write = permit.clone();
+    permit
+        .app
+        .db
+        .write(permit.actor(), move |tx| {
+            let mut work = work::begin(tx, &write, engagement, procedure)?;
+            let known = page::get(tx.conn, engagement, procedure, &write.visible())?.body.placeholders();
+            if values.keys().any(|name| !known.contains(name)) {
+                return Err(Error::Refused("One of these inputs is not used by this procedure. Reload the page.".into()));
+            }
+            parts::save_inputs(tx, &mut work, &values)?;
+            work.finish(tx, ())
+        })
+        .await?;
+    steps_or_page(&permit, engagement, procedure, "Inputs set.").await
+}
+
+/// `GET …/fresh`: every field as it stands, for an open page to take what it may.
+pub async fn fresh(permit: Permit<ReadEngagement>, path: Ids) -> Result<HttpResponse> {
+    let (engagement, procedure) = path.into_inner();
+    let loaded = load(&permit, engagement, procedure).await?;
+    permit.page(&fresh_page(&permit, &loaded, true).await?)
+}
+
+async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded, with_steps: bool) -> Result<FreshPage> {
+    let zone = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    let procedure = loaded.shown.procedure.id;
+    let authors = permit.app.db.read(move |conn| page::list_authors(conn, procedure)).await?;
+    let fields = Field::ALL
+        .iter()
+        .map(|field| {
+            let author = authors.iter().find(|a| a.field == field.name());
+            Fresh {
+                name: field.name(),
+                value: loaded.shown.procedure.fields.value(*field, zone),
+                by: author.map(|a| a.by.clone()).unwrap_or_default(),
+                at: author.map(|a| times::display(a.at, zone)).unwrap_or_default(),
+            }
+        })
+        .collect();
+    let sides = if loaded.closed(permit).is_none() { loaded.sides(permit) } else { Sides::default() };
+    let steps = with_steps.then(|| loaded.parts(permit, sides, None).steps());
+    Ok(FreshPage { version: loaded.shown.procedure.version, fields, steps })
+}
+
+/// `POST …/draft`: what is typed and not saved, kept on the server. Answers in words.
+pub async fn keep_draft(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+    let (engagement, procedure) = path.into_inner();
+    let fields: Values = pairs.iter().filter(|(name, _)| name != "tab" && name != "then").cloned().collect();
+    let posted = Posted::read(pairs)?;
+    let size: usize = fields.values().map(String::len).sum();
+    if size > 512 * 1024 {
+        return Err(Error::TooLarge("This draft is larger than 512 KiB. Shorten what you typed.".into()));
+    }
+    let (visible, person, now, tab) = (permit.visible(), permit.viewer().id, permit.app.clock.now(), posted.tab);
+    let client = permit.app.db.read(move |conn| page::check_visible(conn, engagement, Some(procedure), &visible)).await?;
+    permit.check(client)?;
+    let elsewhere =
+        permit.app.db.write_unaudited("draft", move |conn| page::save_draft(conn, person, procedure, &fields, &tab, now)).await?;
+    let kept = now.with_timezone(&permit.viewer().organisation.zone()).format("%H:%M");
+    let words = if elsewhere { format!("draft kept {kept} · this page is open in another tab too") } else { format!("draft kept {kept}") };
+    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(words))
+}
+
+/// `POST …/draft/discard`
+pub async fn discard_draft(permit: Permit<WriteProcedure>, path: Ids) -> Result<HttpResponse> {
+    let (engagement, procedure) = path.into_inner();
+    let (visible, person) = (permit.visible(), permit.viewer().id);
+    let client = permit.app.db.read(move |conn| page::check_visible(conn, engagement, Some(procedure), &visible)).await?;
+    permit.check(client)?;
+    permit.app.db.write_unaudited("draft", move |conn| page::delete_draft(conn, person, procedure)).await?;
+    Ok(redirect_with(&url(engagement, procedure), "Draft discarded."))
+}

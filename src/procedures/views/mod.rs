@@ -1,0 +1,84 @@
+//! What the procedure pages show.
+
+pub mod page;
+pub mod samples;
+
+use askama::Template;
+
+use crate::procedures::domain::Team;
+use crate::web::Frame;
+
+/// Somebody in the picker of operators.
+pub struct Pick {
+    /// Id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Role at the client; none without access.
+    pub role: Option<String>,
+    /// Whether the procedure names them.
+    pub ticked: bool,
+}
+
+/// One side of the picker.
+pub struct PickSide {
+    /// red or blue: form field and CSS class.
+    pub class: &'static str,
+    /// The team's word.
+    pub label: &'static str,
+    /// The engagement's operators, who apply while nobody is ticked.
+    pub inherited: String,
+    /// Everybody who could be ticked.
+    pub people: Vec<Pick>,
+}
+
+impl PickSide {
+    /// An empty side of a team.
+    pub fn of(team: Team, inherited: String, people: Vec<Pick>) -> Self {
+        Self { class: team.as_str(), label: team.label(), inherited, people }
+    }
+}
+
+/// `/engagements/{id}/procedures/{pid}/operators`
+#[derive(Template)]
+#[template(path = "procedures/operators.html")]
+pub struct Operators {
+    /// The frame.
+    pub frame: Frame,
+    /// Its place.
+    pub position: i32,
+    /// Its name.
+    pub name: String,
+    /// Why it could not be saved.
+    pub problem: Option<String>,
+    /// Red and blue.
+    pub sides: Vec<PickSide>,
+    /// Where Cancel leads.
+    pub back: String,
+}
+
+/// A field as others saved it.
+pub struct Fresh {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: String,
+    /// Who wrote it.
+    pub by: String,
+    /// When.
+    pub at: String,
+}
+
+/// What an open page asks for after somebody else saved.
+#[derive(Template)]
+#[template(path = "procedures/_fresh.html")]
+pub struct FreshPage {
+    /// The version that the values are of.
+    pub version: i32,
+    /// Every field.
+    pub fields: Vec<Fresh>,
+    /// The steps, for who is not setting inputs right now.
+    pub steps: Option<page::Steps>,
+}
+
+pub use samples::samples;

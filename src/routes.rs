@@ -89,6 +89,8 @@ const CLIENTS: &[Row] = table! {
     post "/clients/{client}/assets/{asset}" AtClient(P::AssetEdit) => crate::clients::assets::pages::update;
     get "/clients/{client}/assets/{asset}/delete" AtClient(P::AssetEdit) => crate::clients::assets::pages::delete_page;
     post "/clients/{client}/assets/{asset}/delete" AtClient(P::AssetEdit) => crate::clients::assets::pages::delete;
+};
+
 const PROCEDURES: &[Row] = table! {
     get "/engagements/{id}/procedures/{pid}" AtClient(P::EngagementRead) => crate::procedures::pages::page::show;
     post "/engagements/{id}/procedures/{pid}" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::page::save;

@@ -13,34 +13,34 @@ use secrecy::{ExposeSecret, SecretString};
 #[derive(Debug, Clone, Args)]
 pub struct Options {
     /// PostgreSQL of the app's own role; unset: a private one under the data directory
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// PostgreSQL of the schema's owner, for `migrate`
-    #[arg(long, env = "TYRIAN_OWNER_DATABASE_URL", hide_env_values = true)]
+    #[arg(long, global = true, env = "TYRIAN_OWNER_DATABASE_URL", hide_env_values = true)]
     pub owner_database_url: Option<String>,
     /// Where attachments, archives, keys and the embedded database live
-    #[arg(long, env = "TYRIAN_DATA_DIR", default_value = "./var")]
+    #[arg(long, global = true, env = "TYRIAN_DATA_DIR", default_value = "./var")]
     pub data_dir: PathBuf,
     /// Address to serve on
-    #[arg(long, env = "TYRIAN_LISTEN", default_value = "127.0.0.1:8080")]
+    #[arg(long, global = true, env = "TYRIAN_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: String,
     /// Address to serve /metrics on; unset: nowhere
-    #[arg(long, env = "TYRIAN_METRICS_LISTEN")]
+    #[arg(long, global = true, env = "TYRIAN_METRICS_LISTEN")]
     pub metrics_listen: Option<String>,
     /// The address people type, such as https://tyrian.example
-    #[arg(long, env = "TYRIAN_BASE_URL")]
+    #[arg(long, global = true, env = "TYRIAN_BASE_URL")]
     pub base_url: Option<String>,
     /// 64 or more hexadecimal digits
-    #[arg(long, env = "TYRIAN_SECRET_KEY", hide_env_values = true)]
+    #[arg(long, global = true, env = "TYRIAN_SECRET_KEY", hide_env_values = true)]
     pub secret_key: Option<SecretString>,
     /// A file that holds them
-    #[arg(long, env = "TYRIAN_SECRET_KEY_FILE")]
+    #[arg(long, global = true, env = "TYRIAN_SECRET_KEY_FILE")]
     pub secret_key_file: Option<PathBuf>,
     /// Addresses of reverse proxies whose X-Forwarded-For counts, separated by commas
-    #[arg(long, env = "TYRIAN_TRUSTED_PROXIES", default_value = "")]
+    #[arg(long, global = true, env = "TYRIAN_TRUSTED_PROXIES", default_value = "")]
     pub trusted_proxies: String,
     /// The organisation's time zone at the first start
-    #[arg(long, env = "TYRIAN_TIME_ZONE", default_value = "UTC")]
+    #[arg(long, global = true, env = "TYRIAN_TIME_ZONE", default_value = "UTC")]
     pub time_zone: String,
 }
 

@@ -501,7 +501,7 @@ impl Parts<'_> {
                 .collect(),
             Field::WaitingOn => {
                 let derived = waiting_on(row.status, row.red_outcome.is_some(), row.blue_outcome.is_some(), None);
-                std::iter::once(choice("", &format!("{} (from the outcomes)", derived.label()), ""))
+                std::iter::once(choice("", &format!("From outcomes: {}", derived.label()), ""))
                     .chain(WaitingOn::ALL.iter().map(|w| choice(w.as_str(), w.label(), "")))
                     .collect()
             }

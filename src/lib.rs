@@ -1,5 +1,4 @@
 //! Tyrian: purple-team engagements. See README.md for what it does and `routes` for every address it answers.
-#![warn(missing_docs)]
 
 pub mod accounts;
 pub mod app;

@@ -43,18 +43,7 @@ macro_rules! table {
 use Access::{AtClient, Own, Public, SignedIn};
 
 /// The tables of all slices.
-pub const TABLE: &[&[Row]] = &[
-    KERNEL,
-    ACCOUNTS,
-    CLIENTS,
-    LIBRARY,
-    ENGAGEMENTS,
-    PROCEDURES,
-    PROCEDURE_PARTS,
-    REPORTS,
-    ADMIN,
-    DASHBOARD,
-];
+pub const TABLE: &[&[Row]] = &[KERNEL, ACCOUNTS, CLIENTS, LIBRARY, ENGAGEMENTS, PROCEDURES, PROCEDURE_PARTS, REPORTS, ADMIN, DASHBOARD];
 
 const KERNEL: &[Row] = table! {
     get "/healthz" Public => crate::web::health::healthz;

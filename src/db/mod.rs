@@ -4,7 +4,6 @@
 pub mod embedded;
 pub mod migrate;
 #[rustfmt::skip]
-#[allow(missing_docs)] // generated; the columns are described in the migrations
 pub mod schema;
 
 use std::sync::Arc;

@@ -233,11 +233,15 @@ impl Posted {
                 "take" => posted.take = Some(value),
                 "tab" => posted.tab = value.chars().take(64).collect(),
                 _ => match name.split_once('.') {
-                    Some(("base", field)) if field.parse::<Field>().is_ok() => drop(posted.bases.insert(field.to_owned(), number(&value)?)),
-                    Some(("theirs", field)) if field.parse::<Field>().is_ok() => {
-                        drop(posted.theirs.insert(field.to_owned(), number(&value)?))
+                    Some(("base", field)) if field.parse::<Field>().is_ok() => {
+                        posted.bases.insert(field.to_owned(), number(&value)?);
                     }
-                    _ if name.parse::<Field>().is_ok() => drop(posted.values.insert(name, value)),
+                    Some(("theirs", field)) if field.parse::<Field>().is_ok() => {
+                        posted.theirs.insert(field.to_owned(), number(&value)?);
+                    }
+                    _ if name.parse::<Field>().is_ok() => {
+                        posted.values.insert(name, value);
+                    }
                     _ => return Err(strange()),
                 },
             }

@@ -45,7 +45,6 @@ pub struct EngagementPart {
 /// The procedure's row.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
-#[allow(missing_docs)] // the columns of the table, documented by `procedures::domain::Field`
 pub struct ProcedureRow {
     pub id: ProcedureId,
     pub position: i32,
@@ -172,7 +171,6 @@ pub fn effective(operators: &[Operator], team: Team) -> Vec<&Operator> {
 /// An outcome of the lists.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
-#[allow(missing_docs)] // the columns of the table, documented by product.md's "Words and values"
 pub struct OutcomeRow {
     pub key: String,
     pub team: Team,

@@ -44,7 +44,6 @@ pub struct Saved {
 /// The fields that people edit, as the row holds them.
 #[derive(Debug, Clone, Queryable, Selectable, AsChangeset)]
 #[diesel(table_name = procedures, treat_none_as_null = true, check_for_backend(diesel::pg::Pg))]
-#[allow(missing_docs)] // each is described by `procedures::domain::Field`
 pub struct Fields {
     pub status: ProcedureStatus,
     pub not_applicable_reason: String,

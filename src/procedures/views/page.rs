@@ -564,7 +564,7 @@ impl Parts<'_> {
         let steps: Vec<StepView> = ordered
             .iter()
             .map(|step| {
-                let heading = (before != Some(step.kind)).then(|| match step.kind {
+                let heading = (before != Some(step.kind)).then_some(match step.kind {
                     StepKind::Prerequisite => "Prerequisites",
                     StepKind::Step => "Steps",
                     StepKind::Cleanup => "Cleanup",

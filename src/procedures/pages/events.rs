@@ -4,20 +4,29 @@ use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use futures_util::stream::unfold;
+use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
+use uuid::Uuid;
 
 use crate::authz::permit::{Permit, ReadEngagement};
 use crate::error::Result;
 use crate::ids::EngagementId;
 use crate::procedures::store::page::check_visible;
+use crate::web::Query;
 
 /// How long one connection lives; the browser comes back by itself, and its rights are asked for again.
 const LIFE: Duration = Duration::from_secs(300);
 /// A comment this often keeps proxies from closing a quiet connection.
 const QUIET: Duration = Duration::from_secs(20);
 
-/// `procedure` events carry the procedure's id; `engagement` events tell of everything else.
-pub async fn events(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+/// Which procedure the page shows; none on the engagement's own page.
+#[derive(Deserialize)]
+pub struct Wanted {
+    procedure: Option<Uuid>,
+}
+
+/// A page of one procedure hears `procedure` when that one changed, the engagement's page hears `engagement` at every change.
+pub async fn events(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
     let engagement = path.into_inner();
     let visible = permit.visible();
     let client = permit.app.db.read(move |conn| check_visible(conn, engagement, None, &visible)).await?;
@@ -30,20 +39,24 @@ pub async fn events(permit: Permit<ReadEngagement>, path: web::Path<EngagementId
         let text = loop {
             match tokio::time::timeout_at(until.min(end), feed.recv()).await {
                 Ok(Ok(change)) if change.engagement == engagement => {
-                    break match change.procedure {
-                        Some(procedure) => format!("event: procedure\ndata: {procedure}\n\nevent: engagement\ndata: {procedure}\n\n"),
-                        None => "event: engagement\ndata: -\n\n".to_owned(),
-                    };
+                    match wanted.procedure {
+                        None => break "event: engagement\ndata: -\n\n",
+                        // What has no procedure, such as a submit or a new asset, may concern every page.
+                        Some(mine) if change.procedure.is_none_or(|changed| changed == mine) => break "event: procedure\ndata: -\n\n",
+                        Some(_) => {}
+                    }
                 }
                 Ok(Ok(_)) => {}
                 // Some were missed: everything may have changed.
-                Ok(Err(RecvError::Lagged(_))) => break "event: procedure\ndata: -\n\nevent: engagement\ndata: -\n\n".to_owned(),
+                Ok(Err(RecvError::Lagged(_))) => {
+                    break if wanted.procedure.is_some() { "event: procedure\ndata: -\n\n" } else { "event: engagement\ndata: -\n\n" };
+                }
                 Ok(Err(RecvError::Closed)) => return None,
                 Err(_) if tokio::time::Instant::now() >= end => return None,
-                Err(_) => break ": quiet\n\n".to_owned(),
+                Err(_) => break ": quiet\n\n",
             }
         };
-        Some((Ok::<_, actix_web::Error>(web::Bytes::from(text)), Some(feed)))
+        Some((Ok::<_, actix_web::Error>(web::Bytes::from_static(text.as_bytes())), Some(feed)))
     });
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")

@@ -190,7 +190,7 @@ impl State {
             assets: pieces.assets,
             draft: loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none()),
             closed,
-            events: format!("/engagements/{}/events", loaded.shown.engagement.id),
+            events: format!("/engagements/{}/events?procedure={}", loaded.shown.engagement.id, loaded.shown.procedure.id),
         };
         permit.html(self.status, page.render()?)
     }

@@ -132,6 +132,7 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
         Actix::new()
             .app_data(state.clone())
             .app_data(web::PayloadConfig::new(crate::web::form::FORM_BYTES))
+            .wrap(from_fn(crate::web::edge::same_origin))
             .wrap(sessions)
             .wrap(from_fn(crate::web::edge::edge))
             .wrap(Compress::default())

@@ -75,4 +75,9 @@ CREATE TABLE settings (
 );
 INSERT INTO settings DEFAULT VALUES;
 
-SELECT audit.watch(name) FROM unnest(ARRAY['people', 'roles', 'role_permissions', 'person_roles', 'settings']) name;
+SELECT audit.watch(name) FROM unnest(ARRAY['roles', 'role_permissions', 'person_roles', 'settings']) name;
+
+-- As audit.watch, but for theme and shortcuts: a person's own taste is no act.
+CREATE CONSTRAINT TRIGGER audited AFTER INSERT OR DELETE
+    OR UPDATE OF id, name, email, password_hash, status, created_at, last_sign_in_at, password_changed_at, deleted_at, version ON people
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit.require_event();

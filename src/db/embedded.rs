@@ -89,6 +89,11 @@ impl Cluster {
         self.url("postgres", database)
     }
 
+    /// Path of one of the server's own tools, such as `pg_dump`.
+    pub fn tool(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+
     /// Makes the database if it is missing, owned by [`OWNER`].
     ///
     /// # Errors

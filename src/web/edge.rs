@@ -31,10 +31,6 @@ struct ErrorPage {
 pub async fn edge(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let partial = is_partial(req.request());
     let is_asset = req.path().starts_with("/assets/");
-    if foreign(&req) {
-        let answer = refuse_origin(req).await;
-        return Ok(with_headers(answer, is_asset));
-    }
     let answered = match next.call(req).await {
         Ok(answer) => answer.map_into_boxed_body(),
         // Middleware inside failed without an answer of its own. The request is gone with it, so the page is a bare one.
@@ -66,6 +62,17 @@ impl actix_web::ResponseError for Bare {
         answer.insert_header((header::RETRY_AFTER, "5")).insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
         answer.body(body(&error, frame, self.partial).unwrap_or_default())
     }
+}
+
+/// The middleware that refuses forms from foreign origins; inside the sessions, so that the event says whose browser it was.
+pub async fn same_origin(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if foreign(&req) {
+        return Ok(refuse_origin(req).await);
+    }
+    Ok(next.call(req).await?.map_into_boxed_body())
 }
 
 /// Forms are taken from our own pages only: Origin, or Sec-Fetch-Site where a browser leaves Origin out.

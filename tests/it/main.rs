@@ -2,6 +2,7 @@
 
 mod accounts;
 mod harness;
+mod kernel;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.
 #[test]

@@ -100,6 +100,22 @@ impl Browser {
         Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body }
     }
 
+    /// Head of the answer to a GET whose body may never end.
+    pub fn head_of(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder().method("GET").uri(format!("{}{path}", self.base));
+        let line: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if !line.is_empty() {
+            request = request.header("cookie", line.join("; "));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = self.agent.run(request.body(()).unwrap()).unwrap_or_else(|e| panic!("GET {path}: {e}"));
+        let endless = answer.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        let body = if endless { Vec::new() } else { answer.body_mut().read_to_vec().unwrap() };
+        Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body }
+    }
+
     /// GETs without following redirects.
     pub fn get(&mut self, path: &str) -> Answer {
         self.send("GET", path, &[], b"")

@@ -102,7 +102,7 @@ fn laid() -> Event {
 }
 
 /// Makes clients and people.
-pub(super) fn settle(app: &App) -> (Clients, People) {
+pub fn settle(app: &App) -> (Clients, People) {
     static HASH: LazyLock<String> = LazyLock::new(|| tyrian::accounts::domain::hash_password(PASSWORD).unwrap());
     app.db
         .write_blocking(&Actor::command(), |tx| {
@@ -159,7 +159,7 @@ fn custom_role(tx: &mut WriteTx<'_>) -> Result<()> {
 }
 
 /// The value of a session cookie that the app takes for its own.
-pub(super) fn planted_session(app: &App, person: PersonId) -> String {
+pub fn planted_session(app: &App, person: PersonId) -> String {
     let key = tyrian::accounts::domain::random_hex(32);
     let state = HashMap::from([(tyrian::accounts::session::PERSON.to_owned(), serde_json::to_string(&person).unwrap())]);
     let now = app.clock.now();

@@ -1,0 +1,375 @@
+//! Every row of the route table, asked for by every kind of person, as a page and as a fragment, with an id of their own
+//! client, of a foreign one and of none; compared with `matrix.txt`. `TYRIAN_UPDATE_MATRIX=1` writes it anew: read the diff.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+
+use diesel::prelude::*;
+use diesel::sql_types::Uuid as SqlUuid;
+use tyrian::audit::domain::{Actor, Event, Kind};
+use tyrian::ids::{AssetId, ClientId};
+use tyrian::routes::{Access, Row, TABLE};
+use uuid::Uuid;
+
+use super::edge::assert_headers;
+use crate::harness::TestApp;
+use crate::harness::browser::{Answer, Browser};
+use crate::harness::fixtures::{Engagement, People, Person, Plan, plan_engagement};
+
+/// What the placeholders of a path stand for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Target {
+    /// Of the client that most people have access to.
+    Own,
+    /// Of the client that only the outsider has access to.
+    Foreign,
+    /// Of nothing.
+    Missing,
+}
+
+/// A client with everything that ids can name.
+struct Things {
+    ids: BTreeMap<&'static str, String>,
+}
+
+/// Rows that a fresh target is made for at every call, because calls change it.
+fn changes(row: &Row) -> bool {
+    row.method == "post"
+}
+
+impl Things {
+    fn make(app: &TestApp, people: &People, like: ClientId) -> Self {
+        let client = client_like(app, like);
+        let engagement = plan_engagement(&app.app, client, &Plan { procedures: 2, ..Plan::default() }, people);
+        let asset = app.asset(client, "mail01");
+        let parts = parts(app, &engagement, asset, people.standard.id.0);
+        let step =
+            app.texts(&format!("SELECT body->'steps'->0->>'id' FROM procedures WHERE id = '{}'", engagement.procedures[0])).remove(0);
+        let mut ids = BTreeMap::from([
+            ("client", client.to_string()),
+            ("asset", asset.to_string()),
+            ("spare", app.asset(client, "spare01").to_string()),
+            ("id", engagement.id.to_string()),
+            ("engagement", engagement.id.to_string()),
+            ("pid", engagement.procedures[0].to_string()),
+            ("report", engagement.report.to_string()),
+            ("step", step),
+        ]);
+        ids.extend(parts);
+        Self { ids }
+    }
+
+    fn missing(row: &Row) -> Self {
+        let mut ids: BTreeMap<_, _> = placeholders(row.path).into_iter().map(|name| (name, Uuid::now_v7().to_string())).collect();
+        for name in ["client", "spare", "report", "pid"] {
+            ids.insert(name, Uuid::now_v7().to_string());
+        }
+        Self { ids }
+    }
+}
+
+/// A client to which everybody has the same access as to another one.
+fn client_like(app: &TestApp, like: ClientId) -> ClientId {
+    let id = ClientId::new();
+    app.db
+        .write_blocking(&Actor::command(), |tx| {
+            diesel::sql_query("INSERT INTO clients (id, name, created_at, updated_at) VALUES ($1, 'Client ' || $1, now(), now())")
+                .bind::<SqlUuid, _>(id.0)
+                .execute(tx.conn)?;
+            diesel::sql_query(
+                "INSERT INTO client_access (client_id, person_id, role_id, given_at) SELECT $1, person_id, role_id, given_at FROM client_access WHERE client_id = $2",
+            )
+            .bind::<SqlUuid, _>(id.0)
+            .bind::<SqlUuid, _>(like.0)
+            .execute(tx.conn)?;
+            tx.audited((), Event::new(Kind::ClientCreated, "Made a client"))
+        })
+        .unwrap();
+    id
+}
+
+/// Log entry, attachment and finding of the first procedure, a draft of the wizard, a test plan and a library procedure.
+fn parts(app: &TestApp, engagement: &Engagement, asset: AssetId, author: Uuid) -> BTreeMap<&'static str, String> {
+    let (log, attachment, finding) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+    let (procedure, client) = (engagement.procedures[0], engagement.client);
+    app.db
+        .write_blocking(&Actor::command(), |tx| {
+            for statement in [
+                format!(
+                    "INSERT INTO log_entries (id, engagement_id, procedure_id, team, text, starts_at, author_id, created_at, updated_at)
+                     VALUES ('{log}', '{}', '{procedure}', 'red', 'Ran it', now(), '{author}', now(), now())",
+                    engagement.id
+                ),
+                format!(
+                    "INSERT INTO attachments (id, client_id, engagement_id, procedure_id, team, title, file_name, media_type, size, sha256, uploaded_by, uploaded_at)
+                     VALUES ('{attachment}', '{client}', '{}', '{procedure}', 'red', 'Shot', 'shot.png', 'image/png', 1, sha256('x'), '{author}', now())",
+                    engagement.id
+                ),
+                format!("INSERT INTO procedure_assets (procedure_id, asset_id, client_id) VALUES ('{procedure}', '{asset}', '{client}')"),
+                format!(
+                    "INSERT INTO findings (id, report_id, procedure_id, position, title, severity) VALUES ('{finding}', '{}', '{procedure}', 1, 'Weak', 'low')",
+                    engagement.report
+                ),
+            ] {
+                diesel::sql_query(statement).execute(tx.conn)?;
+            }
+            tx.audited((), Event::new(Kind::DemoSeeded, "Laid test data"))
+        })
+        .unwrap();
+    BTreeMap::from([
+        ("log", log.to_string()),
+        ("entry", log.to_string()),
+        ("attachment", attachment.to_string()),
+        ("finding", finding.to_string()),
+    ])
+}
+
+/// Ids that belong to no client.
+fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
+    let first = |sql: &str| app.texts(sql).into_iter().next().unwrap_or_else(|| Uuid::nil().to_string());
+    BTreeMap::from([
+        ("plan", first("SELECT id FROM test_plans ORDER BY title LIMIT 1")),
+        ("procedure", first("SELECT id FROM library_procedures ORDER BY name LIMIT 1")),
+        ("technique", "T1059".to_owned()),
+        ("tactic", "TA0002".to_owned()),
+        ("repository", first("SELECT id FROM repositories ORDER BY name LIMIT 1")),
+        ("path", "app.css".to_owned()),
+        ("token", "0".repeat(48)),
+        ("word", "tick".to_owned()),
+        ("side", "red".to_owned()),
+        ("team", "red".to_owned()),
+        ("section", "overview".to_owned()),
+        ("job", "session-sweep".to_owned()),
+        ("name", "session-sweep".to_owned()),
+        ("draft", Uuid::now_v7().to_string()),
+        ("field", "status".to_owned()),
+    ])
+}
+
+/// Forms that a row's handler can read, so that the right is judged and not the form. Without an entry the form is empty.
+const FORMS: &[(&str, &[(&str, &str)])] = &[
+    ("/sign-in", &[("email", "nobody@tyrian.example"), ("password", "wrong wrong wrong")]),
+    ("/account/password", &[("current", "wrong"), ("password", "a sentence nobody guesses")]),
+    ("/account/theme", &[("theme", "dark")]),
+    ("/account/shortcuts", &[("shortcuts", "true")]),
+    ("/clients/new", &[("name", "New client {once}")]),
+    ("/clients/{client}/edit", &[("name", "Renamed client {once}"), ("version", "1")]),
+    ("/clients/{client}/assets/new", &[("name", "web01"), ("kind", "server"), ("criticality", "high")]),
+    ("/clients/{client}/assets/{asset}", &[("name", "web02"), ("kind", "server"), ("criticality", "high"), ("version", "1")]),
+];
+
+/// Placeholders of a path, by their names.
+fn placeholders(path: &'static str) -> Vec<&'static str> {
+    path.split('{').skip(1).map(|part| part.split('}').next().unwrap().split(':').next().unwrap()).collect()
+}
+
+/// Whether what a path names belongs to a client.
+fn is_clients(path: &'static str, things: &Things) -> bool {
+    placeholders(path).iter().any(|name| things.ids.contains_key(name))
+}
+
+fn filled(row: &Row, things: &Things, common: &BTreeMap<&'static str, String>) -> String {
+    let mut path = String::new();
+    for (n, part) in row.path.split('{').enumerate() {
+        if n == 0 {
+            path.push_str(part);
+            continue;
+        }
+        let (name, rest) = part.split_once('}').unwrap();
+        let name = name.split(':').next().unwrap();
+        let value = alias(row.path, name, things).or_else(|| common.get(name));
+        path.push_str(value.unwrap_or_else(|| panic!("{}: the matrix does not know what {{{name}}} is", row.path)));
+        path.push_str(rest);
+    }
+    path
+}
+
+/// `{id}` is the thing that the path is about.
+fn alias<'a>(path: &str, name: &str, things: &'a Things) -> Option<&'a String> {
+    let meant = match (path.split('/').nth(1)?, name) {
+        ("reports", "id") => "report",
+        ("clients", "id") => "client",
+        // Nothing hangs on it, so that deleting it is judged by the right alone.
+        ("clients", "asset") => "spare",
+        ("test-plans" | "library", _) => return None,
+        ("engagements", "procedure") => "pid",
+        _ => name,
+    };
+    things.ids.get(meant)
+}
+
+/// One word for an answer.
+fn word(answer: &Answer) -> String {
+    let location = answer.header("location");
+    match answer.status {
+        303 if location.starts_with("/sign-in") => "sign-in".into(),
+        401 if answer.header("hx-redirect").starts_with("/sign-in") => "sign-in".into(),
+        status => status.to_string(),
+    }
+}
+
+fn ask(browser: &mut Browser, row: &Row, path: &str, fragment: bool) -> Answer {
+    let headers: &[(&str, &str)] = if fragment { &[("HX-Request", "true"), ("HX-Request-Type", "partial")] } else { &[] };
+    if row.method == "get" {
+        // A stream of events never ends: its head is the answer.
+        return if row.path.ends_with("/events") { browser.head_of(path, headers) } else { browser.send("GET", path, headers, b"") };
+    }
+    let fields = FORMS.iter().find(|(known, _)| *known == row.path).map_or(&[][..], |(_, fields)| fields);
+    // Names must differ from call to call.
+    let once = Uuid::now_v7().to_string();
+    let fields: Vec<(&str, String)> = fields.iter().map(|(name, value)| (*name, value.replace("{once}", &once))).collect();
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    browser.post_with(path, &fields, headers)
+}
+
+/// Whether an actor can see the target's client; whoever cannot changes nothing there.
+fn has_access(actor: &str, target: Target) -> bool {
+    match target {
+        Target::Own => !["anonymous", "administrator", "auditor", "outsider"].contains(&actor),
+        Target::Foreign => actor == "outsider",
+        Target::Missing => false,
+    }
+}
+
+struct Matrix<'a> {
+    app: &'a TestApp,
+    common: BTreeMap<&'static str, String>,
+    actors: Vec<(&'static str, Option<&'a Person>)>,
+    standing: BTreeMap<Target, Things>,
+    /// Bodies that must not tell a foreign id from one that never was.
+    told: BTreeMap<String, String>,
+}
+
+impl Matrix<'_> {
+    fn browser(&self, person: Option<&Person>) -> Browser {
+        person.map_or_else(|| self.app.visitor(), |person| self.app.browser(person))
+    }
+
+    /// `actor=page/fragment` for every actor.
+    fn line(&mut self, row: &'static Row, target: Target) -> String {
+        let mut line = String::new();
+        for (actor, person) in self.actors.clone() {
+            let mut words = Vec::new();
+            for fragment in [false, true] {
+                let fresh;
+                let things = if target == Target::Missing {
+                    fresh = Things::missing(row);
+                    &fresh
+                } else if changes(row) && has_access(actor, target) && !placeholders(row.path).is_empty() {
+                    let like = if target == Target::Own { self.app.clients.own } else { self.app.clients.foreign };
+                    fresh = Things::make(self.app, &self.app.people, like);
+                    &fresh
+                } else {
+                    &self.standing[&target]
+                };
+                let path = filled(row, things, &self.common);
+                let answer = ask(&mut self.browser(person), row, &path, fragment);
+                let what = format!("{} {} as {actor}", row.method, row.path);
+                assert_headers(&what, &answer);
+                assert!(answer.status != 500 && answer.status != 503, "{what}, {target:?}: {}", answer.text());
+                self.compare(&what, target, actor, fragment, &path, &answer);
+                words.push(word(&answer));
+            }
+            words.dedup();
+            let _ = write!(line, " {actor}={}", words.join("/"));
+        }
+        line
+    }
+
+    /// Without access to its client a thing answers exactly as if it were not there.
+    fn compare(&mut self, what: &str, target: Target, actor: &str, fragment: bool, path: &str, answer: &Answer) {
+        if has_access(actor, target) || path.contains("/assets/app.css") {
+            return;
+        }
+        // Ids of the request and in the address differ by nature.
+        let ids: BTreeSet<&str> = path.split('/').filter(|part| part.len() == 36).collect();
+        let text = answer.text();
+        let mut words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect();
+        words.retain(|word| word.len() != 36 && !ids.contains(word));
+        let told = format!("{} {}", word(answer), words.join(" "));
+        let known = self.told.entry(format!("{what} {fragment}")).or_insert_with(|| told.clone());
+        assert_eq!(*known, told, "{what}: a foreign id and one that does not exist are told apart");
+    }
+}
+
+#[test]
+fn every_route_answers_every_actor_as_the_matrix_says() {
+    let app = TestApp::spawn();
+    let mut actors = vec![("anonymous", None)];
+    actors.extend(app.people.all().into_iter().map(|(name, person)| (name, Some(person))));
+    let standing = BTreeMap::from([
+        (Target::Own, Things::make(&app, &app.people, app.clients.own)),
+        (Target::Foreign, Things::make(&app, &app.people, app.clients.foreign)),
+    ]);
+    let mut matrix = Matrix { app: &app, common: common(&app), actors, standing, told: BTreeMap::new() };
+    let mut text = String::from(
+        "# What every row of the route table answers every kind of person: page, and after a slash the fragment where it differs.\n\
+         # own, foreign, missing: whose id stands in the path. Written by `TYRIAN_UPDATE_MATRIX=1 cargo test --test it matrix`.\n",
+    );
+    for row in TABLE.iter().copied().flatten() {
+        let _ = writeln!(text, "\n{} {} ({:?})", row.method.to_uppercase(), row.path, row.access);
+        let targets: &[Target] = if is_clients(row.path, &matrix.standing[&Target::Own])
+            && !row.path.starts_with("/library")
+            && !row.path.starts_with("/test-plans")
+        {
+            &[Target::Own, Target::Foreign, Target::Missing]
+        } else {
+            &[Target::Own]
+        };
+        for target in targets {
+            let name = if targets.len() == 1 { "any" } else { ["own", "foreign", "missing"][*target as usize] };
+            let line = matrix.line(row, *target);
+            let _ = writeln!(text, "  {name:<8}{line}");
+        }
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/kernel/matrix.txt");
+    if std::env::var_os("TYRIAN_UPDATE_MATRIX").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&file).unwrap_or_default();
+    for (kept, now) in kept.lines().zip(text.lines()) {
+        assert_eq!(kept, now, "the route table answers otherwise than tests/it/kernel/matrix.txt says");
+    }
+    assert_eq!(kept.lines().count(), text.lines().count(), "rows were added to or taken from the route table");
+}
+
+#[test]
+fn only_what_must_be_is_open_to_anybody() {
+    let open: Vec<String> = TABLE
+        .iter()
+        .copied()
+        .flatten()
+        .filter(|row| row.access == Access::Public)
+        .map(|row| format!("{} {}", row.method, row.path))
+        .collect();
+    let expected = [
+        "get /healthz",
+        "get /readyz",
+        "get /assets/{path:.*}",
+        "get /sign-in",
+        "post /sign-in",
+        "get /link/{token}",
+        "post /link/{token}",
+    ];
+    assert_eq!(open, expected);
+}
+
+#[test]
+fn no_row_stands_twice() {
+    let mut seen = BTreeSet::new();
+    for row in TABLE.iter().copied().flatten() {
+        assert!(seen.insert((row.method, row.path)), "{} {} stands twice", row.method, row.path);
+    }
+}
+
+#[test]
+fn a_refusal_by_right_is_an_event() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.analyst);
+    assert_eq!(browser.get("/clients/new").status, 403);
+    assert_eq!(
+        app.texts("SELECT sentence || ', ' || actor_name || ', ' || outcome FROM audit.events WHERE kind = 'access.refused'"),
+        ["Refused GET /clients/new, Ann Field, failure"]
+    );
+}

@@ -1,0 +1,11 @@
+//! What the kernel promises: schema, audit log, edge, permissions, outages, and rules that are read off the sources.
+
+mod audit_log;
+mod edge;
+mod jobs;
+mod matrix;
+mod migrations;
+mod outage;
+mod samples;
+mod schema;
+mod sources;

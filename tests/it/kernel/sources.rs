@@ -1,0 +1,206 @@
+//! Rules that are read off the sources: what may stand where.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files(directory: &str, ending: &str) -> Vec<(String, String)> {
+    fn walk(path: &Path, out: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(path).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { walk(&path, out) } else { out.push(path) }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(directory), &mut found);
+    found.sort();
+    found
+        .into_iter()
+        .filter(|path| path.to_str().unwrap().ends_with(ending))
+        .map(|path| (path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
+        .collect()
+}
+
+/// The part of a source file before its tests.
+fn product(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap()
+}
+
+/// Everything that is written without an event, and why that is no act of a person.
+const UNAUDITED: &[&str] = &[
+    "src/accounts/pages.rs: one-time link",
+    "src/accounts/pages.rs: shortcuts",
+    "src/accounts/pages.rs: theme",
+    "src/accounts/session.rs: session changed",
+    "src/accounts/session.rs: session ended",
+    "src/accounts/session.rs: session in use",
+    "src/accounts/session.rs: session made",
+    "src/jobs/store.rs: audit partitions",
+    "src/jobs/store.rs: ended sessions and old drafts",
+    "src/jobs/store.rs: job bookkeeping",
+    "src/procedures/pages/page.rs: draft",
+];
+
+#[test]
+fn the_unaudited_writers_are_these() {
+    let mut found = BTreeSet::new();
+    for (path, text) in files("src", ".rs") {
+        for call in product(&text).split(".write_unaudited").skip(1) {
+            let call = call.strip_prefix("_blocking").unwrap_or(call);
+            let reason = call.split('"').nth(1).unwrap();
+            found.insert(format!("{path}: {reason}"));
+        }
+    }
+    assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), UNAUDITED);
+}
+
+#[test]
+fn sql_stays_in_the_stores() {
+    let signs = [
+        "sql_query(",
+        "diesel::insert_into",
+        "diesel::update(",
+        "diesel::delete(",
+        ".get_result(conn",
+        ".load(conn",
+        ".load(tx.conn",
+        "batch_execute(",
+    ];
+    for (path, text) in files("src", ".rs") {
+        let at_home = path.contains("/store") || path.starts_with("src/db/") || path == "src/web/health.rs" || path == "src/web/live.rs";
+        for sign in signs {
+            assert!(at_home || !product(&text).contains(sign), "{path}: {sign} outside a store");
+        }
+    }
+}
+
+#[test]
+fn every_use_of_plain_sql_says_why() {
+    for (path, text) in files("src", ".rs") {
+        let text = product(&text);
+        if path.starts_with("src/db/") {
+            continue;
+        }
+        for (at, _) in text.match_indices("sql_query(").filter(|(at, _)| !text[*at..].starts_with("sql_query(\"SELECT pg_advisory")) {
+            let before: Vec<&str> = text[..at].lines().rev().take(45).collect();
+            assert!(
+                before.iter().any(|line| line.contains("sql_query:")),
+                "{path}: plain SQL without its reason, near: {}",
+                &text[at..(at + 80).min(text.len())]
+            );
+        }
+    }
+}
+
+#[test]
+fn domains_are_pure() {
+    for (path, text) in files("src", ".rs") {
+        let name = path.rsplit('/').next().unwrap();
+        if !["domain.rs", "merge.rs", "inputs.rs", "times.rs"].contains(&name) && !path.contains("/domain/") {
+            continue;
+        }
+        for line in product(&text).lines().filter(|line| line.trim_start().starts_with("use ")) {
+            let impure =
+                ["actix", "diesel::", "askama", "crate::db", "crate::web", "crate::app", "crate::clock", "::store", "::pages", "::views"];
+            assert!(!impure.iter().any(|word| line.contains(word)), "{path}: {line}");
+        }
+    }
+}
+
+#[test]
+fn slices_use_each_others_domain_and_store_only() {
+    let slices = ["accounts", "clients", "library", "engagements", "procedures", "schedule", "reports", "audit", "imports", "admin"];
+    for (path, text) in files("src", ".rs") {
+        let Some(own) = slices.iter().find(|slice| path.starts_with(&format!("src/{slice}/"))) else { continue };
+        for slice in slices.iter().filter(|slice| *slice != own) {
+            let pages = format!("crate::{slice}::pages");
+            assert!(!product(&text).contains(&pages), "{path} uses {pages}");
+        }
+    }
+}
+
+#[test]
+fn templates_carry_no_scripts_handlers_or_styles() {
+    for (path, text) in files("templates", ".html") {
+        for (number, line) in text.lines().enumerate() {
+            let lower = line.to_lowercase();
+            for sign in ["hx-on", "\"js:", "'js:", "javascript:", " style=\"", " style='", "<style", "hx-vals='js", "hx-headers='js"] {
+                assert!(!lower.contains(sign), "{path}:{}: {sign}", number + 1);
+            }
+            if path != "templates/layout.html" {
+                assert!(!lower.contains("<script"), "{path}:{}: a script", number + 1);
+            }
+            let handler = lower.match_indices(" on").any(|(at, _)| {
+                let word: String = lower[at + 3..].chars().take_while(char::is_ascii_alphabetic).collect();
+                let after = &lower[at + 3 + word.len()..];
+                !word.is_empty() && (after.starts_with("=\"") || after.starts_with("='"))
+            });
+            assert!(!handler, "{path}:{}: an inline handler", number + 1);
+            let trigger = lower
+                .split("hx-trigger=")
+                .skip(1)
+                .any(|rest| rest.trim_start_matches('"').split('"').next().unwrap_or_default().contains('['));
+            assert!(!trigger, "{path}:{}: a filter in hx-trigger is evaluated as script", number + 1);
+        }
+    }
+}
+
+/// What may pass a template unescaped besides our own icons and cleaned Markdown: fields that hold either, and parts drawn by other templates.
+const SAFE: &[&str] = &["templates/procedures/_form.html: description", "templates/procedures/_form.html: steps"];
+
+#[test]
+fn only_icons_markdown_and_templates_pass_unescaped() {
+    let mut found = BTreeSet::new();
+    for (path, text) in files("templates", ".html") {
+        for part in text.split("{{").skip(1) {
+            let expression = part.split("}}").next().unwrap().trim();
+            let Some((value, _)) = expression.split_once("|safe") else { continue };
+            if !["crate::web::assets::icon(", "crate::web::markdown::render("].iter().any(|own| value.starts_with(own)) {
+                found.insert(format!("{path}: {}", value.trim()));
+            }
+        }
+    }
+    assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), SAFE);
+}
+
+#[test]
+fn vendored_files_are_the_ones_that_were_looked_at() {
+    let list = fs::read_to_string(root().join("static/vendor/VENDOR.md")).unwrap();
+    let mut checked = BTreeSet::new();
+    for line in list.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let (file, pinned) = (cells[1], cells[5]);
+        let digest = Sha256::digest(fs::read(root().join("static/vendor").join(file)).unwrap());
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, pinned, "{file}");
+        checked.insert(file.to_owned());
+    }
+    for entry in fs::read_dir(root().join("static/vendor")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let told = checked.contains(&name) || name.starts_with("LICENSE") || name == "VENDOR.md";
+        assert!(told, "static/vendor/{name} is not in VENDOR.md");
+    }
+}
+
+#[test]
+fn files_stay_readable() {
+    for (path, text) in files("src", ".rs") {
+        let lines = product(&text).lines().count();
+        assert!(lines <= 730 || path == "src/db/schema.rs", "{path} has {lines} lines: split it by noun");
+    }
+}
+
+#[test]
+fn every_handler_of_the_table_stands_in_a_page_file() {
+    let table = fs::read_to_string(root().join("src/routes.rs")).unwrap();
+    for line in table.lines().map(str::trim).filter(|line| line.starts_with("get \"") || line.starts_with("post \"")) {
+        let handler = line.split("=> ").nth(1).unwrap();
+        assert!(handler.contains("::pages::") || handler.starts_with("crate::web::"), "{handler}");
+    }
+}

@@ -3,6 +3,7 @@
 mod accounts;
 mod harness;
 mod kernel;
+mod procedures;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.
 #[test]

@@ -1,0 +1,269 @@
+//! The procedure page: saving, the merge through HTTP, rights by side, drafts, ticks, Start, bad input.
+
+use crate::harness::TestApp;
+use crate::harness::fixtures::Engagement;
+
+fn count(app: &TestApp, sql: &str) -> i64 {
+    app.count(sql)
+}
+
+/// A change behind the app's back, with the mark that an event would have left.
+fn change(app: &TestApp, sql: &str) {
+    use diesel::connection::SimpleConnection;
+    let marked = format!("BEGIN; SELECT set_config('tyrian.audited', pg_current_xact_id()::text, true); {sql}; COMMIT;");
+    app.superuser().batch_execute(&marked).expect("the change");
+}
+
+fn field(app: &TestApp, e: &Engagement, column: &str) -> String {
+    app.texts(&format!("SELECT coalesce({column}::text, '') FROM procedures WHERE id = '{}'", e.procedures[0])).remove(0)
+}
+
+#[test]
+fn a_save_stores_every_field_with_one_event() {
+    let app = TestApp::spawn();
+    let e = app.engagement(2);
+    let mut b = app.browser(&app.people.lead);
+    b.open(&e.procedure_path(0)).expect(200);
+    b.choose("Status", "In Progress");
+    b.fill("Attack source", "HL-WS-014");
+    b.fill("red_notes", "Dump written.");
+    b.choose("red_outcome", "Success");
+    b.fill("executed_at", "2026-11-20T08:15:30");
+    b.press("Save").expect(200).see("Saved.");
+    assert_eq!(b.value("Attack source"), "HL-WS-014");
+    assert_eq!(b.value("executed_at"), "2026-11-20T08:15:30");
+    assert_eq!(count(&app, "SELECT count(*) FROM audit.events WHERE kind = 'procedure.saved'"), 1);
+    let detail = app.texts("SELECT detail::text FROM audit.events WHERE kind = 'procedure.saved'").remove(0);
+    assert!(!detail.contains("Dump written"), "note texts never enter the log: {detail}");
+    assert!(detail.contains("HL-WS-014"));
+    b.press("Save").expect(200);
+    assert_eq!(
+        count(&app, "SELECT count(*) FROM audit.events WHERE kind = 'procedure.saved'"),
+        1,
+        "a save that changes nothing is no event"
+    );
+}
+
+#[test]
+fn fields_of_two_people_merge_and_a_field_of_both_conflicts() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = e.procedure_path(0);
+    let (mut red, mut blue) = (app.browser(&app.people.standard), app.browser(&app.people.second));
+    red.open(&path).expect(200);
+    blue.open(&path).expect(200);
+    red.fill("Attack source", "from red").fill("red_notes", "red words");
+    red.press("Save").see("Saved.");
+    blue.fill("blue_notes", "blue words").fill("Attack source", "from blue");
+    blue.press("Save").expect(409).see("Attack source changed on both sides").see("from red").see("from blue");
+    assert_eq!(blue.value("Attack source"), "from blue", "what was typed stays");
+    assert_eq!(field(&app, &e, "blue_notes"), "blue words", "the other fields are saved");
+    assert_eq!(field(&app, &e, "red_notes"), "red words", "what only the other side changed merges");
+    assert_eq!(field(&app, &e, "attack_source"), "from red");
+    // Pressing Save again without choosing must not turn into an overwrite.
+    blue.press("Save").expect(409);
+    assert_eq!(field(&app, &e, "attack_source"), "from red");
+    // A third save meanwhile: choosing starts from the value that was shown, so it conflicts again.
+    red.open(&path).fill("Attack source", "third");
+    red.press("Save").see("Saved.");
+    blue.press("Keep mine").expect(409).see("third");
+    blue.press("Keep mine").expect(200).see("Saved.");
+    assert_eq!(field(&app, &e, "attack_source"), "from blue");
+}
+
+#[test]
+fn taking_theirs_leaves_their_value() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let (mut one, mut two) = (app.browser(&app.people.standard), app.browser(&app.people.lead));
+    one.open(&e.procedure_path(0));
+    two.open(&e.procedure_path(0));
+    one.fill("Attack source", "one").press("Save");
+    two.fill("Attack source", "two").press("Save").expect(409);
+    let name = one_button(&two, "Take ");
+    two.press(&name).expect(200);
+    assert_eq!(two.value("Attack source"), "one");
+    assert_eq!(field(&app, &e, "attack_source"), "one");
+}
+
+fn one_button(browser: &crate::harness::browser::Browser, start: &str) -> String {
+    browser.texts("button").into_iter().find(|t| t.starts_with(start)).expect("a button")
+}
+
+#[test]
+fn bad_input_is_refused_beside_the_field_and_nothing_is_saved() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let mut b = app.browser(&app.people.lead);
+    let path = e.procedure_path(0);
+    let version = "1";
+    let big = "n".repeat(1024 * 1024);
+    let bad: [(&str, &str, &str); 5] = [
+        ("red_outcome", "triumph", "outcome"),
+        ("red_notes", &big, "65,536"),
+        ("blue_notes", "bell \u{7} bell", "control character"),
+        ("status", "finished", "status"),
+        ("executed_at", "yesterday", "time"),
+    ];
+    for (name, value, told) in bad {
+        let answer = b.post(&path, &[("version", version), ("attack_source", "kept words"), (name, value)]);
+        assert_eq!(answer.status, 422, "{name}");
+        let text = answer.text().to_lowercase();
+        assert!(text.contains(told), "{name}: {told}");
+        assert!(String::from_utf8_lossy(&answer.body).contains("kept words"), "{name}: what was typed stays");
+    }
+    b.post(&path, &[("version", version), ("status", "not_applicable")]);
+    assert_eq!(field(&app, &e, "status"), "not_started", "Not Applicable asks for a reason");
+    assert_eq!(field(&app, &e, "attack_source"), "");
+    assert_eq!(b.post(&path, &[("version", version), ("superuser", "1")]).status, 422, "an unknown field");
+    assert_eq!(b.post(&path, &[("version", version), ("red_notes", "a"), ("red_notes", "b")]).status, 422, "a field twice");
+    assert_eq!(count(&app, "SELECT count(*) FROM audit.events WHERE kind = 'procedure.saved'"), 0);
+}
+
+#[test]
+fn detected_before_executed_is_saved_and_warned_about() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let mut b = app.browser(&app.people.lead);
+    b.open(&e.procedure_path(0)).fill("executed_at", "2026-11-20T08:00:00").fill("detected_at", "2026-11-20T07:59:00");
+    b.press("Save").expect(200).see("Saved.").see("Detected before it was executed").see_not("Time to detect");
+}
+
+#[test]
+fn an_analyst_writes_blue_where_assigned_and_nothing_else() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = e.procedure_path(0);
+    let mut assigned = app.browser(&app.people.blue_analyst);
+    assigned.open(&path).expect(200);
+    assert!(assigned.has("[name=blue_notes]") && !assigned.has("[name=red_notes]"));
+    assigned.fill("blue_notes", "seen by the client").press("Save").expect(200).see("Saved.");
+    assert_eq!(assigned.post(&path, &[("version", "9"), ("red_notes", "forged")]).status, 403);
+    assert_eq!(assigned.post(&format!("{path}/start"), &[]).status, 403);
+    assert_eq!(assigned.post(&format!("{path}/steps/s1/tick"), &[]).status, 403);
+    assert_eq!(field(&app, &e, "red_notes"), "");
+    let mut reader = app.browser(&app.people.analyst);
+    reader.open(&path).expect(200).see("seen by the client");
+    assert!(!reader.has("[name=blue_notes]"));
+    assert_eq!(reader.post(&path, &[("version", "9"), ("blue_notes", "forged")]).status, 403);
+    assert_eq!(field(&app, &e, "blue_notes"), "seen by the client");
+}
+
+#[test]
+fn with_the_own_side_rule_each_writes_the_side_they_are_assigned_to() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    change(&app, &format!("UPDATE engagements SET write_rule = 'own_side' WHERE id = '{}'", e.id));
+    let mut red = app.browser(&app.people.standard);
+    red.open(&e.procedure_path(0)).expect(200);
+    assert!(red.has("[name=red_notes]") && !red.has("[name=blue_notes]"));
+    assert_eq!(red.post(&e.procedure_path(0), &[("version", "1"), ("blue_notes", "x")]).status, 403);
+    let mut lead = app.browser(&app.people.lead);
+    lead.open(&e.procedure_path(0));
+    assert!(lead.has("[name=red_notes]") && lead.has("[name=blue_notes]"), "leads are both");
+}
+
+#[test]
+fn a_foreign_procedure_is_as_absent_as_one_that_never_was() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let mut outsider = app.browser(&app.people.outsider);
+    let never = format!("/engagements/{}/procedures/{}", uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+    let request = without_request(outsider.get(&e.procedure_path(0)).text());
+    assert_eq!(outsider.get(&e.procedure_path(0)).status, 404);
+    assert_eq!(request, without_request(outsider.get(&never).text()));
+    assert_eq!(outsider.post(&e.procedure_path(0), &[("version", "1"), ("red_notes", "x")]).status, 404);
+    assert_eq!(outsider.post(&format!("{}/draft", e.procedure_path(0)), &[("version", "1")]).status, 404);
+    assert_eq!(outsider.get(&format!("{}/events", e.path())).status, 404);
+}
+
+/// The page without its request id, which differs each time.
+fn without_request(text: String) -> String {
+    text.split_whitespace().filter(|word| !word.starts_with("<code>")).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn start_sets_status_and_time_once_and_ticks_keep_who() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let mut b = app.browser(&app.people.standard);
+    b.open(&e.procedure_path(0)).fill("Attack source", "typed before").press("Start").expect(200);
+    assert_eq!(field(&app, &e, "status"), "in_progress");
+    assert_eq!(field(&app, &e, "attack_source"), "typed before", "without scripts the button saves the fields first");
+    assert_ne!(field(&app, &e, "executed_at"), "");
+    assert_eq!(count(&app, "SELECT count(*) FROM log_entries"), 1);
+    assert_eq!(b.post(&format!("{}/start", e.procedure_path(0)), &[]).status, 422, "it was started before");
+    assert_eq!(count(&app, "SELECT count(*) FROM log_entries"), 1);
+    let step = b.attribute("button.box", "value").expect("a step");
+    assert!(step.starts_with("tick/"));
+    b.open(&e.procedure_path(0));
+    let tick = format!("{}/steps/{}/tick", e.procedure_path(0), step.trim_start_matches("tick/"));
+    assert_eq!(b.post(&tick, &[]).status, 303);
+    assert_eq!(b.post(&tick, &[]).status, 303, "ticking twice is one tick");
+    assert_eq!(count(&app, "SELECT count(*) FROM step_ticks"), 1);
+    assert_eq!(count(&app, "SELECT count(*) FROM audit.events WHERE kind = 'step.ticked'"), 1);
+    assert_eq!(b.post(&format!("{}/steps/nope/tick", e.procedure_path(0)), &[]).status, 404);
+}
+
+#[test]
+fn a_draft_is_offered_again_and_gone_after_a_save() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let draft = format!("{}/draft", e.procedure_path(0));
+    let mut b = app.browser(&app.people.standard);
+    let kept = b.post(&draft, &[("version", "1"), ("red_notes", "half a thought"), ("tab", "one")]);
+    assert!(kept.text().contains("draft kept"));
+    assert!(b.post(&draft, &[("version", "1"), ("red_notes", "half a thought more"), ("tab", "two")]).text().contains("another tab"));
+    b.open(&e.procedure_path(0)).see("Unsaved draft from").click("Restore");
+    assert_eq!(b.value("red_notes"), "half a thought more");
+    assert_eq!(field(&app, &e, "red_notes"), "", "a draft is nobody else's");
+    b.press("Save").expect(200);
+    assert_eq!(count(&app, "SELECT count(*) FROM drafts"), 0);
+    b.open(&e.procedure_path(0)).see_not("Unsaved draft");
+    b.post(&draft, &[("version", "2"), ("red_notes", "to be thrown away"), ("tab", "one")]);
+    b.open(&e.procedure_path(0)).press("Discard").expect(200).see_not("Unsaved draft");
+}
+
+#[test]
+fn a_restored_draft_conflicts_with_what_was_saved_meanwhile() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let mut b = app.browser(&app.people.standard);
+    b.post(&format!("{}/draft", e.procedure_path(0)), &[("version", "1"), ("attack_source", "drafted"), ("tab", "one")]);
+    let mut other = app.browser(&app.people.lead);
+    other.open(&e.procedure_path(0)).fill("Attack source", "saved meanwhile").press("Save");
+    b.open(&e.procedure_path(0)).click("Restore");
+    assert_eq!(b.value("Attack source"), "drafted");
+    b.press("Save").expect(409).see("saved meanwhile");
+}
+
+#[test]
+fn what_is_not_in_progress_cannot_be_worked_on() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let mut b = app.browser(&app.people.lead);
+    b.open(&e.procedure_path(0));
+    change(&app, &format!("UPDATE engagements SET submitted_at = now() WHERE id = '{}'", e.id));
+    b.fill("red_notes", "too late").press("Save").expect(422).see("submitted");
+    assert_eq!(b.value("red_notes"), "too late", "what was typed stays");
+    assert_eq!(field(&app, &e, "red_notes"), "");
+    b.open(&e.procedure_path(0)).expect(200);
+    assert!(!b.has("[name=red_notes]"), "the page offers nothing to write");
+    assert_eq!(b.post(&format!("{}/start", e.procedure_path(0)), &[]).status, 422);
+}
+
+#[test]
+fn operators_of_a_procedure_win_over_the_engagements() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = format!("{}/operators", e.procedure_path(0));
+    let mut lead = app.browser(&app.people.lead);
+    lead.open(&path).expect(200);
+    let id = app.people.second.id.to_string();
+    assert_eq!(lead.post(&path, &[("red", &id)]).status, 303);
+    assert_eq!(count(&app, "SELECT count(*) FROM procedure_operators"), 1);
+    assert_eq!(lead.post(&path, &[("red", &app.people.outsider.id.to_string())]).status, 422, "no access to the client");
+    assert_eq!(app.browser(&app.people.analyst).post(&path, &[("red", &id)]).status, 403);
+    assert_eq!(lead.post(&path, &[]).status, 303);
+    assert_eq!(count(&app, "SELECT count(*) FROM procedure_operators"), 0);
+}

@@ -4,6 +4,7 @@ mod accounts;
 mod harness;
 mod kernel;
 mod procedures;
+mod two_people;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.
 #[test]

@@ -8,7 +8,7 @@ use object_store::local::LocalFileSystem;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
-use crate::jobs::Jobs;
+use crate::jobs::{Jobs, Reach};
 use crate::web::live::Live;
 
 /// The application's state.
@@ -28,6 +28,13 @@ pub struct App {
     pub jobs: Jobs,
     /// Keys made from the secret.
     pub keys: Arc<Keys>,
+}
+
+impl App {
+    /// What jobs may reach of it.
+    pub fn reach(&self) -> Reach {
+        Reach { db: self.db.clone(), attachments: self.config.attachments() }
+    }
 }
 
 /// Keys derived from `TYRIAN_SECRET_KEY`.

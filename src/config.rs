@@ -68,6 +68,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// The directory of attachments.
+    pub fn attachments(&self) -> PathBuf {
+        self.data_dir.join("attachments")
+    }
+
     /// Checks the options. Makes the data directory, and in it the secret key where the database is embedded.
     ///
     /// # Errors

@@ -98,7 +98,30 @@ const LIBRARY: &[Row] = table! {};
 
 const ENGAGEMENTS: &[Row] = table! {};
 
-const PROCEDURE_PARTS: &[Row] = table! {};
+const PROCEDURE_PARTS: &[Row] = table! {
+    get "/engagements/{id}/procedures/{pid}/logs" AtClient(P::EngagementRead) => crate::procedures::pages::logs::list;
+    post "/engagements/{id}/procedures/{pid}/logs" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::logs::create;
+    get "/engagements/{id}/procedures/{pid}/logs/new" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::logs::new;
+    get "/engagements/{id}/procedures/{pid}/logs/{entry}" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::logs::edit;
+    post "/engagements/{id}/procedures/{pid}/logs/{entry}" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::logs::update;
+    get "/engagements/{id}/procedures/{pid}/logs/{entry}/removal" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::logs::removal;
+    post "/engagements/{id}/procedures/{pid}/logs/{entry}/removal" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::logs::remove;
+    get "/engagements/{id}/procedures/{pid}/attachments" AtClient(P::EngagementRead) => crate::procedures::pages::attachments::list;
+    post "/engagements/{id}/procedures/{pid}/attachments" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::attachments::create;
+    get "/engagements/{id}/procedures/{pid}/attachments/new" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::attachments::new;
+    get "/engagements/{id}/attachments/{attachment}" AtClient(P::EngagementRead) => crate::procedures::pages::attachments::file;
+    get "/engagements/{id}/attachments/{attachment}/edit" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::attachments::edit;
+    post "/engagements/{id}/attachments/{attachment}/edit" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::attachments::update;
+    get "/engagements/{id}/attachments/{attachment}/removal" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::attachments::removal;
+    post "/engagements/{id}/attachments/{attachment}/removal" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::attachments::remove;
+    get "/engagements/{id}/procedures/{pid}/assets" AtClient(P::EngagementRead) => crate::procedures::pages::assets::list;
+    post "/engagements/{id}/procedures/{pid}/assets" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::add;
+    get "/engagements/{id}/procedures/{pid}/assets/new" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::new;
+    post "/engagements/{id}/procedures/{pid}/assets/create" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::create;
+    get "/engagements/{id}/procedures/{pid}/assets/{asset}" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::edit;
+    post "/engagements/{id}/procedures/{pid}/assets/{asset}" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::update;
+    post "/engagements/{id}/procedures/{pid}/assets/{asset}/removal" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::remove;
+};
 
 const REPORTS: &[Row] = table! {};
 

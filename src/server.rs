@@ -70,7 +70,7 @@ pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
 /// # Errors
 /// When the attachment directory cannot be made.
 pub fn assemble(config: Config, db: Db, clock: Clock) -> anyhow::Result<App> {
-    let attachments = config.data_dir.join("attachments");
+    let attachments = config.attachments();
     std::fs::create_dir_all(&attachments).with_context(|| format!("cannot make {}", attachments.display()))?;
     let keys = Arc::new(Keys::derive(config.secret.expose_secret().as_bytes()));
     Ok(App {

@@ -112,7 +112,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             }
             JobsCommand::Run { name, at } => with_app(config, |app| {
                 let job = jobs::find(&name).map_err(|_| anyhow::anyhow!("there is no job “{name}”; `tyrian jobs list` names them"))?;
-                let done = jobs::run(&app.db, job, jobs::Trigger::Command, at)?;
+                let done = jobs::run(&app.reach(), job, jobs::Trigger::Command, at)?;
                 println!("{} moved", done.moved);
                 if done.skipped > 0 {
                     println!("{} skipped", done.skipped);
@@ -176,7 +176,7 @@ fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         println!("{lines}");
     }
     actix_web::rt::System::new().block_on(async {
-        app.jobs = jobs::Jobs::start(app.db.clone());
+        app.jobs = jobs::Jobs::start(app.reach());
         app.live = Live::default();
         actix_web::rt::spawn(app.live.clone().poll(app.db.clone(), std::time::Duration::from_secs(1)));
         if let Some(address) = metrics {

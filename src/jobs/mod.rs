@@ -4,6 +4,7 @@
 
 pub mod store;
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -32,7 +33,16 @@ pub struct Job {
     /// One sentence for the admin page.
     pub about: &'static str,
     /// What it does.
-    pub run: fn(&Db, DateTime<Utc>) -> Result<Done>,
+    pub run: fn(&Reach, DateTime<Utc>) -> Result<Done>,
+}
+
+/// What jobs may reach; cheap to clone.
+#[derive(Clone)]
+pub struct Reach {
+    /// The database.
+    pub db: Db,
+    /// The directory that holds the attachments.
+    pub attachments: PathBuf,
 }
 
 /// Every job.
@@ -41,19 +51,25 @@ pub const JOBS: &[Job] = &[
         name: "schedule-transitions",
         schedule: "0 * * * *",
         about: "Moves each scheduled engagement whose start date has come to In Progress.",
-        run: crate::schedule::store::sweep,
+        run: |reach, now| crate::schedule::store::sweep(&reach.db, now),
     },
     Job {
         name: "audit-refresh",
         schedule: "10 0 * * *",
         about: "Makes the audit log's partitions for the months ahead.",
-        run: store::make_audit_months,
+        run: |reach, now| store::make_audit_months(&reach.db, now),
     },
     Job {
         name: "session-sweep",
         schedule: "*/20 * * * *",
         about: "Removes sessions that have ended and drafts older than 14 days.",
-        run: store::sweep_sessions_and_drafts,
+        run: |reach, now| store::sweep_sessions_and_drafts(&reach.db, now),
+    },
+    Job {
+        name: "attachment-sweep",
+        schedule: "40 3 * * *",
+        about: "Deletes uploads that were never finished and files of attachments removed 30 days ago.",
+        run: |reach, now| crate::procedures::sweep::sweep(&reach.db, &reach.attachments, now),
     },
 ];
 
@@ -92,9 +108,9 @@ pub struct Jobs(mpsc::Sender<Message>);
 
 impl Jobs {
     /// Starts the actor on the current runtime: every job once, then by its schedule.
-    pub fn start(db: Db) -> Self {
+    pub fn start(reach: Reach) -> Self {
         let (sender, mailbox) = mpsc::channel(16);
-        tokio::task::spawn_local(act(db, mailbox));
+        tokio::task::spawn_local(act(reach, mailbox));
         Self(sender)
     }
 
@@ -133,10 +149,11 @@ pub fn find(name: &str) -> Result<&'static Job> {
 ///
 /// # Errors
 /// What the job says; the row then holds it too.
-pub fn run(db: &Db, job: &Job, trigger: Trigger, at: Option<DateTime<Utc>>) -> Result<Done> {
+pub fn run(reach: &Reach, job: &Job, trigger: Trigger, at: Option<DateTime<Utc>>) -> Result<Done> {
+    let db = &reach.db;
     let started = db.clock().now();
     let id = store::begin(db, job.name, trigger.as_str(), started)?;
-    let done = (job.run)(db, at.unwrap_or(started));
+    let done = (job.run)(reach, at.unwrap_or(started));
     store::finish(db, id, db.clock().now(), &done)?;
     match &done {
         Ok(done) => tracing::info!(job = job.name, moved = done.moved, skipped = done.skipped, "job done"),
@@ -150,12 +167,12 @@ pub fn next_run(job: &Job, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
     Cron::from_str(job.schedule).ok()?.find_next_occurrence(&after, false).ok()
 }
 
-async fn act(db: Db, mut mailbox: mpsc::Receiver<Message>) {
+async fn act(reach: Reach, mut mailbox: mpsc::Receiver<Message>) {
     for job in JOBS {
-        let _ = in_background(&db, job, Trigger::Start).await;
+        let _ = in_background(&reach, job, Trigger::Start).await;
     }
     loop {
-        let now = db.clock().now();
+        let now = reach.db.clock().now();
         let due: Vec<(DateTime<Utc>, &Job)> = JOBS.iter().filter_map(|job| Some((next_run(job, now)?, job))).collect();
         let Some(first) = due.iter().map(|(at, _)| *at).min() else { return };
         // At most a minute at once: after the machine slept, or its clock jumped, the next look puts it right.
@@ -163,15 +180,15 @@ async fn act(db: Db, mut mailbox: mpsc::Receiver<Message>) {
         tokio::select! {
             message = mailbox.recv() => match message {
                 Some(Message::RunNow(job, answer)) => {
-                    let _ = answer.send(in_background(&db, job, Trigger::ByHand).await);
+                    let _ = answer.send(in_background(&reach, job, Trigger::ByHand).await);
                 }
                 Some(Message::Stop) | None => return,
             },
             () = tokio::time::sleep(wait) => {
-                let woken = db.clock().now();
+                let woken = reach.db.clock().now();
                 for (at, job) in due {
                     if at <= woken {
-                        let _ = in_background(&db, job, Trigger::Tick).await;
+                        let _ = in_background(&reach, job, Trigger::Tick).await;
                     }
                 }
             }
@@ -179,9 +196,9 @@ async fn act(db: Db, mut mailbox: mpsc::Receiver<Message>) {
     }
 }
 
-async fn in_background(db: &Db, job: &'static Job, trigger: Trigger) -> Result<Done> {
-    let db = db.clone();
-    actix_web::web::block(move || run(&db, job, trigger, None)).await.map_err(|e| Error::Internal(e.into()))?
+async fn in_background(reach: &Reach, job: &'static Job, trigger: Trigger) -> Result<Done> {
+    let reach = reach.clone();
+    actix_web::web::block(move || run(&reach, job, trigger, None)).await.map_err(|e| Error::Internal(e.into()))?
 }
 
 #[cfg(test)]

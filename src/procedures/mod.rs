@@ -2,9 +2,12 @@
 //! write on one page without losing a word.
 
 pub mod domain;
+pub mod entries;
+pub mod evidence;
 pub mod inputs;
 pub mod merge;
 pub mod pages;
 pub mod store;
+pub mod sweep;
 pub mod times;
 pub mod views;

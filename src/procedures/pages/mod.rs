@@ -1,13 +1,25 @@
 //! Handlers of the procedure pages.
 
+pub mod assets;
+pub mod attachments;
 pub mod events;
+pub mod logs;
 pub mod operators;
 pub mod page;
+pub mod place;
+pub mod upload;
 
+use askama::Template;
+
+use crate::authz::Permission;
 use crate::authz::permit::{Action, Permit};
 use crate::error::Result;
 use crate::procedures::domain::Sides;
-use crate::procedures::store::page::Shown;
+use crate::procedures::store::{self, page::Shown};
+use crate::procedures::views::assets::Assets;
+use crate::procedures::views::attachments::Attachments;
+use crate::procedures::views::logs::Logs;
+use crate::procedures::views::place::Place;
 
 /// The parts of the page that are stored at once, as HTML.
 pub(crate) struct Pieces {
@@ -19,14 +31,40 @@ pub(crate) struct Pieces {
     pub assets: String,
 }
 
-pub(crate) async fn pieces<A: Action>(_permit: &Permit<A>, _shown: &Shown, _sides: Sides) -> Result<Pieces> {
-    Ok(Pieces { logs: String::new(), attachments: String::new(), assets: String::new() })
+/// Reads and renders the three parts in three statements.
+pub(crate) async fn pieces<A: Action>(permit: &Permit<A>, shown: &Shown, sides: Sides) -> Result<Pieces> {
+    let engagement = &shown.engagement;
+    let id = shown.procedure.id;
+    let at = Place {
+        engagement: engagement.id,
+        procedure: id,
+        zone: engagement.time_zone.parse().unwrap_or(chrono_tz::UTC),
+        now: permit.app.clock.now(),
+        viewer: permit.viewer().id,
+        sides,
+        lead: permit.may_at(Permission::EngagementApprove, engagement.client_id),
+        edits_assets: permit.may_at(Permission::AssetEdit, engagement.client_id),
+        attachment_bytes: permit.viewer().organisation.attachment_bytes,
+    };
+    let (entries, files, assets) = permit
+        .app
+        .db
+        .read(move |conn| {
+            Ok((
+                store::logs::list_for_procedure(conn, id)?,
+                store::attachments::list_for_procedure(conn, id)?,
+                store::assets::list_for_procedure(conn, id)?,
+            ))
+        })
+        .await?;
+    Ok(Pieces {
+        logs: Logs::new(&at, entries, true).render()?,
+        attachments: Attachments::new(&at, files, true).render()?,
+        assets: Assets::new(&at, assets).render()?,
+    })
 }
 
-/// Where a button of the form leads after the save: a part's own page.
-pub(crate) fn follow(_then: &str) -> Option<String> {
-    None
-}
+pub(crate) use crate::procedures::views::place::follow;
 
 /// The answer to Start: fresh values for the form, and the section of log entries with the new one.
 pub(crate) fn views_start(fresh: &str, logs: &str) -> String {

@@ -1,6 +1,10 @@
 //! SQL of procedures.
 
+pub mod assets;
+pub mod attachments;
+pub mod logs;
 pub mod page;
 pub mod parts;
+pub mod place;
 pub mod save;
 pub mod work;

@@ -58,11 +58,11 @@ struct EngagementRow {
 }
 
 #[derive(QueryableByName)]
-struct Assigned {
+pub(super) struct Assigned {
     #[diesel(sql_type = Bool)]
-    red: bool,
+    pub red: bool,
     #[diesel(sql_type = Bool)]
-    blue: bool,
+    pub blue: bool,
 }
 
 /// Locks a procedure for a write on its work.
@@ -185,7 +185,7 @@ pub fn rule<A: crate::authz::permit::Action>(permit: &Permit<A>, own: Option<&st
     own.unwrap_or(&permit.viewer().organisation.write_rule).parse().unwrap_or(WriteRule::Everyone)
 }
 
-fn assigned(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId, person: Uuid) -> Result<Assigned> {
+pub(super) fn assigned(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId, person: Uuid) -> Result<Assigned> {
     // sql_query: for each team the procedure's own operators count, or where it names none the engagement's.
     Ok(diesel::sql_query(
         "SELECT bool_or(team = 'red') IS TRUE AS red, bool_or(team = 'blue') IS TRUE AS blue FROM (

@@ -1,6 +1,10 @@
 //! What the procedure pages show.
 
+pub mod assets;
+pub mod attachments;
+pub mod logs;
 pub mod page;
+pub mod place;
 pub mod samples;
 
 use askama::Template;

@@ -1,0 +1,126 @@
+//! A log entry as typed: text, start and end in the engagement's zone. Pure.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::Deserialize;
+
+use super::domain::{LONG_TEXT_BYTES, check_text};
+use super::times;
+use crate::error::{Error, FieldErrors};
+
+/// A log entry's form.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypedEntry {
+    /// Stored value of the team; fixed once the entry exists.
+    #[serde(default)]
+    pub team: String,
+    /// Markdown.
+    #[serde(default)]
+    pub text: String,
+    /// Wall clock of `zone`.
+    #[serde(default)]
+    pub starts_at: String,
+    /// Wall clock of `zone`; may be empty.
+    #[serde(default)]
+    pub ends_at: String,
+    /// The zone in which the form was shown.
+    #[serde(default)]
+    pub zone: String,
+    /// The version that was shown; none for a new entry.
+    #[serde(default)]
+    pub version: i32,
+    /// Name of the time field whose Now was pressed, without scripts.
+    #[serde(default)]
+    pub now: String,
+}
+
+/// A log entry's content, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryText {
+    /// Markdown.
+    pub text: String,
+    /// When it began.
+    pub starts_at: DateTime<Utc>,
+    /// When it ended.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+/// The sentence of an end before its start, from the check and from the table's constraint alike.
+pub const END_BEFORE_START: &str = "The end lies before the start. Choose a later end.";
+
+impl TypedEntry {
+    /// The zone in which the times were typed: the one that the form was shown in, else the engagement's.
+    pub fn zone(&self, engagement: Tz) -> Tz {
+        times::zone(&self.zone).unwrap_or(engagement)
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with a sentence for each field.
+    pub fn check(&self, engagement: Tz) -> Result<EntryText, Error> {
+        let zone = self.zone(engagement);
+        let mut errors = FieldErrors::default();
+        let text = match check_text("The entry", false, &self.text, LONG_TEXT_BYTES, true) {
+            Ok(text) if text.is_empty() => Err("Write what happened.".to_owned()),
+            checked => checked,
+        };
+        let starts_at = match self.starts_at.trim() {
+            "" => Err("Give the time at which it began.".to_owned()),
+            typed => times::parse(typed, zone),
+        };
+        let ends_at = match self.ends_at.trim() {
+            "" => Ok(None),
+            typed => times::parse(typed, zone).map(Some),
+        };
+        if let (Ok(start), Ok(Some(end))) = (&starts_at, &ends_at)
+            && end < start
+        {
+            errors.add("ends_at", END_BEFORE_START);
+        }
+        let text = text.map_err(|sentence| errors.add("text", sentence)).ok();
+        let starts_at = starts_at.map_err(|sentence| errors.add("starts_at", sentence)).ok();
+        let ends_at = ends_at.map_err(|sentence| errors.add("ends_at", sentence)).ok();
+        match (errors.is_empty(), text, starts_at, ends_at) {
+            (true, Some(text), Some(starts_at), Some(ends_at)) => Ok(EntryText { text, starts_at, ends_at }),
+            _ => Err(Error::Invalid(errors)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(text: &str, starts_at: &str, ends_at: &str) -> TypedEntry {
+        TypedEntry { text: text.into(), starts_at: starts_at.into(), ends_at: ends_at.into(), ..TypedEntry::default() }
+    }
+
+    #[test]
+    fn an_entry_has_text_and_start_and_does_not_end_before() {
+        let ok = typed("Ran it.\r\n", "2026-11-21T14:05:08", "2026-11-21T14:06").check(Tz::UTC).unwrap();
+        assert_eq!(ok.text, "Ran it.");
+        assert_eq!(ok.ends_at.unwrap() - ok.starts_at, chrono::TimeDelta::seconds(52));
+        let Err(Error::Invalid(errors)) = typed(" ", "", "soon").check(Tz::UTC) else { panic!("refused") };
+        assert_eq!(errors.0.len(), 3);
+        let Err(Error::Invalid(errors)) = typed("x", "2026-11-21T14:05", "2026-11-21T14:04:59").check(Tz::UTC) else { panic!("refused") };
+        assert_eq!(errors.get("ends_at"), Some(END_BEFORE_START));
+        assert!(typed("x", "2026-11-21T14:05", "2026-11-21T14:05").check(Tz::UTC).is_ok());
+    }
+
+    #[test]
+    fn text_is_limited_and_plain() {
+        assert!(typed(&"x".repeat(LONG_TEXT_BYTES), "2026-11-21T14:05", "").check(Tz::UTC).is_ok());
+        assert!(typed(&"x".repeat(LONG_TEXT_BYTES + 1), "2026-11-21T14:05", "").check(Tz::UTC).is_err());
+        assert!(typed("a\u{0}", "2026-11-21T14:05", "").check(Tz::UTC).is_err());
+    }
+
+    #[test]
+    fn times_are_read_in_the_zone_that_the_form_was_shown_in() {
+        let lisbon = TypedEntry { zone: "Europe/Lisbon".into(), ..typed("x", "2026-07-01T12:00", "") };
+        assert_eq!(lisbon.check(Tz::UTC).unwrap().starts_at.to_rfc3339(), "2026-07-01T11:00:00+00:00");
+        let unknown = TypedEntry { zone: "Mars/Olympus".into(), ..typed("x", "2026-07-01T12:00", "") };
+        assert_eq!(unknown.check(Tz::UTC).unwrap().starts_at.to_rfc3339(), "2026-07-01T12:00:00+00:00");
+    }
+}

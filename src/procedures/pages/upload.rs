@@ -1,0 +1,202 @@
+//! Files on their way in: streamed part by part into staging, hashed on the way, never whole in memory. Whatever is refused
+//! leaves nothing behind.
+
+use actix_multipart::{Field, Multipart};
+use futures_util::StreamExt;
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutPayload};
+use sha2::{Digest, Sha256};
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::ids::AttachmentId;
+use crate::procedures::evidence::{FILES_AT_ONCE, MAGIC_BYTES, TypedAttachment, empty, file_name, media_type, too_large};
+use crate::procedures::store::attachments::Arrived;
+
+/// How much is written to storage at once, in bytes; all that a running upload holds in memory.
+const PART: usize = 1 << 20;
+
+/// How much is read and thrown away after a refusal, in bytes. A browser that is still sending would lose the answer with
+/// its connection; one that never ends is cut off.
+const READ_ON: usize = 64 << 20;
+
+/// The largest text field that is read, in bytes: more than the limit that the page names, so that it comes back with a
+/// sentence and not cut.
+const TEXT: usize = 2 << 20;
+
+/// Where an upload is staged until its row is about to be written.
+pub fn staged(id: AttachmentId) -> Path {
+    Path::from(format!("tmp/{id}"))
+}
+
+/// Where an attachment's content is kept.
+pub fn kept(id: AttachmentId) -> Path {
+    Path::from(id.to_string())
+}
+
+/// Reads a form with files: what was typed beside them, and the files, staged.
+///
+/// # Errors
+/// (In the second value) a sentence for a file that is empty, over `limit` bytes or one too many; nothing is staged then.
+pub async fn receive(app: &App, mut form: Multipart, limit: i64) -> (TypedAttachment, Result<Vec<Arrived>>) {
+    let mut typed = TypedAttachment::default();
+    let mut files = Vec::new();
+    let refused = loop {
+        let mut field = match form.next().await {
+            None if files.is_empty() => break Error::field("file", "Choose a file."),
+            None => return (typed, Ok(files)),
+            Some(Ok(field)) => field,
+            Some(Err(fault)) => break broken(&fault),
+        };
+        if let Err(error) = take(app, &mut field, limit, &mut typed, &mut files).await {
+            read_on(field, &mut form).await;
+            break error;
+        }
+    };
+    discard(app, &files).await;
+    (typed, Err(refused))
+}
+
+async fn take(app: &App, field: &mut Field, limit: i64, typed: &mut TypedAttachment, files: &mut Vec<Arrived>) -> Result<()> {
+    match field.name().unwrap_or_default() {
+        "title" => typed.title = text(field).await?,
+        "description" => typed.description = text(field).await?,
+        "in_finding" => typed.in_finding = Some(text(field).await?),
+        "file" if files.len() >= FILES_AT_ONCE => {
+            return Err(Error::field(
+                "file",
+                format!("These are more than {FILES_AT_ONCE} files. Nothing was stored. Attach them in smaller groups."),
+            ));
+        }
+        "file" => files.extend(file(app, field, limit).await?),
+        _ => return Err(Error::Refused("This form has a field that does not belong to it. Reload the page and try again.".into())),
+    }
+    Ok(())
+}
+
+async fn text(field: &mut Field) -> Result<String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.next().await {
+        bytes.extend_from_slice(&chunk.map_err(|fault| broken(&fault))?);
+        if bytes.len() > TEXT {
+            return Err(Error::TooLarge("What you typed is larger than 2 MiB. Shorten it.".into()));
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// One file into staging; none for the part that a browser sends when no file was chosen.
+async fn file(app: &App, field: &mut Field, limit: i64) -> Result<Option<Arrived>> {
+    let claimed = field.content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
+    let name = file_name(&claimed);
+    let id = AttachmentId::new();
+    let mut staging: Option<Box<dyn MultipartUpload>> = None;
+    let (mut part, mut first, mut hash, mut size) = (Vec::with_capacity(PART), Vec::new(), Sha256::new(), 0_i64);
+    let stopped = loop {
+        let chunk = match field.next().await {
+            None => break None,
+            Some(Ok(chunk)) => chunk,
+            Some(Err(fault)) => break Some(broken(&fault)),
+        };
+        size += chunk.len() as i64;
+        if size > limit {
+            break Some(Error::TooLarge(too_large(&name, limit)));
+        }
+        first.extend_from_slice(&chunk[..chunk.len().min(MAGIC_BYTES - first.len().min(MAGIC_BYTES))]);
+        hash.update(&chunk);
+        part.extend_from_slice(&chunk);
+        if part.len() >= PART
+            && let Err(fault) = put(app, &mut staging, id, std::mem::replace(&mut part, Vec::with_capacity(PART))).await
+        {
+            break Some(fault);
+        }
+    };
+    let stopped = match stopped {
+        None if size == 0 && claimed.is_empty() => return Ok(None),
+        None if size == 0 => Some(Error::field("file", empty(&name))),
+        None => match put(app, &mut staging, id, part).await {
+            Ok(()) => complete(&mut staging).await.err(),
+            Err(fault) => Some(fault),
+        },
+        stopped => stopped,
+    };
+    if let Some(error) = stopped {
+        if let Some(mut staging) = staging {
+            // What cannot be taken back now, the sweep finds.
+            let _ = staging.abort().await;
+        }
+        return Err(error);
+    }
+    Ok(Some(Arrived { id, media_type: media_type(&first, &name), file_name: name, size, sha256: hash.finalize().into() }))
+}
+
+async fn put(app: &App, staging: &mut Option<Box<dyn MultipartUpload>>, id: AttachmentId, part: Vec<u8>) -> Result<()> {
+    if staging.is_none() {
+        *staging = Some(app.blobs.put_multipart_opts(&staged(id), PutMultipartOptions::default()).await.map_err(storage)?);
+    }
+    match staging {
+        Some(staging) if !part.is_empty() => staging.put_part(PutPayload::from(part)).await.map_err(storage),
+        _ => Ok(()),
+    }
+}
+
+async fn complete(staging: &mut Option<Box<dyn MultipartUpload>>) -> Result<()> {
+    match staging {
+        Some(staging) => staging.complete().await.map(|_| ()).map_err(storage),
+        None => Ok(()),
+    }
+}
+
+/// Moves staged files to where their rows will look for them. Done before the rows are committed: a row without its file
+/// would be a hole in the evidence, a file without its row is swept.
+///
+/// # Errors
+/// When the storage refuses; nothing of the files is left then.
+pub async fn keep(app: &App, files: &[Arrived]) -> Result<()> {
+    for file in files {
+        if let Err(fault) = app.blobs.rename(&staged(file.id), &kept(file.id)).await {
+            discard(app, files).await;
+            return Err(storage(fault));
+        }
+    }
+    Ok(())
+}
+
+/// Deletes files that will have no row, staged or kept.
+pub async fn discard(app: &App, files: &[Arrived]) {
+    for file in files {
+        for path in [staged(file.id), kept(file.id)] {
+            match app.blobs.delete(&path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(fault) => tracing::warn!(%path, cause = %fault, "a refused upload is left to the sweep"),
+            }
+        }
+    }
+}
+
+/// Reads the rest of a refused form without keeping it.
+async fn read_on(mut field: Field, form: &mut Multipart) {
+    let mut left = READ_ON;
+    loop {
+        while let Some(chunk) = field.next().await {
+            let Ok(chunk) = chunk else { return };
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                return;
+            }
+        }
+        field = match form.next().await {
+            Some(Ok(next)) => next,
+            _ => return,
+        };
+    }
+}
+
+fn broken(fault: &actix_multipart::MultipartError) -> Error {
+    tracing::info!(cause = %fault, "an upload that did not arrive whole");
+    Error::Refused("The file did not arrive whole. Nothing was stored. Attach it again.".into())
+}
+
+pub(super) fn storage(fault: object_store::Error) -> Error {
+    Error::Internal(anyhow::Error::new(fault).context("the attachment storage"))
+}

@@ -1,0 +1,269 @@
+//! SQL of attachments. The files themselves are blobs under the attachments' ids; their content never enters the audit log.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::logs::named;
+use super::work::Work;
+use crate::audit::domain::Kind;
+use crate::db::WriteTx;
+use crate::db::schema::{attachments, engagements, people, procedures};
+use crate::error::{Error, Result};
+use crate::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
+use crate::procedures::domain::Team;
+use crate::procedures::evidence::AttachmentText;
+
+/// An attachment.
+#[derive(Debug, Clone, Queryable)]
+pub struct Attachment {
+    /// Its id; also the blob's key.
+    pub id: AttachmentId,
+    /// Whose data it is.
+    pub client_id: ClientId,
+    /// Its engagement.
+    pub engagement_id: EngagementId,
+    /// Its procedure.
+    pub procedure_id: Option<ProcedureId>,
+    /// The procedure's place.
+    pub position: Option<i32>,
+    /// The procedure's name.
+    pub procedure: Option<String>,
+    /// Whose it is.
+    pub team: Option<Team>,
+    /// Title.
+    pub title: String,
+    /// Markdown.
+    pub description: String,
+    /// The file's name.
+    pub file_name: String,
+    /// As found out by the server.
+    pub media_type: String,
+    /// In bytes.
+    pub size: i64,
+    /// Of the content.
+    pub sha256: Vec<u8>,
+    /// Whether the finding shows it.
+    pub in_finding: bool,
+    /// Who attached it.
+    pub uploaded_by: PersonId,
+    /// Their name.
+    pub uploader: String,
+    /// When.
+    pub uploaded_at: DateTime<Utc>,
+    /// Rises with every change.
+    pub version: i32,
+}
+
+impl Attachment {
+    /// The digest as hexadecimal digits.
+    pub fn digest(&self) -> String {
+        hex(&self.sha256)
+    }
+}
+
+/// A file that has arrived whole and waits for its row.
+#[derive(Debug, Clone)]
+pub struct Arrived {
+    /// The id that the attachment will have.
+    pub id: AttachmentId,
+    /// The file's name, cleaned.
+    pub file_name: String,
+    /// As found out by the server.
+    pub media_type: &'static str,
+    /// In bytes.
+    pub size: i64,
+    /// Of the content.
+    pub sha256: [u8; 32],
+}
+
+enum Of {
+    Procedure(ProcedureId),
+    Engagement(EngagementId),
+    One(EngagementId, AttachmentId),
+}
+
+fn load(conn: &mut PgConnection, of: Of) -> Result<Vec<Attachment>> {
+    let query = attachments::table
+        .inner_join(people::table.on(people::id.eq(attachments::uploaded_by)))
+        .left_join(procedures::table.on(procedures::id.nullable().eq(attachments::procedure_id)))
+        .filter(attachments::removed_at.is_null())
+        .order((attachments::uploaded_at, attachments::id))
+        .select((
+            attachments::id,
+            attachments::client_id,
+            attachments::engagement_id,
+            attachments::procedure_id,
+            procedures::position.nullable(),
+            procedures::name.nullable(),
+            attachments::team,
+            attachments::title,
+            attachments::description,
+            attachments::file_name,
+            attachments::media_type,
+            attachments::size,
+            attachments::sha256,
+            attachments::in_finding,
+            attachments::uploaded_by,
+            people::name,
+            attachments::uploaded_at,
+            attachments::version,
+        ))
+        .into_boxed();
+    let query = match of {
+        Of::Procedure(id) => query.filter(attachments::procedure_id.eq(id.0)),
+        Of::Engagement(id) => query.filter(attachments::engagement_id.eq(id.0)),
+        Of::One(engagement, id) => query.filter(attachments::engagement_id.eq(engagement.0).and(attachments::id.eq(id.0))),
+    };
+    Ok(query.load(conn)?)
+}
+
+/// A procedure's attachments of both teams, by upload. The caller has found the procedure.
+pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Vec<Attachment>> {
+    load(conn, Of::Procedure(procedure))
+}
+
+/// An engagement's attachments, by upload. The caller has found the engagement.
+pub fn list_for_engagement(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<Attachment>> {
+    load(conn, Of::Engagement(engagement))
+}
+
+/// One attachment of an engagement of a client among `visible`.
+///
+/// # Errors
+/// [`Error::NotFound`] for any other, and when it was removed.
+pub fn get(conn: &mut PgConnection, engagement: EngagementId, id: AttachmentId, visible: &[ClientId]) -> Result<Attachment> {
+    engagements::table
+        .find(engagement.0)
+        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()))
+        .select(engagements::id)
+        .first::<Uuid>(conn)?;
+    load(conn, Of::One(engagement, id))?.pop().ok_or(Error::NotFound)
+}
+
+/// Inserts the rows of files that have arrived.
+///
+/// # Errors
+/// [`Error::Forbidden`] for who does not write that side.
+pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, files: &[Arrived], text: &AttachmentText) -> Result<()> {
+    may_write(work, Some(team))?;
+    let by = tx.actor().id.ok_or(Error::Unauthenticated)?;
+    let rows: Vec<_> = files
+        .iter()
+        .map(|file| {
+            (
+                attachments::id.eq(file.id.0),
+                attachments::client_id.eq(work.client.0),
+                attachments::engagement_id.eq(work.engagement.0),
+                attachments::procedure_id.eq(work.procedure.0),
+                attachments::team.eq(team),
+                attachments::title.eq(if text.title.is_empty() { &file.file_name } else { &text.title }),
+                attachments::description.eq(&text.description),
+                attachments::file_name.eq(&file.file_name),
+                attachments::media_type.eq(file.media_type),
+                attachments::size.eq(file.size),
+                attachments::sha256.eq(&file.sha256[..]),
+                attachments::in_finding.eq(text.in_finding),
+                attachments::uploaded_by.eq(by.0),
+                attachments::uploaded_at.eq(tx.now()),
+            )
+        })
+        .collect();
+    diesel::insert_into(attachments::table).values(&rows).execute(tx.conn)?;
+    for file in files {
+        let event = work
+            .event(Kind::AttachmentAdded, format!("Attached “{}” to the {} side of {}", file.file_name, team.as_str(), named(work)))
+            .detail(serde_json::json!({ "attachment": file.id, "team": team, "size": file.size, "sha256": hex(&file.sha256) }));
+        work.record(event);
+    }
+    Ok(())
+}
+
+/// Saves what is said about an attachment; nothing changed is no save.
+///
+/// # Errors
+/// [`Error::Forbidden`] for who does not write its side, [`Error::Conflict`] when somebody saved since `version`.
+pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AttachmentId, text: &AttachmentText, version: i32) -> Result<()> {
+    let before = of_work(tx, work, id)?;
+    may_write(work, before.team)?;
+    let title = if text.title.is_empty() { before.file_name.as_str() } else { text.title.as_str() };
+    if before.title == title && before.description == text.description && before.in_finding == text.in_finding {
+        return Ok(());
+    }
+    let saved = diesel::update(attachments::table.find(id.0).filter(attachments::version.eq(version)))
+        .set((
+            attachments::title.eq(title),
+            attachments::description.eq(&text.description),
+            attachments::in_finding.eq(text.in_finding),
+            attachments::version.eq(attachments::version + 1),
+        ))
+        .execute(tx.conn)?;
+    if saved == 0 {
+        return Err(Error::Conflict("Somebody saved this attachment since you opened it. What you typed is still here.".into()));
+    }
+    let yes = |ticked: bool| if ticked { "yes" } else { "no" };
+    let changes = [
+        ("title", before.title.as_str(), title, false),
+        ("description", before.description.as_str(), text.description.as_str(), true),
+        ("in_finding", yes(before.in_finding), yes(text.in_finding), false),
+    ];
+    let event = work
+        .event(Kind::AttachmentUpdated, format!("Changed the attachment “{}” of {}", before.file_name, named(work)))
+        .detail(serde_json::json!({ "attachment": id }))
+        .changes(changes.into_iter().filter(|c| c.1 != c.2));
+    work.record(event);
+    Ok(())
+}
+
+/// Removes an attachment from the pages; its row and digest stay, the sweep deletes the file later.
+///
+/// # Errors
+/// [`Error::Forbidden`] unless who attached it or a lead asks.
+pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: AttachmentId) -> Result<()> {
+    let before = of_work(tx, work, id)?;
+    if !work.lead && tx.actor().id != Some(before.uploaded_by) {
+        return Err(Error::Forbidden(format!("{} attached this file. They or a team lead can remove it.", before.uploader)));
+    }
+    diesel::update(attachments::table.find(id.0))
+        .set((attachments::removed_at.eq(tx.now()), attachments::version.eq(attachments::version + 1)))
+        .execute(tx.conn)?;
+    let event = work
+        .event(Kind::AttachmentRemoved, format!("Removed the attachment “{}” from {}", before.file_name, named(work)))
+        .detail(serde_json::json!({ "attachment": id, "sha256": before.digest() }));
+    work.record(event);
+    Ok(())
+}
+
+/// Which of these blobs may go: those without a row, and those whose row was removed before `since`.
+pub fn list_unneeded(conn: &mut PgConnection, blobs: &[Uuid], since: DateTime<Utc>) -> Result<Vec<Uuid>> {
+    let needed: Vec<Uuid> = attachments::table
+        .filter(attachments::id.eq_any(blobs))
+        .filter(attachments::removed_at.is_null().or(attachments::removed_at.ge(since)))
+        .select(attachments::id)
+        .load(conn)?;
+    let needed: std::collections::HashSet<Uuid> = needed.into_iter().collect();
+    Ok(blobs.iter().copied().filter(|id| !needed.contains(id)).collect())
+}
+
+/// The procedure's row is locked, so the attachment cannot change under us.
+fn of_work(tx: &mut WriteTx<'_>, work: &Work, id: AttachmentId) -> Result<Attachment> {
+    let found = load(tx.conn, Of::One(work.engagement, id))?.pop().ok_or(Error::NotFound)?;
+    if found.procedure_id == Some(work.procedure) { Ok(found) } else { Err(Error::NotFound) }
+}
+
+fn may_write(work: &Work, team: Option<Team>) -> Result<()> {
+    match team {
+        Some(team) if !work.sides.may_write_team(team) => {
+            Err(Error::Forbidden(format!("You do not write the {} side of this procedure.", team.label().to_lowercase())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,99 @@
+//! What the pages of a procedure's parts read before anything is written: where they stand and what the person may do.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use diesel::prelude::*;
+
+use super::work::{assigned, rights, rule};
+use crate::authz::Permission as P;
+use crate::authz::permit::{Action, Permit};
+use crate::db::schema::{engagements, procedures};
+use crate::error::Result;
+use crate::ids::{ClientId, EngagementId, ProcedureId};
+use crate::procedures::domain::{Sides, sides, working_allowed};
+use crate::schedule::domain::{EngagementStatus, Facts, ReportStatus};
+
+/// A procedure as far as its parts need it.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The engagement.
+    pub engagement: EngagementId,
+    /// Its client.
+    pub client: ClientId,
+    /// The engagement's title.
+    pub engagement_title: String,
+    /// The engagement's zone.
+    pub zone: Tz,
+    /// The procedure.
+    pub procedure: ProcedureId,
+    /// Its name.
+    pub name: String,
+    /// Its place in the engagement.
+    pub position: i32,
+    /// What the person may write; nothing where the work is closed.
+    pub sides: Sides,
+    /// Whether the person leads at this client.
+    pub lead: bool,
+    /// Why nothing can be written, where that is so.
+    pub closed: Option<String>,
+}
+
+type Columns = (ClientId, String, EngagementStatus, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<String>, String, i32);
+
+/// A procedure of a visible client, in two statements.
+///
+/// # Errors
+/// [`crate::error::Error::NotFound`] when it is not there or the client is foreign, `Forbidden` without the permit's right.
+pub fn get<A: Action>(
+    conn: &mut PgConnection,
+    permit: &Permit<A>,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+    now: DateTime<Utc>,
+) -> Result<Head> {
+    let (client, engagement_title, status, time_zone, starts_at, submitted_at, write_rule, name, position): Columns = procedures::table
+        .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
+        .filter(procedures::id.eq(procedure.0).and(engagements::id.eq(engagement.0)))
+        .filter(engagements::client_id.eq_any(permit.visible().iter().map(|c| c.0)).and(engagements::deleted_at.is_null()))
+        .select((
+            engagements::client_id,
+            engagements::title,
+            engagements::status,
+            engagements::time_zone,
+            engagements::starts_at,
+            engagements::submitted_at,
+            engagements::write_rule,
+            procedures::name,
+            procedures::position,
+        ))
+        .first(conn)?;
+    permit.check(client)?;
+    let facts = Facts {
+        now,
+        starts_at,
+        report: Some(ReportStatus::Draft),
+        anything_recorded: true,
+        submitted: submitted_at.is_some(),
+        has_procedures: true,
+    };
+    // Judged with what is due: the write will apply it first.
+    let status = match status.due(&facts) {
+        Some(command) => status.apply(&command, &facts).map_or(status, |moved| moved.to),
+        None => status,
+    };
+    let closed = working_allowed(status, submitted_at.is_some()).err().map(|refusal| refusal.0);
+    let own = assigned(conn, engagement, procedure, permit.viewer().id.0)?;
+    let may = sides(rights(permit, client), own.red, own.blue, rule(permit, write_rule.as_deref()));
+    Ok(Head {
+        engagement,
+        client,
+        engagement_title,
+        zone: time_zone.parse().unwrap_or(chrono_tz::UTC),
+        procedure,
+        name,
+        position,
+        sides: if closed.is_none() { may } else { Sides::default() },
+        lead: permit.may_at(P::EngagementApprove, client),
+        closed,
+    })
+}

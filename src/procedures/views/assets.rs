@@ -1,0 +1,179 @@
+//! Assets of a procedure: the card beside it, the picker, the form of an asset's own outcomes.
+
+use askama::Template;
+
+use super::place::Place;
+use crate::clients::domain::TypedAsset;
+use crate::error::FieldErrors;
+use crate::procedures::domain::Team;
+use crate::procedures::store::assets::{Candidate, Outcome, Own, PICKED_FROM, ProcedureAsset};
+use crate::web::Frame;
+
+/// The card of the procedure page.
+#[derive(Template)]
+#[template(path = "procedures/_assets.html")]
+pub struct Assets {
+    url: String,
+    assets: Vec<ProcedureAsset>,
+    writes: bool,
+    saved: Option<&'static str>,
+}
+
+impl Assets {
+    /// The card.
+    pub fn new(place: &Place, assets: Vec<ProcedureAsset>) -> Self {
+        Self { url: place.url(), assets, writes: place.sides.any(), saved: None }
+    }
+
+    /// Says what has just happened.
+    #[must_use]
+    pub fn saved(self, word: &'static str) -> Self {
+        Self { saved: Some(word), ..self }
+    }
+
+    /// With two or more assets each may have its own outcomes; an answer given before stays in sight.
+    fn own(&self, asset: &ProcedureAsset) -> bool {
+        self.assets.len() > 1 || asset.red.is_some() || asset.blue.is_some()
+    }
+}
+
+/// The tone in which an outcome is coloured: how it counts for the client.
+pub fn tone(team: Team, outcome: &Outcome) -> &'static str {
+    match (team, outcome.score) {
+        (Team::Red, _) if outcome.succeeded => "bad",
+        (Team::Red, _) => "none",
+        (Team::Blue, None) => "none",
+        (Team::Blue, Some(80..)) => "good",
+        (Team::Blue, Some(50..)) => "warn",
+        (Team::Blue, Some(1..)) => "info",
+        (Team::Blue, Some(_)) => "bad",
+    }
+}
+
+/// The picker: the client's assets, and the form that creates one.
+#[derive(Template)]
+#[template(path = "procedures/asset_new.html", blocks = ["form", "candidates"])]
+pub struct AddAssets {
+    /// The frame.
+    pub frame: Frame,
+    /// The procedure's page.
+    pub url: String,
+    /// The procedure, as "4 Read LSASS memory".
+    pub procedure: String,
+    /// What can be added.
+    pub candidates: Vec<Candidate>,
+    /// The words searched for.
+    pub q: String,
+    /// Whether the person may create assets of the client.
+    pub creates: bool,
+    /// A new asset as typed.
+    pub typed: TypedAsset,
+    /// What is wrong with it, or with the choice.
+    pub errors: FieldErrors,
+    /// Whether it stands in the procedure's page.
+    pub inline: bool,
+}
+
+impl AddAssets {
+    fn more(&self) -> bool {
+        self.candidates.len() as i64 >= PICKED_FROM
+    }
+}
+
+/// One team's outcome of an asset.
+pub struct Side {
+    /// Form field.
+    pub name: &'static str,
+    /// Form field that says what was shown.
+    pub was: &'static str,
+    /// The team.
+    pub team: Team,
+    /// What may be chosen; none to show it only.
+    pub choices: Vec<Outcome>,
+    /// The key that is chosen.
+    pub chosen: String,
+    /// The key that was shown.
+    pub shown: String,
+}
+
+/// The form of an asset's own outcomes.
+#[derive(Template)]
+#[template(path = "procedures/asset.html", blocks = ["form"])]
+pub struct EditAsset {
+    /// The frame.
+    pub frame: Frame,
+    /// The procedure's page.
+    pub url: String,
+    /// The procedure, as "4 Read LSASS memory".
+    pub procedure: String,
+    /// The asset.
+    pub asset: ProcedureAsset,
+    /// The sides that the person writes, where the asset may have outcomes of its own.
+    pub sides: Vec<Side>,
+    /// What was typed, or what is stored.
+    pub typed: Own,
+    /// What was shown when the form was made.
+    pub shown: Own,
+    /// What is wrong with it.
+    pub errors: FieldErrors,
+    /// Why it was not saved.
+    pub problem: Option<String>,
+    /// Whether it stands in the procedure's page.
+    pub inline: bool,
+}
+
+/// The views of assets, for the samples test.
+pub fn samples() -> Vec<(&'static str, String)> {
+    use crate::clients::domain::{AssetKind, Criticality};
+    use crate::ids::AssetId;
+    let place = Place::sample();
+    let hostile = "\"><script>alert(1)</script>";
+    let outcome = Outcome { key: "success".into(), label: hostile.into(), definition: hostile.into(), succeeded: true, score: None };
+    let asset = || ProcedureAsset {
+        id: AssetId::new(),
+        name: hostile.into(),
+        kind: AssetKind::Server,
+        criticality: Criticality::High,
+        address: hostile.into(),
+        red: Some(outcome.clone()),
+        blue: None,
+        in_finding: true,
+    };
+    let add = |inline| AddAssets {
+        frame: Frame::sample("Add assets"),
+        url: place.url(),
+        procedure: format!("4 {hostile}"),
+        candidates: vec![Candidate { id: AssetId::new(), name: hostile.into(), kind: AssetKind::Server, address: hostile.into() }],
+        q: hostile.into(),
+        creates: true,
+        typed: TypedAsset { name: hostile.into(), ..TypedAsset::default() },
+        errors: FieldErrors::one("asset", "Choose from this client's assets."),
+        inline,
+    };
+    let one = asset();
+    let own = Own::of(&one);
+    let side = |team, name, was| Side { name, was, team, choices: vec![outcome.clone()], chosen: own.red.clone(), shown: own.red.clone() };
+    let edit = EditAsset {
+        frame: Frame::sample("Asset"),
+        url: place.url(),
+        procedure: format!("4 {hostile}"),
+        sides: vec![side(Team::Red, "red_outcome", "was_red"), side(Team::Blue, "blue_outcome", "was_blue")],
+        typed: own.clone(),
+        shown: own.clone(),
+        asset: one,
+        errors: FieldErrors::one("red_outcome", "Choose an outcome from the list."),
+        problem: Some(hostile.into()),
+        inline: false,
+    };
+    [
+        ("procedure_assets", Assets::new(&place, vec![asset(), asset()]).saved("Saved").render()),
+        ("procedure_assets_empty", Assets::new(&place, Vec::new()).render()),
+        ("procedure_asset_new", add(false).render()),
+        ("procedure_asset_new#form", add(true).as_form().render()),
+        ("procedure_asset", edit.render()),
+        ("procedure_asset#form", edit.as_form().render()),
+    ]
+    .into_iter()
+    .map(|(name, html)| (name, html.unwrap_or_default()))
+    .collect()
+}

@@ -1,0 +1,226 @@
+//! Attachments: the section of the procedure page, the page that adds files, the page that changes what is said of one.
+
+use askama::Template;
+use chrono_tz::Tz;
+
+use super::place::Place;
+use crate::error::FieldErrors;
+use crate::procedures::domain::Team;
+use crate::procedures::evidence::{TypedAttachment, is_image, size_words};
+use crate::procedures::store::attachments::Attachment;
+use crate::procedures::times;
+use crate::web::Frame;
+
+/// An attachment as shown.
+pub struct ShownAttachment {
+    /// The file.
+    pub href: String,
+    /// The page that changes what is said of it.
+    pub edit: Option<String>,
+    /// The page before it is removed.
+    pub removal: Option<String>,
+    /// CSS class of its team.
+    pub class: &'static str,
+    /// The team's word.
+    pub team: &'static str,
+    /// Title.
+    pub title: String,
+    /// The file's name, where the title is another.
+    pub file_name: Option<String>,
+    /// Rendered description.
+    pub description: Option<String>,
+    /// "48 KiB".
+    pub size: String,
+    /// Who.
+    pub by: String,
+    /// When, for people.
+    pub at: String,
+    /// When, for machines.
+    pub machine: String,
+    /// Whether it can be previewed.
+    pub image: bool,
+    /// Whether the finding shows it.
+    pub in_finding: bool,
+}
+
+impl ShownAttachment {
+    /// An attachment at a place, with the links of who looks.
+    pub fn new(place: &Place, attachment: &Attachment) -> Self {
+        let href = format!("/engagements/{}/attachments/{}", place.engagement, attachment.id);
+        let writes = attachment.team.map_or(place.sides.any(), |team| place.sides.may_write_team(team));
+        Self {
+            edit: writes.then(|| format!("{href}/edit")),
+            removal: place.owns(attachment.uploaded_by).then(|| format!("{href}/removal")),
+            class: attachment.team.map_or("", Team::as_str),
+            team: attachment.team.map_or("Both teams", Team::label),
+            title: attachment.title.clone(),
+            file_name: (attachment.title != attachment.file_name).then(|| attachment.file_name.clone()),
+            description: (!attachment.description.is_empty()).then(|| crate::web::markdown::render(&attachment.description)),
+            size: size_words(attachment.size),
+            by: attachment.uploader.clone(),
+            at: times::display(attachment.uploaded_at, place.zone),
+            machine: attachment.uploaded_at.to_rfc3339(),
+            image: is_image(&attachment.media_type),
+            in_finding: attachment.in_finding,
+            href,
+        }
+    }
+}
+
+/// The section of the procedure page.
+#[derive(Template)]
+#[template(path = "procedures/_attachments.html")]
+pub struct Attachments {
+    url: String,
+    files: Vec<ShownAttachment>,
+    teams: Vec<Team>,
+    limit: String,
+    digest: String,
+    open: bool,
+    saved: Option<&'static str>,
+    problem: Option<String>,
+}
+
+impl Attachments {
+    /// The section; `open` shows what is inside.
+    pub fn new(place: &Place, attachments: Vec<Attachment>, open: bool) -> Self {
+        let count = |team| attachments.iter().filter(|a| a.team == Some(team)).count();
+        let digest = match (count(Team::Red), count(Team::Blue)) {
+            (0, 0) => String::new(),
+            (red, blue) => format!("{red} red, {blue} blue"),
+        };
+        Self {
+            url: place.url(),
+            teams: place.teams(),
+            files: attachments.iter().map(|a| ShownAttachment::new(place, a)).collect(),
+            limit: size_words(place.attachment_bytes),
+            digest,
+            open,
+            saved: None,
+            problem: None,
+        }
+    }
+
+    /// Says what has just happened.
+    #[must_use]
+    pub fn saved(self, word: &'static str) -> Self {
+        Self { saved: Some(word), ..self }
+    }
+
+    /// Says why nothing was stored.
+    #[must_use]
+    pub fn problem(self, sentence: String) -> Self {
+        Self { problem: Some(sentence), ..self }
+    }
+}
+
+/// The page that adds files to a procedure.
+#[derive(Template)]
+#[template(path = "procedures/attachment_new.html")]
+pub struct NewAttachment {
+    /// The frame.
+    pub frame: Frame,
+    /// The procedure's page.
+    pub url: String,
+    /// The procedure, as "4 Read LSASS memory".
+    pub procedure: String,
+    /// Whose.
+    pub team: Team,
+    /// "50 MiB".
+    pub limit: String,
+    /// What was typed beside the files.
+    pub typed: TypedAttachment,
+    /// What is wrong with it.
+    pub errors: FieldErrors,
+}
+
+/// The page that changes what is said of an attachment.
+#[derive(Template)]
+#[template(path = "procedures/attachment.html")]
+pub struct EditAttachment {
+    /// The frame.
+    pub frame: Frame,
+    /// The attachment's address.
+    pub href: String,
+    /// Where Cancel leads.
+    pub back: String,
+    /// The file's name.
+    pub file_name: String,
+    /// "48 KiB · Red · Mika Kuusi, 21 Nov 2026, 14:12".
+    pub facts: String,
+    /// SHA-256, hexadecimal.
+    pub digest: String,
+    /// Whether it can be previewed.
+    pub image: bool,
+    /// What was typed, or what is stored.
+    pub typed: TypedAttachment,
+    /// What is wrong with it.
+    pub errors: FieldErrors,
+    /// Why it was not saved.
+    pub problem: Option<String>,
+}
+
+/// The facts of an attachment in one line.
+pub fn facts(attachment: &Attachment, zone: Tz) -> String {
+    let team = attachment.team.map_or("Both teams", Team::label);
+    format!("{} · {team} · {}, {} ({zone})", size_words(attachment.size), attachment.uploader, times::display(attachment.uploaded_at, zone))
+}
+
+/// The views of attachments, for the samples test.
+pub fn samples() -> Vec<(&'static str, String)> {
+    use crate::ids::{AttachmentId, ClientId, PersonId};
+    let place = Place::sample();
+    let hostile = "\"><script>alert(1)</script>";
+    let attachment = |media_type: &str, team| Attachment {
+        id: AttachmentId::new(),
+        client_id: ClientId::new(),
+        engagement_id: place.engagement,
+        procedure_id: Some(place.procedure),
+        position: Some(4),
+        procedure: Some("Read LSASS memory".into()),
+        team: Some(team),
+        title: hostile.into(),
+        description: hostile.into(),
+        file_name: "console.png".into(),
+        media_type: media_type.into(),
+        size: 48 << 10,
+        sha256: vec![7; 32],
+        in_finding: true,
+        uploaded_by: PersonId::new(),
+        uploader: hostile.into(),
+        uploaded_at: place.now,
+        version: 1,
+    };
+    let all = || vec![attachment("image/png", Team::Red), attachment("application/octet-stream", Team::Blue)];
+    let new = NewAttachment {
+        frame: Frame::sample("Attach files"),
+        url: place.url(),
+        procedure: format!("4 {hostile}"),
+        team: Team::Blue,
+        limit: "50 MiB".into(),
+        typed: TypedAttachment { title: hostile.into(), ..TypedAttachment::default() },
+        errors: FieldErrors::one("file", "Choose a file."),
+    };
+    let one = attachment("image/png", Team::Red);
+    let edit = EditAttachment {
+        frame: Frame::sample("Edit attachment"),
+        href: "/engagements/x/attachments/y".into(),
+        back: place.url(),
+        file_name: hostile.into(),
+        facts: facts(&one, place.zone),
+        digest: one.digest(),
+        image: true,
+        typed: TypedAttachment { title: hostile.into(), version: 1, ..TypedAttachment::default() },
+        errors: FieldErrors::default(),
+        problem: Some("Somebody saved this attachment.".into()),
+    };
+    [
+        ("attachments", Attachments::new(&place, all(), true).saved("Stored").render()),
+        ("attachments_empty", Attachments::new(&place, Vec::new(), true).problem(hostile.into()).render()),
+        ("attachment_new", new.render()),
+        ("attachment", edit.render()),
+    ]
+    .into_iter()
+    .map(|(name, html)| (name, html.unwrap_or_default()))
+    .collect()
+}

@@ -1,0 +1,217 @@
+//! Log entries: the section of the procedure page, the form and the page before one is removed.
+
+use askama::Template;
+use chrono_tz::Tz;
+
+use super::place::Place;
+use crate::error::FieldErrors;
+use crate::ids::LogEntryId;
+use crate::procedures::domain::Team;
+use crate::procedures::entries::TypedEntry;
+use crate::procedures::store::logs::LogEntry;
+use crate::procedures::times;
+use crate::web::Frame;
+
+/// An entry as shown.
+pub struct ShownEntry {
+    entry: LogEntry,
+    span: Span,
+    html: String,
+    mine: bool,
+}
+
+/// When something was, for people and machines.
+struct Span {
+    start: String,
+    end: Option<String>,
+    machine: String,
+}
+
+fn span(entry: &LogEntry, zone: Tz) -> Span {
+    let same_day =
+        |end: &chrono::DateTime<chrono::Utc>| end.with_timezone(&zone).date_naive() == entry.starts_at.with_timezone(&zone).date_naive();
+    let end = entry.ends_at.map(|end| {
+        let full = times::display_seconds(end, zone);
+        if same_day(&end) { end.with_timezone(&zone).format("%H:%M:%S").to_string() } else { full }
+    });
+    Span { start: times::display_seconds(entry.starts_at, zone), end, machine: entry.starts_at.to_rfc3339() }
+}
+
+/// The section of the procedure page.
+#[derive(Template)]
+#[template(path = "procedures/_logs.html")]
+pub struct Logs {
+    url: String,
+    zone: Tz,
+    entries: Vec<ShownEntry>,
+    teams: Vec<Team>,
+    digest: String,
+    open: bool,
+    saved: Option<&'static str>,
+    /// The team whose open form is done with; another one's stays, with what is typed in it.
+    closing: Option<Team>,
+}
+
+impl Logs {
+    /// The section; `open` shows what is inside.
+    pub fn new(place: &Place, entries: Vec<LogEntry>, open: bool) -> Self {
+        let digest = entries
+            .last()
+            .map(|last| format!("Last entry {}, {}", times::display(last.starts_at, place.zone), last.author))
+            .unwrap_or_default();
+        let shown = |entry: LogEntry| ShownEntry {
+            span: span(&entry, place.zone),
+            html: crate::web::markdown::render(&entry.text),
+            mine: place.owns(entry.author_id),
+            entry,
+        };
+        Self {
+            url: place.url(),
+            zone: place.zone,
+            teams: place.teams(),
+            entries: entries.into_iter().map(shown).collect(),
+            digest,
+            open,
+            saved: None,
+            closing: None,
+        }
+    }
+
+    /// Says what has just happened, and closes the form of a new entry of `closing`.
+    #[must_use]
+    pub fn saved(self, word: &'static str, closing: Option<Team>) -> Self {
+        Self { saved: Some(word), closing, ..self }
+    }
+}
+
+/// The form of a new or an existing entry: a page of its own, or, asked for by htmx, the form alone.
+#[derive(Template)]
+#[template(path = "procedures/log_entry.html", blocks = ["form"])]
+pub struct EntryForm {
+    /// The frame.
+    pub frame: Frame,
+    /// The procedure's page.
+    pub url: String,
+    /// The procedure, as "4 Read LSASS memory".
+    pub procedure: String,
+    /// The entry; none for a new one.
+    pub entry: Option<LogEntryId>,
+    /// Whose.
+    pub team: Team,
+    /// The zone of its times.
+    pub zone: Tz,
+    /// What was typed, or what is stored.
+    pub typed: TypedEntry,
+    /// What is wrong with it.
+    pub errors: FieldErrors,
+    /// Why it was not saved.
+    pub problem: Option<String>,
+    /// What somebody else saved meanwhile.
+    pub theirs: Option<String>,
+    /// Whether it stands in the procedure's page.
+    pub inline: bool,
+}
+
+impl EntryForm {
+    fn action(&self) -> String {
+        match self.entry {
+            Some(id) => format!("{}/logs/{id}", self.url),
+            None => format!("{}/logs", self.url),
+        }
+    }
+    /// Unique on a page that shows several of these forms.
+    fn id(&self) -> String {
+        self.entry.map_or_else(|| format!("entry-new-{}", self.team.as_str()), |id| format!("entry-{id}"))
+    }
+    fn title(&self) -> String {
+        let team = self.team.label().to_lowercase();
+        if self.entry.is_some() { format!("Edit the {team} log entry") } else { format!("New {team} log entry") }
+    }
+}
+
+/// The page before something is removed.
+#[derive(Template)]
+#[template(path = "procedures/removal.html")]
+pub struct Removal {
+    /// The frame.
+    pub frame: Frame,
+    /// The question.
+    pub heading: String,
+    /// What goes, as HTML made by the server's own renderer.
+    pub shown: String,
+    /// What it means.
+    pub sentence: &'static str,
+    /// Where the form goes.
+    pub action: String,
+    /// Where Cancel leads.
+    pub cancel: String,
+    /// Word on the button.
+    pub button: &'static str,
+}
+
+/// When an entry was, in words.
+pub fn entry_time(entry: &LogEntry, zone: Tz) -> String {
+    let span = span(entry, zone);
+    match span.end {
+        Some(end) => format!("{} – {end}", span.start),
+        None => span.start,
+    }
+}
+
+/// An entry, for the samples test.
+pub(super) fn sample_entry(team: Team) -> LogEntry {
+    use crate::ids::{EngagementId, PersonId, ProcedureId};
+    let at = chrono::DateTime::UNIX_EPOCH;
+    LogEntry {
+        id: LogEntryId::new(),
+        engagement_id: EngagementId::new(),
+        procedure_id: ProcedureId::new(),
+        position: 4,
+        procedure: "Read LSASS memory".into(),
+        team,
+        text: "Ran it from **NQ-WS-014**. <script>alert(1)</script>".into(),
+        starts_at: at,
+        ends_at: Some(at + chrono::TimeDelta::seconds(187)),
+        author_id: PersonId::new(),
+        author: "<script>alert(1)</script>".into(),
+        version: 1,
+    }
+}
+
+/// The views of log entries, for the samples test.
+pub fn samples() -> Vec<(&'static str, String)> {
+    let place = Place::sample();
+    let entries = || vec![sample_entry(Team::Red), sample_entry(Team::Blue)];
+    let form = |entry: Option<LogEntryId>, inline: bool| EntryForm {
+        frame: Frame::sample("Log entry"),
+        url: place.url(),
+        procedure: "4 Read LSASS memory".into(),
+        entry,
+        team: Team::Red,
+        zone: place.zone,
+        typed: TypedEntry { text: "</textarea><script>alert(1)</script>".into(), version: 1, ..TypedEntry::default() },
+        errors: FieldErrors::one("ends_at", crate::procedures::entries::END_BEFORE_START),
+        problem: None,
+        theirs: entry.map(|_| "<script>alert(1)</script>".into()),
+        inline,
+    };
+    let removal = Removal {
+        frame: Frame::sample("Remove log entry"),
+        heading: "Remove this log entry?".into(),
+        shown: crate::web::markdown::render("<script>alert(1)</script>"),
+        sentence: "It disappears from the pages.",
+        action: "/x".into(),
+        cancel: "/y".into(),
+        button: "Remove log entry",
+    };
+    [
+        ("logs", Logs::new(&place, entries(), true).saved("Saved", Some(Team::Red)).render()),
+        ("logs_empty", Logs::new(&place, Vec::new(), false).render()),
+        ("log_entry", form(Some(LogEntryId::new()), false).render()),
+        ("log_entry#form", form(None, true).as_form().render()),
+        ("removal", removal.render()),
+    ]
+    .into_iter()
+    .map(|(name, html)| (name, html.unwrap_or_default()))
+    .collect()
+}

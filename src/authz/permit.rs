@@ -86,7 +86,7 @@ impl Viewer {
 }
 
 /// What a permit is for.
-pub trait Action: 'static {
+pub trait Action: Send + Sync + 'static {
     /// The right it needs.
     const NEEDS: Permission;
     /// The right it needs and which other will do, such as reading reports or only the published ones.

@@ -77,6 +77,10 @@ impl Logs {
         }
     }
 
+    fn closes(&self, team: &Team) -> bool {
+        self.closing == Some(*team)
+    }
+
     /// Says what has just happened, and closes the form of a new entry of `closing`.
     #[must_use]
     pub fn saved(self, word: &'static str, closing: Option<Team>) -> Self {

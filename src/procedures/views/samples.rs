@@ -191,5 +191,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
     ]
     .into_iter()
     .map(|(name, html)| (name, html.unwrap_or_default()))
+    .chain(super::logs::samples())
+    .chain(super::attachments::samples())
+    .chain(super::assets::samples())
     .collect()
 }

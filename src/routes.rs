@@ -94,7 +94,23 @@ const PROCEDURES: &[Row] = table! {
     get "/engagements/{id}/events" AtClient(P::EngagementRead) => crate::procedures::pages::events::events;
 };
 
-const LIBRARY: &[Row] = table! {};
+const LIBRARY: &[Row] = table! {
+    get "/library/procedures" Own(P::LibraryRead) => crate::library::procedure_pages::list;
+    get "/library/procedures/{id}" Own(P::LibraryRead) => crate::library::procedure_pages::one;
+    get "/library/repositories" Own(P::LibraryRead) => crate::library::procedure_pages::repositories;
+    get "/library/tactics" Own(P::LibraryRead) => crate::library::attack_pages::tactics;
+    get "/library/techniques" Own(P::LibraryRead) => crate::library::attack_pages::techniques;
+    get "/library/techniques/{id}" Own(P::LibraryRead) => crate::library::attack_pages::technique;
+    get "/library/methodologies" Own(P::LibraryRead) => crate::library::attack_pages::methodologies;
+    get "/test-plans" Own(P::TestPlanRead) => crate::library::plan_pages::list;
+    get "/test-plans/new" Own(P::TestPlanEdit) => crate::library::plan_pages::new_form;
+    post "/test-plans/new" Own(P::TestPlanEdit) => crate::library::plan_pages::create;
+    get "/test-plans/{id}" Own(P::TestPlanRead) => crate::library::plan_pages::one;
+    get "/test-plans/{id}/edit" Own(P::TestPlanEdit) => crate::library::plan_pages::edit_form;
+    post "/test-plans/{id}/edit" Own(P::TestPlanEdit) => crate::library::plan_pages::edit;
+    get "/test-plans/{id}/delete" Own(P::TestPlanEdit) => crate::library::plan_pages::delete_form;
+    post "/test-plans/{id}/delete" Own(P::TestPlanEdit) => crate::library::plan_pages::delete;
+};
 
 const ENGAGEMENTS: &[Row] = table! {};
 

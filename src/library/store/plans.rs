@@ -180,7 +180,7 @@ pub fn save_plan(tx: &mut WriteTx<'_>, id: TestPlanId, version: i32, content: &P
         test_plans::table.find(id.0).filter(test_plans::deleted_at.is_null()).for_update().select(Plan::as_select()).first(tx.conn)?;
     if before.version != version {
         return Err(Error::Conflict(
-            "Somebody else saved this test plan while you edited it. Open it in another window to see what changed, then save yours over it or cancel."
+            "Somebody else saved this test plan while you edited it. Save again to replace theirs with yours, or cancel to see theirs."
                 .into(),
         ));
     }

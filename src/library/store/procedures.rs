@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 use crate::db::schema::repositories;
 use crate::error::Result;
 use crate::ids::{LibraryProcedureId, RepositoryId};
+use crate::library::domain::ProcedureBody;
 
 /// What to look for. Empty texts and `None` mean any. Withdrawn procedures are never found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct Search {
     pub repository: Option<RepositoryId>,
     /// Start after this [`Hit::cursor`].
     pub after: Option<(String, LibraryProcedureId)>,
+    /// End before this [`Hit::cursor`]: the page that leads up to it. `after` has precedence.
+    pub before: Option<(String, LibraryProcedureId)>,
 }
 
 /// A procedure as lists show it.
@@ -117,10 +121,12 @@ pub(super) fn escape_like(text: &str) -> String {
 /// Procedures by name, at most `limit`.
 pub fn search(conn: &mut PgConnection, search: &Search, limit: i64) -> Result<Vec<Hit>> {
     let (patterns, techniques) = words(search);
-    let (name, id) = search.after.clone().unzip();
+    let backwards = search.after.is_none() && search.before.is_some();
+    let (beyond, order) = if backwards { ("<", "DESC") } else { (">", "ASC") };
+    let (name, id) = search.after.clone().or_else(|| search.before.clone()).unzip();
     let sql = format!(
-        "WITH picked AS (SELECT p.* FROM library_procedures p WHERE {MATCHES} AND ($6 IS NULL OR (lower(p.name), p.id) > ($6, $7))
-            ORDER BY lower(p.name), p.id LIMIT $8) {HIT} ORDER BY sort_name, p.id"
+        "WITH picked AS (SELECT p.* FROM library_procedures p WHERE {MATCHES} AND ($6 IS NULL OR (lower(p.name), p.id) {beyond} ($6, $7))
+            ORDER BY lower(p.name) {order}, p.id {order} LIMIT $8) {HIT} ORDER BY sort_name, p.id"
     );
     Ok(diesel::sql_query(sql)
         .bind::<Array<Text>, _>(patterns)
@@ -135,9 +141,9 @@ pub fn search(conn: &mut PgConnection, search: &Search, limit: i64) -> Result<Ve
 }
 
 #[derive(QueryableByName)]
-struct Number {
+pub(super) struct Number {
     #[diesel(sql_type = BigInt)]
-    n: i64,
+    pub n: i64,
 }
 
 /// How many procedures a search finds, at most `cap`, wherever it starts.
@@ -180,6 +186,56 @@ pub fn list_platforms(conn: &mut PgConnection) -> Result<Vec<String>> {
     let sql = "SELECT DISTINCT unnest(platforms) AS word FROM library_procedures WHERE withdrawn_at IS NULL ORDER BY word";
     let words: Vec<Word> = diesel::sql_query(sql).load(conn)?;
     Ok(words.into_iter().map(|row| row.word).collect())
+}
+
+/// A library procedure as its page shows it.
+pub struct Procedure {
+    /// Id.
+    pub id: LibraryProcedureId,
+    /// What this version says.
+    pub body: ProcedureBody,
+    /// Number of this version.
+    pub version: i32,
+    /// When this version came into the library.
+    pub version_at: DateTime<Utc>,
+    /// Number of the current version.
+    pub current: i32,
+    /// When its source withdrew it.
+    pub withdrawn_at: Option<DateTime<Utc>>,
+    /// Repository.
+    pub repository: RepositoryId,
+    /// Its name.
+    pub repository_name: String,
+}
+
+/// A procedure in its current version or in the one asked for.
+///
+/// # Errors
+/// [`crate::error::Error::NotFound`]
+pub fn get_procedure(conn: &mut PgConnection, id: LibraryProcedureId, version: Option<i32>) -> Result<Procedure> {
+    use crate::db::schema::{library_procedure_versions as versions, library_procedures as procedures};
+    let wanted = procedures::table
+        .inner_join(versions::table.on(versions::procedure_id.eq(procedures::id)))
+        .inner_join(repositories::table)
+        .filter(procedures::id.eq(id.0))
+        .select((
+            versions::body,
+            versions::n,
+            versions::created_at,
+            procedures::current_version,
+            procedures::withdrawn_at,
+            repositories::id,
+            repositories::name,
+        ))
+        .into_boxed();
+    let wanted = match version {
+        Some(n) => wanted.filter(versions::n.eq(n)),
+        None => wanted.filter(versions::n.eq(procedures::current_version)),
+    };
+    type Row = (serde_json::Value, i32, DateTime<Utc>, i32, Option<DateTime<Utc>>, RepositoryId, String);
+    let (body, version, version_at, current, withdrawn_at, repository, repository_name): Row = wanted.first(conn)?;
+    let body = serde_json::from_value(body)?;
+    Ok(Procedure { id, body, version, version_at, current, withdrawn_at, repository, repository_name })
 }
 
 /// A repository with the number of procedures that are not withdrawn.

@@ -1,0 +1,236 @@
+//! The test plan form: what was typed, and what each of its buttons does to it. Pure; nothing is stored before Save.
+
+use crate::engagements::domain::parse_tags;
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
+use crate::library::store::plans::{Plan, PlanContent};
+use crate::library::store::procedures::{Hit, Search};
+use crate::procedures::domain::check_text;
+
+/// Longest title, in bytes.
+const TITLE_BYTES: usize = 200;
+/// Longest description, in bytes.
+const DESCRIPTION_BYTES: usize = 65_536;
+/// Most procedures of one plan.
+const PROCEDURES: usize = 500;
+/// How many procedures the library side shows, and how many more each time.
+pub const STEP: usize = 30;
+/// Most that it shows; beyond that a search is the way.
+const SHOWN: usize = 300;
+
+/// What the form's button asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Show the library as filtered now.
+    Search,
+    /// Show more of it.
+    More,
+    /// Put a procedure at the end.
+    Add(LibraryProcedureId),
+    /// Take it out.
+    Remove(LibraryProcedureId),
+    /// One place earlier.
+    Up(LibraryProcedureId),
+    /// One place later.
+    Down(LibraryProcedureId),
+    /// Store the plan.
+    Save,
+}
+
+/// The form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlanForm {
+    /// Title as typed.
+    pub title: String,
+    /// Description as typed.
+    pub description: String,
+    /// Tags as typed, separated by commas.
+    pub tags: String,
+    /// Version that was opened; 0 for a new plan.
+    pub version: i32,
+    /// Chosen procedures in order.
+    pub chosen: Vec<LibraryProcedureId>,
+    /// The library's filter.
+    pub search: Search,
+    /// How many procedures the library side shows.
+    pub shown: usize,
+}
+
+impl PlanForm {
+    /// The form of a stored plan.
+    pub fn of(plan: &Plan, hits: &[Hit]) -> Self {
+        Self {
+            title: plan.title.clone(),
+            description: plan.description.clone(),
+            tags: plan.tags.join(", "),
+            version: plan.version,
+            chosen: hits.iter().map(|hit| hit.id).collect(),
+            search: Search::default(),
+            shown: STEP,
+        }
+    }
+
+    /// An empty form.
+    pub fn new() -> Self {
+        Self { shown: STEP, ..Self::default() }
+    }
+
+    /// Reads a posted form and its button.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a field that does not belong to it.
+    pub fn read(pairs: Vec<(String, String)>) -> Result<(Self, Command)> {
+        let foreign = || Error::Refused("This form has a field that does not belong to it. Reload the page and try again.".into());
+        let mut form = Self::new();
+        let mut command = Command::Search;
+        for (name, value) in pairs {
+            match name.as_str() {
+                "title" => form.title = value,
+                "description" => form.description = value,
+                "tags" => form.tags = value,
+                "version" => form.version = value.parse().map_err(|_| foreign())?,
+                "shown" => form.shown = value.parse().unwrap_or(STEP).clamp(STEP, SHOWN),
+                "chosen" => {
+                    let id = value.parse().map_err(|_| foreign())?;
+                    form.add(id);
+                }
+                "q" => form.search.q = value,
+                "tactic" => form.search.tactic = value,
+                "platform" => form.search.platform = value,
+                "repository" => form.search.repository = repository(&value),
+                "order" => {}
+                "do" => command = read_command(&value).ok_or_else(foreign)?,
+                _ => return Err(foreign()),
+            }
+        }
+        Ok((form, command))
+    }
+
+    fn add(&mut self, id: LibraryProcedureId) {
+        if !self.chosen.contains(&id) {
+            self.chosen.push(id);
+        }
+    }
+
+    /// Does what a button asks for; Save is the caller's.
+    pub fn apply(&mut self, command: &Command) {
+        match command {
+            Command::Search | Command::Save => {}
+            Command::More => self.shown = (self.shown + STEP).min(SHOWN),
+            Command::Add(id) => self.add(*id),
+            Command::Remove(id) => self.chosen.retain(|chosen| chosen != id),
+            Command::Up(id) => {
+                if let Some(at) = self.position(*id).filter(|at| *at > 0) {
+                    self.chosen.swap(at, at - 1);
+                }
+            }
+            Command::Down(id) => {
+                if let Some(at) = self.position(*id).filter(|at| at + 1 < self.chosen.len()) {
+                    self.chosen.swap(at, at + 1);
+                }
+            }
+        }
+    }
+
+    fn position(&self, id: LibraryProcedureId) -> Option<usize> {
+        self.chosen.iter().position(|chosen| *chosen == id)
+    }
+
+    /// What is to be stored.
+    ///
+    /// # Errors
+    /// Field by field, a sentence for each fault.
+    pub fn check(&self) -> Result<PlanContent, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        let mut take = |field: &str, checked: std::result::Result<String, String>| {
+            checked.unwrap_or_else(|sentence| {
+                errors.add(field, sentence);
+                String::new()
+            })
+        };
+        let title = take("title", check_text("The title", false, &self.title, TITLE_BYTES, false));
+        let description = take("description", check_text("The description", false, &self.description, DESCRIPTION_BYTES, true));
+        if title.is_empty() {
+            errors.add("title", "Give the test plan a title.");
+        }
+        let tags = parse_tags(&self.tags).unwrap_or_else(|sentence| {
+            errors.add("tags", sentence);
+            Vec::new()
+        });
+        if self.chosen.is_empty() {
+            errors.add("chosen", "Choose at least one procedure.");
+        } else if self.chosen.len() > PROCEDURES {
+            errors.add("chosen", format!("A test plan holds at most {PROCEDURES} procedures. Remove some."));
+        }
+        if errors.is_empty() { Ok(PlanContent { title, description, tags, procedures: self.chosen.clone() }) } else { Err(errors) }
+    }
+}
+
+/// The id of a filter's repository; anything else is "all of them".
+pub fn repository(value: &str) -> Option<RepositoryId> {
+    value.parse().ok()
+}
+
+fn read_command(value: &str) -> Option<Command> {
+    let (word, id) = value.split_once(':').unwrap_or((value, ""));
+    let id = || id.parse().ok();
+    Some(match word {
+        "search" => Command::Search,
+        "more" => Command::More,
+        "save" => Command::Save,
+        "add" => Command::Add(id()?),
+        "remove" => Command::Remove(id()?),
+        "up" => Command::Up(id()?),
+        "down" => Command::Down(id()?),
+        _ => return None,
+    })
+}
+
+/// Where a plan's form is posted.
+pub fn action(plan: Option<TestPlanId>) -> String {
+    plan.map_or_else(|| "/test-plans/new".to_owned(), |id| format!("/test-plans/{id}/edit"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn posted(pairs: &[(&str, &str)]) -> (PlanForm, Command) {
+        PlanForm::read(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()).unwrap()
+    }
+
+    #[test]
+    fn buttons_move_and_keep_what_was_typed() {
+        let (a, b) = (LibraryProcedureId::new(), LibraryProcedureId::new());
+        let (a_text, b_text) = (a.to_string(), b.to_string());
+        let (mut form, command) =
+            posted(&[("title", " Ransom "), ("chosen", &a_text), ("chosen", &b_text), ("chosen", &a_text), ("do", &format!("up:{b}"))]);
+        form.apply(&command);
+        assert_eq!(form.chosen, [b, a]);
+        form.apply(&command);
+        assert_eq!(form.chosen, [b, a], "the first stays first");
+        form.apply(&Command::Down(b));
+        form.apply(&Command::Down(b));
+        assert_eq!(form.chosen, [a, b]);
+        form.apply(&Command::Remove(a));
+        form.apply(&Command::Add(b));
+        assert_eq!(form.chosen, [b]);
+        assert_eq!(form.title, " Ransom ");
+        assert_eq!(form.check().unwrap().title, "Ransom");
+    }
+
+    #[test]
+    fn faults_stand_beside_their_fields() {
+        let (form, _) = posted(&[("title", "  "), ("description", "\u{1}")]);
+        let errors = form.check().unwrap_err();
+        assert!(["title", "description", "chosen"].iter().all(|field| errors.get(field).is_some()));
+    }
+
+    #[test]
+    fn a_foreign_field_or_button_is_refused() {
+        let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        assert!(PlanForm::read(pair("owner", "x")).is_err());
+        assert!(PlanForm::read(pair("do", "add:x")).is_err());
+        assert!(PlanForm::read(pair("do", "launch")).is_err());
+    }
+}

@@ -1,0 +1,172 @@
+//! `/library/procedures`, `/library/repositories` and one procedure.
+
+use actix_web::{HttpResponse, web};
+use serde::{Deserialize, Serialize};
+
+use super::paging::{Page, ROWS, url};
+use super::store::attack::list_named;
+use super::store::plans::list_plans_with;
+use super::store::procedures::get_procedure;
+use super::store::{self, Search};
+use super::{editor, show, views};
+use crate::authz::permit::{Permit, ReadLibrary};
+use crate::error::Result;
+use crate::ids::LibraryProcedureId;
+use crate::web::{Query, Section};
+
+/// Counting further would cost more than it tells.
+const COUNTED: i64 = 10_001;
+
+/// Filters of the list, as the URL keeps them.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Filters {
+    /// Words.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub q: String,
+    /// Short name of a tactic.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tactic: String,
+    /// External id of a technique.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub technique: String,
+    /// Platform.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub platform: String,
+    /// Id of a repository.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub repository: String,
+    /// Cursor of the row before the page.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    after: String,
+    /// Cursor of the row after the page.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    before: String,
+}
+
+impl Filters {
+    fn search(&self) -> Search {
+        Search {
+            q: self.q.clone(),
+            tactic: self.tactic.clone(),
+            technique: self.technique.clone(),
+            platform: self.platform.clone(),
+            repository: editor::repository(&self.repository),
+            after: read_cursor(&self.after),
+            before: read_cursor(&self.before),
+        }
+    }
+    /// Whether anything is filtered.
+    pub fn any(&self) -> bool {
+        [&self.q, &self.tactic, &self.technique, &self.platform, &self.repository].iter().any(|value| !value.is_empty())
+    }
+}
+
+/// A cursor in a URL: the id, a tilde, the name that the list is ordered by. One that cannot be read is none.
+fn read_cursor(text: &str) -> Option<(String, LibraryProcedureId)> {
+    let (id, name) = text.split_once('~')?;
+    Some((name.to_owned(), id.parse().ok()?))
+}
+
+fn write_cursor((name, id): (String, LibraryProcedureId)) -> String {
+    format!("{id}~{name}")
+}
+
+/// `GET /library/procedures`
+pub async fn list(permit: Permit<ReadLibrary>, Query(filters): Query<Filters>) -> Result<HttpResponse> {
+    let search = filters.search();
+    let partial = permit.partial;
+    let (hits, count, choices) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let hits = store::search(conn, &search, ROWS as i64 + 1)?;
+            let count = store::count(conn, &search, COUNTED)?;
+            // A fragment holds the results alone.
+            let choices = if partial { views::Choices::default() } else { choices(conn)? };
+            Ok((hits, count, choices))
+        })
+        .await?;
+    let page = Page::cut(hits, !filters.after.is_empty(), !filters.before.is_empty());
+    let link = |after: String, before: String| url("/library/procedures", &Filters { after, before, ..filters.clone() });
+    let earlier = match page.rows.first().filter(|_| page.earlier) {
+        Some(first) => Some(link(String::new(), write_cursor(first.cursor()))?),
+        None => None,
+    };
+    let later = match page.rows.last().filter(|_| page.later) {
+        Some(last) => Some(link(write_cursor(last.cursor()), String::new())?),
+        None => None,
+    };
+    let view = views::Procedures {
+        frame: permit.frame(Section::Library, "Procedures").crumb("Library", "/library/procedures"),
+        found: found(count),
+        filters,
+        choices,
+        hits: page.rows,
+        earlier,
+        later,
+    };
+    if partial { permit.page(&view.as_results()) } else { permit.page(&view) }
+}
+
+fn found(count: i64) -> String {
+    if count >= COUNTED {
+        return format!("{}+ procedures", show::thousands(usize::try_from(COUNTED - 1).unwrap_or_default()));
+    }
+    show::counted(usize::try_from(count).unwrap_or_default(), "procedure", "procedures")
+}
+
+/// What the library can be filtered by.
+pub(super) fn choices(conn: &mut diesel::PgConnection) -> Result<views::Choices> {
+    let version = store::highest_version(conn)?;
+    Ok(views::Choices {
+        tactics: store::list_tactics(conn, &version)?,
+        platforms: store::list_platforms(conn)?,
+        repositories: store::list_repositories(conn)?,
+    })
+}
+
+/// Which version of a procedure to show.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    version: Option<i32>,
+}
+
+/// `GET /library/procedures/{id}`
+pub async fn one(permit: Permit<ReadLibrary>, id: web::Path<LibraryProcedureId>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
+    let id = id.into_inner();
+    let (procedure, techniques, plans) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let procedure = get_procedure(conn, id, wanted.version)?;
+            let techniques = list_named(conn, &procedure.body.technique_ids)?;
+            let plans = list_plans_with(conn, id)?;
+            Ok((procedure, techniques, plans))
+        })
+        .await?;
+    let frame = permit
+        .frame(Section::Library, &procedure.body.name)
+        .crumb("Library", "/library/procedures")
+        .crumb("Procedures", "/library/procedures");
+    permit.page(&views::ProcedurePage::new(frame, procedure, techniques, plans, permit.viewer().organisation.zone()))
+}
+
+/// `GET /library/repositories`
+pub async fn repositories(permit: Permit<ReadLibrary>) -> Result<HttpResponse> {
+    let repositories = permit.app.db.read(store::list_repositories).await?;
+    let frame = permit.frame(Section::Library, "Repositories").crumb("Library", "/library/procedures");
+    permit.page(&views::Repositories { frame, repositories })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_its_url() {
+        let cursor = ("a~b 100 %".to_owned(), LibraryProcedureId::new());
+        assert_eq!(read_cursor(&write_cursor(cursor.clone())), Some(cursor));
+        assert_eq!(read_cursor("x~y"), None);
+    }
+}

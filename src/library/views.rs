@@ -1,0 +1,406 @@
+//! Pages of the library and of test plans.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::domain::{Step, StepKind};
+use super::editor::{Command as Button, PlanForm};
+use super::store::attack::{Methodology, NamedTechnique, Release, ReleaseSize, TacticRow, Technique, TechniqueRow};
+use super::store::procedures::Procedure;
+use super::store::{Hit, Plan, PlanRow, Repository, Tactic};
+use super::{attack_pages, procedure_pages, show};
+use crate::error::FieldErrors;
+use crate::ids::{LibraryProcedureId, TestPlanId};
+use crate::web::{Frame, markdown};
+
+/// What the library can be filtered by.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// Tactics of the newest release.
+    pub tactics: Vec<Tactic>,
+    /// Platforms that procedures name.
+    pub platforms: Vec<String>,
+    /// Repositories.
+    pub repositories: Vec<Repository>,
+}
+
+/// `/library/procedures`
+#[derive(Template)]
+#[template(path = "library/procedures.html", blocks = ["results"])]
+pub struct Procedures {
+    /// The frame.
+    pub frame: Frame,
+    /// What is filtered.
+    pub filters: procedure_pages::Filters,
+    /// What can be filtered; empty in a fragment.
+    pub choices: Choices,
+    /// The page's rows.
+    pub hits: Vec<Hit>,
+    /// How many there are in all, in words.
+    pub found: String,
+    /// The page before.
+    pub earlier: Option<String>,
+    /// The page after.
+    pub later: Option<String>,
+}
+
+/// A step as the page shows it.
+pub struct StepView {
+    /// Where it stands among the steps of its kind, from 1.
+    pub number: usize,
+    /// Id that is unique on the page.
+    pub anchor: String,
+    /// Description, safe HTML.
+    pub description: String,
+    /// Success criteria, safe HTML.
+    pub success: Option<String>,
+    /// The command that checks a prerequisite, and the command itself, each with a heading where both are there.
+    pub commands: Vec<(&'static str, String, show::Command)>,
+    /// PowerShell, bash …
+    pub executor: String,
+    /// Whether it needs administrator rights.
+    pub elevated: bool,
+}
+
+impl StepView {
+    fn new(number: usize, step: &Step) -> Self {
+        let anchor: String = step.id.chars().filter(char::is_ascii_alphanumeric).collect();
+        let anchor = format!("{}-{number}-{anchor}", step.kind.label().to_lowercase());
+        let both = step.check_command.is_some() && step.command.is_some();
+        let check = step.check_command.as_deref().map(|text| ("Check", format!("{anchor}-check"), show::command(text)));
+        let heading = if both { "If it is missing" } else { "" };
+        let command = step.command.as_deref().map(|text| (heading, format!("{anchor}-command"), show::command(text)));
+        Self {
+            number,
+            description: markdown::render(&step.description),
+            success: step.success_criteria.as_deref().filter(|text| !text.is_empty()).map(markdown::render),
+            commands: check.into_iter().chain(command).collect(),
+            executor: step.executor.as_deref().map(|key| show::executor(key).to_owned()).unwrap_or_default(),
+            elevated: step.elevated,
+            anchor,
+        }
+    }
+}
+
+/// `/library/procedures/{id}`
+#[derive(Template)]
+#[template(path = "library/procedure.html")]
+pub struct ProcedurePage {
+    /// The frame.
+    pub frame: Frame,
+    /// The procedure.
+    pub procedure: Procedure,
+    /// Description, safe HTML.
+    pub description: String,
+    /// Recommendation, safe HTML.
+    pub recommendation: String,
+    /// Steps by kind, with the heading of the kind.
+    pub kinds: Vec<(&'static str, Vec<StepView>)>,
+    /// Its techniques with their names.
+    pub techniques: Vec<NamedTechnique>,
+    /// Tactics of its techniques, each once.
+    pub tactics: Vec<String>,
+    /// Test plans that hold it.
+    pub plans: Vec<(TestPlanId, String)>,
+    /// The organisation's zone.
+    pub zone: Tz,
+}
+
+impl ProcedurePage {
+    /// Prepares the page.
+    pub fn new(frame: Frame, procedure: Procedure, techniques: Vec<NamedTechnique>, plans: Vec<(TestPlanId, String)>, zone: Tz) -> Self {
+        let kinds = [(StepKind::Prerequisite, "Prerequisites"), (StepKind::Step, "Steps"), (StepKind::Cleanup, "Cleanup")]
+            .into_iter()
+            .map(|(kind, heading)| {
+                let steps = procedure.body.steps.iter().filter(|step| step.kind == kind);
+                (heading, (1..).zip(steps).map(|(number, step)| StepView::new(number, step)).collect::<Vec<_>>())
+            })
+            .filter(|(_, steps)| !steps.is_empty())
+            .collect();
+        let mut tactics: Vec<String> = Vec::new();
+        for tactic in techniques.iter().flat_map(|technique| &technique.tactics) {
+            if !tactics.contains(tactic) {
+                tactics.push(tactic.clone());
+            }
+        }
+        Self {
+            frame,
+            description: markdown::render(&procedure.body.description),
+            recommendation: markdown::render(&procedure.body.recommendation),
+            kinds,
+            techniques,
+            tactics,
+            plans,
+            zone,
+            procedure,
+        }
+    }
+    fn at(&self, at: &DateTime<Utc>) -> String {
+        show::time(at, &self.zone)
+    }
+}
+
+/// `/library/repositories`
+#[derive(Template)]
+#[template(path = "library/repositories.html")]
+pub struct Repositories {
+    /// The frame.
+    pub frame: Frame,
+    /// The repositories.
+    pub repositories: Vec<Repository>,
+}
+
+impl Repositories {
+    fn has_atomics(&self) -> bool {
+        self.repositories.iter().any(|repository| repository.key.as_deref() == Some("atomic-red-team"))
+    }
+}
+
+fn repository_type(key: &str) -> &'static str {
+    match key {
+        "open" => "Open",
+        "managed" => "Managed",
+        "private" => "Private",
+        _ => "Curated",
+    }
+}
+
+/// `/library/tactics`
+#[derive(Template)]
+#[template(path = "library/tactics.html")]
+pub struct Tactics {
+    /// The frame.
+    pub frame: Frame,
+    /// Stored releases, newest first.
+    pub releases: Vec<Release>,
+    /// The one shown.
+    pub version: String,
+    /// Its tactics.
+    pub tactics: Vec<TacticRow>,
+}
+
+/// `/library/techniques`
+#[derive(Template)]
+#[template(path = "library/techniques.html", blocks = ["results"])]
+pub struct Techniques {
+    /// The frame.
+    pub frame: Frame,
+    /// Stored releases, newest first.
+    pub releases: Vec<Release>,
+    /// The one shown.
+    pub version: String,
+    /// Whether that is the newest.
+    pub is_newest: bool,
+    /// Its tactics.
+    pub tactics: Vec<Tactic>,
+    /// What is filtered.
+    pub filters: attack_pages::Filters,
+    /// The page's rows.
+    pub rows: Vec<TechniqueRow>,
+    /// How many there are in all, in words.
+    pub found: String,
+    /// The page before.
+    pub earlier: Option<String>,
+    /// The page after.
+    pub later: Option<String>,
+}
+
+impl Techniques {
+    fn href(&self, external_id: &str) -> String {
+        if self.is_newest { format!("/library/techniques/{external_id}") } else { versioned_url(external_id, &self.version) }
+    }
+}
+
+fn versioned_url(external_id: &str, version: &str) -> String {
+    format!("/library/techniques/{external_id}?version={version}")
+}
+
+/// Where another technique of the same release is, as seen from `shown`.
+pub fn technique_url(external_id: &str, shown: &Technique) -> String {
+    let newest = shown.versions.first().is_some_and(|newest| *newest == shown.version);
+    if newest { format!("/library/techniques/{external_id}") } else { versioned_url(external_id, &shown.version) }
+}
+
+fn status_label(status: &str) -> &'static str {
+    match status {
+        "revoked" => "Revoked",
+        "deprecated" => "Deprecated",
+        _ => "Live",
+    }
+}
+
+/// `/library/techniques/{external_id}`
+#[derive(Template)]
+#[template(path = "library/technique.html")]
+pub struct TechniquePage {
+    /// The frame.
+    pub frame: Frame,
+    /// The technique.
+    pub technique: Technique,
+    /// Its sub-techniques.
+    pub subtechniques: Vec<TechniqueRow>,
+    /// The first procedures that use it or one of them.
+    pub hits: Vec<Hit>,
+    /// How many do in all.
+    pub count: i64,
+}
+
+impl TechniquePage {
+    fn href(&self, external_id: &str) -> String {
+        technique_url(external_id, &self.technique)
+    }
+}
+
+/// `/library/methodologies`
+#[derive(Template)]
+#[template(path = "library/methodologies.html")]
+pub struct Methodologies {
+    /// The frame.
+    pub frame: Frame,
+    /// The methodologies.
+    pub methodologies: Vec<Methodology>,
+    /// Releases of ATT&CK.
+    pub releases: Vec<ReleaseSize>,
+    /// The organisation's zone.
+    pub zone: Tz,
+}
+
+/// `/test-plans`
+#[derive(Template)]
+#[template(path = "test_plans/list.html", blocks = ["results"])]
+pub struct Plans {
+    /// The frame.
+    pub frame: Frame,
+    /// What is searched.
+    pub q: String,
+    /// The plans.
+    pub plans: Vec<PlanRow>,
+    /// Whether plans may be changed.
+    pub may_edit: bool,
+    /// Whether an engagement may be started.
+    pub may_start: bool,
+    /// The organisation's zone.
+    pub zone: Tz,
+}
+
+/// `/test-plans/{id}`
+#[derive(Template)]
+#[template(path = "test_plans/plan.html")]
+pub struct PlanPage {
+    /// The frame.
+    pub frame: Frame,
+    /// The plan.
+    pub plan: Plan,
+    /// Description, safe HTML.
+    pub description: String,
+    /// Its procedures in order.
+    pub hits: Vec<Hit>,
+    /// Tactics it covers with the number of procedures, in the order they first come.
+    pub tactics: Vec<(String, usize)>,
+    /// Platforms in one line.
+    pub platforms: String,
+    /// How many of its procedures were withdrawn.
+    pub withdrawn: usize,
+    /// Whether it may be changed.
+    pub may_edit: bool,
+    /// Whether an engagement may be started.
+    pub may_start: bool,
+    /// The organisation's zone.
+    pub zone: Tz,
+}
+
+impl PlanPage {
+    /// Prepares the page.
+    pub fn new(frame: Frame, plan: Plan, hits: Vec<Hit>, may_edit: bool, may_start: bool, zone: Tz) -> Self {
+        let mut tactics: Vec<(String, usize)> = Vec::new();
+        let mut platforms: Vec<String> = Vec::new();
+        for hit in &hits {
+            for tactic in &hit.tactics {
+                match tactics.iter_mut().find(|(name, _)| name == tactic) {
+                    Some((_, number)) => *number += 1,
+                    None => tactics.push((tactic.clone(), 1)),
+                }
+            }
+            platforms.extend(hit.platforms.iter().filter(|key| !platforms.contains(key)).cloned().collect::<Vec<_>>());
+        }
+        platforms.sort_unstable();
+        Self {
+            frame,
+            description: markdown::render(&plan.description),
+            withdrawn: hits.iter().filter(|hit| hit.withdrawn).count(),
+            platforms: show::platforms(&platforms),
+            plan,
+            hits,
+            tactics,
+            may_edit,
+            may_start,
+            zone,
+        }
+    }
+}
+
+/// `/test-plans/new` and `/test-plans/{id}/edit`
+#[derive(Template)]
+#[template(path = "test_plans/edit.html", blocks = ["picker"])]
+pub struct PlanEditor {
+    /// The frame.
+    pub frame: Frame,
+    /// Where the form is posted.
+    pub action: String,
+    /// Where Cancel leads.
+    pub back: String,
+    /// What is stored; empty for a new plan.
+    pub stored: PlanForm,
+    /// What was typed.
+    pub form: PlanForm,
+    /// What the library can be filtered by.
+    pub choices: Choices,
+    /// What the filter finds.
+    pub found: Vec<Hit>,
+    /// Whether it finds more than is shown.
+    pub more: bool,
+    /// Chosen procedures in order.
+    pub chosen: Vec<Hit>,
+    /// What is wrong.
+    pub errors: FieldErrors,
+    /// What is wrong with the whole.
+    pub fault: Option<String>,
+    /// The button that moved a procedure.
+    pub moved: Option<Button>,
+}
+
+impl PlanEditor {
+    fn is_chosen(&self, id: &LibraryProcedureId) -> bool {
+        self.form.chosen.contains(id)
+    }
+    /// Whether the focus belongs on this procedure's button: the one that moved it, or its neighbour at either end.
+    fn focus(&self, id: &LibraryProcedureId, up: bool, first: bool, last: bool) -> bool {
+        match self.moved {
+            Some(Button::Up(moved)) if moved == *id => up != first,
+            Some(Button::Down(moved)) if moved == *id => up == last,
+            _ => false,
+        }
+    }
+    fn order(ids: &[LibraryProcedureId]) -> String {
+        ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+    fn is_repository(&self, repository: &Repository) -> bool {
+        self.form.search.repository == Some(repository.id)
+    }
+}
+
+/// `/test-plans/{id}/delete`
+#[derive(Template)]
+#[template(path = "test_plans/delete.html")]
+pub struct DeletePlan {
+    /// The frame.
+    pub frame: Frame,
+    /// The plan.
+    pub plan: Plan,
+    /// How many procedures it names.
+    pub procedures: usize,
+}
+
+mod samples;
+pub use samples::samples;

@@ -59,10 +59,12 @@ pub struct Filters {
     /// The release; the newest when empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
+    /// Id of the row before the page.
     #[serde(skip_serializing_if = "String::is_empty")]
-    after: String,
+    pub after: String,
+    /// Id of the row after the page.
     #[serde(skip_serializing_if = "String::is_empty")]
-    before: String,
+    pub before: String,
 }
 
 impl Filters {

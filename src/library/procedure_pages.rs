@@ -38,10 +38,10 @@ pub struct Filters {
     pub repository: String,
     /// Cursor of the row before the page.
     #[serde(skip_serializing_if = "String::is_empty")]
-    after: String,
+    pub after: String,
     /// Cursor of the row after the page.
     #[serde(skip_serializing_if = "String::is_empty")]
-    before: String,
+    pub before: String,
 }
 
 impl Filters {

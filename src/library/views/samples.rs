@@ -5,8 +5,11 @@ use chrono::DateTime;
 use chrono_tz::UTC;
 
 use super::*;
-use crate::ids::RepositoryId;
+use crate::error::FieldErrors;
+use crate::ids::{LibraryProcedureId, RepositoryId};
 use crate::library::domain::{Input, ProcedureBody};
+use crate::library::editor::{Command as Button, PlanForm};
+use crate::library::store::{Plan, PlanRow};
 
 const HOSTILE: &str = "<script>alert(1)</script>";
 

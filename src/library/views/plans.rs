@@ -1,0 +1,148 @@
+//! Pages of test plans.
+
+use askama::Template;
+use chrono_tz::Tz;
+
+use super::Choices;
+use crate::error::FieldErrors;
+use crate::ids::LibraryProcedureId;
+use crate::library::editor::{Command as Button, PlanForm};
+use crate::library::show;
+use crate::library::store::{Hit, Plan, PlanRow, Repository};
+use crate::web::{Frame, markdown};
+
+/// `/test-plans`
+#[derive(Template)]
+#[template(path = "test_plans/list.html", blocks = ["results"])]
+pub struct Plans {
+    /// The frame.
+    pub frame: Frame,
+    /// What is searched.
+    pub q: String,
+    /// The plans.
+    pub plans: Vec<PlanRow>,
+    /// Whether plans may be changed.
+    pub may_edit: bool,
+    /// Whether an engagement may be started.
+    pub may_start: bool,
+    /// The organisation's zone.
+    pub zone: Tz,
+}
+
+/// `/test-plans/{id}`
+#[derive(Template)]
+#[template(path = "test_plans/plan.html")]
+pub struct PlanPage {
+    /// The frame.
+    pub frame: Frame,
+    /// The plan.
+    pub plan: Plan,
+    /// Description, safe HTML.
+    pub description: String,
+    /// Its procedures in order.
+    pub hits: Vec<Hit>,
+    /// Tactics it covers with the number of procedures, in the order they first come.
+    pub tactics: Vec<(String, usize)>,
+    /// Platforms in one line.
+    pub platforms: String,
+    /// How many of its procedures were withdrawn.
+    pub withdrawn: usize,
+    /// Whether it may be changed.
+    pub may_edit: bool,
+    /// Whether an engagement may be started.
+    pub may_start: bool,
+    /// The organisation's zone.
+    pub zone: Tz,
+}
+
+impl PlanPage {
+    /// Prepares the page.
+    pub fn new(frame: Frame, plan: Plan, hits: Vec<Hit>, may_edit: bool, may_start: bool, zone: Tz) -> Self {
+        let mut tactics: Vec<(String, usize)> = Vec::new();
+        let mut platforms: Vec<String> = Vec::new();
+        for hit in &hits {
+            for tactic in &hit.tactics {
+                match tactics.iter_mut().find(|(name, _)| name == tactic) {
+                    Some((_, number)) => *number += 1,
+                    None => tactics.push((tactic.clone(), 1)),
+                }
+            }
+            platforms.extend(hit.platforms.iter().filter(|key| !platforms.contains(key)).cloned().collect::<Vec<_>>());
+        }
+        platforms.sort_unstable();
+        Self {
+            frame,
+            description: markdown::render(&plan.description),
+            withdrawn: hits.iter().filter(|hit| hit.withdrawn).count(),
+            platforms: show::platforms(&platforms),
+            plan,
+            hits,
+            tactics,
+            may_edit,
+            may_start,
+            zone,
+        }
+    }
+}
+
+/// `/test-plans/new` and `/test-plans/{id}/edit`
+#[derive(Template)]
+#[template(path = "test_plans/edit.html", blocks = ["picker"])]
+pub struct PlanEditor {
+    /// The frame.
+    pub frame: Frame,
+    /// Where the form is posted.
+    pub action: String,
+    /// Where Cancel leads.
+    pub back: String,
+    /// What is stored; empty for a new plan.
+    pub stored: PlanForm,
+    /// What was typed.
+    pub form: PlanForm,
+    /// What the library can be filtered by.
+    pub choices: Choices,
+    /// What the filter finds.
+    pub found: Vec<Hit>,
+    /// Whether it finds more than is shown.
+    pub more: bool,
+    /// Chosen procedures in order.
+    pub chosen: Vec<Hit>,
+    /// What is wrong.
+    pub errors: FieldErrors,
+    /// What is wrong with the whole.
+    pub fault: Option<String>,
+    /// The button that moved a procedure.
+    pub moved: Option<Button>,
+}
+
+impl PlanEditor {
+    fn is_chosen(&self, id: &LibraryProcedureId) -> bool {
+        self.form.chosen.contains(id)
+    }
+    /// Whether the focus belongs on this procedure's button: the one that moved it, or its neighbour at either end.
+    fn focus(&self, id: &LibraryProcedureId, up: bool, first: bool, last: bool) -> bool {
+        match self.moved {
+            Some(Button::Up(moved)) if moved == *id => up != first,
+            Some(Button::Down(moved)) if moved == *id => up == last,
+            _ => false,
+        }
+    }
+    fn order(ids: &[LibraryProcedureId]) -> String {
+        ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+    fn is_repository(&self, repository: &Repository) -> bool {
+        self.form.search.repository == Some(repository.id)
+    }
+}
+
+/// `/test-plans/{id}/delete`
+#[derive(Template)]
+#[template(path = "test_plans/delete.html")]
+pub struct DeletePlan {
+    /// The frame.
+    pub frame: Frame,
+    /// The plan.
+    pub plan: Plan,
+    /// How many procedures it names.
+    pub procedures: usize,
+}

@@ -1,0 +1,281 @@
+//! Measures what the product promises: statements, bytes and time of the heaviest pages, of a save with its event on the
+//! durable database, of the first and a later start, of idle memory, and of the imports where TYRIAN_DATA names a folder
+//! with `attack/` and `atomic-red-team/`. Run it with `cargo bench --bench pages`.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use diesel::prelude::*;
+use tyrian::accounts::{domain::hash_password, store};
+use tyrian::app::App;
+use tyrian::audit::domain::{Actor, Event, Kind};
+use tyrian::clock::Clock;
+use tyrian::config::{Config, Options};
+use tyrian::db::STATEMENTS;
+use tyrian::ids::{ClientId, EngagementId, PersonId};
+use tyrian::server;
+
+const REQUESTS: usize = 400;
+const WARM_UP: usize = 40;
+const PASSWORD: &str = "a long enough passphrase";
+
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    options: Options,
+}
+
+fn main() {
+    let scratch = std::env::temp_dir().join(format!("tyrian-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&scratch).expect("a scratch directory");
+    pages(&scratch.join("pages"));
+    starts(&scratch.join("starts"));
+    let _ = std::fs::remove_dir_all(&scratch);
+}
+
+fn pages(directory: &Path) {
+    let options = Flags::parse_from(["bench", "--data-dir", &directory.display().to_string(), "--listen", "127.0.0.1:0"]).options;
+    let config = Config::check(&options).expect("a configuration");
+    let booted = server::boot(config, Clock::machine()).expect("a database");
+    let app = booted.app.clone();
+    let (person, client) = people(&app);
+    let engagements = [200, 1_000].map(|n| (n, engagement(&app, client, person, n)));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let (send, receive) = std::sync::mpsc::channel();
+    let served = std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async {
+            let running = server::serve(app, listener, 2).expect("a server");
+            send.send(running.handle()).expect("the handle");
+            running.await
+        })
+    });
+    let handle = receive.recv().expect("the handle");
+    let mut browser = Browser::sign_in(&base);
+    println!("{:<44} {:>10} {:>10} {:>9} {:>9} {:>9}", "", "statements", "bytes", "on wire", "p50 ms", "p95 ms");
+    for (n, id) in engagements {
+        browser.measure(&format!("engagement page, {n} procedures"), &format!("/engagements/{id}"));
+    }
+    let procedure = first_procedure(&booted.app, engagements[0].1);
+    let path = format!("/engagements/{}/procedures/{procedure}", engagements[0].1);
+    let notes = "What the team saw, in full sentences. ".repeat(27);
+    browser.post(&path, &format!("version=2147483647&red_notes={0}&blue_notes={0}", notes.replace(' ', "+")));
+    browser.measure("procedure page, notes of 1 KB", &path);
+    browser.measure_saves("saving it, event included", &path);
+    browser.measure("engagements list", "/engagements");
+    actix_web::rt::System::new().block_on(handle.stop(true));
+    served.join().expect("the server's thread").expect("an orderly end");
+    drop(booted.app);
+    if let Some(cluster) = booted.cluster {
+        cluster.stop_always();
+    }
+}
+
+fn people(app: &App) -> (PersonId, ClientId) {
+    let hash = hash_password(PASSWORD).expect("a hash");
+    let client = ClientId::new();
+    let person = app.db.write_blocking(&Actor::command(), |tx| {
+        let new = store::NewPerson { name: "Bench Lead", email: "lead@tyrian.example", password_hash: Some(&hash), roles: &["team_lead"] };
+        let (person, made) = store::insert_person(tx, &new, None)?;
+        diesel::sql_query("INSERT INTO clients (id, name, created_at, updated_at) VALUES ($1, 'Bench Client', now(), now())")
+            .bind::<diesel::sql_types::Uuid, _>(client.0)
+            .execute(tx.conn)?;
+        let given = store::give_access(tx, client, "Bench Client", person, "Bench Lead", "team_lead", None)?;
+        tx.audited_all(person, &[made, given])
+    });
+    (person.expect("people"), client)
+}
+
+/// An engagement in progress with `n` procedures, the starter library's over and over, half of them answered.
+fn engagement(app: &App, client: ClientId, person: PersonId, n: i32) -> EngagementId {
+    use diesel::sql_types::{Integer, Text, Uuid};
+    let id = EngagementId::new();
+    let made = app.db.write_blocking(&Actor::command(), |tx| {
+        diesel::sql_query(
+            "INSERT INTO engagements (id, client_id, title, status, time_zone, start_date, starts_at, attack_version, created_at, created_by)
+             VALUES ($1, $2, $4, 'in_progress', 'Europe/Lisbon', current_date, now(), (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1), now(), $3)",
+        )
+        .bind::<Uuid, _>(id.0)
+        .bind::<Uuid, _>(client.0)
+        .bind::<Uuid, _>(person.0)
+        .bind::<Text, _>(format!("Engagement with {n} procedures"))
+        .execute(tx.conn)?;
+        for statement in [
+            "INSERT INTO engagement_activity (engagement_id, at, by_name) VALUES ($1, now(), 'Bench Lead')",
+            "INSERT INTO reports (id, engagement_id, client_id, title, created_at, updated_at) SELECT gen_random_uuid(), id, client_id, title, now(), now() FROM engagements WHERE id = $1",
+        ] {
+            diesel::sql_query(statement).bind::<Uuid, _>(id.0).execute(tx.conn)?;
+        }
+        diesel::sql_query("INSERT INTO engagement_operators (engagement_id, person_id, team) VALUES ($1, $2, 'red'), ($1, $2, 'blue')")
+            .bind::<Uuid, _>(id.0)
+            .bind::<Uuid, _>(person.0)
+            .execute(tx.conn)?;
+        diesel::sql_query(
+            "WITH library AS (SELECT row_number() OVER (ORDER BY p.id) - 1 AS k, count(*) OVER () AS of, p.*, v.body FROM library_procedures p
+                JOIN library_procedure_versions v ON v.procedure_id = p.id AND v.n = p.current_version)
+             INSERT INTO procedures (id, engagement_id, client_id, position, origin_id, origin_version, body, name, technique_ids, tactics, status,
+                red_outcome, blue_outcome, severity, executed_at, detected_at, updated_at)
+             SELECT gen_random_uuid(), $1, $2, i, l.id, l.current_version, l.body, l.name, l.technique_ids,
+                coalesce((SELECT t.tactics FROM techniques t WHERE t.external_id = l.technique_ids[1] ORDER BY t.version DESC LIMIT 1), '{}'),
+                CASE WHEN i % 2 = 0 THEN 'completed' ELSE 'not_started' END, CASE WHEN i % 2 = 0 THEN 'success' END,
+                CASE WHEN i % 2 = 0 THEN 'logged' END, CASE WHEN i % 4 = 0 THEN 'high' END, now() - interval '1 hour', now(), now()
+             FROM generate_series(1, $3) i JOIN library l ON l.k = i % l.of",
+        )
+        .bind::<Uuid, _>(id.0)
+        .bind::<Uuid, _>(client.0)
+        .bind::<Integer, _>(n)
+        .execute(tx.conn)?;
+        tx.audited(id, Event::new(Kind::EngagementCreated, "Created an engagement to measure").engagement(client, id))
+    });
+    made.expect("an engagement")
+}
+
+fn first_procedure(app: &App, engagement: EngagementId) -> uuid::Uuid {
+    use tyrian::db::schema::procedures;
+    app.db
+        .read_blocking(|conn| {
+            Ok(procedures::table
+                .filter(procedures::engagement_id.eq(engagement.0))
+                .order(procedures::position)
+                .select(procedures::id)
+                .first(conn)?)
+        })
+        .expect("a procedure")
+}
+
+struct Browser {
+    agent: ureq::Agent,
+    base: String,
+    cookie: String,
+}
+
+impl Browser {
+    fn sign_in(base: &str) -> Self {
+        let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build());
+        let body = format!("email=lead%40tyrian.example&password={}&next=", PASSWORD.replace(' ', "+"));
+        let answer = agent
+            .post(format!("{base}/sign-in"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .send(body)
+            .expect("a sign-in");
+        let cookie = answer.headers().get("set-cookie").expect("a session").to_str().expect("text");
+        let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+        Self { agent, base: base.to_owned(), cookie }
+    }
+
+    fn get(&self, path: &str, encoding: &str) -> (u16, usize) {
+        let request = self.agent.get(format!("{}{path}", self.base)).header("cookie", &self.cookie).header("accept-encoding", encoding);
+        let mut answer = request.call().expect("an answer");
+        let bytes = answer.body_mut().read_to_vec().expect("a body").len();
+        (answer.status().as_u16(), bytes)
+    }
+
+    fn post(&self, path: &str, body: &str) -> u16 {
+        let request = self.agent.post(format!("{}{path}", self.base)).header("cookie", &self.cookie);
+        let mut answer = request.header("content-type", "application/x-www-form-urlencoded").send(body).expect("an answer");
+        let _ = answer.body_mut().read_to_vec();
+        answer.status().as_u16()
+    }
+
+    fn measure(&mut self, name: &str, path: &str) {
+        let (status, bytes) = self.get(path, "identity");
+        assert_eq!(status, 200, "{path}");
+        let (_, wire) = self.get(path, "br");
+        let (times, statements) = self.repeat(|browser, _| assert_eq!(browser.get(path, "br").0, 200));
+        line(name, statements, bytes, wire, times);
+    }
+
+    fn measure_saves(&mut self, name: &str, path: &str) {
+        let (times, statements) = self.repeat(|browser, n| {
+            assert_eq!(browser.post(path, &format!("version=2147483647&attack_source=host-{n}")), 303);
+        });
+        line(name, statements, 0, 0, times);
+    }
+
+    fn repeat(&mut self, act: impl Fn(&Self, usize)) -> (Vec<Duration>, f64) {
+        (0..WARM_UP).for_each(|n| act(self, n + REQUESTS));
+        let before = STATEMENTS.load(Ordering::Relaxed);
+        let times = (0..REQUESTS)
+            .map(|n| {
+                let begun = Instant::now();
+                act(self, n);
+                begun.elapsed()
+            })
+            .collect();
+        (times, (STATEMENTS.load(Ordering::Relaxed) - before) as f64 / REQUESTS as f64)
+    }
+}
+
+fn line(name: &str, statements: f64, bytes: usize, wire: usize, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let at = |share: f64| times[((times.len() as f64 * share) as usize).min(times.len() - 1)].as_secs_f64() * 1_000.0;
+    println!("{name:<44} {statements:>10.2} {bytes:>10} {wire:>9} {:>9.2} {:>9.2}", at(0.5), at(0.95));
+}
+
+fn starts(directory: &Path) {
+    let first = Instant::now();
+    let mut server = Server::start(directory);
+    println!("first start on an empty directory            {:>8.2} s", first.elapsed().as_secs_f64());
+    server.stop();
+    let later = Instant::now();
+    let mut server = Server::start(directory);
+    println!("later start                                  {:>8.2} s", later.elapsed().as_secs_f64());
+    // Long enough for the jobs that run at start to be over.
+    let (_keep, never) = std::sync::mpsc::channel::<()>();
+    let _ = never.recv_timeout(Duration::from_secs(5));
+    println!("resident memory, idle                        {:>8.1} MB", server.resident_megabytes());
+    if let Some(data) = std::env::var_os("TYRIAN_DATA").map(PathBuf::from) {
+        for (what, path) in [("attack", data.join("attack/enterprise-attack-18.1.json")), ("atomics", data.join("atomic-red-team"))] {
+            for run in ["first", "second"] {
+                let begun = Instant::now();
+                let output = tyrian(directory).args(["import", what]).arg(&path).output().expect("an import");
+                let said = String::from_utf8_lossy(&output.stdout);
+                println!("import {what}, {run} run {:>25.2} s   {}", begun.elapsed().as_secs_f64(), said.lines().last().unwrap_or_default());
+            }
+        }
+    }
+    server.stop();
+}
+
+fn tyrian(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tyrian"));
+    command.arg("--data-dir").arg(directory).env("TYRIAN_LOG", "warn").stdin(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+struct Server {
+    child: Child,
+}
+
+impl Server {
+    /// Starts `tyrian serve` and waits until it answers.
+    fn start(directory: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+        let address = format!("127.0.0.1:{port}");
+        let child = tyrian(directory).args(["--listen", &address, "serve"]).stdout(Stdio::null()).spawn().expect("the server");
+        let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < deadline {
+            if agent.get(format!("http://{address}/sign-in")).call().is_ok_and(|answer| answer.status() == 200) {
+                return Self { child };
+            }
+            std::thread::yield_now();
+        }
+        panic!("the server did not answer");
+    }
+
+    fn resident_megabytes(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find(|l| l.starts_with("VmRSS")).unwrap_or_default();
+        line.split_whitespace().nth(1).and_then(|kb| kb.parse::<f64>().ok()).unwrap_or_default() / 1024.0
+    }
+
+    fn stop(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}

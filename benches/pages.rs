@@ -234,7 +234,11 @@ fn starts(directory: &Path) {
                 let begun = Instant::now();
                 let output = tyrian(directory).args(["import", what]).arg(&path).output().expect("an import");
                 let said = String::from_utf8_lossy(&output.stdout);
-                println!("import {what}, {run} run {:>25.2} s   {}", begun.elapsed().as_secs_f64(), said.lines().last().unwrap_or_default());
+                println!(
+                    "import {what}, {run} run {:>25.2} s   {}",
+                    begun.elapsed().as_secs_f64(),
+                    said.lines().last().unwrap_or_default()
+                );
             }
         }
     }

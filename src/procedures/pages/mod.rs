@@ -65,10 +65,3 @@ pub(crate) async fn pieces<A: Action>(permit: &Permit<A>, shown: &Shown, sides: 
 }
 
 pub(crate) use crate::procedures::views::place::follow;
-
-/// The answer to Start: fresh values for the form, and the section of log entries with the new one.
-pub(crate) fn views_start(fresh: &str, logs: &str) -> String {
-    format!(
-        "<hx-partial hx-target=\"#fresh\" hx-swap=\"innerHTML\">{fresh}</hx-partial><hx-partial hx-target=\"#logs\" hx-swap=\"outerMorph\">{logs}</hx-partial>"
-    )
-}

@@ -362,9 +362,7 @@ pub async fn start(permit: Permit<WriteProcedure>, path: Ids) -> Result<HttpResp
         return Ok(redirect_with(&url(engagement, procedure), "Started."));
     }
     let loaded = load(&permit, engagement, procedure).await?;
-    let logs = super::pieces(&permit, &loaded.shown, loaded.sides(&permit)).await?.logs;
-    let fresh = fresh_page(&permit, &loaded, true).await?;
-    permit.html(StatusCode::OK, super::views_start(&fresh.render()?, &logs))
+    permit.page(&fresh_page(&permit, &loaded).await?)
 }
 
 /// `POST …/steps/{step}/{tick|untick}`
@@ -431,10 +429,10 @@ pub async fn inputs(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form
 pub async fn fresh(permit: Permit<ReadEngagement>, path: Ids) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let loaded = load(&permit, engagement, procedure).await?;
-    permit.page(&fresh_page(&permit, &loaded, true).await?)
+    permit.page(&fresh_page(&permit, &loaded).await?)
 }
 
-async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded, with_steps: bool) -> Result<FreshPage> {
+async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded) -> Result<FreshPage> {
     let zone = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
     let procedure = loaded.shown.procedure.id;
     let authors = permit.app.db.read(move |conn| page::list_authors(conn, procedure)).await?;
@@ -451,8 +449,10 @@ async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded, with_steps: 
         })
         .collect();
     let sides = if loaded.closed(permit).is_none() { loaded.sides(permit) } else { Sides::default() };
-    let steps = with_steps.then(|| loaded.parts(permit, sides, None).steps());
-    Ok(FreshPage { version: loaded.shown.procedure.version, fields, steps })
+    let pieces = super::pieces(permit, &loaded.shown, sides).await?;
+    let steps = loaded.parts(permit, sides, None).steps().render()?;
+    let parts = vec![("#steps", steps), ("#logs", pieces.logs), ("#attachments", pieces.attachments), ("#assets", pieces.assets)];
+    Ok(FreshPage { version: loaded.shown.procedure.version, fields, parts })
 }
 
 /// `POST …/draft`: what is typed and not saved, kept on the server. Answers in words.

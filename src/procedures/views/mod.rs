@@ -81,8 +81,8 @@ pub struct FreshPage {
     pub version: i32,
     /// Every field.
     pub fields: Vec<Fresh>,
-    /// The steps, for who is not setting inputs right now.
-    pub steps: Option<page::Steps>,
+    /// The parts that are stored at once, as HTML: where each goes, and what it is. They morph in place.
+    pub parts: Vec<(&'static str, String)>,
 }
 
 pub use samples::samples;

@@ -177,7 +177,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let fresh = FreshPage {
         version: 3,
         fields: vec![Fresh { name: Field::RedNotes.name(), value: HOSTILE.into(), by: HOSTILE.into(), at: "14:30".into() }],
-        steps: Some(parts(both).steps()),
+        parts: vec![("#steps", parts(both).steps().render().unwrap_or_default())],
     };
     [
         ("show", page(both, &none, &clean, &[], None)),

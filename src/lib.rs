@@ -17,6 +17,7 @@ pub mod imports;
 pub mod jobs;
 pub mod library;
 pub mod procedures;
+pub mod reports;
 pub mod routes;
 pub mod schedule;
 pub mod server;

@@ -139,7 +139,12 @@ const PROCEDURE_PARTS: &[Row] = table! {
     post "/engagements/{id}/procedures/{pid}/assets/{asset}/removal" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::remove;
 };
 
-const REPORTS: &[Row] = table! {};
+const REPORTS: &[Row] = table! {
+    get "/engagements/{engagement}/submit" AtClient(P::EngagementSubmit) => crate::reports::pages::confirm;
+    post "/engagements/{engagement}/submit" AtClient(P::EngagementSubmit) => crate::reports::pages::submit;
+    get "/reports" SignedIn => crate::reports::pages::list;
+    get "/reports/{report}" AtClient(P::ReportReadPublished) => crate::reports::pages::show;
+};
 
 const ADMIN: &[Row] = table! {};
 

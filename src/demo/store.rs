@@ -14,7 +14,8 @@ use crate::db::schema::{
     procedure_assets, reports, step_ticks, test_plan_procedures, test_plans,
 };
 use crate::error::Result;
-use crate::ids::{AssetId, ClientId, PersonId, ProcedureId, TestPlanId};
+use crate::ids::{AssetId, ClientId, PersonId, ProcedureId, ReportId, TestPlanId};
+use crate::schedule::domain::ReportStatus;
 
 /// Makes a client.
 pub fn insert_client(tx: &mut WriteTx<'_>, client: &Client, by: PersonId) -> Result<ClientId> {
@@ -230,5 +231,11 @@ pub fn insert_events(tx: &mut WriteTx<'_>, told: &[(Actor, Event)]) -> Result<()
         let events: Vec<Event> = run.iter().map(|(_, event)| event.clone()).collect();
         crate::audit::store::insert(tx.conn, &run[0].0, &events)?;
     }
+    Ok(())
+}
+
+/// Moves a report on.
+pub fn move_report(tx: &mut WriteTx<'_>, report: ReportId, to: ReportStatus) -> Result<()> {
+    diesel::update(reports::table.find(report.0)).set(reports::status.eq(to)).execute(tx.conn)?;
     Ok(())
 }

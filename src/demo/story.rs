@@ -20,7 +20,8 @@ use crate::error::{Error, Result};
 use crate::ids::{AssetId, AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ReportId, TestPlanId};
 use crate::procedures::domain::{Field, Side, Team};
 use crate::procedures::times;
-use crate::schedule::domain::{EngagementStatus, starts_at};
+use crate::schedule::domain::{Command, EngagementStatus, ReportStatus, starts_at};
+use crate::schedule::store::{apply, lock_engagement, touch};
 
 /// A file to be stored.
 pub struct Blob {
@@ -218,7 +219,34 @@ fn engagement(tx: &mut WriteTx<'_>, cast: &Cast, told: &Engagement, blobs: &mut 
         pages.work(cast, &planned, of, work, blobs)?;
     }
     pages.write(tx)?;
-    Ok(())
+    if told.submitted { submit(tx, &planned) } else { Ok(()) }
+}
+
+/// Submits it on its last afternoon and moves the report on as far as the engagement's status says.
+fn submit(tx: &mut WriteTx<'_>, planned: &Planned<'_>) -> Result<()> {
+    let afternoon = NaiveTime::from_hms_opt(16, 30, 0).unwrap_or_default();
+    let at = planned.zone.from_local_datetime(&planned.end_date.and_time(afternoon)).earliest();
+    let at = at.map_or(tx.now(), |at| at.to_utc()).min(tx.now());
+    let (mut locked, _) = lock_engagement(tx, planned.id, &[planned.client])?;
+    let (report, _, events) = crate::reports::store::freeze(tx, &locked, at, &planned.lead)?;
+    let mut told: Vec<(Actor, Event)> = events.into_iter().map(|event| (planned.lead.clone(), event)).collect();
+    let reached = match planned.told.status {
+        EngagementStatus::InReview => ReportStatus::InReview,
+        EngagementStatus::Complete => ReportStatus::Published,
+        _ => ReportStatus::Draft,
+    };
+    locked.facts.submitted = true;
+    for (from, to) in ReportStatus::ALL.iter().zip(&ReportStatus::ALL[1..]).filter(|(_, to)| **to <= reached) {
+        locked.facts.report = Some(*from);
+        let sentence = format!("Moved the report of “{}” from {from} to {to}", locked.title);
+        let event = Event::new(Kind::ReportMoved, sentence).subject("report", report.0, &locked.title);
+        told.push((planned.lead.clone(), event.engagement(planned.client, planned.id)));
+        let followed = apply(tx, &mut locked, &Command::ReportMoved(*to), &planned.lead)?;
+        told.extend(followed.map(|event| (planned.lead.clone(), event)));
+    }
+    store::move_report(tx, report, reached)?;
+    touch(tx.conn, planned.id, at, &planned.lead.name)?;
+    store::insert_events(tx, &told)
 }
 
 fn plan<'a>(tx: &mut WriteTx<'_>, cast: &Cast, told: &'a Engagement) -> Result<Planned<'a>> {
@@ -475,7 +503,7 @@ impl<'a> Pages<'a> {
         store::insert_rows(tx, &self.ticks, &self.assets, &self.logs, &self.files, &self.history)?;
         self.events.sort_by_key(|event| event.0);
         if let Some((at, by, _)) = self.events.last() {
-            crate::schedule::store::touch(tx.conn, self.engagement, (*at).min(tx.now()), &by.name)?;
+            touch(tx.conn, self.engagement, (*at).min(tx.now()), &by.name)?;
         }
         let told: Vec<(Actor, Event)> = self.events.into_iter().map(|(_, by, event)| (by, event)).collect();
         store::insert_events(tx, &told)

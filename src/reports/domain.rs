@@ -1,0 +1,421 @@
+//! The frozen runbook, as Submit writes it into `report_revisions.body`. Field names are a stored format: what was written
+//! stays readable, so a new field needs a default. Everything is there as text: later edits of people, outcomes, assets or
+//! the library change no report.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ids::ProcedureId;
+use crate::library::domain::StepKind;
+use crate::procedures::domain::{BlueFlags, ProcedureStatus, Progress, Severity, Team, Warning, warnings};
+
+/// An engagement as it was submitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Runbook {
+    /// Title of the engagement.
+    pub title: String,
+    /// Name of the client.
+    pub client: String,
+    /// Title of the test plan it started from; empty without one.
+    pub plan: String,
+    /// Markdown.
+    pub description: String,
+    /// Markdown.
+    pub objective: String,
+    /// Markdown.
+    pub scope: String,
+    /// First day.
+    pub start_date: Option<NaiveDate>,
+    /// Last day.
+    pub end_date: Option<NaiveDate>,
+    /// IANA name of the zone that all times are shown in.
+    pub time_zone: String,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// The ATT&CK release that techniques and tactics are of.
+    pub attack_version: String,
+    /// That release's tactics, in matrix order.
+    pub tactics: Vec<Tactic>,
+    /// The engagement's operators.
+    pub operators: Vec<Operator>,
+    /// In order.
+    pub procedures: Vec<Procedure>,
+    /// Who submitted it.
+    pub submitted_by: String,
+    /// When.
+    pub submitted_at: DateTime<Utc>,
+}
+
+/// A tactic's key and name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tactic {
+    /// Short name, such as `credential-access`.
+    pub key: String,
+    /// Name.
+    pub name: String,
+}
+
+/// Somebody on a side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// Name.
+    pub name: String,
+    /// Side.
+    pub team: Team,
+}
+
+/// A procedure as it was submitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields of the procedure page, by the names they post under")]
+pub struct Procedure {
+    pub id: ProcedureId,
+    pub position: i32,
+    pub name: String,
+    /// Markdown.
+    pub description: String,
+    pub technique_ids: Vec<String>,
+    /// Keys of the release's tactics.
+    pub tactics: Vec<String>,
+    pub status: ProcedureStatus,
+    pub not_applicable_reason: String,
+    pub severity: Option<Severity>,
+    pub recommendation: String,
+    /// Its own operators, or where it names none of a side the engagement's.
+    pub operators: Vec<Operator>,
+    pub attack_source: String,
+    pub red_outcome: Option<Outcome>,
+    pub red_notes: String,
+    pub executed_at: Option<DateTime<Utc>>,
+    pub blue_outcome: Option<Outcome>,
+    pub blue_notes: String,
+    pub detected_at: Option<DateTime<Utc>>,
+    pub detected_by: String,
+    pub alert_reference: String,
+    pub responded_at: Option<DateTime<Utc>>,
+    pub steps: Vec<Step>,
+    pub assets: Vec<Asset>,
+    pub logs: Vec<Log>,
+    pub attachments: Vec<Attachment>,
+}
+
+/// An outcome with what it meant on that day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Stable key.
+    pub key: String,
+    /// Label.
+    pub label: String,
+    /// Whether red reached something.
+    #[serde(default)]
+    pub succeeded: bool,
+    /// 0 to 100; none for outcomes that are not scored.
+    pub score: Option<i32>,
+    /// Stopped.
+    #[serde(default)]
+    pub prevented: bool,
+    /// Somebody was told.
+    #[serde(default)]
+    pub alerted: bool,
+    /// Left records.
+    #[serde(default)]
+    pub logged: bool,
+}
+
+impl Outcome {
+    /// The three flags.
+    pub fn flags(&self) -> BlueFlags {
+        BlueFlags { prevented: self.prevented, alerted: self.alerted, logged: self.logged }
+    }
+}
+
+/// A step and whether it was ticked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Prerequisite, step or cleanup.
+    pub kind: StepKind,
+    /// Markdown.
+    pub description: String,
+    /// Who ticked it and when.
+    pub done: Option<Tick>,
+}
+
+/// A tick.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tick {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// An asset with its own outcomes, where it has any.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asset {
+    /// Its id at the client.
+    pub id: Uuid,
+    /// Name.
+    pub name: String,
+    /// Label of its kind.
+    pub kind: String,
+    /// Label of its criticality.
+    pub criticality: String,
+    /// Address.
+    pub address: String,
+    /// Red's outcome on it.
+    pub red_outcome: Option<Outcome>,
+    /// Blue's outcome on it.
+    pub blue_outcome: Option<Outcome>,
+    /// Whether it belongs to the finding.
+    pub in_finding: bool,
+}
+
+/// A log entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// Side.
+    pub team: Team,
+    /// Author.
+    pub author: String,
+    /// Start.
+    pub starts_at: DateTime<Utc>,
+    /// End.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// Markdown.
+    pub text: String,
+}
+
+/// What is known of an attachment; the file itself stays where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// Its id.
+    pub id: Uuid,
+    /// Side.
+    pub team: Option<Team>,
+    /// Title.
+    pub title: String,
+    /// One line.
+    pub description: String,
+    /// File name.
+    pub file_name: String,
+    /// Media type.
+    pub media_type: String,
+    /// Bytes.
+    pub size: i64,
+    /// SHA-256, in hexadecimal digits.
+    pub sha256: String,
+    /// Whether it belongs to the finding.
+    pub in_finding: bool,
+    /// Who uploaded it.
+    pub uploaded_by: String,
+    /// When.
+    pub uploaded_at: DateTime<Utc>,
+}
+
+impl Attachment {
+    /// Whether the page shows the picture itself.
+    pub fn is_image(&self) -> bool {
+        matches!(self.media_type.as_str(), "image/png" | "image/jpeg" | "image/gif" | "image/webp")
+    }
+}
+
+impl Runbook {
+    /// How much of it is done.
+    pub fn progress(&self) -> Progress {
+        Progress::of(self.procedures.iter().map(|procedure| procedure.status))
+    }
+
+    /// Names of one side's operators.
+    pub fn names(&self, team: Team) -> Vec<&str> {
+        names(&self.operators, team)
+    }
+
+    /// The name of a tactic; its key where the release does not know it.
+    pub fn tactic<'a>(&'a self, key: &'a str) -> &'a str {
+        self.tactics.iter().find(|tactic| tactic.key == key).map_or(key, |tactic| tactic.name.as_str())
+    }
+
+    /// Every log entry with its procedure, in time order.
+    pub fn timeline(&self) -> Vec<(&Procedure, &Log)> {
+        let mut entries: Vec<_> = self.procedures.iter().flat_map(|p| p.logs.iter().map(move |log| (p, log))).collect();
+        entries.sort_by_key(|(procedure, log)| (log.starts_at, procedure.position));
+        entries
+    }
+}
+
+impl Procedure {
+    /// What contradicts itself on it.
+    pub fn warnings(&self) -> Vec<Warning> {
+        let succeeded = self.red_outcome.as_ref().is_some_and(|outcome| outcome.succeeded);
+        warnings(self.executed_at, self.detected_at, self.responded_at, succeeded, self.blue_outcome.as_ref().map(Outcome::flags))
+    }
+
+    /// Whether an asset of it belongs to the finding.
+    pub fn in_finding(&self) -> bool {
+        self.assets.iter().any(|asset| asset.in_finding)
+    }
+
+    /// Names of one side's operators.
+    pub fn names(&self, team: Team) -> Vec<&str> {
+        names(&self.operators, team)
+    }
+
+    /// Ticked and all steps of a kind.
+    pub fn ticked(&self, kind: StepKind) -> (usize, usize) {
+        let of_kind = || self.steps.iter().filter(|step| step.kind == kind);
+        (of_kind().filter(|step| step.done.is_some()).count(), of_kind().count())
+    }
+}
+
+fn names(operators: &[Operator], team: Team) -> Vec<&str> {
+    operators.iter().filter(|operator| operator.team == team).map(|operator| operator.name.as_str()).collect()
+}
+
+/// A finding about to be made from a procedure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFinding<'a> {
+    /// The procedure.
+    pub procedure: &'a Procedure,
+    /// Its severity.
+    pub severity: Severity,
+    /// From 1, the most severe first.
+    pub position: i32,
+}
+
+/// A finding for each procedure that has a severity: the most severe first, then in the runbook's order.
+pub fn findings(runbook: &Runbook) -> Vec<NewFinding<'_>> {
+    let mut severe: Vec<_> = runbook.procedures.iter().filter_map(|p| p.severity.map(|severity| (p, severity))).collect();
+    severe.sort_by_key(|(procedure, severity)| (std::cmp::Reverse(*severity), procedure.position));
+    (1..).zip(severe).map(|(position, (procedure, severity))| NewFinding { procedure, severity, position }).collect()
+}
+
+/// What the confirmation page tells of a procedure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// Id.
+    pub id: ProcedureId,
+    /// Place.
+    pub position: i32,
+    /// Name.
+    pub name: String,
+    /// Status.
+    pub status: ProcedureStatus,
+    /// Whether red has answered.
+    pub red_answered: bool,
+    /// Whether blue has answered.
+    pub blue_answered: bool,
+    /// Cleanup steps that are not ticked.
+    pub cleanup_left: usize,
+}
+
+impl Pending {
+    /// Whether it lowers the progress.
+    pub fn is_incomplete(&self) -> bool {
+        !matches!(self.status, ProcedureStatus::Completed | ProcedureStatus::NotApplicable)
+    }
+    /// Whether blue still owes an outcome.
+    pub fn waits_on_blue(&self) -> bool {
+        self.status != ProcedureStatus::NotApplicable && !self.blue_answered
+    }
+    /// Whether red still owes an outcome.
+    pub fn waits_on_red(&self) -> bool {
+        self.status != ProcedureStatus::NotApplicable && !self.red_answered
+    }
+    /// Whether something may have been left on a machine: it was begun, and its cleanup is not ticked.
+    pub fn owes_cleanup(&self) -> bool {
+        self.cleanup_left > 0 && matches!(self.status, ProcedureStatus::InProgress | ProcedureStatus::Completed)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use chrono::TimeZone;
+
+    /// A procedure without anything on it.
+    pub(crate) fn procedure(position: i32) -> Procedure {
+        Procedure {
+            id: ProcedureId::new(),
+            position,
+            name: format!("Procedure {position}"),
+            description: String::new(),
+            technique_ids: vec!["T1003.001".into()],
+            tactics: vec!["credential-access".into()],
+            status: ProcedureStatus::NotStarted,
+            not_applicable_reason: String::new(),
+            severity: None,
+            recommendation: String::new(),
+            operators: Vec::new(),
+            attack_source: String::new(),
+            red_outcome: None,
+            red_notes: String::new(),
+            executed_at: None,
+            blue_outcome: None,
+            blue_notes: String::new(),
+            detected_at: None,
+            detected_by: String::new(),
+            alert_reference: String::new(),
+            responded_at: None,
+            steps: Vec::new(),
+            assets: Vec::new(),
+            logs: Vec::new(),
+            attachments: Vec::new(),
+        }
+    }
+
+    /// A runbook of these procedures.
+    pub(crate) fn runbook(procedures: Vec<Procedure>) -> Runbook {
+        Runbook {
+            title: "Rehearsal".into(),
+            client: "Harbour Lights".into(),
+            plan: String::new(),
+            description: String::new(),
+            objective: String::new(),
+            scope: String::new(),
+            start_date: None,
+            end_date: None,
+            time_zone: "UTC".into(),
+            tags: Vec::new(),
+            attack_version: "19.1".into(),
+            tactics: vec![Tactic { key: "credential-access".into(), name: "Credential Access".into() }],
+            operators: Vec::new(),
+            procedures,
+            submitted_by: "Noor Haddad".into(),
+            submitted_at: Utc.with_ymd_and_hms(2026, 11, 21, 14, 5, 0).unwrap(),
+        }
+    }
+
+    #[test]
+    fn findings_come_the_most_severe_first_and_only_with_a_severity() {
+        let severities = [None, Some(Severity::Low), Some(Severity::Critical), Some(Severity::Low), Some(Severity::Informational)];
+        let procedures = (1..).zip(severities).map(|(n, severity)| Procedure { severity, ..procedure(n) }).collect();
+        let runbook = runbook(procedures);
+        let order: Vec<_> = findings(&runbook).iter().map(|f| (f.position, f.procedure.position)).collect();
+        assert_eq!(order, [(1, 3), (2, 2), (3, 4), (4, 5)]);
+    }
+
+    #[test]
+    fn a_frozen_runbook_survives_its_column() {
+        let frozen = runbook(vec![procedure(1)]);
+        let json = serde_json::to_value(&frozen).unwrap();
+        assert_eq!(serde_json::from_value::<Runbook>(json).unwrap(), frozen);
+    }
+
+    #[test]
+    fn what_is_not_applicable_waits_on_nobody() {
+        let pending = |status, cleanup_left| Pending {
+            id: ProcedureId::new(),
+            position: 1,
+            name: String::new(),
+            status,
+            red_answered: false,
+            blue_answered: false,
+            cleanup_left,
+        };
+        let none = pending(ProcedureStatus::NotApplicable, 1);
+        assert!(!none.is_incomplete() && !none.waits_on_blue() && !none.waits_on_red() && !none.owes_cleanup());
+        let begun = pending(ProcedureStatus::InProgress, 1);
+        assert!(begun.is_incomplete() && begun.waits_on_blue() && begun.owes_cleanup());
+        assert!(!pending(ProcedureStatus::NotStarted, 1).owes_cleanup(), "nothing was run");
+    }
+}

@@ -1,0 +1,235 @@
+//! The report's numbers: outcomes, coverage and times, each with what it was counted from.
+
+use chrono::TimeDelta;
+
+use super::domain::{Outcome, Procedure, Runbook};
+use crate::engagements::domain::{self as engagements, BlueAnswer, CoverageRow, Covered};
+use crate::procedures::domain::{ProcedureStatus, Severity, Summary, Team, times_to};
+use crate::procedures::times::duration_words;
+
+/// A part of a whole: never a percentage without both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    /// How many.
+    pub part: usize,
+    /// Of how many.
+    pub whole: usize,
+}
+
+impl Share {
+    /// Rounded down; `None` of nothing.
+    pub fn percent(&self) -> Option<usize> {
+        (self.part * 100).checked_div(self.whole)
+    }
+    /// "3 of 12"
+    pub fn words(&self) -> String {
+        format!("{} of {}", self.part, self.whole)
+    }
+    /// "25 %", or a dash of nothing.
+    pub fn shown(&self) -> String {
+        self.percent().map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"))
+    }
+}
+
+/// How often an outcome was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The outcome; none: unanswered.
+    pub outcome: Option<Outcome>,
+    /// Of all procedures.
+    pub share: Share,
+}
+
+/// Times from one instant to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Times {
+    /// "4 min 12 s"; none without a time.
+    pub median: Option<String>,
+    /// "31 min"; none without a time.
+    pub p90: Option<String>,
+    /// How many times.
+    pub n: usize,
+    /// How many were left out, because one lies before the other.
+    pub left_out: usize,
+}
+
+impl Times {
+    fn of(spans: &[TimeDelta], left_out: usize) -> Self {
+        let summary = Summary::of(spans);
+        Self {
+            median: summary.as_ref().map(|s| duration_words(s.median)),
+            p90: summary.as_ref().map(|s| duration_words(s.p90)),
+            n: spans.len(),
+            left_out,
+        }
+    }
+}
+
+/// All figures of a report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figures {
+    /// Procedures in all.
+    pub procedures: usize,
+    /// Status Completed.
+    pub completed: usize,
+    /// Status Not Applicable.
+    pub not_applicable: usize,
+    /// Stopped, of those that blue scored.
+    pub prevented: Share,
+    /// Alerted, of those that blue scored.
+    pub alerted: Share,
+    /// Neither stopped nor alerted, but recorded.
+    pub only_logged: Share,
+    /// Nothing found.
+    pub missed: Share,
+    /// Without blue's outcome, Not Applicable ones left out.
+    pub unanswered: usize,
+    /// Executed to detected.
+    pub detect: Times,
+    /// Detected to responded.
+    pub respond: Times,
+    /// How often each red outcome was given; unanswered last.
+    pub red: Vec<Given>,
+    /// How often each blue outcome was given; unanswered last.
+    pub blue: Vec<Given>,
+    /// Findings by severity, the most severe first; those without a finding are left out.
+    pub severities: Vec<(Severity, usize)>,
+    /// By tactic, in matrix order, without those that have no procedure.
+    pub coverage: Vec<CoverageRow>,
+    /// Procedures that contradict themselves.
+    pub contradictions: usize,
+}
+
+impl Figures {
+    /// Counts a runbook.
+    pub fn of(runbook: &Runbook) -> Self {
+        let all = &runbook.procedures;
+        let with = |status| all.iter().filter(|p| p.status == status).count();
+        let scored: Vec<&Outcome> = answers(all).filter(|outcome| outcome.score.is_some()).collect();
+        let share = |is: fn(&Outcome) -> bool| Share { part: scored.iter().filter(|o| is(o)).count(), whole: scored.len() };
+        let spans: Vec<_> = all.iter().map(|p| times_to(p.executed_at, p.detected_at, p.responded_at)).collect();
+        let detect: Vec<_> = spans.iter().filter_map(|span| span.0).collect();
+        let respond: Vec<_> = spans.iter().filter_map(|span| span.1).collect();
+        let timed = |both: fn(&Procedure) -> bool| all.iter().filter(|p| both(p)).count();
+        let detectable = timed(|p| p.executed_at.is_some() && p.detected_at.is_some());
+        let respondable = timed(|p| p.detected_at.is_some() && p.responded_at.is_some());
+        Self {
+            procedures: all.len(),
+            completed: with(ProcedureStatus::Completed),
+            not_applicable: with(ProcedureStatus::NotApplicable),
+            prevented: share(|o| o.prevented),
+            alerted: share(|o| o.alerted),
+            only_logged: share(|o| o.logged && !o.prevented && !o.alerted),
+            missed: share(|o| !o.logged && !o.prevented && !o.alerted),
+            unanswered: all.iter().filter(|p| is_unanswered(p)).count(),
+            detect: Times::of(&detect, detectable - detect.len()),
+            respond: Times::of(&respond, respondable - respond.len()),
+            red: given(all, Team::Red),
+            blue: given(all, Team::Blue),
+            severities: severities(all),
+            coverage: coverage(runbook),
+            contradictions: all.iter().filter(|p| !p.warnings().is_empty()).count(),
+        }
+    }
+}
+
+impl Figures {
+    /// Both times with their headings.
+    pub fn times(&self) -> [(&'static str, &Times); 2] {
+        [("Median time to detect", &self.detect), ("Median time to respond", &self.respond)]
+    }
+}
+
+fn answers(all: &[Procedure]) -> impl Iterator<Item = &Outcome> {
+    all.iter().filter(|p| p.status != ProcedureStatus::NotApplicable).filter_map(|p| p.blue_outcome.as_ref())
+}
+
+fn is_unanswered(procedure: &Procedure) -> bool {
+    procedure.status != ProcedureStatus::NotApplicable && procedure.blue_outcome.is_none()
+}
+
+fn given(all: &[Procedure], team: Team) -> Vec<Given> {
+    let of_team = |p: &Procedure| if team == Team::Red { p.red_outcome.clone() } else { p.blue_outcome.clone() };
+    let mut counts: Vec<(Option<Outcome>, usize)> = Vec::new();
+    for outcome in all.iter().map(of_team) {
+        match counts.iter_mut().find(|(known, _)| known.as_ref().map(|o| &o.key) == outcome.as_ref().map(|o| &o.key)) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((outcome, 1)),
+        }
+    }
+    // The best result for the defenders first, then by how often; what is not answered stands apart, at the end.
+    counts.sort_by_key(|(outcome, count)| {
+        let score = outcome.as_ref().and_then(|o| o.score).unwrap_or(-1);
+        (outcome.is_none(), std::cmp::Reverse(score), std::cmp::Reverse(*count))
+    });
+    counts.into_iter().map(|(outcome, part)| Given { outcome, share: Share { part, whole: all.len() } }).collect()
+}
+
+fn severities(all: &[Procedure]) -> Vec<(Severity, usize)> {
+    let count = |severity: &Severity| all.iter().filter(|p| p.severity == Some(*severity)).count();
+    Severity::ALL.iter().rev().map(|severity| (*severity, count(severity))).filter(|(_, count)| *count > 0).collect()
+}
+
+fn coverage(runbook: &Runbook) -> Vec<CoverageRow> {
+    let tactics: Vec<_> = runbook.tactics.iter().map(|t| engagements::Tactic { key: t.key.clone(), name: t.name.clone() }).collect();
+    let covered: Vec<_> = runbook.procedures.iter().map(|p| Covered { tactics: p.tactics.clone(), blue: answer(p) }).collect();
+    engagements::coverage(&tactics, &covered).into_iter().filter(|row| row.procedures > 0).collect()
+}
+
+fn answer(procedure: &Procedure) -> BlueAnswer {
+    if procedure.status == ProcedureStatus::NotApplicable {
+        return BlueAnswer::NotApplicable;
+    }
+    match &procedure.blue_outcome {
+        None => BlueAnswer::Unanswered,
+        Some(outcome) => match outcome.score.and_then(|score| u8::try_from(score).ok()) {
+            Some(score) => BlueAnswer::Scored { score, flags: outcome.flags() },
+            None => BlueAnswer::NotApplicable,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::domain::tests::{procedure, runbook};
+    use super::*;
+    use chrono::{TimeZone, Utc};
+
+    fn blue(key: &str, score: Option<i32>, flags: (bool, bool, bool)) -> Option<Outcome> {
+        let (prevented, alerted, logged) = flags;
+        Some(Outcome { key: key.into(), label: key.into(), succeeded: false, score, prevented, alerted, logged })
+    }
+
+    #[test]
+    fn every_share_knows_its_whole_and_the_unanswered_stand_apart() {
+        let done = ProcedureStatus::Completed;
+        let figures = Figures::of(&runbook(vec![
+            Procedure { status: done, blue_outcome: blue("both", Some(100), (true, true, true)), ..procedure(1) },
+            Procedure { status: done, blue_outcome: blue("none", Some(0), (false, false, false)), ..procedure(2) },
+            Procedure { status: done, blue_outcome: blue("na", None, (false, false, false)), ..procedure(3) },
+            Procedure { status: done, ..procedure(4) },
+            Procedure { status: ProcedureStatus::NotApplicable, ..procedure(5) },
+        ]));
+        assert_eq!(figures.prevented, Share { part: 1, whole: 2 });
+        assert_eq!(figures.missed, Share { part: 1, whole: 2 });
+        assert_eq!((figures.unanswered, figures.completed, figures.not_applicable), (1, 4, 1));
+        assert_eq!(figures.blue.last().unwrap().outcome, None);
+        assert_eq!(figures.blue.last().unwrap().share, Share { part: 2, whole: 5 });
+        assert_eq!(Share { part: 0, whole: 0 }.shown(), "–");
+        assert_eq!(figures.coverage.len(), 1);
+    }
+
+    #[test]
+    fn a_time_before_its_beginning_is_left_out_and_said_so() {
+        let at = |minute| Utc.with_ymd_and_hms(2026, 11, 21, 14, minute, 0).single();
+        let figures = Figures::of(&runbook(vec![
+            Procedure { executed_at: at(10), detected_at: at(14), responded_at: at(20), ..procedure(1) },
+            Procedure { executed_at: at(10), detected_at: at(9), responded_at: at(20), ..procedure(2) },
+            Procedure { executed_at: at(10), ..procedure(3) },
+        ]));
+        assert_eq!((figures.detect.n, figures.detect.left_out), (1, 1));
+        assert_eq!(figures.detect.median.as_deref(), Some("4 min"));
+        assert_eq!((figures.respond.n, figures.respond.left_out), (2, 0));
+        assert_eq!(figures.contradictions, 1);
+    }
+}

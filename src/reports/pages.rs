@@ -1,0 +1,181 @@
+//! Submitting, and reading reports.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::figures::Figures;
+use super::store::{self, Head, Submission};
+use super::views::{List, Show, Submit, Waiting};
+use crate::authz::Permission as P;
+use crate::authz::permit::{Permit, ReadReport, SubmitEngagement};
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::{ClientId, EngagementId, ReportId};
+use crate::procedures::domain::working_allowed;
+use crate::schedule::domain::ReportStatus;
+use crate::web::{Form, Query, Section, redirect, redirect_with};
+
+/// How many reports a page lists.
+const PAGE: usize = 50;
+/// How far they are counted.
+const COUNTED: i64 = 1_001;
+
+/// Filter of the list.
+#[derive(Deserialize, Clone)]
+pub struct Filter {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    client: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    after: String,
+}
+
+impl Filter {
+    fn query(&self) -> String {
+        let part = |name: &str, value: &str| (!value.is_empty()).then(|| format!("{name}={}", encoded(value)));
+        let parts = [part("q", &self.q), part("client", &self.client), part("status", &self.status)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("&")
+    }
+
+    fn cursor(&self) -> Option<(DateTime<Utc>, uuid::Uuid)> {
+        let (micros, id) = self.after.split_once('.')?;
+        Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
+    }
+}
+
+fn encoded(value: &str) -> String {
+    value.bytes().map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// `GET /reports`
+pub async fn list(permit: Permit<ReadReport>, Query(typed): Query<Filter>) -> Result<HttpResponse> {
+    let mut filter = store::Filter::of(&permit);
+    filter.q = typed.q.chars().take(200).collect();
+    filter.client = typed.client.parse::<ClientId>().ok();
+    filter.status = typed.status.parse::<ReportStatus>().ok();
+    filter.after = typed.cursor();
+    let chosen = filter.clone();
+    let readable = permit.clients();
+    let (mut reports, count, clients) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let page = store::list_reports(conn, &filter, PAGE as i64 + 1)?;
+            Ok((page, store::count_reports(conn, &filter, COUNTED)?, store::list_client_names(conn, &readable)?))
+        })
+        .await?;
+    let more = reports.len() > PAGE;
+    reports.truncate(PAGE);
+    let newest = typed.query();
+    let last = reports.last().filter(|_| more);
+    let page = List {
+        frame: permit.frame(Section::Reports, "Reports"),
+        older: last.map(|last| format!("{newest}&after={}.{}", last.updated_at.timestamp_micros(), last.id)),
+        later: chosen.after.is_some(),
+        newest,
+        reports,
+        count: counted(count),
+        q: typed.q,
+        client: chosen.client,
+        status: chosen.status,
+        clients,
+        zone: permit.viewer().organisation.zone(),
+    };
+    if permit.partial { permit.html(StatusCode::OK, page.as_results().render()?) } else { permit.page(&page) }
+}
+
+fn counted(count: i64) -> String {
+    match count {
+        1 => "1 report".into(),
+        COUNTED.. => "1,000+ reports".into(),
+        more => format!("{more} reports"),
+    }
+}
+
+/// `GET /reports/{id}`
+pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Result<HttpResponse> {
+    let (id, reader) = (path.into_inner(), permit.clone());
+    let (head, frozen) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let head = store::get_head(conn, id, &reader)?;
+            let frozen = store::find_frozen(conn, id)?;
+            let found = if frozen.is_some() { store::list_findings(conn, id)? } else { Vec::new() };
+            Ok((head, frozen.map(|book| (book, found))))
+        })
+        .await?;
+    let frame = permit.frame(Section::Reports, &head.title).crumb("Reports", "/reports");
+    let Some((book, findings)) = frozen else {
+        let submission = waiting(&permit, &head).await?;
+        let may_submit = may_submit(&permit, &submission);
+        return permit.page(&Waiting { frame, head, submission, may_submit });
+    };
+    let linked = head.engagement_deleted_at.is_none() && permit.may_at(P::EngagementRead, head.client);
+    let zone = book.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    permit.page(&Show { frame, figures: Figures::of(&book), book, findings, zone, linked, head })
+}
+
+async fn waiting(permit: &Permit<ReadReport>, head: &Head) -> Result<Submission> {
+    let (engagement, visible) = (head.engagement, permit.visible());
+    permit.app.db.read(move |conn| store::get_submission(conn, engagement, &visible)).await
+}
+
+fn may_submit(permit: &Permit<ReadReport>, submission: &Submission) -> bool {
+    permit.may_at(P::EngagementSubmit, submission.client) && working_allowed(submission.status, submission.submitted).is_ok()
+}
+
+/// `GET /engagements/{id}/submit`
+pub async fn confirm(permit: Permit<SubmitEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+    let submission = submission(&permit, path.into_inner()).await?;
+    if let Some(report) = submission.report.filter(|_| submission.submitted) {
+        return Ok(redirect(&format!("/reports/{report}")));
+    }
+    working_allowed(submission.status, submission.submitted).map_err(|refusal| Error::Refused(refusal.0))?;
+    permit.page(&confirmation(&permit, submission, false, FieldErrors::default()))
+}
+
+async fn submission(permit: &Permit<SubmitEngagement>, id: EngagementId) -> Result<Submission> {
+    let visible = permit.visible();
+    let submission = permit.app.db.read(move |conn| store::get_submission(conn, id, &visible)).await?;
+    permit.check(submission.client)?;
+    Ok(submission)
+}
+
+fn confirmation(permit: &Permit<SubmitEngagement>, submission: Submission, accepted: bool, errors: FieldErrors) -> Submit {
+    let frame = permit
+        .frame(Section::Engagements, format!("Submit {}", submission.title))
+        .crumb("Engagements", "/engagements")
+        .crumb(&submission.title, format!("/engagements/{}", submission.id));
+    Submit::new(frame, submission, accepted, errors)
+}
+
+/// The confirmation's one field.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmed {
+    #[serde(default)]
+    incomplete: String,
+}
+
+/// `POST /engagements/{id}/submit`
+pub async fn submit(permit: Permit<SubmitEngagement>, path: web::Path<EngagementId>, Form(typed): Form<Confirmed>) -> Result<HttpResponse> {
+    let (id, held, accepted) = (path.into_inner(), permit.clone(), !typed.incomplete.is_empty());
+    match permit.app.db.write(permit.actor(), move |tx| store::submit(tx, &held, id, accepted)).await {
+        Ok(done) => {
+            let message =
+                if done.now { "Engagement submitted. This is its report." } else { "It was submitted already. This is its report." };
+            Ok(redirect_with(&format!("/reports/{}", done.report), message))
+        }
+        Err(Error::Invalid(errors)) => {
+            let page = confirmation(&permit, submission(&permit, id).await?, accepted, errors);
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+        }
+        Err(other) => Err(other),
+    }
+}

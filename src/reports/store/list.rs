@@ -1,0 +1,233 @@
+//! Reading reports.
+
+use chrono::{DateTime, Utc};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use crate::authz::Permission as P;
+use crate::authz::permit::{Permit, ReadReport};
+use crate::db::schema::{clients, engagements, findings, report_revisions, reports};
+use crate::error::{Error, Result};
+use crate::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
+use crate::procedures::domain::Severity;
+use crate::reports::domain::Runbook;
+use crate::schedule::domain::{EngagementStatus, ReportStatus};
+
+/// Who may see which reports: everything at some clients, only what is published at others.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    all_at: Vec<Uuid>,
+    published_at: Vec<Uuid>,
+    /// Words that title, engagement or client must hold.
+    pub q: String,
+    /// One client.
+    pub client: Option<ClientId>,
+    /// One status.
+    pub status: Option<ReportStatus>,
+    /// Only those before this one in the list.
+    pub after: Option<(DateTime<Utc>, Uuid)>,
+}
+
+impl Filter {
+    /// Everything that this person may read.
+    pub fn of(permit: &Permit<ReadReport>) -> Self {
+        let rights = &permit.viewer().rights;
+        let raw = |permission| rights.clients_with(permission).into_iter().map(|client| client.0).collect();
+        Self {
+            all_at: raw(P::ReportRead),
+            published_at: raw(P::ReportReadPublished),
+            q: String::new(),
+            client: None,
+            status: None,
+            after: None,
+        }
+    }
+}
+
+/// A report in the list.
+#[derive(Debug, Clone, Queryable)]
+pub struct ReportRow {
+    /// Id.
+    pub id: ReportId,
+    /// Title.
+    pub title: String,
+    /// Status.
+    pub status: ReportStatus,
+    /// Name of the client.
+    pub client: String,
+    /// The engagement.
+    pub engagement: EngagementId,
+    /// Its title.
+    pub engagement_title: String,
+    /// Whether it is still there.
+    pub engagement_deleted: bool,
+    /// When it was submitted.
+    pub submitted_at: Option<DateTime<Utc>>,
+    /// Last change.
+    pub updated_at: DateTime<Utc>,
+}
+
+macro_rules! joined {
+    () => {
+        reports::table
+            .inner_join(engagements::table.on(engagements::id.eq(reports::engagement_id)))
+            .inner_join(clients::table.on(clients::id.eq(reports::client_id)))
+    };
+}
+
+/// The filter's conditions on the joined tables. A macro, because the boxed query's type has no name worth writing.
+macro_rules! filtered {
+    ($filter:expr) => {{
+        let filter: &Filter = $filter;
+        let published = reports::client_id.eq_any(&filter.published_at).and(reports::status.eq(ReportStatus::Published));
+        let mut query = joined!()
+            .filter(reports::deleted_at.is_null())
+            .filter(reports::client_id.eq_any(&filter.all_at).or(published))
+            // An engagement that was canceled before it was submitted has nothing to report.
+            .filter(engagements::status.ne(EngagementStatus::Canceled).or(engagements::submitted_at.is_not_null()))
+            .into_boxed();
+        for word in filter.q.split_whitespace() {
+            let pattern = format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+            let found = reports::title.ilike(pattern.clone()).or(engagements::title.ilike(pattern.clone()));
+            query = query.filter(found.or(clients::name.ilike(pattern)));
+        }
+        if let Some(client) = filter.client {
+            query = query.filter(reports::client_id.eq(client.0));
+        }
+        if let Some(status) = filter.status {
+            query = query.filter(reports::status.eq(status));
+        }
+        query
+    }};
+}
+
+/// Reports, the last changed first.
+pub fn list_reports(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<ReportRow>> {
+    let mut query = filtered!(filter);
+    if let Some((at, id)) = filter.after {
+        query = query.filter(reports::updated_at.lt(at).or(reports::updated_at.eq(at).and(reports::id.lt(id))));
+    }
+    Ok(query
+        .order((reports::updated_at.desc(), reports::id.desc()))
+        .limit(limit)
+        .select((
+            reports::id,
+            reports::title,
+            reports::status,
+            clients::name,
+            engagements::id,
+            engagements::title,
+            engagements::deleted_at.is_not_null(),
+            engagements::submitted_at,
+            reports::updated_at,
+        ))
+        .load(conn)?)
+}
+
+/// How many there are, counted no further than `cap`.
+pub fn count_reports(conn: &mut PgConnection, filter: &Filter, cap: i64) -> Result<i64> {
+    let query = filtered!(filter);
+    Ok(query.limit(cap).select(reports::id).load::<Uuid>(conn)?.len() as i64)
+}
+
+/// A report's head, as it stands now.
+#[derive(Debug, Clone, Queryable)]
+pub struct Head {
+    /// Id.
+    pub id: ReportId,
+    /// Client.
+    pub client: ClientId,
+    /// Title.
+    pub title: String,
+    /// Status.
+    pub status: ReportStatus,
+    /// Name of the client.
+    pub client_name: String,
+    /// The engagement.
+    pub engagement: EngagementId,
+    /// Its title.
+    pub engagement_title: String,
+    /// Its status.
+    pub engagement_status: EngagementStatus,
+    /// When it was deleted.
+    pub engagement_deleted_at: Option<DateTime<Utc>>,
+    /// When it was submitted.
+    pub submitted_at: Option<DateTime<Utc>>,
+}
+
+/// A report that this person may read; a draft is not there for whoever reads only published ones.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub fn get_head(conn: &mut PgConnection, id: ReportId, permit: &Permit<ReadReport>) -> Result<Head> {
+    let visible = permit.visible();
+    let head: Head = joined!()
+        .filter(reports::id.eq(id.0).and(reports::deleted_at.is_null()))
+        .filter(reports::client_id.eq_any(visible.iter().map(|client| client.0)))
+        .select((
+            reports::id,
+            reports::client_id,
+            reports::title,
+            reports::status,
+            clients::name,
+            engagements::id,
+            engagements::title,
+            engagements::status,
+            engagements::deleted_at,
+            engagements::submitted_at,
+        ))
+        .first(conn)?;
+    permit.check(head.client)?;
+    if head.status != ReportStatus::Published && !permit.may_at(P::ReportRead, head.client) {
+        return Err(Error::NotFound);
+    }
+    Ok(head)
+}
+
+/// What Submit wrote; none before it.
+pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<Runbook>> {
+    let body: Option<serde_json::Value> = report_revisions::table
+        .filter(report_revisions::report_id.eq(report.0))
+        .order(report_revisions::n.desc())
+        .select(report_revisions::body)
+        .first(conn)
+        .optional()?;
+    Ok(body.map(serde_json::from_value).transpose()?)
+}
+
+/// A finding as it stands now.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = findings, check_for_backend(Pg))]
+pub struct FindingRow {
+    /// Id.
+    pub id: FindingId,
+    /// The procedure it was made from.
+    pub procedure_id: Option<ProcedureId>,
+    /// Title.
+    pub title: String,
+    /// Severity.
+    pub severity: Severity,
+    /// Markdown.
+    pub description: String,
+    /// Markdown.
+    pub recommendation: String,
+}
+
+/// A report's findings, in order.
+pub fn list_findings(conn: &mut PgConnection, report: ReportId) -> Result<Vec<FindingRow>> {
+    Ok(findings::table
+        .filter(findings::report_id.eq(report.0))
+        .order((findings::position, findings::id))
+        .select(FindingRow::as_select())
+        .load(conn)?)
+}
+
+/// Names of clients, to choose from.
+pub fn list_client_names(conn: &mut PgConnection, of: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
+    Ok(clients::table
+        .filter(clients::id.eq_any(of.iter().map(|client| client.0)))
+        .order(clients::name)
+        .select((clients::id, clients::name))
+        .load(conn)?)
+}

@@ -1,0 +1,234 @@
+//! Submit: freezes the runbook and fills the one report, under the engagement's lock.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::collect::collect;
+use crate::audit::domain::{Actor, Event, Kind};
+use crate::authz::permit::{Permit, SubmitEngagement};
+use crate::db::schema::{
+    clients, drafts, engagements, finding_assets, finding_attachments, findings, procedures, report_revisions, reports, step_ticks,
+};
+use crate::db::{Audited, WriteTx};
+use crate::error::{Error, Result};
+use crate::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
+use crate::library::domain::{ProcedureBody, StepKind};
+use crate::procedures::domain::{ProcedureStatus, Progress, working_allowed};
+use crate::reports::domain::{self, NewFinding, Pending};
+use crate::schedule::domain::EngagementStatus;
+use crate::schedule::store::{Locked, lock_engagement, touch};
+
+/// What the confirmation page tells.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// The engagement.
+    pub id: EngagementId,
+    /// Its client.
+    pub client: ClientId,
+    /// The client's name.
+    pub client_name: String,
+    /// Its title.
+    pub title: String,
+    /// Its status.
+    pub status: EngagementStatus,
+    /// Whether it was submitted already.
+    pub submitted: bool,
+    /// Its report.
+    pub report: Option<ReportId>,
+    /// Its procedures.
+    pub procedures: Vec<Pending>,
+}
+
+impl Submission {
+    /// How much is done.
+    pub fn progress(&self) -> Progress {
+        Progress::of(self.procedures.iter().map(|procedure| procedure.status))
+    }
+}
+
+/// Reads what the confirmation page tells.
+///
+/// # Errors
+/// [`Error::NotFound`] when it is not there or belongs to none of `visible`.
+pub fn get_submission(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<Submission> {
+    type Head = (ClientId, String, String, EngagementStatus, Option<DateTime<Utc>>, Option<Uuid>);
+    let (client, client_name, title, status, submitted_at, report): Head = engagements::table
+        .inner_join(clients::table)
+        .left_join(reports::table.on(reports::engagement_id.eq(engagements::id).and(reports::deleted_at.is_null())))
+        .filter(engagements::id.eq(id.0).and(engagements::deleted_at.is_null()))
+        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)))
+        .select((
+            engagements::client_id,
+            clients::name,
+            engagements::title,
+            engagements::status,
+            engagements::submitted_at,
+            reports::id.nullable(),
+        ))
+        .first(conn)?;
+    type Row = (ProcedureId, i32, String, ProcedureStatus, Option<String>, Option<String>, serde_json::Value);
+    let rows: Vec<Row> = procedures::table
+        .filter(procedures::engagement_id.eq(id.0))
+        .order(procedures::position)
+        .select((
+            procedures::id,
+            procedures::position,
+            procedures::name,
+            procedures::status,
+            procedures::red_outcome,
+            procedures::blue_outcome,
+            procedures::body,
+        ))
+        .load(conn)?;
+    let ticked: HashSet<(Uuid, String)> = step_ticks::table
+        .inner_join(procedures::table)
+        .filter(procedures::engagement_id.eq(id.0))
+        .select((step_ticks::procedure_id, step_ticks::step_id))
+        .load(conn)?
+        .into_iter()
+        .collect();
+    let mut pending = Vec::with_capacity(rows.len());
+    for (procedure, position, name, status, red, blue, body) in rows {
+        let body: ProcedureBody = serde_json::from_value(body)?;
+        let cleanup = body.steps.into_iter().filter(|step| step.kind == StepKind::Cleanup);
+        pending.push(Pending {
+            id: procedure,
+            position,
+            name,
+            status,
+            red_answered: red.is_some(),
+            blue_answered: blue.is_some(),
+            cleanup_left: cleanup.filter(|step| !ticked.contains(&(procedure.0, step.id.clone()))).count(),
+        });
+    }
+    let report = report.map(ReportId);
+    Ok(Submission { id, client, client_name, title, status, submitted: submitted_at.is_some(), report, procedures: pending })
+}
+
+/// What a submit came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Submitted {
+    /// The report.
+    pub report: ReportId,
+    /// Whether it was filled just now, or by an earlier submit.
+    pub now: bool,
+}
+
+/// Submits an engagement. A second submit finds the same report and changes nothing.
+///
+/// # Errors
+/// [`Error::Refused`] when its status does not allow it; [`Error::Invalid`] at `incomplete` when it is not complete and
+/// that was not `accepted`.
+pub fn submit(tx: &mut WriteTx<'_>, permit: &Permit<SubmitEngagement>, id: EngagementId, accepted: bool) -> Result<Audited<Submitted>> {
+    let (locked, due) = lock_engagement(tx, id, &permit.visible())?;
+    permit.check(locked.client)?;
+    if locked.facts.submitted {
+        let report = reports::table.filter(reports::engagement_id.eq(id.0)).select(reports::id).first(tx.conn)?;
+        return Ok(tx.unchanged(Submitted { report: ReportId(report), now: false }));
+    }
+    working_allowed(locked.status, false).map_err(|refusal| Error::Refused(refusal.0))?;
+    let (at, by) = (tx.now(), tx.actor().clone());
+    let (report, complete, mut events) = freeze(tx, &locked, at, &by)?;
+    if !complete && !accepted {
+        return Err(Error::field("incomplete", "Not every procedure is complete. Tick this to submit all the same."));
+    }
+    events.extend(due);
+    tx.audited_all(Submitted { report, now: true }, &events)
+}
+
+/// Freezes a locked engagement that may be submitted: revision 1 of its report, its findings, no drafts, no way back.
+/// Returns the report, whether every procedure was complete, and the events to be written.
+///
+/// # Errors
+/// When the database refuses.
+pub fn freeze(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>, by: &Actor) -> Result<(ReportId, bool, Vec<Event>)> {
+    let by_id = by.id.map(|id| id.0);
+    let runbook = collect(tx.conn, locked.id, &by.name, at)?;
+    let report = fill(tx, locked, at)?;
+    diesel::insert_into(report_revisions::table)
+        .values((
+            report_revisions::report_id.eq(report.0),
+            report_revisions::n.eq(1),
+            report_revisions::body.eq(serde_json::to_value(&runbook)?),
+            report_revisions::frozen_at.eq(at),
+            report_revisions::frozen_by.eq(by_id),
+        ))
+        .execute(tx.conn)?;
+    let found = domain::findings(&runbook);
+    insert_findings(tx, report, &found)?;
+    diesel::update(engagements::table.find(locked.id.0))
+        .set((engagements::submitted_at.eq(at), engagements::submitted_by.eq(by_id), engagements::version.eq(engagements::version + 1)))
+        .execute(tx.conn)?;
+    let own = procedures::table.filter(procedures::engagement_id.eq(locked.id.0)).select(procedures::id);
+    diesel::delete(drafts::table.filter(drafts::subject_type.eq("procedure").and(drafts::subject_id.eq_any(own)))).execute(tx.conn)?;
+    touch(tx.conn, locked.id, at, &by.name)?;
+    let progress = runbook.progress();
+    let count = match found.len() {
+        0 => "no finding".to_owned(),
+        1 => "1 finding".to_owned(),
+        more => format!("{more} findings"),
+    };
+    let submitted = Event::new(Kind::EngagementSubmitted, format!("Submitted “{}”: {} complete", locked.title, progress.label())).subject(
+        "engagement",
+        locked.id.0,
+        &locked.title,
+    );
+    let filled = Event::new(Kind::ReportFilled, format!("Filled the report of “{}” with {count}", locked.title))
+        .subject("report", report.0, &locked.title)
+        .detail(serde_json::json!({ "procedures": runbook.procedures.len(), "findings": found.len() }));
+    let events = [submitted, filled].map(|event| event.engagement(locked.client, locked.id));
+    Ok((report, progress.complete(), events.to_vec()))
+}
+
+/// The report that Create made, under its title of now; made here where Create's is missing.
+fn fill(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>) -> Result<ReportId> {
+    let id: Uuid = diesel::insert_into(reports::table)
+        .values((
+            reports::id.eq(ReportId::new().0),
+            reports::engagement_id.eq(locked.id.0),
+            reports::client_id.eq(locked.client.0),
+            reports::title.eq(&locked.title),
+            reports::created_at.eq(at),
+            reports::updated_at.eq(at),
+        ))
+        .on_conflict(reports::engagement_id)
+        .do_update()
+        .set((
+            reports::title.eq(&locked.title),
+            reports::updated_at.eq(at),
+            reports::deleted_at.eq(None::<DateTime<Utc>>),
+            reports::version.eq(reports::version + 1),
+        ))
+        .returning(reports::id)
+        .get_result(tx.conn)?;
+    Ok(ReportId(id))
+}
+
+fn insert_findings(tx: &mut WriteTx<'_>, report: ReportId, found: &[NewFinding<'_>]) -> Result<()> {
+    let ids: HashMap<ProcedureId, FindingId> = found.iter().map(|finding| (finding.procedure.id, FindingId::new())).collect();
+    let (mut rows, mut of_assets, mut files) = (Vec::new(), Vec::new(), Vec::new());
+    for finding in found {
+        let procedure = finding.procedure;
+        let id = ids[&procedure.id].0;
+        rows.push((
+            findings::id.eq(id),
+            findings::report_id.eq(report.0),
+            findings::procedure_id.eq(procedure.id.0),
+            findings::position.eq(finding.position),
+            findings::title.eq(&procedure.name),
+            findings::severity.eq(finding.severity),
+            findings::recommendation.eq(&procedure.recommendation),
+        ));
+        let assets = procedure.assets.iter().filter(|asset| asset.in_finding);
+        of_assets.extend(assets.map(|asset| (finding_assets::finding_id.eq(id), finding_assets::asset_id.eq(asset.id))));
+        let attached = procedure.attachments.iter().filter(|file| file.in_finding);
+        files.extend(attached.map(|file| (finding_attachments::finding_id.eq(id), finding_attachments::attachment_id.eq(file.id))));
+    }
+    diesel::insert_into(findings::table).values(rows).execute(tx.conn)?;
+    diesel::insert_into(finding_assets::table).values(of_assets).execute(tx.conn)?;
+    diesel::insert_into(finding_attachments::table).values(files).execute(tx.conn)?;
+    Ok(())
+}

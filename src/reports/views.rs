@@ -1,0 +1,330 @@
+//! Pages of submitting and of reports.
+
+use askama::Template;
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+
+use super::domain::{Attachment, Log, Outcome, Pending, Procedure, Runbook};
+use super::figures::Figures;
+use super::store::{FindingRow, Head, ReportRow, Submission};
+use crate::error::FieldErrors;
+use crate::ids::ClientId;
+use crate::procedures::domain::{ProcedureStatus, Team};
+use crate::procedures::times;
+use crate::schedule::domain::{EngagementStatus, ReportStatus};
+use crate::web::{Frame, markdown};
+
+pub use super::samples::samples;
+
+/// How many lines a list of the confirmation page shows.
+const SHOWN: usize = 20;
+
+/// CSS class of a report status.
+pub fn report_class(status: &ReportStatus) -> &'static str {
+    match status {
+        ReportStatus::Draft => "draft",
+        ReportStatus::ReadyForReview => "ready",
+        ReportStatus::InReview => "review",
+        ReportStatus::Approved => "approved",
+        ReportStatus::Published => "published",
+    }
+}
+
+/// CSS class of a procedure status.
+pub fn state_class(status: &ProcedureStatus) -> &'static str {
+    match status {
+        ProcedureStatus::NotStarted => "",
+        ProcedureStatus::InProgress => "doing",
+        ProcedureStatus::Completed => "done",
+        ProcedureStatus::NotApplicable => "na",
+    }
+}
+
+/// `/reports`
+#[derive(Template)]
+#[template(path = "reports/list.html", blocks = ["results"])]
+pub struct List {
+    /// The frame.
+    pub frame: Frame,
+    /// This page of them.
+    pub reports: Vec<ReportRow>,
+    /// How many there are.
+    pub count: String,
+    /// Search words.
+    pub q: String,
+    /// Chosen client.
+    pub client: Option<ClientId>,
+    /// Chosen status.
+    pub status: Option<ReportStatus>,
+    /// Clients to choose from.
+    pub clients: Vec<(ClientId, String)>,
+    /// Query of the next page.
+    pub older: Option<String>,
+    /// Whether this is not the first page.
+    pub later: bool,
+    /// Query of the first page under the same filter.
+    pub newest: String,
+    /// The organisation's zone.
+    pub zone: Tz,
+}
+
+impl List {
+    fn filtered(&self) -> bool {
+        !self.q.is_empty() || self.client.is_some() || self.status.is_some()
+    }
+    fn is_client(&self, id: &ClientId) -> bool {
+        self.client == Some(*id)
+    }
+    fn is_status(&self, status: &ReportStatus) -> bool {
+        self.status == Some(*status)
+    }
+    fn at(&self, at: &DateTime<Utc>) -> String {
+        times::display(*at, self.zone)
+    }
+}
+
+/// `/reports/{id}` before the engagement is submitted.
+#[derive(Template)]
+#[template(path = "reports/waiting.html")]
+pub struct Waiting {
+    /// The frame.
+    pub frame: Frame,
+    /// The report.
+    pub head: Head,
+    /// How far the engagement is.
+    pub submission: Submission,
+    /// Whether this person may submit it.
+    pub may_submit: bool,
+}
+
+/// `/reports/{id}`
+#[derive(Template)]
+#[template(path = "reports/show.html")]
+pub struct Show {
+    /// The frame.
+    pub frame: Frame,
+    /// The report.
+    pub head: Head,
+    /// What Submit froze.
+    pub book: Runbook,
+    /// Its numbers.
+    pub figures: Figures,
+    /// Its findings as they stand now.
+    pub findings: Vec<FindingRow>,
+    /// The engagement's zone.
+    pub zone: Tz,
+    /// Whether engagement, procedures and files can be opened.
+    pub linked: bool,
+}
+
+/// An outcome as a mark.
+#[derive(Template)]
+#[template(source = r#"<span class="outcome" data-tone="{{ tone }}">{{ label }}</span>"#, ext = "html")]
+pub struct Mark {
+    tone: &'static str,
+    label: String,
+}
+
+impl Mark {
+    fn of(outcome: Option<&Outcome>, team: Team) -> Self {
+        match outcome {
+            Some(outcome) => Self { tone: tone(outcome, team), label: outcome.label.clone() },
+            None => Self { tone: "unanswered", label: "Unanswered".into() },
+        }
+    }
+}
+
+fn tone(outcome: &Outcome, team: Team) -> &'static str {
+    match (team, outcome.score) {
+        (Team::Red, _) if outcome.succeeded => "warn",
+        (Team::Red, _) => "none",
+        (Team::Blue, None) => "none",
+        (Team::Blue, _) if outcome.prevented => "good",
+        (Team::Blue, _) if outcome.alerted => "info",
+        (Team::Blue, _) if outcome.logged => "warn",
+        (Team::Blue, _) => "bad",
+    }
+}
+
+impl Show {
+    fn md(&self, text: &str) -> String {
+        markdown::render(text)
+    }
+    fn at(&self, at: &DateTime<Utc>) -> String {
+        times::display_seconds(*at, self.zone)
+    }
+    fn clock(&self, at: &DateTime<Utc>) -> String {
+        at.with_timezone(&self.zone).format("%H:%M:%S").to_string()
+    }
+    fn dates(&self) -> String {
+        dates(self.book.start_date, self.book.end_date)
+    }
+    fn red(&self, procedure: &Procedure) -> Mark {
+        self.mark(procedure, procedure.red_outcome.as_ref(), Team::Red)
+    }
+    fn blue(&self, procedure: &Procedure) -> Mark {
+        self.mark(procedure, procedure.blue_outcome.as_ref(), Team::Blue)
+    }
+    fn mark(&self, procedure: &Procedure, outcome: Option<&Outcome>, team: Team) -> Mark {
+        if outcome.is_none() && procedure.status == ProcedureStatus::NotApplicable {
+            return Mark { tone: "none", label: "Not Applicable".into() };
+        }
+        Mark::of(outcome, team)
+    }
+    fn of_asset(&self, outcome: &Option<Outcome>, red: bool) -> Mark {
+        match outcome {
+            Some(given) => Mark { tone: tone(given, if red { Team::Red } else { Team::Blue }), label: given.label.clone() },
+            None => Mark { tone: "none", label: "As the procedure".into() },
+        }
+    }
+    /// Both teams' counts of outcomes, for one table each.
+    fn sides(&self) -> Vec<(&'static str, &'static str, Vec<(Mark, String, String)>)> {
+        let rows = |team| -> Vec<(Mark, String, String)> {
+            let given = if team == Team::Red { &self.figures.red } else { &self.figures.blue };
+            given.iter().map(|given| (Mark::of(given.outcome.as_ref(), team), given.share.words(), given.share.shown())).collect()
+        };
+        vec![("red", "Red", rows(Team::Red)), ("blue", "Blue", rows(Team::Blue))]
+    }
+    /// The procedures of a tactic; of none for the row without a tactic.
+    fn under(&self, key: &str) -> Vec<&Procedure> {
+        let known = |procedure: &&Procedure| match key {
+            "" => !procedure.tactics.iter().any(|tactic| self.book.tactics.iter().any(|t| t.key == *tactic)),
+            key => procedure.tactics.iter().any(|tactic| tactic == key),
+        };
+        self.book.procedures.iter().filter(known).collect()
+    }
+    fn score(&self, procedure: &Procedure) -> String {
+        procedure.blue_outcome.as_ref().and_then(|outcome| outcome.score).map(|score| score.to_string()).unwrap_or_default()
+    }
+    fn procedure_of(&self, finding: &FindingRow) -> Option<&Procedure> {
+        self.book.procedures.iter().find(|procedure| Some(procedure.id) == finding.procedure_id)
+    }
+    fn names(&self, procedure: &Procedure, team: &str) -> String {
+        listed(procedure.names(if team == "red" { Team::Red } else { Team::Blue }))
+    }
+    fn operators(&self, team: &str) -> String {
+        listed(self.book.names(if team == "red" { Team::Red } else { Team::Blue }))
+    }
+    fn tactics(&self, procedure: &Procedure) -> String {
+        let names: Vec<&str> = procedure.tactics.iter().map(|key| self.book.tactic(key)).collect();
+        names.join(", ")
+    }
+    /// The timeline by day.
+    fn days(&self) -> Vec<(String, Vec<(&Procedure, &Log)>)> {
+        let mut days: Vec<(String, Vec<(&Procedure, &Log)>)> = Vec::new();
+        for entry in self.book.timeline() {
+            let day = times::display_date(entry.1.starts_at.with_timezone(&self.zone).date_naive());
+            match days.last_mut() {
+                Some((last, entries)) if *last == day => entries.push(entry),
+                _ => days.push((day, vec![entry])),
+            }
+        }
+        days
+    }
+    fn steps(&self, procedure: &Procedure) -> String {
+        use crate::library::domain::StepKind;
+        let words = [(StepKind::Prerequisite, "prerequisites"), (StepKind::Step, "steps"), (StepKind::Cleanup, "cleanup")];
+        let parts = words.into_iter().filter_map(|(kind, word)| {
+            let (ticked, all) = procedure.ticked(kind);
+            (all > 0).then(|| format!("{word} {ticked} of {all}"))
+        });
+        parts.collect::<Vec<_>>().join(" · ")
+    }
+    fn file_url(&self, file: &Attachment) -> String {
+        format!("/engagements/{}/attachments/{}", self.head.engagement, file.id)
+    }
+    fn size(&self, file: &Attachment) -> String {
+        size(file.size)
+    }
+    fn detected_after(&self, procedure: &Procedure) -> Option<String> {
+        crate::procedures::domain::times_to(procedure.executed_at, procedure.detected_at, procedure.responded_at)
+            .0
+            .map(times::duration_words)
+    }
+    fn responded_after(&self, procedure: &Procedure) -> Option<String> {
+        crate::procedures::domain::times_to(procedure.executed_at, procedure.detected_at, procedure.responded_at)
+            .1
+            .map(times::duration_words)
+    }
+}
+
+fn listed(names: Vec<&str>) -> String {
+    if names.is_empty() { "Nobody assigned".to_owned() } else { names.join(", ") }
+}
+
+fn dates(start: Option<NaiveDate>, end: Option<NaiveDate>) -> String {
+    match (start, end) {
+        (Some(start), Some(end)) if start == end => times::display_date(start),
+        (Some(start), Some(end)) => format!("{} – {}", times::display_date(start), times::display_date(end)),
+        (Some(start), None) => format!("From {}", times::display_date(start)),
+        (None, Some(end)) => format!("Until {}", times::display_date(end)),
+        (None, None) => "No dates".into(),
+    }
+}
+
+fn size(bytes: i64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        1_024..1_048_576 => format!("{} KB", bytes.div_euclid(1_024)),
+        _ => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
+    }
+}
+
+/// One list of the confirmation page.
+pub struct Owed {
+    /// Heading.
+    pub heading: &'static str,
+    /// What follows from it.
+    pub lead: &'static str,
+    /// The first of them.
+    pub procedures: Vec<Pending>,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Owed {
+    fn rest(&self) -> usize {
+        self.count - self.procedures.len()
+    }
+}
+
+/// `/engagements/{id}/submit`
+#[derive(Template)]
+#[template(path = "reports/submit.html")]
+pub struct Submit {
+    /// The frame.
+    pub frame: Frame,
+    /// What is to be submitted.
+    pub submission: Submission,
+    /// What is not done.
+    pub owed: Vec<Owed>,
+    /// Whether the tick for an incomplete one was set.
+    pub accepted: bool,
+    /// What is wrong.
+    pub errors: FieldErrors,
+}
+
+impl Submit {
+    /// The page of a submission.
+    pub fn new(frame: Frame, submission: Submission, accepted: bool, errors: FieldErrors) -> Self {
+        let list = |heading, lead, is: fn(&Pending) -> bool| {
+            let all: Vec<Pending> = submission.procedures.iter().filter(|p| is(p)).cloned().collect();
+            Owed { heading, lead, count: all.len(), procedures: all.into_iter().take(SHOWN).collect() }
+        };
+        let owed = [
+            list("Not complete", "Neither Completed nor Not Applicable.", Pending::is_incomplete),
+            list("Waits on red", "Without a red outcome.", Pending::waits_on_red),
+            list("Waits on blue", "Without a blue outcome: the report counts them as unanswered.", Pending::waits_on_blue),
+            list("Cleanup not ticked", "Something may still lie on a machine.", Pending::owes_cleanup),
+        ];
+        let owed = owed.into_iter().filter(|owed| owed.count > 0).collect();
+        Self { frame, submission, owed, accepted, errors }
+    }
+
+    fn incomplete(&self) -> usize {
+        self.submission.procedures.iter().filter(|p| p.is_incomplete()).count()
+    }
+    fn complete(&self) -> bool {
+        self.submission.progress().complete()
+    }
+}

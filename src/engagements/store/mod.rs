@@ -1,3 +1,10 @@
 //! SQL of engagements.
 
 pub mod create;
+pub mod details;
+pub mod lifecycle;
+pub mod list;
+pub mod plan;
+pub mod sections;
+pub mod show;
+pub mod wizard;

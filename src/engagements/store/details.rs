@@ -1,0 +1,219 @@
+//! Engagement Details: saved field by field, so that two people who edit them lose nothing.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Integer, Text, Timestamptz, Uuid as SqlUuid};
+
+use super::plan::begin;
+use super::show::Own;
+use crate::audit::domain::Kind;
+use crate::authz::permit::{Permit, PlanEngagement};
+use crate::db::schema::{engagements, field_history, reports};
+use crate::db::{Audited, WriteTx};
+use crate::engagements::domain::{DetailField, check_detail, parse_tags};
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::EngagementId;
+use crate::procedures::merge::{Change, Conflict, Current, History, Posted, Revision, merge};
+use crate::procedures::times;
+use crate::schedule::domain::{Command, starts_at, valid_dates};
+use crate::schedule::store::apply;
+
+/// A detail as it was typed.
+#[derive(Debug, Clone)]
+pub struct Typed {
+    /// Which one.
+    pub field: DetailField,
+    /// As typed.
+    pub raw: String,
+    /// The version that its shown value came from.
+    pub base: i32,
+}
+
+/// What a save did.
+#[derive(Debug, Clone, Default)]
+pub struct Saved {
+    /// What was stored.
+    pub accepted: Vec<Change>,
+    /// What was not, because somebody else changed it too.
+    pub conflicts: Vec<Conflict>,
+}
+
+impl Own {
+    /// The canonical value of a detail: what history keeps and the merge compares.
+    pub fn detail(&self, field: DetailField) -> String {
+        let day = |date: Option<chrono::NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
+        match field {
+            DetailField::Title => self.title.clone(),
+            DetailField::Description => self.description.clone(),
+            DetailField::Tags => self.tags.join(", "),
+            DetailField::StartDate => day(self.start_date),
+            DetailField::EndDate => day(self.end_date),
+            DetailField::TimeZone => self.time_zone.clone(),
+            DetailField::Objective => self.objective.clone(),
+            DetailField::Scope => self.scope.clone(),
+            DetailField::AccessInfo => self.access_info.clone(),
+            DetailField::SpecialInstructions => self.special_instructions.clone(),
+        }
+    }
+
+    /// Takes a canonical value that `check_detail` has passed.
+    fn set(&mut self, field: DetailField, value: &str) -> Result<()> {
+        let day = || times::parse_date(value).map_err(|sentence| Error::field(field.as_str(), sentence));
+        match field {
+            DetailField::Title => self.title = value.to_owned(),
+            DetailField::Description => self.description = value.to_owned(),
+            DetailField::Tags => self.tags = parse_tags(value).map_err(|sentence| Error::field(field.as_str(), sentence))?,
+            DetailField::StartDate => self.start_date = day()?,
+            DetailField::EndDate => self.end_date = day()?,
+            DetailField::TimeZone => self.time_zone = value.to_owned(),
+            DetailField::Objective => self.objective = value.to_owned(),
+            DetailField::Scope => self.scope = value.to_owned(),
+            DetailField::AccessInfo => self.access_info = value.to_owned(),
+            DetailField::SpecialInstructions => self.special_instructions = value.to_owned(),
+        }
+        Ok(())
+    }
+}
+
+/// Saves typed details. What conflicts is not stored and comes back with both values; everything else is. A changed start
+/// or zone moves the first instant, and the lifecycle judges it.
+///
+/// # Errors
+/// [`Error::Invalid`] with a sentence for each field that does not hold (nothing is stored), [`Error::NotFound`],
+/// [`Error::Forbidden`], [`Error::Refused`] by the editing rule.
+pub fn save_details(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: EngagementId, typed: &[Typed]) -> Result<Audited<Saved>> {
+    let mut planning = begin(tx, permit, id)?;
+    let posted = check(typed)?;
+    let mut own: Own = engagements::table.find(id.0).select(Own::as_select()).first(tx.conn)?;
+    let history = history(tx.conn, id, &posted)?;
+    let current: Vec<Current> = DetailField::ALL
+        .iter()
+        .map(|field| Current {
+            field: field.as_str().to_owned(),
+            value: own.detail(*field),
+            version: history.newest(field.as_str()).map_or(0, |newest| newest.version),
+        })
+        .collect();
+    let outcome = merge(&posted, &current, &history);
+    for change in &outcome.accepted {
+        own.set(change.field.parse().map_err(|e: crate::text_enum::UnknownValue| Error::Internal(e.into()))?, &change.new)?;
+    }
+    valid_dates(own.start_date, own.end_date).map_err(|sentence| Error::field(DetailField::EndDate.as_str(), sentence))?;
+    if !outcome.accepted.is_empty() {
+        store(tx, &mut own, &outcome.accepted)?;
+        let names: Vec<String> = outcome
+            .accepted
+            .iter()
+            .map(|c| c.field.parse::<DetailField>().map_or_else(|_| c.field.clone(), |f| f.label().to_lowercase()))
+            .collect();
+        let long = |field: &str| !["title", "tags", "start_date", "end_date", "time_zone"].contains(&field);
+        planning.locked.title.clone_from(&own.title);
+        let event = planning
+            .event(Kind::EngagementUpdated, format!("Changed “{}”: {}", own.title, names.join(", ")))
+            .changes(outcome.accepted.iter().map(|c| (c.field.as_str(), c.old.as_str(), c.new.as_str(), long(&c.field))));
+        planning.events.push(event);
+        if outcome.accepted.iter().any(|c| ["start_date", "time_zone"].contains(&c.field.as_str())) {
+            planning.locked.facts.starts_at = own.starts_at;
+            planning.locked.time_zone.clone_from(&own.time_zone);
+            let actor = tx.actor();
+            planning.events.extend(apply(tx, &mut planning.locked, &Command::Reschedule, actor)?);
+        }
+    }
+    planning.finish(tx, Saved { accepted: outcome.accepted, conflicts: outcome.conflicts })
+}
+
+fn check(typed: &[Typed]) -> Result<Vec<Posted>> {
+    let mut errors = FieldErrors::default();
+    let mut posted = Vec::with_capacity(typed.len());
+    for one in typed {
+        match check_detail(one.field, &one.raw) {
+            Ok(value) => posted.push(Posted { field: one.field.as_str().to_owned(), value, base: one.base }),
+            Err(sentence) => errors.add(one.field.as_str(), sentence),
+        }
+    }
+    errors.done()?;
+    Ok(posted)
+}
+
+fn store(tx: &mut WriteTx<'_>, own: &mut Own, accepted: &[Change]) -> Result<()> {
+    let zone: Tz = own.zone();
+    own.starts_at = own.start_date.map(|date| starts_at(date, zone));
+    own.version += 1;
+    diesel::update(engagements::table.find(own.id.0))
+        .set((
+            engagements::title.eq(&own.title),
+            engagements::description.eq(&own.description),
+            engagements::tags.eq(&own.tags),
+            engagements::start_date.eq(own.start_date),
+            engagements::end_date.eq(own.end_date),
+            engagements::time_zone.eq(&own.time_zone),
+            engagements::starts_at.eq(own.starts_at),
+            engagements::objective.eq(&own.objective),
+            engagements::scope.eq(&own.scope),
+            engagements::access_info.eq(&own.access_info),
+            engagements::special_instructions.eq(&own.special_instructions),
+            engagements::version.eq(own.version),
+        ))
+        .execute(tx.conn)?;
+    // The empty Draft bears the engagement's title until Submit fills it.
+    diesel::update(reports::table.filter(reports::engagement_id.eq(own.id.0).and(reports::title.ne(&own.title))))
+        .set((reports::title.eq(&own.title), reports::updated_at.eq(tx.now())))
+        .execute(tx.conn)?;
+    let rows: Vec<_> = accepted
+        .iter()
+        .map(|change| {
+            (
+                field_history::subject_type.eq("engagement"),
+                field_history::subject_id.eq(own.id.0),
+                field_history::field.eq(&change.field),
+                field_history::version.eq(own.version),
+                field_history::value.eq(&change.new),
+                field_history::person_id.eq(tx.actor().id.map(|id| id.0)),
+                field_history::person_name.eq(&tx.actor().name),
+                field_history::at.eq(tx.now()),
+            )
+        })
+        .collect();
+    diesel::insert_into(field_history::table).values(&rows).execute(tx.conn)?;
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct HistoryRow {
+    #[diesel(sql_type = Text)]
+    field: String,
+    #[diesel(sql_type = Integer)]
+    version: i32,
+    #[diesel(sql_type = Text)]
+    value: String,
+    #[diesel(sql_type = Text)]
+    person_name: String,
+    #[diesel(sql_type = Timestamptz)]
+    at: DateTime<Utc>,
+}
+
+fn history(conn: &mut PgConnection, id: EngagementId, posted: &[Posted]) -> Result<History> {
+    let fields: Vec<&str> = posted.iter().map(|p| p.field.as_str()).collect();
+    let bases: Vec<i32> = posted.iter().map(|p| p.base).collect();
+    // sql_query: for each posted field its newest row and the newest one at or below the posted base, by two index probes.
+    let rows: Vec<HistoryRow> = diesel::sql_query(
+        "SELECT p.field, h.version, h.value, h.person_name, h.at
+         FROM unnest($2::text[], $3::int[]) AS p(field, base) CROSS JOIN LATERAL (
+            (SELECT version, value, person_name, at FROM field_history
+             WHERE subject_type = 'engagement' AND subject_id = $1 AND field = p.field ORDER BY version DESC LIMIT 1)
+            UNION ALL
+            (SELECT version, value, person_name, at FROM field_history
+             WHERE subject_type = 'engagement' AND subject_id = $1 AND field = p.field AND version <= p.base ORDER BY version DESC LIMIT 1)
+         ) h",
+    )
+    .bind::<SqlUuid, _>(id.0)
+    .bind::<Array<Text>, _>(&fields)
+    .bind::<Array<Integer>, _>(&bases)
+    .load(conn)?;
+    let mut history = History::default();
+    for row in rows {
+        history.push(row.field, Revision { version: row.version, value: row.value, by: row.person_name, at: row.at });
+    }
+    Ok(history)
+}

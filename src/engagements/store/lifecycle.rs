@@ -1,0 +1,67 @@
+//! Start now, Cancel and Delete.
+
+use diesel::prelude::*;
+
+use crate::audit::domain::{Event, Kind};
+use crate::authz::permit::{Action, ApproveEngagement, CancelEngagement, DeleteEngagement, Permit};
+use crate::db::schema::{engagements, reports};
+use crate::db::{Audited, WriteTx};
+use crate::error::{Error, Result};
+use crate::ids::EngagementId;
+use crate::schedule::domain::{Command, check_reason};
+use crate::schedule::store::{apply, lock_engagement, touch};
+
+/// Starts an engagement before its date.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Refused`] with the lifecycle's sentence.
+pub fn start_now(tx: &mut WriteTx<'_>, permit: &Permit<ApproveEngagement>, id: EngagementId) -> Result<Audited<()>> {
+    command(tx, permit, id, &Command::StartNow)
+}
+
+/// Terminates an engagement, for good.
+///
+/// # Errors
+/// As [`start_now`], and [`Error::Invalid`] for a missing or overlong reason.
+pub fn cancel(tx: &mut WriteTx<'_>, permit: &Permit<CancelEngagement>, id: EngagementId, reason: &str) -> Result<Audited<()>> {
+    let reason = check_reason(reason).map_err(|sentence| Error::field("reason", sentence))?;
+    command(tx, permit, id, &Command::Cancel { reason })
+}
+
+fn command<A: Action>(tx: &mut WriteTx<'_>, permit: &Permit<A>, id: EngagementId, command: &Command) -> Result<Audited<()>> {
+    let (mut locked, due) = lock_engagement(tx, id, &permit.visible())?;
+    permit.check(locked.client)?;
+    let mut events: Vec<Event> = due.into_iter().collect();
+    let actor = tx.actor();
+    events.extend(apply(tx, &mut locked, command, actor)?);
+    if events.is_empty() { Ok(tx.unchanged(())) } else { tx.audited_all((), &events) }
+}
+
+/// Deletes an engagement. Unsubmitted it takes its Draft along; after submission the report stays.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`].
+pub fn delete(tx: &mut WriteTx<'_>, permit: &Permit<DeleteEngagement>, id: EngagementId) -> Result<Audited<String>> {
+    let (locked, due) = lock_engagement(tx, id, &permit.visible())?;
+    permit.check(locked.client)?;
+    diesel::update(engagements::table.find(id.0))
+        .set((
+            engagements::deleted_at.eq(tx.now()),
+            engagements::deleted_by.eq(tx.actor().id.map(|id| id.0)),
+            engagements::version.eq(engagements::version + 1),
+        ))
+        .execute(tx.conn)?;
+    if !locked.facts.submitted {
+        diesel::update(reports::table.filter(reports::engagement_id.eq(id.0).and(reports::deleted_at.is_null())))
+            .set((reports::deleted_at.eq(tx.now()), reports::updated_at.eq(tx.now())))
+            .execute(tx.conn)?;
+    }
+    let actor = tx.actor().name.clone();
+    touch(tx.conn, id, tx.now(), &actor)?;
+    let with = if locked.facts.submitted { "its report stays" } else { "and its Draft report" };
+    let event = Event::new(Kind::EngagementDeleted, format!("Deleted the engagement “{}”, {with}", locked.title))
+        .subject("engagement", id.0, &locked.title)
+        .engagement(locked.client, id);
+    let events: Vec<Event> = due.into_iter().chain([event]).collect();
+    tx.audited_all(locked.title, &events)
+}

@@ -1,0 +1,297 @@
+//! The list of engagements: filtered, sorted by stored columns, paged by keyset.
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use diesel::dsl::{exists, sql};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use crate::db::schema::{clients, engagement_activity, engagement_operators, engagements, people};
+use crate::engagements::domain::RunbookState;
+use crate::error::Result;
+use crate::ids::{ClientId, EngagementId, PersonId};
+use crate::procedures::domain::Progress;
+use crate::schedule::domain::EngagementStatus;
+
+crate::text_enum! {
+    /// What the list is sorted by.
+    pub enum Sort {
+        Activity => "activity", "Last updated";
+        Title => "title", "Title";
+        Client => "client", "Client";
+        Start => "start", "Start";
+    }
+}
+
+/// What the list shows, in which order, and from where on.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// Part of a title, a client's name or a test plan's title.
+    pub q: String,
+    /// Only this client's.
+    pub client: Option<ClientId>,
+    /// Only those in this status.
+    pub status: Option<EngagementStatus>,
+    /// Only those with this operator.
+    pub operator: Option<PersonId>,
+    /// Only those with this tag.
+    pub tag: String,
+    /// By what.
+    pub sort: Sort,
+    /// In which direction.
+    pub descending: bool,
+    /// Where the page starts.
+    pub from: Option<Place>,
+}
+
+/// A place in the sorted list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Whether the page lies before the place, and not after it.
+    pub before: bool,
+    /// The row at that place: its sorting value (times as microseconds since 1970) and its id.
+    pub key: String,
+    /// Its id, for rows with the same value.
+    pub id: EngagementId,
+}
+
+/// A row of the list.
+#[derive(Debug, Clone, Queryable)]
+pub struct Row {
+    /// Its id.
+    pub id: EngagementId,
+    /// Title.
+    pub title: String,
+    /// Its client.
+    pub client: ClientId,
+    /// The client's name.
+    pub client_name: String,
+    /// The test plan's title when it was made, or nothing.
+    pub plan: String,
+    /// Status.
+    pub status: EngagementStatus,
+    /// First day.
+    pub start: Option<NaiveDate>,
+    /// When it starts or, without a date, when it was made.
+    pub starts: DateTime<Utc>,
+    /// Whether its runbook is submitted.
+    pub submitted: Option<DateTime<Utc>>,
+    /// Last activity.
+    pub updated: DateTime<Utc>,
+    /// Whose.
+    pub updated_by: String,
+}
+
+impl Row {
+    /// Where a page before or after this row starts.
+    pub fn place(&self, sort: Sort, before: bool) -> Place {
+        let key = match sort {
+            Sort::Activity => self.updated.timestamp_micros().to_string(),
+            Sort::Title => self.title.to_lowercase(),
+            Sort::Client => self.client_name.to_lowercase(),
+            Sort::Start => self.starts.timestamp_micros().to_string(),
+        };
+        Place { before, key, id: self.id }
+    }
+}
+
+/// A page of the list.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Its rows and where their runbooks stand.
+    pub rows: Vec<(Row, RunbookState, Progress)>,
+    /// Whether there are rows before it.
+    pub earlier: bool,
+    /// Whether there are rows after it.
+    pub later: bool,
+}
+
+/// The last microsecond that PostgreSQL and chrono agree on is far beyond any key; a broken one starts at 1970.
+fn instant(key: &str) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::microseconds(key.parse().unwrap_or(0))
+}
+
+/// One page of the engagements at these clients.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i64) -> Result<Page> {
+    let mut query = engagements::table
+        .inner_join(clients::table)
+        .inner_join(engagement_activity::table)
+        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(at.iter().map(|c| c.0).collect::<Vec<_>>())))
+        .into_boxed();
+    if !search.q.is_empty() {
+        let like = contains(&search.q);
+        query = query.filter(
+            engagements::title.ilike(like.clone()).or(clients::name.ilike(like.clone())).or(engagements::test_plan_title.ilike(like)),
+        );
+    }
+    if let Some(client) = search.client {
+        query = query.filter(engagements::client_id.eq(client.0));
+    }
+    if let Some(status) = search.status {
+        query = query.filter(engagements::status.eq(status));
+    }
+    if let Some(operator) = search.operator {
+        query = query.filter(exists(engagement_operators::table.filter(
+            engagement_operators::engagement_id.eq(engagements::id).and(engagement_operators::person_id.eq(operator.0)),
+        )));
+    }
+    if !search.tag.is_empty() {
+        query = query.filter(engagements::tags.contains(vec![search.tag.clone()]));
+    }
+    let back = search.from.as_ref().is_some_and(|from| from.before);
+    let descending = search.descending != back;
+    // One sorting value for each name of the enum; ids break ties, so that no row is shown twice or left out.
+    macro_rules! sorted {
+        ($key:expr, $value:expr) => {{
+            if let Some(from) = &search.from {
+                let value = $value(&from.key);
+                query = if descending {
+                    query.filter($key.lt(value.clone()).or($key.eq(value).and(engagements::id.lt(from.id.0))))
+                } else {
+                    query.filter($key.gt(value.clone()).or($key.eq(value).and(engagements::id.gt(from.id.0))))
+                };
+            }
+            query = if descending {
+                query.order(($key.desc(), engagements::id.desc()))
+            } else {
+                query.order(($key.asc(), engagements::id.asc()))
+            };
+        }};
+    }
+    let text = |key: &String| key.clone();
+    let time = |key: &String| instant(key);
+    match search.sort {
+        Sort::Activity => sorted!(engagement_activity::at, time),
+        Sort::Title => sorted!(sql::<Text>("lower(engagements.title)"), text),
+        Sort::Client => sorted!(sql::<Text>("lower(clients.name)"), text),
+        Sort::Start => sorted!(sql::<Timestamptz>("coalesce(engagements.starts_at, engagements.created_at)"), time),
+    }
+    let mut rows: Vec<Row> = query
+        .limit(limit + 1)
+        .select((
+            engagements::id,
+            engagements::title,
+            engagements::client_id,
+            clients::name,
+            engagements::test_plan_title,
+            engagements::status,
+            engagements::start_date,
+            sql::<Timestamptz>("coalesce(engagements.starts_at, engagements.created_at)"),
+            engagements::submitted_at,
+            engagement_activity::at,
+            engagement_activity::by_name,
+        ))
+        .load(conn)?;
+    let more = rows.len() as i64 > limit;
+    rows.truncate(limit as usize);
+    if back {
+        rows.reverse();
+    }
+    let (earlier, later) = if back { (more, true) } else { (search.from.is_some(), more) };
+    let progress = progress(conn, &rows.iter().map(|row| row.id.0).collect::<Vec<_>>())?;
+    let rows = rows
+        .into_iter()
+        .map(|row| {
+            let progress = progress.iter().find(|(id, _)| *id == row.id.0).map_or(Progress { done: 0, total: 0 }, |(_, p)| *p);
+            let state = RunbookState::of(progress, row.submitted.is_some());
+            (row, state, progress)
+        })
+        .collect();
+    Ok(Page { rows, earlier, later })
+}
+
+/// A pattern for text that contains this, whatever it is.
+fn contains(text: &str) -> String {
+    format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
+}
+
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = SqlUuid)]
+    engagement_id: Uuid,
+    #[diesel(sql_type = Integer)]
+    done: i32,
+    #[diesel(sql_type = Integer)]
+    total: i32,
+}
+
+fn progress(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid, Progress)>> {
+    // sql_query: two counts in one pass, which the query builder has no FILTER for.
+    let counted: Vec<Counted> = diesel::sql_query(
+        "SELECT engagement_id, count(*)::int AS total,
+            count(*) FILTER (WHERE status IN ('completed', 'not_applicable'))::int AS done
+         FROM procedures WHERE engagement_id = ANY ($1) GROUP BY engagement_id",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .load(conn)?;
+    Ok(counted.into_iter().map(|c| (c.engagement_id, Progress { done: c.done.unsigned_abs(), total: c.total.unsigned_abs() })).collect())
+}
+
+/// What the filters offer.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// Clients by name.
+    pub clients: Vec<(ClientId, String)>,
+    /// People who are operators of an engagement that can be seen, by name.
+    pub operators: Vec<(PersonId, String)>,
+    /// Tags in use.
+    pub tags: Vec<String>,
+    /// How many engagements can be seen at all.
+    pub engagements: i64,
+}
+
+#[derive(QueryableByName)]
+struct Tags {
+    #[diesel(sql_type = Array<Text>)]
+    tags: Vec<String>,
+    #[diesel(sql_type = BigInt)]
+    engagements: i64,
+}
+
+/// What the filters of the list offer somebody who sees these clients.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
+    let at: Vec<Uuid> = at.iter().map(|c| c.0).collect();
+    let own = engagements::table
+        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(&at)))
+        .select(engagements::id);
+    let clients = clients::table.filter(clients::id.eq_any(&at)).order(clients::name).select((clients::id, clients::name)).load(conn)?;
+    let operators = people::table
+        .filter(people::id.eq_any(
+            engagement_operators::table.filter(engagement_operators::engagement_id.eq_any(own)).select(engagement_operators::person_id),
+        ))
+        .order(people::name)
+        .select((people::id, people::name))
+        .load(conn)?;
+    // sql_query: the tags' elements and the count in one pass.
+    let tags: Tags = diesel::sql_query(
+        "SELECT count(*) AS engagements, ARRAY(SELECT DISTINCT tag FROM engagements e, unnest(e.tags) tag
+            WHERE e.deleted_at IS NULL AND e.client_id = ANY ($1) ORDER BY tag LIMIT 200) AS tags
+         FROM engagements WHERE deleted_at IS NULL AND client_id = ANY ($1)",
+    )
+    .bind::<Array<SqlUuid>, _>(&at)
+    .get_result(conn)?;
+    Ok(Choices { clients, operators, tags: tags.tags, engagements: tags.engagements })
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_for_a_percent_sign_finds_a_percent_sign() {
+        assert_eq!(contains(r"50%_\"), r"%50\%\_\\%");
+    }
+
+    #[test]
+    fn a_broken_cursor_is_harmless() {
+        assert_eq!(instant("x"), DateTime::UNIX_EPOCH);
+        assert_eq!(instant("1000000").timestamp(), 1);
+    }
+}

@@ -1,0 +1,215 @@
+//! Bodies of the engagement page's sections, one statement each.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use crate::db::schema::{attachments, log_entries, people, procedures};
+use crate::error::Result;
+use crate::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
+use crate::procedures::domain::Team;
+
+/// Somebody with access to a client, as a choice of operator.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Candidate {
+    /// Who.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: PersonId,
+    /// Name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// The role at the client.
+    #[diesel(sql_type = Text)]
+    pub role: String,
+    /// Whether they may be chosen: access to the client and an account in use.
+    #[diesel(sql_type = Bool)]
+    pub has_access: bool,
+    /// Other engagements of theirs in these dates, each in a line.
+    #[diesel(sql_type = Array<Text>)]
+    pub bookings: Vec<String>,
+}
+
+/// The people with access to a client, and those in `also` (operators who lost it), each with their other bookings that
+/// overlap the dates. Titles of other clients' engagements show only to who sees those clients.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_candidates(
+    conn: &mut PgConnection,
+    client: ClientId,
+    own: Option<EngagementId>,
+    also: &[PersonId],
+    dates: (Option<NaiveDate>, Option<NaiveDate>),
+    visible: &[ClientId],
+) -> Result<Vec<Candidate>> {
+    // sql_query: overlapping dates, with open ends on either side, for all people at once.
+    Ok(diesel::sql_query(
+        "SELECT p.id, p.name, coalesce(r.name, '') AS role,
+            r.id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL AS has_access,
+            ARRAY(SELECT CASE WHEN e.client_id = ANY ($6) THEN e.title ELSE 'Another client' END
+                    || coalesce(', ' || to_char(coalesce(min(o.starts_on), e.start_date), 'FMDD Mon'), '')
+                    || coalesce(' – ' || to_char(coalesce(max(o.ends_on), e.end_date), 'FMDD Mon'), '')
+                FROM engagement_operators o JOIN engagements e ON e.id = o.engagement_id
+                WHERE o.person_id = p.id AND e.deleted_at IS NULL AND e.status IN ('pending', 'scheduled', 'in_progress')
+                    AND e.id IS DISTINCT FROM $2
+                    AND ($4::date IS NULL OR coalesce(o.ends_on, e.end_date, 'infinity') >= $4)
+                    AND ($5::date IS NULL OR coalesce(o.starts_on, e.start_date, '-infinity') <= $5)
+                GROUP BY e.id ORDER BY e.start_date NULLS FIRST, e.title LIMIT 6) AS bookings
+         FROM people p LEFT JOIN client_access a ON a.person_id = p.id AND a.client_id = $1 LEFT JOIN roles r ON r.id = a.role_id
+         WHERE (a.client_id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL) OR p.id = ANY ($3) ORDER BY p.name, p.id",
+    )
+    .bind::<SqlUuid, _>(client.0)
+    .bind::<Nullable<SqlUuid>, _>(own.map(|id| id.0))
+    .bind::<Array<SqlUuid>, _>(also.iter().map(|p| p.0).collect::<Vec<_>>())
+    .bind::<Nullable<Date>, _>(dates.0)
+    .bind::<Nullable<Date>, _>(dates.1)
+    .bind::<Array<SqlUuid>, _>(visible.iter().map(|c| c.0).collect::<Vec<_>>())
+    .load(conn)?)
+}
+
+/// An asset that procedures of the engagement use.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct UsedAsset {
+    /// Its id.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: Uuid,
+    /// Name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// Kind.
+    #[diesel(sql_type = Text)]
+    pub kind: String,
+    /// Criticality.
+    #[diesel(sql_type = Text)]
+    pub criticality: String,
+    /// Address.
+    #[diesel(sql_type = Text)]
+    pub address: String,
+    /// Positions of the procedures that use it.
+    #[diesel(sql_type = Array<Integer>)]
+    pub positions: Vec<i32>,
+    /// Their ids, in the same order.
+    #[diesel(sql_type = Array<SqlUuid>)]
+    pub procedures: Vec<ProcedureId>,
+}
+
+/// The assets in use, by name.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_assets(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<UsedAsset>> {
+    // sql_query: ordered arrays of the procedures behind each asset.
+    Ok(diesel::sql_query(
+        "SELECT a.id, a.name, a.kind, a.criticality, a.address, array_agg(p.position ORDER BY p.position) AS positions,
+            array_agg(p.id ORDER BY p.position) AS procedures
+         FROM procedure_assets pa JOIN procedures p ON p.id = pa.procedure_id JOIN assets a ON a.id = pa.asset_id
+         WHERE p.engagement_id = $1 GROUP BY a.id ORDER BY lower(a.name), a.id",
+    )
+    .bind::<SqlUuid, _>(id.0)
+    .load(conn)?)
+}
+
+/// A log entry in the timeline.
+#[derive(Debug, Clone, Queryable)]
+pub struct Entry {
+    /// Which team's.
+    pub team: Team,
+    /// Markdown.
+    pub text: String,
+    /// Start.
+    pub starts_at: DateTime<Utc>,
+    /// End.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// Author.
+    pub author: String,
+    /// Procedure.
+    pub procedure: ProcedureId,
+    /// Its place.
+    pub position: i32,
+    /// Its name.
+    pub procedure_name: String,
+}
+
+/// The most entries that the timeline shows at once, the newest ones.
+pub const TIMELINE: i64 = 500;
+
+/// Log entries of both teams in the order of time.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_timeline(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Entry>> {
+    let mut entries: Vec<Entry> = log_entries::table
+        .inner_join(procedures::table.on(procedures::id.eq(log_entries::procedure_id)))
+        .inner_join(people::table.on(people::id.eq(log_entries::author_id)))
+        .filter(log_entries::engagement_id.eq(id.0).and(log_entries::removed_at.is_null()))
+        .order((log_entries::starts_at.desc(), log_entries::id.desc()))
+        .limit(TIMELINE)
+        .select((
+            log_entries::team,
+            log_entries::text,
+            log_entries::starts_at,
+            log_entries::ends_at,
+            people::name,
+            procedures::id,
+            procedures::position,
+            procedures::name,
+        ))
+        .load(conn)?;
+    entries.reverse();
+    Ok(entries)
+}
+
+/// An attachment in the list.
+#[derive(Debug, Clone, Queryable)]
+pub struct File {
+    /// Its id.
+    pub id: AttachmentId,
+    /// Which team's.
+    pub team: Option<Team>,
+    /// Title.
+    pub title: String,
+    /// Description.
+    pub description: String,
+    /// Name of the file.
+    pub file_name: String,
+    /// Media type.
+    pub media_type: String,
+    /// Size in bytes.
+    pub size: i64,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The procedure it belongs to.
+    pub procedure: Option<ProcedureId>,
+    /// Its place.
+    pub position: Option<i32>,
+}
+
+/// The attachments in the order of the procedures, then of time.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_attachments(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<File>> {
+    Ok(attachments::table
+        .left_join(procedures::table.on(procedures::id.nullable().eq(attachments::procedure_id)))
+        .inner_join(people::table.on(people::id.eq(attachments::uploaded_by)))
+        .filter(attachments::engagement_id.eq(id.0).and(attachments::removed_at.is_null()))
+        .order((sql::<BigInt>("coalesce(procedures.position, 0)::bigint"), attachments::uploaded_at, attachments::id))
+        .select((
+            attachments::id,
+            attachments::team.nullable(),
+            attachments::title,
+            attachments::description,
+            attachments::file_name,
+            attachments::media_type,
+            attachments::size,
+            people::name,
+            attachments::uploaded_at,
+            attachments::procedure_id,
+            procedures::position.nullable(),
+        ))
+        .load(conn)?)
+}

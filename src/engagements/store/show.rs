@@ -1,0 +1,435 @@
+//! The engagement's page: a fixed number of statements, whatever its length.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::db::schema::{clients, engagement_activity, engagements, outcomes, procedures, reports};
+use crate::error::Result;
+use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::procedures::domain::{ProcedureStatus, Severity, Team, WaitingOn};
+use crate::procedures::inputs::{self, InputRow, ProcedureInputs, Values};
+use crate::schedule::domain::{EngagementStatus, ReportStatus};
+
+/// An engagement's own row.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = engagements, check_for_backend(diesel::pg::Pg))]
+pub struct Own {
+    /// Its id.
+    pub id: EngagementId,
+    /// Its client.
+    pub client_id: ClientId,
+    /// Title.
+    pub title: String,
+    /// Markdown.
+    pub description: String,
+    /// Markdown.
+    pub objective: String,
+    /// Markdown.
+    pub scope: String,
+    /// Markdown.
+    pub access_info: String,
+    /// Markdown.
+    pub special_instructions: String,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Status.
+    pub status: EngagementStatus,
+    /// First day.
+    pub start_date: Option<NaiveDate>,
+    /// Last day.
+    pub end_date: Option<NaiveDate>,
+    /// Name of its zone.
+    pub time_zone: String,
+    /// The first instant of the first day.
+    pub starts_at: Option<DateTime<Utc>>,
+    /// Its ATT&CK release.
+    pub attack_version: String,
+    /// The test plan's title when it was made, or nothing.
+    pub test_plan_title: String,
+    /// The engagement it was made from.
+    pub earlier_engagement_id: Option<EngagementId>,
+    /// Who may write which side, where it overrides the organisation.
+    pub write_rule: Option<String>,
+    /// Why it was canceled.
+    pub cancel_reason: Option<String>,
+    /// When its runbook was submitted.
+    pub submitted_at: Option<DateTime<Utc>>,
+    /// Its version.
+    pub version: i32,
+}
+
+impl Own {
+    /// Its zone; UTC where the stored name is not known to this build.
+    pub fn zone(&self) -> Tz {
+        self.time_zone.parse().unwrap_or(Tz::UTC)
+    }
+}
+
+/// The report that belongs to it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = reports, check_for_backend(diesel::pg::Pg))]
+pub struct ReportRow {
+    /// Its id.
+    pub id: ReportId,
+    /// Its status.
+    pub status: ReportStatus,
+    /// Its title.
+    pub title: String,
+    /// Last change.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// An engagement with what stands in its head.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The engagement.
+    pub own: Own,
+    /// The client's name.
+    pub client_name: String,
+    /// Last activity.
+    pub updated: DateTime<Utc>,
+    /// Whose.
+    pub updated_by: String,
+    /// Its report; a request has none.
+    pub report: Option<ReportRow>,
+}
+
+/// Finds an engagement of one of these clients.
+///
+/// # Errors
+/// [`crate::error::Error::NotFound`] when it is not there, deleted, or another client's.
+pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<Head> {
+    let (own, client_name, updated, updated_by, report): (Own, String, Option<DateTime<Utc>>, Option<String>, Option<ReportRow>) =
+        engagements::table
+            .inner_join(clients::table)
+            .left_join(engagement_activity::table)
+            .left_join(reports::table.on(reports::engagement_id.eq(engagements::id).and(reports::deleted_at.is_null())))
+            .filter(
+                engagements::id
+                    .eq(id.0)
+                    .and(engagements::deleted_at.is_null())
+                    .and(engagements::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>())),
+            )
+            .select((
+                Own::as_select(),
+                clients::name,
+                engagement_activity::at.nullable(),
+                engagement_activity::by_name.nullable(),
+                Option::<ReportRow>::as_select(),
+            ))
+            .first(conn)?;
+    let updated = updated.unwrap_or(DateTime::UNIX_EPOCH);
+    Ok(Head { own, client_name, updated, updated_by: updated_by.unwrap_or_default(), report })
+}
+
+/// A row of the procedures table.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
+pub struct ProcedureRow {
+    /// Its id.
+    pub id: ProcedureId,
+    /// Its place.
+    pub position: i32,
+    /// Name.
+    pub name: String,
+    /// ATT&CK ids.
+    pub technique_ids: Vec<String>,
+    /// Short names of its tactics.
+    pub tactics: Vec<String>,
+    /// Status.
+    pub status: ProcedureStatus,
+    /// Severity of its finding.
+    pub severity: Option<Severity>,
+    /// A choice by hand of whose turn it is.
+    pub waiting_on: Option<WaitingOn>,
+    /// Key of the red outcome.
+    pub red_outcome: Option<String>,
+    /// Key of the blue outcome.
+    pub blue_outcome: Option<String>,
+    /// Its version.
+    pub version: i32,
+}
+
+impl ProcedureRow {
+    /// Whose turn it is.
+    pub fn turn(&self) -> WaitingOn {
+        crate::procedures::domain::waiting_on(self.status, self.red_outcome.is_some(), self.blue_outcome.is_some(), self.waiting_on)
+    }
+}
+
+/// The procedures of an engagement, in order.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_procedures(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<ProcedureRow>> {
+    Ok(procedures::table
+        .filter(procedures::engagement_id.eq(id.0))
+        .order(procedures::position)
+        .select(ProcedureRow::as_select())
+        .load(conn)?)
+}
+
+/// One procedure of an engagement.
+///
+/// # Errors
+/// [`crate::error::Error::NotFound`] when it is not one of the engagement's.
+pub fn get_procedure(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId) -> Result<ProcedureRow> {
+    Ok(procedures::table
+        .find(procedure.0)
+        .filter(procedures::engagement_id.eq(engagement.0))
+        .select(ProcedureRow::as_select())
+        .first(conn)?)
+}
+
+/// An outcome that can be chosen, or that an old record holds.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
+pub struct Outcome {
+    /// What forms post.
+    pub key: String,
+    /// Whose.
+    pub team: Team,
+    /// What people read.
+    pub label: String,
+    /// One line.
+    pub definition: String,
+    /// Red: it reached its objective.
+    pub succeeded: bool,
+    /// Blue: 0 to 100.
+    pub score: Option<i32>,
+    /// Since when it cannot be chosen any more.
+    pub retired_at: Option<DateTime<Utc>>,
+}
+
+/// Every outcome of both teams, in the order of the pickers.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_outcomes(conn: &mut PgConnection) -> Result<Vec<Outcome>> {
+    Ok(outcomes::table.order((outcomes::team, outcomes::position)).select(Outcome::as_select()).load(conn)?)
+}
+
+/// An operator of the engagement, or of one procedure that names its own.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct Operator {
+    /// The procedure that names its own for this team; none for the engagement's.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub procedure_id: Option<ProcedureId>,
+    /// Who.
+    #[diesel(sql_type = SqlUuid)]
+    pub person_id: PersonId,
+    /// Name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// On which side.
+    #[diesel(sql_type = Text)]
+    pub team: Team,
+    /// Whether the person still has access to the client.
+    #[diesel(sql_type = Bool)]
+    pub has_access: bool,
+}
+
+/// Operators of an engagement and of those of its procedures that name their own, by team and name.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_operators(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Operator>> {
+    // sql_query: both kinds in one statement, since the page has a fixed number of them.
+    Ok(diesel::sql_query(
+        "SELECT o.procedure_id, o.person_id, p.name, o.team,
+            EXISTS (SELECT FROM client_access a JOIN engagements e ON e.client_id = a.client_id
+                WHERE e.id = $1 AND a.person_id = p.id AND p.status <> 'disabled' AND p.deleted_at IS NULL) AS has_access
+         FROM (SELECT NULL::uuid AS procedure_id, person_id, team FROM engagement_operators WHERE engagement_id = $1
+            UNION ALL
+            SELECT o.procedure_id, o.person_id, o.team FROM procedure_operators o JOIN procedures q ON q.id = o.procedure_id
+            WHERE q.engagement_id = $1) o
+         JOIN people p ON p.id = o.person_id ORDER BY o.team DESC, p.name, p.id",
+    )
+    .bind::<SqlUuid, _>(id.0)
+    .load(conn)?)
+}
+
+/// Whether somebody is an operator of a procedure on a side: its own operators count, or where it names none the
+/// engagement's.
+pub fn operators_of<'a>(all: &'a [Operator], procedure: ProcedureId, team: Team) -> impl Iterator<Item = &'a Operator> {
+    let own = all.iter().any(|o| o.procedure_id == Some(procedure) && o.team == team);
+    all.iter().filter(move |o| o.team == team && o.procedure_id == own.then_some(procedure))
+}
+
+/// What the closed sections say, and what the person has open.
+#[derive(Debug, Clone, Default, QueryableByName)]
+pub struct Digests {
+    /// Section → open, as the person left it.
+    #[diesel(sql_type = Jsonb)]
+    pub sections: serde_json::Value,
+    /// The engagement's inputs.
+    #[diesel(sql_type = Jsonb)]
+    pub inputs: serde_json::Value,
+    /// Asset kind → how many of the assets in use.
+    #[diesel(sql_type = Jsonb)]
+    pub assets: serde_json::Value,
+    /// Log entries.
+    #[diesel(sql_type = BigInt)]
+    pub entries: i64,
+    /// Start of the latest one.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub last_entry: Option<DateTime<Utc>>,
+    /// Who wrote it.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub last_author: Option<String>,
+    /// Attachments of the red team.
+    #[diesel(sql_type = BigInt)]
+    pub red_files: i64,
+    /// Attachments of the blue team.
+    #[diesel(sql_type = BigInt)]
+    pub blue_files: i64,
+    /// All attachments.
+    #[diesel(sql_type = BigInt)]
+    pub files: i64,
+    /// Their size in bytes.
+    #[diesel(sql_type = BigInt)]
+    pub bytes: i64,
+    /// Audit events, up to 1,001.
+    #[diesel(sql_type = BigInt)]
+    pub events: i64,
+    /// The newest one's sentence.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub last_event: Option<String>,
+    /// When it happened.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub last_event_at: Option<DateTime<Utc>>,
+    /// Whether events of this engagement were archived.
+    #[diesel(sql_type = Bool)]
+    pub archived: bool,
+}
+
+/// Counts and last lines of the sections, in one statement.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn get_digests(conn: &mut PgConnection, id: EngagementId, person: PersonId) -> Result<Digests> {
+    // sql_query: a dozen counts in one statement, since the page has a fixed number of them.
+    Ok(diesel::sql_query(
+        "SELECT
+            coalesce((SELECT jsonb_object_agg(section, open) FROM person_sections WHERE engagement_id = $1 AND person_id = $2), '{}') AS sections,
+            coalesce((SELECT jsonb_object_agg(name, value) FROM engagement_inputs WHERE engagement_id = $1), '{}') AS inputs,
+            coalesce((SELECT jsonb_object_agg(kind, n) FROM (SELECT a.kind, count(DISTINCT a.id) AS n FROM procedure_assets pa
+                JOIN procedures p ON p.id = pa.procedure_id JOIN assets a ON a.id = pa.asset_id
+                WHERE p.engagement_id = $1 GROUP BY a.kind) k), '{}') AS assets,
+            (SELECT count(*) FROM log_entries WHERE engagement_id = $1 AND removed_at IS NULL) AS entries,
+            l.starts_at AS last_entry, l.name AS last_author,
+            f.red AS red_files, f.blue AS blue_files, f.files, f.bytes,
+            (SELECT count(*) FROM (SELECT FROM audit.events WHERE engagement_id = $1 LIMIT 1001) e) AS events,
+            v.sentence AS last_event, v.at AS last_event_at,
+            (SELECT created_at < audit.floor() FROM engagements WHERE id = $1) AS archived
+         FROM (SELECT count(*) FILTER (WHERE team = 'red') AS red, count(*) FILTER (WHERE team = 'blue') AS blue, count(*) AS files,
+                coalesce(sum(size), 0)::bigint AS bytes FROM attachments WHERE engagement_id = $1 AND removed_at IS NULL) f
+         LEFT JOIN (SELECT e.starts_at, p.name FROM log_entries e JOIN people p ON p.id = e.author_id
+            WHERE e.engagement_id = $1 AND e.removed_at IS NULL ORDER BY e.starts_at DESC, e.id DESC LIMIT 1) l ON true
+         LEFT JOIN (SELECT sentence, at FROM audit.events WHERE engagement_id = $1 ORDER BY at DESC, id DESC LIMIT 1) v ON true",
+    )
+    .bind::<SqlUuid, _>(id.0)
+    .bind::<SqlUuid, _>(person.0)
+    .get_result(conn)?)
+}
+
+#[derive(QueryableByName)]
+struct TextsRow {
+    #[diesel(sql_type = Integer)]
+    position: i32,
+    #[diesel(sql_type = Array<Text>)]
+    texts: Vec<String>,
+    #[diesel(sql_type = Jsonb)]
+    defaults: serde_json::Value,
+    #[diesel(sql_type = Nullable<Jsonb>)]
+    own: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Argument {
+    name: String,
+    #[serde(default)]
+    default: Option<String>,
+}
+
+fn values(json: &serde_json::Value) -> Values {
+    serde_json::from_value(json.clone()).unwrap_or_default()
+}
+
+/// Every placeholder of an engagement's commands in one row.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_inputs(conn: &mut PgConnection, id: EngagementId, engagement: &serde_json::Value) -> Result<Vec<InputRow>> {
+    // sql_query: only those texts of the bodies that hold a placeholder leave the database.
+    let rows: Vec<TextsRow> = diesel::sql_query(
+        "SELECT p.position, t.texts, coalesce(p.body -> 'inputs', '[]') AS defaults,
+            (SELECT jsonb_object_agg(i.name, i.value) FROM procedure_inputs i WHERE i.procedure_id = p.id) AS own
+         FROM procedures p CROSS JOIN LATERAL (
+            SELECT array_agg(text) AS texts FROM jsonb_array_elements(p.body -> 'steps') step
+            CROSS JOIN LATERAL unnest(ARRAY[step ->> 'description', step ->> 'check_command', step ->> 'command']) text
+            WHERE text LIKE '%#{%') t
+         WHERE p.engagement_id = $1 AND t.texts IS NOT NULL ORDER BY p.position",
+    )
+    .bind::<SqlUuid, _>(id.0)
+    .load(conn)?;
+    let prepared: Vec<(Values, Values)> = rows
+        .iter()
+        .map(|row| {
+            let arguments: Vec<Argument> = serde_json::from_value(row.defaults.clone()).unwrap_or_default();
+            let defaults: BTreeMap<_, _> = arguments.into_iter().filter_map(|a| Some((a.name, a.default?))).collect();
+            (row.own.as_ref().map(values).unwrap_or_default(), defaults)
+        })
+        .collect();
+    let procedures: Vec<ProcedureInputs<'_>> = rows
+        .iter()
+        .zip(&prepared)
+        .map(|(row, (own, defaults))| ProcedureInputs {
+            position: row.position,
+            commands: row.texts.iter().map(String::as_str).collect(),
+            values: own,
+            defaults,
+        })
+        .collect();
+    Ok(inputs::rows(&values(engagement), &procedures))
+}
+
+/// Remembers whether the person has a section open, or all of them.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn save_sections(conn: &mut PgConnection, id: EngagementId, person: PersonId, sections: &[&str], open: bool) -> Result<()> {
+    use crate::db::schema::person_sections as s;
+    let rows: Vec<_> = sections
+        .iter()
+        .map(|section| (s::person_id.eq(person.0), s::engagement_id.eq(id.0), s::section.eq(*section), s::open.eq(open)))
+        .collect();
+    diesel::insert_into(s::table)
+        .values(rows)
+        .on_conflict((s::person_id, s::engagement_id, s::section))
+        .do_update()
+        .set(s::open.eq(open))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The procedure of an engagement that a short key stands for.
+///
+/// # Errors
+/// [`crate::error::Error::NotFound`] when no procedure of the engagement ends like this.
+pub fn find_by_key(conn: &mut PgConnection, engagement: EngagementId, key: &str) -> Result<ProcedureRow> {
+    let rows = list_procedures(conn, engagement)?;
+    rows.into_iter().find(|row| short_key(row.id.0) == key).ok_or(crate::error::Error::NotFound)
+}
+
+/// The random tail of an id: enough to tell the procedures of one engagement apart, and short, because every row of the
+/// table carries it several times.
+pub fn short_key(id: Uuid) -> String {
+    id.simple().to_string().split_off(20)
+}

@@ -112,7 +112,33 @@ const LIBRARY: &[Row] = table! {
     post "/test-plans/{id}/delete" Own(P::TestPlanEdit) => crate::library::plan_pages::delete;
 };
 
-const ENGAGEMENTS: &[Row] = table! {};
+const ENGAGEMENTS: &[Row] = table! {
+    get "/engagements" AtClient(P::EngagementRead) => crate::engagements::pages::list::list;
+    get "/engagements/new" AtClient(P::EngagementPlan) => crate::engagements::pages::wizard::new;
+    get "/engagements/new/{draft}" AtClient(P::EngagementPlan) => crate::engagements::pages::wizard::show;
+    post "/engagements/new/{draft}" AtClient(P::EngagementPlan) => crate::engagements::pages::wizard::post;
+    get "/engagements/{id}" AtClient(P::EngagementRead) => crate::engagements::pages::show::show;
+    get "/engagements/{id}/sections/{section}" AtClient(P::EngagementRead) => crate::engagements::pages::show::section;
+    post "/engagements/{id}/sections" AtClient(P::EngagementRead) => crate::engagements::pages::show::remember;
+    get "/engagements/{id}/cell" AtClient(P::EngagementRead) => crate::engagements::pages::cells::edit;
+    get "/engagements/{id}/procedures/{pid}/cell/{field}" AtClient(P::EngagementRead) => crate::engagements::pages::cells::value_of;
+    post "/engagements/{id}/procedures/{pid}/cell/{field}" AtClient(P::ProcedureWriteBlueAssigned) => crate::engagements::pages::cells::save;
+    get "/engagements/{id}/procedures/add" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::add_form;
+    post "/engagements/{id}/procedures/add" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::add;
+    get "/engagements/{id}/procedures/order" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::order_form;
+    post "/engagements/{id}/procedures/order" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::order;
+    get "/engagements/{id}/procedures/{pid}/removal" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::removal;
+    post "/engagements/{id}/procedures/{pid}/removal" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::remove;
+    post "/engagements/{id}/operators" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::operators;
+    post "/engagements/{id}/inputs" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::inputs;
+    get "/engagements/{id}/edit" AtClient(P::EngagementPlan) => crate::engagements::pages::details::edit;
+    post "/engagements/{id}/edit" AtClient(P::EngagementPlan) => crate::engagements::pages::details::save;
+    post "/engagements/{id}/start" AtClient(P::EngagementApprove) => crate::engagements::pages::lifecycle::start;
+    get "/engagements/{id}/cancellation" AtClient(P::EngagementCancel) => crate::engagements::pages::lifecycle::cancel_form;
+    post "/engagements/{id}/cancellation" AtClient(P::EngagementCancel) => crate::engagements::pages::lifecycle::cancel;
+    get "/engagements/{id}/delete" AtClient(P::EngagementDelete) => crate::engagements::pages::lifecycle::delete_form;
+    post "/engagements/{id}/delete" AtClient(P::EngagementDelete) => crate::engagements::pages::lifecycle::delete;
+};
 
 const PROCEDURE_PARTS: &[Row] = table! {
     get "/engagements/{id}/procedures/{pid}/logs" AtClient(P::EngagementRead) => crate::procedures::pages::logs::list;

@@ -3,4 +3,7 @@
 //! `procedures`, the status to `schedule`.
 
 pub mod domain;
+pub mod pages;
 pub mod store;
+pub mod views;
+pub mod wizard;

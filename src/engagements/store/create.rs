@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -14,22 +13,13 @@ use crate::db::schema::{
 };
 use crate::db::{Audited, WriteTx};
 use crate::engagements::domain::{DetailField, Details, status_on_create};
+pub use crate::engagements::wizard::Chosen;
 use crate::error::{Error, Result};
-use crate::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, ReportId, TestPlanId};
+use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId, TestPlanId};
 use crate::procedures::domain::Team;
 use crate::procedures::inputs::Values;
 use crate::schedule::domain::EngagementStatus;
 use crate::schedule::store::touch;
-
-/// A procedure to be copied into an engagement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Chosen {
-    /// The newest version of a procedure of the library.
-    Library(LibraryProcedureId),
-    /// A procedure of an earlier engagement of the same client, without its results.
-    Earlier(ProcedureId),
-}
 
 /// Everything an engagement is made from.
 #[derive(Debug, Clone)]
@@ -70,7 +60,7 @@ pub struct Created {
 /// # Errors
 /// [`Error::NotFound`] for another client, [`Error::Invalid`] for an operator without access to the client or a procedure
 /// that is not there, [`Error::Refused`] without an ATT&CK release, [`Error::Conflict`] when the id is taken.
-pub fn create(tx: &mut WriteTx<'_>, clients: &[ClientId], new: &NewEngagement) -> Result<Audited<Created>> {
+pub fn create(tx: &mut WriteTx<'_>, clients: &[ClientId], new: &NewEngagement) -> Result<(Created, Audited<()>)> {
     if !clients.contains(&new.client) {
         return Err(Error::NotFound);
     }
@@ -104,7 +94,8 @@ pub fn create(tx: &mut WriteTx<'_>, clients: &[ClientId], new: &NewEngagement) -
     let drafted = Event::new(Kind::ReportCreated, format!("Made the Draft report of “{}”", new.details.title))
         .subject("report", report.0, &new.details.title)
         .engagement(new.client, new.id);
-    tx.audited_all(Created { id: new.id, report, status, procedures }, &[made, drafted])
+    let audited = tx.audited_all((), &[made, drafted])?;
+    Ok((Created { id: new.id, report, status, procedures }, audited))
 }
 
 fn count(procedures: usize) -> String {

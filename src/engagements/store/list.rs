@@ -134,9 +134,10 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
         query = query.filter(engagements::status.eq(status));
     }
     if let Some(operator) = search.operator {
-        query = query.filter(exists(engagement_operators::table.filter(
-            engagement_operators::engagement_id.eq(engagements::id).and(engagement_operators::person_id.eq(operator.0)),
-        )));
+        query = query.filter(exists(
+            engagement_operators::table
+                .filter(engagement_operators::engagement_id.eq(engagements::id).and(engagement_operators::person_id.eq(operator.0))),
+        ));
     }
     if !search.tag.is_empty() {
         query = query.filter(engagements::tags.contains(vec![search.tag.clone()]));
@@ -257,9 +258,7 @@ struct Tags {
 /// When the database is not to be had.
 pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
     let at: Vec<Uuid> = at.iter().map(|c| c.0).collect();
-    let own = engagements::table
-        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(&at)))
-        .select(engagements::id);
+    let own = engagements::table.filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(&at))).select(engagements::id);
     let clients = clients::table.filter(clients::id.eq_any(&at)).order(clients::name).select((clients::id, clients::name)).load(conn)?;
     let operators = people::table
         .filter(people::id.eq_any(
@@ -278,7 +277,6 @@ pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
     .get_result(conn)?;
     Ok(Choices { clients, operators, tags: tags.tags, engagements: tags.engagements })
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -12,7 +12,7 @@ use crate::authz::permit::{Permit, PlanEngagement};
 use crate::db::schema::{attachments, engagement_inputs, engagement_operators, engagements, people, procedures};
 use crate::db::{Audited, WriteTx};
 use crate::error::{Error, Result};
-use crate::ids::{EngagementId, PersonId, ProcedureId};
+use crate::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
 use crate::procedures::domain::{Team, planning_allowed};
 use crate::schedule::store::{Locked, lock_engagement, touch};
 
@@ -54,7 +54,12 @@ impl Planning {
 /// # Errors
 /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Refused`] by the editing rule, [`Error::Invalid`] when one of the
 /// procedures is no longer there.
-pub fn add_procedures(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: EngagementId, chosen: &[Chosen]) -> Result<Audited<usize>> {
+pub fn add_procedures(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<PlanEngagement>,
+    id: EngagementId,
+    chosen: &[Chosen],
+) -> Result<Audited<usize>> {
     let mut planning = begin(tx, permit, id)?;
     if chosen.is_empty() {
         return planning.finish(tx, 0);
@@ -76,6 +81,18 @@ pub fn add_procedures(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id:
     let event = planning.event(Kind::ProceduresAdded, sentence).detail(json!({ "procedures": names }));
     planning.events.push(event);
     planning.finish(tx, added.len())
+}
+
+/// Library procedures that an engagement holds copies of.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_origins(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<LibraryProcedureId>> {
+    let origins: Vec<Option<LibraryProcedureId>> = procedures::table
+        .filter(procedures::engagement_id.eq(id.0).and(procedures::origin_id.is_not_null()))
+        .select(procedures::origin_id)
+        .load(conn)?;
+    Ok(origins.into_iter().flatten().collect())
 }
 
 /// What goes with a procedure.
@@ -137,9 +154,8 @@ pub fn remove_procedure(
     diesel::update(procedures::table.filter(procedures::engagement_id.eq(id.0).and(procedures::position.gt(position))))
         .set(procedures::position.eq(procedures::position - 1))
         .execute(tx.conn)?;
-    let event = planning
-        .event(Kind::ProcedureRemoved, format!("Removed procedure {position} “{name}”"))
-        .subject("procedure", procedure.0, &name);
+    let event =
+        planning.event(Kind::ProcedureRemoved, format!("Removed procedure {position} “{name}”")).subject("procedure", procedure.0, &name);
     planning.events.push(event);
     planning.finish(tx, name)
 }
@@ -150,11 +166,8 @@ pub fn remove_procedure(
 /// As [`add_procedures`], and [`Error::Conflict`] when the order does not name exactly its procedures.
 pub fn reorder(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: EngagementId, order: &[ProcedureId]) -> Result<Audited<()>> {
     let mut planning = begin(tx, permit, id)?;
-    let before: Vec<ProcedureId> = procedures::table
-        .filter(procedures::engagement_id.eq(id.0))
-        .order(procedures::position)
-        .select(procedures::id)
-        .load(tx.conn)?;
+    let before: Vec<ProcedureId> =
+        procedures::table.filter(procedures::engagement_id.eq(id.0)).order(procedures::position).select(procedures::id).load(tx.conn)?;
     if before == order {
         return planning.finish(tx, ());
     }
@@ -250,7 +263,8 @@ pub fn save_inputs(
     if !values.is_empty() {
         let names: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
         // Values stay out of the log: a password for a test account is a common input.
-        let event = planning.event(Kind::InputsChanged, format!("Changed the inputs {}", names.join(", "))).detail(json!({ "inputs": names }));
+        let event =
+            planning.event(Kind::InputsChanged, format!("Changed the inputs {}", names.join(", "))).detail(json!({ "inputs": names }));
         planning.events.push(event);
     }
     planning.finish(tx, values.len())

@@ -1,0 +1,164 @@
+//! Engagement Details: the form, its save and its conflicts.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::plan::{frame, head};
+use crate::authz::permit::{Permit, PlanEngagement};
+use crate::engagements::domain::{DetailField, NewEngagement};
+use crate::engagements::store::details::{Saved, Typed, save_details};
+use crate::engagements::store::show::Head;
+use crate::engagements::views::forms::{Conflict, Edit};
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::EngagementId;
+use crate::procedures::times;
+use crate::web::form::Pairs;
+use crate::web::{Form, redirect_with};
+
+impl NewEngagement {
+    /// Puts a value into a field.
+    pub(super) fn set(&mut self, field: DetailField, value: String) {
+        match field {
+            DetailField::Title => self.title = value,
+            DetailField::Description => self.description = value,
+            DetailField::Tags => self.tags = value,
+            DetailField::StartDate => self.start_date = value,
+            DetailField::EndDate => self.end_date = value,
+            DetailField::TimeZone => self.time_zone = value,
+            DetailField::Objective => self.objective = value,
+            DetailField::Scope => self.scope = value,
+            DetailField::AccessInfo => self.access_info = value,
+            DetailField::SpecialInstructions => self.special_instructions = value,
+        }
+    }
+}
+
+/// `GET /engagements/{id}/edit`
+pub async fn edit(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+    let head = head(&permit, path.into_inner()).await?;
+    permit.page(&page(&permit, &head, &Posted::default(), &Saved::default(), FieldErrors::default(), None))
+}
+
+/// What the form posted.
+#[derive(Default)]
+struct Posted {
+    typed: Vec<Typed>,
+}
+
+impl Posted {
+    /// Fields with the versions that their shown values came from; a choice in a conflict moves its field's base to the
+    /// version that was shown as theirs.
+    fn read(pairs: &Pairs) -> Self {
+        let find = |name: &str| pairs.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+        let number = |name: &str| find(name).and_then(|value| value.parse::<i32>().ok());
+        let version = number("version").unwrap_or(0);
+        let typed = DetailField::ALL
+            .iter()
+            .filter_map(|field| {
+                let name = field.as_str();
+                let mut raw = find(name)?.to_owned();
+                let mut base = number(&format!("base.{name}")).unwrap_or(version);
+                let theirs = number(&format!("theirs.{name}"));
+                if find("take") == Some(name) {
+                    raw = find(&format!("value.{name}")).unwrap_or_default().to_owned();
+                }
+                if find("keep") == Some(name) || find("take") == Some(name) {
+                    base = theirs.unwrap_or(base);
+                }
+                Some(Typed { field: *field, raw, base })
+            })
+            .collect();
+        Self { typed }
+    }
+}
+
+/// `POST /engagements/{id}/edit`
+pub async fn save(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let posted = Posted::read(&pairs);
+    let (own, typed) = (permit.clone(), posted.typed.clone());
+    let saved = permit.app.db.write(permit.actor(), move |tx| save_details(tx, &own, id, &typed)).await;
+    let (status, saved, errors, problem) = match saved {
+        Ok(saved) if saved.conflicts.is_empty() => {
+            let message = if saved.accepted.is_empty() { "Nothing changed." } else { "Details saved." };
+            return Ok(redirect_with(&format!("/engagements/{id}"), message));
+        }
+        Ok(saved) => (StatusCode::CONFLICT, saved, FieldErrors::default(), None),
+        Err(Error::Invalid(errors)) => {
+            (StatusCode::UNPROCESSABLE_ENTITY, Saved::default(), errors, Some("Nothing is saved yet. Look at the marked fields.".into()))
+        }
+        Err(other) => return Err(other),
+    };
+    let head = head(&permit, id).await?;
+    permit.html(status, page(&permit, &head, &posted, &saved, errors, problem).render()?)
+}
+
+fn page(
+    permit: &Permit<PlanEngagement>,
+    head: &Head,
+    posted: &Posted,
+    saved: &Saved,
+    errors: FieldErrors,
+    problem: Option<String>,
+) -> Edit {
+    let mut details = NewEngagement::default();
+    let mut bases = Vec::new();
+    let zone = permit.viewer().organisation.zone();
+    for field in DetailField::ALL {
+        details.set(*field, head.own.detail(*field));
+    }
+    let unsaved = |name: &str| !errors.is_empty() || saved.conflicts.iter().any(|c| c.field == name);
+    for typed in posted.typed.iter().filter(|typed| unsaved(typed.field.as_str())) {
+        details.set(typed.field, typed.raw.clone());
+        bases.push((typed.field.as_str(), typed.base));
+    }
+    let conflicts = saved
+        .conflicts
+        .iter()
+        .filter_map(|c| {
+            let field: DetailField = c.field.parse().ok()?;
+            Some(Conflict {
+                field: field.as_str(),
+                label: field.label(),
+                theirs: c.theirs.clone(),
+                by: c.theirs_by.clone().unwrap_or_else(|| "Somebody".into()),
+                at: c.theirs_at.map(|at| times::display(at, zone)).unwrap_or_default(),
+                version: c.theirs_version,
+                mine: c.mine.clone(),
+            })
+        })
+        .collect();
+    let frame = frame(permit, head, "Engagement Details");
+    Edit { frame, url: format!("/engagements/{}", head.own.id), details, version: head.own.version, bases, conflicts, errors, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(list: &[(&str, &str)]) -> Pairs {
+        list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_choice_posts_the_version_shown_as_theirs() {
+        let form = [
+            ("version", "7"),
+            ("base.scope", "3"),
+            ("scope", "mine"),
+            ("theirs.scope", "6"),
+            ("value.scope", "theirs"),
+            ("title", "A title"),
+        ];
+        let of = |extra: (&'static str, &'static str)| {
+            let posted = Posted::read(&pairs(&[&form[..], &[extra]].concat()));
+            let scope = posted.typed.into_iter().find(|t| t.field == DetailField::Scope).unwrap();
+            (scope.raw, scope.base)
+        };
+        assert_eq!(of(("x", "")), ("mine".to_owned(), 3));
+        assert_eq!(of(("keep", "scope")), ("mine".to_owned(), 6));
+        assert_eq!(of(("take", "scope")), ("theirs".to_owned(), 6));
+        assert_eq!(of(("keep", "title")), ("mine".to_owned(), 3));
+    }
+}

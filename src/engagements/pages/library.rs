@@ -1,0 +1,112 @@
+//! The library pane: filters and hits, for the wizard and for adding procedures.
+
+use diesel::PgConnection;
+use serde::Deserialize;
+
+use crate::engagements::views::marks::link;
+use crate::engagements::views::wizard::{HitLine, LibraryPane};
+use crate::engagements::wizard::Chosen;
+use crate::error::Result;
+use crate::ids::LibraryProcedureId;
+use crate::library::store::{self, Hit, Repository, Search, Tactic};
+
+/// Hits on one page.
+const HITS: i64 = 50;
+
+/// The pane's filters.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Filters {
+    /// The wizard's step, which rides along.
+    pub step: String,
+    q: String,
+    tactic: String,
+    technique: String,
+    platform: String,
+    repository: String,
+    after: String,
+}
+
+/// What the pane is made of.
+pub struct Found {
+    tactics: Vec<Tactic>,
+    platforms: Vec<String>,
+    repositories: Vec<Repository>,
+    hits: Vec<Hit>,
+}
+
+impl Filters {
+    fn search(&self) -> Search {
+        let after = self.after.split_once('.').and_then(|(id, name)| Some((name.to_owned(), id.parse::<LibraryProcedureId>().ok()?)));
+        Search {
+            q: self.q.clone(),
+            tactic: self.tactic.clone(),
+            technique: self.technique.clone(),
+            platform: self.platform.clone(),
+            repository: self.repository.parse().ok(),
+            after,
+        }
+    }
+
+    /// The same filters at a step of the wizard.
+    pub fn at_step(self, step: u8) -> Self {
+        Self { step: step.to_string(), ..self }
+    }
+
+    /// The page with these filters.
+    pub fn pane_url(&self, action: &str) -> String {
+        let pairs = [
+            ("step", self.step.as_str()),
+            ("q", &self.q),
+            ("tactic", &self.tactic),
+            ("technique", &self.technique),
+            ("platform", &self.platform),
+            ("repository", &self.repository),
+            ("after", &self.after),
+        ];
+        link(action, &pairs)
+    }
+
+    /// Searches, and loads what the filters offer.
+    pub fn find(&self, conn: &mut PgConnection) -> Result<Found> {
+        let version = store::highest_version(conn)?;
+        Ok(Found {
+            tactics: store::list_tactics(conn, &version)?,
+            platforms: store::list_platforms(conn)?,
+            repositories: store::list_repositories(conn)?,
+            hits: store::search(conn, &self.search(), HITS + 1)?,
+        })
+    }
+
+    /// The pane; `taken` says which hits are in already.
+    pub fn pane(self, action: String, mut found: Found, taken: impl Fn(LibraryProcedureId) -> bool) -> LibraryPane {
+        let more = found.hits.len() as i64 > HITS;
+        found.hits.truncate(HITS as usize);
+        let mut pane = LibraryPane {
+            action,
+            keep: if self.step.is_empty() { Vec::new() } else { vec![("step", self.step)] },
+            q: self.q,
+            tactic: self.tactic,
+            technique: self.technique,
+            platform: self.platform,
+            repository: self.repository,
+            tactics: found.tactics.into_iter().map(|t| (t.short_name, t.name)).collect(),
+            platforms: found.platforms,
+            repositories: found.repositories.into_iter().map(|r| (r.id.to_string(), r.short_name)).collect(),
+            hits: found.hits.iter().map(|hit| HitLine::new(hit, taken(hit.id))).collect(),
+            more: None,
+        };
+        if let Some((name, id)) = found.hits.last().filter(|_| more).map(Hit::cursor) {
+            let after = format!("{id}.{name}");
+            let params: Vec<(&str, &str)> = pane.params().into_iter().chain([("after", after.as_str())]).collect();
+            let href = link(&pane.action, &params);
+            pane.more = Some(href);
+        }
+        pane
+    }
+}
+
+/// Whether a selection holds a procedure of the library.
+pub fn holds(chosen: &[Chosen], id: LibraryProcedureId) -> bool {
+    chosen.contains(&Chosen::Library(id))
+}

@@ -1,0 +1,124 @@
+//! Start now, Cancel and Delete.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use crate::authz::permit::{Action, ApproveEngagement, CancelEngagement, DeleteEngagement, Permit};
+use crate::engagements::store::lifecycle as store;
+use crate::engagements::store::show::{self, Head};
+use crate::engagements::views::forms::Confirm;
+use crate::engagements::views::marks::counted;
+use crate::error::{Error, Result};
+use crate::ids::EngagementId;
+use crate::schedule::domain::EngagementStatus;
+use crate::web::{Form, Frame, Section, redirect_with};
+
+async fn head<A: Action>(permit: &Permit<A>, id: EngagementId) -> Result<Head> {
+    let visible = permit.visible();
+    let head = permit.app.db.read(move |conn| show::get_head(conn, id, &visible)).await?;
+    permit.check(head.own.client_id)?;
+    Ok(head)
+}
+
+fn frame<A: Action>(permit: &Permit<A>, head: &Head, title: &str) -> Frame {
+    permit
+        .frame(Section::Engagements, title)
+        .crumb("Engagements", "/engagements")
+        .crumb(&head.own.title, format!("/engagements/{}", head.own.id))
+}
+
+/// `POST /engagements/{id}/start`
+pub async fn start(permit: Permit<ApproveEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let own = permit.clone();
+    permit.app.db.write(permit.actor(), move |tx| store::start_now(tx, &own, id)).await?;
+    Ok(redirect_with(&format!("/engagements/{id}"), "Started. It is In Progress from today."))
+}
+
+/// `GET /engagements/{id}/cancellation`
+pub async fn cancel_form(permit: Permit<CancelEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+    let head = head(&permit, path.into_inner()).await?;
+    if matches!(head.own.status, EngagementStatus::Complete | EngagementStatus::Canceled) {
+        return Err(Error::Refused(format!("This engagement is {}. It can no longer be canceled.", head.own.status.label())));
+    }
+    permit.page(&cancel_page(&permit, &head, String::new(), None))
+}
+
+fn cancel_page(permit: &Permit<CancelEngagement>, head: &Head, reason: String, error: Option<String>) -> Confirm {
+    let url = format!("/engagements/{}", head.own.id);
+    Confirm {
+        frame: frame(permit, head, "Cancel engagement"),
+        heading: "Cancel engagement".into(),
+        lead: format!("“{}” ends here, for good. Nobody can work on it afterwards.", head.own.title),
+        goes: Vec::new(),
+        stays: "What is recorded stays readable.".into(),
+        action: format!("{url}/cancellation"),
+        button: "Cancel engagement",
+        back: url,
+        reason: Some(reason),
+        error,
+    }
+}
+
+/// Why.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /engagements/{id}/cancellation`
+pub async fn cancel(permit: Permit<CancelEngagement>, path: web::Path<EngagementId>, Form(typed): Form<Reason>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let (own, reason) = (permit.clone(), typed.reason.clone());
+    match permit.app.db.write(permit.actor(), move |tx| store::cancel(tx, &own, id, &reason)).await {
+        Ok(()) => Ok(redirect_with(&format!("/engagements/{id}"), "Canceled.")),
+        Err(Error::Invalid(errors)) => {
+            let head = head(&permit, id).await?;
+            let error = errors.get("reason").map(str::to_owned);
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, cancel_page(&permit, &head, typed.reason, error).render()?)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// `GET /engagements/{id}/delete`
+pub async fn delete_form(permit: Permit<DeleteEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let head = head(&permit, id).await?;
+    let person = permit.viewer().id;
+    let (rows, digests) =
+        permit.app.db.read(move |conn| Ok((show::list_procedures(conn, id)?, show::get_digests(conn, id, person)?))).await?;
+    let line = |n: i64, one: &str, many: &str| (n > 0).then(|| counted(n.unsigned_abs() as usize, one, many));
+    let submitted = head.own.submitted_at.is_some();
+    let goes = [
+        line(rows.len() as i64, "procedure with its outcomes and notes", "procedures with their outcomes and notes"),
+        line(digests.entries, "log entry", "log entries"),
+        line(digests.files, "attachment", "attachments"),
+        (!submitted && head.report.is_some()).then(|| "its Draft report".to_owned()),
+    ];
+    let url = format!("/engagements/{id}");
+    permit.page(&Confirm {
+        frame: frame(&permit, &head, "Delete engagement"),
+        heading: "Delete engagement".into(),
+        lead: format!("“{}” of {} disappears from every list.", head.own.title, head.client_name),
+        goes: goes.into_iter().flatten().collect(),
+        stays: if submitted { "Its report stays.".into() } else { "The library and the client’s assets stay.".into() },
+        action: format!("{url}/delete"),
+        button: "Delete engagement",
+        back: url,
+        reason: None,
+        error: None,
+    })
+}
+
+/// `POST /engagements/{id}/delete`
+pub async fn delete(permit: Permit<DeleteEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let own = permit.clone();
+    let title = permit.app.db.write(permit.actor(), move |tx| store::delete(tx, &own, id)).await?;
+    Ok(redirect_with("/engagements", &format!("“{title}” deleted.")))
+}

@@ -1,0 +1,11 @@
+//! Handlers of engagements.
+
+pub mod cells;
+pub mod details;
+pub mod library;
+pub mod lifecycle;
+pub mod list;
+pub mod plan;
+pub mod show;
+pub mod steps;
+pub mod wizard;

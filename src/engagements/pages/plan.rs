@@ -1,0 +1,258 @@
+//! Planning: add, order and remove procedures, operators, inputs.
+
+use std::collections::BTreeSet;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::library::Filters;
+use super::show::refused_inputs;
+use crate::authz::permit::{Permit, PlanEngagement, ReadEngagement};
+use crate::engagements::store::plan as store;
+use crate::engagements::store::show::{self, Head};
+use crate::engagements::views::forms::{Add, Confirm, Order, OrderLine, losses};
+use crate::engagements::wizard::{Chosen, shift};
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
+use crate::procedures::domain::{Team, planning_allowed};
+use crate::procedures::inputs::{check_name, check_value};
+use crate::web::form::Pairs;
+use crate::web::{Form, Frame, Query, Section, redirect_with};
+
+/// The head, for somebody who may plan there, while the editing rule allows it.
+pub(super) async fn head(permit: &Permit<PlanEngagement>, id: EngagementId) -> Result<Head> {
+    let visible = permit.visible();
+    let head = permit.app.db.read(move |conn| show::get_head(conn, id, &visible)).await?;
+    permit.check(head.own.client_id)?;
+    planning_allowed(head.own.status, head.own.submitted_at.is_some()).map_err(|refusal| Error::Refused(refusal.0))?;
+    Ok(head)
+}
+
+pub(super) fn frame(permit: &Permit<PlanEngagement>, head: &Head, title: &str) -> Frame {
+    permit
+        .frame(Section::Engagements, title)
+        .crumb("Engagements", "/engagements")
+        .crumb(&head.own.title, format!("/engagements/{}", head.own.id))
+}
+
+/// `GET /engagements/{id}/procedures/add`
+pub async fn add_form(
+    permit: Permit<PlanEngagement>,
+    path: web::Path<EngagementId>,
+    Query(filters): Query<Filters>,
+) -> Result<HttpResponse> {
+    let page = add_page(&permit, path.into_inner(), filters, None).await?;
+    if permit.partial { permit.html(StatusCode::OK, page.as_step().render()?) } else { permit.page(&page) }
+}
+
+async fn add_page(permit: &Permit<PlanEngagement>, id: EngagementId, filters: Filters, problem: Option<String>) -> Result<Add> {
+    let head = head(permit, id).await?;
+    let asked = filters.clone();
+    let (found, origins) = permit.app.db.read(move |conn| Ok((asked.find(conn)?, store::list_origins(conn, id)?))).await?;
+    let origins: BTreeSet<LibraryProcedureId> = origins.into_iter().collect();
+    let library = filters.pane(format!("/engagements/{id}/procedures/add"), found, |hit| origins.contains(&hit));
+    Ok(Add { frame: frame(permit, &head, "Add procedures"), url: format!("/engagements/{id}"), library, problem })
+}
+
+/// Ticked procedures.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ticked {
+    #[serde(default)]
+    id: Vec<String>,
+}
+
+/// `POST /engagements/{id}/procedures/add`
+pub async fn add(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>, Form(ticked): Form<Ticked>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let chosen: Vec<Chosen> = ticked.id.iter().filter_map(|one| one.parse().ok()).filter(|c| matches!(c, Chosen::Library(_))).collect();
+    if chosen.is_empty() {
+        let page = add_page(&permit, id, Filters::default(), Some("Tick at least one procedure, then add.".into())).await?;
+        return permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?);
+    }
+    let own = permit.clone();
+    let added = permit.app.db.write(permit.actor(), move |tx| store::add_procedures(tx, &own, id, &chosen)).await?;
+    let message = if added == 1 { "Procedure added.".to_owned() } else { format!("{added} procedures added.") };
+    Ok(redirect_with(&format!("/engagements/{id}#procedures"), &message))
+}
+
+/// `GET /engagements/{id}/procedures/order`
+pub async fn order_form(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let head = head(&permit, id).await?;
+    let rows = permit.app.db.read(move |conn| show::list_procedures(conn, id)).await?;
+    let rows = rows
+        .into_iter()
+        .map(|row| OrderLine {
+            id: row.id.to_string(),
+            position: row.position,
+            name: row.name,
+            technique: row.technique_ids.into_iter().next().unwrap_or_default(),
+        })
+        .collect();
+    permit.page(&Order { frame: frame(&permit, &head, "Reorder procedures"), url: format!("/engagements/{id}"), rows })
+}
+
+/// The whole order, and at most one move.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ordered {
+    #[serde(default)]
+    order: Vec<ProcedureId>,
+    #[serde(default)]
+    up: Option<ProcedureId>,
+    #[serde(default)]
+    down: Option<ProcedureId>,
+}
+
+/// `POST /engagements/{id}/procedures/order`
+pub async fn order(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>, Form(ordered): Form<Ordered>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let Ordered { mut order, up, down } = ordered;
+    let moved = up.or(down);
+    if let Some(one) = &moved {
+        shift(&mut order, one, down.is_some());
+    }
+    let own = permit.clone();
+    permit.app.db.write(permit.actor(), move |tx| store::reorder(tx, &own, id, &order)).await?;
+    let anchor = moved.map(|one| format!("#o-{one}")).unwrap_or_default();
+    Ok(crate::web::redirect(&format!("/engagements/{id}/procedures/order{anchor}")))
+}
+
+/// `GET /engagements/{id}/procedures/{pid}/removal`
+pub async fn removal(permit: Permit<PlanEngagement>, path: web::Path<(EngagementId, ProcedureId)>) -> Result<HttpResponse> {
+    let (id, procedure) = path.into_inner();
+    let head = head(&permit, id).await?;
+    let (row, lost) =
+        permit.app.db.read(move |conn| Ok((show::get_procedure(conn, id, procedure)?, store::get_losses(conn, procedure)?))).await?;
+    let goes = losses(lost);
+    let lead = format!("Procedure {} “{}” leaves this engagement. The library keeps its own.", row.position, row.name);
+    permit.page(&Confirm {
+        frame: frame(&permit, &head, "Remove procedure"),
+        heading: "Remove procedure".into(),
+        stays: if goes.is_empty() { "Nothing is recorded on it yet.".into() } else { String::new() },
+        lead,
+        goes,
+        action: format!("/engagements/{id}/procedures/{procedure}/removal"),
+        button: "Remove",
+        back: format!("/engagements/{id}/procedures/order"),
+        reason: None,
+        error: None,
+    })
+}
+
+/// `POST /engagements/{id}/procedures/{pid}/removal`
+pub async fn remove(permit: Permit<PlanEngagement>, path: web::Path<(EngagementId, ProcedureId)>) -> Result<HttpResponse> {
+    let (id, procedure) = path.into_inner();
+    let own = permit.clone();
+    let name = permit.app.db.write(permit.actor(), move |tx| store::remove_procedure(tx, &own, id, procedure)).await?;
+    Ok(redirect_with(&format!("/engagements/{id}/procedures/order"), &format!("“{name}” removed.")))
+}
+
+/// Ticks of the operators' table, and those it was rendered with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operators {
+    #[serde(default)]
+    red: Vec<PersonId>,
+    #[serde(default)]
+    blue: Vec<PersonId>,
+    #[serde(default)]
+    had_red: Vec<PersonId>,
+    #[serde(default)]
+    had_blue: Vec<PersonId>,
+}
+
+/// Members of `a` that are not in `b`. Only what this person changed is stored: a colleague's tick meanwhile stays.
+fn without(a: &[PersonId], b: &[PersonId], team: Team) -> Vec<(PersonId, Team)> {
+    a.iter().filter(|person| !b.contains(person)).map(|person| (*person, team)).collect()
+}
+
+/// `POST /engagements/{id}/operators`
+pub async fn operators(
+    permit: Permit<PlanEngagement>,
+    path: web::Path<EngagementId>,
+    Form(posted): Form<Operators>,
+) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let added = [without(&posted.red, &posted.had_red, Team::Red), without(&posted.blue, &posted.had_blue, Team::Blue)].concat();
+    let removed = [without(&posted.had_red, &posted.red, Team::Red), without(&posted.had_blue, &posted.blue, Team::Blue)].concat();
+    let own = permit.clone();
+    let saved = permit.app.db.write(permit.actor(), move |tx| store::save_operators(tx, &own, id, &added, &removed)).await;
+    if let Err(Error::Invalid(errors)) = saved {
+        return Err(Error::Refused(errors.get("operators").unwrap_or_default().to_owned()));
+    }
+    saved?;
+    Ok(redirect_with(&format!("/engagements/{id}?open=operators#operators"), "Operators saved."))
+}
+
+/// `POST /engagements/{id}/inputs`: `value.{name}` as typed and `had.{name}` as rendered.
+pub async fn inputs(
+    permit: Permit<PlanEngagement>,
+    reading: Permit<ReadEngagement>,
+    path: web::Path<EngagementId>,
+    Form(posted): Form<Pairs>,
+) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let (changed, errors) = changed_inputs(&posted);
+    if !errors.is_empty() {
+        let typed = posted.into_iter().filter_map(|(field, value)| Some((field.strip_prefix("value.")?.to_owned(), value))).collect();
+        return refused_inputs(&reading, id, typed, errors).await;
+    }
+    let own = permit.clone();
+    let saved = permit.app.db.write(permit.actor(), move |tx| store::save_inputs(tx, &own, id, &changed)).await?;
+    let message = match saved {
+        0 => "Nothing changed.".to_owned(),
+        1 => "1 input saved.".to_owned(),
+        n => format!("{n} inputs saved."),
+    };
+    Ok(redirect_with(&format!("/engagements/{id}?open=inputs#inputs"), &message))
+}
+
+fn changed_inputs(posted: &Pairs) -> (Vec<(String, String)>, FieldErrors) {
+    let mut errors = FieldErrors::default();
+    let mut changed = Vec::new();
+    let had = |name: &str| posted.iter().find(|(field, _)| field.strip_prefix("had.") == Some(name)).map(|(_, value)| value.as_str());
+    for (field, raw) in posted {
+        let Some(name) = field.strip_prefix("value.") else { continue };
+        if had(name) == Some(raw) || (had(name).is_none() && raw.is_empty()) {
+            continue;
+        }
+        match check_name(name).and_then(|name| Ok((name.clone(), check_value(&name, raw)?))) {
+            Ok(pair) => changed.push(pair),
+            Err(sentence) => errors.add(name, sentence),
+        }
+    }
+    (changed, errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_changed_inputs_are_saved() {
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let posted = vec![
+            pair("value.host", "a"),
+            pair("had.host", "a"),
+            pair("value.user", "b"),
+            pair("had.user", ""),
+            pair("value.gone", ""),
+            pair("had.gone", "x"),
+        ];
+        let (changed, errors) = changed_inputs(&posted);
+        assert!(errors.is_empty());
+        assert_eq!(changed, [pair("user", "b"), pair("gone", "")]);
+        let (_, errors) = changed_inputs(&vec![pair("value.host", &"x".repeat(3_000))]);
+        assert!(errors.get("host").is_some());
+    }
+
+    #[test]
+    fn only_the_difference_of_ticks_counts() {
+        let (a, b, c) = (PersonId::new(), PersonId::new(), PersonId::new());
+        assert_eq!(without(&[a, b], &[b, c], Team::Red), [(a, Team::Red)]);
+    }
+}

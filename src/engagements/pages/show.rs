@@ -1,0 +1,221 @@
+//! The engagement's page, its sections and the inline edits of its table.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use diesel::PgConnection;
+use serde::Deserialize;
+
+use crate::audit::store::list_for_engagement;
+use crate::authz::Permission as P;
+use crate::authz::permit::{Permit, ReadEngagement};
+use crate::engagements::store::{sections, show as store};
+use crate::engagements::views::sections::{Part, Writer};
+use crate::engagements::views::show::{Around, Loaded, May, Show, Toggle, body};
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::{ClientId, EngagementId, PersonId};
+use crate::procedures::domain::{Sides, WriteRule, planning_allowed, sides, working_allowed};
+use crate::procedures::store::work::{rights, rule};
+use crate::web::form::Pairs;
+use crate::web::{Form, Query, Section, redirect};
+
+/// Events that Activity shows.
+const EVENTS: i64 = 50;
+
+/// What the page shows open, and which procedures.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    open: String,
+    show: String,
+}
+
+impl Wanted {
+    fn open(&self) -> Vec<Part> {
+        if self.open == "all" { Part::ALL.to_vec() } else { self.open.parse().into_iter().collect() }
+    }
+}
+
+/// `GET /engagements/{id}`
+pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
+    let loaded = load(&permit, path.into_inner(), wanted.open()).await?;
+    let page = page(&permit, &loaded, wanted.open(), wanted.show, None)?;
+    permit.page(&page)
+}
+
+/// The page again, with what was typed and what is wrong with it.
+pub(super) async fn refused_inputs(
+    permit: &Permit<ReadEngagement>,
+    id: EngagementId,
+    typed: Vec<(String, String)>,
+    errors: FieldErrors,
+) -> Result<HttpResponse> {
+    let open = vec![Part::Inputs];
+    let loaded = load(permit, id, open.clone()).await?;
+    let mut around = around(permit, &loaded, String::new());
+    (around.typed, around.errors) = (typed, errors);
+    let problem = Some("The inputs are not saved. Look at the marked ones.".to_owned());
+    let page = Show::new(frame(permit, &loaded), &loaded, &around, &open, problem)?;
+    permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+}
+
+fn page(permit: &Permit<ReadEngagement>, loaded: &Loaded, open: Vec<Part>, show: String, problem: Option<String>) -> Result<Show> {
+    Ok(Show::new(frame(permit, loaded), loaded, &around(permit, loaded, show), &open, problem)?)
+}
+
+fn frame(permit: &Permit<ReadEngagement>, loaded: &Loaded) -> crate::web::Frame {
+    let own = &loaded.head.own;
+    permit
+        .frame(Section::Engagements, &own.title)
+        .crumb("Engagements", "/engagements")
+        .crumb(&loaded.head.client_name, format!("/engagements?client={}", own.client_id))
+}
+
+/// Who looks, what they may do and write, and what the time is.
+pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: String) -> Around<impl Fn(bool, bool) -> Sides + use<>> {
+    let own = &loaded.head.own;
+    let submitted = own.submitted_at.is_some();
+    let open = working_allowed(own.status, submitted).is_ok();
+    let (rights, rule): (_, WriteRule) = (rights(permit, own.client_id), rule(permit, own.write_rule.as_deref()));
+    let holds = |right| permit.may_at(right, own.client_id);
+    use crate::schedule::domain::EngagementStatus as S;
+    let may = May {
+        plan: holds(P::EngagementPlan) && planning_allowed(own.status, submitted).is_ok(),
+        start: holds(P::EngagementApprove),
+        cancel: holds(P::EngagementCancel) && !matches!(own.status, S::Complete | S::Canceled),
+        delete: holds(P::EngagementDelete),
+        submit: holds(P::EngagementSubmit) && open,
+        report: holds(P::ReportRead)
+            || (holds(P::ReportReadPublished)
+                && loaded.head.report.as_ref().is_some_and(|r| r.status == crate::schedule::domain::ReportStatus::Published)),
+    };
+    let sides = move |red, blue| if open { sides(rights, red, blue, rule) } else { Sides { red: false, blue: false } };
+    Around {
+        writer: Writer { sides, person: permit.viewer().id },
+        may,
+        now: permit.app.clock.now(),
+        zone: permit.viewer().organisation.zone(),
+        show,
+        typed: Vec::new(),
+        errors: FieldErrors::default(),
+    }
+}
+
+async fn load(permit: &Permit<ReadEngagement>, id: EngagementId, open: Vec<Part>) -> Result<Loaded> {
+    let (visible, person) = (permit.visible(), permit.viewer().id);
+    let loaded = permit.app.db.read(move |conn| everything(conn, id, &visible, person, &open)).await?;
+    permit.check(loaded.head.own.client_id)?;
+    Ok(loaded)
+}
+
+fn everything(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId], person: PersonId, open: &[Part]) -> Result<Loaded> {
+    let digests_of = store::get_head(conn, id, visible)?;
+    let digests = store::get_digests(conn, id, person)?;
+    let mut loaded = Loaded {
+        outcomes: store::list_outcomes(conn)?,
+        procedures: store::list_procedures(conn, id)?,
+        operators: store::list_operators(conn, id)?,
+        inputs: store::list_inputs(conn, id, &digests.inputs)?,
+        head: digests_of,
+        digests,
+        candidates: Vec::new(),
+        assets: Vec::new(),
+        entries: Vec::new(),
+        files: Vec::new(),
+        events: Vec::new(),
+    };
+    for part in open {
+        bring(conn, &mut loaded, *part, visible)?;
+    }
+    Ok(loaded)
+}
+
+/// Loads what one section needs beyond what the page has anyway.
+fn bring(conn: &mut PgConnection, loaded: &mut Loaded, part: Part, visible: &[ClientId]) -> Result<()> {
+    let own = &loaded.head.own;
+    match part {
+        Part::Operators => {
+            let also: Vec<_> = loaded.operators.iter().map(|o| o.person_id).collect();
+            let dates = (own.start_date, own.end_date);
+            loaded.candidates = sections::list_candidates(conn, own.client_id, Some(own.id), &also, dates, visible)?;
+        }
+        Part::Assets => loaded.assets = sections::list_assets(conn, own.id)?,
+        Part::Timeline => loaded.entries = sections::list_timeline(conn, own.id)?,
+        Part::Attachments => loaded.files = sections::list_attachments(conn, own.id)?,
+        Part::Activity => loaded.events = list_for_engagement(conn, own.id, EVENTS)?,
+        Part::Overview | Part::Procedures | Part::Inputs | Part::Report => {}
+    }
+    Ok(())
+}
+
+/// `GET /engagements/{id}/sections/{section}`: the body alone; asked for as a page, the page with it open.
+pub async fn section(
+    permit: Permit<ReadEngagement>,
+    path: web::Path<(EngagementId, String)>,
+    Query(wanted): Query<Wanted>,
+) -> Result<HttpResponse> {
+    let (id, name) = path.into_inner();
+    let part: Part = name.parse().map_err(|_| Error::NotFound)?;
+    if !permit.partial {
+        return Ok(redirect(&format!("/engagements/{id}?open={name}#{name}")));
+    }
+    let (visible, person) = (permit.visible(), permit.viewer().id);
+    let loaded = permit.app.db.read(move |conn| one(conn, id, &visible, person, part)).await?;
+    permit.check(loaded.head.own.client_id)?;
+    permit.html(StatusCode::OK, body(part, &loaded, &around(&permit, &loaded, wanted.show))?)
+}
+
+/// Loads what one section needs, and no more.
+fn one(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId], person: PersonId, part: Part) -> Result<Loaded> {
+    let mut loaded = Loaded {
+        head: store::get_head(conn, id, visible)?,
+        outcomes: Vec::new(),
+        procedures: Vec::new(),
+        operators: Vec::new(),
+        digests: store::Digests::default(),
+        inputs: Vec::new(),
+        candidates: Vec::new(),
+        assets: Vec::new(),
+        entries: Vec::new(),
+        files: Vec::new(),
+        events: Vec::new(),
+    };
+    match part {
+        Part::Procedures => {
+            loaded.outcomes = store::list_outcomes(conn)?;
+            loaded.procedures = store::list_procedures(conn, id)?;
+            loaded.operators = store::list_operators(conn, id)?;
+        }
+        Part::Operators => loaded.operators = store::list_operators(conn, id)?,
+        Part::Inputs => {
+            loaded.digests = store::get_digests(conn, id, person)?;
+            loaded.inputs = store::list_inputs(conn, id, &loaded.digests.inputs)?;
+        }
+        Part::Activity => loaded.digests = store::get_digests(conn, id, person)?,
+        _ => {}
+    }
+    bring(conn, &mut loaded, part, visible)?;
+    Ok(loaded)
+}
+
+/// `POST /engagements/{id}/sections`: `{section}=open|closed`, or `all=`.
+pub async fn remember(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Form(posted): Form<Pairs>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let (name, word) = posted.into_iter().next().ok_or(Error::NotFound)?;
+    let parts: Vec<Part> = if name == "all" { Part::ALL.to_vec() } else { vec![name.parse().map_err(|_| Error::NotFound)?] };
+    let open = word == "open";
+    let (visible, person) = (permit.visible(), permit.viewer().id);
+    let keys: Vec<&'static str> = parts.iter().map(|part| part.as_str()).collect();
+    let client = permit.app.db.read(move |conn| Ok(store::get_head(conn, id, &visible)?.own.client_id)).await?;
+    permit.check(client)?;
+    permit.app.db.write_unaudited("section state", move |conn| store::save_sections(conn, id, person, &keys, open)).await?;
+    let url = format!("/engagements/{id}");
+    match parts.as_slice() {
+        [one] if permit.partial => {
+            let toggle = Toggle { url, key: one.as_str(), next: if open { "closed" } else { "open" } };
+            permit.html(StatusCode::OK, toggle.render()?)
+        }
+        _ if open => Ok(redirect(&format!("{url}?open=all"))),
+        _ => Ok(redirect(&url)),
+    }
+}

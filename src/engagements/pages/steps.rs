@@ -1,0 +1,203 @@
+//! The wizard's steps as pages.
+
+use askama::Template;
+
+use super::library::{Filters, holds};
+use crate::authz::permit::{Permit, PlanEngagement};
+use crate::engagements::domain::status_on_create;
+use crate::engagements::store::sections::list_candidates;
+use crate::engagements::store::wizard::{self as store, Earlier};
+use crate::engagements::views::marks::{counted, dates, status_class};
+use crate::engagements::views::sections::Choosable;
+use crate::engagements::views::wizard::{Around, ClientStep, DetailsStep, FinalizeStep, Option_, PickedLine, ProceduresStep, coverage};
+use crate::engagements::wizard::{Source, Wizard};
+use crate::error::{FieldErrors, Result};
+use crate::ids::{ClientId, DraftId};
+use crate::library::store::{PlanRow, highest_version, list_plans, list_tactics};
+use crate::procedures::domain::Team;
+use crate::procedures::times;
+use crate::web::{Frame, Section};
+
+/// Test plans, and earlier engagements, that step 1 offers at once.
+const CHOICES: i64 = 100;
+
+/// A step, as a page or as its block.
+pub enum Rendered {
+    /// Step 1.
+    Client(ClientStep),
+    /// Step 2.
+    Details(DetailsStep),
+    /// Step 3.
+    Procedures(ProceduresStep),
+    /// Step 4.
+    Finalize(FinalizeStep),
+}
+
+impl Rendered {
+    /// The whole page.
+    pub fn page(&self) -> Result<String> {
+        Ok(match self {
+            Self::Client(step) => step.render()?,
+            Self::Details(step) => step.render()?,
+            Self::Procedures(step) => step.render()?,
+            Self::Finalize(step) => step.render()?,
+        })
+    }
+    /// The part that changes.
+    pub fn block(&self) -> Result<String> {
+        Ok(match self {
+            Self::Client(step) => step.as_step().render()?,
+            Self::Details(step) => step.as_step().render()?,
+            Self::Procedures(step) => step.as_step().render()?,
+            Self::Finalize(step) => step.as_step().render()?,
+        })
+    }
+}
+
+type Plan = Permit<PlanEngagement>;
+
+fn frame(permit: &Plan) -> Frame {
+    permit.frame(Section::Engagements, "Start New Engagement")
+}
+
+/// Makes a step's page.
+pub async fn render(permit: &Plan, draft: DraftId, wizard: &Wizard, step: u8, filters: Filters, errors: FieldErrors) -> Result<Rendered> {
+    let around = Around { url: format!("/engagements/new/{draft}"), step, errors };
+    Ok(match step {
+        1 => Rendered::Client(client(permit, draft, wizard, around).await?),
+        2 => Rendered::Details(details(permit, wizard, around).await?),
+        3 => Rendered::Procedures(procedures(permit, wizard, around, filters).await?),
+        _ => Rendered::Finalize(finalize(permit, wizard, around).await?),
+    })
+}
+
+async fn client(permit: &Plan, draft: DraftId, wizard: &Wizard, around: Around) -> Result<ClientStep> {
+    let (at, person, source, q) = (permit.clients(), permit.viewer().id, wizard.source, wizard.plan_q.clone());
+    let of: Vec<ClientId> = wizard.client.filter(|client| at.contains(client)).into_iter().collect();
+    let (clients, plans, earlier, tactics, unfinished) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let plans = if source == Source::Plan { list_plans(conn, &q, CHOICES)? } else { Vec::new() };
+            let earlier = if source == Source::Earlier { store::list_earlier(conn, &of, CHOICES)? } else { Vec::new() };
+            let tactics = if source == Source::Plan {
+                let version = highest_version(conn)?;
+                list_tactics(conn, &version)?
+            } else {
+                Vec::new()
+            };
+            Ok((store::list_clients(conn, &at)?, plans, earlier, tactics, store::find_newest_draft(conn, person)?))
+        })
+        .await?;
+    let zone = permit.viewer().organisation.zone();
+    let fits = |plan: &&PlanRow| wizard.plan_tactic.is_empty() || plan.tactics.contains(&wizard.plan_tactic);
+    Ok(ClientStep {
+        frame: frame(permit),
+        around,
+        clients: clients
+            .into_iter()
+            .map(|(id, title)| Option_ { chosen: wizard.client == Some(id), id: id.to_string(), title, about: String::new() })
+            .collect(),
+        source: wizard.source,
+        plans: plans.iter().filter(fits).map(|plan| plan_option(plan, wizard)).collect(),
+        plan_q: wizard.plan_q.clone(),
+        plan_tactic: wizard.plan_tactic.clone(),
+        tactics: tactics.into_iter().map(|tactic| tactic.name).collect(),
+        earlier: earlier.iter().map(|one| earlier_option(one, wizard, zone)).collect(),
+        unfinished: unfinished
+            .filter(|(other, _)| *other != draft)
+            .map(|(other, at)| (format!("/engagements/new/{other}"), times::display(at, zone))),
+    })
+}
+
+fn plan_option(plan: &PlanRow, wizard: &Wizard) -> Option_ {
+    let about = [counted(plan.procedures.unsigned_abs() as usize, "procedure", "procedures"), plan.tactics.join(", ")];
+    Option_ {
+        id: plan.id.to_string(),
+        title: plan.title.clone(),
+        about: about.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · "),
+        chosen: wizard.plan == Some(plan.id),
+    }
+}
+
+fn earlier_option(one: &Earlier, wizard: &Wizard, zone: chrono_tz::Tz) -> Option_ {
+    let when = one.start.map_or_else(|| format!("made {}", times::display(one.created, zone)), |start| dates(Some(start), None));
+    Option_ {
+        id: one.id.to_string(),
+        title: one.title.clone(),
+        about: format!("{} · {when}", one.client_name),
+        chosen: wizard.earlier == Some(one.id),
+    }
+}
+
+async fn details(permit: &Plan, wizard: &Wizard, around: Around) -> Result<DetailsStep> {
+    let visible = permit.visible();
+    let client = wizard.client;
+    let day = |raw: &str| times::parse_date(raw).ok().flatten();
+    let period = (day(&wizard.details.start_date), day(&wizard.details.end_date));
+    let also: Vec<_> = wizard.operators.iter().map(|(person, _)| *person).collect();
+    let candidates = permit
+        .app
+        .db
+        .read(move |conn| match client.filter(|client| visible.contains(client)) {
+            Some(client) => list_candidates(conn, client, None, &also, period, &visible),
+            None => Ok(Vec::new()),
+        })
+        .await?;
+    let people = Choosable::list(&candidates, &wizard.operators);
+    Ok(DetailsStep { frame: frame(permit), around, details: wizard.details.clone(), people })
+}
+
+async fn procedures(permit: &Plan, wizard: &Wizard, around: Around, filters: Filters) -> Result<ProceduresStep> {
+    let (asked, chosen, client) = (filters.clone(), wizard.chosen.clone(), wizard.client);
+    let (found, picked) = permit.app.db.read(move |conn| Ok((asked.find(conn)?, store::list_picked(conn, &chosen, client)?))).await?;
+    let filters = filters.at_step(3);
+    let library = filters.pane(around.url.clone(), found, |id| holds(&wizard.chosen, id));
+    Ok(ProceduresStep { frame: frame(permit), around, library, picked: PickedLine::list(&picked, &wizard.chosen) })
+}
+
+async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<FinalizeStep> {
+    let (chosen, client, visible) = (wizard.chosen.clone(), wizard.client, permit.visible());
+    let also: Vec<_> = wizard.operators.iter().map(|(person, _)| *person).collect();
+    let (picked, tactics, clients, people) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let version = highest_version(conn)?;
+            let of: Vec<ClientId> = client.filter(|client| visible.contains(client)).into_iter().collect();
+            let people = match of.first() {
+                Some(client) => list_candidates(conn, *client, None, &also, (None, None), &visible)?,
+                None => Vec::new(),
+            };
+            Ok((store::list_picked(conn, &chosen, client)?, list_tactics(conn, &version)?, store::list_clients(conn, &of)?, people))
+        })
+        .await?;
+    let names = |team: Team| {
+        let on = people.iter().filter(|p| wizard.operators.contains(&(p.id, team))).map(|p| p.name.as_str()).collect::<Vec<_>>();
+        if on.is_empty() { "nobody yet".to_owned() } else { on.join(", ") }
+    };
+    let day = |raw: &str| times::parse_date(raw).ok().flatten();
+    let (start, end) = (day(&wizard.details.start_date), day(&wizard.details.end_date));
+    let status = status_on_create(start, times::zone(&wizard.details.time_zone).unwrap_or(chrono_tz::UTC), permit.app.clock.now());
+    let period = dates(start, end);
+    let named: Vec<(String, String)> = tactics.into_iter().map(|tactic| (tactic.short_name, tactic.name)).collect();
+    Ok(FinalizeStep {
+        frame: frame(permit),
+        around,
+        client: clients.into_iter().next().map(|(_, name)| name).unwrap_or_default(),
+        source: match wizard.source {
+            Source::New => String::new(),
+            Source::Plan => format!("the test plan {}", wizard.given.details.title),
+            Source::Earlier => format!("the earlier engagement {}", wizard.given.details.title),
+        },
+        details: wizard.details.clone(),
+        dates: if period.is_empty() { "No dates".into() } else { period },
+        status: (status.label(), status_class(status)),
+        red: names(Team::Red),
+        blue: names(Team::Blue),
+        picked: PickedLine::list(&picked, &wizard.chosen),
+        tactics: coverage(&picked, &named),
+        all_tactics: named.len(),
+        inputs: wizard.inputs.len(),
+    })
+}

@@ -1,0 +1,257 @@
+//! The wizard's draft, and what it can start from.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Integer, Nullable, Text, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use crate::db::schema::{clients, drafts, engagement_inputs, engagement_operators, engagements, procedures, test_plan_procedures};
+use crate::engagements::domain::NewEngagement;
+use crate::engagements::store::show::Own;
+use crate::engagements::wizard::{Chosen, Given, Wizard};
+use crate::error::Result;
+use crate::ids::{ClientId, DraftId, EngagementId, PersonId, TestPlanId};
+use crate::library;
+
+/// What the rows of drafts call the wizard's.
+const SUBJECT: &str = "wizard";
+
+/// The wizard's state as the person left it.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> Result<Option<Wizard>> {
+    let fields: Option<serde_json::Value> = drafts::table
+        .filter(drafts::person_id.eq(person.0).and(drafts::subject_type.eq(SUBJECT)).and(drafts::subject_id.eq(draft.0)))
+        .select(drafts::fields)
+        .first(conn)
+        .optional()?;
+    Ok(fields.map(serde_json::from_value).transpose()?)
+}
+
+/// Keeps the wizard's state.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn save_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId, wizard: &Wizard, now: DateTime<Utc>) -> Result<()> {
+    let fields = serde_json::to_value(wizard)?;
+    diesel::insert_into(drafts::table)
+        .values((
+            drafts::person_id.eq(person.0),
+            drafts::subject_type.eq(SUBJECT),
+            drafts::subject_id.eq(draft.0),
+            drafts::fields.eq(&fields),
+            drafts::updated_at.eq(now),
+        ))
+        .on_conflict((drafts::person_id, drafts::subject_type, drafts::subject_id))
+        .do_update()
+        .set((drafts::fields.eq(&fields), drafts::updated_at.eq(now)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Takes the draft away; `false` when somebody else's click already did.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn delete_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> Result<bool> {
+    let gone = diesel::delete(
+        drafts::table.filter(drafts::person_id.eq(person.0).and(drafts::subject_type.eq(SUBJECT)).and(drafts::subject_id.eq(draft.0))),
+    )
+    .execute(conn)?;
+    Ok(gone > 0)
+}
+
+/// The person's newest unfinished wizard.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn find_newest_draft(conn: &mut PgConnection, person: PersonId) -> Result<Option<(DraftId, DateTime<Utc>)>> {
+    Ok(drafts::table
+        .filter(drafts::person_id.eq(person.0).and(drafts::subject_type.eq(SUBJECT)))
+        .order(drafts::updated_at.desc())
+        .select((drafts::subject_id, drafts::updated_at))
+        .first(conn)
+        .optional()?)
+}
+
+/// Clients by name.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_clients(conn: &mut PgConnection, at: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
+    Ok(clients::table
+        .filter(clients::id.eq_any(at.iter().map(|c| c.0).collect::<Vec<_>>()))
+        .order(clients::name)
+        .select((clients::id, clients::name))
+        .load(conn)?)
+}
+
+/// An engagement that a new one can start from.
+#[derive(Debug, Clone, Queryable)]
+pub struct Earlier {
+    /// Its id.
+    pub id: EngagementId,
+    /// Its client.
+    pub client: ClientId,
+    /// The client's name.
+    pub client_name: String,
+    /// Title.
+    pub title: String,
+    /// First day.
+    pub start: Option<NaiveDate>,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+}
+
+/// Engagements at these clients that hold procedures, the newest first.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_earlier(conn: &mut PgConnection, at: &[ClientId], limit: i64) -> Result<Vec<Earlier>> {
+    use diesel::dsl::exists;
+    Ok(engagements::table
+        .inner_join(clients::table)
+        .filter(
+            engagements::deleted_at
+                .is_null()
+                .and(engagements::client_id.eq_any(at.iter().map(|c| c.0).collect::<Vec<_>>()))
+                .and(exists(procedures::table.filter(procedures::engagement_id.eq(engagements::id)))),
+        )
+        .order((engagements::created_at.desc(), engagements::id))
+        .limit(limit)
+        .select((
+            engagements::id,
+            engagements::client_id,
+            clients::name,
+            engagements::title,
+            engagements::start_date,
+            engagements::created_at,
+        ))
+        .load(conn)?)
+}
+
+/// What a test plan gives: its title, description, tags and procedures.
+///
+/// # Errors
+/// [`crate::error::Error::NotFound`] when it was deleted.
+pub fn get_from_plan(conn: &mut PgConnection, plan: TestPlanId) -> Result<Given> {
+    let found = library::store::get_plan(conn, plan)?;
+    let chosen = test_plan_procedures::table
+        .filter(test_plan_procedures::test_plan_id.eq(plan.0))
+        .order(test_plan_procedures::position)
+        .select(test_plan_procedures::procedure_id)
+        .load(conn)?;
+    let details =
+        NewEngagement { title: found.title, description: found.description, tags: found.tags.join(", "), ..NewEngagement::default() };
+    let mut seen = Vec::new();
+    for one in chosen.into_iter().map(Chosen::Library) {
+        if !seen.contains(&one) {
+            seen.push(one);
+        }
+    }
+    Ok(Given { key: String::new(), details, chosen: seen, ..Given::default() })
+}
+
+/// What an earlier engagement of the client gives: its texts, procedures, inputs and operators, no results.
+///
+/// # Errors
+/// [`crate::error::Error::NotFound`] when it is not there or another client's.
+pub fn get_from_earlier(conn: &mut PgConnection, earlier: EngagementId, client: ClientId) -> Result<Given> {
+    let own: Own = engagements::table
+        .find(earlier.0)
+        .filter(engagements::client_id.eq(client.0).and(engagements::deleted_at.is_null()))
+        .select(Own::as_select())
+        .first(conn)?;
+    let chosen: Vec<_> =
+        procedures::table.filter(procedures::engagement_id.eq(earlier.0)).order(procedures::position).select(procedures::id).load(conn)?;
+    let operators = engagement_operators::table
+        .inner_join(
+            crate::db::schema::client_access::table.on(crate::db::schema::client_access::person_id
+                .eq(engagement_operators::person_id)
+                .and(crate::db::schema::client_access::client_id.eq(client.0))),
+        )
+        .filter(engagement_operators::engagement_id.eq(earlier.0))
+        .select((engagement_operators::person_id, engagement_operators::team))
+        .load(conn)?;
+    let inputs: Vec<(String, String)> = engagement_inputs::table
+        .filter(engagement_inputs::engagement_id.eq(earlier.0))
+        .select((engagement_inputs::name, engagement_inputs::value))
+        .load(conn)?;
+    let details = NewEngagement {
+        title: own.title,
+        description: own.description,
+        tags: own.tags.join(", "),
+        objective: own.objective,
+        scope: own.scope,
+        access_info: own.access_info,
+        special_instructions: own.special_instructions,
+        ..NewEngagement::default()
+    };
+    Ok(Given {
+        key: String::new(),
+        details,
+        operators,
+        inputs: inputs.into_iter().collect(),
+        chosen: chosen.into_iter().map(Chosen::Earlier).collect(),
+    })
+}
+
+/// A selected procedure.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Picked {
+    /// Its place in the selection, from 0.
+    #[diesel(sql_type = Integer)]
+    pub place: i32,
+    /// Name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// ATT&CK ids.
+    #[diesel(sql_type = Array<Text>)]
+    pub technique_ids: Vec<String>,
+    /// Short names of its tactics in the newest release, in matrix order.
+    #[diesel(sql_type = Array<Text>)]
+    pub tactics: Vec<String>,
+}
+
+/// Names and tactics of a selection, in its order; what is no longer there is left out.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_picked(conn: &mut PgConnection, chosen: &[Chosen], client: Option<ClientId>) -> Result<Vec<Picked>> {
+    if chosen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids = |pick: fn(&Chosen) -> Option<Uuid>| -> Vec<Option<Uuid>> { chosen.iter().map(pick).collect() };
+    // sql_query: both kinds of a selection in its order, in one statement.
+    Ok(diesel::sql_query(
+        "SELECT s.place, s.name, s.technique_ids,
+            ARRAY(SELECT t.short_name FROM tactics t WHERE t.version = n.version AND EXISTS (
+                SELECT FROM techniques q WHERE q.version = n.version AND q.external_id = ANY (s.technique_ids)
+                    AND t.short_name = ANY (q.tactics)) ORDER BY t.position) AS tactics
+         FROM (SELECT (c.place - 1)::int AS place, coalesce(p.name, o.name) AS name, coalesce(p.technique_ids, o.technique_ids) AS technique_ids
+            FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS c(library, earlier, place)
+            LEFT JOIN library_procedures p ON p.id = c.library
+            LEFT JOIN procedures o ON o.id = c.earlier AND o.client_id = $3) s
+         CROSS JOIN (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) n
+         WHERE s.name IS NOT NULL ORDER BY s.place",
+    )
+    .bind::<Array<Nullable<SqlUuid>>, _>(ids(|c| if let Chosen::Library(id) = c { Some(id.0) } else { None }))
+    .bind::<Array<Nullable<SqlUuid>>, _>(ids(|c| if let Chosen::Earlier(id) = c { Some(id.0) } else { None }))
+    .bind::<Nullable<SqlUuid>, _>(client.map(|c| c.0))
+    .load(conn)?)
+}
+
+/// Whether an engagement of one of these clients was made under this id.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn is_made(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<bool> {
+    use diesel::dsl::exists;
+    Ok(diesel::select(exists(
+        engagements::table
+            .find(id.0)
+            .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>()))),
+    ))
+    .get_result(conn)?)
+}

@@ -1,0 +1,197 @@
+//! Pages that plan an engagement: details, procedures, cancel, delete.
+
+use askama::Template;
+
+use super::wizard::{LibraryPane, sample_pane};
+use crate::engagements::domain::NewEngagement;
+use crate::engagements::store::plan::Losses;
+use crate::error::FieldErrors;
+use crate::web::Frame;
+
+/// A field that both sides changed.
+pub struct Conflict {
+    /// Form name.
+    pub field: &'static str,
+    /// Label.
+    pub label: &'static str,
+    /// What the other side saved.
+    pub theirs: String,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: String,
+    /// The version to resolve against.
+    pub version: i32,
+    /// What was typed.
+    pub mine: String,
+}
+
+/// `/engagements/{id}/edit`
+#[derive(Template)]
+#[template(path = "engagements/edit.html")]
+pub struct Edit {
+    /// The frame.
+    pub frame: Frame,
+    /// `/engagements/{id}`
+    pub url: String,
+    /// What the fields show.
+    pub details: NewEngagement,
+    /// Version of the row that they came from.
+    pub version: i32,
+    /// Versions of the fields that came from elsewhere.
+    pub bases: Vec<(&'static str, i32)>,
+    /// Fields that both sides changed.
+    pub conflicts: Vec<Conflict>,
+    /// What is wrong.
+    pub errors: FieldErrors,
+    /// What went wrong as a whole.
+    pub problem: Option<String>,
+}
+
+impl Edit {
+    fn error(&self, field: &str) -> Option<&str> {
+        self.errors.get(field)
+    }
+    fn conflict(&self, field: &str) -> Option<&Conflict> {
+        self.conflicts.iter().find(|c| c.field == field)
+    }
+}
+
+/// `/engagements/{id}/procedures/add`
+#[derive(Template)]
+#[template(path = "engagements/add.html", blocks = ["step"])]
+pub struct Add {
+    /// The frame.
+    pub frame: Frame,
+    /// `/engagements/{id}`
+    pub url: String,
+    /// The library.
+    pub library: LibraryPane,
+    /// What went wrong.
+    pub problem: Option<String>,
+}
+
+/// A row of the order.
+pub struct OrderLine {
+    /// Procedure's id.
+    pub id: String,
+    /// Place.
+    pub position: i32,
+    /// Name.
+    pub name: String,
+    /// First ATT&CK id.
+    pub technique: String,
+}
+
+/// `/engagements/{id}/procedures/order`
+#[derive(Template)]
+#[template(path = "engagements/order.html")]
+pub struct Order {
+    /// The frame.
+    pub frame: Frame,
+    /// `/engagements/{id}`
+    pub url: String,
+    /// Rows.
+    pub rows: Vec<OrderLine>,
+}
+
+/// A page that asks before something is lost.
+#[derive(Template)]
+#[template(path = "engagements/confirm.html")]
+pub struct Confirm {
+    /// The frame.
+    pub frame: Frame,
+    /// Heading.
+    pub heading: String,
+    /// Sentences before the button.
+    pub lead: String,
+    /// What goes, each in a line.
+    pub goes: Vec<String>,
+    /// What stays, in a sentence.
+    pub stays: String,
+    /// Where the form goes.
+    pub action: String,
+    /// Word on the button.
+    pub button: &'static str,
+    /// Way back.
+    pub back: String,
+    /// Reason as typed, where one is asked for.
+    pub reason: Option<String>,
+    /// What is wrong with it.
+    pub error: Option<String>,
+}
+
+/// What goes with a procedure, in words.
+pub fn losses(losses: Losses) -> Vec<String> {
+    let line = |n: i64, one: &str, many: &str| (n > 0).then(|| super::marks::counted(n.unsigned_abs() as usize, one, many));
+    [
+        line(losses.saves, "saved change of its fields", "saved changes of its fields"),
+        line(losses.ticks, "ticked step", "ticked steps"),
+        line(losses.entries, "log entry", "log entries"),
+        line(losses.files, "attachment", "attachments"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Samples of these pages.
+pub fn samples() -> Vec<(&'static str, String)> {
+    let hostile = || "<script>alert(1)</script>".to_owned();
+    let conflict = Conflict {
+        field: "description",
+        label: "Description",
+        theirs: hostile(),
+        by: hostile(),
+        at: "14:30".into(),
+        version: 4,
+        mine: hostile(),
+    };
+    let edit = Edit {
+        frame: Frame::sample("Edit"),
+        url: "/engagements/x".into(),
+        details: NewEngagement { title: hostile(), description: hostile(), ..NewEngagement::default() },
+        version: 3,
+        bases: vec![("description", 2)],
+        conflicts: vec![conflict],
+        errors: FieldErrors::one("end_date", "The end lies before the start. Choose a later end."),
+        problem: Some("No.".into()),
+    };
+    let add =
+        Add { frame: Frame::sample("Add procedures"), url: "/engagements/x".into(), library: sample_pane(), problem: Some("No.".into()) };
+    let rows = vec![OrderLine { id: "1".into(), position: 1, name: hostile(), technique: "T1003".into() }];
+    let order = Order { frame: Frame::sample("Order"), url: "/engagements/x".into(), rows };
+    let confirm = |reason: Option<String>| Confirm {
+        frame: Frame::sample("Delete"),
+        heading: hostile(),
+        lead: hostile(),
+        goes: losses(Losses { entries: 1, files: 2, ticks: 3, saves: 4 }),
+        stays: hostile(),
+        action: "/engagements/x/delete".into(),
+        button: "Delete",
+        back: "/engagements/x".into(),
+        reason,
+        error: Some("Say why.".into()),
+    };
+    [
+        ("engagements/edit", edit.render()),
+        ("engagements/add", add.render()),
+        ("engagements/add#step", add.as_step().render()),
+        ("engagements/order", order.render()),
+        ("engagements/confirm", confirm(None).render()),
+        ("engagements/confirm reason", confirm(Some(hostile())).render()),
+    ]
+    .into_iter()
+    .map(|(name, html)| (name, html.unwrap_or_default()))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_is_named_and_what_is_not_there_is_not() {
+        assert_eq!(losses(Losses { entries: 1, files: 0, ticks: 2, saves: 0 }), ["2 ticked steps", "1 log entry"]);
+    }
+}

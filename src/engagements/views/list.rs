@@ -1,0 +1,291 @@
+//! The list of engagements.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::marks::{When, dates, link, status_class};
+use crate::engagements::domain::RunbookState;
+use crate::engagements::store::list::{Choices, Page, Place, Row, Search, Sort};
+use crate::procedures::domain::Progress;
+use crate::schedule::domain::EngagementStatus;
+use crate::web::Frame;
+
+/// `/engagements`
+#[derive(Template)]
+#[template(path = "engagements/list.html", blocks = ["results"])]
+pub struct List {
+    /// The frame.
+    pub frame: Frame,
+    /// What the form shows.
+    pub shown: Shown,
+    /// What the filters offer.
+    pub choices: Choices,
+    /// Rows.
+    pub rows: Vec<Line>,
+    /// Column heads that sort.
+    pub heads: Vec<Head>,
+    /// Link to the page before.
+    pub newer: Option<String>,
+    /// Link to the page after.
+    pub older: Option<String>,
+    /// Whether the person may start an engagement.
+    pub may_create: bool,
+    /// Name of the zone that times are in.
+    pub zone: &'static str,
+}
+
+/// The filters as the form shows them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Search.
+    pub q: String,
+    /// Client's id.
+    pub client: String,
+    /// Status.
+    pub status: String,
+    /// Person's id.
+    pub operator: String,
+    /// Tag.
+    pub tag: String,
+    /// Sort; empty for the usual one.
+    pub sort: String,
+    /// asc or desc; empty for the usual one.
+    pub dir: String,
+}
+
+impl Shown {
+    /// Whether anything is left out by them.
+    pub fn filtered(&self) -> bool {
+        [&self.q, &self.client, &self.status, &self.operator, &self.tag].iter().any(|value| !value.is_empty())
+    }
+
+    fn href(&self, sort: &str, dir: &str, place: Option<&Place>) -> String {
+        let from = place.map(|p| format!("{}.{}.{}", if p.before { "before" } else { "after" }, p.id, p.key)).unwrap_or_default();
+        link(
+            "/engagements",
+            &[
+                ("q", &self.q),
+                ("client", &self.client),
+                ("status", &self.status),
+                ("operator", &self.operator),
+                ("tag", &self.tag),
+                ("sort", sort),
+                ("dir", dir),
+                ("from", &from),
+            ],
+        )
+    }
+}
+
+/// Reads the place that [`Shown::href`] wrote.
+pub fn place(from: &str) -> Option<Place> {
+    let (side, rest) = from.split_once('.')?;
+    let (id, key) = rest.split_once('.')?;
+    Some(Place { before: side == "before", id: id.parse().ok()?, key: key.to_owned() })
+}
+
+/// A column head that sorts.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// What it says.
+    pub label: &'static str,
+    /// Where it leads.
+    pub href: String,
+    /// `ascending`, `descending`, or nothing.
+    pub sorted: &'static str,
+    /// Whether the column vanishes on middling widths.
+    pub wide: bool,
+}
+
+/// A row.
+pub struct Line {
+    /// Link.
+    pub href: String,
+    /// Title.
+    pub title: String,
+    /// Test plan's title, or nothing.
+    pub plan: String,
+    /// The client's name.
+    pub client: String,
+    /// Filter by it.
+    pub client_href: String,
+    /// Label of the status.
+    pub status: &'static str,
+    /// Its class.
+    pub class: &'static str,
+    /// When it starts.
+    pub start: String,
+    /// Last activity.
+    pub updated: When,
+    /// Whose.
+    pub updated_by: String,
+    /// Progress.
+    pub progress: Progress,
+    /// Percent, without procedures none.
+    pub percent: Option<u32>,
+    /// Submitted.
+    pub submitted: bool,
+    /// At 100 % and not submitted.
+    pub unsubmitted: bool,
+    /// Link of Edit, where the person may.
+    pub edit: Option<String>,
+    /// Link of Delete, where the person may.
+    pub delete: Option<String>,
+}
+
+/// What a person may do with a row.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct May {
+    /// Edit.
+    pub edit: bool,
+    /// Delete.
+    pub delete: bool,
+}
+
+impl Line {
+    /// A row as the page shows it.
+    pub fn new(row: &Row, state: RunbookState, progress: Progress, may: May, now: DateTime<Utc>, zone: Tz) -> Self {
+        let href = format!("/engagements/{}", row.id);
+        Self {
+            title: row.title.clone(),
+            plan: row.plan.clone(),
+            client: row.client_name.clone(),
+            client_href: link("/engagements", &[("client", &row.client.to_string())]),
+            status: row.status.label(),
+            class: status_class(row.status),
+            start: dates(row.start, None).trim_start_matches("from ").to_owned(),
+            updated: When::ago(row.updated, now, zone),
+            updated_by: row.updated_by.clone(),
+            percent: progress.percent(),
+            progress,
+            submitted: state == RunbookState::Submitted,
+            unsubmitted: state == RunbookState::NotSubmitted,
+            edit: may.edit.then(|| format!("{href}/edit")),
+            delete: may.delete.then(|| format!("{href}/delete")),
+            href,
+        }
+    }
+}
+
+/// Heads and pager of a page.
+pub fn navigation(shown: &Shown, search: &Search, page: &Page) -> (Vec<Head>, Option<String>, Option<String>) {
+    let head = |sort: Sort, label, wide, usual_descending: bool| {
+        let current = search.sort == sort;
+        let descending = if current { !search.descending } else { usual_descending };
+        let sorted = match (current, search.descending) {
+            (true, true) => "descending",
+            (true, false) => "ascending",
+            _ => "",
+        };
+        Head { label, href: shown.href(sort.as_str(), if descending { "desc" } else { "asc" }, None), sorted, wide }
+    };
+    let heads = vec![
+        head(Sort::Title, "Title", false, false),
+        head(Sort::Client, "Client", false, false),
+        head(Sort::Start, "Start", true, true),
+        head(Sort::Activity, "Last updated", false, true),
+    ];
+    let towards = |row: Option<&(Row, RunbookState, Progress)>, before| {
+        row.map(|(row, ..)| shown.href(&shown.sort, &shown.dir, Some(&row.place(search.sort, before))))
+    };
+    let newer = if page.earlier { towards(page.rows.first(), true) } else { None };
+    let older = if page.later { towards(page.rows.last(), false) } else { None };
+    (heads, newer, older)
+}
+
+/// Samples of this file's views.
+pub fn samples() -> Vec<(&'static str, String)> {
+    let id = crate::ids::EngagementId::new();
+    let now = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
+    let row = |title: &str, submitted: Option<DateTime<Utc>>| Row {
+        id,
+        title: title.into(),
+        client: crate::ids::ClientId::new(),
+        client_name: "Harbour Lights Ferries".into(),
+        plan: "Ransomware crew".into(),
+        status: EngagementStatus::InProgress,
+        start: "2026-11-16".parse().ok(),
+        starts: now,
+        submitted,
+        updated: now,
+        updated_by: "Mika <Kuusi>".into(),
+    };
+    let progress = |done| Progress { done, total: 13 };
+    let may = May { edit: true, delete: true };
+    let rows = vec![
+        Line::new(&row("<script>alert(1)</script>", None), RunbookState::Open(progress(3)), progress(3), may, now, Tz::UTC),
+        Line::new(&row("Full", None), RunbookState::NotSubmitted, progress(13), may, now, Tz::UTC),
+        Line::new(&row("Sent", Some(now)), RunbookState::Submitted, progress(13), May::default(), now, Tz::UTC),
+        Line::new(
+            &row("Empty", None),
+            RunbookState::Open(Progress { done: 0, total: 0 }),
+            Progress { done: 0, total: 0 },
+            may,
+            now,
+            Tz::UTC,
+        ),
+    ];
+    let search = Search {
+        q: String::new(),
+        client: None,
+        status: None,
+        operator: None,
+        tag: String::new(),
+        sort: Sort::Activity,
+        descending: true,
+        from: None,
+    };
+    let shown = Shown { q: "\"><b>".into(), ..Shown::default() };
+    let page = Page { rows: vec![(row("x", None), RunbookState::Open(progress(1)), progress(1))], earlier: true, later: true };
+    let (heads, newer, older) = navigation(&shown, &search, &page);
+    let list = |rows, shown: Shown, engagements| List {
+        frame: Frame::sample("Engagements"),
+        shown,
+        choices: Choices { engagements, tags: vec!["<i>".into()], ..Choices::default() },
+        rows,
+        heads: heads.clone(),
+        newer: newer.clone(),
+        older: older.clone(),
+        may_create: true,
+        zone: "UTC",
+    };
+    let full = list(rows, shown, 4);
+    vec![
+        ("engagements/list", full.render().unwrap_or_default()),
+        ("engagements/list#results", full.as_results().render().unwrap_or_default()),
+        ("engagements/list empty", list(Vec::new(), Shown::default(), 0).render().unwrap_or_default()),
+        ("engagements/list nothing found", list(Vec::new(), Shown { q: "x".into(), ..Shown::default() }, 4).render().unwrap_or_default()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_survives_its_link() {
+        let place_of = Place { before: true, key: "a.b & c".into(), id: crate::ids::EngagementId::new() };
+        let href = Shown::default().href("title", "asc", Some(&place_of));
+        let query: Vec<(String, String)> = serde_html_form::from_str(href.split_once('?').unwrap().1).unwrap();
+        assert_eq!(place(&query.iter().find(|(name, _)| name == "from").unwrap().1), Some(place_of));
+        assert_eq!(place("nonsense"), None);
+    }
+
+    #[test]
+    fn a_second_click_on_a_head_turns_the_order() {
+        let search = Search {
+            q: String::new(),
+            client: None,
+            status: None,
+            operator: None,
+            tag: String::new(),
+            sort: Sort::Title,
+            descending: false,
+            from: None,
+        };
+        let (heads, ..) = navigation(&Shown::default(), &search, &Page::default());
+        assert_eq!((heads[0].sorted, heads[0].href.as_str()), ("ascending", "/engagements?sort=title&dir=desc"));
+        assert_eq!((heads[3].sorted, heads[3].href.as_str()), ("", "/engagements?sort=activity&dir=desc"));
+    }
+}

@@ -1,0 +1,13 @@
+//! Pages of engagements, made from what the stores return.
+
+pub mod forms;
+pub mod list;
+pub mod marks;
+pub mod sections;
+pub mod show;
+pub mod wizard;
+
+/// Every view of the slice, for the samples test.
+pub fn samples() -> Vec<(&'static str, String)> {
+    [list::samples(), show::samples(), sections::samples(), wizard::samples(), forms::samples()].concat()
+}

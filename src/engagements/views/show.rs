@@ -1,0 +1,603 @@
+//! The engagement's page: the head that stays in sight, and its sections.
+
+use askama::Template;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::marks::{dates, size, status_class};
+use super::sections::{
+    ActivityList, Assets, Attachments, CellShown, Choice, Choosable, Editor, Inputs, Line, Meter, Operators, Overview, Part, Procedures,
+    Report, Timeline, Writer, asset_digest,
+};
+use crate::audit::store::Activity;
+use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
+use crate::engagements::store::show::{Digests, Head, Operator, Outcome, Own, ProcedureRow, ReportRow};
+use crate::error::FieldErrors;
+use crate::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::procedures::domain::{ProcedureStatus, Severity, Sides, Team};
+use crate::procedures::inputs::InputRow;
+use crate::procedures::times;
+use crate::schedule::domain::{EngagementStatus, ReportStatus};
+use crate::web::Frame;
+
+/// Everything the page is made of; what was not asked for is empty.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The engagement.
+    pub head: Head,
+    /// Outcomes of both teams.
+    pub outcomes: Vec<Outcome>,
+    /// Procedures.
+    pub procedures: Vec<ProcedureRow>,
+    /// Operators.
+    pub operators: Vec<Operator>,
+    /// Counts of the sections.
+    pub digests: Digests,
+    /// Inputs.
+    pub inputs: Vec<InputRow>,
+    /// People who can be operators.
+    pub candidates: Vec<Candidate>,
+    /// Assets in use.
+    pub assets: Vec<UsedAsset>,
+    /// Log entries.
+    pub entries: Vec<Entry>,
+    /// Attachments.
+    pub files: Vec<File>,
+    /// Newest events.
+    pub events: Vec<Activity>,
+}
+
+/// What the person may do here.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct May {
+    /// Change details, procedures, operators and inputs: the right, and the editing rule.
+    pub plan: bool,
+    /// Start before the date.
+    pub start: bool,
+    /// Cancel.
+    pub cancel: bool,
+    /// Delete.
+    pub delete: bool,
+    /// Submit: the right, and the editing rule.
+    pub submit: bool,
+    /// Read the report.
+    pub report: bool,
+}
+
+/// What is needed beside the rows to show them.
+pub struct Around<F> {
+    /// Who looks, and what they write.
+    pub writer: Writer<F>,
+    /// What they may do.
+    pub may: May,
+    /// The time.
+    pub now: DateTime<Utc>,
+    /// The organisation's zone, for times that are not the engagement's.
+    pub zone: chrono_tz::Tz,
+    /// Filter of the procedures: `mine`, `red`, `blue`, `unanswered` or nothing.
+    pub show: String,
+    /// Inputs as typed, after a refused save.
+    pub typed: Vec<(String, String)>,
+    /// What is wrong with them.
+    pub errors: FieldErrors,
+}
+
+/// One section.
+pub struct Section {
+    /// Its key.
+    pub key: &'static str,
+    /// Its heading.
+    pub title: &'static str,
+    /// Beside it.
+    pub count: String,
+    /// What is inside, in one line.
+    pub digest: String,
+    /// Whether it is open.
+    pub open: bool,
+    /// Its body, where it comes with the page.
+    pub body: Option<String>,
+    /// Whether the body reaches the edges.
+    pub flush: bool,
+}
+
+impl Section {
+    /// What the next click on its summary makes of it.
+    fn next(&self) -> &'static str {
+        if self.open { "closed" } else { "open" }
+    }
+}
+
+/// What remembers a section after a click on its summary.
+#[derive(Template)]
+#[template(path = "engagements/_toggle.html")]
+pub struct Toggle {
+    /// `/engagements/{id}`
+    pub url: String,
+    /// The section.
+    pub key: &'static str,
+    /// What the next click makes of it.
+    pub next: &'static str,
+}
+
+/// `/engagements/{id}`
+#[derive(Template)]
+#[template(path = "engagements/show.html")]
+pub struct Show {
+    /// The frame.
+    pub frame: Frame,
+    /// `/engagements/{id}`
+    pub url: String,
+    /// Title.
+    pub title: String,
+    /// Label of the status.
+    pub status: &'static str,
+    /// Its class.
+    pub class: &'static str,
+    /// The client's name.
+    pub client: String,
+    /// The client's link.
+    pub client_href: String,
+    /// "16 – 27 Nov 2026"
+    pub dates: String,
+    /// Test plan's title.
+    pub plan: String,
+    /// Progress.
+    pub meter: Meter,
+    /// Link and label of Continue.
+    pub next: Option<(String, String)>,
+    /// What the person may do.
+    pub may: May,
+    /// Whether Submit is the loud action.
+    pub full: bool,
+    /// Whether Start now makes sense.
+    pub startable: bool,
+    /// Why nothing can be changed, where that is so.
+    pub notice: Option<String>,
+    /// What went wrong with the last form.
+    pub problem: Option<String>,
+    /// Sections.
+    pub sections: Vec<Section>,
+}
+
+/// Longest name on the Continue button, in characters.
+const CONTINUE_CHARS: usize = 36;
+
+fn short(name: &str) -> String {
+    if name.chars().count() <= CONTINUE_CHARS {
+        name.to_owned()
+    } else {
+        format!("{}…", name.chars().take(CONTINUE_CHARS).collect::<String>().trim_end())
+    }
+}
+
+/// The body of a section.
+pub fn body<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Around<F>) -> Result<String, askama::Error> {
+    let head = &loaded.head;
+    let (id, zone) = (head.own.id, head.own.zone());
+    let url = format!("/engagements/{id}");
+    match part {
+        Part::Overview => Overview::new(head, around.may.plan).render(),
+        Part::Procedures => procedures(loaded, around).render(),
+        Part::Operators => {
+            let chosen: Vec<(PersonId, Team)> =
+                loaded.operators.iter().filter(|o| o.procedure_id.is_none()).map(|o| (o.person_id, o.team)).collect();
+            Operators { url, people: Choosable::list(&loaded.candidates, &chosen), plans: around.may.plan }.render()
+        }
+        Part::Inputs => Inputs::new(id, &loaded.inputs, around.may.plan, &around.typed, &around.errors).render(),
+        Part::Assets => Assets::new(head, &loaded.assets).render(),
+        Part::Timeline => Timeline::new(id, &loaded.entries, zone).render(),
+        Part::Attachments => Attachments::new(id, &loaded.files, zone).render(),
+        Part::Report => Report::new(head, around.may.report, around.may.submit, around.now, around.zone).render(),
+        Part::Activity => {
+            ActivityList::new(&loaded.events, loaded.digests.events, loaded.digests.archived, around.now, around.zone).render()
+        }
+    }
+}
+
+fn procedures<F: Fn(bool, bool) -> Sides>(loaded: &Loaded, around: &Around<F>) -> Procedures {
+    let (all, operators) = (&loaded.procedures, &loaded.operators);
+    let fits = |row: &ProcedureRow, show: &str| match show {
+        "mine" => around.writer.is_turn_of(row, operators),
+        "red" | "blue" => row.turn().as_str() == show,
+        "unanswered" => row.status != ProcedureStatus::NotApplicable && (row.red_outcome.is_none() || row.blue_outcome.is_none()),
+        _ => true,
+    };
+    let chips =
+        [("", "All"), ("mine", "Waiting on me"), ("red", "Waiting on red"), ("blue", "Waiting on blue"), ("unanswered", "Unanswered")]
+            .into_iter()
+            .map(|(value, label)| (value, label, all.iter().filter(|row| fits(row, value)).count()))
+            .collect();
+    let rows = all
+        .iter()
+        .filter(|row| fits(row, &around.show))
+        .map(|row| {
+            let sides = around.writer.sides_of(row, operators);
+            Line::new(row, loaded.head.own.id, &loaded.outcomes, operators, sides)
+        })
+        .collect();
+    let url = format!("/engagements/{}", loaded.head.own.id);
+    Procedures { url, chips, show: around.show.clone(), rows, total: all.len(), plans: around.may.plan }
+}
+
+impl Show {
+    /// The page, with the bodies of the sections in `open` that come with it.
+    ///
+    /// # Errors
+    /// When a body cannot be rendered.
+    pub fn new<F: Fn(bool, bool) -> Sides>(
+        frame: Frame,
+        loaded: &Loaded,
+        around: &Around<F>,
+        open: &[Part],
+        problem: Option<String>,
+    ) -> Result<Self, askama::Error> {
+        let own = &loaded.head.own;
+        let url = format!("/engagements/{}", own.id);
+        let meter = Meter::new(&loaded.procedures, own.submitted_at.is_some());
+        let next = loaded
+            .procedures
+            .iter()
+            .find(|row| around.writer.sides_of(row, &loaded.operators).any() && around.writer.is_turn_of(row, &loaded.operators))
+            .map(|row| (format!("{url}/procedures/{}", row.id), format!("{} {}", row.position, short(&row.name))));
+        let sections = Part::ALL.iter().map(|part| section(*part, loaded, around, open)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            frame,
+            title: own.title.clone(),
+            status: own.status.label(),
+            class: status_class(own.status),
+            client: loaded.head.client_name.clone(),
+            client_href: format!("/clients/{}", own.client_id),
+            dates: dates(own.start_date, own.end_date),
+            plan: own.test_plan_title.clone(),
+            full: meter.unsubmitted,
+            meter,
+            next,
+            may: around.may,
+            startable: own.status == EngagementStatus::Scheduled,
+            notice: notice(&loaded.head),
+            problem,
+            sections,
+            url,
+        })
+    }
+}
+
+/// Why the runbook is closed.
+fn notice(head: &Head) -> Option<String> {
+    match (head.own.status, head.own.submitted_at, &head.own.cancel_reason) {
+        (EngagementStatus::Canceled, _, Some(reason)) => Some(format!("Canceled: {reason}")),
+        (_, Some(at), _) => Some(format!(
+            "Submitted {}. The runbook can no longer be edited; outcomes are corrected in the report.",
+            times::display(at, head.own.zone())
+        )),
+        (EngagementStatus::Scheduled, ..) => {
+            let start = head.own.start_date.map(times::display_date).unwrap_or_default();
+            Some(format!("Starts {start}. Until then it can be planned; outcomes are recorded once it has started."))
+        }
+        (EngagementStatus::Pending, ..) => Some("Requested, not approved yet. It can be planned meanwhile.".into()),
+        _ => None,
+    }
+}
+
+fn section<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Around<F>, open: &[Part]) -> Result<Section, askama::Error> {
+    let (count, digest) = digest(part, loaded, around);
+    let remembered = loaded.digests.sections.get(part.as_str()).and_then(serde_json::Value::as_bool);
+    let asked = open.contains(&part);
+    let comes = asked || matches!(part, Part::Overview | Part::Procedures);
+    Ok(Section {
+        key: part.as_str(),
+        title: part.label(),
+        count,
+        digest,
+        open: asked || remembered.unwrap_or(part == Part::Procedures),
+        body: if comes { Some(body(part, loaded, around)?) } else { None },
+        flush: matches!(part, Part::Procedures | Part::Operators | Part::Inputs | Part::Assets | Part::Activity),
+    })
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().map(|line| line.trim_start_matches(['#', '-', '*', '>', ' '])).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
+}
+
+fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String) {
+    let (own, d, zone) = (&loaded.head.own, &loaded.digests, loaded.head.own.zone());
+    match part {
+        Part::Overview => {
+            let line =
+                [&own.objective, &own.description, &own.scope].into_iter().map(|text| first_line(text)).find(|line| !line.is_empty());
+            (String::new(), line.unwrap_or_else(|| "Nothing written down yet".into()))
+        }
+        Part::Procedures => {
+            let tactics: std::collections::BTreeSet<&str> =
+                loaded.procedures.iter().flat_map(|row| &row.tactics).map(String::as_str).collect();
+            let done = Meter::new(&loaded.procedures, true);
+            let tactics = super::marks::counted(tactics.len(), "tactic", "tactics");
+            let words = if done.total == 0 { done.words } else { format!("{tactics} · {}", done.words.replace(" procedures", "")) };
+            (loaded.procedures.len().to_string(), words)
+        }
+        Part::Operators => {
+            let of = |team| -> Vec<&str> {
+                loaded.operators.iter().filter(|o| o.procedure_id.is_none() && o.team == team).map(|o| o.name.as_str()).collect()
+            };
+            let (red, blue) = (of(Team::Red), of(Team::Blue));
+            let mut people: Vec<_> = red.iter().chain(&blue).collect();
+            people.sort_unstable();
+            people.dedup();
+            let said = [("Red", &red), ("Blue", &blue)]
+                .iter()
+                .map(|(team, names)| format!("{team}: {}", if names.is_empty() { "nobody".into() } else { names.join(", ") }))
+                .collect::<Vec<_>>()
+                .join(" · ");
+            (people.len().to_string(), said)
+        }
+        Part::Inputs => {
+            let missing: Vec<&str> = loaded.inputs.iter().filter(|row| row.unfilled).map(|row| row.name.as_str()).collect();
+            let words = match (loaded.inputs.len(), missing.len()) {
+                (0, _) => "No command asks for one".into(),
+                (_, 0) => "All filled in".into(),
+                (_, n) => format!("{n} not filled in: {}", missing.join(", ")),
+            };
+            (loaded.inputs.len().to_string(), words)
+        }
+        Part::Assets => {
+            let (n, words) = asset_digest(&d.assets);
+            (n.to_string(), words)
+        }
+        Part::Timeline => {
+            let last = d.last_entry.zip(d.last_author.as_ref()).map(|(at, by)| format!("Last entry {}, {by}", times::display(at, zone)));
+            (d.entries.to_string(), last.unwrap_or_default())
+        }
+        Part::Attachments => {
+            let words =
+                if d.files == 0 { String::new() } else { format!("{} red · {} blue · {}", d.red_files, d.blue_files, size(d.bytes)) };
+            (d.files.to_string(), words)
+        }
+        Part::Report => (String::new(), loaded.head.report.as_ref().map(|r| format!("Report: {}", r.status.label())).unwrap_or_default()),
+        Part::Activity => {
+            let count = if d.events > 1_000 { "1,000+".to_owned() } else { d.events.to_string() };
+            let ago = d.last_event_at.map(|at| times::relative(at, around.now).unwrap_or_else(|| times::display(at, around.zone)));
+            (count, d.last_event.iter().cloned().chain(ago).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
+    let hostile = "<script>alert(1)</script>";
+    let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+    let person = PersonId::new();
+    let own = Own {
+        id: EngagementId::new(),
+        client_id: ClientId::new(),
+        title: hostile.into(),
+        description: format!("{hostile} **bold**"),
+        objective: hostile.into(),
+        scope: String::new(),
+        access_info: String::new(),
+        special_instructions: String::new(),
+        tags: vec![hostile.into()],
+        status: EngagementStatus::InProgress,
+        start_date: "2026-11-16".parse().ok(),
+        end_date: "2026-11-27".parse().ok(),
+        time_zone: "Europe/Lisbon".into(),
+        starts_at: Some(now),
+        attack_version: "19.1".into(),
+        test_plan_title: hostile.into(),
+        earlier_engagement_id: None,
+        write_rule: None,
+        cancel_reason: None,
+        submitted_at: None,
+        version: 3,
+    };
+    let report = ReportRow { id: ReportId::new(), status: ReportStatus::Draft, title: String::new(), updated_at: now };
+    let row = |position, status, severity, blue: Option<&str>| ProcedureRow {
+        id: ProcedureId::new(),
+        position,
+        name: hostile.into(),
+        technique_ids: vec!["T1003.001".into(), "T1021".into()],
+        tactics: vec!["credential-access".into()],
+        status,
+        severity,
+        waiting_on: None,
+        red_outcome: blue.map(|_| "success".into()),
+        blue_outcome: blue.map(str::to_owned),
+        version: 1,
+    };
+    let outcome = |key: &str, team, score| Outcome {
+        key: key.into(),
+        team,
+        label: hostile.into(),
+        definition: hostile.into(),
+        succeeded: team == Team::Red,
+        score,
+        retired_at: None,
+    };
+    let operator =
+        |team| Operator { procedure_id: None, person_id: person, name: "Mika \"Kuusi\"".into(), team, has_access: team == Team::Red };
+    let loaded = Loaded {
+        head: Head {
+            own,
+            client_name: "Harbour Lights Ferries".into(),
+            updated: now,
+            updated_by: "Mika Kuusi".into(),
+            report: Some(report),
+        },
+        outcomes: vec![outcome("success", Team::Red, None), outcome("logged", Team::Blue, Some(30))],
+        procedures: vec![
+            row(1, ProcedureStatus::Completed, Some(Severity::High), Some("logged")),
+            row(2, ProcedureStatus::NotStarted, None, None),
+        ],
+        operators: vec![operator(Team::Red), operator(Team::Blue)],
+        digests: Digests {
+            sections: serde_json::json!({ "timeline": true }),
+            inputs: serde_json::json!({}),
+            assets: serde_json::json!({ "server": 2 }),
+            entries: 1,
+            last_entry: Some(now),
+            last_author: Some(hostile.into()),
+            last_event: Some(hostile.into()),
+            last_event_at: Some(now),
+            events: 2_000,
+            archived: true,
+            ..Digests::default()
+        },
+        inputs: vec![InputRow {
+            name: "domain_controller".into(),
+            engagement_value: None,
+            defaults: vec![(hostile.into(), 2)],
+            used_by: vec![1, 2],
+            unfilled: true,
+        }],
+        candidates: vec![
+            Candidate { id: person, name: hostile.into(), role: "Standard User".into(), has_access: true, bookings: vec![hostile.into()] },
+            Candidate { id: PersonId::new(), name: "Gone".into(), role: String::new(), has_access: false, bookings: vec![] },
+        ],
+        assets: vec![UsedAsset {
+            id: uuid::Uuid::nil(),
+            name: hostile.into(),
+            kind: "server".into(),
+            criticality: "high".into(),
+            address: hostile.into(),
+            positions: vec![1],
+            procedures: vec![ProcedureId::new()],
+        }],
+        entries: vec![Entry {
+            team: Team::Blue,
+            text: hostile.into(),
+            starts_at: now,
+            ends_at: Some(now + TimeDelta::hours(30)),
+            author: hostile.into(),
+            procedure: ProcedureId::new(),
+            position: 1,
+            procedure_name: hostile.into(),
+        }],
+        files: vec![File {
+            id: AttachmentId::new(),
+            team: Some(Team::Red),
+            title: hostile.into(),
+            description: hostile.into(),
+            file_name: "console.png".into(),
+            media_type: "image/png".into(),
+            size: 48_000,
+            by: hostile.into(),
+            at: now,
+            procedure: Some(ProcedureId::new()),
+            position: Some(1),
+        }],
+        events: vec![Activity { at: now, id: 1, actor_name: hostile.into(), sentence: hostile.into() }],
+    };
+    let sides = |_, _| Sides { red: true, blue: true };
+    let may = May { plan: true, start: true, cancel: true, delete: true, submit: true, report: true };
+    let around = Around {
+        writer: Writer { sides, person },
+        may,
+        now,
+        zone: chrono_tz::UTC,
+        show: String::new(),
+        typed: vec![("domain_controller".into(), hostile.into())],
+        errors: FieldErrors::one("domain_controller", "Too long."),
+    };
+    (loaded, around)
+}
+
+/// Samples of the page.
+pub fn samples() -> Vec<(&'static str, String)> {
+    let (loaded, around) = sample();
+    let page =
+        |open: &[Part]| Show::new(Frame::sample("Engagement"), &loaded, &around, open, Some("No.".into())).and_then(|page| page.render());
+    vec![("engagements/show", page(&[]).unwrap_or_default()), ("engagements/show open=all", page(Part::ALL).unwrap_or_default())]
+}
+
+/// Samples of the sections, the inline editor and its cell.
+pub(super) fn section_samples() -> Vec<(&'static str, String)> {
+    let (loaded, around) = sample();
+    let named = |part: Part| match part {
+        Part::Overview => "engagements/overview#fragment",
+        Part::Procedures => "engagements/procedures#fragment",
+        Part::Operators => "engagements/operators#fragment",
+        Part::Inputs => "engagements/inputs#fragment",
+        Part::Assets => "engagements/assets#fragment",
+        Part::Timeline => "engagements/timeline#fragment",
+        Part::Attachments => "engagements/attachments#fragment",
+        Part::Report => "engagements/report#fragment",
+        Part::Activity => "engagements/activity#fragment",
+    };
+    let mut all: Vec<(&'static str, String)> =
+        Part::ALL.iter().map(|part| (named(*part), body(*part, &loaded, &around).unwrap_or_default())).collect();
+    let editor = Editor {
+        url: "/engagements/x/procedures/y/cell/status".into(),
+        label: "Status of 4 <b>".into(),
+        choices: vec![Choice { value: "not_started".into(), label: "<b>".into(), title: "\"".into() }],
+        value: "not_started".into(),
+        saved: Some("completed".into()),
+        base: 3,
+        reason: Some("\">".into()),
+        error: Some("Say why.".into()),
+    };
+    let cells =
+        Line::new(&loaded.procedures[0], loaded.head.own.id, &loaded.outcomes, &loaded.operators, Sides { red: true, blue: true }).cells;
+    let meter = Meter::new(&loaded.procedures, false);
+    all.push(("engagements/editor#fragment", editor.render().unwrap_or_default()));
+    for cell in cells {
+        let shown = CellShown { key: "0123456789ab".into(), cell, saved: true, turn: "Blue", progress: Some(meter.clone()) };
+        all.push(("engagements/cell#fragment", shown.render().unwrap_or_default()));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sections::{INLINE, Mark};
+    use super::*;
+
+    #[test]
+    fn the_page_stays_small_with_two_hundred_procedures() {
+        let (mut loaded, around) = sample();
+        let name = "Read LSASS memory with a signed tool".to_owned();
+        loaded.procedures = (1..=200)
+            .map(|position| ProcedureRow { id: ProcedureId::new(), position, name: name.clone(), ..loaded.procedures[1].clone() })
+            .collect();
+        let other = |n: &str, team| Operator { name: n.into(), person_id: PersonId::new(), team, ..loaded.operators[0].clone() };
+        loaded.operators = vec![
+            other("Mika Kuusi", Team::Red),
+            other("Tor Vale", Team::Red),
+            other("Ines Otero", Team::Blue),
+            other("Sam Adeyemi", Team::Blue),
+        ];
+        let page = Show::new(Frame::sample("Engagement"), &loaded, &around, &[], None).and_then(|page| page.render()).expect("renders");
+        assert!(page.len() <= 256 * 1024, "{} bytes", page.len());
+    }
+
+    #[test]
+    fn inline_fields_are_the_four_of_the_table() {
+        let (loaded, _) = sample();
+        let kinds: Vec<_> = INLINE.iter().map(|field| Mark::of(&loaded.procedures[0], *field, &loaded.outcomes).kind).collect();
+        assert_eq!(kinds, ["state", "outcome", "outcome", "sev"]);
+    }
+
+    #[test]
+    fn continue_leads_to_what_waits_on_me() {
+        let (loaded, around) = sample();
+        let page = Show::new(Frame::sample("x"), &loaded, &around, &[], None).expect("renders");
+        assert!(page.next.expect("waits on red, and I am red").1.starts_with("2 "));
+        let stranger =
+            Around { writer: Writer { sides: |_, _| Sides { red: false, blue: false }, person: PersonId::new() }, ..around_of(&around) };
+        assert!(Show::new(Frame::sample("x"), &loaded, &stranger, &[], None).expect("renders").next.is_none());
+    }
+
+    fn around_of<F>(around: &Around<F>) -> Around<fn(bool, bool) -> Sides> {
+        Around {
+            writer: Writer { sides: |_, _| Sides { red: false, blue: false }, person: around.writer.person },
+            may: around.may,
+            now: around.now,
+            zone: around.zone,
+            show: String::new(),
+            typed: Vec::new(),
+            errors: FieldErrors::default(),
+        }
+    }
+
+    #[test]
+    fn digests_take_the_first_words() {
+        assert_eq!(first_line("\n## Can they see it?\nMore"), "Can they see it?");
+        assert_eq!(short(&"x".repeat(60)).chars().count(), CONTINUE_CHARS + 1);
+    }
+}

@@ -1,0 +1,396 @@
+//! The wizard's four steps, and the library pane that adding procedures shares with it.
+
+use askama::Template;
+
+use super::marks::link;
+use super::sections::Choosable;
+use crate::engagements::domain::NewEngagement;
+use crate::engagements::store::wizard::Picked;
+use crate::engagements::wizard::{Chosen, Source};
+use crate::error::FieldErrors;
+use crate::library::store::Hit;
+use crate::web::Frame;
+
+/// Names of the steps.
+pub const STEPS: [&str; 4] = ["Client", "Engagement Details", "Select Procedures", "Finalize"];
+
+/// What every step has.
+pub struct Around {
+    /// `/engagements/new/{draft}`
+    pub url: String,
+    /// From 1.
+    pub step: u8,
+    /// What is wrong.
+    pub errors: FieldErrors,
+}
+
+impl Around {
+    /// Name, number, whether it lies behind, whether it is this one.
+    pub fn steps(&self) -> Vec<(&'static str, u8, bool, bool)> {
+        STEPS.into_iter().zip(1u8..).map(|(name, n)| (name, n, n < self.step, n == self.step)).collect()
+    }
+    /// This step, for what asks the server while it is filled in.
+    pub fn here(&self) -> String {
+        format!("{}?step={}", self.url, self.step)
+    }
+    /// The sentence of a field.
+    pub fn error(&self, field: &str) -> Option<&str> {
+        self.errors.get(field)
+    }
+}
+
+/// A choice in a list of radios.
+pub struct Option_ {
+    /// Posted value.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// One line below it.
+    pub about: String,
+    /// Whether it is the one.
+    pub chosen: bool,
+}
+
+/// Step 1.
+#[derive(Template)]
+#[template(path = "engagements/wizard_client.html", blocks = ["step"])]
+pub struct ClientStep {
+    /// The frame.
+    pub frame: Frame,
+    /// What every step has.
+    pub around: Around,
+    /// Clients.
+    pub clients: Vec<Option_>,
+    /// What it starts from.
+    pub source: Source,
+    /// Test plans that fit the filter.
+    pub plans: Vec<Option_>,
+    /// Filter by title.
+    pub plan_q: String,
+    /// Filter by tactic.
+    pub plan_tactic: String,
+    /// Tactics to filter by.
+    pub tactics: Vec<String>,
+    /// Earlier engagements of the client.
+    pub earlier: Vec<Option_>,
+    /// Link and time of an unfinished wizard.
+    pub unfinished: Option<(String, String)>,
+}
+
+/// Step 2.
+#[derive(Template)]
+#[template(path = "engagements/wizard_details.html", blocks = ["step"])]
+pub struct DetailsStep {
+    /// The frame.
+    pub frame: Frame,
+    /// What every step has.
+    pub around: Around,
+    /// As typed.
+    pub details: NewEngagement,
+    /// People with access to the client.
+    pub people: Vec<Choosable>,
+}
+
+impl DetailsStep {
+    /// Whether one of the folded fields holds something or is wrong.
+    fn unfolded(&self) -> bool {
+        let d = &self.details;
+        [&d.objective, &d.scope, &d.access_info, &d.special_instructions].iter().any(|text| !text.is_empty())
+            || ["objective", "scope", "access_info", "special_instructions"].iter().any(|field| self.around.error(field).is_some())
+    }
+}
+
+/// A procedure of the library in a list to choose from.
+pub struct HitLine {
+    /// What forms post.
+    pub value: String,
+    /// Link.
+    pub href: String,
+    /// Name.
+    pub name: String,
+    /// ATT&CK ids.
+    pub techniques: Vec<String>,
+    /// Tactics, platforms, repository.
+    pub about: String,
+    /// Whether it is in already.
+    pub taken: bool,
+}
+
+/// The library with its filters.
+#[derive(Default)]
+pub struct LibraryPane {
+    /// Where the filters lead.
+    pub action: String,
+    /// Hidden fields that keep the page's place.
+    pub keep: Vec<(&'static str, String)>,
+    /// Words.
+    pub q: String,
+    /// Tactic's short name.
+    pub tactic: String,
+    /// Technique's id.
+    pub technique: String,
+    /// Platform.
+    pub platform: String,
+    /// Repository's id.
+    pub repository: String,
+    /// Tactics: short name and name.
+    pub tactics: Vec<(String, String)>,
+    /// Platforms.
+    pub platforms: Vec<String>,
+    /// Repositories: id and name.
+    pub repositories: Vec<(String, String)>,
+    /// What was found.
+    pub hits: Vec<HitLine>,
+    /// Link to more.
+    pub more: Option<String>,
+}
+
+impl LibraryPane {
+    /// The filters as parameters, for links that keep them.
+    pub fn params(&self) -> Vec<(&str, &str)> {
+        let mut params: Vec<(&str, &str)> = self.keep.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        params.extend([
+            ("q", self.q.as_str()),
+            ("tactic", self.tactic.as_str()),
+            ("technique", self.technique.as_str()),
+            ("platform", self.platform.as_str()),
+            ("repository", self.repository.as_str()),
+        ]);
+        params
+    }
+    /// This page with its filters.
+    pub fn here(&self) -> String {
+        link(&self.action, &self.params())
+    }
+}
+
+impl HitLine {
+    /// A hit of the search.
+    pub fn new(hit: &Hit, taken: bool) -> Self {
+        let about = [hit.tactics.join(", "), hit.platforms.join(", "), hit.repository.clone()];
+        Self {
+            value: Chosen::Library(hit.id).to_string(),
+            href: format!("/library/procedures/{}", hit.id),
+            name: hit.name.clone(),
+            techniques: hit.technique_ids.clone(),
+            about: about.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · "),
+            taken,
+        }
+    }
+}
+
+/// A selected procedure.
+pub struct PickedLine {
+    /// What forms post.
+    pub value: String,
+    /// Name.
+    pub name: String,
+    /// First ATT&CK id.
+    pub technique: String,
+}
+
+impl PickedLine {
+    /// A selection in its order.
+    pub fn list(picked: &[Picked], chosen: &[Chosen]) -> Vec<Self> {
+        let line = |p: &Picked| {
+            let one = chosen.get(usize::try_from(p.place).ok()?)?;
+            Some(Self { value: one.to_string(), name: p.name.clone(), technique: p.technique_ids.first().cloned().unwrap_or_default() })
+        };
+        picked.iter().filter_map(line).collect()
+    }
+}
+
+/// Step 3.
+#[derive(Template)]
+#[template(path = "engagements/wizard_procedures.html", blocks = ["step"])]
+pub struct ProceduresStep {
+    /// The frame.
+    pub frame: Frame,
+    /// What every step has.
+    pub around: Around,
+    /// The library.
+    pub library: LibraryPane,
+    /// The selection.
+    pub picked: Vec<PickedLine>,
+}
+
+/// Coverage of a selection under one tactic.
+pub struct TacticLine {
+    /// The tactic's name.
+    pub name: String,
+    /// How many procedures.
+    pub procedures: usize,
+    /// Techniques and how many procedures each.
+    pub techniques: Vec<(String, usize)>,
+}
+
+/// Step 4.
+#[derive(Template)]
+#[template(path = "engagements/wizard_finalize.html", blocks = ["step"])]
+pub struct FinalizeStep {
+    /// The frame.
+    pub frame: Frame,
+    /// What every step has.
+    pub around: Around,
+    /// The client's name.
+    pub client: String,
+    /// "From the test plan Ransomware crew", or nothing.
+    pub source: String,
+    /// Details.
+    pub details: NewEngagement,
+    /// "16 – 27 Nov 2026", or that there are none.
+    pub dates: String,
+    /// Status it will have, with its class.
+    pub status: (&'static str, &'static str),
+    /// Names by team.
+    pub red: String,
+    /// Names by team.
+    pub blue: String,
+    /// The selection.
+    pub picked: Vec<PickedLine>,
+    /// Tactics in matrix order, those without a procedure left out.
+    pub tactics: Vec<TacticLine>,
+    /// How many tactics there are.
+    pub all_tactics: usize,
+    /// How many inputs come along.
+    pub inputs: usize,
+}
+
+/// Coverage of a selection: tactics that have procedures, in matrix order; what has no tactic comes last.
+pub fn coverage(picked: &[Picked], tactics: &[(String, String)]) -> Vec<TacticLine> {
+    let under = |name: &str, rows: Vec<&Picked>| {
+        let mut techniques: Vec<(String, usize)> = Vec::new();
+        for id in rows.iter().flat_map(|row| &row.technique_ids) {
+            match techniques.iter_mut().find(|(known, _)| known == id) {
+                Some((_, n)) => *n += 1,
+                None => techniques.push((id.clone(), 1)),
+            }
+        }
+        techniques.sort();
+        TacticLine { name: name.to_owned(), procedures: rows.len(), techniques }
+    };
+    let known = tactics.iter().map(|(key, name)| under(name, picked.iter().filter(|row| row.tactics.contains(key)).collect()));
+    let none = under("No tactic", picked.iter().filter(|row| row.tactics.is_empty()).collect());
+    known.chain([none]).filter(|line| line.procedures > 0).collect()
+}
+
+/// A pane for samples.
+pub(super) fn sample_pane() -> LibraryPane {
+    LibraryPane {
+        action: "/engagements/x/procedures/add".into(),
+        keep: vec![("step", "3".into())],
+        q: "\"><b>".into(),
+        tactics: vec![("credential-access".into(), "Credential Access".into())],
+        platforms: vec!["windows".into()],
+        repositories: vec![("1".into(), "<i>".into())],
+        hits: vec![
+            HitLine {
+                value: "library-1".into(),
+                href: "/library/procedures/1".into(),
+                name: "<script>alert(1)</script>".into(),
+                techniques: vec!["T1003.001".into()],
+                about: "<b>".into(),
+                taken: false,
+            },
+            HitLine {
+                value: "library-2".into(),
+                href: "/library/procedures/2".into(),
+                name: "In".into(),
+                techniques: vec![],
+                about: String::new(),
+                taken: true,
+            },
+        ],
+        more: Some("/engagements/x/procedures/add?after=1".into()),
+        ..LibraryPane::default()
+    }
+}
+
+/// Samples of the steps.
+pub fn samples() -> Vec<(&'static str, String)> {
+    let hostile = || "<script>alert(1)</script>".to_owned();
+    let around =
+        |step| Around { url: "/engagements/new/x".into(), step, errors: FieldErrors::one("title", "Give the engagement a title.") };
+    let frame = || Frame::sample("Start New Engagement");
+    let option = |chosen| Option_ { id: "1".into(), title: hostile(), about: hostile(), chosen };
+    let person = || Choosable {
+        id: "1".into(),
+        name: hostile(),
+        role: "Standard User".into(),
+        has_access: true,
+        red: true,
+        blue: false,
+        bookings: vec![hostile()],
+    };
+    let picked = || vec![PickedLine { value: "library-1".into(), name: hostile(), technique: "T1003".into() }];
+    let client = |source| ClientStep {
+        frame: frame(),
+        around: Around { errors: FieldErrors::one("client", "Choose a client."), ..around(1) },
+        clients: vec![option(true)],
+        source,
+        plans: vec![option(false)],
+        plan_q: hostile(),
+        plan_tactic: "Credential Access".into(),
+        tactics: vec!["Credential Access".into()],
+        earlier: vec![option(false)],
+        unfinished: Some(("/engagements/new/y".into(), "14:29".into())),
+    };
+    let details = DetailsStep {
+        frame: frame(),
+        around: around(2),
+        details: NewEngagement { description: hostile(), objective: hostile(), ..NewEngagement::default() },
+        people: vec![person()],
+    };
+    let procedures = ProceduresStep { frame: frame(), around: around(3), library: sample_pane(), picked: picked() };
+    let finalize = FinalizeStep {
+        frame: frame(),
+        around: around(4),
+        client: hostile(),
+        source: hostile(),
+        details: NewEngagement { title: hostile(), tags: "a, b".into(), ..NewEngagement::default() },
+        dates: "16 – 27 Nov 2026".into(),
+        status: ("Scheduled", "scheduled"),
+        red: hostile(),
+        blue: "nobody".into(),
+        picked: picked(),
+        tactics: vec![TacticLine { name: hostile(), procedures: 2, techniques: vec![("T1003".into(), 2)] }],
+        all_tactics: 14,
+        inputs: 3,
+    };
+    [
+        ("engagements/wizard 1", client(Source::New).render()),
+        ("engagements/wizard 1 plan", client(Source::Plan).render()),
+        ("engagements/wizard 1 earlier", client(Source::Earlier).render()),
+        ("engagements/wizard 1#step", client(Source::Plan).as_step().render()),
+        ("engagements/wizard 2", details.render()),
+        ("engagements/wizard 2#step", details.as_step().render()),
+        ("engagements/wizard 3", procedures.render()),
+        ("engagements/wizard 3#step", procedures.as_step().render()),
+        ("engagements/wizard 4", finalize.render()),
+        ("engagements/wizard 4#step", finalize.as_step().render()),
+    ]
+    .into_iter()
+    .map(|(name, html)| (name, html.unwrap_or_default()))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_follows_the_matrix_and_keeps_what_has_no_tactic() {
+        let row = |place, techniques: &[&str], tactics: &[&str]| Picked {
+            place,
+            name: String::new(),
+            technique_ids: techniques.iter().map(|t| (*t).to_owned()).collect(),
+            tactics: tactics.iter().map(|t| (*t).to_owned()).collect(),
+        };
+        let tactics = [("execution".to_owned(), "Execution".to_owned()), ("impact".to_owned(), "Impact".to_owned())];
+        let lines =
+            coverage(&[row(0, &["T1486"], &["impact"]), row(1, &["T9"], &[]), row(2, &["T1486"], &["impact", "execution"])], &tactics);
+        let told: Vec<_> = lines.iter().map(|l| (l.name.as_str(), l.procedures)).collect();
+        assert_eq!(told, [("Execution", 1), ("Impact", 2), ("No tactic", 1)]);
+        assert_eq!(lines[1].techniques, [("T1486".to_owned(), 2)]);
+    }
+}

@@ -45,6 +45,7 @@ impl Filters {
             platform: self.platform.clone(),
             repository: self.repository.parse().ok(),
             after,
+            ..Search::default()
         }
     }
 

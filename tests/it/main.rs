@@ -2,6 +2,7 @@
 
 mod accounts;
 mod harness;
+mod interleaved;
 mod kernel;
 mod procedures;
 mod two_people;

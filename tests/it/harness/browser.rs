@@ -639,3 +639,22 @@ fn keep_cookie(cookies: &mut BTreeMap<String, String>, line: &str) {
         cookies.insert(name.to_owned(), value.to_owned());
     }
 }
+
+/// What a form of a page or fragment would post, buttons left out.
+pub fn fields_of(html: &str, css: &str) -> BTreeMap<String, String> {
+    let document = if html.trim_start().starts_with("<!") { Html::parse_document(html) } else { Html::parse_fragment(html) };
+    let form = document.select(&selector(css)).next().unwrap_or_else(|| panic!("no {css} in {html}")).id();
+    let mut fields = BTreeMap::new();
+    for control in controls(&document).iter().filter(|c| c.form == Some(form) && !c.name().is_empty()) {
+        let value = match (control.element.value().name(), control.kind()) {
+            ("button", _) | (_, "submit" | "button" | "file") => continue,
+            (_, "checkbox" | "radio") if control.element.attr("checked").is_none() => continue,
+            ("select", _) => selected(control.element).into_iter().next().unwrap_or_default(),
+            // The parser keeps the line break after the tag, which HTML leaves out.
+            ("textarea", _) => control.element.text().collect::<String>(),
+            _ => control.element.attr("value").unwrap_or_default().to_owned(),
+        };
+        fields.insert(control.name().to_owned(), value);
+    }
+    fields
+}

@@ -324,6 +324,13 @@ fn insert_engagement(tx: &mut WriteTx<'_>, made: &Engagement, plan: &Plan<'_>, p
         .bind::<Text, _>(key)
         .execute(tx.conn)?;
     }
+    diesel::sql_query(
+        "INSERT INTO field_history (subject_type, subject_id, field, version, value, person_name, at)
+         SELECT 'procedure', id, 'recommendation', 1, recommendation, 'System', $2 FROM procedures WHERE engagement_id = $1 AND recommendation <> ''",
+    )
+    .bind::<SqlUuid, _>(made.id.0)
+    .bind::<Timestamptz, _>(now)
+    .execute(tx.conn)?;
     diesel::sql_query("INSERT INTO reports (id, engagement_id, client_id, title, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)")
         .bind::<SqlUuid, _>(made.report.0)
         .bind::<SqlUuid, _>(made.id.0)

@@ -20,18 +20,18 @@ fn what_is_due_moves_once_with_one_event_each() {
     }
     let job = find("schedule-transitions").unwrap();
     let moved: usize = std::thread::scope(|scope| {
-        let all: Vec<_> = (0..4).map(|_| scope.spawn(|| run(&app.db, job, Trigger::Tick, None).unwrap().moved)).collect();
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(|| run(&app.app.reach(), job, Trigger::Tick, None).unwrap().moved)).collect();
         all.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(moved, 2, "four runs at once move each exactly once");
-    assert_eq!(run(&app.db, job, Trigger::Tick, None).unwrap().moved, 0);
+    assert_eq!(run(&app.app.reach(), job, Trigger::Tick, None).unwrap().moved, 0);
     assert_eq!(
         app.texts("SELECT title || ' ' || status FROM engagements ORDER BY title"),
         ["Due long ago in_progress", "Due today in_progress", "Tomorrow scheduled"]
     );
     assert_eq!(app.events("engagement.moved"), 2);
     assert_eq!(app.texts("SELECT DISTINCT actor_kind FROM audit.events WHERE kind = 'engagement.moved'"), ["system"]);
-    assert_eq!(run(&app.db, job, Trigger::Command, Some(app.clock.now() + TimeDelta::days(1))).unwrap().moved, 1);
+    assert_eq!(run(&app.app.reach(), job, Trigger::Command, Some(app.clock.now() + TimeDelta::days(1))).unwrap().moved, 1);
     assert_eq!(
         app.count("SELECT count(*) FROM job_runs WHERE job = 'schedule-transitions' AND finished_at IS NOT NULL AND failure IS NULL"),
         6
@@ -42,8 +42,8 @@ fn what_is_due_moves_once_with_one_event_each() {
 fn every_job_runs_twice_without_harm() {
     let app = TestApp::spawn();
     for job in tyrian::jobs::JOBS {
-        run(&app.db, job, Trigger::ByHand, None).unwrap();
-        let again = run(&app.db, job, Trigger::ByHand, None).unwrap();
+        run(&app.app.reach(), job, Trigger::ByHand, None).unwrap();
+        let again = run(&app.app.reach(), job, Trigger::ByHand, None).unwrap();
         assert_eq!(again.moved, 0, "{}", job.name);
     }
 }
@@ -54,7 +54,7 @@ fn ended_sessions_and_old_drafts_are_swept() {
     let mut browser = app.browser(&app.people.lead);
     browser.open("/account").see("Lea Winter");
     app.pass(TimeDelta::hours(13));
-    let done = run(&app.db, find("session-sweep").unwrap(), Trigger::Tick, None).unwrap();
+    let done = run(&app.app.reach(), find("session-sweep").unwrap(), Trigger::Tick, None).unwrap();
     assert!(done.moved >= 1);
     assert_eq!(app.count("SELECT count(*) FROM sessions WHERE expires_at <= now()"), 0);
 }

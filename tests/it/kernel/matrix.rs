@@ -117,6 +117,8 @@ fn parts(app: &TestApp, engagement: &Engagement, asset: AssetId, author: Uuid) -
             tx.audited((), Event::new(Kind::DemoSeeded, "Laid test data"))
         })
         .unwrap();
+    std::fs::create_dir_all(app.app.config.attachments()).unwrap();
+    std::fs::write(app.app.config.attachments().join(attachment.to_string()), b"x").unwrap();
     BTreeMap::from([
         ("log", log.to_string()),
         ("entry", log.to_string()),
@@ -156,7 +158,22 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/clients/new", &[("name", "New client {once}")]),
     ("/clients/{client}/edit", &[("name", "Renamed client {once}"), ("version", "1")]),
     ("/clients/{client}/assets/new", &[("name", "web01"), ("kind", "server"), ("criticality", "high")]),
+    ("/engagements/{id}/procedures/{pid}", &[("version", "1"), ("blue_notes", "Seen")]),
+    ("/engagements/{id}/procedures/{pid}/logs", &[("team", "blue"), ("text", "Seen"), ("starts_at", "2026-11-20T08:00:00")]),
+    (
+        "/engagements/{id}/procedures/{pid}/logs/{entry}",
+        &[("text", "Ran it again"), ("starts_at", "2026-11-20T08:00:00"), ("version", "1")],
+    ),
+    ("/engagements/{id}/attachments/{attachment}/edit", &[("title", "Shot 2"), ("version", "1")]),
+    ("/engagements/{id}/procedures/{pid}/assets/create", &[("name", "db01"), ("kind", "server"), ("criticality", "low")]),
     ("/clients/{client}/assets/{asset}", &[("name", "web02"), ("kind", "server"), ("criticality", "high"), ("version", "1")]),
+];
+
+/// What an address asks besides its path.
+const QUERIES: &[(&str, &str)] = &[
+    ("/engagements/{id}/procedures/{pid}/logs/new", "?team=blue"),
+    ("/engagements/{id}/procedures/{pid}/attachments", "?team=blue"),
+    ("/engagements/{id}/procedures/{pid}/attachments/new", "?team=blue"),
 ];
 
 /// Placeholders of a path, by their names.
@@ -182,6 +199,7 @@ fn filled(row: &Row, things: &Things, common: &BTreeMap<&'static str, String>) -
         path.push_str(value.unwrap_or_else(|| panic!("{}: the matrix does not know what {{{name}}} is", row.path)));
         path.push_str(rest);
     }
+    path.push_str(QUERIES.iter().find(|(known, _)| *known == row.path).map_or("", |(_, query)| query));
     path
 }
 

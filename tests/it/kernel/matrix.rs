@@ -195,7 +195,7 @@ fn filled(row: &Row, things: &Things, common: &BTreeMap<&'static str, String>) -
         }
         let (name, rest) = part.split_once('}').unwrap();
         let name = name.split(':').next().unwrap();
-        let value = alias(row.path, name, things).or_else(|| common.get(name));
+        let value = alias(row.path, name, things).or_else(|| common.get(of_nobody(row.path, name)));
         path.push_str(value.unwrap_or_else(|| panic!("{}: the matrix does not know what {{{name}}} is", row.path)));
         path.push_str(rest);
     }
@@ -215,6 +215,35 @@ fn alias<'a>(path: &str, name: &str, things: &'a Things) -> Option<&'a String> {
         _ => name,
     };
     things.ids.get(meant)
+}
+
+/// The name in [`common`] of an `{id}` that belongs to no client.
+fn of_nobody(path: &'static str, name: &'static str) -> &'static str {
+    match (path, name) {
+        (path, "id") if path.starts_with("/test-plans") => "plan",
+        (path, "id") if path.starts_with("/library/procedures") => "procedure",
+        (path, "id") if path.starts_with("/library/techniques") => "technique",
+        _ => name,
+    }
+}
+
+/// A test plan that may be changed and deleted.
+fn plan(app: &TestApp) -> String {
+    let id = Uuid::now_v7();
+    app.db
+        .write_blocking(&Actor::command(), |tx| {
+            diesel::sql_query("INSERT INTO test_plans (id, title, created_at, updated_at) VALUES ($1, 'Plan ' || $1, now(), now())")
+                .bind::<SqlUuid, _>(id)
+                .execute(tx.conn)?;
+            diesel::sql_query(
+                "INSERT INTO test_plan_procedures (test_plan_id, position, procedure_id) SELECT $1, 1, id FROM library_procedures ORDER BY name LIMIT 1",
+            )
+            .bind::<SqlUuid, _>(id)
+            .execute(tx.conn)?;
+            tx.audited((), Event::new(Kind::TestPlanCreated, "Made a test plan"))
+        })
+        .unwrap();
+    id.to_string()
 }
 
 /// One word for an answer.
@@ -270,6 +299,9 @@ impl Matrix<'_> {
         for (actor, person) in self.actors.clone() {
             let mut words = Vec::new();
             for fragment in [false, true] {
+                if changes(row) && row.path.starts_with("/test-plans/{id}") {
+                    self.common.insert("plan", plan(self.app));
+                }
                 let fresh;
                 let things = if target == Target::Missing {
                     fresh = Things::missing(row);

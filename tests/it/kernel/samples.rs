@@ -13,6 +13,7 @@ type Samples = fn() -> Vec<(&'static str, String)>;
 const SLICES: &[(&str, Samples)] = &[
     ("accounts", tyrian::accounts::views::samples),
     ("clients", tyrian::clients::views::samples),
+    ("library", tyrian::library::views::samples),
     ("procedures", tyrian::procedures::views::samples),
 ];
 
@@ -105,7 +106,7 @@ fn every_control_has_a_name_that_can_be_read_aloud() {
     each(|name, document, _| {
         for control in document.select(&selector("input, select, textarea")) {
             let kind = control.attr("type").unwrap_or_default();
-            if matches!(kind, "hidden" | "submit" | "button") || control.attr("hidden").is_some() {
+            if matches!(kind, "hidden" | "submit" | "button") || control.attr("hidden").is_some() || control.attr("aria-hidden").is_some() {
                 continue;
             }
             assert!(!labels(document, control).is_empty(), "{name}: nothing labels {}", control.html());

@@ -138,7 +138,9 @@ pub async fn technique(permit: Permit<ReadLibrary>, id: web::Path<String>, Query
         .read(move |conn| {
             let version = Some(wanted.version.as_str()).filter(|version| !version.is_empty());
             let technique = attack::get_technique(conn, version, &id)?;
-            let subtechniques = attack::list_subtechniques(conn, &technique.version, &id)?;
+            let mut subtechniques = attack::list_subtechniques(conn, &technique.version, &id)?;
+            // They stand on their parent's page: its name before each would say nothing.
+            subtechniques.iter_mut().for_each(|row| row.parent = None);
             let search = Search { technique: id, ..Search::default() };
             let procedures = store::search(conn, &search, PROCEDURES)?;
             let count = store::count(conn, &search, 10_000)?;

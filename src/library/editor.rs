@@ -14,7 +14,7 @@ const DESCRIPTION_BYTES: usize = 65_536;
 /// Most procedures of one plan.
 const PROCEDURES: usize = 500;
 /// How many procedures the library side shows, and how many more each time.
-pub const STEP: usize = 30;
+pub const STEP: usize = 15;
 /// Most that it shows; beyond that a search is the way.
 const SHOWN: usize = 300;
 

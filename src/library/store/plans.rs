@@ -30,7 +30,7 @@ pub struct PlanRow {
     /// How many procedures it has.
     #[diesel(sql_type = BigInt)]
     pub procedures: i64,
-    /// Names of the tactics its procedures cover in the newest release, in the order of the matrix.
+    /// Names of the tactics its procedures cover, in the order of the matrix, as with [`Hit::tactics`].
     #[diesel(sql_type = Array<Text>)]
     pub tactics: Vec<String>,
     /// When it was last changed.
@@ -44,11 +44,12 @@ pub fn list_plans(conn: &mut PgConnection, q: &str, limit: i64) -> Result<Vec<Pl
     // sql_query: the covered tactics come from the procedures' techniques by array membership.
     let sql = "SELECT t.id, t.title, t.description, t.tags, t.updated_at,
             (SELECT count(*) FROM test_plan_procedures tp WHERE tp.test_plan_id = t.id) AS procedures,
-            ARRAY(SELECT ta.name FROM tactics ta WHERE ta.version = newest.version AND EXISTS (
-                SELECT FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
-                JOIN techniques te ON te.version = newest.version AND te.external_id = ANY (p.technique_ids)
-                WHERE tp.test_plan_id = t.id AND ta.short_name = ANY (te.tactics)) ORDER BY ta.position) AS tactics
-         FROM test_plans t CROSS JOIN (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) newest
+            ARRAY(SELECT ta.name FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
+                CROSS JOIN unnest(p.technique_ids) id CROSS JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
+                    JOIN techniques te ON te.version = v.version AND te.external_id = id ORDER BY v.rank DESC LIMIT 1) known
+                JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
+                WHERE tp.test_plan_id = t.id GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
+         FROM test_plans t
          WHERE t.deleted_at IS NULL AND lower(t.title || ' ' || t.description || ' ' || array_to_string(t.tags, ' ')) LIKE ALL ($1)
          ORDER BY lower(t.title), t.id LIMIT $2";
     Ok(diesel::sql_query(sql).bind::<Array<Text>, _>(patterns).bind::<BigInt, _>(limit).load(conn)?)

@@ -46,7 +46,8 @@ pub struct Hit {
     /// Platforms.
     #[diesel(sql_type = Array<Text>)]
     pub platforms: Vec<String>,
-    /// Names of the tactics its techniques stand under in the newest release, in the order of the matrix.
+    /// Names of the tactics its techniques stand under, in the order of the matrix: of each technique the newest release
+    /// that has it counts, so that one which a release revoked keeps its tactic.
     #[diesel(sql_type = Array<Text>)]
     pub tactics: Vec<String>,
     /// Short name of its repository.
@@ -73,11 +74,11 @@ impl Hit {
 // sql_query: the tactics of a hit come from its techniques by array membership, for the rows of the page alone.
 const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, r.short_name AS repository, p.current_version AS version,
     p.withdrawn_at IS NOT NULL AS withdrawn, lower(p.name) AS sort_name,
-    ARRAY(SELECT ta.name FROM tactics ta WHERE ta.version = newest.version AND ta.short_name = ANY (ARRAY(
-            SELECT unnest(te.tactics) FROM techniques te WHERE te.version = newest.version AND te.external_id = ANY (p.technique_ids)))
-        ORDER BY ta.position) AS tactics
- FROM picked p JOIN repositories r ON r.id = p.repository_id
- CROSS JOIN (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) newest";
+    ARRAY(SELECT ta.name FROM unnest(p.technique_ids) id CROSS JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
+            JOIN techniques te ON te.version = v.version AND te.external_id = id ORDER BY v.rank DESC LIMIT 1) known
+        JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
+        GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
+ FROM picked p JOIN repositories r ON r.id = p.repository_id";
 
 const MATCHES: &str = "p.withdrawn_at IS NULL
     AND p.search LIKE ALL ($1)

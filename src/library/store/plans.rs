@@ -45,8 +45,8 @@ pub fn list_plans(conn: &mut PgConnection, q: &str, limit: i64) -> Result<Vec<Pl
     let sql = "SELECT t.id, t.title, t.description, t.tags, t.updated_at,
             (SELECT count(*) FROM test_plan_procedures tp WHERE tp.test_plan_id = t.id) AS procedures,
             ARRAY(SELECT ta.name FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
-                CROSS JOIN unnest(p.technique_ids) id CROSS JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
-                    JOIN techniques te ON te.version = v.version AND te.external_id = id ORDER BY v.rank DESC LIMIT 1) known
+                CROSS JOIN unnest(p.technique_ids) named (technique) CROSS JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
+                    JOIN techniques te ON te.version = v.version AND te.external_id = named.technique ORDER BY v.rank DESC LIMIT 1) known
                 JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
                 WHERE tp.test_plan_id = t.id GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
          FROM test_plans t

@@ -74,8 +74,8 @@ impl Hit {
 // sql_query: the tactics of a hit come from its techniques by array membership, for the rows of the page alone.
 const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, r.short_name AS repository, p.current_version AS version,
     p.withdrawn_at IS NOT NULL AS withdrawn, lower(p.name) AS sort_name,
-    ARRAY(SELECT ta.name FROM unnest(p.technique_ids) id CROSS JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
-            JOIN techniques te ON te.version = v.version AND te.external_id = id ORDER BY v.rank DESC LIMIT 1) known
+    ARRAY(SELECT ta.name FROM unnest(p.technique_ids) named (technique) CROSS JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
+            JOIN techniques te ON te.version = v.version AND te.external_id = named.technique ORDER BY v.rank DESC LIMIT 1) known
         JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
         GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
  FROM picked p JOIN repositories r ON r.id = p.repository_id";

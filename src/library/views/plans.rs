@@ -111,7 +111,7 @@ pub struct PlanEditor {
     pub errors: FieldErrors,
     /// What is wrong with the whole.
     pub fault: Option<String>,
-    /// The button that moved a procedure.
+    /// The button that moved a procedure: the focus stays on it.
     pub moved: Option<Button>,
 }
 
@@ -119,13 +119,11 @@ impl PlanEditor {
     fn is_chosen(&self, id: &LibraryProcedureId) -> bool {
         self.form.chosen.contains(id)
     }
-    /// Whether the focus belongs on this procedure's button: the one that moved it, or its neighbour at either end.
-    fn focus(&self, id: &LibraryProcedureId, up: bool, first: bool, last: bool) -> bool {
-        match self.moved {
-            Some(Button::Up(moved)) if moved == *id => up != first,
-            Some(Button::Down(moved)) if moved == *id => up == last,
-            _ => false,
-        }
+    fn moved_up(&self, id: &LibraryProcedureId) -> bool {
+        self.moved == Some(Button::Up(*id))
+    }
+    fn moved_down(&self, id: &LibraryProcedureId) -> bool {
+        self.moved == Some(Button::Down(*id))
     }
     fn order(ids: &[LibraryProcedureId]) -> String {
         ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::library::{Filters, holds};
 use crate::authz::permit::{Permit, PlanEngagement};
-use crate::engagements::domain::status_on_create;
+use crate::engagements::domain::{NewEngagement, status_on_create};
 use crate::engagements::store::sections::list_candidates;
 use crate::engagements::store::wizard::{self as store, Earlier};
 use crate::engagements::views::marks::{counted, dates, status_class};
@@ -190,7 +190,10 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
             Source::Plan => format!("the test plan {}", wizard.given.details.title),
             Source::Earlier => format!("the earlier engagement {}", wizard.given.details.title),
         },
-        details: wizard.details.clone(),
+        details: match wizard.details.check() {
+            Ok(checked) => NewEngagement { tags: checked.tags.join(", "), title: checked.title, ..wizard.details.clone() },
+            Err(_) => wizard.details.clone(),
+        },
         dates: if period.is_empty() { "No dates".into() } else { period },
         status: (status.label(), status_class(status)),
         red: names(Team::Red),

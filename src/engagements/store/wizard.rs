@@ -209,9 +209,9 @@ pub struct Picked {
     /// ATT&CK ids.
     #[diesel(sql_type = Array<Text>)]
     pub technique_ids: Vec<String>,
-    /// Short names of its tactics in the newest release, in matrix order.
+    /// "tactic technique" for each tactic that a technique stands under in the newest release, by short name and id.
     #[diesel(sql_type = Array<Text>)]
-    pub tactics: Vec<String>,
+    pub under: Vec<String>,
 }
 
 /// Names and tactics of a selection, in its order; what is no longer there is left out.
@@ -226,9 +226,8 @@ pub fn list_picked(conn: &mut PgConnection, chosen: &[Chosen], client: Option<Cl
     // sql_query: both kinds of a selection in its order, in one statement.
     Ok(diesel::sql_query(
         "SELECT s.place, s.name, s.technique_ids,
-            ARRAY(SELECT t.short_name FROM tactics t WHERE t.version = n.version AND EXISTS (
-                SELECT FROM techniques q WHERE q.version = n.version AND q.external_id = ANY (s.technique_ids)
-                    AND t.short_name = ANY (q.tactics)) ORDER BY t.position) AS tactics
+            ARRAY(SELECT tactic || ' ' || q.external_id FROM techniques q CROSS JOIN LATERAL unnest(q.tactics) tactic
+                WHERE q.version = n.version AND q.external_id = ANY (s.technique_ids)) AS under
          FROM (SELECT (c.place - 1)::int AS place, coalesce(p.name, o.name) AS name, coalesce(p.technique_ids, o.technique_ids) AS technique_ids
             FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS c(library, earlier, place)
             LEFT JOIN library_procedures p ON p.id = c.library

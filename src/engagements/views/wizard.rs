@@ -256,22 +256,32 @@ pub struct FinalizeStep {
     pub inputs: usize,
 }
 
-/// Coverage of a selection: tactics that have procedures, in matrix order; what has no tactic comes last.
+/// Coverage of a selection: tactics that have procedures, in matrix order, each with those techniques that stand under it;
+/// what has no tactic comes last.
 pub fn coverage(picked: &[Picked], tactics: &[(String, String)]) -> Vec<TacticLine> {
-    let under = |name: &str, rows: Vec<&Picked>| {
+    let line = |name: &str, rows: Vec<Vec<&str>>| {
         let mut techniques: Vec<(String, usize)> = Vec::new();
-        for id in rows.iter().flat_map(|row| &row.technique_ids) {
+        for id in rows.iter().flatten() {
             match techniques.iter_mut().find(|(known, _)| known == id) {
                 Some((_, n)) => *n += 1,
-                None => techniques.push((id.clone(), 1)),
+                None => techniques.push(((*id).to_owned(), 1)),
             }
         }
         techniques.sort();
         TacticLine { name: name.to_owned(), procedures: rows.len(), techniques }
     };
-    let known = tactics.iter().map(|(key, name)| under(name, picked.iter().filter(|row| row.tactics.contains(key)).collect()));
-    let none = under("No tactic", picked.iter().filter(|row| row.tactics.is_empty()).collect());
-    known.chain([none]).filter(|line| line.procedures > 0).collect()
+    let under = |row: &'_ Picked, key: &str| -> Vec<String> {
+        row.under.iter().filter_map(|pair| pair.split_once(' ')).filter(|(tactic, _)| *tactic == key).map(|(_, id)| id.to_owned()).collect()
+    };
+    let mut lines: Vec<TacticLine> = Vec::new();
+    for (key, name) in tactics {
+        let rows: Vec<Vec<String>> = picked.iter().map(|row| under(row, key)).filter(|ids| !ids.is_empty()).collect();
+        lines.push(line(name, rows.iter().map(|ids| ids.iter().map(String::as_str).collect()).collect()));
+    }
+    let none = picked.iter().filter(|row| row.under.is_empty()).map(|row| row.technique_ids.iter().map(String::as_str).collect()).collect();
+    lines.push(line("No tactic", none));
+    lines.retain(|line| line.procedures > 0);
+    lines
 }
 
 /// A pane for samples.
@@ -380,17 +390,23 @@ mod tests {
 
     #[test]
     fn coverage_follows_the_matrix_and_keeps_what_has_no_tactic() {
-        let row = |place, techniques: &[&str], tactics: &[&str]| Picked {
+        let texts = |list: &[&str]| list.iter().map(|t| (*t).to_owned()).collect();
+        let row = |place, techniques: &[&str], under: &[&str]| Picked {
             place,
             name: String::new(),
-            technique_ids: techniques.iter().map(|t| (*t).to_owned()).collect(),
-            tactics: tactics.iter().map(|t| (*t).to_owned()).collect(),
+            technique_ids: texts(techniques),
+            under: texts(under),
         };
         let tactics = [("execution".to_owned(), "Execution".to_owned()), ("impact".to_owned(), "Impact".to_owned())];
-        let lines =
-            coverage(&[row(0, &["T1486"], &["impact"]), row(1, &["T9"], &[]), row(2, &["T1486"], &["impact", "execution"])], &tactics);
+        let picked = [
+            row(0, &["T1486"], &["impact T1486"]),
+            row(1, &["T9"], &[]),
+            row(2, &["T1486", "T1059"], &["impact T1486", "execution T1059"]),
+        ];
+        let lines = coverage(&picked, &tactics);
         let told: Vec<_> = lines.iter().map(|l| (l.name.as_str(), l.procedures)).collect();
         assert_eq!(told, [("Execution", 1), ("Impact", 2), ("No tactic", 1)]);
+        assert_eq!(lines[0].techniques, [("T1059".to_owned(), 1)]);
         assert_eq!(lines[1].techniques, [("T1486".to_owned(), 2)]);
     }
 }

@@ -1,6 +1,7 @@
 //! Tyrian: purple-team engagements. See README.md for what it does and `routes` for every address it answers.
 
 pub mod accounts;
+pub mod admin;
 pub mod app;
 pub mod audit;
 pub mod authz;
@@ -8,6 +9,7 @@ pub mod cli;
 pub mod clients;
 pub mod clock;
 pub mod config;
+pub mod dashboard;
 pub mod db;
 pub mod demo;
 pub mod engagements;

@@ -172,9 +172,15 @@ const REPORTS: &[Row] = table! {
     get "/reports/{report}" AtClient(P::ReportReadPublished) => crate::reports::pages::show;
 };
 
-const ADMIN: &[Row] = table! {};
+const ADMIN: &[Row] = table! {
+    get "/admin" SignedIn => crate::admin::pages::index;
+    get "/admin/jobs" Own(P::JobRun) => crate::admin::pages::jobs;
+    post "/admin/jobs/{job}/run" Own(P::JobRun) => crate::admin::pages::run;
+};
 
-const DASHBOARD: &[Row] = table! {};
+const DASHBOARD: &[Row] = table! {
+    get "/" SignedIn => crate::dashboard::pages::show;
+};
 
 /// Registers the table. Everything else is NotFound, rendered like any other.
 pub fn configure(config: &mut web::ServiceConfig) {

@@ -325,6 +325,10 @@ impl Pending {
     pub fn owes_cleanup(&self) -> bool {
         self.cleanup_left > 0 && matches!(self.status, ProcedureStatus::InProgress | ProcedureStatus::Completed)
     }
+    /// Whether anything of that holds.
+    pub fn owes_anything(&self) -> bool {
+        self.is_incomplete() || self.waits_on_red() || self.waits_on_blue() || self.owes_cleanup()
+    }
 }
 
 #[cfg(test)]

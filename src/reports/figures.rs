@@ -36,7 +36,7 @@ impl Share {
 pub struct Given {
     /// The outcome; none: unanswered.
     pub outcome: Option<Outcome>,
-    /// Of all procedures.
+    /// Of all procedures but those of status Not Applicable.
     pub share: Share,
 }
 
@@ -68,7 +68,7 @@ impl Times {
 /// All figures of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figures {
-    /// Procedures in all.
+    /// Procedures in all, Not Applicable ones among them.
     pub procedures: usize,
     /// Status Completed.
     pub completed: usize,
@@ -149,9 +149,10 @@ fn is_unanswered(procedure: &Procedure) -> bool {
 }
 
 fn given(all: &[Procedure], team: Team) -> Vec<Given> {
+    let applicable = || all.iter().filter(|p| p.status != ProcedureStatus::NotApplicable);
     let of_team = |p: &Procedure| if team == Team::Red { p.red_outcome.clone() } else { p.blue_outcome.clone() };
     let mut counts: Vec<(Option<Outcome>, usize)> = Vec::new();
-    for outcome in all.iter().map(of_team) {
+    for outcome in applicable().map(of_team) {
         match counts.iter_mut().find(|(known, _)| known.as_ref().map(|o| &o.key) == outcome.as_ref().map(|o| &o.key)) {
             Some((_, count)) => *count += 1,
             None => counts.push((outcome, 1)),
@@ -162,7 +163,7 @@ fn given(all: &[Procedure], team: Team) -> Vec<Given> {
         let score = outcome.as_ref().and_then(|o| o.score).unwrap_or(-1);
         (outcome.is_none(), std::cmp::Reverse(score), std::cmp::Reverse(*count))
     });
-    counts.into_iter().map(|(outcome, part)| Given { outcome, share: Share { part, whole: all.len() } }).collect()
+    counts.into_iter().map(|(outcome, part)| Given { outcome, share: Share { part, whole: applicable().count() } }).collect()
 }
 
 fn severities(all: &[Procedure]) -> Vec<(Severity, usize)> {
@@ -214,7 +215,7 @@ mod tests {
         assert_eq!(figures.missed, Share { part: 1, whole: 2 });
         assert_eq!((figures.unanswered, figures.completed, figures.not_applicable), (1, 4, 1));
         assert_eq!(figures.blue.last().unwrap().outcome, None);
-        assert_eq!(figures.blue.last().unwrap().share, Share { part: 2, whole: 5 });
+        assert_eq!(figures.blue.last().unwrap().share, Share { part: 1, whole: 4 });
         assert_eq!(Share { part: 0, whole: 0 }.shown(), "–");
         assert_eq!(figures.coverage.len(), 1);
     }

@@ -152,7 +152,7 @@ fn confirmation(permit: &Permit<SubmitEngagement>, submission: Submission, accep
         .frame(Section::Engagements, format!("Submit {}", submission.title))
         .crumb("Engagements", "/engagements")
         .crumb(&submission.title, format!("/engagements/{}", submission.id));
-    Submit::new(frame, submission, accepted, errors)
+    Submit { frame, submission, accepted, errors }
 }
 
 /// The confirmation's one field.

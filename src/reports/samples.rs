@@ -63,7 +63,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
         linked: true,
     };
     let waiting = Waiting { frame: Frame::sample("Report"), head, submission: submission.clone(), may_submit: true };
-    let submit = Submit::new(Frame::sample("Submit"), submission, false, FieldErrors::one("incomplete", "Tick this."));
+    let submit =
+        Submit { frame: Frame::sample("Submit"), submission, accepted: false, errors: FieldErrors::one("incomplete", "Tick this.") };
     let empty = List { reports: Vec::new(), ..sample_list_again(&list) };
     [
         ("list", list.render()),

@@ -16,8 +16,8 @@ use crate::web::{Frame, markdown};
 
 pub use super::samples::samples;
 
-/// How many lines a list of the confirmation page shows.
-const SHOWN: usize = 20;
+/// How many procedures the confirmation page lists.
+const SHOWN: usize = 100;
 
 /// CSS class of a report status.
 pub fn report_class(status: &ReportStatus) -> &'static str {
@@ -172,10 +172,7 @@ impl Show {
         Mark::of(outcome, team)
     }
     fn of_asset(&self, outcome: &Option<Outcome>, red: bool) -> Mark {
-        match outcome {
-            Some(given) => Mark { tone: tone(given, if red { Team::Red } else { Team::Blue }), label: given.label.clone() },
-            None => Mark { tone: "none", label: "As the procedure".into() },
-        }
+        Mark::of(outcome.as_ref(), if red { Team::Red } else { Team::Blue })
     }
     /// Both teams' counts of outcomes, for one table each.
     fn sides(&self) -> Vec<(&'static str, &'static str, Vec<(Mark, String, String)>)> {
@@ -270,24 +267,6 @@ fn size(bytes: i64) -> String {
     }
 }
 
-/// One list of the confirmation page.
-pub struct Owed {
-    /// Heading.
-    pub heading: &'static str,
-    /// What follows from it.
-    pub lead: &'static str,
-    /// The first of them.
-    pub procedures: Vec<Pending>,
-    /// How many there are.
-    pub count: usize,
-}
-
-impl Owed {
-    fn rest(&self) -> usize {
-        self.count - self.procedures.len()
-    }
-}
-
 /// `/engagements/{id}/submit`
 #[derive(Template)]
 #[template(path = "reports/submit.html")]
@@ -296,8 +275,6 @@ pub struct Submit {
     pub frame: Frame,
     /// What is to be submitted.
     pub submission: Submission,
-    /// What is not done.
-    pub owed: Vec<Owed>,
     /// Whether the tick for an incomplete one was set.
     pub accepted: bool,
     /// What is wrong.
@@ -305,24 +282,19 @@ pub struct Submit {
 }
 
 impl Submit {
-    /// The page of a submission.
-    pub fn new(frame: Frame, submission: Submission, accepted: bool, errors: FieldErrors) -> Self {
-        let list = |heading, lead, is: fn(&Pending) -> bool| {
-            let all: Vec<Pending> = submission.procedures.iter().filter(|p| is(p)).cloned().collect();
-            Owed { heading, lead, count: all.len(), procedures: all.into_iter().take(SHOWN).collect() }
-        };
-        let owed = [
-            list("Not complete", "Neither Completed nor Not Applicable.", Pending::is_incomplete),
-            list("Waits on red", "Without a red outcome.", Pending::waits_on_red),
-            list("Waits on blue", "Without a blue outcome: the report counts them as unanswered.", Pending::waits_on_blue),
-            list("Cleanup not ticked", "Something may still lie on a machine.", Pending::owes_cleanup),
-        ];
-        let owed = owed.into_iter().filter(|owed| owed.count > 0).collect();
-        Self { frame, submission, owed, accepted, errors }
+    /// Procedures with something left to do, the first of them.
+    fn owing(&self) -> Vec<&Pending> {
+        self.submission.procedures.iter().filter(|p| p.owes_anything()).take(SHOWN).collect()
     }
-
-    fn incomplete(&self) -> usize {
-        self.submission.procedures.iter().filter(|p| p.is_incomplete()).count()
+    fn count(&self, what: &str) -> usize {
+        let is: fn(&Pending) -> bool = match what {
+            "incomplete" => Pending::is_incomplete,
+            "red" => Pending::waits_on_red,
+            "blue" => Pending::waits_on_blue,
+            "cleanup" => Pending::owes_cleanup,
+            _ => Pending::owes_anything,
+        };
+        self.submission.procedures.iter().filter(|p| is(p)).count()
     }
     fn complete(&self) -> bool {
         self.submission.progress().complete()

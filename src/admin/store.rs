@@ -1,0 +1,47 @@
+//! SQL of the jobs page.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
+
+use crate::error::Result;
+
+/// A run of a job.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Run {
+    /// The job's name.
+    #[diesel(sql_type = Text)]
+    pub job: String,
+    /// start, tick, by_hand or command.
+    #[diesel(sql_type = Text)]
+    pub trigger: String,
+    /// When it began.
+    #[diesel(sql_type = Timestamptz)]
+    pub started_at: DateTime<Utc>,
+    /// When it ended; none while it runs, or after a crash.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How many rows it moved.
+    #[diesel(sql_type = Nullable<Integer>)]
+    pub moved: Option<i32>,
+    /// How many it left.
+    #[diesel(sql_type = Nullable<Integer>)]
+    pub skipped: Option<i32>,
+    /// What went wrong.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub failure: Option<String>,
+}
+
+/// The last runs of each job, the newest first.
+pub fn list_last_runs(conn: &mut PgConnection, jobs: &[&str], of_each: i64) -> Result<Vec<Run>> {
+    // sql_query: the newest few of each job, by one index probe for each.
+    Ok(diesel::sql_query(
+        "SELECT r.job, r.trigger, r.started_at, r.finished_at, r.moved, r.skipped, r.failure
+         FROM unnest($1::text[]) WITH ORDINALITY AS wanted (job, place)
+         CROSS JOIN LATERAL (SELECT * FROM job_runs WHERE job = wanted.job ORDER BY started_at DESC LIMIT $2) r
+         ORDER BY wanted.place, r.started_at DESC",
+    )
+    .bind::<Array<Text>, _>(jobs)
+    .bind::<BigInt, _>(of_each)
+    .load(conn)?)
+}

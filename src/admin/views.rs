@@ -1,0 +1,162 @@
+//! Pages of the administration.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::store::Run;
+use crate::procedures::times;
+use crate::web::Frame;
+
+/// A way into a part of the administration.
+pub struct Card {
+    /// Its icon's name.
+    pub icon: &'static str,
+    /// Where it leads.
+    pub href: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// One sentence.
+    pub about: &'static str,
+}
+
+/// `/admin`
+#[derive(Template)]
+#[template(path = "admin/index.html")]
+pub struct Index {
+    /// The frame.
+    pub frame: Frame,
+    /// What this person may open.
+    pub cards: Vec<Card>,
+}
+
+/// A run as a row.
+pub struct RunRow(pub Run);
+
+impl RunRow {
+    fn trigger(&self) -> &str {
+        match self.0.trigger.as_str() {
+            "start" => "At start",
+            "tick" => "On schedule",
+            "by_hand" => "By hand",
+            "command" => "Command line",
+            other => other,
+        }
+    }
+    fn took(&self) -> String {
+        match self.0.finished_at {
+            None => "Not finished".into(),
+            Some(end) => match (end - self.0.started_at).num_milliseconds() {
+                short @ ..1_000 => format!("{} ms", short.max(0)),
+                _ => times::duration_words(end - self.0.started_at),
+            },
+        }
+    }
+    fn moved(&self) -> String {
+        match (self.0.moved, self.0.skipped) {
+            (Some(moved), Some(skipped)) if skipped > 0 => format!("{moved}, {skipped} skipped"),
+            (Some(moved), _) => moved.to_string(),
+            (None, _) => "–".into(),
+        }
+    }
+}
+
+/// A job with its last runs.
+pub struct JobCard {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does.
+    pub about: &'static str,
+    /// Its cron expression, in UTC.
+    pub schedule: &'static str,
+    /// When it fires next.
+    pub next: Option<DateTime<Utc>>,
+    /// The newest first.
+    pub runs: Vec<RunRow>,
+}
+
+impl JobCard {
+    /// The cron expressions that are in use, in words.
+    fn schedule_words(&self) -> String {
+        let words = match self.schedule.split(' ').collect::<Vec<_>>()[..] {
+            ["0", "*", "*", "*", "*"] => "Every hour".to_owned(),
+            [minute, hour, "*", "*", "*"] if minute.len() <= 2 && hour.bytes().all(|b| b.is_ascii_digit()) => {
+                format!("Every day at {hour:0>2}:{minute:0>2} UTC")
+            }
+            [minutes, "*", "*", "*", "*"] => match minutes.strip_prefix("*/") {
+                Some(every) => format!("Every {every} minutes"),
+                None => "By its expression".to_owned(),
+            },
+            _ => "By its expression".to_owned(),
+        };
+        words
+    }
+}
+
+/// `/admin/jobs`
+#[derive(Template)]
+#[template(path = "admin/jobs.html")]
+pub struct Jobs {
+    /// The frame.
+    pub frame: Frame,
+    /// Every job.
+    pub jobs: Vec<JobCard>,
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// The organisation's zone.
+    pub zone: Tz,
+}
+
+impl Jobs {
+    fn at(&self, at: &DateTime<Utc>) -> String {
+        times::display_seconds(*at, self.zone)
+    }
+    fn ago(&self, at: &DateTime<Utc>) -> String {
+        times::relative(*at, self.now).unwrap_or_else(|| self.at(at))
+    }
+}
+
+/// Every view of the slice, for the samples test.
+pub fn samples() -> Vec<(&'static str, String)> {
+    let at = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_778);
+    let run = |failure: Option<&str>, finished| {
+        RunRow(Run {
+            job: "schedule-transitions".into(),
+            trigger: "by_hand".into(),
+            started_at: at,
+            finished_at: finished,
+            moved: failure.is_none().then_some(2),
+            skipped: Some(1),
+            failure: failure.map(str::to_owned),
+        })
+    };
+    let job = JobCard {
+        name: "schedule-transitions",
+        about: "Moves what is due.",
+        schedule: "0 * * * *",
+        next: Some(at),
+        runs: vec![run(None, Some(at)), run(Some("<script>alert(1)</script>"), Some(at)), run(None, None)],
+    };
+    let never = JobCard { name: "session-sweep", about: "Sweeps.", schedule: "*/20 * * * *", next: None, runs: Vec::new() };
+    let card = Card { icon: "jobs", href: "/admin/jobs", name: "Jobs", about: "Jobs & runs." };
+    let index = Index { frame: Frame::sample("Administration"), cards: vec![card] };
+    let empty = Index { frame: Frame::sample("Administration"), cards: Vec::new() };
+    let jobs = Jobs { frame: Frame::sample("Jobs"), jobs: vec![job, never], now: at, zone: chrono_tz::UTC };
+    [("index", index.render()), ("index empty", empty.render()), ("jobs", jobs.render())]
+        .into_iter()
+        .map(|(name, html)| (name, html.unwrap_or_default()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_schedule_in_use_has_words() {
+        for job in crate::jobs::JOBS {
+            let card = JobCard { name: job.name, about: job.about, schedule: job.schedule, next: None, runs: Vec::new() };
+            assert!(card.schedule_words().starts_with("Every "), "{}", job.schedule);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! SQL of the dashboard.
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::procedures::domain::{ProcedureStatus, Progress, Team, WaitingOn, waiting_on};
+use crate::schedule::domain::EngagementStatus;
+
+/// Rows looked at for the queue; who has more waiting works from the engagements.
+const LOOKED_AT: i64 = 500;
+
+/// An engagement that is scheduled or under way.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Engagement {
+    /// Id.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: EngagementId,
+    /// Title.
+    #[diesel(sql_type = Text)]
+    pub title: String,
+    /// Name of the client.
+    #[diesel(sql_type = Text)]
+    pub client: String,
+    /// Status.
+    #[diesel(sql_type = Text)]
+    pub status: EngagementStatus,
+    /// First day.
+    #[diesel(sql_type = Nullable<Date>)]
+    pub start_date: Option<NaiveDate>,
+    /// Last day.
+    #[diesel(sql_type = Nullable<Date>)]
+    pub end_date: Option<NaiveDate>,
+    /// Whether it was submitted.
+    #[diesel(sql_type = Bool)]
+    pub submitted: bool,
+    /// Its report.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub report: Option<ReportId>,
+    /// Procedures.
+    #[diesel(sql_type = BigInt)]
+    pub total: i64,
+    /// Completed or Not Applicable ones.
+    #[diesel(sql_type = BigInt)]
+    pub done: i64,
+}
+
+impl Engagement {
+    /// How much is done.
+    pub fn progress(&self) -> Progress {
+        Progress { done: u32::try_from(self.done).unwrap_or(u32::MAX), total: u32::try_from(self.total).unwrap_or(u32::MAX) }
+    }
+}
+
+/// Scheduled and running engagements at these clients, the next to end first.
+pub fn list_engagements(conn: &mut PgConnection, clients: &[ClientId], limit: i64) -> Result<Vec<Engagement>> {
+    // sql_query: the progress of each by a lateral count, in one statement.
+    Ok(diesel::sql_query(
+        "SELECT e.id, e.title, c.name AS client, e.status, e.start_date, e.end_date, e.submitted_at IS NOT NULL AS submitted,
+                r.id AS report, p.total, p.done
+         FROM engagements e JOIN clients c ON c.id = e.client_id
+         LEFT JOIN reports r ON r.engagement_id = e.id AND r.deleted_at IS NULL
+         CROSS JOIN LATERAL (SELECT count(*) AS total, count(*) FILTER (WHERE status IN ('completed', 'not_applicable')) AS done
+                             FROM procedures WHERE engagement_id = e.id) p
+         WHERE e.client_id = ANY ($1) AND e.deleted_at IS NULL AND e.status IN ('scheduled', 'in_progress')
+         ORDER BY e.end_date NULLS LAST, e.start_date NULLS LAST, lower(e.title), e.id LIMIT $2",
+    )
+    .bind::<Array<SqlUuid>, _>(raw(clients))
+    .bind::<BigInt, _>(limit)
+    .load(conn)?)
+}
+
+/// A procedure that waits on the person.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// Id.
+    pub id: ProcedureId,
+    /// Its engagement.
+    pub engagement: EngagementId,
+    /// The engagement's title.
+    pub engagement_title: String,
+    /// Name of the client.
+    pub client: String,
+    /// Its place.
+    pub position: i32,
+    /// Its name.
+    pub name: String,
+    /// Its status.
+    pub status: ProcedureStatus,
+    /// The side it waits on.
+    pub side: Team,
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    id: ProcedureId,
+    #[diesel(sql_type = SqlUuid)]
+    engagement: EngagementId,
+    #[diesel(sql_type = Text)]
+    engagement_title: String,
+    #[diesel(sql_type = Text)]
+    client: String,
+    #[diesel(sql_type = Integer)]
+    position: i32,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    status: ProcedureStatus,
+    #[diesel(sql_type = Bool)]
+    red_answered: bool,
+    #[diesel(sql_type = Bool)]
+    blue_answered: bool,
+    #[diesel(sql_type = Nullable<Text>)]
+    by_hand: Option<WaitingOn>,
+    #[diesel(sql_type = Bool)]
+    red: bool,
+    #[diesel(sql_type = Bool)]
+    blue: bool,
+}
+
+/// Whose turn it is, asked for one person.
+pub struct Me<'a> {
+    /// Who.
+    pub person: PersonId,
+    /// Clients whose engagements they read.
+    pub clients: &'a [ClientId],
+    /// Clients at which they write red without being assigned.
+    pub red_at: &'a [ClientId],
+    /// Clients at which they write blue without being assigned.
+    pub blue_at: &'a [ClientId],
+}
+
+/// Procedures of running engagements that wait on a side the person is assigned to; where nobody is assigned to that side,
+/// on those who may write it.
+pub fn list_waiting(conn: &mut PgConnection, me: &Me<'_>) -> Result<Vec<Waiting>> {
+    // sql_query: for each team the procedure's own operators count, or where it names none the engagement's.
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT p.id, p.engagement_id AS engagement, e.title AS engagement_title, c.name AS client, p.position, p.name, p.status,
+                p.red_outcome IS NOT NULL AS red_answered, p.blue_outcome IS NOT NULL AS blue_answered, p.waiting_on AS by_hand,
+                coalesce(bool_or(o.person_id = $2) FILTER (WHERE o.team = 'red'), e.client_id = ANY ($3)) AS red,
+                coalesce(bool_or(o.person_id = $2) FILTER (WHERE o.team = 'blue'), e.client_id = ANY ($4)) AS blue
+         FROM engagements e
+         JOIN clients c ON c.id = e.client_id
+         JOIN procedures p ON p.engagement_id = e.id
+         LEFT JOIN LATERAL (
+            SELECT team, person_id FROM procedure_operators WHERE procedure_id = p.id
+            UNION ALL
+            SELECT team, person_id FROM engagement_operators eo WHERE eo.engagement_id = e.id
+                AND NOT EXISTS (SELECT FROM procedure_operators po WHERE po.procedure_id = p.id AND po.team = eo.team)
+         ) o ON true
+         WHERE e.client_id = ANY ($1) AND e.deleted_at IS NULL AND e.status = 'in_progress' AND e.submitted_at IS NULL
+           AND (p.waiting_on IS NOT NULL OR p.status <> 'not_applicable' AND (p.red_outcome IS NULL OR p.blue_outcome IS NULL))
+         GROUP BY p.id, e.id, c.id
+         HAVING coalesce(bool_or(o.person_id = $2) FILTER (WHERE o.team = 'red'), e.client_id = ANY ($3))
+             OR coalesce(bool_or(o.person_id = $2) FILTER (WHERE o.team = 'blue'), e.client_id = ANY ($4))
+         ORDER BY e.end_date NULLS LAST, e.id, p.position LIMIT $5",
+    )
+    .bind::<Array<SqlUuid>, _>(raw(me.clients))
+    .bind::<SqlUuid, _>(me.person.0)
+    .bind::<Array<SqlUuid>, _>(raw(me.red_at))
+    .bind::<Array<SqlUuid>, _>(raw(me.blue_at))
+    .bind::<BigInt, _>(LOOKED_AT)
+    .load(conn)?;
+    Ok(rows.into_iter().filter_map(mine).collect())
+}
+
+fn mine(row: Row) -> Option<Waiting> {
+    let side = match waiting_on(row.status, row.red_answered, row.blue_answered, row.by_hand) {
+        WaitingOn::Red if row.red => Team::Red,
+        WaitingOn::Blue if row.blue => Team::Blue,
+        _ => return None,
+    };
+    Some(Waiting {
+        id: row.id,
+        engagement: row.engagement,
+        engagement_title: row.engagement_title,
+        client: row.client,
+        position: row.position,
+        name: row.name,
+        status: row.status,
+        side,
+    })
+}
+
+fn raw(clients: &[ClientId]) -> Vec<Uuid> {
+    clients.iter().map(|client| client.0).collect()
+}

@@ -3,6 +3,7 @@
 
 use actix_multipart::{Field, Multipart};
 use futures_util::StreamExt;
+use futures_util::stream::Fuse;
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutPayload};
 use sha2::{Digest, Sha256};
@@ -45,7 +46,8 @@ pub async fn receive(app: &App, mut form: Multipart, limit: i64) -> (TypedAttach
         let mut field = match form.next().await {
             None if files.is_empty() => break Error::field("file", "Choose a file."),
             None => return (typed, Ok(files)),
-            Some(Ok(field)) => field,
+            // Fused: a field that is asked again after its end panics.
+            Some(Ok(field)) => field.fuse(),
             Some(Err(fault)) => break broken(&fault),
         };
         if let Err(error) = take(app, &mut field, limit, &mut typed, &mut files).await {
@@ -57,8 +59,8 @@ pub async fn receive(app: &App, mut form: Multipart, limit: i64) -> (TypedAttach
     (typed, Err(refused))
 }
 
-async fn take(app: &App, field: &mut Field, limit: i64, typed: &mut TypedAttachment, files: &mut Vec<Arrived>) -> Result<()> {
-    match field.name().unwrap_or_default() {
+async fn take(app: &App, field: &mut Fuse<Field>, limit: i64, typed: &mut TypedAttachment, files: &mut Vec<Arrived>) -> Result<()> {
+    match field.get_ref().name().unwrap_or_default() {
         "title" => typed.title = text(field).await?,
         "description" => typed.description = text(field).await?,
         "in_finding" => typed.in_finding = Some(text(field).await?),
@@ -74,7 +76,7 @@ async fn take(app: &App, field: &mut Field, limit: i64, typed: &mut TypedAttachm
     Ok(())
 }
 
-async fn text(field: &mut Field) -> Result<String> {
+async fn text(field: &mut Fuse<Field>) -> Result<String> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.next().await {
         bytes.extend_from_slice(&chunk.map_err(|fault| broken(&fault))?);
@@ -86,8 +88,8 @@ async fn text(field: &mut Field) -> Result<String> {
 }
 
 /// One file into staging; none for the part that a browser sends when no file was chosen.
-async fn file(app: &App, field: &mut Field, limit: i64) -> Result<Option<Arrived>> {
-    let claimed = field.content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
+async fn file(app: &App, field: &mut Fuse<Field>, limit: i64) -> Result<Option<Arrived>> {
+    let claimed = field.get_ref().content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
     let name = file_name(&claimed);
     let id = AttachmentId::new();
     let mut staging: Option<Box<dyn MultipartUpload>> = None;
@@ -175,7 +177,7 @@ pub async fn discard(app: &App, files: &[Arrived]) {
 }
 
 /// Reads the rest of a refused form without keeping it.
-async fn read_on(mut field: Field, form: &mut Multipart) {
+async fn read_on(mut field: Fuse<Field>, form: &mut Multipart) {
     let mut left = READ_ON;
     loop {
         while let Some(chunk) = field.next().await {
@@ -186,7 +188,7 @@ async fn read_on(mut field: Field, form: &mut Multipart) {
             }
         }
         field = match form.next().await {
-            Some(Ok(next)) => next,
+            Some(Ok(next)) => next.fuse(),
             _ => return,
         };
     }

@@ -15,7 +15,7 @@ use crate::procedures::store::logs;
 use crate::procedures::store::place::Head;
 use crate::procedures::store::work;
 use crate::procedures::times;
-use crate::procedures::views::logs::{EntryForm, Logs, Removal, entry_time};
+use crate::procedures::views::logs::{EntryForm, Logs, OneEntry, Removal, entry_time};
 use crate::web::{Form, Query, redirect, redirect_with};
 
 type EntryIds = web::Path<(EngagementId, ProcedureId, LogEntryId)>;
@@ -154,9 +154,24 @@ pub async fn create(permit: Permit<WriteProcedure>, path: Ids, Form(typed): Form
     }
 }
 
-/// `GET …/logs/{entry}`
-pub async fn edit(permit: Permit<WriteProcedure>, path: EntryIds) -> Result<HttpResponse> {
+/// The entry alone, where its form stood.
+async fn one(
+    permit: &Permit<WriteProcedure>,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+    id: LogEntryId,
+    saved: bool,
+) -> Result<HttpResponse> {
+    let (head, entry) = place::read(permit, engagement, procedure, move |conn, head| logs::get(conn, head.procedure, id)).await?;
+    permit.page(&OneEntry::new(&place::of(permit, &head), entry, saved))
+}
+
+/// `GET …/logs/{entry}`: its form; for htmx, `part=entry` gives the entry back.
+pub async fn edit(permit: Permit<WriteProcedure>, path: EntryIds, Query(part): Query<Part>) -> Result<HttpResponse> {
     let (engagement, procedure, id) = path.into_inner();
+    if permit.partial && part.part == "entry" {
+        return one(&permit, engagement, procedure, id, false).await;
+    }
     let (head, entry) = place::read(&permit, engagement, procedure, move |conn, head| logs::get(conn, head.procedure, id)).await?;
     owns(&permit, &head, &entry)?;
     let typed = TypedEntry {
@@ -202,7 +217,7 @@ pub async fn update(permit: Permit<WriteProcedure>, path: EntryIds, Form(typed):
         Err(error) => Err(error),
     };
     match saved {
-        Ok(()) if permit.partial => section(&permit, engagement, procedure, Some(("Entry saved", None))).await,
+        Ok(()) if permit.partial => one(&permit, engagement, procedure, id, true).await,
         Ok(()) => Ok(redirect_with(&back(engagement, procedure), "Log entry saved.")),
         Err(error) => {
             let mut form = form(&permit, &head, Some(id), entry.team, typed);

@@ -1,7 +1,10 @@
 //! Files on their way in: streamed part by part into staging, hashed on the way, never whole in memory. Whatever is refused
 //! leaves nothing behind.
 
+use std::time::Duration;
+
 use actix_multipart::{Field, Multipart};
+use actix_web::web;
 use futures_util::StreamExt;
 use futures_util::stream::Fuse;
 use object_store::path::Path;
@@ -20,6 +23,9 @@ const PART: usize = 1 << 20;
 /// How much is read and thrown away after a refusal, in bytes. A browser that is still sending would lose the answer with
 /// its connection; one that never ends is cut off.
 const READ_ON: usize = 64 << 20;
+
+/// How long a sender may be silent.
+const STALLED: Duration = Duration::from_secs(60);
 
 /// The largest text field that is read, in bytes: more than the limit that the page names, so that it comes back with a
 /// sentence and not cut.
@@ -78,8 +84,8 @@ async fn take(app: &App, field: &mut Fuse<Field>, limit: i64, typed: &mut TypedA
 
 async fn text(field: &mut Fuse<Field>) -> Result<String> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = field.next().await {
-        bytes.extend_from_slice(&chunk.map_err(|fault| broken(&fault))?);
+    while let Some(chunk) = next(field).await {
+        bytes.extend_from_slice(&chunk?);
         if bytes.len() > TEXT {
             return Err(Error::TooLarge("What you typed is larger than 2 MiB. Shorten it.".into()));
         }
@@ -95,10 +101,10 @@ async fn file(app: &App, field: &mut Fuse<Field>, limit: i64) -> Result<Option<A
     let mut staging: Option<Box<dyn MultipartUpload>> = None;
     let (mut part, mut first, mut hash, mut size) = (Vec::with_capacity(PART), Vec::new(), Sha256::new(), 0_i64);
     let stopped = loop {
-        let chunk = match field.next().await {
+        let chunk = match next(field).await {
             None => break None,
             Some(Ok(chunk)) => chunk,
-            Some(Err(fault)) => break Some(broken(&fault)),
+            Some(Err(stopped)) => break Some(stopped),
         };
         size += chunk.len() as i64;
         if size > limit {
@@ -180,17 +186,27 @@ pub async fn discard(app: &App, files: &[Arrived]) {
 async fn read_on(mut field: Fuse<Field>, form: &mut Multipart) {
     let mut left = READ_ON;
     loop {
-        while let Some(chunk) = field.next().await {
+        while let Some(chunk) = next(&mut field).await {
             let Ok(chunk) = chunk else { return };
             left = left.saturating_sub(chunk.len());
             if left == 0 {
                 return;
             }
         }
+        // The form gives the next part only when nobody holds the one before.
+        drop(field);
         field = match form.next().await {
             Some(Ok(next)) => next.fuse(),
             _ => return,
         };
+    }
+}
+
+/// The next bytes of a part; a sender that has stopped is given up.
+async fn next(field: &mut Fuse<Field>) -> Option<Result<web::Bytes>> {
+    match tokio::time::timeout(STALLED, field.next()).await {
+        Ok(chunk) => Some(chunk?.map_err(|fault| broken(&fault))),
+        Err(_) => Some(Err(Error::Refused("The file stopped arriving. Nothing was stored. Attach it again.".into()))),
     }
 }
 

@@ -17,12 +17,14 @@ pub struct Assets {
     assets: Vec<ProcedureAsset>,
     writes: bool,
     saved: Option<&'static str>,
+    /// Tells one flash from the one before, so that it shows again; what others change leaves it standing.
+    moment: i64,
 }
 
 impl Assets {
     /// The card.
     pub fn new(place: &Place, assets: Vec<ProcedureAsset>) -> Self {
-        Self { url: place.url(), assets, writes: place.sides.any(), saved: None }
+        Self { url: place.url(), assets, writes: place.sides.any(), saved: None, moment: place.now.timestamp_millis() }
     }
 
     /// Says what has just happened.

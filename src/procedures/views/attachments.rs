@@ -78,6 +78,8 @@ pub struct Attachments {
     digest: String,
     open: bool,
     saved: Option<&'static str>,
+    /// Tells one flash from the one before, so that it shows again; what others change leaves it standing.
+    moment: i64,
     problem: Option<String>,
 }
 
@@ -97,6 +99,7 @@ impl Attachments {
             digest,
             open,
             saved: None,
+            moment: place.now.timestamp_millis(),
             problem: None,
         }
     }

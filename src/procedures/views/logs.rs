@@ -14,10 +14,39 @@ use crate::web::Frame;
 
 /// An entry as shown.
 pub struct ShownEntry {
+    url: String,
     entry: LogEntry,
     span: Span,
     html: String,
     mine: bool,
+    saved: bool,
+}
+
+impl ShownEntry {
+    fn new(place: &Place, entry: LogEntry) -> Self {
+        Self {
+            url: place.url(),
+            span: span(&entry, place.zone),
+            html: crate::web::markdown::render(&entry.text),
+            mine: place.owns(entry.author_id),
+            saved: false,
+            entry,
+        }
+    }
+}
+
+/// One entry, where its form stood.
+#[derive(Template)]
+#[template(path = "procedures/_log.html")]
+pub struct OneEntry {
+    shown: ShownEntry,
+}
+
+impl OneEntry {
+    /// The entry; `saved` says that it has just been.
+    pub fn new(place: &Place, entry: LogEntry, saved: bool) -> Self {
+        Self { shown: ShownEntry { saved, ..ShownEntry::new(place, entry) } }
+    }
 }
 
 /// When something was, for people and machines.
@@ -48,6 +77,8 @@ pub struct Logs {
     digest: String,
     open: bool,
     saved: Option<&'static str>,
+    /// Tells one flash from the one before, so that it shows again; what others change leaves it standing.
+    moment: i64,
     /// The team whose open form is done with; another one's stays, with what is typed in it.
     closing: Option<Team>,
 }
@@ -59,20 +90,15 @@ impl Logs {
             .last()
             .map(|last| format!("Last entry {}, {}", times::display(last.starts_at, place.zone), last.author))
             .unwrap_or_default();
-        let shown = |entry: LogEntry| ShownEntry {
-            span: span(&entry, place.zone),
-            html: crate::web::markdown::render(&entry.text),
-            mine: place.owns(entry.author_id),
-            entry,
-        };
         Self {
             url: place.url(),
             zone: place.zone,
             teams: place.teams(),
-            entries: entries.into_iter().map(shown).collect(),
+            entries: entries.into_iter().map(|entry| ShownEntry::new(place, entry)).collect(),
             digest,
             open,
             saved: None,
+            moment: place.now.timestamp_millis(),
             closing: None,
         }
     }
@@ -210,6 +236,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     };
     [
         ("logs", Logs::new(&place, entries(), true).saved("Saved", Some(Team::Red)).render()),
+        ("logs#entry", OneEntry::new(&place, sample_entry(Team::Blue), true).render()),
         ("logs_empty", Logs::new(&place, Vec::new(), false).render()),
         ("log_entry", form(Some(LogEntryId::new()), false).render()),
         ("log_entry#form", form(None, true).as_form().render()),

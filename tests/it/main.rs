@@ -4,6 +4,7 @@ mod accounts;
 mod harness;
 mod interleaved;
 mod kernel;
+mod library;
 mod procedures;
 mod two_people;
 

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::domain::{Attachment, Log, Outcome, Pending, Procedure, Runbook};
 use super::figures::Figures;
 use super::store::{FindingRow, Head, ReportRow, Submission};
+use crate::engagements::views::marks;
 use crate::error::FieldErrors;
 use crate::ids::ClientId;
 use crate::procedures::domain::{ProcedureStatus, Team};
@@ -21,23 +22,12 @@ const SHOWN: usize = 100;
 
 /// CSS class of a report status.
 pub fn report_class(status: &ReportStatus) -> &'static str {
-    match status {
-        ReportStatus::Draft => "draft",
-        ReportStatus::ReadyForReview => "ready",
-        ReportStatus::InReview => "review",
-        ReportStatus::Approved => "approved",
-        ReportStatus::Published => "published",
-    }
+    marks::report_class(*status)
 }
 
 /// CSS class of a procedure status.
 pub fn state_class(status: &ProcedureStatus) -> &'static str {
-    match status {
-        ProcedureStatus::NotStarted => "",
-        ProcedureStatus::InProgress => "doing",
-        ProcedureStatus::Completed => "done",
-        ProcedureStatus::NotApplicable => "na",
-    }
+    crate::procedures::views::page::state_class(*status)
 }
 
 /// `/reports`
@@ -80,6 +70,9 @@ impl List {
     }
     fn at(&self, at: &DateTime<Utc>) -> String {
         times::display(*at, self.zone)
+    }
+    fn day(&self, at: &DateTime<Utc>) -> String {
+        times::display_date(at.with_timezone(&self.zone).date_naive())
     }
 }
 
@@ -134,15 +127,16 @@ impl Mark {
     }
 }
 
+/// As on the engagement's pages, judged by what the outcome meant when it was frozen.
 fn tone(outcome: &Outcome, team: Team) -> &'static str {
     match (team, outcome.score) {
-        (Team::Red, _) if outcome.succeeded => "warn",
-        (Team::Red, _) => "none",
-        (Team::Blue, None) => "none",
-        (Team::Blue, _) if outcome.prevented => "good",
-        (Team::Blue, _) if outcome.alerted => "info",
-        (Team::Blue, _) if outcome.logged => "warn",
-        (Team::Blue, _) => "bad",
+        (Team::Red, _) if outcome.succeeded => "bad",
+        (Team::Red, _) if outcome.key.contains("block") => "good",
+        (Team::Blue, Some(90..)) => "good",
+        (Team::Blue, Some(60..)) => "info",
+        (Team::Blue, Some(1..)) => "warn",
+        (Team::Blue, Some(_)) => "bad",
+        _ => "none",
     }
 }
 

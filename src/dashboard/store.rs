@@ -6,7 +6,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Uuid
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId};
 use crate::procedures::domain::{ProcedureStatus, Progress, Team, WaitingOn, waiting_on};
 use crate::schedule::domain::EngagementStatus;
 
@@ -37,9 +37,6 @@ pub struct Engagement {
     /// Whether it was submitted.
     #[diesel(sql_type = Bool)]
     pub submitted: bool,
-    /// Its report.
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    pub report: Option<ReportId>,
     /// Procedures.
     #[diesel(sql_type = BigInt)]
     pub total: i64,
@@ -59,10 +56,8 @@ impl Engagement {
 pub fn list_engagements(conn: &mut PgConnection, clients: &[ClientId], limit: i64) -> Result<Vec<Engagement>> {
     // sql_query: the progress of each by a lateral count, in one statement.
     Ok(diesel::sql_query(
-        "SELECT e.id, e.title, c.name AS client, e.status, e.start_date, e.end_date, e.submitted_at IS NOT NULL AS submitted,
-                r.id AS report, p.total, p.done
+        "SELECT e.id, e.title, c.name AS client, e.status, e.start_date, e.end_date, e.submitted_at IS NOT NULL AS submitted, p.total, p.done
          FROM engagements e JOIN clients c ON c.id = e.client_id
-         LEFT JOIN reports r ON r.engagement_id = e.id AND r.deleted_at IS NULL
          CROSS JOIN LATERAL (SELECT count(*) AS total, count(*) FILTER (WHERE status IN ('completed', 'not_applicable')) AS done
                              FROM procedures WHERE engagement_id = e.id) p
          WHERE e.client_id = ANY ($1) AND e.deleted_at IS NULL AND e.status IN ('scheduled', 'in_progress')

@@ -96,7 +96,7 @@ impl Dashboard {
 
 /// Every view of the slice, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
-    use crate::ids::{EngagementId, ProcedureId, ReportId};
+    use crate::ids::{EngagementId, ProcedureId};
     use crate::procedures::domain::{ProcedureStatus, Team};
     let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap_or_default();
     let evil = || "<script>alert(1)</script>".to_owned();
@@ -108,7 +108,6 @@ pub fn samples() -> Vec<(&'static str, String)> {
         start_date: Some(today),
         end_date: Some(today),
         submitted,
-        report: Some(ReportId::new()),
         total: 3,
         done,
     };
@@ -163,7 +162,6 @@ mod tests {
             start_date: Some(today + chrono::TimeDelta::days(start)),
             end_date: Some(today + chrono::TimeDelta::days(end)),
             submitted,
-            report: None,
             total: 0,
             done: 0,
         };

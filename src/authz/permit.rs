@@ -133,6 +133,13 @@ impl<A: Action> Permit<A> {
         }
         clients
     }
+    /// `Ok` when the right is held at one client or more, for pages that belong to no client yet.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when it is held nowhere.
+    pub fn anywhere(&self) -> Result<()> {
+        if self.clients().is_empty() { Err(Error::Forbidden(String::new())) } else { Ok(()) }
+    }
     /// Whether the right is held at this client.
     pub fn covers(&self, client: ClientId) -> bool {
         let rights = &self.viewer.rights;

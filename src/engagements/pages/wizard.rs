@@ -25,7 +25,8 @@ pub struct From {
 }
 
 /// `GET /engagements/new`: a new draft's page. Nothing is kept until the first button.
-pub async fn new(_: Permit<PlanEngagement>, Query(from): Query<From>) -> Result<HttpResponse> {
+pub async fn new(permit: Permit<PlanEngagement>, Query(from): Query<From>) -> Result<HttpResponse> {
+    permit.anywhere()?;
     let plan: Option<TestPlanId> = from.plan.parse().ok();
     let query = plan.map(|plan| format!("?plan={plan}")).unwrap_or_default();
     Ok(redirect(&format!("/engagements/new/{}{query}", DraftId::new())))
@@ -77,6 +78,7 @@ async fn made(permit: &Permit<PlanEngagement>, draft: DraftId) -> Result<Option<
 
 /// `GET /engagements/new/{draft}`
 pub async fn show(permit: Permit<PlanEngagement>, path: web::Path<DraftId>, Query(at): Query<At>) -> Result<HttpResponse> {
+    permit.anywhere()?;
     let draft = path.into_inner();
     let (wizard, kept) = open(&permit, draft, &at.plan).await?;
     if !kept && let Some(engagement) = made(&permit, draft).await? {
@@ -122,6 +124,7 @@ pub async fn post(
     Query(at): Query<At>,
     Form(pairs): Form<Pairs>,
 ) -> Result<HttpResponse> {
+    permit.anywhere()?;
     let draft = path.into_inner();
     let (step, wants, person) = (at.step(), asked(&pairs), permit.viewer().id);
     let (mut wizard, kept) = open(&permit, draft, "").await?;

@@ -371,7 +371,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("engagements/wizard 1", client(Source::New).render()),
         ("engagements/wizard 1 plan", client(Source::Plan).render()),
         ("engagements/wizard 1 earlier", client(Source::Earlier).render()),
-        ("engagements/wizard 1#step", client(Source::Plan).as_step().render()),
+        ("engagements/wizard 1 plan#step", client(Source::Plan).as_step().render()),
         ("engagements/wizard 2", details.render()),
         ("engagements/wizard 2#step", details.as_step().render()),
         ("engagements/wizard 3", procedures.render()),

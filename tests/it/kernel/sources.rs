@@ -41,6 +41,8 @@ const UNAUDITED: &[&str] = &[
     "src/accounts/session.rs: session ended",
     "src/accounts/session.rs: session in use",
     "src/accounts/session.rs: session made",
+    "src/engagements/pages/show.rs: section state",
+    "src/engagements/pages/wizard.rs: wizard draft",
     "src/jobs/store.rs: audit partitions",
     "src/jobs/store.rs: ended sessions and old drafts",
     "src/jobs/store.rs: job bookkeeping",

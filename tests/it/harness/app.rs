@@ -67,8 +67,19 @@ impl TestApp {
         app
     }
 
+    /// As [`TestApp::spawn`], with the jobs of a real process: each runs once at the start.
+    pub fn spawn_with_jobs() -> Self {
+        let mut app = Self::make(true);
+        (app.clients, app.people) = super::fixtures::settle(&app.app);
+        app
+    }
+
     /// Starts one as it is after the very first start: nobody has an account.
     pub fn spawn_empty() -> Self {
+        Self::make(false)
+    }
+
+    fn make(jobs: bool) -> Self {
         let database = TestDatabase::new();
         let clock = Clock::standing_at(start());
         let db = Db::open(&database.app_url(), PoolSize { connections: 4, wait_seconds: 3 }, clock.clone()).unwrap();
@@ -78,7 +89,7 @@ impl TestApp {
         config.listen = listener.local_addr().unwrap();
         let base = format!("http://{}", config.listen);
         let app = tyrian::server::assemble(config, db.clone(), clock.clone()).unwrap();
-        let server = Server::start(app.clone(), listener);
+        let server = Server::start(app.clone(), listener, jobs);
         Self { app, db, clock, base, people: People::default(), clients: Clients::default(), server, place, database }
     }
 
@@ -169,14 +180,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves `app` on a bound listener.
-    pub fn start(app: App, listener: TcpListener) -> Self {
+    /// Serves `app` on a bound listener, with or without its jobs.
+    pub fn start(app: App, listener: TcpListener, jobs: bool) -> Self {
         let (sender, receiver) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
                 let mut app = app;
                 app.live = tyrian::web::live::Live::default();
                 actix_web::rt::spawn(app.live.clone().poll(app.db.clone(), std::time::Duration::from_millis(200)));
+                if jobs {
+                    app.jobs = tyrian::jobs::Jobs::start(app.reach());
+                }
                 let server = tyrian::server::serve(app, listener, 1).unwrap();
                 sender.send(server.handle()).unwrap();
                 server.await.unwrap();

@@ -1,5 +1,5 @@
 //! Every row of the route table, asked for by every kind of person, as a page and as a fragment, with an id of their own
-//! client, of a foreign one and of none; compared with `matrix.txt`. `TYRIAN_UPDATE_MATRIX=1` writes it anew: read the diff.
+//! client, of a foreign one and of none; compared with `matrix/`. `TYRIAN_UPDATE_MATRIX=1` writes it anew: read the diff.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -337,9 +337,17 @@ impl Matrix<'_> {
     }
 }
 
-#[test]
-fn every_route_answers_every_actor_as_the_matrix_says() {
-    let app = TestApp::spawn();
+/// The parts in which the table is asked, each by a test of its own, so that they run side by side.
+fn part_of(row: &Row) -> &'static str {
+    match row.path {
+        path if path.starts_with("/engagements/{id}/procedures/{pid}") => "procedures",
+        path if path.starts_with("/engagements") => "engagements",
+        _ => "others",
+    }
+}
+
+fn every_route_answers_every_actor_as_the_matrix_says(part: &str) {
+    let app = TestApp::spawn_with_jobs();
     let mut actors = vec![("anonymous", None)];
     actors.extend(app.people.all().into_iter().map(|(name, person)| (name, Some(person))));
     let standing = BTreeMap::from([
@@ -351,12 +359,10 @@ fn every_route_answers_every_actor_as_the_matrix_says() {
         "# What every row of the route table answers every kind of person: page, and after a slash the fragment where it differs.\n\
          # own, foreign, missing: whose id stands in the path. Written by `TYRIAN_UPDATE_MATRIX=1 cargo test --test it matrix`.\n",
     );
-    for row in TABLE.iter().copied().flatten() {
+    for row in TABLE.iter().copied().flatten().filter(|row| part_of(row) == part) {
         let _ = writeln!(text, "\n{} {} ({:?})", row.method.to_uppercase(), row.path, row.access);
-        let targets: &[Target] = if is_clients(row.path, &matrix.standing[&Target::Own])
-            && !row.path.starts_with("/library")
-            && !row.path.starts_with("/test-plans")
-        {
+        let of_nobody = row.path.starts_with("/library") || row.path.starts_with("/test-plans") || row.path.starts_with("/admin");
+        let targets: &[Target] = if !of_nobody && is_clients(row.path, &matrix.standing[&Target::Own]) {
             &[Target::Own, Target::Foreign, Target::Missing]
         } else {
             &[Target::Own]
@@ -367,15 +373,30 @@ fn every_route_answers_every_actor_as_the_matrix_says() {
             let _ = writeln!(text, "  {name:<8}{line}");
         }
     }
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/kernel/matrix.txt");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/kernel/matrix/{part}.txt"));
     if std::env::var_os("TYRIAN_UPDATE_MATRIX").is_some() {
         std::fs::write(&file, &text).unwrap();
     }
     let kept = std::fs::read_to_string(&file).unwrap_or_default();
     for (kept, now) in kept.lines().zip(text.lines()) {
-        assert_eq!(kept, now, "the route table answers otherwise than tests/it/kernel/matrix.txt says");
+        assert_eq!(kept, now, "the route table answers otherwise than {} says", file.display());
     }
     assert_eq!(kept.lines().count(), text.lines().count(), "rows were added to or taken from the route table");
+}
+
+#[test]
+fn routes_of_a_procedure_answer_every_actor_as_the_matrix_says() {
+    every_route_answers_every_actor_as_the_matrix_says("procedures");
+}
+
+#[test]
+fn routes_of_an_engagement_answer_every_actor_as_the_matrix_says() {
+    every_route_answers_every_actor_as_the_matrix_says("engagements");
+}
+
+#[test]
+fn every_other_route_answers_every_actor_as_the_matrix_says() {
+    every_route_answers_every_actor_as_the_matrix_says("others");
 }
 
 #[test]

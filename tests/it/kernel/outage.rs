@@ -55,7 +55,7 @@ fn an_outage_is_told_to_everybody_and_heals_by_itself() {
     let (_, people) = settle(&app);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let mut server = Server::start(app.clone(), listener);
+    let mut server = Server::start(app.clone(), listener, false);
 
     let mut lead = Browser::new(&base);
     lead.set_cookie("tyrian", &planted_session(&app, people.lead.id));

@@ -12,7 +12,9 @@ type Samples = fn() -> Vec<(&'static str, String)>;
 /// The slices that show something.
 const SLICES: &[(&str, Samples)] = &[
     ("accounts", tyrian::accounts::views::samples),
+    ("admin", tyrian::admin::views::samples),
     ("clients", tyrian::clients::views::samples),
+    ("dashboard", tyrian::dashboard::views::samples),
     ("engagements", tyrian::engagements::views::samples),
     ("library", tyrian::library::views::samples),
     ("procedures", tyrian::procedures::views::samples),

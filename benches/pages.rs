@@ -84,8 +84,17 @@ fn people(app: &App) -> (PersonId, ClientId) {
         diesel::sql_query("INSERT INTO clients (id, name, created_at, updated_at) VALUES ($1, 'Bench Client', now(), now())")
             .bind::<diesel::sql_types::Uuid, _>(client.0)
             .execute(tx.conn)?;
+        let mut events = vec![made];
+        for (name, email) in
+            [("Mika Example", "mika@tyrian.example"), ("Ines Example", "ines@tyrian.example"), ("Sam Example", "sam@tyrian.example")]
+        {
+            let new = store::NewPerson { name, email, password_hash: Some(&hash), roles: &["standard_user"] };
+            let (operator, made) = store::insert_person(tx, &new, None)?;
+            events.extend([made, store::give_access(tx, client, "Bench Client", operator, name, "standard_user", None)?]);
+        }
         let given = store::give_access(tx, client, "Bench Client", person, "Bench Lead", "team_lead", None)?;
-        tx.audited_all(person, &[made, given])
+        events.push(given);
+        tx.audited_all(person, &events)
     });
     (person.expect("people"), client)
 }
@@ -110,9 +119,9 @@ fn engagement(app: &App, client: ClientId, person: PersonId, n: i32) -> Engageme
         ] {
             diesel::sql_query(statement).bind::<Uuid, _>(id.0).execute(tx.conn)?;
         }
-        diesel::sql_query("INSERT INTO engagement_operators (engagement_id, person_id, team) VALUES ($1, $2, 'red'), ($1, $2, 'blue')")
+        diesel::sql_query("INSERT INTO engagement_operators (engagement_id, person_id, team) SELECT $1, person_id, CASE WHEN row_number() OVER (ORDER BY person_id) % 2 = 0
+                THEN 'red' ELSE 'blue' END FROM client_access WHERE client_id = (SELECT client_id FROM engagements WHERE id = $1)")
             .bind::<Uuid, _>(id.0)
-            .bind::<Uuid, _>(person.0)
             .execute(tx.conn)?;
         diesel::sql_query(
             "WITH library AS (SELECT row_number() OVER (ORDER BY p.id) - 1 AS k, count(*) OVER () AS of, p.*, v.body FROM library_procedures p

@@ -10,7 +10,7 @@ use crate::audit::store::list_for_engagement;
 use crate::authz::Permission as P;
 use crate::authz::permit::{Permit, ReadEngagement};
 use crate::engagements::store::{sections, show as store};
-use crate::engagements::views::sections::{Part, Writer};
+use crate::engagements::views::sections::{Meter, Part, Writer};
 use crate::engagements::views::show::{Around, Loaded, May, Show, Toggle, body};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{ClientId, EngagementId, PersonId};
@@ -162,7 +162,13 @@ pub async fn section(
     let (visible, person) = (permit.visible(), permit.viewer().id);
     let loaded = permit.app.db.read(move |conn| one(conn, id, &visible, person, part)).await?;
     permit.check(loaded.head.own.client_id)?;
-    permit.html(StatusCode::OK, body(part, &loaded, &around(&permit, &loaded, wanted.show))?)
+    let mut html = body(part, &loaded, &around(&permit, &loaded, wanted.show))?;
+    if part == Part::Procedures {
+        // The table is asked for again when somebody saved: the bar above it then moves too.
+        let meter = Meter::new(&loaded.procedures, loaded.head.own.submitted_at.is_some()).render()?;
+        html.push_str(&format!("<hx-partial hx-target=\"#meter\" hx-swap=\"outerHTML\">{meter}</hx-partial>"));
+    }
+    permit.html(StatusCode::OK, html)
 }
 
 /// Loads what one section needs, and no more.

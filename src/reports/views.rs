@@ -129,15 +129,7 @@ impl Mark {
 
 /// As on the engagement's pages, judged by what the outcome meant when it was frozen.
 fn tone(outcome: &Outcome, team: Team) -> &'static str {
-    match (team, outcome.score) {
-        (Team::Red, _) if outcome.succeeded => "bad",
-        (Team::Red, _) if outcome.key.contains("block") => "good",
-        (Team::Blue, Some(90..)) => "good",
-        (Team::Blue, Some(60..)) => "info",
-        (Team::Blue, Some(1..)) => "warn",
-        (Team::Blue, Some(_)) => "bad",
-        _ => "none",
-    }
+    marks::tone(team, &outcome.key, outcome.succeeded, outcome.score)
 }
 
 impl Show {

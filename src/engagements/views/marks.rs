@@ -31,12 +31,18 @@ pub fn report_class(status: ReportStatus) -> &'static str {
     }
 }
 
-/// Tone of an outcome, from the defender's side: what was stopped is good, what went unseen is bad. It follows from the
-/// flags and the score, so that a renamed or added outcome gets one too.
+/// Tone of an outcome; see [`tone`].
 pub fn outcome_tone(outcome: &Outcome) -> &'static str {
-    match (outcome.team, outcome.score) {
-        (Team::Red, _) if outcome.succeeded => "bad",
-        (Team::Red, _) if outcome.key.contains("block") => "good",
+    tone(outcome.team, &outcome.key, outcome.succeeded, outcome.score)
+}
+
+/// Tone of an outcome, from the defender's side: what was stopped is good, what went unseen is bad. It follows from the
+/// flags and the score, so that a renamed or added outcome gets one too. Every page takes it from here: an outcome has one
+/// colour.
+pub fn tone(team: Team, key: &str, succeeded: bool, score: Option<i32>) -> &'static str {
+    match (team, score) {
+        (Team::Red, _) if succeeded => "bad",
+        (Team::Red, _) if key.contains("block") => "good",
         (Team::Blue, Some(90..)) => "good",
         (Team::Blue, Some(60..)) => "info",
         (Team::Blue, Some(1..)) => "warn",

@@ -146,6 +146,8 @@ pub struct Show {
     pub next: Option<(String, String)>,
     /// What the person may do.
     pub may: May,
+    /// Link of the report, once the runbook was submitted into it.
+    pub report: Option<String>,
     /// Whether Submit is the loud action.
     pub full: bool,
     /// Whether Start now makes sense.
@@ -233,6 +235,7 @@ impl Show {
         let own = &loaded.head.own;
         let url = format!("/engagements/{}", own.id);
         let meter = Meter::new(&loaded.procedures, own.submitted_at.is_some());
+        let report = loaded.head.report.as_ref().filter(|_| around.may.report && own.submitted_at.is_some());
         let next = loaded
             .procedures
             .iter()
@@ -248,6 +251,7 @@ impl Show {
             client_href: format!("/clients/{}", own.client_id),
             dates: dates(own.start_date, own.end_date),
             plan: own.test_plan_title.clone(),
+            report: report.map(|report| format!("/reports/{}", report.id)),
             full: meter.unsubmitted,
             meter,
             next,
@@ -295,7 +299,9 @@ fn section<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Aro
 }
 
 fn first_line(text: &str) -> String {
-    text.lines().map(|line| line.trim_start_matches(['#', '-', '*', '>', ' '])).find(|line| !line.is_empty()).unwrap_or_default().to_owned()
+    let line =
+        text.lines().map(|line| line.trim_start_matches(['#', '-', '*', '>', ' '])).find(|line| !line.is_empty()).unwrap_or_default();
+    line.replace("**", "").replace('`', "")
 }
 
 fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String) {
@@ -340,15 +346,18 @@ fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String
         }
         Part::Assets => {
             let (n, words) = asset_digest(&d.assets);
-            (n.to_string(), words)
+            (n.to_string(), if n == 0 { "None named on a procedure yet".into() } else { words })
         }
         Part::Timeline => {
             let last = d.last_entry.zip(d.last_author.as_ref()).map(|(at, by)| format!("Last entry {}, {by}", times::display(at, zone)));
-            (d.entries.to_string(), last.unwrap_or_default())
+            (d.entries.to_string(), last.unwrap_or_else(|| "No log entries yet".into()))
         }
         Part::Attachments => {
-            let words =
-                if d.files == 0 { String::new() } else { format!("{} red · {} blue · {}", d.red_files, d.blue_files, size(d.bytes)) };
+            let words = if d.files == 0 {
+                "Nothing attached yet".into()
+            } else {
+                format!("{} red · {} blue · {}", d.red_files, d.blue_files, size(d.bytes))
+            };
             (d.files.to_string(), words)
         }
         Part::Report => (String::new(), loaded.head.report.as_ref().map(|r| format!("Report: {}", r.status.label())).unwrap_or_default()),
@@ -598,6 +607,7 @@ mod tests {
     #[test]
     fn digests_take_the_first_words() {
         assert_eq!(first_line("\n## Can they see it?\nMore"), "Can they see it?");
+        assert_eq!(first_line("Seen **before** `net.exe` *ends*"), "Seen before net.exe *ends*");
         assert_eq!(short(&"x".repeat(60)).chars().count(), CONTINUE_CHARS + 1);
     }
 }

@@ -167,7 +167,7 @@ impl LibraryPane {
 impl HitLine {
     /// A hit of the search.
     pub fn new(hit: &Hit, taken: bool) -> Self {
-        let about = [hit.tactics.join(", "), hit.platforms.join(", "), hit.repository.clone()];
+        let about = [hit.tactics.join(", "), crate::library::show::platforms(&hit.platforms), hit.repository.clone()];
         Self {
             value: Chosen::Library(hit.id).to_string(),
             href: format!("/library/procedures/{}", hit.id),

@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::place::Place;
 use crate::clients::domain::TypedAsset;
+use crate::engagements::views::marks;
 use crate::error::FieldErrors;
 use crate::procedures::domain::Team;
 use crate::procedures::store::assets::{Candidate, Outcome, Own, PICKED_FROM, ProcedureAsset};
@@ -41,15 +42,7 @@ impl Assets {
 
 /// The tone in which an outcome is coloured: how it counts for the client.
 pub fn tone(team: Team, outcome: &Outcome) -> &'static str {
-    match (team, outcome.score) {
-        (Team::Red, _) if outcome.succeeded => "bad",
-        (Team::Red, _) => "none",
-        (Team::Blue, None) => "none",
-        (Team::Blue, Some(80..)) => "good",
-        (Team::Blue, Some(50..)) => "warn",
-        (Team::Blue, Some(1..)) => "info",
-        (Team::Blue, Some(_)) => "bad",
-    }
+    marks::tone(team, &outcome.key, outcome.succeeded, outcome.score)
 }
 
 /// The picker: the client's assets, and the form that creates one.

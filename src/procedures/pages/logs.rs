@@ -109,9 +109,7 @@ fn again(permit: &Permit<WriteProcedure>, mut form: EntryForm, error: Error) -> 
     let status = error.status();
     match error {
         Error::Invalid(errors) => form.errors = errors,
-        Error::Refused(sentence) | Error::Conflict(sentence) | Error::Forbidden(sentence) if !sentence.is_empty() => {
-            form.problem = Some(sentence);
-        }
+        Error::Refused(sentence) | Error::Conflict(sentence) => form.problem = Some(sentence),
         other => return Err(other),
     }
     answer(permit, status, form)

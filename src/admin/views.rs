@@ -78,7 +78,7 @@ pub struct JobCard {
 impl JobCard {
     /// The cron expressions that are in use, in words.
     fn schedule_words(&self) -> String {
-        let words = match self.schedule.split(' ').collect::<Vec<_>>()[..] {
+        match self.schedule.split(' ').collect::<Vec<_>>()[..] {
             ["0", "*", "*", "*", "*"] => "Every hour".to_owned(),
             [minute, hour, "*", "*", "*"] if minute.len() <= 2 && hour.bytes().all(|b| b.is_ascii_digit()) => {
                 format!("Every day at {hour:0>2}:{minute:0>2} UTC")
@@ -88,8 +88,7 @@ impl JobCard {
                 None => "By its expression".to_owned(),
             },
             _ => "By its expression".to_owned(),
-        };
-        words
+        }
     }
 }
 

@@ -118,6 +118,9 @@ pub struct Mark {
     label: String,
 }
 
+/// An outcome, "3 of 12" and "25 %".
+type Counted = (Mark, String, String);
+
 impl Mark {
     fn of(outcome: Option<&Outcome>, team: Team) -> Self {
         match outcome {
@@ -161,8 +164,8 @@ impl Show {
         Mark::of(outcome.as_ref(), if red { Team::Red } else { Team::Blue })
     }
     /// Both teams' counts of outcomes, for one table each.
-    fn sides(&self) -> Vec<(&'static str, &'static str, Vec<(Mark, String, String)>)> {
-        let rows = |team| -> Vec<(Mark, String, String)> {
+    fn sides(&self) -> Vec<(&'static str, &'static str, Vec<Counted>)> {
+        let rows = |team| -> Vec<Counted> {
             let given = if team == Team::Red { &self.figures.red } else { &self.figures.blue };
             given.iter().map(|given| (Mark::of(given.outcome.as_ref(), team), given.share.words(), given.share.shown())).collect()
         };

@@ -217,7 +217,8 @@ fn of_assets(conn: &mut PgConnection, id: EngagementId, outcomes: &HashMap<Strin
         criticality: Criticality,
         address: String,
     }
-    let rows: Vec<(Uuid, AssetRow, Option<String>, Option<String>, bool)> = procedure_assets::table
+    type Row = (Uuid, AssetRow, Option<String>, Option<String>, bool);
+    let rows: Vec<Row> = procedure_assets::table
         .inner_join(assets::table.on(assets::id.eq(procedure_assets::asset_id)))
         .inner_join(procedures::table.on(procedures::id.eq(procedure_assets::procedure_id)))
         .filter(procedures::engagement_id.eq(id.0))

@@ -132,6 +132,11 @@ fn check(typed: &[Typed]) -> Result<Vec<Posted>> {
             Err(sentence) => errors.add(one.field.as_str(), sentence),
         }
     }
+    // Both dates as typed; once more after the merge, when another's start may meet this one's end.
+    let day = |field: DetailField| posted.iter().find(|p| p.field == field.as_str()).and_then(|p| p.value.parse().ok());
+    if let Err(sentence) = valid_dates(day(DetailField::StartDate), day(DetailField::EndDate)) {
+        errors.add(DetailField::EndDate.as_str(), sentence);
+    }
     errors.done()?;
     Ok(posted)
 }

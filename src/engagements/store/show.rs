@@ -422,10 +422,14 @@ pub fn save_sections(conn: &mut PgConnection, id: EngagementId, person: PersonId
 /// The procedure of an engagement that a short key stands for.
 ///
 /// # Errors
-/// [`crate::error::Error::NotFound`] when no procedure of the engagement ends like this.
+/// [`crate::error::Error::NotFound`] when no procedure of the engagement, or more than one, ends like this.
 pub fn find_by_key(conn: &mut PgConnection, engagement: EngagementId, key: &str) -> Result<ProcedureRow> {
-    let rows = list_procedures(conn, engagement)?;
-    rows.into_iter().find(|row| short_key(row.id.0) == key).ok_or(crate::error::Error::NotFound)
+    let mut rows = list_procedures(conn, engagement)?;
+    rows.retain(|row| short_key(row.id.0) == key);
+    match (rows.pop(), rows.is_empty()) {
+        (Some(row), true) => Ok(row),
+        _ => Err(crate::error::Error::NotFound),
+    }
 }
 
 /// The random tail of an id: enough to tell the procedures of one engagement apart, and short, because every row of the

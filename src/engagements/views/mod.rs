@@ -3,11 +3,13 @@
 pub mod forms;
 pub mod list;
 pub mod marks;
+mod samples;
 pub mod sections;
 pub mod show;
+pub mod table;
 pub mod wizard;
 
 /// Every view of the slice, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
-    [list::samples(), show::samples(), sections::samples(), wizard::samples(), forms::samples()].concat()
+    [list::samples(), samples::pages(), samples::fragments(), wizard::samples(), forms::samples()].concat()
 }

@@ -4,18 +4,15 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::marks::{When, counted, dates, outcome_tone, report_class, size};
+use super::marks::{When, counted, dates, report_class, size};
 use crate::audit::store::Activity;
-use crate::engagements::domain::RunbookState;
 use crate::engagements::store::sections::{Candidate, Entry, File, TIMELINE, UsedAsset};
-use crate::engagements::store::show::{Head, Operator, Outcome, ProcedureRow, operators_of, short_key};
+use crate::engagements::store::show::Head;
 use crate::error::FieldErrors;
 use crate::ids::{EngagementId, PersonId};
-use crate::procedures::domain::{Field, Sides, Team, WaitingOn};
+use crate::procedures::domain::Team;
 use crate::procedures::inputs::InputRow;
 use crate::procedures::times;
-use crate::procedures::views::page::state_class;
-use crate::web::frame::initials;
 use crate::web::markdown;
 
 crate::text_enum! {
@@ -78,271 +75,6 @@ impl Overview {
             edit: may_edit.then(|| format!("/engagements/{}/edit", own.id)),
         }
     }
-}
-
-/// A value of a procedure as its cell shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// `state`, `sev` or `outcome`.
-    pub kind: &'static str,
-    /// Class, level or tone.
-    pub tone: &'static str,
-    /// What people read.
-    pub label: String,
-}
-
-/// The four fields that are edited in the table.
-pub const INLINE: [Field; 4] = [Field::Status, Field::RedOutcome, Field::BlueOutcome, Field::Severity];
-
-impl Mark {
-    /// The mark of one of [`INLINE`].
-    pub fn of(row: &ProcedureRow, field: Field, outcomes: &[Outcome]) -> Self {
-        let answer = |key: &Option<String>| match key {
-            None => Self { kind: "outcome", tone: "unanswered", label: "Unanswered".into() },
-            Some(key) => match outcomes.iter().find(|o| o.key == *key) {
-                Some(outcome) => Self { kind: "outcome", tone: outcome_tone(outcome), label: outcome.label.clone() },
-                None => Self { kind: "outcome", tone: "none", label: key.clone() },
-            },
-        };
-        match field {
-            Field::RedOutcome => answer(&row.red_outcome),
-            Field::BlueOutcome => answer(&row.blue_outcome),
-            Field::Severity => match row.severity {
-                Some(severity) => Self { kind: "sev", tone: severity.as_str(), label: severity.label().into() },
-                None => Self { kind: "sev", tone: "", label: "No finding".into() },
-            },
-            _ => Self { kind: "state", tone: state_class(row.status), label: row.status.label().into() },
-        }
-    }
-}
-
-/// A cell of the table.
-#[derive(Debug, Clone)]
-pub struct Cell {
-    /// Form name of the field.
-    pub field: &'static str,
-    /// Heading in card form, where the mark does not speak for itself.
-    pub label: &'static str,
-    /// Its value.
-    pub mark: Mark,
-    /// Whether it is a button.
-    pub editable: bool,
-}
-
-/// A row of the table.
-pub struct Line {
-    /// Short key.
-    pub key: String,
-    /// Place.
-    pub position: i32,
-    /// First ATT&CK id.
-    pub technique: String,
-    /// How many more.
-    pub more: usize,
-    /// Link, relative to the engagements' list: the table carries it twice in each row.
-    pub href: String,
-    /// Name.
-    pub name: String,
-    /// Status, outcomes, severity.
-    pub cells: Vec<Cell>,
-    /// Operators: team, initials, name.
-    pub people: Vec<(&'static str, String, String)>,
-    /// How many more.
-    pub people_more: usize,
-    /// Whose turn it is; empty for nobody's.
-    pub turn: &'static str,
-}
-
-/// Avatars in one row.
-const AVATARS: usize = 4;
-
-/// "Red", "Blue" or nothing.
-pub fn turn_word(turn: WaitingOn) -> &'static str {
-    match turn {
-        WaitingOn::Red => "Red",
-        WaitingOn::Blue => "Blue",
-        WaitingOn::Nobody => "",
-    }
-}
-
-/// What a person may edit in the table, and who they are.
-#[derive(Debug, Clone, Copy)]
-pub struct Writer<F> {
-    /// Sides on a procedure, given whether the person is assigned to red and to blue; none when it is closed.
-    pub sides: F,
-    /// Who.
-    pub person: PersonId,
-}
-
-impl<F: Fn(bool, bool) -> Sides> Writer<F> {
-    /// The person's sides on a procedure.
-    pub fn sides_of(&self, row: &ProcedureRow, operators: &[Operator]) -> Sides {
-        let on = |team| operators_of(operators, row.id, team).any(|o| o.person_id == self.person);
-        (self.sides)(on(Team::Red), on(Team::Blue))
-    }
-    /// Whether the procedure waits on this person: an operator of the side whose turn it is, or with nobody assigned
-    /// whoever may write that side.
-    pub fn is_turn_of(&self, row: &ProcedureRow, operators: &[Operator]) -> bool {
-        let team = match row.turn() {
-            WaitingOn::Red => Team::Red,
-            WaitingOn::Blue => Team::Blue,
-            WaitingOn::Nobody => return false,
-        };
-        let mut assigned = operators_of(operators, row.id, team).peekable();
-        if assigned.peek().is_none() {
-            return self.sides_of(row, operators).may_write_team(team);
-        }
-        assigned.any(|o| o.person_id == self.person)
-    }
-}
-
-impl Line {
-    /// A row as the table shows it.
-    pub fn new(row: &ProcedureRow, engagement: EngagementId, outcomes: &[Outcome], operators: &[Operator], sides: Sides) -> Self {
-        let cells = INLINE
-            .iter()
-            .map(|field| Cell {
-                field: field.name(),
-                label: match field {
-                    Field::RedOutcome => "Red",
-                    Field::BlueOutcome => "Blue",
-                    _ => "",
-                },
-                mark: Mark::of(row, *field, outcomes),
-                editable: sides.may_write(*field),
-            })
-            .collect();
-        let mut people: Vec<_> = Team::ALL
-            .iter()
-            .flat_map(|team| operators_of(operators, row.id, *team))
-            .map(|o| (o.team.as_str(), initials(&o.name), o.name.clone()))
-            .collect();
-        let people_more = people.len().saturating_sub(AVATARS);
-        people.truncate(AVATARS);
-        Self {
-            key: short_key(row.id.0),
-            position: row.position,
-            technique: row.technique_ids.first().cloned().unwrap_or_default(),
-            more: row.technique_ids.len().saturating_sub(1),
-            href: format!("{engagement}/procedures/{}", row.id),
-            name: row.name.clone(),
-            cells,
-            people,
-            people_more,
-            turn: turn_word(row.turn()),
-        }
-    }
-}
-
-/// Procedures.
-#[derive(Template)]
-#[template(path = "engagements/_procedures.html")]
-pub struct Procedures {
-    /// `/engagements/{id}`
-    pub url: String,
-    /// Filter links: value, label, how many.
-    pub chips: Vec<(&'static str, &'static str, usize)>,
-    /// The chosen one.
-    pub show: String,
-    /// Rows.
-    pub rows: Vec<Line>,
-    /// How many there are without the filter.
-    pub total: usize,
-    /// Whether procedures can be added, removed and ordered.
-    pub plans: bool,
-}
-
-/// One cell after a save, and whatever else of its row and the head changed with it.
-#[derive(Template)]
-#[template(path = "engagements/_cell.html")]
-pub struct CellShown {
-    /// The row's key.
-    pub key: String,
-    /// The cell.
-    pub cell: Cell,
-    /// Whether it was saved just now.
-    pub saved: bool,
-    /// Whose turn it is now.
-    pub turn: &'static str,
-    /// The head's progress, where it may have changed.
-    pub progress: Option<Meter>,
-}
-
-/// Progress in the head.
-#[derive(Debug, Clone, Template)]
-#[template(path = "engagements/_meter.html")]
-pub struct Meter {
-    /// Done.
-    pub done: u32,
-    /// All.
-    pub total: u32,
-    /// Percent; none without procedures.
-    pub percent: Option<u32>,
-    /// Words beside it.
-    pub words: String,
-    /// Submitted.
-    pub submitted: bool,
-    /// At 100 % and not submitted.
-    pub unsubmitted: bool,
-}
-
-impl Meter {
-    /// From the rows.
-    pub fn new(rows: &[ProcedureRow], submitted: bool) -> Self {
-        let progress = crate::procedures::domain::Progress::of(rows.iter().map(|row| row.status));
-        let state = RunbookState::of(progress, submitted);
-        let waiting = |on: WaitingOn| rows.iter().filter(|row| row.turn() == on).count();
-        let mut words = progress.label();
-        if progress.total > 0 {
-            words.push_str(" procedures completed");
-        }
-        for (n, side) in [(waiting(WaitingOn::Red), "red"), (waiting(WaitingOn::Blue), "blue")] {
-            if n > 0 && !submitted {
-                words.push_str(&format!(" · {n} waiting on {side}"));
-            }
-        }
-        Self {
-            done: progress.done,
-            total: progress.total,
-            percent: progress.percent(),
-            words,
-            submitted: state == RunbookState::Submitted,
-            unsubmitted: state == RunbookState::NotSubmitted,
-        }
-    }
-}
-
-/// An option of an inline editor.
-#[derive(Debug, Clone)]
-pub struct Choice {
-    /// Posted value.
-    pub value: String,
-    /// Label.
-    pub label: String,
-    /// One-line definition.
-    pub title: String,
-}
-
-/// The control that replaces a value.
-#[derive(Template)]
-#[template(path = "engagements/_editor.html")]
-pub struct Editor {
-    /// `/engagements/{id}/procedures/{pid}/cell/{field}`
-    pub url: String,
-    /// "Red outcome of 4 Read LSASS memory"
-    pub label: String,
-    /// Options.
-    pub choices: Vec<Choice>,
-    /// The chosen one.
-    pub value: String,
-    /// The saved one, where another is shown.
-    pub saved: Option<String>,
-    /// The version that the shown value came from.
-    pub base: i32,
-    /// Reason of Not Applicable, where it is asked for.
-    pub reason: Option<String>,
-    /// Why it is not saved.
-    pub error: Option<String>,
 }
 
 /// One person who can be an operator.
@@ -686,8 +418,9 @@ impl ActivityList {
 
 /// What a closed section says about assets: "2 workstations · 2 servers".
 pub fn asset_digest(kinds: &serde_json::Value) -> (u64, String) {
-    let counts: Vec<(String, u64)> =
+    let mut counts: Vec<(String, u64)> =
         kinds.as_object().into_iter().flatten().map(|(kind, n)| (kind.replace('_', " "), n.as_u64().unwrap_or(0))).collect();
+    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let plural = |kind: &str| match kind.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
         None if kind == "general" => "general".to_owned(),
@@ -695,11 +428,6 @@ pub fn asset_digest(kinds: &serde_json::Value) -> (u64, String) {
     };
     let words: Vec<String> = counts.iter().map(|(kind, n)| counted(*n as usize, kind, &plural(kind))).collect();
     (counts.iter().map(|(_, n)| n).sum(), words.join(" · "))
-}
-
-/// Samples of this file's views: the bodies that are fragments.
-pub fn samples() -> Vec<(&'static str, String)> {
-    super::show::section_samples()
 }
 
 #[cfg(test)]
@@ -710,7 +438,7 @@ mod tests {
     fn kinds_of_assets_are_words() {
         let kinds = serde_json::json!({ "workstation": 2, "identity": 2, "network_device": 1 });
         let (n, text) = asset_digest(&kinds);
-        assert_eq!((n, text.as_str()), (5, "2 identities · 1 network device · 2 workstations"));
+        assert_eq!((n, text.as_str()), (5, "2 identities · 2 workstations · 1 network device"));
         assert_eq!(words("network_device"), "Network Device");
     }
 }

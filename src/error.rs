@@ -129,6 +129,13 @@ impl From<Diesel> for Error {
                 {
                     Self::Unavailable(info.message().to_owned())
                 }
+                // What no column can hold reaches the database only where a search or a sign-in was typed by hand.
+                _ if ["invalid byte sequence for encoding", "unsupported Unicode escape sequence", "timestamp out of range"]
+                    .iter()
+                    .any(|sign| info.message().starts_with(sign)) =>
+                {
+                    Self::Refused("What was sent holds a character or a number that no text here can have. Take it out.".into())
+                }
                 _ => Self::Internal(error.into()),
             },
             _ => Self::Internal(error.into()),

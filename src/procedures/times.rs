@@ -6,6 +6,11 @@ use chrono_tz::{GapInfo, Tz};
 /// Years outside this range are typing errors, and far ones break the database's own range.
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=2199;
 
+/// The instant that a page's cursor names, in microseconds since 1970; none for one that no row can have.
+pub fn from_cursor(micros: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros).filter(|at| YEARS.contains(&at.year()))
+}
+
 const TIME_FORMATS: &[&str] = &[
     "%Y-%m-%dT%H:%M:%S",
     "%Y-%m-%dT%H:%M",

@@ -14,6 +14,7 @@ use crate::authz::permit::{Permit, ReadReport, SubmitEngagement};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{ClientId, EngagementId, ReportId};
 use crate::procedures::domain::working_allowed;
+use crate::procedures::times;
 use crate::schedule::domain::ReportStatus;
 use crate::web::{Form, Query, Section, redirect, redirect_with};
 
@@ -44,7 +45,7 @@ impl Filter {
 
     fn cursor(&self) -> Option<(DateTime<Utc>, uuid::Uuid)> {
         let (micros, id) = self.after.split_once('.')?;
-        Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
+        Some((times::from_cursor(micros.parse().ok()?)?, id.parse().ok()?))
     }
 }
 

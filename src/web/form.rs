@@ -38,7 +38,12 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
     type Error = Error;
     type Future = std::future::Ready<Result<Self>>;
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        std::future::ready(parse(req.query_string().as_bytes()).map(Query))
+        let query = req.query_string();
+        // No text of the database can hold it, so nothing is found by it.
+        if query.contains("%00") {
+            return std::future::ready(Err(Error::Refused("This address holds a character that no text can have. Take it out.".into())));
+        }
+        std::future::ready(parse(query.as_bytes()).map(Query))
     }
 }
 

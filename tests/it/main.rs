@@ -2,6 +2,7 @@
 
 mod accounts;
 mod harness;
+mod hostile;
 mod interleaved;
 mod kernel;
 mod library;

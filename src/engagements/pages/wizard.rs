@@ -17,6 +17,8 @@ use crate::procedures::domain::Team;
 use crate::web::form::Pairs;
 use crate::web::{Form, Query, redirect, redirect_with};
 
+const NO_PLAN: &str = "You do not plan engagements for this client. Choose another.";
+
 /// What the first page is opened with.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -54,7 +56,11 @@ fn url(draft: DraftId, step: u8) -> String {
 /// The draft as it was kept, or a new one.
 async fn open(permit: &Permit<PlanEngagement>, draft: DraftId, plan: &str) -> Result<(Wizard, bool)> {
     let person = permit.viewer().id;
-    if let Some(kept) = permit.app.db.read(move |conn| store::find_draft(conn, person, draft)).await? {
+    if let Some(mut kept) = permit.app.db.read(move |conn| store::find_draft(conn, person, draft)).await? {
+        // Access may have ended since.
+        if kept.client.is_some_and(|client| !permit.covers(client)) {
+            kept.choose_client(None);
+        }
         return Ok((kept, true));
     }
     let mut wizard = Wizard::default();
@@ -139,12 +145,20 @@ pub async fn post(
         return finish(&permit, draft, wizard, at.filters).await;
     }
     read(&mut wizard, step, &pairs);
-    let mut errors = if wants == Do::Next { faults(&permit, &wizard, step) } else { FieldErrors::default() };
+    // JSON in the database takes no null character: what holds one is judged at once, and given back without being kept.
+    let unkeepable = pairs.iter().any(|(_, value)| value.contains('\0'));
+    let mut errors = if wants == Do::Next || unkeepable { faults(&permit, &wizard, step) } else { FieldErrors::default() };
+    if wizard.client.is_some_and(|client| !permit.covers(client)) {
+        wizard.choose_client(None);
+        errors.add("client", NO_PLAN);
+    }
     if step == 1 && wants != Do::Stay && errors.is_empty() {
         give(&permit, &mut wizard, &mut errors).await?;
     }
-    let (now, keeping) = (permit.app.clock.now(), wizard.clone());
-    permit.app.db.write_unaudited("wizard draft", move |conn| store::save_draft(conn, person, draft, &keeping, now)).await?;
+    if !unkeepable || errors.is_empty() {
+        let (now, keeping) = (permit.app.clock.now(), wizard.clone());
+        permit.app.db.write_unaudited("wizard draft", move |conn| store::save_draft(conn, person, draft, &keeping, now)).await?;
+    }
     if !errors.is_empty() {
         let rendered = steps::render(&permit, draft, &wizard, step, at.filters, errors).await?;
         return answer(&permit, StatusCode::UNPROCESSABLE_ENTITY, rendered);
@@ -167,8 +181,8 @@ fn read(wizard: &mut Wizard, step: u8, pairs: &Pairs) {
             wizard.source = find("source").and_then(|value| value.parse().ok()).unwrap_or(wizard.source);
             wizard.plan = find("plan").and_then(|value| value.parse().ok()).or(wizard.plan);
             wizard.earlier = find("earlier").and_then(|value| value.parse().ok()).or(wizard.earlier);
-            wizard.plan_q = find("plan_q").map_or_else(|| wizard.plan_q.clone(), str::to_owned);
-            wizard.plan_tactic = find("plan_tactic").map_or_else(|| wizard.plan_tactic.clone(), str::to_owned);
+            wizard.plan_q = find("plan_q").map_or_else(|| wizard.plan_q.clone(), without_nulls);
+            wizard.plan_tactic = find("plan_tactic").map_or_else(|| wizard.plan_tactic.clone(), without_nulls);
         }
         2 => {
             for field in DetailField::ALL {
@@ -185,6 +199,11 @@ fn read(wizard: &mut Wizard, step: u8, pairs: &Pairs) {
         3 => select(wizard, pairs, find("do").unwrap_or_default()),
         _ => {}
     }
+}
+
+/// A search, as the database can take it.
+fn without_nulls(typed: &str) -> String {
+    typed.replace('\0', "")
 }
 
 fn select(wizard: &mut Wizard, pairs: &Pairs, wants: &str) {
@@ -211,9 +230,7 @@ fn faults(permit: &Permit<PlanEngagement>, wizard: &Wizard, step: u8) -> FieldEr
         1 => {
             match wizard.client {
                 None => errors.add("client", "Choose the client."),
-                Some(client) if !permit.covers(client) => {
-                    errors.add("client", "You do not plan engagements for this client. Choose another.")
-                }
+                Some(client) if !permit.covers(client) => errors.add("client", NO_PLAN),
                 Some(_) => {}
             }
             match wizard.source {

@@ -66,6 +66,7 @@ pub fn create(tx: &mut WriteTx<'_>, clients: &[ClientId], new: &NewEngagement) -
     }
     let client_name: String = clients::table.find(new.client.0).select(clients::name).first(tx.conn)?;
     check_operators(tx.conn, new.client, &new.operators)?;
+    check_earlier(tx.conn, new.client, new.earlier)?;
     let attack_version: String = attack_versions::table
         .order(attack_versions::rank.desc())
         .select(attack_versions::version)
@@ -117,6 +118,16 @@ pub(crate) fn check_operators(conn: &mut PgConnection, client: ClientId, operato
         return Ok(());
     }
     Err(Error::field("operators", "One of the operators has no access to this client. Take them out, or give them access first."))
+}
+
+/// An engagement starts from one of its own client. One deleted since is as good as any, for its procedures are chosen.
+fn check_earlier(conn: &mut PgConnection, client: ClientId, earlier: Option<EngagementId>) -> Result<()> {
+    let Some(earlier) = earlier else { return Ok(()) };
+    let own = engagements::table.find(earlier.0).filter(engagements::client_id.eq(client.0)).select(engagements::id);
+    match own.first::<Uuid>(conn).optional()? {
+        Some(_) => Ok(()),
+        None => Err(Error::field("earlier", "The earlier engagement is not one of this client’s. Choose another in the first step.")),
+    }
 }
 
 fn insert_engagement(

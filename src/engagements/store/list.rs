@@ -1,6 +1,6 @@
 //! The list of engagements: filtered, sorted by stored columns, paged by keyset.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
@@ -11,6 +11,7 @@ use crate::engagements::domain::RunbookState;
 use crate::error::Result;
 use crate::ids::{ClientId, EngagementId, PersonId};
 use crate::procedures::domain::Progress;
+use crate::procedures::times;
 use crate::schedule::domain::EngagementStatus;
 
 crate::text_enum! {
@@ -106,9 +107,9 @@ pub struct Page {
     pub later: bool,
 }
 
-/// The last microsecond that PostgreSQL and chrono agree on is far beyond any key; a broken one starts at 1970.
+/// The instant that a key in an address names; 1970 for a broken one.
 fn instant(key: &str) -> DateTime<Utc> {
-    DateTime::UNIX_EPOCH + TimeDelta::microseconds(key.parse().unwrap_or(0))
+    key.parse().ok().and_then(times::from_cursor).unwrap_or(DateTime::UNIX_EPOCH)
 }
 
 /// One page of the engagements at these clients.

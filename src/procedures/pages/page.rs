@@ -464,6 +464,9 @@ pub async fn keep_draft(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): 
     if size > 512 * 1024 {
         return Err(Error::TooLarge("This draft is larger than 512 KiB. Shorten what you typed.".into()));
     }
+    if fields.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        return Err(Error::Refused("This draft holds a null character and is not kept. Take the character out.".into()));
+    }
     let (visible, person, now, tab) = (permit.visible(), permit.viewer().id, permit.app.clock.now(), posted.tab);
     let client = permit.app.db.read(move |conn| page::check_visible(conn, engagement, Some(procedure), &visible)).await?;
     permit.check(client)?;

@@ -85,12 +85,15 @@ pub fn begin(tx: &mut WriteTx<'_>, permit: &Permit<WriteProcedure>, engagement: 
         submitted: row.submitted_at.is_some(),
         has_procedures: true,
     };
+    let mut submitted = facts.submitted;
     if row.status.due(&facts).is_some() {
         let (locked, due) = lock_engagement(tx, engagement, &visible)?;
-        row.status = locked.status;
+        (row.status, row.title) = (locked.status, locked.title);
+        submitted = locked.facts.submitted;
         events.extend(due);
     } else {
         row = engagement_row(tx.conn, engagement, &visible, true)?;
+        submitted = row.submitted_at.is_some();
     }
     let (name, position, version): (String, i32, i32) = procedures::table
         .find(procedure.0)
@@ -98,7 +101,7 @@ pub fn begin(tx: &mut WriteTx<'_>, permit: &Permit<WriteProcedure>, engagement: 
         .select((procedures::name, procedures::position, procedures::version))
         .for_update()
         .first(tx.conn)?;
-    working_allowed(row.status, row.submitted_at.is_some()).map_err(|refusal| Error::Refused(refusal.0))?;
+    working_allowed(row.status, submitted).map_err(|refusal| Error::Refused(refusal.0))?;
     let assigned = assigned(tx.conn, engagement, procedure, permit.viewer().id.0)?;
     let sides = sides(rights(permit, row.client_id), assigned.red, assigned.blue, rule(permit, row.write_rule.as_deref()));
     if !sides.any() {

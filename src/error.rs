@@ -94,6 +94,10 @@ impl Error {
         Self::Invalid(FieldErrors::one(field, sentence))
     }
 
+    fn same_moment() -> Self {
+        Self::Conflict("Somebody changed this at the same moment. Look at it again, then repeat your change.".into())
+    }
+
     /// The name of the violated constraint, where the database refused a change.
     pub fn constraint(error: &Diesel) -> Option<&str> {
         match error {
@@ -112,9 +116,9 @@ impl From<Diesel> for Error {
                 DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection => {
                     Self::Unavailable(info.message().to_owned())
                 }
-                DatabaseErrorKind::SerializationFailure => {
-                    Self::Conflict("Somebody changed this at the same moment. Look at it again, then repeat your change.".into())
-                }
+                DatabaseErrorKind::SerializationFailure => Self::same_moment(),
+                // diesel has no kind of its own for these two.
+                _ if ["deadlock detected", "canceling statement due to lock timeout"].contains(&info.message()) => Self::same_moment(),
                 // libpq reports a server that went away as an error without a code.
                 DatabaseErrorKind::Unknown
                     if [

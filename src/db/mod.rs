@@ -133,7 +133,7 @@ impl Db {
         &self.clock
     }
 
-    /// Runs `f` on a connection whose transactions are read-only, in one snapshot.
+    /// Runs `f` on a connection whose transactions are read-only. Each statement sees what is committed when it starts.
     ///
     /// # Errors
     /// What `f` returns; [`Error::Unavailable`] when the database or a connection is not to be had.

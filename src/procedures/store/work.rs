@@ -85,7 +85,7 @@ pub fn begin(tx: &mut WriteTx<'_>, permit: &Permit<WriteProcedure>, engagement: 
         submitted: row.submitted_at.is_some(),
         has_procedures: true,
     };
-    let mut submitted = facts.submitted;
+    let submitted;
     if row.status.due(&facts).is_some() {
         let (locked, due) = lock_engagement(tx, engagement, &visible)?;
         (row.status, row.title) = (locked.status, locked.title);

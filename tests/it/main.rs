@@ -4,6 +4,7 @@ mod accounts;
 mod harness;
 mod hostile;
 mod interleaved;
+mod journey;
 mod kernel;
 mod library;
 mod procedures;

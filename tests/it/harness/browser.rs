@@ -200,19 +200,19 @@ impl Browser {
     }
     /// What the page reads, without what is hidden, spaces run together.
     pub fn text(&self) -> String {
-        visible_text(Html::parse_document(&self.html).root_element())
+        visible_text(document(&self.html).root_element())
     }
     /// Texts of all elements that a selector finds.
     pub fn texts(&self, css: &str) -> Vec<String> {
-        Html::parse_document(&self.html).select(&selector(css)).map(visible_text).collect()
+        document(&self.html).select(&selector(css)).map(visible_text).collect()
     }
     /// Whether a selector finds something.
     pub fn has(&self, css: &str) -> bool {
-        Html::parse_document(&self.html).select(&selector(css)).next().is_some()
+        document(&self.html).select(&selector(css)).next().is_some()
     }
     /// An attribute of the first element that a selector finds.
     pub fn attribute(&self, css: &str, name: &str) -> Option<String> {
-        Html::parse_document(&self.html).select(&selector(css)).next()?.attr(name).map(str::to_owned)
+        document(&self.html).select(&selector(css)).next()?.attr(name).map(str::to_owned)
     }
 
     /// Panics unless the page answers with this status.
@@ -237,7 +237,7 @@ impl Browser {
     /// Follows the first link that reads so (or whose label says so).
     #[track_caller]
     pub fn click(&mut self, text: &str) -> &mut Self {
-        let document = Html::parse_document(&self.html);
+        let document = document(&self.html);
         let links: Vec<ElementRef<'_>> = document.select(&selector("a[href]")).filter(|a| !is_hidden(*a)).collect();
         let found = links.iter().find(|a| name_of(**a) == text).or_else(|| links.iter().find(|a| name_of(**a).contains(text)));
         let Some(link) = found else {
@@ -263,7 +263,7 @@ impl Browser {
     /// Chooses several options of a list.
     #[track_caller]
     pub fn choose_all(&mut self, field: &str, options: &[&str]) -> &mut Self {
-        let document = Html::parse_document(&self.html);
+        let document = document(&self.html);
         let control = self.control(&document, field);
         let values = options
             .iter()
@@ -301,14 +301,14 @@ impl Browser {
     /// What a control holds, typed values included.
     #[track_caller]
     pub fn value(&self, field: &str) -> String {
-        let document = Html::parse_document(&self.html);
+        let document = document(&self.html);
         let control = self.control(&document, field);
         self.values(&control).into_iter().next().map(|(_, value)| value).unwrap_or_default()
     }
 
     #[track_caller]
     fn set(&mut self, field: &str, typed: Typed) -> &mut Self {
-        let document = Html::parse_document(&self.html);
+        let document = document(&self.html);
         let control = self.control(&document, field);
         assert!(control.element.attr("disabled").is_none(), "“{field}” on {} is disabled", self.path);
         let mut places = vec![control.place];
@@ -386,7 +386,7 @@ impl Browser {
     /// As [`Browser::press`], among the buttons inside the first element that a selector finds.
     #[track_caller]
     pub fn press_in(&mut self, css: &str, text: &str) -> &mut Self {
-        let document = Html::parse_document(&self.html);
+        let document = document(&self.html);
         let Some(scope) = document.select(&selector(css)).next() else { panic!("nothing matches {css} on {}", self.path) };
         let inside: Vec<_> = scope.descendants().map(|node| node.id()).collect();
         let all: Vec<Control<'_>> = controls(&document)
@@ -621,6 +621,11 @@ pub fn visible_text(element: ElementRef<'_>) -> String {
     let mut out = String::new();
     element.children().for_each(|child| gather(child, &mut out));
     out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A page as a browser without scripts takes it: what stands in `noscript` counts.
+fn document(html: &str) -> Html {
+    Html::parse_document(&html.replace("<noscript", "<span").replace("</noscript>", "</span>"))
 }
 
 /// A CSS selector that is known to be well-formed.

@@ -1,0 +1,75 @@
+//! The whole job, from signing in to the report, as people do it: once by a client that runs no scripts and only follows
+//! links and forms, and once in headless Chromium with the keyboard. Both go the same way and see the same.
+
+mod chromium;
+mod plain;
+mod whole_job;
+
+use crate::harness::TestApp;
+use crate::harness::fixtures::{PASSWORD, Person};
+
+/// What somebody can do with the product, by whatever means. Whoever has scripts waits until they see what they should.
+pub trait Hand {
+    /// Types an address.
+    fn open(&mut self, path: &str);
+    /// Follows a link by what it reads.
+    fn click(&mut self, text: &str);
+    /// Presses a button by what it reads.
+    fn press(&mut self, text: &str);
+    /// Types into a field by its label or name; what stood there goes.
+    fn fill(&mut self, field: &str, text: &str);
+    /// Chooses from a list.
+    fn choose(&mut self, field: &str, option: &str);
+    /// Ticks a box or picks a choice.
+    fn check(&mut self, field: &str);
+    /// Saves the page that is shown: Ctrl+S.
+    fn save(&mut self);
+    /// Saves and goes on to the next procedure: Ctrl+Enter.
+    fn save_and_next(&mut self);
+    /// Goes on to the next procedure without saving: Alt+PageDown.
+    fn next(&mut self);
+    /// Adds a file to a side.
+    fn attach(&mut self, team: &str, name: &str, media_type: &str, bytes: &[u8]);
+    /// Sees this text on the page.
+    fn see(&mut self, text: &str);
+    /// Does not see this text on the page.
+    fn see_not(&mut self, text: &str);
+    /// A field holds this.
+    fn holds(&mut self, field: &str, value: &str);
+    /// A field holds anything at all.
+    fn holds_something(&mut self, field: &str);
+    /// Something matches a selector this often.
+    fn counts(&mut self, css: &str, n: usize);
+    /// Waits for what others saved; without scripts that takes a fresh page.
+    fn look_again(&mut self);
+    /// Path of the page.
+    fn path(&mut self) -> String;
+    /// What only scripts show: the text is on the page if there are any.
+    fn see_live(&mut self, text: &str);
+
+    /// Signs out by the person's menu.
+    fn press_sign_out(&mut self);
+
+    /// Signs in by the form.
+    fn sign_in(&mut self, person: &Person) {
+        self.open("/sign-in");
+        self.fill("E-mail", &person.email);
+        self.fill("Password", PASSWORD);
+        self.press("Sign in");
+        self.see(&person.name);
+    }
+}
+
+#[test]
+fn the_whole_job_without_scripts() {
+    let app = TestApp::spawn();
+    whole_job::the_whole_job(&app, || plain::Plain::new(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_the_whole_job_in_a_browser() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    whole_job::the_whole_job(&app, || driver.open(&app));
+}

@@ -1,0 +1,92 @@
+//! A hand without scripts.
+
+use super::Hand;
+use crate::harness::TestApp;
+use crate::harness::browser::Browser;
+
+/// The form-following client.
+pub struct Plain(Browser);
+
+impl Plain {
+    /// Nobody is signed in.
+    pub fn new(app: &TestApp) -> Self {
+        Self(app.visitor())
+    }
+}
+
+impl Hand for Plain {
+    #[track_caller]
+    fn open(&mut self, path: &str) {
+        self.0.open(path);
+    }
+    #[track_caller]
+    fn click(&mut self, text: &str) {
+        self.0.click(text);
+    }
+    #[track_caller]
+    fn press(&mut self, text: &str) {
+        self.0.press(text);
+    }
+    #[track_caller]
+    fn fill(&mut self, field: &str, text: &str) {
+        self.0.fill(field, text);
+    }
+    #[track_caller]
+    fn choose(&mut self, field: &str, option: &str) {
+        self.0.choose(field, option);
+    }
+    #[track_caller]
+    fn check(&mut self, field: &str) {
+        self.0.check(field);
+    }
+    #[track_caller]
+    fn save(&mut self) {
+        self.0.press("Save");
+    }
+    #[track_caller]
+    fn save_and_next(&mut self) {
+        self.0.press("Save and next");
+    }
+    #[track_caller]
+    fn next(&mut self) {
+        self.0.click("Next procedure");
+    }
+    #[track_caller]
+    fn attach(&mut self, team: &str, name: &str, media_type: &str, bytes: &[u8]) {
+        let form = format!("form[data-drop={}]", team.to_lowercase());
+        self.0.attach(&format!("{team}: paste, drop or choose files"), name, media_type, bytes);
+        self.0.press_in(&form, &format!("Attach to {}", team.to_lowercase()));
+    }
+    #[track_caller]
+    fn see(&mut self, text: &str) {
+        self.0.see(text);
+    }
+    #[track_caller]
+    fn see_not(&mut self, text: &str) {
+        self.0.see_not(text);
+    }
+    #[track_caller]
+    fn holds(&mut self, field: &str, value: &str) {
+        assert_eq!(self.0.value(field), value, "{field}");
+    }
+    #[track_caller]
+    fn holds_something(&mut self, field: &str) {
+        assert_ne!(self.0.value(field), "", "{field}");
+    }
+    #[track_caller]
+    fn counts(&mut self, css: &str, n: usize) {
+        assert_eq!(self.0.texts(css).len(), n, "{css}: {:?}", self.0.texts(css));
+    }
+    fn look_again(&mut self) {
+        let path = self.0.path().to_owned();
+        self.0.open(&path);
+    }
+    fn path(&mut self) -> String {
+        self.0.path().to_owned()
+    }
+    fn see_live(&mut self, _: &str) {}
+    fn press_sign_out(&mut self) {
+        self.0.press("Sign out");
+        self.0.see("You are signed out.");
+    }
+}

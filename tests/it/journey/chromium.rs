@@ -28,7 +28,8 @@ pub struct Driver {
 impl Driver {
     /// Starts it and waits until it says where it listens.
     pub fn start() -> Self {
-        let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null()).spawn();
+        let started =
+            Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null()).spawn();
         let mut child = started.expect("chromedriver is not installed: bin/test installs it");
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let port = lines
@@ -293,7 +294,8 @@ impl Hand for Chromium {
     }
     #[track_caller]
     fn holds(&mut self, field: &str, value: &str) {
-        let script = "const el = field(arguments[0]); const plain = (v) => v.replace(/^(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d):00(\\.0+)?$/, '$1');
+        let script =
+            "const el = field(arguments[0]); const plain = (v) => v.replace(/^(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d):00(\\.0+)?$/, '$1');
             return el !== null && plain(el.value) === plain(arguments[1]);";
         self.until(&format!("“{value}” in “{field}”"), script, &[json!(field), json!(value)]);
     }
@@ -314,9 +316,5 @@ impl Hand for Chromium {
         self.hit("the person's menu", "button.who", "");
         self.press("Sign out");
         self.see("You are signed out.");
-    }
-    #[track_caller]
-    fn see_live(&mut self, text: &str) {
-        self.see(text);
     }
 }

@@ -44,8 +44,6 @@ pub trait Hand {
     fn look_again(&mut self);
     /// Path of the page.
     fn path(&mut self) -> String;
-    /// What only scripts show: the text is on the page if there are any.
-    fn see_live(&mut self, text: &str);
 
     /// Signs out by the person's menu.
     fn press_sign_out(&mut self);

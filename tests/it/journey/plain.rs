@@ -84,7 +84,6 @@ impl Hand for Plain {
     fn path(&mut self) -> String {
         self.0.path().to_owned()
     }
-    fn see_live(&mut self, _: &str) {}
     fn press_sign_out(&mut self) {
         self.0.press("Sign out");
         self.0.see("You are signed out.");

@@ -53,13 +53,13 @@ fn book(app: &TestApp, lead: &mut impl Hand) -> String {
     lead.see("ATT&CK coverage");
     lead.see("Winter purple team");
     lead.see("Sam Rook");
-    lead.see(&format!("2 {}", names[1]));
     lead.press("Create Engagement");
     lead.see("In Progress");
     lead.see("0 of 3");
     lead.see(OWN);
     let path = lead.path();
     assert_eq!(app.texts("SELECT title || ': ' || status FROM engagements"), ["Winter purple team: in_progress"]);
+    assert_eq!(app.texts("SELECT name FROM procedures ORDER BY position"), [FIRST, &names[1], &names[0]]);
     assert_eq!(app.texts("SELECT status FROM reports"), ["draft"]);
     lead.press_sign_out();
     path.split('?').next().unwrap().to_owned()
@@ -67,7 +67,8 @@ fn book(app: &TestApp, lead: &mut impl Hand) -> String {
 
 /// Two more procedures of the starter library, by name.
 fn second_and_third(app: &TestApp) -> [String; 2] {
-    let names = app.texts(&format!("SELECT name FROM library_procedures WHERE name <> '{FIRST}' AND name NOT LIKE '%''%' ORDER BY name LIMIT 2"));
+    let names =
+        app.texts(&format!("SELECT name FROM library_procedures WHERE name <> '{FIRST}' AND name NOT LIKE '%''%' ORDER BY name LIMIT 2"));
     [names[0].clone(), names[1].clone()]
 }
 
@@ -114,9 +115,10 @@ fn work(app: &TestApp, engagement: &str, red: &mut impl Hand, blue: &mut impl Ha
     red.see("Attack source changed on both sides");
     red.see("blue's word");
     red.holds("attack_source", "ws-014, corrected");
-    assert_eq!(app.texts("SELECT attack_source || ' / ' || red_notes FROM procedures WHERE position = 1"), [
-        "blue's word / Sent at nine, **delivered** at once, opened at ten past."
-    ]);
+    assert_eq!(
+        app.texts("SELECT attack_source || ' / ' || red_notes FROM procedures WHERE position = 1"),
+        ["blue's word / Sent at nine, **delivered** at once, opened at ten past."]
+    );
     red.press("Keep mine");
     red.see_not("changed on both sides");
     red.holds("attack_source", "ws-014, corrected");
@@ -147,7 +149,7 @@ fn finish(app: &TestApp, engagement: &str, red: &mut impl Hand, blue: &mut impl 
     red.see("3 of 3");
     red.choose("status", "Not Applicable");
     red.save();
-    red.see("reason");
+    red.see("Say why the procedure is Not Applicable.");
     red.holds("status", "not_applicable");
     red.fill("not_applicable_reason", "The client runs no such service.");
     red.save();

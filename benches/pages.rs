@@ -270,14 +270,16 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
         let address = format!("127.0.0.1:{port}");
         let child = tyrian(directory).args(["--listen", &address, "serve"]).stdout(Stdio::null()).spawn().expect("the server");
+        let mut server = Self { child };
         let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
         let deadline = Instant::now() + Duration::from_secs(60);
         while Instant::now() < deadline {
             if agent.get(format!("http://{address}/sign-in")).call().is_ok_and(|answer| answer.status() == 200) {
-                return Self { child };
+                return server;
             }
             std::thread::yield_now();
         }
+        server.stop();
         panic!("the server did not answer");
     }
 

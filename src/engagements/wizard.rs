@@ -43,16 +43,12 @@ impl std::str::FromStr for Chosen {
 
 crate::text_enum! {
     /// What an engagement starts from.
+    #[derive(Default)]
     pub enum Source {
+        #[default]
         New => "new", "New";
         Plan => "plan", "From a test plan";
         Earlier => "earlier", "From an earlier engagement";
-    }
-}
-
-impl Default for Source {
-    fn default() -> Self {
-        Self::New
     }
 }
 

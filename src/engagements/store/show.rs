@@ -257,7 +257,7 @@ pub fn list_operators(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<O
 
 /// Whether somebody is an operator of a procedure on a side: its own operators count, or where it names none the
 /// engagement's.
-pub fn operators_of<'a>(all: &'a [Operator], procedure: ProcedureId, team: Team) -> impl Iterator<Item = &'a Operator> {
+pub fn operators_of(all: &[Operator], procedure: ProcedureId, team: Team) -> impl Iterator<Item = &Operator> {
     let own = all.iter().any(|o| o.procedure_id == Some(procedure) && o.team == team);
     all.iter().filter(move |o| o.team == team && o.procedure_id == own.then_some(procedure))
 }

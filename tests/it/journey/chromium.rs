@@ -304,10 +304,6 @@ impl Hand for Chromium {
         self.until(&format!("anything in “{name}”"), "return (field(arguments[0])?.value ?? '') !== '';", &[json!(name)]);
     }
     #[track_caller]
-    fn counts(&mut self, css: &str, n: usize) {
-        let script = "return document.querySelectorAll(arguments[0]).length === arguments[1];";
-        self.until(&format!("{n} × {css}"), script, &[json!(css), json!(n)]);
-    }
     fn look_again(&mut self) {}
     fn path(&mut self) -> String {
         self.ask("return location.pathname + location.search;", &[]).and_then(|p| p.as_str().map(str::to_owned)).unwrap_or_default()

@@ -38,8 +38,6 @@ pub trait Hand {
     fn holds(&mut self, field: &str, value: &str);
     /// A field holds anything at all.
     fn holds_something(&mut self, field: &str);
-    /// Something matches a selector this often.
-    fn counts(&mut self, css: &str, n: usize);
     /// Waits for what others saved; without scripts that takes a fresh page.
     fn look_again(&mut self);
     /// Path of the page.

@@ -74,9 +74,6 @@ impl Hand for Plain {
         assert_ne!(self.0.value(field), "", "{field}");
     }
     #[track_caller]
-    fn counts(&mut self, css: &str, n: usize) {
-        assert_eq!(self.0.texts(css).len(), n, "{css}: {:?}", self.0.texts(css));
-    }
     fn look_again(&mut self) {
         let path = self.0.path().to_owned();
         self.0.open(&path);

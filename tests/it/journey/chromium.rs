@@ -34,7 +34,9 @@ impl Driver {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let port = lines
             .map_while(Result::ok)
-            .find_map(|line| line.rsplit_once("on port ").and_then(|(_, port)| port.trim_end_matches('.').parse().ok()))
+            .find_map(|line| {
+                line.rsplit_once("started successfully on port ").and_then(|(_, port)| port.trim_end_matches('.').parse().ok())
+            })
             .expect("chromedriver said no port");
         Self { child, port }
     }
@@ -136,7 +138,7 @@ impl Chromium {
             match self.ask(script, arguments) {
                 Some(Value::Null | Value::Bool(false)) | None if Instant::now() < patience => {
                     // Once a frame is as often as anything on the page can change.
-                    self.runtime.block_on(tokio::time::sleep(Duration::from_millis(16)));
+                    self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(16)).await });
                 }
                 Some(Value::Null | Value::Bool(false)) | None => {
                     let page = self.ask("return location.href + ': ' + text(document.body);", &[]).unwrap_or_default();

@@ -116,7 +116,8 @@ impl From<Diesel> for Error {
                 DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection => {
                     Self::Unavailable(info.message().to_owned())
                 }
-                DatabaseErrorKind::SerializationFailure => Self::same_moment(),
+                // What a new row belongs to was deleted between the check and the insert.
+                DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ForeignKeyViolation => Self::same_moment(),
                 // diesel has no kind of its own for these two.
                 _ if ["deadlock detected", "canceling statement due to lock timeout"].contains(&info.message()) => Self::same_moment(),
                 // libpq reports a server that went away as an error without a code.

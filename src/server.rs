@@ -131,6 +131,7 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
             .build();
         Actix::new()
             .app_data(state.clone())
+            .app_data(web::PathConfig::default().error_handler(|_, _| crate::error::Error::NotFound.into()))
             .app_data(web::PayloadConfig::new(crate::web::form::FORM_BYTES))
             .wrap(from_fn(crate::web::edge::same_origin))
             .wrap(sessions)

@@ -41,8 +41,10 @@
     return changed;
   };
   for (const type of ['input', 'change']) on(type, (e) => { const { form } = e.target; if (form?.matches('[data-guard]') && measure(form)) keepDraft(form); });
-  on('submit', (e) => { if (e.target.matches('[data-guard]') && !e.defaultPrevented) { leaving = true; clearTimeout(draftTimer); } });
-  addEventListener('beforeunload', (e) => { if (!leaving && measure()) e.preventDefault(); });
+  on('submit', (e) => { if (e.target.matches('[data-guard], [data-loose]') && !e.defaultPrevented) { leaving = true; clearTimeout(draftTimer); } });
+  const typed = (form) => [...form.elements].some((el) => el.name && el.matches('input:not([type=hidden], [type=file]), textarea') && dirty(el));
+  const loose = () => $$('form[data-loose]').some(typed); // small forms beside the guarded one
+  addEventListener('beforeunload', (e) => { if (!leaving && (measure() || loose())) e.preventDefault(); });
   addEventListener('pageshow', () => { leaving = false; measure(); });
 
   // ---- drafts, kept by the server
@@ -69,7 +71,7 @@
   });
   on('htmx:after:request', (e) => {
     const { hx, response } = e.detail.ctx;
-    if (flight?.ctx === e.detail.ctx && response.status < 400 && (hx.redirect || hx.location || hx.refresh)) leaving = !typedSince().size;
+    if (flight?.ctx === e.detail.ctx && response.status < 400 && (hx.redirect || hx.location || hx.refresh)) leaving = !typedSince().size && !loose();
   });
   on('htmx:before:swap', (e) => { if (flight?.ctx === e.detail.ctx) flight.late = typedSince(); });
   on('htmx:after:swap', (e) => {
@@ -121,7 +123,9 @@
   const press = (name, e) => { const el = $(`[data-key="${name}"]`); if (el) { e.preventDefault(); el.click(); } };
   on('keydown', (e) => {
     const ctrl = (e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey, inline = near(e, 'form[data-inline]');
-    if (ctrl && e.key === 's') press('save', e);
+    const own = e.target.form?.matches('[data-loose]') ? e.target.form : null;
+    if (ctrl && own && ['s', 'Enter'].includes(e.key)) { e.preventDefault(); own.requestSubmit(); }
+    else if (ctrl && e.key === 's') press('save', e);
     else if (ctrl && e.key === 'Enter') press('save-next', e);
     else if (e.altKey && e.key === 'PageUp') press('previous', e);
     else if (e.altKey && e.key === 'PageDown') press('next', e);
@@ -150,7 +154,7 @@
     if (input) {
       e.preventDefault();
       e.stopImmediatePropagation();
-      const zoned = new Intl.DateTimeFormat('sv-SE', { timeZone: now.form.dataset.zone, dateStyle: 'short', timeStyle: 'medium' });
+      const zoned = new Intl.DateTimeFormat('sv-SE', { timeZone: now.form.elements.zone.value, dateStyle: 'short', timeStyle: 'medium' });
       input.value = zoned.format(new Date()).replace(' ', 'T');
       for (const type of ['input', 'change']) input.dispatchEvent(new Event(type, { bubbles: true }));
     } else if (copy) {

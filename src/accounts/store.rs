@@ -352,16 +352,22 @@ pub fn insert_link(
     Ok(())
 }
 
-/// A link that still works.
+/// A link that still works: not used, not expired, its account neither disabled nor deleted, and the first administrator's
+/// only while nobody has an account.
 pub fn find_link(conn: &mut PgConnection, digest: &[u8; 32], now: DateTime<Utc>) -> Result<Option<(LinkPurpose, Option<PersonId>)>> {
-    let row: Option<(LinkPurpose, Option<PersonId>)> = one_time_links::table
+    let found: Option<(LinkPurpose, Option<PersonId>, Option<String>)> = one_time_links::table
         .find(&digest[..])
+        .left_join(people::table.on(people::id.nullable().eq(one_time_links::person_id).and(people::deleted_at.is_null())))
         .filter(one_time_links::used_at.is_null())
         .filter(one_time_links::expires_at.gt(now))
-        .select((one_time_links::purpose, one_time_links::person_id))
+        .select((one_time_links::purpose, one_time_links::person_id, people::status.nullable()))
         .first(conn)
         .optional()?;
-    Ok(row)
+    Ok(match found {
+        Some((purpose, None, _)) if !has_people(conn)? => Some((purpose, None)),
+        Some((purpose, Some(person), Some(status))) if status != "disabled" => Some((purpose, Some(person))),
+        _ => None,
+    })
 }
 
 /// Uses a link up; of two requests at once one gets it.
@@ -369,12 +375,13 @@ pub fn find_link(conn: &mut PgConnection, digest: &[u8; 32], now: DateTime<Utc>)
 /// # Errors
 /// [`Error::Refused`] when it was used, has expired or never was.
 pub fn use_link(conn: &mut PgConnection, digest: &[u8; 32], now: DateTime<Utc>) -> Result<()> {
+    let works = find_link(conn, digest, now)?.is_some();
     let used = diesel::update(
         one_time_links::table.find(&digest[..]).filter(one_time_links::used_at.is_null()).filter(one_time_links::expires_at.gt(now)),
     )
     .set(one_time_links::used_at.eq(now))
     .execute(conn)?;
-    if used == 1 { Ok(()) } else { Err(Error::Refused("This link was used already or has expired. Ask for a new one.".into())) }
+    if works && used == 1 { Ok(()) } else { Err(Error::Refused("This link was used already or has expired. Ask for a new one.".into())) }
 }
 
 /// Sets the organisation's time zone at the first start.
@@ -403,6 +410,8 @@ pub fn disable(tx: &mut WriteTx<'_>, account: &Account) -> Result<Audited<()>> {
         .set((people::status.eq("disabled"), people::version.eq(people::version + 1)))
         .execute(tx.conn)?;
     diesel::delete(sessions::table.filter(sessions::person_id.eq(account.id.0))).execute(tx.conn)?;
+    diesel::delete(one_time_links::table.filter(one_time_links::person_id.eq(account.id.0).and(one_time_links::used_at.is_null())))
+        .execute(tx.conn)?;
     let event = Event::new(Kind::UserDisabled, format!("Disabled the user {}", account.name))
         .subject("person", account.id.0, &account.name)
         .about(account.id);

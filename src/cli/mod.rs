@@ -128,9 +128,7 @@ fn with_app(config: Config, f: impl FnOnce(&crate::app::App) -> anyhow::Result<(
     let Booted { app, cluster } = server::boot(config, Clock::machine())?;
     let done = f(&app);
     drop(app);
-    if let Some(cluster) = cluster {
-        cluster.stop();
-    }
+    drop(cluster);
     done
 }
 
@@ -139,10 +137,7 @@ fn migrate(config: &Config) -> anyhow::Result<()> {
         (None, _) => {
             let cluster = crate::db::embedded::Cluster::start(&config.data_dir, crate::db::embedded::Durability::Durable)?;
             cluster.ensure_database(server::DATABASE)?;
-            let applied =
-                crate::db::migrate::migrate(&cluster.url(crate::db::embedded::OWNER, server::DATABASE), crate::db::embedded::APP)?;
-            cluster.stop();
-            applied
+            crate::db::migrate::migrate(&cluster.url(crate::db::embedded::OWNER, server::DATABASE), crate::db::embedded::APP)?
         }
         (Some(app), Some(owner)) => crate::db::migrate::migrate(owner, &role_of(app)?)?,
         (Some(_), None) => {
@@ -188,9 +183,7 @@ fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         jobs.stop().await;
         served
     })?;
-    if let Some(cluster) = cluster {
-        cluster.stop();
-    }
+    drop(cluster);
     Ok(())
 }
 

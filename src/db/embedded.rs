@@ -11,14 +11,15 @@ use anyhow::{Context, bail};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
-/// A running private cluster. Stop it with [`Cluster::stop`]; dropping it leaves the server running for the next start.
+/// A running private cluster. The last process that uses it stops it when it drops it.
 #[derive(Debug)]
 pub struct Cluster {
     bin: PathBuf,
     data: PathBuf,
     socket: PathBuf,
     account: Option<Account>,
-    started_here: bool,
+    /// Locked in common by everybody who uses the cluster; whoever can lock it alone is the last.
+    in_use: fs::File,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +66,10 @@ impl Cluster {
             _ => directory.join("postgres"),
         };
         let socket = std::env::temp_dir().join(format!("tyrian-{}", short_name(&data)));
-        let mut cluster = Self { bin, data, socket, account, started_here: false };
+        let in_use = fs::File::create(directory.join("postgres.lock"))?;
+        // Waits for somebody who is stopping it at this moment.
+        in_use.lock_shared()?;
+        let cluster = Self { bin, data, socket, account, in_use };
         cluster.make_directory(&cluster.data)?;
         cluster.make_directory(&cluster.socket)?;
         if !cluster.data.join("PG_VERSION").exists() {
@@ -73,7 +77,6 @@ impl Cluster {
         }
         if !cluster.answers() {
             cluster.launch(durability)?;
-            cluster.started_here = true;
         }
         cluster.make_roles()?;
         Ok(cluster)
@@ -104,13 +107,6 @@ impl Cluster {
             Ok(()) => Ok(()),
             Err(e) if e.to_string().contains("already exists") => Ok(()),
             Err(e) => Err(e.into()),
-        }
-    }
-
-    /// Stops the server when this call of [`Cluster::start`] started it.
-    pub fn stop(&self) {
-        if self.started_here {
-            self.stop_always();
         }
     }
 
@@ -216,6 +212,15 @@ impl Cluster {
         fs::set_permissions(path, fs::Permissions::from_mode(0o700))
             .with_context(|| format!("{} belongs to somebody else", path.display()))?;
         Ok(())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // The lock in common goes first: two who leave at the same moment must not each see the other still there.
+        if self.in_use.unlock().is_ok() && self.in_use.try_lock().is_ok() {
+            self.stop_always();
+        }
     }
 }
 

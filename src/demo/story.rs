@@ -394,7 +394,7 @@ impl<'a> Pages<'a> {
         let executed = work.executed_after_minutes.map(|_| began);
         let detected = executed.zip(work.detected_after_seconds).map(|(at, after)| at + TimeDelta::seconds(after));
         let responded = detected.zip(work.responded_after_seconds).map(|(at, after)| at + TimeDelta::seconds(after));
-        let time = |at: Option<DateTime<Utc>>| at.map(|at| times::for_input(at, planned.zone)).unwrap_or_default();
+        let time = |at: Option<DateTime<Utc>>| at.map(times::instant).unwrap_or_default();
         let word = |value: &Option<String>| value.clone().unwrap_or_default();
         let values = [
             (Field::Status, work.status.clone()),

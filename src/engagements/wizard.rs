@@ -151,7 +151,8 @@ impl Wizard {
             self.earlier = None;
             self.chosen.retain(|c| matches!(c, Chosen::Library(_)));
             if self.source == Source::Earlier {
-                self.given = Given::default();
+                // With it go the texts that the first client's engagement gave: another client must not read them.
+                self.take(Given::default());
             }
         }
         self.client = client;

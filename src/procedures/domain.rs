@@ -254,8 +254,8 @@ pub struct OutcomeKeys<'a> {
 }
 
 /// Checks a posted field and gives its canonical value, the one that is stored and compared. An empty optional field is
-/// "" (no finding, waiting on from the outcomes, unanswered, no time). A time is the wall clock of `zone` as
-/// [`times::for_input`] shows it; [`times::parse`] makes the instant.
+/// "" (no finding, waiting on from the outcomes, unanswered, no time). A time was typed in
+/// `zone` and becomes an [`times::instant`].
 ///
 /// # Errors
 /// A sentence for beside the field.
@@ -282,7 +282,7 @@ pub fn check_field(field: Field, raw: &str, outcomes: &OutcomeKeys<'_>, zone: Tz
         Field::RedOutcome => outcome(outcomes.red, "red"),
         Field::BlueOutcome => outcome(outcomes.blue, "blue"),
         Field::ExecutedAt | Field::DetectedAt | Field::RespondedAt if chosen.is_empty() => Ok(String::new()),
-        Field::ExecutedAt | Field::DetectedAt | Field::RespondedAt => times::canonical(chosen, zone),
+        Field::ExecutedAt | Field::DetectedAt | Field::RespondedAt => times::parse(chosen, zone).map(times::instant),
         Field::NotApplicableReason
         | Field::Recommendation
         | Field::AttackSource
@@ -608,8 +608,8 @@ mod tests {
     }
 
     #[test]
-    fn times_are_wall_clocks() {
-        assert_eq!(check(Field::ExecutedAt, "21 Nov 2026, 14:11").as_deref(), Ok("2026-11-21T14:11:00"));
+    fn times_become_instants() {
+        assert_eq!(check(Field::ExecutedAt, "21 Nov 2026, 14:11").as_deref(), Ok("2026-11-21T14:11:00Z"));
         assert!(check(Field::DetectedAt, "2026-03-29T01:30").is_err(), "skipped in Lisbon");
         assert!(check(Field::RespondedAt, "soon").is_err());
     }

@@ -55,24 +55,25 @@ impl TypedEntry {
         times::zone(&self.zone).unwrap_or(engagement)
     }
 
-    /// Checks every field.
+    /// Checks every field. A time that shows one of `known` as it was saved means that very instant.
     ///
     /// # Errors
     /// [`Error::Invalid`] with a sentence for each field.
-    pub fn check(&self, engagement: Tz) -> Result<EntryText, Error> {
+    pub fn check(&self, engagement: Tz, known: &[DateTime<Utc>]) -> Result<EntryText, Error> {
         let zone = self.zone(engagement);
         let mut errors = FieldErrors::default();
+        let same = |typed| times::nearest(typed, zone, known.iter().copied());
         let text = match check_text("The entry", false, &self.text, LONG_TEXT_BYTES, true) {
             Ok(text) if text.is_empty() => Err("Write what happened.".to_owned()),
             checked => checked,
         };
         let starts_at = match self.starts_at.trim() {
             "" => Err("Give the time at which it began.".to_owned()),
-            typed => times::parse(typed, zone),
+            typed => times::parse(typed, zone).map(same),
         };
         let ends_at = match self.ends_at.trim() {
             "" => Ok(None),
-            typed => times::parse(typed, zone).map(Some),
+            typed => times::parse(typed, zone).map(same).map(Some),
         };
         if let (Ok(start), Ok(Some(end))) = (&starts_at, &ends_at)
             && end < start
@@ -99,28 +100,30 @@ mod tests {
 
     #[test]
     fn an_entry_has_text_and_start_and_does_not_end_before() {
-        let ok = typed("Ran it.\r\n", "2026-11-21T14:05:08", "2026-11-21T14:06").check(Tz::UTC).unwrap();
+        let ok = typed("Ran it.\r\n", "2026-11-21T14:05:08", "2026-11-21T14:06").check(Tz::UTC, &[]).unwrap();
         assert_eq!(ok.text, "Ran it.");
         assert_eq!(ok.ends_at.unwrap() - ok.starts_at, chrono::TimeDelta::seconds(52));
-        let Err(Error::Invalid(errors)) = typed(" ", "", "soon").check(Tz::UTC) else { panic!("refused") };
+        let Err(Error::Invalid(errors)) = typed(" ", "", "soon").check(Tz::UTC, &[]) else { panic!("refused") };
         assert_eq!(errors.0.len(), 3);
-        let Err(Error::Invalid(errors)) = typed("x", "2026-11-21T14:05", "2026-11-21T14:04:59").check(Tz::UTC) else { panic!("refused") };
+        let Err(Error::Invalid(errors)) = typed("x", "2026-11-21T14:05", "2026-11-21T14:04:59").check(Tz::UTC, &[]) else {
+            panic!("refused")
+        };
         assert_eq!(errors.get("ends_at"), Some(END_BEFORE_START));
-        assert!(typed("x", "2026-11-21T14:05", "2026-11-21T14:05").check(Tz::UTC).is_ok());
+        assert!(typed("x", "2026-11-21T14:05", "2026-11-21T14:05").check(Tz::UTC, &[]).is_ok());
     }
 
     #[test]
     fn text_is_limited_and_plain() {
-        assert!(typed(&"x".repeat(LONG_TEXT_BYTES), "2026-11-21T14:05", "").check(Tz::UTC).is_ok());
-        assert!(typed(&"x".repeat(LONG_TEXT_BYTES + 1), "2026-11-21T14:05", "").check(Tz::UTC).is_err());
-        assert!(typed("a\u{0}", "2026-11-21T14:05", "").check(Tz::UTC).is_err());
+        assert!(typed(&"x".repeat(LONG_TEXT_BYTES), "2026-11-21T14:05", "").check(Tz::UTC, &[]).is_ok());
+        assert!(typed(&"x".repeat(LONG_TEXT_BYTES + 1), "2026-11-21T14:05", "").check(Tz::UTC, &[]).is_err());
+        assert!(typed("a\u{0}", "2026-11-21T14:05", "").check(Tz::UTC, &[]).is_err());
     }
 
     #[test]
     fn times_are_read_in_the_zone_that_the_form_was_shown_in() {
         let lisbon = TypedEntry { zone: "Europe/Lisbon".into(), ..typed("x", "2026-07-01T12:00", "") };
-        assert_eq!(lisbon.check(Tz::UTC).unwrap().starts_at.to_rfc3339(), "2026-07-01T11:00:00+00:00");
+        assert_eq!(lisbon.check(Tz::UTC, &[]).unwrap().starts_at.to_rfc3339(), "2026-07-01T11:00:00+00:00");
         let unknown = TypedEntry { zone: "Mars/Olympus".into(), ..typed("x", "2026-07-01T12:00", "") };
-        assert_eq!(unknown.check(Tz::UTC).unwrap().starts_at.to_rfc3339(), "2026-07-01T12:00:00+00:00");
+        assert_eq!(unknown.check(Tz::UTC, &[]).unwrap().starts_at.to_rfc3339(), "2026-07-01T12:00:00+00:00");
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::error::FieldErrors;
 use crate::procedures::domain::check_text;
 
 /// Values by placeholder name.
@@ -236,6 +237,57 @@ pub fn check_value(name: &str, raw: &str) -> Result<String, String> {
     check_text(&format!("The value of {name}"), false, raw, VALUE_BYTES, false)
 }
 
+/// An input as typed, beside the value that the form showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypedInput {
+    /// Its name.
+    pub name: String,
+    /// What the form showed.
+    pub had: String,
+    /// The checked value; empty takes the input away.
+    pub value: String,
+}
+
+/// The inputs that were changed in a form of `value.{name}`, as typed, and `had.{name}`, as shown where that was anything;
+/// or what is wrong, by name.
+pub fn changed(posted: &[(String, String)]) -> (Vec<TypedInput>, FieldErrors) {
+    let mut errors = FieldErrors::default();
+    let mut changed = Vec::new();
+    for (field, raw) in posted {
+        let Some(name) = field.strip_prefix("value.") else { continue };
+        let had = posted.iter().find(|(field, _)| field.strip_prefix("had.") == Some(name)).map(|(_, had)| had.clone()).unwrap_or_default();
+        if had == *raw {
+            continue;
+        }
+        match check_name(name).and_then(|known| Ok((known, check_value(name, raw)?))) {
+            Ok((name, value)) => changed.push(TypedInput { name, had, value }),
+            Err(sentence) => errors.add(name, sentence),
+        }
+    }
+    (changed, errors)
+}
+
+/// The values as typed, by name, for a form that is shown again.
+pub fn as_typed(posted: &[(String, String)]) -> Values {
+    posted.iter().filter_map(|(field, value)| Some((field.strip_prefix("value.")?.to_owned(), value.clone()))).collect()
+}
+
+/// Nobody's value is replaced unseen: what is stored must be what the form showed, or what is typed anyway.
+///
+/// # Errors
+/// A sentence with the other value, by input.
+pub fn check_seen(typed: &[TypedInput], stored: &Values) -> Result<(), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    for one in typed {
+        let now = stored.get(&one.name).map(String::as_str).unwrap_or_default();
+        if one.had != now && one.value != now {
+            let set = if now.is_empty() { "took this value away".to_owned() } else { format!("set this to “{now}”") };
+            errors.add(&one.name, format!("Somebody {set} meanwhile. Save again to put yours in its place."));
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -244,6 +296,24 @@ mod tests {
 
     fn values(pairs: &[(&str, &str)]) -> Values {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn only_changed_inputs_are_saved_and_none_unseen() {
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let posted =
+            [("value.host", "a"), ("had.host", "a"), ("value.user", "b"), ("value.gone", ""), ("had.gone", "x")].map(|(a, b)| pair(a, b));
+        let (typed, errors) = changed(&posted);
+        assert!(errors.is_empty());
+        let names: Vec<(&str, &str, &str)> = typed.iter().map(|t| (t.name.as_str(), t.had.as_str(), t.value.as_str())).collect();
+        assert_eq!(names, [("user", "", "b"), ("gone", "x", "")]);
+        assert!(changed(&[pair("value.host", &"x".repeat(3_000))]).1.get("host").is_some());
+
+        let stored = |list: &[(&str, &str)]| list.iter().map(|(a, b)| pair(a, b)).collect::<Values>();
+        assert!(check_seen(&typed, &stored(&[("gone", "x")])).is_ok());
+        assert!(check_seen(&typed, &stored(&[("gone", "x"), ("user", "b")])).is_ok(), "the same value twice is no conflict");
+        let refused = check_seen(&typed, &stored(&[("gone", "y"), ("user", "c")])).unwrap_err();
+        assert!(refused.get("user").unwrap().contains("“c”") && refused.get("gone").unwrap().contains("“y”"));
     }
 
     #[test]

@@ -30,11 +30,15 @@ pub fn zone(raw: &str) -> Result<Tz, String> {
 }
 
 /// A wall-clock time in `zone`: what a `datetime-local` input posts, with or without seconds, or the form people read
-/// ("21 Nov 2026, 14:11:08"). An ambiguous time is the earlier of the two; fractions of a second are dropped.
+/// ("21 Nov 2026, 14:11:08"). An ambiguous time is the earlier of the two; fractions of a second are dropped. An
+/// [`instant`] is taken as it is, whatever the zone.
 ///
 /// # Errors
 /// A sentence when the text is no time, the year is out of range, or the zone's clock skipped that time.
 pub fn parse(raw: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
+    if let Some(utc) = raw.trim().strip_suffix('Z') {
+        return Ok(parse_wall(utc)?.and_utc());
+    }
     let local = parse_wall(raw)?;
     if let Some(at) = zone.from_local_datetime(&local).earliest() {
         return Ok(at.to_utc());
@@ -52,13 +56,15 @@ pub fn parse(raw: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
     Err(format!("{} did not exist in {zone}{gap}. Choose a time before or after.", local.format("%-d %b %Y, %H:%M")))
 }
 
-/// The wall-clock text that a form's time field is compared by: the shape of [`for_input`].
-///
-/// # Errors
-/// As [`parse`].
-pub fn canonical(raw: &str, zone: Tz) -> Result<String, String> {
-    parse(raw, zone)?;
-    Ok(parse_wall(raw)?.format("%Y-%m-%dT%H:%M:%S").to_string())
+/// The text that times are kept and compared by, whatever zone people see them in: "2026-11-21T14:05:08Z".
+pub fn instant(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Which instant a time typed in `zone` means: one of `known` where that shows the same wall clock, so that the second pass
+/// of an hour which the clocks repeat stays the second; else `typed`.
+pub fn nearest(typed: DateTime<Utc>, zone: Tz, known: impl IntoIterator<Item = DateTime<Utc>>) -> DateTime<Utc> {
+    known.into_iter().find(|at| for_input(*at, zone) == for_input(typed, zone)).unwrap_or(typed)
 }
 
 fn parse_wall(raw: &str) -> Result<NaiveDateTime, String> {
@@ -263,7 +269,8 @@ mod tests {
         fn a_shown_time_reads_back(zone in prop::sample::select(&chrono_tz::TZ_VARIANTS[..]), seconds in 86_400i64..7_000_000_000) {
             let at = DateTime::from_timestamp(seconds, 0).expect("in range");
             let shown = for_input(at, zone);
-            prop_assert_eq!(canonical(&shown, zone), Ok(shown.clone()));
+            prop_assert_eq!(nearest(parse(&shown, zone).expect("it exists"), zone, [at]), at);
+            prop_assert_eq!(parse(&instant(at), zone), Ok(at));
             let back = parse(&shown, zone).expect("it exists");
             prop_assert!(back <= at);
             prop_assert_eq!(for_input(back, zone), shown);

@@ -123,8 +123,8 @@ pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Resu
 }
 
 async fn waiting(permit: &Permit<ReadReport>, head: &Head) -> Result<Submission> {
-    let (engagement, visible) = (head.engagement, permit.visible());
-    permit.app.db.read(move |conn| store::get_submission(conn, engagement, &visible)).await
+    let (engagement, visible, now) = (head.engagement, permit.visible(), permit.app.clock.now());
+    permit.app.db.read(move |conn| store::get_submission(conn, engagement, &visible, now)).await
 }
 
 fn may_submit(permit: &Permit<ReadReport>, submission: &Submission) -> bool {
@@ -142,8 +142,8 @@ pub async fn confirm(permit: Permit<SubmitEngagement>, path: web::Path<Engagemen
 }
 
 async fn submission(permit: &Permit<SubmitEngagement>, id: EngagementId) -> Result<Submission> {
-    let visible = permit.visible();
-    let submission = permit.app.db.read(move |conn| store::get_submission(conn, id, &visible)).await?;
+    let (visible, now) = (permit.visible(), permit.app.clock.now());
+    let submission = permit.app.db.read(move |conn| store::get_submission(conn, id, &visible, now)).await?;
     permit.check(submission.client)?;
     Ok(submission)
 }

@@ -171,10 +171,15 @@ impl EngagementStatus {
         }
     }
 
-    /// What the passing of time asks for: only a Scheduled engagement whose start has come moves by itself. A request
-    /// never does.
+    /// The status that the next write finds: what time has brought counts, though no job has stored it yet. Only a
+    /// Scheduled engagement whose start has come moves by itself. A request never does.
+    pub fn as_of(self, starts_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Self {
+        if self == Self::Scheduled && starts_at.is_none_or(|start| start <= now) { Self::InProgress } else { self }
+    }
+
+    /// What the passing of time asks for.
     pub fn due(self, facts: &Facts) -> Option<Command> {
-        (self == Self::Scheduled && facts.started()).then_some(Command::TimePassed)
+        (self.as_of(facts.starts_at, facts.now) != self).then_some(Command::TimePassed)
     }
 
     /// Whether to show "start date passed": a request whose start has come before anybody approved it.

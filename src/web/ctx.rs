@@ -100,6 +100,15 @@ impl Ctx {
         self.html(StatusCode::OK, template.render()?)
     }
 
+    /// Sends whoever posted, by htmx or as a form, to `location` with a message that the page there shows once.
+    pub fn go_with(&self, location: &str, message: &str) -> HttpResponse {
+        if self.partial {
+            HttpResponse::Ok().insert_header(("HX-Redirect", location)).cookie(message_cookie(message)).finish()
+        } else {
+            redirect_with(location, message)
+        }
+    }
+
     /// Answers with rendered HTML under a status.
     pub fn html(&self, status: StatusCode, body: String) -> Result<HttpResponse> {
         let mut answer = HttpResponse::build(status);
@@ -131,6 +140,12 @@ impl FromRequest for Ctx {
 /// Sends the browser to `location` (a path of this app) after a form.
 pub fn redirect(location: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
+}
+
+/// Notes on an answer that shows a form again, instead of the error's page, why a right was missing: the refusal is recorded.
+pub fn refusal_noted(mut answer: HttpResponse, why: String) -> HttpResponse {
+    answer.extensions_mut().insert(crate::web::edge::Refusal(why));
+    answer
 }
 
 /// As [`redirect`], with a message that the next page shows once.

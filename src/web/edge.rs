@@ -108,6 +108,11 @@ async fn refuse_origin(req: ServiceRequest) -> ServiceResponse<BoxBody> {
 }
 
 async fn render(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let kept = answer.response().extensions().get::<Refusal>().map(|refusal| refusal.0.clone());
+    if let Some(why) = kept {
+        record_refusal(answer.request(), why).await;
+        return answer;
+    }
     let found = answer.response().error().and_then(|e| e.as_error::<Error>());
     let error = match found {
         Some(error) => error,
@@ -132,6 +137,9 @@ async fn render(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
 fn empty(answer: &ServiceResponse<BoxBody>) -> bool {
     matches!(answer.response().body().size(), BodySize::None | BodySize::Sized(0))
 }
+
+/// Why a right was missing, on an answer that shows the form again instead of the error's page.
+pub(crate) struct Refusal(pub String);
 
 async fn record_refusal(request: &HttpRequest, what: String) {
     let Ok(ctx) = Ctx::of(request) else { return };
@@ -168,7 +176,7 @@ fn to_sign_in(request: &HttpRequest) -> HttpResponse {
     let wanted = if request.method() == Method::GET && !is_partial(request) {
         request.uri().path_and_query().map(|p| p.as_str().to_owned())
     } else {
-        None
+        page_behind(request)
     };
     let location = match wanted.filter(|p| p != "/") {
         Some(path) => format!("/sign-in?{}", serde_html_form::to_string([("next", path)]).unwrap_or_default()),
@@ -178,6 +186,14 @@ fn to_sign_in(request: &HttpRequest) -> HttpResponse {
         return HttpResponse::Unauthorized().insert_header(("HX-Redirect", location)).finish();
     }
     HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
+}
+
+/// The page from which a fragment was asked for or a form sent: there the draft is offered. A foreign page is none of ours.
+fn page_behind(request: &HttpRequest) -> Option<String> {
+    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let (_, rest) = text("HX-Current-URL").or_else(|| text("Referer"))?.split_once("://")?;
+    let (host, path) = rest.split_at(rest.find('/')?);
+    (Some(host) == text("Host")).then(|| path.split('#').next().unwrap_or(path).to_owned())
 }
 
 fn body(error: &Error, mut frame: Frame, partial: bool) -> askama::Result<String> {

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
@@ -49,6 +49,8 @@ struct Row {
     actor_id: Option<Uuid>,
     #[diesel(sql_type = BigInt)]
     horizon: i64,
+    #[diesel(sql_type = Bool)]
+    recent: bool,
 }
 
 #[derive(QueryableByName)]
@@ -63,7 +65,8 @@ impl Live {
         self.0.subscribe()
     }
 
-    /// Polls until the process ends. While nobody listens, only the horizon moves.
+    /// Polls until the process ends, asking nothing while nobody listens. The first poll for somebody tells the last
+    /// seconds again: what was saved between their page and their connection is among them.
     pub async fn poll(self, db: Db, every: Duration) {
         let mut horizon: Option<i64> = None;
         let mut sent: HashSet<i64> = HashSet::new();
@@ -79,7 +82,7 @@ impl Live {
                 Ok((rows, next)) => {
                     let first = horizon.is_none();
                     let ids: HashSet<i64> = rows.iter().map(|row| row.id).collect();
-                    for row in rows.iter().filter(|row| !first && !sent.contains(&row.id)) {
+                    for row in rows.iter().filter(|row| (!first || row.recent) && !sent.contains(&row.id)) {
                         // Nobody listening is no fault.
                         let _ = self.0.send(row.change());
                     }
@@ -105,7 +108,7 @@ fn changes_since(conn: &mut PgConnection, horizon: Option<i64>) -> Result<(Vec<R
     // sql_query: transaction ids have no type in diesel. Two minutes bound the scan; a longer transaction is not a save.
     let rows: Vec<Row> = diesel::sql_query(
         "SELECT id, engagement_id, subject_type, subject_id, actor_id,
-                pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon
+                pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, at > audit.now() - interval '5 seconds' AS recent
          FROM audit.events
          WHERE at > audit.now() - interval '2 minutes' AND engagement_id IS NOT NULL AND transaction_id::text::bigint >= $1
          ORDER BY at, id",

@@ -9,6 +9,6 @@ pub mod health;
 pub mod live;
 pub mod markdown;
 
-pub use ctx::{Ctx, redirect, redirect_with};
+pub use ctx::{Ctx, redirect, redirect_with, refusal_noted};
 pub use form::{Form, Query};
 pub use frame::{Crumb, Frame, Section};

@@ -135,3 +135,39 @@ fn a_disabled_account_cannot_go_on() {
     browser.fill("E-mail", &app.people.standard.email).fill("Password", PASSWORD).press("Sign in");
     browser.expect(422);
 }
+
+fn link_of(app: &TestApp, purpose: LinkPurpose, person: Option<tyrian::ids::PersonId>) -> String {
+    let address = tyrian::accounts::pages::make_link(&app.app, purpose, person, 24).unwrap();
+    address[address.find("/link/").unwrap()..].to_owned()
+}
+
+#[test]
+fn a_disabled_account_cannot_let_itself_in_by_an_old_link() {
+    let app = TestApp::spawn();
+    let person = &app.people.standard;
+    let before = link_of(&app, LinkPurpose::Reset, Some(person.id));
+    let account = app.db.read_blocking(|conn| tyrian::accounts::store::get_account(conn, person.id)).unwrap();
+    app.db.write_blocking(&tyrian::audit::domain::Actor::command(), |tx| tyrian::accounts::store::disable(tx, &account)).unwrap();
+    let after = link_of(&app, LinkPurpose::Reset, Some(person.id));
+    for link in [before, after] {
+        let mut b = app.visitor();
+        assert_eq!(b.get(&link).status, 422);
+        assert_eq!(b.post(&link, &[("password", "a long enough sentence")]).status, 422);
+    }
+    assert_eq!(app.texts(&format!("SELECT status FROM people WHERE id = '{}'", person.id)), ["disabled"]);
+}
+
+#[test]
+fn the_first_administrators_link_ends_when_somebody_has_an_account() {
+    let app = TestApp::spawn_empty();
+    let link = link_of(&app, LinkPurpose::FirstAdministrator, None);
+    assert_eq!(app.visitor().get(&link).status, 200);
+    tyrian_people(&app);
+    let typed = [("name", "Eve"), ("email", "eve@tyrian.example"), ("password", "a long enough sentence")];
+    assert_eq!(app.visitor().post(&link, &typed).status, 422);
+    assert_eq!(app.count("SELECT count(*) FROM people WHERE name = 'Eve'"), 0);
+}
+
+fn tyrian_people(app: &TestApp) {
+    crate::harness::fixtures::settle(&app.app);
+}

@@ -1,6 +1,7 @@
 //! Tests on a real database and a real server: one binary, so that it links once.
 
 mod accounts;
+mod engagements;
 mod harness;
 mod hostile;
 mod interleaved;
@@ -8,7 +9,6 @@ mod journey;
 mod kernel;
 mod library;
 mod procedures;
-mod two_people;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.
 #[test]

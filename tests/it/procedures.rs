@@ -1,6 +1,7 @@
 //! The procedure page: saving, the merge through HTTP, rights by side, drafts, ticks, Start, bad input.
 
 use crate::harness::TestApp;
+use crate::harness::browser::{Answer, Browser, fields_of};
 use crate::harness::fixtures::Engagement;
 
 fn count(app: &TestApp, sql: &str) -> i64 {
@@ -266,4 +267,172 @@ fn operators_of_a_procedure_win_over_the_engagements() {
     assert_eq!(app.browser(&app.people.analyst).post(&path, &[("red", &id)]).status, 403);
     assert_eq!(lead.post(&path, &[]).status, 303);
     assert_eq!(count(&app, "SELECT count(*) FROM procedure_operators"), 0);
+}
+
+fn set_zone(app: &TestApp, e: &Engagement, zone: &str) {
+    let mut lead = app.browser(&app.people.lead);
+    lead.open(&format!("{}/edit", e.path())).expect(200);
+    let mut form = fields_of(lead.html(), "main form");
+    form.insert("time_zone".into(), zone.to_owned());
+    let typed: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(lead.post(&format!("{}/edit", e.path()), &typed).status, 303);
+}
+
+fn post_form(b: &mut Browser, path: &str, form: &std::collections::BTreeMap<String, String>) -> Answer {
+    let typed: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    b.post(path, &typed)
+}
+
+const EXECUTED: &str = "SELECT to_char(executed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM procedures";
+
+#[test]
+fn a_changed_zone_moves_no_time_of_an_open_page() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = e.procedure_path(0);
+    set_zone(&app, &e, "Europe/Berlin");
+    let mut b = app.browser(&app.people.standard);
+    b.open(&path).expect(200).fill("Executed at (Europe/Berlin)", "2026-11-20T14:00:00").press("Save");
+    assert_eq!(app.texts(EXECUTED), ["2026-11-20 13:00:00"]);
+    b.open(&path).expect(200);
+    let mut open = fields_of(b.html(), "#procedure");
+    assert_eq!(open["executed_at"], "2026-11-20T14:00:00");
+    set_zone(&app, &e, "UTC");
+
+    open.insert("red_notes".into(), "Only the notes".into());
+    assert_eq!(post_form(&mut b, &path, &open).status, 303);
+    assert_eq!(app.texts(EXECUTED), ["2026-11-20 13:00:00"], "the time stays where it was");
+    // And a time typed on that page means the zone that the page showed.
+    open.insert("detected_at".into(), "2026-11-20T14:10:00".into());
+    open.insert("executed_at".into(), "2026-11-20T14:01:00".into());
+    assert_eq!(post_form(&mut b, &path, &open).status, 303);
+    assert_eq!(app.texts(EXECUTED), ["2026-11-20 13:01:00"]);
+    b.open(&path).expect(200);
+    assert_eq!(fields_of(b.html(), "#procedure")["detected_at"], "2026-11-20T13:10:00", "told in the new zone now");
+    assert_eq!(app.count("SELECT count(*) FROM audit.events WHERE kind = 'procedure.saved'"), 3, "no conflict, no noise");
+}
+
+#[test]
+fn a_draft_typed_in_another_zone_is_offered_in_todays() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = e.procedure_path(0);
+    set_zone(&app, &e, "Europe/Berlin");
+    let mut b = app.browser(&app.people.standard);
+    b.open(&path).expect(200);
+    let mut typed = fields_of(b.html(), "#procedure");
+    typed.insert("executed_at".into(), "2026-11-20T14:00:00".into());
+    assert_eq!(post_form(&mut b, &format!("{path}/draft"), &typed).status, 200);
+    set_zone(&app, &e, "UTC");
+    b.open(&format!("{path}?draft=restore")).expect(200);
+    assert_eq!(b.value("Executed at (UTC)"), "2026-11-20T13:00:00");
+}
+
+#[test]
+fn the_second_pass_of_a_repeated_hour_stays_the_second() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = e.procedure_path(0);
+    set_zone(&app, &e, "Europe/Berlin");
+    // 2026-10-25 01:30 UTC is the second 02:30 of that night.
+    app.clock.set("2026-10-25T01:30:00Z".parse().unwrap());
+    let mut b = app.browser(&app.people.standard);
+    b.open(&path).expect(200).press("Start");
+    assert_eq!(app.texts(EXECUTED), ["2026-10-25 01:30:00"]);
+    b.open(&path).expect(200).fill("Attack source", "10.0.0.5").press("Save");
+    assert_eq!(app.texts(EXECUTED), ["2026-10-25 01:30:00"], "a save of something else keeps the instant");
+}
+
+#[test]
+fn an_analyst_sets_no_input_of_reds_commands() {
+    let app = TestApp::spawn();
+    let e = app.engagement(3);
+    let mut blue = app.browser(&app.people.blue_analyst);
+    for n in 0..3 {
+        let answer = blue.post(&format!("{}/inputs", e.procedure_path(n)), &[("value.remote_host", "evil.example")]);
+        assert_eq!(answer.status, 403);
+    }
+    assert_eq!(app.count("SELECT count(*) FROM procedure_inputs"), 0);
+    assert_eq!(app.events("access.refused"), 3);
+}
+
+#[test]
+fn an_input_that_somebody_else_set_is_not_replaced_unseen() {
+    let app = TestApp::spawn();
+    let e = app.engagement(3);
+    let with_inputs = (0..3).find(|n| {
+        let mut b = app.browser(&app.people.standard);
+        b.open(&e.procedure_path(*n));
+        b.has("#inputs input[name^='value.']")
+    });
+    let path = e.procedure_path(with_inputs.expect("a procedure with inputs"));
+    let mut a = app.browser(&app.people.standard);
+    a.open(&path);
+    let name = a.attribute("#inputs input[name^='value.']", "name").unwrap();
+    let mut b = app.browser(&app.people.lead);
+    let inputs = format!("{path}/inputs");
+    assert_eq!(a.post(&inputs, &[(&name, "first")]).status, 303);
+    let refused = b.post(&inputs, &[(&name, "second")]);
+    assert_eq!(refused.status, 422);
+    let html = refused.text();
+    assert!(html.contains("“first”") && html.contains("value=\"second\""), "both values are in sight");
+    assert_eq!(app.texts("SELECT value FROM procedure_inputs"), ["first"]);
+    let had = name.replace("value.", "had.");
+    assert_eq!(b.post(&inputs, &[(&name, "second"), (&had, "first")]).status, 303, "and knowingly it is");
+    // A fault beside the field, the block whole.
+    let long = "x".repeat(3_000);
+    let refused = b.post_with(&inputs, &[(&name, &long), (&had, "second")], &[("HX-Request", "true"), ("HX-Request-Type", "partial")]);
+    assert_eq!(refused.status, 422);
+    assert!(refused.text().contains("id=\"steps\"") && refused.text().contains(&long));
+}
+
+#[test]
+fn a_reader_sees_what_others_save_in_fields_that_they_do_not_write() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = e.procedure_path(0);
+    let mut red = app.browser(&app.people.standard);
+    red.open(&path).expect(200).fill("Attack source", "10.0.0.5").press("Save");
+    let fresh = app.browser(&app.people.blue_analyst).get_fragment(&format!("{path}/fresh")).text();
+    assert!(fresh.contains("hx-target=\"#f-attack_source\"") && fresh.contains("<p class=\"written\">10.0.0.5</p>"), "{fresh}");
+    let own = red.get_fragment(&format!("{path}/fresh")).text();
+    assert!(!own.contains("#f-attack_source"), "who writes it merges it into the form");
+}
+
+#[test]
+fn refused_edits_that_keep_the_form_are_recorded() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = e.procedure_path(0);
+    let mut blue = app.browser(&app.people.blue_analyst);
+    assert_eq!(blue.post(&format!("{path}/cell/red_outcome"), &[("value", "success"), ("base", "1")]).status, 403);
+    assert_eq!(app.events("access.refused"), 1);
+    let answer = blue.post(&path, &[("version", "1"), ("zone", "UTC"), ("red_notes", "Nine words that must not be lost here")]);
+    assert_eq!(answer.status, 403);
+    assert!(answer.text().contains("Nine words that must not be lost here"));
+    assert_eq!(app.events("access.refused"), 2);
+}
+
+#[test]
+fn an_address_that_names_nothing_gets_a_page() {
+    let app = TestApp::spawn();
+    let mut b = app.browser(&app.people.lead);
+    let answer = b.get("/engagements/abc");
+    assert_eq!(answer.status, 404);
+    assert!(answer.text().contains("Go to the dashboard"));
+}
+
+#[test]
+fn after_a_lost_session_a_form_leads_back_to_its_page() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = e.procedure_path(0);
+    let mut b = app.visitor();
+    let host = app.base.trim_start_matches("http://").to_owned();
+    let answer = b.post_with(&path, &[("version", "1")], &[("Referer", &format!("http://{host}{path}"))]);
+    assert_eq!(answer.status, 303);
+    let next = answer.header("location").to_owned();
+    assert!(next.starts_with("/sign-in?next=%2Fengagements%2F"), "{next}");
+    let foreign = b.post_with(&path, &[("version", "1")], &[("Referer", "http://evil.example/x"), ("Origin", &app.base)]);
+    assert_eq!(foreign.header("location"), "/sign-in");
 }

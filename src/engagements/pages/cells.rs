@@ -16,7 +16,7 @@ use crate::procedures::domain::{Field, ProcedureStatus, Severity, Team};
 use crate::procedures::store::save::{Saved, Typed, save_fields};
 use crate::procedures::store::work::begin;
 use crate::web::form::Pairs;
-use crate::web::{Form, Query, redirect};
+use crate::web::{Form, Query, redirect, refusal_noted};
 
 type Ids = web::Path<(EngagementId, ProcedureId, String)>;
 
@@ -195,6 +195,10 @@ pub async fn save(
         error: Some(error),
         ..now
     };
+    if status == StatusCode::FORBIDDEN {
+        let why = again.error.clone().unwrap_or_default();
+        return Ok(refusal_noted(reading.html(status, again.render()?)?, why));
+    }
     reading.html(status, again.render()?)
 }
 
@@ -215,7 +219,10 @@ async fn store_value(
         .db
         .write(permit.actor(), move |tx| {
             let mut work = begin(tx, &own, engagement, procedure)?;
-            let saved = save_fields(tx, &mut work, &typed)?;
+            let saved = {
+                let zone = work.zone;
+                save_fields(tx, &mut work, &typed, zone)?
+            };
             work.finish(tx, saved)
         })
         .await

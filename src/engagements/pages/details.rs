@@ -4,15 +4,15 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::plan::{frame, head};
+use super::plan::{frame, head, seen};
 use crate::authz::permit::{Permit, PlanEngagement};
 use crate::engagements::domain::{DetailField, NewEngagement};
-use crate::engagements::store::details::{Saved, Typed, save_details};
+use crate::engagements::store::details::{Typed, save_details};
 use crate::engagements::store::show::Head;
 use crate::engagements::views::forms::{Conflict, Edit};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::EngagementId;
-use crate::procedures::times;
+use crate::procedures::{merge, times};
 use crate::web::form::Pairs;
 use crate::web::{Form, redirect_with};
 
@@ -37,7 +37,16 @@ impl NewEngagement {
 /// `GET /engagements/{id}/edit`
 pub async fn edit(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
     let head = head(&permit, path.into_inner()).await?;
-    permit.page(&page(&permit, &head, &Posted::default(), &Saved::default(), FieldErrors::default(), None))
+    permit.page(&page(&permit, &head, &Posted::default(), &Outcome::default()))
+}
+
+/// What became of a save that did not go through whole.
+#[derive(Default)]
+struct Outcome {
+    conflicts: Vec<merge::Conflict>,
+    errors: FieldErrors,
+    /// Why nothing at all is saved.
+    problem: Option<String>,
 }
 
 /// What the form posted.
@@ -79,41 +88,39 @@ pub async fn save(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>,
     let posted = Posted::read(&pairs);
     let (own, typed) = (permit.clone(), posted.typed.clone());
     let saved = permit.app.db.write(permit.actor(), move |tx| save_details(tx, &own, id, &typed)).await;
-    let (status, saved, errors, problem) = match saved {
+    let (status, outcome) = match saved {
         Ok(saved) if saved.conflicts.is_empty() => {
             let message = if saved.accepted.is_empty() { "Nothing changed." } else { "Details saved." };
             return Ok(redirect_with(&format!("/engagements/{id}"), message));
         }
-        Ok(saved) => (StatusCode::CONFLICT, saved, FieldErrors::default(), None),
+        Ok(saved) => (StatusCode::CONFLICT, Outcome { conflicts: saved.conflicts, ..Outcome::default() }),
         Err(Error::Invalid(errors)) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, Saved::default(), errors, Some("Nothing is saved yet. Look at the marked fields.".into()))
+            let problem = Some("Nothing is saved yet. Look at the marked fields.".into());
+            (StatusCode::UNPROCESSABLE_ENTITY, Outcome { errors, problem, ..Outcome::default() })
+        }
+        // Canceled or submitted since the form was opened: what was typed stays, to be copied.
+        Err(Error::Refused(why) | Error::Conflict(why)) => {
+            (StatusCode::CONFLICT, Outcome { problem: Some(format!("Nothing is saved. {why}")), ..Outcome::default() })
         }
         Err(other) => return Err(other),
     };
-    let head = head(&permit, id).await?;
-    permit.html(status, page(&permit, &head, &posted, &saved, errors, problem).render()?)
+    let head = seen(&permit, id).await?;
+    permit.html(status, page(&permit, &head, &posted, &outcome).render()?)
 }
 
-fn page(
-    permit: &Permit<PlanEngagement>,
-    head: &Head,
-    posted: &Posted,
-    saved: &Saved,
-    errors: FieldErrors,
-    problem: Option<String>,
-) -> Edit {
+fn page(permit: &Permit<PlanEngagement>, head: &Head, posted: &Posted, outcome: &Outcome) -> Edit {
     let mut details = NewEngagement::default();
     let mut bases = Vec::new();
     let zone = permit.viewer().organisation.zone();
     for field in DetailField::ALL {
         details.set(*field, head.own.detail(*field));
     }
-    let unsaved = |name: &str| !errors.is_empty() || saved.conflicts.iter().any(|c| c.field == name);
+    let unsaved = |name: &str| outcome.problem.is_some() || outcome.conflicts.iter().any(|c| c.field == name);
     for typed in posted.typed.iter().filter(|typed| unsaved(typed.field.as_str())) {
         details.set(typed.field, typed.raw.clone());
         bases.push((typed.field.as_str(), typed.base));
     }
-    let conflicts = saved
+    let conflicts = outcome
         .conflicts
         .iter()
         .filter_map(|c| {
@@ -130,7 +137,17 @@ fn page(
         })
         .collect();
     let frame = frame(permit, head, "Engagement Details");
-    Edit { frame, url: format!("/engagements/{}", head.own.id), details, version: head.own.version, bases, conflicts, errors, problem }
+    let Outcome { errors, problem, .. } = outcome;
+    Edit {
+        frame,
+        url: format!("/engagements/{}", head.own.id),
+        details,
+        version: head.own.version,
+        bases,
+        conflicts,
+        errors: errors.clone(),
+        problem: problem.clone(),
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub struct Filters {
     platform: String,
     repository: String,
     after: String,
+    /// Hits ticked so far, which ride along from search to search.
+    id: Vec<String>,
 }
 
 /// What the pane is made of.
@@ -94,6 +96,7 @@ impl Filters {
             tactics: found.tactics.into_iter().map(|t| (t.short_name, t.name)).collect(),
             platforms: found.platforms,
             repositories: found.repositories.into_iter().map(|r| (r.id.to_string(), r.short_name)).collect(),
+            ticked: self.id,
             hits: found.hits.iter().map(|hit| HitLine::new(hit, taken(hit.id))).collect(),
             more: None,
         };

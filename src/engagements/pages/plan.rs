@@ -8,7 +8,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::library::Filters;
-use super::show::refused_inputs;
+use super::show::{refused_inputs, refused_operators};
 use crate::authz::permit::{Permit, PlanEngagement, ReadEngagement};
 use crate::engagements::store::plan as store;
 use crate::engagements::store::show::{self, Head};
@@ -17,16 +17,22 @@ use crate::engagements::wizard::{Chosen, shift};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
 use crate::procedures::domain::{Team, planning_allowed};
-use crate::procedures::inputs::{check_name, check_value};
+use crate::procedures::inputs::{as_typed, changed};
 use crate::web::form::Pairs;
 use crate::web::{Form, Frame, Query, Section, redirect_with};
 
 /// The head, for somebody who may plan there, while the editing rule allows it.
 pub(super) async fn head(permit: &Permit<PlanEngagement>, id: EngagementId) -> Result<Head> {
+    let head = seen(permit, id).await?;
+    planning_allowed(head.own.status, head.own.submitted_at.is_some()).map_err(|refusal| Error::Refused(refusal.0))?;
+    Ok(head)
+}
+
+/// The head, whatever the editing rule says.
+pub(super) async fn seen(permit: &Permit<PlanEngagement>, id: EngagementId) -> Result<Head> {
     let visible = permit.visible();
     let head = permit.app.db.read(move |conn| show::get_head(conn, id, &visible)).await?;
     permit.check(head.own.client_id)?;
-    planning_allowed(head.own.status, head.own.submitted_at.is_some()).map_err(|refusal| Error::Refused(refusal.0))?;
     Ok(head)
 }
 
@@ -78,14 +84,26 @@ pub async fn add(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>, 
     Ok(redirect_with(&format!("/engagements/{id}#procedures"), &message))
 }
 
+/// What the last press of an arrow moved: the arrow keeps the keyboard's focus.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Moved {
+    #[serde(rename = "moved")]
+    id: Option<ProcedureId>,
+    up: bool,
+}
+
 /// `GET /engagements/{id}/procedures/order`
-pub async fn order_form(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+pub async fn order_form(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>, Query(moved): Query<Moved>) -> Result<HttpResponse> {
     let id = path.into_inner();
     let head = head(&permit, id).await?;
     let rows = permit.app.db.read(move |conn| show::list_procedures(conn, id)).await?;
+    let last = rows.len() as i32;
     let rows = rows
         .into_iter()
         .map(|row| OrderLine {
+            // At either end the arrow just pressed is disabled: the other one takes the focus.
+            focus: (moved.id == Some(row.id)).then_some(if row.position == last || (moved.up && row.position > 1) { "up" } else { "down" }),
             id: row.id.to_string(),
             position: row.position,
             name: row.name,
@@ -117,8 +135,8 @@ pub async fn order(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>
     }
     let own = permit.clone();
     permit.app.db.write(permit.actor(), move |tx| store::reorder(tx, &own, id, &order)).await?;
-    let anchor = moved.map(|one| format!("#o-{one}")).unwrap_or_default();
-    Ok(crate::web::redirect(&format!("/engagements/{id}/procedures/order{anchor}")))
+    let focus = moved.map(|one| format!("?moved={one}&up={}", down.is_none())).unwrap_or_default();
+    Ok(crate::web::redirect(&format!("/engagements/{id}/procedures/order{focus}")))
 }
 
 /// `GET /engagements/{id}/procedures/{pid}/removal`
@@ -173,6 +191,7 @@ fn without(a: &[PersonId], b: &[PersonId], team: Team) -> Vec<(PersonId, Team)> 
 /// `POST /engagements/{id}/operators`
 pub async fn operators(
     permit: Permit<PlanEngagement>,
+    reading: Permit<ReadEngagement>,
     path: web::Path<EngagementId>,
     Form(posted): Form<Operators>,
 ) -> Result<HttpResponse> {
@@ -182,7 +201,9 @@ pub async fn operators(
     let own = permit.clone();
     let saved = permit.app.db.write(permit.actor(), move |tx| store::save_operators(tx, &own, id, &added, &removed)).await;
     if let Err(Error::Invalid(errors)) = saved {
-        return Err(Error::Refused(errors.get("operators").unwrap_or_default().to_owned()));
+        let ticked = [without(&posted.red, &[], Team::Red), without(&posted.blue, &[], Team::Blue)].concat();
+        let problem = errors.get("operators").unwrap_or_default().to_owned();
+        return refused_operators(&reading, id, ticked, problem).await;
     }
     saved?;
     Ok(redirect_with(&format!("/engagements/{id}?open=operators#operators"), "Operators saved."))
@@ -196,13 +217,19 @@ pub async fn inputs(
     Form(posted): Form<Pairs>,
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
-    let (changed, errors) = changed_inputs(&posted);
-    if !errors.is_empty() {
-        let typed = posted.into_iter().filter_map(|(field, value)| Some((field.strip_prefix("value.")?.to_owned(), value))).collect();
-        return refused_inputs(&reading, id, typed, errors).await;
-    }
-    let own = permit.clone();
-    let saved = permit.app.db.write(permit.actor(), move |tx| store::save_inputs(tx, &own, id, &changed)).await?;
+    let (changed, errors) = changed(&posted);
+    let saved = if errors.is_empty() {
+        let own = permit.clone();
+        permit.app.db.write(permit.actor(), move |tx| store::save_inputs(tx, &own, id, &changed)).await
+    } else {
+        Err(Error::Invalid(errors))
+    };
+    let saved = match saved {
+        Ok(saved) => saved,
+        Err(Error::Invalid(errors)) => return refused_inputs(&reading, id, as_typed(&posted), errors, None).await,
+        Err(Error::Refused(why)) => return refused_inputs(&reading, id, as_typed(&posted), FieldErrors::default(), Some(why)).await,
+        Err(other) => return Err(other),
+    };
     let message = match saved {
         0 => "Nothing changed.".to_owned(),
         1 => "1 input saved.".to_owned(),
@@ -211,44 +238,9 @@ pub async fn inputs(
     Ok(redirect_with(&format!("/engagements/{id}?open=inputs#inputs"), &message))
 }
 
-fn changed_inputs(posted: &Pairs) -> (Vec<(String, String)>, FieldErrors) {
-    let mut errors = FieldErrors::default();
-    let mut changed = Vec::new();
-    let had = |name: &str| posted.iter().find(|(field, _)| field.strip_prefix("had.") == Some(name)).map(|(_, value)| value.as_str());
-    for (field, raw) in posted {
-        let Some(name) = field.strip_prefix("value.") else { continue };
-        if had(name) == Some(raw) || (had(name).is_none() && raw.is_empty()) {
-            continue;
-        }
-        match check_name(name).and_then(|name| Ok((name.clone(), check_value(&name, raw)?))) {
-            Ok(pair) => changed.push(pair),
-            Err(sentence) => errors.add(name, sentence),
-        }
-    }
-    (changed, errors)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_changed_inputs_are_saved() {
-        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        let posted = vec![
-            pair("value.host", "a"),
-            pair("had.host", "a"),
-            pair("value.user", "b"),
-            pair("had.user", ""),
-            pair("value.gone", ""),
-            pair("had.gone", "x"),
-        ];
-        let (changed, errors) = changed_inputs(&posted);
-        assert!(errors.is_empty());
-        assert_eq!(changed, [pair("user", "b"), pair("gone", "")]);
-        let (_, errors) = changed_inputs(&vec![pair("value.host", &"x".repeat(3_000))]);
-        assert!(errors.get("host").is_some());
-    }
 
     #[test]
     fn only_the_difference_of_ticks_counts() {

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use chrono::{DateTime, Utc};
 use diesel::PgConnection;
 use serde::Deserialize;
 
@@ -15,7 +16,8 @@ use crate::engagements::views::show::{Around, Loaded, May, Show, Toggle, body};
 use crate::engagements::views::table::{Meter, Writer};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{ClientId, EngagementId, PersonId};
-use crate::procedures::domain::{Sides, WriteRule, planning_allowed, sides, working_allowed};
+use crate::procedures::domain::{Sides, Team, WriteRule, planning_allowed, sides, working_allowed};
+use crate::procedures::inputs::Values;
 use crate::procedures::store::work::{rights, rule};
 use crate::web::form::Pairs;
 use crate::web::{Form, Query, Section, redirect};
@@ -48,15 +50,31 @@ pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>,
 pub(super) async fn refused_inputs(
     permit: &Permit<ReadEngagement>,
     id: EngagementId,
-    typed: Vec<(String, String)>,
+    typed: Values,
     errors: FieldErrors,
+    why: Option<String>,
 ) -> Result<HttpResponse> {
     let open = vec![Part::Inputs];
     let loaded = load(permit, id, open.clone()).await?;
     let mut around = around(permit, &loaded, String::new());
     (around.typed, around.errors) = (typed, errors);
-    let problem = Some("The inputs are not saved. Look at the marked ones.".to_owned());
+    let problem = Some(why.unwrap_or_else(|| "The inputs are not saved. Look at the marked ones.".to_owned()));
     let page = Show::new(frame(permit, &loaded), &loaded, &around, &open, problem)?;
+    permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+}
+
+/// The page again, with the operators as ticked and why they are not saved.
+pub(super) async fn refused_operators(
+    permit: &Permit<ReadEngagement>,
+    id: EngagementId,
+    ticked: Vec<(PersonId, Team)>,
+    problem: String,
+) -> Result<HttpResponse> {
+    let open = vec![Part::Operators];
+    let loaded = load(permit, id, open.clone()).await?;
+    let mut around = around(permit, &loaded, String::new());
+    around.ticked = Some(ticked);
+    let page = Show::new(frame(permit, &loaded), &loaded, &around, &open, Some(problem))?;
     permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
 }
 
@@ -97,27 +115,36 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
         now: permit.app.clock.now(),
         zone: permit.viewer().organisation.zone(),
         show,
-        typed: Vec::new(),
+        typed: Values::new(),
         errors: FieldErrors::default(),
+        ticked: None,
     }
 }
 
 async fn load(permit: &Permit<ReadEngagement>, id: EngagementId, open: Vec<Part>) -> Result<Loaded> {
     let (visible, person) = (permit.visible(), permit.viewer().id);
-    let loaded = permit.app.db.read(move |conn| everything(conn, id, &visible, person, &open)).await?;
+    let now = permit.app.clock.now();
+    let loaded = permit.app.db.read(move |conn| everything(conn, id, &visible, person, &open, now)).await?;
     permit.check(loaded.head.own.client_id)?;
     Ok(loaded)
 }
 
-fn everything(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId], person: PersonId, open: &[Part]) -> Result<Loaded> {
-    let digests_of = store::get_head(conn, id, visible)?;
+fn everything(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    visible: &[ClientId],
+    person: PersonId,
+    open: &[Part],
+    now: DateTime<Utc>,
+) -> Result<Loaded> {
+    let head = store::get_head(conn, id, visible)?.as_of(now);
     let digests = store::get_digests(conn, id, person)?;
     let mut loaded = Loaded {
         outcomes: store::list_outcomes(conn)?,
         procedures: store::list_procedures(conn, id)?,
         operators: store::list_operators(conn, id)?,
         inputs: store::list_inputs(conn, id, &digests.inputs)?,
-        head: digests_of,
+        head,
         digests,
         candidates: Vec::new(),
         assets: Vec::new(),
@@ -136,9 +163,8 @@ fn bring(conn: &mut PgConnection, loaded: &mut Loaded, part: Part, visible: &[Cl
     let own = &loaded.head.own;
     match part {
         Part::Operators => {
-            let also: Vec<_> = loaded.operators.iter().map(|o| o.person_id).collect();
             let dates = (own.start_date, own.end_date);
-            loaded.candidates = sections::list_candidates(conn, own.client_id, Some(own.id), &also, dates, visible)?;
+            loaded.candidates = sections::list_candidates(conn, own.client_id, Some(own.id), dates, visible)?;
         }
         Part::Assets => loaded.assets = sections::list_assets(conn, own.id)?,
         Part::Timeline => loaded.entries = sections::list_timeline(conn, own.id)?,
@@ -161,7 +187,8 @@ pub async fn section(
         return Ok(redirect(&format!("/engagements/{id}?open={name}#{name}")));
     }
     let (visible, person) = (permit.visible(), permit.viewer().id);
-    let loaded = permit.app.db.read(move |conn| one(conn, id, &visible, person, part)).await?;
+    let now = permit.app.clock.now();
+    let loaded = permit.app.db.read(move |conn| one(conn, id, &visible, person, part, now)).await?;
     permit.check(loaded.head.own.client_id)?;
     let mut html = body(part, &loaded, &around(&permit, &loaded, wanted.show))?;
     if part == Part::Procedures {
@@ -173,9 +200,16 @@ pub async fn section(
 }
 
 /// Loads what one section needs, and no more.
-fn one(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId], person: PersonId, part: Part) -> Result<Loaded> {
+fn one(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    visible: &[ClientId],
+    person: PersonId,
+    part: Part,
+    now: DateTime<Utc>,
+) -> Result<Loaded> {
     let mut loaded = Loaded {
-        head: store::get_head(conn, id, visible)?,
+        head: store::get_head(conn, id, visible)?.as_of(now),
         outcomes: Vec::new(),
         procedures: Vec::new(),
         operators: Vec::new(),

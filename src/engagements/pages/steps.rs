@@ -135,16 +135,15 @@ async fn details(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Detai
     let client = wizard.client;
     let day = |raw: &str| times::parse_date(raw).ok().flatten();
     let period = (day(&wizard.details.start_date), day(&wizard.details.end_date));
-    let also: Vec<_> = wizard.operators.iter().map(|(person, _)| *person).collect();
     let candidates = permit
         .app
         .db
         .read(move |conn| match client.filter(|client| visible.contains(client)) {
-            Some(client) => list_candidates(conn, client, None, &also, period, &visible),
+            Some(client) => list_candidates(conn, client, None, period, &visible),
             None => Ok(Vec::new()),
         })
         .await?;
-    let people = Choosable::list(&candidates, &wizard.operators);
+    let people = Choosable::list(&candidates, &wizard.operators, None);
     Ok(DetailsStep { frame: frame(permit), around, details: wizard.details.clone(), people })
 }
 
@@ -158,7 +157,6 @@ async fn procedures(permit: &Plan, wizard: &Wizard, around: Around, filters: Fil
 
 async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<FinalizeStep> {
     let (chosen, client, visible) = (wizard.chosen.clone(), wizard.client, permit.visible());
-    let also: Vec<_> = wizard.operators.iter().map(|(person, _)| *person).collect();
     let (picked, tactics, clients, people) = permit
         .app
         .db
@@ -166,7 +164,7 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
             let version = highest_version(conn)?;
             let of: Vec<ClientId> = client.filter(|client| visible.contains(client)).into_iter().collect();
             let people = match of.first() {
-                Some(client) => list_candidates(conn, *client, None, &also, (None, None), &visible)?,
+                Some(client) => list_candidates(conn, *client, None, (None, None), &visible)?,
                 None => Vec::new(),
             };
             Ok((store::list_picked(conn, &chosen, client)?, list_tactics(conn, &version)?, store::list_clients(conn, &of)?, people))

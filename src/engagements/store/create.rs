@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::audit::domain::{Event, Kind};
 use crate::db::schema::{
-    attack_versions, client_access, clients, engagement_inputs, engagement_operators, engagements, field_history, reports, test_plans,
+    attack_versions, client_access, clients, engagement_inputs, engagement_operators, engagements, reports, test_plans,
 };
 use crate::db::{Audited, WriteTx};
 use crate::engagements::domain::{DetailField, Details, status_on_create};
@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId, TestPlanId};
 use crate::procedures::domain::Team;
 use crate::procedures::inputs::Values;
+use crate::procedures::store::history::{self, Subject};
 use crate::schedule::domain::EngagementStatus;
 use crate::schedule::store::touch;
 
@@ -171,25 +172,9 @@ fn insert_engagement(
 
 /// The first values of the details, for the merge of later edits.
 fn note_details(tx: &mut WriteTx<'_>, id: EngagementId, details: &Details) -> Result<()> {
-    let rows: Vec<_> = DetailField::ALL
-        .iter()
-        .map(|field| (field, details.canonical(*field)))
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(field, value)| {
-            (
-                field_history::subject_type.eq("engagement"),
-                field_history::subject_id.eq(id.0),
-                field_history::field.eq(field.as_str()),
-                field_history::version.eq(1),
-                field_history::value.eq(value),
-                field_history::person_id.eq(tx.actor().id.map(|id| id.0)),
-                field_history::person_name.eq(&tx.actor().name),
-                field_history::at.eq(tx.now()),
-            )
-        })
-        .collect();
-    diesel::insert_into(field_history::table).values(rows).execute(tx.conn)?;
-    Ok(())
+    let values: Vec<(&str, String)> =
+        DetailField::ALL.iter().map(|field| (field.as_str(), details.canonical(*field))).filter(|(_, value)| !value.is_empty()).collect();
+    history::note(tx, Subject("engagement", id.0), 1, &values)
 }
 
 pub(crate) fn insert_operators(conn: &mut PgConnection, id: EngagementId, operators: &[(PersonId, Team)]) -> Result<()> {

@@ -1,20 +1,19 @@
 //! Engagement Details: saved field by field, so that two people who edit them lose nothing.
 
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Integer, Text, Timestamptz, Uuid as SqlUuid};
 
 use super::plan::begin;
 use super::show::Own;
 use crate::audit::domain::Kind;
 use crate::authz::permit::{Permit, PlanEngagement};
-use crate::db::schema::{engagements, field_history, reports};
+use crate::db::schema::{engagements, reports};
 use crate::db::{Audited, WriteTx};
 use crate::engagements::domain::{DetailField, check_detail, parse_tags};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::EngagementId;
-use crate::procedures::merge::{Change, Conflict, Current, History, Posted, Revision, merge};
+use crate::procedures::merge::{Change, Conflict, Current, Posted, merge};
+use crate::procedures::store::history::{self, Subject};
 use crate::procedures::times;
 use crate::schedule::domain::{Command, starts_at, valid_dates};
 use crate::schedule::store::apply;
@@ -86,7 +85,7 @@ pub fn save_details(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: E
     let mut planning = begin(tx, permit, id)?;
     let posted = check(typed)?;
     let mut own: Own = engagements::table.find(id.0).select(Own::as_select()).first(tx.conn)?;
-    let history = history(tx.conn, id, &posted)?;
+    let history = history::read(tx.conn, Subject("engagement", id.0), &posted)?;
     let current: Vec<Current> = DetailField::ALL
         .iter()
         .map(|field| Current {
@@ -165,60 +164,7 @@ fn store(tx: &mut WriteTx<'_>, own: &mut Own, accepted: &[Change]) -> Result<()>
     diesel::update(reports::table.filter(reports::engagement_id.eq(own.id.0).and(reports::title.ne(&own.title))))
         .set((reports::title.eq(&own.title), reports::updated_at.eq(tx.now())))
         .execute(tx.conn)?;
-    let rows: Vec<_> = accepted
-        .iter()
-        .map(|change| {
-            (
-                field_history::subject_type.eq("engagement"),
-                field_history::subject_id.eq(own.id.0),
-                field_history::field.eq(&change.field),
-                field_history::version.eq(own.version),
-                field_history::value.eq(&change.new),
-                field_history::person_id.eq(tx.actor().id.map(|id| id.0)),
-                field_history::person_name.eq(&tx.actor().name),
-                field_history::at.eq(tx.now()),
-            )
-        })
-        .collect();
-    diesel::insert_into(field_history::table).values(&rows).execute(tx.conn)?;
+    let values: Vec<(&str, &str)> = accepted.iter().map(|change| (change.field.as_str(), change.new.as_str())).collect();
+    history::note(tx, Subject("engagement", own.id.0), own.version, &values)?;
     Ok(())
-}
-
-#[derive(QueryableByName)]
-struct HistoryRow {
-    #[diesel(sql_type = Text)]
-    field: String,
-    #[diesel(sql_type = Integer)]
-    version: i32,
-    #[diesel(sql_type = Text)]
-    value: String,
-    #[diesel(sql_type = Text)]
-    person_name: String,
-    #[diesel(sql_type = Timestamptz)]
-    at: DateTime<Utc>,
-}
-
-fn history(conn: &mut PgConnection, id: EngagementId, posted: &[Posted]) -> Result<History> {
-    let fields: Vec<&str> = posted.iter().map(|p| p.field.as_str()).collect();
-    let bases: Vec<i32> = posted.iter().map(|p| p.base).collect();
-    // sql_query: for each posted field its newest row and the newest one at or below the posted base, by two index probes.
-    let rows: Vec<HistoryRow> = diesel::sql_query(
-        "SELECT p.field, h.version, h.value, h.person_name, h.at
-         FROM unnest($2::text[], $3::int[]) AS p(field, base) CROSS JOIN LATERAL (
-            (SELECT version, value, person_name, at FROM field_history
-             WHERE subject_type = 'engagement' AND subject_id = $1 AND field = p.field ORDER BY version DESC LIMIT 1)
-            UNION ALL
-            (SELECT version, value, person_name, at FROM field_history
-             WHERE subject_type = 'engagement' AND subject_id = $1 AND field = p.field AND version <= p.base ORDER BY version DESC LIMIT 1)
-         ) h",
-    )
-    .bind::<SqlUuid, _>(id.0)
-    .bind::<Array<Text>, _>(&fields)
-    .bind::<Array<Integer>, _>(&bases)
-    .load(conn)?;
-    let mut history = History::default();
-    for row in rows {
-        history.push(row.field, Revision { version: row.version, value: row.value, by: row.person_name, at: row.at });
-    }
-    Ok(history)
 }

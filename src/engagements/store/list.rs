@@ -81,6 +81,10 @@ pub struct Row {
     pub updated: DateTime<Utc>,
     /// Whose.
     pub updated_by: String,
+    /// The title as the database sorts it.
+    pub title_key: String,
+    /// The client's name as the database sorts it.
+    pub client_key: String,
 }
 
 impl Row {
@@ -88,8 +92,8 @@ impl Row {
     pub fn place(&self, sort: Sort, before: bool) -> Place {
         let key = match sort {
             Sort::Activity => self.updated.timestamp_micros().to_string(),
-            Sort::Title => self.title.to_lowercase(),
-            Sort::Client => self.client_name.to_lowercase(),
+            Sort::Title => self.title_key.clone(),
+            Sort::Client => self.client_key.clone(),
             Sort::Start => self.starts.timestamp_micros().to_string(),
         };
         Place { before, key, id: self.id }
@@ -185,6 +189,8 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
             engagements::submitted_at,
             engagement_activity::at,
             engagement_activity::by_name,
+            sql::<Text>("lower(engagements.title)"),
+            sql::<Text>("lower(clients.name)"),
         ))
         .load(conn)?;
     let more = rows.len() as i64 > limit;

@@ -14,6 +14,7 @@ use crate::db::{Audited, WriteTx};
 use crate::error::{Error, Result};
 use crate::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
 use crate::procedures::domain::{Team, planning_allowed};
+use crate::procedures::inputs::{TypedInput, check_seen};
 use crate::schedule::store::{Locked, lock_engagement, touch};
 
 /// An engagement locked for planning, and the events so far.
@@ -236,22 +237,27 @@ pub fn save_operators(
 /// Sets inputs; an empty value takes one away.
 ///
 /// # Errors
-/// As [`add_procedures`].
+/// As [`add_procedures`], and [`Error::Invalid`] for an input that somebody else set since the form was shown.
 pub fn save_inputs(
     tx: &mut WriteTx<'_>,
     permit: &Permit<PlanEngagement>,
     id: EngagementId,
-    values: &[(String, String)],
+    typed: &[TypedInput],
 ) -> Result<Audited<usize>> {
     let mut planning = begin(tx, permit, id)?;
-    let (set, emptied): (Vec<_>, Vec<_>) = values.iter().partition(|(_, value)| !value.is_empty());
-    let gone: Vec<&str> = emptied.iter().map(|(name, _)| name.as_str()).collect();
+    let stored: Vec<(String, String)> = engagement_inputs::table
+        .filter(engagement_inputs::engagement_id.eq(id.0))
+        .select((engagement_inputs::name, engagement_inputs::value))
+        .load(tx.conn)?;
+    check_seen(typed, &stored.into_iter().collect()).map_err(Error::Invalid)?;
+    let (set, emptied): (Vec<_>, Vec<_>) = typed.iter().partition(|one| !one.value.is_empty());
+    let gone: Vec<&str> = emptied.iter().map(|one| one.name.as_str()).collect();
     diesel::delete(engagement_inputs::table.filter(engagement_inputs::engagement_id.eq(id.0).and(engagement_inputs::name.eq_any(gone))))
         .execute(tx.conn)?;
     let rows: Vec<_> = set
         .iter()
-        .map(|(name, value)| {
-            (engagement_inputs::engagement_id.eq(id.0), engagement_inputs::name.eq(name), engagement_inputs::value.eq(value))
+        .map(|one| {
+            (engagement_inputs::engagement_id.eq(id.0), engagement_inputs::name.eq(&one.name), engagement_inputs::value.eq(&one.value))
         })
         .collect();
     diesel::insert_into(engagement_inputs::table)
@@ -260,12 +266,12 @@ pub fn save_inputs(
         .do_update()
         .set(engagement_inputs::value.eq(diesel::upsert::excluded(engagement_inputs::value)))
         .execute(tx.conn)?;
-    if !values.is_empty() {
-        let names: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
+    if !typed.is_empty() {
+        let names: Vec<&str> = typed.iter().map(|one| one.name.as_str()).collect();
         // Values stay out of the log: a password for a test account is a common input.
         let event =
             planning.event(Kind::InputsChanged, format!("Changed the inputs {}", names.join(", "))).detail(json!({ "inputs": names }));
         planning.events.push(event);
     }
-    planning.finish(tx, values.len())
+    planning.finish(tx, typed.len())
 }

@@ -31,7 +31,7 @@ pub struct Candidate {
     pub bookings: Vec<String>,
 }
 
-/// The people with access to a client, and those in `also` (operators who lost it), each with their other bookings that
+/// The people with access to a client, and the operators of `own` who lost it, each with their other bookings that
 /// overlap the dates. Titles of other clients' engagements show only to who sees those clients.
 ///
 /// # Errors
@@ -40,7 +40,6 @@ pub fn list_candidates(
     conn: &mut PgConnection,
     client: ClientId,
     own: Option<EngagementId>,
-    also: &[PersonId],
     dates: (Option<NaiveDate>, Option<NaiveDate>),
     visible: &[ClientId],
 ) -> Result<Vec<Candidate>> {
@@ -48,21 +47,21 @@ pub fn list_candidates(
     Ok(diesel::sql_query(
         "SELECT p.id, p.name, coalesce(r.name, '') AS role,
             r.id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL AS has_access,
-            ARRAY(SELECT CASE WHEN e.client_id = ANY ($6) THEN e.title ELSE 'Another client' END
+            ARRAY(SELECT CASE WHEN e.client_id = ANY ($5) THEN e.title ELSE 'Another client' END
                     || coalesce(', ' || to_char(coalesce(min(o.starts_on), e.start_date), 'FMDD Mon'), '')
                     || coalesce(' – ' || to_char(coalesce(max(o.ends_on), e.end_date), 'FMDD Mon'), '')
                 FROM engagement_operators o JOIN engagements e ON e.id = o.engagement_id
                 WHERE o.person_id = p.id AND e.deleted_at IS NULL AND e.status IN ('pending', 'scheduled', 'in_progress')
                     AND e.id IS DISTINCT FROM $2
-                    AND ($4::date IS NULL OR coalesce(o.ends_on, e.end_date, 'infinity') >= $4)
-                    AND ($5::date IS NULL OR coalesce(o.starts_on, e.start_date, '-infinity') <= $5)
+                    AND ($3::date IS NULL OR coalesce(o.ends_on, e.end_date, 'infinity') >= $3)
+                    AND ($4::date IS NULL OR coalesce(o.starts_on, e.start_date, '-infinity') <= $4)
                 GROUP BY e.id ORDER BY e.start_date NULLS FIRST, e.title LIMIT 6) AS bookings
          FROM people p LEFT JOIN client_access a ON a.person_id = p.id AND a.client_id = $1 LEFT JOIN roles r ON r.id = a.role_id
-         WHERE (a.client_id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL) OR p.id = ANY ($3) ORDER BY p.name, p.id",
+         WHERE (a.client_id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL) 
+            OR p.id IN (SELECT person_id FROM engagement_operators WHERE engagement_id = $2) ORDER BY p.name, p.id",
     )
     .bind::<SqlUuid, _>(client.0)
     .bind::<Nullable<SqlUuid>, _>(own.map(|id| id.0))
-    .bind::<Array<SqlUuid>, _>(also.iter().map(|p| p.0).collect::<Vec<_>>())
     .bind::<Nullable<Date>, _>(dates.0)
     .bind::<Nullable<Date>, _>(dates.1)
     .bind::<Array<SqlUuid>, _>(visible.iter().map(|c| c.0).collect::<Vec<_>>())

@@ -100,6 +100,14 @@ pub struct Head {
     pub report: Option<ReportRow>,
 }
 
+impl Head {
+    /// As it stands at `now`, whether or not the hourly job has been there.
+    pub fn as_of(mut self, now: DateTime<Utc>) -> Self {
+        self.own.status = self.own.status.as_of(self.own.starts_at, now);
+        self
+    }
+}
+
 /// Finds an engagement of one of these clients.
 ///
 /// # Errors

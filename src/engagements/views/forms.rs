@@ -71,6 +71,13 @@ pub struct Add {
     pub problem: Option<String>,
 }
 
+impl Add {
+    /// Ticked hits that the page does not list.
+    fn elsewhere(&self) -> Vec<&String> {
+        self.library.ticked.iter().filter(|id| !self.library.hits.iter().any(|hit| hit.value == **id)).collect()
+    }
+}
+
 /// A row of the order.
 pub struct OrderLine {
     /// Procedure's id.
@@ -81,6 +88,8 @@ pub struct OrderLine {
     pub name: String,
     /// First ATT&CK id.
     pub technique: String,
+    /// Which of its arrows has the focus, `up` or `down`.
+    pub focus: Option<&'static str>,
 }
 
 /// `/engagements/{id}/procedures/order`
@@ -159,7 +168,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     };
     let add =
         Add { frame: Frame::sample("Add procedures"), url: "/engagements/x".into(), library: sample_pane(), problem: Some("No.".into()) };
-    let rows = vec![OrderLine { id: "1".into(), position: 1, name: hostile(), technique: "T1003".into() }];
+    let rows = vec![OrderLine { id: "1".into(), position: 1, name: hostile(), technique: "T1003".into(), focus: Some("up") }];
     let order = Order { frame: Frame::sample("Order"), url: "/engagements/x".into(), rows };
     let confirm = |reason: Option<String>| Confirm {
         frame: Frame::sample("Delete"),

@@ -210,6 +210,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
         submitted,
         updated: now,
         updated_by: "Mika <Kuusi>".into(),
+        title_key: String::new(),
+        client_key: String::new(),
     };
     let progress = |done| Progress { done, total: 13 };
     let may = May { edit: true, delete: true };

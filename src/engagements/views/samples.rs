@@ -148,8 +148,9 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
         now,
         zone: chrono_tz::UTC,
         show: String::new(),
-        typed: vec![("domain_controller".into(), hostile.into())],
+        typed: [("domain_controller".to_owned(), hostile.to_owned())].into(),
         errors: FieldErrors::one("domain_controller", "Too long."),
+        ticked: None,
     };
     (loaded, around)
 }

@@ -11,7 +11,7 @@ use crate::engagements::store::show::Head;
 use crate::error::FieldErrors;
 use crate::ids::{EngagementId, PersonId};
 use crate::procedures::domain::Team;
-use crate::procedures::inputs::InputRow;
+use crate::procedures::inputs::{InputRow, Values};
 use crate::procedures::times;
 use crate::web::markdown;
 
@@ -91,13 +91,19 @@ pub struct Choosable {
     pub red: bool,
     /// Ticked for blue.
     pub blue: bool,
+    /// Saved for red.
+    pub had_red: bool,
+    /// Saved for blue.
+    pub had_blue: bool,
     /// Other bookings in the engagement's dates.
     pub bookings: Vec<String>,
 }
 
 impl Choosable {
-    /// Candidates with the ticks of these operators.
-    pub fn list(candidates: &[Candidate], chosen: &[(PersonId, Team)]) -> Vec<Self> {
+    /// Candidates with the saved operators' ticks, or those `ticked` in a refused save. Somebody ticked who is no candidate
+    /// any more cannot be shown: the sentence above the table tells of them.
+    pub fn list(candidates: &[Candidate], saved: &[(PersonId, Team)], ticked: Option<&[(PersonId, Team)]>) -> Vec<Self> {
+        let shown = ticked.unwrap_or(saved);
         candidates
             .iter()
             .map(|c| Self {
@@ -105,8 +111,10 @@ impl Choosable {
                 name: c.name.clone(),
                 role: c.role.clone(),
                 has_access: c.has_access,
-                red: chosen.contains(&(c.id, Team::Red)),
-                blue: chosen.contains(&(c.id, Team::Blue)),
+                red: shown.contains(&(c.id, Team::Red)),
+                blue: shown.contains(&(c.id, Team::Blue)),
+                had_red: saved.contains(&(c.id, Team::Red)),
+                had_blue: saved.contains(&(c.id, Team::Blue)),
                 bookings: c.bookings.clone(),
             })
             .collect()
@@ -164,7 +172,7 @@ pub struct Inputs {
 
 impl Inputs {
     /// Rows with what was typed in their place, after a refused save.
-    pub fn new(id: EngagementId, rows: &[InputRow], plans: bool, typed: &[(String, String)], errors: &FieldErrors) -> Self {
+    pub fn new(id: EngagementId, rows: &[InputRow], plans: bool, typed: &Values, errors: &FieldErrors) -> Self {
         let rows = rows
             .iter()
             .map(|row| {
@@ -172,7 +180,7 @@ impl Inputs {
                 let positions: Vec<String> = row.used_by.iter().map(i32::to_string).collect();
                 InputLine {
                     name: row.name.clone(),
-                    value: typed.iter().find(|(name, _)| *name == row.name).map_or_else(|| had.clone(), |(_, value)| value.clone()),
+                    value: typed.get(&row.name).unwrap_or(&had).clone(),
                     had,
                     used: positions.join(", "),
                     defaults: row

@@ -12,7 +12,7 @@ use crate::engagements::store::show::{Digests, Head, Operator, Outcome, Procedur
 use crate::error::FieldErrors;
 use crate::ids::PersonId;
 use crate::procedures::domain::{ProcedureStatus, Sides, Team};
-use crate::procedures::inputs::InputRow;
+use crate::procedures::inputs::{InputRow, Values};
 use crate::procedures::times;
 use crate::schedule::domain::EngagementStatus;
 use crate::web::Frame;
@@ -74,9 +74,11 @@ pub struct Around<F> {
     /// Filter of the procedures: `mine`, `red`, `blue`, `unanswered` or nothing.
     pub show: String,
     /// Inputs as typed, after a refused save.
-    pub typed: Vec<(String, String)>,
+    pub typed: Values,
     /// What is wrong with them.
     pub errors: FieldErrors,
+    /// Operators as ticked, after a refused save.
+    pub ticked: Option<Vec<(PersonId, Team)>>,
 }
 
 /// One section.
@@ -180,9 +182,15 @@ pub fn body<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Ar
         Part::Operators => {
             let chosen: Vec<(PersonId, Team)> =
                 loaded.operators.iter().filter(|o| o.procedure_id.is_none()).map(|o| (o.person_id, o.team)).collect();
-            Operators { url, people: Choosable::list(&loaded.candidates, &chosen), plans: around.may.plan }.render()
+            let people = Choosable::list(&loaded.candidates, &chosen, around.ticked.as_deref());
+            Operators { url, people, plans: around.may.plan }.render()
         }
-        Part::Inputs => Inputs::new(id, &loaded.inputs, around.may.plan, &around.typed, &around.errors).render(),
+        Part::Inputs => {
+            // What was typed must not go, even where it can no longer be saved.
+            let plans = around.may.plan || !around.typed.is_empty();
+            Inputs::new(id, &loaded.inputs, plans, &around.typed, &around.errors)
+        }
+        .render(),
         Part::Assets => Assets::new(head, &loaded.assets).render(),
         Part::Timeline => Timeline::new(id, &loaded.entries, zone).render(),
         Part::Attachments => Attachments::new(id, &loaded.files, zone).render(),
@@ -415,8 +423,9 @@ mod tests {
             now: around.now,
             zone: around.zone,
             show: String::new(),
-            typed: Vec::new(),
+            typed: Values::new(),
             errors: FieldErrors::default(),
+            ticked: None,
         }
     }
 

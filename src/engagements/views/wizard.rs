@@ -141,6 +141,8 @@ pub struct LibraryPane {
     pub repositories: Vec<(String, String)>,
     /// What was found.
     pub hits: Vec<HitLine>,
+    /// Hits ticked so far, on this page or another.
+    pub ticked: Vec<String>,
     /// Link to more.
     pub more: Option<String>,
 }
@@ -330,6 +332,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
         has_access: true,
         red: true,
         blue: false,
+        had_red: false,
+        had_blue: false,
         bookings: vec![hostile()],
     };
     let picked = || vec![PickedLine { value: "library-1".into(), name: hostile(), technique: "T1003".into() }];

@@ -52,12 +52,15 @@ pub struct Search {
     q: String,
     #[serde(default)]
     part: String,
+    /// Those ticked so far.
+    #[serde(default)]
+    asset: Vec<AssetId>,
 }
 
 /// `GET …/assets/new`
 pub async fn new(permit: Permit<WriteProcedure>, path: Ids, Query(search): Query<Search>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
-    let page = picker(&permit, engagement, procedure, search.q, TypedAsset::default(), FieldErrors::default()).await?;
+    let page = picker(&permit, engagement, procedure, (search.q, search.asset), TypedAsset::default(), FieldErrors::default()).await?;
     let body = match (permit.partial, search.part.as_str()) {
         (true, "candidates") => page.as_candidates().render()?,
         (true, _) => page.as_form().render()?,
@@ -70,14 +73,14 @@ async fn picker(
     permit: &Permit<WriteProcedure>,
     engagement: EngagementId,
     procedure: ProcedureId,
-    q: String,
+    (q, ticked): (String, Vec<AssetId>),
     typed: TypedAsset,
     errors: FieldErrors,
 ) -> Result<AddAssets> {
-    let words = q.clone();
+    let (words, chosen) = (q.clone(), ticked.clone());
     let read = move |conn: &mut diesel::PgConnection, head: &Head| {
         works(head)?;
-        assets::list_candidates(conn, head.client, head.procedure, &words)
+        assets::list_candidates(conn, head.client, head.procedure, &words, &chosen)
     };
     let (head, candidates) = place::read(permit, engagement, procedure, read).await?;
     Ok(AddAssets {
@@ -86,6 +89,7 @@ async fn picker(
         procedure: place::named(&head),
         candidates,
         q,
+        ticked,
         creates: permit.may_at(P::AssetEdit, head.client),
         typed,
         errors,
@@ -177,7 +181,7 @@ async fn pick_again(
     error: Error,
 ) -> Result<HttpResponse> {
     let Error::Invalid(errors) = error else { return Err(error) };
-    let page = picker(permit, engagement, procedure, String::new(), typed, errors).await?;
+    let page = picker(permit, engagement, procedure, Default::default(), typed, errors).await?;
     permit.html(StatusCode::UNPROCESSABLE_ENTITY, if permit.partial { page.as_form().render()? } else { page.render()? })
 }
 

@@ -217,13 +217,16 @@ async fn editable(permit: &Permit<WriteProcedure>, engagement: EngagementId, id:
 pub async fn edit(permit: Permit<WriteProcedure>, path: FileIds) -> Result<HttpResponse> {
     let (engagement, id) = path.into_inner();
     let (head, attachment) = editable(&permit, engagement, id).await?;
-    let typed = TypedAttachment {
+    permit.page(&edit_page(&permit, &head, &attachment, stored_text(&attachment)))
+}
+
+fn stored_text(attachment: &Attachment) -> TypedAttachment {
+    TypedAttachment {
         title: attachment.title.clone(),
         description: attachment.description.clone(),
         in_finding: attachment.in_finding.then(|| "1".to_owned()),
         version: attachment.version,
-    };
-    permit.page(&edit_page(&permit, &head, &attachment, typed))
+    }
 }
 
 fn edit_page(permit: &Permit<WriteProcedure>, head: &Head, attachment: &Attachment, typed: TypedAttachment) -> EditAttachment {
@@ -238,6 +241,7 @@ fn edit_page(permit: &Permit<WriteProcedure>, head: &Head, attachment: &Attachme
         typed,
         errors: FieldErrors::default(),
         problem: None,
+        theirs: None,
     }
 }
 
@@ -264,8 +268,10 @@ pub async fn update(permit: Permit<WriteProcedure>, path: FileIds, Form(typed): 
     match error {
         Error::Invalid(errors) => page.errors = errors,
         Error::Conflict(sentence) => {
-            page.problem = Some(format!("{sentence} Saved meanwhile: “{}”.", attachment.title));
+            page.problem = Some(sentence);
+            // The form goes on from the stored version: saving again is then a decision, with both in sight.
             page.typed.version = attachment.version;
+            page.theirs = Some(stored_text(&attachment));
         }
         other => return Err(other),
     }

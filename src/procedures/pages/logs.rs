@@ -133,7 +133,7 @@ pub async fn create(permit: Permit<WriteProcedure>, path: Ids, Form(typed): Form
         let now = times::for_input(permit.app.clock.now(), typed.zone(head.zone));
         return answer(&permit, StatusCode::OK, form(&permit, &head, None, team, with_now(typed, now)));
     }
-    let saved = match typed.check(head.zone) {
+    let saved = match typed.check(head.zone, &[]) {
         Ok(entry) => {
             let held = permit.clone();
             let write = move |tx: &mut crate::db::WriteTx<'_>| {
@@ -202,7 +202,8 @@ pub async fn update(permit: Permit<WriteProcedure>, path: EntryIds, Form(typed):
         return answer(&permit, StatusCode::OK, form(&permit, &head, Some(id), entry.team, with_now(typed, now)));
     }
     let version = typed.version;
-    let saved = match typed.check(head.zone) {
+    let known: Vec<_> = std::iter::once(entry.starts_at).chain(entry.ends_at).collect();
+    let saved = match typed.check(head.zone, &known) {
         Ok(text) => {
             let held = permit.clone();
             let write = move |tx: &mut crate::db::WriteTx<'_>| {

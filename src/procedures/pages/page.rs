@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use chrono_tz::Tz;
 use serde::Deserialize;
 
 use crate::authz::Permission as P;
@@ -12,17 +13,17 @@ use crate::authz::permit::{Action, Permit, ReadEngagement, WriteProcedure};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{EngagementId, ProcedureId};
 use crate::procedures::domain::{Field, Sides, Team, sides, working_allowed};
-use crate::procedures::inputs::{Values, check_value};
+use crate::procedures::inputs::{Values, as_typed, changed};
 use crate::procedures::merge::Conflict;
 use crate::procedures::store::page::{self, Draft, InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
 use crate::procedures::store::save::{Saved, Typed, save_fields};
 use crate::procedures::store::{parts, work};
 use crate::procedures::times;
 use crate::procedures::views::page::{Overlay, Parts, Show, url};
+use crate::procedures::views::steps::RefusedInputs;
 use crate::procedures::views::{Fresh, FreshPage};
-use crate::schedule::domain::{Facts, ReportStatus};
 use crate::web::form::Pairs;
-use crate::web::{Form, Query, Section, redirect, redirect_with};
+use crate::web::{Form, Query, Section, redirect_with, refusal_noted};
 
 type Ids = web::Path<(EngagementId, ProcedureId)>;
 
@@ -65,19 +66,7 @@ impl Loaded {
     /// Why the work is closed, judged with what is due and not with what is stored.
     fn closed<A: Action>(&self, permit: &Permit<A>) -> Option<String> {
         let e = &self.shown.engagement;
-        let facts = Facts {
-            now: permit.app.clock.now(),
-            starts_at: e.starts_at,
-            report: Some(ReportStatus::Draft),
-            anything_recorded: true,
-            submitted: e.submitted_at.is_some(),
-            has_procedures: true,
-        };
-        let status = match e.status.due(&facts) {
-            Some(command) => e.status.apply(&command, &facts).map_or(e.status, |moved| moved.to),
-            None => e.status,
-        };
-        working_allowed(status, e.submitted_at.is_some()).err().map(|refusal| refusal.0)
+        working_allowed(e.status.as_of(e.starts_at, permit.app.clock.now()), e.submitted_at.is_some()).err().map(|refusal| refusal.0)
     }
 
     fn sides<A: Action>(&self, permit: &Permit<A>) -> Sides {
@@ -109,8 +98,9 @@ impl Loaded {
     fn draft_of_note(&self) -> Option<String> {
         let draft = self.draft.as_ref()?;
         let zone = self.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+        let typed_in = draft.fields.get("zone").and_then(|zone| zone.parse().ok()).unwrap_or(zone);
         let differs = |(name, value): (&String, &String)| {
-            name.parse::<Field>().is_ok_and(|f| self.shown.procedure.fields.value(f, zone).trim() != value.replace("\r\n", "\n").trim())
+            name.parse::<Field>().is_ok_and(|f| self.shown.procedure.fields.shown(f, typed_in).trim() != value.replace("\r\n", "\n").trim())
         };
         draft.fields.iter().any(differs).then(|| times::display(draft.at, zone))
     }
@@ -142,6 +132,7 @@ struct State {
     problem: Option<String>,
     saved: Option<String>,
     offers_draft: bool,
+    inputs: Option<RefusedInputs>,
 }
 
 impl Default for State {
@@ -153,6 +144,7 @@ impl Default for State {
             conflicts: Vec::new(),
             problem: None,
             saved: None,
+            inputs: None,
             offers_draft: false,
         }
     }
@@ -175,15 +167,19 @@ impl State {
     async fn whole_page<A: Action>(self, permit: &Permit<A>, loaded: Loaded) -> Result<HttpResponse> {
         let closed = loaded.closed(permit);
         // With something typed the form stays writable even where the work has been closed meanwhile: the words must not go.
-        let open = closed.is_none() || !self.overlay.values.is_empty();
+        let open = closed.is_none() || !self.overlay.values.is_empty() || self.inputs.is_some();
         let sides = if open { loaded.sides(permit) } else { Sides::default() };
         let parts = loaded.parts(permit, sides, closed.clone());
         let title = format!("{} {}", loaded.shown.procedure.position, loaded.shown.procedure.name);
         let pieces = super::pieces(permit, &loaded.shown, if closed.is_none() { sides } else { Sides::default() }).await?;
+        let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
+        if let Some(refused) = &self.inputs {
+            form.steps = parts.steps(Some(refused));
+        }
         let page = Show {
             frame: permit.frame(Section::Engagements, title),
             bar: parts.bar(self.saved),
-            form: parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem),
+            form,
             aside: parts.aside(),
             logs: pieces.logs,
             attachments: pieces.attachments,
@@ -203,6 +199,8 @@ struct Posted {
     bases: BTreeMap<String, i32>,
     theirs: BTreeMap<String, i32>,
     version: i32,
+    /// The zone in which the page showed its times; another one may be the engagement's since.
+    zone: Option<Tz>,
     then: String,
     now: Option<Field>,
     keep: Option<String>,
@@ -224,6 +222,7 @@ impl Posted {
             }
             match name.as_str() {
                 "version" => posted.version = number(&value)?,
+                "zone" => posted.zone = Some(value.parse().map_err(|_| strange())?),
                 "then" => posted.then = value,
                 "now" => {
                     posted.now =
@@ -266,7 +265,7 @@ impl Posted {
 
     fn overlay(&self) -> Overlay {
         let bases = self.values.keys().map(|name| (name.clone(), self.bases.get(name).copied().unwrap_or(self.version))).collect();
-        Overlay { values: self.values.clone(), bases }
+        Overlay { values: self.values.clone(), bases, zone: self.zone }
     }
 }
 
@@ -279,15 +278,16 @@ fn overlay_of(fields: &Values) -> Overlay {
 pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let posted = Posted::read(pairs)?;
-    let (typed, then, now, write) = (posted.typed(), posted.then.clone(), posted.now, permit.clone());
+    let (typed, then, now, zone, write) = (posted.typed(), posted.then.clone(), posted.now, posted.zone, permit.clone());
     let saving = permit.app.db.write(permit.actor(), move |tx| {
         let mut work = work::begin(tx, &write, engagement, procedure)?;
         let mut typed = typed;
         if let Some(field) = now {
-            let raw = times::for_input(tx.now(), work.zone);
+            let raw = times::instant(tx.now());
             typed.iter_mut().filter(|t| t.field == field).for_each(|t| t.raw.clone_from(&raw));
         }
-        let saved = save_fields(tx, &mut work, &typed)?;
+        let zone = zone.unwrap_or(work.zone);
+        let saved = save_fields(tx, &mut work, &typed, zone)?;
         match then.split_once('/') {
             Some(("tick", step)) => parts::tick(tx, &mut work, step, true)?,
             Some(("untick", step)) => parts::tick(tx, &mut work, step, false)?,
@@ -307,17 +307,24 @@ pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<P
                 .answer(&permit, engagement, procedure)
                 .await
         }
-        Err(Error::Refused(why)) => {
-            State { status: StatusCode::UNPROCESSABLE_ENTITY, overlay: posted.overlay(), problem: Some(why), ..State::default() }
-                .answer(&permit, engagement, procedure)
-                .await
+        Err(Error::Refused(why)) => refused(&posted, StatusCode::UNPROCESSABLE_ENTITY, why).answer(&permit, engagement, procedure).await,
+        // With scripts the page keeps what was typed by itself, and shows the sentence above it.
+        Err(Error::Forbidden(why)) if !permit.partial => {
+            let answer = refused(&posted, StatusCode::FORBIDDEN, why.clone()).answer(&permit, engagement, procedure).await?;
+            Ok(refusal_noted(answer, why))
         }
+        Err(Error::Conflict(why)) => refused(&posted, StatusCode::CONFLICT, why).answer(&permit, engagement, procedure).await,
         Err(other) => Err(other),
     }
 }
 
+/// Nothing is saved, for one reason; what was typed stays.
+fn refused(posted: &Posted, status: StatusCode, why: String) -> State {
+    State { status, overlay: posted.overlay(), problem: Some(why), ..State::default() }
+}
+
 fn conflicting(posted: &Posted, saved: Saved) -> State {
-    let mut overlay = Overlay::default();
+    let mut overlay = Overlay { zone: posted.zone, ..Overlay::default() };
     for conflict in &saved.conflicts {
         let typed = posted.values.get(&conflict.field).cloned().unwrap_or_else(|| conflict.mine.clone());
         overlay.values.insert(conflict.field.clone(), typed);
@@ -330,13 +337,14 @@ async fn after(permit: &Permit<WriteProcedure>, engagement: EngagementId, proced
     let here = url(engagement, procedure);
     let target = if posted.then == "next" {
         let loaded = load(permit, engagement, procedure).await?;
-        Some(loaded.parts(permit, Sides::default(), None).next_url())
+        let saved = &loaded.shown.procedure;
+        let message = format!("Saved: {} {}", saved.position, saved.name);
+        Some((loaded.parts(permit, Sides::default(), None).next_url(), message))
     } else {
-        super::follow(&posted.then).map(|part| format!("{here}/{part}"))
+        super::follow(&posted.then).map(|part| (format!("{here}/{part}"), "Saved.".to_owned()))
     };
     match target {
-        Some(target) if permit.partial => Ok(HttpResponse::Ok().insert_header(("HX-Redirect", target)).finish()),
-        Some(target) => Ok(redirect(&target)),
+        Some((target, message)) => Ok(permit.go_with(&target, &message)),
         None if permit.partial => {
             let saved = format!("Saved {}", times::display(permit.app.clock.now(), permit.viewer().organisation.zone()));
             State { saved: Some(saved), ..State::default() }.answer(permit, engagement, procedure).await
@@ -346,7 +354,7 @@ async fn after(permit: &Permit<WriteProcedure>, engagement: EngagementId, proced
 }
 
 /// `POST …/start`: with scripts, Start stores its two fields at once and leaves what is typed alone.
-pub async fn start(permit: Permit<WriteProcedure>, path: Ids) -> Result<HttpResponse> {
+pub async fn start(permit: Permit<WriteProcedure>, path: Ids, Form(shown): Form<Pairs>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let write = permit.clone();
     permit
@@ -361,8 +369,9 @@ pub async fn start(permit: Permit<WriteProcedure>, path: Ids) -> Result<HttpResp
     if !permit.partial {
         return Ok(redirect_with(&url(engagement, procedure), "Started."));
     }
+    let zone = shown.iter().find(|(name, _)| name == "zone").and_then(|(_, zone)| zone.parse().ok());
     let loaded = load(&permit, engagement, procedure).await?;
-    permit.page(&fresh_page(&permit, &loaded).await?)
+    permit.page(&fresh_page(&permit, &loaded, zone).await?)
 }
 
 /// `POST …/steps/{step}/{tick|untick}`
@@ -397,43 +406,57 @@ async fn steps_or_page(
     }
     let loaded = load(permit, engagement, procedure).await?;
     let sides = loaded.sides(permit);
-    permit.page(&loaded.parts(permit, sides, None).steps())
+    permit.page(&loaded.parts(permit, sides, None).steps(None))
 }
 
-/// `POST …/inputs`: the procedure's own input values, by their names.
-pub async fn inputs(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+/// `POST …/inputs`: the procedure's own input values, as `value.{name}` and `had.{name}`.
+pub async fn inputs(permit: Permit<WriteProcedure>, path: Ids, Form(posted): Form<Pairs>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
-    let mut values = Values::new();
-    for (name, raw) in pairs {
-        let value = check_value(&name, &raw).map_err(Error::Refused)?;
-        values.insert(name, value);
-    }
-    let write = permit.clone();
-    permit
-        .app
-        .db
-        .write(permit.actor(), move |tx| {
-            let mut work = work::begin(tx, &write, engagement, procedure)?;
-            let known = page::get(tx.conn, engagement, procedure, &write.visible())?.body.placeholders();
-            if values.keys().any(|name| !known.contains(name)) {
-                return Err(Error::Refused("One of these inputs is not used by this procedure. Reload the page.".into()));
-            }
-            parts::save_inputs(tx, &mut work, &values)?;
+    let (changed, errors) = changed(&posted);
+    let saved = if errors.is_empty() {
+        let held = permit.clone();
+        let write = move |tx: &mut crate::db::WriteTx<'_>| {
+            let mut work = work::begin(tx, &held, engagement, procedure)?;
+            parts::save_inputs(tx, &mut work, &changed)?;
             work.finish(tx, ())
-        })
-        .await?;
-    steps_or_page(&permit, engagement, procedure, "Inputs set.").await
+        };
+        permit.app.db.write(permit.actor(), write).await
+    } else {
+        Err(Error::Invalid(errors))
+    };
+    let (errors, problem) = match saved {
+        Ok(()) => return steps_or_page(&permit, engagement, procedure, "Inputs set.").await,
+        Err(Error::Invalid(errors)) => (errors, None),
+        Err(Error::Refused(why)) => (FieldErrors::default(), Some(why)),
+        Err(other) => return Err(other),
+    };
+    let loaded = load(&permit, engagement, procedure).await?;
+    let refused = RefusedInputs { typed: as_typed(&posted), errors, problem };
+    if permit.partial {
+        let steps = loaded.parts(&permit, loaded.sides(&permit), None).steps(Some(&refused));
+        return permit.html(StatusCode::UNPROCESSABLE_ENTITY, steps.render()?);
+    }
+    State { status: StatusCode::UNPROCESSABLE_ENTITY, inputs: Some(refused), ..State::default() }.whole_page(&permit, loaded).await
 }
 
 /// `GET …/fresh`: every field as it stands, for an open page to take what it may.
-pub async fn fresh(permit: Permit<ReadEngagement>, path: Ids) -> Result<HttpResponse> {
+pub async fn fresh(permit: Permit<ReadEngagement>, path: Ids, Query(asked): Query<Asked>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let loaded = load(&permit, engagement, procedure).await?;
-    permit.page(&fresh_page(&permit, &loaded).await?)
+    permit.page(&fresh_page(&permit, &loaded, asked.zone.parse().ok()).await?)
 }
 
-async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded) -> Result<FreshPage> {
-    let zone = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+/// What an open page tells of itself.
+#[derive(Deserialize)]
+pub struct Asked {
+    /// The zone in which it shows its times.
+    #[serde(default)]
+    zone: String,
+}
+
+async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded, shown_in: Option<Tz>) -> Result<FreshPage> {
+    let own = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    let zone = shown_in.unwrap_or(own);
     let procedure = loaded.shown.procedure.id;
     let authors = permit.app.db.read(move |conn| page::list_authors(conn, procedure)).await?;
     let fields = Field::ALL
@@ -442,7 +465,7 @@ async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded) -> Result<Fr
             let author = authors.iter().find(|a| a.field == field.name());
             Fresh {
                 name: field.name(),
-                value: loaded.shown.procedure.fields.value(*field, zone),
+                value: loaded.shown.procedure.fields.shown(*field, zone),
                 by: author.map(|a| a.by.clone()).unwrap_or_default(),
                 at: author.map(|a| times::display(a.at, zone)).unwrap_or_default(),
             }
@@ -450,8 +473,11 @@ async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded) -> Result<Fr
         .collect();
     let sides = if loaded.closed(permit).is_none() { loaded.sides(permit) } else { Sides::default() };
     let pieces = super::pieces(permit, &loaded.shown, sides).await?;
-    let steps = loaded.parts(permit, sides, None).steps().render()?;
-    let parts = vec![("#steps", steps), ("#logs", pieces.logs), ("#attachments", pieces.attachments), ("#assets", pieces.assets)];
+    let form = loaded.parts(permit, sides, None).form(&Overlay::default(), &FieldErrors::default(), &[], None);
+    let mut parts = form.unwritable()?;
+    let stored =
+        [("#steps", form.steps.render()?), ("#logs", pieces.logs), ("#attachments", pieces.attachments), ("#assets", pieces.assets)];
+    parts.extend(stored.map(|(target, html)| (target.to_owned(), html)));
     Ok(FreshPage { version: loaded.shown.procedure.version, fields, parts })
 }
 

@@ -97,19 +97,26 @@ pub struct Candidate {
 }
 
 /// The client's assets that the procedure does not have yet and whose name or address has every word of `search`.
-pub fn list_candidates(conn: &mut PgConnection, client: ClientId, procedure: ProcedureId, search: &str) -> Result<Vec<Candidate>> {
+pub fn list_candidates(
+    conn: &mut PgConnection,
+    client: ClientId,
+    procedure: ProcedureId,
+    search: &str,
+    ticked: &[AssetId],
+) -> Result<Vec<Candidate>> {
+    let ticked: Vec<uuid::Uuid> = ticked.iter().map(|id| id.0).collect();
     let mut query = assets::table
         .filter(assets::client_id.eq(client.0))
         .filter(diesel::dsl::not(diesel::dsl::exists(
             procedure_assets::table.filter(procedure_assets::asset_id.eq(assets::id).and(procedure_assets::procedure_id.eq(procedure.0))),
         )))
-        .order((assets::name, assets::id))
+        .order((assets::id.eq_any(ticked.clone()).desc(), assets::name, assets::id))
         .limit(PICKED_FROM)
         .select((assets::id, assets::name, assets::kind, assets::address))
         .into_boxed();
     for word in search.split_whitespace().take(8) {
         let pattern = format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-        query = query.filter(assets::name.ilike(pattern.clone()).or(assets::address.ilike(pattern)));
+        query = query.filter(assets::name.ilike(pattern.clone()).or(assets::address.ilike(pattern)).or(assets::id.eq_any(ticked.clone())));
     }
     Ok(query.load(conn)?)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 
-use super::page::{Operator, list_operators};
+use super::page::{Operator, list_candidates, list_operators};
 use super::save::{Saved, Typed, save_fields};
 use super::work::Work;
 use crate::audit::domain::{Event, Kind};
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
 use crate::library::domain::{ProcedureBody, StepKind};
 use crate::procedures::domain::{Field, ProcedureStatus, Team, planning_allowed};
-use crate::procedures::inputs::Values;
+use crate::procedures::inputs::{TypedInput, Values, check_seen};
 use crate::procedures::times;
 use crate::schedule::store::{lock_engagement, touch};
 
@@ -36,9 +36,9 @@ pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved> {
     let typed = |field: Field, raw: String| Typed { field, raw, base: i32::MAX };
     let mut fields = vec![typed(Field::Status, ProcedureStatus::InProgress.as_str().to_owned())];
     if executed.is_none() {
-        fields.push(typed(Field::ExecutedAt, times::for_input(tx.now(), work.zone)));
+        fields.push(typed(Field::ExecutedAt, times::instant(tx.now())));
     }
-    let saved = save_fields(tx, work, &fields)?;
+    let saved = save_fields(tx, work, &fields, work.zone)?;
     let author = tx.actor().id.ok_or(Error::Unauthenticated)?;
     diesel::insert_into(log_entries::table)
         .values((
@@ -100,20 +100,27 @@ pub fn tick(tx: &mut WriteTx<'_>, work: &mut Work, step: &str, done: bool) -> Re
 /// Sets the procedure's own input values; an empty one falls back to the engagement's or the default.
 ///
 /// # Errors
-/// When the database refuses.
-pub fn save_inputs(tx: &mut WriteTx<'_>, work: &mut Work, values: &Values) -> Result<()> {
+/// [`Error::Forbidden`] for who does not write red, whose commands they fill; [`Error::Invalid`] for an input that somebody
+/// else set since the form was shown, or one that the procedure does not use.
+pub fn save_inputs(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[TypedInput]) -> Result<()> {
+    if !work.sides.red {
+        return Err(Error::Forbidden("Only the red team sets the inputs of its commands.".into()));
+    }
+    let body: serde_json::Value = procedures::table.find(work.procedure.0).select(procedures::body).first(tx.conn)?;
+    let known = serde_json::from_value::<ProcedureBody>(body)?.placeholders();
     let before: Values = procedure_inputs::table
         .filter(procedure_inputs::procedure_id.eq(work.procedure.0))
         .select((procedure_inputs::name, procedure_inputs::value))
         .load::<(String, String)>(tx.conn)?
         .into_iter()
         .collect();
+    if let Some(strange) = typed.iter().find(|one| !known.contains(&one.name)) {
+        return Err(Error::field(&strange.name, "This procedure does not use this input. Reload the page."));
+    }
+    check_seen(typed, &before).map_err(Error::Invalid)?;
     let old = |name: &str| before.get(name).map(String::as_str).unwrap_or_default();
-    let changed: Vec<(&str, &str, &str)> = values
-        .iter()
-        .filter(|(name, value)| old(name) != value.as_str())
-        .map(|(name, value)| (name.as_str(), old(name), value.as_str()))
-        .collect();
+    let changed: Vec<(&str, &str, &str)> =
+        typed.iter().filter(|one| old(&one.name) != one.value).map(|one| (one.name.as_str(), old(&one.name), one.value.as_str())).collect();
     if changed.is_empty() {
         return Ok(());
     }
@@ -160,6 +167,10 @@ pub fn save_operators(
         list_operators(tx.conn, engagement, procedure)?.into_iter().filter(|o| o.own).map(|o: Operator| (o.person_id, o.team)).collect();
     let mut events: Vec<Event> = due.into_iter().collect();
     if before != *wanted {
+        let candidates = list_candidates(tx.conn, engagement, procedure)?;
+        if wanted.iter().any(|(person, _)| !candidates.iter().any(|c| c.id == *person)) {
+            return Err(Error::Refused("One of the ticked people cannot work for this client. Give them access first.".into()));
+        }
         diesel::delete(procedure_operators::table.filter(procedure_operators::procedure_id.eq(procedure.0))).execute(tx.conn)?;
         let rows: Vec<_> = wanted
             .iter()

@@ -11,7 +11,7 @@ use crate::db::schema::{engagements, procedures};
 use crate::error::Result;
 use crate::ids::{ClientId, EngagementId, ProcedureId};
 use crate::procedures::domain::{Sides, sides, working_allowed};
-use crate::schedule::domain::{EngagementStatus, Facts, ReportStatus};
+use crate::schedule::domain::EngagementStatus;
 
 /// A procedure as far as its parts need it.
 #[derive(Debug, Clone)]
@@ -68,20 +68,7 @@ pub fn get<A: Action>(
         ))
         .first(conn)?;
     permit.check(client)?;
-    let facts = Facts {
-        now,
-        starts_at,
-        report: Some(ReportStatus::Draft),
-        anything_recorded: true,
-        submitted: submitted_at.is_some(),
-        has_procedures: true,
-    };
-    // Judged with what is due: the write will apply it first.
-    let status = match status.due(&facts) {
-        Some(command) => status.apply(&command, &facts).map_or(status, |moved| moved.to),
-        None => status,
-    };
-    let closed = working_allowed(status, submitted_at.is_some()).err().map(|refusal| refusal.0);
+    let closed = working_allowed(status.as_of(starts_at, now), submitted_at.is_some()).err().map(|refusal| refusal.0);
     let own = assigned(conn, engagement, procedure, permit.viewer().id.0)?;
     let may = sides(rights(permit, client), own.red, own.blue, rule(permit, write_rule.as_deref()));
     Ok(Head {

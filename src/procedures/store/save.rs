@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Integer, Text, Timestamptz, Uuid as SqlUuid};
 
+use super::history::{self, Subject};
 use super::work::Work;
 use crate::audit::domain::Kind;
 use crate::db::WriteTx;
-use crate::db::schema::{field_history, outcomes, procedures};
+use crate::db::schema::{outcomes, procedures};
 use crate::error::{Error, FieldErrors, Result};
 use crate::procedures::domain::{Field, OutcomeKeys, ProcedureStatus, Severity, WaitingOn, by_hand_after, check_field, check_together};
-use crate::procedures::merge::{Change, Conflict, Current, History, Posted, Revision, merge};
+use crate::procedures::merge::{Change, Conflict, Current, Posted, merge};
 use crate::procedures::times;
 
 /// A field as it was typed.
@@ -63,9 +63,27 @@ pub struct Fields {
 }
 
 impl Fields {
+    /// What a form shows of a field, times in `zone`.
+    pub fn shown(&self, field: Field, zone: Tz) -> String {
+        match self.time(field) {
+            Some(at) => times::for_input(at, zone),
+            None => self.value(field),
+        }
+    }
+
+    /// The instant of a time field that has one.
+    fn time(&self, field: Field) -> Option<DateTime<Utc>> {
+        match field {
+            Field::ExecutedAt => self.executed_at,
+            Field::DetectedAt => self.detected_at,
+            Field::RespondedAt => self.responded_at,
+            _ => None,
+        }
+    }
+
     /// The canonical value of a field: what history keeps and merge compares.
-    pub fn value(&self, field: Field, zone: Tz) -> String {
-        let time = |at: Option<DateTime<Utc>>| at.map(|at| times::for_input(at, zone)).unwrap_or_default();
+    pub fn value(&self, field: Field) -> String {
+        let time = |at: Option<DateTime<Utc>>| at.map(times::instant).unwrap_or_default();
         match field {
             Field::Status => self.status.as_str().to_owned(),
             Field::NotApplicableReason => self.not_applicable_reason.clone(),
@@ -86,10 +104,10 @@ impl Fields {
     }
 
     /// Takes a canonical value that [`check_field`] has passed.
-    fn set(&mut self, field: Field, value: &str, zone: Tz) -> Result<()> {
+    fn set(&mut self, field: Field, value: &str) -> Result<()> {
         let optional = || (!value.is_empty()).then(|| value.to_owned());
         let time =
-            || if value.is_empty() { Ok(None) } else { times::parse(value, zone).map(Some).map_err(|s| Error::field(field.name(), s)) };
+            || if value.is_empty() { Ok(None) } else { times::parse(value, Tz::UTC).map(Some).map_err(|s| Error::field(field.name(), s)) };
         match field {
             Field::Status => self.status = value.parse().map_err(unchecked)?,
             Field::NotApplicableReason => self.not_applicable_reason = value.to_owned(),
@@ -116,25 +134,33 @@ fn unchecked(unknown: crate::text_enum::UnknownValue) -> Error {
 }
 
 /// Saves typed fields on a locked procedure. What conflicts is not stored and comes back with both values; everything else
-/// is. The event is recorded on `work`; end with [`Work::finish`].
+/// is. Times were typed in `zone`, the one that the form showed. The event is recorded on `work`; end with [`Work::finish`].
 ///
 /// # Errors
 /// [`Error::Invalid`] with a sentence for each field that does not hold (nothing is stored), [`Error::Forbidden`] for a
 /// change on a side that the person may not write.
-pub fn save_fields(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[Typed]) -> Result<Saved> {
+pub fn save_fields(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[Typed], zone: Tz) -> Result<Saved> {
     let mut row: Fields = procedures::table.find(work.procedure.0).select(Fields::as_select()).first(tx.conn)?;
     let known: Vec<(String, String, String, Option<DateTime<Utc>>)> =
         outcomes::table.select((outcomes::key, outcomes::team, outcomes::label, outcomes::retired_at)).load(tx.conn)?;
-    let posted = check(&row, typed, &known, work.zone)?;
-    let history = history(tx.conn, work.procedure.0, &posted)?;
+    let mut posted = check(&row, typed, &known, zone)?;
+    let mut history = history::read(tx.conn, Subject("procedure", work.procedure.0), &posted)?;
+    history.initial(Field::Status.name(), ProcedureStatus::NotStarted.as_str());
     let current: Vec<Current> = Field::ALL
         .iter()
         .map(|field| Current {
             field: field.name().to_owned(),
-            value: row.value(*field, work.zone),
+            value: row.value(*field),
             version: history.newest(field.name()).map_or(0, |newest| newest.version),
         })
         .collect();
+    for one in &mut posted {
+        let time = |value: &str| times::parse(value, Tz::UTC).ok();
+        if let Some((field, typed)) = one.field.parse::<Field>().ok().filter(|field| field.is_time()).zip(time(&one.value)) {
+            let shown = [time(history.value_at(&one.field, one.base)), row.time(field)];
+            one.value = times::instant(times::nearest(typed, zone, shown.into_iter().flatten()));
+        }
+    }
     let mut outcome = merge(&posted, &current, &history);
     for field in outcome.accepted.iter().map(|c| &c.field).chain(outcome.conflicts.iter().map(|c| &c.field)) {
         let field: Field = field.parse().map_err(unchecked)?;
@@ -144,7 +170,7 @@ pub fn save_fields(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[Typed]) -> Re
     }
     hand_over(&row, &mut outcome.accepted);
     for change in &outcome.accepted {
-        row.set(change.field.parse().map_err(unchecked)?, &change.new, work.zone)?;
+        row.set(change.field.parse().map_err(unchecked)?, &change.new)?;
     }
     check_together(row.status, &row.not_applicable_reason).map_err(|s| Error::field(Field::NotApplicableReason.name(), s))?;
     if !outcome.accepted.is_empty() {
@@ -181,46 +207,6 @@ fn check(row: &Fields, typed: &[Typed], known: &[(String, String, String, Option
     Ok(posted)
 }
 
-#[derive(QueryableByName)]
-struct HistoryRow {
-    #[diesel(sql_type = Text)]
-    field: String,
-    #[diesel(sql_type = Integer)]
-    version: i32,
-    #[diesel(sql_type = Text)]
-    value: String,
-    #[diesel(sql_type = Text)]
-    person_name: String,
-    #[diesel(sql_type = Timestamptz)]
-    at: DateTime<Utc>,
-}
-
-fn history(conn: &mut PgConnection, procedure: uuid::Uuid, posted: &[Posted]) -> Result<History> {
-    let fields: Vec<&str> = posted.iter().map(|p| p.field.as_str()).collect();
-    let bases: Vec<i32> = posted.iter().map(|p| p.base).collect();
-    // sql_query: for each posted field its newest row and the newest one at or below the posted base, by two index probes.
-    let rows: Vec<HistoryRow> = diesel::sql_query(
-        "SELECT p.field, h.version, h.value, h.person_name, h.at
-         FROM unnest($2::text[], $3::int[]) AS p(field, base) CROSS JOIN LATERAL (
-            (SELECT version, value, person_name, at FROM field_history
-             WHERE subject_type = 'procedure' AND subject_id = $1 AND field = p.field ORDER BY version DESC LIMIT 1)
-            UNION ALL
-            (SELECT version, value, person_name, at FROM field_history
-             WHERE subject_type = 'procedure' AND subject_id = $1 AND field = p.field AND version <= p.base ORDER BY version DESC LIMIT 1)
-         ) h",
-    )
-    .bind::<SqlUuid, _>(procedure)
-    .bind::<Array<Text>, _>(&fields)
-    .bind::<Array<Integer>, _>(&bases)
-    .load(conn)?;
-    let mut history = History::default();
-    history.initial(Field::Status.name(), ProcedureStatus::NotStarted.as_str());
-    for row in rows {
-        history.push(row.field, Revision { version: row.version, value: row.value, by: row.person_name, at: row.at });
-    }
-    Ok(history)
-}
-
 /// A choice of whose turn it is holds until an outcome changes.
 fn hand_over(row: &Fields, accepted: &mut Vec<Change>) {
     let changed = |field: Field, changes: &[Change]| changes.iter().find(|c| c.field == field.name()).map(|c| c.new.clone());
@@ -243,22 +229,8 @@ fn store(tx: &mut WriteTx<'_>, work: &mut Work, row: &Fields, accepted: &[Change
             procedures::updated_by.eq(tx.actor().id.map(|id| id.0)),
         ))
         .execute(tx.conn)?;
-    let rows: Vec<_> = accepted
-        .iter()
-        .map(|change| {
-            (
-                field_history::subject_type.eq("procedure"),
-                field_history::subject_id.eq(work.procedure.0),
-                field_history::field.eq(&change.field),
-                field_history::version.eq(version),
-                field_history::value.eq(&change.new),
-                field_history::person_id.eq(tx.actor().id.map(|id| id.0)),
-                field_history::person_name.eq(&tx.actor().name),
-                field_history::at.eq(tx.now()),
-            )
-        })
-        .collect();
-    diesel::insert_into(field_history::table).values(&rows).execute(tx.conn)?;
+    let values: Vec<(&str, &str)> = accepted.iter().map(|change| (change.field.as_str(), change.new.as_str())).collect();
+    history::note(tx, Subject("procedure", work.procedure.0), version, &values)?;
     work.version_is_raised(version);
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::db::{Audited, WriteTx};
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId, ProcedureId};
 use crate::procedures::domain::{Sides, WriteRights, WriteRule, sides, working_allowed};
-use crate::schedule::domain::{EngagementStatus, Facts, ReportStatus};
+use crate::schedule::domain::EngagementStatus;
 use crate::schedule::store::{lock_engagement, touch};
 
 /// A procedure locked for a write, and what the write may do.
@@ -77,16 +77,8 @@ pub fn begin(tx: &mut WriteTx<'_>, permit: &Permit<WriteProcedure>, engagement: 
     // without two savers waiting for each other.
     let mut row = engagement_row(tx.conn, engagement, &visible, false)?;
     permit.check(row.client_id)?;
-    let facts = Facts {
-        now: tx.now(),
-        starts_at: row.starts_at,
-        report: Some(ReportStatus::Draft),
-        anything_recorded: true,
-        submitted: row.submitted_at.is_some(),
-        has_procedures: true,
-    };
     let submitted;
-    if row.status.due(&facts).is_some() {
+    if row.status.as_of(row.starts_at, tx.now()) != row.status {
         let (locked, due) = lock_engagement(tx, engagement, &visible)?;
         (row.status, row.title) = (locked.status, locked.title);
         submitted = locked.facts.submitted;

@@ -6,6 +6,7 @@ use super::place::Place;
 use crate::clients::domain::TypedAsset;
 use crate::engagements::views::marks;
 use crate::error::FieldErrors;
+use crate::ids::AssetId;
 use crate::procedures::domain::Team;
 use crate::procedures::store::assets::{Candidate, Outcome, Own, PICKED_FROM, ProcedureAsset};
 use crate::web::Frame;
@@ -59,6 +60,8 @@ pub struct AddAssets {
     pub candidates: Vec<Candidate>,
     /// The words searched for.
     pub q: String,
+    /// Those ticked so far.
+    pub ticked: Vec<AssetId>,
     /// Whether the person may create assets of the client.
     pub creates: bool,
     /// A new asset as typed.
@@ -120,7 +123,6 @@ pub struct EditAsset {
 /// The views of assets, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
     use crate::clients::domain::{AssetKind, Criticality};
-    use crate::ids::AssetId;
     let place = Place::sample();
     let hostile = "\"><script>alert(1)</script>";
     let outcome = Outcome { key: "success".into(), label: hostile.into(), definition: hostile.into(), succeeded: true, score: None };
@@ -140,6 +142,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         procedure: format!("4 {hostile}"),
         candidates: vec![Candidate { id: AssetId::new(), name: hostile.into(), kind: AssetKind::Server, address: hostile.into() }],
         q: hostile.into(),
+        ticked: Vec::new(),
         creates: true,
         typed: TypedAsset { name: hostile.into(), ..TypedAsset::default() },
         errors: FieldErrors::one("asset", "Choose from this client's assets."),

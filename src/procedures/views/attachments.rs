@@ -161,6 +161,8 @@ pub struct EditAttachment {
     pub errors: FieldErrors,
     /// Why it was not saved.
     pub problem: Option<String>,
+    /// What somebody else saved meanwhile: title, description, whether the finding shows it.
+    pub theirs: Option<TypedAttachment>,
 }
 
 /// The facts of an attachment in one line.
@@ -216,6 +218,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         typed: TypedAttachment { title: hostile.into(), version: 1, ..TypedAttachment::default() },
         errors: FieldErrors::default(),
         problem: Some("Somebody saved this attachment.".into()),
+        theirs: Some(TypedAttachment { title: hostile.into(), description: hostile.into(), ..TypedAttachment::default() }),
     };
     [
         ("attachments", Attachments::new(&place, all(), true).saved("Stored").render()),

@@ -6,6 +6,7 @@ pub mod logs;
 pub mod page;
 pub mod place;
 pub mod samples;
+pub mod steps;
 
 use askama::Template;
 
@@ -82,7 +83,7 @@ pub struct FreshPage {
     /// Every field.
     pub fields: Vec<Fresh>,
     /// The parts that are stored at once, as HTML: where each goes, and what it is. They morph in place.
-    pub parts: Vec<(&'static str, String)>,
+    pub parts: Vec<(String, String)>,
 }
 
 pub use samples::samples;

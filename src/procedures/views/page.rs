@@ -6,20 +6,16 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::steps::Steps;
 use crate::authz::permit::Viewer;
 use crate::error::FieldErrors;
 use crate::ids::{EngagementId, ProcedureId};
-use crate::library::domain::{Piece as Visible, Step, StepKind, visible};
 use crate::procedures::domain::{BlueFlags, Field, ProcedureStatus, Severity, Sides, Team, WaitingOn, times_to, waiting_on, warnings};
-use crate::procedures::inputs::{Inputs, Piece, Source, Values, exact_text};
 use crate::procedures::merge::Conflict;
 use crate::procedures::store::page::{Draft, InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
 use crate::procedures::times;
 use crate::web::Frame;
 use crate::web::frame::initials;
-
-/// More lines than this fold.
-const FOLD_LINES: usize = 12;
 
 /// What stands in the form instead of the saved values: after a 422, a conflict, or a restored draft.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +24,17 @@ pub struct Overlay {
     pub values: BTreeMap<String, String>,
     /// Form field name → the version that its shown value came from.
     pub bases: BTreeMap<String, i32>,
+    /// The zone in which times were typed; none for the engagement's.
+    pub zone: Option<Tz>,
+}
+
+impl Overlay {
+    /// What was typed into a field, a time told in `zone`.
+    fn typed(&self, field: Field, zone: Tz) -> Option<String> {
+        let raw = self.values.get(field.name())?;
+        let told = self.zone.filter(|own| *own != zone && field.is_time()).and_then(|own| times::parse(raw, own).ok());
+        Some(told.map_or_else(|| raw.clone(), |at| times::for_input(at, zone)))
+    }
 }
 
 /// Everything the page is made of.
@@ -136,81 +143,6 @@ pub struct FieldView {
     pub max: usize,
 }
 
-/// A piece of a command.
-#[derive(Debug, Clone)]
-pub struct CommandPiece {
-    /// `text`, `filled`, `missing` or `hidden`.
-    pub kind: &'static str,
-    /// What is shown.
-    pub text: String,
-    /// Where a value comes from.
-    pub title: String,
-}
-
-/// A step.
-#[derive(Debug, Clone)]
-pub struct StepView {
-    /// Its id.
-    pub id: String,
-    /// Heading, where a kind begins.
-    pub heading: Option<&'static str>,
-    /// Description, as HTML.
-    pub description: String,
-    /// Success criteria.
-    pub success: Option<String>,
-    /// Executor and elevation.
-    pub executor: String,
-    /// The command in pieces.
-    pub command: Vec<CommandPiece>,
-    /// The exact text, where characters had to be made visible.
-    pub exact: Option<String>,
-    /// How many lines it has.
-    pub lines: usize,
-    /// Its first lines, where it folds.
-    pub preview: Option<String>,
-    /// A command that checks the prerequisite.
-    pub check: Option<String>,
-    /// Who ticked it, when.
-    pub done: Option<String>,
-}
-
-/// An input of the procedure.
-#[derive(Debug, Clone)]
-pub struct InputView {
-    /// Its name.
-    pub name: String,
-    /// What it is for.
-    pub description: String,
-    /// The procedure's own value.
-    pub value: String,
-    /// What counts when that is empty.
-    pub fallback: String,
-    /// Whether nothing fills it.
-    pub unfilled: bool,
-}
-
-/// The block of steps.
-#[derive(Template)]
-#[template(path = "procedures/_steps.html")]
-pub struct Steps {
-    /// Address of the procedure.
-    pub url: String,
-    /// The steps, prerequisites first.
-    pub steps: Vec<StepView>,
-    /// How many are ticked.
-    pub done: usize,
-    /// Platforms, executors.
-    pub digest: String,
-    /// Whether the person ticks.
-    pub ticks: bool,
-    /// The inputs.
-    pub inputs: Vec<InputView>,
-    /// How many of them nothing fills.
-    pub unfilled: usize,
-    /// Whether the person sets inputs.
-    pub sets_inputs: bool,
-}
-
 /// An entry of the jump list.
 #[derive(Debug, Clone)]
 pub struct Jump {
@@ -263,7 +195,7 @@ pub struct Face {
 
 /// The one form.
 #[derive(Template)]
-#[template(path = "procedures/_form.html")]
+#[template(path = "procedures/_form.html", blocks = ["start", "figures"])]
 pub struct SaveForm {
     /// Where it posts to.
     pub url: String,
@@ -290,7 +222,7 @@ pub struct SaveForm {
     /// Whether Start is offered.
     pub starts: bool,
     /// "Time to detect 58 s"
-    pub figures: Option<String>,
+    pub figures: String,
     /// Suggestions for detected by.
     pub detectors: Vec<String>,
     /// Whether there is anything to save.
@@ -299,6 +231,29 @@ pub struct SaveForm {
     pub steps: Steps,
     /// Description, as HTML.
     pub description: String,
+}
+
+impl SaveForm {
+    /// The pieces that an open page takes over as they are, because nobody types into them: what others write, Start, the
+    /// figures. Each with where it goes.
+    ///
+    /// # Errors
+    /// When a piece cannot be rendered.
+    pub fn unwritable(&self) -> askama::Result<Vec<(String, String)>> {
+        let fields = self.strip.iter().chain([&self.reason]).chain(&self.red).chain(&self.blue).filter(|field| !field.writable);
+        let mut pieces: Vec<(String, String)> =
+            fields.map(|field| Ok((format!("#f-{}", field.name), FreshField { field }.render()?))).collect::<askama::Result<_>>()?;
+        pieces.push(("#start".into(), self.as_start().render()?));
+        pieces.push(("#figures".into(), self.as_figures().render()?));
+        Ok(pieces)
+    }
+}
+
+/// A field alone.
+#[derive(Template)]
+#[template(path = "procedures/_fresh_field.html")]
+struct FreshField<'a> {
+    field: &'a FieldView,
 }
 
 /// What stands beside the form.
@@ -363,11 +318,11 @@ pub fn state_class(status: ProcedureStatus) -> &'static str {
 }
 
 impl Parts<'_> {
-    fn zone(&self) -> Tz {
+    pub(super) fn zone(&self) -> Tz {
         self.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC)
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         url(self.shown.engagement.id, self.shown.procedure.id)
     }
 
@@ -433,18 +388,18 @@ impl Parts<'_> {
             red_people: faces(Team::Red),
             blue_people: faces(Team::Blue),
             starts: self.sides.red && row.status == ProcedureStatus::NotStarted,
-            figures: (!figures.is_empty()).then(|| figures.join(" · ")),
+            figures: figures.join(" · "),
             detectors: self.shown.detectors.clone(),
             writable: self.sides.any(),
-            steps: self.steps(),
+            steps: self.steps(None),
             description: crate::web::markdown::render(&self.shown.body.description),
         }
     }
 
     fn field(&self, field: Field, overlay: &Overlay, errors: &FieldErrors, conflicts: &[Conflict]) -> FieldView {
         let (name, zone) = (field.name(), self.zone());
-        let saved = self.shown.procedure.fields.value(field, zone);
-        let value = overlay.values.get(name).cloned().unwrap_or_else(|| saved.clone());
+        let saved = self.shown.procedure.fields.shown(field, zone);
+        let value = overlay.typed(field, zone).unwrap_or_else(|| saved.clone());
         let differs = value != saved;
         let choices = self.choices(field, &value);
         let conflict = conflicts.iter().find(|c| c.field == name).map(|c| self.conflict(field, c));
@@ -508,7 +463,7 @@ impl Parts<'_> {
             }
             Field::RedOutcome | Field::BlueOutcome => {
                 let team = if field == Field::RedOutcome { Team::Red } else { Team::Blue };
-                let held = self.shown.procedure.fields.value(field, self.zone());
+                let held = self.shown.procedure.fields.value(field);
                 std::iter::once(choice("", "Unanswered", ""))
                     .chain(
                         self.outcomes
@@ -550,99 +505,6 @@ impl Parts<'_> {
             .map(|w| w.sentence())
     }
 
-    /// The block of steps.
-    pub fn steps(&self) -> Steps {
-        let body = &self.shown.body;
-        let defaults: Values = body.inputs.iter().filter_map(|i| Some((i.name.clone(), i.default.clone()?))).collect();
-        let inputs = Inputs { procedure: &self.inputs.procedure, engagement: &self.inputs.engagement, defaults: &defaults };
-        let mut ordered: Vec<&Step> = body.steps.iter().collect();
-        ordered.sort_by_key(|s| match s.kind {
-            StepKind::Prerequisite => 0,
-            StepKind::Step => 1,
-            StepKind::Cleanup => 2,
-        });
-        let mut before = None;
-        let steps: Vec<StepView> = ordered
-            .iter()
-            .map(|step| {
-                let heading = (before != Some(step.kind)).then_some(match step.kind {
-                    StepKind::Prerequisite => "Prerequisites",
-                    StepKind::Step => "Steps",
-                    StepKind::Cleanup => "Cleanup",
-                });
-                before = Some(step.kind);
-                self.step(step, heading, &inputs)
-            })
-            .collect();
-        let views: Vec<InputView> = self.input_views(&inputs);
-        let executors: std::collections::BTreeSet<&str> =
-            body.steps.iter().filter_map(|s| s.executor.as_deref()).map(executor_word).collect();
-        let mut digest: Vec<String> = vec![body.platforms.iter().map(|p| platform_word(p)).collect::<Vec<_>>().join(", ")];
-        digest.push(executors.into_iter().collect::<Vec<_>>().join(", "));
-        if body.steps.iter().any(|s| s.elevated) {
-            digest.push("elevated".into());
-        }
-        Steps {
-            url: self.url(),
-            done: steps.iter().filter(|s| s.done.is_some()).count(),
-            steps,
-            digest: digest.into_iter().filter(|d| !d.is_empty()).collect::<Vec<_>>().join(" · "),
-            ticks: self.sides.red,
-            unfilled: views.iter().filter(|i| i.unfilled).count(),
-            inputs: views,
-            sets_inputs: self.sides.any(),
-        }
-    }
-
-    fn input_views(&self, inputs: &Inputs<'_>) -> Vec<InputView> {
-        let body = &self.shown.body;
-        let used = body.placeholders();
-        used.iter()
-            .map(|name| {
-                let declared = body.inputs.iter().find(|i| &i.name == name);
-                let without = Inputs { procedure: &Values::new(), ..*inputs }.resolve(name);
-                let fallback = match &without {
-                    Some(r) => match r.source {
-                        Source::Engagement => format!("{} (engagement)", r.value),
-                        _ => format!("{} (default)", r.value),
-                    },
-                    None => String::new(),
-                };
-                InputView {
-                    name: name.clone(),
-                    description: declared.map(|d| d.description.clone()).unwrap_or_default(),
-                    value: self.inputs.procedure.get(name).cloned().unwrap_or_default(),
-                    unfilled: inputs.resolve(name).is_none(),
-                    fallback,
-                }
-            })
-            .collect()
-    }
-
-    fn step(&self, step: &Step, heading: Option<&'static str>, inputs: &Inputs<'_>) -> StepView {
-        let zone = self.zone();
-        let pieces = step.command.as_deref().map(|c| inputs.fill(c)).unwrap_or_default();
-        let exact = exact_text(&pieces);
-        let command = shown_pieces(&pieces, inputs);
-        let hides = command.iter().any(|p| p.kind == "hidden");
-        let lines = exact.trim_end().lines().count();
-        let folds = lines > FOLD_LINES;
-        let executor = step.executor.as_deref().map(executor_word).unwrap_or_default();
-        StepView {
-            id: step.id.clone(),
-            heading,
-            description: crate::web::markdown::render(&step.description),
-            success: step.success_criteria.clone().filter(|s| !s.is_empty()),
-            executor: if step.elevated && step.command.is_some() { format!("{executor}, elevated") } else { executor.to_owned() },
-            preview: folds.then(|| exact.lines().take(5).collect::<Vec<_>>().join("\n")),
-            lines,
-            exact: hides.then_some(exact),
-            command,
-            check: step.check_command.clone().filter(|c| !c.trim().is_empty()),
-            done: self.ticks.iter().find(|t| t.step == step.id).map(|t| format!("Done {} by {}", times::display(t.at, zone), t.by)),
-        }
-    }
-
     /// What stands beside the form.
     pub fn aside(&self) -> Aside {
         let names = |team| {
@@ -673,54 +535,5 @@ impl Parts<'_> {
                 _ => "Nothing saved yet".into(),
             },
         }
-    }
-}
-
-fn shown_pieces(pieces: &[Piece], inputs: &Inputs<'_>) -> Vec<CommandPiece> {
-    let mut shown = Vec::new();
-    let mut add = |kind: &'static str, text: &str, title: &str| {
-        for part in visible(text) {
-            shown.push(match part {
-                Visible::Text(text) => CommandPiece { kind, text: text.to_owned(), title: title.to_owned() },
-                Visible::Hidden(name) => {
-                    CommandPiece { kind: "hidden", text: name, title: "A character that is not shown by itself".into() }
-                }
-            });
-        }
-    };
-    for piece in pieces {
-        match piece {
-            Piece::Text(text) => add("text", text, ""),
-            Piece::Filled { name, value } => {
-                let source = match inputs.resolve(name).map(|r| r.source) {
-                    Some(Source::Procedure) => "this procedure's value",
-                    Some(Source::Engagement) => "the engagement's value",
-                    _ => "default",
-                };
-                add("filled", value, &format!("{name}: {source}"));
-            }
-            Piece::Missing { name } => add("missing", &format!("#{{{name}}}"), "Not filled in"),
-        }
-    }
-    shown
-}
-
-/// The word for an executor.
-pub fn executor_word(executor: &str) -> &str {
-    match executor {
-        "powershell" => "PowerShell",
-        "command_prompt" => "Command Prompt",
-        "manual" => "By hand",
-        other => other,
-    }
-}
-
-/// The word for a platform.
-pub fn platform_word(platform: &str) -> String {
-    match platform {
-        "windows" => "Windows".into(),
-        "linux" => "Linux".into(),
-        "macos" => "macOS".into(),
-        other => other.to_owned(),
     }
 }

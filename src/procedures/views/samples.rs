@@ -4,6 +4,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::page::{Overlay, Parts, Show};
+use super::steps::RefusedInputs;
 use super::{Fresh, FreshPage, Operators, Pick, PickSide};
 use crate::authz::Viewer;
 use crate::error::FieldErrors;
@@ -174,10 +175,16 @@ pub fn samples() -> Vec<(&'static str, String)> {
         sides: vec![side(Team::Red), side(Team::Blue)],
         back: "/engagements".into(),
     };
+    let names = parts(both).shown.body.placeholders();
+    let refused = RefusedInputs {
+        typed: names.iter().map(|name| (name.clone(), HOSTILE.to_owned())).collect(),
+        errors: names.first().map(|name| FieldErrors::one(name, HOSTILE)).unwrap_or_default(),
+        problem: Some(HOSTILE.into()),
+    };
     let fresh = FreshPage {
         version: 3,
         fields: vec![Fresh { name: Field::RedNotes.name(), value: HOSTILE.into(), by: HOSTILE.into(), at: "14:30".into() }],
-        parts: vec![("#steps", parts(both).steps().render().unwrap_or_default())],
+        parts: vec![("#steps".to_owned(), parts(both).steps(None).render().unwrap_or_default())],
     };
     [
         ("show", page(both, &none, &clean, &[], None)),
@@ -185,7 +192,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("show_conflict", page(both, &typed, &clean, &[conflict], None)),
         ("show_invalid", page(both, &typed, &FieldErrors::one("attack_source", HOSTILE), &[], Some(HOSTILE))),
         ("form", parts(both).form(&none, &clean, &[], None).render()),
-        ("steps", parts(both).steps().render()),
+        ("steps", parts(both).steps(None).render()),
+        ("steps_refused", parts(both).steps(Some(&refused)).render()),
         ("operators", operators_page.render()),
         ("fresh", fresh.render()),
     ]

@@ -53,9 +53,9 @@ impl Submission {
 ///
 /// # Errors
 /// [`Error::NotFound`] when it is not there or belongs to none of `visible`.
-pub fn get_submission(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<Submission> {
-    type Head = (ClientId, String, String, EngagementStatus, Option<DateTime<Utc>>, Option<Uuid>);
-    let (client, client_name, title, status, submitted_at, report): Head = engagements::table
+pub fn get_submission(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId], now: DateTime<Utc>) -> Result<Submission> {
+    type Head = (ClientId, String, String, EngagementStatus, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<Uuid>);
+    let (client, client_name, title, status, starts_at, submitted_at, report): Head = engagements::table
         .inner_join(clients::table)
         .left_join(reports::table.on(reports::engagement_id.eq(engagements::id).and(reports::deleted_at.is_null())))
         .filter(engagements::id.eq(id.0).and(engagements::deleted_at.is_null()))
@@ -65,6 +65,7 @@ pub fn get_submission(conn: &mut PgConnection, id: EngagementId, visible: &[Clie
             clients::name,
             engagements::title,
             engagements::status,
+            engagements::starts_at,
             engagements::submitted_at,
             reports::id.nullable(),
         ))
@@ -105,6 +106,7 @@ pub fn get_submission(conn: &mut PgConnection, id: EngagementId, visible: &[Clie
         });
     }
     let report = report.map(ReportId);
+    let status = status.as_of(starts_at, now);
     Ok(Submission { id, client, client_name, title, status, submitted: submitted_at.is_some(), report, procedures: pending })
 }
 
@@ -127,7 +129,9 @@ pub fn submit(tx: &mut WriteTx<'_>, permit: &Permit<SubmitEngagement>, id: Engag
     permit.check(locked.client)?;
     if locked.facts.submitted {
         let report = reports::table.filter(reports::engagement_id.eq(id.0)).select(reports::id).first(tx.conn)?;
-        return Ok(tx.unchanged(Submitted { report: ReportId(report), now: false }));
+        let before = Submitted { report: ReportId(report), now: false };
+        let due: Vec<Event> = due.into_iter().collect();
+        return if due.is_empty() { Ok(tx.unchanged(before)) } else { tx.audited_all(before, &due) };
     }
     working_allowed(locked.status, false).map_err(|refusal| Error::Refused(refusal.0))?;
     let (at, by) = (tx.now(), tx.actor().clone());

@@ -1,0 +1,84 @@
+//! The history of fields that are saved one by one: what the merge compares against. One table for procedures and
+//! engagements.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use uuid::Uuid;
+
+use crate::db::WriteTx;
+use crate::db::schema::field_history;
+use crate::error::Result;
+use crate::procedures::merge::{History, Posted, Revision};
+
+/// What a history belongs to: the `subject_type` and the id.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject(pub &'static str, pub Uuid);
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    field: String,
+    #[diesel(sql_type = Integer)]
+    version: i32,
+    #[diesel(sql_type = Text)]
+    value: String,
+    #[diesel(sql_type = Text)]
+    person_name: String,
+    #[diesel(sql_type = Timestamptz)]
+    at: DateTime<Utc>,
+}
+
+/// For each posted field its newest revision and the newest one at or below the posted base.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn read(conn: &mut PgConnection, subject: Subject, posted: &[Posted]) -> Result<History> {
+    let fields: Vec<&str> = posted.iter().map(|p| p.field.as_str()).collect();
+    let bases: Vec<i32> = posted.iter().map(|p| p.base).collect();
+    // sql_query: two index probes a field, all fields in one statement.
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT p.field, h.version, h.value, h.person_name, h.at
+         FROM unnest($3::text[], $4::int[]) AS p(field, base) CROSS JOIN LATERAL (
+            (SELECT version, value, person_name, at FROM field_history
+             WHERE subject_type = $1 AND subject_id = $2 AND field = p.field ORDER BY version DESC LIMIT 1)
+            UNION ALL
+            (SELECT version, value, person_name, at FROM field_history
+             WHERE subject_type = $1 AND subject_id = $2 AND field = p.field AND version <= p.base ORDER BY version DESC LIMIT 1)
+         ) h",
+    )
+    .bind::<Text, _>(subject.0)
+    .bind::<SqlUuid, _>(subject.1)
+    .bind::<Array<Text>, _>(&fields)
+    .bind::<Array<Integer>, _>(&bases)
+    .load(conn)?;
+    let mut history = History::default();
+    for row in rows {
+        history.push(row.field, Revision { version: row.version, value: row.value, by: row.person_name, at: row.at });
+    }
+    Ok(history)
+}
+
+/// Notes the values that fields have from `version` on, under the transaction's person and time.
+///
+/// # Errors
+/// When the database refuses.
+pub fn note<F: AsRef<str>, V: AsRef<str>>(tx: &mut WriteTx<'_>, subject: Subject, version: i32, values: &[(F, V)]) -> Result<()> {
+    let rows: Vec<_> = values
+        .iter()
+        .map(|(field, value)| {
+            (
+                field_history::subject_type.eq(subject.0),
+                field_history::subject_id.eq(subject.1),
+                field_history::field.eq(field.as_ref()),
+                field_history::version.eq(version),
+                field_history::value.eq(value.as_ref()),
+                field_history::person_id.eq(tx.actor().id.map(|id| id.0)),
+                field_history::person_name.eq(&tx.actor().name),
+                field_history::at.eq(tx.now()),
+            )
+        })
+        .collect();
+    diesel::insert_into(field_history::table).values(&rows).execute(tx.conn)?;
+    Ok(())
+}

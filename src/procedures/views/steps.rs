@@ -1,0 +1,258 @@
+//! The block of steps: commands with their inputs filled in, ticks, and the inputs themselves.
+
+use askama::Template;
+
+use super::page::Parts;
+use crate::error::FieldErrors;
+use crate::library::domain::{Piece as Visible, Step, StepKind, visible};
+use crate::procedures::inputs::{Inputs, Piece, Source, Values, exact_text};
+use crate::procedures::times;
+
+/// More lines than this fold.
+const FOLD_LINES: usize = 12;
+
+/// A piece of a command.
+#[derive(Debug, Clone)]
+pub struct CommandPiece {
+    /// `text`, `filled`, `missing` or `hidden`.
+    pub kind: &'static str,
+    /// What is shown.
+    pub text: String,
+    /// Where a value comes from.
+    pub title: String,
+}
+
+/// A step.
+#[derive(Debug, Clone)]
+pub struct StepView {
+    /// Its id.
+    pub id: String,
+    /// Heading, where a kind begins.
+    pub heading: Option<&'static str>,
+    /// Description, as HTML.
+    pub description: String,
+    /// Success criteria.
+    pub success: Option<String>,
+    /// Executor and elevation.
+    pub executor: String,
+    /// The command in pieces.
+    pub command: Vec<CommandPiece>,
+    /// The exact text, where characters had to be made visible.
+    pub exact: Option<String>,
+    /// How many lines it has.
+    pub lines: usize,
+    /// Its first lines, where it folds.
+    pub preview: Option<String>,
+    /// A command that checks the prerequisite.
+    pub check: Option<String>,
+    /// Who ticked it, when.
+    pub done: Option<String>,
+}
+
+/// An input of the procedure.
+#[derive(Debug, Clone)]
+pub struct InputView {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The procedure's own value, or the one typed.
+    pub value: String,
+    /// The procedure's own value as saved.
+    pub had: String,
+    /// What is wrong with the one typed.
+    pub error: Option<String>,
+    /// What counts when that is empty.
+    pub fallback: String,
+    /// Whether nothing fills it.
+    pub unfilled: bool,
+}
+
+/// The block of steps.
+#[derive(Template)]
+#[template(path = "procedures/_steps.html")]
+pub struct Steps {
+    /// Address of the procedure.
+    pub url: String,
+    /// The steps, prerequisites first.
+    pub steps: Vec<StepView>,
+    /// How many are ticked.
+    pub done: usize,
+    /// Platforms, executors.
+    pub digest: String,
+    /// Whether the person ticks.
+    pub ticks: bool,
+    /// The inputs.
+    pub inputs: Vec<InputView>,
+    /// How many of them nothing fills.
+    pub unfilled: usize,
+    /// Whether the person sets inputs.
+    pub sets_inputs: bool,
+    /// Why none of the typed inputs is saved.
+    pub problem: Option<String>,
+}
+
+impl Steps {
+    fn wrong(&self) -> bool {
+        self.problem.is_some() || self.inputs.iter().any(|input| input.error.is_some())
+    }
+}
+
+/// Inputs that were not saved.
+#[derive(Debug, Clone, Default)]
+pub struct RefusedInputs {
+    /// As typed, by name.
+    pub typed: Values,
+    /// What is wrong, by name.
+    pub errors: FieldErrors,
+    /// What is wrong with all of them.
+    pub problem: Option<String>,
+}
+
+impl Parts<'_> {
+    /// The block of steps, with inputs as typed after a refused save.
+    pub fn steps(&self, refused: Option<&RefusedInputs>) -> Steps {
+        let body = &self.shown.body;
+        let defaults: Values = body.inputs.iter().filter_map(|i| Some((i.name.clone(), i.default.clone()?))).collect();
+        let inputs = Inputs { procedure: &self.inputs.procedure, engagement: &self.inputs.engagement, defaults: &defaults };
+        let mut ordered: Vec<&Step> = body.steps.iter().collect();
+        ordered.sort_by_key(|s| match s.kind {
+            StepKind::Prerequisite => 0,
+            StepKind::Step => 1,
+            StepKind::Cleanup => 2,
+        });
+        let mut before = None;
+        let steps: Vec<StepView> = ordered
+            .iter()
+            .map(|step| {
+                let heading = (before != Some(step.kind)).then_some(match step.kind {
+                    StepKind::Prerequisite => "Prerequisites",
+                    StepKind::Step => "Steps",
+                    StepKind::Cleanup => "Cleanup",
+                });
+                before = Some(step.kind);
+                self.step(step, heading, &inputs)
+            })
+            .collect();
+        let views: Vec<InputView> = self.input_views(&inputs, refused);
+        let executors: std::collections::BTreeSet<&str> =
+            body.steps.iter().filter_map(|s| s.executor.as_deref()).map(executor_word).collect();
+        let mut digest: Vec<String> = vec![body.platforms.iter().map(|p| platform_word(p)).collect::<Vec<_>>().join(", ")];
+        digest.push(executors.into_iter().collect::<Vec<_>>().join(", "));
+        if body.steps.iter().any(|s| s.elevated) {
+            digest.push("elevated".into());
+        }
+        Steps {
+            url: self.url(),
+            done: steps.iter().filter(|s| s.done.is_some()).count(),
+            steps,
+            digest: digest.into_iter().filter(|d| !d.is_empty()).collect::<Vec<_>>().join(" · "),
+            ticks: self.sides.red,
+            unfilled: views.iter().filter(|i| i.unfilled).count(),
+            inputs: views,
+            sets_inputs: self.sides.red,
+            problem: refused.and_then(|r| r.problem.clone()),
+        }
+    }
+
+    fn input_views(&self, inputs: &Inputs<'_>, refused: Option<&RefusedInputs>) -> Vec<InputView> {
+        let body = &self.shown.body;
+        let used = body.placeholders();
+        used.iter()
+            .map(|name| {
+                let declared = body.inputs.iter().find(|i| &i.name == name);
+                let without = Inputs { procedure: &Values::new(), ..*inputs }.resolve(name);
+                let fallback = match &without {
+                    Some(r) => match r.source {
+                        Source::Engagement => format!("{} (engagement)", r.value),
+                        _ => format!("{} (default)", r.value),
+                    },
+                    None => String::new(),
+                };
+                let had = self.inputs.procedure.get(name).cloned().unwrap_or_default();
+                InputView {
+                    name: name.clone(),
+                    description: declared.map(|d| d.description.clone()).unwrap_or_default(),
+                    value: refused.and_then(|r| r.typed.get(name)).unwrap_or(&had).clone(),
+                    error: refused.and_then(|r| r.errors.get(name)).map(str::to_owned),
+                    had,
+                    unfilled: inputs.resolve(name).is_none(),
+                    fallback,
+                }
+            })
+            .collect()
+    }
+
+    fn step(&self, step: &Step, heading: Option<&'static str>, inputs: &Inputs<'_>) -> StepView {
+        let zone = self.zone();
+        let pieces = step.command.as_deref().map(|c| inputs.fill(c)).unwrap_or_default();
+        let exact = exact_text(&pieces);
+        let command = shown_pieces(&pieces, inputs);
+        let hides = command.iter().any(|p| p.kind == "hidden");
+        let lines = exact.trim_end().lines().count();
+        let folds = lines > FOLD_LINES;
+        let executor = step.executor.as_deref().map(executor_word).unwrap_or_default();
+        StepView {
+            id: step.id.clone(),
+            heading,
+            description: crate::web::markdown::render(&step.description),
+            success: step.success_criteria.clone().filter(|s| !s.is_empty()),
+            executor: if step.elevated && step.command.is_some() { format!("{executor}, elevated") } else { executor.to_owned() },
+            preview: folds.then(|| exact.lines().take(5).collect::<Vec<_>>().join("\n")),
+            lines,
+            exact: hides.then_some(exact),
+            command,
+            check: step.check_command.clone().filter(|c| !c.trim().is_empty()),
+            done: self.ticks.iter().find(|t| t.step == step.id).map(|t| format!("Done {} by {}", times::display(t.at, zone), t.by)),
+        }
+    }
+}
+
+fn shown_pieces(pieces: &[Piece], inputs: &Inputs<'_>) -> Vec<CommandPiece> {
+    let mut shown = Vec::new();
+    let mut add = |kind: &'static str, text: &str, title: &str| {
+        for part in visible(text) {
+            shown.push(match part {
+                Visible::Text(text) => CommandPiece { kind, text: text.to_owned(), title: title.to_owned() },
+                Visible::Hidden(name) => {
+                    CommandPiece { kind: "hidden", text: name, title: "A character that is not shown by itself".into() }
+                }
+            });
+        }
+    };
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => add("text", text, ""),
+            Piece::Filled { name, value } => {
+                let source = match inputs.resolve(name).map(|r| r.source) {
+                    Some(Source::Procedure) => "this procedure's value",
+                    Some(Source::Engagement) => "the engagement's value",
+                    _ => "default",
+                };
+                add("filled", value, &format!("{name}: {source}"));
+            }
+            Piece::Missing { name } => add("missing", &format!("#{{{name}}}"), "Not filled in"),
+        }
+    }
+    shown
+}
+
+/// The word for an executor.
+pub fn executor_word(executor: &str) -> &str {
+    match executor {
+        "powershell" => "PowerShell",
+        "command_prompt" => "Command Prompt",
+        "manual" => "By hand",
+        other => other,
+    }
+}
+
+/// The word for a platform.
+pub fn platform_word(platform: &str) -> String {
+    match platform {
+        "windows" => "Windows".into(),
+        "linux" => "Linux".into(),
+        "macos" => "macOS".into(),
+        other => other.to_owned(),
+    }
+}

@@ -72,3 +72,11 @@ ids! {
     /// A draft of something that has no row of its own yet, such as the wizard's.
     DraftId;
 }
+
+impl ProcedureId {
+    /// The random tail of the id: enough to tell the procedures of one engagement apart, and short, because pages with two
+    /// hundred of them carry each several times.
+    pub fn short_key(self) -> String {
+        self.0.simple().to_string().split_off(20)
+    }
+}

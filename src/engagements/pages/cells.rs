@@ -50,7 +50,7 @@ pub async fn edit(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>,
     let body = editor(engagement, &row, field, &outcomes).render()?;
     let mut answer = permit.html(StatusCode::OK, body)?;
     // The button stands in a form of the whole table: the answer says which cell it is for.
-    let target = format!("#p-{} td:has(> [name={}])", store::short_key(row.id.0), field.name());
+    let target = format!("#p-{} td:has(> [name={}])", row.id.short_key(), field.name());
     let target = target.parse().map_err(|_| Error::NotFound)?;
     answer.headers_mut().insert(actix_web::http::header::HeaderName::from_static("hx-retarget"), target);
     Ok(answer)

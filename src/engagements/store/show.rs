@@ -7,7 +7,6 @@ use chrono_tz::Tz;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::Deserialize;
-use uuid::Uuid;
 
 use crate::db::schema::{clients, engagement_activity, engagements, outcomes, procedures, reports};
 use crate::error::Result;
@@ -433,15 +432,9 @@ pub fn save_sections(conn: &mut PgConnection, id: EngagementId, person: PersonId
 /// [`crate::error::Error::NotFound`] when no procedure of the engagement, or more than one, ends like this.
 pub fn find_by_key(conn: &mut PgConnection, engagement: EngagementId, key: &str) -> Result<ProcedureRow> {
     let mut rows = list_procedures(conn, engagement)?;
-    rows.retain(|row| short_key(row.id.0) == key);
+    rows.retain(|row| row.id.short_key() == key);
     match (rows.pop(), rows.is_empty()) {
         (Some(row), true) => Ok(row),
         _ => Err(crate::error::Error::NotFound),
     }
-}
-
-/// The random tail of an id: enough to tell the procedures of one engagement apart, and short, because every row of the
-/// table carries it several times.
-pub fn short_key(id: Uuid) -> String {
-    id.simple().to_string().split_off(20)
 }

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::marks::outcome_tone;
 use crate::engagements::domain::RunbookState;
-use crate::engagements::store::show::{Operator, Outcome, ProcedureRow, operators_of, short_key};
+use crate::engagements::store::show::{Operator, Outcome, ProcedureRow, operators_of};
 use crate::ids::{EngagementId, PersonId};
 use crate::procedures::domain::{Field, Sides, Team, WaitingOn};
 use crate::procedures::views::page::state_class;
@@ -150,7 +150,7 @@ impl Line {
         let people_more = people.len().saturating_sub(AVATARS);
         people.truncate(AVATARS);
         Self {
-            key: short_key(row.id.0),
+            key: row.id.short_key(),
             position: row.position,
             technique: row.technique_ids.first().cloned().unwrap_or_default(),
             more: row.technique_ids.len().saturating_sub(1),

@@ -23,7 +23,7 @@ use crate::procedures::views::page::{Overlay, Parts, Show, url};
 use crate::procedures::views::steps::RefusedInputs;
 use crate::procedures::views::{Fresh, FreshPage};
 use crate::web::form::Pairs;
-use crate::web::{Form, Query, Section, redirect_with, refusal_noted};
+use crate::web::{Form, Query, Section, redirect, redirect_with, refusal_noted};
 
 type Ids = web::Path<(EngagementId, ProcedureId)>;
 
@@ -121,6 +121,19 @@ pub async fn show(permit: Permit<ReadEngagement>, path: Ids, Query(wanted): Quer
     let overlay = loaded.draft.as_ref().filter(|_| restored).map(|d| overlay_of(&d.fields)).unwrap_or_default();
     let answer = State { status: StatusCode::OK, overlay, offers_draft: !restored, ..State::default() };
     answer.whole_page(&permit, loaded).await
+}
+
+/// `GET /engagements/{id}/p/{key}`: from the jump list to the procedure's page.
+pub async fn jump(permit: Permit<ReadEngagement>, path: web::Path<(EngagementId, String)>) -> Result<HttpResponse> {
+    let ((engagement, key), visible) = (path.into_inner(), permit.visible());
+    let read = move |conn: &mut diesel::PgConnection| {
+        let client = page::check_visible(conn, engagement, None, &visible)?;
+        Ok((client, page::list_siblings(conn, engagement)?))
+    };
+    let (client, siblings) = permit.app.db.read(read).await?;
+    permit.check(client)?;
+    let found = siblings.into_iter().find(|sibling| sibling.id.short_key() == key).ok_or(Error::NotFound)?;
+    Ok(redirect(&url(engagement, found.id)))
 }
 
 /// How the page is answered: with what was typed, what is wrong, what conflicts.

@@ -350,8 +350,8 @@ impl Parts<'_> {
                 .siblings
                 .iter()
                 .map(|s| Jump {
-                    // Relative to this page: two hundred full addresses would be a fifth of it.
-                    href: s.id.to_string(),
+                    // Relative and short: two hundred full addresses would be a fifth of the page.
+                    href: if s.id == self.shown.procedure.id { s.id.to_string() } else { format!("../p/{}", s.id.short_key()) },
                     position: s.position,
                     name: s.name.clone(),
                     class: state_class(s.status),

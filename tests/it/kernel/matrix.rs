@@ -53,6 +53,7 @@ impl Things {
             ("id", engagement.id.to_string()),
             ("engagement", engagement.id.to_string()),
             ("pid", engagement.procedures[0].to_string()),
+            ("key", engagement.procedures[0].short_key()),
             ("report", engagement.report.to_string()),
             ("step", step),
         ]);

@@ -43,10 +43,12 @@ pub struct Keys {
     pub cookie: Key,
     /// Hashes session ids and one-time links before they are stored.
     pub hashing: [u8; 32],
+    /// Encrypts the secrets of second factors.
+    pub sealing: [u8; 32],
 }
 
 impl Keys {
-    /// Derives both keys from the secret, which must have at least 32 bytes.
+    /// Derives every key from the secret, which must have at least 32 bytes.
     pub fn derive(secret: &[u8]) -> Self {
         use hmac::{Hmac, KeyInit, Mac};
         let part = |label: &[u8]| -> [u8; 32] {
@@ -58,7 +60,7 @@ impl Keys {
         let mut cookie = [0u8; 64];
         cookie[..32].copy_from_slice(&part(b"cookie 1"));
         cookie[32..].copy_from_slice(&part(b"cookie 2"));
-        Self { cookie: Key::from(&cookie), hashing: part(b"hashing") }
+        Self { cookie: Key::from(&cookie), hashing: part(b"hashing"), sealing: part(b"sealing") }
     }
 
     /// Keyed hash of a secret that is stored only so.

@@ -44,6 +44,12 @@ pub enum Error {
     /// The person can see it but may not do this: 403 and an event.
     #[error("forbidden: {0}")]
     Forbidden(String),
+    /// The person must set up a second factor before anything else: its page.
+    #[error("a second factor is due")]
+    SecondFactorDue,
+    /// The last proof of who the person is lies too far back for this: the page that asks for the password.
+    #[error("a new proof is needed")]
+    ProofNeeded,
     /// Nobody is signed in: the sign-in page.
     #[error("not signed in")]
     Unauthenticated,
@@ -79,7 +85,7 @@ impl Error {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated | Self::SecondFactorDue | Self::ProofNeeded => StatusCode::UNAUTHORIZED,
             Self::Invalid(_) | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,

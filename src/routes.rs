@@ -54,13 +54,26 @@ const KERNEL: &[Row] = table! {
 const ACCOUNTS: &[Row] = table! {
     get "/sign-in" Public => crate::accounts::pages::sign_in_form;
     post "/sign-in" Public => crate::accounts::pages::sign_in;
+    get "/sign-in/code" Public => crate::accounts::pages::code_form;
+    post "/sign-in/code" Public => crate::accounts::pages::code;
     post "/sign-out" SignedIn => crate::accounts::pages::sign_out;
     get "/link/{token}" Public => crate::accounts::pages::link_form;
     post "/link/{token}" Public => crate::accounts::pages::use_link;
-    get "/account" SignedIn => crate::accounts::pages::account;
-    post "/account/password" SignedIn => crate::accounts::pages::change_password;
-    post "/account/theme" SignedIn => crate::accounts::pages::theme;
-    post "/account/shortcuts" SignedIn => crate::accounts::pages::shortcuts;
+    get "/account" SignedIn => crate::accounts::own_pages::account;
+    post "/account/password" SignedIn => crate::accounts::own_pages::change_password;
+    get "/account/proof" SignedIn => crate::accounts::own_pages::proof_form;
+    post "/account/proof" SignedIn => crate::accounts::own_pages::prove;
+    get "/account/two-factor" SignedIn => crate::accounts::own_pages::two_factor;
+    post "/account/two-factor" SignedIn => crate::accounts::own_pages::enrol;
+    post "/account/two-factor/codes" SignedIn => crate::accounts::own_pages::new_codes;
+    get "/account/two-factor/removal" SignedIn => crate::accounts::own_pages::removal;
+    post "/account/two-factor/removal" SignedIn => crate::accounts::own_pages::remove;
+    post "/account/sessions/end" SignedIn => crate::accounts::own_pages::end_others;
+    post "/account/sessions/{session}/end" SignedIn => crate::accounts::own_pages::end_session;
+    get "/account/idle" SignedIn => crate::accounts::own_pages::idle;
+    post "/account/stay" SignedIn => crate::accounts::own_pages::stay;
+    post "/account/theme" SignedIn => crate::accounts::own_pages::theme;
+    post "/account/shortcuts" SignedIn => crate::accounts::own_pages::shortcuts;
 };
 
 const CLIENTS: &[Row] = table! {
@@ -177,6 +190,31 @@ const ADMIN: &[Row] = table! {
     get "/admin" SignedIn => crate::admin::pages::index;
     get "/admin/jobs" Own(P::JobRun) => crate::admin::pages::jobs;
     post "/admin/jobs/{job}/run" Own(P::JobRun) => crate::admin::pages::run;
+    get "/admin/settings" Own(P::SettingManage) => crate::admin::settings_pages::show;
+    post "/admin/settings" Own(P::SettingManage) => crate::admin::settings_pages::save;
+    post "/admin/settings/outcomes" Own(P::SettingManage) => crate::admin::settings_pages::add_outcome;
+    post "/admin/settings/outcomes/{outcome}" Own(P::SettingManage) => crate::admin::settings_pages::save_outcome;
+    get "/admin/users" Own(P::UserRead) => crate::accounts::users::pages::list;
+    get "/admin/users.csv" Own(P::UserRead) => crate::accounts::users::pages::export;
+    get "/admin/users/new" Own(P::UserManage) => crate::accounts::users::pages::new;
+    post "/admin/users/new" Own(P::UserManage) => crate::accounts::users::pages::create;
+    get "/admin/users/{user}" Own(P::UserRead) => crate::accounts::users::pages::show;
+    post "/admin/users/{user}" Own(P::UserManage) => crate::accounts::users::pages::save;
+    post "/admin/users/{user}/roles" Own(P::RoleManage) => crate::accounts::users::pages::save_roles;
+    get "/admin/users/{user}/{act}" Own(P::UserManage) => crate::accounts::users::pages::confirm;
+    post "/admin/users/{user}/{act}" Own(P::UserManage) => crate::accounts::users::pages::act;
+    get "/admin/roles" Own(P::RoleRead) => crate::accounts::roles::pages::list;
+    get "/admin/roles/new" Own(P::RoleManage) => crate::accounts::roles::pages::new;
+    post "/admin/roles/new" Own(P::RoleManage) => crate::accounts::roles::pages::create;
+    get "/admin/roles/{role}" Own(P::RoleRead) => crate::accounts::roles::pages::show;
+    post "/admin/roles/{role}" Own(P::RoleManage) => crate::accounts::roles::pages::save;
+    get "/admin/roles/{role}/delete" Own(P::RoleManage) => crate::accounts::roles::pages::delete_form;
+    post "/admin/roles/{role}/delete" Own(P::RoleManage) => crate::accounts::roles::pages::delete;
+    get "/admin/access" Own(P::AccessRead) => crate::accounts::access::pages::list;
+    get "/admin/access.csv" Own(P::AccessRead) => crate::accounts::access::pages::export;
+    post "/admin/access" Own(P::AccessManage) => crate::accounts::access::pages::give;
+    get "/admin/access/{person}/{access}/removal" Own(P::AccessManage) => crate::accounts::access::pages::removal;
+    post "/admin/access/{person}/{access}/removal" Own(P::AccessManage) => crate::accounts::access::pages::take;
 };
 
 const DASHBOARD: &[Row] = table! {
@@ -211,6 +249,11 @@ fn judge(access: Access, req: &actix_web::HttpRequest) -> Result<(), Error> {
     }
     let ctx = Ctx::of(req)?;
     let viewer = ctx.viewer.as_ref().ok_or(Error::Unauthenticated)?;
+    // The way out of the duty, and out of the app, stays open.
+    let open = ["/account/two-factor", "/account/proof", "/account/idle", "/account/stay", "/account/theme", "/sign-out"];
+    if viewer.two_factor_due && !open.contains(&req.path()) {
+        return Err(Error::SecondFactorDue);
+    }
     match access {
         Access::Own(permission) if !viewer.rights.may(permission) => Err(Error::Forbidden(String::new())),
         _ => Ok(()),

@@ -133,6 +133,7 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
             .app_data(state.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| crate::error::Error::NotFound.into()))
             .app_data(web::PayloadConfig::new(crate::web::form::FORM_BYTES))
+            .wrap(from_fn(crate::accounts::session::in_use))
             .wrap(from_fn(crate::web::edge::same_origin))
             .wrap(sessions)
             .wrap(from_fn(crate::web::edge::edge))

@@ -200,5 +200,20 @@
     if (e.target.matches('[data-drop] input[type=file]')) e.target.form.requestSubmit();
     if (e.target.matches('[data-tick-all]')) for (const box of $$('td.tick input', near(e, 'table'))) box.checked = e.target.checked;
   });
+  // ---- the session: warns two minutes before it ends for want of use, and leads to the sign-in when it has ended
+  const watch = async () => {
+    const answer = await fetch('/account/idle', { headers: { 'HX-Request': 'true' } }).catch(() => null), box = $('#idle');
+    if (answer?.status === 401) {
+      if (!measure() && !loose() || guarded()?.dataset.draftUrl) { leaving = true; location = '/sign-in?' + new URLSearchParams({ next: location.pathname + location.search }); }
+      else { $('#idle-text').textContent = 'You are signed out. What you typed is still here: sign in in another tab, then save.'; if (!box.open) box.showModal(); }
+      return;
+    }
+    const left = answer?.ok ? (await answer.json()).left : 60;
+    if (left > 125) { if (box.open) box.close(); }
+    else if (answer?.ok) { $('#idle-text').textContent = `Nothing happened here for a while. You will be signed out in ${left < 60 ? left + ' seconds' : Math.round(left / 60) + ' minutes'}.`; if (!box.open) box.showModal(); }
+    setTimeout(watch, 1000 * (left > 125 ? Math.min(left - 120, 600) : Math.min(left + 1, 15)));
+  };
+  on('submit', async (e) => { if (!e.target.matches('#idle form')) return; e.preventDefault(); await fetch('/account/stay', { method: 'POST' }); $('#idle').close(); });
+  if ($('#idle')) setTimeout(watch, 60000);
   measure();
 })();

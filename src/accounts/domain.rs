@@ -20,8 +20,12 @@ pub const PASSWORD_MIN: usize = 12;
 /// Longest password, in characters; longer ones are refused before hashing.
 pub const PASSWORD_MAX: usize = 256;
 
-/// Says what is wrong with a new password, if anything.
-pub fn check_password(password: &str, name: &str, email: &str) -> Result<(), String> {
+/// Guesses, as a power of ten, below which a password counts as one of the common ones or little more than a name.
+const GUESSES: f64 = 8.0;
+
+/// Says what is wrong with a new password, if anything. There are no composition rules: length counts, and that it is
+/// neither common nor made of the person's, the product's or the organisation's name (ASVS 5.0, 6.2.1 to 6.2.12).
+pub fn check_password(password: &str, name: &str, email: &str, organisation: &str) -> Result<(), String> {
     let length = password.chars().count();
     if length < PASSWORD_MIN {
         return Err(format!("Use at least {PASSWORD_MIN} characters; this has {length}."));
@@ -29,15 +33,19 @@ pub fn check_password(password: &str, name: &str, email: &str) -> Result<(), Str
     if length > PASSWORD_MAX {
         return Err(format!("Use at most {PASSWORD_MAX} characters."));
     }
+    let mut own: Vec<&str> = vec!["tyrian", name, email, organisation];
+    own.extend(name.split_whitespace().chain(organisation.split_whitespace()).chain(email.split(['@', '.'])));
     let lower = password.to_lowercase();
-    let own = [name.to_lowercase(), email.to_lowercase(), email.split('@').next().unwrap_or_default().to_lowercase(), "tyrian".into()];
     // What is left without the guessable part must still be long enough to be worth something.
-    if own.iter().filter(|word| word.chars().count() > 2).any(|word| lower.replace(word.as_str(), "").chars().count() < PASSWORD_MIN / 2) {
-        return Err("This is little more than a name that belongs to you or the product. Choose something else.".into());
+    let names = own.iter().map(|word| word.to_lowercase()).filter(|word| word.chars().count() > 2);
+    let bare = names.fold(lower, |left, word| left.replace(&word, ""));
+    if bare.chars().count() < PASSWORD_MIN / 2 {
+        return Err("This is little more than a name of yours, the product's or the organisation's. Choose something else.".into());
     }
-    let distinct = lower.chars().collect::<std::collections::BTreeSet<_>>().len();
-    if distinct < 5 {
-        return Err("This repeats too few characters. Choose something else.".into());
+    // It looks at the beginning: a long sentence is not weaker for its end, and judging one takes time.
+    let head: String = password.chars().take(64).collect();
+    if zxcvbn::zxcvbn(&head, &own).guesses_log10() < GUESSES {
+        return Err("This is among the passwords that are tried first. Choose something else, a sentence for instance.".into());
     }
     Ok(())
 }
@@ -77,12 +85,49 @@ pub fn verify_password(password: &str, hash: Option<&str>) -> bool {
     argon2().verify_password(password.as_bytes(), &parsed).is_ok() && known
 }
 
+/// A browser and system in words, such as "Firefox on Linux", from what a browser says of itself.
+pub fn device(user_agent: &str) -> String {
+    let first = |known: &[(&str, &'static str)]| known.iter().find(|(sign, _)| user_agent.contains(sign)).map(|(_, name)| *name);
+    let browser = first(&[
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("HeadlessChrome/", "Chrome"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+        ("curl/", "curl"),
+    ]);
+    let system = first(&[
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS X", "macOS"),
+        ("Linux", "Linux"),
+    ]);
+    match (browser, system) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => "Unknown browser".to_owned(),
+    }
+}
+
+/// Whether a hash was made with other parameters than today's.
+pub fn is_outdated(hash: &str) -> bool {
+    !hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
+}
+
 /// `bytes` random bytes as hexadecimal digits, from the system's generator.
 pub fn random_hex(bytes: usize) -> String {
-    use std::fmt::Write;
     let mut buffer = vec![0u8; bytes];
     rand::rng().fill_bytes(&mut buffer);
-    buffer.iter().fold(String::with_capacity(bytes * 2), |mut text, byte| {
+    hex(&buffer)
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
@@ -94,12 +139,16 @@ mod tests {
 
     #[test]
     fn passwords_are_judged_by_length_and_guessability() {
-        let judge = |p: &str| check_password(p, "Ines Otero", "ines@tyrian.example");
+        let judge = |p: &str| check_password(p, "Ines Otero", "ines@tyrian.example", "Quillfen Foods");
         assert!(judge("correct horse battery").is_ok());
         assert!(judge("short one").is_err());
         assert!(judge(&"x1y2z3".repeat(50)).is_err());
         assert!(judge("ines otero 12").is_err());
-        assert!(judge("aaaaaaaaaaaabb").is_err());
+        for common in
+            ["aaaaaaaaaaaabb", "password1234", "passwordpassword", "qwertyuiop12", "123456789012", "iloveyou1234", "quillfen2026!"]
+        {
+            assert!(judge(common).is_err(), "{common}");
+        }
         assert!(judge("ein ganz langer Satz ohne Ziffern").is_ok(), "no composition rules");
     }
 

@@ -1,22 +1,31 @@
-//! Sign-in, sign-out, one-time links, the account page.
+//! Sign-in with its second factor, sign-out, one-time links.
 
 use actix_session::Session;
+use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::domain::{LinkPurpose, check_password, check_person, hash_password, verify_password};
-use super::session::PERSON;
-use super::store;
-use super::views::{AccountPage, Link, SignIn};
+use super::domain::{LinkPurpose, PASSWORD_MAX, check_password, check_person, hash_password, is_outdated, random_hex, verify_password};
+use super::factor_store::{self, Proof};
+use super::session::{ADDRESS, AGENT, PENDING, PERSON, PROVED};
+use super::sign_in_store::{self, Verdict};
+use super::views::{CodeForm, Link, SignIn};
+use super::{attempt_store as attempts, store};
 use crate::app::App;
 use crate::audit::domain::{Actor, Event, Kind};
 use crate::authz::permit::SignedIn;
+use crate::db::WriteTx;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::PersonId;
 use crate::web::{Ctx, Form, Query, Section, redirect, redirect_with};
+
+/// Said where a network has used up its attempts; it tells nothing of an account.
+const CROWDED: &str = "Too many attempts came from your network. Wait a quarter of an hour, then try again.";
+const WRONG_CODE: &str = "This is not the code of now, or it was used already, or the account is locked for a while.";
 
 /// One sentence for every reason, so that nobody learns which accounts exist.
 const WRONG: &str = "Wrong e-mail or password, or the account is locked for a while.";
@@ -24,7 +33,7 @@ const WRONG: &str = "Wrong e-mail or password, or the account is locked for a wh
 /// Hashing takes 19 MiB and a core for some 20 ms: a burst of sign-ins waits here instead of starving everyone else.
 static HASHING: Semaphore = Semaphore::const_new(2);
 
-async fn hashed<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+pub(super) async fn hashed<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let _turn = HASHING.acquire().await.map_err(|e| Error::Internal(e.into()))?;
     web::block(work).await.map_err(|e| Error::Internal(e.into()))
 }
@@ -54,32 +63,148 @@ pub struct Credentials {
     next: String,
 }
 
+/// A sign-in whose password was right and whose second factor is still to come.
+#[derive(Serialize, Deserialize)]
+struct Pending {
+    person: PersonId,
+    since: DateTime<Utc>,
+    next: String,
+}
+
+/// How long a sign-in waits for its second factor.
+const PENDING_LASTS: TimeDelta = TimeDelta::minutes(5);
+
 /// `POST /sign-in`
-pub async fn sign_in(ctx: Ctx, session: Session, Form(typed): Form<Credentials>) -> Result<HttpResponse> {
-    let email = typed.email.clone();
-    let account = ctx.app.db.read(move |conn| store::find_account(conn, &email)).await?;
-    let usable = account.clone().filter(|a| a.status == "active");
-    let hash = usable.as_ref().and_then(|a| a.password_hash.clone());
-    let password: String = typed.password.chars().take(super::domain::PASSWORD_MAX + 1).collect();
-    let right = hashed(move || verify_password(&password, hash.as_deref())).await?;
-    match usable.filter(|_| right) {
-        Some(account) => {
-            let actor = acting(&ctx, &account);
-            let id = account.id;
-            ctx.app.db.write(actor, move |tx| store::record_sign_in(tx, &account)).await?;
-            begin(&session, id)?;
-            Ok(redirect(&own_path(&typed.next)))
-        }
-        None => {
-            ctx.app.db.write(ctx.actor(), move |tx| store::record_refused_sign_in(tx, account.as_ref())).await?;
-            let page =
-                SignIn { frame: ctx.frame(Section::Gate, "Sign in"), email: typed.email, next: typed.next, fault: Some(WRONG.into()) };
-            ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
-        }
+pub async fn sign_in(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): Form<Credentials>) -> Result<HttpResponse> {
+    let device = known_device(&ctx, &req);
+    let (app, email, address, now) = (ctx.app.clone(), typed.email.clone(), ctx.address().map(str::to_owned), ctx.app.clock.now());
+    let claim =
+        move |conn: &mut diesel::PgConnection| sign_in_store::claim(conn, &app.keys, &email, device.as_ref(), address.as_deref(), now);
+    let attempt = ctx.app.db.write_unaudited("sign-in attempt", claim).await?;
+    if attempt.verdict == Verdict::NetworkFull {
+        ctx.app.db.write(ctx.actor(), move |tx| sign_in_store::record_refused(tx, &attempt)).await?;
+        return refused(&ctx, StatusCode::TOO_MANY_REQUESTS, typed, CROWDED);
+    }
+    // Whoever is locked out, unknown or not in use: a dummy is verified, so that the answer takes as long.
+    let usable = attempt.account.clone().filter(|account| attempt.verdict == Verdict::Try && account.status == "active");
+    let hash = usable.as_ref().and_then(|account| account.password_hash.clone());
+    let password: String = typed.password.chars().take(PASSWORD_MAX + 1).collect();
+    let (right, rehash) = hashed(move || {
+        let right = verify_password(&password, hash.as_deref());
+        let outdated = right && hash.as_deref().is_some_and(is_outdated);
+        (right, outdated.then(|| hash_password(&password).ok()).flatten())
+    })
+    .await?;
+    let Some(account) = usable.filter(|_| right) else {
+        ctx.app.db.write(ctx.actor(), move |tx| sign_in_store::record_refused(tx, &attempt)).await?;
+        return refused(&ctx, StatusCode::UNPROCESSABLE_ENTITY, typed, WRONG);
+    };
+    ctx.app.db.write_unaudited("sign-in attempt", move |conn| sign_in_store::settle(conn, &attempt)).await?;
+    if account.totp_secret.is_some() {
+        session.clear();
+        session.renew();
+        keep(&session, PENDING, &Pending { person: account.id, since: now, next: typed.next })?;
+        return Ok(redirect("/sign-in/code"));
+    }
+    enter(&ctx, &req, &session, account, "password", rehash, &own_path(&typed.next), None).await
+}
+
+fn refused(ctx: &Ctx, status: StatusCode, typed: Credentials, why: &str) -> Result<HttpResponse> {
+    let page = SignIn { frame: ctx.frame(Section::Gate, "Sign in"), email: typed.email, next: typed.next, fault: Some(why.into()) };
+    ctx.html(status, page.render()?)
+}
+
+/// Lets somebody in: event, new session, known device.
+#[allow(clippy::too_many_arguments)]
+async fn enter(
+    ctx: &Ctx,
+    req: &HttpRequest,
+    session: &Session,
+    account: store::Account,
+    how: &'static str,
+    rehash: Option<String>,
+    next: &str,
+    message: Option<&str>,
+) -> Result<HttpResponse> {
+    let token = req.cookie(device_cookie(ctx)).map(|c| c.value().to_owned()).filter(|t| t.len() == 64).unwrap_or_else(|| random_hex(32));
+    let (actor, id, digest) = (acting(ctx, &account), account.id, ctx.app.keys.hash(&token));
+    let write = move |tx: &mut WriteTx<'_>| sign_in_store::record_sign_in(tx, &account, how, rehash.as_deref(), Some(&digest));
+    ctx.app.db.write(actor, write).await?;
+    begin(ctx, session, id)?;
+    let mut answer = message.map_or_else(|| redirect(next), |message| redirect_with(next, message));
+    let secure = ctx.app.config.base_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let cookie = Cookie::build(device_cookie(ctx).to_owned(), token)
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(secure)
+        .max_age(actix_web::cookie::time::Duration::days(400))
+        .finish();
+    answer.add_cookie(&cookie).map_err(|e| Error::Internal(e.into()))?;
+    Ok(answer)
+}
+
+fn device_cookie(ctx: &Ctx) -> &'static str {
+    if ctx.app.config.base_url.as_deref().is_some_and(|url| url.starts_with("https://")) { "__Host-tyrian-device" } else { "tyrian-device" }
+}
+
+fn known_device(ctx: &Ctx, req: &HttpRequest) -> Option<[u8; 32]> {
+    req.cookie(device_cookie(ctx)).map(|cookie| ctx.app.keys.hash(cookie.value()))
+}
+
+fn keep<T: Serialize>(session: &Session, key: &str, value: &T) -> Result<()> {
+    session.insert(key, value).map_err(|e| Error::Internal(e.into()))
+}
+
+fn pending(ctx: &Ctx, session: &Session) -> Option<Pending> {
+    let pending = session.get::<Pending>(PENDING).ok().flatten()?;
+    (pending.since + PENDING_LASTS >= ctx.app.clock.now()).then_some(pending)
+}
+
+/// `GET /sign-in/code`
+pub async fn code_form(ctx: Ctx, session: Session) -> Result<HttpResponse> {
+    match pending(&ctx, &session) {
+        Some(_) => ctx.page(&CodeForm { frame: ctx.frame(Section::Gate, "Second factor"), fault: None }),
+        None => Ok(redirect("/sign-in")),
     }
 }
 
-fn acting(ctx: &Ctx, account: &store::Account) -> Actor {
+/// The form of the second factor.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodeTyped {
+    code: String,
+}
+
+/// `POST /sign-in/code`
+pub async fn code(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): Form<CodeTyped>) -> Result<HttpResponse> {
+    let Some(pending) = pending(&ctx, &session) else { return Ok(redirect("/sign-in")) };
+    let (app, now, person) = (ctx.app.clone(), ctx.app.clock.now(), pending.person);
+    let judge = move |conn: &mut diesel::PgConnection| {
+        let account = store::get_account(conn, person)?;
+        let subject = factor_store::code_subject(person);
+        let claimed = attempts::claim(conn, &subject, attempts::FAILURES, now)?;
+        let proof = if claimed { factor_store::take(conn, &app.keys, &account, &typed.code, now)? } else { None };
+        if proof.is_some() {
+            attempts::forget(conn, std::slice::from_ref(&subject))?;
+        }
+        Ok((account, subject, claimed, proof))
+    };
+    let (account, subject, claimed, proof) = ctx.app.db.write_unaudited("sign-in attempt", judge).await?;
+    let Some(proof) = proof.filter(|_| account.status == "active") else {
+        let actor = ctx.actor();
+        ctx.app.db.write(actor, move |tx| sign_in_store::record_wrong(tx, &account, &subject, claimed, "wrong_code")).await?;
+        let page = CodeForm { frame: ctx.frame(Section::Gate, "Second factor"), fault: Some(WRONG_CODE.into()) };
+        return ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?);
+    };
+    let (how, message) = match proof {
+        Proof::Totp => ("password and code", None),
+        Proof::Recovery(left) => ("password and recovery code", Some(format!("A recovery code was used up; {left} are left."))),
+    };
+    enter(&ctx, &req, &session, account, how, None, &own_path(&pending.next), message.as_deref()).await
+}
+
+pub(super) fn acting(ctx: &Ctx, account: &store::Account) -> Actor {
     Actor {
         kind: crate::audit::domain::ActorKind::Person,
         id: Some(account.id),
@@ -90,14 +215,17 @@ fn acting(ctx: &Ctx, account: &store::Account) -> Actor {
 }
 
 /// A new session id at every sign-in, so that one planted beforehand opens nothing.
-fn begin(session: &Session, id: PersonId) -> Result<()> {
+pub(super) fn begin(ctx: &Ctx, session: &Session, id: PersonId) -> Result<()> {
     session.clear();
     session.renew();
-    session.insert(PERSON, id).map_err(|e| Error::Internal(e.into()))
+    keep(session, PERSON, &id)?;
+    keep(session, PROVED, &ctx.app.clock.now())?;
+    keep(session, ADDRESS, &ctx.address().unwrap_or_default())?;
+    keep(session, AGENT, &ctx.user_agent().unwrap_or_default())
 }
 
 /// Only paths of this app: a full URL, or `//host`, would make the sign-in page a springboard.
-fn own_path(next: &str) -> String {
+pub(super) fn own_path(next: &str) -> String {
     let own = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.contains(char::is_control);
     if own { next.to_owned() } else { "/".to_owned() }
 }
@@ -155,13 +283,22 @@ pub struct LinkForm {
 }
 
 /// `POST /link/{token}`
-pub async fn use_link(ctx: Ctx, session: Session, token: web::Path<String>, Form(typed): Form<LinkForm>) -> Result<HttpResponse> {
+pub async fn use_link(
+    ctx: Ctx,
+    req: HttpRequest,
+    session: Session,
+    token: web::Path<String>,
+    Form(typed): Form<LinkForm>,
+) -> Result<HttpResponse> {
     let (purpose, person) = find_link(&ctx, &token).await?;
-    match accept_link(&ctx, &token, person, &typed).await {
-        Ok(id) => {
-            begin(&session, id)?;
-            Ok(redirect_with("/", "You are signed in."))
+    match accept_link(&ctx, &token, purpose, person, &typed).await {
+        Ok(account) if account.totp_secret.is_some() => {
+            session.clear();
+            session.renew();
+            keep(&session, PENDING, &Pending { person: account.id, since: ctx.app.clock.now(), next: "/".into() })?;
+            Ok(redirect("/sign-in/code"))
         }
+        Ok(account) => enter(&ctx, &req, &session, account, "one-time link", None, "/", Some("You are signed in.")).await,
         Err(Error::Invalid(errors)) => {
             let page = link_page(&ctx, purpose, &typed, errors);
             ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
@@ -170,15 +307,16 @@ pub async fn use_link(ctx: Ctx, session: Session, token: web::Path<String>, Form
     }
 }
 
-async fn accept_link(ctx: &Ctx, token: &str, person: Option<PersonId>, typed: &LinkForm) -> Result<PersonId> {
+async fn accept_link(ctx: &Ctx, token: &str, purpose: LinkPurpose, person: Option<PersonId>, typed: &LinkForm) -> Result<store::Account> {
     let known = match person {
         Some(id) => Some(ctx.app.db.read(move |conn| store::get_account(conn, id)).await?),
         None => None,
     };
     let (name, email) = known.as_ref().map_or((typed.name.clone(), typed.email.clone()), |a| (a.name.clone(), a.email.clone()));
+    let organisation = ctx.app.db.read(store::get_organisation_name).await?;
     let mut errors = FieldErrors::default();
     check_person(&name, &email, &mut errors);
-    if let Err(sentence) = check_password(&typed.password, &name, &email) {
+    if let Err(sentence) = check_password(&typed.password, &name, &email, &organisation) {
         errors.add("password", sentence);
     }
     errors.done()?;
@@ -186,108 +324,20 @@ async fn accept_link(ctx: &Ctx, token: &str, person: Option<PersonId>, typed: &L
     let hash = hashed(move || hash_password(&password)).await??;
     let digest = ctx.app.keys.hash(token);
     let actor = known.as_ref().map_or_else(|| ctx.actor(), |account| acting(ctx, account));
-    let write = move |tx: &mut crate::db::WriteTx<'_>| {
+    let write = move |tx: &mut WriteTx<'_>| {
         store::use_link(tx.conn, &digest, tx.now())?;
-        match person {
-            Some(id) => Ok(store::set_password(tx, id, &hash, true, None)?.with(id)),
+        let made = match person {
+            Some(id) => store::set_password(tx, id, &hash, purpose == LinkPurpose::Reset)?.with(id),
             None => {
                 let new = store::NewPerson { name: &name, email: &email, password_hash: Some(&hash), roles: &["administrator"] };
                 let (id, event) = store::insert_person(tx, &new, None)?;
-                tx.audited(id, event)
+                tx.audited(id, event)?
             }
-        }
+        };
+        Ok(made)
     };
-    ctx.app.db.write(actor, write).await
-}
-
-/// `GET /account`
-pub async fn account(ctx: SignedIn) -> Result<HttpResponse> {
-    ctx.page(&account_page(&ctx, FieldErrors::default()))
-}
-
-fn account_page(ctx: &SignedIn, errors: FieldErrors) -> AccountPage {
-    let viewer = ctx.viewer();
-    AccountPage {
-        frame: ctx.frame(Section::Account, "Account"),
-        name: viewer.name.clone(),
-        email: viewer.email.clone(),
-        role: viewer.role.clone(),
-        clients: viewer.rights.clients.len(),
-        errors,
-    }
-}
-
-/// The change-password form. `username` is there for password managers.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PasswordForm {
-    #[serde(default, rename = "username")]
-    _username: String,
-    current: String,
-    password: String,
-}
-
-/// `POST /account/password`
-pub async fn change_password(ctx: SignedIn, session: Session, Form(typed): Form<PasswordForm>) -> Result<HttpResponse> {
-    match save_password(&ctx, typed).await {
-        Ok(()) => {
-            // Every session ended with the change, this one too: it goes on under a new id.
-            begin(&session, ctx.viewer().id)?;
-            Ok(redirect_with("/account", "Your password is changed. Your other sessions are ended."))
-        }
-        Err(Error::Invalid(errors)) => ctx.html(StatusCode::UNPROCESSABLE_ENTITY, account_page(&ctx, errors).render()?),
-        Err(other) => Err(other),
-    }
-}
-
-async fn save_password(ctx: &SignedIn, typed: PasswordForm) -> Result<()> {
-    let id = ctx.viewer().id;
-    check_password(&typed.password, &ctx.viewer().name, &ctx.viewer().email).map_err(|s| Error::field("password", s))?;
-    let account = ctx.app.db.read(move |conn| store::get_account(conn, id)).await?;
-    let hash = hashed(move || {
-        let right = verify_password(&typed.current, account.password_hash.as_deref());
-        right.then(|| hash_password(&typed.password))
-    })
-    .await?
-    .ok_or_else(|| Error::field("current", "This is not your current password."))??;
-    ctx.app.db.write(ctx.actor(), move |tx| store::set_password(tx, id, &hash, true, None)).await
-}
-
-/// A choice of theme.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ThemeForm {
-    theme: String,
-}
-
-/// `POST /account/theme`: back to the page it was chosen on.
-pub async fn theme(ctx: SignedIn, req: actix_web::HttpRequest, Form(typed): Form<ThemeForm>) -> Result<HttpResponse> {
-    if !["auto", "light", "dark"].contains(&typed.theme.as_str()) {
-        return Err(Error::Refused("A theme is auto, light or dark.".into()));
-    }
-    let id = ctx.viewer().id;
-    ctx.app.db.write_unaudited("theme", move |conn| store::save_theme(conn, id, &typed.theme)).await?;
-    Ok(redirect(&back(&req)))
-}
-
-/// Whether single-letter shortcuts are on.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ShortcutsForm {
-    shortcuts: bool,
-}
-
-/// `POST /account/shortcuts`
-pub async fn shortcuts(ctx: SignedIn, Form(typed): Form<ShortcutsForm>) -> Result<HttpResponse> {
-    let id = ctx.viewer().id;
-    ctx.app.db.write_unaudited("shortcuts", move |conn| store::save_shortcuts(conn, id, typed.shortcuts)).await?;
-    Ok(redirect("/account"))
-}
-
-fn back(req: &actix_web::HttpRequest) -> String {
-    let referer = req.headers().get(actix_web::http::header::REFERER).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let path = referer.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| rest[at..].to_owned()));
-    own_path(&path.unwrap_or_else(|| "/account".into()))
+    let id = ctx.app.db.write(actor, write).await?;
+    ctx.app.db.read(move |conn| store::get_account(conn, id)).await
 }
 
 /// Makes a one-time link and returns its address.
@@ -295,10 +345,22 @@ fn back(req: &actix_web::HttpRequest) -> String {
 /// # Errors
 /// When the database is away.
 pub fn make_link(app: &App, purpose: LinkPurpose, person: Option<PersonId>, hours: i64) -> Result<String> {
-    let token = super::domain::random_hex(24);
-    let digest = app.keys.hash(&token);
-    let now = app.clock.now();
-    app.db.write_unaudited_blocking("one-time link", |conn| store::insert_link(conn, &digest, purpose, person, now, hours))?;
+    app.db.write_unaudited_blocking("one-time link", |conn| make_link_in(conn, app, purpose, person, hours))
+}
+
+/// As [`make_link`], in a transaction that is going on.
+///
+/// # Errors
+/// When the database refuses.
+pub fn make_link_in(
+    conn: &mut diesel::PgConnection,
+    app: &App,
+    purpose: LinkPurpose,
+    person: Option<PersonId>,
+    hours: i64,
+) -> Result<String> {
+    let token = random_hex(24);
+    store::insert_link(conn, &app.keys.hash(&token), purpose, person, app.clock.now(), hours)?;
     let base = app.config.base_url.clone().unwrap_or_else(|| format!("http://{}", app.config.listen));
     Ok(format!("{}/link/{token}", base.trim_end_matches('/')))
 }

@@ -6,16 +6,34 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
+use actix_session::{SessionExt, SessionStatus};
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::cookie::time::Duration;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
 
 use crate::accounts::{domain, store};
-use crate::app::Keys;
-use crate::authz::permit::{UNAVAILABLE, VIEWER};
+use crate::app::{App, Keys};
+use crate::authz::permit::{UNAVAILABLE, VIEWER, Viewer};
 use crate::db::Db;
 use crate::error::Error;
 
 /// Key of the signed-in person's id in the session.
 pub const PERSON: &str = "person";
+/// Key of the time at which the person last proved who they are.
+pub const PROVED: &str = "proved";
+/// Key of a sign-in that waits for its second factor.
+pub const PENDING: &str = "pending";
+/// Keys of where the session began: network address and browser.
+pub const ADDRESS: &str = "address";
+/// See [`ADDRESS`].
+pub const AGENT: &str = "agent";
+/// Key of the session's end, whatever is done in it; it outlives a change of the session's secret.
+pub const UNTIL: &str = "until";
+/// Key that says that rights changed: the session goes on under a new secret. Never stored.
+pub(crate) const RENEW: &str = "renew";
+/// Key that says that the last use was noted a while ago. Never stored.
+pub(crate) const STALE: &str = "stale";
 /// Longest life of a session, in hours, whatever is done in it.
 pub const ABSOLUTE_HOURS: i64 = 12;
 
@@ -39,9 +57,40 @@ fn to_anyhow(error: Error) -> anyhow::Error {
 }
 
 fn stored(mut state: State) -> State {
-    state.remove(VIEWER);
-    state.remove(UNAVAILABLE);
+    for passing in [VIEWER, UNAVAILABLE, RENEW, STALE] {
+        state.remove(passing);
+    }
     state
+}
+
+/// Requests that no person makes: they keep no session alive.
+fn is_quiet(req: &ServiceRequest) -> bool {
+    let path = req.path();
+    let by_itself = path.ends_with("/events") || path.ends_with("/fresh") || path == "/account/idle";
+    by_itself || req.headers().contains_key("Tyrian-Quiet")
+}
+
+/// The middleware, inside the sessions: notes that a session is in use, at most once a minute, and gives it a new secret
+/// after its person's rights have changed.
+pub async fn in_use(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let session = req.get_session();
+    let says = |key: &str| session.get::<bool>(key).ok().flatten().unwrap_or(false);
+    let (renew, stale) = (says(RENEW), says(STALE));
+    let person = session.get::<Viewer>(VIEWER).ok().flatten();
+    if let Some(viewer) = person.filter(|_| stale && !is_quiet(&req))
+        && let Some(app) = req.app_data::<actix_web::web::Data<App>>()
+    {
+        let now = app.clock.now();
+        let touched = app.db.write_unaudited("session in use", move |conn| store::touch_session(conn, viewer.session, now)).await;
+        if let Err(cause) = touched {
+            tracing::warn!(%cause, "a session's last use could not be kept");
+        }
+    }
+    let answer = next.call(req).await?.map_into_boxed_body();
+    if renew && session.status() != SessionStatus::Purged {
+        session.renew();
+    }
+    Ok(answer)
 }
 
 impl SessionStore for Sessions {
@@ -57,14 +106,10 @@ impl SessionStore for Sessions {
             Err(other) => return Err(LoadError::Other(to_anyhow(other))),
         };
         let Some(session) = loaded else { return Ok(None) };
-        if session.is_stale {
-            // At most once a minute for each session, so that an idle one can be told from one in use.
-            let touched = self.db.write_unaudited("session in use", move |conn| store::touch_session(conn, &hash, now)).await;
-            if let Err(cause) = touched {
-                tracing::warn!(%cause, "a session's last use could not be kept");
-            }
-        }
         let mut state = session.state;
+        for (key, _) in [(STALE, session.is_stale), (RENEW, session.renew)].into_iter().filter(|(_, said)| *said) {
+            state.insert(key.to_owned(), "true".to_owned());
+        }
         if let Some(viewer) = session.viewer {
             let json = serde_json::to_string(&viewer).map_err(|e| LoadError::Deserialization(e.into()))?;
             state.insert(VIEWER.to_owned(), json);

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Bytea, Jsonb, Nullable, Timestamptz};
 
 use super::domain::LinkPurpose;
-use super::session::{ABSOLUTE_HOURS, PERSON};
+use super::session::{ABSOLUTE_HOURS, ADDRESS, AGENT, PERSON, UNTIL};
 use crate::audit::domain::{Event, Kind};
 use crate::authz::Viewer;
 use crate::authz::policy::ROLES;
@@ -24,6 +24,8 @@ pub struct LoadedSession {
     pub viewer: Option<Viewer>,
     /// Whether its last use was a minute or more ago.
     pub is_stale: bool,
+    /// Whether rights changed since its secret was made.
+    pub renew: bool,
 }
 
 #[derive(QueryableByName)]
@@ -32,6 +34,8 @@ struct SessionRow {
     state: serde_json::Value,
     #[diesel(sql_type = Bool)]
     is_stale: bool,
+    #[diesel(sql_type = Bool)]
+    renew: bool,
     #[diesel(sql_type = Nullable<Jsonb>)]
     viewer: Option<serde_json::Value>,
 }
@@ -40,9 +44,13 @@ struct SessionRow {
 pub fn find_session(conn: &mut PgConnection, key_hash: &[u8; 32], now: DateTime<Utc>) -> Result<Option<LoadedSession>> {
     // sql_query: rights of two kinds gathered as JSON in the statement that every request pays for.
     let row: Option<SessionRow> = diesel::sql_query(
-        "SELECT s.state, s.last_used_at < $2 - interval '1 minute' AS is_stale,
+        "SELECT s.state, s.last_used_at < $2 - interval '1 minute' AS is_stale, s.renew,
             CASE WHEN p.id IS NULL THEN NULL ELSE jsonb_build_object(
                 'id', p.id, 'name', p.name, 'email', p.email, 'theme', p.theme, 'shortcuts', p.shortcuts,
+                'session', s.id, 'proved_at', (s.state ->> 'proved')::jsonb, 'two_factor', p.totp_since IS NOT NULL,
+                'two_factor_due', p.totp_since IS NULL AND (o.two_factor_rule = 'everyone'
+                    OR EXISTS (SELECT FROM person_roles pr JOIN roles r ON r.id = pr.role_id WHERE pr.person_id = p.id AND r.requires_two_factor)
+                    OR EXISTS (SELECT FROM client_access ca JOIN roles r ON r.id = ca.role_id WHERE ca.person_id = p.id AND r.requires_two_factor)),
                 'role', coalesce((SELECT r.name FROM person_roles pr JOIN roles r ON r.id = pr.role_id WHERE pr.person_id = p.id
                          ORDER BY r.built_in DESC, pr.given_at LIMIT 1), ''),
                 'rights', jsonb_build_object(
@@ -51,7 +59,7 @@ pub fn find_session(conn: &mut PgConnection, key_hash: &[u8; 32], now: DateTime<
                     'clients', coalesce((SELECT jsonb_object_agg(ca.client_id, (SELECT coalesce(jsonb_agg(rp.permission), '[]')
                              FROM role_permissions rp WHERE rp.role_id = ca.role_id)) FROM client_access ca WHERE ca.person_id = p.id), '{}')),
                 'organisation', jsonb_build_object('name', o.organisation_name, 'time_zone', o.time_zone,
-                    'write_rule', o.write_rule, 'attachment_bytes', o.attachment_bytes)) END AS viewer
+                    'idle_minutes', o.idle_minutes, 'write_rule', o.write_rule, 'attachment_bytes', o.attachment_bytes)) END AS viewer
          FROM sessions s CROSS JOIN settings o
          LEFT JOIN people p ON p.id = s.person_id AND p.status = 'active' AND p.deleted_at IS NULL
          WHERE s.key_hash = $1 AND s.expires_at > $2 AND s.last_used_at > $2 - make_interval(mins => o.idle_minutes)",
@@ -62,7 +70,7 @@ pub fn find_session(conn: &mut PgConnection, key_hash: &[u8; 32], now: DateTime<
     .optional()?;
     let Some(row) = row else { return Ok(None) };
     let viewer = row.viewer.map(serde_json::from_value).transpose()?;
-    Ok(Some(LoadedSession { state: serde_json::from_value(row.state)?, viewer, is_stale: row.is_stale }))
+    Ok(Some(LoadedSession { state: serde_json::from_value(row.state)?, viewer, is_stale: row.is_stale, renew: row.renew }))
 }
 
 /// The person whose id a session's state names.
@@ -72,14 +80,23 @@ fn person_of(state: &HashMap<String, String>) -> Option<PersonId> {
 
 /// Stores a new session.
 pub fn insert_session(conn: &mut PgConnection, key_hash: &[u8; 32], state: &HashMap<String, String>, now: DateTime<Utc>) -> Result<()> {
+    let kept = |key: &str| state.get(key).and_then(|json| serde_json::from_str::<String>(json).ok());
+    let mut state = state.clone();
+    let until = match state.get(UNTIL).and_then(|json| serde_json::from_str(json).ok()) {
+        Some(until) => until,
+        None => now + TimeDelta::hours(ABSOLUTE_HOURS),
+    };
+    state.insert(UNTIL.to_owned(), serde_json::to_string(&until)?);
     diesel::insert_into(sessions::table)
         .values((
             sessions::key_hash.eq(&key_hash[..]),
-            sessions::person_id.eq(person_of(state).map(|p| p.0)),
-            sessions::state.eq(serde_json::to_value(state)?),
-            sessions::created_at.eq(now),
+            sessions::person_id.eq(person_of(&state).map(|p| p.0)),
+            sessions::state.eq(serde_json::to_value(&state)?),
+            sessions::created_at.eq(until - TimeDelta::hours(ABSOLUTE_HOURS)),
             sessions::last_used_at.eq(now),
-            sessions::expires_at.eq(now + TimeDelta::hours(ABSOLUTE_HOURS)),
+            sessions::expires_at.eq(until),
+            sessions::address.eq(kept(ADDRESS)),
+            sessions::user_agent.eq(kept(AGENT)),
         ))
         .execute(conn)?;
     Ok(())
@@ -94,8 +111,8 @@ pub fn update_session(conn: &mut PgConnection, key_hash: &[u8; 32], state: &Hash
 }
 
 /// Notes that a session was used.
-pub fn touch_session(conn: &mut PgConnection, key_hash: &[u8; 32], now: DateTime<Utc>) -> Result<()> {
-    diesel::update(sessions::table.find(&key_hash[..])).set(sessions::last_used_at.eq(now)).execute(conn)?;
+pub fn touch_session(conn: &mut PgConnection, id: uuid::Uuid, now: DateTime<Utc>) -> Result<()> {
+    diesel::update(sessions::table.filter(sessions::id.eq(id))).set(sessions::last_used_at.eq(now)).execute(conn)?;
     Ok(())
 }
 
@@ -105,9 +122,22 @@ pub fn delete_session(conn: &mut PgConnection, key_hash: &[u8; 32]) -> Result<()
     Ok(())
 }
 
-/// Removes sessions that have ended; the `session-sweep` job.
-pub fn sweep_sessions(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<usize> {
-    Ok(diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(conn)?)
+/// Removes sessions that have ended by time; the `session-sweep` job. Each has an event, once.
+///
+/// # Errors
+/// When the database refuses.
+pub fn sweep_sessions(tx: &mut WriteTx<'_>, now: DateTime<Utc>) -> Result<Audited<usize>> {
+    let idle: i32 = settings::table.select(settings::idle_minutes).first(tx.conn)?;
+    let over = sessions::expires_at.le(now).or(sessions::last_used_at.le(now - TimeDelta::minutes(idle.into())));
+    let gone: Vec<Option<PersonId>> = diesel::delete(sessions::table.filter(over)).returning(sessions::person_id).get_results(tx.conn)?;
+    let ids: Vec<uuid::Uuid> = gone.iter().flatten().map(|id| id.0).collect();
+    let names: Vec<(PersonId, String)> = people::table.filter(people::id.eq_any(&ids)).select((people::id, people::name)).load(tx.conn)?;
+    let expired = |id: &PersonId| {
+        let name = names.iter().find(|(of, _)| of == id).map(|(_, name)| name.as_str()).unwrap_or_default();
+        Event::new(Kind::SessionExpired, format!("A session of {name} expired")).subject("person", id.0, name).about(*id)
+    };
+    let events: Vec<Event> = gone.iter().flatten().map(expired).collect();
+    if events.is_empty() { Ok(tx.unchanged(gone.len())) } else { tx.audited_all(gone.len(), &events) }
 }
 
 /// What signing in needs of an account.
@@ -124,6 +154,8 @@ pub struct Account {
     pub password_hash: Option<String>,
     /// invited, active or disabled.
     pub status: String,
+    /// The sealed secret of the second factor, where there is one.
+    pub totp_secret: Option<Vec<u8>>,
 }
 
 /// The account of an e-mail address, whatever its case.
@@ -142,42 +174,40 @@ pub fn get_account(conn: &mut PgConnection, id: PersonId) -> Result<Account> {
     Ok(people::table.find(id.0).filter(people::deleted_at.is_null()).select(Account::as_select()).first(conn)?)
 }
 
-/// Notes a successful sign-in.
-pub fn record_sign_in(tx: &mut WriteTx<'_>, account: &Account) -> Result<Audited<()>> {
-    diesel::update(people::table.find(account.id.0)).set(people::last_sign_in_at.eq(tx.now())).execute(tx.conn)?;
-    let event = Event::new(Kind::SessionStarted, "Signed in").subject("person", account.id.0, &account.name).about(account.id);
-    tx.audited((), event)
-}
-
-/// Notes a failed sign-in. The typed name enters the log only where it is an account's.
-pub fn record_refused_sign_in(tx: &mut WriteTx<'_>, account: Option<&Account>) -> Result<Audited<()>> {
-    let mut event = Event::failed(Kind::SessionRefused, "wrong_credentials", "Sign-in failed: wrong credentials");
-    if let Some(account) = account {
-        event = event.subject("person", account.id.0, &account.name).about(account.id);
-        event.search_values = format!("{} {}", account.name, account.email);
-    }
-    tx.audited((), event)
-}
-
-/// Sets a password and ends every other session of the person.
-pub fn set_password(tx: &mut WriteTx<'_>, id: PersonId, hash: &str, by_self: bool, keep: Option<&[u8; 32]>) -> Result<Audited<()>> {
+/// Sets a password, which ends every session of the person and every link that was made for them. An invited account is
+/// in use from then on; a disabled one stays disabled.
+///
+/// # Errors
+/// [`Error::NotFound`] for an account that was deleted.
+pub fn set_password(tx: &mut WriteTx<'_>, id: PersonId, hash: &str, by_link: bool) -> Result<Audited<()>> {
     let account = get_account(tx.conn, id)?;
+    let status = if account.status == "invited" { "active" } else { account.status.as_str() };
     diesel::update(people::table.find(id.0))
         .set((
             people::password_hash.eq(hash),
             people::password_changed_at.eq(tx.now()),
-            people::status.eq("active"),
+            people::status.eq(status),
             people::version.eq(people::version + 1),
         ))
         .execute(tx.conn)?;
-    let kept = keep.map(|k| k.to_vec()).unwrap_or_default();
-    diesel::delete(sessions::table.filter(sessions::person_id.eq(id.0)).filter(sessions::key_hash.ne(kept))).execute(tx.conn)?;
-    let (kind, sentence) = if by_self {
-        (Kind::PasswordChanged, "Changed own password".to_owned())
+    end_everything(tx.conn, id)?;
+    let (kind, sentence) = if by_link {
+        (Kind::PasswordReset, format!("{} set a new password by a one-time link", account.name))
     } else {
-        (Kind::PasswordReset, format!("Set a new password for {}", account.name))
+        (Kind::PasswordChanged, "Changed own password".to_owned())
     };
     tx.audited((), Event::new(kind, sentence).subject("person", id.0, &account.name).about(id))
+}
+
+/// Ends every session and every unused link of a person.
+///
+/// # Errors
+/// When the database refuses.
+pub fn end_everything(conn: &mut PgConnection, id: PersonId) -> Result<()> {
+    diesel::delete(sessions::table.filter(sessions::person_id.eq(id.0))).execute(conn)?;
+    diesel::delete(one_time_links::table.filter(one_time_links::person_id.eq(id.0).and(one_time_links::used_at.is_null())))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// Keeps a theme: a person's own taste, no act.
@@ -390,30 +420,83 @@ pub fn seed_time_zone(tx: &mut WriteTx<'_>, zone: &str) -> Result<Audited<()>> {
     tx.audited((), Event::new(Kind::SettingsChanged, format!("Set the organisation's time zone to {zone}")))
 }
 
-/// Disables an account and ends its sessions. Nobody can disable the last active administrator.
+/// A session, as its person sees it.
+#[derive(Debug, Clone, Queryable)]
+pub struct OwnSession {
+    /// Its public id.
+    pub id: uuid::Uuid,
+    /// When it began.
+    pub created_at: DateTime<Utc>,
+    /// When it was last used.
+    pub last_used_at: DateTime<Utc>,
+    /// From where it began.
+    pub address: Option<String>,
+    /// In which browser.
+    pub user_agent: Option<String>,
+}
+
+/// The sessions of a person that have not ended, the last used one first.
 ///
 /// # Errors
-/// [`Error::Refused`] for the last active administrator.
-pub fn disable(tx: &mut WriteTx<'_>, account: &Account) -> Result<Audited<()>> {
-    // Locked, so that two administrators cannot disable each other at the same moment.
-    let administrators: Vec<uuid::Uuid> = people::table
-        .inner_join(person_roles::table.on(person_roles::person_id.eq(people::id)))
-        .inner_join(roles::table.on(roles::id.eq(person_roles::role_id)))
-        .filter(roles::key.eq("administrator").and(people::status.eq("active")).and(people::deleted_at.is_null()))
-        .select(people::id)
-        .for_update()
-        .load(tx.conn)?;
-    if administrators == [account.id.0] {
-        return Err(Error::Refused(format!("{} is the last active administrator. Make another one first.", account.name)));
+/// When the database is not to be had.
+pub fn list_sessions(conn: &mut PgConnection, person: PersonId, now: DateTime<Utc>) -> Result<Vec<OwnSession>> {
+    let idle: i32 = settings::table.select(settings::idle_minutes).first(conn)?;
+    Ok(sessions::table
+        .filter(sessions::person_id.eq(person.0).and(sessions::expires_at.gt(now)))
+        .filter(sessions::last_used_at.gt(now - TimeDelta::minutes(idle.into())))
+        .order((sessions::last_used_at.desc(), sessions::id))
+        .select((sessions::id, sessions::created_at, sessions::last_used_at, sessions::address, sessions::user_agent))
+        .load(conn)?)
+}
+
+/// Ends sessions of a person: the one of this public id, or all but `keep`. Tells how many.
+///
+/// # Errors
+/// When the database refuses.
+pub fn end_sessions(tx: &mut WriteTx<'_>, person: PersonId, only: Option<uuid::Uuid>, keep: Option<uuid::Uuid>) -> Result<Audited<usize>> {
+    let account = get_account(tx.conn, person)?;
+    let mut gone = diesel::delete(sessions::table.filter(sessions::person_id.eq(person.0))).into_boxed();
+    if let Some(id) = only {
+        gone = gone.filter(sessions::id.eq(id));
     }
-    diesel::update(people::table.find(account.id.0))
-        .set((people::status.eq("disabled"), people::version.eq(people::version + 1)))
-        .execute(tx.conn)?;
-    diesel::delete(sessions::table.filter(sessions::person_id.eq(account.id.0))).execute(tx.conn)?;
-    diesel::delete(one_time_links::table.filter(one_time_links::person_id.eq(account.id.0).and(one_time_links::used_at.is_null())))
-        .execute(tx.conn)?;
-    let event = Event::new(Kind::UserDisabled, format!("Disabled the user {}", account.name))
-        .subject("person", account.id.0, &account.name)
-        .about(account.id);
-    tx.audited((), event)
+    if let Some(id) = keep {
+        gone = gone.filter(sessions::id.ne(id));
+    }
+    let ended = gone.execute(tx.conn)?;
+    if ended == 0 {
+        return Ok(tx.unchanged(0));
+    }
+    let whose = if tx.actor().id == Some(person) { "own sessions".to_owned() } else { format!("sessions of {}", account.name) };
+    let event = Event::new(Kind::SessionEndedByOther, format!("Ended {ended} of the {whose}"))
+        .subject("person", person.0, &account.name)
+        .about(person)
+        .detail(serde_json::json!({ "sessions": ended }));
+    tx.audited(ended, event)
+}
+
+/// Seconds until a session ends when nothing happens in it.
+///
+/// # Errors
+/// [`Error::NotFound`] when it ended.
+pub fn seconds_left(conn: &mut PgConnection, session: uuid::Uuid, idle_minutes: i32, now: DateTime<Utc>) -> Result<i64> {
+    let (used, end): (DateTime<Utc>, DateTime<Utc>) =
+        sessions::table.filter(sessions::id.eq(session)).select((sessions::last_used_at, sessions::expires_at)).first(conn)?;
+    Ok((end.min(used + TimeDelta::minutes(idle_minutes.into())) - now).num_seconds().max(0))
+}
+
+/// Makes every session of a person go on under a new secret: their rights changed.
+///
+/// # Errors
+/// When the database refuses.
+pub fn renew_sessions(conn: &mut PgConnection, person: PersonId) -> Result<()> {
+    diesel::update(sessions::table.filter(sessions::person_id.eq(person.0))).set(sessions::renew.eq(true)).execute(conn)?;
+    Ok(())
+}
+
+/// The organisation's name.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn get_organisation_name(conn: &mut PgConnection) -> Result<String> {
+    Ok(settings::table.select(settings::organisation_name).first(conn)?)
 }

@@ -41,6 +41,32 @@ pub struct Link {
     pub errors: FieldErrors,
 }
 
+/// `/sign-in/code`
+#[derive(Template)]
+#[template(path = "accounts/code.html")]
+pub struct CodeForm {
+    /// The frame.
+    pub frame: Frame,
+    /// Why not.
+    pub fault: Option<String>,
+}
+
+/// A session in the list of one's own.
+pub struct SessionLine {
+    /// Its public id.
+    pub id: String,
+    /// "Firefox on Linux"
+    pub device: String,
+    /// From where it began.
+    pub address: String,
+    /// When it began.
+    pub since: String,
+    /// When it was last used.
+    pub used: String,
+    /// Whether it is this one.
+    pub own: bool,
+}
+
 /// `/account`
 #[derive(Template)]
 #[template(path = "accounts/account.html")]
@@ -55,8 +81,70 @@ pub struct AccountPage {
     pub role: String,
     /// How many clients are visible.
     pub clients: usize,
+    /// Whether there is a second factor.
+    pub two_factor: bool,
+    /// How many recovery codes are left.
+    pub codes_left: i64,
+    /// Sessions, the last used one first.
+    pub sessions: Vec<SessionLine>,
+    /// The organisation's zone.
+    pub zone: chrono_tz::Tz,
     /// What is wrong with the password form.
     pub errors: FieldErrors,
+}
+
+/// `/account/proof`
+#[derive(Template)]
+#[template(path = "accounts/proof.html")]
+pub struct Proof {
+    /// The frame.
+    pub frame: Frame,
+    /// Where to go afterwards.
+    pub next: String,
+    /// Why not.
+    pub fault: Option<String>,
+}
+
+/// `/account/two-factor`
+#[derive(Template)]
+#[template(path = "accounts/two_factor.html")]
+pub struct Enrol {
+    /// The frame.
+    pub frame: Frame,
+    /// Whether nothing else works before it.
+    pub due: bool,
+    /// Length of the QR code's sides, in modules.
+    pub side: usize,
+    /// The QR code, as the path of an SVG.
+    pub path: String,
+    /// The secret for typing.
+    pub words: String,
+    /// The secret for the form.
+    pub sealed: String,
+    /// Where to go afterwards.
+    pub next: String,
+    /// What is wrong.
+    pub errors: FieldErrors,
+}
+
+/// Recovery codes, shown once.
+#[derive(Template)]
+#[template(path = "accounts/codes.html")]
+pub struct Codes {
+    /// The frame.
+    pub frame: Frame,
+    /// The codes.
+    pub codes: Vec<String>,
+    /// Where to go on.
+    pub next: String,
+}
+
+/// `/account/two-factor/removal`
+#[derive(Template)]
+#[template(path = "accounts/remove_factor.html")]
+pub struct RemoveFactor {
+    /// The frame.
+    pub frame: Frame,
 }
 
 /// Every view of the slice, for the samples test.
@@ -79,10 +167,44 @@ pub fn samples() -> Vec<(&'static str, String)> {
         email: "noor@tyrian.example".into(),
         role: "Team Lead".into(),
         clients: 2,
+        two_factor: true,
+        codes_left: 3,
+        sessions: vec![SessionLine {
+            id: "x".into(),
+            device: "<b>".into(),
+            address: "192.0.2.7".into(),
+            since: "21 Nov 2026, 14:05".into(),
+            used: "just now".into(),
+            own: false,
+        }],
+        zone: chrono_tz::UTC,
         errors: FieldErrors::default(),
     };
-    [("sign_in", sign_in.render()), ("link", link.render()), ("account", account.render())]
-        .into_iter()
-        .map(|(name, html)| (name, html.unwrap_or_default()))
-        .collect()
+    let code = CodeForm { frame: Frame { person: None, ..Frame::sample("Second factor") }, fault: Some("No.".into()) };
+    let proof = Proof { frame: Frame::sample("Your password again"), next: "/<b>".into(), fault: Some("No.".into()) };
+    let enrol = Enrol {
+        frame: Frame::sample("Set up a second factor"),
+        due: true,
+        side: 41,
+        path: "M4 4h1v1h-1z".into(),
+        words: "ABCD EFGH".into(),
+        sealed: "00".into(),
+        next: "/".into(),
+        errors: FieldErrors::one("code", "No."),
+    };
+    let codes = Codes { frame: Frame::sample("Recovery codes"), codes: vec!["4f2a-91c0-7be3".into()], next: "/account".into() };
+    let remove = RemoveFactor { frame: Frame::sample("Remove the second factor") };
+    [
+        ("sign_in", sign_in.render()),
+        ("link", link.render()),
+        ("account", account.render()),
+        ("code", code.render()),
+        ("proof", proof.render()),
+        ("two_factor", enrol.render()),
+        ("codes", codes.render()),
+        ("remove_factor", remove.render()),
+    ]
+    .into_iter()
+    .map(|(name, html)| (name, html.unwrap_or_default()))
+    .collect()
 }

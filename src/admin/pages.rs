@@ -17,18 +17,45 @@ const RUNS: i64 = 8;
 /// `GET /admin`
 pub async fn index(ctx: SignedIn) -> Result<HttpResponse> {
     let rights = &ctx.viewer().rights;
-    if ![P::JobRun, P::UserRead, P::AuditLogRead].into_iter().any(|right| rights.may(right)) {
+    if ![P::JobRun, P::UserRead, P::AuditLogRead, P::SettingManage, P::RoleRead, P::AccessRead].into_iter().any(|right| rights.may(right)) {
         return Err(Error::Forbidden(String::new()));
     }
     let mut cards = Vec::new();
-    if rights.may(P::JobRun) {
-        cards.push(Card {
-            icon: "jobs",
-            href: "/admin/jobs",
-            name: "Jobs",
-            about: "What the server does by itself, when it last ran, and Run now.",
-        });
-    }
+    let known = [
+        (
+            P::UserRead,
+            Card {
+                icon: "users",
+                href: "/admin/users",
+                name: "Users",
+                about: "Who has an account, in which role, with which second factor.",
+            },
+        ),
+        (P::RoleRead, Card { icon: "lock", href: "/admin/roles", name: "Roles", about: "What each role may do, and roles of your own." }),
+        (
+            P::AccessRead,
+            Card { icon: "clients", href: "/admin/access", name: "Client access", about: "Who sees which client, given by whom and when." },
+        ),
+        (
+            P::SettingManage,
+            Card {
+                icon: "settings",
+                href: "/admin/settings",
+                name: "Settings",
+                about: "Name, zone, sessions, second factor, outcome lists.",
+            },
+        ),
+        (
+            P::JobRun,
+            Card {
+                icon: "jobs",
+                href: "/admin/jobs",
+                name: "Jobs",
+                about: "What the server does by itself, when it last ran, and Run now.",
+            },
+        ),
+    ];
+    cards.extend(known.into_iter().filter(|(right, _)| rights.may(*right)).map(|(_, card)| card));
     ctx.page(&Index { frame: ctx.frame(Section::Admin, "Administration"), cards })
 }
 

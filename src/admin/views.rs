@@ -4,7 +4,10 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::settings_pages::Typed;
+use super::settings_store::Outcome;
 use super::store::Run;
+use crate::error::FieldErrors;
 use crate::procedures::times;
 use crate::web::Frame;
 
@@ -18,6 +21,28 @@ pub struct Card {
     pub name: &'static str,
     /// One sentence.
     pub about: &'static str,
+}
+
+/// `/admin/settings`
+#[derive(Template)]
+#[template(path = "admin/settings.html")]
+pub struct SettingsPage {
+    /// The frame.
+    pub frame: Frame,
+    /// As typed, or as stored.
+    pub typed: Typed,
+    /// Both outcome lists.
+    pub outcomes: Vec<Outcome>,
+    /// What is wrong.
+    pub errors: FieldErrors,
+    /// Why nothing was saved.
+    pub problem: Option<String>,
+}
+
+impl SettingsPage {
+    fn zones(&self) -> impl Iterator<Item = &'static str> {
+        chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())
+    }
 }
 
 /// `/admin`
@@ -79,6 +104,7 @@ impl JobCard {
     /// The cron expressions that are in use, in words.
     fn schedule_words(&self) -> String {
         match self.schedule.split(' ').collect::<Vec<_>>()[..] {
+            ["*", "*", "*", "*", "*"] => "Every minute".to_owned(),
             ["0", "*", "*", "*", "*"] => "Every hour".to_owned(),
             [minute, hour, "*", "*", "*"] if minute.len() <= 2 && hour.bytes().all(|b| b.is_ascii_digit()) => {
                 format!("Every day at {hour:0>2}:{minute:0>2} UTC")
@@ -141,7 +167,23 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let index = Index { frame: Frame::sample("Administration"), cards: vec![card] };
     let empty = Index { frame: Frame::sample("Administration"), cards: Vec::new() };
     let jobs = Jobs { frame: Frame::sample("Jobs"), jobs: vec![job, never], now: at, zone: chrono_tz::UTC };
-    [("index", index.render()), ("index empty", empty.render()), ("jobs", jobs.render())]
+    let hostile = || "<script>alert(1)</script>".to_owned();
+    let typed = Typed { organisation_name: hostile(), time_zone: hostile(), idle_minutes: hostile(), ..Typed::default() };
+    let outcome = Outcome {
+        key: "x".into(),
+        team: crate::procedures::domain::Team::Red,
+        label: hostile(),
+        definition: hostile(),
+        retired_at: Some(at),
+    };
+    let settings = SettingsPage {
+        frame: Frame::sample("Settings"),
+        typed,
+        outcomes: vec![outcome],
+        errors: FieldErrors::one("time_zone", "Not known."),
+        problem: Some("No.".into()),
+    };
+    [("index", index.render()), ("index empty", empty.render()), ("jobs", jobs.render()), ("settings", settings.render())]
         .into_iter()
         .map(|(name, html)| (name, html.unwrap_or_default()))
         .collect()

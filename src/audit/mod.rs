@@ -2,5 +2,6 @@
 //! `db::WriteTx` is the only writer; nothing else can insert an event, and no change is committed without one.
 
 pub mod domain;
+pub mod flood_store;
 pub mod schema;
 pub mod store;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::domain::{Actor, ActorKind, Event};
 use super::schema::events;
 use crate::error::Result;
-use crate::ids::EngagementId;
+use crate::ids::{EngagementId, PersonId};
 
 #[derive(Insertable)]
 #[diesel(table_name = events)]
@@ -82,6 +82,19 @@ pub struct Activity {
     pub actor_name: String,
     /// What.
     pub sentence: String,
+}
+
+/// The newest `limit` events by or about a person, newest first.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_about_person(conn: &mut PgConnection, person: PersonId, limit: i64) -> Result<Vec<Activity>> {
+    Ok(events::table
+        .filter(events::about_person.eq(person.0).or(events::actor_id.eq(person.0)))
+        .order((events::at.desc(), events::id.desc()))
+        .limit(limit)
+        .select(Activity::as_select())
+        .load(conn)?)
 }
 
 /// The newest `limit` events of an engagement, newest first.

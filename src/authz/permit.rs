@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::policy::{Permission, Rights};
@@ -36,6 +37,15 @@ pub struct Viewer {
     pub shortcuts: bool,
     /// Name of their first role.
     pub role: String,
+    /// The session's public id.
+    pub session: uuid::Uuid,
+    /// When they last proved who they are.
+    #[serde(default)]
+    pub proved_at: Option<DateTime<Utc>>,
+    /// Whether they have a second factor.
+    pub two_factor: bool,
+    /// Whether they have to set one up before anything else.
+    pub two_factor_due: bool,
     /// What they may do, where.
     pub rights: Rights,
     /// The organisation's settings, loaded with the session.
@@ -53,6 +63,8 @@ pub struct Organisation {
     pub write_rule: String,
     /// Largest attachment, in bytes.
     pub attachment_bytes: i64,
+    /// Minutes without a request after which a session ends.
+    pub idle_minutes: i32,
 }
 
 impl Organisation {
@@ -74,12 +86,17 @@ impl Viewer {
             theme: "auto".into(),
             shortcuts: true,
             role: "Team Lead".into(),
+            session: uuid::Uuid::nil(),
+            proved_at: None,
+            two_factor: true,
+            two_factor_due: false,
             rights: Rights { own: set, clients: [(ClientId::new(), set)].into() },
             organisation: Organisation {
                 name: "Tyrian".into(),
                 time_zone: "UTC".into(),
                 write_rule: "everyone".into(),
                 attachment_bytes: 50 << 20,
+                idle_minutes: 30,
             },
         }
     }
@@ -229,6 +246,20 @@ actions! {
     EditTestPlan => TestPlanEdit;
     /// See and run jobs.
     RunJob => JobRun;
+    /// See users.
+    ReadUser => UserRead;
+    /// Create, change, disable and delete users.
+    ManageUser => UserManage;
+    /// See roles.
+    ReadRole => RoleRead;
+    /// Create, change, delete and assign roles.
+    ManageRole => RoleManage;
+    /// See who has access to which client.
+    ReadAccess => AccessRead;
+    /// Give and take access to clients.
+    ManageAccess => AccessManage;
+    /// Change the organisation's settings.
+    ManageSettings => SettingManage;
     /// Write on procedures: at least the blue side where assigned. Which side is `procedures::domain::sides`.
     WriteProcedure => ProcedureWriteBlueAssigned;
 }

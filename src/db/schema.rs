@@ -46,6 +46,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    attempt_counts (subject) {
+        subject -> Text,
+        attempts -> Int4,
+        since -> Timestamptz,
+        locked_until -> Nullable<Timestamptz>,
+        lockouts -> Int4,
+    }
+}
+
+diesel::table! {
     client_access (person_id, client_id) {
         client_id -> Uuid,
         person_id -> Uuid,
@@ -197,6 +207,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    known_devices (digest) {
+        digest -> Bytea,
+        person_id -> Uuid,
+        last_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     library_procedure_versions (procedure_id, n) {
         procedure_id -> Uuid,
         n -> Int4,
@@ -292,6 +310,9 @@ diesel::table! {
         password_changed_at -> Nullable<Timestamptz>,
         deleted_at -> Nullable<Timestamptz>,
         version -> Int4,
+        totp_secret -> Nullable<Bytea>,
+        totp_since -> Nullable<Timestamptz>,
+        totp_step -> Int8,
     }
 }
 
@@ -376,6 +397,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    recovery_codes (person_id, digest) {
+        person_id -> Uuid,
+        digest -> Bytea,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    refusal_counts (address, minute) {
+        address -> Text,
+        minute -> Timestamptz,
+        refused -> Int4,
+    }
+}
+
+diesel::table! {
     report_revisions (report_id, n) {
         report_id -> Uuid,
         n -> Int4,
@@ -428,6 +465,7 @@ diesel::table! {
         description -> Text,
         built_in -> Bool,
         version -> Int4,
+        requires_two_factor -> Bool,
     }
 }
 
@@ -441,6 +479,8 @@ diesel::table! {
         expires_at -> Timestamptz,
         address -> Nullable<Text>,
         user_agent -> Nullable<Text>,
+        id -> Uuid,
+        renew -> Bool,
     }
 }
 
@@ -453,6 +493,7 @@ diesel::table! {
         write_rule -> Text,
         attachment_bytes -> Int8,
         version -> Int4,
+        two_factor_rule -> Text,
     }
 }
 
@@ -537,6 +578,7 @@ diesel::joinable!(finding_attachments -> attachments (attachment_id));
 diesel::joinable!(finding_attachments -> findings (finding_id));
 diesel::joinable!(findings -> procedures (procedure_id));
 diesel::joinable!(findings -> reports (report_id));
+diesel::joinable!(known_devices -> people (person_id));
 diesel::joinable!(library_procedure_versions -> people (created_by));
 diesel::joinable!(library_procedures -> repositories (repository_id));
 diesel::joinable!(log_entries -> people (author_id));
@@ -549,6 +591,7 @@ diesel::joinable!(procedure_operators -> people (person_id));
 diesel::joinable!(procedure_operators -> procedures (procedure_id));
 diesel::joinable!(procedures -> library_procedures (origin_id));
 diesel::joinable!(procedures -> people (updated_by));
+diesel::joinable!(recovery_codes -> people (person_id));
 diesel::joinable!(report_revisions -> people (frozen_by));
 diesel::joinable!(report_revisions -> reports (report_id));
 diesel::joinable!(role_permissions -> roles (role_id));
@@ -565,6 +608,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     assets,
     attachments,
     attack_versions,
+    attempt_counts,
     client_access,
     clients,
     drafts,
@@ -577,6 +621,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     finding_attachments,
     findings,
     job_runs,
+    known_devices,
     library_procedure_versions,
     library_procedures,
     log_entries,
@@ -590,6 +635,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     procedure_inputs,
     procedure_operators,
     procedures,
+    recovery_codes,
+    refusal_counts,
     report_revisions,
     reports,
     repositories,

@@ -66,6 +66,12 @@ pub const JOBS: &[Job] = &[
         run: |reach, now| store::sweep_sessions_and_drafts(&reach.db, now),
     },
     Job {
+        name: "refusal-floods",
+        schedule: "* * * * *",
+        about: "Records how many attempts were refused beyond those that have events of their own.",
+        run: |reach, now| Ok(Done { moved: crate::audit::flood_store::sum_up(&reach.db, now)?, skipped: 0 }),
+    },
+    Job {
         name: "attachment-sweep",
         schedule: "40 3 * * *",
         about: "Deletes uploads that were never finished and files of attachments removed 30 days ago.",

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Date};
 
 use super::Done;
+use crate::audit::domain::Actor;
 use crate::db::Db;
 use crate::db::schema::{drafts, job_runs};
 use crate::error::Result;
@@ -89,10 +90,11 @@ pub(super) fn make_audit_months(db: &Db, now: DateTime<Utc>) -> Result<Done> {
 }
 
 pub(super) fn sweep_sessions_and_drafts(db: &Db, now: DateTime<Utc>) -> Result<Done> {
-    let moved = db.write_unaudited_blocking("ended sessions and old drafts", |conn| {
-        let sessions = crate::accounts::store::sweep_sessions(conn, now)?;
-        let old = diesel::delete(drafts::table.filter(drafts::updated_at.lt(now - TimeDelta::days(DRAFT_DAYS)))).execute(conn)?;
-        Ok(sessions + old)
+    let ended = db.write_blocking(&Actor::system(), |tx| crate::accounts::store::sweep_sessions(tx, now))?;
+    let old = db.write_unaudited_blocking("old drafts and counts", |conn| {
+        let counts = crate::accounts::attempt_store::sweep(conn, now)?;
+        let drafts = diesel::delete(drafts::table.filter(drafts::updated_at.lt(now - TimeDelta::days(DRAFT_DAYS)))).execute(conn)?;
+        Ok(counts + drafts)
     })?;
-    Ok(Done { moved, skipped: 0 })
+    Ok(Done { moved: ended + old, skipped: 0 })
 }

@@ -22,6 +22,9 @@ use crate::web::frame::{Frame, Section};
 /// Name of the cookie that carries one message over a redirect.
 pub(crate) const MESSAGE_COOKIE: &str = "tyrian-message";
 
+/// How long a proof of who somebody is lasts for sensitive acts.
+const PROOF_LASTS: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
+
 /// Context of a request, whoever asks.
 #[derive(Clone)]
 pub struct Ctx {
@@ -83,6 +86,21 @@ impl Ctx {
             };
         }
         Actor { address: self.address.clone(), user_agent: self.user_agent.clone(), request_id: self.request_id, ..actor }
+    }
+
+    /// `Ok` when the person proved who they are in the last quarter of an hour, as passwords, second factors and roles ask.
+    ///
+    /// # Errors
+    /// [`Error::ProofNeeded`], which leads to the page that asks for the password.
+    pub fn proved(&self) -> Result<()> {
+        let since = self.app.clock.now() - PROOF_LASTS;
+        let proved = self.viewer.as_ref().and_then(|viewer| viewer.proved_at).is_some_and(|at| at >= since);
+        if proved { Ok(()) } else { Err(Error::ProofNeeded) }
+    }
+
+    /// What the browser says of itself.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
     }
 
     /// The frame of a page in this section of the product.

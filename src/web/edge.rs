@@ -11,6 +11,7 @@ use askama::Template;
 
 use crate::app::App;
 use crate::audit::domain::{Event, Kind};
+use crate::audit::flood_store as flood;
 use crate::error::Error;
 use crate::web::ctx::{Ctx, is_partial};
 use crate::web::frame::{Frame, Section};
@@ -98,7 +99,7 @@ async fn refuse_origin(req: ServiceRequest) -> ServiceResponse<BoxBody> {
     if let Some(app) = request.app_data::<web::Data<App>>().cloned() {
         let actor = Ctx::of(&request).map(|ctx| ctx.actor()).unwrap_or_else(|_| crate::audit::domain::Actor::anonymous());
         let event = Event::failed(Kind::OriginRefused, "foreign_origin", "Refused a form that came from a foreign origin");
-        let written = app.db.write(actor, |tx| tx.audited((), event)).await;
+        let written = app.db.write(actor, |tx| flood::record(tx, (), &[event])).await;
         if let Err(fault) = written {
             tracing::error!(cause = %fault, "the refusal could not be recorded");
         }
@@ -145,15 +146,18 @@ async fn record_refusal(request: &HttpRequest, what: String) {
     let Ok(ctx) = Ctx::of(request) else { return };
     let event = Event::failed(Kind::AccessRefused, "no_right", format!("Refused {} {}", request.method(), request.path()))
         .detail(serde_json::json!({ "why": what }));
-    let written = ctx.app.db.write(ctx.actor(), |tx| tx.audited((), event)).await;
+    let written = ctx.app.db.write(ctx.actor(), |tx| flood::record(tx, (), &[event])).await;
     if let Err(fault) = written {
         tracing::error!(cause = %fault, "the refusal could not be recorded");
     }
 }
 
 fn rendered(request: &HttpRequest, error: &Error) -> HttpResponse {
-    if matches!(error, Error::Unauthenticated) {
-        return to_sign_in(request);
+    match error {
+        Error::Unauthenticated => return to_gate(request, "/sign-in"),
+        Error::ProofNeeded => return to_gate(request, "/account/proof"),
+        Error::SecondFactorDue => return to_gate(request, "/account/two-factor"),
+        _ => {}
     }
     let partial = is_partial(request);
     let frame = match Ctx::of(request) {
@@ -170,17 +174,17 @@ fn rendered(request: &HttpRequest, error: &Error) -> HttpResponse {
     answer.body(body(error, frame, partial).unwrap_or_else(|_| "The page could not be drawn.".into()))
 }
 
-/// After signing in, the person comes back to the page they asked for. A fragment cannot show a sign-in form: the browser
-/// is sent there as a whole.
-fn to_sign_in(request: &HttpRequest) -> HttpResponse {
+/// After signing in, or whatever `gate` asks for, the person comes back to the page they wanted. A fragment cannot show
+/// such a form: the browser is sent there as a whole.
+fn to_gate(request: &HttpRequest, gate: &str) -> HttpResponse {
     let wanted = if request.method() == Method::GET && !is_partial(request) {
         request.uri().path_and_query().map(|p| p.as_str().to_owned())
     } else {
         page_behind(request)
     };
     let location = match wanted.filter(|p| p != "/") {
-        Some(path) => format!("/sign-in?{}", serde_html_form::to_string([("next", path)]).unwrap_or_default()),
-        None => "/sign-in".to_owned(),
+        Some(path) => format!("{gate}?{}", serde_html_form::to_string([("next", path)]).unwrap_or_default()),
+        None => gate.to_owned(),
     };
     if is_partial(request) || request.headers().contains_key("HX-Request") {
         return HttpResponse::Unauthorized().insert_header(("HX-Redirect", location)).finish();
@@ -211,7 +215,7 @@ fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) 
             let why = if why.is_empty() { "Your role does not allow this. Ask a team lead or an administrator." } else { why };
             ("Not allowed", why.to_owned(), home)
         }
-        Error::Unauthenticated => ("Sign in", "Sign in to go on.".into(), ("Sign in", "/sign-in")),
+        Error::Unauthenticated | Error::SecondFactorDue | Error::ProofNeeded => ("Sign in", "Sign in to go on.".into(), ("Sign in", "/sign-in")),
         Error::Invalid(errors) => ("Not saved", errors.0.values().next().cloned().unwrap_or_default(), home),
         Error::Refused(why) => ("Not done", why.clone(), home),
         Error::Conflict(why) => ("Changed meanwhile", why.clone(), home),

@@ -85,6 +85,8 @@ pub struct Frame {
     pub shortcuts: bool,
     /// Message of the action before.
     pub message: Option<String>,
+    /// Minutes without use after which the session ends.
+    pub idle_minutes: i32,
     /// Id of the request, shown where something went wrong.
     pub request_id: String,
     /// URL of the style sheet.
@@ -111,6 +113,7 @@ impl Frame {
             }),
             shortcuts: viewer.is_none_or(|v| v.shortcuts),
             message,
+            idle_minutes: viewer.map(|v| v.organisation.idle_minutes).unwrap_or_default(),
             request_id: request_id.map(|id| id.to_string()).unwrap_or_default(),
             css: &CSS,
             scripts: &SCRIPTS,
@@ -158,7 +161,8 @@ fn entries(viewer: &Viewer, section: Section) -> Vec<Entry> {
     add(true, Some("Engage"), Section::Reports, "/reports", "reports", "Reports");
     add(rights.may(P::LibraryRead), None, Section::Library, "/library/procedures", "library", "Library");
     add(true, None, Section::Clients, "/clients", "clients", "Clients");
-    let administers = rights.may(P::JobRun) || rights.may(P::UserRead) || rights.may(P::AuditLogRead);
+    let own = [P::JobRun, P::UserRead, P::AuditLogRead, P::SettingManage, P::RoleRead, P::AccessRead];
+    let administers = own.into_iter().any(|right| rights.may(right));
     add(administers, Some("Administration"), Section::Admin, "/admin", "admin", "Administration");
     entries
 }

@@ -1,6 +1,7 @@
 //! Requests and answers: the context of a request, forms, the page frame, assets, the edge that renders what went wrong.
 
 pub mod assets;
+pub mod csv;
 pub mod ctx;
 pub mod edge;
 pub mod form;

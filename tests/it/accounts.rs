@@ -80,7 +80,7 @@ fn changing_the_password_ends_every_other_session() {
     let mut other = app.browser(&app.people.lead);
     let stolen = here.cookie("tyrian").unwrap().to_owned();
     here.open("/account").fill("current", "wrong password!").fill("password", "a sentence nobody guesses").press("Change password");
-    here.expect(422).see("This is not your current password.");
+    here.expect(422).see("This is not your current password");
     here.fill("current", PASSWORD).fill("password", "a sentence nobody guesses").press("Change password");
     here.expect(200).see("Your password is changed.");
     here.open("/account").see("Sam Rook");
@@ -128,7 +128,7 @@ fn a_disabled_account_cannot_go_on() {
     app.db
         .write_blocking(&tyrian::audit::domain::Actor::command(), |tx| {
             let account = tyrian::accounts::store::get_account(tx.conn, app.people.standard.id)?;
-            tyrian::accounts::store::disable(tx, &account)
+            tyrian::accounts::users::store::disable(tx, everything(), account.id)
         })
         .unwrap();
     browser.open("/account").see("Sign in");
@@ -147,7 +147,11 @@ fn a_disabled_account_cannot_let_itself_in_by_an_old_link() {
     let person = &app.people.standard;
     let before = link_of(&app, LinkPurpose::Reset, Some(person.id));
     let account = app.db.read_blocking(|conn| tyrian::accounts::store::get_account(conn, person.id)).unwrap();
-    app.db.write_blocking(&tyrian::audit::domain::Actor::command(), |tx| tyrian::accounts::store::disable(tx, &account)).unwrap();
+    app.db
+        .write_blocking(&tyrian::audit::domain::Actor::command(), |tx| {
+            tyrian::accounts::users::store::disable(tx, everything(), account.id)
+        })
+        .unwrap();
     let after = link_of(&app, LinkPurpose::Reset, Some(person.id));
     for link in [before, after] {
         let mut b = app.visitor();
@@ -170,4 +174,8 @@ fn the_first_administrators_link_ends_when_somebody_has_an_account() {
 
 fn tyrian_people(app: &TestApp) {
     crate::harness::fixtures::settle(&app.app);
+}
+
+fn everything() -> tyrian::authz::policy::PermissionSet {
+    tyrian::authz::Permission::ALL.iter().copied().collect()
 }

@@ -9,6 +9,7 @@ mod journey;
 mod kernel;
 mod library;
 mod procedures;
+mod signing_in;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.
 #[test]

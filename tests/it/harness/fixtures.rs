@@ -57,6 +57,8 @@ pub struct People {
     pub auditor: Person,
     /// Team Lead, at [`Clients::foreign`] only.
     pub outsider: Person,
+    /// A Standard User without access to any client.
+    pub bare: Person,
     /// Holder of a custom role that reads the client and its engagements and plans them, nothing else.
     pub custom: Person,
 }
@@ -73,6 +75,7 @@ impl People {
             ("auditor", &self.auditor),
             ("outsider", &self.outsider),
             ("custom", &self.custom),
+            ("bare", &self.bare),
         ]
     }
 }
@@ -130,6 +133,7 @@ pub fn settle(app: &App) -> (Clients, People) {
                 blue_analyst: person("Bo Castle", &["analyst"], Some((own, "analyst")))?,
                 auditor: person("Abe Stone", &["auditor"], None)?,
                 outsider: person("Otis Farr", &["team_lead"], Some((clients.foreign, "team_lead")))?,
+                bare: person("Ben Plain", &["standard_user"], None)?,
                 custom: person("Cus Tomas", &["planner"], Some((own, "planner")))?,
             };
             tx.audited((clients, people), laid())
@@ -161,8 +165,11 @@ fn custom_role(tx: &mut WriteTx<'_>) -> Result<()> {
 /// The value of a session cookie that the app takes for its own.
 pub fn planted_session(app: &App, person: PersonId) -> String {
     let key = tyrian::accounts::domain::random_hex(32);
-    let state = HashMap::from([(tyrian::accounts::session::PERSON.to_owned(), serde_json::to_string(&person).unwrap())]);
     let now = app.clock.now();
+    let state = HashMap::from([
+        (tyrian::accounts::session::PERSON.to_owned(), serde_json::to_string(&person).unwrap()),
+        (tyrian::accounts::session::PROVED.to_owned(), serde_json::to_string(&now).unwrap()),
+    ]);
     let hash = app.keys.hash(&key);
     app.db.write_unaudited_blocking("planted session", |conn| tyrian::accounts::store::insert_session(conn, &hash, &state, now)).unwrap();
     let mut jar = CookieJar::new();

@@ -9,8 +9,19 @@ use crate::harness::TestApp;
 use crate::harness::fixtures::OWN;
 
 /// Tables whose rows are no act of a person: everything else refuses a change without its event.
-const UNWATCHED: &[&str] =
-    &["__diesel_schema_migrations", "drafts", "engagement_activity", "job_runs", "one_time_links", "person_sections", "sessions"];
+const UNWATCHED: &[&str] = &[
+    "__diesel_schema_migrations",
+    "attempt_counts",
+    "drafts",
+    "engagement_activity",
+    "job_runs",
+    "known_devices",
+    "one_time_links",
+    "person_sections",
+    "recovery_codes",
+    "refusal_counts",
+    "sessions",
+];
 
 fn rename(conn: &mut PgConnection) -> QueryResult<usize> {
     diesel::sql_query(format!("UPDATE clients SET name = 'Renamed' WHERE name = '{OWN}'")).execute(conn)

@@ -56,6 +56,8 @@ impl Things {
             ("key", engagement.procedures[0].short_key()),
             ("report", engagement.report.to_string()),
             ("step", step),
+            ("user", people.custom.id.to_string()),
+            ("person", people.custom.id.to_string()),
         ]);
         ids.extend(parts);
         Self { ids }
@@ -135,6 +137,10 @@ fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
         ("name", "session-sweep".to_owned()),
         ("draft", Uuid::now_v7().to_string()),
         ("field", "status".to_owned()),
+        ("session", Uuid::nil().to_string()),
+        ("role", first("SELECT id FROM roles WHERE key = 'auditor'")),
+        ("outcome", "success".to_owned()),
+        ("act", "two-factor".to_owned()),
     ])
 }
 
@@ -144,6 +150,26 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/account/password", &[("current", "wrong"), ("password", "a sentence nobody guesses")]),
     ("/account/theme", &[("theme", "dark")]),
     ("/account/shortcuts", &[("shortcuts", "true")]),
+    ("/sign-in/code", &[("code", "000000")]),
+    ("/account/proof", &[("password", "wrong wrong wrong")]),
+    ("/account/two-factor", &[("sealed", "00"), ("code", "000000")]),
+    (
+        "/admin/settings",
+        &[
+            ("organisation_name", ""),
+            ("time_zone", "UTC"),
+            ("idle_minutes", "30"),
+            ("two_factor_rule", "optional"),
+            ("write_rule", "everyone"),
+            ("version", "1"),
+        ],
+    ),
+    ("/admin/settings/outcomes", &[("team", "red"), ("label", "")]),
+    ("/admin/settings/outcomes/{outcome}", &[("label", "")]),
+    ("/admin/users/new", &[("name", ""), ("email", "")]),
+    ("/admin/users/{user}", &[("name", ""), ("email", ""), ("version", "1")]),
+    ("/admin/roles/new", &[("name", "")]),
+    ("/admin/roles/{role}", &[("name", "")]),
     ("/clients/new", &[("name", "New client {once}")]),
     ("/clients/{client}/edit", &[("name", "Renamed client {once}"), ("version", "1")]),
     ("/clients/{client}/assets/new", &[("name", "web01"), ("kind", "server"), ("criticality", "high")]),
@@ -201,6 +227,7 @@ fn filled(row: &Row, things: &Things, common: &BTreeMap<&'static str, String>) -
 /// `{id}` is the thing that the path is about.
 fn alias<'a>(path: &str, name: &str, things: &'a Things) -> Option<&'a String> {
     let meant = match (path.split('/').nth(1)?, name) {
+        ("admin", "access") => "client",
         ("reports", "id") => "report",
         ("clients", "id") => "client",
         // Nothing hangs on it, so that deleting it is judged by the right alone.
@@ -268,7 +295,7 @@ fn ask(browser: &mut Browser, row: &Row, path: &str, fragment: bool) -> Answer {
 /// Whether an actor can see the target's client; whoever cannot changes nothing there.
 fn has_access(actor: &str, target: Target) -> bool {
     match target {
-        Target::Own => !["anonymous", "administrator", "auditor", "outsider"].contains(&actor),
+        Target::Own => !["anonymous", "administrator", "auditor", "outsider", "bare"].contains(&actor),
         Target::Foreign => actor == "outsider",
         Target::Missing => false,
     }
@@ -441,6 +468,8 @@ fn only_what_must_be_is_open_to_anybody() {
         "get /assets/{path:.*}",
         "get /sign-in",
         "post /sign-in",
+        "get /sign-in/code",
+        "post /sign-in/code",
         "get /link/{token}",
         "post /link/{token}",
     ];

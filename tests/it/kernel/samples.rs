@@ -12,6 +12,9 @@ type Samples = fn() -> Vec<(&'static str, String)>;
 /// The slices that show something.
 const SLICES: &[(&str, Samples)] = &[
     ("accounts", tyrian::accounts::views::samples),
+    ("users", tyrian::accounts::users::views::samples),
+    ("roles", tyrian::accounts::roles::views::samples),
+    ("access", tyrian::accounts::access::views::samples),
     ("admin", tyrian::admin::views::samples),
     ("clients", tyrian::clients::views::samples),
     ("dashboard", tyrian::dashboard::views::samples),
@@ -39,6 +42,13 @@ fn every_slice_with_views_is_sampled() {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
         let slice = entry.unwrap().path();
+        for part in std::fs::read_dir(&slice).into_iter().flatten().flatten().filter(|part| part.path().join("views.rs").exists()) {
+            // Slices inside a slice, as those of accounts; assets are sampled with their clients.
+            let name = part.file_name().to_str().unwrap().to_owned();
+            if name != "assets" {
+                found.insert(name);
+            }
+        }
         if slice.join("views.rs").exists() || slice.join("views").exists() {
             found.insert(slice.file_name().unwrap().to_str().unwrap().to_owned());
         }

@@ -48,6 +48,7 @@ fn expected() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("procedures.waiting_on", values(WaitingOn::ALL, WaitingOn::as_str)),
         ("reports.status", values(ReportStatus::ALL, ReportStatus::as_str)),
         ("repositories.type", words("open managed private curated")),
+        ("settings.two_factor_rule", words("optional everyone")),
         ("settings.write_rule", rule()),
         ("techniques.status", words("live revoked deprecated")),
     ])

@@ -1,0 +1,159 @@
+//! Client access: the list, and giving and taking it.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::store::{self, Filter};
+use super::views::{Access, Removal};
+use crate::accounts::pages::own_path;
+use crate::accounts::users::pages::csv_file;
+use crate::accounts::users::store::{list_clients, list_roles};
+use crate::audit::domain::{Event, Kind};
+use crate::authz::Permission as P;
+use crate::authz::permit::{ManageAccess, Permit, ReadAccess};
+use crate::error::{Error, Result};
+use crate::ids::{ClientId, PersonId, RoleId};
+use crate::web::{Form, Query, Section, csv, redirect_with};
+
+/// Rows that the page shows; filters and export reach the others.
+const SHOWN: i64 = 500;
+
+/// The filter, as typed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Typed {
+    q: String,
+    client: String,
+    role: String,
+    person: String,
+}
+
+impl Typed {
+    fn filter(&self) -> Filter {
+        Filter {
+            q: self.q.chars().take(200).collect(),
+            person: self.person.parse().ok(),
+            client: self.client.parse().ok(),
+            role: self.role.parse().ok(),
+        }
+    }
+
+    fn query(&self) -> String {
+        let pairs = [("q", &self.q), ("client", &self.client), ("role", &self.role), ("person", &self.person)];
+        serde_html_form::to_string(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>()).unwrap_or_default()
+    }
+}
+
+/// `GET /admin/access`
+pub async fn list(permit: Permit<ReadAccess>, Query(typed): Query<Typed>) -> Result<HttpResponse> {
+    let page = page(&permit, typed, None).await?;
+    if permit.partial { permit.html(StatusCode::OK, page.as_results().render()?) } else { permit.page(&page) }
+}
+
+async fn page(permit: &Permit<ReadAccess>, typed: Typed, problem: Option<String>) -> Result<Access> {
+    let (filter, manages) = (typed.filter(), permit.viewer().rights.may(P::AccessManage));
+    let asked = filter.clone();
+    let (mut rows, clients, roles, people) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let people = if manages { store::list_people(conn)? } else { Vec::new() };
+            Ok((store::list(conn, &asked, SHOWN + 1)?, list_clients(conn)?, list_roles(conn)?, people))
+        })
+        .await?;
+    let more = rows.len() as i64 > SHOWN;
+    rows.truncate(SHOWN as usize);
+    let frame = permit.frame(Section::Admin, "Client access").crumb("Administration", "/admin");
+    let zone = permit.viewer().organisation.zone();
+    Ok(Access { frame, filter, rows, more, clients, roles, people, query: typed.query(), manages, problem, zone })
+}
+
+/// `GET /admin/access.csv`
+pub async fn export(permit: Permit<ReadAccess>, Query(typed): Query<Typed>) -> Result<HttpResponse> {
+    let filter = typed.filter();
+    let rows = permit.app.db.read(move |conn| store::list(conn, &filter, 1_000_000)).await?;
+    let event = Event::new(Kind::AccessExported, format!("Exported {} rows of client access as CSV", rows.len()))
+        .detail(serde_json::json!({ "filter": typed.query(), "rows": rows.len() }));
+    permit.app.db.write(permit.actor(), |tx| tx.audited((), event)).await?;
+    let mut body = format!("{}{}", csv::MARK, csv::line(["Client", "Person", "E-mail", "Role", "Given by", "Given (UTC)"]));
+    for row in rows {
+        let at = row.given_at.format("%Y-%m-%d %H:%M:%S").to_string();
+        let by = row.given_by.unwrap_or_else(|| "System".into());
+        body.push_str(&csv::line([row.client_name.as_str(), &row.name, &row.email, &row.role_name, &by, &at]));
+    }
+    Ok(csv_file("access.csv", body))
+}
+
+/// Who gets access to what, as which, and where the form stood.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    #[serde(default)]
+    person: String,
+    #[serde(default)]
+    client: String,
+    #[serde(default)]
+    role: String,
+    #[serde(default)]
+    back: String,
+}
+
+/// `POST /admin/access`
+pub async fn give(permit: Permit<ManageAccess>, reading: Permit<ReadAccess>, Form(typed): Form<Given>) -> Result<HttpResponse> {
+    permit.proved()?;
+    let back = match typed.back.as_str() {
+        "" => "/admin/access".to_owned(),
+        path => own_path(path),
+    };
+    let ids: (Option<PersonId>, Option<ClientId>, Option<RoleId>) =
+        (typed.person.parse().ok(), typed.client.parse().ok(), typed.role.parse().ok());
+    let given = match ids {
+        (Some(person), Some(client), Some(role)) => {
+            permit.app.db.write(permit.actor(), move |tx| store::give(tx, person, client, role)).await
+        }
+        _ => Err(Error::field("person", "Choose a person, a client and a role.")),
+    };
+    match given {
+        Ok(()) => Ok(redirect_with(&back, "Access saved. It acts on the next click.")),
+        Err(Error::Invalid(errors)) => {
+            let problem = errors.0.into_values().next();
+            let page = page(&reading, Typed::default(), problem).await?;
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// Where to go on.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Back {
+    back: String,
+}
+
+/// `GET /admin/access/{person}/{client_access}/removal`
+pub async fn removal(
+    permit: Permit<ManageAccess>,
+    path: web::Path<(PersonId, ClientId)>,
+    Query(back): Query<Back>,
+) -> Result<HttpResponse> {
+    permit.proved()?;
+    let (person, client) = path.into_inner();
+    let filter = Filter { person: Some(person), client: Some(client), ..Filter::default() };
+    let row = permit.app.db.read(move |conn| store::list(conn, &filter, 1)).await?.pop().ok_or(Error::NotFound)?;
+    let back = if back.back.is_empty() { "/admin/access".to_owned() } else { own_path(&back.back) };
+    let frame = permit.frame(Section::Admin, "Take access").crumb("Administration", "/admin").crumb("Client access", "/admin/access");
+    permit.page(&Removal { frame, row, back })
+}
+
+/// `POST /admin/access/{person}/{client_access}/removal`
+pub async fn take(permit: Permit<ManageAccess>, path: web::Path<(PersonId, ClientId)>, Form(back): Form<Back>) -> Result<HttpResponse> {
+    permit.proved()?;
+    let (person, client) = path.into_inner();
+    let message = permit.app.db.write(permit.actor(), move |tx| store::take(tx, person, client)).await?;
+    // The page it stood on may be one that the person themselves no longer sees.
+    let back = if back.back.is_empty() || person == permit.viewer().id { "/admin/access".to_owned() } else { own_path(&back.back) };
+    Ok(redirect_with(&back, &message))
+}

@@ -1,0 +1,174 @@
+//! SQL of client access.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+
+use crate::accounts::store::renew_sessions;
+use crate::audit::domain::{Event, Kind};
+use crate::db::schema::{client_access, clients, people, roles};
+use crate::db::{Audited, WriteTx};
+use crate::error::{Error, Result};
+use crate::ids::{ClientId, PersonId, RoleId};
+
+/// What the list shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Part of a person's name or address.
+    pub q: String,
+    /// Of this person.
+    pub person: Option<PersonId>,
+    /// To this client.
+    pub client: Option<ClientId>,
+    /// In this role.
+    pub role: Option<RoleId>,
+}
+
+/// One person's access to one client.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct AccessRow {
+    /// The person.
+    #[diesel(sql_type = SqlUuid)]
+    pub person: PersonId,
+    /// Their name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// Their e-mail address.
+    #[diesel(sql_type = Text)]
+    pub email: String,
+    /// invited, active or disabled.
+    #[diesel(sql_type = Text)]
+    pub status: String,
+    /// The client.
+    #[diesel(sql_type = SqlUuid)]
+    pub client: ClientId,
+    /// Its name.
+    #[diesel(sql_type = Text)]
+    pub client_name: String,
+    /// The role there.
+    #[diesel(sql_type = SqlUuid)]
+    pub role: RoleId,
+    /// Its name.
+    #[diesel(sql_type = Text)]
+    pub role_name: String,
+    /// Who gave it; nobody for what came with the demo data or the command line.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub given_by: Option<String>,
+    /// When.
+    #[diesel(sql_type = Timestamptz)]
+    pub given_at: DateTime<Utc>,
+}
+
+impl AccessRow {
+    /// A row for the samples test.
+    pub fn sample() -> Self {
+        let hostile = || "<script>alert(1)</script>".to_owned();
+        Self {
+            person: PersonId::new(),
+            name: hostile(),
+            email: hostile(),
+            status: "active".into(),
+            client: ClientId::new(),
+            client_name: hostile(),
+            role: RoleId::new(),
+            role_name: hostile(),
+            given_by: Some(hostile()),
+            given_at: DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000),
+        }
+    }
+}
+
+/// Access, by client and person.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<AccessRow>> {
+    let like = format!("%{}%", filter.q.trim().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+    // sql_query: two people of one row, who has it and who gave it.
+    Ok(diesel::sql_query(
+        "SELECT p.id AS person, p.name, p.email, p.status, c.id AS client, c.name AS client_name, r.id AS role, r.name AS role_name,
+            g.name AS given_by, a.given_at
+         FROM client_access a JOIN people p ON p.id = a.person_id JOIN clients c ON c.id = a.client_id JOIN roles r ON r.id = a.role_id
+            LEFT JOIN people g ON g.id = a.given_by
+         WHERE p.deleted_at IS NULL AND (p.name ILIKE $1 OR p.email ILIKE $1) AND ($2::uuid IS NULL OR p.id = $2)
+            AND ($3::uuid IS NULL OR c.id = $3) AND ($4::uuid IS NULL OR r.id = $4)
+         ORDER BY lower(c.name), lower(p.name), p.id LIMIT $5",
+    )
+    .bind::<Text, _>(like)
+    .bind::<Nullable<SqlUuid>, _>(filter.person.map(|p| p.0))
+    .bind::<Nullable<SqlUuid>, _>(filter.client.map(|c| c.0))
+    .bind::<Nullable<SqlUuid>, _>(filter.role.map(|r| r.0))
+    .bind::<BigInt, _>(limit)
+    .load(conn)?)
+}
+
+/// People who could be given access: everybody with an account in use, by name.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_people(conn: &mut PgConnection) -> Result<Vec<(PersonId, String)>> {
+    Ok(people::table
+        .filter(people::deleted_at.is_null().and(people::status.ne("disabled")))
+        .order(people::name)
+        .select((people::id, people::name))
+        .load(conn)?)
+}
+
+/// Gives a person access to a client, or another role there.
+///
+/// # Errors
+/// [`Error::Invalid`] for a person, client or role that does not exist.
+pub fn give(tx: &mut WriteTx<'_>, person: PersonId, client: ClientId, role: RoleId) -> Result<Audited<()>> {
+    let known = |found: Option<String>, field: &str| found.ok_or_else(|| Error::field(field, "Choose one from the list."));
+    let in_use = people::table.find(person.0).filter(people::deleted_at.is_null().and(people::status.ne("disabled")));
+    let name = known(in_use.select(people::name).for_update().first(tx.conn).optional()?, "person")?;
+    let client_name = known(clients::table.find(client.0).select(clients::name).first(tx.conn).optional()?, "client")?;
+    let role_name = known(roles::table.find(role.0).select(roles::name).first(tx.conn).optional()?, "role")?;
+    let before: Option<(RoleId, String)> = client_access::table
+        .inner_join(roles::table)
+        .filter(client_access::person_id.eq(person.0).and(client_access::client_id.eq(client.0)))
+        .select((roles::id, roles::name))
+        .first(tx.conn)
+        .optional()?;
+    if before.as_ref().is_some_and(|(held, _)| *held == role) {
+        return Ok(tx.unchanged(()));
+    }
+    let given =
+        (client_access::role_id.eq(role.0), client_access::given_by.eq(tx.actor().id.map(|p| p.0)), client_access::given_at.eq(tx.now()));
+    diesel::insert_into(client_access::table)
+        .values((client_access::client_id.eq(client.0), client_access::person_id.eq(person.0), given))
+        .on_conflict((client_access::person_id, client_access::client_id))
+        .do_update()
+        .set(given)
+        .execute(tx.conn)?;
+    renew_sessions(tx.conn, person)?;
+    let event = match before {
+        None => Event::new(Kind::AccessGiven, format!("Gave {name} access to {client_name} as {role_name}"))
+            .detail(serde_json::json!({ "role": role_name })),
+        Some((_, old)) => Event::new(
+            Kind::AccessChanged,
+            format!("Changed the access of {name} to {client_name} from {old} to {role_name}"),
+        )
+        .changes([("role", old.as_str(), role_name.as_str(), false)]),
+    };
+    tx.audited((), event.subject("client", client.0, &client_name).client(client).about(person))
+}
+
+/// Takes a person's access to a client.
+///
+/// # Errors
+/// [`Error::NotFound`] where there is none.
+pub fn take(tx: &mut WriteTx<'_>, person: PersonId, client: ClientId) -> Result<Audited<String>> {
+    let name: String = people::table.find(person.0).select(people::name).first(tx.conn)?;
+    let client_name: String = clients::table.find(client.0).select(clients::name).first(tx.conn)?;
+    let gone = client_access::table.filter(client_access::person_id.eq(person.0).and(client_access::client_id.eq(client.0)));
+    if diesel::delete(gone).execute(tx.conn)? == 0 {
+        return Err(Error::NotFound);
+    }
+    renew_sessions(tx.conn, person)?;
+    let event = Event::new(Kind::AccessRemoved, format!("Took the access to {client_name} from {name}"))
+        .subject("client", client.0, &client_name)
+        .client(client)
+        .about(person);
+    tx.audited(format!("{name} no longer sees {client_name}."), event)
+}

@@ -1,0 +1,89 @@
+//! Pages of client access.
+
+use askama::Template;
+
+use super::store::{AccessRow, Filter};
+use crate::ids::{ClientId, PersonId, RoleId};
+use crate::procedures::times;
+use crate::web::Frame;
+
+/// `/admin/access`
+#[derive(Template)]
+#[template(path = "accounts/access.html", blocks = ["results"])]
+pub struct Access {
+    /// The frame.
+    pub frame: Frame,
+    /// What is shown.
+    pub filter: Filter,
+    /// Rows.
+    pub rows: Vec<AccessRow>,
+    /// Whether there are more than shown.
+    pub more: bool,
+    /// Clients.
+    pub clients: Vec<(ClientId, String)>,
+    /// Roles.
+    pub roles: Vec<(RoleId, String)>,
+    /// People to give access to.
+    pub people: Vec<(PersonId, String)>,
+    /// The filter as a query.
+    pub query: String,
+    /// Whether access can be given and taken.
+    pub manages: bool,
+    /// Why the last form was refused.
+    pub problem: Option<String>,
+    /// The organisation's zone.
+    pub zone: chrono_tz::Tz,
+}
+
+impl Access {
+    fn is_role(&self, id: &RoleId) -> bool {
+        self.filter.role == Some(*id)
+    }
+    fn is_client(&self, id: &ClientId) -> bool {
+        self.filter.client == Some(*id)
+    }
+    fn at(&self, row: &AccessRow) -> String {
+        times::display(row.given_at, self.zone)
+    }
+}
+
+/// `/admin/access/{person}/{client}/removal`
+#[derive(Template)]
+#[template(path = "accounts/access_removal.html")]
+pub struct Removal {
+    /// The frame.
+    pub frame: Frame,
+    /// What is taken.
+    pub row: AccessRow,
+    /// Where to go on.
+    pub back: String,
+}
+
+/// Every view of the slice, for the samples test.
+pub fn samples() -> Vec<(&'static str, String)> {
+    let hostile = || "<script>alert(1)</script>".to_owned();
+    let page = |rows| Access {
+        frame: Frame::sample("Client access"),
+        filter: Filter { q: hostile(), ..Filter::default() },
+        rows,
+        more: true,
+        clients: vec![(ClientId::new(), hostile())],
+        roles: vec![(RoleId::new(), hostile())],
+        people: vec![(PersonId::new(), hostile())],
+        query: "q=x".into(),
+        manages: true,
+        problem: Some("No.".into()),
+        zone: chrono_tz::UTC,
+    };
+    let removal = Removal { frame: Frame::sample("Take access"), row: AccessRow::sample(), back: "/admin/access".into() };
+    let (full, empty) = (page(vec![AccessRow::sample()]), page(Vec::new()));
+    [
+        ("access", full.render()),
+        ("access#results", full.as_results().render()),
+        ("access_empty", empty.render()),
+        ("access_removal", removal.render()),
+    ]
+    .into_iter()
+    .map(|(name, html)| (name, html.unwrap_or_default()))
+    .collect()
+}

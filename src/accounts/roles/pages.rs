@@ -1,0 +1,214 @@
+//! Roles: list, one, copy, change, delete.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::store::{self, RoleText};
+use super::views::{Roles, ShowRole};
+use crate::accounts::users::views::ConfirmUser;
+use crate::authz::Permission as P;
+use crate::authz::permit::{ManageRole, Permit, ReadRole};
+use crate::authz::policy::PermissionSet;
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::RoleId;
+use crate::procedures::domain::check_text;
+use crate::web::{Form, Frame, Query, Section, redirect_with};
+
+/// `GET /admin/roles`
+pub async fn list(permit: Permit<ReadRole>) -> Result<HttpResponse> {
+    let roles = permit.app.db.read(store::list).await?;
+    let manages = permit.viewer().rights.may(P::RoleManage);
+    permit.page(&Roles { frame: permit.frame(Section::Admin, "Roles").crumb("Administration", "/admin"), roles, manages })
+}
+
+/// `GET /admin/roles/{role}`
+pub async fn show(permit: Permit<ReadRole>, path: web::Path<RoleId>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let (role, permissions) = permit.app.db.read(move |conn| store::get(conn, id)).await?;
+    permit.page(&ShowRole {
+        frame: frame(permit.frame(Section::Admin, &role.name)),
+        action: format!("/admin/roles/{id}"),
+        name: role.name.clone(),
+        description: role.description.clone(),
+        permissions,
+        requires_two_factor: role.requires_two_factor,
+        version: role.version,
+        manages: permit.viewer().rights.may(P::RoleManage),
+        role: Some(role),
+        errors: FieldErrors::default(),
+        problem: None,
+    })
+}
+
+fn frame(frame: Frame) -> Frame {
+    frame.crumb("Administration", "/admin").crumb("Roles", "/admin/roles")
+}
+
+/// What a new role starts from.
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+pub struct Source {
+    copy: String,
+}
+
+/// `GET /admin/roles/new`
+pub async fn new(permit: Permit<ManageRole>, Query(source): Query<Source>) -> Result<HttpResponse> {
+    permit.proved()?;
+    let mut page = empty(&permit);
+    if let Ok(id) = source.copy.parse::<RoleId>() {
+        let (role, permissions) = permit.app.db.read(move |conn| store::get(conn, id)).await?;
+        page.name = format!("Copy of {}", role.name);
+        page.description = role.description;
+        page.permissions = permissions;
+    }
+    permit.page(&page)
+}
+
+fn empty(permit: &Permit<ManageRole>) -> ShowRole {
+    ShowRole {
+        frame: frame(permit.frame(Section::Admin, "New role")),
+        role: None,
+        action: "/admin/roles/new".into(),
+        name: String::new(),
+        description: String::new(),
+        permissions: PermissionSet::default(),
+        requires_two_factor: false,
+        version: 0,
+        manages: true,
+        errors: FieldErrors::default(),
+        problem: None,
+    }
+}
+
+/// A role as typed.
+#[derive(Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Typed {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    permission: Vec<String>,
+    #[serde(default)]
+    requires_two_factor: Option<String>,
+    #[serde(default)]
+    version: i32,
+}
+
+impl Typed {
+    fn check(&self) -> Result<RoleText> {
+        let mut errors = FieldErrors::default();
+        let mut text = |label: &str, field: &str, raw: &str| {
+            check_text(label, false, raw, 200, false).unwrap_or_else(|sentence| {
+                errors.add(field, sentence);
+                String::new()
+            })
+        };
+        let (name, description) = (text("The name", "name", &self.name), text("The description", "description", &self.description));
+        if name.is_empty() {
+            errors.add("name", "Give the role a name.");
+        }
+        let known: Vec<P> = self.permission.iter().filter_map(|name| name.parse().ok()).collect();
+        if known.len() != self.permission.len() {
+            errors.add("permissions", "One of these rights is not known. Reload the page.");
+        }
+        errors.done()?;
+        let permissions = known.into_iter().collect();
+        Ok(RoleText { name, description, permissions, requires_two_factor: self.requires_two_factor.is_some() })
+    }
+}
+
+/// `POST /admin/roles/new`
+pub async fn create(permit: Permit<ManageRole>, Form(typed): Form<Typed>) -> Result<HttpResponse> {
+    permit.proved()?;
+    let own = permit.viewer().rights.own;
+    let made = match typed.check() {
+        Ok(text) => permit.app.db.write(permit.actor(), move |tx| store::create(tx, own, &text)).await,
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(id) => Ok(redirect_with(&format!("/admin/roles/{id}"), "Role created.")),
+        Err(error) => again(&permit, empty(&permit), typed, error),
+    }
+}
+
+fn again(permit: &Permit<ManageRole>, page: ShowRole, typed: Typed, error: Error) -> Result<HttpResponse> {
+    let status = error.status();
+    let (errors, problem) = match error {
+        Error::Invalid(errors) => (errors, None),
+        Error::Refused(why) | Error::Conflict(why) => (FieldErrors::default(), Some(why)),
+        other => return Err(other),
+    };
+    let page = ShowRole {
+        name: typed.name,
+        description: typed.description,
+        permissions: typed.permission.iter().filter_map(|name| name.parse::<P>().ok()).collect(),
+        requires_two_factor: typed.requires_two_factor.is_some(),
+        errors,
+        problem,
+        ..page
+    };
+    permit.html(status, page.render()?)
+}
+
+/// `POST /admin/roles/{role}`
+pub async fn save(permit: Permit<ManageRole>, path: web::Path<RoleId>, Form(typed): Form<Typed>) -> Result<HttpResponse> {
+    permit.proved()?;
+    let (id, own) = (path.into_inner(), permit.viewer().rights.own);
+    let (role, _) = permit.app.db.read(move |conn| store::get(conn, id)).await?;
+    // A built-in role's form posts its one choice only.
+    let built_in = role.built_in;
+    let checked = if built_in { Ok(None) } else { typed.check().map(Some) };
+    let version = typed.version;
+    let requires = typed.requires_two_factor.is_some();
+    let saved = match checked {
+        Ok(text) => {
+            let write = move |tx: &mut crate::db::WriteTx<'_>| {
+                let text = match text {
+                    Some(text) => text,
+                    None => {
+                        let (role, permissions) = store::get(tx.conn, id)?;
+                        RoleText { name: role.name, description: role.description, permissions, requires_two_factor: requires }
+                    }
+                };
+                store::save(tx, own, id, &text, version)
+            };
+            permit.app.db.write(permit.actor(), write).await
+        }
+        Err(error) => Err(error),
+    };
+    match saved {
+        Ok(()) => Ok(redirect_with(&format!("/admin/roles/{id}"), "Role saved. It acts on the next click.")),
+        Err(error) => {
+            let page = ShowRole { action: format!("/admin/roles/{id}"), version: role.version, role: Some(role), ..empty(&permit) };
+            again(&permit, page, typed, error)
+        }
+    }
+}
+
+/// `GET /admin/roles/{role}/delete`
+pub async fn delete_form(permit: Permit<ManageRole>, path: web::Path<RoleId>) -> Result<HttpResponse> {
+    permit.proved()?;
+    let id = path.into_inner();
+    let (role, _) = permit.app.db.read(move |conn| store::get(conn, id)).await?;
+    let back = format!("/admin/roles/{id}");
+    permit.page(&ConfirmUser {
+        frame: frame(permit.frame(Section::Admin, "Delete role")).crumb(&role.name, back.clone()),
+        heading: format!("Delete the role {}?", role.name),
+        lead: "Only a role that nobody holds can be deleted.".into(),
+        action: format!("{back}/delete"),
+        button: "Delete role",
+        back,
+    })
+}
+
+/// `POST /admin/roles/{role}/delete`
+pub async fn delete(permit: Permit<ManageRole>, path: web::Path<RoleId>) -> Result<HttpResponse> {
+    permit.proved()?;
+    let id = path.into_inner();
+    let name = permit.app.db.write(permit.actor(), move |tx| store::delete(tx, id)).await?;
+    Ok(redirect_with("/admin/roles", &format!("{name} is deleted.")))
+}

@@ -1,0 +1,101 @@
+//! Pages of roles.
+
+use askama::Template;
+
+use super::store::Role;
+use crate::accounts::users::views::modules;
+use crate::authz::Permission;
+use crate::authz::policy::PermissionSet;
+use crate::error::FieldErrors;
+use crate::ids::RoleId;
+use crate::web::Frame;
+
+/// `/admin/roles`
+#[derive(Template)]
+#[template(path = "accounts/roles.html")]
+pub struct Roles {
+    /// The frame.
+    pub frame: Frame,
+    /// Roles, built-in ones first.
+    pub roles: Vec<Role>,
+    /// Whether roles can be made.
+    pub manages: bool,
+}
+
+/// `/admin/roles/{role}` and `/admin/roles/new`
+#[derive(Template)]
+#[template(path = "accounts/role.html")]
+pub struct ShowRole {
+    /// The frame.
+    pub frame: Frame,
+    /// The role; none for a new one.
+    pub role: Option<Role>,
+    /// Where the form goes.
+    pub action: String,
+    /// As typed, or as stored.
+    pub name: String,
+    /// As typed, or as stored.
+    pub description: String,
+    /// Ticked.
+    pub permissions: PermissionSet,
+    /// Ticked.
+    pub requires_two_factor: bool,
+    /// The version that was shown.
+    pub version: i32,
+    /// Whether the form can be changed.
+    pub manages: bool,
+    /// What is wrong.
+    pub errors: FieldErrors,
+    /// Why nothing was saved.
+    pub problem: Option<String>,
+}
+
+impl ShowRole {
+    fn modules(&self) -> Vec<(&'static str, Vec<Permission>)> {
+        modules()
+    }
+    fn fixed(&self) -> bool {
+        !self.manages || self.role.as_ref().is_some_and(|role| role.built_in)
+    }
+    fn heading(&self) -> &str {
+        self.role.as_ref().map_or("New role", |role| role.name.as_str())
+    }
+}
+
+/// Every view of the slice, for the samples test.
+pub fn samples() -> Vec<(&'static str, String)> {
+    let hostile = || "<script>alert(1)</script>".to_owned();
+    let role = |built_in| Role {
+        id: RoleId::new(),
+        name: hostile(),
+        description: hostile(),
+        built_in,
+        requires_two_factor: true,
+        version: 1,
+        people: 1,
+        accesses: 2,
+    };
+    let show = |role: Option<Role>| ShowRole {
+        frame: Frame::sample("Role"),
+        role,
+        action: "/admin/roles/new".into(),
+        name: hostile(),
+        description: hostile(),
+        permissions: [Permission::LibraryRead].into_iter().collect(),
+        requires_two_factor: false,
+        version: 1,
+        manages: true,
+        errors: FieldErrors::one("name", "Taken."),
+        problem: Some("No.".into()),
+    };
+    let list = Roles { frame: Frame::sample("Roles"), roles: vec![role(true), role(false)], manages: true };
+    [
+        ("roles", list.render()),
+        ("role", show(Some(role(false))).render()),
+        ("role_built_in", show(Some(role(true))).render()),
+        ("role_new", show(None).render()),
+    ]
+    .into_iter()
+    .map(|(name, html)| (name, html.unwrap_or_default()))
+    .collect()
+}

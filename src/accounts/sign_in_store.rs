@@ -1,0 +1,176 @@
+//! SQL of signing in: claiming an attempt, what became of it, known devices.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::attempt_store::{self as attempts, FAILURES, NETWORK_ATTEMPTS, network};
+use super::domain::hex;
+use super::store::{Account, find_account};
+use crate::app::Keys;
+use crate::audit::domain::{Event, Kind};
+use crate::audit::flood_store as flood;
+use crate::db::schema::{known_devices, people};
+use crate::db::{Audited, WriteTx};
+use crate::error::Result;
+use crate::ids::PersonId;
+
+/// Whether a password is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is.
+    Try,
+    /// The account, or this device, is locked: a dummy takes the time.
+    Locked,
+    /// Too much came from this network: nothing is done at all.
+    NetworkFull,
+}
+
+/// An attempt, claimed.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The account of the typed address, where there is one.
+    pub account: Option<Account>,
+    /// What may be done.
+    pub verdict: Verdict,
+    /// What it counts for: the account, or the device that is known to it.
+    pub subject: String,
+    /// The network it counts for.
+    pub network: String,
+}
+
+/// What failures of an account are counted by. Keyed, so that the table tells no address, and the same for addresses that
+/// have no account.
+pub fn account_subject(keys: &Keys, email: &str) -> String {
+    format!("account:{}", hex(&keys.hash(&format!("e-mail {}", email.trim().to_lowercase()))))
+}
+
+/// Claims an attempt to sign in.
+///
+/// # Errors
+/// When the database refuses.
+pub fn claim(
+    conn: &mut PgConnection,
+    keys: &Keys,
+    email: &str,
+    device: Option<&[u8; 32]>,
+    address: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Attempt> {
+    let network = format!("address:{}", network(address.unwrap_or("unknown")));
+    let mut attempt = Attempt { account: None, verdict: Verdict::NetworkFull, subject: account_subject(keys, email), network };
+    if !attempts::claim(conn, &attempt.network, NETWORK_ATTEMPTS, now)? {
+        return Ok(attempt);
+    }
+    attempt.account = find_account(conn, email)?;
+    if let Some((device, account)) = device.zip(attempt.account.as_ref())
+        && knows(conn, device, account.id)?
+    {
+        attempt.subject = format!("device:{}", hex(device));
+    }
+    attempt.verdict = if attempts::claim(conn, &attempt.subject, FAILURES, now)? { Verdict::Try } else { Verdict::Locked };
+    Ok(attempt)
+}
+
+fn knows(conn: &mut PgConnection, device: &[u8; 32], person: PersonId) -> Result<bool> {
+    let known = known_devices::table.find(&device[..]).filter(known_devices::person_id.eq(person.0));
+    Ok(diesel::select(diesel::dsl::exists(known)).get_result(conn)?)
+}
+
+/// Forgets the failures before a right password; the network gets its attempt back.
+///
+/// # Errors
+/// When the database refuses.
+pub fn settle(conn: &mut PgConnection, attempt: &Attempt) -> Result<()> {
+    attempts::forget(conn, std::slice::from_ref(&attempt.subject))?;
+    attempts::give_back(conn, &attempt.network)
+}
+
+/// Notes a failed attempt, with the lock that may follow, in one transaction. The typed address enters the log only where
+/// it is an account's.
+///
+/// # Errors
+/// When the database refuses.
+pub fn record_refused(tx: &mut WriteTx<'_>, attempt: &Attempt) -> Result<Audited<()>> {
+    let (reason, sentence) = match attempt.verdict {
+        Verdict::Try => ("wrong_credentials", "Sign-in failed: wrong credentials"),
+        Verdict::Locked => ("locked", "Sign-in failed: the account is locked"),
+        Verdict::NetworkFull => ("rate_limit", "Sign-in refused: too many attempts from this network"),
+    };
+    let kind = if attempt.verdict == Verdict::NetworkFull { Kind::AttemptsRefused } else { Kind::SessionRefused };
+    let mut events = vec![about(Event::failed(kind, reason, sentence), attempt.account.as_ref())];
+    let locked = if attempt.verdict == Verdict::Try { attempts::fail(tx.conn, &attempt.subject, tx.now())? } else { None };
+    match (locked, &attempt.account) {
+        (Some(until), Some(account)) => {
+            // A lock is always told, whatever flood it stands in.
+            events.push(locked_out(account, attempt.subject.starts_with("device:"), until, tx.now()));
+            tx.audited_all((), &events)
+        }
+        _ => flood::record(tx, (), &events),
+    }
+}
+
+fn about(mut event: Event, account: Option<&Account>) -> Event {
+    if let Some(account) = account {
+        event = event.subject("person", account.id.0, &account.name).about(account.id);
+        event.search_values = format!("{} {}", account.name, account.email);
+    }
+    event
+}
+
+fn locked_out(account: &Account, device: bool, until: DateTime<Utc>, now: DateTime<Utc>) -> Event {
+    let where_ = if device { " on a known device" } else { "" };
+    let minutes = (until - now).num_minutes();
+    let sentence = format!("Locked the account of {}{where_} for {minutes} minutes after {FAILURES} failed attempts", account.name);
+    about(Event::failed(Kind::SessionLockedOut, "failures", sentence), Some(account)).detail(serde_json::json!({ "minutes": minutes }))
+}
+
+/// Notes a sign-in that is through. A hash under older parameters is replaced; the device is known from now on.
+///
+/// # Errors
+/// When the database refuses.
+pub fn record_sign_in(
+    tx: &mut WriteTx<'_>,
+    account: &Account,
+    how: &'static str,
+    rehash: Option<&str>,
+    device: Option<&[u8; 32]>,
+) -> Result<Audited<()>> {
+    diesel::update(people::table.find(account.id.0)).set(people::last_sign_in_at.eq(tx.now())).execute(tx.conn)?;
+    if let Some(hash) = rehash {
+        diesel::update(people::table.find(account.id.0)).set(people::password_hash.eq(hash)).execute(tx.conn)?;
+    }
+    if let Some(device) = device {
+        diesel::insert_into(known_devices::table)
+            .values((known_devices::digest.eq(&device[..]), known_devices::person_id.eq(account.id.0), known_devices::last_at.eq(tx.now())))
+            .on_conflict(known_devices::digest)
+            .do_update()
+            .set((known_devices::person_id.eq(account.id.0), known_devices::last_at.eq(tx.now())))
+            .execute(tx.conn)?;
+    }
+    let event = Event::new(Kind::SessionStarted, "Signed in")
+        .subject("person", account.id.0, &account.name)
+        .about(account.id)
+        .detail(serde_json::json!({ "with": how }));
+    tx.audited((), event)
+}
+
+/// Notes a wrong code of the second factor, or a wrong password of a proof, with the lock that may follow.
+///
+/// # Errors
+/// When the database refuses.
+pub fn record_wrong(tx: &mut WriteTx<'_>, account: &Account, subject: &str, claimed: bool, what: &'static str) -> Result<Audited<()>> {
+    let reason = if claimed { what } else { "locked" };
+    let sentence = match (claimed, what) {
+        (false, _) => "Sign-in failed: too many attempts",
+        (true, "wrong_code") => "Sign-in failed: wrong code",
+        (true, _) => "The password was asked again: wrong password",
+    };
+    let mut events = vec![about(Event::failed(Kind::SessionRefused, reason, sentence), Some(account))];
+    match if claimed { attempts::fail(tx.conn, subject, tx.now())? } else { None } {
+        Some(until) => {
+            events.push(locked_out(account, false, until, tx.now()));
+            tx.audited_all((), &events)
+        }
+        None => flood::record(tx, (), &events),
+    }
+}

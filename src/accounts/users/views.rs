@@ -1,0 +1,376 @@
+//! Pages of users.
+
+use askama::Template;
+
+use super::store::{Filter, HeldRole, Source, User, UserRow};
+use crate::accounts::access::store::AccessRow;
+use crate::authz::Permission;
+use crate::error::FieldErrors;
+use crate::ids::{ClientId, RoleId};
+use crate::procedures::times;
+use crate::web::Frame;
+
+/// The word for an account's status.
+pub fn status_word(status: &str) -> &'static str {
+    match status {
+        "invited" => "Invited",
+        "disabled" => "Disabled",
+        _ => "Active",
+    }
+}
+
+/// `/admin/users`
+#[derive(Template)]
+#[template(path = "accounts/users.html", blocks = ["results"])]
+pub struct Users {
+    /// The frame.
+    pub frame: Frame,
+    /// What is shown.
+    pub filter: Filter,
+    /// Rows.
+    pub rows: Vec<UserRow>,
+    /// Roles to filter by.
+    pub roles: Vec<(RoleId, String)>,
+    /// Clients to filter by; none for who does not read access.
+    pub clients: Vec<(ClientId, String)>,
+    /// The filter as a query.
+    pub query: String,
+    /// Link to later rows.
+    pub later: Option<String>,
+    /// Whether this is not the first page.
+    pub earlier: bool,
+    /// Whether users can be made.
+    pub manages: bool,
+    /// The organisation's zone.
+    pub zone: chrono_tz::Tz,
+}
+
+impl Users {
+    fn filtered(&self) -> bool {
+        !self.query.is_empty()
+    }
+    fn is_role(&self, id: &RoleId) -> bool {
+        self.filter.role == Some(*id)
+    }
+    fn is_client(&self, id: &ClientId) -> bool {
+        self.filter.client == Some(*id)
+    }
+    fn last(&self, row: &UserRow) -> String {
+        row.last_sign_in_at.map(|at| times::display(at, self.zone)).unwrap_or_else(|| "never".into())
+    }
+}
+
+/// `/admin/users/new`
+#[derive(Template)]
+#[template(path = "accounts/user_new.html")]
+pub struct NewUser {
+    /// The frame.
+    pub frame: Frame,
+    /// As typed.
+    pub name: String,
+    /// As typed.
+    pub email: String,
+    /// Roles, and whether each is ticked.
+    pub roles: Vec<(RoleId, String, String, bool)>,
+    /// Whether roles can be assigned.
+    pub assigns: bool,
+    /// What is wrong.
+    pub errors: FieldErrors,
+}
+
+/// A right of a person and where it comes from.
+pub struct Right {
+    /// What it lets them do.
+    pub label: &'static str,
+    /// Stored name.
+    pub name: &'static str,
+    /// "Team Lead at Quillfen Foods, Harbour Lights Ferries"
+    pub sources: Vec<String>,
+}
+
+/// Rights of a module.
+pub struct Module {
+    /// Its name.
+    pub name: &'static str,
+    /// Its rights.
+    pub rights: Vec<Right>,
+}
+
+/// The modules in which permissions are grouped.
+pub fn module(permission: Permission) -> &'static str {
+    match permission.as_str().split('.').next().unwrap_or_default() {
+        "user" | "role" | "access" => "Users and access",
+        "setting" | "job" => "Installation",
+        "audit_log" => "Audit log",
+        "library" | "test_plan" => "Library and test plans",
+        "client" | "asset" => "Clients",
+        "engagement" => "Engagements",
+        "procedure" => "Procedures",
+        _ => "Reports",
+    }
+}
+
+/// Every permission in its module, in the order in which people meet them.
+pub fn modules() -> Vec<(&'static str, Vec<Permission>)> {
+    let mut modules: Vec<(&'static str, Vec<Permission>)> = Vec::new();
+    for permission in Permission::ALL {
+        match modules.iter_mut().find(|(name, _)| *name == module(*permission)) {
+            Some((_, list)) => list.push(*permission),
+            None => modules.push((module(*permission), vec![*permission])),
+        }
+    }
+    modules
+}
+
+/// What a person may do, by module, with the roles that give it.
+pub fn sum(sources: &[Source]) -> Vec<Module> {
+    modules()
+        .into_iter()
+        .filter_map(|(name, permissions)| {
+            let rights: Vec<Right> = permissions.into_iter().filter_map(|permission| right(permission, sources)).collect();
+            (!rights.is_empty()).then_some(Module { name, rights })
+        })
+        .collect()
+}
+
+fn right(permission: Permission, sources: &[Source]) -> Option<Right> {
+    // A right without a client counts from own roles only, the others from client access only.
+    let gives = |s: &&Source| s.permission == permission.as_str() && s.client.is_none() == permission.is_own();
+    let mut told: Vec<(String, Vec<String>)> = Vec::new();
+    for source in sources.iter().filter(gives) {
+        let at = source.client.clone().into_iter();
+        match told.iter_mut().find(|(role, _)| *role == source.role) {
+            Some((_, clients)) => clients.extend(at),
+            None => told.push((source.role.clone(), at.collect())),
+        }
+    }
+    let sources: Vec<String> = told
+        .into_iter()
+        .map(|(role, clients)| if clients.is_empty() { role } else { format!("{role} at {}", clients.join(", ")) })
+        .collect();
+    (!sources.is_empty()).then_some(Right { label: permission.label(), name: permission.as_str(), sources })
+}
+
+/// `/admin/users/{id}`
+#[derive(Template)]
+#[template(path = "accounts/user.html")]
+pub struct ShowUser {
+    /// The frame.
+    pub frame: Frame,
+    /// The user.
+    pub user: User,
+    /// As typed, or as stored.
+    pub name: String,
+    /// As typed, or as stored.
+    pub email: String,
+    /// Roles.
+    pub roles: Vec<HeldRole>,
+    /// Access.
+    pub access: Vec<AccessRow>,
+    /// What they may do; shown to who reads roles.
+    pub modules: Vec<Module>,
+    /// Clients to which access can be given.
+    pub clients: Vec<(ClientId, String)>,
+    /// Roles that access can carry.
+    pub access_roles: Vec<(RoleId, String)>,
+    /// Until when the account is locked.
+    pub locked: Option<String>,
+    /// How many sessions are open.
+    pub sessions: usize,
+    /// What is recorded about them: when, who, what.
+    pub activity: Vec<(String, String, String)>,
+    /// Whether the user can be changed.
+    pub manages: bool,
+    /// Whether roles can be assigned.
+    pub assigns: bool,
+    /// Whether access can be given.
+    pub gives: bool,
+    /// The organisation's zone.
+    pub zone: chrono_tz::Tz,
+    /// What is wrong.
+    pub errors: FieldErrors,
+    /// Why nothing was saved.
+    pub problem: Option<String>,
+}
+
+impl ShowUser {
+    fn word(&self) -> &'static str {
+        status_word(&self.user.status)
+    }
+    fn at(&self, at: &Option<chrono::DateTime<chrono::Utc>>) -> String {
+        at.map(|at| times::display(at, self.zone)).unwrap_or_else(|| "never".into())
+    }
+}
+
+/// A link that somebody hands on, shown once.
+#[derive(Template)]
+#[template(path = "accounts/user_link.html")]
+pub struct MadeLink {
+    /// The frame.
+    pub frame: Frame,
+    /// Whose it is.
+    pub name: String,
+    /// Whether it invites, or sets a new password.
+    pub invites: bool,
+    /// The address.
+    pub link: String,
+    /// Hours for which it works.
+    pub hours: i64,
+    /// Where to go on.
+    pub back: String,
+}
+
+/// A page that asks before an account loses something.
+#[derive(Template)]
+#[template(path = "accounts/user_confirm.html")]
+pub struct ConfirmUser {
+    /// The frame.
+    pub frame: Frame,
+    /// Heading.
+    pub heading: String,
+    /// What happens.
+    pub lead: String,
+    /// Where the form goes.
+    pub action: String,
+    /// Word on the button.
+    pub button: &'static str,
+    /// Way back.
+    pub back: String,
+}
+
+/// Every view of the slice, for the samples test.
+pub fn samples() -> Vec<(&'static str, String)> {
+    use crate::ids::PersonId;
+    let hostile = || "<script>alert(1)</script>".to_owned();
+    let now = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
+    let row = UserRow {
+        id: PersonId::new(),
+        name: hostile(),
+        email: "ines@tyrian.example".into(),
+        status: "invited".into(),
+        last_sign_in_at: None,
+        two_factor: false,
+        roles: vec![hostile()],
+        clients: 2,
+        key: String::new(),
+    };
+    let list = |rows| Users {
+        frame: Frame::sample("Users"),
+        filter: Filter { q: hostile(), ..Filter::default() },
+        rows,
+        roles: vec![(RoleId::new(), hostile())],
+        clients: vec![(ClientId::new(), hostile())],
+        query: "q=x".into(),
+        later: Some("/admin/users?after=x".into()),
+        earlier: true,
+        manages: true,
+        zone: chrono_tz::UTC,
+    };
+    let user = User {
+        id: PersonId::new(),
+        name: hostile(),
+        email: hostile(),
+        status: "active".into(),
+        created_at: now,
+        last_sign_in_at: Some(now),
+        password_changed_at: None,
+        totp_since: Some(now),
+        version: 2,
+    };
+    let source = |client: Option<String>| Source { permission: "engagement.read".into(), role: hostile(), client };
+    let show = ShowUser {
+        frame: Frame::sample("User"),
+        user,
+        name: hostile(),
+        email: hostile(),
+        roles: vec![HeldRole {
+            role: RoleId::new(),
+            name: hostile(),
+            description: hostile(),
+            held: true,
+            given_by: Some(hostile()),
+            given_at: Some(now),
+        }],
+        access: vec![AccessRow::sample()],
+        modules: sum(&[source(Some(hostile())), source(None)]),
+        clients: vec![(ClientId::new(), hostile())],
+        access_roles: vec![(RoleId::new(), hostile())],
+        locked: Some("14:05".into()),
+        sessions: 1,
+        activity: vec![(hostile(), hostile(), hostile())],
+        manages: true,
+        assigns: true,
+        gives: true,
+        zone: chrono_tz::UTC,
+        errors: FieldErrors::one("name", "Type a name."),
+        problem: Some("No.".into()),
+    };
+    let new = NewUser {
+        frame: Frame::sample("New user"),
+        name: hostile(),
+        email: hostile(),
+        roles: vec![(RoleId::new(), hostile(), hostile(), true)],
+        assigns: true,
+        errors: FieldErrors::one("email", "Taken."),
+    };
+    let link = MadeLink {
+        frame: Frame::sample("Link"),
+        name: hostile(),
+        invites: true,
+        link: "http://127.0.0.1/link/x".into(),
+        hours: 72,
+        back: "/admin/users".into(),
+    };
+    let confirm = ConfirmUser {
+        frame: Frame::sample("Delete"),
+        heading: hostile(),
+        lead: hostile(),
+        action: "/admin/users/x/delete".into(),
+        button: "Delete",
+        back: "/admin/users/x".into(),
+    };
+    let (full, empty) = (list(vec![row]), list(Vec::new()));
+    [
+        ("users", full.render()),
+        ("users#results", full.as_results().render()),
+        ("users_empty", empty.render()),
+        ("user", show.render()),
+        ("user_new", new.render()),
+        ("user_link", link.render()),
+        ("user_confirm", confirm.render()),
+    ]
+    .into_iter()
+    .map(|(name, html)| (name, html.unwrap_or_default()))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_permission_stands_in_one_module() {
+        let all: Vec<Permission> = modules().into_iter().flat_map(|(_, list)| list).collect();
+        assert_eq!(all.len(), Permission::ALL.len());
+    }
+
+    #[test]
+    fn a_right_names_the_roles_that_give_it_and_only_those_that_count() {
+        let source = |permission: &str, role: &str, client: Option<&str>| Source {
+            permission: permission.into(),
+            role: role.into(),
+            client: client.map(str::to_owned),
+        };
+        let sources = [
+            source("engagement.read", "Team Lead", Some("Alder")),
+            source("engagement.read", "Team Lead", Some("Birch")),
+            source("engagement.read", "Administrator", None),
+            source("library.read", "Administrator", None),
+            source("library.read", "Team Lead", Some("Alder")),
+        ];
+        let modules = sum(&sources);
+        let told = |name: &str| modules.iter().flat_map(|m| &m.rights).find(|r| r.name == name).unwrap().sources.clone();
+        assert_eq!(told("engagement.read"), ["Team Lead at Alder, Birch"], "an own role opens no client");
+        assert_eq!(told("library.read"), ["Administrator"], "a client access gives no right without a client");
+    }
+}

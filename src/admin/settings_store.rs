@@ -1,0 +1,176 @@
+//! SQL of the organisation's settings and its outcome lists.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use crate::audit::domain::{Event, Kind};
+use crate::db::schema::{outcomes, settings};
+use crate::db::{Audited, WriteTx};
+use crate::error::{Error, Result};
+use crate::procedures::domain::Team;
+
+/// The settings that people change.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, AsChangeset)]
+#[diesel(table_name = settings, check_for_backend(diesel::pg::Pg))]
+pub struct Settings {
+    /// Name of the organisation, on pages and in authenticators.
+    pub organisation_name: String,
+    /// IANA name of its zone.
+    pub time_zone: String,
+    /// Minutes without use after which a session ends.
+    pub idle_minutes: i32,
+    /// optional or everyone.
+    pub two_factor_rule: String,
+    /// everyone or own_side.
+    pub write_rule: String,
+    /// Rises with every change.
+    pub version: i32,
+}
+
+/// The settings.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn get(conn: &mut PgConnection) -> Result<Settings> {
+    Ok(settings::table.select(Settings::as_select()).first(conn)?)
+}
+
+/// Saves the settings. Nothing changed is no save.
+///
+/// # Errors
+/// [`Error::Conflict`] when somebody saved since `wanted.version` was shown.
+pub fn save(tx: &mut WriteTx<'_>, wanted: &Settings) -> Result<Audited<bool>> {
+    let before: Settings = settings::table.select(Settings::as_select()).for_update().first(tx.conn)?;
+    if before == (Settings { version: before.version, ..wanted.clone() }) {
+        return Ok(tx.unchanged(false));
+    }
+    if before.version != wanted.version {
+        return Err(Error::Conflict("Somebody saved the settings since you opened them. What you typed is still here.".into()));
+    }
+    diesel::update(settings::table).set(&Settings { version: wanted.version + 1, ..wanted.clone() }).execute(tx.conn)?;
+    let (old, new) = (before.idle_minutes.to_string(), wanted.idle_minutes.to_string());
+    let changes = [
+        ("organisation_name", before.organisation_name.as_str(), wanted.organisation_name.as_str()),
+        ("time_zone", &before.time_zone, &wanted.time_zone),
+        ("idle_minutes", &old, &new),
+        ("two_factor_rule", &before.two_factor_rule, &wanted.two_factor_rule),
+        ("write_rule", &before.write_rule, &wanted.write_rule),
+    ];
+    let changed: Vec<_> = changes.into_iter().filter(|(_, old, new)| old != new).collect();
+    let names: Vec<String> = changed.iter().map(|(name, ..)| name.replace('_', " ")).collect();
+    let event = Event::new(Kind::SettingsChanged, format!("Changed the settings: {}", names.join(", ")))
+        .changes(changed.into_iter().map(|(name, old, new)| (name, old, new, false)));
+    tx.audited(true, event)
+}
+
+/// An outcome of the lists.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
+pub struct Outcome {
+    /// Stored key; it never changes, because results name it.
+    pub key: String,
+    /// Whose list it is in.
+    pub team: Team,
+    /// What people see.
+    pub label: String,
+    /// One line.
+    pub definition: String,
+    /// Since when it can no longer be chosen.
+    pub retired_at: Option<DateTime<Utc>>,
+}
+
+/// Both lists, in order.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_outcomes(conn: &mut PgConnection) -> Result<Vec<Outcome>> {
+    Ok(outcomes::table.order((outcomes::team.desc(), outcomes::position)).select(Outcome::as_select()).load(conn)?)
+}
+
+/// How an outcome shall read.
+#[derive(Debug, Clone)]
+pub struct OutcomeText {
+    /// What people see.
+    pub label: String,
+    /// One line.
+    pub definition: String,
+    /// Whether it can be chosen.
+    pub offered: bool,
+}
+
+/// Changes an outcome's words, retires it or offers it again. What was recorded with it keeps it.
+///
+/// # Errors
+/// [`Error::NotFound`] for an unknown key, [`Error::Refused`] for the last one of its team that is offered.
+pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Result<Audited<()>> {
+    let before: Outcome = outcomes::table.find(key).select(Outcome::as_select()).for_update().first(tx.conn)?;
+    let retired_at = if wanted.offered { None } else { before.retired_at.or(Some(tx.now())) };
+    if (&before.label, &before.definition, before.retired_at) == (&wanted.label, &wanted.definition, retired_at) {
+        return Ok(tx.unchanged(()));
+    }
+    diesel::update(outcomes::table.find(key))
+        .set((outcomes::label.eq(&wanted.label), outcomes::definition.eq(&wanted.definition), outcomes::retired_at.eq(retired_at)))
+        .execute(tx.conn)?;
+    let left: i64 =
+        outcomes::table.filter(outcomes::team.eq(before.team).and(outcomes::retired_at.is_null())).count().get_result(tx.conn)?;
+    if left == 0 {
+        return Err(Error::Refused("Each team needs an outcome to choose. Offer another one first.".into()));
+    }
+    let state = |retired: bool| if retired { "retired" } else { "offered" };
+    let changes = [
+        ("label", before.label.as_str(), wanted.label.as_str()),
+        ("definition", before.definition.as_str(), wanted.definition.as_str()),
+        ("state", state(before.retired_at.is_some()), state(!wanted.offered)),
+    ];
+    let event = Event::new(Kind::OutcomesChanged, format!("Changed the {} outcome {}", before.team, wanted.label))
+        .changes(changes.into_iter().filter(|(_, old, new)| old != new).map(|(name, old, new)| (name, old, new, false)));
+    tx.audited((), event)
+}
+
+/// A new outcome.
+#[derive(Debug, Clone)]
+pub struct NewOutcome {
+    /// Whose list it goes into.
+    pub team: Team,
+    /// What people see.
+    pub label: String,
+    /// One line.
+    pub definition: String,
+    /// Red: whether the procedure reached its objective, in whole or part.
+    pub succeeded: bool,
+    /// Blue: whether a control stopped it.
+    pub prevented: bool,
+    /// Blue: whether an alert was raised.
+    pub alerted: bool,
+    /// Blue: whether it was recorded.
+    pub logged: bool,
+}
+
+/// Adds an outcome at the end of its list; its key is made from the label.
+///
+/// # Errors
+/// [`Error::Invalid`] when an outcome with such a key is there.
+pub fn add_outcome(tx: &mut WriteTx<'_>, new: &NewOutcome) -> Result<Audited<()>> {
+    let words: String = new.label.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let key = words.split('_').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_");
+    let taken = diesel::select(diesel::dsl::exists(outcomes::table.find(&key))).get_result::<bool>(tx.conn)?;
+    if key.is_empty() || taken {
+        return Err(Error::field("label", "An outcome with this name is there already, or the name has no letter. Choose another."));
+    }
+    let last: Option<i32> =
+        outcomes::table.filter(outcomes::team.eq(new.team)).select(diesel::dsl::max(outcomes::position)).first(tx.conn)?;
+    diesel::insert_into(outcomes::table)
+        .values((
+            outcomes::key.eq(&key),
+            outcomes::team.eq(new.team),
+            outcomes::label.eq(&new.label),
+            outcomes::definition.eq(&new.definition),
+            outcomes::position.eq(last.unwrap_or(0) + 1),
+            outcomes::succeeded.eq(new.succeeded),
+            outcomes::prevented.eq(new.prevented),
+            outcomes::alerted.eq(new.alerted),
+            outcomes::logged.eq(new.logged),
+        ))
+        .execute(tx.conn)?;
+    tx.audited((), Event::new(Kind::OutcomesChanged, format!("Added the {} outcome {}", new.team, new.label)))
+}

@@ -9,7 +9,8 @@
   const make = (tag, values) => Object.assign(document.createElement(tag), values);
   const guarded = () => $('form[data-guard]');
   const say = (text) => { const live = $('#live'); if (live) live.textContent = text; };
-  const tab = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
+  const tab = $('[name=tab]')?.value || (crypto.randomUUID?.() ?? String(Math.random()).slice(2)); // a restored draft's, or a new one
+  const ownTab = () => { for (const el of $$('#procedure [name=tab]')) el.value = tab; };
   let leaving = false, flight = null, draftTimer = 0, dragged = null;
   document.documentElement.dataset.scripts = '';
 
@@ -43,7 +44,7 @@
   for (const type of ['input', 'change']) on(type, (e) => { const { form } = e.target; if (form?.matches('[data-guard]') && measure(form)) keepDraft(form); });
   on('submit', (e) => { if (e.target.matches('[data-guard], [data-loose]') && !e.defaultPrevented) { leaving = true; clearTimeout(draftTimer); } });
   const typed = (form) => [...form.elements].some((el) => el.name && el.matches('input:not([type=hidden], [type=file]), textarea') && dirty(el));
-  const loose = () => $$('form[data-loose]').some(typed); // small forms beside the guarded one
+  const loose = () => $$('form[data-loose]').some(typed) || $$('#inputs input').some(dirty); // small forms beside the guarded one
   addEventListener('beforeunload', (e) => { if (!leaving && (measure() || loose())) e.preventDefault(); });
   addEventListener('pageshow', () => { leaving = false; measure(); });
 
@@ -52,7 +53,6 @@
   const sendDraft = async (form) => {
     if (!form.isConnected || flight || leaving || !measure(form)) return;
     const body = new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === 'string'));
-    body.set('tab', tab);
     let text = 'draft not kept';
     try {
       const answer = await fetch(form.dataset.draftUrl, { method: 'POST', body, headers: { 'HX-Request': 'true' } });
@@ -80,14 +80,26 @@
       const { late } = flight;
       flight = null;
       for (const el of fields(form)) show(el, late.get(key(el)) ?? rendered(el)); // a touched control ignores its new default
-      if (late.size) keepDraft(form);
+      ownTab();
+      if (measure(form)) keepDraft(form);
     }
     mergeFresh();
     measure();
   });
-  on('htmx:finally:request', (e) => { if (flight?.ctx === e.detail.ctx) { flight = null; mergeFresh(); } });
+  on('htmx:finally:request', (e) => {
+    if (flight?.ctx !== e.detail.ctx) return;
+    const { form } = flight;
+    flight = null;
+    mergeFresh();
+    if (measure(form)) keepDraft(form);
+  });
+  on('htmx:error', (e) => { // no answer at all
+    if (!flight || flight.ctx !== e.detail.ctx || !$('#problem')) return;
+    $('#problem').replaceChildren(make('p', { className: 'notice bad', role: 'alert', textContent: 'Not saved: the server cannot be reached. What you typed is still here; save again in a moment.' }));
+  });
   on('htmx:after:settle', (e) => {
-    for (const node of e.detail.newContent ?? []) {
+    const { newContent, ctx } = e.detail, swapped = ctx?.target?.id && document.getElementById(ctx.target.id);
+    for (const node of [...(newContent ?? []), swapped].filter(Boolean)) { // a morph tells only of new nodes
       const el = node.matches?.('[data-focus]') ? node : node.querySelector?.('[data-focus]');
       if (el && (el.dataset.focus !== 'if-lost' || document.activeElement === document.body)) return el.focus();
     }
@@ -201,7 +213,9 @@
     if (e.target.matches('[data-tick-all]')) for (const box of $$('td.tick input', near(e, 'table'))) box.checked = e.target.checked;
   });
   // ---- the session: warns two minutes before it ends for want of use, and leads to the sign-in when it has ended
+  let watching = 0;
   const watch = async () => {
+    clearTimeout(watching);
     const answer = await fetch('/account/idle', { headers: { 'HX-Request': 'true' } }).catch(() => null), box = $('#idle');
     if (answer?.status === 401) {
       if (!measure() && !loose() || guarded()?.dataset.draftUrl) { leaving = true; location = '/sign-in?' + new URLSearchParams({ next: location.pathname + location.search }); }
@@ -210,10 +224,11 @@
     }
     const left = answer?.ok ? (await answer.json()).left : 60;
     if (left > 125) { if (box.open) box.close(); }
-    else if (answer?.ok) { $('#idle-text').textContent = `Nothing happened here for a while. You will be signed out in ${left < 60 ? left + ' seconds' : Math.round(left / 60) + ' minutes'}.`; if (!box.open) box.showModal(); }
-    setTimeout(watch, 1000 * (left > 125 ? Math.min(left - 120, 600) : Math.min(left + 1, 15)));
+    else if (answer?.ok) { $('#idle-text').textContent = `Nothing happened here for a while. You will be signed out in ${left < 100 ? left + ' seconds' : Math.round(left / 60) + ' minutes'}.`; if (!box.open) box.showModal(); }
+    watching = setTimeout(watch, 1000 * (left > 125 ? Math.min(left - 120, 600) : Math.min(left + 1, 15)));
   };
-  on('submit', async (e) => { if (!e.target.matches('#idle form')) return; e.preventDefault(); await fetch('/account/stay', { method: 'POST' }); $('#idle').close(); });
-  if ($('#idle')) setTimeout(watch, 60000);
+  on('submit', async (e) => { if (!e.target.matches('#idle form')) return; e.preventDefault(); await fetch('/account/stay', { method: 'POST' }); $('#idle-text').textContent = ''; $('#idle').close(); });
+  if ($('#idle')) { watching = setTimeout(watch, 60000); on('visibilitychange', () => { if (!document.hidden) watch(); }); }
+  ownTab();
   measure();
 })();

@@ -10,3 +10,7 @@ ALTER TABLE people DROP CONSTRAINT people_totp, DROP COLUMN totp_secret, DROP CO
 DROP TABLE known_devices;
 DROP TABLE refusal_counts;
 DROP TABLE attempt_counts;
+DELETE FROM drafts d USING drafts newer
+    WHERE (d.person_id, d.subject_type, d.subject_id) = (newer.person_id, newer.subject_type, newer.subject_id)
+        AND (d.updated_at, d.tab) < (newer.updated_at, newer.tab);
+ALTER TABLE drafts DROP CONSTRAINT drafts_pkey, ADD PRIMARY KEY (person_id, subject_type, subject_id);

@@ -1,3 +1,6 @@
+-- Each tab keeps its own draft: what was typed in one is still offered when another page of the same procedure is open.
+ALTER TABLE drafts DROP CONSTRAINT drafts_pkey, ADD PRIMARY KEY (person_id, subject_type, subject_id, tab);
+
 -- Signing in: attempts that are counted, devices that are known, second factors, sessions that can be told apart.
 
 -- An attempt is claimed here before a password or code is looked at, so that every process sees one count. The subject is

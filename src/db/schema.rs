@@ -80,7 +80,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    drafts (person_id, subject_type, subject_id) {
+    drafts (person_id, subject_type, subject_id, tab) {
         person_id -> Uuid,
         subject_type -> Text,
         subject_id -> Uuid,

@@ -16,6 +16,8 @@ const NAME_BYTES: usize = 200;
 
 /// The name under which a file is kept: without path, control characters and what reorders text, never empty.
 pub fn file_name(claimed: &str) -> String {
+    // Browsers write these three so in a form's file names (WHATWG, multipart/form-data encoding).
+    let claimed = claimed.replace("%22", "\"").replace("%0D", "").replace("%0A", "");
     let last = claimed.rsplit(['/', '\\']).next().unwrap_or_default();
     let hidden = |c: char| {
         c.is_control()
@@ -144,6 +146,7 @@ mod tests {
     fn file_names_lose_paths_and_controls() {
         assert_eq!(file_name("console.png"), "console.png");
         assert_eq!(file_name("C:\\Users\\mk\\a b.txt"), "a b.txt");
+        assert_eq!(file_name("dropped %22x%22.txt"), "dropped \"x\".txt");
         assert_eq!(file_name("../../etc/passwd"), "passwd");
         assert_eq!(file_name("a\r\nSet-Cookie: x\u{202e}gnp.exe"), "aSet-Cookie: xgnp.exe");
         for nothing in ["", "..", " . ", "/", "a/"] {

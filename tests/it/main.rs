@@ -1,6 +1,7 @@
 //! Tests on a real database and a real server: one binary, so that it links once.
 
 mod accounts;
+mod administration;
 mod engagements;
 mod harness;
 mod hostile;

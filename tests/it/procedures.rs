@@ -214,7 +214,7 @@ fn a_draft_is_offered_again_and_gone_after_a_save() {
     let mut b = app.browser(&app.people.standard);
     let kept = b.post(&draft, &[("version", "1"), ("red_notes", "half a thought"), ("tab", "one")]);
     assert!(kept.text().contains("draft kept"));
-    assert!(b.post(&draft, &[("version", "1"), ("red_notes", "half a thought more"), ("tab", "two")]).text().contains("another tab"));
+    b.post(&draft, &[("version", "1"), ("red_notes", "half a thought more"), ("tab", "one")]);
     b.open(&e.procedure_path(0)).see("Unsaved draft from").click("Restore");
     assert_eq!(b.value("red_notes"), "half a thought more");
     assert_eq!(field(&app, &e, "red_notes"), "", "a draft is nobody else's");
@@ -395,7 +395,7 @@ fn a_reader_sees_what_others_save_in_fields_that_they_do_not_write() {
     red.open(&path).expect(200).fill("Attack source", "10.0.0.5").press("Save");
     let fresh = app.browser(&app.people.blue_analyst).get_fragment(&format!("{path}/fresh")).text();
     assert!(fresh.contains("hx-target=\"#f-attack_source\"") && fresh.contains("<p class=\"written\">10.0.0.5</p>"), "{fresh}");
-    let own = red.get_fragment(&format!("{path}/fresh")).text();
+    let own = red.get_fragment(&format!("{path}/fresh?sides=red,blue")).text();
     assert!(!own.contains("#f-attack_source"), "who writes it merges it into the form");
 }
 
@@ -435,4 +435,80 @@ fn after_a_lost_session_a_form_leads_back_to_its_page() {
     assert!(next.starts_with("/sign-in?next=%2Fengagements%2F"), "{next}");
     let foreign = b.post_with(&path, &[("version", "1")], &[("Referer", "http://evil.example/x"), ("Origin", &app.base)]);
     assert_eq!(foreign.header("location"), "/sign-in");
+}
+
+#[test]
+fn a_draft_left_in_another_tab_stays_until_it_is_restored_or_discarded() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = e.procedure_path(0);
+    let mut b = app.browser(&app.people.standard);
+    b.open(&path).expect(200);
+    let page = fields_of(b.html(), "#procedure");
+    let mut left = page.clone();
+    left.insert("red_notes".into(), "OLD long unsaved words".into());
+    left.insert("tab".into(), "first".into());
+    assert_eq!(post_form(&mut b, &format!("{path}/draft"), &left).status, 200);
+    b.open(&path).see("Unsaved draft from");
+    // Typing on without choosing keeps a draft of its own, and saving it takes only that one away.
+    let mut typed = page.clone();
+    typed.insert("attack_source".into(), "10.0.0.5".into());
+    typed.insert("tab".into(), "second".into());
+    let kept = post_form(&mut b, &format!("{path}/draft"), &typed);
+    assert!(!kept.text().contains("another tab"), "{}", kept.text());
+    assert_eq!(post_form(&mut b, &path, &typed).status, 303);
+    b.open(&path).see("Unsaved draft from");
+    b.click("Restore").expect(200);
+    assert_eq!(b.value("red_notes"), "OLD long unsaved words");
+    assert_eq!(fields_of(b.html(), "#procedure")["tab"], "first", "the page goes on as the tab whose draft it was");
+    b.press("Save").expect(200).see_not("Unsaved draft from");
+    assert_eq!(count(&app, "SELECT count(*) FROM drafts"), 0);
+    assert_eq!(field(&app, &e, "attack_source"), "10.0.0.5");
+    // Discarded, it is gone.
+    assert_eq!(post_form(&mut b, &format!("{path}/draft"), &left).status, 200);
+    left.insert("red_notes".into(), "Other words".into());
+    assert_eq!(post_form(&mut b, &format!("{path}/draft"), &left).status, 200);
+    b.open(&path).see("Unsaved draft from").press("Discard").see("Draft discarded.").see_not("Unsaved draft from");
+}
+
+#[test]
+fn two_tabs_that_both_keep_drafts_are_told() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = format!("{}/draft", e.procedure_path(0));
+    let mut b = app.browser(&app.people.standard);
+    let mut keep = |tab: &str, text: &str| b.post(&path, &[("version", "1"), ("red_notes", text), ("tab", tab)]).text();
+    assert!(!keep("a", "one").contains("another tab"));
+    app.pass(chrono::TimeDelta::seconds(2));
+    assert!(!keep("b", "two").contains("another tab"));
+    app.pass(chrono::TimeDelta::seconds(2));
+    assert!(keep("a", "three").contains("another tab"));
+}
+
+#[test]
+fn without_scripts_set_inputs_saves_the_fields_too() {
+    let app = TestApp::spawn();
+    let e = app.engagement(3);
+    let mut b = app.browser(&app.people.standard);
+    assert!((0..3).any(|n| b.open(&e.procedure_path(n)).has("#inputs input[name^='value.']")), "a procedure with inputs");
+    let name = b.attribute("#inputs input[name^='value.']", "name").unwrap();
+    b.fill("red_notes", "typed too").fill(&name, "one value").press("Set inputs").expect(200);
+    assert_eq!(b.value("red_notes"), "typed too");
+    assert_eq!(app.texts("SELECT value FROM procedure_inputs"), ["one value"]);
+    b.fill("red_notes", "typed again").fill(&name, &"x".repeat(3_000)).press("Save").expect(422);
+    assert_eq!((b.value("red_notes").as_str(), b.value(&name).len()), ("typed again", 3_000), "all of it is still there");
+}
+
+#[test]
+fn controls_with_words_in_them_are_never_replaced() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = e.procedure_path(0);
+    let mut b = app.browser(&app.people.standard);
+    b.open(&path).expect(200);
+    let asked = b.attribute("#fresh", "hx-get").unwrap();
+    assert!(asked.ends_with("/fresh?sides=red,blue"), "{asked}");
+    app.browser(&app.people.lead).post(&format!("{}/submit", e.path()), &[("incomplete", "on")]);
+    let fresh = b.get_fragment(&asked).text();
+    assert!(!fresh.contains("hx-target=\"#f-"), "the work is closed, but the words on the page stay");
 }

@@ -62,7 +62,7 @@ fn frame(permit: &Plan) -> Frame {
 
 /// Makes a step's page.
 pub async fn render(permit: &Plan, draft: DraftId, wizard: &Wizard, step: u8, filters: Filters, errors: FieldErrors) -> Result<Rendered> {
-    let around = Around { url: format!("/engagements/new/{draft}"), step, errors };
+    let around = Around { url: format!("/engagements/new/{draft}"), step, stays: step == 1 && wizard.source == Source::Plan, errors };
     Ok(match step {
         1 => Rendered::Client(client(permit, draft, wizard, around).await?),
         2 => Rendered::Details(details(permit, wizard, around).await?),

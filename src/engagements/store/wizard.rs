@@ -43,7 +43,7 @@ pub fn save_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId, wiz
             drafts::fields.eq(&fields),
             drafts::updated_at.eq(now),
         ))
-        .on_conflict((drafts::person_id, drafts::subject_type, drafts::subject_id))
+        .on_conflict((drafts::person_id, drafts::subject_type, drafts::subject_id, drafts::tab))
         .do_update()
         .set((drafts::fields.eq(&fields), drafts::updated_at.eq(now)))
         .execute(conn)?;

@@ -20,6 +20,8 @@ pub struct Around {
     pub url: String,
     /// From 1.
     pub step: u8,
+    /// Whether Enter stays at the step: it filters the test plans there.
+    pub stays: bool,
     /// What is wrong.
     pub errors: FieldErrors,
 }
@@ -321,8 +323,12 @@ pub(super) fn sample_pane() -> LibraryPane {
 /// Samples of the steps.
 pub fn samples() -> Vec<(&'static str, String)> {
     let hostile = || "<script>alert(1)</script>".to_owned();
-    let around =
-        |step| Around { url: "/engagements/new/x".into(), step, errors: FieldErrors::one("title", "Give the engagement a title.") };
+    let around = |step| Around {
+        url: "/engagements/new/x".into(),
+        step,
+        stays: false,
+        errors: FieldErrors::one("title", "Give the engagement a title."),
+    };
     let frame = || Frame::sample("Start New Engagement");
     let option = |chosen| Option_ { id: "1".into(), title: hostile(), about: hostile(), chosen };
     let person = || Choosable {

@@ -36,7 +36,7 @@ struct Loaded {
     ticks: Vec<Tick>,
     inputs: InputValues,
     techniques: Vec<Technique>,
-    draft: Option<Draft>,
+    drafts: Vec<Draft>,
 }
 
 async fn load<A: Action>(permit: &Permit<A>, engagement: EngagementId, procedure: ProcedureId) -> Result<Loaded> {
@@ -53,7 +53,7 @@ async fn load<A: Action>(permit: &Permit<A>, engagement: EngagementId, procedure
                 ticks: page::list_ticks(conn, procedure)?,
                 inputs: page::get_inputs(conn, engagement, procedure)?,
                 techniques: page::list_techniques(conn, &shown.engagement.attack_version, &shown.procedure.technique_ids)?,
-                draft: page::find_draft(conn, person, procedure)?,
+                drafts: page::list_drafts(conn, person, procedure)?,
                 shown,
             })
         })
@@ -85,7 +85,6 @@ impl Loaded {
             ticks: &self.ticks,
             inputs: &self.inputs,
             techniques: &self.techniques,
-            draft: self.draft.as_ref(),
             sides,
             plans: permit.may_at(P::EngagementPlan, self.shown.engagement.client_id) && self.shown.engagement.submitted_at.is_none(),
             closed,
@@ -94,15 +93,16 @@ impl Loaded {
         }
     }
 
-    /// When a draft was kept that says something else than what is saved.
-    fn draft_of_note(&self) -> Option<String> {
-        let draft = self.draft.as_ref()?;
+    /// The newest draft that says something else than what is saved.
+    fn draft_of_note(&self) -> Option<&Draft> {
         let zone = self.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
-        let typed_in = draft.fields.get("zone").and_then(|zone| zone.parse().ok()).unwrap_or(zone);
-        let differs = |(name, value): (&String, &String)| {
-            name.parse::<Field>().is_ok_and(|f| self.shown.procedure.fields.shown(f, typed_in).trim() != value.replace("\r\n", "\n").trim())
-        };
-        draft.fields.iter().any(differs).then(|| times::display(draft.at, zone))
+        self.drafts.iter().find(|draft| {
+            let typed_in = draft.fields.get("zone").and_then(|zone| zone.parse().ok()).unwrap_or(zone);
+            draft.fields.iter().any(|(name, value)| {
+                let saved = |field| self.shown.procedure.fields.shown(field, typed_in);
+                name.parse::<Field>().is_ok_and(|field| saved(field).trim() != value.replace("\r\n", "\n").trim())
+            })
+        })
     }
 }
 
@@ -117,9 +117,11 @@ pub struct Wanted {
 pub async fn show(permit: Permit<ReadEngagement>, path: Ids, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let loaded = load(&permit, engagement, procedure).await?;
-    let restored = wanted.draft == "restore" && loaded.draft.is_some();
-    let overlay = loaded.draft.as_ref().filter(|_| restored).map(|d| overlay_of(&d.fields)).unwrap_or_default();
-    let answer = State { status: StatusCode::OK, overlay, offers_draft: !restored, ..State::default() };
+    // Restored, the page goes on as the tab whose draft it was.
+    let restored = loaded.draft_of_note().filter(|_| wanted.draft == "restore").map(|draft| (overlay_of(&draft.fields), draft.tab.clone()));
+    let offers_draft = restored.is_none();
+    let (overlay, tab) = restored.unwrap_or_default();
+    let answer = State { status: StatusCode::OK, overlay, tab, offers_draft, ..State::default() };
     answer.whole_page(&permit, loaded).await
 }
 
@@ -145,6 +147,7 @@ struct State {
     problem: Option<String>,
     saved: Option<String>,
     offers_draft: bool,
+    tab: String,
     inputs: Option<RefusedInputs>,
 }
 
@@ -158,6 +161,7 @@ impl Default for State {
             problem: None,
             saved: None,
             inputs: None,
+            tab: String::new(),
             offers_draft: false,
         }
     }
@@ -171,9 +175,15 @@ impl State {
         }
         let sides = loaded.sides(permit);
         let parts = loaded.parts(permit, sides, None);
-        let form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
+        let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
+        form.tab = self.tab;
+        if let Some(refused) = &self.inputs {
+            form.steps = parts.steps(Some(refused));
+        }
         let bar = parts.bar(self.saved);
-        let body = format!("{}<hx-partial hx-target=\"#bar\" hx-swap=\"outerHTML\">{}</hx-partial>", form.render()?, bar.render()?);
+        let aside = |what: &str, html: &str| format!("<hx-partial hx-target=\"#{what}\" hx-swap=\"outerHTML\">{html}</hx-partial>");
+        let last = format!("<p class=\"tiny muted\" id=\"last\">{}</p>", parts.aside().last.replace('&', "&amp;").replace('<', "&lt;"));
+        let body = format!("{}{}{}", form.render()?, aside("bar", &bar.render()?), aside("last", &last));
         permit.html(self.status, body)
     }
 
@@ -185,7 +195,11 @@ impl State {
         let parts = loaded.parts(permit, sides, closed.clone());
         let title = format!("{} {}", loaded.shown.procedure.position, loaded.shown.procedure.name);
         let pieces = super::pieces(permit, &loaded.shown, if closed.is_none() { sides } else { Sides::default() }).await?;
+        let zone = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+        let offered = loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none());
+        let offered = offered.map(|draft| (times::display(draft.at, zone), draft.tab.clone()));
         let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
+        form.tab = self.tab;
         if let Some(refused) = &self.inputs {
             form.steps = parts.steps(Some(refused));
         }
@@ -197,7 +211,7 @@ impl State {
             logs: pieces.logs,
             attachments: pieces.attachments,
             assets: pieces.assets,
-            draft: loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none()),
+            draft: offered,
             closed,
             events: format!("/engagements/{}/events?procedure={}", loaded.shown.engagement.id, loaded.shown.procedure.id),
         };
@@ -219,6 +233,8 @@ struct Posted {
     keep: Option<String>,
     take: Option<String>,
     tab: String,
+    /// Inputs of the commands, as `value.{name}` and `had.{name}`.
+    inputs: Pairs,
 }
 
 impl Posted {
@@ -251,6 +267,7 @@ impl Posted {
                     Some(("theirs", field)) if field.parse::<Field>().is_ok() => {
                         posted.theirs.insert(field.to_owned(), number(&value)?);
                     }
+                    Some(("value" | "had", _)) => posted.inputs.push((name, value)),
                     _ if name.parse::<Field>().is_ok() => {
                         posted.values.insert(name, value);
                     }
@@ -292,6 +309,11 @@ pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<P
     let (engagement, procedure) = path.into_inner();
     let posted = Posted::read(pairs)?;
     let (typed, then, now, zone, write) = (posted.typed(), posted.then.clone(), posted.now, posted.zone, permit.clone());
+    let tab = posted.tab.clone();
+    let (changed, wrong) = changed(&posted.inputs);
+    if !wrong.is_empty() {
+        return refused_fields(&posted, wrong).answer(&permit, engagement, procedure).await;
+    }
     let saving = permit.app.db.write(permit.actor(), move |tx| {
         let mut work = work::begin(tx, &write, engagement, procedure)?;
         let mut typed = typed;
@@ -301,6 +323,9 @@ pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<P
         }
         let zone = zone.unwrap_or(work.zone);
         let saved = save_fields(tx, &mut work, &typed, zone)?;
+        if !changed.is_empty() {
+            parts::save_inputs(tx, &mut work, &changed)?;
+        }
         match then.split_once('/') {
             Some(("tick", step)) => parts::tick(tx, &mut work, step, true)?,
             Some(("untick", step)) => parts::tick(tx, &mut work, step, false)?,
@@ -308,18 +333,14 @@ pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<P
             _ => {}
         }
         if saved.conflicts.is_empty() {
-            page::delete_draft(tx.conn, write.viewer().id, procedure)?;
+            page::delete_draft(tx.conn, write.viewer().id, procedure, &tab)?;
         }
         work.finish(tx, saved)
     });
     match saving.await {
         Ok(saved) if saved.conflicts.is_empty() => after(&permit, engagement, procedure, &posted).await,
         Ok(saved) => conflicting(&posted, saved).answer(&permit, engagement, procedure).await,
-        Err(Error::Invalid(errors)) => {
-            State { status: StatusCode::UNPROCESSABLE_ENTITY, overlay: posted.overlay(), errors, ..State::default() }
-                .answer(&permit, engagement, procedure)
-                .await
-        }
+        Err(Error::Invalid(errors)) => refused_fields(&posted, errors).answer(&permit, engagement, procedure).await,
         Err(Error::Refused(why)) => refused(&posted, StatusCode::UNPROCESSABLE_ENTITY, why).answer(&permit, engagement, procedure).await,
         // With scripts the page keeps what was typed by itself, and shows the sentence above it.
         Err(Error::Forbidden(why)) if !permit.partial => {
@@ -333,7 +354,15 @@ pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<P
 
 /// Nothing is saved, for one reason; what was typed stays.
 fn refused(posted: &Posted, status: StatusCode, why: String) -> State {
-    State { status, overlay: posted.overlay(), problem: Some(why), ..State::default() }
+    State { status, problem: Some(why), ..refused_fields(posted, FieldErrors::default()) }
+}
+
+/// Nothing is saved until the marked fields are mended; what was typed stays.
+fn refused_fields(posted: &Posted, errors: FieldErrors) -> State {
+    let typed = as_typed(&posted.inputs);
+    let inputs = (!typed.is_empty()).then(|| RefusedInputs { typed, errors: errors.clone(), problem: None });
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    State { status, overlay: posted.overlay(), tab: posted.tab.clone(), errors, inputs, ..State::default() }
 }
 
 fn conflicting(posted: &Posted, saved: Saved) -> State {
@@ -343,7 +372,7 @@ fn conflicting(posted: &Posted, saved: Saved) -> State {
         overlay.values.insert(conflict.field.clone(), typed);
         overlay.bases.insert(conflict.field.clone(), conflict.base_version);
     }
-    State { status: StatusCode::CONFLICT, overlay, conflicts: saved.conflicts, ..State::default() }
+    State { status: StatusCode::CONFLICT, overlay, conflicts: saved.conflicts, tab: posted.tab.clone(), ..State::default() }
 }
 
 async fn after(permit: &Permit<WriteProcedure>, engagement: EngagementId, procedure: ProcedureId, posted: &Posted) -> Result<HttpResponse> {
@@ -360,7 +389,7 @@ async fn after(permit: &Permit<WriteProcedure>, engagement: EngagementId, proced
         Some((target, message)) => Ok(permit.go_with(&target, &message)),
         None if permit.partial => {
             let saved = format!("Saved {}", times::display(permit.app.clock.now(), permit.viewer().organisation.zone()));
-            State { saved: Some(saved), ..State::default() }.answer(permit, engagement, procedure).await
+            State { saved: Some(saved), tab: posted.tab.clone(), ..State::default() }.answer(permit, engagement, procedure).await
         }
         None => Ok(redirect_with(&here, "Saved.")),
     }
@@ -384,7 +413,7 @@ pub async fn start(permit: Permit<WriteProcedure>, path: Ids, Form(shown): Form<
     }
     let zone = shown.iter().find(|(name, _)| name == "zone").and_then(|(_, zone)| zone.parse().ok());
     let loaded = load(&permit, engagement, procedure).await?;
-    permit.page(&fresh_page(&permit, &loaded, zone).await?)
+    permit.page(&fresh_page(&permit, &loaded, zone, loaded.sides(&permit)).await?)
 }
 
 /// `POST …/steps/{step}/{tick|untick}`
@@ -456,7 +485,8 @@ pub async fn inputs(permit: Permit<WriteProcedure>, path: Ids, Form(posted): For
 pub async fn fresh(permit: Permit<ReadEngagement>, path: Ids, Query(asked): Query<Asked>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let loaded = load(&permit, engagement, procedure).await?;
-    permit.page(&fresh_page(&permit, &loaded, asked.zone.parse().ok()).await?)
+    let held = Sides { red: asked.sides.contains("red"), blue: asked.sides.contains("blue") };
+    permit.page(&fresh_page(&permit, &loaded, asked.zone.parse().ok(), held).await?)
 }
 
 /// What an open page tells of itself.
@@ -465,9 +495,12 @@ pub struct Asked {
     /// The zone in which it shows its times.
     #[serde(default)]
     zone: String,
+    /// Sides that it shows as controls: words may stand in them, whatever its person may write by now.
+    #[serde(default)]
+    sides: String,
 }
 
-async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded, shown_in: Option<Tz>) -> Result<FreshPage> {
+async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded, shown_in: Option<Tz>, held: Sides) -> Result<FreshPage> {
     let own = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
     let zone = shown_in.unwrap_or(own);
     let procedure = loaded.shown.procedure.id;
@@ -487,7 +520,7 @@ async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded, shown_in: Op
     let sides = if loaded.closed(permit).is_none() { loaded.sides(permit) } else { Sides::default() };
     let pieces = super::pieces(permit, &loaded.shown, sides).await?;
     let form = loaded.parts(permit, sides, None).form(&Overlay::default(), &FieldErrors::default(), &[], None);
-    let mut parts = form.unwritable()?;
+    let mut parts = form.unwritable(held)?;
     let stored =
         [("#steps", form.steps.render()?), ("#logs", pieces.logs), ("#attachments", pieces.attachments), ("#assets", pieces.assets)];
     parts.extend(stored.map(|(target, html)| (target.to_owned(), html)));
@@ -516,12 +549,20 @@ pub async fn keep_draft(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): 
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(words))
 }
 
+/// Whose draft goes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Discarded {
+    #[serde(default)]
+    tab: String,
+}
+
 /// `POST …/draft/discard`
-pub async fn discard_draft(permit: Permit<WriteProcedure>, path: Ids) -> Result<HttpResponse> {
+pub async fn discard_draft(permit: Permit<WriteProcedure>, path: Ids, Form(discarded): Form<Discarded>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let (visible, person) = (permit.visible(), permit.viewer().id);
     let client = permit.app.db.read(move |conn| page::check_visible(conn, engagement, Some(procedure), &visible)).await?;
     permit.check(client)?;
-    permit.app.db.write_unaudited("draft", move |conn| page::delete_draft(conn, person, procedure)).await?;
+    permit.app.db.write_unaudited("draft", move |conn| page::delete_draft(conn, person, procedure, &discarded.tab)).await?;
     Ok(redirect_with(&url(engagement, procedure), "Draft discarded."))
 }

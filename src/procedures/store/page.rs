@@ -281,17 +281,21 @@ pub struct Draft {
     pub at: DateTime<Utc>,
 }
 
-/// The person's draft of this procedure.
-pub fn find_draft(conn: &mut PgConnection, person: PersonId, procedure: ProcedureId) -> Result<Option<Draft>> {
-    let row: Option<(Value, String, DateTime<Utc>)> = drafts::table
-        .find((person.0, "procedure", procedure.0))
+/// How many drafts of a person and procedure are looked at: one for each tab that was left.
+const DRAFTS: i64 = 5;
+
+/// The person's drafts of this procedure, the newest first.
+pub fn list_drafts(conn: &mut PgConnection, person: PersonId, procedure: ProcedureId) -> Result<Vec<Draft>> {
+    let rows: Vec<(Value, String, DateTime<Utc>)> = drafts::table
+        .filter(drafts::person_id.eq(person.0).and(drafts::subject_type.eq("procedure")).and(drafts::subject_id.eq(procedure.0)))
+        .order(drafts::updated_at.desc())
+        .limit(DRAFTS)
         .select((drafts::fields, drafts::tab, drafts::updated_at))
-        .first(conn)
-        .optional()?;
-    row.map(|(fields, tab, at)| Ok(Draft { fields: serde_json::from_value(fields)?, tab, at })).transpose()
+        .load(conn)?;
+    rows.into_iter().map(|(fields, tab, at)| Ok(Draft { fields: serde_json::from_value(fields)?, tab, at })).collect()
 }
 
-/// Keeps a draft; says whether another tab kept the one before within the last minute.
+/// Keeps a tab's draft; says whether another tab goes on keeping one beside it.
 pub fn save_draft(
     conn: &mut PgConnection,
     person: PersonId,
@@ -300,20 +304,23 @@ pub fn save_draft(
     tab: &str,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    let before = find_draft(conn, person, procedure)?;
-    let values = (drafts::tab.eq(tab), drafts::fields.eq(serde_json::to_value(fields)?), drafts::updated_at.eq(now));
+    let before = list_drafts(conn, person, procedure)?;
+    let values = (drafts::fields.eq(serde_json::to_value(fields)?), drafts::updated_at.eq(now));
+    let key =
+        (drafts::person_id.eq(person.0), drafts::subject_type.eq("procedure"), drafts::subject_id.eq(procedure.0), drafts::tab.eq(tab));
     diesel::insert_into(drafts::table)
-        .values((drafts::person_id.eq(person.0), drafts::subject_type.eq("procedure"), drafts::subject_id.eq(procedure.0), values.clone()))
-        .on_conflict((drafts::person_id, drafts::subject_type, drafts::subject_id))
+        .values((key, values.clone()))
+        .on_conflict((drafts::person_id, drafts::subject_type, drafts::subject_id, drafts::tab))
         .do_update()
         .set(values)
         .execute(conn)?;
-    Ok(before.is_some_and(|b| b.tab != tab && now - b.at < chrono::TimeDelta::minutes(1)))
+    let own = before.iter().find(|draft| draft.tab == tab);
+    Ok(own.is_some_and(|own| before.iter().any(|other| other.tab != tab && other.at > own.at)))
 }
 
-/// Forgets a draft.
-pub fn delete_draft(conn: &mut PgConnection, person: PersonId, procedure: ProcedureId) -> Result<()> {
-    diesel::delete(drafts::table.find((person.0, "procedure", procedure.0))).execute(conn)?;
+/// Forgets the draft of a tab.
+pub fn delete_draft(conn: &mut PgConnection, person: PersonId, procedure: ProcedureId, tab: &str) -> Result<()> {
+    diesel::delete(drafts::table.find((person.0, "procedure", procedure.0, tab))).execute(conn)?;
     Ok(())
 }
 

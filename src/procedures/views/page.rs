@@ -12,7 +12,7 @@ use crate::error::FieldErrors;
 use crate::ids::{EngagementId, ProcedureId};
 use crate::procedures::domain::{BlueFlags, Field, ProcedureStatus, Severity, Sides, Team, WaitingOn, times_to, waiting_on, warnings};
 use crate::procedures::merge::Conflict;
-use crate::procedures::store::page::{Draft, InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
+use crate::procedures::store::page::{InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
 use crate::procedures::times;
 use crate::web::Frame;
 use crate::web::frame::initials;
@@ -53,8 +53,6 @@ pub struct Parts<'a> {
     pub inputs: &'a InputValues,
     /// Techniques, as the pinned release names them.
     pub techniques: &'a [Technique],
-    /// The person's draft.
-    pub draft: Option<&'a Draft>,
     /// What the person may write now.
     pub sides: Sides,
     /// Whether the person may change the operators.
@@ -203,6 +201,8 @@ pub struct SaveForm {
     pub zone: String,
     /// The version that the shown values came from.
     pub version: i32,
+    /// The tab whose restored draft it goes on with; the script fills in its own otherwise.
+    pub tab: String,
     /// Why it cannot be saved now.
     pub problem: Option<String>,
     /// How many fields conflict.
@@ -227,6 +227,8 @@ pub struct SaveForm {
     pub detectors: Vec<String>,
     /// Whether there is anything to save.
     pub writable: bool,
+    /// The sides whose controls the page shows.
+    pub held: &'static str,
     /// The steps.
     pub steps: Steps,
     /// Description, as HTML.
@@ -235,12 +237,13 @@ pub struct SaveForm {
 
 impl SaveForm {
     /// The pieces that an open page takes over as they are, because nobody types into them: what others write, Start, the
-    /// figures. Each with where it goes.
+    /// figures. Each with where it goes. Sides in `held` stand on the page as controls and are left alone.
     ///
     /// # Errors
     /// When a piece cannot be rendered.
-    pub fn unwritable(&self) -> askama::Result<Vec<(String, String)>> {
-        let fields = self.strip.iter().chain([&self.reason]).chain(&self.red).chain(&self.blue).filter(|field| !field.writable);
+    pub fn unwritable(&self, held: Sides) -> askama::Result<Vec<(String, String)>> {
+        let shown = |field: &&FieldView| !field.writable && !field.name.parse::<Field>().is_ok_and(|name| held.may_write(name));
+        let fields = self.strip.iter().chain([&self.reason]).chain(&self.red).chain(&self.blue).filter(shown);
         let mut pieces: Vec<(String, String)> =
             fields.map(|field| Ok((format!("#f-{}", field.name), FreshField { field }.render()?))).collect::<askama::Result<_>>()?;
         pieces.push(("#start".into(), self.as_start().render()?));
@@ -296,8 +299,8 @@ pub struct Show {
     pub assets: String,
     /// Why nothing can be written.
     pub closed: Option<String>,
-    /// When a draft was kept, where one differs from what is saved.
-    pub draft: Option<String>,
+    /// When a draft was kept that differs from what is saved, and its tab.
+    pub draft: Option<(String, String)>,
     /// Address of live updates.
     pub events: String,
 }
@@ -377,6 +380,7 @@ impl Parts<'_> {
             url: self.url(),
             zone: self.shown.engagement.time_zone.clone(),
             version: self.shown.procedure.version,
+            tab: String::new(),
             problem,
             conflicts: conflicts.len(),
             strip: [Field::Status, Field::Severity, Field::WaitingOn, Field::Recommendation].map(view).into(),
@@ -391,6 +395,12 @@ impl Parts<'_> {
             figures: figures.join(" · "),
             detectors: self.shown.detectors.clone(),
             writable: self.sides.any(),
+            held: match (self.sides.red, self.sides.blue) {
+                (true, true) => "red,blue",
+                (true, false) => "red",
+                (false, true) => "blue",
+                (false, false) => "",
+            },
             steps: self.steps(None),
             description: crate::web::markdown::render(&self.shown.body.description),
         }

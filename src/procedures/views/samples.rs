@@ -127,7 +127,6 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ticks: &ticks,
         inputs: &inputs,
         techniques: &techniques,
-        draft: None,
         sides,
         plans: true,
         closed: None,
@@ -145,7 +144,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
             attachments: String::new(),
             assets: String::new(),
             closed: (!sides.any()).then(|| HOSTILE.to_owned()),
-            draft: Some("14:29".into()),
+            draft: Some(("14:29".into(), "a tab".into())),
             events: "/engagements/1/events".into(),
         }
         .render()

@@ -198,6 +198,11 @@ impl Chromium {
             .unwrap_or_else(|e| panic!("keys: {e}"));
     }
 
+    /// The window comes to the front again, as after a while in another one.
+    pub fn wake(&self) {
+        self.ask("document.dispatchEvent(new Event('visibilitychange', { bubbles: true })); return true;", &[]);
+    }
+
     /// Faults that the browser itself reports: scripts that broke, content that the policy refused.
     fn complaints(&self) -> Vec<String> {
         let Ok(Some(session)) = self.runtime.block_on(self.client.session_id()) else { return Vec::new() };
@@ -307,6 +312,12 @@ impl Hand for Chromium {
     }
     #[track_caller]
     fn look_again(&mut self) {}
+    #[track_caller]
+    fn read(&mut self, css: &str) -> String {
+        let found =
+            self.until(css, "const el = document.querySelector(arguments[0]); return el ? el.textContent.trim() : null;", &[json!(css)]);
+        found.as_str().unwrap_or_default().to_owned()
+    }
     fn path(&mut self) -> String {
         self.ask("return location.pathname + location.search;", &[]).and_then(|p| p.as_str().map(str::to_owned)).unwrap_or_default()
     }

@@ -3,6 +3,7 @@
 
 mod chromium;
 mod plain;
+mod ways_in;
 mod whole_job;
 
 use crate::harness::TestApp;
@@ -42,6 +43,8 @@ pub trait Hand {
     fn look_again(&mut self);
     /// Path of the page.
     fn path(&mut self) -> String;
+    /// What an element reads.
+    fn read(&mut self, css: &str) -> String;
 
     /// Signs out by the person's menu.
     fn press_sign_out(&mut self);
@@ -60,6 +63,28 @@ pub trait Hand {
 fn the_whole_job_without_scripts() {
     let app = TestApp::spawn();
     whole_job::the_whole_job(&app, || plain::Plain::new(&app));
+}
+
+#[test]
+fn the_ways_in_without_scripts() {
+    let app = TestApp::spawn();
+    ways_in::the_ways_in(&app, || plain::Plain::new(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_the_ways_in_in_a_browser() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    ways_in::the_ways_in(&app, || driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_the_session_warns_before_it_ends() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    ways_in::the_session_warns(&app, driver.open(&app));
 }
 
 #[test]

@@ -78,6 +78,9 @@ impl Hand for Plain {
         let path = self.0.path().to_owned();
         self.0.open(&path);
     }
+    fn read(&mut self, css: &str) -> String {
+        self.0.texts(css).into_iter().next().unwrap_or_else(|| panic!("no {css}"))
+    }
     fn path(&mut self) -> String {
         self.0.path().to_owned()
     }

@@ -171,8 +171,8 @@ impl Browser {
             .header("content-type", "application/x-www-form-urlencoded")
             .send(body)
             .expect("a sign-in");
-        let cookie = answer.headers().get("set-cookie").expect("a session").to_str().expect("text");
-        let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+        let mut cookies = answer.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+        let cookie = cookies.find(|cookie| cookie.starts_with("tyrian=")).expect("a session").to_owned();
         Self { agent, base: base.to_owned(), cookie }
     }
 

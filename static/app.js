@@ -13,7 +13,6 @@
   const ownTab = () => { for (const el of $$('#procedure [name=tab]')) el.value = tab; };
   let leaving = false, flight = null, draftTimer = 0, dragged = null;
   document.documentElement.dataset.scripts = '';
-
   // ---- values: what a control holds now, what the server rendered, and what it has saved (data-initial when the two differ)
   const plain = (text) => (text ?? '').replace(/\r\n?/g, '\n').replace(/^(\d{4}-\d\d-\d\dT\d\d:\d\d):00(\.0+)?$/, '$1');
   const ticks = (el) => el.type === 'checkbox' || el.type === 'radio';
@@ -27,12 +26,10 @@
   const dirty = (el) => current(el) !== saved(el);
   const show = (el, value) => { if (ticks(el)) el.checked = value === 'true'; else el.value = value; };
   const settle = (el, value) => { // shows a value as the saved one
-    delete el.dataset.initial;
-    for (const o of el.options ?? []) o.defaultSelected = o.value === value;
+    delete el.dataset.initial; for (const o of el.options ?? []) o.defaultSelected = o.value === value;
     if (ticks(el)) el.defaultChecked = value === 'true'; else if (!el.options) el.defaultValue = value;
     show(el, value);
   };
-
   // ---- unsaved changes
   const measure = (form = guarded()) => {
     if (!form) return false;
@@ -47,7 +44,7 @@
   const loose = () => $$('form[data-loose]').some(typed) || $$('#inputs input').some(dirty); // small forms beside the guarded one
   addEventListener('beforeunload', (e) => { if (!leaving && (measure() || loose())) e.preventDefault(); });
   addEventListener('pageshow', () => { leaving = false; measure(); });
-
+  on('tyrian:leave', (e) => { if ((measure() || loose()) && !guarded()?.dataset.draftUrl) e.preventDefault(); else leaving = true; });
   // ---- drafts, kept by the server
   const keepDraft = (form) => { clearTimeout(draftTimer); if (form.dataset.draftUrl) draftTimer = setTimeout(sendDraft, 1500, form); };
   const sendDraft = async (form) => {
@@ -60,7 +57,6 @@
     } catch { /* offline: the text says so, and the next key tries again */ }
     if (!flight && form.matches('[data-dirty]')) for (const el of $$('[data-draft-text]')) el.textContent = text;
   };
-
   // ---- saving by htmx: what is typed after the request left stays, as unsaved
   const typedSince = () => new Map(fields(flight.form).filter((el) => flight.sent.get(key(el)) !== current(el)).map((el) => [key(el), current(el)]));
   on('htmx:before:request', (e) => {
@@ -77,21 +73,16 @@
   on('htmx:after:swap', (e) => {
     const form = guarded();
     if (form && flight?.ctx === e.detail.ctx) {
-      const { late } = flight;
-      flight = null;
+      const { late } = flight; flight = null;
       for (const el of fields(form)) show(el, late.get(key(el)) ?? rendered(el)); // a touched control ignores its new default
       ownTab();
       if (measure(form)) keepDraft(form);
     }
-    mergeFresh();
-    measure();
+    mergeFresh(), measure();
   });
   on('htmx:finally:request', (e) => {
-    if (flight?.ctx !== e.detail.ctx) return;
-    const { form } = flight;
-    flight = null;
-    mergeFresh();
-    if (measure(form)) keepDraft(form);
+    const form = flight?.ctx === e.detail.ctx ? flight.form : null;
+    if (form) { flight = null; mergeFresh(); if (measure(form)) keepDraft(form); }
   });
   on('htmx:error', (e) => { // no answer at all
     if (!flight || flight.ctx !== e.detail.ctx || !$('#problem')) return;
@@ -104,7 +95,6 @@
       if (el && (el.dataset.focus !== 'if-lost' || document.activeElement === document.body)) return el.focus();
     }
   });
-
   // ---- what others saved: fills untouched fields, marks the others and remembers the version they started from
   const mergeFresh = () => {
     const form = guarded(), fresh = $('#fresh template[data-version]'), version = form?.elements.namedItem('version');
@@ -115,8 +105,7 @@
         const base = form.elements.namedItem('base.' + field), note = $(`[data-note="${field}"]`, form);
         if (theirs === saved(el)) continue;
         if (theirs === current(el) || (!dirty(el) && el !== document.activeElement)) {
-          settle(el, theirs);
-          for (const stale of [base, note]) stale?.remove();
+          settle(el, theirs); for (const stale of [base, note]) stale?.remove();
           continue;
         }
         if (!base) form.append(make('input', { type: 'hidden', name: 'base.' + field, value: version.value }));
@@ -130,7 +119,6 @@
     measure(form);
   };
   on('tyrian:changed', mergeFresh);
-
   // ---- keyboard
   const press = (name, e) => { const el = $(`[data-key="${name}"]`); if (el) { e.preventDefault(); el.click(); } };
   on('keydown', (e) => {
@@ -147,7 +135,6 @@
       $('[data-key="search"]').focus();
     }
   });
-
   // ---- inline editors: Enter or leaving saves what changed, Escape restores
   const finish = (form, save) => {
     const changed = save && fields(form).some(dirty);
@@ -159,7 +146,6 @@
     const form = near(e, 'form[data-inline]');
     if (form) setTimeout(() => { if (form.isConnected && document.hasFocus() && !form.contains(document.activeElement)) finish(form, true); });
   });
-
   // ---- copy, now, tick all
   on('click', async (e) => {
     const copy = near(e, '[data-copy]'), now = near(e, '[data-now]'), input = now?.form?.elements.namedItem(now.dataset.now);
@@ -178,20 +164,17 @@
       setTimeout(() => delete copy.dataset.copied, 1500);
     }
   }, true);
-
   // ---- drag order
   on('pointerdown', (e) => { const row = near(e, '[data-sortable] .grip')?.closest('[data-id]'); if (row) row.draggable = true; });
   on('dragstart', (e) => { if (e.target.matches?.('[data-sortable] > [data-id]')) (dragged = e.target).classList.add('dragging'); });
   on('dragend', () => {
     const row = dragged, list = row?.parentElement;
     if (!list) return;
-    dragged = null;
     row.classList.remove('dragging');
-    row.draggable = false;
+    dragged = null, row.draggable = false;
     list.dispatchEvent(new Event('change', { bubbles: true }));
     if (list.dataset.autosubmit !== undefined) list.closest('form')?.requestSubmit();
   });
-
   // ---- files, chosen, dropped or pasted
   const zoneOf = (e) => !dragged && e.dataTransfer?.types.includes('Files') ? near(e, '[data-drop]') : null;
   const attach = (zone, files) => { const input = $('input[type=file]', zone); input.files = files; input.form.requestSubmit(); };
@@ -212,23 +195,6 @@
     if (e.target.matches('[data-drop] input[type=file]')) e.target.form.requestSubmit();
     if (e.target.matches('[data-tick-all]')) for (const box of $$('td.tick input', near(e, 'table'))) box.checked = e.target.checked;
   });
-  // ---- the session: warns two minutes before it ends for want of use, and leads to the sign-in when it has ended
-  let watching = 0;
-  const watch = async () => {
-    clearTimeout(watching);
-    const answer = await fetch('/account/idle', { headers: { 'HX-Request': 'true' } }).catch(() => null), box = $('#idle');
-    if (answer?.status === 401) {
-      if (!measure() && !loose() || guarded()?.dataset.draftUrl) { leaving = true; location = '/sign-in?' + new URLSearchParams({ next: location.pathname + location.search }); }
-      else { $('#idle-text').textContent = 'You are signed out. What you typed is still here: sign in in another tab, then save.'; if (!box.open) box.showModal(); }
-      return;
-    }
-    const left = answer?.ok ? (await answer.json()).left : 60;
-    if (left > 125) { if (box.open) box.close(); }
-    else if (answer?.ok) { $('#idle-text').textContent = `Nothing happened here for a while. You will be signed out in ${left < 100 ? left + ' seconds' : Math.round(left / 60) + ' minutes'}.`; if (!box.open) box.showModal(); }
-    watching = setTimeout(watch, 1000 * (left > 125 ? Math.min(left - 120, 600) : Math.min(left + 1, 15)));
-  };
-  on('submit', async (e) => { if (!e.target.matches('#idle form')) return; e.preventDefault(); await fetch('/account/stay', { method: 'POST' }); $('#idle-text').textContent = ''; $('#idle').close(); });
-  if ($('#idle')) { watching = setTimeout(watch, 60000); on('visibilitychange', () => { if (!document.hidden) watch(); }); }
   ownTab();
   measure();
 })();

@@ -1,5 +1,7 @@
 //! Sign-in with its second factor, sign-out, one-time links.
 
+use std::sync::LazyLock;
+
 use actix_session::Session;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
@@ -30,8 +32,10 @@ const WRONG_CODE: &str = "This is not the code of now, or it was used already, o
 /// One sentence for every reason, so that nobody learns which accounts exist.
 const WRONG: &str = "Wrong e-mail or password, or the account is locked for a while.";
 
-/// Hashing takes 19 MiB and a core for some 20 ms: a burst of sign-ins waits here instead of starving everyone else.
-static HASHING: Semaphore = Semaphore::const_new(2);
+/// Hashing takes 19 MiB and a core for some 20 ms: a burst of sign-ins waits here, on half of the cores, instead of starving
+/// everyone else.
+static HASHING: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))));
 
 pub(super) async fn hashed<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let _turn = HASHING.acquire().await.map_err(|e| Error::Internal(e.into()))?;

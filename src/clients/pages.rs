@@ -92,6 +92,7 @@ pub async fn show(permit: Permit<ReadClient>, path: web::Path<ClientId>) -> Resu
         members: show_members(members, zone),
         may_edit: permit.may_at(Permission::ClientEdit, id),
         may_edit_assets: permit.may_at(Permission::AssetEdit, id),
+        may_give_access: permit.viewer().rights.may(Permission::AccessManage),
         may_plan: permit.may_at(Permission::EngagementPlan, id),
         reads_engagements,
         client,

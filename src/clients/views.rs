@@ -146,6 +146,8 @@ pub struct Show {
     pub may_edit: bool,
     /// Whether the person may change its assets.
     pub may_edit_assets: bool,
+    /// Whether the person gives and takes access.
+    pub may_give_access: bool,
     /// Whether the person may start an engagement here.
     pub may_plan: bool,
     /// The organisation's zone.
@@ -287,6 +289,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         reads_engagements: true,
         may_edit: true,
         may_edit_assets: true,
+        may_give_access: true,
         may_plan: true,
         zone: Tz::UTC,
     };

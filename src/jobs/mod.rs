@@ -162,6 +162,8 @@ pub fn run(reach: &Reach, job: &Job, trigger: Trigger, at: Option<DateTime<Utc>>
     let done = (job.run)(reach, at.unwrap_or(started));
     store::finish(db, id, db.clock().now(), &done)?;
     match &done {
+        // A job that runs each minute and finds nothing to do is no news.
+        Ok(done) if done.moved == 0 && done.skipped == 0 => tracing::debug!(job = job.name, "job done, nothing to do"),
         Ok(done) => tracing::info!(job = job.name, moved = done.moved, skipped = done.skipped, "job done"),
         Err(cause) => tracing::error!(job = job.name, %cause, "job failed"),
     }

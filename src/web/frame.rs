@@ -97,7 +97,7 @@ pub struct Frame {
 
 static CSS: LazyLock<String> = LazyLock::new(|| assets::url("app.css"));
 static SCRIPTS: LazyLock<Vec<String>> =
-    LazyLock::new(|| ["vendor/htmx.min.js", "vendor/hx-sse.min.js", "app.js"].map(assets::url).to_vec());
+    LazyLock::new(|| ["vendor/htmx.min.js", "vendor/hx-sse.min.js", "app.js", "session.js"].map(assets::url).to_vec());
 
 impl Frame {
     pub(crate) fn new(viewer: Option<&Viewer>, section: Section, title: String, message: Option<String>, request_id: Option<Uuid>) -> Self {

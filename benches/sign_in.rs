@@ -1,0 +1,145 @@
+//! Measures what signing in promises: that unknown and known accounts cannot be told apart by time, and that a burst of
+//! sign-ins leaves the other pages quick. Run it with `cargo bench --bench sign_in`.
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use tyrian::accounts::{domain::hash_password, store};
+use tyrian::audit::domain::Actor;
+use tyrian::clock::Clock;
+use tyrian::config::{Config, Options};
+use tyrian::server;
+
+const TRIES: usize = 50;
+const PAGES: usize = 400;
+const PASSWORD: &str = "a long enough passphrase";
+
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    options: Options,
+}
+
+fn main() {
+    let scratch = std::env::temp_dir().join(format!("tyrian-sign-in-{}", std::process::id()));
+    std::fs::create_dir_all(&scratch).expect("a scratch directory");
+    let place = scratch.display().to_string();
+    // Behind a proxy of ours, every attempt comes from a network of its own.
+    let flags = ["bench", "--data-dir", &place, "--listen", "127.0.0.1:0", "--trusted-proxies", "127.0.0.1"];
+    let config = Config::check(&Flags::parse_from(flags).options).expect("a configuration");
+    let booted = server::boot(config, Clock::machine()).expect("a database");
+    let app = booted.app.clone();
+    let hash = hash_password(PASSWORD).expect("a hash");
+    for n in 0..2 * TRIES {
+        let email = format!("known{n}@tyrian.example");
+        let new = store::NewPerson { name: "Known Example", email: &email, password_hash: Some(&hash), roles: &["team_lead"] };
+        app.db
+            .write_blocking(&Actor::command(), |tx| {
+                let (id, event) = store::insert_person(tx, &new, None)?;
+                tx.audited(id, event)
+            })
+            .expect("a person");
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let base = format!("http://{}", listener.local_addr().expect("an address"));
+    let (send, receive) = std::sync::mpsc::channel();
+    let served = std::thread::spawn(move || {
+        actix_web::rt::System::new().block_on(async {
+            let running = server::serve(app, listener, 2).expect("a server");
+            send.send(running.handle()).expect("the handle");
+            running.await
+        })
+    });
+    let handle = receive.recv().expect("the handle");
+    known_and_unknown(&base);
+    burst(&base);
+    actix_web::rt::System::new().block_on(handle.stop(true));
+    served.join().expect("the server's thread").expect("an orderly end");
+    drop(booted.app);
+    drop(booted.cluster);
+    let _ = std::fs::remove_dir_all(&scratch);
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::new_with_config(ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build())
+}
+
+/// Status, session cookie and duration of an attempt from a network of its own.
+fn attempt(agent: &ureq::Agent, base: &str, email: &str, password: &str, from: usize) -> (u16, String, Duration) {
+    let body = format!("email={}&password={}&next=", email.replace('@', "%40"), password.replace(' ', "+"));
+    let begun = Instant::now();
+    let mut answer = agent
+        .post(format!("{base}/sign-in"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("x-forwarded-for", format!("192.0.{}.{}", from / 250, from % 250))
+        .send(body)
+        .expect("an answer");
+    let _ = answer.body_mut().read_to_vec();
+    let took = begun.elapsed();
+    let cookies = answer.headers().get_all("set-cookie").iter().filter_map(|c| c.to_str().ok());
+    let session = cookies.filter_map(|c| c.split(';').next()).find(|c| c.starts_with("tyrian=")).unwrap_or_default().to_owned();
+    (answer.status().as_u16(), session, took)
+}
+
+fn milliseconds(times: &mut [Duration], share: f64) -> f64 {
+    times.sort_unstable();
+    times[((times.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1_000.0
+}
+
+fn known_and_unknown(base: &str) {
+    let agent = agent();
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    for n in 0..TRIES {
+        // Taken in turns, so that whatever else the machine does meets both alike.
+        let one = attempt(&agent, base, &format!("known{n}@tyrian.example"), "not the password", n);
+        let other = attempt(&agent, base, &format!("nobody{n}@tyrian.example"), "not the password", TRIES + n);
+        assert_eq!((one.0, other.0), (422, 422));
+        known.push(one.2);
+        unknown.push(other.2);
+    }
+    let told = |times: &mut Vec<Duration>| (milliseconds(times, 0.5), milliseconds(times, 0.25), milliseconds(times, 0.75));
+    let ((a, a25, a75), (b, b25, b75)) = (told(&mut known), told(&mut unknown));
+    println!("wrong password, known account      median {a:.2} ms, quartiles {a25:.2} – {a75:.2}");
+    println!("wrong password, unknown account    median {b:.2} ms, quartiles {b25:.2} – {b75:.2}");
+    println!("difference of the medians          {:.2} ms, spread within one {:.2} ms", (a - b).abs(), (a75 - a25).min(b75 - b25));
+}
+
+fn burst(base: &str) {
+    let reader = agent();
+    let (status, cookie, _) = attempt(&reader, base, "known0@tyrian.example", PASSWORD, 400);
+    assert_eq!(status, 303);
+    let page = || {
+        let begun = Instant::now();
+        let mut answer = reader.get(format!("{base}/engagements")).header("cookie", &cookie).call().expect("a page");
+        let _ = answer.body_mut().read_to_vec();
+        assert_eq!(answer.status().as_u16(), 200);
+        begun.elapsed()
+    };
+    let mut calm: Vec<Duration> = (0..PAGES).map(|_| page()).collect();
+    let calm = milliseconds(&mut calm, 0.95);
+    let finished_all = AtomicBool::new(false);
+    let mut meanwhile = Vec::new();
+    let took = std::thread::scope(|scope| {
+        let begun = Instant::now();
+        let signing: Vec<_> = (0..TRIES)
+            .map(|n| scope.spawn(move || attempt(&agent(), base, &format!("known{}@tyrian.example", TRIES + n), PASSWORD, 500 + n).0))
+            .collect();
+        let done = &finished_all;
+        let finished = scope.spawn(move || {
+            let all: Vec<u16> = signing.into_iter().map(|thread| thread.join().expect("a sign-in")).collect();
+            done.store(true, Ordering::Release);
+            assert!(all.iter().all(|status| *status == 303), "{all:?}");
+            begun.elapsed()
+        });
+        while !done.load(Ordering::Acquire) {
+            meanwhile.push(page());
+        }
+        finished.join().expect("an end")
+    });
+    let pages = meanwhile.len();
+    let busy = milliseconds(&mut meanwhile, 0.95);
+    println!("{TRIES} sign-ins at once                took {:.0} ms", took.as_secs_f64() * 1_000.0);
+    println!("a page meanwhile ({pages} requests)     p95 {busy:.2} ms; calm {calm:.2} ms: {:.1} times", busy / calm);
+}

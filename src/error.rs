@@ -59,6 +59,9 @@ pub enum Error {
     /// A rule says no, in a sentence: 422.
     #[error("refused: {0}")]
     Refused(String),
+    /// A form that no page of ours posts, in a sentence: 422 and an event.
+    #[error("malformed: {0}")]
+    Malformed(String),
     /// Somebody else was quicker: 409 with what happened.
     #[error("conflict: {0}")]
     Conflict(String),
@@ -86,7 +89,7 @@ impl Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::Unauthenticated | Self::SecondFactorDue | Self::ProofNeeded => StatusCode::UNAUTHORIZED,
-            Self::Invalid(_) | Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) | Self::Refused(_) | Self::Malformed(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,

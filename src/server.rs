@@ -121,7 +121,7 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
         let app = state.as_ref();
         let https = app.config.base_url.as_deref().is_some_and(|url| url.starts_with("https://"));
         let sessions = SessionMiddleware::builder(Sessions::new(app.db.clone(), app.keys.clone()), app.keys.cookie.clone())
-            .cookie_name(if https { "__Host-tyrian" } else { "tyrian" }.to_owned())
+            .cookie_name(crate::accounts::session::cookie_name(https).to_owned())
             .cookie_secure(https)
             .cookie_http_only(true)
             .cookie_same_site(SameSite::Lax)

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::domain::{PASSWORD_MAX, check_password, hash_password, verify_password};
 use super::factor_store;
 use super::pages::{begin, hashed, own_path};
-use super::session::PROVED;
+use super::session::{PROVED, renew_secret};
 use super::two_factor::{TotpSecret, qr_path};
 use super::views::{AccountPage, Codes, Enrol, Proof, RemoveFactor, SessionLine};
 use super::{attempt_store as attempts, sign_in_store, store};
@@ -18,7 +18,7 @@ use crate::audit::domain::{Event, Kind};
 use crate::authz::permit::SignedIn;
 use crate::error::{Error, FieldErrors, Result};
 use crate::procedures::times;
-use crate::web::{Form, Query, Section, redirect, redirect_with};
+use crate::web::{Form, Query, Section, redirect, redirect_with, refusal_noted};
 
 /// `GET /account`
 pub async fn account(ctx: SignedIn) -> Result<HttpResponse> {
@@ -76,8 +76,14 @@ pub async fn change_password(ctx: SignedIn, session: Session, Form(typed): Form<
             Ok(redirect_with("/account", "Your password is changed. Your other sessions are ended."))
         }
         Err(Error::Invalid(errors)) => {
+            let why = errors.get("password").map(str::to_owned);
             let page = account_page(&ctx, errors).await?;
-            ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+            let answer = ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)?;
+            // A wrong current password has its event already.
+            Ok(match why {
+                Some(why) => refusal_noted(answer, "refused_password", why),
+                None => answer,
+            })
         }
         Err(other) => Err(other),
     }
@@ -194,12 +200,16 @@ pub async fn enrol(ctx: SignedIn, session: Session, Form(typed): Form<EnrolTyped
     let code = typed.code.clone();
     match ctx.app.db.write(ctx.actor(), move |tx| factor_store::enrol(tx, &keys, id, &own, &code)).await {
         Ok(codes) => {
-            session.renew();
+            renew_secret(&session);
             codes_page(&ctx, codes, own_path(&typed.next))
         }
         Err(Error::Invalid(errors)) => {
             let page = enrol_page(&ctx, secret, &typed.next, errors)?;
-            ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+            Ok(refusal_noted(
+                ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)?,
+                "wrong_code",
+                "Wrong code for a new second factor",
+            ))
         }
         Err(other) => Err(other),
     }
@@ -229,15 +239,16 @@ pub async fn remove(ctx: SignedIn, session: Session) -> Result<HttpResponse> {
     ctx.proved()?;
     let id = ctx.viewer().id;
     ctx.app.db.write(ctx.actor(), move |tx| factor_store::remove(tx, id, true)).await?;
-    session.renew();
+    renew_secret(&session);
     Ok(redirect_with("/account", "Your second factor is removed."))
 }
 
 /// `POST /account/sessions/{session}/end`
 pub async fn end_session(ctx: SignedIn, path: web::Path<Uuid>) -> Result<HttpResponse> {
     let (id, session) = (ctx.viewer().id, path.into_inner());
-    ctx.app.db.write(ctx.actor(), move |tx| store::end_sessions(tx, id, Some(session), None)).await?;
-    Ok(redirect_with("/account#sessions", "That session is ended."))
+    let ended = ctx.app.db.write(ctx.actor(), move |tx| store::end_sessions(tx, id, Some(session), None)).await?;
+    let message = if ended == 0 { "That session has ended already." } else { "That session is ended." };
+    Ok(redirect_with("/account#sessions", message))
 }
 
 /// `POST /account/sessions/end`: all but this one.

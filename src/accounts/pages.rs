@@ -11,19 +11,22 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::domain::{LinkPurpose, PASSWORD_MAX, check_password, check_person, hash_password, is_outdated, random_hex, verify_password};
+use super::domain::{
+    LinkPurpose, PASSWORD_MAX, check_password, check_person, hash_password, hex, is_outdated, random_hex, verify_password,
+};
 use super::factor_store::{self, Proof};
 use super::session::{ADDRESS, AGENT, PENDING, PERSON, PROVED};
-use super::sign_in_store::{self, Verdict};
+use super::sign_in_store::{self, Entry, Verdict};
 use super::views::{CodeForm, Link, SignIn};
 use super::{attempt_store as attempts, store};
 use crate::app::App;
 use crate::audit::domain::{Actor, Event, Kind};
+use crate::audit::flood_store as flood;
 use crate::authz::permit::SignedIn;
 use crate::db::WriteTx;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::PersonId;
-use crate::web::{Ctx, Form, Query, Section, redirect, redirect_with};
+use crate::web::{Ctx, Form, Query, Section, redirect, redirect_with, refusal_noted};
 
 /// Said where a network has used up its attempts; it tells nothing of an account.
 const CROWDED: &str = "Too many attempts came from your network. Wait a quarter of an hour, then try again.";
@@ -73,6 +76,22 @@ struct Pending {
     person: PersonId,
     since: DateTime<Utc>,
     next: String,
+    /// Keyed hash of the password's hash: another password since then ends the wait.
+    password: String,
+    /// The password's hash under today's parameters, where the stored one is older.
+    rehash: Option<String>,
+}
+
+fn password_mark(ctx: &Ctx, account: &store::Account) -> String {
+    hex(&ctx.app.keys.hash(account.password_hash.as_deref().unwrap_or_default()))
+}
+
+fn wait_for_code(ctx: &Ctx, session: &Session, account: &store::Account, rehash: Option<String>, next: String) -> Result<HttpResponse> {
+    session.clear();
+    session.renew();
+    let (since, password) = (ctx.app.clock.now(), password_mark(ctx, account));
+    keep(session, PENDING, &Pending { person: account.id, since, next, password, rehash })?;
+    Ok(redirect("/sign-in/code"))
 }
 
 /// How long a sign-in waits for its second factor.
@@ -103,14 +122,17 @@ pub async fn sign_in(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): 
         ctx.app.db.write(ctx.actor(), move |tx| sign_in_store::record_refused(tx, &attempt)).await?;
         return refused(&ctx, StatusCode::UNPROCESSABLE_ENTITY, typed, WRONG);
     };
-    ctx.app.db.write_unaudited("sign-in attempt", move |conn| sign_in_store::settle(conn, &attempt)).await?;
     if account.totp_secret.is_some() {
-        session.clear();
-        session.renew();
-        keep(&session, PENDING, &Pending { person: account.id, since: now, next: typed.next })?;
-        return Ok(redirect("/sign-in/code"));
+        let of = account.clone();
+        let settle = move |conn: &mut diesel::PgConnection| {
+            sign_in_store::check_unchanged(conn, &of)?;
+            sign_in_store::settle(conn, &attempt)
+        };
+        ctx.app.db.write_unaudited("sign-in attempt", settle).await?;
+        return wait_for_code(&ctx, &session, &account, rehash, typed.next);
     }
-    enter(&ctx, &req, &session, account, "password", rehash, &own_path(&typed.next), None).await
+    let entry = Entry { how: "password", attempt: Some(attempt), rehash };
+    enter(&ctx, &req, &session, account, entry, &own_path(&typed.next), None).await
 }
 
 fn refused(ctx: &Ctx, status: StatusCode, typed: Credentials, why: &str) -> Result<HttpResponse> {
@@ -119,20 +141,18 @@ fn refused(ctx: &Ctx, status: StatusCode, typed: Credentials, why: &str) -> Resu
 }
 
 /// Lets somebody in: event, new session, known device.
-#[allow(clippy::too_many_arguments)]
 async fn enter(
     ctx: &Ctx,
     req: &HttpRequest,
     session: &Session,
     account: store::Account,
-    how: &'static str,
-    rehash: Option<String>,
+    entry: Entry,
     next: &str,
     message: Option<&str>,
 ) -> Result<HttpResponse> {
     let token = req.cookie(device_cookie(ctx)).map(|c| c.value().to_owned()).filter(|t| t.len() == 64).unwrap_or_else(|| random_hex(32));
     let (actor, id, digest) = (acting(ctx, &account), account.id, ctx.app.keys.hash(&token));
-    let write = move |tx: &mut WriteTx<'_>| sign_in_store::record_sign_in(tx, &account, how, rehash.as_deref(), Some(&digest));
+    let write = move |tx: &mut WriteTx<'_>| sign_in_store::record_sign_in(tx, &account, &entry, &digest);
     ctx.app.db.write(actor, write).await?;
     begin(ctx, session, id)?;
     let mut answer = message.map_or_else(|| redirect(next), |message| redirect_with(next, message));
@@ -195,7 +215,8 @@ pub async fn code(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): For
         Ok((account, subject, claimed, proof))
     };
     let (account, subject, claimed, proof) = ctx.app.db.write_unaudited("sign-in attempt", judge).await?;
-    let Some(proof) = proof.filter(|_| account.status == "active") else {
+    let unchanged = account.status == "active" && password_mark(&ctx, &account) == pending.password;
+    let Some(proof) = proof.filter(|_| unchanged) else {
         let actor = ctx.actor();
         ctx.app.db.write(actor, move |tx| sign_in_store::record_wrong(tx, &account, &subject, claimed, "wrong_code")).await?;
         let page = CodeForm { frame: ctx.frame(Section::Gate, "Second factor"), fault: Some(WRONG_CODE.into()) };
@@ -205,7 +226,8 @@ pub async fn code(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): For
         Proof::Totp => ("password and code", None),
         Proof::Recovery(left) => ("password and recovery code", Some(format!("A recovery code was used up; {left} are left."))),
     };
-    enter(&ctx, &req, &session, account, how, None, &own_path(&pending.next), message.as_deref()).await
+    let entry = Entry { how, rehash: pending.rehash, ..Entry::default() };
+    enter(&ctx, &req, &session, account, entry, &own_path(&pending.next), message.as_deref()).await
 }
 
 pub(super) fn acting(ctx: &Ctx, account: &store::Account) -> Actor {
@@ -253,6 +275,10 @@ async fn find_link(ctx: &Ctx, token: &str) -> Result<(LinkPurpose, Option<Person
     let digest = ctx.app.keys.hash(token);
     let now = ctx.app.clock.now();
     let found = ctx.app.db.read(move |conn| store::find_link(conn, &digest, now)).await?;
+    if found.is_none() {
+        let event = Event::failed(Kind::LinkRefused, "not_valid", "Refused a one-time link that was used, has expired or never was");
+        ctx.app.db.write(ctx.actor(), |tx| flood::record(tx, (), &[event])).await?;
+    }
     found.ok_or_else(|| Error::Refused("This link was used already or has expired. Ask an administrator for a new one.".into()))
 }
 
@@ -296,16 +322,15 @@ pub async fn use_link(
 ) -> Result<HttpResponse> {
     let (purpose, person) = find_link(&ctx, &token).await?;
     match accept_link(&ctx, &token, purpose, person, &typed).await {
-        Ok(account) if account.totp_secret.is_some() => {
-            session.clear();
-            session.renew();
-            keep(&session, PENDING, &Pending { person: account.id, since: ctx.app.clock.now(), next: "/".into() })?;
-            Ok(redirect("/sign-in/code"))
+        Ok(account) if account.totp_secret.is_some() => wait_for_code(&ctx, &session, &account, None, "/".into()),
+        Ok(account) => {
+            let entry = Entry { how: "one-time link", ..Entry::default() };
+            enter(&ctx, &req, &session, account, entry, "/", Some("You are signed in.")).await
         }
-        Ok(account) => enter(&ctx, &req, &session, account, "one-time link", None, "/", Some("You are signed in.")).await,
         Err(Error::Invalid(errors)) => {
+            let why = errors.get("password").unwrap_or("A field does not hold.").to_owned();
             let page = link_page(&ctx, purpose, &typed, errors);
-            ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+            Ok(refusal_noted(ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)?, "refused_password", why))
         }
         Err(other) => Err(other),
     }

@@ -6,17 +6,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
-use actix_session::{SessionExt, SessionStatus};
+use actix_session::{Session, SessionExt, SessionStatus};
 use actix_web::body::{BoxBody, MessageBody};
+use actix_web::cookie::CookieJar;
 use actix_web::cookie::time::Duration;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 
 use crate::accounts::{domain, store};
 use crate::app::{App, Keys};
+use crate::audit::domain::{Actor, Event, Kind};
+use crate::audit::flood_store as flood;
 use crate::authz::permit::{UNAVAILABLE, VIEWER, Viewer};
 use crate::db::Db;
 use crate::error::Error;
+use crate::web::Ctx;
 
 /// Key of the signed-in person's id in the session.
 pub const PERSON: &str = "person";
@@ -32,6 +36,8 @@ pub const AGENT: &str = "agent";
 pub const UNTIL: &str = "until";
 /// Key that says that rights changed: the session goes on under a new secret. Never stored.
 pub(crate) const RENEW: &str = "renew";
+/// Key that tells the store to change the secret. Never stored.
+const RENEWED: &str = "renewed";
 /// Key that says that the last use was noted a while ago. Never stored.
 pub(crate) const STALE: &str = "stale";
 /// Longest life of a session, in hours, whatever is done in it.
@@ -57,7 +63,7 @@ fn to_anyhow(error: Error) -> anyhow::Error {
 }
 
 fn stored(mut state: State) -> State {
-    for passing in [VIEWER, UNAVAILABLE, RENEW, STALE] {
+    for passing in [VIEWER, UNAVAILABLE, RENEW, RENEWED, STALE] {
         state.remove(passing);
     }
     state
@@ -73,24 +79,64 @@ fn is_quiet(req: &ServiceRequest) -> bool {
 /// The middleware, inside the sessions: notes that a session is in use, at most once a minute, and gives it a new secret
 /// after its person's rights have changed.
 pub async fn in_use(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if req.path().starts_with("/assets/") {
+        return Ok(next.call(req).await?.map_into_boxed_body());
+    }
+    note_tampering(&req).await;
     let session = req.get_session();
     let says = |key: &str| session.get::<bool>(key).ok().flatten().unwrap_or(false);
     let (renew, stale) = (says(RENEW), says(STALE));
-    let person = session.get::<Viewer>(VIEWER).ok().flatten();
-    if let Some(viewer) = person.filter(|_| stale && !is_quiet(&req))
-        && let Some(app) = req.app_data::<actix_web::web::Data<App>>()
-    {
-        let now = app.clock.now();
-        let touched = app.db.write_unaudited("session in use", move |conn| store::touch_session(conn, viewer.session, now)).await;
-        if let Err(cause) = touched {
-            tracing::warn!(%cause, "a session's last use could not be kept");
+    let person = session.get::<Viewer>(VIEWER).ok().flatten().map(|viewer| viewer.session);
+    let mut renews = false;
+    if let Some((id, app)) = person.zip(req.app_data::<actix_web::web::Data<App>>().cloned()) {
+        let (now, touch) = (app.clock.now(), stale && !is_quiet(&req));
+        let noted = app.db.write_unaudited("session in use", move |conn| {
+            if touch {
+                store::touch_session(conn, id, now)?;
+            }
+            // Of the requests that find the mark, one renews.
+            if renew { store::claim_renewal(conn, id) } else { Ok(false) }
+        });
+        if touch || renew {
+            renews = noted.await.unwrap_or_else(|cause| {
+                tracing::warn!(%cause, "a session's use could not be noted");
+                false
+            });
         }
     }
     let answer = next.call(req).await?.map_into_boxed_body();
-    if renew && session.status() != SessionStatus::Purged {
-        session.renew();
+    if renews && session.status() != SessionStatus::Purged {
+        renew_secret(&session);
     }
     Ok(answer)
+}
+
+/// A session cookie that this installation did not make, or that was changed since, is no session, and is recorded.
+async fn note_tampering(req: &ServiceRequest) {
+    let Some(app) = req.app_data::<actix_web::web::Data<App>>().cloned() else { return };
+    let https = app.config.base_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let Some(cookie) = req.cookie(cookie_name(https)) else { return };
+    let mut jar = CookieJar::new();
+    jar.add_original(cookie.into_owned());
+    if jar.private(&app.keys.cookie).get(cookie_name(https)).is_some() {
+        return;
+    }
+    let actor = Ctx::of(req.request()).map(|ctx| ctx.actor()).unwrap_or_else(|_| Actor::anonymous());
+    let event = Event::failed(Kind::CookieRefused, "tampered", "Refused a session cookie that this installation did not make");
+    if let Err(cause) = app.db.write(actor, |tx| flood::record(tx, (), &[event])).await {
+        tracing::warn!(%cause, "a refused cookie could not be recorded");
+    }
+}
+
+/// Name of the session's cookie; behind https it can be set by no other host and no other path.
+pub fn cookie_name(https: bool) -> &'static str {
+    if https { "__Host-tyrian" } else { "tyrian" }
+}
+
+/// Lets a session go on under a new secret. It is the same session, with the same end: one that was ended meanwhile stays so.
+pub fn renew_secret(session: &Session) {
+    // The store reads it when it is told of the change.
+    let _ = session.insert(RENEWED, true);
 }
 
 impl SessionStore for Sessions {
@@ -131,12 +177,17 @@ impl SessionStore for Sessions {
 
     async fn update(&self, key: SessionKey, state: State, _: &Duration) -> Result<SessionKey, UpdateError> {
         let hash = self.keys.hash(key.as_ref());
+        let fresh = state.contains_key(RENEWED).then(|| domain::random_hex(32));
+        let new_hash = fresh.as_ref().map_or(hash, |fresh| self.keys.hash(fresh));
         let state = stored(state);
         self.db
-            .write_unaudited("session changed", move |conn| store::update_session(conn, &hash, &state))
+            .write_unaudited("session changed", move |conn| store::update_session(conn, &hash, &new_hash, &state))
             .await
             .map_err(|e| UpdateError::Other(to_anyhow(e)))?;
-        Ok(key)
+        match fresh {
+            Some(fresh) => SessionKey::try_from(fresh).map_err(|e| UpdateError::Other(e.into())),
+            None => Ok(key),
+        }
     }
 
     async fn update_ttl(&self, _: &SessionKey, _: &Duration) -> Result<(), anyhow::Error> {

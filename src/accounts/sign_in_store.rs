@@ -11,7 +11,7 @@ use crate::audit::domain::{Event, Kind};
 use crate::audit::flood_store as flood;
 use crate::db::schema::{known_devices, people};
 use crate::db::{Audited, WriteTx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::PersonId;
 
 /// Whether a password is looked at.
@@ -57,15 +57,16 @@ pub fn claim(
     now: DateTime<Utc>,
 ) -> Result<Attempt> {
     let network = format!("address:{}", network(address.unwrap_or("unknown")));
-    let mut attempt = Attempt { account: None, verdict: Verdict::NetworkFull, subject: account_subject(keys, email), network };
-    if !attempts::claim(conn, &attempt.network, NETWORK_ATTEMPTS, now)? {
-        return Ok(attempt);
-    }
-    attempt.account = find_account(conn, email)?;
-    if let Some((device, account)) = device.zip(attempt.account.as_ref())
-        && knows(conn, device, account.id)?
-    {
-        attempt.subject = format!("device:{}", hex(device));
+    let account = find_account(conn, email)?;
+    // Asked for unknown accounts too, so that they take as long.
+    let person = account.as_ref().map_or(PersonId(uuid::Uuid::nil()), |account| account.id);
+    let known = device.map(|device| Ok::<_, Error>((device, knows(conn, device, person)?))).transpose()?;
+    let mut attempt = Attempt { account, verdict: Verdict::NetworkFull, subject: account_subject(keys, email), network };
+    match known {
+        // Its owner's own five count there, and nothing that strangers do elsewhere in the same network.
+        Some((device, true)) => attempt.subject = format!("device:{}", hex(device)),
+        _ if !attempts::claim(conn, &attempt.network, NETWORK_ATTEMPTS, now)? => return Ok(attempt),
+        _ => {}
     }
     attempt.verdict = if attempts::claim(conn, &attempt.subject, FAILURES, now)? { Verdict::Try } else { Verdict::Locked };
     Ok(attempt)
@@ -85,13 +86,29 @@ pub fn settle(conn: &mut PgConnection, attempt: &Attempt) -> Result<()> {
     attempts::give_back(conn, &attempt.network)
 }
 
+/// `Ok` while the account is what it was when its password was looked at; its row is locked from here on.
+///
+/// # Errors
+/// [`Error::Refused`] when password, second factor or status are others now.
+pub fn check_unchanged(conn: &mut PgConnection, account: &Account) -> Result<()> {
+    let in_use = people::table.find(account.id.0).filter(people::deleted_at.is_null().and(people::status.eq("active")));
+    let now: Option<Account> = in_use.select(Account::as_select()).for_update().first(conn).optional()?;
+    match now {
+        Some(now) if now.password_hash == account.password_hash && now.totp_secret == account.totp_secret => Ok(()),
+        _ => Err(Error::Refused("This account changed while you were signing in. Sign in again.".into())),
+    }
+}
+
 /// Notes a failed attempt, with the lock that may follow, in one transaction. The typed address enters the log only where
 /// it is an account's.
 ///
 /// # Errors
 /// When the database refuses.
 pub fn record_refused(tx: &mut WriteTx<'_>, attempt: &Attempt) -> Result<Audited<()>> {
+    let status = attempt.account.as_ref().map(|account| account.status.as_str()).unwrap_or_default();
     let (reason, sentence) = match attempt.verdict {
+        Verdict::Try if status == "disabled" => ("disabled", "Sign-in failed: the account is disabled"),
+        Verdict::Try if status == "invited" => ("invited", "Sign-in failed: the invitation is not used yet"),
         Verdict::Try => ("wrong_credentials", "Sign-in failed: wrong credentials"),
         Verdict::Locked => ("locked", "Sign-in failed: the account is locked"),
         Verdict::NetworkFull => ("rate_limit", "Sign-in refused: too many attempts from this network"),
@@ -124,33 +141,42 @@ fn locked_out(account: &Account, device: bool, until: DateTime<Utc>, now: DateTi
     about(Event::failed(Kind::SessionLockedOut, "failures", sentence), Some(account)).detail(serde_json::json!({ "minutes": minutes }))
 }
 
-/// Notes a sign-in that is through. A hash under older parameters is replaced; the device is known from now on.
+/// How somebody came in.
+#[derive(Debug, Default)]
+pub struct Entry {
+    /// With what, for the audit log.
+    pub how: &'static str,
+    /// The attempt that it settles.
+    pub attempt: Option<Attempt>,
+    /// The password's hash under today's parameters, where the stored one is older.
+    pub rehash: Option<String>,
+}
+
+/// Notes a sign-in that is through, unless the account changed since its password was looked at: a password, second factor
+/// or status that is no more lets nobody in. A hash under older parameters is replaced; the device is known from now on.
 ///
 /// # Errors
-/// When the database refuses.
-pub fn record_sign_in(
-    tx: &mut WriteTx<'_>,
-    account: &Account,
-    how: &'static str,
-    rehash: Option<&str>,
-    device: Option<&[u8; 32]>,
-) -> Result<Audited<()>> {
+/// [`Error::Refused`] when the account is not as it was.
+pub fn record_sign_in(tx: &mut WriteTx<'_>, account: &Account, entry: &Entry, device: &[u8; 32]) -> Result<Audited<()>> {
+    check_unchanged(tx.conn, account)?;
+    if let Some(attempt) = &entry.attempt {
+        settle(tx.conn, attempt)?;
+    }
     diesel::update(people::table.find(account.id.0)).set(people::last_sign_in_at.eq(tx.now())).execute(tx.conn)?;
-    if let Some(hash) = rehash {
+    if let Some(hash) = &entry.rehash {
         diesel::update(people::table.find(account.id.0)).set(people::password_hash.eq(hash)).execute(tx.conn)?;
     }
-    if let Some(device) = device {
-        diesel::insert_into(known_devices::table)
-            .values((known_devices::digest.eq(&device[..]), known_devices::person_id.eq(account.id.0), known_devices::last_at.eq(tx.now())))
-            .on_conflict(known_devices::digest)
-            .do_update()
-            .set((known_devices::person_id.eq(account.id.0), known_devices::last_at.eq(tx.now())))
-            .execute(tx.conn)?;
-    }
+    let known = (known_devices::person_id.eq(account.id.0), known_devices::last_at.eq(tx.now()));
+    diesel::insert_into(known_devices::table)
+        .values((known_devices::digest.eq(&device[..]), known))
+        .on_conflict(known_devices::digest)
+        .do_update()
+        .set(known)
+        .execute(tx.conn)?;
     let event = Event::new(Kind::SessionStarted, "Signed in")
         .subject("person", account.id.0, &account.name)
         .about(account.id)
-        .detail(serde_json::json!({ "with": how }));
+        .detail(serde_json::json!({ "with": entry.how }));
     tx.audited((), event)
 }
 

@@ -11,7 +11,7 @@ use super::session::{ABSOLUTE_HOURS, ADDRESS, AGENT, PERSON, UNTIL};
 use crate::audit::domain::{Event, Kind};
 use crate::authz::Viewer;
 use crate::authz::policy::ROLES;
-use crate::db::schema::{client_access, one_time_links, people, person_roles, role_permissions, roles, sessions, settings};
+use crate::db::schema::{client_access, known_devices, one_time_links, people, person_roles, role_permissions, roles, sessions, settings};
 use crate::db::{Audited, WriteTx};
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, PersonId, RoleId};
@@ -102,10 +102,15 @@ pub fn insert_session(conn: &mut PgConnection, key_hash: &[u8; 32], state: &Hash
     Ok(())
 }
 
-/// Stores a session's changed state; its end stays where it was.
-pub fn update_session(conn: &mut PgConnection, key_hash: &[u8; 32], state: &HashMap<String, String>) -> Result<()> {
+/// Stores a session's changed state, under a new secret where that changed; its end stays where it was, and a session that
+/// was ended meanwhile does not come back.
+pub fn update_session(conn: &mut PgConnection, key_hash: &[u8; 32], new: &[u8; 32], state: &HashMap<String, String>) -> Result<()> {
     diesel::update(sessions::table.find(&key_hash[..]))
-        .set((sessions::state.eq(serde_json::to_value(state)?), sessions::person_id.eq(person_of(state).map(|p| p.0))))
+        .set((
+            sessions::key_hash.eq(&new[..]),
+            sessions::state.eq(serde_json::to_value(state)?),
+            sessions::person_id.eq(person_of(state).map(|p| p.0)),
+        ))
         .execute(conn)?;
     Ok(())
 }
@@ -114,6 +119,12 @@ pub fn update_session(conn: &mut PgConnection, key_hash: &[u8; 32], state: &Hash
 pub fn touch_session(conn: &mut PgConnection, id: uuid::Uuid, now: DateTime<Utc>) -> Result<()> {
     diesel::update(sessions::table.filter(sessions::id.eq(id))).set(sessions::last_used_at.eq(now)).execute(conn)?;
     Ok(())
+}
+
+/// Claims the renewal of a session's secret; `false` when another request has it, or there is none to do.
+pub fn claim_renewal(conn: &mut PgConnection, id: uuid::Uuid) -> Result<bool> {
+    let marked = sessions::table.filter(sessions::id.eq(id).and(sessions::renew.eq(true)));
+    Ok(diesel::update(marked).set(sessions::renew.eq(false)).execute(conn)? == 1)
 }
 
 /// Ends a session.
@@ -175,13 +186,17 @@ pub fn get_account(conn: &mut PgConnection, id: PersonId) -> Result<Account> {
 }
 
 /// Sets a password, which ends every session of the person and every link that was made for them. An invited account is
-/// in use from then on; a disabled one stays disabled.
+/// in use from then on.
 ///
 /// # Errors
-/// [`Error::NotFound`] for an account that was deleted.
+/// [`Error::NotFound`] for an account that was deleted, [`Error::Refused`] for a disabled one.
 pub fn set_password(tx: &mut WriteTx<'_>, id: PersonId, hash: &str, by_link: bool) -> Result<Audited<()>> {
-    let account = get_account(tx.conn, id)?;
-    let status = if account.status == "invited" { "active" } else { account.status.as_str() };
+    let in_use = people::table.find(id.0).filter(people::deleted_at.is_null());
+    let account: Account = in_use.select(Account::as_select()).for_update().first(tx.conn)?;
+    if account.status == "disabled" {
+        return Err(Error::Refused("This account is disabled.".into()));
+    }
+    let status = "active";
     diesel::update(people::table.find(id.0))
         .set((
             people::password_hash.eq(hash),
@@ -199,7 +214,7 @@ pub fn set_password(tx: &mut WriteTx<'_>, id: PersonId, hash: &str, by_link: boo
     tx.audited((), Event::new(kind, sentence).subject("person", id.0, &account.name).about(id))
 }
 
-/// Ends every session and every unused link of a person.
+/// Ends every session and every unused link of a person; no device is known to them any more.
 ///
 /// # Errors
 /// When the database refuses.
@@ -207,6 +222,7 @@ pub fn end_everything(conn: &mut PgConnection, id: PersonId) -> Result<()> {
     diesel::delete(sessions::table.filter(sessions::person_id.eq(id.0))).execute(conn)?;
     diesel::delete(one_time_links::table.filter(one_time_links::person_id.eq(id.0).and(one_time_links::used_at.is_null())))
         .execute(conn)?;
+    diesel::delete(known_devices::table.filter(known_devices::person_id.eq(id.0))).execute(conn)?;
     Ok(())
 }
 

@@ -31,7 +31,7 @@ async fn page(permit: &Permit<ManageSettings>, typed: Option<Typed>, errors: Fie
         version: stored.version,
     });
     let frame = permit.frame(Section::Admin, "Settings").crumb("Administration", "/admin");
-    Ok(SettingsPage { frame, typed, outcomes, errors, problem })
+    Ok(SettingsPage { frame, typed, outcomes, new_outcome: TypedOutcome::default(), errors, problem })
 }
 
 /// The settings as typed.
@@ -89,11 +89,17 @@ pub async fn save(permit: Permit<ManageSettings>, Form(typed): Form<Typed>) -> R
     match saved {
         Ok(true) => Ok(redirect_with("/admin/settings", "Settings saved.")),
         Ok(false) => Ok(redirect_with("/admin/settings", "Nothing changed.")),
-        Err(error) => again(&permit, Some(typed), error).await,
+        Err(error) => again(&permit, Some(typed), None, error).await,
     }
 }
 
-async fn again(permit: &Permit<ManageSettings>, typed: Option<Typed>, error: Error) -> Result<HttpResponse> {
+/// The page again, with the settings or the outcome (by its key; none for a new one) as typed.
+async fn again(
+    permit: &Permit<ManageSettings>,
+    typed: Option<Typed>,
+    outcome: Option<(Option<String>, TypedOutcome)>,
+    error: Error,
+) -> Result<HttpResponse> {
     let status: StatusCode = error.status();
     let (errors, problem) = match error {
         Error::Invalid(errors) => {
@@ -103,29 +109,38 @@ async fn again(permit: &Permit<ManageSettings>, typed: Option<Typed>, error: Err
         Error::Refused(why) | Error::Conflict(why) => (FieldErrors::default(), Some(why)),
         other => return Err(other),
     };
-    let page = page(permit, typed, errors, problem).await?;
+    let mut page = page(permit, typed, errors, problem).await?;
+    match outcome {
+        Some((Some(key), typed)) => {
+            for shown in page.outcomes.iter_mut().filter(|shown| shown.key == key) {
+                (shown.label, shown.definition) = (typed.label.clone(), typed.definition.clone());
+            }
+        }
+        Some((None, typed)) => page.new_outcome = typed,
+        None => {}
+    }
     permit.html(status, page.render()?)
 }
 
 /// An outcome's words as typed.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypedOutcome {
     #[serde(default)]
-    team: String,
-    label: String,
+    pub(super) team: String,
+    pub(super) label: String,
     #[serde(default)]
-    definition: String,
+    pub(super) definition: String,
     #[serde(default)]
-    offered: Option<String>,
+    pub(super) offered: Option<String>,
     #[serde(default)]
-    succeeded: Option<String>,
+    pub(super) succeeded: Option<String>,
     #[serde(default)]
-    prevented: Option<String>,
+    pub(super) prevented: Option<String>,
     #[serde(default)]
-    alerted: Option<String>,
+    pub(super) alerted: Option<String>,
     #[serde(default)]
-    logged: Option<String>,
+    pub(super) logged: Option<String>,
 }
 
 impl TypedOutcome {
@@ -147,6 +162,7 @@ pub async fn save_outcome(
 ) -> Result<HttpResponse> {
     permit.proved()?;
     let key = path.into_inner();
+    let kept = key.clone();
     let saved = match typed.words() {
         Ok((label, definition)) => {
             let wanted = OutcomeText { label, definition, offered: typed.offered.is_some() };
@@ -156,7 +172,7 @@ pub async fn save_outcome(
     };
     match saved {
         Ok(()) => Ok(redirect_with("/admin/settings#outcomes", "Outcome saved.")),
-        Err(error) => again(&permit, None, error).await,
+        Err(error) => again(&permit, None, Some((Some(kept), typed)), error).await,
     }
 }
 
@@ -184,8 +200,8 @@ pub async fn add_outcome(permit: Permit<ManageSettings>, Form(typed): Form<Typed
         Ok(()) => Ok(redirect_with("/admin/settings#outcomes", "Outcome added.")),
         Err(Error::Invalid(errors)) if errors.get("label").is_some() => {
             let why = errors.get("label").unwrap_or_default().to_owned();
-            again(&permit, None, Error::Refused(why)).await
+            again(&permit, None, Some((None, typed)), Error::Refused(why)).await
         }
-        Err(error) => again(&permit, None, error).await,
+        Err(error) => again(&permit, None, Some((None, typed)), error).await,
     }
 }

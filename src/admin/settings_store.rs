@@ -103,7 +103,9 @@ pub struct OutcomeText {
 /// # Errors
 /// [`Error::NotFound`] for an unknown key, [`Error::Refused`] for the last one of its team that is offered.
 pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Result<Audited<()>> {
-    let before: Outcome = outcomes::table.find(key).select(Outcome::as_select()).for_update().first(tx.conn)?;
+    // The whole list: two people must not retire the last two at the same moment.
+    outcomes::table.order(outcomes::key).select(outcomes::key).for_update().load::<String>(tx.conn)?;
+    let before: Outcome = outcomes::table.find(key).select(Outcome::as_select()).first(tx.conn)?;
     let retired_at = if wanted.offered { None } else { before.retired_at.or(Some(tx.now())) };
     if (&before.label, &before.definition, before.retired_at) == (&wanted.label, &wanted.definition, retired_at) {
         return Ok(tx.unchanged(()));
@@ -153,13 +155,13 @@ pub struct NewOutcome {
 pub fn add_outcome(tx: &mut WriteTx<'_>, new: &NewOutcome) -> Result<Audited<()>> {
     let words: String = new.label.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let key = words.split('_').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_");
-    let taken = diesel::select(diesel::dsl::exists(outcomes::table.find(&key))).get_result::<bool>(tx.conn)?;
-    if key.is_empty() || taken {
-        return Err(Error::field("label", "An outcome with this name is there already, or the name has no letter. Choose another."));
+    let taken = || Error::field("label", "An outcome with this name is there already, or the name has no letter. Choose another.");
+    if key.is_empty() {
+        return Err(taken());
     }
     let last: Option<i32> =
         outcomes::table.filter(outcomes::team.eq(new.team)).select(diesel::dsl::max(outcomes::position)).first(tx.conn)?;
-    diesel::insert_into(outcomes::table)
+    let added = diesel::insert_into(outcomes::table)
         .values((
             outcomes::key.eq(&key),
             outcomes::team.eq(new.team),
@@ -171,6 +173,10 @@ pub fn add_outcome(tx: &mut WriteTx<'_>, new: &NewOutcome) -> Result<Audited<()>
             outcomes::alerted.eq(new.alerted),
             outcomes::logged.eq(new.logged),
         ))
+        .on_conflict_do_nothing()
         .execute(tx.conn)?;
+    if added == 0 {
+        return Err(taken());
+    }
     tx.audited((), Event::new(Kind::OutcomesChanged, format!("Added the {} outcome {}", new.team, new.label)))
 }

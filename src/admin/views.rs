@@ -4,7 +4,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::settings_pages::Typed;
+use super::settings_pages::{Typed, TypedOutcome};
 use super::settings_store::Outcome;
 use super::store::Run;
 use crate::error::FieldErrors;
@@ -33,6 +33,8 @@ pub struct SettingsPage {
     pub typed: Typed,
     /// Both outcome lists.
     pub outcomes: Vec<Outcome>,
+    /// A new outcome as typed.
+    pub new_outcome: TypedOutcome,
     /// What is wrong.
     pub errors: FieldErrors,
     /// Why nothing was saved.
@@ -180,6 +182,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         frame: Frame::sample("Settings"),
         typed,
         outcomes: vec![outcome],
+        new_outcome: TypedOutcome { label: hostile(), ..TypedOutcome::default() },
         errors: FieldErrors::one("time_zone", "Not known."),
         problem: Some("No.".into()),
     };

@@ -112,6 +112,8 @@ kinds! {
     UsersExported => "users.exported", Export;
     AccessExported => "access.exported", Export;
     AttemptsRefused => "attempts.refused", Refused;
+    LinkRefused => "link.refused", Refused;
+    CookieRefused => "cookie.refused", Refused;
     RefusalsCounted => "refusals.counted", Refused;
     AccessRefused => "access.refused", Refused;
     OriginRefused => "origin.refused", Refused;
@@ -143,6 +145,8 @@ pub struct Actor {
     pub name: String,
     /// The e-mail address at that time.
     pub email: Option<String>,
+    /// The session it is done in: a write asks whether that still stands.
+    pub session: Option<Uuid>,
     /// The client's network address.
     pub address: Option<String>,
     /// What the browser says of itself.
@@ -153,7 +157,7 @@ pub struct Actor {
 
 impl Actor {
     fn of(kind: ActorKind, name: &str) -> Self {
-        Self { kind, id: None, name: name.to_owned(), email: None, address: None, user_agent: None, request_id: None }
+        Self { kind, id: None, name: name.to_owned(), email: None, session: None, address: None, user_agent: None, request_id: None }
     }
     /// A job of this server.
     pub fn system() -> Self {

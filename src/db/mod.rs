@@ -151,7 +151,13 @@ impl Db {
         f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>> + Send + 'static,
     ) -> Result<T> {
         let now = self.clock.now();
-        self.write.run(move |conn| conn.transaction(|conn| f(&mut WriteTx { conn, actor: &actor, now }).map(|audited| audited.0))).await
+        let write = move |conn: &mut PgConnection| {
+            conn.transaction(|conn| {
+                check_session(conn, &actor)?;
+                f(&mut WriteTx { conn, actor: &actor, now }).map(|audited| audited.0)
+            })
+        };
+        self.write.run(write).await
     }
 
     /// Runs `f` in a transaction without an event. Only for what is no act of a person: sessions, counters, drafts,
@@ -196,6 +202,16 @@ impl Db {
         let conn: &mut PgConnection = &mut conn;
         conn.transaction(f)
     }
+}
+
+/// Rights were read with the request's head. Whoever was signed out, disabled or given other rights since then, however
+/// slowly the rest of the request came, writes nothing.
+fn check_session(conn: &mut PgConnection, actor: &Actor) -> Result<()> {
+    use schema::sessions;
+    let Some(session) = actor.session else { return Ok(()) };
+    let stands = sessions::table.filter(sessions::id.eq(session).and(sessions::renew.eq(false)));
+    let stands: bool = diesel::select(diesel::dsl::exists(stands)).get_result(conn)?;
+    if stands { Ok(()) } else { Err(Error::Unauthenticated) }
 }
 
 impl Lane {

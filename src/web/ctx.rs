@@ -82,6 +82,7 @@ impl Ctx {
                 id: Some(viewer.id),
                 name: viewer.name.clone(),
                 email: Some(viewer.email.clone()),
+                session: Some(viewer.session),
                 ..actor
             };
         }
@@ -160,9 +161,9 @@ pub fn redirect(location: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
 }
 
-/// Notes on an answer that shows a form again, instead of the error's page, why a right was missing: the refusal is recorded.
-pub fn refusal_noted(mut answer: HttpResponse, why: String) -> HttpResponse {
-    answer.extensions_mut().insert(crate::web::edge::Refusal(why));
+/// Notes on an answer that shows a form again, instead of the error's page, why it was refused: the refusal is recorded.
+pub fn refusal_noted(mut answer: HttpResponse, reason: &'static str, why: impl Into<String>) -> HttpResponse {
+    answer.extensions_mut().insert(crate::web::edge::Refusal(reason, why.into()));
     answer
 }
 
@@ -199,11 +200,18 @@ fn percent_decode(text: &str) -> String {
 /// The peer, or behind configured proxies the last address in `X-Forwarded-For` that is not one of them.
 fn client_address(req: &HttpRequest, proxies: &[std::net::IpAddr]) -> Option<String> {
     let peer = req.peer_addr()?.ip();
+    let peer = peer.to_canonical();
     if !proxies.contains(&peer) {
         return Some(peer.to_string());
     }
     let forwarded = req.headers().get_all("X-Forwarded-For").filter_map(|v| v.to_str().ok()).collect::<Vec<_>>().join(",");
-    let named = forwarded.split(',').rev().filter_map(|part| part.trim().parse::<std::net::IpAddr>().ok()).find(|ip| !proxies.contains(ip));
+    let read = |part: &str| {
+        let alone = part.trim().parse::<std::net::IpAddr>().ok();
+        alone.or_else(|| part.trim().parse::<std::net::SocketAddr>().ok().map(|with_port| with_port.ip())).map(|ip| ip.to_canonical())
+    };
+    // From the right, the first that is no proxy of ours. What cannot be read ends the search: whatever stands to its left
+    // was written by somebody else.
+    let named = forwarded.split(',').rev().map(read).find(|ip| ip.is_none_or(|ip| !proxies.contains(&ip))).flatten();
     Some(named.unwrap_or(peer).to_string())
 }
 

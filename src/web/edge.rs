@@ -109,9 +109,9 @@ async fn refuse_origin(req: ServiceRequest) -> ServiceResponse<BoxBody> {
 }
 
 async fn render(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    let kept = answer.response().extensions().get::<Refusal>().map(|refusal| refusal.0.clone());
+    let kept = answer.response().extensions().get::<Refusal>().map(|refusal| (refusal.0, refusal.1.clone()));
     if let Some(why) = kept {
-        record_refusal(answer.request(), why).await;
+        record_refusal(answer.request(), why.0, why.1).await;
         return answer;
     }
     let found = answer.response().error().and_then(|e| e.as_error::<Error>());
@@ -128,8 +128,10 @@ async fn render(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         Error::Unavailable(cause) => tracing::warn!(%cause, "unavailable"),
         other => tracing::debug!(cause = %other, "refused"),
     }
-    if let Error::Forbidden(what) = error {
-        record_refusal(&request, what.clone()).await;
+    match error {
+        Error::Forbidden(what) => record_refusal(&request, "no_right", what.clone()).await,
+        Error::Malformed(what) if request.method() == Method::POST => record_refusal(&request, "malformed", what.clone()).await,
+        _ => {}
     }
     let rendered = rendered(&request, error);
     ServiceResponse::new(request, rendered)
@@ -139,12 +141,14 @@ fn empty(answer: &ServiceResponse<BoxBody>) -> bool {
     matches!(answer.response().body().size(), BodySize::None | BodySize::Sized(0))
 }
 
-/// Why a right was missing, on an answer that shows the form again instead of the error's page.
-pub(crate) struct Refusal(pub String);
+/// Why something was refused, as a code and a sentence, on an answer that shows the form again instead of the error's page.
+pub(crate) struct Refusal(pub &'static str, pub String);
 
-async fn record_refusal(request: &HttpRequest, what: String) {
+async fn record_refusal(request: &HttpRequest, reason: &'static str, what: String) {
     let Ok(ctx) = Ctx::of(request) else { return };
-    let event = Event::failed(Kind::AccessRefused, "no_right", format!("Refused {} {}", request.method(), request.path()))
+    // A link's address is its secret.
+    let path = if request.path().starts_with("/link/") { "/link/…" } else { request.path() };
+    let event = Event::failed(Kind::AccessRefused, reason, format!("Refused {} {path}", request.method()))
         .detail(serde_json::json!({ "why": what }));
     let written = ctx.app.db.write(ctx.actor(), |tx| flood::record(tx, (), &[event])).await;
     if let Err(fault) = written {
@@ -217,7 +221,7 @@ fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) 
         }
         Error::Unauthenticated | Error::SecondFactorDue | Error::ProofNeeded => ("Sign in", "Sign in to go on.".into(), ("Sign in", "/sign-in")),
         Error::Invalid(errors) => ("Not saved", errors.0.values().next().cloned().unwrap_or_default(), home),
-        Error::Refused(why) => ("Not done", why.clone(), home),
+        Error::Refused(why) | Error::Malformed(why) => ("Not done", why.clone(), home),
         Error::Conflict(why) => ("Changed meanwhile", why.clone(), home),
         Error::TooLarge(why) => ("Too large", why.clone(), home),
         Error::TooMany => ("Too many attempts", "Wait a while before you try again.".into(), home),

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 /// one leaves room to give a megabyte of notes back to who typed it.
 pub const FORM_BYTES: usize = 4 * 1024 * 1024;
 
+/// How long a form may take to arrive.
+const BODY_TIME: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// A posted form.
 pub struct Form<T>(pub T);
 
@@ -25,7 +28,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let body = web::Bytes::from_request(req, payload);
         Box::pin(async move {
-            let body = body.await.map_err(|e| match e.as_response_error().status_code().as_u16() {
+            // Rights are judged when the head is there: what comes later must not come much later.
+            let body = tokio::time::timeout(BODY_TIME, body)
+                .await
+                .map_err(|_| Error::Refused("The form took too long to arrive. Send it again.".into()))?;
+            let body = body.map_err(|e| match e.as_response_error().status_code().as_u16() {
                 413 => Error::TooLarge("This form is larger than 4 MB. Shorten what you typed.".into()),
                 _ => Error::Refused("The form did not arrive whole. Send it again.".into()),
             })?;
@@ -50,7 +57,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     serde_html_form::from_bytes(bytes).map_err(|e| {
         tracing::info!(error = %e, "a form that cannot be read");
-        Error::Refused("This form has a field that does not belong to it, or lacks one. Reload the page and try again.".into())
+        Error::Malformed("This form has a field that does not belong to it, or lacks one. Reload the page and try again.".into())
     })
 }
 

@@ -248,11 +248,13 @@ fn nobody_reaches_rights_that_they_lack_through_users_or_roles() {
     let wider = helper_browser.post("/admin/roles/new", &[("name", "Wider"), ("permission", "audit_log.read")]);
     assert_eq!(wider.status, 422);
     assert!(wider.text().contains("You do not hold this right yourself"));
-    assert_eq!(
-        helper_browser.post(&format!("/admin/users/{}/link", app.people.custom.id), &[]).status,
-        200,
-        "who may do less is theirs to help"
-    );
+    let member = format!("/admin/users/{}/link", app.people.custom.id);
+    assert_eq!(helper_browser.post(&member, &[]).status, 403, "whoever becomes somebody else sees their clients");
+    let typed = [("name", "Zoe Quay"), ("email", "zoe@tyrian.example")];
+    assert_eq!(helper_browser.post("/admin/users/new", &typed).status, 200);
+    let zoe = app.texts("SELECT id FROM people WHERE name = 'Zoe Quay'").remove(0);
+    let link = format!("/admin/users/{zoe}/link");
+    assert_eq!(helper_browser.post(&link, &[]).status, 200, "who may do less is theirs to help");
 }
 
 #[test]

@@ -386,3 +386,116 @@ fn a_hash_under_older_parameters_is_replaced_at_sign_in() {
     assert!(now[0].starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{now:?}");
     assert!(signs_in(&mut app.visitor(), &app.people.standard));
 }
+
+#[test]
+fn a_request_whose_body_comes_after_its_right_is_gone_writes_nothing() {
+    use std::io::{Read, Write};
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let b = app.browser(&app.people.standard);
+    let body = "version=1&attack_source=too+late";
+    let mut slow = std::net::TcpStream::connect(app.base.trim_start_matches("http://")).unwrap();
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: x\r\ncookie: tyrian={}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        e.procedure_path(0),
+        b.cookie("tyrian").unwrap(),
+        body.len()
+    );
+    slow.write_all(head.as_bytes()).unwrap();
+    slow.write_all(&body.as_bytes()[..body.len() - 1]).unwrap();
+    // The head is judged once its session was touched; another request behind it proves that the server went on.
+    app.visitor().get("/healthz");
+    let person = app.people.standard.id;
+    let everything = tyrian::authz::Permission::ALL.iter().copied().collect();
+    let command = tyrian::audit::domain::Actor::command();
+    app.db.write_blocking(&command, |tx| tyrian::accounts::users::store::disable(tx, everything, person)).unwrap();
+    slow.write_all(&body.as_bytes()[body.len() - 1..]).unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+    assert_eq!(app.texts("SELECT attack_source FROM procedures"), [""], "nothing is written");
+}
+
+#[test]
+fn an_ended_session_does_not_come_back_by_its_renewal() {
+    let app = TestApp::spawn();
+    let person = app.people.standard.id;
+    let mut b = app.browser(&app.people.standard);
+    let mark = |sql: &str| {
+        use diesel::connection::SimpleConnection;
+        app.superuser().batch_execute(sql).unwrap();
+    };
+    mark("UPDATE sessions SET renew = true");
+    b.open("/account").expect(200);
+    assert_eq!(app.count("SELECT count(*) FROM sessions"), 1, "renewed in place");
+    mark(&format!("UPDATE sessions SET renew = true WHERE person_id = '{person}'"));
+    mark("DELETE FROM sessions");
+    assert_eq!(b.get("/account").status, 303);
+    assert_eq!(app.count("SELECT count(*) FROM sessions WHERE person_id IS NOT NULL"), 0);
+}
+
+#[test]
+fn an_account_that_changed_meanwhile_lets_nobody_in() {
+    let app = TestApp::spawn();
+    let person = &app.people.standard;
+    let (secret, _) = enrol(&app, &mut app.sign_in(person));
+    app.pass(TimeDelta::seconds(60));
+    let mut waiting = app.sign_in(person);
+    let hash = tyrian::accounts::domain::hash_password("a new long sentence").unwrap();
+    let command = tyrian::audit::domain::Actor::command();
+    app.db.write_blocking(&command, |tx| tyrian::accounts::store::set_password(tx, person.id, &hash, false)).unwrap();
+    let code = secret.code_at(app.clock.now().timestamp());
+    assert_eq!(waiting.post("/sign-in/code", &[("code", &code)]).status, 422, "the old password is worth nothing any more");
+    // And what was verified against an older row is not recorded.
+    let old = app.db.read_blocking(|conn| tyrian::accounts::store::get_account(conn, person.id)).unwrap();
+    let newer = tyrian::accounts::domain::hash_password("yet another sentence").unwrap();
+    app.db.write_blocking(&command, |tx| tyrian::accounts::store::set_password(tx, person.id, &newer, false)).unwrap();
+    let entry = tyrian::accounts::sign_in_store::Entry { how: "password", ..Default::default() };
+    let late = app.db.write_blocking(&command, |tx| tyrian::accounts::sign_in_store::record_sign_in(tx, &old, &entry, &[7; 32]));
+    assert!(late.is_err());
+}
+
+#[test]
+fn a_lock_on_a_known_device_is_shown_and_unlocked() {
+    let app = TestApp::spawn();
+    let person = &app.people.standard;
+    let mut laptop = app.visitor();
+    assert!(signs_in(&mut laptop, person));
+    for _ in 0..5 {
+        attempt(&mut laptop, &person.email, "not the password");
+    }
+    assert!(!signs_in(&mut laptop, person));
+    let mut admin = app.browser(&app.people.administrator);
+    admin.open(&format!("/admin/users/{}", person.id)).see("Locked until").press("Unlock").see("Account unlocked.");
+    assert!(signs_in(&mut laptop, person));
+}
+
+#[test]
+fn a_full_network_keeps_nobody_from_a_device_they_know() {
+    let app = TestApp::spawn();
+    let mut laptop = app.visitor();
+    assert!(signs_in(&mut laptop, &app.people.standard));
+    let mut stranger = app.visitor();
+    for n in 0..61 {
+        attempt(&mut stranger, &format!("somebody{n}@tyrian.example"), "not the password");
+    }
+    assert_eq!(attempt(&mut stranger, &app.people.lead.email, PASSWORD).status, 429);
+    assert!(signs_in(&mut laptop, &app.people.standard));
+}
+
+#[test]
+fn what_is_refused_at_the_gate_is_recorded() {
+    let app = TestApp::spawn();
+    let mut b = app.visitor();
+    b.get(&format!("/link/{}", "0".repeat(48)));
+    assert_eq!(app.events("link.refused"), 1);
+    b.set_cookie("tyrian", "made-up");
+    b.get("/account");
+    assert_eq!(app.events("cookie.refused"), 1);
+    let mut user = app.browser(&app.people.standard);
+    user.post("/account/password", &[("current", PASSWORD), ("password", "passwordpassword")]);
+    user.post("/account/theme", &[("theme", "dark"), ("extra", "1")]);
+    user.post("/account/theme", &[("theme", "dark"), ("theme", "light")]);
+    let reasons = app.texts("SELECT reason FROM audit.events WHERE kind = 'access.refused' ORDER BY id");
+    assert_eq!(reasons, ["refused_password", "malformed", "malformed"]);
+}

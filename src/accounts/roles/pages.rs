@@ -13,7 +13,7 @@ use crate::authz::policy::PermissionSet;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::RoleId;
 use crate::procedures::domain::check_text;
-use crate::web::{Form, Frame, Query, Section, redirect_with};
+use crate::web::{Form, Frame, Query, Section, redirect_with, refusal_noted};
 
 /// `GET /admin/roles`
 pub async fn list(permit: Permit<ReadRole>) -> Result<HttpResponse> {
@@ -142,23 +142,26 @@ fn again(permit: &Permit<ManageRole>, page: ShowRole, typed: Typed, error: Error
         Error::Refused(why) | Error::Conflict(why) => (FieldErrors::default(), Some(why)),
         other => return Err(other),
     };
+    // A built-in role's form has its one choice only.
+    let fixed = page.role.as_ref().is_some_and(|role| role.built_in);
+    let why = errors.0.values().next().cloned().or_else(|| problem.clone()).unwrap_or_default();
     let page = ShowRole {
-        name: typed.name,
-        description: typed.description,
-        permissions: typed.permission.iter().filter_map(|name| name.parse::<P>().ok()).collect(),
+        name: if fixed { page.name } else { typed.name },
+        description: if fixed { page.description } else { typed.description },
+        permissions: if fixed { page.permissions } else { typed.permission.iter().filter_map(|name| name.parse::<P>().ok()).collect() },
         requires_two_factor: typed.requires_two_factor.is_some(),
         errors,
         problem,
         ..page
     };
-    permit.html(status, page.render()?)
+    Ok(refusal_noted(permit.html(status, page.render()?)?, "refused_role", why))
 }
 
 /// `POST /admin/roles/{role}`
 pub async fn save(permit: Permit<ManageRole>, path: web::Path<RoleId>, Form(typed): Form<Typed>) -> Result<HttpResponse> {
     permit.proved()?;
     let (id, own) = (path.into_inner(), permit.viewer().rights.own);
-    let (role, _) = permit.app.db.read(move |conn| store::get(conn, id)).await?;
+    let (role, held) = permit.app.db.read(move |conn| store::get(conn, id)).await?;
     // A built-in role's form posts its one choice only.
     let built_in = role.built_in;
     let checked = if built_in { Ok(None) } else { typed.check().map(Some) };
@@ -183,7 +186,15 @@ pub async fn save(permit: Permit<ManageRole>, path: web::Path<RoleId>, Form(type
     match saved {
         Ok(()) => Ok(redirect_with(&format!("/admin/roles/{id}"), "Role saved. It acts on the next click.")),
         Err(error) => {
-            let page = ShowRole { action: format!("/admin/roles/{id}"), version: role.version, role: Some(role), ..empty(&permit) };
+            let page = ShowRole {
+                action: format!("/admin/roles/{id}"),
+                name: role.name.clone(),
+                description: role.description.clone(),
+                permissions: held,
+                version: role.version,
+                role: Some(role),
+                ..empty(&permit)
+            };
             again(&permit, page, typed, error)
         }
     }
@@ -208,7 +219,7 @@ pub async fn delete_form(permit: Permit<ManageRole>, path: web::Path<RoleId>) ->
 /// `POST /admin/roles/{role}/delete`
 pub async fn delete(permit: Permit<ManageRole>, path: web::Path<RoleId>) -> Result<HttpResponse> {
     permit.proved()?;
-    let id = path.into_inner();
-    let name = permit.app.db.write(permit.actor(), move |tx| store::delete(tx, id)).await?;
+    let (id, own) = (path.into_inner(), permit.viewer().rights.own);
+    let name = permit.app.db.write(permit.actor(), move |tx| store::delete(tx, own, id)).await?;
     Ok(redirect_with("/admin/roles", &format!("{name} is deleted.")))
 }

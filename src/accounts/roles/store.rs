@@ -93,9 +93,9 @@ fn name_taken(error: diesel::result::Error) -> Error {
     }
 }
 
-/// Nobody makes a role with own rights that they lack: it would be a way to them.
+/// Nobody makes or keeps a role with rights that they lack themselves: it would be a way to them.
 fn check_rank(own: PermissionSet, wanted: PermissionSet) -> Result<()> {
-    match wanted.iter().find(|right| right.is_own() && !own.has(*right)) {
+    match wanted.iter().find(|right| !own.has(*right)) {
         Some(right) => Err(Error::field("permissions", format!("You do not hold this right yourself: {}.", right.label().to_lowercase()))),
         None => Ok(()),
     }
@@ -154,9 +154,9 @@ pub fn save(tx: &mut WriteTx<'_>, own: PermissionSet, id: RoleId, text: &RoleTex
     if before.version != version {
         return Err(Error::Conflict("Somebody saved this role since you opened it. What you typed is still here.".into()));
     }
+    check_rank(own, text.permissions)?;
+    check_rank(own, held)?;
     if !before.built_in {
-        check_rank(own, text.permissions)?;
-        check_rank(own, held)?;
         store_permissions(tx, id, text.permissions)?;
     }
     diesel::update(roles::table.find(id.0))
@@ -193,9 +193,10 @@ pub fn save(tx: &mut WriteTx<'_>, own: PermissionSet, id: RoleId, text: &RoleTex
 ///
 /// # Errors
 /// [`Error::Refused`] for a built-in role, or one that is held.
-pub fn delete(tx: &mut WriteTx<'_>, id: RoleId) -> Result<Audited<String>> {
+pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: RoleId) -> Result<Audited<String>> {
     roles::table.find(id.0).select(roles::id).for_update().first::<uuid::Uuid>(tx.conn)?;
-    let (role, _) = get(tx.conn, id)?;
+    let (role, held) = get(tx.conn, id)?;
+    check_rank(own, held).map_err(|_| Error::Forbidden("This role may do more than you. Ask an administrator.".into()))?;
     if role.built_in {
         return Err(Error::Refused("Built-in roles cannot be deleted.".into()));
     }

@@ -20,7 +20,7 @@ use crate::authz::policy::PermissionSet;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{ClientId, PersonId, RoleId};
 use crate::procedures::times;
-use crate::web::{Form, Query, Section, csv, redirect_with};
+use crate::web::{Form, Query, Section, csv, redirect_with, refusal_noted};
 
 /// Rows of a page.
 const PAGE: i64 = 50;
@@ -44,11 +44,11 @@ pub struct Typed {
 }
 
 impl Typed {
-    fn filter(&self) -> Filter {
+    fn filter(&self, reads_access: bool) -> Filter {
         Filter {
             q: self.q.chars().take(200).collect(),
             role: self.role.parse().ok(),
-            client: self.client.parse::<ClientId>().ok(),
+            client: self.client.parse::<ClientId>().ok().filter(|_| reads_access),
             status: self.status.clone(),
             two_factor: self.two_factor.clone(),
             after: self.after.split_once('.').and_then(|(id, key)| Some((key.to_owned(), id.parse().ok()?))),
@@ -64,7 +64,8 @@ impl Typed {
 
 /// `GET /admin/users`
 pub async fn list(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Result<HttpResponse> {
-    let (filter, reads_access) = (typed.filter(), permit.viewer().rights.may(P::AccessRead));
+    let reads_access = permit.viewer().rights.may(P::AccessRead);
+    let filter = typed.filter(reads_access);
     let asked = filter.clone();
     let (mut rows, roles, clients) = permit
         .app
@@ -98,7 +99,7 @@ pub async fn list(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Resul
 
 /// `GET /admin/users.csv`: the same filter, without a limit.
 pub async fn export(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Result<HttpResponse> {
-    let filter = Filter { after: None, ..typed.filter() };
+    let filter = Filter { after: None, ..typed.filter(permit.viewer().rights.may(P::AccessRead)) };
     let rows = permit.app.db.read(move |conn| store::list(conn, &filter, 100_000)).await?;
     let event = Event::new(Kind::UsersExported, format!("Exported {} users as CSV", rows.len()))
         .detail(serde_json::json!({ "filter": typed.query(), "rows": rows.len() }));
@@ -166,6 +167,10 @@ pub async fn create(permit: Permit<ManageUser>, Form(typed): Form<Made>) -> Resu
             let page = new_page(&permit, &typed, errors).await?;
             permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
         }
+        Err(Error::Forbidden(why)) => {
+            let page = new_page(&permit, &typed, FieldErrors::one("role", why.clone())).await?;
+            Ok(refusal_noted(permit.html(StatusCode::FORBIDDEN, page.render()?)?, "no_right", why))
+        }
         Err(other) => Err(other),
     }
 }
@@ -221,7 +226,8 @@ async fn show_page(
         let locked = store::locked_until(conn, &app.keys, &user, now)?;
         let sessions = accounts::list_sessions(conn, id, now)?.len();
         let roles = store::list_held_roles(conn, id)?;
-        let sources = if reads_roles { store::list_sources(conn, id)? } else { Vec::new() };
+        let mut sources = if reads_roles { store::list_sources(conn, id)? } else { Vec::new() };
+        sources.retain(|source| reads_access || source.client.is_none());
         let held = access::Filter { person: Some(id), ..access::Filter::default() };
         let access = if reads_access { access::list(conn, &held, 1_000)? } else { Vec::new() };
         let clients = if gives { store::list_clients(conn)? } else { Vec::new() };

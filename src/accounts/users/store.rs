@@ -6,6 +6,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid a
 use uuid::Uuid;
 
 use crate::accounts::attempt_store as attempts;
+use crate::accounts::domain::hex;
 use crate::accounts::factor_store::code_subject;
 use crate::accounts::sign_in_store::account_subject;
 use crate::accounts::store::{end_everything, renew_sessions};
@@ -13,7 +14,7 @@ use crate::app::Keys;
 use crate::audit::domain::{Event, Kind};
 use crate::authz::Permission;
 use crate::authz::policy::PermissionSet;
-use crate::db::schema::{client_access, people, person_roles, role_permissions, roles};
+use crate::db::schema::{client_access, clients, known_devices, people, person_roles, role_permissions, roles};
 use crate::db::{Audited, WriteTx};
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, PersonId, RoleId};
@@ -113,7 +114,6 @@ pub fn list_roles(conn: &mut PgConnection) -> Result<Vec<(RoleId, String)>> {
 /// # Errors
 /// When the database is not to be had.
 pub fn list_clients(conn: &mut PgConnection) -> Result<Vec<(ClientId, String)>> {
-    use crate::db::schema::clients;
     Ok(clients::table.order(clients::name).select((clients::id, clients::name)).load(conn)?)
 }
 
@@ -219,8 +219,11 @@ pub fn list_sources(conn: &mut PgConnection, id: PersonId) -> Result<Vec<Source>
     .load(conn)?)
 }
 
-fn subjects(keys: &Keys, user: &User) -> Vec<String> {
-    vec![account_subject(keys, &user.email), code_subject(user.id), format!("proof:{}", user.id)]
+fn subjects(conn: &mut PgConnection, keys: &Keys, user: &User) -> Result<Vec<String>> {
+    let devices: Vec<Vec<u8>> =
+        known_devices::table.filter(known_devices::person_id.eq(user.id.0)).select(known_devices::digest).load(conn)?;
+    let own = [account_subject(keys, &user.email), code_subject(user.id), format!("proof:{}", user.id)];
+    Ok(own.into_iter().chain(devices.iter().map(|digest| format!("device:{}", hex(digest)))).collect())
 }
 
 /// Until when a user is locked out, if they are.
@@ -228,7 +231,8 @@ fn subjects(keys: &Keys, user: &User) -> Vec<String> {
 /// # Errors
 /// When the database is not to be had.
 pub fn locked_until(conn: &mut PgConnection, keys: &Keys, user: &User, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
-    Ok(attempts::locked(conn, &subjects(keys, user), now)?.into_iter().map(|(_, until)| until).max())
+    let subjects = subjects(conn, keys, user)?;
+    Ok(attempts::locked(conn, &subjects, now)?.into_iter().map(|(_, until)| until).max())
 }
 
 /// Nobody acts on somebody who may do more: it would be a way to their rights.
@@ -241,12 +245,18 @@ pub fn check_rank(conn: &mut PgConnection, own: PermissionSet, id: PersonId) -> 
         .filter(person_roles::person_id.eq(id.0))
         .select(role_permissions::permission)
         .load(conn)?;
-    covers(own, &held).map_err(|right| Error::Forbidden(format!("This user may do more than you: {right}. Ask an administrator.")))
+    covers(own, &held).map_err(|right| Error::Forbidden(format!("This user may do more than you: {right}. Ask an administrator.")))?;
+    // Whoever becomes this user sees their clients: that is for those who could give themselves the same access openly.
+    let sees = diesel::dsl::exists(client_access::table.filter(client_access::person_id.eq(id.0)));
+    if !own.has(Permission::AccessManage) && diesel::select(sees).get_result::<bool>(conn)? {
+        return Err(Error::Forbidden("This user sees clients. Ask somebody who gives access to clients.".into()));
+    }
+    Ok(())
 }
 
-/// `Ok` when a set holds every own right among these names.
+/// `Ok` when a set holds every right among these names.
 fn covers(own: PermissionSet, held: &[String]) -> Result<(), String> {
-    let more = held.iter().filter_map(|name| name.parse::<Permission>().ok()).find(|right| right.is_own() && !own.has(*right));
+    let more = held.iter().filter_map(|name| name.parse::<Permission>().ok()).find(|right| !own.has(*right));
     more.map_or(Ok(()), |right| Err(right.label().to_lowercase()))
 }
 
@@ -395,7 +405,8 @@ pub fn enable(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<
 pub fn unlock(tx: &mut WriteTx<'_>, keys: &Keys, id: PersonId) -> Result<Audited<bool>> {
     let user = lock(tx, id)?;
     let was_locked = locked_until(tx.conn, keys, &user, tx.now())?.is_some();
-    attempts::forget(tx.conn, &subjects(keys, &user))?;
+    let subjects = subjects(tx.conn, keys, &user)?;
+    attempts::forget(tx.conn, &subjects)?;
     if !was_locked {
         return Ok(tx.unchanged(false));
     }
@@ -420,13 +431,28 @@ pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<
             people::version.eq(people::version + 1),
         ))
         .execute(tx.conn)?;
-    let roles = diesel::delete(person_roles::table.filter(person_roles::person_id.eq(id.0))).execute(tx.conn)?;
-    let clients = diesel::delete(client_access::table.filter(client_access::person_id.eq(id.0))).execute(tx.conn)?;
+    let held: Vec<String> =
+        person_roles::table.inner_join(roles::table).filter(person_roles::person_id.eq(id.0)).select(roles::name).load(tx.conn)?;
+    let seen: Vec<(ClientId, String)> = client_access::table
+        .inner_join(clients::table)
+        .filter(client_access::person_id.eq(id.0))
+        .select((clients::id, clients::name))
+        .load(tx.conn)?;
+    diesel::delete(person_roles::table.filter(person_roles::person_id.eq(id.0))).execute(tx.conn)?;
+    diesel::delete(client_access::table.filter(client_access::person_id.eq(id.0))).execute(tx.conn)?;
     check_administrators(tx.conn)?;
     end_everything(tx.conn, id)?;
-    let event = event(Kind::UserDeleted, format!("Deleted the user {}", user.name), &user)
-        .detail(serde_json::json!({ "email": user.email, "roles": roles, "clients": clients }));
-    tx.audited(user.name, event)
+    let mut events =
+        vec![event(Kind::UserDeleted, format!("Deleted the user {}", user.name), &user).detail(serde_json::json!({ "email": user.email }))];
+    for role in &held {
+        let sentence = format!("Took the role {role} from {}", user.name);
+        events.push(event(Kind::RoleRemoved, sentence, &user).detail(serde_json::json!({ "role": role })));
+    }
+    for (client, name) in &seen {
+        let removed = Event::new(Kind::AccessRemoved, format!("Took the access to {name} from {}", user.name));
+        events.push(removed.subject("client", client.0, name).client(*client).about(id));
+    }
+    tx.audited_all(user.name, &events)
 }
 
 /// Notes that somebody made a link for a new password, or an invitation, of another.
@@ -450,9 +476,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rank_asks_for_every_own_right_and_for_none_at_clients() {
+    fn rank_asks_for_every_right() {
         let own: PermissionSet = [Permission::UserManage].into_iter().collect();
-        assert!(covers(own, &["user.manage".into(), "engagement.read".into(), "unknown".into()]).is_ok());
+        assert!(covers(own, &["user.manage".into(), "unknown".into()]).is_ok());
+        assert!(covers(own, &["user.manage".into(), "engagement.delete".into()]).is_err());
         assert_eq!(covers(own, &["role.manage".into()]), Err("create, change, delete and assign roles".into()));
     }
 }

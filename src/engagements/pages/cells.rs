@@ -197,7 +197,7 @@ pub async fn save(
     };
     if status == StatusCode::FORBIDDEN {
         let why = again.error.clone().unwrap_or_default();
-        return Ok(refusal_noted(reading.html(status, again.render()?)?, why));
+        return Ok(refusal_noted(reading.html(status, again.render()?)?, "no_right", why));
     }
     reading.html(status, again.render()?)
 }

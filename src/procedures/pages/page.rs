@@ -345,7 +345,7 @@ pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<P
         // With scripts the page keeps what was typed by itself, and shows the sentence above it.
         Err(Error::Forbidden(why)) if !permit.partial => {
             let answer = refused(&posted, StatusCode::FORBIDDEN, why.clone()).answer(&permit, engagement, procedure).await?;
-            Ok(refusal_noted(answer, why))
+            Ok(refusal_noted(answer, "no_right", why))
         }
         Err(Error::Conflict(why)) => refused(&posted, StatusCode::CONFLICT, why).answer(&permit, engagement, procedure).await,
         Err(other) => Err(other),

@@ -40,9 +40,24 @@ const WRONG: &str = "Wrong e-mail or password, or the account is locked for a wh
 static HASHING: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))));
 
+/// How far a hashing thread steps back behind the threads that answer pages: steps of Unix's niceness.
+#[cfg(target_os = "linux")]
+const STEPS_BACK: i32 = 10;
+
+/// Runs the work on a thread of its own, whose low priority ends with it.
 pub(super) async fn hashed<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let _turn = HASHING.acquire().await.map_err(|e| Error::Internal(e.into()))?;
-    web::block(work).await.map_err(|e| Error::Internal(e.into()))
+    let turn = HASHING.acquire().await.map_err(|e| Error::Internal(e.into()))?;
+    let (send, receive) = tokio::sync::oneshot::channel();
+    let run = move || {
+        // On Linux niceness is the thread's own, elsewhere the process's. Without it hashing is as right, only less polite.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::nice(STEPS_BACK);
+        let _ = send.send(work());
+        // Held to the end of the work, also where the browser has gone: leaving must not buy more hashing at once.
+        drop(turn);
+    };
+    std::thread::Builder::new().name("hashing".into()).spawn(run).map_err(|e| Error::Internal(e.into()))?;
+    receive.await.map_err(|e| Error::Internal(e.into()))
 }
 
 /// Query of the sign-in page.

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
 use super::domain::{ClientText, Hanging};
-use crate::accounts::store::give_access;
+use crate::accounts::store::{give_access, renew_sessions};
 use crate::audit::domain::{Event, Kind};
 use crate::authz::permit::{CreateClient, Permit};
 use crate::db::schema::{assets, client_access, clients, engagement_activity, engagements, people, person_roles, reports, roles};
@@ -192,6 +192,7 @@ pub fn insert(tx: &mut WriteTx<'_>, permit: &Permit<CreateClient>, text: &Client
         .map_err(name_taken)?;
     let role = if is_administrator(tx.conn, viewer.id)? { "administrator" } else { "team_lead" };
     let access = give_access(tx, id, &text.name, viewer.id, &viewer.name, role, Some(viewer.id))?;
+    renew_sessions(tx.conn, viewer.id)?;
     let tags = text.tags.join(", ");
     let created = Event::new(Kind::ClientCreated, format!("Created the client “{}”", text.name))
         .subject("client", id.0, &text.name)

@@ -128,7 +128,7 @@ pub async fn give(permit: Permit<ManageAccess>, reading: Permit<ReadAccess>, For
 
 /// Where to go on.
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Back {
     back: String,
 }

@@ -14,6 +14,7 @@ use tyrian::server;
 
 const TRIES: usize = 50;
 const PAGES: usize = 400;
+const BURSTS: usize = 7;
 const PASSWORD: &str = "a long enough passphrase";
 
 #[derive(Parser)]
@@ -54,7 +55,7 @@ fn main() {
     });
     let handle = receive.recv().expect("the handle");
     known_and_unknown(&base);
-    burst(&base);
+    bursts(&base);
     actix_web::rt::System::new().block_on(handle.stop(true));
     served.join().expect("the server's thread").expect("an orderly end");
     drop(booted.app);
@@ -106,7 +107,7 @@ fn known_and_unknown(base: &str) {
     println!("difference of the medians          {:.2} ms, spread within one {:.2} ms", (a - b).abs(), (a75 - a25).min(b75 - b25));
 }
 
-fn burst(base: &str) {
+fn bursts(base: &str) {
     let reader = agent();
     let (status, cookie, _) = attempt(&reader, base, "known0@tyrian.example", PASSWORD, 400);
     assert_eq!(status, 303);
@@ -117,6 +118,19 @@ fn burst(base: &str) {
         assert_eq!(answer.status().as_u16(), 200);
         begun.elapsed()
     };
+    // One burst is over in a second, and its worst requests are few: the median of several says more.
+    let mut times: Vec<f64> = (0..BURSTS).map(|n| burst(base, 500 + n * TRIES, &page)).collect();
+    times.sort_by(f64::total_cmp);
+    println!(
+        "{BURSTS} bursts, p95 busy to p95 calm       median {:.1} times, {:.1} – {:.1}",
+        times[BURSTS / 2],
+        times[0],
+        times[BURSTS - 1]
+    );
+}
+
+/// The p95 of a page during one burst of sign-ins, as a multiple of its p95 just before.
+fn burst(base: &str, networks: usize, page: &impl Fn() -> Duration) -> f64 {
     let mut calm: Vec<Duration> = (0..PAGES).map(|_| page()).collect();
     let calm = milliseconds(&mut calm, 0.95);
     let finished_all = AtomicBool::new(false);
@@ -124,7 +138,7 @@ fn burst(base: &str) {
     let took = std::thread::scope(|scope| {
         let begun = Instant::now();
         let signing: Vec<_> = (0..TRIES)
-            .map(|n| scope.spawn(move || attempt(&agent(), base, &format!("known{}@tyrian.example", TRIES + n), PASSWORD, 500 + n).0))
+            .map(|n| scope.spawn(move || attempt(&agent(), base, &format!("known{}@tyrian.example", TRIES + n), PASSWORD, networks + n).0))
             .collect();
         let done = &finished_all;
         let finished = scope.spawn(move || {
@@ -140,6 +154,9 @@ fn burst(base: &str) {
     });
     let pages = meanwhile.len();
     let busy = milliseconds(&mut meanwhile, 0.95);
-    println!("{TRIES} sign-ins at once                took {:.0} ms", took.as_secs_f64() * 1_000.0);
-    println!("a page meanwhile ({pages} requests)     p95 {busy:.2} ms; calm {calm:.2} ms: {:.1} times", busy / calm);
+    println!(
+        "{TRIES} sign-ins at once in {:.0} ms: a page meanwhile ({pages}) p95 {busy:.2} ms, calm {calm:.2} ms",
+        took.as_secs_f64() * 1_000.0
+    );
+    busy / calm
 }

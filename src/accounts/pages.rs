@@ -52,8 +52,11 @@ pub(super) async fn hashed<T: Send + 'static>(work: impl FnOnce() -> T + Send + 
         // On Linux niceness is the thread's own, elsewhere the process's. Without it hashing is as right, only less polite.
         #[cfg(target_os = "linux")]
         let _ = rustix::process::nice(STEPS_BACK);
+        let begun = std::time::Instant::now();
         let _ = send.send(work());
-        // Held to the end of the work, also where the browser has gone: leaving must not buy more hashing at once.
+        // The answer is under way; the next in the queue waits as long again, so that a burst leaves pauses to the pages.
+        // And held to here also where the browser has gone: leaving must not buy more hashing at once.
+        std::thread::sleep(begun.elapsed());
         drop(turn);
     };
     std::thread::Builder::new().name("hashing".into()).spawn(run).map_err(|e| Error::Internal(e.into()))?;

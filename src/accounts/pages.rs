@@ -47,20 +47,24 @@ const STEPS_BACK: i32 = 10;
 /// Runs the work on a thread of its own, whose low priority ends with it.
 pub(super) async fn hashed<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let turn = HASHING.acquire().await.map_err(|e| Error::Internal(e.into()))?;
-    let (send, receive) = tokio::sync::oneshot::channel();
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    let (end, ended) = tokio::sync::oneshot::channel();
     let run = move || {
         // On Linux niceness is the thread's own, elsewhere the process's. Without it hashing is as right, only less polite.
         #[cfg(target_os = "linux")]
         let _ = rustix::process::nice(STEPS_BACK);
         let begun = std::time::Instant::now();
-        let _ = send.send(work());
-        // The answer is under way; the next in the queue waits as long again, so that a burst leaves pauses to the pages.
-        // And held to here also where the browser has gone: leaving must not buy more hashing at once.
-        std::thread::sleep(begun.elapsed());
-        drop(turn);
+        let _ = answer.send(work());
+        let _ = end.send(begun.elapsed());
     };
     std::thread::Builder::new().name("hashing".into()).spawn(run).map_err(|e| Error::Internal(e.into()))?;
-    receive.await.map_err(|e| Error::Internal(e.into()))
+    // The next in the queue waits as long again, so that a burst leaves pauses to the pages; also where the browser has gone
+    // meanwhile: leaving must not buy more hashing at once.
+    actix_web::rt::spawn(async move {
+        tokio::time::sleep(ended.await.unwrap_or_default()).await;
+        drop(turn);
+    });
+    answered.await.map_err(|e| Error::Internal(e.into()))
 }
 
 /// Query of the sign-in page.

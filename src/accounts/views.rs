@@ -194,7 +194,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     };
     let codes = Codes { frame: Frame::sample("Recovery codes"), codes: vec!["4f2a-91c0-7be3".into()], next: "/account".into() };
     let remove = RemoveFactor { frame: Frame::sample("Remove the second factor") };
-    [
+    crate::web::rendered([
         ("sign_in", sign_in.render()),
         ("link", link.render()),
         ("account", account.render()),
@@ -203,8 +203,5 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("two_factor", enrol.render()),
         ("codes", codes.render()),
         ("remove_factor", remove.render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }

@@ -186,10 +186,12 @@ pub fn samples() -> Vec<(&'static str, String)> {
         errors: FieldErrors::one("time_zone", "Not known."),
         problem: Some("No.".into()),
     };
-    [("index", index.render()), ("index empty", empty.render()), ("jobs", jobs.render()), ("settings", settings.render())]
-        .into_iter()
-        .map(|(name, html)| (name, html.unwrap_or_default()))
-        .collect()
+    crate::web::rendered([
+        ("index", index.render()),
+        ("index empty", empty.render()),
+        ("jobs", jobs.render()),
+        ("settings", settings.render()),
+    ])
 }
 
 #[cfg(test)]

@@ -312,7 +312,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         cancel: "/clients/x".into(),
         button: "Delete client",
     };
-    [
+    crate::web::rendered([
         ("clients", found.render()),
         ("clients#results", found.as_results().render()),
         ("clients_empty", list(Vec::new(), "").render()),
@@ -320,8 +320,5 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("client", show.render()),
         ("asset_form", asset_form.render()),
         ("client_delete", delete.render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }

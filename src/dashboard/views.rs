@@ -136,14 +136,11 @@ pub fn samples() -> Vec<(&'static str, String)> {
         waiting,
         today,
     };
-    [
+    crate::web::rendered([
         ("show", page(true, engagements, vec![waiting]).render()),
         ("quiet", page(true, Vec::new(), Vec::new()).render()),
         ("no clients", page(false, Vec::new(), Vec::new()).render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }
 
 #[cfg(test)]

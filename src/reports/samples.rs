@@ -66,17 +66,14 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let submit =
         Submit { frame: Frame::sample("Submit"), submission, accepted: false, errors: FieldErrors::one("incomplete", "Tick this.") };
     let empty = List { reports: Vec::new(), ..sample_list_again(&list) };
-    [
+    crate::web::rendered([
         ("list", list.render()),
         ("list results", list.as_results().render()),
         ("list empty", empty.render()),
         ("show", show.render()),
         ("waiting", waiting.render()),
         ("submit", submit.render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }
 
 /// A runbook with hostile text in every place that people write.

@@ -13,3 +13,8 @@ pub mod markdown;
 pub use ctx::{Ctx, redirect, redirect_with, refusal_noted};
 pub use form::{Form, Query};
 pub use frame::{Crumb, Frame, Section};
+
+/// The samples of a slice's views under their names. One that does not render is empty, which fails their test.
+pub fn rendered<const N: usize>(views: [(&'static str, askama::Result<String>); N]) -> Vec<(&'static str, String)> {
+    views.into_iter().map(|(name, html)| (name, html.unwrap_or_default())).collect()
+}

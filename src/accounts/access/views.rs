@@ -77,13 +77,10 @@ pub fn samples() -> Vec<(&'static str, String)> {
     };
     let removal = Removal { frame: Frame::sample("Take access"), row: AccessRow::sample(), back: "/admin/access".into() };
     let (full, empty) = (page(vec![AccessRow::sample()]), page(Vec::new()));
-    [
+    crate::web::rendered([
         ("access", full.render()),
         ("access#results", full.as_results().render()),
         ("access_empty", empty.render()),
         ("access_removal", removal.render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }

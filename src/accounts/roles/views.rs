@@ -89,13 +89,10 @@ pub fn samples() -> Vec<(&'static str, String)> {
         problem: Some("No.".into()),
     };
     let list = Roles { frame: Frame::sample("Roles"), roles: vec![role(true), role(false)], manages: true };
-    [
+    crate::web::rendered([
         ("roles", list.render()),
         ("role", show(Some(role(false))).render()),
         ("role_built_in", show(Some(role(true))).render()),
         ("role_new", show(None).render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }

@@ -330,7 +330,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         back: "/admin/users/x".into(),
     };
     let (full, empty) = (list(vec![row]), list(Vec::new()));
-    [
+    crate::web::rendered([
         ("users", full.render()),
         ("users#results", full.as_results().render()),
         ("users_empty", empty.render()),
@@ -338,10 +338,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("user_new", new.render()),
         ("user_link", link.render()),
         ("user_confirm", confirm.render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }
 
 #[cfg(test)]

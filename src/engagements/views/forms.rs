@@ -182,17 +182,14 @@ pub fn samples() -> Vec<(&'static str, String)> {
         reason,
         error: Some("Say why.".into()),
     };
-    [
+    crate::web::rendered([
         ("engagements/edit", edit.render()),
         ("engagements/add", add.render()),
         ("engagements/add#step", add.as_step().render()),
         ("engagements/order", order.render()),
         ("engagements/confirm", confirm(None).render()),
         ("engagements/confirm reason", confirm(Some(hostile())).render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }
 
 #[cfg(test)]

@@ -377,7 +377,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         all_tactics: 14,
         inputs: 3,
     };
-    [
+    crate::web::rendered([
         ("engagements/wizard 1", client(Source::New).render()),
         ("engagements/wizard 1 plan", client(Source::Plan).render()),
         ("engagements/wizard 1 earlier", client(Source::Earlier).render()),
@@ -388,10 +388,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("engagements/wizard 3#step", procedures.as_step().render()),
         ("engagements/wizard 4", finalize.render()),
         ("engagements/wizard 4#step", finalize.as_step().render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }
 
 #[cfg(test)]

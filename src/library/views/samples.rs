@@ -229,7 +229,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let plans = Plans { frame: frame("Test plans"), q: HOSTILE.into(), plans: vec![row], may_edit: true, may_start: true, zone: UTC };
     let no_plans = Plans { frame: frame("Test plans"), q: String::new(), plans: Vec::new(), may_edit: true, may_start: true, zone: UTC };
     let editor = editor();
-    [
+    crate::web::rendered([
         ("library/procedures", procedures.render()),
         ("library/procedures#results", procedures.as_results().render()),
         ("library/procedures_none", none.render()),
@@ -250,8 +250,5 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("test_plans/edit", editor.render()),
         ("test_plans/edit#picker", editor.as_picker().render()),
         ("test_plans/delete", DeletePlan { frame: frame("Delete"), plan: plan(), procedures: 13 }.render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }

@@ -163,15 +163,12 @@ pub fn samples() -> Vec<(&'static str, String)> {
         problem: Some(hostile.into()),
         inline: false,
     };
-    [
+    crate::web::rendered([
         ("procedure_assets", Assets::new(&place, vec![asset(), asset()]).saved("Saved").render()),
         ("procedure_assets_empty", Assets::new(&place, Vec::new()).render()),
         ("procedure_asset_new", add(false).render()),
         ("procedure_asset_new#form", add(true).as_form().render()),
         ("procedure_asset", edit.render()),
         ("procedure_asset#form", edit.as_form().render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }

@@ -220,13 +220,10 @@ pub fn samples() -> Vec<(&'static str, String)> {
         problem: Some("Somebody saved this attachment.".into()),
         theirs: Some(TypedAttachment { title: hostile.into(), description: hostile.into(), ..TypedAttachment::default() }),
     };
-    [
+    crate::web::rendered([
         ("attachments", Attachments::new(&place, all(), true).saved("Stored").render()),
         ("attachments_empty", Attachments::new(&place, Vec::new(), true).problem(hostile.into()).render()),
         ("attachment_new", new.render()),
         ("attachment", edit.render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }

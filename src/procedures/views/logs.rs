@@ -234,15 +234,12 @@ pub fn samples() -> Vec<(&'static str, String)> {
         cancel: "/y".into(),
         button: "Remove log entry",
     };
-    [
+    crate::web::rendered([
         ("logs", Logs::new(&place, entries(), true).saved("Saved", Some(Team::Red)).render()),
         ("logs#entry", OneEntry::new(&place, sample_entry(Team::Blue), true).render()),
         ("logs_empty", Logs::new(&place, Vec::new(), false).render()),
         ("log_entry", form(Some(LogEntryId::new()), false).render()),
         ("log_entry#form", form(None, true).as_form().render()),
         ("removal", removal.render()),
-    ]
-    .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
-    .collect()
+    ])
 }

@@ -185,7 +185,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         fields: vec![Fresh { name: Field::RedNotes.name(), value: HOSTILE.into(), by: HOSTILE.into(), at: "14:30".into() }],
         parts: vec![("#steps".to_owned(), parts(both).steps(None).render().unwrap_or_default())],
     };
-    [
+    crate::web::rendered([
         ("show", page(both, &none, &clean, &[], None)),
         ("show_closed", page(Sides::default(), &none, &clean, &[], None)),
         ("show_conflict", page(both, &typed, &clean, &[conflict], None)),
@@ -195,9 +195,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("steps_refused", parts(both).steps(Some(&refused)).render()),
         ("operators", operators_page.render()),
         ("fresh", fresh.render()),
-    ]
+    ])
     .into_iter()
-    .map(|(name, html)| (name, html.unwrap_or_default()))
     .chain(super::logs::samples())
     .chain(super::attachments::samples())
     .chain(super::assets::samples())

@@ -72,6 +72,7 @@ const ACCOUNTS: &[Row] = table! {
     post "/account/sessions/{session}/end" SignedIn => crate::accounts::own_pages::end_session;
     get "/account/idle" SignedIn => crate::accounts::own_pages::idle;
     post "/account/stay" SignedIn => crate::accounts::own_pages::stay;
+    post "/account/notices/read" SignedIn => crate::accounts::notice_pages::read;
     post "/account/theme" SignedIn => crate::accounts::own_pages::theme;
     post "/account/shortcuts" SignedIn => crate::accounts::own_pages::shortcuts;
 };
@@ -184,6 +185,21 @@ const REPORTS: &[Row] = table! {
     post "/engagements/{engagement}/submit" AtClient(P::EngagementSubmit) => crate::reports::pages::submit;
     get "/reports" SignedIn => crate::reports::pages::list;
     get "/reports/{report}" AtClient(P::ReportReadPublished) => crate::reports::pages::show;
+    get "/reports/{report}/edit" AtClient(P::ReportEdit) => crate::reports::pages::edit::narrative;
+    post "/reports/{report}/edit" AtClient(P::ReportEdit) => crate::reports::pages::edit::save_narrative;
+    get "/reports/{report}/move" AtClient(P::ReportRead) => crate::reports::pages::moves::ask;
+    post "/reports/{report}/move" AtClient(P::ReportRead) => crate::reports::pages::moves::act;
+    get "/reports/{report}/revisions/{n}" AtClient(P::ReportRead) => crate::reports::pages::moves::revision;
+    get "/reports/{report}/findings/new" AtClient(P::ReportEdit) => crate::reports::pages::findings::new;
+    get "/reports/{report}/findings/{finding}" AtClient(P::ReportEdit) => crate::reports::pages::findings::edit;
+    post "/reports/{report}/findings/{finding}" AtClient(P::ReportEdit) => crate::reports::pages::findings::save;
+    post "/reports/{report}/findings/{finding}/place" AtClient(P::ReportEdit) => crate::reports::pages::findings::shift;
+    get "/reports/{report}/findings/{finding}/removal" AtClient(P::ReportEdit) => crate::reports::pages::findings::removal;
+    post "/reports/{report}/findings/{finding}/removal" AtClient(P::ReportEdit) => crate::reports::pages::findings::remove;
+    get "/reports/{report}/findings/{finding}/remediation" AtClient(P::FindingRemediate) => crate::reports::pages::findings::remediation;
+    post "/reports/{report}/findings/{finding}/remediation" AtClient(P::FindingRemediate) => crate::reports::pages::findings::remediate;
+    get "/reports/{report}/procedures/{pid}/correction" AtClient(P::ReportEdit) => crate::reports::pages::edit::correction;
+    post "/reports/{report}/procedures/{pid}/correction" AtClient(P::ReportEdit) => crate::reports::pages::edit::correct;
 };
 
 const ADMIN: &[Row] = table! {

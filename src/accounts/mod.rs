@@ -5,6 +5,8 @@ pub mod access;
 pub mod attempt_store;
 pub mod domain;
 pub mod factor_store;
+pub mod notice_pages;
+pub mod notice_store;
 pub mod own_pages;
 pub mod pages;
 pub mod roles;

@@ -58,6 +58,8 @@ pub fn find_session(conn: &mut PgConnection, key_hash: &[u8; 32], now: DateTime<
                              JOIN role_permissions rp ON rp.role_id = pr.role_id WHERE pr.person_id = p.id), '[]'),
                     'clients', coalesce((SELECT jsonb_object_agg(ca.client_id, (SELECT coalesce(jsonb_agg(rp.permission), '[]')
                              FROM role_permissions rp WHERE rp.role_id = ca.role_id)) FROM client_access ca WHERE ca.person_id = p.id), '{}')),
+                'notices', (SELECT count(*) FROM (SELECT FROM notices n WHERE n.person_id = p.id AND n.read_at IS NULL
+                    AND EXISTS (SELECT FROM client_access ca WHERE ca.person_id = p.id AND ca.client_id = n.client_id) LIMIT 100) u),
                 'organisation', jsonb_build_object('name', o.organisation_name, 'time_zone', o.time_zone,
                     'idle_minutes', o.idle_minutes, 'write_rule', o.write_rule, 'attachment_bytes', o.attachment_bytes)) END AS viewer
          FROM sessions s CROSS JOIN settings o

@@ -78,6 +78,7 @@ kinds! {
     AssetUpdated => "asset.updated", Clients;
     AssetDeleted => "asset.deleted", Clients;
     EngagementCreated => "engagement.created", Engagements;
+    EngagementRequested => "engagement.requested", Engagements;
     EngagementUpdated => "engagement.updated", Engagements;
     EngagementMoved => "engagement.moved", Engagements;
     EngagementCanceled => "engagement.canceled", Engagements;
@@ -103,6 +104,14 @@ kinds! {
     ReportFilled => "report.filled", Reports;
     ReportUpdated => "report.updated", Reports;
     ReportMoved => "report.moved", Reports;
+    ReportTakenBack => "report.taken_back", Reports;
+    ReviewersChanged => "reviewers.changed", Reports;
+    OutcomeCorrected => "outcome.corrected", Reports;
+    FindingCreated => "finding.created", Reports;
+    FindingUpdated => "finding.updated", Reports;
+    FindingRemediated => "finding.remediated", Reports;
+    FindingRemoved => "finding.removed", Reports;
+    FindingsReordered => "findings.reordered", Reports;
     LibraryImported => "library.imported", Library;
     TestPlanCreated => "test_plan.created", Library;
     TestPlanUpdated => "test_plan.updated", Library;

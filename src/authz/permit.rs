@@ -46,6 +46,9 @@ pub struct Viewer {
     pub two_factor: bool,
     /// Whether they have to set one up before anything else.
     pub two_factor_due: bool,
+    /// Unread notices, counted up to 100.
+    #[serde(default)]
+    pub notices: i64,
     /// What they may do, where.
     pub rights: Rights,
     /// The organisation's settings, loaded with the session.
@@ -90,6 +93,7 @@ impl Viewer {
             proved_at: None,
             two_factor: true,
             two_factor_due: false,
+            notices: 2,
             rights: Rights { own: set, clients: [(ClientId::new(), set)].into() },
             organisation: Organisation {
                 name: "Tyrian".into(),
@@ -238,6 +242,12 @@ actions! {
     ReadReport => ReportRead or ReportReadPublished;
     /// Edit reports.
     EditReport => ReportEdit;
+    /// Move reports on or back: which step takes which right is `reports::workflow`.
+    WorkReport => ReportRead;
+    /// Keep the remediation of findings.
+    RemediateFinding => FindingRemediate;
+    /// Request engagements.
+    RequestEngagement => EngagementRequest;
     /// Read the library.
     ReadLibrary => LibraryRead;
     /// Read test plans.

@@ -146,6 +146,8 @@ diesel::table! {
         deleted_at -> Nullable<Timestamptz>,
         deleted_by -> Nullable<Uuid>,
         version -> Int4,
+        requested_by -> Nullable<Uuid>,
+        requested_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -203,6 +205,7 @@ diesel::table! {
         moved -> Nullable<Int4>,
         skipped -> Nullable<Int4>,
         failure -> Nullable<Text>,
+        left_over -> Text,
     }
 }
 
@@ -270,6 +273,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    notices (id) {
+        id -> Uuid,
+        person_id -> Uuid,
+        client_id -> Uuid,
+        text -> Text,
+        href -> Text,
+        at -> Timestamptz,
+        read_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     one_time_links (digest) {
         digest -> Bytea,
         purpose -> Text,
@@ -277,6 +292,21 @@ diesel::table! {
         created_at -> Timestamptz,
         expires_at -> Timestamptz,
         used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    outcome_corrections (id) {
+        id -> Uuid,
+        report_id -> Uuid,
+        procedure_id -> Uuid,
+        team -> Text,
+        before -> Nullable<Jsonb>,
+        after -> Nullable<Jsonb>,
+        reason -> Text,
+        person_id -> Nullable<Uuid>,
+        person_name -> Text,
+        at -> Timestamptz,
     }
 }
 
@@ -413,12 +443,38 @@ diesel::table! {
 }
 
 diesel::table! {
+    report_moves (id) {
+        id -> Uuid,
+        report_id -> Uuid,
+        from_status -> Text,
+        to_status -> Text,
+        comment -> Text,
+        person_id -> Nullable<Uuid>,
+        person_name -> Text,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    report_reviewers (report_id, person_id) {
+        report_id -> Uuid,
+        person_id -> Uuid,
+    }
+}
+
+diesel::table! {
     report_revisions (report_id, n) {
         report_id -> Uuid,
         n -> Int4,
         body -> Jsonb,
         frozen_at -> Timestamptz,
         frozen_by -> Nullable<Uuid>,
+        content -> Nullable<Jsonb>,
+        published_at -> Nullable<Timestamptz>,
+        published_by -> Nullable<Text>,
+        taken_back_at -> Nullable<Timestamptz>,
+        taken_back_by -> Nullable<Text>,
+        taken_back_reason -> Nullable<Text>,
     }
 }
 
@@ -433,6 +489,10 @@ diesel::table! {
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
         version -> Int4,
+        executive_summary -> Text,
+        approach -> Text,
+        observations -> Text,
+        conclusion -> Text,
     }
 }
 
@@ -494,6 +554,7 @@ diesel::table! {
         attachment_bytes -> Int8,
         version -> Int4,
         two_factor_rule -> Text,
+        approval_rule -> Text,
     }
 }
 
@@ -582,7 +643,11 @@ diesel::joinable!(known_devices -> people (person_id));
 diesel::joinable!(library_procedure_versions -> people (created_by));
 diesel::joinable!(library_procedures -> repositories (repository_id));
 diesel::joinable!(log_entries -> people (author_id));
+diesel::joinable!(notices -> clients (client_id));
+diesel::joinable!(notices -> people (person_id));
 diesel::joinable!(one_time_links -> people (person_id));
+diesel::joinable!(outcome_corrections -> people (person_id));
+diesel::joinable!(outcome_corrections -> reports (report_id));
 diesel::joinable!(person_roles -> roles (role_id));
 diesel::joinable!(person_sections -> engagements (engagement_id));
 diesel::joinable!(person_sections -> people (person_id));
@@ -592,6 +657,10 @@ diesel::joinable!(procedure_operators -> procedures (procedure_id));
 diesel::joinable!(procedures -> library_procedures (origin_id));
 diesel::joinable!(procedures -> people (updated_by));
 diesel::joinable!(recovery_codes -> people (person_id));
+diesel::joinable!(report_moves -> people (person_id));
+diesel::joinable!(report_moves -> reports (report_id));
+diesel::joinable!(report_reviewers -> people (person_id));
+diesel::joinable!(report_reviewers -> reports (report_id));
 diesel::joinable!(report_revisions -> people (frozen_by));
 diesel::joinable!(report_revisions -> reports (report_id));
 diesel::joinable!(role_permissions -> roles (role_id));
@@ -626,7 +695,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     library_procedures,
     log_entries,
     methodologies,
+    notices,
     one_time_links,
+    outcome_corrections,
     outcomes,
     people,
     person_roles,
@@ -637,6 +708,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     procedures,
     recovery_codes,
     refusal_counts,
+    report_moves,
+    report_reviewers,
     report_revisions,
     reports,
     repositories,

@@ -3,6 +3,7 @@
 //! `procedures`, the status to `schedule`.
 
 pub mod domain;
+pub mod glance;
 pub mod pages;
 pub mod store;
 pub mod views;

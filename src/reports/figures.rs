@@ -1,35 +1,10 @@
 //! The report's numbers: outcomes, coverage and times, each with what it was counted from.
 
-use chrono::TimeDelta;
-
 use super::domain::{Outcome, Procedure, Runbook};
 use crate::engagements::domain::{self as engagements, BlueAnswer, CoverageRow, Covered};
-use crate::procedures::domain::{ProcedureStatus, Severity, Summary, Team, times_to};
-use crate::procedures::times::duration_words;
-
-/// A part of a whole: never a percentage without both.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
-    /// How many.
-    pub part: usize,
-    /// Of how many.
-    pub whole: usize,
-}
-
-impl Share {
-    /// Rounded down; `None` of nothing.
-    pub fn percent(&self) -> Option<usize> {
-        (self.part * 100).checked_div(self.whole)
-    }
-    /// "3 of 12"
-    pub fn words(&self) -> String {
-        format!("{} of {}", self.part, self.whole)
-    }
-    /// "25 %", or a dash of nothing.
-    pub fn shown(&self) -> String {
-        self.percent().map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"))
-    }
-}
+use crate::engagements::glance::{Answered, Glance, Said, tone};
+pub use crate::engagements::glance::{Share, Times};
+use crate::procedures::domain::{ProcedureStatus, Severity, Team, times_to};
 
 /// How often an outcome was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,31 +13,6 @@ pub struct Given {
     pub outcome: Option<Outcome>,
     /// Of all procedures but those of status Not Applicable.
     pub share: Share,
-}
-
-/// Times from one instant to another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Times {
-    /// "4 min 12 s"; none without a time.
-    pub median: Option<String>,
-    /// "31 min"; none without a time.
-    pub p90: Option<String>,
-    /// How many times.
-    pub n: usize,
-    /// How many were left out, because one lies before the other.
-    pub left_out: usize,
-}
-
-impl Times {
-    fn of(spans: &[TimeDelta], left_out: usize) -> Self {
-        let summary = Summary::of(spans);
-        Self {
-            median: summary.as_ref().map(|s| duration_words(s.median)),
-            p90: summary.as_ref().map(|s| duration_words(s.p90)),
-            n: spans.len(),
-            left_out,
-        }
-    }
 }
 
 /// All figures of a report.
@@ -138,6 +88,27 @@ impl Figures {
     pub fn times(&self) -> [(&'static str, &Times); 2] {
         [("Median time to detect", &self.detect), ("Median time to respond", &self.respond)]
     }
+}
+
+/// Outcomes at a glance.
+pub fn glance(runbook: &Runbook) -> Glance {
+    let said = |outcome: &Option<Outcome>, team| {
+        outcome.as_ref().map(|o| Said { tone: tone(team, &o.key, o.succeeded, o.score), flags: o.flags() })
+    };
+    let answered: Vec<Answered> = runbook
+        .procedures
+        .iter()
+        .map(|p| Answered {
+            tactics: p.tactics.clone(),
+            red: said(&p.red_outcome, Team::Red),
+            blue: said(&p.blue_outcome, Team::Blue),
+            not_applicable: p.status == ProcedureStatus::NotApplicable,
+            executed_at: p.executed_at,
+            detected_at: p.detected_at,
+            responded_at: p.responded_at,
+        })
+        .collect();
+    Glance::of(runbook.tactics.iter().map(|t| (t.key.as_str(), t.name.as_str())), &answered)
 }
 
 fn answers(all: &[Procedure]) -> impl Iterator<Item = &Outcome> {

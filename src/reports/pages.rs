@@ -1,16 +1,25 @@
 //! Submitting, and reading reports.
 
+pub mod edit;
+pub mod findings;
+pub mod moves;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
+use diesel::pg::PgConnection;
 use serde::Deserialize;
 
-use super::figures::Figures;
-use super::store::{self, Head, Submission};
+use super::content::Content;
+use super::domain::Runbook;
+use super::figures::{Figures, glance};
+use super::store::{self, Head, Live, Submission, Workflow};
 use super::views::{List, Show, Submit, Waiting};
+use super::workflow::{check_editing, steps};
 use crate::authz::Permission as P;
-use crate::authz::permit::{Permit, ReadReport, SubmitEngagement};
+use crate::authz::permit::{Action, Permit, ReadReport, SubmitEngagement};
+use crate::engagements::views::glance::GlanceView;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{ClientId, EngagementId, ReportId};
 use crate::procedures::domain::working_allowed;
@@ -98,28 +107,70 @@ fn counted(count: i64) -> String {
     }
 }
 
+/// The head of a report that this person may read.
+pub(super) async fn get_head_of<A: Action>(permit: &Permit<A>, id: ReportId) -> Result<Head> {
+    let reader = permit.clone();
+    permit.app.db.read(move |conn| store::get_head(conn, id, &reader)).await
+}
+
 /// `GET /reports/{id}`
 pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Result<HttpResponse> {
     let (id, reader) = (path.into_inner(), permit.clone());
-    let (head, frozen) = permit
+    let (head, written) = permit
         .app
         .db
         .read(move |conn| {
             let head = store::get_head(conn, id, &reader)?;
-            let frozen = store::find_frozen(conn, id)?;
-            let found = if frozen.is_some() { store::list_findings(conn, id)? } else { Vec::new() };
-            Ok((head, frozen.map(|book| (book, found))))
+            let written = if head.waits() { None } else { Some(written(conn, &head)?) };
+            Ok((head, written))
         })
         .await?;
-    let frame = permit.frame(Section::Reports, &head.title).crumb("Reports", "/reports");
-    let Some((book, findings)) = frozen else {
+    let Some((book, content, live, workflow)) = written else {
         let submission = waiting(&permit, &head).await?;
         let may_submit = may_submit(&permit, &submission);
+        let frame = permit.frame(Section::Reports, &head.narrative.title).crumb("Reports", "/reports");
         return permit.page(&Waiting { frame, head, submission, may_submit });
     };
-    let linked = head.engagement_deleted_at.is_none() && permit.may_at(P::EngagementRead, head.client);
+    permit.page(&shown(&permit, head, book, content, live, workflow))
+}
+
+/// A report's runbook, what it says beside it, its findings as they stand, and how it came where it stands.
+fn written(conn: &mut PgConnection, head: &Head) -> Result<(Runbook, Content, Vec<Live>, Workflow)> {
+    let (live, workflow) = (store::list_findings(conn, head.id)?, store::get_workflow(conn, head.id)?);
+    let (book, published) = match store::find_revision(conn, head.id)? {
+        Some((book, published)) if head.submitted_at.is_some() || head.status == ReportStatus::Published => (book, published),
+        _ => (store::collect_empty(conn, head.engagement, "", DateTime::UNIX_EPOCH)?, None),
+    };
+    let content = match published.filter(|_| head.status == ReportStatus::Published) {
+        Some(published) => published,
+        None => store::content(&head.narrative, live.clone(), workflow.corrections.clone()),
+    };
+    Ok((book, content, live, workflow))
+}
+
+/// The page of a report that says something.
+fn shown(permit: &Permit<ReadReport>, head: Head, book: Runbook, content: Content, live: Vec<Live>, workflow: Workflow) -> Show {
+    let may = |right| permit.may_at(right, head.client);
+    let inside = may(P::ReportRead);
+    let book = content.corrected(book);
     let zone = book.time_zone.parse().unwrap_or(chrono_tz::UTC);
-    permit.page(&Show { frame, figures: Figures::of(&book), book, findings, zone, linked, head })
+    Show {
+        frame: permit.frame(Section::Reports, &content.title).crumb("Reports", "/reports"),
+        figures: Figures::of(&book),
+        glance: GlanceView { glance: glance(&book) },
+        steps: steps(head.status).filter(|step| inside && may(step.needs)).collect(),
+        may_edit: may(P::ReportEdit) && check_editing(head.status, head.submitted_at.is_some(), head.has_procedures).is_ok(),
+        may_remediate: may(P::FindingRemediate),
+        linked: head.engagement_deleted_at.is_none() && may(P::EngagementRead),
+        remediations: store::remediations(&live),
+        workflow: if inside { workflow } else { Workflow::default() },
+        today: permit.app.clock.now().with_timezone(&zone).date_naive(),
+        revision: None,
+        book,
+        content,
+        zone,
+        head,
+    }
 }
 
 async fn waiting(permit: &Permit<ReadReport>, head: &Head) -> Result<Submission> {

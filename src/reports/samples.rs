@@ -2,12 +2,17 @@
 
 use askama::Template;
 
+use super::content::{Content, Correction, Finding, FindingAsset, FindingState, NarrativeField, Remediation};
 use super::domain::{Asset, Attachment, Log, Operator, Outcome, Pending, Procedure, Runbook, Step, Tactic, Tick};
-use super::figures::Figures;
-use super::store::{FindingRow, Head, ReportRow, Submission};
+use super::figures::{Figures, glance};
+use super::store::{Head, Move, Narrative, ReportRow, Reviewer, Revision, Submission, Workflow};
+use super::views::edit::{CorrectionPage, Editing, FindingPage, MovePage, NarrativePage, RemediationPage};
 use super::views::{List, Show, Submit, Waiting};
+use super::workflow;
+use crate::engagements::views::forms::Conflict;
+use crate::engagements::views::glance::GlanceView;
 use crate::error::FieldErrors;
-use crate::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
+use crate::ids::{ClientId, EngagementId, FindingId, PersonId, ProcedureId, ReportId};
 use crate::library::domain::StepKind;
 use crate::procedures::domain::{ProcedureStatus, Severity, Team};
 use crate::schedule::domain::{EngagementStatus, ReportStatus};
@@ -18,7 +23,6 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let head = Head {
         id: ReportId::new(),
         client: ClientId::new(),
-        title: "<script>alert(1)</script>".into(),
         status: ReportStatus::Draft,
         client_name: "Harbour & Lights".into(),
         engagement: EngagementId::new(),
@@ -26,12 +30,15 @@ pub fn samples() -> Vec<(&'static str, String)> {
         engagement_status: EngagementStatus::InProgress,
         engagement_deleted_at: None,
         submitted_at: None,
+        version: 3,
+        narrative: sample_narrative(),
+        has_procedures: true,
     };
-    let (book, findings) = sample_book();
+    let (book, content) = sample_book();
     let submission = sample_submission(&head);
     let row = ReportRow {
         id: head.id,
-        title: head.title.clone(),
+        title: head.narrative.title.clone(),
         status: ReportStatus::Published,
         client: head.client_name.clone(),
         engagement: head.engagement,
@@ -53,32 +60,149 @@ pub fn samples() -> Vec<(&'static str, String)> {
         newest: "q=a".into(),
         zone: chrono_tz::UTC,
     };
-    let show = Show {
-        frame: Frame::sample("Report"),
-        head: head.clone(),
-        figures: Figures::of(&book),
-        book,
-        findings,
-        zone: chrono_tz::Europe::Lisbon,
-        linked: true,
-    };
+    let show = sample_show(&head, book, content);
     let waiting = Waiting { frame: Frame::sample("Report"), head, submission: submission.clone(), may_submit: true };
     let submit =
         Submit { frame: Frame::sample("Submit"), submission, accepted: false, errors: FieldErrors::one("incomplete", "Tick this.") };
     let empty = List { reports: Vec::new(), ..sample_list_again(&list) };
-    crate::web::rendered([
+    let forms = sample_forms(&show);
+    let pages = crate::web::rendered([
         ("list", list.render()),
         ("list results", list.as_results().render()),
         ("list empty", empty.render()),
         ("show", show.render()),
         ("waiting", waiting.render()),
         ("submit", submit.render()),
+    ]);
+    pages.into_iter().chain(forms).collect()
+}
+
+fn evil() -> String {
+    "<script>alert(1)</script> **bold**".to_owned()
+}
+
+fn sample_narrative() -> Narrative {
+    Narrative { title: evil(), executive_summary: evil(), approach: evil(), observations: evil(), conclusion: evil() }
+}
+
+fn sample_show(head: &Head, book: Runbook, content: Content) -> Show {
+    let at = book.submitted_at;
+    let remediation = Remediation { state: FindingState::Open, owner: evil(), due_on: Some(at.date_naive() - chrono::TimeDelta::days(1)) };
+    let revision = Revision {
+        n: 1,
+        published_at: at,
+        published_by: evil(),
+        taken_back_at: Some(at),
+        taken_back_by: Some(evil()),
+        taken_back_reason: Some(evil()),
+    };
+    let step = Move { from: ReportStatus::Draft, to: ReportStatus::ReadyForReview, comment: evil(), by: evil(), at };
+    let reviewers = vec![Reviewer { id: PersonId::new(), name: evil() }];
+    Show {
+        frame: Frame::sample("Report"),
+        head: Head { submitted_at: Some(at), ..head.clone() },
+        figures: Figures::of(&book),
+        glance: GlanceView { glance: glance(&book) },
+        remediations: content.findings.iter().map(|finding| (finding.id, remediation.clone())).collect(),
+        workflow: Workflow { corrections: content.corrections.clone(), moves: vec![step], revisions: vec![revision.clone()], reviewers },
+        steps: workflow::steps(ReportStatus::InReview).collect(),
+        revision: Some(revision),
+        may_edit: true,
+        may_remediate: true,
+        today: at.date_naive(),
+        book,
+        content,
+        zone: chrono_tz::Europe::Lisbon,
+        linked: true,
+    }
+}
+
+/// The forms that work on a report, each with a conflict and a fault.
+fn sample_forms(show: &Show) -> Vec<(&'static str, String)> {
+    let conflict = |field: &'static str| Conflict {
+        field,
+        label: "Title",
+        theirs: evil(),
+        theirs_shown: None,
+        by: evil(),
+        at: "21 Nov 2026, 14:05".into(),
+        version: 4,
+        mine: evil(),
+    };
+    let editing = |field: &'static str| Editing {
+        version: 3,
+        unsaved: vec![(field, evil(), 2)],
+        conflicts: vec![conflict(field)],
+        errors: FieldErrors::one(field, "Shorten it."),
+        problem: Some("Nothing is saved.".into()),
+        preview: true,
+    };
+    let step = &workflow::STEPS[0];
+    let asks = MovePage {
+        frame: Frame::sample(step.label),
+        head: show.head.clone(),
+        step,
+        comment: evil(),
+        reviewers: vec![(PersonId::new(), evil(), true, true)],
+        errors: FieldErrors::one("comment", "Say what has to be mended."),
+    };
+    let narrative = NarrativePage {
+        frame: Frame::sample("Edit text"),
+        id: show.head.id,
+        values: NarrativeField::ALL.iter().map(|field| (*field, evil())).collect(),
+        editing: editing("approach"),
+    };
+    let boxes = || vec![(uuid::Uuid::nil().to_string(), evil(), evil(), true)];
+    let finding = FindingPage {
+        frame: Frame::sample("Edit finding"),
+        report: show.head.id,
+        id: FindingId::new(),
+        is_new: false,
+        title: evil(),
+        severity: "high".into(),
+        description: evil(),
+        recommendation: evil(),
+        assets: boxes(),
+        evidence: boxes(),
+        editing: editing("assets"),
+    };
+    let remediation = RemediationPage {
+        frame: Frame::sample("Remediation"),
+        report: show.head.id,
+        id: FindingId::new(),
+        finding: evil(),
+        recommendation: crate::web::markdown::render(&evil()),
+        state: "open".into(),
+        owner: evil(),
+        due_on: evil(),
+        editing: editing("owner"),
+    };
+    let correction = CorrectionPage {
+        frame: Frame::sample("Correct outcome"),
+        url: "/reports/x".into(),
+        back: "/reports/x".into(),
+        name: evil(),
+        team: Team::Blue,
+        frozen: evil(),
+        earlier: show.content.corrections.first().cloned(),
+        choices: vec![("logged".into(), evil(), evil())],
+        chosen: "logged".into(),
+        reason: evil(),
+        seen: String::new(),
+        errors: FieldErrors::one("reason", "Give a reason."),
+    };
+    crate::web::rendered([
+        ("move", asks.render()),
+        ("edit", narrative.render()),
+        ("edit previews", narrative.as_previews().render()),
+        ("finding", finding.render()),
+        ("remediation", remediation.render()),
+        ("correction", correction.render()),
     ])
 }
 
 /// A runbook with hostile text in every place that people write.
-fn sample_book() -> (Runbook, Vec<FindingRow>) {
-    let evil = || "<script>alert(1)</script> **bold**".to_owned();
+fn sample_book() -> (Runbook, Content) {
     let at = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_778);
     let outcome =
         Outcome { key: "logged".into(), label: evil(), succeeded: true, score: Some(30), prevented: true, alerted: false, logged: true };
@@ -132,13 +256,25 @@ fn sample_book() -> (Runbook, Vec<FindingRow>) {
         logs: vec![Log { team: Team::Blue, author: evil(), starts_at: at, ends_at: Some(at), text: evil() }],
         attachments: vec![attachment],
     };
-    let finding = FindingRow {
+    let finding = Finding {
         id: FindingId::new(),
         procedure_id: Some(procedure.id),
         title: evil(),
         severity: Severity::Critical,
         description: evil(),
         recommendation: evil(),
+        assets: vec![FindingAsset { id: uuid::Uuid::now_v7(), name: evil(), kind: "server".into(), criticality: evil(), address: evil() }],
+        evidence: procedure.attachments.clone(),
+    };
+    let correction = Correction {
+        id: uuid::Uuid::now_v7(),
+        procedure_id: procedure.id,
+        team: Team::Blue,
+        before: None,
+        after: procedure.blue_outcome.clone(),
+        reason: evil(),
+        by: evil(),
+        at,
     };
     let book = Runbook {
         title: evil(),
@@ -158,7 +294,9 @@ fn sample_book() -> (Runbook, Vec<FindingRow>) {
         submitted_by: evil(),
         submitted_at: at,
     };
-    (book, vec![finding])
+    let content =
+        Content { title: evil(), narrative: sample_narrative().chapters(), findings: vec![finding], corrections: vec![correction] };
+    (book, content)
 }
 
 fn sample_list_again(list: &List) -> List {

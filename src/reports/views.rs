@@ -1,16 +1,23 @@
 //! Pages of submitting and of reports.
 
+pub mod edit;
+
+use std::collections::HashMap;
+
 use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
+use super::content::{Content, Correction, Finding, Remediation};
 use super::domain::{Attachment, Log, Outcome, Pending, Procedure, Runbook};
 use super::figures::Figures;
-use super::store::{FindingRow, Head, ReportRow, Submission};
+use super::store::{Head, ReportRow, Revision, Submission, Workflow};
+use super::workflow::Step;
+use crate::engagements::views::glance::GlanceView;
 use crate::engagements::views::marks;
 use crate::error::FieldErrors;
-use crate::ids::ClientId;
-use crate::procedures::domain::{ProcedureStatus, Team};
+use crate::ids::{ClientId, FindingId};
+use crate::procedures::domain::{ProcedureStatus, Severity, Team};
 use crate::procedures::times;
 use crate::schedule::domain::{EngagementStatus, ReportStatus};
 use crate::web::{Frame, markdown};
@@ -98,12 +105,28 @@ pub struct Show {
     pub frame: Frame,
     /// The report.
     pub head: Head,
-    /// What Submit froze.
+    /// What Submit froze, with the outcomes that were put right since.
     pub book: Runbook,
     /// Its numbers.
     pub figures: Figures,
-    /// Its findings as they stand now.
-    pub findings: Vec<FindingRow>,
+    /// Outcomes at a glance.
+    pub glance: GlanceView,
+    /// What it says beside the runbook.
+    pub content: Content,
+    /// Where the remediation of each finding stands.
+    pub remediations: HashMap<FindingId, Remediation>,
+    /// How it came where it stands; empty for who reads only published reports.
+    pub workflow: Workflow,
+    /// The steps that this person may take.
+    pub steps: Vec<&'static Step>,
+    /// The published revision that is shown, where it is not the report of now.
+    pub revision: Option<Revision>,
+    /// Whether this person may write in it now.
+    pub may_edit: bool,
+    /// Whether they keep the remediation of its findings.
+    pub may_remediate: bool,
+    /// Today in the engagement's zone.
+    pub today: NaiveDate,
     /// The engagement's zone.
     pub zone: Tz,
     /// Whether engagement, procedures and files can be opened.
@@ -182,7 +205,39 @@ impl Show {
     fn score(&self, procedure: &Procedure) -> String {
         procedure.blue_outcome.as_ref().and_then(|outcome| outcome.score).map(|score| score.to_string()).unwrap_or_default()
     }
-    fn procedure_of(&self, finding: &FindingRow) -> Option<&Procedure> {
+    /// A chapter of the narrative, rendered.
+    fn chapter(&self, label: &str) -> Option<String> {
+        self.content.narrative.iter().find(|(heading, _)| heading == label).map(|(_, text)| markdown::render(text))
+    }
+    fn url(&self) -> String {
+        format!("/reports/{}", self.head.id)
+    }
+    fn is_forward(&self, step: &&&Step) -> bool {
+        step.to > step.from
+    }
+    fn remediation(&self, finding: &Finding) -> Option<&Remediation> {
+        self.remediations.get(&finding.id)
+    }
+    fn overdue(&self, remediation: &Remediation) -> bool {
+        remediation.overdue(self.today)
+    }
+    fn date(&self, date: &NaiveDate) -> String {
+        times::display_date(*date)
+    }
+    fn correction(&self, procedure: &Procedure, team: &str) -> Option<&Correction> {
+        self.content.correction(procedure.id, if team == "red" { Team::Red } else { Team::Blue })
+    }
+    fn frozen(&self, correction: &Correction) -> String {
+        correction.before.as_ref().map_or_else(|| "Unanswered".to_owned(), |outcome| outcome.label.clone())
+    }
+    fn kind(&self, stored: &str) -> String {
+        stored.parse::<crate::clients::domain::AssetKind>().map_or_else(|_| stored.to_owned(), |kind| kind.label().to_owned())
+    }
+    fn severities(&self) -> Vec<(Severity, usize)> {
+        let count = |severity: &Severity| self.content.findings.iter().filter(|f| f.severity == *severity).count();
+        Severity::ALL.iter().rev().map(|severity| (*severity, count(severity))).filter(|(_, count)| *count > 0).collect()
+    }
+    fn procedure_of(&self, finding: &Finding) -> Option<&Procedure> {
         self.book.procedures.iter().find(|procedure| Some(procedure.id) == finding.procedure_id)
     }
     fn names(&self, procedure: &Procedure, team: &str) -> String {

@@ -63,3 +63,17 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 
 /// The fields of a form whose names are not known beforehand, in the order they came.
 pub type Pairs = Vec<(String, String)>;
+
+/// A field of a form that merges: its value, and the version that it came from (`base.<field>`, or `version` for a field
+/// without one). A choice in a conflict moves the base to the version that was shown as theirs.
+pub fn merging(pairs: &Pairs, name: &str) -> Option<(String, i32)> {
+    let find = |name: &str| pairs.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+    let number = |name: &str| find(name).and_then(|value| value.parse::<i32>().ok());
+    let raw = find(name)?.to_owned();
+    let base = number(&format!("base.{name}")).unwrap_or_else(|| number("version").unwrap_or(0));
+    let theirs = || number(&format!("theirs.{name}")).unwrap_or(base);
+    if find("take") == Some(name) {
+        return Some((find(&format!("value.{name}")).unwrap_or_default().to_owned(), theirs()));
+    }
+    Some(if find("keep") == Some(name) { (raw, theirs()) } else { (raw, base) })
+}

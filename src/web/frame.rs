@@ -55,6 +55,8 @@ pub struct Entry {
     pub label: &'static str,
     /// Whether the page belongs to it.
     pub current: bool,
+    /// What waits behind it; nothing shows none.
+    pub count: i64,
 }
 
 /// The person's menu.
@@ -151,19 +153,21 @@ fn entries(viewer: &Viewer, section: Section) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut add = |shown: bool, group, entry: Section, href, icon, label| {
         if shown {
-            entries.push(Entry { group, href, icon, label, current: section == entry });
+            entries.push(Entry { group, href, icon, label, current: section == entry, count: 0 });
         }
     };
     let reads = rights.may_anywhere(P::EngagementRead);
     add(true, None, Section::Dashboard, "/", "dashboard", "Dashboard");
     add(reads, Some("Runbooks"), Section::Engagements, "/engagements", "engagements", "Engagements");
     add(rights.may(P::TestPlanRead), None, Section::TestPlans, "/test-plans", "plan", "Test Plans");
-    add(true, Some("Engage"), Section::Reports, "/reports", "reports", "Reports");
+    add(reads, Some("Engage"), Section::Schedule, "/schedule", "schedule", "Schedule");
+    add(true, (!reads).then_some("Engage"), Section::Reports, "/reports", "reports", "Reports");
     add(rights.may(P::LibraryRead), None, Section::Library, "/library/procedures", "library", "Library");
     add(true, None, Section::Clients, "/clients", "clients", "Clients");
     let own = [P::JobRun, P::UserRead, P::AuditLogRead, P::SettingManage, P::RoleRead, P::AccessRead];
     let administers = own.into_iter().any(|right| rights.may(right));
     add(administers, Some("Administration"), Section::Admin, "/admin", "admin", "Administration");
+    entries[0].count = viewer.notices;
     entries
 }
 

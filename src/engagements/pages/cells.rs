@@ -104,17 +104,10 @@ async fn load(permit: &Permit<ReadEngagement>, engagement: EngagementId, procedu
         .db
         .read(move |conn| {
             Ok(Loaded {
-                head: store::get_head(conn, engagement, &visible)?,
                 outcomes: store::list_outcomes(conn)?,
                 procedures: store::list_procedures(conn, engagement)?,
                 operators: store::list_operators(conn, engagement)?,
-                digests: store::Digests::default(),
-                inputs: Vec::new(),
-                candidates: Vec::new(),
-                assets: Vec::new(),
-                entries: Vec::new(),
-                files: Vec::new(),
-                events: Vec::new(),
+                ..Loaded::of(store::get_head(conn, engagement, &visible)?)
             })
         })
         .await?;

@@ -13,7 +13,7 @@ use crate::engagements::views::forms::{Conflict, Edit};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::EngagementId;
 use crate::procedures::{merge, times};
-use crate::web::form::Pairs;
+use crate::web::form::{Pairs, merging};
 use crate::web::{Form, redirect_with};
 
 impl NewEngagement {
@@ -59,25 +59,11 @@ impl Posted {
     /// Fields with the versions that their shown values came from; a choice in a conflict moves its field's base to the
     /// version that was shown as theirs.
     fn read(pairs: &Pairs) -> Self {
-        let find = |name: &str| pairs.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
-        let number = |name: &str| find(name).and_then(|value| value.parse::<i32>().ok());
-        let version = number("version").unwrap_or(0);
-        let typed = DetailField::ALL
-            .iter()
-            .filter_map(|field| {
-                let name = field.as_str();
-                let mut raw = find(name)?.to_owned();
-                let mut base = number(&format!("base.{name}")).unwrap_or(version);
-                let theirs = number(&format!("theirs.{name}"));
-                if find("take") == Some(name) {
-                    raw = find(&format!("value.{name}")).unwrap_or_default().to_owned();
-                }
-                if find("keep") == Some(name) || find("take") == Some(name) {
-                    base = theirs.unwrap_or(base);
-                }
-                Some(Typed { field: *field, raw, base })
-            })
-            .collect();
+        let read = |field: &DetailField| {
+            let (raw, base) = merging(pairs, field.as_str())?;
+            Some(Typed { field: *field, raw, base })
+        };
+        let typed = DetailField::ALL.iter().filter_map(read).collect();
         Self { typed }
     }
 }
@@ -129,6 +115,7 @@ fn page(permit: &Permit<PlanEngagement>, head: &Head, posted: &Posted, outcome: 
                 field: field.as_str(),
                 label: field.label(),
                 theirs: c.theirs.clone(),
+                theirs_shown: None,
                 by: c.theirs_by.clone().unwrap_or_else(|| "Somebody".into()),
                 at: c.theirs_at.map(|at| times::display(at, zone)).unwrap_or_default(),
                 version: c.theirs_version,

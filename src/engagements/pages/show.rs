@@ -101,6 +101,7 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
     let may = May {
         plan: holds(P::EngagementPlan) && planning_allowed(own.status, submitted).is_ok(),
         start: holds(P::EngagementApprove),
+        approve: holds(P::EngagementApprove) && own.status == S::Pending,
         cancel: holds(P::EngagementCancel) && !matches!(own.status, S::Complete | S::Canceled),
         delete: holds(P::EngagementDelete),
         submit: holds(P::EngagementSubmit) && open,
@@ -144,13 +145,8 @@ fn everything(
         procedures: store::list_procedures(conn, id)?,
         operators: store::list_operators(conn, id)?,
         inputs: store::list_inputs(conn, id, &digests.inputs)?,
-        head,
         digests,
-        candidates: Vec::new(),
-        assets: Vec::new(),
-        entries: Vec::new(),
-        files: Vec::new(),
-        events: Vec::new(),
+        ..Loaded::of(head)
     };
     for part in open {
         bring(conn, &mut loaded, *part, visible)?;
@@ -167,6 +163,11 @@ fn bring(conn: &mut PgConnection, loaded: &mut Loaded, part: Part, visible: &[Cl
             loaded.candidates = sections::list_candidates(conn, own.client_id, Some(own.id), dates, visible)?;
         }
         Part::Assets => loaded.assets = sections::list_assets(conn, own.id)?,
+        Part::Outcomes => {
+            loaded.answers = sections::list_answers(conn, own.id)?;
+            let tactics = crate::library::store::list_tactics(conn, &own.attack_version)?;
+            loaded.tactics = tactics.into_iter().map(|t| (t.short_name, t.name)).collect();
+        }
         Part::Timeline => loaded.entries = sections::list_timeline(conn, own.id)?,
         Part::Attachments => loaded.files = sections::list_attachments(conn, own.id)?,
         Part::Activity => loaded.events = list_for_engagement(conn, own.id, EVENTS)?,
@@ -208,19 +209,7 @@ fn one(
     part: Part,
     now: DateTime<Utc>,
 ) -> Result<Loaded> {
-    let mut loaded = Loaded {
-        head: store::get_head(conn, id, visible)?.as_of(now),
-        outcomes: Vec::new(),
-        procedures: Vec::new(),
-        operators: Vec::new(),
-        digests: store::Digests::default(),
-        inputs: Vec::new(),
-        candidates: Vec::new(),
-        assets: Vec::new(),
-        entries: Vec::new(),
-        files: Vec::new(),
-        events: Vec::new(),
-    };
+    let mut loaded = Loaded::of(store::get_head(conn, id, visible)?.as_of(now));
     match part {
         Part::Procedures => {
             loaded.outcomes = store::list_outcomes(conn)?;

@@ -12,7 +12,7 @@ use crate::db::{Audited, WriteTx};
 use crate::engagements::domain::{DetailField, check_detail, parse_tags};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::EngagementId;
-use crate::procedures::merge::{Change, Conflict, Current, Posted, merge};
+use crate::procedures::merge::{Change, Conflict, Posted};
 use crate::procedures::store::history::{self, Subject};
 use crate::procedures::times;
 use crate::schedule::domain::{Command, starts_at, valid_dates};
@@ -85,22 +85,14 @@ pub fn save_details(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: E
     let mut planning = begin(tx, permit, id)?;
     let posted = check(typed)?;
     let mut own: Own = engagements::table.find(id.0).select(Own::as_select()).first(tx.conn)?;
-    let history = history::read(tx.conn, Subject("engagement", id.0), &posted)?;
-    let current: Vec<Current> = DetailField::ALL
-        .iter()
-        .map(|field| Current {
-            field: field.as_str().to_owned(),
-            value: own.detail(*field),
-            version: history.newest(field.as_str()).map_or(0, |newest| newest.version),
-        })
-        .collect();
-    let outcome = merge(&posted, &current, &history);
+    let values: Vec<(&str, String)> = DetailField::ALL.iter().map(|field| (field.as_str(), own.detail(*field))).collect();
+    let outcome = history::save(tx, Subject("engagement", id.0), own.version, &posted, &values)?;
     for change in &outcome.accepted {
         own.set(change.field.parse().map_err(|e: crate::text_enum::UnknownValue| Error::Internal(e.into()))?, &change.new)?;
     }
     valid_dates(own.start_date, own.end_date).map_err(|sentence| Error::field(DetailField::EndDate.as_str(), sentence))?;
     if !outcome.accepted.is_empty() {
-        store(tx, &mut own, &outcome.accepted)?;
+        store(tx, &mut own)?;
         let names: Vec<String> = outcome
             .accepted
             .iter()
@@ -140,7 +132,7 @@ fn check(typed: &[Typed]) -> Result<Vec<Posted>> {
     Ok(posted)
 }
 
-fn store(tx: &mut WriteTx<'_>, own: &mut Own, accepted: &[Change]) -> Result<()> {
+fn store(tx: &mut WriteTx<'_>, own: &mut Own) -> Result<()> {
     let zone: Tz = own.zone();
     own.starts_at = own.start_date.map(|date| starts_at(date, zone));
     own.version += 1;
@@ -160,11 +152,10 @@ fn store(tx: &mut WriteTx<'_>, own: &mut Own, accepted: &[Change]) -> Result<()>
             engagements::version.eq(own.version),
         ))
         .execute(tx.conn)?;
-    // The empty Draft bears the engagement's title until Submit fills it.
-    diesel::update(reports::table.filter(reports::engagement_id.eq(own.id.0).and(reports::title.ne(&own.title))))
+    // The Draft bears the engagement's title until somebody writes in it.
+    let untouched = reports::engagement_id.eq(own.id.0).and(reports::version.eq(1)).and(reports::title.ne(&own.title));
+    diesel::update(reports::table.filter(untouched))
         .set((reports::title.eq(&own.title), reports::updated_at.eq(tx.now())))
         .execute(tx.conn)?;
-    let values: Vec<(&str, &str)> = accepted.iter().map(|change| (change.field.as_str(), change.new.as_str())).collect();
-    history::note(tx, Subject("engagement", own.id.0), own.version, &values)?;
     Ok(())
 }

@@ -3,13 +3,14 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::db::schema::{attachments, log_entries, people, procedures};
+use crate::engagements::glance::{Answered, Said, tone};
 use crate::error::Result;
 use crate::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
-use crate::procedures::domain::Team;
+use crate::procedures::domain::{BlueFlags, Team};
 
 /// Somebody with access to a client, as a choice of operator.
 #[derive(Debug, Clone, QueryableByName)]
@@ -108,6 +109,64 @@ pub fn list_assets(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Used
     )
     .bind::<SqlUuid, _>(id.0)
     .load(conn)?)
+}
+
+#[derive(QueryableByName)]
+struct AnswerRow {
+    #[diesel(sql_type = Array<Text>)]
+    tactics: Vec<String>,
+    #[diesel(sql_type = Bool)]
+    not_applicable: bool,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    executed_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    detected_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    responded_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Nullable<Text>)]
+    red: Option<String>,
+    #[diesel(sql_type = Bool)]
+    succeeded: bool,
+    #[diesel(sql_type = Nullable<Text>)]
+    blue: Option<String>,
+    #[diesel(sql_type = Nullable<Integer>)]
+    score: Option<i32>,
+    #[diesel(sql_type = Bool)]
+    prevented: bool,
+    #[diesel(sql_type = Bool)]
+    alerted: bool,
+    #[diesel(sql_type = Bool)]
+    logged: bool,
+}
+
+/// Both teams' answers with their times, for the glance.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_answers(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Answered>> {
+    // sql_query: the outcomes table twice, once for each team.
+    let rows: Vec<AnswerRow> = diesel::sql_query(
+        "SELECT p.tactics, p.status = 'not_applicable' AS not_applicable, p.executed_at, p.detected_at, p.responded_at,
+            r.key AS red, coalesce(r.succeeded, false) AS succeeded, b.key AS blue, b.score, coalesce(b.prevented, false) AS prevented,
+            coalesce(b.alerted, false) AS alerted, coalesce(b.logged, false) AS logged
+         FROM procedures p LEFT JOIN outcomes r ON r.key = p.red_outcome LEFT JOIN outcomes b ON b.key = p.blue_outcome
+         WHERE p.engagement_id = $1 ORDER BY p.position",
+    )
+    .bind::<SqlUuid, _>(id.0)
+    .load(conn)?;
+    let answered = |row: AnswerRow| Answered {
+        tactics: row.tactics,
+        red: row.red.map(|key| Said { tone: tone(Team::Red, &key, row.succeeded, None), flags: BlueFlags::default() }),
+        blue: row.blue.map(|key| Said {
+            tone: tone(Team::Blue, &key, false, row.score),
+            flags: BlueFlags { prevented: row.prevented, alerted: row.alerted, logged: row.logged },
+        }),
+        not_applicable: row.not_applicable,
+        executed_at: row.executed_at,
+        detected_at: row.detected_at,
+        responded_at: row.responded_at,
+    };
+    Ok(rows.into_iter().map(answered).collect())
 }
 
 /// A log entry in the timeline.

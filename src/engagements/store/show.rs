@@ -57,6 +57,8 @@ pub struct Own {
     pub write_rule: Option<String>,
     /// Why it was canceled.
     pub cancel_reason: Option<String>,
+    /// When it was requested, where it began as a request.
+    pub requested_at: Option<DateTime<Utc>>,
     /// When its runbook was submitted.
     pub submitted_at: Option<DateTime<Utc>>,
     /// Its version.

@@ -9,6 +9,7 @@ use crate::error::FieldErrors;
 use crate::web::Frame;
 
 /// A field that both sides changed.
+#[derive(Debug, Clone)]
 pub struct Conflict {
     /// Form name.
     pub field: &'static str,
@@ -16,6 +17,8 @@ pub struct Conflict {
     pub label: &'static str,
     /// What the other side saved.
     pub theirs: String,
+    /// How it is shown, where the value itself says nothing.
+    pub theirs_shown: Option<String>,
     /// Who.
     pub by: String,
     /// When.
@@ -151,6 +154,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         field: "description",
         label: "Description",
         theirs: hostile(),
+        theirs_shown: None,
         by: hostile(),
         at: "14:30".into(),
         version: 4,

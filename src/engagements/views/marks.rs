@@ -3,8 +3,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
+pub use crate::engagements::glance::tone;
 use crate::engagements::store::show::Outcome;
-use crate::procedures::domain::{Severity, Team};
+use crate::procedures::domain::Severity;
 use crate::procedures::times;
 use crate::schedule::domain::{EngagementStatus, ReportStatus};
 
@@ -34,21 +35,6 @@ pub fn report_class(status: ReportStatus) -> &'static str {
 /// Tone of an outcome; see [`tone`].
 pub fn outcome_tone(outcome: &Outcome) -> &'static str {
     tone(outcome.team, &outcome.key, outcome.succeeded, outcome.score)
-}
-
-/// Tone of an outcome, from the defender's side: what was stopped is good, what went unseen is bad. It follows from the
-/// flags and the score, so that a renamed or added outcome gets one too. Every page takes it from here: an outcome has one
-/// colour.
-pub fn tone(team: Team, key: &str, succeeded: bool, score: Option<i32>) -> &'static str {
-    match (team, score) {
-        (Team::Red, _) if succeeded => "bad",
-        (Team::Red, _) if key.contains("block") => "good",
-        (Team::Blue, Some(90..)) => "good",
-        (Team::Blue, Some(60..)) => "info",
-        (Team::Blue, Some(1..)) => "warn",
-        (Team::Blue, Some(_)) => "bad",
-        _ => "none",
-    }
 }
 
 /// `data-level` of a severity.

@@ -1,6 +1,7 @@
 //! Pages of engagements, made from what the stores return.
 
 pub mod forms;
+pub mod glance;
 pub mod list;
 pub mod marks;
 mod samples;

@@ -7,11 +7,12 @@ use super::sections::Part;
 use super::show::{Around, Loaded, May, Show, body};
 use super::table::{CellShown, Choice, Editor, Line, Meter, Writer};
 use crate::audit::store::Activity;
+use crate::engagements::glance::{Answered, Said};
 use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
 use crate::engagements::store::show::{Digests, Head, Operator, Outcome, Own, ProcedureRow, ReportRow};
 use crate::error::FieldErrors;
 use crate::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId, ReportId};
-use crate::procedures::domain::{ProcedureStatus, Severity, Sides, Team};
+use crate::procedures::domain::{BlueFlags, ProcedureStatus, Severity, Sides, Team};
 use crate::procedures::inputs::InputRow;
 use crate::schedule::domain::{EngagementStatus, ReportStatus};
 use crate::web::Frame;
@@ -40,6 +41,7 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
         earlier_engagement_id: None,
         write_rule: None,
         cancel_reason: None,
+        requested_at: Some(now),
         submitted_at: None,
         version: 3,
     };
@@ -115,6 +117,16 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
             positions: vec![1],
             procedures: vec![ProcedureId::new()],
         }],
+        answers: vec![Answered {
+            tactics: vec!["credential-access".into()],
+            red: Some(Said { tone: "bad", flags: BlueFlags::default() }),
+            blue: None,
+            not_applicable: false,
+            executed_at: Some(now),
+            detected_at: Some(now),
+            responded_at: None,
+        }],
+        tactics: vec![("credential-access".into(), hostile.into())],
         entries: vec![Entry {
             team: Team::Blue,
             text: hostile.into(),
@@ -141,7 +153,7 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
         events: vec![Activity { at: now, id: 1, actor_name: hostile.into(), sentence: hostile.into() }],
     };
     let sides = |_, _| Sides { red: true, blue: true };
-    let may = May { plan: true, start: true, cancel: true, delete: true, submit: true, report: true };
+    let may = May { plan: true, start: true, approve: true, cancel: true, delete: true, submit: true, report: true };
     let around = Around {
         writer: Writer { sides, person },
         may,
@@ -172,6 +184,7 @@ pub(super) fn fragments() -> Vec<(&'static str, String)> {
         Part::Operators => "engagements/operators#fragment",
         Part::Inputs => "engagements/inputs#fragment",
         Part::Assets => "engagements/assets#fragment",
+        Part::Outcomes => "engagements/outcomes#fragment",
         Part::Timeline => "engagements/timeline#fragment",
         Part::Attachments => "engagements/attachments#fragment",
         Part::Report => "engagements/report#fragment",

@@ -23,6 +23,7 @@ crate::text_enum! {
         Operators => "operators", "Operators";
         Inputs => "inputs", "Inputs";
         Assets => "assets", "Assets";
+        Outcomes => "outcomes", "Outcomes at a glance";
         Timeline => "timeline", "Timeline";
         Attachments => "attachments", "Attachments";
         Report => "report", "Report";

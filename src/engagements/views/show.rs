@@ -3,10 +3,12 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 
+use super::glance::GlanceView;
 use super::marks::{dates, size, status_class};
 use super::sections::{ActivityList, Assets, Attachments, Choosable, Inputs, Operators, Overview, Part, Report, Timeline, asset_digest};
 use super::table::{Line, Meter, Procedures, Writer};
 use crate::audit::store::Activity;
+use crate::engagements::glance::{Answered, Glance};
 use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
 use crate::engagements::store::show::{Digests, Head, Operator, Outcome, ProcedureRow};
 use crate::error::FieldErrors;
@@ -36,12 +38,37 @@ pub struct Loaded {
     pub candidates: Vec<Candidate>,
     /// Assets in use.
     pub assets: Vec<UsedAsset>,
+    /// Both teams' answers.
+    pub answers: Vec<Answered>,
+    /// Keys and names of the release's tactics.
+    pub tactics: Vec<(String, String)>,
     /// Log entries.
     pub entries: Vec<Entry>,
     /// Attachments.
     pub files: Vec<File>,
     /// Newest events.
     pub events: Vec<Activity>,
+}
+
+impl Loaded {
+    /// The head alone.
+    pub fn of(head: Head) -> Self {
+        Self {
+            head,
+            outcomes: Vec::new(),
+            procedures: Vec::new(),
+            operators: Vec::new(),
+            digests: Digests::default(),
+            inputs: Vec::new(),
+            candidates: Vec::new(),
+            assets: Vec::new(),
+            answers: Vec::new(),
+            tactics: Vec::new(),
+            entries: Vec::new(),
+            files: Vec::new(),
+            events: Vec::new(),
+        }
+    }
 }
 
 /// What the person may do here.
@@ -51,6 +78,8 @@ pub struct May {
     pub plan: bool,
     /// Start before the date.
     pub start: bool,
+    /// Approve or decline: the right, while it is a request.
+    pub approve: bool,
     /// Cancel.
     pub cancel: bool,
     /// Delete.
@@ -192,6 +221,10 @@ pub fn body<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Ar
         }
         .render(),
         Part::Assets => Assets::new(head, &loaded.assets).render(),
+        Part::Outcomes => {
+            let tactics = loaded.tactics.iter().map(|(key, name)| (key.as_str(), name.as_str()));
+            GlanceView { glance: Glance::of(tactics, &loaded.answers) }.render()
+        }
         Part::Timeline => Timeline::new(id, &loaded.entries, zone).render(),
         Part::Attachments => Attachments::new(id, &loaded.files, zone).render(),
         Part::Report => Report::new(head, around.may.report, around.may.submit, around.now, around.zone).render(),
@@ -263,7 +296,7 @@ impl Show {
             next,
             may: around.may,
             startable: own.status == EngagementStatus::Scheduled,
-            notice: notice(&loaded.head),
+            notice: notice(&loaded.head, around.now),
             problem,
             sections,
             url,
@@ -272,7 +305,7 @@ impl Show {
 }
 
 /// Why the runbook is closed.
-fn notice(head: &Head) -> Option<String> {
+fn notice(head: &Head, now: DateTime<Utc>) -> Option<String> {
     match (head.own.status, head.own.submitted_at, &head.own.cancel_reason) {
         (EngagementStatus::Canceled, _, Some(reason)) => Some(format!("Canceled: {reason}")),
         (_, Some(at), _) => Some(format!(
@@ -283,7 +316,12 @@ fn notice(head: &Head) -> Option<String> {
             let start = head.own.start_date.map(times::display_date).unwrap_or_default();
             Some(format!("Starts {start}. Until then it can be planned; outcomes are recorded once it has started."))
         }
-        (EngagementStatus::Pending, ..) => Some("Requested, not approved yet. It can be planned meanwhile.".into()),
+        (EngagementStatus::Pending, ..) => {
+            let on = head.own.requested_at.map(|at| format!(" {}", times::display(at, head.own.zone()))).unwrap_or_default();
+            let passed = head.own.starts_at.is_some_and(|start| start <= now);
+            let passed = if passed { " Its start date passed." } else { "" };
+            Some(format!("Requested{on}, not approved yet.{passed} It can be planned meanwhile."))
+        }
         _ => None,
     }
 }
@@ -353,6 +391,11 @@ fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String
         Part::Assets => {
             let (n, words) = asset_digest(&d.assets);
             (n.to_string(), if n == 0 { "None named on a procedure yet".into() } else { words })
+        }
+        Part::Outcomes => {
+            let answered = |is: fn(&ProcedureRow) -> bool| loaded.procedures.iter().filter(|row| is(row)).count();
+            let (red, blue) = (answered(|row| row.red_outcome.is_some()), answered(|row| row.blue_outcome.is_some()));
+            (String::new(), format!("Red answered {red} · blue answered {blue} of {}", loaded.procedures.len()))
         }
         Part::Timeline => {
             let last = d.last_entry.zip(d.last_author.as_ref()).map(|(at, by)| format!("Last entry {}, {by}", times::display(at, zone)));

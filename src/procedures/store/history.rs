@@ -1,5 +1,5 @@
-//! The history of fields that are saved one by one: what the merge compares against. One table for procedures and
-//! engagements.
+//! The history of fields that are saved one by one: what the merge compares against. One table for procedures, engagements,
+//! reports and findings.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::db::WriteTx;
 use crate::db::schema::field_history;
 use crate::error::Result;
-use crate::procedures::merge::{History, Posted, Revision};
+use crate::procedures::merge::{Current, History, Outcome, Posted, Revision, merge};
 
 /// What a history belongs to: the `subject_type` and the id.
 #[derive(Debug, Clone, Copy)]
@@ -81,4 +81,33 @@ pub fn note<F: AsRef<str>, V: AsRef<str>>(tx: &mut WriteTx<'_>, subject: Subject
         .collect();
     diesel::insert_into(field_history::table).values(&rows).execute(tx.conn)?;
     Ok(())
+}
+
+/// Judges a save of a locked subject that stands at `version` with these values, and notes what it accepts as `version + 1`.
+/// The caller stores the accepted values. A value that has no history yet is noted as it was, so that whoever posts it
+/// unchanged from an older page is not taken for having changed it.
+///
+/// # Errors
+/// When the database refuses.
+pub fn save(tx: &mut WriteTx<'_>, subject: Subject, version: i32, posted: &[Posted], values: &[(&str, String)]) -> Result<Outcome> {
+    let history = read(tx.conn, subject, posted)?;
+    let current: Vec<Current> = values
+        .iter()
+        .map(|(field, value)| Current {
+            field: (*field).to_owned(),
+            value: value.clone(),
+            version: history.newest(field).map_or(0, |newest| newest.version),
+        })
+        .collect();
+    let outcome = merge(posted, &current, &history);
+    let first: Vec<(&str, &str)> = outcome
+        .accepted
+        .iter()
+        .filter(|change| !change.old.is_empty() && history.newest(&change.field).is_none())
+        .map(|change| (change.field.as_str(), change.old.as_str()))
+        .collect();
+    note(tx, subject, 1, &first)?;
+    let values: Vec<(&str, &str)> = outcome.accepted.iter().map(|change| (change.field.as_str(), change.new.as_str())).collect();
+    note(tx, subject, version + 1, &values)?;
+    Ok(outcome)
 }

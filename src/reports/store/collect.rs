@@ -84,11 +84,11 @@ struct Parts {
     files: HashMap<Uuid, Vec<Attachment>>,
 }
 
-/// The runbook of an engagement. The caller holds its lock, or shows it to nobody.
+/// The runbook of an engagement without procedures: its details and operators.
 ///
 /// # Errors
 /// [`crate::error::Error::NotFound`] without the engagement.
-pub fn collect(conn: &mut PgConnection, id: EngagementId, submitted_by: &str, submitted_at: DateTime<Utc>) -> Result<Runbook> {
+pub fn collect_empty(conn: &mut PgConnection, id: EngagementId, submitted_by: &str, submitted_at: DateTime<Utc>) -> Result<Runbook> {
     let (details, client): (Details, String) = engagements::table
         .inner_join(clients::table)
         .filter(engagements::id.eq(id.0))
@@ -104,9 +104,6 @@ pub fn collect(conn: &mut PgConnection, id: EngagementId, submitted_by: &str, su
         .map(|(name, team)| Operator { name, team })
         .collect();
     let tactics = crate::library::store::list_tactics(conn, &details.attack_version)?;
-    let rows: Vec<Row> =
-        procedures::table.filter(procedures::engagement_id.eq(id.0)).order(procedures::position).select(Row::as_select()).load(conn)?;
-    let mut parts = parts(conn, id)?;
     Ok(Runbook {
         title: details.title,
         client,
@@ -120,11 +117,24 @@ pub fn collect(conn: &mut PgConnection, id: EngagementId, submitted_by: &str, su
         tags: details.tags,
         attack_version: details.attack_version,
         tactics: tactics.into_iter().map(|t| Tactic { key: t.short_name, name: t.name }).collect(),
-        procedures: rows.into_iter().map(|row| procedure(row, &operators, &mut parts)).collect::<Result<_>>()?,
+        procedures: Vec::new(),
         operators,
         submitted_by: submitted_by.to_owned(),
         submitted_at,
     })
+}
+
+/// The runbook of an engagement. The caller holds its lock, or shows it to nobody.
+///
+/// # Errors
+/// [`crate::error::Error::NotFound`] without the engagement.
+pub fn collect(conn: &mut PgConnection, id: EngagementId, submitted_by: &str, submitted_at: DateTime<Utc>) -> Result<Runbook> {
+    let mut book = collect_empty(conn, id, submitted_by, submitted_at)?;
+    let rows: Vec<Row> =
+        procedures::table.filter(procedures::engagement_id.eq(id.0)).order(procedures::position).select(Row::as_select()).load(conn)?;
+    let mut parts = parts(conn, id)?;
+    book.procedures = rows.into_iter().map(|row| procedure(row, &book.operators, &mut parts)).collect::<Result<_>>()?;
+    Ok(book)
 }
 
 fn procedure(row: Row, of_engagement: &[Operator], parts: &mut Parts) -> Result<Procedure> {

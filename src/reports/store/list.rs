@@ -1,16 +1,18 @@
 //! Reading reports.
 
 use chrono::{DateTime, Utc};
-use diesel::pg::Pg;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use uuid::Uuid;
 
+use super::content::Narrative;
 use crate::authz::Permission as P;
-use crate::authz::permit::{Permit, ReadReport};
-use crate::db::schema::{clients, engagements, findings, report_revisions, reports};
+use crate::authz::permit::{Action, Permit, ReadReport};
+use crate::db::schema::{clients, engagements, report_revisions, reports};
 use crate::error::{Error, Result};
-use crate::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
-use crate::procedures::domain::Severity;
+use crate::ids::{ClientId, EngagementId, ReportId};
+use crate::reports::content::Content;
 use crate::reports::domain::Runbook;
 use crate::schedule::domain::{EngagementStatus, ReportStatus};
 
@@ -138,8 +140,6 @@ pub struct Head {
     pub id: ReportId,
     /// Client.
     pub client: ClientId,
-    /// Title.
-    pub title: String,
     /// Status.
     pub status: ReportStatus,
     /// Name of the client.
@@ -154,13 +154,26 @@ pub struct Head {
     pub engagement_deleted_at: Option<DateTime<Utc>>,
     /// When it was submitted.
     pub submitted_at: Option<DateTime<Utc>>,
+    /// Its version.
+    pub version: i32,
+    /// The narrative.
+    pub narrative: Narrative,
+    /// Whether its runbook holds a procedure.
+    pub has_procedures: bool,
+}
+
+impl Head {
+    /// Whether the runbook has still to be submitted before the report can be written.
+    pub fn waits(&self) -> bool {
+        self.submitted_at.is_none() && self.has_procedures
+    }
 }
 
 /// A report that this person may read; a draft is not there for whoever reads only published ones.
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub fn get_head(conn: &mut PgConnection, id: ReportId, permit: &Permit<ReadReport>) -> Result<Head> {
+pub fn get_head<A: Action>(conn: &mut PgConnection, id: ReportId, permit: &Permit<A>) -> Result<Head> {
     let visible = permit.visible();
     let head: Head = joined!()
         .filter(reports::id.eq(id.0).and(reports::deleted_at.is_null()))
@@ -168,7 +181,6 @@ pub fn get_head(conn: &mut PgConnection, id: ReportId, permit: &Permit<ReadRepor
         .select((
             reports::id,
             reports::client_id,
-            reports::title,
             reports::status,
             clients::name,
             engagements::id,
@@ -176,6 +188,9 @@ pub fn get_head(conn: &mut PgConnection, id: ReportId, permit: &Permit<ReadRepor
             engagements::status,
             engagements::deleted_at,
             engagements::submitted_at,
+            reports::version,
+            Narrative::as_select(),
+            sql::<Bool>("EXISTS (SELECT FROM procedures p WHERE p.engagement_id = engagements.id)"),
         ))
         .first(conn)?;
     permit.check(head.client)?;
@@ -185,42 +200,19 @@ pub fn get_head(conn: &mut PgConnection, id: ReportId, permit: &Permit<ReadRepor
     Ok(head)
 }
 
-/// What Submit wrote; none before it.
-pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<Runbook>> {
-    let body: Option<serde_json::Value> = report_revisions::table
+/// The newest revision: its runbook, and what the report said if it was published; none before Submit.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn find_revision(conn: &mut PgConnection, report: ReportId) -> Result<Option<(Runbook, Option<Content>)>> {
+    let row: Option<(serde_json::Value, Option<serde_json::Value>)> = report_revisions::table
         .filter(report_revisions::report_id.eq(report.0))
         .order(report_revisions::n.desc())
-        .select(report_revisions::body)
+        .select((report_revisions::body, report_revisions::content))
         .first(conn)
         .optional()?;
-    Ok(body.map(serde_json::from_value).transpose()?)
-}
-
-/// A finding as it stands now.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = findings, check_for_backend(Pg))]
-pub struct FindingRow {
-    /// Id.
-    pub id: FindingId,
-    /// The procedure it was made from.
-    pub procedure_id: Option<ProcedureId>,
-    /// Title.
-    pub title: String,
-    /// Severity.
-    pub severity: Severity,
-    /// Markdown.
-    pub description: String,
-    /// Markdown.
-    pub recommendation: String,
-}
-
-/// A report's findings, in order.
-pub fn list_findings(conn: &mut PgConnection, report: ReportId) -> Result<Vec<FindingRow>> {
-    Ok(findings::table
-        .filter(findings::report_id.eq(report.0))
-        .order((findings::position, findings::id))
-        .select(FindingRow::as_select())
-        .load(conn)?)
+    let Some((body, content)) = row else { return Ok(None) };
+    Ok(Some((serde_json::from_value(body)?, content.map(serde_json::from_value).transpose()?)))
 }
 
 /// Names of clients, to choose from.

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::collect::collect;
+use super::moves::{next_revision, open_revision};
 use crate::audit::domain::{Actor, Event, Kind};
 use crate::authz::permit::{Permit, SubmitEngagement};
 use crate::db::schema::{
@@ -152,15 +153,8 @@ pub fn freeze(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>, by: &Act
     let by_id = by.id.map(|id| id.0);
     let runbook = collect(tx.conn, locked.id, &by.name, at)?;
     let report = fill(tx, locked, at)?;
-    diesel::insert_into(report_revisions::table)
-        .values((
-            report_revisions::report_id.eq(report.0),
-            report_revisions::n.eq(1),
-            report_revisions::body.eq(serde_json::to_value(&runbook)?),
-            report_revisions::frozen_at.eq(at),
-            report_revisions::frozen_by.eq(by_id),
-        ))
-        .execute(tx.conn)?;
+    let n = open_revision(tx.conn, report)?.map_or_else(|| next_revision(tx.conn, report), Ok)?;
+    save_revision(tx, report, n, serde_json::to_value(&runbook)?, Frozen { at, by: by_id })?;
     let found = domain::findings(&runbook);
     insert_findings(tx, report, &found)?;
     diesel::update(engagements::table.find(locked.id.0))
@@ -187,7 +181,32 @@ pub fn freeze(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>, by: &Act
     Ok((report, progress.complete(), events.to_vec()))
 }
 
-/// The report that Create made, under its title of now; made here where Create's is missing.
+/// When a runbook was frozen, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Frozen {
+    pub at: DateTime<Utc>,
+    pub by: Option<Uuid>,
+}
+
+/// Writes the runbook of a revision that is not published yet.
+pub(super) fn save_revision(tx: &mut WriteTx<'_>, report: ReportId, n: i32, body: serde_json::Value, frozen: Frozen) -> Result<()> {
+    let Frozen { at, by } = frozen;
+    diesel::insert_into(report_revisions::table)
+        .values((
+            report_revisions::report_id.eq(report.0),
+            report_revisions::n.eq(n),
+            report_revisions::body.eq(&body),
+            report_revisions::frozen_at.eq(at),
+            report_revisions::frozen_by.eq(by),
+        ))
+        .on_conflict((report_revisions::report_id, report_revisions::n))
+        .do_update()
+        .set((report_revisions::body.eq(&body), report_revisions::frozen_at.eq(at), report_revisions::frozen_by.eq(by)))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// The report that Create made; made here where Create's is missing.
 fn fill(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>) -> Result<ReportId> {
     let id: Uuid = diesel::insert_into(reports::table)
         .values((
@@ -200,12 +219,7 @@ fn fill(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>) -> Result<Repo
         ))
         .on_conflict(reports::engagement_id)
         .do_update()
-        .set((
-            reports::title.eq(&locked.title),
-            reports::updated_at.eq(at),
-            reports::deleted_at.eq(None::<DateTime<Utc>>),
-            reports::version.eq(reports::version + 1),
-        ))
+        .set((reports::updated_at.eq(at), reports::deleted_at.eq(None::<DateTime<Utc>>), reports::version.eq(reports::version + 1)))
         .returning(reports::id)
         .get_result(tx.conn)?;
     Ok(ReportId(id))
@@ -213,6 +227,9 @@ fn fill(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>) -> Result<Repo
 
 fn insert_findings(tx: &mut WriteTx<'_>, report: ReportId, found: &[NewFinding<'_>]) -> Result<()> {
     let ids: HashMap<ProcedureId, FindingId> = found.iter().map(|finding| (finding.procedure.id, FindingId::new())).collect();
+    // Findings that were written before the runbook was submitted stay in front.
+    let last: Option<i32> =
+        findings::table.filter(findings::report_id.eq(report.0)).select(diesel::dsl::max(findings::position)).first(tx.conn)?;
     let (mut rows, mut of_assets, mut files) = (Vec::new(), Vec::new(), Vec::new());
     for finding in found {
         let procedure = finding.procedure;
@@ -221,7 +238,7 @@ fn insert_findings(tx: &mut WriteTx<'_>, report: ReportId, found: &[NewFinding<'
             findings::id.eq(id),
             findings::report_id.eq(report.0),
             findings::procedure_id.eq(procedure.id.0),
-            findings::position.eq(finding.position),
+            findings::position.eq(last.unwrap_or(0) + finding.position),
             findings::title.eq(&procedure.name),
             findings::severity.eq(finding.severity),
             findings::recommendation.eq(&procedure.recommendation),

@@ -1,0 +1,26 @@
+//! Notices: marked as read where they were read.
+
+use actix_web::HttpResponse;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::notice_store;
+use crate::authz::permit::SignedIn;
+use crate::error::Result;
+use crate::web::{Form, redirect};
+
+/// Which one; all of them without.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    #[serde(default)]
+    id: String,
+}
+
+/// `POST /account/notices/read`
+pub async fn read(ctx: SignedIn, Form(which): Form<Which>) -> Result<HttpResponse> {
+    let (person, now) = (ctx.viewer().id, ctx.app.clock.now());
+    let one: Option<Uuid> = if which.id.is_empty() { None } else { Some(which.id.parse().unwrap_or_default()) };
+    ctx.app.db.write_unaudited("notices", move |conn| notice_store::mark_read(conn, person, one, now)).await?;
+    Ok(redirect("/"))
+}

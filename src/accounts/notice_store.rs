@@ -1,0 +1,90 @@
+//! SQL of notices: what somebody should know without looking for it, written in the transaction of whoever acted.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use crate::db::WriteTx;
+use crate::db::schema::notices;
+use crate::error::Result;
+use crate::ids::{ClientId, PersonId};
+
+/// A notice about to be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNotice {
+    /// To whom.
+    pub person: PersonId,
+    /// Whose client's affair it is: without access to it the notice does not show.
+    pub client: ClientId,
+    /// One sentence.
+    pub text: String,
+    /// Where to look, a path of this app.
+    pub href: String,
+}
+
+/// A notice that was not read yet.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = notices)]
+pub struct Notice {
+    /// Its id.
+    pub id: Uuid,
+    /// One sentence.
+    pub text: String,
+    /// Where to look.
+    pub href: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// Gives notices. Whoever acts needs none of their own act, and nobody gets the same one twice.
+///
+/// # Errors
+/// When the database refuses.
+pub fn give(tx: &mut WriteTx<'_>, mut new: Vec<NewNotice>) -> Result<()> {
+    let (at, actor) = (tx.now(), tx.actor().id);
+    new.retain(|notice| Some(notice.person) != actor);
+    new.sort_by(|a, b| (a.person, &a.text).cmp(&(b.person, &b.text)));
+    new.dedup();
+    let rows: Vec<_> = new
+        .iter()
+        .map(|notice| {
+            (
+                notices::id.eq(Uuid::now_v7()),
+                notices::person_id.eq(notice.person.0),
+                notices::client_id.eq(notice.client.0),
+                notices::text.eq(&notice.text),
+                notices::href.eq(&notice.href),
+                notices::at.eq(at),
+            )
+        })
+        .collect();
+    diesel::insert_into(notices::table).values(rows).execute(tx.conn)?;
+    Ok(())
+}
+
+/// A person's unread notices at clients they see, the newest first.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_unread(conn: &mut PgConnection, person: PersonId, visible: &[ClientId], limit: i64) -> Result<Vec<Notice>> {
+    Ok(notices::table
+        .filter(notices::person_id.eq(person.0).and(notices::read_at.is_null()))
+        .filter(notices::client_id.eq_any(visible.iter().map(|client| client.0)))
+        .order((notices::at.desc(), notices::id.desc()))
+        .limit(limit)
+        .select(Notice::as_select())
+        .load(conn)?)
+}
+
+/// Marks one notice of a person as read, or all of them.
+///
+/// # Errors
+/// When the database refuses.
+pub fn mark_read(conn: &mut PgConnection, person: PersonId, one: Option<Uuid>, at: DateTime<Utc>) -> Result<()> {
+    let unread = notices::table.filter(notices::person_id.eq(person.0).and(notices::read_at.is_null()));
+    match one {
+        Some(id) => diesel::update(unread.filter(notices::id.eq(id))).set(notices::read_at.eq(at)).execute(conn)?,
+        None => diesel::update(unread).set(notices::read_at.eq(at)).execute(conn)?,
+    };
+    Ok(())
+}

@@ -1,0 +1,302 @@
+//! What a report says beside its frozen runbook: the narrative, the findings, corrections of outcomes. In Draft it is rows
+//! that people edit; Publish keeps it whole, as text, in `report_revisions.content`, so field names are a stored format.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::domain::{Attachment, Outcome, Runbook};
+use crate::engagements::domain::TITLE_CHARS;
+use crate::ids::{FindingId, ProcedureId};
+use crate::procedures::domain::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, Severity, Team, check_text};
+use crate::procedures::times;
+
+crate::text_enum! {
+    /// The fields of the narrative, by the names they post under. They share the field-by-field merge.
+    pub enum NarrativeField {
+        Title => "title", "Title";
+        ExecutiveSummary => "executive_summary", "Executive summary";
+        Approach => "approach", "Approach";
+        Observations => "observations", "Observations";
+        Conclusion => "conclusion", "Conclusion";
+    }
+}
+
+crate::text_enum! {
+    /// The fields of a finding, by the names they post under. They share the field-by-field merge.
+    pub enum FindingField {
+        Title => "title", "Title";
+        Severity => "severity", "Severity";
+        Description => "description", "Description";
+        Recommendation => "recommendation", "Recommendation";
+        Assets => "assets", "Assets";
+        Evidence => "evidence", "Evidence";
+        State => "state", "Remediation";
+        Owner => "owner", "Owner";
+        DueOn => "due_on", "Due";
+    }
+}
+
+crate::text_enum! {
+    /// Where the remediation of a finding stands; it goes on after the report is published.
+    pub enum FindingState {
+        Open => "open", "Open";
+        InRemediation => "in_remediation", "In Remediation";
+        Fixed => "fixed", "Fixed";
+        RiskAccepted => "risk_accepted", "Risk Accepted";
+    }
+}
+
+impl NarrativeField {
+    /// The chapters: every field but the title.
+    pub fn chapters() -> &'static [Self] {
+        &Self::ALL[1..]
+    }
+
+    /// The canonical value of a field as typed.
+    ///
+    /// # Errors
+    /// A sentence for beside the field.
+    pub fn check(self, raw: &str) -> Result<String, String> {
+        match self {
+            Self::Title => check_title("report", raw),
+            _ => check_text(self.label(), false, raw, LONG_TEXT_BYTES, true),
+        }
+    }
+
+    /// What it is for, beside the field.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Title => "What the client reads first",
+            Self::ExecutiveSummary => "For whoever reads one page: what was tested, what held, what did not",
+            Self::Approach => "How the teams worked, from where, with which limits",
+            Self::Observations => "What stood out beyond single findings",
+            Self::Conclusion => "What to do first, and when to test again",
+        }
+    }
+}
+
+impl FindingField {
+    /// What an editor of the report changes in Draft.
+    pub fn of_report() -> &'static [Self] {
+        &Self::ALL[..6]
+    }
+    /// What is kept after publishing too.
+    pub fn of_remediation() -> &'static [Self] {
+        &Self::ALL[6..]
+    }
+    /// Whether its value is long: the audit log then says only that it changed.
+    pub fn is_long(self) -> bool {
+        matches!(self, Self::Description | Self::Recommendation | Self::Assets | Self::Evidence)
+    }
+
+    /// The canonical value of a field as typed: ids sorted and separated by commas, dates as "2026-11-21".
+    ///
+    /// # Errors
+    /// A sentence for beside the field.
+    pub fn check(self, raw: &str) -> Result<String, String> {
+        match self {
+            Self::Title => check_title("finding", raw),
+            Self::Severity => match raw.parse::<Severity>() {
+                Ok(severity) => Ok(severity.as_str().to_owned()),
+                Err(_) => Err("Choose how severe it is.".into()),
+            },
+            Self::Description | Self::Recommendation => check_text(self.label(), false, raw, LONG_TEXT_BYTES, true),
+            Self::Assets | Self::Evidence => ids(raw),
+            Self::State => match raw.parse::<FindingState>() {
+                Ok(state) => Ok(state.as_str().to_owned()),
+                Err(_) => Err("Choose where the remediation stands.".into()),
+            },
+            Self::Owner => check_text("The owner", false, raw, SHORT_TEXT_BYTES, false),
+            Self::DueOn => Ok(times::parse_date(raw)?.map_or_else(String::new, |date| date.to_string())),
+        }
+    }
+}
+
+fn check_title(what: &str, raw: &str) -> Result<String, String> {
+    let title = check_text("The title", false, raw, LONG_TEXT_BYTES, false)?;
+    let length = title.chars().count();
+    match length {
+        0 => Err(format!("Give the {what} a title.")),
+        1..=TITLE_CHARS => Ok(title),
+        _ => Err(format!("The title is {length} characters; the limit is {TITLE_CHARS}. Shorten it.")),
+    }
+}
+
+fn ids(raw: &str) -> Result<String, String> {
+    let parsed: Result<Vec<Uuid>, _> = raw.split(',').filter(|id| !id.is_empty()).map(str::parse).collect();
+    let mut ids = parsed.map_err(|_| "One of the chosen is not known. Reload the page and choose again.".to_owned())?;
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(","))
+}
+
+/// A finding's asset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingAsset {
+    /// Its id at the client.
+    pub id: Uuid,
+    /// Name.
+    pub name: String,
+    /// Stored kind.
+    pub kind: String,
+    /// Stored criticality.
+    pub criticality: String,
+    /// Address.
+    pub address: String,
+}
+
+/// A finding as the report shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Id.
+    pub id: FindingId,
+    /// The procedure it was made from.
+    pub procedure_id: Option<ProcedureId>,
+    /// Title.
+    pub title: String,
+    /// Severity.
+    pub severity: Severity,
+    /// Markdown.
+    pub description: String,
+    /// Markdown.
+    pub recommendation: String,
+    /// What it concerns.
+    #[serde(default)]
+    pub assets: Vec<FindingAsset>,
+    /// What shows it.
+    #[serde(default)]
+    pub evidence: Vec<Attachment>,
+}
+
+/// Where a finding's remediation stands: live, whatever was published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remediation {
+    /// State.
+    pub state: FindingState,
+    /// Who sees to it.
+    pub owner: String,
+    /// Until when.
+    pub due_on: Option<NaiveDate>,
+}
+
+impl Remediation {
+    /// Whether it should be done by now.
+    pub fn overdue(&self, today: NaiveDate) -> bool {
+        matches!(self.state, FindingState::Open | FindingState::InRemediation) && self.due_on.is_some_and(|due| due < today)
+    }
+}
+
+/// A frozen outcome that was put right in the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// Its id.
+    pub id: Uuid,
+    /// The procedure.
+    pub procedure_id: ProcedureId,
+    /// Whose outcome.
+    pub team: Team,
+    /// What was frozen.
+    pub before: Option<Outcome>,
+    /// What counts.
+    pub after: Option<Outcome>,
+    /// Why.
+    pub reason: String,
+    /// Who put it right.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// What a report says beside its runbook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// Title.
+    pub title: String,
+    /// Chapters that are written, with their headings.
+    pub narrative: Vec<(String, String)>,
+    /// In order.
+    pub findings: Vec<Finding>,
+    /// In the order they were made; the last of an outcome counts.
+    #[serde(default)]
+    pub corrections: Vec<Correction>,
+}
+
+impl Content {
+    /// The correction that counts for an outcome.
+    pub fn correction(&self, procedure: ProcedureId, team: Team) -> Option<&Correction> {
+        self.corrections.iter().rev().find(|c| c.procedure_id == procedure && c.team == team)
+    }
+
+    /// The runbook with every outcome that was put right.
+    pub fn corrected(&self, mut book: Runbook) -> Runbook {
+        for procedure in &mut book.procedures {
+            if let Some(correction) = self.correction(procedure.id, Team::Red) {
+                procedure.red_outcome.clone_from(&correction.after);
+            }
+            if let Some(correction) = self.correction(procedure.id, Team::Blue) {
+                procedure.blue_outcome.clone_from(&correction.after);
+            }
+        }
+        book
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::domain::tests::{procedure, runbook};
+    use super::*;
+
+    fn outcome(key: &str) -> Outcome {
+        Outcome { key: key.into(), label: key.into(), succeeded: false, score: Some(30), prevented: false, alerted: false, logged: true }
+    }
+
+    #[test]
+    fn fields_are_checked_with_a_sentence() {
+        assert_eq!(NarrativeField::Title.check("  ").unwrap_err(), "Give the report a title.");
+        assert_eq!(FindingField::Severity.check("worst").unwrap_err(), "Choose how severe it is.");
+        assert_eq!(FindingField::DueOn.check("2026-02-30").unwrap_err(), "This is not a date. Write it like 2026-11-21.");
+        assert_eq!(FindingField::State.check("fixed").unwrap(), "fixed");
+        let (a, b) = (Uuid::now_v7(), Uuid::now_v7());
+        assert_eq!(FindingField::Assets.check(&format!("{b},{a},{b}")).unwrap(), format!("{a},{b}"), "sorted, each once");
+        assert!(FindingField::Evidence.check("a,b").is_err());
+    }
+
+    #[test]
+    fn the_last_correction_counts_and_the_frozen_value_stays() {
+        let book = runbook(vec![procedure(1)]);
+        let id = book.procedures[0].id;
+        let put_right = |after: Option<&str>| Correction {
+            id: Uuid::now_v7(),
+            procedure_id: id,
+            team: Team::Blue,
+            before: None,
+            after: after.map(outcome),
+            reason: "The alert was in the other queue.".into(),
+            by: "Ines".into(),
+            at: DateTime::UNIX_EPOCH,
+        };
+        let content = Content {
+            title: "T".into(),
+            narrative: Vec::new(),
+            findings: Vec::new(),
+            corrections: vec![put_right(Some("logged")), put_right(Some("alerted"))],
+        };
+        let corrected = content.corrected(book.clone());
+        assert_eq!(corrected.procedures[0].blue_outcome, Some(outcome("alerted")));
+        assert_eq!(corrected.procedures[0].red_outcome, None);
+        assert_eq!(book.procedures[0].blue_outcome, None);
+        assert_eq!(content.correction(id, Team::Blue).unwrap().before, None);
+        let json = serde_json::to_value(&content).unwrap();
+        assert_eq!(serde_json::from_value::<Content>(json).unwrap(), content);
+    }
+
+    #[test]
+    fn what_is_done_is_never_overdue() {
+        let day = |n| NaiveDate::from_ymd_opt(2026, 11, n);
+        let due = |state| Remediation { state, owner: String::new(), due_on: day(20) };
+        assert!(due(FindingState::Open).overdue(day(21).unwrap()));
+        assert!(!due(FindingState::Open).overdue(day(20).unwrap()));
+        assert!(!due(FindingState::Fixed).overdue(day(21).unwrap()));
+    }
+}

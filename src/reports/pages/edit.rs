@@ -1,0 +1,217 @@
+//! Writing the narrative, and putting outcomes right.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::get_head_of;
+use crate::authz::permit::{EditReport, Permit};
+use crate::engagements::views::forms::Conflict;
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::{ProcedureId, ReportId};
+use crate::procedures::domain::Team;
+use crate::procedures::merge::Outcome as Merged;
+use crate::procedures::times;
+use crate::reports::content::NarrativeField;
+use crate::reports::domain::Outcome;
+use crate::reports::store::{self, Head, Typed, TypedCorrection};
+use crate::reports::views::edit::{CorrectionPage, Editing, NarrativePage, TypedValue};
+use crate::reports::workflow::check_editing;
+use crate::web::form::{Pairs, merging};
+use crate::web::{Form, Frame, Query, Section, redirect_with};
+
+/// A report that may be written in.
+pub(super) async fn open(permit: &Permit<EditReport>, id: ReportId) -> Result<Head> {
+    let head = get_head_of(permit, id).await?;
+    check_editing(head.status, head.submitted_at.is_some(), head.has_procedures).map_err(|refusal| Error::Refused(refusal.0))?;
+    Ok(head)
+}
+
+pub(super) fn frame(permit: &Permit<EditReport>, head: &Head, title: &str) -> Frame {
+    permit.frame(Section::Reports, title).crumb("Reports", "/reports").crumb(&head.narrative.title, format!("/reports/{}", head.id))
+}
+
+/// `GET /reports/{id}/edit`
+pub async fn narrative(permit: Permit<EditReport>, path: web::Path<ReportId>) -> Result<HttpResponse> {
+    let head = open(&permit, path.into_inner()).await?;
+    permit.page(&narrative_page(&permit, &head, Editing::default()))
+}
+
+fn narrative_page(permit: &Permit<EditReport>, head: &Head, editing: Editing) -> NarrativePage {
+    let value = |field: &NarrativeField| editing.value(field.as_str(), head.narrative.get(*field));
+    NarrativePage {
+        frame: frame(permit, head, "Edit text"),
+        id: head.id,
+        values: NarrativeField::ALL.iter().map(|field| (*field, value(field))).collect(),
+        editing: Editing { version: head.version, ..editing },
+    }
+}
+
+/// What a form posted for these fields.
+pub(super) fn typed_values(pairs: &Pairs, names: impl Iterator<Item = &'static str>) -> Vec<TypedValue> {
+    names.filter_map(|name| merging(pairs, name).map(|(raw, base)| (name, raw, base))).collect()
+}
+
+/// The same, for the store.
+pub(super) fn typed_fields<F: std::str::FromStr>(values: &[TypedValue]) -> Vec<Typed<F>> {
+    values.iter().filter_map(|(name, raw, base)| Some(Typed { field: name.parse().ok()?, raw: raw.clone(), base: *base })).collect()
+}
+
+/// What the form shows after a save that did not go through whole; nothing after one that did.
+///
+/// # Errors
+/// What is no matter of the form.
+pub(super) fn unsaved(
+    saved: Result<Merged>,
+    typed: Vec<TypedValue>,
+    label: impl Fn(&str) -> &'static str,
+    zone: chrono_tz::Tz,
+) -> Result<Option<(StatusCode, Editing)>> {
+    let all = |status, errors, problem: String| {
+        let editing = Editing { unsaved: typed.clone(), errors, problem: Some(problem), ..Editing::default() };
+        Ok(Some((status, editing)))
+    };
+    let merged = match saved {
+        Ok(merged) => merged,
+        Err(Error::Invalid(errors)) => {
+            return all(StatusCode::UNPROCESSABLE_ENTITY, errors, "Nothing is saved yet. Look at the marked fields.".into());
+        }
+        Err(Error::Conflict(why) | Error::Refused(why)) => {
+            return all(StatusCode::CONFLICT, FieldErrors::default(), format!("Nothing is saved. {why}"));
+        }
+        Err(other) => return Err(other),
+    };
+    let conflicts: Vec<Conflict> = merged
+        .conflicts
+        .into_iter()
+        .filter_map(|c| {
+            let field = typed.iter().map(|(name, ..)| *name).find(|name| *name == c.field)?;
+            Some(Conflict {
+                field,
+                label: label(field),
+                theirs: c.theirs,
+                theirs_shown: None,
+                by: c.theirs_by.unwrap_or_else(|| "Somebody".into()),
+                at: c.theirs_at.map(|at| times::display(at, zone)).unwrap_or_default(),
+                version: c.theirs_version,
+                mine: c.mine,
+            })
+        })
+        .collect();
+    let problem = match conflicts.len() {
+        0 => return Ok(None),
+        1 => "One field changed on both sides. Everything else is saved.".to_owned(),
+        n => format!("{n} fields changed on both sides. Everything else is saved."),
+    };
+    let unsaved = typed.into_iter().filter(|(name, ..)| conflicts.iter().any(|c| c.field == *name)).collect();
+    Ok(Some((StatusCode::CONFLICT, Editing { unsaved, conflicts, problem: Some(problem), ..Editing::default() })))
+}
+
+/// `POST /reports/{id}/edit`; with `do=preview` nothing is saved and the texts are shown as they will read.
+pub async fn save_narrative(permit: Permit<EditReport>, path: web::Path<ReportId>, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let typed = typed_values(&pairs, NarrativeField::ALL.iter().map(|field| field.as_str()));
+    if pairs.iter().any(|(name, value)| name == "do" && value == "preview") {
+        let head = get_head_of(&permit, id).await?;
+        let page = narrative_page(&permit, &head, Editing { unsaved: typed, preview: true, ..Editing::default() });
+        return permit.html(StatusCode::OK, if permit.partial { page.as_previews().render()? } else { page.render()? });
+    }
+    let (held, fields) = (permit.clone(), typed_fields::<NarrativeField>(&typed));
+    let saved = permit.app.db.write(permit.actor(), move |tx| store::save_narrative(tx, &held, id, &fields)).await;
+    let label = |name: &str| name.parse::<NarrativeField>().map_or("", NarrativeField::label);
+    match unsaved(saved, typed, label, permit.viewer().organisation.zone())? {
+        None => Ok(redirect_with(&format!("/reports/{id}"), "Text saved.")),
+        Some((status, editing)) => {
+            let head = get_head_of(&permit, id).await?;
+            permit.html(status, narrative_page(&permit, &head, editing).render()?)
+        }
+    }
+}
+
+/// Whose outcome.
+#[derive(Deserialize)]
+pub struct Whose {
+    #[serde(default)]
+    team: String,
+}
+
+/// `GET /reports/{id}/procedures/{pid}/correction?team=`
+pub async fn correction(
+    permit: Permit<EditReport>,
+    path: web::Path<(ReportId, ProcedureId)>,
+    Query(whose): Query<Whose>,
+) -> Result<HttpResponse> {
+    let (id, procedure) = path.into_inner();
+    let head = open(&permit, id).await?;
+    let team: Team = whose.team.parse().map_err(|_| Error::NotFound)?;
+    let page = correction_page(&permit, head, procedure, team, None, FieldErrors::default()).await?;
+    permit.page(&page)
+}
+
+async fn correction_page(
+    permit: &Permit<EditReport>,
+    head: Head,
+    procedure: ProcedureId,
+    team: Team,
+    typed: Option<&Corrected>,
+    errors: FieldErrors,
+) -> Result<CorrectionPage> {
+    let id = head.id;
+    let (revision, workflow, choices) = permit
+        .app
+        .db
+        .read(move |conn| Ok((store::find_revision(conn, id)?, store::get_workflow(conn, id)?, store::list_outcomes(conn, team)?)))
+        .await?;
+    let (book, _) = revision.ok_or(Error::NotFound)?;
+    let of = book.procedures.iter().find(|p| p.id == procedure).ok_or(Error::NotFound)?;
+    let last = workflow.corrections.iter().rev().find(|c| c.procedure_id == procedure && c.team == team);
+    let frozen = if team == Team::Red { of.red_outcome.clone() } else { of.blue_outcome.clone() };
+    let counts: Option<Outcome> = last.map_or_else(|| frozen.clone(), |c| c.after.clone());
+    Ok(CorrectionPage {
+        frame: frame(permit, &head, "Correct outcome"),
+        url: format!("/reports/{id}/procedures/{procedure}/correction"),
+        back: format!("/reports/{id}#p{}", of.position),
+        name: format!("{} {}", of.position, of.name),
+        team,
+        chosen: typed.map_or_else(|| counts.as_ref().map(|o| o.key.clone()).unwrap_or_default(), |typed| typed.outcome.clone()),
+        reason: typed.map(|typed| typed.reason.clone()).unwrap_or_default(),
+        seen: typed.map_or_else(|| last.map(|c| c.id.to_string()).unwrap_or_default(), |typed| typed.seen.clone()),
+        frozen: frozen.map_or_else(|| "Unanswered".to_owned(), |o| o.label),
+        earlier: last.cloned(),
+        choices,
+        errors,
+    })
+}
+
+/// The form of a correction.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Corrected {
+    team: String,
+    outcome: String,
+    reason: String,
+    seen: String,
+}
+
+/// `POST /reports/{id}/procedures/{pid}/correction`
+pub async fn correct(
+    permit: Permit<EditReport>,
+    path: web::Path<(ReportId, ProcedureId)>,
+    Form(typed): Form<Corrected>,
+) -> Result<HttpResponse> {
+    let (id, procedure) = path.into_inner();
+    let team: Team = typed.team.parse().map_err(|_| Error::NotFound)?;
+    let wanted =
+        TypedCorrection { procedure, team, outcome: typed.outcome.clone(), reason: typed.reason.clone(), seen: typed.seen.parse().ok() };
+    let held = permit.clone();
+    match permit.app.db.write(permit.actor(), move |tx| store::correct_outcome(tx, &held, id, &wanted)).await {
+        Ok(()) => Ok(redirect_with(&format!("/reports/{id}#outcomes"), "Outcome corrected. The frozen value stays visible.")),
+        Err(Error::Invalid(errors)) => {
+            let head = get_head_of(&permit, id).await?;
+            let page = correction_page(&permit, head, procedure, team, Some(&typed), errors).await?;
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+        }
+        Err(other) => Err(other),
+    }
+}

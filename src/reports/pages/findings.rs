@@ -1,0 +1,195 @@
+//! Findings: added, edited, ordered and removed in Draft; their remediation is kept after publishing too.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::edit::{frame, open, typed_fields, typed_values, unsaved};
+use super::get_head_of;
+use crate::authz::permit::{Action, EditReport, Permit, RemediateFinding};
+use crate::engagements::views::forms::Confirm;
+use crate::error::{Error, Result};
+use crate::ids::{FindingId, ReportId};
+use crate::reports::content::FindingField;
+use crate::reports::store::{self, Head, Live};
+use crate::reports::views::edit::{Editing, FindingPage, RemediationPage, TypedValue};
+use crate::web::form::Pairs;
+use crate::web::{Form, Section, redirect_with};
+
+type Ids = web::Path<(ReportId, FindingId)>;
+
+/// `GET /reports/{id}/findings/new`
+pub async fn new(permit: Permit<EditReport>, path: web::Path<ReportId>) -> Result<HttpResponse> {
+    let head = open(&permit, path.into_inner()).await?;
+    let page = page(&permit, &head, Live::blank(FindingId::new()), Editing::default()).await?;
+    permit.page(&page)
+}
+
+async fn page(permit: &Permit<EditReport>, head: &Head, live: Live, editing: Editing) -> Result<FindingPage> {
+    let (client, engagement) = (head.client, head.engagement);
+    let (assets, evidence) =
+        permit.app.db.read(move |conn| Ok((store::list_assets(conn, client)?, store::list_evidence(conn, engagement)?))).await?;
+    let one = |field: FindingField| editing.value(field.as_str(), &live.value(field));
+    Ok(FindingPage {
+        frame: frame(permit, head, if live.version == 0 { "Add finding" } else { "Edit finding" }),
+        report: head.id,
+        id: live.finding.id,
+        is_new: live.version == 0,
+        title: one(FindingField::Title),
+        severity: one(FindingField::Severity),
+        description: one(FindingField::Description),
+        recommendation: one(FindingField::Recommendation),
+        assets: ticked(assets.into_iter().map(|(id, name, address)| (id.to_string(), name, address)), &one(FindingField::Assets)),
+        evidence: ticked(evidence.into_iter().map(evidence_row), &one(FindingField::Evidence)),
+        editing: Editing { version: live.version, ..editing },
+    })
+}
+
+fn evidence_row((id, title, file, position): (uuid::Uuid, String, String, Option<i32>)) -> (String, String, String) {
+    let place = position.map(|n| format!(", procedure {n}")).unwrap_or_default();
+    (id.to_string(), title, format!("{file}{place}"))
+}
+
+fn ticked(rows: impl Iterator<Item = (String, String, String)>, chosen: &str) -> Vec<(String, String, String, bool)> {
+    rows.map(|(id, name, more)| {
+        let on = chosen.split(',').any(|chosen| chosen == id);
+        (id, name, more, on)
+    })
+    .collect()
+}
+
+/// The fields as typed; the ticks of a list are one field, unless a conflict was just decided for theirs.
+fn typed(pairs: &Pairs) -> Vec<TypedValue> {
+    let mut single: Pairs = pairs.iter().filter(|(name, _)| !["assets", "evidence"].contains(&name.as_str())).cloned().collect();
+    for list in ["assets", "evidence"] {
+        let ids: Vec<&str> = pairs.iter().filter(|(name, _)| name == list).map(|(_, value)| value.as_str()).collect();
+        single.push((list.to_owned(), ids.join(",")));
+    }
+    typed_values(&single, FindingField::of_report().iter().map(|field| field.as_str()))
+}
+
+fn label(name: &str) -> &'static str {
+    name.parse::<FindingField>().map_or("", FindingField::label)
+}
+
+async fn live<A: Action>(permit: &Permit<A>, report: ReportId, id: FindingId) -> Result<Live> {
+    let found = permit.app.db.read(move |conn| store::list_findings(conn, report)).await?;
+    found.into_iter().find(|live| live.finding.id == id).ok_or(Error::NotFound)
+}
+
+/// `GET /reports/{id}/findings/{fid}`
+pub async fn edit(permit: Permit<EditReport>, path: Ids) -> Result<HttpResponse> {
+    let (report, id) = path.into_inner();
+    let head = open(&permit, report).await?;
+    let live = live(&permit, report, id).await?;
+    let page = page(&permit, &head, live, Editing::default()).await?;
+    permit.page(&page)
+}
+
+/// `POST /reports/{id}/findings/{fid}`: a new one under the id that its form was given, or changes to one.
+pub async fn save(permit: Permit<EditReport>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+    let (report, id) = path.into_inner();
+    let is_new = pairs.iter().any(|(name, value)| name == "version" && value == "0");
+    let typed = typed(&pairs);
+    let (held, fields) = (permit.clone(), typed_fields::<FindingField>(&typed));
+    let saved = permit
+        .app
+        .db
+        .write(permit.actor(), move |tx| {
+            if is_new {
+                return Ok(store::add_finding(tx, &held, report, id, &fields)?.with(Default::default()));
+            }
+            store::save_finding(tx, &held, report, id, &fields)
+        })
+        .await;
+    let Some((status, editing)) = unsaved(saved, typed, label, permit.viewer().organisation.zone())? else {
+        let message = if is_new { "Finding added." } else { "Finding saved." };
+        return Ok(redirect_with(&format!("/reports/{report}#f-{id}"), message));
+    };
+    let head = get_head_of(&permit, report).await?;
+    let live = if is_new { Live::blank(id) } else { live(&permit, report, id).await? };
+    permit.html(status, page(&permit, &head, live, editing).await?.render()?)
+}
+
+/// Which way.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shift {
+    to: String,
+}
+
+/// `POST /reports/{id}/findings/{fid}/place`
+pub async fn shift(permit: Permit<EditReport>, path: Ids, Form(posted): Form<Shift>) -> Result<HttpResponse> {
+    let (report, id) = path.into_inner();
+    let (held, up) = (permit.clone(), posted.to == "up");
+    permit.app.db.write(permit.actor(), move |tx| store::shift_finding(tx, &held, report, id, up)).await?;
+    Ok(redirect_with(&format!("/reports/{report}#f-{id}"), "Finding moved."))
+}
+
+/// `GET /reports/{id}/findings/{fid}/removal`
+pub async fn removal(permit: Permit<EditReport>, path: Ids) -> Result<HttpResponse> {
+    let (report, id) = path.into_inner();
+    let head = open(&permit, report).await?;
+    let live = live(&permit, report, id).await?;
+    permit.page(&Confirm {
+        frame: frame(&permit, &head, "Remove finding"),
+        heading: "Remove finding".into(),
+        lead: format!("“{}” goes from this report, with its description, recommendation and remediation.", live.finding.title),
+        goes: Vec::new(),
+        stays: "Its procedure keeps its severity, assets and attachments.".into(),
+        action: format!("/reports/{report}/findings/{id}/removal"),
+        button: "Remove finding",
+        back: format!("/reports/{report}#findings"),
+        reason: None,
+        error: None,
+    })
+}
+
+/// `POST /reports/{id}/findings/{fid}/removal`
+pub async fn remove(permit: Permit<EditReport>, path: Ids) -> Result<HttpResponse> {
+    let (report, id) = path.into_inner();
+    let held = permit.clone();
+    let title = permit.app.db.write(permit.actor(), move |tx| store::remove_finding(tx, &held, report, id)).await?;
+    Ok(redirect_with(&format!("/reports/{report}#findings"), &format!("“{title}” removed.")))
+}
+
+/// `GET /reports/{id}/findings/{fid}/remediation`
+pub async fn remediation(permit: Permit<RemediateFinding>, path: Ids) -> Result<HttpResponse> {
+    let (report, id) = path.into_inner();
+    let head = get_head_of(&permit, report).await?;
+    let live = live(&permit, report, id).await?;
+    permit.page(&remediation_page(&permit, &head, &live, Editing::default()))
+}
+
+fn remediation_page(permit: &Permit<RemediateFinding>, head: &Head, live: &Live, editing: Editing) -> RemediationPage {
+    let one = |field: FindingField| editing.value(field.as_str(), &live.value(field));
+    RemediationPage {
+        frame: permit
+            .frame(Section::Reports, "Remediation")
+            .crumb("Reports", "/reports")
+            .crumb(&head.narrative.title, format!("/reports/{}", head.id)),
+        report: head.id,
+        id: live.finding.id,
+        finding: live.finding.title.clone(),
+        recommendation: crate::web::markdown::render(&live.finding.recommendation),
+        state: one(FindingField::State),
+        owner: one(FindingField::Owner),
+        due_on: one(FindingField::DueOn),
+        editing: Editing { version: live.version, ..editing },
+    }
+}
+
+/// `POST /reports/{id}/findings/{fid}/remediation`
+pub async fn remediate(permit: Permit<RemediateFinding>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+    let (report, id) = path.into_inner();
+    let typed = typed_values(&pairs, FindingField::of_remediation().iter().map(|field| field.as_str()));
+    let (held, fields) = (permit.clone(), typed_fields::<FindingField>(&typed));
+    let saved = permit.app.db.write(permit.actor(), move |tx| store::save_remediation(tx, &held, report, id, &fields)).await;
+    match unsaved(saved, typed, label, permit.viewer().organisation.zone())? {
+        None => Ok(redirect_with(&format!("/reports/{report}#f-{id}"), "Remediation saved.")),
+        Some((status, editing)) => {
+            let (head, live) = (get_head_of(&permit, report).await?, live(&permit, report, id).await?);
+            permit.html(status, remediation_page(&permit, &head, &live, editing).render()?)
+        }
+    }
+}

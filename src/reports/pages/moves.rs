@@ -1,0 +1,119 @@
+//! The report's steps: the page that asks, the step itself, and what was published before.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use super::{get_head_of, shown};
+use crate::authz::Permission as P;
+use crate::authz::permit::{Permit, ReadReport, WorkReport};
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::{PersonId, ReportId};
+use crate::reports::store::{self, Asked, Head, Reviewer};
+use crate::reports::views::edit::MovePage;
+use crate::reports::workflow::{Step, find_step};
+use crate::schedule::domain::ReportStatus;
+use crate::web::{Form, Query, Section, redirect_with};
+
+/// Which step.
+#[derive(Deserialize)]
+pub struct Wanted {
+    to: String,
+}
+
+/// `GET /reports/{id}/move?to=`
+pub async fn ask(permit: Permit<WorkReport>, path: web::Path<ReportId>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
+    let head = get_head_of(&permit, path.into_inner()).await?;
+    let to: ReportStatus = wanted.to.parse().map_err(|_| Error::NotFound)?;
+    let step = find_step(head.status, to).map_err(|refusal| Error::Conflict(refusal.0))?;
+    if !permit.may_at(step.needs, head.client) {
+        return Err(Error::Forbidden(format!("You may not do this with the reports of this client: {}.", step.label)));
+    }
+    if head.status == ReportStatus::Draft && head.waits() {
+        return Err(Error::Refused("The report leaves Draft only after its runbook is submitted. Submit the engagement first.".into()));
+    }
+    let page = page(&permit, head, step, Posted::default(), FieldErrors::default()).await?;
+    permit.page(&page)
+}
+
+async fn page(permit: &Permit<WorkReport>, head: Head, step: &'static Step, typed: Posted, errors: FieldErrors) -> Result<MovePage> {
+    let (client, report) = (head.client, head.id);
+    let sends = step.to == ReportStatus::ReadyForReview;
+    let (people, asked): (Vec<_>, Vec<Reviewer>) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let people = if sends { store::list_reviewers(conn, client)? } else { Vec::new() };
+            Ok((people, store::get_workflow(conn, report)?.reviewers))
+        })
+        .await?;
+    let me = permit.viewer().id;
+    let ticked = |id: PersonId| if typed.from.is_empty() { asked.iter().any(|r| r.id == id) } else { typed.reviewer.contains(&id) };
+    Ok(MovePage {
+        frame: permit
+            .frame(Section::Reports, step.label)
+            .crumb("Reports", "/reports")
+            .crumb(&head.narrative.title, format!("/reports/{}", head.id)),
+        reviewers: people.into_iter().map(|(id, name)| (id, name, ticked(id), id == me)).collect(),
+        head,
+        step,
+        comment: typed.comment,
+        errors,
+    })
+}
+
+/// The form of a step.
+#[derive(Deserialize, Default, Clone)]
+#[serde(deny_unknown_fields, default)]
+pub struct Posted {
+    from: String,
+    to: String,
+    comment: String,
+    reviewer: Vec<PersonId>,
+}
+
+/// `POST /reports/{id}/move`
+pub async fn act(permit: Permit<WorkReport>, path: web::Path<ReportId>, Form(typed): Form<Posted>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let status = |raw: &str| raw.parse::<ReportStatus>().map_err(|_| Error::Malformed("This step is not known. Reload the page.".into()));
+    let asked =
+        Asked { from: status(&typed.from)?, to: status(&typed.to)?, comment: typed.comment.clone(), reviewers: typed.reviewer.clone() };
+    let (held, wants) = (permit.clone(), asked.clone());
+    match permit.app.db.write(permit.actor(), move |tx| store::move_report(tx, &held, id, &wants)).await {
+        Ok(moved) => {
+            let message = format!("Report: {}. The engagement is {}.", moved.report, moved.engagement);
+            Ok(redirect_with(&format!("/reports/{id}"), &message))
+        }
+        Err(Error::Invalid(errors)) => {
+            let step = find_step(asked.from, asked.to).map_err(|refusal| Error::Refused(refusal.0))?;
+            let head = get_head_of(&permit, id).await?;
+            let page = page(&permit, head, step, typed, errors).await?;
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// `GET /reports/{id}/revisions/{n}`: a revision as it was published. Who reads only published reports sees the newest.
+pub async fn revision(permit: Permit<ReadReport>, path: web::Path<(ReportId, i32)>) -> Result<HttpResponse> {
+    let (id, n) = path.into_inner();
+    let head = get_head_of(&permit, id).await?;
+    if !permit.may_at(P::ReportRead, head.client) {
+        return Err(Error::NotFound);
+    }
+    let (book, content, workflow) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let (book, content) = store::get_published(conn, id, n)?;
+            Ok((book, content, store::get_workflow(conn, id)?))
+        })
+        .await?;
+    let known = workflow.revisions.iter().find(|revision| revision.n == n).cloned();
+    let mut page = shown(&permit, head, book, content, Vec::new(), workflow);
+    page.revision = known;
+    page.steps = Vec::new();
+    (page.may_edit, page.may_remediate) = (false, false);
+    permit.page(&page)
+}

@@ -1,0 +1,46 @@
+//! What forms of a report offer: assets, evidence, outcomes.
+
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use crate::db::schema::{assets, attachments, outcomes, procedures};
+use crate::error::Result;
+use crate::ids::{ClientId, EngagementId};
+use crate::procedures::domain::Team;
+
+/// The assets of a client, by name: id, name, address.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_assets(conn: &mut PgConnection, client: ClientId) -> Result<Vec<(Uuid, String, String)>> {
+    Ok(assets::table
+        .filter(assets::client_id.eq(client.0))
+        .order((assets::name, assets::id))
+        .select((assets::id, assets::name, assets::address))
+        .load(conn)?)
+}
+
+/// The attachments of an engagement in the order of its procedures: id, title, file name, the procedure's place.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_evidence(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<(Uuid, String, String, Option<i32>)>> {
+    Ok(attachments::table
+        .left_join(procedures::table.on(procedures::id.nullable().eq(attachments::procedure_id)))
+        .filter(attachments::engagement_id.eq(engagement.0).and(attachments::removed_at.is_null()))
+        .order((procedures::position, attachments::uploaded_at, attachments::id))
+        .select((attachments::id, attachments::title, attachments::file_name, procedures::position.nullable()))
+        .load(conn)?)
+}
+
+/// A team's outcomes that can be chosen: key, label, definition.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_outcomes(conn: &mut PgConnection, team: Team) -> Result<Vec<(String, String, String)>> {
+    Ok(outcomes::table
+        .filter(outcomes::team.eq(team).and(outcomes::retired_at.is_null()))
+        .order(outcomes::position)
+        .select((outcomes::key, outcomes::label, outcomes::definition))
+        .load(conn)?)
+}

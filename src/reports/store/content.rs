@@ -1,0 +1,266 @@
+//! What a report says now: narrative, findings, corrections; and how it came where it stands.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Jsonb, Uuid as SqlUuid};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::db::schema::{report_revisions, reports};
+use crate::error::Result;
+use crate::ids::{FindingId, PersonId, ReportId};
+use crate::procedures::domain::Severity;
+use crate::reports::content::{Content, Correction, Finding, FindingState, NarrativeField, Remediation};
+use crate::reports::domain::Runbook;
+use crate::schedule::domain::ReportStatus;
+
+/// The narrative's columns, in the order of [`NarrativeField`].
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = reports, check_for_backend(diesel::pg::Pg))]
+pub struct Narrative {
+    /// Title.
+    pub title: String,
+    /// Markdown.
+    pub executive_summary: String,
+    /// Markdown.
+    pub approach: String,
+    /// Markdown.
+    pub observations: String,
+    /// Markdown.
+    pub conclusion: String,
+}
+
+impl Narrative {
+    /// A field's value.
+    pub fn get(&self, field: NarrativeField) -> &str {
+        match field {
+            NarrativeField::Title => &self.title,
+            NarrativeField::ExecutiveSummary => &self.executive_summary,
+            NarrativeField::Approach => &self.approach,
+            NarrativeField::Observations => &self.observations,
+            NarrativeField::Conclusion => &self.conclusion,
+        }
+    }
+    /// Takes a checked value.
+    pub fn set(&mut self, field: NarrativeField, value: &str) {
+        let column = match field {
+            NarrativeField::Title => &mut self.title,
+            NarrativeField::ExecutiveSummary => &mut self.executive_summary,
+            NarrativeField::Approach => &mut self.approach,
+            NarrativeField::Observations => &mut self.observations,
+            NarrativeField::Conclusion => &mut self.conclusion,
+        };
+        value.clone_into(column);
+    }
+    /// Chapters that are written.
+    pub fn chapters(&self) -> Vec<(String, String)> {
+        let written = NarrativeField::chapters().iter().filter(|field| !self.get(**field).is_empty());
+        written.map(|field| (field.label().to_owned(), self.get(*field).to_owned())).collect()
+    }
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Jsonb)]
+    row: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+struct FindingRow {
+    #[serde(flatten)]
+    finding: Finding,
+    #[serde(flatten)]
+    remediation: Remediation,
+    version: i32,
+}
+
+/// A finding as it stands, for pages that edit it.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// What the report says.
+    pub finding: Finding,
+    /// Where its remediation stands.
+    pub remediation: Remediation,
+    /// Its version.
+    pub version: i32,
+}
+
+/// A report's findings with their assets and evidence, in order.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_findings(conn: &mut PgConnection, report: ReportId) -> Result<Vec<Live>> {
+    // sql_query: assets and evidence of all findings in the one statement, as the shapes that Publish keeps.
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT jsonb_build_object('id', f.id, 'procedure_id', f.procedure_id, 'title', f.title, 'severity', f.severity,
+            'description', f.description, 'recommendation', f.recommendation, 'state', f.state, 'owner', f.owner, 'due_on', f.due_on,
+            'version', f.version,
+            'assets', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name, 'kind', a.kind, 'criticality', a.criticality,
+                'address', a.address) ORDER BY a.name), '[]') FROM finding_assets fa JOIN assets a ON a.id = fa.asset_id WHERE fa.finding_id = f.id),
+            'evidence', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'team', t.team, 'title', t.title, 'description', t.description,
+                'file_name', t.file_name, 'media_type', t.media_type, 'size', t.size, 'sha256', encode(t.sha256, 'hex'), 'in_finding', true,
+                'uploaded_by', p.name, 'uploaded_at', t.uploaded_at) ORDER BY t.uploaded_at, t.id), '[]')
+                FROM finding_attachments ft JOIN attachments t ON t.id = ft.attachment_id JOIN people p ON p.id = t.uploaded_by
+                WHERE ft.finding_id = f.id)) AS row
+         FROM findings f WHERE f.report_id = $1 ORDER BY f.position, f.id",
+    )
+    .bind::<SqlUuid, _>(report.0)
+    .load(conn)?;
+    rows.into_iter()
+        .map(|row| {
+            let row: FindingRow = serde_json::from_value(row.row)?;
+            Ok(Live { finding: row.finding, remediation: row.remediation, version: row.version })
+        })
+        .collect()
+}
+
+/// A step that the report took.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Move {
+    /// From this status.
+    pub from: ReportStatus,
+    /// To this one.
+    pub to: ReportStatus,
+    /// What was said to it.
+    pub comment: String,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A revision that was published.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Revision {
+    /// Its number.
+    pub n: i32,
+    /// When it was published.
+    pub published_at: DateTime<Utc>,
+    /// By whom.
+    pub published_by: String,
+    /// When it was taken back.
+    pub taken_back_at: Option<DateTime<Utc>>,
+    /// By whom.
+    pub taken_back_by: Option<String>,
+    /// Why.
+    pub taken_back_reason: Option<String>,
+}
+
+/// Somebody who was asked to review.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Reviewer {
+    /// Who.
+    pub id: PersonId,
+    /// Name.
+    pub name: String,
+}
+
+/// How a report came where it stands.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Workflow {
+    /// Corrected outcomes.
+    pub corrections: Vec<Correction>,
+    /// Its steps.
+    pub moves: Vec<Move>,
+    /// Published revisions, the oldest first.
+    pub revisions: Vec<Revision>,
+    /// Who was asked to review.
+    pub reviewers: Vec<Reviewer>,
+}
+
+/// Reads a report's corrections, steps, revisions and reviewers.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn get_workflow(conn: &mut PgConnection, report: ReportId) -> Result<Workflow> {
+    // sql_query: four short lists in one statement.
+    let row: Row = diesel::sql_query(
+        "SELECT jsonb_build_object(
+            'corrections', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'procedure_id', procedure_id, 'team', team, 'before', before,
+                'after', after, 'reason', reason, 'by', person_name, 'at', at) ORDER BY at, id), '[]') FROM outcome_corrections WHERE report_id = $1),
+            'moves', (SELECT coalesce(jsonb_agg(jsonb_build_object('from', from_status, 'to', to_status, 'comment', comment,
+                'by', person_name, 'at', at) ORDER BY at, id), '[]') FROM report_moves WHERE report_id = $1),
+            'revisions', (SELECT coalesce(jsonb_agg(jsonb_build_object('n', n, 'published_at', published_at, 'published_by', published_by,
+                'taken_back_at', taken_back_at, 'taken_back_by', taken_back_by, 'taken_back_reason', taken_back_reason) ORDER BY n), '[]')
+                FROM report_revisions WHERE report_id = $1 AND published_at IS NOT NULL),
+            'reviewers', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'name', p.name) ORDER BY p.name), '[]')
+                FROM report_reviewers r JOIN people p ON p.id = r.person_id WHERE r.report_id = $1)) AS row",
+    )
+    .bind::<SqlUuid, _>(report.0)
+    .get_result(conn)?;
+    Ok(serde_json::from_value(row.row)?)
+}
+
+/// What a report says now.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn get_content(conn: &mut PgConnection, report: ReportId) -> Result<Content> {
+    let narrative: Narrative = reports::table.find(report.0).select(Narrative::as_select()).first(conn)?;
+    let findings = list_findings(conn, report)?;
+    Ok(content(&narrative, findings, get_workflow(conn, report)?.corrections))
+}
+
+/// Puts together what a report says.
+pub fn content(narrative: &Narrative, findings: Vec<Live>, corrections: Vec<Correction>) -> Content {
+    Content {
+        title: narrative.title.clone(),
+        narrative: narrative.chapters(),
+        findings: findings.into_iter().map(|live| live.finding).collect(),
+        corrections,
+    }
+}
+
+/// A revision as it was published: its runbook and what the report said.
+///
+/// # Errors
+/// [`crate::error::Error::NotFound`] when it was not published.
+pub fn get_published(conn: &mut PgConnection, report: ReportId, n: i32) -> Result<(Runbook, Content)> {
+    let (body, content): (serde_json::Value, Option<serde_json::Value>) =
+        report_revisions::table.find((report.0, n)).select((report_revisions::body, report_revisions::content)).first(conn)?;
+    let content = content.ok_or(crate::error::Error::NotFound)?;
+    Ok((serde_json::from_value(body)?, serde_json::from_value(content)?))
+}
+
+/// Where the remediation of each finding stands.
+pub fn remediations(findings: &[Live]) -> std::collections::HashMap<FindingId, Remediation> {
+    findings.iter().map(|live| (live.finding.id, live.remediation.clone())).collect()
+}
+
+impl Live {
+    /// The canonical value of a field: what history keeps and the merge compares.
+    pub fn value(&self, field: crate::reports::content::FindingField) -> String {
+        use crate::reports::content::FindingField as F;
+        let list = |mut ids: Vec<Uuid>| {
+            ids.sort_unstable();
+            ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(",")
+        };
+        let day = |date: Option<NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
+        match field {
+            F::Title => self.finding.title.clone(),
+            F::Severity => self.finding.severity.as_str().to_owned(),
+            F::Description => self.finding.description.clone(),
+            F::Recommendation => self.finding.recommendation.clone(),
+            F::Assets => list(self.finding.assets.iter().map(|asset| asset.id).collect()),
+            F::Evidence => list(self.finding.evidence.iter().map(|file| file.id).collect()),
+            F::State => self.remediation.state.as_str().to_owned(),
+            F::Owner => self.remediation.owner.clone(),
+            F::DueOn => day(self.remediation.due_on),
+        }
+    }
+
+    /// A new finding, before anything is typed.
+    pub fn blank(id: FindingId) -> Self {
+        let finding = Finding {
+            id,
+            procedure_id: None,
+            title: String::new(),
+            severity: Severity::Medium,
+            description: String::new(),
+            recommendation: String::new(),
+            assets: Vec::new(),
+            evidence: Vec::new(),
+        };
+        Self { finding, remediation: Remediation { state: FindingState::Open, owner: String::new(), due_on: None }, version: 0 }
+    }
+}

@@ -1,0 +1,451 @@
+//! Writing in a Draft: the narrative, findings, corrections of outcomes; and remediation, which goes on after publishing.
+
+use diesel::prelude::*;
+use serde_json::json;
+use uuid::Uuid;
+
+use super::content::{Narrative, get_workflow, list_findings};
+use crate::audit::domain::{Event, Kind};
+use crate::authz::Permission as P;
+use crate::authz::permit::{Action, EditReport, Permit, RemediateFinding};
+use crate::db::schema::{
+    assets, attachments, engagements, finding_assets, finding_attachments, findings, outcome_corrections, outcomes, procedures,
+    report_revisions, reports,
+};
+use crate::db::{Audited, WriteTx};
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
+use crate::procedures::domain::Team;
+use crate::procedures::merge::{Outcome as Merged, Posted};
+use crate::procedures::store::history::{self, Subject};
+use crate::reports::content::{FindingField, NarrativeField};
+use crate::reports::domain::{Outcome, Runbook};
+use crate::reports::workflow::check_editing;
+use crate::schedule::domain::{ReportStatus, check_reason};
+use crate::schedule::store::touch;
+
+/// A field as it was typed.
+#[derive(Debug, Clone)]
+pub struct Typed<F> {
+    /// Which one.
+    pub field: F,
+    /// As typed.
+    pub raw: String,
+    /// The version that its shown value came from.
+    pub base: i32,
+}
+
+/// A report's row, locked.
+#[derive(Debug, Clone)]
+pub struct Locked {
+    /// Its id.
+    pub id: ReportId,
+    /// Its client.
+    pub client: ClientId,
+    /// Its engagement.
+    pub engagement: EngagementId,
+    /// Its status.
+    pub status: ReportStatus,
+    /// Its version.
+    pub version: i32,
+    /// The narrative.
+    pub narrative: Narrative,
+    /// Whether its runbook was submitted.
+    pub submitted: bool,
+    /// Whether the runbook holds a procedure.
+    pub has_procedures: bool,
+}
+
+impl Locked {
+    /// An event about this report.
+    pub fn event(&self, kind: Kind, sentence: impl Into<String>) -> Event {
+        Event::new(kind, sentence).subject("report", self.id.0, &self.narrative.title).engagement(self.client, self.engagement)
+    }
+}
+
+/// Locks a report at a client that the person sees.
+///
+/// # Errors
+/// [`Error::NotFound`] when it is not there or another client's, [`Error::Forbidden`] without the right at its client.
+pub fn lock_report<A: Action>(tx: &mut WriteTx<'_>, permit: &Permit<A>, id: ReportId) -> Result<Locked> {
+    use diesel::dsl::exists;
+    let visible: Vec<Uuid> = permit.visible().iter().map(|client| client.0).collect();
+    let (client, engagement, status, version, narrative): (ClientId, EngagementId, ReportStatus, i32, Narrative) = reports::table
+        .find(id.0)
+        .filter(reports::deleted_at.is_null().and(reports::client_id.eq_any(visible)))
+        .select((reports::client_id, reports::engagement_id, reports::status, reports::version, Narrative::as_select()))
+        .for_update()
+        .first(tx.conn)?;
+    permit.check(client)?;
+    let submitted: bool = engagements::table.find(engagement.0).select(engagements::submitted_at.is_not_null()).first(tx.conn)?;
+    let has_procedures: bool =
+        diesel::select(exists(procedures::table.filter(procedures::engagement_id.eq(engagement.0)))).get_result(tx.conn)?;
+    Ok(Locked { id, client, engagement, status, version, narrative, submitted, has_procedures })
+}
+
+/// Locks a report that may be written in.
+fn open(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, id: ReportId) -> Result<Locked> {
+    let locked = lock_report(tx, permit, id)?;
+    check_editing(locked.status, locked.submitted, locked.has_procedures).map_err(|refusal| Error::Conflict(refusal.0))?;
+    Ok(locked)
+}
+
+/// The report's row changed.
+fn changed(tx: &mut WriteTx<'_>, locked: &Locked) -> Result<()> {
+    diesel::update(reports::table.find(locked.id.0))
+        .set((reports::updated_at.eq(tx.now()), reports::version.eq(locked.version + 1)))
+        .execute(tx.conn)?;
+    let by = tx.actor().name.clone();
+    touch(tx.conn, locked.engagement, tx.now(), &by)
+}
+
+/// Saves the narrative field by field. What conflicts is not stored and comes back with both values.
+///
+/// # Errors
+/// [`Error::Invalid`] with a sentence for each field that does not hold (nothing is stored); [`Error::Conflict`] when the
+/// report left Draft meanwhile.
+pub fn save_narrative(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<EditReport>,
+    id: ReportId,
+    typed: &[Typed<NarrativeField>],
+) -> Result<Audited<Merged>> {
+    let mut locked = open(tx, permit, id)?;
+    let posted = checked(typed, |field, raw| field.check(raw), NarrativeField::as_str)?;
+    let values: Vec<(&str, String)> =
+        NarrativeField::ALL.iter().map(|field| (field.as_str(), locked.narrative.get(*field).to_owned())).collect();
+    let merged = history::save(tx, Subject("report", id.0), locked.version, &posted, &values)?;
+    if !merged.changes() {
+        return Ok(tx.unchanged(merged));
+    }
+    let mut names = Vec::new();
+    for change in &merged.accepted {
+        let field: NarrativeField = change.field.parse().map_err(|e: crate::text_enum::UnknownValue| Error::Internal(e.into()))?;
+        locked.narrative.set(field, &change.new);
+        names.push(field.label().to_lowercase());
+    }
+    diesel::update(reports::table.find(id.0))
+        .set((
+            reports::title.eq(&locked.narrative.title),
+            reports::executive_summary.eq(&locked.narrative.executive_summary),
+            reports::approach.eq(&locked.narrative.approach),
+            reports::observations.eq(&locked.narrative.observations),
+            reports::conclusion.eq(&locked.narrative.conclusion),
+        ))
+        .execute(tx.conn)?;
+    changed(tx, &locked)?;
+    let event = locked
+        .event(Kind::ReportUpdated, format!("Wrote in the report “{}”: {}", locked.narrative.title, names.join(", ")))
+        .changes(merged.accepted.iter().map(|c| (c.field.as_str(), c.old.as_str(), c.new.as_str(), c.field != "title")));
+    tx.audited(merged, event)
+}
+
+fn checked<F: Copy>(
+    typed: &[Typed<F>],
+    check: impl Fn(F, &str) -> Result<String, String>,
+    name: impl Fn(F) -> &'static str,
+) -> Result<Vec<Posted>> {
+    let mut errors = FieldErrors::default();
+    let mut posted = Vec::with_capacity(typed.len());
+    for one in typed {
+        match check(one.field, &one.raw) {
+            Ok(value) => posted.push(Posted { field: name(one.field).to_owned(), value, base: one.base }),
+            Err(sentence) => errors.add(name(one.field), sentence),
+        }
+    }
+    errors.done()?;
+    Ok(posted)
+}
+
+/// Adds a finding behind the last one; a second post of the same form finds the first one's.
+///
+/// # Errors
+/// As [`save_narrative`].
+pub fn add_finding(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<EditReport>,
+    report: ReportId,
+    id: FindingId,
+    typed: &[Typed<FindingField>],
+) -> Result<Audited<()>> {
+    let locked = open(tx, permit, report)?;
+    if list_findings(tx.conn, report)?.iter().any(|live| live.finding.id == id) {
+        return Ok(tx.unchanged(()));
+    }
+    let posted = checked(typed, |field, raw| field.check(raw), FindingField::as_str)?;
+    let last: Option<i32> =
+        findings::table.filter(findings::report_id.eq(report.0)).select(diesel::dsl::max(findings::position)).first(tx.conn)?;
+    let value = |field: FindingField| posted.iter().find(|p| p.field == field.as_str()).map_or("", |p| p.value.as_str());
+    diesel::insert_into(findings::table)
+        .values((
+            findings::id.eq(id.0),
+            findings::report_id.eq(report.0),
+            findings::position.eq(last.unwrap_or(0) + 1),
+            findings::title.eq(value(FindingField::Title)),
+            findings::severity.eq(value(FindingField::Severity)),
+            findings::description.eq(value(FindingField::Description)),
+            findings::recommendation.eq(value(FindingField::Recommendation)),
+        ))
+        .execute(tx.conn)
+        .map_err(|e| match Error::constraint(&e) {
+            Some("findings_pkey") => Error::NotFound,
+            _ => e.into(),
+        })?;
+    link(tx, &locked, id, FindingField::Assets, value(FindingField::Assets))?;
+    link(tx, &locked, id, FindingField::Evidence, value(FindingField::Evidence))?;
+    let first: Vec<(&str, &str)> = posted.iter().filter(|p| !p.value.is_empty()).map(|p| (p.field.as_str(), p.value.as_str())).collect();
+    history::note(tx, Subject("finding", id.0), 1, &first)?;
+    changed(tx, &locked)?;
+    let title = value(FindingField::Title).to_owned();
+    let sentence = format!("Added the finding “{title}” to the report “{}”", locked.narrative.title);
+    let event = locked.event(Kind::FindingCreated, sentence).subject("finding", id.0, title);
+    tx.audited((), event.detail(json!({ "severity": value(FindingField::Severity) })))
+}
+
+/// Saves a finding of a Draft field by field.
+///
+/// # Errors
+/// As [`save_narrative`]; [`Error::NotFound`] when the finding is not one of the report's.
+pub fn save_finding(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<EditReport>,
+    report: ReportId,
+    id: FindingId,
+    typed: &[Typed<FindingField>],
+) -> Result<Audited<Merged>> {
+    let locked = open(tx, permit, report)?;
+    store_finding(tx, &locked, id, typed, Kind::FindingUpdated)
+}
+
+/// Saves the remediation of a finding: in Draft and after publishing, also by the client's people.
+///
+/// # Errors
+/// As [`save_finding`]; [`Error::NotFound`] for who reads only published reports while this one is not.
+pub fn save_remediation(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<RemediateFinding>,
+    report: ReportId,
+    id: FindingId,
+    typed: &[Typed<FindingField>],
+) -> Result<Audited<Merged>> {
+    let locked = lock_report(tx, permit, report)?;
+    if locked.status != ReportStatus::Published && !permit.may_at(P::ReportRead, locked.client) {
+        return Err(Error::NotFound);
+    }
+    store_finding(tx, &locked, id, typed, Kind::FindingRemediated)
+}
+
+fn store_finding(
+    tx: &mut WriteTx<'_>,
+    locked: &Locked,
+    id: FindingId,
+    typed: &[Typed<FindingField>],
+    kind: Kind,
+) -> Result<Audited<Merged>> {
+    let live = list_findings(tx.conn, locked.id)?.into_iter().find(|live| live.finding.id == id).ok_or(Error::NotFound)?;
+    let posted = checked(typed, |field, raw| field.check(raw), FindingField::as_str)?;
+    let values: Vec<(&str, String)> = FindingField::ALL.iter().map(|field| (field.as_str(), live.value(*field))).collect();
+    let merged = history::save(tx, Subject("finding", id.0), live.version, &posted, &values)?;
+    if !merged.changes() {
+        return Ok(tx.unchanged(merged));
+    }
+    let mut title = live.finding.title;
+    for change in &merged.accepted {
+        let field: FindingField = change.field.parse().map_err(|e: crate::text_enum::UnknownValue| Error::Internal(e.into()))?;
+        set(tx, locked, id, field, &change.new)?;
+        if field == FindingField::Title {
+            title.clone_from(&change.new);
+        }
+    }
+    diesel::update(findings::table.find(id.0)).set(findings::version.eq(live.version + 1)).execute(tx.conn)?;
+    if kind == Kind::FindingUpdated {
+        changed(tx, locked)?;
+    }
+    let fields = || merged.accepted.iter().filter_map(|c| c.field.parse::<FindingField>().ok().map(|field| (field, c)));
+    let names: Vec<String> = fields().map(|(field, _)| field.label().to_lowercase()).collect();
+    let event = locked
+        .event(kind, format!("Changed the finding “{title}”: {}", names.join(", ")))
+        .subject("finding", id.0, &title)
+        .changes(fields().map(|(field, c)| (field.as_str(), c.old.as_str(), c.new.as_str(), field.is_long())));
+    tx.audited(merged, event)
+}
+
+fn set(tx: &mut WriteTx<'_>, locked: &Locked, id: FindingId, field: FindingField, value: &str) -> Result<()> {
+    let row = diesel::update(findings::table.find(id.0));
+    match field {
+        FindingField::Title => row.set(findings::title.eq(value)).execute(tx.conn),
+        FindingField::Severity => row.set(findings::severity.eq(value)).execute(tx.conn),
+        FindingField::Description => row.set(findings::description.eq(value)).execute(tx.conn),
+        FindingField::Recommendation => row.set(findings::recommendation.eq(value)).execute(tx.conn),
+        FindingField::State => row.set(findings::state.eq(value)).execute(tx.conn),
+        FindingField::Owner => row.set(findings::owner.eq(value)).execute(tx.conn),
+        FindingField::DueOn => row.set(findings::due_on.eq(value.parse::<chrono::NaiveDate>().ok())).execute(tx.conn),
+        FindingField::Assets | FindingField::Evidence => return link(tx, locked, id, field, value),
+    }?;
+    Ok(())
+}
+
+/// Sets a finding's assets or evidence; both must be the report's own: of its client, of its engagement.
+fn link(tx: &mut WriteTx<'_>, locked: &Locked, id: FindingId, field: FindingField, value: &str) -> Result<()> {
+    let wanted: Vec<Uuid> = value.split(',').filter_map(|id| id.parse().ok()).collect();
+    let stranger = |known: usize| {
+        if known == wanted.len() {
+            return Ok(());
+        }
+        Err(Error::field(field.as_str(), "One of the chosen is no longer there. Reload the page and choose again."))
+    };
+    if field == FindingField::Assets {
+        let own = assets::table.filter(assets::id.eq_any(&wanted).and(assets::client_id.eq(locked.client.0)));
+        stranger(own.count().get_result::<i64>(tx.conn)? as usize)?;
+        diesel::delete(finding_assets::table.filter(finding_assets::finding_id.eq(id.0))).execute(tx.conn)?;
+        let rows: Vec<_> = wanted.iter().map(|asset| (finding_assets::finding_id.eq(id.0), finding_assets::asset_id.eq(*asset))).collect();
+        diesel::insert_into(finding_assets::table).values(rows).execute(tx.conn)?;
+    } else {
+        let own = attachments::table.filter(attachments::id.eq_any(&wanted).and(attachments::engagement_id.eq(locked.engagement.0)));
+        stranger(own.count().get_result::<i64>(tx.conn)? as usize)?;
+        diesel::delete(finding_attachments::table.filter(finding_attachments::finding_id.eq(id.0))).execute(tx.conn)?;
+        let rows: Vec<_> =
+            wanted.iter().map(|file| (finding_attachments::finding_id.eq(id.0), finding_attachments::attachment_id.eq(*file))).collect();
+        diesel::insert_into(finding_attachments::table).values(rows).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// Takes a finding out of a Draft. Its procedure keeps its severity.
+///
+/// # Errors
+/// As [`save_finding`].
+pub fn remove_finding(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, report: ReportId, id: FindingId) -> Result<Audited<String>> {
+    let locked = open(tx, permit, report)?;
+    let title: String = findings::table.find(id.0).filter(findings::report_id.eq(report.0)).select(findings::title).first(tx.conn)?;
+    diesel::delete(findings::table.find(id.0)).execute(tx.conn)?;
+    changed(tx, &locked)?;
+    let sentence = format!("Removed the finding “{title}” from the report “{}”", locked.narrative.title);
+    let event = locked.event(Kind::FindingRemoved, sentence).subject("finding", id.0, &title);
+    tx.audited(title, event)
+}
+
+/// Moves a finding one place up or down.
+///
+/// # Errors
+/// As [`save_finding`].
+pub fn shift_finding(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, report: ReportId, id: FindingId, up: bool) -> Result<Audited<()>> {
+    let locked = open(tx, permit, report)?;
+    let mut order: Vec<Uuid> = findings::table
+        .filter(findings::report_id.eq(report.0))
+        .order((findings::position, findings::id))
+        .select(findings::id)
+        .load(tx.conn)?;
+    let from = order.iter().position(|other| *other == id.0).ok_or(Error::NotFound)?;
+    let to = if up { from.checked_sub(1) } else { Some(from + 1).filter(|to| *to < order.len()) };
+    let Some(to) = to else { return Ok(tx.unchanged(())) };
+    order.swap(from, to);
+    // sql_query: every place in one statement.
+    diesel::sql_query("UPDATE findings f SET position = o.place FROM unnest($1::uuid[]) WITH ORDINALITY AS o(id, place) WHERE f.id = o.id")
+        .bind::<diesel::sql_types::Array<diesel::sql_types::Uuid>, _>(order)
+        .execute(tx.conn)?;
+    changed(tx, &locked)?;
+    let event = locked.event(Kind::FindingsReordered, format!("Changed the order of the findings of “{}”", locked.narrative.title));
+    tx.audited((), event)
+}
+
+/// A correction as it was typed.
+#[derive(Debug, Clone)]
+pub struct TypedCorrection {
+    /// The procedure.
+    pub procedure: ProcedureId,
+    /// Whose outcome.
+    pub team: Team,
+    /// Key of the outcome that counts; empty for unanswered.
+    pub outcome: String,
+    /// Why.
+    pub reason: String,
+    /// The correction that the page showed; none for the frozen value.
+    pub seen: Option<Uuid>,
+}
+
+/// Puts a frozen outcome right in the report. The frozen value stays in the runbook and visible.
+///
+/// # Errors
+/// [`Error::Invalid`] without a reason or for an outcome that is not the team's; [`Error::Conflict`] when somebody put it
+/// right meanwhile or the report left Draft.
+pub fn correct_outcome(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, id: ReportId, typed: &TypedCorrection) -> Result<Audited<()>> {
+    let locked = open(tx, permit, id)?;
+    let reason = check_reason(&typed.reason).map_err(|sentence| Error::field("reason", sentence))?;
+    let body: serde_json::Value = report_revisions::table
+        .filter(report_revisions::report_id.eq(id.0))
+        .order(report_revisions::n.desc())
+        .select(report_revisions::body)
+        .first(tx.conn)?;
+    let book: Runbook = serde_json::from_value(body)?;
+    let procedure = book.procedures.into_iter().find(|p| p.id == typed.procedure).ok_or(Error::NotFound)?;
+    let known = get_workflow(tx.conn, id)?.corrections;
+    let last = known.iter().rev().find(|c| c.procedure_id == typed.procedure && c.team == typed.team);
+    if last.map(|c| c.id) != typed.seen {
+        return Err(Error::Conflict("Somebody put this outcome right since you opened the page. Look at it again.".into()));
+    }
+    let frozen = if typed.team == Team::Red { procedure.red_outcome } else { procedure.blue_outcome };
+    let counts = last.map_or_else(|| frozen.clone(), |c| c.after.clone());
+    let after = find_outcome(tx.conn, typed.team, &typed.outcome, [frozen.as_ref(), counts.as_ref()])?;
+    let label = |outcome: &Option<Outcome>| outcome.as_ref().map_or("Unanswered".to_owned(), |o| o.label.clone());
+    if after == counts {
+        return Err(Error::field("outcome", format!("It is {} already. Choose the outcome that counts.", label(&counts))));
+    }
+    let correction = Uuid::now_v7();
+    diesel::insert_into(outcome_corrections::table)
+        .values((
+            outcome_corrections::id.eq(correction),
+            outcome_corrections::report_id.eq(id.0),
+            outcome_corrections::procedure_id.eq(typed.procedure.0),
+            outcome_corrections::team.eq(typed.team),
+            outcome_corrections::before.eq(frozen.as_ref().map(serde_json::to_value).transpose()?),
+            outcome_corrections::after.eq(after.as_ref().map(serde_json::to_value).transpose()?),
+            outcome_corrections::reason.eq(&reason),
+            outcome_corrections::person_id.eq(tx.actor().id.map(|id| id.0)),
+            outcome_corrections::person_name.eq(&tx.actor().name),
+            outcome_corrections::at.eq(tx.now()),
+        ))
+        .execute(tx.conn)?;
+    changed(tx, &locked)?;
+    let side = typed.team.label().to_lowercase();
+    let (from, to) = (label(&counts), label(&after));
+    let sentence = format!("Corrected the {side} outcome of procedure {} “{}” from {from} to {to}", procedure.position, procedure.name);
+    let event = locked.event(Kind::OutcomeCorrected, sentence).subject("procedure", typed.procedure.0, &procedure.name).changes([(
+        if typed.team == Team::Red { "red_outcome" } else { "blue_outcome" },
+        from.as_str(),
+        to.as_str(),
+        false,
+    )]);
+    tx.audited((), event)
+}
+
+/// An outcome by its key, as it means today; one that the runbook holds as it meant then.
+fn find_outcome(conn: &mut PgConnection, team: Team, key: &str, held: [Option<&Outcome>; 2]) -> Result<Option<Outcome>> {
+    if key.is_empty() {
+        return Ok(None);
+    }
+    if let Some(held) = held.into_iter().flatten().find(|held| held.key == key) {
+        return Ok(Some(held.clone()));
+    }
+    type Row = (String, String, bool, Option<i32>, bool, bool, bool);
+    let row: Option<Row> = outcomes::table
+        .find(key)
+        .filter(outcomes::team.eq(team).and(outcomes::retired_at.is_null()))
+        .select((
+            outcomes::key,
+            outcomes::label,
+            outcomes::succeeded,
+            outcomes::score,
+            outcomes::prevented,
+            outcomes::alerted,
+            outcomes::logged,
+        ))
+        .first(conn)
+        .optional()?;
+    match row {
+        Some((key, label, succeeded, score, prevented, alerted, logged)) => {
+            Ok(Some(Outcome { key, label, succeeded, score, prevented, alerted, logged }))
+        }
+        None => Err(Error::field("outcome", "Choose one of the outcomes.")),
+    }
+}

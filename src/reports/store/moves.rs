@@ -1,0 +1,256 @@
+//! The report's steps. Each moves the engagement's status in the same transaction, under the engagement's lock.
+
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::collect::collect;
+use super::content::{get_content, get_workflow};
+use super::edit::{Locked, lock_report};
+use super::submit::{Frozen, save_revision};
+use crate::accounts::notice_store::{self, NewNotice};
+use crate::audit::domain::{Event, Kind};
+use crate::authz::Permission as P;
+use crate::authz::permit::{Permit, WorkReport};
+use crate::db::schema::{
+    client_access, field_history, findings, outcome_corrections, people, report_moves, report_reviewers, report_revisions, reports,
+    role_permissions, settings,
+};
+use crate::db::{Audited, WriteTx};
+use crate::error::{Error, Result};
+use crate::ids::{ClientId, EngagementId, PersonId, ReportId};
+use crate::reports::workflow::{ApprovalRule, Step, check_author, find_step};
+use crate::schedule::domain::{Command, EngagementStatus, ReportStatus, check_reason};
+use crate::schedule::store::{apply, lock_engagement};
+
+/// A step as somebody asked for it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The status that their page showed.
+    pub from: ReportStatus,
+    /// The status they want.
+    pub to: ReportStatus,
+    /// What they say to it.
+    pub comment: String,
+    /// Who shall review, when it is sent for review.
+    pub reviewers: Vec<PersonId>,
+}
+
+/// What a step led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// The report's status now.
+    pub report: ReportStatus,
+    /// The engagement's.
+    pub engagement: EngagementStatus,
+}
+
+/// Moves a report one step, and its engagement with it.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Forbidden`] without the step's right; [`Error::Conflict`] when the report is no longer
+/// where the page showed it; [`Error::Refused`] with the lifecycle's sentence; [`Error::Invalid`] without a wanted comment.
+pub fn move_report(tx: &mut WriteTx<'_>, permit: &Permit<WorkReport>, id: ReportId, asked: &Asked) -> Result<Audited<Moved>> {
+    let visible = permit.visible();
+    let engagement: Uuid = reports::table
+        .find(id.0)
+        .filter(reports::deleted_at.is_null().and(reports::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>())))
+        .select(reports::engagement_id)
+        .first(tx.conn)?;
+    let (mut held, due) = lock_engagement(tx, EngagementId(engagement), &visible).map_err(|error| match error {
+        Error::NotFound => Error::Refused("The engagement of this report was deleted. Restore it before you move the report.".into()),
+        other => other,
+    })?;
+    let locked = lock_report(tx, permit, id)?;
+    if locked.status != asked.from {
+        return Err(Error::Conflict(format!("Somebody moved this report to {} meanwhile. Look at it again.", locked.status)));
+    }
+    let step = find_step(asked.from, asked.to).map_err(|refusal| Error::Refused(refusal.0))?;
+    if !permit.may_at(step.needs, locked.client) {
+        return Err(Error::Forbidden(format!("You may not do this with the reports of this client: {}.", step.label)));
+    }
+    let comment = comment(step, &asked.comment)?;
+    let rule: String = settings::table.select(settings::approval_rule).first(tx.conn)?;
+    let rule: ApprovalRule = rule.parse().map_err(|e: crate::text_enum::UnknownValue| Error::Internal(e.into()))?;
+    let author = tx.actor().id.map(|person| is_author(tx.conn, id, person)).transpose()?.unwrap_or(false);
+    check_author(rule, step, author).map_err(|refusal| Error::Refused(refusal.0))?;
+    let command = if step.from == ReportStatus::Published { Command::ReportTakenBack } else { Command::ReportMoved(step.to) };
+    let mut events: Vec<Event> = due.into_iter().collect();
+    let actor = tx.actor();
+    events.extend(apply(tx, &mut held, &command, actor)?);
+    match step.to {
+        ReportStatus::Published => publish(tx, &locked)?,
+        ReportStatus::Draft if step.from == ReportStatus::Published => take_back(tx, &locked, &comment)?,
+        ReportStatus::ReadyForReview => ask(tx, &locked, &asked.reviewers)?,
+        _ => {}
+    }
+    store(tx, &locked, step, &comment)?;
+    tell(tx, &locked, step)?;
+    let kind = if step.from == ReportStatus::Published { Kind::ReportTakenBack } else { Kind::ReportMoved };
+    let event = locked
+        .event(kind, format!("Moved the report of “{}” from {} to {}", held.title, step.from, step.to))
+        .detail(serde_json::json!({ "from": step.from, "to": step.to, "comment_chars": comment.chars().count() }));
+    events.insert(0, event);
+    tx.audited_all(Moved { report: step.to, engagement: held.status }, &events)
+}
+
+fn comment(step: &Step, raw: &str) -> Result<String> {
+    if raw.trim().is_empty() && !step.wants_comment {
+        return Ok(String::new());
+    }
+    check_reason(raw).map_err(|sentence| {
+        let sentence =
+            if raw.trim().is_empty() { "Say what has to be mended: whoever wrote the report reads it.".to_owned() } else { sentence };
+        Error::field("comment", sentence)
+    })
+}
+
+fn store(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> Result<()> {
+    diesel::update(reports::table.find(locked.id.0))
+        .set((reports::status.eq(step.to), reports::updated_at.eq(tx.now()), reports::version.eq(locked.version + 1)))
+        .execute(tx.conn)?;
+    diesel::insert_into(report_moves::table)
+        .values((
+            report_moves::id.eq(Uuid::now_v7()),
+            report_moves::report_id.eq(locked.id.0),
+            report_moves::from_status.eq(step.from.as_str()),
+            report_moves::to_status.eq(step.to.as_str()),
+            report_moves::comment.eq(comment),
+            report_moves::person_id.eq(tx.actor().id.map(|id| id.0)),
+            report_moves::person_name.eq(&tx.actor().name),
+            report_moves::at.eq(tx.now()),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Whether somebody wrote in a report: submitted its runbook, saved narrative or findings, corrected an outcome.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn is_author(conn: &mut PgConnection, report: ReportId, person: PersonId) -> Result<bool> {
+    use diesel::dsl::exists;
+    let of_findings = findings::table.filter(findings::report_id.eq(report.0)).select(findings::id);
+    let wrote = field_history::table.filter(field_history::person_id.eq(person.0)).filter(
+        field_history::subject_type
+            .eq("report")
+            .and(field_history::subject_id.eq(report.0))
+            .or(field_history::subject_type.eq("finding").and(field_history::subject_id.eq_any(of_findings))),
+    );
+    let corrected =
+        outcome_corrections::table.filter(outcome_corrections::report_id.eq(report.0).and(outcome_corrections::person_id.eq(person.0)));
+    let submitted = report_revisions::table.filter(report_revisions::report_id.eq(report.0).and(report_revisions::frozen_by.eq(person.0)));
+    Ok(diesel::select(exists(wrote).or(exists(corrected)).or(exists(submitted))).get_result(conn)?)
+}
+
+/// Keeps what is published, whole: the runbook that Submit froze, or the engagement as it is where there was none to
+/// submit, and everything that the report says beside it.
+fn publish(tx: &mut WriteTx<'_>, locked: &Locked) -> Result<()> {
+    let content = serde_json::to_value(get_content(tx.conn, locked.id)?)?;
+    let (at, by) = (tx.now(), tx.actor().clone());
+    let open: Option<i32> = open_revision(tx.conn, locked.id)?;
+    let n = match open {
+        Some(n) if locked.submitted => n,
+        open => {
+            let n = open.map_or_else(|| next_revision(tx.conn, locked.id), Ok)?;
+            let body = serde_json::to_value(collect(tx.conn, locked.engagement, &by.name, at)?)?;
+            save_revision(tx, locked.id, n, body, Frozen { at, by: by.id.map(|id| id.0) })?;
+            n
+        }
+    };
+    diesel::update(report_revisions::table.find((locked.id.0, n)))
+        .set((report_revisions::content.eq(content), report_revisions::published_at.eq(at), report_revisions::published_by.eq(&by.name)))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// The revision that is not published yet.
+pub(super) fn open_revision(conn: &mut PgConnection, report: ReportId) -> Result<Option<i32>> {
+    Ok(report_revisions::table
+        .filter(report_revisions::report_id.eq(report.0).and(report_revisions::published_at.is_null()))
+        .select(report_revisions::n)
+        .first(conn)
+        .optional()?)
+}
+
+/// The number of the revision after the last.
+pub(super) fn next_revision(conn: &mut PgConnection, report: ReportId) -> Result<i32> {
+    let last: Option<i32> = report_revisions::table
+        .filter(report_revisions::report_id.eq(report.0))
+        .select(diesel::dsl::max(report_revisions::n))
+        .first(conn)?;
+    Ok(last.unwrap_or(0) + 1)
+}
+
+/// What was published stays as it was; the report goes on from the same runbook.
+fn take_back(tx: &mut WriteTx<'_>, locked: &Locked, reason: &str) -> Result<()> {
+    let (n, body, at, by): (i32, serde_json::Value, chrono::DateTime<chrono::Utc>, Option<Uuid>) = report_revisions::table
+        .filter(report_revisions::report_id.eq(locked.id.0))
+        .order(report_revisions::n.desc())
+        .select((report_revisions::n, report_revisions::body, report_revisions::frozen_at, report_revisions::frozen_by))
+        .first(tx.conn)?;
+    diesel::update(report_revisions::table.find((locked.id.0, n)))
+        .set((
+            report_revisions::taken_back_at.eq(tx.now()),
+            report_revisions::taken_back_by.eq(&tx.actor().name),
+            report_revisions::taken_back_reason.eq(reason),
+        ))
+        .execute(tx.conn)?;
+    save_revision(tx, locked.id, n + 1, body, Frozen { at, by })
+}
+
+/// Sets who is asked to review.
+fn ask(tx: &mut WriteTx<'_>, locked: &Locked, reviewers: &[PersonId]) -> Result<()> {
+    let may: Vec<PersonId> = list_reviewers(tx.conn, locked.client)?.into_iter().map(|(person, _)| person).collect();
+    if reviewers.iter().any(|person| !may.contains(person)) {
+        return Err(Error::field("reviewers", "One of the reviewers may not review the reports of this client. Take them out."));
+    }
+    diesel::delete(report_reviewers::table.filter(report_reviewers::report_id.eq(locked.id.0))).execute(tx.conn)?;
+    let rows: Vec<_> =
+        reviewers.iter().map(|person| (report_reviewers::report_id.eq(locked.id.0), report_reviewers::person_id.eq(person.0))).collect();
+    diesel::insert_into(report_reviewers::table).values(rows).on_conflict_do_nothing().execute(tx.conn)?;
+    Ok(())
+}
+
+/// Who may review the reports of a client, by name.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_reviewers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<(PersonId, String)>> {
+    Ok(client_access::table
+        .inner_join(people::table.on(people::id.eq(client_access::person_id)))
+        .inner_join(role_permissions::table.on(role_permissions::role_id.eq(client_access::role_id)))
+        .filter(client_access::client_id.eq(client.0).and(role_permissions::permission.eq(P::ReportReview.as_str())))
+        .filter(people::deleted_at.is_null().and(people::status.ne("disabled")))
+        .order((people::name, people::id))
+        .select((people::id, people::name))
+        .load(conn)?)
+}
+
+/// Reviewers learn that a report waits for them; whoever sent it learns what became of it.
+fn tell(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step) -> Result<()> {
+    let title = &locked.narrative.title;
+    let (to, text): (Vec<PersonId>, String) = match step.to {
+        ReportStatus::ReadyForReview => {
+            let asked = get_workflow(tx.conn, locked.id)?.reviewers;
+            (asked.into_iter().map(|r| r.id).collect(), format!("The report “{title}” waits for your review."))
+        }
+        ReportStatus::InReview => return Ok(()),
+        status => (senders(tx.conn, locked.id)?, format!("The report “{title}” is {status}.")),
+    };
+    let notices = to
+        .into_iter()
+        .map(|person| NewNotice { person, client: locked.client, text: text.clone(), href: format!("/reports/{}", locked.id) })
+        .collect();
+    notice_store::give(tx, notices)
+}
+
+/// Who sent it for review the last time.
+fn senders(conn: &mut PgConnection, report: ReportId) -> Result<Vec<PersonId>> {
+    let sent: Option<Option<PersonId>> = report_moves::table
+        .filter(report_moves::report_id.eq(report.0).and(report_moves::to_status.eq(ReportStatus::ReadyForReview.as_str())))
+        .order(report_moves::at.desc())
+        .select(report_moves::person_id)
+        .first(conn)
+        .optional()?;
+    Ok(sent.flatten().into_iter().collect())
+}

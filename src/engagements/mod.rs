@@ -5,6 +5,7 @@
 pub mod domain;
 pub mod glance;
 pub mod pages;
+pub mod periods;
 pub mod store;
 pub mod views;
 pub mod wizard;

@@ -16,12 +16,14 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 
 /// What a run did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Done {
     /// How many rows it moved, removed or made.
     pub moved: usize,
     /// How many it had to leave.
     pub skipped: usize,
+    /// What it left and why, the first of them.
+    pub left_over: Vec<String>,
 }
 
 /// A job: its name, when it runs, what it does.
@@ -69,7 +71,7 @@ pub const JOBS: &[Job] = &[
         name: "refusal-floods",
         schedule: "* * * * *",
         about: "Records how many attempts were refused beyond those that have events of their own.",
-        run: |reach, now| Ok(Done { moved: crate::audit::flood_store::sum_up(&reach.db, now)?, skipped: 0 }),
+        run: |reach, now| Ok(Done { moved: crate::audit::flood_store::sum_up(&reach.db, now)?, ..Done::default() }),
     },
     Job {
         name: "attachment-sweep",

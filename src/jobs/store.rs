@@ -35,12 +35,14 @@ pub(super) fn begin(db: &Db, job: &str, trigger: &str, at: DateTime<Utc>) -> Res
 
 pub(super) fn finish(db: &Db, id: JobRunId, at: DateTime<Utc>, done: &Result<Done>) -> Result<()> {
     db.write_unaudited_blocking("job bookkeeping", |conn| {
-        let (moved, skipped, failure) = match done {
-            Ok(done) => (Some(done.moved as i32), Some(done.skipped as i32), None),
-            Err(cause) => (None, None, Some(cause.to_string())),
+        let (moved, skipped, failure, left_over) = match done {
+            Ok(done) => (Some(done.moved as i32), Some(done.skipped as i32), None, done.left_over.join("\n")),
+            Err(cause) => (None, None, Some(cause.to_string()), String::new()),
         };
         diesel::update(job_runs::table.find(id.0))
-            .set((job_runs::finished_at.eq(at), job_runs::moved.eq(moved), job_runs::skipped.eq(skipped), job_runs::failure.eq(failure)))
+            .set((job_runs::finished_at.eq(at), job_runs::moved.eq(moved), job_runs::skipped.eq(skipped), job_runs::failure.eq(failure),
+                job_runs::left_over.eq(left_over),
+            ))
             .execute(conn)?;
         Ok(())
     })
@@ -86,7 +88,7 @@ pub(super) fn make_audit_months(db: &Db, now: DateTime<Utc>) -> Result<Done> {
         })?;
         moved += usize::from(made);
     }
-    Ok(Done { moved, skipped: 0 })
+    Ok(Done { moved, ..Done::default() })
 }
 
 pub(super) fn sweep_sessions_and_drafts(db: &Db, now: DateTime<Utc>) -> Result<Done> {
@@ -96,5 +98,5 @@ pub(super) fn sweep_sessions_and_drafts(db: &Db, now: DateTime<Utc>) -> Result<D
         let drafts = diesel::delete(drafts::table.filter(drafts::updated_at.lt(now - TimeDelta::days(DRAFT_DAYS)))).execute(conn)?;
         Ok(counts + drafts)
     })?;
-    Ok(Done { moved: ended + old, skipped: 0 })
+    Ok(Done { moved: ended + old, ..Done::default() })
 }

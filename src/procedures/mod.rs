@@ -10,4 +10,5 @@ pub mod pages;
 pub mod store;
 pub mod sweep;
 pub mod times;
+pub mod upload;
 pub mod views;

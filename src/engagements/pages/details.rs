@@ -18,7 +18,7 @@ use crate::web::{Form, redirect_with};
 
 impl NewEngagement {
     /// Puts a value into a field.
-    pub(super) fn set(&mut self, field: DetailField, value: String) {
+    pub fn set(&mut self, field: DetailField, value: String) {
         match field {
             DetailField::Title => self.title = value,
             DetailField::Description => self.description = value,

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::library::Filters;
 use super::show::{refused_inputs, refused_operators};
 use crate::authz::permit::{Permit, PlanEngagement, ReadEngagement};
+use crate::engagements::periods::{changed_periods, typed_periods};
 use crate::engagements::store::plan as store;
 use crate::engagements::store::show::{self, Head};
 use crate::engagements::views::forms::{Add, Confirm, Order, OrderLine, losses};
@@ -169,41 +170,37 @@ pub async fn remove(permit: Permit<PlanEngagement>, path: web::Path<(EngagementI
     Ok(redirect_with(&format!("/engagements/{id}/procedures/order"), &format!("“{name}” removed.")))
 }
 
-/// Ticks of the operators' table, and those it was rendered with.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Operators {
-    #[serde(default)]
-    red: Vec<PersonId>,
-    #[serde(default)]
-    blue: Vec<PersonId>,
-    #[serde(default)]
-    had_red: Vec<PersonId>,
-    #[serde(default)]
-    had_blue: Vec<PersonId>,
-}
-
 /// Members of `a` that are not in `b`. Only what this person changed is stored: a colleague's tick meanwhile stays.
 fn without(a: &[PersonId], b: &[PersonId], team: Team) -> Vec<(PersonId, Team)> {
     a.iter().filter(|person| !b.contains(person)).map(|person| (*person, team)).collect()
 }
 
-/// `POST /engagements/{id}/operators`
+/// People under a name of the operators' form.
+fn people(pairs: &Pairs, name: &str) -> Vec<PersonId> {
+    pairs.iter().filter(|(field, _)| field == name).filter_map(|(_, value)| value.parse().ok()).collect()
+}
+
+/// `POST /engagements/{id}/operators`: ticks `red` and `blue`, own dates `from.{person}` and `to.{person}`, and each as it
+/// was rendered under `had_…`.
 pub async fn operators(
     permit: Permit<PlanEngagement>,
     reading: Permit<ReadEngagement>,
     path: web::Path<EngagementId>,
-    Form(posted): Form<Operators>,
+    Form(posted): Form<Pairs>,
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
-    let added = [without(&posted.red, &posted.had_red, Team::Red), without(&posted.blue, &posted.had_blue, Team::Blue)].concat();
-    let removed = [without(&posted.had_red, &posted.red, Team::Red), without(&posted.had_blue, &posted.blue, Team::Blue)].concat();
+    let [red, blue, had_red, had_blue] = ["red", "blue", "had_red", "had_blue"].map(|name| people(&posted, name));
+    let added = [without(&red, &had_red, Team::Red), without(&blue, &had_blue, Team::Blue)].concat();
+    let removed = [without(&had_red, &red, Team::Red), without(&had_blue, &blue, Team::Blue)].concat();
+    let typed = typed_periods(&posted);
     let own = permit.clone();
-    let saved = permit.app.db.write(permit.actor(), move |tx| store::save_operators(tx, &own, id, &added, &removed)).await;
+    let saved = match changed_periods(&posted) {
+        Ok(dates) => permit.app.db.write(permit.actor(), move |tx| store::save_operators(tx, &own, id, &added, &removed, &dates)).await,
+        Err(faults) => Err(Error::Invalid(faults)),
+    };
     if let Err(Error::Invalid(errors)) = saved {
-        let ticked = [without(&posted.red, &[], Team::Red), without(&posted.blue, &[], Team::Blue)].concat();
-        let problem = errors.get("operators").unwrap_or_default().to_owned();
-        return refused_operators(&reading, id, ticked, problem).await;
+        let ticked = [without(&red, &[], Team::Red), without(&blue, &[], Team::Blue)].concat();
+        return refused_operators(&reading, id, ticked, typed, errors).await;
     }
     saved?;
     Ok(redirect_with(&format!("/engagements/{id}?open=operators#operators"), "Operators saved."))

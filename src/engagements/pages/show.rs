@@ -11,7 +11,7 @@ use crate::audit::store::list_for_engagement;
 use crate::authz::Permission as P;
 use crate::authz::permit::{Permit, ReadEngagement};
 use crate::engagements::store::{sections, show as store};
-use crate::engagements::views::sections::Part;
+use crate::engagements::views::sections::{OwnDates, Part};
 use crate::engagements::views::show::{Around, Loaded, May, Show, Toggle, body};
 use crate::engagements::views::table::{Meter, Writer};
 use crate::error::{Error, FieldErrors, Result};
@@ -68,12 +68,14 @@ pub(super) async fn refused_operators(
     permit: &Permit<ReadEngagement>,
     id: EngagementId,
     ticked: Vec<(PersonId, Team)>,
-    problem: String,
+    dates: OwnDates,
+    errors: FieldErrors,
 ) -> Result<HttpResponse> {
+    let problem = errors.get("operators").unwrap_or("The operators are not saved. Look at the marked dates.").to_owned();
     let open = vec![Part::Operators];
     let loaded = load(permit, id, open.clone()).await?;
     let mut around = around(permit, &loaded, String::new());
-    around.ticked = Some(ticked);
+    (around.ticked, around.dates, around.errors) = (Some(ticked), dates, errors);
     let page = Show::new(frame(permit, &loaded), &loaded, &around, &open, Some(problem))?;
     permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
 }
@@ -119,6 +121,7 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
         typed: Values::new(),
         errors: FieldErrors::default(),
         ticked: None,
+        dates: Vec::new(),
     }
 }
 

@@ -68,22 +68,13 @@ pub fn create(tx: &mut WriteTx<'_>, clients: &[ClientId], new: &NewEngagement) -
     let client_name: String = clients::table.find(new.client.0).select(clients::name).first(tx.conn)?;
     check_operators(tx.conn, new.client, &new.operators)?;
     check_earlier(tx.conn, new.client, new.earlier)?;
-    let attack_version: String = attack_versions::table
-        .order(attack_versions::rank.desc())
-        .select(attack_versions::version)
-        .first(tx.conn)
-        .optional()?
-        .ok_or_else(|| Error::Refused("The library holds no ATT&CK release yet. Import one, then create the engagement.".into()))?;
-    let plan_title: Option<String> = match new.plan {
-        Some(plan) => test_plans::table.find(plan.0).select(test_plans::title).first(tx.conn).optional()?,
-        None => None,
-    };
-    let status = insert_engagement(tx, new, &attack_version, plan_title.as_deref())?;
-    note_details(tx, new.id, &new.details)?;
-    touch(tx.conn, new.id, tx.now(), &tx.actor().name)?;
+    let attack_version = newest_release(tx.conn)?;
+    let plan_title = find_plan_title(tx.conn, new.plan)?;
+    let status = status_on_create(new.details.start_date, new.details.time_zone, tx.now());
+    insert_engagement(tx, new, status, &attack_version, plan_title.as_deref())?;
     insert_operators(tx.conn, new.id, &new.operators)?;
     insert_inputs(tx.conn, new.id, &new.inputs)?;
-    let report = insert_report(tx, new)?;
+    let report = insert_report(tx, new.id, new.client, &new.details.title)?;
     let target = Target { engagement: new.id, client: new.client, attack_version: &attack_version, after: 0 };
     let procedures = copy_procedures(tx, &target, &new.procedures)?;
     let made = Event::new(
@@ -98,6 +89,21 @@ pub fn create(tx: &mut WriteTx<'_>, clients: &[ClientId], new: &NewEngagement) -
         .engagement(new.client, new.id);
     let audited = tx.audited_all((), &[made, drafted])?;
     Ok((Created { id: new.id, report, status, procedures }, audited))
+}
+
+/// The ATT&CK release that a new engagement is pinned to.
+pub(super) fn newest_release(conn: &mut PgConnection) -> Result<String> {
+    let version: Option<String> =
+        attack_versions::table.order(attack_versions::rank.desc()).select(attack_versions::version).first(conn).optional()?;
+    version.ok_or_else(|| Error::Refused("The library holds no ATT&CK release yet. Import one, then create the engagement.".into()))
+}
+
+/// The title of a test plan that is still there.
+pub(super) fn find_plan_title(conn: &mut PgConnection, plan: Option<TestPlanId>) -> Result<Option<String>> {
+    match plan {
+        Some(plan) => Ok(test_plans::table.find(plan.0).select(test_plans::title).first(conn).optional()?),
+        None => Ok(None),
+    }
 }
 
 fn count(procedures: usize) -> String {
@@ -131,14 +137,15 @@ fn check_earlier(conn: &mut PgConnection, client: ClientId, earlier: Option<Enga
     }
 }
 
-fn insert_engagement(
+/// Writes an engagement's row, with the first values of its details for the merge of later edits.
+pub(super) fn insert_engagement(
     tx: &mut WriteTx<'_>,
     new: &NewEngagement,
+    status: EngagementStatus,
     attack_version: &str,
     plan_title: Option<&str>,
-) -> Result<EngagementStatus> {
+) -> Result<()> {
     let details = &new.details;
-    let status = status_on_create(details.start_date, details.time_zone, tx.now());
     diesel::insert_into(engagements::table)
         .values((
             engagements::id.eq(new.id.0),
@@ -167,7 +174,8 @@ fn insert_engagement(
             Some("engagements_pkey") => Error::Conflict("This engagement was created already. Find it in the list of engagements.".into()),
             _ => e.into(),
         })?;
-    Ok(status)
+    note_details(tx, new.id, &new.details)?;
+    touch(tx.conn, new.id, tx.now(), &tx.actor().name)
 }
 
 /// The first values of the details, for the merge of later edits.
@@ -203,14 +211,15 @@ fn insert_inputs(conn: &mut PgConnection, id: EngagementId, inputs: &BTreeMap<St
     Ok(())
 }
 
-fn insert_report(tx: &mut WriteTx<'_>, new: &NewEngagement) -> Result<ReportId> {
+/// Makes the empty Draft report.
+pub(super) fn insert_report(tx: &mut WriteTx<'_>, engagement: EngagementId, client: ClientId, title: &str) -> Result<ReportId> {
     let report = ReportId::new();
     diesel::insert_into(reports::table)
         .values((
             reports::id.eq(report.0),
-            reports::engagement_id.eq(new.id.0),
-            reports::client_id.eq(new.client.0),
-            reports::title.eq(&new.details.title),
+            reports::engagement_id.eq(engagement.0),
+            reports::client_id.eq(client.0),
+            reports::title.eq(title),
             reports::created_at.eq(tx.now()),
             reports::updated_at.eq(tx.now()),
         ))

@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use diesel::prelude::*;
 
-use super::plan::begin;
+use super::plan::{Planning, begin};
 use super::show::Own;
 use crate::audit::domain::Kind;
 use crate::authz::permit::{Permit, PlanEngagement};
@@ -83,6 +83,13 @@ impl Own {
 /// [`Error::Forbidden`], [`Error::Refused`] by the editing rule.
 pub fn save_details(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: EngagementId, typed: &[Typed]) -> Result<Audited<Saved>> {
     let mut planning = begin(tx, permit, id)?;
+    let saved = write_details(tx, &mut planning, typed)?;
+    planning.finish(tx, saved)
+}
+
+/// The same on an engagement that is locked already; its events join those of `planning`.
+pub(super) fn write_details(tx: &mut WriteTx<'_>, planning: &mut Planning, typed: &[Typed]) -> Result<Saved> {
+    let id = planning.locked.id;
     let posted = check(typed)?;
     let mut own: Own = engagements::table.find(id.0).select(Own::as_select()).first(tx.conn)?;
     let values: Vec<(&str, String)> = DetailField::ALL.iter().map(|field| (field.as_str(), own.detail(*field))).collect();
@@ -111,7 +118,7 @@ pub fn save_details(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: E
             planning.events.extend(apply(tx, &mut planning.locked, &Command::Reschedule, actor)?);
         }
     }
-    planning.finish(tx, Saved { accepted: outcome.accepted, conflicts: outcome.conflicts })
+    Ok(Saved { accepted: outcome.accepted, conflicts: outcome.conflicts })
 }
 
 fn check(typed: &[Typed]) -> Result<Vec<Posted>> {

@@ -1,15 +1,16 @@
-//! Start now, Cancel and Delete.
+//! Start now, Decline, Cancel and Delete.
 
 use diesel::prelude::*;
 
+use crate::accounts::notice_store::{self, NewNotice};
 use crate::audit::domain::{Event, Kind};
 use crate::authz::permit::{Action, ApproveEngagement, CancelEngagement, DeleteEngagement, Permit};
-use crate::db::schema::{engagements, reports};
+use crate::db::schema::{engagement_operators, engagements, reports};
 use crate::db::{Audited, WriteTx};
 use crate::error::{Error, Result};
-use crate::ids::EngagementId;
+use crate::ids::{EngagementId, PersonId};
 use crate::schedule::domain::{Command, check_reason};
-use crate::schedule::store::{apply, lock_engagement, touch};
+use crate::schedule::store::{Locked, apply, lock_engagement, touch};
 
 /// Starts an engagement before its date.
 ///
@@ -28,12 +29,41 @@ pub fn cancel(tx: &mut WriteTx<'_>, permit: &Permit<CancelEngagement>, id: Engag
     command(tx, permit, id, &Command::Cancel { reason })
 }
 
+/// Declines a request.
+///
+/// # Errors
+/// As [`cancel`].
+pub fn decline(tx: &mut WriteTx<'_>, permit: &Permit<ApproveEngagement>, id: EngagementId, reason: &str) -> Result<Audited<()>> {
+    let reason = check_reason(reason).map_err(|sentence| Error::field("reason", sentence))?;
+    command(tx, permit, id, &Command::Decline { reason })
+}
+
+/// Tells whoever asked for the engagement and its operators what became of it, once each.
+pub(super) fn tell(tx: &mut WriteTx<'_>, locked: &Locked, text: &str) -> Result<()> {
+    let mut people: Vec<PersonId> =
+        engagement_operators::table.filter(engagement_operators::engagement_id.eq(locked.id.0)).select(engagement_operators::person_id).load(tx.conn)?;
+    let requester: Option<PersonId> = engagements::table.find(locked.id.0).select(engagements::requested_by).first(tx.conn)?;
+    people.extend(requester);
+    let href = format!("/engagements/{}", locked.id);
+    let notices = people
+        .into_iter()
+        .map(|person| NewNotice { person, client: locked.client, text: text.to_owned(), href: href.clone() })
+        .collect();
+    notice_store::give(tx, notices)
+}
+
 fn command<A: Action>(tx: &mut WriteTx<'_>, permit: &Permit<A>, id: EngagementId, command: &Command) -> Result<Audited<()>> {
     let (mut locked, due) = lock_engagement(tx, id, &permit.visible())?;
     permit.check(locked.client)?;
     let mut events: Vec<Event> = due.into_iter().collect();
     let actor = tx.actor();
     events.extend(apply(tx, &mut locked, command, actor)?);
+    match command {
+        Command::Cancel { reason } => tell(tx, &locked, &format!("“{}” was canceled: {reason}", locked.title))?,
+        Command::Decline { reason } => tell(tx, &locked, &format!("The request “{}” was declined: {reason}", locked.title))?,
+        Command::StartNow => tell(tx, &locked, &format!("“{}” was started.", locked.title))?,
+        _ => {}
+    }
     if events.is_empty() { Ok(tx.unchanged(())) } else { tx.audited_all((), &events) }
 }
 

@@ -1,5 +1,6 @@
 //! SQL of engagements.
 
+pub mod approval;
 pub mod create;
 pub mod details;
 pub mod lifecycle;

@@ -1,20 +1,23 @@
 //! Planning: procedures, operators and inputs of an engagement that is not yet submitted.
 
+use chrono::NaiveDate;
 use diesel::dsl::max;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Uuid as SqlUuid};
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::engagements::periods::OwnPeriod;
 use super::create::{Chosen, Target, check_operators, copy_procedures, insert_operators};
 use crate::audit::domain::{Event, Kind};
 use crate::authz::permit::{Permit, PlanEngagement};
 use crate::db::schema::{attachments, engagement_inputs, engagement_operators, engagements, people, procedures};
 use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
+use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
 use crate::procedures::domain::{Team, planning_allowed};
 use crate::procedures::inputs::{TypedInput, check_seen};
+use crate::schedule::domain::valid_dates;
 use crate::schedule::store::{Locked, lock_engagement, touch};
 
 /// An engagement locked for planning, and the events so far.
@@ -190,7 +193,34 @@ pub fn reorder(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: Engage
     planning.finish(tx, ())
 }
 
-/// Adds and takes out operators.
+/// Sets own dates of operators, on both of their teams.
+pub(super) fn set_periods(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    periods: &[OwnPeriod],
+    (start, end): (Option<NaiveDate>, Option<NaiveDate>),
+) -> Result<()> {
+    let mut errors = FieldErrors::default();
+    for own in periods {
+        let early = own.from.zip(start).is_some_and(|(from, start)| from < start) || own.to.zip(start).is_some_and(|(to, start)| to < start);
+        let late = own.from.zip(end).is_some_and(|(from, end)| from > end) || own.to.zip(end).is_some_and(|(to, end)| to > end);
+        if let Err(sentence) = valid_dates(own.from, own.to) {
+            errors.add(&format!("from.{}", own.person), sentence);
+        } else if early || late {
+            errors.add(&format!("from.{}", own.person), "These days lie outside of the engagement’s. Choose days within it.");
+        }
+    }
+    errors.done()?;
+    for own in periods {
+        let of = engagement_operators::engagement_id.eq(id.0).and(engagement_operators::person_id.eq(own.person.0));
+        diesel::update(engagement_operators::table.filter(of))
+            .set((engagement_operators::starts_on.eq(own.from), engagement_operators::ends_on.eq(own.to)))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Adds and takes out operators, and sets own dates.
 ///
 /// # Errors
 /// As [`add_procedures`], and [`Error::Invalid`] for somebody without access to the client.
@@ -200,10 +230,13 @@ pub fn save_operators(
     id: EngagementId,
     added: &[(PersonId, Team)],
     removed: &[(PersonId, Team)],
+    dates: &[OwnPeriod],
 ) -> Result<Audited<()>> {
     let mut planning = begin(tx, permit, id)?;
     check_operators(tx.conn, planning.locked.client, added)?;
     insert_operators(tx.conn, id, added)?;
+    let period = engagements::table.find(id.0).select((engagements::start_date, engagements::end_date)).first(tx.conn)?;
+    set_periods(tx.conn, id, dates, period)?;
     for team in Team::ALL.iter().copied() {
         let gone: Vec<Uuid> = removed.iter().filter(|(_, of)| *of == team).map(|(person, _)| person.0).collect();
         diesel::delete(
@@ -225,7 +258,7 @@ pub fn save_operators(
     let names = |team: Team| now.iter().filter(|(_, of)| *of == team).map(|(name, _)| name.as_str()).collect::<Vec<_>>();
     let (red, blue) = (names(Team::Red), names(Team::Blue));
     let said = |names: &[&str]| if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
-    if !added.is_empty() || !removed.is_empty() {
+    if !added.is_empty() || !removed.is_empty() || !dates.is_empty() {
         let event = planning
             .event(Kind::OperatorsChanged, format!("Changed the operators. Red: {}. Blue: {}.", said(&red), said(&blue)))
             .detail(json!({ "red": red, "blue": blue }));

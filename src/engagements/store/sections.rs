@@ -27,6 +27,12 @@ pub struct Candidate {
     /// Whether they may be chosen: access to the client and an account in use.
     #[diesel(sql_type = Bool)]
     pub has_access: bool,
+    /// First day of theirs, where it is not the engagement's.
+    #[diesel(sql_type = Nullable<Date>)]
+    pub from: Option<NaiveDate>,
+    /// Last day of theirs.
+    #[diesel(sql_type = Nullable<Date>)]
+    pub to: Option<NaiveDate>,
     /// Other engagements of theirs in these dates, each in a line.
     #[diesel(sql_type = Array<Text>)]
     pub bookings: Vec<String>,
@@ -48,6 +54,8 @@ pub fn list_candidates(
     Ok(diesel::sql_query(
         "SELECT p.id, p.name, coalesce(r.name, '') AS role,
             r.id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL AS has_access,
+            (SELECT min(starts_on) FROM engagement_operators WHERE engagement_id = $2 AND person_id = p.id) AS \"from\",
+            (SELECT max(ends_on) FROM engagement_operators WHERE engagement_id = $2 AND person_id = p.id) AS \"to\",
             ARRAY(SELECT CASE WHEN e.client_id = ANY ($5) THEN e.title ELSE 'Another client' END
                     || coalesce(', ' || to_char(coalesce(min(o.starts_on), e.start_date), 'FMDD Mon'), '')
                     || coalesce(' – ' || to_char(coalesce(max(o.ends_on), e.end_date), 'FMDD Mon'), '')

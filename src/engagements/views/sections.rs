@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 
 use super::marks::{When, counted, dates, report_class, size};
 use crate::audit::store::Activity;
+pub use crate::engagements::periods::OwnDates;
 use crate::engagements::store::sections::{Candidate, Entry, File, TIMELINE, UsedAsset};
 use crate::engagements::store::show::Head;
 use crate::error::FieldErrors;
@@ -96,6 +97,10 @@ pub struct Choosable {
     pub had_red: bool,
     /// Saved for blue.
     pub had_blue: bool,
+    /// Own first and last day within the engagement's, "2026-11-21" or nothing; none where they cannot be set.
+    pub dates: Option<(String, String)>,
+    /// What is wrong with them.
+    pub fault: Option<String>,
     /// Other bookings in the engagement's dates.
     pub bookings: Vec<String>,
 }
@@ -116,9 +121,30 @@ impl Choosable {
                 blue: shown.contains(&(c.id, Team::Blue)),
                 had_red: saved.contains(&(c.id, Team::Red)),
                 had_blue: saved.contains(&(c.id, Team::Blue)),
+                dates: None,
+                fault: None,
                 bookings: c.bookings.clone(),
             })
             .collect()
+    }
+
+    /// The same with own dates to be set: as saved, or as typed (person → first and last day) after a refused save.
+    pub fn with_dates(people: Vec<Self>, candidates: &[Candidate], typed: &OwnDates, errors: &FieldErrors) -> Vec<Self> {
+        let day = |date: Option<chrono::NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
+        let dated = |mut person: Self| {
+            let saved = candidates.iter().find(|c| c.id.to_string() == person.id).map(|c| (day(c.from), day(c.to)));
+            let typed = typed.iter().find(|(id, ..)| id.to_string() == person.id).map(|(_, from, to)| (from.clone(), to.clone()));
+            person.fault = errors.get(&format!("from.{}", person.id)).map(str::to_owned);
+            person.dates = Some(typed.or(saved).unwrap_or_default());
+            person
+        };
+        people.into_iter().map(dated).collect()
+    }
+
+    /// "17 – 19 Nov 2026", or nothing.
+    fn own_period(&self) -> String {
+        let day = |text: &str| text.parse().ok();
+        self.dates.as_ref().map(|(from, to)| dates(day(from), day(to))).unwrap_or_default()
     }
 }
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::glance::GlanceView;
 use super::marks::{dates, size, status_class};
-use super::sections::{ActivityList, Assets, Attachments, Choosable, Inputs, Operators, Overview, Part, Report, Timeline, asset_digest};
+use super::sections::{ActivityList, Assets, Attachments, Choosable, Inputs, Operators, Overview, OwnDates, Part, Report, Timeline, asset_digest};
 use super::table::{Line, Meter, Procedures, Writer};
 use crate::audit::store::Activity;
 use crate::engagements::glance::{Answered, Glance};
@@ -108,6 +108,8 @@ pub struct Around<F> {
     pub errors: FieldErrors,
     /// Operators as ticked, after a refused save.
     pub ticked: Option<Vec<(PersonId, Team)>>,
+    /// Own dates as typed, after a refused save.
+    pub dates: OwnDates,
 }
 
 /// One section.
@@ -212,6 +214,7 @@ pub fn body<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Ar
             let chosen: Vec<(PersonId, Team)> =
                 loaded.operators.iter().filter(|o| o.procedure_id.is_none()).map(|o| (o.person_id, o.team)).collect();
             let people = Choosable::list(&loaded.candidates, &chosen, around.ticked.as_deref());
+            let people = Choosable::with_dates(people, &loaded.candidates, &around.dates, &around.errors);
             Operators { url, people, plans: around.may.plan }.render()
         }
         Part::Inputs => {
@@ -469,6 +472,7 @@ mod tests {
             typed: Values::new(),
             errors: FieldErrors::default(),
             ticked: None,
+            dates: OwnDates::new(),
         }
     }
 

@@ -340,6 +340,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
         blue: false,
         had_red: false,
         had_blue: false,
+        dates: None,
+        fault: None,
         bookings: vec![hostile()],
     };
     let picked = || vec![PickedLine { value: "library-1".into(), name: hostile(), technique: "T1003".into() }];

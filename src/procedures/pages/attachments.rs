@@ -14,7 +14,6 @@ use object_store::ObjectStoreExt;
 use serde::Deserialize;
 
 use super::place::{self, Ids};
-use super::upload;
 use crate::authz::permit::{Action, Permit, ReadEngagement, WriteProcedure};
 use crate::db::WriteTx;
 use crate::error::{Error, FieldErrors, Result};
@@ -24,6 +23,7 @@ use crate::procedures::evidence::{TypedAttachment, is_image, size_words};
 use crate::procedures::store::attachments::{self, Arrived, Attachment};
 use crate::procedures::store::place::Head;
 use crate::procedures::store::work;
+use crate::procedures::upload::{self, Wanted};
 use crate::procedures::views::attachments::{Attachments, EditAttachment, NewAttachment, facts};
 use crate::procedures::views::logs::Removal;
 use crate::web::{Form, Query, redirect, redirect_with};
@@ -98,7 +98,10 @@ fn new_page(permit: &Permit<WriteProcedure>, head: &Head, team: Team, typed: Typ
 pub async fn create(permit: Permit<WriteProcedure>, path: Ids, Query(whose): Query<Whose>, form: Multipart) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let (head, team) = writable(&permit, (engagement, procedure), &whose).await?;
-    let (typed, received) = upload::receive(&permit.app, form, permit.viewer().organisation.attachment_bytes).await;
+    let wanted =
+        Wanted { fields: &["title", "description", "in_finding"], some_file: true, limit: permit.viewer().organisation.attachment_bytes };
+    let (typed, received) = upload::receive(&permit.app, form, wanted).await;
+    let typed = TypedAttachment::of(&typed);
     let stored = match received {
         Ok(files) => store(&permit, &head, team, &typed, files).await,
         Err(error) => Err(error),

@@ -7,7 +7,6 @@ pub mod logs;
 pub mod operators;
 pub mod page;
 pub mod place;
-pub mod upload;
 
 use askama::Template;
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::logs::named;
 use super::work::Work;
-use crate::audit::domain::Kind;
+use crate::audit::domain::{Event, Kind};
 use crate::db::WriteTx;
 use crate::db::schema::{attachments, engagements, people, procedures};
 use crate::error::{Error, Result};
@@ -177,6 +177,37 @@ pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, files: &[Arrive
         work.record(event);
     }
     Ok(())
+}
+
+/// Writes the rows of files that belong to an engagement and to no procedure or team, such as those of a request.
+///
+/// # Errors
+/// When the database refuses.
+pub fn insert_of_engagement(tx: &mut WriteTx<'_>, client: ClientId, engagement: EngagementId, files: &[Arrived]) -> Result<Vec<Event>> {
+    let by = tx.actor().id.ok_or(Error::Unauthenticated)?;
+    let row = |file: &Arrived| {
+        (
+            attachments::id.eq(file.id.0),
+            attachments::client_id.eq(client.0),
+            attachments::engagement_id.eq(engagement.0),
+            attachments::title.eq(file.file_name.clone()),
+            attachments::file_name.eq(file.file_name.clone()),
+            attachments::media_type.eq(file.media_type),
+            attachments::size.eq(file.size),
+            attachments::sha256.eq(file.sha256.to_vec()),
+            attachments::uploaded_by.eq(by.0),
+            attachments::uploaded_at.eq(tx.now()),
+        )
+    };
+    let rows: Vec<_> = files.iter().map(row).collect();
+    diesel::insert_into(attachments::table).values(&rows).execute(tx.conn)?;
+    let event = |file: &Arrived| {
+        Event::new(Kind::AttachmentAdded, format!("Attached “{}” to the engagement", file.file_name))
+            .subject("attachment", file.id.0, &file.file_name)
+            .engagement(client, engagement)
+            .detail(serde_json::json!({ "attachment": file.id, "size": file.size, "sha256": hex(&file.sha256) }))
+    };
+    Ok(files.iter().map(event).collect())
 }
 
 /// Saves what is said about an attachment; nothing changed is no save.

@@ -14,8 +14,9 @@ use sha2::{Digest, Sha256};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::ids::AttachmentId;
-use crate::procedures::evidence::{FILES_AT_ONCE, MAGIC_BYTES, TypedAttachment, empty, file_name, media_type, too_large};
+use crate::procedures::evidence::{FILES_AT_ONCE, MAGIC_BYTES, empty, file_name, media_type, too_large};
 use crate::procedures::store::attachments::Arrived;
+use crate::web::form::Pairs;
 
 /// How much is written to storage at once, in bytes; all that a running upload holds in memory.
 const PART: usize = 1 << 20;
@@ -41,22 +42,34 @@ pub fn kept(id: AttachmentId) -> Path {
     Path::from(id.to_string())
 }
 
+/// What a form with files may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Names of the fields beside the files.
+    pub fields: &'a [&'a str],
+    /// Whether a form without a file is a fault.
+    pub some_file: bool,
+    /// Largest file, in bytes.
+    pub limit: i64,
+}
+
 /// Reads a form with files: what was typed beside them, and the files, staged.
 ///
 /// # Errors
-/// (In the second value) a sentence for a file that is empty, over `limit` bytes or one too many; nothing is staged then.
-pub async fn receive(app: &App, mut form: Multipart, limit: i64) -> (TypedAttachment, Result<Vec<Arrived>>) {
-    let mut typed = TypedAttachment::default();
+/// (In the second value) a sentence for a file that is empty, over the limit or one too many, or for a field that is not
+/// wanted; nothing is staged then.
+pub async fn receive(app: &App, mut form: Multipart, wanted: Wanted<'_>) -> (Pairs, Result<Vec<Arrived>>) {
+    let mut typed = Pairs::new();
     let mut files = Vec::new();
     let refused = loop {
         let mut field = match form.next().await {
-            None if files.is_empty() => break Error::field("file", "Choose a file."),
+            None if files.is_empty() && wanted.some_file => break Error::field("file", "Choose a file."),
             None => return (typed, Ok(files)),
             // Fused: a field that is asked again after its end panics.
             Some(Ok(field)) => field.fuse(),
             Some(Err(fault)) => break broken(&fault),
         };
-        if let Err(error) = take(app, &mut field, limit, &mut typed, &mut files).await {
+        if let Err(error) = take(app, &mut field, wanted, &mut typed, &mut files).await {
             read_on(field, &mut form).await;
             break error;
         }
@@ -65,18 +78,17 @@ pub async fn receive(app: &App, mut form: Multipart, limit: i64) -> (TypedAttach
     (typed, Err(refused))
 }
 
-async fn take(app: &App, field: &mut Fuse<Field>, limit: i64, typed: &mut TypedAttachment, files: &mut Vec<Arrived>) -> Result<()> {
-    match field.get_ref().name().unwrap_or_default() {
-        "title" => typed.title = text(field).await?,
-        "description" => typed.description = text(field).await?,
-        "in_finding" => typed.in_finding = Some(text(field).await?),
+async fn take(app: &App, field: &mut Fuse<Field>, wanted: Wanted<'_>, typed: &mut Pairs, files: &mut Vec<Arrived>) -> Result<()> {
+    let name = field.get_ref().name().unwrap_or_default().to_owned();
+    match name.as_str() {
+        known if wanted.fields.contains(&known) => typed.push((name, text(field).await?)),
         "file" if files.len() >= FILES_AT_ONCE => {
             return Err(Error::field(
                 "file",
                 format!("These are more than {FILES_AT_ONCE} files. Nothing was stored. Attach them in smaller groups."),
             ));
         }
-        "file" => files.extend(file(app, field, limit).await?),
+        "file" => files.extend(file(app, field, wanted.limit).await?),
         _ => return Err(Error::Refused("This form has a field that does not belong to it. Reload the page and try again.".into())),
     }
     Ok(())
@@ -215,6 +227,7 @@ fn broken(fault: &actix_multipart::MultipartError) -> Error {
     Error::Refused("The file did not arrive whole. Nothing was stored. Attach it again.".into())
 }
 
-pub(super) fn storage(fault: object_store::Error) -> Error {
+/// A fault of the attachment storage.
+pub fn storage(fault: object_store::Error) -> Error {
     Error::Internal(anyhow::Error::new(fault).context("the attachment storage"))
 }

@@ -1,18 +1,14 @@
-//! SQL of the lifecycle: what a move judges from, the move itself, and the sweep of the hourly job.
+//! SQL of the lifecycle: what a move judges from, and the move itself.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::domain::{Command, EngagementStatus, Facts, ReportStatus, Transition};
+use crate::schedule::domain::{Command, EngagementStatus, Facts, ReportStatus, Transition};
 use crate::audit::domain::{Actor, Event, Kind};
 use crate::db::schema::{engagement_activity, engagements, procedures, reports};
-use crate::db::{Db, WriteTx};
+use crate::db::WriteTx;
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId};
-use crate::jobs::Done;
-
-/// How many engagements one transaction of the sweep moves.
-const BATCH: i64 = 200;
 
 /// An engagement's row, locked, as far as a move needs it.
 #[derive(Debug, Clone)]
@@ -109,7 +105,7 @@ pub fn apply(tx: &mut WriteTx<'_>, locked: &mut Locked, command: &Command, by: &
 fn start_today(tx: &mut WriteTx<'_>, locked: &mut Locked) -> Result<()> {
     let zone: chrono_tz::Tz = locked.time_zone.parse().unwrap_or(chrono_tz::UTC);
     let today = tx.now().with_timezone(&zone).date_naive();
-    let starts_at = super::domain::starts_at(today, zone);
+    let starts_at = crate::schedule::domain::starts_at(today, zone);
     // An end before today would break the dates' order: it moves along.
     diesel::update(engagements::table.find(locked.id.0).filter(engagements::end_date.lt(today)))
         .set(engagements::end_date.eq(today))
@@ -121,7 +117,8 @@ fn start_today(tx: &mut WriteTx<'_>, locked: &mut Locked) -> Result<()> {
     Ok(())
 }
 
-fn event(locked: &Locked, transition: &Transition, reason: Option<&str>) -> Event {
+/// The event of a move.
+pub(super) fn event(locked: &Locked, transition: &Transition, reason: Option<&str>) -> Event {
     let kind = if transition.to == EngagementStatus::Canceled { Kind::EngagementCanceled } else { Kind::EngagementMoved };
     Event::new(
         kind,
@@ -141,74 +138,4 @@ pub fn touch(conn: &mut PgConnection, id: EngagementId, at: DateTime<Utc>, by: &
         .set((engagement_activity::at.eq(at), engagement_activity::by_name.eq(by)))
         .execute(conn)?;
     Ok(())
-}
-
-/// The job `schedule-transitions`: moves every engagement that is due, each once however many processes run it. Rows are
-/// claimed, not ticks: what another process holds it will move itself.
-///
-/// # Errors
-/// When the database is away; what was committed before stays moved.
-pub fn sweep(db: &Db, now: DateTime<Utc>) -> Result<Done> {
-    let mut done = Done::default();
-    loop {
-        let moved = db.write_blocking(&Actor::system(), |tx| {
-            let due: Vec<Columns> = engagements::table
-                .filter(
-                    engagements::status
-                        .eq(EngagementStatus::Scheduled)
-                        .and(engagements::deleted_at.is_null())
-                        .and(engagements::starts_at.le(now)),
-                )
-                .order(engagements::starts_at)
-                .limit(BATCH)
-                .select((
-                    engagements::id,
-                    engagements::client_id,
-                    engagements::title,
-                    engagements::status,
-                    engagements::time_zone,
-                    engagements::starts_at,
-                    engagements::submitted_at,
-                ))
-                .for_update()
-                .skip_locked()
-                .load(tx.conn)?;
-            let (events, ids) = judge(due, now);
-            if ids.is_empty() {
-                return Ok(tx.unchanged(0));
-            }
-            diesel::update(engagements::table.filter(engagements::id.eq_any(&ids)))
-                .set((engagements::status.eq(EngagementStatus::InProgress), engagements::version.eq(engagements::version + 1)))
-                .execute(tx.conn)?;
-            diesel::update(engagement_activity::table.filter(engagement_activity::engagement_id.eq_any(&ids)))
-                .set((engagement_activity::at.eq(tx.now()), engagement_activity::by_name.eq("System")))
-                .execute(tx.conn)?;
-            tx.audited_all(ids.len(), &events)
-        })?;
-        done.moved += moved;
-        if (moved as i64) < BATCH {
-            return Ok(done);
-        }
-    }
-}
-
-fn judge(due: Vec<Columns>, now: DateTime<Utc>) -> (Vec<Event>, Vec<uuid::Uuid>) {
-    let mut events = Vec::new();
-    let mut ids = Vec::new();
-    for (id, client, title, status, time_zone, starts_at, submitted_at) in due {
-        let facts = Facts {
-            now,
-            starts_at,
-            report: Some(ReportStatus::Draft),
-            anything_recorded: false,
-            submitted: submitted_at.is_some(),
-            has_procedures: true,
-        };
-        let Some(command) = status.due(&facts) else { continue };
-        let Ok(transition) = status.apply(&command, &facts) else { continue };
-        let locked = Locked { id, client, title, status, time_zone, facts };
-        events.push(event(&locked, &transition, None));
-        ids.push(id.0);
-    }
-    (events, ids)
 }

@@ -1,0 +1,74 @@
+//! Own dates of operators within an engagement's, as forms post them. Pure.
+
+use chrono::NaiveDate;
+
+use crate::error::FieldErrors;
+use crate::ids::PersonId;
+use crate::procedures::times;
+use crate::web::form::Pairs;
+
+/// Own dates of operators as typed: who, first day, last day.
+pub type OwnDates = Vec<(PersonId, String, String)>;
+
+/// An operator's own dates within the engagement's; without them they take part in all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnPeriod {
+    /// Who.
+    pub person: PersonId,
+    /// First day.
+    pub from: Option<NaiveDate>,
+    /// Last day.
+    pub to: Option<NaiveDate>,
+}
+
+/// Own dates as typed.
+pub fn typed_periods(pairs: &Pairs) -> OwnDates {
+    let of = |name: String| pairs.iter().find(|(field, _)| *field == name).map(|(_, value)| value.clone()).unwrap_or_default();
+    pairs
+        .iter()
+        .filter_map(|(name, from)| {
+            let person: PersonId = name.strip_prefix("from.")?.parse().ok()?;
+            Some((person, from.clone(), of(format!("to.{person}"))))
+        })
+        .collect()
+}
+
+/// Own dates that are not as they were rendered.
+///
+/// # Errors
+/// A sentence under `from.{person}` for what is no date.
+pub fn changed_periods(pairs: &Pairs) -> Result<Vec<OwnPeriod>, FieldErrors> {
+    let had = |name: String| pairs.iter().find(|(field, _)| *field == name).map_or("", |(_, value)| value.as_str());
+    let mut errors = FieldErrors::default();
+    let mut changed = Vec::new();
+    for (person, from, to) in typed_periods(pairs) {
+        if had(format!("had_from.{person}")) == from && had(format!("had_to.{person}")) == to {
+            continue;
+        }
+        match (times::parse_date(&from), times::parse_date(&to)) {
+            (Ok(from), Ok(to)) => changed.push(OwnPeriod { person, from, to }),
+            (Err(sentence), _) | (_, Err(sentence)) => errors.add(&format!("from.{person}"), sentence),
+        }
+    }
+    if errors.is_empty() { Ok(changed) } else { Err(errors) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_own_dates_that_changed_are_saved() {
+        let (a, b, c) = (PersonId::new(), PersonId::new(), PersonId::new());
+        let pair = |name: &str, who: PersonId, value: &str| (format!("{name}.{who}"), value.to_owned());
+        let posted = vec![
+            pair("from", a, "2026-11-21"),
+            pair("to", a, ""),
+            pair("had_from", b, "2026-11-22"),
+            pair("from", b, "2026-11-22"),
+            pair("from", c, "soon"),
+        ];
+        assert_eq!(changed_periods(&posted[..4].to_vec()).unwrap(), [OwnPeriod { person: a, from: "2026-11-21".parse().ok(), to: None }]);
+        assert!(changed_periods(&posted).unwrap_err().get(&format!("from.{c}")).is_some());
+    }
+}

@@ -1,0 +1,282 @@
+//! Requests and their approval: what begins Pending becomes Scheduled or In Progress with dates, operators and a report, or
+//! is declined.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::prelude::*;
+use serde_json::json;
+
+use super::create::{
+    Chosen, NewEngagement, Target, check_operators, copy_procedures, find_plan_title, insert_engagement, insert_operators, insert_report,
+    newest_release,
+};
+use super::details::{Typed, write_details};
+use super::lifecycle::tell;
+use super::plan::{Planning, set_periods};
+use crate::accounts::notice_store::{self, NewNotice};
+use crate::audit::domain::{Event, Kind};
+use crate::authz::Permission as P;
+use crate::authz::permit::{ApproveEngagement, Permit, RequestEngagement};
+use crate::db::schema::{
+    client_access, clients, drafts, engagement_operators, engagements, people, procedures, role_permissions, test_plan_procedures,
+};
+use crate::db::{Audited, WriteTx};
+use crate::engagements::periods::OwnPeriod;
+use crate::error::{Error, Result};
+use crate::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, TestPlanId};
+use crate::procedures::domain::Team;
+use crate::procedures::store::attachments::{Arrived, insert_of_engagement};
+use crate::schedule::domain::{Command, EngagementStatus};
+use crate::schedule::store::{apply, lock_engagement};
+
+/// Asks for an engagement: it is Pending until somebody approves or declines it, and those who may are told.
+///
+/// # Errors
+/// [`Error::NotFound`] for another client, [`Error::Forbidden`] without the right at it, [`Error::Conflict`] when the same
+/// form was sent already.
+pub fn request(tx: &mut WriteTx<'_>, permit: &Permit<RequestEngagement>, new: &NewEngagement, files: &[Arrived]) -> Result<Audited<()>> {
+    permit.check(new.client)?;
+    let client_name: String = clients::table.find(new.client.0).select(clients::name).first(tx.conn)?;
+    let attack_version = newest_release(tx.conn)?;
+    let plan_title = find_plan_title(tx.conn, new.plan)?;
+    let status = EngagementStatus::on_request(None).map_err(|refusal| Error::Refused(refusal.0))?;
+    insert_engagement(tx, new, status, &attack_version, plan_title.as_deref())?;
+    diesel::update(engagements::table.find(new.id.0))
+        .set((engagements::requested_by.eq(tx.actor().id.map(|id| id.0)), engagements::requested_at.eq(tx.now())))
+        .execute(tx.conn)?;
+    let title = &new.details.title;
+    let requested = Event::new(Kind::EngagementRequested, format!("Requested the engagement “{title}” for {client_name}"))
+        .subject("engagement", new.id.0, title)
+        .engagement(new.client, new.id)
+        .detail(json!({ "test_plan": plan_title, "start_date": new.details.start_date, "end_date": new.details.end_date }));
+    let mut events = vec![requested];
+    events.extend(insert_of_engagement(tx, new.client, new.id, files)?);
+    let text = format!("{} requests “{title}” for {client_name}.", tx.actor().name);
+    let notices = list_approvers(tx.conn, new.client)?
+        .into_iter()
+        .map(|person| NewNotice { person, client: new.client, text: text.clone(), href: format!("/engagements/{}/approval", new.id) })
+        .collect();
+    notice_store::give(tx, notices)?;
+    tx.audited_all((), &events)
+}
+
+fn list_approvers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<PersonId>> {
+    Ok(client_access::table
+        .inner_join(people::table.on(people::id.eq(client_access::person_id)))
+        .inner_join(role_permissions::table.on(role_permissions::role_id.eq(client_access::role_id)))
+        .filter(client_access::client_id.eq(client.0).and(role_permissions::permission.eq(P::EngagementApprove.as_str())))
+        .filter(people::deleted_at.is_null().and(people::status.eq("active")))
+        .select(people::id)
+        .load(conn)?)
+}
+
+/// What an approval sets.
+#[derive(Debug, Clone)]
+pub struct Approval {
+    /// The engagement's version when the approval was opened.
+    pub version: i32,
+    /// Details, by field; their bases are not asked: the version above is.
+    pub details: Vec<Typed>,
+    /// Title of the report.
+    pub report_title: String,
+    /// Whether the test plan's procedures are copied.
+    pub copies_plan: bool,
+    /// Operators.
+    pub operators: Vec<(PersonId, Team)>,
+    /// Their own dates.
+    pub periods: Vec<OwnPeriod>,
+    /// Whether a start that has passed is meant so.
+    pub past: bool,
+}
+
+/// Approves a request: details, dates, operators and the Draft report in one transaction.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::Forbidden`]; [`Error::Refused`] when it is no request any more; [`Error::Conflict`] when
+/// somebody changed it since; [`Error::Invalid`] at the field that does not hold, or at `past` when the start has passed and
+/// nobody said that it is meant so.
+pub fn approve(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<ApproveEngagement>,
+    id: EngagementId,
+    approval: &Approval,
+) -> Result<Audited<EngagementStatus>> {
+    let (locked, due) = lock_engagement(tx, id, &permit.visible())?;
+    permit.check(locked.client)?;
+    if locked.status != EngagementStatus::Pending {
+        return Err(Error::Conflict(format!("This is no request any more: the engagement is {}.", locked.status)));
+    }
+    let version: i32 = engagements::table.find(id.0).select(engagements::version).first(tx.conn)?;
+    if version != approval.version {
+        return Err(Error::Conflict("Somebody changed this request since you opened it. Look at what is new, then approve it.".into()));
+    }
+    let mut planning = Planning { locked, events: due.into_iter().collect() };
+    write_details(tx, &mut planning, &approval.details)?;
+    let today = tx.now().with_timezone(&planning.locked.time_zone.parse().unwrap_or(chrono_tz::UTC)).date_naive();
+    let period: (Option<NaiveDate>, Option<NaiveDate>) =
+        engagements::table.find(id.0).select((engagements::start_date, engagements::end_date)).first(tx.conn)?;
+    if !approval.past && period.0.is_some_and(|start| start < today) {
+        return Err(Error::field("past", "The start date has passed. Tick that it starts at once, or choose a later start."));
+    }
+    check_operators(tx.conn, planning.locked.client, &approval.operators)?;
+    diesel::delete(engagement_operators::table.filter(engagement_operators::engagement_id.eq(id.0))).execute(tx.conn)?;
+    insert_operators(tx.conn, id, &approval.operators)?;
+    set_periods(tx.conn, id, &approval.periods, period)?;
+    if approval.copies_plan {
+        copy_plan(tx, &mut planning)?;
+    }
+    let report = insert_report(tx, id, planning.locked.client, &approval.report_title)?;
+    let actor = tx.actor();
+    let approved = apply(tx, &mut planning.locked, &Command::Approve, actor)?;
+    planning.events.extend(approved);
+    let drafted = planning
+        .event(Kind::ReportCreated, format!("Made the Draft report of “{}”", planning.locked.title))
+        .subject("report", report.0, &approval.report_title);
+    planning.events.push(drafted);
+    let status = planning.locked.status;
+    tell(tx, &planning.locked, &format!("“{}” was approved and is {status}.", planning.locked.title))?;
+    diesel::delete(drafts::table.filter(drafts::subject_type.eq("approval").and(drafts::subject_id.eq(id.0)))).execute(tx.conn)?;
+    planning.finish(tx, status)
+}
+
+/// Copies the procedures of the requested test plan into an engagement that has none yet, under the newest release.
+fn copy_plan(tx: &mut WriteTx<'_>, planning: &mut Planning) -> Result<()> {
+    let id = planning.locked.id;
+    let plan: Option<TestPlanId> = engagements::table.find(id.0).select(engagements::test_plan_id).first(tx.conn)?;
+    let there: i64 = procedures::table.filter(procedures::engagement_id.eq(id.0)).count().get_result(tx.conn)?;
+    let Some(plan) = plan.filter(|_| there == 0) else { return Ok(()) };
+    let attack_version = newest_release(tx.conn)?;
+    diesel::update(engagements::table.find(id.0)).set(engagements::attack_version.eq(&attack_version)).execute(tx.conn)?;
+    let chosen: Vec<LibraryProcedureId> = test_plan_procedures::table
+        .filter(test_plan_procedures::test_plan_id.eq(plan.0))
+        .order(test_plan_procedures::position)
+        .select(test_plan_procedures::procedure_id)
+        .load(tx.conn)?;
+    let chosen: Vec<Chosen> = chosen.into_iter().map(Chosen::Library).collect();
+    let target = Target { engagement: id, client: planning.locked.client, attack_version: &attack_version, after: 0 };
+    let copied = copy_procedures(tx, &target, &chosen)?;
+    if !copied.is_empty() {
+        let event = planning.event(Kind::ProceduresAdded, format!("Added {} procedures from the test plan", copied.len()));
+        planning.events.push(event);
+    }
+    Ok(())
+}
+
+/// A request as the queue and the approval show it.
+#[derive(Debug, Clone, Queryable)]
+pub struct Request {
+    /// The engagement.
+    pub id: EngagementId,
+    /// Title.
+    pub title: String,
+    /// Name of the client.
+    pub client: String,
+    /// Who asked; none when it began otherwise.
+    pub by: Option<String>,
+    /// When.
+    pub at: Option<DateTime<Utc>>,
+    /// Preferred first day.
+    pub start_date: Option<NaiveDate>,
+    /// Preferred last day.
+    pub end_date: Option<NaiveDate>,
+    /// The first instant of the first day.
+    pub starts_at: Option<DateTime<Utc>>,
+    /// Title of the test plan, or nothing.
+    pub plan: String,
+}
+
+/// Requests at these clients, those that should start first on top.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_requests(conn: &mut PgConnection, at: &[ClientId], limit: i64) -> Result<Vec<Request>> {
+    Ok(engagements::table
+        .inner_join(clients::table)
+        .left_join(people::table.on(people::id.nullable().eq(engagements::requested_by)))
+        .filter(engagements::status.eq(EngagementStatus::Pending).and(engagements::deleted_at.is_null()))
+        .filter(engagements::client_id.eq_any(at.iter().map(|client| client.0)))
+        .order((engagements::starts_at.asc().nulls_last(), engagements::created_at, engagements::id))
+        .limit(limit)
+        .select((
+            engagements::id,
+            engagements::title,
+            clients::name,
+            people::name.nullable(),
+            engagements::requested_at,
+            engagements::start_date,
+            engagements::end_date,
+            engagements::starts_at,
+            engagements::test_plan_title,
+        ))
+        .load(conn)?)
+}
+
+/// The approval somebody has begun, as it was kept.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn find_draft(conn: &mut PgConnection, person: PersonId, id: EngagementId) -> Result<Option<serde_json::Value>> {
+    Ok(drafts::table.find((person.0, "approval", id.0, "")).select(drafts::fields).first(conn).optional()?)
+}
+
+/// Keeps the approval that somebody has begun.
+///
+/// # Errors
+/// When the database refuses.
+pub fn save_draft(
+    conn: &mut PgConnection,
+    person: PersonId,
+    id: EngagementId,
+    fields: &serde_json::Value,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    diesel::insert_into(drafts::table)
+        .values((
+            drafts::person_id.eq(person.0),
+            drafts::subject_type.eq("approval"),
+            drafts::subject_id.eq(id.0),
+            drafts::tab.eq(""),
+            drafts::fields.eq(fields),
+            drafts::updated_at.eq(at),
+        ))
+        .on_conflict((drafts::person_id, drafts::subject_type, drafts::subject_id, drafts::tab))
+        .do_update()
+        .set((drafts::fields.eq(fields), drafts::updated_at.eq(at)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Who asked for an engagement, and how many procedures its test plan has.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn get_request_facts(conn: &mut PgConnection, id: EngagementId) -> Result<(Option<String>, i64)> {
+    let by: Option<String> = engagements::table
+        .left_join(people::table.on(people::id.nullable().eq(engagements::requested_by)))
+        .filter(engagements::id.eq(id.0))
+        .select(people::name.nullable())
+        .first(conn)?;
+    let plan = engagements::table.find(id.0).select(engagements::test_plan_id).single_value();
+    let planned = test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.nullable().eq(plan)).count().get_result(conn)?;
+    Ok((by, planned))
+}
+
+/// Test plans to choose from, by title.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_plan_titles(conn: &mut PgConnection) -> Result<Vec<(TestPlanId, String)>> {
+    use crate::db::schema::test_plans;
+    Ok(test_plans::table.order((test_plans::title, test_plans::id)).select((test_plans::id, test_plans::title)).load(conn)?)
+}
+
+/// Names of clients, by name.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_client_names(conn: &mut PgConnection, of: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
+    Ok(clients::table
+        .filter(clients::id.eq_any(of.iter().map(|client| client.0)))
+        .order(clients::name)
+        .select((clients::id, clients::name))
+        .load(conn)?)
+}

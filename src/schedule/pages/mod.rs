@@ -1,0 +1,5 @@
+//! Handlers of the schedule.
+
+pub mod approval;
+pub mod requests;
+pub mod views;

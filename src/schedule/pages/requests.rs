@@ -1,0 +1,216 @@
+//! Requests: the form that asks, the queue of those who may approve, and Decline.
+
+use actix_multipart::Multipart;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+use crate::authz::permit::{ApproveEngagement, Permit, RequestEngagement};
+use crate::engagements::domain::{DetailField, NewEngagement as TypedDetails};
+use crate::engagements::store::approval as store;
+use crate::engagements::store::create::NewEngagement;
+use crate::engagements::store::lifecycle;
+use crate::engagements::store::show::get_head;
+use crate::engagements::views::forms::Confirm;
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::{ClientId, EngagementId};
+use crate::procedures::evidence::size_words;
+use crate::procedures::inputs::Values;
+use crate::procedures::store::attachments::Arrived;
+use crate::procedures::upload;
+use crate::schedule::domain::EngagementStatus;
+use crate::schedule::views::requests::{Queue, RequestForm};
+use crate::web::form::Pairs;
+use crate::web::{Form, Query, Section, redirect_with};
+
+/// The most requests that the queue shows.
+const SHOWN: i64 = 100;
+
+/// The fields of the form.
+const FIELDS: [&str; 11] = [
+    "id",
+    "client",
+    "plan",
+    "title",
+    "description",
+    "objective",
+    "scope",
+    "start_date",
+    "end_date",
+    "time_zone",
+    "special_instructions",
+];
+
+/// With which client the form opens.
+#[derive(Deserialize)]
+pub struct Opened {
+    #[serde(default)]
+    client: String,
+}
+
+/// `GET /schedule/request`
+pub async fn new(permit: Permit<RequestEngagement>, Query(opened): Query<Opened>) -> Result<HttpResponse> {
+    permit.anywhere()?;
+    let only = match permit.clients().as_slice() {
+        [one] => one.to_string(),
+        _ => opened.client,
+    };
+    let zone = permit.viewer().organisation.zone().name().to_owned();
+    let typed = vec![("id".to_owned(), EngagementId::new().to_string()), ("client".to_owned(), only), ("time_zone".to_owned(), zone)];
+    let page = form(&permit, typed, FieldErrors::default(), None).await?;
+    permit.page(&page)
+}
+
+async fn form(permit: &Permit<RequestEngagement>, typed: Pairs, errors: FieldErrors, problem: Option<String>) -> Result<RequestForm> {
+    let clients = permit.clients();
+    let (clients, plans) =
+        permit.app.db.read(move |conn| Ok((store::list_client_names(conn, &clients)?, store::list_plan_titles(conn)?))).await?;
+    Ok(RequestForm {
+        frame: permit.frame(Section::Schedule, "Request an engagement").crumb("Schedule", "/schedule"),
+        limit: size_words(permit.viewer().organisation.attachment_bytes),
+        clients,
+        plans,
+        typed,
+        errors,
+        problem,
+    })
+}
+
+/// `POST /schedule/request`: the fields and files of one form.
+pub async fn create(permit: Permit<RequestEngagement>, multipart: Multipart) -> Result<HttpResponse> {
+    permit.anywhere()?;
+    let wanted = upload::Wanted { fields: &FIELDS, some_file: false, limit: permit.viewer().organisation.attachment_bytes };
+    let (typed, received) = upload::receive(&permit.app, multipart, wanted).await;
+    let made = match received {
+        Ok(files) => request(&permit, &typed, files).await,
+        Err(error) => Err(error),
+    };
+    match made {
+        Ok(id) => Ok(redirect_with(&format!("/engagements/{id}"), "Requested. Whoever may approve it was told.")),
+        Err(Error::Invalid(errors)) => {
+            let page = form(&permit, typed, errors, Some("Nothing is sent yet. Look at the marked fields; choose files again.".into())).await?;
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+        }
+        Err(Error::TooLarge(why)) => {
+            let page = form(&permit, typed, FieldErrors::one("file", why), Some("Nothing is sent yet.".into())).await?;
+            permit.html(StatusCode::PAYLOAD_TOO_LARGE, page.render()?)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+async fn request(permit: &Permit<RequestEngagement>, typed: &Pairs, files: Vec<Arrived>) -> Result<EngagementId> {
+    let new = match read(permit, typed) {
+        Ok(new) => new,
+        Err(errors) => {
+            upload::discard(&permit.app, &files).await;
+            return Err(Error::Invalid(errors));
+        }
+    };
+    let id = new.id;
+    upload::keep(&permit.app, &files).await?;
+    let (held, rows) = (permit.clone(), files.clone());
+    let written = permit.app.db.write(permit.actor(), move |tx| store::request(tx, &held, &new, &rows)).await;
+    // Where the database went away nobody knows whether it had committed: then the sweep asks it later.
+    if !matches!(written, Ok(()) | Err(Error::Unavailable(_) | Error::Internal(_))) {
+        upload::discard(&permit.app, &files).await;
+    }
+    match written {
+        // A second click on the same form: the first one's request is there.
+        Err(Error::Conflict(_)) => Ok(id),
+        other => other.map(|()| id),
+    }
+}
+
+fn read(permit: &Permit<RequestEngagement>, typed: &Pairs) -> Result<NewEngagement, FieldErrors> {
+    let find = |name: &str| typed.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone()).unwrap_or_default();
+    let mut details = TypedDetails::default();
+    for field in DetailField::ALL {
+        details.set(*field, find(field.as_str()));
+    }
+    let mut errors = FieldErrors::default();
+    let checked = details.check();
+    for (field, sentence) in checked.as_ref().err().into_iter().flatten() {
+        errors.add(field.as_str(), sentence.clone());
+    }
+    let client: Option<ClientId> = find("client").parse().ok().filter(|client| permit.covers(*client));
+    if client.is_none() {
+        errors.add("client", "Choose the client.");
+    }
+    match (client, checked) {
+        (Some(client), Ok(details)) if errors.is_empty() => Ok(NewEngagement {
+            id: find("id").parse().unwrap_or_else(|_| EngagementId::new()),
+            client,
+            details,
+            plan: find("plan").parse().ok(),
+            earlier: None,
+            operators: Vec::new(),
+            inputs: Values::new(),
+            procedures: Vec::new(),
+        }),
+        _ => Err(errors),
+    }
+}
+
+/// `GET /schedule/requests`: what waits on whoever may approve.
+pub async fn queue(permit: Permit<ApproveEngagement>) -> Result<HttpResponse> {
+    permit.anywhere()?;
+    let at = permit.clients();
+    let requests = permit.app.db.read(move |conn| store::list_requests(conn, &at, SHOWN)).await?;
+    permit.page(&Queue {
+        frame: permit.frame(Section::Schedule, "Requests").crumb("Schedule", "/schedule"),
+        requests,
+        now: permit.app.clock.now(),
+        zone: permit.viewer().organisation.zone(),
+    })
+}
+
+async fn decline_page(permit: &Permit<ApproveEngagement>, id: EngagementId, reason: String, error: Option<String>) -> Result<Confirm> {
+    let visible = permit.visible();
+    let head = permit.app.db.read(move |conn| get_head(conn, id, &visible)).await?;
+    permit.check(head.own.client_id)?;
+    if head.own.status != EngagementStatus::Pending {
+        return Err(Error::Conflict(format!("This is no request any more: the engagement is {}.", head.own.status)));
+    }
+    Ok(Confirm {
+        frame: permit.frame(Section::Schedule, "Decline request").crumb("Schedule", "/schedule").crumb("Requests", "/schedule/requests"),
+        heading: "Decline request".into(),
+        lead: format!("“{}” of {} becomes Canceled, for good. Whoever asked is told your reason.", head.own.title, head.client_name),
+        goes: Vec::new(),
+        stays: "The request stays readable.".into(),
+        action: format!("/engagements/{id}/declination"),
+        button: "Decline request",
+        back: format!("/engagements/{id}"),
+        reason: Some(reason),
+        error,
+    })
+}
+
+/// `GET /engagements/{id}/declination`
+pub async fn decline_form(permit: Permit<ApproveEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+    let page = decline_page(&permit, path.into_inner(), String::new(), None).await?;
+    permit.page(&page)
+}
+
+/// Why.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /engagements/{id}/declination`
+pub async fn decline(permit: Permit<ApproveEngagement>, path: web::Path<EngagementId>, Form(typed): Form<Reason>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let (held, reason) = (permit.clone(), typed.reason.clone());
+    match permit.app.db.write(permit.actor(), move |tx| lifecycle::decline(tx, &held, id, &reason)).await {
+        Ok(()) => Ok(redirect_with("/schedule/requests", "Declined. Whoever asked was told.")),
+        Err(Error::Invalid(errors)) => {
+            let page = decline_page(&permit, id, typed.reason, errors.get("reason").map(str::to_owned)).await?;
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+        }
+        Err(other) => Err(other),
+    }
+}

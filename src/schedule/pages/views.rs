@@ -1,0 +1,144 @@
+//! Calendar, List and Availability, and the drawer that tells of one engagement.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::pg::PgConnection;
+
+use crate::authz::Permission as P;
+use crate::authz::permit::{Permit, ReadEngagement};
+use crate::engagements::store::show::{get_head, list_operators};
+use crate::error::Result;
+use crate::ids::EngagementId;
+use crate::procedures::times;
+use crate::schedule::availability;
+use crate::schedule::calendar::{MONTH_LANES, Span, WEEK_LANES, taken, weeks};
+use crate::schedule::domain::EngagementStatus;
+use crate::schedule::filter::{Asked, Filter, View};
+use crate::schedule::store::bookings::{self, Choices, Counts, Days, Wanted};
+use crate::schedule::views::{Availability, Body, Calendar, Day, Drawer, DrawerPage, Grid, List, Schedule};
+use crate::web::{Query, Section};
+
+/// The most engagements that a calendar lays out.
+const LAID: i64 = 2_000;
+/// Rows on one page of the list.
+const ROWS: usize = 50;
+/// The most people whose availability is shown at once.
+const PEOPLE: i64 = 200;
+
+/// `GET /schedule`
+pub async fn show(permit: Permit<ReadEngagement>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
+    permit.anywhere()?;
+    let page = page(&permit, &asked, None).await?;
+    if permit.partial { permit.html(StatusCode::OK, page.as_schedule().render()?) } else { permit.page(&page) }
+}
+
+fn today(permit: &Permit<ReadEngagement>) -> NaiveDate {
+    permit.app.clock.now().with_timezone(&permit.viewer().organisation.zone()).date_naive()
+}
+
+async fn page(permit: &Permit<ReadEngagement>, asked: &Asked, drawer: Option<Drawer>) -> Result<Schedule> {
+    let today = today(permit);
+    let filter = asked.read(today);
+    let wanted = Wanted {
+        at: permit.clients(),
+        client: filter.client,
+        operator: filter.operator,
+        plan: filter.plan,
+        status: filter.status,
+        now: permit.app.clock.now(),
+    };
+    let (shown, after) = (filter.clone(), cursor(&asked.after));
+    let (choices, counts, body) = permit.app.db.read(move |conn| load(conn, &wanted, &shown, today, after)).await?;
+    Ok(Schedule {
+        frame: permit.frame(Section::Schedule, "Schedule"),
+        may_request: permit.viewer().rights.may_anywhere(P::EngagementRequest),
+        may_create: permit.viewer().rights.may_anywhere(P::EngagementPlan),
+        may_approve: permit.viewer().rights.may_anywhere(P::EngagementApprove),
+        zone: permit.viewer().organisation.zone(),
+        filter,
+        choices,
+        counts,
+        body,
+        drawer,
+        today,
+    })
+}
+
+fn cursor(text: &str) -> Option<(DateTime<Utc>, uuid::Uuid)> {
+    let (micros, id) = text.split_once('.')?;
+    Some((times::from_cursor(micros.parse().ok()?)?, id.parse().ok()?))
+}
+
+fn load(
+    conn: &mut PgConnection,
+    wanted: &Wanted,
+    filter: &Filter,
+    today: NaiveDate,
+    after: Option<(DateTime<Utc>, uuid::Uuid)>,
+) -> Result<(Choices, Counts, Body)> {
+    let (first, last) = filter.day.map_or_else(|| filter.span.days(filter.on), |day| (day, day));
+    let days = Days { first, last, today };
+    let choices = bookings::choices(conn, &wanted.at)?;
+    let (counts, body) = match filter.view {
+        View::List => (bookings::count_by_status(conn, wanted, None)?, list(conn, wanted, after)?),
+        View::Availability => (bookings::count_by_status(conn, wanted, Some(days))?, availability(conn, wanted, days)?),
+        View::Calendar => (bookings::count_by_status(conn, wanted, Some(days))?, calendar(conn, wanted, filter, days)?),
+    };
+    Ok((choices, counts, body))
+}
+
+fn calendar(conn: &mut PgConnection, wanted: &Wanted, filter: &Filter, days: Days) -> Result<Body> {
+    let all = bookings::list_between(conn, wanted, days, LAID)?;
+    if let Some(day) = filter.day {
+        return Ok(Body::Day(Day { day, bookings: all }));
+    }
+    let lanes = if filter.span == Span::Month { MONTH_LANES } else { WEEK_LANES };
+    let periods: Vec<_> = all.iter().map(|b| taken(b.status, b.start_date, b.end_date, days.today)).collect();
+    Ok(Body::Calendar(Calendar { weeks: weeks(days.first, days.last, &periods, lanes), bookings: all }))
+}
+
+fn list(conn: &mut PgConnection, wanted: &Wanted, after: Option<(DateTime<Utc>, uuid::Uuid)>) -> Result<Body> {
+    let mut rows = bookings::list_page(conn, wanted, after, ROWS as i64 + 1)?;
+    let more = rows.len() > ROWS;
+    rows.truncate(ROWS);
+    let older = rows.last().filter(|_| more).map(|last| format!("{}.{}", last.place.timestamp_micros(), last.id));
+    Ok(Body::List(List { rows, older, later: after.is_some() }))
+}
+
+fn availability(conn: &mut PgConnection, wanted: &Wanted, days: Days) -> Result<Body> {
+    let (people, parts) = bookings::list_parts(conn, wanted, days, PEOPLE)?;
+    let rows = availability::rows(&people, &parts, days.first, days.last);
+    Ok(Body::Availability(Availability { grid: Grid::of(days.first, days.last), rows }))
+}
+
+/// `GET /schedule/{id}`: the drawer alone for htmx; otherwise a page of its own, with the way back to the view it came from.
+pub async fn drawer(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
+    let id = path.into_inner();
+    let (visible, now) = (permit.visible(), permit.app.clock.now());
+    let (head, operators, progress) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let head = get_head(conn, id, &visible)?.as_of(now);
+            Ok((head, list_operators(conn, id)?, bookings::get_progress(conn, id)?))
+        })
+        .await?;
+    permit.check(head.own.client_id)?;
+    let holds = |right| permit.may_at(right, head.own.client_id);
+    let drawer = Drawer {
+        may_approve: holds(P::EngagementApprove) && head.own.status == EngagementStatus::Pending,
+        may_report: holds(P::ReportRead),
+        overdue: head.own.status == EngagementStatus::Pending && head.own.starts_at.is_some_and(|start| start <= now),
+        back: asked.read(today(&permit)).url(),
+        operators: operators.into_iter().filter(|operator| operator.procedure_id.is_none()).collect(),
+        head,
+        progress,
+    };
+    if permit.partial {
+        return permit.page(&drawer);
+    }
+    let frame = permit.frame(Section::Schedule, &drawer.head.own.title).crumb("Schedule", drawer.back.clone());
+    permit.page(&DrawerPage { frame, drawer })
+}

@@ -1,0 +1,262 @@
+//! Pages of the schedule.
+
+pub mod requests;
+mod samples;
+
+use askama::Template;
+use chrono::{Datelike, Days, NaiveDate, Weekday};
+use chrono_tz::Tz;
+
+pub use self::samples::samples;
+use super::availability::Row;
+use super::calendar::{Bar, Span, Week};
+use super::filter::{Filter, View};
+use super::store::bookings::{Booking, Choices, Counts};
+use crate::engagements::store::show::{Head, Operator};
+use crate::engagements::views::marks;
+use crate::ids::{ClientId, PersonId, TestPlanId};
+use crate::procedures::domain::{Progress, Team};
+use crate::procedures::times;
+use crate::schedule::domain::EngagementStatus;
+use crate::web::{Frame, markdown};
+
+/// CSS class of a status.
+pub fn status_class(status: &EngagementStatus) -> &'static str {
+    marks::status_class(*status)
+}
+
+/// What a view holds.
+pub enum Body {
+    /// Weeks with bars.
+    Calendar(Calendar),
+    /// One day of the calendar.
+    Day(Day),
+    /// Rows.
+    List(List),
+    /// Operators by days.
+    Availability(Availability),
+}
+
+/// Weeks with bars.
+pub struct Calendar {
+    /// Monday to Sunday each.
+    pub weeks: Vec<Week>,
+    /// What the bars stand for.
+    pub bookings: Vec<Booking>,
+}
+
+/// One day of the calendar.
+pub struct Day {
+    /// Which.
+    pub day: NaiveDate,
+    /// What takes it up.
+    pub bookings: Vec<Booking>,
+}
+
+/// Rows.
+pub struct List {
+    /// This page of them.
+    pub rows: Vec<Booking>,
+    /// Where the next page goes on.
+    pub older: Option<String>,
+    /// Whether this is not the first page.
+    pub later: bool,
+}
+
+/// Days as columns.
+pub struct Grid {
+    /// Each day.
+    pub days: Vec<NaiveDate>,
+}
+
+impl Grid {
+    /// From one day to another.
+    pub fn of(first: NaiveDate, last: NaiveDate) -> Self {
+        Self { days: std::iter::successors(Some(first), |day| Some(*day + Days::new(1))).take_while(|day| *day <= last).collect() }
+    }
+}
+
+/// Operators by days.
+pub struct Availability {
+    /// The columns.
+    pub grid: Grid,
+    /// The people.
+    pub rows: Vec<Row>,
+}
+
+/// `/schedule`
+#[derive(Template)]
+#[template(path = "schedule/show.html", blocks = ["schedule"])]
+pub struct Schedule {
+    /// The frame.
+    pub frame: Frame,
+    /// What is shown.
+    pub filter: Filter,
+    /// What the filters offer.
+    pub choices: Choices,
+    /// How many there are of each status.
+    pub counts: Counts,
+    /// The view.
+    pub body: Body,
+    /// The engagement that is looked at.
+    pub drawer: Option<Drawer>,
+    /// Whether the person may request.
+    pub may_request: bool,
+    /// Whether they may start engagements.
+    pub may_create: bool,
+    /// Whether they may approve requests.
+    pub may_approve: bool,
+    /// Today in the organisation's zone.
+    pub today: NaiveDate,
+    /// That zone.
+    pub zone: Tz,
+}
+
+impl Schedule {
+    fn heading(&self) -> String {
+        match (self.filter.day, self.filter.view, self.filter.span) {
+            (_, View::List, _) => String::new(),
+            (Some(day), ..) => times::display_date(day),
+            (None, _, Span::Month) => self.filter.on.format("%B %Y").to_string(),
+            (None, _, Span::Week) => {
+                let (first, last) = Span::Week.days(self.filter.on);
+                marks::dates(Some(first), Some(last))
+            }
+        }
+    }
+    fn count(&self, status: &EngagementStatus) -> i64 {
+        self.counts.by_status.iter().filter(|(of, _)| of == status).map(|(_, n)| n).sum()
+    }
+    fn all(&self) -> i64 {
+        self.counts.by_status.iter().map(|(_, n)| n).sum()
+    }
+    fn is_status(&self, status: &EngagementStatus) -> bool {
+        self.filter.status == Some(*status)
+    }
+    fn is_client(&self, id: &ClientId) -> bool {
+        self.filter.client == Some(*id)
+    }
+    fn is_operator(&self, id: &PersonId) -> bool {
+        self.filter.operator == Some(*id)
+    }
+    fn is_plan(&self, id: &TestPlanId) -> bool {
+        self.filter.plan == Some(*id)
+    }
+    fn of_status(&self, status: &EngagementStatus) -> String {
+        self.filter.of_status(&Some(*status))
+    }
+    fn previous(&self) -> String {
+        self.filter.around(&self.filter.span.step(self.filter.on, true))
+    }
+    fn next(&self) -> String {
+        self.filter.around(&self.filter.span.step(self.filter.on, false))
+    }
+    /// Class of a day's cell: today, of another month, of the weekend.
+    fn day_class(&self, day: &NaiveDate) -> String {
+        let other = self.filter.span == Span::Month && self.filter.view == View::Calendar && day.month() != self.filter.on.month();
+        let parts = [
+            (*day == self.today, "today"),
+            (other, "off"),
+            (matches!(day.weekday(), Weekday::Sat | Weekday::Sun), "weekend"),
+            (day.weekday() == Weekday::Mon, "monday"),
+        ];
+        parts.iter().filter(|(on, _)| *on).map(|(_, class)| *class).collect::<Vec<_>>().join(" ")
+    }
+    fn long_day(&self, day: &NaiveDate) -> String {
+        day.format("%A %-d %B %Y").to_string()
+    }
+    fn day_name(&self, day: &NaiveDate) -> String {
+        day.format("%a").to_string()
+    }
+    fn drawer_url(&self, booking: &Booking) -> String {
+        format!("/schedule/{}?{}", booking.id, self.filter.query())
+    }
+    fn bar_class(&self, bar: &Bar, booking: &Booking) -> String {
+        let sides = match (bar.before, bar.after) {
+            (true, true) => " before after",
+            (true, false) => " before",
+            (false, true) => " after",
+            (false, false) => "",
+        };
+        format!("{} c{} s{} r{}{sides}", marks::status_class(booking.status), bar.from, bar.span, bar.lane)
+    }
+    fn initials(&self, booking: &Booking) -> String {
+        booking.operators.iter().take(5).map(|name| crate::web::frame::initials(name)).collect::<Vec<_>>().join(" ")
+    }
+    fn dates(&self, booking: &Booking) -> String {
+        marks::dates(booking.start_date, booking.end_date)
+    }
+    fn day_url(&self, day: &NaiveDate) -> String {
+        self.filter.on_day(Some(*day))
+    }
+    fn span_url(&self) -> String {
+        self.filter.on_day(None)
+    }
+    fn more(&self, week: &Week, n: &usize) -> usize {
+        week.more[*n]
+    }
+    fn over_week(&self) -> bool {
+        self.filter.span == Span::Week
+    }
+    /// "Mon 23 Nov: A; B" for a cell of the availability.
+    fn cell_title(&self, day: &NaiveDate, titles: &[String]) -> String {
+        format!("{}: {}", day.format("%a %-d %b"), titles.join("; "))
+    }
+    fn load(&self, row: &Row) -> String {
+        format!("{} of {} days", row.booked(), row.days.len())
+    }
+}
+
+/// One engagement, beside the view.
+#[derive(Template)]
+#[template(path = "schedule/_drawer.html")]
+pub struct Drawer {
+    /// The engagement.
+    pub head: Head,
+    /// Its operators.
+    pub operators: Vec<Operator>,
+    /// Procedures done, and all.
+    pub progress: (i64, i64),
+    /// Whether this person may approve or decline it.
+    pub may_approve: bool,
+    /// Whether they may read its report.
+    pub may_report: bool,
+    /// A request whose start has passed.
+    pub overdue: bool,
+    /// The view behind it.
+    pub back: String,
+}
+
+impl Drawer {
+    fn class(&self) -> &'static str {
+        marks::status_class(self.head.own.status)
+    }
+    fn dates(&self) -> String {
+        let dates = marks::dates(self.head.own.start_date, self.head.own.end_date);
+        if dates.is_empty() { "No dates".to_owned() } else { dates }
+    }
+    fn names(&self, team: &str) -> String {
+        let team = if team == "red" { Team::Red } else { Team::Blue };
+        let names: Vec<&str> = self.operators.iter().filter(|o| o.team == team).map(|o| o.name.as_str()).collect();
+        if names.is_empty() { "Nobody assigned".to_owned() } else { names.join(", ") }
+    }
+    fn bar(&self) -> Progress {
+        let small = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+        Progress { done: small(self.progress.0), total: small(self.progress.1) }
+    }
+    fn about(&self) -> String {
+        let own = &self.head.own;
+        let text = [&own.objective, &own.description, &own.scope].into_iter().find(|text| !text.is_empty());
+        text.map(|text| markdown::render(text)).unwrap_or_default()
+    }
+}
+
+/// `/schedule/{id}`
+#[derive(Template)]
+#[template(path = "schedule/drawer.html")]
+pub struct DrawerPage {
+    /// The frame.
+    pub frame: Frame,
+    /// The engagement.
+    pub drawer: Drawer,
+}

@@ -1,0 +1,151 @@
+//! Pages of requests and their approval.
+
+use askama::Template;
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+
+use crate::engagements::domain::DetailField;
+use crate::engagements::store::approval::Request;
+use crate::engagements::store::sections::File;
+use crate::engagements::store::show::Head;
+use crate::engagements::views::marks;
+use crate::engagements::views::sections::Choosable;
+use crate::error::FieldErrors;
+use crate::ids::{ClientId, TestPlanId};
+use crate::procedures::times;
+use crate::schedule::approval::Draft;
+use crate::web::Frame;
+use crate::web::form::Pairs;
+
+/// `/schedule/request`
+#[derive(Template)]
+#[template(path = "schedule/request.html")]
+pub struct RequestForm {
+    /// The frame.
+    pub frame: Frame,
+    /// Clients that may be asked for.
+    pub clients: Vec<(ClientId, String)>,
+    /// Test plans.
+    pub plans: Vec<(TestPlanId, String)>,
+    /// As typed.
+    pub typed: Pairs,
+    /// Largest file, in words.
+    pub limit: String,
+    /// What is wrong.
+    pub errors: FieldErrors,
+    /// Why nothing was sent.
+    pub problem: Option<String>,
+}
+
+impl RequestForm {
+    fn get(&self, name: &str) -> &str {
+        self.typed.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.as_str())
+    }
+    fn error(&self, name: &str) -> Option<&str> {
+        self.errors.get(name)
+    }
+    fn is(&self, name: &str, value: &impl ToString) -> bool {
+        self.get(name) == value.to_string()
+    }
+}
+
+/// `/schedule/requests`
+#[derive(Template)]
+#[template(path = "schedule/requests.html")]
+pub struct Queue {
+    /// The frame.
+    pub frame: Frame,
+    /// What waits.
+    pub requests: Vec<Request>,
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// The organisation's zone.
+    pub zone: Tz,
+}
+
+impl Queue {
+    fn dates(&self, request: &Request) -> String {
+        marks::dates(request.start_date, request.end_date)
+    }
+    fn overdue(&self, request: &Request) -> bool {
+        request.starts_at.is_some_and(|start| start <= self.now)
+    }
+    fn at(&self, at: &DateTime<Utc>) -> String {
+        times::relative(*at, self.now).unwrap_or_else(|| times::display(*at, self.zone))
+    }
+}
+
+/// `/engagements/{id}/approval`
+#[derive(Template)]
+#[template(path = "schedule/approval.html")]
+pub struct ApprovalPage {
+    /// The frame.
+    pub frame: Frame,
+    /// The request.
+    pub head: Head,
+    /// From 1 to 4.
+    pub step: usize,
+    /// What was typed so far.
+    pub draft: Draft,
+    /// Who asked.
+    pub requested_by: Option<String>,
+    /// Procedures of its test plan.
+    pub planned: i64,
+    /// Files that came with it.
+    pub files: Vec<File>,
+    /// Who can be an operator.
+    pub people: Vec<Choosable>,
+    /// Today in the typed zone.
+    pub today: NaiveDate,
+    /// What is wrong.
+    pub errors: FieldErrors,
+    /// What happened meanwhile.
+    pub problem: Option<String>,
+}
+
+impl ApprovalPage {
+    fn is_step(&self, n: &usize) -> bool {
+        self.step == *n
+    }
+    fn at_step(&self, n: usize) -> bool {
+        self.step == n
+    }
+    fn has_plan(&self) -> bool {
+        self.planned > 0
+    }
+    fn url(&self) -> String {
+        format!("/engagements/{}/approval", self.head.own.id)
+    }
+    fn steps(&self) -> [(usize, &'static str); 4] {
+        [(1, "Details"), (2, "Report"), (3, "Dates"), (4, "Operators")]
+    }
+    fn get(&self, name: &str) -> &str {
+        name.parse::<DetailField>().map_or("", |field| self.draft.get(field))
+    }
+    fn error(&self, name: &str) -> Option<&str> {
+        self.errors.get(name)
+    }
+    fn file_url(&self, file: &File) -> String {
+        format!("/engagements/{}/attachments/{}", self.head.own.id, file.id)
+    }
+    /// "Started 3 days ago", where the typed start has passed.
+    fn passed(&self) -> Option<String> {
+        let start = times::parse_date(self.draft.get(DetailField::StartDate)).ok().flatten()?;
+        match (self.today - start).num_days() {
+            ..=0 => None,
+            1 => Some("It started yesterday".into()),
+            days => Some(format!("It started {days} days ago")),
+        }
+    }
+    fn start_line(&self) -> String {
+        match times::parse_date(self.draft.get(DetailField::StartDate)).ok().flatten() {
+            Some(start) if start > self.today => format!("It will be Scheduled, and In Progress from {} on.", times::display_date(start)),
+            Some(_) => "It will be In Progress at once: its start date has come.".into(),
+            None => "It will be In Progress at once: it has no start date.".into(),
+        }
+    }
+    fn period(&self) -> String {
+        let day = |field| times::parse_date(self.draft.get(field)).ok().flatten();
+        marks::dates(day(DetailField::StartDate), day(DetailField::EndDate))
+    }
+}

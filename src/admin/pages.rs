@@ -8,7 +8,7 @@ use crate::audit::domain::{Event, Kind};
 use crate::authz::Permission as P;
 use crate::authz::permit::{Permit, RunJob, SignedIn};
 use crate::error::{Error, Result};
-use crate::jobs::{JOBS, find, next_run};
+use crate::jobs::{JOBS, find, late_since, next_run};
 use crate::web::{Section, redirect_with};
 
 /// How many runs of each job the page shows.
@@ -62,7 +62,8 @@ pub async fn index(ctx: SignedIn) -> Result<HttpResponse> {
 /// `GET /admin/jobs`
 pub async fn jobs(permit: Permit<RunJob>) -> Result<HttpResponse> {
     let names: Vec<&str> = JOBS.iter().map(|job| job.name).collect();
-    let runs = permit.app.db.read(move |conn| store::list_last_runs(conn, &names, RUNS)).await?;
+    let (runs, since) =
+        permit.app.db.read(move |conn| Ok((store::list_last_runs(conn, &names, RUNS)?, crate::jobs::store::list_since(conn)?))).await?;
     let (now, zone) = (permit.app.clock.now(), permit.viewer().organisation.zone());
     let jobs = JOBS
         .iter()
@@ -71,6 +72,7 @@ pub async fn jobs(permit: Permit<RunJob>) -> Result<HttpResponse> {
             about: job.about,
             schedule: job.schedule,
             next: next_run(job, now),
+            late: late_since(job, since.iter().find(|(name, _)| name == job.name).map(|(_, since)| *since), now),
             runs: runs.iter().filter(|run| run.job == job.name).cloned().map(RunRow).collect(),
         })
         .collect();

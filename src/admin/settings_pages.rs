@@ -11,6 +11,7 @@ use crate::authz::permit::{ManageSettings, Permit};
 use crate::error::{Error, FieldErrors, Result};
 use crate::procedures::domain::{Team, WriteRule, check_text};
 use crate::procedures::times;
+use crate::reports::workflow::ApprovalRule;
 use crate::web::{Form, Section, redirect_with};
 
 /// `GET /admin/settings`
@@ -28,6 +29,7 @@ async fn page(permit: &Permit<ManageSettings>, typed: Option<Typed>, errors: Fie
         idle_minutes: stored.idle_minutes.to_string(),
         two_factor_rule: stored.two_factor_rule.clone(),
         write_rule: stored.write_rule.clone(),
+        approval_rule: stored.approval_rule.clone(),
         version: stored.version,
     });
     let frame = permit.frame(Section::Admin, "Settings").crumb("Administration", "/admin");
@@ -43,6 +45,7 @@ pub struct Typed {
     pub(super) idle_minutes: String,
     pub(super) two_factor_rule: String,
     pub(super) write_rule: String,
+    pub(super) approval_rule: String,
     pub(super) version: i32,
 }
 
@@ -67,6 +70,9 @@ impl Typed {
         if self.write_rule.parse::<WriteRule>().is_err() {
             errors.add("write_rule", "Choose one of the two.");
         }
+        if self.approval_rule.parse::<ApprovalRule>().is_err() {
+            errors.add("approval_rule", "Choose one of the two.");
+        }
         errors.done()?;
         Ok(Settings {
             organisation_name,
@@ -74,6 +80,7 @@ impl Typed {
             idle_minutes: idle.unwrap_or_default(),
             two_factor_rule: self.two_factor_rule.clone(),
             write_rule: self.write_rule.clone(),
+            approval_rule: self.approval_rule.clone(),
             version: self.version,
         })
     }

@@ -23,6 +23,8 @@ pub struct Settings {
     pub two_factor_rule: String,
     /// everyone or own_side.
     pub write_rule: String,
+    /// anyone or not_author.
+    pub approval_rule: String,
     /// Rises with every change.
     pub version: i32,
 }
@@ -55,6 +57,7 @@ pub fn save(tx: &mut WriteTx<'_>, wanted: &Settings) -> Result<Audited<bool>> {
         ("idle_minutes", &old, &new),
         ("two_factor_rule", &before.two_factor_rule, &wanted.two_factor_rule),
         ("write_rule", &before.write_rule, &wanted.write_rule),
+        ("approval_rule", &before.approval_rule, &wanted.approval_rule),
     ];
     let changed: Vec<_> = changes.into_iter().filter(|(_, old, new)| old != new).collect();
     let names: Vec<String> = changed.iter().map(|(name, ..)| name.replace('_', " ")).collect();

@@ -79,6 +79,9 @@ impl RunRow {
             },
         }
     }
+    fn left_over(&self) -> impl Iterator<Item = &str> {
+        self.0.left_over.lines()
+    }
     fn moved(&self) -> String {
         match (self.0.moved, self.0.skipped) {
             (Some(moved), Some(skipped)) if skipped > 0 => format!("{moved}, {skipped} skipped"),
@@ -98,6 +101,8 @@ pub struct JobCard {
     pub schedule: &'static str,
     /// When it fires next.
     pub next: Option<DateTime<Utc>>,
+    /// Since when it has not succeeded, where that is too long.
+    pub late: Option<DateTime<Utc>>,
     /// The newest first.
     pub runs: Vec<RunRow>,
 }
@@ -155,6 +160,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
             moved: failure.is_none().then_some(2),
             skipped: Some(1),
             failure: failure.map(str::to_owned),
+            left_over: "<script>alert(1)</script>".into(),
         })
     };
     let job = JobCard {
@@ -162,9 +168,10 @@ pub fn samples() -> Vec<(&'static str, String)> {
         about: "Moves what is due.",
         schedule: "0 * * * *",
         next: Some(at),
+        late: Some(at),
         runs: vec![run(None, Some(at)), run(Some("<script>alert(1)</script>"), Some(at)), run(None, None)],
     };
-    let never = JobCard { name: "session-sweep", about: "Sweeps.", schedule: "*/20 * * * *", next: None, runs: Vec::new() };
+    let never = JobCard { name: "session-sweep", about: "Sweeps.", schedule: "*/20 * * * *", next: None, late: None, runs: Vec::new() };
     let card = Card { icon: "jobs", href: "/admin/jobs", name: "Jobs", about: "Jobs & runs." };
     let index = Index { frame: Frame::sample("Administration"), cards: vec![card] };
     let empty = Index { frame: Frame::sample("Administration"), cards: Vec::new() };
@@ -201,7 +208,7 @@ mod tests {
     #[test]
     fn every_schedule_in_use_has_words() {
         for job in crate::jobs::JOBS {
-            let card = JobCard { name: job.name, about: job.about, schedule: job.schedule, next: None, runs: Vec::new() };
+            let card = JobCard { name: job.name, about: job.about, schedule: job.schedule, next: None, late: None, runs: Vec::new() };
             assert!(card.schedule_words().starts_with("Every "), "{}", job.schedule);
         }
     }

@@ -1,14 +1,14 @@
 //! SQL of the dashboard.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId};
+use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
 use crate::procedures::domain::{ProcedureStatus, Progress, Team, WaitingOn, waiting_on};
-use crate::schedule::domain::EngagementStatus;
+use crate::schedule::domain::{EngagementStatus, ReportStatus};
 
 /// Rows looked at for the queue; who has more waiting works from the engagements.
 const LOOKED_AT: i64 = 500;
@@ -28,6 +28,9 @@ pub struct Engagement {
     /// Status.
     #[diesel(sql_type = Text)]
     pub status: EngagementStatus,
+    /// The first instant of the first day.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub starts_at: Option<DateTime<Utc>>,
     /// First day.
     #[diesel(sql_type = Nullable<Date>)]
     pub start_date: Option<NaiveDate>,
@@ -52,11 +55,60 @@ impl Engagement {
     }
 }
 
+/// A report that waits on the person.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct ToReview {
+    /// Id.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: ReportId,
+    /// Title.
+    #[diesel(sql_type = Text)]
+    pub title: String,
+    /// Name of the client.
+    #[diesel(sql_type = Text)]
+    pub client: String,
+    /// Status.
+    #[diesel(sql_type = Text)]
+    pub status: ReportStatus,
+    /// Last change.
+    #[diesel(sql_type = Timestamptz)]
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Reports that wait on somebody: to be reviewed by them, where they were asked or nobody was; or approved, where they
+/// publish. The one that waits longest first.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_to_review(
+    conn: &mut PgConnection,
+    person: PersonId,
+    review_at: &[ClientId],
+    publish_at: &[ClientId],
+    limit: i64,
+) -> Result<Vec<ToReview>> {
+    // sql_query: "asked, or nobody was" in one pass.
+    Ok(diesel::sql_query(
+        "SELECT r.id, r.title, c.name AS client, r.status, r.updated_at FROM reports r JOIN clients c ON c.id = r.client_id
+         JOIN engagements e ON e.id = r.engagement_id AND e.deleted_at IS NULL AND e.status <> 'canceled'
+         WHERE r.deleted_at IS NULL AND (r.status = 'approved' AND r.client_id = ANY ($3)
+            OR r.status IN ('ready_for_review', 'in_review') AND r.client_id = ANY ($2)
+                AND (EXISTS (SELECT FROM report_reviewers v WHERE v.report_id = r.id AND v.person_id = $1)
+                    OR NOT EXISTS (SELECT FROM report_reviewers v WHERE v.report_id = r.id)))
+         ORDER BY r.updated_at, r.id LIMIT $4",
+    )
+    .bind::<SqlUuid, _>(person.0)
+    .bind::<Array<SqlUuid>, _>(raw(review_at))
+    .bind::<Array<SqlUuid>, _>(raw(publish_at))
+    .bind::<BigInt, _>(limit)
+    .load(conn)?)
+}
+
 /// Scheduled and running engagements at these clients, the next to end first.
 pub fn list_engagements(conn: &mut PgConnection, clients: &[ClientId], limit: i64) -> Result<Vec<Engagement>> {
     // sql_query: the progress of each by a lateral count, in one statement.
     Ok(diesel::sql_query(
-        "SELECT e.id, e.title, c.name AS client, e.status, e.start_date, e.end_date, e.submitted_at IS NOT NULL AS submitted, p.total, p.done
+        "SELECT e.id, e.title, c.name AS client, e.status, e.starts_at, e.start_date, e.end_date, e.submitted_at IS NOT NULL AS submitted, p.total, p.done
          FROM engagements e JOIN clients c ON c.id = e.client_id
          CROSS JOIN LATERAL (SELECT count(*) AS total, count(*) FILTER (WHERE status IN ('completed', 'not_applicable')) AS done
                              FROM procedures WHERE engagement_id = e.id) p

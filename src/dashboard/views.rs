@@ -1,12 +1,15 @@
 //! The dashboard's page.
 
 use askama::Template;
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono_tz::Tz;
 
-use super::store::{Engagement, Waiting};
+use super::store::{Engagement, ToReview, Waiting};
+use crate::accounts::notice_store::Notice;
 use crate::engagements::domain::RunbookState;
+use crate::engagements::store::approval::Request;
 use crate::procedures::times;
-use crate::schedule::domain::EngagementStatus;
+use crate::schedule::domain::{EngagementStatus, ReportStatus};
 use crate::web::Frame;
 
 /// How many procedures the queue shows.
@@ -63,31 +66,67 @@ pub struct Dashboard {
     pub has_clients: bool,
     /// Whether they may start an engagement somewhere.
     pub may_plan: bool,
-    /// What waits on them.
-    pub waiting: Vec<Waiting>,
-    /// Scheduled and running engagements.
-    pub engagements: Vec<Engagement>,
+    /// Whether they may request one somewhere.
+    pub may_request: bool,
+    /// What the page is made of.
+    pub loaded: Loaded,
     /// What begins and ends.
     pub week: Vec<Due>,
+    /// Now.
+    pub now: DateTime<Utc>,
     /// Today in the organisation's zone.
     pub today: NaiveDate,
+    /// That zone.
+    pub zone: Tz,
+}
+
+/// What the dashboard is made of.
+#[derive(Default)]
+pub struct Loaded {
+    /// Procedures that wait on the person.
+    pub waiting: Vec<Waiting>,
+    /// Requests that they may approve.
+    pub requests: Vec<Request>,
+    /// Reports that wait on them.
+    pub reviews: Vec<ToReview>,
+    /// Their unread notices.
+    pub notices: Vec<Notice>,
+    /// Scheduled and running engagements.
+    pub engagements: Vec<Engagement>,
 }
 
 impl Dashboard {
     fn first(&self) -> impl Iterator<Item = &Waiting> {
-        self.waiting.iter().take(SHOWN)
+        self.loaded.waiting.iter().take(SHOWN)
     }
     fn rest(&self) -> usize {
-        self.waiting.len().saturating_sub(SHOWN)
+        self.loaded.waiting.len().saturating_sub(SHOWN)
     }
     fn running(&self) -> Vec<&Engagement> {
-        self.engagements.iter().filter(|e| e.status == EngagementStatus::InProgress).collect()
+        self.loaded.engagements.iter().filter(|e| e.status == EngagementStatus::InProgress).collect()
     }
     fn state(&self, engagement: &Engagement) -> RunbookState {
         RunbookState::of(engagement.progress(), engagement.submitted)
     }
     fn date(&self, date: &NaiveDate) -> String {
         times::display_date(*date)
+    }
+    fn at(&self, at: &DateTime<Utc>) -> String {
+        times::relative(*at, self.now).unwrap_or_else(|| times::display(*at, self.zone))
+    }
+    fn period(&self, request: &Request) -> String {
+        crate::engagements::views::marks::dates(request.start_date, request.end_date)
+    }
+    fn overdue(&self, request: &Request) -> bool {
+        request.starts_at.is_some_and(|start| start <= self.now)
+    }
+    /// What the next step on a report is.
+    fn step(&self, report: &ToReview) -> &'static str {
+        match report.status {
+            ReportStatus::ReadyForReview => "to review",
+            ReportStatus::InReview => "in review",
+            _ => "to publish",
+        }
     }
     fn url(&self, waiting: &Waiting) -> String {
         crate::procedures::views::page::url(waiting.engagement, waiting.id)
@@ -105,6 +144,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         title: evil(),
         client: evil(),
         status,
+        starts_at: None,
         start_date: Some(today),
         end_date: Some(today),
         submitted,
@@ -127,19 +167,38 @@ pub fn samples() -> Vec<(&'static str, String)> {
         status: ProcedureStatus::InProgress,
         side: Team::Blue,
     };
-    let page = |has_clients, engagements: Vec<Engagement>, waiting| Dashboard {
+    let at = DateTime::UNIX_EPOCH;
+    let request = Request {
+        id: EngagementId::new(),
+        title: evil(),
+        client: evil(),
+        by: Some(evil()),
+        at: Some(at),
+        start_date: Some(today),
+        end_date: None,
+        starts_at: Some(at),
+        plan: evil(),
+    };
+    let review =
+        ToReview { id: crate::ids::ReportId::new(), title: evil(), client: evil(), status: ReportStatus::InReview, updated_at: at };
+    let notice = Notice { id: uuid::Uuid::nil(), text: evil(), href: "/engagements/x".into(), at };
+    let page = |has_clients, loaded: Loaded| Dashboard {
         frame: Frame::sample("Dashboard"),
         has_clients,
         may_plan: true,
-        week: week(&engagements, today),
-        engagements,
-        waiting,
+        may_request: true,
+        week: week(&loaded.engagements, today),
+        loaded,
+        now: at,
         today,
+        zone: Tz::UTC,
     };
+    let full =
+        Loaded { waiting: vec![waiting], requests: vec![request], reviews: vec![review], notices: vec![notice], engagements };
     crate::web::rendered([
-        ("show", page(true, engagements, vec![waiting]).render()),
-        ("quiet", page(true, Vec::new(), Vec::new()).render()),
-        ("no clients", page(false, Vec::new(), Vec::new()).render()),
+        ("show", page(true, full).render()),
+        ("quiet", page(true, Loaded::default()).render()),
+        ("no clients", page(false, Loaded::default()).render()),
     ])
 }
 
@@ -156,6 +215,7 @@ mod tests {
             title: title.into(),
             client: String::new(),
             status,
+            starts_at: None,
             start_date: Some(today + chrono::TimeDelta::days(start)),
             end_date: Some(today + chrono::TimeDelta::days(end)),
             submitted,

@@ -177,6 +177,17 @@ pub fn next_run(job: &Job, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
     Cron::from_str(job.schedule).ok()?.find_next_occurrence(&after, false).ok()
 }
 
+/// How long a job may go without success, in intervals of its schedule.
+const INTERVALS: i32 = 2;
+
+/// Since when a job has not succeeded, where that is longer than two of its intervals: since its last success or, where
+/// there was none, since the first run that is known.
+pub fn late_since(job: &Job, since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let next = next_run(job, now)?;
+    let interval = next_run(job, next)? - next;
+    since.filter(|since| now - *since > interval * INTERVALS)
+}
+
 async fn act(reach: Reach, mut mailbox: mpsc::Receiver<Message>) {
     for job in JOBS {
         let _ = in_background(&reach, job, Trigger::Start).await;
@@ -224,5 +235,16 @@ mod tests {
         }
         let hourly = find("schedule-transitions").unwrap();
         assert_eq!(next_run(hourly, at).unwrap(), Utc.with_ymd_and_hms(2026, 11, 21, 15, 0, 0).unwrap());
+    }
+
+    #[test]
+    fn a_job_is_late_after_two_intervals_without_success() {
+        let at = Utc.with_ymd_and_hms(2026, 11, 21, 14, 5, 0).unwrap();
+        let hourly = find("schedule-transitions").unwrap();
+        let ago = |minutes| Some(at - chrono::TimeDelta::minutes(minutes));
+        assert_eq!(late_since(hourly, ago(120), at), None);
+        assert_eq!(late_since(hourly, ago(121), at), ago(121));
+        assert_eq!(late_since(hourly, None, at), None, "it has not run yet");
+        assert_eq!(late_since(find("audit-refresh").unwrap(), ago(121), at), None);
     }
 }

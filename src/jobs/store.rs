@@ -72,6 +72,28 @@ pub fn list_runs(conn: &mut PgConnection, limit: i64) -> Result<Vec<Run>> {
 }
 
 #[derive(QueryableByName)]
+struct Since {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    job: String,
+    #[diesel(sql_type = diesel::sql_types::Timestamptz)]
+    since: DateTime<Utc>,
+}
+
+/// For each job that ever ran: when its last successful run began or, without one, the first run that is known.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_since(conn: &mut PgConnection) -> Result<Vec<(String, DateTime<Utc>)>> {
+    // sql_query: two aggregates of each job in one pass.
+    let rows: Vec<Since> = diesel::sql_query(
+        "SELECT job, coalesce(max(started_at) FILTER (WHERE finished_at IS NOT NULL AND failure IS NULL), min(started_at)) AS since
+         FROM job_runs GROUP BY job",
+    )
+    .load(conn)?;
+    Ok(rows.into_iter().map(|row| (row.job, row.since)).collect())
+}
+
+#[derive(QueryableByName)]
 struct Made {
     #[diesel(sql_type = Bool)]
     made: bool,

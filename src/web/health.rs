@@ -1,12 +1,14 @@
-//! `/healthz` (the process is up) and `/readyz` (database reachable, schema current, audit partitions there).
+//! `/healthz` (the process is up) and `/readyz` (database reachable, schema current, audit partitions there; late jobs are told).
 
 use actix_web::{HttpResponse, web};
+use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use crate::app::App;
 use crate::db::migrate::{Standing, standing};
 use crate::error::Result;
+use crate::jobs::{JOBS, late_since};
 
 /// `GET /healthz`
 pub async fn healthz() -> HttpResponse {
@@ -28,24 +30,38 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
             "SELECT to_regclass('audit.events_' || to_char((audit.now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM')) IS NOT NULL AS present",
         )
         .get_result::<Present>(conn)?;
-        Ok((schema, next.present))
+        // An older schema may not know the jobs' rows.
+        let since = if schema == Standing::Current { crate::jobs::store::list_since(conn)? } else { Vec::new() };
+        Ok((schema, next.present, since))
     });
-    let (ready, lines) = told(asked.await);
+    let (ready, lines) = told(asked.await, app.clock.now());
     let mut answer = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     answer.content_type("text/plain; charset=utf-8").body(lines)
 }
 
-fn told(asked: Result<(Standing, bool)>) -> (bool, String) {
+type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>);
+
+fn told(asked: Result<Asked>, now: DateTime<Utc>) -> (bool, String) {
     match asked {
         Err(_) => (false, "database: away\n".into()),
-        Ok((schema, months)) => {
+        Ok((schema, months, since)) => {
             let schema_line = match schema {
                 Standing::Current => "schema: current",
                 Standing::Older(_) => "schema: older than this version, run `tyrian migrate`",
                 Standing::Newer => "schema: newer than this version",
             };
             let months_line = if months { "audit partitions: made ahead" } else { "audit partitions: the next month is missing" };
-            (schema == Standing::Current && months, format!("database: reachable\n{schema_line}\n{months_line}\n"))
+            // A late job makes no server unfit to answer: it is told, and does not count.
+            let late: String = JOBS
+                .iter()
+                .filter_map(|job| {
+                    let since = since.iter().find(|(name, _)| name == job.name).map(|(_, since)| *since);
+                    let since = late_since(job, since, now)?;
+                    Some(format!("job {}: not succeeded since {}\n", job.name, since.to_rfc3339_opts(SecondsFormat::Secs, true)))
+                })
+                .collect();
+            let jobs = if late.is_empty() { "jobs: on time\n".to_owned() } else { late };
+            (schema == Standing::Current && months, format!("database: reachable\n{schema_line}\n{months_line}\n{jobs}"))
         }
     }
 }

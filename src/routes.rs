@@ -43,7 +43,8 @@ macro_rules! table {
 use Access::{AtClient, Own, Public, SignedIn};
 
 /// The tables of all slices.
-pub const TABLE: &[&[Row]] = &[KERNEL, ACCOUNTS, CLIENTS, LIBRARY, ENGAGEMENTS, PROCEDURES, PROCEDURE_PARTS, SCHEDULE, REPORTS, ADMIN, DASHBOARD];
+pub const TABLE: &[&[Row]] =
+    &[KERNEL, ACCOUNTS, CLIENTS, LIBRARY, ENGAGEMENTS, PROCEDURES, PROCEDURE_PARTS, SCHEDULE, REPORTS, ADMIN, DASHBOARD];
 
 const KERNEL: &[Row] = table! {
     get "/healthz" Public => crate::web::health::healthz;
@@ -181,11 +182,11 @@ const PROCEDURE_PARTS: &[Row] = table! {
 };
 
 const SCHEDULE: &[Row] = table! {
-    get "/schedule" AtClient(P::EngagementRead) => crate::schedule::pages::views::show;
+    get "/schedule" AtClient(P::EngagementRead) => crate::schedule::pages::show::show;
     get "/schedule/request" AtClient(P::EngagementRequest) => crate::schedule::pages::requests::new;
     post "/schedule/request" AtClient(P::EngagementRequest) => crate::schedule::pages::requests::create;
     get "/schedule/requests" AtClient(P::EngagementApprove) => crate::schedule::pages::requests::queue;
-    get "/schedule/{id}" AtClient(P::EngagementRead) => crate::schedule::pages::views::drawer;
+    get "/schedule/{id}" AtClient(P::EngagementRead) => crate::schedule::pages::show::drawer;
     get "/engagements/{id}/approval" AtClient(P::EngagementApprove) => crate::schedule::pages::approval::show;
     post "/engagements/{id}/approval" AtClient(P::EngagementApprove) => crate::schedule::pages::approval::post;
     get "/engagements/{id}/declination" AtClient(P::EngagementApprove) => crate::schedule::pages::requests::decline_form;

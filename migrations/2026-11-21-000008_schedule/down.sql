@@ -8,11 +8,7 @@ DELETE FROM field_history WHERE subject_type = 'finding';
 ALTER TABLE field_history
     DROP CONSTRAINT field_history_subject_type_check,
     ADD CONSTRAINT field_history_subject_type_check CHECK (subject_type IN ('procedure', 'engagement', 'report'));
-ALTER TABLE report_revisions
-    DROP CONSTRAINT report_revisions_published,
-    DROP COLUMN content, DROP COLUMN published_at, DROP COLUMN published_by,
-    DROP COLUMN taken_back_at, DROP COLUMN taken_back_by, DROP COLUMN taken_back_reason;
-DROP TABLE outcome_corrections, report_moves, report_reviewers, notices;
+DROP TABLE outcome_corrections, report_publications, report_moves, report_reviewers, notices;
 ALTER TABLE reports DROP COLUMN executive_summary, DROP COLUMN approach, DROP COLUMN observations, DROP COLUMN conclusion;
 DROP INDEX engagements_pending;
 ALTER TABLE engagements DROP COLUMN requested_by, DROP COLUMN requested_at;

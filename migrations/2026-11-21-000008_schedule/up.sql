@@ -58,15 +58,17 @@ CREATE TABLE outcome_corrections (
 );
 CREATE INDEX outcome_corrections_report ON outcome_corrections (report_id, at);
 
--- What a published report said, whole; a report that is taken back goes on as the next revision.
-ALTER TABLE report_revisions
-    ADD COLUMN content           jsonb,
-    ADD COLUMN published_at      timestamptz,
-    ADD COLUMN published_by      text,
-    ADD COLUMN taken_back_at     timestamptz,
-    ADD COLUMN taken_back_by     text,
-    ADD COLUMN taken_back_reason text,
-    ADD CONSTRAINT report_revisions_published CHECK ((content IS NULL) = (published_at IS NULL));
+-- What a published report said, whole, with its runbook. A report that is taken back goes on as the next revision; what was
+-- published stays, for the app may only insert here.
+CREATE TABLE report_publications (
+    report_id    uuid NOT NULL REFERENCES reports,
+    n            integer NOT NULL,
+    body         jsonb NOT NULL,
+    content      jsonb NOT NULL,
+    published_at timestamptz NOT NULL,
+    published_by text NOT NULL,
+    PRIMARY KEY (report_id, n)
+);
 
 ALTER TABLE field_history
     DROP CONSTRAINT field_history_subject_type_check,
@@ -80,4 +82,4 @@ ALTER TABLE settings ADD COLUMN approval_rule text NOT NULL DEFAULT 'anyone' CHE
 -- What a run left and why.
 ALTER TABLE job_runs ADD COLUMN left_over text NOT NULL DEFAULT '';
 
-SELECT audit.watch(name) FROM unnest(ARRAY['report_reviewers', 'report_moves', 'outcome_corrections']) name;
+SELECT audit.watch(name) FROM unnest(ARRAY['report_reviewers', 'report_moves', 'report_publications', 'outcome_corrections']) name;

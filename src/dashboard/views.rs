@@ -193,8 +193,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         today,
         zone: Tz::UTC,
     };
-    let full =
-        Loaded { waiting: vec![waiting], requests: vec![request], reviews: vec![review], notices: vec![notice], engagements };
+    let full = Loaded { waiting: vec![waiting], requests: vec![request], reviews: vec![review], notices: vec![notice], engagements };
     crate::web::rendered([
         ("show", page(true, full).render()),
         ("quiet", page(true, Loaded::default()).render()),

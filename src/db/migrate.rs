@@ -82,7 +82,8 @@ fn grants(role: &str) -> String {
         "GRANT USAGE ON SCHEMA public, audit TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
          REVOKE INSERT, UPDATE, DELETE ON __diesel_schema_migrations FROM {role};
-         REVOKE UPDATE, DELETE ON field_history, report_revisions, library_procedure_versions FROM {role};
+         REVOKE UPDATE, DELETE ON field_history, report_revisions, report_publications, report_moves, outcome_corrections,
+            library_procedure_versions FROM {role};
          GRANT USAGE ON SEQUENCE audit.event_order TO {role};
          GRANT SELECT ON audit.events, audit.archives TO {role};
          GRANT INSERT (kind, category, outcome, reason, actor_kind, actor_id, actor_name, actor_email, on_behalf_of, subject_type,

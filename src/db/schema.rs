@@ -456,6 +456,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    report_publications (report_id, n) {
+        report_id -> Uuid,
+        n -> Int4,
+        body -> Jsonb,
+        content -> Jsonb,
+        published_at -> Timestamptz,
+        published_by -> Text,
+    }
+}
+
+diesel::table! {
     report_reviewers (report_id, person_id) {
         report_id -> Uuid,
         person_id -> Uuid,
@@ -469,12 +480,6 @@ diesel::table! {
         body -> Jsonb,
         frozen_at -> Timestamptz,
         frozen_by -> Nullable<Uuid>,
-        content -> Nullable<Jsonb>,
-        published_at -> Nullable<Timestamptz>,
-        published_by -> Nullable<Text>,
-        taken_back_at -> Nullable<Timestamptz>,
-        taken_back_by -> Nullable<Text>,
-        taken_back_reason -> Nullable<Text>,
     }
 }
 
@@ -659,6 +664,7 @@ diesel::joinable!(procedures -> people (updated_by));
 diesel::joinable!(recovery_codes -> people (person_id));
 diesel::joinable!(report_moves -> people (person_id));
 diesel::joinable!(report_moves -> reports (report_id));
+diesel::joinable!(report_publications -> reports (report_id));
 diesel::joinable!(report_reviewers -> people (person_id));
 diesel::joinable!(report_reviewers -> reports (report_id));
 diesel::joinable!(report_revisions -> people (frozen_by));
@@ -709,6 +715,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     recovery_codes,
     refusal_counts,
     report_moves,
+    report_publications,
     report_reviewers,
     report_revisions,
     reports,

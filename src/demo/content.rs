@@ -91,6 +91,18 @@ pub struct Operators {
     pub blue: Vec<String>,
 }
 
+/// Where a finding's remediation stands.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remediation {
+    /// Stored state.
+    pub state: String,
+    /// Who sees to it.
+    pub owner: String,
+    /// Days from today to its due date.
+    pub due_offset_days: Option<i64>,
+}
+
 /// An engagement.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +118,15 @@ pub struct Engagement {
     pub scope: String,
     pub access_info: String,
     pub special_instructions: String,
+    /// Key of who requested it, where it began as a request.
+    #[serde(default)]
+    pub requested_by: Option<String>,
+    /// Chapters of its report, by the names of their fields.
+    #[serde(default)]
+    pub narrative: BTreeMap<String, String>,
+    /// Where the remediation of its findings stands, in their order.
+    #[serde(default)]
+    pub remediation: Vec<Remediation>,
     pub tags: Vec<String>,
     /// Days from today to its start.
     pub start_offset_days: i64,

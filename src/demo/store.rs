@@ -1,17 +1,18 @@
 //! SQL of the demo data: plain inserts, a batch for each table.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::content::{Asset, Client};
+use super::content::{Asset, Client, Engagement};
 use super::story::{AssetRow, AttachmentRow, HistoryRow, LogRow, Planned, TickRow};
 use crate::audit::domain::{Actor, Event};
 use crate::db::WriteTx;
 use crate::db::schema::{
-    assets, attachments, clients, engagement_activity, engagement_inputs, engagement_operators, engagements, field_history, log_entries,
-    procedure_assets, reports, step_ticks, test_plan_procedures, test_plans,
+    assets, attachments, clients, engagement_activity, engagement_inputs, engagement_operators, engagements, field_history, findings,
+    log_entries, procedure_assets, reports, step_ticks, test_plan_procedures, test_plans,
 };
 use crate::error::Result;
 use crate::ids::{AssetId, ClientId, PersonId, ProcedureId, ReportId, TestPlanId};
@@ -96,6 +97,8 @@ pub fn insert_engagement(tx: &mut WriteTx<'_>, new: &Planned<'_>) -> Result<()> 
             engagements::cancel_reason.eq(&told.cancel_reason),
             engagements::created_at.eq(new.created_at),
             engagements::created_by.eq(new.lead.id.map(|id| id.0)),
+            engagements::requested_by.eq(new.requested_by.map(|id| id.0)),
+            engagements::requested_at.eq(new.requested_by.map(|_| new.created_at)),
         ))
         .execute(tx.conn)?;
     let operators: Vec<_> = new
@@ -234,8 +237,35 @@ pub fn insert_events(tx: &mut WriteTx<'_>, told: &[(Actor, Event)]) -> Result<()
     Ok(())
 }
 
-/// Moves a report on.
-pub fn move_report(tx: &mut WriteTx<'_>, report: ReportId, to: ReportStatus) -> Result<()> {
-    diesel::update(reports::table.find(report.0)).set(reports::status.eq(to)).execute(tx.conn)?;
+/// Writes the chapters of a report and leaves it where the story says.
+pub fn write_report(tx: &mut WriteTx<'_>, report: ReportId, told: &Engagement, at: DateTime<Utc>) -> Result<()> {
+    let chapter = |name: &str| told.narrative.get(name).map_or("", String::as_str);
+    diesel::update(reports::table.find(report.0))
+        .set((
+            reports::executive_summary.eq(chapter("executive_summary")),
+            reports::approach.eq(chapter("approach")),
+            reports::observations.eq(chapter("observations")),
+            reports::conclusion.eq(chapter("conclusion")),
+            reports::updated_at.eq(at),
+        ))
+        .execute(tx.conn)?;
+    let today = tx.now().date_naive();
+    let found: Vec<Uuid> =
+        findings::table.filter(findings::report_id.eq(report.0)).order(findings::position).select(findings::id).load(tx.conn)?;
+    for (id, told) in found.into_iter().zip(&told.remediation) {
+        diesel::update(findings::table.find(id))
+            .set((
+                findings::state.eq(&told.state),
+                findings::owner.eq(&told.owner),
+                findings::due_on.eq(told.due_offset_days.map(|days| today + chrono::TimeDelta::days(days))),
+            ))
+            .execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// Leaves a report in this status.
+pub fn move_report(tx: &mut WriteTx<'_>, report: ReportId, to: ReportStatus, at: DateTime<Utc>) -> Result<()> {
+    diesel::update(reports::table.find(report.0)).set((reports::status.eq(to), reports::updated_at.eq(at))).execute(tx.conn)?;
     Ok(())
 }

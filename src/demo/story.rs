@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::content::{Content, Engagement, Work};
 use super::store::{self, Copied};
+use crate::accounts::notice_store::{self, NewNotice};
 use crate::accounts::store::{NewPerson, give_access, insert_person};
 use crate::audit::domain::{Actor, ActorKind, Event, Kind};
 use crate::db::schema::{attachments, field_history, log_entries, procedure_assets, step_ticks};
@@ -20,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::ids::{AssetId, AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ReportId, TestPlanId};
 use crate::procedures::domain::{Field, Side, Team};
 use crate::procedures::times;
+use crate::reports::store::{keep_published, note_move};
 use crate::schedule::domain::{Command, EngagementStatus, ReportStatus, starts_at};
 use crate::schedule::store::{apply, lock_engagement, touch};
 
@@ -49,6 +51,7 @@ pub struct Planned<'a> {
     pub report: Option<ReportId>,
     pub created_at: DateTime<Utc>,
     pub lead: Actor,
+    pub requested_by: Option<PersonId>,
 }
 
 /// A ticked step.
@@ -209,6 +212,9 @@ fn cast(tx: &mut WriteTx<'_>, content: &Content, password_hash: &str) -> Result<
 fn engagement(tx: &mut WriteTx<'_>, cast: &Cast, told: &Engagement, blobs: &mut Vec<Blob>) -> Result<()> {
     let planned = plan(tx, cast, told)?;
     store::insert_engagement(tx, &planned)?;
+    if told.status == EngagementStatus::Pending {
+        return request(tx, cast, &planned);
+    }
     let copied = store::copy_procedures(tx, &planned)?;
     if copied.len() != planned.keys.len() {
         return Err(unknown(&planned.keys.join(", ")));
@@ -220,6 +226,27 @@ fn engagement(tx: &mut WriteTx<'_>, cast: &Cast, told: &Engagement, blobs: &mut 
     }
     pages.write(tx)?;
     if told.submitted { submit(tx, &planned) } else { Ok(()) }
+}
+
+/// Tells of a request: its procedures come with the approval.
+fn request(tx: &mut WriteTx<'_>, cast: &Cast, planned: &Planned<'_>) -> Result<()> {
+    let by = match &planned.told.requested_by {
+        Some(key) => cast.person(key)?.clone(),
+        None => planned.lead.clone(),
+    };
+    let title = &planned.told.title;
+    let requested = Event::new(Kind::EngagementRequested, format!("Requested the engagement “{title}”"))
+        .subject("engagement", planned.id.0, title)
+        .engagement(planned.client, planned.id);
+    let lead = planned.lead.id.ok_or_else(|| unknown("team_lead"))?;
+    let notice = NewNotice {
+        person: lead,
+        client: planned.client,
+        text: format!("{} requests “{title}”.", by.name),
+        href: format!("/engagements/{}/approval", planned.id),
+    };
+    notice_store::give(tx, vec![notice])?;
+    store::insert_events(tx, &[(by, requested)])
 }
 
 /// Submits it on its last afternoon and moves the report on as far as the engagement's status says.
@@ -236,15 +263,22 @@ fn submit(tx: &mut WriteTx<'_>, planned: &Planned<'_>) -> Result<()> {
         _ => ReportStatus::Draft,
     };
     locked.facts.submitted = true;
+    store::write_report(tx, report, planned.told, at)?;
+    let mut moved_at = at;
     for (from, to) in ReportStatus::ALL.iter().zip(&ReportStatus::ALL[1..]).filter(|(_, to)| **to <= reached) {
         locked.facts.report = Some(*from);
+        moved_at = (moved_at + TimeDelta::hours(22)).min(tx.now());
+        note_move(tx, report, (*from, *to), "", moved_at, &planned.lead)?;
+        if *to == ReportStatus::Published {
+            keep_published(tx, report, planned.id, moved_at, &planned.lead.name)?;
+        }
         let sentence = format!("Moved the report of “{}” from {from} to {to}", locked.title);
         let event = Event::new(Kind::ReportMoved, sentence).subject("report", report.0, &locked.title);
         told.push((planned.lead.clone(), event.engagement(planned.client, planned.id)));
         let followed = apply(tx, &mut locked, &Command::ReportMoved(*to), &planned.lead)?;
         told.extend(followed.map(|event| (planned.lead.clone(), event)));
     }
-    store::move_report(tx, report, reached)?;
+    store::move_report(tx, report, reached, moved_at)?;
     touch(tx.conn, planned.id, at, &planned.lead.name)?;
     store::insert_events(tx, &told)
 }
@@ -288,6 +322,7 @@ fn plan<'a>(tx: &mut WriteTx<'_>, cast: &Cast, told: &'a Engagement) -> Result<P
         report: has_report.then(ReportId::new),
         created_at: (starts_at - TimeDelta::days(8)).min(tx.now() - TimeDelta::days(2)),
         lead: cast.lead.clone(),
+        requested_by: told.requested_by.as_ref().map(|key| cast.person_id(key)).transpose()?,
     })
 }
 

@@ -40,7 +40,11 @@ pub(super) fn finish(db: &Db, id: JobRunId, at: DateTime<Utc>, done: &Result<Don
             Err(cause) => (None, None, Some(cause.to_string()), String::new()),
         };
         diesel::update(job_runs::table.find(id.0))
-            .set((job_runs::finished_at.eq(at), job_runs::moved.eq(moved), job_runs::skipped.eq(skipped), job_runs::failure.eq(failure),
+            .set((
+                job_runs::finished_at.eq(at),
+                job_runs::moved.eq(moved),
+                job_runs::skipped.eq(skipped),
+                job_runs::failure.eq(failure),
                 job_runs::left_over.eq(left_over),
             ))
             .execute(conn)?;

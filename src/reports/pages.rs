@@ -137,14 +137,15 @@ pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Resu
 /// A report's runbook, what it says beside it, its findings as they stand, and how it came where it stands.
 fn written(conn: &mut PgConnection, head: &Head) -> Result<(Runbook, Content, Vec<Live>, Workflow)> {
     let (live, workflow) = (store::list_findings(conn, head.id)?, store::get_workflow(conn, head.id)?);
-    let (book, published) = match store::find_revision(conn, head.id)? {
-        Some((book, published)) if head.submitted_at.is_some() || head.status == ReportStatus::Published => (book, published),
-        _ => (store::collect_empty(conn, head.engagement, "", DateTime::UNIX_EPOCH)?, None),
+    if head.status == ReportStatus::Published {
+        let (book, content) = store::get_published(conn, head.id, None)?;
+        return Ok((book, content, live, workflow));
+    }
+    let book = match store::find_frozen(conn, head.id)? {
+        Some(book) => book,
+        None => store::collect_empty(conn, head.engagement, "", DateTime::UNIX_EPOCH)?,
     };
-    let content = match published.filter(|_| head.status == ReportStatus::Published) {
-        Some(published) => published,
-        None => store::content(&head.narrative, live.clone(), workflow.corrections.clone()),
-    };
+    let content = store::content(&head.narrative, live.clone(), workflow.corrections.clone());
     Ok((book, content, live, workflow))
 }
 

@@ -92,7 +92,8 @@ impl Filter {
             ("plan", self.plan.map(|id| id.to_string()).unwrap_or_default()),
             ("status", self.status.map(|status| status.as_str().to_owned()).unwrap_or_default()),
         ];
-        let given: Vec<String> = parts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={value}")).collect();
+        let given: Vec<String> =
+            parts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={value}")).collect();
         given.join("&")
     }
 

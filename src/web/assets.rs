@@ -23,7 +23,7 @@ struct Asset {
 }
 
 /// Cascade order. Each part names its own layer; the order here is that of reading.
-const STYLE_PARTS: &[&str] = &["tokens", "base", "layout", "components", "pages", "utilities", "print"];
+const STYLE_PARTS: &[&str] = &["tokens", "base", "layout", "components", "pages", "schedule", "utilities", "print"];
 
 static ASSETS: LazyLock<HashMap<String, Asset>> = LazyLock::new(|| {
     let mut assets = HashMap::new();

@@ -128,9 +128,11 @@ pub fn approve(
     let actor = tx.actor();
     let approved = apply(tx, &mut planning.locked, &Command::Approve, actor)?;
     planning.events.extend(approved);
-    let drafted = planning
-        .event(Kind::ReportCreated, format!("Made the Draft report of “{}”", planning.locked.title))
-        .subject("report", report.0, &approval.report_title);
+    let drafted = planning.event(Kind::ReportCreated, format!("Made the Draft report of “{}”", planning.locked.title)).subject(
+        "report",
+        report.0,
+        &approval.report_title,
+    );
     planning.events.push(drafted);
     let status = planning.locked.status;
     tell(tx, &planning.locked, &format!("“{}” was approved and is {status}.", planning.locked.title))?;

@@ -40,15 +40,15 @@ pub fn decline(tx: &mut WriteTx<'_>, permit: &Permit<ApproveEngagement>, id: Eng
 
 /// Tells whoever asked for the engagement and its operators what became of it, once each.
 pub(super) fn tell(tx: &mut WriteTx<'_>, locked: &Locked, text: &str) -> Result<()> {
-    let mut people: Vec<PersonId> =
-        engagement_operators::table.filter(engagement_operators::engagement_id.eq(locked.id.0)).select(engagement_operators::person_id).load(tx.conn)?;
+    let mut people: Vec<PersonId> = engagement_operators::table
+        .filter(engagement_operators::engagement_id.eq(locked.id.0))
+        .select(engagement_operators::person_id)
+        .load(tx.conn)?;
     let requester: Option<PersonId> = engagements::table.find(locked.id.0).select(engagements::requested_by).first(tx.conn)?;
     people.extend(requester);
     let href = format!("/engagements/{}", locked.id);
-    let notices = people
-        .into_iter()
-        .map(|person| NewNotice { person, client: locked.client, text: text.to_owned(), href: href.clone() })
-        .collect();
+    let notices =
+        people.into_iter().map(|person| NewNotice { person, client: locked.client, text: text.to_owned(), href: href.clone() }).collect();
     notice_store::give(tx, notices)
 }
 

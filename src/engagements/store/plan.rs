@@ -7,12 +7,12 @@ use diesel::sql_types::{Array, BigInt, Integer, Uuid as SqlUuid};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::engagements::periods::OwnPeriod;
 use super::create::{Chosen, Target, check_operators, copy_procedures, insert_operators};
 use crate::audit::domain::{Event, Kind};
 use crate::authz::permit::{Permit, PlanEngagement};
 use crate::db::schema::{attachments, engagement_inputs, engagement_operators, engagements, people, procedures};
 use crate::db::{Audited, WriteTx};
+use crate::engagements::periods::OwnPeriod;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
 use crate::procedures::domain::{Team, planning_allowed};
@@ -202,7 +202,8 @@ pub(super) fn set_periods(
 ) -> Result<()> {
     let mut errors = FieldErrors::default();
     for own in periods {
-        let early = own.from.zip(start).is_some_and(|(from, start)| from < start) || own.to.zip(start).is_some_and(|(to, start)| to < start);
+        let early =
+            own.from.zip(start).is_some_and(|(from, start)| from < start) || own.to.zip(start).is_some_and(|(to, start)| to < start);
         let late = own.from.zip(end).is_some_and(|(from, end)| from > end) || own.to.zip(end).is_some_and(|(to, end)| to > end);
         if let Err(sentence) = valid_dates(own.from, own.to) {
             errors.add(&format!("from.{}", own.person), sentence);

@@ -123,6 +123,7 @@ pub fn zones() -> &'static [&'static str] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::procedures::domain::Team;
 
     fn day(text: &str) -> Option<NaiveDate> {
         text.parse().ok()

@@ -105,8 +105,24 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
             unfilled: true,
         }],
         candidates: vec![
-            Candidate { id: person, name: hostile.into(), role: "Standard User".into(), has_access: true, from: "2026-11-17".parse().ok(), to: None, bookings: vec![hostile.into()] },
-            Candidate { id: PersonId::new(), name: "Gone".into(), role: String::new(), has_access: false, from: None, to: None, bookings: vec![] },
+            Candidate {
+                id: person,
+                name: hostile.into(),
+                role: "Standard User".into(),
+                has_access: true,
+                from: "2026-11-17".parse().ok(),
+                to: None,
+                bookings: vec![hostile.into()],
+            },
+            Candidate {
+                id: PersonId::new(),
+                name: "Gone".into(),
+                role: String::new(),
+                has_access: false,
+                from: None,
+                to: None,
+                bookings: vec![],
+            },
         ],
         assets: vec![UsedAsset {
             id: uuid::Uuid::nil(),

@@ -5,7 +5,9 @@ use chrono::{DateTime, Utc};
 
 use super::glance::GlanceView;
 use super::marks::{dates, size, status_class};
-use super::sections::{ActivityList, Assets, Attachments, Choosable, Inputs, Operators, Overview, OwnDates, Part, Report, Timeline, asset_digest};
+use super::sections::{
+    ActivityList, Assets, Attachments, Choosable, Inputs, Operators, Overview, OwnDates, Part, Report, Timeline, asset_digest,
+};
 use super::table::{Line, Meter, Procedures, Writer};
 use crate::audit::store::Activity;
 use crate::engagements::glance::{Answered, Glance};

@@ -161,9 +161,9 @@ async fn correction_page(
     let (revision, workflow, choices) = permit
         .app
         .db
-        .read(move |conn| Ok((store::find_revision(conn, id)?, store::get_workflow(conn, id)?, store::list_outcomes(conn, team)?)))
+        .read(move |conn| Ok((store::find_frozen(conn, id)?, store::get_workflow(conn, id)?, store::list_outcomes(conn, team)?)))
         .await?;
-    let (book, _) = revision.ok_or(Error::NotFound)?;
+    let book = revision.ok_or(Error::NotFound)?;
     let of = book.procedures.iter().find(|p| p.id == procedure).ok_or(Error::NotFound)?;
     let last = workflow.corrections.iter().rev().find(|c| c.procedure_id == procedure && c.team == team);
     let frozen = if team == Team::Red { of.red_outcome.clone() } else { of.blue_outcome.clone() };

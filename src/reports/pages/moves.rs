@@ -106,7 +106,7 @@ pub async fn revision(permit: Permit<ReadReport>, path: web::Path<(ReportId, i32
         .app
         .db
         .read(move |conn| {
-            let (book, content) = store::get_published(conn, id, n)?;
+            let (book, content) = store::get_published(conn, id, Some(n))?;
             Ok((book, content, store::get_workflow(conn, id)?))
         })
         .await?;

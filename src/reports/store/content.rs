@@ -6,7 +6,7 @@ use diesel::sql_types::{Jsonb, Uuid as SqlUuid};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::db::schema::{report_revisions, reports};
+use crate::db::schema::{report_publications, reports};
 use crate::error::Result;
 use crate::ids::{FindingId, PersonId, ReportId};
 use crate::procedures::domain::Severity;
@@ -180,9 +180,11 @@ pub fn get_workflow(conn: &mut PgConnection, report: ReportId) -> Result<Workflo
                 'after', after, 'reason', reason, 'by', person_name, 'at', at) ORDER BY at, id), '[]') FROM outcome_corrections WHERE report_id = $1),
             'moves', (SELECT coalesce(jsonb_agg(jsonb_build_object('from', from_status, 'to', to_status, 'comment', comment,
                 'by', person_name, 'at', at) ORDER BY at, id), '[]') FROM report_moves WHERE report_id = $1),
-            'revisions', (SELECT coalesce(jsonb_agg(jsonb_build_object('n', n, 'published_at', published_at, 'published_by', published_by,
-                'taken_back_at', taken_back_at, 'taken_back_by', taken_back_by, 'taken_back_reason', taken_back_reason) ORDER BY n), '[]')
-                FROM report_revisions WHERE report_id = $1 AND published_at IS NOT NULL),
+            'revisions', (SELECT coalesce(jsonb_agg(jsonb_build_object('n', p.n, 'published_at', p.published_at, 'published_by', p.published_by,
+                'taken_back_at', t.at, 'taken_back_by', t.person_name, 'taken_back_reason', t.comment) ORDER BY p.n), '[]')
+                FROM report_publications p LEFT JOIN (SELECT row_number() OVER (ORDER BY at, id) AS n, at, person_name, comment
+                    FROM report_moves WHERE report_id = $1 AND from_status = 'published') t ON t.n = p.n
+                WHERE p.report_id = $1),
             'reviewers', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'name', p.name) ORDER BY p.name), '[]')
                 FROM report_reviewers r JOIN people p ON p.id = r.person_id WHERE r.report_id = $1)) AS row",
     )
@@ -211,14 +213,17 @@ pub fn content(narrative: &Narrative, findings: Vec<Live>, corrections: Vec<Corr
     }
 }
 
-/// A revision as it was published: its runbook and what the report said.
+/// A revision as it was published: its runbook and what the report said; the newest one without a number.
 ///
 /// # Errors
 /// [`crate::error::Error::NotFound`] when it was not published.
-pub fn get_published(conn: &mut PgConnection, report: ReportId, n: i32) -> Result<(Runbook, Content)> {
-    let (body, content): (serde_json::Value, Option<serde_json::Value>) =
-        report_revisions::table.find((report.0, n)).select((report_revisions::body, report_revisions::content)).first(conn)?;
-    let content = content.ok_or(crate::error::Error::NotFound)?;
+pub fn get_published(conn: &mut PgConnection, report: ReportId, n: Option<i32>) -> Result<(Runbook, Content)> {
+    let mut query = report_publications::table.filter(report_publications::report_id.eq(report.0)).into_boxed();
+    if let Some(n) = n {
+        query = query.filter(report_publications::n.eq(n));
+    }
+    let (body, content): (serde_json::Value, serde_json::Value) =
+        query.order(report_publications::n.desc()).select((report_publications::body, report_publications::content)).first(conn)?;
     Ok((serde_json::from_value(body)?, serde_json::from_value(content)?))
 }
 

@@ -5,8 +5,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::content::{Narrative, get_workflow, list_findings};
+use super::list::visible_to;
 use crate::audit::domain::{Event, Kind};
-use crate::authz::Permission as P;
 use crate::authz::permit::{Action, EditReport, Permit, RemediateFinding};
 use crate::db::schema::{
     assets, attachments, engagements, finding_assets, finding_attachments, findings, outcome_corrections, outcomes, procedures,
@@ -76,7 +76,7 @@ pub fn lock_report<A: Action>(tx: &mut WriteTx<'_>, permit: &Permit<A>, id: Repo
         .select((reports::client_id, reports::engagement_id, reports::status, reports::version, Narrative::as_select()))
         .for_update()
         .first(tx.conn)?;
-    permit.check(client)?;
+    visible_to(permit, status, client)?;
     let submitted: bool = engagements::table.find(engagement.0).select(engagements::submitted_at.is_not_null()).first(tx.conn)?;
     let has_procedures: bool =
         diesel::select(exists(procedures::table.filter(procedures::engagement_id.eq(engagement.0)))).get_result(tx.conn)?;
@@ -229,9 +229,6 @@ pub fn save_remediation(
     typed: &[Typed<FindingField>],
 ) -> Result<Audited<Merged>> {
     let locked = lock_report(tx, permit, report)?;
-    if locked.status != ReportStatus::Published && !permit.may_at(P::ReportRead, locked.client) {
-        return Err(Error::NotFound);
-    }
     store_finding(tx, &locked, id, typed, Kind::FindingRemediated)
 }
 

@@ -12,7 +12,6 @@ use crate::authz::permit::{Action, Permit, ReadReport};
 use crate::db::schema::{clients, engagements, report_revisions, reports};
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId, ReportId};
-use crate::reports::content::Content;
 use crate::reports::domain::Runbook;
 use crate::schedule::domain::{EngagementStatus, ReportStatus};
 
@@ -193,26 +192,26 @@ pub fn get_head<A: Action>(conn: &mut PgConnection, id: ReportId, permit: &Permi
             sql::<Bool>("EXISTS (SELECT FROM procedures p WHERE p.engagement_id = engagements.id)"),
         ))
         .first(conn)?;
-    permit.check(head.client)?;
-    if head.status != ReportStatus::Published && !permit.may_at(P::ReportRead, head.client) {
-        return Err(Error::NotFound);
-    }
+    visible_to(permit, head.status, head.client)?;
     Ok(head)
 }
 
-/// The newest revision: its runbook, and what the report said if it was published; none before Submit.
+/// Whoever reads only published reports does not learn of the others, whatever they want with them.
+pub(super) fn visible_to<A: Action>(permit: &Permit<A>, status: ReportStatus, client: ClientId) -> Result<()> {
+    if status != ReportStatus::Published && !permit.may_at(P::ReportRead, client) {
+        return Err(Error::NotFound);
+    }
+    permit.check(client)
+}
+
+/// The runbook that Submit froze; none before it.
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn find_revision(conn: &mut PgConnection, report: ReportId) -> Result<Option<(Runbook, Option<Content>)>> {
-    let row: Option<(serde_json::Value, Option<serde_json::Value>)> = report_revisions::table
-        .filter(report_revisions::report_id.eq(report.0))
-        .order(report_revisions::n.desc())
-        .select((report_revisions::body, report_revisions::content))
-        .first(conn)
-        .optional()?;
-    let Some((body, content)) = row else { return Ok(None) };
-    Ok(Some((serde_json::from_value(body)?, content.map(serde_json::from_value).transpose()?)))
+pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<Runbook>> {
+    let body: Option<serde_json::Value> =
+        report_revisions::table.filter(report_revisions::report_id.eq(report.0)).select(report_revisions::body).first(conn).optional()?;
+    Ok(body.map(serde_json::from_value).transpose()?)
 }
 
 /// Names of clients, to choose from.

@@ -17,6 +17,6 @@ pub use edit::{
     Locked, Typed, TypedCorrection, add_finding, correct_outcome, lock_report, remove_finding, save_finding, save_narrative,
     save_remediation, shift_finding,
 };
-pub use list::{Filter, Head, ReportRow, count_reports, find_revision, get_head, list_client_names, list_reports};
-pub use moves::{Asked, Moved, is_author, list_reviewers, move_report};
+pub use list::{Filter, Head, ReportRow, count_reports, find_frozen, get_head, list_client_names, list_reports};
+pub use moves::{Asked, Moved, is_author, keep_published, list_reviewers, move_report, note_move};
 pub use submit::{Submission, Submitted, freeze, get_submission, submit};

@@ -1,19 +1,20 @@
 //! The report's steps. Each moves the engagement's status in the same transaction, under the engagement's lock.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::collect::collect;
 use super::content::{get_content, get_workflow};
 use super::edit::{Locked, lock_report};
-use super::submit::{Frozen, save_revision};
+use super::list::find_frozen;
 use crate::accounts::notice_store::{self, NewNotice};
-use crate::audit::domain::{Event, Kind};
+use crate::audit::domain::{Actor, Event, Kind};
 use crate::authz::Permission as P;
 use crate::authz::permit::{Permit, WorkReport};
 use crate::db::schema::{
-    client_access, field_history, findings, outcome_corrections, people, report_moves, report_reviewers, report_revisions, reports,
-    role_permissions, settings,
+    client_access, field_history, findings, outcome_corrections, people, report_moves, report_publications, report_reviewers,
+    report_revisions, reports, role_permissions, settings,
 };
 use crate::db::{Audited, WriteTx};
 use crate::error::{Error, Result};
@@ -78,8 +79,10 @@ pub fn move_report(tx: &mut WriteTx<'_>, permit: &Permit<WorkReport>, id: Report
     let actor = tx.actor();
     events.extend(apply(tx, &mut held, &command, actor)?);
     match step.to {
-        ReportStatus::Published => publish(tx, &locked)?,
-        ReportStatus::Draft if step.from == ReportStatus::Published => take_back(tx, &locked, &comment)?,
+        ReportStatus::Published => {
+            let (at, by) = (tx.now(), tx.actor().name.clone());
+            keep_published(tx, id, locked.engagement, at, &by)?;
+        }
         ReportStatus::ReadyForReview => ask(tx, &locked, &asked.reviewers)?,
         _ => {}
     }
@@ -105,19 +108,35 @@ fn comment(step: &Step, raw: &str) -> Result<String> {
 }
 
 fn store(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> Result<()> {
+    let (at, by) = (tx.now(), tx.actor().clone());
     diesel::update(reports::table.find(locked.id.0))
-        .set((reports::status.eq(step.to), reports::updated_at.eq(tx.now()), reports::version.eq(locked.version + 1)))
+        .set((reports::status.eq(step.to), reports::updated_at.eq(at), reports::version.eq(locked.version + 1)))
         .execute(tx.conn)?;
+    note_move(tx, locked.id, (step.from, step.to), comment, at, &by)
+}
+
+/// Notes a step in the report's history.
+///
+/// # Errors
+/// When the database refuses.
+pub fn note_move(
+    tx: &mut WriteTx<'_>,
+    report: ReportId,
+    (from, to): (ReportStatus, ReportStatus),
+    comment: &str,
+    at: DateTime<Utc>,
+    by: &Actor,
+) -> Result<()> {
     diesel::insert_into(report_moves::table)
         .values((
             report_moves::id.eq(Uuid::now_v7()),
-            report_moves::report_id.eq(locked.id.0),
-            report_moves::from_status.eq(step.from.as_str()),
-            report_moves::to_status.eq(step.to.as_str()),
+            report_moves::report_id.eq(report.0),
+            report_moves::from_status.eq(from.as_str()),
+            report_moves::to_status.eq(to.as_str()),
             report_moves::comment.eq(comment),
-            report_moves::person_id.eq(tx.actor().id.map(|id| id.0)),
-            report_moves::person_name.eq(&tx.actor().name),
-            report_moves::at.eq(tx.now()),
+            report_moves::person_id.eq(by.id.map(|id| id.0)),
+            report_moves::person_name.eq(&by.name),
+            report_moves::at.eq(at),
         ))
         .execute(tx.conn)?;
     Ok(())
@@ -144,58 +163,30 @@ pub fn is_author(conn: &mut PgConnection, report: ReportId, person: PersonId) ->
 
 /// Keeps what is published, whole: the runbook that Submit froze, or the engagement as it is where there was none to
 /// submit, and everything that the report says beside it.
-fn publish(tx: &mut WriteTx<'_>, locked: &Locked) -> Result<()> {
-    let content = serde_json::to_value(get_content(tx.conn, locked.id)?)?;
-    let (at, by) = (tx.now(), tx.actor().clone());
-    let open: Option<i32> = open_revision(tx.conn, locked.id)?;
-    let n = match open {
-        Some(n) if locked.submitted => n,
-        open => {
-            let n = open.map_or_else(|| next_revision(tx.conn, locked.id), Ok)?;
-            let body = serde_json::to_value(collect(tx.conn, locked.engagement, &by.name, at)?)?;
-            save_revision(tx, locked.id, n, body, Frozen { at, by: by.id.map(|id| id.0) })?;
-            n
-        }
+///
+/// # Errors
+/// When the database refuses.
+pub fn keep_published(tx: &mut WriteTx<'_>, report: ReportId, engagement: EngagementId, at: DateTime<Utc>, by: &str) -> Result<()> {
+    let content = serde_json::to_value(get_content(tx.conn, report)?)?;
+    let book = match find_frozen(tx.conn, report)? {
+        Some(book) => book,
+        None => collect(tx.conn, engagement, "", at)?,
     };
-    diesel::update(report_revisions::table.find((locked.id.0, n)))
-        .set((report_revisions::content.eq(content), report_revisions::published_at.eq(at), report_revisions::published_by.eq(&by.name)))
-        .execute(tx.conn)?;
-    Ok(())
-}
-
-/// The revision that is not published yet.
-pub(super) fn open_revision(conn: &mut PgConnection, report: ReportId) -> Result<Option<i32>> {
-    Ok(report_revisions::table
-        .filter(report_revisions::report_id.eq(report.0).and(report_revisions::published_at.is_null()))
-        .select(report_revisions::n)
-        .first(conn)
-        .optional()?)
-}
-
-/// The number of the revision after the last.
-pub(super) fn next_revision(conn: &mut PgConnection, report: ReportId) -> Result<i32> {
-    let last: Option<i32> = report_revisions::table
-        .filter(report_revisions::report_id.eq(report.0))
-        .select(diesel::dsl::max(report_revisions::n))
-        .first(conn)?;
-    Ok(last.unwrap_or(0) + 1)
-}
-
-/// What was published stays as it was; the report goes on from the same runbook.
-fn take_back(tx: &mut WriteTx<'_>, locked: &Locked, reason: &str) -> Result<()> {
-    let (n, body, at, by): (i32, serde_json::Value, chrono::DateTime<chrono::Utc>, Option<Uuid>) = report_revisions::table
-        .filter(report_revisions::report_id.eq(locked.id.0))
-        .order(report_revisions::n.desc())
-        .select((report_revisions::n, report_revisions::body, report_revisions::frozen_at, report_revisions::frozen_by))
+    let last: Option<i32> = report_publications::table
+        .filter(report_publications::report_id.eq(report.0))
+        .select(diesel::dsl::max(report_publications::n))
         .first(tx.conn)?;
-    diesel::update(report_revisions::table.find((locked.id.0, n)))
-        .set((
-            report_revisions::taken_back_at.eq(tx.now()),
-            report_revisions::taken_back_by.eq(&tx.actor().name),
-            report_revisions::taken_back_reason.eq(reason),
+    diesel::insert_into(report_publications::table)
+        .values((
+            report_publications::report_id.eq(report.0),
+            report_publications::n.eq(last.unwrap_or(0) + 1),
+            report_publications::body.eq(serde_json::to_value(book)?),
+            report_publications::content.eq(content),
+            report_publications::published_at.eq(at),
+            report_publications::published_by.eq(by),
         ))
         .execute(tx.conn)?;
-    save_revision(tx, locked.id, n + 1, body, Frozen { at, by })
+    Ok(())
 }
 
 /// Sets who is asked to review.

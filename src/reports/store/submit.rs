@@ -7,7 +7,6 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::collect::collect;
-use super::moves::{next_revision, open_revision};
 use crate::audit::domain::{Actor, Event, Kind};
 use crate::authz::permit::{Permit, SubmitEngagement};
 use crate::db::schema::{
@@ -153,8 +152,15 @@ pub fn freeze(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>, by: &Act
     let by_id = by.id.map(|id| id.0);
     let runbook = collect(tx.conn, locked.id, &by.name, at)?;
     let report = fill(tx, locked, at)?;
-    let n = open_revision(tx.conn, report)?.map_or_else(|| next_revision(tx.conn, report), Ok)?;
-    save_revision(tx, report, n, serde_json::to_value(&runbook)?, Frozen { at, by: by_id })?;
+    diesel::insert_into(report_revisions::table)
+        .values((
+            report_revisions::report_id.eq(report.0),
+            report_revisions::n.eq(1),
+            report_revisions::body.eq(serde_json::to_value(&runbook)?),
+            report_revisions::frozen_at.eq(at),
+            report_revisions::frozen_by.eq(by_id),
+        ))
+        .execute(tx.conn)?;
     let found = domain::findings(&runbook);
     insert_findings(tx, report, &found)?;
     diesel::update(engagements::table.find(locked.id.0))
@@ -179,31 +185,6 @@ pub fn freeze(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>, by: &Act
         .detail(serde_json::json!({ "procedures": runbook.procedures.len(), "findings": found.len() }));
     let events = [submitted, filled].map(|event| event.engagement(locked.client, locked.id));
     Ok((report, progress.complete(), events.to_vec()))
-}
-
-/// When a runbook was frozen, and by whom.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Frozen {
-    pub at: DateTime<Utc>,
-    pub by: Option<Uuid>,
-}
-
-/// Writes the runbook of a revision that is not published yet.
-pub(super) fn save_revision(tx: &mut WriteTx<'_>, report: ReportId, n: i32, body: serde_json::Value, frozen: Frozen) -> Result<()> {
-    let Frozen { at, by } = frozen;
-    diesel::insert_into(report_revisions::table)
-        .values((
-            report_revisions::report_id.eq(report.0),
-            report_revisions::n.eq(n),
-            report_revisions::body.eq(&body),
-            report_revisions::frozen_at.eq(at),
-            report_revisions::frozen_by.eq(by),
-        ))
-        .on_conflict((report_revisions::report_id, report_revisions::n))
-        .do_update()
-        .set((report_revisions::body.eq(&body), report_revisions::frozen_at.eq(at), report_revisions::frozen_by.eq(by)))
-        .execute(tx.conn)?;
-    Ok(())
 }
 
 /// The report that Create made; made here where Create's is missing.

@@ -58,7 +58,9 @@ async fn open(permit: &Permit<ApproveEngagement>, id: EngagementId) -> Result<Op
         return Err(Error::Conflict(format!("This is no request any more: the engagement is {}.", head.own.status)));
     }
     let operators = operators.into_iter().filter(|o| o.procedure_id.is_none()).map(|o| (o.person_id, o.team)).collect();
-    let draft = kept.and_then(|fields| serde_json::from_value(fields).ok()).unwrap_or_else(|| Draft::of(head.own.version, details(&head), operators));
+    let draft = kept
+        .and_then(|fields| serde_json::from_value(fields).ok())
+        .unwrap_or_else(|| Draft::of(head.own.version, details(&head), operators));
     Ok(Opened { head, draft })
 }
 

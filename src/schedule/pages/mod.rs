@@ -2,4 +2,4 @@
 
 pub mod approval;
 pub mod requests;
-pub mod views;
+pub mod show;

@@ -28,19 +28,8 @@ use crate::web::{Form, Query, Section, redirect_with};
 const SHOWN: i64 = 100;
 
 /// The fields of the form.
-const FIELDS: [&str; 11] = [
-    "id",
-    "client",
-    "plan",
-    "title",
-    "description",
-    "objective",
-    "scope",
-    "start_date",
-    "end_date",
-    "time_zone",
-    "special_instructions",
-];
+const FIELDS: [&str; 11] =
+    ["id", "client", "plan", "title", "description", "objective", "scope", "start_date", "end_date", "time_zone", "special_instructions"];
 
 /// With which client the form opens.
 #[derive(Deserialize)]
@@ -89,7 +78,8 @@ pub async fn create(permit: Permit<RequestEngagement>, multipart: Multipart) -> 
     match made {
         Ok(id) => Ok(redirect_with(&format!("/engagements/{id}"), "Requested. Whoever may approve it was told.")),
         Err(Error::Invalid(errors)) => {
-            let page = form(&permit, typed, errors, Some("Nothing is sent yet. Look at the marked fields; choose files again.".into())).await?;
+            let page =
+                form(&permit, typed, errors, Some("Nothing is sent yet. Look at the marked fields; choose files again.".into())).await?;
             permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
         }
         Err(Error::TooLarge(why)) => {

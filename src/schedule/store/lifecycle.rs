@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use crate::schedule::domain::{Command, EngagementStatus, Facts, ReportStatus, Transition};
 use crate::audit::domain::{Actor, Event, Kind};
-use crate::db::schema::{engagement_activity, engagements, procedures, reports};
 use crate::db::WriteTx;
+use crate::db::schema::{engagement_activity, engagements, procedures, reports};
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId};
+use crate::schedule::domain::{Command, EngagementStatus, Facts, ReportStatus, Transition};
 
 /// An engagement's row, locked, as far as a move needs it.
 #[derive(Debug, Clone)]

@@ -102,8 +102,7 @@ fn move_batch(tx: &mut WriteTx<'_>, now: DateTime<Utc>, left: &[Uuid], limit: i6
 }
 
 fn move_one(tx: &mut WriteTx<'_>, now: DateTime<Utc>, id: Uuid) -> Result<crate::db::Audited<usize>> {
-    let rows: Vec<Columns> =
-        due(now, &[]).filter(engagements::id.eq(id)).select(COLUMNS).for_update().skip_locked().load(tx.conn)?;
+    let rows: Vec<Columns> = due(now, &[]).filter(engagements::id.eq(id)).select(COLUMNS).for_update().skip_locked().load(tx.conn)?;
     moved(tx, rows, now)
 }
 

@@ -107,6 +107,9 @@ impl ApprovalPage {
     fn is_step(&self, n: &usize) -> bool {
         self.step == *n
     }
+    fn is_before(&self, n: &usize) -> bool {
+        *n < self.step
+    }
     fn at_step(&self, n: usize) -> bool {
         self.step == n
     }

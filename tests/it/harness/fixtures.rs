@@ -244,6 +244,28 @@ impl TestApp {
         plan_engagement(&self.app, client, plan, &self.people)
     }
 
+    /// An engagement of a client that was submitted: two procedures, the first one answered and with a High finding, its
+    /// report a Draft.
+    pub fn submitted(&self, client: ClientId) -> Engagement {
+        let made = self.plan(client, &Plan { title: "Submitted drill", procedures: 2, ..Plan::default() });
+        self.db
+            .write_blocking(&Actor::command(), |tx| {
+                diesel::sql_query(
+                    "UPDATE procedures SET status = 'completed', red_outcome = 'success', blue_outcome = 'logged', severity = 'high',
+                        executed_at = $2 - interval '2 hours', detected_at = $2 - interval '110 minutes' WHERE id = $1",
+                )
+                .bind::<SqlUuid, _>(made.procedures[0].0)
+                .bind::<Timestamptz, _>(tx.now())
+                .execute(tx.conn)?;
+                let (locked, _) = tyrian::schedule::store::lock_engagement(tx, made.id, &[client])?;
+                let (at, by) = (tx.now(), tx.actor().clone());
+                let (_, _, events) = tyrian::reports::store::freeze(tx, &locked, at, &by)?;
+                tx.audited_all((), &events)
+            })
+            .unwrap();
+        made
+    }
+
     /// An asset of a client.
     pub fn asset(&self, client: ClientId, name: &str) -> AssetId {
         let id = AssetId::new();

@@ -16,6 +16,7 @@ const UNWATCHED: &[&str] = &[
     "engagement_activity",
     "job_runs",
     "known_devices",
+    "notices",
     "one_time_links",
     "person_sections",
     "recovery_codes",

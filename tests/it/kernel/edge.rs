@@ -132,7 +132,10 @@ fn health_and_readiness_answer_anybody() {
     let mut visitor = app.visitor();
     assert_eq!(visitor.get("/healthz").text(), "ok\n");
     let ready = visitor.get("/readyz");
-    assert_eq!((ready.status, ready.text().as_str()), (200, "database: reachable\nschema: current\naudit partitions: made ahead\n"));
+    assert_eq!(
+        (ready.status, ready.text().as_str()),
+        (200, "database: reachable\nschema: current\naudit partitions: made ahead\njobs: on time\n")
+    );
 }
 
 #[test]

@@ -54,12 +54,15 @@ impl Things {
             ("engagement", engagement.id.to_string()),
             ("pid", engagement.procedures[0].to_string()),
             ("key", engagement.procedures[0].short_key()),
-            ("report", engagement.report.to_string()),
             ("step", step),
             ("user", people.custom.id.to_string()),
             ("person", people.custom.id.to_string()),
         ]);
         ids.extend(parts);
+        let reported = app.submitted(client);
+        ids.insert("report", reported.report.to_string());
+        ids.insert("reported", reported.procedures[0].to_string());
+        ids.insert("finding", app.texts(&format!("SELECT id FROM findings WHERE report_id = '{}'", reported.report)).remove(0));
         Self { ids }
     }
 
@@ -141,6 +144,7 @@ fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
         ("role", first("SELECT id FROM roles WHERE key = 'auditor'")),
         ("outcome", "success".to_owned()),
         ("act", "two-factor".to_owned()),
+        ("n", "1".to_owned()),
     ])
 }
 
@@ -161,6 +165,7 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
             ("idle_minutes", "30"),
             ("two_factor_rule", "optional"),
             ("write_rule", "everyone"),
+            ("approval_rule", "anyone"),
             ("version", "1"),
         ],
     ),
@@ -179,6 +184,14 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/engagements/{id}/cancellation", &[("reason", "Called off by the client")]),
     ("/engagements/{engagement}/submit", &[("incomplete", "on")]),
     ("/engagements/{id}/procedures/{pid}", &[("version", "1"), ("blue_notes", "Seen")]),
+    ("/engagements/{id}/declination", &[("reason", "Not this year")]),
+    ("/engagements/{id}/approval", &[("do", "approve")]),
+    ("/reports/{report}/edit", &[("version", "1"), ("title", "Another title")]),
+    ("/reports/{report}/move", &[("from", "draft"), ("to", "ready_for_review")]),
+    ("/reports/{report}/findings/{finding}", &[("version", "1"), ("title", "Another title"), ("severity", "low")]),
+    ("/reports/{report}/findings/{finding}/place", &[("to", "down")]),
+    ("/reports/{report}/findings/{finding}/remediation", &[("version", "1"), ("state", "fixed")]),
+    ("/reports/{report}/procedures/{pid}/correction", &[("team", "blue"), ("outcome", "no_evidence"), ("reason", "Found later")]),
     ("/engagements/{id}/procedures/{pid}/logs", &[("team", "blue"), ("text", "Seen"), ("starts_at", "2026-11-20T08:00:00")]),
     (
         "/engagements/{id}/procedures/{pid}/logs/{entry}",
@@ -195,6 +208,8 @@ const QUERIES: &[(&str, &str)] = &[
     ("/engagements/{id}/procedures/{pid}/attachments", "?team=blue"),
     ("/engagements/{id}/procedures/{pid}/attachments/new", "?team=blue"),
     ("/engagements/{id}/cell", "?field=status"),
+    ("/reports/{report}/move", "?to=ready_for_review"),
+    ("/reports/{report}/procedures/{pid}/correction", "?team=blue"),
 ];
 
 /// Placeholders of a path, by their names.
@@ -228,7 +243,7 @@ fn filled(row: &Row, things: &Things, common: &BTreeMap<&'static str, String>) -
 fn alias<'a>(path: &str, name: &str, things: &'a Things) -> Option<&'a String> {
     let meant = match (path.split('/').nth(1)?, name) {
         ("admin", "access") => "client",
-        ("reports", "id") => "report",
+        ("reports", "pid") => "reported",
         ("clients", "id") => "client",
         // Nothing hangs on it, so that deleting it is judged by the right alone.
         ("clients", "asset") => "spare",
@@ -437,7 +452,11 @@ fn an_id_of_another_client_below_ones_own_is_not_found() {
     for row in TABLE.iter().copied().flatten() {
         let below: Vec<&str> = placeholders(row.path).into_iter().filter(|name| own.ids.contains_key(name) && *name != "step").collect();
         let Some((last, [_, ..])) = below.split_last() else { continue };
-        let real = if *last == "asset" && row.path.starts_with("/clients") { "spare" } else { last };
+        let real = match *last {
+            "asset" if row.path.starts_with("/clients") => "spare",
+            "pid" if row.path.starts_with("/reports") => "reported",
+            last => last,
+        };
         let mixed = |from: &Things| {
             let mut ids = own.ids.clone();
             ids.insert(real, from.ids[real].clone());

@@ -22,6 +22,7 @@ const SLICES: &[(&str, Samples)] = &[
     ("library", tyrian::library::views::samples),
     ("procedures", tyrian::procedures::views::samples),
     ("reports", tyrian::reports::views::samples),
+    ("schedule", tyrian::schedule::views::samples),
 ];
 
 fn each(check: impl Fn(&str, &Html, &str)) {

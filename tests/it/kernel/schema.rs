@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tyrian::accounts::domain::LinkPurpose;
 use tyrian::clients::domain::{AssetKind, Criticality};
 use tyrian::procedures::domain::{ProcedureStatus, Severity, Team, WaitingOn, WriteRule};
+use tyrian::reports::content::FindingState;
+use tyrian::reports::workflow::ApprovalRule;
 use tyrian::schedule::domain::{EngagementStatus, ReportStatus};
 
 use crate::harness::TestApp;
@@ -26,19 +28,20 @@ fn expected() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("assets.criticality", values(Criticality::ALL, Criticality::as_str)),
         ("assets.kind", values(AssetKind::ALL, AssetKind::as_str)),
         ("attachments.team", team()),
-        ("drafts.subject_type", words("procedure wizard test_plan")),
+        ("drafts.subject_type", words("procedure wizard test_plan approval")),
         ("engagement_operators.team", team()),
         ("engagements.reveal", words("always on_start by_hand")),
         ("engagements.status", values(EngagementStatus::ALL, EngagementStatus::as_str)),
         ("engagements.write_rule", rule()),
         ("events.actor_kind", words("person system command anonymous")),
         ("events.outcome", words("success failure")),
-        ("field_history.subject_type", words("procedure engagement report")),
+        ("field_history.subject_type", words("procedure engagement report finding")),
         ("findings.severity", severity()),
-        ("findings.state", words("open in_remediation fixed risk_accepted")),
+        ("findings.state", values(FindingState::ALL, FindingState::as_str)),
         ("job_runs.trigger", words("start tick by_hand command")),
         ("log_entries.team", team()),
         ("one_time_links.purpose", values(LinkPurpose::ALL, LinkPurpose::as_str)),
+        ("outcome_corrections.team", team()),
         ("outcomes.team", team()),
         ("people.status", words("invited active disabled")),
         ("people.theme", words("auto light dark")),
@@ -46,8 +49,11 @@ fn expected() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("procedures.severity", severity()),
         ("procedures.status", values(ProcedureStatus::ALL, ProcedureStatus::as_str)),
         ("procedures.waiting_on", values(WaitingOn::ALL, WaitingOn::as_str)),
+        ("report_moves.from_status", values(ReportStatus::ALL, ReportStatus::as_str)),
+        ("report_moves.to_status", values(ReportStatus::ALL, ReportStatus::as_str)),
         ("reports.status", values(ReportStatus::ALL, ReportStatus::as_str)),
         ("repositories.type", words("open managed private curated")),
+        ("settings.approval_rule", values(ApprovalRule::ALL, ApprovalRule::as_str)),
         ("settings.two_factor_rule", words("optional everyone")),
         ("settings.write_rule", rule()),
         ("techniques.status", words("live revoked deprecated")),

@@ -34,6 +34,7 @@ fn product(text: &str) -> &str {
 
 /// Everything that is written without an event, and why that is no act of a person.
 const UNAUDITED: &[&str] = &[
+    "src/accounts/notice_pages.rs: notices",
     "src/accounts/own_pages.rs: session in use",
     "src/accounts/own_pages.rs: shortcuts",
     "src/accounts/own_pages.rs: sign-in attempt",
@@ -50,6 +51,7 @@ const UNAUDITED: &[&str] = &[
     "src/jobs/store.rs: job bookkeeping",
     "src/jobs/store.rs: old drafts and counts",
     "src/procedures/pages/page.rs: draft",
+    "src/schedule/pages/approval.rs: approval draft",
 ];
 
 #[test]

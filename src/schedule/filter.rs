@@ -1,6 +1,6 @@
 //! What a view of the schedule shows, as its address says it. Pure.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, Days, Months, NaiveDate};
 use serde::Deserialize;
 
 use super::calendar::Span;
@@ -77,6 +77,18 @@ impl Filter {
     /// Whether anything is filtered.
     pub fn narrows(&self) -> bool {
         self.client.is_some() || self.operator.is_some() || self.plan.is_some() || self.status.is_some()
+    }
+
+    /// The first and the last day that are shown: one day; whole weeks in a calendar; the month itself where days are columns.
+    pub fn days(&self) -> (NaiveDate, NaiveDate) {
+        match (self.day, self.view, self.span) {
+            (Some(day), ..) => (day, day),
+            (None, View::Availability, Span::Month) => {
+                let first = self.on.with_day(1).unwrap_or(self.on);
+                (first, first + Months::new(1) - Days::new(1))
+            }
+            (None, _, span) => span.days(self.on),
+        }
     }
 
     /// The query that shows this; what is as it would be anyway is left out.

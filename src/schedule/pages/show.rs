@@ -78,7 +78,7 @@ fn load(
     today: NaiveDate,
     after: Option<(DateTime<Utc>, uuid::Uuid)>,
 ) -> Result<(Choices, Counts, Body)> {
-    let (first, last) = filter.day.map_or_else(|| filter.span.days(filter.on), |day| (day, day));
+    let (first, last) = filter.days();
     let days = Days { first, last, today };
     let choices = bookings::choices(conn, &wanted.at)?;
     let (counts, body) = match filter.view {

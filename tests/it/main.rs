@@ -10,6 +10,8 @@ mod journey;
 mod kernel;
 mod library;
 mod procedures;
+mod reports;
+mod schedule;
 mod signing_in;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.

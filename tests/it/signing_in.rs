@@ -6,6 +6,7 @@ use tyrian::accounts::two_factor::TotpSecret;
 use crate::harness::TestApp;
 use crate::harness::browser::{Answer, Browser};
 use crate::harness::fixtures::{PASSWORD, Person};
+use crate::harness::process::Process;
 
 const WRONG: &str = "Wrong e-mail or password, or the account is locked for a while.";
 
@@ -119,41 +120,6 @@ fn a_network_has_its_limit_too() {
     assert_eq!(tyrian::audit::flood_store::sum_up(&app.db, app.clock.now()).unwrap(), 0, "twice is once");
     let told = app.texts("SELECT sentence FROM audit.events WHERE kind = 'refusals.counted'");
     assert!(told[0].starts_with("Refused 51 more attempts from 127.0.0.1 "), "{told:?}");
-}
-
-/// A server of its own, as an operating system process.
-struct Process {
-    child: std::process::Child,
-    base: String,
-    place: std::path::PathBuf,
-}
-
-impl Process {
-    fn serve(app: &TestApp, name: &str) -> Self {
-        use std::io::BufRead;
-        let place = crate::harness::database::scratch().join(format!("{name}-{}", std::process::id()));
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_tyrian"))
-            .arg("serve")
-            .env("DATABASE_URL", app.database.app_url())
-            .env("TYRIAN_SECRET_KEY", "5".repeat(64))
-            .env("TYRIAN_DATA_DIR", &place)
-            .env("TYRIAN_LISTEN", "127.0.0.1:0")
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
-        let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
-        let base = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("Tyrian is at ").map(str::to_owned));
-        Self { child, base: base.expect("an address"), place }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.place);
-    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub mod app;
 pub mod browser;
 pub mod database;
 pub mod fixtures;
+pub mod process;
 
 pub use app::TestApp;
 

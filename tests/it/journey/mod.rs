@@ -3,6 +3,7 @@
 
 mod chromium;
 mod plain;
+mod request;
 mod ways_in;
 mod whole_job;
 
@@ -51,11 +52,19 @@ pub trait Hand {
 
     /// Signs in by the form.
     fn sign_in(&mut self, person: &Person) {
+        self.sign_in_as(&person.email, &person.name);
+    }
+    /// The same by e-mail address; the name then stands on the page.
+    fn sign_in_as(&mut self, email: &str, name: &str) {
         self.open("/sign-in");
-        self.fill("E-mail", &person.email);
-        self.fill("Password", PASSWORD);
+        self.enter(email, PASSWORD);
+        self.see(name);
+    }
+    /// Fills in the sign-in form that is shown and sends it.
+    fn enter(&mut self, email: &str, password: &str) {
+        self.fill("E-mail", email);
+        self.fill("Password", password);
         self.press("Sign in");
-        self.see(&person.name);
     }
 }
 
@@ -69,6 +78,20 @@ fn the_whole_job_without_scripts() {
 fn the_ways_in_without_scripts() {
     let app = TestApp::spawn();
     ways_in::the_ways_in(&app, || plain::Plain::new(&app));
+}
+
+#[test]
+fn from_request_to_complete_without_scripts() {
+    let app = TestApp::spawn();
+    request::from_request_to_complete(&app, || plain::Plain::new(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_from_request_to_complete_in_a_browser() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    request::from_request_to_complete(&app, || driver.open(&app));
 }
 
 #[test]

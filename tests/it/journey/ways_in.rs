@@ -51,9 +51,7 @@ pub fn the_ways_in<H: Hand>(app: &TestApp, open: impl Fn() -> H) {
     nia.press_sign_out();
 
     app.pass(TimeDelta::minutes(1));
-    nia.fill("E-mail", "nia@tyrian.example");
-    nia.fill("Password", "four words and a ferry");
-    nia.press("Sign in");
+    nia.enter("nia@tyrian.example", "four words and a ferry");
     nia.see("Second factor");
     nia.fill("Code", "000000");
     nia.press("Sign in");
@@ -69,24 +67,18 @@ pub fn the_ways_in<H: Hand>(app: &TestApp, open: impl Fn() -> H) {
     for _ in 0..5 {
         stranger.open("/sign-in");
         stranger.see_not("Wrong e-mail or password");
-        stranger.fill("E-mail", "nia@tyrian.example");
-        stranger.fill("Password", "not the password");
-        stranger.press("Sign in");
+        stranger.enter("nia@tyrian.example", "not the password");
         stranger.see("Wrong e-mail or password");
     }
     let mut elsewhere = open();
     elsewhere.open("/sign-in");
-    elsewhere.fill("E-mail", "nia@tyrian.example");
-    elsewhere.fill("Password", "four words and a ferry");
-    elsewhere.press("Sign in");
+    elsewhere.enter("nia@tyrian.example", "four words and a ferry");
     elsewhere.see("or the account is locked for a while.");
     admin.open(&user);
     admin.see("Locked until");
     admin.press("Unlock");
     admin.see("Account unlocked.");
-    elsewhere.fill("E-mail", "nia@tyrian.example");
-    elsewhere.fill("Password", "four words and a ferry");
-    elsewhere.press("Sign in");
+    elsewhere.enter("nia@tyrian.example", "four words and a ferry");
     elsewhere.see("Second factor");
 
     // A right that is taken away acts on the next click.
@@ -119,9 +111,7 @@ pub fn the_session_warns(app: &TestApp, mut hand: Chromium) {
     app.pass(TimeDelta::minutes(2));
     hand.wake();
     hand.see("Sign in");
-    hand.fill("E-mail", &app.people.standard.email);
-    hand.fill("Password", PASSWORD);
-    hand.press("Sign in");
+    hand.enter(&app.people.standard.email, PASSWORD);
     hand.see("Unsaved draft from");
     assert!(hand.path().starts_with(&path), "back on the page: {}", hand.path());
     hand.click("Restore");

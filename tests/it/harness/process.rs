@@ -1,0 +1,44 @@
+//! Servers as operating system processes, where threads of the test would not do.
+
+/// A server of its own, as an operating system process.
+pub struct Process {
+    child: std::process::Child,
+    /// `http://127.0.0.1:PORT`
+    pub base: String,
+    place: std::path::PathBuf,
+}
+
+impl Process {
+    /// Starts one on the test's database and waits until it answers.
+    pub fn serve(app: &super::TestApp, name: &str) -> Self {
+        use std::io::BufRead;
+        let place = super::database::scratch().join(format!("{name}-{}", std::process::id()));
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_tyrian"))
+            .arg("serve")
+            .env("DATABASE_URL", app.database.app_url())
+            .env("TYRIAN_SECRET_KEY", "5".repeat(64))
+            .env("TYRIAN_DATA_DIR", &place)
+            .env("TYRIAN_LISTEN", "127.0.0.1:0")
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+        let base = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("Tyrian is at ").map(str::to_owned));
+        Self { child, base: base.expect("an address"), place }
+    }
+
+    /// Ends it as a power cut would: it gets no chance to tidy up.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.place);
+    }
+}

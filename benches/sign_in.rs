@@ -1,65 +1,40 @@
 //! Measures what signing in promises: that unknown and known accounts cannot be told apart by time, and that a burst of
 //! sign-ins leaves the other pages quick. Run it with `cargo bench --bench sign_in`.
 
-use std::net::TcpListener;
+mod common;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use common::{PASSWORD, Stand, milliseconds};
 use tyrian::accounts::{domain::hash_password, store};
 use tyrian::audit::domain::Actor;
-use tyrian::clock::Clock;
-use tyrian::config::{Config, Options};
-use tyrian::server;
 
 const TRIES: usize = 50;
 const PAGES: usize = 400;
 const BURSTS: usize = 7;
-const PASSWORD: &str = "a long enough passphrase";
-
-#[derive(Parser)]
-struct Flags {
-    #[command(flatten)]
-    options: Options,
-}
 
 fn main() {
     let scratch = std::env::temp_dir().join(format!("tyrian-sign-in-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).expect("a scratch directory");
-    let place = scratch.display().to_string();
     // Behind a proxy of ours, every attempt comes from a network of its own.
-    let flags = ["bench", "--data-dir", &place, "--listen", "127.0.0.1:0", "--trusted-proxies", "127.0.0.1"];
-    let config = Config::check(&Flags::parse_from(flags).options).expect("a configuration");
-    let booted = server::boot(config, Clock::machine()).expect("a database");
-    let app = booted.app.clone();
+    let stand = Stand::start(&scratch, &["--trusted-proxies", "127.0.0.1"]);
     let hash = hash_password(PASSWORD).expect("a hash");
     for n in 0..2 * TRIES {
         let email = format!("known{n}@tyrian.example");
         let new = store::NewPerson { name: "Known Example", email: &email, password_hash: Some(&hash), roles: &["team_lead"] };
-        app.db
+        stand
+            .app
+            .db
             .write_blocking(&Actor::command(), |tx| {
                 let (id, event) = store::insert_person(tx, &new, None)?;
                 tx.audited(id, event)
             })
             .expect("a person");
     }
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let base = format!("http://{}", listener.local_addr().expect("an address"));
-    let (send, receive) = std::sync::mpsc::channel();
-    let served = std::thread::spawn(move || {
-        actix_web::rt::System::new().block_on(async {
-            let running = server::serve(app, listener, 2).expect("a server");
-            send.send(running.handle()).expect("the handle");
-            running.await
-        })
-    });
-    let handle = receive.recv().expect("the handle");
-    known_and_unknown(&base);
-    bursts(&base);
-    actix_web::rt::System::new().block_on(handle.stop(true));
-    served.join().expect("the server's thread").expect("an orderly end");
-    drop(booted.app);
-    drop(booted.cluster);
+    known_and_unknown(&stand.base);
+    bursts(&stand.base);
+    stand.stop();
     let _ = std::fs::remove_dir_all(&scratch);
 }
 
@@ -82,11 +57,6 @@ fn attempt(agent: &ureq::Agent, base: &str, email: &str, password: &str, from: u
     let cookies = answer.headers().get_all("set-cookie").iter().filter_map(|c| c.to_str().ok());
     let session = cookies.filter_map(|c| c.split(';').next()).find(|c| c.starts_with("tyrian=")).unwrap_or_default().to_owned();
     (answer.status().as_u16(), session, took)
-}
-
-fn milliseconds(times: &mut [Duration], share: f64) -> f64 {
-    times.sort_unstable();
-    times[((times.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1_000.0
 }
 
 fn known_and_unknown(base: &str) {

@@ -10,5 +10,6 @@ ALTER TABLE field_history
     ADD CONSTRAINT field_history_subject_type_check CHECK (subject_type IN ('procedure', 'engagement', 'report'));
 DROP TABLE outcome_corrections, report_publications, report_moves, report_reviewers, notices;
 ALTER TABLE reports DROP COLUMN executive_summary, DROP COLUMN approach, DROP COLUMN observations, DROP COLUMN conclusion;
+DROP INDEX procedures_progress;
 DROP INDEX engagements_pending;
 ALTER TABLE engagements DROP COLUMN requested_by, DROP COLUMN requested_at;

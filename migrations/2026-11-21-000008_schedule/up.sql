@@ -5,6 +5,9 @@ ALTER TABLE engagements
     ADD COLUMN requested_at timestamptz;
 CREATE INDEX engagements_pending ON engagements (client_id) WHERE status = 'pending' AND deleted_at IS NULL;
 
+-- Progress is counted on every list: from the index alone.
+CREATE INDEX procedures_progress ON procedures (engagement_id, status);
+
 -- What somebody should know without looking for it. No act of theirs: written beside the event of whoever acted.
 CREATE TABLE notices (
     id          uuid PRIMARY KEY,

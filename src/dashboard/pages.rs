@@ -43,7 +43,7 @@ pub async fn show(ctx: SignedIn) -> Result<HttpResponse> {
 fn load(conn: &mut PgConnection, person: PersonId, rights: &Rights, now: DateTime<Utc>) -> Result<Loaded> {
     let clients = rights.clients_with(P::EngagementRead);
     let (red_at, blue_at) = (rights.clients_with(P::ProcedureWriteRed), rights.clients_with(P::ProcedureWriteBlue));
-    let me = store::Me { person, clients: &clients, red_at: &red_at, blue_at: &blue_at };
+    let me = store::Me { person, clients: &clients, red_at: &red_at, blue_at: &blue_at, now };
     let mut engagements = store::list_engagements(conn, &clients, ENGAGEMENTS)?;
     for engagement in &mut engagements {
         engagement.status = engagement.status.as_of(engagement.starts_at, now);

@@ -179,38 +179,45 @@ pub struct Me<'a> {
     pub red_at: &'a [ClientId],
     /// Clients at which they write blue without being assigned.
     pub blue_at: &'a [ClientId],
+    /// Now: what starts by it runs, whether or not the hourly job has been there.
+    pub now: DateTime<Utc>,
 }
 
 /// Procedures of running engagements that wait on a side the person is assigned to; where nobody is assigned to that side,
 /// on those who may write it.
 pub fn list_waiting(conn: &mut PgConnection, me: &Me<'_>) -> Result<Vec<Waiting>> {
-    // sql_query: for each team the procedure's own operators count, or where it names none the engagement's.
+    // sql_query: for each team the procedure's own operators count, or where it names none the engagement's. Who is on
+    // which side is found once for each engagement, and only where a procedure names its own once more for it.
     let rows: Vec<Row> = diesel::sql_query(
-        "SELECT p.id, p.engagement_id AS engagement, e.title AS engagement_title, c.name AS client, p.position, p.name, p.status,
+        "WITH running AS MATERIALIZED (
+            SELECT e.id, e.title, e.client_id, e.end_date, coalesce(bool_or(o.team = 'red'), false) AS red,
+                coalesce(bool_or(o.team = 'red' AND o.person_id = $2), false) AS my_red, coalesce(bool_or(o.team = 'blue'), false) AS blue,
+                coalesce(bool_or(o.team = 'blue' AND o.person_id = $2), false) AS my_blue
+            FROM engagements e LEFT JOIN engagement_operators o ON o.engagement_id = e.id
+            WHERE e.client_id = ANY ($1) AND e.deleted_at IS NULL AND e.submitted_at IS NULL
+                AND (e.status = 'in_progress' OR e.status = 'scheduled' AND e.starts_at <= $6)
+            GROUP BY e.id
+         ), own AS MATERIALIZED (
+            SELECT o.procedure_id, bool_or(o.team = 'red') AS red, bool_or(o.team = 'red' AND o.person_id = $2) AS my_red,
+                bool_or(o.team = 'blue') AS blue, bool_or(o.team = 'blue' AND o.person_id = $2) AS my_blue
+            FROM running r JOIN procedures p ON p.engagement_id = r.id JOIN procedure_operators o ON o.procedure_id = p.id GROUP BY 1
+         )
+         SELECT q.*, c.name AS client FROM (
+            SELECT p.id, p.engagement_id AS engagement, r.title AS engagement_title, r.client_id, r.end_date, p.position, p.name, p.status,
                 p.red_outcome IS NOT NULL AS red_answered, p.blue_outcome IS NOT NULL AS blue_answered, p.waiting_on AS by_hand,
-                coalesce(bool_or(o.person_id = $2) FILTER (WHERE o.team = 'red'), e.client_id = ANY ($3)) AS red,
-                coalesce(bool_or(o.person_id = $2) FILTER (WHERE o.team = 'blue'), e.client_id = ANY ($4)) AS blue
-         FROM engagements e
-         JOIN clients c ON c.id = e.client_id
-         JOIN procedures p ON p.engagement_id = e.id
-         LEFT JOIN LATERAL (
-            SELECT team, person_id FROM procedure_operators WHERE procedure_id = p.id
-            UNION ALL
-            SELECT team, person_id FROM engagement_operators eo WHERE eo.engagement_id = e.id
-                AND NOT EXISTS (SELECT FROM procedure_operators po WHERE po.procedure_id = p.id AND po.team = eo.team)
-         ) o ON true
-         WHERE e.client_id = ANY ($1) AND e.deleted_at IS NULL AND e.status = 'in_progress' AND e.submitted_at IS NULL
-           AND (p.waiting_on IS NOT NULL OR p.status <> 'not_applicable' AND (p.red_outcome IS NULL OR p.blue_outcome IS NULL))
-         GROUP BY p.id, e.id, c.id
-         HAVING coalesce(bool_or(o.person_id = $2) FILTER (WHERE o.team = 'red'), e.client_id = ANY ($3))
-             OR coalesce(bool_or(o.person_id = $2) FILTER (WHERE o.team = 'blue'), e.client_id = ANY ($4))
-         ORDER BY e.end_date NULLS LAST, e.id, p.position LIMIT $5",
+                CASE WHEN o.red THEN o.my_red WHEN r.red THEN r.my_red ELSE r.client_id = ANY ($3) END AS red,
+                CASE WHEN o.blue THEN o.my_blue WHEN r.blue THEN r.my_blue ELSE r.client_id = ANY ($4) END AS blue
+            FROM running r JOIN procedures p ON p.engagement_id = r.id LEFT JOIN own o ON o.procedure_id = p.id
+            WHERE p.waiting_on IS NOT NULL OR p.status <> 'not_applicable' AND (p.red_outcome IS NULL OR p.blue_outcome IS NULL)
+         ) q JOIN clients c ON c.id = q.client_id
+         WHERE q.red OR q.blue ORDER BY q.end_date NULLS LAST, q.engagement, q.position LIMIT $5",
     )
     .bind::<Array<SqlUuid>, _>(raw(me.clients))
     .bind::<SqlUuid, _>(me.person.0)
     .bind::<Array<SqlUuid>, _>(raw(me.red_at))
     .bind::<Array<SqlUuid>, _>(raw(me.blue_at))
     .bind::<BigInt, _>(LOOKED_AT)
+    .bind::<Timestamptz, _>(me.now)
     .load(conn)?;
     Ok(rows.into_iter().filter_map(mine).collect())
 }

@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::authz::Permission as P;
@@ -31,12 +32,13 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    fn search(&self) -> Search {
+    fn search(&self, now: DateTime<Utc>) -> Search {
         let sort = self.sort.parse().unwrap_or(Sort::Activity);
         Search {
             q: self.q.trim().to_owned(),
             client: self.client.parse().ok(),
             status: self.status.parse().ok(),
+            now,
             operator: self.operator.parse().ok(),
             tag: self.tag.trim().to_lowercase(),
             sort,
@@ -57,7 +59,7 @@ impl Wanted {
 
 /// `GET /engagements`
 pub async fn list(permit: Permit<ReadEngagement>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
-    let search = wanted.search();
+    let search = wanted.search(permit.app.clock.now());
     let (at, asked) = (permit.clients(), search.clone());
     let (page, choices) = permit.app.db.read(move |conn| Ok((store::list(conn, &at, &asked, ROWS)?, store::choices(conn, &at)?))).await?;
     let (now, zone) = (permit.app.clock.now(), permit.viewer().organisation.zone());

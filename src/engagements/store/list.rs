@@ -33,6 +33,8 @@ pub struct Search {
     pub client: Option<ClientId>,
     /// Only those in this status.
     pub status: Option<EngagementStatus>,
+    /// The moment that statuses are judged at.
+    pub now: DateTime<Utc>,
     /// Only those with this operator.
     pub operator: Option<PersonId>,
     /// Only those with this tag.
@@ -135,9 +137,16 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
     if let Some(client) = search.client {
         query = query.filter(engagements::client_id.eq(client.0));
     }
-    if let Some(status) = search.status {
-        query = query.filter(engagements::status.eq(status));
-    }
+    // What time has brought counts, whether or not the hourly job has been there.
+    let began = || engagements::status.eq(EngagementStatus::Scheduled).and(engagements::starts_at.le(search.now)).assume_not_null();
+    query = match search.status {
+        None => query,
+        Some(EngagementStatus::InProgress) => query.filter(engagements::status.eq(EngagementStatus::InProgress).or(began())),
+        Some(EngagementStatus::Scheduled) => {
+            query.filter(engagements::status.eq(EngagementStatus::Scheduled).and(engagements::starts_at.gt(search.now).assume_not_null()))
+        }
+        Some(status) => query.filter(engagements::status.eq(status)),
+    };
     if let Some(operator) = search.operator {
         query = query.filter(exists(
             engagement_operators::table
@@ -202,7 +211,8 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
     let progress = progress(conn, &rows.iter().map(|row| row.id.0).collect::<Vec<_>>())?;
     let rows = rows
         .into_iter()
-        .map(|row| {
+        .map(|mut row| {
+            row.status = row.status.as_of(Some(row.starts), search.now);
             let progress = progress.iter().find(|(id, _)| *id == row.id.0).map_or(Progress { done: 0, total: 0 }, |(_, p)| *p);
             let state = RunbookState::of(progress, row.submitted.is_some());
             (row, state, progress)

@@ -20,11 +20,14 @@ pub fn list_assets(conn: &mut PgConnection, client: ClientId) -> Result<Vec<(Uui
         .load(conn)?)
 }
 
-/// The attachments of an engagement in the order of its procedures: id, title, file name, the procedure's place.
+/// An attachment to choose: id, title, file name, its procedure's place.
+pub type Choice = (Uuid, String, String, Option<i32>);
+
+/// The attachments of an engagement in the order of its procedures.
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_evidence(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<(Uuid, String, String, Option<i32>)>> {
+pub fn list_evidence(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<Choice>> {
     Ok(attachments::table
         .left_join(procedures::table.on(procedures::id.nullable().eq(attachments::procedure_id)))
         .filter(attachments::engagement_id.eq(engagement.0).and(attachments::removed_at.is_null()))

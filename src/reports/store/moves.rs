@@ -83,7 +83,7 @@ pub fn move_report(tx: &mut WriteTx<'_>, permit: &Permit<WorkReport>, id: Report
             let (at, by) = (tx.now(), tx.actor().name.clone());
             keep_published(tx, id, locked.engagement, at, &by)?;
         }
-        ReportStatus::ReadyForReview => ask(tx, &locked, &asked.reviewers)?,
+        ReportStatus::ReadyForReview => events.extend(ask(tx, &locked, &asked.reviewers)?),
         _ => {}
     }
     store(tx, &locked, step, &comment)?;
@@ -189,17 +189,19 @@ pub fn keep_published(tx: &mut WriteTx<'_>, report: ReportId, engagement: Engage
     Ok(())
 }
 
-/// Sets who is asked to review.
-fn ask(tx: &mut WriteTx<'_>, locked: &Locked, reviewers: &[PersonId]) -> Result<()> {
-    let may: Vec<PersonId> = list_reviewers(tx.conn, locked.client)?.into_iter().map(|(person, _)| person).collect();
-    if reviewers.iter().any(|person| !may.contains(person)) {
+/// Sets who is asked to review; the event tells their names.
+fn ask(tx: &mut WriteTx<'_>, locked: &Locked, reviewers: &[PersonId]) -> Result<Option<Event>> {
+    let may = list_reviewers(tx.conn, locked.client)?;
+    if reviewers.iter().any(|person| may.iter().all(|(known, _)| known != person)) {
         return Err(Error::field("reviewers", "One of the reviewers may not review the reports of this client. Take them out."));
     }
     diesel::delete(report_reviewers::table.filter(report_reviewers::report_id.eq(locked.id.0))).execute(tx.conn)?;
     let rows: Vec<_> =
         reviewers.iter().map(|person| (report_reviewers::report_id.eq(locked.id.0), report_reviewers::person_id.eq(person.0))).collect();
     diesel::insert_into(report_reviewers::table).values(rows).on_conflict_do_nothing().execute(tx.conn)?;
-    Ok(())
+    let names: Vec<&str> = may.iter().filter(|(person, _)| reviewers.contains(person)).map(|(_, name)| name.as_str()).collect();
+    let sentence = format!("Asked {} to review the report “{}”", names.join(", "), locked.narrative.title);
+    Ok((!names.is_empty()).then(|| locked.event(Kind::ReviewersChanged, sentence).detail(serde_json::json!({ "reviewers": names }))))
 }
 
 /// Who may review the reports of a client, by name.

@@ -250,12 +250,15 @@ struct PartRow {
     to: Option<NaiveDate>,
 }
 
+/// People by name.
+pub type Named = Vec<(PersonId, String)>;
+
 /// Who may be an operator at these clients, by name, and what each takes part in on some days: requests, scheduled and
 /// running engagements, also of other clients, whose titles stay theirs.
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_parts(conn: &mut PgConnection, wanted: &Wanted, days: Days, limit: i64) -> Result<(Vec<(PersonId, String)>, Vec<Part>)> {
+pub fn list_parts(conn: &mut PgConnection, wanted: &Wanted, days: Days, limit: i64) -> Result<(Named, Vec<Part>)> {
     // sql_query: distinct people of several clients, in the order of their names.
     let people: Vec<PersonRow> = diesel::sql_query(
         "SELECT p.id, p.name FROM people p WHERE p.status <> 'disabled' AND p.deleted_at IS NULL AND ($3::uuid IS NULL OR p.id = $3)

@@ -9,18 +9,17 @@ use crate::authz::permit::SignedIn;
 use crate::error::Result;
 use crate::web::{Form, redirect};
 
-/// Which one; all of them without.
+/// Those that were shown.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Which {
     #[serde(default)]
-    id: String,
+    id: Vec<Uuid>,
 }
 
 /// `POST /account/notices/read`
 pub async fn read(ctx: SignedIn, Form(which): Form<Which>) -> Result<HttpResponse> {
     let (person, now) = (ctx.viewer().id, ctx.app.clock.now());
-    let one: Option<Uuid> = if which.id.is_empty() { None } else { Some(which.id.parse().unwrap_or_default()) };
-    ctx.app.db.write_unaudited("notices", move |conn| notice_store::mark_read(conn, person, one, now)).await?;
+    ctx.app.db.write_unaudited("notices", move |conn| notice_store::mark_read(conn, person, &which.id, now)).await?;
     Ok(redirect("/"))
 }

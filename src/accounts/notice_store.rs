@@ -76,15 +76,12 @@ pub fn list_unread(conn: &mut PgConnection, person: PersonId, visible: &[ClientI
         .load(conn)?)
 }
 
-/// Marks one notice of a person as read, or all of them.
+/// Marks these notices of a person as read.
 ///
 /// # Errors
 /// When the database refuses.
-pub fn mark_read(conn: &mut PgConnection, person: PersonId, one: Option<Uuid>, at: DateTime<Utc>) -> Result<()> {
-    let unread = notices::table.filter(notices::person_id.eq(person.0).and(notices::read_at.is_null()));
-    match one {
-        Some(id) => diesel::update(unread.filter(notices::id.eq(id))).set(notices::read_at.eq(at)).execute(conn)?,
-        None => diesel::update(unread).set(notices::read_at.eq(at)).execute(conn)?,
-    };
+pub fn mark_read(conn: &mut PgConnection, person: PersonId, ids: &[Uuid], at: DateTime<Utc>) -> Result<()> {
+    let unread = notices::person_id.eq(person.0).and(notices::read_at.is_null());
+    diesel::update(notices::table.filter(unread.and(notices::id.eq_any(ids)))).set(notices::read_at.eq(at)).execute(conn)?;
     Ok(())
 }

@@ -186,7 +186,8 @@ pub struct Me<'a> {
 /// Procedures of running engagements that wait on a side the person is assigned to; where nobody is assigned to that side,
 /// on those who may write it.
 pub fn list_waiting(conn: &mut PgConnection, me: &Me<'_>) -> Result<Vec<Waiting>> {
-    // sql_query: for each team the procedure's own operators count, or where it names none the engagement's. Who is on
+    // sql_query: whose turn it is as `waiting_on` has it, so that the limit counts what waits on the person; for each team
+    // the procedure's own operators count, or where it names none the engagement's. Who is on
     // which side is found once for each engagement, and only where a procedure names its own once more for it.
     let rows: Vec<Row> = diesel::sql_query(
         "WITH running AS MATERIALIZED (
@@ -202,15 +203,16 @@ pub fn list_waiting(conn: &mut PgConnection, me: &Me<'_>) -> Result<Vec<Waiting>
                 bool_or(o.team = 'blue') AS blue, bool_or(o.team = 'blue' AND o.person_id = $2) AS my_blue
             FROM running r JOIN procedures p ON p.engagement_id = r.id JOIN procedure_operators o ON o.procedure_id = p.id GROUP BY 1
          )
-         SELECT q.*, c.name AS client FROM (
+         SELECT q.*, c.name AS client FROM (SELECT t.*, coalesce(t.by_hand, CASE WHEN t.status = 'not_applicable' THEN 'nobody'
+                WHEN NOT t.red_answered THEN 'red' WHEN NOT t.blue_answered THEN 'blue' ELSE 'nobody' END) AS turn FROM (
             SELECT p.id, p.engagement_id AS engagement, r.title AS engagement_title, r.client_id, r.end_date, p.position, p.name, p.status,
                 p.red_outcome IS NOT NULL AS red_answered, p.blue_outcome IS NOT NULL AS blue_answered, p.waiting_on AS by_hand,
                 CASE WHEN o.red THEN o.my_red WHEN r.red THEN r.my_red ELSE r.client_id = ANY ($3) END AS red,
                 CASE WHEN o.blue THEN o.my_blue WHEN r.blue THEN r.my_blue ELSE r.client_id = ANY ($4) END AS blue
             FROM running r JOIN procedures p ON p.engagement_id = r.id LEFT JOIN own o ON o.procedure_id = p.id
             WHERE p.waiting_on IS NOT NULL OR p.status <> 'not_applicable' AND (p.red_outcome IS NULL OR p.blue_outcome IS NULL)
-         ) q JOIN clients c ON c.id = q.client_id
-         WHERE q.red OR q.blue ORDER BY q.end_date NULLS LAST, q.engagement, q.position LIMIT $5",
+         ) t) q JOIN clients c ON c.id = q.client_id
+         WHERE q.turn = 'red' AND q.red OR q.turn = 'blue' AND q.blue ORDER BY q.end_date NULLS LAST, q.engagement, q.position LIMIT $5",
     )
     .bind::<Array<SqlUuid>, _>(raw(me.clients))
     .bind::<SqlUuid, _>(me.person.0)

@@ -33,18 +33,22 @@ pub fn typed_periods(pairs: &Pairs) -> OwnDates {
         .collect()
 }
 
-/// Own dates that are not as they were rendered.
+/// Own dates as typed, where they are not as they are stored (`had_from.{person}`, `had_to.{person}`).
+pub fn changed_as_typed(pairs: &Pairs) -> OwnDates {
+    let had = |name: String| pairs.iter().find(|(field, _)| *field == name).map_or("", |(_, value)| value.as_str());
+    let mut typed = typed_periods(pairs);
+    typed.retain(|(person, from, to)| had(format!("had_from.{person}")) != from || had(format!("had_to.{person}")) != to);
+    typed
+}
+
+/// Own dates that are not as they are stored.
 ///
 /// # Errors
 /// A sentence under `from.{person}` for what is no date.
 pub fn changed_periods(pairs: &Pairs) -> Result<Vec<OwnPeriod>, FieldErrors> {
-    let had = |name: String| pairs.iter().find(|(field, _)| *field == name).map_or("", |(_, value)| value.as_str());
     let mut errors = FieldErrors::default();
     let mut changed = Vec::new();
-    for (person, from, to) in typed_periods(pairs) {
-        if had(format!("had_from.{person}")) == from && had(format!("had_to.{person}")) == to {
-            continue;
-        }
+    for (person, from, to) in changed_as_typed(pairs) {
         match (times::parse_date(&from), times::parse_date(&to)) {
             (Ok(from), Ok(to)) => changed.push(OwnPeriod { person, from, to }),
             (Err(sentence), _) | (_, Err(sentence)) => errors.add(&format!("from.{person}"), sentence),

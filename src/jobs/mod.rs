@@ -192,9 +192,12 @@ async fn act(reach: Reach, mut mailbox: mpsc::Receiver<Message>) {
     for job in JOBS {
         let _ = in_background(&reach, job, Trigger::Start).await;
     }
+    let mut looked = reach.db.clock().now();
     loop {
         let now = reach.db.clock().now();
-        let due: Vec<(DateTime<Utc>, &Job)> = JOBS.iter().filter_map(|job| Some((next_run(job, now)?, job))).collect();
+        // From the last look on, not from now: a tick that fell into a long run is still due. A clock that went back looks anew.
+        looked = looked.min(now);
+        let due: Vec<(DateTime<Utc>, &Job)> = JOBS.iter().filter_map(|job| Some((next_run(job, looked)?, job))).collect();
         let Some(first) = due.iter().map(|(at, _)| *at).min() else { return };
         // At most a minute at once: after the machine slept, or its clock jumped, the next look puts it right.
         let wait = (first - now).to_std().unwrap_or_default().min(Duration::from_secs(60));
@@ -207,6 +210,7 @@ async fn act(reach: Reach, mut mailbox: mpsc::Receiver<Message>) {
             },
             () = tokio::time::sleep(wait) => {
                 let woken = reach.db.clock().now();
+                looked = woken;
                 for (at, job) in due {
                     if at <= woken {
                         let _ = in_background(&reach, job, Trigger::Tick).await;

@@ -152,15 +152,15 @@ fn written(conn: &mut PgConnection, head: &Head) -> Result<(Runbook, Content, Ve
 /// The page of a report that says something.
 fn shown(permit: &Permit<ReadReport>, head: Head, book: Runbook, content: Content, live: Vec<Live>, workflow: Workflow) -> Show {
     let may = |right| permit.may_at(right, head.client);
-    let inside = may(P::ReportRead);
+    let (inside, deleted) = (may(P::ReportRead), head.engagement_deleted_at.is_some());
     let book = content.corrected(book);
     let zone = book.time_zone.parse().unwrap_or(chrono_tz::UTC);
     Show {
         frame: permit.frame(Section::Reports, &content.title).crumb("Reports", "/reports"),
         figures: Figures::of(&book),
         glance: GlanceView { glance: glance(&book) },
-        steps: steps(head.status).filter(|step| inside && may(step.needs)).collect(),
-        may_edit: may(P::ReportEdit) && check_editing(head.status, head.submitted_at.is_some(), head.has_procedures).is_ok(),
+        steps: steps(head.status).filter(|step| inside && !deleted && may(step.needs)).collect(),
+        may_edit: may(P::ReportEdit) && !deleted && check_editing(head.status, head.submitted_at.is_some(), head.has_procedures).is_ok(),
         may_remediate: may(P::FindingRemediate),
         linked: head.engagement_deleted_at.is_none() && may(P::EngagementRead),
         remediations: store::remediations(&live),

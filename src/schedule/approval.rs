@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::domain::valid_dates;
 use crate::engagements::domain::{DetailField, check_detail};
-use crate::engagements::periods::{OwnDates, typed_periods};
+use crate::engagements::periods::{OwnDates, changed_as_typed as changed};
 use crate::error::FieldErrors;
 use crate::ids::PersonId;
 use crate::procedures::domain::Team;
@@ -31,9 +31,11 @@ pub struct Draft {
     pub copies_plan: bool,
     /// Whether a start that has passed is meant so.
     pub past: bool,
-    /// Operators.
+    /// Operators when it was last looked at.
+    pub seen_operators: Vec<(PersonId, Team)>,
+    /// Operators as ticked.
     pub operators: Vec<(PersonId, Team)>,
-    /// Own dates as typed.
+    /// Own dates as typed, where they are not as they are stored.
     pub periods: OwnDates,
 }
 
@@ -62,6 +64,7 @@ impl Draft {
             report_title: details.get(DetailField::Title.as_str()).cloned().unwrap_or_default(),
             details,
             copies_plan: true,
+            seen_operators: operators.clone(),
             operators,
             ..Self::default()
         }
@@ -77,12 +80,22 @@ impl Draft {
         times::parse_date(self.get(field)).ok().flatten()
     }
 
-    /// Takes over what a step posted.
-    pub fn read(&mut self, step: usize, pairs: &Pairs) {
-        let find = |name: &str| pairs.iter().find(|(field, _)| field == name).map(|(_, value)| value.replace('\0', ""));
+    /// Takes over what a step posted: of the details only what is not as it was rendered (`had.<field>`), so that a tab which
+    /// was opened before somebody changed the request does not put the old value back. Gives the labels of what was typed
+    /// over a value that the tab had never shown.
+    pub fn read(&mut self, step: usize, pairs: &Pairs) -> Vec<&'static str> {
+        let find =
+            |name: &str| pairs.iter().find(|(field, _)| field == name).map(|(_, value)| value.replace("\r\n", "\n").replace('\0', ""));
+        let mut over = Vec::new();
         for field in STEPS[step - 1] {
-            if let Some(value) = find(field.as_str()) {
-                self.details.insert(field.as_str().to_owned(), value);
+            let (Some(value), had) = (find(field.as_str()), find(&format!("had.{}", field.as_str()))) else { continue };
+            if had.as_ref() == Some(&value) {
+                continue;
+            }
+            let key = field.as_str().to_owned();
+            let before = self.details.insert(key, value).unwrap_or_default();
+            if had.is_some_and(|had| had != before) {
+                over.push(field.label());
             }
         }
         match step {
@@ -92,15 +105,22 @@ impl Draft {
             }
             3 => self.past = find("past").is_some(),
             4 => {
-                let of = |team: Team| {
-                    let posted = pairs.iter().filter(move |(field, _)| field == team.as_str());
-                    posted.filter_map(move |(_, value)| Some((value.parse::<PersonId>().ok()?, team)))
+                let of = |name: &'static str, team: Team| {
+                    let posted = pairs.iter().filter(move |(field, _)| field == name);
+                    posted.filter_map(move |(_, value)| Some((value.parse::<PersonId>().ok()?, team))).collect::<Vec<_>>()
                 };
-                self.operators = of(Team::Red).chain(of(Team::Blue)).collect();
-                self.periods = typed_periods(pairs);
+                let ticked = [of("red", Team::Red), of("blue", Team::Blue)].concat();
+                let had = [of("had_red", Team::Red), of("had_blue", Team::Blue)].concat();
+                // As with the details: what this person changed of what they saw.
+                self.operators.retain(|one| ticked.contains(one) || !had.contains(one));
+                self.operators.extend(ticked.into_iter().filter(|one| !had.contains(one)));
+                self.operators.sort_unstable();
+                self.operators.dedup();
+                self.periods = changed(pairs);
             }
             _ => {}
         }
+        over
     }
 
     /// What is wrong with a step.
@@ -130,7 +150,12 @@ impl Draft {
 
     /// Follows a request that somebody changed since it was looked at: what was not typed over takes the new value. Gives
     /// the labels of what changed, and of those of them that stay as typed here.
-    pub fn follow(&mut self, version: i32, now: &BTreeMap<String, String>) -> (Vec<&'static str>, Vec<&'static str>) {
+    pub fn follow(
+        &mut self,
+        version: i32,
+        now: &BTreeMap<String, String>,
+        operators: &[(PersonId, Team)],
+    ) -> (Vec<&'static str>, Vec<&'static str>) {
         let (mut changed, mut kept) = (Vec::new(), Vec::new());
         for field in DetailField::ALL {
             let key = field.as_str().to_owned();
@@ -146,6 +171,19 @@ impl Draft {
                 kept.push(field.label());
             }
             self.seen.insert(key, now);
+        }
+        let both = |one: &(PersonId, Team), a: &[(PersonId, Team)], b: &[(PersonId, Team)]| a.contains(one) && !b.contains(one);
+        let (added, removed): (Vec<_>, Vec<_>) = (
+            operators.iter().filter(|one| both(one, operators, &self.seen_operators)).copied().collect(),
+            self.seen_operators.iter().filter(|one| both(one, &self.seen_operators, operators)).copied().collect(),
+        );
+        if !added.is_empty() || !removed.is_empty() {
+            changed.push("Operators");
+            self.operators.retain(|one| !removed.contains(one));
+            self.operators.extend(added);
+            self.operators.sort_unstable();
+            self.operators.dedup();
+            self.seen_operators = operators.to_vec();
         }
         self.version = version;
         (changed, kept)
@@ -184,10 +222,36 @@ mod tests {
         let mut now = request();
         now.insert("title".into(), "Their drill".into());
         now.insert("scope".into(), "Mail and web".into());
-        let (changed, kept) = draft.follow(2, &now);
+        let (changed, kept) = draft.follow(2, &now, &[]);
         assert_eq!((changed, kept), (vec!["Title", "Scope"], vec!["Title"]));
         assert_eq!((draft.get(DetailField::Title), draft.get(DetailField::Scope), draft.version), ("My drill", "Mail and web", 2));
-        assert_eq!(draft.follow(2, &now), (Vec::new(), Vec::new()), "told once");
+        assert_eq!(draft.follow(2, &now, &[]), (Vec::new(), Vec::new()), "told once");
+    }
+
+    #[test]
+    fn a_tab_from_before_a_change_puts_no_old_value_back() {
+        let posted = |scope: &str| vec![("had.scope".to_owned(), "Mail".to_owned()), ("scope".to_owned(), scope.to_owned())];
+        let mut now = request();
+        now.insert("scope".into(), "Not the ferries".into());
+        let mut draft = Draft::of(2, now.clone(), Vec::new());
+        assert_eq!(draft.read(1, &posted("Mail")), Vec::<&str>::new());
+        assert_eq!(draft.get(DetailField::Scope), "Not the ferries");
+        assert_eq!(draft.read(1, &posted("Mine")), ["Scope"], "typed over a value that the tab never showed");
+        assert_eq!(draft.get(DetailField::Scope), "Mine");
+    }
+
+    #[test]
+    fn operators_that_others_planned_meanwhile_stay() {
+        let (mika, tor) = ((PersonId::new(), Team::Red), (PersonId::new(), Team::Red));
+        let mut draft = Draft::of(1, request(), Vec::new());
+        assert_eq!(draft.follow(1, &request(), &[mika]).0, ["Operators"]);
+        draft.read(4, &vec![("red".into(), tor.0.to_string())]);
+        let mut both = vec![mika, tor];
+        both.sort_unstable();
+        assert_eq!(draft.operators, both, "she was not on the form, so she was not unticked");
+        let ticked = vec![("had_red".into(), mika.0.to_string()), ("had_red".into(), tor.0.to_string()), ("red".into(), tor.0.to_string())];
+        draft.read(4, &ticked);
+        assert_eq!(draft.operators, [tor]);
     }
 
     #[test]

@@ -265,7 +265,51 @@ fn a_report_with_a_deleted_engagement_stands_still() {
     let e = app.submitted(app.clients.own);
     let mut lead = app.browser(&app.people.lead);
     assert_eq!(lead.post(&format!("{}/delete", e.path()), &[]).status, 303);
-    let refused = lead.post(&format!("/reports/{}/move", e.report), &[("from", "draft"), ("to", "ready_for_review")]);
+    let sends = [("from", "draft"), ("to", "ready_for_review"), ("comment", "Have a look")];
+    let refused = lead.post(&format!("/reports/{}/move", e.report), &sends);
     assert_eq!(refused.status, 422);
-    assert!(refused.text().contains("was deleted"), "{}", refused.text());
+    assert!(refused.text().contains("so the report stays as it is") && refused.text().contains("Have a look"), "{}", refused.text());
+    lead.open(&format!("/reports/{}", e.report)).see_not("Send for review").see_not("Edit text");
+    // To the client's people it does not exist, deleted or not.
+    assert_eq!(app.browser(&app.people.analyst).post(&format!("/reports/{}/move", e.report), &sends).status, 404);
+}
+
+#[test]
+fn what_is_typed_into_a_finding_that_is_gone_becomes_a_new_one() {
+    let app = TestApp::spawn();
+    let e = app.submitted(app.clients.own);
+    let (mut lead, mut standard) = (app.browser(&app.people.lead), app.browser(&app.people.standard));
+    let id = app.texts("SELECT id FROM findings").remove(0);
+    let path = format!("/reports/{}/findings/{id}", e.report);
+    lead.open(&path).fill("Description", "Long words");
+    assert_eq!(standard.post(&format!("{path}/removal"), &[]).status, 303);
+    lead.press("Save").expect(409).see("Somebody removed this finding.");
+    assert_eq!(lead.value("Description"), "Long words");
+    let title = lead.value("Title");
+    lead.press("Add finding").expect(200).see("Long words");
+    assert_eq!(app.texts("SELECT title FROM findings"), [title]);
+    // The form that added it, typed over and sent again, adds nothing under the same id and loses nothing.
+    lead.open(&format!("/reports/{}/findings/new", e.report));
+    let action = lead.attribute("main form", "action").unwrap();
+    let first = [("version", "0"), ("title", "One"), ("severity", "low")];
+    assert_eq!(lead.post(&action, &first).status, 303);
+    let over = lead.post(&action, &[("version", "0"), ("title", "Two"), ("severity", "low")]);
+    assert_eq!(over.status, 409);
+    assert!(over.text().contains("Two") && over.text().contains("added its finding already"), "{}", over.text());
+    assert_eq!(lead.post(&format!("{action}/removal"), &[]).status, 303);
+    assert_eq!(lead.post(&action, &first).status, 409, "its history is known: no fault of ours");
+}
+
+#[test]
+fn whoever_keeps_the_remediation_is_no_author() {
+    let app = TestApp::spawn();
+    let e = app.submitted(app.clients.own);
+    let mut lead = app.browser(&app.people.lead);
+    let id = app.texts("SELECT id FROM findings").remove(0);
+    let kept = [("version", "1"), ("state", "fixed"), ("owner", "Night desk"), ("due_on", "")];
+    assert_eq!(lead.post(&format!("/reports/{}/findings/{id}/remediation", e.report), &kept).status, 303);
+    let is_author = |person| app.db.read_blocking(|conn| tyrian::reports::store::is_author(conn, e.report, person)).unwrap();
+    assert!(!is_author(app.people.lead.id));
+    assert_eq!(lead.post(&format!("/reports/{}/edit", e.report), &[("version", "1"), ("approach", "x")]).status, 303);
+    assert!(is_author(app.people.lead.id));
 }

@@ -173,7 +173,8 @@ fn approving_twice_and_approving_what_was_canceled_tell_what_happened() {
     assert!(again.text().contains("the engagement is Scheduled"), "{}", again.text());
     assert_eq!(app.count("SELECT count(*) FROM reports"), 1);
     let late = lead.post(&format!("/engagements/{id}/declination"), &[("reason", "Late")]);
-    assert_eq!(late.status, 422);
+    assert_eq!(late.status, 409);
+    assert!(late.text().contains("Late"), "the reason stays");
     assert!(late.text().contains("Only a request can be approved or declined. This engagement is Scheduled."));
 }
 
@@ -216,6 +217,94 @@ fn a_request_that_changed_meanwhile_is_looked_at_again_and_nothing_typed_is_lost
     assert_eq!((lead.value("Scope"), lead.value("Objective")), ("Nine hosts".to_owned(), "Theirs".to_owned()));
     approve(&mut lead, &id);
     assert_eq!(app.texts("SELECT scope || ' / ' || objective FROM engagements"), ["Nine hosts / Theirs"]);
+}
+
+#[test]
+fn a_tab_from_before_a_change_overwrites_nothing() {
+    let app = TestApp::spawn();
+    let mut lead = app.browser(&app.people.lead);
+    let id = request(&app, &mut lead, "Old tab", "2026-11-25");
+    // No draft yet: the page alone knows what it showed.
+    lead.open(&format!("/engagements/{id}/approval"));
+    let mut standard = app.browser(&app.people.standard);
+    standard.open(&format!("/engagements/{id}/edit")).fill("Scope", "Not the ferries").press("Save").expect(200);
+    lead.press("Next").expect(409).see("Somebody changed this request since you opened it.");
+    // Somebody plans operators while the approval is open; they are neither unticked nor forgotten.
+    standard.open(&format!("/engagements/{id}?open=operators")).check("Bea Lund on the blue team").press("Save operators").expect(200);
+    lead.press("Next").expect(409).see("Operators");
+    lead.press("Next").expect(200).fill("Report title", "For the board").press("Next").press("Next");
+    lead.check("Sam Rook on the red team").press("Schedule & create report").expect(200).see("Scheduled");
+    assert_eq!(app.texts("SELECT scope FROM engagements"), ["Not the ferries"]);
+    assert_eq!(
+        app.texts("SELECT p.name FROM engagement_operators o JOIN people p ON p.id = o.person_id ORDER BY 1"),
+        ["Bea Lund", "Sam Rook"]
+    );
+    let told = app.texts("SELECT sentence FROM audit.events WHERE kind = 'operators.changed' ORDER BY id");
+    assert_eq!(told.last().unwrap(), "Changed the operators. Red: Sam Rook. Blue: Bea Lund.");
+    // The title that was chosen stays when something else is edited.
+    standard.open(&format!("/engagements/{id}/edit")).fill("Description", "Words").press("Save").expect(200);
+    assert_eq!(app.texts("SELECT title FROM reports"), ["For the board"]);
+}
+
+#[test]
+fn another_request_under_the_same_form_is_not_swallowed() {
+    let app = TestApp::spawn();
+    let mut lead = app.browser(&app.people.lead);
+    let origin = app.base.clone();
+    let send = |lead: &mut Browser, id: &str, title: &str| {
+        let fields = [("id", id), ("client", &app.clients.own.to_string()), ("title", title), ("time_zone", "UTC")];
+        let part = |(name, value): &(&str, &str)| format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        let body: String = fields.iter().map(part).chain(["--x--\r\n".to_owned()]).collect();
+        lead.send("POST", "/schedule/request", &[("content-type", "multipart/form-data; boundary=x"), ("origin", &origin)], body.as_bytes())
+    };
+    let id = tyrian::ids::EngagementId::new().to_string();
+    assert_eq!(send(&mut lead, &id, "First").status, 303);
+    let second = send(&mut lead, &id, "Second");
+    assert_eq!(second.status, 409);
+    assert!(second.text().contains("Second") && second.text().contains("Nothing is sent yet"), "{}", second.text());
+    assert_eq!(send(&mut lead, &id, "First").status, 303, "the very same again finds the first");
+    assert_eq!(app.texts("SELECT title FROM engagements"), ["First"]);
+}
+
+#[test]
+fn nobody_learns_what_another_client_runs() {
+    use diesel::connection::SimpleConnection;
+    let app = TestApp::spawn();
+    let plan = |client| app.plan(client, &Plan { procedures: 0, start: Some(day("2026-11-20")), ..Plan::default() });
+    let (own, foreign) = (plan(app.clients.own), plan(app.clients.foreign));
+    let with_plan = format!(
+        "SET session_replication_role = replica; UPDATE engagements SET test_plan_id = (SELECT id FROM test_plans ORDER BY title LIMIT 1) WHERE id IN ('{}', '{}')",
+        own.id, foreign.id
+    );
+    app.superuser().batch_execute(&with_plan).unwrap();
+    let test_plan = app.texts("SELECT id FROM test_plans ORDER BY title LIMIT 1").remove(0);
+    let of = |person, query: &str| app.browser(person).open(&format!("/schedule?view=availability{query}")).html().to_owned();
+    assert!(of(&app.people.lead, "").contains("Another client"), "a planner learns that somebody is booked");
+    assert!(!of(&app.people.lead, &format!("&plan={test_plan}")).contains("Another client"), "but not for which plan");
+    assert!(!of(&app.people.lead, "&status=in_progress").contains("Another client"));
+    assert!(!of(&app.people.analyst, "").contains("Another client"));
+    // Nor where a report stands that is not theirs to read.
+    let mut analyst = app.browser(&app.people.analyst);
+    analyst.open("/schedule?view=list").see("Autumn purple team").see_not("Report: Draft");
+    app.browser(&app.people.lead).open("/schedule?view=list").see("Report: Draft");
+}
+
+#[test]
+fn what_waits_on_me_is_found_behind_any_number_that_waits_on_others() {
+    use diesel::connection::SimpleConnection;
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    // Six hundred that red has answered, and the last one that it has not.
+    let laid = format!(
+        "SET session_replication_role = replica;
+         UPDATE procedures SET position = 1000, name = 'The one for red';
+         INSERT INTO procedures (id, engagement_id, client_id, position, body, name, red_outcome, updated_at)
+         SELECT gen_random_uuid(), '{}', '{}', i, body, 'Answered ' || i, 'success', now() FROM procedures, generate_series(1, 600) i",
+        e.id, e.client
+    );
+    app.superuser().batch_execute(&laid).unwrap();
+    app.browser(&app.people.standard).open("/").see("The one for red").see_not("Answered 1 ");
+    app.browser(&app.people.second).open("/").see("Answered 1");
 }
 
 #[test]

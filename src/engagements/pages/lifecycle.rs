@@ -81,6 +81,11 @@ pub async fn cancel(permit: Permit<CancelEngagement>, path: web::Path<Engagement
             let error = errors.get("reason").map(str::to_owned);
             permit.html(StatusCode::UNPROCESSABLE_ENTITY, cancel_page(&permit, &head, typed.reason, error).render()?)
         }
+        // Somebody was quicker: the reason stays, to be copied.
+        Err(Error::Refused(why) | Error::Conflict(why)) => {
+            let head = head(&permit, id).await?;
+            permit.html(StatusCode::CONFLICT, cancel_page(&permit, &head, typed.reason, Some(why)).render()?)
+        }
         Err(other) => Err(other),
     }
 }

@@ -5,20 +5,15 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use serde_json::json;
 
-use super::create::{
-    Chosen, NewEngagement, Target, check_operators, copy_procedures, find_plan_title, insert_engagement, insert_operators, insert_report,
-    newest_release,
-};
+use super::create::{Chosen, NewEngagement, Target, copy_procedures, find_plan_title, insert_engagement, insert_report, newest_release};
 use super::details::{Typed, write_details};
 use super::lifecycle::tell;
-use super::plan::{Planning, set_periods};
+use super::plan::{Planning, change_operators};
 use crate::accounts::notice_store::{self, NewNotice};
 use crate::audit::domain::{Event, Kind};
 use crate::authz::Permission as P;
 use crate::authz::permit::{ApproveEngagement, Permit, RequestEngagement};
-use crate::db::schema::{
-    client_access, clients, drafts, engagement_operators, engagements, people, procedures, role_permissions, test_plan_procedures,
-};
+use crate::db::schema::{client_access, clients, drafts, engagements, people, procedures, role_permissions, test_plan_procedures};
 use crate::db::{Audited, WriteTx};
 use crate::engagements::periods::OwnPeriod;
 use crate::error::{Error, Result};
@@ -59,6 +54,28 @@ pub fn request(tx: &mut WriteTx<'_>, permit: &Permit<RequestEngagement>, new: &N
     tx.audited_all((), &events)
 }
 
+/// Whether this very request is there already: a second click on its form.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn is_requested(conn: &mut PgConnection, new: &NewEngagement, by: PersonId) -> Result<bool> {
+    let row: Option<(ClientId, String, Option<NaiveDate>, Option<NaiveDate>, Option<PersonId>, String)> = engagements::table
+        .find(new.id.0)
+        .select((
+            engagements::client_id,
+            engagements::title,
+            engagements::start_date,
+            engagements::end_date,
+            engagements::requested_by,
+            engagements::scope,
+        ))
+        .first(conn)
+        .optional()?;
+    let details = &new.details;
+    let asked = (new.client, details.title.clone(), details.start_date, details.end_date, Some(by), details.scope.clone());
+    Ok(row == Some(asked))
+}
+
 fn list_approvers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<PersonId>> {
     Ok(client_access::table
         .inner_join(people::table.on(people::id.eq(client_access::person_id)))
@@ -80,9 +97,11 @@ pub struct Approval {
     pub report_title: String,
     /// Whether the test plan's procedures are copied.
     pub copies_plan: bool,
-    /// Operators.
-    pub operators: Vec<(PersonId, Team)>,
-    /// Their own dates.
+    /// Operators to add.
+    pub added: Vec<(PersonId, Team)>,
+    /// Operators to take out.
+    pub removed: Vec<(PersonId, Team)>,
+    /// Own dates to set.
     pub periods: Vec<OwnPeriod>,
     /// Whether a start that has passed is meant so.
     pub past: bool,
@@ -117,10 +136,7 @@ pub fn approve(
     if !approval.past && period.0.is_some_and(|start| start < today) {
         return Err(Error::field("past", "The start date has passed. Tick that it starts at once, or choose a later start."));
     }
-    check_operators(tx.conn, planning.locked.client, &approval.operators)?;
-    diesel::delete(engagement_operators::table.filter(engagement_operators::engagement_id.eq(id.0))).execute(tx.conn)?;
-    insert_operators(tx.conn, id, &approval.operators)?;
-    set_periods(tx.conn, id, &approval.periods, period)?;
+    change_operators(tx, &mut planning, &approval.added, &approval.removed, &approval.periods)?;
     if approval.copies_plan {
         copy_plan(tx, &mut planning)?;
     }
@@ -268,7 +284,11 @@ pub fn get_request_facts(conn: &mut PgConnection, id: EngagementId) -> Result<(O
 /// When the database is not to be had.
 pub fn list_plan_titles(conn: &mut PgConnection) -> Result<Vec<(TestPlanId, String)>> {
     use crate::db::schema::test_plans;
-    Ok(test_plans::table.order((test_plans::title, test_plans::id)).select((test_plans::id, test_plans::title)).load(conn)?)
+    Ok(test_plans::table
+        .filter(test_plans::deleted_at.is_null())
+        .order((test_plans::title, test_plans::id))
+        .select((test_plans::id, test_plans::title))
+        .load(conn)?)
 }
 
 /// Names of clients, by name.

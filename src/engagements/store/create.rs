@@ -101,7 +101,9 @@ pub(super) fn newest_release(conn: &mut PgConnection) -> Result<String> {
 /// The title of a test plan that is still there.
 pub(super) fn find_plan_title(conn: &mut PgConnection, plan: Option<TestPlanId>) -> Result<Option<String>> {
     match plan {
-        Some(plan) => Ok(test_plans::table.find(plan.0).select(test_plans::title).first(conn).optional()?),
+        Some(plan) => {
+            Ok(test_plans::table.find(plan.0).filter(test_plans::deleted_at.is_null()).select(test_plans::title).first(conn).optional()?)
+        }
         None => Ok(None),
     }
 }

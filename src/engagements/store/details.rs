@@ -100,6 +100,13 @@ pub(super) fn write_details(tx: &mut WriteTx<'_>, planning: &mut Planning, typed
     valid_dates(own.start_date, own.end_date).map_err(|sentence| Error::field(DetailField::EndDate.as_str(), sentence))?;
     if !outcome.accepted.is_empty() {
         store(tx, &mut own)?;
+        if let Some(title) = outcome.accepted.iter().find(|change| change.field == DetailField::Title.as_str()) {
+            // The Draft bears the engagement's title until somebody gives it another or writes in it.
+            let same = reports::engagement_id.eq(own.id.0).and(reports::version.eq(1)).and(reports::title.eq(&title.old));
+            diesel::update(reports::table.filter(same))
+                .set((reports::title.eq(&own.title), reports::updated_at.eq(tx.now())))
+                .execute(tx.conn)?;
+        }
         let names: Vec<String> = outcome
             .accepted
             .iter()
@@ -158,11 +165,6 @@ fn store(tx: &mut WriteTx<'_>, own: &mut Own) -> Result<()> {
             engagements::special_instructions.eq(&own.special_instructions),
             engagements::version.eq(own.version),
         ))
-        .execute(tx.conn)?;
-    // The Draft bears the engagement's title until somebody writes in it.
-    let untouched = reports::engagement_id.eq(own.id.0).and(reports::version.eq(1)).and(reports::title.ne(&own.title));
-    diesel::update(reports::table.filter(untouched))
-        .set((reports::title.eq(&own.title), reports::updated_at.eq(tx.now())))
         .execute(tx.conn)?;
     Ok(())
 }

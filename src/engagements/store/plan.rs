@@ -194,7 +194,7 @@ pub fn reorder(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: Engage
 }
 
 /// Sets own dates of operators, on both of their teams.
-pub(super) fn set_periods(
+fn set_periods(
     conn: &mut PgConnection,
     id: EngagementId,
     periods: &[OwnPeriod],
@@ -234,6 +234,19 @@ pub fn save_operators(
     dates: &[OwnPeriod],
 ) -> Result<Audited<()>> {
     let mut planning = begin(tx, permit, id)?;
+    change_operators(tx, &mut planning, added, removed, dates)?;
+    planning.finish(tx, ())
+}
+
+/// The same on an engagement that is locked already.
+pub(super) fn change_operators(
+    tx: &mut WriteTx<'_>,
+    planning: &mut Planning,
+    added: &[(PersonId, Team)],
+    removed: &[(PersonId, Team)],
+    dates: &[OwnPeriod],
+) -> Result<()> {
+    let id = planning.locked.id;
     check_operators(tx.conn, planning.locked.client, added)?;
     insert_operators(tx.conn, id, added)?;
     let period = engagements::table.find(id.0).select((engagements::start_date, engagements::end_date)).first(tx.conn)?;
@@ -265,7 +278,7 @@ pub fn save_operators(
             .detail(json!({ "red": red, "blue": blue }));
         planning.events.push(event);
     }
-    planning.finish(tx, ())
+    Ok(())
 }
 
 /// Sets inputs; an empty value takes one away.

@@ -38,6 +38,9 @@ pub struct Candidate {
     pub bookings: Vec<String>,
 }
 
+/// How many bookings of a person are told one by one.
+const BOOKINGS: usize = 20;
+
 /// The people with access to a client, and the operators of `own` who lost it, each with their other bookings that
 /// overlap the dates. Titles of other clients' engagements show only to who sees those clients.
 ///
@@ -50,8 +53,9 @@ pub fn list_candidates(
     dates: (Option<NaiveDate>, Option<NaiveDate>),
     visible: &[ClientId],
 ) -> Result<Vec<Candidate>> {
-    // sql_query: overlapping dates, with open ends on either side, for all people at once.
-    Ok(diesel::sql_query(
+    // sql_query: overlapping dates, with open ends on either side, for all people at once. What runs without an end may last;
+    // what is only booked without one takes its first day, as in the calendar.
+    let mut candidates: Vec<Candidate> = diesel::sql_query(
         "SELECT p.id, p.name, coalesce(r.name, '') AS role,
             r.id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL AS has_access,
             (SELECT min(starts_on) FROM engagement_operators WHERE engagement_id = $2 AND person_id = p.id) AS \"from\",
@@ -62,9 +66,9 @@ pub fn list_candidates(
                 FROM engagement_operators o JOIN engagements e ON e.id = o.engagement_id
                 WHERE o.person_id = p.id AND e.deleted_at IS NULL AND e.status IN ('pending', 'scheduled', 'in_progress')
                     AND e.id IS DISTINCT FROM $2
-                    AND ($3::date IS NULL OR coalesce(o.ends_on, e.end_date, 'infinity') >= $3)
+                    AND ($3::date IS NULL OR coalesce(o.ends_on, e.end_date, CASE WHEN e.status = 'in_progress' THEN 'infinity' ELSE coalesce(e.start_date, 'infinity') END) >= $3)
                     AND ($4::date IS NULL OR coalesce(o.starts_on, e.start_date, '-infinity') <= $4)
-                GROUP BY e.id ORDER BY e.start_date NULLS FIRST, e.title LIMIT 6) AS bookings
+                GROUP BY e.id ORDER BY e.start_date NULLS FIRST, e.title LIMIT 21) AS bookings
          FROM people p LEFT JOIN client_access a ON a.person_id = p.id AND a.client_id = $1 LEFT JOIN roles r ON r.id = a.role_id
          WHERE (a.client_id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL) 
             OR p.id IN (SELECT person_id FROM engagement_operators WHERE engagement_id = $2) ORDER BY p.name, p.id",
@@ -74,7 +78,14 @@ pub fn list_candidates(
     .bind::<Nullable<Date>, _>(dates.0)
     .bind::<Nullable<Date>, _>(dates.1)
     .bind::<Array<SqlUuid>, _>(visible.iter().map(|c| c.0).collect::<Vec<_>>())
-    .load(conn)?)
+    .load(conn)?;
+    for candidate in &mut candidates {
+        if candidate.bookings.len() > BOOKINGS {
+            candidate.bookings.truncate(BOOKINGS);
+            candidate.bookings.push("and more".into());
+        }
+    }
+    Ok(candidates)
 }
 
 /// An asset that procedures of the engagement use.

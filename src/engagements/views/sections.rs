@@ -99,6 +99,8 @@ pub struct Choosable {
     pub had_blue: bool,
     /// Own first and last day within the engagement's, "2026-11-21" or nothing; none where they cannot be set.
     pub dates: Option<(String, String)>,
+    /// The same as they are stored.
+    pub had_dates: (String, String),
     /// What is wrong with them.
     pub fault: Option<String>,
     /// Other bookings in the engagement's dates.
@@ -122,6 +124,7 @@ impl Choosable {
                 had_red: saved.contains(&(c.id, Team::Red)),
                 had_blue: saved.contains(&(c.id, Team::Blue)),
                 dates: None,
+                had_dates: Default::default(),
                 fault: None,
                 bookings: c.bookings.clone(),
             })
@@ -135,6 +138,7 @@ impl Choosable {
             let saved = candidates.iter().find(|c| c.id.to_string() == person.id).map(|c| (day(c.from), day(c.to)));
             let typed = typed.iter().find(|(id, ..)| id.to_string() == person.id).map(|(_, from, to)| (from.clone(), to.clone()));
             person.fault = errors.get(&format!("from.{}", person.id)).map(str::to_owned);
+            person.had_dates = saved.clone().unwrap_or_default();
             person.dates = Some(typed.or(saved).unwrap_or_default());
             person
         };

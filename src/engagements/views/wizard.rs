@@ -341,6 +341,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         had_red: false,
         had_blue: false,
         dates: None,
+        had_dates: Default::default(),
         fault: None,
         bookings: vec![hostile()],
     };

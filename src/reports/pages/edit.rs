@@ -207,6 +207,14 @@ pub async fn correct(
     let held = permit.clone();
     match permit.app.db.write(permit.actor(), move |tx| store::correct_outcome(tx, &held, id, &wanted)).await {
         Ok(()) => Ok(redirect_with(&format!("/reports/{id}#outcomes"), "Outcome corrected. The frozen value stays visible.")),
+        // Somebody was quicker, or the report is closed: the reason stays, beside what counts now.
+        Err(Error::Conflict(why) | Error::Refused(why)) => {
+            let head = get_head_of(&permit, id).await?;
+            let typed = Corrected { seen: String::new(), ..typed };
+            let mut page = correction_page(&permit, head, procedure, team, Some(&typed), FieldErrors::one("outcome", why)).await?;
+            page.seen = page.earlier.as_ref().map(|c| c.id.to_string()).unwrap_or_default();
+            permit.html(StatusCode::CONFLICT, page.render()?)
+        }
         Err(Error::Invalid(errors)) => {
             let head = get_head_of(&permit, id).await?;
             let page = correction_page(&permit, head, procedure, team, Some(&typed), errors).await?;

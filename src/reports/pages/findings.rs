@@ -1,5 +1,6 @@
 //! Findings: added, edited, ordered and removed in Draft; their remediation is kept after publishing too.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
@@ -102,14 +103,25 @@ pub async fn save(permit: Permit<EditReport>, path: Ids, Form(pairs): Form<Pairs
             store::save_finding(tx, &held, report, id, &fields)
         })
         .await;
+    let removed = matches!(saved, Err(Error::NotFound));
+    let head = get_head_of(&permit, report).await?;
+    let saved = if removed { Err(Error::Conflict(REMOVED.into())) } else { saved };
     let Some((status, editing)) = unsaved(saved, typed, label, permit.viewer().organisation.zone())? else {
         let message = if is_new { "Finding added." } else { "Finding saved." };
         return Ok(redirect_with(&format!("/reports/{report}#f-{id}"), message));
     };
-    let head = get_head_of(&permit, report).await?;
-    let live = if is_new { Live::blank(id) } else { live(&permit, report, id).await? };
+    // What cannot be saved under this id any more, or was added under it already, is offered as a new finding.
+    let live = match status {
+        _ if removed => Live::blank(FindingId::new()),
+        StatusCode::CONFLICT if is_new => Live::blank(FindingId::new()),
+        _ if is_new => Live::blank(id),
+        _ => live(&permit, report, id).await?,
+    };
     permit.html(status, page(&permit, &head, live, editing).await?.render()?)
 }
+
+/// The sentence for a finding that somebody removed while it was edited.
+const REMOVED: &str = "Somebody removed this finding. What you typed is still here: add it as a new one.";
 
 /// Which way.
 #[derive(Deserialize)]

@@ -85,14 +85,21 @@ pub async fn act(permit: Permit<WorkReport>, path: web::Path<ReportId>, Form(typ
             let message = format!("Report: {}. The engagement is {}.", moved.report, moved.engagement);
             Ok(redirect_with(&format!("/reports/{id}"), &message))
         }
-        Err(Error::Invalid(errors)) => {
-            let step = find_step(asked.from, asked.to).map_err(|refusal| Error::Refused(refusal.0))?;
-            let head = get_head_of(&permit, id).await?;
-            let page = page(&permit, head, step, typed, errors).await?;
-            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
-        }
+        Err(Error::Invalid(errors)) => again(&permit, id, typed, StatusCode::UNPROCESSABLE_ENTITY, errors).await,
+        // Somebody was quicker, or a rule says no: the comment stays.
+        Err(Error::Conflict(why)) => again(&permit, id, typed, StatusCode::CONFLICT, FieldErrors::one("comment", why)).await,
+        Err(Error::Refused(why)) => again(&permit, id, typed, StatusCode::UNPROCESSABLE_ENTITY, FieldErrors::one("comment", why)).await,
         Err(other) => Err(other),
     }
+}
+
+/// The page of the step again, with what was typed.
+async fn again(permit: &Permit<WorkReport>, id: ReportId, typed: Posted, status: StatusCode, errors: FieldErrors) -> Result<HttpResponse> {
+    let of = |raw: &str| raw.parse::<ReportStatus>().map_err(|_| Error::NotFound);
+    let step = find_step(of(&typed.from)?, of(&typed.to)?).map_err(|refusal| Error::Refused(refusal.0))?;
+    let head = get_head_of(permit, id).await?;
+    let page = page(permit, head, step, typed, errors).await?;
+    permit.html(status, page.render()?)
 }
 
 /// `GET /reports/{id}/revisions/{n}`: a revision as it was published. Who reads only published reports sees the newest.

@@ -9,8 +9,8 @@ use super::list::visible_to;
 use crate::audit::domain::{Event, Kind};
 use crate::authz::permit::{Action, EditReport, Permit, RemediateFinding};
 use crate::db::schema::{
-    assets, attachments, engagements, finding_assets, finding_attachments, findings, outcome_corrections, outcomes, procedures,
-    report_revisions, reports,
+    assets, attachments, engagements, field_history, finding_assets, finding_attachments, findings, outcome_corrections, outcomes,
+    procedures, report_revisions, reports,
 };
 use crate::db::{Audited, WriteTx};
 use crate::error::{Error, FieldErrors, Result};
@@ -52,6 +52,8 @@ pub struct Locked {
     pub narrative: Narrative,
     /// Whether its runbook was submitted.
     pub submitted: bool,
+    /// Whether its engagement was deleted: the report then stays as it is.
+    pub deleted: bool,
     /// Whether the runbook holds a procedure.
     pub has_procedures: bool,
 }
@@ -70,22 +72,33 @@ impl Locked {
 pub fn lock_report<A: Action>(tx: &mut WriteTx<'_>, permit: &Permit<A>, id: ReportId) -> Result<Locked> {
     use diesel::dsl::exists;
     let visible: Vec<Uuid> = permit.visible().iter().map(|client| client.0).collect();
-    let (client, engagement, status, version, narrative): (ClientId, EngagementId, ReportStatus, i32, Narrative) = reports::table
-        .find(id.0)
-        .filter(reports::deleted_at.is_null().and(reports::client_id.eq_any(visible)))
+    let own = || reports::table.find(id.0).filter(reports::deleted_at.is_null().and(reports::client_id.eq_any(visible.clone())));
+    // Locks are taken in one order: the engagement, shared, before its report.
+    let engagement: Uuid = own().select(reports::engagement_id).first(tx.conn)?;
+    let (submitted, deleted): (bool, bool) = engagements::table
+        .find(engagement)
+        .select((engagements::submitted_at.is_not_null(), engagements::deleted_at.is_not_null()))
+        .for_share()
+        .first(tx.conn)?;
+    let (client, engagement, status, version, narrative): (ClientId, EngagementId, ReportStatus, i32, Narrative) = own()
         .select((reports::client_id, reports::engagement_id, reports::status, reports::version, Narrative::as_select()))
         .for_update()
         .first(tx.conn)?;
     visible_to(permit, status, client)?;
-    let submitted: bool = engagements::table.find(engagement.0).select(engagements::submitted_at.is_not_null()).first(tx.conn)?;
     let has_procedures: bool =
         diesel::select(exists(procedures::table.filter(procedures::engagement_id.eq(engagement.0)))).get_result(tx.conn)?;
-    Ok(Locked { id, client, engagement, status, version, narrative, submitted, has_procedures })
+    Ok(Locked { id, client, engagement, status, version, narrative, submitted, deleted, has_procedures })
 }
+
+/// The sentence for a report whose engagement was deleted.
+pub(super) const DELETED: &str = "The engagement of this report was deleted, so the report stays as it is.";
 
 /// Locks a report that may be written in.
 fn open(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, id: ReportId) -> Result<Locked> {
     let locked = lock_report(tx, permit, id)?;
+    if locked.deleted {
+        return Err(Error::Conflict(DELETED.into()));
+    }
     check_editing(locked.status, locked.submitted, locked.has_procedures).map_err(|refusal| Error::Conflict(refusal.0))?;
     Ok(locked)
 }
@@ -157,6 +170,9 @@ fn checked<F: Copy>(
     Ok(posted)
 }
 
+/// The sentence for a form that added its finding already and was then typed over.
+const ADDED_ALREADY: &str = "This form added its finding already. Add what you typed now as another one, or edit the first.";
+
 /// Adds a finding behind the last one; a second post of the same form finds the first one's.
 ///
 /// # Errors
@@ -169,10 +185,15 @@ pub fn add_finding(
     typed: &[Typed<FindingField>],
 ) -> Result<Audited<()>> {
     let locked = open(tx, permit, report)?;
-    if list_findings(tx.conn, report)?.iter().any(|live| live.finding.id == id) {
-        return Ok(tx.unchanged(()));
-    }
     let posted = checked(typed, |field, raw| field.check(raw), FindingField::as_str)?;
+    if let Some(live) = list_findings(tx.conn, report)?.into_iter().find(|live| live.finding.id == id) {
+        let same = FindingField::of_report().iter().all(|f| posted.iter().any(|p| p.field == f.as_str() && p.value == live.value(*f)));
+        return if same { Ok(tx.unchanged(())) } else { Err(Error::Conflict(ADDED_ALREADY.into())) };
+    }
+    let known = field_history::table.filter(field_history::subject_type.eq("finding").and(field_history::subject_id.eq(id.0)));
+    if diesel::select(diesel::dsl::exists(known)).get_result(tx.conn)? {
+        return Err(Error::Conflict(ADDED_ALREADY.into()));
+    }
     let last: Option<i32> =
         findings::table.filter(findings::report_id.eq(report.0)).select(diesel::dsl::max(findings::position)).first(tx.conn)?;
     let value = |field: FindingField| posted.iter().find(|p| p.field == field.as_str()).map_or("", |p| p.value.as_str());

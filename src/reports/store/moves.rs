@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::collect::collect;
 use super::content::{get_content, get_workflow};
-use super::edit::{Locked, lock_report};
-use super::list::find_frozen;
+use super::edit::{DELETED, Locked, lock_report};
+use super::list::{find_frozen, visible_to};
 use crate::accounts::notice_store::{self, NewNotice};
 use crate::audit::domain::{Actor, Event, Kind};
 use crate::authz::Permission as P;
@@ -19,6 +19,7 @@ use crate::db::schema::{
 use crate::db::{Audited, WriteTx};
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId, PersonId, ReportId};
+use crate::reports::content::FindingField;
 use crate::reports::workflow::{ApprovalRule, Step, check_author, find_step};
 use crate::schedule::domain::{Command, EngagementStatus, ReportStatus, check_reason};
 use crate::schedule::store::{apply, lock_engagement};
@@ -52,13 +53,14 @@ pub struct Moved {
 /// where the page showed it; [`Error::Refused`] with the lifecycle's sentence; [`Error::Invalid`] without a wanted comment.
 pub fn move_report(tx: &mut WriteTx<'_>, permit: &Permit<WorkReport>, id: ReportId, asked: &Asked) -> Result<Audited<Moved>> {
     let visible = permit.visible();
-    let engagement: Uuid = reports::table
+    let (engagement, client, status): (Uuid, ClientId, ReportStatus) = reports::table
         .find(id.0)
         .filter(reports::deleted_at.is_null().and(reports::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>())))
-        .select(reports::engagement_id)
+        .select((reports::engagement_id, reports::client_id, reports::status))
         .first(tx.conn)?;
+    visible_to(permit, status, client)?;
     let (mut held, due) = lock_engagement(tx, EngagementId(engagement), &visible).map_err(|error| match error {
-        Error::NotFound => Error::Refused("The engagement of this report was deleted. Restore it before you move the report.".into()),
+        Error::NotFound => Error::Refused(DELETED.into()),
         other => other,
     })?;
     let locked = lock_report(tx, permit, id)?;
@@ -149,11 +151,13 @@ pub fn note_move(
 pub fn is_author(conn: &mut PgConnection, report: ReportId, person: PersonId) -> Result<bool> {
     use diesel::dsl::exists;
     let of_findings = findings::table.filter(findings::report_id.eq(report.0)).select(findings::id);
+    // Whoever keeps the remediation writes nothing of the report.
+    let text_of_findings: Vec<&str> = FindingField::of_report().iter().map(|field| field.as_str()).collect();
     let wrote = field_history::table.filter(field_history::person_id.eq(person.0)).filter(
-        field_history::subject_type
-            .eq("report")
-            .and(field_history::subject_id.eq(report.0))
-            .or(field_history::subject_type.eq("finding").and(field_history::subject_id.eq_any(of_findings))),
+        field_history::subject_type.eq("report").and(field_history::subject_id.eq(report.0)).or(field_history::subject_type
+            .eq("finding")
+            .and(field_history::subject_id.eq_any(of_findings))
+            .and(field_history::field.eq_any(text_of_findings))),
     );
     let corrected =
         outcome_corrections::table.filter(outcome_corrections::report_id.eq(report.0).and(outcome_corrections::person_id.eq(person.0)));

@@ -17,7 +17,8 @@ use crate::engagements::store::sections::{Candidate, list_attachments, list_cand
 use crate::engagements::store::show::{Head, get_head, list_operators};
 use crate::engagements::views::sections::Choosable;
 use crate::error::{Error, FieldErrors, Result};
-use crate::ids::EngagementId;
+use crate::ids::{EngagementId, PersonId};
+use crate::procedures::domain::Team;
 use crate::schedule::approval::{Draft, STEPS};
 use crate::schedule::domain::EngagementStatus;
 use crate::schedule::views::requests::ApprovalPage;
@@ -41,6 +42,7 @@ impl At {
 struct Opened {
     head: Head,
     draft: Draft,
+    operators: Vec<(PersonId, Team)>,
 }
 
 async fn open(permit: &Permit<ApproveEngagement>, id: EngagementId) -> Result<Opened> {
@@ -57,11 +59,11 @@ async fn open(permit: &Permit<ApproveEngagement>, id: EngagementId) -> Result<Op
     if head.own.status != EngagementStatus::Pending {
         return Err(Error::Conflict(format!("This is no request any more: the engagement is {}.", head.own.status)));
     }
-    let operators = operators.into_iter().filter(|o| o.procedure_id.is_none()).map(|o| (o.person_id, o.team)).collect();
+    let operators: Vec<_> = operators.into_iter().filter(|o| o.procedure_id.is_none()).map(|o| (o.person_id, o.team)).collect();
     let draft = kept
         .and_then(|fields| serde_json::from_value(fields).ok())
-        .unwrap_or_else(|| Draft::of(head.own.version, details(&head), operators));
-    Ok(Opened { head, draft })
+        .unwrap_or_else(|| Draft::of(head.own.version, details(&head), operators.clone()));
+    Ok(Opened { head, draft, operators })
 }
 
 /// `GET /engagements/{id}/approval?step=`
@@ -78,18 +80,20 @@ fn details(head: &Head) -> BTreeMap<String, String> {
 
 /// A sentence where the request changed since it was looked at.
 fn catch_up(opened: &mut Opened) -> Option<String> {
-    if opened.draft.version == opened.head.own.version {
-        return None;
-    }
-    let (changed, kept) = opened.draft.follow(opened.head.own.version, &details(&opened.head));
-    let mut sentence = match changed.as_slice() {
+    let stale = opened.draft.version != opened.head.own.version;
+    let (changed, kept) = opened.draft.follow(opened.head.own.version, &details(&opened.head), &opened.operators);
+    (stale || !changed.is_empty()).then(|| changed_meanwhile(&changed, &kept))
+}
+
+fn changed_meanwhile(changed: &[&str], kept: &[&str]) -> String {
+    let mut sentence = match changed {
         [] => "Somebody changed this request since you opened it. Look at it again.".to_owned(),
         changed => format!("Somebody changed this request since you opened it: {}.", changed.join(", ")),
     };
     if !kept.is_empty() {
         sentence.push_str(&format!(" What you typed stays: {}.", kept.join(", ")));
     }
-    Some(sentence)
+    sentence
 }
 
 async fn page(
@@ -99,7 +103,7 @@ async fn page(
     errors: FieldErrors,
     problem: Option<String>,
 ) -> Result<ApprovalPage> {
-    let Opened { head, draft } = opened;
+    let Opened { head, draft, .. } = opened;
     let (id, client, visible) = (head.own.id, head.own.client_id, permit.visible());
     let dates = (draft.day(DetailField::StartDate), draft.day(DetailField::EndDate));
     let (facts, files, candidates) = permit
@@ -142,8 +146,12 @@ pub async fn post(
 ) -> Result<HttpResponse> {
     let (id, step) = (path.into_inner(), at.step());
     let mut opened = open(&permit, id).await?;
-    let stale = catch_up(&mut opened);
-    opened.draft.read(step, &pairs);
+    let mut stale = catch_up(&mut opened);
+    let over = opened.draft.read(step, &pairs);
+    let shown = pairs.iter().find(|(name, _)| name == "version").and_then(|(_, version)| version.parse::<i32>().ok());
+    if shown.is_some_and(|shown| shown != opened.head.own.version) && (stale.is_none() || !over.is_empty()) {
+        stale = Some(changed_meanwhile(&[], &over));
+    }
     keep(&permit, id, &opened.draft).await?;
     let wants = pairs.iter().rev().find(|(name, _)| name == "do").map_or("stay", |(_, value)| value.as_str());
     let zone = check_detail(DetailField::TimeZone, opened.draft.get(DetailField::TimeZone)).ok().and_then(|zone| zone.parse().ok());
@@ -196,18 +204,24 @@ async fn approve(permit: &Permit<ApproveEngagement>, id: EngagementId, opened: O
     let posted: Pairs = draft
         .periods
         .iter()
-        .flat_map(|(person, from, to)| [(format!("from.{person}"), from.clone()), (format!("to.{person}"), to.clone())])
+        .filter(|(own, ..)| draft.operators.iter().any(|(person, _)| person == own))
+        .flat_map(|(person, from, to)| {
+            // Marked as changed whatever they hold: they were, when they were typed.
+            [(format!("from.{person}"), from.clone()), (format!("to.{person}"), to.clone()), (format!("had_from.{person}"), "-".to_owned())]
+        })
         .collect();
     let periods = match changed_periods(&posted) {
-        Ok(periods) => periods.into_iter().filter(|own| draft.operators.iter().any(|(person, _)| *person == own.person)).collect(),
+        Ok(periods) => periods,
         Err(errors) => return refused(permit, opened, 4, errors, None).await,
     };
+    let without = |a: &[(PersonId, Team)], b: &[(PersonId, Team)]| a.iter().filter(|one| !b.contains(one)).copied().collect::<Vec<_>>();
     let approval = Approval {
         version: draft.version,
         details: DetailField::ALL.iter().map(|f| Typed { field: *f, raw: draft.get(*f).to_owned(), base: i32::MAX }).collect(),
         report_title: draft.report_title.trim().to_owned(),
         copies_plan: draft.copies_plan,
-        operators: draft.operators.clone(),
+        added: without(&draft.operators, &draft.seen_operators),
+        removed: without(&draft.seen_operators, &draft.operators),
         periods,
         past: draft.past,
     };
@@ -217,7 +231,8 @@ async fn approve(permit: &Permit<ApproveEngagement>, id: EngagementId, opened: O
         Err(Error::Invalid(errors)) => {
             let at = STEPS.iter().position(|fields| fields.iter().any(|f| errors.get(f.as_str()).is_some())).map(|n| n + 1);
             let step = at.unwrap_or(if errors.get("past").is_some() { 3 } else { 4 });
-            let problem = errors.get("operators").map(str::to_owned);
+            // What belongs to no field of these pages is said above them.
+            let problem = ["operators", "procedures"].into_iter().find_map(|field| errors.get(field)).map(str::to_owned);
             refused(permit, opened, step, errors, problem).await
         }
         Err(other) => Err(other),

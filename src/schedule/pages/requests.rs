@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use crate::authz::Permission as P;
 use crate::authz::permit::{ApproveEngagement, Permit, RequestEngagement};
 use crate::engagements::domain::{DetailField, NewEngagement as TypedDetails};
 use crate::engagements::store::approval as store;
@@ -52,9 +53,15 @@ pub async fn new(permit: Permit<RequestEngagement>, Query(opened): Query<Opened>
 }
 
 async fn form(permit: &Permit<RequestEngagement>, typed: Pairs, errors: FieldErrors, problem: Option<String>) -> Result<RequestForm> {
-    let clients = permit.clients();
-    let (clients, plans) =
-        permit.app.db.read(move |conn| Ok((store::list_client_names(conn, &clients)?, store::list_plan_titles(conn)?))).await?;
+    let (clients, reads_plans) = (permit.clients(), permit.may(P::TestPlanRead));
+    let (clients, plans) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let plans = if reads_plans { store::list_plan_titles(conn)? } else { Vec::new() };
+            Ok((store::list_client_names(conn, &clients)?, plans))
+        })
+        .await?;
     Ok(RequestForm {
         frame: permit.frame(Section::Schedule, "Request an engagement").crumb("Schedule", "/schedule"),
         limit: size_words(permit.viewer().organisation.attachment_bytes),
@@ -82,6 +89,15 @@ pub async fn create(permit: Permit<RequestEngagement>, multipart: Multipart) -> 
                 form(&permit, typed, errors, Some("Nothing is sent yet. Look at the marked fields; choose files again.".into())).await?;
             permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
         }
+        // Not this request, or not now: what was typed stays, under an id of its own.
+        Err(Error::Conflict(why) | Error::Refused(why)) => {
+            let mut typed = typed;
+            typed.retain(|(name, _)| name != "id");
+            typed.push(("id".into(), EngagementId::new().to_string()));
+            let problem = format!("Nothing is sent yet; choose files again before you send it. {why}");
+            let page = form(&permit, typed, FieldErrors::default(), Some(problem)).await?;
+            permit.html(StatusCode::CONFLICT, page.render()?)
+        }
         Err(Error::TooLarge(why)) => {
             let page = form(&permit, typed, FieldErrors::one("file", why), Some("Nothing is sent yet.".into())).await?;
             permit.html(StatusCode::PAYLOAD_TOO_LARGE, page.render()?)
@@ -100,15 +116,18 @@ async fn request(permit: &Permit<RequestEngagement>, typed: &Pairs, files: Vec<A
     };
     let id = new.id;
     upload::keep(&permit.app, &files).await?;
-    let (held, rows) = (permit.clone(), files.clone());
-    let written = permit.app.db.write(permit.actor(), move |tx| store::request(tx, &held, &new, &rows)).await;
+    let (held, rows, asked) = (permit.clone(), files.clone(), new.clone());
+    let written = permit.app.db.write(permit.actor(), move |tx| store::request(tx, &held, &asked, &rows)).await;
     // Where the database went away nobody knows whether it had committed: then the sweep asks it later.
     if !matches!(written, Ok(()) | Err(Error::Unavailable(_) | Error::Internal(_))) {
         upload::discard(&permit.app, &files).await;
     }
     match written {
-        // A second click on the same form: the first one's request is there.
-        Err(Error::Conflict(_)) => Ok(id),
+        Err(Error::Conflict(why)) => {
+            let person = permit.viewer().id;
+            let there = permit.app.db.read(move |conn| store::is_requested(conn, &new, person)).await?;
+            if there { Ok(id) } else { Err(Error::Conflict(why)) }
+        }
         other => other.map(|()| id),
     }
 }
@@ -160,7 +179,7 @@ async fn decline_page(permit: &Permit<ApproveEngagement>, id: EngagementId, reas
     let visible = permit.visible();
     let head = permit.app.db.read(move |conn| get_head(conn, id, &visible)).await?;
     permit.check(head.own.client_id)?;
-    if head.own.status != EngagementStatus::Pending {
+    if head.own.status != EngagementStatus::Pending && error.is_none() {
         return Err(Error::Conflict(format!("This is no request any more: the engagement is {}.", head.own.status)));
     }
     Ok(Confirm {
@@ -200,6 +219,11 @@ pub async fn decline(permit: Permit<ApproveEngagement>, path: web::Path<Engageme
         Err(Error::Invalid(errors)) => {
             let page = decline_page(&permit, id, typed.reason, errors.get("reason").map(str::to_owned)).await?;
             permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+        }
+        // Somebody was quicker: the reason stays, to be copied.
+        Err(Error::Refused(why) | Error::Conflict(why)) => {
+            let page = decline_page(&permit, id, typed.reason, Some(why)).await?;
+            permit.html(StatusCode::CONFLICT, page.render()?)
         }
         Err(other) => Err(other),
     }

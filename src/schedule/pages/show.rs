@@ -14,7 +14,7 @@ use crate::ids::EngagementId;
 use crate::procedures::times;
 use crate::schedule::availability;
 use crate::schedule::calendar::{MONTH_LANES, Span, WEEK_LANES, taken, weeks};
-use crate::schedule::domain::EngagementStatus;
+use crate::schedule::domain::{EngagementStatus, ReportStatus};
 use crate::schedule::filter::{Asked, Filter, View};
 use crate::schedule::store::bookings::{self, Choices, Counts, Days, Wanted};
 use crate::schedule::views::{Availability, Body, Calendar, Day, Drawer, DrawerPage, Grid, List, Schedule};
@@ -47,6 +47,8 @@ async fn page(permit: &Permit<ReadEngagement>, asked: &Asked, drawer: Option<Dra
         operator: filter.operator,
         plan: filter.plan,
         status: filter.status,
+        plans: permit.viewer().rights.may_anywhere(P::EngagementPlan),
+        reads_reports: permit.viewer().rights.clients_with(P::ReportRead),
         now: permit.app.clock.now(),
     };
     let (shown, after) = (filter.clone(), cursor(&asked.after));
@@ -127,9 +129,10 @@ pub async fn drawer(permit: Permit<ReadEngagement>, path: web::Path<EngagementId
         .await?;
     permit.check(head.own.client_id)?;
     let holds = |right| permit.may_at(right, head.own.client_id);
+    let published = head.report.as_ref().is_some_and(|report| report.status == ReportStatus::Published);
     let drawer = Drawer {
         may_approve: holds(P::EngagementApprove) && head.own.status == EngagementStatus::Pending,
-        may_report: holds(P::ReportRead),
+        may_report: holds(P::ReportRead) || holds(P::ReportReadPublished) && published,
         overdue: head.own.status == EngagementStatus::Pending && head.own.starts_at.is_some_and(|start| start <= now),
         back: asked.read(today(&permit)).url(),
         operators: operators.into_iter().filter(|operator| operator.procedure_id.is_none()).collect(),

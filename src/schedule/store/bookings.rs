@@ -26,6 +26,10 @@ pub struct Wanted {
     pub plan: Option<TestPlanId>,
     /// Those in this status.
     pub status: Option<EngagementStatus>,
+    /// Whether the person plans somewhere: then they learn when somebody is booked elsewhere, though not for what.
+    pub plans: bool,
+    /// Clients whose unpublished reports they read.
+    pub reads_reports: Vec<ClientId>,
     /// The moment that statuses are judged at, whether or not the hourly job has been there.
     pub now: DateTime<Utc>,
 }
@@ -54,7 +58,10 @@ pub struct Booking {
     /// Title of the test plan, or nothing.
     #[diesel(sql_type = Text)]
     pub plan: String,
-    /// Status of its report; a request has none.
+    /// Its client.
+    #[diesel(sql_type = SqlUuid)]
+    pub client_id: ClientId,
+    /// Status of its report, where the person may know it.
     #[diesel(sql_type = Nullable<Text>)]
     pub report: Option<ReportStatus>,
     /// A request whose start has passed.
@@ -82,7 +89,7 @@ const OVERLAPS: &str = "coalesce(e.start_date, e.end_date) <= $8 AND coalesce(e.
 
 fn columns() -> String {
     format!(
-        "SELECT e.id, e.title, c.name AS client, {STATUS} AS status, e.start_date, e.end_date, e.test_plan_title AS plan, r.status AS report,
+        "SELECT e.id, e.title, e.client_id, c.name AS client, {STATUS} AS status, e.start_date, e.end_date, e.test_plan_title AS plan, r.status AS report,
             e.status = 'pending' AND coalesce(e.starts_at <= $1, false) AS overdue,
             ARRAY(SELECT p.name FROM people p WHERE p.id IN (SELECT o.person_id FROM engagement_operators o WHERE o.engagement_id = e.id)
                 ORDER BY p.name) AS operators,
@@ -123,12 +130,13 @@ pub struct Days {
 /// When the database is not to be had.
 pub fn list_between(conn: &mut PgConnection, wanted: &Wanted, days: Days, limit: i64) -> Result<Vec<Booking>> {
     let sql = format!("{} AND {OVERLAPS} ORDER BY coalesce(e.start_date, e.end_date), lower(e.title), e.id LIMIT $10", columns());
-    Ok(bound(sql, wanted)
+    let rows = bound(sql, wanted)
         .bind::<Date, _>(days.first)
         .bind::<Date, _>(days.last)
         .bind::<Date, _>(days.today)
         .bind::<BigInt, _>(limit)
-        .load(conn)?)
+        .load(conn)?;
+    Ok(known(rows, wanted))
 }
 
 /// A page of the list, the latest start first, from behind `after` on.
@@ -141,11 +149,20 @@ pub fn list_page(conn: &mut PgConnection, wanted: &Wanted, after: Option<(DateTi
          ORDER BY coalesce(e.starts_at, e.created_at) DESC, e.id DESC LIMIT $9",
         columns()
     );
-    Ok(bound(sql, wanted)
+    let rows = bound(sql, wanted)
         .bind::<Nullable<Timestamptz>, _>(after.map(|(at, _)| at))
         .bind::<Nullable<SqlUuid>, _>(after.map(|(_, id)| id))
         .bind::<BigInt, _>(limit)
-        .load(conn)?)
+        .load(conn)?;
+    Ok(known(rows, wanted))
+}
+
+/// A report that is not published is nothing to who reads only published ones.
+fn known(mut rows: Vec<Booking>, wanted: &Wanted) -> Vec<Booking> {
+    for row in &mut rows {
+        row.report = row.report.filter(|status| *status == ReportStatus::Published || wanted.reads_reports.contains(&row.client_id));
+    }
+    rows
 }
 
 #[derive(QueryableByName)]
@@ -254,7 +271,7 @@ struct PartRow {
 pub type Named = Vec<(PersonId, String)>;
 
 /// Who may be an operator at these clients, by name, and what each takes part in on some days: requests, scheduled and
-/// running engagements, also of other clients, whose titles stay theirs.
+/// running engagements; for planners also those of other clients, whose titles, plans and statuses stay theirs.
 ///
 /// # Errors
 /// When the database is not to be had.
@@ -277,7 +294,8 @@ pub fn list_parts(conn: &mut PgConnection, wanted: &Wanted, days: Days, limit: i
             {STATUS} AS status, e.start_date, e.end_date, min(o.starts_on) AS \"from\", max(o.ends_on) AS \"to\"
          FROM engagement_operators o JOIN engagements e ON e.id = o.engagement_id
          WHERE o.person_id = ANY ($3) AND e.deleted_at IS NULL AND e.status IN ('pending', 'scheduled', 'in_progress')
-            AND ($4::uuid IS NULL OR e.test_plan_id = $4) AND ($5::text IS NULL OR {STATUS} = $5)
+            AND (e.client_id = ANY ($2) AND ($4::uuid IS NULL OR e.test_plan_id = $4) AND ($5::text IS NULL OR {STATUS} = $5)
+                OR $7 AND NOT e.client_id = ANY ($2) AND $4 IS NULL AND $5 IS NULL)
             AND coalesce(e.start_date, e.end_date) <= $6
          GROUP BY o.person_id, e.id"
     ))
@@ -287,6 +305,7 @@ pub fn list_parts(conn: &mut PgConnection, wanted: &Wanted, days: Days, limit: i
     .bind::<Nullable<SqlUuid>, _>(wanted.plan.map(|plan| plan.0))
     .bind::<Nullable<Text>, _>(wanted.status.map(EngagementStatus::as_str))
     .bind::<Date, _>(days.last)
+    .bind::<Bool, _>(wanted.plans)
     .load(conn)?;
     let part = |row: PartRow| {
         let taken = crate::schedule::calendar::taken(row.status, row.start_date, row.end_date, days.today)?;

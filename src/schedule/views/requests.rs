@@ -12,8 +12,9 @@ use crate::engagements::views::marks;
 use crate::engagements::views::sections::Choosable;
 use crate::error::FieldErrors;
 use crate::ids::{ClientId, TestPlanId};
+use crate::procedures::domain::Team;
 use crate::procedures::times;
-use crate::schedule::approval::Draft;
+use crate::schedule::approval::{Draft, STEPS};
 use crate::web::Frame;
 use crate::web::form::Pairs;
 
@@ -106,6 +107,18 @@ pub struct ApprovalPage {
 impl ApprovalPage {
     fn is_step(&self, n: &usize) -> bool {
         self.step == *n
+    }
+    /// The details of this step as they are rendered.
+    fn had(&self) -> Vec<(&'static str, String)> {
+        STEPS[self.step - 1].iter().map(|field| (field.as_str(), self.draft.get(*field).to_owned())).collect()
+    }
+    /// The ticks as they are rendered.
+    fn had_operators(&self) -> Vec<(&'static str, String)> {
+        if self.step != 4 {
+            return Vec::new();
+        }
+        let name = |team| if team == Team::Red { "had_red" } else { "had_blue" };
+        self.draft.operators.iter().map(|(person, team)| (name(*team), person.to_string())).collect()
     }
     fn is_before(&self, n: &usize) -> bool {
         *n < self.step

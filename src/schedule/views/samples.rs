@@ -54,6 +54,7 @@ fn booking() -> Booking {
         start_date: Some(today()),
         end_date: Some(today() + chrono::TimeDelta::days(4)),
         plan: evil(),
+        client_id: ClientId::new(),
         report: Some(ReportStatus::Draft),
         overdue: true,
         operators: vec![evil()],

@@ -129,6 +129,7 @@
     else if (ctrl && e.key === 'Enter') press('save-next', e);
     else if (e.altKey && e.key === 'PageUp') press('previous', e);
     else if (e.altKey && e.key === 'PageDown') press('next', e);
+    else if (e.key === 'Escape' && !inline && !near(e, 'dialog, [popover]')) press('close', e);
     else if (inline && (e.key === 'Escape' || e.key === 'Enter')) { e.preventDefault(); finish(inline, e.key === 'Enter'); }
     else if (e.key === '/' && !ctrl && !e.altKey && !near(e, 'input, select, textarea') && document.documentElement.dataset.shortcuts !== 'off' && $('[data-key="search"]')) {
       e.preventDefault();
@@ -195,6 +196,5 @@
     if (e.target.matches('[data-drop] input[type=file]')) e.target.form.requestSubmit();
     if (e.target.matches('[data-tick-all]')) for (const box of $$('td.tick input', near(e, 'table'))) box.checked = e.target.checked;
   });
-  ownTab();
-  measure();
+  ownTab(), measure();
 })();

@@ -19,6 +19,7 @@ CREATE TABLE notices (
     read_at     timestamptz
 );
 CREATE INDEX notices_unread ON notices (person_id, at DESC) WHERE read_at IS NULL;
+CREATE INDEX notices_about ON notices (href) WHERE read_at IS NULL;
 
 -- The narrative, in Markdown. Like all that is edited in Draft it shares the merge of field_history.
 ALTER TABLE reports

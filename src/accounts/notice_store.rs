@@ -62,6 +62,17 @@ pub fn give(tx: &mut WriteTx<'_>, mut new: Vec<NewNotice>) -> Result<()> {
     Ok(())
 }
 
+/// Everybody's unread notices about something are read: what they told of is over.
+///
+/// # Errors
+/// When the database refuses.
+pub fn overtake(tx: &mut WriteTx<'_>, href: &str) -> Result<()> {
+    diesel::update(notices::table.filter(notices::href.eq(href).and(notices::read_at.is_null())))
+        .set(notices::read_at.eq(tx.now()))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
 /// A person's unread notices at clients they see, the newest first.
 ///
 /// # Errors

@@ -243,7 +243,7 @@ fn request(tx: &mut WriteTx<'_>, cast: &Cast, planned: &Planned<'_>) -> Result<(
         person: lead,
         client: planned.client,
         text: format!("{} requests “{title}”.", by.name),
-        href: format!("/engagements/{}/approval", planned.id),
+        href: format!("/engagements/{}", planned.id),
     };
     notice_store::give(tx, vec![notice])?;
     store::insert_events(tx, &[(by, requested)])

@@ -31,7 +31,7 @@ crate::text_enum! {
         Recommendation => "recommendation", "Recommendation";
         Assets => "assets", "Assets";
         Evidence => "evidence", "Evidence";
-        State => "state", "Remediation";
+        State => "state", "State";
         Owner => "owner", "Owner";
         DueOn => "due_on", "Due";
     }

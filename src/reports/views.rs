@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 use super::content::{Content, Correction, Finding, Remediation};
 use super::domain::{Attachment, Log, Outcome, Pending, Procedure, Runbook};
 use super::figures::Figures;
-use super::store::{Head, ReportRow, Revision, Submission, Workflow};
+use super::store::{Head, Move, ReportRow, Revision, Submission, Workflow};
 use super::workflow::Step;
 use crate::engagements::views::glance::GlanceView;
 use crate::engagements::views::marks;
@@ -204,6 +204,11 @@ impl Show {
     }
     fn score(&self, procedure: &Procedure) -> String {
         procedure.blue_outcome.as_ref().and_then(|outcome| outcome.score).map(|score| score.to_string()).unwrap_or_default()
+    }
+    /// The step that brought a Draft back, so that whoever mends it reads why.
+    fn sent_back(&self) -> Option<&Move> {
+        let last = self.workflow.moves.last()?;
+        (self.head.status == ReportStatus::Draft && last.to == ReportStatus::Draft && self.revision.is_none()).then_some(last)
     }
     /// A chapter of the narrative, rendered.
     fn chapter(&self, label: &str) -> Option<String> {

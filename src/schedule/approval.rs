@@ -55,6 +55,15 @@ pub const STEPS: [&[DetailField]; 4] = [
     &[],
 ];
 
+/// What has to be confirmed of a start: one that has passed, or none at all.
+pub fn asks_at_once(start: Option<NaiveDate>, today: NaiveDate) -> Option<&'static str> {
+    match start {
+        Some(start) if start < today => Some("The start date has passed. Tick that it starts at once, or choose a later start."),
+        Some(_) => None,
+        None => Some("Without a start date it starts at once. Tick that, or choose a start."),
+    }
+}
+
 impl Draft {
     /// What the request says.
     pub fn of(version: i32, details: BTreeMap<String, String>, operators: Vec<(PersonId, Team)>) -> Self {
@@ -93,6 +102,10 @@ impl Draft {
                 continue;
             }
             let key = field.as_str().to_owned();
+            if *field == DetailField::Title && self.report_title == self.get(DetailField::Title) {
+                // The report bears the engagement's title until it gets another.
+                self.report_title.clone_from(&value);
+            }
             let before = self.details.insert(key, value).unwrap_or_default();
             if had.is_some_and(|had| had != before) {
                 over.push(field.label());
@@ -141,8 +154,8 @@ impl Draft {
             if let Err(sentence) = valid_dates(start, self.day(DetailField::EndDate)) {
                 errors.add(DetailField::EndDate.as_str(), sentence);
             }
-            if !self.past && start.is_some_and(|start| start < today) {
-                errors.add("past", "The start date has passed. Tick that it starts at once, or choose a later start.");
+            if let Some(sentence) = asks_at_once(start, today).filter(|_| !self.past) {
+                errors.add("past", sentence);
             }
         }
         errors

@@ -33,6 +33,8 @@ pub struct Asked {
     status: String,
     /// Where a page of the list goes on.
     pub after: String,
+    /// The engagement whose drawer was just closed: the focus returns to it.
+    pub closed: String,
 }
 
 /// What is shown.

@@ -52,8 +52,12 @@ fn each_step_takes_its_right_and_a_stale_page_is_told() {
     assert!(stale.text().contains("Somebody moved this report to In Review meanwhile."));
     // Back to Draft wants a comment; whoever sent it is told and reads it.
     lead.open(&format!("/reports/{}/move?to=draft", e.report)).press("Back to Draft").expect(422).see("Say what has to be mended");
-    lead.fill("comment", "The summary is missing.").press("Back to Draft").expect(200).see("Report: Draft").see("The summary is missing.");
-    standard.open("/").see("The report “Submitted drill” is Draft.");
+    lead.fill("comment", "The summary is missing.")
+        .press("Back to Draft")
+        .expect(200)
+        .see("Report: Draft")
+        .see("Back to Draft by Lea Winter: The summary is missing.");
+    standard.open("/").see("The report “Submitted drill” is Draft: The summary is missing.");
     assert_eq!(step(&mut lead, &e, "draft", "published", ""), 422, "no step is left out");
     publish(&mut lead, &e);
     assert_eq!(app.texts("SELECT status FROM engagements"), ["complete"]);
@@ -148,8 +152,9 @@ fn findings_are_added_edited_ordered_and_removed_in_draft() {
         .see("Alerts at night");
     // The same form once more: a double click adds no second one.
     let mut again: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    again.retain(|(name, _)| *name != "title");
-    again.push(("title", "Alerts at night"));
+    let asset = asset.to_string();
+    again.retain(|(name, _)| !["title", "severity"].contains(name));
+    again.extend([("title", "Alerts at night"), ("severity", "critical"), ("assets", asset.as_str())]);
     assert_eq!(lead.post(&at, &again).status, 303);
     let order = || app.texts("SELECT title FROM findings ORDER BY position, id");
     assert_eq!(order().len(), 2);
@@ -166,7 +171,6 @@ fn findings_are_added_edited_ordered_and_removed_in_draft() {
     );
     assert_eq!(refused.status, 422);
     assert_eq!(app.texts("SELECT severity FROM findings WHERE title = 'Alerts at night'"), ["critical"], "nothing half done");
-    let _ = asset;
     lead.open(&format!("{report}/findings/{id}")).fill("Recommendation", "Route them to the night desk.").press("Save").expect(200);
     lead.see("Route them to the night desk.");
     lead.click("Remove Alerts at night").press("Remove finding").expect(200);

@@ -131,7 +131,7 @@ fn an_analyst_requests_with_files_and_is_told_what_became_of_it() {
     );
     // Requester and operators have a notice, the approver none of their own act.
     analyst.open("/").see("“New hall” was approved and is Scheduled.");
-    app.browser(&app.people.standard).open("/").see("“New hall” was approved");
+    app.browser(&app.people.standard).open("/").see("You are on the red team of “New hall”, 2 – 3 Dec 2026.");
     assert_eq!(
         app.count(&format!("SELECT count(*) FROM notices WHERE person_id = '{}' AND text LIKE '%approved%'", app.people.lead.id)),
         0
@@ -339,8 +339,23 @@ fn the_test_plans_procedures_come_with_the_approval() {
     lead.open("/schedule/request").choose("Client", OWN).fill("Title", "From a plan").choose("Test plan", &plan).press("Send request");
     let id = app.texts("SELECT id FROM engagements").remove(0);
     assert_eq!(app.count("SELECT count(*) FROM procedures"), 0);
+    lead.open(&format!("/engagements/{id}/approval?step=3")).see("It has no start date: In Progress at once").press("Next").expect(422);
+    lead.see("Without a start date it starts at once.").check("past").press("Next").expect(200);
     approve(&mut lead, &id);
     assert_eq!(app.count("SELECT count(*) FROM procedures"), wanted);
+}
+
+#[test]
+fn own_dates_that_the_engagement_moved_away_from_are_cleared_and_told() {
+    let app = TestApp::spawn();
+    let e = app.plan(app.clients.own, &Plan { status: EngagementStatus::Scheduled, start: Some(day("2026-12-01")), ..Plan::default() });
+    let mut lead = app.browser(&app.people.lead);
+    let sam = app.people.standard.id;
+    lead.open(&format!("{}?open=operators", e.path())).fill(&format!("from.{sam}"), "2026-12-02").press("Save operators").expect(200);
+    assert_eq!(app.count("SELECT count(*) FROM engagement_operators WHERE starts_on IS NOT NULL"), 1);
+    lead.open(&format!("{}/edit", e.path())).fill("start_date", "2026-12-08").press("Save").expect(200);
+    lead.see("Own dates no longer fit and were cleared: Sam Rook.");
+    assert_eq!(app.count("SELECT count(*) FROM engagement_operators WHERE starts_on IS NOT NULL"), 0);
 }
 
 #[test]
@@ -561,7 +576,7 @@ fn the_drawer_is_a_fragment_and_a_page_of_its_own() {
     let fragment = lead.get_fragment(&path);
     assert!(fragment.text().starts_with("<aside") || fragment.text().contains("<aside class=\"drawer"), "{}", fragment.text());
     assert!(!fragment.text().contains("<html"));
-    lead.open(&path).expect(200).see("Autumn purple team").see("Sam Rook").see("Open engagement");
-    lead.click("Schedule");
+    lead.open(&path).expect(200).see("Autumn purple team").see("Sam Rook").see("Open engagement").see("23 – 29 Nov 2026");
+    lead.click("Close").see_not("Open engagement").see("23 – 29 Nov 2026");
     assert_eq!(app.browser(&app.people.outsider).get(&path).status, 404);
 }

@@ -76,8 +76,11 @@ pub async fn save(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>,
     let saved = permit.app.db.write(permit.actor(), move |tx| save_details(tx, &own, id, &typed)).await;
     let (status, outcome) = match saved {
         Ok(saved) if saved.conflicts.is_empty() => {
-            let message = if saved.accepted.is_empty() { "Nothing changed." } else { "Details saved." };
-            return Ok(redirect_with(&format!("/engagements/{id}"), message));
+            let mut message = if saved.accepted.is_empty() { "Nothing changed." } else { "Details saved." }.to_owned();
+            if !saved.cleared.is_empty() {
+                message.push_str(&format!(" Own dates no longer fit and were cleared: {}.", saved.cleared.join(", ")));
+            }
+            return Ok(redirect_with(&format!("/engagements/{id}"), &message));
         }
         Ok(saved) => (StatusCode::CONFLICT, Outcome { conflicts: saved.conflicts, ..Outcome::default() }),
         Err(Error::Invalid(errors)) => {

@@ -7,19 +7,22 @@ use serde_json::json;
 
 use super::create::{Chosen, NewEngagement, Target, copy_procedures, find_plan_title, insert_engagement, insert_report, newest_release};
 use super::details::{Typed, write_details};
-use super::lifecycle::tell;
+use super::lifecycle::give;
 use super::plan::{Planning, change_operators};
 use crate::accounts::notice_store::{self, NewNotice};
 use crate::audit::domain::{Event, Kind};
 use crate::authz::Permission as P;
 use crate::authz::permit::{ApproveEngagement, Permit, RequestEngagement};
-use crate::db::schema::{client_access, clients, drafts, engagements, people, procedures, role_permissions, test_plan_procedures};
+use crate::db::schema::{
+    client_access, clients, drafts, engagement_operators, engagements, people, procedures, role_permissions, test_plan_procedures,
+};
 use crate::db::{Audited, WriteTx};
 use crate::engagements::periods::OwnPeriod;
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, TestPlanId};
 use crate::procedures::domain::Team;
 use crate::procedures::store::attachments::{Arrived, insert_of_engagement};
+use crate::schedule::approval::asks_at_once;
 use crate::schedule::domain::{Command, EngagementStatus};
 use crate::schedule::store::{apply, lock_engagement};
 
@@ -48,7 +51,7 @@ pub fn request(tx: &mut WriteTx<'_>, permit: &Permit<RequestEngagement>, new: &N
     let text = format!("{} requests “{title}” for {client_name}.", tx.actor().name);
     let notices = list_approvers(tx.conn, new.client)?
         .into_iter()
-        .map(|person| NewNotice { person, client: new.client, text: text.clone(), href: format!("/engagements/{}/approval", new.id) })
+        .map(|person| NewNotice { person, client: new.client, text: text.clone(), href: format!("/engagements/{}", new.id) })
         .collect();
     notice_store::give(tx, notices)?;
     tx.audited_all((), &events)
@@ -59,21 +62,14 @@ pub fn request(tx: &mut WriteTx<'_>, permit: &Permit<RequestEngagement>, new: &N
 /// # Errors
 /// When the database is not to be had.
 pub fn is_requested(conn: &mut PgConnection, new: &NewEngagement, by: PersonId) -> Result<bool> {
-    let row: Option<(ClientId, String, Option<NaiveDate>, Option<NaiveDate>, Option<PersonId>, String)> = engagements::table
-        .find(new.id.0)
-        .select((
-            engagements::client_id,
-            engagements::title,
-            engagements::start_date,
-            engagements::end_date,
-            engagements::requested_by,
-            engagements::scope,
-        ))
-        .first(conn)
-        .optional()?;
     let details = &new.details;
-    let asked = (new.client, details.title.clone(), details.start_date, details.end_date, Some(by), details.scope.clone());
-    Ok(row == Some(asked))
+    let same = engagements::table
+        .filter(engagements::id.eq(new.id.0).and(engagements::client_id.eq(new.client.0)))
+        .filter(engagements::title.eq(&details.title).and(engagements::scope.eq(&details.scope)))
+        .filter(engagements::start_date.is_not_distinct_from(details.start_date))
+        .filter(engagements::end_date.is_not_distinct_from(details.end_date))
+        .filter(engagements::requested_by.eq(by.0));
+    Ok(diesel::select(diesel::dsl::exists(same)).get_result(conn)?)
 }
 
 fn list_approvers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<PersonId>> {
@@ -133,8 +129,8 @@ pub fn approve(
     let today = tx.now().with_timezone(&planning.locked.time_zone.parse().unwrap_or(chrono_tz::UTC)).date_naive();
     let period: (Option<NaiveDate>, Option<NaiveDate>) =
         engagements::table.find(id.0).select((engagements::start_date, engagements::end_date)).first(tx.conn)?;
-    if !approval.past && period.0.is_some_and(|start| start < today) {
-        return Err(Error::field("past", "The start date has passed. Tick that it starts at once, or choose a later start."));
+    if let Some(sentence) = asks_at_once(period.0, today).filter(|_| !approval.past) {
+        return Err(Error::field("past", sentence));
     }
     change_operators(tx, &mut planning, &approval.added, &approval.removed, &approval.periods)?;
     if approval.copies_plan {
@@ -151,9 +147,35 @@ pub fn approve(
     );
     planning.events.push(drafted);
     let status = planning.locked.status;
-    tell(tx, &planning.locked, &format!("“{}” was approved and is {status}.", planning.locked.title))?;
+    let requester: Option<PersonId> = engagements::table.find(id.0).select(engagements::requested_by).first(tx.conn)?;
+    let requester = requester.map(|person| (person, format!("“{}” was approved and is {status}.", planning.locked.title)));
+    let booked = list_booked(tx.conn, &planning)?;
+    give(tx, &planning.locked, requester.into_iter().chain(booked).collect())?;
     diesel::delete(drafts::table.filter(drafts::subject_type.eq("approval").and(drafts::subject_id.eq(id.0)))).execute(tx.conn)?;
     planning.finish(tx, status)
+}
+
+/// What each operator is told: on which team, and when.
+fn list_booked(conn: &mut PgConnection, planning: &Planning) -> Result<Vec<(PersonId, String)>> {
+    type Row = (PersonId, Team, Option<NaiveDate>, Option<NaiveDate>, Option<NaiveDate>, Option<NaiveDate>);
+    let rows: Vec<Row> = engagement_operators::table
+        .inner_join(engagements::table)
+        .filter(engagements::id.eq(planning.locked.id.0))
+        .select((
+            engagement_operators::person_id,
+            engagement_operators::team,
+            engagement_operators::starts_on,
+            engagement_operators::ends_on,
+            engagements::start_date,
+            engagements::end_date,
+        ))
+        .load(conn)?;
+    let told = |(person, team, from, to, start, end): Row| {
+        let dates = crate::engagements::views::marks::dates(from.or(start), to.or(end));
+        let when = if dates.is_empty() { String::new() } else { format!(", {dates}") };
+        (person, format!("You are on the {} team of “{}”{when}.", team.label().to_lowercase(), planning.locked.title))
+    };
+    Ok(rows.into_iter().map(told).collect())
 }
 
 /// Copies the procedures of the requested test plan into an engagement that has none yet, under the newest release.

@@ -1,5 +1,6 @@
 //! Engagement Details: saved field by field, so that two people who edit them lose nothing.
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use diesel::prelude::*;
 
@@ -7,11 +8,11 @@ use super::plan::{Planning, begin};
 use super::show::Own;
 use crate::audit::domain::Kind;
 use crate::authz::permit::{Permit, PlanEngagement};
-use crate::db::schema::{engagements, reports};
+use crate::db::schema::{engagement_operators, engagements, people, reports};
 use crate::db::{Audited, WriteTx};
 use crate::engagements::domain::{DetailField, check_detail, parse_tags};
 use crate::error::{Error, FieldErrors, Result};
-use crate::ids::EngagementId;
+use crate::ids::{EngagementId, PersonId};
 use crate::procedures::merge::{Change, Conflict, Posted};
 use crate::procedures::store::history::{self, Subject};
 use crate::procedures::times;
@@ -36,12 +37,14 @@ pub struct Saved {
     pub accepted: Vec<Change>,
     /// What was not, because somebody else changed it too.
     pub conflicts: Vec<Conflict>,
+    /// Operators whose own dates no longer lay within the engagement's and were cleared.
+    pub cleared: Vec<String>,
 }
 
 impl Own {
     /// The canonical value of a detail: what history keeps and the merge compares.
     pub fn detail(&self, field: DetailField) -> String {
-        let day = |date: Option<chrono::NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
+        let day = |date: Option<NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
         match field {
             DetailField::Title => self.title.clone(),
             DetailField::Description => self.description.clone(),
@@ -125,7 +128,38 @@ pub(super) fn write_details(tx: &mut WriteTx<'_>, planning: &mut Planning, typed
             planning.events.extend(apply(tx, &mut planning.locked, &Command::Reschedule, actor)?);
         }
     }
-    Ok(Saved { accepted: outcome.accepted, conflicts: outcome.conflicts })
+    let moved = outcome.accepted.iter().any(|c| ["start_date", "end_date"].contains(&c.field.as_str()));
+    let cleared = if moved { clear_periods(tx, planning, (own.start_date, own.end_date))? } else { Vec::new() };
+    Ok(Saved { accepted: outcome.accepted, conflicts: outcome.conflicts, cleared })
+}
+
+/// Own dates of operators that the engagement moved away from are cleared: they take part in all of it until somebody sets
+/// others. Gives their names.
+fn clear_periods(tx: &mut WriteTx<'_>, planning: &mut Planning, dates: (Option<NaiveDate>, Option<NaiveDate>)) -> Result<Vec<String>> {
+    let id = planning.locked.id;
+    let own: Vec<(PersonId, String, Option<NaiveDate>, Option<NaiveDate>)> = engagement_operators::table
+        .inner_join(people::table)
+        .filter(engagement_operators::engagement_id.eq(id.0))
+        .order(people::name)
+        .select((people::id, people::name, engagement_operators::starts_on, engagement_operators::ends_on))
+        .load(tx.conn)?;
+    let outside =
+        |day: &Option<NaiveDate>| day.is_some_and(|day| dates.0.is_some_and(|start| day < start) || dates.1.is_some_and(|end| day > end));
+    let gone: Vec<_> = own.into_iter().filter(|(_, _, from, to)| outside(from) || outside(to)).collect();
+    if gone.is_empty() {
+        return Ok(Vec::new());
+    }
+    let of = engagement_operators::engagement_id
+        .eq(id.0)
+        .and(engagement_operators::person_id.eq_any(gone.iter().map(|(person, ..)| person.0).collect::<Vec<_>>()));
+    diesel::update(engagement_operators::table.filter(of))
+        .set((engagement_operators::starts_on.eq(None::<NaiveDate>), engagement_operators::ends_on.eq(None::<NaiveDate>)))
+        .execute(tx.conn)?;
+    let mut names: Vec<String> = gone.into_iter().map(|(_, name, ..)| name).collect();
+    names.dedup();
+    let sentence = format!("Cleared own dates that no longer lay within the engagement’s: {}", names.join(", "));
+    planning.events.push(planning.event(Kind::OperatorsChanged, sentence));
+    Ok(names)
 }
 
 fn check(typed: &[Typed]) -> Result<Vec<Posted>> {

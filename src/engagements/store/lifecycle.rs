@@ -39,16 +39,21 @@ pub fn decline(tx: &mut WriteTx<'_>, permit: &Permit<ApproveEngagement>, id: Eng
 }
 
 /// Tells whoever asked for the engagement and its operators what became of it, once each.
-pub(super) fn tell(tx: &mut WriteTx<'_>, locked: &Locked, text: &str) -> Result<()> {
+fn tell(tx: &mut WriteTx<'_>, locked: &Locked, text: &str) -> Result<()> {
     let mut people: Vec<PersonId> = engagement_operators::table
         .filter(engagement_operators::engagement_id.eq(locked.id.0))
         .select(engagement_operators::person_id)
         .load(tx.conn)?;
     let requester: Option<PersonId> = engagements::table.find(locked.id.0).select(engagements::requested_by).first(tx.conn)?;
     people.extend(requester);
+    give(tx, locked, people.into_iter().map(|person| (person, text.to_owned())).collect())
+}
+
+/// Gives notices about an engagement. What was said of it before is overtaken, and read.
+pub(super) fn give(tx: &mut WriteTx<'_>, locked: &Locked, told: Vec<(PersonId, String)>) -> Result<()> {
     let href = format!("/engagements/{}", locked.id);
-    let notices =
-        people.into_iter().map(|person| NewNotice { person, client: locked.client, text: text.to_owned(), href: href.clone() }).collect();
+    notice_store::overtake(tx, &href)?;
+    let notices = told.into_iter().map(|(person, text)| NewNotice { person, client: locked.client, text, href: href.clone() }).collect();
     notice_store::give(tx, notices)
 }
 

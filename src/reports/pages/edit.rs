@@ -10,10 +10,10 @@ use crate::authz::permit::{EditReport, Permit};
 use crate::engagements::views::forms::Conflict;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{ProcedureId, ReportId};
-use crate::procedures::domain::Team;
+use crate::procedures::domain::{Severity, Team};
 use crate::procedures::merge::Outcome as Merged;
 use crate::procedures::times;
-use crate::reports::content::NarrativeField;
+use crate::reports::content::{FindingState, NarrativeField};
 use crate::reports::domain::Outcome;
 use crate::reports::store::{self, Head, Typed, TypedCorrection};
 use crate::reports::views::edit::{CorrectionPage, Editing, NarrativePage, TypedValue};
@@ -90,12 +90,12 @@ pub(super) fn unsaved(
             Some(Conflict {
                 field,
                 label: label(field),
+                theirs_shown: worded(field, &c.theirs),
                 theirs: c.theirs,
-                theirs_shown: None,
                 by: c.theirs_by.unwrap_or_else(|| "Somebody".into()),
                 at: c.theirs_at.map(|at| times::display(at, zone)).unwrap_or_default(),
                 version: c.theirs_version,
-                mine: c.mine,
+                mine: worded(field, &c.mine).unwrap_or(c.mine),
             })
         })
         .collect();
@@ -106,6 +106,15 @@ pub(super) fn unsaved(
     };
     let unsaved = typed.into_iter().filter(|(name, ..)| conflicts.iter().any(|c| c.field == *name)).collect();
     Ok(Some((StatusCode::CONFLICT, Editing { unsaved, conflicts, problem: Some(problem), ..Editing::default() })))
+}
+
+/// What people call a stored value, where it has another name.
+fn worded(field: &str, value: &str) -> Option<String> {
+    match field {
+        "state" => value.parse::<FindingState>().ok().map(|state| state.label().to_owned()),
+        "severity" => value.parse::<Severity>().ok().map(|severity| severity.label().to_owned()),
+        _ => None,
+    }
 }
 
 /// `POST /reports/{id}/edit`; with `do=preview` nothing is saved and the texts are shown as they will read.
@@ -206,7 +215,7 @@ pub async fn correct(
         TypedCorrection { procedure, team, outcome: typed.outcome.clone(), reason: typed.reason.clone(), seen: typed.seen.parse().ok() };
     let held = permit.clone();
     match permit.app.db.write(permit.actor(), move |tx| store::correct_outcome(tx, &held, id, &wanted)).await {
-        Ok(()) => Ok(redirect_with(&format!("/reports/{id}#outcomes"), "Outcome corrected. The frozen value stays visible.")),
+        Ok(position) => Ok(redirect_with(&format!("/reports/{id}#p{position}"), "Outcome corrected. The frozen value stays visible.")),
         // Somebody was quicker, or the report is closed: the reason stays, beside what counts now.
         Err(Error::Conflict(why) | Error::Refused(why)) => {
             let head = get_head_of(&permit, id).await?;

@@ -148,7 +148,10 @@ pub async fn removal(permit: Permit<EditReport>, path: Ids) -> Result<HttpRespon
         heading: "Remove finding".into(),
         lead: format!("“{}” goes from this report, with its description, recommendation and remediation.", live.finding.title),
         goes: Vec::new(),
-        stays: "Its procedure keeps its severity, assets and attachments.".into(),
+        stays: match live.finding.procedure_id {
+            Some(_) => "Its procedure keeps its severity, assets and attachments.".into(),
+            None => "Assets and attachments stay where they are.".into(),
+        },
         action: format!("/reports/{report}/findings/{id}/removal"),
         button: "Remove finding",
         back: format!("/reports/{report}#findings"),

@@ -26,7 +26,11 @@ pub struct Wanted {
 pub async fn ask(permit: Permit<WorkReport>, path: web::Path<ReportId>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
     let head = get_head_of(&permit, path.into_inner()).await?;
     let to: ReportStatus = wanted.to.parse().map_err(|_| Error::NotFound)?;
-    let step = find_step(head.status, to).map_err(|refusal| Error::Conflict(refusal.0))?;
+    let step = match find_step(head.status, to) {
+        Ok(step) => step,
+        // The page that offered it was older than the report.
+        Err(refusal) => return Ok(redirect_with(&format!("/reports/{}", head.id), &refusal.0)),
+    };
     if !permit.may_at(step.needs, head.client) {
         return Err(Error::Forbidden(format!("You may not do this with the reports of this client: {}.", step.label)));
     }

@@ -387,7 +387,7 @@ pub struct TypedCorrection {
 /// # Errors
 /// [`Error::Invalid`] without a reason or for an outcome that is not the team's; [`Error::Conflict`] when somebody put it
 /// right meanwhile or the report left Draft.
-pub fn correct_outcome(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, id: ReportId, typed: &TypedCorrection) -> Result<Audited<()>> {
+pub fn correct_outcome(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, id: ReportId, typed: &TypedCorrection) -> Result<Audited<i32>> {
     let locked = open(tx, permit, id)?;
     let reason = check_reason(&typed.reason).map_err(|sentence| Error::field("reason", sentence))?;
     let body: serde_json::Value = report_revisions::table
@@ -434,7 +434,7 @@ pub fn correct_outcome(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, id: Re
         to.as_str(),
         false,
     )]);
-    tx.audited((), event)
+    tx.audited(procedure.position, event)
 }
 
 /// An outcome by its key, as it means today; one that the runbook holds as it meant then.

@@ -89,7 +89,7 @@ pub fn move_report(tx: &mut WriteTx<'_>, permit: &Permit<WorkReport>, id: Report
         _ => {}
     }
     store(tx, &locked, step, &comment)?;
-    tell(tx, &locked, step)?;
+    tell(tx, &locked, step, &comment)?;
     let kind = if step.from == ReportStatus::Published { Kind::ReportTakenBack } else { Kind::ReportMoved };
     let event = locked
         .event(kind, format!("Moved the report of “{}” from {} to {}", held.title, step.from, step.to))
@@ -223,17 +223,22 @@ pub fn list_reviewers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<(
         .load(conn)?)
 }
 
-/// Reviewers learn that a report waits for them; whoever sent it learns what became of it.
-fn tell(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step) -> Result<()> {
+/// Reviewers learn that a report waits for them, everybody who may review where nobody was asked; whoever sent it learns what became of it.
+fn tell(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> Result<()> {
     let title = &locked.narrative.title;
     let (to, text): (Vec<PersonId>, String) = match step.to {
         ReportStatus::ReadyForReview => {
-            let asked = get_workflow(tx.conn, locked.id)?.reviewers;
-            (asked.into_iter().map(|r| r.id).collect(), format!("The report “{title}” waits for your review."))
+            let mut asked: Vec<PersonId> = get_workflow(tx.conn, locked.id)?.reviewers.into_iter().map(|r| r.id).collect();
+            if asked.is_empty() {
+                asked = list_reviewers(tx.conn, locked.client)?.into_iter().map(|(person, _)| person).collect();
+            }
+            (asked, format!("The report “{title}” waits for your review."))
         }
         ReportStatus::InReview => return Ok(()),
-        status => (senders(tx.conn, locked.id)?, format!("The report “{title}” is {status}.")),
+        status if comment.is_empty() => (senders(tx.conn, locked.id)?, format!("The report “{title}” is {status}.")),
+        status => (senders(tx.conn, locked.id)?, format!("The report “{title}” is {status}: {comment}")),
     };
+    notice_store::overtake(tx, &format!("/reports/{}", locked.id))?;
     let notices = to
         .into_iter()
         .map(|person| NewNotice { person, client: locked.client, text: text.clone(), href: format!("/reports/{}", locked.id) })

@@ -17,7 +17,7 @@ use crate::schedule::calendar::{MONTH_LANES, Span, WEEK_LANES, taken, weeks};
 use crate::schedule::domain::{EngagementStatus, ReportStatus};
 use crate::schedule::filter::{Asked, Filter, View};
 use crate::schedule::store::bookings::{self, Choices, Counts, Days, Wanted};
-use crate::schedule::views::{Availability, Body, Calendar, Day, Drawer, DrawerPage, Grid, List, Schedule};
+use crate::schedule::views::{Availability, Body, Calendar, Day, Drawer, Grid, List, Schedule};
 use crate::web::{Query, Section};
 
 /// The most engagements that a calendar lays out.
@@ -64,6 +64,7 @@ async fn page(permit: &Permit<ReadEngagement>, asked: &Asked, drawer: Option<Dra
         counts,
         body,
         drawer,
+        closed: asked.closed.parse().ok(),
         today,
     })
 }
@@ -115,9 +116,18 @@ fn availability(conn: &mut PgConnection, wanted: &Wanted, days: Days) -> Result<
     Ok(Body::Availability(Availability { grid: Grid::of(days.first, days.last), rows }))
 }
 
-/// `GET /schedule/{id}`: the drawer alone for htmx; otherwise a page of its own, with the way back to the view it came from.
+/// `GET /schedule/{id}`: the drawer alone for htmx; otherwise the view with the drawer in it.
 pub async fn drawer(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
-    let id = path.into_inner();
+    let drawer = load_drawer(&permit, path.into_inner(), &asked).await?;
+    if permit.partial {
+        return permit.page(&drawer);
+    }
+    let mut page = page(&permit, &asked, Some(drawer)).await?;
+    page.closed = None;
+    permit.page(&page)
+}
+
+async fn load_drawer(permit: &Permit<ReadEngagement>, id: EngagementId, asked: &Asked) -> Result<Drawer> {
     let (visible, now) = (permit.visible(), permit.app.clock.now());
     let (head, operators, progress) = permit
         .app
@@ -130,18 +140,13 @@ pub async fn drawer(permit: Permit<ReadEngagement>, path: web::Path<EngagementId
     permit.check(head.own.client_id)?;
     let holds = |right| permit.may_at(right, head.own.client_id);
     let published = head.report.as_ref().is_some_and(|report| report.status == ReportStatus::Published);
-    let drawer = Drawer {
+    Ok(Drawer {
         may_approve: holds(P::EngagementApprove) && head.own.status == EngagementStatus::Pending,
         may_report: holds(P::ReportRead) || holds(P::ReportReadPublished) && published,
         overdue: head.own.status == EngagementStatus::Pending && head.own.starts_at.is_some_and(|start| start <= now),
-        back: asked.read(today(&permit)).url(),
+        back: asked.read(today(permit)).url(),
         operators: operators.into_iter().filter(|operator| operator.procedure_id.is_none()).collect(),
         head,
         progress,
-    };
-    if permit.partial {
-        return permit.page(&drawer);
-    }
-    let frame = permit.frame(Section::Schedule, &drawer.head.own.title).crumb("Schedule", drawer.back.clone());
-    permit.page(&DrawerPage { frame, drawer })
+    })
 }

@@ -7,9 +7,9 @@ use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Array, BigInt, Bool, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::db::schema::{clients, engagement_operators, engagements, people, test_plans};
 use crate::error::Result;
 use crate::ids::{ClientId, EngagementId, PersonId, TestPlanId};
+use crate::procedures::domain::{ProcedureStatus, Progress};
 use crate::schedule::availability::Part;
 use crate::schedule::domain::{EngagementStatus, ReportStatus};
 
@@ -214,29 +214,41 @@ pub struct Choices {
     pub plans: Vec<(TestPlanId, String)>,
 }
 
+#[derive(QueryableByName)]
+struct Choice {
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
 /// What the filters offer to who sees these clients.
 ///
 /// # Errors
 /// When the database is not to be had.
 pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
-    let at: Vec<Uuid> = at.iter().map(|c| c.0).collect();
-    let own = || engagements::table.filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(&at)));
-    let with_operators = engagement_operators::table
-        .filter(engagement_operators::engagement_id.eq_any(own().select(engagements::id)))
-        .select(engagement_operators::person_id);
-    Ok(Choices {
-        clients: clients::table.filter(clients::id.eq_any(&at)).order(clients::name).select((clients::id, clients::name)).load(conn)?,
-        operators: people::table
-            .filter(people::id.eq_any(with_operators))
-            .order((people::name, people::id))
-            .select((people::id, people::name))
-            .load(conn)?,
-        plans: test_plans::table
-            .filter(test_plans::id.nullable().eq_any(own().select(engagements::test_plan_id)))
-            .order((test_plans::title, test_plans::id))
-            .select((test_plans::id, test_plans::title))
-            .load(conn)?,
-    })
+    // sql_query: three short lists in one statement.
+    let rows: Vec<Choice> = diesel::sql_query(
+        "WITH own AS MATERIALIZED (SELECT id, test_plan_id FROM engagements WHERE deleted_at IS NULL AND client_id = ANY ($1))
+         SELECT 'client' AS kind, id, name FROM clients WHERE id = ANY ($1)
+         UNION ALL SELECT 'operator', id, name FROM people
+            WHERE id IN (SELECT o.person_id FROM engagement_operators o JOIN own ON own.id = o.engagement_id)
+         UNION ALL SELECT 'plan', id, title FROM test_plans WHERE id IN (SELECT test_plan_id FROM own)
+         ORDER BY 3, 2",
+    )
+    .bind::<Array<SqlUuid>, _>(at.iter().map(|c| c.0).collect::<Vec<_>>())
+    .load(conn)?;
+    let mut choices = Choices::default();
+    for row in rows {
+        match row.kind.as_str() {
+            "client" => choices.clients.push((ClientId(row.id), row.name)),
+            "operator" => choices.operators.push((PersonId(row.id), row.name)),
+            _ => choices.plans.push((TestPlanId(row.id), row.name)),
+        }
+    }
+    Ok(choices)
 }
 
 #[derive(QueryableByName)]
@@ -321,14 +333,13 @@ pub fn list_parts(conn: &mut PgConnection, wanted: &Wanted, days: Days, limit: i
     Ok((people.into_iter().map(|person| (person.id, person.name)).collect(), rows.into_iter().filter_map(part).collect()))
 }
 
-/// How much of an engagement's runbook is done: done, all.
+/// How much of an engagement's runbook is done.
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn get_progress(conn: &mut PgConnection, id: EngagementId) -> Result<(i64, i64)> {
+pub fn get_progress(conn: &mut PgConnection, id: EngagementId) -> Result<Progress> {
     use crate::db::schema::procedures;
-    use crate::procedures::domain::ProcedureStatus as S;
-    let own = || procedures::table.filter(procedures::engagement_id.eq(id.0));
-    let done = own().filter(procedures::status.eq_any([S::Completed, S::NotApplicable])).count().get_result(conn)?;
-    Ok((done, own().count().get_result(conn)?))
+    let statuses: Vec<ProcedureStatus> =
+        procedures::table.filter(procedures::engagement_id.eq(id.0)).select(procedures::status).load(conn)?;
+    Ok(Progress::of(statuses))
 }

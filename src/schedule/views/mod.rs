@@ -14,7 +14,7 @@ use super::filter::{Filter, View};
 use super::store::bookings::{Booking, Choices, Counts};
 use crate::engagements::store::show::{Head, Operator};
 use crate::engagements::views::marks;
-use crate::ids::{ClientId, PersonId, TestPlanId};
+use crate::ids::{ClientId, EngagementId, PersonId, TestPlanId};
 use crate::procedures::domain::{Progress, Team};
 use crate::procedures::times;
 use crate::schedule::domain::EngagementStatus;
@@ -100,6 +100,8 @@ pub struct Schedule {
     pub body: Body,
     /// The engagement that is looked at.
     pub drawer: Option<Drawer>,
+    /// The engagement whose drawer was just closed.
+    pub closed: Option<EngagementId>,
     /// Whether the person may request.
     pub may_request: bool,
     /// Whether they may start engagements.
@@ -129,6 +131,11 @@ impl Schedule {
     }
     fn all(&self) -> i64 {
         self.counts.by_status.iter().map(|(_, n)| n).sum()
+    }
+    /// "12 engagements", for who cannot see that the view changed.
+    fn shown(&self) -> String {
+        let n = self.filter.status.map_or_else(|| self.all(), |status| self.count(&status));
+        marks::counted(usize::try_from(n).unwrap_or_default(), "engagement", "engagements")
     }
     fn is_status(&self, status: &EngagementStatus) -> bool {
         self.filter.status == Some(*status)
@@ -180,6 +187,9 @@ impl Schedule {
         };
         format!("{} c{} s{} r{}{sides}", marks::status_class(booking.status), bar.from, bar.span, bar.lane)
     }
+    fn was_open(&self, booking: &Booking) -> bool {
+        self.closed == Some(booking.id)
+    }
     fn initials(&self, booking: &Booking) -> String {
         booking.operators.iter().take(5).map(|name| crate::web::frame::initials(name)).collect::<Vec<_>>().join(" ")
     }
@@ -215,8 +225,8 @@ pub struct Drawer {
     pub head: Head,
     /// Its operators.
     pub operators: Vec<Operator>,
-    /// Procedures done, and all.
-    pub progress: (i64, i64),
+    /// How much of it is done.
+    pub progress: Progress,
     /// Whether this person may approve or decline it.
     pub may_approve: bool,
     /// Whether they may read its report.
@@ -240,23 +250,9 @@ impl Drawer {
         let names: Vec<&str> = self.operators.iter().filter(|o| o.team == team).map(|o| o.name.as_str()).collect();
         if names.is_empty() { "Nobody assigned".to_owned() } else { names.join(", ") }
     }
-    fn bar(&self) -> Progress {
-        let small = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
-        Progress { done: small(self.progress.0), total: small(self.progress.1) }
-    }
     fn about(&self) -> String {
         let own = &self.head.own;
         let text = [&own.objective, &own.description, &own.scope].into_iter().find(|text| !text.is_empty());
         text.map(|text| markdown::render(text)).unwrap_or_default()
     }
-}
-
-/// `/schedule/{id}`
-#[derive(Template)]
-#[template(path = "schedule/drawer.html")]
-pub struct DrawerPage {
-    /// The frame.
-    pub frame: Frame,
-    /// The engagement.
-    pub drawer: Drawer,
 }

@@ -144,9 +144,11 @@ impl ApprovalPage {
     fn file_url(&self, file: &File) -> String {
         format!("/engagements/{}/attachments/{}", self.head.own.id, file.id)
     }
-    /// "Started 3 days ago", where the typed start has passed.
+    /// "It started 3 days ago", where the typed start has passed or there is none.
     fn passed(&self) -> Option<String> {
-        let start = times::parse_date(self.draft.get(DetailField::StartDate)).ok().flatten()?;
+        let Some(start) = times::parse_date(self.draft.get(DetailField::StartDate)).ok().flatten() else {
+            return Some("It has no start date".into());
+        };
         match (self.today - start).num_days() {
             ..=0 => None,
             1 => Some("It started yesterday".into()),

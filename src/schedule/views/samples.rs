@@ -4,7 +4,7 @@ use askama::Template;
 use chrono::{DateTime, NaiveDate};
 
 use super::requests::{ApprovalPage, Queue, RequestForm};
-use super::{Availability, Body, Calendar, Day, Drawer, DrawerPage, Grid, List, Schedule};
+use super::{Availability, Body, Calendar, Day, Drawer, Grid, List, Schedule};
 use crate::engagements::store::approval::Request;
 use crate::engagements::store::sections::{Candidate, File};
 use crate::engagements::store::show::Head;
@@ -12,7 +12,7 @@ use crate::engagements::views::samples_of_page;
 use crate::engagements::views::sections::Choosable;
 use crate::error::FieldErrors;
 use crate::ids::{AttachmentId, ClientId, EngagementId, PersonId, TestPlanId};
-use crate::procedures::domain::Team;
+use crate::procedures::domain::{Progress, Team};
 use crate::schedule::approval::Draft;
 use crate::schedule::availability::Row;
 use crate::schedule::calendar::{MONTH_LANES, Span, weeks};
@@ -39,7 +39,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("list", schedule(list(vec![booking()]), View::List).render()),
         ("list empty", schedule(list(Vec::new()), View::List).render()),
         ("availability", schedule(availability(), View::Availability).render()),
-        ("drawer page", DrawerPage { frame: Frame::sample("Drawer"), drawer: drawer() }.render()),
+        ("with a drawer", Schedule { drawer: Some(drawer()), ..schedule(calendar(1), View::Calendar) }.render()),
         ("drawer", drawer().render()),
     ]);
     pages.into_iter().chain(requests()).collect()
@@ -101,6 +101,7 @@ fn schedule(body: Body, view: View) -> Schedule {
         counts: Counts { by_status: vec![(EngagementStatus::Pending, 5)], undated: 2 },
         body,
         drawer: None,
+        closed: None,
         may_request: true,
         may_create: true,
         may_approve: true,
@@ -120,7 +121,7 @@ fn drawer() -> Drawer {
     Drawer {
         head: head(),
         operators: page.operators,
-        progress: (1, 3),
+        progress: Progress { done: 1, total: 3 },
         may_approve: true,
         may_report: true,
         overdue: true,

@@ -102,7 +102,7 @@ fn every_row_of_the_mapping_through_http() {
 fn an_analyst_requests_with_files_and_is_told_what_became_of_it() {
     let app = TestApp::spawn();
     let (mut analyst, mut lead) = (app.browser(&app.people.analyst), app.browser(&app.people.lead));
-    analyst.open("/schedule").click("Request").expect(200);
+    analyst.open("/schedule").click("Request engagement").expect(200);
     analyst.choose("Client", OWN).fill("Objective", "See what the new hall sees");
     analyst
         .attach("Files", "plan.txt", "text/plain", b"hall a, hall b")

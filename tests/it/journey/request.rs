@@ -24,7 +24,7 @@ fn ask(analyst: &mut impl Hand) {
     analyst.sign_in_as("ann.field@tyrian.example", "Ann Field");
     analyst.click("Schedule");
     analyst.see("November 2026");
-    analyst.click("Request");
+    analyst.click("Request engagement");
     analyst.see("Request an engagement");
     analyst.choose("client", OWN);
     analyst.fill("Title", "Quay servers, first look");

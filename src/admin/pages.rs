@@ -17,11 +17,22 @@ const RUNS: i64 = 8;
 /// `GET /admin`
 pub async fn index(ctx: SignedIn) -> Result<HttpResponse> {
     let rights = &ctx.viewer().rights;
-    if ![P::JobRun, P::UserRead, P::AuditLogRead, P::SettingManage, P::RoleRead, P::AccessRead].into_iter().any(|right| rights.may(right)) {
+    let known_rights = [P::JobRun, P::UserRead, P::AuditLogRead, P::AuditLogReadClient, P::SettingManage, P::RoleRead, P::AccessRead];
+    if !known_rights.into_iter().any(|right| rights.may_anywhere(right)) {
         return Err(Error::Forbidden(String::new()));
     }
     let mut cards = Vec::new();
+    let audit_log = if rights.may(P::AuditLogRead) { P::AuditLogRead } else { P::AuditLogReadClient };
     let known = [
+        (
+            audit_log,
+            Card {
+                icon: "history",
+                href: "/admin/audit-log",
+                name: "Audit log",
+                about: "Who did what, and when; to search, to export and to prove.",
+            },
+        ),
         (
             P::UserRead,
             Card {
@@ -55,7 +66,7 @@ pub async fn index(ctx: SignedIn) -> Result<HttpResponse> {
             },
         ),
     ];
-    cards.extend(known.into_iter().filter(|(right, _)| rights.may(*right)).map(|(_, card)| card));
+    cards.extend(known.into_iter().filter(|(right, _)| rights.may_anywhere(*right)).map(|(_, card)| card));
     ctx.page(&Index { frame: ctx.frame(Section::Admin, "Administration"), cards })
 }
 

@@ -3,5 +3,10 @@
 
 pub mod domain;
 pub mod flood_store;
+pub mod pages;
+pub mod query;
 pub mod schema;
+pub mod search_store;
 pub mod store;
+pub mod text;
+pub mod views;

@@ -14,6 +14,7 @@ diesel::table! {
         actor_id -> Nullable<Uuid>,
         actor_name -> Text,
         actor_email -> Nullable<Text>,
+        on_behalf_of -> Nullable<Uuid>,
         subject_type -> Nullable<Text>,
         subject_id -> Nullable<Uuid>,
         subject_label -> Nullable<Text>,

@@ -199,7 +199,7 @@ fn permit<A: Action>(req: &HttpRequest) -> Result<Permit<A>> {
     let ctx = Ctx::of(req)?;
     let viewer = ctx.viewer.clone().ok_or(Error::Unauthenticated)?;
     // A right at clients is judged at the row's client: only there can 404 and 403 be told apart.
-    if A::NEEDS.is_own() && !viewer.rights.may(A::NEEDS) && !A::OR.is_some_and(|other| viewer.rights.may(other)) {
+    if A::NEEDS.is_own() && !viewer.rights.may(A::NEEDS) && !A::OR.is_some_and(|other| viewer.rights.may_anywhere(other)) {
         return Err(Error::Forbidden(String::new()));
     }
     Ok(Permit { ctx, viewer, action: PhantomData })
@@ -270,6 +270,8 @@ actions! {
     ManageAccess => AccessManage;
     /// Change the organisation's settings.
     ManageSettings => SettingManage;
+    /// Read the audit log, or one's own clients' events: ask `may(AuditLogRead)`.
+    ReadAuditLog => AuditLogRead or AuditLogReadClient;
     /// Write on procedures: at least the blue side where assigned. Which side is `procedures::domain::sides`.
     WriteProcedure => ProcedureWriteBlueAssigned;
 }

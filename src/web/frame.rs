@@ -164,8 +164,8 @@ fn entries(viewer: &Viewer, section: Section) -> Vec<Entry> {
     add(true, (!reads).then_some("Engage"), Section::Reports, "/reports", "reports", "Reports");
     add(rights.may(P::LibraryRead), None, Section::Library, "/library/procedures", "library", "Library");
     add(true, None, Section::Clients, "/clients", "clients", "Clients");
-    let own = [P::JobRun, P::UserRead, P::AuditLogRead, P::SettingManage, P::RoleRead, P::AccessRead];
-    let administers = own.into_iter().any(|right| rights.may(right));
+    let own = [P::JobRun, P::UserRead, P::AuditLogRead, P::AuditLogReadClient, P::SettingManage, P::RoleRead, P::AccessRead];
+    let administers = own.into_iter().any(|right| rights.may_anywhere(right));
     add(administers, Some("Administration"), Section::Admin, "/admin", "admin", "Administration");
     entries[0].count = viewer.notices;
     entries

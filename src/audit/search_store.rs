@@ -1,0 +1,255 @@
+//! SQL of the audit log's page: one page of events by keyset, the capped count, what came since, and whom to choose from.
+
+use chrono::{DateTime, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::query::{Filter, Page, Part, Place};
+use super::schema::events;
+use crate::db::schema::{client_access, people};
+use crate::error::{Error, Result};
+use crate::ids::{ClientId, PersonId};
+
+/// Events of a page.
+pub const ROWS: usize = 50;
+/// Counts stop here.
+pub const COUNTED: i64 = 1_001;
+/// The most people that the filter offers.
+const PEOPLE: i64 = 1_000;
+
+/// An event as it is shown and exported.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = events, check_for_backend(Pg))]
+pub struct Found {
+    /// When, by the database's clock.
+    pub at: DateTime<Utc>,
+    /// Its order.
+    pub id: i64,
+    /// `noun.past_tense`
+    pub kind: String,
+    /// Stored name of its category.
+    pub category: String,
+    /// success or failure.
+    pub outcome: String,
+    /// Reason code of a failure.
+    pub reason: Option<String>,
+    /// person, system, command or anonymous.
+    pub actor_kind: String,
+    /// Whose act it was.
+    pub actor_id: Option<Uuid>,
+    /// Their name at that time.
+    pub actor_name: String,
+    /// Their e-mail address at that time.
+    pub actor_email: Option<String>,
+    /// For whom, where that is not the actor.
+    pub on_behalf_of: Option<Uuid>,
+    /// What kind of thing it is about.
+    pub subject_type: Option<String>,
+    /// Its id.
+    pub subject_id: Option<Uuid>,
+    /// Its name at that time.
+    pub subject_label: Option<String>,
+    /// The person it is about.
+    pub about_person: Option<Uuid>,
+    /// The client it belongs to.
+    pub client_id: Option<Uuid>,
+    /// The engagement it belongs to.
+    pub engagement_id: Option<Uuid>,
+    /// Network address.
+    pub address: Option<String>,
+    /// What the browser said of itself.
+    pub user_agent: Option<String>,
+    /// The request's id in the server's log.
+    pub request_id: Option<Uuid>,
+    /// What the log says.
+    pub sentence: String,
+    /// Changed fields and whatever else belongs to the kind.
+    pub detail: Value,
+}
+
+impl Found {
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        Place { at: self.at, id: self.id }
+    }
+}
+
+/// Whose events, over which instants.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// Only these clients' events; none means all.
+    pub clients: Option<Vec<ClientId>>,
+    /// From this instant on.
+    pub from: Option<DateTime<Utc>>,
+    /// Before this one.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// One page.
+#[derive(Debug, Clone, Default)]
+pub struct Found50 {
+    /// Newest first.
+    pub rows: Vec<Found>,
+    /// Whether there are older ones.
+    pub older: bool,
+    /// Whether there may be newer ones.
+    pub newer: bool,
+    /// How many there are, up to [`COUNTED`].
+    pub count: i64,
+}
+
+/// Why a search gave nothing to show.
+pub const TOO_BROAD: &str = "Too broad: shorten the dates or add a word.";
+
+type Boxed<'a> = events::BoxedQuery<'a, Pg>;
+
+/// The events of a filter within a scope, in no order yet.
+pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
+    let mut query = events::table.into_boxed();
+    if let Some(clients) = &scope.clients {
+        query = query.filter(events::client_id.eq_any(clients.iter().map(|id| id.0).collect::<Vec<_>>()).assume_not_null());
+    }
+    if let Some(from) = scope.from {
+        query = query.filter(events::at.ge(from));
+    }
+    if let Some(to) = scope.to {
+        query = query.filter(events::at.lt(to));
+    }
+    if !filter.categories.is_empty() {
+        query = query.filter(events::category.eq_any(filter.categories.iter().map(|category| category.as_str()).collect::<Vec<_>>()));
+    }
+    if let Some(user) = filter.user {
+        query = match filter.part {
+            Part::By => query.filter(events::actor_id.eq(user.0).assume_not_null()),
+            Part::About => query.filter(events::about_person.eq(user.0).assume_not_null()),
+            Part::Either => query.filter(events::actor_id.eq(user.0).or(events::about_person.eq(user.0)).assume_not_null()),
+        };
+    }
+    for term in &filter.terms {
+        // The column is the database's own and unknown to diesel, and both sides are lowered by the same function.
+        let like = if term.not { "events.search NOT LIKE lower(" } else { "events.search LIKE lower(" };
+        query = query.filter(sql::<Bool>(like).bind::<Text, _>(term.pattern()).sql(")"));
+    }
+    query
+}
+
+/// The events before or after a place. The plain comparison beside the one by rows lets whole months be left out.
+fn beyond<'a>(query: Boxed<'a>, page: Page) -> Boxed<'a> {
+    let rows = |sign: &str, place: Place| {
+        sql::<Bool>(&format!("(events.at, events.id) {sign} ("))
+            .bind::<Timestamptz, _>(place.at)
+            .sql(", ")
+            .bind::<BigInt, _>(place.id)
+            .sql(")")
+    };
+    match page {
+        Page::Newest | Page::Day(_) => query,
+        Page::Before(place) => query.filter(events::at.le(place.at)).filter(rows("<", place)),
+        Page::After(place) => query.filter(events::at.ge(place.at)).filter(rows(">", place)),
+    }
+}
+
+/// One page of a filter's events, with their count. None when that takes more than three seconds.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn find_page(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> Result<Option<Found50>> {
+    let limit = ROWS as i64 + 1;
+    in_time(conn, 3_000, |conn| {
+        let newest_first =
+            |query: Boxed<'static>| query.order((events::at.desc(), events::id.desc())).limit(limit).select(Found::as_select());
+        let newest = || newest_first(matching(scope, filter));
+        let mut page = Found50::default();
+        match filter.page {
+            Page::Newest | Page::Day(_) => page.rows = newest().load(conn)?,
+            Page::Before(_) => {
+                page.rows = newest_first(beyond(matching(scope, filter), filter.page)).load(conn)?;
+                page.newer = true;
+            }
+            Page::After(_) => {
+                let later = beyond(matching(scope, filter), filter.page).order((events::at.asc(), events::id.asc()));
+                page.rows = later.limit(limit).select(Found::as_select()).load(conn)?;
+                page.newer = page.rows.len() > ROWS;
+                page.rows.truncate(ROWS);
+                page.rows.reverse();
+                if page.rows.len() < ROWS {
+                    // Near the top: the newest page whole, and not half a page.
+                    page.rows = newest().load(conn)?;
+                } else {
+                    page.older = true;
+                }
+            }
+        }
+        if page.rows.len() > ROWS {
+            page.older = true;
+            page.rows.truncate(ROWS);
+        }
+        page.count = if page.older || page.newer { count(conn, scope, filter)? } else { page.rows.len() as i64 };
+        Ok(page)
+    })
+}
+
+/// How many events there are, up to [`COUNTED`].
+fn count(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> QueryResult<i64> {
+    let found: Vec<i64> = matching(scope, filter).limit(COUNTED).select(events::id).load(conn)?;
+    Ok(found.len() as i64)
+}
+
+/// How many events each of these filters would show, up to [`COUNTED`]; none where that takes more than half a second.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn count_each(conn: &mut PgConnection, filters: &[(Scope, Filter)]) -> Result<Vec<Option<i64>>> {
+    filters.iter().map(|(scope, filter)| in_time(conn, 500, |conn| count(conn, scope, filter))).collect()
+}
+
+/// How many events came after a place, up to a hundred.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn count_after(conn: &mut PgConnection, scope: &Scope, filter: &Filter, place: Place) -> Result<Option<i64>> {
+    in_time(conn, 1_000, |conn| {
+        let found: Vec<i64> = beyond(matching(scope, filter), Page::After(place)).limit(100).select(events::id).load(conn)?;
+        Ok(found.len() as i64)
+    })
+}
+
+/// Runs `f` under a time limit of its own; none when it ran out.
+fn in_time<T>(conn: &mut PgConnection, milliseconds: u32, f: impl FnOnce(&mut PgConnection) -> QueryResult<T>) -> Result<Option<T>> {
+    let done = conn.transaction(|conn| {
+        conn.batch_execute(&format!("SET LOCAL statement_timeout = {milliseconds}"))?;
+        f(conn)
+    });
+    match done {
+        Ok(value) => Ok(Some(value)),
+        Err(diesel::result::Error::DatabaseError(_, info)) if info.message().contains("statement timeout") => Ok(None),
+        Err(other) => Err(Error::from(other)),
+    }
+}
+
+/// The oldest instant that is still shown.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn get_floor(conn: &mut PgConnection) -> Result<DateTime<Utc>> {
+    // A function of the owner's, which diesel has no name for.
+    Ok(diesel::select(sql::<Timestamptz>("audit.floor()")).get_result(conn)?)
+}
+
+/// Whom the filter offers, by name: everybody, or the people of these clients.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_people(conn: &mut PgConnection, clients: Option<&[ClientId]>) -> Result<Vec<(PersonId, String)>> {
+    let mut query = people::table.order((people::name, people::id)).limit(PEOPLE).select((people::id, people::name)).into_boxed();
+    if let Some(clients) = clients {
+        let at = client_access::client_id.eq_any(clients.iter().map(|id| id.0).collect::<Vec<_>>());
+        query = query.filter(people::id.eq_any(client_access::table.filter(at).select(client_access::person_id)));
+    }
+    Ok(query.load::<(Uuid, String)>(conn)?.into_iter().map(|(id, name)| (PersonId(id), name)).collect())
+}

@@ -1,0 +1,354 @@
+//! The audit log's page, and the rows of an event wherever they are shown.
+
+use askama::Template;
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use serde_json::Value;
+
+use super::domain::Category;
+use super::query::{Filter, Page, Part, presets};
+use super::search_store::{COUNTED, Found, Found50, TOO_BROAD};
+use super::text::harmless;
+use crate::error::FieldErrors;
+use crate::ids::PersonId;
+use crate::procedures::times;
+use crate::web::Frame;
+
+/// A way to see more where nothing was found.
+#[derive(Debug, Clone)]
+pub struct Hint {
+    /// What is left out.
+    pub words: &'static str,
+    /// How many events that shows, up to [`COUNTED`].
+    pub count: i64,
+    /// Where.
+    pub href: String,
+}
+
+impl Hint {
+    fn counted(&self) -> String {
+        counted(self.count)
+    }
+}
+
+/// "2 results", "1,000+ results".
+fn counted(count: i64) -> String {
+    match count {
+        1 => "1 event".to_owned(),
+        COUNTED.. => "1,000+ events".to_owned(),
+        1_000 => "1,000 events".to_owned(),
+        n => format!("{n} events"),
+    }
+}
+
+/// What the search gave.
+pub enum Outcome {
+    /// It took too long.
+    TooBroad,
+    /// A page, and what would show more where it is empty.
+    Found {
+        /// The page.
+        page: Found50,
+        /// Ways to see more.
+        hints: Vec<Hint>,
+    },
+}
+
+/// An event as a row, open or closed.
+pub struct EventRow<'a> {
+    /// The event.
+    pub event: &'a Found,
+    /// Where its row opens, or closes; none where it stays as it is.
+    pub href: Option<String>,
+    /// Whether it shows everything.
+    pub open: bool,
+    zone: Tz,
+}
+
+/// One changed field: its name, before and after.
+pub struct Change {
+    /// The field.
+    pub field: String,
+    /// What it was.
+    pub before: String,
+    /// What it is.
+    pub after: String,
+}
+
+impl<'a> EventRow<'a> {
+    /// A row in a zone.
+    pub fn new(event: &'a Found, zone: Tz, href: Option<String>, open: bool) -> Self {
+        Self { event, href, open, zone }
+    }
+    fn key(&self) -> String {
+        format!("{}-{}", self.event.at.timestamp_micros(), self.event.id)
+    }
+    fn at(&self) -> String {
+        times::display_seconds(self.event.at, self.zone)
+    }
+    fn utc(&self) -> String {
+        self.event.at.format("%Y-%m-%d %H:%M:%S%.6f UTC").to_string()
+    }
+    fn iso(&self) -> String {
+        self.event.at.to_rfc3339()
+    }
+    fn who(&self) -> String {
+        harmless(&self.event.actor_name).into_owned()
+    }
+    fn sentence(&self) -> String {
+        harmless(&self.event.sentence).into_owned()
+    }
+    fn email(&self) -> String {
+        self.event.actor_email.as_deref().map(|text| harmless(text).into_owned()).unwrap_or_default()
+    }
+    fn category(&self) -> &str {
+        if let Ok(category) = self.event.category.parse::<Category>() { category.label() } else { &self.event.category }
+    }
+    fn failed(&self) -> bool {
+        self.event.outcome != "success"
+    }
+    /// Everything that the row itself does not say: a name and a value.
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let e = self.event;
+        let text = |value: &Option<String>| value.as_deref().map(|text| harmless(text).into_owned());
+        let id = |value: &Option<uuid::Uuid>| value.map(|id| id.to_string());
+        let subject = match (&e.subject_type, &e.subject_label) {
+            (Some(kind), Some(label)) => Some(format!("{} “{}”", kind.replace('_', " "), harmless(label))),
+            _ => None,
+        };
+        let outcome = match (self.failed(), &e.reason) {
+            (false, _) => "Succeeded".to_owned(),
+            (true, None) => "Refused".to_owned(),
+            (true, Some(reason)) => format!("Refused: {}", reason.replace('_', " ")),
+        };
+        let all = [
+            ("Kind", Some(e.kind.clone())),
+            ("Outcome", Some(outcome)),
+            ("Exact time", Some(self.utc())),
+            ("User id", id(&e.actor_id)),
+            ("On behalf of", id(&e.on_behalf_of)),
+            ("Subject", subject),
+            ("Subject id", id(&e.subject_id)),
+            ("About user", id(&e.about_person).filter(|_| e.about_person != e.actor_id && e.about_person != e.subject_id)),
+            ("Client id", id(&e.client_id).filter(|_| e.client_id != e.subject_id)),
+            ("Address", text(&e.address)),
+            ("User agent", text(&e.user_agent)),
+            ("Request id", id(&e.request_id)),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+    /// The changed fields; of long texts only that they changed, and their lengths.
+    fn changes(&self) -> Vec<Change> {
+        let Some(fields) = self.event.detail.get("fields").and_then(Value::as_object) else { return Vec::new() };
+        let chars = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_i64).map(|n| format!("{n} characters"));
+        let side = |entry: &Value, short: &str, long: &str| entry.get(short).map(plain).or_else(|| chars(entry, long)).unwrap_or_default();
+        let one = |(field, entry): (&String, &Value)| Change {
+            field: harmless(&field.replace('_', " ")).into_owned(),
+            before: side(entry, "before", "before_chars"),
+            after: side(entry, "after", "after_chars"),
+        };
+        fields.iter().map(one).collect()
+    }
+    /// Whatever else the event carries.
+    fn others(&self) -> Vec<(String, String)> {
+        let all = self.event.detail.as_object().into_iter().flatten();
+        all.filter(|(name, _)| *name != "fields")
+            .map(|(name, value)| (harmless(&name.replace('_', " ")).into_owned(), plain(value)))
+            .collect()
+    }
+}
+
+fn plain(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    };
+    harmless(&text).into_owned()
+}
+
+/// `/admin/audit-log`
+#[derive(Template)]
+#[template(path = "audit/show.html", blocks = ["log"])]
+pub struct AuditLog {
+    /// The frame.
+    pub frame: Frame,
+    /// What is shown.
+    pub filter: Filter,
+    /// A sentence beside each filter that does not apply.
+    pub errors: FieldErrors,
+    /// What it gave.
+    pub outcome: Outcome,
+    /// Whom the filter offers.
+    pub people: Vec<(PersonId, String)>,
+    /// Whether this person reads everything, and not only their clients' events.
+    pub whole: bool,
+    /// The first day that was searched.
+    pub first: NaiveDate,
+    /// The last one.
+    pub last: NaiveDate,
+    /// Today in the organisation's zone.
+    pub today: NaiveDate,
+    /// That zone.
+    pub zone: Tz,
+}
+
+impl AuditLog {
+    fn searched(&self) -> String {
+        let days = crate::engagements::views::marks::dates(Some(self.first.min(self.last)), Some(self.last));
+        match &self.outcome {
+            Outcome::TooBroad => format!("searched {days}"),
+            Outcome::Found { page, .. } => format!("searched {days}: {}", counted(page.count)),
+        }
+    }
+    fn row<'a>(&self, event: &'a Found) -> EventRow<'a> {
+        let place = event.place();
+        let open = self.filter.open == Some(place);
+        let other = Filter { open: (!open).then_some(place), ..self.filter.clone() };
+        EventRow::new(event, self.zone, Some(other.url()), open)
+    }
+    fn presets(&self) -> Vec<(&'static str, String, bool)> {
+        let same = |from, to| self.filter.from == Some(from) && self.filter.to == Some(to);
+        let mut list = vec![(
+            "All",
+            Filter { from: None, to: None, ..self.filter.anew() }.url(),
+            self.filter.from.is_none() && self.filter.to.is_none(),
+        )];
+        list.extend(presets(self.today).into_iter().map(|(name, from, to)| (name, self.filter.over(from, to).url(), same(from, to))));
+        list
+    }
+    fn everything(&self) -> String {
+        Filter { categories: Vec::new(), ..self.filter.anew() }.url()
+    }
+    fn toggled(&self, category: &Category) -> String {
+        self.filter.toggled(*category).url()
+    }
+    fn has(&self, category: &Category) -> bool {
+        self.filter.categories.contains(category)
+    }
+    fn is_user(&self, id: &PersonId) -> bool {
+        self.filter.user == Some(*id)
+    }
+    fn is_part(&self, part: &Part) -> bool {
+        self.filter.part == *part
+    }
+    fn day(&self, day: &Option<NaiveDate>) -> String {
+        day.map(|day| day.to_string()).unwrap_or_default()
+    }
+    fn jump(&self) -> String {
+        if let Page::Day(day) = self.filter.page { day.to_string() } else { String::new() }
+    }
+    /// Where what came since is asked for; only the newest page asks.
+    fn fresh(&self, page: &Found50) -> Option<String> {
+        let newest = page.rows.first().filter(|_| self.filter.page == Page::Newest)?;
+        let since = self.filter.at(Page::After(newest.place()));
+        Some(format!("/admin/audit-log/fresh?{}", since.query()))
+    }
+    fn newer(&self, page: &Found50) -> Option<String> {
+        let first = page.rows.first().filter(|_| page.newer)?;
+        Some(self.filter.at(Page::After(first.place())).url())
+    }
+    fn older(&self, page: &Found50) -> Option<String> {
+        let last = page.rows.last().filter(|_| page.older)?;
+        Some(self.filter.at(Page::Before(last.place())).url())
+    }
+    /// The label of a filter, for the sentence beside it.
+    fn field_name(&self, field: &str) -> &'static str {
+        match field {
+            "from" => "Start date",
+            "to" => "End date",
+            "q" => "Search",
+            "user" => "User",
+            "jump" => "Jump to",
+            "category" => "Category",
+            _ => "Page",
+        }
+    }
+    fn too_broad(&self) -> &'static str {
+        TOO_BROAD
+    }
+}
+
+/// What came since the page was drawn.
+#[derive(Template)]
+#[template(path = "audit/_news.html")]
+pub struct News {
+    /// How many, up to a hundred.
+    pub count: i64,
+    /// The newest page.
+    pub href: String,
+}
+
+impl News {
+    fn words(&self) -> String {
+        match self.count {
+            1 => "1 new event".to_owned(),
+            100.. => "100 or more new events".to_owned(),
+            n => format!("{n} new events"),
+        }
+    }
+}
+
+/// Every view of the slice, for the samples test.
+pub fn samples() -> Vec<(&'static str, String)> {
+    let hostile = || "<script>alert(1)</script>\u{1b}[2J\u{202e}".to_owned();
+    let at: DateTime<Utc> = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
+    let person = PersonId::new();
+    let event = |id: i64| Found {
+        at,
+        id,
+        kind: "procedure.saved".into(),
+        category: "procedures".into(),
+        outcome: if id == 2 { "failure".into() } else { "success".into() },
+        reason: (id == 2).then(|| "not_allowed".into()),
+        actor_kind: "person".into(),
+        actor_id: Some(person.0),
+        actor_name: hostile(),
+        actor_email: Some(hostile()),
+        on_behalf_of: None,
+        subject_type: Some("procedure".into()),
+        subject_id: Some(person.0),
+        subject_label: Some(hostile()),
+        about_person: None,
+        client_id: Some(person.0),
+        engagement_id: None,
+        address: Some(hostile()),
+        user_agent: Some(hostile()),
+        request_id: Some(person.0),
+        sentence: hostile(),
+        detail: serde_json::json!({ "fields": { "red_notes": { "before_chars": 0, "after_chars": 12 }, "<b>": { "before": "<i>", "after": hostile() } }, "<u>": [1, "<s>"] }),
+    };
+    let place = event(1).place();
+    let page = |filter: Filter, outcome: Outcome| AuditLog {
+        frame: Frame::sample("Audit log"),
+        filter,
+        errors: ["from", "to", "q", "category", "user", "page", "jump"].iter().fold(FieldErrors::default(), |mut errors, field| {
+            errors.add(field, "No.");
+            errors
+        }),
+        outcome,
+        people: vec![(person, hostile())],
+        whole: false,
+        first: at.date_naive(),
+        last: at.date_naive(),
+        today: at.date_naive(),
+        zone: chrono_tz::UTC,
+    };
+    let found = |rows: Vec<Found>, hints| Outcome::Found { page: Found50 { rows, older: true, newer: true, count: COUNTED }, hints };
+    let open = Filter { q: hostile(), categories: vec![Category::Procedures], user: Some(person), open: Some(place), ..Filter::default() };
+    let hint = Hint { words: "Without the search", count: 3, href: "/admin/audit-log".into() };
+    let list = page(open.clone(), found(vec![event(1), event(2)], Vec::new()));
+    let nothing = page(open, found(Vec::new(), vec![hint]));
+    let empty = page(Filter::default(), found(Vec::new(), Vec::new()));
+    let broad = page(Filter::default(), Outcome::TooBroad);
+    let news = News { count: 3, href: "/admin/audit-log".into() };
+    crate::web::rendered([
+        ("log", list.render()),
+        ("log block", list.as_log().render()),
+        ("log nothing", nothing.render()),
+        ("log empty", empty.render()),
+        ("log too broad", broad.render()),
+        ("news", news.render()),
+    ])
+}

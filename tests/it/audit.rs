@@ -1,0 +1,164 @@
+//! The audit log's page: what it shows to whom, what its filters find, and that no address breaks it.
+
+use chrono::{TimeZone, Utc};
+use diesel::connection::SimpleConnection;
+use tyrian::audit::domain::{Actor, ActorKind, Event, Kind};
+use tyrian::ids::ClientId;
+
+use crate::harness::TestApp;
+use crate::harness::fixtures::Person;
+
+/// Writes an event as this person.
+fn act(app: &TestApp, by: &Person, event: Event) {
+    let actor =
+        Actor { kind: ActorKind::Person, id: Some(by.id), name: by.name.clone(), email: Some(by.email.clone()), ..Actor::anonymous() };
+    app.db.write_blocking(&actor, |tx| tx.audited((), event.clone())).unwrap();
+}
+
+fn renamed(client: ClientId, to: &str) -> Event {
+    Event::new(Kind::ClientUpdated, format!("Changed the client {to}")).subject("client", client.0, to).client(client)
+}
+
+#[test]
+fn words_phrases_exclusions_and_signs_find_exactly_what_they_say() {
+    let app = TestApp::spawn();
+    let lead = &app.people.lead;
+    for name in ["Blue Harbour 100%", "Harbour Blue", "Blue_Harbour", "Back\\slash"] {
+        act(&app, lead, renamed(app.clients.own, name));
+    }
+    let mut browser = app.browser(&app.people.administrator);
+    let mut found = |q: &str| {
+        browser.open(&format!(
+            "/admin/audit-log?category=clients&q={}",
+            q.replace('%', "%25").replace('"', "%22").replace('\\', "%5C").replace(' ', "+")
+        ));
+        ["Blue Harbour 100%", "Harbour Blue", "Blue_Harbour", "Back\\slash"]
+            .into_iter()
+            .filter(|name| browser.text().contains(&format!("Changed the client {name}")))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found("BLUE harbour"), ["Blue Harbour 100%", "Harbour Blue", "Blue_Harbour"]);
+    assert_eq!(found("\"blue harbour\""), ["Blue Harbour 100%"]);
+    assert_eq!(found("harbour -blue_"), ["Blue Harbour 100%", "Harbour Blue"]);
+    assert_eq!(found("harbour 100%"), ["Blue Harbour 100%"]);
+    assert_eq!(found("harbour %%%"), [""; 0]);
+    assert_eq!(found("back\\slash"), ["Back\\slash"]);
+}
+
+#[test]
+fn dates_are_days_of_the_organisations_zone() {
+    let app = TestApp::spawn();
+    let lead = &app.people.lead;
+    app.superuser().batch_execute("SET session_replication_role = replica; UPDATE settings SET time_zone = 'Pacific/Kiritimati'").unwrap();
+    // 14 hours ahead: 10:00 UTC is the next day's first instant there.
+    for (hour, name) in [(9, "before"), (10, "after")] {
+        app.set_audit_clock(Utc.with_ymd_and_hms(2026, 11, 18, hour, 30, 0).unwrap());
+        act(&app, lead, renamed(app.clients.own, name));
+    }
+    app.set_audit_clock(crate::harness::app::start());
+    let mut browser = app.browser(&app.people.administrator);
+    browser.open("/admin/audit-log?from=2026-11-19&to=2026-11-19").see("Changed the client after").see_not("Changed the client before");
+    browser.open("/admin/audit-log?from=2026-11-18&to=2026-11-18").see("Changed the client before").see_not("Changed the client after");
+    browser.open("/admin/audit-log?jump=2026-11-18").see("Changed the client before").see_not("Changed the client after");
+    browser.see("Pacific/Kiritimati");
+}
+
+#[test]
+fn a_team_lead_sees_their_own_clients_events_and_no_other() {
+    let app = TestApp::spawn();
+    act(&app, &app.people.lead, renamed(app.clients.own, "own"));
+    act(&app, &app.people.lead, renamed(app.clients.foreign, "foreign"));
+    act(&app, &app.people.lead, Event::new(Kind::SettingsChanged, "Changed the settings"));
+    let mut lead = app.browser(&app.people.lead);
+    lead.open("/admin/audit-log").see("Changed the client own").see_not("Changed the client foreign").see_not("Changed the settings");
+    lead.open("/admin").see("Audit log");
+    let mut administrator = app.browser(&app.people.administrator);
+    administrator.open("/admin/audit-log").see("Changed the client own").see("Changed the client foreign").see("Changed the settings");
+    app.browser(&app.people.analyst).open("/admin/audit-log").expect(403);
+    app.visitor().open("/admin/audit-log?q=x").see("Sign in");
+}
+
+#[test]
+fn pages_go_back_and_forth_without_gap_or_repetition() {
+    let app = TestApp::spawn();
+    let events: Vec<Event> = (0..120).map(|n| renamed(app.clients.own, &format!("number {n:03}."))).collect();
+    // All in one transaction, many in one microsecond: the order breaks the tie.
+    app.set_audit_clock(crate::harness::app::start());
+    app.db.write_blocking(&Actor::command(), |tx| tx.audited_all((), &events)).unwrap();
+    let mut browser = app.browser(&app.people.administrator);
+    let numbers = |text: &str| -> Vec<usize> {
+        text.match_indices("number ").filter_map(|(at, _)| text.get(at + 7..at + 10)?.parse().ok()).collect()
+    };
+    browser.open("/admin/audit-log?q=number");
+    let first = numbers(&browser.text());
+    browser.click("Older");
+    let second = numbers(&browser.text());
+    browser.click("Older");
+    let third = numbers(&browser.text());
+    assert_eq!([first.clone(), second.clone(), third].concat(), (0..120).rev().collect::<Vec<_>>());
+    browser.see_not("Older").click("Newer");
+    assert_eq!(numbers(&browser.text()), second);
+    browser.click("Newer");
+    assert_eq!(numbers(&browser.text()), first);
+    browser.see("120 events");
+}
+
+#[test]
+fn a_row_opens_to_everything_and_its_address_shows_it_later() {
+    let app = TestApp::spawn();
+    let event = renamed(app.clients.own, "opened").changes([("name", "before", "opened", false), ("description", "a", "four", true)]);
+    act(&app, &app.people.lead, event);
+    let place = app.texts("SELECT (extract(epoch FROM at) * 1000000)::bigint || '.' || id FROM audit.events WHERE kind = 'client.updated'");
+    let address = format!("/admin/audit-log?open={}", place[0]);
+    let mut browser = app.browser(&app.people.administrator);
+    for text in ["client.updated", "Exact time", "4 characters", "before", &app.people.lead.id.to_string()] {
+        browser.open(&address).see(text);
+    }
+    let later: Vec<Event> = (0..60).map(|n| renamed(app.clients.own, &format!("later {n}"))).collect();
+    app.db.write_blocking(&Actor::command(), |tx| tx.audited_all((), &later)).unwrap();
+    browser.open(&address).see("Changed the client opened").see("4 characters");
+}
+
+#[test]
+fn bad_addresses_get_the_page_with_a_sentence_and_the_rest_applied() {
+    let app = TestApp::spawn();
+    act(&app, &app.people.lead, renamed(app.clients.own, "found"));
+    let mut browser = app.browser(&app.people.administrator);
+    let long = "x".repeat(10_000);
+    for (address, sentence) in [
+        ("from=2026-02-30&category=clients", "This is not a date"),
+        ("from=2026-11-02&to=2026-11-01&category=clients", "The start date lies after the end date"),
+        ("before=tampered&category=clients", "This address names no page of the log"),
+        ("before=9999999999999999999.1&category=clients", "This address names no page of the log"),
+        ("category=nothing&category=clients", "There is no such category"),
+        ("user=1&category=clients", "There is no such user"),
+        ("jump=x&category=clients", "This is not a date"),
+        ("q=ab&category=clients", "fewer than three letters"),
+    ] {
+        browser.open(&format!("/admin/audit-log?{address}")).expect(200).see(sentence).see("Changed the client found");
+    }
+    browser.open(&format!("/admin/audit-log?category=clients&q={long}")).expect(200).see("at most 40 characters");
+    browser.open("/admin/audit-log?q=found&category=library").see("Without the search").see("In every category").see_not("Over all dates");
+}
+
+#[test]
+fn recorded_text_is_shown_harmlessly() {
+    let app = TestApp::spawn();
+    act(&app, &app.people.lead, renamed(app.clients.own, "a\u{1b}[2J\u{202e}<b>\n=1+1"));
+    let mut browser = app.browser(&app.people.administrator);
+    browser.open("/admin/audit-log?category=clients").see("a␛[2J⟨U+202E⟩<b>␊=1+1");
+}
+
+#[test]
+fn what_came_since_is_counted_and_nothing_moves() {
+    let app = TestApp::spawn();
+    act(&app, &app.people.lead, renamed(app.clients.own, "first"));
+    let mut browser = app.browser(&app.people.administrator);
+    browser.open("/admin/audit-log?category=clients");
+    let asks = browser.attribute("#news", "hx-get").unwrap();
+    assert!(asks.starts_with("/admin/audit-log/fresh?"));
+    browser.open(&asks).see_not("new event");
+    act(&app, &app.people.lead, renamed(app.clients.own, "second"));
+    act(&app, &app.people.lead, Event::new(Kind::SettingsChanged, "Changed the settings"));
+    browser.open(&asks).see("1 new event");
+}

@@ -9,6 +9,8 @@ use anyhow::Context;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::audit::seal::KeyFiles;
+
 /// What the command line and the environment say.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
@@ -36,6 +38,9 @@ pub struct Options {
     /// A file that holds them
     #[arg(long, global = true, env = "TYRIAN_SECRET_KEY_FILE")]
     pub secret_key_file: Option<PathBuf>,
+    /// The file of the key that seals the audit log; unset: audit.key in the data directory
+    #[arg(long, global = true, env = "TYRIAN_AUDIT_KEY_FILE")]
+    pub audit_key_file: Option<PathBuf>,
     /// Addresses of reverse proxies whose X-Forwarded-For counts, separated by commas
     #[arg(long, global = true, env = "TYRIAN_TRUSTED_PROXIES", default_value = "")]
     pub trusted_proxies: String,
@@ -61,6 +66,8 @@ pub struct Config {
     pub base_url: Option<String>,
     /// The secret that keys are derived from.
     pub secret: SecretString,
+    /// Where the key that seals the audit log lies, if not in the data directory.
+    pub audit_key_file: Option<PathBuf>,
     /// Reverse proxies whose word on the client's address counts.
     pub trusted_proxies: Vec<IpAddr>,
     /// First value of the organisation's time zone.
@@ -71,6 +78,16 @@ impl Config {
     /// The directory of attachments.
     pub fn attachments(&self) -> PathBuf {
         self.data_dir.join("attachments")
+    }
+
+    /// The directory of the audit log's archives.
+    pub fn audit_archives(&self) -> PathBuf {
+        self.data_dir.join("audit-archives")
+    }
+
+    /// The files that seal the audit log.
+    pub fn audit_files(&self) -> KeyFiles {
+        KeyFiles::new(&self.data_dir, self.audit_key_file.as_deref())
     }
 
     /// Checks the options. Makes the data directory, and in it the secret key where the database is embedded.
@@ -120,6 +137,7 @@ impl Config {
                 metrics_listen,
                 base_url: options.base_url.clone(),
                 secret,
+                audit_key_file: options.audit_key_file.clone(),
                 trusted_proxies,
                 time_zone: options.time_zone.clone(),
             }),
@@ -179,6 +197,7 @@ mod tests {
             base_url: Some("tyrian.example".into()),
             secret_key: None,
             secret_key_file: None,
+            audit_key_file: None,
             trusted_proxies: "10.0.0.1, proxy".into(),
             time_zone: "Lisbon".into(),
         };

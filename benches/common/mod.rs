@@ -37,7 +37,8 @@ pub struct Stand {
     pub app: App,
     /// `http://127.0.0.1:PORT`
     pub base: String,
-    cluster: Option<tyrian::db::embedded::Cluster>,
+    /// Its database.
+    pub cluster: Option<tyrian::db::embedded::Cluster>,
     handle: ServerHandle,
     thread: JoinHandle<std::io::Result<()>>,
 }

@@ -30,6 +30,8 @@ async fn page(permit: &Permit<ManageSettings>, typed: Option<Typed>, errors: Fie
         two_factor_rule: stored.two_factor_rule.clone(),
         write_rule: stored.write_rule.clone(),
         approval_rule: stored.approval_rule.clone(),
+        audit_days: stored.audit_days.to_string(),
+        legal_hold: stored.legal_hold.then(|| "1".to_owned()),
         version: stored.version,
     });
     let frame = permit.frame(Section::Admin, "Settings").crumb("Administration", "/admin");
@@ -46,6 +48,9 @@ pub struct Typed {
     pub(super) two_factor_rule: String,
     pub(super) write_rule: String,
     pub(super) approval_rule: String,
+    pub(super) audit_days: String,
+    #[serde(default)]
+    pub(super) legal_hold: Option<String>,
     pub(super) version: i32,
 }
 
@@ -73,6 +78,10 @@ impl Typed {
         if self.approval_rule.parse::<ApprovalRule>().is_err() {
             errors.add("approval_rule", "Choose one of the two.");
         }
+        let days = self.audit_days.trim().parse::<i32>().ok().filter(|days| (120..=3_660).contains(days));
+        if days.is_none() {
+            errors.add("audit_days", "Give a number of days between 120 and 3660.");
+        }
         errors.done()?;
         Ok(Settings {
             organisation_name,
@@ -81,6 +90,8 @@ impl Typed {
             two_factor_rule: self.two_factor_rule.clone(),
             write_rule: self.write_rule.clone(),
             approval_rule: self.approval_rule.clone(),
+            audit_days: days.unwrap_or_default(),
+            legal_hold: self.legal_hold.is_some(),
             version: self.version,
         })
     }

@@ -25,6 +25,10 @@ pub struct Settings {
     pub write_rule: String,
     /// anyone or not_author.
     pub approval_rule: String,
+    /// Days for which the audit log is shown at least.
+    pub audit_days: i32,
+    /// Whether no month of the audit log may be dropped.
+    pub legal_hold: bool,
     /// Rises with every change.
     pub version: i32,
 }
@@ -51,6 +55,8 @@ pub fn save(tx: &mut WriteTx<'_>, wanted: &Settings) -> Result<Audited<bool>> {
     }
     diesel::update(settings::table).set(&Settings { version: wanted.version + 1, ..wanted.clone() }).execute(tx.conn)?;
     let (old, new) = (before.idle_minutes.to_string(), wanted.idle_minutes.to_string());
+    let (days_before, days_after) = (before.audit_days.to_string(), wanted.audit_days.to_string());
+    let held = |held: bool| if held { "on" } else { "off" };
     let changes = [
         ("organisation_name", before.organisation_name.as_str(), wanted.organisation_name.as_str()),
         ("time_zone", &before.time_zone, &wanted.time_zone),
@@ -58,6 +64,8 @@ pub fn save(tx: &mut WriteTx<'_>, wanted: &Settings) -> Result<Audited<bool>> {
         ("two_factor_rule", &before.two_factor_rule, &wanted.two_factor_rule),
         ("write_rule", &before.write_rule, &wanted.write_rule),
         ("approval_rule", &before.approval_rule, &wanted.approval_rule),
+        ("audit_days", &days_before, &days_after),
+        ("legal_hold", held(before.legal_hold), held(wanted.legal_hold)),
     ];
     let changed: Vec<_> = changes.into_iter().filter(|(_, old, new)| old != new).collect();
     let names: Vec<String> = changed.iter().map(|(name, ..)| name.replace('_', " ")).collect();

@@ -177,7 +177,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let empty = Index { frame: Frame::sample("Administration"), cards: Vec::new() };
     let jobs = Jobs { frame: Frame::sample("Jobs"), jobs: vec![job, never], now: at, zone: chrono_tz::UTC };
     let hostile = || "<script>alert(1)</script>".to_owned();
-    let typed = Typed { organisation_name: hostile(), time_zone: hostile(), idle_minutes: hostile(), ..Typed::default() };
+    let typed =
+        Typed { organisation_name: hostile(), time_zone: hostile(), idle_minutes: hostile(), audit_days: hostile(), ..Typed::default() };
     let outcome = Outcome {
         key: "x".into(),
         team: crate::procedures::domain::Team::Red,

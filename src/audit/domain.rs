@@ -120,6 +120,7 @@ kinds! {
     OutcomesChanged => "outcomes.changed", Settings;
     UsersExported => "users.exported", Export;
     AccessExported => "access.exported", Export;
+    LogExported => "audit_log.exported", Export;
     AttemptsRefused => "attempts.refused", Refused;
     LinkRefused => "link.refused", Refused;
     CookieRefused => "cookie.refused", Refused;
@@ -128,6 +129,9 @@ kinds! {
     OriginRefused => "origin.refused", Refused;
     DemoSeeded => "demo.seeded", System;
     JobRun => "job.run", System;
+    LogRestored => "audit_log.restored", System;
+    MonthArchived => "audit_month.archived", System;
+    MonthDropped => "audit_month.dropped", System;
 }
 
 /// What kind of actor did it.

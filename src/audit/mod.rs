@@ -1,12 +1,26 @@
 //! The audit log: what an event is, how it is written beside the change it tells of, and how the Activity lists read it.
 //! `db::WriteTx` is the only writer; nothing else can insert an event, and no change is committed without one.
 
+pub mod archive;
 pub mod domain;
+pub mod export;
+pub mod export_store;
 pub mod flood_store;
+pub mod merkle;
+pub mod ocsf;
 pub mod pages;
+pub mod proof;
 pub mod query;
+pub mod record;
+pub mod retention;
+pub mod retention_store;
 pub mod schema;
+pub mod seal;
+pub mod seal_store;
+pub mod sealer;
 pub mod search_store;
 pub mod store;
 pub mod text;
+pub mod verify;
+pub mod verify_store;
 pub mod views;

@@ -1,17 +1,23 @@
 //! `/admin/audit-log`: the list, its filters, and what came since it was opened.
 
+use std::time::Duration;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
+use actix_web::web::Bytes;
 use askama::Template;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 
+use super::export::{self, Format, Wanted};
 use super::query::{Asked, Filter, Page, Part, Place};
-use super::search_store::{self as store, Found50, Scope};
+use super::seal::Seal;
+use super::seal_store;
+use super::search_store::{self as store, Found, Scope};
 use super::views::{AuditLog, Hint, News, Outcome};
 use crate::authz::Permission as P;
 use crate::authz::permit::{Permit, ReadAuditLog};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::{ClientId, PersonId};
 use crate::web::{Query, Section};
 
@@ -28,9 +34,10 @@ fn scope(permit: &Permit<ReadAuditLog>, filter: &Filter, floor: DateTime<Utc>) -
 
 struct Loaded {
     floor: DateTime<Utc>,
-    page: Option<Found50>,
+    page: Option<Found>,
     hints: Vec<Hint>,
     people: Vec<(PersonId, String)>,
+    sealed: Option<(i64, Seal)>,
 }
 
 /// `GET /admin/audit-log`
@@ -45,6 +52,7 @@ pub async fn show(permit: Permit<ReadAuditLog>, Query(asked): Query<Asked>) -> R
         frame: permit.frame(Section::Admin, "Audit log").crumb("Administration", "/admin"),
         outcome: loaded.page.map_or(Outcome::TooBroad, |page| Outcome::Found { page, hints: loaded.hints }),
         people: loaded.people,
+        sealed: loaded.sealed,
         whole: permit.may(P::AuditLogRead),
         first: filter.from.map_or(first, |from| from.max(first)),
         last: filter.to.map_or(today, |to| to.min(today)),
@@ -72,7 +80,9 @@ fn load(conn: &mut PgConnection, permit: &Permit<ReadAuditLog>, filter: &Filter)
     }
     let nothing = page.as_ref().is_some_and(|page| page.rows.is_empty());
     let hints = if nothing && filter.narrows() { hints(conn, permit, &filter, floor)? } else { Vec::new() };
-    Ok(Loaded { floor, page, hints, people })
+    let shown = filter.open.filter(|open| page.as_ref().is_some_and(|page| page.rows.iter().any(|row| row.place() == *open)));
+    let sealed = shown.map(|open| seal_store::find_number(conn, open)).transpose()?.flatten();
+    Ok(Loaded { floor, page, hints, people, sealed })
 }
 
 /// Which filter to loosen: what each would show if it were left out.
@@ -118,4 +128,48 @@ pub async fn fresh(permit: Permit<ReadAuditLog>, Query(asked): Query<Asked>) -> 
         .await?;
     let news = News { count: count.unwrap_or_default(), href: filter.anew().url() };
     permit.html(StatusCode::OK, news.render()?)
+}
+
+/// How long an export waits for a reader that takes nothing.
+const STALLED: Duration = Duration::from_secs(60);
+
+/// `GET /admin/audit-log.csv`
+pub async fn csv(permit: Permit<ReadAuditLog>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
+    export(permit, &asked, Format::Csv).await
+}
+
+/// `GET /admin/audit-log.jsonl`
+pub async fn jsonl(permit: Permit<ReadAuditLog>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
+    export(permit, &asked, Format::Jsonl).await
+}
+
+/// Exports what the page shows, and not only its newest rows. The event is committed before the first byte leaves.
+async fn export(permit: Permit<ReadAuditLog>, asked: &Asked, format: Format) -> Result<HttpResponse> {
+    let (filter, _) = asked.read();
+    let event = if asked.event.is_empty() { None } else { Some(asked.event.parse().map_err(|()| Error::NotFound)?) };
+    let floor = permit.app.db.read(store::get_floor).await?;
+    let zone = permit.viewer().organisation.zone();
+    let wanted = Wanted { scope: scope(&permit, &filter, floor), filter: filter.anew(), event, proof: asked.proof == "1", format, zone };
+    let turn = permit.app.db.long_turn().await?;
+    let told = export::event(&wanted);
+    permit.app.db.write(permit.actor(), move |tx| tx.audited((), told)).await?;
+    let (sender, chunks) = tokio::sync::mpsc::channel::<Bytes>(2);
+    let (db, runtime) = (permit.app.db.clone(), tokio::runtime::Handle::current());
+    let connected = actix_web::web::block(move || db.connect()).await;
+    let mut conn = connected.map_err(|panicked| Error::Internal(panicked.into()))??;
+    let name = format!("audit-log-{}.{}", permit.app.clock.now().with_timezone(&zone).format("%Y-%m-%d"), format.ending());
+    // Not awaited: the answer begins now and goes on as chunks come.
+    drop(actix_web::web::block(move || {
+        let _turn = turn;
+        export::write(&mut conn, &wanted, &mut |chunk| {
+            matches!(runtime.block_on(tokio::time::timeout(STALLED, sender.send(chunk.into()))), Ok(Ok(())))
+        });
+    }));
+    let chunks = futures_util::stream::unfold(chunks, |mut chunks| async move { Some((Ok::<_, Error>(chunks.recv().await?), chunks)) });
+    Ok(HttpResponse::Ok()
+        .content_type(format.media_type())
+        // Compressing would hold chunks back, and the processor with them.
+        .insert_header(actix_web::http::header::ContentEncoding::Identity)
+        .insert_header(("Content-Disposition", format!("attachment; filename=\"{name}\"")))
+        .streaming(chunks))
 }

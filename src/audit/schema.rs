@@ -1,11 +1,12 @@
-//! The audit schema as diesel sees it. Written by hand, unlike `db::schema`: the generator does not know `xid8`, and the
-//! columns that PostgreSQL fills (transaction id, search) are left out so that nothing here can write them.
+//! The audit schema as diesel sees it. Written by hand, unlike `db::schema`: the generator does not know `xid8`, which is read
+//! as the eight bytes that it is, and the search column is left out: only the database fills it, and only patterns read it.
 #![allow(missing_docs)] // the columns are described in the migration
 
 diesel::table! {
     audit.events (at, id) {
         at -> Timestamptz,
         id -> Int8,
+        transaction_id -> Int8,
         kind -> Text,
         category -> Text,
         outcome -> Text,
@@ -27,5 +28,47 @@ diesel::table! {
         sentence -> Text,
         detail -> Jsonb,
         search_values -> Text,
+    }
+}
+
+diesel::table! {
+    audit.seals (number) {
+        number -> Int8,
+        first_number -> Int8,
+        last_number -> Int8,
+        root -> Bytea,
+        previous -> Bytea,
+        at -> Timestamptz,
+        cluster -> Int8,
+        through_transaction -> Int8,
+        through_id -> Int8,
+        public_key -> Bytea,
+        signature -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit.sealed (at, id) {
+        at -> Timestamptz,
+        id -> Int8,
+        number -> Int8,
+        leaf -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit.boundary_leaves (number) {
+        number -> Int8,
+        leaf -> Bytea,
+    }
+}
+
+diesel::table! {
+    audit.archives (month) {
+        month -> Date,
+        file_name -> Text,
+        digest -> Bytea,
+        events -> Int8,
+        archived_at -> Timestamptz,
     }
 }

@@ -6,10 +6,10 @@ use diesel::dsl::sql;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::query::{Filter, Page, Part, Place};
+use super::record::Record;
 use super::schema::events;
 use crate::db::schema::{client_access, people};
 use crate::error::{Error, Result};
@@ -21,63 +21,6 @@ pub const ROWS: usize = 50;
 pub const COUNTED: i64 = 1_001;
 /// The most people that the filter offers.
 const PEOPLE: i64 = 1_000;
-
-/// An event as it is shown and exported.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = events, check_for_backend(Pg))]
-pub struct Found {
-    /// When, by the database's clock.
-    pub at: DateTime<Utc>,
-    /// Its order.
-    pub id: i64,
-    /// `noun.past_tense`
-    pub kind: String,
-    /// Stored name of its category.
-    pub category: String,
-    /// success or failure.
-    pub outcome: String,
-    /// Reason code of a failure.
-    pub reason: Option<String>,
-    /// person, system, command or anonymous.
-    pub actor_kind: String,
-    /// Whose act it was.
-    pub actor_id: Option<Uuid>,
-    /// Their name at that time.
-    pub actor_name: String,
-    /// Their e-mail address at that time.
-    pub actor_email: Option<String>,
-    /// For whom, where that is not the actor.
-    pub on_behalf_of: Option<Uuid>,
-    /// What kind of thing it is about.
-    pub subject_type: Option<String>,
-    /// Its id.
-    pub subject_id: Option<Uuid>,
-    /// Its name at that time.
-    pub subject_label: Option<String>,
-    /// The person it is about.
-    pub about_person: Option<Uuid>,
-    /// The client it belongs to.
-    pub client_id: Option<Uuid>,
-    /// The engagement it belongs to.
-    pub engagement_id: Option<Uuid>,
-    /// Network address.
-    pub address: Option<String>,
-    /// What the browser said of itself.
-    pub user_agent: Option<String>,
-    /// The request's id in the server's log.
-    pub request_id: Option<Uuid>,
-    /// What the log says.
-    pub sentence: String,
-    /// Changed fields and whatever else belongs to the kind.
-    pub detail: Value,
-}
-
-impl Found {
-    /// Where it stands.
-    pub fn place(&self) -> Place {
-        Place { at: self.at, id: self.id }
-    }
-}
 
 /// Whose events, over which instants.
 #[derive(Debug, Clone)]
@@ -92,9 +35,9 @@ pub struct Scope {
 
 /// One page.
 #[derive(Debug, Clone, Default)]
-pub struct Found50 {
+pub struct Found {
     /// Newest first.
-    pub rows: Vec<Found>,
+    pub rows: Vec<Record>,
     /// Whether there are older ones.
     pub older: bool,
     /// Whether there may be newer ones.
@@ -158,13 +101,13 @@ fn beyond<'a>(query: Boxed<'a>, page: Page) -> Boxed<'a> {
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn find_page(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> Result<Option<Found50>> {
+pub fn find_page(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> Result<Option<Found>> {
     let limit = ROWS as i64 + 1;
     in_time(conn, 3_000, |conn| {
         let newest_first =
-            |query: Boxed<'static>| query.order((events::at.desc(), events::id.desc())).limit(limit).select(Found::as_select());
+            |query: Boxed<'static>| query.order((events::at.desc(), events::id.desc())).limit(limit).select(Record::as_select());
         let newest = || newest_first(matching(scope, filter));
-        let mut page = Found50::default();
+        let mut page = Found::default();
         match filter.page {
             Page::Newest | Page::Day(_) => page.rows = newest().load(conn)?,
             Page::Before(_) => {
@@ -173,7 +116,7 @@ pub fn find_page(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> Res
             }
             Page::After(_) => {
                 let later = beyond(matching(scope, filter), filter.page).order((events::at.asc(), events::id.asc()));
-                page.rows = later.limit(limit).select(Found::as_select()).load(conn)?;
+                page.rows = later.limit(limit).select(Record::as_select()).load(conn)?;
                 page.newer = page.rows.len() > ROWS;
                 page.rows.truncate(ROWS);
                 page.rows.reverse();

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::domain::Category;
 use super::query::{Filter, Page, Part, presets};
-use super::search_store::{COUNTED, Found, Found50, TOO_BROAD};
+use super::record::Record;
+use super::seal::Seal;
+use super::search_store::{COUNTED, Found, TOO_BROAD};
 use super::text::harmless;
 use crate::error::FieldErrors;
 use crate::ids::PersonId;
@@ -48,7 +50,7 @@ pub enum Outcome {
     /// A page, and what would show more where it is empty.
     Found {
         /// The page.
-        page: Found50,
+        page: Found,
         /// Ways to see more.
         hints: Vec<Hint>,
     },
@@ -57,12 +59,23 @@ pub enum Outcome {
 /// An event as a row, open or closed.
 pub struct EventRow<'a> {
     /// The event.
-    pub event: &'a Found,
+    pub event: &'a Record,
     /// Where its row opens, or closes; none where it stays as it is.
     pub href: Option<String>,
     /// Whether it shows everything.
     pub open: bool,
+    /// Its proof, where its reader may ask for it.
+    pub proof: Option<ProofOf>,
     zone: Tz,
+}
+
+/// What the page tells of an event's proof.
+#[derive(Debug, Clone)]
+pub struct ProofOf {
+    /// Its number and the seal over it; none while it is not sealed.
+    pub sealed: Option<(i64, Seal)>,
+    /// Where the event with its proof is.
+    pub href: String,
 }
 
 /// One changed field: its name, before and after.
@@ -77,8 +90,8 @@ pub struct Change {
 
 impl<'a> EventRow<'a> {
     /// A row in a zone.
-    pub fn new(event: &'a Found, zone: Tz, href: Option<String>, open: bool) -> Self {
-        Self { event, href, open, zone }
+    pub fn new(event: &'a Record, zone: Tz, href: Option<String>, open: bool) -> Self {
+        Self { event, href, open, proof: None, zone }
     }
     fn key(&self) -> String {
         format!("{}-{}", self.event.at.timestamp_micros(), self.event.id)
@@ -137,9 +150,13 @@ impl<'a> EventRow<'a> {
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
+    fn detail(&self) -> serde_json::Map<String, Value> {
+        serde_json::from_str(&self.event.detail).unwrap_or_default()
+    }
     /// The changed fields; of long texts only that they changed, and their lengths.
     fn changes(&self) -> Vec<Change> {
-        let Some(fields) = self.event.detail.get("fields").and_then(Value::as_object) else { return Vec::new() };
+        let detail = self.detail();
+        let Some(fields) = detail.get("fields").and_then(Value::as_object) else { return Vec::new() };
         let chars = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_i64).map(|n| format!("{n} characters"));
         let side = |entry: &Value, short: &str, long: &str| entry.get(short).map(plain).or_else(|| chars(entry, long)).unwrap_or_default();
         let one = |(field, entry): (&String, &Value)| Change {
@@ -151,10 +168,8 @@ impl<'a> EventRow<'a> {
     }
     /// Whatever else the event carries.
     fn others(&self) -> Vec<(String, String)> {
-        let all = self.event.detail.as_object().into_iter().flatten();
-        all.filter(|(name, _)| *name != "fields")
-            .map(|(name, value)| (harmless(&name.replace('_', " ")).into_owned(), plain(value)))
-            .collect()
+        let all = self.detail().into_iter().filter(|(name, _)| name != "fields");
+        all.map(|(name, value)| (harmless(&name.replace('_', " ")).into_owned(), plain(&value))).collect()
     }
 }
 
@@ -180,6 +195,8 @@ pub struct AuditLog {
     pub errors: FieldErrors,
     /// What it gave.
     pub outcome: Outcome,
+    /// Number and seal of the row that is open.
+    pub sealed: Option<(i64, Seal)>,
     /// Whom the filter offers.
     pub people: Vec<(PersonId, String)>,
     /// Whether this person reads everything, and not only their clients' events.
@@ -202,11 +219,12 @@ impl AuditLog {
             Outcome::Found { page, .. } => format!("searched {days}: {}", counted(page.count)),
         }
     }
-    fn row<'a>(&self, event: &'a Found) -> EventRow<'a> {
+    fn row<'a>(&self, event: &'a Record) -> EventRow<'a> {
         let place = event.place();
         let open = self.filter.open == Some(place);
         let other = Filter { open: (!open).then_some(place), ..self.filter.clone() };
-        EventRow::new(event, self.zone, Some(other.url()), open)
+        let proof = ProofOf { sealed: self.sealed.clone(), href: format!("/admin/audit-log.jsonl?event={place}&proof=1") };
+        EventRow { proof: open.then_some(proof), ..EventRow::new(event, self.zone, Some(other.url()), open) }
     }
     fn presets(&self) -> Vec<(&'static str, String, bool)> {
         let same = |from, to| self.filter.from == Some(from) && self.filter.to == Some(to);
@@ -240,16 +258,16 @@ impl AuditLog {
         if let Page::Day(day) = self.filter.page { day.to_string() } else { String::new() }
     }
     /// Where what came since is asked for; only the newest page asks.
-    fn fresh(&self, page: &Found50) -> Option<String> {
+    fn fresh(&self, page: &Found) -> Option<String> {
         let newest = page.rows.first().filter(|_| self.filter.page == Page::Newest)?;
         let since = self.filter.at(Page::After(newest.place()));
         Some(format!("/admin/audit-log/fresh?{}", since.query()))
     }
-    fn newer(&self, page: &Found50) -> Option<String> {
+    fn newer(&self, page: &Found) -> Option<String> {
         let first = page.rows.first().filter(|_| page.newer)?;
         Some(self.filter.at(Page::After(first.place())).url())
     }
-    fn older(&self, page: &Found50) -> Option<String> {
+    fn older(&self, page: &Found) -> Option<String> {
         let last = page.rows.last().filter(|_| page.older)?;
         Some(self.filter.at(Page::Before(last.place())).url())
     }
@@ -264,6 +282,10 @@ impl AuditLog {
             "category" => "Category",
             _ => "Page",
         }
+    }
+    /// Where the filter is exported.
+    fn export(&self, ending: &str) -> String {
+        format!("/admin/audit-log.{ending}?{}", self.filter.anew().query())
     }
     fn too_broad(&self) -> &'static str {
         TOO_BROAD
@@ -295,9 +317,11 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let hostile = || "<script>alert(1)</script>\u{1b}[2J\u{202e}".to_owned();
     let at: DateTime<Utc> = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
     let person = PersonId::new();
-    let event = |id: i64| Found {
+    let event = |id: i64| {
+        Record {
         at,
         id,
+        transaction_id: 1,
         kind: "procedure.saved".into(),
         category: "procedures".into(),
         outcome: if id == 2 { "failure".into() } else { "success".into() },
@@ -317,7 +341,9 @@ pub fn samples() -> Vec<(&'static str, String)> {
         user_agent: Some(hostile()),
         request_id: Some(person.0),
         sentence: hostile(),
-        detail: serde_json::json!({ "fields": { "red_notes": { "before_chars": 0, "after_chars": 12 }, "<b>": { "before": "<i>", "after": hostile() } }, "<u>": [1, "<s>"] }),
+        detail: serde_json::json!({ "fields": { "red_notes": { "before_chars": 0, "after_chars": 12 }, "<b>": { "before": "<i>", "after": hostile() } }, "<u>": [1, "<s>"] }).to_string(),
+        search_values: String::new(),
+    }
     };
     let place = event(1).place();
     let page = |filter: Filter, outcome: Outcome| AuditLog {
@@ -328,6 +354,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
             errors
         }),
         outcome,
+        sealed: None,
         people: vec![(person, hostile())],
         whole: false,
         first: at.date_naive(),
@@ -335,7 +362,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         today: at.date_naive(),
         zone: chrono_tz::UTC,
     };
-    let found = |rows: Vec<Found>, hints| Outcome::Found { page: Found50 { rows, older: true, newer: true, count: COUNTED }, hints };
+    let found = |rows: Vec<Record>, hints| Outcome::Found { page: Found { rows, older: true, newer: true, count: COUNTED }, hints };
     let open = Filter { q: hostile(), categories: vec![Category::Procedures], user: Some(person), open: Some(place), ..Filter::default() };
     let hint = Hint { words: "Without the search", count: 3, href: "/admin/audit-log".into() };
     let list = page(open.clone(), found(vec![event(1), event(2)], Vec::new()));

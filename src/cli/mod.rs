@@ -1,5 +1,6 @@
 //! The command line: one binary, `tyrian`.
 
+pub mod audit;
 pub mod import;
 pub mod user;
 
@@ -9,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
+use crate::audit::sealer::Sealer;
 use crate::clock::Clock;
 use crate::config::{Config, Options};
 use crate::jobs;
@@ -46,6 +48,11 @@ enum Command {
     User {
         #[command(subcommand)]
         command: user::UserCommand,
+    },
+    /// The audit log: verify it, export it
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
     },
     /// Jobs: list them, run one now
     Jobs {
@@ -89,6 +96,12 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
+    // An export proves itself: no database, and no data directory either.
+    if let Command::Audit { command: audit::AuditCommand::Verify(asked) } = &cli.command
+        && let Some(file) = &asked.export
+    {
+        return audit::verify_export(&cli.options, asked, file);
+    }
     let config = Config::check(&cli.options)?;
     match cli.command {
         Command::Serve => serve(config, false),
@@ -103,6 +116,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }),
         Command::User { command } => with_app(config, |app| user::run(app, command)),
+        Command::Audit { command } => with_app(config, |app| audit::run(app, command)),
         Command::Jobs { command } => match command {
             JobsCommand::List => {
                 for job in jobs::JOBS {
@@ -170,9 +184,12 @@ fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     if let Some(lines) = sign_ins {
         println!("{lines}");
     }
+    let sealer = Sealer::new(app.db.clone(), app.config.audit_files(), !demo)?;
     actix_web::rt::System::new().block_on(async {
         app.jobs = jobs::Jobs::start(app.reach());
         app.live = Live::default();
+        // The feed of settled events is for a collector; whoever tries the demo reads addresses on stdout.
+        actix_web::rt::spawn(sealer.run());
         actix_web::rt::spawn(app.live.clone().poll(app.db.clone(), std::time::Duration::from_secs(1)));
         if let Some(address) = metrics {
             actix_web::rt::spawn(server::serve_metrics(address)?);

@@ -1,6 +1,7 @@
 //! The database. Everything goes through [`Db`]: `read` on connections that cannot write, `write` with an audit event.
 //! A write that returns without its event does not compile, and would not commit either (`audit.require_event`).
 
+pub mod cursor;
 pub mod embedded;
 pub mod migrate;
 #[rustfmt::skip]
@@ -27,6 +28,9 @@ type PgPool = Pool<ConnectionManager<PgConnection>>;
 /// Statements sent by requests since the start, without BEGIN, COMMIT, SET and pool checks. The benchmark reads it.
 pub static STATEMENTS: AtomicU64 = AtomicU64::new(0);
 
+/// How many people may read for long at once.
+const LONG: usize = 3;
+
 /// How a pool is cut.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSize {
@@ -48,6 +52,8 @@ pub struct Db {
     read: Lane,
     write: Lane,
     clock: Clock,
+    url: Arc<str>,
+    long: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
@@ -125,7 +131,29 @@ impl Db {
                 .build_unchecked(ConnectionManager::new(with_network_limits(url)));
             Lane { pool, gate: Arc::new(Semaphore::new(size.connections as usize)), wait: Duration::from_secs(size.wait_seconds) }
         };
-        Ok(Self { read: lane(true), write: lane(false), clock })
+        let url = with_network_limits(url).into();
+        Ok(Self { read: lane(true), write: lane(false), clock, url, long: Arc::new(Semaphore::new(LONG)) })
+    }
+
+    /// A connection of its own that cannot write and has no time limits, for reading that takes long: exports, verification,
+    /// archives. The pools stay for requests.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is not to be had.
+    pub fn connect(&self) -> Result<PgConnection> {
+        let mut conn = PgConnection::establish(&self.url).map_err(|away| Error::Unavailable(away.to_string()))?;
+        conn.batch_execute("SET TIME ZONE 'UTC'; SET default_transaction_read_only = on")?;
+        Ok(conn)
+    }
+
+    /// The turn of a person's long reading, which takes [`Db::connect`] while it lasts.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when others read for so long that no turn comes within seconds.
+    pub async fn long_turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit> {
+        let turn = tokio::time::timeout(self.read.wait, self.long.clone().acquire_owned()).await;
+        let busy = || Error::Unavailable("as many exports as this server makes at once are under way".into());
+        turn.map_err(|_| busy())?.map_err(|_| busy())
     }
 
     /// The clock that writes are stamped with.

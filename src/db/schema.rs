@@ -560,6 +560,8 @@ diesel::table! {
         version -> Int4,
         two_factor_rule -> Text,
         approval_rule -> Text,
+        audit_days -> Int4,
+        legal_hold -> Bool,
     }
 }
 

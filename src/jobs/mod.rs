@@ -45,6 +45,8 @@ pub struct Reach {
     pub db: Db,
     /// The directory that holds the attachments.
     pub attachments: PathBuf,
+    /// The directory that holds the audit log's archives.
+    pub archives: PathBuf,
 }
 
 /// Every job.
@@ -58,8 +60,8 @@ pub const JOBS: &[Job] = &[
     Job {
         name: "audit-refresh",
         schedule: "10 0 * * *",
-        about: "Makes the audit log's partitions for the months ahead.",
-        run: |reach, now| store::make_audit_months(&reach.db, now),
+        about: "Makes the audit log's months ahead; archives and drops those that are no longer shown.",
+        run: crate::audit::retention::refresh,
     },
     Job {
         name: "session-sweep",

@@ -104,7 +104,7 @@ struct Made {
 }
 
 /// Makes the partitions of this month and the three after it.
-pub(super) fn make_audit_months(db: &Db, now: DateTime<Utc>) -> Result<Done> {
+pub(crate) fn make_audit_months(db: &Db, now: DateTime<Utc>) -> Result<Done> {
     let mut moved = 0;
     for ahead in 0..4u32 {
         let month = now.date_naive() + chrono::Months::new(ahead);

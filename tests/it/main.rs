@@ -11,7 +11,9 @@ mod journey;
 mod kernel;
 mod library;
 mod procedures;
+mod proof;
 mod reports;
+mod retention;
 mod schedule;
 mod signing_in;
 

@@ -33,6 +33,7 @@ pub fn config(place: &Path) -> Config {
         metrics_listen: None,
         base_url: None,
         secret: "0123456789abcdef".repeat(4).into(),
+        audit_key_file: None,
         trusted_proxies: Vec::new(),
         time_zone: "UTC".into(),
     }
@@ -125,8 +126,8 @@ impl TestApp {
         let at = at.to_rfc3339();
         self.owner()
             .batch_execute(&format!(
-                "SELECT audit.make_month(timestamptz '{at}'::date);
-                 CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT timestamptz ''{at}'''"
+                "CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT timestamptz ''{at}''';
+                 SELECT audit.make_month(timestamptz '{at}'::date)"
             ))
             .unwrap();
     }

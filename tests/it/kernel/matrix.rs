@@ -166,6 +166,7 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
             ("two_factor_rule", "optional"),
             ("write_rule", "everyone"),
             ("approval_rule", "anyone"),
+            ("audit_days", "120"),
             ("version", "1"),
         ],
     ),

@@ -45,6 +45,7 @@ const UNAUDITED: &[&str] = &[
     "src/accounts/session.rs: session ended",
     "src/accounts/session.rs: session in use",
     "src/accounts/session.rs: session made",
+    "src/audit/sealer.rs: audit seal",
     "src/engagements/pages/show.rs: section state",
     "src/engagements/pages/wizard.rs: wizard draft",
     "src/jobs/store.rs: audit partitions",

@@ -1,0 +1,166 @@
+//! `tyrian audit`: verifies the log, and exports it.
+
+use std::fs::File;
+use std::io::{BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use chrono::NaiveDate;
+use clap::{Args, Subcommand};
+use indicatif::{HumanCount, ProgressBar};
+
+use crate::app::App;
+use crate::audit::domain::Actor;
+use crate::audit::export::{self, Format, Wanted};
+use crate::audit::merkle::hex;
+use crate::audit::query::Filter;
+use crate::audit::seal::{KeyFiles, Seal, read_keys};
+use crate::audit::search_store::Scope;
+use crate::audit::verify::Halt;
+use crate::audit::verify_store::{self, Against};
+use crate::audit::{proof, search_store};
+use crate::config::Options;
+use crate::error::Error;
+
+/// What to do with the audit log.
+#[derive(Subcommand)]
+pub enum AuditCommand {
+    /// Recompute every event, number and seal, archives included, and name the first thing that does not hold
+    Verify(Verify),
+    /// Write events to stdout, newest first
+    Export(Export),
+}
+
+/// What to verify, and against what.
+#[derive(Args)]
+pub struct Verify {
+    /// A seal that was kept elsewhere: it must still be in the log
+    #[arg(long)]
+    seal: Option<PathBuf>,
+    /// An export with proofs, instead of the log; needs no database
+    #[arg(long)]
+    pub export: Option<PathBuf>,
+    /// The keys whose seals count, one in each line; unset: audit.pub in the data directory
+    #[arg(long)]
+    keys: Option<PathBuf>,
+}
+
+/// What to export.
+#[derive(Args)]
+pub struct Export {
+    /// First day, in the organisation's zone
+    #[arg(long)]
+    from: Option<NaiveDate>,
+    /// Last day
+    #[arg(long)]
+    to: Option<NaiveDate>,
+    /// csv or jsonl
+    #[arg(long, default_value = "jsonl")]
+    format: Format,
+    /// Let each event carry its proof (jsonl)
+    #[arg(long)]
+    proof: bool,
+}
+
+/// Runs one of them on a booted application.
+///
+/// # Errors
+/// A sentence: what does not hold, or what is in the way.
+pub fn run(app: &App, command: AuditCommand) -> anyhow::Result<()> {
+    match command {
+        AuditCommand::Verify(asked) => verify(app, &asked),
+        AuditCommand::Export(asked) => export(app, &asked),
+    }
+}
+
+fn progress(what: &'static str) -> impl FnMut(u64) {
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    move |events| bar.set_message(format!("{what} {} events", HumanCount(events)))
+}
+
+fn told<T>(done: Result<T, Halt>) -> anyhow::Result<T> {
+    done.map_err(|halt| match halt {
+        Halt::Fault(fault) => anyhow::anyhow!("the audit log does not hold. {}", fault.sentence),
+        Halt::Error(error) => error.context("the audit log could not be verified"),
+    })
+}
+
+fn keys(asked: &Verify, files: &KeyFiles) -> anyhow::Result<Vec<[u8; 32]>> {
+    let trusted = asked.keys.as_deref().map_or_else(|| files.trusted(), read_keys)?;
+    if trusted.is_empty() {
+        bail!("there is no list of trusted keys: give one with --keys");
+    }
+    Ok(trusted)
+}
+
+fn verify(app: &App, asked: &Verify) -> anyhow::Result<()> {
+    let files = app.config.audit_files();
+    let mut kept = Vec::new();
+    if let Some(path) = &asked.seal {
+        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let seal: Seal = serde_json::from_str(&text).with_context(|| format!("{} is no seal", path.display()))?;
+        kept.push((format!("kept in {}", path.display()), seal));
+    }
+    if let Some(head) = files.head()? {
+        kept.push(("kept beside the key".to_owned(), head));
+    }
+    let archives = app.config.audit_archives();
+    let against = Against { trusted: keys(asked, &files)?, kept, archives: &archives };
+    let mut tell = progress("Verified");
+    let outcome = told(verify_store::verify(app.db.connect()?, app.db.connect()?, &against, &mut tell))?;
+    let done = &outcome.verified;
+    println!("Everything holds: {} events in {} seals.", HumanCount(done.events as u64), HumanCount(done.seals as u64));
+    if let Some(seal) = &outcome.newest {
+        println!("The newest is seal {} of {}, digest {}.", seal.number, seal.at.format("%Y-%m-%d %H:%M:%S UTC"), hex(&seal.digest()));
+    }
+    if let Some(since) = done.waiting_since {
+        println!("{} events are not sealed yet, the oldest since {}.", done.unsealed, since.format("%Y-%m-%d %H:%M:%S UTC"));
+    }
+    outcome.notes.iter().for_each(|note| println!("Note: {note}"));
+    Ok(())
+}
+
+/// Verifies an export with proofs. It needs the list of trusted keys and nothing else.
+///
+/// # Errors
+/// The first thing that does not hold, or what is in the way.
+pub fn verify_export(options: &Options, asked: &Verify, file: &Path) -> anyhow::Result<()> {
+    let trusted = keys(asked, &KeyFiles::new(&options.data_dir, None))?;
+    let export = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let proved = told(proof::check(BufReader::new(export), &trusted, progress("Verified")))?;
+    let (first, last) = proved.seals;
+    println!("Everything holds: {} events lead to seals {first} to {last}.", HumanCount(proved.events));
+    println!("The last one's digest is {}: compare it with a seal that you kept elsewhere.", proved.head);
+    if !proved.complete {
+        println!("Note: the export does not say that it is complete.");
+    }
+    Ok(())
+}
+
+fn export(app: &App, asked: &Export) -> anyhow::Result<()> {
+    if asked.proof && asked.format == Format::Csv {
+        bail!("only jsonl carries proofs");
+    }
+    if let (Some(from), Some(to)) = (asked.from, asked.to)
+        && from > to
+    {
+        bail!("--from lies after --to");
+    }
+    let filter = Filter { from: asked.from, to: asked.to, ..Filter::default() };
+    let (floor, zone) = app.db.read_blocking(|conn| {
+        let zone = crate::admin::settings_store::get(conn)?.time_zone;
+        Ok((search_store::get_floor(conn)?, zone))
+    })?;
+    let zone: chrono_tz::Tz = zone.parse().map_err(|_| Error::Internal(anyhow::anyhow!("no zone {zone}")))?;
+    let (from, to) = filter.instants(zone);
+    let scope = Scope { clients: None, from: Some(from.map_or(floor, |from| from.max(floor))), to };
+    let wanted = Wanted { scope, filter, event: None, proof: asked.proof, format: asked.format, zone };
+    app.db.write_blocking(&Actor::command(), |tx| tx.audited((), export::event(&wanted)))?;
+    let mut out = std::io::stdout().lock();
+    let ended = export::write(&mut app.db.connect()?, &wanted, &mut |chunk| out.write_all(&chunk).is_ok());
+    let _ = out.flush();
+    match ended.cut {
+        None => Ok(()),
+        Some(why) => bail!("the export was cut short after {} events: {why}", ended.events),
+    }
+}

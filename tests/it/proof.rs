@@ -1,0 +1,397 @@
+//! The proof of the audit log: it holds whatever the app does, and names whatever somebody else did.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use tyrian::audit::domain::{Actor, Event, Kind};
+use tyrian::audit::proof;
+use tyrian::audit::seal::{KeyFiles, Seal};
+use tyrian::audit::sealer::Sealer;
+use tyrian::audit::verify::{Halt, Verified, Wrong};
+use tyrian::audit::verify_store::{Against, Outcome, verify};
+use tyrian::db::Db;
+
+use crate::harness::TestApp;
+use crate::harness::database::connect;
+
+fn files(app: &TestApp) -> KeyFiles {
+    app.app.config.audit_files()
+}
+
+fn sealer(app: &TestApp) -> Sealer {
+    Sealer::new(app.db.clone(), files(app), false).unwrap()
+}
+
+/// Seals until nothing is left. Other tests' transactions in the same cluster hold the horizon back for moments.
+fn seal(app: &TestApp) {
+    let sealer = sealer(app);
+    for _ in 0..600 {
+        sealer.seal_all().unwrap();
+        if app.count("SELECT (SELECT count(*) FROM audit.events) - (SELECT count(*) FROM audit.sealed)") == 0 {
+            return;
+        }
+        app.superuser().batch_execute("SELECT pg_sleep(0.05)").unwrap();
+    }
+    panic!("events stay unsealed");
+}
+
+fn judged(db: &Db, files: &KeyFiles, kept: Vec<(String, Seal)>, archives: &std::path::Path) -> Result<Outcome, String> {
+    let against = Against { trusted: files.trusted().unwrap(), kept, archives };
+    verify(db.connect().unwrap(), db.connect().unwrap(), &against, &mut |_| {}).map_err(|halt| match halt {
+        Halt::Fault(fault) => format!("{:?}: {}", fault.wrong, fault.sentence),
+        Halt::Error(error) => format!("{error:#}"),
+    })
+}
+
+/// As `tyrian audit verify` does it.
+fn verified(app: &TestApp) -> Result<Verified, String> {
+    let kept = files(app).head().unwrap().map(|head| ("kept beside the key".to_owned(), head));
+    judged(&app.db, &files(app), kept.into_iter().collect(), &app.app.config.audit_archives()).map(|outcome| outcome.verified)
+}
+
+fn day(month: u32, day: u32, hour: u32) -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, month, day, hour, 0, 0).unwrap()
+}
+
+/// Forgets what the template database brought along: its events have the real time.
+fn begin_anew(app: &TestApp) {
+    app.superuser().batch_execute("TRUNCATE audit.events").unwrap();
+}
+
+fn write(app: &TestApp, from: usize, count: usize) {
+    let event = |n: usize| {
+        Event::new(Kind::ClientUpdated, format!("Changed the client number {n}"))
+            .subject("client", app.clients.own.0, format!("Number {n}"))
+            .client(app.clients.own)
+            .detail(serde_json::json!({ "n": n, "text": "a\u{202e}\"\\\n\u{1b}" }))
+    };
+    for n in from..from + count {
+        app.db.write_blocking(&Actor::command(), |tx| tx.audited((), event(n))).unwrap();
+    }
+}
+
+#[test]
+fn numbers_have_no_gap_and_everything_holds() {
+    let app = TestApp::spawn();
+    seal(&app);
+    write(&app, 0, 1_203);
+    seal(&app);
+    let done = verified(&app).unwrap();
+    assert_eq!(done.events, app.count("SELECT count(*) FROM audit.events"));
+    assert_eq!(done.unsealed, 0);
+    assert_eq!(app.count("SELECT count(DISTINCT number) FROM audit.sealed"), app.count("SELECT max(number) FROM audit.sealed"));
+    assert_eq!(app.count("SELECT max(last_number - first_number + 1) FROM audit.seals"), 500);
+    write(&app, 0, 3);
+    let done = verified(&app).unwrap();
+    assert_eq!(done.unsealed, 3, "what is not sealed yet is no fault");
+}
+
+#[test]
+fn a_few_events_wait_and_are_sealed_when_they_have_waited() {
+    use tyrian::audit::seal_store::Turn;
+    let app = TestApp::spawn();
+    begin_anew(&app);
+    app.set_audit_clock(day(11, 20, 9));
+    write(&app, 0, 3);
+    let sealer = sealer(&app);
+    assert!(!matches!(sealer.turn(TimeDelta::seconds(2)).unwrap(), Turn::Sealed(..)));
+    app.set_audit_clock(day(11, 20, 9) + TimeDelta::seconds(2));
+    seal(&app);
+    assert_eq!(app.count("SELECT last_number FROM audit.seals"), 3);
+}
+
+#[test]
+fn an_event_of_a_long_transaction_is_sealed_though_others_came_before_and_after() {
+    use diesel::prelude::*;
+    let app = TestApp::spawn();
+    seal(&app);
+    let mut slow = app.as_app();
+    slow.batch_execute("BEGIN").unwrap();
+    let sql = "INSERT INTO audit.events (kind, category, outcome, actor_kind, actor_name, sentence) VALUES ('job.run', 'system', 'success', 'system', 'System', 'Slow')";
+    diesel::sql_query(sql).execute(&mut slow).unwrap();
+    write(&app, 0, 5);
+    sealer(&app).seal_all().unwrap();
+    assert!(verified(&app).is_ok());
+    slow.batch_execute("COMMIT").unwrap();
+    write(&app, 5, 5);
+    seal(&app);
+    verified(&app).unwrap();
+}
+
+#[test]
+fn no_false_alarm_under_32_writers() {
+    use diesel::prelude::*;
+    let app = TestApp::spawn();
+    seal(&app);
+    let urls: Vec<String> = vec![app.database.app_url(); 32];
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = urls
+            .iter()
+            .enumerate()
+            .map(|(w, url)| {
+                scope.spawn(move || {
+                    let mut conn = connect(url);
+                    for n in 0..25 {
+                        // Some commit at once, some late, some never.
+                        let end = match (w + n) % 9 {
+                            0 => "SELECT pg_sleep(0.02); COMMIT",
+                            1 => "ROLLBACK",
+                            _ => "COMMIT",
+                        };
+                        conn.batch_execute("BEGIN").unwrap();
+                        diesel::sql_query("INSERT INTO audit.events (kind, category, outcome, actor_kind, actor_name, sentence) SELECT 'job.run', 'system', 'success', 'system', 'System', 'Ran ' || n FROM generate_series(1, 1 + $1 % 3) n")
+                            .bind::<diesel::sql_types::Integer, _>(n as i32)
+                            .execute(&mut conn)
+                            .unwrap();
+                        conn.batch_execute(end).unwrap();
+                    }
+                })
+            })
+            .collect();
+        let sealers: Vec<_> = (0..2)
+            .map(|_| {
+                let sealer = sealer(&app);
+                scope.spawn(move || (0..60).for_each(|_| drop(sealer.turn(TimeDelta::zero()).unwrap())))
+            })
+            .collect();
+        let mut rounds = 0;
+        while writers.iter().any(|writer| !writer.is_finished()) || rounds < 5 {
+            let against = files(&app).trusted().unwrap();
+            assert!(!against.is_empty());
+            judged(&app.db, &files(&app), Vec::new(), &app.app.config.audit_archives()).unwrap();
+            rounds += 1;
+        }
+        sealers.into_iter().for_each(|sealer| sealer.join().unwrap());
+    });
+    seal(&app);
+    let done = verified(&app).unwrap();
+    assert_eq!(done.events, app.count("SELECT count(*) FROM audit.events"));
+}
+
+/// What a superuser could do to the log, and what it has to be called.
+struct Tamper {
+    sql: String,
+    wrong: &'static [Wrong],
+}
+
+const COLUMNS: &str = "at, id, transaction_id, kind, category, outcome, reason, actor_kind, actor_id, actor_name, actor_email, on_behalf_of, subject_type, subject_id, subject_label, about_person, client_id, engagement_id, address, user_agent, request_id, sentence, detail, search_values";
+
+/// The n-th way, at a random event `a`, another one `b`, and seal `s` of those that are still here.
+fn tamper(way: usize, a: i64, b: i64, s: i64) -> Tamper {
+    let event = |n: i64| format!("(at, id) = (SELECT at, id FROM audit.sealed WHERE number = {n})");
+    let place = |n: i64| format!("SELECT at, id FROM audit.sealed WHERE number = {n}");
+    let change = |set: &str| format!("UPDATE audit.events SET {set} WHERE {}", event(a));
+    let copy = |at: &str, transaction: &str| {
+        let columns = COLUMNS.replacen("at, id, transaction_id", &format!("{at}, nextval('audit.event_order'), {transaction}"), 1);
+        format!("INSERT INTO audit.events ({COLUMNS}) SELECT {columns} FROM audit.events WHERE {}", event(a))
+    };
+    use Wrong::*;
+    let (sql, wrong): (String, &'static [Wrong]) = match way % 20 {
+        0 => (change("sentence = sentence || '.'"), &[Changed]),
+        1 => (change("actor_name = 'Somebody else'"), &[Changed]),
+        2 => (change("detail = detail || '{\"n\": -1}'"), &[Changed]),
+        3 => (change("client_id = NULL, outcome = 'failure'"), &[Changed]),
+        4 => (change("transaction_id = '3'::xid8"), &[Changed]),
+        // Moved in time: gone where it was, and slipped in where it is.
+        5 => (change("at = at + interval '1 second'"), &[Removed, SlippedIn]),
+        6 => (format!("DELETE FROM audit.events WHERE {}", event(a)), &[Removed]),
+        7 => (
+            format!("DELETE FROM audit.events WHERE {}; DELETE FROM audit.sealed WHERE number = {a}", event(a)),
+            &[Removed],
+        ),
+        8 => (copy("at", "transaction_id"), &[SlippedIn]),
+        9 => (copy("at - interval '5 hours'", "pg_current_xact_id()"), &[SlippedIn]),
+        10 => (
+            format!("{}; INSERT INTO audit.sealed SELECT e.at, e.id, {a}, sha256('x') FROM audit.events e ORDER BY e.id DESC LIMIT 1", copy("at", "transaction_id")),
+            &[SlippedIn],
+        ),
+        11 if a != b => (
+            format!("CREATE TEMP TABLE x ON COMMIT DROP AS SELECT at, id, {a} + {b} - number AS number, leaf FROM audit.sealed WHERE number IN ({a}, {b});
+                 DELETE FROM audit.sealed WHERE number IN ({a}, {b}); INSERT INTO audit.sealed SELECT * FROM x"),
+            &[Reordered],
+        ),
+        12 if a != b => (
+            format!("UPDATE audit.events e SET sentence = o.sentence, subject_label = o.subject_label, detail = o.detail
+                 FROM audit.events o WHERE (e.at, e.id) IN ({}) AND (o.at, o.id) IN ({})", place(a), place(b)),
+            &[Changed],
+        ),
+        13 => (
+            format!("DELETE FROM audit.events WHERE (at, id) IN (SELECT at, id FROM audit.sealed WHERE number >= (SELECT first_number FROM audit.seals WHERE number = {s}));
+                 DELETE FROM audit.sealed WHERE number >= (SELECT first_number FROM audit.seals WHERE number = {s}); DELETE FROM audit.seals WHERE number >= {s}"),
+            &[Truncated],
+        ),
+        14 => (format!("DELETE FROM audit.seals WHERE number >= {s}"), &[Truncated]),
+        15 => (format!("DELETE FROM audit.seals WHERE number = {s} - 1"), &[SealBroken]),
+        16 => (format!("UPDATE audit.seals SET root = sha256('x') WHERE number = {s}"), &[SealBroken]),
+        17 => (format!("UPDATE audit.sealed SET leaf = sha256('x') WHERE number = {a}"), &[SealBroken]),
+        18 => (
+            format!("{}; UPDATE audit.sealed SET leaf = sha256('x') WHERE number = {a}", change("sentence = 'Nothing'")),
+            &[Changed],
+        ),
+        19 => ("TRUNCATE audit.events, audit.sealed".to_owned(), &[Truncated, Removed]),
+        _ => ("TRUNCATE audit.events".to_owned(), &[Removed]),
+    };
+    Tamper { sql, wrong }
+}
+
+#[test]
+fn two_hundred_tampers_are_found_and_rightly_named() {
+    let app = TestApp::spawn();
+    begin_anew(&app);
+    // A month that will be archived, then what is still shown.
+    app.set_audit_clock(day(3, 10, 9));
+    write(&app, 0, 20);
+    seal(&app);
+    app.set_audit_clock(day(11, 20, 9));
+    tyrian::jobs::run(&app.app.reach(), tyrian::jobs::find("audit-refresh").unwrap(), tyrian::jobs::Trigger::Tick, None).unwrap();
+    assert_eq!(app.count("SELECT count(*) FROM pg_tables WHERE tablename = 'events_2026_03'"), 0);
+    for round in 0..6 {
+        app.set_audit_clock(day(11, 20, 10) + TimeDelta::seconds(round));
+        write(&app, 100 + round as usize * 10, 3 + round as usize);
+        seal(&app);
+    }
+    verified(&app).unwrap();
+    let (first, last) = (21, app.count("SELECT max(number) FROM audit.sealed"));
+    let (first_seal, last_seal) = (
+        app.count("SELECT number FROM audit.seals WHERE first_number > 21 ORDER BY 1 LIMIT 1"),
+        app.count("SELECT max(number) FROM audit.seals"),
+    );
+    let mut conn = app.superuser();
+    let saved: &[(&str, &str)] = &[
+        ("events", COLUMNS),
+        ("sealed", "at, id, number, leaf"),
+        ("seals", "number, first_number, last_number, root, previous, at, cluster, through_transaction, through_id, public_key, signature"),
+    ];
+    for (table, columns) in saved {
+        conn.batch_execute(&format!("CREATE TABLE audit.saved_{table} AS SELECT {columns} FROM audit.{table}")).unwrap();
+    }
+    let restore = |conn: &mut PgConnection| {
+        for (table, columns) in saved {
+            conn.batch_execute(&format!("TRUNCATE audit.{table}; INSERT INTO audit.{table} ({columns}) SELECT * FROM audit.saved_{table}"))
+                .unwrap();
+        }
+    };
+    // A fixed sequence: what fails once fails again.
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut random = |low: i64, high: i64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        low + ((state >> 33) as i64) % (high - low + 1)
+    };
+    let archive: PathBuf = app.app.config.audit_archives().join("events-2026-03.jsonl.zst");
+    let whole = std::fs::read(&archive).unwrap();
+    let mut found = 0;
+    for way in 0..200 {
+        if way % 21 == 20 {
+            // The archive itself: bytes changed, cut, or the file gone.
+            match way % 3 {
+                0 => std::fs::remove_file(&archive).unwrap(),
+                1 => std::fs::write(&archive, &whole[..random(1, whole.len() as i64 - 1) as usize]).unwrap(),
+                _ => {
+                    let mut other = whole.clone();
+                    other[random(0, whole.len() as i64 - 1) as usize] ^= 1;
+                    std::fs::write(&archive, other).unwrap();
+                }
+            }
+            let said = verified(&app).unwrap_err();
+            assert!(said.starts_with("Archive"), "way {way}: {said}");
+            std::fs::write(&archive, &whole).unwrap();
+            found += 1;
+            continue;
+        }
+        let tamper = tamper(way, random(first, last), random(first, last), random(first_seal, last_seal));
+        conn.batch_execute(&format!("BEGIN; {}; COMMIT", tamper.sql)).unwrap_or_else(|e| panic!("{}: {e}", tamper.sql));
+        let said = verified(&app).expect_err(&tamper.sql);
+        assert!(tamper.wrong.iter().any(|wrong| said.starts_with(&format!("{wrong:?}:"))), "way {way}, {}: {said}", tamper.sql);
+        restore(&mut conn);
+        found += 1;
+    }
+    verified(&app).unwrap();
+    println!("{found} tampers found and rightly named");
+}
+
+#[test]
+fn a_forged_log_with_another_key_and_a_kept_seal_that_is_gone_are_told() {
+    let app = TestApp::spawn();
+    write(&app, 0, 5);
+    seal(&app);
+    let kept = files(&app).head().unwrap().unwrap();
+    // Everything anew, signed by somebody else: consistent in itself.
+    app.superuser().batch_execute("TRUNCATE audit.sealed, audit.seals").unwrap();
+    let elsewhere = app.app.config.data_dir.join("elsewhere");
+    std::fs::create_dir_all(&elsewhere).unwrap();
+    let thief = KeyFiles::new(&elsewhere, None);
+    Sealer::new(app.db.clone(), thief.clone(), false).unwrap().seal_all().unwrap();
+    let archives = app.app.config.audit_archives();
+    let said = judged(&app.db, &files(&app), Vec::new(), &archives).unwrap_err();
+    assert!(said.contains("not among the trusted ones"), "{said}");
+    let said = judged(&app.db, &thief, vec![("kept in a safe".into(), kept)], &archives).unwrap_err();
+    assert!(said.contains("Seal 1 is broken: it is not the one kept in a safe") || said.contains("The log is truncated"), "{said}");
+}
+
+#[test]
+fn a_restored_log_says_so_and_goes_on() {
+    let app = TestApp::spawn();
+    write(&app, 0, 5);
+    seal(&app);
+    let mut conn = app.superuser();
+    conn.batch_execute("CREATE TABLE audit.copy AS SELECT * FROM audit.seals; CREATE TABLE audit.copy2 AS SELECT * FROM audit.sealed")
+        .unwrap();
+    write(&app, 5, 5);
+    seal(&app);
+    let newest = files(&app).head().unwrap().unwrap();
+    // Back to the copy, as a restore of last night's backup would be.
+    conn.batch_execute("DELETE FROM audit.events WHERE (at, id) NOT IN (SELECT at, id FROM audit.copy2); TRUNCATE audit.seals, audit.sealed; INSERT INTO audit.seals SELECT * FROM audit.copy; INSERT INTO audit.sealed SELECT * FROM audit.copy2").unwrap();
+    let said = verified(&app).unwrap_err();
+    assert!(said.starts_with("Truncated") && said.contains(&format!("seal {}", newest.number)), "{said}");
+    sealer(&app).begin().unwrap();
+    seal(&app);
+    assert_eq!(app.events("audit_log.restored"), 1);
+    sealer(&app).begin().unwrap();
+    assert_eq!(app.events("audit_log.restored"), 1, "told once");
+    verified(&app).unwrap();
+    let outcome = judged(&app.db, &files(&app), Vec::new(), &app.app.config.audit_archives()).unwrap();
+    assert!(outcome.notes[0].contains("restored from an older copy"), "{:?}", outcome.notes);
+}
+
+#[test]
+fn exports_carry_their_proof_and_any_change_in_them_is_told() {
+    let app = TestApp::spawn();
+    write(&app, 0, 30);
+    seal(&app);
+    write(&app, 30, 30);
+    seal(&app);
+    let mut browser = app.browser(&app.people.administrator);
+    let export = browser.get("/admin/audit-log.jsonl?category=clients&proof=1").text();
+    let trusted = files(&app).trusted().unwrap();
+    let check = |export: &str| {
+        proof::check(export.as_bytes(), &trusted, |_| {}).map_err(|halt| match halt {
+            Halt::Fault(fault) => fault.sentence,
+            Halt::Error(error) => format!("{error:#}"),
+        })
+    };
+    let proved = check(&export).unwrap();
+    assert!(proved.events >= 60 && proved.complete, "{proved:?}");
+    assert_eq!(proved.head, tyrian::audit::merkle::hex(&files(&app).head().unwrap().unwrap().digest()));
+    for (from, to) in [
+        ("number 7", "number 8"),
+        ("\"n\": 7", "\"n\": 8"),
+        ("\"success\"", "\"failure\""),
+        ("\\u202e", "\\u202d"),
+        ("\"transaction_id\":", "\"transaction_id\":1"),
+    ] {
+        assert!(export.contains(from), "{from}");
+        let said = check(&export.replacen(from, to, 1)).unwrap_err();
+        assert!(said.contains("changed"), "{said}");
+    }
+    let without: String = export.lines().filter(|line| !line.contains("\"seal\":{\"number\":2,")).map(|line| format!("{line}\n")).collect();
+    assert!(check(&without).is_err());
+    assert!(check(&export.replacen("\"proof\":", "\"prof\":", 1)).unwrap_err().contains("carries no proof"));
+    // One event alone.
+    let place =
+        app.texts("SELECT (extract(epoch FROM at) * 1000000)::bigint || '.' || id FROM audit.events WHERE sentence LIKE '%number 7'");
+    let one = browser.get(&format!("/admin/audit-log.jsonl?event={}&proof=1", place[0])).text();
+    assert_eq!(check(&one).unwrap().events, 1);
+    browser.open(&format!("/admin/audit-log?open={}", place[0])).see("Download it with its proof");
+}

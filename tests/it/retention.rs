@@ -1,0 +1,162 @@
+//! How long the log is kept: what is due is archived and dropped, nothing else, and a hold stops it.
+
+use chrono::{DateTime, TimeZone, Utc};
+use diesel::connection::SimpleConnection;
+use tyrian::audit::domain::{Actor, Event, Kind};
+use tyrian::audit::sealer::Sealer;
+use tyrian::jobs::{Done, Trigger, find, run};
+
+use crate::harness::TestApp;
+
+fn at(year: i32, month: u32, day: u32) -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(year, month, day, 12, 0, 0).unwrap()
+}
+
+fn write(app: &TestApp, sentence: &str) {
+    app.db.write_blocking(&Actor::command(), |tx| tx.audited((), Event::new(Kind::JobRun, sentence))).unwrap();
+}
+
+fn seal(app: &TestApp) {
+    let sealer = Sealer::new(app.db.clone(), app.app.config.audit_files(), false).unwrap();
+    for _ in 0..600 {
+        sealer.seal_all().unwrap();
+        if app.count("SELECT (SELECT count(*) FROM audit.events) - (SELECT count(*) FROM audit.sealed)") == 0 {
+            return;
+        }
+        app.superuser().batch_execute("SELECT pg_sleep(0.05)").unwrap();
+    }
+    panic!("events stay unsealed");
+}
+
+fn refresh(app: &TestApp) -> Done {
+    run(&app.app.reach(), find("audit-refresh").unwrap(), Trigger::Tick, None).unwrap()
+}
+
+fn months(app: &TestApp) -> Vec<String> {
+    app.texts("SELECT right(relname, 7) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'audit.events'::regclass ORDER BY 1")
+}
+
+/// A log with an event in each of these months, sealed.
+fn with_months(months: &[(i32, u32)]) -> TestApp {
+    let app = TestApp::spawn();
+    app.superuser().batch_execute("TRUNCATE audit.events").unwrap();
+    for (year, month) in months {
+        app.set_audit_clock(at(*year, *month, 15));
+        write(&app, &format!("Ran in {year}-{month:02}"));
+        write(&app, &format!("Ran again in {year}-{month:02}"));
+        seal(&app);
+    }
+    app
+}
+
+#[test]
+fn the_floor_is_the_first_of_the_month_less_120_days() {
+    let app = TestApp::spawn_empty();
+    // Month ends, a leap day, and the nights on which clocks change.
+    for (now, floor) in [
+        ("2026-11-20 09:00", "2026-07-04"),
+        ("2026-11-01 00:00", "2026-07-04"),
+        ("2026-10-31 23:59", "2026-06-03"),
+        ("2028-02-29 12:00", "2027-10-04"),
+        ("2028-07-01 00:00", "2028-03-03"),
+        ("2026-03-29 01:30", "2025-11-01"),
+        ("2027-01-01 00:00", "2026-09-03"),
+    ] {
+        app.owner()
+            .batch_execute(&format!(
+                "CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT timestamptz ''{now}:00+00'''"
+            ))
+            .unwrap();
+        assert_eq!(app.texts("SELECT to_char(audit.floor() AT TIME ZONE 'UTC', 'YYYY-MM-DD')"), [floor], "{now}");
+    }
+    app.superuser().batch_execute("SET session_replication_role = replica; UPDATE settings SET audit_days = 365").unwrap();
+    assert_eq!(app.texts("SELECT to_char(audit.floor() AT TIME ZONE 'UTC', 'YYYY-MM-DD')"), ["2026-01-01"]);
+}
+
+#[test]
+fn whole_months_below_the_floor_are_archived_and_dropped_and_the_rest_stays() {
+    let app = with_months(&[(2026, 5), (2026, 6), (2026, 7), (2026, 10)]);
+    app.set_audit_clock(at(2026, 11, 1));
+    app.clock.set(at(2026, 11, 1));
+    let done = refresh(&app);
+    assert_eq!(done.skipped, 0, "{:?}", done.left_over);
+    // The floor is 4 July: July is shown in part and stays whole.
+    let kept = months(&app);
+    assert!(!kept.iter().any(|month| ["2026_05", "2026_06"].contains(&month.as_str())), "{kept:?}");
+    assert!(kept.contains(&"2026_07".to_owned()));
+    assert_eq!((app.events("audit_month.archived"), app.events("audit_month.dropped")), (2, 2));
+    for month in ["2026-05", "2026-06"] {
+        assert!(app.app.config.audit_archives().join(format!("events-{month}.jsonl.zst")).exists());
+    }
+    assert_eq!(app.count("SELECT sum(events) FROM audit.archives"), 4);
+    assert_eq!(refresh(&app), Done::default(), "twice is once");
+}
+
+#[test]
+fn after_months_of_downtime_only_what_is_needed_is_made_and_what_is_due_is_dropped() {
+    let app = with_months(&[(2025, 11), (2025, 12)]);
+    app.set_audit_clock(at(2028, 2, 29));
+    app.superuser().batch_execute("DROP TABLE audit.events_2028_02, audit.sealed_2028_02").unwrap();
+    app.clock.set(at(2028, 2, 29));
+    let done = refresh(&app);
+    assert_eq!(done.skipped, 0, "{:?}", done.left_over);
+    assert_eq!(months(&app), ["2028_02", "2028_03", "2028_04", "2028_05"]);
+    assert_eq!(app.texts("SELECT month FROM audit.archives ORDER BY 1 LIMIT 2"), ["2025-11-01", "2025-12-01"]);
+}
+
+#[test]
+fn a_legal_hold_keeps_everything() {
+    let app = with_months(&[(2026, 5)]);
+    app.set_audit_clock(at(2026, 11, 1));
+    let mut browser = app.browser(&app.people.administrator);
+    browser.open("/admin/settings").check("Legal hold").press("Save settings").see("Settings saved");
+    let done = refresh(&app);
+    assert!(done.left_over[0].contains("legal hold"), "{done:?}");
+    assert!(months(&app).contains(&"2026_05".to_owned()));
+    let refused = app.as_app().batch_execute(
+        "INSERT INTO audit.archives (month, file_name, digest, events) VALUES ('2026-05-01', 'x', sha256('x'), 2); SELECT audit.drop_month('2026-05-01')",
+    );
+    assert!(refused.unwrap_err().to_string().contains("legal hold"));
+    browser.open("/admin/settings").uncheck("Legal hold").fill("The audit log is shown for at least this many days", "119");
+    browser.press("Save settings").see("between 120 and 3660");
+    browser.fill("The audit log is shown for at least this many days", "120").press("Save settings").see("Settings saved");
+    assert_eq!(refresh(&app).skipped, 0);
+    assert!(!months(&app).contains(&"2026_05".to_owned()));
+}
+
+#[test]
+fn what_is_not_sealed_is_not_dropped_and_what_was_changed_is_told() {
+    let app = with_months(&[(2026, 5)]);
+    write(&app, "Not sealed");
+    app.set_audit_clock(at(2026, 11, 1));
+    let done = refresh(&app);
+    assert!(done.left_over[0].contains("not every event of the month is sealed"), "{done:?}");
+    seal(&app);
+    app.superuser().batch_execute("UPDATE audit.events SET sentence = 'Other' WHERE sentence LIKE 'Ran again%'").unwrap();
+    let done = refresh(&app);
+    assert!(done.left_over[0].contains("is not what was sealed"), "{done:?}");
+    assert!(months(&app).contains(&"2026_05".to_owned()));
+}
+
+#[test]
+fn a_drop_that_was_interrupted_after_its_archive_goes_on_and_nodes_do_it_once() {
+    let app = with_months(&[(2026, 4), (2026, 5)]);
+    app.set_audit_clock(at(2026, 11, 1));
+    // Somebody reads the log for long: the drop gives way and the archive stays.
+    let mut reader = app.as_app();
+    reader.batch_execute("BEGIN; SELECT count(*) FROM audit.events").unwrap();
+    let held = std::thread::scope(|scope| {
+        let job = scope.spawn(|| refresh(&app));
+        job.join().unwrap()
+    });
+    assert!(held.left_over.iter().any(|line| line.contains("archived, and dropped another day")), "{held:?}");
+    assert_eq!(app.events("audit_month.archived"), 2);
+    reader.batch_execute("COMMIT").unwrap();
+    std::thread::scope(|scope| {
+        let nodes: Vec<_> = (0..4).map(|_| scope.spawn(|| refresh(&app))).collect();
+        nodes.into_iter().for_each(|node| drop(node.join().unwrap()));
+    });
+    refresh(&app);
+    assert_eq!((app.events("audit_month.archived"), app.events("audit_month.dropped")), (2, 2));
+    assert!(!months(&app).iter().any(|month| month.as_str() < "2026_07"));
+}

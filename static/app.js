@@ -85,8 +85,7 @@
     if (form) { flight = null; mergeFresh(); if (measure(form)) keepDraft(form); }
   });
   on('htmx:error', (e) => { // no answer at all
-    if (!flight || flight.ctx !== e.detail.ctx || !$('#problem')) return;
-    $('#problem').replaceChildren(make('p', { className: 'notice bad', role: 'alert', textContent: 'Not saved: the server cannot be reached. What you typed is still here; save again in a moment.' }));
+    if (flight && flight.ctx === e.detail.ctx) $('#problem')?.replaceChildren(make('p', { className: 'notice bad', role: 'alert', textContent: 'Not saved: the server cannot be reached. What you typed is still here; save again in a moment.' }));
   });
   on('htmx:after:settle', (e) => {
     const { newContent, ctx } = e.detail, swapped = ctx?.target?.id && document.getElementById(ctx.target.id);
@@ -94,6 +93,8 @@
       const el = node.matches?.('[data-focus]') ? node : node.querySelector?.('[data-focus]');
       if (el && (el.dataset.focus !== 'if-lost' || document.activeElement === document.body)) return el.focus();
     }
+    const left = document.activeElement === document.body && sessionStorage.getItem('row ' + location.href); // where Back leads to
+    if (left) document.getElementById(left)?.focus();
   });
   // ---- what others saved: fills untouched fields, marks the others and remembers the version they started from
   const mergeFresh = () => {
@@ -111,12 +112,10 @@
         if (!base) form.append(make('input', { type: 'hidden', name: 'base.' + field, value: version.value }));
         const mark = note ?? make('span', { className: 'elsewhere' });
         if (!note) (el.closest('.joined') ?? el).after(mark);
-        mark.dataset.note = field;
-        say(mark.textContent = `${by} saved another value at ${at}`);
+        mark.dataset.note = field, say(mark.textContent = `${by} saved another value at ${at}`);
       }
     }
-    version.value = fresh.dataset.version;
-    measure(form);
+    version.value = fresh.dataset.version, measure(form);
   };
   on('tyrian:changed', mergeFresh);
   // ---- keyboard
@@ -132,10 +131,13 @@
     else if (e.key === 'Escape' && !inline && !near(e, 'dialog, [popover]')) press('close', e);
     else if (inline && (e.key === 'Escape' || e.key === 'Enter')) { e.preventDefault(); finish(inline, e.key === 'Enter'); }
     else if (e.key === '/' && !ctrl && !e.altKey && !near(e, 'input, select, textarea') && document.documentElement.dataset.shortcuts !== 'off' && $('[data-key="search"]')) {
-      e.preventDefault();
-      $('[data-key="search"]').focus();
+      e.preventDefault(), $('[data-key="search"]').focus();
+    } else if (['ArrowDown', 'ArrowUp'].includes(e.key) && !ctrl && near(e, '[data-row], [type=search]')) { // through the rows of a list
+      const rows = $$('[data-row]'), row = rows[rows.indexOf(e.target) + (e.key === 'ArrowDown' ? 1 : -1)] ?? (e.key === 'ArrowUp' && $('[data-key="search"]'));
+      if (row && row !== e.target) e.preventDefault(), row.focus();
     }
   });
+  on('click', (e) => { const row = near(e, '[data-row][id]'); if (row) sessionStorage.setItem('row ' + location.href, row.id); }, true);
   // ---- inline editors: Enter or leaving saves what changed, Escape restores
   const finish = (form, save) => {
     const changed = save && fields(form).some(dirty);
@@ -151,8 +153,7 @@
   on('click', async (e) => {
     const copy = near(e, '[data-copy]'), now = near(e, '[data-now]'), input = now?.form?.elements.namedItem(now.dataset.now);
     if (input) {
-      e.preventDefault();
-      e.stopImmediatePropagation();
+      e.preventDefault(), e.stopImmediatePropagation();
       const zoned = new Intl.DateTimeFormat('sv-SE', { timeZone: now.form.elements.zone.value, dateStyle: 'short', timeStyle: 'medium' });
       input.value = zoned.format(new Date()).replace(' ', 'T');
       for (const type of ['input', 'change']) input.dispatchEvent(new Event(type, { bubbles: true }));
@@ -171,8 +172,7 @@
   on('dragend', () => {
     const row = dragged, list = row?.parentElement;
     if (!list) return;
-    row.classList.remove('dragging');
-    dragged = null, row.draggable = false;
+    dragged = null, row.draggable = false, row.classList.remove('dragging');
     list.dispatchEvent(new Event('change', { bubbles: true }));
     if (list.dataset.autosubmit !== undefined) list.closest('form')?.requestSubmit();
   });

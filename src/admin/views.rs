@@ -57,6 +57,15 @@ pub struct Index {
     pub cards: Vec<Card>,
 }
 
+impl Index {
+    /// The cards under their headings; a heading without one is left out.
+    fn groups(&self) -> Vec<(&'static str, Vec<&Card>)> {
+        let (own, security): (Vec<&Card>, Vec<&Card>) = self.cards.iter().partition(|card| ["Settings", "Jobs"].contains(&card.name));
+        let groups = [("Security & User Management", security), ("This installation", own)];
+        groups.into_iter().filter(|(_, cards)| !cards.is_empty()).collect()
+    }
+}
+
 /// A run as a row.
 pub struct RunRow(pub Run);
 

@@ -83,12 +83,14 @@ pub type Chunk<'a> = &'a mut dyn FnMut(&[Record], &[Numbered]) -> anyhow::Result
 /// # Errors
 /// When the database cannot be read to the end.
 pub fn each_chunk(conn: &mut PgConnection, wanted: &Wanted, prover: &mut Prover, chunk: Chunk<'_>) -> anyhow::Result<()> {
-    conn.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL cursor_tuple_fraction = 1; SET LOCAL jit = off")?;
+    conn.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL cursor_tuple_fraction = 1")?;
     let mut query = matching(&wanted.scope, &wanted.filter);
     if let Some(place) = wanted.event {
         query = query.filter(events::at.eq(place.at).and(events::id.eq(place.id)));
     }
     declare(conn, "export", query.order((events::at.desc(), events::id.desc())).select(Record::as_select()))?;
+    // The cursor's plan is made; what follows asks for the numbers of a few rows, which is never worth a whole month.
+    conn.batch_execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")?;
     loop {
         let rows: Vec<Record> = fetch::<Columns>("export", ROWS).load(conn)?;
         let proofs = prover.prove(conn, &rows)?;

@@ -18,6 +18,7 @@ pub mod schema;
 pub mod seal;
 pub mod seal_store;
 pub mod sealer;
+pub mod search;
 pub mod search_store;
 pub mod store;
 pub mod text;

@@ -157,11 +157,11 @@ pub fn seal_next(conn: &mut PgConnection, key: &SigningKey, wait: TimeDelta, tel
     }
     let standing = get_standing(conn)?;
     let last = find_last(conn)?;
-    let position = last
-        .as_ref()
-        .filter(|seal| seal.cluster == standing.cluster)
-        .map(|seal| (seal.through_transaction, seal.through_id))
-        .filter(|(transaction, _)| *transaction > 0);
+    let position = match &last {
+        None => Some((0, 0)),
+        Some(seal) if seal.cluster == standing.cluster && seal.through_transaction > 0 => Some((seal.through_transaction, seal.through_id)),
+        Some(_) => None,
+    };
     let batch = next_batch(conn, position, &standing)?;
     let full = batch.len() as i64 == BATCH;
     let Some(newest) = batch.last() else { return Ok(Turn::Waiting) };
@@ -176,7 +176,7 @@ pub fn seal_next(conn: &mut PgConnection, key: &SigningKey, wait: TimeDelta, tel
     }
     let through = match (position, full) {
         (Some(_), _) => (newest.transaction_id, newest.id),
-        // The first pass over a cluster looks at everything; when it is through, all that is settled is sealed.
+        // The first pass after a restore looks at everything; when it is through, all that is settled is sealed.
         (None, true) => (0, 0),
         (None, false) => (standing.lowest_running - 1, i64::MAX),
     };
@@ -203,6 +203,10 @@ fn next_batch(conn: &mut PgConnection, position: Option<(i64, i64)>, standing: &
     let settled = sql::<Bool>("events.transaction_id < ").bind::<Text, _>(standing.lowest_running.to_string()).sql("::xid8");
     match position {
         Some((transaction, id)) => {
+            // By the index, and one probe for each row: statistics know nothing of rows this new.
+            conn.batch_execute(
+                "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off",
+            )?;
             let after = sql::<Bool>("(events.transaction_id, events.id) > (").bind::<Text, _>(transaction.to_string());
             query = query.filter(settled).filter(after.sql("::xid8, ").bind::<BigInt, _>(id).sql(")"));
         }

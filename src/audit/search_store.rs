@@ -162,10 +162,11 @@ pub fn count_after(conn: &mut PgConnection, scope: &Scope, filter: &Filter, plac
     })
 }
 
-/// Runs `f` under a time limit of its own; none when it ran out.
+/// Runs `f` under a time limit of its own; none when it ran out. Each search is planned for its own words and dates: a plan
+/// for any word would read everything for a rare one.
 fn in_time<T>(conn: &mut PgConnection, milliseconds: u32, f: impl FnOnce(&mut PgConnection) -> QueryResult<T>) -> Result<Option<T>> {
     let done = conn.transaction(|conn| {
-        conn.batch_execute(&format!("SET LOCAL statement_timeout = {milliseconds}"))?;
+        conn.batch_execute(&format!("SET LOCAL statement_timeout = {milliseconds}; SET LOCAL plan_cache_mode = force_custom_plan"))?;
         f(conn)
     });
     match done {

@@ -1,14 +1,16 @@
 //! SQL of the audit log: writing events and the newest events of a subject.
 
-use chrono::{DateTime, Utc};
+use std::borrow::Cow;
+
 use diesel::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::domain::{Actor, ActorKind, Event};
+use super::domain::{Actor, ActorKind, Category, Event};
+use super::record::Record;
 use super::schema::events;
 use crate::error::Result;
-use crate::ids::{EngagementId, PersonId};
+use crate::ids::{ClientId, EngagementId, PersonId};
 
 #[derive(Insertable)]
 #[diesel(table_name = events)]
@@ -19,27 +21,29 @@ struct Row<'a> {
     reason: Option<&'a str>,
     actor_kind: &'a str,
     actor_id: Option<Uuid>,
-    actor_name: &'a str,
-    actor_email: Option<&'a str>,
+    actor_name: Cow<'a, str>,
+    actor_email: Option<Cow<'a, str>>,
     subject_type: Option<&'a str>,
     subject_id: Option<Uuid>,
-    subject_label: Option<&'a str>,
+    subject_label: Option<Cow<'a, str>>,
     about_person: Option<Uuid>,
     client_id: Option<Uuid>,
     engagement_id: Option<Uuid>,
-    address: Option<&'a str>,
-    user_agent: Option<&'a str>,
+    address: Option<Cow<'a, str>>,
+    user_agent: Option<Cow<'a, str>>,
     request_id: Option<Uuid>,
-    sentence: &'a str,
+    sentence: Cow<'a, str>,
     detail: &'a Value,
-    search_values: &'a str,
+    search_values: Cow<'a, str>,
 }
 
 /// Writes events in one statement. Time, order and transaction id are the database's.
 pub(crate) fn insert(conn: &mut PgConnection, actor: &Actor, written: &[Event]) -> QueryResult<()> {
+    let details: Vec<Value> = written.iter().map(|event| storable_json(&event.detail)).collect();
     let rows: Vec<Row> = written
         .iter()
-        .map(|event| Row {
+        .zip(&details)
+        .map(|(event, detail)| Row {
             kind: event.kind.as_str(),
             category: event.kind.category().as_str(),
             outcome: if event.succeeded { "success" } else { "failure" },
@@ -51,58 +55,65 @@ pub(crate) fn insert(conn: &mut PgConnection, actor: &Actor, written: &[Event]) 
                 ActorKind::Anonymous => "anonymous",
             },
             actor_id: actor.id.map(|id| id.0),
-            actor_name: &actor.name,
-            actor_email: actor.email.as_deref(),
+            actor_name: storable(&actor.name),
+            actor_email: actor.email.as_deref().map(storable),
             subject_type: event.subject.as_ref().map(|s| s.kind),
             subject_id: event.subject.as_ref().map(|s| s.id),
-            subject_label: event.subject.as_ref().map(|s| s.label.as_str()),
+            subject_label: event.subject.as_ref().map(|s| storable(&s.label)),
             about_person: event.about_person.map(|id| id.0),
             client_id: event.client.map(|id| id.0),
             engagement_id: event.engagement.map(|id| id.0),
-            address: actor.address.as_deref(),
-            user_agent: actor.user_agent.as_deref(),
+            address: actor.address.as_deref().map(storable),
+            user_agent: actor.user_agent.as_deref().map(storable),
             request_id: actor.request_id,
-            sentence: &event.sentence,
-            detail: &event.detail,
-            search_values: &event.search_values,
+            sentence: storable(&event.sentence),
+            detail,
+            search_values: storable(&event.search_values),
         })
         .collect();
     diesel::insert_into(events::table).values(&rows).execute(conn).map(drop)
 }
 
-/// An event as the Activity lists show it.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = events)]
-pub struct Activity {
-    /// When, by the database's clock.
-    pub at: DateTime<Utc>,
-    /// Its order.
-    pub id: i64,
-    /// Who.
-    pub actor_name: String,
-    /// What.
-    pub sentence: String,
+/// The text as PostgreSQL can hold it: all but NUL, in whose place the sign of an unreadable character stands.
+fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
-/// The newest `limit` events by or about a person, newest first.
+fn storable_json(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(storable(text).into_owned()),
+        Value::Array(items) => items.iter().map(storable_json).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (storable(name).into_owned(), storable_json(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// What the events of an Activity list are about.
+#[derive(Debug, Clone, Copy)]
+pub enum About {
+    /// A person: by them or about them.
+    Person(PersonId),
+    /// An engagement.
+    Engagement(EngagementId),
+    /// The report of an engagement.
+    Report(EngagementId),
+    /// A client.
+    Client(ClientId),
+}
+
+/// The newest `limit` events about something, newest first.
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_about_person(conn: &mut PgConnection, person: PersonId, limit: i64) -> Result<Vec<Activity>> {
-    Ok(events::table
-        .filter(events::about_person.eq(person.0).or(events::actor_id.eq(person.0)))
-        .order((events::at.desc(), events::id.desc()))
-        .limit(limit)
-        .select(Activity::as_select())
-        .load(conn)?)
-}
-
-/// The newest `limit` events of an engagement, newest first.
-pub fn list_for_engagement(conn: &mut PgConnection, engagement: EngagementId, limit: i64) -> Result<Vec<Activity>> {
-    Ok(events::table
-        .filter(events::engagement_id.eq(engagement.0))
-        .order((events::at.desc(), events::id.desc()))
-        .limit(limit)
-        .select(Activity::as_select())
-        .load(conn)?)
+pub fn list_about(conn: &mut PgConnection, about: About, limit: i64) -> Result<Vec<Record>> {
+    let query = events::table.order((events::at.desc(), events::id.desc())).limit(limit).select(Record::as_select()).into_boxed();
+    let query = match about {
+        About::Person(id) => query.filter(events::about_person.eq(id.0).or(events::actor_id.eq(id.0)).assume_not_null()),
+        About::Engagement(id) => query.filter(events::engagement_id.eq(id.0).assume_not_null()),
+        About::Report(id) => {
+            query.filter(events::engagement_id.eq(id.0).assume_not_null()).filter(events::category.eq(Category::Reports.as_str()))
+        }
+        About::Client(id) => query.filter(events::client_id.eq(id.0).assume_not_null()),
+    };
+    Ok(query.load(conn)?)
 }

@@ -179,7 +179,7 @@ struct Name {
 
 fn declare_both(conn: &mut PgConnection) -> QueryResult<()> {
     // The whole result is wanted, not its first rows; sorting would write every event to disk once more.
-    conn.batch_execute("SET LOCAL cursor_tuple_fraction = 1; SET LOCAL enable_sort = off; SET LOCAL jit = off")?;
+    conn.batch_execute("SET LOCAL cursor_tuple_fraction = 1; SET LOCAL enable_sort = off")?;
     declare(conn, "events", events::table.order((events::at, events::id)).select(Record::as_select()))?;
     let numbers = sealed::table.order((sealed::at, sealed::id)).select((sealed::at, sealed::id, sealed::number, sealed::leaf));
     declare(conn, "sealed", numbers)

@@ -9,23 +9,13 @@ use super::domain::Category;
 use super::query::{Filter, Page, Part, presets};
 use super::record::Record;
 use super::seal::Seal;
+use super::search::Hint;
 use super::search_store::{COUNTED, Found, TOO_BROAD};
 use super::text::harmless;
 use crate::error::FieldErrors;
 use crate::ids::PersonId;
 use crate::procedures::times;
 use crate::web::Frame;
-
-/// A way to see more where nothing was found.
-#[derive(Debug, Clone)]
-pub struct Hint {
-    /// What is left out.
-    pub words: &'static str,
-    /// How many events that shows, up to [`COUNTED`].
-    pub count: i64,
-    /// Where.
-    pub href: String,
-}
 
 impl Hint {
     fn counted(&self) -> String {
@@ -64,6 +54,8 @@ pub struct EventRow<'a> {
     pub href: Option<String>,
     /// Whether it shows everything.
     pub open: bool,
+    /// Whether it opens within the list; else it leads to the log.
+    pub here: bool,
     /// Its proof, where its reader may ask for it.
     pub proof: Option<ProofOf>,
     zone: Tz,
@@ -91,7 +83,7 @@ pub struct Change {
 impl<'a> EventRow<'a> {
     /// A row in a zone.
     pub fn new(event: &'a Record, zone: Tz, href: Option<String>, open: bool) -> Self {
-        Self { event, href, open, proof: None, zone }
+        Self { event, href, open, here: true, proof: None, zone }
     }
     fn key(&self) -> String {
         format!("{}-{}", self.event.at.timestamp_micros(), self.event.id)
@@ -292,6 +284,31 @@ impl AuditLog {
     }
 }
 
+/// The newest events about something, on its own page: the log's rows, which lead to the log for those who may read it.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "audit/_activity.html")]
+pub struct Activity {
+    /// Newest first.
+    pub rows: Vec<Record>,
+    /// How many there are, where that is known: "1,000+" beyond that.
+    pub total: Option<String>,
+    /// Whether older ones were archived.
+    pub archived: bool,
+    /// Whether their reader may read the log.
+    pub reads_log: bool,
+    /// The log with these events alone, where its filter can say so.
+    pub log: Option<String>,
+    /// The zone of the times.
+    pub zone: Tz,
+}
+
+impl Activity {
+    fn row<'a>(&self, event: &'a Record) -> EventRow<'a> {
+        let href = self.reads_log.then(|| Filter { open: Some(event.place()), ..Filter::default() }.url());
+        EventRow { here: false, ..EventRow::new(event, self.zone, href, false) }
+    }
+}
+
 /// What came since the page was drawn.
 #[derive(Template)]
 #[template(path = "audit/_news.html")]
@@ -312,13 +329,14 @@ impl News {
     }
 }
 
-/// Every view of the slice, for the samples test.
-pub fn samples() -> Vec<(&'static str, String)> {
+/// An event full of hostile text, for the samples test.
+pub fn sample_event(id: i64) -> Record {
     let hostile = || "<script>alert(1)</script>\u{1b}[2J\u{202e}".to_owned();
     let at: DateTime<Utc> = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
-    let person = PersonId::new();
-    let event = |id: i64| {
-        Record {
+    let person = PersonId(uuid::Uuid::from_u128(7));
+    let fields =
+        serde_json::json!({ "red_notes": { "before_chars": 0, "after_chars": 12 }, "<b>": { "before": "<i>", "after": hostile() } });
+    Record {
         at,
         id,
         transaction_id: 1,
@@ -341,10 +359,17 @@ pub fn samples() -> Vec<(&'static str, String)> {
         user_agent: Some(hostile()),
         request_id: Some(person.0),
         sentence: hostile(),
-        detail: serde_json::json!({ "fields": { "red_notes": { "before_chars": 0, "after_chars": 12 }, "<b>": { "before": "<i>", "after": hostile() } }, "<u>": [1, "<s>"] }).to_string(),
+        detail: serde_json::json!({ "fields": fields, "<u>": [1, "<s>"] }).to_string(),
         search_values: String::new(),
     }
-    };
+}
+
+/// Every view of the slice, for the samples test.
+pub fn samples() -> Vec<(&'static str, String)> {
+    let hostile = || "<script>alert(1)</script>\u{1b}[2J\u{202e}".to_owned();
+    let at: DateTime<Utc> = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
+    let person = PersonId::new();
+    let event = sample_event;
     let place = event(1).place();
     let page = |filter: Filter, outcome: Outcome| AuditLog {
         frame: Frame::sample("Audit log"),
@@ -369,6 +394,15 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let nothing = page(open, found(Vec::new(), vec![hint]));
     let empty = page(Filter::default(), found(Vec::new(), Vec::new()));
     let broad = page(Filter::default(), Outcome::TooBroad);
+    let activity = Activity {
+        rows: vec![event(1)],
+        total: Some("1".into()),
+        archived: true,
+        reads_log: true,
+        log: Some("/admin/audit-log".into()),
+        zone: Tz::UTC,
+    };
+    let quiet = Activity::default();
     let news = News { count: 3, href: "/admin/audit-log".into() };
     crate::web::rendered([
         ("log", list.render()),
@@ -377,5 +411,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("log empty", empty.render()),
         ("log too broad", broad.render()),
         ("news", news.render()),
+        ("activity#fragment", activity.render()),
+        ("activity empty#fragment", quiet.render()),
     ])
 }

@@ -8,11 +8,16 @@ use serde::Deserialize;
 use super::domain::TypedClient;
 use super::views::{ClientForm, Conflict, Delete, List, Show, client_differences, show_members};
 use super::{assets, store};
+use crate::audit::store::{About, list_about};
+use crate::audit::views::Activity;
 use crate::authz::Permission;
 use crate::authz::permit::{CreateClient, EditClient, Permit, ReadClient};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::ClientId;
 use crate::web::{Form, Query, Section, redirect_with};
+
+/// Events that Activity shows.
+const EVENTS: i64 = 20;
 
 /// Filter of the list.
 #[derive(Deserialize)]
@@ -76,13 +81,15 @@ pub async fn create(permit: Permit<CreateClient>, Form(typed): Form<TypedClient>
 pub async fn show(permit: Permit<ReadClient>, path: web::Path<ClientId>) -> Result<HttpResponse> {
     let (id, visible) = (path.into_inner(), permit.visible());
     let reads_engagements = permit.may_at(Permission::EngagementRead, id);
-    let (client, assets, members, engagements) = permit
+    let reads_log = permit.viewer().rights.may(Permission::AuditLogRead) || permit.may_at(Permission::AuditLogReadClient, id);
+    let (client, assets, members, engagements, events) = permit
         .app
         .db
         .read(move |conn| {
             let client = store::get(conn, id, &visible)?;
             let engagements = if reads_engagements { store::list_engagements(conn, id)? } else { Vec::new() };
-            Ok((client, assets::store::list(conn, id)?, store::list_members(conn, id)?, engagements))
+            let events = if reads_log { list_about(conn, About::Client(id), EVENTS)? } else { Vec::new() };
+            Ok((client, assets::store::list(conn, id)?, store::list_members(conn, id)?, engagements, events))
         })
         .await?;
     permit.check(id)?;
@@ -95,6 +102,7 @@ pub async fn show(permit: Permit<ReadClient>, path: web::Path<ClientId>) -> Resu
         may_give_access: permit.viewer().rights.may(Permission::AccessManage),
         may_plan: permit.may_at(Permission::EngagementPlan, id),
         reads_engagements,
+        activity: reads_log.then(|| Activity { rows: events, reads_log, zone, ..Activity::default() }),
         client,
         assets,
         engagements,

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::assets::store::Asset;
 use super::domain::{AssetKind, Criticality, TypedAsset, TypedClient};
 use super::store::{Client, ClientEngagement, Listed, Member};
+use crate::audit::views::Activity;
 use crate::error::FieldErrors;
 use crate::procedures::times;
 use crate::schedule::domain::EngagementStatus;
@@ -140,6 +141,8 @@ pub struct Show {
     pub members: Vec<ShownMember>,
     /// Its newest engagements.
     pub engagements: Vec<ClientEngagement>,
+    /// Its newest events, for those who may read them in the log.
+    pub activity: Option<Activity>,
     /// Whether the person may read engagements here.
     pub reads_engagements: bool,
     /// Whether the person may change the client.
@@ -287,6 +290,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         members: show_members(vec![member], Tz::UTC),
         engagements: vec![engagement],
         reads_engagements: true,
+        activity: Some(Activity::default()),
         may_edit: true,
         may_edit_assets: true,
         may_give_access: true,

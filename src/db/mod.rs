@@ -142,7 +142,7 @@ impl Db {
     /// [`Error::Unavailable`] when the database is not to be had.
     pub fn connect(&self) -> Result<PgConnection> {
         let mut conn = PgConnection::establish(&self.url).map_err(|away| Error::Unavailable(away.to_string()))?;
-        conn.batch_execute("SET TIME ZONE 'UTC'; SET default_transaction_read_only = on")?;
+        conn.batch_execute("SET TIME ZONE 'UTC'; SET jit = off; SET default_transaction_read_only = on")?;
         Ok(conn)
     }
 
@@ -286,9 +286,10 @@ struct Customize {
 
 impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Customize {
     fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
+        // Compiling a plan takes longer than any of our statements does.
         let read_only = if self.read_only { "SET default_transaction_read_only = on;" } else { "" };
         conn.batch_execute(&format!(
-            "SET TIME ZONE 'UTC'; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '10s'; {read_only}"
+            "SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '10s'; {read_only}"
         ))
         .map_err(diesel::r2d2::Error::QueryError)?;
         conn.set_instrumentation(count as fn(InstrumentationEvent<'_>));

@@ -17,6 +17,8 @@ use super::figures::{Figures, glance};
 use super::store::{self, Head, Live, Submission, Workflow};
 use super::views::{List, Show, Submit, Waiting};
 use super::workflow::{check_editing, steps};
+use crate::audit::store::{About, list_about};
+use crate::audit::views::Activity;
 use crate::authz::Permission as P;
 use crate::authz::permit::{Action, Permit, ReadReport, SubmitEngagement};
 use crate::engagements::views::glance::GlanceView;
@@ -113,6 +115,9 @@ pub(super) async fn get_head_of<A: Action>(permit: &Permit<A>, id: ReportId) -> 
     permit.app.db.read(move |conn| store::get_head(conn, id, &reader)).await
 }
 
+/// Events that Activity shows.
+const EVENTS: i64 = 20;
+
 /// `GET /reports/{id}`
 pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Result<HttpResponse> {
     let (id, reader) = (path.into_inner(), permit.clone());
@@ -131,7 +136,14 @@ pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Resu
         let frame = permit.frame(Section::Reports, &head.narrative.title).crumb("Reports", "/reports");
         return permit.page(&Waiting { frame, head, submission, may_submit });
     };
-    permit.page(&shown(&permit, head, book, content, live, workflow))
+    let (engagement, client) = (head.engagement, head.client);
+    let mut page = shown(&permit, head, book, content, live, workflow);
+    if page.linked {
+        let rows = permit.app.db.read(move |conn| list_about(conn, About::Report(engagement), EVENTS)).await?;
+        let reads_log = permit.viewer().rights.may(P::AuditLogRead) || permit.may_at(P::AuditLogReadClient, client);
+        page.activity = Some(Activity { rows, reads_log, zone: permit.viewer().organisation.zone(), ..Activity::default() });
+    }
+    permit.page(&page)
 }
 
 /// A report's runbook, what it says beside it, its findings as they stand, and how it came where it stands.
@@ -164,6 +176,7 @@ fn shown(permit: &Permit<ReadReport>, head: Head, book: Runbook, content: Conten
         may_remediate: may(P::FindingRemediate),
         linked: head.engagement_deleted_at.is_none() && may(P::EngagementRead),
         remediations: store::remediations(&live),
+        activity: None,
         workflow: if inside { workflow } else { Workflow::default() },
         today: permit.app.clock.now().with_timezone(&zone).date_naive(),
         revision: None,

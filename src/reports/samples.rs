@@ -99,6 +99,7 @@ fn sample_show(head: &Head, book: Runbook, content: Content) -> Show {
     let step = Move { from: ReportStatus::Draft, to: ReportStatus::ReadyForReview, comment: evil(), by: evil(), at };
     let reviewers = vec![Reviewer { id: PersonId::new(), name: evil() }];
     Show {
+        activity: Some(crate::audit::views::Activity::default()),
         frame: Frame::sample("Report"),
         head: Head { submitted_at: Some(at), ..head.clone() },
         figures: Figures::of(&book),

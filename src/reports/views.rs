@@ -13,6 +13,7 @@ use super::domain::{Attachment, Log, Outcome, Pending, Procedure, Runbook};
 use super::figures::Figures;
 use super::store::{Head, Move, ReportRow, Revision, Submission, Workflow};
 use super::workflow::Step;
+use crate::audit::views::Activity;
 use crate::engagements::views::glance::GlanceView;
 use crate::engagements::views::marks;
 use crate::error::FieldErrors;
@@ -115,6 +116,8 @@ pub struct Show {
     pub content: Content,
     /// Where the remediation of each finding stands.
     pub remediations: HashMap<FindingId, Remediation>,
+    /// Its newest events, for those who work on its engagement.
+    pub activity: Option<Activity>,
     /// How it came where it stands; empty for who reads only published reports.
     pub workflow: Workflow,
     /// The steps that this person may take.

@@ -61,7 +61,7 @@ impl Ctx {
             }
         };
         let request_id = req.extensions().get::<tracing_actix_web::RequestId>().map(|id| **id);
-        let text = |name| req.headers().get(name).and_then(|v| v.to_str().ok()).map(|v: &str| v.chars().take(300).collect::<String>());
+        let text = |name| req.headers().get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).chars().take(300).collect::<String>());
         Ok(Self {
             address: client_address(req, &app.config.trusted_proxies),
             user_agent: text(header::USER_AGENT),

@@ -1,4 +1,4 @@
-//! `/healthz` (the process is up) and `/readyz` (database reachable, schema current, audit partitions there; late jobs are told).
+//! `/healthz` (the process is up) and `/readyz` (database reachable, schema current, audit partitions there; late jobs and sealing are told).
 
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use crate::app::App;
+use crate::audit::seal_store::{Progress, get_progress};
 use crate::db::migrate::{Standing, standing};
 use crate::error::Result;
 use crate::jobs::{JOBS, late_since};
@@ -32,19 +33,20 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
         .get_result::<Present>(conn)?;
         // An older schema may not know the jobs' rows.
         let since = if schema == Standing::Current { crate::jobs::store::list_since(conn)? } else { Vec::new() };
-        Ok((schema, next.present, since))
+        let sealing = if schema == Standing::Current { Some(get_progress(conn)?) } else { None };
+        Ok((schema, next.present, since, sealing))
     });
     let (ready, lines) = told(asked.await, app.clock.now());
     let mut answer = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     answer.content_type("text/plain; charset=utf-8").body(lines)
 }
 
-type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>);
+type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>, Option<Progress>);
 
 fn told(asked: Result<Asked>, now: DateTime<Utc>) -> (bool, String) {
     match asked {
         Err(_) => (false, "database: away\n".into()),
-        Ok((schema, months, since)) => {
+        Ok((schema, months, since, sealing)) => {
             let schema_line = match schema {
                 Standing::Current => "schema: current",
                 Standing::Older(_) => "schema: older than this version, run `tyrian migrate`",
@@ -61,7 +63,19 @@ fn told(asked: Result<Asked>, now: DateTime<Utc>) -> (bool, String) {
                 })
                 .collect();
             let jobs = if late.is_empty() { "jobs: on time\n".to_owned() } else { late };
-            (schema == Standing::Current && months, format!("database: reachable\n{schema_line}\n{months_line}\n{jobs}"))
+            let sealing = sealing.map_or_else(String::new, |progress| sealing_line(&progress));
+            (schema == Standing::Current && months, format!("database: reachable\n{schema_line}\n{months_line}\n{jobs}{sealing}"))
         }
     }
+}
+
+/// The newest seal, and for how long the oldest event waits for one: sealing stands still where a transaction in any
+/// database of the cluster does.
+fn sealing_line(progress: &Progress) -> String {
+    let newest = match (progress.number, progress.at) {
+        (Some(number), Some(at)) => format!("seal {number} of {}", at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        _ => "no seal yet".to_owned(),
+    };
+    let waits = progress.waiting_since.map_or(0, |since| (progress.now - since).num_seconds().max(0));
+    format!("audit sealing: {newest}, oldest unsealed event waits {waits} s\n")
 }

@@ -1,5 +1,7 @@
 //! The audit log's page: what it shows to whom, what its filters find, and that no address breaks it.
 
+use std::io::{Read, Write};
+
 use chrono::{TimeZone, Utc};
 use diesel::connection::SimpleConnection;
 use tyrian::audit::domain::{Actor, ActorKind, Event, Kind};
@@ -147,6 +149,75 @@ fn recorded_text_is_shown_harmlessly() {
     act(&app, &app.people.lead, renamed(app.clients.own, "a\u{1b}[2J\u{202e}<b>\n=1+1"));
     let mut browser = app.browser(&app.people.administrator);
     browser.open("/admin/audit-log?category=clients").see("a␛[2J⟨U+202E⟩<b>␊=1+1");
+}
+
+#[test]
+fn what_no_text_column_holds_is_recorded_all_the_same() {
+    let app = TestApp::spawn();
+    let event = renamed(app.clients.own, "nul \0 here").detail(serde_json::json!({ "a\0": ["b\0"] }));
+    act(&app, &app.people.lead, event);
+    let mut browser = app.browser(&app.people.administrator);
+    browser.open("/admin/audit-log?category=clients").see("nul \u{fffd} here");
+    // A browser may call itself anything, in any encoding.
+    let body = format!("email={}&password=wrong&next=", app.people.lead.email.replace('@', "%40"));
+    let host = app.base.trim_start_matches("http://");
+    let mut head = format!("POST /sign-in HTTP/1.1\r\nhost: {host}\r\norigin: {}\r\nconnection: close\r\ncontent-length: {}\r\ncontent-type: application/x-www-form-urlencoded\r\nuser-agent: ", app.base, body.len()).into_bytes();
+    head.extend_from_slice(b"\xff\xfex\r\n\r\n");
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    stream.write_all(&[head, body.into_bytes()].concat()).unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    assert!(app.texts("SELECT user_agent FROM audit.events WHERE kind = 'session.refused'") == ["\u{fffd}\u{fffd}x"]);
+}
+
+#[test]
+fn an_export_is_what_the_page_shows_safe_for_spreadsheets_and_an_event_before_its_first_byte() {
+    let app = TestApp::spawn();
+    for name in ["=1+1", "\u{ff1d}2+2", "plain \u{202e}\u{1b}[2J", "<b>bold</b>"] {
+        let mut event = renamed(app.clients.own, name);
+        event.sentence = name.to_owned();
+        act(&app, &app.people.lead, event);
+    }
+    act(&app, &app.people.lead, renamed(app.clients.foreign, "foreign"));
+    let mut administrator = app.browser(&app.people.administrator);
+    let csv = administrator.get("/admin/audit-log.csv?category=clients&q=plain");
+    assert!(csv.header("content-disposition").contains("audit-log-2026-11-20.csv"));
+    let text = csv.text();
+    assert!(text.contains("plain ⟨U+202E⟩␛[2J") && !text.contains("bold"), "{text}");
+    assert!(text.trim_end().ends_with("End of the export,complete,1 events"), "{text}");
+    let all = administrator.get("/admin/audit-log.csv?category=clients").text();
+    assert!(all.contains(",'=1+1,") && all.contains(",'＝2+2,") && all.contains("<b>bold</b>"), "{all}");
+    let lines = administrator.get("/admin/audit-log.jsonl?category=clients").text();
+    assert_eq!(lines.lines().count(), 6);
+    assert!(!lines.contains('\u{202e}') && lines.contains("\\u202e"));
+    assert!(lines.lines().last().unwrap().contains("\"complete\":true"));
+    assert_eq!(app.events("audit_log.exported"), 3);
+    let told = app.texts("SELECT sentence || detail::text FROM audit.events WHERE kind = 'audit_log.exported' ORDER BY id LIMIT 1");
+    assert!(told[0].contains("plain") && told[0].starts_with("Exported events as CSV"), "{told:?}");
+    // The search reads sentences, not what others searched for.
+    administrator.open("/admin/audit-log?q=plain&category=export").see("No event fits");
+    // A team lead exports what they see; an analyst nothing.
+    let lead = app.browser(&app.people.lead).get("/admin/audit-log.jsonl").text();
+    assert!(lead.contains("bold") && !lead.contains("foreign"), "{lead}");
+    assert_eq!(app.browser(&app.people.analyst).get("/admin/audit-log.csv").status, 403);
+    // An event that cannot be written stops the export before its first byte.
+    app.superuser().batch_execute("REVOKE INSERT ON audit.events FROM tyrian_app").unwrap();
+    assert_eq!(administrator.get("/admin/audit-log.csv").status, 500);
+}
+
+#[test]
+fn what_was_done_stands_on_the_pages_it_was_done_to() {
+    let app = TestApp::spawn();
+    let lead = &app.people.lead;
+    act(&app, lead, renamed(app.clients.own, "activity"));
+    let mut browser = app.browser(lead);
+    browser.open(&format!("/clients/{}", app.clients.own)).see("Activity").see("Changed the client activity");
+    let row = browser.attribute("#activity [data-row]", "href").unwrap();
+    browser.open(&row).expect(200).see("Exact time").see("Changed the client activity");
+    let mut analyst = app.browser(&app.people.analyst);
+    analyst.open(&format!("/clients/{}", app.clients.own)).expect(200).see_not("Changed the client activity");
+    let mut administrator = app.browser(&app.people.administrator);
+    administrator.open(&format!("/admin/users/{}", lead.id)).see("Changed the client activity").click("In the audit log");
+    administrator.see("Changed the client activity");
 }
 
 #[test]

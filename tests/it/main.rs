@@ -3,6 +3,7 @@
 mod accounts;
 mod administration;
 mod audit;
+mod crashes;
 mod engagements;
 mod harness;
 mod hostile;

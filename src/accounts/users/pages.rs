@@ -13,7 +13,8 @@ use crate::accounts::factor_store;
 use crate::accounts::pages::make_link_in;
 use crate::accounts::store::{self as accounts, NewPerson};
 use crate::audit::domain::{Event, Kind};
-use crate::audit::store::list_about_person;
+use crate::audit::store::{About, list_about};
+use crate::audit::views::Activity;
 use crate::authz::Permission as P;
 use crate::authz::permit::{ManageRole, ManageUser, Permit, ReadUser};
 use crate::authz::policy::PermissionSet;
@@ -231,7 +232,7 @@ async fn show_page(
         let held = access::Filter { person: Some(id), ..access::Filter::default() };
         let access = if reads_access { access::list(conn, &held, 1_000)? } else { Vec::new() };
         let clients = if gives { store::list_clients(conn)? } else { Vec::new() };
-        let activity = if reads_log { list_about_person(conn, id, EVENTS)? } else { Vec::new() };
+        let activity = if reads_log { list_about(conn, About::Person(id), EVENTS)? } else { Vec::new() };
         Ok((user, locked, sessions, roles, sources, access, clients, activity))
     };
     let (user, locked, sessions, roles, sources, access, clients, activity) = permit.app.db.read(read).await?;
@@ -243,7 +244,8 @@ async fn show_page(
         clients: clients.into_iter().filter(|(client, _)| !access.iter().any(|row| row.client == *client)).collect(),
         modules: sum(&sources),
         locked: locked.map(|until| times::display(until, zone)),
-        activity: activity.into_iter().map(|row| (times::display(row.at, zone), row.actor_name, row.sentence)).collect(),
+        activity: Activity { rows: activity, reads_log, log: Some(format!("/admin/audit-log?user={id}")), zone, ..Activity::default() },
+        reads_log,
         manages: rights.may(P::UserManage),
         assigns: rights.may(P::RoleManage),
         name,

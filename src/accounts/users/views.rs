@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::store::{Filter, HeldRole, Source, User, UserRow};
 use crate::accounts::access::store::AccessRow;
+use crate::audit::views::Activity;
 use crate::authz::Permission;
 use crate::error::FieldErrors;
 use crate::ids::{ClientId, RoleId};
@@ -178,7 +179,9 @@ pub struct ShowUser {
     /// How many sessions are open.
     pub sessions: usize,
     /// What is recorded about them: when, who, what.
-    pub activity: Vec<(String, String, String)>,
+    pub activity: Activity,
+    /// Whether the reader may read the audit log.
+    pub reads_log: bool,
     /// Whether the user can be changed.
     pub manages: bool,
     /// Whether roles can be assigned.
@@ -297,7 +300,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
         access_roles: vec![(RoleId::new(), hostile())],
         locked: Some("14:05".into()),
         sessions: 1,
-        activity: vec![(hostile(), hostile(), hostile())],
+        activity: Activity::default(),
+        reads_log: true,
         manages: true,
         assigns: true,
         gives: true,

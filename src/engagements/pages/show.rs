@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::PgConnection;
 use serde::Deserialize;
 
-use crate::audit::store::list_for_engagement;
+use crate::audit::store::{About, list_about};
 use crate::authz::Permission as P;
 use crate::authz::permit::{Permit, ReadEngagement};
 use crate::engagements::store::{sections, show as store};
@@ -107,6 +107,7 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
         cancel: holds(P::EngagementCancel) && !matches!(own.status, S::Complete | S::Canceled),
         delete: holds(P::EngagementDelete),
         submit: holds(P::EngagementSubmit) && open,
+        log: permit.viewer().rights.may(P::AuditLogRead) || holds(P::AuditLogReadClient),
         report: holds(P::ReportRead)
             || (holds(P::ReportReadPublished)
                 && loaded.head.report.as_ref().is_some_and(|r| r.status == crate::schedule::domain::ReportStatus::Published)),
@@ -173,7 +174,7 @@ fn bring(conn: &mut PgConnection, loaded: &mut Loaded, part: Part, visible: &[Cl
         }
         Part::Timeline => loaded.entries = sections::list_timeline(conn, own.id)?,
         Part::Attachments => loaded.files = sections::list_attachments(conn, own.id)?,
-        Part::Activity => loaded.events = list_for_engagement(conn, own.id, EVENTS)?,
+        Part::Activity => loaded.events = list_about(conn, About::Engagement(own.id), EVENTS)?,
         Part::Overview | Part::Procedures | Part::Inputs | Part::Report => {}
     }
     Ok(())

@@ -6,7 +6,6 @@ use chrono::{DateTime, TimeDelta};
 use super::sections::Part;
 use super::show::{Around, Loaded, May, Show, body};
 use super::table::{CellShown, Choice, Editor, Line, Meter, Writer};
-use crate::audit::store::Activity;
 use crate::engagements::glance::{Answered, Said};
 use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
 use crate::engagements::store::show::{Digests, Head, Operator, Outcome, Own, ProcedureRow, ReportRow};
@@ -166,10 +165,10 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
             procedure: Some(ProcedureId::new()),
             position: Some(1),
         }],
-        events: vec![Activity { at: now, id: 1, actor_name: hostile.into(), sentence: hostile.into() }],
+        events: vec![crate::audit::views::sample_event(1)],
     };
     let sides = |_, _| Sides { red: true, blue: true };
-    let may = May { plan: true, start: true, approve: true, cancel: true, delete: true, submit: true, report: true };
+    let may = May { plan: true, start: true, approve: true, cancel: true, delete: true, submit: true, report: true, log: true };
     let around = Around {
         writer: Writer { sides, person },
         may,

@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::marks::{When, counted, dates, report_class, size};
-use crate::audit::store::Activity;
 pub use crate::engagements::periods::OwnDates;
 use crate::engagements::store::sections::{Candidate, Entry, File, TIMELINE, UsedAsset};
 use crate::engagements::store::show::Head;
@@ -429,29 +428,6 @@ impl Report {
             readable,
             submit: may_submit.then(|| format!("/engagements/{}/submit", head.own.id)),
         }
-    }
-}
-
-/// Activity.
-#[derive(Template)]
-#[template(path = "engagements/_activity.html")]
-pub struct ActivityList {
-    /// Time, who, what.
-    pub rows: Vec<(When, String, String)>,
-    /// How many there are: "1,000+" beyond that.
-    pub total: String,
-    /// Whether older ones were archived.
-    pub archived: bool,
-    /// Name of the zone.
-    pub zone: &'static str,
-}
-
-impl ActivityList {
-    /// The newest events.
-    pub fn new(events: &[Activity], total: i64, archived: bool, now: DateTime<Utc>, zone: Tz) -> Self {
-        let rows = events.iter().map(|e| (When::ago(e.at, now, zone), e.actor_name.clone(), e.sentence.clone())).collect();
-        let total = if total > 1_000 { "1,000+".to_owned() } else { total.to_string() };
-        Self { rows, total, archived, zone: zone.name() }
     }
 }
 

@@ -5,11 +5,10 @@ use chrono::{DateTime, Utc};
 
 use super::glance::GlanceView;
 use super::marks::{dates, size, status_class};
-use super::sections::{
-    ActivityList, Assets, Attachments, Choosable, Inputs, Operators, Overview, OwnDates, Part, Report, Timeline, asset_digest,
-};
+use super::sections::{Assets, Attachments, Choosable, Inputs, Operators, Overview, OwnDates, Part, Report, Timeline, asset_digest};
 use super::table::{Line, Meter, Procedures, Writer};
-use crate::audit::store::Activity;
+use crate::audit::record::Record;
+use crate::audit::views::Activity;
 use crate::engagements::glance::{Answered, Glance};
 use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
 use crate::engagements::store::show::{Digests, Head, Operator, Outcome, ProcedureRow};
@@ -49,7 +48,7 @@ pub struct Loaded {
     /// Attachments.
     pub files: Vec<File>,
     /// Newest events.
-    pub events: Vec<Activity>,
+    pub events: Vec<Record>,
 }
 
 impl Loaded {
@@ -90,6 +89,8 @@ pub struct May {
     pub submit: bool,
     /// Read the report.
     pub report: bool,
+    /// Read the audit log.
+    pub log: bool,
 }
 
 /// What is needed beside the rows to show them.
@@ -234,7 +235,10 @@ pub fn body<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Ar
         Part::Attachments => Attachments::new(id, &loaded.files, zone).render(),
         Part::Report => Report::new(head, around.may.report, around.may.submit, around.now, around.zone).render(),
         Part::Activity => {
-            ActivityList::new(&loaded.events, loaded.digests.events, loaded.digests.archived, around.now, around.zone).render()
+            let total = loaded.digests.events;
+            let total = if total > 1_000 { "1,000+".to_owned() } else { total.to_string() };
+            let (archived, reads_log) = (loaded.digests.archived, around.may.log);
+            Activity { rows: loaded.events.clone(), total: Some(total), archived, reads_log, log: None, zone: around.zone }.render()
         }
     }
 }

@@ -6,16 +6,24 @@ pub struct Process {
     /// `http://127.0.0.1:PORT`
     pub base: String,
     place: std::path::PathBuf,
+    temporary: bool,
 }
 
 impl Process {
     /// Starts one on the test's database and waits until it answers.
     pub fn serve(app: &super::TestApp, name: &str) -> Self {
-        use std::io::BufRead;
         let place = super::database::scratch().join(format!("{name}-{}", std::process::id()));
+        let mut own = Self::on(&app.database.app_url(), place);
+        own.temporary = true;
+        own
+    }
+
+    /// The same on any database, with its files in a directory that stays.
+    pub fn on(url: &str, place: std::path::PathBuf) -> Self {
+        use std::io::BufRead;
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_tyrian"))
             .arg("serve")
-            .env("DATABASE_URL", app.database.app_url())
+            .env("DATABASE_URL", url)
             .env("TYRIAN_SECRET_KEY", "5".repeat(64))
             .env("TYRIAN_DATA_DIR", &place)
             .env("TYRIAN_LISTEN", "127.0.0.1:0")
@@ -25,7 +33,7 @@ impl Process {
             .unwrap();
         let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
         let base = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("Tyrian is at ").map(str::to_owned));
-        Self { child, base: base.expect("an address"), place }
+        Self { child, base: base.expect("an address"), place, temporary: false }
     }
 
     /// Ends it as a power cut would: it gets no chance to tidy up.
@@ -39,6 +47,8 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.place);
+        if self.temporary {
+            let _ = std::fs::remove_dir_all(&self.place);
+        }
     }
 }

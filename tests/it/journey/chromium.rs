@@ -203,6 +203,42 @@ impl Chromium {
         self.ask("document.dispatchEvent(new Event('visibilitychange', { bubbles: true })); return true;", &[]);
     }
 
+    /// Sees the keyboard's focus on an element.
+    #[track_caller]
+    pub fn see_focus(&self, css: &str) {
+        self.until(
+            &format!("focus on {css}"),
+            "const el = document.activeElement; return el.matches(arguments[0]) || null;",
+            &[json!(css)],
+        );
+    }
+
+    /// Sees this in the address.
+    #[track_caller]
+    pub fn see_address(&self, part: &str) {
+        self.until(&format!("“{part}” in the address"), "return location.href.includes(arguments[0]);", &[json!(part)]);
+    }
+
+    /// Presses a key where the focus is.
+    pub fn key(&self, key: Key) {
+        self.keys(&char::from(key).to_string());
+    }
+
+    /// Types where the focus is.
+    pub fn type_in(&self, text: &str) {
+        self.keys(text);
+    }
+
+    /// The browser's own Back.
+    pub fn back(&self) {
+        self.runtime.block_on(self.client.back()).unwrap();
+    }
+
+    /// And Forward.
+    pub fn forward(&self) {
+        self.runtime.block_on(self.client.forward()).unwrap();
+    }
+
     /// Faults that the browser itself reports: scripts that broke, content that the policy refused.
     fn complaints(&self) -> Vec<String> {
         let Ok(Some(session)) = self.runtime.block_on(self.client.session_id()) else { return Vec::new() };
@@ -310,6 +346,7 @@ impl Hand for Chromium {
     fn holds_something(&mut self, name: &str) {
         self.until(&format!("anything in “{name}”"), "return (field(arguments[0])?.value ?? '') !== '';", &[json!(name)]);
     }
+    fn apply(&mut self) {}
     #[track_caller]
     fn look_again(&mut self) {}
     #[track_caller]

@@ -2,6 +2,7 @@
 //! links and forms, and once in headless Chromium with the keyboard. Both go the same way and see the same.
 
 mod chromium;
+mod log;
 mod plain;
 mod request;
 mod ways_in;
@@ -47,6 +48,8 @@ pub trait Hand {
     /// What an element reads.
     fn read(&mut self, css: &str) -> String;
 
+    /// Lets the filters that are filled in apply; with scripts they do so by themselves.
+    fn apply(&mut self);
     /// Signs out by the person's menu.
     fn press_sign_out(&mut self);
 
@@ -78,6 +81,28 @@ fn the_whole_job_without_scripts() {
 fn the_ways_in_without_scripts() {
     let app = TestApp::spawn();
     ways_in::the_ways_in(&app, || plain::Plain::new(&app));
+}
+
+#[test]
+fn who_changed_a_password_without_scripts() {
+    let app = TestApp::spawn();
+    log::who_changed_a_password(&app, || plain::Plain::new(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_who_changed_a_password_in_a_browser() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    log::who_changed_a_password(&app, || driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_back_in_the_log_is_where_one_was() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    log::back_is_where_one_was(&app, driver.open(&app));
 }
 
 #[test]

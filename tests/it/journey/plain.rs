@@ -74,6 +74,9 @@ impl Hand for Plain {
         assert_ne!(self.0.value(field), "", "{field}");
     }
     #[track_caller]
+    fn apply(&mut self) {
+        self.press("Filter");
+    }
     fn look_again(&mut self) {
         let path = self.0.path().to_owned();
         self.0.open(&path);

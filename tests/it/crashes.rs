@@ -19,6 +19,13 @@ use crate::harness::fixtures::{PASSWORD, settle};
 use crate::harness::process::Process;
 use crate::harness::texts;
 
+struct Over<'a>(&'a AtomicBool);
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 struct Crashes {
     cluster: Cluster,
     place: PathBuf,
@@ -55,7 +62,7 @@ impl Crashes {
 
     fn kill_postgres(&self) {
         let mut conn = connect(&self.cluster.superuser_url("crashes"));
-        let data = texts(&mut conn, "SHOW data_directory");
+        let data = texts(&mut conn, "SELECT setting FROM pg_settings WHERE name = 'data_directory'");
         let mut pids = texts(&mut conn, "SELECT pid FROM pg_stat_activity");
         let file = std::fs::read_to_string(PathBuf::from(&data[0]).join("postmaster.pid")).unwrap();
         // The parent first, so that it starts no child anew.
@@ -151,6 +158,8 @@ fn whatever_is_killed_acknowledged_acts_have_their_events_and_the_log_proves_its
                     })
                 })
                 .collect();
+            // Also when something fails here: the writers must not write for ever.
+            let _over = Over(&over);
             let enough = 8 + (round * 37) % 50;
             while wrote.load(Ordering::Relaxed) < enough {
                 std::thread::yield_now();
@@ -161,7 +170,6 @@ fn whatever_is_killed_acknowledged_acts_have_their_events_and_the_log_proves_its
             } else {
                 crashes.kill_postgres();
             }
-            over.store(true, Ordering::Relaxed);
         });
         if round % 2 == 0 {
             process = crashes.serve();

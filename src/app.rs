@@ -33,7 +33,7 @@ pub struct App {
 impl App {
     /// What jobs may reach of it.
     pub fn reach(&self) -> Reach {
-        Reach { db: self.db.clone(), attachments: self.config.attachments(), archives: self.config.audit_archives() }
+        Reach { db: self.db.clone(), attachments: self.config.attachments(), archives: self.config.audit_archives(), by: None }
     }
 }
 

@@ -95,7 +95,7 @@ pub async fn run(permit: Permit<RunJob>, path: web::Path<String>) -> Result<Http
     let job = find(&path)?;
     let event = Event::new(Kind::JobRun, format!("Ran the job {} by hand", job.name)).detail(serde_json::json!({ "job": job.name }));
     permit.app.db.write(permit.actor(), |tx| tx.audited((), event)).await?;
-    let message = match permit.app.jobs.run_now(job.name).await {
+    let message = match permit.app.jobs.run_now(job.name, Some(permit.viewer().id)).await {
         Ok(done) if done.skipped > 0 => format!("{} ran: {} moved, {} skipped.", job.name, done.moved, done.skipped),
         Ok(done) => format!("{} ran: {} moved.", job.name, done.moved),
         Err(away @ Error::Unavailable(_)) => return Err(away),

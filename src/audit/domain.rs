@@ -158,6 +158,8 @@ pub struct Actor {
     pub name: String,
     /// The e-mail address at that time.
     pub email: Option<String>,
+    /// For whom it is done, where that is not the actor: who told a job to run.
+    pub on_behalf_of: Option<PersonId>,
     /// The session it is done in: a write asks whether that still stands.
     pub session: Option<Uuid>,
     /// The client's network address.
@@ -170,7 +172,17 @@ pub struct Actor {
 
 impl Actor {
     fn of(kind: ActorKind, name: &str) -> Self {
-        Self { kind, id: None, name: name.to_owned(), email: None, session: None, address: None, user_agent: None, request_id: None }
+        Self {
+            kind,
+            id: None,
+            name: name.to_owned(),
+            email: None,
+            on_behalf_of: None,
+            session: None,
+            address: None,
+            user_agent: None,
+            request_id: None,
+        }
     }
     /// A job of this server.
     pub fn system() -> Self {

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
 use super::archive::check_digest;
-use super::domain::{Actor, Event, Kind};
+use super::domain::{Event, Kind};
 use super::merkle::hex;
 use super::retention_store::{self as store, Due};
 use crate::error::{Error, Result};
@@ -58,7 +58,7 @@ fn keep_and_drop(reach: &Reach, due: &Due, conn: &mut diesel::pg::PgConnection) 
         Some(digest) => check_digest(&path, digest).map_err(anyhow::Error::msg)?,
         None => {
             let archived = store::archive(conn, month, &path)?;
-            reach.db.write_blocking(&Actor::system(), |tx| {
+            reach.db.write_blocking(&reach.actor(), |tx| {
                 let event = Event::new(Kind::MonthArchived, format!("Archived the audit log of {} as {file}", words(month)))
                     .detail(json!({ "file": file, "events": archived.events, "sha256": hex(&archived.digest) }));
                 if store::record(tx.conn, month, &file, &archived)? { tx.audited((), event) } else { Ok(tx.unchanged(())) }
@@ -66,7 +66,7 @@ fn keep_and_drop(reach: &Reach, due: &Due, conn: &mut diesel::pg::PgConnection) 
         }
     }
     for _ in 0..ATTEMPTS {
-        let dropped = reach.db.write_blocking(&Actor::system(), |tx| {
+        let dropped = reach.db.write_blocking(&reach.actor(), |tx| {
             if !store::drop_month(tx.conn, month)? {
                 return Ok(tx.unchanged(()));
             }

@@ -12,8 +12,10 @@ use chrono::{DateTime, Utc};
 use croner::Cron;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::audit::domain::Actor;
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::ids::PersonId;
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,6 +49,15 @@ pub struct Reach {
     pub attachments: PathBuf,
     /// The directory that holds the audit log's archives.
     pub archives: PathBuf,
+    /// Who told it to run, where somebody did.
+    pub by: Option<PersonId>,
+}
+
+impl Reach {
+    /// Who acts in a job's events.
+    pub fn actor(&self) -> Actor {
+        Actor { on_behalf_of: self.by, ..Actor::system() }
+    }
 }
 
 /// Every job.
@@ -55,7 +66,7 @@ pub const JOBS: &[Job] = &[
         name: "schedule-transitions",
         schedule: "0 * * * *",
         about: "Moves each scheduled engagement whose start date has come to In Progress.",
-        run: |reach, now| crate::schedule::store::sweep(&reach.db, now),
+        run: |reach, now| crate::schedule::store::sweep(&reach.db, &reach.actor(), now),
     },
     Job {
         name: "audit-refresh",
@@ -108,7 +119,7 @@ impl Trigger {
 }
 
 enum Message {
-    RunNow(&'static Job, oneshot::Sender<Result<Done>>),
+    RunNow(&'static Job, Option<PersonId>, oneshot::Sender<Result<Done>>),
     Stop,
 }
 
@@ -129,15 +140,15 @@ impl Jobs {
         Self(mpsc::channel(1).0)
     }
 
-    /// Runs a job now and waits for it.
+    /// Runs a job now, for somebody, and waits for it.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown name, [`Error::Unavailable`] when the actor has stopped, or what the job says.
-    pub async fn run_now(&self, name: &str) -> Result<Done> {
+    pub async fn run_now(&self, name: &str, by: Option<PersonId>) -> Result<Done> {
         let job = find(name)?;
         let (answer, done) = oneshot::channel();
         let stopped = |_| Error::Unavailable("the jobs of this process have stopped".into());
-        self.0.send(Message::RunNow(job, answer)).await.map_err(|e| stopped(e.to_string()))?;
+        self.0.send(Message::RunNow(job, by, answer)).await.map_err(|e| stopped(e.to_string()))?;
         done.await.map_err(|e| stopped(e.to_string()))?
     }
 
@@ -205,7 +216,8 @@ async fn act(reach: Reach, mut mailbox: mpsc::Receiver<Message>) {
         let wait = (first - now).to_std().unwrap_or_default().min(Duration::from_secs(60));
         tokio::select! {
             message = mailbox.recv() => match message {
-                Some(Message::RunNow(job, answer)) => {
+                Some(Message::RunNow(job, by, answer)) => {
+                    let reach = Reach { by, ..reach.clone() };
                     let _ = answer.send(in_background(&reach, job, Trigger::ByHand).await);
                 }
                 Some(Message::Stop) | None => return,

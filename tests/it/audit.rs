@@ -198,6 +198,11 @@ fn an_export_is_what_the_page_shows_safe_for_spreadsheets_and_an_event_before_it
     // A team lead exports what they see; an analyst nothing.
     let lead = app.browser(&app.people.lead).get("/admin/audit-log.jsonl").text();
     assert!(lead.contains("bold") && !lead.contains("foreign"), "{lead}");
+    let place =
+        app.texts("SELECT (extract(epoch FROM at) * 1000000)::bigint || '.' || id FROM audit.events WHERE sentence LIKE '%foreign'");
+    let one = app.browser(&app.people.lead).get(&format!("/admin/audit-log.jsonl?event={}&proof=1", place[0])).text();
+    assert!(one.contains("\"events\":0"), "{one}");
+    app.browser(&app.people.lead).open(&format!("/admin/audit-log?open={}", place[0])).expect(200).see_not("foreign");
     assert_eq!(app.browser(&app.people.analyst).get("/admin/audit-log.csv").status, 403);
     // An event that cannot be written stops the export before its first byte.
     app.superuser().batch_execute("REVOKE INSERT ON audit.events FROM tyrian_app").unwrap();

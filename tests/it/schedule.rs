@@ -517,8 +517,11 @@ fn a_row_that_the_database_refuses_is_left_and_told_and_the_others_move() {
              CREATE TRIGGER refuse BEFORE UPDATE ON engagements FOR EACH ROW WHEN (OLD.title = 'Broken') EXECUTE FUNCTION refuse()",
         )
         .unwrap();
-    let done = run(&app.app.reach(), find("schedule-transitions").unwrap(), Trigger::ByHand, None).unwrap();
+    let by_hand = tyrian::jobs::Reach { by: Some(app.people.administrator.id), ..app.app.reach() };
+    let done = run(&by_hand, find("schedule-transitions").unwrap(), Trigger::ByHand, None).unwrap();
     assert_eq!((done.moved, done.skipped, done.left_over.len()), (2, 1, 1));
+    let whose = app.texts("SELECT DISTINCT on_behalf_of FROM audit.events WHERE kind = 'engagement.moved' AND actor_kind = 'system'");
+    assert_eq!(whose, [app.people.administrator.id.to_string()], "the log says who told the job to run");
     assert_eq!(app.texts("SELECT title FROM engagements WHERE status = 'scheduled'"), ["Broken"]);
     assert_eq!(app.events("engagement.moved"), 2);
     let mut admin = app.browser(&app.people.administrator);

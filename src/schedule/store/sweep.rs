@@ -28,17 +28,17 @@ type Columns = (EngagementId, ClientId, String, EngagementStatus, String, Option
 ///
 /// # Errors
 /// When the database is away; what was committed before stays moved.
-pub fn sweep(db: &Db, now: DateTime<Utc>) -> Result<Done> {
+pub fn sweep(db: &Db, actor: &Actor, now: DateTime<Utc>) -> Result<Done> {
     let mut done = Done::default();
     let mut left: Vec<Uuid> = Vec::new();
     loop {
-        match db.write_blocking(&Actor::system(), |tx| move_batch(tx, now, &left, BATCH)) {
+        match db.write_blocking(actor, |tx| move_batch(tx, now, &left, BATCH)) {
             Ok(0) => break,
             Ok(moved) => done.moved += moved,
             Err(Error::Unavailable(away)) => return Err(Error::Unavailable(away)),
             Err(cause) => {
                 tracing::warn!(%cause, "a batch of due engagements did not move; trying them one by one");
-                one_by_one(db, now, &mut left, &mut done)?;
+                one_by_one(db, actor, now, &mut left, &mut done)?;
             }
         }
     }
@@ -47,12 +47,12 @@ pub fn sweep(db: &Db, now: DateTime<Utc>) -> Result<Done> {
 }
 
 /// The first batch again, each engagement in a transaction of its own: what fails is left.
-fn one_by_one(db: &Db, now: DateTime<Utc>, left: &mut Vec<Uuid>, done: &mut Done) -> Result<()> {
+fn one_by_one(db: &Db, actor: &Actor, now: DateTime<Utc>, left: &mut Vec<Uuid>, done: &mut Done) -> Result<()> {
     let batch: Vec<(Uuid, String)> = db.read_blocking(|conn| {
         Ok(due(now, left).limit(BATCH).order(engagements::starts_at).select((engagements::id, engagements::title)).load(conn)?)
     })?;
     for (id, title) in batch {
-        match db.write_blocking(&Actor::system(), |tx| move_one(tx, now, id)) {
+        match db.write_blocking(actor, |tx| move_one(tx, now, id)) {
             Ok(moved) => done.moved += moved,
             Err(Error::Unavailable(away)) => return Err(Error::Unavailable(away)),
             Err(cause) => {

@@ -40,6 +40,7 @@ BEGIN
     RETURN true;
 END $$;
 
+DROP FUNCTION audit.record_archive(date, text, bytea);
 DROP FUNCTION audit.days();
 ALTER TABLE audit.events ALTER COLUMN search SET STATISTICS -1;
 DROP INDEX audit.events_transaction;

@@ -101,6 +101,26 @@ BEGIN
     RETURN true;
 END $$;
 
+-- Records the archive of a month that is due: the app's role cannot write the table itself, so a row there always had as
+-- many sealed events behind it as it tells of.
+CREATE FUNCTION audit.record_archive(wanted date, file text, sha256 bytea) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, audit AS $$
+DECLARE
+    first date := date_trunc('month', wanted)::date;
+    month text := to_char(first, 'YYYY_MM');
+    numbered bigint;
+BEGIN
+    IF (first + interval '1 month')::timestamp AT TIME ZONE 'UTC' > audit.floor() THEN
+        RAISE EXCEPTION 'the month % is still shown', first;
+    END IF;
+    IF file <> 'events-' || to_char(first, 'YYYY-MM') || '.jsonl.zst' THEN
+        RAISE EXCEPTION 'an archive of % has another name', first;
+    END IF;
+    EXECUTE format('SELECT count(*) FROM audit.%I', 'sealed_' || month) INTO numbered;
+    INSERT INTO audit.archives (month, file_name, digest, events) VALUES (first, file, sha256, numbered) ON CONFLICT DO NOTHING;
+    RETURN FOUND;
+END $$;
+
 DO $$
 DECLARE
     made record;

@@ -49,7 +49,7 @@ impl Writer {
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
         }
-        let beside = path.with_extension(format!("new-{}", std::process::id()));
+        let beside = path.with_extension(format!("new-{}", crate::accounts::domain::random_hex(6)));
         let file = File::create(&beside).with_context(|| format!("{} cannot be written", beside.display()))?;
         let out = zstd::Encoder::new(Hashing { inner: BufWriter::new(file), digest: Sha256::new() }, LEVEL)?;
         Ok(Self { out, beside, path: path.to_owned(), events: 0 })

@@ -78,8 +78,32 @@ pub struct Wanted {
 
 /// The event of an export, written before its first byte. What was searched for stands in its detail, which no search reads.
 pub fn event(wanted: &Wanted) -> Event {
-    Event::new(Kind::LogExported, format!("Exported events as {}", wanted.format.name()))
-        .detail(json!({ "filter": wanted.filter.words(), "search": wanted.filter.q, "proof": wanted.proof }))
+    Event::new(Kind::LogExported, format!("Exported events as {}", wanted.format.name())).detail(json!({
+        "filter": wanted.words(),
+        "search": wanted.filter.q,
+        "user": wanted.filter.user.map(|id| id.to_string()),
+        "clients": wanted.scope.clients.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        "from": wanted.scope.from,
+        "to": wanted.scope.to,
+        "proof": wanted.proof,
+    }))
+}
+
+impl Wanted {
+    /// What of the log it is, in words.
+    pub fn words(&self) -> String {
+        let mut words = match self.event {
+            Some(place) => format!("the event {place}"),
+            None => self.filter.words(),
+        };
+        if self.scope.clients.is_some() {
+            words.push_str(", of the reader's own clients");
+        }
+        if self.proof {
+            words.push_str(", as far as it is sealed");
+        }
+        words
+    }
 }
 
 const HEADINGS: [&str; 22] = [
@@ -163,7 +187,7 @@ pub fn write(conn: &mut diesel::pg::PgConnection, wanted: &Wanted, out: &mut dyn
     };
     let end = match (wanted.format, &ended.cut) {
         (Format::Jsonl, cut) => {
-            json!({ "end": { "events": ended.events, "complete": cut.is_none(), "filter": wanted.filter.words() } }).to_string() + "\n"
+            json!({ "end": { "events": ended.events, "complete": cut.is_none(), "of": wanted.words() } }).to_string() + "\n"
         }
         (Format::Csv, None) => csv::line(["End of the export", "complete", &format!("{} events", ended.events)]),
         (Format::Csv, Some(why)) => csv::line(["End of the export", "CUT SHORT", &format!("{} events; {why}", ended.events)]),

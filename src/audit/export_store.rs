@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Timestamptz};
 
 use super::export::Wanted;
 use super::merkle::{Digest, paths};
@@ -87,6 +88,10 @@ pub fn each_chunk(conn: &mut PgConnection, wanted: &Wanted, prover: &mut Prover,
     let mut query = matching(&wanted.scope, &wanted.filter);
     if let Some(place) = wanted.event {
         query = query.filter(events::at.eq(place.at).and(events::id.eq(place.id)));
+    }
+    if prover.wanted {
+        // The newest are not sealed yet, the event of this export among them: they have no proof to carry.
+        query = query.filter(sql::<Bool>("EXISTS (SELECT FROM audit.sealed s WHERE s.at = events.at AND s.id = events.id)"));
     }
     declare(conn, "export", query.order((events::at.desc(), events::id.desc())).select(Record::as_select()))?;
     // The cursor's plan is made; what follows asks for the numbers of a few rows, which is never worth a whole month.

@@ -72,6 +72,9 @@ pub async fn fresh(permit: Permit<ReadAuditLog>, Query(asked): Query<Asked>) -> 
 /// How long an export waits for a reader that takes nothing.
 const STALLED: Duration = Duration::from_secs(60);
 
+/// How long an export may take: it keeps months of the log from being dropped.
+const LONGEST: chrono::TimeDelta = chrono::TimeDelta::minutes(30);
+
 /// `GET /admin/audit-log.csv`
 pub async fn csv(permit: Permit<ReadAuditLog>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
     export(permit, &asked, Format::Csv).await
@@ -84,7 +87,9 @@ pub async fn jsonl(permit: Permit<ReadAuditLog>, Query(asked): Query<Asked>) -> 
 
 /// Exports what the page shows, and not only its newest rows. The event is committed before the first byte leaves.
 async fn export(permit: Permit<ReadAuditLog>, asked: &Asked, format: Format) -> Result<HttpResponse> {
-    let (filter, _) = asked.read();
+    let (filter, errors) = asked.read();
+    // A page shows what holds of its filter beside what does not; a file could not.
+    errors.done()?;
     let event = if asked.event.is_empty() { None } else { Some(asked.event.parse().map_err(|()| Error::NotFound)?) };
     let floor = permit.app.db.read(store::get_floor).await?;
     let zone = permit.viewer().organisation.zone();
@@ -93,7 +98,9 @@ async fn export(permit: Permit<ReadAuditLog>, asked: &Asked, format: Format) -> 
     let turn = permit.app.db.long_turn().await?;
     let told = export::event(&wanted);
     permit.app.db.write(permit.actor(), move |tx| tx.audited((), told)).await?;
-    let (sender, chunks) = tokio::sync::mpsc::channel::<Bytes>(2);
+    // The end is told: a file that stops without it breaks off, and does not look whole.
+    let (sender, chunks) = tokio::sync::mpsc::channel::<Option<Bytes>>(2);
+    let (clock, until) = (permit.app.clock.clone(), permit.app.clock.now() + LONGEST);
     let (db, runtime) = (permit.app.db.clone(), tokio::runtime::Handle::current());
     let connected = actix_web::web::block(move || db.connect()).await;
     let mut conn = connected.map_err(|panicked| Error::Internal(panicked.into()))??;
@@ -101,11 +108,20 @@ async fn export(permit: Permit<ReadAuditLog>, asked: &Asked, format: Format) -> 
     // Not awaited: the answer begins now and goes on as chunks come.
     drop(actix_web::web::block(move || {
         let _turn = turn;
-        export::write(&mut conn, &wanted, &mut |chunk| {
-            matches!(runtime.block_on(tokio::time::timeout(STALLED, sender.send(chunk.into()))), Ok(Ok(())))
-        });
+        let send = |chunk| matches!(runtime.block_on(tokio::time::timeout(STALLED, sender.send(chunk))), Ok(Ok(())));
+        let ended = export::write(&mut conn, &wanted, &mut |chunk| clock.now() < until && send(Some(chunk.into())));
+        if ended.cut.is_none() {
+            send(None);
+        }
     }));
-    let chunks = futures_util::stream::unfold(chunks, |mut chunks| async move { Some((Ok::<_, Error>(chunks.recv().await?), chunks)) });
+    let chunks = futures_util::stream::unfold(Some(chunks), |chunks| async move {
+        let mut chunks = chunks?;
+        match chunks.recv().await {
+            Some(Some(chunk)) => Some((Ok(chunk), Some(chunks))),
+            Some(None) => None,
+            None => Some((Err(Error::Unavailable("the export was cut short".into())), None)),
+        }
+    });
     Ok(HttpResponse::Ok()
         .content_type(format.media_type())
         // Compressing would hold chunks back, and the processor with them.

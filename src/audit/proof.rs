@@ -34,7 +34,10 @@ impl Proof {
     /// The root that an event with a number leads to by it.
     fn root(&self, event: &Record, number: i64) -> Option<Digest> {
         let way: Option<Vec<Digest>> = self.path.iter().map(|text| unhex(text)).collect();
-        let (index, leaves) = (usize::try_from(number - self.first).ok()?, usize::try_from(self.last - self.first + 1).ok()?);
+        let (index, leaves) = (
+            usize::try_from(number.checked_sub(self.first)?).ok()?,
+            usize::try_from(self.last.checked_sub(self.first)?.checked_add(1)?).ok()?,
+        );
         let mut bytes = Vec::new();
         event.canonical(&mut bytes);
         root_by(leaf(&bytes), index, leaves, &way?)
@@ -42,14 +45,19 @@ impl Proof {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Other {
     seal: Option<Seal>,
     end: Option<End>,
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct End {
+    events: u64,
     complete: bool,
+    #[serde(rename = "of")]
+    _of: String,
 }
 
 /// What an export proved.
@@ -71,18 +79,28 @@ pub struct Proved {
 /// The first fault, or what could not be read.
 pub fn check(export: impl BufRead, trusted: &[[u8; 32]], mut tell: impl FnMut(u64)) -> Result<Proved, Halt> {
     let mut events = 0u64;
-    let mut complete = false;
+    let (mut complete, mut over) = (false, false);
     // One claim for each seal: whatever claims otherwise is told at once.
     let mut claims: BTreeMap<i64, (Proof, Digest, Place)> = BTreeMap::new();
     let mut chain: Option<(i64, Seal)> = None;
     for (at, line) in export.lines().enumerate() {
         let line = line?;
         let numbered = || format!("line {} of the export", at + 1);
+        if over {
+            return Err(anyhow::anyhow!("{} comes after the end", numbered()).into());
+        }
         if !line.starts_with("{\"at\"") {
             let other: Other = serde_json::from_str(&line).with_context(numbered)?;
-            complete |= other.end.is_some_and(|end| end.complete);
-            if let Some(seal) = other.seal {
-                link(&mut chain, seal, trusted, &mut claims)?;
+            match (other.seal, other.end) {
+                (Some(seal), None) => link(&mut chain, seal, trusted, &mut claims)?,
+                (None, Some(end)) => {
+                    if end.events != events {
+                        let sentence = format!("The export has {events} events, and its end tells of {}.", end.events);
+                        return Err(Fault::new(Wrong::Removed, sentence).into());
+                    }
+                    (over, complete) = (true, end.complete);
+                }
+                _ => return Err(anyhow::anyhow!("{} is neither an event nor a seal nor the end", numbered()).into()),
             }
             continue;
         }

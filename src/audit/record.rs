@@ -176,7 +176,7 @@ impl Record {
     pub fn from_line(line: &str) -> anyhow::Result<(Self, Option<i64>, Option<Box<RawValue>>)> {
         let line: Line<'_> = serde_json::from_str(line)?;
         let record = Self {
-            at: DateTime::parse_from_rfc3339(&line.at)?.to_utc(),
+            at: read_time(&line.at)?,
             id: line.id,
             transaction_id: line.transaction_id,
             kind: line.kind.into_owned(),
@@ -206,6 +206,7 @@ impl Record {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Line<'a> {
     at: Cow<'a, str>,
     id: i64,
@@ -249,6 +250,13 @@ struct Line<'a> {
     number: Option<i64>,
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     proof: Option<&'a RawValue>,
+}
+
+/// Only what [`Record::to_line`] writes: digits beyond the microsecond would be covered by no seal.
+fn read_time(text: &str) -> anyhow::Result<DateTime<Utc>> {
+    let at = DateTime::parse_from_rfc3339(text)?.to_utc();
+    anyhow::ensure!(at.to_rfc3339_opts(SecondsFormat::Micros, true) == text, "{text} is no time of an event");
+    Ok(at)
 }
 
 fn borrowed(text: &Option<String>) -> Option<Cow<'_, str>> {

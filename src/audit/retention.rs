@@ -38,8 +38,10 @@ pub fn refresh(reach: &Reach, now: DateTime<Utc>) -> Result<Done> {
         match keep_and_drop(reach, &month, &mut turn) {
             Ok(()) => done.moved += 1,
             Err(cause) => {
+                // Months go in their order: a later one dropped before an earlier one would leave a hole in the numbers.
                 done.skipped += 1;
                 done.left_over.push(format!("The audit log's {}: {cause:#}.", month.month.format("%B %Y")));
+                break;
             }
         }
     }

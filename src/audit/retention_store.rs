@@ -12,7 +12,7 @@ use diesel::sql_types::{BigInt, Binary, Bool, Date, Nullable, Text};
 use super::archive::{self, Writer};
 use super::merkle::{Digest, leaf};
 use super::record::{Columns, Record};
-use super::schema::{archives, boundary_leaves, events, sealed};
+use super::schema::{boundary_leaves, events, sealed};
 use super::seal_store as seals;
 use crate::db::cursor::{declare, fetch};
 use crate::db::schema::settings;
@@ -168,13 +168,9 @@ fn read_back(path: &Path, digest: &Digest, kept: &[(i64, Digest)]) -> anyhow::Re
 /// # Errors
 /// When the database refuses.
 pub fn record(conn: &mut PgConnection, month: NaiveDate, file: &str, archived: &Archived) -> Result<bool> {
-    let row = (
-        archives::month.eq(month),
-        archives::file_name.eq(file),
-        archives::digest.eq(archived.digest.as_slice()),
-        archives::events.eq(archived.events),
-    );
-    if diesel::insert_into(archives::table).values(row).on_conflict_do_nothing().execute(conn)? == 0 {
+    let recorded = sql::<Bool>("audit.record_archive(").bind::<Date, _>(month).sql(", ").bind::<Text, _>(file);
+    let recorded = recorded.sql(", ").bind::<Binary, _>(archived.digest.as_slice()).sql(")");
+    if !diesel::select(recorded).get_result::<bool>(conn)? {
         return Ok(false);
     }
     let leaves: Vec<_> = archived

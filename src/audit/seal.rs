@@ -188,15 +188,17 @@ impl KeyFiles {
     /// A sentence that names the file.
     pub fn signing_key(&self) -> anyhow::Result<SigningKey> {
         if !self.key.exists() {
-            let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.key);
-            match made {
-                Ok(mut file) => {
-                    file.write_all(crate::accounts::domain::random_hex(32).as_bytes())?;
-                    file.sync_all()?;
-                }
+            // Whole before it has its name: another process may be looking for it.
+            let beside = beside(&self.key);
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+            file.write_all(crate::accounts::domain::random_hex(32).as_bytes())?;
+            file.sync_all()?;
+            let named = fs::hard_link(&beside, &self.key);
+            fs::remove_file(&beside)?;
+            match named {
                 // Another process made it a moment ago.
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(e).with_context(|| format!("{} cannot be written", self.key.display())),
+                other => other.with_context(|| format!("{} cannot be written", self.key.display()))?,
             }
         }
         let text = fs::read_to_string(&self.key).with_context(|| format!("{} cannot be read", self.key.display()))?;
@@ -243,10 +245,17 @@ impl KeyFiles {
     /// # Errors
     /// When it cannot be written.
     pub fn keep_head(&self, seal: &Seal) -> anyhow::Result<()> {
-        let beside = self.head.with_extension(format!("new-{}", std::process::id()));
-        fs::write(&beside, serde_json::to_string(seal)?)?;
+        let beside = beside(&self.head);
+        let mut file = fs::File::create(&beside).with_context(|| format!("{} cannot be written", beside.display()))?;
+        file.write_all(serde_json::to_string(seal)?.as_bytes())?;
+        file.sync_all()?;
         fs::rename(&beside, &self.head).with_context(|| format!("{} cannot be written", self.head.display()))
     }
+}
+
+/// A name beside a file that no other process has.
+fn beside(path: &Path) -> PathBuf {
+    path.with_extension(format!("new-{}", crate::accounts::domain::random_hex(6)))
 }
 
 /// Reads a list of public keys, one in each line.

@@ -158,9 +158,10 @@ pub fn seal_next(conn: &mut PgConnection, key: &SigningKey, wait: TimeDelta, tel
     let standing = get_standing(conn)?;
     let last = find_last(conn)?;
     let position = match &last {
-        None => Some((0, 0)),
+        // A log that never had a seal may still have come from another cluster.
+        None if !has_foreign(conn, &standing)? => Some((0, 0)),
         Some(seal) if seal.cluster == standing.cluster && seal.through_transaction > 0 => Some((seal.through_transaction, seal.through_id)),
-        Some(_) => None,
+        _ => None,
     };
     let batch = next_batch(conn, position, &standing)?;
     let full = batch.len() as i64 == BATCH;
@@ -192,14 +193,15 @@ struct One {
     one: bool,
 }
 
+/// Whether there are events of transactions that this cluster has not begun.
+fn has_foreign(conn: &mut PgConnection, standing: &Standing) -> QueryResult<bool> {
+    let foreign = sql::<Bool>("events.transaction_id >= ").bind::<Text, _>(standing.not_begun.to_string()).sql("::xid8");
+    diesel::select(diesel::dsl::exists(events::table.filter(foreign))).get_result(conn)
+}
+
 fn next_batch(conn: &mut PgConnection, position: Option<(i64, i64)>, standing: &Standing) -> Result<Vec<Record>> {
     let unsealed = "NOT EXISTS (SELECT FROM audit.sealed s WHERE s.at = events.at AND s.id = events.id)";
-    let mut query = events::table
-        .filter(sql::<Bool>(unsealed))
-        .order((sql::<Untyped>("events.transaction_id"), events::id))
-        .limit(BATCH)
-        .select(Record::as_select())
-        .into_boxed();
+    let mut query = events::table.filter(sql::<Bool>(unsealed)).limit(BATCH).select(Record::as_select()).into_boxed();
     let settled = sql::<Bool>("events.transaction_id < ").bind::<Text, _>(standing.lowest_running.to_string()).sql("::xid8");
     match position {
         Some((transaction, id)) => {
@@ -208,11 +210,15 @@ fn next_batch(conn: &mut PgConnection, position: Option<(i64, i64)>, standing: &
                 "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off",
             )?;
             let after = sql::<Bool>("(events.transaction_id, events.id) > (").bind::<Text, _>(transaction.to_string());
+            query = query.order((sql::<Untyped>("events.transaction_id"), events::id));
             query = query.filter(settled).filter(after.sql("::xid8, ").bind::<BigInt, _>(id).sql(")"));
         }
         None => {
             // Transactions that this cluster has not begun were another's: the log was restored, and they are settled.
             let another = sql::<Bool>("events.transaction_id >= ").bind::<Text, _>(standing.not_begun.to_string()).sql("::xid8");
+            // Theirs first: they are older than whatever was written here.
+            let ours = format!("events.transaction_id < '{}'::xid8", standing.not_begun);
+            query = query.order((sql::<Untyped>(&ours), sql::<Untyped>("events.transaction_id"), events::id));
             query = query.filter(settled.or(another));
             // It compares everything with everything sealed, once for each cluster.
             conn.batch_execute("SET LOCAL statement_timeout = '10min'")?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use diesel::pg::PgConnection;
 use ed25519_dalek::SigningKey;
 use serde_json::json;
 
@@ -41,31 +42,43 @@ impl Sealer {
         Ok(Self { db, key: Arc::new(files.signing_key()?), files, feed })
     }
 
-    /// Compares the newest seal that was made from here with the log: where it is gone or another, the log was restored from
-    /// an older copy, and that becomes an event of the log itself.
+    /// Whether the newest seal that was made from here is still in the log as it was made. The file is written after the
+    /// commit, so it is never ahead of a log that nobody touched.
+    fn holds_head(&self, conn: &mut PgConnection) -> Result<bool> {
+        match self.files.head() {
+            Ok(None) => Ok(true),
+            Ok(Some(head)) => Ok(store::find_seal(conn, head.number)?.is_some_and(|seal| seal.digest() == head.digest())),
+            // A file that cannot be read says nothing: that is told like a loss.
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Where the newest seal that was made from here is gone or another, or the log is in another cluster, that becomes an
+    /// event of the log itself, and sealing goes on from what there is.
     ///
     /// # Errors
-    /// When the database or the file cannot be read.
+    /// When the database or the file cannot be written.
     pub fn begin(&self) -> Result<()> {
-        let Some(head) = self.files.head().map_err(Error::Internal)? else { return Ok(()) };
-        let (there, last, standing) = self
-            .db
-            .read_blocking(|conn| Ok((store::find_seal(conn, head.number)?, store::find_last(conn)?, store::get_standing(conn)?)))?;
-        let lost = there.as_ref().is_none_or(|seal| seal.digest() != head.digest());
+        let (holds, last, standing) =
+            self.db.read_blocking(|conn| Ok((self.holds_head(conn)?, store::find_last(conn)?, store::get_standing(conn)?)))?;
         let moved = last.as_ref().is_some_and(|seal| seal.cluster != standing.cluster);
-        if !lost && !moved {
+        if holds && !moved {
             return Ok(());
         }
         let number = last.as_ref().map_or(0, |seal| seal.number);
-        let sentence = if lost {
-            format!("Found the audit log restored from an older copy: it ends with seal {number}, and seal {} had been made", head.number)
-        } else {
-            format!("Found the audit log in another database cluster, whole up to seal {number}")
+        let head = self.files.head().ok().flatten();
+        let sentence = match &head {
+            _ if holds => format!("Found the audit log in another database cluster, whole up to seal {number}"),
+            Some(head) => format!(
+                "Found the audit log cut off, rewritten or restored from an older copy: it ends with seal {number}, and seal {} had been made",
+                head.number
+            ),
+            None => format!("Found the newest seal beside the key unreadable; the audit log ends with seal {number}"),
         };
-        let event = Event::new(Kind::LogRestored, sentence)
-            .detail(json!({ "last_seal": number, "kept_seal": head.number, "kept_digest": hex(&head.digest()) }));
+        let kept = head.map(|head| json!({ "number": head.number, "sha256": hex(&head.digest()) }));
+        let event = Event::new(Kind::LogRestored, sentence).detail(json!({ "last_seal": number, "kept_seal": kept }));
         self.db.write_blocking(&Actor::system(), |tx| tx.audited((), event.clone()))?;
-        tracing::warn!(last_seal = number, kept_seal = head.number, "{}", event.sentence);
+        tracing::warn!(last_seal = number, "{}", event.sentence);
         match last {
             Some(last) => self.files.keep_head(&last).map_err(Error::Internal),
             None => self.files.forget_head().map_err(Error::Internal),
@@ -77,6 +90,10 @@ impl Sealer {
     /// # Errors
     /// When the database refuses.
     pub fn turn(&self, wait: TimeDelta) -> Result<Turn> {
+        // In every turn: who rewrites a log that runs must not get it sealed anew in silence.
+        if !self.db.read_blocking(|conn| self.holds_head(conn))? {
+            self.begin()?;
+        }
         let turn = self.db.write_unaudited_blocking("audit seal", |conn| {
             store::seal_next(conn, &self.key, wait, &mut |events| {
                 if self.feed {

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -109,6 +111,8 @@ pub enum About {
 /// When the database is not to be had.
 pub fn list_about(conn: &mut PgConnection, about: About, limit: i64) -> Result<Vec<Record>> {
     let query = events::table.order((events::at.desc(), events::id.desc())).limit(limit).select(Record::as_select()).into_boxed();
+    // What is no longer shown in the log is shown nowhere else.
+    let query = query.filter(events::at.ge(sql::<Timestamptz>("audit.floor()")));
     let query = match about {
         About::Person(id) => query.filter(events::about_person.eq(id.0).or(events::actor_id.eq(id.0)).assume_not_null()),
         About::Engagement(id) => query.filter(events::engagement_id.eq(id.0).assume_not_null()),

@@ -73,6 +73,12 @@ pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Agains
     reader.batch_execute(&format!("{begin}; SET TRANSACTION SNAPSHOT '{}'", snapshot.name))?;
     // Declared before the archives are looked at: from here on no month can be dropped.
     declare_both(&mut reader)?;
+    // A search column that is no longer computed could hide an event from every search.
+    let computed = "NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE c.relnamespace = 'audit'::regnamespace AND c.relname LIKE 'events%' AND c.relkind IN ('r', 'p') AND a.attname = 'search' AND a.attgenerated <> 's')";
+    if !diesel::select(sql::<Bool>(computed)).get_result::<bool>(&mut conn)? {
+        return Err(Fault::new(Wrong::Changed, "The search column was changed: the database no longer computes it from the events.").into());
+    }
     let cluster = seals::get_standing(&mut conn)?.cluster;
     let newest = seals::find_last(&mut conn).map_err(plain)?;
     let archived: Vec<(NaiveDate, String, Vec<u8>)> =
@@ -93,7 +99,7 @@ pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Agains
     let next_seal = || {
         if ready.is_empty() {
             ready = seals::list_seals_from(&mut conn, from, SEALS).map_err(plain)?.into();
-            from = ready.back().map_or(from, |seal| seal.number + 1);
+            from = ready.back().map_or(from, |seal| seal.number.saturating_add(1));
         }
         Ok(ready.pop_front())
     };
@@ -118,8 +124,9 @@ pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Agains
         let checked = archive::check_digest(&against.archives.join(file), digest);
         checked.map_err(|sentence| Fault::new(Wrong::Archive, sentence))?;
         if *is_dropped {
-            for event in archive::events(&against.archives.join(file))? {
-                let (event, number) = event?;
+            let unreadable = |error: anyhow::Error| Fault::new(Wrong::Archive, format!("The archive {file} was changed: {error}."));
+            for event in archive::events(&against.archives.join(file)).map_err(unreadable)? {
+                let (event, number) = event.map_err(unreadable)?;
                 let now = look(&event, &mut notes, tell);
                 checker.sealed(Entry { place: event.place(), transaction: event.transaction_id, number, now: Some(now), kept: now })?;
             }

@@ -5,7 +5,7 @@ use std::io::{BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use clap::{Args, Subcommand};
 use indicatif::{HumanCount, ProgressBar};
 
@@ -115,6 +115,11 @@ fn verify(app: &App, asked: &Verify) -> anyhow::Result<()> {
     }
     if let Some(since) = done.waiting_since {
         println!("{} events are not sealed yet, the oldest since {}.", done.unsealed, since.format("%Y-%m-%d %H:%M:%S UTC"));
+        if app.clock.now() - since > TimeDelta::minutes(1) {
+            println!(
+                "Warning: that is long. Until they are sealed, a change to them does not show: is a server running, or a transaction left open?"
+            );
+        }
     }
     outcome.notes.iter().for_each(|note| println!("Note: {note}"));
     Ok(())

@@ -75,7 +75,7 @@ pub fn standing(conn: &mut PgConnection) -> diesel::QueryResult<Standing> {
 }
 
 /// The app's role may read and write the product's tables; of the audit events it may insert the columns that are not the
-/// database's own, and read; seals and archives it may add. Nothing on partitions, nothing that owns.
+/// database's own, and read; seals it may add. Nothing on partitions, nothing that owns.
 fn grants(role: &str) -> String {
     let role = format!("\"{}\"", role.replace('"', "\"\""));
     format!(
@@ -89,9 +89,10 @@ fn grants(role: &str) -> String {
          GRANT INSERT (kind, category, outcome, reason, actor_kind, actor_id, actor_name, actor_email, on_behalf_of, subject_type,
              subject_id, subject_label, about_person, client_id, engagement_id, address, user_agent, request_id, sentence, detail,
              search_values) ON audit.events TO {role};
-         GRANT INSERT ON audit.archives, audit.seals, audit.sealed, audit.boundary_leaves TO {role};
+         REVOKE INSERT ON audit.archives FROM {role};
+         GRANT INSERT ON audit.seals, audit.sealed, audit.boundary_leaves TO {role};
          REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA audit FROM PUBLIC;
-         GRANT EXECUTE ON FUNCTION audit.now(), audit.days(), audit.floor(), audit.make_month(date), audit.drop_month(date), audit.mark(),
+         GRANT EXECUTE ON FUNCTION audit.now(), audit.days(), audit.floor(), audit.make_month(date), audit.drop_month(date), audit.record_archive(date, text, bytea), audit.mark(),
              audit.require_event() TO {role};"
     )
 }

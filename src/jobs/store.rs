@@ -1,6 +1,7 @@
 //! SQL of job runs, and of the small jobs that belong to no slice.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Date};
 
@@ -8,7 +9,7 @@ use super::Done;
 use crate::audit::domain::Actor;
 use crate::db::Db;
 use crate::db::schema::{drafts, job_runs};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::JobRunId;
 
 /// How long a draft is kept after its last change, in days.
@@ -103,18 +104,27 @@ struct Made {
     made: bool,
 }
 
-/// Makes the partitions of this month and the three after it.
+/// Makes the partitions of this month and the three after it. It waits a moment for the lock, no longer: everybody who
+/// writes an event would wait behind it, and a month that is missing today is made tomorrow.
 pub(crate) fn make_audit_months(db: &Db, now: DateTime<Utc>) -> Result<Done> {
-    let mut moved = 0;
+    let mut done = Done::default();
     for ahead in 0..4u32 {
         let month = now.date_naive() + chrono::Months::new(ahead);
         let made = db.write_unaudited_blocking("audit partitions", |conn| {
+            conn.batch_execute("SET LOCAL lock_timeout = '150ms'")?;
             // sql_query: a function of the owner's, which diesel has no name for.
             Ok(diesel::sql_query("SELECT audit.make_month($1) AS made").bind::<Date, _>(month).get_result::<Made>(conn)?.made)
-        })?;
-        moved += usize::from(made);
+        });
+        match made {
+            Ok(made) => done.moved += usize::from(made),
+            Err(Error::Unavailable(away)) => return Err(Error::Unavailable(away)),
+            Err(cause) => {
+                done.skipped += 1;
+                done.left_over.push(format!("The audit log's {} is not made yet: {cause}.", month.format("%B %Y")));
+            }
+        }
     }
-    Ok(Done { moved, ..Done::default() })
+    Ok(done)
 }
 
 pub(super) fn sweep_sessions_and_drafts(db: &Db, now: DateTime<Utc>) -> Result<Done> {

@@ -138,7 +138,7 @@ pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Resu
     };
     let (engagement, client) = (head.engagement, head.client);
     let mut page = shown(&permit, head, book, content, live, workflow);
-    if page.linked {
+    if page.linked && permit.may_at(P::ReportRead, client) {
         let rows = permit.app.db.read(move |conn| list_about(conn, About::Report(engagement), EVENTS)).await?;
         let reads_log = permit.viewer().rights.may(P::AuditLogRead) || permit.may_at(P::AuditLogReadClient, client);
         page.activity = Some(Activity { rows, reads_log, zone: permit.viewer().organisation.zone(), ..Activity::default() });

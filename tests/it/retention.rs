@@ -114,7 +114,7 @@ fn a_legal_hold_keeps_everything() {
     assert!(done.left_over[0].contains("legal hold"), "{done:?}");
     assert!(months(&app).contains(&"2026_05".to_owned()));
     let refused = app.as_app().batch_execute(
-        "INSERT INTO audit.archives (month, file_name, digest, events) VALUES ('2026-05-01', 'x', sha256('x'), 2); SELECT audit.drop_month('2026-05-01')",
+        "SELECT audit.record_archive('2026-05-01', 'events-2026-05.jsonl.zst', sha256('x')); SELECT audit.drop_month('2026-05-01')",
     );
     assert!(refused.unwrap_err().to_string().contains("legal hold"));
     browser.open("/admin/settings").uncheck("Legal hold").fill("The audit log is shown for at least this many days", "119");
@@ -150,7 +150,7 @@ fn a_drop_that_was_interrupted_after_its_archive_goes_on_and_nodes_do_it_once() 
         job.join().unwrap()
     });
     assert!(held.left_over.iter().any(|line| line.contains("archived, and dropped another day")), "{held:?}");
-    assert_eq!(app.events("audit_month.archived"), 2);
+    assert_eq!(app.events("audit_month.archived"), 1, "months go in their order");
     reader.batch_execute("COMMIT").unwrap();
     std::thread::scope(|scope| {
         let nodes: Vec<_> = (0..4).map(|_| scope.spawn(|| refresh(&app))).collect();

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use diesel::PgConnection;
 use serde::Deserialize;
 
+use crate::audit::domain::Category;
 use crate::audit::store::{About, list_about};
 use crate::authz::Permission as P;
 use crate::authz::permit::{Permit, ReadEngagement};
@@ -129,9 +130,18 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
 async fn load(permit: &Permit<ReadEngagement>, id: EngagementId, open: Vec<Part>) -> Result<Loaded> {
     let (visible, person) = (permit.visible(), permit.viewer().id);
     let now = permit.app.clock.now();
-    let loaded = permit.app.db.read(move |conn| everything(conn, id, &visible, person, &open, now)).await?;
+    let mut loaded = permit.app.db.read(move |conn| everything(conn, id, &visible, person, &open, now)).await?;
     permit.check(loaded.head.own.client_id)?;
+    conceal(permit, &mut loaded);
     Ok(loaded)
+}
+
+/// What is done to a report before it is published concerns only those who may read it then.
+fn conceal(permit: &Permit<ReadEngagement>, loaded: &mut Loaded) {
+    if !permit.may_at(P::ReportRead, loaded.head.own.client_id) {
+        loaded.events.retain(|event| event.category != Category::Reports.as_str());
+        loaded.digests.last_event = None;
+    }
 }
 
 fn everything(
@@ -193,8 +203,9 @@ pub async fn section(
     }
     let (visible, person) = (permit.visible(), permit.viewer().id);
     let now = permit.app.clock.now();
-    let loaded = permit.app.db.read(move |conn| one(conn, id, &visible, person, part, now)).await?;
+    let mut loaded = permit.app.db.read(move |conn| one(conn, id, &visible, person, part, now)).await?;
     permit.check(loaded.head.own.client_id)?;
+    conceal(&permit, &mut loaded);
     let mut html = body(part, &loaded, &around(&permit, &loaded, wanted.show))?;
     if part == Part::Procedures {
         // The table is asked for again when somebody saved: the bar above it then moves too.

@@ -107,6 +107,12 @@ const FORBIDDEN: &[&str] = &[
     "SELECT setval('audit.event_order', 1)",
     "CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT timestamptz ''2020-01-01'''",
     "CREATE OR REPLACE FUNCTION audit.require_event() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+    "INSERT INTO audit.archives (month, file_name, digest, events) VALUES ('2020-01-01', 'x', sha256('x'), 0)",
+    "UPDATE audit.seals SET root = sha256('x')",
+    "DELETE FROM audit.seals",
+    "TRUNCATE audit.sealed",
+    "UPDATE audit.sealed SET number = 0",
+    "DELETE FROM audit.boundary_leaves",
     "UPDATE audit.archives SET events = 0",
     "DELETE FROM audit.archives",
     "SELECT audit.watch('sessions')",
@@ -160,7 +166,9 @@ fn months_are_made_once_and_dropped_only_below_the_floor_with_an_archive() {
     assert!(asks("SELECT audit.make_month('2999-01-01')").unwrap_err().contains("too far ahead"));
     assert!(asks("SELECT audit.drop_month(current_date)").unwrap_err().contains("still shown"));
     assert!(asks("SELECT audit.drop_month('2020-02-01')").unwrap_err().contains("no recorded archive"));
-    asks("INSERT INTO audit.archives (month, file_name, digest, events) VALUES ('2020-02-01', 'a.zst', sha256('x'), 0)").unwrap();
+    assert!(asks("SELECT audit.record_archive('2020-02-01', '../a.zst', sha256('x'))").unwrap_err().contains("another name"));
+    assert!(asks("SELECT audit.record_archive(current_date, 'x', sha256('x'))").unwrap_err().contains("still shown"));
+    asks("SELECT audit.record_archive('2020-02-01', 'events-2020-02.jsonl.zst', sha256('x'))").unwrap();
     asks("SELECT audit.drop_month('2020-02-01')").unwrap();
     assert_eq!(app.count("SELECT count(*) FROM pg_tables WHERE tablename = 'events_2020_02'"), 0);
 }

@@ -207,7 +207,7 @@ fn searches(stand: &Stand, cookie: &str) {
             assert_eq!(answer.status().as_u16(), 200);
             answer.body_mut().read_to_vec().expect("a body");
         });
-        let (filter, _) = serde_html_form::from_str::<Asked>(&query).expect("a query").read();
+        let (filter, _) = Asked::of(&query).read();
         let mut sql = timed(REQUESTS, || {
             search(&mut own, &reach, &filter).expect("a page").page.expect("in time");
         });

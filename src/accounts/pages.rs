@@ -127,7 +127,7 @@ pub async fn sign_in(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): 
         move |conn: &mut diesel::PgConnection| sign_in_store::claim(conn, &app.keys, &email, device.as_ref(), address.as_deref(), now);
     let attempt = ctx.app.db.write_unaudited("sign-in attempt", claim).await?;
     if attempt.verdict == Verdict::NetworkFull {
-        ctx.app.db.write(ctx.actor(), move |tx| sign_in_store::record_refused(tx, &attempt)).await?;
+        ctx.app.db.write(ctx.actor(), move |tx| sign_in_store::record_refused(tx, &attempt)).await.map_err(unrecorded)?;
         return refused(&ctx, StatusCode::TOO_MANY_REQUESTS, typed, CROWDED);
     }
     // Whoever is locked out, unknown or not in use: a dummy is verified, so that the answer takes as long.
@@ -141,7 +141,7 @@ pub async fn sign_in(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): 
     })
     .await?;
     let Some(account) = usable.filter(|_| right) else {
-        ctx.app.db.write(ctx.actor(), move |tx| sign_in_store::record_refused(tx, &attempt)).await?;
+        ctx.app.db.write(ctx.actor(), move |tx| sign_in_store::record_refused(tx, &attempt)).await.map_err(unrecorded)?;
         return refused(&ctx, StatusCode::UNPROCESSABLE_ENTITY, typed, WRONG);
     };
     if account.totp_secret.is_some() {
@@ -155,6 +155,14 @@ pub async fn sign_in(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): 
     }
     let entry = Entry { how: "password", attempt: Some(attempt), rehash };
     enter(&ctx, &req, &session, account, entry, &own_path(&typed.next), None).await
+}
+
+/// A failure that cannot be recorded is not answered as one: the attempt stays counted, and whoever tries comes back later.
+fn unrecorded(error: Error) -> Error {
+    match error {
+        Error::Internal(cause) => Error::Unavailable(format!("a failed sign-in cannot be recorded: {cause:#}")),
+        other => other,
+    }
 }
 
 fn refused(ctx: &Ctx, status: StatusCode, typed: Credentials, why: &str) -> Result<HttpResponse> {
@@ -240,7 +248,11 @@ pub async fn code(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): For
     let unchanged = account.status == "active" && password_mark(&ctx, &account) == pending.password;
     let Some(proof) = proof.filter(|_| unchanged) else {
         let actor = ctx.actor();
-        ctx.app.db.write(actor, move |tx| sign_in_store::record_wrong(tx, &account, &subject, claimed, "wrong_code")).await?;
+        ctx.app
+            .db
+            .write(actor, move |tx| sign_in_store::record_wrong(tx, &account, &subject, claimed, "wrong_code"))
+            .await
+            .map_err(unrecorded)?;
         let page = CodeForm { frame: ctx.frame(Section::Gate, "Second factor"), fault: Some(WRONG_CODE.into()) };
         return ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?);
     };

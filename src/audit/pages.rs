@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::export::{self, Format, Wanted};
@@ -16,7 +16,7 @@ use crate::authz::Permission as P;
 use crate::authz::permit::{Permit, ReadAuditLog};
 use crate::error::{Error, Result};
 use crate::ids::ClientId;
-use crate::web::{Query, Section};
+use crate::web::Section;
 
 /// The clients whose events a person sees; none means everything.
 fn clients(permit: &Permit<ReadAuditLog>) -> Option<Vec<ClientId>> {
@@ -29,7 +29,8 @@ fn reach(permit: &Permit<ReadAuditLog>) -> Reach {
 }
 
 /// `GET /admin/audit-log`
-pub async fn show(permit: Permit<ReadAuditLog>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
+pub async fn show(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<HttpResponse> {
+    let asked = Asked::of(req.query_string());
     let (filter, errors) = asked.read();
     let zone = permit.viewer().organisation.zone();
     let today = permit.app.clock.now().with_timezone(&zone).date_naive();
@@ -53,7 +54,8 @@ pub async fn show(permit: Permit<ReadAuditLog>, Query(asked): Query<Asked>) -> R
 }
 
 /// `GET /admin/audit-log/fresh`: how many events of the filter came since the page was drawn.
-pub async fn fresh(permit: Permit<ReadAuditLog>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
+pub async fn fresh(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<HttpResponse> {
+    let asked = Asked::of(req.query_string());
     let (filter, _) = asked.read();
     let Page::After(place) = filter.page else { return permit.html(StatusCode::OK, String::new()) };
     let (reach, wanted) = (reach(&permit), filter.anew());
@@ -76,13 +78,13 @@ const STALLED: Duration = Duration::from_secs(60);
 const LONGEST: chrono::TimeDelta = chrono::TimeDelta::minutes(30);
 
 /// `GET /admin/audit-log.csv`
-pub async fn csv(permit: Permit<ReadAuditLog>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
-    export(permit, &asked, Format::Csv).await
+pub async fn csv(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<HttpResponse> {
+    export(permit, &Asked::of(req.query_string()), Format::Csv).await
 }
 
 /// `GET /admin/audit-log.jsonl`
-pub async fn jsonl(permit: Permit<ReadAuditLog>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
-    export(permit, &asked, Format::Jsonl).await
+pub async fn jsonl(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<HttpResponse> {
+    export(permit, &Asked::of(req.query_string()), Format::Jsonl).await
 }
 
 /// Exports what the page shows, and not only its newest rows. The event is committed before the first byte leaves.

@@ -136,6 +136,8 @@ fn bad_addresses_get_the_page_with_a_sentence_and_the_rest_applied() {
         ("user=1&category=clients", "There is no such user"),
         ("jump=x&category=clients", "This is not a date"),
         ("q=ab&category=clients", "fewer than three letters"),
+        ("q=ab&q=a%00b&from=x&from=2026-02-30&category=clients", "This is not a date"),
+        ("q=%ff%fe&jump=x&category=clients&%00=%00", "This is not a date"),
     ] {
         browser.open(&format!("/admin/audit-log?{address}")).expect(200).see(sentence).see("Changed the client found");
     }
@@ -167,6 +169,14 @@ fn what_no_text_column_holds_is_recorded_all_the_same() {
     stream.write_all(&[head, body.into_bytes()].concat()).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
     assert!(app.texts("SELECT user_agent FROM audit.events WHERE kind = 'session.refused'") == ["\u{fffd}\u{fffd}x"]);
+}
+
+#[test]
+fn a_failed_sign_in_that_cannot_be_recorded_is_not_answered_as_one() {
+    let app = TestApp::spawn();
+    app.superuser().batch_execute("REVOKE INSERT ON audit.events FROM tyrian_app").unwrap();
+    let answer = app.visitor().post("/sign-in", &[("email", &app.people.lead.email), ("password", "wrong"), ("next", "")]);
+    assert_eq!(answer.status, 503, "{}", answer.text());
 }
 
 #[test]

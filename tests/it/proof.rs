@@ -11,10 +11,12 @@ use tyrian::audit::seal::{KeyFiles, Seal};
 use tyrian::audit::sealer::Sealer;
 use tyrian::audit::verify::{Halt, Verified, Wrong};
 use tyrian::audit::verify_store::{Against, Outcome, verify};
-use tyrian::db::Db;
+use tyrian::clock::Clock;
+use tyrian::db::embedded::{APP, Cluster, Durability};
+use tyrian::db::{Db, PoolSize};
 
-use crate::harness::TestApp;
-use crate::harness::database::connect;
+use crate::harness::database::{connect, scratch};
+use crate::harness::{TestApp, texts};
 
 fn files(app: &TestApp) -> KeyFiles {
     app.app.config.audit_files()
@@ -374,6 +376,57 @@ fn events_of_another_cluster_are_sealed_first_and_raise_no_alarm() {
     }
     let sentences = app.texts(order);
     assert_eq!(sentences[3..6], ["Ran", "Ran", "Ran"], "{sentences:?}");
+}
+
+/// A cluster that this test has for itself, removed at the end.
+struct OwnCluster(Cluster, PathBuf);
+
+impl Drop for OwnCluster {
+    fn drop(&mut self) {
+        self.0.stop_always();
+        let _ = std::fs::remove_dir_all(&self.1);
+    }
+}
+
+#[test]
+fn after_a_restore_into_a_new_cluster_sealing_goes_on_and_nothing_is_alarmed() {
+    let app = TestApp::spawn();
+    write(&app, 0, 5);
+    seal(&app);
+    write(&app, 5, 3);
+    let place = scratch().join(format!("restored-{}", std::process::id()));
+    let own = OwnCluster(Cluster::start(&place, Durability::Fast).unwrap(), place.clone());
+    own.0.ensure_database("restored").unwrap();
+    let dump = place.join("dump");
+    let run = |tool: &str, arguments: &[&str]| {
+        let done = std::process::Command::new(own.0.tool(tool)).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{tool}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    run("pg_dump", &["-Fc", "-f", dump.to_str().unwrap(), &app.database.superuser_url()]);
+    run("pg_restore", &["-d", &own.0.superuser_url("restored"), dump.to_str().unwrap()]);
+    let db = Db::open(&own.0.url(APP, "restored"), PoolSize { connections: 2, wait_seconds: 3 }, Clock::machine()).unwrap();
+    let sealer = Sealer::new(db.clone(), files(&app), false).unwrap();
+    sealer.begin().unwrap();
+    let mut conn = connect(&own.0.superuser_url("restored"));
+    let left = "SELECT count(*) FROM audit.events e WHERE NOT EXISTS (SELECT FROM audit.sealed s WHERE s.at = e.at AND s.id = e.id)";
+    for _ in 0..600 {
+        sealer.seal_all().unwrap();
+        if texts(&mut conn, left) == ["0"] {
+            break;
+        }
+        conn.batch_execute("SELECT pg_sleep(0.05)").unwrap();
+    }
+    let kept = files(&app).head().unwrap().map(|head| ("kept beside the key".to_owned(), head));
+    let outcome = judged(&db, &files(&app), kept.into_iter().collect(), &app.app.config.audit_archives()).unwrap();
+    assert_eq!(
+        (outcome.verified.events.to_string(), outcome.verified.unsealed),
+        (texts(&mut conn, "SELECT count(*) FROM audit.events")[0].clone(), 0)
+    );
+    assert!(outcome.notes[0].contains("in another database cluster"), "{:?}", outcome.notes);
+    // And on from there.
+    db.write_blocking(&Actor::command(), |tx| tx.audited((), Event::new(Kind::JobRun, "Ran"))).unwrap();
+    sealer.seal_all().unwrap();
+    judged(&db, &files(&app), Vec::new(), &app.app.config.audit_archives()).unwrap();
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The audit log: what an event is, how it is written beside the change it tells of, and how the Activity lists read it.
+//! The audit log: what an event is, how it is written beside the change it tells of, how it is searched, exported, kept and
+//! dropped, and how the whole of it proves itself (`record` → `merkle` → `seal` → `sealer`; `verify` goes the same way).
 //! `db::WriteTx` is the only writer; nothing else can insert an event, and no change is committed without one.
 
 pub mod archive;

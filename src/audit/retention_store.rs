@@ -21,6 +21,10 @@ use crate::error::{Error, Result};
 /// How long a drop waits for the lock before it lets everybody else pass.
 const LOCK: &str = "SET LOCAL lock_timeout = '150ms'";
 
+/// Every month's partition, by its name.
+const MONTHS: &str = "SELECT to_date(right(c.relname, 7), 'YYYY_MM') AS month FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'audit.events'::regclass";
+
 /// A month that lies wholly below the floor.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Due {
@@ -43,19 +47,31 @@ pub fn is_held(conn: &mut PgConnection) -> Result<bool> {
     Ok(settings::table.select(settings::legal_hold).first(conn)?)
 }
 
+/// The first days of the months that are here.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn list_months(conn: &mut PgConnection) -> Result<Vec<NaiveDate>> {
+    #[derive(QueryableByName)]
+    struct Month {
+        #[diesel(sql_type = Date)]
+        month: NaiveDate,
+    }
+    // sql_query: the catalog is no table of ours.
+    let months: Vec<Month> = diesel::sql_query(format!("SELECT month FROM ({MONTHS}) m ORDER BY month")).load(conn)?;
+    Ok(months.into_iter().map(|row| row.month).collect())
+}
+
 /// The months that are due, oldest first.
 ///
 /// # Errors
 /// When the database is not to be had.
 pub fn list_due(conn: &mut PgConnection) -> Result<Vec<Due>> {
     // sql_query: the catalog is no table of ours.
-    Ok(diesel::sql_query(
-        "SELECT m.month, a.file_name AS file, a.digest
-         FROM (SELECT to_date(right(c.relname, 7), 'YYYY_MM') AS month FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-               WHERE i.inhparent = 'audit.events'::regclass) m
-         LEFT JOIN audit.archives a ON a.month = m.month
-         WHERE (m.month + interval '1 month')::timestamp AT TIME ZONE 'UTC' <= audit.floor() ORDER BY m.month",
-    )
+    Ok(diesel::sql_query(format!(
+        "SELECT m.month, a.file_name AS file, a.digest FROM ({MONTHS}) m LEFT JOIN audit.archives a ON a.month = m.month
+         WHERE (m.month + interval '1 month')::timestamp AT TIME ZONE 'UTC' <= audit.floor() ORDER BY m.month"
+    ))
     .load(conn)?)
 }
 

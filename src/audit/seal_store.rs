@@ -25,6 +25,8 @@ pub const BATCH: i64 = 500;
 pub enum Turn {
     /// Another node is sealing.
     Busy,
+    /// The newest seal that is known is not in the log as it was made: nothing is sealed on top of that.
+    Lost,
     /// Nothing is settled, or what is settled is younger than the batch shall wait.
     Waiting,
     /// A seal was written; whether more may wait.
@@ -97,6 +99,15 @@ pub fn find_seal(conn: &mut PgConnection, number: i64) -> Result<Option<Seal>> {
     seals::table.find(number).first::<SealRow>(conn).optional()?.map(seal_of).transpose()
 }
 
+/// Whether the log holds a seal as it was made; one that nobody made is no loss.
+///
+/// # Errors
+/// When the database is not to be had.
+pub fn holds(conn: &mut PgConnection, head: Option<&Seal>) -> Result<bool> {
+    let Some(head) = head else { return Ok(true) };
+    Ok(find_seal(conn, head.number)?.is_some_and(|seal| seal.digest() == head.digest()))
+}
+
 /// Up to `limit` seals from a number on, in order.
 ///
 /// # Errors
@@ -149,14 +160,23 @@ pub fn list_leaves(conn: &mut PgConnection, seal: &Seal) -> Result<Vec<Digest>> 
 ///
 /// # Errors
 /// When the database refuses.
-pub fn seal_next(conn: &mut PgConnection, key: &SigningKey, wait: TimeDelta, tell: &mut dyn FnMut(&[Record])) -> Result<Turn> {
-    // sql_query: one sealer at a time over all nodes, until the end of the transaction.
-    let mine: One = diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtext('tyrian.audit.seal')) AS one").get_result(conn)?;
-    if !mine.one {
+pub fn seal_next(
+    conn: &mut PgConnection,
+    key: &SigningKey,
+    head: Option<&Seal>,
+    wait: TimeDelta,
+    tell: &mut dyn FnMut(&[Record]),
+) -> Result<Turn> {
+    // One sealer at a time over all nodes, until the end of the transaction.
+    if !diesel::select(sql::<Bool>("pg_try_advisory_xact_lock(hashtext('tyrian.audit.seal'))")).get_result::<bool>(conn)? {
         return Ok(Turn::Busy);
     }
     let standing = get_standing(conn)?;
     let last = find_last(conn)?;
+    // After the seal that the next one follows was read: who cuts the log between the two is found out either way.
+    if !holds(conn, head)? {
+        return Ok(Turn::Lost);
+    }
     let position = match &last {
         // A log that never had a seal may still have come from another cluster.
         None if !has_foreign(conn, &standing)? => Some((0, 0)),
@@ -185,12 +205,6 @@ pub fn seal_next(conn: &mut PgConnection, key: &SigningKey, wait: TimeDelta, tel
     write(conn, &seal, &batch, &leaves)?;
     tell(&batch);
     Ok(Turn::Sealed(Box::new(seal), full))
-}
-
-#[derive(QueryableByName)]
-struct One {
-    #[diesel(sql_type = Bool)]
-    one: bool,
 }
 
 /// Whether there are events of transactions that this cluster has not begun.
@@ -275,10 +289,12 @@ pub struct Progress {
 /// # Errors
 /// When the database is not to be had.
 pub fn get_progress(conn: &mut PgConnection) -> QueryResult<Progress> {
-    // sql_query: an anti-join by the order of transactions, which diesel has no words for.
+    // sql_query: an anti-join by the order of transactions, which diesel has no words for. Transactions that have not begun
+    // are a restored log's: sealed in its first pass, and millions.
     diesel::sql_query(
         "SELECT s.number, s.at, audit.now() AS now,
              (SELECT e.at FROM audit.events e WHERE (e.transaction_id, e.id) > (coalesce(s.through_transaction, 0)::text::xid8, coalesce(s.through_id, 0))
+                AND e.transaction_id < pg_snapshot_xmax(pg_current_snapshot())
                 AND NOT EXISTS (SELECT FROM audit.sealed d WHERE d.at = e.at AND d.id = e.id)
                 ORDER BY e.transaction_id, e.id LIMIT 1) AS waiting_since
          FROM (SELECT) one LEFT JOIN (SELECT * FROM audit.seals ORDER BY number DESC LIMIT 1) s ON true",

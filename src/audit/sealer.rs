@@ -2,16 +2,15 @@
 //! Any number of nodes may run one; the database lets one at a time.
 
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use diesel::pg::PgConnection;
 use ed25519_dalek::SigningKey;
 use serde_json::json;
 
 use super::domain::{Actor, Event, Kind};
-use super::merkle::hex;
+use super::merkle::{Digest, hex};
 use super::record::Record;
 use super::seal::{KeyFiles, Seal};
 use super::seal_store::{self as store, Turn};
@@ -30,6 +29,7 @@ pub struct Sealer {
     key: Arc<SigningKey>,
     files: KeyFiles,
     feed: bool,
+    told: Arc<Mutex<Option<Digest>>>,
 }
 
 impl Sealer {
@@ -39,18 +39,7 @@ impl Sealer {
     /// # Errors
     /// When the key cannot be read or made.
     pub fn new(db: Db, files: KeyFiles, feed: bool) -> anyhow::Result<Self> {
-        Ok(Self { db, key: Arc::new(files.signing_key()?), files, feed })
-    }
-
-    /// Whether the newest seal that was made from here is still in the log as it was made. The file is written after the
-    /// commit, so it is never ahead of a log that nobody touched.
-    fn holds_head(&self, conn: &mut PgConnection) -> Result<bool> {
-        match self.files.head() {
-            Ok(None) => Ok(true),
-            Ok(Some(head)) => Ok(store::find_seal(conn, head.number)?.is_some_and(|seal| seal.digest() == head.digest())),
-            // A file that cannot be read says nothing: that is told like a loss.
-            Err(_) => Ok(false),
-        }
+        Ok(Self { db, key: Arc::new(files.signing_key()?), files, feed, told: Arc::default() })
     }
 
     /// Where the newest seal that was made from here is gone or another, or the log is in another cluster, that becomes an
@@ -59,15 +48,37 @@ impl Sealer {
     /// # Errors
     /// When the database or the file cannot be written.
     pub fn begin(&self) -> Result<()> {
-        let (holds, last, standing) =
-            self.db.read_blocking(|conn| Ok((self.holds_head(conn)?, store::find_last(conn)?, store::get_standing(conn)?)))?;
+        let head = self.files.head();
+        let (holds, last, standing) = self.db.read_blocking(|conn| {
+            let last = store::find_last(conn)?;
+            let holds = match &head {
+                Ok(head) => store::holds(conn, head.as_ref())?,
+                // A file that cannot be read says nothing: that is told like a loss.
+                Err(_) => false,
+            };
+            Ok((holds, last, store::get_standing(conn)?))
+        })?;
         let moved = last.as_ref().is_some_and(|seal| seal.cluster != standing.cluster);
         if holds && !moved {
             return Ok(());
         }
-        let number = last.as_ref().map_or(0, |seal| seal.number);
-        let head = self.files.head().ok().flatten();
-        let sentence = match &head {
+        self.tell(head.ok().flatten().as_ref(), last.as_ref(), holds)?;
+        match last {
+            Some(last) => self.files.keep_head(&last).map_err(Error::Internal),
+            None => self.files.forget_head().map_err(Error::Internal),
+        }
+    }
+
+    /// Writes that event, once for each seal that was found lost: should the file not take the newest seal there is, the
+    /// next turn finds the same again.
+    fn tell(&self, head: Option<&Seal>, last: Option<&Seal>, holds: bool) -> Result<()> {
+        let of = head.or(last).map_or([0; 32], Seal::digest);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told == Some(of) {
+            return Ok(());
+        }
+        let number = last.map_or(0, |seal| seal.number);
+        let sentence = match head {
             _ if holds => format!("Found the audit log in another database cluster, whole up to seal {number}"),
             Some(head) => format!(
                 "Found the audit log cut off, rewritten or restored from an older copy: it ends with seal {number}, and seal {} had been made",
@@ -79,30 +90,31 @@ impl Sealer {
         let event = Event::new(Kind::LogRestored, sentence).detail(json!({ "last_seal": number, "kept_seal": kept }));
         self.db.write_blocking(&Actor::system(), |tx| tx.audited((), event.clone()))?;
         tracing::warn!(last_seal = number, "{}", event.sentence);
-        match last {
-            Some(last) => self.files.keep_head(&last).map_err(Error::Internal),
-            None => self.files.forget_head().map_err(Error::Internal),
-        }
+        *told = Some(of);
+        Ok(())
     }
 
-    /// One turn: seals a batch that is full, or whose oldest event has waited for `wait`.
+    /// One turn: seals a batch that is full, or whose oldest event has waited for `wait`. Whoever rewrites a log that runs
+    /// must not get it sealed anew in silence: the turn begins by finding the newest seal as it was made.
     ///
     /// # Errors
     /// When the database refuses.
     pub fn turn(&self, wait: TimeDelta) -> Result<Turn> {
-        // In every turn: who rewrites a log that runs must not get it sealed anew in silence.
-        if !self.db.read_blocking(|conn| self.holds_head(conn))? {
+        let Ok(head) = self.files.head() else {
             self.begin()?;
-        }
+            return Ok(Turn::Lost);
+        };
         let turn = self.db.write_unaudited_blocking("audit seal", |conn| {
-            store::seal_next(conn, &self.key, wait, &mut |events| {
+            store::seal_next(conn, &self.key, head.as_ref(), wait, &mut |events| {
                 if self.feed {
                     print(events);
                 }
             })
         })?;
-        if let Turn::Sealed(seal, _) = &turn {
-            self.keep(seal);
+        match &turn {
+            Turn::Sealed(seal, _) => self.keep(seal),
+            Turn::Lost => self.begin()?,
+            Turn::Busy | Turn::Waiting => {}
         }
         Ok(turn)
     }
@@ -119,13 +131,18 @@ impl Sealer {
     /// When the database refuses.
     pub fn seal_all(&self) -> Result<usize> {
         let mut made = 0;
-        while let Turn::Sealed(_, more) = self.turn(TimeDelta::zero())? {
-            made += 1;
-            if !more {
-                break;
+        loop {
+            match self.turn(TimeDelta::zero())? {
+                Turn::Sealed(_, more) => {
+                    made += 1;
+                    if !more {
+                        return Ok(made);
+                    }
+                }
+                Turn::Lost => {}
+                Turn::Busy | Turn::Waiting => return Ok(made),
             }
         }
-        Ok(made)
     }
 
     /// Seals for as long as the process runs.
@@ -144,7 +161,7 @@ impl Sealer {
             let more = match done.await.unwrap_or_else(|e| Err(Error::Internal(e.into()))) {
                 Ok(turn) => {
                     (begun, failing) = (true, false);
-                    matches!(turn, Turn::Sealed(_, true))
+                    matches!(turn, Turn::Sealed(_, true) | Turn::Lost)
                 }
                 Err(cause) => {
                     // Once, not twice a second: a database that is away is told by `/readyz`.

@@ -97,8 +97,8 @@ fn storable_json(value: &Value) -> Value {
 pub enum About {
     /// A person: by them or about them.
     Person(PersonId),
-    /// An engagement.
-    Engagement(EngagementId),
+    /// An engagement; what was done to its report only for those who may read that before it is published.
+    Engagement(EngagementId, bool),
     /// The report of an engagement.
     Report(EngagementId),
     /// A client.
@@ -115,7 +115,10 @@ pub fn list_about(conn: &mut PgConnection, about: About, limit: i64) -> Result<V
     let query = query.filter(events::at.ge(sql::<Timestamptz>("audit.floor()")));
     let query = match about {
         About::Person(id) => query.filter(events::about_person.eq(id.0).or(events::actor_id.eq(id.0)).assume_not_null()),
-        About::Engagement(id) => query.filter(events::engagement_id.eq(id.0).assume_not_null()),
+        About::Engagement(id, inside) => {
+            let query = query.filter(events::engagement_id.eq(id.0).assume_not_null());
+            if inside { query } else { query.filter(events::category.ne(Category::Reports.as_str())) }
+        }
         About::Report(id) => {
             query.filter(events::engagement_id.eq(id.0).assume_not_null()).filter(events::category.eq(Category::Reports.as_str()))
         }

@@ -3,9 +3,9 @@
 //! Events come in the order of time, seals and numbers in that of transactions; the two differ by moments. So an event waits
 //! until all lower numbers have come, and a batch is judged when it is whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::merkle::{Digest, root};
 use super::query::Place;
@@ -57,11 +57,17 @@ pub struct Entry {
     pub number: i64,
     /// The leaf that the event gives now; none where it is gone.
     pub now: Option<Digest>,
-    /// The leaf that was kept with its number.
-    pub kept: Digest,
+    /// The leaf that is kept with its number; none for an archived event whose batch is archived with it.
+    pub kept: Option<Digest>,
+    /// Whether it comes from an archive.
+    pub archived: bool,
 }
 
 impl Entry {
+    /// The leaf it is held against: the kept one, or its own where an archive alone holds it.
+    fn leaf(&self) -> Digest {
+        self.kept.or(self.now).unwrap_or([0; 32])
+    }
     fn name(&self) -> String {
         format!("{}, number {}", name(self.place), self.number)
     }
@@ -90,11 +96,23 @@ pub struct Verified {
     pub waiting_since: Option<DateTime<Utc>>,
 }
 
+/// What is known of a log before its events are looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Keys whose seals count.
+    pub trusted: Vec<[u8; 32]>,
+    /// The newest seal, where it was made in the cluster that the log is in now.
+    pub newest: Option<Seal>,
+    /// The first days of the months that are here or archived.
+    pub months: BTreeSet<NaiveDate>,
+    /// The oldest instant that is shown: months wholly below it are archived.
+    pub floor: DateTime<Utc>,
+}
+
 /// Judges a log that is fed to it. `next_seal` gives the seals in order.
 pub struct Checker<S: FnMut() -> anyhow::Result<Option<Seal>>> {
     next_seal: S,
-    trusted: Vec<[u8; 32]>,
-    newest: Option<Seal>,
+    known: Known,
     before: Option<Seal>,
     current: Option<Seal>,
     batch: Vec<Entry>,
@@ -125,12 +143,11 @@ impl From<Fault> for Halt {
 }
 
 impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
-    /// One for a log whose newest seal, where it was made in this cluster, is `newest`.
-    pub fn new(next_seal: S, trusted: Vec<[u8; 32]>, newest: Option<Seal>) -> Self {
+    /// One for a log of which this much is known.
+    pub fn new(next_seal: S, known: Known) -> Self {
         Self {
             next_seal,
-            trusted,
-            newest,
+            known,
             before: None,
             current: None,
             batch: Vec::new(),
@@ -150,7 +167,7 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
     /// # Errors
     /// When it is not.
     pub fn unsealed(&mut self, place: Place, transaction: i64) -> Result<(), Halt> {
-        if let Some(seal) = &self.newest
+        if let Some(seal) = &self.known.newest
             && (transaction, place.id) <= (seal.through_transaction, seal.through_id)
         {
             let sentence = format!("{} was slipped in: it has no number, and everything up to its transaction was sealed.", name(place));
@@ -181,13 +198,13 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
             self.batch.push(entry);
             self.close()?;
         }
-        if self.waiting.len() > WAITING { Err(self.missing().into()) } else { Ok(()) }
+        if self.waiting.len() > WAITING { Err(self.missing()) } else { Ok(()) }
     }
 
     /// Takes the next seal; false at the end.
     fn open(&mut self) -> Result<bool, Halt> {
         let Some(seal) = (self.next_seal)()? else { return Ok(false) };
-        if let Some(sentence) = seal.fault_after(self.before.as_ref(), &self.trusted) {
+        if let Some(sentence) = seal.fault_after(self.before.as_ref(), &self.known.trusted) {
             return Err(Fault::new(Wrong::SealBroken, sentence).into());
         }
         self.current = Some(seal);
@@ -211,9 +228,30 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
         Ok(())
     }
 
-    fn missing(&self) -> Fault {
-        let seal = self.current.as_ref().map_or_else(String::new, |seal| format!(" of seal {}", seal.number));
-        Fault::new(Wrong::Removed, format!("The event with the number {}{seal} was removed, and its number with it.", self.next()))
+    /// A number that is gone with its event: taken out, or left to an archive that nothing tells of any more.
+    fn missing(&mut self) -> Halt {
+        if self.current.is_none()
+            && let Err(halt) = self.open()
+        {
+            return halt;
+        }
+        let number = self.next();
+        let Some(seal) = &self.current else {
+            return Fault::new(Wrong::Removed, format!("The event with the number {number} was removed, and its number with it.")).into();
+        };
+        // A batch may reach over the turn of a month; its events are as old as it is, or a little older.
+        let month = (seal.at - BACK).date_naive().with_day(1).unwrap_or_default();
+        let due = (month + Months::new(1)).and_time(NaiveTime::MIN).and_utc() <= self.known.floor;
+        if due && !self.known.months.contains(&month) {
+            let month = month.format("%B %Y");
+            let sentence = format!(
+                "The archive of {month} is missing, and the record of it: event number {number} of seal {} was there.",
+                seal.number
+            );
+            return Fault::new(Wrong::Archive, sentence).into();
+        }
+        let sentence = format!("The event with the number {number} of seal {} was removed, and its number with it.", seal.number);
+        Fault::new(Wrong::Removed, sentence).into()
     }
 
     /// The end of the log.
@@ -230,7 +268,7 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
             return Err(Fault::new(Wrong::Truncated, sentence).into());
         }
         if !self.waiting.is_empty() {
-            return Err(self.missing().into());
+            return Err(self.missing());
         }
         if let Some(seal) = &self.current {
             let sentence =
@@ -248,10 +286,14 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
 
 /// Judges a whole batch by its seal, whose signature holds.
 fn judge(before: Option<&Seal>, seal: &Seal, batch: &[Entry]) -> Result<(), Fault> {
-    let kept: Vec<Digest> = batch.iter().map(|entry| entry.kept).collect();
+    let over = batch.iter().any(|entry| entry.archived) && batch.iter().any(|entry| !entry.archived);
+    if let Some(entry) = batch.iter().find(|entry| over && entry.kept.is_none()) {
+        return Err(Fault::new(Wrong::SealBroken, format!("The leaf kept for {} is gone.", entry.name().to_lowercase())));
+    }
+    let kept: Vec<Digest> = batch.iter().map(Entry::leaf).collect();
     let now: Option<Vec<Digest>> = batch.iter().map(|entry| entry.now).collect();
     let kept_holds = root(&kept) == seal.root;
-    let other = batch.iter().find(|entry| entry.now != Some(entry.kept));
+    let other = batch.iter().find(|entry| entry.now != Some(entry.leaf()));
     match (other, now) {
         (None, _) if kept_holds => return Ok(()),
         // The events are what was sealed: somebody changed what was kept beside the numbers.
@@ -271,7 +313,7 @@ fn judge(before: Option<&Seal>, seal: &Seal, batch: &[Entry]) -> Result<(), Faul
         let position = (entry.transaction, entry.place.id);
         let late = seal.through_transaction > 0 && position > (seal.through_transaction, seal.through_id);
         let early = from.is_some_and(|before| position <= (before.through_transaction, before.through_id));
-        entry.now == Some(entry.kept) && (late || early)
+        entry.now == Some(entry.leaf()) && (late || early)
     };
     if let Some(entry) = batch.iter().find(outside) {
         return Err(Fault::new(Wrong::Reordered, format!("{}, was reordered: it belongs to another seal.", entry.name())));
@@ -279,7 +321,7 @@ fn judge(before: Option<&Seal>, seal: &Seal, batch: &[Entry]) -> Result<(), Faul
     // … or within the batch: in their true order the leaves give the root.
     let mut ordered: Vec<&Entry> = batch.iter().collect();
     ordered.sort_by_key(|entry| (entry.transaction, entry.place.id));
-    if root(&ordered.iter().map(|entry| entry.now.unwrap_or(entry.kept)).collect::<Vec<_>>()) == seal.root {
+    if root(&ordered.iter().map(|entry| entry.now.unwrap_or(entry.leaf())).collect::<Vec<_>>()) == seal.root {
         let moved = batch.iter().zip(&ordered).find(|(here, there)| here.place != there.place);
         let who = moved.map_or_else(|| format!("An event of seal {}", seal.number), |(here, _)| here.name());
         return Err(Fault::new(Wrong::Reordered, format!("{who}, was reordered: another event was sealed with that number.")));

@@ -1,7 +1,7 @@
 //! Reads the whole log for its verification: archives, then events beside their numbers in the order of time, of one
 //! snapshot. Reading and hashing go on at the same time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
@@ -9,17 +9,19 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 
 use super::archive;
 use super::domain::Kind;
 use super::merkle::{Digest, leaf};
 use super::query::Place;
 use super::record::{Columns, Record};
-use super::schema::{archives, events, sealed};
+use super::retention_store;
+use super::schema::{archives, boundary_leaves, events, sealed};
 use super::seal::Seal;
 use super::seal_store as seals;
-use super::verify::{Checker, Entry, Fault, Halt, Verified, Wrong};
+use super::search_store;
+use super::verify::{Checker, Entry, Fault, Halt, Known, Verified, Wrong};
 use crate::db::cursor::{declare, fetch};
 use crate::error::Error;
 
@@ -68,9 +70,9 @@ pub struct Outcome {
 pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Against<'_>, tell: Tell<'_>) -> Result<Outcome, Halt> {
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     conn.batch_execute(begin)?;
-    // sql_query: both connections look at one snapshot.
-    let snapshot: Name = diesel::sql_query("SELECT pg_export_snapshot() AS name").get_result(&mut conn)?;
-    reader.batch_execute(&format!("{begin}; SET TRANSACTION SNAPSHOT '{}'", snapshot.name))?;
+    // Both connections look at one snapshot.
+    let snapshot: String = diesel::select(sql::<Text>("pg_export_snapshot()")).get_result(&mut conn)?;
+    reader.batch_execute(&format!("{begin}; SET TRANSACTION SNAPSHOT '{snapshot}'"))?;
     // Declared before the archives are looked at: from here on no month can be dropped.
     declare_both(&mut reader)?;
     // A search column that is no longer computed could hide an event from every search.
@@ -83,12 +85,12 @@ pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Agains
     let newest = seals::find_last(&mut conn).map_err(plain)?;
     let archived: Vec<(NaiveDate, String, Vec<u8>)> =
         archives::table.order(archives::month).select((archives::month, archives::file_name, archives::digest)).load(&mut conn)?;
+    let floor = search_store::get_floor(&mut conn).map_err(plain)?;
+    let mut months: BTreeSet<NaiveDate> = retention_store::list_months(&mut conn).map_err(plain)?.into_iter().collect();
+    let boundary: HashMap<i64, Vec<u8>> = boundary_leaves::table.load::<(i64, Vec<u8>)>(&mut conn)?.into_iter().collect();
     let mut dropped = Vec::new();
     for (month, file, digest) in archived {
-        // sql_query: the catalog is no table of ours.
-        let partition = format!("audit.events_{}", month.format("%Y_%m"));
-        let here = diesel::select(sql::<Bool>("to_regclass(").bind::<diesel::sql_types::Text, _>(partition).sql(") IS NOT NULL"));
-        dropped.push((file, digest, !here.get_result::<bool>(&mut conn)?));
+        dropped.push((file, digest, months.insert(month)));
     }
     let mut kept_at = Vec::new();
     for (name, kept) in &against.kept {
@@ -104,7 +106,7 @@ pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Agains
         Ok(ready.pop_front())
     };
     let here = newest.clone().filter(|seal| seal.cluster == cluster);
-    let mut checker = Checker::new(next_seal, against.trusted.clone(), here);
+    let mut checker = Checker::new(next_seal, Known { trusted: against.trusted.clone(), newest: here, months, floor });
     let mut notes = Vec::new();
     let mut bytes = Vec::new();
     let mut read = 0u64;
@@ -128,7 +130,9 @@ pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Agains
             for event in archive::events(&against.archives.join(file)).map_err(unreadable)? {
                 let (event, number) = event.map_err(unreadable)?;
                 let now = look(&event, &mut notes, tell);
-                checker.sealed(Entry { place: event.place(), transaction: event.transaction_id, number, now: Some(now), kept: now })?;
+                let kept = boundary.get(&number).map(|leaf| leaf.as_slice().try_into().unwrap_or([0; 32]));
+                let place = event.place();
+                checker.sealed(Entry { place, transaction: event.transaction_id, number, now: Some(now), kept, archived: true })?;
             }
         }
     }
@@ -141,9 +145,9 @@ pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Agains
                 match (row.event, row.numbered) {
                     (Some(event), None) => checker.unsealed(event.place(), event.transaction_id)?,
                     (event, Some((at, id, number, kept))) => {
-                        let kept = kept.try_into().unwrap_or([0; 32]);
+                        let kept = Some(kept.try_into().unwrap_or([0; 32]));
                         let transaction = event.map_or(0, |event| event.transaction_id);
-                        checker.sealed(Entry { place: Place { at, id }, transaction, number, now, kept })?;
+                        checker.sealed(Entry { place: Place { at, id }, transaction, number, now, kept, archived: false })?;
                     }
                     (None, None) => {}
                 }
@@ -176,12 +180,6 @@ fn held(name: &str, kept: &Seal, here: Option<&Seal>, newest: Option<&Seal>) -> 
 
 fn plain(error: Error) -> anyhow::Error {
     anyhow::anyhow!("{error}")
-}
-
-#[derive(QueryableByName)]
-struct Name {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    name: String,
 }
 
 fn declare_both(conn: &mut PgConnection) -> QueryResult<()> {

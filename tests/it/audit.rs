@@ -236,6 +236,24 @@ fn what_was_done_stands_on_the_pages_it_was_done_to() {
 }
 
 #[test]
+fn what_is_done_to_a_report_before_it_is_published_shows_to_nobody_else() {
+    let app = TestApp::spawn();
+    let engagement = app.engagement(1);
+    let event = |kind, sentence: &str| Event::new(kind, sentence).engagement(app.clients.own, engagement.id);
+    act(&app, &app.people.lead, event(Kind::EngagementUpdated, "Changed the engagement in sight"));
+    act(&app, &app.people.lead, event(Kind::FindingCreated, "Added the finding out of sight"));
+    let page = format!("/engagements/{}", engagement.id);
+    let mut lead = app.browser(&app.people.lead);
+    lead.open(&page).see("Added the finding out of sight");
+    lead.open(&format!("{page}?open=activity")).see("Added the finding out of sight").see("Changed the engagement in sight");
+    let mut analyst = app.browser(&app.people.analyst);
+    analyst.open(&page).expect(200).see("Changed the engagement in sight").see_not("out of sight");
+    analyst.open(&format!("{page}?open=activity")).see("Changed the engagement in sight").see_not("out of sight");
+    let fragment = analyst.get_fragment(&format!("{page}/sections/activity")).text();
+    assert!(fragment.contains("in sight") && !fragment.contains("out of sight"), "{fragment}");
+}
+
+#[test]
 fn what_came_since_is_counted_and_nothing_moves() {
     let app = TestApp::spawn();
     act(&app, &app.people.lead, renamed(app.clients.own, "first"));

@@ -22,23 +22,6 @@ fn files(app: &TestApp) -> KeyFiles {
     app.app.config.audit_files()
 }
 
-fn sealer(app: &TestApp) -> Sealer {
-    Sealer::new(app.db.clone(), files(app), false).unwrap()
-}
-
-/// Seals until nothing is left. Other tests' transactions in the same cluster hold the horizon back for moments.
-fn seal(app: &TestApp) {
-    let sealer = sealer(app);
-    for _ in 0..600 {
-        sealer.seal_all().unwrap();
-        if app.count("SELECT (SELECT count(*) FROM audit.events) - (SELECT count(*) FROM audit.sealed)") == 0 {
-            return;
-        }
-        app.superuser().batch_execute("SELECT pg_sleep(0.05)").unwrap();
-    }
-    panic!("events stay unsealed");
-}
-
 fn judged(db: &Db, files: &KeyFiles, kept: Vec<(String, Seal)>, archives: &std::path::Path) -> Result<Outcome, String> {
     let against = Against { trusted: files.trusted().unwrap(), kept, archives };
     verify(db.connect().unwrap(), db.connect().unwrap(), &against, &mut |_| {}).map_err(|halt| match halt {
@@ -77,9 +60,9 @@ fn write(app: &TestApp, from: usize, count: usize) {
 #[test]
 fn numbers_have_no_gap_and_everything_holds() {
     let app = TestApp::spawn();
-    seal(&app);
+    app.seal();
     write(&app, 0, 1_203);
-    seal(&app);
+    app.seal();
     let done = verified(&app).unwrap();
     assert_eq!(done.events, app.count("SELECT count(*) FROM audit.events"));
     assert_eq!(done.unsealed, 0);
@@ -97,10 +80,10 @@ fn a_few_events_wait_and_are_sealed_when_they_have_waited() {
     begin_anew(&app);
     app.set_audit_clock(day(11, 20, 9));
     write(&app, 0, 3);
-    let sealer = sealer(&app);
+    let sealer = app.sealer();
     assert!(!matches!(sealer.turn(TimeDelta::seconds(2)).unwrap(), Turn::Sealed(..)));
     app.set_audit_clock(day(11, 20, 9) + TimeDelta::seconds(2));
-    seal(&app);
+    app.seal();
     assert_eq!(app.count("SELECT last_number FROM audit.seals"), 3);
 }
 
@@ -108,17 +91,17 @@ fn a_few_events_wait_and_are_sealed_when_they_have_waited() {
 fn an_event_of_a_long_transaction_is_sealed_though_others_came_before_and_after() {
     use diesel::prelude::*;
     let app = TestApp::spawn();
-    seal(&app);
+    app.seal();
     let mut slow = app.as_app();
     slow.batch_execute("BEGIN").unwrap();
     let sql = "INSERT INTO audit.events (kind, category, outcome, actor_kind, actor_name, sentence) VALUES ('job.run', 'system', 'success', 'system', 'System', 'Slow')";
     diesel::sql_query(sql).execute(&mut slow).unwrap();
     write(&app, 0, 5);
-    sealer(&app).seal_all().unwrap();
+    app.sealer().seal_all().unwrap();
     assert!(verified(&app).is_ok());
     slow.batch_execute("COMMIT").unwrap();
     write(&app, 5, 5);
-    seal(&app);
+    app.seal();
     verified(&app).unwrap();
 }
 
@@ -126,7 +109,7 @@ fn an_event_of_a_long_transaction_is_sealed_though_others_came_before_and_after(
 fn no_false_alarm_under_32_writers() {
     use diesel::prelude::*;
     let app = TestApp::spawn();
-    seal(&app);
+    app.seal();
     let urls: Vec<String> = vec![app.database.app_url(); 32];
     std::thread::scope(|scope| {
         let writers: Vec<_> = urls
@@ -154,7 +137,7 @@ fn no_false_alarm_under_32_writers() {
             .collect();
         let sealers: Vec<_> = (0..2)
             .map(|_| {
-                let sealer = sealer(&app);
+                let sealer = app.sealer();
                 scope.spawn(move || (0..60).for_each(|_| drop(sealer.turn(TimeDelta::zero()).unwrap())))
             })
             .collect();
@@ -167,7 +150,7 @@ fn no_false_alarm_under_32_writers() {
         }
         sealers.into_iter().for_each(|sealer| sealer.join().unwrap());
     });
-    seal(&app);
+    app.seal();
     let done = verified(&app).unwrap();
     assert_eq!(done.events, app.count("SELECT count(*) FROM audit.events"));
 }
@@ -245,14 +228,14 @@ fn two_hundred_tampers_are_found_and_rightly_named() {
     // A month that will be archived, then what is still shown.
     app.set_audit_clock(day(3, 10, 9));
     write(&app, 0, 20);
-    seal(&app);
+    app.seal();
     app.set_audit_clock(day(11, 20, 9));
     tyrian::jobs::run(&app.app.reach(), tyrian::jobs::find("audit-refresh").unwrap(), tyrian::jobs::Trigger::Tick, None).unwrap();
     assert_eq!(app.count("SELECT count(*) FROM pg_tables WHERE tablename = 'events_2026_03'"), 0);
     for round in 0..6 {
         app.set_audit_clock(day(11, 20, 10) + TimeDelta::seconds(round));
         write(&app, 100 + round as usize * 10, 3 + round as usize);
-        seal(&app);
+        app.seal();
     }
     verified(&app).unwrap();
     let (first, last) = (21, app.count("SELECT max(number) FROM audit.sealed"));
@@ -317,7 +300,7 @@ fn two_hundred_tampers_are_found_and_rightly_named() {
 fn a_forged_log_with_another_key_and_a_kept_seal_that_is_gone_are_told() {
     let app = TestApp::spawn();
     write(&app, 0, 5);
-    seal(&app);
+    app.seal();
     let kept = files(&app).head().unwrap().unwrap();
     // Everything anew, signed by somebody else: consistent in itself.
     app.superuser().batch_execute("TRUNCATE audit.sealed, audit.seals").unwrap();
@@ -336,14 +319,34 @@ fn a_forged_log_with_another_key_and_a_kept_seal_that_is_gone_are_told() {
 fn a_log_that_is_rewritten_while_it_runs_is_not_sealed_anew_in_silence() {
     let app = TestApp::spawn();
     write(&app, 0, 5);
-    seal(&app);
+    app.seal();
     app.superuser()
         .batch_execute("TRUNCATE audit.seals, audit.sealed; UPDATE audit.events SET sentence = 'Nothing' WHERE sentence LIKE '%number 3'")
         .unwrap();
-    seal(&app);
+    app.seal();
     assert_eq!(app.events("audit_log.restored"), 1);
     let outcome = judged(&app.db, &files(&app), Vec::new(), &app.app.config.audit_archives()).unwrap();
     assert!(outcome.notes[0].contains("cut off, rewritten or restored"), "{:?}", outcome.notes);
+}
+
+#[test]
+fn a_loss_that_cannot_be_put_right_is_told_once_and_nothing_is_sealed_meanwhile() {
+    let app = TestApp::spawn();
+    write(&app, 0, 5);
+    app.seal();
+    let head = app.app.config.data_dir.join("audit.head");
+    // No seal, and none can take its place.
+    std::fs::remove_file(&head).unwrap();
+    std::fs::create_dir_all(head.join("x")).unwrap();
+    let sealer = app.sealer();
+    let seals = app.count("SELECT count(*) FROM audit.seals");
+    for _ in 0..3 {
+        assert!(sealer.turn(TimeDelta::zero()).is_err());
+    }
+    assert_eq!((app.events("audit_log.restored"), app.count("SELECT count(*) FROM audit.seals")), (1, seals));
+    std::fs::remove_dir_all(&head).unwrap();
+    app.seal();
+    verified(&app).unwrap();
 }
 
 #[test]
@@ -352,7 +355,7 @@ fn events_of_another_cluster_are_sealed_first_and_raise_no_alarm() {
     begin_anew(&app);
     app.set_audit_clock(day(11, 20, 9));
     write(&app, 0, 3);
-    seal(&app);
+    app.seal();
     // As a restored dump has them: of transactions that this cluster will not begin for long, and hours old.
     app.superuser()
         .batch_execute(&format!(
@@ -368,7 +371,7 @@ fn events_of_another_cluster_are_sealed_first_and_raise_no_alarm() {
     let order = "SELECT sentence FROM audit.events e JOIN audit.sealed s ON s.at = e.at AND s.id = e.id ORDER BY number";
     for _ in 0..600 {
         // The head is another seal now; that is told, and not what is looked at here.
-        sealer(&app).seal_all().unwrap();
+        app.sealer().seal_all().unwrap();
         if app.count("SELECT (SELECT count(*) FROM audit.events) - (SELECT count(*) FROM audit.sealed)") == 0 {
             break;
         }
@@ -392,7 +395,7 @@ impl Drop for OwnCluster {
 fn after_a_restore_into_a_new_cluster_sealing_goes_on_and_nothing_is_alarmed() {
     let app = TestApp::spawn();
     write(&app, 0, 5);
-    seal(&app);
+    app.seal();
     write(&app, 5, 3);
     let place = scratch().join(format!("restored-{}", std::process::id()));
     let own = OwnCluster(Cluster::start(&place, Durability::Fast).unwrap(), place.clone());
@@ -433,21 +436,21 @@ fn after_a_restore_into_a_new_cluster_sealing_goes_on_and_nothing_is_alarmed() {
 fn a_restored_log_says_so_and_goes_on() {
     let app = TestApp::spawn();
     write(&app, 0, 5);
-    seal(&app);
+    app.seal();
     let mut conn = app.superuser();
     conn.batch_execute("CREATE TABLE audit.copy AS SELECT * FROM audit.seals; CREATE TABLE audit.copy2 AS SELECT * FROM audit.sealed")
         .unwrap();
     write(&app, 5, 5);
-    seal(&app);
+    app.seal();
     let newest = files(&app).head().unwrap().unwrap();
     // Back to the copy, as a restore of last night's backup would be.
     conn.batch_execute("DELETE FROM audit.events WHERE (at, id) NOT IN (SELECT at, id FROM audit.copy2); TRUNCATE audit.seals, audit.sealed; INSERT INTO audit.seals SELECT * FROM audit.copy; INSERT INTO audit.sealed SELECT * FROM audit.copy2").unwrap();
     let said = verified(&app).unwrap_err();
     assert!(said.starts_with("Truncated") && said.contains(&format!("seal {}", newest.number)), "{said}");
-    sealer(&app).begin().unwrap();
-    seal(&app);
+    app.sealer().begin().unwrap();
+    app.seal();
     assert_eq!(app.events("audit_log.restored"), 1);
-    sealer(&app).begin().unwrap();
+    app.sealer().begin().unwrap();
     assert_eq!(app.events("audit_log.restored"), 1, "told once");
     verified(&app).unwrap();
     let outcome = judged(&app.db, &files(&app), Vec::new(), &app.app.config.audit_archives()).unwrap();
@@ -458,9 +461,9 @@ fn a_restored_log_says_so_and_goes_on() {
 fn exports_carry_their_proof_and_any_change_in_them_is_told() {
     let app = TestApp::spawn();
     write(&app, 0, 30);
-    seal(&app);
+    app.seal();
     write(&app, 30, 30);
-    seal(&app);
+    app.seal();
     let mut browser = app.browser(&app.people.administrator);
     let export = browser.get("/admin/audit-log.jsonl?category=clients&proof=1").text();
     let trusted = files(&app).trusted().unwrap();

@@ -3,7 +3,11 @@
 use chrono::{DateTime, TimeZone, Utc};
 use diesel::connection::SimpleConnection;
 use tyrian::audit::domain::{Actor, Event, Kind};
-use tyrian::audit::sealer::Sealer;
+use tyrian::audit::export::{Format, Wanted};
+use tyrian::audit::query::Filter;
+use tyrian::audit::search_store::Scope;
+use tyrian::audit::verify::Halt;
+use tyrian::audit::verify_store::{Against, verify};
 use tyrian::jobs::{Done, Trigger, find, run};
 
 use crate::harness::TestApp;
@@ -14,18 +18,6 @@ fn at(year: i32, month: u32, day: u32) -> DateTime<Utc> {
 
 fn write(app: &TestApp, sentence: &str) {
     app.db.write_blocking(&Actor::command(), |tx| tx.audited((), Event::new(Kind::JobRun, sentence))).unwrap();
-}
-
-fn seal(app: &TestApp) {
-    let sealer = Sealer::new(app.db.clone(), app.app.config.audit_files(), false).unwrap();
-    for _ in 0..600 {
-        sealer.seal_all().unwrap();
-        if app.count("SELECT (SELECT count(*) FROM audit.events) - (SELECT count(*) FROM audit.sealed)") == 0 {
-            return;
-        }
-        app.superuser().batch_execute("SELECT pg_sleep(0.05)").unwrap();
-    }
-    panic!("events stay unsealed");
 }
 
 fn refresh(app: &TestApp) -> Done {
@@ -44,7 +36,7 @@ fn with_months(months: &[(i32, u32)]) -> TestApp {
         app.set_audit_clock(at(*year, *month, 15));
         write(&app, &format!("Ran in {year}-{month:02}"));
         write(&app, &format!("Ran again in {year}-{month:02}"));
-        seal(&app);
+        app.seal();
     }
     app
 }
@@ -105,6 +97,66 @@ fn after_months_of_downtime_only_what_is_needed_is_made_and_what_is_due_is_dropp
 }
 
 #[test]
+fn a_batch_that_reaches_over_the_turn_of_a_month_still_proves_what_is_left_of_it() {
+    let app = with_months(&[]);
+    app.set_audit_clock(Utc.with_ymd_and_hms(2026, 6, 30, 23, 59, 59).unwrap());
+    for n in 0..3 {
+        write(&app, &format!("Ran before midnight {n}"));
+    }
+    app.set_audit_clock(Utc.with_ymd_and_hms(2026, 7, 1, 0, 0, 0).unwrap());
+    for n in 0..4 {
+        write(&app, &format!("Ran after midnight {n}"));
+    }
+    app.seal();
+    assert_eq!(app.count("SELECT count(*) FROM audit.seals"), 1, "one batch over both months");
+    app.set_audit_clock(at(2026, 11, 1));
+    app.clock.set(at(2026, 11, 1));
+    let done = refresh(&app);
+    assert_eq!(done.skipped, 0, "{:?}", done.left_over);
+    assert!(!months(&app).contains(&"2026_06".to_owned()) && months(&app).contains(&"2026_07".to_owned()));
+    assert_eq!(app.count("SELECT count(*) FROM audit.boundary_leaves"), 3);
+    app.seal();
+    let verified = || {
+        let archives = app.app.config.audit_archives();
+        let against = Against { trusted: app.app.config.audit_files().trusted().unwrap(), kept: Vec::new(), archives: &archives };
+        verify(app.db.connect().unwrap(), app.db.connect().unwrap(), &against, &mut |_| {}).map_err(|halt| match halt {
+            Halt::Fault(fault) => fault.sentence,
+            Halt::Error(error) => format!("{error:#}"),
+        })
+    };
+    verified().unwrap();
+    // July is shown from the 4th on; what is proved here is the part of the batch that is still a row.
+    let mut conn = app.db.connect().unwrap();
+    let mut export = Vec::new();
+    let wanted = Wanted {
+        scope: Scope { clients: None, from: None, to: None },
+        filter: Filter::default(),
+        event: None,
+        proof: true,
+        format: Format::Jsonl,
+        zone: chrono_tz::UTC,
+    };
+    let ended = tyrian::audit::export::write(&mut conn, &wanted, &mut |chunk| {
+        export.extend(chunk);
+        true
+    });
+    assert_eq!(ended.cut, None);
+    // Its transaction ends with it.
+    drop(conn);
+    let trusted = app.app.config.audit_files().trusted().unwrap();
+    let Ok(proved) = tyrian::audit::proof::check(export.as_slice(), &trusted, |_| {}) else { panic!("not proved") };
+    assert!(proved.complete && proved.events >= 4);
+    // Whoever changes the leaves that are kept for that is told.
+    app.superuser().batch_execute("UPDATE audit.boundary_leaves SET leaf = sha256('x') WHERE number = 2").unwrap();
+    assert!(verified().unwrap_err().contains("leaf kept for"), "told");
+    app.superuser().batch_execute("DELETE FROM audit.boundary_leaves WHERE number = 2").unwrap();
+    assert!(verified().unwrap_err().contains("leaf kept for"), "told");
+    // And an archive that is gone together with its record is named for what it is.
+    app.superuser().batch_execute("TRUNCATE audit.boundary_leaves, audit.archives").unwrap();
+    assert!(verified().unwrap_err().contains("archive of June 2026 is missing"), "{:?}", verified());
+}
+
+#[test]
 fn a_legal_hold_keeps_everything() {
     let app = with_months(&[(2026, 5)]);
     app.set_audit_clock(at(2026, 11, 1));
@@ -131,7 +183,7 @@ fn what_is_not_sealed_is_not_dropped_and_what_was_changed_is_told() {
     app.set_audit_clock(at(2026, 11, 1));
     let done = refresh(&app);
     assert!(done.left_over[0].contains("not every event of the month is sealed"), "{done:?}");
-    seal(&app);
+    app.seal();
     app.superuser().batch_execute("UPDATE audit.events SET sentence = 'Other' WHERE sentence LIKE 'Ran again%'").unwrap();
     let done = refresh(&app);
     assert!(done.left_over[0].contains("is not what was sealed"), "{done:?}");

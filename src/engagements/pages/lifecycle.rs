@@ -96,7 +96,7 @@ pub async fn delete_form(permit: Permit<DeleteEngagement>, path: web::Path<Engag
     let head = head(&permit, id).await?;
     let person = permit.viewer().id;
     let (rows, digests) =
-        permit.app.db.read(move |conn| Ok((show::list_procedures(conn, id)?, show::get_digests(conn, id, person)?))).await?;
+        permit.app.db.read(move |conn| Ok((show::list_procedures(conn, id)?, show::get_digests(conn, id, person, false)?))).await?;
     let line = |n: i64, one: &str, many: &str| (n > 0).then(|| counted(n.unsigned_abs() as usize, one, many));
     let submitted = head.own.submitted_at.is_some();
     let goes = [

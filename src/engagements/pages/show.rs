@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use diesel::PgConnection;
 use serde::Deserialize;
 
-use crate::audit::domain::Category;
 use crate::audit::store::{About, list_about};
 use crate::authz::Permission as P;
 use crate::authz::permit::{Permit, ReadEngagement};
@@ -128,32 +127,29 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
 }
 
 async fn load(permit: &Permit<ReadEngagement>, id: EngagementId, open: Vec<Part>) -> Result<Loaded> {
-    let (visible, person) = (permit.visible(), permit.viewer().id);
+    let (visible, inside, person) = (permit.visible(), inside(permit), permit.viewer().id);
     let now = permit.app.clock.now();
-    let mut loaded = permit.app.db.read(move |conn| everything(conn, id, &visible, person, &open, now)).await?;
+    let loaded = permit.app.db.read(move |conn| everything(conn, id, (&visible, &inside), person, &open, now)).await?;
     permit.check(loaded.head.own.client_id)?;
-    conceal(permit, &mut loaded);
     Ok(loaded)
 }
 
-/// What is done to a report before it is published concerns only those who may read it then.
-fn conceal(permit: &Permit<ReadEngagement>, loaded: &mut Loaded) {
-    if !permit.may_at(P::ReportRead, loaded.head.own.client_id) {
-        loaded.events.retain(|event| event.category != Category::Reports.as_str());
-        loaded.digests.last_event = None;
-    }
+/// Where somebody may read reports before they are published; what is done to them concerns nobody else.
+fn inside(permit: &Permit<ReadEngagement>) -> Vec<ClientId> {
+    permit.viewer().rights.clients_with(P::ReportRead)
 }
 
 fn everything(
     conn: &mut PgConnection,
     id: EngagementId,
-    visible: &[ClientId],
+    (visible, inside): (&[ClientId], &[ClientId]),
     person: PersonId,
     open: &[Part],
     now: DateTime<Utc>,
 ) -> Result<Loaded> {
     let head = store::get_head(conn, id, visible)?.as_of(now);
-    let digests = store::get_digests(conn, id, person)?;
+    let inside = inside.contains(&head.own.client_id);
+    let digests = store::get_digests(conn, id, person, inside)?;
     let mut loaded = Loaded {
         outcomes: store::list_outcomes(conn)?,
         procedures: store::list_procedures(conn, id)?,
@@ -163,13 +159,13 @@ fn everything(
         ..Loaded::of(head)
     };
     for part in open {
-        bring(conn, &mut loaded, *part, visible)?;
+        bring(conn, &mut loaded, *part, visible, inside)?;
     }
     Ok(loaded)
 }
 
 /// Loads what one section needs beyond what the page has anyway.
-fn bring(conn: &mut PgConnection, loaded: &mut Loaded, part: Part, visible: &[ClientId]) -> Result<()> {
+fn bring(conn: &mut PgConnection, loaded: &mut Loaded, part: Part, visible: &[ClientId], inside: bool) -> Result<()> {
     let own = &loaded.head.own;
     match part {
         Part::Operators => {
@@ -184,7 +180,7 @@ fn bring(conn: &mut PgConnection, loaded: &mut Loaded, part: Part, visible: &[Cl
         }
         Part::Timeline => loaded.entries = sections::list_timeline(conn, own.id)?,
         Part::Attachments => loaded.files = sections::list_attachments(conn, own.id)?,
-        Part::Activity => loaded.events = list_about(conn, About::Engagement(own.id), EVENTS)?,
+        Part::Activity => loaded.events = list_about(conn, About::Engagement(own.id, inside), EVENTS)?,
         Part::Overview | Part::Procedures | Part::Inputs | Part::Report => {}
     }
     Ok(())
@@ -201,11 +197,10 @@ pub async fn section(
     if !permit.partial {
         return Ok(redirect(&format!("/engagements/{id}?open={name}#{name}")));
     }
-    let (visible, person) = (permit.visible(), permit.viewer().id);
+    let (visible, inside, person) = (permit.visible(), inside(&permit), permit.viewer().id);
     let now = permit.app.clock.now();
-    let mut loaded = permit.app.db.read(move |conn| one(conn, id, &visible, person, part, now)).await?;
+    let loaded = permit.app.db.read(move |conn| one(conn, id, (&visible, &inside), person, part, now)).await?;
     permit.check(loaded.head.own.client_id)?;
-    conceal(&permit, &mut loaded);
     let mut html = body(part, &loaded, &around(&permit, &loaded, wanted.show))?;
     if part == Part::Procedures {
         // The table is asked for again when somebody saved: the bar above it then moves too.
@@ -219,12 +214,13 @@ pub async fn section(
 fn one(
     conn: &mut PgConnection,
     id: EngagementId,
-    visible: &[ClientId],
+    (visible, inside): (&[ClientId], &[ClientId]),
     person: PersonId,
     part: Part,
     now: DateTime<Utc>,
 ) -> Result<Loaded> {
     let mut loaded = Loaded::of(store::get_head(conn, id, visible)?.as_of(now));
+    let inside = inside.contains(&loaded.head.own.client_id);
     match part {
         Part::Procedures => {
             loaded.outcomes = store::list_outcomes(conn)?;
@@ -233,13 +229,13 @@ fn one(
         }
         Part::Operators => loaded.operators = store::list_operators(conn, id)?,
         Part::Inputs => {
-            loaded.digests = store::get_digests(conn, id, person)?;
+            loaded.digests = store::get_digests(conn, id, person, inside)?;
             loaded.inputs = store::list_inputs(conn, id, &loaded.digests.inputs)?;
         }
-        Part::Activity => loaded.digests = store::get_digests(conn, id, person)?,
+        Part::Activity => loaded.digests = store::get_digests(conn, id, person, inside)?,
         _ => {}
     }
-    bring(conn, &mut loaded, part, visible)?;
+    bring(conn, &mut loaded, part, visible, inside)?;
     Ok(loaded)
 }
 

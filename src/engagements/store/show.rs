@@ -318,11 +318,11 @@ pub struct Digests {
     pub archived: bool,
 }
 
-/// Counts and last lines of the sections, in one statement.
+/// Counts and last lines of the sections, in one statement; events of its report count where somebody is `inside`.
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn get_digests(conn: &mut PgConnection, id: EngagementId, person: PersonId) -> Result<Digests> {
+pub fn get_digests(conn: &mut PgConnection, id: EngagementId, person: PersonId, inside: bool) -> Result<Digests> {
     // sql_query: a dozen counts in one statement, since the page has a fixed number of them.
     Ok(diesel::sql_query(
         "SELECT
@@ -334,17 +334,19 @@ pub fn get_digests(conn: &mut PgConnection, id: EngagementId, person: PersonId) 
             (SELECT count(*) FROM log_entries WHERE engagement_id = $1 AND removed_at IS NULL) AS entries,
             l.starts_at AS last_entry, l.name AS last_author,
             f.red AS red_files, f.blue AS blue_files, f.files, f.bytes,
-            (SELECT count(*) FROM (SELECT FROM audit.events WHERE engagement_id = $1 LIMIT 1001) e) AS events,
+            (SELECT count(*) FROM (SELECT FROM audit.events WHERE engagement_id = $1 AND at >= audit.floor() AND ($3 OR category <> 'reports') LIMIT 1001) e) AS events,
             v.sentence AS last_event, v.at AS last_event_at,
             (SELECT created_at < audit.floor() FROM engagements WHERE id = $1) AS archived
          FROM (SELECT count(*) FILTER (WHERE team = 'red') AS red, count(*) FILTER (WHERE team = 'blue') AS blue, count(*) AS files,
                 coalesce(sum(size), 0)::bigint AS bytes FROM attachments WHERE engagement_id = $1 AND removed_at IS NULL) f
          LEFT JOIN (SELECT e.starts_at, p.name FROM log_entries e JOIN people p ON p.id = e.author_id
             WHERE e.engagement_id = $1 AND e.removed_at IS NULL ORDER BY e.starts_at DESC, e.id DESC LIMIT 1) l ON true
-         LEFT JOIN (SELECT sentence, at FROM audit.events WHERE engagement_id = $1 ORDER BY at DESC, id DESC LIMIT 1) v ON true",
+         LEFT JOIN (SELECT sentence, at FROM audit.events WHERE engagement_id = $1 AND at >= audit.floor() AND ($3 OR category <> 'reports')
+            ORDER BY at DESC, id DESC LIMIT 1) v ON true",
     )
     .bind::<SqlUuid, _>(id.0)
     .bind::<SqlUuid, _>(person.0)
+    .bind::<Bool, _>(inside)
     .get_result(conn)?)
 }
 

@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use tyrian::app::App;
+use tyrian::audit::sealer::Sealer;
 use tyrian::clock::Clock;
 use tyrian::config::Config;
 use tyrian::db::{Db, PoolSize};
@@ -159,6 +160,24 @@ impl TestApp {
     /// The texts that a query with one text column gives.
     pub fn texts(&self, sql: &str) -> Vec<String> {
         super::texts(&mut self.superuser(), sql)
+    }
+
+    /// A sealer of this application's log, as `serve` has one.
+    pub fn sealer(&self) -> Sealer {
+        Sealer::new(self.db.clone(), self.app.config.audit_files(), false).unwrap()
+    }
+
+    /// Seals until nothing is left. Other tests' transactions in the same cluster hold the horizon back for moments.
+    pub fn seal(&self) {
+        let sealer = self.sealer();
+        for _ in 0..600 {
+            sealer.seal_all().unwrap();
+            if self.count("SELECT (SELECT count(*) FROM audit.events) - (SELECT count(*) FROM audit.sealed)") == 0 {
+                return;
+            }
+            self.superuser().batch_execute("SELECT pg_sleep(0.05)").unwrap();
+        }
+        panic!("events stay unsealed");
     }
 
     /// How many events of a kind were written.

@@ -16,6 +16,8 @@ use crate::web::live::Live;
 pub struct App {
     /// The database.
     pub db: Db,
+    /// The same database as the role that seals the audit log, and archives and drops its months.
+    pub sealing: Db,
     /// The clock.
     pub clock: Clock,
     /// Settings of this process.
@@ -33,7 +35,13 @@ pub struct App {
 impl App {
     /// What jobs may reach of it.
     pub fn reach(&self) -> Reach {
-        Reach { db: self.db.clone(), attachments: self.config.attachments(), archives: self.config.audit_archives(), by: None }
+        Reach {
+            db: self.db.clone(),
+            sealing: self.sealing.clone(),
+            attachments: self.config.attachments(),
+            archives: self.config.audit_archives(),
+            by: None,
+        }
     }
 }
 

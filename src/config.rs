@@ -20,6 +20,9 @@ pub struct Options {
     /// PostgreSQL of the schema's owner, for `migrate`
     #[arg(long, global = true, env = "TYRIAN_OWNER_DATABASE_URL", hide_env_values = true)]
     pub owner_database_url: Option<String>,
+    /// PostgreSQL of the role that seals the audit log; unset: the app's own role seals
+    #[arg(long, global = true, env = "TYRIAN_SEALER_DATABASE_URL", hide_env_values = true)]
+    pub sealer_database_url: Option<String>,
     /// Where attachments, archives, keys and the embedded database live
     #[arg(long, global = true, env = "TYRIAN_DATA_DIR", default_value = "./var")]
     pub data_dir: PathBuf,
@@ -56,6 +59,8 @@ pub struct Config {
     pub database_url: Option<String>,
     /// The owner's URL of a given database.
     pub owner_database_url: Option<String>,
+    /// The same database as the role that seals the audit log; none: the app's own role does.
+    pub sealer_database_url: Option<String>,
     /// The data directory.
     pub data_dir: PathBuf,
     /// Where to serve.
@@ -108,6 +113,9 @@ impl Config {
         {
             faults.push(format!("TYRIAN_BASE_URL “{base}” does not start with https:// or http://."));
         }
+        if options.sealer_database_url.is_some() && options.database_url.is_none() {
+            faults.push("TYRIAN_SEALER_DATABASE_URL is set without DATABASE_URL: the private cluster makes its own role.".into());
+        }
         if options.time_zone.parse::<chrono_tz::Tz>().is_err() {
             faults.push(format!("TYRIAN_TIME_ZONE “{}” is no zone of the IANA list, such as Europe/Lisbon.", options.time_zone));
         }
@@ -132,6 +140,7 @@ impl Config {
             (Some(listen), Some(secret), true) => Ok(Self {
                 database_url: options.database_url.clone(),
                 owner_database_url: options.owner_database_url.clone(),
+                sealer_database_url: options.sealer_database_url.clone(),
                 data_dir: options.data_dir.clone(),
                 listen,
                 metrics_listen,
@@ -191,6 +200,7 @@ mod tests {
         let options = Options {
             database_url: Some("postgresql:///x".into()),
             owner_database_url: None,
+            sealer_database_url: None,
             data_dir: std::env::temp_dir(),
             listen: "nowhere".into(),
             metrics_listen: None,

@@ -20,7 +20,7 @@ use crate::app::{App, Keys};
 use crate::audit::domain::Actor;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::embedded::{APP, Cluster, Durability, OWNER};
+use crate::db::embedded::{APP, Cluster, Durability, OWNER, ROLES, SEALER};
 use crate::db::migrate::{Standing, migrate, standing};
 use crate::db::{Db, PoolSize};
 use crate::jobs::Jobs;
@@ -42,13 +42,13 @@ pub struct Booted {
 /// # Errors
 /// A sentence that says what to mend.
 pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
-    let (url, cluster) = match &config.database_url {
-        Some(url) => (url.clone(), None),
+    let (url, sealing_url, cluster) = match &config.database_url {
+        Some(url) => (url.clone(), config.sealer_database_url.clone(), None),
         None => {
             let cluster = Cluster::start(&config.data_dir, Durability::Durable)?;
             cluster.ensure_database(DATABASE)?;
-            migrate(&cluster.url(OWNER, DATABASE), APP)?;
-            (cluster.url(APP, DATABASE), Some(cluster))
+            migrate(&cluster.url(OWNER, DATABASE), ROLES)?;
+            (cluster.url(APP, DATABASE), Some(cluster.url(SEALER, DATABASE)), Some(cluster))
         }
     };
     let db = Db::open(&url, PoolSize::default(), clock.clone())?;
@@ -60,16 +60,24 @@ pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
         Ok(Standing::Newer) => bail!("the database was migrated by a newer version of Tyrian: start that one, or restore an older backup"),
         Err(away) => bail!("the database cannot be reached: {away}"),
     }
-    let app = assemble(config, db, clock)?;
+    let sealing = sealing_url.map(|url| Db::open(&url, PoolSize::SEALING, clock.clone())).transpose()?;
+    let app = assemble(config, db, sealing, clock)?;
+    if !app.sealing.read_blocking(|conn| Ok(crate::audit::seal_store::may_seal(conn)?))? {
+        bail!(
+            "the audit log cannot be sealed: `tyrian migrate` gave that to a role of its own. Set TYRIAN_SEALER_DATABASE_URL, or \
+             migrate again without it"
+        )
+    }
     prepare(&app)?;
     Ok(Booted { app, cluster })
 }
 
-/// The application's state on an open database.
+/// The application's state on an open database. `sealing` is the same database as the role that seals; without one the
+/// app's role does.
 ///
 /// # Errors
 /// When the attachment directory cannot be made.
-pub fn assemble(config: Config, db: Db, clock: Clock) -> anyhow::Result<App> {
+pub fn assemble(config: Config, db: Db, sealing: Option<Db>, clock: Clock) -> anyhow::Result<App> {
     let attachments = config.attachments();
     std::fs::create_dir_all(&attachments).with_context(|| format!("cannot make {}", attachments.display()))?;
     let keys = Arc::new(Keys::derive(config.secret.expose_secret().as_bytes()));
@@ -80,6 +88,7 @@ pub fn assemble(config: Config, db: Db, clock: Clock) -> anyhow::Result<App> {
         keys,
         config: Arc::new(config),
         clock,
+        sealing: sealing.unwrap_or_else(|| db.clone()),
         db,
     })
 }

@@ -20,21 +20,21 @@ const ATTEMPTS: usize = 25;
 /// When the database is not to be had.
 pub fn refresh(reach: &Reach, now: DateTime<Utc>) -> Result<Done> {
     let mut done = crate::jobs::store::make_audit_months(&reach.db, now)?;
-    let due = reach.db.read_blocking(store::list_due)?;
+    let due = reach.sealing.read_blocking(store::list_due)?;
     if due.is_empty() {
         return Ok(done);
     }
-    if reach.db.read_blocking(store::is_held)? {
+    if reach.sealing.read_blocking(store::is_held)? {
         done.skipped += due.len();
         done.left_over.push("A legal hold keeps every month of the audit log.".into());
         return Ok(done);
     }
-    let mut turn = reach.db.connect()?;
+    let mut turn = reach.sealing.connect()?;
     if !store::take_turn(&mut turn)? {
         return Ok(done);
     }
     // Read again: whoever had the turn before may have done it all.
-    for month in reach.db.read_blocking(store::list_due)? {
+    for month in reach.sealing.read_blocking(store::list_due)? {
         match keep_and_drop(reach, &month, &mut turn) {
             Ok(()) => done.moved += 1,
             Err(cause) => {
@@ -56,19 +56,28 @@ fn keep_and_drop(reach: &Reach, due: &Due, conn: &mut diesel::pg::PgConnection) 
     let month = due.month;
     let file = due.file.clone().unwrap_or_else(|| format!("events-{}.jsonl.zst", month.format("%Y-%m")));
     let path = reach.archives.join(&file);
-    match &due.digest {
-        Some(digest) => check_digest(&path, digest).map_err(anyhow::Error::msg)?,
-        None => {
-            let archived = store::archive(conn, month, &path)?;
-            reach.db.write_blocking(&reach.actor(), |tx| {
-                let event = Event::new(Kind::MonthArchived, format!("Archived the audit log of {} as {file}", words(month)))
-                    .detail(json!({ "file": file, "events": archived.events, "sha256": hex(&archived.digest) }));
-                if store::record(tx.conn, month, &file, &archived)? { tx.audited((), event) } else { Ok(tx.unchanged(())) }
-            })?;
+    let archived = match &due.digest {
+        // Whole, and compared with the seals when it was recorded.
+        Some(digest) if due.compared => {
+            check_digest(&path, digest).map_err(anyhow::Error::msg)?;
+            None
         }
+        // Recorded by an earlier version, which compared it elsewhere: read again.
+        Some(digest) => {
+            check_digest(&path, digest).map_err(anyhow::Error::msg)?;
+            Some(store::reread(&path, digest)?)
+        }
+        None => Some(store::archive(conn, month, &path)?),
+    };
+    if let Some(archived) = archived {
+        reach.sealing.write_blocking(&reach.actor(), |tx| {
+            let event = Event::new(Kind::MonthArchived, format!("Archived the audit log of {} as {file}", words(month)))
+                .detail(json!({ "file": file, "events": archived.events, "sha256": hex(&archived.digest) }));
+            if store::record(tx.conn, month, &file, &archived)? { tx.audited((), event) } else { Ok(tx.unchanged(())) }
+        })?;
     }
     for _ in 0..ATTEMPTS {
-        let dropped = reach.db.write_blocking(&reach.actor(), |tx| {
+        let dropped = reach.sealing.write_blocking(&reach.actor(), |tx| {
             if !store::drop_month(tx.conn, month)? {
                 return Ok(tx.unchanged(()));
             }

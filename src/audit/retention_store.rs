@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool, Date, Nullable, Text};
 
 use super::archive::{self, Writer};
-use super::merkle::{Digest, leaf};
+use super::merkle::{Digest, leaf, root};
 use super::record::{Columns, Record};
 use super::schema::{boundary_leaves, events, sealed};
 use super::seal_store as seals;
@@ -37,6 +37,9 @@ pub struct Due {
     /// Its digest.
     #[diesel(sql_type = Nullable<Binary>)]
     pub digest: Option<Vec<u8>>,
+    /// Whether the database compared it with the month's seals.
+    #[diesel(sql_type = Bool)]
+    pub compared: bool,
 }
 
 /// Whether a legal hold keeps every month.
@@ -69,7 +72,7 @@ pub fn list_months(conn: &mut PgConnection) -> Result<Vec<NaiveDate>> {
 pub fn list_due(conn: &mut PgConnection) -> Result<Vec<Due>> {
     // sql_query: the catalog is no table of ours.
     Ok(diesel::sql_query(format!(
-        "SELECT m.month, a.file_name AS file, a.digest FROM ({MONTHS}) m LEFT JOIN audit.archives a ON a.month = m.month
+        "SELECT m.month, a.file_name AS file, a.digest, a.root IS NOT NULL AS compared FROM ({MONTHS}) m LEFT JOIN audit.archives a ON a.month = m.month
          WHERE (m.month + interval '1 month')::timestamp AT TIME ZONE 'UTC' <= audit.floor() ORDER BY m.month"
     ))
     .load(conn)?)
@@ -87,6 +90,9 @@ pub fn take_turn(conn: &mut PgConnection) -> Result<bool> {
 pub struct Archived {
     /// Digest of the file.
     pub digest: Digest,
+    /// Root of the Merkle tree over the leaves of its events, in the order of their numbers, from the file as it was read
+    /// back.
+    pub root: Digest,
     /// Events in it.
     pub events: i64,
     /// Leaves of its events whose batches reach into other months.
@@ -132,8 +138,11 @@ pub fn archive(conn: &mut PgConnection, month: NaiveDate, path: &Path) -> anyhow
         kept.sort_unstable();
         let boundary = add_seals(conn, &mut out, &kept)?;
         let digest = out.end()?;
-        read_back(path, &digest, &kept)?;
-        Ok(Archived { digest, events: kept.len() as i64, boundary })
+        let read = read_back(path, &digest)?;
+        if read != kept {
+            bail!("the archive {} does not hold what was written", path.display());
+        }
+        Ok(archived(digest, &read, boundary))
     })
 }
 
@@ -163,20 +172,32 @@ fn add_seals(conn: &mut PgConnection, out: &mut Writer, kept: &[(i64, Digest)]) 
     Ok(boundary)
 }
 
-fn read_back(path: &Path, digest: &Digest, kept: &[(i64, Digest)]) -> anyhow::Result<()> {
+fn archived(digest: Digest, read: &[(i64, Digest)], boundary: Vec<(i64, Digest)>) -> Archived {
+    let leaves: Vec<Digest> = read.iter().map(|(_, leaf)| *leaf).collect();
+    Archived { digest, root: root(&leaves), events: read.len() as i64, boundary }
+}
+
+/// The archive that an earlier version recorded, read again; what other months need of it was kept then.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn reread(path: &Path, digest: &[u8]) -> anyhow::Result<Archived> {
+    let digest: Digest = digest.try_into().map_err(|_| anyhow::anyhow!("a digest of the wrong length"))?;
+    Ok(archived(digest, &read_back(path, &digest)?, Vec::new()))
+}
+
+/// The numbers and leaves of an archive's events as the file has them, in the order of the numbers.
+fn read_back(path: &Path, digest: &Digest) -> anyhow::Result<Vec<(i64, Digest)>> {
     archive::check_digest(path, digest).map_err(anyhow::Error::msg)?;
     let mut bytes = Vec::new();
-    let mut found = 0;
+    let mut read = Vec::new();
     for event in archive::events(path)? {
         let (event, number) = event?;
         event.canonical(&mut bytes);
-        let sealed = kept.binary_search_by_key(&number, |(number, _)| *number).map(|at| kept[at].1);
-        if sealed != Ok(leaf(&bytes)) {
-            bail!("the archive {} does not hold what was written", path.display());
-        }
-        found += 1;
+        read.push((number, leaf(&bytes)));
     }
-    if found == kept.len() { Ok(()) } else { bail!("the archive {} lacks events", path.display()) }
+    read.sort_unstable();
+    Ok(read)
 }
 
 /// Records an archive, and the leaves that other months' proofs will need; false where another node had recorded it.
@@ -184,8 +205,12 @@ fn read_back(path: &Path, digest: &Digest, kept: &[(i64, Digest)]) -> anyhow::Re
 /// # Errors
 /// When the database refuses.
 pub fn record(conn: &mut PgConnection, month: NaiveDate, file: &str, archived: &Archived) -> Result<bool> {
+    // The database builds the tree over the month's leaves once more.
+    conn.batch_execute("SET LOCAL statement_timeout = '10min'")?;
     let recorded = sql::<Bool>("audit.record_archive(").bind::<Date, _>(month).sql(", ").bind::<Text, _>(file);
-    let recorded = recorded.sql(", ").bind::<Binary, _>(archived.digest.as_slice()).sql(")");
+    let recorded = recorded.sql(", ").bind::<Binary, _>(archived.digest.as_slice());
+    let recorded = recorded.sql(", ").bind::<Binary, _>(archived.root.as_slice()).sql(", ");
+    let recorded = recorded.bind::<BigInt, _>(archived.events).sql(")");
     if !diesel::select(recorded).get_result::<bool>(conn)? {
         return Ok(false);
     }

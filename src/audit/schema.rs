@@ -70,5 +70,6 @@ diesel::table! {
         digest -> Bytea,
         events -> Int8,
         archived_at -> Timestamptz,
+        root -> Nullable<Bytea>,
     }
 }

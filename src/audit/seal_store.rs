@@ -63,6 +63,14 @@ pub fn get_standing(conn: &mut PgConnection) -> QueryResult<Standing> {
     .get_result(conn)
 }
 
+/// Whether the role of this connection may write seals.
+///
+/// # Errors
+/// When the database is unavailable.
+pub fn may_seal(conn: &mut PgConnection) -> QueryResult<bool> {
+    diesel::select(sql::<Bool>("has_table_privilege('audit.seals', 'INSERT')")).get_result(conn)
+}
+
 type SealRow = (i64, i64, i64, Vec<u8>, Vec<u8>, DateTime<Utc>, i64, i64, i64, Vec<u8>, Vec<u8>);
 
 fn seal_of(row: SealRow) -> Result<Seal> {

@@ -15,6 +15,7 @@ use crate::audit::export::{self, Format, Wanted};
 use crate::audit::merkle::hex;
 use crate::audit::query::Filter;
 use crate::audit::seal::{KeyFiles, Seal, read_keys};
+use crate::audit::seal_store::may_seal;
 use crate::audit::search_store::Scope;
 use crate::audit::verify::Halt;
 use crate::audit::verify_store::{self, Against};
@@ -120,6 +121,9 @@ fn verify(app: &App, asked: &Verify) -> anyhow::Result<()> {
                 "Warning: that is long. Until they are sealed, a change to them does not show: is a server running, or a transaction left open?"
             );
         }
+    }
+    if app.db.read_blocking(|conn| Ok(may_seal(conn)?))? {
+        println!("Note: the app's own role seals, archives and drops; TYRIAN_SEALER_DATABASE_URL gives that to another.");
     }
     outcome.notes.iter().for_each(|note| println!("Note: {note}"));
     Ok(())

@@ -13,6 +13,8 @@ use clap::{Parser, Subcommand};
 use crate::audit::sealer::Sealer;
 use crate::clock::Clock;
 use crate::config::{Config, Options};
+use crate::db::embedded;
+use crate::db::migrate::Roles;
 use crate::jobs;
 use crate::server::{self, Booted};
 use crate::web::live::Live;
@@ -149,11 +151,15 @@ fn with_app(config: Config, f: impl FnOnce(&crate::app::App) -> anyhow::Result<(
 fn migrate(config: &Config) -> anyhow::Result<()> {
     let applied = match (&config.database_url, &config.owner_database_url) {
         (None, _) => {
-            let cluster = crate::db::embedded::Cluster::start(&config.data_dir, crate::db::embedded::Durability::Durable)?;
+            let cluster = embedded::Cluster::start(&config.data_dir, embedded::Durability::Durable)?;
             cluster.ensure_database(server::DATABASE)?;
-            crate::db::migrate::migrate(&cluster.url(crate::db::embedded::OWNER, server::DATABASE), crate::db::embedded::APP)?
+            crate::db::migrate::migrate(&cluster.url(embedded::OWNER, server::DATABASE), embedded::ROLES)?
         }
-        (Some(app), Some(owner)) => crate::db::migrate::migrate(owner, &role_of(app)?)?,
+        (Some(app), Some(owner)) => {
+            let app = role_of(app).context("DATABASE_URL")?;
+            let sealer = config.sealer_database_url.as_deref().map(role_of).transpose().context("TYRIAN_SEALER_DATABASE_URL")?;
+            crate::db::migrate::migrate(owner, Roles { app: &app, sealer: sealer.as_deref().filter(|sealer| *sealer != app) })?
+        }
         (Some(_), None) => {
             anyhow::bail!("TYRIAN_OWNER_DATABASE_URL is required beside DATABASE_URL: the app's own role may not change the schema")
         }
@@ -164,10 +170,10 @@ fn migrate(config: &Config) -> anyhow::Result<()> {
 
 /// The role that a URL signs in as: what the grants are given to.
 fn role_of(url: &str) -> anyhow::Result<String> {
-    let after = url.split_once("://").map(|(_, rest)| rest).context("DATABASE_URL has no scheme")?;
+    let after = url.split_once("://").map(|(_, rest)| rest).context("the URL has no scheme")?;
     let from_query = after.split_once('?').and_then(|(_, query)| query.split('&').find_map(|pair| pair.strip_prefix("user=")));
     let from_authority = after.split_once('@').map(|(user, _)| user.split(':').next().unwrap_or(user));
-    from_query.or(from_authority).map(str::to_owned).context("DATABASE_URL names no user")
+    from_query.or(from_authority).map(str::to_owned).context("the URL names no user")
 }
 
 fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
@@ -184,7 +190,7 @@ fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     if let Some(lines) = sign_ins {
         println!("{lines}");
     }
-    let sealer = Sealer::new(app.db.clone(), app.config.audit_files(), !demo)?;
+    let sealer = Sealer::new(app.sealing.clone(), app.config.audit_files(), !demo)?;
     actix_web::rt::System::new().block_on(async {
         app.jobs = jobs::Jobs::start(app.reach());
         app.live = Live::default();

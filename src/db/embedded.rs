@@ -11,6 +11,8 @@ use anyhow::{Context, bail};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
+use super::migrate::Roles;
+
 /// A running private cluster. The last process that uses it stops it when it drops it.
 #[derive(Debug)]
 pub struct Cluster {
@@ -41,6 +43,10 @@ pub enum Durability {
 pub const OWNER: &str = "tyrian_owner";
 /// The app's own role.
 pub const APP: &str = "tyrian_app";
+/// The role that seals the audit log, and archives and drops its months.
+pub const SEALER: &str = "tyrian_sealer";
+/// The app's roles on a database of this cluster.
+pub const ROLES: Roles<'static> = Roles { app: APP, sealer: Some(SEALER) };
 
 impl Cluster {
     /// Starts the cluster below `directory`, making it on the first start; one that already runs is reused.
@@ -181,7 +187,7 @@ impl Cluster {
 
     fn make_roles(&self) -> anyhow::Result<()> {
         let mut conn = PgConnection::establish(&self.superuser_url("postgres"))?;
-        for role in [OWNER, APP] {
+        for role in [OWNER, APP, SEALER] {
             match conn.batch_execute(&format!("CREATE ROLE {role} LOGIN")) {
                 Err(e) if !e.to_string().contains("already exists") && !e.to_string().contains("duplicate key") => return Err(e.into()),
                 _ => {}

@@ -1,5 +1,7 @@
-//! Migrations: embedded, applied by the owner under an advisory lock, and the grants of the app's role after them.
+//! Migrations: embedded, applied by the owner under an advisory lock; after them the rights of the app's roles, and the
+//! question whether they hold.
 
+use anyhow::bail;
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
@@ -19,16 +21,35 @@ pub enum Standing {
     Newer,
 }
 
-/// Applies what is missing as the owner, then grants the app's role what it needs. Safe to run twice and on several nodes.
+/// The roles that a database grants rights to, beside its owner.
+#[derive(Debug, Clone, Copy)]
+pub struct Roles<'a> {
+    /// The app's own role.
+    pub app: &'a str,
+    /// The role that seals, archives and drops; without one the app's role does that too.
+    pub sealer: Option<&'a str>,
+}
+
+/// Applies what is missing as the owner, then gives the roles what they need and nothing else. Safe to run twice and on
+/// several nodes.
 ///
 /// # Errors
-/// When the server cannot be reached or a migration fails; that migration is then undone.
-pub fn migrate(owner_url: &str, app_role: &str) -> anyhow::Result<usize> {
+/// When the server cannot be reached or a migration fails (that migration is then undone), and when a role can do more
+/// than it should afterwards: the sentence says what, and how to take it away.
+pub fn migrate(owner_url: &str, roles: Roles<'_>) -> anyhow::Result<usize> {
     let mut conn = PgConnection::establish(owner_url)?;
     conn.batch_execute("SET client_min_messages = warning; SELECT pg_advisory_lock(7231845011)")?;
     let applied = conn.run_pending_migrations(MIGRATIONS).map_err(|e| anyhow::anyhow!("a migration failed: {e}"))?.len();
-    conn.batch_execute(&grants(app_role))?;
+    conn.batch_execute(&format!("BEGIN; {}; COMMIT", grants(roles)))?;
+    // What belongs to the database's owner, who may be somebody else: then nothing changes, and the questions below tell.
+    for revoke in database_revokes(&mut conn)? {
+        let _ = conn.batch_execute(&revoke);
+    }
     conn.batch_execute("SELECT pg_advisory_unlock(7231845011)")?;
+    let faults = excess(&mut conn, roles)?;
+    if !faults.is_empty() {
+        bail!("the schema is current, but the database lets roles do more than Tyrian's audit log can bear:\n  {}", faults.join("\n  "));
+    }
     Ok(applied)
 }
 
@@ -74,25 +95,86 @@ pub fn standing(conn: &mut PgConnection) -> diesel::QueryResult<Standing> {
     })
 }
 
-/// The app's role may read and write the product's tables; of the audit events it may insert the columns that are not the
-/// database's own, and read; seals it may add. Nothing on partitions, nothing that owns.
-fn grants(role: &str) -> String {
-    let role = format!("\"{}\"", role.replace('"', "\"\""));
+/// Tables whose rows are only ever added: what was once true stays.
+const INSERT_ONLY: &str = "field_history, report_revisions, report_publications, report_moves, outcome_corrections, \
+    library_procedure_versions";
+
+/// Columns of an event that are not the database's own.
+const EVENT_COLUMNS: &str = "kind, category, outcome, reason, actor_kind, actor_id, actor_name, actor_email, on_behalf_of, \
+    subject_type, subject_id, subject_label, about_person, client_id, engagement_id, address, user_agent, request_id, sentence, \
+    detail, search_values";
+
+/// The tables that only the sealer writes.
+const SEALS: &str = "audit.seals, audit.sealed, audit.boundary_leaves";
+
+/// The functions that make months of the log go.
+const RETENTION: &str = "audit.record_archive(date, text, bytea, bytea, bigint), audit.drop_month(date)";
+
+/// A role's name inside a statement.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// First everything that any earlier version gave is taken, then comes what this one needs. The app's role may read and
+/// write the product's tables; of the audit events it may insert the columns that are not the database's own, and read.
+/// Nothing on partitions, nothing that owns.
+fn grants(roles: Roles<'_>) -> String {
+    let app = quoted(roles.app);
+    let sealer = quoted(roles.sealer.unwrap_or(roles.app));
+    let both = if roles.sealer.is_some() { format!("{app}, {sealer}") } else { app.clone() };
     format!(
-        "GRANT USAGE ON SCHEMA public, audit TO {role};
-         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role};
-         REVOKE INSERT, UPDATE, DELETE ON __diesel_schema_migrations FROM {role};
-         REVOKE UPDATE, DELETE ON field_history, report_revisions, report_publications, report_moves, outcome_corrections,
-            library_procedure_versions FROM {role};
-         GRANT USAGE ON SEQUENCE audit.event_order TO {role};
-         GRANT SELECT ON audit.events, audit.archives, audit.seals, audit.sealed, audit.boundary_leaves TO {role};
-         GRANT INSERT (kind, category, outcome, reason, actor_kind, actor_id, actor_name, actor_email, on_behalf_of, subject_type,
-             subject_id, subject_label, about_person, client_id, engagement_id, address, user_agent, request_id, sentence, detail,
-             search_values) ON audit.events TO {role};
-         REVOKE INSERT ON audit.archives FROM {role};
-         GRANT INSERT ON audit.seals, audit.sealed, audit.boundary_leaves TO {role};
-         REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA audit FROM PUBLIC;
-         GRANT EXECUTE ON FUNCTION audit.now(), audit.days(), audit.floor(), audit.make_month(date), audit.drop_month(date), audit.record_archive(date, text, bytea), audit.mark(),
-             audit.require_event() TO {role};"
+        "REVOKE ALL ON ALL TABLES IN SCHEMA public, audit FROM PUBLIC, {both};
+         REVOKE ALL ON ALL SEQUENCES IN SCHEMA public, audit FROM PUBLIC, {both};
+         REVOKE ALL ON ALL FUNCTIONS IN SCHEMA audit FROM PUBLIC, {both};
+         REVOKE ALL ON SCHEMA audit FROM PUBLIC, {both};
+         GRANT USAGE ON SCHEMA public, audit TO {both};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app};
+         REVOKE INSERT, UPDATE, DELETE ON __diesel_schema_migrations FROM {app};
+         REVOKE INSERT, DELETE ON settings FROM {app};
+         REVOKE UPDATE, DELETE ON {INSERT_ONLY} FROM {app};
+         GRANT SELECT ON settings TO {sealer};
+         GRANT USAGE ON SEQUENCE audit.event_order TO {both};
+         GRANT SELECT ON audit.events, audit.archives, {SEALS} TO {both};
+         GRANT INSERT ({EVENT_COLUMNS}) ON audit.events TO {both};
+         GRANT INSERT ON {SEALS} TO {sealer};
+         GRANT EXECUTE ON FUNCTION audit.now(), audit.days(), audit.floor() TO {both};
+         GRANT EXECUTE ON FUNCTION audit.make_month(date) TO {app};
+         GRANT EXECUTE ON FUNCTION {RETENTION} TO {sealer}"
     )
+}
+
+/// Temporary objects let a role decide what names mean inside others' functions; no role of ours makes any object at all.
+fn database_revokes(conn: &mut PgConnection) -> QueryResult<[String; 2]> {
+    #[derive(QueryableByName)]
+    struct Name {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        name: String,
+    }
+    // sql_query: a function of the database's own.
+    let database = quoted(&diesel::sql_query("SELECT current_database()::text AS name").get_result::<Name>(conn)?.name);
+    Ok([format!("REVOKE TEMPORARY, CREATE ON DATABASE {database} FROM PUBLIC"), "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned()])
+}
+
+/// What the roles can do beyond what they should, each as a sentence; asked of the catalogs, because a REVOKE by somebody
+/// who does not own the object changes nothing and only warns.
+///
+/// # Errors
+/// When the database refuses to say.
+pub fn excess(conn: &mut PgConnection, roles: Roles<'_>) -> QueryResult<Vec<String>> {
+    let mut faults = Vec::new();
+    for (role, seals) in [(Some(roles.app), roles.sealer.is_none()), (roles.sealer, true)] {
+        let Some(role) = role else { continue };
+        #[derive(QueryableByName)]
+        struct Fault {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            sentence: String,
+        }
+        // sql_query: the catalogs are no tables of ours.
+        let found: Vec<Fault> = diesel::sql_query(include_str!("excess.sql"))
+            .bind::<diesel::sql_types::Text, _>(role)
+            .bind::<diesel::sql_types::Bool, _>(seals)
+            .load(conn)?;
+        faults.extend(found.into_iter().map(|fault| fault.sentence));
+    }
+    Ok(faults)
 }

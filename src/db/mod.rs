@@ -40,6 +40,11 @@ pub struct PoolSize {
     pub wait_seconds: u64,
 }
 
+impl PoolSize {
+    /// For the sealer and the retention job, which take turns.
+    pub const SEALING: Self = Self { connections: 2, wait_seconds: 3 };
+}
+
 impl Default for PoolSize {
     fn default() -> Self {
         Self { connections: 8, wait_seconds: 3 }

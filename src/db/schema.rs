@@ -562,6 +562,7 @@ diesel::table! {
         approval_rule -> Text,
         audit_days -> Int4,
         legal_hold -> Bool,
+        retention_loosened_at -> Nullable<Timestamptz>,
     }
 }
 

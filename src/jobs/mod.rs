@@ -45,6 +45,8 @@ pub struct Job {
 pub struct Reach {
     /// The database.
     pub db: Db,
+    /// The same database as the role that archives and drops months of the audit log.
+    pub sealing: Db,
     /// The directory that holds the attachments.
     pub attachments: PathBuf,
     /// The directory that holds the audit log's archives.

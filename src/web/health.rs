@@ -6,10 +6,13 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use crate::app::App;
-use crate::audit::seal_store::{Progress, get_progress};
+use crate::audit::seal_store::{Progress, get_progress, may_seal};
 use crate::db::migrate::{Standing, standing};
 use crate::error::Result;
 use crate::jobs::{JOBS, late_since};
+
+/// Said where nothing but the seals themselves keeps whoever takes over the app's role from sealing.
+const SEALED_BY_APP: &str = "audit role: the app's own seals, archives and drops (TYRIAN_SEALER_DATABASE_URL is not set)\n";
 
 /// `GET /healthz`
 pub async fn healthz() -> HttpResponse {
@@ -33,7 +36,7 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
         .get_result::<Present>(conn)?;
         // An older schema may not know the jobs' rows.
         let since = if schema == Standing::Current { crate::jobs::store::list_since(conn)? } else { Vec::new() };
-        let sealing = if schema == Standing::Current { Some(get_progress(conn)?) } else { None };
+        let sealing = if schema == Standing::Current { Some((get_progress(conn)?, may_seal(conn)?)) } else { None };
         Ok((schema, next.present, since, sealing))
     });
     let (ready, lines) = told(asked.await, app.clock.now());
@@ -41,7 +44,7 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
     answer.content_type("text/plain; charset=utf-8").body(lines)
 }
 
-type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>, Option<Progress>);
+type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>, Option<(Progress, bool)>);
 
 fn told(asked: Result<Asked>, now: DateTime<Utc>) -> (bool, String) {
     match asked {
@@ -63,7 +66,7 @@ fn told(asked: Result<Asked>, now: DateTime<Utc>) -> (bool, String) {
                 })
                 .collect();
             let jobs = if late.is_empty() { "jobs: on time\n".to_owned() } else { late };
-            let sealing = sealing.map_or_else(String::new, |progress| sealing_line(&progress));
+            let sealing = sealing.map_or_else(String::new, |(progress, by_app)| sealing_line(&progress, by_app));
             (schema == Standing::Current && months, format!("database: reachable\n{schema_line}\n{months_line}\n{jobs}{sealing}"))
         }
     }
@@ -71,11 +74,12 @@ fn told(asked: Result<Asked>, now: DateTime<Utc>) -> (bool, String) {
 
 /// The newest seal, and for how long the oldest event waits for one: sealing stands still where a transaction in any
 /// database of the cluster does.
-fn sealing_line(progress: &Progress) -> String {
+fn sealing_line(progress: &Progress, by_app: bool) -> String {
     let newest = match (progress.number, progress.at) {
         (Some(number), Some(at)) => format!("seal {number} of {}", at.to_rfc3339_opts(SecondsFormat::Secs, true)),
         _ => "no seal yet".to_owned(),
     };
     let waits = progress.waiting_since.map_or(0, |since| (progress.now - since).num_seconds().max(0));
-    format!("audit sealing: {newest}, oldest unsealed event waits {waits} s\n")
+    let role = if by_app { SEALED_BY_APP } else { "audit role: the app's own cannot seal, archive or drop\n" };
+    format!("audit sealing: {newest}, oldest unsealed event waits {waits} s\n{role}")
 }

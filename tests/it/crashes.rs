@@ -10,6 +10,7 @@ use tyrian::audit::verify::Halt;
 use tyrian::audit::verify_store::{Against, verify};
 use tyrian::clock::Clock;
 use tyrian::db::embedded::{APP, Cluster, Durability, OWNER};
+use tyrian::db::migrate::Roles;
 use tyrian::db::{Db, PoolSize};
 
 use crate::harness::app::config;
@@ -45,19 +46,19 @@ impl Crashes {
         let place = scratch().join(format!("crashes-{}", std::process::id()));
         let cluster = Cluster::start(&place, Durability::Durable).unwrap();
         cluster.ensure_database("crashes").unwrap();
-        tyrian::db::migrate::migrate(&cluster.url(OWNER, "crashes"), APP).unwrap();
+        tyrian::db::migrate::migrate(&cluster.url(OWNER, "crashes"), Roles { app: APP, sealer: None }).unwrap();
         let clock = Clock::machine();
         let db = Db::open(&cluster.url(APP, "crashes"), PoolSize { connections: 2, wait_seconds: 3 }, clock.clone()).unwrap();
         let mut config = config(&place.join("data"));
         config.secret = "5".repeat(64).into();
-        let app = tyrian::server::assemble(config, db, clock).unwrap();
+        let app = tyrian::server::assemble(config, db, None, clock).unwrap();
         tyrian::server::prepare(&app).unwrap();
         let (clients, people) = settle(&app);
         Self { cluster, place, email: people.lead.email, client: clients.own }
     }
 
     fn serve(&self) -> Process {
-        Process::on(&self.cluster.url(APP, "crashes"), self.place.join("data"))
+        Process::on(&self.cluster.url(APP, "crashes"), None, self.place.join("data"))
     }
 
     fn kill_postgres(&self) {

@@ -12,7 +12,7 @@ use tyrian::audit::sealer::Sealer;
 use tyrian::audit::verify::{Halt, Verified, Wrong};
 use tyrian::audit::verify_store::{Against, Outcome, verify};
 use tyrian::clock::Clock;
-use tyrian::db::embedded::{APP, Cluster, Durability};
+use tyrian::db::embedded::{APP, Cluster, Durability, SEALER};
 use tyrian::db::{Db, PoolSize};
 
 use crate::harness::database::{connect, scratch};
@@ -307,7 +307,7 @@ fn a_forged_log_with_another_key_and_a_kept_seal_that_is_gone_are_told() {
     let elsewhere = app.app.config.data_dir.join("elsewhere");
     std::fs::create_dir_all(&elsewhere).unwrap();
     let thief = KeyFiles::new(&elsewhere, None);
-    Sealer::new(app.db.clone(), thief.clone(), false).unwrap().seal_all().unwrap();
+    Sealer::new(app.app.sealing.clone(), thief.clone(), false).unwrap().seal_all().unwrap();
     let archives = app.app.config.audit_archives();
     let said = judged(&app.db, &files(&app), Vec::new(), &archives).unwrap_err();
     assert!(said.contains("not among the trusted ones"), "{said}");
@@ -408,7 +408,8 @@ fn after_a_restore_into_a_new_cluster_sealing_goes_on_and_nothing_is_alarmed() {
     run("pg_dump", &["-Fc", "-f", dump.to_str().unwrap(), &app.database.superuser_url()]);
     run("pg_restore", &["-d", &own.0.superuser_url("restored"), dump.to_str().unwrap()]);
     let db = Db::open(&own.0.url(APP, "restored"), PoolSize { connections: 2, wait_seconds: 3 }, Clock::machine()).unwrap();
-    let sealer = Sealer::new(db.clone(), files(&app), false).unwrap();
+    let sealing = Db::open(&own.0.url(SEALER, "restored"), PoolSize { connections: 2, wait_seconds: 3 }, Clock::machine()).unwrap();
+    let sealer = Sealer::new(sealing, files(&app), false).unwrap();
     sealer.begin().unwrap();
     let mut conn = connect(&own.0.superuser_url("restored"));
     let left = "SELECT count(*) FROM audit.events e WHERE NOT EXISTS (SELECT FROM audit.sealed s WHERE s.at = e.at AND s.id = e.id)";

@@ -29,6 +29,7 @@ pub fn config(place: &Path) -> Config {
     Config {
         database_url: None,
         owner_database_url: None,
+        sealer_database_url: None,
         data_dir: place.to_owned(),
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         metrics_listen: None,
@@ -81,8 +82,16 @@ impl TestApp {
         Self::make(false)
     }
 
+    /// Starts one on a database that has everything already.
+    pub fn on(database: TestDatabase) -> Self {
+        Self::start(database, false)
+    }
+
     fn make(jobs: bool) -> Self {
-        let database = TestDatabase::new();
+        Self::start(TestDatabase::new(), jobs)
+    }
+
+    fn start(database: TestDatabase, jobs: bool) -> Self {
         let clock = Clock::standing_at(start());
         let db = Db::open(&database.app_url(), PoolSize { connections: 4, wait_seconds: 3 }, clock.clone()).unwrap();
         let place = scratch().join("data").join(database.name());
@@ -90,7 +99,8 @@ impl TestApp {
         let mut config = config(&place);
         config.listen = listener.local_addr().unwrap();
         let base = format!("http://{}", config.listen);
-        let app = tyrian::server::assemble(config, db.clone(), clock.clone()).unwrap();
+        let sealing = Db::open(&database.sealer_url(), PoolSize { connections: 2, wait_seconds: 3 }, clock.clone()).unwrap();
+        let app = tyrian::server::assemble(config, db.clone(), Some(sealing), clock.clone()).unwrap();
         let server = Server::start(app.clone(), listener, jobs);
         Self { app, db, clock, base, people: People::default(), clients: Clients::default(), server, place, database }
     }
@@ -137,6 +147,10 @@ impl TestApp {
     pub fn as_app(&self) -> PgConnection {
         connect(&self.database.app_url())
     }
+    /// A connection as the role that seals.
+    pub fn as_sealer(&self) -> PgConnection {
+        connect(&self.database.sealer_url())
+    }
     /// A connection as the schema's owner.
     pub fn owner(&self) -> PgConnection {
         connect(&self.database.owner_url())
@@ -164,7 +178,7 @@ impl TestApp {
 
     /// A sealer of this application's log, as `serve` has one.
     pub fn sealer(&self) -> Sealer {
-        Sealer::new(self.db.clone(), self.app.config.audit_files(), false).unwrap()
+        Sealer::new(self.app.sealing.clone(), self.app.config.audit_files(), false).unwrap()
     }
 
     /// Seals everything, in as few batches as it goes. Other tests' transactions in the same cluster hold the horizon back

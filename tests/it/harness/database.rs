@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use sha2::{Digest, Sha256};
 use tyrian::clock::Clock;
-use tyrian::db::embedded::{APP, Cluster, Durability, OWNER};
+use tyrian::db::embedded::{APP, Cluster, Durability, OWNER, ROLES, SEALER};
 use tyrian::db::{Db, PoolSize};
 
 /// How many older templates stay: other worktrees may share the build directory.
@@ -58,6 +58,8 @@ impl TestDatabase {
         let template = template();
         let copy = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY OWNER {OWNER}");
         administration().batch_execute(&copy).unwrap();
+        // Rights on a database do not travel with a template; `migrate` takes this one of the template alone.
+        administration().batch_execute(&format!("REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")).unwrap();
         Self { name }
     }
 
@@ -75,6 +77,10 @@ impl TestDatabase {
     /// URL of the app's role.
     pub fn app_url(&self) -> String {
         cluster().url(APP, &self.name)
+    }
+    /// URL of the role that seals.
+    pub fn sealer_url(&self) -> String {
+        cluster().url(SEALER, &self.name)
     }
     /// URL of the schema's owner.
     pub fn owner_url(&self) -> String {
@@ -140,11 +146,11 @@ fn make_template(name: &str) {
     let mut conn = administration();
     conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).unwrap();
     conn.batch_execute(&format!("CREATE DATABASE {name} OWNER {OWNER}")).unwrap();
-    tyrian::db::migrate::migrate(&cluster().url(OWNER, name), APP).unwrap();
+    tyrian::db::migrate::migrate(&cluster().url(OWNER, name), ROLES).unwrap();
     let clock = Clock::standing_at(super::app::start());
     let db = Db::open(&cluster().url(APP, name), PoolSize { connections: 1, wait_seconds: 10 }, clock.clone()).unwrap();
     let place = scratch().join("template");
-    let app = tyrian::server::assemble(super::app::config(&place), db, clock).unwrap();
+    let app = tyrian::server::assemble(super::app::config(&place), db, None, clock).unwrap();
     tyrian::server::prepare(&app).unwrap();
     drop(app);
     conn.batch_execute(&format!(

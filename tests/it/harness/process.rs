@@ -13,16 +13,17 @@ impl Process {
     /// Starts one on the test's database and waits until it answers.
     pub fn serve(app: &super::TestApp, name: &str) -> Self {
         let place = super::database::scratch().join(format!("{name}-{}", std::process::id()));
-        let mut own = Self::on(&app.database.app_url(), place);
+        let mut own = Self::on(&app.database.app_url(), Some(&app.database.sealer_url()), place);
         own.temporary = true;
         own
     }
 
-    /// The same on any database, with its files in a directory that stays.
-    pub fn on(url: &str, place: std::path::PathBuf) -> Self {
+    /// The same on any database, with its files in a directory that stays; without a sealer's URL the app's role seals.
+    pub fn on(url: &str, sealer: Option<&str>, place: std::path::PathBuf) -> Self {
         use std::io::BufRead;
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_tyrian"))
             .arg("serve")
+            .envs(sealer.map(|url| ("TYRIAN_SEALER_DATABASE_URL", url)))
             .env("DATABASE_URL", url)
             .env("TYRIAN_SECRET_KEY", "5".repeat(64))
             .env("TYRIAN_DATA_DIR", &place)

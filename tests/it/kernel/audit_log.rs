@@ -64,8 +64,6 @@ fn an_event_of_an_earlier_transaction_proves_nothing() {
             .execute(conn)
     })
     .unwrap();
-    let mark: Vec<String> = crate::harness::texts(&mut conn, "SELECT pg_current_xact_id()");
-    conn.batch_execute(&format!("SELECT set_config('tyrian.audited', '{}', false)", mark[0])).unwrap();
     assert!(rename(&mut conn).is_err());
 }
 
@@ -115,6 +113,14 @@ const FORBIDDEN: &[&str] = &[
     "DELETE FROM audit.boundary_leaves",
     "UPDATE audit.archives SET events = 0",
     "DELETE FROM audit.archives",
+    "INSERT INTO audit.seals SELECT * FROM audit.seals",
+    "INSERT INTO audit.sealed (at, id, number, leaf) VALUES (now(), 1, 1, sha256('x'))",
+    "INSERT INTO audit.boundary_leaves (number, leaf) VALUES (1, sha256('x'))",
+    "SELECT audit.record_archive('2020-01-01', 'events-2020-01.jsonl.zst', sha256('x'), sha256('x'), 0)",
+    "SELECT audit.drop_month('2020-01-01')",
+    "DELETE FROM settings",
+    "INSERT INTO settings DEFAULT VALUES",
+    "CREATE TEMPORARY TABLE mine (x int)",
     "SELECT audit.watch('sessions')",
     "ALTER TABLE clients DISABLE TRIGGER audited",
     "DROP TRIGGER audited ON clients",
@@ -160,15 +166,26 @@ fn the_apps_role_can_add_events_and_read_them_and_nothing_else() {
 fn months_are_made_once_and_dropped_only_below_the_floor_with_an_archive() {
     let app = TestApp::spawn_empty();
     let mut conn = app.as_app();
-    let mut asks = |sql: &str| diesel::sql_query(sql).execute(&mut conn).map_err(|e| e.to_string());
-    asks("SELECT audit.make_month('2020-02-01')").unwrap();
-    asks("SELECT audit.make_month('2020-02-15')").unwrap();
-    assert!(asks("SELECT audit.make_month('2999-01-01')").unwrap_err().contains("too far ahead"));
+    let made = |conn: &mut PgConnection, month: &str| {
+        diesel::sql_query(format!("SELECT audit.make_month('{month}')")).execute(conn).map_err(|e| e.to_string())
+    };
+    made(&mut conn, "2020-02-01").unwrap();
+    made(&mut conn, "2020-02-15").unwrap();
+    assert!(made(&mut conn, "2999-01-01").unwrap_err().contains("too far ahead"));
+    let mut sealer = app.as_sealer();
+    let mut asks = |sql: &str| diesel::sql_query(sql).execute(&mut sealer).map_err(|e| e.to_string());
+    let none = "sha256('')";
     assert!(asks("SELECT audit.drop_month(current_date)").unwrap_err().contains("still shown"));
     assert!(asks("SELECT audit.drop_month('2020-02-01')").unwrap_err().contains("no recorded archive"));
-    assert!(asks("SELECT audit.record_archive('2020-02-01', '../a.zst', sha256('x'))").unwrap_err().contains("another name"));
-    assert!(asks("SELECT audit.record_archive(current_date, 'x', sha256('x'))").unwrap_err().contains("still shown"));
-    asks("SELECT audit.record_archive('2020-02-01', 'events-2020-02.jsonl.zst', sha256('x'))").unwrap();
+    let mut record = |month: &str, file: &str, root: &str, events: i64| {
+        asks(&format!("SELECT audit.record_archive('{month}', '{file}', sha256('x'), {root}, {events})"))
+    };
+    assert!(record("2020-02-01", "../a.zst", none, 0).unwrap_err().contains("another name"));
+    assert!(record("2999-01-01", "x", none, 0).unwrap_err().contains("still shown"));
+    assert!(record("2020-02-01", "events-2020-02.jsonl.zst", none, 1).unwrap_err().contains("does not hold what was sealed"));
+    assert!(record("2020-02-01", "events-2020-02.jsonl.zst", "sha256('x')", 0).unwrap_err().contains("does not hold what was sealed"));
+    record("2020-02-01", "events-2020-02.jsonl.zst", none, 0).unwrap();
+    let mut asks = |sql: &str| diesel::sql_query(sql).execute(&mut sealer).map_err(|e| e.to_string());
     asks("SELECT audit.drop_month('2020-02-01')").unwrap();
     assert_eq!(app.count("SELECT count(*) FROM pg_tables WHERE tablename = 'events_2020_02'"), 0);
 }

@@ -80,6 +80,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether people reach it by https: cookies are then Secure and bound to the host.
+    pub fn is_https(&self) -> bool {
+        self.base_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+
     /// The directory of attachments.
     pub fn attachments(&self) -> PathBuf {
         self.data_dir.join("attachments")
@@ -126,8 +131,8 @@ impl Config {
                 Err(_) => faults.push(format!("TYRIAN_TRUSTED_PROXIES names “{text}”, which is no IP address.")),
             }
         }
-        if let Err(e) = fs::create_dir_all(&options.data_dir) {
-            faults.push(format!("TYRIAN_DATA_DIR {} cannot be made: {e}.", options.data_dir.display()));
+        if let Err(e) = crate::private::data_directory(&options.data_dir) {
+            faults.push(format!("TYRIAN_DATA_DIR: {e:#}."));
         }
         let secret = match secret(options) {
             Ok(secret) => Some(secret),

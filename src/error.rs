@@ -74,6 +74,12 @@ pub enum Error {
     /// The database, or a place in line for it, is not to be had now: 503 with Retry-After.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// As much of this work as the server does at once is under way: 503 with Retry-After.
+    #[error("busy: {0}")]
+    Busy(&'static str),
+    /// Sent to a name that is not this installation's: 421.
+    #[error("sent to another name")]
+    Misdirected,
     /// A fault of ours: 500.
     #[error("internal: {0:#}")]
     Internal(anyhow::Error),
@@ -93,7 +99,8 @@ impl Error {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

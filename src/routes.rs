@@ -4,11 +4,13 @@
 
 use actix_web::dev::ServiceResponse;
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{Route, web};
+use actix_web::{HttpMessage, Route, web};
 
 use crate::authz::Permission as P;
+use crate::authz::owner::{Owner, Subject};
 use crate::error::Error;
 use crate::web::Ctx;
+use crate::web::form::FormLimit;
 
 /// Who may ask for a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +33,23 @@ pub struct Row {
     pub path: &'static str,
     /// Who may ask.
     pub access: Access,
+    /// The most that its form may hold.
+    pub limit: FormLimit,
     route: fn() -> Route,
 }
 
 macro_rules! table {
-    ($($method:ident $path:literal $access:expr => $handler:path;)*) => {
-        &[$(Row { method: stringify!($method), path: $path, access: $access, route: || web::$method().to($handler) },)*]
+    ($($method:ident $path:literal $access:expr $(, $limit:ident)? => $handler:path;)*) => {
+        &[$(Row {
+            method: stringify!($method),
+            path: $path,
+            access: $access,
+            limit: table!(@limit $($limit)?),
+            route: || web::$method().to($handler),
+        },)*]
     };
+    (@limit) => { FormLimit::WORDS };
+    (@limit $limit:ident) => { FormLimit::$limit };
 }
 
 use Access::{AtClient, Own, Public, SignedIn};
@@ -81,32 +93,32 @@ const ACCOUNTS: &[Row] = table! {
 const CLIENTS: &[Row] = table! {
     get "/clients" SignedIn => crate::clients::pages::list;
     get "/clients/new" Own(P::ClientCreate) => crate::clients::pages::new;
-    post "/clients/new" Own(P::ClientCreate) => crate::clients::pages::create;
+    post "/clients/new" Own(P::ClientCreate), TEXTS => crate::clients::pages::create;
     get "/clients/{client}" AtClient(P::ClientRead) => crate::clients::pages::show;
     get "/clients/{client}/edit" AtClient(P::ClientEdit) => crate::clients::pages::edit;
-    post "/clients/{client}/edit" AtClient(P::ClientEdit) => crate::clients::pages::update;
+    post "/clients/{client}/edit" AtClient(P::ClientEdit), TEXTS => crate::clients::pages::update;
     get "/clients/{client}/delete" AtClient(P::ClientEdit) => crate::clients::pages::delete_page;
     post "/clients/{client}/delete" AtClient(P::ClientEdit) => crate::clients::pages::delete;
     get "/clients/{client}/assets/new" AtClient(P::AssetEdit) => crate::clients::assets::pages::new;
-    post "/clients/{client}/assets/new" AtClient(P::AssetEdit) => crate::clients::assets::pages::create;
+    post "/clients/{client}/assets/new" AtClient(P::AssetEdit), TEXTS => crate::clients::assets::pages::create;
     get "/clients/{client}/assets/{asset}" AtClient(P::AssetEdit) => crate::clients::assets::pages::edit;
-    post "/clients/{client}/assets/{asset}" AtClient(P::AssetEdit) => crate::clients::assets::pages::update;
+    post "/clients/{client}/assets/{asset}" AtClient(P::AssetEdit), TEXTS => crate::clients::assets::pages::update;
     get "/clients/{client}/assets/{asset}/delete" AtClient(P::AssetEdit) => crate::clients::assets::pages::delete_page;
     post "/clients/{client}/assets/{asset}/delete" AtClient(P::AssetEdit) => crate::clients::assets::pages::delete;
 };
 
 const PROCEDURES: &[Row] = table! {
     get "/engagements/{id}/procedures/{pid}" AtClient(P::EngagementRead) => crate::procedures::pages::page::show;
-    post "/engagements/{id}/procedures/{pid}" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::page::save;
-    post "/engagements/{id}/procedures/{pid}/start" AtClient(P::ProcedureWriteRed) => crate::procedures::pages::page::start;
+    post "/engagements/{id}/procedures/{pid}" AtClient(P::ProcedureWriteBlueAssigned), TEXTS => crate::procedures::pages::page::save;
+    post "/engagements/{id}/procedures/{pid}/start" AtClient(P::ProcedureWriteRed), TEXTS => crate::procedures::pages::page::start;
     post "/engagements/{id}/procedures/{pid}/steps/{step}/{word}" AtClient(P::ProcedureWriteRed) => crate::procedures::pages::page::tick;
-    post "/engagements/{id}/procedures/{pid}/inputs" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::page::inputs;
+    post "/engagements/{id}/procedures/{pid}/inputs" AtClient(P::ProcedureWriteBlueAssigned), TEXTS => crate::procedures::pages::page::inputs;
     get "/engagements/{id}/p/{key}" AtClient(P::EngagementRead) => crate::procedures::pages::page::jump;
     get "/engagements/{id}/procedures/{pid}/fresh" AtClient(P::EngagementRead) => crate::procedures::pages::page::fresh;
-    post "/engagements/{id}/procedures/{pid}/draft" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::page::keep_draft;
+    post "/engagements/{id}/procedures/{pid}/draft" AtClient(P::ProcedureWriteBlueAssigned), TEXTS => crate::procedures::pages::page::keep_draft;
     post "/engagements/{id}/procedures/{pid}/draft/discard" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::page::discard_draft;
     get "/engagements/{id}/procedures/{pid}/operators" AtClient(P::EngagementPlan) => crate::procedures::pages::operators::edit;
-    post "/engagements/{id}/procedures/{pid}/operators" AtClient(P::EngagementPlan) => crate::procedures::pages::operators::update;
+    post "/engagements/{id}/procedures/{pid}/operators" AtClient(P::EngagementPlan), LISTS => crate::procedures::pages::operators::update;
     get "/engagements/{id}/events" AtClient(P::EngagementRead) => crate::procedures::pages::events::events;
 };
 
@@ -120,10 +132,10 @@ const LIBRARY: &[Row] = table! {
     get "/library/methodologies" Own(P::LibraryRead) => crate::library::attack_pages::methodologies;
     get "/test-plans" Own(P::TestPlanRead) => crate::library::plan_pages::list;
     get "/test-plans/new" Own(P::TestPlanEdit) => crate::library::plan_pages::new_form;
-    post "/test-plans/new" Own(P::TestPlanEdit) => crate::library::plan_pages::create;
+    post "/test-plans/new" Own(P::TestPlanEdit), LISTS => crate::library::plan_pages::create;
     get "/test-plans/{id}" Own(P::TestPlanRead) => crate::library::plan_pages::one;
     get "/test-plans/{id}/edit" Own(P::TestPlanEdit) => crate::library::plan_pages::edit_form;
-    post "/test-plans/{id}/edit" Own(P::TestPlanEdit) => crate::library::plan_pages::edit;
+    post "/test-plans/{id}/edit" Own(P::TestPlanEdit), LISTS => crate::library::plan_pages::edit;
     get "/test-plans/{id}/delete" Own(P::TestPlanEdit) => crate::library::plan_pages::delete_form;
     post "/test-plans/{id}/delete" Own(P::TestPlanEdit) => crate::library::plan_pages::delete;
 };
@@ -132,36 +144,36 @@ const ENGAGEMENTS: &[Row] = table! {
     get "/engagements" AtClient(P::EngagementRead) => crate::engagements::pages::list::list;
     get "/engagements/new" AtClient(P::EngagementPlan) => crate::engagements::pages::wizard::new;
     get "/engagements/new/{draft}" AtClient(P::EngagementPlan) => crate::engagements::pages::wizard::show;
-    post "/engagements/new/{draft}" AtClient(P::EngagementPlan) => crate::engagements::pages::wizard::post;
+    post "/engagements/new/{draft}" AtClient(P::EngagementPlan), LISTS => crate::engagements::pages::wizard::post;
     get "/engagements/{id}" AtClient(P::EngagementRead) => crate::engagements::pages::show::show;
     get "/engagements/{id}/sections/{section}" AtClient(P::EngagementRead) => crate::engagements::pages::show::section;
     post "/engagements/{id}/sections" AtClient(P::EngagementRead) => crate::engagements::pages::show::remember;
     get "/engagements/{id}/cell" AtClient(P::EngagementRead) => crate::engagements::pages::cells::edit;
     get "/engagements/{id}/procedures/{pid}/cell/{field}" AtClient(P::EngagementRead) => crate::engagements::pages::cells::value_of;
-    post "/engagements/{id}/procedures/{pid}/cell/{field}" AtClient(P::ProcedureWriteBlueAssigned) => crate::engagements::pages::cells::save;
+    post "/engagements/{id}/procedures/{pid}/cell/{field}" AtClient(P::ProcedureWriteBlueAssigned), TEXTS => crate::engagements::pages::cells::save;
     get "/engagements/{id}/procedures/add" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::add_form;
-    post "/engagements/{id}/procedures/add" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::add;
+    post "/engagements/{id}/procedures/add" AtClient(P::EngagementPlan), LISTS => crate::engagements::pages::plan::add;
     get "/engagements/{id}/procedures/order" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::order_form;
-    post "/engagements/{id}/procedures/order" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::order;
+    post "/engagements/{id}/procedures/order" AtClient(P::EngagementPlan), LISTS => crate::engagements::pages::plan::order;
     get "/engagements/{id}/procedures/{pid}/removal" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::removal;
     post "/engagements/{id}/procedures/{pid}/removal" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::remove;
-    post "/engagements/{id}/operators" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::operators;
-    post "/engagements/{id}/inputs" AtClient(P::EngagementPlan) => crate::engagements::pages::plan::inputs;
+    post "/engagements/{id}/operators" AtClient(P::EngagementPlan), LISTS => crate::engagements::pages::plan::operators;
+    post "/engagements/{id}/inputs" AtClient(P::EngagementPlan), LISTS => crate::engagements::pages::plan::inputs;
     get "/engagements/{id}/edit" AtClient(P::EngagementPlan) => crate::engagements::pages::details::edit;
-    post "/engagements/{id}/edit" AtClient(P::EngagementPlan) => crate::engagements::pages::details::save;
+    post "/engagements/{id}/edit" AtClient(P::EngagementPlan), TEXTS => crate::engagements::pages::details::save;
     post "/engagements/{id}/start" AtClient(P::EngagementApprove) => crate::engagements::pages::lifecycle::start;
     get "/engagements/{id}/cancellation" AtClient(P::EngagementCancel) => crate::engagements::pages::lifecycle::cancel_form;
-    post "/engagements/{id}/cancellation" AtClient(P::EngagementCancel) => crate::engagements::pages::lifecycle::cancel;
+    post "/engagements/{id}/cancellation" AtClient(P::EngagementCancel), TEXTS => crate::engagements::pages::lifecycle::cancel;
     get "/engagements/{id}/delete" AtClient(P::EngagementDelete) => crate::engagements::pages::lifecycle::delete_form;
     post "/engagements/{id}/delete" AtClient(P::EngagementDelete) => crate::engagements::pages::lifecycle::delete;
 };
 
 const PROCEDURE_PARTS: &[Row] = table! {
     get "/engagements/{id}/procedures/{pid}/logs" AtClient(P::EngagementRead) => crate::procedures::pages::logs::list;
-    post "/engagements/{id}/procedures/{pid}/logs" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::logs::create;
+    post "/engagements/{id}/procedures/{pid}/logs" AtClient(P::ProcedureWriteBlueAssigned), TEXTS => crate::procedures::pages::logs::create;
     get "/engagements/{id}/procedures/{pid}/logs/new" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::logs::new;
     get "/engagements/{id}/procedures/{pid}/logs/{entry}" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::logs::edit;
-    post "/engagements/{id}/procedures/{pid}/logs/{entry}" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::logs::update;
+    post "/engagements/{id}/procedures/{pid}/logs/{entry}" AtClient(P::ProcedureWriteBlueAssigned), TEXTS => crate::procedures::pages::logs::update;
     get "/engagements/{id}/procedures/{pid}/logs/{entry}/removal" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::logs::removal;
     post "/engagements/{id}/procedures/{pid}/logs/{entry}/removal" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::logs::remove;
     get "/engagements/{id}/procedures/{pid}/attachments" AtClient(P::EngagementRead) => crate::procedures::pages::attachments::list;
@@ -169,13 +181,13 @@ const PROCEDURE_PARTS: &[Row] = table! {
     get "/engagements/{id}/procedures/{pid}/attachments/new" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::attachments::new;
     get "/engagements/{id}/attachments/{attachment}" AtClient(P::EngagementRead) => crate::procedures::pages::attachments::file;
     get "/engagements/{id}/attachments/{attachment}/edit" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::attachments::edit;
-    post "/engagements/{id}/attachments/{attachment}/edit" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::attachments::update;
+    post "/engagements/{id}/attachments/{attachment}/edit" AtClient(P::ProcedureWriteBlueAssigned), TEXTS => crate::procedures::pages::attachments::update;
     get "/engagements/{id}/attachments/{attachment}/removal" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::attachments::removal;
     post "/engagements/{id}/attachments/{attachment}/removal" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::attachments::remove;
     get "/engagements/{id}/procedures/{pid}/assets" AtClient(P::EngagementRead) => crate::procedures::pages::assets::list;
-    post "/engagements/{id}/procedures/{pid}/assets" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::add;
+    post "/engagements/{id}/procedures/{pid}/assets" AtClient(P::ProcedureWriteBlueAssigned), LISTS => crate::procedures::pages::assets::add;
     get "/engagements/{id}/procedures/{pid}/assets/new" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::new;
-    post "/engagements/{id}/procedures/{pid}/assets/create" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::create;
+    post "/engagements/{id}/procedures/{pid}/assets/create" AtClient(P::ProcedureWriteBlueAssigned), TEXTS => crate::procedures::pages::assets::create;
     get "/engagements/{id}/procedures/{pid}/assets/{asset}" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::edit;
     post "/engagements/{id}/procedures/{pid}/assets/{asset}" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::update;
     post "/engagements/{id}/procedures/{pid}/assets/{asset}/removal" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::assets::remove;
@@ -188,9 +200,9 @@ const SCHEDULE: &[Row] = table! {
     get "/schedule/requests" AtClient(P::EngagementApprove) => crate::schedule::pages::requests::queue;
     get "/schedule/{id}" AtClient(P::EngagementRead) => crate::schedule::pages::show::drawer;
     get "/engagements/{id}/approval" AtClient(P::EngagementApprove) => crate::schedule::pages::approval::show;
-    post "/engagements/{id}/approval" AtClient(P::EngagementApprove) => crate::schedule::pages::approval::post;
+    post "/engagements/{id}/approval" AtClient(P::EngagementApprove), LISTS => crate::schedule::pages::approval::post;
     get "/engagements/{id}/declination" AtClient(P::EngagementApprove) => crate::schedule::pages::requests::decline_form;
-    post "/engagements/{id}/declination" AtClient(P::EngagementApprove) => crate::schedule::pages::requests::decline;
+    post "/engagements/{id}/declination" AtClient(P::EngagementApprove), TEXTS => crate::schedule::pages::requests::decline;
 };
 
 const REPORTS: &[Row] = table! {
@@ -199,20 +211,20 @@ const REPORTS: &[Row] = table! {
     get "/reports" SignedIn => crate::reports::pages::list;
     get "/reports/{report}" AtClient(P::ReportReadPublished) => crate::reports::pages::show;
     get "/reports/{report}/edit" AtClient(P::ReportEdit) => crate::reports::pages::edit::narrative;
-    post "/reports/{report}/edit" AtClient(P::ReportEdit) => crate::reports::pages::edit::save_narrative;
+    post "/reports/{report}/edit" AtClient(P::ReportEdit), TEXTS => crate::reports::pages::edit::save_narrative;
     get "/reports/{report}/move" AtClient(P::ReportRead) => crate::reports::pages::moves::ask;
-    post "/reports/{report}/move" AtClient(P::ReportRead) => crate::reports::pages::moves::act;
+    post "/reports/{report}/move" AtClient(P::ReportRead), TEXTS => crate::reports::pages::moves::act;
     get "/reports/{report}/revisions/{n}" AtClient(P::ReportRead) => crate::reports::pages::moves::revision;
     get "/reports/{report}/findings/new" AtClient(P::ReportEdit) => crate::reports::pages::findings::new;
     get "/reports/{report}/findings/{finding}" AtClient(P::ReportEdit) => crate::reports::pages::findings::edit;
-    post "/reports/{report}/findings/{finding}" AtClient(P::ReportEdit) => crate::reports::pages::findings::save;
+    post "/reports/{report}/findings/{finding}" AtClient(P::ReportEdit), TEXTS => crate::reports::pages::findings::save;
     post "/reports/{report}/findings/{finding}/place" AtClient(P::ReportEdit) => crate::reports::pages::findings::shift;
     get "/reports/{report}/findings/{finding}/removal" AtClient(P::ReportEdit) => crate::reports::pages::findings::removal;
     post "/reports/{report}/findings/{finding}/removal" AtClient(P::ReportEdit) => crate::reports::pages::findings::remove;
     get "/reports/{report}/findings/{finding}/remediation" AtClient(P::FindingRemediate) => crate::reports::pages::findings::remediation;
-    post "/reports/{report}/findings/{finding}/remediation" AtClient(P::FindingRemediate) => crate::reports::pages::findings::remediate;
+    post "/reports/{report}/findings/{finding}/remediation" AtClient(P::FindingRemediate), TEXTS => crate::reports::pages::findings::remediate;
     get "/reports/{report}/procedures/{pid}/correction" AtClient(P::ReportEdit) => crate::reports::pages::edit::correction;
-    post "/reports/{report}/procedures/{pid}/correction" AtClient(P::ReportEdit) => crate::reports::pages::edit::correct;
+    post "/reports/{report}/procedures/{pid}/correction" AtClient(P::ReportEdit), TEXTS => crate::reports::pages::edit::correct;
 };
 
 const ADMIN: &[Row] = table! {
@@ -230,17 +242,17 @@ const ADMIN: &[Row] = table! {
     get "/admin/users" Own(P::UserRead) => crate::accounts::users::pages::list;
     get "/admin/users.csv" Own(P::UserRead) => crate::accounts::users::pages::export;
     get "/admin/users/new" Own(P::UserManage) => crate::accounts::users::pages::new;
-    post "/admin/users/new" Own(P::UserManage) => crate::accounts::users::pages::create;
+    post "/admin/users/new" Own(P::UserManage), LISTS => crate::accounts::users::pages::create;
     get "/admin/users/{user}" Own(P::UserRead) => crate::accounts::users::pages::show;
     post "/admin/users/{user}" Own(P::UserManage) => crate::accounts::users::pages::save;
-    post "/admin/users/{user}/roles" Own(P::RoleManage) => crate::accounts::users::pages::save_roles;
+    post "/admin/users/{user}/roles" Own(P::RoleManage), LISTS => crate::accounts::users::pages::save_roles;
     get "/admin/users/{user}/{act}" Own(P::UserManage) => crate::accounts::users::pages::confirm;
     post "/admin/users/{user}/{act}" Own(P::UserManage) => crate::accounts::users::pages::act;
     get "/admin/roles" Own(P::RoleRead) => crate::accounts::roles::pages::list;
     get "/admin/roles/new" Own(P::RoleManage) => crate::accounts::roles::pages::new;
-    post "/admin/roles/new" Own(P::RoleManage) => crate::accounts::roles::pages::create;
+    post "/admin/roles/new" Own(P::RoleManage), TEXTS => crate::accounts::roles::pages::create;
     get "/admin/roles/{role}" Own(P::RoleRead) => crate::accounts::roles::pages::show;
-    post "/admin/roles/{role}" Own(P::RoleManage) => crate::accounts::roles::pages::save;
+    post "/admin/roles/{role}" Own(P::RoleManage), TEXTS => crate::accounts::roles::pages::save;
     get "/admin/roles/{role}/delete" Own(P::RoleManage) => crate::accounts::roles::pages::delete_form;
     post "/admin/roles/{role}/delete" Own(P::RoleManage) => crate::accounts::roles::pages::delete;
     get "/admin/access" Own(P::AccessRead) => crate::accounts::access::pages::list;
@@ -257,38 +269,51 @@ const DASHBOARD: &[Row] = table! {
 /// Registers the table. Everything else is NotFound, rendered like any other.
 pub fn configure(config: &mut web::ServiceConfig) {
     for row in TABLE.iter().copied().flatten() {
-        let access = row.access;
-        let guarded = (row.route)().wrap(from_fn(move |req, next| guard(access, req, next)));
+        let guarded = (row.route)().wrap(from_fn(move |req, next| guard(row, req, next)));
         config.route(row.path, guarded);
     }
     config.default_service(web::route().to(|| async { Err::<&str, _>(Error::NotFound) }));
 }
 
 async fn guard(
-    access: Access,
+    row: &Row,
     req: actix_web::dev::ServiceRequest,
     next: Next<actix_web::body::BoxBody>,
 ) -> Result<ServiceResponse<actix_web::body::BoxBody>, actix_web::Error> {
+    req.extensions_mut().insert(row.limit);
     // An error returned from here would reach the edge without its request: it becomes an answer at once.
-    if let Err(refused) = judge(access, req.request()) {
+    if let Err(refused) = judge(row, req.request()).await {
         return Ok(req.error_response(refused));
     }
     next.call(req).await
 }
 
-fn judge(access: Access, req: &actix_web::HttpRequest) -> Result<(), Error> {
-    if access == Public {
+/// Everything that can be told from the head of a request, before a byte of its body is read.
+async fn judge(row: &Row, req: &actix_web::HttpRequest) -> Result<(), Error> {
+    if row.access == Public {
         return Ok(());
     }
     let ctx = Ctx::of(req)?;
-    let viewer = ctx.viewer.as_ref().ok_or(Error::Unauthenticated)?;
+    let viewer = ctx.viewer.clone().ok_or(Error::Unauthenticated)?;
     // The way out of the duty, and out of the app, stays open.
     let open = ["/account/two-factor", "/account/proof", "/account/idle", "/account/stay", "/account/theme", "/sign-out"];
     if viewer.two_factor_due && !open.contains(&req.path()) {
         return Err(Error::SecondFactorDue);
     }
-    match access {
+    match row.access {
         Access::Own(permission) if !viewer.rights.may(permission) => Err(Error::Forbidden(String::new())),
+        // What is asked for without a form is judged where it is read, in the statements that read it.
+        Access::AtClient(permission) if row.method == "post" => {
+            let value = |name: &str| req.match_info().get(name).and_then(|value| value.parse().ok());
+            let Some(subject) = Subject::of(row.path, value) else { return Ok(()) };
+            let Owner { client, unpublished } = ctx.app.db.read(move |conn| Ok(subject.find_owner(conn)?)).await?.ok_or(Error::NotFound)?;
+            let sees = viewer.rights.clients.contains_key(&client) && (!unpublished || viewer.rights.may_at(P::ReportRead, client));
+            match viewer.rights.may_at(permission, client) {
+                true if sees => Ok(()),
+                false if sees => Err(Error::Forbidden(String::new())),
+                _ => Err(Error::NotFound),
+            }
+        }
         _ => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use actix_web::cookie::SameSite;
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App as Actix, HttpResponse, HttpServer, web};
-use anyhow::{Context, bail};
+use anyhow::bail;
 use object_store::local::LocalFileSystem;
 use secrecy::ExposeSecret;
 
@@ -42,6 +42,7 @@ pub struct Booted {
 /// # Errors
 /// A sentence that says what to mend.
 pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
+    crate::private::mend(&config.data_dir)?;
     let (url, sealing_url, cluster) = match &config.database_url {
         Some(url) => (url.clone(), config.sealer_database_url.clone(), None),
         None => {
@@ -79,7 +80,8 @@ pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
 /// When the attachment directory cannot be made.
 pub fn assemble(config: Config, db: Db, sealing: Option<Db>, clock: Clock) -> anyhow::Result<App> {
     let attachments = config.attachments();
-    std::fs::create_dir_all(&attachments).with_context(|| format!("cannot make {}", attachments.display()))?;
+    crate::private::data_directory(&config.data_dir)?;
+    crate::private::directory(&attachments)?;
     let keys = Arc::new(Keys::derive(config.secret.expose_secret().as_bytes()));
     Ok(App {
         blobs: Arc::new(LocalFileSystem::new_with_prefix(&attachments)?.with_fsync(true)),
@@ -128,7 +130,7 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
     let state = web::Data::new(app);
     let server = HttpServer::new(move || {
         let app = state.as_ref();
-        let https = app.config.base_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+        let https = app.config.is_https();
         let sessions = SessionMiddleware::builder(Sessions::new(app.db.clone(), app.keys.clone()), app.keys.cookie.clone())
             .cookie_name(crate::accounts::session::cookie_name(https).to_owned())
             .cookie_secure(https)
@@ -141,13 +143,12 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
         Actix::new()
             .app_data(state.clone())
             .app_data(web::PathConfig::default().error_handler(|_, _| crate::error::Error::NotFound.into()))
-            .app_data(web::PayloadConfig::new(crate::web::form::FORM_BYTES))
             .wrap(from_fn(crate::accounts::session::in_use))
             .wrap(from_fn(crate::web::edge::same_origin))
             .wrap(sessions)
             .wrap(from_fn(crate::web::edge::edge))
             .wrap(Compress::default())
-            .wrap(tracing_actix_web::TracingLogger::default())
+            .wrap(tracing_actix_web::TracingLogger::<crate::logging::RequestSpan>::new())
             .configure(crate::routes::configure)
     });
     // Without it a page that leaves in two pieces waits 40 ms for the browser's delayed acknowledgement of the first.

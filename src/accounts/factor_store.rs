@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::domain::hex;
-use super::store::{Account, get_account};
+use super::store::{Account, get_account, with_others_ended};
 use super::two_factor::{TotpSecret, new_recovery_codes, recovery_code};
 use crate::app::Keys;
 use crate::audit::domain::{Event, Kind};
@@ -92,7 +92,9 @@ pub fn enrol(tx: &mut WriteTx<'_>, keys: &Keys, person: PersonId, secret: &TotpS
         return Err(Error::Refused("There is a second factor already. Remove it before you set up another.".into()));
     }
     let codes = replace_codes(tx, keys, person)?;
-    tx.audited(codes, event(Kind::TwoFactorEnrolled, "Set up a second factor", &account))
+    // A session that never showed a code must not outlive the factor's beginning.
+    let events = with_others_ended(tx, &account, event(Kind::TwoFactorEnrolled, "Set up a second factor", &account))?;
+    tx.audited_all(codes, &events)
 }
 
 /// Makes new recovery codes; the old ones end.
@@ -105,10 +107,12 @@ pub fn renew_codes(tx: &mut WriteTx<'_>, keys: &Keys, person: PersonId) -> Resul
         return Err(Error::Refused("Recovery codes belong to a second factor. Set one up first.".into()));
     }
     let codes = replace_codes(tx, keys, person)?;
-    tx.audited(codes, event(Kind::RecoveryCodesMade, "Made new recovery codes", &account))
+    let events = with_others_ended(tx, &account, event(Kind::RecoveryCodesMade, "Made new recovery codes", &account))?;
+    tx.audited_all(codes, &events)
 }
 
-/// Takes a second factor away: by its person, or as a reset by somebody else.
+/// Takes a second factor away: by its person, or as a reset by somebody else. Every session of the person's ends, but for
+/// the one they act in.
 ///
 /// # Errors
 /// [`Error::Refused`] where there is none.
@@ -126,7 +130,8 @@ pub fn remove(tx: &mut WriteTx<'_>, person: PersonId, by_self: bool) -> Result<A
     } else {
         event(Kind::TwoFactorReset, &format!("Reset the second factor of {}", account.name), &account)
     };
-    tx.audited((), event)
+    let events = with_others_ended(tx, &account, event)?;
+    tx.audited_all((), &events)
 }
 
 /// A secret sealed for a form, as text.

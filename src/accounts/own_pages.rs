@@ -16,6 +16,7 @@ use super::views::{AccountPage, Codes, Enrol, Proof, RemoveFactor, SessionLine};
 use super::{attempt_store as attempts, sign_in_store, store};
 use crate::audit::domain::{Event, Kind};
 use crate::authz::permit::SignedIn;
+use crate::db::WriteTx;
 use crate::error::{Error, FieldErrors, Result};
 use crate::procedures::times;
 use crate::web::{Form, Query, Section, redirect, redirect_with, refusal_noted};
@@ -126,14 +127,16 @@ pub struct Wanted {
 
 /// `GET /account/proof`
 pub async fn proof_form(ctx: SignedIn, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
-    ctx.page(&Proof { frame: ctx.frame(Section::Account, "Your password again"), next: own_path(&wanted.next), fault: None })
+    ctx.page(&proof_page(&ctx, own_path(&wanted.next), None))
 }
 
-/// The password, asked again.
+/// The password, asked again, and a code where there is a second factor.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProofTyped {
     password: String,
+    #[serde(default)]
+    code: String,
     #[serde(default)]
     next: String,
     #[serde(default, rename = "username")]
@@ -143,16 +146,51 @@ pub struct ProofTyped {
 /// `POST /account/proof`
 pub async fn prove(ctx: SignedIn, session: Session, Form(typed): Form<ProofTyped>) -> Result<HttpResponse> {
     let next = own_path(&typed.next);
-    if is_own_password(&ctx, typed.password).await? {
-        let (id, name) = (ctx.viewer().id, ctx.viewer().name.clone());
-        let event = Event::new(Kind::SessionProved, "Gave the password again for a sensitive act").subject("person", id.0, name).about(id);
-        ctx.app.db.write(ctx.actor(), |tx| tx.audited((), event)).await?;
-        session.insert(PROVED, ctx.app.clock.now()).map_err(|e| Error::Internal(e.into()))?;
-        return Ok(redirect(&next));
+    // One sentence for both, so that nobody learns which of them was right.
+    if !is_own_password(&ctx, typed.password).await? || (ctx.viewer().two_factor && !is_own_code(&ctx, typed.code).await?) {
+        let fault = Some(format!(
+            "{} not yours, or tried too often. Wait a while.",
+            if ctx.viewer().two_factor { "One of these is" } else { "This password is" }
+        ));
+        return ctx.html(StatusCode::UNPROCESSABLE_ENTITY, proof_page(&ctx, next, fault).render()?);
     }
-    let fault = Some("This is not your password, or it was tried too often. Wait a while.".to_owned());
-    let page = Proof { frame: ctx.frame(Section::Account, "Your password again"), next, fault };
-    ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+    let id = ctx.viewer().id;
+    let write = move |tx: &mut WriteTx<'_>| {
+        let account = store::get_account(tx.conn, id)?;
+        let event = Event::new(Kind::SessionProved, "Gave the password again for a sensitive act");
+        let events = store::with_others_ended(tx, &account, event.subject("person", id.0, &account.name).about(id))?;
+        tx.audited_all((), &events)
+    };
+    ctx.app.db.write(ctx.actor(), write).await?;
+    session.insert(PROVED, ctx.app.clock.now()).map_err(|e| Error::Internal(e.into()))?;
+    // Whoever copied the cookie before does not come along.
+    renew_secret(&session);
+    Ok(redirect(&next))
+}
+
+fn proof_page(ctx: &SignedIn, next: String, fault: Option<String>) -> Proof {
+    Proof { frame: ctx.frame(Section::Account, "Your password again"), next, fault, asks_code: ctx.viewer().two_factor }
+}
+
+/// Whether this is a code of the signed-in person's second factor; a wrong one counts, and is recorded.
+async fn is_own_code(ctx: &SignedIn, code: String) -> Result<bool> {
+    let (app, id, now) = (ctx.app.clone(), ctx.viewer().id, ctx.app.clock.now());
+    let subject = factor_store::code_subject(id);
+    let own = subject.clone();
+    let judge = move |conn: &mut diesel::PgConnection| {
+        let account = store::get_account(conn, id)?;
+        let claimed = attempts::claim(conn, &own, attempts::FAILURES, now)?;
+        let right = claimed && factor_store::take(conn, &app.keys, &account, &code, now)?.is_some();
+        if right {
+            attempts::forget(conn, &[own])?;
+        }
+        Ok((account, claimed, right))
+    };
+    let (account, claimed, right) = ctx.app.db.write_unaudited("sign-in attempt", judge).await?;
+    if !right {
+        ctx.app.db.write(ctx.actor(), move |tx| sign_in_store::record_wrong(tx, &account, &subject, claimed, "wrong_code")).await?;
+    }
+    Ok(right)
 }
 
 /// `GET /account/two-factor`
@@ -221,30 +259,48 @@ fn codes_page(ctx: &SignedIn, codes: Vec<String>, next: String) -> Result<HttpRe
 }
 
 /// `POST /account/two-factor/codes`
-pub async fn new_codes(ctx: SignedIn) -> Result<HttpResponse> {
+pub async fn new_codes(ctx: SignedIn, session: Session) -> Result<HttpResponse> {
     ctx.proved()?;
     let (id, keys) = (ctx.viewer().id, ctx.app.keys.clone());
     let codes = ctx.app.db.write(ctx.actor(), move |tx| factor_store::renew_codes(tx, &keys, id)).await?;
+    renew_secret(&session);
     codes_page(&ctx, codes, "/account".into())
 }
 
 /// `GET /account/two-factor/removal`
 pub async fn removal(ctx: SignedIn) -> Result<HttpResponse> {
     ctx.proved()?;
-    ctx.page(&RemoveFactor { frame: ctx.frame(Section::Account, "Remove the second factor").crumb("Account", "/account") })
+    ctx.page(&removal_page(&ctx, None))
+}
+
+fn removal_page(ctx: &SignedIn, fault: Option<String>) -> RemoveFactor {
+    RemoveFactor { frame: ctx.frame(Section::Account, "Remove the second factor").crumb("Account", "/account"), fault }
+}
+
+/// A code of the factor that is about to go.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemovalTyped {
+    #[serde(default)]
+    code: String,
 }
 
 /// `POST /account/two-factor/removal`
-pub async fn remove(ctx: SignedIn, session: Session) -> Result<HttpResponse> {
+pub async fn remove(ctx: SignedIn, session: Session, Form(typed): Form<RemovalTyped>) -> Result<HttpResponse> {
     ctx.proved()?;
     let id = ctx.viewer().id;
+    if ctx.viewer().two_factor && !is_own_code(&ctx, typed.code).await? {
+        let page = removal_page(&ctx, Some("This is not the code of now, or it was used already, or tried too often.".into()));
+        return ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?);
+    }
     ctx.app.db.write(ctx.actor(), move |tx| factor_store::remove(tx, id, true)).await?;
     renew_secret(&session);
-    Ok(redirect_with("/account", "Your second factor is removed."))
+    Ok(redirect_with("/account", "Your second factor is removed. Your other sessions are ended."))
 }
 
 /// `POST /account/sessions/{session}/end`
 pub async fn end_session(ctx: SignedIn, path: web::Path<Uuid>) -> Result<HttpResponse> {
+    ctx.proved()?;
     let (id, session) = (ctx.viewer().id, path.into_inner());
     let ended = ctx.app.db.write(ctx.actor(), move |tx| store::end_sessions(tx, id, Some(session), None)).await?;
     let message = if ended == 0 { "That session has ended already." } else { "That session is ended." };
@@ -253,6 +309,7 @@ pub async fn end_session(ctx: SignedIn, path: web::Path<Uuid>) -> Result<HttpRes
 
 /// `POST /account/sessions/end`: all but this one.
 pub async fn end_others(ctx: SignedIn) -> Result<HttpResponse> {
+    ctx.proved()?;
     let (id, own) = (ctx.viewer().id, ctx.viewer().session);
     let ended = ctx.app.db.write(ctx.actor(), move |tx| store::end_sessions(tx, id, None, Some(own))).await?;
     let message = match ended {

@@ -186,12 +186,11 @@ async fn enter(
     ctx.app.db.write(actor, write).await?;
     begin(ctx, session, id)?;
     let mut answer = message.map_or_else(|| redirect(next), |message| redirect_with(next, message));
-    let secure = ctx.app.config.base_url.as_deref().is_some_and(|url| url.starts_with("https://"));
     let cookie = Cookie::build(device_cookie(ctx).to_owned(), token)
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
-        .secure(secure)
+        .secure(ctx.app.config.is_https())
         .max_age(actix_web::cookie::time::Duration::days(400))
         .finish();
     answer.add_cookie(&cookie).map_err(|e| Error::Internal(e.into()))?;
@@ -199,7 +198,7 @@ async fn enter(
 }
 
 fn device_cookie(ctx: &Ctx) -> &'static str {
-    if ctx.app.config.base_url.as_deref().is_some_and(|url| url.starts_with("https://")) { "__Host-tyrian-device" } else { "tyrian-device" }
+    if ctx.app.config.is_https() { "__Host-tyrian-device" } else { "tyrian-device" }
 }
 
 fn known_device(ctx: &Ctx, req: &HttpRequest) -> Option<[u8; 32]> {

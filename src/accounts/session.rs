@@ -114,7 +114,7 @@ pub async fn in_use(req: ServiceRequest, next: Next<impl MessageBody + 'static>)
 /// A session cookie that this installation did not make, or that was changed since, is no session, and is recorded.
 async fn note_tampering(req: &ServiceRequest) {
     let Some(app) = req.app_data::<actix_web::web::Data<App>>().cloned() else { return };
-    let https = app.config.base_url.as_deref().is_some_and(|url| url.starts_with("https://"));
+    let https = app.config.is_https();
     let Some(cookie) = req.cookie(cookie_name(https)) else { return };
     let mut jar = CookieJar::new();
     jar.add_original(cookie.into_owned());

@@ -36,6 +36,8 @@ pub struct Attempt {
     pub subject: String,
     /// The network it counts for.
     pub network: String,
+    /// Whether it was counted there: only then is it given back.
+    pub network_claimed: bool,
 }
 
 /// What failures of an account are counted by. Keyed, so that the table tells no address, and the same for addresses that
@@ -61,12 +63,13 @@ pub fn claim(
     // Asked for unknown accounts too, so that they take as long.
     let person = account.as_ref().map_or(PersonId(uuid::Uuid::nil()), |account| account.id);
     let known = device.map(|device| Ok::<_, Error>((device, knows(conn, device, person)?))).transpose()?;
-    let mut attempt = Attempt { account, verdict: Verdict::NetworkFull, subject: account_subject(keys, email), network };
+    let mut attempt =
+        Attempt { account, verdict: Verdict::NetworkFull, subject: account_subject(keys, email), network, network_claimed: false };
     match known {
         // Its owner's own five count there, and nothing that strangers do elsewhere in the same network.
         Some((device, true)) => attempt.subject = format!("device:{}", hex(device)),
         _ if !attempts::claim(conn, &attempt.network, NETWORK_ATTEMPTS, now)? => return Ok(attempt),
-        _ => {}
+        _ => attempt.network_claimed = true,
     }
     attempt.verdict = if attempts::claim(conn, &attempt.subject, FAILURES, now)? { Verdict::Try } else { Verdict::Locked };
     Ok(attempt)
@@ -77,13 +80,13 @@ fn knows(conn: &mut PgConnection, device: &[u8; 32], person: PersonId) -> Result
     Ok(diesel::select(diesel::dsl::exists(known)).get_result(conn)?)
 }
 
-/// Forgets the failures before a right password; the network gets its attempt back.
+/// Forgets the failures before a right password; the network gets its attempt back, where it gave one.
 ///
 /// # Errors
 /// When the database refuses.
 pub fn settle(conn: &mut PgConnection, attempt: &Attempt) -> Result<()> {
     attempts::forget(conn, std::slice::from_ref(&attempt.subject))?;
-    attempts::give_back(conn, &attempt.network)
+    if attempt.network_claimed { attempts::give_back(conn, &attempt.network) } else { Ok(()) }
 }
 
 /// `Ok` while the account is what it was when its password was looked at; its row is locked from here on.

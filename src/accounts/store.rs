@@ -216,14 +216,34 @@ pub fn set_password(tx: &mut WriteTx<'_>, id: PersonId, hash: &str, by_link: boo
     tx.audited((), Event::new(kind, sentence).subject("person", id.0, &account.name).about(id))
 }
 
+/// Ends the unused links of a person whose rights grow: whoever was allowed to make one for them then may do less than
+/// they may now. Tells how many.
+///
+/// # Errors
+/// When the database refuses.
+pub fn end_links(conn: &mut PgConnection, id: PersonId) -> Result<usize> {
+    let unused = one_time_links::table.filter(one_time_links::person_id.eq(id.0).and(one_time_links::used_at.is_null()));
+    Ok(diesel::delete(unused).execute(conn)?)
+}
+
+/// As [`end_links`], of everybody who holds a role, themselves or at a client: the role grew.
+///
+/// # Errors
+/// When the database refuses.
+pub fn end_links_of_holders(conn: &mut PgConnection, role: RoleId) -> Result<usize> {
+    let own = person_roles::table.filter(person_roles::role_id.eq(role.0)).select(person_roles::person_id);
+    let at_client = client_access::table.filter(client_access::role_id.eq(role.0)).select(client_access::person_id);
+    let theirs = one_time_links::person_id.eq_any(own.nullable()).or(one_time_links::person_id.eq_any(at_client.nullable()));
+    Ok(diesel::delete(one_time_links::table.filter(one_time_links::used_at.is_null().and(theirs))).execute(conn)?)
+}
+
 /// Ends every session and every unused link of a person; no device is known to them any more.
 ///
 /// # Errors
 /// When the database refuses.
 pub fn end_everything(conn: &mut PgConnection, id: PersonId) -> Result<()> {
     diesel::delete(sessions::table.filter(sessions::person_id.eq(id.0))).execute(conn)?;
-    diesel::delete(one_time_links::table.filter(one_time_links::person_id.eq(id.0).and(one_time_links::used_at.is_null())))
-        .execute(conn)?;
+    end_links(conn, id)?;
     diesel::delete(known_devices::table.filter(known_devices::person_id.eq(id.0))).execute(conn)?;
     Ok(())
 }
@@ -315,6 +335,7 @@ pub fn give_access(
         .do_update()
         .set((client_access::role_id.eq(role.0), client_access::given_at.eq(tx.now()), client_access::given_by.eq(given_by.map(|p| p.0))))
         .execute(tx.conn)?;
+    end_links(tx.conn, person)?;
     Ok(Event::new(Kind::AccessGiven, format!("Gave {person_name} access to {client_name} as {label}"))
         .subject("client", client.0, client_name)
         .client(client)
@@ -342,6 +363,9 @@ pub fn seed_roles(tx: &mut WriteTx<'_>) -> Result<Audited<usize>> {
                 sorted.sort_unstable();
                 if held == sorted {
                     continue;
+                }
+                if sorted.iter().any(|right| !held.iter().any(|had| had == right)) {
+                    end_links_of_holders(tx.conn, RoleId(id))?;
                 }
                 diesel::delete(role_permissions::table.filter(role_permissions::role_id.eq(id))).execute(tx.conn)?;
                 id
@@ -473,6 +497,25 @@ pub fn list_sessions(conn: &mut PgConnection, person: PersonId, now: DateTime<Ut
 /// When the database refuses.
 pub fn end_sessions(tx: &mut WriteTx<'_>, person: PersonId, only: Option<uuid::Uuid>, keep: Option<uuid::Uuid>) -> Result<Audited<usize>> {
     let account = get_account(tx.conn, person)?;
+    match end_some(tx, &account, only, keep)? {
+        (0, _) => Ok(tx.unchanged(0)),
+        (ended, event) => tx.audited(ended, event),
+    }
+}
+
+/// As [`end_sessions`], for a write that has an event of its own: the events with which it ends every other session of the
+/// person's than the one that acts.
+///
+/// # Errors
+/// When the database refuses.
+pub fn with_others_ended(tx: &mut WriteTx<'_>, account: &Account, event: Event) -> Result<Vec<Event>> {
+    let own = tx.actor().session;
+    let (ended, told) = end_some(tx, account, None, own)?;
+    Ok(if ended == 0 { vec![event] } else { vec![event, told] })
+}
+
+fn end_some(tx: &mut WriteTx<'_>, account: &Account, only: Option<uuid::Uuid>, keep: Option<uuid::Uuid>) -> Result<(usize, Event)> {
+    let person = account.id;
     let mut gone = diesel::delete(sessions::table.filter(sessions::person_id.eq(person.0))).into_boxed();
     if let Some(id) = only {
         gone = gone.filter(sessions::id.eq(id));
@@ -481,15 +524,35 @@ pub fn end_sessions(tx: &mut WriteTx<'_>, person: PersonId, only: Option<uuid::U
         gone = gone.filter(sessions::id.ne(id));
     }
     let ended = gone.execute(tx.conn)?;
-    if ended == 0 {
-        return Ok(tx.unchanged(0));
-    }
     let whose = if tx.actor().id == Some(person) { "own sessions".to_owned() } else { format!("sessions of {}", account.name) };
     let event = Event::new(Kind::SessionEndedByOther, format!("Ended {ended} of the {whose}"))
         .subject("person", person.0, &account.name)
         .about(person)
         .detail(serde_json::json!({ "sessions": ended }));
-    tx.audited(ended, event)
+    Ok((ended, event))
+}
+
+/// Whether a session still stands and its person still holds a right at a client: for answers that go on for minutes.
+///
+/// # Errors
+/// When the database is unavailable.
+pub fn still_may(
+    conn: &mut PgConnection,
+    session: uuid::Uuid,
+    client: ClientId,
+    right: crate::authz::Permission,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let idle: i32 = settings::table.select(settings::idle_minutes).first(conn)?;
+    let stands = sessions::table
+        .inner_join(people::table.on(people::id.nullable().eq(sessions::person_id)))
+        .inner_join(client_access::table.on(client_access::person_id.eq(people::id)))
+        .inner_join(role_permissions::table.on(role_permissions::role_id.eq(client_access::role_id)))
+        .filter(sessions::id.eq(session).and(sessions::expires_at.gt(now)))
+        .filter(sessions::last_used_at.gt(now - TimeDelta::minutes(idle.into())))
+        .filter(people::status.eq("active").and(people::deleted_at.is_null()))
+        .filter(client_access::client_id.eq(client.0).and(role_permissions::permission.eq(right.as_str())));
+    Ok(diesel::select(diesel::dsl::exists(stands)).get_result(conn)?)
 }
 
 /// Seconds until a session ends when nothing happens in it.

@@ -103,12 +103,17 @@ pub fn qr_path(text: &str) -> anyhow::Result<(usize, String)> {
     Ok((width + 2 * QUIET, path))
 }
 
-/// New recovery codes, such as "4f2a-91c0-7be3": 48 bits each, far more than anybody can try.
+/// Hexadecimal digits of a recovery code: 112 bits, so that a fast keyed hash is enough for keeping it (ASVS 5.0, 6.5.2).
+const CODE_DIGITS: usize = 28;
+/// Those of the codes that earlier versions made; they are taken until they are used or replaced.
+const OLD_CODE_DIGITS: usize = 12;
+
+/// New recovery codes, such as "4f2a-91c0-7be3-…", in groups of four.
 pub fn new_recovery_codes() -> Vec<String> {
     (0..RECOVERY_CODES)
         .map(|_| {
-            let hex = random_hex(6);
-            [&hex[..4], &hex[4..8], &hex[8..]].join("-")
+            let hex = random_hex(CODE_DIGITS / 2);
+            hex.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group)).collect::<Vec<_>>().join("-")
         })
         .collect()
 }
@@ -116,7 +121,7 @@ pub fn new_recovery_codes() -> Vec<String> {
 /// A recovery code as it is hashed, whatever way it was typed; none for what cannot be one.
 pub fn recovery_code(typed: &str) -> Option<String> {
     let code: String = typed.chars().filter(char::is_ascii_hexdigit).map(|c| c.to_ascii_lowercase()).collect();
-    (code.len() == 12).then_some(code)
+    [CODE_DIGITS, OLD_CODE_DIGITS].contains(&code.len()).then_some(code)
 }
 
 #[cfg(test)]

@@ -103,6 +103,8 @@ pub struct Proof {
     pub next: String,
     /// Why not.
     pub fault: Option<String>,
+    /// Whether a code of the second factor is asked for as well.
+    pub asks_code: bool,
 }
 
 /// `/account/two-factor`
@@ -145,6 +147,8 @@ pub struct Codes {
 pub struct RemoveFactor {
     /// The frame.
     pub frame: Frame,
+    /// Why not.
+    pub fault: Option<String>,
 }
 
 /// Every view of the slice, for the samples test.
@@ -181,7 +185,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         errors: FieldErrors::default(),
     };
     let code = CodeForm { frame: Frame { person: None, ..Frame::sample("Second factor") }, fault: Some("No.".into()) };
-    let proof = Proof { frame: Frame::sample("Your password again"), next: "/<b>".into(), fault: Some("No.".into()) };
+    let proof = Proof { frame: Frame::sample("Your password again"), next: "/<b>".into(), fault: Some("No.".into()), asks_code: true };
     let enrol = Enrol {
         frame: Frame::sample("Set up a second factor"),
         due: true,
@@ -193,7 +197,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         errors: FieldErrors::one("code", "No."),
     };
     let codes = Codes { frame: Frame::sample("Recovery codes"), codes: vec!["4f2a-91c0-7be3".into()], next: "/account".into() };
-    let remove = RemoveFactor { frame: Frame::sample("Remove the second factor") };
+    let remove = RemoveFactor { frame: Frame::sample("Remove the second factor"), fault: Some("No.".into()) };
     crate::web::rendered([
         ("sign_in", sign_in.render()),
         ("link", link.render()),

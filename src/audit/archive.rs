@@ -47,7 +47,7 @@ impl Writer {
     /// When the directory or the file cannot be made.
     pub fn begin(path: &Path) -> anyhow::Result<Self> {
         if let Some(directory) = path.parent() {
-            fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
+            crate::private::directory(directory)?;
         }
         let beside = path.with_extension(format!("new-{}", crate::accounts::domain::random_hex(6)));
         let file = File::create(&beside).with_context(|| format!("{} cannot be written", beside.display()))?;

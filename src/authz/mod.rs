@@ -1,5 +1,6 @@
 //! Who may do what. `policy` is the pure table; `permit` turns it into values that store functions demand.
 
+pub mod owner;
 pub mod permit;
 pub mod policy;
 

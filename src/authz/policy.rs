@@ -145,8 +145,6 @@ pub const ROLES: &[SeededRole] = &[
         description: "Belongs to a client: reads its engagements and published reports, writes the blue side where assigned.",
         built_in: true,
         permissions: &[
-            P::LibraryRead,
-            P::TestPlanRead,
             P::ClientRead,
             P::EngagementRead,
             P::ReportReadPublished,

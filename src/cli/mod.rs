@@ -85,9 +85,9 @@ enum JobsCommand {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
+    crate::private::close_to_others();
     let cli = Cli::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_env("TYRIAN_LOG").unwrap_or_else(|_| "warn,tyrian=info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).compact().init();
+    crate::logging::start();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {

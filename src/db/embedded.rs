@@ -2,7 +2,7 @@
 //! for the tests: a Unix socket in a directory only its owner can enter, no TCP, data checksums, durable unless told not.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +12,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
 use super::migrate::Roles;
+use crate::private;
 
 /// A running private cluster. The last process that uses it stops it when it drops it.
 #[derive(Debug)]
@@ -58,23 +59,14 @@ impl Cluster {
             "no PostgreSQL server is installed: on Debian or Ubuntu `apt-get install postgresql`, on macOS `brew install postgresql`, \
              or set DATABASE_URL to a server you have",
         )?;
-        fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        private::data_directory(directory)?;
         let directory = directory.canonicalize()?;
         let account = server_account()?;
-        let data = match account {
-            // initdb refuses to run as root, and the other account may not be able to reach a root's directory.
-            Some(account) if !can_reach(&directory, account) => {
-                let place = Path::new("/var/lib/tyrian").join(short_name(&directory));
-                fs::create_dir_all(&place)?;
-                fs::set_permissions("/var/lib/tyrian", fs::Permissions::from_mode(0o755))?;
-                place.join("postgres")
-            }
-            _ => directory.join("postgres"),
-        };
-        let socket = std::env::temp_dir().join(format!("tyrian-{}", short_name(&data)));
+        let data = find_data(&directory, account)?;
         let in_use = fs::File::create(directory.join("postgres.lock"))?;
         // Waits for somebody who is stopping it at this moment.
         in_use.lock_shared()?;
+        let socket = find_socket(&data)?;
         let cluster = Self { bin, data, socket, account, in_use };
         cluster.make_directory(&cluster.data)?;
         cluster.make_directory(&cluster.socket)?;
@@ -212,13 +204,26 @@ impl Cluster {
         command
     }
 
+    /// Makes a directory that only the server's account can enter. One that is there is looked at as it is, not as what it
+    /// may point to: nobody else can have put it there.
     fn make_directory(&self, path: &Path) -> anyhow::Result<()> {
-        fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;
-        if let Some(account) = self.account {
-            chown(path, Some(account.uid), Some(account.gid))?;
+        match fs::DirBuilder::new().mode(0o700).create(path) {
+            Ok(()) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e).with_context(|| format!("cannot make {}", path.display())),
         }
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700))
-            .with_context(|| format!("{} belongs to somebody else", path.display()))?;
+        let found = fs::symlink_metadata(path)?;
+        let us = rustix::process::getuid().as_raw();
+        let theirs = self.account.map(|account| account.uid);
+        if !found.is_dir() || (found.uid() != us && Some(found.uid()) != theirs) {
+            bail!("{} belongs to somebody else, or is no directory", path.display());
+        }
+        if let Some(account) = self.account {
+            lchown(path, Some(account.uid), Some(account.gid))?;
+        }
+        if found.mode() & 0o777 != 0o700 {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+        }
         Ok(())
     }
 }
@@ -249,11 +254,7 @@ fn find_server() -> Option<PathBuf> {
 
 /// The account to run the server as when we are root; `None` when we are somebody already.
 fn server_account() -> anyhow::Result<Option<Account>> {
-    let me = fs::metadata("/proc/self").map(|m| std::os::unix::fs::MetadataExt::uid(&m)).or_else(|_| -> std::io::Result<u32> {
-        let output = Command::new("id").arg("-u").output()?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(1))
-    })?;
-    if me != 0 {
+    if !rustix::process::getuid().is_root() {
         return Ok(None);
     }
     let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -266,9 +267,48 @@ fn server_account() -> anyhow::Result<Option<Account>> {
     bail!("PostgreSQL does not run as root, and this system has neither a `postgres` nor a `nobody` account to run it as")
 }
 
+/// Where the cluster's data lies. One that is there is used where it lies, whatever has become of the directories around it:
+/// an empty one elsewhere would look like a loss of everything.
+fn find_data(directory: &Path, account: Option<Account>) -> anyhow::Result<PathBuf> {
+    let below = directory.join("postgres");
+    let Some(account) = account else { return Ok(below) };
+    let elsewhere = Path::new("/var/lib/tyrian").join(short_name(directory));
+    let is_made = |data: &Path| data.join("PG_VERSION").exists();
+    // initdb refuses to run as root, and the other account may not be able to reach a root's directory.
+    let reaches = can_reach(directory, account);
+    if is_made(&below) && !reaches {
+        bail!(
+            "the private PostgreSQL lies in {}, which its own account cannot enter any more: give others the right to pass \
+             (chmod o+x) each directory on the way",
+            below.display()
+        );
+    }
+    if is_made(&below) || (reaches && !is_made(&elsewhere.join("postgres"))) {
+        return Ok(below);
+    }
+    private::data_directory(&elsewhere)?;
+    Ok(elsewhere.join("postgres"))
+}
+
+/// The directory of the server's socket: that of a server that runs already, else one beside the data, where nobody else
+/// can put anything; in the temporary directory where a socket's path, which has at most 107 bytes and is a word of a list
+/// in the server's configuration, leaves no choice.
+fn find_socket(data: &Path) -> anyhow::Result<PathBuf> {
+    let running = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+    if let Some(directory) = running.lines().nth(4).filter(|line| line.starts_with('/') && Path::new(line).exists()) {
+        return Ok(directory.into());
+    }
+    let beside = data.with_file_name("socket");
+    let path = beside.join(".s.PGSQL.5432");
+    let is_plain = path.as_os_str().as_encoded_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(b));
+    if is_plain && path.as_os_str().len() <= 107 {
+        return Ok(beside);
+    }
+    Ok(std::env::temp_dir().join(format!("tyrian-{}", short_name(data))))
+}
+
 /// Whether the account can enter every directory on the way: the search bit for others on each parent.
 fn can_reach(directory: &Path, account: Account) -> bool {
-    use std::os::unix::fs::MetadataExt;
     directory
         .ancestors()
         .all(|place| fs::metadata(place).is_ok_and(|m| m.mode() & 0o001 != 0 || (m.uid() == account.uid && m.mode() & 0o100 != 0)))

@@ -28,9 +28,6 @@ type PgPool = Pool<ConnectionManager<PgConnection>>;
 /// Statements sent by requests since the start, without BEGIN, COMMIT, SET and pool checks. The benchmark reads it.
 pub static STATEMENTS: AtomicU64 = AtomicU64::new(0);
 
-/// How many people may read for long at once.
-const LONG: usize = 3;
-
 /// How a pool is cut.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSize {
@@ -58,7 +55,6 @@ pub struct Db {
     write: Lane,
     clock: Clock,
     url: Arc<str>,
-    long: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
@@ -137,7 +133,7 @@ impl Db {
             Lane { pool, gate: Arc::new(Semaphore::new(size.connections as usize)), wait: Duration::from_secs(size.wait_seconds) }
         };
         let url = with_network_limits(url).into();
-        Ok(Self { read: lane(true), write: lane(false), clock, url, long: Arc::new(Semaphore::new(LONG)) })
+        Ok(Self { read: lane(true), write: lane(false), clock, url })
     }
 
     /// A connection of its own that cannot write and has no time limits, for reading that takes long: exports, verification,
@@ -149,16 +145,6 @@ impl Db {
         let mut conn = PgConnection::establish(&self.url).map_err(|away| Error::Unavailable(away.to_string()))?;
         conn.batch_execute("SET TIME ZONE 'UTC'; SET jit = off; SET default_transaction_read_only = on")?;
         Ok(conn)
-    }
-
-    /// The turn of a person's long reading, which takes [`Db::connect`] while it lasts.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when others read for so long that no turn comes within seconds.
-    pub async fn long_turn(&self) -> Result<tokio::sync::OwnedSemaphorePermit> {
-        let turn = tokio::time::timeout(self.read.wait, self.long.clone().acquire_owned()).await;
-        let busy = || Error::Unavailable("as many exports as this server makes at once are under way".into());
-        turn.map_err(|_| busy())?.map_err(|_| busy())
     }
 
     /// The clock that writes are stamped with.

@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 
 use crate::error::FieldErrors;
 use crate::ids::PersonId;
+use crate::pairs::Pairs;
 use crate::procedures::times;
-use crate::web::form::Pairs;
 
 /// Own dates of operators as typed: who, first day, last day.
 pub type OwnDates = Vec<(PersonId, String, String)>;
@@ -23,19 +23,19 @@ pub struct OwnPeriod {
 
 /// Own dates as typed.
 pub fn typed_periods(pairs: &Pairs) -> OwnDates {
-    let of = |name: String| pairs.iter().find(|(field, _)| *field == name).map(|(_, value)| value.clone()).unwrap_or_default();
+    let of = |name: String| pairs.get(&name).unwrap_or_default().to_owned();
     pairs
-        .iter()
-        .filter_map(|(name, from)| {
-            let person: PersonId = name.strip_prefix("from.")?.parse().ok()?;
-            Some((person, from.clone(), of(format!("to.{person}"))))
+        .under("from.")
+        .filter_map(|(person, from)| {
+            let person: PersonId = person.parse().ok()?;
+            Some((person, from.to_owned(), of(format!("to.{person}"))))
         })
         .collect()
 }
 
 /// Own dates as typed, where they are not as they are stored (`had_from.{person}`, `had_to.{person}`).
 pub fn changed_as_typed(pairs: &Pairs) -> OwnDates {
-    let had = |name: String| pairs.iter().find(|(field, _)| *field == name).map_or("", |(_, value)| value.as_str());
+    let had = |name: String| pairs.get(&name).unwrap_or_default();
     let mut typed = typed_periods(pairs);
     typed.retain(|(person, from, to)| had(format!("had_from.{person}")) != from || had(format!("had_to.{person}")) != to);
     typed
@@ -65,14 +65,17 @@ mod tests {
     fn only_own_dates_that_changed_are_saved() {
         let (a, b, c) = (PersonId::new(), PersonId::new(), PersonId::new());
         let pair = |name: &str, who: PersonId, value: &str| (format!("{name}.{who}"), value.to_owned());
-        let posted = vec![
+        let posted = [
             pair("from", a, "2026-11-21"),
             pair("to", a, ""),
             pair("had_from", b, "2026-11-22"),
             pair("from", b, "2026-11-22"),
             pair("from", c, "soon"),
         ];
-        assert_eq!(changed_periods(&posted[..4].to_vec()).unwrap(), [OwnPeriod { person: a, from: "2026-11-21".parse().ok(), to: None }]);
-        assert!(changed_periods(&posted).unwrap_err().get(&format!("from.{c}")).is_some());
+        assert_eq!(
+            changed_periods(&posted[..4].iter().cloned().collect()).unwrap(),
+            [OwnPeriod { person: a, from: "2026-11-21".parse().ok(), to: None }]
+        );
+        assert!(changed_periods(&posted.into_iter().collect()).unwrap_err().get(&format!("from.{c}")).is_some());
     }
 }

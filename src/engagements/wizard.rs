@@ -1,5 +1,7 @@
 //! What the wizard remembers between its steps. Pure: the pages move it, the store keeps it.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::domain::NewEngagement;
@@ -11,7 +13,7 @@ use crate::procedures::inputs::Values;
 pub const PROCEDURES: usize = 1_000;
 
 /// A procedure to be copied into an engagement.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Chosen {
     /// The newest version of a procedure of the library.
@@ -134,7 +136,8 @@ impl Wizard {
         if self.chosen == self.given.chosen {
             self.chosen.clone_from(&given.chosen);
         } else {
-            let missing: Vec<Chosen> = given.chosen.iter().filter(|c| !self.chosen.contains(c)).copied().collect();
+            let there: HashSet<&Chosen> = self.chosen.iter().collect();
+            let missing: Vec<Chosen> = given.chosen.iter().filter(|c| !there.contains(c)).copied().collect();
             self.chosen.extend(missing);
         }
         self.given = given;
@@ -167,12 +170,8 @@ impl Wizard {
 
     /// Puts the selection into this order; what it does not name goes, what was not selected does not come.
     pub fn order(&mut self, order: &[Chosen]) {
-        let before = std::mem::take(&mut self.chosen);
-        for one in order {
-            if before.contains(one) && !self.chosen.contains(one) {
-                self.chosen.push(*one);
-            }
-        }
+        let mut before: HashSet<Chosen> = std::mem::take(&mut self.chosen).into_iter().collect();
+        self.chosen = order.iter().filter(|one| before.remove(one)).copied().collect();
     }
 
     /// Moves one a place up or down.

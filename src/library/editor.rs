@@ -1,10 +1,13 @@
 //! The test plan form: what was typed, and what each of its buttons does to it. Pure; nothing is stored before Save.
 
+use std::collections::HashSet;
+
 use crate::engagements::domain::parse_tags;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
 use crate::library::store::plans::{Plan, PlanContent};
 use crate::library::store::procedures::{Hit, Search};
+use crate::pairs::Pairs;
 use crate::procedures::domain::check_text;
 
 /// Longest title, in bytes.
@@ -79,10 +82,11 @@ impl PlanForm {
     ///
     /// # Errors
     /// [`Error::Refused`] for a field that does not belong to it.
-    pub fn read(pairs: Vec<(String, String)>) -> Result<(Self, Command)> {
+    pub fn read(pairs: Pairs) -> Result<(Self, Command)> {
         let foreign = || Error::Refused("This form has a field that does not belong to it. Reload the page and try again.".into());
         let mut form = Self::new();
         let mut command = Command::Search;
+        let mut chosen = HashSet::new();
         for (name, value) in pairs {
             match name.as_str() {
                 "title" => form.title = value,
@@ -92,7 +96,9 @@ impl PlanForm {
                 "shown" => form.shown = value.parse().unwrap_or(STEP).clamp(STEP, SHOWN),
                 "chosen" => {
                     let id = value.parse().map_err(|_| foreign())?;
-                    form.add(id);
+                    if chosen.insert(id) {
+                        form.chosen.push(id);
+                    }
                 }
                 "q" => form.search.q = value,
                 "tactic" => form.search.tactic = value,
@@ -228,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_foreign_field_or_button_is_refused() {
-        let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        let pair = |name: &str, value: &str| Pairs::from_iter([(name.to_owned(), value.to_owned())]);
         assert!(PlanForm::read(pair("owner", "x")).is_err());
         assert!(PlanForm::read(pair("do", "add:x")).is_err());
         assert!(PlanForm::read(pair("do", "launch")).is_err());

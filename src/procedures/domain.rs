@@ -87,8 +87,10 @@ pub enum Side {
     Red,
     /// Blue's alone.
     Blue,
-    /// Either side's.
+    /// Either side's: each hands over.
     Both,
+    /// Whoever plans: what they decide is nobody's side.
+    Planning,
 }
 
 impl Field {
@@ -104,7 +106,8 @@ impl Field {
             Self::BlueOutcome | Self::BlueNotes | Self::DetectedAt | Self::DetectedBy | Self::AlertReference | Self::RespondedAt => {
                 Side::Blue
             }
-            Self::Status | Self::NotApplicableReason | Self::Severity | Self::WaitingOn | Self::Recommendation => Side::Both,
+            Self::WaitingOn => Side::Both,
+            Self::Status | Self::NotApplicableReason | Self::Severity | Self::Recommendation => Side::Planning,
         }
     }
 
@@ -199,6 +202,8 @@ pub struct WriteRights {
     pub write_blue_assigned: bool,
     /// A lead is both sides.
     pub lead: bool,
+    /// May plan: status by hand, Not Applicable, severity, recommendation.
+    pub plan: bool,
 }
 
 /// The sides that somebody may write on one procedure.
@@ -208,16 +213,43 @@ pub struct Sides {
     pub red: bool,
     /// Blue's fields.
     pub blue: bool,
+    /// What belongs to both sides: whose turn it is, the assets. Not a client's Analyst, who writes blue alone and hands
+    /// over to red with a note.
+    pub shared: bool,
+    /// What whoever plans decides.
+    pub planning: bool,
 }
 
 impl Sides {
-    /// Whether this field may be written; fields of both sides by either.
+    /// Everything, as a lead has it.
+    pub const ALL: Self = Self { red: true, blue: true, shared: true, planning: true };
+
+    /// The words by which a page tells which of them it shows as controls, and back.
+    pub fn words(self) -> String {
+        let words = [(self.red, "red"), (self.blue, "blue"), (self.shared, "shared"), (self.planning, "planning")];
+        words.into_iter().filter(|(held, _)| *held).map(|(_, word)| word).collect::<Vec<_>>().join(",")
+    }
+
+    /// Reads what [`Sides::words`] wrote.
+    pub fn of_words(words: &str) -> Self {
+        let has = |wanted: &str| words.split(',').any(|word| word == wanted);
+        Self { red: has("red"), blue: has("blue"), shared: has("shared"), planning: has("planning") }
+    }
+
+    /// Whether this field may be written.
     pub fn may_write(self, field: Field) -> bool {
         match field.side() {
             Side::Red => self.red,
             Side::Blue => self.blue,
-            Side::Both => self.any(),
+            Side::Both => self.shared,
+            Side::Planning => self.planning,
         }
+    }
+
+    /// Whether an entry or attachment of a team may be changed by somebody: by its author or a lead, and only while they
+    /// write that side.
+    pub fn may_change(self, team: Team, is_author_or_lead: bool) -> bool {
+        is_author_or_lead && self.may_write_team(team)
     }
 
     /// Whether this team's logs, attachments and (red) ticks may be written.
@@ -238,10 +270,10 @@ impl Sides {
 /// is assigned to; leads are both. A client's Analyst writes blue alone, where assigned.
 pub fn sides(rights: WriteRights, assigned_red: bool, assigned_blue: bool, rule: WriteRule) -> Sides {
     let free = rights.lead || rule == WriteRule::Everyone;
-    Sides {
-        red: rights.write_red && (free || assigned_red),
-        blue: (rights.write_blue && (free || assigned_blue)) || (rights.write_blue_assigned && assigned_blue),
-    }
+    let red = rights.write_red && (free || assigned_red);
+    let of_blue = rights.write_blue && (free || assigned_blue);
+    let blue = of_blue || (rights.write_blue_assigned && assigned_blue);
+    Sides { red, blue, shared: red || of_blue, planning: rights.plan && (red || blue) }
 }
 
 /// The outcome keys that a form may post: the active ones, and a retired one that this procedure already holds.
@@ -562,12 +594,20 @@ mod tests {
 
     #[test]
     fn sides_open_their_fields() {
-        let (red, blue) = (Sides { red: true, blue: false }, Sides { red: false, blue: true });
+        let (red, blue) = (Sides { red: true, ..Sides::default() }, Sides { blue: true, ..Sides::default() });
+        let (shared, planning) = (Sides { shared: true, ..Sides::default() }, Sides { planning: true, ..Sides::default() });
         for field in Field::ALL {
-            assert_eq!(red.may_write(*field), field.side() != Side::Blue);
-            assert_eq!(blue.may_write(*field), field.side() != Side::Red);
-            assert!(!Sides::default().may_write(*field));
+            assert_eq!(red.may_write(*field), field.side() == Side::Red);
+            assert_eq!(blue.may_write(*field), field.side() == Side::Blue);
+            assert_eq!(shared.may_write(*field), field.side() == Side::Both);
+            assert_eq!(planning.may_write(*field), field.side() == Side::Planning);
+            assert!(Sides::ALL.may_write(*field) && !Sides::default().may_write(*field));
         }
+        let analyst = WriteRights { write_blue_assigned: true, ..WriteRights::default() };
+        assert_eq!(sides(analyst, false, true, WriteRule::Everyone), blue, "blue's own and nothing else");
+        assert_eq!(sides(analyst, true, false, WriteRule::Everyone), Sides::default());
+        assert_eq!(Sides::of_words(&Sides::ALL.words()), Sides::ALL);
+        assert_eq!(Sides::of_words(&blue.words()), blue);
         assert!(red.may_write_team(Team::Red) && !red.may_write_team(Team::Blue));
         assert!(blue.may_write_team(Team::Blue) && !blue.may_write_team(Team::Red));
     }

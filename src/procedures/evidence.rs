@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::domain::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
 use crate::error::{Error, FieldErrors};
-use crate::web::form::Pairs;
+use crate::pairs::Pairs;
 
 /// How many files one form may carry.
 pub const FILES_AT_ONCE: usize = 20;
@@ -122,7 +122,7 @@ pub struct AttachmentText {
 impl TypedAttachment {
     /// From a form with files.
     pub fn of(pairs: &Pairs) -> Self {
-        let find = |name: &str| pairs.iter().rev().find(|(field, _)| field == name).map(|(_, value)| value.clone());
+        let find = |name: &str| pairs.last(name).map(str::to_owned);
         Self {
             title: find("title").unwrap_or_default(),
             description: find("description").unwrap_or_default(),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::FieldErrors;
+use crate::pairs::Pairs;
 use crate::procedures::domain::check_text;
 
 /// Values by placeholder name.
@@ -250,13 +251,12 @@ pub struct TypedInput {
 
 /// The inputs that were changed in a form of `value.{name}`, as typed, and `had.{name}`, as shown where that was anything;
 /// or what is wrong, by name.
-pub fn changed(posted: &[(String, String)]) -> (Vec<TypedInput>, FieldErrors) {
+pub fn changed(posted: &Pairs) -> (Vec<TypedInput>, FieldErrors) {
     let mut errors = FieldErrors::default();
     let mut changed = Vec::new();
-    for (field, raw) in posted {
-        let Some(name) = field.strip_prefix("value.") else { continue };
-        let had = posted.iter().find(|(field, _)| field.strip_prefix("had.") == Some(name)).map(|(_, had)| had.clone()).unwrap_or_default();
-        if had == *raw {
+    for (name, raw) in posted.under("value.") {
+        let had = posted.get(&format!("had.{name}")).unwrap_or_default().to_owned();
+        if had == raw {
             continue;
         }
         match check_name(name).and_then(|known| Ok((known, check_value(name, raw)?))) {
@@ -268,8 +268,13 @@ pub fn changed(posted: &[(String, String)]) -> (Vec<TypedInput>, FieldErrors) {
 }
 
 /// The values as typed, by name, for a form that is shown again.
-pub fn as_typed(posted: &[(String, String)]) -> Values {
-    posted.iter().filter_map(|(field, value)| Some((field.strip_prefix("value.")?.to_owned(), value.clone()))).collect()
+pub fn as_typed(posted: &Pairs) -> Values {
+    posted.under("value.").map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Whether a name is one that a form of inputs posts.
+pub fn is_input(name: &str) -> bool {
+    name.starts_with("value.") || name.starts_with("had.")
 }
 
 /// Nobody's value is replaced unseen: what is stored must be what the form showed, or what is typed anyway.
@@ -301,13 +306,13 @@ mod tests {
     #[test]
     fn only_changed_inputs_are_saved_and_none_unseen() {
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        let posted =
-            [("value.host", "a"), ("had.host", "a"), ("value.user", "b"), ("value.gone", ""), ("had.gone", "x")].map(|(a, b)| pair(a, b));
+        let posted: Pairs =
+            [("value.host", "a"), ("had.host", "a"), ("value.user", "b"), ("value.gone", ""), ("had.gone", "x")].into_iter().collect();
         let (typed, errors) = changed(&posted);
         assert!(errors.is_empty());
         let names: Vec<(&str, &str, &str)> = typed.iter().map(|t| (t.name.as_str(), t.had.as_str(), t.value.as_str())).collect();
         assert_eq!(names, [("user", "", "b"), ("gone", "x", "")]);
-        assert!(changed(&[pair("value.host", &"x".repeat(3_000))]).1.get("host").is_some());
+        assert!(changed(&[("value.host", "x".repeat(3_000))].into_iter().collect()).1.get("host").is_some());
 
         let stored = |list: &[(&str, &str)]| list.iter().map(|(a, b)| pair(a, b)).collect::<Values>();
         assert!(check_seen(&typed, &stored(&[("gone", "x")])).is_ok());

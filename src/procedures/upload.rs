@@ -1,6 +1,7 @@
 //! Files on their way in: streamed part by part into staging, hashed on the way, never whole in memory. Whatever is refused
 //! leaves nothing behind.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use actix_multipart::{Field, Multipart};
@@ -13,23 +14,20 @@ use sha2::{Digest, Sha256};
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::ids::AttachmentId;
+use crate::ids::{AttachmentId, PersonId};
 use crate::procedures::evidence::{FILES_AT_ONCE, MAGIC_BYTES, empty, file_name, media_type, too_large};
 use crate::procedures::store::attachments::Arrived;
 use crate::web::form::Pairs;
+use crate::web::turns::Turns;
 
 /// How much is written to storage at once, in bytes; all that a running upload holds in memory.
 const PART: usize = 1 << 20;
 
-/// How much is read and thrown away after a refusal, in bytes. A browser that is still sending would lose the answer with
-/// its connection; one that never ends is cut off.
-const READ_ON: usize = 64 << 20;
-
 /// How long a sender may be silent.
 const STALLED: Duration = Duration::from_secs(60);
 
-/// The largest text field that is read, in bytes: more than the limit that the page names, so that it comes back with a
-/// sentence and not cut.
+/// The most text of one form that is read, in bytes: more than the limits that the page names, so that what was typed
+/// comes back with a sentence and not cut.
 const TEXT: usize = 2 << 20;
 
 /// Where an upload is staged until its row is about to be written.
@@ -53,14 +51,22 @@ pub struct Wanted<'a> {
     pub limit: i64,
 }
 
-/// Reads a form with files: what was typed beside them, and the files, staged.
+/// Forms with files that are being received at once, for everybody and for each person.
+static RECEIVING: LazyLock<Turns> = LazyLock::new(|| Turns::new("uploads", 16, 4));
+
+/// Reads a form with files: what was typed beside them, and the files, staged. What comes after a refusal is read by the
+/// edge, and kept nowhere.
 ///
 /// # Errors
 /// (In the second value) a sentence for a file that is empty, over the limit or one too many, or for a field that is not
 /// wanted; nothing is staged then.
-pub async fn receive(app: &App, mut form: Multipart, wanted: Wanted<'_>) -> (Pairs, Result<Vec<Arrived>>) {
-    let mut typed = Pairs::new();
+pub async fn receive(app: &App, mut form: Multipart, wanted: Wanted<'_>, who: PersonId) -> (Pairs, Result<Vec<Arrived>>) {
+    let mut typed = Pairs::default();
     let mut files = Vec::new();
+    let _turn = match RECEIVING.take(who.0).await {
+        Ok(turn) => turn,
+        Err(busy) => return (typed, Err(busy)),
+    };
     let refused = loop {
         let mut field = match form.next().await {
             None if files.is_empty() && wanted.some_file => break Error::field("file", "Choose a file."),
@@ -70,7 +76,6 @@ pub async fn receive(app: &App, mut form: Multipart, wanted: Wanted<'_>) -> (Pai
             Some(Err(fault)) => break broken(&fault),
         };
         if let Err(error) = take(app, &mut field, wanted, &mut typed, &mut files).await {
-            read_on(field, &mut form).await;
             break error;
         }
     };
@@ -81,7 +86,11 @@ pub async fn receive(app: &App, mut form: Multipart, wanted: Wanted<'_>) -> (Pai
 async fn take(app: &App, field: &mut Fuse<Field>, wanted: Wanted<'_>, typed: &mut Pairs, files: &mut Vec<Arrived>) -> Result<()> {
     let name = field.get_ref().name().unwrap_or_default().to_owned();
     match name.as_str() {
-        known if wanted.fields.contains(&known) => typed.push((name, text(field).await?)),
+        known if wanted.fields.contains(&known) && typed.get(known).is_none() => {
+            let left = TEXT - typed.iter().map(|(_, value)| value.len()).sum::<usize>();
+            let value = text(field, left).await?;
+            typed.push(name, value);
+        }
         "file" if files.len() >= FILES_AT_ONCE => {
             return Err(Error::field(
                 "file",
@@ -94,11 +103,11 @@ async fn take(app: &App, field: &mut Fuse<Field>, wanted: Wanted<'_>, typed: &mu
     Ok(())
 }
 
-async fn text(field: &mut Fuse<Field>) -> Result<String> {
+async fn text(field: &mut Fuse<Field>, limit: usize) -> Result<String> {
     let mut bytes = Vec::new();
     while let Some(chunk) = next(field).await {
         bytes.extend_from_slice(&chunk?);
-        if bytes.len() > TEXT {
+        if bytes.len() > limit {
             return Err(Error::TooLarge("What you typed is larger than 2 MiB. Shorten it.".into()));
         }
     }
@@ -194,26 +203,6 @@ pub async fn discard(app: &App, files: &[Arrived]) {
     }
 }
 
-/// Reads the rest of a refused form without keeping it.
-async fn read_on(mut field: Fuse<Field>, form: &mut Multipart) {
-    let mut left = READ_ON;
-    loop {
-        while let Some(chunk) = next(&mut field).await {
-            let Ok(chunk) = chunk else { return };
-            left = left.saturating_sub(chunk.len());
-            if left == 0 {
-                return;
-            }
-        }
-        // The form gives the next part only when nobody holds the one before.
-        drop(field);
-        field = match form.next().await {
-            Some(Ok(next)) => next.fuse(),
-            _ => return,
-        };
-    }
-}
-
 /// The next bytes of a part; a sender that has stopped is given up.
 async fn next(field: &mut Fuse<Field>) -> Option<Result<web::Bytes>> {
     match tokio::time::timeout(STALLED, field.next()).await {
@@ -223,7 +212,13 @@ async fn next(field: &mut Fuse<Field>) -> Option<Result<web::Bytes>> {
 }
 
 fn broken(fault: &actix_multipart::MultipartError) -> Error {
-    tracing::info!(cause = %fault, "an upload that did not arrive whole");
+    // Its own words may quote what was sent.
+    let kind = match fault {
+        actix_multipart::MultipartError::Incomplete => "incomplete",
+        actix_multipart::MultipartError::Payload(_) => "cut off",
+        _ => "malformed",
+    };
+    tracing::info!(kind, "an upload did not arrive whole");
     Error::Refused("The file did not arrive whole. Nothing was stored. Attach it again.".into())
 }
 

@@ -1,7 +1,7 @@
 //! The approval of a request while it is being typed: what each step holds, what is wrong with it, and what becomes of it
 //! when somebody changes the request meanwhile. Pure; the pages keep it as a draft on the server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,9 @@ use crate::engagements::domain::{DetailField, check_detail};
 use crate::engagements::periods::{OwnDates, changed_as_typed as changed};
 use crate::error::FieldErrors;
 use crate::ids::PersonId;
+use crate::pairs::Pairs;
 use crate::procedures::domain::Team;
 use crate::procedures::times;
-use crate::web::form::Pairs;
 
 /// An approval that was begun.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -55,6 +55,19 @@ pub const STEPS: [&[DetailField]; 4] = [
     &[],
 ];
 
+/// Whether a name is one that a step of the approval posts.
+pub fn is_approval(name: &str) -> bool {
+    let detail = |name: &str| name.parse::<DetailField>().is_ok();
+    match name.split_once('.') {
+        Some(("had", field)) => detail(field),
+        Some((kind, _)) => matches!(kind, "from" | "to" | "had_from" | "had_to"),
+        None => {
+            matches!(name, "version" | "do" | "report_title" | "copies_plan" | "past" | "red" | "blue" | "had_red" | "had_blue")
+                || detail(name)
+        }
+    }
+}
+
 /// What has to be confirmed of a start: one that has passed, or none at all.
 pub fn asks_at_once(start: Option<NaiveDate>, today: NaiveDate) -> Option<&'static str> {
     match start {
@@ -93,8 +106,7 @@ impl Draft {
     /// was opened before somebody changed the request does not put the old value back. Gives the labels of what was typed
     /// over a value that the tab had never shown.
     pub fn read(&mut self, step: usize, pairs: &Pairs) -> Vec<&'static str> {
-        let find =
-            |name: &str| pairs.iter().find(|(field, _)| field == name).map(|(_, value)| value.replace("\r\n", "\n").replace('\0', ""));
+        let find = |name: &str| pairs.get(name).map(|value| value.replace("\r\n", "\n").replace('\0', ""));
         let mut over = Vec::new();
         for field in STEPS[step - 1] {
             let (Some(value), had) = (find(field.as_str()), find(&format!("had.{}", field.as_str()))) else { continue };
@@ -118,12 +130,12 @@ impl Draft {
             }
             3 => self.past = find("past").is_some(),
             4 => {
-                let of = |name: &'static str, team: Team| {
-                    let posted = pairs.iter().filter(move |(field, _)| field == name);
-                    posted.filter_map(move |(_, value)| Some((value.parse::<PersonId>().ok()?, team))).collect::<Vec<_>>()
+                let of = |name: &str, team: Team| {
+                    let people = pairs.all(name).filter_map(|value| value.parse::<PersonId>().ok());
+                    people.map(|person| (person, team)).collect::<BTreeSet<_>>()
                 };
-                let ticked = [of("red", Team::Red), of("blue", Team::Blue)].concat();
-                let had = [of("had_red", Team::Red), of("had_blue", Team::Blue)].concat();
+                let ticked = &of("red", Team::Red) | &of("blue", Team::Blue);
+                let had = &of("had_red", Team::Red) | &of("had_blue", Team::Blue);
                 // As with the details: what this person changed of what they saw.
                 self.operators.retain(|one| ticked.contains(one) || !had.contains(one));
                 self.operators.extend(ticked.into_iter().filter(|one| !had.contains(one)));
@@ -207,6 +219,10 @@ impl Draft {
 mod tests {
     use super::*;
 
+    fn pairs(list: &[(&str, &str)]) -> Pairs {
+        list.iter().copied().collect()
+    }
+
     fn request() -> BTreeMap<String, String> {
         [("title", "Drill"), ("start_date", "2026-11-18"), ("time_zone", "UTC"), ("scope", "Mail")]
             .into_iter()
@@ -223,7 +239,7 @@ mod tests {
         let mut draft = Draft::of(1, request(), Vec::new());
         assert!(draft.faults(3, day(21)).get("past").is_some());
         assert!(draft.faults(3, day(18)).is_empty(), "today is not past");
-        draft.read(3, &vec![("past".into(), "yes".into()), ("end_date".into(), "2026-11-17".into())]);
+        draft.read(3, &pairs(&[("past", "yes"), ("end_date", "2026-11-17")]));
         let faults = draft.faults(3, day(21));
         assert_eq!((faults.get("past"), faults.get("end_date").is_some()), (None, true));
     }
@@ -231,7 +247,7 @@ mod tests {
     #[test]
     fn what_others_changed_arrives_and_what_was_typed_stays() {
         let mut draft = Draft::of(1, request(), Vec::new());
-        draft.read(1, &vec![("title".into(), "My drill".into())]);
+        draft.read(1, &pairs(&[("title", "My drill")]));
         let mut now = request();
         now.insert("title".into(), "Their drill".into());
         now.insert("scope".into(), "Mail and web".into());
@@ -243,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_tab_from_before_a_change_puts_no_old_value_back() {
-        let posted = |scope: &str| vec![("had.scope".to_owned(), "Mail".to_owned()), ("scope".to_owned(), scope.to_owned())];
+        let posted = |scope: &str| pairs(&[("had.scope", "Mail"), ("scope", scope)]);
         let mut now = request();
         now.insert("scope".into(), "Not the ferries".into());
         let mut draft = Draft::of(2, now.clone(), Vec::new());
@@ -258,19 +274,19 @@ mod tests {
         let (mika, tor) = ((PersonId::new(), Team::Red), (PersonId::new(), Team::Red));
         let mut draft = Draft::of(1, request(), Vec::new());
         assert_eq!(draft.follow(1, &request(), &[mika]).0, ["Operators"]);
-        draft.read(4, &vec![("red".into(), tor.0.to_string())]);
+        draft.read(4, &pairs(&[("red", &tor.0.to_string())]));
         let mut both = vec![mika, tor];
         both.sort_unstable();
         assert_eq!(draft.operators, both, "she was not on the form, so she was not unticked");
-        let ticked = vec![("had_red".into(), mika.0.to_string()), ("had_red".into(), tor.0.to_string()), ("red".into(), tor.0.to_string())];
-        draft.read(4, &ticked);
+        let (mika, tor_id) = (mika.0.to_string(), tor.0.to_string());
+        draft.read(4, &pairs(&[("had_red", &mika), ("had_red", &tor_id), ("red", &tor_id)]));
         assert_eq!(draft.operators, [tor]);
     }
 
     #[test]
     fn a_step_takes_its_own_fields_and_no_others() {
         let mut draft = Draft::of(1, request(), Vec::new());
-        draft.read(2, &vec![("title".into(), "x".into()), ("report_title".into(), "R".into())]);
+        draft.read(2, &pairs(&[("title", "x"), ("report_title", "R")]));
         assert_eq!((draft.get(DetailField::Title), draft.report_title.as_str(), draft.copies_plan), ("Drill", "R", false));
         assert!(draft.faults(2, day(1)).is_empty());
         draft.report_title.clear();

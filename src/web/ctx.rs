@@ -19,8 +19,10 @@ use crate::authz::permit::{UNAVAILABLE, VIEWER, Viewer};
 use crate::error::{Error, Result};
 use crate::web::frame::{Frame, Section};
 
-/// Name of the cookie that carries one message over a redirect.
-pub(crate) const MESSAGE_COOKIE: &str = "tyrian-message";
+/// Name of the cookie that carries one message over a redirect. Behind https no other host and no other path can set it.
+fn message_cookie_name(https: bool) -> &'static str {
+    if https { "__Host-tyrian-message" } else { "tyrian-message" }
+}
 
 /// How long a proof of who somebody is lasts for sensitive acts.
 const PROOF_LASTS: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
@@ -66,7 +68,7 @@ impl Ctx {
             address: client_address(req, &app.config.trusted_proxies),
             user_agent: text(header::USER_AGENT),
             partial: is_partial(req),
-            message: req.cookie(MESSAGE_COOKIE).map(|c| percent_decode(c.value())),
+            message: req.cookie(message_cookie_name(app.config.is_https())).map(|c| percent_decode(c.value())),
             request_id,
             viewer,
             app,
@@ -122,7 +124,7 @@ impl Ctx {
     /// Sends whoever posted, by htmx or as a form, to `location` with a message that the page there shows once.
     pub fn go_with(&self, location: &str, message: &str) -> HttpResponse {
         if self.partial {
-            HttpResponse::Ok().insert_header(("HX-Redirect", location)).cookie(message_cookie(message)).finish()
+            carrying(HttpResponse::Ok().insert_header(("HX-Redirect", location)).finish(), message)
         } else {
             redirect_with(location, message)
         }
@@ -132,12 +134,8 @@ impl Ctx {
     pub fn html(&self, status: StatusCode, body: String) -> Result<HttpResponse> {
         let mut answer = HttpResponse::build(status);
         answer.content_type("text/html; charset=utf-8");
-        if self.message.is_some() && !self.partial {
-            let mut gone = message_cookie("");
-            gone.make_removal();
-            answer.cookie(gone);
-        }
-        Ok(answer.body(body))
+        let answer = answer.body(body);
+        Ok(if self.message.is_some() && !self.partial { carrying(answer, "") } else { answer })
     }
 }
 
@@ -169,13 +167,28 @@ pub fn refusal_noted(mut answer: HttpResponse, reason: &'static str, why: impl I
 
 /// As [`redirect`], with a message that the next page shows once.
 pub fn redirect_with(location: &str, message: &str) -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((header::LOCATION, location)).cookie(message_cookie(message)).finish()
+    carrying(HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish(), message)
 }
 
-fn message_cookie(message: &str) -> Cookie<'static> {
-    let encoded: String =
-        message.bytes().map(|b| if b.is_ascii_alphanumeric() { (b as char).to_string() } else { format!("%{b:02X}") }).collect();
-    Cookie::build(MESSAGE_COOKIE, encoded).path("/").http_only(true).same_site(SameSite::Lax).finish()
+/// The message that an answer takes along to the next page; empty once it was shown. The edge makes the cookie of it.
+pub(crate) struct Message(String);
+
+fn carrying(mut answer: HttpResponse, message: &str) -> HttpResponse {
+    answer.extensions_mut().insert(Message(message.to_owned()));
+    answer
+}
+
+impl Message {
+    pub(crate) fn cookie(&self, https: bool) -> Cookie<'static> {
+        let encode = |b: u8| if b.is_ascii_alphanumeric() { (b as char).to_string() } else { format!("%{b:02X}") };
+        let encoded: String = self.0.bytes().map(encode).collect();
+        let cookie = Cookie::build(message_cookie_name(https), encoded).path("/").http_only(true).secure(https).same_site(SameSite::Lax);
+        let mut cookie = cookie.finish();
+        if self.0.is_empty() {
+            cookie.make_removal();
+        }
+        cookie
+    }
 }
 
 fn percent_decode(text: &str) -> String {
@@ -221,7 +234,8 @@ mod tests {
 
     #[test]
     fn a_message_survives_its_cookie() {
-        let cookie = message_cookie("“Ünïcode” & 100 % saved\n");
+        let cookie = Message("“Ünïcode” & 100 % saved\n".into()).cookie(true);
+        assert!(cookie.name().starts_with("__Host-") && cookie.secure() == Some(true));
         assert_eq!(percent_decode(cookie.value()), "“Ünïcode” & 100 % saved\n");
         assert_eq!(percent_decode("%zz%4"), "%zz%4");
     }

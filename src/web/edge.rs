@@ -1,19 +1,30 @@
-//! The edge: the outermost layer. Puts on security headers, refuses forms from foreign origins, and renders every error
-//! as a page or a fragment with a sentence, a way on and the request id.
+//! The edge: the outermost layer. Answers under the installation's own names only, puts on security headers, refuses forms
+//! and downloads that foreign pages asked for, renders every error as a page or a fragment with a sentence, a way on and
+//! the request id, and reads to its end what a refused request still sends.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{self, Poll};
+use std::time::Duration;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use askama::Template;
+use futures_util::{Stream, StreamExt};
 
 use crate::app::App;
 use crate::audit::domain::{Event, Kind};
 use crate::audit::flood_store as flood;
 use crate::error::Error;
-use crate::web::ctx::{Ctx, is_partial};
+use crate::logging::without_quotes;
+use crate::web::ctx::{Ctx, Message, is_partial};
 use crate::web::frame::{Frame, Section};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; connect-src 'self'; \
@@ -29,18 +40,77 @@ struct ErrorPage {
 }
 
 /// The middleware.
-pub async fn edge(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+pub async fn edge(mut req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let partial = is_partial(req.request());
     let is_asset = req.path().starts_with("/assets/");
-    let answered = match next.call(req).await {
-        Ok(answer) => answer.map_into_boxed_body(),
+    let rest = Rest(Rc::new(RefCell::new(req.take_payload())));
+    req.set_payload(Payload::Stream { payload: Box::pin(Rest(rest.0.clone())) });
+    let answered = if is_known_host(&req) {
+        next.call(req).await.map(ServiceResponse::map_into_boxed_body)
+    } else {
+        let (request, _) = req.into_parts();
+        let answer = rendered(&request, &Error::Misdirected);
+        Ok(ServiceResponse::new(request, answer))
+    };
+    rest.read_on().await;
+    let answered = match answered {
+        Ok(answer) => answer,
         // Middleware inside failed without an answer of its own. The request is gone with it, so the page is a bare one.
         Err(fault) => {
-            tracing::error!(cause = %fault, "a middleware failed");
+            tracing::error!(cause = without_quotes(&fault.to_string()), "a middleware failed");
             return Err(Bare { partial, away: true }.into());
         }
     };
     Ok(with_headers(render(answered).await, is_asset))
+}
+
+/// How much of a body is read and thrown away after a refusal, in bytes, and for how long. A browser that is still sending
+/// would lose the answer with its connection; one that never ends is cut off.
+const READ_ON: usize = 64 << 20;
+const READ_ON_TIME: Duration = Duration::from_secs(60);
+
+/// A request's body, shared by the handler that reads it and the edge that reads what is left: whoever is not signed in, or
+/// sends too much, is told by the head alone and still gets to read it.
+struct Rest(Rc<RefCell<Payload>>);
+
+impl Stream for Rest {
+    type Item = Result<web::Bytes, PayloadError>;
+    fn poll_next(self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut *self.0.borrow_mut()).poll_next(context)
+    }
+}
+
+impl Rest {
+    async fn read_on(mut self) {
+        let all = async {
+            let mut left = READ_ON;
+            while let Some(Ok(chunk)) = self.next().await {
+                left = left.saturating_sub(chunk.len());
+                if left == 0 {
+                    return;
+                }
+            }
+        };
+        // Whoever is not through by then loses the answer.
+        let _ = tokio::time::timeout(READ_ON_TIME, all).await;
+    }
+}
+
+/// Whether the request was sent to a name of this installation: the one people type, or this machine's own. Without it a
+/// page of somebody else's name that leads to our address (DNS rebinding) would be read as ours by the browser.
+fn is_known_host(req: &ServiceRequest) -> bool {
+    let Some(host) = req.headers().get(header::HOST).and_then(|host| host.to_str().ok()) else { return true };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let is_address = name.parse::<IpAddr>().is_ok() || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let base = req.app_data::<web::Data<App>>().and_then(|app| app.config.base_url.clone());
+    let own = base.and_then(|base| Some(base.split_once("://")?.1.trim_end_matches('/').to_owned()));
+    is_address
+        || name.eq_ignore_ascii_case("localhost")
+        || name.to_ascii_lowercase().ends_with(".localhost")
+        || own.is_some_and(|own| own.eq_ignore_ascii_case(host))
 }
 
 /// The answer where even the request is lost.
@@ -65,12 +135,12 @@ impl actix_web::ResponseError for Bare {
     }
 }
 
-/// The middleware that refuses forms from foreign origins; inside the sessions, so that the event says whose browser it was.
+/// The middleware that refuses what foreign pages ask for; inside the sessions, so that the event says whose browser it was.
 pub async fn same_origin(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    if foreign(&req) {
+    if foreign(&req) || foreign_download(&req) {
         return Ok(refuse_origin(req).await);
     }
     Ok(next.call(req).await?.map_into_boxed_body())
@@ -90,18 +160,28 @@ fn foreign(req: &ServiceRequest) -> bool {
     let host = text(header::HOST).unwrap_or_default();
     match own {
         Some(base) => origin != base.trim_end_matches('/'),
-        None => origin.split_once("://").map(|(_, rest)| rest) != Some(host),
+        // What we serve ourselves is plain HTTP. A proxy that adds TLS is told by the address people type, above.
+        None => origin.split_once("://") != Some(("http", host)),
     }
+}
+
+/// Exports take time and write an event: a page elsewhere may not set them going. A link that was followed is `cross-site`
+/// too, but nobody links to a file of ours from elsewhere.
+fn foreign_download(req: &ServiceRequest) -> bool {
+    let site = req.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    let is_export = req.path().ends_with(".csv") || req.path().ends_with(".jsonl");
+    is_export && site.is_some_and(|site| site != "same-origin" && site != "none")
 }
 
 async fn refuse_origin(req: ServiceRequest) -> ServiceResponse<BoxBody> {
     let (request, _) = req.into_parts();
     if let Some(app) = request.app_data::<web::Data<App>>().cloned() {
         let actor = Ctx::of(&request).map(|ctx| ctx.actor()).unwrap_or_else(|_| crate::audit::domain::Actor::anonymous());
-        let event = Event::failed(Kind::OriginRefused, "foreign_origin", "Refused a form that came from a foreign origin");
+        let what = if request.method() == Method::GET { "a download" } else { "a form" };
+        let event = Event::failed(Kind::OriginRefused, "foreign_origin", format!("Refused {what} that came from a foreign origin"));
         let written = app.db.write(actor, |tx| flood::record(tx, (), &[event])).await;
         if let Err(fault) = written {
-            tracing::error!(cause = %fault, "the refusal could not be recorded");
+            tracing::error!(cause = without_quotes(&fault.to_string()), "the refusal could not be recorded");
         }
     }
     let answer = rendered(&request, &Error::Forbidden("This form did not come from a page of this installation.".into()));
@@ -124,17 +204,23 @@ async fn render(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     };
     let request = answer.request().clone();
     match error {
-        Error::Internal(cause) => tracing::error!(cause = %format!("{cause:#}"), "internal fault"),
-        Error::Unavailable(cause) => tracing::warn!(%cause, "unavailable"),
-        other => tracing::debug!(cause = %other, "refused"),
+        Error::Internal(cause) => tracing::error!(cause = without_quotes(&format!("{cause:#}")), "internal fault"),
+        Error::Unavailable(cause) => tracing::warn!(cause = without_quotes(cause), "unavailable"),
+        Error::Busy(what) => tracing::warn!(what, "busy"),
+        // The kind alone: its sentence may hold what was typed.
+        other => tracing::info!(status = other.status().as_u16(), "refused"),
     }
     match error {
         Error::Forbidden(what) => record_refusal(&request, "no_right", what.clone()).await,
         Error::Malformed(what) if request.method() == Method::POST => record_refusal(&request, "malformed", what.clone()).await,
         _ => {}
     }
-    let rendered = rendered(&request, error);
-    ServiceResponse::new(request, rendered)
+    let mut page = rendered(&request, error);
+    // A session that was renewed goes on under its new secret whatever the answer is.
+    for cookie in answer.headers().get_all(header::SET_COOKIE) {
+        page.headers_mut().append(header::SET_COOKIE, cookie.clone());
+    }
+    ServiceResponse::new(request, page)
 }
 
 fn empty(answer: &ServiceResponse<BoxBody>) -> bool {
@@ -152,7 +238,7 @@ async fn record_refusal(request: &HttpRequest, reason: &'static str, what: Strin
         .detail(serde_json::json!({ "why": what }));
     let written = ctx.app.db.write(ctx.actor(), |tx| flood::record(tx, (), &[event])).await;
     if let Err(fault) = written {
-        tracing::error!(cause = %fault, "the refusal could not be recorded");
+        tracing::error!(cause = without_quotes(&fault.to_string()), "the refusal could not be recorded");
     }
 }
 
@@ -172,7 +258,7 @@ fn rendered(request: &HttpRequest, error: &Error) -> HttpResponse {
     };
     let mut answer = HttpResponse::build(error.status());
     answer.content_type("text/html; charset=utf-8");
-    if matches!(error, Error::Unavailable(_)) {
+    if matches!(error, Error::Unavailable(_) | Error::Busy(_)) {
         answer.insert_header((header::RETRY_AFTER, "5"));
     }
     answer.body(body(error, frame, partial).unwrap_or_else(|_| "The page could not be drawn.".into()))
@@ -230,15 +316,28 @@ fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) 
             "Tyrian cannot reach its database right now. Nothing was changed. Try again in a few seconds; what you typed is still in your browser, one step back.".into(),
             ("Try again", ""),
         ),
+        Error::Busy(what) => (
+            "Busy",
+            format!("As many {what} as this server works on at once are under way. Nothing was changed. Try again in a few seconds."),
+            ("Try again", ""),
+        ),
+        Error::Misdirected => (
+            "Not this address",
+            "This Tyrian is not set up for the name in your browser's address bar. Whoever runs it sets TYRIAN_BASE_URL to the address that people type.".into(),
+            home,
+        ),
         Error::Internal(_) => ("This did not work", "Something went wrong on our side and has been logged. Nothing was changed.".into(), home),
     }
 }
 
 fn with_headers(mut answer: ServiceResponse<BoxBody>, is_asset: bool) -> ServiceResponse<BoxBody> {
-    let https = answer
-        .request()
-        .app_data::<web::Data<App>>()
-        .is_some_and(|app| app.config.base_url.as_deref().is_some_and(|url| url.starts_with("https://")));
+    let https = answer.request().app_data::<web::Data<App>>().is_some_and(|app| app.config.is_https());
+    let message = answer.response().extensions().get::<Message>().map(|message| message.cookie(https));
+    if let Some(cookie) = message
+        && let Err(fault) = answer.response_mut().add_cookie(&cookie)
+    {
+        tracing::warn!(cause = %fault, "a message is lost");
+    }
     let headers = answer.headers_mut();
     let mut set = |name: header::HeaderName, value: &'static str| {
         if !headers.contains_key(&name) {
@@ -252,7 +351,7 @@ fn with_headers(mut answer: ServiceResponse<BoxBody>, is_asset: bool) -> Service
     set(header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     set(header::HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
     if https {
-        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
     if !is_asset {
         set(header::CACHE_CONTROL, "no-store");

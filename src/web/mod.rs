@@ -9,6 +9,7 @@ pub mod frame;
 pub mod health;
 pub mod live;
 pub mod markdown;
+pub mod turns;
 
 pub use ctx::{Ctx, redirect, redirect_with, refusal_noted};
 pub use form::{Form, Query};

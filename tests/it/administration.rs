@@ -34,7 +34,7 @@ fn a_user_is_invited_signs_in_and_works_with_the_roles_given() {
         .press("Create and make the link")
         .expect(200)
         .see("Invitation for Nia Berg");
-    let link = link_on(&admin);
+    let first = link_on(&admin);
     admin.click("Done").expect(200).see("Nia Berg").see("Invited").see("Sees no client.");
     let path = admin.path().to_owned();
     let roles: Vec<(&str, String)> = vec![("role", role(&app, "standard_user")), ("role", role(&app, "auditor"))];
@@ -43,6 +43,11 @@ fn a_user_is_invited_signs_in_and_works_with_the_roles_given() {
     let (id, client, lead) = (path.rsplit('/').next().unwrap().to_owned(), app.clients.own.to_string(), role(&app, "team_lead"));
     assert_eq!(admin.post("/admin/access", &[("person", &id), ("client", &client), ("role", &lead), ("back", &path)]).status, 303);
     admin.open(&path).see("Alder Savings").see("Ada Marlow").see("Team Lead at Alder Savings").see("Read the whole audit log");
+
+    // Whoever made the first link may have been allowed less than she may do now.
+    assert_eq!(app.visitor().get(&first).status, 422, "a link ends when rights grow");
+    admin.press("Make an invitation link").expect(200);
+    let link = link_on(&admin);
 
     let mut nia = app.visitor();
     nia.open(&link).expect(200).see("Welcome to Tyrian");
@@ -54,7 +59,10 @@ fn a_user_is_invited_signs_in_and_works_with_the_roles_given() {
     assert_eq!(app.visitor().get(&link).status, 422, "a link works once");
     let kinds = "SELECT kind FROM audit.events WHERE about_person = '{id}' AND kind NOT LIKE 'session%' ORDER BY id";
     let told = app.texts(&kinds.replace("{id}", &id));
-    assert_eq!(told, ["user.created", "user.invited", "role.assigned", "role.assigned", "access.given", "password.changed"]);
+    assert_eq!(
+        told,
+        ["user.created", "user.invited", "role.assigned", "role.assigned", "access.given", "user.invited", "password.changed"]
+    );
     let secrets = app.texts("SELECT detail::text || sentence FROM audit.events");
     assert!(!secrets.iter().any(|text| text.contains(link.trim_start_matches("/link/")) || text.contains("long enough")));
 }

@@ -388,7 +388,7 @@ fn a_request_whose_body_comes_after_its_right_is_gone_writes_nothing() {
     let body = "version=1&attack_source=too+late";
     let mut slow = std::net::TcpStream::connect(app.base.trim_start_matches("http://")).unwrap();
     let head = format!(
-        "POST {} HTTP/1.1\r\nhost: x\r\ncookie: tyrian={}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        "POST {} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: tyrian={}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         e.procedure_path(0),
         b.cookie("tyrian").unwrap(),
         body.len()

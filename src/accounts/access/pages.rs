@@ -9,12 +9,14 @@ use super::store::{self, Filter};
 use super::views::{Access, Removal};
 use crate::accounts::pages::own_path;
 use crate::accounts::users::pages::csv_file;
+use crate::accounts::users::pages::links_ended;
 use crate::accounts::users::store::{list_clients, list_roles};
 use crate::audit::domain::{Event, Kind};
 use crate::authz::Permission as P;
 use crate::authz::permit::{ManageAccess, Permit, ReadAccess};
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, PersonId, RoleId};
+use crate::web::turns::EXPORTS;
 use crate::web::{Form, Query, Section, csv, redirect_with};
 
 /// Rows that the page shows; filters and export reach the others.
@@ -72,6 +74,7 @@ async fn page(permit: &Permit<ReadAccess>, typed: Typed, problem: Option<String>
 
 /// `GET /admin/access.csv`
 pub async fn export(permit: Permit<ReadAccess>, Query(typed): Query<Typed>) -> Result<HttpResponse> {
+    let _turn = EXPORTS.take(permit.viewer().id.0).await?;
     let filter = typed.filter();
     let rows = permit.app.db.read(move |conn| store::list(conn, &filter, 1_000_000)).await?;
     let event = Event::new(Kind::AccessExported, format!("Exported {} rows of client access as CSV", rows.len()))
@@ -116,7 +119,7 @@ pub async fn give(permit: Permit<ManageAccess>, reading: Permit<ReadAccess>, For
         _ => Err(Error::field("person", "Choose a person, a client and a role.")),
     };
     match given {
-        Ok(()) => Ok(redirect_with(&back, "Access saved. It acts on the next click.")),
+        Ok(ended) => Ok(redirect_with(&back, &format!("Access saved. It acts on the next click.{}", links_ended(ended)))),
         Err(Error::Invalid(errors)) => {
             let problem = errors.0.into_values().next();
             let page = page(&reading, Typed::default(), problem).await?;

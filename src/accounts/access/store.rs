@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
-use crate::accounts::store::renew_sessions;
+use crate::accounts::store::{end_links, renew_sessions};
 use crate::audit::domain::{Event, Kind};
 use crate::db::schema::{client_access, clients, people, roles};
 use crate::db::{Audited, WriteTx};
@@ -114,11 +114,11 @@ pub fn list_people(conn: &mut PgConnection) -> Result<Vec<(PersonId, String)>> {
         .load(conn)?)
 }
 
-/// Gives a person access to a client, or another role there.
+/// Gives a person access to a client, or another role there; tells how many unused links of theirs ended with that.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a person, client or role that does not exist.
-pub fn give(tx: &mut WriteTx<'_>, person: PersonId, client: ClientId, role: RoleId) -> Result<Audited<()>> {
+pub fn give(tx: &mut WriteTx<'_>, person: PersonId, client: ClientId, role: RoleId) -> Result<Audited<usize>> {
     let known = |found: Option<String>, field: &str| found.ok_or_else(|| Error::field(field, "Choose one from the list."));
     let in_use = people::table.find(person.0).filter(people::deleted_at.is_null().and(people::status.ne("disabled")));
     let name = known(in_use.select(people::name).for_update().first(tx.conn).optional()?, "person")?;
@@ -131,7 +131,7 @@ pub fn give(tx: &mut WriteTx<'_>, person: PersonId, client: ClientId, role: Role
         .first(tx.conn)
         .optional()?;
     if before.as_ref().is_some_and(|(held, _)| *held == role) {
-        return Ok(tx.unchanged(()));
+        return Ok(tx.unchanged(0));
     }
     let given =
         (client_access::role_id.eq(role.0), client_access::given_by.eq(tx.actor().id.map(|p| p.0)), client_access::given_at.eq(tx.now()));
@@ -142,6 +142,7 @@ pub fn give(tx: &mut WriteTx<'_>, person: PersonId, client: ClientId, role: Role
         .set(given)
         .execute(tx.conn)?;
     renew_sessions(tx.conn, person)?;
+    let ended = end_links(tx.conn, person)?;
     let event = match before {
         None => Event::new(Kind::AccessGiven, format!("Gave {name} access to {client_name} as {role_name}"))
             .detail(serde_json::json!({ "role": role_name })),
@@ -151,7 +152,7 @@ pub fn give(tx: &mut WriteTx<'_>, person: PersonId, client: ClientId, role: Role
         )
         .changes([("role", old.as_str(), role_name.as_str(), false)]),
     };
-    tx.audited((), event.subject("client", client.0, &client_name).client(client).about(person))
+    tx.audited(ended, event.subject("client", client.0, &client_name).client(client).about(person))
 }
 
 /// Takes a person's access to a client.

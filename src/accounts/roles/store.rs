@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Text, Uuid as SqlUuid};
 
+use crate::accounts::store::end_links_of_holders;
 use crate::audit::domain::{Event, Kind};
 use crate::authz::Permission;
 use crate::authz::policy::PermissionSet;
@@ -175,6 +176,9 @@ pub fn save(tx: &mut WriteTx<'_>, own: PermissionSet, id: RoleId, text: &RoleTex
     )
     .bind::<SqlUuid, _>(id.0)
     .execute(tx.conn)?;
+    if text.permissions.iter().any(|right| !held.has(right)) {
+        end_links_of_holders(tx.conn, id)?;
+    }
     let factor = |needed: bool| if needed { "required" } else { "optional" };
     let (old, new) = (names(held), names(text.permissions));
     let changes = [

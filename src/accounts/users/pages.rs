@@ -1,5 +1,7 @@
 //! Users: list, export, invitation, and everything that is done with one.
 
+use std::collections::BTreeSet;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -21,6 +23,7 @@ use crate::authz::policy::PermissionSet;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{ClientId, PersonId, RoleId};
 use crate::procedures::times;
+use crate::web::turns::EXPORTS;
 use crate::web::{Form, Query, Section, csv, redirect_with, refusal_noted};
 
 /// Rows of a page.
@@ -100,6 +103,7 @@ pub async fn list(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Resul
 
 /// `GET /admin/users.csv`: the same filter, without a limit.
 pub async fn export(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Result<HttpResponse> {
+    let _turn = EXPORTS.take(permit.viewer().id.0).await?;
     let filter = Filter { after: None, ..typed.filter(permit.viewer().rights.may(P::AccessRead)) };
     let rows = permit.app.db.read(move |conn| store::list(conn, &filter, 100_000)).await?;
     let event = Event::new(Kind::UsersExported, format!("Exported {} users as CSV", rows.len()))
@@ -125,8 +129,16 @@ pub fn csv_file(name: &str, body: String) -> HttpResponse {
 }
 
 async fn new_page(permit: &Permit<ManageUser>, typed: &Made, errors: FieldErrors) -> Result<NewUser> {
-    let roles = permit.app.db.read(|conn| store::list_held_roles(conn, PersonId(uuid::Uuid::nil()))).await?;
+    let gives = permit.viewer().rights.may(P::AccessManage);
+    let read = move |conn: &mut diesel::PgConnection| {
+        let clients = if gives { store::list_clients(conn)? } else { Vec::new() };
+        Ok((store::list_held_roles(conn, PersonId(uuid::Uuid::nil()))?, clients))
+    };
+    let (roles, clients) = permit.app.db.read(read).await?;
     Ok(NewUser {
+        client: typed.client.clone(),
+        client_role: typed.client_role.clone(),
+        clients,
         frame: permit.frame(Section::Admin, "New user").crumb("Administration", "/admin").crumb("Users", "/admin/users"),
         name: typed.name.clone(),
         email: typed.email.clone(),
@@ -151,9 +163,26 @@ pub struct Made {
     email: String,
     #[serde(default)]
     role: Vec<RoleId>,
+    #[serde(default)]
+    client: String,
+    #[serde(default)]
+    client_role: String,
 }
 
-/// `POST /admin/users/new`: makes the account, its roles and its invitation together.
+impl Made {
+    /// The first client they see, and as what; nothing chosen is none.
+    fn access(&self) -> Result<Option<(ClientId, RoleId)>, Error> {
+        if self.client.is_empty() && self.client_role.is_empty() {
+            return Ok(None);
+        }
+        match (self.client.parse(), self.client_role.parse()) {
+            (Ok(client), Ok(role)) => Ok(Some((client, role))),
+            _ => Err(Error::field("client", "Choose both the client and the role there, or neither.")),
+        }
+    }
+}
+
+/// `POST /admin/users/new`: makes the account, its roles, its first client and its invitation together.
 pub async fn create(permit: Permit<ManageUser>, Form(typed): Form<Made>) -> Result<HttpResponse> {
     permit.proved()?;
     let mut errors = FieldErrors::default();
@@ -161,7 +190,15 @@ pub async fn create(permit: Permit<ManageUser>, Form(typed): Form<Made>) -> Resu
     if !typed.role.is_empty() && !permit.viewer().rights.may(P::RoleManage) {
         return Err(Error::Forbidden("You do not assign roles. Leave them to somebody who does.".into()));
     }
-    let made = if errors.is_empty() { insert(&permit, &typed).await } else { Err(Error::Invalid(errors)) };
+    let access = typed.access();
+    if matches!(access, Ok(Some(_))) && !permit.viewer().rights.may(P::AccessManage) {
+        return Err(Error::Forbidden("You do not give access to clients. Leave it to somebody who does.".into()));
+    }
+    let made = match access {
+        Ok(access) if errors.is_empty() => insert(&permit, &typed, access).await,
+        Ok(_) => Err(Error::Invalid(errors)),
+        Err(error) => Err(error),
+    };
     match made {
         Ok((id, link)) => link_page(&permit, &typed.name, true, link, INVITATION_HOURS, id),
         Err(Error::Invalid(errors)) => {
@@ -176,13 +213,17 @@ pub async fn create(permit: Permit<ManageUser>, Form(typed): Form<Made>) -> Resu
     }
 }
 
-async fn insert(permit: &Permit<ManageUser>, typed: &Made) -> Result<(PersonId, String)> {
+async fn insert(permit: &Permit<ManageUser>, typed: &Made, first: Option<(ClientId, RoleId)>) -> Result<(PersonId, String)> {
     let (name, email, roles, own) = (typed.name.trim().to_owned(), typed.email.trim().to_owned(), typed.role.clone(), own_rights(permit));
     let (app, by) = (permit.app.clone(), permit.viewer().id);
     let write = move |tx: &mut crate::db::WriteTx<'_>| {
         let new = NewPerson { name: &name, email: &email, password_hash: None, roles: &[] };
         let (id, event) = accounts::insert_person(tx, &new, Some(by))?;
         store::save_roles(tx, own, id, &roles, &[])?;
+        if let Some((client, role)) = first {
+            access::give(tx, id, client, role)?;
+        }
+        // Last: a link ends when the rights of its person grow.
         let link = make_link_in(tx.conn, &app, LinkPurpose::Invitation, Some(id), INVITATION_HOURS)?;
         let invited = Event::new(Kind::UserInvited, format!("Made an invitation link for {name}")).subject("person", id.0, &name).about(id);
         tx.audited_all((id, link), &[event, invited])
@@ -310,11 +351,17 @@ pub struct Roles {
 pub async fn save_roles(permit: Permit<ManageRole>, path: web::Path<PersonId>, Form(typed): Form<Roles>) -> Result<HttpResponse> {
     permit.proved()?;
     let (id, own) = (path.into_inner(), permit.viewer().rights.own);
-    let only = |a: &[RoleId], b: &[RoleId]| a.iter().filter(|role| !b.contains(role)).copied().collect::<Vec<_>>();
-    let (added, removed) = (only(&typed.role, &typed.had), only(&typed.had, &typed.role));
+    let set = |roles: &[RoleId]| roles.iter().copied().collect::<BTreeSet<_>>();
+    let (now, had) = (set(&typed.role), set(&typed.had));
+    let (added, removed): (Vec<_>, Vec<_>) = ((&now - &had).into_iter().collect(), (&had - &now).into_iter().collect());
     let saved = permit.app.db.write(permit.actor(), move |tx| store::save_roles(tx, own, id, &added, &removed)).await?;
-    let message = if saved == 0 { "Nothing changed." } else { "Roles saved. They act on the next click." };
-    Ok(redirect_with(&format!("/admin/users/{id}#roles"), message))
+    let message = if saved.changes == 0 { "Nothing changed." } else { "Roles saved. They act on the next click." };
+    Ok(redirect_with(&format!("/admin/users/{id}#roles"), &format!("{message}{}", links_ended(saved.links_ended))))
+}
+
+/// Said where somebody's unused link ended because their rights grew.
+pub fn links_ended(links: usize) -> &'static str {
+    if links == 0 { "" } else { " The link that was made for them has ended with it: make a new one." }
 }
 
 /// `GET /admin/users/{user}/{act}`: asks before an account loses something.

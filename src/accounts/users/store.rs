@@ -9,7 +9,7 @@ use crate::accounts::attempt_store as attempts;
 use crate::accounts::domain::hex;
 use crate::accounts::factor_store::code_subject;
 use crate::accounts::sign_in_store::account_subject;
-use crate::accounts::store::{end_everything, renew_sessions};
+use crate::accounts::store::{end_everything, end_links, renew_sessions};
 use crate::app::Keys;
 use crate::audit::domain::{Event, Kind};
 use crate::authz::Permission;
@@ -317,11 +317,26 @@ pub fn save(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId, name: &str, 
     tx.audited((), event)
 }
 
+/// What a save of somebody's roles did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RolesSaved {
+    /// Roles given and taken.
+    pub changes: usize,
+    /// Unused links that ended, because the person may do more than when they were made.
+    pub links_ended: usize,
+}
+
 /// Assigns and takes roles of a person's own.
 ///
 /// # Errors
 /// [`Error::Forbidden`] for a role with rights that the assigner lacks, [`Error::Refused`] for the last administrator.
-pub fn save_roles(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId, added: &[RoleId], removed: &[RoleId]) -> Result<Audited<usize>> {
+pub fn save_roles(
+    tx: &mut WriteTx<'_>,
+    own: PermissionSet,
+    id: PersonId,
+    added: &[RoleId],
+    removed: &[RoleId],
+) -> Result<Audited<RolesSaved>> {
     let user = lock(tx, id)?;
     lock_administrators(tx.conn)?;
     check_rank(tx.conn, own, id)?;
@@ -357,10 +372,11 @@ pub fn save_roles(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId, added:
     }
     check_administrators(tx.conn)?;
     if events.is_empty() {
-        return Ok(tx.unchanged(0));
+        return Ok(tx.unchanged(RolesSaved::default()));
     }
     renew_sessions(tx.conn, id)?;
-    tx.audited_all(events.len(), &events)
+    let links_ended = if added.is_empty() { 0 } else { end_links(tx.conn, id)? };
+    tx.audited_all(RolesSaved { changes: events.len(), links_ended }, &events)
 }
 
 /// Disables an account: its sessions and links end. Nobody can disable the last active administrator.

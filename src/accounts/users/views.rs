@@ -75,6 +75,12 @@ pub struct NewUser {
     pub roles: Vec<(RoleId, String, String, bool)>,
     /// Whether roles can be assigned.
     pub assigns: bool,
+    /// Clients to which access can be given; none for who gives none.
+    pub clients: Vec<(ClientId, String)>,
+    /// The client as chosen.
+    pub client: String,
+    /// The role there as chosen.
+    pub client_role: String,
     /// What is wrong.
     pub errors: FieldErrors,
 }
@@ -315,6 +321,9 @@ pub fn samples() -> Vec<(&'static str, String)> {
         email: hostile(),
         roles: vec![(RoleId::new(), hostile(), hostile(), true)],
         assigns: true,
+        clients: vec![(ClientId::new(), hostile())],
+        client: hostile(),
+        client_role: hostile(),
         errors: FieldErrors::one("email", "Taken."),
     };
     let link = MadeLink {

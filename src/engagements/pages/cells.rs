@@ -212,10 +212,8 @@ async fn store_value(
         .db
         .write(permit.actor(), move |tx| {
             let mut work = begin(tx, &own, engagement, procedure)?;
-            let saved = {
-                let zone = work.zone;
-                save_fields(tx, &mut work, &typed, zone)?
-            };
+            let (sides, zone) = (work.sides, work.zone);
+            let saved = save_fields(tx, &mut work, sides, &typed, zone)?;
             work.finish(tx, saved)
         })
         .await

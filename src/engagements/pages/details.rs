@@ -13,7 +13,7 @@ use crate::engagements::views::forms::{Conflict, Edit};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::EngagementId;
 use crate::procedures::{merge, times};
-use crate::web::form::{Pairs, merging};
+use crate::web::form::{Pairs, is_merging, merging};
 use crate::web::{Form, redirect_with};
 
 impl NewEngagement {
@@ -71,6 +71,7 @@ impl Posted {
 /// `POST /engagements/{id}/edit`
 pub async fn save(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
     let id = path.into_inner();
+    pairs.only(|name| is_merging(name, |field| field.parse::<DetailField>().is_ok()))?;
     let posted = Posted::read(&pairs);
     let (own, typed) = (permit.clone(), posted.typed.clone());
     let saved = permit.app.db.write(permit.actor(), move |tx| save_details(tx, &own, id, &typed)).await;
@@ -145,7 +146,7 @@ mod tests {
     use super::*;
 
     fn pairs(list: &[(&str, &str)]) -> Pairs {
-        list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+        list.iter().copied().collect()
     }
 
     #[test]

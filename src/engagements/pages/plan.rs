@@ -1,6 +1,6 @@
 //! Planning: add, order and remove procedures, operators, inputs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -18,7 +18,7 @@ use crate::engagements::wizard::{Chosen, shift};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
 use crate::procedures::domain::{Team, planning_allowed};
-use crate::procedures::inputs::{as_typed, changed};
+use crate::procedures::inputs::{as_typed, changed, is_input};
 use crate::web::form::Pairs;
 use crate::web::{Form, Frame, Query, Section, redirect_with};
 
@@ -172,12 +172,19 @@ pub async fn remove(permit: Permit<PlanEngagement>, path: web::Path<(EngagementI
 
 /// Members of `a` that are not in `b`. Only what this person changed is stored: a colleague's tick meanwhile stays.
 fn without(a: &[PersonId], b: &[PersonId], team: Team) -> Vec<(PersonId, Team)> {
+    let b: HashSet<&PersonId> = b.iter().collect();
     a.iter().filter(|person| !b.contains(person)).map(|person| (*person, team)).collect()
 }
 
 /// People under a name of the operators' form.
 fn people(pairs: &Pairs, name: &str) -> Vec<PersonId> {
-    pairs.iter().filter(|(field, _)| field == name).filter_map(|(_, value)| value.parse().ok()).collect()
+    pairs.all(name).filter_map(|value| value.parse().ok()).collect()
+}
+
+/// Whether a name is one that the operators' form posts.
+fn is_operators(name: &str) -> bool {
+    matches!(name, "red" | "blue" | "had_red" | "had_blue")
+        || name.split_once('.').is_some_and(|(kind, _)| matches!(kind, "from" | "to" | "had_from" | "had_to"))
 }
 
 /// `POST /engagements/{id}/operators`: ticks `red` and `blue`, own dates `from.{person}` and `to.{person}`, and each as it
@@ -189,6 +196,7 @@ pub async fn operators(
     Form(posted): Form<Pairs>,
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
+    posted.only(is_operators)?;
     let [red, blue, had_red, had_blue] = ["red", "blue", "had_red", "had_blue"].map(|name| people(&posted, name));
     let added = [without(&red, &had_red, Team::Red), without(&blue, &had_blue, Team::Blue)].concat();
     let removed = [without(&had_red, &red, Team::Red), without(&had_blue, &blue, Team::Blue)].concat();
@@ -214,6 +222,7 @@ pub async fn inputs(
     Form(posted): Form<Pairs>,
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
+    posted.only(is_input)?;
     let (changed, errors) = changed(&posted);
     let saved = if errors.is_empty() {
         let own = permit.clone();

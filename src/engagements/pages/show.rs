@@ -102,6 +102,7 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
     use crate::schedule::domain::EngagementStatus as S;
     let may = May {
         plan: holds(P::EngagementPlan) && planning_allowed(own.status, submitted).is_ok(),
+        bookings: holds(P::EngagementPlan),
         start: holds(P::EngagementApprove),
         approve: holds(P::EngagementApprove) && own.status == S::Pending,
         cancel: holds(P::EngagementCancel) && !matches!(own.status, S::Complete | S::Canceled),
@@ -112,7 +113,7 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
             || (holds(P::ReportReadPublished)
                 && loaded.head.report.as_ref().is_some_and(|r| r.status == crate::schedule::domain::ReportStatus::Published)),
     };
-    let sides = move |red, blue| if open { sides(rights, red, blue, rule) } else { Sides { red: false, blue: false } };
+    let sides = move |red, blue| if open { sides(rights, red, blue, rule) } else { Sides::default() };
     Around {
         writer: Writer { sides, person: permit.viewer().id },
         may,
@@ -242,7 +243,8 @@ fn one(
 /// `POST /engagements/{id}/sections`: `{section}=open|closed`, or `all=`.
 pub async fn remember(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Form(posted): Form<Pairs>) -> Result<HttpResponse> {
     let id = path.into_inner();
-    let (name, word) = posted.into_iter().next().ok_or(Error::NotFound)?;
+    let (name, word) = posted.iter().next().ok_or(Error::NotFound)?;
+    posted.only(|other| other == name)?;
     let parts: Vec<Part> = if name == "all" { Part::ALL.to_vec() } else { vec![name.parse().map_err(|_| Error::NotFound)?] };
     let open = word == "open";
     let (visible, person) = (permit.visible(), permit.viewer().id);

@@ -113,7 +113,7 @@ enum Do {
 }
 
 fn asked(pairs: &Pairs) -> Do {
-    match pairs.iter().rev().find(|(name, _)| name == "do").map(|(_, value)| value.as_str()) {
+    match pairs.last("do") {
         Some("next") => Do::Next,
         Some("back") => Do::Back,
         Some("create") => Do::Create,
@@ -121,6 +121,13 @@ fn asked(pairs: &Pairs) -> Do {
         Some(other) => other.strip_prefix("step-").and_then(|n| n.parse().ok()).filter(|n| (1..=4).contains(n)).map_or(Do::Stay, Do::Step),
         None => Do::Stay,
     }
+}
+
+/// Whether a name is one that a step of the wizard posts.
+fn is_wizard(name: &str) -> bool {
+    let own = ["do", "client", "source", "plan", "earlier", "plan_q", "plan_tactic", "red", "blue", "order"];
+    let filters = ["q", "tactic", "technique", "platform", "repository"];
+    own.contains(&name) || filters.contains(&name) || name.parse::<DetailField>().is_ok()
 }
 
 /// `POST /engagements/new/{draft}?step=`
@@ -131,6 +138,7 @@ pub async fn post(
     Form(pairs): Form<Pairs>,
 ) -> Result<HttpResponse> {
     permit.anywhere()?;
+    pairs.only(is_wizard)?;
     let draft = path.into_inner();
     let (step, wants, person) = (at.step(), asked(&pairs), permit.viewer().id);
     let (mut wizard, kept) = open(&permit, draft, "").await?;
@@ -174,7 +182,7 @@ pub async fn post(
 
 /// Takes a step's fields over. What a form does not hold stays: each step has its own.
 fn read(wizard: &mut Wizard, step: u8, pairs: &Pairs) {
-    let find = |name: &str| pairs.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
+    let find = |name: &str| pairs.get(name);
     match step {
         1 => {
             wizard.choose_client(find("client").and_then(|value| value.parse().ok()));
@@ -190,10 +198,7 @@ fn read(wizard: &mut Wizard, step: u8, pairs: &Pairs) {
                     wizard.details.set(*field, value.to_owned());
                 }
             }
-            let of = |team: Team| {
-                let posted = pairs.iter().filter(move |(field, _)| field == team.as_str());
-                posted.filter_map(move |(_, value)| Some((value.parse::<PersonId>().ok()?, team)))
-            };
+            let of = |team: Team| pairs.all(team.as_str()).filter_map(move |value| Some((value.parse::<PersonId>().ok()?, team)));
             wizard.operators = of(Team::Red).chain(of(Team::Blue)).collect();
         }
         3 => select(wizard, pairs, find("do").unwrap_or_default()),
@@ -207,7 +212,7 @@ fn without_nulls(typed: &str) -> String {
 }
 
 fn select(wizard: &mut Wizard, pairs: &Pairs, wants: &str) {
-    let order: Vec<Chosen> = pairs.iter().filter(|(field, _)| field == "order").filter_map(|(_, value)| value.parse().ok()).collect();
+    let order: Vec<Chosen> = pairs.all("order").filter_map(|value| value.parse().ok()).collect();
     if !order.is_empty() {
         wizard.order(&order);
     }
@@ -325,7 +330,7 @@ mod tests {
     use crate::ids::LibraryProcedureId;
 
     fn pairs(list: &[(&str, &str)]) -> Pairs {
-        list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+        list.iter().copied().collect()
     }
 
     #[test]

@@ -167,8 +167,9 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
         }],
         events: vec![crate::audit::views::sample_event(1)],
     };
-    let sides = |_, _| Sides { red: true, blue: true };
-    let may = May { plan: true, start: true, approve: true, cancel: true, delete: true, submit: true, report: true, log: true };
+    let sides = |_, _| Sides::ALL;
+    let may =
+        May { plan: true, bookings: true, start: true, approve: true, cancel: true, delete: true, submit: true, report: true, log: true };
     let around = Around {
         writer: Writer { sides, person },
         may,
@@ -218,8 +219,7 @@ pub(super) fn fragments() -> Vec<(&'static str, String)> {
         reason: Some("\">".into()),
         error: Some("Say why.".into()),
     };
-    let cells =
-        Line::new(&loaded.procedures[0], loaded.head.own.id, &loaded.outcomes, &loaded.operators, Sides { red: true, blue: true }).cells;
+    let cells = Line::new(&loaded.procedures[0], loaded.head.own.id, &loaded.outcomes, &loaded.operators, Sides::ALL).cells;
     let meter = Meter::new(&loaded.procedures, false);
     all.push(("engagements/editor#fragment", editor.render().unwrap_or_default()));
     for cell in cells {

@@ -161,6 +161,8 @@ pub struct Operators {
     pub people: Vec<Choosable>,
     /// Whether they can be changed.
     pub plans: bool,
+    /// Whether they see what else operators are booked for.
+    pub bookings: bool,
 }
 
 impl Operators {

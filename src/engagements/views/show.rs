@@ -77,6 +77,8 @@ impl Loaded {
 pub struct May {
     /// Change details, procedures, operators and inputs: the right, and the editing rule.
     pub plan: bool,
+    /// See what else operators are booked for: other clients' names and dates.
+    pub bookings: bool,
     /// Start before the date.
     pub start: bool,
     /// Approve or decline: the right, while it is a request.
@@ -218,7 +220,7 @@ pub fn body<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Ar
                 loaded.operators.iter().filter(|o| o.procedure_id.is_none()).map(|o| (o.person_id, o.team)).collect();
             let people = Choosable::list(&loaded.candidates, &chosen, around.ticked.as_deref());
             let people = Choosable::with_dates(people, &loaded.candidates, &around.dates, &around.errors);
-            Operators { url, people, plans: around.may.plan }.render()
+            Operators { url, people, plans: around.may.plan, bookings: around.may.bookings }.render()
         }
         Part::Inputs => {
             // What was typed must not go, even where it can no longer be saved.
@@ -470,7 +472,7 @@ mod tests {
 
     fn stranger<F>(around: &Around<F>) -> Around<impl Fn(bool, bool) -> Sides + use<F>> {
         Around {
-            writer: Writer { sides: |_, _| Sides { red: false, blue: false }, person: PersonId::new() },
+            writer: Writer { sides: |_, _| Sides::default(), person: PersonId::new() },
             may: around.may,
             now: around.now,
             zone: around.zone,

@@ -80,6 +80,9 @@ async fn picker(
     let (words, chosen) = (q.clone(), ticked.clone());
     let read = move |conn: &mut diesel::PgConnection, head: &Head| {
         works(head)?;
+        if !head.sides.shared {
+            return Err(Error::Forbidden(assets::NOT_SHARED.into()));
+        }
         assets::list_candidates(conn, head.client, head.procedure, &words, &chosen)
     };
     let (head, candidates) = place::read(permit, engagement, procedure, read).await?;
@@ -221,6 +224,7 @@ async fn form(
         url: place::of(permit, &head).url(),
         procedure: place::named(&head),
         sides: choices.into_iter().map(|(team, choices)| side(team, choices, &typed, &shown)).collect(),
+        chooses: head.sides.shared,
         asset,
         typed,
         shown,

@@ -100,7 +100,7 @@ pub async fn create(permit: Permit<WriteProcedure>, path: Ids, Query(whose): Que
     let (head, team) = writable(&permit, (engagement, procedure), &whose).await?;
     let wanted =
         Wanted { fields: &["title", "description", "in_finding"], some_file: true, limit: permit.viewer().organisation.attachment_bytes };
-    let (typed, received) = upload::receive(&permit.app, form, wanted).await;
+    let (typed, received) = upload::receive(&permit.app, form, wanted, permit.viewer().id).await;
     let typed = TypedAttachment::of(&typed);
     let stored = match received {
         Ok(files) => store(&permit, &head, team, &typed, files).await,
@@ -170,8 +170,8 @@ pub async fn file(permit: Permit<ReadEngagement>, path: FileIds, req: HttpReques
     let mut answer = HttpResponse::Ok();
     answer
         .insert_header(ETag(tag.clone()))
-        // Asked for again each time, because access may have ended; only the bytes need not travel twice.
-        .insert_header(CacheControl(vec![CacheDirective::Private, CacheDirective::NoCache]))
+        // Evidence is a client's: it stays in no cache, the browser's own included (ASVS 5.0, 14.3.2).
+        .insert_header(CacheControl(vec![CacheDirective::NoStore]))
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
     let known = req.headers().get_all(header::IF_NONE_MATCH).filter_map(|v| v.to_str().ok()).any(|v| v.contains(tag.tag()));
@@ -285,7 +285,7 @@ pub async fn update(permit: Permit<WriteProcedure>, path: FileIds, Form(typed): 
 pub async fn removal(permit: Permit<WriteProcedure>, path: FileIds) -> Result<HttpResponse> {
     let (engagement, id) = path.into_inner();
     let (head, attachment) = editable(&permit, engagement, id).await?;
-    if !place::of(&permit, &head).owns(attachment.uploaded_by) {
+    if !place::of(&permit, &head).owns(attachment.uploaded_by, attachment.team) {
         return Err(Error::Forbidden(format!("{} attached this file. They or a team lead can remove it.", attachment.uploader)));
     }
     permit.page(&Removal {

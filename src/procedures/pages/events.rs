@@ -8,6 +8,8 @@ use serde::Deserialize;
 use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
+use crate::accounts::store::still_may;
+use crate::authz::Permission;
 use crate::authz::permit::{Permit, ReadEngagement};
 use crate::error::Result;
 use crate::ids::EngagementId;
@@ -16,8 +18,9 @@ use crate::web::Query;
 
 /// How long one connection lives; the browser comes back by itself, and its rights are asked for again.
 const LIFE: Duration = Duration::from_secs(300);
-/// A comment this often keeps proxies from closing a quiet connection.
-const QUIET: Duration = Duration::from_secs(20);
+/// A comment this often keeps proxies from closing a quiet connection; before it, as before each message, the session and
+/// its right are asked for again.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Which procedure the page shows; none on the engagement's own page.
 #[derive(Deserialize)]
@@ -32,9 +35,10 @@ pub async fn events(permit: Permit<ReadEngagement>, path: web::Path<EngagementId
     let client = permit.app.db.read(move |conn| check_visible(conn, engagement, None, &visible)).await?;
     permit.check(client)?;
     let feed = permit.app.live.listen();
+    let (app, session) = (permit.app.clone(), permit.viewer().session);
     let end = tokio::time::Instant::now() + LIFE;
-    let stream = unfold(Some(feed), move |feed| async move {
-        let mut feed = feed?;
+    let stream = unfold(Some((feed, app)), move |going| async move {
+        let (mut feed, app) = going?;
         let until = tokio::time::Instant::now() + QUIET;
         let text = loop {
             match tokio::time::timeout_at(until.min(end), feed.recv()).await {
@@ -56,7 +60,13 @@ pub async fn events(permit: Permit<ReadEngagement>, path: web::Path<EngagementId
                 Err(_) => break ": quiet\n\n",
             }
         };
-        Some((Ok::<_, actix_web::Error>(web::Bytes::from_static(text.as_bytes())), Some(feed)))
+        let now = app.clock.now();
+        let may = app.db.read(move |conn| still_may(conn, session, client, Permission::EngagementRead, now)).await;
+        // A database that is away ends it too: the browser comes back by itself.
+        if !may.unwrap_or(false) {
+            return None;
+        }
+        Some((Ok::<_, actix_web::Error>(web::Bytes::from_static(text.as_bytes())), Some((feed, app))))
     });
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")

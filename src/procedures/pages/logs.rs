@@ -186,8 +186,10 @@ fn owns(permit: &Permit<WriteProcedure>, head: &Head, entry: &logs::LogEntry) ->
     if let Some(closed) = &head.closed {
         return Err(Error::Refused(closed.clone()));
     }
-    if place::of(permit, head).owns(entry.author_id) {
+    if place::of(permit, head).owns(entry.author_id, Some(entry.team)) {
         Ok(())
+    } else if !head.sides.may_write_team(entry.team) {
+        may_write(head, entry.team)
     } else {
         Err(Error::Forbidden(format!("{} wrote this entry. Its author or a team lead can change it.", entry.author)))
     }

@@ -13,7 +13,7 @@ use crate::authz::permit::{Action, Permit, ReadEngagement, WriteProcedure};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{EngagementId, ProcedureId};
 use crate::procedures::domain::{Field, Sides, Team, sides, working_allowed};
-use crate::procedures::inputs::{Values, as_typed, changed};
+use crate::procedures::inputs::{Values, as_typed, changed, is_input};
 use crate::procedures::merge::Conflict;
 use crate::procedures::store::page::{self, Draft, InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
 use crate::procedures::store::save::{Saved, Typed, save_fields};
@@ -118,10 +118,13 @@ pub async fn show(permit: Permit<ReadEngagement>, path: Ids, Query(wanted): Quer
     let (engagement, procedure) = path.into_inner();
     let loaded = load(&permit, engagement, procedure).await?;
     // Restored, the page goes on as the tab whose draft it was.
-    let restored = loaded.draft_of_note().filter(|_| wanted.draft == "restore").map(|draft| (overlay_of(&draft.fields), draft.tab.clone()));
+    let restored = loaded.draft_of_note().filter(|_| wanted.draft == "restore");
     let offers_draft = restored.is_none();
-    let (overlay, tab) = restored.unwrap_or_default();
-    let answer = State { status: StatusCode::OK, overlay, tab, offers_draft, ..State::default() };
+    let (overlay, tab, note) = restored.map_or_else(Default::default, |draft| {
+        let note = draft.fields.get("hand_over_note").cloned().unwrap_or_default();
+        (overlay_of(&draft.fields), draft.tab.clone(), note)
+    });
+    let answer = State { overlay, tab, note, offers_draft, ..State::default() };
     answer.whole_page(&permit, loaded).await
 }
 
@@ -139,6 +142,7 @@ pub async fn jump(permit: Permit<ReadEngagement>, path: web::Path<(EngagementId,
 }
 
 /// How the page is answered: with what was typed, what is wrong, what conflicts.
+#[derive(Default)]
 struct State {
     status: StatusCode,
     overlay: Overlay,
@@ -148,23 +152,8 @@ struct State {
     saved: Option<String>,
     offers_draft: bool,
     tab: String,
+    note: String,
     inputs: Option<RefusedInputs>,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            status: StatusCode::OK,
-            overlay: Overlay::default(),
-            errors: FieldErrors::default(),
-            conflicts: Vec::new(),
-            problem: None,
-            saved: None,
-            inputs: None,
-            tab: String::new(),
-            offers_draft: false,
-        }
-    }
 }
 
 impl State {
@@ -176,7 +165,7 @@ impl State {
         let sides = loaded.sides(permit);
         let parts = loaded.parts(permit, sides, None);
         let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
-        form.tab = self.tab;
+        (form.tab, form.hand_over.note) = (self.tab, self.note);
         if let Some(refused) = &self.inputs {
             form.steps = parts.steps(Some(refused));
         }
@@ -199,7 +188,7 @@ impl State {
         let offered = loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none());
         let offered = offered.map(|draft| (times::display(draft.at, zone), draft.tab.clone()));
         let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
-        form.tab = self.tab;
+        (form.tab, form.hand_over.note) = (self.tab, self.note);
         if let Some(refused) = &self.inputs {
             form.steps = parts.steps(Some(refused));
         }
@@ -233,6 +222,8 @@ struct Posted {
     keep: Option<String>,
     take: Option<String>,
     tab: String,
+    /// What red is told when the procedure is handed over.
+    note: String,
     /// Inputs of the commands, as `value.{name}` and `had.{name}`.
     inputs: Pairs,
 }
@@ -260,6 +251,7 @@ impl Posted {
                 "keep" => posted.keep = Some(value),
                 "take" => posted.take = Some(value),
                 "tab" => posted.tab = value.chars().take(64).collect(),
+                "hand_over_note" => posted.note = value,
                 _ => match name.split_once('.') {
                     Some(("base", field)) if field.parse::<Field>().is_ok() => {
                         posted.bases.insert(field.to_owned(), number(&value)?);
@@ -267,7 +259,7 @@ impl Posted {
                     Some(("theirs", field)) if field.parse::<Field>().is_ok() => {
                         posted.theirs.insert(field.to_owned(), number(&value)?);
                     }
-                    Some(("value" | "had", _)) => posted.inputs.push((name, value)),
+                    Some(("value" | "had", _)) => posted.inputs.push(name, value),
                     _ if name.parse::<Field>().is_ok() => {
                         posted.values.insert(name, value);
                     }
@@ -309,7 +301,7 @@ pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<P
     let (engagement, procedure) = path.into_inner();
     let posted = Posted::read(pairs)?;
     let (typed, then, now, zone, write) = (posted.typed(), posted.then.clone(), posted.now, posted.zone, permit.clone());
-    let tab = posted.tab.clone();
+    let (tab, note) = (posted.tab.clone(), posted.note.clone());
     let (changed, wrong) = changed(&posted.inputs);
     if !wrong.is_empty() {
         return refused_fields(&posted, wrong).answer(&permit, engagement, procedure).await;
@@ -322,7 +314,8 @@ pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<P
             typed.iter_mut().filter(|t| t.field == field).for_each(|t| t.raw.clone_from(&raw));
         }
         let zone = zone.unwrap_or(work.zone);
-        let saved = save_fields(tx, &mut work, &typed, zone)?;
+        let sides = work.sides;
+        let saved = save_fields(tx, &mut work, sides, &typed, zone)?;
         if !changed.is_empty() {
             parts::save_inputs(tx, &mut work, &changed)?;
         }
@@ -330,6 +323,7 @@ pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<P
             Some(("tick", step)) => parts::tick(tx, &mut work, step, true)?,
             Some(("untick", step)) => parts::tick(tx, &mut work, step, false)?,
             None if then == "start" => drop(parts::start(tx, &mut work)?),
+            None if then == "hand-over" => parts::hand_over(tx, &mut work, &note)?,
             _ => {}
         }
         if saved.conflicts.is_empty() {
@@ -362,7 +356,7 @@ fn refused_fields(posted: &Posted, errors: FieldErrors) -> State {
     let typed = as_typed(&posted.inputs);
     let inputs = (!typed.is_empty()).then(|| RefusedInputs { typed, errors: errors.clone(), problem: None });
     let status = StatusCode::UNPROCESSABLE_ENTITY;
-    State { status, overlay: posted.overlay(), tab: posted.tab.clone(), errors, inputs, ..State::default() }
+    State { status, overlay: posted.overlay(), tab: posted.tab.clone(), note: posted.note.clone(), errors, inputs, ..State::default() }
 }
 
 fn conflicting(posted: &Posted, saved: Saved) -> State {
@@ -411,7 +405,7 @@ pub async fn start(permit: Permit<WriteProcedure>, path: Ids, Form(shown): Form<
     if !permit.partial {
         return Ok(redirect_with(&url(engagement, procedure), "Started."));
     }
-    let zone = shown.iter().find(|(name, _)| name == "zone").and_then(|(_, zone)| zone.parse().ok());
+    let zone = shown.get("zone").and_then(|zone| zone.parse().ok());
     let loaded = load(&permit, engagement, procedure).await?;
     permit.page(&fresh_page(&permit, &loaded, zone, loaded.sides(&permit)).await?)
 }
@@ -454,6 +448,7 @@ async fn steps_or_page(
 /// `POST …/inputs`: the procedure's own input values, as `value.{name}` and `had.{name}`.
 pub async fn inputs(permit: Permit<WriteProcedure>, path: Ids, Form(posted): Form<Pairs>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
+    posted.only(is_input)?;
     let (changed, errors) = changed(&posted);
     let saved = if errors.is_empty() {
         let held = permit.clone();
@@ -485,7 +480,7 @@ pub async fn inputs(permit: Permit<WriteProcedure>, path: Ids, Form(posted): For
 pub async fn fresh(permit: Permit<ReadEngagement>, path: Ids, Query(asked): Query<Asked>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let loaded = load(&permit, engagement, procedure).await?;
-    let held = Sides { red: asked.sides.contains("red"), blue: asked.sides.contains("blue") };
+    let held = Sides::of_words(&asked.sides);
     permit.page(&fresh_page(&permit, &loaded, asked.zone.parse().ok(), held).await?)
 }
 
@@ -530,7 +525,8 @@ async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded, shown_in: Op
 /// `POST …/draft`: what is typed and not saved, kept on the server. Answers in words.
 pub async fn keep_draft(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
-    let fields: Values = pairs.iter().filter(|(name, _)| name != "tab" && name != "then").cloned().collect();
+    let fields: Values =
+        pairs.iter().filter(|(name, _)| !["tab", "then"].contains(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let posted = Posted::read(pairs)?;
     let size: usize = fields.values().map(String::len).sum();
     if size > 512 * 1024 {

@@ -126,6 +126,7 @@ pub fn list_candidates(
 /// # Errors
 /// [`Error::Invalid`] when one is not an asset of this client.
 pub fn add(tx: &mut WriteTx<'_>, work: &mut Work, wanted: &[AssetId]) -> Result<()> {
+    shares(work)?;
     let found: Vec<(AssetId, String)> = assets::table
         .filter(assets::client_id.eq(work.client.0).and(assets::id.eq_any(wanted.iter().map(|a| a.0))))
         .order(assets::name)
@@ -218,6 +219,7 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AssetId, shown: &Own, typ
         *(if team == Team::Red { &mut next.red } else { &mut next.blue }) = now;
     }
     if typed.in_finding != shown.in_finding {
+        shares(work)?;
         next.in_finding = typed.in_finding;
     }
     if next == stored {
@@ -250,6 +252,7 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AssetId, shown: &Own, typ
 /// [`Error::NotFound`] when the procedure does not have it; [`Error::Forbidden`] when it carries an outcome of a side that
 /// the person does not write.
 pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: AssetId) -> Result<()> {
+    shares(work)?;
     let asset = find(tx, work, id)?;
     for (team, outcome) in [(Team::Red, &asset.red), (Team::Blue, &asset.blue)] {
         if outcome.is_some() && !work.sides.may_write_team(team) {
@@ -264,6 +267,14 @@ pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: AssetId) -> Result<()> 
     work.record(event);
     Ok(())
 }
+
+/// `Ok` for who may choose the assets: a client's Analyst writes outcomes on those that are there.
+fn shares(work: &Work) -> Result<()> {
+    if work.sides.shared { Ok(()) } else { Err(Error::Forbidden(NOT_SHARED.into())) }
+}
+
+/// Said to who writes blue alone and would choose assets.
+pub const NOT_SHARED: &str = "Whoever runs the engagement chooses its assets. You write blue's outcomes on those that are there.";
 
 fn find(tx: &mut WriteTx<'_>, work: &Work, id: AssetId) -> Result<ProcedureAsset> {
     list_for_procedure(tx.conn, work.procedure)?.into_iter().find(|a| a.id == id).ok_or(Error::NotFound)

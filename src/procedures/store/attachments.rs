@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::logs::named;
+use super::logs::{may_write, named};
 use super::work::Work;
 use crate::audit::domain::{Event, Kind};
 use crate::db::WriteTx;
@@ -146,7 +146,7 @@ pub fn get(conn: &mut PgConnection, engagement: EngagementId, id: AttachmentId, 
 /// # Errors
 /// [`Error::Forbidden`] for who does not write that side.
 pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, files: &[Arrived], text: &AttachmentText) -> Result<()> {
-    may_write(work, Some(team))?;
+    may_write(work, team)?;
     let by = tx.actor().id.ok_or(Error::Unauthenticated)?;
     let rows: Vec<_> = files
         .iter()
@@ -216,7 +216,7 @@ pub fn insert_of_engagement(tx: &mut WriteTx<'_>, client: ClientId, engagement: 
 /// [`Error::Forbidden`] for who does not write its side, [`Error::Conflict`] when somebody saved since `version`.
 pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AttachmentId, text: &AttachmentText, version: i32) -> Result<()> {
     let before = of_work(tx, work, id)?;
-    may_write(work, before.team)?;
+    may_write_any(work, before.team)?;
     let title = if text.title.is_empty() { before.file_name.as_str() } else { text.title.as_str() };
     if before.title == title && before.description == text.description && before.in_finding == text.in_finding {
         return Ok(());
@@ -255,6 +255,7 @@ pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: AttachmentId) -> Result
     if !work.lead && tx.actor().id != Some(before.uploaded_by) {
         return Err(Error::Forbidden(format!("{} attached this file. They or a team lead can remove it.", before.uploader)));
     }
+    may_write_any(work, before.team)?;
     diesel::update(attachments::table.find(id.0))
         .set((attachments::removed_at.eq(tx.now()), attachments::version.eq(attachments::version + 1)))
         .execute(tx.conn)?;
@@ -282,13 +283,9 @@ fn of_work(tx: &mut WriteTx<'_>, work: &Work, id: AttachmentId) -> Result<Attach
     if found.procedure_id == Some(work.procedure) { Ok(found) } else { Err(Error::NotFound) }
 }
 
-fn may_write(work: &Work, team: Option<Team>) -> Result<()> {
-    match team {
-        Some(team) if !work.sides.may_write_team(team) => {
-            Err(Error::Forbidden(format!("You do not write the {} side of this procedure.", team.label().to_lowercase())))
-        }
-        _ => Ok(()),
-    }
+/// What belongs to no team, such as the files of a request, whoever writes may change.
+fn may_write_any(work: &Work, team: Option<Team>) -> Result<()> {
+    team.map_or(Ok(()), |team| may_write(work, team))
 }
 
 fn hex(bytes: &[u8]) -> String {

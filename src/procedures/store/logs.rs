@@ -99,9 +99,7 @@ pub fn get(conn: &mut PgConnection, procedure: ProcedureId, id: LogEntryId) -> R
 /// # Errors
 /// [`Error::Forbidden`] for who does not write that side.
 pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, entry: &EntryText) -> Result<LogEntryId> {
-    if !work.sides.may_write_team(team) {
-        return Err(Error::Forbidden(format!("You do not write the {} side of this procedure.", team.label().to_lowercase())));
-    }
+    may_write(work, team)?;
     let author = tx.actor().id.ok_or(Error::Unauthenticated)?;
     let id = LogEntryId::new();
     diesel::insert_into(log_entries::table)
@@ -187,7 +185,16 @@ fn owned(tx: &mut WriteTx<'_>, work: &Work, id: LogEntryId) -> Result<LogEntry> 
     if !work.lead && tx.actor().id != Some(entry.author_id) {
         return Err(Error::Forbidden(format!("{} wrote this entry. Its author or a team lead can change it.", entry.author)));
     }
+    may_write(work, entry.team)?;
     Ok(entry)
+}
+
+/// `Ok` for who writes a team's side: one's own words of a side that one no longer writes are no longer one's to change.
+pub(super) fn may_write(work: &Work, team: Team) -> Result<()> {
+    if work.sides.may_write_team(team) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(format!("You do not write the {} side of this procedure.", team.label().to_lowercase())))
 }
 
 pub(super) fn named(work: &Work) -> String {

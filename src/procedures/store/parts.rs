@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 
+use super::logs::insert as insert_entry;
 use super::page::{Operator, list_candidates, list_operators};
 use super::save::{Saved, Typed, save_fields};
 use super::work::Work;
@@ -14,7 +15,8 @@ use crate::db::{Audited, WriteTx};
 use crate::error::{Error, Result};
 use crate::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
 use crate::library::domain::{ProcedureBody, StepKind};
-use crate::procedures::domain::{Field, ProcedureStatus, Team, planning_allowed};
+use crate::procedures::domain::{Field, ProcedureStatus, Sides, Team, WaitingOn, check_text, planning_allowed};
+use crate::procedures::entries::EntryText;
 use crate::procedures::inputs::{TypedInput, Values, check_seen};
 use crate::procedures::times;
 use crate::schedule::store::{lock_engagement, touch};
@@ -38,7 +40,9 @@ pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved> {
     if executed.is_none() {
         fields.push(typed(Field::ExecutedAt, times::instant(tx.now())));
     }
-    let saved = save_fields(tx, work, &fields, work.zone)?;
+    // Starting is red's own act, not a choice of status by hand.
+    let sides = Sides { planning: true, ..work.sides };
+    let saved = save_fields(tx, work, sides, &fields, work.zone)?;
     let author = tx.actor().id.ok_or(Error::Unauthenticated)?;
     diesel::insert_into(log_entries::table)
         .values((
@@ -56,6 +60,28 @@ pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved> {
     let event = work.event(Kind::ProcedureStarted, format!("Started procedure {} “{}”", work.position, work.name));
     work.record(event);
     Ok(saved)
+}
+
+/// Longest note of a hand-over, in bytes.
+pub const NOTE_BYTES: usize = 500;
+
+/// Blue hands the procedure over to red: it waits on red from now on, and a blue log entry says why.
+///
+/// # Errors
+/// [`Error::Forbidden`] for who does not write blue, [`Error::Invalid`] without a note.
+pub fn hand_over(tx: &mut WriteTx<'_>, work: &mut Work, note: &str) -> Result<()> {
+    if !work.sides.blue {
+        return Err(Error::Forbidden("Only the blue team hands over to red.".into()));
+    }
+    let note = check_text("The note", false, note, NOTE_BYTES, false).map_err(|sentence| Error::field("hand_over_note", sentence))?;
+    if note.is_empty() {
+        return Err(Error::field("hand_over_note", "Say in a line what red should look at."));
+    }
+    let turn = Typed { field: Field::WaitingOn, raw: WaitingOn::Red.as_str().to_owned(), base: i32::MAX };
+    save_fields(tx, work, Sides { shared: true, ..work.sides }, &[turn], work.zone)?;
+    let entry = EntryText { text: format!("Handed over to red: {note}"), starts_at: tx.now(), ends_at: None };
+    insert_entry(tx, work, Team::Blue, &entry)?;
+    Ok(())
 }
 
 /// Ticks or unticks a step; a tick that stands already keeps who and when.

@@ -13,7 +13,9 @@ use crate::audit::domain::Kind;
 use crate::db::WriteTx;
 use crate::db::schema::{outcomes, procedures};
 use crate::error::{Error, FieldErrors, Result};
-use crate::procedures::domain::{Field, OutcomeKeys, ProcedureStatus, Severity, WaitingOn, by_hand_after, check_field, check_together};
+use crate::procedures::domain::{
+    Field, OutcomeKeys, ProcedureStatus, Severity, Sides, WaitingOn, by_hand_after, check_field, check_together,
+};
 use crate::procedures::merge::{Change, Conflict, Current, Posted, merge};
 use crate::procedures::times;
 
@@ -134,12 +136,13 @@ fn unchecked(unknown: crate::text_enum::UnknownValue) -> Error {
 }
 
 /// Saves typed fields on a locked procedure. What conflicts is not stored and comes back with both values; everything else
-/// is. Times were typed in `zone`, the one that the form showed. The event is recorded on `work`; end with [`Work::finish`].
+/// is. `sides` is what this act may write: the person's own, unless the act is one of its own kind. Times were typed in
+/// `zone`, the one that the form showed. The event is recorded on `work`; end with [`Work::finish`].
 ///
 /// # Errors
 /// [`Error::Invalid`] with a sentence for each field that does not hold (nothing is stored), [`Error::Forbidden`] for a
 /// change on a side that the person may not write.
-pub fn save_fields(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[Typed], zone: Tz) -> Result<Saved> {
+pub fn save_fields(tx: &mut WriteTx<'_>, work: &mut Work, sides: Sides, typed: &[Typed], zone: Tz) -> Result<Saved> {
     let mut row: Fields = procedures::table.find(work.procedure.0).select(Fields::as_select()).first(tx.conn)?;
     let known: Vec<(String, String, String, Option<DateTime<Utc>>)> =
         outcomes::table.select((outcomes::key, outcomes::team, outcomes::label, outcomes::retired_at)).load(tx.conn)?;
@@ -164,7 +167,7 @@ pub fn save_fields(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[Typed], zone:
     let mut outcome = merge(&posted, &current, &history);
     for field in outcome.accepted.iter().map(|c| &c.field).chain(outcome.conflicts.iter().map(|c| &c.field)) {
         let field: Field = field.parse().map_err(unchecked)?;
-        if !work.sides.may_write(field) {
+        if !sides.may_write(field) {
             return Err(Error::Forbidden(format!("{} is not yours to write on this procedure.", field.label())));
         }
     }

@@ -172,6 +172,7 @@ pub fn rights<A: crate::authz::permit::Action>(permit: &Permit<A>, client: Clien
         write_blue: permit.may_at(P::ProcedureWriteBlue, client),
         write_blue_assigned: permit.may_at(P::ProcedureWriteBlueAssigned, client),
         lead: permit.may_at(P::EngagementApprove, client),
+        plan: permit.may_at(P::EngagementPlan, client),
     }
 }
 

@@ -17,7 +17,10 @@ use crate::web::Frame;
 pub struct Assets {
     url: String,
     assets: Vec<ProcedureAsset>,
+    /// Whether outcomes can be written on them.
     writes: bool,
+    /// Whether assets can be added.
+    adds: bool,
     saved: Option<&'static str>,
     /// Tells one flash from the one before, so that it shows again; what others change leaves it standing.
     moment: i64,
@@ -26,7 +29,14 @@ pub struct Assets {
 impl Assets {
     /// The card.
     pub fn new(place: &Place, assets: Vec<ProcedureAsset>) -> Self {
-        Self { url: place.url(), assets, writes: place.sides.any(), saved: None, moment: place.now.timestamp_millis() }
+        Self {
+            url: place.url(),
+            assets,
+            writes: place.sides.any(),
+            adds: place.sides.shared,
+            saved: None,
+            moment: place.now.timestamp_millis(),
+        }
     }
 
     /// Says what has just happened.
@@ -116,6 +126,8 @@ pub struct EditAsset {
     pub errors: FieldErrors,
     /// Why it was not saved.
     pub problem: Option<String>,
+    /// Whether the person chooses the assets, and which of them the finding names.
+    pub chooses: bool,
     /// Whether it stands in the procedure's page.
     pub inline: bool,
 }
@@ -152,6 +164,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let own = Own::of(&one);
     let side = |team, name, was| Side { name, was, team, choices: vec![outcome.clone()], chosen: own.red.clone(), shown: own.red.clone() };
     let edit = EditAsset {
+        chooses: true,
         frame: Frame::sample("Asset"),
         url: place.url(),
         procedure: format!("4 {hostile}"),

@@ -50,7 +50,7 @@ impl ShownAttachment {
         let writes = attachment.team.map_or(place.sides.any(), |team| place.sides.may_write_team(team));
         Self {
             edit: writes.then(|| format!("{href}/edit")),
-            removal: place.owns(attachment.uploaded_by).then(|| format!("{href}/removal")),
+            removal: place.owns(attachment.uploaded_by, attachment.team).then(|| format!("{href}/removal")),
             class: attachment.team.map_or("", Team::as_str),
             team: attachment.team.map_or("Both teams", Team::label),
             title: attachment.title.clone(),

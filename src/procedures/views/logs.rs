@@ -28,7 +28,7 @@ impl ShownEntry {
             url: place.url(),
             span: span(&entry, place.zone),
             html: crate::web::markdown::render(&entry.text),
-            mine: place.owns(entry.author_id),
+            mine: place.owns(entry.author_id, Some(entry.team)),
             saved: false,
             entry,
         }

@@ -227,12 +227,25 @@ pub struct SaveForm {
     pub detectors: Vec<String>,
     /// Whether there is anything to save.
     pub writable: bool,
-    /// The sides whose controls the page shows.
-    pub held: &'static str,
+    /// The sides whose controls the page shows, as [`Sides::words`].
+    pub held: String,
+    /// How blue hands over to red, where the turn is not chosen from a list.
+    pub hand_over: HandOver,
     /// The steps.
     pub steps: Steps,
     /// Description, as HTML.
     pub description: String,
+}
+
+/// The note with which blue hands over to red.
+#[derive(Debug, Clone, Default)]
+pub struct HandOver {
+    /// Whether the form has it.
+    pub offered: bool,
+    /// As typed.
+    pub note: String,
+    /// What is wrong with it.
+    pub error: Option<String>,
 }
 
 impl SaveForm {
@@ -395,11 +408,11 @@ impl Parts<'_> {
             figures: figures.join(" · "),
             detectors: self.shown.detectors.clone(),
             writable: self.sides.any(),
-            held: match (self.sides.red, self.sides.blue) {
-                (true, true) => "red,blue",
-                (true, false) => "red",
-                (false, true) => "blue",
-                (false, false) => "",
+            held: self.sides.words(),
+            hand_over: HandOver {
+                offered: self.sides.blue && !self.sides.shared,
+                note: String::new(),
+                error: errors.get("hand_over_note").map(str::to_owned),
             },
             steps: self.steps(None),
             description: crate::web::markdown::render(&self.shown.body.description),

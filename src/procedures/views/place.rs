@@ -38,9 +38,10 @@ impl Place {
     pub fn teams(&self) -> Vec<Team> {
         Team::ALL.iter().copied().filter(|team| self.sides.may_write_team(*team)).collect()
     }
-    /// Whether the person may change or remove what `author` wrote.
-    pub fn owns(&self, author: PersonId) -> bool {
-        self.sides.any() && (self.lead || self.viewer == author)
+    /// Whether the person may change or remove what `author` wrote for a team; what is no team's, whoever writes.
+    pub fn owns(&self, author: PersonId, team: Option<Team>) -> bool {
+        let is_theirs = self.lead || self.viewer == author;
+        team.map_or(self.sides.any() && is_theirs, |team| self.sides.may_change(team, is_theirs))
     }
     /// A place for the samples test.
     pub fn sample() -> Self {
@@ -50,7 +51,7 @@ impl Place {
             zone: Tz::Europe__Lisbon,
             now: DateTime::UNIX_EPOCH,
             viewer: PersonId::new(),
-            sides: Sides { red: true, blue: true },
+            sides: Sides::ALL,
             lead: true,
             edits_assets: true,
             attachment_bytes: 50 << 20,

@@ -149,7 +149,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         }
         .render()
     };
-    let both = Sides { red: true, blue: true };
+    let both = Sides::ALL;
     let (none, clean) = (Overlay::default(), FieldErrors::default());
     let mut typed = Overlay::default();
     typed.values.insert("attack_source".into(), HOSTILE.into());

@@ -18,7 +18,7 @@ use crate::reports::domain::Outcome;
 use crate::reports::store::{self, Head, Typed, TypedCorrection};
 use crate::reports::views::edit::{CorrectionPage, Editing, NarrativePage, TypedValue};
 use crate::reports::workflow::check_editing;
-use crate::web::form::{Pairs, merging};
+use crate::web::form::{Pairs, is_merging, merging};
 use crate::web::{Form, Frame, Query, Section, redirect_with};
 
 /// A report that may be written in.
@@ -121,7 +121,8 @@ fn worded(field: &str, value: &str) -> Option<String> {
 pub async fn save_narrative(permit: Permit<EditReport>, path: web::Path<ReportId>, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
     let id = path.into_inner();
     let typed = typed_values(&pairs, NarrativeField::ALL.iter().map(|field| field.as_str()));
-    if pairs.iter().any(|(name, value)| name == "do" && value == "preview") {
+    pairs.only(|name| name == "do" || is_merging(name, |field| field.parse::<NarrativeField>().is_ok()))?;
+    if pairs.has("do", "preview") {
         let head = get_head_of(&permit, id).await?;
         let page = narrative_page(&permit, &head, Editing { unsaved: typed, preview: true, ..Editing::default() });
         return permit.html(StatusCode::OK, if permit.partial { page.as_previews().render()? } else { page.render()? });

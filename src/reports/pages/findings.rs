@@ -14,7 +14,7 @@ use crate::ids::{FindingId, ReportId};
 use crate::reports::content::FindingField;
 use crate::reports::store::{self, Head, Live};
 use crate::reports::views::edit::{Editing, FindingPage, RemediationPage, TypedValue};
-use crate::web::form::Pairs;
+use crate::web::form::{Pairs, is_merging};
 use crate::web::{Form, Section, redirect_with};
 
 type Ids = web::Path<(ReportId, FindingId)>;
@@ -61,10 +61,9 @@ fn ticked(rows: impl Iterator<Item = (String, String, String)>, chosen: &str) ->
 
 /// The fields as typed; the ticks of a list are one field, unless a conflict was just decided for theirs.
 fn typed(pairs: &Pairs) -> Vec<TypedValue> {
-    let mut single: Pairs = pairs.iter().filter(|(name, _)| !["assets", "evidence"].contains(&name.as_str())).cloned().collect();
+    let mut single: Pairs = pairs.iter().filter(|(name, _)| !["assets", "evidence"].contains(name)).collect();
     for list in ["assets", "evidence"] {
-        let ids: Vec<&str> = pairs.iter().filter(|(name, _)| name == list).map(|(_, value)| value.as_str()).collect();
-        single.push((list.to_owned(), ids.join(",")));
+        single.push(list, pairs.all(list).collect::<Vec<_>>().join(","));
     }
     typed_values(&single, FindingField::of_report().iter().map(|field| field.as_str()))
 }
@@ -90,7 +89,8 @@ pub async fn edit(permit: Permit<EditReport>, path: Ids) -> Result<HttpResponse>
 /// `POST /reports/{id}/findings/{fid}`: a new one under the id that its form was given, or changes to one.
 pub async fn save(permit: Permit<EditReport>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
     let (report, id) = path.into_inner();
-    let is_new = pairs.iter().any(|(name, value)| name == "version" && value == "0");
+    pairs.only(|name| is_merging(name, |field| field.parse::<FindingField>().is_ok()))?;
+    let is_new = pairs.has("version", "0");
     let typed = typed(&pairs);
     let (held, fields) = (permit.clone(), typed_fields::<FindingField>(&typed));
     let saved = permit
@@ -197,6 +197,7 @@ fn remediation_page(permit: &Permit<RemediateFinding>, head: &Head, live: &Live,
 /// `POST /reports/{id}/findings/{fid}/remediation`
 pub async fn remediate(permit: Permit<RemediateFinding>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
     let (report, id) = path.into_inner();
+    pairs.only(|name| is_merging(name, |field| field.parse::<FindingField>().is_ok()))?;
     let typed = typed_values(&pairs, FindingField::of_remediation().iter().map(|field| field.as_str()));
     let (held, fields) = (permit.clone(), typed_fields::<FindingField>(&typed));
     let saved = permit.app.db.write(permit.actor(), move |tx| store::save_remediation(tx, &held, report, id, &fields)).await;

@@ -19,7 +19,7 @@ use crate::engagements::views::sections::Choosable;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{EngagementId, PersonId};
 use crate::procedures::domain::Team;
-use crate::schedule::approval::{Draft, STEPS};
+use crate::schedule::approval::{Draft, STEPS, is_approval};
 use crate::schedule::domain::EngagementStatus;
 use crate::schedule::views::requests::ApprovalPage;
 use crate::web::form::Pairs;
@@ -145,15 +145,16 @@ pub async fn post(
     Form(pairs): Form<Pairs>,
 ) -> Result<HttpResponse> {
     let (id, step) = (path.into_inner(), at.step());
+    pairs.only(is_approval)?;
     let mut opened = open(&permit, id).await?;
     let mut stale = catch_up(&mut opened);
     let over = opened.draft.read(step, &pairs);
-    let shown = pairs.iter().find(|(name, _)| name == "version").and_then(|(_, version)| version.parse::<i32>().ok());
+    let shown = pairs.get("version").and_then(|version| version.parse::<i32>().ok());
     if shown.is_some_and(|shown| shown != opened.head.own.version) && (stale.is_none() || !over.is_empty()) {
         stale = Some(changed_meanwhile(&[], &over));
     }
     keep(&permit, id, &opened.draft).await?;
-    let wants = pairs.iter().rev().find(|(name, _)| name == "do").map_or("stay", |(_, value)| value.as_str());
+    let wants = pairs.last("do").unwrap_or("stay");
     let zone = check_detail(DetailField::TimeZone, opened.draft.get(DetailField::TimeZone)).ok().and_then(|zone| zone.parse().ok());
     let today = permit.app.clock.now().with_timezone(&zone.unwrap_or(chrono_tz::UTC)).date_naive();
     let checked: &[usize] = match wants {

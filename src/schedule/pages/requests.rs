@@ -47,7 +47,7 @@ pub async fn new(permit: Permit<RequestEngagement>, Query(opened): Query<Opened>
         _ => opened.client,
     };
     let zone = permit.viewer().organisation.zone().name().to_owned();
-    let typed = vec![("id".to_owned(), EngagementId::new().to_string()), ("client".to_owned(), only), ("time_zone".to_owned(), zone)];
+    let typed = [("id", EngagementId::new().to_string()), ("client", only), ("time_zone", zone)].into_iter().collect();
     let page = form(&permit, typed, FieldErrors::default(), None).await?;
     permit.page(&page)
 }
@@ -77,7 +77,7 @@ async fn form(permit: &Permit<RequestEngagement>, typed: Pairs, errors: FieldErr
 pub async fn create(permit: Permit<RequestEngagement>, multipart: Multipart) -> Result<HttpResponse> {
     permit.anywhere()?;
     let wanted = upload::Wanted { fields: &FIELDS, some_file: false, limit: permit.viewer().organisation.attachment_bytes };
-    let (typed, received) = upload::receive(&permit.app, multipart, wanted).await;
+    let (typed, received) = upload::receive(&permit.app, multipart, wanted, permit.viewer().id).await;
     let made = match received {
         Ok(files) => request(&permit, &typed, files).await,
         Err(error) => Err(error),
@@ -91,9 +91,8 @@ pub async fn create(permit: Permit<RequestEngagement>, multipart: Multipart) -> 
         }
         // Not this request, or not now: what was typed stays, under an id of its own.
         Err(Error::Conflict(why) | Error::Refused(why)) => {
-            let mut typed = typed;
-            typed.retain(|(name, _)| name != "id");
-            typed.push(("id".into(), EngagementId::new().to_string()));
+            let mut typed: Pairs = typed.iter().filter(|(name, _)| *name != "id").collect();
+            typed.push("id", EngagementId::new().to_string());
             let problem = format!("Nothing is sent yet; choose files again before you send it. {why}");
             let page = form(&permit, typed, FieldErrors::default(), Some(problem)).await?;
             permit.html(StatusCode::CONFLICT, page.render()?)
@@ -133,7 +132,7 @@ async fn request(permit: &Permit<RequestEngagement>, typed: &Pairs, files: Vec<A
 }
 
 fn read(permit: &Permit<RequestEngagement>, typed: &Pairs) -> Result<NewEngagement, FieldErrors> {
-    let find = |name: &str| typed.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone()).unwrap_or_default();
+    let find = |name: &str| typed.get(name).unwrap_or_default().to_owned();
     let mut details = TypedDetails::default();
     for field in DetailField::ALL {
         details.set(*field, find(field.as_str()));

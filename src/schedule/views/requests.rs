@@ -40,7 +40,7 @@ pub struct RequestForm {
 
 impl RequestForm {
     fn get(&self, name: &str) -> &str {
-        self.typed.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value.as_str())
+        self.typed.get(name).unwrap_or_default()
     }
     fn error(&self, name: &str) -> Option<&str> {
         self.errors.get(name)

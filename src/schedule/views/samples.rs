@@ -135,7 +135,7 @@ fn requests() -> Vec<(&'static str, String)> {
         frame: Frame::sample("Request"),
         clients: vec![(ClientId::new(), evil())],
         plans: vec![(TestPlanId::new(), evil())],
-        typed: vec![("title".into(), evil()), ("scope".into(), evil())],
+        typed: [("title", evil()), ("scope", evil())].into_iter().collect(),
         limit: "50 MB".into(),
         errors,
         problem: Some(evil()),

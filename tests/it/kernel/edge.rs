@@ -84,9 +84,12 @@ fn a_fragment_without_a_session_sends_the_whole_page_to_sign_in() {
 fn forms_that_are_too_large_or_not_ours_get_a_sentence() {
     let app = TestApp::spawn();
     let mut browser = app.browser(&app.people.lead);
-    let large = browser.post("/account/password", &[("current", &"x".repeat(5 << 20)), ("password", "x")]);
+    let large = browser.post("/clients/new", &[("name", "x"), ("description", &"x".repeat(5 << 20))]);
     assert_eq!(large.status, 413);
     assert!(large.text().contains("larger than 4 MB"));
+    let large = browser.post("/account/password", &[("current", &"x".repeat(20 << 10)), ("password", "x")]);
+    assert_eq!(large.status, 413);
+    assert!(large.text().contains("larger than 16 kB"));
     let foreign = browser.post("/account/password", &[("current", "x"), ("password", "y"), ("is_admin", "true")]);
     assert_eq!(foreign.status, 422);
     assert!(foreign.text().contains("a field that does not belong to it"));

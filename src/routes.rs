@@ -307,8 +307,10 @@ async fn judge(row: &Row, req: &actix_web::HttpRequest) -> Result<(), Error> {
             let value = |name: &str| req.match_info().get(name).and_then(|value| value.parse().ok());
             let Some(subject) = Subject::of(row.path, value) else { return Ok(()) };
             let Owner { client, unpublished } = ctx.app.db.read(move |conn| Ok(subject.find_owner(conn)?)).await?.ok_or(Error::NotFound)?;
-            let sees = viewer.rights.clients.contains_key(&client) && (!unpublished || viewer.rights.may_at(P::ReportRead, client));
-            match viewer.rights.may_at(permission, client) {
+            let may = |right| viewer.rights.may_at(right, client);
+            let hidden = unpublished && may(P::ReportReadPublished) && !may(P::ReportRead);
+            let sees = viewer.rights.clients.contains_key(&client) && !hidden;
+            match may(permission) {
                 true if sees => Ok(()),
                 false if sees => Err(Error::Forbidden(String::new())),
                 _ => Err(Error::NotFound),

@@ -46,6 +46,18 @@ pub struct EntryText {
     pub ends_at: Option<DateTime<Utc>>,
 }
 
+/// Log entries of one procedure, both teams' together.
+pub const ENTRIES: i64 = 500;
+/// Their texts together, in bytes.
+pub const ENTRIES_BYTES: i64 = 4 << 20;
+/// Log entries that a page shows at once, the newest ones; the others come on asking.
+pub const SHOWN: i64 = 100;
+/// Their texts together, in bytes: a page stays a page.
+pub const SHOWN_BYTES: i64 = 256 << 10;
+
+/// The sentence where a procedure's log is full.
+pub const FULL: &str = "The log of this procedure is full: it holds 500 entries, or 4 MiB of text. Edit an entry, or attach a file.";
+
 /// The sentence of an end before its start, from the check and from the table's constraint alike.
 pub const END_BEFORE_START: &str = "The end lies before the start. Choose a later end.";
 

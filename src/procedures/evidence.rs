@@ -6,6 +6,9 @@ use super::domain::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
 use crate::error::{Error, FieldErrors};
 use crate::pairs::Pairs;
 
+/// Attachments of one procedure, both teams' together.
+pub const ATTACHMENTS: i64 = 200;
+
 /// How many files one form may carry.
 pub const FILES_AT_ONCE: usize = 20;
 

@@ -27,6 +27,7 @@ use crate::ids::{ClientId, EngagementId, ReportId};
 use crate::procedures::domain::working_allowed;
 use crate::procedures::times;
 use crate::schedule::domain::ReportStatus;
+use crate::web::turns::aside;
 use crate::web::{Form, Query, Section, redirect, redirect_with};
 
 /// How many reports a page lists.
@@ -143,7 +144,9 @@ pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Resu
         let reads_log = permit.viewer().rights.may(P::AuditLogRead) || permit.may_at(P::AuditLogReadClient, client);
         page.activity = Some(Activity { rows, reads_log, zone: permit.viewer().organisation.zone(), ..Activity::default() });
     }
-    permit.page(&page)
+    // As long as its runbook, and every text of it rendered.
+    let html = aside(permit.viewer().id.0, move || Ok(page.render()?)).await?;
+    permit.html(StatusCode::OK, html)
 }
 
 /// A report's runbook, what it says beside it, its findings as they stand, and how it came where it stands.

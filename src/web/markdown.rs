@@ -3,12 +3,19 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use ammonia::{Builder, UrlRelative};
 use comrak::arena_tree::NodeEdge;
 use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, format_html, parse_document};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::web::turns::aside;
 
 /// Headings of a text start below the page's own.
 const HEADING_SHIFT: u8 = 2;
@@ -55,9 +62,64 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     cleaner
 });
 
+/// Changes with everything that changes what [`render`] gives for a text, the versions of its crates included.
+const RENDERER: &[u8] = b"1: comrak 0.59, ammonia 4.2";
+
+/// HTML that is kept, in bytes.
+const KEPT_BYTES: u64 = 16 << 20;
+
+/// Texts that were rendered, by digest of text and renderer: what is shown again and again is rendered once.
+static KEPT: LazyLock<Cache<[u8; 32], Arc<str>, Weight>> = LazyLock::new(|| Cache::with_weighter(4_096, KEPT_BYTES, Weight));
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<[u8; 32], Arc<str>> for Weight {
+    fn weight(&self, key: &[u8; 32], html: &Arc<str>) -> u64 {
+        (key.len() + html.len()) as u64
+    }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::new().chain_update(RENDERER).chain_update([0]).chain_update(text).finalize().into()
+}
+
+/// How much text is rendered at once on a thread that answers pages, in bytes: a few milliseconds, at worst.
+const AT_ONCE: usize = 8 << 10;
+
+/// Renders what is not kept yet of these texts, off the threads that answer pages where it is much; [`render`] then finds it.
+///
+/// # Errors
+/// [`Error::Busy`] where as much is being rendered as the server does at once.
+pub async fn prepare(texts: impl IntoIterator<Item = &str>, who: Uuid) -> Result<()> {
+    let missing: Vec<String> =
+        texts.into_iter().filter(|text| !text.is_empty() && KEPT.peek(&digest(text)).is_none()).map(str::to_owned).collect();
+    if missing.iter().map(String::len).sum::<usize>() <= AT_ONCE {
+        return Ok(());
+    }
+    aside(who, move || {
+        missing.iter().for_each(|text| drop(render(text)));
+        Ok(())
+    })
+    .await
+}
+
 /// Renders Markdown (with tables, strikethrough and bare links) to safe HTML. HTML in the text is shown as typed, an
 /// image becomes a link to it, bidirectional controls become visible, and a text nested too deep is shown as typed.
 pub fn render(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    let key = digest(text);
+    if let Some(html) = KEPT.get(&key) {
+        return html.to_string();
+    }
+    let html = rendered(text);
+    KEPT.insert(key, html.as_str().into());
+    html
+}
+
+fn rendered(text: &str) -> String {
     let mut options = Options::default();
     options.extension.table = true;
     options.extension.strikethrough = true;
@@ -132,6 +194,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[actix_web::test]
+    async fn what_was_rendered_is_kept_and_much_of_it_is_rendered_aside() {
+        let text = format!("once {} & again", "&".repeat(20_000));
+        prepare([text.as_str(), "", "short"], Uuid::nil()).await.unwrap();
+        let html = KEPT.peek(&digest(&text)).expect("kept");
+        assert_eq!(*html, *rendered(&text));
+        assert_eq!(render(&text), rendered(&text));
+        for n in 0..200 {
+            render(&format!("{n} {text}"));
+        }
+        assert!(KEPT.weight() <= KEPT_BYTES, "and bounded: {}", KEPT.weight());
+    }
 
     #[test]
     fn renders_what_people_write() {

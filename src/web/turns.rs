@@ -13,6 +13,25 @@ use crate::error::{Error, Result};
 /// Exports that are written at once, for everybody and for each person.
 pub static EXPORTS: LazyLock<Turns> = LazyLock::new(|| Turns::new("exports", 3, 1));
 
+/// Work on the processor that takes more than a few milliseconds, such as rendering long texts.
+static RENDERINGS: LazyLock<Turns> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    Turns::new("long pages", cores.max(2), (cores / 2).max(1))
+});
+
+/// Does such work off the threads that answer pages, when its turn comes.
+///
+/// # Errors
+/// [`Error::Busy`] when no turn comes within seconds, and what the work says.
+pub async fn aside<T: Send + 'static>(who: Uuid, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let turn = RENDERINGS.take(who).await?;
+    let done = actix_web::web::block(move || {
+        let _turn = turn;
+        work()
+    });
+    done.await.map_err(|panicked| Error::Internal(panicked.into()))?
+}
+
 /// How long somebody waits for a turn.
 const WAIT: Duration = Duration::from_secs(10);
 

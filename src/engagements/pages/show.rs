@@ -10,16 +10,18 @@ use serde::Deserialize;
 use crate::audit::store::{About, list_about};
 use crate::authz::Permission as P;
 use crate::authz::permit::{Permit, ReadEngagement};
-use crate::engagements::store::{sections, show as store};
+use crate::engagements::store::sections::{self, TimelinePage};
+use crate::engagements::store::show as store;
 use crate::engagements::views::sections::{OwnDates, Part};
 use crate::engagements::views::show::{Around, Loaded, May, Show, Toggle, body};
 use crate::engagements::views::table::{Meter, Writer};
 use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{ClientId, EngagementId, PersonId};
+use crate::ids::{ClientId, EngagementId, LogEntryId, PersonId};
 use crate::procedures::domain::{Sides, Team, WriteRule, planning_allowed, sides, working_allowed};
 use crate::procedures::inputs::Values;
 use crate::procedures::store::work::{rights, rule};
 use crate::web::form::Pairs;
+use crate::web::markdown::prepare;
 use crate::web::{Form, Query, Section, redirect};
 
 /// Events that Activity shows.
@@ -31,9 +33,15 @@ const EVENTS: i64 = 50;
 pub struct Wanted {
     open: String,
     show: String,
+    /// The log entry before which the timeline goes on.
+    before: Option<LogEntryId>,
 }
 
 impl Wanted {
+    fn timeline(&self) -> TimelinePage {
+        if self.open == "all" { TimelinePage::PRINTED } else { TimelinePage::shown(self.before) }
+    }
+
     fn open(&self) -> Vec<Part> {
         if self.open == "all" { Part::ALL.to_vec() } else { self.open.parse().into_iter().collect() }
     }
@@ -41,7 +49,8 @@ impl Wanted {
 
 /// `GET /engagements/{id}`
 pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
-    let loaded = load(&permit, path.into_inner(), wanted.open()).await?;
+    let loaded = load(&permit, path.into_inner(), wanted.open(), wanted.timeline()).await?;
+    prepare(loaded.entries.iter().map(|entry| entry.text.as_str()), permit.viewer().id.0).await?;
     let page = page(&permit, &loaded, wanted.open(), wanted.show, None)?;
     permit.page(&page)
 }
@@ -55,7 +64,7 @@ pub(super) async fn refused_inputs(
     why: Option<String>,
 ) -> Result<HttpResponse> {
     let open = vec![Part::Inputs];
-    let loaded = load(permit, id, open.clone()).await?;
+    let loaded = load(permit, id, open.clone(), TimelinePage::shown(None)).await?;
     let mut around = around(permit, &loaded, String::new());
     (around.typed, around.errors) = (typed, errors);
     let problem = Some(why.unwrap_or_else(|| "The inputs are not saved. Look at the marked ones.".to_owned()));
@@ -73,7 +82,7 @@ pub(super) async fn refused_operators(
 ) -> Result<HttpResponse> {
     let problem = errors.get("operators").unwrap_or("The operators are not saved. Look at the marked dates.").to_owned();
     let open = vec![Part::Operators];
-    let loaded = load(permit, id, open.clone()).await?;
+    let loaded = load(permit, id, open.clone(), TimelinePage::shown(None)).await?;
     let mut around = around(permit, &loaded, String::new());
     (around.ticked, around.dates, around.errors) = (Some(ticked), dates, errors);
     let page = Show::new(frame(permit, &loaded), &loaded, &around, &open, Some(problem))?;
@@ -127,10 +136,10 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
     }
 }
 
-async fn load(permit: &Permit<ReadEngagement>, id: EngagementId, open: Vec<Part>) -> Result<Loaded> {
+async fn load(permit: &Permit<ReadEngagement>, id: EngagementId, open: Vec<Part>, timeline: TimelinePage) -> Result<Loaded> {
     let (visible, inside, person) = (permit.visible(), inside(permit), permit.viewer().id);
     let now = permit.app.clock.now();
-    let loaded = permit.app.db.read(move |conn| everything(conn, id, (&visible, &inside), person, &open, now)).await?;
+    let loaded = permit.app.db.read(move |conn| everything(conn, id, (&visible, &inside), person, (&open, timeline), now)).await?;
     permit.check(loaded.head.own.client_id)?;
     Ok(loaded)
 }
@@ -145,7 +154,7 @@ fn everything(
     id: EngagementId,
     (visible, inside): (&[ClientId], &[ClientId]),
     person: PersonId,
-    open: &[Part],
+    (open, timeline): (&[Part], TimelinePage),
     now: DateTime<Utc>,
 ) -> Result<Loaded> {
     let head = store::get_head(conn, id, visible)?.as_of(now);
@@ -160,13 +169,19 @@ fn everything(
         ..Loaded::of(head)
     };
     for part in open {
-        bring(conn, &mut loaded, *part, visible, inside)?;
+        bring(conn, &mut loaded, (*part, timeline), visible, inside)?;
     }
     Ok(loaded)
 }
 
 /// Loads what one section needs beyond what the page has anyway.
-fn bring(conn: &mut PgConnection, loaded: &mut Loaded, part: Part, visible: &[ClientId], inside: bool) -> Result<()> {
+fn bring(
+    conn: &mut PgConnection,
+    loaded: &mut Loaded,
+    (part, timeline): (Part, TimelinePage),
+    visible: &[ClientId],
+    inside: bool,
+) -> Result<()> {
     let own = &loaded.head.own;
     match part {
         Part::Operators => {
@@ -179,7 +194,10 @@ fn bring(conn: &mut PgConnection, loaded: &mut Loaded, part: Part, visible: &[Cl
             let tactics = crate::library::store::list_tactics(conn, &own.attack_version)?;
             loaded.tactics = tactics.into_iter().map(|t| (t.short_name, t.name)).collect();
         }
-        Part::Timeline => loaded.entries = sections::list_timeline(conn, own.id)?,
+        Part::Timeline => {
+            (loaded.entries, loaded.older_entries) = sections::list_timeline(conn, own.id, timeline)?;
+            loaded.paged = timeline.before.is_some();
+        }
         Part::Attachments => loaded.files = sections::list_attachments(conn, own.id)?,
         Part::Activity => loaded.events = list_about(conn, About::Engagement(own.id, inside), EVENTS)?,
         Part::Overview | Part::Procedures | Part::Inputs | Part::Report => {}
@@ -199,9 +217,10 @@ pub async fn section(
         return Ok(redirect(&format!("/engagements/{id}?open={name}#{name}")));
     }
     let (visible, inside, person) = (permit.visible(), inside(&permit), permit.viewer().id);
-    let now = permit.app.clock.now();
-    let loaded = permit.app.db.read(move |conn| one(conn, id, (&visible, &inside), person, part, now)).await?;
+    let (now, timeline) = (permit.app.clock.now(), wanted.timeline());
+    let loaded = permit.app.db.read(move |conn| one(conn, id, (&visible, &inside), person, (part, timeline), now)).await?;
     permit.check(loaded.head.own.client_id)?;
+    prepare(loaded.entries.iter().map(|entry| entry.text.as_str()), permit.viewer().id.0).await?;
     let mut html = body(part, &loaded, &around(&permit, &loaded, wanted.show))?;
     if part == Part::Procedures {
         // The table is asked for again when somebody saved: the bar above it then moves too.
@@ -217,7 +236,7 @@ fn one(
     id: EngagementId,
     (visible, inside): (&[ClientId], &[ClientId]),
     person: PersonId,
-    part: Part,
+    (part, timeline): (Part, TimelinePage),
     now: DateTime<Utc>,
 ) -> Result<Loaded> {
     let mut loaded = Loaded::of(store::get_head(conn, id, visible)?.as_of(now));
@@ -236,7 +255,7 @@ fn one(
         Part::Activity => loaded.digests = store::get_digests(conn, id, person, inside)?,
         _ => {}
     }
-    bring(conn, &mut loaded, part, visible, inside)?;
+    bring(conn, &mut loaded, (part, timeline), visible, inside)?;
     Ok(loaded)
 }
 

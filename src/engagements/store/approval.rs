@@ -22,9 +22,13 @@ use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, TestPlanId};
 use crate::procedures::domain::Team;
 use crate::procedures::store::attachments::{Arrived, insert_of_engagement};
+use crate::procedures::store::page::check_drafts;
 use crate::schedule::approval::asks_at_once;
 use crate::schedule::domain::{Command, EngagementStatus};
 use crate::schedule::store::{apply, lock_engagement};
+
+/// Requests of one person that may wait for an answer.
+const REQUESTS: i64 = 50;
 
 /// Asks for an engagement: it is Pending until somebody approves or declines it, and those who may are told.
 ///
@@ -33,6 +37,14 @@ use crate::schedule::store::{apply, lock_engagement};
 /// form was sent already.
 pub fn request(tx: &mut WriteTx<'_>, permit: &Permit<RequestEngagement>, new: &NewEngagement, files: &[Arrived]) -> Result<Audited<()>> {
     permit.check(new.client)?;
+    let waiting: i64 = engagements::table
+        .filter(engagements::requested_by.eq(tx.actor().id.map(|id| id.0)).and(engagements::status.eq(EngagementStatus::Pending)))
+        .filter(engagements::deleted_at.is_null())
+        .count()
+        .get_result(tx.conn)?;
+    if waiting >= REQUESTS {
+        return Err(Error::Refused(format!("{waiting} requests of yours wait for an answer, as many as there may be. Wait for one.")));
+    }
     let client_name: String = clients::table.find(new.client.0).select(clients::name).first(tx.conn)?;
     let attack_version = newest_release(tx.conn)?;
     let plan_title = find_plan_title(tx.conn, new.plan)?;
@@ -269,6 +281,7 @@ pub fn save_draft(
     fields: &serde_json::Value,
     at: DateTime<Utc>,
 ) -> Result<()> {
+    check_drafts(conn, person, 0)?;
     diesel::insert_into(drafts::table)
         .values((
             drafts::person_id.eq(person.0),

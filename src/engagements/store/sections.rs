@@ -9,8 +9,9 @@ use uuid::Uuid;
 use crate::db::schema::{attachments, log_entries, people, procedures};
 use crate::engagements::glance::{Answered, Said, tone};
 use crate::error::Result;
-use crate::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
+use crate::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId};
 use crate::procedures::domain::{BlueFlags, Team};
+use crate::procedures::entries::{SHOWN, SHOWN_BYTES};
 
 /// Somebody with access to a client, as a choice of operator.
 #[derive(Debug, Clone, QueryableByName)]
@@ -191,6 +192,8 @@ pub fn list_answers(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Ans
 /// A log entry in the timeline.
 #[derive(Debug, Clone, Queryable)]
 pub struct Entry {
+    /// Its id.
+    pub id: LogEntryId,
     /// Which team's.
     pub team: Team,
     /// Markdown.
@@ -209,33 +212,67 @@ pub struct Entry {
     pub procedure_name: String,
 }
 
-/// The most entries that the timeline shows at once, the newest ones.
-pub const TIMELINE: i64 = 500;
+/// How many entries the timeline shows at once, and how much text of theirs, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct TimelinePage {
+    /// The entry before which they lie; the newest ones without it.
+    pub before: Option<LogEntryId>,
+    /// Entries.
+    pub entries: i64,
+    /// Bytes.
+    pub bytes: i64,
+}
 
-/// Log entries of both teams in the order of time.
+impl TimelinePage {
+    /// What a page shows; the others come on asking.
+    pub const fn shown(before: Option<LogEntryId>) -> Self {
+        Self { before, entries: SHOWN, bytes: SHOWN_BYTES }
+    }
+    /// What is printed.
+    pub const PRINTED: Self = Self { before: None, entries: 1_000, bytes: 1 << 20 };
+}
+
+/// Log entries of both teams in the order of time, and how many are older than those.
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_timeline(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Entry>> {
-    let mut entries: Vec<Entry> = log_entries::table
+pub fn list_timeline(conn: &mut PgConnection, id: EngagementId, page: TimelinePage) -> Result<(Vec<Entry>, i64)> {
+    let newest = sql::<Bool>(
+        "log_entries.id IN (SELECT id FROM (SELECT id, row_number() OVER newest AS n, sum(octet_length(text)) OVER newest AS bytes
+            FROM log_entries WHERE removed_at IS NULL AND engagement_id = ",
+    );
+    let newest = newest.bind::<SqlUuid, _>(id.0).sql(" AND (").bind::<Nullable<SqlUuid>, _>(page.before.map(|id| id.0));
+    let newest = newest.sql(" IS NULL OR (starts_at, id) < (SELECT starts_at, id FROM log_entries WHERE id = ");
+    let newest = newest.bind::<Nullable<SqlUuid>, _>(page.before.map(|id| id.0));
+    let newest = newest.sql(")) WINDOW newest AS (ORDER BY starts_at DESC, id DESC)) counted WHERE n = 1 OR (n <= ");
+    let newest = newest.bind::<BigInt, _>(page.entries).sql(" AND bytes <= ").bind::<BigInt, _>(page.bytes).sql("))");
+    let older = sql::<BigInt>(
+        "(SELECT count(*) FROM log_entries t WHERE t.engagement_id = log_entries.engagement_id AND t.removed_at IS NULL
+            AND (t.starts_at, t.id) < (log_entries.starts_at, log_entries.id))",
+    );
+    let rows: Vec<(Entry, i64)> = log_entries::table
         .inner_join(procedures::table.on(procedures::id.eq(log_entries::procedure_id)))
         .inner_join(people::table.on(people::id.eq(log_entries::author_id)))
         .filter(log_entries::engagement_id.eq(id.0).and(log_entries::removed_at.is_null()))
-        .order((log_entries::starts_at.desc(), log_entries::id.desc()))
-        .limit(TIMELINE)
+        .filter(newest)
+        .order((log_entries::starts_at, log_entries::id))
         .select((
-            log_entries::team,
-            log_entries::text,
-            log_entries::starts_at,
-            log_entries::ends_at,
-            people::name,
-            procedures::id,
-            procedures::position,
-            procedures::name,
+            (
+                log_entries::id,
+                log_entries::team,
+                log_entries::text,
+                log_entries::starts_at,
+                log_entries::ends_at,
+                people::name,
+                procedures::id,
+                procedures::position,
+                procedures::name,
+            ),
+            older,
         ))
         .load(conn)?;
-    entries.reverse();
-    Ok(entries)
+    let older = rows.first().map_or(0, |(_, older)| *older);
+    Ok((rows.into_iter().map(|(entry, _)| entry).collect(), older))
 }
 
 /// An attachment in the list.

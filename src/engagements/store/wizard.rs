@@ -12,6 +12,7 @@ use crate::engagements::wizard::{Chosen, Given, Wizard};
 use crate::error::Result;
 use crate::ids::{ClientId, DraftId, EngagementId, PersonId, TestPlanId};
 use crate::library;
+use crate::procedures::store::page::check_drafts;
 
 /// What the rows of drafts call the wizard's.
 const SUBJECT: &str = "wizard";
@@ -34,6 +35,7 @@ pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> 
 /// # Errors
 /// When the database is not to be had.
 pub fn save_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId, wizard: &Wizard, now: DateTime<Utc>) -> Result<()> {
+    check_drafts(conn, person, 0)?;
     let fields = serde_json::to_value(wizard)?;
     diesel::insert_into(drafts::table)
         .values((

@@ -10,7 +10,7 @@ use crate::engagements::glance::{Answered, Said};
 use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
 use crate::engagements::store::show::{Digests, Head, Operator, Outcome, Own, ProcedureRow, ReportRow};
 use crate::error::FieldErrors;
-use crate::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId, ReportId};
 use crate::procedures::domain::{BlueFlags, ProcedureStatus, Severity, Sides, Team};
 use crate::procedures::inputs::InputRow;
 use crate::schedule::domain::{EngagementStatus, ReportStatus};
@@ -142,7 +142,10 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
             responded_at: None,
         }],
         tactics: vec![("credential-access".into(), hostile.into())],
+        older_entries: 4,
+        paged: true,
         entries: vec![Entry {
+            id: LogEntryId::new(),
             team: Team::Blue,
             text: hostile.into(),
             starts_at: now,

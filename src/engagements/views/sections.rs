@@ -6,10 +6,10 @@ use chrono_tz::Tz;
 
 use super::marks::{When, counted, dates, report_class, size};
 pub use crate::engagements::periods::OwnDates;
-use crate::engagements::store::sections::{Candidate, Entry, File, TIMELINE, UsedAsset};
+use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
 use crate::engagements::store::show::Head;
 use crate::error::FieldErrors;
-use crate::ids::{EngagementId, PersonId};
+use crate::ids::{EngagementId, LogEntryId, PersonId};
 use crate::procedures::domain::Team;
 use crate::procedures::inputs::{InputRow, Values};
 use crate::procedures::times;
@@ -311,15 +311,19 @@ pub struct Timeline {
     pub days: Vec<(String, Vec<Moment>)>,
     /// Name of the zone.
     pub zone: &'static str,
-    /// Whether older ones are left out.
-    pub cut: bool,
-    /// The most it shows.
-    pub most: i64,
+    /// `/engagements/{id}`
+    pub url: String,
+    /// How many are older than those shown.
+    pub older: i64,
+    /// The oldest that is shown.
+    pub oldest: Option<LogEntryId>,
+    /// Whether newer ones are left out.
+    pub paged: bool,
 }
 
 impl Timeline {
     /// From the log.
-    pub fn new(id: EngagementId, entries: &[Entry], zone: Tz) -> Self {
+    pub fn new(id: EngagementId, entries: &[Entry], older: i64, paged: bool, zone: Tz) -> Self {
         let mut days: Vec<(String, Vec<Moment>)> = Vec::new();
         for entry in entries {
             let local = entry.starts_at.with_timezone(&zone);
@@ -346,7 +350,7 @@ impl Timeline {
                 None => days.push((day, vec![moment])),
             }
         }
-        Self { cut: entries.len() as i64 >= TIMELINE, days, zone: zone.name(), most: TIMELINE }
+        Self { days, zone: zone.name(), url: format!("/engagements/{id}"), older, oldest: entries.first().map(|entry| entry.id), paged }
     }
 }
 

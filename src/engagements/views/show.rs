@@ -45,6 +45,10 @@ pub struct Loaded {
     pub tactics: Vec<(String, String)>,
     /// Log entries.
     pub entries: Vec<Entry>,
+    /// How many entries of the timeline are older than those.
+    pub older_entries: i64,
+    /// Whether newer ones are left out.
+    pub paged: bool,
     /// Attachments.
     pub files: Vec<File>,
     /// Newest events.
@@ -66,6 +70,8 @@ impl Loaded {
             answers: Vec::new(),
             tactics: Vec::new(),
             entries: Vec::new(),
+            older_entries: 0,
+            paged: false,
             files: Vec::new(),
             events: Vec::new(),
         }
@@ -233,7 +239,7 @@ pub fn body<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Ar
             let tactics = loaded.tactics.iter().map(|(key, name)| (key.as_str(), name.as_str()));
             GlanceView { glance: Glance::of(tactics, &loaded.answers) }.render()
         }
-        Part::Timeline => Timeline::new(id, &loaded.entries, zone).render(),
+        Part::Timeline => Timeline::new(id, &loaded.entries, loaded.older_entries, loaded.paged, zone).render(),
         Part::Attachments => Attachments::new(id, &loaded.files, zone).render(),
         Part::Report => Report::new(head, around.may.report, around.may.submit, around.now, around.zone).render(),
         Part::Activity => {

@@ -26,6 +26,7 @@ use crate::procedures::store::work;
 use crate::procedures::upload::{self, Wanted};
 use crate::procedures::views::attachments::{Attachments, EditAttachment, NewAttachment, facts};
 use crate::procedures::views::logs::Removal;
+use crate::web::markdown::prepare;
 use crate::web::{Form, Query, redirect, redirect_with};
 
 type FileIds = web::Path<(EngagementId, AttachmentId)>;
@@ -34,18 +35,31 @@ type FileIds = web::Path<(EngagementId, AttachmentId)>;
 const POLICY: &str = "default-src 'none'; sandbox; frame-ancestors 'none'";
 
 /// `GET …/procedures/{procedure}/attachments`: the section, for htmx; everybody else goes to the procedure's page.
-pub async fn list(permit: Permit<ReadEngagement>, path: Ids) -> Result<HttpResponse> {
+pub async fn list(permit: Permit<ReadEngagement>, path: Ids, Query(page): Query<PageOf>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     if !permit.partial {
         return Ok(redirect(&back(engagement, procedure)));
     }
-    let view = section(&permit, engagement, procedure).await?;
+    let view = section(&permit, engagement, procedure, page.before).await?;
     permit.page(&view)
 }
 
-async fn section<A: Action>(permit: &Permit<A>, engagement: EngagementId, procedure: ProcedureId) -> Result<Attachments> {
-    let (head, files) =
-        place::read(permit, engagement, procedure, |conn, head| attachments::list_for_procedure(conn, head.procedure)).await?;
+/// Which of the attachments.
+#[derive(Deserialize)]
+pub struct PageOf {
+    /// The attachment before which the others are asked for.
+    before: Option<AttachmentId>,
+}
+
+async fn section<A: Action>(
+    permit: &Permit<A>,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+    before: Option<AttachmentId>,
+) -> Result<Attachments> {
+    let read = move |conn: &mut diesel::PgConnection, head: &Head| attachments::list_for_procedure(conn, head.procedure, before);
+    let (head, files) = place::read(permit, engagement, procedure, read).await?;
+    prepare(files.files.iter().map(|file| file.description.as_str()), permit.viewer().id.0).await?;
     Ok(Attachments::new(&place::of(permit, &head), files, true))
 }
 
@@ -108,7 +122,7 @@ pub async fn create(permit: Permit<WriteProcedure>, path: Ids, Query(whose): Que
     };
     match stored {
         Ok(()) if permit.partial => {
-            let view = section(&permit, engagement, procedure).await?.saved("Attached");
+            let view = section(&permit, engagement, procedure, None).await?.saved("Attached");
             permit.page(&view)
         }
         Ok(()) => Ok(redirect_with(&back(engagement, procedure), "Attached.")),
@@ -149,7 +163,7 @@ async fn refused(permit: &Permit<WriteProcedure>, head: &Head, team: Team, typed
     };
     if permit.partial {
         let sentence = errors.0.values().next().cloned().unwrap_or_default();
-        let view = section(permit, head.engagement, head.procedure).await?.problem(sentence);
+        let view = section(permit, head.engagement, head.procedure, None).await?.problem(sentence);
         return permit.html(status, view.render()?);
     }
     permit.html(status, new_page(permit, head, team, typed, errors).render()?)

@@ -16,6 +16,7 @@ use crate::procedures::store::place::Head;
 use crate::procedures::store::work;
 use crate::procedures::times;
 use crate::procedures::views::logs::{EntryForm, Logs, OneEntry, Removal, entry_time};
+use crate::web::markdown::prepare;
 use crate::web::{Form, Query, redirect, redirect_with};
 
 type EntryIds = web::Path<(EngagementId, ProcedureId, LogEntryId)>;
@@ -25,6 +26,8 @@ type EntryIds = web::Path<(EngagementId, ProcedureId, LogEntryId)>;
 pub struct Part {
     #[serde(default)]
     part: String,
+    /// The entry before which the others are asked for.
+    before: Option<LogEntryId>,
 }
 
 /// `GET …/logs`: the section, for htmx; everybody else goes to the procedure's page.
@@ -33,17 +36,24 @@ pub async fn list(permit: Permit<ReadEngagement>, path: Ids, Query(part): Query<
     if part.part == "none" {
         return permit.html(StatusCode::OK, String::new());
     }
-    if permit.partial { section(&permit, engagement, procedure, None).await } else { Ok(redirect(&back(engagement, procedure))) }
+    if permit.partial {
+        section(&permit, engagement, procedure, part.before, None).await
+    } else {
+        Ok(redirect(&back(engagement, procedure)))
+    }
 }
 
 async fn section<A: Action>(
     permit: &Permit<A>,
     engagement: EngagementId,
     procedure: ProcedureId,
+    before: Option<LogEntryId>,
     saved: Option<(&'static str, Option<Team>)>,
 ) -> Result<HttpResponse> {
-    let (head, entries) = place::read(permit, engagement, procedure, |conn, head| logs::list_for_procedure(conn, head.procedure)).await?;
-    let mut view = Logs::new(&place::of(permit, &head), entries, true);
+    let read = move |conn: &mut diesel::PgConnection, head: &Head| logs::list_for_procedure(conn, head.procedure, before);
+    let (head, page) = place::read(permit, engagement, procedure, read).await?;
+    prepare(page.entries.iter().map(|entry| entry.text.as_str()), permit.viewer().id.0).await?;
+    let mut view = Logs::new(&place::of(permit, &head), page, true);
     if let Some((word, closing)) = saved {
         view = view.saved(word, closing);
     }
@@ -146,7 +156,7 @@ pub async fn create(permit: Permit<WriteProcedure>, path: Ids, Form(typed): Form
         Err(error) => Err(error),
     };
     match saved {
-        Ok(_) if permit.partial => section(&permit, engagement, procedure, Some(("Entry added", Some(team)))).await,
+        Ok(_) if permit.partial => section(&permit, engagement, procedure, None, Some(("Entry added", Some(team)))).await,
         Ok(_) => Ok(redirect_with(&back(engagement, procedure), "Log entry added.")),
         Err(error) => again(&permit, form(&permit, &head, None, team, typed), error),
     }

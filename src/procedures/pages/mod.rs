@@ -13,12 +13,23 @@ use askama::Template;
 use crate::authz::Permission;
 use crate::authz::permit::{Action, Permit};
 use crate::error::Result;
+use crate::ids::{AttachmentId, LogEntryId};
 use crate::procedures::domain::Sides;
 use crate::procedures::store::{self, page::Shown};
 use crate::procedures::views::assets::Assets;
 use crate::procedures::views::attachments::Attachments;
 use crate::procedures::views::logs::Logs;
 use crate::procedures::views::place::Place;
+use crate::web::markdown::prepare;
+
+/// Where the lists of a page begin, in place of the newest: the entry and the attachment before which they go on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Older {
+    /// Of the log.
+    pub logs: Option<LogEntryId>,
+    /// Of the attachments.
+    pub files: Option<AttachmentId>,
+}
 
 /// The parts of the page that are stored at once, as HTML.
 pub(crate) struct Pieces {
@@ -31,7 +42,7 @@ pub(crate) struct Pieces {
 }
 
 /// Reads and renders the three parts in three statements.
-pub(crate) async fn pieces<A: Action>(permit: &Permit<A>, shown: &Shown, sides: Sides) -> Result<Pieces> {
+pub(crate) async fn pieces<A: Action>(permit: &Permit<A>, shown: &Shown, sides: Sides, older: Older) -> Result<Pieces> {
     let engagement = &shown.engagement;
     let id = shown.procedure.id;
     let at = Place {
@@ -50,12 +61,14 @@ pub(crate) async fn pieces<A: Action>(permit: &Permit<A>, shown: &Shown, sides: 
         .db
         .read(move |conn| {
             Ok((
-                store::logs::list_for_procedure(conn, id)?,
-                store::attachments::list_for_procedure(conn, id)?,
+                store::logs::list_for_procedure(conn, id, older.logs)?,
+                store::attachments::list_for_procedure(conn, id, older.files)?,
                 store::assets::list_for_procedure(conn, id)?,
             ))
         })
         .await?;
+    let texts = entries.entries.iter().map(|entry| &entry.text).chain(files.files.iter().map(|file| &file.description));
+    prepare(texts.map(String::as_str), permit.viewer().id.0).await?;
     Ok(Pieces {
         logs: Logs::new(&at, entries, true).render()?,
         attachments: Attachments::new(&at, files, true).render()?,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::authz::Permission as P;
 use crate::authz::permit::{Action, Permit, ReadEngagement, WriteProcedure};
 use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{EngagementId, ProcedureId};
+use crate::ids::{AttachmentId, EngagementId, LogEntryId, ProcedureId};
 use crate::procedures::domain::{Field, Sides, Team, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed, is_input};
 use crate::procedures::merge::Conflict;
@@ -111,6 +111,9 @@ impl Loaded {
 pub struct Wanted {
     #[serde(default)]
     draft: String,
+    /// The log entry and the attachment before which the lists go on.
+    logs: Option<LogEntryId>,
+    files: Option<AttachmentId>,
 }
 
 /// `GET /engagements/{id}/procedures/{pid}`
@@ -124,7 +127,8 @@ pub async fn show(permit: Permit<ReadEngagement>, path: Ids, Query(wanted): Quer
         let note = draft.fields.get("hand_over_note").cloned().unwrap_or_default();
         (overlay_of(&draft.fields), draft.tab.clone(), note)
     });
-    let answer = State { overlay, tab, note, offers_draft, ..State::default() };
+    let older = super::Older { logs: wanted.logs, files: wanted.files };
+    let answer = State { overlay, tab, note, offers_draft, older, ..State::default() };
     answer.whole_page(&permit, loaded).await
 }
 
@@ -154,6 +158,7 @@ struct State {
     tab: String,
     note: String,
     inputs: Option<RefusedInputs>,
+    older: super::Older,
 }
 
 impl State {
@@ -183,7 +188,7 @@ impl State {
         let sides = if open { loaded.sides(permit) } else { Sides::default() };
         let parts = loaded.parts(permit, sides, closed.clone());
         let title = format!("{} {}", loaded.shown.procedure.position, loaded.shown.procedure.name);
-        let pieces = super::pieces(permit, &loaded.shown, if closed.is_none() { sides } else { Sides::default() }).await?;
+        let pieces = super::pieces(permit, &loaded.shown, if closed.is_none() { sides } else { Sides::default() }, self.older).await?;
         let zone = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
         let offered = loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none());
         let offered = offered.map(|draft| (times::display(draft.at, zone), draft.tab.clone()));
@@ -513,7 +518,7 @@ async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded, shown_in: Op
         })
         .collect();
     let sides = if loaded.closed(permit).is_none() { loaded.sides(permit) } else { Sides::default() };
-    let pieces = super::pieces(permit, &loaded.shown, sides).await?;
+    let pieces = super::pieces(permit, &loaded.shown, sides, super::Older::default()).await?;
     let form = loaded.parts(permit, sides, None).form(&Overlay::default(), &FieldErrors::default(), &[], None);
     let mut parts = form.unwritable(held)?;
     let stored =

@@ -1,7 +1,9 @@
 //! SQL of attachments. The files themselves are blobs under the attachments' ids; their content never enters the audit log.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::logs::{may_write, named};
@@ -12,7 +14,8 @@ use crate::db::schema::{attachments, engagements, people, procedures};
 use crate::error::{Error, Result};
 use crate::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
 use crate::procedures::domain::Team;
-use crate::procedures::evidence::AttachmentText;
+use crate::procedures::entries::SHOWN;
+use crate::procedures::evidence::{ATTACHMENTS, AttachmentText};
 
 /// An attachment.
 #[derive(Debug, Clone, Queryable)]
@@ -77,55 +80,100 @@ pub struct Arrived {
     pub sha256: [u8; 32],
 }
 
+/// Which attachments.
 enum Of {
-    Procedure(ProcedureId),
-    Engagement(EngagementId),
+    /// The newest of a procedure, or those before one, as many as a page shows.
+    Newest(ProcedureId, Option<AttachmentId>),
     One(EngagementId, AttachmentId),
 }
 
-fn load(conn: &mut PgConnection, of: Of) -> Result<Vec<Attachment>> {
+/// As many attachments as a page shows, oldest first, and how many there are of each team.
+#[derive(Debug, Clone, Default)]
+pub struct FilePage {
+    /// The attachments.
+    pub files: Vec<Attachment>,
+    /// All attachments of red.
+    pub red: i64,
+    /// All attachments of blue.
+    pub blue: i64,
+    /// All attachments.
+    pub total: i64,
+    /// Those older than the ones shown.
+    pub older: i64,
+}
+
+impl FilePage {
+    /// Those newer than the ones shown.
+    pub fn newer(&self) -> i64 {
+        self.total - self.older - self.files.len() as i64
+    }
+}
+
+type Counts = (i64, i64, i64, i64);
+
+fn load(conn: &mut PgConnection, of: Of) -> Result<Vec<(Attachment, Counts)>> {
+    let count = |which: &str| {
+        let all = "SELECT count(*) FROM attachments t WHERE t.procedure_id = attachments.procedure_id AND t.removed_at IS NULL";
+        sql::<BigInt>(&format!("({all}{which})"))
+    };
+    let counts = (
+        count(""),
+        count(" AND t.team = 'red'"),
+        count(" AND t.team = 'blue'"),
+        count(" AND (t.uploaded_at, t.id) < (attachments.uploaded_at, attachments.id)"),
+    );
     let query = attachments::table
         .inner_join(people::table.on(people::id.eq(attachments::uploaded_by)))
         .left_join(procedures::table.on(procedures::id.nullable().eq(attachments::procedure_id)))
         .filter(attachments::removed_at.is_null())
-        .order((attachments::uploaded_at, attachments::id))
+        .order((attachments::uploaded_at.desc(), attachments::id.desc()))
         .select((
-            attachments::id,
-            attachments::client_id,
-            attachments::engagement_id,
-            attachments::procedure_id,
-            procedures::position.nullable(),
-            procedures::name.nullable(),
-            attachments::team,
-            attachments::title,
-            attachments::description,
-            attachments::file_name,
-            attachments::media_type,
-            attachments::size,
-            attachments::sha256,
-            attachments::in_finding,
-            attachments::uploaded_by,
-            people::name,
-            attachments::uploaded_at,
-            attachments::version,
+            (
+                attachments::id,
+                attachments::client_id,
+                attachments::engagement_id,
+                attachments::procedure_id,
+                procedures::position.nullable(),
+                procedures::name.nullable(),
+                attachments::team,
+                attachments::title,
+                attachments::description,
+                attachments::file_name,
+                attachments::media_type,
+                attachments::size,
+                attachments::sha256,
+                attachments::in_finding,
+                attachments::uploaded_by,
+                people::name,
+                attachments::uploaded_at,
+                attachments::version,
+            ),
+            counts,
         ))
         .into_boxed();
-    let query = match of {
-        Of::Procedure(id) => query.filter(attachments::procedure_id.eq(id.0)),
-        Of::Engagement(id) => query.filter(attachments::engagement_id.eq(id.0)),
-        Of::One(engagement, id) => query.filter(attachments::engagement_id.eq(engagement.0).and(attachments::id.eq(id.0))),
+    let mut found: Vec<(Attachment, Counts)> = match of {
+        Of::Newest(procedure, before) => {
+            let of = query.filter(attachments::procedure_id.eq(procedure.0)).limit(SHOWN);
+            match before {
+                Some(before) => {
+                    let earlier =
+                        sql::<Bool>("(attachments.uploaded_at, attachments.id) < (SELECT uploaded_at, id FROM attachments WHERE id = ");
+                    of.filter(earlier.bind::<SqlUuid, _>(before.0).sql(")")).load(conn)?
+                }
+                None => of.load(conn)?,
+            }
+        }
+        Of::One(engagement, id) => query.filter(attachments::engagement_id.eq(engagement.0).and(attachments::id.eq(id.0))).load(conn)?,
     };
-    Ok(query.load(conn)?)
+    found.reverse();
+    Ok(found)
 }
 
-/// A procedure's attachments of both teams, by upload. The caller has found the procedure.
-pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Vec<Attachment>> {
-    load(conn, Of::Procedure(procedure))
-}
-
-/// An engagement's attachments, by upload. The caller has found the engagement.
-pub fn list_for_engagement(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<Attachment>> {
-    load(conn, Of::Engagement(engagement))
+/// The newest attachments of both teams on a procedure, or those before one, by upload. The caller has found the procedure.
+pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId, before: Option<AttachmentId>) -> Result<FilePage> {
+    let rows = load(conn, Of::Newest(procedure, before))?;
+    let (total, red, blue, older) = rows.first().map_or((0, 0, 0, 0), |(_, counts)| *counts);
+    Ok(FilePage { files: rows.into_iter().map(|(file, _)| file).collect(), red, blue, total, older })
 }
 
 /// One attachment of an engagement of a client among `visible`.
@@ -138,7 +186,7 @@ pub fn get(conn: &mut PgConnection, engagement: EngagementId, id: AttachmentId, 
         .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()))
         .select(engagements::id)
         .first::<Uuid>(conn)?;
-    load(conn, Of::One(engagement, id))?.pop().ok_or(Error::NotFound)
+    load(conn, Of::One(engagement, id))?.pop().map(|(file, _)| file).ok_or(Error::NotFound)
 }
 
 /// Inserts the rows of files that have arrived.
@@ -147,6 +195,16 @@ pub fn get(conn: &mut PgConnection, engagement: EngagementId, id: AttachmentId, 
 /// [`Error::Forbidden`] for who does not write that side.
 pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, files: &[Arrived], text: &AttachmentText) -> Result<()> {
     may_write(work, team)?;
+    let there: i64 = attachments::table
+        .filter(attachments::procedure_id.eq(work.procedure.0).and(attachments::removed_at.is_null()))
+        .count()
+        .get_result(tx.conn)?;
+    if there + files.len() as i64 > ATTACHMENTS {
+        return Err(Error::field(
+            "file",
+            format!("A procedure holds {ATTACHMENTS} attachments, and this one has {there}. Remove some, or attach an archive."),
+        ));
+    }
     let by = tx.actor().id.ok_or(Error::Unauthenticated)?;
     let rows: Vec<_> = files
         .iter()
@@ -279,7 +337,7 @@ pub fn list_unneeded(conn: &mut PgConnection, blobs: &[Uuid], since: DateTime<Ut
 
 /// The procedure's row is locked, so the attachment cannot change under us.
 fn of_work(tx: &mut WriteTx<'_>, work: &Work, id: AttachmentId) -> Result<Attachment> {
-    let found = load(tx.conn, Of::One(work.engagement, id))?.pop().ok_or(Error::NotFound)?;
+    let found = load(tx.conn, Of::One(work.engagement, id))?.pop().map(|(file, _)| file).ok_or(Error::NotFound)?;
     if found.procedure_id == Some(work.procedure) { Ok(found) } else { Err(Error::NotFound) }
 }
 

@@ -1,7 +1,9 @@
 //! SQL of log entries. Their text never enters the audit log.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{count_star, sql};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Nullable, Uuid as SqlUuid};
 
 use super::work::Work;
 use crate::audit::domain::Kind;
@@ -10,7 +12,7 @@ use crate::db::schema::{log_entries, people, procedures};
 use crate::error::{Error, Result};
 use crate::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
 use crate::procedures::domain::Team;
-use crate::procedures::entries::{END_BEFORE_START, EntryText};
+use crate::procedures::entries::{END_BEFORE_START, ENTRIES, ENTRIES_BYTES, EntryText, FULL, SHOWN, SHOWN_BYTES};
 
 /// A log entry.
 #[derive(Debug, Clone, Queryable)]
@@ -41,49 +43,87 @@ pub struct LogEntry {
     pub version: i32,
 }
 
+/// Which entries of a procedure.
 enum Of {
-    Procedure(ProcedureId),
-    Engagement(EngagementId),
+    /// The newest, older than this one where there is one, as many as a page shows.
+    Newest(ProcedureId, Option<LogEntryId>),
     One(ProcedureId, LogEntryId),
 }
 
-fn load(conn: &mut PgConnection, of: Of) -> Result<Vec<LogEntry>> {
+/// As many entries as a page shows, oldest first, and how many older and newer ones there are.
+#[derive(Debug, Clone, Default)]
+pub struct LogPage {
+    /// The entries.
+    pub entries: Vec<LogEntry>,
+    /// All entries of the procedure.
+    pub total: i64,
+    /// Those older than the ones shown.
+    pub older: i64,
+}
+
+impl LogPage {
+    /// Those newer than the ones shown.
+    pub fn newer(&self) -> i64 {
+        self.total - self.older - self.entries.len() as i64
+    }
+}
+
+type Counts = (i64, i64);
+
+fn load(conn: &mut PgConnection, of: Of) -> Result<Vec<(LogEntry, Counts)>> {
+    let total = sql::<BigInt>("(SELECT count(*) FROM log_entries t WHERE t.procedure_id = procedures.id AND t.removed_at IS NULL)");
+    let older = sql::<BigInt>(
+        "(SELECT count(*) FROM log_entries t WHERE t.procedure_id = procedures.id AND t.removed_at IS NULL
+            AND (t.starts_at, t.id) < (log_entries.starts_at, log_entries.id))",
+    );
     let query = log_entries::table
         .inner_join(people::table.on(people::id.eq(log_entries::author_id)))
         .inner_join(procedures::table.on(procedures::id.eq(log_entries::procedure_id)))
         .filter(log_entries::removed_at.is_null())
         .order((log_entries::starts_at, log_entries::id))
         .select((
-            log_entries::id,
-            log_entries::engagement_id,
-            log_entries::procedure_id,
-            procedures::position,
-            procedures::name,
-            log_entries::team,
-            log_entries::text,
-            log_entries::starts_at,
-            log_entries::ends_at,
-            log_entries::author_id,
-            people::name,
-            log_entries::version,
+            (
+                log_entries::id,
+                log_entries::engagement_id,
+                log_entries::procedure_id,
+                procedures::position,
+                procedures::name,
+                log_entries::team,
+                log_entries::text,
+                log_entries::starts_at,
+                log_entries::ends_at,
+                log_entries::author_id,
+                people::name,
+                log_entries::version,
+            ),
+            (total, older),
         ))
         .into_boxed();
     let query = match of {
-        Of::Procedure(id) => query.filter(log_entries::procedure_id.eq(id.0)),
-        Of::Engagement(id) => query.filter(log_entries::engagement_id.eq(id.0)),
+        // By number and by size, before a text is read.
+        Of::Newest(procedure, before) => {
+            let page = sql::<Bool>(
+                "log_entries.id IN (SELECT id FROM (SELECT id, row_number() OVER newest AS n, sum(octet_length(text)) OVER newest AS bytes
+                    FROM log_entries WHERE removed_at IS NULL AND procedure_id = ",
+            );
+            let page = page.bind::<SqlUuid, _>(procedure.0).sql(" AND (");
+            let page = page.bind::<Nullable<SqlUuid>, _>(before.map(|id| id.0));
+            let page = page.sql(" IS NULL OR (starts_at, id) < (SELECT starts_at, id FROM log_entries WHERE id = ");
+            let page = page.bind::<Nullable<SqlUuid>, _>(before.map(|id| id.0));
+            let page = page.sql(")) WINDOW newest AS (ORDER BY starts_at DESC, id DESC)) counted WHERE n = 1 OR (n <= ");
+            let page = page.bind::<BigInt, _>(SHOWN).sql(" AND bytes <= ").bind::<BigInt, _>(SHOWN_BYTES).sql("))");
+            query.filter(log_entries::procedure_id.eq(procedure.0)).filter(page)
+        }
         Of::One(procedure, id) => query.filter(log_entries::procedure_id.eq(procedure.0).and(log_entries::id.eq(id.0))),
     };
     Ok(query.load(conn)?)
 }
 
-/// The entries of both teams on a procedure, by start. The caller has found the procedure.
-pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Vec<LogEntry>> {
-    load(conn, Of::Procedure(procedure))
-}
-
-/// The entries of both teams in an engagement, by start. The caller has found the engagement.
-pub fn list_for_engagement(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<LogEntry>> {
-    load(conn, Of::Engagement(engagement))
+/// The newest entries of both teams on a procedure, or those before one, by start. The caller has found the procedure.
+pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId, before: Option<LogEntryId>) -> Result<LogPage> {
+    let rows = load(conn, Of::Newest(procedure, before))?;
+    let (total, older) = rows.first().map_or((0, 0), |(_, counts)| *counts);
+    Ok(LogPage { entries: rows.into_iter().map(|(entry, _)| entry).collect(), total, older })
 }
 
 /// One entry of a procedure that the caller has found.
@@ -91,7 +131,7 @@ pub fn list_for_engagement(conn: &mut PgConnection, engagement: EngagementId) ->
 /// # Errors
 /// [`Error::NotFound`] when it is not there or was removed.
 pub fn get(conn: &mut PgConnection, procedure: ProcedureId, id: LogEntryId) -> Result<LogEntry> {
-    load(conn, Of::One(procedure, id))?.pop().ok_or(Error::NotFound)
+    load(conn, Of::One(procedure, id))?.pop().map(|(entry, _)| entry).ok_or(Error::NotFound)
 }
 
 /// Adds an entry for a team.
@@ -100,6 +140,7 @@ pub fn get(conn: &mut PgConnection, procedure: ProcedureId, id: LogEntryId) -> R
 /// [`Error::Forbidden`] for who does not write that side.
 pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, entry: &EntryText) -> Result<LogEntryId> {
     may_write(work, team)?;
+    check_room(tx.conn, work.procedure, 1, entry.text.len())?;
     let author = tx.actor().id.ok_or(Error::Unauthenticated)?;
     let id = LogEntryId::new();
     diesel::insert_into(log_entries::table)
@@ -134,6 +175,7 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: LogEntryId, entry: &Entry
     if held == *entry {
         return Ok(());
     }
+    check_room(tx.conn, work.procedure, 0, entry.text.len().saturating_sub(held.text.len()))?;
     let saved = diesel::update(log_entries::table.find(id.0).filter(log_entries::version.eq(version)))
         .set((
             log_entries::text.eq(&entry.text),
@@ -187,6 +229,14 @@ fn owned(tx: &mut WriteTx<'_>, work: &Work, id: LogEntryId) -> Result<LogEntry> 
     }
     may_write(work, entry.team)?;
     Ok(entry)
+}
+
+/// `Ok` while a procedure's log has room; its row is locked, so that two cannot take the last of it.
+fn check_room(conn: &mut PgConnection, procedure: ProcedureId, entries: i64, bytes: usize) -> Result<()> {
+    let of = log_entries::table.filter(log_entries::procedure_id.eq(procedure.0).and(log_entries::removed_at.is_null()));
+    let held: (i64, i64) = of.select((count_star(), sql::<BigInt>("coalesce(sum(octet_length(text)), 0)::bigint"))).first(conn)?;
+    let room = held.0 + entries <= ENTRIES && held.1 + i64::try_from(bytes).unwrap_or(i64::MAX) <= ENTRIES_BYTES;
+    if room { Ok(()) } else { Err(Error::field("text", FULL)) }
 }
 
 /// `Ok` for who writes a team's side: one's own words of a side that one no longer writes are no longer one's to change.

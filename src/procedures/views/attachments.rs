@@ -5,9 +5,10 @@ use chrono_tz::Tz;
 
 use super::place::Place;
 use crate::error::FieldErrors;
+use crate::ids::AttachmentId;
 use crate::procedures::domain::Team;
 use crate::procedures::evidence::{TypedAttachment, is_image, size_words};
-use crate::procedures::store::attachments::Attachment;
+use crate::procedures::store::attachments::{Attachment, FilePage};
 use crate::procedures::times;
 use crate::web::Frame;
 
@@ -73,6 +74,12 @@ impl ShownAttachment {
 pub struct Attachments {
     url: String,
     files: Vec<ShownAttachment>,
+    total: i64,
+    /// How many are older than those shown, and the oldest that is shown.
+    older: i64,
+    oldest: Option<AttachmentId>,
+    /// How many are newer.
+    newer: i64,
     teams: Vec<Team>,
     limit: String,
     digest: String,
@@ -85,16 +92,19 @@ pub struct Attachments {
 
 impl Attachments {
     /// The section; `open` shows what is inside.
-    pub fn new(place: &Place, attachments: Vec<Attachment>, open: bool) -> Self {
-        let count = |team| attachments.iter().filter(|a| a.team == Some(team)).count();
-        let digest = match (count(Team::Red), count(Team::Blue)) {
+    pub fn new(place: &Place, page: FilePage, open: bool) -> Self {
+        let digest = match (page.red, page.blue) {
             (0, 0) => String::new(),
             (red, blue) => format!("{red} red, {blue} blue"),
         };
         Self {
             url: place.url(),
             teams: place.teams(),
-            files: attachments.iter().map(|a| ShownAttachment::new(place, a)).collect(),
+            files: page.files.iter().map(|a| ShownAttachment::new(place, a)).collect(),
+            total: page.total,
+            older: page.older,
+            newer: page.newer(),
+            oldest: page.files.first().map(|file| file.id),
             limit: size_words(place.attachment_bytes),
             digest,
             open,
@@ -221,8 +231,11 @@ pub fn samples() -> Vec<(&'static str, String)> {
         theirs: Some(TypedAttachment { title: hostile.into(), description: hostile.into(), ..TypedAttachment::default() }),
     };
     crate::web::rendered([
-        ("attachments", Attachments::new(&place, all(), true).saved("Stored").render()),
-        ("attachments_empty", Attachments::new(&place, Vec::new(), true).problem(hostile.into()).render()),
+        (
+            "attachments",
+            Attachments::new(&place, FilePage { files: all(), red: 1, blue: 1, total: 120, older: 100 }, true).saved("Stored").render(),
+        ),
+        ("attachments_empty", Attachments::new(&place, FilePage::default(), true).problem(hostile.into()).render()),
         ("attachment_new", new.render()),
         ("attachment", edit.render()),
     ])

@@ -8,7 +8,7 @@ use crate::error::FieldErrors;
 use crate::ids::LogEntryId;
 use crate::procedures::domain::Team;
 use crate::procedures::entries::TypedEntry;
-use crate::procedures::store::logs::LogEntry;
+use crate::procedures::store::logs::{LogEntry, LogPage};
 use crate::procedures::times;
 use crate::web::Frame;
 
@@ -73,6 +73,12 @@ pub struct Logs {
     url: String,
     zone: Tz,
     entries: Vec<ShownEntry>,
+    total: i64,
+    /// How many entries are older than those shown, and the oldest that is shown.
+    older: i64,
+    oldest: Option<LogEntryId>,
+    /// How many are newer.
+    newer: i64,
     teams: Vec<Team>,
     digest: String,
     open: bool,
@@ -85,7 +91,9 @@ pub struct Logs {
 
 impl Logs {
     /// The section; `open` shows what is inside.
-    pub fn new(place: &Place, entries: Vec<LogEntry>, open: bool) -> Self {
+    pub fn new(place: &Place, page: LogPage, open: bool) -> Self {
+        let newer = page.newer();
+        let LogPage { entries, total, older } = page;
         let digest = entries
             .last()
             .map(|last| format!("Last entry {}, {}", times::display(last.starts_at, place.zone), last.author))
@@ -94,6 +102,10 @@ impl Logs {
             url: place.url(),
             zone: place.zone,
             teams: place.teams(),
+            oldest: entries.first().map(|entry| entry.id),
+            total,
+            older,
+            newer,
             entries: entries.into_iter().map(|entry| ShownEntry::new(place, entry)).collect(),
             digest,
             open,
@@ -211,7 +223,7 @@ pub(super) fn sample_entry(team: Team) -> LogEntry {
 /// The views of log entries, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
     let place = Place::sample();
-    let entries = || vec![sample_entry(Team::Red), sample_entry(Team::Blue)];
+    let entries = || LogPage { entries: vec![sample_entry(Team::Red), sample_entry(Team::Blue)], total: 300, older: 200 };
     let form = |entry: Option<LogEntryId>, inline: bool| EntryForm {
         frame: Frame::sample("Log entry"),
         url: place.url(),
@@ -237,7 +249,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     crate::web::rendered([
         ("logs", Logs::new(&place, entries(), true).saved("Saved", Some(Team::Red)).render()),
         ("logs#entry", OneEntry::new(&place, sample_entry(Team::Blue), true).render()),
-        ("logs_empty", Logs::new(&place, Vec::new(), false).render()),
+        ("logs_empty", Logs::new(&place, LogPage::default(), false).render()),
         ("log_entry", form(Some(LogEntryId::new()), false).render()),
         ("log_entry#form", form(None, true).as_form().render()),
         ("removal", removal.render()),

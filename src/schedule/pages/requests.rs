@@ -67,6 +67,7 @@ async fn form(permit: &Permit<RequestEngagement>, typed: Pairs, errors: FieldErr
         limit: size_words(permit.viewer().organisation.attachment_bytes),
         clients,
         plans,
+        reads_plans,
         typed,
         errors,
         problem,
@@ -151,7 +152,8 @@ fn read(permit: &Permit<RequestEngagement>, typed: &Pairs) -> Result<NewEngageme
             id: find("id").parse().unwrap_or_else(|_| EngagementId::new()),
             client,
             details,
-            plan: find("plan").parse().ok(),
+            // Whoever does not read test plans names one in words.
+            plan: find("plan").parse().ok().filter(|_| permit.may(P::TestPlanRead)),
             earlier: None,
             operators: Vec::new(),
             inputs: Values::new(),

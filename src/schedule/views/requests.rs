@@ -28,6 +28,8 @@ pub struct RequestForm {
     pub clients: Vec<(ClientId, String)>,
     /// Test plans.
     pub plans: Vec<(TestPlanId, String)>,
+    /// Whether the person reads test plans.
+    pub reads_plans: bool,
     /// As typed.
     pub typed: Pairs,
     /// Largest file, in words.

@@ -135,6 +135,7 @@ fn requests() -> Vec<(&'static str, String)> {
         frame: Frame::sample("Request"),
         clients: vec![(ClientId::new(), evil())],
         plans: vec![(TestPlanId::new(), evil())],
+        reads_plans: true,
         typed: [("title", evil()), ("scope", evil())].into_iter().collect(),
         limit: "50 MB".into(),
         errors,

@@ -24,6 +24,7 @@ pub fn close_to_others() {
 }
 
 /// Makes the data directory and what is missing on the way to it; one that is there is closed to others, but for passing.
+/// A root's is opened for that, where it was closed: the private PostgreSQL runs as another account.
 ///
 /// # Errors
 /// When it cannot be made, or when everybody may write to it: somebody else could then put files in our place.
@@ -45,7 +46,7 @@ pub fn data_directory(path: &Path) -> anyhow::Result<()> {
         mode if mode & 0o002 != 0 && (!own || mode & 0o1000 != 0) => {
             bail!("{} can be written by everybody: give the data a directory of its own", path.display())
         }
-        mode if own && mode & 0o777 & !PASSAGE != 0 => set_mode(path, PASSAGE),
+        mode if own && (mode & 0o777 & !PASSAGE != 0 || (found.uid() == 0 && mode & 0o777 != PASSAGE)) => set_mode(path, PASSAGE),
         _ => Ok(()),
     }
 }

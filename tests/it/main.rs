@@ -2,6 +2,7 @@
 
 mod accounts;
 mod administration;
+mod attack;
 mod audit;
 mod crashes;
 mod engagements;

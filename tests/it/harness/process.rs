@@ -12,15 +12,31 @@ pub struct Process {
 impl Process {
     /// Starts one on the test's database and waits until it answers.
     pub fn serve(app: &super::TestApp, name: &str) -> Self {
+        Self::with(app, name, &[])
+    }
+
+    /// As [`Process::serve`], with more in its environment; what it says on stderr is kept in [`Process::said`].
+    pub fn with(app: &super::TestApp, name: &str, environment: &[(&str, &str)]) -> Self {
         let place = super::database::scratch().join(format!("{name}-{}", std::process::id()));
-        let mut own = Self::on(&app.database.app_url(), Some(&app.database.sealer_url()), place);
+        let mut own = Self::start(&app.database.app_url(), Some(&app.database.sealer_url()), place, environment);
         own.temporary = true;
         own
     }
 
+    /// What it has said on stderr so far.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(self.place.join("stderr")).unwrap()
+    }
+
     /// The same on any database, with its files in a directory that stays; without a sealer's URL the app's role seals.
     pub fn on(url: &str, sealer: Option<&str>, place: std::path::PathBuf) -> Self {
+        Self::start(url, sealer, place, &[])
+    }
+
+    fn start(url: &str, sealer: Option<&str>, place: std::path::PathBuf, environment: &[(&str, &str)]) -> Self {
         use std::io::BufRead;
+        std::fs::create_dir_all(&place).unwrap();
+        let stderr = std::fs::File::create(place.join("stderr")).unwrap();
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_tyrian"))
             .arg("serve")
             .envs(sealer.map(|url| ("TYRIAN_SEALER_DATABASE_URL", url)))
@@ -29,7 +45,8 @@ impl Process {
             .env("TYRIAN_DATA_DIR", &place)
             .env("TYRIAN_LISTEN", "127.0.0.1:0")
             .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::null())
+            .envs(environment.iter().copied())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();

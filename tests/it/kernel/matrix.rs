@@ -29,7 +29,7 @@ enum Target {
 }
 
 /// A client with everything that ids can name.
-struct Things {
+pub(super) struct Things {
     ids: BTreeMap<&'static str, String>,
 }
 
@@ -39,7 +39,7 @@ fn changes(row: &Row) -> bool {
 }
 
 impl Things {
-    fn make(app: &TestApp, people: &People, like: ClientId) -> Self {
+    pub(super) fn make(app: &TestApp, people: &People, like: ClientId) -> Self {
         let client = client_like(app, like);
         let engagement = plan_engagement(&app.app, client, &Plan { procedures: 2, ..Plan::default() }, people);
         let asset = app.asset(client, "mail01");
@@ -122,7 +122,7 @@ fn parts(app: &TestApp, engagement: &Engagement, asset: AssetId, author: Uuid) -
 }
 
 /// Ids that belong to no client.
-fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
+pub(super) fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
     let first = |sql: &str| app.texts(sql).into_iter().next().unwrap_or_else(|| Uuid::nil().to_string());
     BTreeMap::from([
         ("plan", first("SELECT id FROM test_plans ORDER BY title LIMIT 1")),
@@ -223,7 +223,7 @@ fn is_clients(path: &'static str, things: &Things) -> bool {
     placeholders(path).iter().any(|name| things.ids.contains_key(name))
 }
 
-fn filled(row: &Row, things: &Things, common: &BTreeMap<&'static str, String>) -> String {
+pub(super) fn filled(row: &Row, things: &Things, common: &BTreeMap<&'static str, String>) -> String {
     let mut path = String::new();
     for (n, part) in row.path.split('{').enumerate() {
         if n == 0 {

@@ -69,9 +69,9 @@ fn no_mark_stands_for_an_event() {
         // An event that was there when the question was asked, and is no more.
         format!("BEGIN; {change}; SAVEPOINT s; {EVENT}; SET CONSTRAINTS ALL IMMEDIATE; ROLLBACK TO s; COMMIT"),
         format!("BEGIN; SAVEPOINT s; {EVENT}; ROLLBACK TO s; {change}; COMMIT"),
-        format!(
-            "BEGIN; SET CONSTRAINTS ALL DEFERRED; SET LOCAL search_path = pg_catalog; UPDATE public.settings SET organisation_name = 'x'; COMMIT"
-        ),
+        "BEGIN; SET CONSTRAINTS ALL DEFERRED; SET LOCAL search_path = pg_catalog; \
+         UPDATE public.settings SET organisation_name = 'x'; COMMIT"
+            .to_owned(),
         "BEGIN; DELETE FROM clients; COMMIT".to_owned(),
     ];
     for attempt in attempts {

@@ -39,10 +39,9 @@ fn hostile(row: &Row, share: usize) -> String {
 }
 
 fn send(browser: &mut Browser, path: &str, body: &str) -> Answer {
-    let origin = path.starts_with("http").then(|| path.to_owned()).unwrap_or_default();
     let mut headers = vec![("content-type", "application/x-www-form-urlencoded")];
-    if !origin.is_empty() {
-        headers.push(("origin", &origin));
+    if path.starts_with("http") {
+        headers.push(("origin", path));
     }
     browser.send("POST", path, &headers, body.as_bytes())
 }

@@ -12,6 +12,7 @@ pub mod config;
 pub mod dashboard;
 pub mod db;
 pub mod demo;
+pub mod drafts;
 pub mod engagements;
 pub mod error;
 pub mod ids;

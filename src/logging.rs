@@ -3,7 +3,6 @@
 //! error pages show.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -32,6 +31,11 @@ pub fn start() {
     let asked = EnvFilter::try_from_env("TYRIAN_LOG").unwrap_or_else(|_| DEFAULT.into());
     let lines = tracing_subscriber::fmt::layer().compact().with_ansi(false).with_writer(Clean);
     tracing_subscriber::registry().with(lines.with_filter(asked.and(Bounded::default()))).init();
+    // A panic's own words may hold the text that was being cut.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, backtrace = %std::backtrace::Backtrace::capture(), "panicked");
+    }));
 }
 
 /// The span around each request: its id, method and row of the route table. Never the address itself, which may be a
@@ -48,20 +52,24 @@ impl RootSpanBuilder for RequestSpan {
     fn on_request_end<B: MessageBody>(_: Span, _: &Result<ServiceResponse<B>, actix_web::Error>) {}
 }
 
-/// The words of a fault that are ours or the database's. What they quote is cut out, unless it is the name of a
-/// constraint or a column: databases and parsers quote what they were given.
+/// The words of a fault that are ours or the database's. From the first quote to the last they are cut out, because
+/// databases and parsers quote what they were given; the name of a constraint, table or column stays, where nothing else is
+/// quoted.
 pub fn without_quotes(fault: &str) -> String {
-    let mut out = String::new();
-    for (n, part) in fault.split('"').enumerate() {
-        let quoted = n % 2 == 1;
-        let is_name = part.contains('_') && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        if quoted {
-            let _ = write!(out, "\"{}\"", if is_name { part } else { "…" });
-        } else {
-            out.push_str(part);
-        }
+    const QUOTES: [char; 6] = ['"', '“', '”', '„', '«', '»'];
+    let (Some(first), Some(last)) = (fault.find(QUOTES), fault.rfind(QUOTES)) else { return fault.to_owned() };
+    let mut parts = fault.split('"').collect::<Vec<_>>().into_iter();
+    let mut names_alone = true;
+    while let (Some(before), Some(quoted)) = (parts.next(), parts.next()) {
+        let kind = before.trim_end().rsplit(' ').next().unwrap_or_default();
+        names_alone &= matches!(kind, "constraint" | "table" | "relation" | "column");
+        names_alone &= quoted.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     }
-    out
+    if names_alone && fault.matches(QUOTES).count() == fault.matches('"').count() && fault.matches('"').count() % 2 == 0 {
+        return fault.to_owned();
+    }
+    let end = if last > first { fault[last..].chars().skip(1).collect::<String>() } else { String::new() };
+    format!("{}\"…\"{end}", &fault[..first])
 }
 
 /// Lets through so many lines of each kind in a minute, and then says how many it left out.
@@ -157,6 +165,11 @@ mod tests {
         );
         let of_ours = "duplicate key value violates unique constraint \"people_email\"";
         assert_eq!(without_quotes(of_ours), of_ours);
+        let of_two = "update on table \"clients\" violates foreign key constraint \"assets_client_id_fkey\" on table \"assets\"";
+        assert_eq!(without_quotes(of_two), of_two);
+        assert_eq!(without_quotes("invalid input: \"a\"secret\"b\" at 3"), "invalid input: \"…\" at 3");
+        assert_eq!(without_quotes("invalid value: \"my_secret_1\""), "invalid value: \"…\"");
+        assert_eq!(without_quotes("ungültiger Wert: „geheim“"), "ungültiger Wert: \"…\"");
         assert_eq!(without_quotes("half \"open"), "half \"…\"");
     }
 

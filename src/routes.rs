@@ -305,7 +305,9 @@ async fn judge(row: &Row, req: &actix_web::HttpRequest) -> Result<(), Error> {
         // What is asked for without a form is judged where it is read, in the statements that read it.
         Access::AtClient(permission) if row.method == "post" => {
             let value = |name: &str| req.match_info().get(name).and_then(|value| value.parse().ok());
-            let Some(subject) = Subject::of(row.path, value) else { return Ok(()) };
+            let Some(subject) = Subject::of(row.path, value) else {
+                return if viewer.rights.may_anywhere(permission) { Ok(()) } else { Err(Error::Forbidden(String::new())) };
+            };
             let Owner { client, unpublished } = ctx.app.db.read(move |conn| Ok(subject.find_owner(conn)?)).await?.ok_or(Error::NotFound)?;
             let may = |right| viewer.rights.may_at(right, client);
             let hidden = unpublished && may(P::ReportReadPublished) && !may(P::ReportRead);

@@ -20,6 +20,7 @@ use crate::audit::flood_store as flood;
 use crate::authz::permit::{UNAVAILABLE, VIEWER, Viewer};
 use crate::db::Db;
 use crate::error::Error;
+use crate::logging::without_quotes;
 use crate::web::Ctx;
 
 /// Key of the signed-in person's id in the session.
@@ -99,7 +100,7 @@ pub async fn in_use(req: ServiceRequest, next: Next<impl MessageBody + 'static>)
         });
         if touch || renew {
             renews = noted.await.unwrap_or_else(|cause| {
-                tracing::warn!(%cause, "a session's use could not be noted");
+                tracing::warn!(cause = without_quotes(&cause.to_string()), "a session's use could not be noted");
                 false
             });
         }
@@ -124,7 +125,7 @@ async fn note_tampering(req: &ServiceRequest) {
     let actor = Ctx::of(req.request()).map(|ctx| ctx.actor()).unwrap_or_else(|_| Actor::anonymous());
     let event = Event::failed(Kind::CookieRefused, "tampered", "Refused a session cookie that this installation did not make");
     if let Err(cause) = app.db.write(actor, |tx| flood::record(tx, (), &[event])).await {
-        tracing::warn!(%cause, "a refused cookie could not be recorded");
+        tracing::warn!(cause = without_quotes(&cause.to_string()), "a refused cookie could not be recorded");
     }
 }
 
@@ -146,7 +147,7 @@ impl SessionStore for Sessions {
         let loaded = match self.db.read(move |conn| store::find_session(conn, &hash, now)).await {
             Ok(loaded) => loaded,
             Err(Error::Unavailable(cause)) => {
-                tracing::warn!(%cause, "a session could not be read");
+                tracing::warn!(cause = without_quotes(&cause.to_string()), "a session could not be read");
                 return Ok(Some(HashMap::from([(UNAVAILABLE.to_owned(), "true".to_owned())])));
             }
             Err(other) => return Err(LoadError::Other(to_anyhow(other))),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Bytea, Jsonb, Nullable, Timestamptz};
+use uuid::Uuid;
 
 use super::domain::LinkPurpose;
 use super::session::{ABSOLUTE_HOURS, ADDRESS, AGENT, PERSON, UNTIL};
@@ -233,8 +234,16 @@ pub fn end_links(conn: &mut PgConnection, id: PersonId) -> Result<usize> {
 pub fn end_links_of_holders(conn: &mut PgConnection, role: RoleId) -> Result<usize> {
     let own = person_roles::table.filter(person_roles::role_id.eq(role.0)).select(person_roles::person_id);
     let at_client = client_access::table.filter(client_access::role_id.eq(role.0)).select(client_access::person_id);
-    let theirs = one_time_links::person_id.eq_any(own.nullable()).or(one_time_links::person_id.eq_any(at_client.nullable()));
-    Ok(diesel::delete(one_time_links::table.filter(one_time_links::used_at.is_null().and(theirs))).execute(conn)?)
+    // A link that is being made waits for its person, or has been waited for here.
+    let holders: Vec<Uuid> = people::table
+        .filter(people::id.eq_any(own).or(people::id.eq_any(at_client)))
+        .order(people::id)
+        .select(people::id)
+        .for_update()
+        .load(conn)?;
+    let theirs = one_time_links::person_id.eq_any(&holders);
+    let unused = one_time_links::table.filter(one_time_links::used_at.is_null().and(theirs));
+    Ok(diesel::delete(unused).execute(conn)?)
 }
 
 /// Ends every session and every unused link of a person; no device is known to them any more.

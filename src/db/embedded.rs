@@ -66,7 +66,7 @@ impl Cluster {
         let in_use = fs::File::create(directory.join("postgres.lock"))?;
         // Waits for somebody who is stopping it at this moment.
         in_use.lock_shared()?;
-        let socket = find_socket(&data)?;
+        let socket = find_socket(&data, account)?;
         let cluster = Self { bin, data, socket, account, in_use };
         cluster.make_directory(&cluster.data)?;
         cluster.make_directory(&cluster.socket)?;
@@ -145,7 +145,8 @@ impl Cluster {
     fn launch(&self, durability: Durability) -> anyhow::Result<()> {
         let mut options = format!(
             "-c listen_addresses='' -c unix_socket_directories='{}' -c unix_socket_permissions=0700 -c max_connections=200 \
-             -c shared_buffers=64MB -c logging_collector=off -c timezone=UTC -c log_timezone=UTC -c jit=off",
+             -c shared_buffers=64MB -c logging_collector=off -c timezone=UTC -c log_timezone=UTC -c jit=off \
+             -c log_min_messages=log -c lc_messages=C",
             self.socket.display()
         );
         if durability == Durability::Fast {
@@ -276,6 +277,13 @@ fn find_data(directory: &Path, account: Option<Account>) -> anyhow::Result<PathB
     let is_made = |data: &Path| data.join("PG_VERSION").exists();
     // initdb refuses to run as root, and the other account may not be able to reach a root's directory.
     let reaches = can_reach(directory, account);
+    if is_made(&below) && is_made(&elsewhere.join("postgres")) {
+        bail!(
+            "there are two private PostgreSQL clusters, in {} and in {}: move away the one that is not wanted",
+            below.display(),
+            elsewhere.join("postgres").display()
+        );
+    }
     if is_made(&below) && !reaches {
         bail!(
             "the private PostgreSQL lies in {}, which its own account cannot enter any more: give others the right to pass \
@@ -291,17 +299,23 @@ fn find_data(directory: &Path, account: Option<Account>) -> anyhow::Result<PathB
 }
 
 /// The directory of the server's socket: that of a server that runs already, else one beside the data, where nobody else
-/// can put anything; in the temporary directory where a socket's path, which has at most 107 bytes and is a word of a list
+/// can put anything; in the temporary directory where a socket's path, which is bounded and is a word of a list
 /// in the server's configuration, leaves no choice.
-fn find_socket(data: &Path) -> anyhow::Result<PathBuf> {
+fn find_socket(data: &Path, account: Option<Account>) -> anyhow::Result<PathBuf> {
     let running = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-    if let Some(directory) = running.lines().nth(4).filter(|line| line.starts_with('/') && Path::new(line).exists()) {
+    // A server that ended badly leaves its word behind: the directory must still be one of ours.
+    let us = rustix::process::getuid().as_raw();
+    let is_ours = |line: &&str| {
+        let found = fs::symlink_metadata(line);
+        line.starts_with('/') && found.is_ok_and(|m| m.is_dir() && (m.uid() == us || account.is_some_and(|account| account.uid == m.uid())))
+    };
+    if let Some(directory) = running.lines().nth(4).filter(is_ours) {
         return Ok(directory.into());
     }
     let beside = data.with_file_name("socket");
     let path = beside.join(".s.PGSQL.5432");
     let is_plain = path.as_os_str().as_encoded_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(b));
-    if is_plain && path.as_os_str().len() <= 107 {
+    if is_plain && path.as_os_str().len() <= SOCKET_PATH {
         return Ok(beside);
     }
     Ok(std::env::temp_dir().join(format!("tyrian-{}", short_name(data))))
@@ -314,7 +328,10 @@ fn can_reach(directory: &Path, account: Account) -> bool {
         .all(|place| fs::metadata(place).is_ok_and(|m| m.mode() & 0o001 != 0 || (m.uid() == account.uid && m.mode() & 0o100 != 0)))
 }
 
-/// A short name that differs for each path: a socket's path may have at most 107 bytes.
+/// Longest path of a socket, in bytes: macOS allows 103, Linux 107.
+const SOCKET_PATH: usize = 103;
+
+/// A short name that differs for each path, for places where a path would be too long.
 fn short_name(path: &Path) -> String {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());

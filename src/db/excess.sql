@@ -1,4 +1,5 @@
--- What role $1 can do beyond what Tyrian gives it, a sentence each. $2: whether it seals, archives and drops.
+-- What role $1 can do beyond what Tyrian gives it, a sentence each. $2: whether it seals, archives and drops; $3: the role
+-- that does.
 WITH role AS (SELECT * FROM pg_roles WHERE rolname = $1),
 of_audit AS (
     SELECT c.oid, c.relname FROM pg_class c WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'p')
@@ -18,6 +19,7 @@ SELECT format('%s %s', $1, fault) AS sentence FROM (
         FROM role r, pg_roles o
         WHERE NOT r.rolsuper AND pg_has_role(r.oid, o.oid, 'MEMBER') AND (
             o.oid = (SELECT relowner FROM pg_class WHERE oid = 'audit.events'::regclass)
+            OR o.rolname = $3 AND o.oid <> r.oid
             OR o.rolname IN ('pg_write_all_data', 'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program',
                 'pg_maintain', 'pg_database_owner') AND o.oid <> r.oid)
     UNION ALL
@@ -34,6 +36,19 @@ SELECT format('%s %s', $1, fault) AS sentence FROM (
     UNION ALL
     SELECT format('owns %s', c.oid::regclass) FROM role r JOIN pg_class c ON c.relowner = r.oid
         WHERE c.relnamespace IN ('public'::regnamespace, 'audit'::regnamespace) AND NOT r.rolsuper
+    UNION ALL
+    SELECT format('owns %s', f.oid::regprocedure) FROM role r JOIN pg_proc f ON f.proowner = r.oid
+        WHERE f.pronamespace IN ('public'::regnamespace, 'audit'::regnamespace) AND NOT r.rolsuper
+    UNION ALL
+    SELECT format('owns the schema %s', n.nspname) FROM role r JOIN pg_namespace n ON n.nspowner = r.oid
+        WHERE n.nspname IN ('public', 'audit') AND NOT r.rolsuper
+    UNION ALL
+    SELECT format('owns the database %s', d.datname) FROM role r JOIN pg_database d ON d.datdba = r.oid
+        WHERE d.datname = current_database() AND NOT r.rolsuper
+    UNION ALL
+    SELECT format('may empty %s, or hang a trigger on it', c.relname) FROM role, pg_class c
+        WHERE NOT rolsuper AND c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+            AND has_table_privilege($1, c.oid, 'TRUNCATE, TRIGGER')
     UNION ALL
     SELECT format('may change or empty audit.%s', t.relname) FROM role, of_audit t
         WHERE NOT rolsuper AND (has_any_column_privilege($1, t.oid, 'UPDATE') OR has_table_privilege($1, t.oid, 'DELETE, TRUNCATE, TRIGGER'))

@@ -40,9 +40,9 @@ pub fn migrate(owner_url: &str, roles: Roles<'_>) -> anyhow::Result<usize> {
     let mut conn = PgConnection::establish(owner_url)?;
     conn.batch_execute("SET client_min_messages = warning; SELECT pg_advisory_lock(7231845011)")?;
     let applied = conn.run_pending_migrations(MIGRATIONS).map_err(|e| anyhow::anyhow!("a migration failed: {e}"))?.len();
-    conn.batch_execute(&format!("BEGIN; {}; COMMIT", grants(roles)))?;
+    conn.batch_execute(&format!("BEGIN; {}; {}; COMMIT", revokes_of_others(roles), grants(roles)))?;
     // What belongs to the database's owner, who may be somebody else: then nothing changes, and the questions below tell.
-    for revoke in database_revokes(&mut conn)? {
+    for revoke in database_revokes(&mut conn, roles)? {
         let _ = conn.batch_execute(&revoke);
     }
     conn.batch_execute("SELECT pg_advisory_unlock(7231845011)")?;
@@ -143,16 +143,49 @@ fn grants(roles: Roles<'_>) -> String {
     )
 }
 
+/// A role that was ours once, under another name or before the sealer had one, reads the log and no more. What others were
+/// given to read they keep.
+fn revokes_of_others(roles: Roles<'_>) -> String {
+    let ours = [Some(roles.app), roles.sealer].into_iter().flatten();
+    let ours: Vec<String> = ours.map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
+    format!(
+        "DO $$ DECLARE given record; BEGIN
+             FOR given IN
+                 SELECT DISTINCT 'TABLE ' || c.oid::regclass AS thing, r.rolname
+                     FROM (SELECT oid, relacl AS acl FROM pg_class UNION ALL SELECT attrelid, attacl FROM pg_attribute) has
+                         JOIN pg_class c ON c.oid = has.oid, aclexplode(has.acl) a JOIN pg_roles r ON r.oid = a.grantee
+                     WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'p') AND a.privilege_type <> 'SELECT'
+                         AND a.grantee <> c.relowner AND r.rolname NOT IN ({ours})
+                 UNION
+                 SELECT DISTINCT 'FUNCTION ' || f.oid::regprocedure, r.rolname
+                     FROM pg_proc f, aclexplode(f.proacl) a JOIN pg_roles r ON r.oid = a.grantee
+                     WHERE f.pronamespace = 'audit'::regnamespace AND a.grantee <> f.proowner AND r.rolname NOT IN ({ours})
+             LOOP
+                 IF given.thing LIKE 'TABLE %' THEN
+                     EXECUTE format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON %s FROM %I', given.thing, given.rolname);
+                 ELSE
+                     EXECUTE format('REVOKE ALL ON %s FROM %I', given.thing, given.rolname);
+                 END IF;
+             END LOOP;
+         END $$",
+        ours = ours.join(", ")
+    )
+}
+
 /// Temporary objects let a role decide what names mean inside others' functions; no role of ours makes any object at all.
-fn database_revokes(conn: &mut PgConnection) -> QueryResult<[String; 2]> {
+fn database_revokes(conn: &mut PgConnection, roles: Roles<'_>) -> QueryResult<[String; 2]> {
     #[derive(QueryableByName)]
     struct Name {
         #[diesel(sql_type = diesel::sql_types::Text)]
         name: String,
     }
+    let all = [Some(roles.app), roles.sealer].into_iter().flatten().map(quoted).collect::<Vec<_>>().join(", ");
     // sql_query: a function of the database's own.
     let database = quoted(&diesel::sql_query("SELECT current_database()::text AS name").get_result::<Name>(conn)?.name);
-    Ok([format!("REVOKE TEMPORARY, CREATE ON DATABASE {database} FROM PUBLIC"), "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned()])
+    Ok([
+        format!("REVOKE TEMPORARY, CREATE ON DATABASE {database} FROM PUBLIC, {all}"),
+        format!("REVOKE CREATE ON SCHEMA public FROM PUBLIC, {all}"),
+    ])
 }
 
 /// What the roles can do beyond what they should, each as a sentence; asked of the catalogs, because a REVOKE by somebody
@@ -173,6 +206,7 @@ pub fn excess(conn: &mut PgConnection, roles: Roles<'_>) -> QueryResult<Vec<Stri
         let found: Vec<Fault> = diesel::sql_query(include_str!("excess.sql"))
             .bind::<diesel::sql_types::Text, _>(role)
             .bind::<diesel::sql_types::Bool, _>(seals)
+            .bind::<diesel::sql_types::Text, _>(if seals { role } else { roles.sealer.unwrap_or(role) })
             .load(conn)?;
         faults.extend(found.into_iter().map(|fault| fault.sentence));
     }

@@ -16,6 +16,7 @@ use crate::audit::domain::Actor;
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::ids::PersonId;
+use crate::logging::without_quotes;
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -182,7 +183,7 @@ pub fn run(reach: &Reach, job: &Job, trigger: Trigger, at: Option<DateTime<Utc>>
         // A job that runs each minute and finds nothing to do is no news.
         Ok(done) if done.moved == 0 && done.skipped == 0 => tracing::debug!(job = job.name, "job done, nothing to do"),
         Ok(done) => tracing::info!(job = job.name, moved = done.moved, skipped = done.skipped, "job done"),
-        Err(cause) => tracing::error!(job = job.name, %cause, "job failed"),
+        Err(cause) => tracing::error!(job = job.name, cause = without_quotes(&cause.to_string()), "job failed"),
     }
     done
 }

@@ -14,6 +14,7 @@ use crate::authz::permit::{Action, EditTestPlan, Permit, ReadTestPlan};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::TestPlanId;
 use crate::web::form::Pairs;
+use crate::web::markdown::prepare;
 use crate::web::{Form, Query, Section, redirect_with};
 
 /// Most plans of the list; beyond that the search is the way.
@@ -49,6 +50,7 @@ fn may_start<A: Action>(permit: &Permit<A>) -> bool {
 pub async fn one(permit: Permit<ReadTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
     let id = id.into_inner();
     let (plan, hits) = permit.app.db.read(move |conn| Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, id)?))).await?;
+    prepare([plan.description.as_str()], permit.viewer().id.0).await?;
     let frame = permit.frame(Section::TestPlans, &plan.title).crumb("Test plans", "/test-plans");
     let (may_edit, may_start) = (permit.may(Permission::TestPlanEdit), may_start(&permit));
     permit.page(&views::PlanPage::new(frame, plan, hits, may_edit, may_start, permit.viewer().organisation.zone()))

@@ -12,6 +12,7 @@ use super::{editor, show, views};
 use crate::authz::permit::{Permit, ReadLibrary};
 use crate::error::Result;
 use crate::ids::LibraryProcedureId;
+use crate::web::markdown::prepare;
 use crate::web::{Query, Section};
 
 /// Counting further would cost more than it tells.
@@ -145,6 +146,9 @@ pub async fn one(permit: Permit<ReadLibrary>, id: web::Path<LibraryProcedureId>,
             Ok((procedure, techniques, plans))
         })
         .await?;
+    let body = &procedure.body;
+    let texts = [&body.description, &body.recommendation].into_iter().chain(body.steps.iter().map(|step| &step.description));
+    prepare(texts.map(String::as_str), permit.viewer().id.0).await?;
     let frame = permit
         .frame(Section::Library, &procedure.body.name)
         .crumb("Library", "/library/procedures")

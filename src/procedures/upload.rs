@@ -11,6 +11,7 @@ use futures_util::stream::Fuse;
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutPayload};
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -25,6 +26,9 @@ const PART: usize = 1 << 20;
 
 /// How long a sender may be silent.
 const STALLED: Duration = Duration::from_secs(60);
+
+/// How long one form with files may take to arrive: whoever sends a byte a minute holds a turn, too.
+const ARRIVING: Duration = Duration::from_secs(3_600);
 
 /// The most text of one form that is read, in bytes: more than the limits that the page names, so that what was typed
 /// comes back with a sentence and not cut.
@@ -52,7 +56,7 @@ pub struct Wanted<'a> {
 }
 
 /// Forms with files that are being received at once, for everybody and for each person.
-static RECEIVING: LazyLock<Turns> = LazyLock::new(|| Turns::new("uploads", 16, 4));
+static RECEIVING: LazyLock<Turns> = LazyLock::new(|| Turns::new("uploads", 64, 4));
 
 /// Reads a form with files: what was typed beside them, and the files, staged. What comes after a refusal is read by the
 /// edge, and kept nowhere.
@@ -67,6 +71,7 @@ pub async fn receive(app: &App, mut form: Multipart, wanted: Wanted<'_>, who: Pe
         Ok(turn) => turn,
         Err(busy) => return (typed, Err(busy)),
     };
+    let until = Instant::now() + ARRIVING;
     let refused = loop {
         let mut field = match form.next().await {
             None if files.is_empty() && wanted.some_file => break Error::field("file", "Choose a file."),
@@ -75,7 +80,7 @@ pub async fn receive(app: &App, mut form: Multipart, wanted: Wanted<'_>, who: Pe
             Some(Ok(field)) => field.fuse(),
             Some(Err(fault)) => break broken(&fault),
         };
-        if let Err(error) = take(app, &mut field, wanted, &mut typed, &mut files).await {
+        if let Err(error) = take(app, (&mut field, until), wanted, &mut typed, &mut files).await {
             break error;
         }
     };
@@ -83,12 +88,15 @@ pub async fn receive(app: &App, mut form: Multipart, wanted: Wanted<'_>, who: Pe
     (typed, Err(refused))
 }
 
-async fn take(app: &App, field: &mut Fuse<Field>, wanted: Wanted<'_>, typed: &mut Pairs, files: &mut Vec<Arrived>) -> Result<()> {
+/// A field of a form, and when the whole form must have arrived.
+type Arriving<'a> = (&'a mut Fuse<Field>, Instant);
+
+async fn take(app: &App, (field, until): Arriving<'_>, wanted: Wanted<'_>, typed: &mut Pairs, files: &mut Vec<Arrived>) -> Result<()> {
     let name = field.get_ref().name().unwrap_or_default().to_owned();
     match name.as_str() {
         known if wanted.fields.contains(&known) && typed.get(known).is_none() => {
             let left = TEXT - typed.iter().map(|(_, value)| value.len()).sum::<usize>();
-            let value = text(field, left).await?;
+            let value = text((field, until), left).await?;
             typed.push(name, value);
         }
         "file" if files.len() >= FILES_AT_ONCE => {
@@ -97,15 +105,15 @@ async fn take(app: &App, field: &mut Fuse<Field>, wanted: Wanted<'_>, typed: &mu
                 format!("These are more than {FILES_AT_ONCE} files. Nothing was stored. Attach them in smaller groups."),
             ));
         }
-        "file" => files.extend(file(app, field, wanted.limit).await?),
+        "file" => files.extend(file(app, (field, until), wanted.limit).await?),
         _ => return Err(Error::Refused("This form has a field that does not belong to it. Reload the page and try again.".into())),
     }
     Ok(())
 }
 
-async fn text(field: &mut Fuse<Field>, limit: usize) -> Result<String> {
+async fn text((field, until): Arriving<'_>, limit: usize) -> Result<String> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = next(field).await {
+    while let Some(chunk) = next(field, until).await {
         bytes.extend_from_slice(&chunk?);
         if bytes.len() > limit {
             return Err(Error::TooLarge("What you typed is larger than 2 MiB. Shorten it.".into()));
@@ -115,14 +123,14 @@ async fn text(field: &mut Fuse<Field>, limit: usize) -> Result<String> {
 }
 
 /// One file into staging; none for the part that a browser sends when no file was chosen.
-async fn file(app: &App, field: &mut Fuse<Field>, limit: i64) -> Result<Option<Arrived>> {
+async fn file(app: &App, (field, until): Arriving<'_>, limit: i64) -> Result<Option<Arrived>> {
     let claimed = field.get_ref().content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
     let name = file_name(&claimed);
     let id = AttachmentId::new();
     let mut staging: Option<Box<dyn MultipartUpload>> = None;
     let (mut part, mut first, mut hash, mut size) = (Vec::with_capacity(PART), Vec::new(), Sha256::new(), 0_i64);
     let stopped = loop {
-        let chunk = match next(field).await {
+        let chunk = match next(field, until).await {
             None => break None,
             Some(Ok(chunk)) => chunk,
             Some(Err(stopped)) => break Some(stopped),
@@ -204,8 +212,8 @@ pub async fn discard(app: &App, files: &[Arrived]) {
 }
 
 /// The next bytes of a part; a sender that has stopped is given up.
-async fn next(field: &mut Fuse<Field>) -> Option<Result<web::Bytes>> {
-    match tokio::time::timeout(STALLED, field.next()).await {
+async fn next(field: &mut Fuse<Field>, until: Instant) -> Option<Result<web::Bytes>> {
+    match tokio::time::timeout_at(until.min(Instant::now() + STALLED), field.next()).await {
         Ok(chunk) => Some(chunk?.map_err(|fault| broken(&fault))),
         Err(_) => Some(Err(Error::Refused("The file stopped arriving. Nothing was stored. Attach it again.".into()))),
     }

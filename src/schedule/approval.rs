@@ -60,7 +60,7 @@ pub fn is_approval(name: &str) -> bool {
     let detail = |name: &str| name.parse::<DetailField>().is_ok();
     match name.split_once('.') {
         Some(("had", field)) => detail(field),
-        Some((kind, _)) => matches!(kind, "from" | "to" | "had_from" | "had_to"),
+        Some((kind, person)) => matches!(kind, "from" | "to" | "had_from" | "had_to") && person.parse::<PersonId>().is_ok(),
         None => {
             matches!(name, "version" | "do" | "report_title" | "copies_plan" | "past" | "red" | "blue" | "had_red" | "had_blue")
                 || detail(name)

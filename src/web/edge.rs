@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{self, Poll};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use futures_util::{Stream, StreamExt};
 use crate::app::App;
 use crate::audit::domain::{Event, Kind};
 use crate::audit::flood_store as flood;
+use crate::authz::permit::Viewer;
 use crate::error::Error;
 use crate::logging::without_quotes;
 use crate::web::ctx::{Ctx, Message, is_partial};
@@ -107,10 +109,20 @@ fn is_known_host(req: &ServiceRequest) -> bool {
     let is_address = name.parse::<IpAddr>().is_ok() || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
     let base = req.app_data::<web::Data<App>>().and_then(|app| app.config.base_url.clone());
     let own = base.and_then(|base| Some(base.split_once("://")?.1.trim_end_matches('/').to_owned()));
+    // A browser leaves the usual port out, whatever the setting says.
+    let own = own.map(|own| own.trim_end_matches(":443").trim_end_matches(":80").to_owned());
+    let host = host.trim_end_matches(":443").trim_end_matches(":80");
+    // What asks whether we live names us as its network does, and reads nothing of anybody.
+    let is_probe = matches!(req.path(), "/healthz" | "/readyz");
     is_address
+        || is_probe
         || name.eq_ignore_ascii_case("localhost")
         || name.to_ascii_lowercase().ends_with(".localhost")
         || own.is_some_and(|own| own.eq_ignore_ascii_case(host))
+}
+
+fn is_signed_in(req: &HttpRequest) -> bool {
+    req.extensions().get::<Arc<Viewer>>().is_some()
 }
 
 /// The answer where even the request is lost.
@@ -208,7 +220,9 @@ async fn render(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         Error::Unavailable(cause) => tracing::warn!(cause = without_quotes(cause), "unavailable"),
         Error::Busy(what) => tracing::warn!(what, "busy"),
         // The kind alone: its sentence may hold what was typed.
-        other => tracing::info!(status = other.status().as_u16(), "refused"),
+        // Those of strangers are a kind of their own: however many, they leave room for the lines of people who work.
+        other if is_signed_in(&request) => tracing::info!(status = other.status().as_u16(), "refused"),
+        other => tracing::info!(status = other.status().as_u16(), "refused, not signed in"),
     }
     match error {
         Error::Forbidden(what) => record_refusal(&request, "no_right", what.clone()).await,

@@ -44,7 +44,7 @@ const BODY_TIME: Duration = Duration::from_secs(60);
 const LARGE: usize = 64 << 10;
 
 /// Large forms in memory at once, for everybody and for each person.
-static LARGE_FORMS: LazyLock<Turns> = LazyLock::new(|| Turns::new("large forms", 8, 2));
+static LARGE_FORMS: LazyLock<Turns> = LazyLock::new(|| Turns::new("large forms", 16, 2));
 
 /// A posted form.
 pub struct Form<T>(pub T);

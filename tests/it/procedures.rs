@@ -378,6 +378,18 @@ fn an_input_that_somebody_else_set_is_not_replaced_unseen() {
     assert_eq!(app.texts("SELECT value FROM procedure_inputs"), ["first"]);
     let had = name.replace("value.", "had.");
     assert_eq!(b.post(&inputs, &[(&name, "second"), (&had, "first")]).status, 303, "and knowingly it is");
+    // With scripts the whole form around the button comes along.
+    let whole = |app: &TestApp, b: &mut Browser, value: &str, url: &str| {
+        let mut typed = fields_of(b.open(&path).expect(200).html(), "#procedure");
+        typed.insert(name.clone(), value.to_owned());
+        let typed: Vec<_> = typed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let answer = b.post_with(url, &typed, &[("HX-Request", "true"), ("HX-Request-Type", "partial")]);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        app.texts("SELECT value FROM procedure_inputs")
+    };
+    assert_eq!(whole(&app, &mut b, "third", &inputs), ["third"]);
+    assert_eq!(whole(&app, &mut b, "fourth", &format!("{path}/start")), ["third"], "Start leaves what is typed alone");
+    assert_eq!(whole(&app, &mut b, "second", &inputs), ["second"]);
     // A fault beside the field, the block whole.
     let long = "x".repeat(3_000);
     let refused = b.post_with(&inputs, &[(&name, &long), (&had, "second")], &[("HX-Request", "true"), ("HX-Request-Type", "partial")]);

@@ -184,7 +184,9 @@ fn people(pairs: &Pairs, name: &str) -> Vec<PersonId> {
 /// Whether a name is one that the operators' form posts.
 fn is_operators(name: &str) -> bool {
     matches!(name, "red" | "blue" | "had_red" | "had_blue")
-        || name.split_once('.').is_some_and(|(kind, _)| matches!(kind, "from" | "to" | "had_from" | "had_to"))
+        || name
+            .split_once('.')
+            .is_some_and(|(kind, person)| matches!(kind, "from" | "to" | "had_from" | "had_to") && person.parse::<PersonId>().is_ok())
 }
 
 /// `POST /engagements/{id}/operators`: ticks `red` and `blue`, own dates `from.{person}` and `to.{person}`, and each as it

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use crate::audit::store::{About, list_about};
 use crate::authz::Permission as P;
 use crate::authz::permit::{Permit, ReadEngagement};
-use crate::engagements::store::sections::{self, TimelinePage};
+use crate::engagements::store::sections::{self, FilesPage, TimelinePage};
 use crate::engagements::store::show as store;
 use crate::engagements::views::sections::{OwnDates, Part};
-use crate::engagements::views::show::{Around, Loaded, May, Show, Toggle, body};
+use crate::engagements::views::show::{Around, Files, Loaded, May, Show, Toggle, body};
 use crate::engagements::views::table::{Meter, Writer};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{ClientId, EngagementId, LogEntryId, PersonId};
@@ -35,11 +35,29 @@ pub struct Wanted {
     show: String,
     /// The log entry before which the timeline goes on.
     before: Option<LogEntryId>,
+    /// How many attachments lie before those of the list.
+    skip: i64,
+}
+
+/// Which rows of the long lists are shown.
+#[derive(Debug, Clone, Copy)]
+struct Pages {
+    timeline: TimelinePage,
+    files: FilesPage,
+}
+
+impl Pages {
+    fn first() -> Self {
+        Self { timeline: TimelinePage::shown(None), files: FilesPage::shown(0) }
+    }
 }
 
 impl Wanted {
-    fn timeline(&self) -> TimelinePage {
-        if self.open == "all" { TimelinePage::PRINTED } else { TimelinePage::shown(self.before) }
+    fn pages(&self) -> Pages {
+        match self.open.as_str() {
+            "all" => Pages { timeline: TimelinePage::PRINTED, files: FilesPage::PRINTED },
+            _ => Pages { timeline: TimelinePage::shown(self.before), files: FilesPage::shown(self.skip) },
+        }
     }
 
     fn open(&self) -> Vec<Part> {
@@ -49,10 +67,17 @@ impl Wanted {
 
 /// `GET /engagements/{id}`
 pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
-    let loaded = load(&permit, path.into_inner(), wanted.open(), wanted.timeline()).await?;
-    prepare(loaded.entries.iter().map(|entry| entry.text.as_str()), permit.viewer().id.0).await?;
+    let loaded = load(&permit, path.into_inner(), wanted.open(), wanted.pages()).await?;
+    prepare(texts(&loaded), permit.viewer().id.0).await?;
     let page = page(&permit, &loaded, wanted.open(), wanted.show, None)?;
     permit.page(&page)
+}
+
+/// The texts that the page renders.
+fn texts(loaded: &Loaded) -> impl Iterator<Item = &str> {
+    let own = &loaded.head.own;
+    let overview = [&own.description, &own.objective, &own.scope, &own.access_info, &own.special_instructions];
+    overview.into_iter().chain(loaded.entries.iter().map(|entry| &entry.text)).map(String::as_str)
 }
 
 /// The page again, with what was typed and what is wrong with it.
@@ -64,7 +89,7 @@ pub(super) async fn refused_inputs(
     why: Option<String>,
 ) -> Result<HttpResponse> {
     let open = vec![Part::Inputs];
-    let loaded = load(permit, id, open.clone(), TimelinePage::shown(None)).await?;
+    let loaded = load(permit, id, open.clone(), Pages::first()).await?;
     let mut around = around(permit, &loaded, String::new());
     (around.typed, around.errors) = (typed, errors);
     let problem = Some(why.unwrap_or_else(|| "The inputs are not saved. Look at the marked ones.".to_owned()));
@@ -82,7 +107,7 @@ pub(super) async fn refused_operators(
 ) -> Result<HttpResponse> {
     let problem = errors.get("operators").unwrap_or("The operators are not saved. Look at the marked dates.").to_owned();
     let open = vec![Part::Operators];
-    let loaded = load(permit, id, open.clone(), TimelinePage::shown(None)).await?;
+    let loaded = load(permit, id, open.clone(), Pages::first()).await?;
     let mut around = around(permit, &loaded, String::new());
     (around.ticked, around.dates, around.errors) = (Some(ticked), dates, errors);
     let page = Show::new(frame(permit, &loaded), &loaded, &around, &open, Some(problem))?;
@@ -136,10 +161,10 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
     }
 }
 
-async fn load(permit: &Permit<ReadEngagement>, id: EngagementId, open: Vec<Part>, timeline: TimelinePage) -> Result<Loaded> {
+async fn load(permit: &Permit<ReadEngagement>, id: EngagementId, open: Vec<Part>, pages: Pages) -> Result<Loaded> {
     let (visible, inside, person) = (permit.visible(), inside(permit), permit.viewer().id);
     let now = permit.app.clock.now();
-    let loaded = permit.app.db.read(move |conn| everything(conn, id, (&visible, &inside), person, (&open, timeline), now)).await?;
+    let loaded = permit.app.db.read(move |conn| everything(conn, id, (&visible, &inside), person, (&open, pages), now)).await?;
     permit.check(loaded.head.own.client_id)?;
     Ok(loaded)
 }
@@ -154,7 +179,7 @@ fn everything(
     id: EngagementId,
     (visible, inside): (&[ClientId], &[ClientId]),
     person: PersonId,
-    (open, timeline): (&[Part], TimelinePage),
+    (open, pages): (&[Part], Pages),
     now: DateTime<Utc>,
 ) -> Result<Loaded> {
     let head = store::get_head(conn, id, visible)?.as_of(now);
@@ -169,24 +194,18 @@ fn everything(
         ..Loaded::of(head)
     };
     for part in open {
-        bring(conn, &mut loaded, (*part, timeline), visible, inside)?;
+        bring(conn, &mut loaded, (*part, pages), visible, inside)?;
     }
     Ok(loaded)
 }
 
 /// Loads what one section needs beyond what the page has anyway.
-fn bring(
-    conn: &mut PgConnection,
-    loaded: &mut Loaded,
-    (part, timeline): (Part, TimelinePage),
-    visible: &[ClientId],
-    inside: bool,
-) -> Result<()> {
+fn bring(conn: &mut PgConnection, loaded: &mut Loaded, (part, pages): (Part, Pages), visible: &[ClientId], inside: bool) -> Result<()> {
     let own = &loaded.head.own;
     match part {
         Part::Operators => {
             let dates = (own.start_date, own.end_date);
-            loaded.candidates = sections::list_candidates(conn, own.client_id, Some(own.id), dates, visible)?;
+            loaded.candidates = sections::list_candidates(conn, own.client_id, Some(own.id), dates, (visible, true))?;
         }
         Part::Assets => loaded.assets = sections::list_assets(conn, own.id)?,
         Part::Outcomes => {
@@ -195,10 +214,13 @@ fn bring(
             loaded.tactics = tactics.into_iter().map(|t| (t.short_name, t.name)).collect();
         }
         Part::Timeline => {
-            (loaded.entries, loaded.older_entries) = sections::list_timeline(conn, own.id, timeline)?;
-            loaded.paged = timeline.before.is_some();
+            (loaded.entries, loaded.older_entries) = sections::list_timeline(conn, own.id, pages.timeline)?;
+            loaded.paged = pages.timeline.before.is_some();
         }
-        Part::Attachments => loaded.files = sections::list_attachments(conn, own.id)?,
+        Part::Attachments => {
+            let (files, total) = sections::list_attachments(conn, own.id, pages.files)?;
+            loaded.files = Files { files, skipped: pages.files.skip, total };
+        }
         Part::Activity => loaded.events = list_about(conn, About::Engagement(own.id, inside), EVENTS)?,
         Part::Overview | Part::Procedures | Part::Inputs | Part::Report => {}
     }
@@ -217,10 +239,10 @@ pub async fn section(
         return Ok(redirect(&format!("/engagements/{id}?open={name}#{name}")));
     }
     let (visible, inside, person) = (permit.visible(), inside(&permit), permit.viewer().id);
-    let (now, timeline) = (permit.app.clock.now(), wanted.timeline());
-    let loaded = permit.app.db.read(move |conn| one(conn, id, (&visible, &inside), person, (part, timeline), now)).await?;
+    let (now, pages) = (permit.app.clock.now(), wanted.pages());
+    let loaded = permit.app.db.read(move |conn| one(conn, id, (&visible, &inside), person, (part, pages), now)).await?;
     permit.check(loaded.head.own.client_id)?;
-    prepare(loaded.entries.iter().map(|entry| entry.text.as_str()), permit.viewer().id.0).await?;
+    prepare(texts(&loaded), permit.viewer().id.0).await?;
     let mut html = body(part, &loaded, &around(&permit, &loaded, wanted.show))?;
     if part == Part::Procedures {
         // The table is asked for again when somebody saved: the bar above it then moves too.
@@ -236,7 +258,7 @@ fn one(
     id: EngagementId,
     (visible, inside): (&[ClientId], &[ClientId]),
     person: PersonId,
-    (part, timeline): (Part, TimelinePage),
+    (part, pages): (Part, Pages),
     now: DateTime<Utc>,
 ) -> Result<Loaded> {
     let mut loaded = Loaded::of(store::get_head(conn, id, visible)?.as_of(now));
@@ -255,7 +277,7 @@ fn one(
         Part::Activity => loaded.digests = store::get_digests(conn, id, person, inside)?,
         _ => {}
     }
-    bring(conn, &mut loaded, (part, timeline), visible, inside)?;
+    bring(conn, &mut loaded, (part, pages), visible, inside)?;
     Ok(loaded)
 }
 

@@ -139,7 +139,7 @@ async fn details(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Detai
         .app
         .db
         .read(move |conn| match client.filter(|client| visible.contains(client)) {
-            Some(client) => list_candidates(conn, client, None, period, &visible),
+            Some(client) => list_candidates(conn, client, None, period, (&visible, true)),
             None => Ok(Vec::new()),
         })
         .await?;
@@ -164,7 +164,7 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
             let version = highest_version(conn)?;
             let of: Vec<ClientId> = client.filter(|client| visible.contains(client)).into_iter().collect();
             let people = match of.first() {
-                Some(client) => list_candidates(conn, *client, None, (None, None), &visible)?,
+                Some(client) => list_candidates(conn, *client, None, (None, None), (&visible, true))?,
                 None => Vec::new(),
             };
             Ok((store::list_picked(conn, &chosen, client)?, list_tactics(conn, &version)?, store::list_clients(conn, &of)?, people))

@@ -17,12 +17,12 @@ use crate::db::schema::{
     client_access, clients, drafts, engagement_operators, engagements, people, procedures, role_permissions, test_plan_procedures,
 };
 use crate::db::{Audited, WriteTx};
+use crate::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::engagements::periods::OwnPeriod;
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, TestPlanId};
 use crate::procedures::domain::Team;
 use crate::procedures::store::attachments::{Arrived, insert_of_engagement};
-use crate::procedures::store::page::check_drafts;
 use crate::schedule::approval::asks_at_once;
 use crate::schedule::domain::{Command, EngagementStatus};
 use crate::schedule::store::{apply, lock_engagement};
@@ -281,21 +281,7 @@ pub fn save_draft(
     fields: &serde_json::Value,
     at: DateTime<Utc>,
 ) -> Result<()> {
-    check_drafts(conn, person, 0)?;
-    diesel::insert_into(drafts::table)
-        .values((
-            drafts::person_id.eq(person.0),
-            drafts::subject_type.eq("approval"),
-            drafts::subject_id.eq(id.0),
-            drafts::tab.eq(""),
-            drafts::fields.eq(fields),
-            drafts::updated_at.eq(at),
-        ))
-        .on_conflict((drafts::person_id, drafts::subject_type, drafts::subject_id, drafts::tab))
-        .do_update()
-        .set((drafts::fields.eq(fields), drafts::updated_at.eq(at)))
-        .execute(conn)?;
-    Ok(())
+    keep_draft(conn, DraftKey { person, of: "approval", id: id.0, tab: "" }, fields, at)
 }
 
 /// Who asked for an engagement, and how many procedures its test plan has.

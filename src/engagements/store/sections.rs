@@ -52,7 +52,7 @@ pub fn list_candidates(
     client: ClientId,
     own: Option<EngagementId>,
     dates: (Option<NaiveDate>, Option<NaiveDate>),
-    visible: &[ClientId],
+    (visible, others): (&[ClientId], bool),
 ) -> Result<Vec<Candidate>> {
     // sql_query: overlapping dates, with open ends on either side, for all people at once. What runs without an end may last;
     // what is only booked without one takes its first day, as in the calendar.
@@ -65,7 +65,7 @@ pub fn list_candidates(
                     || coalesce(', ' || to_char(coalesce(min(o.starts_on), e.start_date), 'FMDD Mon'), '')
                     || coalesce(' – ' || to_char(coalesce(max(o.ends_on), e.end_date), 'FMDD Mon'), '')
                 FROM engagement_operators o JOIN engagements e ON e.id = o.engagement_id
-                WHERE o.person_id = p.id AND e.deleted_at IS NULL AND e.status IN ('pending', 'scheduled', 'in_progress')
+                WHERE o.person_id = p.id AND (e.client_id = ANY ($5) OR $6) AND e.deleted_at IS NULL AND e.status IN ('pending', 'scheduled', 'in_progress')
                     AND e.id IS DISTINCT FROM $2
                     AND ($3::date IS NULL OR coalesce(o.ends_on, e.end_date, CASE WHEN e.status = 'in_progress' THEN 'infinity' ELSE coalesce(e.start_date, 'infinity') END) >= $3)
                     AND ($4::date IS NULL OR coalesce(o.starts_on, e.start_date, '-infinity') <= $4)
@@ -79,6 +79,7 @@ pub fn list_candidates(
     .bind::<Nullable<Date>, _>(dates.0)
     .bind::<Nullable<Date>, _>(dates.1)
     .bind::<Array<SqlUuid>, _>(visible.iter().map(|c| c.0).collect::<Vec<_>>())
+    .bind::<Bool, _>(others)
     .load(conn)?;
     for candidate in &mut candidates {
         if candidate.bookings.len() > BOOKINGS {
@@ -284,7 +285,7 @@ pub struct File {
     pub team: Option<Team>,
     /// Title.
     pub title: String,
-    /// Description.
+    /// The beginning of its description; the procedure's page has it whole.
     pub description: String,
     /// Name of the file.
     pub file_name: String,
@@ -302,28 +303,54 @@ pub struct File {
     pub position: Option<i32>,
 }
 
-/// The attachments in the order of the procedures, then of time.
+/// Which of an engagement's attachments a page shows.
+#[derive(Debug, Clone, Copy)]
+pub struct FilesPage {
+    /// How many lie before them.
+    pub skip: i64,
+    /// How many they are at most.
+    pub rows: i64,
+}
+
+impl FilesPage {
+    /// What a page shows; the others come on asking.
+    pub fn shown(skip: i64) -> Self {
+        Self { skip: skip.clamp(0, 1_000_000), rows: SHOWN }
+    }
+    /// What is printed.
+    pub const PRINTED: Self = Self { skip: 0, rows: 1_000 };
+}
+
+/// The attachments in the order of the procedures, then of time, with the beginning of what describes each; and how many
+/// there are.
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_attachments(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<File>> {
-    Ok(attachments::table
+pub fn list_attachments(conn: &mut PgConnection, id: EngagementId, page: FilesPage) -> Result<(Vec<File>, i64)> {
+    let rows: Vec<(File, i64)> = attachments::table
         .left_join(procedures::table.on(procedures::id.nullable().eq(attachments::procedure_id)))
         .inner_join(people::table.on(people::id.eq(attachments::uploaded_by)))
         .filter(attachments::engagement_id.eq(id.0).and(attachments::removed_at.is_null()))
         .order((sql::<BigInt>("coalesce(procedures.position, 0)::bigint"), attachments::uploaded_at, attachments::id))
+        .offset(page.skip)
+        .limit(page.rows)
         .select((
-            attachments::id,
-            attachments::team.nullable(),
-            attachments::title,
-            attachments::description,
-            attachments::file_name,
-            attachments::media_type,
-            attachments::size,
-            people::name,
-            attachments::uploaded_at,
-            attachments::procedure_id,
-            procedures::position.nullable(),
+            (
+                attachments::id,
+                attachments::team.nullable(),
+                attachments::title,
+                sql::<Text>("CASE WHEN length(description) > 300 THEN left(description, 300) || '…' ELSE description END"),
+                attachments::file_name,
+                attachments::media_type,
+                attachments::size,
+                people::name,
+                attachments::uploaded_at,
+                attachments::procedure_id,
+                procedures::position.nullable(),
+            ),
+            sql::<BigInt>("count(*) OVER ()"),
         ))
-        .load(conn)?)
+        .load(conn)?;
+    let total = rows.first().map_or(page.skip, |(_, total)| *total);
+    Ok((rows.into_iter().map(|(file, _)| file).collect(), total))
 }

@@ -6,13 +6,13 @@ use diesel::sql_types::{Array, Integer, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::db::schema::{clients, drafts, engagement_inputs, engagement_operators, engagements, procedures, test_plan_procedures};
+use crate::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::engagements::domain::NewEngagement;
 use crate::engagements::store::show::Own;
 use crate::engagements::wizard::{Chosen, Given, Wizard};
 use crate::error::Result;
 use crate::ids::{ClientId, DraftId, EngagementId, PersonId, TestPlanId};
 use crate::library;
-use crate::procedures::store::page::check_drafts;
 
 /// What the rows of drafts call the wizard's.
 const SUBJECT: &str = "wizard";
@@ -35,21 +35,7 @@ pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> 
 /// # Errors
 /// When the database is not to be had.
 pub fn save_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId, wizard: &Wizard, now: DateTime<Utc>) -> Result<()> {
-    check_drafts(conn, person, 0)?;
-    let fields = serde_json::to_value(wizard)?;
-    diesel::insert_into(drafts::table)
-        .values((
-            drafts::person_id.eq(person.0),
-            drafts::subject_type.eq(SUBJECT),
-            drafts::subject_id.eq(draft.0),
-            drafts::fields.eq(&fields),
-            drafts::updated_at.eq(now),
-        ))
-        .on_conflict((drafts::person_id, drafts::subject_type, drafts::subject_id, drafts::tab))
-        .do_update()
-        .set((drafts::fields.eq(&fields), drafts::updated_at.eq(now)))
-        .execute(conn)?;
-    Ok(())
+    keep_draft(conn, DraftKey { person, of: SUBJECT, id: draft.0, tab: "" }, &serde_json::to_value(wizard)?, now)
 }
 
 /// Takes the draft away; `false` when somebody else's click already did.

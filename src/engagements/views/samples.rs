@@ -4,6 +4,7 @@ use askama::Template;
 use chrono::{DateTime, TimeDelta};
 
 use super::sections::Part;
+use super::show::Files;
 use super::show::{Around, Loaded, May, Show, body};
 use super::table::{CellShown, Choice, Editor, Line, Meter, Writer};
 use crate::engagements::glance::{Answered, Said};
@@ -155,19 +156,23 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
             position: 1,
             procedure_name: hostile.into(),
         }],
-        files: vec![File {
-            id: AttachmentId::new(),
-            team: Some(Team::Red),
-            title: hostile.into(),
-            description: hostile.into(),
-            file_name: "console.png".into(),
-            media_type: "image/png".into(),
-            size: 48_000,
-            by: hostile.into(),
-            at: now,
-            procedure: Some(ProcedureId::new()),
-            position: Some(1),
-        }],
+        files: Files {
+            skipped: 100,
+            total: 300,
+            files: vec![File {
+                id: AttachmentId::new(),
+                team: Some(Team::Red),
+                title: hostile.into(),
+                description: hostile.into(),
+                file_name: "console.png".into(),
+                media_type: "image/png".into(),
+                size: 48_000,
+                by: hostile.into(),
+                at: now,
+                procedure: Some(ProcedureId::new()),
+                position: Some(1),
+            }],
+        },
         events: vec![crate::audit::views::sample_event(1)],
     };
     let sides = |_, _| Sides::ALL;

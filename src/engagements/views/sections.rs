@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::marks::{When, counted, dates, report_class, size};
+use super::show::Files;
 pub use crate::engagements::periods::OwnDates;
-use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
+use crate::engagements::store::sections::{Candidate, Entry, UsedAsset};
 use crate::engagements::store::show::Head;
 use crate::error::FieldErrors;
 use crate::ids::{EngagementId, LogEntryId, PersonId};
@@ -384,12 +385,22 @@ pub struct FileLine {
 pub struct Attachments {
     /// Files.
     pub files: Vec<FileLine>,
+    /// The engagement's address.
+    pub url: String,
+    /// How many lie before them.
+    pub skipped: i64,
+    /// How many lie after them.
+    pub left: i64,
+    /// Where those begin.
+    pub next: i64,
 }
 
 impl Attachments {
     /// From the list.
-    pub fn new(id: EngagementId, files: &[File], zone: Tz) -> Self {
-        let files = files
+    pub fn new(id: EngagementId, page: &Files, zone: Tz) -> Self {
+        let next = page.skipped + page.files.len() as i64;
+        let files = page
+            .files
             .iter()
             .map(|file| FileLine {
                 team: file.team.map(Team::as_str).unwrap_or_default(),
@@ -404,7 +415,7 @@ impl Attachments {
                 procedure: file.procedure.zip(file.position).map(|(p, n)| (format!("/engagements/{id}/procedures/{p}#attachments"), n)),
             })
             .collect();
-        Self { files }
+        Self { files, url: format!("/engagements/{id}"), skipped: page.skipped, left: page.total - next, next }
     }
 }
 

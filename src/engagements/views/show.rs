@@ -50,9 +50,20 @@ pub struct Loaded {
     /// Whether newer ones are left out.
     pub paged: bool,
     /// Attachments.
-    pub files: Vec<File>,
+    pub files: Files,
     /// Newest events.
     pub events: Vec<Record>,
+}
+
+/// A page of the attachments.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// They.
+    pub files: Vec<File>,
+    /// How many lie before them.
+    pub skipped: i64,
+    /// How many there are.
+    pub total: i64,
 }
 
 impl Loaded {
@@ -72,7 +83,7 @@ impl Loaded {
             entries: Vec::new(),
             older_entries: 0,
             paged: false,
-            files: Vec::new(),
+            files: Files::default(),
             events: Vec::new(),
         }
     }

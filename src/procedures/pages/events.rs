@@ -62,8 +62,8 @@ pub async fn events(permit: Permit<ReadEngagement>, path: web::Path<EngagementId
         };
         let now = app.clock.now();
         let may = app.db.read(move |conn| still_may(conn, session, client, Permission::EngagementRead, now)).await;
-        // A database that is away ends it too: the browser comes back by itself.
-        if !may.unwrap_or(false) {
+        // A database that is away, or busy, says nothing about rights; and a message holds nothing of what changed.
+        if matches!(may, Ok(false)) {
             return None;
         }
         Some((Ok::<_, actix_web::Error>(web::Bytes::from_static(text.as_bytes())), Some((feed, app))))

@@ -13,7 +13,7 @@ use crate::authz::permit::{Action, Permit, ReadEngagement, WriteProcedure};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{AttachmentId, EngagementId, LogEntryId, ProcedureId};
 use crate::procedures::domain::{Field, Sides, Team, sides, working_allowed};
-use crate::procedures::inputs::{Values, as_typed, changed, is_input};
+use crate::procedures::inputs::{Values, as_typed, changed};
 use crate::procedures::merge::Conflict;
 use crate::procedures::store::page::{self, Draft, InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
 use crate::procedures::store::save::{Saved, Typed, save_fields};
@@ -23,6 +23,7 @@ use crate::procedures::views::page::{Overlay, Parts, Show, url};
 use crate::procedures::views::steps::RefusedInputs;
 use crate::procedures::views::{Fresh, FreshPage};
 use crate::web::form::Pairs;
+use crate::web::markdown::prepare;
 use crate::web::{Form, Query, Section, redirect, redirect_with, refusal_noted};
 
 type Ids = web::Path<(EngagementId, ProcedureId)>;
@@ -59,6 +60,9 @@ async fn load<A: Action>(permit: &Permit<A>, engagement: EngagementId, procedure
         })
         .await?;
     permit.check(loaded.shown.engagement.client_id)?;
+    let body = &loaded.shown.body;
+    let texts = [&body.description].into_iter().chain(body.steps.iter().map(|step| &step.description));
+    prepare(texts.map(String::as_str), person.0).await?;
     Ok(loaded)
 }
 
@@ -395,8 +399,9 @@ async fn after(permit: &Permit<WriteProcedure>, engagement: EngagementId, proced
 }
 
 /// `POST …/start`: with scripts, Start stores its two fields at once and leaves what is typed alone.
-pub async fn start(permit: Permit<WriteProcedure>, path: Ids, Form(shown): Form<Pairs>) -> Result<HttpResponse> {
+pub async fn start(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
+    let posted = Posted::read(pairs)?;
     let write = permit.clone();
     permit
         .app
@@ -410,9 +415,8 @@ pub async fn start(permit: Permit<WriteProcedure>, path: Ids, Form(shown): Form<
     if !permit.partial {
         return Ok(redirect_with(&url(engagement, procedure), "Started."));
     }
-    let zone = shown.get("zone").and_then(|zone| zone.parse().ok());
     let loaded = load(&permit, engagement, procedure).await?;
-    permit.page(&fresh_page(&permit, &loaded, zone, loaded.sides(&permit)).await?)
+    permit.page(&fresh_page(&permit, &loaded, posted.zone, loaded.sides(&permit)).await?)
 }
 
 /// `POST …/steps/{step}/{tick|untick}`
@@ -450,10 +454,11 @@ async fn steps_or_page(
     permit.page(&loaded.parts(permit, sides, None).steps(None))
 }
 
-/// `POST …/inputs`: the procedure's own input values, as `value.{name}` and `had.{name}`.
-pub async fn inputs(permit: Permit<WriteProcedure>, path: Ids, Form(posted): Form<Pairs>) -> Result<HttpResponse> {
+/// `POST …/inputs`: the procedure's own input values, as `value.{name}` and `had.{name}`. Its button stands inside the
+/// procedure's form, whose other fields come along and are left alone.
+pub async fn inputs(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
-    posted.only(is_input)?;
+    let posted = Posted::read(pairs)?.inputs;
     let (changed, errors) = changed(&posted);
     let saved = if errors.is_empty() {
         let held = permit.clone();

@@ -14,7 +14,7 @@ use crate::db::schema::{attachments, engagements, people, procedures};
 use crate::error::{Error, Result};
 use crate::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
 use crate::procedures::domain::Team;
-use crate::procedures::entries::SHOWN;
+use crate::procedures::entries::{SHOWN, SHOWN_BYTES};
 use crate::procedures::evidence::{ATTACHMENTS, AttachmentText};
 
 /// An attachment.
@@ -171,7 +171,15 @@ fn load(conn: &mut PgConnection, of: Of) -> Result<Vec<(Attachment, Counts)>> {
 
 /// The newest attachments of both teams on a procedure, or those before one, by upload. The caller has found the procedure.
 pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId, before: Option<AttachmentId>) -> Result<FilePage> {
-    let rows = load(conn, Of::Newest(procedure, before))?;
+    let mut rows = load(conn, Of::Newest(procedure, before))?;
+    // As many of the newest as their descriptions leave room for, one at least.
+    let mut bytes = 0;
+    let room = rows.iter().rev().take_while(|(file, _)| {
+        bytes += file.description.len() as i64;
+        bytes <= SHOWN_BYTES
+    });
+    let shown = room.count().max(1).min(rows.len());
+    rows.drain(..rows.len() - shown);
     let (total, red, blue, older) = rows.first().map_or((0, 0, 0, 0), |(_, counts)| *counts);
     Ok(FilePage { files: rows.into_iter().map(|(file, _)| file).collect(), red, blue, total, older })
 }

@@ -1,9 +1,9 @@
 //! Reading the procedure page: one statement for each part, whatever its length.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{count_star, sql};
+use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Nullable, Text, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use super::save::Fields;
 use crate::db::schema::{
     clients, drafts, engagement_inputs, engagements, outcomes, people, procedure_inputs, procedures, reports, step_ticks,
 };
+use crate::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
 use crate::library::domain::ProcedureBody;
@@ -305,37 +306,10 @@ pub fn save_draft(
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let before = list_drafts(conn, person, procedure)?;
-    check_drafts(conn, person, fields.iter().map(|(name, value)| name.len() + value.len()).sum())?;
-    let values = (drafts::fields.eq(serde_json::to_value(fields)?), drafts::updated_at.eq(now));
-    let key =
-        (drafts::person_id.eq(person.0), drafts::subject_type.eq("procedure"), drafts::subject_id.eq(procedure.0), drafts::tab.eq(tab));
-    diesel::insert_into(drafts::table)
-        .values((key, values.clone()))
-        .on_conflict((drafts::person_id, drafts::subject_type, drafts::subject_id, drafts::tab))
-        .do_update()
-        .set(values)
-        .execute(conn)?;
+    let draft = DraftKey { person, of: "procedure", id: procedure.0, tab };
+    keep_draft(conn, draft, &serde_json::to_value(fields)?, now)?;
     let own = before.iter().find(|draft| draft.tab == tab);
     Ok(own.is_some_and(|own| before.iter().any(|other| other.tab != tab && other.at > own.at)))
-}
-
-/// Drafts that a person may have at once, of procedures and of everything else.
-const DRAFTS_HELD: i64 = 200;
-/// Their size together as it is stored, in bytes.
-const DRAFTS_BYTES: i64 = 16 << 20;
-
-/// `Ok` while a person's drafts leave room for another of this size.
-///
-/// # Errors
-/// [`Error::Refused`] with what to do.
-pub fn check_drafts(conn: &mut PgConnection, person: PersonId, bytes: usize) -> Result<()> {
-    let own = drafts::table.filter(drafts::person_id.eq(person.0));
-    let size = sql::<BigInt>("coalesce(sum(pg_column_size(fields)), 0)::bigint");
-    let held: (i64, i64) = own.select((count_star(), size)).first(conn)?;
-    if held.0 <= DRAFTS_HELD && held.1 + i64::try_from(bytes).unwrap_or(i64::MAX) <= DRAFTS_BYTES {
-        return Ok(());
-    }
-    Err(Error::Refused(format!("You have {} drafts that are not saved, as many as are kept. Save or discard some of them.", held.0)))
 }
 
 /// Forgets the draft of a tab.

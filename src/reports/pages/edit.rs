@@ -19,6 +19,7 @@ use crate::reports::store::{self, Head, Typed, TypedCorrection};
 use crate::reports::views::edit::{CorrectionPage, Editing, NarrativePage, TypedValue};
 use crate::reports::workflow::check_editing;
 use crate::web::form::{Pairs, is_merging, merging};
+use crate::web::markdown::prepare;
 use crate::web::{Form, Frame, Query, Section, redirect_with};
 
 /// A report that may be written in.
@@ -124,6 +125,7 @@ pub async fn save_narrative(permit: Permit<EditReport>, path: web::Path<ReportId
     pairs.only(|name| name == "do" || is_merging(name, |field| field.parse::<NarrativeField>().is_ok()))?;
     if pairs.has("do", "preview") {
         let head = get_head_of(&permit, id).await?;
+        prepare(typed.iter().map(|(_, text, _)| text.as_str()), permit.viewer().id.0).await?;
         let page = narrative_page(&permit, &head, Editing { unsaved: typed, preview: true, ..Editing::default() });
         return permit.html(StatusCode::OK, if permit.partial { page.as_previews().render()? } else { page.render()? });
     }

@@ -15,6 +15,7 @@ use crate::reports::content::FindingField;
 use crate::reports::store::{self, Head, Live};
 use crate::reports::views::edit::{Editing, FindingPage, RemediationPage, TypedValue};
 use crate::web::form::{Pairs, is_merging};
+use crate::web::markdown::prepare;
 use crate::web::{Form, Section, redirect_with};
 
 type Ids = web::Path<(ReportId, FindingId)>;
@@ -74,7 +75,9 @@ fn label(name: &str) -> &'static str {
 
 async fn live<A: Action>(permit: &Permit<A>, report: ReportId, id: FindingId) -> Result<Live> {
     let found = permit.app.db.read(move |conn| store::list_findings(conn, report)).await?;
-    found.into_iter().find(|live| live.finding.id == id).ok_or(Error::NotFound)
+    let live = found.into_iter().find(|live| live.finding.id == id).ok_or(Error::NotFound)?;
+    prepare([live.finding.recommendation.as_str()], permit.viewer().id.0).await?;
+    Ok(live)
 }
 
 /// `GET /reports/{id}/findings/{fid}`

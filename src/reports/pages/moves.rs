@@ -14,6 +14,7 @@ use crate::reports::store::{self, Asked, Head, Reviewer};
 use crate::reports::views::edit::MovePage;
 use crate::reports::workflow::{Step, find_step};
 use crate::schedule::domain::ReportStatus;
+use crate::web::turns::aside;
 use crate::web::{Form, Query, Section, redirect_with};
 
 /// Which step.
@@ -126,5 +127,6 @@ pub async fn revision(permit: Permit<ReadReport>, path: web::Path<(ReportId, i32
     page.revision = known;
     page.steps = Vec::new();
     (page.may_edit, page.may_remediate) = (false, false);
-    permit.page(&page)
+    let html = aside(permit.viewer().id.0, move || Ok(page.render()?)).await?;
+    permit.html(StatusCode::OK, html)
 }

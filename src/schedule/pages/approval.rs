@@ -8,12 +8,13 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use crate::authz::Permission as P;
 use crate::authz::permit::{ApproveEngagement, Permit};
 use crate::engagements::domain::{DetailField, check_detail};
 use crate::engagements::periods::changed_periods;
 use crate::engagements::store::approval::{self as store, Approval};
 use crate::engagements::store::details::Typed;
-use crate::engagements::store::sections::{Candidate, list_attachments, list_candidates};
+use crate::engagements::store::sections::{Candidate, FilesPage, list_attachments, list_candidates};
 use crate::engagements::store::show::{Head, get_head, list_operators};
 use crate::engagements::views::sections::Choosable;
 use crate::error::{Error, FieldErrors, Result};
@@ -105,13 +106,15 @@ async fn page(
 ) -> Result<ApprovalPage> {
     let Opened { head, draft, .. } = opened;
     let (id, client, visible) = (head.own.id, head.own.client_id, permit.visible());
+    // Whom others have booked is the planners' concern.
+    let plans = permit.may_at(P::EngagementPlan, client);
     let dates = (draft.day(DetailField::StartDate), draft.day(DetailField::EndDate));
     let (facts, files, candidates) = permit
         .app
         .db
         .read(move |conn| {
-            let candidates = if step == 4 { list_candidates(conn, client, Some(id), dates, &visible)? } else { Vec::new() };
-            Ok((store::get_request_facts(conn, id)?, list_attachments(conn, id)?, candidates))
+            let candidates = if step == 4 { list_candidates(conn, client, Some(id), dates, (&visible, plans))? } else { Vec::new() };
+            Ok((store::get_request_facts(conn, id)?, list_attachments(conn, id, FilesPage::shown(0))?.0, candidates))
         })
         .await?;
     let zone = check_detail(DetailField::TimeZone, draft.get(DetailField::TimeZone)).ok().and_then(|zone| zone.parse().ok());

@@ -18,6 +18,7 @@ use crate::schedule::domain::{EngagementStatus, ReportStatus};
 use crate::schedule::filter::{Asked, Filter, View};
 use crate::schedule::store::bookings::{self, Choices, Counts, Days, Wanted};
 use crate::schedule::views::{Availability, Body, Calendar, Day, Drawer, Grid, List, Schedule};
+use crate::web::markdown::prepare;
 use crate::web::{Query, Section};
 
 /// The most engagements that a calendar lays out.
@@ -138,6 +139,7 @@ async fn load_drawer(permit: &Permit<ReadEngagement>, id: EngagementId, asked: &
         })
         .await?;
     permit.check(head.own.client_id)?;
+    prepare([&head.own.objective, &head.own.description, &head.own.scope].map(String::as_str), permit.viewer().id.0).await?;
     let holds = |right| permit.may_at(right, head.own.client_id);
     let published = head.report.as_ref().is_some_and(|report| report.status == ReportStatus::Published);
     Ok(Drawer {

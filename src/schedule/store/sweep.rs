@@ -12,6 +12,7 @@ use crate::db::{Db, WriteTx};
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, EngagementId};
 use crate::jobs::Done;
+use crate::logging::without_quotes;
 use crate::schedule::domain::{EngagementStatus, Facts, ReportStatus};
 
 /// How many engagements one transaction moves: large enough that the round trips are few, small enough that its locks are
@@ -37,7 +38,10 @@ pub fn sweep(db: &Db, actor: &Actor, now: DateTime<Utc>) -> Result<Done> {
             Ok(moved) => done.moved += moved,
             Err(Error::Unavailable(away)) => return Err(Error::Unavailable(away)),
             Err(cause) => {
-                tracing::warn!(%cause, "a batch of due engagements did not move; trying them one by one");
+                tracing::warn!(
+                    cause = without_quotes(&cause.to_string()),
+                    "a batch of due engagements did not move; trying them one by one"
+                );
                 one_by_one(db, actor, now, &mut left, &mut done)?;
             }
         }
@@ -56,7 +60,7 @@ fn one_by_one(db: &Db, actor: &Actor, now: DateTime<Utc>, left: &mut Vec<Uuid>, 
             Ok(moved) => done.moved += moved,
             Err(Error::Unavailable(away)) => return Err(Error::Unavailable(away)),
             Err(cause) => {
-                tracing::error!(engagement = %id, %cause, "a due engagement was left");
+                tracing::error!(engagement = %id, cause = without_quotes(&cause.to_string()), "a due engagement was left");
                 if left.len() < TOLD {
                     done.left_over.push(format!("“{title}” ({id}): {cause}"));
                 }

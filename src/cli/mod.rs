@@ -184,6 +184,9 @@ fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let sign_ins = if demo { crate::demo::seed(&app)? } else { None };
     let first = server::first_link(&app)?;
     println!("Tyrian is at {address}");
+    if app.config.base_url.is_none() {
+        tracing::info!("names other than localhost are refused until TYRIAN_BASE_URL is set");
+    }
     if let Some(link) = first {
         println!("Nobody has an account yet. This link makes the first administrator; it works once, for three days:\n  {link}");
     }

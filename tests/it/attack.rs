@@ -120,7 +120,7 @@ fn attachments_drafts_and_requests_are_bounded_with_a_sentence() {
                 SELECT gen_random_uuid(), '{}', '{}', '{}', 'blue', 'file ' || lpad(n::text, 3, '0'), 'x', 'text/plain', 1, sha256('x'), '{}',
                     timestamptz '2026-11-20' + n * interval '1 minute' FROM generate_series(1, 200) n;
              INSERT INTO drafts (person_id, subject_type, subject_id, tab, fields, updated_at)
-                SELECT '{3}', 'procedure', gen_random_uuid(), 't', '{{}}', now() FROM generate_series(1, 201);
+                SELECT '{3}', 'procedure', gen_random_uuid(), 't', '{{}}', now() FROM generate_series(1, 199);
              INSERT INTO engagements (id, client_id, title, status, time_zone, attack_version, created_at, requested_by, requested_at)
                 SELECT gen_random_uuid(), '{0}', 'Asked', 'pending', 'UTC', '19.1', now(), '{3}', now() FROM generate_series(1, 50)",
             app.clients.own, e.id, e.procedures[0], app.people.blue_analyst.id
@@ -134,7 +134,23 @@ fn attachments_drafts_and_requests_are_bounded_with_a_sentence() {
     assert_eq!(refused.status, 422);
     assert!(refused.text().contains("A procedure holds 200 attachments"), "{}", refused.text());
     assert!(std::fs::read_dir(app.app.config.attachments().join("tmp")).map_or(true, |mut left| left.next().is_none()));
-    let kept = b.post(&format!("{path}/draft"), &[("version", "1"), ("blue_notes", "x"), ("tab", "a")]);
+    // An engagement lists them by the hundred too.
+    let list = format!("{}?open=attachments", e.path());
+    b.open(&list).see("file 001").see_not("file 101").click("More attachments (100)").see("file 101").see("file 200").see_not("file 100");
+    b.click("First attachments").see("file 001");
+    // And as many as their descriptions leave room for.
+    app.superuser()
+        .batch_execute("SET session_replication_role = replica; UPDATE attachments SET description = repeat('ab ', 21000) || 'the end'")
+        .unwrap();
+    let page = b.open(&path).see("file 200").see_not("file 196").see("Older attachments (196)").html().len();
+    assert!(page < 700_000, "{page}");
+    let page = b.open(&list).see("ab ab").see_not("the end").html().len();
+    assert!(page < 700_000, "{page}");
+
+    let keep = |b: &mut Browser, tab: &str| b.post(&format!("{path}/draft"), &[("version", "1"), ("blue_notes", "x"), ("tab", tab)]);
+    assert_eq!(keep(&mut b, "own").status, 200);
+    assert_eq!(keep(&mut b, "own").status, 200, "one that is there goes on");
+    let kept = keep(&mut b, "another");
     assert_eq!(kept.status, 422);
     assert!(kept.text().contains("drafts that are not saved, as many as are kept"), "{}", kept.text());
     b.open("/schedule/request").fill("Title", "Another").choose("Client", "Alder Savings").press("Send request");
@@ -562,7 +578,10 @@ fn https_names_and_foreign_pages() {
     let page = ask("GET", "/sign-in", "host: tyrian.example\r\n");
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     assert!(page.contains("strict-transport-security: max-age=31536000; includeSubDomains"), "{page}");
-    assert!(ask("GET", "/healthz", "host: 10.0.0.7:8080\r\n").starts_with("HTTP/1.1 200"), "a check by address");
+    assert!(ask("GET", "/sign-in", "host: tyrian.example:443\r\n").starts_with("HTTP/1.1 200"), "the usual port");
+    for host in ["10.0.0.7:8080", "tyrian-pod:8080"] {
+        assert!(ask("GET", "/healthz", &format!("host: {host}\r\n")).starts_with("HTTP/1.1 200"), "a check as {host}");
+    }
     for host in ["evil.example", "tyrian.example.evil.example", "127.0.0.1.evil.example:8080"] {
         let answer = ask("GET", "/sign-in", &format!("host: {host}\r\n"));
         assert!(answer.starts_with("HTTP/1.1 421") && answer.contains("TYRIAN_BASE_URL"), "{host}: {answer}");

@@ -58,18 +58,23 @@ impl RootSpanBuilder for RequestSpan {
 pub fn without_quotes(fault: &str) -> String {
     const QUOTES: [char; 6] = ['"', '“', '”', '„', '«', '»'];
     let (Some(first), Some(last)) = (fault.find(QUOTES), fault.rfind(QUOTES)) else { return fault.to_owned() };
-    let mut parts = fault.split('"').collect::<Vec<_>>().into_iter();
-    let mut names_alone = true;
-    while let (Some(before), Some(quoted)) = (parts.next(), parts.next()) {
-        let kind = before.trim_end().rsplit(' ').next().unwrap_or_default();
-        names_alone &= matches!(kind, "constraint" | "table" | "relation" | "column");
-        names_alone &= quoted.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    }
-    if names_alone && fault.matches(QUOTES).count() == fault.matches('"').count() && fault.matches('"').count() % 2 == 0 {
+    if quotes_names_alone(fault) {
         return fault.to_owned();
     }
-    let end = if last > first { fault[last..].chars().skip(1).collect::<String>() } else { String::new() };
-    format!("{}\"…\"{end}", &fault[..first])
+    let rest: String = if last > first { fault[last..].chars().skip(1).collect() } else { String::new() };
+    format!("{}\"…\"{rest}", &fault[..first])
+}
+
+fn quotes_names_alone(fault: &str) -> bool {
+    let parts: Vec<&str> = fault.split('"').collect();
+    let (outside, mut inside) = (parts.iter().step_by(2), parts.iter().skip(1).step_by(2));
+    let is_of_ours = |before: &&str| ["constraint ", "table ", "relation ", "column "].iter().any(|kind| before.ends_with(kind));
+    let is_name = |quoted: &&str| quoted.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    // An even number of parts is a quote that nobody closes.
+    parts.len() % 2 == 1
+        && outside.take(parts.len() / 2).all(is_of_ours)
+        && inside.all(is_name)
+        && !fault.contains(['“', '”', '„', '«', '»'])
 }
 
 /// Lets through so many lines of each kind in a minute, and then says how many it left out.

@@ -52,11 +52,13 @@ impl RootSpanBuilder for RequestSpan {
     fn on_request_end<B: MessageBody>(_: Span, _: &Result<ServiceResponse<B>, actix_web::Error>) {}
 }
 
+/// What databases of any language quote with.
+const QUOTES: [char; 6] = ['"', '“', '”', '„', '«', '»'];
+
 /// The words of a fault that are ours or the database's. From the first quote to the last they are cut out, because
 /// databases and parsers quote what they were given; the name of a constraint, table or column stays, where nothing else is
 /// quoted.
 pub fn without_quotes(fault: &str) -> String {
-    const QUOTES: [char; 6] = ['"', '“', '”', '„', '«', '»'];
     let (Some(first), Some(last)) = (fault.find(QUOTES), fault.rfind(QUOTES)) else { return fault.to_owned() };
     if quotes_names_alone(fault) {
         return fault.to_owned();
@@ -74,7 +76,7 @@ fn quotes_names_alone(fault: &str) -> bool {
     parts.len() % 2 == 1
         && outside.take(parts.len() / 2).all(is_of_ours)
         && inside.all(is_name)
-        && !fault.contains(['“', '”', '„', '«', '»'])
+        && !fault.contains(&QUOTES[1..])
 }
 
 /// Lets through so many lines of each kind in a minute, and then says how many it left out.

@@ -73,10 +73,7 @@ fn quotes_names_alone(fault: &str) -> bool {
     let is_of_ours = |before: &&str| ["constraint ", "table ", "relation ", "column "].iter().any(|kind| before.ends_with(kind));
     let is_name = |quoted: &&str| quoted.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     // An even number of parts is a quote that nobody closes.
-    parts.len() % 2 == 1
-        && outside.take(parts.len() / 2).all(is_of_ours)
-        && inside.all(is_name)
-        && !fault.contains(&QUOTES[1..])
+    parts.len() % 2 == 1 && outside.take(parts.len() / 2).all(is_of_ours) && inside.all(is_name) && !fault.contains(&QUOTES[1..])
 }
 
 /// Lets through so many lines of each kind in a minute, and then says how many it left out.

@@ -74,7 +74,10 @@
     const form = guarded();
     if (form && flight?.ctx === e.detail.ctx) {
       const { late } = flight; flight = null;
-      for (const el of fields(form)) show(el, late.get(key(el)) ?? rendered(el)); // a touched control ignores its new default
+      const { target } = e.detail.ctx, drawn = typeof target === 'string' ? $(target) : target;
+      // A refusal is drawn beside the form, which then goes on holding what was typed. In a form that was drawn anew, a
+      // control that was touched would ignore its new default.
+      if (!drawn || drawn.contains(form)) for (const el of fields(form)) show(el, late.get(key(el)) ?? rendered(el));
       ownTab();
       if (measure(form)) keepDraft(form);
     }

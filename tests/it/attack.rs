@@ -545,6 +545,15 @@ fn entries_and_files_of_a_side_that_one_no_longer_writes_are_not_ones_own_to_cha
     let files = format!("{}/attachments/{file}", e.path());
     assert_eq!(sam.post(&format!("{files}/edit"), &[("title", "Other"), ("version", "1")]).status, 403);
     assert_eq!(sam.post(&format!("{files}/removal"), &[]).status, 403);
+    // What a colleague of one's own side attached is theirs, too, and so is whether it goes into the finding.
+    let mut lead = app.browser(&app.people.lead);
+    lead.open(&format!("{path}/attachments/new?team=blue")).attach("Files", "alert.txt", "text/plain", b"seen").press("Attach").expect(200);
+    let alert = app.texts("SELECT id FROM attachments WHERE team = 'blue'").remove(0);
+    let change = [("title", "Other"), ("in_finding", "on"), ("version", "1")];
+    assert_eq!(sam.post(&format!("{}/attachments/{alert}/edit", e.path()), &change).status, 403);
+    sam.open(&format!("{path}/attachments/new?team=blue")).attach("Files", "own.txt", "text/plain", b"seen").press("Attach").expect(200);
+    let own = app.texts("SELECT id FROM attachments WHERE team = 'blue' AND title = 'own.txt'").remove(0);
+    assert_eq!(sam.post(&format!("{}/attachments/{own}/edit", e.path()), &change).status, 303);
     assert_eq!(app.texts("SELECT text FROM log_entries WHERE removed_at IS NULL"), ["Ran it"]);
     assert_eq!(app.count("SELECT count(*) FROM attachments WHERE removed_at IS NULL AND title = 'shot.txt'"), 1);
 }

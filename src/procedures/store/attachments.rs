@@ -283,6 +283,9 @@ pub fn insert_of_engagement(tx: &mut WriteTx<'_>, client: ClientId, engagement: 
 pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AttachmentId, text: &AttachmentText, version: i32) -> Result<()> {
     let before = of_work(tx, work, id)?;
     may_write_any(work, before.team)?;
+    if !work.sides.shared && tx.actor().id != Some(before.uploaded_by) {
+        return Err(Error::Forbidden("Whoever attached this file, or works the engagement, changes what is said about it.".into()));
+    }
     let title = if text.title.is_empty() { before.file_name.as_str() } else { text.title.as_str() };
     if before.title == title && before.description == text.description && before.in_finding == text.in_finding {
         return Ok(());

@@ -137,6 +137,14 @@ fn journey_the_session_warns_before_it_ends() {
 
 #[test]
 #[ignore = "needs Chromium; bin/test runs it"]
+fn journey_a_refused_save_leaves_what_was_typed() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    whole_job::a_refused_save_leaves_what_was_typed(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
 fn journey_the_whole_job_in_a_browser() {
     let app = TestApp::spawn();
     let driver = chromium::Driver::start();

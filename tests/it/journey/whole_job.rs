@@ -185,3 +185,21 @@ fn finish(app: &TestApp, engagement: &str, red: &mut impl Hand, blue: &mut impl 
     red.see("Submitted");
     red.see_not("Submit Engagement");
 }
+
+/// Whatever the answer to a save is, what was typed stays in the form.
+pub fn a_refused_save_leaves_what_was_typed(app: &TestApp, mut red: impl Hand) {
+    use diesel::connection::SimpleConnection;
+    let e = app.engagement(1);
+    red.sign_in(&app.people.standard);
+    red.open(&e.procedure_path(0));
+    red.fill("red_notes", "An hour of notes");
+    red.fill("value.recipient", "test-mailbox@alder.example");
+    red.press("Set inputs");
+    red.see("To: test-mailbox@alder.example");
+    red.holds("red_notes", "An hour of notes");
+    let take = format!("SET session_replication_role = replica; DELETE FROM client_access WHERE person_id = '{}'", app.people.standard.id);
+    app.superuser().batch_execute(&take).unwrap();
+    red.press("Save");
+    red.see("Not here");
+    red.holds("red_notes", "An hour of notes");
+}

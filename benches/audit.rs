@@ -14,8 +14,6 @@ use common::{PASSWORD, Stand, milliseconds};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use tyrian::accounts::{domain::hash_password, store as accounts};
-use tyrian::app::App;
-use tyrian::audit::domain::{Actor, Event, Kind};
 use tyrian::audit::query::Asked;
 use tyrian::audit::sealer::Sealer;
 use tyrian::audit::search::{Reach, search};
@@ -23,7 +21,9 @@ use tyrian::audit::search_store;
 use tyrian::audit::verify::Halt;
 use tyrian::audit::verify_store::{Against, verify};
 use tyrian::audit::{proof, retention_store};
-use tyrian::db::Db;
+use tyrian::kernel::app::App;
+use tyrian::kernel::db::Db;
+use tyrian::kernel::event::domain::{Actor, Event, Kind};
 
 /// Events of one transaction while they are laid.
 const CHUNK: i64 = 100_000;
@@ -496,6 +496,6 @@ trait Today {
 }
 impl Today for Utc {
     fn now_date() -> NaiveDate {
-        tyrian::clock::Clock::machine().now().date_naive()
+        tyrian::kernel::base::clock::Clock::machine().now().date_naive()
     }
 }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use common::{Browser, Stand, heading, people};
 use diesel::prelude::*;
-use tyrian::app::App;
-use tyrian::audit::domain::{Actor, Event, Kind};
-use tyrian::ids::{ClientId, EngagementId, PersonId};
+use tyrian::kernel::app::App;
+use tyrian::kernel::base::ids::{ClientId, EngagementId, PersonId};
+use tyrian::kernel::event::domain::{Actor, Event, Kind};
 
 fn main() {
     let scratch = std::env::temp_dir().join(format!("tyrian-bench-{}", std::process::id()));
@@ -87,7 +87,7 @@ fn engagement(app: &App, client: ClientId, person: PersonId, n: i32) -> Engageme
 }
 
 fn first_procedure(app: &App, engagement: EngagementId) -> uuid::Uuid {
-    use tyrian::db::schema::procedures;
+    use tyrian::kernel::db::schema::procedures;
     app.db
         .read_blocking(|conn| {
             Ok(procedures::table

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use common::{Browser, Stand, heading, milliseconds, people};
 use diesel::prelude::*;
-use tyrian::app::App;
-use tyrian::audit::domain::{Actor, Event, Kind};
-use tyrian::ids::ClientId;
-use tyrian::jobs::{Trigger, find, run};
+use tyrian::jobs::find;
+use tyrian::kernel::app::App;
+use tyrian::kernel::base::ids::ClientId;
+use tyrian::kernel::event::domain::{Actor, Event, Kind};
+use tyrian::kernel::job::{Trigger, run};
 
 const PAGES: usize = 400;
 

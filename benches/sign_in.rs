@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::{PASSWORD, Stand, milliseconds};
 use tyrian::accounts::{domain::hash_password, store};
-use tyrian::audit::domain::Actor;
+use tyrian::kernel::event::domain::Actor;
 
 const TRIES: usize = 50;
 const PAGES: usize = 400;

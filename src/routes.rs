@@ -6,11 +6,11 @@ use actix_web::dev::ServiceResponse;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{HttpMessage, Route, web};
 
-use crate::authz::Permission as P;
-use crate::authz::owner::{Owner, Subject};
-use crate::error::Error;
-use crate::web::Ctx;
-use crate::web::form::FormLimit;
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::Error;
+use crate::kernel::web::Ctx;
+use crate::kernel::web::form::FormLimit;
+use crate::kernel::web::owner::{Owner, Subject};
 
 /// Who may ask for a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,9 +59,9 @@ pub const TABLE: &[&[Row]] =
     &[KERNEL, ACCOUNTS, CLIENTS, LIBRARY, ENGAGEMENTS, PROCEDURES, PROCEDURE_PARTS, SCHEDULE, REPORTS, ADMIN, DASHBOARD];
 
 const KERNEL: &[Row] = table! {
-    get "/healthz" Public => crate::web::health::healthz;
-    get "/readyz" Public => crate::web::health::readyz;
-    get "/assets/{path:.*}" Public => crate::web::assets::serve;
+    get "/healthz" Public => crate::health::healthz;
+    get "/readyz" Public => crate::health::readyz;
+    get "/assets/{path:.*}" Public => crate::kernel::web::assets::serve;
 };
 
 const ACCOUNTS: &[Row] = table! {

@@ -16,15 +16,16 @@ use secrecy::ExposeSecret;
 
 use crate::accounts::domain::LinkPurpose;
 use crate::accounts::session::{ABSOLUTE_HOURS, Sessions};
-use crate::app::{App, Keys};
-use crate::audit::domain::Actor;
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::db::embedded::{APP, Cluster, Durability, OWNER, ROLES, SEALER};
-use crate::db::migrate::{Standing, migrate, standing};
-use crate::db::{Db, PoolSize};
-use crate::jobs::Jobs;
-use crate::web::live::Live;
+use crate::jobs::JOBS;
+use crate::kernel::app::{App, Keys};
+use crate::kernel::base::clock::Clock;
+use crate::kernel::config::Config;
+use crate::kernel::db::embedded::{APP, Cluster, Durability, OWNER, ROLES, SEALER};
+use crate::kernel::db::migrate::{Standing, migrate, standing};
+use crate::kernel::db::{Db, PoolSize};
+use crate::kernel::event::domain::Actor;
+use crate::kernel::job::Jobs;
+use crate::kernel::live::Live;
 
 /// Name of the embedded cluster's database.
 pub const DATABASE: &str = "tyrian";
@@ -42,7 +43,7 @@ pub struct Booted {
 /// # Errors
 /// A sentence that says what to mend.
 pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
-    crate::private::mend(&config.data_dir)?;
+    crate::kernel::base::private::mend(&config.data_dir)?;
     let (url, sealing_url, cluster) = match &config.database_url {
         Some(url) => (url.clone(), config.sealer_database_url.clone(), None),
         None => {
@@ -80,13 +81,13 @@ pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
 /// When the attachment directory cannot be made.
 pub fn assemble(config: Config, db: Db, sealing: Option<Db>, clock: Clock) -> anyhow::Result<App> {
     let attachments = config.attachments();
-    crate::private::data_directory(&config.data_dir)?;
-    crate::private::directory(&attachments)?;
+    crate::kernel::base::private::data_directory(&config.data_dir)?;
+    crate::kernel::base::private::directory(&attachments)?;
     let keys = Arc::new(Keys::derive(config.secret.expose_secret().as_bytes()));
     Ok(App {
         blobs: Arc::new(LocalFileSystem::new_with_prefix(&attachments)?.with_fsync(true)),
         live: Live::default(),
-        jobs: Jobs::idle(),
+        jobs: Jobs::idle(JOBS),
         keys,
         config: Arc::new(config),
         clock,
@@ -142,13 +143,13 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
             .build();
         Actix::new()
             .app_data(state.clone())
-            .app_data(web::PathConfig::default().error_handler(|_, _| crate::error::Error::NotFound.into()))
+            .app_data(web::PathConfig::default().error_handler(|_, _| crate::kernel::base::error::Error::NotFound.into()))
             .wrap(from_fn(crate::accounts::session::in_use))
-            .wrap(from_fn(crate::web::edge::same_origin))
+            .wrap(from_fn(crate::kernel::web::edge::same_origin))
             .wrap(sessions)
-            .wrap(from_fn(crate::web::edge::edge))
+            .wrap(from_fn(crate::kernel::web::edge::edge))
             .wrap(Compress::default())
-            .wrap(tracing_actix_web::TracingLogger::<crate::logging::RequestSpan>::new())
+            .wrap(tracing_actix_web::TracingLogger::<crate::kernel::base::logging::RequestSpan>::new())
             .configure(crate::routes::configure)
     });
     // Without it a page that leaves in two pieces waits 40 ms for the browser's delayed acknowledgement of the first.
@@ -164,7 +165,7 @@ pub fn serve_metrics(address: std::net::SocketAddr) -> std::io::Result<Server> {
         Actix::new().route(
             "/metrics",
             web::get().to(|| async {
-                let statements = crate::db::STATEMENTS.load(std::sync::atomic::Ordering::Relaxed);
+                let statements = crate::kernel::db::STATEMENTS.load(std::sync::atomic::Ordering::Relaxed);
                 HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(format!(
                     "# HELP tyrian_statements_total Statements sent to the database.\n# TYPE tyrian_statements_total counter\ntyrian_statements_total {statements}\n"
                 ))

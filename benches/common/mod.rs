@@ -12,12 +12,12 @@ use actix_web::dev::ServerHandle;
 use clap::Parser;
 use diesel::prelude::*;
 use tyrian::accounts::{domain::hash_password, store};
-use tyrian::app::App;
-use tyrian::audit::domain::Actor;
-use tyrian::clock::Clock;
-use tyrian::config::{Config, Options};
-use tyrian::db::STATEMENTS;
-use tyrian::ids::{ClientId, PersonId};
+use tyrian::kernel::app::App;
+use tyrian::kernel::base::clock::Clock;
+use tyrian::kernel::base::ids::{ClientId, PersonId};
+use tyrian::kernel::config::{Config, Options};
+use tyrian::kernel::db::STATEMENTS;
+use tyrian::kernel::event::domain::Actor;
 use tyrian::server;
 
 const REQUESTS: usize = 400;
@@ -38,7 +38,7 @@ pub struct Stand {
     /// `http://127.0.0.1:PORT`
     pub base: String,
     /// Its database.
-    pub cluster: Option<tyrian::db::embedded::Cluster>,
+    pub cluster: Option<tyrian::kernel::db::embedded::Cluster>,
     handle: ServerHandle,
     thread: JoinHandle<std::io::Result<()>>,
 }

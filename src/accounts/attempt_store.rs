@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text, Timestamptz};
 
-use crate::db::schema::attempt_counts;
-use crate::error::Result;
+use crate::kernel::base::error::Result;
+use crate::kernel::db::schema::attempt_counts;
 
 /// Failures of an account, or of a known device, until it is locked (ASVS 5.0, 6.3.1).
 pub const FAILURES: i32 = 5;
@@ -17,21 +17,6 @@ pub const NETWORK_ATTEMPTS: i32 = 60;
 pub const WINDOW: TimeDelta = TimeDelta::minutes(15);
 /// No lock is longer, however many went before.
 const LONGEST_MINUTES: i32 = 60;
-
-/// The network that an address counts for: itself, or its /64 in IPv6, of which one subscriber has many addresses.
-pub fn network(address: &str) -> String {
-    match address.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V6(six)) => match six.to_ipv4_mapped() {
-            Some(four) => four.to_string(),
-            None => {
-                let [a, b, c, d, ..] = six.segments();
-                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-            }
-        },
-        Ok(four) => four.to_string(),
-        Err(_) => "unknown".to_owned(),
-    }
-}
 
 /// Claims an attempt; `false` when the subject is locked, or has used up its attempts.
 ///
@@ -120,18 +105,4 @@ pub fn sweep(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<usize> {
     let old = attempt_counts::since.lt(now - TimeDelta::days(2));
     let free = attempt_counts::locked_until.is_null().or(attempt_counts::locked_until.lt(now));
     Ok(diesel::delete(attempt_counts::table.filter(old.and(free))).execute(conn)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_network_is_an_address_or_the_first_half_of_one() {
-        assert_eq!(network("192.0.2.7"), "192.0.2.7");
-        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
-        assert_eq!(network("2001:db8:1:2::9"), network("2001:db8:1:2:ffff::1"));
-        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
-        assert_eq!(network("nonsense"), "unknown");
-    }
 }

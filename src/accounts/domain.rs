@@ -2,9 +2,9 @@
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
-use rand::Rng;
 
-use crate::error::FieldErrors;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::hex::random_hex;
 
 crate::text_enum! {
     /// What a one-time link is for.
@@ -148,22 +148,6 @@ pub fn device(user_agent: &str) -> String {
 /// Whether a hash was made with other parameters than today's.
 pub fn is_outdated(hash: &str) -> bool {
     !hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")
-}
-
-/// `bytes` random bytes as hexadecimal digits, from the system's generator.
-pub fn random_hex(bytes: usize) -> String {
-    let mut buffer = vec![0u8; bytes];
-    rand::rng().fill_bytes(&mut buffer);
-    hex(&buffer)
-}
-
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -3,15 +3,15 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::domain::hex;
 use super::store::{Account, get_account, with_others_ended};
 use super::two_factor::{TotpSecret, new_recovery_codes, recovery_code};
-use crate::app::Keys;
-use crate::audit::domain::{Event, Kind};
-use crate::db::schema::{people, recovery_codes};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::PersonId;
+use crate::kernel::app::Keys;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::hex::hex;
+use crate::kernel::base::ids::PersonId;
+use crate::kernel::db::schema::{people, recovery_codes};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
 
 /// What failed codes of a person are counted by.
 pub fn code_subject(person: PersonId) -> String {

@@ -13,6 +13,7 @@ pub mod roles;
 pub mod session;
 pub mod sign_in_store;
 pub mod store;
+pub mod sweep;
 pub mod two_factor;
 pub mod users;
 pub mod views;

@@ -5,9 +5,9 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::notice_store;
-use crate::authz::permit::SignedIn;
-use crate::error::Result;
-use crate::web::{Form, redirect};
+use crate::kernel::base::error::Result;
+use crate::kernel::web::permit::SignedIn;
+use crate::kernel::web::{Form, redirect};
 
 /// Those that were shown.
 #[derive(Deserialize)]

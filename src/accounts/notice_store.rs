@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::db::WriteTx;
-use crate::db::schema::notices;
-use crate::error::Result;
-use crate::ids::{ClientId, PersonId};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{ClientId, PersonId};
+use crate::kernel::db::WriteTx;
+use crate::kernel::db::schema::notices;
 
 /// A notice about to be given.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,12 +14,12 @@ use super::session::{PROVED, renew_secret};
 use super::two_factor::{TotpSecret, qr_path};
 use super::views::{AccountPage, Codes, Enrol, Proof, RemoveFactor, SessionLine};
 use super::{attempt_store as attempts, sign_in_store, store};
-use crate::audit::domain::{Event, Kind};
-use crate::authz::permit::SignedIn;
-use crate::db::WriteTx;
-use crate::error::{Error, FieldErrors, Result};
-use crate::procedures::times;
-use crate::web::{Form, Query, Section, redirect, redirect_with, refusal_noted};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::times;
+use crate::kernel::db::WriteTx;
+use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::web::permit::SignedIn;
+use crate::kernel::web::{Form, Query, Section, redirect, redirect_with, refusal_noted};
 
 /// `GET /account`
 pub async fn account(ctx: SignedIn) -> Result<HttpResponse> {

@@ -11,22 +11,21 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::domain::{
-    LinkPurpose, PASSWORD_MAX, check_password, check_person, hash_password, hex, is_outdated, random_hex, verify_password,
-};
+use super::domain::{LinkPurpose, PASSWORD_MAX, check_password, check_person, hash_password, is_outdated, verify_password};
 use super::factor_store::{self, Proof};
 use super::session::{ADDRESS, AGENT, PENDING, PERSON, PROVED};
 use super::sign_in_store::{self, Entry, Verdict};
 use super::views::{CodeForm, Link, SignIn};
 use super::{attempt_store as attempts, store};
-use crate::app::App;
-use crate::audit::domain::{Actor, Event, Kind};
 use crate::audit::flood_store as flood;
-use crate::authz::permit::SignedIn;
-use crate::db::WriteTx;
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::PersonId;
-use crate::web::{Ctx, Form, Query, Section, redirect, redirect_with, refusal_noted};
+use crate::kernel::app::App;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::hex::{hex, random_hex};
+use crate::kernel::base::ids::PersonId;
+use crate::kernel::db::WriteTx;
+use crate::kernel::event::domain::{Actor, Event, Kind};
+use crate::kernel::web::permit::SignedIn;
+use crate::kernel::web::{Ctx, Form, Query, Section, redirect, redirect_with, refusal_noted};
 
 /// Said where a network has used up its attempts; it tells nothing of an account.
 const CROWDED: &str = "Too many attempts came from your network. Wait a quarter of an hour, then try again.";
@@ -265,7 +264,7 @@ pub async fn code(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): For
 
 pub(super) fn acting(ctx: &Ctx, account: &store::Account) -> Actor {
     Actor {
-        kind: crate::audit::domain::ActorKind::Person,
+        kind: crate::kernel::event::domain::ActorKind::Person,
         id: Some(account.id),
         name: account.name.clone(),
         email: Some(account.email.clone()),

@@ -13,15 +13,16 @@ use actix_web::cookie::time::Duration;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 
-use crate::accounts::{domain, store};
-use crate::app::{App, Keys};
-use crate::audit::domain::{Actor, Event, Kind};
+use crate::accounts::store;
 use crate::audit::flood_store as flood;
-use crate::authz::permit::{UNAVAILABLE, VIEWER, Viewer};
-use crate::db::Db;
-use crate::error::Error;
-use crate::logging::without_quotes;
-use crate::web::Ctx;
+use crate::kernel::app::{App, Keys};
+use crate::kernel::base::error::Error;
+use crate::kernel::base::hex::random_hex;
+use crate::kernel::base::logging::without_quotes;
+use crate::kernel::db::Db;
+use crate::kernel::event::domain::{Actor, Event, Kind};
+use crate::kernel::web::Ctx;
+use crate::kernel::web::permit::{UNAVAILABLE, VIEWER, Viewer};
 
 /// Key of the signed-in person's id in the session.
 pub const PERSON: &str = "person";
@@ -165,7 +166,7 @@ impl SessionStore for Sessions {
     }
 
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {
-        let key = domain::random_hex(32);
+        let key = random_hex(32);
         let hash = self.keys.hash(&key);
         let now = self.db.clock().now();
         let state = stored(state);
@@ -178,7 +179,7 @@ impl SessionStore for Sessions {
 
     async fn update(&self, key: SessionKey, state: State, _: &Duration) -> Result<SessionKey, UpdateError> {
         let hash = self.keys.hash(key.as_ref());
-        let fresh = state.contains_key(RENEWED).then(|| domain::random_hex(32));
+        let fresh = state.contains_key(RENEWED).then(|| random_hex(32));
         let new_hash = fresh.as_ref().map_or(hash, |fresh| self.keys.hash(fresh));
         let state = stored(state);
         self.db

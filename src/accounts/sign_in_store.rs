@@ -3,16 +3,17 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::attempt_store::{self as attempts, FAILURES, NETWORK_ATTEMPTS, network};
-use super::domain::hex;
+use super::attempt_store::{self as attempts, FAILURES, NETWORK_ATTEMPTS};
 use super::store::{Account, find_account};
-use crate::app::Keys;
-use crate::audit::domain::{Event, Kind};
 use crate::audit::flood_store as flood;
-use crate::db::schema::{known_devices, people};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::PersonId;
+use crate::kernel::app::Keys;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::hex::hex;
+use crate::kernel::base::ids::PersonId;
+use crate::kernel::base::network::network;
+use crate::kernel::db::schema::{known_devices, people};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
 
 /// Whether a password is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

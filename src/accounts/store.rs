@@ -9,13 +9,15 @@ use uuid::Uuid;
 
 use super::domain::LinkPurpose;
 use super::session::{ABSOLUTE_HOURS, ADDRESS, AGENT, PERSON, UNTIL};
-use crate::audit::domain::{Event, Kind};
-use crate::authz::Viewer;
-use crate::authz::policy::ROLES;
-use crate::db::schema::{client_access, known_devices, one_time_links, people, person_roles, role_permissions, roles, sessions, settings};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::authz::policy::ROLES;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::db::schema::{
+    client_access, known_devices, one_time_links, people, person_roles, role_permissions, roles, sessions, settings,
+};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::web::permit::Viewer;
 
 /// A session as loaded with every request.
 pub struct LoadedSession {
@@ -549,7 +551,7 @@ pub fn still_may(
     conn: &mut PgConnection,
     session: uuid::Uuid,
     client: ClientId,
-    right: crate::authz::Permission,
+    right: crate::kernel::authz::Permission,
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let idle: i32 = settings::table.select(settings::idle_minutes).first(conn)?;

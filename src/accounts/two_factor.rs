@@ -7,8 +7,8 @@ use qrcode::{Color, QrCode};
 use rand::Rng;
 use totp_rs::{Builder, Secret, Totp};
 
-use super::domain::random_hex;
-use crate::ids::PersonId;
+use crate::kernel::base::hex::random_hex;
+use crate::kernel::base::ids::PersonId;
 
 /// How many recovery codes there are.
 pub const RECOVERY_CODES: usize = 10;

@@ -2,8 +2,8 @@
 
 use askama::Template;
 
-use crate::error::FieldErrors;
-use crate::web::Frame;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::web::Frame;
 
 /// `/sign-in`
 #[derive(Template)]
@@ -198,7 +198,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     };
     let codes = Codes { frame: Frame::sample("Recovery codes"), codes: vec!["4f2a-91c0-7be3".into()], next: "/account".into() };
     let remove = RemoveFactor { frame: Frame::sample("Remove the second factor"), fault: Some("No.".into()) };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("sign_in", sign_in.render()),
         ("link", link.render()),
         ("account", account.render()),

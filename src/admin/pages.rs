@@ -4,12 +4,12 @@ use actix_web::{HttpResponse, web};
 
 use super::store;
 use super::views::{Card, Index, JobCard, Jobs, RunRow};
-use crate::audit::domain::{Event, Kind};
-use crate::authz::Permission as P;
-use crate::authz::permit::{Permit, RunJob, SignedIn};
-use crate::error::{Error, Result};
-use crate::jobs::{JOBS, find, late_since, next_run};
-use crate::web::{Section, redirect_with};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::job::{late_since, next_run};
+use crate::kernel::web::permit::{Permit, RunJob, SignedIn};
+use crate::kernel::web::{Section, redirect_with};
 
 /// How many runs of each job the page shows.
 const RUNS: i64 = 8;
@@ -72,11 +72,17 @@ pub async fn index(ctx: SignedIn) -> Result<HttpResponse> {
 
 /// `GET /admin/jobs`
 pub async fn jobs(permit: Permit<RunJob>) -> Result<HttpResponse> {
-    let names: Vec<&str> = JOBS.iter().map(|job| job.name).collect();
-    let (runs, since) =
-        permit.app.db.read(move |conn| Ok((store::list_last_runs(conn, &names, RUNS)?, crate::jobs::store::list_since(conn)?))).await?;
+    let names: Vec<&str> = permit.app.jobs.all().iter().map(|job| job.name).collect();
+    let (runs, since) = permit
+        .app
+        .db
+        .read(move |conn| Ok((store::list_last_runs(conn, &names, RUNS)?, crate::kernel::job::store::list_since(conn)?)))
+        .await?;
     let (now, zone) = (permit.app.clock.now(), permit.viewer().organisation.zone());
-    let jobs = JOBS
+    let jobs = permit
+        .app
+        .jobs
+        .all()
         .iter()
         .map(|job| JobCard {
             name: job.name,
@@ -92,7 +98,7 @@ pub async fn jobs(permit: Permit<RunJob>) -> Result<HttpResponse> {
 
 /// `POST /admin/jobs/{name}/run`
 pub async fn run(permit: Permit<RunJob>, path: web::Path<String>) -> Result<HttpResponse> {
-    let job = find(&path)?;
+    let job = permit.app.jobs.find(&path)?;
     let event = Event::new(Kind::JobRun, format!("Ran the job {} by hand", job.name)).detail(serde_json::json!({ "job": job.name }));
     permit.app.db.write(permit.actor(), |tx| tx.audited((), event)).await?;
     let message = match permit.app.jobs.run_now(job.name, Some(permit.viewer().id)).await {

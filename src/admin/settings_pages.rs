@@ -7,12 +7,13 @@ use serde::Deserialize;
 
 use super::settings_store::{self as store, NewOutcome, OutcomeText, Settings};
 use super::views::SettingsPage;
-use crate::authz::permit::{ManageSettings, Permit};
-use crate::error::{Error, FieldErrors, Result};
-use crate::procedures::domain::{Team, WriteRule, check_text};
-use crate::procedures::times;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::text::check_text;
+use crate::kernel::base::times;
+use crate::kernel::web::permit::{ManageSettings, Permit};
+use crate::kernel::web::{Form, Section, redirect_with};
+use crate::procedures::domain::{Team, WriteRule};
 use crate::reports::workflow::ApprovalRule;
-use crate::web::{Form, Section, redirect_with};
 
 /// `GET /admin/settings`
 pub async fn show(permit: Permit<ManageSettings>) -> Result<HttpResponse> {

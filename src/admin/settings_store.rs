@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use crate::audit::domain::{Event, Kind};
-use crate::db::schema::{outcomes, settings};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::db::schema::{outcomes, settings};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
 use crate::procedures::domain::Team;
 
 /// The settings that people change.

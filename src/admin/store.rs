@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
 
-use crate::error::Result;
+use crate::kernel::base::error::Result;
 
 /// A run of a job.
 #[derive(Debug, Clone, QueryableByName)]

@@ -7,9 +7,9 @@ use chrono_tz::Tz;
 use super::settings_pages::{Typed, TypedOutcome};
 use super::settings_store::Outcome;
 use super::store::Run;
-use crate::error::FieldErrors;
-use crate::procedures::times;
-use crate::web::Frame;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::times;
+use crate::kernel::web::Frame;
 
 /// A way into a part of the administration.
 pub struct Card {
@@ -203,7 +203,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         errors: FieldErrors::one("time_zone", "Not known."),
         problem: Some("No.".into()),
     };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("index", index.render()),
         ("index empty", empty.render()),
         ("jobs", jobs.render()),

@@ -9,9 +9,10 @@ use anyhow::{Context, bail};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::merkle::{Digest, hex};
+use super::merkle::Digest;
 use super::record::Record;
 use super::seal::Seal;
+use crate::kernel::base::hex::{hex, random_hex};
 
 /// How hard zstd tries: its own middle, and faster than the disk.
 const LEVEL: i32 = 3;
@@ -47,9 +48,9 @@ impl Writer {
     /// When the directory or the file cannot be made.
     pub fn begin(path: &Path) -> anyhow::Result<Self> {
         if let Some(directory) = path.parent() {
-            crate::private::directory(directory)?;
+            crate::kernel::base::private::directory(directory)?;
         }
-        let beside = path.with_extension(format!("new-{}", crate::accounts::domain::random_hex(6)));
+        let beside = path.with_extension(format!("new-{}", random_hex(6)));
         let file = File::create(&beside).with_context(|| format!("{} cannot be written", beside.display()))?;
         let out = zstd::Encoder::new(Hashing { inner: BufWriter::new(file), digest: Sha256::new() }, LEVEL)?;
         Ok(Self { out, beside, path: path.to_owned(), events: 0 })

@@ -6,14 +6,14 @@ use chrono_tz::Tz;
 use serde_json::json;
 use serde_json::value::to_raw_value;
 
-use super::domain::{Event, Kind};
 use super::export_store::{self as store, Prover};
 use super::query::{Filter, Place};
 use super::record::Record;
 use super::search_store::Scope;
 use super::text::harmless;
-use crate::procedures::times;
-use crate::web::csv;
+use crate::kernel::base::csv;
+use crate::kernel::base::times;
+use crate::kernel::event::domain::{Event, Kind};
 
 /// How the events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use super::schema::events;
 use super::seal::Seal;
 use super::seal_store as seals;
 use super::search_store::matching;
-use crate::db::cursor::{declare, fetch};
+use crate::kernel::db::cursor::{declare, fetch};
 
 /// Rows that are fetched at once.
 const ROWS: usize = 1_000;

@@ -5,11 +5,11 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text, Timestamptz};
 
-use super::domain::{Actor, Event, Kind};
-use crate::accounts::attempt_store::network;
-use crate::db::schema::refusal_counts;
-use crate::db::{Audited, Db, WriteTx};
-use crate::error::Result;
+use crate::kernel::base::error::Result;
+use crate::kernel::base::network::network;
+use crate::kernel::db::schema::refusal_counts;
+use crate::kernel::db::{Audited, Db, WriteTx};
+use crate::kernel::event::domain::{Actor, Event, Kind};
 
 /// Refusals of a network that have events of their own, in each minute.
 pub const ONE_BY_ONE: i32 = 20;

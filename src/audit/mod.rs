@@ -1,9 +1,8 @@
-//! The audit log: what an event is, how it is written beside the change it tells of, how it is searched, exported, kept and
+//! The audit log: how the events of `kernel::event` are written beside the change they tell of, searched, exported, kept and
 //! dropped, and how the whole of it proves itself (`record` → `merkle` → `seal` → `sealer`; `verify` goes the same way).
 //! `db::WriteTx` is the only writer; nothing else can insert an event, and no change is committed without one.
 
 pub mod archive;
-pub mod domain;
 pub mod export;
 pub mod export_store;
 pub mod flood_store;

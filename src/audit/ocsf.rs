@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::domain::{Category, Kind};
 use super::record::Record;
 use super::text::harmless_json;
+use crate::kernel::event::domain::{Category, Kind};
 
 /// The version that the numbers are of.
 const VERSION: &str = "1.8.0";

@@ -12,12 +12,12 @@ use super::query::{Asked, Page};
 use super::search::{Reach, search};
 use super::search_store as store;
 use super::views::{AuditLog, News, Outcome};
-use crate::authz::Permission as P;
-use crate::authz::permit::{Permit, ReadAuditLog};
-use crate::error::{Error, Result};
-use crate::ids::ClientId;
-use crate::web::Section;
-use crate::web::turns::EXPORTS;
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::ClientId;
+use crate::kernel::web::Section;
+use crate::kernel::web::permit::{Permit, ReadAuditLog};
+use crate::kernel::web::turns::EXPORTS;
 
 /// The clients whose events a person sees; none means everything.
 fn clients(permit: &Permit<ReadAuditLog>) -> Option<Vec<ClientId>> {

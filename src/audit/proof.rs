@@ -6,11 +6,12 @@ use std::io::BufRead;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use super::merkle::{Digest, hex, leaf, root_by, unhex};
+use super::merkle::{Digest, leaf, root_by};
 use super::query::Place;
 use super::record::Record;
 use super::seal::Seal;
 use super::verify::{Fault, Halt, Wrong, name};
+use crate::kernel::base::hex::{hex, unhex};
 
 /// The way of one event to its seal.
 #[derive(Debug, Clone, Serialize, Deserialize)]

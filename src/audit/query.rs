@@ -3,11 +3,11 @@
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use super::domain::Category;
-use crate::error::FieldErrors;
-use crate::ids::PersonId;
-use crate::procedures::times;
-use crate::schedule::domain::starts_at;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::PersonId;
+use crate::kernel::base::times;
+use crate::kernel::event::domain::Category;
+use crate::lifecycle::domain::starts_at;
 
 /// The most words of a search.
 pub const WORDS: usize = 10;

@@ -5,11 +5,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
 use super::archive::check_digest;
-use super::domain::{Event, Kind};
-use super::merkle::hex;
 use super::retention_store::{self as store, Due};
-use crate::error::{Error, Result};
-use crate::jobs::{Done, Reach};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::hex::hex;
+use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::job::{Done, Reach};
 
 /// How often a drop is tried in one run.
 const ATTEMPTS: usize = 25;
@@ -19,7 +19,7 @@ const ATTEMPTS: usize = 25;
 /// # Errors
 /// When the database is not to be had.
 pub fn refresh(reach: &Reach, now: DateTime<Utc>) -> Result<Done> {
-    let mut done = crate::jobs::store::make_audit_months(&reach.db, now)?;
+    let mut done = super::retention_store::make_audit_months(&reach.db, now)?;
     let due = reach.sealing.read_blocking(store::list_due)?;
     if due.is_empty() {
         return Ok(done);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use chrono::{Months, NaiveDate};
+use chrono::{DateTime, Months, NaiveDate, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -14,9 +14,11 @@ use super::merkle::{Digest, leaf, root};
 use super::record::{Columns, Record};
 use super::schema::{boundary_leaves, events, sealed};
 use super::seal_store as seals;
-use crate::db::cursor::{declare, fetch};
-use crate::db::schema::settings;
-use crate::error::{Error, Result};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::db::Db;
+use crate::kernel::db::cursor::{declare, fetch};
+use crate::kernel::db::schema::settings;
+use crate::kernel::job::Done;
 
 /// How long a drop waits for the lock before it lets everybody else pass.
 const LOCK: &str = "SET LOCAL lock_timeout = '150ms'";
@@ -244,4 +246,33 @@ pub fn drop_month(conn: &mut PgConnection, month: NaiveDate) -> Result<bool> {
 /// When the database is not to be had.
 pub fn pause(conn: &mut PgConnection) -> Result<()> {
     Ok(conn.batch_execute("SELECT pg_sleep(0.4)")?)
+}
+
+#[derive(QueryableByName)]
+struct Made {
+    #[diesel(sql_type = Bool)]
+    made: bool,
+}
+
+/// Makes the partitions of this month and the three after it. It waits a moment for the lock, no longer: everybody who
+/// writes an event would wait behind it, and a month that is missing today is made tomorrow.
+pub fn make_audit_months(db: &Db, now: DateTime<Utc>) -> Result<Done> {
+    let mut done = Done::default();
+    for ahead in 0..4u32 {
+        let month = now.date_naive() + chrono::Months::new(ahead);
+        let made = db.write_unaudited_blocking("audit partitions", |conn| {
+            conn.batch_execute("SET LOCAL lock_timeout = '150ms'")?;
+            // sql_query: a function of the owner's, which diesel has no name for.
+            Ok(diesel::sql_query("SELECT audit.make_month($1) AS made").bind::<Date, _>(month).get_result::<Made>(conn)?.made)
+        });
+        match made {
+            Ok(made) => done.moved += usize::from(made),
+            Err(Error::Unavailable(away)) => return Err(Error::Unavailable(away)),
+            Err(cause) => {
+                done.skipped += 1;
+                done.left_over.push(format!("The audit log's {} is not made yet: {cause}.", month.format("%B %Y")));
+            }
+        }
+    }
+    Ok(done)
 }

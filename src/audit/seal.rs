@@ -12,7 +12,8 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::merkle::{Digest, hex, unhex};
+use super::merkle::Digest;
+use crate::kernel::base::hex::{hex, random_hex, unhex};
 
 /// What the canonical bytes of a seal begin with.
 const CANONICAL: &[u8] = b"tyrian seal 1";
@@ -191,7 +192,7 @@ impl KeyFiles {
             // Whole before it has its name: another process may be looking for it.
             let beside = beside(&self.key);
             let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-            file.write_all(crate::accounts::domain::random_hex(32).as_bytes())?;
+            file.write_all(random_hex(32).as_bytes())?;
             file.sync_all()?;
             let named = fs::hard_link(&beside, &self.key);
             fs::remove_file(&beside)?;
@@ -255,7 +256,7 @@ impl KeyFiles {
 
 /// A name beside a file that no other process has.
 fn beside(path: &Path) -> PathBuf {
-    path.with_extension(format!("new-{}", crate::accounts::domain::random_hex(6)))
+    path.with_extension(format!("new-{}", random_hex(6)))
 }
 
 /// Reads a list of public keys, one in each line.

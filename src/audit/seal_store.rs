@@ -15,7 +15,7 @@ use super::query::Place;
 use super::record::Record;
 use super::schema::{events, seals};
 use super::seal::{Seal, make};
-use crate::error::{Error, Result};
+use crate::kernel::base::error::{Error, Result};
 
 /// The most events of a batch.
 pub const BATCH: i64 = 500;

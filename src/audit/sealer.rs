@@ -9,13 +9,14 @@ use chrono::TimeDelta;
 use ed25519_dalek::SigningKey;
 use serde_json::json;
 
-use super::domain::{Actor, Event, Kind};
-use super::merkle::{Digest, hex};
+use super::merkle::Digest;
 use super::record::Record;
 use super::seal::{KeyFiles, Seal};
 use super::seal_store::{self as store, Turn};
-use crate::db::Db;
-use crate::error::{Error, Result};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::hex::hex;
+use crate::kernel::db::Db;
+use crate::kernel::event::domain::{Actor, Event, Kind};
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(500);

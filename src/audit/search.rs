@@ -8,8 +8,8 @@ use super::query::{Filter, Page, Part, Place};
 use super::seal::Seal;
 use super::seal_store;
 use super::search_store::{self as store, Found, Scope};
-use crate::error::Result;
-use crate::ids::{ClientId, PersonId};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{ClientId, PersonId};
 
 /// What somebody may see of the log.
 #[derive(Debug, Clone)]

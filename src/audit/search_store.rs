@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::query::{Filter, Page, Part, Place};
 use super::record::Record;
 use super::schema::events;
-use crate::db::schema::{client_access, people};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, PersonId};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, PersonId};
+use crate::kernel::db::schema::{client_access, people};
 
 /// Events of a page.
 pub const ROWS: usize = 50;

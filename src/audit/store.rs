@@ -8,11 +8,11 @@ use diesel::sql_types::Timestamptz;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::domain::{Actor, ActorKind, Category, Event};
 use super::record::Record;
 use super::schema::events;
-use crate::error::Result;
-use crate::ids::{ClientId, EngagementId, PersonId};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
+use crate::kernel::event::domain::{Actor, ActorKind, Category, Event};
 
 #[derive(Insertable)]
 #[diesel(table_name = events)]

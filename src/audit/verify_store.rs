@@ -12,7 +12,6 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 
 use super::archive;
-use super::domain::Kind;
 use super::merkle::{Digest, leaf};
 use super::query::Place;
 use super::record::{Columns, Record};
@@ -22,8 +21,9 @@ use super::seal::Seal;
 use super::seal_store as seals;
 use super::search_store;
 use super::verify::{Checker, Entry, Fault, Halt, Known, Verified, Wrong};
-use crate::db::cursor::{declare, fetch};
-use crate::error::Error;
+use crate::kernel::base::error::Error;
+use crate::kernel::db::cursor::{declare, fetch};
+use crate::kernel::event::domain::Kind;
 
 /// Rows that are fetched at once.
 const ROWS: usize = 4_000;

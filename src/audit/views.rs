@@ -5,17 +5,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use super::domain::Category;
 use super::query::{Filter, Page, Part, presets};
 use super::record::Record;
 use super::seal::Seal;
 use super::search::Hint;
 use super::search_store::{COUNTED, Found, TOO_BROAD};
 use super::text::harmless;
-use crate::error::FieldErrors;
-use crate::ids::PersonId;
-use crate::procedures::times;
-use crate::web::Frame;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::PersonId;
+use crate::kernel::base::times;
+use crate::kernel::event::domain::Category;
+use crate::kernel::web::Frame;
 
 impl Hint {
     fn counted(&self) -> String {
@@ -404,7 +404,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     };
     let quiet = Activity::default();
     let news = News { count: 3, href: "/admin/audit-log".into() };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("log", list.render()),
         ("log block", list.as_log().render()),
         ("log nothing", nothing.render()),

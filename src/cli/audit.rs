@@ -9,10 +9,7 @@ use chrono::{NaiveDate, TimeDelta};
 use clap::{Args, Subcommand};
 use indicatif::{HumanCount, ProgressBar};
 
-use crate::app::App;
-use crate::audit::domain::Actor;
 use crate::audit::export::{self, Format, Wanted};
-use crate::audit::merkle::hex;
 use crate::audit::query::Filter;
 use crate::audit::seal::{KeyFiles, Seal, read_keys};
 use crate::audit::seal_store::may_seal;
@@ -20,8 +17,11 @@ use crate::audit::search_store::Scope;
 use crate::audit::verify::Halt;
 use crate::audit::verify_store::{self, Against};
 use crate::audit::{proof, search_store};
-use crate::config::Options;
-use crate::error::Error;
+use crate::kernel::app::App;
+use crate::kernel::base::error::Error;
+use crate::kernel::base::hex::hex;
+use crate::kernel::config::Options;
+use crate::kernel::event::domain::Actor;
 
 /// What to do with the audit log.
 #[derive(Subcommand)]

@@ -6,14 +6,14 @@ use std::time::Duration;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::app::App;
-use crate::audit::domain::Actor;
-use crate::error::Error;
 use crate::imports::archive::{Source, file_name, read_file};
 use crate::imports::atomics::{self, Atomics};
 use crate::imports::attack;
 use crate::imports::domain::{Counts, Refused};
 use crate::imports::store;
+use crate::kernel::app::App;
+use crate::kernel::base::error::Error;
+use crate::kernel::event::domain::Actor;
 use crate::library::domain::{AttackRelease, TechniqueStatus};
 
 /// What to import.

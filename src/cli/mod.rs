@@ -11,13 +11,14 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::audit::sealer::Sealer;
-use crate::clock::Clock;
-use crate::config::{Config, Options};
-use crate::db::embedded;
-use crate::db::migrate::Roles;
 use crate::jobs;
+use crate::kernel::base::clock::Clock;
+use crate::kernel::config::{Config, Options};
+use crate::kernel::db::embedded;
+use crate::kernel::db::migrate::Roles;
+use crate::kernel::job;
+use crate::kernel::live::Live;
 use crate::server::{self, Booted};
-use crate::web::live::Live;
 
 #[derive(Parser)]
 #[command(name = "tyrian", version, about = "Purple-team engagements: runbooks, schedule, reports and an audit log that can be proved")]
@@ -85,9 +86,9 @@ enum JobsCommand {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    crate::private::close_to_others();
+    crate::kernel::base::private::close_to_others();
     let cli = Cli::parse();
-    crate::logging::start();
+    crate::kernel::base::logging::start();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
@@ -128,7 +129,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             }
             JobsCommand::Run { name, at } => with_app(config, |app| {
                 let job = jobs::find(&name).map_err(|_| anyhow::anyhow!("there is no job “{name}”; `tyrian jobs list` names them"))?;
-                let done = jobs::run(&app.reach(), job, jobs::Trigger::Command, at)?;
+                let done = job::run(&app.reach(), job, job::Trigger::Command, at)?;
                 println!("{} moved", done.moved);
                 if done.skipped > 0 {
                     println!("{} skipped", done.skipped);
@@ -140,7 +141,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 /// Boots, runs `f`, and stops what it started.
-fn with_app(config: Config, f: impl FnOnce(&crate::app::App) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn with_app(config: Config, f: impl FnOnce(&crate::kernel::app::App) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let Booted { app, cluster } = server::boot(config, Clock::machine())?;
     let done = f(&app);
     drop(app);
@@ -153,12 +154,12 @@ fn migrate(config: &Config) -> anyhow::Result<()> {
         (None, _) => {
             let cluster = embedded::Cluster::start(&config.data_dir, embedded::Durability::Durable)?;
             cluster.ensure_database(server::DATABASE)?;
-            crate::db::migrate::migrate(&cluster.url(embedded::OWNER, server::DATABASE), embedded::ROLES)?
+            crate::kernel::db::migrate::migrate(&cluster.url(embedded::OWNER, server::DATABASE), embedded::ROLES)?
         }
         (Some(app), Some(owner)) => {
             let app = role_of(app).context("DATABASE_URL")?;
             let sealer = config.sealer_database_url.as_deref().map(role_of).transpose().context("TYRIAN_SEALER_DATABASE_URL")?;
-            crate::db::migrate::migrate(owner, Roles { app: &app, sealer: sealer.as_deref().filter(|sealer| *sealer != app) })?
+            crate::kernel::db::migrate::migrate(owner, Roles { app: &app, sealer: sealer.as_deref().filter(|sealer| *sealer != app) })?
         }
         (Some(_), None) => {
             anyhow::bail!("TYRIAN_OWNER_DATABASE_URL is required beside DATABASE_URL: the app's own role may not change the schema")
@@ -195,7 +196,7 @@ fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     }
     let sealer = Sealer::new(app.sealing.clone(), app.config.audit_files(), !demo)?;
     actix_web::rt::System::new().block_on(async {
-        app.jobs = jobs::Jobs::start(app.reach());
+        app.jobs = job::Jobs::start(jobs::JOBS, app.reach());
         app.live = Live::default();
         // The feed of settled events is for a collector; whoever tries the demo reads addresses on stdout.
         actix_web::rt::spawn(sealer.run());

@@ -4,11 +4,11 @@ use clap::Subcommand;
 
 use crate::accounts::domain::{LinkPurpose, check_person};
 use crate::accounts::{pages, store};
-use crate::app::App;
-use crate::audit::domain::{Actor, Event, Kind};
-use crate::authz::Permission;
-use crate::authz::policy::PermissionSet;
-use crate::error::{Error, FieldErrors};
+use crate::kernel::app::App;
+use crate::kernel::authz::Permission;
+use crate::kernel::authz::policy::PermissionSet;
+use crate::kernel::base::error::{Error, FieldErrors};
+use crate::kernel::event::domain::{Actor, Event, Kind};
 
 /// What to do with users.
 #[derive(Subcommand)]

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use crate::engagements::domain::parse_tags;
-use crate::error::{Error, FieldErrors};
-use crate::procedures::domain::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
+use crate::kernel::base::error::{Error, FieldErrors};
+use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
 
 crate::text_enum! {
     /// What an asset is.

@@ -10,11 +10,11 @@ use super::views::{ClientForm, Conflict, Delete, List, Show, client_differences,
 use super::{assets, store};
 use crate::audit::store::{About, list_about};
 use crate::audit::views::Activity;
-use crate::authz::Permission;
-use crate::authz::permit::{CreateClient, EditClient, Permit, ReadClient};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::ClientId;
-use crate::web::{Form, Query, Section, redirect_with};
+use crate::kernel::authz::Permission;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::ClientId;
+use crate::kernel::web::permit::{CreateClient, EditClient, Permit, ReadClient};
+use crate::kernel::web::{Form, Query, Section, redirect_with};
 
 /// Events that Activity shows.
 const EVENTS: i64 = 20;

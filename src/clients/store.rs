@@ -7,13 +7,14 @@ use diesel::sql_types::{Array, Text};
 
 use super::domain::{ClientText, Hanging};
 use crate::accounts::store::{give_access, renew_sessions};
-use crate::audit::domain::{Event, Kind};
-use crate::authz::permit::{CreateClient, Permit};
-use crate::db::schema::{assets, client_access, clients, engagement_activity, engagements, people, person_roles, reports, roles};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, EngagementId, PersonId};
-use crate::schedule::domain::EngagementStatus;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
+use crate::kernel::base::text::like;
+use crate::kernel::db::schema::{assets, client_access, clients, engagement_activity, engagements, people, person_roles, reports, roles};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::web::permit::{CreateClient, Permit};
+use crate::lifecycle::domain::EngagementStatus;
 
 /// How many clients the list shows at most.
 pub const LISTED: i64 = 200;
@@ -83,7 +84,7 @@ pub fn list(conn: &mut PgConnection, visible: &[ClientId], search: &str, tag: &s
         ))
         .into_boxed();
     for word in search.split_whitespace().take(8) {
-        let pattern = format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let pattern = like(word);
         query = query.filter(
             clients::name
                 .ilike(pattern.clone())

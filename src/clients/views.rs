@@ -7,10 +7,10 @@ use super::assets::store::Asset;
 use super::domain::{AssetKind, Criticality, TypedAsset, TypedClient};
 use super::store::{Client, ClientEngagement, Listed, Member};
 use crate::audit::views::Activity;
-use crate::error::FieldErrors;
-use crate::procedures::times;
-use crate::schedule::domain::EngagementStatus;
-use crate::web::Frame;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::times;
+use crate::kernel::web::Frame;
+use crate::lifecycle::domain::EngagementStatus;
 
 /// `/clients`
 #[derive(Template)]
@@ -222,7 +222,7 @@ pub struct Delete {
 
 /// Every view of the slice, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
-    use crate::ids::{AssetId, ClientId, EngagementId};
+    use crate::kernel::base::ids::{AssetId, ClientId, EngagementId};
     use chrono::DateTime;
     let hostile = "<script>alert(1)</script>";
     let frame = |title: &str| Frame::sample(title).crumb("Clients", "/clients");
@@ -316,7 +316,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         cancel: "/clients/x".into(),
         button: "Delete client",
     };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("clients", found.render()),
         ("clients#results", found.as_results().render()),
         ("clients_empty", list(Vec::new(), "").render()),

@@ -7,13 +7,13 @@ use diesel::pg::PgConnection;
 use super::store;
 use super::views::{Dashboard, Loaded, week};
 use crate::accounts::notice_store;
-use crate::authz::Permission as P;
-use crate::authz::permit::SignedIn;
-use crate::authz::policy::Rights;
 use crate::engagements::store::approval::list_requests;
-use crate::error::Result;
-use crate::ids::PersonId;
-use crate::web::Section;
+use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::policy::Rights;
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::PersonId;
+use crate::kernel::web::Section;
+use crate::kernel::web::permit::SignedIn;
 
 /// How many requests, reports and notices it shows.
 const FEW: i64 = 20;

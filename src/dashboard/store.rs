@@ -5,10 +5,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::error::Result;
-use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{ProcedureStatus, Progress, Team, WaitingOn, waiting_on};
-use crate::schedule::domain::{EngagementStatus, ReportStatus};
 
 /// Rows looked at for the queue; who has more waiting works from the engagements.
 const LOOKED_AT: i64 = 500;

@@ -8,9 +8,9 @@ use super::store::{Engagement, ToReview, Waiting};
 use crate::accounts::notice_store::Notice;
 use crate::engagements::domain::RunbookState;
 use crate::engagements::store::approval::Request;
-use crate::procedures::times;
-use crate::schedule::domain::{EngagementStatus, ReportStatus};
-use crate::web::Frame;
+use crate::kernel::base::times;
+use crate::kernel::web::Frame;
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 
 /// How many procedures the queue shows.
 const SHOWN: usize = 12;
@@ -135,7 +135,7 @@ impl Dashboard {
 
 /// Every view of the slice, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
-    use crate::ids::{EngagementId, ProcedureId};
+    use crate::kernel::base::ids::{EngagementId, ProcedureId};
     use crate::procedures::domain::{ProcedureStatus, Team};
     let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap_or_default();
     let evil = || "<script>alert(1)</script>".to_owned();
@@ -179,8 +179,13 @@ pub fn samples() -> Vec<(&'static str, String)> {
         starts_at: Some(at),
         plan: evil(),
     };
-    let review =
-        ToReview { id: crate::ids::ReportId::new(), title: evil(), client: evil(), status: ReportStatus::InReview, updated_at: at };
+    let review = ToReview {
+        id: crate::kernel::base::ids::ReportId::new(),
+        title: evil(),
+        client: evil(),
+        status: ReportStatus::InReview,
+        updated_at: at,
+    };
     let notice = Notice { id: uuid::Uuid::nil(), text: evil(), href: "/engagements/x".into(), at };
     let page = |has_clients, loaded: Loaded| Dashboard {
         frame: Frame::sample("Dashboard"),
@@ -194,7 +199,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         zone: Tz::UTC,
     };
     let full = Loaded { waiting: vec![waiting], requests: vec![request], reviews: vec![review], notices: vec![notice], engagements };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("show", page(true, full).render()),
         ("quiet", page(true, Loaded::default()).render()),
         ("no clients", page(false, Loaded::default()).render()),
@@ -204,7 +209,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::EngagementId;
+    use crate::kernel::base::ids::EngagementId;
 
     #[test]
     fn the_week_holds_what_starts_ends_and_should_have_ended() {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Team;
-use crate::schedule::domain::EngagementStatus;
 
 /// The whole story.
 #[derive(Debug, Deserialize)]

@@ -15,11 +15,12 @@ use object_store::{ObjectStoreExt, PutPayload};
 
 use self::content::Content;
 use self::story::Blob;
-use crate::accounts::domain::{hash_password, random_hex};
+use crate::accounts::domain::hash_password;
 use crate::accounts::store::has_people;
-use crate::app::App;
-use crate::audit::domain::Actor;
-use crate::error::Error;
+use crate::kernel::app::App;
+use crate::kernel::base::error::Error;
+use crate::kernel::base::hex::random_hex;
+use crate::kernel::event::domain::Actor;
 
 /// Seeds an empty installation and returns the lines that tell how to sign in. Where somebody has an account already, the
 /// lines of an earlier seeding, if there was one.

@@ -8,15 +8,15 @@ use uuid::Uuid;
 
 use super::content::{Asset, Client, Engagement};
 use super::story::{AssetRow, AttachmentRow, HistoryRow, LogRow, Planned, TickRow};
-use crate::audit::domain::{Actor, Event};
-use crate::db::WriteTx;
-use crate::db::schema::{
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{AssetId, ClientId, PersonId, ProcedureId, ReportId, TestPlanId};
+use crate::kernel::db::WriteTx;
+use crate::kernel::db::schema::{
     assets, attachments, clients, engagement_activity, engagement_inputs, engagement_operators, engagements, field_history, findings,
     log_entries, procedure_assets, reports, step_ticks, test_plan_procedures, test_plans,
 };
-use crate::error::Result;
-use crate::ids::{AssetId, ClientId, PersonId, ProcedureId, ReportId, TestPlanId};
-use crate::schedule::domain::ReportStatus;
+use crate::kernel::event::domain::{Actor, Event};
+use crate::lifecycle::domain::ReportStatus;
 
 /// Makes a client.
 pub fn insert_client(tx: &mut WriteTx<'_>, client: &Client, by: PersonId) -> Result<ClientId> {
@@ -60,7 +60,7 @@ pub fn insert_assets(tx: &mut WriteTx<'_>, client: ClientId, new: &[(AssetId, &A
 
 /// A starter test plan: id, title and its procedures' keys in order.
 pub fn get_plan(conn: &mut PgConnection, key: &str) -> Result<(TestPlanId, String, Vec<String>)> {
-    use crate::db::schema::library_procedures;
+    use crate::kernel::db::schema::library_procedures;
     let (id, title): (TestPlanId, String) =
         test_plans::table.filter(test_plans::key.eq(key)).select((test_plans::id, test_plans::title)).first(conn)?;
     let keys = test_plan_procedures::table

@@ -13,16 +13,16 @@ use super::content::{Content, Engagement, Work};
 use super::store::{self, Copied};
 use crate::accounts::notice_store::{self, NewNotice};
 use crate::accounts::store::{NewPerson, give_access, insert_person};
-use crate::audit::domain::{Actor, ActorKind, Event, Kind};
-use crate::db::schema::{attachments, field_history, log_entries, procedure_assets, step_ticks};
-use crate::db::{Audited, WriteTx};
 use crate::engagements::domain::DetailField;
-use crate::error::{Error, Result};
-use crate::ids::{AssetId, AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ReportId, TestPlanId};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{AssetId, AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ReportId, TestPlanId};
+use crate::kernel::base::times;
+use crate::kernel::db::schema::{attachments, field_history, log_entries, procedure_assets, step_ticks};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Actor, ActorKind, Event, Kind};
+use crate::lifecycle::domain::{Command, EngagementStatus, ReportStatus, starts_at};
 use crate::procedures::domain::{Field, Side, Team};
-use crate::procedures::times;
 use crate::reports::store::{keep_published, note_move};
-use crate::schedule::domain::{Command, EngagementStatus, ReportStatus, starts_at};
 use crate::schedule::store::{apply, lock_engagement, touch};
 
 /// A file to be stored.

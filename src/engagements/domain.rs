@@ -4,9 +4,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::procedures::domain::{BlueFlags, LONG_TEXT_BYTES, Progress, check_text};
-use crate::procedures::times;
-use crate::schedule::domain::{self as schedule, EngagementStatus};
+use crate::kernel::base::text::{LONG_TEXT_BYTES, check_text};
+use crate::kernel::base::times;
+use crate::lifecycle::domain::{self as schedule, EngagementStatus};
+use crate::procedures::domain::{BlueFlags, Progress};
 
 /// Longest title, in characters.
 pub const TITLE_CHARS: usize = 200;

@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::kernel::base::times::duration_words;
 use crate::procedures::domain::{BlueFlags, Summary, Team, times_to};
-use crate::procedures::times::duration_words;
 
 /// From when on an alert is late: an hour after the procedure was executed. The 1-10-60 rule of the field gives a whole
 /// response that long; an alert that takes it leaves nothing for the rest.

@@ -2,10 +2,10 @@
 
 use chrono::NaiveDate;
 
-use crate::error::FieldErrors;
-use crate::ids::PersonId;
-use crate::pairs::Pairs;
-use crate::procedures::times;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::PersonId;
+use crate::kernel::base::pairs::Pairs;
+use crate::kernel::base::times;
 
 /// Own dates of operators as typed: who, first day, last day.
 pub type OwnDates = Vec<(PersonId, String, String)>;

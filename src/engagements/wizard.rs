@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::domain::NewEngagement;
-use crate::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, TestPlanId};
+use crate::kernel::base::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, TestPlanId};
 use crate::procedures::domain::Team;
 use crate::procedures::inputs::Values;
 

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::archive::{TechniqueFile, technique_files};
 use super::domain::{Entries, ImportError, Refused, Tracked, Trail, record};
+use crate::kernel::base::hex::hex;
 use crate::library::domain::{Input, ProcedureBody, Step, StepKind};
 
 pub use super::archive::Source;
@@ -137,7 +138,7 @@ fn test_name(number: usize, name: Option<&str>) -> String {
 
 fn derived_key(technique: &str, name: &str, ordinal: usize) -> String {
     let hash = Sha256::digest(format!("{technique}\n{name}\n{ordinal}"));
-    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(&hash[..16]);
     format!("no-guid-{hex}")
 }
 

@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::atomics::Atomics;
 use super::domain::{Changes, Counts, plan};
-use crate::audit::domain::{Actor, Event, Kind};
-use crate::db::schema::{attack_versions, library_procedure_versions, library_procedures, repositories, tactics, techniques};
-use crate::db::{Db, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{LibraryProcedureId, RepositoryId};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
+use crate::kernel::db::schema::{attack_versions, library_procedure_versions, library_procedures, repositories, tactics, techniques};
+use crate::kernel::db::{Db, WriteTx};
+use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::library::domain::{AttackRelease, ContentDigest, ProcedureBody, TechniqueStatus, version_rank};
 
 /// The one domain whose releases are kept: the others have version numbers of their own that would collide.

@@ -7,9 +7,9 @@ use super::paging::{Page, ROWS, url};
 use super::store::attack::{self, TechniqueSearch};
 use super::store::{self, Search};
 use super::{show, views};
-use crate::authz::permit::{Permit, ReadLibrary};
-use crate::error::{Error, Result};
-use crate::web::{Query, Section};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::web::permit::{Permit, ReadLibrary};
+use crate::kernel::web::{Query, Section};
 
 /// Procedures that a technique's page lists; the rest is a link away.
 const PROCEDURES: i64 = 25;

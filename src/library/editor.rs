@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use crate::engagements::domain::parse_tags;
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
+use crate::kernel::base::pairs::Pairs;
+use crate::kernel::base::text::check_text;
 use crate::library::store::plans::{Plan, PlanContent};
 use crate::library::store::procedures::{Hit, Search};
-use crate::pairs::Pairs;
-use crate::procedures::domain::check_text;
 
 /// Longest title, in bytes.
 const TITLE_BYTES: usize = 200;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::kernel::base::error::{Error, Result};
 
 /// Rows of one page.
 pub const ROWS: usize = 50;

@@ -9,13 +9,13 @@ use super::editor::{Command, PlanForm, action};
 use super::procedure_pages::choices;
 use super::store::plans::{delete_plan, insert_plan, save_plan};
 use super::{store, views};
-use crate::authz::Permission;
-use crate::authz::permit::{Action, EditTestPlan, Permit, ReadTestPlan};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::TestPlanId;
-use crate::web::form::Pairs;
-use crate::web::markdown::prepare;
-use crate::web::{Form, Query, Section, redirect_with};
+use crate::kernel::authz::Permission;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::TestPlanId;
+use crate::kernel::web::form::Pairs;
+use crate::kernel::web::markdown::prepare;
+use crate::kernel::web::permit::{Action, EditTestPlan, Permit, ReadTestPlan};
+use crate::kernel::web::{Form, Query, Section, redirect_with};
 
 /// Most plans of the list; beyond that the search is the way.
 const PLANS: i64 = 200;

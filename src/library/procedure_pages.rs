@@ -9,11 +9,11 @@ use super::store::plans::list_plans_with;
 use super::store::procedures::get_procedure;
 use super::store::{self, Search};
 use super::{editor, show, views};
-use crate::authz::permit::{Permit, ReadLibrary};
-use crate::error::Result;
-use crate::ids::LibraryProcedureId;
-use crate::web::markdown::prepare;
-use crate::web::{Query, Section};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::LibraryProcedureId;
+use crate::kernel::web::markdown::prepare;
+use crate::kernel::web::permit::{Permit, ReadLibrary};
+use crate::kernel::web::{Query, Section};
 
 /// Counting further would cost more than it tells.
 const COUNTED: i64 = 10_001;
@@ -112,7 +112,7 @@ pub async fn list(permit: Permit<ReadLibrary>, Query(filters): Query<Filters>) -
 
 fn found(count: i64) -> String {
     if count >= COUNTED {
-        return format!("{}+ procedures", show::thousands(usize::try_from(COUNTED - 1).unwrap_or_default()));
+        return format!("{}+ procedures", crate::kernel::base::text::thousands(usize::try_from(COUNTED - 1).unwrap_or_default()));
     }
     show::counted(usize::try_from(count).unwrap_or_default(), "procedure", "procedures")
 }

@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::domain::{Piece, visible};
+use crate::kernel::base::text::thousands;
+use crate::kernel::base::times;
+use crate::kernel::web::markdown;
 use crate::procedures::inputs::{Piece as Part, fill};
-use crate::procedures::times;
-use crate::web::markdown;
 
 /// Commands longer than this are folded, in lines.
 const SHOWN_LINES: usize = 16;
@@ -166,19 +167,6 @@ pub fn time(at: &DateTime<Utc>, zone: &Tz) -> String {
 /// A number with its noun: "1 procedure", "1,818 procedures".
 pub fn counted(number: usize, one: &str, many: &str) -> String {
     format!("{} {}", thousands(number), if number == 1 { one } else { many })
-}
-
-/// `1818` as "1,818".
-pub fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + 2);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]

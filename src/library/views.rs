@@ -9,8 +9,8 @@ use super::store::attack::{Methodology, NamedTechnique, Release, ReleaseSize, Ta
 use super::store::procedures::Procedure;
 use super::store::{Hit, Repository, Tactic};
 use super::{attack_pages, procedure_pages, show};
-use crate::ids::TestPlanId;
-use crate::web::{Frame, markdown};
+use crate::kernel::base::ids::TestPlanId;
+use crate::kernel::web::{Frame, markdown};
 
 /// What the library can be filtered by.
 #[derive(Debug, Clone, Default)]

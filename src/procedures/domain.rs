@@ -4,8 +4,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::procedures::times;
-use crate::schedule::domain::{EngagementStatus, Refusal};
+use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
+use crate::kernel::base::times;
+use crate::lifecycle::domain::{EngagementStatus, Refusal};
 
 crate::text_enum! {
     /// The two sides of a purple-team engagement.
@@ -73,12 +74,6 @@ crate::text_enum! {
         RespondedAt => "responded_at", "Responded at";
     }
 }
-
-/// Limit of a long text, in bytes of UTF-8.
-pub const LONG_TEXT_BYTES: usize = 65_536;
-
-/// Limit of a one-line text, in bytes of UTF-8.
-pub const SHORT_TEXT_BYTES: usize = 500;
 
 /// Which side a field belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -326,43 +321,6 @@ pub fn check_field(field: Field, raw: &str, outcomes: &OutcomeKeys<'_>, zone: Tz
             check_text(field.label(), plural, raw, field.max_bytes(), field.is_long())
         }
     }
-}
-
-/// Checks a text and gives its canonical form: line ends as `\n`, nothing blank around it. `subject` begins the sentence
-/// ("Red notes", plural; "The title", not); with `lines` false it must be one line.
-///
-/// # Errors
-/// A sentence when it is over `max_bytes` or holds a control character.
-pub fn check_text(subject: &str, plural: bool, raw: &str, max_bytes: usize, lines: bool) -> Result<String, String> {
-    let text = raw.replace("\r\n", "\n").replace('\r', "\n");
-    let text = if lines {
-        // The first line keeps its indent: in Markdown it may be code.
-        text.trim_end().trim_start_matches('\n')
-    } else {
-        text.trim()
-    };
-    if text.len() > max_bytes {
-        let are = if plural { "are" } else { "is" };
-        return Err(format!("{subject} {are} {} bytes; the limit is {}. Shorten the text.", thousands(text.len()), thousands(max_bytes)));
-    }
-    let contains = if plural { "contain" } else { "contains" };
-    match text.chars().find(|c| c.is_control() && !(lines && matches!(c, '\n' | '\t'))) {
-        None => Ok(text.to_owned()),
-        Some('\n') => Err(format!("{subject} {contains} a line break. Write one line.")),
-        Some(c) => Err(format!("{subject} {contains} a control character (U+{:04X}). Remove it.", u32::from(c))),
-    }
-}
-
-fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Not Applicable asks for a reason.

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::domain::{LONG_TEXT_BYTES, check_text};
-use super::times;
-use crate::error::{Error, FieldErrors};
+use crate::kernel::base::error::{Error, FieldErrors};
+use crate::kernel::base::text::{LONG_TEXT_BYTES, check_text};
+use crate::kernel::base::times;
 
 /// A log entry's form.
 #[derive(Debug, Clone, Default, Deserialize)]

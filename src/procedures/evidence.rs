@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use super::domain::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
-use crate::error::{Error, FieldErrors};
-use crate::pairs::Pairs;
+use crate::kernel::base::error::{Error, FieldErrors};
+use crate::kernel::base::pairs::Pairs;
+use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
 
 /// Attachments of one procedure, both teams' together.
 pub const ATTACHMENTS: i64 = 200;

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::error::FieldErrors;
-use crate::pairs::Pairs;
-use crate::procedures::domain::check_text;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::pairs::Pairs;
+use crate::kernel::base::text::check_text;
 
 /// Values by placeholder name.
 pub type Values = BTreeMap<String, String>;

@@ -9,6 +9,5 @@ pub mod merge;
 pub mod pages;
 pub mod store;
 pub mod sweep;
-pub mod times;
 pub mod upload;
 pub mod views;

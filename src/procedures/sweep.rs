@@ -8,9 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::store::attachments::list_unneeded;
-use crate::db::Db;
-use crate::error::{Error, Result};
-use crate::jobs::Done;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::db::Db;
+use crate::kernel::job::Done;
 
 /// How old a staged file, or a file without a row, must be, in hours: no upload takes that long.
 const STAGED_HOURS: i64 = 24;

@@ -13,13 +13,13 @@ use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOpt
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use crate::app::App;
-use crate::error::{Error, Result};
-use crate::ids::{AttachmentId, PersonId};
+use crate::kernel::app::App;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{AttachmentId, PersonId};
+use crate::kernel::web::form::Pairs;
+use crate::kernel::web::turns::Turns;
 use crate::procedures::evidence::{FILES_AT_ONCE, MAGIC_BYTES, empty, file_name, media_type, too_large};
 use crate::procedures::store::attachments::Arrived;
-use crate::web::form::Pairs;
-use crate::web::turns::Turns;
 
 /// How much is written to storage at once, in bytes; all that a running upload holds in memory.
 const PART: usize = 1 << 20;

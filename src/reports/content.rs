@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::domain::{Attachment, Outcome, Runbook};
 use crate::engagements::domain::TITLE_CHARS;
-use crate::ids::{FindingId, ProcedureId};
-use crate::procedures::domain::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, Severity, Team, check_text};
-use crate::procedures::times;
+use crate::kernel::base::ids::{FindingId, ProcedureId};
+use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
+use crate::kernel::base::times;
+use crate::procedures::domain::{Severity, Team};
 
 crate::text_enum! {
     /// The fields of the narrative, by the names they post under. They share the field-by-field merge.

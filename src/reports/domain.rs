@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::ProcedureId;
+use crate::kernel::base::ids::ProcedureId;
 use crate::library::domain::StepKind;
 use crate::procedures::domain::{BlueFlags, ProcedureStatus, Progress, Severity, Team, Warning, warnings};
 

@@ -19,16 +19,16 @@ use super::views::{List, Show, Submit, Waiting};
 use super::workflow::{check_editing, steps};
 use crate::audit::store::{About, list_about};
 use crate::audit::views::Activity;
-use crate::authz::Permission as P;
-use crate::authz::permit::{Action, Permit, ReadReport, SubmitEngagement};
 use crate::engagements::views::glance::GlanceView;
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::base::times;
+use crate::kernel::web::permit::{Action, Permit, ReadReport, SubmitEngagement};
+use crate::kernel::web::turns::aside;
+use crate::kernel::web::{Form, Query, Section, redirect, redirect_with};
+use crate::lifecycle::domain::ReportStatus;
 use crate::procedures::domain::working_allowed;
-use crate::procedures::times;
-use crate::schedule::domain::ReportStatus;
-use crate::web::turns::aside;
-use crate::web::{Form, Query, Section, redirect, redirect_with};
 
 /// How many reports a page lists.
 const PAGE: usize = 50;

@@ -11,12 +11,12 @@ use super::views::{List, Show, Submit, Waiting};
 use super::workflow;
 use crate::engagements::views::forms::Conflict;
 use crate::engagements::views::glance::GlanceView;
-use crate::error::FieldErrors;
-use crate::ids::{ClientId, EngagementId, FindingId, PersonId, ProcedureId, ReportId};
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, PersonId, ProcedureId, ReportId};
+use crate::kernel::web::Frame;
 use crate::library::domain::StepKind;
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{ProcedureStatus, Severity, Team};
-use crate::schedule::domain::{EngagementStatus, ReportStatus};
-use crate::web::Frame;
 
 /// Every view of the slice, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
@@ -66,7 +66,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         Submit { frame: Frame::sample("Submit"), submission, accepted: false, errors: FieldErrors::one("incomplete", "Tick this.") };
     let empty = List { reports: Vec::new(), ..sample_list_again(&list) };
     let forms = sample_forms(&show);
-    let pages = crate::web::rendered([
+    let pages = crate::kernel::web::rendered([
         ("list", list.render()),
         ("list results", list.as_results().render()),
         ("list empty", empty.render()),
@@ -172,7 +172,7 @@ fn sample_forms(show: &Show) -> Vec<(&'static str, String)> {
         report: show.head.id,
         id: FindingId::new(),
         finding: evil(),
-        recommendation: crate::web::markdown::render(&evil()),
+        recommendation: crate::kernel::web::markdown::render(&evil()),
         state: "open".into(),
         owner: evil(),
         due_on: evil(),
@@ -192,7 +192,7 @@ fn sample_forms(show: &Show) -> Vec<(&'static str, String)> {
         seen: String::new(),
         errors: FieldErrors::one("reason", "Give a reason."),
     };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("move", asks.render()),
         ("edit", narrative.render()),
         ("edit previews", narrative.as_previews().render()),

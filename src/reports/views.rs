@@ -16,12 +16,12 @@ use super::workflow::Step;
 use crate::audit::views::Activity;
 use crate::engagements::views::glance::GlanceView;
 use crate::engagements::views::marks;
-use crate::error::FieldErrors;
-use crate::ids::{ClientId, FindingId};
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::{ClientId, FindingId};
+use crate::kernel::base::times;
+use crate::kernel::web::{Frame, markdown};
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{ProcedureStatus, Severity, Team};
-use crate::procedures::times;
-use crate::schedule::domain::{EngagementStatus, ReportStatus};
-use crate::web::{Frame, markdown};
 
 pub use super::samples::samples;
 

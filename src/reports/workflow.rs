@@ -1,8 +1,8 @@
 //! The report's way from Draft to Published: what each step is called, which right it takes, who may not take it. Pure.
 //! Whether a step fits the engagement is the lifecycle's affair (`schedule::domain`).
 
-use crate::authz::Permission as P;
-use crate::schedule::domain::{Refusal, ReportStatus as R};
+use crate::kernel::authz::Permission as P;
+use crate::lifecycle::domain::{Refusal, ReportStatus as R};
 
 crate::text_enum! {
     /// Who may approve a report; a setting of the organisation.

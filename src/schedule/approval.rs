@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::domain::valid_dates;
 use crate::engagements::domain::{DetailField, check_detail};
 use crate::engagements::periods::{OwnDates, changed_as_typed as changed};
-use crate::error::FieldErrors;
-use crate::ids::PersonId;
-use crate::pairs::Pairs;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::PersonId;
+use crate::kernel::base::pairs::Pairs;
+use crate::kernel::base::times;
+use crate::lifecycle::domain::valid_dates;
 use crate::procedures::domain::Team;
-use crate::procedures::times;
 
 /// An approval that was begun.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

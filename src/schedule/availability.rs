@@ -2,7 +2,7 @@
 
 use chrono::{Days, NaiveDate};
 
-use crate::ids::{EngagementId, PersonId};
+use crate::kernel::base::ids::{EngagementId, PersonId};
 
 /// A person's part in an engagement, on the days it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]

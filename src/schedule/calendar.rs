@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 
-use super::domain::EngagementStatus;
+use crate::lifecycle::domain::EngagementStatus;
 
 /// How many bars a day of the month shows before "+3 more".
 pub const MONTH_LANES: usize = 3;

@@ -4,9 +4,9 @@ use chrono::{Datelike, Days, Months, NaiveDate};
 use serde::Deserialize;
 
 use super::calendar::Span;
-use super::domain::EngagementStatus;
-use crate::ids::{ClientId, PersonId, TestPlanId};
-use crate::procedures::times;
+use crate::kernel::base::ids::{ClientId, PersonId, TestPlanId};
+use crate::kernel::base::times;
+use crate::lifecycle::domain::EngagementStatus;
 
 crate::text_enum! {
     /// The views of the schedule.

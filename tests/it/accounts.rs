@@ -126,7 +126,7 @@ fn a_disabled_account_cannot_go_on() {
     let mut browser = app.browser(&app.people.standard);
     browser.open("/account").see("Sam Rook");
     app.db
-        .write_blocking(&tyrian::audit::domain::Actor::command(), |tx| {
+        .write_blocking(&tyrian::kernel::event::domain::Actor::command(), |tx| {
             let account = tyrian::accounts::store::get_account(tx.conn, app.people.standard.id)?;
             tyrian::accounts::users::store::disable(tx, everything(), account.id)
         })
@@ -136,7 +136,7 @@ fn a_disabled_account_cannot_go_on() {
     browser.expect(422);
 }
 
-fn link_of(app: &TestApp, purpose: LinkPurpose, person: Option<tyrian::ids::PersonId>) -> String {
+fn link_of(app: &TestApp, purpose: LinkPurpose, person: Option<tyrian::kernel::base::ids::PersonId>) -> String {
     let address = tyrian::accounts::pages::make_link(&app.app, purpose, person, 24).unwrap();
     address[address.find("/link/").unwrap()..].to_owned()
 }
@@ -148,7 +148,7 @@ fn a_disabled_account_cannot_let_itself_in_by_an_old_link() {
     let before = link_of(&app, LinkPurpose::Reset, Some(person.id));
     let account = app.db.read_blocking(|conn| tyrian::accounts::store::get_account(conn, person.id)).unwrap();
     app.db
-        .write_blocking(&tyrian::audit::domain::Actor::command(), |tx| {
+        .write_blocking(&tyrian::kernel::event::domain::Actor::command(), |tx| {
             tyrian::accounts::users::store::disable(tx, everything(), account.id)
         })
         .unwrap();
@@ -176,6 +176,6 @@ fn tyrian_people(app: &TestApp) {
     crate::harness::fixtures::settle(&app.app);
 }
 
-fn everything() -> tyrian::authz::policy::PermissionSet {
-    tyrian::authz::Permission::ALL.iter().copied().collect()
+fn everything() -> tyrian::kernel::authz::policy::PermissionSet {
+    tyrian::kernel::authz::Permission::ALL.iter().copied().collect()
 }

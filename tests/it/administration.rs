@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tyrian::ids::RoleId;
+use tyrian::kernel::base::ids::RoleId;
 
 use crate::harness::TestApp;
 use crate::harness::browser::{Answer, Browser, fields_of};
@@ -95,9 +95,9 @@ fn nobody_takes_the_last_administrator_out() {
              WHERE r.key = 'administrator' AND p.status = 'active'",
         );
         assert!(left >= 1, "round {round}: {statuses:?}");
-        let everything = tyrian::authz::Permission::ALL.iter().copied().collect();
+        let everything = tyrian::kernel::authz::Permission::ALL.iter().copied().collect();
         for id in [app.people.administrator.id, lead] {
-            let command = tyrian::audit::domain::Actor::command();
+            let command = tyrian::kernel::event::domain::Actor::command();
             app.db.write_blocking(&command, |tx| tyrian::accounts::users::store::enable(tx, everything, id)).unwrap();
         }
         admin = app.browser(&app.people.administrator);

@@ -8,8 +8,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use chrono::TimeDelta;
 use diesel::connection::SimpleConnection;
 use tyrian::accounts::two_factor::TotpSecret;
-use tyrian::audit::domain::Actor;
-use tyrian::db::embedded::{Cluster, Durability, OWNER};
+use tyrian::kernel::db::embedded::{Cluster, Durability, OWNER};
+use tyrian::kernel::event::domain::Actor;
 
 use crate::harness::browser::Browser;
 use crate::harness::database::{connect, scratch};

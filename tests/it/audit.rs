@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 
 use chrono::{TimeZone, Utc};
 use diesel::connection::SimpleConnection;
-use tyrian::audit::domain::{Actor, ActorKind, Event, Kind};
-use tyrian::ids::ClientId;
+use tyrian::kernel::base::ids::ClientId;
+use tyrian::kernel::event::domain::{Actor, ActorKind, Event, Kind};
 
 use crate::harness::TestApp;
 use crate::harness::fixtures::Person;

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tyrian::audit::sealer::Sealer;
 use tyrian::audit::verify::Halt;
 use tyrian::audit::verify_store::{Against, verify};
-use tyrian::clock::Clock;
-use tyrian::db::embedded::{APP, Cluster, Durability, OWNER};
-use tyrian::db::migrate::Roles;
-use tyrian::db::{Db, PoolSize};
+use tyrian::kernel::base::clock::Clock;
+use tyrian::kernel::db::embedded::{APP, Cluster, Durability, OWNER};
+use tyrian::kernel::db::migrate::Roles;
+use tyrian::kernel::db::{Db, PoolSize};
 
 use crate::harness::app::config;
 use crate::harness::browser::Browser;
@@ -31,7 +31,7 @@ struct Crashes {
     cluster: Cluster,
     place: PathBuf,
     email: String,
-    client: tyrian::ids::ClientId,
+    client: tyrian::kernel::base::ids::ClientId,
 }
 
 impl Drop for Crashes {
@@ -46,7 +46,7 @@ impl Crashes {
         let place = scratch().join(format!("crashes-{}", std::process::id()));
         let cluster = Cluster::start(&place, Durability::Durable).unwrap();
         cluster.ensure_database("crashes").unwrap();
-        tyrian::db::migrate::migrate(&cluster.url(OWNER, "crashes"), Roles { app: APP, sealer: None }).unwrap();
+        tyrian::kernel::db::migrate::migrate(&cluster.url(OWNER, "crashes"), Roles { app: APP, sealer: None }).unwrap();
         let clock = Clock::machine();
         let db = Db::open(&cluster.url(APP, "crashes"), PoolSize { connections: 2, wait_seconds: 3 }, clock.clone()).unwrap();
         let mut config = config(&place.join("data"));

@@ -1,7 +1,7 @@
 //! Engagements as people plan, submit and cancel them: what is typed stays when the world changed meanwhile.
 
 use chrono::TimeDelta;
-use tyrian::schedule::domain::EngagementStatus;
+use tyrian::lifecycle::domain::EngagementStatus;
 
 use crate::harness::TestApp;
 use crate::harness::browser::fields_of;

@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
-use tyrian::audit::domain::{Actor, Event, Kind};
 use tyrian::audit::proof;
 use tyrian::audit::seal::{KeyFiles, Seal};
 use tyrian::audit::sealer::Sealer;
 use tyrian::audit::verify::{Halt, Verified, Wrong};
 use tyrian::audit::verify_store::{Against, Outcome, verify};
-use tyrian::clock::Clock;
-use tyrian::db::embedded::{APP, Cluster, Durability, SEALER};
-use tyrian::db::{Db, PoolSize};
+use tyrian::kernel::base::clock::Clock;
+use tyrian::kernel::db::embedded::{APP, Cluster, Durability, SEALER};
+use tyrian::kernel::db::{Db, PoolSize};
+use tyrian::kernel::event::domain::{Actor, Event, Kind};
 
 use crate::harness::database::{connect, scratch};
 use crate::harness::{TestApp, texts};
@@ -230,7 +230,8 @@ fn two_hundred_tampers_are_found_and_rightly_named() {
     write(&app, 0, 20);
     app.seal();
     app.set_audit_clock(day(11, 20, 9));
-    tyrian::jobs::run(&app.app.reach(), tyrian::jobs::find("audit-refresh").unwrap(), tyrian::jobs::Trigger::Tick, None).unwrap();
+    tyrian::kernel::job::run(&app.app.reach(), tyrian::jobs::find("audit-refresh").unwrap(), tyrian::kernel::job::Trigger::Tick, None)
+        .unwrap();
     assert_eq!(app.count("SELECT count(*) FROM pg_tables WHERE tablename = 'events_2026_03'"), 0);
     for round in 0..6 {
         app.set_audit_clock(day(11, 20, 10) + TimeDelta::seconds(round));
@@ -476,7 +477,7 @@ fn exports_carry_their_proof_and_any_change_in_them_is_told() {
     };
     let proved = check(&export).unwrap();
     assert!(proved.events >= 60 && proved.complete, "{proved:?}");
-    assert_eq!(proved.head, tyrian::audit::merkle::hex(&files(&app).head().unwrap().unwrap().digest()));
+    assert_eq!(proved.head, tyrian::kernel::base::hex::hex(&files(&app).head().unwrap().unwrap().digest()));
     for (from, to) in [
         ("number 7", "number 8"),
         ("\"n\": 7", "\"n\": 8"),

@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, TimeZone, Utc};
 use diesel::connection::SimpleConnection;
-use tyrian::audit::domain::{Actor, Event, Kind};
 use tyrian::audit::export::{Format, Wanted};
 use tyrian::audit::query::Filter;
 use tyrian::audit::search_store::Scope;
 use tyrian::audit::verify::Halt;
 use tyrian::audit::verify_store::{Against, verify};
-use tyrian::jobs::{Done, Trigger, find, run};
+use tyrian::jobs::find;
+use tyrian::kernel::event::domain::{Actor, Event, Kind};
+use tyrian::kernel::job::{Done, Trigger, run};
 
 use crate::harness::TestApp;
 

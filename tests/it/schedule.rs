@@ -2,9 +2,10 @@
 //! gets.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use tyrian::audit::domain::{Actor, Event, Kind};
-use tyrian::jobs::{Trigger, find, run};
-use tyrian::schedule::domain::{EngagementStatus, starts_at};
+use tyrian::jobs::find;
+use tyrian::kernel::event::domain::{Actor, Event, Kind};
+use tyrian::kernel::job::{Trigger, run};
+use tyrian::lifecycle::domain::{EngagementStatus, starts_at};
 
 use crate::harness::TestApp;
 use crate::harness::browser::Browser;
@@ -257,7 +258,7 @@ fn another_request_under_the_same_form_is_not_swallowed() {
         let body: String = fields.iter().map(part).chain(["--x--\r\n".to_owned()]).collect();
         lead.send("POST", "/schedule/request", &[("content-type", "multipart/form-data; boundary=x"), ("origin", &origin)], body.as_bytes())
     };
-    let id = tyrian::ids::EngagementId::new().to_string();
+    let id = tyrian::kernel::base::ids::EngagementId::new().to_string();
     assert_eq!(send(&mut lead, &id, "First").status, 303);
     let second = send(&mut lead, &id, "Second");
     assert_eq!(second.status, 409);
@@ -390,7 +391,7 @@ fn in_zones(app: &TestApp) -> Vec<(Engagement, DateTime<Utc>)> {
             app.db
                 .write_blocking(&Actor::command(), |tx| {
                     use diesel::prelude::*;
-                    use tyrian::db::schema::engagements;
+                    use tyrian::kernel::db::schema::engagements;
                     diesel::update(engagements::table.find(e.id.0))
                         .set((engagements::time_zone.eq(zone.name()), engagements::starts_at.eq(at)))
                         .execute(tx.conn)?;
@@ -517,7 +518,7 @@ fn a_row_that_the_database_refuses_is_left_and_told_and_the_others_move() {
              CREATE TRIGGER refuse BEFORE UPDATE ON engagements FOR EACH ROW WHEN (OLD.title = 'Broken') EXECUTE FUNCTION refuse()",
         )
         .unwrap();
-    let by_hand = tyrian::jobs::Reach { by: Some(app.people.administrator.id), ..app.app.reach() };
+    let by_hand = tyrian::kernel::job::Reach { by: Some(app.people.administrator.id), ..app.app.reach() };
     let done = run(&by_hand, find("schedule-transitions").unwrap(), Trigger::ByHand, None).unwrap();
     assert_eq!((done.moved, done.skipped, done.left_over.len()), (2, 1, 1));
     let whose = app.texts("SELECT DISTINCT on_behalf_of FROM audit.events WHERE kind = 'engagement.moved' AND actor_kind = 'system'");

@@ -326,7 +326,7 @@ fn ended_sessions_are_swept_with_an_event_each() {
     app.pass(TimeDelta::minutes(31));
     let sweep = tyrian::jobs::find("session-sweep").unwrap();
     for _ in 0..2 {
-        tyrian::jobs::run(&app.app.reach(), sweep, tyrian::jobs::Trigger::Command, None).unwrap();
+        tyrian::kernel::job::run(&app.app.reach(), sweep, tyrian::kernel::job::Trigger::Command, None).unwrap();
     }
     assert_eq!(app.count("SELECT count(*) FROM sessions"), 0);
     assert_eq!(app.events("session.expired"), 2);
@@ -340,7 +340,7 @@ fn changed_rights_act_at_once_and_change_the_sessions_secret() {
     let before = b.cookie("tyrian").unwrap().to_owned();
     let (client, person) = (app.clients.own, app.people.standard.id);
     app.db
-        .write_blocking(&tyrian::audit::domain::Actor::command(), |tx| tyrian::accounts::access::store::take(tx, person, client))
+        .write_blocking(&tyrian::kernel::event::domain::Actor::command(), |tx| tyrian::accounts::access::store::take(tx, person, client))
         .unwrap();
     b.open("/clients").expect(200).see_not("Alder Savings");
     assert_ne!(b.cookie("tyrian").unwrap(), before);
@@ -398,8 +398,8 @@ fn a_request_whose_body_comes_after_its_right_is_gone_writes_nothing() {
     // The head is judged once its session was touched; another request behind it proves that the server went on.
     app.visitor().get("/healthz");
     let person = app.people.standard.id;
-    let everything = tyrian::authz::Permission::ALL.iter().copied().collect();
-    let command = tyrian::audit::domain::Actor::command();
+    let everything = tyrian::kernel::authz::Permission::ALL.iter().copied().collect();
+    let command = tyrian::kernel::event::domain::Actor::command();
     app.db.write_blocking(&command, |tx| tyrian::accounts::users::store::disable(tx, everything, person)).unwrap();
     slow.write_all(&body.as_bytes()[body.len() - 1..]).unwrap();
     let mut answer = String::new();
@@ -434,7 +434,7 @@ fn an_account_that_changed_meanwhile_lets_nobody_in() {
     app.pass(TimeDelta::seconds(60));
     let mut waiting = app.sign_in(person);
     let hash = tyrian::accounts::domain::hash_password("a new long sentence").unwrap();
-    let command = tyrian::audit::domain::Actor::command();
+    let command = tyrian::kernel::event::domain::Actor::command();
     app.db.write_blocking(&command, |tx| tyrian::accounts::store::set_password(tx, person.id, &hash, false)).unwrap();
     let code = secret.code_at(app.clock.now().timestamp());
     assert_eq!(waiting.post("/sign-in/code", &[("code", &code)]).status, 422, "the old password is worth nothing any more");

@@ -11,13 +11,14 @@ use crate::accounts::pages::own_path;
 use crate::accounts::users::pages::csv_file;
 use crate::accounts::users::pages::links_ended;
 use crate::accounts::users::store::{list_clients, list_roles};
-use crate::audit::domain::{Event, Kind};
-use crate::authz::Permission as P;
-use crate::authz::permit::{ManageAccess, Permit, ReadAccess};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, PersonId, RoleId};
-use crate::web::turns::EXPORTS;
-use crate::web::{Form, Query, Section, csv, redirect_with};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::csv;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::web::permit::{ManageAccess, Permit, ReadAccess};
+use crate::kernel::web::turns::EXPORTS;
+use crate::kernel::web::{Form, Query, Section, redirect_with};
 
 /// Rows that the page shows; filters and export reach the others.
 const SHOWN: i64 = 500;

@@ -5,11 +5,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
 use crate::accounts::store::{end_links, renew_sessions};
-use crate::audit::domain::{Event, Kind};
-use crate::db::schema::{client_access, clients, people, roles};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::base::text::like;
+use crate::kernel::db::schema::{client_access, clients, people, roles};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
 
 /// What the list shows.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +84,7 @@ impl AccessRow {
 /// # Errors
 /// When the database is not to be had.
 pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<AccessRow>> {
-    let like = format!("%{}%", filter.q.trim().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+    let like = like(filter.q.trim());
     // sql_query: two people of one row, who has it and who gave it.
     Ok(diesel::sql_query(
         "SELECT p.id AS person, p.name, p.email, p.status, c.id AS client, c.name AS client_name, r.id AS role, r.name AS role_name,

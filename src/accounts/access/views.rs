@@ -3,9 +3,9 @@
 use askama::Template;
 
 use super::store::{AccessRow, Filter};
-use crate::ids::{ClientId, PersonId, RoleId};
-use crate::procedures::times;
-use crate::web::Frame;
+use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::base::times;
+use crate::kernel::web::Frame;
 
 /// `/admin/access`
 #[derive(Template)]
@@ -77,7 +77,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     };
     let removal = Removal { frame: Frame::sample("Take access"), row: AccessRow::sample(), back: "/admin/access".into() };
     let (full, empty) = (page(vec![AccessRow::sample()]), page(Vec::new()));
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("access", full.render()),
         ("access#results", full.as_results().render()),
         ("access_empty", empty.render()),

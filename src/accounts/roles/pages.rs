@@ -7,13 +7,13 @@ use serde::Deserialize;
 use super::store::{self, RoleText};
 use super::views::{Roles, ShowRole};
 use crate::accounts::users::views::ConfirmUser;
-use crate::authz::Permission as P;
-use crate::authz::permit::{ManageRole, Permit, ReadRole};
-use crate::authz::policy::PermissionSet;
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::RoleId;
-use crate::procedures::domain::check_text;
-use crate::web::{Form, Frame, Query, Section, redirect_with, refusal_noted};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::policy::PermissionSet;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::RoleId;
+use crate::kernel::base::text::check_text;
+use crate::kernel::web::permit::{ManageRole, Permit, ReadRole};
+use crate::kernel::web::{Form, Frame, Query, Section, redirect_with, refusal_noted};
 
 /// `GET /admin/roles`
 pub async fn list(permit: Permit<ReadRole>) -> Result<HttpResponse> {
@@ -169,7 +169,7 @@ pub async fn save(permit: Permit<ManageRole>, path: web::Path<RoleId>, Form(type
     let requires = typed.requires_two_factor.is_some();
     let saved = match checked {
         Ok(text) => {
-            let write = move |tx: &mut crate::db::WriteTx<'_>| {
+            let write = move |tx: &mut crate::kernel::db::WriteTx<'_>| {
                 let text = match text {
                     Some(text) => text,
                     None => {

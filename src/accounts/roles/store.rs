@@ -4,13 +4,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Text, Uuid as SqlUuid};
 
 use crate::accounts::store::end_links_of_holders;
-use crate::audit::domain::{Event, Kind};
-use crate::authz::Permission;
-use crate::authz::policy::PermissionSet;
-use crate::db::schema::{role_permissions, roles};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::RoleId;
+use crate::kernel::authz::Permission;
+use crate::kernel::authz::policy::PermissionSet;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::RoleId;
+use crate::kernel::db::schema::{role_permissions, roles};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
 
 /// A role and who holds it.
 #[derive(Debug, Clone, QueryableByName)]

@@ -4,11 +4,11 @@ use askama::Template;
 
 use super::store::Role;
 use crate::accounts::users::views::modules;
-use crate::authz::Permission;
-use crate::authz::policy::PermissionSet;
-use crate::error::FieldErrors;
-use crate::ids::RoleId;
-use crate::web::Frame;
+use crate::kernel::authz::Permission;
+use crate::kernel::authz::policy::PermissionSet;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::RoleId;
+use crate::kernel::web::Frame;
 
 /// `/admin/roles`
 #[derive(Template)]
@@ -89,7 +89,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         problem: Some("No.".into()),
     };
     let list = Roles { frame: Frame::sample("Roles"), roles: vec![role(true), role(false)], manages: true };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("roles", list.render()),
         ("role", show(Some(role(false))).render()),
         ("role_built_in", show(Some(role(true))).render()),

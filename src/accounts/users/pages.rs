@@ -14,17 +14,18 @@ use crate::accounts::domain::{LinkPurpose, check_person};
 use crate::accounts::factor_store;
 use crate::accounts::pages::make_link_in;
 use crate::accounts::store::{self as accounts, NewPerson};
-use crate::audit::domain::{Event, Kind};
 use crate::audit::store::{About, list_about};
 use crate::audit::views::Activity;
-use crate::authz::Permission as P;
-use crate::authz::permit::{ManageRole, ManageUser, Permit, ReadUser};
-use crate::authz::policy::PermissionSet;
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{ClientId, PersonId, RoleId};
-use crate::procedures::times;
-use crate::web::turns::EXPORTS;
-use crate::web::{Form, Query, Section, csv, redirect_with, refusal_noted};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::policy::PermissionSet;
+use crate::kernel::base::csv;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::base::times;
+use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::web::permit::{ManageRole, ManageUser, Permit, ReadUser};
+use crate::kernel::web::turns::EXPORTS;
+use crate::kernel::web::{Form, Query, Section, redirect_with, refusal_noted};
 
 /// Rows of a page.
 const PAGE: i64 = 50;
@@ -216,7 +217,7 @@ pub async fn create(permit: Permit<ManageUser>, Form(typed): Form<Made>) -> Resu
 async fn insert(permit: &Permit<ManageUser>, typed: &Made, first: Option<(ClientId, RoleId)>) -> Result<(PersonId, String)> {
     let (name, email, roles, own) = (typed.name.trim().to_owned(), typed.email.trim().to_owned(), typed.role.clone(), own_rights(permit));
     let (app, by) = (permit.app.clone(), permit.viewer().id);
-    let write = move |tx: &mut crate::db::WriteTx<'_>| {
+    let write = move |tx: &mut crate::kernel::db::WriteTx<'_>| {
         let new = NewPerson { name: &name, email: &email, password_hash: None, roles: &[] };
         let (id, event) = accounts::insert_person(tx, &new, Some(by))?;
         store::save_roles(tx, own, id, &roles, &[])?;
@@ -435,7 +436,7 @@ pub async fn act(permit: Permit<ManageUser>, path: web::Path<(PersonId, String)>
             return Ok(redirect_with("/admin/users", &format!("{name} is deleted.")));
         }
         "link" => {
-            let write = move |tx: &mut crate::db::WriteTx<'_>| {
+            let write = move |tx: &mut crate::kernel::db::WriteTx<'_>| {
                 let user = store::record_link(tx, own, id)?;
                 let invites = store::get(tx.conn, id)?.status == "invited";
                 let (purpose, hours) =

@@ -6,18 +6,19 @@ use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid a
 use uuid::Uuid;
 
 use crate::accounts::attempt_store as attempts;
-use crate::accounts::domain::hex;
 use crate::accounts::factor_store::code_subject;
 use crate::accounts::sign_in_store::account_subject;
 use crate::accounts::store::{end_everything, end_links, renew_sessions};
-use crate::app::Keys;
-use crate::audit::domain::{Event, Kind};
-use crate::authz::Permission;
-use crate::authz::policy::PermissionSet;
-use crate::db::schema::{client_access, clients, known_devices, people, person_roles, role_permissions, roles};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::app::Keys;
+use crate::kernel::authz::Permission;
+use crate::kernel::authz::policy::PermissionSet;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::hex::hex;
+use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::base::text::like;
+use crate::kernel::db::schema::{client_access, clients, known_devices, people, person_roles, role_permissions, roles};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
 
 /// What the list shows.
 #[derive(Debug, Clone, Default)]
@@ -73,7 +74,7 @@ pub struct UserRow {
 /// # Errors
 /// When the database is not to be had.
 pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<UserRow>> {
-    let like = format!("%{}%", filter.q.trim().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+    let like = like(filter.q.trim());
     let (key, id) = filter.after.clone().map_or((None, None), |(key, id)| (Some(key), Some(id.0)));
     // sql_query: roles and access of each person in one statement, filtered by either.
     Ok(diesel::sql_query(

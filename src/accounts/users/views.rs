@@ -5,11 +5,11 @@ use askama::Template;
 use super::store::{Filter, HeldRole, Source, User, UserRow};
 use crate::accounts::access::store::AccessRow;
 use crate::audit::views::Activity;
-use crate::authz::Permission;
-use crate::error::FieldErrors;
-use crate::ids::{ClientId, RoleId};
-use crate::procedures::times;
-use crate::web::Frame;
+use crate::kernel::authz::Permission;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::{ClientId, RoleId};
+use crate::kernel::base::times;
+use crate::kernel::web::Frame;
 
 /// The word for an account's status.
 pub fn status_word(status: &str) -> &'static str {
@@ -249,7 +249,7 @@ pub struct ConfirmUser {
 
 /// Every view of the slice, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
-    use crate::ids::PersonId;
+    use crate::kernel::base::ids::PersonId;
     let hostile = || "<script>alert(1)</script>".to_owned();
     let now = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
     let row = UserRow {
@@ -343,7 +343,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         back: "/admin/users/x".into(),
     };
     let (full, empty) = (list(vec![row]), list(Vec::new()));
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("users", full.render()),
         ("users#results", full.as_results().render()),
         ("users_empty", empty.render()),

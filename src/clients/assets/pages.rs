@@ -5,13 +5,13 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::store::{self, Asset};
-use crate::authz::permit::{EditAsset, Permit};
 use crate::clients::domain::{TypedAsset, asset_in_use};
 use crate::clients::store as clients;
 use crate::clients::views::{AssetForm, Conflict, Delete, asset_differences};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{AssetId, ClientId};
-use crate::web::{Form, Frame, Section, redirect_with};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{AssetId, ClientId};
+use crate::kernel::web::permit::{EditAsset, Permit};
+use crate::kernel::web::{Form, Frame, Section, redirect_with};
 
 /// `GET /clients/{client}/assets/new`
 pub async fn new(permit: Permit<EditAsset>, path: web::Path<ClientId>) -> Result<HttpResponse> {

@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 
-use crate::audit::domain::{Event, Kind};
 use crate::clients::domain::{AssetKind, AssetText, Criticality, asset_in_use};
 use crate::clients::store::{lock, stale};
-use crate::db::schema::{assets, finding_assets, procedure_assets};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{AssetId, ClientId};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{AssetId, ClientId};
+use crate::kernel::db::schema::{assets, finding_assets, procedure_assets};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
 
 /// An asset.
 #[derive(Debug, Clone, Queryable, Selectable)]

@@ -6,17 +6,17 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::show::around;
-use crate::authz::permit::{Permit, ReadEngagement, WriteProcedure};
 use crate::engagements::store::show::{self as store, Outcome, ProcedureRow};
 use crate::engagements::views::show::Loaded;
 use crate::engagements::views::table::{Cell, CellShown, Choice, Editor, INLINE, Line, Meter, turn_word};
-use crate::error::{Error, Result};
-use crate::ids::{EngagementId, ProcedureId};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{EngagementId, ProcedureId};
+use crate::kernel::web::form::Pairs;
+use crate::kernel::web::permit::{Permit, ReadEngagement, WriteProcedure};
+use crate::kernel::web::{Form, Query, redirect, refusal_noted};
 use crate::procedures::domain::{Field, ProcedureStatus, Severity, Team};
 use crate::procedures::store::save::{Saved, Typed, save_fields};
 use crate::procedures::store::work::begin;
-use crate::web::form::Pairs;
-use crate::web::{Form, Query, redirect, refusal_noted};
 
 type Ids = web::Path<(EngagementId, ProcedureId, String)>;
 

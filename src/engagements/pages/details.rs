@@ -5,16 +5,17 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::plan::{frame, head, seen};
-use crate::authz::permit::{Permit, PlanEngagement};
 use crate::engagements::domain::{DetailField, NewEngagement};
 use crate::engagements::store::details::{Typed, save_details};
 use crate::engagements::store::show::Head;
 use crate::engagements::views::forms::{Conflict, Edit};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::EngagementId;
-use crate::procedures::{merge, times};
-use crate::web::form::{Pairs, is_merging, merging};
-use crate::web::{Form, redirect_with};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::EngagementId;
+use crate::kernel::base::times;
+use crate::kernel::web::form::{Pairs, is_merging, merging};
+use crate::kernel::web::permit::{Permit, PlanEngagement};
+use crate::kernel::web::{Form, redirect_with};
+use crate::procedures::merge;
 
 impl NewEngagement {
     /// Puts a value into a field.

@@ -5,15 +5,15 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::authz::permit::{Action, ApproveEngagement, CancelEngagement, DeleteEngagement, Permit};
 use crate::engagements::store::lifecycle as store;
 use crate::engagements::store::show::{self, Head};
 use crate::engagements::views::forms::Confirm;
 use crate::engagements::views::marks::counted;
-use crate::error::{Error, Result};
-use crate::ids::EngagementId;
-use crate::schedule::domain::EngagementStatus;
-use crate::web::{Form, Frame, Section, redirect_with};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::EngagementId;
+use crate::kernel::web::permit::{Action, ApproveEngagement, CancelEngagement, DeleteEngagement, Permit};
+use crate::kernel::web::{Form, Frame, Section, redirect_with};
+use crate::lifecycle::domain::EngagementStatus;
 
 async fn head<A: Action>(permit: &Permit<A>, id: EngagementId) -> Result<Head> {
     let visible = permit.visible();

@@ -6,13 +6,13 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use crate::authz::Permission as P;
-use crate::authz::permit::{Permit, ReadEngagement};
 use crate::engagements::store::list::{self as store, Search, Sort};
 use crate::engagements::views::list::{Line, List, May, Shown, navigation, place};
-use crate::error::Result;
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::Result;
+use crate::kernel::web::permit::{Permit, ReadEngagement};
+use crate::kernel::web::{Query, Section};
 use crate::procedures::domain::planning_allowed;
-use crate::web::{Query, Section};
 
 /// Rows on one page.
 const ROWS: i64 = 50;

@@ -9,18 +9,18 @@ use serde::Deserialize;
 
 use super::library::Filters;
 use super::show::{refused_inputs, refused_operators};
-use crate::authz::permit::{Permit, PlanEngagement, ReadEngagement};
 use crate::engagements::periods::{changed_periods, typed_periods};
 use crate::engagements::store::plan as store;
 use crate::engagements::store::show::{self, Head};
 use crate::engagements::views::forms::{Add, Confirm, Order, OrderLine, losses};
 use crate::engagements::wizard::{Chosen, shift};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
+use crate::kernel::web::form::Pairs;
+use crate::kernel::web::permit::{Permit, PlanEngagement, ReadEngagement};
+use crate::kernel::web::{Form, Frame, Query, Section, redirect_with};
 use crate::procedures::domain::{Team, planning_allowed};
 use crate::procedures::inputs::{as_typed, changed, is_input};
-use crate::web::form::Pairs;
-use crate::web::{Form, Frame, Query, Section, redirect_with};
 
 /// The head, for somebody who may plan there, while the editing rule allows it.
 pub(super) async fn head(permit: &Permit<PlanEngagement>, id: EngagementId) -> Result<Head> {
@@ -137,7 +137,7 @@ pub async fn order(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>
     let own = permit.clone();
     permit.app.db.write(permit.actor(), move |tx| store::reorder(tx, &own, id, &order)).await?;
     let focus = moved.map(|one| format!("?moved={one}&up={}", down.is_none())).unwrap_or_default();
-    Ok(crate::web::redirect(&format!("/engagements/{id}/procedures/order{focus}")))
+    Ok(crate::kernel::web::redirect(&format!("/engagements/{id}/procedures/order{focus}")))
 }
 
 /// `GET /engagements/{id}/procedures/{pid}/removal`

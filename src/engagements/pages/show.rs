@@ -8,21 +8,21 @@ use diesel::PgConnection;
 use serde::Deserialize;
 
 use crate::audit::store::{About, list_about};
-use crate::authz::Permission as P;
-use crate::authz::permit::{Permit, ReadEngagement};
 use crate::engagements::store::sections::{self, FilesPage, TimelinePage};
 use crate::engagements::store::show as store;
 use crate::engagements::views::sections::{OwnDates, Part};
 use crate::engagements::views::show::{Around, Files, Loaded, May, Show, Toggle, body};
 use crate::engagements::views::table::{Meter, Writer};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{ClientId, EngagementId, LogEntryId, PersonId};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId, LogEntryId, PersonId};
+use crate::kernel::web::form::Pairs;
+use crate::kernel::web::markdown::prepare;
+use crate::kernel::web::permit::{Permit, ReadEngagement};
+use crate::kernel::web::{Form, Query, Section, redirect};
 use crate::procedures::domain::{Sides, Team, WriteRule, planning_allowed, sides, working_allowed};
 use crate::procedures::inputs::Values;
 use crate::procedures::store::work::{rights, rule};
-use crate::web::form::Pairs;
-use crate::web::markdown::prepare;
-use crate::web::{Form, Query, Section, redirect};
 
 /// Events that Activity shows.
 const EVENTS: i64 = 50;
@@ -118,7 +118,7 @@ fn page(permit: &Permit<ReadEngagement>, loaded: &Loaded, open: Vec<Part>, show:
     Ok(Show::new(frame(permit, loaded), loaded, &around(permit, loaded, show), &open, problem)?)
 }
 
-fn frame(permit: &Permit<ReadEngagement>, loaded: &Loaded) -> crate::web::Frame {
+fn frame(permit: &Permit<ReadEngagement>, loaded: &Loaded) -> crate::kernel::web::Frame {
     let own = &loaded.head.own;
     permit
         .frame(Section::Engagements, &own.title)
@@ -133,7 +133,7 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
     let open = working_allowed(own.status, submitted).is_ok();
     let (rights, rule): (_, WriteRule) = (rights(permit, own.client_id), rule(permit, own.write_rule.as_deref()));
     let holds = |right| permit.may_at(right, own.client_id);
-    use crate::schedule::domain::EngagementStatus as S;
+    use crate::lifecycle::domain::EngagementStatus as S;
     let may = May {
         plan: holds(P::EngagementPlan) && planning_allowed(own.status, submitted).is_ok(),
         bookings: holds(P::EngagementPlan),
@@ -145,7 +145,7 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
         log: permit.viewer().rights.may(P::AuditLogRead) || holds(P::AuditLogReadClient),
         report: holds(P::ReportRead)
             || (holds(P::ReportReadPublished)
-                && loaded.head.report.as_ref().is_some_and(|r| r.status == crate::schedule::domain::ReportStatus::Published)),
+                && loaded.head.report.as_ref().is_some_and(|r| r.status == crate::lifecycle::domain::ReportStatus::Published)),
     };
     let sides = move |red, blue| if open { sides(rights, red, blue, rule) } else { Sides::default() };
     Around {

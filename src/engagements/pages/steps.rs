@@ -3,7 +3,6 @@
 use askama::Template;
 
 use super::library::{Filters, holds};
-use crate::authz::permit::{Permit, PlanEngagement};
 use crate::engagements::domain::{NewEngagement, status_on_create};
 use crate::engagements::store::sections::list_candidates;
 use crate::engagements::store::wizard::{self as store, Earlier};
@@ -11,12 +10,13 @@ use crate::engagements::views::marks::{counted, dates, status_class};
 use crate::engagements::views::sections::Choosable;
 use crate::engagements::views::wizard::{Around, ClientStep, DetailsStep, FinalizeStep, Option_, PickedLine, ProceduresStep, coverage};
 use crate::engagements::wizard::{Source, Wizard};
-use crate::error::{FieldErrors, Result};
-use crate::ids::{ClientId, DraftId};
+use crate::kernel::base::error::{FieldErrors, Result};
+use crate::kernel::base::ids::{ClientId, DraftId};
+use crate::kernel::base::times;
+use crate::kernel::web::permit::{Permit, PlanEngagement};
+use crate::kernel::web::{Frame, Section};
 use crate::library::store::{PlanRow, highest_version, list_plans, list_tactics};
 use crate::procedures::domain::Team;
-use crate::procedures::times;
-use crate::web::{Frame, Section};
 
 /// Test plans, and earlier engagements, that step 1 offers at once.
 const CHOICES: i64 = 100;

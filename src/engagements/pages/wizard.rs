@@ -6,16 +6,16 @@ use serde::Deserialize;
 
 use super::library::Filters;
 use super::steps::{self, Rendered};
-use crate::authz::permit::{Permit, PlanEngagement};
 use crate::engagements::domain::DetailField;
 use crate::engagements::store::create::{NewEngagement, create};
 use crate::engagements::store::wizard as store;
 use crate::engagements::wizard::{Chosen, Given, Source, Wizard};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{DraftId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{DraftId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::web::form::Pairs;
+use crate::kernel::web::permit::{Permit, PlanEngagement};
+use crate::kernel::web::{Form, Query, redirect, redirect_with};
 use crate::procedures::domain::Team;
-use crate::web::form::Pairs;
-use crate::web::{Form, Query, redirect, redirect_with};
 
 const NO_PLAN: &str = "You do not plan engagements for this client. Choose another.";
 
@@ -327,7 +327,7 @@ async fn finish(permit: &Permit<PlanEngagement>, draft: DraftId, wizard: Wizard,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::LibraryProcedureId;
+    use crate::kernel::base::ids::LibraryProcedureId;
 
     fn pairs(list: &[(&str, &str)]) -> Pairs {
         list.iter().copied().collect()

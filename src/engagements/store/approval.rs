@@ -10,21 +10,21 @@ use super::details::{Typed, write_details};
 use super::lifecycle::give;
 use super::plan::{Planning, change_operators};
 use crate::accounts::notice_store::{self, NewNotice};
-use crate::audit::domain::{Event, Kind};
-use crate::authz::Permission as P;
-use crate::authz::permit::{ApproveEngagement, Permit, RequestEngagement};
-use crate::db::schema::{
+use crate::engagements::periods::OwnPeriod;
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, TestPlanId};
+use crate::kernel::db::schema::{
     client_access, clients, drafts, engagement_operators, engagements, people, procedures, role_permissions, test_plan_procedures,
 };
-use crate::db::{Audited, WriteTx};
-use crate::drafts::{Draft as DraftKey, keep as keep_draft};
-use crate::engagements::periods::OwnPeriod;
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, TestPlanId};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
+use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::web::permit::{ApproveEngagement, Permit, RequestEngagement};
+use crate::lifecycle::domain::{Command, EngagementStatus};
 use crate::procedures::domain::Team;
 use crate::procedures::store::attachments::{Arrived, insert_of_engagement};
 use crate::schedule::approval::asks_at_once;
-use crate::schedule::domain::{Command, EngagementStatus};
 use crate::schedule::store::{apply, lock_engagement};
 
 /// Requests of one person that may wait for an answer.
@@ -304,7 +304,7 @@ pub fn get_request_facts(conn: &mut PgConnection, id: EngagementId) -> Result<(O
 /// # Errors
 /// When the database is not to be had.
 pub fn list_plan_titles(conn: &mut PgConnection) -> Result<Vec<(TestPlanId, String)>> {
-    use crate::db::schema::test_plans;
+    use crate::kernel::db::schema::test_plans;
     Ok(test_plans::table
         .filter(test_plans::deleted_at.is_null())
         .order((test_plans::title, test_plans::id))

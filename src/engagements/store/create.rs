@@ -7,19 +7,19 @@ use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uui
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::audit::domain::{Event, Kind};
-use crate::db::schema::{
-    attack_versions, client_access, clients, engagement_inputs, engagement_operators, engagements, reports, test_plans,
-};
-use crate::db::{Audited, WriteTx};
 use crate::engagements::domain::{DetailField, Details, status_on_create};
 pub use crate::engagements::wizard::Chosen;
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId, TestPlanId};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId, TestPlanId};
+use crate::kernel::db::schema::{
+    attack_versions, client_access, clients, engagement_inputs, engagement_operators, engagements, reports, test_plans,
+};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Team;
 use crate::procedures::inputs::Values;
 use crate::procedures::store::history::{self, Subject};
-use crate::schedule::domain::EngagementStatus;
 use crate::schedule::store::touch;
 
 /// Everything an engagement is made from.

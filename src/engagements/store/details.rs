@@ -6,17 +6,17 @@ use diesel::prelude::*;
 
 use super::plan::{Planning, begin};
 use super::show::Own;
-use crate::audit::domain::Kind;
-use crate::authz::permit::{Permit, PlanEngagement};
-use crate::db::schema::{engagement_operators, engagements, people, reports};
-use crate::db::{Audited, WriteTx};
 use crate::engagements::domain::{DetailField, check_detail, parse_tags};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{EngagementId, PersonId};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{EngagementId, PersonId};
+use crate::kernel::base::times;
+use crate::kernel::db::schema::{engagement_operators, engagements, people, reports};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::Kind;
+use crate::kernel::web::permit::{Permit, PlanEngagement};
+use crate::lifecycle::domain::{Command, starts_at, valid_dates};
 use crate::procedures::merge::{Change, Conflict, Posted};
 use crate::procedures::store::history::{self, Subject};
-use crate::procedures::times;
-use crate::schedule::domain::{Command, starts_at, valid_dates};
 use crate::schedule::store::apply;
 
 /// A detail as it was typed.
@@ -98,7 +98,7 @@ pub(super) fn write_details(tx: &mut WriteTx<'_>, planning: &mut Planning, typed
     let values: Vec<(&str, String)> = DetailField::ALL.iter().map(|field| (field.as_str(), own.detail(*field))).collect();
     let outcome = history::save(tx, Subject("engagement", id.0), own.version, &posted, &values)?;
     for change in &outcome.accepted {
-        own.set(change.field.parse().map_err(|e: crate::text_enum::UnknownValue| Error::Internal(e.into()))?, &change.new)?;
+        own.set(change.field.parse().map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?, &change.new)?;
     }
     valid_dates(own.start_date, own.end_date).map_err(|sentence| Error::field(DetailField::EndDate.as_str(), sentence))?;
     if !outcome.accepted.is_empty() {

@@ -3,13 +3,13 @@
 use diesel::prelude::*;
 
 use crate::accounts::notice_store::{self, NewNotice};
-use crate::audit::domain::{Event, Kind};
-use crate::authz::permit::{Action, ApproveEngagement, CancelEngagement, DeleteEngagement, Permit};
-use crate::db::schema::{engagement_operators, engagements, reports};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{EngagementId, PersonId};
-use crate::schedule::domain::{Command, check_reason};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{EngagementId, PersonId};
+use crate::kernel::db::schema::{engagement_operators, engagements, reports};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::web::permit::{Action, ApproveEngagement, CancelEngagement, DeleteEngagement, Permit};
+use crate::lifecycle::domain::{Command, check_reason};
 use crate::schedule::store::{Locked, apply, lock_engagement, touch};
 
 /// Starts an engagement before its date.

@@ -6,13 +6,14 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::db::schema::{clients, engagement_activity, engagement_operators, engagements, people};
 use crate::engagements::domain::RunbookState;
-use crate::error::Result;
-use crate::ids::{ClientId, EngagementId, PersonId};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
+use crate::kernel::base::text::like;
+use crate::kernel::base::times;
+use crate::kernel::db::schema::{clients, engagement_activity, engagement_operators, engagements, people};
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Progress;
-use crate::procedures::times;
-use crate::schedule::domain::EngagementStatus;
 
 crate::text_enum! {
     /// What the list is sorted by.
@@ -129,7 +130,7 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
         .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(at.iter().map(|c| c.0).collect::<Vec<_>>())))
         .into_boxed();
     if !search.q.is_empty() {
-        let like = contains(&search.q);
+        let like = like(&search.q);
         query = query.filter(
             engagements::title.ilike(like.clone()).or(clients::name.ilike(like.clone())).or(engagements::test_plan_title.ilike(like)),
         );
@@ -221,11 +222,6 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
     Ok(Page { rows, earlier, later })
 }
 
-/// A pattern for text that contains this, whatever it is.
-fn contains(text: &str) -> String {
-    format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
-}
-
 #[derive(QueryableByName)]
 struct Counted {
     #[diesel(sql_type = SqlUuid)]
@@ -301,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_search_for_a_percent_sign_finds_a_percent_sign() {
-        assert_eq!(contains(r"50%_\"), r"%50\%\_\\%");
+        assert_eq!(like(r"50%_\"), r"%50\%\_\\%");
     }
 
     #[test]

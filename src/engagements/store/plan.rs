@@ -8,16 +8,16 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::create::{Chosen, Target, check_operators, copy_procedures, insert_operators};
-use crate::audit::domain::{Event, Kind};
-use crate::authz::permit::{Permit, PlanEngagement};
-use crate::db::schema::{attachments, engagement_inputs, engagement_operators, engagements, people, procedures};
-use crate::db::{Audited, WriteTx};
 use crate::engagements::periods::OwnPeriod;
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
+use crate::kernel::db::schema::{attachments, engagement_inputs, engagement_operators, engagements, people, procedures};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::web::permit::{Permit, PlanEngagement};
+use crate::lifecycle::domain::valid_dates;
 use crate::procedures::domain::{Team, planning_allowed};
 use crate::procedures::inputs::{TypedInput, check_seen};
-use crate::schedule::domain::valid_dates;
 use crate::schedule::store::{Locked, lock_engagement, touch};
 
 /// An engagement locked for planning, and the events so far.

@@ -6,10 +6,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::db::schema::{attachments, log_entries, people, procedures};
 use crate::engagements::glance::{Answered, Said, tone};
-use crate::error::Result;
-use crate::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId};
+use crate::kernel::db::schema::{attachments, log_entries, people, procedures};
 use crate::procedures::domain::{BlueFlags, Team};
 use crate::procedures::entries::{SHOWN, SHOWN_BYTES};
 

@@ -8,12 +8,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::Deserialize;
 
-use crate::db::schema::{clients, engagement_activity, engagements, outcomes, procedures, reports};
-use crate::error::Result;
-use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::kernel::db::schema::{clients, engagement_activity, engagements, outcomes, procedures, reports};
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{ProcedureStatus, Severity, Team, WaitingOn};
 use crate::procedures::inputs::{self, InputRow, ProcedureInputs, Values};
-use crate::schedule::domain::{EngagementStatus, ReportStatus};
 
 /// An engagement's own row.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -112,7 +112,7 @@ impl Head {
 /// Finds an engagement of one of these clients.
 ///
 /// # Errors
-/// [`crate::error::Error::NotFound`] when it is not there, deleted, or another client's.
+/// [`crate::kernel::base::error::Error::NotFound`] when it is not there, deleted, or another client's.
 pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<Head> {
     let (own, client_name, updated, updated_by, report): (Own, String, Option<DateTime<Utc>>, Option<String>, Option<ReportRow>) =
         engagements::table
@@ -187,7 +187,7 @@ pub fn list_procedures(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<
 /// One procedure of an engagement.
 ///
 /// # Errors
-/// [`crate::error::Error::NotFound`] when it is not one of the engagement's.
+/// [`crate::kernel::base::error::Error::NotFound`] when it is not one of the engagement's.
 pub fn get_procedure(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId) -> Result<ProcedureRow> {
     Ok(procedures::table
         .find(procedure.0)
@@ -416,7 +416,7 @@ pub fn list_inputs(conn: &mut PgConnection, id: EngagementId, engagement: &serde
 /// # Errors
 /// When the database is not to be had.
 pub fn save_sections(conn: &mut PgConnection, id: EngagementId, person: PersonId, sections: &[&str], open: bool) -> Result<()> {
-    use crate::db::schema::person_sections as s;
+    use crate::kernel::db::schema::person_sections as s;
     let rows: Vec<_> = sections
         .iter()
         .map(|section| (s::person_id.eq(person.0), s::engagement_id.eq(id.0), s::section.eq(*section), s::open.eq(open)))
@@ -433,12 +433,12 @@ pub fn save_sections(conn: &mut PgConnection, id: EngagementId, person: PersonId
 /// The procedure of an engagement that a short key stands for.
 ///
 /// # Errors
-/// [`crate::error::Error::NotFound`] when no procedure of the engagement, or more than one, ends like this.
+/// [`crate::kernel::base::error::Error::NotFound`] when no procedure of the engagement, or more than one, ends like this.
 pub fn find_by_key(conn: &mut PgConnection, engagement: EngagementId, key: &str) -> Result<ProcedureRow> {
     let mut rows = list_procedures(conn, engagement)?;
     rows.retain(|row| row.id.short_key() == key);
     match (rows.pop(), rows.is_empty()) {
         (Some(row), true) => Ok(row),
-        _ => Err(crate::error::Error::NotFound),
+        _ => Err(crate::kernel::base::error::Error::NotFound),
     }
 }

@@ -5,13 +5,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::db::schema::{clients, drafts, engagement_inputs, engagement_operators, engagements, procedures, test_plan_procedures};
-use crate::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::engagements::domain::NewEngagement;
 use crate::engagements::store::show::Own;
 use crate::engagements::wizard::{Chosen, Given, Wizard};
-use crate::error::Result;
-use crate::ids::{ClientId, DraftId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{ClientId, DraftId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::db::schema::{clients, drafts, engagement_inputs, engagement_operators, engagements, procedures, test_plan_procedures};
+use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::library;
 
 /// What the rows of drafts call the wizard's.
@@ -122,7 +122,7 @@ pub fn list_earlier(conn: &mut PgConnection, at: &[ClientId], limit: i64) -> Res
 /// What a test plan gives: its title, description, tags and procedures.
 ///
 /// # Errors
-/// [`crate::error::Error::NotFound`] when it was deleted.
+/// [`crate::kernel::base::error::Error::NotFound`] when it was deleted.
 pub fn get_from_plan(conn: &mut PgConnection, plan: TestPlanId) -> Result<Given> {
     let found = library::store::get_plan(conn, plan)?;
     let chosen = test_plan_procedures::table
@@ -144,7 +144,7 @@ pub fn get_from_plan(conn: &mut PgConnection, plan: TestPlanId) -> Result<Given>
 /// What an earlier engagement of the client gives: its texts, procedures, inputs and operators, no results.
 ///
 /// # Errors
-/// [`crate::error::Error::NotFound`] when it is not there or another client's.
+/// [`crate::kernel::base::error::Error::NotFound`] when it is not there or another client's.
 pub fn get_from_earlier(conn: &mut PgConnection, earlier: EngagementId, client: ClientId) -> Result<Given> {
     let own: Own = engagements::table
         .find(earlier.0)
@@ -155,9 +155,9 @@ pub fn get_from_earlier(conn: &mut PgConnection, earlier: EngagementId, client: 
         procedures::table.filter(procedures::engagement_id.eq(earlier.0)).order(procedures::position).select(procedures::id).load(conn)?;
     let operators = engagement_operators::table
         .inner_join(
-            crate::db::schema::client_access::table.on(crate::db::schema::client_access::person_id
+            crate::kernel::db::schema::client_access::table.on(crate::kernel::db::schema::client_access::person_id
                 .eq(engagement_operators::person_id)
-                .and(crate::db::schema::client_access::client_id.eq(client.0))),
+                .and(crate::kernel::db::schema::client_access::client_id.eq(client.0))),
         )
         .filter(engagement_operators::engagement_id.eq(earlier.0))
         .select((engagement_operators::person_id, engagement_operators::team))

@@ -5,8 +5,8 @@ use askama::Template;
 use super::wizard::{LibraryPane, sample_pane};
 use crate::engagements::domain::NewEngagement;
 use crate::engagements::store::plan::Losses;
-use crate::error::FieldErrors;
-use crate::web::Frame;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::web::Frame;
 
 /// A field that both sides changed.
 #[derive(Debug, Clone)]
@@ -186,7 +186,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         reason,
         error: Some("Say why.".into()),
     };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("engagements/edit", edit.render()),
         ("engagements/add", add.render()),
         ("engagements/add#step", add.as_step().render()),

@@ -58,7 +58,7 @@ impl GlanceView {
         said.collect::<Vec<_>>().join(", ")
     }
     fn late_after(&self) -> String {
-        crate::procedures::times::duration_words(crate::engagements::glance::LATE)
+        crate::kernel::base::times::duration_words(crate::engagements::glance::LATE)
     }
 }
 

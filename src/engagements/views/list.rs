@@ -7,9 +7,9 @@ use chrono_tz::Tz;
 use super::marks::{When, dates, link, status_class};
 use crate::engagements::domain::RunbookState;
 use crate::engagements::store::list::{Choices, Page, Place, Row, Search, Sort};
+use crate::kernel::web::Frame;
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Progress;
-use crate::schedule::domain::EngagementStatus;
-use crate::web::Frame;
 
 /// `/engagements`
 #[derive(Template)]
@@ -196,12 +196,12 @@ pub fn navigation(shown: &Shown, search: &Search, page: &Page) -> (Vec<Head>, Op
 
 /// Samples of this file's views.
 pub fn samples() -> Vec<(&'static str, String)> {
-    let id = crate::ids::EngagementId::new();
+    let id = crate::kernel::base::ids::EngagementId::new();
     let now = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
     let row = |title: &str, submitted: Option<DateTime<Utc>>| Row {
         id,
         title: title.into(),
-        client: crate::ids::ClientId::new(),
+        client: crate::kernel::base::ids::ClientId::new(),
         client_name: "Harbour Lights Ferries".into(),
         plan: "Ransomware crew".into(),
         status: EngagementStatus::InProgress,
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_place_survives_its_link() {
-        let place_of = Place { before: true, key: "a.b & c".into(), id: crate::ids::EngagementId::new() };
+        let place_of = Place { before: true, key: "a.b & c".into(), id: crate::kernel::base::ids::EngagementId::new() };
         let href = Shown::default().href("title", "asc", Some(&place_of));
         let query: Vec<(String, String)> = serde_html_form::from_str(href.split_once('?').unwrap().1).unwrap();
         assert_eq!(place(&query.iter().find(|(name, _)| name == "from").unwrap().1), Some(place_of));

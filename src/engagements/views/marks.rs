@@ -5,9 +5,9 @@ use chrono_tz::Tz;
 
 pub use crate::engagements::glance::tone;
 use crate::engagements::store::show::Outcome;
+use crate::kernel::base::times;
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::Severity;
-use crate::procedures::times;
-use crate::schedule::domain::{EngagementStatus, ReportStatus};
 
 /// CSS class of an engagement's status.
 pub fn status_class(status: EngagementStatus) -> &'static str {

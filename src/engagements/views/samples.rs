@@ -10,12 +10,12 @@ use super::table::{CellShown, Choice, Editor, Line, Meter, Writer};
 use crate::engagements::glance::{Answered, Said};
 use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
 use crate::engagements::store::show::{Digests, Head, Operator, Outcome, Own, ProcedureRow, ReportRow};
-use crate::error::FieldErrors;
-use crate::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId, ReportId};
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId, ReportId};
+use crate::kernel::web::Frame;
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{BlueFlags, ProcedureStatus, Severity, Sides, Team};
 use crate::procedures::inputs::InputRow;
-use crate::schedule::domain::{EngagementStatus, ReportStatus};
-use crate::web::Frame;
 
 pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
     let hostile = "<script>alert(1)</script>";

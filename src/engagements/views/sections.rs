@@ -9,12 +9,12 @@ use super::show::Files;
 pub use crate::engagements::periods::OwnDates;
 use crate::engagements::store::sections::{Candidate, Entry, UsedAsset};
 use crate::engagements::store::show::Head;
-use crate::error::FieldErrors;
-use crate::ids::{EngagementId, LogEntryId, PersonId};
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId};
+use crate::kernel::base::times;
+use crate::kernel::web::markdown;
 use crate::procedures::domain::Team;
 use crate::procedures::inputs::{InputRow, Values};
-use crate::procedures::times;
-use crate::web::markdown;
 
 crate::text_enum! {
     /// The sections, in the page's order.

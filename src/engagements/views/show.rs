@@ -12,13 +12,13 @@ use crate::audit::views::Activity;
 use crate::engagements::glance::{Answered, Glance};
 use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
 use crate::engagements::store::show::{Digests, Head, Operator, Outcome, ProcedureRow};
-use crate::error::FieldErrors;
-use crate::ids::PersonId;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::PersonId;
+use crate::kernel::base::times;
+use crate::kernel::web::Frame;
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{ProcedureStatus, Sides, Team};
 use crate::procedures::inputs::{InputRow, Values};
-use crate::procedures::times;
-use crate::schedule::domain::EngagementStatus;
-use crate::web::Frame;
 
 /// Everything the page is made of; what was not asked for is empty.
 #[derive(Debug, Clone)]
@@ -451,7 +451,7 @@ mod tests {
     use super::super::samples::sample;
     use super::super::table::{INLINE, Mark};
     use super::*;
-    use crate::ids::ProcedureId;
+    use crate::kernel::base::ids::ProcedureId;
 
     #[test]
     fn the_page_stays_small_with_two_hundred_procedures() {

@@ -5,10 +5,10 @@ use askama::Template;
 use super::marks::outcome_tone;
 use crate::engagements::domain::RunbookState;
 use crate::engagements::store::show::{Operator, Outcome, ProcedureRow, operators_of};
-use crate::ids::{EngagementId, PersonId};
+use crate::kernel::base::ids::{EngagementId, PersonId};
+use crate::kernel::web::frame::initials;
 use crate::procedures::domain::{Field, Sides, Team, WaitingOn};
 use crate::procedures::views::page::state_class;
-use crate::web::frame::initials;
 
 /// A value of a procedure as its cell shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

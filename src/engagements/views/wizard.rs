@@ -7,9 +7,9 @@ use super::sections::Choosable;
 use crate::engagements::domain::NewEngagement;
 use crate::engagements::store::wizard::Picked;
 use crate::engagements::wizard::{Chosen, Source};
-use crate::error::FieldErrors;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::web::Frame;
 use crate::library::store::Hit;
-use crate::web::Frame;
 
 /// Names of the steps.
 pub const STEPS: [&str; 4] = ["Client", "Engagement Details", "Select Procedures", "Finalize"];
@@ -380,7 +380,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         all_tactics: 14,
         inputs: 3,
     };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("engagements/wizard 1", client(Source::New).render()),
         ("engagements/wizard 1 plan", client(Source::Plan).render()),
         ("engagements/wizard 1 earlier", client(Source::Earlier).render()),

@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 
-use super::procedures::{Number, escape_like};
-use crate::db::schema::{attack_versions, methodologies, tactics};
-use crate::error::Result;
+use super::procedures::Number;
+use crate::kernel::base::error::Result;
+use crate::kernel::base::text::like;
+use crate::kernel::db::schema::{attack_versions, methodologies, tactics};
 
 /// The newest release: what library pages show and new engagements pin.
 pub fn highest_version(conn: &mut PgConnection) -> Result<String> {
@@ -149,7 +150,7 @@ const TECHNIQUE_MATCHES: &str = "te.version = $1
     AND ($4 = '' OR te.status = $4)";
 
 fn patterns(q: &str) -> Vec<String> {
-    q.split_whitespace().take(12).map(|word| format!("%{}%", escape_like(&word.to_lowercase()))).collect()
+    q.split_whitespace().take(12).map(|word| like(&word.to_lowercase())).collect()
 }
 
 /// Techniques by external id, at most `limit`.
@@ -241,7 +242,7 @@ pub struct Technique {
 /// A technique in the release asked for, or in the newest one that has it.
 ///
 /// # Errors
-/// [`crate::error::Error::NotFound`]
+/// [`crate::kernel::base::error::Error::NotFound`]
 pub fn get_technique(conn: &mut PgConnection, version: Option<&str>, external_id: &str) -> Result<Technique> {
     // sql_query: parent and successor are rows of the same table.
     let sql = "SELECT te.version, te.external_id, te.name, te.description, te.url, te.platforms, te.status,

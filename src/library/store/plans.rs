@@ -5,12 +5,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
 use serde_json::json;
 
-use super::procedures::{Hit, escape_like, list_hits};
-use crate::audit::domain::{Event, Kind};
-use crate::db::schema::{library_procedures, test_plan_procedures, test_plans};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{LibraryProcedureId, TestPlanId};
+use super::procedures::{Hit, list_hits};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{LibraryProcedureId, TestPlanId};
+use crate::kernel::base::text::like;
+use crate::kernel::db::schema::{library_procedures, test_plan_procedures, test_plans};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
 
 /// A test plan as the list shows it.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -40,7 +41,7 @@ pub struct PlanRow {
 
 /// Test plans by title whose title, description or tags hold every word of `q`.
 pub fn list_plans(conn: &mut PgConnection, q: &str, limit: i64) -> Result<Vec<PlanRow>> {
-    let patterns: Vec<String> = q.split_whitespace().take(12).map(|word| format!("%{}%", escape_like(&word.to_lowercase()))).collect();
+    let patterns: Vec<String> = q.split_whitespace().take(12).map(|word| like(&word.to_lowercase())).collect();
     // sql_query: the covered tactics come from the procedures' techniques by array membership.
     let sql = "SELECT t.id, t.title, t.description, t.tags, t.updated_at,
             (SELECT count(*) FROM test_plan_procedures tp WHERE tp.test_plan_id = t.id) AS procedures,

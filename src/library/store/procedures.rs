@@ -7,9 +7,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::db::schema::repositories;
-use crate::error::Result;
-use crate::ids::{LibraryProcedureId, RepositoryId};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
+use crate::kernel::base::text::like;
+use crate::kernel::db::schema::repositories;
 use crate::library::domain::ProcedureBody;
 
 /// What to look for. Empty texts and `None` mean any. Withdrawn procedures are never found.
@@ -100,7 +101,7 @@ fn words(search: &Search) -> (Vec<String>, Vec<String>) {
         if is_technique_id(word) {
             techniques.push(word.to_uppercase());
         } else {
-            patterns.push(format!("%{}%", escape_like(&word.to_lowercase())));
+            patterns.push(like(&word.to_lowercase()));
         }
     }
     (patterns, techniques)
@@ -112,11 +113,6 @@ fn is_technique_id(word: &str) -> bool {
     let (main, sub) = number.split_once('.').unwrap_or((number, "000"));
     let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
     digits(main, 4) && digits(sub, 3)
-}
-
-/// Text in a LIKE pattern that stands for itself.
-pub(super) fn escape_like(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
 /// Procedures by name, at most `limit`.
@@ -212,9 +208,9 @@ pub struct Procedure {
 /// A procedure in its current version or in the one asked for.
 ///
 /// # Errors
-/// [`crate::error::Error::NotFound`]
+/// [`crate::kernel::base::error::Error::NotFound`]
 pub fn get_procedure(conn: &mut PgConnection, id: LibraryProcedureId, version: Option<i32>) -> Result<Procedure> {
-    use crate::db::schema::{library_procedure_versions as versions, library_procedures as procedures};
+    use crate::kernel::db::schema::{library_procedure_versions as versions, library_procedures as procedures};
     let wanted = procedures::table
         .inner_join(versions::table.on(versions::procedure_id.eq(procedures::id)))
         .inner_join(repositories::table)

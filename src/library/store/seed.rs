@@ -2,12 +2,12 @@
 
 use diesel::prelude::*;
 
-use crate::audit::domain::{Actor, Event, Kind};
-use crate::db::schema::{methodologies, repositories, test_plan_procedures, test_plans};
-use crate::db::{Db, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{LibraryProcedureId, TestPlanId};
 use crate::imports::store::{Curated, ensure_repository, lock, write_attack, write_procedures};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{LibraryProcedureId, TestPlanId};
+use crate::kernel::db::schema::{methodologies, repositories, test_plan_procedures, test_plans};
+use crate::kernel::db::{Db, WriteTx};
+use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::library::domain::{AttackRelease, StarterPlan, StarterProcedure};
 
 const ATTACK: &str = include_str!("../starter/attack-19.1.json");
@@ -68,7 +68,7 @@ fn is_seeded(conn: &mut PgConnection) -> Result<bool> {
 }
 
 fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
-    use crate::db::schema::library_procedures;
+    use crate::kernel::db::schema::library_procedures;
     let ids: std::collections::HashMap<String, LibraryProcedureId> = library_procedures::table
         .inner_join(repositories::table)
         .filter(repositories::key.eq(STARTER.key))

@@ -4,12 +4,12 @@ use askama::Template;
 use chrono_tz::Tz;
 
 use super::Choices;
-use crate::error::FieldErrors;
-use crate::ids::LibraryProcedureId;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::LibraryProcedureId;
+use crate::kernel::web::{Frame, markdown};
 use crate::library::editor::{Command as Button, PlanForm};
 use crate::library::show;
 use crate::library::store::{Hit, Plan, PlanRow, Repository};
-use crate::web::{Frame, markdown};
 
 /// `/test-plans`
 #[derive(Template)]

@@ -5,8 +5,8 @@ use chrono::DateTime;
 use chrono_tz::UTC;
 
 use super::*;
-use crate::error::FieldErrors;
-use crate::ids::{LibraryProcedureId, RepositoryId};
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
 use crate::library::domain::{Input, ProcedureBody};
 use crate::library::editor::{Command as Button, PlanForm};
 use crate::library::store::{Plan, PlanRow};
@@ -229,7 +229,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let plans = Plans { frame: frame("Test plans"), q: HOSTILE.into(), plans: vec![row], may_edit: true, may_start: true, zone: UTC };
     let no_plans = Plans { frame: frame("Test plans"), q: String::new(), plans: Vec::new(), may_edit: true, may_start: true, zone: UTC };
     let editor = editor();
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("library/procedures", procedures.render()),
         ("library/procedures#results", procedures.as_results().render()),
         ("library/procedures_none", none.render()),

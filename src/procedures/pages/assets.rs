@@ -6,18 +6,18 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::place::{self, Ids};
-use crate::authz::Permission as P;
-use crate::authz::permit::{Action, Permit, ReadEngagement, WriteProcedure};
 use crate::clients::domain::TypedAsset;
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{AssetId, EngagementId, ProcedureId};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{AssetId, EngagementId, ProcedureId};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
+use crate::kernel::web::{Form, Query, redirect, redirect_with};
 use crate::procedures::domain::Team;
 use crate::procedures::store::assets::{self, Own};
 use crate::procedures::store::place::Head;
 use crate::procedures::store::work::{self, Work};
 use crate::procedures::views::assets::{AddAssets, Assets, EditAsset, Side};
-use crate::web::{Form, Query, redirect, redirect_with};
 
 type AssetIds = web::Path<(EngagementId, ProcedureId, AssetId)>;
 

@@ -14,10 +14,12 @@ use object_store::ObjectStoreExt;
 use serde::Deserialize;
 
 use super::place::{self, Ids};
-use crate::authz::permit::{Action, Permit, ReadEngagement, WriteProcedure};
-use crate::db::WriteTx;
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{AttachmentId, EngagementId, ProcedureId};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{AttachmentId, EngagementId, ProcedureId};
+use crate::kernel::db::WriteTx;
+use crate::kernel::web::markdown::prepare;
+use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
+use crate::kernel::web::{Form, Query, redirect, redirect_with};
 use crate::procedures::domain::Team;
 use crate::procedures::evidence::{TypedAttachment, is_image, size_words};
 use crate::procedures::store::attachments::{self, Arrived, Attachment};
@@ -26,8 +28,6 @@ use crate::procedures::store::work;
 use crate::procedures::upload::{self, Wanted};
 use crate::procedures::views::attachments::{Attachments, EditAttachment, NewAttachment, facts};
 use crate::procedures::views::logs::Removal;
-use crate::web::markdown::prepare;
-use crate::web::{Form, Query, redirect, redirect_with};
 
 type FileIds = web::Path<(EngagementId, AttachmentId)>;
 
@@ -305,7 +305,7 @@ pub async fn removal(permit: Permit<WriteProcedure>, path: FileIds) -> Result<Ht
     permit.page(&Removal {
         frame: place::frame(&permit, &head, "Remove attachment"),
         heading: format!("Remove “{}”?", attachment.title),
-        shown: crate::web::markdown::render(&format!("{} · {}", attachment.file_name, facts(&attachment, head.zone))),
+        shown: crate::kernel::web::markdown::render(&format!("{} · {}", attachment.file_name, facts(&attachment, head.zone))),
         sentence: "It disappears from the procedure and the report, and the file is deleted after 30 days. The audit log keeps its digest.",
         action: format!("/engagements/{engagement}/attachments/{id}/removal"),
         cancel: back(engagement, head.procedure),

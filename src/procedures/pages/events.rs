@@ -9,12 +9,12 @@ use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
 use crate::accounts::store::still_may;
-use crate::authz::Permission;
-use crate::authz::permit::{Permit, ReadEngagement};
-use crate::error::Result;
-use crate::ids::EngagementId;
+use crate::kernel::authz::Permission;
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::EngagementId;
+use crate::kernel::web::Query;
+use crate::kernel::web::permit::{Permit, ReadEngagement};
 use crate::procedures::store::page::check_visible;
-use crate::web::Query;
 
 /// How long one connection lives; the browser comes back by itself, and its rights are asked for again.
 const LIFE: Duration = Duration::from_secs(300);

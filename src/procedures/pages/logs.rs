@@ -6,18 +6,18 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::place::{self, Ids};
-use crate::authz::permit::{Action, Permit, ReadEngagement, WriteProcedure};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{EngagementId, LogEntryId, ProcedureId};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{EngagementId, LogEntryId, ProcedureId};
+use crate::kernel::base::times;
+use crate::kernel::web::markdown::prepare;
+use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
+use crate::kernel::web::{Form, Query, redirect, redirect_with};
 use crate::procedures::domain::Team;
 use crate::procedures::entries::TypedEntry;
 use crate::procedures::store::logs;
 use crate::procedures::store::place::Head;
 use crate::procedures::store::work;
-use crate::procedures::times;
 use crate::procedures::views::logs::{EntryForm, Logs, OneEntry, Removal, entry_time};
-use crate::web::markdown::prepare;
-use crate::web::{Form, Query, redirect, redirect_with};
 
 type EntryIds = web::Path<(EngagementId, ProcedureId, LogEntryId)>;
 
@@ -146,7 +146,7 @@ pub async fn create(permit: Permit<WriteProcedure>, path: Ids, Form(typed): Form
     let saved = match typed.check(head.zone, &[]) {
         Ok(entry) => {
             let held = permit.clone();
-            let write = move |tx: &mut crate::db::WriteTx<'_>| {
+            let write = move |tx: &mut crate::kernel::db::WriteTx<'_>| {
                 let mut work = work::begin(tx, &held, engagement, procedure)?;
                 let id = logs::insert(tx, &mut work, team, &entry)?;
                 work.finish(tx, id)
@@ -218,7 +218,7 @@ pub async fn update(permit: Permit<WriteProcedure>, path: EntryIds, Form(typed):
     let saved = match typed.check(head.zone, &known) {
         Ok(text) => {
             let held = permit.clone();
-            let write = move |tx: &mut crate::db::WriteTx<'_>| {
+            let write = move |tx: &mut crate::kernel::db::WriteTx<'_>| {
                 let mut work = work::begin(tx, &held, engagement, procedure)?;
                 logs::save(tx, &mut work, id, &text, version)?;
                 work.finish(tx, ())
@@ -250,7 +250,7 @@ pub async fn removal(permit: Permit<WriteProcedure>, path: EntryIds) -> Result<H
     permit.page(&Removal {
         frame: place::frame(&permit, &head, "Remove log entry"),
         heading: format!("Remove the entry of {}?", entry_time(&entry, head.zone)),
-        shown: crate::web::markdown::render(&entry.text),
+        shown: crate::kernel::web::markdown::render(&entry.text),
         sentence: "It disappears from the procedure, the timeline and the report. The audit log keeps that it was there.",
         action: format!("/engagements/{engagement}/procedures/{procedure}/logs/{id}/removal"),
         cancel: back(engagement, procedure),
@@ -262,7 +262,7 @@ pub async fn removal(permit: Permit<WriteProcedure>, path: EntryIds) -> Result<H
 pub async fn remove(permit: Permit<WriteProcedure>, path: EntryIds) -> Result<HttpResponse> {
     let (engagement, procedure, id) = path.into_inner();
     let held = permit.clone();
-    let write = move |tx: &mut crate::db::WriteTx<'_>| {
+    let write = move |tx: &mut crate::kernel::db::WriteTx<'_>| {
         let mut work = work::begin(tx, &held, engagement, procedure)?;
         logs::remove(tx, &mut work, id)?;
         work.finish(tx, ())

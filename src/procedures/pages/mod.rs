@@ -10,17 +10,17 @@ pub mod place;
 
 use askama::Template;
 
-use crate::authz::Permission;
-use crate::authz::permit::{Action, Permit};
-use crate::error::Result;
-use crate::ids::{AttachmentId, LogEntryId};
+use crate::kernel::authz::Permission;
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{AttachmentId, LogEntryId};
+use crate::kernel::web::markdown::prepare;
+use crate::kernel::web::permit::{Action, Permit};
 use crate::procedures::domain::Sides;
 use crate::procedures::store::{self, page::Shown};
 use crate::procedures::views::assets::Assets;
 use crate::procedures::views::attachments::Attachments;
 use crate::procedures::views::logs::Logs;
 use crate::procedures::views::place::Place;
-use crate::web::markdown::prepare;
 
 /// Where the lists of a page begin, in place of the newest: the entry and the attachment before which they go on.
 #[derive(Debug, Clone, Copy, Default)]

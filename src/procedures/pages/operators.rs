@@ -7,14 +7,14 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::authz::permit::{Permit, PlanEngagement};
-use crate::error::{Error, Result};
-use crate::ids::{EngagementId, PersonId, ProcedureId};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
+use crate::kernel::web::permit::{Permit, PlanEngagement};
+use crate::kernel::web::{Form, Section, redirect_with};
 use crate::procedures::domain::Team;
 use crate::procedures::store::{page, parts};
 use crate::procedures::views::page::url;
 use crate::procedures::views::{Operators, Pick, PickSide};
-use crate::web::{Form, Section, redirect_with};
 
 type Ids = web::Path<(EngagementId, ProcedureId)>;
 

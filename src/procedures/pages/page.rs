@@ -8,23 +8,23 @@ use askama::Template;
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use crate::authz::Permission as P;
-use crate::authz::permit::{Action, Permit, ReadEngagement, WriteProcedure};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{AttachmentId, EngagementId, LogEntryId, ProcedureId};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{AttachmentId, EngagementId, LogEntryId, ProcedureId};
+use crate::kernel::base::times;
+use crate::kernel::web::form::Pairs;
+use crate::kernel::web::markdown::prepare;
+use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
+use crate::kernel::web::{Form, Query, Section, redirect, redirect_with, refusal_noted};
 use crate::procedures::domain::{Field, Sides, Team, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed};
 use crate::procedures::merge::Conflict;
 use crate::procedures::store::page::{self, Draft, InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
 use crate::procedures::store::save::{Saved, Typed, save_fields};
 use crate::procedures::store::{parts, work};
-use crate::procedures::times;
 use crate::procedures::views::page::{Overlay, Parts, Show, url};
 use crate::procedures::views::steps::RefusedInputs;
 use crate::procedures::views::{Fresh, FreshPage};
-use crate::web::form::Pairs;
-use crate::web::markdown::prepare;
-use crate::web::{Form, Query, Section, redirect, redirect_with, refusal_noted};
 
 type Ids = web::Path<(EngagementId, ProcedureId)>;
 
@@ -462,7 +462,7 @@ pub async fn inputs(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form
     let (changed, errors) = changed(&posted);
     let saved = if errors.is_empty() {
         let held = permit.clone();
-        let write = move |tx: &mut crate::db::WriteTx<'_>| {
+        let write = move |tx: &mut crate::kernel::db::WriteTx<'_>| {
             let mut work = work::begin(tx, &held, engagement, procedure)?;
             parts::save_inputs(tx, &mut work, &changed)?;
             work.finish(tx, ())

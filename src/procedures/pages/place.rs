@@ -2,13 +2,13 @@
 
 use actix_web::web;
 
-use crate::authz::Permission as P;
-use crate::authz::permit::{Action, Permit};
-use crate::error::Result;
-use crate::ids::{EngagementId, ProcedureId};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{EngagementId, ProcedureId};
+use crate::kernel::web::permit::{Action, Permit};
+use crate::kernel::web::{Frame, Section};
 use crate::procedures::store::place::{self, Head};
 use crate::procedures::views::place::Place;
-use crate::web::{Frame, Section};
 
 /// Engagement and procedure from the address.
 pub type Ids = web::Path<(EngagementId, ProcedureId)>;

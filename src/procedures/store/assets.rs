@@ -4,13 +4,14 @@ use diesel::prelude::*;
 
 use super::logs::named;
 use super::work::Work;
-use crate::audit::domain::{Event, Kind};
 use crate::clients::assets::store as client_assets;
 use crate::clients::domain::{AssetKind, AssetText, Criticality};
-use crate::db::WriteTx;
-use crate::db::schema::{assets, outcomes, procedure_assets};
-use crate::error::{Error, Result};
-use crate::ids::{AssetId, ClientId, ProcedureId};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{AssetId, ClientId, ProcedureId};
+use crate::kernel::base::text::like;
+use crate::kernel::db::WriteTx;
+use crate::kernel::db::schema::{assets, outcomes, procedure_assets};
+use crate::kernel::event::domain::{Event, Kind};
 use crate::procedures::domain::Team;
 
 /// How many assets the picker shows at once; the search finds the others.
@@ -115,7 +116,7 @@ pub fn list_candidates(
         .select((assets::id, assets::name, assets::kind, assets::address))
         .into_boxed();
     for word in search.split_whitespace().take(8) {
-        let pattern = format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+        let pattern = like(word);
         query = query.filter(assets::name.ilike(pattern.clone()).or(assets::address.ilike(pattern)).or(assets::id.eq_any(ticked.clone())));
     }
     Ok(query.load(conn)?)

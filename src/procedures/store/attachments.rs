@@ -8,11 +8,12 @@ use uuid::Uuid;
 
 use super::logs::{may_write, named};
 use super::work::Work;
-use crate::audit::domain::{Event, Kind};
-use crate::db::WriteTx;
-use crate::db::schema::{attachments, engagements, people, procedures};
-use crate::error::{Error, Result};
-use crate::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::hex::hex;
+use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
+use crate::kernel::db::WriteTx;
+use crate::kernel::db::schema::{attachments, engagements, people, procedures};
+use crate::kernel::event::domain::{Event, Kind};
 use crate::procedures::domain::Team;
 use crate::procedures::entries::{SHOWN, SHOWN_BYTES};
 use crate::procedures::evidence::{ATTACHMENTS, AttachmentText};
@@ -355,12 +356,4 @@ fn of_work(tx: &mut WriteTx<'_>, work: &Work, id: AttachmentId) -> Result<Attach
 /// What belongs to no team, such as the files of a request, whoever writes may change.
 fn may_write_any(work: &Work, team: Option<Team>) -> Result<()> {
     team.map_or(Ok(()), |team| may_write(work, team))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

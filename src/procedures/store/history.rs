@@ -6,9 +6,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::db::WriteTx;
-use crate::db::schema::field_history;
-use crate::error::Result;
+use crate::kernel::base::error::Result;
+use crate::kernel::db::WriteTx;
+use crate::kernel::db::schema::field_history;
 use crate::procedures::merge::{Current, History, Outcome, Posted, Revision, merge};
 
 /// What a history belongs to: the `subject_type` and the id.

@@ -8,16 +8,16 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::save::Fields;
-use crate::db::schema::{
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::kernel::db::schema::{
     clients, drafts, engagement_inputs, engagements, outcomes, people, procedure_inputs, procedures, reports, step_ticks,
 };
-use crate::drafts::{Draft as DraftKey, keep as keep_draft};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::library::domain::ProcedureBody;
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{ProcedureStatus, Team};
 use crate::procedures::inputs::Values;
-use crate::schedule::domain::EngagementStatus;
 
 /// The engagement's part of the page.
 #[derive(Debug, Clone, Queryable, Selectable)]

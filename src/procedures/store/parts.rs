@@ -8,17 +8,18 @@ use super::logs::insert as insert_entry;
 use super::page::{Operator, list_candidates, list_operators};
 use super::save::{Saved, Typed, save_fields};
 use super::work::Work;
-use crate::audit::domain::{Event, Kind};
-use crate::authz::permit::{Permit, PlanEngagement};
-use crate::db::schema::{log_entries, procedure_inputs, procedure_operators, procedures, step_ticks};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
+use crate::kernel::base::text::check_text;
+use crate::kernel::base::times;
+use crate::kernel::db::schema::{log_entries, procedure_inputs, procedure_operators, procedures, step_ticks};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::library::domain::{ProcedureBody, StepKind};
-use crate::procedures::domain::{Field, ProcedureStatus, Sides, Team, WaitingOn, check_text, planning_allowed};
+use crate::procedures::domain::{Field, ProcedureStatus, Sides, Team, WaitingOn, planning_allowed};
 use crate::procedures::entries::EntryText;
 use crate::procedures::inputs::{TypedInput, Values, check_seen};
-use crate::procedures::times;
 use crate::schedule::store::{lock_engagement, touch};
 
 /// Red starts the procedure: In Progress, executed now unless a time stands there already, and a log entry that says so.

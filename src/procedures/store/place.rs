@@ -5,13 +5,13 @@ use chrono_tz::Tz;
 use diesel::prelude::*;
 
 use super::work::{assigned, rights, rule};
-use crate::authz::Permission as P;
-use crate::authz::permit::{Action, Permit};
-use crate::db::schema::{engagements, procedures};
-use crate::error::Result;
-use crate::ids::{ClientId, EngagementId, ProcedureId};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
+use crate::kernel::db::schema::{engagements, procedures};
+use crate::kernel::web::permit::{Action, Permit};
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{Sides, sides, working_allowed};
-use crate::schedule::domain::EngagementStatus;
 
 /// A procedure as far as its parts need it.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ type Columns = (ClientId, String, EngagementStatus, String, Option<DateTime<Utc>
 /// A procedure of a visible client, in two statements.
 ///
 /// # Errors
-/// [`crate::error::Error::NotFound`] when it is not there or the client is foreign, `Forbidden` without the permit's right.
+/// [`crate::kernel::base::error::Error::NotFound`] when it is not there or the client is foreign, `Forbidden` without the permit's right.
 pub fn get<A: Action>(
     conn: &mut PgConnection,
     permit: &Permit<A>,

@@ -9,15 +9,15 @@ use diesel::prelude::*;
 
 use super::history::{self, Subject};
 use super::work::Work;
-use crate::audit::domain::Kind;
-use crate::db::WriteTx;
-use crate::db::schema::{outcomes, procedures};
-use crate::error::{Error, FieldErrors, Result};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::times;
+use crate::kernel::db::WriteTx;
+use crate::kernel::db::schema::{outcomes, procedures};
+use crate::kernel::event::domain::Kind;
 use crate::procedures::domain::{
     Field, OutcomeKeys, ProcedureStatus, Severity, Sides, WaitingOn, by_hand_after, check_field, check_together,
 };
 use crate::procedures::merge::{Change, Conflict, Current, Posted, merge};
-use crate::procedures::times;
 
 /// A field as it was typed.
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ impl Fields {
     }
 }
 
-fn unchecked(unknown: crate::text_enum::UnknownValue) -> Error {
+fn unchecked(unknown: crate::kernel::base::text_enum::UnknownValue) -> Error {
     Error::Internal(unknown.into())
 }
 

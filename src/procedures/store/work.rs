@@ -7,15 +7,15 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::audit::domain::Event;
-use crate::authz::Permission as P;
-use crate::authz::permit::{Permit, WriteProcedure};
-use crate::db::schema::{engagements, procedures};
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, EngagementId, ProcedureId};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
+use crate::kernel::db::schema::{engagements, procedures};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::Event;
+use crate::kernel::web::permit::{Permit, WriteProcedure};
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{Sides, WriteRights, WriteRule, sides, working_allowed};
-use crate::schedule::domain::EngagementStatus;
 use crate::schedule::store::{lock_engagement, touch};
 
 /// A procedure locked for a write, and what the write may do.
@@ -117,7 +117,7 @@ pub fn begin(tx: &mut WriteTx<'_>, permit: &Permit<WriteProcedure>, engagement: 
 
 impl Work {
     /// The procedure as an event's subject, with its client and engagement.
-    pub fn event(&self, kind: crate::audit::domain::Kind, sentence: impl Into<String>) -> Event {
+    pub fn event(&self, kind: crate::kernel::event::domain::Kind, sentence: impl Into<String>) -> Event {
         Event::new(kind, sentence).subject("procedure", self.procedure.0, &self.name).engagement(self.client, self.engagement)
     }
 
@@ -166,7 +166,7 @@ fn engagement_row(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId
 }
 
 /// The rights that decide which side somebody writes at a client.
-pub fn rights<A: crate::authz::permit::Action>(permit: &Permit<A>, client: ClientId) -> WriteRights {
+pub fn rights<A: crate::kernel::web::permit::Action>(permit: &Permit<A>, client: ClientId) -> WriteRights {
     WriteRights {
         write_red: permit.may_at(P::ProcedureWriteRed, client),
         write_blue: permit.may_at(P::ProcedureWriteBlue, client),
@@ -177,7 +177,7 @@ pub fn rights<A: crate::authz::permit::Action>(permit: &Permit<A>, client: Clien
 }
 
 /// The engagement's own rule, or the organisation's.
-pub fn rule<A: crate::authz::permit::Action>(permit: &Permit<A>, own: Option<&str>) -> WriteRule {
+pub fn rule<A: crate::kernel::web::permit::Action>(permit: &Permit<A>, own: Option<&str>) -> WriteRule {
     own.unwrap_or(&permit.viewer().organisation.write_rule).parse().unwrap_or(WriteRule::Everyone)
 }
 

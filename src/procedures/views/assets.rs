@@ -5,11 +5,11 @@ use askama::Template;
 use super::place::Place;
 use crate::clients::domain::TypedAsset;
 use crate::engagements::views::marks;
-use crate::error::FieldErrors;
-use crate::ids::AssetId;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::AssetId;
+use crate::kernel::web::Frame;
 use crate::procedures::domain::Team;
 use crate::procedures::store::assets::{Candidate, Outcome, Own, PICKED_FROM, ProcedureAsset};
-use crate::web::Frame;
 
 /// The card of the procedure page.
 #[derive(Template)]
@@ -176,7 +176,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         problem: Some(hostile.into()),
         inline: false,
     };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("procedure_assets", Assets::new(&place, vec![asset(), asset()]).saved("Saved").render()),
         ("procedure_assets_empty", Assets::new(&place, Vec::new()).render()),
         ("procedure_asset_new", add(false).render()),

@@ -4,13 +4,13 @@ use askama::Template;
 use chrono_tz::Tz;
 
 use super::place::Place;
-use crate::error::FieldErrors;
-use crate::ids::AttachmentId;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::AttachmentId;
+use crate::kernel::base::times;
+use crate::kernel::web::Frame;
 use crate::procedures::domain::Team;
 use crate::procedures::evidence::{TypedAttachment, is_image, size_words};
 use crate::procedures::store::attachments::{Attachment, FilePage};
-use crate::procedures::times;
-use crate::web::Frame;
 
 /// An attachment as shown.
 pub struct ShownAttachment {
@@ -56,7 +56,7 @@ impl ShownAttachment {
             team: attachment.team.map_or("Both teams", Team::label),
             title: attachment.title.clone(),
             file_name: (attachment.title != attachment.file_name).then(|| attachment.file_name.clone()),
-            description: (!attachment.description.is_empty()).then(|| crate::web::markdown::render(&attachment.description)),
+            description: (!attachment.description.is_empty()).then(|| crate::kernel::web::markdown::render(&attachment.description)),
             size: size_words(attachment.size),
             by: attachment.uploader.clone(),
             at: times::display(attachment.uploaded_at, place.zone),
@@ -183,7 +183,7 @@ pub fn facts(attachment: &Attachment, zone: Tz) -> String {
 
 /// The views of attachments, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
-    use crate::ids::{AttachmentId, ClientId, PersonId};
+    use crate::kernel::base::ids::{AttachmentId, ClientId, PersonId};
     let place = Place::sample();
     let hostile = "\"><script>alert(1)</script>";
     let attachment = |media_type: &str, team| Attachment {
@@ -230,7 +230,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         problem: Some("Somebody saved this attachment.".into()),
         theirs: Some(TypedAttachment { title: hostile.into(), description: hostile.into(), ..TypedAttachment::default() }),
     };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         (
             "attachments",
             Attachments::new(&place, FilePage { files: all(), red: 1, blue: 1, total: 120, older: 100 }, true).saved("Stored").render(),

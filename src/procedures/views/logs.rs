@@ -4,13 +4,13 @@ use askama::Template;
 use chrono_tz::Tz;
 
 use super::place::Place;
-use crate::error::FieldErrors;
-use crate::ids::LogEntryId;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::LogEntryId;
+use crate::kernel::base::times;
+use crate::kernel::web::Frame;
 use crate::procedures::domain::Team;
 use crate::procedures::entries::TypedEntry;
 use crate::procedures::store::logs::{LogEntry, LogPage};
-use crate::procedures::times;
-use crate::web::Frame;
 
 /// An entry as shown.
 pub struct ShownEntry {
@@ -27,7 +27,7 @@ impl ShownEntry {
         Self {
             url: place.url(),
             span: span(&entry, place.zone),
-            html: crate::web::markdown::render(&entry.text),
+            html: crate::kernel::web::markdown::render(&entry.text),
             mine: place.owns(entry.author_id, Some(entry.team)),
             saved: false,
             entry,
@@ -202,7 +202,7 @@ pub fn entry_time(entry: &LogEntry, zone: Tz) -> String {
 
 /// An entry, for the samples test.
 pub(super) fn sample_entry(team: Team) -> LogEntry {
-    use crate::ids::{EngagementId, PersonId, ProcedureId};
+    use crate::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
     let at = chrono::DateTime::UNIX_EPOCH;
     LogEntry {
         id: LogEntryId::new(),
@@ -240,13 +240,13 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let removal = Removal {
         frame: Frame::sample("Remove log entry"),
         heading: "Remove this log entry?".into(),
-        shown: crate::web::markdown::render("<script>alert(1)</script>"),
+        shown: crate::kernel::web::markdown::render("<script>alert(1)</script>"),
         sentence: "It disappears from the pages.",
         action: "/x".into(),
         cancel: "/y".into(),
         button: "Remove log entry",
     };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("logs", Logs::new(&place, entries(), true).saved("Saved", Some(Team::Red)).render()),
         ("logs#entry", OneEntry::new(&place, sample_entry(Team::Blue), true).render()),
         ("logs_empty", Logs::new(&place, LogPage::default(), false).render()),

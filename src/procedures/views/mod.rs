@@ -10,8 +10,8 @@ pub mod steps;
 
 use askama::Template;
 
+use crate::kernel::web::Frame;
 use crate::procedures::domain::Team;
-use crate::web::Frame;
 
 /// Somebody in the picker of operators.
 pub struct Pick {

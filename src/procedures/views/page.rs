@@ -7,15 +7,15 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::steps::Steps;
-use crate::authz::permit::Viewer;
-use crate::error::FieldErrors;
-use crate::ids::{EngagementId, ProcedureId};
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::{EngagementId, ProcedureId};
+use crate::kernel::base::times;
+use crate::kernel::web::Frame;
+use crate::kernel::web::frame::initials;
+use crate::kernel::web::permit::Viewer;
 use crate::procedures::domain::{BlueFlags, Field, ProcedureStatus, Severity, Sides, Team, WaitingOn, times_to, waiting_on, warnings};
 use crate::procedures::merge::Conflict;
 use crate::procedures::store::page::{InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
-use crate::procedures::times;
-use crate::web::Frame;
-use crate::web::frame::initials;
 
 /// What stands in the form instead of the saved values: after a 422, a conflict, or a restored draft.
 #[derive(Debug, Clone, Default)]
@@ -415,7 +415,7 @@ impl Parts<'_> {
                 error: errors.get("hand_over_note").map(str::to_owned),
             },
             steps: self.steps(None),
-            description: crate::web::markdown::render(&self.shown.body.description),
+            description: crate::kernel::web::markdown::render(&self.shown.body.description),
         }
     }
 

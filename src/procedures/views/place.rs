@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::ids::{EngagementId, PersonId, ProcedureId};
+use crate::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
 use crate::procedures::domain::{Sides, Team};
 
 /// One value for log entries, attachments and assets: where they stand and what may be done there.

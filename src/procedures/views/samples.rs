@@ -6,16 +6,16 @@ use chrono::{DateTime, Utc};
 use super::page::{Overlay, Parts, Show};
 use super::steps::RefusedInputs;
 use super::{Fresh, FreshPage, Operators, Pick, PickSide};
-use crate::authz::Viewer;
-use crate::error::FieldErrors;
-use crate::ids::{ClientId, EngagementId, PersonId, ProcedureId};
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId};
+use crate::kernel::web::Frame;
+use crate::kernel::web::permit::Viewer;
 use crate::library::domain::{Input, ProcedureBody, Step, StepKind};
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{Field, ProcedureStatus, Severity, Sides, Team};
 use crate::procedures::merge::Conflict;
 use crate::procedures::store::page::{EngagementPart, InputValues, Operator, OutcomeRow, ProcedureRow, Shown, Sibling, Technique, Tick};
 use crate::procedures::store::save::Fields;
-use crate::schedule::domain::EngagementStatus;
-use crate::web::Frame;
 
 const HOSTILE: &str = "<script>alert(1)</script> \u{202e}txt";
 
@@ -185,7 +185,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         fields: vec![Fresh { name: Field::RedNotes.name(), value: HOSTILE.into(), by: HOSTILE.into(), at: "14:30".into() }],
         parts: vec![("#steps".to_owned(), parts(both).steps(None).render().unwrap_or_default())],
     };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("show", page(both, &none, &clean, &[], None)),
         ("show_closed", page(Sides::default(), &none, &clean, &[], None)),
         ("show_conflict", page(both, &typed, &clean, &[conflict], None)),

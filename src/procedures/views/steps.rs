@@ -3,10 +3,10 @@
 use askama::Template;
 
 use super::page::Parts;
-use crate::error::FieldErrors;
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::times;
 use crate::library::domain::{Piece as Visible, Step, StepKind, visible};
 use crate::procedures::inputs::{Inputs, Piece, Source, Values, exact_text};
-use crate::procedures::times;
 
 /// More lines than this fold.
 const FOLD_LINES: usize = 12;
@@ -195,7 +195,7 @@ impl Parts<'_> {
         StepView {
             id: step.id.clone(),
             heading,
-            description: crate::web::markdown::render(&step.description),
+            description: crate::kernel::web::markdown::render(&step.description),
             success: step.success_criteria.clone().filter(|s| !s.is_empty()),
             executor: if step.elevated && step.command.is_some() { format!("{executor}, elevated") } else { executor.to_owned() },
             preview: folds.then(|| exact.lines().take(5).collect::<Vec<_>>().join("\n")),

@@ -6,21 +6,21 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::get_head_of;
-use crate::authz::permit::{EditReport, Permit};
 use crate::engagements::views::forms::Conflict;
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{ProcedureId, ReportId};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{ProcedureId, ReportId};
+use crate::kernel::base::times;
+use crate::kernel::web::form::{Pairs, is_merging, merging};
+use crate::kernel::web::markdown::prepare;
+use crate::kernel::web::permit::{EditReport, Permit};
+use crate::kernel::web::{Form, Frame, Query, Section, redirect_with};
 use crate::procedures::domain::{Severity, Team};
 use crate::procedures::merge::Outcome as Merged;
-use crate::procedures::times;
 use crate::reports::content::{FindingState, NarrativeField};
 use crate::reports::domain::Outcome;
 use crate::reports::store::{self, Head, Typed, TypedCorrection};
 use crate::reports::views::edit::{CorrectionPage, Editing, NarrativePage, TypedValue};
 use crate::reports::workflow::check_editing;
-use crate::web::form::{Pairs, is_merging, merging};
-use crate::web::markdown::prepare;
-use crate::web::{Form, Frame, Query, Section, redirect_with};
 
 /// A report that may be written in.
 pub(super) async fn open(permit: &Permit<EditReport>, id: ReportId) -> Result<Head> {

@@ -7,16 +7,16 @@ use serde::Deserialize;
 
 use super::edit::{frame, open, typed_fields, typed_values, unsaved};
 use super::get_head_of;
-use crate::authz::permit::{Action, EditReport, Permit, RemediateFinding};
 use crate::engagements::views::forms::Confirm;
-use crate::error::{Error, Result};
-use crate::ids::{FindingId, ReportId};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{FindingId, ReportId};
+use crate::kernel::web::form::{Pairs, is_merging};
+use crate::kernel::web::markdown::prepare;
+use crate::kernel::web::permit::{Action, EditReport, Permit, RemediateFinding};
+use crate::kernel::web::{Form, Section, redirect_with};
 use crate::reports::content::FindingField;
 use crate::reports::store::{self, Head, Live};
 use crate::reports::views::edit::{Editing, FindingPage, RemediationPage, TypedValue};
-use crate::web::form::{Pairs, is_merging};
-use crate::web::markdown::prepare;
-use crate::web::{Form, Section, redirect_with};
 
 type Ids = web::Path<(ReportId, FindingId)>;
 
@@ -189,7 +189,7 @@ fn remediation_page(permit: &Permit<RemediateFinding>, head: &Head, live: &Live,
         report: head.id,
         id: live.finding.id,
         finding: live.finding.title.clone(),
-        recommendation: crate::web::markdown::render(&live.finding.recommendation),
+        recommendation: crate::kernel::web::markdown::render(&live.finding.recommendation),
         state: one(FindingField::State),
         owner: one(FindingField::Owner),
         due_on: one(FindingField::DueOn),

@@ -6,16 +6,16 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::{get_head_of, shown};
-use crate::authz::Permission as P;
-use crate::authz::permit::{Permit, ReadReport, WorkReport};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{PersonId, ReportId};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{PersonId, ReportId};
+use crate::kernel::web::permit::{Permit, ReadReport, WorkReport};
+use crate::kernel::web::turns::aside;
+use crate::kernel::web::{Form, Query, Section, redirect_with};
+use crate::lifecycle::domain::ReportStatus;
 use crate::reports::store::{self, Asked, Head, Reviewer};
 use crate::reports::views::edit::MovePage;
 use crate::reports::workflow::{Step, find_step};
-use crate::schedule::domain::ReportStatus;
-use crate::web::turns::aside;
-use crate::web::{Form, Query, Section, redirect_with};
 
 /// Which step.
 #[derive(Deserialize)]

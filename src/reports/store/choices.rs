@@ -3,9 +3,9 @@
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use crate::db::schema::{assets, attachments, outcomes, procedures};
-use crate::error::Result;
-use crate::ids::{ClientId, EngagementId};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{ClientId, EngagementId};
+use crate::kernel::db::schema::{assets, attachments, outcomes, procedures};
 use crate::procedures::domain::Team;
 
 /// The assets of a client, by name: id, name, address.

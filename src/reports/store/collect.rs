@@ -8,12 +8,12 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::clients::domain::{AssetKind, Criticality};
-use crate::db::schema::{
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{EngagementId, ProcedureId};
+use crate::kernel::db::schema::{
     assets, attachments, clients, engagement_operators, engagements, log_entries, outcomes, people, procedure_assets, procedure_operators,
     procedures, step_ticks,
 };
-use crate::error::Result;
-use crate::ids::{EngagementId, ProcedureId};
 use crate::library::domain::ProcedureBody;
 use crate::procedures::domain::{ProcedureStatus, Severity, Team};
 use crate::reports::domain::{Asset, Attachment, Log, Operator, Outcome, Procedure, Runbook, Step, Tactic, Tick};
@@ -87,7 +87,7 @@ struct Parts {
 /// The runbook of an engagement without procedures: its details and operators.
 ///
 /// # Errors
-/// [`crate::error::Error::NotFound`] without the engagement.
+/// [`crate::kernel::base::error::Error::NotFound`] without the engagement.
 pub fn collect_empty(conn: &mut PgConnection, id: EngagementId, submitted_by: &str, submitted_at: DateTime<Utc>) -> Result<Runbook> {
     let (details, client): (Details, String) = engagements::table
         .inner_join(clients::table)
@@ -127,7 +127,7 @@ pub fn collect_empty(conn: &mut PgConnection, id: EngagementId, submitted_by: &s
 /// The runbook of an engagement. The caller holds its lock, or shows it to nobody.
 ///
 /// # Errors
-/// [`crate::error::Error::NotFound`] without the engagement.
+/// [`crate::kernel::base::error::Error::NotFound`] without the engagement.
 pub fn collect(conn: &mut PgConnection, id: EngagementId, submitted_by: &str, submitted_at: DateTime<Utc>) -> Result<Runbook> {
     let mut book = collect_empty(conn, id, submitted_by, submitted_at)?;
     let rows: Vec<Row> =

@@ -6,13 +6,13 @@ use diesel::sql_types::{Jsonb, Uuid as SqlUuid};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::db::schema::{report_publications, reports};
-use crate::error::Result;
-use crate::ids::{FindingId, PersonId, ReportId};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{FindingId, PersonId, ReportId};
+use crate::kernel::db::schema::{report_publications, reports};
+use crate::lifecycle::domain::ReportStatus;
 use crate::procedures::domain::Severity;
 use crate::reports::content::{Content, Correction, Finding, FindingState, NarrativeField, Remediation};
 use crate::reports::domain::Runbook;
-use crate::schedule::domain::ReportStatus;
 
 /// The narrative's columns, in the order of [`NarrativeField`].
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -216,7 +216,7 @@ pub fn content(narrative: &Narrative, findings: Vec<Live>, corrections: Vec<Corr
 /// A revision as it was published: its runbook and what the report said; the newest one without a number.
 ///
 /// # Errors
-/// [`crate::error::Error::NotFound`] when it was not published.
+/// [`crate::kernel::base::error::Error::NotFound`] when it was not published.
 pub fn get_published(conn: &mut PgConnection, report: ReportId, n: Option<i32>) -> Result<(Runbook, Content)> {
     let mut query = report_publications::table.filter(report_publications::report_id.eq(report.0)).into_boxed();
     if let Some(n) = n {

@@ -6,22 +6,22 @@ use uuid::Uuid;
 
 use super::content::{Narrative, get_workflow, list_findings};
 use super::list::visible_to;
-use crate::audit::domain::{Event, Kind};
-use crate::authz::permit::{Action, EditReport, Permit, RemediateFinding};
-use crate::db::schema::{
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
+use crate::kernel::db::schema::{
     assets, attachments, engagements, field_history, finding_assets, finding_attachments, findings, outcome_corrections, outcomes,
     procedures, report_revisions, reports,
 };
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::web::permit::{Action, EditReport, Permit, RemediateFinding};
+use crate::lifecycle::domain::{ReportStatus, check_reason};
 use crate::procedures::domain::Team;
 use crate::procedures::merge::{Outcome as Merged, Posted};
 use crate::procedures::store::history::{self, Subject};
 use crate::reports::content::{FindingField, NarrativeField};
 use crate::reports::domain::{Outcome, Runbook};
 use crate::reports::workflow::check_editing;
-use crate::schedule::domain::{ReportStatus, check_reason};
 use crate::schedule::store::touch;
 
 /// A field as it was typed.
@@ -133,7 +133,8 @@ pub fn save_narrative(
     }
     let mut names = Vec::new();
     for change in &merged.accepted {
-        let field: NarrativeField = change.field.parse().map_err(|e: crate::text_enum::UnknownValue| Error::Internal(e.into()))?;
+        let field: NarrativeField =
+            change.field.parse().map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?;
         locked.narrative.set(field, &change.new);
         names.push(field.label().to_lowercase());
     }
@@ -269,7 +270,8 @@ fn store_finding(
     }
     let mut title = live.finding.title;
     for change in &merged.accepted {
-        let field: FindingField = change.field.parse().map_err(|e: crate::text_enum::UnknownValue| Error::Internal(e.into()))?;
+        let field: FindingField =
+            change.field.parse().map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?;
         set(tx, locked, id, field, &change.new)?;
         if field == FindingField::Title {
             title.clone_from(&change.new);

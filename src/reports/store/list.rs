@@ -7,13 +7,14 @@ use diesel::sql_types::Bool;
 use uuid::Uuid;
 
 use super::content::Narrative;
-use crate::authz::Permission as P;
-use crate::authz::permit::{Action, Permit, ReadReport};
-use crate::db::schema::{clients, engagements, report_revisions, reports};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::base::text::like;
+use crate::kernel::db::schema::{clients, engagements, report_revisions, reports};
+use crate::kernel::web::permit::{Action, Permit, ReadReport};
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::reports::domain::Runbook;
-use crate::schedule::domain::{EngagementStatus, ReportStatus};
 
 /// Who may see which reports: everything at some clients, only what is published at others.
 #[derive(Debug, Clone)]
@@ -89,7 +90,7 @@ macro_rules! filtered {
             .filter(engagements::status.ne(EngagementStatus::Canceled).or(engagements::submitted_at.is_not_null()))
             .into_boxed();
         for word in filter.q.split_whitespace() {
-            let pattern = format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
+            let pattern = like(word);
             let found = reports::title.ilike(pattern.clone()).or(engagements::title.ilike(pattern.clone()));
             query = query.filter(found.or(clients::name.ilike(pattern)));
         }

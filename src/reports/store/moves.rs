@@ -9,19 +9,19 @@ use super::content::{get_content, get_workflow};
 use super::edit::{DELETED, Locked, lock_report};
 use super::list::{find_frozen, visible_to};
 use crate::accounts::notice_store::{self, NewNotice};
-use crate::audit::domain::{Actor, Event, Kind};
-use crate::authz::Permission as P;
-use crate::authz::permit::{Permit, WorkReport};
-use crate::db::schema::{
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
+use crate::kernel::db::schema::{
     client_access, field_history, findings, outcome_corrections, people, report_moves, report_publications, report_reviewers,
     report_revisions, reports, role_permissions, settings,
 };
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, EngagementId, PersonId, ReportId};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Actor, Event, Kind};
+use crate::kernel::web::permit::{Permit, WorkReport};
+use crate::lifecycle::domain::{Command, EngagementStatus, ReportStatus, check_reason};
 use crate::reports::content::FindingField;
 use crate::reports::workflow::{ApprovalRule, Step, check_author, find_step};
-use crate::schedule::domain::{Command, EngagementStatus, ReportStatus, check_reason};
 use crate::schedule::store::{apply, lock_engagement};
 
 /// A step as somebody asked for it.
@@ -73,7 +73,7 @@ pub fn move_report(tx: &mut WriteTx<'_>, permit: &Permit<WorkReport>, id: Report
     }
     let comment = comment(step, &asked.comment)?;
     let rule: String = settings::table.select(settings::approval_rule).first(tx.conn)?;
-    let rule: ApprovalRule = rule.parse().map_err(|e: crate::text_enum::UnknownValue| Error::Internal(e.into()))?;
+    let rule: ApprovalRule = rule.parse().map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?;
     let author = tx.actor().id.map(|person| is_author(tx.conn, id, person)).transpose()?.unwrap_or(false);
     check_author(rule, step, author).map_err(|refusal| Error::Refused(refusal.0))?;
     let command = if step.from == ReportStatus::Published { Command::ReportTakenBack } else { Command::ReportMoved(step.to) };

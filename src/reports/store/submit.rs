@@ -7,18 +7,18 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::collect::collect;
-use crate::audit::domain::{Actor, Event, Kind};
-use crate::authz::permit::{Permit, SubmitEngagement};
-use crate::db::schema::{
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
+use crate::kernel::db::schema::{
     clients, drafts, engagements, finding_assets, finding_attachments, findings, procedures, report_revisions, reports, step_ticks,
 };
-use crate::db::{Audited, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Actor, Event, Kind};
+use crate::kernel::web::permit::{Permit, SubmitEngagement};
 use crate::library::domain::{ProcedureBody, StepKind};
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{ProcedureStatus, Progress, working_allowed};
 use crate::reports::domain::{self, NewFinding, Pending};
-use crate::schedule::domain::EngagementStatus;
 use crate::schedule::store::{Locked, lock_engagement, touch};
 
 /// What the confirmation page tells.

@@ -3,14 +3,14 @@
 use askama::Template;
 
 use crate::engagements::views::forms::Conflict;
-use crate::error::FieldErrors;
-use crate::ids::{FindingId, PersonId, ReportId};
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::{FindingId, PersonId, ReportId};
+use crate::kernel::web::{Frame, markdown};
+use crate::lifecycle::domain::ReportStatus;
 use crate::procedures::domain::{Severity, Team};
 use crate::reports::content::{Correction, FindingState, NarrativeField};
 use crate::reports::store::Head;
 use crate::reports::workflow::Step;
-use crate::schedule::domain::ReportStatus;
-use crate::web::{Frame, markdown};
 
 /// A field as it was typed: name, value, and the version that its shown value came from.
 pub type TypedValue = (&'static str, String, i32);

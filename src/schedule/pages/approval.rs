@@ -8,8 +8,6 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::authz::Permission as P;
-use crate::authz::permit::{ApproveEngagement, Permit};
 use crate::engagements::domain::{DetailField, check_detail};
 use crate::engagements::periods::changed_periods;
 use crate::engagements::store::approval::{self as store, Approval};
@@ -17,14 +15,16 @@ use crate::engagements::store::details::Typed;
 use crate::engagements::store::sections::{Candidate, FilesPage, list_attachments, list_candidates};
 use crate::engagements::store::show::{Head, get_head, list_operators};
 use crate::engagements::views::sections::Choosable;
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{EngagementId, PersonId};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{EngagementId, PersonId};
+use crate::kernel::web::form::Pairs;
+use crate::kernel::web::permit::{ApproveEngagement, Permit};
+use crate::kernel::web::{Form, Query, Section, redirect, redirect_with};
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Team;
 use crate::schedule::approval::{Draft, STEPS, is_approval};
-use crate::schedule::domain::EngagementStatus;
 use crate::schedule::views::requests::ApprovalPage;
-use crate::web::form::Pairs;
-use crate::web::{Form, Query, Section, redirect, redirect_with};
 
 /// Which step.
 #[derive(Deserialize)]

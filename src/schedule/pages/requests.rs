@@ -6,24 +6,24 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use crate::authz::Permission as P;
-use crate::authz::permit::{ApproveEngagement, Permit, RequestEngagement};
 use crate::engagements::domain::{DetailField, NewEngagement as TypedDetails};
 use crate::engagements::store::approval as store;
 use crate::engagements::store::create::NewEngagement;
 use crate::engagements::store::lifecycle;
 use crate::engagements::store::show::get_head;
 use crate::engagements::views::forms::Confirm;
-use crate::error::{Error, FieldErrors, Result};
-use crate::ids::{ClientId, EngagementId};
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId};
+use crate::kernel::web::form::Pairs;
+use crate::kernel::web::permit::{ApproveEngagement, Permit, RequestEngagement};
+use crate::kernel::web::{Form, Query, Section, redirect_with};
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::evidence::size_words;
 use crate::procedures::inputs::Values;
 use crate::procedures::store::attachments::Arrived;
 use crate::procedures::upload;
-use crate::schedule::domain::EngagementStatus;
 use crate::schedule::views::requests::{Queue, RequestForm};
-use crate::web::form::Pairs;
-use crate::web::{Form, Query, Section, redirect_with};
 
 /// The most requests that the queue shows.
 const SHOWN: i64 = 100;

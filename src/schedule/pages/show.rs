@@ -6,20 +6,20 @@ use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::pg::PgConnection;
 
-use crate::authz::Permission as P;
-use crate::authz::permit::{Permit, ReadEngagement};
 use crate::engagements::store::show::{get_head, list_operators};
-use crate::error::Result;
-use crate::ids::EngagementId;
-use crate::procedures::times;
+use crate::kernel::authz::Permission as P;
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::EngagementId;
+use crate::kernel::base::times;
+use crate::kernel::web::markdown::prepare;
+use crate::kernel::web::permit::{Permit, ReadEngagement};
+use crate::kernel::web::{Query, Section};
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::schedule::availability;
 use crate::schedule::calendar::{MONTH_LANES, Span, WEEK_LANES, taken, weeks};
-use crate::schedule::domain::{EngagementStatus, ReportStatus};
 use crate::schedule::filter::{Asked, Filter, View};
 use crate::schedule::store::bookings::{self, Choices, Counts, Days, Wanted};
 use crate::schedule::views::{Availability, Body, Calendar, Day, Drawer, Grid, List, Schedule};
-use crate::web::markdown::prepare;
-use crate::web::{Query, Section};
 
 /// The most engagements that a calendar lays out.
 const LAID: i64 = 2_000;

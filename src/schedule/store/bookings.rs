@@ -7,11 +7,11 @@ use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Array, BigInt, Bool, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::error::Result;
-use crate::ids::{ClientId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, TestPlanId};
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{ProcedureStatus, Progress};
 use crate::schedule::availability::Part;
-use crate::schedule::domain::{EngagementStatus, ReportStatus};
 
 /// Which engagements.
 #[derive(Debug, Clone)]
@@ -338,7 +338,7 @@ pub fn list_parts(conn: &mut PgConnection, wanted: &Wanted, days: Days, limit: i
 /// # Errors
 /// When the database is not to be had.
 pub fn get_progress(conn: &mut PgConnection, id: EngagementId) -> Result<Progress> {
-    use crate::db::schema::procedures;
+    use crate::kernel::db::schema::procedures;
     let statuses: Vec<ProcedureStatus> =
         procedures::table.filter(procedures::engagement_id.eq(id.0)).select(procedures::status).load(conn)?;
     Ok(Progress::of(statuses))

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use crate::audit::domain::{Actor, Event, Kind};
-use crate::db::WriteTx;
-use crate::db::schema::{engagement_activity, engagements, procedures, reports};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, EngagementId};
-use crate::schedule::domain::{Command, EngagementStatus, Facts, ReportStatus, Transition};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId};
+use crate::kernel::db::WriteTx;
+use crate::kernel::db::schema::{engagement_activity, engagements, procedures, reports};
+use crate::kernel::event::domain::{Actor, Event, Kind};
+use crate::lifecycle::domain::{Command, EngagementStatus, Facts, ReportStatus, Transition};
 
 /// An engagement's row, locked, as far as a move needs it.
 #[derive(Debug, Clone)]
@@ -105,7 +105,7 @@ pub fn apply(tx: &mut WriteTx<'_>, locked: &mut Locked, command: &Command, by: &
 fn start_today(tx: &mut WriteTx<'_>, locked: &mut Locked) -> Result<()> {
     let zone: chrono_tz::Tz = locked.time_zone.parse().unwrap_or(chrono_tz::UTC);
     let today = tx.now().with_timezone(&zone).date_naive();
-    let starts_at = crate::schedule::domain::starts_at(today, zone);
+    let starts_at = crate::lifecycle::domain::starts_at(today, zone);
     // An end before today would break the dates' order: it moves along.
     diesel::update(engagements::table.find(locked.id.0).filter(engagements::end_date.lt(today)))
         .set(engagements::end_date.eq(today))

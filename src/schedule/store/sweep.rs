@@ -6,14 +6,14 @@ use diesel::sql_types::{Array, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::lifecycle::{Locked, event};
-use crate::audit::domain::{Actor, Event};
-use crate::db::schema::{engagement_activity, engagements};
-use crate::db::{Db, WriteTx};
-use crate::error::{Error, Result};
-use crate::ids::{ClientId, EngagementId};
-use crate::jobs::Done;
-use crate::logging::without_quotes;
-use crate::schedule::domain::{EngagementStatus, Facts, ReportStatus};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId};
+use crate::kernel::base::logging::without_quotes;
+use crate::kernel::db::schema::{engagement_activity, engagements};
+use crate::kernel::db::{Db, WriteTx};
+use crate::kernel::event::domain::{Actor, Event};
+use crate::kernel::job::Done;
+use crate::lifecycle::domain::{EngagementStatus, Facts, ReportStatus};
 
 /// How many engagements one transaction moves: large enough that the round trips are few, small enough that its locks are
 /// held for a fraction of a second.
@@ -99,18 +99,18 @@ const COLUMNS: (
     engagements::submitted_at,
 );
 
-fn move_batch(tx: &mut WriteTx<'_>, now: DateTime<Utc>, left: &[Uuid], limit: i64) -> Result<crate::db::Audited<usize>> {
+fn move_batch(tx: &mut WriteTx<'_>, now: DateTime<Utc>, left: &[Uuid], limit: i64) -> Result<crate::kernel::db::Audited<usize>> {
     let rows: Vec<Columns> =
         due(now, left).order(engagements::starts_at).limit(limit).select(COLUMNS).for_update().skip_locked().load(tx.conn)?;
     moved(tx, rows, now)
 }
 
-fn move_one(tx: &mut WriteTx<'_>, now: DateTime<Utc>, id: Uuid) -> Result<crate::db::Audited<usize>> {
+fn move_one(tx: &mut WriteTx<'_>, now: DateTime<Utc>, id: Uuid) -> Result<crate::kernel::db::Audited<usize>> {
     let rows: Vec<Columns> = due(now, &[]).filter(engagements::id.eq(id)).select(COLUMNS).for_update().skip_locked().load(tx.conn)?;
     moved(tx, rows, now)
 }
 
-fn moved(tx: &mut WriteTx<'_>, rows: Vec<Columns>, now: DateTime<Utc>) -> Result<crate::db::Audited<usize>> {
+fn moved(tx: &mut WriteTx<'_>, rows: Vec<Columns>, now: DateTime<Utc>) -> Result<crate::kernel::db::Audited<usize>> {
     let (events, ids) = judge(rows, now);
     if ids.is_empty() {
         return Ok(tx.unchanged(0));

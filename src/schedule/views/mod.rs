@@ -14,11 +14,11 @@ use super::filter::{Filter, View};
 use super::store::bookings::{Booking, Choices, Counts};
 use crate::engagements::store::show::{Head, Operator};
 use crate::engagements::views::marks;
-use crate::ids::{ClientId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::base::times;
+use crate::kernel::web::{Frame, markdown};
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{Progress, Team};
-use crate::procedures::times;
-use crate::schedule::domain::EngagementStatus;
-use crate::web::{Frame, markdown};
 
 /// CSS class of a status.
 pub fn status_class(status: &EngagementStatus) -> &'static str {
@@ -191,7 +191,7 @@ impl Schedule {
         self.closed == Some(booking.id)
     }
     fn initials(&self, booking: &Booking) -> String {
-        booking.operators.iter().take(5).map(|name| crate::web::frame::initials(name)).collect::<Vec<_>>().join(" ")
+        booking.operators.iter().take(5).map(|name| crate::kernel::web::frame::initials(name)).collect::<Vec<_>>().join(" ")
     }
     fn dates(&self, booking: &Booking) -> String {
         marks::dates(booking.start_date, booking.end_date)

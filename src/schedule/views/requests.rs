@@ -10,13 +10,13 @@ use crate::engagements::store::sections::File;
 use crate::engagements::store::show::Head;
 use crate::engagements::views::marks;
 use crate::engagements::views::sections::Choosable;
-use crate::error::FieldErrors;
-use crate::ids::{ClientId, TestPlanId};
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::{ClientId, TestPlanId};
+use crate::kernel::base::times;
+use crate::kernel::web::Frame;
+use crate::kernel::web::form::Pairs;
 use crate::procedures::domain::Team;
-use crate::procedures::times;
 use crate::schedule::approval::{Draft, STEPS};
-use crate::web::Frame;
-use crate::web::form::Pairs;
 
 /// `/schedule/request`
 #[derive(Template)]

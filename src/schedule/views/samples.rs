@@ -10,16 +10,16 @@ use crate::engagements::store::sections::{Candidate, File};
 use crate::engagements::store::show::Head;
 use crate::engagements::views::samples_of_page;
 use crate::engagements::views::sections::Choosable;
-use crate::error::FieldErrors;
-use crate::ids::{AttachmentId, ClientId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::web::Frame;
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{Progress, Team};
 use crate::schedule::approval::Draft;
 use crate::schedule::availability::Row;
 use crate::schedule::calendar::{MONTH_LANES, Span, weeks};
-use crate::schedule::domain::{EngagementStatus, ReportStatus};
 use crate::schedule::filter::{Filter, View};
 use crate::schedule::store::bookings::{Booking, Choices, Counts};
-use crate::web::Frame;
 
 fn evil() -> String {
     "<script>alert(1)</script>".to_owned()
@@ -31,7 +31,7 @@ fn today() -> NaiveDate {
 
 /// Every view of the slice, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
-    let pages = crate::web::rendered([
+    let pages = crate::kernel::web::rendered([
         ("calendar", schedule(calendar(5), View::Calendar).render()),
         ("calendar schedule", schedule(calendar(5), View::Calendar).as_schedule().render()),
         ("calendar empty", schedule(calendar(0), View::Calendar).render()),
@@ -153,7 +153,7 @@ fn requests() -> Vec<(&'static str, String)> {
         plan: evil(),
     };
     let queue = |requests| Queue { frame: Frame::sample("Requests"), requests, now: at, zone: chrono_tz::UTC };
-    crate::web::rendered([
+    crate::kernel::web::rendered([
         ("request", form(FieldErrors::one("file", "Too large.")).render()),
         ("queue", queue(vec![request]).render()),
         ("queue empty", queue(Vec::new()).render()),

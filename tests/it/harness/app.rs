@@ -9,11 +9,11 @@ use actix_web::dev::ServerHandle;
 use chrono::{DateTime, TimeZone, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
-use tyrian::app::App;
 use tyrian::audit::sealer::Sealer;
-use tyrian::clock::Clock;
-use tyrian::config::Config;
-use tyrian::db::{Db, PoolSize};
+use tyrian::kernel::app::App;
+use tyrian::kernel::base::clock::Clock;
+use tyrian::kernel::config::Config;
+use tyrian::kernel::db::{Db, PoolSize};
 
 use super::browser::Browser;
 use super::database::{TestDatabase, connect, scratch};
@@ -224,10 +224,10 @@ impl Server {
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async {
                 let mut app = app;
-                app.live = tyrian::web::live::Live::default();
+                app.live = tyrian::kernel::live::Live::default();
                 actix_web::rt::spawn(app.live.clone().poll(app.db.clone(), std::time::Duration::from_millis(200)));
                 if jobs {
-                    app.jobs = tyrian::jobs::Jobs::start(app.reach());
+                    app.jobs = tyrian::kernel::job::Jobs::start(tyrian::jobs::JOBS, app.reach());
                 }
                 let server = tyrian::server::serve(app, listener, 1).unwrap();
                 sender.send(server.handle()).unwrap();

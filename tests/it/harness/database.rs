@@ -10,9 +10,9 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use sha2::{Digest, Sha256};
-use tyrian::clock::Clock;
-use tyrian::db::embedded::{APP, Cluster, Durability, OWNER, ROLES, SEALER};
-use tyrian::db::{Db, PoolSize};
+use tyrian::kernel::base::clock::Clock;
+use tyrian::kernel::db::embedded::{APP, Cluster, Durability, OWNER, ROLES, SEALER};
+use tyrian::kernel::db::{Db, PoolSize};
 
 /// How many older templates stay: other worktrees may share the build directory.
 const KEPT_TEMPLATES: i64 = 4;
@@ -146,7 +146,7 @@ fn make_template(name: &str) {
     let mut conn = administration();
     conn.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).unwrap();
     conn.batch_execute(&format!("CREATE DATABASE {name} OWNER {OWNER}")).unwrap();
-    tyrian::db::migrate::migrate(&cluster().url(OWNER, name), ROLES).unwrap();
+    tyrian::kernel::db::migrate::migrate(&cluster().url(OWNER, name), ROLES).unwrap();
     let clock = Clock::standing_at(super::app::start());
     let db = Db::open(&cluster().url(APP, name), PoolSize { connections: 1, wait_seconds: 10 }, clock.clone()).unwrap();
     let place = scratch().join("template");
@@ -165,7 +165,7 @@ fn make_template(name: &str) {
 fn fingerprint() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for part in ["migrations", "src/library", "src/authz", "src/accounts/store.rs", "src/server.rs", "src/db/migrate.rs"] {
+    for part in ["migrations", "src/library", "src/kernel/authz", "src/accounts/store.rs", "src/server.rs", "src/kernel/db/migrate.rs"] {
         collect(&root.join(part), &mut files);
     }
     files.sort();

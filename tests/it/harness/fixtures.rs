@@ -9,12 +9,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{Date, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde_json::Value;
 use tyrian::accounts::store::NewPerson;
-use tyrian::app::App;
-use tyrian::audit::domain::{Actor, Event, Kind};
-use tyrian::db::WriteTx;
-use tyrian::error::Result;
-use tyrian::ids::{AssetId, ClientId, EngagementId, PersonId, ProcedureId, ReportId, RoleId};
-use tyrian::schedule::domain::EngagementStatus;
+use tyrian::kernel::app::App;
+use tyrian::kernel::base::error::Result;
+use tyrian::kernel::base::ids::{AssetId, ClientId, EngagementId, PersonId, ProcedureId, ReportId, RoleId};
+use tyrian::kernel::db::WriteTx;
+use tyrian::kernel::event::domain::{Actor, Event, Kind};
+use tyrian::lifecycle::domain::EngagementStatus;
 
 use super::TestApp;
 
@@ -164,7 +164,7 @@ fn custom_role(tx: &mut WriteTx<'_>) -> Result<()> {
 
 /// The value of a session cookie that the app takes for its own.
 pub fn planted_session(app: &App, person: PersonId) -> String {
-    let key = tyrian::accounts::domain::random_hex(32);
+    let key = tyrian::kernel::base::hex::random_hex(32);
     let now = app.clock.now();
     let state = HashMap::from([
         (tyrian::accounts::session::PERSON.to_owned(), serde_json::to_string(&person).unwrap()),
@@ -299,7 +299,7 @@ pub fn plan_engagement(app: &App, client: ClientId, plan: &Plan<'_>, people: &Pe
     made
 }
 
-fn insert_engagement(tx: &mut WriteTx<'_>, made: &Engagement, plan: &Plan<'_>, people: &People) -> Result<tyrian::db::Audited<()>> {
+fn insert_engagement(tx: &mut WriteTx<'_>, made: &Engagement, plan: &Plan<'_>, people: &People) -> Result<tyrian::kernel::db::Audited<()>> {
     let now = tx.now();
     diesel::sql_query("INSERT INTO attack_versions (version, rank, domain, imported_at) VALUES ('19.1', 19001, 'enterprise-attack', $1) ON CONFLICT DO NOTHING")
         .bind::<Timestamptz, _>(now)

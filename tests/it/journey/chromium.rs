@@ -43,7 +43,7 @@ impl Driver {
 
     /// A browser with a profile of its own, in which nobody is signed in.
     pub fn open(&self, app: &TestApp) -> Chromium {
-        let profile = scratch().join(format!("chromium-{}", tyrian::accounts::domain::random_hex(6)));
+        let profile = scratch().join(format!("chromium-{}", tyrian::kernel::base::hex::random_hex(6)));
         let binary = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(|name| {
             let paths = std::env::var_os("PATH")?;
             std::env::split_paths(&paths).map(|dir| dir.join(name)).find(|path| path.exists())

@@ -1,7 +1,8 @@
 //! From a request to a published report: the client's analyst asks, the lead approves, the clock starts it, the runbook is
 //! submitted, the report goes through its review, and the analyst reads it.
 
-use tyrian::jobs::{Trigger, find, run};
+use tyrian::jobs::find;
+use tyrian::kernel::job::{Trigger, run};
 
 use super::Hand;
 use crate::harness::TestApp;

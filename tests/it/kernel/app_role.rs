@@ -5,8 +5,8 @@ use std::process::Command;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use tyrian::db::embedded::{APP, OWNER, ROLES, SEALER};
-use tyrian::db::migrate::{Roles, excess, migrate};
+use tyrian::kernel::db::embedded::{APP, OWNER, ROLES, SEALER};
+use tyrian::kernel::db::migrate::{Roles, excess, migrate};
 
 use crate::harness::app::start;
 use crate::harness::database::{TestDatabase, connect};

@@ -2,8 +2,8 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use tyrian::audit::domain::{Actor, Event, Kind};
-use tyrian::error::Error;
+use tyrian::kernel::base::error::Error;
+use tyrian::kernel::event::domain::{Actor, Event, Kind};
 
 use crate::harness::TestApp;
 use crate::harness::fixtures::OWN;
@@ -71,7 +71,7 @@ fn an_event_of_an_earlier_transaction_proves_nothing() {
 fn a_change_and_its_event_commit_together_or_not_at_all() {
     let app = TestApp::spawn();
     let before = app.count("SELECT count(*) FROM audit.events");
-    let failed: tyrian::error::Result<()> = app.db.write_blocking(&Actor::command(), |tx| {
+    let failed: tyrian::kernel::base::error::Result<()> = app.db.write_blocking(&Actor::command(), |tx| {
         rename(tx.conn)?;
         tx.audited((), Event::new(Kind::ClientUpdated, "Renamed the client"))?;
         Err(Error::Refused("No.".into()))

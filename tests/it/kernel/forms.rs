@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
 use diesel::connection::SimpleConnection;
-use tyrian::pairs::VISITS;
+use tyrian::kernel::base::pairs::VISITS;
 use tyrian::routes::{Row, TABLE};
 
 use super::matrix::{Things, common, filled};

@@ -1,8 +1,9 @@
 //! Jobs: safe to run twice, kept as rows, each engagement moved exactly once.
 
 use chrono::{NaiveDate, TimeDelta};
-use tyrian::jobs::{Trigger, find, run};
-use tyrian::schedule::domain::EngagementStatus;
+use tyrian::jobs::find;
+use tyrian::kernel::job::{Trigger, run};
+use tyrian::lifecycle::domain::EngagementStatus;
 
 use crate::harness::TestApp;
 use crate::harness::fixtures::Plan;

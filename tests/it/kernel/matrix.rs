@@ -7,8 +7,8 @@ use std::path::Path;
 
 use diesel::prelude::*;
 use diesel::sql_types::Uuid as SqlUuid;
-use tyrian::audit::domain::{Actor, Event, Kind};
-use tyrian::ids::{AssetId, ClientId};
+use tyrian::kernel::base::ids::{AssetId, ClientId};
+use tyrian::kernel::event::domain::{Actor, Event, Kind};
 use tyrian::routes::{Access, Row, TABLE};
 use uuid::Uuid;
 

@@ -5,9 +5,9 @@ use std::process::Command;
 use diesel::connection::SimpleConnection;
 use tyrian::audit::verify::Halt;
 use tyrian::audit::verify_store::{Against, verify};
-use tyrian::clock::Clock;
-use tyrian::db::embedded::{OWNER, ROLES};
-use tyrian::db::migrate::{Standing, migrate, revert_last, standing};
+use tyrian::kernel::base::clock::Clock;
+use tyrian::kernel::db::embedded::{OWNER, ROLES};
+use tyrian::kernel::db::migrate::{Standing, migrate, revert_last, standing};
 
 use crate::harness::database::{TestDatabase, cluster, connect, scratch};
 use crate::harness::fixtures::Person;

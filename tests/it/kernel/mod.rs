@@ -3,6 +3,7 @@
 mod app_role;
 mod audit_log;
 mod edge;
+mod floors;
 mod forms;
 mod jobs;
 mod matrix;

@@ -2,9 +2,9 @@
 
 use std::net::TcpListener;
 
-use tyrian::clock::Clock;
-use tyrian::db::embedded::{APP, Cluster, Durability, OWNER, ROLES};
-use tyrian::db::{Db, PoolSize};
+use tyrian::kernel::base::clock::Clock;
+use tyrian::kernel::db::embedded::{APP, Cluster, Durability, OWNER, ROLES};
+use tyrian::kernel::db::{Db, PoolSize};
 
 use crate::harness::app::{Server, config, start};
 use crate::harness::browser::{Answer, Browser};
@@ -47,7 +47,7 @@ fn an_outage_is_told_to_everybody_and_heals_by_itself() {
     let place = scratch().join(format!("outage-{}", std::process::id()));
     let own = OwnCluster(Cluster::start(&place, Durability::Fast).unwrap(), place.clone());
     own.0.ensure_database("outage").unwrap();
-    tyrian::db::migrate::migrate(&own.0.url(OWNER, "outage"), ROLES).unwrap();
+    tyrian::kernel::db::migrate::migrate(&own.0.url(OWNER, "outage"), ROLES).unwrap();
     let clock = Clock::standing_at(start());
     let db = Db::open(&own.0.url(APP, "outage"), PoolSize { connections: 2, wait_seconds: 1 }, clock.clone()).unwrap();
     let app = tyrian::server::assemble(config(&place.join("data")), db, None, clock).unwrap();

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tyrian::accounts::domain::LinkPurpose;
 use tyrian::clients::domain::{AssetKind, Criticality};
+use tyrian::lifecycle::domain::{EngagementStatus, ReportStatus};
 use tyrian::procedures::domain::{ProcedureStatus, Severity, Team, WaitingOn, WriteRule};
 use tyrian::reports::content::FindingState;
 use tyrian::reports::workflow::ApprovalRule;
-use tyrian::schedule::domain::{EngagementStatus, ReportStatus};
 
 use crate::harness::TestApp;
 
@@ -82,7 +82,7 @@ fn every_check_lists_its_enums_words() {
 
 #[test]
 fn permissions_of_the_seeded_roles_are_those_of_the_policy() {
-    use tyrian::authz::policy::ROLES;
+    use tyrian::kernel::authz::policy::ROLES;
     let app = TestApp::spawn_empty();
     for role in ROLES {
         let held: BTreeSet<String> = app
@@ -125,7 +125,7 @@ fn schema_rs_agrees_with_the_database() {
         let line = format!("{} -> {}", parts[1], diesel_type(parts[2], parts[3], parts[4] == "YES"));
         database.entry(parts[0].to_owned()).or_default().push(line);
     }
-    let source = include_str!("../../../src/db/schema.rs");
+    let source = include_str!("../../../src/kernel/db/schema.rs");
     let mut written: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for part in source.split("diesel::table! {").skip(1) {
         let mut renamed: Option<String> = None;

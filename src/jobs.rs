@@ -1,0 +1,75 @@
+//! The table of jobs: what the server does by itself, and when.
+
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::job::{Done, Job};
+
+/// Every job.
+pub const JOBS: &[Job] = &[
+    Job {
+        name: "schedule-transitions",
+        schedule: "0 * * * *",
+        about: "Moves each scheduled engagement whose start date has come to In Progress.",
+        run: |reach, now| crate::schedule::store::sweep(&reach.db, &reach.actor(), now),
+    },
+    Job {
+        name: "audit-refresh",
+        schedule: "10 0 * * *",
+        about: "Makes the audit log's months ahead; archives and drops those that are no longer shown.",
+        run: crate::audit::retention::refresh,
+    },
+    Job {
+        name: "session-sweep",
+        schedule: "*/20 * * * *",
+        about: "Removes sessions that have ended and drafts older than 14 days.",
+        run: |reach, now| crate::accounts::sweep::sweep(&reach.db, now),
+    },
+    Job {
+        name: "refusal-floods",
+        schedule: "* * * * *",
+        about: "Records how many attempts were refused beyond those that have events of their own.",
+        run: |reach, now| Ok(Done { moved: crate::audit::flood_store::sum_up(&reach.db, now)?, ..Done::default() }),
+    },
+    Job {
+        name: "attachment-sweep",
+        schedule: "40 3 * * *",
+        about: "Deletes uploads that were never finished and files of attachments removed 30 days ago.",
+        run: |reach, now| crate::procedures::sweep::sweep(&reach.db, &reach.attachments, now),
+    },
+];
+
+/// A job by its name.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none.
+pub fn find(name: &str) -> Result<&'static Job> {
+    JOBS.iter().find(|job| job.name == name).ok_or(Error::NotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeZone, Utc};
+
+    use super::*;
+    use crate::kernel::job::{late_since, next_run};
+
+    #[test]
+    fn every_schedule_can_be_read_and_the_main_one_is_hourly() {
+        let at = Utc.with_ymd_and_hms(2026, 11, 21, 14, 5, 0).unwrap();
+        for job in JOBS {
+            assert!(next_run(job, at).is_some(), "{}", job.name);
+        }
+        let hourly = find("schedule-transitions").unwrap();
+        assert_eq!(next_run(hourly, at).unwrap(), Utc.with_ymd_and_hms(2026, 11, 21, 15, 0, 0).unwrap());
+    }
+
+    #[test]
+    fn a_job_is_late_after_two_intervals_without_success() {
+        let at = Utc.with_ymd_and_hms(2026, 11, 21, 14, 5, 0).unwrap();
+        let hourly = find("schedule-transitions").unwrap();
+        let ago = |minutes| Some(at - chrono::TimeDelta::minutes(minutes));
+        assert_eq!(late_since(hourly, ago(120), at), None);
+        assert_eq!(late_since(hourly, ago(121), at), ago(121));
+        assert_eq!(late_since(hourly, None, at), None, "it has not run yet");
+        assert_eq!(late_since(find("audit-refresh").unwrap(), ago(121), at), None);
+    }
+}

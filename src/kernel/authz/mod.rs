@@ -1,0 +1,5 @@
+//! Who may do what: the pure table. `web::permit` turns it into values that store functions demand.
+
+pub mod policy;
+
+pub use policy::{Permission, Rights};

@@ -1,0 +1,14 @@
+//! Words and values: the lowest floor.
+
+pub mod clock;
+pub mod csv;
+pub mod error;
+pub mod hex;
+pub mod ids;
+pub mod logging;
+pub mod network;
+pub mod pairs;
+pub mod private;
+pub mod text;
+pub mod text_enum;
+pub mod times;

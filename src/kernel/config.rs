@@ -1,0 +1,224 @@
+//! Configuration of a process, from flags and the environment. Every fault is listed at once.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::audit::seal::KeyFiles;
+
+/// What the command line and the environment say.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// PostgreSQL of the app's own role; unset: a private one under the data directory
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// PostgreSQL of the schema's owner, for `migrate`
+    #[arg(long, global = true, env = "TYRIAN_OWNER_DATABASE_URL", hide_env_values = true)]
+    pub owner_database_url: Option<String>,
+    /// PostgreSQL of the role that seals the audit log; unset: the app's own role seals
+    #[arg(long, global = true, env = "TYRIAN_SEALER_DATABASE_URL", hide_env_values = true)]
+    pub sealer_database_url: Option<String>,
+    /// Where attachments, archives, keys and the embedded database live
+    #[arg(long, global = true, env = "TYRIAN_DATA_DIR", default_value = "./var")]
+    pub data_dir: PathBuf,
+    /// Address to serve on
+    #[arg(long, global = true, env = "TYRIAN_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+    /// Address to serve /metrics on; unset: nowhere
+    #[arg(long, global = true, env = "TYRIAN_METRICS_LISTEN")]
+    pub metrics_listen: Option<String>,
+    /// The address people type, such as https://tyrian.example
+    #[arg(long, global = true, env = "TYRIAN_BASE_URL")]
+    pub base_url: Option<String>,
+    /// 64 or more hexadecimal digits
+    #[arg(long, global = true, env = "TYRIAN_SECRET_KEY", hide_env_values = true)]
+    pub secret_key: Option<SecretString>,
+    /// A file that holds them
+    #[arg(long, global = true, env = "TYRIAN_SECRET_KEY_FILE")]
+    pub secret_key_file: Option<PathBuf>,
+    /// The file of the key that seals the audit log; unset: audit.key in the data directory
+    #[arg(long, global = true, env = "TYRIAN_AUDIT_KEY_FILE")]
+    pub audit_key_file: Option<PathBuf>,
+    /// Addresses of reverse proxies whose X-Forwarded-For counts, separated by commas
+    #[arg(long, global = true, env = "TYRIAN_TRUSTED_PROXIES", default_value = "")]
+    pub trusted_proxies: String,
+    /// The organisation's time zone at the first start
+    #[arg(long, global = true, env = "TYRIAN_TIME_ZONE", default_value = "UTC")]
+    pub time_zone: String,
+}
+
+/// Configuration that holds.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The given database; `None` means the embedded one.
+    pub database_url: Option<String>,
+    /// The owner's URL of a given database.
+    pub owner_database_url: Option<String>,
+    /// The same database as the role that seals the audit log; none: the app's own role does.
+    pub sealer_database_url: Option<String>,
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// Where to serve.
+    pub listen: SocketAddr,
+    /// Where to serve metrics.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The address people type.
+    pub base_url: Option<String>,
+    /// The secret that keys are derived from.
+    pub secret: SecretString,
+    /// Where the key that seals the audit log lies, if not in the data directory.
+    pub audit_key_file: Option<PathBuf>,
+    /// Reverse proxies whose word on the client's address counts.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// First value of the organisation's time zone.
+    pub time_zone: String,
+}
+
+impl Config {
+    /// Whether people reach it by https: cookies are then Secure and bound to the host.
+    pub fn is_https(&self) -> bool {
+        self.base_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// The directory of attachments.
+    pub fn attachments(&self) -> PathBuf {
+        self.data_dir.join("attachments")
+    }
+
+    /// The directory of the audit log's archives.
+    pub fn audit_archives(&self) -> PathBuf {
+        self.data_dir.join("audit-archives")
+    }
+
+    /// The files that seal the audit log.
+    pub fn audit_files(&self) -> KeyFiles {
+        KeyFiles::new(&self.data_dir, self.audit_key_file.as_deref())
+    }
+
+    /// Checks the options. Makes the data directory, and in it the secret key where the database is embedded.
+    ///
+    /// # Errors
+    /// One sentence for each fault, all of them.
+    pub fn check(options: &Options) -> anyhow::Result<Self> {
+        let mut faults = Vec::new();
+        let mut address = |name: &str, text: &str| {
+            text.parse::<SocketAddr>()
+                .map_err(|_| faults.push(format!("{name} “{text}” is no address with a port, such as 127.0.0.1:8080.")))
+                .ok()
+        };
+        let listen = address("TYRIAN_LISTEN", &options.listen);
+        let metrics_listen = options.metrics_listen.as_deref().and_then(|text| address("TYRIAN_METRICS_LISTEN", text));
+        if let Some(base) = &options.base_url
+            && !(base.starts_with("https://") || base.starts_with("http://"))
+        {
+            faults.push(format!("TYRIAN_BASE_URL “{base}” does not start with https:// or http://."));
+        }
+        if options.sealer_database_url.is_some() && options.database_url.is_none() {
+            faults.push("TYRIAN_SEALER_DATABASE_URL is set without DATABASE_URL: the private cluster makes its own role.".into());
+        }
+        if options.time_zone.parse::<chrono_tz::Tz>().is_err() {
+            faults.push(format!("TYRIAN_TIME_ZONE “{}” is no zone of the IANA list, such as Europe/Lisbon.", options.time_zone));
+        }
+        let mut trusted_proxies = Vec::new();
+        for text in options.trusted_proxies.split(',').map(str::trim).filter(|t| !t.is_empty()) {
+            match text.parse() {
+                Ok(ip) => trusted_proxies.push(ip),
+                Err(_) => faults.push(format!("TYRIAN_TRUSTED_PROXIES names “{text}”, which is no IP address.")),
+            }
+        }
+        if let Err(e) = crate::kernel::base::private::data_directory(&options.data_dir) {
+            faults.push(format!("TYRIAN_DATA_DIR: {e:#}."));
+        }
+        let secret = match secret(options) {
+            Ok(secret) => Some(secret),
+            Err(fault) => {
+                faults.push(format!("{fault:#}."));
+                None
+            }
+        };
+        match (listen, secret, faults.is_empty()) {
+            (Some(listen), Some(secret), true) => Ok(Self {
+                database_url: options.database_url.clone(),
+                owner_database_url: options.owner_database_url.clone(),
+                sealer_database_url: options.sealer_database_url.clone(),
+                data_dir: options.data_dir.clone(),
+                listen,
+                metrics_listen,
+                base_url: options.base_url.clone(),
+                secret,
+                audit_key_file: options.audit_key_file.clone(),
+                trusted_proxies,
+                time_zone: options.time_zone.clone(),
+            }),
+            _ => anyhow::bail!("the configuration does not hold:\n  {}", faults.join("\n  ")),
+        }
+    }
+}
+
+fn secret(options: &Options) -> anyhow::Result<SecretString> {
+    let text = match (&options.secret_key, &options.secret_key_file) {
+        (Some(_), Some(_)) => anyhow::bail!("TYRIAN_SECRET_KEY and TYRIAN_SECRET_KEY_FILE are both set; leave one out"),
+        (Some(key), None) => key.expose_secret().to_owned(),
+        (None, Some(file)) => {
+            fs::read_to_string(file).with_context(|| format!("TYRIAN_SECRET_KEY_FILE {} cannot be read", file.display()))?
+        }
+        (None, None) if options.database_url.is_some() => {
+            anyhow::bail!("TYRIAN_SECRET_KEY or TYRIAN_SECRET_KEY_FILE is required beside DATABASE_URL: every node needs the same one")
+        }
+        (None, None) => own_secret(&options.data_dir.join("secret.key"))?,
+    };
+    let text = text.trim().to_owned();
+    if text.len() < 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        anyhow::bail!("the secret key must be 64 or more hexadecimal digits (`openssl rand -hex 32` makes one)");
+    }
+    Ok(text.into())
+}
+
+fn own_secret(path: &std::path::Path) -> anyhow::Result<String> {
+    use std::io::Write;
+    if let Ok(text) = fs::read_to_string(path) {
+        return Ok(text);
+    }
+    let text = crate::kernel::base::hex::random_hex(32);
+    let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Ok(mut file) => file.write_all(text.as_bytes())?,
+        // Another process made it a moment ago.
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => return Ok(fs::read_to_string(path)?),
+        Err(e) => return Err(e).with_context(|| format!("{} cannot be written", path.display())),
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_listed_at_once() {
+        let options = Options {
+            database_url: Some("postgresql:///x".into()),
+            owner_database_url: None,
+            sealer_database_url: None,
+            data_dir: std::env::temp_dir(),
+            listen: "nowhere".into(),
+            metrics_listen: None,
+            base_url: Some("tyrian.example".into()),
+            secret_key: None,
+            secret_key_file: None,
+            audit_key_file: None,
+            trusted_proxies: "10.0.0.1, proxy".into(),
+            time_zone: "Lisbon".into(),
+        };
+        let said = Config::check(&options).unwrap_err().to_string();
+        for part in ["TYRIAN_LISTEN", "TYRIAN_BASE_URL", "TYRIAN_TIME_ZONE", "“proxy”", "TYRIAN_SECRET_KEY"] {
+            assert!(said.contains(part), "{part} in {said}");
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The database. Everything goes through [`Db`]: `read` on connections that cannot write, `write` with an audit event.
+//! A write that returns without its event does not compile, and would not commit either (`audit.require_event`).
+
+pub mod cursor;
+pub mod embedded;
+pub mod migrate;
+#[rustfmt::skip]
+pub mod schema;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix_web::web;
+use chrono::{DateTime, Utc};
+use diesel::connection::{InstrumentationEvent, SimpleConnection};
+use diesel::pg::PgConnection;
+use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection};
+use tokio::sync::Semaphore;
+
+use crate::kernel::base::clock::Clock;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::event::domain::{Actor, Event};
+
+type PgPool = Pool<ConnectionManager<PgConnection>>;
+
+/// Statements sent by requests since the start, without BEGIN, COMMIT, SET and pool checks. The benchmark reads it.
+pub static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+/// How a pool is cut.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSize {
+    /// Connections in each of the two pools.
+    pub connections: u32,
+    /// How long a caller waits for one, in seconds.
+    pub wait_seconds: u64,
+}
+
+impl PoolSize {
+    /// For the sealer and the retention job, which take turns.
+    pub const SEALING: Self = Self { connections: 2, wait_seconds: 3 };
+}
+
+impl Default for PoolSize {
+    fn default() -> Self {
+        Self { connections: 8, wait_seconds: 3 }
+    }
+}
+
+/// Handle to the two pools; cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    read: Lane,
+    write: Lane,
+    clock: Clock,
+    url: Arc<str>,
+}
+
+#[derive(Clone)]
+struct Lane {
+    pool: PgPool,
+    gate: Arc<Semaphore>,
+    wait: Duration,
+}
+
+/// A write transaction: the connection, the actor and the time at which it began.
+pub struct WriteTx<'c> {
+    /// The connection inside its transaction.
+    pub conn: &'c mut PgConnection,
+    actor: &'c Actor,
+    now: DateTime<Utc>,
+}
+
+/// A value whose audit events stand in the same transaction. Only [`WriteTx::audited`] and [`WriteTx::unchanged`] make one.
+pub struct Audited<T>(T);
+
+impl<T> Audited<T> {
+    /// Another value under the same events.
+    pub fn with<U>(self, value: U) -> Audited<U> {
+        Audited(value)
+    }
+}
+
+impl<'c> WriteTx<'c> {
+    /// Who acts.
+    pub fn actor(&self) -> &'c Actor {
+        self.actor
+    }
+    /// When the transaction began, by the app's clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+    /// Writes the event and hands the value on.
+    ///
+    /// # Errors
+    /// When the event cannot be written; the whole transaction is then undone.
+    pub fn audited<T>(&mut self, value: T, event: Event) -> Result<Audited<T>> {
+        self.audited_all(value, &[event])
+    }
+    /// Writes several events in one statement and hands the value on.
+    ///
+    /// # Errors
+    /// When they cannot be written, or when there are none.
+    pub fn audited_all<T>(&mut self, value: T, events: &[Event]) -> Result<Audited<T>> {
+        if events.is_empty() {
+            return Err(Error::Internal(anyhow::anyhow!("a change without an event")));
+        }
+        crate::audit::store::insert(self.conn, self.actor, events)?;
+        Ok(Audited(value))
+    }
+    /// For a save that changed nothing. Should it have changed something after all, the database refuses the commit.
+    pub fn unchanged<T>(&self, value: T) -> Audited<T> {
+        Audited(value)
+    }
+}
+
+impl Db {
+    /// Opens both pools without waiting for the server: a database that is away now may be back for the first request.
+    ///
+    /// # Errors
+    /// When the URL cannot be read.
+    pub fn open(url: &str, size: PoolSize, clock: Clock) -> anyhow::Result<Self> {
+        let lane = |read_only: bool| -> Lane {
+            let pool = Pool::builder()
+                .max_size(size.connections)
+                .min_idle(Some(1))
+                .connection_timeout(Duration::from_secs(size.wait_seconds))
+                .test_on_check_out(true)
+                .error_handler(Box::new(Quiet))
+                .connection_customizer(Box::new(Customize { read_only }))
+                .build_unchecked(ConnectionManager::new(with_network_limits(url)));
+            Lane { pool, gate: Arc::new(Semaphore::new(size.connections as usize)), wait: Duration::from_secs(size.wait_seconds) }
+        };
+        let url = with_network_limits(url).into();
+        Ok(Self { read: lane(true), write: lane(false), clock, url })
+    }
+
+    /// A connection of its own that cannot write and has no time limits, for reading that takes long: exports, verification,
+    /// archives. The pools stay for requests.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database is not to be had.
+    pub fn connect(&self) -> Result<PgConnection> {
+        let mut conn = PgConnection::establish(&self.url).map_err(|away| Error::Unavailable(away.to_string()))?;
+        conn.batch_execute("SET TIME ZONE 'UTC'; SET jit = off; SET default_transaction_read_only = on")?;
+        Ok(conn)
+    }
+
+    /// The clock that writes are stamped with.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Runs `f` on a connection whose transactions are read-only. Each statement sees what is committed when it starts.
+    ///
+    /// # Errors
+    /// What `f` returns; [`Error::Unavailable`] when the database or a connection is not to be had.
+    pub async fn read<T: Send + 'static>(&self, f: impl FnOnce(&mut PgConnection) -> Result<T> + Send + 'static) -> Result<T> {
+        self.read.run(f).await
+    }
+
+    /// Runs `f` in a transaction and commits when it returns. `f` must hand back an [`Audited`] value.
+    ///
+    /// # Errors
+    /// What `f` returns (nothing is then written); [`Error::Unavailable`] when the database is not to be had.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>> + Send + 'static,
+    ) -> Result<T> {
+        let now = self.clock.now();
+        let write = move |conn: &mut PgConnection| {
+            conn.transaction(|conn| {
+                check_session(conn, &actor)?;
+                f(&mut WriteTx { conn, actor: &actor, now }).map(|audited| audited.0)
+            })
+        };
+        self.write.run(write).await
+    }
+
+    /// Runs `f` in a transaction without an event. Only for what is no act of a person: sessions, counters, drafts,
+    /// section state, theme and the bookkeeping of jobs. `reason` says which; a test lists the callers.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub async fn write_unaudited<T: Send + 'static>(
+        &self,
+        reason: &'static str,
+        f: impl FnOnce(&mut PgConnection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        tracing::trace!(reason, "unaudited write");
+        self.write.run(move |conn| conn.transaction(f)).await
+    }
+
+    /// As [`Db::write`], for the command line and jobs that already run on a thread that may block.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub fn write_blocking<T>(&self, actor: &Actor, f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>>) -> Result<T> {
+        let now = self.clock.now();
+        let mut conn = self.write.connection()?;
+        conn.transaction(|conn| f(&mut WriteTx { conn, actor, now }).map(|audited| audited.0))
+    }
+
+    /// As [`Db::read`], on the caller's thread.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub fn read_blocking<T>(&self, f: impl FnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+        f(&mut *self.read.connection()?)
+    }
+
+    /// As [`Db::write_unaudited`], on the caller's thread.
+    ///
+    /// # Errors
+    /// As [`Db::write`].
+    pub fn write_unaudited_blocking<T>(&self, reason: &'static str, f: impl FnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+        tracing::trace!(reason, "unaudited write");
+        let mut conn = self.write.connection()?;
+        let conn: &mut PgConnection = &mut conn;
+        conn.transaction(f)
+    }
+}
+
+/// Rights were read with the request's head. Whoever was signed out, disabled or given other rights since then, however
+/// slowly the rest of the request came, writes nothing.
+fn check_session(conn: &mut PgConnection, actor: &Actor) -> Result<()> {
+    use schema::sessions;
+    let Some(session) = actor.session else { return Ok(()) };
+    let stands = sessions::table.filter(sessions::id.eq(session).and(sessions::renew.eq(false)));
+    let stands: bool = diesel::select(diesel::dsl::exists(stands)).get_result(conn)?;
+    if stands { Ok(()) } else { Err(Error::Unauthenticated) }
+}
+
+impl Lane {
+    async fn run<T: Send + 'static>(&self, f: impl FnOnce(&mut PgConnection) -> Result<T> + Send + 'static) -> Result<T> {
+        // Callers wait here, not on a thread of the blocking pool: a burst cannot fill it.
+        let permit = tokio::time::timeout(self.wait, self.gate.clone().acquire_owned())
+            .await
+            .map_err(|_| Error::Unavailable("every connection is busy".into()))?
+            .map_err(|closed| Error::Unavailable(closed.to_string()))?;
+        let lane = self.clone();
+        let done = web::block(move || {
+            let _permit = permit;
+            f(&mut *lane.connection()?)
+        });
+        done.await.map_err(|panicked| Error::Internal(panicked.into()))?
+    }
+
+    fn connection(&self) -> Result<PooledConnection<ConnectionManager<PgConnection>>> {
+        self.pool.get().map_err(|away| Error::Unavailable(away.to_string()))
+    }
+}
+
+/// A dropped network must show within seconds, not after TCP's two hours.
+fn with_network_limits(url: &str) -> String {
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!(
+        "{url}{separator}connect_timeout=3&tcp_user_timeout=5000&keepalives_idle=10&keepalives_interval=5&keepalives_count=2&application_name=tyrian"
+    )
+}
+
+/// r2d2's own handler logs every failed attempt; a database that is away would flood the log. `/readyz` tells it.
+#[derive(Debug)]
+struct Quiet;
+impl<E: std::error::Error> diesel::r2d2::HandleError<E> for Quiet {
+    fn handle_error(&self, error: E) {
+        tracing::debug!(%error, "no connection to the database");
+    }
+}
+
+#[derive(Debug)]
+struct Customize {
+    read_only: bool,
+}
+
+impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Customize {
+    fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
+        // Compiling a plan takes longer than any of our statements does.
+        let read_only = if self.read_only { "SET default_transaction_read_only = on;" } else { "" };
+        conn.batch_execute(&format!(
+            "SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '10s'; {read_only}"
+        ))
+        .map_err(diesel::r2d2::Error::QueryError)?;
+        conn.set_instrumentation(count as fn(InstrumentationEvent<'_>));
+        Ok(())
+    }
+}
+
+fn count(event: InstrumentationEvent<'_>) {
+    if let InstrumentationEvent::StartQuery { query, .. } = event {
+        let text = query.to_string();
+        if !["BEGIN", "COMMIT", "ROLLBACK", "SET", "SELECT 1", "SAVEPOINT", "RELEASE"].iter().any(|plumbing| text.starts_with(plumbing)) {
+            STATEMENTS.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What is typed and not saved yet, kept on the server: of a procedure's page, of the wizard, of an approval.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::dsl::{count_star, sql};
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::PersonId;
+use crate::kernel::db::schema::drafts;
+
+/// Drafts that a person may have at once.
+const HELD: i64 = 200;
+/// Their text together, in bytes.
+const BYTES: i64 = 16 << 20;
+
+/// How long a draft is kept after its last change, in days.
+pub const DAYS: i64 = 14;
+
+/// Which draft.
+#[derive(Debug, Clone, Copy)]
+pub struct Draft<'a> {
+    /// Whose.
+    pub person: PersonId,
+    /// What kind of thing it is of.
+    pub of: &'a str,
+    /// The thing, or the draft's own id where there is none yet.
+    pub id: Uuid,
+    /// The tab that keeps it, where several may.
+    pub tab: &'a str,
+}
+
+/// Keeps a draft in the place of the one before.
+///
+/// # Errors
+/// [`Error::Refused`], with what to do, where the person's other drafts leave no room for it.
+pub fn keep(conn: &mut PgConnection, draft: Draft<'_>, fields: &Value, now: DateTime<Utc>) -> Result<()> {
+    let Draft { person, of, id, tab } = draft;
+    let is_this = drafts::subject_type.eq(of).and(drafts::subject_id.eq(id)).and(drafts::tab.eq(tab));
+    let others = drafts::table.filter(drafts::person_id.eq(person.0)).filter(diesel::dsl::not(is_this));
+    let size = sql::<BigInt>("coalesce(sum(octet_length(fields::text)), 0)::bigint");
+    let (held, bytes): (i64, i64) = others.select((count_star(), size)).first(conn)?;
+    let own = i64::try_from(fields.to_string().len()).unwrap_or(i64::MAX);
+    if held >= HELD || bytes.saturating_add(own) > BYTES {
+        return Err(Error::Refused(format!(
+            "You have {held} drafts that are not saved, as many as are kept. Save or discard some of them."
+        )));
+    }
+    diesel::insert_into(drafts::table)
+        .values((
+            drafts::person_id.eq(person.0),
+            drafts::subject_type.eq(of),
+            drafts::subject_id.eq(id),
+            drafts::tab.eq(tab),
+            drafts::fields.eq(fields),
+            drafts::updated_at.eq(now),
+        ))
+        .on_conflict((drafts::person_id, drafts::subject_type, drafts::subject_id, drafts::tab))
+        .do_update()
+        .set((drafts::fields.eq(fields), drafts::updated_at.eq(now)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Forgets the drafts that nobody went on with; says how many.
+///
+/// # Errors
+/// When the database refuses.
+pub fn sweep(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<usize> {
+    Ok(diesel::delete(drafts::table.filter(drafts::updated_at.lt(now - TimeDelta::days(DAYS)))).execute(conn)?)
+}

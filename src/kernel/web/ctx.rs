@@ -1,0 +1,253 @@
+//! The context of a request: who asks, from where, for a page or a fragment; and the answers that handlers give.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_session::SessionExt;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
+use askama::Template;
+use uuid::Uuid;
+
+use crate::kernel::app::App;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::event::domain::{Actor, ActorKind};
+use crate::kernel::web::frame::{Frame, Section};
+use crate::kernel::web::permit::{UNAVAILABLE, VIEWER, Viewer};
+
+/// Name of the cookie that carries one message over a redirect. Behind https no other host and no other path can set it.
+fn message_cookie_name(https: bool) -> &'static str {
+    if https { "__Host-tyrian-message" } else { "tyrian-message" }
+}
+
+/// How long a proof of who somebody is lasts for sensitive acts.
+const PROOF_LASTS: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
+
+/// Context of a request, whoever asks.
+#[derive(Clone)]
+pub struct Ctx {
+    /// The application.
+    pub app: web::Data<App>,
+    /// Who is signed in.
+    pub viewer: Option<Arc<Viewer>>,
+    /// The id under which the request is in the log.
+    pub request_id: Option<Uuid>,
+    /// Whether htmx asked for a fragment.
+    pub partial: bool,
+    message: Option<String>,
+    address: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl Ctx {
+    /// Reads the context; the viewer is what the session store loaded, in one statement, with the session.
+    pub fn of(req: &HttpRequest) -> Result<Self> {
+        let app = req.app_data::<web::Data<App>>().cloned().ok_or_else(|| Error::Internal(anyhow::anyhow!("no application state")))?;
+        let known = req.extensions().get::<Arc<Viewer>>().cloned();
+        let viewer = match known {
+            Some(viewer) => Some(viewer),
+            None => {
+                let session = req.get_session();
+                if session.get::<bool>(UNAVAILABLE).ok().flatten().unwrap_or(false) {
+                    return Err(Error::Unavailable("the session could not be read".into()));
+                }
+                let viewer = session.get::<Viewer>(VIEWER).ok().flatten().map(Arc::new);
+                if let Some(viewer) = &viewer {
+                    req.extensions_mut().insert(viewer.clone());
+                }
+                viewer
+            }
+        };
+        let request_id = req.extensions().get::<tracing_actix_web::RequestId>().map(|id| **id);
+        let text = |name| req.headers().get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).chars().take(300).collect::<String>());
+        Ok(Self {
+            address: client_address(req, &app.config.trusted_proxies),
+            user_agent: text(header::USER_AGENT),
+            partial: is_partial(req),
+            message: req.cookie(message_cookie_name(app.config.is_https())).map(|c| percent_decode(c.value())),
+            request_id,
+            viewer,
+            app,
+        })
+    }
+
+    /// Who acts, for the audit log.
+    pub fn actor(&self) -> Actor {
+        let mut actor = Actor::anonymous();
+        if let Some(viewer) = &self.viewer {
+            actor = Actor {
+                kind: ActorKind::Person,
+                id: Some(viewer.id),
+                name: viewer.name.clone(),
+                email: Some(viewer.email.clone()),
+                session: Some(viewer.session),
+                ..actor
+            };
+        }
+        Actor { address: self.address.clone(), user_agent: self.user_agent.clone(), request_id: self.request_id, ..actor }
+    }
+
+    /// `Ok` when the person proved who they are in the last quarter of an hour, as passwords, second factors and roles ask.
+    ///
+    /// # Errors
+    /// [`Error::ProofNeeded`], which leads to the page that asks for the password.
+    pub fn proved(&self) -> Result<()> {
+        let since = self.app.clock.now() - PROOF_LASTS;
+        let proved = self.viewer.as_ref().and_then(|viewer| viewer.proved_at).is_some_and(|at| at >= since);
+        if proved { Ok(()) } else { Err(Error::ProofNeeded) }
+    }
+
+    /// What the browser says of itself.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
+    }
+
+    /// The frame of a page in this section of the product.
+    pub fn frame(&self, section: Section, title: impl Into<String>) -> Frame {
+        Frame::new(self.viewer.as_deref(), section, title.into(), self.message.clone(), self.request_id)
+    }
+
+    /// The client's network address, from `X-Forwarded-For` only behind a configured proxy.
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+
+    /// Answers with a page.
+    pub fn page(&self, template: &impl Template) -> Result<HttpResponse> {
+        self.html(StatusCode::OK, template.render()?)
+    }
+
+    /// Sends whoever posted, by htmx or as a form, to `location` with a message that the page there shows once.
+    pub fn go_with(&self, location: &str, message: &str) -> HttpResponse {
+        if self.partial {
+            carrying(HttpResponse::Ok().insert_header(("HX-Redirect", location)).finish(), message)
+        } else {
+            redirect_with(location, message)
+        }
+    }
+
+    /// Answers with rendered HTML under a status.
+    pub fn html(&self, status: StatusCode, body: String) -> Result<HttpResponse> {
+        let mut answer = HttpResponse::build(status);
+        answer.content_type("text/html; charset=utf-8");
+        let answer = answer.body(body);
+        Ok(if self.message.is_some() && !self.partial { carrying(answer, "") } else { answer })
+    }
+}
+
+/// Whether htmx asked for a fragment. A restored history entry wants the whole page.
+pub(crate) fn is_partial(req: &HttpRequest) -> bool {
+    let has = |name: &str, value: &str| req.headers().get(name).is_some_and(|v| v.as_bytes() == value.as_bytes());
+    has("HX-Request-Type", "partial") && !has("HX-History-Restore-Request", "true")
+}
+
+impl FromRequest for Ctx {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let ctx = Self::of(req);
+        Box::pin(async { ctx })
+    }
+}
+
+/// Sends the browser to `location` (a path of this app) after a form.
+pub fn redirect(location: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
+}
+
+/// Notes on an answer that shows a form again, instead of the error's page, why it was refused: the refusal is recorded.
+pub fn refusal_noted(mut answer: HttpResponse, reason: &'static str, why: impl Into<String>) -> HttpResponse {
+    answer.extensions_mut().insert(crate::kernel::web::edge::Refusal(reason, why.into()));
+    answer
+}
+
+/// As [`redirect`], with a message that the next page shows once.
+pub fn redirect_with(location: &str, message: &str) -> HttpResponse {
+    carrying(HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish(), message)
+}
+
+/// The message that an answer takes along to the next page; empty once it was shown. The edge makes the cookie of it.
+pub(crate) struct Message(String);
+
+fn carrying(mut answer: HttpResponse, message: &str) -> HttpResponse {
+    answer.extensions_mut().insert(Message(message.to_owned()));
+    answer
+}
+
+impl Message {
+    pub(crate) fn cookie(&self, https: bool) -> Cookie<'static> {
+        let encode = |b: u8| if b.is_ascii_alphanumeric() { (b as char).to_string() } else { format!("%{b:02X}") };
+        let encoded: String = self.0.bytes().map(encode).collect();
+        let cookie = Cookie::build(message_cookie_name(https), encoded).path("/").http_only(true).secure(https).same_site(SameSite::Lax);
+        let mut cookie = cookie.finish();
+        if self.0.is_empty() {
+            cookie.make_removal();
+        }
+        cookie
+    }
+}
+
+fn percent_decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let hex = after.get(..2).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
+        match (first, hex) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).chars().take(500).collect()
+}
+
+/// The peer, or behind configured proxies the last address in `X-Forwarded-For` that is not one of them.
+fn client_address(req: &HttpRequest, proxies: &[std::net::IpAddr]) -> Option<String> {
+    let peer = req.peer_addr()?.ip();
+    let peer = peer.to_canonical();
+    if !proxies.contains(&peer) {
+        return Some(peer.to_string());
+    }
+    let forwarded = req.headers().get_all("X-Forwarded-For").filter_map(|v| v.to_str().ok()).collect::<Vec<_>>().join(",");
+    let read = |part: &str| {
+        let alone = part.trim().parse::<std::net::IpAddr>().ok();
+        alone.or_else(|| part.trim().parse::<std::net::SocketAddr>().ok().map(|with_port| with_port.ip())).map(|ip| ip.to_canonical())
+    };
+    // From the right, the first that is no proxy of ours. What cannot be read ends the search: whatever stands to its left
+    // was written by somebody else.
+    let named = forwarded.split(',').rev().map(read).find(|ip| ip.is_none_or(|ip| !proxies.contains(&ip))).flatten();
+    Some(named.unwrap_or(peer).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_survives_its_cookie() {
+        let cookie = Message("“Ünïcode” & 100 % saved\n".into()).cookie(true);
+        assert!(cookie.name().starts_with("__Host-") && cookie.secure() == Some(true));
+        assert_eq!(percent_decode(cookie.value()), "“Ünïcode” & 100 % saved\n");
+        assert_eq!(percent_decode("%zz%4"), "%zz%4");
+    }
+
+    #[test]
+    fn forwarded_addresses_count_only_behind_a_known_proxy() {
+        let proxy: std::net::IpAddr = "10.0.0.1".parse().unwrap();
+        let req = actix_web::test::TestRequest::default()
+            .peer_addr("10.0.0.1:4000".parse().unwrap())
+            .insert_header(("X-Forwarded-For", "198.51.100.7, 203.0.113.9"))
+            .to_http_request();
+        assert_eq!(client_address(&req, &[proxy]).unwrap(), "203.0.113.9");
+        assert_eq!(client_address(&req, &[]).unwrap(), "10.0.0.1");
+    }
+}

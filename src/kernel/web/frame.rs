@@ -1,0 +1,182 @@
+//! The frame of every page: title, breadcrumb, rail, person's menu, theme, the message carried over a redirect.
+
+use std::sync::LazyLock;
+
+use uuid::Uuid;
+
+use crate::kernel::authz::policy::Permission as P;
+use crate::kernel::web::assets;
+use crate::kernel::web::permit::Viewer;
+
+/// Which entry of the rail a page belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// `/`
+    Dashboard,
+    /// `/engagements`
+    Engagements,
+    /// `/test-plans`
+    TestPlans,
+    /// `/schedule`
+    Schedule,
+    /// `/reports`
+    Reports,
+    /// `/library`
+    Library,
+    /// `/clients`
+    Clients,
+    /// `/admin`
+    Admin,
+    /// `/account`
+    Account,
+    /// Pages outside the frame: sign-in, first start.
+    Gate,
+}
+
+/// One step of the breadcrumb.
+#[derive(Debug, Clone)]
+pub struct Crumb {
+    /// What it says.
+    pub label: String,
+    /// Where it leads.
+    pub href: String,
+}
+
+/// One entry of the rail.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Heading above it, where a group starts.
+    pub group: Option<&'static str>,
+    /// Where it leads.
+    pub href: &'static str,
+    /// Its icon's name.
+    pub icon: &'static str,
+    /// What it says.
+    pub label: &'static str,
+    /// Whether the page belongs to it.
+    pub current: bool,
+    /// What waits behind it; nothing shows none.
+    pub count: i64,
+}
+
+/// The person's menu.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Name.
+    pub name: String,
+    /// Two letters.
+    pub initials: String,
+    /// The role shown below the name.
+    pub role: String,
+    /// auto, light or dark.
+    pub theme: String,
+}
+
+/// Everything the layout template needs.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// Title of the page.
+    pub title: String,
+    /// The breadcrumb above it.
+    pub crumbs: Vec<Crumb>,
+    /// The rail's entries.
+    pub entries: Vec<Entry>,
+    /// Who is signed in.
+    pub person: Option<Person>,
+    /// Whether single-letter shortcuts are on.
+    pub shortcuts: bool,
+    /// Message of the action before.
+    pub message: Option<String>,
+    /// Minutes without use after which the session ends.
+    pub idle_minutes: i32,
+    /// Id of the request, shown where something went wrong.
+    pub request_id: String,
+    /// URL of the style sheet.
+    pub css: &'static str,
+    /// URLs of the scripts, in order.
+    pub scripts: &'static [String],
+}
+
+static CSS: LazyLock<String> = LazyLock::new(|| assets::url("app.css"));
+static SCRIPTS: LazyLock<Vec<String>> =
+    LazyLock::new(|| ["vendor/htmx.min.js", "vendor/hx-sse.min.js", "app.js", "session.js"].map(assets::url).to_vec());
+
+impl Frame {
+    pub(crate) fn new(viewer: Option<&Viewer>, section: Section, title: String, message: Option<String>, request_id: Option<Uuid>) -> Self {
+        Self {
+            title,
+            crumbs: Vec::new(),
+            entries: viewer.map(|v| entries(v, section)).unwrap_or_default(),
+            person: viewer.map(|v| Person {
+                name: v.name.clone(),
+                initials: initials(&v.name),
+                role: v.role.clone(),
+                theme: v.theme.clone(),
+            }),
+            shortcuts: viewer.is_none_or(|v| v.shortcuts),
+            message,
+            idle_minutes: viewer.map(|v| v.organisation.idle_minutes).unwrap_or_default(),
+            request_id: request_id.map(|id| id.to_string()).unwrap_or_default(),
+            css: &CSS,
+            scripts: &SCRIPTS,
+        }
+    }
+
+    /// Adds a step to the breadcrumb.
+    pub fn crumb(mut self, label: impl Into<String>, href: impl Into<String>) -> Self {
+        self.crumbs.push(Crumb { label: label.into(), href: href.into() });
+        self
+    }
+
+    /// The theme to force, where the person chose one.
+    pub fn theme(&self) -> Option<&str> {
+        self.person.as_ref().map(|p| p.theme.as_str()).filter(|t| *t != "auto")
+    }
+
+    /// A frame for the samples test.
+    pub fn sample(title: &str) -> Self {
+        Self::new(Some(&Viewer::sample()), Section::Engagements, title.to_owned(), Some("Saved.".into()), None)
+            .crumb("Engagements", "/engagements")
+    }
+}
+
+/// Two letters that stand for a name.
+pub fn initials(name: &str) -> String {
+    let mut words = name.split_whitespace();
+    let first = words.next().and_then(|w| w.chars().next());
+    let last = words.next_back().and_then(|w| w.chars().next());
+    first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
+}
+
+fn entries(viewer: &Viewer, section: Section) -> Vec<Entry> {
+    let rights = &viewer.rights;
+    let mut entries = Vec::new();
+    let mut add = |shown: bool, group, entry: Section, href, icon, label| {
+        if shown {
+            entries.push(Entry { group, href, icon, label, current: section == entry, count: 0 });
+        }
+    };
+    let reads = rights.may_anywhere(P::EngagementRead);
+    add(true, None, Section::Dashboard, "/", "dashboard", "Dashboard");
+    add(reads, Some("Runbooks"), Section::Engagements, "/engagements", "engagements", "Engagements");
+    add(rights.may(P::TestPlanRead), None, Section::TestPlans, "/test-plans", "plan", "Test Plans");
+    add(reads, Some("Engage"), Section::Schedule, "/schedule", "schedule", "Schedule");
+    add(true, (!reads).then_some("Engage"), Section::Reports, "/reports", "reports", "Reports");
+    add(rights.may(P::LibraryRead), None, Section::Library, "/library/procedures", "library", "Library");
+    add(true, None, Section::Clients, "/clients", "clients", "Clients");
+    let own = [P::JobRun, P::UserRead, P::AuditLogRead, P::AuditLogReadClient, P::SettingManage, P::RoleRead, P::AccessRead];
+    let administers = own.into_iter().any(|right| rights.may_anywhere(right));
+    add(administers, Some("Administration"), Section::Admin, "/admin", "admin", "Administration");
+    entries[0].count = viewer.notices;
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn initials_are_two_letters() {
+        assert_eq!(super::initials("Noor Haddad"), "NH");
+        assert_eq!(super::initials("ines"), "I");
+        assert_eq!(super::initials("Ana de la Cruz"), "AC");
+    }
+}

@@ -1,0 +1,323 @@
+//! Markdown that people typed, as HTML that is safe to put into a page: comrak writes it, ammonia keeps only what an
+//! allow-list names. No raw HTML, images, ids, classes or attributes of htmx survive.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+use std::sync::{Arc, LazyLock};
+
+use ammonia::{Builder, UrlRelative};
+use comrak::arena_tree::NodeEdge;
+use comrak::nodes::NodeValue;
+use comrak::{Arena, Options, format_html, parse_document};
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::kernel::base::error::Result;
+use crate::kernel::web::turns::aside;
+
+/// Headings of a text start below the page's own.
+const HEADING_SHIFT: u8 = 2;
+
+/// Deepest nesting of quotes, lists and marks. An HTML parser's work grows with the square of it: 64 KiB of ">" would
+/// take seconds.
+const DEPTH: usize = 48;
+
+static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut cleaner = Builder::empty();
+    cleaner
+        .tags(HashSet::from([
+            "a",
+            "blockquote",
+            "br",
+            "code",
+            "del",
+            "em",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "hr",
+            "li",
+            "ol",
+            "p",
+            "pre",
+            "strong",
+            "table",
+            "tbody",
+            "td",
+            "th",
+            "thead",
+            "tr",
+            "ul",
+        ]))
+        .tag_attributes(HashMap::from([("a", HashSet::from(["href"])), ("ol", HashSet::from(["start"]))]))
+        .generic_attributes(HashSet::new())
+        .clean_content_tags(HashSet::from(["script", "style"]))
+        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        // A typed text must not point into the app: such a link would act with the reader's session.
+        .url_relative(UrlRelative::Deny)
+        .link_rel(Some("noopener nofollow"));
+    cleaner
+});
+
+/// Changes with everything that changes what [`render`] gives for a text, the versions of its crates included.
+const RENDERER: &[u8] = b"1: comrak 0.59, ammonia 4.2";
+
+/// HTML that is kept, in bytes.
+const KEPT_BYTES: u64 = 16 << 20;
+
+/// Texts that were rendered, by digest of text and renderer: what is shown again and again is rendered once.
+/// One shard, or the longest texts would be larger than their share of it; half of it for what was asked for once, so that
+/// a page's texts are still there when it is drawn.
+static KEPT: LazyLock<Cache<[u8; 32], Arc<str>, Weight>> = LazyLock::new(|| {
+    let options = OptionsBuilder::new().shards(1).estimated_items_capacity(4_096).weight_capacity(KEPT_BYTES).hot_allocation(0.5).build();
+    Cache::with_options(options.expect("every option is set"), Weight, DefaultHashBuilder::default(), DefaultLifecycle::default())
+});
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<[u8; 32], Arc<str>> for Weight {
+    fn weight(&self, key: &[u8; 32], html: &Arc<str>) -> u64 {
+        (key.len() + html.len()) as u64
+    }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::new().chain_update(RENDERER).chain_update([0]).chain_update(text).finalize().into()
+}
+
+/// How much text is rendered at once on a thread that answers pages, in bytes: a few milliseconds, at worst.
+const AT_ONCE: usize = 8 << 10;
+
+/// Renders what is not kept yet of these texts, off the threads that answer pages where it is much; [`render`] then finds it.
+///
+/// # Errors
+/// [`Error::Busy`] where as much is being rendered as the server does at once.
+pub async fn prepare(texts: impl IntoIterator<Item = &str>, who: Uuid) -> Result<()> {
+    let missing: Vec<String> =
+        texts.into_iter().filter(|text| !text.is_empty() && KEPT.peek(&digest(text)).is_none()).map(str::to_owned).collect();
+    if missing.iter().map(String::len).sum::<usize>() <= AT_ONCE {
+        return Ok(());
+    }
+    aside(who, move || {
+        missing.iter().for_each(|text| drop(render(text)));
+        Ok(())
+    })
+    .await
+}
+
+/// Renders Markdown (with tables, strikethrough and bare links) to safe HTML. HTML in the text is shown as typed, an
+/// image becomes a link to it, bidirectional controls become visible, and a text nested too deep is shown as typed.
+pub fn render(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    let key = digest(text);
+    if let Some(html) = KEPT.get(&key) {
+        return html.to_string();
+    }
+    let html = rendered(text);
+    KEPT.insert(key, html.as_str().into());
+    html
+}
+
+fn rendered(text: &str) -> String {
+    let mut options = Options::default();
+    options.extension.table = true;
+    options.extension.strikethrough = true;
+    options.extension.autolink = true;
+    // A log entry's single line breaks are meant.
+    options.render.hardbreaks = true;
+    options.render.escape = true;
+
+    let arena = Arena::new();
+    let root = parse_document(&arena, &visible_controls(text), &options);
+    let mut depth = 0;
+    for edge in root.traverse() {
+        let NodeEdge::Start(node) = edge else {
+            depth -= 1;
+            continue;
+        };
+        depth += 1;
+        if depth > DEPTH {
+            return as_typed(text);
+        }
+        let mut data = node.data_mut();
+        match &mut data.value {
+            NodeValue::Heading(heading) => heading.level = (heading.level + HEADING_SHIFT).min(6),
+            NodeValue::Image(image) => data.value = NodeValue::Link(std::mem::take(image)),
+            _ => {}
+        }
+    }
+    let mut html = String::new();
+    if format_html(root, &options, &mut html).is_err() {
+        return as_typed(text);
+    }
+    CLEANER.clean(&html).to_string()
+}
+
+/// The text itself, for what is not to be rendered.
+fn as_typed(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in visible_controls(text).chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            c => escaped.push(c),
+        }
+    }
+    // An HTML parser drops a line break right after the tag.
+    format!("<pre>\n{escaped}</pre>\n")
+}
+
+/// Control characters and the ones that reorder text as "⟦U+202E⟧", so that what is read is what is there. For showing
+/// commands; what the copy button copies stays exact. Line breaks and tabs stay.
+pub fn visible_controls(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let hidden = match c {
+            '\n' | '\t' => false,
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{feff}' => true,
+            c => c.is_control(),
+        };
+        if hidden && c != '\r' {
+            // Writing to a String does not fail.
+            let _ = write!(out, "⟦U+{:04X}⟧", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn what_was_rendered_is_kept_and_much_of_it_is_rendered_aside() {
+        let text = format!("once {} & again", "&".repeat(AT_ONCE));
+        prepare([text.as_str(), "", "short"], Uuid::nil()).await.unwrap();
+        let html = KEPT.peek(&digest(&text)).expect("kept");
+        assert_eq!(*html, *rendered(&text));
+        assert_eq!(render(&text), rendered(&text));
+        // As much as a page shows at once stays until it is drawn, however many cores share it.
+        let page: Vec<_> = (0..16).map(|n| digest(&format!("long text {n}"))).collect();
+        page.iter().for_each(|key| KEPT.insert(*key, "&amp;".repeat(64_000).into()));
+        assert_eq!(page.iter().filter(|key| KEPT.peek(*key).is_none()).count(), 0);
+        (0..200).for_each(|n| KEPT.insert(digest(&format!("more {n}")), "&amp;".repeat(20_000).into()));
+        assert!(KEPT.weight() <= KEPT_BYTES, "and bounded: {}", KEPT.weight());
+    }
+
+    #[test]
+    fn renders_what_people_write() {
+        let html = render("**bold** ~~old~~ `code`\nnext\n\n- one\n- two\n\n3. three");
+        assert_eq!(
+            html,
+            "<p><strong>bold</strong> <del>old</del> <code>code</code><br>\nnext</p>\n<ul>\n<li>one</li>\n<li>two</li>\n</ul>\n<ol start=\"3\">\n<li>three</li>\n</ol>\n"
+        );
+        let table = render("|a|b|\n|:-:|-|\n|1|<b>|");
+        assert!(table.contains("<td>1</td>"), "{table}");
+        assert!(table.contains("<td>&lt;b&gt;</td>"), "{table}");
+        assert_eq!(render("# Top\n\n###### Deep"), "<h3>Top</h3>\n<h6>Deep</h6>\n");
+        assert_eq!(render("```powershell\n<x> & y\n```"), "<pre><code>&lt;x&gt; &amp; y\n</code></pre>\n");
+        assert_eq!(render(""), "");
+    }
+
+    #[test]
+    fn links_are_absolute_and_marked() {
+        assert_eq!(
+            render("https://attack.example/T1003"),
+            "<p><a href=\"https://attack.example/T1003\" rel=\"noopener nofollow\">https://attack.example/T1003</a></p>\n"
+        );
+        for text in [
+            "[x](javascript:alert(1))",
+            "[x](JaVaScRiPt:alert(1))",
+            "[x](&#106;avascript:alert(1))",
+            "[x](data:text/html;base64,PHM+)",
+            "[x](vbscript:x)",
+            "[x](/sign-out)",
+            "[x](//evil.example)",
+            "[x](#top)",
+            "<javascript:alert(1)>",
+        ] {
+            assert!(!render(text).contains("href"), "{text}: {}", render(text));
+        }
+    }
+
+    #[test]
+    fn html_is_shown_as_typed_and_never_acts() {
+        for text in [
+            "<script>alert(1)</script>",
+            "<img src=x onerror=alert(1)>",
+            "a <b hx-get=\"/x\" data-hx-post=\"/y\" id=\"save\" class=\"button\" style=\"color:red\" onclick=\"x()\">b</b>",
+            "<style>*{display:none}</style>",
+            "<form action=/sign-out><button>go</button></form>",
+            "<svg><script>alert(1)</script></svg>",
+            "<!-- <a href=x> -->",
+            "[x](https://a.example \"t\\\" hx-get=/x\")",
+            "[x](https://a.example\"hx-get=\"/x)",
+        ] {
+            let html = render(text);
+            check_tags(&html);
+        }
+        assert_eq!(render("<script>alert(1)</script>"), "&lt;script&gt;alert(1)&lt;/script&gt;\n");
+    }
+
+    #[test]
+    fn images_become_links() {
+        assert_eq!(
+            render("![the alert](https://evil.example/pixel.png)"),
+            "<p><a href=\"https://evil.example/pixel.png\" rel=\"noopener nofollow\">the alert</a></p>\n"
+        );
+    }
+
+    #[test]
+    fn bidirectional_controls_are_seen() {
+        assert_eq!(visible_controls("a\u{202e}b\u{0}\tc\r\n"), "a⟦U+202E⟧b⟦U+0000⟧\tc\r\n");
+        assert!(render("run \u{2066}x\u{2069}").contains("⟦U+2066⟧x⟦U+2069⟧"));
+    }
+
+    #[test]
+    fn deep_nesting_is_shown_as_typed() {
+        for unit in ["> ", "- a\n", "[", "*", "![", "**a ", "*a _b ", "<b>", "|", "1. - "] {
+            check_tags(&render(&unit.repeat(4_000)));
+        }
+        assert_eq!(render(&"> ".repeat(50)), format!("<pre>\n{}</pre>\n", "&gt; ".repeat(50)));
+        assert!(render(&format!("{}deep", "> ".repeat(20))).starts_with("<blockquote>"));
+    }
+
+    /// Every tag of the output is on the list and bears nothing but what the list allows.
+    fn check_tags(html: &str) {
+        let mut rest = html;
+        while let Some(open) = rest.find('<') {
+            rest = &rest[open + 1..];
+            let close = rest.find('>').expect("a tag ends");
+            let tag = rest[..close].trim_start_matches('/');
+            let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+            assert!(CLEANER.clone_tags().contains(name), "{name} in {html}");
+            let fine = attributes.is_empty()
+                || (name == "ol" && attributes.starts_with("start=\""))
+                || (name == "a"
+                    && (attributes == "rel=\"noopener nofollow\""
+                        || (attributes.starts_with("href=\"")
+                            && attributes.matches('"').count() == 4
+                            && attributes.ends_with("\" rel=\"noopener nofollow\""))));
+            assert!(fine, "{attributes} in {html}");
+            rest = &rest[close + 1..];
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn only_listed_tags_come_out(text in "([<>\"'=/a\\[\\]()!`*#|:&; \n-]|javascript:|<script>|hx-get=|https://a.b|<img src=x |&#60;){0,60}") {
+            check_tags(&render(&text));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The six statuses of an engagement and the statuses of its report: who may move what, and what is due.
+
+pub mod domain;

@@ -15,6 +15,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use tyrian::accounts::{domain::hash_password, store as accounts};
 use tyrian::audit::query::Asked;
+use tyrian::audit::seal::KeyFiles;
 use tyrian::audit::sealer::Sealer;
 use tyrian::audit::search::{Reach, search};
 use tyrian::audit::search_store;
@@ -155,7 +156,7 @@ fn lay(stand: &Stand, events: i64) {
 }
 
 fn sealer(app: &App) -> Sealer {
-    Sealer::new(app.db.clone(), app.config.audit_files(), false).expect("a sealer")
+    Sealer::new(app.db.clone(), KeyFiles::of(&app.config), false).expect("a sealer")
 }
 
 fn agent() -> ureq::Agent {
@@ -387,7 +388,7 @@ fn export(stand: &Stand, cookie: &str) {
     let checked = agent().get(format!("{}/admin/audit-log.jsonl?proof=1&q=password", stand.base)).header("cookie", cookie).call();
     let text = checked.expect("an answer").body_mut().with_config().limit(u64::MAX).read_to_vec().expect("a body");
     let begun = Instant::now();
-    let trusted = stand.app.config.audit_files().trusted().expect("keys");
+    let trusted = KeyFiles::of(&stand.app.config).trusted().expect("keys");
     match proof::check(text.as_slice(), &trusted, |_| {}) {
         Ok(proved) => {
             println!("an export of {} events proved in {:.1} s without the database", proved.events, begun.elapsed().as_secs_f64())
@@ -399,7 +400,7 @@ fn export(stand: &Stand, cookie: &str) {
 fn verification(app: &App) {
     sealer(app).seal_all().expect("sealed");
     let archives = app.config.audit_archives();
-    let files = app.config.audit_files();
+    let files = KeyFiles::of(&app.config);
     let against = Against { trusted: files.trusted().expect("keys"), kept: Vec::new(), archives: &archives };
     let begun = Instant::now();
     let connect = || app.db.connect().expect("a connection");

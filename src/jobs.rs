@@ -9,7 +9,7 @@ pub const JOBS: &[Job] = &[
         name: "schedule-transitions",
         schedule: "0 * * * *",
         about: "Moves each scheduled engagement whose start date has come to In Progress.",
-        run: |reach, now| crate::schedule::store::sweep(&reach.db, &reach.actor(), now),
+        run: |reach, now| crate::lifecycle::store::sweep(&reach.db, &reach.actor(), now),
     },
     Job {
         name: "audit-refresh",
@@ -27,7 +27,7 @@ pub const JOBS: &[Job] = &[
         name: "refusal-floods",
         schedule: "* * * * *",
         about: "Records how many attempts were refused beyond those that have events of their own.",
-        run: |reach, now| Ok(Done { moved: crate::audit::flood_store::sum_up(&reach.db, now)?, ..Done::default() }),
+        run: |reach, now| Ok(Done { moved: crate::kernel::refusals::sum_up(&reach.db, now)?, ..Done::default() }),
     },
     Job {
         name: "attachment-sweep",

@@ -17,13 +17,13 @@ use super::session::{ADDRESS, AGENT, PENDING, PERSON, PROVED};
 use super::sign_in_store::{self, Entry, Verdict};
 use super::views::{CodeForm, Link, SignIn};
 use super::{attempt_store as attempts, store};
-use crate::audit::flood_store as flood;
 use crate::kernel::app::App;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::hex::{hex, random_hex};
 use crate::kernel::base::ids::PersonId;
 use crate::kernel::db::WriteTx;
 use crate::kernel::event::domain::{Actor, Event, Kind};
+use crate::kernel::refusals as flood;
 use crate::kernel::web::permit::SignedIn;
 use crate::kernel::web::{Ctx, Form, Query, Section, redirect, redirect_with, refusal_noted};
 

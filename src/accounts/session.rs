@@ -14,13 +14,13 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 
 use crate::accounts::store;
-use crate::audit::flood_store as flood;
 use crate::kernel::app::{App, Keys};
 use crate::kernel::base::error::Error;
 use crate::kernel::base::hex::random_hex;
 use crate::kernel::base::logging::without_quotes;
 use crate::kernel::db::Db;
 use crate::kernel::event::domain::{Actor, Event, Kind};
+use crate::kernel::refusals as flood;
 use crate::kernel::web::Ctx;
 use crate::kernel::web::permit::{UNAVAILABLE, VIEWER, Viewer};
 

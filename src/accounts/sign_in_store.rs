@@ -5,7 +5,6 @@ use diesel::prelude::*;
 
 use super::attempt_store::{self as attempts, FAILURES, NETWORK_ATTEMPTS};
 use super::store::{Account, find_account};
-use crate::audit::flood_store as flood;
 use crate::kernel::app::Keys;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
@@ -14,6 +13,7 @@ use crate::kernel::base::network::network;
 use crate::kernel::db::schema::{known_devices, people};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::refusals as flood;
 
 /// Whether a password is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,11 +12,11 @@ use super::export::Wanted;
 use super::merkle::{Digest, paths};
 use super::proof::Proof;
 use super::record::{Columns, Record};
-use super::schema::events;
 use super::seal::Seal;
 use super::seal_store as seals;
 use super::search_store::matching;
 use crate::kernel::db::cursor::{declare, fetch};
+use crate::kernel::event::schema::events;
 
 /// Rows that are fetched at once.
 const ROWS: usize = 1_000;

@@ -5,7 +5,6 @@
 pub mod archive;
 pub mod export;
 pub mod export_store;
-pub mod flood_store;
 pub mod merkle;
 pub mod ocsf;
 pub mod pages;
@@ -14,7 +13,6 @@ pub mod query;
 pub mod record;
 pub mod retention;
 pub mod retention_store;
-pub mod schema;
 pub mod seal;
 pub mod seal_store;
 pub mod sealer;

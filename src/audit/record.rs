@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::query::Place;
-use super::schema::events;
 use super::text::{acts, harmless_json};
+use crate::kernel::event::schema::events;
 
 /// What the canonical bytes of an event begin with; another number would mean another order of fields.
 const CANONICAL: &[u8] = b"tyrian event 1";

@@ -12,12 +12,12 @@ use diesel::sql_types::{BigInt, Binary, Bool, Date, Nullable, Text};
 use super::archive::{self, Writer};
 use super::merkle::{Digest, leaf, root};
 use super::record::{Columns, Record};
-use super::schema::{boundary_leaves, events, sealed};
 use super::seal_store as seals;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::db::Db;
 use crate::kernel::db::cursor::{declare, fetch};
 use crate::kernel::db::schema::settings;
+use crate::kernel::event::schema::{boundary_leaves, events, sealed};
 use crate::kernel::job::Done;
 
 /// How long a drop waits for the lock before it lets everybody else pass.

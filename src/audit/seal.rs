@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::merkle::Digest;
 use crate::kernel::base::hex::{hex, random_hex, unhex};
+use crate::kernel::config::Config;
 
 /// What the canonical bytes of a seal begin with.
 const CANONICAL: &[u8] = b"tyrian seal 1";
@@ -174,6 +175,10 @@ pub struct KeyFiles {
 }
 
 impl KeyFiles {
+    /// Those of an installation.
+    pub fn of(config: &Config) -> Self {
+        Self::new(&config.data_dir, config.audit_key_file.as_deref())
+    }
     /// Those in a data directory; the key itself may lie elsewhere.
     pub fn new(data_dir: &Path, key: Option<&Path>) -> Self {
         Self {

@@ -13,9 +13,9 @@ use ed25519_dalek::SigningKey;
 use super::merkle::{Digest, leaf};
 use super::query::Place;
 use super::record::Record;
-use super::schema::{events, seals};
 use super::seal::{Seal, make};
 use crate::kernel::base::error::{Error, Result};
+use crate::kernel::event::schema::{events, seals};
 
 /// The most events of a batch.
 pub const BATCH: i64 = 500;
@@ -140,7 +140,7 @@ pub fn find_seal_over(conn: &mut PgConnection, event: i64) -> Result<Option<Seal
 /// # Errors
 /// When the database is not to be had.
 pub fn find_number(conn: &mut PgConnection, place: Place) -> Result<Option<(i64, Seal)>> {
-    use super::schema::sealed;
+    use crate::kernel::event::schema::sealed;
     let number: Option<i64> = sealed::table.find((place.at, place.id)).select(sealed::number).first(conn).optional()?;
     let Some(number) = number else { return Ok(None) };
     Ok(find_seal_over(conn, number)?.map(|seal| (number, seal)))
@@ -152,7 +152,7 @@ pub fn find_number(conn: &mut PgConnection, place: Place) -> Result<Option<(i64,
 /// # Errors
 /// When the database is not to be had.
 pub fn list_leaves(conn: &mut PgConnection, seal: &Seal) -> Result<Vec<Digest>> {
-    use super::schema::{boundary_leaves, sealed};
+    use crate::kernel::event::schema::{boundary_leaves, sealed};
     let here = sealed::table.filter(sealed::number.between(seal.first, seal.last)).select((sealed::number, sealed::leaf));
     let gone = boundary_leaves::table.filter(boundary_leaves::number.between(seal.first, seal.last));
     let mut leaves: Vec<(i64, Vec<u8>)> = here.load(conn)?;

@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::query::{Filter, Page, Part, Place};
 use super::record::Record;
-use super::schema::events;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, PersonId};
 use crate::kernel::db::schema::{client_access, people};
+use crate::kernel::event::schema::events;
 
 /// Events of a page.
 pub const ROWS: usize = 50;

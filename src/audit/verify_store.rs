@@ -16,7 +16,6 @@ use super::merkle::{Digest, leaf};
 use super::query::Place;
 use super::record::{Columns, Record};
 use super::retention_store;
-use super::schema::{archives, boundary_leaves, events, sealed};
 use super::seal::Seal;
 use super::seal_store as seals;
 use super::search_store;
@@ -24,6 +23,7 @@ use super::verify::{Checker, Entry, Fault, Halt, Known, Verified, Wrong};
 use crate::kernel::base::error::Error;
 use crate::kernel::db::cursor::{declare, fetch};
 use crate::kernel::event::domain::Kind;
+use crate::kernel::event::schema::{archives, boundary_leaves, events, sealed};
 
 /// Rows that are fetched at once.
 const ROWS: usize = 4_000;

@@ -95,7 +95,7 @@ fn keys(asked: &Verify, files: &KeyFiles) -> anyhow::Result<Vec<[u8; 32]>> {
 }
 
 fn verify(app: &App, asked: &Verify) -> anyhow::Result<()> {
-    let files = app.config.audit_files();
+    let files = KeyFiles::of(&app.config);
     let mut kept = Vec::new();
     if let Some(path) = &asked.seal {
         let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;

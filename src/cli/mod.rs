@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
+use crate::audit::seal::KeyFiles;
 use crate::audit::sealer::Sealer;
 use crate::jobs;
 use crate::kernel::base::clock::Clock;
@@ -194,7 +195,7 @@ fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     if let Some(lines) = sign_ins {
         println!("{lines}");
     }
-    let sealer = Sealer::new(app.sealing.clone(), app.config.audit_files(), !demo)?;
+    let sealer = Sealer::new(app.sealing.clone(), KeyFiles::of(&app.config), !demo)?;
     actix_web::rt::System::new().block_on(async {
         app.jobs = job::Jobs::start(jobs::JOBS, app.reach());
         app.live = Live::default();

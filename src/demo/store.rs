@@ -232,7 +232,7 @@ pub fn insert_rows(
 pub fn insert_events(tx: &mut WriteTx<'_>, told: &[(Actor, Event)]) -> Result<()> {
     for run in told.chunk_by(|one, next| one.0.id == next.0.id) {
         let events: Vec<Event> = run.iter().map(|(_, event)| event.clone()).collect();
-        crate::audit::store::insert(tx.conn, &run[0].0, &events)?;
+        crate::kernel::event::store::insert(tx.conn, &run[0].0, &events)?;
     }
     Ok(())
 }

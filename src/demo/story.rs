@@ -21,9 +21,9 @@ use crate::kernel::db::schema::{attachments, field_history, log_entries, procedu
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Actor, ActorKind, Event, Kind};
 use crate::lifecycle::domain::{Command, EngagementStatus, ReportStatus, starts_at};
+use crate::lifecycle::store::{apply, lock_engagement, touch};
 use crate::procedures::domain::{Field, Side, Team};
 use crate::reports::store::{keep_published, note_move};
-use crate::schedule::store::{apply, lock_engagement, touch};
 
 /// A file to be stored.
 pub struct Blob {

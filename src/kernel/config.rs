@@ -9,8 +9,6 @@ use anyhow::Context;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::audit::seal::KeyFiles;
-
 /// What the command line and the environment say.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
@@ -93,11 +91,6 @@ impl Config {
     /// The directory of the audit log's archives.
     pub fn audit_archives(&self) -> PathBuf {
         self.data_dir.join("audit-archives")
-    }
-
-    /// The files that seal the audit log.
-    pub fn audit_files(&self) -> KeyFiles {
-        KeyFiles::new(&self.data_dir, self.audit_key_file.as_deref())
     }
 
     /// Checks the options. Makes the data directory, and in it the secret key where the database is embedded.

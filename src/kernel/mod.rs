@@ -9,4 +9,5 @@ pub mod drafts;
 pub mod event;
 pub mod job;
 pub mod live;
+pub mod refusals;
 pub mod web;

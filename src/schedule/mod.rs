@@ -1,5 +1,4 @@
-//! The pages that book: calendar, list, availability, requests and their approval, and the hourly job that moves what is
-//! due. People, the report and the job all go through the table of `lifecycle`.
+//! The pages that book: calendar, list, availability, requests and their approval. What moves goes through `lifecycle`.
 
 pub mod approval;
 pub mod availability;

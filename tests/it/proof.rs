@@ -19,7 +19,7 @@ use crate::harness::database::{connect, scratch};
 use crate::harness::{TestApp, texts};
 
 fn files(app: &TestApp) -> KeyFiles {
-    app.app.config.audit_files()
+    KeyFiles::of(&app.app.config)
 }
 
 fn judged(db: &Db, files: &KeyFiles, kept: Vec<(String, Seal)>, archives: &std::path::Path) -> Result<Outcome, String> {

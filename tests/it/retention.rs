@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use diesel::connection::SimpleConnection;
 use tyrian::audit::export::{Format, Wanted};
 use tyrian::audit::query::Filter;
+use tyrian::audit::seal::KeyFiles;
 use tyrian::audit::search_store::Scope;
 use tyrian::audit::verify::Halt;
 use tyrian::audit::verify_store::{Against, verify};
@@ -119,7 +120,7 @@ fn a_batch_that_reaches_over_the_turn_of_a_month_still_proves_what_is_left_of_it
     app.seal();
     let verified = || {
         let archives = app.app.config.audit_archives();
-        let against = Against { trusted: app.app.config.audit_files().trusted().unwrap(), kept: Vec::new(), archives: &archives };
+        let against = Against { trusted: KeyFiles::of(&app.app.config).trusted().unwrap(), kept: Vec::new(), archives: &archives };
         verify(app.db.connect().unwrap(), app.db.connect().unwrap(), &against, &mut |_| {}).map_err(|halt| match halt {
             Halt::Fault(fault) => fault.sentence,
             Halt::Error(error) => format!("{error:#}"),
@@ -144,7 +145,7 @@ fn a_batch_that_reaches_over_the_turn_of_a_month_still_proves_what_is_left_of_it
     assert_eq!(ended.cut, None);
     // Its transaction ends with it.
     drop(conn);
-    let trusted = app.app.config.audit_files().trusted().unwrap();
+    let trusted = KeyFiles::of(&app.app.config).trusted().unwrap();
     let Ok(proved) = tyrian::audit::proof::check(export.as_slice(), &trusted, |_| {}) else { panic!("not proved") };
     assert!(proved.complete && proved.events >= 4);
     // Whoever changes the leaves that are kept for that is told.

@@ -116,8 +116,8 @@ fn a_network_has_its_limit_too() {
     assert!(signs_in(&mut b, &app.people.lead));
     // One by one up to twenty a minute, then together.
     assert_eq!(app.count("SELECT count(*) FROM audit.events WHERE kind IN ('session.refused', 'attempts.refused')"), 20);
-    assert_eq!(tyrian::audit::flood_store::sum_up(&app.db, app.clock.now()).unwrap(), 1);
-    assert_eq!(tyrian::audit::flood_store::sum_up(&app.db, app.clock.now()).unwrap(), 0, "twice is once");
+    assert_eq!(tyrian::kernel::refusals::sum_up(&app.db, app.clock.now()).unwrap(), 1);
+    assert_eq!(tyrian::kernel::refusals::sum_up(&app.db, app.clock.now()).unwrap(), 0, "twice is once");
     let told = app.texts("SELECT sentence FROM audit.events WHERE kind = 'refusals.counted'");
     assert!(told[0].starts_with("Refused 51 more attempts from 127.0.0.1 "), "{told:?}");
 }

@@ -22,10 +22,10 @@ use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{ApproveEngagement, Permit, RequestEngagement};
 use crate::lifecycle::domain::{Command, EngagementStatus};
+use crate::lifecycle::store::{apply, lock_engagement};
 use crate::procedures::domain::Team;
 use crate::procedures::store::attachments::{Arrived, insert_of_engagement};
 use crate::schedule::approval::asks_at_once;
-use crate::schedule::store::{apply, lock_engagement};
 
 /// Requests of one person that may wait for an answer.
 const REQUESTS: i64 = 50;

@@ -17,10 +17,10 @@ use crate::kernel::db::schema::{
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::lifecycle::domain::EngagementStatus;
+use crate::lifecycle::store::touch;
 use crate::procedures::domain::Team;
 use crate::procedures::inputs::Values;
 use crate::procedures::store::history::{self, Subject};
-use crate::schedule::store::touch;
 
 /// Everything an engagement is made from.
 #[derive(Debug, Clone)]

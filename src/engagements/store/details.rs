@@ -15,9 +15,9 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::Kind;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::lifecycle::domain::{Command, starts_at, valid_dates};
+use crate::lifecycle::store::apply;
 use crate::procedures::merge::{Change, Conflict, Posted};
 use crate::procedures::store::history::{self, Subject};
-use crate::schedule::store::apply;
 
 /// A detail as it was typed.
 #[derive(Debug, Clone)]

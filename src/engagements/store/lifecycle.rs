@@ -10,7 +10,7 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{Action, ApproveEngagement, CancelEngagement, DeleteEngagement, Permit};
 use crate::lifecycle::domain::{Command, check_reason};
-use crate::schedule::store::{Locked, apply, lock_engagement, touch};
+use crate::lifecycle::store::{Locked, apply, lock_engagement, touch};
 
 /// Starts an engagement before its date.
 ///

@@ -16,9 +16,9 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::lifecycle::domain::valid_dates;
+use crate::lifecycle::store::{Locked, lock_engagement, touch};
 use crate::procedures::domain::{Team, planning_allowed};
 use crate::procedures::inputs::{TypedInput, check_seen};
-use crate::schedule::store::{Locked, lock_engagement, touch};
 
 /// An engagement locked for planning, and the events so far.
 pub(super) struct Planning {

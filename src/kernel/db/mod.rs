@@ -106,7 +106,7 @@ impl<'c> WriteTx<'c> {
         if events.is_empty() {
             return Err(Error::Internal(anyhow::anyhow!("a change without an event")));
         }
-        crate::audit::store::insert(self.conn, self.actor, events)?;
+        crate::kernel::event::store::insert(self.conn, self.actor, events)?;
         Ok(Audited(value))
     }
     /// For a save that changed nothing. Should it have changed something after all, the database refuses the commit.

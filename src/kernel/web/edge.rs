@@ -20,11 +20,11 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use askama::Template;
 use futures_util::{Stream, StreamExt};
 
-use crate::audit::flood_store as flood;
 use crate::kernel::app::App;
 use crate::kernel::base::error::Error;
 use crate::kernel::base::logging::without_quotes;
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::refusals as flood;
 use crate::kernel::web::ctx::{Ctx, Message, is_partial};
 use crate::kernel::web::frame::{Frame, Section};
 use crate::kernel::web::permit::Viewer;

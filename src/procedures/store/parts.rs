@@ -17,10 +17,10 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::library::domain::{ProcedureBody, StepKind};
+use crate::lifecycle::store::{lock_engagement, touch};
 use crate::procedures::domain::{Field, ProcedureStatus, Sides, Team, WaitingOn, planning_allowed};
 use crate::procedures::entries::EntryText;
 use crate::procedures::inputs::{TypedInput, Values, check_seen};
-use crate::schedule::store::{lock_engagement, touch};
 
 /// Red starts the procedure: In Progress, executed now unless a time stands there already, and a log entry that says so.
 ///

@@ -15,8 +15,8 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::Event;
 use crate::kernel::web::permit::{Permit, WriteProcedure};
 use crate::lifecycle::domain::EngagementStatus;
+use crate::lifecycle::store::{lock_engagement, touch};
 use crate::procedures::domain::{Sides, WriteRights, WriteRule, sides, working_allowed};
-use crate::schedule::store::{lock_engagement, touch};
 
 /// A procedure locked for a write, and what the write may do.
 #[derive(Debug)]

@@ -16,13 +16,13 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{Action, EditReport, Permit, RemediateFinding};
 use crate::lifecycle::domain::{ReportStatus, check_reason};
+use crate::lifecycle::store::touch;
 use crate::procedures::domain::Team;
 use crate::procedures::merge::{Outcome as Merged, Posted};
 use crate::procedures::store::history::{self, Subject};
 use crate::reports::content::{FindingField, NarrativeField};
 use crate::reports::domain::{Outcome, Runbook};
 use crate::reports::workflow::check_editing;
-use crate::schedule::store::touch;
 
 /// A field as it was typed.
 #[derive(Debug, Clone)]

@@ -20,9 +20,9 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::kernel::web::permit::{Permit, WorkReport};
 use crate::lifecycle::domain::{Command, EngagementStatus, ReportStatus, check_reason};
+use crate::lifecycle::store::{apply, lock_engagement};
 use crate::reports::content::FindingField;
 use crate::reports::workflow::{ApprovalRule, Step, check_author, find_step};
-use crate::schedule::store::{apply, lock_engagement};
 
 /// A step as somebody asked for it.
 #[derive(Debug, Clone)]

@@ -17,9 +17,9 @@ use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::kernel::web::permit::{Permit, SubmitEngagement};
 use crate::library::domain::{ProcedureBody, StepKind};
 use crate::lifecycle::domain::EngagementStatus;
+use crate::lifecycle::store::{Locked, lock_engagement, touch};
 use crate::procedures::domain::{ProcedureStatus, Progress, working_allowed};
 use crate::reports::domain::{self, NewFinding, Pending};
-use crate::schedule::store::{Locked, lock_engagement, touch};
 
 /// What the confirmation page tells.
 #[derive(Debug, Clone)]

@@ -9,6 +9,7 @@ use actix_web::dev::ServerHandle;
 use chrono::{DateTime, TimeZone, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
+use tyrian::audit::seal::KeyFiles;
 use tyrian::audit::sealer::Sealer;
 use tyrian::kernel::app::App;
 use tyrian::kernel::base::clock::Clock;
@@ -178,7 +179,7 @@ impl TestApp {
 
     /// A sealer of this application's log, as `serve` has one.
     pub fn sealer(&self) -> Sealer {
-        Sealer::new(self.app.sealing.clone(), self.app.config.audit_files(), false).unwrap()
+        Sealer::new(self.app.sealing.clone(), KeyFiles::of(&self.app.config), false).unwrap()
     }
 
     /// Seals everything, in as few batches as it goes. Other tests' transactions in the same cluster hold the horizon back

@@ -257,7 +257,7 @@ impl TestApp {
                 .bind::<SqlUuid, _>(made.procedures[0].0)
                 .bind::<Timestamptz, _>(tx.now())
                 .execute(tx.conn)?;
-                let (locked, _) = tyrian::schedule::store::lock_engagement(tx, made.id, &[client])?;
+                let (locked, _) = tyrian::lifecycle::store::lock_engagement(tx, made.id, &[client])?;
                 let (at, by) = (tx.now(), tx.actor().clone());
                 let (_, _, events) = tyrian::reports::store::freeze(tx, &locked, at, &by)?;
                 tx.audited_all((), &events)

@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["kernel/base"],
     &["kernel/event"],
     &["kernel/db", "kernel/authz", "kernel/config.rs"],
-    &["kernel/live.rs", "kernel/merge", "kernel/job", "kernel/drafts.rs"],
+    &["kernel/live.rs", "kernel/merge", "kernel/job", "kernel/drafts.rs", "kernel/refusals.rs"],
     &["kernel/app.rs"],
     &["kernel/web"],
     &["lifecycle"],

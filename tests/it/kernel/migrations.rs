@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use diesel::connection::SimpleConnection;
+use tyrian::audit::seal::KeyFiles;
 use tyrian::audit::verify::Halt;
 use tyrian::audit::verify_store::{Against, verify};
 use tyrian::kernel::base::clock::Clock;
@@ -120,7 +121,7 @@ fn a_database_of_the_release_before_migrates_its_pages_open_and_its_log_holds() 
         browser.open(&page).expect(200);
     }
     let archives = app.app.config.audit_archives();
-    let files = app.app.config.audit_files();
+    let files = KeyFiles::of(&app.app.config);
     let kept = vec![("kept beside the key".to_owned(), files.head().unwrap().unwrap())];
     let against = Against { trusted: files.trusted().unwrap(), kept, archives: &archives };
     let verified = verify(app.db.connect().unwrap(), app.db.connect().unwrap(), &against, &mut |_| {});

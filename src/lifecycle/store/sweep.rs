@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use super::lifecycle::{Locked, event};
+use super::moves::{Locked, event};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId};
 use crate::kernel::base::logging::without_quotes;

@@ -19,7 +19,7 @@ const BYTES: i64 = 16 << 20;
 /// How long a draft is kept after its last change, in days.
 pub const DAYS: i64 = 14;
 
-/// Which draft.
+/// The key of a draft.
 #[derive(Debug, Clone, Copy)]
 pub struct Draft<'a> {
     /// Whose.

@@ -19,7 +19,7 @@ use crate::kernel::base::ids::{ClientId, EngagementId, LogEntryId, PersonId};
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Permit, ReadEngagement};
-use crate::kernel::web::{Form, Query, Section, redirect};
+use crate::kernel::web::{Form, Query, Section, beside, redirect};
 use crate::procedures::domain::{Sides, Team, WriteRule, planning_allowed, sides, working_allowed};
 use crate::procedures::inputs::Values;
 use crate::procedures::store::work::{rights, rule};
@@ -247,7 +247,7 @@ pub async fn section(
     if part == Part::Procedures {
         // The table is asked for again when somebody saved: the bar above it then moves too.
         let meter = Meter::new(&loaded.procedures, loaded.head.own.submitted_at.is_some()).render()?;
-        html.push_str(&format!("<hx-partial hx-target=\"#meter\" hx-swap=\"outerHTML\">{meter}</hx-partial>"));
+        html.push_str(&beside("meter", &meter)?);
     }
     permit.html(StatusCode::OK, html)
 }

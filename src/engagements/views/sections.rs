@@ -391,7 +391,7 @@ pub struct Attachments {
     pub skipped: i64,
     /// How many lie after them.
     pub left: i64,
-    /// Where those begin.
+    /// How many lie before the next page, for its address.
     pub next: i64,
 }
 

@@ -58,7 +58,7 @@ pub struct Loaded {
 /// A page of the attachments.
 #[derive(Debug, Clone, Default)]
 pub struct Files {
-    /// They.
+    /// In the order of the procedures, then of time.
     pub files: Vec<File>,
     /// How many lie before them.
     pub skipped: i64,

@@ -112,7 +112,7 @@ impl Jobs {
         Self { table, mailbox: mpsc::channel(1).0 }
     }
 
-    /// Every job.
+    /// Every job of the product, in the order of the admin page.
     pub fn all(&self) -> &'static [Job] {
         self.table
     }

@@ -31,7 +31,7 @@ pub struct FormLimit {
 impl FormLimit {
     /// A few words: sign-in, buttons, ticks of one row.
     pub const WORDS: Self = Self { bytes: 16 << 10, pairs: 64 };
-    /// Long texts.
+    /// Long texts, such as the notes of a procedure or a report's narrative.
     pub const TEXTS: Self = Self { bytes: 4 << 20, pairs: 500 };
     /// A row for each of 1,000 procedures, or eight fields for each of 500 people, and long texts beside them.
     pub const LISTS: Self = Self { bytes: 4 << 20, pairs: 5_000 };

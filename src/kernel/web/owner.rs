@@ -49,7 +49,7 @@ impl Subject {
     }
 }
 
-/// Whose something is.
+/// The client something belongs to, as the guard before the body asks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
     /// The client.

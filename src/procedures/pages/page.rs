@@ -15,14 +15,14 @@ use crate::kernel::base::times;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
-use crate::kernel::web::{Form, Query, Section, redirect, redirect_with, refusal_noted};
+use crate::kernel::web::{Form, Query, Section, beside, redirect, redirect_with, refusal_noted};
 use crate::procedures::domain::{Field, Sides, Team, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed};
 use crate::procedures::merge::Conflict;
 use crate::procedures::store::page::{self, Draft, InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
 use crate::procedures::store::save::{Saved, Typed, save_fields};
 use crate::procedures::store::{parts, work};
-use crate::procedures::views::page::{Overlay, Parts, Show, url};
+use crate::procedures::views::page::{Last, Overlay, Parts, Show, url};
 use crate::procedures::views::steps::RefusedInputs;
 use crate::procedures::views::{Fresh, FreshPage};
 
@@ -179,9 +179,8 @@ impl State {
             form.steps = parts.steps(Some(refused));
         }
         let bar = parts.bar(self.saved);
-        let aside = |what: &str, html: &str| format!("<hx-partial hx-target=\"#{what}\" hx-swap=\"outerHTML\">{html}</hx-partial>");
-        let last = format!("<p class=\"tiny muted\" id=\"last\">{}</p>", parts.aside().last.replace('&', "&amp;").replace('<', "&lt;"));
-        let body = format!("{}{}{}", form.render()?, aside("bar", &bar.render()?), aside("last", &last));
+        let last = Last { last: &parts.aside().last }.render()?;
+        let body = [form.render()?, beside("bar", &bar.render()?)?, beside("last", &last)?].concat();
         permit.html(self.status, body)
     }
 

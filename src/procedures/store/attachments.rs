@@ -91,13 +91,13 @@ enum Of {
 /// As many attachments as a page shows, oldest first, and how many there are of each team.
 #[derive(Debug, Clone, Default)]
 pub struct FilePage {
-    /// The attachments.
+    /// Oldest first.
     pub files: Vec<Attachment>,
     /// All attachments of red.
     pub red: i64,
     /// All attachments of blue.
     pub blue: i64,
-    /// All attachments.
+    /// Of both teams and of none, on this page or not.
     pub total: i64,
     /// Those older than the ones shown.
     pub older: i64,

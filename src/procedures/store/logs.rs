@@ -53,7 +53,7 @@ enum Of {
 /// As many entries as a page shows, oldest first, and how many older and newer ones there are.
 #[derive(Debug, Clone, Default)]
 pub struct LogPage {
-    /// The entries.
+    /// Oldest first.
     pub entries: Vec<LogEntry>,
     /// All entries of the procedure.
     pub total: i64,

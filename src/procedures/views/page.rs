@@ -272,6 +272,14 @@ struct FreshField<'a> {
     field: &'a FieldView,
 }
 
+/// When the procedure was last saved, and by whom.
+#[derive(Template)]
+#[template(path = "procedures/_last.html")]
+pub struct Last<'a> {
+    /// The sentence.
+    pub last: &'a str,
+}
+
 /// What stands beside the form.
 #[derive(Template)]
 #[template(path = "procedures/_aside.html")]

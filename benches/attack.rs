@@ -1,6 +1,7 @@
-//! Measures what one attacker costs everybody else: hostile forms, half-sent bodies, forms with files, a log full of long
-//! entries; the attack's own time, the server's memory, and what another person's page takes meanwhile. Run it with
-//! `cargo bench --bench attack`; `TYRIAN_BINARY=PATH` attacks another build, such as the release before.
+//! Measures what one attacker costs everybody else: hostile forms, half-sent bodies, forms with files, a log
+//! full of long entries; the attack's own time, the server's memory, and what another person's page takes
+//! meanwhile. Run it with `cargo bench --bench attack`; `TYRIAN_BINARY=PATH` attacks another build, such as
+//! the release before.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -24,7 +25,8 @@ struct Server {
 impl Server {
     /// The demo, on a data directory of its own.
     fn start() -> Self {
-        let binary = std::env::var_os("TYRIAN_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_tyrian")), PathBuf::from);
+        let binary = std::env::var_os("TYRIAN_BINARY")
+            .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_tyrian")), PathBuf::from);
         let place = std::env::temp_dir().join(format!("tyrian-attack-{}", std::process::id()));
         let mut child = Command::new(&binary)
             .arg("dev")
@@ -58,8 +60,13 @@ impl Server {
 
     fn sign_in(&self, name: &str) -> Person {
         let body = format!("email={name}%40tyrian.example&password={}", self.password);
-        let answer = agent().post(format!("{}/sign-in", self.base)).header("content-type", FORM).send(body).expect("an answer");
-        let cookies = answer.headers().get_all("set-cookie").iter().filter_map(|c| c.to_str().ok()?.split(';').next());
+        let answer = agent()
+            .post(format!("{}/sign-in", self.base))
+            .header("content-type", FORM)
+            .send(body)
+            .expect("an answer");
+        let cookies =
+            answer.headers().get_all("set-cookie").iter().filter_map(|c| c.to_str().ok()?.split(';').next());
         let cookie = cookies.filter(|cookie| cookie.starts_with("tyrian")).collect::<Vec<_>>().join("; ");
         Person { base: self.base.clone(), cookie, agent: agent() }
     }
@@ -80,7 +87,10 @@ fn free_address() -> String {
 }
 
 fn agent() -> ureq::Agent {
-    let config = ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).timeout_global(Some(PATIENCE));
+    let config = ureq::Agent::config_builder()
+        .max_redirects(0)
+        .http_status_as_error(false)
+        .timeout_global(Some(PATIENCE));
     ureq::Agent::new_with_config(config.build())
 }
 
@@ -94,19 +104,29 @@ struct Person {
 impl Person {
     fn get(&self, path: &str) -> Option<(u16, usize, Duration)> {
         let begun = Instant::now();
-        let mut answer = self.agent.get(format!("{}{path}", self.base)).header("cookie", &self.cookie).call().ok()?;
+        let mut answer =
+            self.agent.get(format!("{}{path}", self.base)).header("cookie", &self.cookie).call().ok()?;
         let bytes = answer.body_mut().with_config().limit(256 << 20).read_to_vec().ok()?.len();
         Some((answer.status().as_u16(), bytes, begun.elapsed()))
     }
 
     fn text(&self, path: &str) -> String {
-        let mut answer = self.agent.get(format!("{}{path}", self.base)).header("cookie", &self.cookie).call().expect("a page");
+        let mut answer = self
+            .agent
+            .get(format!("{}{path}", self.base))
+            .header("cookie", &self.cookie)
+            .call()
+            .expect("a page");
         answer.body_mut().with_config().limit(256 << 20).read_to_string().unwrap_or_default()
     }
 
     fn post(&self, path: &str, kind: &str, body: &[u8]) -> Option<(u16, Duration)> {
         let begun = Instant::now();
-        let request = self.agent.post(format!("{}{path}", self.base)).header("cookie", &self.cookie).header("content-type", kind);
+        let request = self
+            .agent
+            .post(format!("{}{path}", self.base))
+            .header("cookie", &self.cookie)
+            .header("content-type", kind);
         let mut answer = request.send(body).ok()?;
         let _ = answer.body_mut().with_config().limit(256 << 20).read_to_vec();
         Some((answer.status().as_u16(), begun.elapsed()))
@@ -160,7 +180,8 @@ fn main() {
     hostile_form(&sam, &noor, 280_000);
 }
 
-/// Waits on a channel that nobody writes to: sleeping is forbidden to code that should wait for the thing itself.
+/// Waits on a channel that nobody writes to: sleeping is forbidden to code that should wait for the thing
+/// itself.
 fn wait(time: Duration) {
     let (_keep, never) = std::sync::mpsc::channel::<()>();
     let _ = never.recv_timeout(time);
@@ -182,7 +203,10 @@ fn half_sent(server: &Server, noor: &Person) {
     let address = server.base.trim_start_matches("http://");
     let (open, others) = meanwhile(noor, "/engagements", || {
         let body = vec![b'x'; 3_900_000];
-        let head = format!("POST /sign-in HTTP/1.1\r\nhost: {address}\r\ncontent-type: {FORM}\r\ncontent-length: 4000000\r\n\r\n");
+        let head = format!(
+            "POST /sign-in HTTP/1.1\r\nhost: {address}\r\ncontent-type: {FORM}\r\ncontent-length: \
+                4000000\r\n\r\n"
+        );
         let mut open = Vec::new();
         for _ in 0..150 {
             let Ok(mut stream) = TcpStream::connect(address) else { continue };
@@ -193,7 +217,11 @@ fn half_sent(server: &Server, noor: &Person) {
         wait(Duration::from_secs(1));
         open
     });
-    println!("M8, {} half-sent bodies of 3.9 MB by strangers: {before} -> {} MB; {others}", open.len(), server.memory());
+    println!(
+        "M8, {} half-sent bodies of 3.9 MB by strangers: {before} -> {} MB; {others}",
+        open.len(),
+        server.memory()
+    );
 }
 
 /// M8: the same field four hundred times.
@@ -216,7 +244,9 @@ fn forms_with_files(server: &Server, sam: &Person, noor: &Person) {
                 wait(Duration::from_millis(5));
             }
         });
-        let done = meanwhile(noor, "/engagements", || sam.post("/schedule/request", "multipart/form-data; boundary=x", &body));
+        let done = meanwhile(noor, "/engagements", || {
+            sam.post("/schedule/request", "multipart/form-data; boundary=x", &body)
+        });
         over.store(true, Ordering::Relaxed);
         done
     });
@@ -226,18 +256,33 @@ fn forms_with_files(server: &Server, sam: &Person, noor: &Person) {
 
 /// M12: a log of long entries, and everybody who looks at it.
 fn long_entries(sam: &Person, noor: &Person) {
-    let Some(path) = procedure_of(sam) else { return println!("M12: the demo has no procedure that sam writes") };
+    let Some(path) = procedure_of(sam) else {
+        return println!("M12: the demo has no procedure that sam writes");
+    };
     let text = "%26".repeat(64_000);
     let (stored, others) = meanwhile(noor, "/engagements", || {
         let entry = format!("team=blue&starts_at=2026-11-28T04%3A00%3A00&text={text}");
-        (0..60).filter(|_| sam.post(&format!("{path}/logs"), FORM, entry.as_bytes()).is_some_and(|(status, _)| status == 303)).count()
+        (0..60)
+            .filter(|_| {
+                sam.post(&format!("{path}/logs"), FORM, entry.as_bytes())
+                    .is_some_and(|(status, _)| status == 303)
+            })
+            .count()
     });
     println!("M12, {stored} entries of 64 kB: {others}");
-    for what in [path.clone(), format!("{path}/fresh"), format!("{}?open=timeline", path.split("/procedures").next().unwrap_or_default())] {
-        let (times, others) = meanwhile(noor, "/healthz", || (0..5).filter_map(|_| sam.get(&what)).collect::<Vec<_>>());
+    for what in [
+        path.clone(),
+        format!("{path}/fresh"),
+        format!("{}?open=timeline", path.split("/procedures").next().unwrap_or_default()),
+    ] {
+        let (times, others) =
+            meanwhile(noor, "/healthz", || (0..5).filter_map(|_| sam.get(&what)).collect::<Vec<_>>());
         let mut took: Vec<Duration> = times.iter().map(|(.., took)| *took).collect();
         took.sort();
-        let (median, bytes) = (took.get(took.len() / 2).copied().unwrap_or(PATIENCE), times.last().map_or(0, |(_, bytes, _)| *bytes));
+        let (median, bytes) = (
+            took.get(took.len() / 2).copied().unwrap_or(PATIENCE),
+            times.last().map_or(0, |(_, bytes, _)| *bytes),
+        );
         let what = if what.contains("fresh") {
             "fresh"
         } else if what.contains("timeline") {
@@ -257,9 +302,15 @@ fn procedure_of(sam: &Person) -> Option<String> {
     let is_id = |c: &char| c.is_ascii_hexdigit() || *c == '-';
     let entry = "team=blue&text=Seen&starts_at=2026-11-28T04%3A00%3A00";
     for id in after(&sam.text("/engagements"), "href=\"/engagements/", is_id) {
-        for procedure in after(&sam.text(&format!("/engagements/{id}")), &format!("{id}/procedures/"), is_id).into_iter().take(20) {
+        for procedure in after(&sam.text(&format!("/engagements/{id}")), &format!("{id}/procedures/"), is_id)
+            .into_iter()
+            .take(20)
+        {
             let path = format!("/engagements/{id}/procedures/{procedure}");
-            if sam.post(&format!("{path}/logs"), FORM, entry.as_bytes()).is_some_and(|(status, _)| status == 303) {
+            if sam
+                .post(&format!("{path}/logs"), FORM, entry.as_bytes())
+                .is_some_and(|(status, _)| status == 303)
+            {
                 return Some(path);
             }
         }

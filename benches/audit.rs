@@ -1,6 +1,7 @@
-//! Measures what the audit log promises among millions of events: search through the whole HTTP stack beside the same
-//! statements alone, writing with and without an event, sealing under load, export, verification, and the drop of a month.
-//! `cargo bench --bench audit` lays 5,000,000 events over five months; `-- --events 20000000` lays as many as it says.
+//! Measures what the audit log promises among millions of events: search through the whole HTTP stack beside
+//! the same statements alone, writing with and without an event, sealing under load, export, verification,
+//! and the drop of a month. `cargo bench --bench audit` lays 5,000,000 events over five months; `-- --events
+//! 20000000` lays as many as it says.
 
 mod common;
 
@@ -32,7 +33,11 @@ const REQUESTS: usize = 200;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let events: i64 = args.iter().position(|arg| arg == "--events").and_then(|at| args.get(at + 1)?.parse().ok()).unwrap_or(5_000_000);
+    let events: i64 = args
+        .iter()
+        .position(|arg| arg == "--events")
+        .and_then(|at| args.get(at + 1)?.parse().ok())
+        .unwrap_or(5_000_000);
     let scratch = std::env::temp_dir().join(format!("tyrian-audit-{}", std::process::id()));
     std::fs::create_dir_all(&scratch).expect("a scratch directory");
     let stand = Stand::start(&scratch, &[]);
@@ -56,8 +61,12 @@ fn main() {
 fn administrator(app: &App) {
     let hash = hash_password(PASSWORD).expect("a hash");
     let made = app.db.write_blocking(&Actor::command(), |tx| {
-        let new =
-            accounts::NewPerson { name: "Bench Lead", email: "lead@tyrian.example", password_hash: Some(&hash), roles: &["administrator"] };
+        let new = accounts::NewPerson {
+            name: "Bench Lead",
+            email: "lead@tyrian.example",
+            password_hash: Some(&hash),
+            roles: &["administrator"],
+        };
         let (_, made) = accounts::insert_person(tx, &new, None)?;
         tx.audited((), made)
     });
@@ -79,8 +88,8 @@ fn texts(conn: &mut PgConnection, sql: &str) -> Vec<String> {
     diesel::sql_query(sql).load::<Text>(conn).expect(sql).into_iter().map(|row| row.text).collect()
 }
 
-/// Fills the months that are shown. The indexes are made afterwards, as one would restore them; the rows are sealed by the
-/// product's own sealer.
+/// Fills the months that are shown. The indexes are made afterwards, as one would restore them; the rows are
+/// sealed by the product's own sealer.
 fn lay(stand: &Stand, events: i64) {
     let begun = Instant::now();
     let mut conn = superuser(stand);
@@ -93,40 +102,57 @@ fn lay(stand: &Stand, events: i64) {
     }
     let indexes = texts(
         &mut conn,
-        "SELECT indexrelid::regclass || '|' || pg_get_indexdef(indexrelid) AS text FROM pg_index WHERE indrelid = 'audit.events'::regclass AND NOT indisprimary",
+        "SELECT indexrelid::regclass || '|' || pg_get_indexdef(indexrelid) AS text FROM pg_index \
+            WHERE indrelid = 'audit.events'::regclass AND NOT indisprimary",
     );
     for index in &indexes {
-        conn.batch_execute(&format!("DROP INDEX {}", index.split('|').next().expect("a name"))).expect("dropped");
+        conn.batch_execute(&format!("DROP INDEX {}", index.split('|').next().expect("a name")))
+            .expect("dropped");
     }
-    conn.batch_execute("SET synchronous_commit = off; SET maintenance_work_mem = '512MB'; SET max_parallel_maintenance_workers = 0")
-        .expect("set");
+    conn.batch_execute(
+        "SET synchronous_commit = off; SET maintenance_work_mem = '512MB'; \
+        SET max_parallel_maintenance_workers = 0",
+    )
+    .expect("set");
     let mut laid = 0;
     while laid < events {
         let next = CHUNK.min(events - laid);
-        // Sentences, names and shares as an installation of forty people with a dozen engagements writes them.
+        // Sentences, names and shares as an installation of forty people with a dozen engagements writes
+        // them.
         conn.batch_execute(&format!(
-            "INSERT INTO audit.events (at, kind, category, outcome, reason, actor_kind, actor_id, actor_name, actor_email, subject_type, subject_id,
-                 subject_label, client_id, engagement_id, address, user_agent, request_id, sentence, detail, search_values)
-             SELECT at, kind, category, CASE WHEN kind = 'session.refused' THEN 'failure' ELSE 'success' END, CASE WHEN kind = 'session.refused' THEN 'wrong_credentials' END,
-                 'person', md5('person' || p)::uuid, 'Operator ' || p || ' Example', 'operator' || p || '@tyrian.example', 'procedure', md5('subject' || (n % 4000))::uuid,
-                 'Procedure ' || (n % 4000), md5('client' || (n % 12))::uuid, md5('engagement' || (n % 60))::uuid, '10.' || n % 7 || '.' || n % 200 || '.' || p,
-                 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0 Safari/537.36', md5('request' || n)::uuid,
-                 CASE kind WHEN 'procedure.saved' THEN 'Saved ' || technique || ' ' || tool || ' on HL-WS-' || lpad((n % 900)::text, 3, '0') || ': red outcome, status'
-                           WHEN 'step.ticked' THEN 'Ticked step ' || n % 9 || ' of ' || technique || ' ' || tool
+            "INSERT INTO audit.events (at, kind, category, outcome, reason, actor_kind, actor_id, \
+                actor_name, actor_email, subject_type, subject_id,
+                 subject_label, client_id, engagement_id, address, user_agent, request_id, sentence, \
+                 detail, search_values)
+             SELECT at, kind, category, CASE WHEN kind = 'session.refused' THEN 'failure' \
+             ELSE 'success' END, CASE WHEN kind = 'session.refused' THEN 'wrong_credentials' END,
+                 'person', md5('person' || p)::uuid, 'Operator ' || p || ' Example', 'operator' || p || \
+                 '@tyrian.example', 'procedure', md5('subject' || (n % 4000))::uuid,
+                 'Procedure ' || (n % 4000), md5('client' || (n % 12))::uuid, md5('engagement' || (n % \
+                 60))::uuid, '10.' || n % 7 || '.' || n % 200 || '.' || p,
+                 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/131.0 Safari/537.36', \
+                 md5('request' || n)::uuid,
+                 CASE kind WHEN 'procedure.saved' THEN 'Saved ' || technique || ' ' || tool || ' on HL-WS-' \
+                 || lpad((n % 900)::text, 3, '0') || ': red outcome, status'
+                           WHEN 'step.ticked' THEN 'Ticked step ' || n % 9 || ' of ' || technique || ' ' || \
+                           tool
                            WHEN 'log_entry.added' THEN 'Added a log entry to ' || technique || ' ' || tool
                            WHEN 'session.started' THEN 'Signed in'
                            WHEN 'session.refused' THEN 'Sign-in refused: wrong credentials'
                            WHEN 'password.changed' THEN 'Changed their own password'
-                           WHEN 'engagement.updated' THEN 'Changed the engagement Harbour ' || n % 60 || CASE WHEN n % 25000 = 16 THEN ' after auth.lockout' ELSE '' END
+                           WHEN 'engagement.updated' THEN 'Changed the engagement Harbour ' || n % 60 || \
+                           CASE WHEN n % 25000 = 16 THEN ' after auth.lockout' ELSE '' END
                            ELSE 'Moved the report of Harbour ' || n % 60 || ' to Review' END,
-                 jsonb_build_object('fields', jsonb_build_object('attack_source', jsonb_build_object('before', '', 'after', 'HL-WS-' || n % 900),
+                 jsonb_build_object('fields', jsonb_build_object('attack_source', \
+                 jsonb_build_object('before', '', 'after', 'HL-WS-' || n % 900),
                      'red_notes', jsonb_build_object('before_chars', n % 300, 'after_chars', n % 500))),
                  'HL-WS-' || n % 900
              FROM (SELECT n, 1 + (n * 7919) % 40 AS p,
                      timestamptz '{floor}' + (now() - timestamptz '{floor}') * (n::float8 / {events}) AS at,
                      (ARRAY['procedure.saved','procedure.saved','procedure.saved','procedure.saved','procedure.saved','procedure.saved','procedure.saved','procedure.saved',
                          'step.ticked','step.ticked','step.ticked','log_entry.added','log_entry.added','session.started','session.started','session.refused',
-                         'engagement.updated','report.moved','procedure.saved','password.changed'])[1 + n % 20] AS kind,
+                         'engagement.updated','report.moved','procedure.saved','password.changed'])[1 + n % \
+                         20] AS kind,
                      (ARRAY['procedures','procedures','procedures','procedures','procedures','procedures','procedures','procedures','procedures','procedures','procedures','procedures',
                          'procedures','sign_in','sign_in','sign_in','engagements','reports','procedures','password'])[1 + n % 20] AS category,
                      'T1' || lpad((n % 599)::text, 3, '0') || '.00' || n % 8 AS technique,
@@ -150,7 +176,10 @@ fn lay(stand: &Stand, events: i64) {
     let begun = Instant::now();
     let seals = sealer(&stand.app).seal_all().expect("sealed");
     let took = begun.elapsed().as_secs_f64();
-    println!("sealed in {took:.0} s: {seals} seals, {:.0} events a second by one sealer", events as f64 / took);
+    println!(
+        "sealed in {took:.0} s: {seals} seals, {:.0} events a second by one sealer",
+        events as f64 / took
+    );
     conn.batch_execute("VACUUM ANALYZE audit.sealed").expect("statistics");
     conn.batch_execute("CHECKPOINT").expect("a checkpoint");
 }
@@ -160,14 +189,23 @@ fn sealer(app: &App) -> Sealer {
 }
 
 fn agent() -> ureq::Agent {
-    ureq::Agent::new_with_config(ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build())
+    ureq::Agent::new_with_config(
+        ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build(),
+    )
 }
 
 fn sign_in(base: &str) -> String {
     let body = format!("email=lead%40tyrian.example&password={}&next=", PASSWORD.replace(' ', "+"));
-    let answer =
-        agent().post(format!("{base}/sign-in")).header("content-type", "application/x-www-form-urlencoded").send(body).expect("a sign-in");
-    let mut cookies = answer.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+    let answer = agent()
+        .post(format!("{base}/sign-in"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .send(body)
+        .expect("a sign-in");
+    let mut cookies = answer
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
     cookies.find(|cookie| cookie.starts_with("tyrian=")).expect("a session").to_owned()
 }
 
@@ -187,7 +225,8 @@ fn searches(stand: &Stand, cookie: &str) {
     let back = |days| today - chrono::Days::new(days);
     let deep = texts(
         &mut conn,
-        "SELECT (extract(epoch FROM at) * 1000000)::bigint || '.' || id AS text FROM (SELECT at, id FROM audit.events ORDER BY at DESC, id DESC OFFSET 1000000 LIMIT 1) e",
+        "SELECT (extract(epoch FROM at) * 1000000)::bigint || '.' || id AS text FROM (SELECT at, id \
+            FROM audit.events ORDER BY at DESC, id DESC OFFSET 1000000 LIMIT 1) e",
     );
     let deep = deep.first().map_or_else(String::new, |place| format!("before={place}"));
     let asked = [
@@ -200,14 +239,22 @@ fn searches(stand: &Stand, cookie: &str) {
         ("30 days, password, its category", format!("from={}&q=password&category=password", back(30)), ""),
         ("120 days, one user", format!("from={}&user={}", back(120), md5_person(&mut conn)), ""),
     ];
-    println!("\n{:<36} {:>9} {:>9} {:>9} {:>9} {:>9}  asked", "", "HTTP p50", "p95", "SQL p50", "p95", "rest p95");
+    println!(
+        "\n{:<36} {:>9} {:>9} {:>9} {:>9} {:>9}  asked",
+        "", "HTTP p50", "p95", "SQL p50", "p95", "rest p95"
+    );
     let agent = agent();
     let mut own = stand.app.db.connect().expect("a connection");
     let reach = Reach { clients: None, zone: chrono_tz::UTC };
     for (name, query, limit) in asked {
         let url = format!("{}/admin/audit-log?{query}", stand.base);
         let mut http = timed(REQUESTS, || {
-            let mut answer = agent.get(&url).header("cookie", cookie).header("accept-encoding", "identity").call().expect("an answer");
+            let mut answer = agent
+                .get(&url)
+                .header("cookie", cookie)
+                .header("accept-encoding", "identity")
+                .call()
+                .expect("an answer");
             assert_eq!(answer.status().as_u16(), 200);
             answer.body_mut().read_to_vec().expect("a body");
         });
@@ -215,8 +262,12 @@ fn searches(stand: &Stand, cookie: &str) {
         let mut sql = timed(REQUESTS, || {
             search(&mut own, &reach, &filter).expect("a page").page.expect("in time");
         });
-        let [h50, h95, s50, s95] =
-            [milliseconds(&mut http, 0.5), milliseconds(&mut http, 0.95), milliseconds(&mut sql, 0.5), milliseconds(&mut sql, 0.95)];
+        let [h50, h95, s50, s95] = [
+            milliseconds(&mut http, 0.5),
+            milliseconds(&mut http, 0.95),
+            milliseconds(&mut sql, 0.5),
+            milliseconds(&mut sql, 0.95),
+        ];
         println!("{name:<36} {h50:>9.2} {h95:>9.2} {s50:>9.2} {s95:>9.2} {:>9.2}  {limit}", h95 - s95);
     }
 }
@@ -231,12 +282,8 @@ fn writing(app: &App) {
         app.db.write_unaudited_blocking("bench", |conn| Ok(touch(conn)?)).expect("a save");
     };
     let event = || {
-        Event::new(Kind::ProcedureSaved, "Saved T1059.001 wevtutil on HL-WS-014: red outcome, status").changes([(
-            "attack_source",
-            "",
-            "HL-WS-014",
-            false,
-        )])
+        Event::new(Kind::ProcedureSaved, "Saved T1059.001 wevtutil on HL-WS-014: red outcome, status")
+            .changes([("attack_source", "", "HL-WS-014", false)])
     };
     let audited = || {
         app.db
@@ -299,7 +346,9 @@ fn load(app: &App) {
                         }
                         let started = Instant::now();
                         let event = Event::new(Kind::ProcedureSaved, format!("Saved load {writer} {n}"));
-                        app.db.write_blocking(&Actor::command(), |tx| tx.audited((), event)).expect("a write");
+                        app.db
+                            .write_blocking(&Actor::command(), |tx| tx.audited((), event))
+                            .expect("a write");
                         own.push(started.elapsed());
                         acknowledged.fetch_add(1, Ordering::Relaxed);
                         n += 1;
@@ -322,13 +371,16 @@ fn load(app: &App) {
         count(
             &app.db,
             &format!(
-                "SELECT (percentile_cont({share}) WITHIN GROUP (ORDER BY extract(epoch FROM s.at - d.at)) * 1000)::bigint
-                 FROM audit.seals s JOIN audit.sealed d ON d.number BETWEEN s.first_number AND s.last_number WHERE s.number > {first_seal}"
+                "SELECT (percentile_cont({share}) WITHIN GROUP (ORDER BY extract(epoch \
+                    FROM s.at - d.at)) * 1000)::bigint
+                 FROM audit.seals s JOIN audit.sealed d ON d.number BETWEEN s.first_number \
+                 AND s.last_number WHERE s.number > {first_seal}"
             ),
         )
     };
     println!(
-        "\n{rate:.0} audited writes a second by {WRITERS} writers (asked {RATE}), p50 {:.2} ms, p95 {:.2} ms; acknowledged {wrote}, in the log {there}",
+        "\n{rate:.0} audited writes a second by {WRITERS} writers (asked {RATE}), p50 {:.2} ms, p95 {:.2} \
+            ms; acknowledged {wrote}, in the log {there}",
         milliseconds(&mut times, 0.5),
         milliseconds(&mut times, 0.95)
     );
@@ -357,12 +409,18 @@ fn export(stand: &Stand, cookie: &str) {
     let total = count(&stand.app.db, "SELECT count(*) FROM audit.events");
     let days = 140 * 1_000_000 / total.max(1_000_000);
     let from = Utc::now_date() - chrono::Days::new(days as u64);
-    for (name, path) in [("CSV", "csv"), ("JSON Lines", "jsonl"), ("JSON Lines with proof", "jsonl?proof=1")] {
+    for (name, path) in [("CSV", "csv"), ("JSON Lines", "jsonl"), ("JSON Lines with proof", "jsonl?proof=1")]
+    {
         let separator = if path.contains('?') { '&' } else { '?' };
         let url = format!("{}/admin/audit-log.{path}{separator}from={from}", stand.base);
         let before = resident();
         let begun = Instant::now();
-        let mut answer = agent().get(&url).header("cookie", cookie).header("accept-encoding", "identity").call().expect("an answer");
+        let mut answer = agent()
+            .get(&url)
+            .header("cookie", cookie)
+            .header("accept-encoding", "identity")
+            .call()
+            .expect("an answer");
         let mut body = answer.body_mut().with_config().limit(u64::MAX).reader();
         let mut buffer = vec![0; 1 << 16];
         let (mut bytes, mut rows, mut peak, mut tail) = (0u64, 0u64, before, Vec::new());
@@ -379,19 +437,28 @@ fn export(stand: &Stand, cookie: &str) {
         let took = begun.elapsed().as_secs_f64();
         let end = String::from_utf8_lossy(&tail).contains("complete");
         println!(
-            "export as {name}: {rows} lines, {} MB in {took:.1} s, {:.0} rows a second (asked 100000); grew by {:.1} MB (asked 20); complete: {end}",
+            "export as {name}: {rows} lines, {} MB in {took:.1} s, {:.0} rows a second (asked 100000); grew \
+                by {:.1} MB (asked 20); complete: {end}",
             bytes >> 20,
             rows as f64 / took,
             (peak - before) as f64 / 1024.0
         );
     }
-    let checked = agent().get(format!("{}/admin/audit-log.jsonl?proof=1&q=password", stand.base)).header("cookie", cookie).call();
-    let text = checked.expect("an answer").body_mut().with_config().limit(u64::MAX).read_to_vec().expect("a body");
+    let checked = agent()
+        .get(format!("{}/admin/audit-log.jsonl?proof=1&q=password", stand.base))
+        .header("cookie", cookie)
+        .call();
+    let text =
+        checked.expect("an answer").body_mut().with_config().limit(u64::MAX).read_to_vec().expect("a body");
     let begun = Instant::now();
     let trusted = KeyFiles::of(&stand.app.config).trusted().expect("keys");
     match proof::check(text.as_slice(), &trusted, |_| {}) {
         Ok(proved) => {
-            println!("an export of {} events proved in {:.1} s without the database", proved.events, begun.elapsed().as_secs_f64())
+            println!(
+                "an export of {} events proved in {:.1} s without the database",
+                proved.events,
+                begun.elapsed().as_secs_f64()
+            )
         }
         Err(_) => println!("AN EXPORT WAS NOT PROVED"),
     }
@@ -422,19 +489,28 @@ fn verification(app: &App) {
 fn drop_a_month(stand: &Stand, cookie: &str) {
     let app = &stand.app;
     let mut conn = superuser(stand);
-    let month: NaiveDate = search_store::get_floor(&mut conn).expect("the floor").date_naive() + Months::new(1);
+    let month: NaiveDate =
+        search_store::get_floor(&mut conn).expect("the floor").date_naive() + Months::new(1);
     let month = chrono::Datelike::with_day(&month, 1).expect("a month");
     let later = month + Months::new(6);
     let name = month.format("%Y-%m");
-    let rows = count(&app.db, &format!("SELECT count(*) FROM audit.events WHERE at >= '{month}' AND at < '{}'", month + Months::new(1)));
+    let rows = count(
+        &app.db,
+        &format!(
+            "SELECT count(*) FROM audit.events WHERE at >= '{month}' AND at < '{}'",
+            month + Months::new(1)
+        ),
+    );
     conn.batch_execute(&format!(
-        "CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT timestamptz ''{later}'''"
+        "CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT \
+            timestamptz ''{later}'''"
     ))
     .expect("a clock");
     conn.batch_execute(&format!("SELECT audit.make_month('{later}')")).expect("a month");
     let path = app.config.audit_archives().join(format!("events-{name}.jsonl.zst"));
     let begun = Instant::now();
-    let archived = retention_store::archive(&mut app.db.connect().expect("a connection"), month, &path).expect("an archive");
+    let archived = retention_store::archive(&mut app.db.connect().expect("a connection"), month, &path)
+        .expect("an archive");
     let took = begun.elapsed().as_secs_f64();
     let size = std::fs::metadata(&path).map_or(0, |file| file.len()) >> 20;
     println!("\narchived {rows} events in {took:.1} s, read back and compared: {size} MB");
@@ -454,7 +530,9 @@ fn drop_a_month(stand: &Stand, cookie: &str) {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 let begun = Instant::now();
-                app.db.write_blocking(&Actor::command(), |tx| tx.audited((), Event::new(Kind::JobRun, "Ran"))).expect("a write");
+                app.db
+                    .write_blocking(&Actor::command(), |tx| tx.audited((), Event::new(Kind::JobRun, "Ran")))
+                    .expect("a write");
                 writes.lock().expect("times").push(begun.elapsed());
             }
         });
@@ -484,7 +562,8 @@ fn drop_a_month(stand: &Stand, cookie: &str) {
     let (took, attempt) = took.expect("dropped");
     let worst = |times: &Mutex<Vec<Duration>>| milliseconds(&mut times.lock().expect("times"), 1.0);
     println!(
-        "dropped {rows} events in {:.0} ms at attempt {attempt} (asked 1000); the slowest page meanwhile {:.0} ms, the slowest write {:.0} ms (asked 500)",
+        "dropped {rows} events in {:.0} ms at attempt {attempt} (asked 1000); the slowest page meanwhile \
+            {:.0} ms, the slowest write {:.0} ms (asked 500)",
         took.as_secs_f64() * 1_000.0,
         worst(&reads),
         worst(&writes)

@@ -1,5 +1,6 @@
-//! Measures what the schedule promises: that the sweep costs what is due and not what is there, that it leaves other pages
-//! quick, and the month view and the dashboard. Run it with `cargo bench --bench schedule`.
+//! Measures what the schedule promises: that the sweep costs what is due and not what is there, that it
+//! leaves other pages quick, and the month view and the dashboard. Run it with `cargo bench --bench
+//! schedule`.
 
 mod common;
 
@@ -41,14 +42,19 @@ fn lay(app: &App, statements: &[String]) {
         .expect("data");
 }
 
-/// `n` engagements of a client, each a day after the one before it from `first` on, each with its report and its activity.
+/// `n` engagements of a client, each a day after the one before it from `first` on, each with its report and
+/// its activity.
 fn engagements(app: &App, client: ClientId, n: usize, status: &str, first: &str, days: usize) {
     let made = format!(
-        "WITH made AS (INSERT INTO engagements (id, client_id, title, status, start_date, end_date, starts_at, time_zone, attack_version, created_at)
-            SELECT gen_random_uuid(), '{client}', 'Engagement ' || i, '{status}', d, d + 4, d::timestamp AT TIME ZONE 'UTC', 'UTC',
+        "WITH made AS (INSERT INTO engagements (id, client_id, title, status, start_date, end_date, \
+            starts_at, time_zone, attack_version, created_at)
+            SELECT gen_random_uuid(), '{client}', 'Engagement ' || i, '{status}', d, d + 4, d::timestamp AT \
+            TIME ZONE 'UTC', 'UTC',
                 (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1), now()
-            FROM generate_series(1, {n}) i, LATERAL (SELECT {first} + (i % {days})::int AS d) dated RETURNING id),
-         active AS (INSERT INTO engagement_activity (engagement_id, at, by_name) SELECT id, now(), 'Bench' FROM made)
+            FROM generate_series(1, {n}) i, LATERAL (SELECT {first} + (i % {days})::int AS d) dated \
+            RETURNING id),
+         active AS (INSERT INTO engagement_activity (engagement_id, at, by_name) SELECT id, now(), 'Bench' \
+         FROM made)
          INSERT INTO reports (id, engagement_id, client_id, title, created_at, updated_at)
             SELECT gen_random_uuid(), id, '{client}', 'Report', now(), now() FROM made"
     );
@@ -60,7 +66,8 @@ fn pages(directory: &std::path::Path) {
     let (_, client) = people(&stand.app);
     engagements(&stand.app, client, 500, "scheduled", "date_trunc('month', current_date)::date", 28);
     let operators = "INSERT INTO engagement_operators (engagement_id, person_id, team)
-        SELECT e.id, a.person_id, CASE WHEN row_number() OVER (PARTITION BY e.id ORDER BY a.person_id) % 2 = 0 THEN 'red' ELSE 'blue' END
+        SELECT e.id, a.person_id, CASE WHEN row_number() OVER (PARTITION BY e.id \
+        ORDER BY a.person_id) % 2 = 0 THEN 'red' ELSE 'blue' END
         FROM engagements e JOIN client_access a ON a.client_id = e.client_id";
     lay(&stand.app, &[operators.to_owned()]);
     let mut browser = Browser::sign_in(&stand.base);
@@ -72,13 +79,17 @@ fn pages(directory: &std::path::Path) {
     lay(
         &stand.app,
         &[
-            "UPDATE engagements SET status = 'in_progress', start_date = current_date - 3, starts_at = now() - interval '3 days', end_date = current_date + 9
+            "UPDATE engagements SET status = 'in_progress', start_date = current_date - 3, starts_at = \
+                now() - interval '3 days', end_date = current_date + 9
              WHERE id IN (SELECT id FROM engagements ORDER BY id LIMIT 200)"
                 .into(),
-            "INSERT INTO procedures (id, engagement_id, client_id, position, body, name, technique_ids, status, red_outcome, blue_outcome, updated_at)
-             SELECT gen_random_uuid(), e.id, e.client_id, i, v.body, 'Procedure ' || i, '{T1059}', CASE WHEN i % 2 = 0 THEN 'completed' ELSE 'not_started' END,
+            "INSERT INTO procedures (id, engagement_id, client_id, position, body, name, technique_ids, \
+                status, red_outcome, blue_outcome, updated_at)
+             SELECT gen_random_uuid(), e.id, e.client_id, i, v.body, 'Procedure ' || i, '{T1059}', CASE \
+             WHEN i % 2 = 0 THEN 'completed' ELSE 'not_started' END,
                 CASE WHEN i % 2 = 0 THEN 'success' END, CASE WHEN i % 2 = 0 THEN 'logged' END, now()
-             FROM engagements e, generate_series(1, 50) i, (SELECT body FROM library_procedure_versions LIMIT 1) v WHERE e.status = 'in_progress'"
+             FROM engagements e, generate_series(1, 50) i, (SELECT body FROM library_procedure_versions \
+             LIMIT 1) v WHERE e.status = 'in_progress'"
                 .into(),
         ],
     );
@@ -122,7 +133,10 @@ fn sweeps(directory: &std::path::Path) {
         })
         .collect();
     times.sort_by(f64::total_cmp);
-    println!("sweep, 1,000,000 engagements, 100 due         {:>10.1} ms median of five, {:.1} – {:.1}", times[2], times[0], times[4]);
+    println!(
+        "sweep, 1,000,000 engagements, 100 due         {:>10.1} ms median of five, {:.1} – {:.1}",
+        times[2], times[0], times[4]
+    );
     engagements(&stand.app, client, 100_000, "scheduled", "current_date - 3", 3);
     let browser = Browser::sign_in(&stand.base);
     let page = || {
@@ -148,6 +162,9 @@ fn sweeps(directory: &std::path::Path) {
     assert_eq!(moved, 100_000);
     println!("sweep, 1,100,500 engagements, 100,000 due     {:>10.2} s", took / 1_000.0);
     let (pages, busy) = (meanwhile.len(), milliseconds(&mut meanwhile, 0.95));
-    println!("another page meanwhile ({pages})              p95 {busy:>10.2} ms, calm {calm:.2} ms, {:.1} times", busy / calm);
+    println!(
+        "another page meanwhile ({pages})              p95 {busy:>10.2} ms, calm {calm:.2} ms, {:.1} times",
+        busy / calm
+    );
     stand.stop();
 }

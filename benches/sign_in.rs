@@ -1,5 +1,5 @@
-//! Measures what signing in promises: that unknown and known accounts cannot be told apart by time, and that a burst of
-//! sign-ins leaves the other pages quick. Run it with `cargo bench --bench sign_in`.
+//! Measures what signing in promises: that unknown and known accounts cannot be told apart by time, and that
+//! a burst of sign-ins leaves the other pages quick. Run it with `cargo bench --bench sign_in`.
 
 mod common;
 
@@ -22,7 +22,12 @@ fn main() {
     let hash = hash_password(PASSWORD).expect("a hash");
     for n in 0..2 * TRIES {
         let email = format!("known{n}@tyrian.example");
-        let new = store::NewPerson { name: "Known Example", email: &email, password_hash: Some(&hash), roles: &["team_lead"] };
+        let new = store::NewPerson {
+            name: "Known Example",
+            email: &email,
+            password_hash: Some(&hash),
+            roles: &["team_lead"],
+        };
         stand
             .app
             .db
@@ -39,11 +44,19 @@ fn main() {
 }
 
 fn agent() -> ureq::Agent {
-    ureq::Agent::new_with_config(ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build())
+    ureq::Agent::new_with_config(
+        ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build(),
+    )
 }
 
 /// Status, session cookie and duration of an attempt from a network of its own.
-fn attempt(agent: &ureq::Agent, base: &str, email: &str, password: &str, from: usize) -> (u16, String, Duration) {
+fn attempt(
+    agent: &ureq::Agent,
+    base: &str,
+    email: &str,
+    password: &str,
+    from: usize,
+) -> (u16, String, Duration) {
     let body = format!("email={}&password={}&next=", email.replace('@', "%40"), password.replace(' ', "+"));
     let begun = Instant::now();
     let mut answer = agent
@@ -55,7 +68,11 @@ fn attempt(agent: &ureq::Agent, base: &str, email: &str, password: &str, from: u
     let _ = answer.body_mut().read_to_vec();
     let took = begun.elapsed();
     let cookies = answer.headers().get_all("set-cookie").iter().filter_map(|c| c.to_str().ok());
-    let session = cookies.filter_map(|c| c.split(';').next()).find(|c| c.starts_with("tyrian=")).unwrap_or_default().to_owned();
+    let session = cookies
+        .filter_map(|c| c.split(';').next())
+        .find(|c| c.starts_with("tyrian="))
+        .unwrap_or_default()
+        .to_owned();
     (answer.status().as_u16(), session, took)
 }
 
@@ -65,16 +82,23 @@ fn known_and_unknown(base: &str) {
     for n in 0..TRIES {
         // Taken in turns, so that whatever else the machine does meets both alike.
         let one = attempt(&agent, base, &format!("known{n}@tyrian.example"), "not the password", n);
-        let other = attempt(&agent, base, &format!("nobody{n}@tyrian.example"), "not the password", TRIES + n);
+        let other =
+            attempt(&agent, base, &format!("nobody{n}@tyrian.example"), "not the password", TRIES + n);
         assert_eq!((one.0, other.0), (422, 422));
         known.push(one.2);
         unknown.push(other.2);
     }
-    let told = |times: &mut Vec<Duration>| (milliseconds(times, 0.5), milliseconds(times, 0.25), milliseconds(times, 0.75));
+    let told = |times: &mut Vec<Duration>| {
+        (milliseconds(times, 0.5), milliseconds(times, 0.25), milliseconds(times, 0.75))
+    };
     let ((a, a25, a75), (b, b25, b75)) = (told(&mut known), told(&mut unknown));
     println!("wrong password, known account      median {a:.2} ms, quartiles {a25:.2} – {a75:.2}");
     println!("wrong password, unknown account    median {b:.2} ms, quartiles {b25:.2} – {b75:.2}");
-    println!("difference of the medians          {:.2} ms, spread within one {:.2} ms", (a - b).abs(), (a75 - a25).min(b75 - b25));
+    println!(
+        "difference of the medians          {:.2} ms, spread within one {:.2} ms",
+        (a - b).abs(),
+        (a75 - a25).min(b75 - b25)
+    );
 }
 
 fn bursts(base: &str) {
@@ -83,7 +107,8 @@ fn bursts(base: &str) {
     assert_eq!(status, 303);
     let page = || {
         let begun = Instant::now();
-        let mut answer = reader.get(format!("{base}/engagements")).header("cookie", &cookie).call().expect("a page");
+        let mut answer =
+            reader.get(format!("{base}/engagements")).header("cookie", &cookie).call().expect("a page");
         let _ = answer.body_mut().read_to_vec();
         assert_eq!(answer.status().as_u16(), 200);
         begun.elapsed()
@@ -108,7 +133,18 @@ fn burst(base: &str, networks: usize, page: &impl Fn() -> Duration) -> f64 {
     let took = std::thread::scope(|scope| {
         let begun = Instant::now();
         let signing: Vec<_> = (0..TRIES)
-            .map(|n| scope.spawn(move || attempt(&agent(), base, &format!("known{}@tyrian.example", TRIES + n), PASSWORD, networks + n).0))
+            .map(|n| {
+                scope.spawn(move || {
+                    attempt(
+                        &agent(),
+                        base,
+                        &format!("known{}@tyrian.example", TRIES + n),
+                        PASSWORD,
+                        networks + n,
+                    )
+                    .0
+                })
+            })
             .collect();
         let done = &finished_all;
         let finished = scope.spawn(move || {
@@ -125,7 +161,8 @@ fn burst(base: &str, networks: usize, page: &impl Fn() -> Duration) -> f64 {
     let pages = meanwhile.len();
     let busy = milliseconds(&mut meanwhile, 0.95);
     println!(
-        "{TRIES} sign-ins at once in {:.0} ms: a page meanwhile ({pages}) p95 {busy:.2} ms, calm {calm:.2} ms",
+        "{TRIES} sign-ins at once in {:.0} ms: a page meanwhile ({pages}) p95 {busy:.2} ms, calm {calm:.2} \
+            ms",
         took.as_secs_f64() * 1_000.0
     );
     busy / calm

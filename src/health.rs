@@ -1,4 +1,5 @@
-//! `/healthz` (the process is up) and `/readyz` (database reachable, schema current, audit partitions there; late jobs and sealing are told).
+//! `/healthz` (the process is up) and `/readyz` (database reachable, schema current, audit partitions there;
+//! late jobs and sealing are told).
 
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -12,9 +13,9 @@ use crate::kernel::db::migrate::{Standing, standing};
 use crate::kernel::job::{Job, late_since};
 
 /// Said where nothing but the seals themselves keeps whoever takes over the app's role from sealing.
-const SEALED_BY_APP: &str = "audit role: the app's own seals, archives and drops (TYRIAN_SEALER_DATABASE_URL is not set)\n";
+const SEALED_BY_APP: &str =
+    "audit role: the app's own seals, archives and drops (TYRIAN_SEALER_DATABASE_URL is not set)\n";
 
-/// `GET /healthz`
 pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
 }
@@ -25,18 +26,24 @@ struct Present {
     present: bool,
 }
 
-/// `GET /readyz`
 pub async fn readyz(app: web::Data<App>) -> HttpResponse {
     let asked = app.db.read(|conn| {
         let schema = standing(conn)?;
-        // sql_query: the catalog is no table of ours. An event at the turn of the month must find its partition.
+        // sql_query: the catalog is no table of ours. An event at the turn of the month must find its
+        // partition.
         let next = diesel::sql_query(
-            "SELECT to_regclass('audit.events_' || to_char((audit.now() AT TIME ZONE 'UTC') + interval '1 month', 'YYYY_MM')) IS NOT NULL AS present",
+            "SELECT to_regclass('audit.events_' || to_char((audit.now() AT TIME ZONE 'UTC') + interval '1 \
+                month', 'YYYY_MM')) IS NOT NULL AS present",
         )
         .get_result::<Present>(conn)?;
         // An older schema may not know the jobs' rows.
-        let since = if schema == Standing::Current { crate::kernel::job::store::list_since(conn)? } else { Vec::new() };
-        let sealing = if schema == Standing::Current { Some((get_progress(conn)?, may_seal(conn)?)) } else { None };
+        let since = if schema == Standing::Current {
+            crate::kernel::job::store::list_since(conn)?
+        } else {
+            Vec::new()
+        };
+        let sealing =
+            if schema == Standing::Current { Some((get_progress(conn)?, may_seal(conn)?)) } else { None };
         Ok((schema, next.present, since, sealing))
     });
     let (ready, lines) = told(asked.await, app.jobs.all(), app.clock.now());
@@ -55,31 +62,46 @@ fn told(asked: Result<Asked>, jobs: &[Job], now: DateTime<Utc>) -> (bool, String
                 Standing::Older(_) => "schema: older than this version, run `tyrian migrate`",
                 Standing::Newer => "schema: newer than this version",
             };
-            let months_line = if months { "audit partitions: made ahead" } else { "audit partitions: the next month is missing" };
+            let months_line = if months {
+                "audit partitions: made ahead"
+            } else {
+                "audit partitions: the next month is missing"
+            };
             // A late job makes no server unfit to answer: it is told, and does not count.
             let late: String = jobs
                 .iter()
                 .filter_map(|job| {
                     let since = since.iter().find(|(name, _)| name == job.name).map(|(_, since)| *since);
                     let since = late_since(job, since, now)?;
-                    Some(format!("job {}: not succeeded since {}\n", job.name, since.to_rfc3339_opts(SecondsFormat::Secs, true)))
+                    Some(format!(
+                        "job {}: not succeeded since {}\n",
+                        job.name,
+                        since.to_rfc3339_opts(SecondsFormat::Secs, true)
+                    ))
                 })
                 .collect();
             let jobs = if late.is_empty() { "jobs: on time\n".to_owned() } else { late };
-            let sealing = sealing.map_or_else(String::new, |(progress, by_app)| sealing_line(&progress, by_app));
-            (schema == Standing::Current && months, format!("database: reachable\n{schema_line}\n{months_line}\n{jobs}{sealing}"))
+            let sealing =
+                sealing.map_or_else(String::new, |(progress, by_app)| sealing_line(&progress, by_app));
+            (
+                schema == Standing::Current && months,
+                format!("database: reachable\n{schema_line}\n{months_line}\n{jobs}{sealing}"),
+            )
         }
     }
 }
 
-/// The newest seal, and for how long the oldest event waits for one: sealing stands still where a transaction in any
-/// database of the cluster does.
+/// The newest seal, and for how long the oldest event waits for one: sealing stands still where a transaction
+/// in any database of the cluster does.
 fn sealing_line(progress: &Progress, by_app: bool) -> String {
     let newest = match (progress.number, progress.at) {
-        (Some(number), Some(at)) => format!("seal {number} of {}", at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        (Some(number), Some(at)) => {
+            format!("seal {number} of {}", at.to_rfc3339_opts(SecondsFormat::Secs, true))
+        }
         _ => "no seal yet".to_owned(),
     };
     let waits = progress.waiting_since.map_or(0, |since| (progress.now - since).num_seconds().max(0));
-    let role = if by_app { SEALED_BY_APP } else { "audit role: the app's own cannot seal, archive or drop\n" };
+    let role =
+        if by_app { SEALED_BY_APP } else { "audit role: the app's own cannot seal, archive or drop\n" };
     format!("audit sealing: {newest}, oldest unsealed event waits {waits} s\n{role}")
 }

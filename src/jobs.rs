@@ -3,7 +3,6 @@
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::job::{Done, Job};
 
-/// Every job.
 pub const JOBS: &[Job] = &[
     Job {
         name: "schedule-transitions",
@@ -27,7 +26,9 @@ pub const JOBS: &[Job] = &[
         name: "refusal-floods",
         schedule: "* * * * *",
         about: "Records how many attempts were refused beyond those that have events of their own.",
-        run: |reach, now| Ok(Done { moved: crate::kernel::refusals::sum_up(&reach.db, now)?, ..Done::default() }),
+        run: |reach, now| {
+            Ok(Done { moved: crate::kernel::refusals::sum_up(&reach.db, now)?, ..Done::default() })
+        },
     },
     Job {
         name: "attachment-sweep",

@@ -1,6 +1,6 @@
-//! The route table: every address of the product, who may ask for it, and the handler. A path that is not here does not
-//! exist; a row whose access is not `Public` answers nobody who is not signed in, whatever its handler does. A test calls
-//! every row as every kind of person and compares with a checked-in matrix.
+//! The route table: every address of the product, who may ask for it, and the handler. A path that is not
+//! here does not exist; a row whose access is not `Public` answers nobody who is not signed in, whatever its
+//! handler does. A test calls every row as every kind of person and compares with a checked-in matrix.
 
 use actix_web::dev::ServiceResponse;
 use actix_web::middleware::{Next, from_fn};
@@ -15,23 +15,21 @@ use crate::kernel::web::owner::{Owner, Subject};
 /// Who may ask for a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Anybody.
     Public,
     /// Anybody who is signed in.
     SignedIn,
     /// Whoever holds this right without a client.
     Own(P),
-    /// Whoever holds this right at the client of what is asked for; judged there, so that 404 and 403 can be told apart.
+    /// Whoever holds this right at the client of what is asked for; judged there, so that 404 and 403 can be
+    /// told apart.
     AtClient(P),
 }
 
 /// One row of the table.
 pub struct Row {
-    /// GET or POST.
     pub method: &'static str,
     /// The path, with actix's placeholders.
     pub path: &'static str,
-    /// Who may ask.
     pub access: Access,
     /// The most that its form may hold.
     pub limit: FormLimit,
@@ -55,8 +53,19 @@ macro_rules! table {
 use Access::{AtClient, Own, Public, SignedIn};
 
 /// The tables of all slices.
-pub const TABLE: &[&[Row]] =
-    &[KERNEL, ACCOUNTS, CLIENTS, LIBRARY, ENGAGEMENTS, PROCEDURES, PROCEDURE_PARTS, SCHEDULE, REPORTS, ADMIN, DASHBOARD];
+pub const TABLE: &[&[Row]] = &[
+    KERNEL,
+    ACCOUNTS,
+    CLIENTS,
+    LIBRARY,
+    ENGAGEMENTS,
+    PROCEDURES,
+    PROCEDURE_PARTS,
+    SCHEDULE,
+    REPORTS,
+    ADMIN,
+    DASHBOARD,
+];
 
 const KERNEL: &[Row] = table! {
     get "/healthz" Public => crate::health::healthz;
@@ -296,7 +305,14 @@ async fn judge(row: &Row, req: &actix_web::HttpRequest) -> Result<(), Error> {
     let ctx = Ctx::of(req)?;
     let viewer = ctx.viewer.clone().ok_or(Error::Unauthenticated)?;
     // The way out of the duty, and out of the app, stays open.
-    let open = ["/account/two-factor", "/account/proof", "/account/idle", "/account/stay", "/account/theme", "/sign-out"];
+    let open = [
+        "/account/two-factor",
+        "/account/proof",
+        "/account/idle",
+        "/account/stay",
+        "/account/theme",
+        "/sign-out",
+    ];
     if viewer.two_factor_due && !open.contains(&req.path()) {
         return Err(Error::SecondFactorDue);
     }
@@ -306,9 +322,14 @@ async fn judge(row: &Row, req: &actix_web::HttpRequest) -> Result<(), Error> {
         Access::AtClient(permission) if row.method == "post" => {
             let value = |name: &str| req.match_info().get(name).and_then(|value| value.parse().ok());
             let Some(subject) = Subject::of(row.path, value) else {
-                return if viewer.rights.may_anywhere(permission) { Ok(()) } else { Err(Error::Forbidden(String::new())) };
+                return if viewer.rights.may_anywhere(permission) {
+                    Ok(())
+                } else {
+                    Err(Error::Forbidden(String::new()))
+                };
             };
-            let Owner { client, unpublished } = ctx.app.db.read(move |conn| Ok(subject.find_owner(conn)?)).await?.ok_or(Error::NotFound)?;
+            let Owner { client, unpublished } =
+                ctx.app.db.read(move |conn| Ok(subject.find_owner(conn)?)).await?.ok_or(Error::NotFound)?;
             let may = |right| viewer.rights.may_at(right, client);
             let hidden = unpublished && may(P::ReportReadPublished) && !may(P::ReportRead);
             let sees = viewer.rights.clients.contains_key(&client) && !hidden;

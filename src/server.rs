@@ -1,4 +1,5 @@
-//! Puts the app together: boot (database, schema, roles, starter library), the HTTP server with its layers, the end.
+//! Puts the app together: boot (database, schema, roles, starter library), the HTTP server with its layers,
+//! the end.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -34,11 +35,11 @@ pub const DATABASE: &str = "tyrian";
 pub struct Booted {
     /// The application; its jobs do not run yet.
     pub app: App,
-    /// The embedded cluster.
     pub cluster: Option<Cluster>,
 }
 
-/// Reaches the database (starting and migrating the embedded one), checks the schema, makes roles and the starter library.
+/// Reaches the database (starting and migrating the embedded one), checks the schema, makes roles and the
+/// starter library.
 ///
 /// # Errors
 /// A sentence that says what to mend.
@@ -57,16 +58,23 @@ pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
     match db.read_blocking(|conn| Ok(standing(conn)?)) {
         Ok(Standing::Current) => {}
         Ok(Standing::Older(missing)) => {
-            bail!("the database lacks {missing} migrations of this version: run `tyrian migrate` with TYRIAN_OWNER_DATABASE_URL")
+            bail!(
+                "the database lacks {missing} migrations of this version: run `tyrian migrate` with \
+                    TYRIAN_OWNER_DATABASE_URL"
+            )
         }
-        Ok(Standing::Newer) => bail!("the database was migrated by a newer version of Tyrian: start that one, or restore an older backup"),
+        Ok(Standing::Newer) => bail!(
+            "the database was migrated by a newer version of Tyrian: start that one, or restore an older \
+                backup"
+        ),
         Err(away) => bail!("the database cannot be reached: {away}"),
     }
     let sealing = sealing_url.map(|url| Db::open(&url, PoolSize::SEALING, clock.clone())).transpose()?;
     let app = assemble(config, db, sealing, clock)?;
     if !app.sealing.read_blocking(|conn| Ok(crate::audit::seal_store::may_seal(conn)?))? {
         bail!(
-            "the audit log cannot be sealed: `tyrian migrate` gave that to a role of its own. Set TYRIAN_SEALER_DATABASE_URL, or \
+            "the audit log cannot be sealed: `tyrian migrate` gave that to a role of its own. Set \
+                TYRIAN_SEALER_DATABASE_URL, or \
              migrate again without it"
         )
     }
@@ -74,8 +82,8 @@ pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
     Ok(Booted { app, cluster })
 }
 
-/// The application's state on an open database. `sealing` is the same database as the role that seals; without one the
-/// app's role does.
+/// The application's state on an open database. `sealing` is the same database as the role that seals;
+/// without one the app's role does.
 ///
 /// # Errors
 /// When the attachment directory cannot be made.
@@ -96,7 +104,8 @@ pub fn assemble(config: Config, db: Db, sealing: Option<Db>, clock: Clock) -> an
     })
 }
 
-/// What every database must hold before the first request: the roles and, on the first start, zone and starter library.
+/// What every database must hold before the first request: the roles and, on the first start, zone and
+/// starter library.
 ///
 /// # Errors
 /// When the database refuses.
@@ -132,18 +141,26 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
     let server = HttpServer::new(move || {
         let app = state.as_ref();
         let https = app.config.is_https();
-        let sessions = SessionMiddleware::builder(Sessions::new(app.db.clone(), app.keys.clone()), app.keys.cookie.clone())
-            .cookie_name(crate::accounts::session::cookie_name(https).to_owned())
-            .cookie_secure(https)
-            .cookie_http_only(true)
-            .cookie_same_site(SameSite::Lax)
-            .cookie_path("/".to_owned())
-            .cookie_content_security(CookieContentSecurity::Private)
-            .session_lifecycle(BrowserSession::default().state_ttl(actix_web::cookie::time::Duration::hours(ABSOLUTE_HOURS)))
-            .build();
+        let sessions = SessionMiddleware::builder(
+            Sessions::new(app.db.clone(), app.keys.clone()),
+            app.keys.cookie.clone(),
+        )
+        .cookie_name(crate::accounts::session::cookie_name(https).to_owned())
+        .cookie_secure(https)
+        .cookie_http_only(true)
+        .cookie_same_site(SameSite::Lax)
+        .cookie_path("/".to_owned())
+        .cookie_content_security(CookieContentSecurity::Private)
+        .session_lifecycle(
+            BrowserSession::default().state_ttl(actix_web::cookie::time::Duration::hours(ABSOLUTE_HOURS)),
+        )
+        .build();
         Actix::new()
             .app_data(state.clone())
-            .app_data(web::PathConfig::default().error_handler(|_, _| crate::kernel::base::error::Error::NotFound.into()))
+            .app_data(
+                web::PathConfig::default()
+                    .error_handler(|_, _| crate::kernel::base::error::Error::NotFound.into()),
+            )
             .wrap(from_fn(crate::accounts::session::in_use))
             .wrap(from_fn(crate::kernel::web::edge::same_origin))
             .wrap(sessions)
@@ -152,8 +169,15 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
             .wrap(tracing_actix_web::TracingLogger::<crate::kernel::base::logging::RequestSpan>::new())
             .configure(crate::routes::configure)
     });
-    // Without it a page that leaves in two pieces waits 40 ms for the browser's delayed acknowledgement of the first.
-    Ok(server.tcp_nodelay(true).workers(workers).shutdown_timeout(5).keep_alive(Duration::from_secs(75)).listen(listener)?.run())
+    // Without it a page that leaves in two pieces waits 40 ms for the browser's delayed acknowledgement of
+    // the first.
+    Ok(server
+        .tcp_nodelay(true)
+        .workers(workers)
+        .shutdown_timeout(5)
+        .keep_alive(Duration::from_secs(75))
+        .listen(listener)?
+        .run())
 }
 
 /// `/metrics`, on a port of its own.
@@ -167,7 +191,8 @@ pub fn serve_metrics(address: std::net::SocketAddr) -> std::io::Result<Server> {
             web::get().to(|| async {
                 let statements = crate::kernel::db::STATEMENTS.load(std::sync::atomic::Ordering::Relaxed);
                 HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(format!(
-                    "# HELP tyrian_statements_total Statements sent to the database.\n# TYPE tyrian_statements_total counter\ntyrian_statements_total {statements}\n"
+                    "# HELP tyrian_statements_total Statements sent to the database.\n# TYPE \
+                        tyrian_statements_total counter\ntyrian_statements_total {statements}\n"
                 ))
             }),
         )

@@ -1,5 +1,5 @@
-//! What the benchmarks share: an application on a durable embedded database behind a real server, a browser that counts and
-//! times, and the line that tells it.
+//! What the benchmarks share: an application on a durable embedded database behind a real server, a browser
+//! that counts and times, and the line that tells it.
 #![allow(dead_code)] // each benchmark takes what it needs
 
 use std::net::TcpListener;
@@ -87,18 +87,45 @@ pub fn people(app: &App) -> (PersonId, ClientId) {
     let hash = hash_password(PASSWORD).expect("a hash");
     let client = ClientId::new();
     let person = app.db.write_blocking(&Actor::command(), |tx| {
-        let new = store::NewPerson { name: "Bench Lead", email: "lead@tyrian.example", password_hash: Some(&hash), roles: &["team_lead"] };
+        let new = store::NewPerson {
+            name: "Bench \
+            Lead",
+            email: "lead@tyrian.example",
+            password_hash: Some(&hash),
+            roles: &["team_lead"],
+        };
         let (person, made) = store::insert_person(tx, &new, None)?;
-        diesel::sql_query("INSERT INTO clients (id, name, created_at, updated_at) VALUES ($1, 'Bench Client', now(), now())")
-            .bind::<diesel::sql_types::Uuid, _>(client.0)
-            .execute(tx.conn)?;
+        diesel::sql_query(
+            "INSERT INTO clients (id, name, created_at, updated_at) \
+            VALUES ($1, 'Bench Client', now(), now())",
+        )
+        .bind::<diesel::sql_types::Uuid, _>(client.0)
+        .execute(tx.conn)?;
         let mut events = vec![made];
-        for (name, email) in
-            [("Mika Example", "mika@tyrian.example"), ("Ines Example", "ines@tyrian.example"), ("Sam Example", "sam@tyrian.example")]
-        {
+        for (name, email) in [
+            ("Mika Example", "mika@tyrian.example"),
+            ("Ines Example", "ines@tyrian.example"),
+            (
+                "Sam \
+                Example",
+                "sam@tyrian.example",
+            ),
+        ] {
             let new = store::NewPerson { name, email, password_hash: Some(&hash), roles: &["standard_user"] };
             let (operator, made) = store::insert_person(tx, &new, None)?;
-            events.extend([made, store::give_access(tx, client, "Bench Client", operator, name, "standard_user", None)?]);
+            events.extend([
+                made,
+                store::give_access(
+                    tx,
+                    client,
+                    "Bench \
+                Client",
+                    operator,
+                    name,
+                    "standard_user",
+                    None,
+                )?,
+            ]);
         }
         let given = store::give_access(tx, client, "Bench Client", person, "Bench Lead", "team_lead", None)?;
         events.push(given);
@@ -117,21 +144,31 @@ pub struct Browser {
 impl Browser {
     /// Signs the team lead in.
     pub fn sign_in(base: &str) -> Self {
-        let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build());
+        let agent = ureq::Agent::new_with_config(
+            ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build(),
+        );
         let body = format!("email=lead%40tyrian.example&password={}&next=", PASSWORD.replace(' ', "+"));
         let answer = agent
             .post(format!("{base}/sign-in"))
             .header("content-type", "application/x-www-form-urlencoded")
             .send(body)
             .expect("a sign-in");
-        let mut cookies = answer.headers().get_all("set-cookie").iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+        let mut cookies = answer
+            .headers()
+            .get_all("set-cookie")
+            .iter()
+            .filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
         let cookie = cookies.find(|cookie| cookie.starts_with("tyrian=")).expect("a session").to_owned();
         Self { agent, base: base.to_owned(), cookie }
     }
 
     /// Status and bytes of a page.
     pub fn get(&self, path: &str, encoding: &str) -> (u16, usize) {
-        let request = self.agent.get(format!("{}{path}", self.base)).header("cookie", &self.cookie).header("accept-encoding", encoding);
+        let request = self
+            .agent
+            .get(format!("{}{path}", self.base))
+            .header("cookie", &self.cookie)
+            .header("accept-encoding", encoding);
         let mut answer = request.call().expect("an answer");
         let bytes = answer.body_mut().read_to_vec().expect("a body").len();
         (answer.status().as_u16(), bytes)
@@ -140,7 +177,10 @@ impl Browser {
     /// Status of a posted form.
     pub fn post(&self, path: &str, body: &str) -> u16 {
         let request = self.agent.post(format!("{}{path}", self.base)).header("cookie", &self.cookie);
-        let mut answer = request.header("content-type", "application/x-www-form-urlencoded").send(body).expect("an answer");
+        let mut answer = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .send(body)
+            .expect("an answer");
         let _ = answer.body_mut().read_to_vec();
         answer.status().as_u16()
     }
@@ -178,11 +218,16 @@ impl Browser {
 
 /// The heading of [`line`]'s columns.
 pub fn heading() {
-    println!("{:<44} {:>10} {:>10} {:>9} {:>9} {:>9}", "", "statements", "bytes", "on wire", "p50 ms", "p95 ms");
+    println!(
+        "{:<44} {:>10} {:>10} {:>9} {:>9} {:>9}",
+        "", "statements", "bytes", "on wire", "p50 ms", "p95 ms"
+    );
 }
 
 fn line(name: &str, statements: f64, bytes: usize, wire: usize, mut times: Vec<Duration>) {
     times.sort_unstable();
-    let at = |share: f64| times[((times.len() as f64 * share) as usize).min(times.len() - 1)].as_secs_f64() * 1_000.0;
+    let at = |share: f64| {
+        times[((times.len() as f64 * share) as usize).min(times.len() - 1)].as_secs_f64() * 1_000.0
+    };
     println!("{name:<44} {statements:>10.2} {bytes:>10} {wire:>9} {:>9.2} {:>9.2}", at(0.5), at(0.95));
 }

@@ -1,6 +1,6 @@
-//! Attempts that are counted: passwords and codes of an account, and everything that comes from one network. An attempt is
-//! claimed in the database before anything is looked at, so that restarts, several processes and a burst of requests see
-//! one count: of two hundred attempts at once no more than five are tried.
+//! Attempts that are counted: passwords and codes of an account, and everything that comes from one network.
+//! An attempt is claimed in the database before anything is looked at, so that restarts, several processes
+//! and a burst of requests see one count: of two hundred attempts at once no more than five are tried.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -40,8 +40,8 @@ pub fn claim(conn: &mut PgConnection, subject: &str, limit: i32, now: DateTime<U
     Ok(claimed == 1)
 }
 
-/// Notes that a claimed attempt failed; the time until which that locks the subject, where it was one too many. Each lock
-/// is twice as long as the one before, up to an hour.
+/// Notes that a claimed attempt failed; the time until which that locks the subject, where it was one too
+/// many. Each lock is twice as long as the one before, up to an hour.
 ///
 /// # Errors
 /// When the database refuses.
@@ -55,7 +55,8 @@ pub fn fail(conn: &mut PgConnection, subject: &str, now: DateTime<Utc>) -> Resul
     let locked: Option<Locked> = diesel::sql_query(
         "UPDATE attempt_counts SET lockouts = lockouts + 1,
             locked_until = $2 + make_interval(mins => least(15 * power(2, least(lockouts, 8))::int, $4))
-         WHERE subject = $1 AND attempts >= $3 AND (locked_until IS NULL OR locked_until <= $2) RETURNING locked_until",
+         WHERE subject = $1 AND attempts >= $3 AND (locked_until IS NULL OR locked_until <= $2) \
+         RETURNING locked_until",
     )
     .bind::<Text, _>(subject)
     .bind::<Timestamptz, _>(now)
@@ -71,7 +72,8 @@ pub fn fail(conn: &mut PgConnection, subject: &str, now: DateTime<Utc>) -> Resul
 /// # Errors
 /// When the database refuses.
 pub fn forget(conn: &mut PgConnection, subjects: &[String]) -> Result<usize> {
-    Ok(diesel::delete(attempt_counts::table.filter(attempt_counts::subject.eq_any(subjects))).execute(conn)?)
+    Ok(diesel::delete(attempt_counts::table.filter(attempt_counts::subject.eq_any(subjects)))
+        .execute(conn)?)
 }
 
 /// Gives a network its attempt back: it was no failure.
@@ -89,7 +91,11 @@ pub fn give_back(conn: &mut PgConnection, subject: &str) -> Result<()> {
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn locked(conn: &mut PgConnection, subjects: &[String], now: DateTime<Utc>) -> Result<Vec<(String, DateTime<Utc>)>> {
+pub fn locked(
+    conn: &mut PgConnection,
+    subjects: &[String],
+    now: DateTime<Utc>,
+) -> Result<Vec<(String, DateTime<Utc>)>> {
     let rows: Vec<(String, Option<DateTime<Utc>>)> = attempt_counts::table
         .filter(attempt_counts::subject.eq_any(subjects).and(attempt_counts::locked_until.gt(now)))
         .select((attempt_counts::subject, attempt_counts::locked_until))

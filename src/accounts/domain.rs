@@ -20,12 +20,13 @@ pub const PASSWORD_MIN: usize = 12;
 /// Longest password, in characters; longer ones are refused before hashing.
 pub const PASSWORD_MAX: usize = 256;
 
-/// Guesses, as a power of ten, below which a password counts as one that is tried first: what withstands a guesser who
-/// stole the hashes for a while (zxcvbn's third of four steps).
+/// Guesses, as a power of ten, below which a password counts as one that is tried first: what withstands a
+/// guesser who stole the hashes for a while (zxcvbn's third of four steps).
 const GUESSES: f64 = 10.0;
 
-/// Passwords of 12 characters and more among the million most used of those that were breached and published: the first
-/// four bytes of the SHA-256 of each in lower case, in order. docs/SECURITY.md says where the list is from.
+/// Passwords of 12 characters and more among the million most used of those that were breached and published:
+/// the first four bytes of the SHA-256 of each in lower case, in order. docs/SECURITY.md says where the list
+/// is from.
 static BREACHED: &[u8] = include_bytes!("breached.bin");
 
 /// Sentences that every guesser knows, without their spaces.
@@ -38,8 +39,8 @@ const FAMOUS: [&str; 6] = [
     "allyourbasearebelongtous",
 ];
 
-/// Whether a password was breached or is famous, as it stands or without what people put around such a one; one in fifty
-/// thousand others is taken for it.
+/// Whether a password was breached or is famous, as it stands or without what people put around such a one;
+/// one in fifty thousand others is taken for it.
 fn is_known(password: &str) -> bool {
     use sha2::{Digest, Sha256};
     let (prefixes, _) = BREACHED.as_chunks::<4>();
@@ -53,8 +54,9 @@ fn is_known(password: &str) -> bool {
     breached(&lower) || breached(&letters) || FAMOUS.contains(&bare)
 }
 
-/// Says what is wrong with a new password, if anything. There are no composition rules: length counts, and that it is
-/// neither common nor made of the person's, the product's or the organisation's name (ASVS 5.0, 6.2.1 to 6.2.12).
+/// Says what is wrong with a new password, if anything. There are no composition rules: length counts, and
+/// that it is neither common nor made of the person's, the product's or the organisation's name (ASVS 5.0,
+/// 6.2.1 to 6.2.12).
 pub fn check_password(password: &str, name: &str, email: &str, organisation: &str) -> Result<(), String> {
     let length = password.chars().count();
     if length < PASSWORD_MIN {
@@ -70,15 +72,25 @@ pub fn check_password(password: &str, name: &str, email: &str, organisation: &st
     let names = own.iter().map(|word| word.to_lowercase()).filter(|word| word.chars().count() > 2);
     let bare = names.fold(lower, |left, word| left.replace(&word, ""));
     if bare.chars().count() < PASSWORD_MIN / 2 {
-        return Err("This is little more than a name of yours, the product's or the organisation's. Choose something else.".into());
+        return Err("This is little more than a name of yours, the product's or the organisation's. Choose \
+            something else."
+            .into());
     }
     if is_known(password) {
-        return Err("This password is known from elsewhere, such as a published breach, and is tried first. Choose something else.".into());
+        return Err(
+            "This password is known from elsewhere, such as a published breach, and is tried first. \
+            Choose something else."
+                .into(),
+        );
     }
     // It looks at the beginning: a long sentence is not weaker for its end, and judging one takes time.
     let head: String = password.chars().take(64).collect();
     if zxcvbn::zxcvbn(&head, &own).guesses_log10() < GUESSES {
-        return Err("This is among the passwords that are tried first. Choose something else, a sentence for instance.".into());
+        return Err(
+            "This is among the passwords that are tried first. Choose something else, a sentence for \
+            instance."
+                .into(),
+        );
     }
     Ok(())
 }
@@ -91,7 +103,10 @@ pub fn check_person(name: &str, email: &str, errors: &mut FieldErrors) {
         errors.add("name", "Use at most 100 characters, without control characters.");
     }
     let parts: Vec<&str> = email.trim().split('@').collect();
-    let plausible = parts.len() == 2 && parts.iter().all(|p| !p.is_empty()) && email.len() <= 254 && !email.contains(char::is_whitespace);
+    let plausible = parts.len() == 2
+        && parts.iter().all(|p| !p.is_empty())
+        && email.len() <= 254
+        && !email.contains(char::is_whitespace);
     if !plausible {
         errors.add("email", "Type an e-mail address, such as ines@client.example.");
     }
@@ -107,12 +122,17 @@ fn argon2() -> Argon2<'static> {
 /// # Errors
 /// Only when the machine gives no random numbers.
 pub fn hash_password(password: &str) -> anyhow::Result<String> {
-    Ok(argon2().hash_password(password.as_bytes()).map_err(|e| anyhow::anyhow!("hashing failed: {e}"))?.to_string())
+    Ok(argon2()
+        .hash_password(password.as_bytes())
+        .map_err(|e| anyhow::anyhow!("hashing failed: {e}"))?
+        .to_string())
 }
 
-/// Whether the password belongs to the hash. Without a hash a dummy is verified, so that an unknown account takes as long.
+/// Whether the password belongs to the hash. Without a hash a dummy is verified, so that an unknown account
+/// takes as long.
 pub fn verify_password(password: &str, hash: Option<&str>) -> bool {
-    static DUMMY: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| hash_password(&random_hex(16)).unwrap_or_default());
+    static DUMMY: std::sync::LazyLock<String> =
+        std::sync::LazyLock::new(|| hash_password(&random_hex(16)).unwrap_or_default());
     let known = hash.is_some();
     let Ok(parsed) = PasswordHash::new(hash.unwrap_or(&DUMMY)) else { return false };
     argon2().verify_password(password.as_bytes(), &parsed).is_ok() && known
@@ -120,7 +140,9 @@ pub fn verify_password(password: &str, hash: Option<&str>) -> bool {
 
 /// A browser and system in words, such as "Firefox on Linux", from what a browser says of itself.
 pub fn device(user_agent: &str) -> String {
-    let first = |known: &[(&str, &'static str)]| known.iter().find(|(sign, _)| user_agent.contains(sign)).map(|(_, name)| *name);
+    let first = |known: &[(&str, &'static str)]| {
+        known.iter().find(|(sign, _)| user_agent.contains(sign)).map(|(_, name)| *name)
+    };
     let browser = first(&[
         ("Edg/", "Edge"),
         ("OPR/", "Opera"),

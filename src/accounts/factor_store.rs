@@ -35,8 +35,15 @@ pub enum Proof {
 ///
 /// # Errors
 /// When the database refuses.
-pub fn take(conn: &mut PgConnection, keys: &Keys, account: &Account, typed: &str, now: DateTime<Utc>) -> Result<Option<Proof>> {
-    let secret = account.totp_secret.as_deref().and_then(|sealed| TotpSecret::open(sealed, &keys.sealing, account.id));
+pub fn take(
+    conn: &mut PgConnection,
+    keys: &Keys,
+    account: &Account,
+    typed: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Proof>> {
+    let secret =
+        account.totp_secret.as_deref().and_then(|sealed| TotpSecret::open(sealed, &keys.sealing, account.id));
     if let Some(step) = secret.and_then(|secret| secret.step_of(typed, now.timestamp())) {
         let fresh = people::table.find(account.id.0).filter(people::totp_step.lt(step));
         let taken = diesel::update(fresh).set(people::totp_step.eq(step)).execute(conn)?;
@@ -44,7 +51,8 @@ pub fn take(conn: &mut PgConnection, keys: &Keys, account: &Account, typed: &str
     }
     let Some(code) = recovery_code(typed) else { return Ok(None) };
     let digest = digest(keys, account.id, &code);
-    let unused = recovery_codes::table.find((account.id.0, &digest[..])).filter(recovery_codes::used_at.is_null());
+    let unused =
+        recovery_codes::table.find((account.id.0, &digest[..])).filter(recovery_codes::used_at.is_null());
     if diesel::update(unused).set(recovery_codes::used_at.eq(now)).execute(conn)? == 0 {
         return Ok(None);
     }
@@ -56,16 +64,20 @@ pub fn take(conn: &mut PgConnection, keys: &Keys, account: &Account, typed: &str
 /// # Errors
 /// When the database is not to be had.
 pub fn count_codes(conn: &mut PgConnection, person: PersonId) -> Result<i64> {
-    let left = recovery_codes::table.filter(recovery_codes::person_id.eq(person.0).and(recovery_codes::used_at.is_null()));
+    let left = recovery_codes::table
+        .filter(recovery_codes::person_id.eq(person.0).and(recovery_codes::used_at.is_null()));
     Ok(left.count().get_result(conn)?)
 }
 
 fn replace_codes(tx: &mut WriteTx<'_>, keys: &Keys, person: PersonId) -> Result<Vec<String>> {
     let codes = new_recovery_codes();
     diesel::delete(recovery_codes::table.filter(recovery_codes::person_id.eq(person.0))).execute(tx.conn)?;
-    let digests: Vec<[u8; 32]> = codes.iter().filter_map(|code| Some(digest(keys, person, &recovery_code(code)?))).collect();
-    let rows: Vec<_> =
-        digests.iter().map(|digest| (recovery_codes::person_id.eq(person.0), recovery_codes::digest.eq(&digest[..]))).collect();
+    let digests: Vec<[u8; 32]> =
+        codes.iter().filter_map(|code| Some(digest(keys, person, &recovery_code(code)?))).collect();
+    let rows: Vec<_> = digests
+        .iter()
+        .map(|digest| (recovery_codes::person_id.eq(person.0), recovery_codes::digest.eq(&digest[..])))
+        .collect();
     diesel::insert_into(recovery_codes::table).values(rows).execute(tx.conn)?;
     Ok(codes)
 }
@@ -78,10 +90,19 @@ fn event(kind: Kind, sentence: &str, account: &Account) -> Event {
 ///
 /// # Errors
 /// [`Error::Invalid`] for a wrong code, [`Error::Refused`] where there is one already.
-pub fn enrol(tx: &mut WriteTx<'_>, keys: &Keys, person: PersonId, secret: &TotpSecret, code: &str) -> Result<Audited<Vec<String>>> {
+pub fn enrol(
+    tx: &mut WriteTx<'_>,
+    keys: &Keys,
+    person: PersonId,
+    secret: &TotpSecret,
+    code: &str,
+) -> Result<Audited<Vec<String>>> {
     let account = get_account(tx.conn, person)?;
     let Some(step) = secret.step_of(code, tx.now().timestamp()) else {
-        return Err(Error::field("code", "This is not the code of now. Look at the authenticator and type its six digits."));
+        return Err(Error::field(
+            "code",
+            "This is not the code of now. Look at the authenticator and type its six digits.",
+        ));
     };
     let sealed = secret.seal(&keys.sealing, person)?;
     let none_yet = people::table.find(person.0).filter(people::totp_since.is_null());
@@ -89,11 +110,14 @@ pub fn enrol(tx: &mut WriteTx<'_>, keys: &Keys, person: PersonId, secret: &TotpS
         .set((people::totp_secret.eq(sealed), people::totp_since.eq(tx.now()), people::totp_step.eq(step)))
         .execute(tx.conn)?;
     if set == 0 {
-        return Err(Error::Refused("There is a second factor already. Remove it before you set up another.".into()));
+        return Err(Error::Refused(
+            "There is a second factor already. Remove it before you set up another.".into(),
+        ));
     }
     let codes = replace_codes(tx, keys, person)?;
     // A session that never showed a code must not outlive the factor's beginning.
-    let events = with_others_ended(tx, &account, event(Kind::TwoFactorEnrolled, "Set up a second factor", &account))?;
+    let events =
+        with_others_ended(tx, &account, event(Kind::TwoFactorEnrolled, "Set up a second factor", &account))?;
     tx.audited_all(codes, &events)
 }
 
@@ -107,12 +131,13 @@ pub fn renew_codes(tx: &mut WriteTx<'_>, keys: &Keys, person: PersonId) -> Resul
         return Err(Error::Refused("Recovery codes belong to a second factor. Set one up first.".into()));
     }
     let codes = replace_codes(tx, keys, person)?;
-    let events = with_others_ended(tx, &account, event(Kind::RecoveryCodesMade, "Made new recovery codes", &account))?;
+    let events =
+        with_others_ended(tx, &account, event(Kind::RecoveryCodesMade, "Made new recovery codes", &account))?;
     tx.audited_all(codes, &events)
 }
 
-/// Takes a second factor away: by its person, or as a reset by somebody else. Every session of the person's ends, but for
-/// the one they act in.
+/// Takes a second factor away: by its person, or as a reset by somebody else. Every session of the person's
+/// ends, but for the one they act in.
 ///
 /// # Errors
 /// [`Error::Refused`] where there is none.
@@ -122,7 +147,11 @@ pub fn remove(tx: &mut WriteTx<'_>, person: PersonId, by_self: bool) -> Result<A
         return Err(Error::Refused("There is no second factor to take away.".into()));
     }
     diesel::update(people::table.find(person.0))
-        .set((people::totp_secret.eq(None::<Vec<u8>>), people::totp_since.eq(None::<DateTime<Utc>>), people::totp_step.eq(0)))
+        .set((
+            people::totp_secret.eq(None::<Vec<u8>>),
+            people::totp_since.eq(None::<DateTime<Utc>>),
+            people::totp_step.eq(0),
+        ))
         .execute(tx.conn)?;
     diesel::delete(recovery_codes::table.filter(recovery_codes::person_id.eq(person.0))).execute(tx.conn)?;
     let event = if by_self {
@@ -144,6 +173,7 @@ pub fn sealed_text(secret: &TotpSecret, keys: &Keys, person: PersonId) -> Result
 
 /// The secret of such a text; none when it was tampered with or made for somebody else.
 pub fn from_sealed_text(text: &str, keys: &Keys, person: PersonId) -> Option<TotpSecret> {
-    let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect();
+    let bytes: Option<Vec<u8>> =
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect();
     TotpSecret::open(&bytes?, &keys.sealing, person)
 }

@@ -1,5 +1,6 @@
-//! People and how they come in: first start, sign-in, sessions, password, roles, client access. Everyone's rights are
-//! loaded with their session in one statement, so a change of rights acts on the next request everywhere.
+//! People and how they come in: first start, sign-in, sessions, password, roles, client access. Everyone's
+//! rights are loaded with their session in one statement, so a change of rights acts on the next request
+//! everywhere.
 
 pub mod access;
 pub mod attempt_store;

@@ -17,9 +17,11 @@ pub struct Which {
     id: Vec<Uuid>,
 }
 
-/// `POST /account/notices/read`
 pub async fn read(ctx: SignedIn, Form(which): Form<Which>) -> Result<HttpResponse> {
     let (person, now) = (ctx.viewer().id, ctx.app.clock.now());
-    ctx.app.db.write_unaudited("notices", move |conn| notice_store::mark_read(conn, person, &which.id, now)).await?;
+    ctx.app
+        .db
+        .write_unaudited("notices", move |conn| notice_store::mark_read(conn, person, &which.id, now))
+        .await?;
     Ok(redirect("/"))
 }

@@ -1,4 +1,5 @@
-//! SQL of notices: what somebody should know without looking for it, written in the transaction of whoever acted.
+//! SQL of notices: what somebody should know without looking for it, written in the transaction of whoever
+//! acted.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -12,7 +13,6 @@ use crate::kernel::db::schema::notices;
 /// A notice about to be given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNotice {
-    /// To whom.
     pub person: PersonId,
     /// Whose client's affair it is: without access to it the notice does not show.
     pub client: ClientId,
@@ -26,13 +26,10 @@ pub struct NewNotice {
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = notices)]
 pub struct Notice {
-    /// Its id.
     pub id: Uuid,
     /// One sentence.
     pub text: String,
-    /// Where to look.
     pub href: String,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
@@ -77,7 +74,12 @@ pub fn overtake(tx: &mut WriteTx<'_>, href: &str) -> Result<()> {
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_unread(conn: &mut PgConnection, person: PersonId, visible: &[ClientId], limit: i64) -> Result<Vec<Notice>> {
+pub fn list_unread(
+    conn: &mut PgConnection,
+    person: PersonId,
+    visible: &[ClientId],
+    limit: i64,
+) -> Result<Vec<Notice>> {
     Ok(notices::table
         .filter(notices::person_id.eq(person.0).and(notices::read_at.is_null()))
         .filter(notices::client_id.eq_any(visible.iter().map(|client| client.0)))
@@ -93,6 +95,8 @@ pub fn list_unread(conn: &mut PgConnection, person: PersonId, visible: &[ClientI
 /// When the database refuses.
 pub fn mark_read(conn: &mut PgConnection, person: PersonId, ids: &[Uuid], at: DateTime<Utc>) -> Result<()> {
     let unread = notices::person_id.eq(person.0).and(notices::read_at.is_null());
-    diesel::update(notices::table.filter(unread.and(notices::id.eq_any(ids)))).set(notices::read_at.eq(at)).execute(conn)?;
+    diesel::update(notices::table.filter(unread.and(notices::id.eq_any(ids))))
+        .set(notices::read_at.eq(at))
+        .execute(conn)?;
     Ok(())
 }

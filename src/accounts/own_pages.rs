@@ -21,7 +21,6 @@ use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::SignedIn;
 use crate::kernel::web::{Form, Query, Section, redirect, redirect_with, refusal_noted};
 
-/// `GET /account`
 pub async fn account(ctx: SignedIn) -> Result<HttpResponse> {
     let page = account_page(&ctx, FieldErrors::default()).await?;
     ctx.page(&page)
@@ -30,7 +29,9 @@ pub async fn account(ctx: SignedIn) -> Result<HttpResponse> {
 async fn account_page(ctx: &SignedIn, errors: FieldErrors) -> Result<AccountPage> {
     let viewer = ctx.viewer();
     let (id, now) = (viewer.id, ctx.app.clock.now());
-    let read = move |conn: &mut diesel::PgConnection| Ok((store::list_sessions(conn, id, now)?, factor_store::count_codes(conn, id)?));
+    let read = move |conn: &mut diesel::PgConnection| {
+        Ok((store::list_sessions(conn, id, now)?, factor_store::count_codes(conn, id)?))
+    };
     let (sessions, codes_left) = ctx.app.db.read(read).await?;
     let zone = viewer.organisation.zone();
     let sessions = sessions
@@ -40,7 +41,8 @@ async fn account_page(ctx: &SignedIn, errors: FieldErrors) -> Result<AccountPage
             device: super::domain::device(session.user_agent.as_deref().unwrap_or_default()),
             address: session.address.unwrap_or_else(|| "unknown".into()),
             since: times::display(session.created_at, zone),
-            used: times::relative(session.last_used_at, now).unwrap_or_else(|| times::display(session.last_used_at, zone)),
+            used: times::relative(session.last_used_at, now)
+                .unwrap_or_else(|| times::display(session.last_used_at, zone)),
             own: session.id == viewer.session,
         })
         .collect();
@@ -68,8 +70,11 @@ pub struct PasswordForm {
     password: String,
 }
 
-/// `POST /account/password`
-pub async fn change_password(ctx: SignedIn, session: Session, Form(typed): Form<PasswordForm>) -> Result<HttpResponse> {
+pub async fn change_password(
+    ctx: SignedIn,
+    session: Session,
+    Form(typed): Form<PasswordForm>,
+) -> Result<HttpResponse> {
     match save_password(&ctx, typed).await {
         Ok(()) => {
             // Every session ended with the change, this one too: it goes on under a new id.
@@ -92,9 +97,13 @@ pub async fn change_password(ctx: SignedIn, session: Session, Form(typed): Form<
 
 async fn save_password(ctx: &SignedIn, typed: PasswordForm) -> Result<()> {
     let (id, viewer) = (ctx.viewer().id, ctx.viewer());
-    check_password(&typed.password, &viewer.name, &viewer.email, &viewer.organisation.name).map_err(|s| Error::field("password", s))?;
+    check_password(&typed.password, &viewer.name, &viewer.email, &viewer.organisation.name)
+        .map_err(|s| Error::field("password", s))?;
     if !is_own_password(ctx, typed.current).await? {
-        return Err(Error::field("current", "This is not your current password, or it was tried too often. Wait a while."));
+        return Err(Error::field(
+            "current",
+            "This is not your current password, or it was tried too often. Wait a while.",
+        ));
     }
     let hash = hashed(move || hash_password(&typed.password)).await??;
     ctx.app.db.write(ctx.actor(), move |tx| store::set_password(tx, id, &hash, false)).await
@@ -105,8 +114,9 @@ async fn is_own_password(ctx: &SignedIn, typed: String) -> Result<bool> {
     let (id, now) = (ctx.viewer().id, ctx.app.clock.now());
     let subject = format!("proof:{id}");
     let own = subject.clone();
-    let claim =
-        move |conn: &mut diesel::PgConnection| Ok((store::get_account(conn, id)?, attempts::claim(conn, &own, attempts::FAILURES, now)?));
+    let claim = move |conn: &mut diesel::PgConnection| {
+        Ok((store::get_account(conn, id)?, attempts::claim(conn, &own, attempts::FAILURES, now)?))
+    };
     let (account, claimed) = ctx.app.db.write_unaudited("sign-in attempt", claim).await?;
     let hash = account.password_hash.clone().filter(|_| claimed);
     let password: String = typed.chars().take(PASSWORD_MAX + 1).collect();
@@ -114,7 +124,12 @@ async fn is_own_password(ctx: &SignedIn, typed: String) -> Result<bool> {
         ctx.app.db.write_unaudited("sign-in attempt", move |conn| attempts::forget(conn, &[subject])).await?;
         return Ok(true);
     }
-    ctx.app.db.write(ctx.actor(), move |tx| sign_in_store::record_wrong(tx, &account, &subject, claimed, "wrong_password")).await?;
+    ctx.app
+        .db
+        .write(ctx.actor(), move |tx| {
+            sign_in_store::record_wrong(tx, &account, &subject, claimed, "wrong_password")
+        })
+        .await?;
     Ok(false)
 }
 
@@ -125,7 +140,6 @@ pub struct Wanted {
     next: String,
 }
 
-/// `GET /account/proof`
 pub async fn proof_form(ctx: SignedIn, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
     ctx.page(&proof_page(&ctx, own_path(&wanted.next), None))
 }
@@ -143,11 +157,12 @@ pub struct ProofTyped {
     _username: String,
 }
 
-/// `POST /account/proof`
 pub async fn prove(ctx: SignedIn, session: Session, Form(typed): Form<ProofTyped>) -> Result<HttpResponse> {
     let next = own_path(&typed.next);
     // One sentence for both, so that nobody learns which of them was right.
-    if !is_own_password(&ctx, typed.password).await? || (ctx.viewer().two_factor && !is_own_code(&ctx, typed.code).await?) {
+    if !is_own_password(&ctx, typed.password).await?
+        || (ctx.viewer().two_factor && !is_own_code(&ctx, typed.code).await?)
+    {
         let fault = Some(format!(
             "{} not yours, or tried too often. Wait a while.",
             if ctx.viewer().two_factor { "One of these is" } else { "This password is" }
@@ -158,7 +173,8 @@ pub async fn prove(ctx: SignedIn, session: Session, Form(typed): Form<ProofTyped
     let write = move |tx: &mut WriteTx<'_>| {
         let account = store::get_account(tx.conn, id)?;
         let event = Event::new(Kind::SessionProved, "Gave the password again for a sensitive act");
-        let events = store::with_others_ended(tx, &account, event.subject("person", id.0, &account.name).about(id))?;
+        let events =
+            store::with_others_ended(tx, &account, event.subject("person", id.0, &account.name).about(id))?;
         tx.audited_all((), &events)
     };
     ctx.app.db.write(ctx.actor(), write).await?;
@@ -169,7 +185,12 @@ pub async fn prove(ctx: SignedIn, session: Session, Form(typed): Form<ProofTyped
 }
 
 fn proof_page(ctx: &SignedIn, next: String, fault: Option<String>) -> Proof {
-    Proof { frame: ctx.frame(Section::Account, "Your password again"), next, fault, asks_code: ctx.viewer().two_factor }
+    Proof {
+        frame: ctx.frame(Section::Account, "Your password again"),
+        next,
+        fault,
+        asks_code: ctx.viewer().two_factor,
+    }
 }
 
 /// Whether this is a code of the signed-in person's second factor; a wrong one counts, and is recorded.
@@ -188,12 +209,16 @@ async fn is_own_code(ctx: &SignedIn, code: String) -> Result<bool> {
     };
     let (account, claimed, right) = ctx.app.db.write_unaudited("sign-in attempt", judge).await?;
     if !right {
-        ctx.app.db.write(ctx.actor(), move |tx| sign_in_store::record_wrong(tx, &account, &subject, claimed, "wrong_code")).await?;
+        ctx.app
+            .db
+            .write(ctx.actor(), move |tx| {
+                sign_in_store::record_wrong(tx, &account, &subject, claimed, "wrong_code")
+            })
+            .await?;
     }
     Ok(right)
 }
 
-/// `GET /account/two-factor`
 pub async fn two_factor(ctx: SignedIn, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
     ctx.proved()?;
     if ctx.viewer().two_factor {
@@ -228,7 +253,6 @@ pub struct EnrolTyped {
     next: String,
 }
 
-/// `POST /account/two-factor`
 pub async fn enrol(ctx: SignedIn, session: Session, Form(typed): Form<EnrolTyped>) -> Result<HttpResponse> {
     ctx.proved()?;
     let (id, keys) = (ctx.viewer().id, ctx.app.keys.clone());
@@ -255,10 +279,13 @@ pub async fn enrol(ctx: SignedIn, session: Session, Form(typed): Form<EnrolTyped
 
 fn codes_page(ctx: &SignedIn, codes: Vec<String>, next: String) -> Result<HttpResponse> {
     let next = if next == "/" { "/account".to_owned() } else { next };
-    ctx.page(&Codes { frame: ctx.frame(Section::Account, "Recovery codes").crumb("Account", "/account"), codes, next })
+    ctx.page(&Codes {
+        frame: ctx.frame(Section::Account, "Recovery codes").crumb("Account", "/account"),
+        codes,
+        next,
+    })
 }
 
-/// `POST /account/two-factor/codes`
 pub async fn new_codes(ctx: SignedIn, session: Session) -> Result<HttpResponse> {
     ctx.proved()?;
     let (id, keys) = (ctx.viewer().id, ctx.app.keys.clone());
@@ -267,14 +294,16 @@ pub async fn new_codes(ctx: SignedIn, session: Session) -> Result<HttpResponse> 
     codes_page(&ctx, codes, "/account".into())
 }
 
-/// `GET /account/two-factor/removal`
 pub async fn removal(ctx: SignedIn) -> Result<HttpResponse> {
     ctx.proved()?;
     ctx.page(&removal_page(&ctx, None))
 }
 
 fn removal_page(ctx: &SignedIn, fault: Option<String>) -> RemoveFactor {
-    RemoveFactor { frame: ctx.frame(Section::Account, "Remove the second factor").crumb("Account", "/account"), fault }
+    RemoveFactor {
+        frame: ctx.frame(Section::Account, "Remove the second factor").crumb("Account", "/account"),
+        fault,
+    }
 }
 
 /// A code of the factor that is about to go.
@@ -285,12 +314,18 @@ pub struct RemovalTyped {
     code: String,
 }
 
-/// `POST /account/two-factor/removal`
-pub async fn remove(ctx: SignedIn, session: Session, Form(typed): Form<RemovalTyped>) -> Result<HttpResponse> {
+pub async fn remove(
+    ctx: SignedIn,
+    session: Session,
+    Form(typed): Form<RemovalTyped>,
+) -> Result<HttpResponse> {
     ctx.proved()?;
     let id = ctx.viewer().id;
     if ctx.viewer().two_factor && !is_own_code(&ctx, typed.code).await? {
-        let page = removal_page(&ctx, Some("This is not the code of now, or it was used already, or tried too often.".into()));
+        let page = removal_page(
+            &ctx,
+            Some("This is not the code of now, or it was used already, or tried too often.".into()),
+        );
         return ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?);
     }
     ctx.app.db.write(ctx.actor(), move |tx| factor_store::remove(tx, id, true)).await?;
@@ -298,11 +333,11 @@ pub async fn remove(ctx: SignedIn, session: Session, Form(typed): Form<RemovalTy
     Ok(redirect_with("/account", "Your second factor is removed. Your other sessions are ended."))
 }
 
-/// `POST /account/sessions/{session}/end`
 pub async fn end_session(ctx: SignedIn, path: web::Path<Uuid>) -> Result<HttpResponse> {
     ctx.proved()?;
     let (id, session) = (ctx.viewer().id, path.into_inner());
-    let ended = ctx.app.db.write(ctx.actor(), move |tx| store::end_sessions(tx, id, Some(session), None)).await?;
+    let ended =
+        ctx.app.db.write(ctx.actor(), move |tx| store::end_sessions(tx, id, Some(session), None)).await?;
     let message = if ended == 0 { "That session has ended already." } else { "That session is ended." };
     Ok(redirect_with("/account#sessions", message))
 }
@@ -322,7 +357,8 @@ pub async fn end_others(ctx: SignedIn) -> Result<HttpResponse> {
 
 /// `GET /account/idle`: seconds until the session ends when nothing happens. Asking keeps nothing alive.
 pub async fn idle(ctx: SignedIn) -> Result<HttpResponse> {
-    let (session, minutes, now) = (ctx.viewer().session, ctx.viewer().organisation.idle_minutes, ctx.app.clock.now());
+    let (session, minutes, now) =
+        (ctx.viewer().session, ctx.viewer().organisation.idle_minutes, ctx.app.clock.now());
     let left = ctx.app.db.read(move |conn| store::seconds_left(conn, session, minutes, now)).await?;
     Ok(HttpResponse::Ok().json(serde_json::json!({ "left": left })))
 }
@@ -330,7 +366,10 @@ pub async fn idle(ctx: SignedIn) -> Result<HttpResponse> {
 /// `POST /account/stay`: somebody is there.
 pub async fn stay(ctx: SignedIn, req: actix_web::HttpRequest) -> Result<HttpResponse> {
     let (session, now) = (ctx.viewer().session, ctx.app.clock.now());
-    ctx.app.db.write_unaudited("session in use", move |conn| store::touch_session(conn, session, now)).await?;
+    ctx.app
+        .db
+        .write_unaudited("session in use", move |conn| store::touch_session(conn, session, now))
+        .await?;
     Ok(redirect(&back(&req)))
 }
 
@@ -342,7 +381,11 @@ pub struct ThemeForm {
 }
 
 /// `POST /account/theme`: back to the page it was chosen on.
-pub async fn theme(ctx: SignedIn, req: actix_web::HttpRequest, Form(typed): Form<ThemeForm>) -> Result<HttpResponse> {
+pub async fn theme(
+    ctx: SignedIn,
+    req: actix_web::HttpRequest,
+    Form(typed): Form<ThemeForm>,
+) -> Result<HttpResponse> {
     if !["auto", "light", "dark"].contains(&typed.theme.as_str()) {
         return Err(Error::Refused("A theme is auto, light or dark.".into()));
     }
@@ -358,15 +401,18 @@ pub struct ShortcutsForm {
     shortcuts: bool,
 }
 
-/// `POST /account/shortcuts`
 pub async fn shortcuts(ctx: SignedIn, Form(typed): Form<ShortcutsForm>) -> Result<HttpResponse> {
     let id = ctx.viewer().id;
-    ctx.app.db.write_unaudited("shortcuts", move |conn| store::save_shortcuts(conn, id, typed.shortcuts)).await?;
+    ctx.app
+        .db
+        .write_unaudited("shortcuts", move |conn| store::save_shortcuts(conn, id, typed.shortcuts))
+        .await?;
     Ok(redirect("/account"))
 }
 
 fn back(req: &actix_web::HttpRequest) -> String {
-    let referer = req.headers().get(actix_web::http::header::REFERER).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let referer =
+        req.headers().get(actix_web::http::header::REFERER).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let path = referer.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| rest[at..].to_owned()));
     own_path(&path.unwrap_or_else(|| "/account".into()))
 }

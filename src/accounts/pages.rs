@@ -11,7 +11,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use super::domain::{LinkPurpose, PASSWORD_MAX, check_password, check_person, hash_password, is_outdated, verify_password};
+use super::domain::{
+    LinkPurpose, PASSWORD_MAX, check_password, check_person, hash_password, is_outdated, verify_password,
+};
 use super::factor_store::{self, Proof};
 use super::session::{ADDRESS, AGENT, PENDING, PERSON, PROVED};
 use super::sign_in_store::{self, Entry, Verdict};
@@ -29,15 +31,17 @@ use crate::kernel::web::{Ctx, Form, Query, Section, redirect, redirect_with, ref
 
 /// Said where a network has used up its attempts; it tells nothing of an account.
 const CROWDED: &str = "Too many attempts came from your network. Wait a quarter of an hour, then try again.";
-const WRONG_CODE: &str = "This is not the code of now, or it was used already, or the account is locked for a while.";
+const WRONG_CODE: &str =
+    "This is not the code of now, or it was used already, or the account is locked for a while.";
 
 /// One sentence for every reason, so that nobody learns which accounts exist.
 const WRONG: &str = "Wrong e-mail or password, or the account is locked for a while.";
 
-/// Hashing takes 19 MiB and a core for some 20 ms: a burst of sign-ins waits here, on half of the cores, instead of starving
-/// everyone else.
-static HASHING: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))));
+/// Hashing takes 19 MiB and a core for some 20 ms: a burst of sign-ins waits here, on half of the cores,
+/// instead of starving everyone else.
+static HASHING: LazyLock<Semaphore> = LazyLock::new(|| {
+    Semaphore::new(std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1)))
+});
 
 /// How far a hashing thread steps back behind the threads that answer pages: steps of Unix's niceness.
 #[cfg(target_os = "linux")]
@@ -49,7 +53,8 @@ pub(super) async fn hashed<T: Send + 'static>(work: impl FnOnce() -> T + Send + 
     let (answer, answered) = tokio::sync::oneshot::channel();
     let (end, ended) = tokio::sync::oneshot::channel();
     let run = move || {
-        // On Linux niceness is the thread's own, elsewhere the process's. Without it hashing is as right, only less polite.
+        // On Linux niceness is the thread's own, elsewhere the process's. Without it hashing is as right,
+        // only less polite.
         #[cfg(target_os = "linux")]
         let _ = rustix::process::nice(STEPS_BACK);
         let begun = std::time::Instant::now();
@@ -57,8 +62,8 @@ pub(super) async fn hashed<T: Send + 'static>(work: impl FnOnce() -> T + Send + 
         let _ = end.send(begun.elapsed());
     };
     std::thread::Builder::new().name("hashing".into()).spawn(run).map_err(|e| Error::Internal(e.into()))?;
-    // The next in the queue waits as long again, so that a burst leaves pauses to the pages; also where the browser has gone
-    // meanwhile: leaving must not buy more hashing at once.
+    // The next in the queue waits as long again, so that a burst leaves pauses to the pages; also where the
+    // browser has gone meanwhile: leaving must not buy more hashing at once.
     actix_web::rt::spawn(async move {
         tokio::time::sleep(ended.await.unwrap_or_default()).await;
         drop(turn);
@@ -73,15 +78,18 @@ pub struct Wanted {
     next: String,
 }
 
-/// `GET /sign-in`
 pub async fn sign_in_form(ctx: Ctx, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
     if ctx.viewer.is_some() {
         return Ok(redirect(&own_path(&wanted.next)));
     }
-    ctx.page(&SignIn { frame: ctx.frame(Section::Gate, "Sign in"), email: String::new(), next: wanted.next, fault: None })
+    ctx.page(&SignIn {
+        frame: ctx.frame(Section::Gate, "Sign in"),
+        email: String::new(),
+        next: wanted.next,
+        fault: None,
+    })
 }
 
-/// The sign-in form.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
@@ -107,7 +115,13 @@ fn password_mark(ctx: &Ctx, account: &store::Account) -> String {
     hex(&ctx.app.keys.hash(account.password_hash.as_deref().unwrap_or_default()))
 }
 
-fn wait_for_code(ctx: &Ctx, session: &Session, account: &store::Account, rehash: Option<String>, next: String) -> Result<HttpResponse> {
+fn wait_for_code(
+    ctx: &Ctx,
+    session: &Session,
+    account: &store::Account,
+    rehash: Option<String>,
+    next: String,
+) -> Result<HttpResponse> {
     session.clear();
     session.renew();
     let (since, password) = (ctx.app.clock.now(), password_mark(ctx, account));
@@ -118,19 +132,32 @@ fn wait_for_code(ctx: &Ctx, session: &Session, account: &store::Account, rehash:
 /// How long a sign-in waits for its second factor.
 const PENDING_LASTS: TimeDelta = TimeDelta::minutes(5);
 
-/// `POST /sign-in`
-pub async fn sign_in(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): Form<Credentials>) -> Result<HttpResponse> {
+pub async fn sign_in(
+    ctx: Ctx,
+    req: HttpRequest,
+    session: Session,
+    Form(typed): Form<Credentials>,
+) -> Result<HttpResponse> {
     let device = known_device(&ctx, &req);
-    let (app, email, address, now) = (ctx.app.clone(), typed.email.clone(), ctx.address().map(str::to_owned), ctx.app.clock.now());
-    let claim =
-        move |conn: &mut diesel::PgConnection| sign_in_store::claim(conn, &app.keys, &email, device.as_ref(), address.as_deref(), now);
+    let (app, email, address, now) =
+        (ctx.app.clone(), typed.email.clone(), ctx.address().map(str::to_owned), ctx.app.clock.now());
+    let claim = move |conn: &mut diesel::PgConnection| {
+        sign_in_store::claim(conn, &app.keys, &email, device.as_ref(), address.as_deref(), now)
+    };
     let attempt = ctx.app.db.write_unaudited("sign-in attempt", claim).await?;
     if attempt.verdict == Verdict::NetworkFull {
-        ctx.app.db.write(ctx.actor(), move |tx| sign_in_store::record_refused(tx, &attempt)).await.map_err(unrecorded)?;
+        ctx.app
+            .db
+            .write(ctx.actor(), move |tx| sign_in_store::record_refused(tx, &attempt))
+            .await
+            .map_err(unrecorded)?;
         return refused(&ctx, StatusCode::TOO_MANY_REQUESTS, typed, CROWDED);
     }
     // Whoever is locked out, unknown or not in use: a dummy is verified, so that the answer takes as long.
-    let usable = attempt.account.clone().filter(|account| attempt.verdict == Verdict::Try && account.status == "active");
+    let usable = attempt
+        .account
+        .clone()
+        .filter(|account| attempt.verdict == Verdict::Try && account.status == "active");
     let hash = usable.as_ref().and_then(|account| account.password_hash.clone());
     let password: String = typed.password.chars().take(PASSWORD_MAX + 1).collect();
     let (right, rehash) = hashed(move || {
@@ -140,7 +167,11 @@ pub async fn sign_in(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): 
     })
     .await?;
     let Some(account) = usable.filter(|_| right) else {
-        ctx.app.db.write(ctx.actor(), move |tx| sign_in_store::record_refused(tx, &attempt)).await.map_err(unrecorded)?;
+        ctx.app
+            .db
+            .write(ctx.actor(), move |tx| sign_in_store::record_refused(tx, &attempt))
+            .await
+            .map_err(unrecorded)?;
         return refused(&ctx, StatusCode::UNPROCESSABLE_ENTITY, typed, WRONG);
     };
     if account.totp_secret.is_some() {
@@ -156,16 +187,24 @@ pub async fn sign_in(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): 
     enter(&ctx, &req, &session, account, entry, &own_path(&typed.next), None).await
 }
 
-/// A failure that cannot be recorded is not answered as one: the attempt stays counted, and whoever tries comes back later.
+/// A failure that cannot be recorded is not answered as one: the attempt stays counted, and whoever tries
+/// comes back later.
 fn unrecorded(error: Error) -> Error {
     match error {
-        Error::Internal(cause) => Error::Unavailable(format!("a failed sign-in cannot be recorded: {cause:#}")),
+        Error::Internal(cause) => {
+            Error::Unavailable(format!("a failed sign-in cannot be recorded: {cause:#}"))
+        }
         other => other,
     }
 }
 
 fn refused(ctx: &Ctx, status: StatusCode, typed: Credentials, why: &str) -> Result<HttpResponse> {
-    let page = SignIn { frame: ctx.frame(Section::Gate, "Sign in"), email: typed.email, next: typed.next, fault: Some(why.into()) };
+    let page = SignIn {
+        frame: ctx.frame(Section::Gate, "Sign in"),
+        email: typed.email,
+        next: typed.next,
+        fault: Some(why.into()),
+    };
     ctx.html(status, page.render()?)
 }
 
@@ -179,7 +218,11 @@ async fn enter(
     next: &str,
     message: Option<&str>,
 ) -> Result<HttpResponse> {
-    let token = req.cookie(device_cookie(ctx)).map(|c| c.value().to_owned()).filter(|t| t.len() == 64).unwrap_or_else(|| random_hex(32));
+    let token = req
+        .cookie(device_cookie(ctx))
+        .map(|c| c.value().to_owned())
+        .filter(|t| t.len() == 64)
+        .unwrap_or_else(|| random_hex(32));
     let (actor, id, digest) = (acting(ctx, &account), account.id, ctx.app.keys.hash(&token));
     let write = move |tx: &mut WriteTx<'_>| sign_in_store::record_sign_in(tx, &account, &entry, &digest);
     ctx.app.db.write(actor, write).await?;
@@ -213,7 +256,6 @@ fn pending(ctx: &Ctx, session: &Session) -> Option<Pending> {
     (pending.since + PENDING_LASTS >= ctx.app.clock.now()).then_some(pending)
 }
 
-/// `GET /sign-in/code`
 pub async fn code_form(ctx: Ctx, session: Session) -> Result<HttpResponse> {
     match pending(&ctx, &session) {
         Some(_) => ctx.page(&CodeForm { frame: ctx.frame(Section::Gate, "Second factor"), fault: None }),
@@ -228,15 +270,20 @@ pub struct CodeTyped {
     code: String,
 }
 
-/// `POST /sign-in/code`
-pub async fn code(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): Form<CodeTyped>) -> Result<HttpResponse> {
+pub async fn code(
+    ctx: Ctx,
+    req: HttpRequest,
+    session: Session,
+    Form(typed): Form<CodeTyped>,
+) -> Result<HttpResponse> {
     let Some(pending) = pending(&ctx, &session) else { return Ok(redirect("/sign-in")) };
     let (app, now, person) = (ctx.app.clone(), ctx.app.clock.now(), pending.person);
     let judge = move |conn: &mut diesel::PgConnection| {
         let account = store::get_account(conn, person)?;
         let subject = factor_store::code_subject(person);
         let claimed = attempts::claim(conn, &subject, attempts::FAILURES, now)?;
-        let proof = if claimed { factor_store::take(conn, &app.keys, &account, &typed.code, now)? } else { None };
+        let proof =
+            if claimed { factor_store::take(conn, &app.keys, &account, &typed.code, now)? } else { None };
         if proof.is_some() {
             attempts::forget(conn, std::slice::from_ref(&subject))?;
         }
@@ -248,15 +295,20 @@ pub async fn code(ctx: Ctx, req: HttpRequest, session: Session, Form(typed): For
         let actor = ctx.actor();
         ctx.app
             .db
-            .write(actor, move |tx| sign_in_store::record_wrong(tx, &account, &subject, claimed, "wrong_code"))
+            .write(actor, move |tx| {
+                sign_in_store::record_wrong(tx, &account, &subject, claimed, "wrong_code")
+            })
             .await
             .map_err(unrecorded)?;
-        let page = CodeForm { frame: ctx.frame(Section::Gate, "Second factor"), fault: Some(WRONG_CODE.into()) };
+        let page =
+            CodeForm { frame: ctx.frame(Section::Gate, "Second factor"), fault: Some(WRONG_CODE.into()) };
         return ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?);
     };
     let (how, message) = match proof {
         Proof::Totp => ("password and code", None),
-        Proof::Recovery(left) => ("password and recovery code", Some(format!("A recovery code was used up; {left} are left."))),
+        Proof::Recovery(left) => {
+            ("password and recovery code", Some(format!("A recovery code was used up; {left} are left.")))
+        }
     };
     let entry = Entry { how, rehash: pending.rehash, ..Entry::default() };
     enter(&ctx, &req, &session, account, entry, &own_path(&pending.next), message.as_deref()).await
@@ -284,11 +336,13 @@ pub(super) fn begin(ctx: &Ctx, session: &Session, id: PersonId) -> Result<()> {
 
 /// Only paths of this app: a full URL, or `//host`, would make the sign-in page a springboard.
 pub(super) fn own_path(next: &str) -> String {
-    let own = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') && !next.contains(char::is_control);
+    let own = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains('\\')
+        && !next.contains(char::is_control);
     if own { next.to_owned() } else { "/".to_owned() }
 }
 
-/// `POST /sign-out`
 pub async fn sign_out(ctx: SignedIn, session: Session) -> Result<HttpResponse> {
     let (id, name) = (ctx.viewer().id, ctx.viewer().name.clone());
     let event = Event::new(Kind::SessionEnded, "Signed out").subject("person", id.0, name).about(id);
@@ -297,7 +351,6 @@ pub async fn sign_out(ctx: SignedIn, session: Session) -> Result<HttpResponse> {
     Ok(redirect_with("/sign-in", "You are signed out."))
 }
 
-/// `GET /link/{token}`
 pub async fn link_form(ctx: Ctx, token: web::Path<String>) -> Result<HttpResponse> {
     let (purpose, _) = find_link(&ctx, &token).await?;
     ctx.page(&link_page(&ctx, purpose, &LinkForm::default(), FieldErrors::default()))
@@ -308,17 +361,33 @@ async fn find_link(ctx: &Ctx, token: &str) -> Result<(LinkPurpose, Option<Person
     let now = ctx.app.clock.now();
     let found = ctx.app.db.read(move |conn| store::find_link(conn, &digest, now)).await?;
     if found.is_none() {
-        let event = Event::failed(Kind::LinkRefused, "not_valid", "Refused a one-time link that was used, has expired or never was");
+        let event = Event::failed(
+            Kind::LinkRefused,
+            "not_valid",
+            "Refused a one-time link that was used, has expired or never was",
+        );
         ctx.app.db.write(ctx.actor(), |tx| flood::record(tx, (), &[event])).await?;
     }
-    found.ok_or_else(|| Error::Refused("This link was used already or has expired. Ask an administrator for a new one.".into()))
+    found.ok_or_else(|| {
+        Error::Refused(
+            "This link was used already or has expired. Ask an administrator for a new one.".into(),
+        )
+    })
 }
 
 fn link_page(ctx: &Ctx, purpose: LinkPurpose, typed: &LinkForm, errors: FieldErrors) -> Link {
     let (heading, lead, action) = match purpose {
-        LinkPurpose::FirstAdministrator => ("Set up Tyrian", "This makes the first administrator. The link works once.", "Create account"),
-        LinkPurpose::Invitation => ("Welcome to Tyrian", "Choose a password to start. The link works once.", "Set password"),
-        LinkPurpose::Reset => ("Choose a new password", "The link works once. Every open session of yours ends.", "Set password"),
+        LinkPurpose::FirstAdministrator => {
+            ("Set up Tyrian", "This makes the first administrator. The link works once.", "Create account")
+        }
+        LinkPurpose::Invitation => {
+            ("Welcome to Tyrian", "Choose a password to start. The link works once.", "Set password")
+        }
+        LinkPurpose::Reset => (
+            "Choose a new password",
+            "The link works once. Every open session of yours ends.",
+            "Set password",
+        ),
     };
     Link {
         frame: ctx.frame(Section::Gate, heading),
@@ -344,7 +413,6 @@ pub struct LinkForm {
     password: String,
 }
 
-/// `POST /link/{token}`
 pub async fn use_link(
     ctx: Ctx,
     req: HttpRequest,
@@ -354,7 +422,9 @@ pub async fn use_link(
 ) -> Result<HttpResponse> {
     let (purpose, person) = find_link(&ctx, &token).await?;
     match accept_link(&ctx, &token, purpose, person, &typed).await {
-        Ok(account) if account.totp_secret.is_some() => wait_for_code(&ctx, &session, &account, None, "/".into()),
+        Ok(account) if account.totp_secret.is_some() => {
+            wait_for_code(&ctx, &session, &account, None, "/".into())
+        }
         Ok(account) => {
             let entry = Entry { how: "one-time link", ..Entry::default() };
             enter(&ctx, &req, &session, account, entry, "/", Some("You are signed in.")).await
@@ -362,18 +432,30 @@ pub async fn use_link(
         Err(Error::Invalid(errors)) => {
             let why = errors.get("password").unwrap_or("A field does not hold.").to_owned();
             let page = link_page(&ctx, purpose, &typed, errors);
-            Ok(refusal_noted(ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)?, "refused_password", why))
+            Ok(refusal_noted(
+                ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)?,
+                "refused_password",
+                why,
+            ))
         }
         Err(other) => Err(other),
     }
 }
 
-async fn accept_link(ctx: &Ctx, token: &str, purpose: LinkPurpose, person: Option<PersonId>, typed: &LinkForm) -> Result<store::Account> {
+async fn accept_link(
+    ctx: &Ctx,
+    token: &str,
+    purpose: LinkPurpose,
+    person: Option<PersonId>,
+    typed: &LinkForm,
+) -> Result<store::Account> {
     let known = match person {
         Some(id) => Some(ctx.app.db.read(move |conn| store::get_account(conn, id)).await?),
         None => None,
     };
-    let (name, email) = known.as_ref().map_or((typed.name.clone(), typed.email.clone()), |a| (a.name.clone(), a.email.clone()));
+    let (name, email) = known
+        .as_ref()
+        .map_or((typed.name.clone(), typed.email.clone()), |a| (a.name.clone(), a.email.clone()));
     let organisation = ctx.app.db.read(store::get_organisation_name).await?;
     let mut errors = FieldErrors::default();
     check_person(&name, &email, &mut errors);
@@ -390,7 +472,12 @@ async fn accept_link(ctx: &Ctx, token: &str, purpose: LinkPurpose, person: Optio
         let made = match person {
             Some(id) => store::set_password(tx, id, &hash, purpose == LinkPurpose::Reset)?.with(id),
             None => {
-                let new = store::NewPerson { name: &name, email: &email, password_hash: Some(&hash), roles: &["administrator"] };
+                let new = store::NewPerson {
+                    name: &name,
+                    email: &email,
+                    password_hash: Some(&hash),
+                    roles: &["administrator"],
+                };
                 let (id, event) = store::insert_person(tx, &new, None)?;
                 tx.audited(id, event)?
             }
@@ -430,7 +517,14 @@ pub fn make_link_in(
 mod tests {
     #[test]
     fn only_own_paths_are_followed() {
-        for bad in ["https://evil.example/", "//evil.example", "/\\evil.example", "", "javascript:alert(1)", "/a\r\nb"] {
+        for bad in [
+            "https://evil.example/",
+            "//evil.example",
+            "/\\evil.example",
+            "",
+            "javascript:alert(1)",
+            "/a\r\nb",
+        ] {
             assert_eq!(super::own_path(bad), "/", "{bad}");
         }
         assert_eq!(super::own_path("/engagements?q=a"), "/engagements?q=a");

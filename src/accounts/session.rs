@@ -1,6 +1,6 @@
-//! Sessions in PostgreSQL, behind actix-session. Loading one also loads the person, their rights and the organisation's
-//! settings in the same statement, and hands them over as a value that is never stored. A database that is away does not
-//! fail the load: it leaves a mark that pages turn into a 503 with a sentence.
+//! Sessions in PostgreSQL, behind actix-session. Loading one also loads the person, their rights and the
+//! organisation's settings in the same statement, and hands them over as a value that is never stored. A
+//! database that is away does not fail the load: it leaves a mark that pages turn into a 503 with a sentence.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,7 +32,6 @@ pub const PROVED: &str = "proved";
 pub const PENDING: &str = "pending";
 /// Keys of where the session began: network address and browser.
 pub const ADDRESS: &str = "address";
-/// See [`ADDRESS`].
 pub const AGENT: &str = "agent";
 /// Key of the session's end, whatever is done in it; it outlives a change of the session's secret.
 pub const UNTIL: &str = "until";
@@ -47,7 +46,6 @@ pub const ABSOLUTE_HOURS: i64 = 12;
 
 type State = HashMap<String, String>;
 
-/// The store.
 pub struct Sessions {
     db: Db,
     keys: Arc<Keys>,
@@ -78,9 +76,12 @@ fn is_quiet(req: &ServiceRequest) -> bool {
     by_itself || req.headers().contains_key("Tyrian-Quiet")
 }
 
-/// The middleware, inside the sessions: notes that a session is in use, at most once a minute, and gives it a new secret
-/// after its person's rights have changed.
-pub async fn in_use(req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+/// The middleware, inside the sessions: notes that a session is in use, at most once a minute, and gives it a
+/// new secret after its person's rights have changed.
+pub async fn in_use(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     if req.path().starts_with("/assets/") {
         return Ok(next.call(req).await?.map_into_boxed_body());
     }
@@ -101,7 +102,10 @@ pub async fn in_use(req: ServiceRequest, next: Next<impl MessageBody + 'static>)
         });
         if touch || renew {
             renews = noted.await.unwrap_or_else(|cause| {
-                tracing::warn!(cause = without_quotes(&cause.to_string()), "a session's use could not be noted");
+                tracing::warn!(
+                    cause = without_quotes(&cause.to_string()),
+                    "a session's use could not be noted"
+                );
                 false
             });
         }
@@ -113,7 +117,8 @@ pub async fn in_use(req: ServiceRequest, next: Next<impl MessageBody + 'static>)
     Ok(answer)
 }
 
-/// A session cookie that this installation did not make, or that was changed since, is no session, and is recorded.
+/// A session cookie that this installation did not make, or that was changed since, is no session, and is
+/// recorded.
 async fn note_tampering(req: &ServiceRequest) {
     let Some(app) = req.app_data::<actix_web::web::Data<App>>().cloned() else { return };
     let https = app.config.is_https();
@@ -124,7 +129,11 @@ async fn note_tampering(req: &ServiceRequest) {
         return;
     }
     let actor = Ctx::of(req.request()).map(|ctx| ctx.actor()).unwrap_or_else(|_| Actor::anonymous());
-    let event = Event::failed(Kind::CookieRefused, "tampered", "Refused a session cookie that this installation did not make");
+    let event = Event::failed(
+        Kind::CookieRefused,
+        "tampered",
+        "Refused a session cookie that this installation did not make",
+    );
     if let Err(cause) = app.db.write(actor, |tx| flood::record(tx, (), &[event])).await {
         tracing::warn!(cause = without_quotes(&cause.to_string()), "a refused cookie could not be recorded");
     }
@@ -135,7 +144,8 @@ pub fn cookie_name(https: bool) -> &'static str {
     if https { "__Host-tyrian" } else { "tyrian" }
 }
 
-/// Lets a session go on under a new secret. It is the same session, with the same end: one that was ended meanwhile stays so.
+/// Lets a session go on under a new secret. It is the same session, with the same end: one that was ended
+/// meanwhile stays so.
 pub fn renew_secret(session: &Session) {
     // The store reads it when it is told of the change.
     let _ = session.insert(RENEWED, true);
@@ -155,7 +165,9 @@ impl SessionStore for Sessions {
         };
         let Some(session) = loaded else { return Ok(None) };
         let mut state = session.state;
-        for (key, _) in [(STALE, session.is_stale), (RENEW, session.renew)].into_iter().filter(|(_, said)| *said) {
+        for (key, _) in
+            [(STALE, session.is_stale), (RENEW, session.renew)].into_iter().filter(|(_, said)| *said)
+        {
             state.insert(key.to_owned(), "true".to_owned());
         }
         if let Some(viewer) = session.viewer {
@@ -183,7 +195,9 @@ impl SessionStore for Sessions {
         let new_hash = fresh.as_ref().map_or(hash, |fresh| self.keys.hash(fresh));
         let state = stored(state);
         self.db
-            .write_unaudited("session changed", move |conn| store::update_session(conn, &hash, &new_hash, &state))
+            .write_unaudited("session changed", move |conn| {
+                store::update_session(conn, &hash, &new_hash, &state)
+            })
             .await
             .map_err(|e| UpdateError::Other(to_anyhow(e)))?;
         match fresh {
@@ -198,6 +212,9 @@ impl SessionStore for Sessions {
 
     async fn delete(&self, key: &SessionKey) -> Result<(), anyhow::Error> {
         let hash = self.keys.hash(key.as_ref());
-        self.db.write_unaudited("session ended", move |conn| store::delete_session(conn, &hash)).await.map_err(to_anyhow)
+        self.db
+            .write_unaudited("session ended", move |conn| store::delete_session(conn, &hash))
+            .await
+            .map_err(to_anyhow)
     }
 }

@@ -18,7 +18,6 @@ use crate::kernel::refusals as flood;
 /// Whether a password is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is.
     Try,
     /// The account, or this device, is locked: a dummy takes the time.
     Locked,
@@ -26,7 +25,6 @@ pub enum Verdict {
     NetworkFull,
 }
 
-/// An attempt, claimed.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     /// The account of the typed address, where there is one.
@@ -41,8 +39,8 @@ pub struct Attempt {
     pub network_claimed: bool,
 }
 
-/// What failures of an account are counted by. Keyed, so that the table tells no address, and the same for addresses that
-/// have no account.
+/// What failures of an account are counted by. Keyed, so that the table tells no address, and the same for
+/// addresses that have no account.
 pub fn account_subject(keys: &Keys, email: &str) -> String {
     format!("account:{}", hex(&keys.hash(&format!("e-mail {}", email.trim().to_lowercase()))))
 }
@@ -64,15 +62,21 @@ pub fn claim(
     // Asked for unknown accounts too, so that they take as long.
     let person = account.as_ref().map_or(PersonId(uuid::Uuid::nil()), |account| account.id);
     let known = device.map(|device| Ok::<_, Error>((device, knows(conn, device, person)?))).transpose()?;
-    let mut attempt =
-        Attempt { account, verdict: Verdict::NetworkFull, subject: account_subject(keys, email), network, network_claimed: false };
+    let mut attempt = Attempt {
+        account,
+        verdict: Verdict::NetworkFull,
+        subject: account_subject(keys, email),
+        network,
+        network_claimed: false,
+    };
     match known {
         // Its owner's own five count there, and nothing that strangers do elsewhere in the same network.
         Some((device, true)) => attempt.subject = format!("device:{}", hex(device)),
         _ if !attempts::claim(conn, &attempt.network, NETWORK_ATTEMPTS, now)? => return Ok(attempt),
         _ => attempt.network_claimed = true,
     }
-    attempt.verdict = if attempts::claim(conn, &attempt.subject, FAILURES, now)? { Verdict::Try } else { Verdict::Locked };
+    attempt.verdict =
+        if attempts::claim(conn, &attempt.subject, FAILURES, now)? { Verdict::Try } else { Verdict::Locked };
     Ok(attempt)
 }
 
@@ -95,16 +99,20 @@ pub fn settle(conn: &mut PgConnection, attempt: &Attempt) -> Result<()> {
 /// # Errors
 /// [`Error::Refused`] when password, second factor or status are others now.
 pub fn check_unchanged(conn: &mut PgConnection, account: &Account) -> Result<()> {
-    let in_use = people::table.find(account.id.0).filter(people::deleted_at.is_null().and(people::status.eq("active")));
+    let in_use = people::table
+        .find(account.id.0)
+        .filter(people::deleted_at.is_null().and(people::status.eq("active")));
     let now: Option<Account> = in_use.select(Account::as_select()).for_update().first(conn).optional()?;
     match now {
-        Some(now) if now.password_hash == account.password_hash && now.totp_secret == account.totp_secret => Ok(()),
+        Some(now) if now.password_hash == account.password_hash && now.totp_secret == account.totp_secret => {
+            Ok(())
+        }
         _ => Err(Error::Refused("This account changed while you were signing in. Sign in again.".into())),
     }
 }
 
-/// Notes a failed attempt, with the lock that may follow, in one transaction. The typed address enters the log only where
-/// it is an account's.
+/// Notes a failed attempt, with the lock that may follow, in one transaction. The typed address enters the
+/// log only where it is an account's.
 ///
 /// # Errors
 /// When the database refuses.
@@ -117,9 +125,14 @@ pub fn record_refused(tx: &mut WriteTx<'_>, attempt: &Attempt) -> Result<Audited
         Verdict::Locked => ("locked", "Sign-in failed: the account is locked"),
         Verdict::NetworkFull => ("rate_limit", "Sign-in refused: too many attempts from this network"),
     };
-    let kind = if attempt.verdict == Verdict::NetworkFull { Kind::AttemptsRefused } else { Kind::SessionRefused };
+    let kind =
+        if attempt.verdict == Verdict::NetworkFull { Kind::AttemptsRefused } else { Kind::SessionRefused };
     let mut events = vec![about(Event::failed(kind, reason, sentence), attempt.account.as_ref())];
-    let locked = if attempt.verdict == Verdict::Try { attempts::fail(tx.conn, &attempt.subject, tx.now())? } else { None };
+    let locked = if attempt.verdict == Verdict::Try {
+        attempts::fail(tx.conn, &attempt.subject, tx.now())?
+    } else {
+        None
+    };
     match (locked, &attempt.account) {
         (Some(until), Some(account)) => {
             // A lock is always told, whatever flood it stands in.
@@ -141,8 +154,12 @@ fn about(mut event: Event, account: Option<&Account>) -> Event {
 fn locked_out(account: &Account, device: bool, until: DateTime<Utc>, now: DateTime<Utc>) -> Event {
     let where_ = if device { " on a known device" } else { "" };
     let minutes = (until - now).num_minutes();
-    let sentence = format!("Locked the account of {}{where_} for {minutes} minutes after {FAILURES} failed attempts", account.name);
-    about(Event::failed(Kind::SessionLockedOut, "failures", sentence), Some(account)).detail(serde_json::json!({ "minutes": minutes }))
+    let sentence = format!(
+        "Locked the account of {}{where_} for {minutes} minutes after {FAILURES} failed attempts",
+        account.name
+    );
+    about(Event::failed(Kind::SessionLockedOut, "failures", sentence), Some(account))
+        .detail(serde_json::json!({ "minutes": minutes }))
 }
 
 /// How somebody came in.
@@ -156,19 +173,29 @@ pub struct Entry {
     pub rehash: Option<String>,
 }
 
-/// Notes a sign-in that is through, unless the account changed since its password was looked at: a password, second factor
-/// or status that is no more lets nobody in. A hash under older parameters is replaced; the device is known from now on.
+/// Notes a sign-in that is through, unless the account changed since its password was looked at: a password,
+/// second factor or status that is no more lets nobody in. A hash under older parameters is replaced; the
+/// device is known from now on.
 ///
 /// # Errors
 /// [`Error::Refused`] when the account is not as it was.
-pub fn record_sign_in(tx: &mut WriteTx<'_>, account: &Account, entry: &Entry, device: &[u8; 32]) -> Result<Audited<()>> {
+pub fn record_sign_in(
+    tx: &mut WriteTx<'_>,
+    account: &Account,
+    entry: &Entry,
+    device: &[u8; 32],
+) -> Result<Audited<()>> {
     check_unchanged(tx.conn, account)?;
     if let Some(attempt) = &entry.attempt {
         settle(tx.conn, attempt)?;
     }
-    diesel::update(people::table.find(account.id.0)).set(people::last_sign_in_at.eq(tx.now())).execute(tx.conn)?;
+    diesel::update(people::table.find(account.id.0))
+        .set(people::last_sign_in_at.eq(tx.now()))
+        .execute(tx.conn)?;
     if let Some(hash) = &entry.rehash {
-        diesel::update(people::table.find(account.id.0)).set(people::password_hash.eq(hash)).execute(tx.conn)?;
+        diesel::update(people::table.find(account.id.0))
+            .set(people::password_hash.eq(hash))
+            .execute(tx.conn)?;
     }
     let known = (known_devices::person_id.eq(account.id.0), known_devices::last_at.eq(tx.now()));
     diesel::insert_into(known_devices::table)
@@ -188,7 +215,13 @@ pub fn record_sign_in(tx: &mut WriteTx<'_>, account: &Account, entry: &Entry, de
 ///
 /// # Errors
 /// When the database refuses.
-pub fn record_wrong(tx: &mut WriteTx<'_>, account: &Account, subject: &str, claimed: bool, what: &'static str) -> Result<Audited<()>> {
+pub fn record_wrong(
+    tx: &mut WriteTx<'_>,
+    account: &Account,
+    subject: &str,
+    claimed: bool,
+    what: &'static str,
+) -> Result<Audited<()>> {
     let reason = if claimed { what } else { "locked" };
     let sentence = match (claimed, what) {
         (false, _) => "Sign-in failed: too many attempts",

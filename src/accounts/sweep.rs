@@ -15,7 +15,8 @@ use crate::kernel::job::Done;
 /// When the database is not to be had.
 pub fn sweep(db: &Db, now: DateTime<Utc>) -> Result<Done> {
     let ended = db.write_blocking(&Actor::system(), |tx| store::sweep_sessions(tx, now))?;
-    let old =
-        db.write_unaudited_blocking("old drafts and counts", |conn| Ok(attempt_store::sweep(conn, now)? + drafts::sweep(conn, now)?))?;
+    let old = db.write_unaudited_blocking("old drafts and counts", |conn| {
+        Ok(attempt_store::sweep(conn, now)? + drafts::sweep(conn, now)?)
+    })?;
     Ok(Done { moved: ended + old, ..Done::default() })
 }

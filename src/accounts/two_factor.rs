@@ -1,5 +1,5 @@
-//! The second factor: time-based codes (RFC 6238: SHA-1, six digits, 30 seconds, one step of tolerance) and recovery codes.
-//! Pure but for the random numbers.
+//! The second factor: time-based codes (RFC 6238: SHA-1, six digits, 30 seconds, one step of tolerance) and
+//! recovery codes. Pure but for the random numbers.
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
@@ -35,8 +35,9 @@ impl TotpSecret {
         let mut nonce = [0u8; 12];
         rand::rng().fill_bytes(&mut nonce);
         let payload = Payload { msg: &self.0, aad: person.0.as_bytes() };
-        let sealed =
-            Aes256Gcm::new(key.into()).encrypt(Nonce::from_slice(&nonce), payload).map_err(|_| anyhow::anyhow!("sealing failed"))?;
+        let sealed = Aes256Gcm::new(key.into())
+            .encrypt(Nonce::from_slice(&nonce), payload)
+            .map_err(|_| anyhow::anyhow!("sealing failed"))?;
         Ok([nonce.as_slice(), &sealed].concat())
     }
 
@@ -65,7 +66,11 @@ impl TotpSecret {
     /// For typing it into an authenticator by hand, in groups of four.
     pub fn words(&self) -> String {
         let text = Secret::from(self.0.clone()).to_base32();
-        text.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect::<Vec<_>>().join(" ")
+        text.as_bytes()
+            .chunks(4)
+            .map(|group| String::from_utf8_lossy(group).into_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// The secret from its words; none for anything else.
@@ -78,7 +83,13 @@ impl TotpSecret {
     pub fn address(&self, issuer: &str, account: &str) -> String {
         let encoded = |text: &str| -> String {
             text.bytes()
-                .map(|b| if b.is_ascii_alphanumeric() || b"-._~@".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+                .map(|b| {
+                    if b.is_ascii_alphanumeric() || b"-._~@".contains(&b) {
+                        char::from(b).to_string()
+                    } else {
+                        format!("%{b:02X}")
+                    }
+                })
                 .collect()
         };
         let secret = Secret::from(self.0.clone()).to_base32();
@@ -103,7 +114,8 @@ pub fn qr_path(text: &str) -> anyhow::Result<(usize, String)> {
     Ok((width + 2 * QUIET, path))
 }
 
-/// Hexadecimal digits of a recovery code: 112 bits, so that a fast keyed hash is enough for keeping it (ASVS 5.0, 6.5.2).
+/// Hexadecimal digits of a recovery code: 112 bits, so that a fast keyed hash is enough for keeping it (ASVS
+/// 5.0, 6.5.2).
 const CODE_DIGITS: usize = 28;
 /// Those of the codes that earlier versions made; they are taken until they are used or replaced.
 const OLD_CODE_DIGITS: usize = 12;
@@ -120,7 +132,8 @@ pub fn new_recovery_codes() -> Vec<String> {
 
 /// A recovery code as it is hashed, whatever way it was typed; none for what cannot be one.
 pub fn recovery_code(typed: &str) -> Option<String> {
-    let code: String = typed.chars().filter(char::is_ascii_hexdigit).map(|c| c.to_ascii_lowercase()).collect();
+    let code: String =
+        typed.chars().filter(char::is_ascii_hexdigit).map(|c| c.to_ascii_lowercase()).collect();
     [CODE_DIGITS, OLD_CODE_DIGITS].contains(&code.len()).then_some(code)
 }
 
@@ -132,7 +145,9 @@ mod tests {
     fn codes_follow_rfc_6238() {
         // The RFC's own secret; its table has eight digits, of which six are the end.
         let secret = TotpSecret(b"12345678901234567890".to_vec());
-        for (at, code) in [(59, "287082"), (1_111_111_109, "081804"), (1_234_567_890, "005924"), (20_000_000_000, "353130")] {
+        for (at, code) in
+            [(59, "287082"), (1_111_111_109, "081804"), (1_234_567_890, "005924"), (20_000_000_000, "353130")]
+        {
             assert_eq!(secret.code_at(at), code);
             assert_eq!(secret.step_of(code, at), Some(at / 30));
             assert_eq!(secret.step_of(code, at + 30), Some(at / 30), "one step late");
@@ -161,7 +176,10 @@ mod tests {
         let secret = TotpSecret::generate();
         assert_eq!(TotpSecret::from_words(&secret.words()).unwrap().0, secret.0);
         let address = secret.address("Harbour & Sons", "ines@tyrian.example");
-        assert!(address.starts_with("otpauth://totp/Harbour%20%26%20Sons:ines@tyrian.example?secret="), "{address}");
+        assert!(
+            address.starts_with("otpauth://totp/Harbour%20%26%20Sons:ines@tyrian.example?secret="),
+            "{address}"
+        );
         let (side, path) = qr_path(&address).unwrap();
         assert!(side > 30 && path.starts_with('M'));
     }

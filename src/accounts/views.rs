@@ -5,17 +5,13 @@ use askama::Template;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::web::Frame;
 
-/// `/sign-in`
 #[derive(Template)]
 #[template(path = "accounts/sign_in.html")]
 pub struct SignIn {
-    /// The frame.
     pub frame: Frame,
-    /// What was typed.
     pub email: String,
     /// Where to go afterwards.
     pub next: String,
-    /// Why not.
     pub fault: Option<String>,
 }
 
@@ -23,9 +19,7 @@ pub struct SignIn {
 #[derive(Template)]
 #[template(path = "accounts/link.html")]
 pub struct Link {
-    /// The frame.
     pub frame: Frame,
-    /// Heading.
     pub heading: &'static str,
     /// One sentence below it.
     pub lead: String,
@@ -33,33 +27,25 @@ pub struct Link {
     pub action: &'static str,
     /// Whether name and e-mail are asked too.
     pub asks_name: bool,
-    /// What was typed.
     pub name: String,
-    /// What was typed.
     pub email: String,
-    /// What is wrong.
     pub errors: FieldErrors,
 }
 
-/// `/sign-in/code`
 #[derive(Template)]
 #[template(path = "accounts/code.html")]
 pub struct CodeForm {
-    /// The frame.
     pub frame: Frame,
-    /// Why not.
     pub fault: Option<String>,
 }
 
 /// A session in the list of one's own.
 pub struct SessionLine {
-    /// Its public id.
     pub id: String,
     /// "Firefox on Linux"
     pub device: String,
     /// From where it began.
     pub address: String,
-    /// When it began.
     pub since: String,
     /// When it was last used.
     pub used: String,
@@ -67,17 +53,12 @@ pub struct SessionLine {
     pub own: bool,
 }
 
-/// `/account`
 #[derive(Template)]
 #[template(path = "accounts/account.html")]
 pub struct AccountPage {
-    /// The frame.
     pub frame: Frame,
-    /// Name.
     pub name: String,
-    /// E-mail.
     pub email: String,
-    /// First role.
     pub role: String,
     /// How many clients are visible.
     pub clients: usize,
@@ -87,31 +68,25 @@ pub struct AccountPage {
     pub codes_left: i64,
     /// Sessions, the last used one first.
     pub sessions: Vec<SessionLine>,
-    /// The organisation's zone.
     pub zone: chrono_tz::Tz,
     /// What is wrong with the password form.
     pub errors: FieldErrors,
 }
 
-/// `/account/proof`
 #[derive(Template)]
 #[template(path = "accounts/proof.html")]
 pub struct Proof {
-    /// The frame.
     pub frame: Frame,
     /// Where to go afterwards.
     pub next: String,
-    /// Why not.
     pub fault: Option<String>,
     /// Whether a code of the second factor is asked for as well.
     pub asks_code: bool,
 }
 
-/// `/account/two-factor`
 #[derive(Template)]
 #[template(path = "accounts/two_factor.html")]
 pub struct Enrol {
-    /// The frame.
     pub frame: Frame,
     /// Whether nothing else works before it.
     pub due: bool,
@@ -125,7 +100,6 @@ pub struct Enrol {
     pub sealed: String,
     /// Where to go afterwards.
     pub next: String,
-    /// What is wrong.
     pub errors: FieldErrors,
 }
 
@@ -133,28 +107,28 @@ pub struct Enrol {
 #[derive(Template)]
 #[template(path = "accounts/codes.html")]
 pub struct Codes {
-    /// The frame.
     pub frame: Frame,
-    /// The codes.
     pub codes: Vec<String>,
     /// Where to go on.
     pub next: String,
 }
 
-/// `/account/two-factor/removal`
 #[derive(Template)]
 #[template(path = "accounts/remove_factor.html")]
 pub struct RemoveFactor {
-    /// The frame.
     pub frame: Frame,
-    /// Why not.
     pub fault: Option<String>,
 }
 
 /// Every view of the slice, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
     let gate = Frame { person: None, ..Frame::sample("Sign in") };
-    let sign_in = SignIn { frame: gate.clone(), email: "ines@tyrian.example".into(), next: "/".into(), fault: Some("No.".into()) };
+    let sign_in = SignIn {
+        frame: gate.clone(),
+        email: "ines@tyrian.example".into(),
+        next: "/".into(),
+        fault: Some("No.".into()),
+    };
     let link = Link {
         frame: gate,
         heading: "Set up Tyrian",
@@ -184,8 +158,16 @@ pub fn samples() -> Vec<(&'static str, String)> {
         zone: chrono_tz::UTC,
         errors: FieldErrors::default(),
     };
-    let code = CodeForm { frame: Frame { person: None, ..Frame::sample("Second factor") }, fault: Some("No.".into()) };
-    let proof = Proof { frame: Frame::sample("Your password again"), next: "/<b>".into(), fault: Some("No.".into()), asks_code: true };
+    let code = CodeForm {
+        frame: Frame { person: None, ..Frame::sample("Second factor") },
+        fault: Some("No.".into()),
+    };
+    let proof = Proof {
+        frame: Frame::sample("Your password again"),
+        next: "/<b>".into(),
+        fault: Some("No.".into()),
+        asks_code: true,
+    };
     let enrol = Enrol {
         frame: Frame::sample("Set up a second factor"),
         due: true,
@@ -196,7 +178,11 @@ pub fn samples() -> Vec<(&'static str, String)> {
         next: "/".into(),
         errors: FieldErrors::one("code", "No."),
     };
-    let codes = Codes { frame: Frame::sample("Recovery codes"), codes: vec!["4f2a-91c0-7be3".into()], next: "/account".into() };
+    let codes = Codes {
+        frame: Frame::sample("Recovery codes"),
+        codes: vec!["4f2a-91c0-7be3".into()],
+        next: "/account".into(),
+    };
     let remove = RemoveFactor { frame: Frame::sample("Remove the second factor"), fault: Some("No.".into()) };
     crate::kernel::web::rendered([
         ("sign_in", sign_in.render()),

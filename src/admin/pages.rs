@@ -14,10 +14,17 @@ use crate::kernel::web::{Section, redirect_with};
 /// How many runs of each job the page shows.
 const RUNS: i64 = 8;
 
-/// `GET /admin`
 pub async fn index(ctx: SignedIn) -> Result<HttpResponse> {
     let rights = &ctx.viewer().rights;
-    let known_rights = [P::JobRun, P::UserRead, P::AuditLogRead, P::AuditLogReadClient, P::SettingManage, P::RoleRead, P::AccessRead];
+    let known_rights = [
+        P::JobRun,
+        P::UserRead,
+        P::AuditLogRead,
+        P::AuditLogReadClient,
+        P::SettingManage,
+        P::RoleRead,
+        P::AccessRead,
+    ];
     if !known_rights.into_iter().any(|right| rights.may_anywhere(right)) {
         return Err(Error::Forbidden(String::new()));
     }
@@ -42,10 +49,23 @@ pub async fn index(ctx: SignedIn) -> Result<HttpResponse> {
                 about: "Who has an account, in which role, with which second factor.",
             },
         ),
-        (P::RoleRead, Card { icon: "lock", href: "/admin/roles", name: "Roles", about: "What each role may do, and roles of your own." }),
+        (
+            P::RoleRead,
+            Card {
+                icon: "lock",
+                href: "/admin/roles",
+                name: "Roles",
+                about: "What each role may do, and roles of your own.",
+            },
+        ),
         (
             P::AccessRead,
-            Card { icon: "clients", href: "/admin/access", name: "Client access", about: "Who sees which client, given by whom and when." },
+            Card {
+                icon: "clients",
+                href: "/admin/access",
+                name: "Client access",
+                about: "Who sees which client, given by whom and when.",
+            },
         ),
         (
             P::SettingManage,
@@ -70,13 +90,14 @@ pub async fn index(ctx: SignedIn) -> Result<HttpResponse> {
     ctx.page(&Index { frame: ctx.frame(Section::Admin, "Administration"), cards })
 }
 
-/// `GET /admin/jobs`
 pub async fn jobs(permit: Permit<RunJob>) -> Result<HttpResponse> {
     let names: Vec<&str> = permit.app.jobs.all().iter().map(|job| job.name).collect();
     let (runs, since) = permit
         .app
         .db
-        .read(move |conn| Ok((store::list_last_runs(conn, &names, RUNS)?, crate::kernel::job::store::list_since(conn)?)))
+        .read(move |conn| {
+            Ok((store::list_last_runs(conn, &names, RUNS)?, crate::kernel::job::store::list_since(conn)?))
+        })
         .await?;
     let (now, zone) = (permit.app.clock.now(), permit.viewer().organisation.zone());
     let jobs = permit
@@ -89,20 +110,31 @@ pub async fn jobs(permit: Permit<RunJob>) -> Result<HttpResponse> {
             about: job.about,
             schedule: job.schedule,
             next: next_run(job, now),
-            late: late_since(job, since.iter().find(|(name, _)| name == job.name).map(|(_, since)| *since), now),
+            late: late_since(
+                job,
+                since.iter().find(|(name, _)| name == job.name).map(|(_, since)| *since),
+                now,
+            ),
             runs: runs.iter().filter(|run| run.job == job.name).cloned().map(RunRow).collect(),
         })
         .collect();
-    permit.page(&Jobs { frame: permit.frame(Section::Admin, "Jobs").crumb("Administration", "/admin"), jobs, now, zone })
+    permit.page(&Jobs {
+        frame: permit.frame(Section::Admin, "Jobs").crumb("Administration", "/admin"),
+        jobs,
+        now,
+        zone,
+    })
 }
 
-/// `POST /admin/jobs/{name}/run`
 pub async fn run(permit: Permit<RunJob>, path: web::Path<String>) -> Result<HttpResponse> {
     let job = permit.app.jobs.find(&path)?;
-    let event = Event::new(Kind::JobRun, format!("Ran the job {} by hand", job.name)).detail(serde_json::json!({ "job": job.name }));
+    let event = Event::new(Kind::JobRun, format!("Ran the job {} by hand", job.name))
+        .detail(serde_json::json!({ "job": job.name }));
     permit.app.db.write(permit.actor(), |tx| tx.audited((), event)).await?;
     let message = match permit.app.jobs.run_now(job.name, Some(permit.viewer().id)).await {
-        Ok(done) if done.skipped > 0 => format!("{} ran: {} moved, {} skipped.", job.name, done.moved, done.skipped),
+        Ok(done) if done.skipped > 0 => {
+            format!("{} ran: {} moved, {} skipped.", job.name, done.moved, done.skipped)
+        }
         Ok(done) => format!("{} ran: {} moved.", job.name, done.moved),
         Err(away @ Error::Unavailable(_)) => return Err(away),
         Err(_) => format!("{} failed. Its last run says why.", job.name),

@@ -15,15 +15,20 @@ use crate::kernel::web::{Form, Section, redirect_with};
 use crate::procedures::domain::{Team, WriteRule};
 use crate::reports::workflow::ApprovalRule;
 
-/// `GET /admin/settings`
 pub async fn show(permit: Permit<ManageSettings>) -> Result<HttpResponse> {
     permit.proved()?;
     let page = page(&permit, None, FieldErrors::default(), None).await?;
     permit.page(&page)
 }
 
-async fn page(permit: &Permit<ManageSettings>, typed: Option<Typed>, errors: FieldErrors, problem: Option<String>) -> Result<SettingsPage> {
-    let (stored, outcomes) = permit.app.db.read(|conn| Ok((store::get(conn)?, store::list_outcomes(conn)?))).await?;
+async fn page(
+    permit: &Permit<ManageSettings>,
+    typed: Option<Typed>,
+    errors: FieldErrors,
+    problem: Option<String>,
+) -> Result<SettingsPage> {
+    let (stored, outcomes) =
+        permit.app.db.read(|conn| Ok((store::get(conn)?, store::list_outcomes(conn)?))).await?;
     let typed = typed.unwrap_or_else(|| Typed {
         organisation_name: stored.organisation_name.clone(),
         time_zone: stored.time_zone.clone(),
@@ -58,10 +63,11 @@ pub struct Typed {
 impl Typed {
     fn check(&self) -> Result<Settings> {
         let mut errors = FieldErrors::default();
-        let organisation_name = check_text("The name", false, &self.organisation_name, 200, false).unwrap_or_else(|sentence| {
-            errors.add("organisation_name", sentence);
-            String::new()
-        });
+        let organisation_name = check_text("The name", false, &self.organisation_name, 200, false)
+            .unwrap_or_else(|sentence| {
+                errors.add("organisation_name", sentence);
+                String::new()
+            });
         if organisation_name.is_empty() {
             errors.add("organisation_name", "Give the organisation a name.");
         }
@@ -98,7 +104,6 @@ impl Typed {
     }
 }
 
-/// `POST /admin/settings`
 pub async fn save(permit: Permit<ManageSettings>, Form(typed): Form<Typed>) -> Result<HttpResponse> {
     permit.proved()?;
     let saved = match typed.check() {
@@ -164,8 +169,11 @@ pub struct TypedOutcome {
 
 impl TypedOutcome {
     fn words(&self) -> Result<(String, String)> {
-        let check = |what: &str, raw: &str| check_text(what, false, raw, 200, false).map_err(|sentence| Error::field("outcome", sentence));
-        let (label, definition) = (check("The name of the outcome", &self.label)?, check("The definition", &self.definition)?);
+        let check = |what: &str, raw: &str| {
+            check_text(what, false, raw, 200, false).map_err(|sentence| Error::field("outcome", sentence))
+        };
+        let (label, definition) =
+            (check("The name of the outcome", &self.label)?, check("The definition", &self.definition)?);
         if label.is_empty() {
             return Err(Error::field("outcome", "Give the outcome a name."));
         }
@@ -173,7 +181,6 @@ impl TypedOutcome {
     }
 }
 
-/// `POST /admin/settings/outcomes/{key}`
 pub async fn save_outcome(
     permit: Permit<ManageSettings>,
     path: web::Path<String>,
@@ -195,8 +202,10 @@ pub async fn save_outcome(
     }
 }
 
-/// `POST /admin/settings/outcomes`
-pub async fn add_outcome(permit: Permit<ManageSettings>, Form(typed): Form<TypedOutcome>) -> Result<HttpResponse> {
+pub async fn add_outcome(
+    permit: Permit<ManageSettings>,
+    Form(typed): Form<TypedOutcome>,
+) -> Result<HttpResponse> {
     permit.proved()?;
     let team: Team = typed.team.parse().map_err(|_| Error::NotFound)?;
     let (red, blue) = (team == Team::Red, team == Team::Blue);

@@ -19,11 +19,8 @@ pub struct Settings {
     pub time_zone: String,
     /// Minutes without use after which a session ends.
     pub idle_minutes: i32,
-    /// optional or everyone.
     pub two_factor_rule: String,
-    /// everyone or own_side.
     pub write_rule: String,
-    /// anyone or not_author.
     pub approval_rule: String,
     /// Days for which the audit log is shown at least.
     pub audit_days: i32,
@@ -51,9 +48,13 @@ pub fn save(tx: &mut WriteTx<'_>, wanted: &Settings) -> Result<Audited<bool>> {
         return Ok(tx.unchanged(false));
     }
     if before.version != wanted.version {
-        return Err(Error::Conflict("Somebody saved the settings since you opened them. What you typed is still here.".into()));
+        return Err(Error::Conflict(
+            "Somebody saved the settings since you opened them. What you typed is still here.".into(),
+        ));
     }
-    diesel::update(settings::table).set(&Settings { version: wanted.version + 1, ..wanted.clone() }).execute(tx.conn)?;
+    diesel::update(settings::table)
+        .set(&Settings { version: wanted.version + 1, ..wanted.clone() })
+        .execute(tx.conn)?;
     let (old, new) = (before.idle_minutes.to_string(), wanted.idle_minutes.to_string());
     let (days_before, days_after) = (before.audit_days.to_string(), wanted.audit_days.to_string());
     let held = |held: bool| if held { "on" } else { "off" };
@@ -82,9 +83,7 @@ pub struct Outcome {
     pub key: String,
     /// Whose list it is in.
     pub team: Team,
-    /// What people see.
     pub label: String,
-    /// One line.
     pub definition: String,
     /// Since when it can no longer be chosen.
     pub retired_at: Option<DateTime<Utc>>,
@@ -95,15 +94,16 @@ pub struct Outcome {
 /// # Errors
 /// When the database is not to be had.
 pub fn list_outcomes(conn: &mut PgConnection) -> Result<Vec<Outcome>> {
-    Ok(outcomes::table.order((outcomes::team.desc(), outcomes::position)).select(Outcome::as_select()).load(conn)?)
+    Ok(outcomes::table
+        .order((outcomes::team.desc(), outcomes::position))
+        .select(Outcome::as_select())
+        .load(conn)?)
 }
 
 /// How an outcome shall read.
 #[derive(Debug, Clone)]
 pub struct OutcomeText {
-    /// What people see.
     pub label: String,
-    /// One line.
     pub definition: String,
     /// Whether it can be chosen.
     pub offered: bool,
@@ -118,14 +118,22 @@ pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Re
     outcomes::table.order(outcomes::key).select(outcomes::key).for_update().load::<String>(tx.conn)?;
     let before: Outcome = outcomes::table.find(key).select(Outcome::as_select()).first(tx.conn)?;
     let retired_at = if wanted.offered { None } else { before.retired_at.or(Some(tx.now())) };
-    if (&before.label, &before.definition, before.retired_at) == (&wanted.label, &wanted.definition, retired_at) {
+    if (&before.label, &before.definition, before.retired_at)
+        == (&wanted.label, &wanted.definition, retired_at)
+    {
         return Ok(tx.unchanged(()));
     }
     diesel::update(outcomes::table.find(key))
-        .set((outcomes::label.eq(&wanted.label), outcomes::definition.eq(&wanted.definition), outcomes::retired_at.eq(retired_at)))
+        .set((
+            outcomes::label.eq(&wanted.label),
+            outcomes::definition.eq(&wanted.definition),
+            outcomes::retired_at.eq(retired_at),
+        ))
         .execute(tx.conn)?;
-    let left: i64 =
-        outcomes::table.filter(outcomes::team.eq(before.team).and(outcomes::retired_at.is_null())).count().get_result(tx.conn)?;
+    let left: i64 = outcomes::table
+        .filter(outcomes::team.eq(before.team).and(outcomes::retired_at.is_null()))
+        .count()
+        .get_result(tx.conn)?;
     if left == 0 {
         return Err(Error::Refused("Each team needs an outcome to choose. Offer another one first.".into()));
     }
@@ -135,19 +143,22 @@ pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Re
         ("definition", before.definition.as_str(), wanted.definition.as_str()),
         ("state", state(before.retired_at.is_some()), state(!wanted.offered)),
     ];
-    let event = Event::new(Kind::OutcomesChanged, format!("Changed the {} outcome {}", before.team, wanted.label))
-        .changes(changes.into_iter().filter(|(_, old, new)| old != new).map(|(name, old, new)| (name, old, new, false)));
+    let event =
+        Event::new(Kind::OutcomesChanged, format!("Changed the {} outcome {}", before.team, wanted.label))
+            .changes(
+                changes
+                    .into_iter()
+                    .filter(|(_, old, new)| old != new)
+                    .map(|(name, old, new)| (name, old, new, false)),
+            );
     tx.audited((), event)
 }
 
-/// A new outcome.
 #[derive(Debug, Clone)]
 pub struct NewOutcome {
     /// Whose list it goes into.
     pub team: Team,
-    /// What people see.
     pub label: String,
-    /// One line.
     pub definition: String,
     /// Red: whether the procedure reached its objective, in whole or part.
     pub succeeded: bool,
@@ -164,14 +175,22 @@ pub struct NewOutcome {
 /// # Errors
 /// [`Error::Invalid`] when an outcome with such a key is there.
 pub fn add_outcome(tx: &mut WriteTx<'_>, new: &NewOutcome) -> Result<Audited<()>> {
-    let words: String = new.label.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let words: String =
+        new.label.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let key = words.split('_').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_");
-    let taken = || Error::field("label", "An outcome with this name is there already, or the name has no letter. Choose another.");
+    let taken = || {
+        Error::field(
+            "label",
+            "An outcome with this name is there already, or the name has no letter. Choose another.",
+        )
+    };
     if key.is_empty() {
         return Err(taken());
     }
-    let last: Option<i32> =
-        outcomes::table.filter(outcomes::team.eq(new.team)).select(diesel::dsl::max(outcomes::position)).first(tx.conn)?;
+    let last: Option<i32> = outcomes::table
+        .filter(outcomes::team.eq(new.team))
+        .select(diesel::dsl::max(outcomes::position))
+        .first(tx.conn)?;
     let added = diesel::insert_into(outcomes::table)
         .values((
             outcomes::key.eq(&key),

@@ -9,13 +9,11 @@ use crate::kernel::base::error::Result;
 /// A run of a job.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Run {
-    /// The job's name.
     #[diesel(sql_type = Text)]
     pub job: String,
     /// start, tick, by_hand or command.
     #[diesel(sql_type = Text)]
     pub trigger: String,
-    /// When it began.
     #[diesel(sql_type = Timestamptz)]
     pub started_at: DateTime<Utc>,
     /// When it ended; none while it runs, or after a crash.
@@ -27,7 +25,6 @@ pub struct Run {
     /// How many it left.
     #[diesel(sql_type = Nullable<Integer>)]
     pub skipped: Option<i32>,
-    /// What went wrong.
     #[diesel(sql_type = Nullable<Text>)]
     pub failure: Option<String>,
     /// What it left and why, a line each.
@@ -41,7 +38,8 @@ pub fn list_last_runs(conn: &mut PgConnection, jobs: &[&str], of_each: i64) -> R
     Ok(diesel::sql_query(
         "SELECT r.job, r.trigger, r.started_at, r.finished_at, r.moved, r.skipped, r.failure, r.left_over
          FROM unnest($1::text[]) WITH ORDINALITY AS wanted (job, place)
-         CROSS JOIN LATERAL (SELECT * FROM job_runs WHERE job = wanted.job ORDER BY started_at DESC LIMIT $2) r
+         CROSS JOIN LATERAL (SELECT * FROM job_runs WHERE job = wanted.job ORDER BY started_at DESC \
+         LIMIT $2) r
          ORDER BY wanted.place, r.started_at DESC",
     )
     .bind::<Array<Text>, _>(jobs)

@@ -13,29 +13,22 @@ use crate::kernel::web::Frame;
 
 /// A way into a part of the administration.
 pub struct Card {
-    /// Its icon's name.
     pub icon: &'static str,
-    /// Where it leads.
     pub href: &'static str,
-    /// Its name.
     pub name: &'static str,
     /// One sentence.
     pub about: &'static str,
 }
 
-/// `/admin/settings`
 #[derive(Template)]
 #[template(path = "admin/settings.html")]
 pub struct SettingsPage {
-    /// The frame.
     pub frame: Frame,
     /// As typed, or as stored.
     pub typed: Typed,
-    /// Both outcome lists.
     pub outcomes: Vec<Outcome>,
     /// A new outcome as typed.
     pub new_outcome: TypedOutcome,
-    /// What is wrong.
     pub errors: FieldErrors,
     /// Why nothing was saved.
     pub problem: Option<String>,
@@ -47,11 +40,9 @@ impl SettingsPage {
     }
 }
 
-/// `/admin`
 #[derive(Template)]
 #[template(path = "admin/index.html")]
 pub struct Index {
-    /// The frame.
     pub frame: Frame,
     /// What this person may open.
     pub cards: Vec<Card>,
@@ -60,7 +51,8 @@ pub struct Index {
 impl Index {
     /// The cards under their headings; a heading without one is left out.
     fn groups(&self) -> Vec<(&'static str, Vec<&Card>)> {
-        let (own, security): (Vec<&Card>, Vec<&Card>) = self.cards.iter().partition(|card| ["Settings", "Jobs"].contains(&card.name));
+        let (own, security): (Vec<&Card>, Vec<&Card>) =
+            self.cards.iter().partition(|card| ["Settings", "Jobs"].contains(&card.name));
         let groups = [("Security & User Management", security), ("This installation", own)];
         groups.into_iter().filter(|(_, cards)| !cards.is_empty()).collect()
     }
@@ -102,9 +94,7 @@ impl RunRow {
 
 /// A job with its last runs.
 pub struct JobCard {
-    /// Its name.
     pub name: &'static str,
-    /// What it does.
     pub about: &'static str,
     /// Its cron expression, in UTC.
     pub schedule: &'static str,
@@ -122,7 +112,9 @@ impl JobCard {
         match self.schedule.split(' ').collect::<Vec<_>>()[..] {
             ["*", "*", "*", "*", "*"] => "Every minute".to_owned(),
             ["0", "*", "*", "*", "*"] => "Every hour".to_owned(),
-            [minute, hour, "*", "*", "*"] if minute.len() <= 2 && hour.bytes().all(|b| b.is_ascii_digit()) => {
+            [minute, hour, "*", "*", "*"]
+                if minute.len() <= 2 && hour.bytes().all(|b| b.is_ascii_digit()) =>
+            {
                 format!("Every day at {hour:0>2}:{minute:0>2} UTC")
             }
             [minutes, "*", "*", "*", "*"] => match minutes.strip_prefix("*/") {
@@ -134,17 +126,12 @@ impl JobCard {
     }
 }
 
-/// `/admin/jobs`
 #[derive(Template)]
 #[template(path = "admin/jobs.html")]
 pub struct Jobs {
-    /// The frame.
     pub frame: Frame,
-    /// Every job.
     pub jobs: Vec<JobCard>,
-    /// Now.
     pub now: DateTime<Utc>,
-    /// The organisation's zone.
     pub zone: Tz,
 }
 
@@ -180,14 +167,26 @@ pub fn samples() -> Vec<(&'static str, String)> {
         late: Some(at),
         runs: vec![run(None, Some(at)), run(Some("<script>alert(1)</script>"), Some(at)), run(None, None)],
     };
-    let never = JobCard { name: "session-sweep", about: "Sweeps.", schedule: "*/20 * * * *", next: None, late: None, runs: Vec::new() };
+    let never = JobCard {
+        name: "session-sweep",
+        about: "Sweeps.",
+        schedule: "*/20 * * * *",
+        next: None,
+        late: None,
+        runs: Vec::new(),
+    };
     let card = Card { icon: "jobs", href: "/admin/jobs", name: "Jobs", about: "Jobs & runs." };
     let index = Index { frame: Frame::sample("Administration"), cards: vec![card] };
     let empty = Index { frame: Frame::sample("Administration"), cards: Vec::new() };
     let jobs = Jobs { frame: Frame::sample("Jobs"), jobs: vec![job, never], now: at, zone: chrono_tz::UTC };
     let hostile = || "<script>alert(1)</script>".to_owned();
-    let typed =
-        Typed { organisation_name: hostile(), time_zone: hostile(), idle_minutes: hostile(), audit_days: hostile(), ..Typed::default() };
+    let typed = Typed {
+        organisation_name: hostile(),
+        time_zone: hostile(),
+        idle_minutes: hostile(),
+        audit_days: hostile(),
+        ..Typed::default()
+    };
     let outcome = Outcome {
         key: "x".into(),
         team: crate::procedures::domain::Team::Red,
@@ -218,7 +217,14 @@ mod tests {
     #[test]
     fn every_schedule_in_use_has_words() {
         for job in crate::jobs::JOBS {
-            let card = JobCard { name: job.name, about: job.about, schedule: job.schedule, next: None, late: None, runs: Vec::new() };
+            let card = JobCard {
+                name: job.name,
+                about: job.about,
+                schedule: job.schedule,
+                next: None,
+                late: None,
+                runs: Vec::new(),
+            };
             assert!(card.schedule_words().starts_with("Every "), "{}", job.schedule);
         }
     }

@@ -1,5 +1,6 @@
-//! Archives: one month of events as JSON Lines under zstd. After the events, in the order of time, come the leaves of other
-//! months' events in shared batches, the seals, and an end that says how many there are; so an archive proves itself.
+//! Archives: one month of events as JSON Lines under zstd. After the events, in the order of time, come the
+//! leaves of other months' events in shared batches, the seals, and an end that says how many there are; so
+//! an archive proves itself.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -51,7 +52,8 @@ impl Writer {
             crate::kernel::base::private::directory(directory)?;
         }
         let beside = path.with_extension(format!("new-{}", random_hex(6)));
-        let file = File::create(&beside).with_context(|| format!("{} cannot be written", beside.display()))?;
+        let file =
+            File::create(&beside).with_context(|| format!("{} cannot be written", beside.display()))?;
         let out = zstd::Encoder::new(Hashing { inner: BufWriter::new(file), digest: Sha256::new() }, LEVEL)?;
         Ok(Self { out, beside, path: path.to_owned(), events: 0 })
     }
@@ -89,7 +91,8 @@ impl Writer {
         writeln!(self.out, "{}", json!({ "end": { "events": self.events, "complete": true } }))?;
         let Hashing { inner, digest } = self.out.finish()?;
         inner.into_inner().map_err(|e| e.into_error())?.sync_all()?;
-        fs::rename(&self.beside, &self.path).with_context(|| format!("{} cannot be written", self.path.display()))?;
+        fs::rename(&self.beside, &self.path)
+            .with_context(|| format!("{} cannot be written", self.path.display()))?;
         if let Some(directory) = self.path.parent() {
             File::open(directory)?.sync_all()?;
         }
@@ -147,10 +150,9 @@ pub fn events(path: &Path) -> anyhow::Result<impl Iterator<Item = anyhow::Result
             };
             if line.starts_with("{\"at\"") {
                 read += 1;
-                return Some(
-                    Record::from_line(&line)
-                        .and_then(|(event, number, _)| Ok((event, number.context("an archived event without its number")?))),
-                );
+                return Some(Record::from_line(&line).and_then(|(event, number, _)| {
+                    Ok((event, number.context("an archived event without its number")?))
+                }));
             }
             if line.starts_with("{\"end\"") {
                 over = true;

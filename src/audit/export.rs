@@ -1,4 +1,5 @@
-//! Exports: the events of a filter as CSV or JSON Lines, in chunks, with an end that says whether they are all there.
+//! Exports: the events of a filter as CSV or JSON Lines, in chunks, with an end that says whether they are
+//! all there.
 
 use std::str::FromStr;
 
@@ -18,7 +19,6 @@ use crate::kernel::event::domain::{Event, Kind};
 /// How the events are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For a spreadsheet.
     Csv,
     /// For programs, and for proofs.
     Jsonl,
@@ -32,7 +32,6 @@ impl Format {
             Self::Jsonl => "jsonl",
         }
     }
-    /// Its media type.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Csv => "text/csv; charset=utf-8",
@@ -59,24 +58,21 @@ impl FromStr for Format {
     }
 }
 
-/// What is exported.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// Whose events, over which instants.
     pub scope: Scope,
-    /// Which of them.
     pub filter: Filter,
-    /// One event alone.
     pub event: Option<Place>,
     /// Whether each event carries its proof; JSON Lines only.
     pub proof: bool,
-    /// How.
     pub format: Format,
     /// The zone of the times that people read.
     pub zone: Tz,
 }
 
-/// The event of an export, written before its first byte. What was searched for stands in its detail, which no search reads.
+/// The event of an export, written before its first byte. What was searched for stands in its detail, which
+/// no search reads.
 pub fn event(wanted: &Wanted) -> Event {
     Event::new(Kind::LogExported, format!("Exported events as {}", wanted.format.name())).detail(json!({
         "filter": wanted.words(),
@@ -134,14 +130,18 @@ const HEADINGS: [&str; 22] = [
 /// How an export ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// Events written.
     pub events: u64,
     /// Why not all of them were; none where they were.
     pub cut: Option<String>,
 }
 
-/// Writes an export in chunks to `out`, which says whether anybody still listens. `conn` is a connection of its own.
-pub fn write(conn: &mut diesel::pg::PgConnection, wanted: &Wanted, out: &mut dyn FnMut(Vec<u8>) -> bool) -> Ended {
+/// Writes an export in chunks to `out`, which says whether anybody still listens. `conn` is a connection of
+/// its own.
+pub fn write(
+    conn: &mut diesel::pg::PgConnection,
+    wanted: &Wanted,
+    out: &mut dyn FnMut(Vec<u8>) -> bool,
+) -> Ended {
     let mut ended = Ended { events: 0, cut: None };
     let mut gone = false;
     let mut send = |chunk: Vec<u8>| {
@@ -154,7 +154,8 @@ pub fn write(conn: &mut diesel::pg::PgConnection, wanted: &Wanted, out: &mut dyn
     let mut prover = Prover::new(wanted.proof && wanted.format == Format::Jsonl);
     let written = store::each_chunk(conn, wanted, &mut prover, &mut |rows, proofs| {
         let mut chunk = String::with_capacity(rows.len() * 900);
-        for (row, proof) in rows.iter().zip(proofs.iter().map(Option::as_ref).chain(std::iter::repeat(None))) {
+        for (row, proof) in rows.iter().zip(proofs.iter().map(Option::as_ref).chain(std::iter::repeat(None)))
+        {
             match wanted.format {
                 Format::Csv => chunk.push_str(&csv_line(row, wanted.zone)),
                 Format::Jsonl => {
@@ -187,10 +188,16 @@ pub fn write(conn: &mut diesel::pg::PgConnection, wanted: &Wanted, out: &mut dyn
     };
     let end = match (wanted.format, &ended.cut) {
         (Format::Jsonl, cut) => {
-            json!({ "end": { "events": ended.events, "complete": cut.is_none(), "of": wanted.words() } }).to_string() + "\n"
+            json!({ "end": { "events": ended.events, "complete": cut.is_none(), "of": wanted.words() } })
+                .to_string()
+                + "\n"
         }
-        (Format::Csv, None) => csv::line(["End of the export", "complete", &format!("{} events", ended.events)]),
-        (Format::Csv, Some(why)) => csv::line(["End of the export", "CUT SHORT", &format!("{} events; {why}", ended.events)]),
+        (Format::Csv, None) => {
+            csv::line(["End of the export", "complete", &format!("{} events", ended.events)])
+        }
+        (Format::Csv, Some(why)) => {
+            csv::line(["End of the export", "CUT SHORT", &format!("{} events; {why}", ended.events)])
+        }
     };
     if !gone {
         out(end.into_bytes());
@@ -199,7 +206,8 @@ pub fn write(conn: &mut diesel::pg::PgConnection, wanted: &Wanted, out: &mut dyn
 }
 
 fn csv_line(event: &Record, zone: Tz) -> String {
-    let text = |value: &Option<String>| value.as_deref().map(|text| harmless(text).into_owned()).unwrap_or_default();
+    let text =
+        |value: &Option<String>| value.as_deref().map(|text| harmless(text).into_owned()).unwrap_or_default();
     let id = |value: &Option<uuid::Uuid>| value.map(|id| id.to_string()).unwrap_or_default();
     let cells = [
         times::display_seconds(event.at, zone),

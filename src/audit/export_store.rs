@@ -50,7 +50,8 @@ impl Prover {
         }
         // sql_query: the numbers of many places in their order.
         let numbers: Vec<Number> = diesel::sql_query(
-            "SELECT s.number FROM unnest($1, $2) WITH ORDINALITY AS w (at, id, n) LEFT JOIN audit.sealed s ON s.at = w.at AND s.id = w.id ORDER BY w.n",
+            "SELECT s.number FROM unnest($1, $2) WITH ORDINALITY AS w (at, id, n) LEFT \
+                JOIN audit.sealed s ON s.at = w.at AND s.id = w.id ORDER BY w.n",
         )
         .bind::<Array<Timestamptz>, _>(rows.iter().map(|row| row.at).collect::<Vec<DateTime<Utc>>>())
         .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.id).collect::<Vec<i64>>())
@@ -61,9 +62,14 @@ impl Prover {
     fn one(&mut self, conn: &mut PgConnection, number: i64) -> anyhow::Result<(i64, Proof)> {
         let near = self.batches.range(..=number).next_back().filter(|(_, (seal, _))| number <= seal.last);
         if near.is_none() {
-            let seal = seals::find_seal_over(conn, number)?.ok_or_else(|| anyhow::anyhow!("event number {number} has no seal"))?;
+            let seal = seals::find_seal_over(conn, number)?
+                .ok_or_else(|| anyhow::anyhow!("event number {number} has no seal"))?;
             let leaves = seals::list_leaves(conn, &seal)?;
-            anyhow::ensure!(leaves.len() as i64 == seal.events(), "seal {} lacks leaves: `tyrian audit verify` tells more", seal.number);
+            anyhow::ensure!(
+                leaves.len() as i64 == seal.events(),
+                "seal {} lacks leaves: `tyrian audit verify` tells more",
+                seal.number
+            );
             if self.batches.len() >= BATCHES {
                 self.batches.clear();
             }
@@ -71,7 +77,9 @@ impl Prover {
             self.batches.insert(seal.first, (seal, paths(&leaves)));
         }
         let found = self.batches.range(..=number).next_back();
-        let (seal, ways) = found.map(|(_, batch)| batch).ok_or_else(|| anyhow::anyhow!("event number {number} has no seal"))?;
+        let (seal, ways) = found
+            .map(|(_, batch)| batch)
+            .ok_or_else(|| anyhow::anyhow!("event number {number} has no seal"))?;
         Ok((number, Proof::new(seal, &ways[(number - seal.first) as usize])))
     }
 }
@@ -83,18 +91,28 @@ pub type Chunk<'a> = &'a mut dyn FnMut(&[Record], &[Numbered]) -> anyhow::Result
 ///
 /// # Errors
 /// When the database cannot be read to the end.
-pub fn each_chunk(conn: &mut PgConnection, wanted: &Wanted, prover: &mut Prover, chunk: Chunk<'_>) -> anyhow::Result<()> {
-    conn.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL cursor_tuple_fraction = 1")?;
+pub fn each_chunk(
+    conn: &mut PgConnection,
+    wanted: &Wanted,
+    prover: &mut Prover,
+    chunk: Chunk<'_>,
+) -> anyhow::Result<()> {
+    conn.batch_execute(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL cursor_tuple_fraction = 1",
+    )?;
     let mut query = matching(&wanted.scope, &wanted.filter);
     if let Some(place) = wanted.event {
         query = query.filter(events::at.eq(place.at).and(events::id.eq(place.id)));
     }
     if prover.wanted {
         // The newest are not sealed yet, the event of this export among them: they have no proof to carry.
-        query = query.filter(sql::<Bool>("EXISTS (SELECT FROM audit.sealed s WHERE s.at = events.at AND s.id = events.id)"));
+        query = query.filter(sql::<Bool>(
+            "EXISTS (SELECT FROM audit.sealed s WHERE s.at = events.at AND s.id = events.id)",
+        ));
     }
     declare(conn, "export", query.order((events::at.desc(), events::id.desc())).select(Record::as_select()))?;
-    // The cursor's plan is made; what follows asks for the numbers of a few rows, which is never worth a whole month.
+    // The cursor's plan is made; what follows asks for the numbers of a few rows, which is never worth a
+    // whole month.
     conn.batch_execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")?;
     loop {
         let rows: Vec<Record> = fetch::<Columns>("export", ROWS).load(conn)?;
@@ -109,7 +127,11 @@ pub fn each_chunk(conn: &mut PgConnection, wanted: &Wanted, prover: &mut Prover,
 ///
 /// # Errors
 /// When the database cannot be read to the end.
-pub fn each_seal(conn: &mut PgConnection, prover: &Prover, chunk: &mut dyn FnMut(&[Seal]) -> anyhow::Result<bool>) -> anyhow::Result<()> {
+pub fn each_seal(
+    conn: &mut PgConnection,
+    prover: &Prover,
+    chunk: &mut dyn FnMut(&[Seal]) -> anyhow::Result<bool>,
+) -> anyhow::Result<()> {
     let Some(mut next) = prover.first else { return Ok(()) };
     loop {
         let some = seals::list_seals_from(conn, next, 1_000)?;

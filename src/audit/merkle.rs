@@ -1,5 +1,5 @@
-//! Merkle trees as in RFC 9162, section 2.1: a leaf is the SHA-256 of 0 and its bytes, a node that of 1 and its two
-//! children, and a tree of n leaves splits at the largest power of two below n.
+//! Merkle trees as in RFC 9162, section 2.1: a leaf is the SHA-256 of 0 and its bytes, a node that of 1 and
+//! its two children, and a tree of n leaves splits at the largest power of two below n.
 
 use sha2::{Digest as _, Sha256};
 
@@ -46,7 +46,8 @@ pub fn paths(leaves: &[Digest]) -> Vec<Vec<Digest>> {
     [with(left, right), with(right, left)].concat()
 }
 
-/// The root that a leaf with this index among `leaves` leads to by a path; none where the path has the wrong length.
+/// The root that a leaf with this index among `leaves` leads to by a path; none where the path has the wrong
+/// length.
 pub fn root_by(leaf: Digest, index: usize, leaves: usize, path: &[Digest]) -> Option<Digest> {
     if index >= leaves {
         return None;
@@ -84,8 +85,14 @@ mod tests {
         ];
         let leaves: Vec<Digest> = inputs.iter().map(|bytes| leaf(bytes)).collect();
         assert_eq!(hex(&root(&[])), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-        assert_eq!(hex(&root(&leaves[..1])), "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d");
-        assert_eq!(hex(&root(&leaves[..3])), "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77");
+        assert_eq!(
+            hex(&root(&leaves[..1])),
+            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+        );
+        assert_eq!(
+            hex(&root(&leaves[..3])),
+            "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77"
+        );
         assert_eq!(hex(&root(&leaves)), "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328");
     }
 

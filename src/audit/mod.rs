@@ -1,6 +1,7 @@
-//! The audit log: how the events of `kernel::event` are written beside the change they tell of, searched, exported, kept and
-//! dropped, and how the whole of it proves itself (`record` → `merkle` → `seal` → `sealer`; `verify` goes the same way).
-//! `db::WriteTx` is the only writer; nothing else can insert an event, and no change is committed without one.
+//! The audit log: how the events of `kernel::event` are written beside the change they tell of, searched,
+//! exported, kept and dropped, and how the whole of it proves itself (`record` → `merkle` → `seal` →
+//! `sealer`; `verify` goes the same way). `db::WriteTx` is the only writer; nothing else can insert an event,
+//! and no change is committed without one.
 
 pub mod archive;
 pub mod export;

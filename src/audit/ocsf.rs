@@ -1,5 +1,5 @@
-//! Events in the Open Cybersecurity Schema Framework, version 1.8. The one place that knows its numbers: 1.9 deprecates
-//! classes 3001 and 3005 in favour of 3007, and then only [`class`] changes.
+//! Events in the Open Cybersecurity Schema Framework, version 1.8. The one place that knows its numbers: 1.9
+//! deprecates classes 3001 and 3005 in favour of 3007, and then only [`class`] changes.
 
 use serde_json::{Map, Value, json};
 

@@ -29,7 +29,6 @@ fn reach(permit: &Permit<ReadAuditLog>) -> Reach {
     Reach { clients: clients(permit), zone: permit.viewer().organisation.zone() }
 }
 
-/// `GET /admin/audit-log`
 pub async fn show(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<HttpResponse> {
     let asked = Asked::of(req.query_string());
     let (filter, errors) = asked.read();
@@ -78,26 +77,32 @@ const STALLED: Duration = Duration::from_secs(60);
 /// How long an export may take: it keeps months of the log from being dropped.
 const LONGEST: chrono::TimeDelta = chrono::TimeDelta::minutes(30);
 
-/// `GET /admin/audit-log.csv`
 pub async fn csv(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<HttpResponse> {
     export(permit, &Asked::of(req.query_string()), Format::Csv).await
 }
 
-/// `GET /admin/audit-log.jsonl`
 pub async fn jsonl(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<HttpResponse> {
     export(permit, &Asked::of(req.query_string()), Format::Jsonl).await
 }
 
-/// Exports what the page shows, and not only its newest rows. The event is committed before the first byte leaves.
+/// Exports what the page shows, and not only its newest rows. The event is committed before the first byte
+/// leaves.
 async fn export(permit: Permit<ReadAuditLog>, asked: &Asked, format: Format) -> Result<HttpResponse> {
     let (filter, errors) = asked.read();
     // A page shows what holds of its filter beside what does not; a file could not.
     errors.done()?;
-    let event = if asked.event.is_empty() { None } else { Some(asked.event.parse().map_err(|()| Error::NotFound)?) };
+    let event =
+        if asked.event.is_empty() { None } else { Some(asked.event.parse().map_err(|()| Error::NotFound)?) };
     let floor = permit.app.db.read(store::get_floor).await?;
     let zone = permit.viewer().organisation.zone();
-    let wanted =
-        Wanted { scope: reach(&permit).scope(&filter, floor), filter: filter.anew(), event, proof: asked.proof == "1", format, zone };
+    let wanted = Wanted {
+        scope: reach(&permit).scope(&filter, floor),
+        filter: filter.anew(),
+        event,
+        proof: asked.proof == "1",
+        format,
+        zone,
+    };
     let turn = EXPORTS.take(permit.viewer().id.0).await?;
     let told = export::event(&wanted);
     permit.app.db.write(permit.actor(), move |tx| tx.audited((), told)).await?;
@@ -107,12 +112,18 @@ async fn export(permit: Permit<ReadAuditLog>, asked: &Asked, format: Format) -> 
     let (db, runtime) = (permit.app.db.clone(), tokio::runtime::Handle::current());
     let connected = actix_web::web::block(move || db.connect()).await;
     let mut conn = connected.map_err(|panicked| Error::Internal(panicked.into()))??;
-    let name = format!("audit-log-{}.{}", permit.app.clock.now().with_timezone(&zone).format("%Y-%m-%d"), format.ending());
+    let name = format!(
+        "audit-log-{}.{}",
+        permit.app.clock.now().with_timezone(&zone).format("%Y-%m-%d"),
+        format.ending()
+    );
     // Not awaited: the answer begins now and goes on as chunks come.
     drop(actix_web::web::block(move || {
         let _turn = turn;
-        let send = |chunk| matches!(runtime.block_on(tokio::time::timeout(STALLED, sender.send(chunk))), Ok(Ok(())));
-        let ended = export::write(&mut conn, &wanted, &mut |chunk| clock.now() < until && send(Some(chunk.into())));
+        let send =
+            |chunk| matches!(runtime.block_on(tokio::time::timeout(STALLED, sender.send(chunk))), Ok(Ok(())));
+        let ended =
+            export::write(&mut conn, &wanted, &mut |chunk| clock.now() < until && send(Some(chunk.into())));
         if ended.cut.is_none() {
             send(None);
         }

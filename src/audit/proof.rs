@@ -1,4 +1,5 @@
-//! Proofs: what leads from one event to a signed seal. An export carries them, and the binary alone can check it.
+//! Proofs: what leads from one event to a signed seal. An export carries them, and the binary alone can check
+//! it.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -29,7 +30,12 @@ pub struct Proof {
 impl Proof {
     /// That of an event of a seal, by its path.
     pub fn new(seal: &Seal, way: &[Digest]) -> Self {
-        Self { seal: seal.number, first: seal.first, last: seal.last, path: way.iter().map(|digest| hex(digest)).collect() }
+        Self {
+            seal: seal.number,
+            first: seal.first,
+            last: seal.last,
+            path: way.iter().map(|digest| hex(digest)).collect(),
+        }
     }
 
     /// The root that an event with a number leads to by it.
@@ -64,7 +70,6 @@ struct End {
 /// What an export proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proved {
-    /// Its events.
     pub events: u64,
     /// The first seal, and the last.
     pub seals: (i64, i64),
@@ -74,7 +79,8 @@ pub struct Proved {
     pub complete: bool,
 }
 
-/// Checks an export with proofs: each event leads to the root of its seal, and the seals hold together and are signed.
+/// Checks an export with proofs: each event leads to the root of its seal, and the seals hold together and
+/// are signed.
 ///
 /// # Errors
 /// The first fault, or what could not be read.
@@ -96,12 +102,17 @@ pub fn check(export: impl BufRead, trusted: &[[u8; 32]], mut tell: impl FnMut(u6
                 (Some(seal), None) => link(&mut chain, seal, trusted, &mut claims)?,
                 (None, Some(end)) => {
                     if end.events != events {
-                        let sentence = format!("The export has {events} events, and its end tells of {}.", end.events);
+                        let sentence =
+                            format!("The export has {events} events, and its end tells of {}.", end.events);
                         return Err(Fault::new(Wrong::Removed, sentence).into());
                     }
                     (over, complete) = (true, end.complete);
                 }
-                _ => return Err(anyhow::anyhow!("{} is neither an event nor a seal nor the end", numbered()).into()),
+                _ => {
+                    return Err(
+                        anyhow::anyhow!("{} is neither an event nor a seal nor the end", numbered()).into()
+                    );
+                }
             }
             continue;
         }
@@ -113,8 +124,13 @@ pub fn check(export: impl BufRead, trusted: &[[u8; 32]], mut tell: impl FnMut(u6
         let proof: Proof = serde_json::from_str(proof.get()).with_context(numbered)?;
         let root = proof.root(&event, number).ok_or_else(|| broken("carries a proof of the wrong length"))?;
         match claims.get(&proof.seal) {
-            Some((other, claimed, _)) if (other.first, other.last, *claimed) != (proof.first, proof.last, root) => {
-                return Err(broken("or one beside it was changed: they lead to different roots of the same seal").into());
+            Some((other, claimed, _))
+                if (other.first, other.last, *claimed) != (proof.first, proof.last, root) =>
+            {
+                return Err(broken(
+                    "or one beside it was changed: they lead to different roots of the same seal",
+                )
+                .into());
             }
             Some(_) => {}
             None => drop(claims.insert(proof.seal, (proof, root, event.place()))),
@@ -125,7 +141,11 @@ pub fn check(export: impl BufRead, trusted: &[[u8; 32]], mut tell: impl FnMut(u6
         }
     }
     if let Some((seal, (.., place))) = claims.first_key_value() {
-        return Err(Fault::new(Wrong::SealBroken, format!("{}: seal {seal} is not in the export.", name(*place))).into());
+        return Err(Fault::new(
+            Wrong::SealBroken,
+            format!("{}: seal {seal} is not in the export.", name(*place)),
+        )
+        .into());
     }
     let (first, last) = chain.context("the export holds no seals: it was made without proofs")?;
     Ok(Proved { events, seals: (first, last.number), head: hex(&last.digest()), complete })
@@ -148,7 +168,8 @@ fn link(
     if let Some((proof, root, place)) = claims.remove(&seal.number)
         && (root, proof.first, proof.last) != (seal.root, seal.first, seal.last)
     {
-        let sentence = format!("{} was changed: it does not lead to the root of seal {}.", name(place), seal.number);
+        let sentence =
+            format!("{} was changed: it does not lead to the root of seal {}.", name(place), seal.number);
         return Err(Fault::new(Wrong::Changed, sentence));
     }
     *chain = Some((chain.as_ref().map_or(seal.number, |(first, _)| *first), seal));

@@ -1,4 +1,5 @@
-//! What the audit log is asked for: the address as typed, what holds of it, and a sentence for each part that does not.
+//! What the audit log is asked for: the address as typed, what holds of it, and a sentence for each part that
+//! does not.
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
@@ -30,15 +31,10 @@ crate::text_enum! {
 /// The address as typed. What cannot be read is told beside its field; the rest applies.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
-    /// First day.
     pub from: String,
-    /// Last day.
     pub to: String,
-    /// Search.
     pub q: String,
-    /// Categories.
     pub category: Vec<String>,
-    /// Person.
     pub user: String,
     /// How that person takes part.
     pub part: String,
@@ -59,9 +55,7 @@ pub struct Asked {
 /// The place of an event in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Its time.
     pub at: DateTime<Utc>,
-    /// Its order.
     pub id: i64,
 }
 
@@ -83,15 +77,12 @@ impl std::str::FromStr for Place {
     }
 }
 
-/// Which page.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Page {
-    /// The newest events.
     #[default]
     Newest,
     /// Those before a place.
     Before(Place),
-    /// Those after it.
     After(Place),
     /// Those of a day and before it.
     Day(NaiveDate),
@@ -125,12 +116,10 @@ impl Term {
     }
 }
 
-/// What is shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// First day, in the organisation's zone.
     pub from: Option<NaiveDate>,
-    /// Last day.
     pub to: Option<NaiveDate>,
     /// The search as typed.
     pub q: String,
@@ -138,19 +127,17 @@ pub struct Filter {
     pub terms: Vec<Term>,
     /// Categories; none means all.
     pub categories: Vec<Category>,
-    /// One person's.
     pub user: Option<PersonId>,
     /// How that person takes part.
     pub part: Part,
-    /// Which page.
     pub page: Page,
     /// The row that is open.
     pub open: Option<Place>,
 }
 
 impl Asked {
-    /// Reads a query string, whatever it holds: of a value that is given twice the last counts, NUL does not, and names that
-    /// are none of ours are passed over.
+    /// Reads a query string, whatever it holds: of a value that is given twice the last counts, NUL does not,
+    /// and names that are none of ours are passed over.
     pub fn of(query: &str) -> Self {
         let pairs: Vec<(String, String)> = serde_html_form::from_str(query).unwrap_or_default();
         let mut asked = Self::default();
@@ -184,7 +171,8 @@ impl Asked {
                 None
             })
         };
-        let (mut from, mut to, jump) = (day("from", &self.from), day("to", &self.to), day("jump", &self.jump));
+        let (mut from, mut to, jump) =
+            (day("from", &self.from), day("to", &self.to), day("jump", &self.jump));
         if let (Some(first), Some(last)) = (from, to)
             && first > last
         {
@@ -201,7 +189,10 @@ impl Asked {
         }
         let user = match self.user.trim() {
             "" => None,
-            id => id.parse().map_err(|_| errors.add("user", "There is no such user. Choose one from the list.")).ok(),
+            id => id
+                .parse()
+                .map_err(|_| errors.add("user", "There is no such user. Choose one from the list."))
+                .ok(),
         };
         let place = |text: &str| text.parse::<Place>().ok();
         let page = match (self.before.as_str(), self.after.as_str()) {
@@ -216,8 +207,17 @@ impl Asked {
         let q: String = self.q.trim().chars().take(Q_CHARS).collect();
         let q = q.trim_end().to_owned();
         let terms = read_terms(&q, from.is_some() && from == to, &mut errors);
-        let filter =
-            Filter { from, to, q, terms, categories, user, part: self.part.parse().unwrap_or_default(), page, open: place(&self.open) };
+        let filter = Filter {
+            from,
+            to,
+            q,
+            terms,
+            categories,
+            user,
+            part: self.part.parse().unwrap_or_default(),
+            page,
+            open: place(&self.open),
+        };
         (filter, errors)
     }
 }
@@ -235,7 +235,11 @@ fn read_terms(q: &str, one_day: bool, errors: &mut FieldErrors) -> Vec<Term> {
     }
     let short = |term: &Term| !term.not && !term.is_found_by_index();
     if !one_day && terms.iter().any(short) && !terms.iter().any(Term::is_found_by_index) {
-        errors.add("q", "A word of fewer than three letters needs a longer one beside it, or a single day. It does not apply.");
+        errors.add(
+            "q",
+            "A word of fewer than three letters needs a longer one beside it, or a single day. \
+            It does not apply.",
+        );
         terms.retain(|term| !short(term));
     }
     terms
@@ -280,7 +284,11 @@ impl Filter {
 
     /// Whether anything is left out.
     pub fn narrows(&self) -> bool {
-        self.from.is_some() || self.to.is_some() || !self.terms.is_empty() || !self.categories.is_empty() || self.user.is_some()
+        self.from.is_some()
+            || self.to.is_some()
+            || !self.terms.is_empty()
+            || !self.categories.is_empty()
+            || self.user.is_some()
     }
 
     /// The query of an address that shows this.
@@ -313,7 +321,6 @@ impl Filter {
         query
     }
 
-    /// Its address.
     pub fn url(&self) -> String {
         match self.query() {
             query if query.is_empty() => "/admin/audit-log".to_owned(),
@@ -350,7 +357,9 @@ impl Filter {
             (None, None) => {}
             (Some(from), None) => words.push(format!("from {}", times::display_date(from))),
             (None, Some(to)) => words.push(format!("until {}", times::display_date(to))),
-            (Some(from), Some(to)) => words.push(format!("{} – {}", times::display_date(from), times::display_date(to))),
+            (Some(from), Some(to)) => {
+                words.push(format!("{} – {}", times::display_date(from), times::display_date(to)))
+            }
         }
         if !self.categories.is_empty() {
             words.push(self.categories.iter().map(|c| c.label()).collect::<Vec<_>>().join(" or "));
@@ -400,7 +409,10 @@ mod tests {
     fn words_phrases_and_exclusions() {
         let term = |text: &str, not| (text.to_owned(), not);
         assert_eq!(words("wrong credentials"), [term("wrong", false), term("credentials", false)]);
-        assert_eq!(words(" \"wrong  credentials\" -admin "), [term("wrong credentials", false), term("admin", true)]);
+        assert_eq!(
+            words(" \"wrong  credentials\" -admin "),
+            [term("wrong credentials", false), term("admin", true)]
+        );
         assert_eq!(words("-\"two words\" 100%"), [term("two words", true), term("100%", false)]);
         assert_eq!(words("\"not closed"), [term("not closed", false)]);
         assert_eq!(words("- -- \"\""), [term("-", false), term("-", true)]);
@@ -414,8 +426,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_told_and_the_rest_applies() {
-        let (filter, errors) = asked("from=2026-02-30&q=password&category=password&category=x&user=1&before=abc");
-        assert_eq!((filter.from, filter.categories.as_slice(), filter.terms.len()), (None, [Category::Password].as_slice(), 1));
+        let (filter, errors) =
+            asked("from=2026-02-30&q=password&category=password&category=x&user=1&before=abc");
+        assert_eq!(
+            (filter.from, filter.categories.as_slice(), filter.terms.len()),
+            (None, [Category::Password].as_slice(), 1)
+        );
         for field in ["from", "category", "user", "page"] {
             assert!(errors.get(field).is_some(), "{field}");
         }

@@ -1,5 +1,6 @@
-//! An event as it was recorded: the one form that pages, exports, seals and archives share. Here are its canonical bytes,
-//! which seals are made over, and its line of JSON, from which the same bytes can be made again without the database.
+//! An event as it was recorded: the one form that pages, exports, seals and archives share. Here are its
+//! canonical bytes, which seals are made over, and its line of JSON, from which the same bytes can be made
+//! again without the database.
 
 use std::borrow::Cow;
 
@@ -26,7 +27,6 @@ const CANONICAL: &[u8] = b"tyrian event 1";
 pub struct Record {
     /// When, by the database's clock.
     pub at: DateTime<Utc>,
-    /// Its order.
     pub id: i64,
     /// The transaction that wrote it.
     pub transaction_id: i64,
@@ -34,7 +34,6 @@ pub struct Record {
     pub kind: String,
     /// Stored name of its category.
     pub category: String,
-    /// success or failure.
     pub outcome: String,
     /// Reason code of a failure.
     pub reason: Option<String>,
@@ -50,7 +49,6 @@ pub struct Record {
     pub on_behalf_of: Option<Uuid>,
     /// What kind of thing it is about.
     pub subject_type: Option<String>,
-    /// Its id.
     pub subject_id: Option<Uuid>,
     /// Its name at that time.
     pub subject_label: Option<String>,
@@ -60,7 +58,6 @@ pub struct Record {
     pub client_id: Option<Uuid>,
     /// The engagement it belongs to.
     pub engagement_id: Option<Uuid>,
-    /// Network address.
     pub address: Option<String>,
     /// What the browser said of itself.
     pub user_agent: Option<String>,
@@ -84,14 +81,13 @@ fn detail_text() -> SqlLiteral<Text> {
 }
 
 impl Record {
-    /// Where it stands.
     pub fn place(&self) -> Place {
         Place { at: self.at, id: self.id }
     }
 
-    /// Writes the bytes that seals are made over: every field in this order, each with its length in eight bytes before it;
-    /// an absent one has a length of all ones. Numbers have eight bytes, the most significant first; times count
-    /// microseconds from 1970 on.
+    /// Writes the bytes that seals are made over: every field in this order, each with its length in eight
+    /// bytes before it; an absent one has a length of all ones. Numbers have eight bytes, the most
+    /// significant first; times count microseconds from 1970 on.
     pub fn canonical(&self, out: &mut Vec<u8>) {
         out.clear();
         out.extend_from_slice(CANONICAL);
@@ -128,7 +124,8 @@ impl Record {
         field(Some(self.search_values.as_bytes()));
     }
 
-    /// Its line of JSON, without an end; `proof` stands in it as given. Characters that act on a terminal are escaped.
+    /// Its line of JSON, without an end; `proof` stands in it as given. Characters that act on a terminal are
+    /// escaped.
     ///
     /// # Errors
     /// When its detail is no JSON, which the database does not let happen.
@@ -266,8 +263,8 @@ fn owned(text: Option<Cow<'_, str>>) -> Option<String> {
     text.map(Cow::into_owned)
 }
 
-/// Undoes [`harmless_json`] on the text of a jsonb. PostgreSQL itself escapes only the controls below the space, so every
-/// other escape of an acting character is ours.
+/// Undoes [`harmless_json`] on the text of a jsonb. PostgreSQL itself escapes only the controls below the
+/// space, so every other escape of an acting character is ours.
 fn as_recorded(json: &str) -> Cow<'_, str> {
     if !json.contains("\\u") {
         return Cow::Borrowed(json);
@@ -277,7 +274,9 @@ fn as_recorded(json: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find('\\') {
         text.push_str(&rest[..at]);
         rest = &rest[at..];
-        let unit = |text: &str| text.strip_prefix("\\u").and_then(|rest| u16::from_str_radix(rest.get(..4)?, 16).ok());
+        let unit = |text: &str| {
+            text.strip_prefix("\\u").and_then(|rest| u16::from_str_radix(rest.get(..4)?, 16).ok())
+        };
         let first = unit(rest);
         let ours = first.and_then(|first| {
             let second = rest.get(6..).and_then(unit);
@@ -291,7 +290,8 @@ fn as_recorded(json: &str) -> Cow<'_, str> {
                 text.push(c);
                 rest = &rest[length..];
             }
-            // Another escape: its two characters stay together, so that a backslash that is itself escaped hides nothing.
+            // Another escape: its two characters stay together, so that a backslash that is itself escaped
+            // hides nothing.
             None => {
                 let length = rest.char_indices().nth(2).map_or(rest.len(), |(at, _)| at);
                 text.push_str(&rest[..length]);

@@ -1,5 +1,5 @@
-//! Retention: months that lie wholly below the floor are archived, the archive is read back, recorded, and the month dropped.
-//! Each step can be repeated, on any node; a legal hold stops all of it.
+//! Retention: months that lie wholly below the floor are archived, the archive is read back, recorded, and
+//! the month dropped. Each step can be repeated, on any node; a legal hold stops all of it.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
@@ -38,7 +38,8 @@ pub fn refresh(reach: &Reach, now: DateTime<Utc>) -> Result<Done> {
         match keep_and_drop(reach, &month, &mut turn) {
             Ok(()) => done.moved += 1,
             Err(cause) => {
-                // Months go in their order: a later one dropped before an earlier one would leave a hole in the numbers.
+                // Months go in their order: a later one dropped before an earlier one would leave a hole in
+                // the numbers.
                 done.skipped += 1;
                 done.left_over.push(format!("The audit log's {}: {cause:#}.", month.month.format("%B %Y")));
                 break;
@@ -71,9 +72,16 @@ fn keep_and_drop(reach: &Reach, due: &Due, conn: &mut diesel::pg::PgConnection) 
     };
     if let Some(archived) = archived {
         reach.sealing.write_blocking(&reach.actor(), |tx| {
-            let event = Event::new(Kind::MonthArchived, format!("Archived the audit log of {} as {file}", words(month)))
-                .detail(json!({ "file": file, "events": archived.events, "sha256": hex(&archived.digest) }));
-            if store::record(tx.conn, month, &file, &archived)? { tx.audited((), event) } else { Ok(tx.unchanged(())) }
+            let event = Event::new(
+                Kind::MonthArchived,
+                format!("Archived the audit log of {} as {file}", words(month)),
+            )
+            .detail(json!({ "file": file, "events": archived.events, "sha256": hex(&archived.digest) }));
+            if store::record(tx.conn, month, &file, &archived)? {
+                tx.audited((), event)
+            } else {
+                Ok(tx.unchanged(()))
+            }
         })?;
     }
     for _ in 0..ATTEMPTS {
@@ -81,7 +89,13 @@ fn keep_and_drop(reach: &Reach, due: &Due, conn: &mut diesel::pg::PgConnection) 
             if !store::drop_month(tx.conn, month)? {
                 return Ok(tx.unchanged(()));
             }
-            tx.audited((), Event::new(Kind::MonthDropped, format!("Dropped the audit log of {}, kept as {file}", words(month))))
+            tx.audited(
+                (),
+                Event::new(
+                    Kind::MonthDropped,
+                    format!("Dropped the audit log of {}, kept as {file}", words(month)),
+                ),
+            )
         });
         match dropped {
             Err(Error::Unavailable(_)) => store::pause(conn)?,

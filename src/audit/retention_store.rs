@@ -1,4 +1,5 @@
-//! SQL of retention: which months are due, their events with their numbers, what is recorded of an archive, and the drop.
+//! SQL of retention: which months are due, their events with their numbers, what is recorded of an archive,
+//! and the drop.
 
 use std::path::Path;
 
@@ -24,19 +25,18 @@ use crate::kernel::job::Done;
 const LOCK: &str = "SET LOCAL lock_timeout = '150ms'";
 
 /// Every month's partition, by its name.
-const MONTHS: &str = "SELECT to_date(right(c.relname, 7), 'YYYY_MM') AS month FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+const MONTHS: &str = "SELECT to_date(right(c.relname, 7), 'YYYY_MM') AS month FROM pg_inherits i \
+    JOIN pg_class c ON c.oid = i.inhrelid
     WHERE i.inhparent = 'audit.events'::regclass";
 
 /// A month that lies wholly below the floor.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Due {
-    /// Its first day.
     #[diesel(sql_type = Date)]
     pub month: NaiveDate,
     /// File and digest of its archive, where there is one.
     #[diesel(sql_type = Nullable<Text>)]
     pub file: Option<String>,
-    /// Its digest.
     #[diesel(sql_type = Nullable<Binary>)]
     pub digest: Option<Vec<u8>>,
     /// Whether the database compared it with the month's seals.
@@ -63,7 +63,8 @@ pub fn list_months(conn: &mut PgConnection) -> Result<Vec<NaiveDate>> {
         month: NaiveDate,
     }
     // sql_query: the catalog is no table of ours.
-    let months: Vec<Month> = diesel::sql_query(format!("SELECT month FROM ({MONTHS}) m ORDER BY month")).load(conn)?;
+    let months: Vec<Month> =
+        diesel::sql_query(format!("SELECT month FROM ({MONTHS}) m ORDER BY month")).load(conn)?;
     Ok(months.into_iter().map(|row| row.month).collect())
 }
 
@@ -74,7 +75,8 @@ pub fn list_months(conn: &mut PgConnection) -> Result<Vec<NaiveDate>> {
 pub fn list_due(conn: &mut PgConnection) -> Result<Vec<Due>> {
     // sql_query: the catalog is no table of ours.
     Ok(diesel::sql_query(format!(
-        "SELECT m.month, a.file_name AS file, a.digest, a.root IS NOT NULL AS compared FROM ({MONTHS}) m LEFT JOIN audit.archives a ON a.month = m.month
+        "SELECT m.month, a.file_name AS file, a.digest, a.root IS NOT NULL AS compared FROM ({MONTHS}) m \
+            LEFT JOIN audit.archives a ON a.month = m.month
          WHERE (m.month + interval '1 month')::timestamp AT TIME ZONE 'UTC' <= audit.floor() ORDER BY m.month"
     ))
     .load(conn)?)
@@ -85,17 +87,16 @@ pub fn list_due(conn: &mut PgConnection) -> Result<Vec<Due>> {
 /// # Errors
 /// When the database is not to be had.
 pub fn take_turn(conn: &mut PgConnection) -> Result<bool> {
-    Ok(diesel::select(sql::<Bool>("pg_try_advisory_lock(hashtext('tyrian.audit.retention'))")).get_result(conn)?)
+    Ok(diesel::select(sql::<Bool>("pg_try_advisory_lock(hashtext('tyrian.audit.retention'))"))
+        .get_result(conn)?)
 }
 
-/// What was archived.
 pub struct Archived {
     /// Digest of the file.
     pub digest: Digest,
-    /// Root of the Merkle tree over the leaves of its events, in the order of their numbers, from the file as it was read
-    /// back.
+    /// Root of the Merkle tree over the leaves of its events, in the order of their numbers, from the file as
+    /// it was read back.
     pub root: Digest,
-    /// Events in it.
     pub events: i64,
     /// Leaves of its events whose batches reach into other months.
     pub boundary: Vec<(i64, Digest)>,
@@ -104,17 +105,20 @@ pub struct Archived {
 /// Writes a month's archive, reads it back and compares each event with the leaf it was sealed with.
 ///
 /// # Errors
-/// When an event is not sealed or does not give its leaf, when the file cannot be written, or is not what was written.
+/// When an event is not sealed or does not give its leaf, when the file cannot be written, or is not what was
+/// written.
 pub fn archive(conn: &mut PgConnection, month: NaiveDate, path: &Path) -> anyhow::Result<Archived> {
     conn.transaction(|conn| {
         conn.batch_execute(
-            "SET LOCAL cursor_tuple_fraction = 1; SET LOCAL enable_sort = off; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+            "SET LOCAL cursor_tuple_fraction = 1; SET LOCAL enable_sort = off; \
+                SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         )?;
         let start = |day: NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc();
         let (from, to) = (start(month), start(month + Months::new(1)));
         let within = events::table.filter(events::at.ge(from).and(events::at.lt(to)));
         declare(conn, "events", within.order((events::at, events::id)).select(Record::as_select()))?;
-        let numbers = sealed::table.filter(sealed::at.ge(from).and(sealed::at.lt(to))).order((sealed::at, sealed::id));
+        let numbers =
+            sealed::table.filter(sealed::at.ge(from).and(sealed::at.lt(to))).order((sealed::at, sealed::id));
         declare(conn, "sealed", numbers.select((sealed::number, sealed::leaf)))?;
         let mut out = Writer::begin(path)?;
         let mut kept: Vec<(i64, Digest)> = Vec::new();
@@ -131,7 +135,11 @@ pub fn archive(conn: &mut PgConnection, month: NaiveDate, path: &Path) -> anyhow
             for (event, (number, digest)) in chunk.iter().zip(numbers) {
                 event.canonical(&mut bytes);
                 if leaf(&bytes).as_slice() != digest {
-                    bail!("{} is not what was sealed; `tyrian audit verify` tells more", super::verify::name(event.place()));
+                    bail!(
+                        "{} is not what was sealed; `tyrian audit verify` tells \
+                        more",
+                        super::verify::name(event.place())
+                    );
                 }
                 out.event(event, number)?;
                 kept.push((number, leaf(&bytes)));
@@ -149,12 +157,17 @@ pub fn archive(conn: &mut PgConnection, month: NaiveDate, path: &Path) -> anyhow
 }
 
 /// Adds the seals over these events, and the other leaves of their batches; the events in such batches.
-fn add_seals(conn: &mut PgConnection, out: &mut Writer, kept: &[(i64, Digest)]) -> anyhow::Result<Vec<(i64, Digest)>> {
+fn add_seals(
+    conn: &mut PgConnection,
+    out: &mut Writer,
+    kept: &[(i64, Digest)],
+) -> anyhow::Result<Vec<(i64, Digest)>> {
     let mut boundary = Vec::new();
     let mut rest = kept;
     let mut written = Vec::new();
     while let Some((number, _)) = rest.first() {
-        let seal = seals::find_seal_over(conn, *number)?.ok_or_else(|| anyhow::anyhow!("event number {number} has no seal"))?;
+        let seal = seals::find_seal_over(conn, *number)?
+            .ok_or_else(|| anyhow::anyhow!("event number {number} has no seal"))?;
         let (batch, later) = rest.split_at(rest.partition_point(|(number, _)| *number <= seal.last));
         if (batch.len() as i64) < seal.events() {
             boundary.extend_from_slice(batch);
@@ -202,14 +215,16 @@ fn read_back(path: &Path, digest: &Digest) -> anyhow::Result<Vec<(i64, Digest)>>
     Ok(read)
 }
 
-/// Records an archive, and the leaves that other months' proofs will need; false where another node had recorded it.
+/// Records an archive, and the leaves that other months' proofs will need; false where another node had
+/// recorded it.
 ///
 /// # Errors
 /// When the database refuses.
 pub fn record(conn: &mut PgConnection, month: NaiveDate, file: &str, archived: &Archived) -> Result<bool> {
     // The database builds the tree over the month's leaves once more.
     conn.batch_execute("SET LOCAL statement_timeout = '10min'")?;
-    let recorded = sql::<Bool>("audit.record_archive(").bind::<Date, _>(month).sql(", ").bind::<Text, _>(file);
+    let recorded =
+        sql::<Bool>("audit.record_archive(").bind::<Date, _>(month).sql(", ").bind::<Text, _>(file);
     let recorded = recorded.sql(", ").bind::<Binary, _>(archived.digest.as_slice());
     let recorded = recorded.sql(", ").bind::<Binary, _>(archived.root.as_slice()).sql(", ");
     let recorded = recorded.bind::<BigInt, _>(archived.events).sql(")");
@@ -231,7 +246,8 @@ pub fn record(conn: &mut PgConnection, month: NaiveDate, file: &str, archived: &
 /// [`Error::Unavailable`] where the lock was not to be had; else what the database says.
 pub fn drop_month(conn: &mut PgConnection, month: NaiveDate) -> Result<bool> {
     conn.batch_execute(LOCK)?;
-    let dropped = diesel::select(sql::<Bool>("audit.drop_month(").bind::<Date, _>(month).sql(")")).get_result(conn);
+    let dropped =
+        diesel::select(sql::<Bool>("audit.drop_month(").bind::<Date, _>(month).sql(")")).get_result(conn);
     dropped.map_err(|error| match error {
         diesel::result::Error::DatabaseError(_, info) if info.message().contains("lock timeout") => {
             Error::Unavailable("somebody reads the month".into())
@@ -254,8 +270,8 @@ struct Made {
     made: bool,
 }
 
-/// Makes the partitions of this month and the three after it. It waits a moment for the lock, no longer: everybody who
-/// writes an event would wait behind it, and a month that is missing today is made tomorrow.
+/// Makes the partitions of this month and the three after it. It waits a moment for the lock, no longer:
+/// everybody who writes an event would wait behind it, and a month that is missing today is made tomorrow.
 pub fn make_audit_months(db: &Db, now: DateTime<Utc>) -> Result<Done> {
     let mut done = Done::default();
     for ahead in 0..4u32 {
@@ -263,14 +279,18 @@ pub fn make_audit_months(db: &Db, now: DateTime<Utc>) -> Result<Done> {
         let made = db.write_unaudited_blocking("audit partitions", |conn| {
             conn.batch_execute("SET LOCAL lock_timeout = '150ms'")?;
             // sql_query: a function of the owner's, which diesel has no name for.
-            Ok(diesel::sql_query("SELECT audit.make_month($1) AS made").bind::<Date, _>(month).get_result::<Made>(conn)?.made)
+            Ok(diesel::sql_query("SELECT audit.make_month($1) AS made")
+                .bind::<Date, _>(month)
+                .get_result::<Made>(conn)?
+                .made)
         });
         match made {
             Ok(made) => done.moved += usize::from(made),
             Err(Error::Unavailable(away)) => return Err(Error::Unavailable(away)),
             Err(cause) => {
                 done.skipped += 1;
-                done.left_over.push(format!("The audit log's {} is not made yet: {cause}.", month.format("%B %Y")));
+                done.left_over
+                    .push(format!("The audit log's {} is not made yet: {cause}.", month.format("%B %Y")));
             }
         }
     }

@@ -1,5 +1,6 @@
-//! A seal: numbers, the Merkle root of its batch, the digest of the seal before it, the time, and a signature. And the keys:
-//! a file outside the database that signs, and a list of public keys that are trusted.
+//! A seal: numbers, the Merkle root of its batch, the digest of the seal before it, the time, and a
+//! signature. And the keys: a file outside the database that signs, and a list of public keys that are
+//! trusted.
 
 use std::fs;
 use std::io::Write;
@@ -68,8 +69,9 @@ impl Seal {
 
     /// Whether the signature is that of its key.
     pub fn is_signed(&self) -> bool {
-        VerifyingKey::from_bytes(&self.key)
-            .is_ok_and(|key| key.verify_strict(&self.signed_bytes(), &Signature::from_bytes(&self.signature)).is_ok())
+        VerifyingKey::from_bytes(&self.key).is_ok_and(|key| {
+            key.verify_strict(&self.signed_bytes(), &Signature::from_bytes(&self.signature)).is_ok()
+        })
     }
 
     /// How many events it seals.
@@ -79,15 +81,23 @@ impl Seal {
 
     /// The sentence of what is wrong with it as the successor of `before`; none where nothing is.
     pub fn fault_after(&self, before: Option<&Self>, trusted: &[[u8; 32]]) -> Option<String> {
-        let (number, last, digest) = before.map_or((0, 0, [0; 32]), |seal| (seal.number, seal.last, seal.digest()));
+        let (number, last, digest) =
+            before.map_or((0, 0, [0; 32]), |seal| (seal.number, seal.last, seal.digest()));
         if self.number != number + 1 {
-            return Some(format!("Seal {} is missing: seal {number} is followed by seal {}.", number + 1, self.number));
+            return Some(format!(
+                "Seal {} is missing: seal {number} is followed by seal {}.",
+                number + 1,
+                self.number
+            ));
         }
         self.own_fault(trusted).or_else(|| {
             if self.previous != digest {
                 Some(format!("Seal {} is broken: it does not name the seal before it.", self.number))
             } else if self.first != last + 1 || self.last < self.first {
-                Some(format!("Seal {} is broken: its events do not begin after those of the seal before it.", self.number))
+                Some(format!(
+                    "Seal {} is broken: its events do not begin after those of the seal before it.",
+                    self.number
+                ))
             } else {
                 None
             }
@@ -149,7 +159,9 @@ impl<'de> Deserialize<'de> for Seal {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
         let written = Written::deserialize(deserializer)?;
-        let bytes = |text: &str| unhex::<32>(text).ok_or_else(|| D::Error::custom("64 hexadecimal digits are wanted"));
+        let bytes = |text: &str| {
+            unhex::<32>(text).ok_or_else(|| D::Error::custom("64 hexadecimal digits are wanted"))
+        };
         Ok(Self {
             number: written.number,
             first: written.first,
@@ -161,7 +173,8 @@ impl<'de> Deserialize<'de> for Seal {
             through_transaction: written.through_transaction,
             through_id: written.through_id,
             key: bytes(&written.key)?,
-            signature: unhex::<64>(&written.signature).ok_or_else(|| D::Error::custom("128 hexadecimal digits are wanted"))?,
+            signature: unhex::<64>(&written.signature)
+                .ok_or_else(|| D::Error::custom("128 hexadecimal digits are wanted"))?,
         })
     }
 }
@@ -207,13 +220,17 @@ impl KeyFiles {
                 other => other.with_context(|| format!("{} cannot be written", self.key.display()))?,
             }
         }
-        let text = fs::read_to_string(&self.key).with_context(|| format!("{} cannot be read", self.key.display()))?;
-        let Some(secret) = unhex::<32>(text.trim()) else { bail!("{} must hold 64 hexadecimal digits", self.key.display()) };
+        let text = fs::read_to_string(&self.key)
+            .with_context(|| format!("{} cannot be read", self.key.display()))?;
+        let Some(secret) = unhex::<32>(text.trim()) else {
+            bail!("{} must hold 64 hexadecimal digits", self.key.display())
+        };
         let key = SigningKey::from_bytes(&secret);
         let public = key.verifying_key().to_bytes();
         if !self.trusted()?.contains(&public) {
             let mut file = fs::OpenOptions::new().append(true).create(true).open(&self.trusted)?;
-            writeln!(file, "{}", hex(&public)).with_context(|| format!("{} cannot be written", self.trusted.display()))?;
+            writeln!(file, "{}", hex(&public))
+                .with_context(|| format!("{} cannot be written", self.trusted.display()))?;
         }
         Ok(key)
     }
@@ -232,7 +249,9 @@ impl KeyFiles {
     /// When the file is there and cannot be read.
     pub fn head(&self) -> anyhow::Result<Option<Seal>> {
         match fs::read_to_string(&self.head) {
-            Ok(text) => Ok(Some(serde_json::from_str(&text).with_context(|| format!("{} is no seal", self.head.display()))?)),
+            Ok(text) => Ok(Some(
+                serde_json::from_str(&text).with_context(|| format!("{} is no seal", self.head.display()))?,
+            )),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e).with_context(|| format!("{} cannot be read", self.head.display())),
         }
@@ -252,7 +271,8 @@ impl KeyFiles {
     /// When it cannot be written.
     pub fn keep_head(&self, seal: &Seal) -> anyhow::Result<()> {
         let beside = beside(&self.head);
-        let mut file = fs::File::create(&beside).with_context(|| format!("{} cannot be written", beside.display()))?;
+        let mut file =
+            fs::File::create(&beside).with_context(|| format!("{} cannot be written", beside.display()))?;
         file.write_all(serde_json::to_string(seal)?.as_bytes())?;
         file.sync_all()?;
         fs::rename(&beside, &self.head).with_context(|| format!("{} cannot be written", self.head.display()))
@@ -274,13 +294,23 @@ pub fn read_keys(path: &Path) -> anyhow::Result<Vec<[u8; 32]>> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(e).with_context(|| format!("{} cannot be read", path.display())),
     };
-    let key =
-        |line: &str| unhex::<32>(line).with_context(|| format!("{} holds a line that is no key of 64 hexadecimal digits", path.display()));
+    let key = |line: &str| {
+        unhex::<32>(line).with_context(|| {
+            format!("{} holds a line that is no key of 64 hexadecimal digits", path.display())
+        })
+    };
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(key).collect()
 }
 
 /// Makes the seal after `before` over a batch.
-pub fn make(key: &SigningKey, before: Option<&Seal>, leaves: &[Digest], at: DateTime<Utc>, cluster: i64, through: (i64, i64)) -> Seal {
+pub fn make(
+    key: &SigningKey,
+    before: Option<&Seal>,
+    leaves: &[Digest],
+    at: DateTime<Utc>,
+    cluster: i64,
+    through: (i64, i64),
+) -> Seal {
     let first = before.map_or(0, |seal| seal.last) + 1;
     let mut seal = Seal {
         number: before.map_or(0, |seal| seal.number) + 1,

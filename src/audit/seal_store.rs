@@ -1,7 +1,8 @@
 //! SQL of the sealer: the next batch by the horizon of transactions, and the seal over it.
 //!
-//! An event is settled when every transaction with a lower id than its own has ended: nothing can then appear before it in
-//! the order of (transaction, id). Going by id or time instead loses events of transactions that commit late.
+//! An event is settled when every transaction with a lower id than its own has ended: nothing can then appear
+//! before it in the order of (transaction, id). Going by id or time instead loses events of transactions that
+//! commit late.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
@@ -57,7 +58,8 @@ pub struct Standing {
 pub fn get_standing(conn: &mut PgConnection) -> QueryResult<Standing> {
     // sql_query: functions of the database's own that diesel has no names for.
     diesel::sql_query(
-        "SELECT (SELECT system_identifier FROM pg_control_system()) AS cluster, pg_snapshot_xmin(s)::text::bigint AS lowest_running,
+        "SELECT (SELECT system_identifier FROM pg_control_system()) AS cluster, \
+            pg_snapshot_xmin(s)::text::bigint AS lowest_running,
              pg_snapshot_xmax(s)::text::bigint AS not_begun, audit.now() AS now FROM pg_current_snapshot() s",
     )
     .get_result(conn)
@@ -74,7 +76,8 @@ pub fn may_seal(conn: &mut PgConnection) -> QueryResult<bool> {
 type SealRow = (i64, i64, i64, Vec<u8>, Vec<u8>, DateTime<Utc>, i64, i64, i64, Vec<u8>, Vec<u8>);
 
 fn seal_of(row: SealRow) -> Result<Seal> {
-    let (number, first, last, root, previous, at, cluster, through_transaction, through_id, key, signature) = row;
+    let (number, first, last, root, previous, at, cluster, through_transaction, through_id, key, signature) =
+        row;
     let short = || Error::Internal(anyhow::anyhow!("seal {number} holds bytes of the wrong length"));
     Ok(Seal {
         number,
@@ -121,7 +124,8 @@ pub fn holds(conn: &mut PgConnection, head: Option<&Seal>) -> Result<bool> {
 /// # Errors
 /// When the database is not to be had.
 pub fn list_seals_from(conn: &mut PgConnection, number: i64, limit: i64) -> Result<Vec<Seal>> {
-    let rows: Vec<SealRow> = seals::table.filter(seals::number.ge(number)).order(seals::number).limit(limit).load(conn)?;
+    let rows: Vec<SealRow> =
+        seals::table.filter(seals::number.ge(number)).order(seals::number).limit(limit).load(conn)?;
     rows.into_iter().map(seal_of).collect()
 }
 
@@ -141,19 +145,22 @@ pub fn find_seal_over(conn: &mut PgConnection, event: i64) -> Result<Option<Seal
 /// When the database is not to be had.
 pub fn find_number(conn: &mut PgConnection, place: Place) -> Result<Option<(i64, Seal)>> {
     use crate::kernel::event::schema::sealed;
-    let number: Option<i64> = sealed::table.find((place.at, place.id)).select(sealed::number).first(conn).optional()?;
+    let number: Option<i64> =
+        sealed::table.find((place.at, place.id)).select(sealed::number).first(conn).optional()?;
     let Some(number) = number else { return Ok(None) };
     Ok(find_seal_over(conn, number)?.map(|seal| (number, seal)))
 }
 
-/// The leaves of a seal's batch in order: of events that are here, and of those that were dropped beside them. Fewer than
-/// the seal says where some were dropped with all their batch.
+/// The leaves of a seal's batch in order: of events that are here, and of those that were dropped beside
+/// them. Fewer than the seal says where some were dropped with all their batch.
 ///
 /// # Errors
 /// When the database is not to be had.
 pub fn list_leaves(conn: &mut PgConnection, seal: &Seal) -> Result<Vec<Digest>> {
     use crate::kernel::event::schema::{boundary_leaves, sealed};
-    let here = sealed::table.filter(sealed::number.between(seal.first, seal.last)).select((sealed::number, sealed::leaf));
+    let here = sealed::table
+        .filter(sealed::number.between(seal.first, seal.last))
+        .select((sealed::number, sealed::leaf));
     let gone = boundary_leaves::table.filter(boundary_leaves::number.between(seal.first, seal.last));
     let mut leaves: Vec<(i64, Vec<u8>)> = here.load(conn)?;
     leaves.extend(gone.load::<(i64, Vec<u8>)>(conn)?);
@@ -163,8 +170,8 @@ pub fn list_leaves(conn: &mut PgConnection, seal: &Seal) -> Result<Vec<Digest>> 
     leaves.into_iter().map(|(_, leaf)| leaf.try_into().map_err(short)).collect()
 }
 
-/// Seals the next batch, in the transaction that `conn` is in. `tell` hears of its events before they are committed as
-/// sealed, so that each is told at least once.
+/// Seals the next batch, in the transaction that `conn` is in. `tell` hears of its events before they are
+/// committed as sealed, so that each is told at least once.
 ///
 /// # Errors
 /// When the database refuses.
@@ -176,19 +183,24 @@ pub fn seal_next(
     tell: &mut dyn FnMut(&[Record]),
 ) -> Result<Turn> {
     // One sealer at a time over all nodes, until the end of the transaction.
-    if !diesel::select(sql::<Bool>("pg_try_advisory_xact_lock(hashtext('tyrian.audit.seal'))")).get_result::<bool>(conn)? {
+    if !diesel::select(sql::<Bool>("pg_try_advisory_xact_lock(hashtext('tyrian.audit.seal'))"))
+        .get_result::<bool>(conn)?
+    {
         return Ok(Turn::Busy);
     }
     let standing = get_standing(conn)?;
     let last = find_last(conn)?;
-    // After the seal that the next one follows was read: who cuts the log between the two is found out either way.
+    // After the seal that the next one follows was read: who cuts the log between the two is found out either
+    // way.
     if !holds(conn, head)? {
         return Ok(Turn::Lost);
     }
     let position = match &last {
         // A log that never had a seal may still have come from another cluster.
         None if !has_foreign(conn, &standing)? => Some((0, 0)),
-        Some(seal) if seal.cluster == standing.cluster && seal.through_transaction > 0 => Some((seal.through_transaction, seal.through_id)),
+        Some(seal) if seal.cluster == standing.cluster && seal.through_transaction > 0 => {
+            Some((seal.through_transaction, seal.through_id))
+        }
         _ => None,
     };
     let batch = next_batch(conn, position, &standing)?;
@@ -205,7 +217,8 @@ pub fn seal_next(
     }
     let through = match (position, full) {
         (Some(_), _) => (newest.transaction_id, newest.id),
-        // The first pass after a restore looks at everything; when it is through, all that is settled is sealed.
+        // The first pass after a restore looks at everything; when it is through, all that is settled is
+        // sealed.
         (None, true) => (0, 0),
         (None, false) => (standing.lowest_running - 1, i64::MAX),
     };
@@ -217,27 +230,41 @@ pub fn seal_next(
 
 /// Whether there are events of transactions that this cluster has not begun.
 fn has_foreign(conn: &mut PgConnection, standing: &Standing) -> QueryResult<bool> {
-    let foreign = sql::<Bool>("events.transaction_id >= ").bind::<Text, _>(standing.not_begun.to_string()).sql("::xid8");
+    let foreign = sql::<Bool>("events.transaction_id >= ")
+        .bind::<Text, _>(standing.not_begun.to_string())
+        .sql("::xid8");
     diesel::select(diesel::dsl::exists(events::table.filter(foreign))).get_result(conn)
 }
 
-fn next_batch(conn: &mut PgConnection, position: Option<(i64, i64)>, standing: &Standing) -> Result<Vec<Record>> {
+fn next_batch(
+    conn: &mut PgConnection,
+    position: Option<(i64, i64)>,
+    standing: &Standing,
+) -> Result<Vec<Record>> {
     let unsealed = "NOT EXISTS (SELECT FROM audit.sealed s WHERE s.at = events.at AND s.id = events.id)";
-    let mut query = events::table.filter(sql::<Bool>(unsealed)).limit(BATCH).select(Record::as_select()).into_boxed();
-    let settled = sql::<Bool>("events.transaction_id < ").bind::<Text, _>(standing.lowest_running.to_string()).sql("::xid8");
+    let mut query =
+        events::table.filter(sql::<Bool>(unsealed)).limit(BATCH).select(Record::as_select()).into_boxed();
+    let settled = sql::<Bool>("events.transaction_id < ")
+        .bind::<Text, _>(standing.lowest_running.to_string())
+        .sql("::xid8");
     match position {
         Some((transaction, id)) => {
             // By the index, and one probe for each row: statistics know nothing of rows this new.
             conn.batch_execute(
-                "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off",
+                "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+                    SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off",
             )?;
-            let after = sql::<Bool>("(events.transaction_id, events.id) > (").bind::<Text, _>(transaction.to_string());
+            let after = sql::<Bool>("(events.transaction_id, events.id) > (")
+                .bind::<Text, _>(transaction.to_string());
             query = query.order((sql::<Untyped>("events.transaction_id"), events::id));
             query = query.filter(settled).filter(after.sql("::xid8, ").bind::<BigInt, _>(id).sql(")"));
         }
         None => {
-            // Transactions that this cluster has not begun were another's: the log was restored, and they are settled.
-            let another = sql::<Bool>("events.transaction_id >= ").bind::<Text, _>(standing.not_begun.to_string()).sql("::xid8");
+            // Transactions that this cluster has not begun were another's: the log was restored, and they are
+            // settled.
+            let another = sql::<Bool>("events.transaction_id >= ")
+                .bind::<Text, _>(standing.not_begun.to_string())
+                .sql("::xid8");
             // Theirs first: they are older than whatever was written here.
             let ours = format!("events.transaction_id < '{}'::xid8", standing.not_begun);
             query = query.order((sql::<Untyped>(&ours), sql::<Untyped>("events.transaction_id"), events::id));
@@ -275,7 +302,8 @@ fn write(conn: &mut PgConnection, seal: &Seal, batch: &[Record], leaves: &[Diges
     Ok(())
 }
 
-/// What `/readyz` tells of sealing: the newest seal's number and time, and since when the oldest unsealed event waits.
+/// What `/readyz` tells of sealing: the newest seal's number and time, and since when the oldest unsealed
+/// event waits.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Progress {
     /// The newest seal's number.
@@ -297,11 +325,12 @@ pub struct Progress {
 /// # Errors
 /// When the database is not to be had.
 pub fn get_progress(conn: &mut PgConnection) -> QueryResult<Progress> {
-    // sql_query: an anti-join by the order of transactions, which diesel has no words for. Transactions that have not begun
-    // are a restored log's: sealed in its first pass, and millions.
+    // sql_query: an anti-join by the order of transactions, which diesel has no words for. Transactions that
+    // have not begun are a restored log's: sealed in its first pass, and millions.
     diesel::sql_query(
         "SELECT s.number, s.at, audit.now() AS now,
-             (SELECT e.at FROM audit.events e WHERE (e.transaction_id, e.id) > (coalesce(s.through_transaction, 0)::text::xid8, coalesce(s.through_id, 0))
+             (SELECT e.at FROM audit.events e WHERE (e.transaction_id, e.id) > \
+             (coalesce(s.through_transaction, 0)::text::xid8, coalesce(s.through_id, 0))
                 AND e.transaction_id < pg_snapshot_xmax(pg_current_snapshot())
                 AND NOT EXISTS (SELECT FROM audit.sealed d WHERE d.at = e.at AND d.id = e.id)
                 ORDER BY e.transaction_id, e.id LIMIT 1) AS waiting_since

@@ -1,5 +1,5 @@
-//! The sealer: every half second it looks whether 500 events are settled, or fewer have waited long enough, and seals them.
-//! Any number of nodes may run one; the database lets one at a time.
+//! The sealer: every half second it looks whether 500 events are settled, or fewer have waited long enough,
+//! and seals them. Any number of nodes may run one; the database lets one at a time.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,8 +34,8 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// One that signs with the key of these files, which it makes where there is none. With `feed` it prints each event to
-    /// stdout as a line of OCSF.
+    /// One that signs with the key of these files, which it makes where there is none. With `feed` it prints
+    /// each event to stdout as a line of OCSF.
     ///
     /// # Errors
     /// When the key cannot be read or made.
@@ -43,8 +43,8 @@ impl Sealer {
         Ok(Self { db, key: Arc::new(files.signing_key()?), files, feed, told: Arc::default() })
     }
 
-    /// Where the newest seal that was made from here is gone or another, or the log is in another cluster, that becomes an
-    /// event of the log itself, and sealing goes on from what there is.
+    /// Where the newest seal that was made from here is gone or another, or the log is in another cluster,
+    /// that becomes an event of the log itself, and sealing goes on from what there is.
     ///
     /// # Errors
     /// When the database or the file cannot be written.
@@ -70,8 +70,8 @@ impl Sealer {
         }
     }
 
-    /// Writes that event, once for each seal that was found lost: should the file not take the newest seal there is, the
-    /// next turn finds the same again.
+    /// Writes that event, once for each seal that was found lost: should the file not take the newest seal
+    /// there is, the next turn finds the same again.
     fn tell(&self, head: Option<&Seal>, last: Option<&Seal>, holds: bool) -> Result<()> {
         let of = head.or(last).map_or([0; 32], Seal::digest);
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,23 +80,30 @@ impl Sealer {
         }
         let number = last.map_or(0, |seal| seal.number);
         let sentence = match head {
-            _ if holds => format!("Found the audit log in another database cluster, whole up to seal {number}"),
+            _ if holds => {
+                format!("Found the audit log in another database cluster, whole up to seal {number}")
+            }
             Some(head) => format!(
-                "Found the audit log cut off, rewritten or restored from an older copy: it ends with seal {number}, and seal {} had been made",
+                "Found the audit log cut off, rewritten or restored from an older copy: it ends with seal \
+                    {number}, and seal {} had been made",
                 head.number
             ),
-            None => format!("Found the newest seal beside the key unreadable; the audit log ends with seal {number}"),
+            None => format!(
+                "Found the newest seal beside the key unreadable; the audit log ends with seal {number}"
+            ),
         };
         let kept = head.map(|head| json!({ "number": head.number, "sha256": hex(&head.digest()) }));
-        let event = Event::new(Kind::LogRestored, sentence).detail(json!({ "last_seal": number, "kept_seal": kept }));
+        let event =
+            Event::new(Kind::LogRestored, sentence).detail(json!({ "last_seal": number, "kept_seal": kept }));
         self.db.write_blocking(&Actor::system(), |tx| tx.audited((), event.clone()))?;
         tracing::warn!(last_seal = number, "{}", event.sentence);
         *told = Some(of);
         Ok(())
     }
 
-    /// One turn: seals a batch that is full, or whose oldest event has waited for `wait`. Whoever rewrites a log that runs
-    /// must not get it sealed anew in silence: the turn begins by finding the newest seal as it was made.
+    /// One turn: seals a batch that is full, or whose oldest event has waited for `wait`. Whoever rewrites a
+    /// log that runs must not get it sealed anew in silence: the turn begins by finding the newest seal as it
+    /// was made.
     ///
     /// # Errors
     /// When the database refuses.

@@ -1,4 +1,5 @@
-//! What the page shows of a filter: one page of events, ways to loosen it where nothing fits, and whom it can choose from.
+//! What the page shows of a filter: one page of events, ways to loosen it where nothing fits, and whom it can
+//! choose from.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -35,11 +36,9 @@ pub struct Hint {
     pub words: &'static str,
     /// How many events that shows, up to [`store::COUNTED`].
     pub count: i64,
-    /// Where.
     pub href: String,
 }
 
-/// What was found.
 pub struct Loaded {
     /// The oldest instant that is shown.
     pub floor: DateTime<Utc>,
@@ -60,19 +59,23 @@ pub struct Loaded {
 pub fn search(conn: &mut PgConnection, reach: &Reach, filter: &Filter) -> Result<Loaded> {
     let floor = store::get_floor(conn)?;
     let people = store::list_people(conn, reach.clients.as_deref())?;
-    let (wide, filter) = (reach.scope(filter, floor), Filter { page: filter.page_in(reach.zone), ..filter.clone() });
+    let (wide, filter) =
+        (reach.scope(filter, floor), Filter { page: filter.page_in(reach.zone), ..filter.clone() });
     let mut page = store::find_page(conn, &wide, &filter)?;
     // The address of an open row still shows it when newer events have pushed it off the first page.
     if let (Some(open), Some(found)) = (filter.open, &page)
         && !found.rows.iter().any(|row| row.place() == open)
     {
-        let at = Filter { page: Page::Before(Place { id: open.id.saturating_add(1), ..open }), ..filter.clone() };
+        let at =
+            Filter { page: Page::Before(Place { id: open.id.saturating_add(1), ..open }), ..filter.clone() };
         let other = store::find_page(conn, &wide, &at)?;
         page = other.filter(|found| found.rows.first().is_some_and(|row| row.place() == open)).or(page);
     }
     let nothing = page.as_ref().is_some_and(|page| page.rows.is_empty());
     let hints = if nothing && filter.narrows() { hints(conn, reach, &filter, floor)? } else { Vec::new() };
-    let shown = filter.open.filter(|open| page.as_ref().is_some_and(|page| page.rows.iter().any(|row| row.place() == *open)));
+    let shown = filter
+        .open
+        .filter(|open| page.as_ref().is_some_and(|page| page.rows.iter().any(|row| row.place() == *open)));
     let sealed = shown.map(|open| seal_store::find_number(conn, open)).transpose()?.flatten();
     Ok(Loaded { floor, page, hints, people, sealed })
 }
@@ -96,7 +99,8 @@ fn hints(conn: &mut PgConnection, reach: &Reach, filter: &Filter, floor: DateTim
     if filter.from.is_some() || filter.to.is_some() {
         ways.push(("Over all dates", Filter { from: None, to: None, ..all.clone() }));
     }
-    let filters: Vec<_> = ways.iter().map(|(_, filter)| (reach.scope(filter, floor), filter.clone())).collect();
+    let filters: Vec<_> =
+        ways.iter().map(|(_, filter)| (reach.scope(filter, floor), filter.clone())).collect();
     let counts = store::count_each(conn, &filters)?;
     let hint = |((words, filter), count): ((&'static str, Filter), Option<i64>)| {
         let count = count.filter(|n| *n > 0)?;

@@ -1,4 +1,5 @@
-//! SQL of the audit log's page: one page of events by keyset, the capped count, what came since, and whom to choose from.
+//! SQL of the audit log's page: one page of events by keyset, the capped count, what came since, and whom to
+//! choose from.
 
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
@@ -29,11 +30,9 @@ pub struct Scope {
     pub clients: Option<Vec<ClientId>>,
     /// From this instant on.
     pub from: Option<DateTime<Utc>>,
-    /// Before this one.
     pub to: Option<DateTime<Utc>>,
 }
 
-/// One page.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
     /// Newest first.
@@ -55,7 +54,9 @@ type Boxed<'a> = events::BoxedQuery<'a, Pg>;
 pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
     let mut query = events::table.into_boxed();
     if let Some(clients) = &scope.clients {
-        query = query.filter(events::client_id.eq_any(clients.iter().map(|id| id.0).collect::<Vec<_>>()).assume_not_null());
+        query = query.filter(
+            events::client_id.eq_any(clients.iter().map(|id| id.0).collect::<Vec<_>>()).assume_not_null(),
+        );
     }
     if let Some(from) = scope.from {
         query = query.filter(events::at.ge(from));
@@ -64,24 +65,30 @@ pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
         query = query.filter(events::at.lt(to));
     }
     if !filter.categories.is_empty() {
-        query = query.filter(events::category.eq_any(filter.categories.iter().map(|category| category.as_str()).collect::<Vec<_>>()));
+        query = query.filter(
+            events::category
+                .eq_any(filter.categories.iter().map(|category| category.as_str()).collect::<Vec<_>>()),
+        );
     }
     if let Some(user) = filter.user {
         query = match filter.part {
             Part::By => query.filter(events::actor_id.eq(user.0).assume_not_null()),
             Part::About => query.filter(events::about_person.eq(user.0).assume_not_null()),
-            Part::Either => query.filter(events::actor_id.eq(user.0).or(events::about_person.eq(user.0)).assume_not_null()),
+            Part::Either => query
+                .filter(events::actor_id.eq(user.0).or(events::about_person.eq(user.0)).assume_not_null()),
         };
     }
     for term in &filter.terms {
-        // The column is the database's own and unknown to diesel, and both sides are lowered by the same function.
+        // The column is the database's own and unknown to diesel, and both sides are lowered by the same
+        // function.
         let like = if term.not { "events.search NOT LIKE lower(" } else { "events.search LIKE lower(" };
         query = query.filter(sql::<Bool>(like).bind::<Text, _>(term.pattern()).sql(")"));
     }
     query
 }
 
-/// The events before or after a place. The plain comparison beside the one by rows lets whole months be left out.
+/// The events before or after a place. The plain comparison beside the one by rows lets whole months be left
+/// out.
 fn beyond<'a>(query: Boxed<'a>, page: Page) -> Boxed<'a> {
     let rows = |sign: &str, place: Place| {
         sql::<Bool>(&format!("(events.at, events.id) {sign} ("))
@@ -104,8 +111,9 @@ fn beyond<'a>(query: Boxed<'a>, page: Page) -> Boxed<'a> {
 pub fn find_page(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> Result<Option<Found>> {
     let limit = ROWS as i64 + 1;
     in_time(conn, 3_000, |conn| {
-        let newest_first =
-            |query: Boxed<'static>| query.order((events::at.desc(), events::id.desc())).limit(limit).select(Record::as_select());
+        let newest_first = |query: Boxed<'static>| {
+            query.order((events::at.desc(), events::id.desc())).limit(limit).select(Record::as_select())
+        };
         let newest = || newest_first(matching(scope, filter));
         let mut page = Found::default();
         match filter.page {
@@ -115,7 +123,8 @@ pub fn find_page(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> Res
                 page.newer = true;
             }
             Page::After(_) => {
-                let later = beyond(matching(scope, filter), filter.page).order((events::at.asc(), events::id.asc()));
+                let later =
+                    beyond(matching(scope, filter), filter.page).order((events::at.asc(), events::id.asc()));
                 page.rows = later.limit(limit).select(Record::as_select()).load(conn)?;
                 page.newer = page.rows.len() > ROWS;
                 page.rows.truncate(ROWS);
@@ -132,7 +141,8 @@ pub fn find_page(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> Res
             page.older = true;
             page.rows.truncate(ROWS);
         }
-        page.count = if page.older || page.newer { count(conn, scope, filter)? } else { page.rows.len() as i64 };
+        page.count =
+            if page.older || page.newer { count(conn, scope, filter)? } else { page.rows.len() as i64 };
         Ok(page)
     })
 }
@@ -143,7 +153,8 @@ fn count(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> QueryResult
     Ok(found.len() as i64)
 }
 
-/// How many events each of these filters would show, up to [`COUNTED`]; none where that takes more than half a second.
+/// How many events each of these filters would show, up to [`COUNTED`]; none where that takes more than half
+/// a second.
 ///
 /// # Errors
 /// When the database is not to be had.
@@ -155,23 +166,39 @@ pub fn count_each(conn: &mut PgConnection, filters: &[(Scope, Filter)]) -> Resul
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn count_after(conn: &mut PgConnection, scope: &Scope, filter: &Filter, place: Place) -> Result<Option<i64>> {
+pub fn count_after(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    filter: &Filter,
+    place: Place,
+) -> Result<Option<i64>> {
     in_time(conn, 1_000, |conn| {
-        let found: Vec<i64> = beyond(matching(scope, filter), Page::After(place)).limit(100).select(events::id).load(conn)?;
+        let found: Vec<i64> =
+            beyond(matching(scope, filter), Page::After(place)).limit(100).select(events::id).load(conn)?;
         Ok(found.len() as i64)
     })
 }
 
-/// Runs `f` under a time limit of its own; none when it ran out. Each search is planned for its own words and dates: a plan
-/// for any word would read everything for a rare one.
-fn in_time<T>(conn: &mut PgConnection, milliseconds: u32, f: impl FnOnce(&mut PgConnection) -> QueryResult<T>) -> Result<Option<T>> {
+/// Runs `f` under a time limit of its own; none when it ran out. Each search is planned for its own words and
+/// dates: a plan for any word would read everything for a rare one.
+fn in_time<T>(
+    conn: &mut PgConnection,
+    milliseconds: u32,
+    f: impl FnOnce(&mut PgConnection) -> QueryResult<T>,
+) -> Result<Option<T>> {
     let done = conn.transaction(|conn| {
-        conn.batch_execute(&format!("SET LOCAL statement_timeout = {milliseconds}; SET LOCAL plan_cache_mode = force_custom_plan"))?;
+        conn.batch_execute(&format!(
+            "SET LOCAL statement_timeout = {milliseconds}; SET LOCAL plan_cache_mode = force_custom_plan"
+        ))?;
         f(conn)
     });
     match done {
         Ok(value) => Ok(Some(value)),
-        Err(diesel::result::Error::DatabaseError(_, info)) if info.message().contains("statement timeout") => Ok(None),
+        Err(diesel::result::Error::DatabaseError(_, info))
+            if info.message().contains("statement timeout") =>
+        {
+            Ok(None)
+        }
         Err(other) => Err(Error::from(other)),
     }
 }
@@ -190,10 +217,15 @@ pub fn get_floor(conn: &mut PgConnection) -> Result<DateTime<Utc>> {
 /// # Errors
 /// When the database is not to be had.
 pub fn list_people(conn: &mut PgConnection, clients: Option<&[ClientId]>) -> Result<Vec<(PersonId, String)>> {
-    let mut query = people::table.order((people::name, people::id)).limit(PEOPLE).select((people::id, people::name)).into_boxed();
+    let mut query = people::table
+        .order((people::name, people::id))
+        .limit(PEOPLE)
+        .select((people::id, people::name))
+        .into_boxed();
     if let Some(clients) = clients {
         let at = client_access::client_id.eq_any(clients.iter().map(|id| id.0).collect::<Vec<_>>());
-        query = query.filter(people::id.eq_any(client_access::table.filter(at).select(client_access::person_id)));
+        query =
+            query.filter(people::id.eq_any(client_access::table.filter(at).select(client_access::person_id)));
     }
     Ok(query.load::<(Uuid, String)>(conn)?.into_iter().map(|(id, name)| (PersonId(id), name)).collect())
 }

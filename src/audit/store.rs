@@ -19,7 +19,6 @@ pub enum About {
     Engagement(EngagementId, bool),
     /// The report of an engagement.
     Report(EngagementId),
-    /// A client.
     Client(ClientId),
 }
 
@@ -28,18 +27,24 @@ pub enum About {
 /// # Errors
 /// When the database is not to be had.
 pub fn list_about(conn: &mut PgConnection, about: About, limit: i64) -> Result<Vec<Record>> {
-    let query = events::table.order((events::at.desc(), events::id.desc())).limit(limit).select(Record::as_select()).into_boxed();
+    let query = events::table
+        .order((events::at.desc(), events::id.desc()))
+        .limit(limit)
+        .select(Record::as_select())
+        .into_boxed();
     // What is no longer shown in the log is shown nowhere else.
     let query = query.filter(events::at.ge(sql::<Timestamptz>("audit.floor()")));
     let query = match about {
-        About::Person(id) => query.filter(events::about_person.eq(id.0).or(events::actor_id.eq(id.0)).assume_not_null()),
+        About::Person(id) => {
+            query.filter(events::about_person.eq(id.0).or(events::actor_id.eq(id.0)).assume_not_null())
+        }
         About::Engagement(id, inside) => {
             let query = query.filter(events::engagement_id.eq(id.0).assume_not_null());
             if inside { query } else { query.filter(events::category.ne(Category::Reports.as_str())) }
         }
-        About::Report(id) => {
-            query.filter(events::engagement_id.eq(id.0).assume_not_null()).filter(events::category.eq(Category::Reports.as_str()))
-        }
+        About::Report(id) => query
+            .filter(events::engagement_id.eq(id.0).assume_not_null())
+            .filter(events::category.eq(Category::Reports.as_str())),
         About::Client(id) => query.filter(events::client_id.eq(id.0).assume_not_null()),
     };
     Ok(query.load(conn)?)

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-/// Whether a character moves, hides or turns text instead of showing something: controls, and the marks of writing
-/// direction and of no width (Unicode's bidirectional and default-ignorable formats, as in "Trojan Source").
+/// Whether a character moves, hides or turns text instead of showing something: controls, and the marks of
+/// writing direction and of no width (Unicode's bidirectional and default-ignorable formats, as in "Trojan
+/// Source").
 pub fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
@@ -28,8 +29,8 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// JSON as the database writes it, with such characters escaped: it stays the same value, on one line, and no terminal
-/// takes it for an order.
+/// JSON as the database writes it, with such characters escaped: it stays the same value, on one line, and no
+/// terminal takes it for an order.
 pub fn harmless_json(json: &str) -> Cow<'_, str> {
     if !json.chars().any(acts) {
         return Cow::Borrowed(json);

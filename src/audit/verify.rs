@@ -1,7 +1,8 @@
-//! Verification: every event, every number and every seal, recomputed. The first thing that does not fit is named.
+//! Verification: every event, every number and every seal, recomputed. The first thing that does not fit is
+//! named.
 //!
-//! Events come in the order of time, seals and numbers in that of transactions; the two differ by moments. So an event waits
-//! until all lower numbers have come, and a batch is judged when it is whole.
+//! Events come in the order of time, seals and numbers in that of transactions; the two differ by moments. So
+//! an event waits until all lower numbers have come, and a batch is judged when it is whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,9 +34,7 @@ pub enum Wrong {
 /// The first thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// What.
     pub wrong: Wrong,
-    /// In words.
     pub sentence: String,
 }
 
@@ -49,11 +48,9 @@ impl Fault {
 /// An event with a number, or a number whose event is gone.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Where it stands.
     pub place: Place,
     /// The transaction that wrote it.
     pub transaction: i64,
-    /// Its number.
     pub number: i64,
     /// The leaf that the event gives now; none where it is gone.
     pub now: Option<Digest>,
@@ -78,17 +75,15 @@ pub fn name(place: Place) -> String {
     format!("The event of {} UTC, id {}", place.at.format("%Y-%m-%d %H:%M:%S%.6f"), place.id)
 }
 
-/// How far an event's time may lie before that of an event with a lower number: longer than any transaction of ours lasts.
+/// How far an event's time may lie before that of an event with a lower number: longer than any transaction
+/// of ours lasts.
 const BACK: TimeDelta = TimeDelta::hours(1);
 /// How many events wait for a number that is missing before it counts as gone.
 const WAITING: usize = 200_000;
 
-/// What was verified.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// Sealed events.
     pub events: i64,
-    /// Seals.
     pub seals: i64,
     /// Events that are not sealed yet.
     pub unsealed: i64,
@@ -170,7 +165,10 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
         if let Some(seal) = &self.known.newest
             && (transaction, place.id) <= (seal.through_transaction, seal.through_id)
         {
-            let sentence = format!("{} was slipped in: it has no number, and everything up to its transaction was sealed.", name(place));
+            let sentence = format!(
+                "{} was slipped in: it has no number, and everything up to its transaction was sealed.",
+                name(place)
+            );
             return Err(Fault::new(Wrong::SlippedIn, sentence).into());
         }
         self.done.unsealed += 1;
@@ -192,7 +190,10 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
         self.waiting.insert(entry.number, entry);
         while let Some(entry) = self.waiting.remove(&self.next()) {
             if self.current.is_none() && !self.open()? {
-                let sentence = format!("The seals end before {}: the end of the log was cut off.", entry.name().to_lowercase());
+                let sentence = format!(
+                    "The seals end before {}: the end of the log was cut off.",
+                    entry.name().to_lowercase()
+                );
                 return Err(Fault::new(Wrong::Truncated, sentence).into());
             }
             self.batch.push(entry);
@@ -212,11 +213,16 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
     }
 
     fn close(&mut self) -> Result<(), Halt> {
-        let Some(seal) = self.current.take_if(|seal| seal.events() == self.batch.len() as i64) else { return Ok(()) };
+        let Some(seal) = self.current.take_if(|seal| seal.events() == self.batch.len() as i64) else {
+            return Ok(());
+        };
         judge(self.before.as_ref(), &seal, &self.batch)?;
         for entry in &self.batch {
             if entry.place.at < self.latest - BACK {
-                let sentence = format!("{}, was slipped in: it is dated back behind events that were sealed before it.", entry.name());
+                let sentence = format!(
+                    "{}, was slipped in: it is dated back behind events that were sealed before it.",
+                    entry.name()
+                );
                 return Err(Fault::new(Wrong::SlippedIn, sentence).into());
             }
             self.latest = self.latest.max(entry.place.at);
@@ -237,7 +243,11 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
         }
         let number = self.next();
         let Some(seal) = &self.current else {
-            return Fault::new(Wrong::Removed, format!("The event with the number {number} was removed, and its number with it.")).into();
+            return Fault::new(
+                Wrong::Removed,
+                format!("The event with the number {number} was removed, and its number with it."),
+            )
+            .into();
         };
         // A batch may reach over the turn of a month; its events are as old as it is, or a little older.
         let month = (seal.at - BACK).date_naive().with_day(1).unwrap_or_default();
@@ -245,12 +255,16 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
         if due && !self.known.months.contains(&month) {
             let month = month.format("%B %Y");
             let sentence = format!(
-                "The archive of {month} is missing, and the record of it: event number {number} of seal {} was there.",
+                "The archive of {month} is missing, and the record of it: event number {number} of seal {} \
+                    was there.",
                 seal.number
             );
             return Fault::new(Wrong::Archive, sentence).into();
         }
-        let sentence = format!("The event with the number {number} of seal {} was removed, and its number with it.", seal.number);
+        let sentence = format!(
+            "The event with the number {number} of seal {} was removed, and its number with it.",
+            seal.number
+        );
         Fault::new(Wrong::Removed, sentence).into()
     }
 
@@ -262,7 +276,8 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
         if self.current.is_none() && self.open()? && self.waiting.is_empty() {
             let seal = self.current.as_ref().map_or(0, |seal| seal.number);
             let sentence = format!(
-                "The log is truncated: the events from number {} on, those of seal {seal} and what follows, are gone.",
+                "The log is truncated: the events from number {} on, those of seal {seal} and what follows, \
+                    are gone.",
                 self.next()
             );
             return Err(Fault::new(Wrong::Truncated, sentence).into());
@@ -271,12 +286,18 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
             return Err(self.missing());
         }
         if let Some(seal) = &self.current {
-            let sentence =
-                format!("The log is truncated: the events from number {} on, within seal {}, are gone.", self.next(), seal.number);
+            let sentence = format!(
+                "The log is truncated: the events from number {} on, within seal {}, are gone.",
+                self.next(),
+                seal.number
+            );
             return Err(Fault::new(Wrong::Truncated, sentence).into());
         }
         if let Some(place) = self.unsealed.iter().find(|place| place.at < self.latest - BACK) {
-            let sentence = format!("{} was slipped in: it is not sealed, and dated back behind events that are.", name(*place));
+            let sentence = format!(
+                "{} was slipped in: it is not sealed, and dated back behind events that are.",
+                name(*place)
+            );
             return Err(Fault::new(Wrong::SlippedIn, sentence).into());
         }
         self.done.waiting_since = self.unsealed.iter().map(|place| place.at).min();
@@ -288,7 +309,10 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
 fn judge(before: Option<&Seal>, seal: &Seal, batch: &[Entry]) -> Result<(), Fault> {
     let over = batch.iter().any(|entry| entry.archived) && batch.iter().any(|entry| !entry.archived);
     if let Some(entry) = batch.iter().find(|entry| over && entry.kept.is_none()) {
-        return Err(Fault::new(Wrong::SealBroken, format!("The leaf kept for {} is gone.", entry.name().to_lowercase())));
+        return Err(Fault::new(
+            Wrong::SealBroken,
+            format!("The leaf kept for {} is gone.", entry.name().to_lowercase()),
+        ));
     }
     let kept: Vec<Digest> = batch.iter().map(Entry::leaf).collect();
     let now: Option<Vec<Digest>> = batch.iter().map(|entry| entry.now).collect();
@@ -298,16 +322,21 @@ fn judge(before: Option<&Seal>, seal: &Seal, batch: &[Entry]) -> Result<(), Faul
         (None, _) if kept_holds => return Ok(()),
         // The events are what was sealed: somebody changed what was kept beside the numbers.
         (Some(entry), Some(now)) if root(&now) == seal.root => {
-            let sentence = format!("The leaf kept for {} was changed; the event itself is whole.", entry.name().to_lowercase());
+            let sentence = format!(
+                "The leaf kept for {} was changed; the event itself is whole.",
+                entry.name().to_lowercase()
+            );
             return Err(Fault::new(Wrong::SealBroken, sentence));
         }
         _ => {}
     }
     if kept_holds && let Some(entry) = other {
-        let (wrong, word) = if entry.now.is_none() { (Wrong::Removed, "removed") } else { (Wrong::Changed, "changed") };
+        let (wrong, word) =
+            if entry.now.is_none() { (Wrong::Removed, "removed") } else { (Wrong::Changed, "changed") };
         return Err(Fault::new(wrong, format!("{}, was {word} after it was sealed.", entry.name())));
     }
-    // The numbers may have been exchanged: with another batch, where a transaction then lies outside this one's range…
+    // The numbers may have been exchanged: with another batch, where a transaction then lies outside this
+    // one's range…
     let from = before.filter(|before| before.cluster == seal.cluster && before.through_transaction > 0);
     let outside = |entry: &&Entry| {
         let position = (entry.transaction, entry.place.id);
@@ -316,7 +345,10 @@ fn judge(before: Option<&Seal>, seal: &Seal, batch: &[Entry]) -> Result<(), Faul
         entry.now == Some(entry.leaf()) && (late || early)
     };
     if let Some(entry) = batch.iter().find(outside) {
-        return Err(Fault::new(Wrong::Reordered, format!("{}, was reordered: it belongs to another seal.", entry.name())));
+        return Err(Fault::new(
+            Wrong::Reordered,
+            format!("{}, was reordered: it belongs to another seal.", entry.name()),
+        ));
     }
     // … or within the batch: in their true order the leaves give the root.
     let mut ordered: Vec<&Entry> = batch.iter().collect();
@@ -324,16 +356,22 @@ fn judge(before: Option<&Seal>, seal: &Seal, batch: &[Entry]) -> Result<(), Faul
     if root(&ordered.iter().map(|entry| entry.now.unwrap_or(entry.leaf())).collect::<Vec<_>>()) == seal.root {
         let moved = batch.iter().zip(&ordered).find(|(here, there)| here.place != there.place);
         let who = moved.map_or_else(|| format!("An event of seal {}", seal.number), |(here, _)| here.name());
-        return Err(Fault::new(Wrong::Reordered, format!("{who}, was reordered: another event was sealed with that number.")));
+        return Err(Fault::new(
+            Wrong::Reordered,
+            format!("{who}, was reordered: another event was sealed with that number."),
+        ));
     }
     match other {
         Some(entry) if entry.now.is_none() => {
             Err(Fault::new(Wrong::Removed, format!("{}, was removed after it was sealed.", entry.name())))
         }
-        Some(entry) => Err(Fault::new(Wrong::Changed, format!("{}, was changed after it was sealed.", entry.name()))),
+        Some(entry) => {
+            Err(Fault::new(Wrong::Changed, format!("{}, was changed after it was sealed.", entry.name())))
+        }
         None => {
             let sentence = format!(
-                "An event with a number from {} to {} was changed after it was sealed: they do not give the root of seal {}.",
+                "An event with a number from {} to {} was changed after it was sealed: they do not give the \
+                    root of seal {}.",
                 seal.first, seal.last, seal.number
             );
             Err(Fault::new(Wrong::Changed, sentence))

@@ -1,5 +1,5 @@
-//! Reads the whole log for its verification: archives, then events beside their numbers in the order of time, of one
-//! snapshot. Reading and hashing go on at the same time.
+//! Reads the whole log for its verification: archives, then events beside their numbers in the order of time,
+//! of one snapshot. Reading and hashing go on at the same time.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path;
@@ -55,11 +55,9 @@ pub struct Against<'a> {
 /// What held, and what its reader should know.
 #[derive(Debug)]
 pub struct Outcome {
-    /// What was verified.
     pub verified: Verified,
     /// Sentences of the log about itself: that it was restored.
     pub notes: Vec<String>,
-    /// The newest seal.
     pub newest: Option<Seal>,
 }
 
@@ -67,7 +65,12 @@ pub struct Outcome {
 ///
 /// # Errors
 /// The first fault, or what could not be read.
-pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Against<'_>, tell: Tell<'_>) -> Result<Outcome, Halt> {
+pub fn verify(
+    mut conn: PgConnection,
+    mut reader: PgConnection,
+    against: &Against<'_>,
+    tell: Tell<'_>,
+) -> Result<Outcome, Halt> {
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     conn.batch_execute(begin)?;
     // Both connections look at one snapshot.
@@ -77,17 +80,26 @@ pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Agains
     declare_both(&mut reader)?;
     // A search column that is no longer computed could hide an event from every search.
     let computed = "NOT EXISTS (SELECT FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-        WHERE c.relnamespace = 'audit'::regnamespace AND c.relname LIKE 'events%' AND c.relkind IN ('r', 'p') AND a.attname = 'search' AND a.attgenerated <> 's')";
+        WHERE c.relnamespace = 'audit'::regnamespace AND c.relname LIKE 'events%' \
+        AND c.relkind IN ('r', 'p') AND a.attname = 'search' AND a.attgenerated <> 's')";
     if !diesel::select(sql::<Bool>(computed)).get_result::<bool>(&mut conn)? {
-        return Err(Fault::new(Wrong::Changed, "The search column was changed: the database no longer computes it from the events.").into());
+        return Err(Fault::new(
+            Wrong::Changed,
+            "The search column was changed: the database no longer computes it from the events.",
+        )
+        .into());
     }
     let cluster = seals::get_standing(&mut conn)?.cluster;
     let newest = seals::find_last(&mut conn).map_err(plain)?;
-    let archived: Vec<(NaiveDate, String, Vec<u8>)> =
-        archives::table.order(archives::month).select((archives::month, archives::file_name, archives::digest)).load(&mut conn)?;
+    let archived: Vec<(NaiveDate, String, Vec<u8>)> = archives::table
+        .order(archives::month)
+        .select((archives::month, archives::file_name, archives::digest))
+        .load(&mut conn)?;
     let floor = search_store::get_floor(&mut conn).map_err(plain)?;
-    let mut months: BTreeSet<NaiveDate> = retention_store::list_months(&mut conn).map_err(plain)?.into_iter().collect();
-    let boundary: HashMap<i64, Vec<u8>> = boundary_leaves::table.load::<(i64, Vec<u8>)>(&mut conn)?.into_iter().collect();
+    let mut months: BTreeSet<NaiveDate> =
+        retention_store::list_months(&mut conn).map_err(plain)?.into_iter().collect();
+    let boundary: HashMap<i64, Vec<u8>> =
+        boundary_leaves::table.load::<(i64, Vec<u8>)>(&mut conn)?.into_iter().collect();
     let mut dropped = Vec::new();
     for (month, file, digest) in archived {
         dropped.push((file, digest, months.insert(month)));
@@ -106,7 +118,8 @@ pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Agains
         Ok(ready.pop_front())
     };
     let here = newest.clone().filter(|seal| seal.cluster == cluster);
-    let mut checker = Checker::new(next_seal, Known { trusted: against.trusted.clone(), newest: here, months, floor });
+    let mut checker =
+        Checker::new(next_seal, Known { trusted: against.trusted.clone(), newest: here, months, floor });
     let mut notes = Vec::new();
     let mut bytes = Vec::new();
     let mut read = 0u64;
@@ -126,13 +139,22 @@ pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Agains
         let checked = archive::check_digest(&against.archives.join(file), digest);
         checked.map_err(|sentence| Fault::new(Wrong::Archive, sentence))?;
         if *is_dropped {
-            let unreadable = |error: anyhow::Error| Fault::new(Wrong::Archive, format!("The archive {file} was changed: {error}."));
+            let unreadable = |error: anyhow::Error| {
+                Fault::new(Wrong::Archive, format!("The archive {file} was changed: {error}."))
+            };
             for event in archive::events(&against.archives.join(file)).map_err(unreadable)? {
                 let (event, number) = event.map_err(unreadable)?;
                 let now = look(&event, &mut notes, tell);
                 let kept = boundary.get(&number).map(|leaf| leaf.as_slice().try_into().unwrap_or([0; 32]));
                 let place = event.place();
-                checker.sealed(Entry { place, transaction: event.transaction_id, number, now: Some(now), kept, archived: true })?;
+                checker.sealed(Entry {
+                    place,
+                    transaction: event.transaction_id,
+                    number,
+                    now: Some(now),
+                    kept,
+                    archived: true,
+                })?;
             }
         }
     }
@@ -147,7 +169,14 @@ pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Agains
                     (event, Some((at, id, number, kept))) => {
                         let kept = Some(kept.try_into().unwrap_or([0; 32]));
                         let transaction = event.map_or(0, |event| event.transaction_id);
-                        checker.sealed(Entry { place: Place { at, id }, transaction, number, now, kept, archived: false })?;
+                        checker.sealed(Entry {
+                            place: Place { at, id },
+                            transaction,
+                            number,
+                            now,
+                            kept,
+                            archived: false,
+                        })?;
                     }
                     (None, None) => {}
                 }
@@ -166,11 +195,15 @@ pub fn verify(mut conn: PgConnection, mut reader: PgConnection, against: &Agains
 fn held(name: &str, kept: &Seal, here: Option<&Seal>, newest: Option<&Seal>) -> Result<(), Fault> {
     match here {
         Some(seal) if seal.digest() == kept.digest() => Ok(()),
-        Some(_) => Err(Fault::new(Wrong::SealBroken, format!("Seal {} is broken: it is not the one {name}.", kept.number))),
+        Some(_) => Err(Fault::new(
+            Wrong::SealBroken,
+            format!("Seal {} is broken: it is not the one {name}.", kept.number),
+        )),
         None => {
             let last = newest.map_or(0, |seal| seal.number);
             let sentence = format!(
-                "The log is truncated: it ends with seal {last}, and seal {}, {name}, is gone. It was cut off, or restored from an older copy.",
+                "The log is truncated: it ends with seal {last}, and seal {}, {name}, is gone. It was cut \
+                    off, or restored from an older copy.",
                 kept.number
             );
             Err(Fault::new(Wrong::Truncated, sentence))
@@ -186,7 +219,12 @@ fn declare_both(conn: &mut PgConnection) -> QueryResult<()> {
     // The whole result is wanted, not its first rows; sorting would write every event to disk once more.
     conn.batch_execute("SET LOCAL cursor_tuple_fraction = 1; SET LOCAL enable_sort = off")?;
     declare(conn, "events", events::table.order((events::at, events::id)).select(Record::as_select()))?;
-    let numbers = sealed::table.order((sealed::at, sealed::id)).select((sealed::at, sealed::id, sealed::number, sealed::leaf));
+    let numbers = sealed::table.order((sealed::at, sealed::id)).select((
+        sealed::at,
+        sealed::id,
+        sealed::number,
+        sealed::leaf,
+    ));
     declare(conn, "sealed", numbers)
 }
 
@@ -221,8 +259,12 @@ fn read_all(conn: &mut PgConnection, send: &mut dyn FnMut(anyhow::Result<Vec<Row
             let number = numbers.front().map(|(at, id, ..)| Place { at: *at, id: *id });
             let row = match (event, number) {
                 (None, None) => break,
-                (Some(event), Some(number)) if event == number => Row { event: events.pop_front(), numbered: numbers.pop_front() },
-                (Some(event), number) if number.is_none_or(|number| event < number) => Row { event: events.pop_front(), numbered: None },
+                (Some(event), Some(number)) if event == number => {
+                    Row { event: events.pop_front(), numbered: numbers.pop_front() }
+                }
+                (Some(event), number) if number.is_none_or(|number| event < number) => {
+                    Row { event: events.pop_front(), numbered: None }
+                }
                 _ => Row { event: None, numbered: numbers.pop_front() },
             };
             rows.push(row);

@@ -39,7 +39,6 @@ pub enum Outcome {
     TooBroad,
     /// A page, and what would show more where it is empty.
     Found {
-        /// The page.
         page: Found,
         /// Ways to see more.
         hints: Vec<Hint>,
@@ -48,7 +47,6 @@ pub enum Outcome {
 
 /// An event as a row, open or closed.
 pub struct EventRow<'a> {
-    /// The event.
     pub event: &'a Record,
     /// Where its row opens, or closes; none where it stays as it is.
     pub href: Option<String>,
@@ -72,11 +70,8 @@ pub struct ProofOf {
 
 /// One changed field: its name, before and after.
 pub struct Change {
-    /// The field.
     pub field: String,
-    /// What it was.
     pub before: String,
-    /// What it is.
     pub after: String,
 }
 
@@ -107,7 +102,11 @@ impl<'a> EventRow<'a> {
         self.event.actor_email.as_deref().map(|text| harmless(text).into_owned()).unwrap_or_default()
     }
     fn category(&self) -> &str {
-        if let Ok(category) = self.event.category.parse::<Category>() { category.label() } else { &self.event.category }
+        if let Ok(category) = self.event.category.parse::<Category>() {
+            category.label()
+        } else {
+            &self.event.category
+        }
     }
     fn failed(&self) -> bool {
         self.event.outcome != "success"
@@ -134,7 +133,11 @@ impl<'a> EventRow<'a> {
             ("On behalf of", id(&e.on_behalf_of)),
             ("Subject", subject),
             ("Subject id", id(&e.subject_id)),
-            ("About user", id(&e.about_person).filter(|_| e.about_person != e.actor_id && e.about_person != e.subject_id)),
+            (
+                "About user",
+                id(&e.about_person)
+                    .filter(|_| e.about_person != e.actor_id && e.about_person != e.subject_id),
+            ),
             ("Client id", id(&e.client_id).filter(|_| e.client_id != e.subject_id)),
             ("Address", text(&e.address)),
             ("User agent", text(&e.user_agent)),
@@ -149,8 +152,12 @@ impl<'a> EventRow<'a> {
     fn changes(&self) -> Vec<Change> {
         let detail = self.detail();
         let Some(fields) = detail.get("fields").and_then(Value::as_object) else { return Vec::new() };
-        let chars = |entry: &Value, name: &str| entry.get(name).and_then(Value::as_i64).map(|n| format!("{n} characters"));
-        let side = |entry: &Value, short: &str, long: &str| entry.get(short).map(plain).or_else(|| chars(entry, long)).unwrap_or_default();
+        let chars = |entry: &Value, name: &str| {
+            entry.get(name).and_then(Value::as_i64).map(|n| format!("{n} characters"))
+        };
+        let side = |entry: &Value, short: &str, long: &str| {
+            entry.get(short).map(plain).or_else(|| chars(entry, long)).unwrap_or_default()
+        };
         let one = |(field, entry): (&String, &Value)| Change {
             field: harmless(&field.replace('_', " ")).into_owned(),
             before: side(entry, "before", "before_chars"),
@@ -175,17 +182,13 @@ fn plain(value: &Value) -> String {
     harmless(&text).into_owned()
 }
 
-/// `/admin/audit-log`
 #[derive(Template)]
 #[template(path = "audit/show.html", blocks = ["log"])]
 pub struct AuditLog {
-    /// The frame.
     pub frame: Frame,
-    /// What is shown.
     pub filter: Filter,
     /// A sentence beside each filter that does not apply.
     pub errors: FieldErrors,
-    /// What it gave.
     pub outcome: Outcome,
     /// Number and seal of the row that is open.
     pub sealed: Option<(i64, Seal)>,
@@ -195,11 +198,9 @@ pub struct AuditLog {
     pub whole: bool,
     /// The first day that was searched.
     pub first: NaiveDate,
-    /// The last one.
     pub last: NaiveDate,
     /// Today in the organisation's zone.
     pub today: NaiveDate,
-    /// That zone.
     pub zone: Tz,
 }
 
@@ -215,7 +216,10 @@ impl AuditLog {
         let place = event.place();
         let open = self.filter.open == Some(place);
         let other = Filter { open: (!open).then_some(place), ..self.filter.clone() };
-        let proof = ProofOf { sealed: self.sealed.clone(), href: format!("/admin/audit-log.jsonl?event={place}&proof=1") };
+        let proof = ProofOf {
+            sealed: self.sealed.clone(),
+            href: format!("/admin/audit-log.jsonl?event={place}&proof=1"),
+        };
         EventRow { proof: open.then_some(proof), ..EventRow::new(event, self.zone, Some(other.url()), open) }
     }
     fn presets(&self) -> Vec<(&'static str, String, bool)> {
@@ -225,7 +229,11 @@ impl AuditLog {
             Filter { from: None, to: None, ..self.filter.anew() }.url(),
             self.filter.from.is_none() && self.filter.to.is_none(),
         )];
-        list.extend(presets(self.today).into_iter().map(|(name, from, to)| (name, self.filter.over(from, to).url(), same(from, to))));
+        list.extend(
+            presets(self.today)
+                .into_iter()
+                .map(|(name, from, to)| (name, self.filter.over(from, to).url(), same(from, to))),
+        );
         list
     }
     fn everything(&self) -> String {
@@ -284,7 +292,8 @@ impl AuditLog {
     }
 }
 
-/// The newest events about something, on its own page: the log's rows, which lead to the log for those who may read it.
+/// The newest events about something, on its own page: the log's rows, which lead to the log for those who
+/// may read it.
 #[derive(Debug, Clone, Default, Template)]
 #[template(path = "audit/_activity.html")]
 pub struct Activity {
@@ -315,7 +324,6 @@ impl Activity {
 pub struct News {
     /// How many, up to a hundred.
     pub count: i64,
-    /// The newest page.
     pub href: String,
 }
 
@@ -334,8 +342,7 @@ pub fn sample_event(id: i64) -> Record {
     let hostile = || "<script>alert(1)</script>\u{1b}[2J\u{202e}".to_owned();
     let at: DateTime<Utc> = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
     let person = PersonId(uuid::Uuid::from_u128(7));
-    let fields =
-        serde_json::json!({ "red_notes": { "before_chars": 0, "after_chars": 12 }, "<b>": { "before": "<i>", "after": hostile() } });
+    let fields = serde_json::json!({ "red_notes": { "before_chars": 0, "after_chars": 12 }, "<b>": { "before": "<i>", "after": hostile() } });
     Record {
         at,
         id,
@@ -374,10 +381,13 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let page = |filter: Filter, outcome: Outcome| AuditLog {
         frame: Frame::sample("Audit log"),
         filter,
-        errors: ["from", "to", "q", "category", "user", "page", "jump"].iter().fold(FieldErrors::default(), |mut errors, field| {
-            errors.add(field, "No.");
-            errors
-        }),
+        errors: ["from", "to", "q", "category", "user", "page", "jump"].iter().fold(
+            FieldErrors::default(),
+            |mut errors, field| {
+                errors.add(field, "No.");
+                errors
+            },
+        ),
         outcome,
         sealed: None,
         people: vec![(person, hostile())],
@@ -387,8 +397,17 @@ pub fn samples() -> Vec<(&'static str, String)> {
         today: at.date_naive(),
         zone: chrono_tz::UTC,
     };
-    let found = |rows: Vec<Record>, hints| Outcome::Found { page: Found { rows, older: true, newer: true, count: COUNTED }, hints };
-    let open = Filter { q: hostile(), categories: vec![Category::Procedures], user: Some(person), open: Some(place), ..Filter::default() };
+    let found = |rows: Vec<Record>, hints| Outcome::Found {
+        page: Found { rows, older: true, newer: true, count: COUNTED },
+        hints,
+    };
+    let open = Filter {
+        q: hostile(),
+        categories: vec![Category::Procedures],
+        user: Some(person),
+        open: Some(place),
+        ..Filter::default()
+    };
     let hint = Hint { words: "Without the search", count: 3, href: "/admin/audit-log".into() };
     let list = page(open.clone(), found(vec![event(1), event(2)], Vec::new()));
     let nothing = page(open, found(Vec::new(), vec![hint]));

@@ -75,7 +75,8 @@ pub fn run(app: &App, command: AuditCommand) -> anyhow::Result<()> {
 }
 
 fn progress(what: &'static str) -> impl FnMut(u64) {
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    let bar =
+        if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     move |events| bar.set_message(format!("{what} {} events", HumanCount(events)))
 }
 
@@ -98,8 +99,10 @@ fn verify(app: &App, asked: &Verify) -> anyhow::Result<()> {
     let files = KeyFiles::of(&app.config);
     let mut kept = Vec::new();
     if let Some(path) = &asked.seal {
-        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
-        let seal: Seal = serde_json::from_str(&text).with_context(|| format!("{} is no seal", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let seal: Seal =
+            serde_json::from_str(&text).with_context(|| format!("{} is no seal", path.display()))?;
         kept.push((format!("kept in {}", path.display()), seal));
     }
     if let Some(head) = files.head()? {
@@ -110,20 +113,37 @@ fn verify(app: &App, asked: &Verify) -> anyhow::Result<()> {
     let mut tell = progress("Verified");
     let outcome = told(verify_store::verify(app.db.connect()?, app.db.connect()?, &against, &mut tell))?;
     let done = &outcome.verified;
-    println!("Everything holds: {} events in {} seals.", HumanCount(done.events as u64), HumanCount(done.seals as u64));
+    println!(
+        "Everything holds: {} events in {} seals.",
+        HumanCount(done.events as u64),
+        HumanCount(done.seals as u64)
+    );
     if let Some(seal) = &outcome.newest {
-        println!("The newest is seal {} of {}, digest {}.", seal.number, seal.at.format("%Y-%m-%d %H:%M:%S UTC"), hex(&seal.digest()));
+        println!(
+            "The newest is seal {} of {}, digest {}.",
+            seal.number,
+            seal.at.format("%Y-%m-%d %H:%M:%S UTC"),
+            hex(&seal.digest())
+        );
     }
     if let Some(since) = done.waiting_since {
-        println!("{} events are not sealed yet, the oldest since {}.", done.unsealed, since.format("%Y-%m-%d %H:%M:%S UTC"));
+        println!(
+            "{} events are not sealed yet, the oldest since {}.",
+            done.unsealed,
+            since.format("%Y-%m-%d %H:%M:%S UTC")
+        );
         if app.clock.now() - since > TimeDelta::minutes(1) {
             println!(
-                "Warning: that is long. Until they are sealed, a change to them does not show: is a server running, or a transaction left open?"
+                "Warning: that is long. Until they are sealed, a change to them does not show: is a server \
+                    running, or a transaction left open?"
             );
         }
     }
     if app.db.read_blocking(|conn| Ok(may_seal(conn)?))? {
-        println!("Note: the app's own role seals, archives and drops; TYRIAN_SEALER_DATABASE_URL gives that to another.");
+        println!(
+            "Note: the app's own role seals, archives and drops; TYRIAN_SEALER_DATABASE_URL gives that to \
+                another."
+        );
     }
     outcome.notes.iter().for_each(|note| println!("Note: {note}"));
     Ok(())

@@ -48,7 +48,8 @@ pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
         ImportCommand::Attack { file } => {
             let progress = Progress::start(&format!("Reading {}", shown(file)));
             let release = attack::parse(&file_name(file), &read_file(file)?)?;
-            let of = |status| release.techniques.iter().filter(|technique| technique.status == status).count();
+            let of =
+                |status| release.techniques.iter().filter(|technique| technique.status == status).count();
             progress.done(&format!(
                 "Read MITRE ATT&CK {}: {} tactics, {} techniques, {} revoked, {} deprecated",
                 release.version,
@@ -62,7 +63,10 @@ pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
         ImportCommand::Atomics { source } => {
             let progress = Progress::start(&format!("Reading {}", shown(source)));
             let atomics = atomics::parse(&Source::open(source)?)?;
-            progress.done(&format!("Read {} tests of Atomic Red Team", atomics.procedures.len() + atomics.refused.len()));
+            progress.done(&format!(
+                "Read {} tests of Atomic Red Team",
+                atomics.procedures.len() + atomics.refused.len()
+            ));
             Ok(Parsed::Atomics(atomics))
         }
     }
@@ -77,7 +81,9 @@ pub fn write(app: &App, parsed: &Parsed) -> anyhow::Result<()> {
     let actor = Actor::command();
     let (counts, refused): (Counts, &[Refused]) = match parsed {
         Parsed::Attack(release) => (store::apply_attack(&app.db, &actor, release).map_err(told)?, &[]),
-        Parsed::Atomics(atomics) => (store::apply_atomics(&app.db, &actor, atomics).map_err(told)?, &atomics.refused),
+        Parsed::Atomics(atomics) => {
+            (store::apply_atomics(&app.db, &actor, atomics).map_err(told)?, &atomics.refused)
+        }
     };
     progress.clear();
     for left_out in refused {

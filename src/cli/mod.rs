@@ -22,7 +22,11 @@ use crate::kernel::live::Live;
 use crate::server::{self, Booted};
 
 #[derive(Parser)]
-#[command(name = "tyrian", version, about = "Purple-team engagements: runbooks, schedule, reports and an audit log that can be proved")]
+#[command(
+    name = "tyrian",
+    version,
+    about = "Purple-team engagements: runbooks, schedule, reports and an audit log that can be proved"
+)]
 struct Cli {
     #[command(flatten)]
     options: Options,
@@ -129,7 +133,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                 Ok(())
             }
             JobsCommand::Run { name, at } => with_app(config, |app| {
-                let job = jobs::find(&name).map_err(|_| anyhow::anyhow!("there is no job “{name}”; `tyrian jobs list` names them"))?;
+                let job = jobs::find(&name).map_err(|_| {
+                    anyhow::anyhow!("there is no job “{name}”; `tyrian jobs list` names them")
+                })?;
                 let done = job::run(&app.reach(), job, job::Trigger::Command, at)?;
                 println!("{} moved", done.moved);
                 if done.skipped > 0 {
@@ -142,7 +148,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 /// Boots, runs `f`, and stops what it started.
-fn with_app(config: Config, f: impl FnOnce(&crate::kernel::app::App) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn with_app(
+    config: Config,
+    f: impl FnOnce(&crate::kernel::app::App) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let Booted { app, cluster } = server::boot(config, Clock::machine())?;
     let done = f(&app);
     drop(app);
@@ -155,15 +164,29 @@ fn migrate(config: &Config) -> anyhow::Result<()> {
         (None, _) => {
             let cluster = embedded::Cluster::start(&config.data_dir, embedded::Durability::Durable)?;
             cluster.ensure_database(server::DATABASE)?;
-            crate::kernel::db::migrate::migrate(&cluster.url(embedded::OWNER, server::DATABASE), embedded::ROLES)?
+            crate::kernel::db::migrate::migrate(
+                &cluster.url(embedded::OWNER, server::DATABASE),
+                embedded::ROLES,
+            )?
         }
         (Some(app), Some(owner)) => {
             let app = role_of(app).context("DATABASE_URL")?;
-            let sealer = config.sealer_database_url.as_deref().map(role_of).transpose().context("TYRIAN_SEALER_DATABASE_URL")?;
-            crate::kernel::db::migrate::migrate(owner, Roles { app: &app, sealer: sealer.as_deref().filter(|sealer| *sealer != app) })?
+            let sealer = config
+                .sealer_database_url
+                .as_deref()
+                .map(role_of)
+                .transpose()
+                .context("TYRIAN_SEALER_DATABASE_URL")?;
+            crate::kernel::db::migrate::migrate(
+                owner,
+                Roles { app: &app, sealer: sealer.as_deref().filter(|sealer| *sealer != app) },
+            )?
         }
         (Some(_), None) => {
-            anyhow::bail!("TYRIAN_OWNER_DATABASE_URL is required beside DATABASE_URL: the app's own role may not change the schema")
+            anyhow::bail!(
+                "TYRIAN_OWNER_DATABASE_URL is required beside DATABASE_URL: the app's own role may not \
+                    change the schema"
+            )
         }
     };
     println!("{applied} migrations applied");
@@ -173,15 +196,21 @@ fn migrate(config: &Config) -> anyhow::Result<()> {
 /// The role that a URL signs in as: what the grants are given to.
 fn role_of(url: &str) -> anyhow::Result<String> {
     let after = url.split_once("://").map(|(_, rest)| rest).context("the URL has no scheme")?;
-    let from_query = after.split_once('?').and_then(|(_, query)| query.split('&').find_map(|pair| pair.strip_prefix("user=")));
+    let from_query = after
+        .split_once('?')
+        .and_then(|(_, query)| query.split('&').find_map(|pair| pair.strip_prefix("user=")));
     let from_authority = after.split_once('@').map(|(user, _)| user.split(':').next().unwrap_or(user));
     from_query.or(from_authority).map(str::to_owned).context("the URL names no user")
 }
 
 fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
+    let listener =
+        TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
     let metrics = config.metrics_listen;
-    let address = config.base_url.clone().unwrap_or_else(|| format!("http://{}", listener.local_addr().unwrap_or(config.listen)));
+    let address = config
+        .base_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{}", listener.local_addr().unwrap_or(config.listen)));
     let Booted { mut app, cluster } = server::boot(config, Clock::machine())?;
     let sign_ins = if demo { crate::demo::seed(&app)? } else { None };
     let first = server::first_link(&app)?;
@@ -190,7 +219,10 @@ fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         tracing::info!("names other than localhost are refused until TYRIAN_BASE_URL is set");
     }
     if let Some(link) = first {
-        println!("Nobody has an account yet. This link makes the first administrator; it works once, for three days:\n  {link}");
+        println!(
+            "Nobody has an account yet. This link makes the first administrator; it works once, for three \
+                days:\n  {link}"
+        );
     }
     if let Some(lines) = sign_ins {
         println!("{lines}");

@@ -48,20 +48,30 @@ pub fn run(app: &App, command: UserCommand) -> anyhow::Result<()> {
             let mut errors = FieldErrors::default();
             check_person(&name, &email, &mut errors);
             errors.done().map_err(told)?;
-            let new = store::NewPerson { name: &name, email: &email, password_hash: None, roles: &[role.as_str()] };
+            let new =
+                store::NewPerson { name: &name, email: &email, password_hash: None, roles: &[role.as_str()] };
             let made = app.db.write_blocking(&command_line, |tx| {
                 let (id, event) = store::insert_person(tx, &new, None)?;
                 tx.audited(id, event)
             });
-            let id = made.map_err(|e| if matches!(e, Error::NotFound) { anyhow::anyhow!("there is no role “{role}”") } else { told(e) })?;
+            let id = made.map_err(|e| {
+                if matches!(e, Error::NotFound) {
+                    anyhow::anyhow!("there is no role “{role}”")
+                } else {
+                    told(e)
+                }
+            })?;
             println!("{}", pages::make_link(app, LinkPurpose::Invitation, Some(id), 72)?);
         }
         UserCommand::ResetLink { email } => {
             let account = account(app, &email)?;
             app.db.write_blocking(&command_line, |tx| {
-                let event = Event::new(Kind::PasswordLinkMade, format!("Made a link for a new password of {}", account.name))
-                    .subject("person", account.id.0, &account.name)
-                    .about(account.id);
+                let event = Event::new(
+                    Kind::PasswordLinkMade,
+                    format!("Made a link for a new password of {}", account.name),
+                )
+                .subject("person", account.id.0, &account.name)
+                .about(account.id);
                 tx.audited((), event)
             })?;
             println!("{}", pages::make_link(app, LinkPurpose::Reset, Some(account.id), 24)?);
@@ -69,7 +79,9 @@ pub fn run(app: &App, command: UserCommand) -> anyhow::Result<()> {
         UserCommand::Disable { email } => {
             let account = account(app, &email)?;
             app.db
-                .write_blocking(&command_line, |tx| crate::accounts::users::store::disable(tx, everything(), account.id))
+                .write_blocking(&command_line, |tx| {
+                    crate::accounts::users::store::disable(tx, everything(), account.id)
+                })
                 .map_err(told)?;
             println!("{} can no longer sign in", account.name);
         }

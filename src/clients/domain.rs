@@ -75,8 +75,16 @@ impl TypedClient {
     pub fn check(&self) -> Result<ClientText, Error> {
         let mut errors = FieldErrors::default();
         let name = keep(&mut errors, "name", check_name(&self.name, "Give the client a name."));
-        let description = keep(&mut errors, "description", check_text("The description", false, &self.description, LONG_TEXT_BYTES, true));
-        let contacts = keep(&mut errors, "contacts", check_text("The contacts", true, &self.contacts, LONG_TEXT_BYTES, true));
+        let description = keep(
+            &mut errors,
+            "description",
+            check_text("The description", false, &self.description, LONG_TEXT_BYTES, true),
+        );
+        let contacts = keep(
+            &mut errors,
+            "contacts",
+            check_text("The contacts", true, &self.contacts, LONG_TEXT_BYTES, true),
+        );
         let tags = keep(&mut errors, "tags", parse_tags(&self.tags));
         errors.done()?;
         Ok(ClientText { name, description, contacts, tags })
@@ -143,8 +151,16 @@ impl TypedAsset {
     pub fn check(&self) -> Result<AssetText, Error> {
         let mut errors = FieldErrors::default();
         let name = keep(&mut errors, "name", check_name(&self.name, "Give the asset a name."));
-        let address = keep(&mut errors, "address", check_text("The address", false, &self.address, SHORT_TEXT_BYTES, false));
-        let description = keep(&mut errors, "description", check_text("The description", false, &self.description, LONG_TEXT_BYTES, true));
+        let address = keep(
+            &mut errors,
+            "address",
+            check_text("The address", false, &self.address, SHORT_TEXT_BYTES, false),
+        );
+        let description = keep(
+            &mut errors,
+            "description",
+            check_text("The description", false, &self.description, LONG_TEXT_BYTES, true),
+        );
         let kind: Result<AssetKind, _> = self.kind.parse();
         if kind.is_err() {
             errors.add("kind", "Choose a kind from the list.");
@@ -187,11 +203,17 @@ impl Hanging {
             }
         };
         add(self.engagements - self.deleted, "engagement", "engagements");
-        add(self.deleted, "deleted engagement that can still be restored", "deleted engagements that can still be restored");
+        add(
+            self.deleted,
+            "deleted engagement that can still be restored",
+            "deleted engagements that can still be restored",
+        );
         add(self.reports, "report", "reports");
         add(self.assets, "asset", "assets");
         let what = join(&parts)?;
-        Some(format!("This client cannot be deleted while something belongs to it: {what}. Delete that first."))
+        Some(format!(
+            "This client cannot be deleted while something belongs to it: {what}. Delete that first."
+        ))
     }
 }
 
@@ -237,11 +259,19 @@ mod tests {
 
     #[test]
     fn a_client_needs_a_name_and_plain_texts() {
-        let typed = TypedClient { name: " Harbor Light ".into(), tags: "Retail, retail,PCI ".into(), ..TypedClient::default() };
+        let typed = TypedClient {
+            name: " Harbor Light ".into(),
+            tags: "Retail, retail,PCI ".into(),
+            ..TypedClient::default()
+        };
         let text = typed.check().unwrap();
-        assert_eq!((text.name.as_str(), text.tags), ("Harbor Light", vec!["retail".to_owned(), "pci".to_owned()]));
+        assert_eq!(
+            (text.name.as_str(), text.tags),
+            ("Harbor Light", vec!["retail".to_owned(), "pci".to_owned()])
+        );
         let Err(Error::Invalid(errors)) =
-            (TypedClient { name: " ".into(), description: "a\u{0}".into(), ..TypedClient::default() }).check()
+            (TypedClient { name: " ".into(), description: "a\u{0}".into(), ..TypedClient::default() })
+                .check()
         else {
             panic!("refused")
         };
@@ -253,7 +283,10 @@ mod tests {
     fn an_asset_takes_known_kinds_only() {
         let typed = TypedAsset { name: "HL-WS-014".into(), ..TypedAsset::default() };
         assert_eq!(typed.check().unwrap().kind, AssetKind::Server);
-        let Err(Error::Invalid(errors)) = (TypedAsset { kind: "toaster".into(), ..typed.clone() }).check() else { panic!("refused") };
+        let Err(Error::Invalid(errors)) = (TypedAsset { kind: "toaster".into(), ..typed.clone() }).check()
+        else {
+            panic!("refused")
+        };
         assert!(errors.get("kind").is_some() && errors.get("criticality").is_none());
         assert!((TypedAsset { address: "a\nb".into(), ..typed }).check().is_err());
     }
@@ -264,7 +297,8 @@ mod tests {
         let hanging = Hanging { engagements: 3, deleted: 1, reports: 1, assets: 4 };
         assert_eq!(
             hanging.sentence().unwrap(),
-            "This client cannot be deleted while something belongs to it: 2 engagements, 1 deleted engagement that can still be \
+            "This client cannot be deleted while something belongs to it: 2 engagements, 1 deleted \
+                engagement that can still be \
              restored, 1 report and 4 assets. Delete that first."
         );
         assert_eq!(asset_in_use(0, 0), None);

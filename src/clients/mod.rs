@@ -1,5 +1,5 @@
-//! Clients and their assets: whom engagements are for, and what is tested. Nothing here is deleted while something hangs
-//! on it.
+//! Clients and their assets: whom engagements are for, and what is tested. Nothing here is deleted while
+//! something hangs on it.
 
 pub mod assets;
 pub mod domain;

@@ -72,7 +72,9 @@ pub async fn create(permit: Permit<CreateClient>, Form(typed): Form<TypedClient>
     };
     match saved {
         Ok(id) => Ok(redirect_with(&format!("/clients/{id}"), "Client created. You are its first member.")),
-        Err(Error::Invalid(errors)) => permit.html(StatusCode::UNPROCESSABLE_ENTITY, new_form(&permit, typed, errors).render()?),
+        Err(Error::Invalid(errors)) => {
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, new_form(&permit, typed, errors).render()?)
+        }
         Err(other) => Err(other),
     }
 }
@@ -81,7 +83,8 @@ pub async fn create(permit: Permit<CreateClient>, Form(typed): Form<TypedClient>
 pub async fn show(permit: Permit<ReadClient>, path: web::Path<ClientId>) -> Result<HttpResponse> {
     let (id, visible) = (path.into_inner(), permit.visible());
     let reads_engagements = permit.may_at(Permission::EngagementRead, id);
-    let reads_log = permit.viewer().rights.may(Permission::AuditLogRead) || permit.may_at(Permission::AuditLogReadClient, id);
+    let reads_log = permit.viewer().rights.may(Permission::AuditLogRead)
+        || permit.may_at(Permission::AuditLogReadClient, id);
     let (client, assets, members, engagements, events) = permit
         .app
         .db
@@ -125,9 +128,18 @@ pub async fn edit(permit: Permit<EditClient>, path: web::Path<ClientId>) -> Resu
     permit.page(&edit_form(&permit, id, typed, FieldErrors::default(), None))
 }
 
-fn edit_form(permit: &Permit<EditClient>, id: ClientId, typed: TypedClient, errors: FieldErrors, conflict: Option<Conflict>) -> ClientForm {
+fn edit_form(
+    permit: &Permit<EditClient>,
+    id: ClientId,
+    typed: TypedClient,
+    errors: FieldErrors,
+    conflict: Option<Conflict>,
+) -> ClientForm {
     ClientForm {
-        frame: permit.frame(Section::Clients, "Edit client").crumb("Clients", "/clients").crumb("Client", format!("/clients/{id}")),
+        frame: permit
+            .frame(Section::Clients, "Edit client")
+            .crumb("Clients", "/clients")
+            .crumb("Client", format!("/clients/{id}")),
         action: format!("/clients/{id}/edit"),
         cancel: format!("/clients/{id}"),
         button: "Save",
@@ -138,23 +150,32 @@ fn edit_form(permit: &Permit<EditClient>, id: ClientId, typed: TypedClient, erro
 }
 
 /// `POST /clients/{client}/edit`
-pub async fn update(permit: Permit<EditClient>, path: web::Path<ClientId>, Form(typed): Form<TypedClient>) -> Result<HttpResponse> {
+pub async fn update(
+    permit: Permit<EditClient>,
+    path: web::Path<ClientId>,
+    Form(typed): Form<TypedClient>,
+) -> Result<HttpResponse> {
     let (id, visible, version) = (path.into_inner(), permit.visible(), typed.version);
     permit.check(id)?;
     let saved = match typed.check() {
-        Ok(text) => permit.app.db.write(permit.actor(), move |tx| store::save(tx, id, &visible, &text, version)).await,
+        Ok(text) => {
+            permit.app.db.write(permit.actor(), move |tx| store::save(tx, id, &visible, &text, version)).await
+        }
         Err(error) => Err(error),
     };
     match saved {
         Ok(()) => Ok(redirect_with(&format!("/clients/{id}"), "Client saved.")),
-        Err(Error::Invalid(errors)) => permit.html(StatusCode::UNPROCESSABLE_ENTITY, edit_form(&permit, id, typed, errors, None).render()?),
+        Err(Error::Invalid(errors)) => permit
+            .html(StatusCode::UNPROCESSABLE_ENTITY, edit_form(&permit, id, typed, errors, None).render()?),
         Err(Error::Conflict(sentence)) => {
             let visible = permit.visible();
             let stored = permit.app.db.read(move |conn| store::get(conn, id, &visible)).await?;
             let theirs = client_differences(&stored, &typed);
-            // The form goes on from the stored version: saving again is then a decision, made with both values in sight.
+            // The form goes on from the stored version: saving again is then a decision, made with both
+            // values in sight.
             let typed = TypedClient { version: stored.version, ..typed };
-            let page = edit_form(&permit, id, typed, FieldErrors::default(), Some(Conflict { sentence, theirs }));
+            let page =
+                edit_form(&permit, id, typed, FieldErrors::default(), Some(Conflict { sentence, theirs }));
             permit.html(StatusCode::CONFLICT, page.render()?)
         }
         Err(other) => Err(other),
@@ -167,13 +188,25 @@ pub async fn delete_page(permit: Permit<EditClient>, path: web::Path<ClientId>) 
     let (client, hanging, members) = permit
         .app
         .db
-        .read(move |conn| Ok((store::get(conn, id, &visible)?, store::find_hanging(conn, id)?, store::list_members(conn, id)?)))
+        .read(move |conn| {
+            Ok((
+                store::get(conn, id, &visible)?,
+                store::find_hanging(conn, id)?,
+                store::list_members(conn, id)?,
+            ))
+        })
         .await?;
     permit.check(id)?;
     permit.page(&Delete {
-        frame: permit.frame(Section::Clients, "Delete client").crumb("Clients", "/clients").crumb(&client.name, format!("/clients/{id}")),
+        frame: permit
+            .frame(Section::Clients, "Delete client")
+            .crumb("Clients", "/clients")
+            .crumb(&client.name, format!("/clients/{id}")),
         heading: format!("Delete {}?", client.name),
-        goes: format!("The client goes, with the access of {}. This cannot be undone.", people(members.len())),
+        goes: format!(
+            "The client goes, with the access of {}. This cannot be undone.",
+            people(members.len())
+        ),
         hanging: hanging.sentence(),
         action: format!("/clients/{id}/delete"),
         cancel: format!("/clients/{id}"),

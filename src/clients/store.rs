@@ -10,7 +10,9 @@ use crate::accounts::store::{give_access, renew_sessions};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
 use crate::kernel::base::text::like;
-use crate::kernel::db::schema::{assets, client_access, clients, engagement_activity, engagements, people, person_roles, reports, roles};
+use crate::kernel::db::schema::{
+    assets, client_access, clients, engagement_activity, engagements, people, person_roles, reports, roles,
+};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{CreateClient, Permit};
@@ -68,7 +70,8 @@ pub struct Listed {
     pub updated_at: DateTime<Utc>,
 }
 
-/// The clients among `visible` whose name, tags or contacts contain every word of `search` and that bear `tag`.
+/// The clients among `visible` whose name, tags or contacts contain every word of `search` and that bear
+/// `tag`.
 pub fn list(conn: &mut PgConnection, visible: &[ClientId], search: &str, tag: &str) -> Result<Vec<Listed>> {
     let mut query = clients::table
         .filter(clients::id.eq_any(visible.iter().map(|c| c.0)))
@@ -79,7 +82,10 @@ pub fn list(conn: &mut PgConnection, visible: &[ClientId], search: &str, tag: &s
             clients::name,
             clients::tags,
             assets::table.filter(assets::client_id.eq(clients::id)).count().single_value(),
-            engagements::table.filter(engagements::client_id.eq(clients::id).and(engagements::deleted_at.is_null())).count().single_value(),
+            engagements::table
+                .filter(engagements::client_id.eq(clients::id).and(engagements::deleted_at.is_null()))
+                .count()
+                .single_value(),
             clients::updated_at,
         ))
         .into_boxed();
@@ -103,7 +109,11 @@ pub fn list(conn: &mut PgConnection, visible: &[ClientId], search: &str, tag: &s
 /// # Errors
 /// [`Error::NotFound`] for any other.
 pub fn get(conn: &mut PgConnection, id: ClientId, visible: &[ClientId]) -> Result<Client> {
-    Ok(clients::table.find(id.0).filter(clients::id.eq_any(visible.iter().map(|c| c.0))).select(Client::as_select()).first(conn)?)
+    Ok(clients::table
+        .find(id.0)
+        .filter(clients::id.eq_any(visible.iter().map(|c| c.0)))
+        .select(Client::as_select())
+        .first(conn)?)
 }
 
 /// Somebody with access to a client.
@@ -132,7 +142,14 @@ pub fn list_members(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Mem
         .left_join(giver.on(giver.field(people::id).nullable().eq(client_access::given_by)))
         .filter(client_access::client_id.eq(client.0).and(people::deleted_at.is_null()))
         .order((people::name, people::id))
-        .select((people::name, people::email, people::status, roles::name, giver.field(people::name).nullable(), client_access::given_at))
+        .select((
+            people::name,
+            people::email,
+            people::status,
+            roles::name,
+            giver.field(people::name).nullable(),
+            client_access::given_at,
+        ))
         .load(conn)?)
 }
 
@@ -171,11 +188,16 @@ pub fn list_engagements(conn: &mut PgConnection, client: ClientId) -> Result<Vec
         .load(conn)?)
 }
 
-/// Creates a client and makes who creates it its member: as Administrator where they are one, else as Team Lead.
+/// Creates a client and makes who creates it its member: as Administrator where they are one, else as Team
+/// Lead.
 ///
 /// # Errors
 /// [`Error::Invalid`] when the name is taken.
-pub fn insert(tx: &mut WriteTx<'_>, permit: &Permit<CreateClient>, text: &ClientText) -> Result<Audited<ClientId>> {
+pub fn insert(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<CreateClient>,
+    text: &ClientText,
+) -> Result<Audited<ClientId>> {
     let id = ClientId::new();
     let viewer = permit.viewer();
     diesel::insert_into(clients::table)
@@ -203,20 +225,29 @@ pub fn insert(tx: &mut WriteTx<'_>, permit: &Permit<CreateClient>, text: &Client
 }
 
 fn is_administrator(conn: &mut PgConnection, person: PersonId) -> Result<bool> {
-    let held =
-        person_roles::table.inner_join(roles::table).filter(person_roles::person_id.eq(person.0).and(roles::key.eq("administrator")));
+    let held = person_roles::table
+        .inner_join(roles::table)
+        .filter(person_roles::person_id.eq(person.0).and(roles::key.eq("administrator")));
     Ok(diesel::select(exists(held)).get_result(conn)?)
 }
 
 /// Saves a client's texts. Nothing changed is no save.
 ///
 /// # Errors
-/// [`Error::Conflict`] when somebody saved since `version` was shown, [`Error::Invalid`] when the name is taken.
-pub fn save(tx: &mut WriteTx<'_>, id: ClientId, visible: &[ClientId], text: &ClientText, version: i32) -> Result<Audited<()>> {
+/// [`Error::Conflict`] when somebody saved since `version` was shown, [`Error::Invalid`] when the name is
+/// taken.
+pub fn save(
+    tx: &mut WriteTx<'_>,
+    id: ClientId,
+    visible: &[ClientId],
+    text: &ClientText,
+    version: i32,
+) -> Result<Audited<()>> {
     let before = lock(tx, id, visible)?;
     let tags_before = before.tags().collect::<Vec<_>>().join(", ");
     let tags = text.tags.join(", ");
-    let old = [before.name.as_str(), before.description.as_str(), before.contacts.as_str(), tags_before.as_str()];
+    let old =
+        [before.name.as_str(), before.description.as_str(), before.contacts.as_str(), tags_before.as_str()];
     let new = [text.name.as_str(), text.description.as_str(), text.contacts.as_str(), tags.as_str()];
     if old == new {
         return Ok(tx.unchanged(()));
@@ -254,7 +285,8 @@ pub(super) fn lock(tx: &mut WriteTx<'_>, id: ClientId, visible: &[ClientId]) -> 
 /// The sentence of an edit that came too late.
 pub(super) fn stale(what: &str) -> Error {
     Error::Conflict(format!(
-        "Somebody saved this {what} since you opened it. What you typed is still here. Compare it with the page, then save again."
+        "Somebody saved this {what} since you opened it. What you typed is still here. Compare it with the \
+            page, then save again."
     ))
 }
 
@@ -281,13 +313,17 @@ fn name_taken(error: diesel::result::Error) -> Error {
 /// What hangs on a client.
 pub fn find_hanging(conn: &mut PgConnection, id: ClientId) -> Result<Hanging> {
     let all = engagements::table.filter(engagements::client_id.eq(id.0));
-    let (engagements, deleted, reports, assets): (Option<i64>, Option<i64>, Option<i64>, Option<i64>) = diesel::select((
-        all.count().single_value(),
-        all.filter(engagements::deleted_at.is_not_null()).count().single_value(),
-        reports::table.filter(reports::client_id.eq(id.0).and(reports::deleted_at.is_null())).count().single_value(),
-        assets::table.filter(assets::client_id.eq(id.0)).count().single_value(),
-    ))
-    .get_result(conn)?;
+    let (engagements, deleted, reports, assets): (Option<i64>, Option<i64>, Option<i64>, Option<i64>) =
+        diesel::select((
+            all.count().single_value(),
+            all.filter(engagements::deleted_at.is_not_null()).count().single_value(),
+            reports::table
+                .filter(reports::client_id.eq(id.0).and(reports::deleted_at.is_null()))
+                .count()
+                .single_value(),
+            assets::table.filter(assets::client_id.eq(id.0)).count().single_value(),
+        ))
+        .get_result(conn)?;
     let n = Option::unwrap_or_default;
     Ok(Hanging { engagements: n(engagements), deleted: n(deleted), reports: n(reports), assets: n(assets) })
 }
@@ -301,7 +337,8 @@ pub fn delete(tx: &mut WriteTx<'_>, id: ClientId, visible: &[ClientId]) -> Resul
     if let Some(sentence) = find_hanging(tx.conn, id)?.sentence() {
         return Err(Error::Refused(sentence));
     }
-    let members: i64 = client_access::table.filter(client_access::client_id.eq(id.0)).select(count_star()).first(tx.conn)?;
+    let members: i64 =
+        client_access::table.filter(client_access::client_id.eq(id.0)).select(count_star()).first(tx.conn)?;
     diesel::delete(clients::table.find(id.0)).execute(tx.conn)?;
     let event = Event::new(Kind::ClientDeleted, format!("Deleted the client “{}”", client.name))
         .subject("client", id.0, &client.name)

@@ -37,7 +37,9 @@ impl List {
     fn count(&self) -> String {
         match self.clients.len() {
             1 => "1 client".into(),
-            n if n as i64 >= super::store::LISTED => format!("The first {n} clients by name; search for the others"),
+            n if n as i64 >= super::store::LISTED => {
+                format!("The first {n} clients by name; search for the others")
+            }
             n => format!("{n} clients"),
         }
     }
@@ -73,7 +75,8 @@ pub fn client_differences(stored: &Client, typed: &TypedClient) -> Vec<Differenc
 /// Where a stored asset differs from what was typed.
 pub fn asset_differences(stored: &Asset, typed: &TypedAsset) -> Vec<Difference> {
     let label_of_kind = typed.kind.parse::<AssetKind>().map_or(String::new(), |k| k.label().into());
-    let label_of_criticality = typed.criticality.parse::<Criticality>().map_or(String::new(), |c| c.label().into());
+    let label_of_criticality =
+        typed.criticality.parse::<Criticality>().map_or(String::new(), |c| c.label().into());
     differences([
         ("Name", &stored.name, &typed.name),
         ("Kind", &stored.kind.label().into(), &label_of_kind),
@@ -123,7 +126,11 @@ pub struct ShownMember {
 pub fn show_members(members: Vec<Member>, zone: Tz) -> Vec<ShownMember> {
     members
         .into_iter()
-        .map(|member| ShownMember { given_at: times::display(member.given_at, zone), machine: member.given_at.to_rfc3339(), member })
+        .map(|member| ShownMember {
+            given_at: times::display(member.given_at, zone),
+            machine: member.given_at.to_rfc3339(),
+            member,
+        })
         .collect()
 }
 
@@ -160,7 +167,9 @@ pub struct Show {
 impl Show {
     fn dates(engagement: &ClientEngagement) -> String {
         match (engagement.start_date, engagement.end_date) {
-            (Some(start), Some(end)) if start != end => format!("{} – {}", times::display_date(start), times::display_date(end)),
+            (Some(start), Some(end)) if start != end => {
+                format!("{} – {}", times::display_date(start), times::display_date(end))
+            }
             (Some(day), _) => times::display_date(day),
             (None, Some(end)) => format!("until {}", times::display_date(end)),
             (None, None) => String::new(),
@@ -246,7 +255,14 @@ pub fn samples() -> Vec<(&'static str, String)> {
         description: String::new(),
         version: 1,
     };
-    let listed = Listed { id, name: hostile.into(), tags: client.tags.clone(), assets: Some(4), engagements: Some(1), updated_at: at };
+    let listed = Listed {
+        id,
+        name: hostile.into(),
+        tags: client.tags.clone(),
+        assets: Some(4),
+        engagements: Some(1),
+        updated_at: at,
+    };
     let list = |clients: Vec<Listed>, q: &str| List {
         frame: Frame::sample("Clients"),
         clients,
@@ -256,8 +272,10 @@ pub fn samples() -> Vec<(&'static str, String)> {
         zone: Tz::UTC,
     };
     let found = list(vec![listed], hostile);
-    let typed = TypedClient { name: hostile.into(), tags: "logistics".into(), version: 3, ..TypedClient::default() };
-    let conflict = || Conflict { sentence: "Somebody saved this.".into(), theirs: client_differences(&client, &typed) };
+    let typed =
+        TypedClient { name: hostile.into(), tags: "logistics".into(), version: 3, ..TypedClient::default() };
+    let conflict =
+        || Conflict { sentence: "Somebody saved this.".into(), theirs: client_differences(&client, &typed) };
     let form = ClientForm {
         frame: frame("Edit client"),
         action: "/clients/new".into(),

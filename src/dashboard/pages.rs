@@ -20,7 +20,6 @@ const FEW: i64 = 20;
 /// How many scheduled and running engagements the page looks at.
 const ENGAGEMENTS: i64 = 200;
 
-/// `GET /`
 pub async fn show(ctx: SignedIn) -> Result<HttpResponse> {
     let viewer = ctx.viewer();
     let (person, rights, now) = (viewer.id, viewer.rights.clone(), ctx.app.clock.now());
@@ -42,7 +41,8 @@ pub async fn show(ctx: SignedIn) -> Result<HttpResponse> {
 
 fn load(conn: &mut PgConnection, person: PersonId, rights: &Rights, now: DateTime<Utc>) -> Result<Loaded> {
     let clients = rights.clients_with(P::EngagementRead);
-    let (red_at, blue_at) = (rights.clients_with(P::ProcedureWriteRed), rights.clients_with(P::ProcedureWriteBlue));
+    let (red_at, blue_at) =
+        (rights.clients_with(P::ProcedureWriteRed), rights.clients_with(P::ProcedureWriteBlue));
     let me = store::Me { person, clients: &clients, red_at: &red_at, blue_at: &blue_at, now };
     let mut engagements = store::list_engagements(conn, &clients, ENGAGEMENTS)?;
     for engagement in &mut engagements {
@@ -51,7 +51,13 @@ fn load(conn: &mut PgConnection, person: PersonId, rights: &Rights, now: DateTim
     Ok(Loaded {
         waiting: store::list_waiting(conn, &me)?,
         requests: list_requests(conn, &rights.clients_with(P::EngagementApprove), FEW)?,
-        reviews: store::list_to_review(conn, person, &rights.clients_with(P::ReportReview), &rights.clients_with(P::ReportPublish), FEW)?,
+        reviews: store::list_to_review(
+            conn,
+            person,
+            &rights.clients_with(P::ReportReview),
+            &rights.clients_with(P::ReportPublish),
+            FEW,
+        )?,
         notices: notice_store::list_unread(conn, person, &rights.visible(), FEW)?,
         engagements,
     })

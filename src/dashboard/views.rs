@@ -19,11 +19,8 @@ const AHEAD: u64 = 7;
 
 /// Something that begins or ends soon.
 pub struct Due {
-    /// The engagement.
     pub engagement: Engagement,
-    /// What happens.
     pub what: &'static str,
-    /// When.
     pub on: NaiveDate,
 }
 
@@ -56,11 +53,9 @@ pub fn week(engagements: &[Engagement], today: NaiveDate) -> Vec<Due> {
     due
 }
 
-/// `/`
 #[derive(Template)]
 #[template(path = "dashboard/show.html")]
 pub struct Dashboard {
-    /// The frame.
     pub frame: Frame,
     /// Whether the person has access to any client.
     pub has_clients: bool,
@@ -72,11 +67,9 @@ pub struct Dashboard {
     pub loaded: Loaded,
     /// What begins and ends.
     pub week: Vec<Due>,
-    /// Now.
     pub now: DateTime<Utc>,
     /// Today in the organisation's zone.
     pub today: NaiveDate,
-    /// That zone.
     pub zone: Tz,
 }
 
@@ -89,7 +82,6 @@ pub struct Loaded {
     pub requests: Vec<Request>,
     /// Reports that wait on them.
     pub reviews: Vec<ToReview>,
-    /// Their unread notices.
     pub notices: Vec<Notice>,
     /// Scheduled and running engagements.
     pub engagements: Vec<Engagement>,
@@ -198,7 +190,13 @@ pub fn samples() -> Vec<(&'static str, String)> {
         today,
         zone: Tz::UTC,
     };
-    let full = Loaded { waiting: vec![waiting], requests: vec![request], reviews: vec![review], notices: vec![notice], engagements };
+    let full = Loaded {
+        waiting: vec![waiting],
+        requests: vec![request],
+        reviews: vec![review],
+        notices: vec![notice],
+        engagements,
+    };
     crate::kernel::web::rendered([
         ("show", page(true, full).render()),
         ("quiet", page(true, Loaded::default()).render()),

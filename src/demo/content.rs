@@ -1,4 +1,5 @@
-//! What the demo tells: plainly invented people and clients, in `content.json`. Times are relative to the day of seeding.
+//! What the demo tells: plainly invented people and clients, in `content.json`. Times are relative to the day
+//! of seeding.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +8,11 @@ use serde::Deserialize;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Team;
 
-/// The whole story.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Content {
     /// Clients with their assets.
     pub clients: Vec<Client>,
-    /// People.
     pub people: Vec<Person>,
     /// Engagements, the newest first.
     pub engagements: Vec<Engagement>,
@@ -29,35 +28,25 @@ impl Content {
     }
 }
 
-/// A client.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Client {
     /// How the rest of the file names it.
     pub key: String,
-    /// Name.
     pub name: String,
-    /// Markdown.
     pub description: String,
-    /// Tags.
     pub tags: Vec<String>,
-    /// Markdown.
     pub contacts: String,
-    /// Its assets.
     pub assets: Vec<Asset>,
 }
 
-/// An asset.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Asset {
     /// How the rest of the file names it.
     pub key: String,
-    /// Name.
     pub name: String,
-    /// Stored kind.
     pub kind: String,
-    /// Stored criticality.
     pub criticality: String,
     /// Host name or address.
     pub address: String,
@@ -65,15 +54,12 @@ pub struct Asset {
     pub description: String,
 }
 
-/// A person.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Person {
     /// How the rest of the file names them.
     pub key: String,
-    /// Name.
     pub name: String,
-    /// E-mail address.
     pub email: String,
     /// Keys of their own roles.
     pub roles: Vec<String>,
@@ -85,9 +71,7 @@ pub struct Person {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operators {
-    /// Keys of people.
     pub red: Vec<String>,
-    /// Keys of people.
     pub blue: Vec<String>,
 }
 
@@ -95,7 +79,6 @@ pub struct Operators {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Remediation {
-    /// Stored state.
     pub state: String,
     /// Who sees to it.
     pub owner: String,
@@ -103,7 +86,6 @@ pub struct Remediation {
     pub due_offset_days: Option<i64>,
 }
 
-/// An engagement.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "each field is the engagement's column of that name")]
@@ -166,19 +148,15 @@ pub struct Work {
     pub blue_notes: String,
     pub severity: Option<String>,
     pub recommendation: String,
-    /// Keys of assets.
     pub assets: Vec<String>,
-    /// Ids of steps.
     pub ticked_steps: Vec<String>,
     pub logs: Vec<Log>,
     pub attachments: Vec<Attachment>,
 }
 
-/// A log entry.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
-    /// Whose side.
     pub team: Team,
     /// Key of its author.
     pub by: String,
@@ -186,25 +164,18 @@ pub struct Log {
     pub offset_minutes: i64,
     /// None: it has no end.
     pub duration_minutes: Option<i64>,
-    /// Markdown.
     pub text: String,
 }
 
-/// An attachment.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attachment {
-    /// Whose side.
     pub team: Team,
     /// Key of who uploaded it.
     pub by: String,
-    /// File name.
     pub file_name: String,
-    /// Title.
     pub title: String,
-    /// One line.
     pub description: String,
-    /// Media type.
     pub media_type: String,
     /// The file, or after `png:console` and a line break what the picture of a console shows.
     pub content: String,

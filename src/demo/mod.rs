@@ -1,4 +1,5 @@
-//! Demo data: two clients, six people, engagements in every state, for `tyrian dev` and for looking at the product.
+//! Demo data: two clients, six people, engagements in every state, for `tyrian dev` and for looking at the
+//! product.
 
 pub mod content;
 pub mod picture;
@@ -22,8 +23,8 @@ use crate::kernel::base::error::Error;
 use crate::kernel::base::hex::random_hex;
 use crate::kernel::event::domain::Actor;
 
-/// Seeds an empty installation and returns the lines that tell how to sign in. Where somebody has an account already, the
-/// lines of an earlier seeding, if there was one.
+/// Seeds an empty installation and returns the lines that tell how to sign in. Where somebody has an account
+/// already, the lines of an earlier seeding, if there was one.
 ///
 /// # Errors
 /// When the database or the data directory refuses; nothing is then seeded.
@@ -39,7 +40,8 @@ pub fn seed(app: &App) -> anyhow::Result<Option<String>> {
     let content = Content::load().context("the demo's content")?;
     let password = random_hex(8);
     let lines = sign_ins(&content, &password);
-    // Kept first: a password that nobody knows would be worth less than a file for accounts that were not made.
+    // Kept first: a password that nobody knows would be worth less than a file for accounts that were not
+    // made.
     keep(&kept, &lines)?;
     let hash = hash_password(&password)?;
     let blobs = app
@@ -69,9 +71,18 @@ fn sign_ins(content: &Content, password: &str) -> String {
     let mut lines = format!("Demo sign-ins; the password of all of them is {password}\n");
     for person in &content.people {
         let role = person.roles.first().map(|role| role.replace('_', " ")).unwrap_or_default();
-        let clients: Vec<&str> =
-            content.clients.iter().filter(|client| person.access.contains_key(&client.key)).map(|client| client.name.as_str()).collect();
-        lines.push_str(&format!("  {:<24} {:<16} {role:<15} {}\n", person.email, person.name, clients.join(", ")));
+        let clients: Vec<&str> = content
+            .clients
+            .iter()
+            .filter(|client| person.access.contains_key(&client.key))
+            .map(|client| client.name.as_str())
+            .collect();
+        lines.push_str(&format!(
+            "  {:<24} {:<16} {role:<15} {}\n",
+            person.email,
+            person.name,
+            clients.join(", ")
+        ));
     }
     lines
 }
@@ -92,7 +103,9 @@ fn put(app: &App, blobs: Vec<Blob>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(async {
         for blob in blobs {
-            app.blobs.put(&object_store::path::Path::from(blob.key.to_string()), PutPayload::from(blob.bytes)).await?;
+            app.blobs
+                .put(&object_store::path::Path::from(blob.key.to_string()), PutPayload::from(blob.bytes))
+                .await?;
         }
         Ok(())
     })

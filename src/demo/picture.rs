@@ -1,4 +1,5 @@
-//! A picture of a console for the demo's screenshots: text in a small bitmap font, as a PNG that needs no crate.
+//! A picture of a console for the demo's screenshots: text in a small bitmap font, as a PNG that needs no
+//! crate.
 
 const WIDTH: usize = 720;
 const HEIGHT: usize = 300;
@@ -57,7 +58,9 @@ fn png(canvas: &[u8]) -> Vec<u8> {
         rows.extend(row.chunks(4).map(|four| four.iter().fold(0, |byte, pixel| byte << 2 | pixel)));
     }
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    for (kind, data) in [(b"IHDR", header), (b"PLTE", PALETTE.to_vec()), (b"IDAT", stored(&rows)), (b"IEND", Vec::new())] {
+    for (kind, data) in
+        [(b"IHDR", header), (b"PLTE", PALETTE.to_vec()), (b"IDAT", stored(&rows)), (b"IEND", Vec::new())]
+    {
         file.extend((data.len() as u32).to_be_bytes());
         let start = file.len();
         file.extend(kind);
@@ -89,7 +92,10 @@ fn stored(data: &[u8]) -> Vec<u8> {
 
 fn crc32(data: &[u8]) -> u32 {
     !data.iter().fold(u32::MAX, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
+        (0..8).fold(
+            sum ^ u32::from(*byte),
+            |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 },
+        )
     })
 }
 

@@ -12,13 +12,13 @@ use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{AssetId, ClientId, PersonId, ProcedureId, ReportId, TestPlanId};
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{
-    assets, attachments, clients, engagement_activity, engagement_inputs, engagement_operators, engagements, field_history, findings,
-    log_entries, procedure_assets, reports, step_ticks, test_plan_procedures, test_plans,
+    assets, attachments, clients, engagement_activity, engagement_inputs, engagement_operators, engagements,
+    field_history, findings, log_entries, procedure_assets, reports, step_ticks, test_plan_procedures,
+    test_plans,
 };
 use crate::kernel::event::domain::{Actor, Event};
 use crate::lifecycle::domain::ReportStatus;
 
-/// Makes a client.
 pub fn insert_client(tx: &mut WriteTx<'_>, client: &Client, by: PersonId) -> Result<ClientId> {
     let id = ClientId::new();
     diesel::insert_into(clients::table)
@@ -61,8 +61,10 @@ pub fn insert_assets(tx: &mut WriteTx<'_>, client: ClientId, new: &[(AssetId, &A
 /// A starter test plan: id, title and its procedures' keys in order.
 pub fn get_plan(conn: &mut PgConnection, key: &str) -> Result<(TestPlanId, String, Vec<String>)> {
     use crate::kernel::db::schema::library_procedures;
-    let (id, title): (TestPlanId, String) =
-        test_plans::table.filter(test_plans::key.eq(key)).select((test_plans::id, test_plans::title)).first(conn)?;
+    let (id, title): (TestPlanId, String) = test_plans::table
+        .filter(test_plans::key.eq(key))
+        .select((test_plans::id, test_plans::title))
+        .first(conn)?;
     let keys = test_plan_procedures::table
         .inner_join(library_procedures::table)
         .filter(test_plan_procedures::test_plan_id.eq(id.0))
@@ -72,7 +74,8 @@ pub fn get_plan(conn: &mut PgConnection, key: &str) -> Result<(TestPlanId, Strin
     Ok((id, title, keys))
 }
 
-/// Makes an engagement with its operators, inputs and, unless it is only requested or was canceled, its empty report.
+/// Makes an engagement with its operators, inputs and, unless it is only requested or was canceled, its empty
+/// report.
 pub fn insert_engagement(tx: &mut WriteTx<'_>, new: &Planned<'_>) -> Result<()> {
     let told = new.told;
     diesel::insert_into(engagements::table)
@@ -117,7 +120,11 @@ pub fn insert_engagement(tx: &mut WriteTx<'_>, new: &Planned<'_>) -> Result<()> 
         .inputs
         .iter()
         .map(|(name, value)| {
-            (engagement_inputs::engagement_id.eq(new.id.0), engagement_inputs::name.eq(name), engagement_inputs::value.eq(value))
+            (
+                engagement_inputs::engagement_id.eq(new.id.0),
+                engagement_inputs::name.eq(name),
+                engagement_inputs::value.eq(value),
+            )
         })
         .collect();
     diesel::insert_into(engagement_inputs::table).values(inputs).execute(tx.conn)?;
@@ -152,13 +159,10 @@ pub struct Copied {
     /// Its id in the engagement.
     #[diesel(sql_type = SqlUuid)]
     pub id: ProcedureId,
-    /// Its name.
     #[diesel(sql_type = Text)]
     pub name: String,
-    /// Its place.
     #[diesel(sql_type = diesel::sql_types::Integer)]
     pub position: i32,
-    /// What it recommends.
     #[diesel(sql_type = Text)]
     pub recommendation: String,
 }
@@ -168,17 +172,21 @@ pub fn copy_procedures(tx: &mut WriteTx<'_>, new: &Planned<'_>) -> Result<Vec<Co
     let ids: Vec<Uuid> = new.keys.iter().map(|_| ProcedureId::new().0).collect();
     // sql_query: one INSERT … SELECT copies bodies that need not travel.
     diesel::sql_query(
-        "INSERT INTO procedures (id, engagement_id, client_id, position, origin_id, origin_version, body, name, technique_ids, tactics,
+        "INSERT INTO procedures (id, engagement_id, client_id, position, origin_id, origin_version, body, \
+            name, technique_ids, tactics,
                                  recommendation, updated_at, updated_by)
          SELECT chosen.id, $1, $2, chosen.position, l.id, v.n, v.body, l.name, l.technique_ids,
-                coalesce((SELECT array_agg(t.short_name ORDER BY t.position) FROM tactics t WHERE t.version = $3 AND EXISTS (
-                    SELECT FROM techniques k WHERE k.version = $3 AND k.external_id = ANY (l.technique_ids) AND t.short_name = ANY (k.tactics))), '{}'),
+                coalesce((SELECT array_agg(t.short_name ORDER BY t.position) FROM tactics t \
+                WHERE t.version = $3 AND EXISTS (
+                    SELECT FROM techniques k WHERE k.version = $3 AND k.external_id = ANY (l.technique_ids) \
+                    AND t.short_name = ANY (k.tactics))), '{}'),
                 coalesce(v.body ->> 'recommendation', ''), $6, $7
          FROM unnest($4::uuid[], $5::text[]) WITH ORDINALITY AS chosen (id, key, position)
          JOIN library_procedures l ON l.source_key = chosen.key
          JOIN repositories r ON r.id = l.repository_id AND r.key = 'starter'
          JOIN library_procedure_versions v ON v.procedure_id = l.id AND v.n = l.current_version
-         RETURNING (SELECT source_key FROM library_procedures WHERE id = origin_id) AS key, id, name, position, recommendation",
+         RETURNING (SELECT source_key FROM library_procedures \
+         WHERE id = origin_id) AS key, id, name, position, recommendation",
     )
     .bind::<SqlUuid, _>(new.id.0)
     .bind::<SqlUuid, _>(new.client.0)
@@ -195,14 +203,20 @@ pub fn copy_procedures(tx: &mut WriteTx<'_>, new: &Planned<'_>) -> Result<Vec<Co
 pub fn save_work(tx: &mut WriteTx<'_>, work: &Value) -> Result<()> {
     // sql_query: one UPDATE for all procedures of an engagement.
     diesel::sql_query(
-        "UPDATE procedures p SET status = w.status, not_applicable_reason = w.not_applicable_reason, severity = w.severity,
-            recommendation = w.recommendation, attack_source = w.attack_source, red_outcome = w.red_outcome, red_notes = w.red_notes,
-            executed_at = w.executed_at, blue_outcome = w.blue_outcome, blue_notes = w.blue_notes, detected_at = w.detected_at,
+        "UPDATE procedures p SET status = w.status, not_applicable_reason = w.not_applicable_reason, \
+            severity = w.severity,
+            recommendation = w.recommendation, attack_source = w.attack_source, red_outcome = \
+            w.red_outcome, red_notes = w.red_notes,
+            executed_at = w.executed_at, blue_outcome = w.blue_outcome, blue_notes = w.blue_notes, \
+            detected_at = w.detected_at,
             detected_by = w.detected_by, alert_reference = w.alert_reference, responded_at = w.responded_at,
             updated_at = w.updated_at, updated_by = w.updated_by, version = w.version
-         FROM jsonb_to_recordset($1) AS w (id uuid, status text, not_applicable_reason text, severity text, recommendation text,
-            attack_source text, red_outcome text, red_notes text, executed_at timestamptz, blue_outcome text, blue_notes text,
-            detected_at timestamptz, detected_by text, alert_reference text, responded_at timestamptz, updated_at timestamptz,
+         FROM jsonb_to_recordset($1) AS w (id uuid, status text, not_applicable_reason text, severity text, \
+         recommendation text,
+            attack_source text, red_outcome text, red_notes text, executed_at timestamptz, blue_outcome \
+            text, blue_notes text,
+            detected_at timestamptz, detected_by text, alert_reference text, responded_at timestamptz, \
+            updated_at timestamptz,
             updated_by uuid, version integer)
          WHERE p.id = w.id",
     )
@@ -238,7 +252,12 @@ pub fn insert_events(tx: &mut WriteTx<'_>, told: &[(Actor, Event)]) -> Result<()
 }
 
 /// Writes the chapters of a report and leaves it where the story says.
-pub fn write_report(tx: &mut WriteTx<'_>, report: ReportId, told: &Engagement, at: DateTime<Utc>) -> Result<()> {
+pub fn write_report(
+    tx: &mut WriteTx<'_>,
+    report: ReportId,
+    told: &Engagement,
+    at: DateTime<Utc>,
+) -> Result<()> {
     let chapter = |name: &str| told.narrative.get(name).map_or("", String::as_str);
     diesel::update(reports::table.find(report.0))
         .set((
@@ -250,8 +269,11 @@ pub fn write_report(tx: &mut WriteTx<'_>, report: ReportId, told: &Engagement, a
         ))
         .execute(tx.conn)?;
     let today = tx.now().date_naive();
-    let found: Vec<Uuid> =
-        findings::table.filter(findings::report_id.eq(report.0)).order(findings::position).select(findings::id).load(tx.conn)?;
+    let found: Vec<Uuid> = findings::table
+        .filter(findings::report_id.eq(report.0))
+        .order(findings::position)
+        .select(findings::id)
+        .load(tx.conn)?;
     for (id, told) in found.into_iter().zip(&told.remediation) {
         diesel::update(findings::table.find(id))
             .set((
@@ -265,7 +287,14 @@ pub fn write_report(tx: &mut WriteTx<'_>, report: ReportId, told: &Engagement, a
 }
 
 /// Leaves a report in this status.
-pub fn move_report(tx: &mut WriteTx<'_>, report: ReportId, to: ReportStatus, at: DateTime<Utc>) -> Result<()> {
-    diesel::update(reports::table.find(report.0)).set((reports::status.eq(to), reports::updated_at.eq(at))).execute(tx.conn)?;
+pub fn move_report(
+    tx: &mut WriteTx<'_>,
+    report: ReportId,
+    to: ReportStatus,
+    at: DateTime<Utc>,
+) -> Result<()> {
+    diesel::update(reports::table.find(report.0))
+        .set((reports::status.eq(to), reports::updated_at.eq(at)))
+        .execute(tx.conn)?;
     Ok(())
 }

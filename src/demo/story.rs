@@ -15,7 +15,9 @@ use crate::accounts::notice_store::{self, NewNotice};
 use crate::accounts::store::{NewPerson, give_access, insert_person};
 use crate::engagements::domain::DetailField;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::{AssetId, AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ReportId, TestPlanId};
+use crate::kernel::base::ids::{
+    AssetId, AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ReportId, TestPlanId,
+};
 use crate::kernel::base::times;
 use crate::kernel::db::schema::{attachments, field_history, log_entries, procedure_assets, step_ticks};
 use crate::kernel::db::{Audited, WriteTx};
@@ -27,7 +29,6 @@ use crate::reports::store::{keep_published, note_move};
 
 /// A file to be stored.
 pub struct Blob {
-    /// The attachment's id.
     pub key: AttachmentId,
     /// Its bytes.
     pub bytes: Vec<u8>,
@@ -54,7 +55,6 @@ pub struct Planned<'a> {
     pub requested_by: Option<PersonId>,
 }
 
-/// A ticked step.
 #[derive(Insertable)]
 #[diesel(table_name = step_ticks)]
 pub struct TickRow {
@@ -73,7 +73,6 @@ pub struct AssetRow {
     client_id: Uuid,
 }
 
-/// A log entry.
 #[derive(Insertable)]
 #[diesel(table_name = log_entries)]
 pub struct LogRow<'a> {
@@ -89,7 +88,6 @@ pub struct LogRow<'a> {
     updated_at: DateTime<Utc>,
 }
 
-/// An attachment.
 #[derive(Insertable)]
 #[diesel(table_name = attachments)]
 pub struct AttachmentRow<'a> {
@@ -169,7 +167,12 @@ fn cast(tx: &mut WriteTx<'_>, content: &Content, password_hash: &str) -> Result<
     let mut lead = None;
     for person in &content.people {
         let roles: Vec<&str> = person.roles.iter().map(String::as_str).collect();
-        let new = NewPerson { name: &person.name, email: &person.email, password_hash: Some(password_hash), roles: &roles };
+        let new = NewPerson {
+            name: &person.name,
+            email: &person.email,
+            password_hash: Some(password_hash),
+            roles: &roles,
+        };
         let (id, event) = insert_person(tx, &new, None)?;
         events.push((tx.actor().clone(), event));
         let actor = Actor {
@@ -193,7 +196,10 @@ fn cast(tx: &mut WriteTx<'_>, content: &Content, password_hash: &str) -> Result<
         let created = Event::new(Kind::ClientCreated, format!("Created the client “{}”", client.name));
         events.push((lead.clone(), created.subject("client", id.0, &client.name).client(id)));
         events.extend(of_client.iter().map(|(asset, told)| {
-            let created = Event::new(Kind::AssetCreated, format!("Created the asset “{}” of {}", told.name, client.name));
+            let created = Event::new(
+                Kind::AssetCreated,
+                format!("Created the asset “{}” of {}", told.name, client.name),
+            );
             (lead.clone(), created.subject("asset", asset.0, &told.name).client(id))
         }));
         assets.extend(of_client.into_iter().map(|(id, asset)| (asset.key.clone(), id)));
@@ -256,7 +262,8 @@ fn submit(tx: &mut WriteTx<'_>, planned: &Planned<'_>) -> Result<()> {
     let at = at.map_or(tx.now(), |at| at.to_utc()).min(tx.now());
     let (mut locked, _) = lock_engagement(tx, planned.id, &[planned.client])?;
     let (report, _, events) = crate::reports::store::freeze(tx, &locked, at, &planned.lead)?;
-    let mut told: Vec<(Actor, Event)> = events.into_iter().map(|event| (planned.lead.clone(), event)).collect();
+    let mut told: Vec<(Actor, Event)> =
+        events.into_iter().map(|event| (planned.lead.clone(), event)).collect();
     let reached = match planned.told.status {
         EngagementStatus::InReview => ReportStatus::InReview,
         EngagementStatus::Complete => ReportStatus::Published,
@@ -265,7 +272,8 @@ fn submit(tx: &mut WriteTx<'_>, planned: &Planned<'_>) -> Result<()> {
     locked.facts.submitted = true;
     store::write_report(tx, report, planned.told, at)?;
     let mut moved_at = at;
-    for (from, to) in ReportStatus::ALL.iter().zip(&ReportStatus::ALL[1..]).filter(|(_, to)| **to <= reached) {
+    for (from, to) in ReportStatus::ALL.iter().zip(&ReportStatus::ALL[1..]).filter(|(_, to)| **to <= reached)
+    {
         locked.facts.report = Some(*from);
         moved_at = (moved_at + TimeDelta::hours(22)).min(tx.now());
         note_move(tx, report, (*from, *to), "", moved_at, &planned.lead)?;
@@ -364,27 +372,67 @@ impl<'a> Pages<'a> {
             (DetailField::SpecialInstructions, told.special_instructions.clone()),
         ];
         for (field, value) in details {
-            pages.remember("engagement", planned.id.0, field.as_str(), 1, value, (&planned.lead, planned.created_at));
+            pages.remember(
+                "engagement",
+                planned.id.0,
+                field.as_str(),
+                1,
+                value,
+                (&planned.lead, planned.created_at),
+            );
         }
         for procedure in copied {
             let value = procedure.recommendation.clone();
-            pages.remember("procedure", procedure.id.0, Field::Recommendation.name(), 1, value, (&planned.lead, planned.created_at));
+            pages.remember(
+                "procedure",
+                procedure.id.0,
+                Field::Recommendation.name(),
+                1,
+                value,
+                (&planned.lead, planned.created_at),
+            );
         }
-        let created =
-            Event::new(Kind::EngagementCreated, format!("Created the engagement “{}” with {} procedures", told.title, copied.len()));
-        pages.happened(planned.created_at, &planned.lead, created.subject("engagement", planned.id.0, &told.title), planned.client);
+        let created = Event::new(
+            Kind::EngagementCreated,
+            format!("Created the engagement “{}” with {} procedures", told.title, copied.len()),
+        );
+        pages.happened(
+            planned.created_at,
+            &planned.lead,
+            created.subject("engagement", planned.id.0, &told.title),
+            planned.client,
+        );
         if let Some(report) = planned.report {
             let made = Event::new(Kind::ReportCreated, format!("Created the report of “{}”", told.title));
-            pages.happened(planned.created_at, &planned.lead, made.subject("report", report.0, &told.title), planned.client);
+            pages.happened(
+                planned.created_at,
+                &planned.lead,
+                made.subject("report", report.0, &told.title),
+                planned.client,
+            );
         }
         if let Some(reason) = &told.cancel_reason {
-            let canceled = Event::new(Kind::EngagementCanceled, format!("Canceled “{}”: {reason}", told.title));
-            pages.happened(planned.starts_at, &planned.lead, canceled.subject("engagement", planned.id.0, &told.title), planned.client);
+            let canceled =
+                Event::new(Kind::EngagementCanceled, format!("Canceled “{}”: {reason}", told.title));
+            pages.happened(
+                planned.starts_at,
+                &planned.lead,
+                canceled.subject("engagement", planned.id.0, &told.title),
+                planned.client,
+            );
         }
         pages
     }
 
-    fn remember(&mut self, subject: &'a str, id: Uuid, field: &'a str, version: i32, value: String, by: (&Actor, DateTime<Utc>)) {
+    fn remember(
+        &mut self,
+        subject: &'a str,
+        id: Uuid,
+        field: &'a str,
+        version: i32,
+        value: String,
+        by: (&Actor, DateTime<Utc>),
+    ) {
         if !value.is_empty() {
             self.history.push(HistoryRow {
                 subject_type: subject,
@@ -403,12 +451,21 @@ impl<'a> Pages<'a> {
         self.events.push((at, by.clone(), event.engagement(client, self.engagement)));
     }
 
-    fn work(&mut self, cast: &Cast, planned: &Planned<'a>, of: &Copied, work: &'a Work, blobs: &mut Vec<Blob>) -> Result<()> {
+    fn work(
+        &mut self,
+        cast: &Cast,
+        planned: &Planned<'a>,
+        of: &Copied,
+        work: &'a Work,
+        blobs: &mut Vec<Blob>,
+    ) -> Result<()> {
         let nine = NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default();
         let morning = planned.zone.from_local_datetime(&planned.start_date.and_time(nine)).earliest();
-        let began = morning.map_or(planned.starts_at, |at| at.to_utc()) + TimeDelta::minutes(work.executed_after_minutes.unwrap_or(0));
+        let began = morning.map_or(planned.starts_at, |at| at.to_utc())
+            + TimeDelta::minutes(work.executed_after_minutes.unwrap_or(0));
         let by = |team: Team| -> Result<&Actor> {
-            let keys = if team == Team::Red { &planned.told.operators.red } else { &planned.told.operators.blue };
+            let keys =
+                if team == Team::Red { &planned.told.operators.red } else { &planned.told.operators.blue };
             let author = work.logs.iter().find(|log| log.team == team).map(|log| &log.by);
             cast.person(author.or(keys.first()).map_or("", String::as_str))
         };
@@ -416,19 +473,38 @@ impl<'a> Pages<'a> {
         self.save(planned, of, work, began, red, blue);
         for (place, step) in (0i64..).zip(&work.ticked_steps) {
             let at = began + TimeDelta::minutes(place * 3);
-            self.ticks.push(TickRow { procedure_id: of.id.0, step_id: step.clone(), person_id: id_of(red)?, at });
+            self.ticks.push(TickRow {
+                procedure_id: of.id.0,
+                step_id: step.clone(),
+                person_id: id_of(red)?,
+                at,
+            });
         }
         for key in &work.assets {
             let asset = cast.assets.get(key).ok_or_else(|| unknown(key))?;
-            self.assets.push(AssetRow { procedure_id: of.id.0, asset_id: asset.0, client_id: planned.client.0 });
+            self.assets.push(AssetRow {
+                procedure_id: of.id.0,
+                asset_id: asset.0,
+                client_id: planned.client.0,
+            });
         }
         self.logs_and_files(cast, planned, of, work, began, blobs)
     }
 
-    fn save(&mut self, planned: &Planned<'a>, of: &Copied, work: &Work, began: DateTime<Utc>, red: &Actor, blue: &Actor) {
+    fn save(
+        &mut self,
+        planned: &Planned<'a>,
+        of: &Copied,
+        work: &Work,
+        began: DateTime<Utc>,
+        red: &Actor,
+        blue: &Actor,
+    ) {
         let executed = work.executed_after_minutes.map(|_| began);
-        let detected = executed.zip(work.detected_after_seconds).map(|(at, after)| at + TimeDelta::seconds(after));
-        let responded = detected.zip(work.responded_after_seconds).map(|(at, after)| at + TimeDelta::seconds(after));
+        let detected =
+            executed.zip(work.detected_after_seconds).map(|(at, after)| at + TimeDelta::seconds(after));
+        let responded =
+            detected.zip(work.responded_after_seconds).map(|(at, after)| at + TimeDelta::seconds(after));
         let time = |at: Option<DateTime<Utc>>| at.map(times::instant).unwrap_or_default();
         let word = |value: &Option<String>| value.clone().unwrap_or_default();
         let values = [
@@ -452,20 +528,27 @@ impl<'a> Pages<'a> {
         for (field, value) in values.into_iter().filter(|(_, value)| !value.is_empty()) {
             if field.side() == Side::Blue { &mut of_blue } else { &mut of_red }.push((field, value));
         }
-        let saves = [(2, red, began + TimeDelta::minutes(25), of_red), (3, blue, began + TimeDelta::minutes(95), of_blue)];
+        let saves = [
+            (2, red, began + TimeDelta::minutes(25), of_red),
+            (3, blue, began + TimeDelta::minutes(95), of_blue),
+        ];
         let mut last = (1, red.id, began);
         for (version, by, at, fields) in saves.into_iter().filter(|save| !save.3.is_empty()) {
             last = (version, by.id, at);
             let names: Vec<String> = fields.iter().map(|(field, _)| field.label().to_lowercase()).collect();
             let sentence = format!("Saved procedure {} “{}”: {}", of.position, of.name, names.join(", "));
-            let changes = fields.iter().map(|(field, value)| (field.name(), "", value.as_str(), field.is_long()));
-            let saved = Event::new(Kind::ProcedureSaved, sentence).subject("procedure", of.id.0, &of.name).changes(changes);
+            let changes =
+                fields.iter().map(|(field, value)| (field.name(), "", value.as_str(), field.is_long()));
+            let saved = Event::new(Kind::ProcedureSaved, sentence)
+                .subject("procedure", of.id.0, &of.name)
+                .changes(changes);
             self.happened(at, by, saved, planned.client);
             for (field, value) in fields {
                 self.remember("procedure", of.id.0, field.name(), version, value, (by, at));
             }
         }
-        let recommendation = if work.recommendation.is_empty() { &of.recommendation } else { &work.recommendation };
+        let recommendation =
+            if work.recommendation.is_empty() { &of.recommendation } else { &work.recommendation };
         self.fields.push(json!({
             "id": of.id, "status": work.status, "not_applicable_reason": work.not_applicable_reason, "severity": work.severity,
             "recommendation": recommendation, "attack_source": work.attack_source, "red_outcome": work.red_outcome,
@@ -501,7 +584,12 @@ impl<'a> Pages<'a> {
                 created_at: ends.unwrap_or(starts),
                 updated_at: ends.unwrap_or(starts),
             });
-            let sentence = format!("Added a {} log entry to procedure {} “{}”", log.team.label().to_lowercase(), of.position, of.name);
+            let sentence = format!(
+                "Added a {} log entry to procedure {} “{}”",
+                log.team.label().to_lowercase(),
+                of.position,
+                of.name
+            );
             let added = Event::new(Kind::LogEntryAdded, sentence).subject("log_entry", id.0, &of.name);
             self.happened(ends.unwrap_or(starts), by, added, planned.client);
         }
@@ -526,7 +614,8 @@ impl<'a> Pages<'a> {
                 uploaded_at: at,
             });
             let sentence = format!("Attached “{}” to procedure {} “{}”", file.title, of.position, of.name);
-            let added = Event::new(Kind::AttachmentAdded, sentence).subject("attachment", blob.key.0, &file.title);
+            let added =
+                Event::new(Kind::AttachmentAdded, sentence).subject("attachment", blob.key.0, &file.title);
             self.happened(at, by, added, planned.client);
             blobs.push(blob);
         }

@@ -38,9 +38,7 @@ crate::text_enum! {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NewEngagement {
-    /// Required.
     pub title: String,
-    /// Markdown.
     pub description: String,
     /// Separated by commas.
     pub tags: String,
@@ -48,15 +46,10 @@ pub struct NewEngagement {
     pub start_date: String,
     /// "2026-11-21" or empty.
     pub end_date: String,
-    /// A zone's name.
     pub time_zone: String,
-    /// Markdown.
     pub objective: String,
-    /// Markdown.
     pub scope: String,
-    /// Markdown.
     pub access_info: String,
-    /// Markdown.
     pub special_instructions: String,
 }
 
@@ -65,7 +58,6 @@ pub struct NewEngagement {
 pub struct Details {
     /// One line, not empty.
     pub title: String,
-    /// Markdown.
     pub description: String,
     /// Trimmed, lower-cased, each once.
     pub tags: Vec<String>,
@@ -73,15 +65,10 @@ pub struct Details {
     pub start_date: Option<NaiveDate>,
     /// The last day, not before the first.
     pub end_date: Option<NaiveDate>,
-    /// The engagement's zone.
     pub time_zone: Tz,
-    /// Markdown.
     pub objective: String,
-    /// Markdown.
     pub scope: String,
-    /// Markdown.
     pub access_info: String,
-    /// Markdown.
     pub special_instructions: String,
 }
 
@@ -170,8 +157,8 @@ impl NewEngagement {
     }
 }
 
-/// Checks one field of the details and gives its canonical value, the one that is stored and compared: tags as "a, b",
-/// dates as "2026-11-21" or empty, the zone's name.
+/// Checks one field of the details and gives its canonical value, the one that is stored and compared: tags
+/// as "a, b", dates as "2026-11-21" or empty, the zone's name.
 ///
 /// # Errors
 /// A sentence for beside the field.
@@ -179,7 +166,9 @@ pub fn check_detail(field: DetailField, raw: &str) -> Result<String, String> {
     match field {
         DetailField::Title => check_title(raw),
         DetailField::Tags => Ok(parse_tags(raw)?.join(", ")),
-        DetailField::StartDate | DetailField::EndDate => Ok(times::parse_date(raw)?.map_or_else(String::new, |date| date.to_string())),
+        DetailField::StartDate | DetailField::EndDate => {
+            Ok(times::parse_date(raw)?.map_or_else(String::new, |date| date.to_string()))
+        }
         DetailField::TimeZone => Ok(times::zone(raw)?.name().to_owned()),
         DetailField::Description | DetailField::Objective | DetailField::Scope | DetailField::AccessInfo => {
             check_text(field.label(), false, raw, LONG_TEXT_BYTES, true)
@@ -238,7 +227,6 @@ pub enum RunbookState {
 }
 
 impl RunbookState {
-    /// Derives the state.
     pub fn of(progress: Progress, submitted: bool) -> Self {
         match (submitted, progress.complete()) {
             (true, _) => Self::Submitted,
@@ -257,7 +245,8 @@ impl RunbookState {
     }
 }
 
-/// The status that Create sets: Scheduled, or In Progress when the start date is today in `zone`, past or empty.
+/// The status that Create sets: Scheduled, or In Progress when the start date is today in `zone`, past or
+/// empty.
 pub fn status_on_create(start: Option<NaiveDate>, zone: Tz, now: DateTime<Utc>) -> EngagementStatus {
     EngagementStatus::on_create(&schedule::Facts {
         now,
@@ -274,7 +263,6 @@ pub fn status_on_create(start: Option<NaiveDate>, zone: Tz, now: DateTime<Utc>) 
 pub struct Tactic {
     /// What procedures name it by.
     pub key: String,
-    /// What people read.
     pub name: String,
 }
 
@@ -287,7 +275,6 @@ pub enum BlueAnswer {
     NotApplicable,
     /// An outcome with a score from 0 to 100.
     Scored {
-        /// Its score.
         score: u8,
         /// Its flags; none of them is "we looked and found nothing".
         flags: BlueFlags,
@@ -299,7 +286,6 @@ pub enum BlueAnswer {
 pub struct Covered {
     /// Keys of its tactics; it counts once under each.
     pub tactics: Vec<String>,
-    /// What blue answered.
     pub blue: BlueAnswer,
 }
 
@@ -308,9 +294,7 @@ pub struct Covered {
 pub struct CoverageRow {
     /// The tactic's key; empty for procedures without a known tactic.
     pub key: String,
-    /// The tactic's name.
     pub name: String,
-    /// Procedures under it.
     pub procedures: u32,
     /// Those that blue has not answered.
     pub unanswered: u32,
@@ -318,21 +302,17 @@ pub struct CoverageRow {
     pub not_applicable: u32,
     /// Those with a score.
     pub scored: u32,
-    /// The scores' sum.
     pub score_sum: u32,
-    /// Stopped.
     pub prevented: u32,
-    /// Somebody was told.
     pub alerted: u32,
-    /// Left records.
     pub logged: u32,
     /// Neither stopped, told nor recorded.
     pub missed: u32,
 }
 
 impl CoverageRow {
-    /// The mean score of what is scored, rounded down; `None` when nothing is. Show it with `scored`, `procedures` and
-    /// `unanswered`.
+    /// The mean score of what is scored, rounded down; `None` when nothing is. Show it with `scored`,
+    /// `procedures` and `unanswered`.
     pub fn score(&self) -> Option<u32> {
         self.score_sum.checked_div(self.scored)
     }
@@ -354,10 +334,14 @@ impl CoverageRow {
     }
 }
 
-/// Coverage by tactic, in the tactics' order, empty ones included; procedures without a known tactic come last under
-/// "No tactic".
+/// Coverage by tactic, in the tactics' order, empty ones included; procedures without a known tactic come
+/// last under "No tactic".
 pub fn coverage(tactics: &[Tactic], procedures: &[Covered]) -> Vec<CoverageRow> {
-    let row = |key: &str, name: &str| CoverageRow { key: key.to_owned(), name: name.to_owned(), ..CoverageRow::default() };
+    let row = |key: &str, name: &str| CoverageRow {
+        key: key.to_owned(),
+        name: name.to_owned(),
+        ..CoverageRow::default()
+    };
     let mut rows: Vec<_> = tactics.iter().map(|t| row(&t.key, &t.name)).collect();
     let mut none = row("", "No tactic");
     for procedure in procedures {
@@ -418,10 +402,26 @@ mod tests {
     fn faults_stand_beside_their_fields() {
         for (faults, field, sentence) in [
             (fault(|f| f.title = " ".into()), DetailField::Title, "Give the engagement a title."),
-            (fault(|f| f.title = "ä".repeat(201)), DetailField::Title, "The title is 201 characters; the limit is 200. Shorten it."),
-            (fault(|f| f.title = "a\u{1b}b".into()), DetailField::Title, "The title contains a control character (U+001B). Remove it."),
-            (fault(|f| f.end_date = "2026-11-20".into()), DetailField::EndDate, "The end lies before the start. Choose a later end."),
-            (fault(|f| f.start_date = "soon".into()), DetailField::StartDate, "This is not a date. Write it like 2026-11-21."),
+            (
+                fault(|f| f.title = "ä".repeat(201)),
+                DetailField::Title,
+                "The title is 201 characters; the limit is 200. Shorten it.",
+            ),
+            (
+                fault(|f| f.title = "a\u{1b}b".into()),
+                DetailField::Title,
+                "The title contains a control character (U+001B). Remove it.",
+            ),
+            (
+                fault(|f| f.end_date = "2026-11-20".into()),
+                DetailField::EndDate,
+                "The end lies before the start. Choose a later end.",
+            ),
+            (
+                fault(|f| f.start_date = "soon".into()),
+                DetailField::StartDate,
+                "This is not a date. Write it like 2026-11-21.",
+            ),
             (
                 fault(|f| f.time_zone = "Mars/Base".into()),
                 DetailField::TimeZone,
@@ -496,7 +496,9 @@ mod tests {
     }
 
     fn tactics() -> Vec<Tactic> {
-        ["execution", "persistence", "impact"].map(|key| Tactic { key: key.into(), name: key.to_uppercase() }).to_vec()
+        ["execution", "persistence", "impact"]
+            .map(|key| Tactic { key: key.into(), name: key.to_uppercase() })
+            .to_vec()
     }
 
     #[test]
@@ -561,7 +563,8 @@ mod tests {
 
         // What was stored posts back unchanged.
         #[test]
-        fn canonical_details_are_their_own(index in 0..DetailField::ALL.len(), raw in "[A-Za-zİ,\r\n\t ]{0,30}") {
+        fn canonical_details_are_their_own(index in 0..DetailField::ALL.len(), raw in "[A-Za-zİ,\r\n\t \
+            ]{0,30}") {
             let field = DetailField::ALL[index];
             if let Ok(value) = check_detail(field, &raw) {
                 prop_assert_eq!(check_detail(field, &value), Ok(value));

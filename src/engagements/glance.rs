@@ -1,21 +1,21 @@
-//! Outcomes at a glance: both teams' outcomes by tactic, times to detect and to respond, and the two cases that deserve a
-//! second look. Pure; the engagement and its report count alike.
+//! Outcomes at a glance: both teams' outcomes by tactic, times to detect and to respond, and the two cases
+//! that deserve a second look. Pure; the engagement and its report count alike.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::kernel::base::times::duration_words;
 use crate::procedures::domain::{BlueFlags, Summary, Team, times_to};
 
-/// From when on an alert is late: an hour after the procedure was executed. The 1-10-60 rule of the field gives a whole
-/// response that long; an alert that takes it leaves nothing for the rest.
+/// From when on an alert is late: an hour after the procedure was executed. The 1-10-60 rule of the field
+/// gives a whole response that long; an alert that takes it leaves nothing for the rest.
 pub const LATE: TimeDelta = TimeDelta::hours(1);
 
 /// Tones from the defender's best to what nobody answered, in the order in which bars stack them.
 pub const TONES: [&str; 6] = ["good", "info", "warn", "bad", "none", "unanswered"];
 
-/// Tone of an outcome, from the defender's side: what was stopped is good, what went unseen is bad. It follows from the
-/// flags and the score, so that a renamed or added outcome gets one too. Every page takes it from here: an outcome has one
-/// colour.
+/// Tone of an outcome, from the defender's side: what was stopped is good, what went unseen is bad. It
+/// follows from the flags and the score, so that a renamed or added outcome gets one too. Every page takes it
+/// from here: an outcome has one colour.
 pub fn tone(team: Team, key: &str, succeeded: bool, score: Option<i32>) -> &'static str {
     match (team, score) {
         (Team::Red, _) if succeeded => "bad",
@@ -31,9 +31,7 @@ pub fn tone(team: Team, key: &str, succeeded: bool, score: Option<i32>) -> &'sta
 /// A part of a whole: never a percentage without both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// How many.
     pub part: usize,
-    /// Of how many.
     pub whole: usize,
 }
 
@@ -59,7 +57,6 @@ pub struct Times {
     pub median: Option<String>,
     /// "31 min"; none without a time.
     pub p90: Option<String>,
-    /// How many times.
     pub n: usize,
     /// How many were left out, because one lies before the other.
     pub left_out: usize,
@@ -92,9 +89,7 @@ pub struct Said {
 pub struct Answered {
     /// Keys of its tactics.
     pub tactics: Vec<String>,
-    /// Red's answer.
     pub red: Option<Said>,
-    /// Blue's answer.
     pub blue: Option<Said>,
     /// Whether it is of status Not Applicable: then nobody owes an answer.
     pub not_applicable: bool,
@@ -109,33 +104,25 @@ pub struct Answered {
 /// How many procedures of each tone, in the order of [`TONES`].
 pub type Counts = [usize; 6];
 
-/// A tactic's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     /// Name of the tactic.
     pub name: String,
-    /// Procedures under it.
     pub procedures: usize,
-    /// Red's outcomes.
     pub red: Counts,
-    /// Blue's outcomes.
     pub blue: Counts,
 }
 
-/// The glance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glance {
     /// By tactic, in matrix order, those with a procedure. A procedure counts under each of its tactics.
     pub rows: Vec<Row>,
-    /// Executed to detected.
     pub detect: Times,
-    /// Detected to responded.
     pub respond: Times,
     /// Prevented without an alert, of those that blue prevented.
     pub silent: Share,
     /// Alerted later than [`LATE`] after execution, of the alerted ones whose times are known.
     pub late: Share,
-    /// Procedures in all.
     pub procedures: usize,
 }
 
@@ -143,7 +130,8 @@ impl Glance {
     /// Counts procedures under tactics (key and name, in matrix order).
     pub fn of<'a>(tactics: impl IntoIterator<Item = (&'a str, &'a str)>, all: &[Answered]) -> Self {
         let tactics: Vec<(&str, &str)> = tactics.into_iter().collect();
-        let known = |p: &Answered| p.tactics.iter().any(|key| tactics.iter().any(|(tactic, _)| tactic == key));
+        let known =
+            |p: &Answered| p.tactics.iter().any(|key| tactics.iter().any(|(tactic, _)| tactic == key));
         let row = |name: &str, of: Vec<&Answered>| Row {
             name: name.to_owned(),
             procedures: of.len(),
@@ -152,23 +140,33 @@ impl Glance {
         };
         let mut rows: Vec<Row> = tactics
             .iter()
-            .map(|(key, name)| row(name, all.iter().filter(|p| p.tactics.iter().any(|tactic| tactic == key)).collect()))
+            .map(|(key, name)| {
+                row(name, all.iter().filter(|p| p.tactics.iter().any(|tactic| tactic == key)).collect())
+            })
             .collect();
         rows.push(row("No tactic", all.iter().filter(|p| !known(p)).collect()));
         rows.retain(|row| row.procedures > 0);
-        let spans: Vec<_> = all.iter().map(|p| times_to(p.executed_at, p.detected_at, p.responded_at)).collect();
-        let (detect, respond): (Vec<_>, Vec<_>) =
-            (spans.iter().filter_map(|span| span.0).collect(), spans.iter().filter_map(|span| span.1).collect());
+        let spans: Vec<_> =
+            all.iter().map(|p| times_to(p.executed_at, p.detected_at, p.responded_at)).collect();
+        let (detect, respond): (Vec<_>, Vec<_>) = (
+            spans.iter().filter_map(|span| span.0).collect(),
+            spans.iter().filter_map(|span| span.1).collect(),
+        );
         let with = |both: fn(&Answered) -> bool| all.iter().filter(|p| both(p)).count();
         let detectable = with(|p| p.executed_at.is_some() && p.detected_at.is_some());
         let respondable = with(|p| p.detected_at.is_some() && p.responded_at.is_some());
-        let blue = |is: fn(BlueFlags) -> bool| all.iter().zip(&spans).filter(move |(p, _)| p.blue.is_some_and(|said| is(said.flags)));
+        let blue = |is: fn(BlueFlags) -> bool| {
+            all.iter().zip(&spans).filter(move |(p, _)| p.blue.is_some_and(|said| is(said.flags)))
+        };
         let alerted: Vec<TimeDelta> = blue(|flags| flags.alerted).filter_map(|(_, span)| span.0).collect();
         Self {
             rows,
             detect: Times::of(&detect, detectable - detect.len()),
             respond: Times::of(&respond, respondable - respond.len()),
-            silent: Share { part: blue(|f| f.prevented && !f.alerted).count(), whole: blue(|f| f.prevented).count() },
+            silent: Share {
+                part: blue(|f| f.prevented && !f.alerted).count(),
+                whole: blue(|f| f.prevented).count(),
+            },
             late: Share { part: alerted.iter().filter(|span| **span > LATE).count(), whole: alerted.len() },
             procedures: all.len(),
         }
@@ -232,7 +230,13 @@ mod tests {
 
     #[test]
     fn not_applicable_is_not_unanswered_and_no_tactic_has_its_row() {
-        let none = Answered { blue: None, red: None, not_applicable: true, tactics: Vec::new(), ..answered(None, None) };
+        let none = Answered {
+            blue: None,
+            red: None,
+            not_applicable: true,
+            tactics: Vec::new(),
+            ..answered(None, None)
+        };
         let glance = Glance::of([("execution", "Execution")], &[none]);
         assert_eq!(glance.rows[0].name, "No tactic");
         assert_eq!(glance.rows[0].blue, [0, 0, 0, 0, 1, 0]);

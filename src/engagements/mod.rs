@@ -1,6 +1,6 @@
-//! Engagements, the Runbooks of the rail: the list, the wizard that makes one, the engagement's page with its sections, and
-//! everything that plans one (details, procedures, operators, inputs). What is written on a single procedure belongs to
-//! `procedures`, the status to `schedule`.
+//! Engagements, the Runbooks of the rail: the list, the wizard that makes one, the engagement's page with its
+//! sections, and everything that plans one (details, procedures, operators, inputs). What is written on a
+//! single procedure belongs to `procedures`, the status to `schedule`.
 
 pub mod domain;
 pub mod glance;

@@ -13,11 +13,8 @@ pub type OwnDates = Vec<(PersonId, String, String)>;
 /// An operator's own dates within the engagement's; without them they take part in all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OwnPeriod {
-    /// Who.
     pub person: PersonId,
-    /// First day.
     pub from: Option<NaiveDate>,
-    /// Last day.
     pub to: Option<NaiveDate>,
 }
 
@@ -37,7 +34,9 @@ pub fn typed_periods(pairs: &Pairs) -> OwnDates {
 pub fn changed_as_typed(pairs: &Pairs) -> OwnDates {
     let had = |name: String| pairs.get(&name).unwrap_or_default();
     let mut typed = typed_periods(pairs);
-    typed.retain(|(person, from, to)| had(format!("had_from.{person}")) != from || had(format!("had_to.{person}")) != to);
+    typed.retain(|(person, from, to)| {
+        had(format!("had_from.{person}")) != from || had(format!("had_to.{person}")) != to
+    });
     typed
 }
 
@@ -76,6 +75,8 @@ mod tests {
             changed_periods(&posted[..4].iter().cloned().collect()).unwrap(),
             [OwnPeriod { person: a, from: "2026-11-21".parse().ok(), to: None }]
         );
-        assert!(changed_periods(&posted.into_iter().collect()).unwrap_err().get(&format!("from.{c}")).is_some());
+        assert!(
+            changed_periods(&posted.into_iter().collect()).unwrap_err().get(&format!("from.{c}")).is_some()
+        );
     }
 }

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::domain::NewEngagement;
-use crate::kernel::base::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, TestPlanId};
+use crate::kernel::base::ids::{
+    ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, TestPlanId,
+};
 use crate::procedures::domain::Team;
 use crate::procedures::inputs::Values;
 
@@ -62,11 +64,8 @@ pub struct Given {
     pub key: String,
     /// Texts for the details; an empty one gives nothing.
     pub details: NewEngagement,
-    /// Operators.
     pub operators: Vec<(PersonId, Team)>,
-    /// Values of inputs.
     pub inputs: Values,
-    /// Procedures.
     pub chosen: Vec<Chosen>,
 }
 
@@ -74,7 +73,6 @@ pub struct Given {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Wizard {
-    /// The client.
     pub client: Option<ClientId>,
     /// What it starts from.
     pub source: Source,
@@ -88,7 +86,6 @@ pub struct Wizard {
     pub plan_tactic: String,
     /// Engagement Details as typed.
     pub details: NewEngagement,
-    /// Operators.
     pub operators: Vec<(PersonId, Team)>,
     /// Values of inputs, from an earlier engagement.
     pub inputs: Values,
@@ -108,10 +105,12 @@ impl Wizard {
         }
     }
 
-    /// Takes what a source gives. Whatever the person changed since the last source stays; the rest is replaced, so that
-    /// going back and choosing another plan never leaves half of the first one behind.
+    /// Takes what a source gives. Whatever the person changed since the last source stays; the rest is
+    /// replaced, so that going back and choosing another plan never leaves half of the first one behind.
     pub fn take(&mut self, given: Given) {
-        let texts = |details: &NewEngagement| [details.title.clone(), details.description.clone(), details.tags.clone()];
+        let texts = |details: &NewEngagement| {
+            [details.title.clone(), details.description.clone(), details.tags.clone()]
+        };
         let (old, new) = (texts(&self.given.details), texts(&given.details));
         let fields = [&mut self.details.title, &mut self.details.description, &mut self.details.tags];
         for ((field, old), new) in fields.into_iter().zip(old).zip(new) {
@@ -123,7 +122,11 @@ impl Wizard {
             (&mut self.details.objective, &self.given.details.objective, &given.details.objective),
             (&mut self.details.scope, &self.given.details.scope, &given.details.scope),
             (&mut self.details.access_info, &self.given.details.access_info, &given.details.access_info),
-            (&mut self.details.special_instructions, &self.given.details.special_instructions, &given.details.special_instructions),
+            (
+                &mut self.details.special_instructions,
+                &self.given.details.special_instructions,
+                &given.details.special_instructions,
+            ),
         ] {
             if field.is_empty() || field == old {
                 field.clone_from(new);
@@ -143,7 +146,8 @@ impl Wizard {
         self.given = given;
     }
 
-    /// Chooses the client. Another one has other people and other earlier engagements: what belongs to the first goes.
+    /// Chooses the client. Another one has other people and other earlier engagements: what belongs to the
+    /// first goes.
     pub fn choose_client(&mut self, client: Option<ClientId>) {
         if self.client == client {
             return;
@@ -154,7 +158,8 @@ impl Wizard {
             self.earlier = None;
             self.chosen.retain(|c| matches!(c, Chosen::Library(_)));
             if self.source == Source::Earlier {
-                // With it go the texts that the first client's engagement gave: another client must not read them.
+                // With it go the texts that the first client's engagement gave: another client must not read
+                // them.
                 self.take(Given::default());
             }
         }

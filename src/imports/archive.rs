@@ -78,7 +78,10 @@ pub(super) fn technique_files(source: &Source) -> Result<Vec<TechniqueFile>, Imp
         Source::Zip { name, bytes } => (name.clone(), from_zip(name, bytes)?),
     };
     if files.is_empty() {
-        return Err(ImportError::file(&place, "it holds no technique file; one is expected at atomics/T1003/T1003.yaml, say"));
+        return Err(ImportError::file(
+            &place,
+            "it holds no technique file; one is expected at atomics/T1003/T1003.yaml, say",
+        ));
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)
@@ -143,7 +146,10 @@ impl Files {
     fn push(&mut self, name: String, bytes: Vec<u8>) -> Result<(), ImportError> {
         self.total += bytes.len() as u64;
         if self.total > TEXT_TOTAL_MAX {
-            return Err(ImportError::file(&name, format!("the technique files together are larger than {} MiB", TEXT_TOTAL_MAX / MIB)));
+            return Err(ImportError::file(
+                &name,
+                format!("the technique files together are larger than {} MiB", TEXT_TOTAL_MAX / MIB),
+            ));
         }
         self.list.push(TechniqueFile { name, bytes });
         Ok(())
@@ -214,7 +220,9 @@ fn from_zip(archive_name: &str, bytes: &[u8]) -> Result<Vec<TechniqueFile>, Impo
     if headers.take(ENTRIES_MAX + 1).count() > ENTRIES_MAX {
         return Err(too_many_entries(archive_name));
     }
-    let unreadable = |error: zip::result::ZipError| ImportError::file(archive_name, format!("it is not a zip that can be read ({error})"));
+    let unreadable = |error: zip::result::ZipError| {
+        ImportError::file(archive_name, format!("it is not a zip that can be read ({error})"))
+    };
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
     if archive.has_duplicate_names() {
         return Err(ImportError::file(archive_name, "two of its entries have the same name"));
@@ -230,7 +238,10 @@ fn from_zip(archive_name: &str, bytes: &[u8]) -> Result<Vec<TechniqueFile>, Impo
         }
         unpacked = unpacked.saturating_add(entry.size());
         if unpacked > UNPACKED_MAX {
-            return Err(ImportError::file(archive_name, format!("it unpacks to more than {} MiB", UNPACKED_MAX / MIB)));
+            return Err(ImportError::file(
+                archive_name,
+                format!("it unpacks to more than {} MiB", UNPACKED_MAX / MIB),
+            ));
         }
         if !entry.is_file() || !is_wanted(&name) {
             continue;
@@ -242,12 +253,18 @@ fn from_zip(archive_name: &str, bytes: &[u8]) -> Result<Vec<TechniqueFile>, Impo
     }
     let mut files = Files::default();
     for (index, name, compressed) in wanted {
-        let entry = archive.by_index(index).map_err(|error| in_archive(archive_name, &name, &format!("it cannot be read ({error})")))?;
+        let entry = archive
+            .by_index(index)
+            .map_err(|error| in_archive(archive_name, &name, &format!("it cannot be read ({error})")))?;
         // Sizes in a header may lie, so the limits hold for the bytes that come out.
         let bytes = read_limited(entry, &name, TECHNIQUE_FILE_MAX)?;
         let unpacked = bytes.len() as u64;
         if unpacked > RATIO_FROM && unpacked > compressed.saturating_mul(RATIO_MAX) {
-            return Err(in_archive(archive_name, &name, &format!("it unpacks to more than {RATIO_MAX} times its size")));
+            return Err(in_archive(
+                archive_name,
+                &name,
+                &format!("it unpacks to more than {RATIO_MAX} times its size"),
+            ));
         }
         files.push(name, bytes)?;
     }
@@ -303,7 +320,9 @@ pub(super) mod tests {
 
     fn names(bytes: &[u8]) -> Result<Vec<String>, String> {
         let source = Source::Zip { name: "tests.zip".to_owned(), bytes: bytes.to_vec() };
-        technique_files(&source).map(|files| files.into_iter().map(|file| file.name).collect()).map_err(|error| error.to_string())
+        technique_files(&source)
+            .map(|files| files.into_iter().map(|file| file.name).collect())
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -315,7 +334,10 @@ pub(super) mod tests {
             ("atomics/T1003/T1003.md", b""),
             ("T1002/T1002.yaml", b""),
         ]);
-        assert_eq!(names(&zip).unwrap(), ["T1002/T1002.yaml", "repo-master/atomics/T1003.001/T1003.001.yaml"]);
+        assert_eq!(
+            names(&zip).unwrap(),
+            ["T1002/T1002.yaml", "repo-master/atomics/T1003.001/T1003.001.yaml"]
+        );
         assert!(names(&zip_of(&[("a.txt", b"")])).unwrap_err().contains("no technique file"));
     }
 

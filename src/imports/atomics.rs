@@ -181,13 +181,16 @@ fn read(file: &TechniqueFile) -> Result<Technique, ImportError> {
         }
     })?;
     let trail = Trail::default();
-    serde_saphyr::with_deserializer_from_str_with_options(text, options(), |yaml| Technique::read(yaml, &trail))
-        .map_err(|error| locate(&file.name, &error, &trail))
+    serde_saphyr::with_deserializer_from_str_with_options(text, options(), |yaml| {
+        Technique::read(yaml, &trail)
+    })
+    .map_err(|error| locate(&file.name, &error, &trail))
 }
 
 fn locate(file: &str, error: &serde_saphyr::Error, trail: &Trail) -> ImportError {
     let (object, field) = trail.place();
-    let line = error.location().and_then(|location| usize::try_from(location.line()).ok()).filter(|line| *line > 0);
+    let line =
+        error.location().and_then(|location| usize::try_from(location.line()).ok()).filter(|line| *line > 0);
     ImportError {
         object: object.map(|(index, label)| test_name(index + 1, label.as_deref())),
         field,
@@ -230,7 +233,11 @@ fn input((name, argument): (String, Argument)) -> Input {
     }
 }
 
-fn steps(executor: Executor, dependency_executor: Option<String>, dependencies: Vec<Dependency>) -> Result<Vec<Step>, String> {
+fn steps(
+    executor: Executor,
+    dependency_executor: Option<String>,
+    dependencies: Vec<Dependency>,
+) -> Result<Vec<Step>, String> {
     let (command, manual) = (filled(executor.command), filled(executor.steps));
     if command.is_none() && manual.is_none() {
         return Err("its executor has neither a command nor steps".to_owned());
@@ -388,7 +395,11 @@ atomic_tests:
         assert_eq!(full.description, "Copies it.\nTwice.");
         assert_eq!(full.technique_ids, ["T1003.008"]);
         assert_eq!(full.platforms, ["linux", "macos"]);
-        let inputs: Vec<_> = full.inputs.iter().map(|input| (input.name.as_str(), input.kind.as_str(), input.default.as_deref())).collect();
+        let inputs: Vec<_> = full
+            .inputs
+            .iter()
+            .map(|input| (input.name.as_str(), input.kind.as_str(), input.default.as_deref()))
+            .collect();
         assert_eq!(
             inputs,
             [
@@ -457,7 +468,8 @@ atomic_tests:
 
     #[test]
     fn tests_of_no_use_are_refused_and_the_rest_is_kept() {
-        let yaml = listed(&[("Good", ""), ("\"\"", "")]) + "- name: Idle\n  executor: {name: sh, command: ' '}\n";
+        let yaml =
+            listed(&[("Good", ""), ("\"\"", "")]) + "- name: Idle\n  executor: {name: sh, command: ' '}\n";
         let atomics = parse_one(&yaml).unwrap();
         assert_eq!(atomics.procedures.len(), 1);
         let reasons: Vec<_> = atomics.refused.iter().map(|refused| refused.reason.as_str()).collect();
@@ -472,11 +484,21 @@ atomic_tests:
     #[test]
     fn a_wrong_type_names_test_field_and_line() {
         for (from, to, field, sentence) in [
-            ("elevation_required: true", "elevation_required: maybe", "executor.elevation_required", "invalid boolean"),
+            (
+                "elevation_required: true",
+                "elevation_required: maybe",
+                "executor.elevation_required",
+                "invalid boolean",
+            ),
             ("name: By hand", "name: [By, hand]", "name", "expected"),
             ("default: null", "default: [1]", "input_arguments.none.default", "expected"),
             ("name: manual", "title: manual", "executor.name", "it is missing"),
-            ("prereq_command: \"test", "prereq_command: \"\\0test", "dependencies[0].prereq_command", "U+0000"),
+            (
+                "prereq_command: \"test",
+                "prereq_command: \"\\0test",
+                "dependencies[0].prereq_command",
+                "U+0000",
+            ),
         ] {
             let yaml = FULL.replacen(from, to, 1);
             let error = parse_one(&yaml).unwrap_err();
@@ -515,7 +537,10 @@ atomic_tests:
 
     #[test]
     fn what_is_no_text_or_grows_too_large_is_refused() {
-        let source = |bytes: &[u8]| Source::Zip { name: "tests.zip".to_owned(), bytes: zip_of(&[("T1003/T1003.yaml", bytes)]) };
+        let source = |bytes: &[u8]| Source::Zip {
+            name: "tests.zip".to_owned(),
+            bytes: zip_of(&[("T1003/T1003.yaml", bytes)]),
+        };
         let error = parse(&source(b"a: 1\nb: \xff\n")).unwrap_err().to_string();
         assert_eq!(error, "T1003/T1003.yaml, line 2: it is not UTF-8 text.");
 

@@ -84,7 +84,10 @@ record! {
 /// Names object, field and line of what cannot be read.
 pub fn parse(file_name: &str, bytes: &[u8]) -> Result<AttackRelease, ImportError> {
     if bytes.len() as u64 > FILE_MAX {
-        return Err(ImportError::file(file_name, format!("it is larger than {} MiB", FILE_MAX / (1024 * 1024))));
+        return Err(ImportError::file(
+            file_name,
+            format!("it is larger than {} MiB", FILE_MAX / (1024 * 1024)),
+        ));
     }
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     if let Some(line) = too_deep(bytes) {
@@ -95,7 +98,10 @@ pub fn parse(file_name: &str, bytes: &[u8]) -> Result<AttackRelease, ImportError
     }
     let bundle: Bundle = read(bytes).map_err(|(error, trail)| locate(file_name, bytes, &error, &trail))?;
     if bundle.kind != "bundle" {
-        return Err(ImportError::file(file_name, format!("its type is {}, where a STIX bundle is expected", bundle.kind)));
+        return Err(ImportError::file(
+            file_name,
+            format!("its type is {}, where a STIX bundle is expected", bundle.kind),
+        ));
     }
     Release::gather(file_name, bytes, bundle.objects)?.build()
 }
@@ -316,7 +322,11 @@ impl<'a> Release<'a> {
             let live = TechniqueStatus::Live;
             let stands = &kept[at];
             if stands.object.id != next.object.id && stands.status() == live && next.status() == live {
-                let sentence = format!("{} is already the id of {}", next.external_id, object_name(stands.index, Some(&stands.object.id)));
+                let sentence = format!(
+                    "{} is already the id of {}",
+                    next.external_id,
+                    object_name(stands.index, Some(&stands.object.id))
+                );
                 return Err(self.fault(next.index, &next.object, "external_references", &sentence));
             }
             // Of one object's versions the last counts, even when it is the one that revokes.
@@ -389,10 +399,15 @@ fn reference(object: &StixObject) -> Option<(String, String)> {
 /// The line where an object states its id.
 fn line_of_object(bytes: &[u8], id: &str) -> Option<usize> {
     let quoted = serde_json::to_vec(id).ok()?;
-    let at = bytes.windows(quoted.len()).enumerate().filter(|(_, window)| *window == quoted).map(|(at, _)| at).find(|at| {
-        let before = bytes[..*at].trim_ascii_end();
-        before.strip_suffix(b":").is_some_and(|key| key.trim_ascii_end().ends_with(b"\"id\""))
-    })?;
+    let at = bytes
+        .windows(quoted.len())
+        .enumerate()
+        .filter(|(_, window)| *window == quoted)
+        .map(|(at, _)| at)
+        .find(|at| {
+            let before = bytes[..*at].trim_ascii_end();
+            before.strip_suffix(b":").is_some_and(|key| key.trim_ascii_end().ends_with(b"\"id\""))
+        })?;
     Some(line_of(bytes, at))
 }
 
@@ -400,7 +415,9 @@ fn line_of_object(bytes: &[u8], id: &str) -> Option<usize> {
 fn release_number(text: String) -> Option<String> {
     let number = text.trim().trim_start_matches('v');
     let mut parts = number.split('.');
-    let numeric = |part: Option<&str>| part.is_some_and(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()));
+    let numeric = |part: Option<&str>| {
+        part.is_some_and(|part| (1..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()))
+    };
     let (major, minor) = (parts.next(), parts.next());
     let fits = numeric(major) && (minor.is_none() || numeric(minor)) && parts.next().is_none();
     fits.then(|| number.to_owned())
@@ -535,7 +552,10 @@ mod tests {
         assert!(release.techniques[0].is_subtechnique);
         assert!(release.techniques.iter().all(|t| t.status == TechniqueStatus::Live));
         let error = parsed(&[technique(1, "T1", ""), technique(2, "T1", "")]).unwrap_err();
-        assert!(error.contains("objects[1] (attack-pattern--2), field external_references, line 5"), "{error}");
+        assert!(
+            error.contains("objects[1] (attack-pattern--2), field external_references, line 5"),
+            "{error}"
+        );
         assert!(error.contains("objects[0] (attack-pattern--1)"), "{error}");
     }
 
@@ -562,7 +582,10 @@ mod tests {
         let late = r#"{"type":"bundle","objects":[{"type":"tool",
             "external_references":[{"source_name":"a"},{"source_name":[]}],"id":"tool--7"}]}"#;
         let error = parse(NAME, late.as_bytes()).unwrap_err().to_string();
-        assert!(error.contains("objects[0] (tool--7), field external_references[1].source_name, line 2"), "{error}");
+        assert!(
+            error.contains("objects[0] (tool--7), field external_references[1].source_name, line 2"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -570,7 +593,10 @@ mod tests {
         let error = |objects: &[String]| parsed(objects).unwrap_err();
         let nameless = technique(1, "T1", "").replace(r#""name":"N1","#, "");
         let message = error(&[tactic(1, "impact"), nameless]);
-        assert!(message.contains("objects[1] (attack-pattern--1), field name, line 4: it is missing"), "{message}");
+        assert!(
+            message.contains("objects[1] (attack-pattern--1), field name, line 4: it is missing"),
+            "{message}"
+        );
         let message = error(&[technique(1, "T1", "").replace("mitre-attack", "capec")]);
         assert!(message.contains("field external_references, line 2"), "{message}");
         let message = error(&[r#"{"id":"x"}"#.to_owned()]);
@@ -583,7 +609,10 @@ mod tests {
         let fails = |json: &str| parse(NAME, json.as_bytes()).unwrap_err().to_string();
         let whole = bundle(&[technique(1, "T1", ""), technique(2, "T2", "")]);
         let message = fails(&whole[..whole.len() - 40]);
-        assert!(message.contains("objects[1] (attack-pattern--2)") && message.contains("line 7"), "{message}");
+        assert!(
+            message.contains("objects[1] (attack-pattern--2)") && message.contains("line 7"),
+            "{message}"
+        );
         let message = fails(&whole.replace("\"name\":\"N2\",", "\"name\" \"N2\","));
         assert!(message.contains("field name, line 5"), "{message}");
         let message = fails(&format!("{{\"type\":\"bundle\",\n\"x\":{}", "[".repeat(100_000)));

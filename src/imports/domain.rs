@@ -255,7 +255,10 @@ impl<'de, T: Tracked<'de>> DeserializeSeed<'de> for Seed<'_, T> {
 
 fn checked<E: serde::de::Error>(text: &str) -> Result<(), E> {
     if text.len() > TEXT_MAX {
-        return Err(E::custom(format!("the text has {} bytes, more than the {TEXT_MAX} that a field may have", text.len())));
+        return Err(E::custom(format!(
+            "the text has {} bytes, more than the {TEXT_MAX} that a field may have",
+            text.len()
+        )));
     }
     // PostgreSQL's text and jsonb cannot hold U+0000, so it is refused here, where it has a place.
     if text.contains('\0') {
@@ -450,8 +453,13 @@ mod tests {
 
     #[test]
     fn a_plan_sorts_keys_into_what_would_happen() {
-        let existing = HashMap::from([("same".to_owned(), [1; 32]), ("edited".to_owned(), [2; 32]), ("gone".to_owned(), [3; 32])]);
-        let incoming = [("same", 1), ("edited", 9), ("new", 4), ("new", 5)].map(|(key, byte)| (key.to_owned(), [byte; 32]));
+        let existing = HashMap::from([
+            ("same".to_owned(), [1; 32]),
+            ("edited".to_owned(), [2; 32]),
+            ("gone".to_owned(), [3; 32]),
+        ]);
+        let incoming = [("same", 1), ("edited", 9), ("new", 4), ("new", 5)]
+            .map(|(key, byte)| (key.to_owned(), [byte; 32]));
         let changes = plan(&existing, &incoming);
         assert_eq!(changes.added, ["new"]);
         assert_eq!(changes.changed, ["edited"]);
@@ -477,6 +485,9 @@ mod tests {
             line: Some(7),
             sentence: "it\nis missing".to_owned(),
         };
-        assert_eq!(error.to_string(), "T1003.yaml, test 2 \"a[U+001B][2Jb\", field name, line 7: it is missing.");
+        assert_eq!(
+            error.to_string(),
+            "T1003.yaml, test 2 \"a[U+001B][2Jb\", field name, line 7: it is missing."
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! SQL of the importers: what a source holds goes into the library in one transaction, and digests decide what that changes.
+//! SQL of the importers: what a source holds goes into the library in one transaction, and digests decide
+//! what that changes.
 
 use std::collections::HashMap;
 
@@ -12,7 +13,9 @@ use super::atomics::Atomics;
 use super::domain::{Changes, Counts, plan};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
-use crate::kernel::db::schema::{attack_versions, library_procedure_versions, library_procedures, repositories, tactics, techniques};
+use crate::kernel::db::schema::{
+    attack_versions, library_procedure_versions, library_procedures, repositories, tactics, techniques,
+};
 use crate::kernel::db::{Db, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::library::domain::{AttackRelease, ContentDigest, ProcedureBody, TechniqueStatus, version_rank};
@@ -23,16 +26,14 @@ const DOMAIN: &str = "enterprise-attack";
 /// Rows of one INSERT: a statement holds at most 65,535 values.
 const CHUNK: usize = 2_000;
 
-/// Key of the advisory lock under which the library is filled, so that two imports (or two first starts) take turns.
+/// Key of the advisory lock under which the library is filled, so that two imports (or two first starts) take
+/// turns.
 const LOCK: i64 = 0x5479_7269_616e_0001;
 
 /// A repository that an importer owns.
 pub(crate) struct Curated {
-    /// Its identity.
     pub key: &'static str,
-    /// Name people see.
     pub name: &'static str,
-    /// Name in tables.
     pub short_name: &'static str,
     /// One sentence.
     pub description: &'static str,
@@ -43,7 +44,8 @@ pub(crate) const ATOMIC_RED_TEAM: Curated = Curated {
     key: "atomic-red-team",
     name: "Atomic Red Team",
     short_name: "Atomic",
-    description: "Tests of the Atomic Red Team project, imported as they are published. Read-only: the next import would undo a change.",
+    description: "Tests of the Atomic Red Team project, imported as they are published. Read-only: the next \
+        import would undo a change.",
 };
 
 /// Writes a release of ATT&CK. Other releases stay as they are. Tactics and techniques count together.
@@ -63,8 +65,8 @@ pub fn apply_attack(db: &Db, actor: &Actor, release: &AttackRelease) -> Result<C
     })
 }
 
-/// Writes the tests of Atomic Red Team into their repository. What the source no longer holds is withdrawn and stays
-/// where test plans and engagements name it.
+/// Writes the tests of Atomic Red Team into their repository. What the source no longer holds is withdrawn
+/// and stays where test plans and engagements name it.
 ///
 /// # Errors
 /// When the database refuses; nothing is then written.
@@ -98,7 +100,11 @@ pub(crate) fn lock(tx: &mut WriteTx<'_>) -> Result<()> {
 
 /// The repository of an importer, made when it is not there yet, and whether it was made.
 pub(crate) fn ensure_repository(tx: &mut WriteTx<'_>, curated: &Curated) -> Result<(RepositoryId, bool)> {
-    let present = repositories::table.filter(repositories::key.eq(curated.key)).select(repositories::id).first(tx.conn).optional()?;
+    let present = repositories::table
+        .filter(repositories::key.eq(curated.key))
+        .select(repositories::id)
+        .first(tx.conn)
+        .optional()?;
     if let Some(id) = present {
         return Ok((id, false));
     }
@@ -115,9 +121,10 @@ pub(crate) fn ensure_repository(tx: &mut WriteTx<'_>, curated: &Curated) -> Resu
         ))
         .execute(tx.conn)
         .map_err(|e| match Error::constraint(&e) {
-            Some("repositories_name") => {
-                Error::Refused(format!("A repository of your own is called {}. Rename it, then import again.", curated.name))
-            }
+            Some("repositories_name") => Error::Refused(format!(
+                "A repository of your own is called {}. Rename it, then import again.",
+                curated.name
+            )),
             _ => e.into(),
         })?;
     Ok((id, true))
@@ -152,7 +159,8 @@ struct TechniqueRow<'a> {
     digest: Vec<u8>,
 }
 
-/// Digest of a technique that its own release no longer holds: no content has it, so the technique's return is a change.
+/// Digest of a technique that its own release no longer holds: no content has it, so the technique's return
+/// is a change.
 const WITHDRAWN: &[u8] = &[];
 
 /// Brings one release to what `release` says. The caller audits.
@@ -160,13 +168,20 @@ pub(crate) fn write_attack(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Res
     let version = release.version.as_str();
     ensure_version(tx, release)?;
     let tactic_changes = {
-        let stored: Vec<(String, Vec<u8>)> =
-            tactics::table.filter(tactics::version.eq(version)).select((tactics::external_id, tactics::digest)).load(tx.conn)?;
-        let incoming: Vec<_> = release.tactics.iter().map(|tactic| (tactic.external_id.clone(), tactic.digest())).collect();
+        let stored: Vec<(String, Vec<u8>)> = tactics::table
+            .filter(tactics::version.eq(version))
+            .select((tactics::external_id, tactics::digest))
+            .load(tx.conn)?;
+        let incoming: Vec<_> =
+            release.tactics.iter().map(|tactic| (tactic.external_id.clone(), tactic.digest())).collect();
         plan(&by_key(stored), &incoming)
     };
-    diesel::delete(tactics::table.filter(tactics::version.eq(version)).filter(tactics::external_id.eq_any(&tactic_changes.withdrawn)))
-        .execute(tx.conn)?;
+    diesel::delete(
+        tactics::table
+            .filter(tactics::version.eq(version))
+            .filter(tactics::external_id.eq_any(&tactic_changes.withdrawn)),
+    )
+    .execute(tx.conn)?;
     let written = written(&tactic_changes);
     let rows: Vec<_> = release
         .tactics
@@ -210,7 +225,10 @@ pub(crate) fn write_attack(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Res
 fn ensure_version(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<()> {
     let version = release.version.as_str();
     if release.domain != DOMAIN {
-        return Err(Error::Refused(format!("This is {}; Tyrian keeps {DOMAIN}. Import the Enterprise bundle.", release.domain)));
+        return Err(Error::Refused(format!(
+            "This is {}; Tyrian keeps {DOMAIN}. Import the Enterprise bundle.",
+            release.domain
+        )));
     }
     diesel::insert_into(attack_versions::table)
         .values((
@@ -223,7 +241,9 @@ fn ensure_version(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<()> {
         .do_nothing()
         .execute(tx.conn)
         .map_err(|e| match Error::constraint(&e) {
-            Some("attack_versions_rank_key") => Error::Refused(format!("The version {version} has the number of a stored release.")),
+            Some("attack_versions_rank_key") => {
+                Error::Refused(format!("The version {version} has the number of a stored release."))
+            }
             _ => e.into(),
         })?;
     Ok(())
@@ -236,7 +256,11 @@ fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<Cha
         .filter(techniques::digest.ne(WITHDRAWN))
         .select((techniques::external_id, techniques::digest))
         .load(tx.conn)?;
-    let incoming: Vec<_> = release.techniques.iter().map(|technique| (technique.external_id.clone(), technique.digest())).collect();
+    let incoming: Vec<_> = release
+        .techniques
+        .iter()
+        .map(|technique| (technique.external_id.clone(), technique.digest()))
+        .collect();
     let changes = plan(&by_key(stored), &incoming);
     let written = written(&changes);
     let rows: Vec<_> = release
@@ -277,9 +301,13 @@ fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<Cha
             .execute(tx.conn)?;
     }
     // Engagements name techniques by their ids and want the names back: the row stays.
-    diesel::update(techniques::table.filter(techniques::version.eq(version)).filter(techniques::external_id.eq_any(&changes.withdrawn)))
-        .set((techniques::status.eq(TechniqueStatus::Deprecated.key()), techniques::digest.eq(WITHDRAWN)))
-        .execute(tx.conn)?;
+    diesel::update(
+        techniques::table
+            .filter(techniques::version.eq(version))
+            .filter(techniques::external_id.eq_any(&changes.withdrawn)),
+    )
+    .set((techniques::status.eq(TechniqueStatus::Deprecated.key()), techniques::digest.eq(WITHDRAWN)))
+    .execute(tx.conn)?;
     Ok(changes)
 }
 
@@ -329,9 +357,13 @@ struct VersionRow {
     created_by: Option<Uuid>,
 }
 
-/// Brings a repository to what `procedures` say: the new come, the changed get their next version, the missing are
-/// withdrawn, the returned come back. The caller holds [`lock`] and audits.
-pub(crate) fn write_procedures(tx: &mut WriteTx<'_>, repository: RepositoryId, procedures: &[(String, ProcedureBody)]) -> Result<Changes> {
+/// Brings a repository to what `procedures` say: the new come, the changed get their next version, the
+/// missing are withdrawn, the returned come back. The caller holds [`lock`] and audits.
+pub(crate) fn write_procedures(
+    tx: &mut WriteTx<'_>,
+    repository: RepositoryId,
+    procedures: &[(String, ProcedureBody)],
+) -> Result<Changes> {
     let stored: Vec<Stored> = library_procedures::table
         .inner_join(
             library_procedure_versions::table.on(library_procedure_versions::procedure_id
@@ -348,7 +380,11 @@ pub(crate) fn write_procedures(tx: &mut WriteTx<'_>, repository: RepositoryId, p
         ))
         .load(tx.conn)?;
     let stored: HashMap<&str, &Stored> = stored.iter().map(|row| (row.key.as_str(), row)).collect();
-    let there = stored.values().filter(|row| row.withdrawn_at.is_none()).map(|row| (row.key.clone(), row.digest.clone())).collect();
+    let there = stored
+        .values()
+        .filter(|row| row.withdrawn_at.is_none())
+        .map(|row| (row.key.clone(), row.digest.clone()))
+        .collect();
     let incoming: Vec<_> = procedures.iter().map(|(key, body)| (key.clone(), body.digest())).collect();
     let changes = plan(&by_key(there), &incoming);
 
@@ -367,7 +403,14 @@ pub(crate) fn write_procedures(tx: &mut WriteTx<'_>, repository: RepositoryId, p
         let version = before.map_or(0, |row| row.version) + i32::from(!is_same);
         if !is_same {
             let body = serde_json::to_value(body)?;
-            versions.push(VersionRow { procedure_id: id, n: version, body, digest: digest.to_vec(), created_at: now, created_by: person });
+            versions.push(VersionRow {
+                procedure_id: id,
+                n: version,
+                body,
+                digest: digest.to_vec(),
+                created_at: now,
+                created_by: person,
+            });
         }
         rows.push(ProcedureRow {
             id,

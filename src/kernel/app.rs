@@ -11,14 +11,11 @@ use crate::kernel::db::Db;
 use crate::kernel::job::{Jobs, Reach};
 use crate::kernel::live::Live;
 
-/// The application's state.
 #[derive(Clone)]
 pub struct App {
-    /// The database.
     pub db: Db,
     /// The same database as the role that seals the audit log, and archives and drops its months.
     pub sealing: Db,
-    /// The clock.
     pub clock: Clock,
     /// Settings of this process.
     pub config: Arc<Config>,
@@ -61,7 +58,8 @@ impl Keys {
         use hmac::{Hmac, KeyInit, Mac};
         let part = |label: &[u8]| -> [u8; 32] {
             // An HMAC takes a key of any length; the error type exists for other algorithms.
-            let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret).unwrap_or_else(|_| unreachable!("HMAC takes any key"));
+            let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret)
+                .unwrap_or_else(|_| unreachable!("HMAC takes any key"));
             mac.update(label);
             mac.finalize().into_bytes().into()
         };
@@ -74,7 +72,8 @@ impl Keys {
     /// Keyed hash of a secret that is stored only so.
     pub fn hash(&self, value: &str) -> [u8; 32] {
         use hmac::{Hmac, KeyInit, Mac};
-        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&self.hashing).unwrap_or_else(|_| unreachable!("HMAC takes any key"));
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&self.hashing)
+            .unwrap_or_else(|_| unreachable!("HMAC takes any key"));
         mac.update(value.as_bytes());
         mac.finalize().into_bytes().into()
     }

@@ -101,27 +101,39 @@ impl Config {
         let mut faults = Vec::new();
         let mut address = |name: &str, text: &str| {
             text.parse::<SocketAddr>()
-                .map_err(|_| faults.push(format!("{name} “{text}” is no address with a port, such as 127.0.0.1:8080.")))
+                .map_err(|_| {
+                    faults.push(format!("{name} “{text}” is no address with a port, such as 127.0.0.1:8080."))
+                })
                 .ok()
         };
         let listen = address("TYRIAN_LISTEN", &options.listen);
-        let metrics_listen = options.metrics_listen.as_deref().and_then(|text| address("TYRIAN_METRICS_LISTEN", text));
+        let metrics_listen =
+            options.metrics_listen.as_deref().and_then(|text| address("TYRIAN_METRICS_LISTEN", text));
         if let Some(base) = &options.base_url
             && !(base.starts_with("https://") || base.starts_with("http://"))
         {
             faults.push(format!("TYRIAN_BASE_URL “{base}” does not start with https:// or http://."));
         }
         if options.sealer_database_url.is_some() && options.database_url.is_none() {
-            faults.push("TYRIAN_SEALER_DATABASE_URL is set without DATABASE_URL: the private cluster makes its own role.".into());
+            faults.push(
+                "TYRIAN_SEALER_DATABASE_URL is set without DATABASE_URL: the private cluster makes \
+                its own role."
+                    .into(),
+            );
         }
         if options.time_zone.parse::<chrono_tz::Tz>().is_err() {
-            faults.push(format!("TYRIAN_TIME_ZONE “{}” is no zone of the IANA list, such as Europe/Lisbon.", options.time_zone));
+            faults.push(format!(
+                "TYRIAN_TIME_ZONE “{}” is no zone of the IANA list, such as Europe/Lisbon.",
+                options.time_zone
+            ));
         }
         let mut trusted_proxies = Vec::new();
         for text in options.trusted_proxies.split(',').map(str::trim).filter(|t| !t.is_empty()) {
             match text.parse() {
                 Ok(ip) => trusted_proxies.push(ip),
-                Err(_) => faults.push(format!("TYRIAN_TRUSTED_PROXIES names “{text}”, which is no IP address.")),
+                Err(_) => {
+                    faults.push(format!("TYRIAN_TRUSTED_PROXIES names “{text}”, which is no IP address."))
+                }
             }
         }
         if let Err(e) = crate::kernel::base::private::data_directory(&options.data_dir) {
@@ -155,19 +167,25 @@ impl Config {
 
 fn secret(options: &Options) -> anyhow::Result<SecretString> {
     let text = match (&options.secret_key, &options.secret_key_file) {
-        (Some(_), Some(_)) => anyhow::bail!("TYRIAN_SECRET_KEY and TYRIAN_SECRET_KEY_FILE are both set; leave one out"),
-        (Some(key), None) => key.expose_secret().to_owned(),
-        (None, Some(file)) => {
-            fs::read_to_string(file).with_context(|| format!("TYRIAN_SECRET_KEY_FILE {} cannot be read", file.display()))?
+        (Some(_), Some(_)) => {
+            anyhow::bail!("TYRIAN_SECRET_KEY and TYRIAN_SECRET_KEY_FILE are both set; leave one out")
         }
+        (Some(key), None) => key.expose_secret().to_owned(),
+        (None, Some(file)) => fs::read_to_string(file)
+            .with_context(|| format!("TYRIAN_SECRET_KEY_FILE {} cannot be read", file.display()))?,
         (None, None) if options.database_url.is_some() => {
-            anyhow::bail!("TYRIAN_SECRET_KEY or TYRIAN_SECRET_KEY_FILE is required beside DATABASE_URL: every node needs the same one")
+            anyhow::bail!(
+                "TYRIAN_SECRET_KEY or TYRIAN_SECRET_KEY_FILE is required beside DATABASE_URL: every node \
+                    needs the same one"
+            )
         }
         (None, None) => own_secret(&options.data_dir.join("secret.key"))?,
     };
     let text = text.trim().to_owned();
     if text.len() < 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        anyhow::bail!("the secret key must be 64 or more hexadecimal digits (`openssl rand -hex 32` makes one)");
+        anyhow::bail!(
+            "the secret key must be 64 or more hexadecimal digits (`openssl rand -hex 32` makes one)"
+        );
     }
     Ok(text.into())
 }
@@ -210,7 +228,8 @@ mod tests {
             time_zone: "Lisbon".into(),
         };
         let said = Config::check(&options).unwrap_err().to_string();
-        for part in ["TYRIAN_LISTEN", "TYRIAN_BASE_URL", "TYRIAN_TIME_ZONE", "“proxy”", "TYRIAN_SECRET_KEY"] {
+        for part in ["TYRIAN_LISTEN", "TYRIAN_BASE_URL", "TYRIAN_TIME_ZONE", "“proxy”", "TYRIAN_SECRET_KEY"]
+        {
             assert!(said.contains(part), "{part} in {said}");
         }
     }

@@ -22,7 +22,6 @@ pub const DAYS: i64 = 14;
 /// The key of a draft.
 #[derive(Debug, Clone, Copy)]
 pub struct Draft<'a> {
-    /// Whose.
     pub person: PersonId,
     /// What kind of thing it is of.
     pub of: &'a str,
@@ -69,5 +68,6 @@ pub fn keep(conn: &mut PgConnection, draft: Draft<'_>, fields: &Value, now: Date
 /// # Errors
 /// When the database refuses.
 pub fn sweep(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<usize> {
-    Ok(diesel::delete(drafts::table.filter(drafts::updated_at.lt(now - TimeDelta::days(DAYS)))).execute(conn)?)
+    Ok(diesel::delete(drafts::table.filter(drafts::updated_at.lt(now - TimeDelta::days(DAYS))))
+        .execute(conn)?)
 }

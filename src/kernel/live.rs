@@ -1,6 +1,7 @@
-//! Live updates: one poller per node reads the newest audit events and tells the open pages of an engagement that
-//! something changed; the page then asks for what it may see. Nothing waits for the transaction-id horizon here: the poller
-//! rereads from the last horizon and drops what it already sent, so no event is missed and none comes late.
+//! Live updates: one poller per node reads the newest audit events and tells the open pages of an engagement
+//! that something changed; the page then asks for what it may see. Nothing waits for the transaction-id
+//! horizon here: the poller rereads from the last horizon and drops what it already sent, so no event is
+//! missed and none comes late.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -17,11 +18,9 @@ use crate::kernel::db::Db;
 /// Something changed in an engagement.
 #[derive(Debug, Clone)]
 pub struct Change {
-    /// Where.
     pub engagement: EngagementId,
     /// The procedure, where it is about one.
     pub procedure: Option<Uuid>,
-    /// Who did it.
     pub by: Option<PersonId>,
 }
 
@@ -65,8 +64,8 @@ impl Live {
         self.0.subscribe()
     }
 
-    /// Polls until the process ends, asking nothing while nobody listens. The first poll for somebody tells the last
-    /// seconds again: what was saved between their page and their connection is among them.
+    /// Polls until the process ends, asking nothing while nobody listens. The first poll for somebody tells
+    /// the last seconds again: what was saved between their page and their connection is among them.
     pub async fn poll(self, db: Db, every: Duration) {
         let mut horizon: Option<i64> = None;
         let mut sent: HashSet<i64> = HashSet::new();
@@ -105,12 +104,15 @@ impl Row {
 }
 
 fn changes_since(conn: &mut PgConnection, horizon: Option<i64>) -> Result<(Vec<Row>, i64)> {
-    // sql_query: transaction ids have no type in diesel. Two minutes bound the scan; a longer transaction is not a save.
+    // sql_query: transaction ids have no type in diesel. Two minutes bound the scan; a longer transaction is
+    // not a save.
     let rows: Vec<Row> = diesel::sql_query(
         "SELECT id, engagement_id, subject_type, subject_id, actor_id,
-                pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, at > audit.now() - interval '5 seconds' AS recent
+                pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS horizon, at > audit.now() - \
+                interval '5 seconds' AS recent
          FROM audit.events
-         WHERE at > audit.now() - interval '2 minutes' AND engagement_id IS NOT NULL AND transaction_id::text::bigint >= $1
+         WHERE at > audit.now() - interval '2 minutes' AND engagement_id IS NOT NULL \
+         AND transaction_id::text::bigint >= $1
          ORDER BY at, id",
     )
     .bind::<BigInt, _>(horizon.unwrap_or(0))

@@ -1,5 +1,5 @@
-//! Refusals are recorded one by one up to twenty a minute for each network, then as one event a minute with their count:
-//! whoever floods the app must not flood the log, and nothing of the flood goes unsaid.
+//! Refusals are recorded one by one up to twenty a minute for each network, then as one event a minute with
+//! their count: whoever floods the app must not flood the log, and nothing of the flood goes unsaid.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -38,23 +38,27 @@ pub fn record<T>(tx: &mut WriteTx<'_>, value: T, events: &[Event]) -> Result<Aud
     if counted.refused <= ONE_BY_ONE { tx.audited_all(value, events) } else { Ok(tx.unchanged(value)) }
 }
 
-/// Writes the events of the minutes that are over; the job `refusal-floods`, safe to run twice and on several nodes.
+/// Writes the events of the minutes that are over; the job `refusal-floods`, safe to run twice and on several
+/// nodes.
 ///
 /// # Errors
 /// When the database refuses.
 pub fn sum_up(db: &Db, now: DateTime<Utc>) -> Result<usize> {
     let over = now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);
     db.write_blocking(&Actor::system(), |tx| {
-        let rows: Vec<(String, DateTime<Utc>, i32)> = diesel::delete(refusal_counts::table.filter(refusal_counts::minute.lt(over)))
-            .returning((refusal_counts::address, refusal_counts::minute, refusal_counts::refused))
-            .get_results(tx.conn)?;
+        let rows: Vec<(String, DateTime<Utc>, i32)> =
+            diesel::delete(refusal_counts::table.filter(refusal_counts::minute.lt(over)))
+                .returning((refusal_counts::address, refusal_counts::minute, refusal_counts::refused))
+                .get_results(tx.conn)?;
         let events: Vec<Event> = rows
             .into_iter()
             .filter(|(.., refused)| *refused > ONE_BY_ONE)
             .map(|(address, minute, refused)| {
                 let more = refused - ONE_BY_ONE;
-                let sentence =
-                    format!("Refused {more} more attempts from {address} in the minute of {} UTC", minute.format("%-d %b %Y, %H:%M"));
+                let sentence = format!(
+                    "Refused {more} more attempts from {address} in the minute of {} UTC",
+                    minute.format("%-d %b %Y, %H:%M")
+                );
                 Event::failed(Kind::RefusalsCounted, "flood", sentence)
                     .detail(serde_json::json!({ "address": address, "minute": minute, "refused": more }))
             })

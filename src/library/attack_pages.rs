@@ -23,11 +23,14 @@ pub struct Wanted {
 
 /// The release asked for, or the newest. One that is not stored is not found.
 fn pick(releases: &[attack::Release], wanted: &str) -> Result<String> {
-    let found = if wanted.is_empty() { releases.first() } else { releases.iter().find(|release| release.version == wanted) };
+    let found = if wanted.is_empty() {
+        releases.first()
+    } else {
+        releases.iter().find(|release| release.version == wanted)
+    };
     found.map(|release| release.version.clone()).ok_or(Error::NotFound)
 }
 
-/// `GET /library/tactics`
 pub async fn tactics(permit: Permit<ReadLibrary>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
     let (releases, version, tactics) = permit
         .app
@@ -47,7 +50,6 @@ pub async fn tactics(permit: Permit<ReadLibrary>, Query(wanted): Query<Wanted>) 
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Filters {
-    /// Words.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub q: String,
     /// Short name of a tactic.
@@ -86,7 +88,6 @@ impl Filters {
     }
 }
 
-/// `GET /library/techniques`
 pub async fn techniques(permit: Permit<ReadLibrary>, Query(filters): Query<Filters>) -> Result<HttpResponse> {
     let asked = filters.clone();
     let (releases, version, tactics, rows, count) = permit
@@ -104,7 +105,10 @@ pub async fn techniques(permit: Permit<ReadLibrary>, Query(filters): Query<Filte
         .await?;
     let page = Page::cut(rows, !filters.after.is_empty(), !filters.before.is_empty());
     let link = |after: &str, before: &str| {
-        url("/library/techniques", &Filters { after: after.to_owned(), before: before.to_owned(), ..filters.clone() })
+        url(
+            "/library/techniques",
+            &Filters { after: after.to_owned(), before: before.to_owned(), ..filters.clone() },
+        )
     };
     let earlier = match page.rows.first().filter(|_| page.earlier) {
         Some(first) => Some(link("", &first.external_id)?),
@@ -129,8 +133,11 @@ pub async fn techniques(permit: Permit<ReadLibrary>, Query(filters): Query<Filte
     if permit.partial { permit.page(&view.as_results()) } else { permit.page(&view) }
 }
 
-/// `GET /library/techniques/{external_id}`
-pub async fn technique(permit: Permit<ReadLibrary>, id: web::Path<String>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
+pub async fn technique(
+    permit: Permit<ReadLibrary>,
+    id: web::Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<HttpResponse> {
     let id = id.into_inner();
     let (technique, subtechniques, procedures, count) = permit
         .app
@@ -157,10 +164,12 @@ pub async fn technique(permit: Permit<ReadLibrary>, id: web::Path<String>, Query
     permit.page(&views::TechniquePage { frame, technique, subtechniques, hits: procedures, count })
 }
 
-/// `GET /library/methodologies`
 pub async fn methodologies(permit: Permit<ReadLibrary>) -> Result<HttpResponse> {
-    let (methodologies, releases) =
-        permit.app.db.read(|conn| Ok((attack::list_methodologies(conn)?, attack::list_release_sizes(conn)?))).await?;
+    let (methodologies, releases) = permit
+        .app
+        .db
+        .read(|conn| Ok((attack::list_methodologies(conn)?, attack::list_release_sizes(conn)?)))
+        .await?;
     let frame = permit.frame(Section::Library, "Methodologies").crumb("Library", "/library/procedures");
     let zone = permit.viewer().organisation.zone();
     permit.page(&views::Methodologies { frame, methodologies, releases, zone })

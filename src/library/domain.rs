@@ -15,7 +15,6 @@ pub type ContentDigest = [u8; 32];
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcedureBody {
     pub name: String,
-    /// Markdown.
     pub description: String,
     /// ATT&CK external ids (`T1003.001`), kept even when no imported release knows them.
     pub technique_ids: Vec<String>,
@@ -47,7 +46,6 @@ pub struct Step {
     /// Unique within the procedure and the same after each import, because ticks hang on it.
     pub id: String,
     pub kind: StepKind,
-    /// Markdown.
     pub description: String,
     #[serde(default)]
     pub success_criteria: Option<String>,
@@ -108,7 +106,9 @@ const PLACEHOLDER_MAX: usize = 100;
 fn placeholders_in(text: &str) -> impl Iterator<Item = &str> {
     text.split("#{").skip(1).filter_map(|rest| {
         let name = &rest[..rest.find('}')?];
-        let plain = !name.is_empty() && name.len() <= PLACEHOLDER_MAX && !name.contains(|c: char| c == '{' || c.is_control());
+        let plain = !name.is_empty()
+            && name.len() <= PLACEHOLDER_MAX
+            && !name.contains(|c: char| c == '{' || c.is_control());
         plain.then_some(name)
     })
 }
@@ -172,7 +172,6 @@ pub enum TechniqueStatus {
 }
 
 impl TechniqueStatus {
-    /// The stored form.
     pub fn key(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -268,7 +267,8 @@ impl AttackRelease {
             })
             .collect();
         techniques.sort_by(|a, b| a.external_id.cmp(&b.external_id));
-        let mut release = Self { version: starter.version, domain: "enterprise-attack".to_owned(), tactics, techniques };
+        let mut release =
+            Self { version: starter.version, domain: "enterprise-attack".to_owned(), tactics, techniques };
         release.order_tactics();
         Ok(release)
     }
@@ -277,7 +277,9 @@ impl AttackRelease {
     /// two sources of the same facts give the same digests.
     pub fn order_tactics(&mut self) {
         let tactics = &self.tactics;
-        let position = |name: &String| tactics.iter().position(|tactic| tactic.short_name == *name).unwrap_or(usize::MAX);
+        let position = |name: &String| {
+            tactics.iter().position(|tactic| tactic.short_name == *name).unwrap_or(usize::MAX)
+        };
         for technique in &mut self.techniques {
             technique.tactics.sort_by(|a, b| position(a).cmp(&position(b)).then_with(|| a.cmp(b)));
             technique.tactics.dedup();

@@ -1,4 +1,5 @@
-//! The test plan form: what was typed, and what each of its buttons does to it. Pure; nothing is stored before Save.
+//! The test plan form: what was typed, and what each of its buttons does to it. Pure; nothing is stored
+//! before Save.
 
 use std::collections::HashSet;
 
@@ -30,22 +31,15 @@ pub enum Command {
     More,
     /// Put a procedure at the end.
     Add(LibraryProcedureId),
-    /// Take it out.
     Remove(LibraryProcedureId),
-    /// One place earlier.
     Up(LibraryProcedureId),
-    /// One place later.
     Down(LibraryProcedureId),
-    /// Store the plan.
     Save,
 }
 
-/// The form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanForm {
-    /// Title as typed.
     pub title: String,
-    /// Description as typed.
     pub description: String,
     /// Tags as typed, separated by commas.
     pub tags: String,
@@ -53,7 +47,6 @@ pub struct PlanForm {
     pub version: i32,
     /// Chosen procedures in order.
     pub chosen: Vec<LibraryProcedureId>,
-    /// The library's filter.
     pub search: Search,
     /// How many procedures the library side shows.
     pub shown: usize,
@@ -73,7 +66,6 @@ impl PlanForm {
         }
     }
 
-    /// An empty form.
     pub fn new() -> Self {
         Self { shown: STEP, ..Self::default() }
     }
@@ -83,7 +75,11 @@ impl PlanForm {
     /// # Errors
     /// [`Error::Refused`] for a field that does not belong to it.
     pub fn read(pairs: Pairs) -> Result<(Self, Command)> {
-        let foreign = || Error::Refused("This form has a field that does not belong to it. Reload the page and try again.".into());
+        let foreign = || {
+            Error::Refused(
+                "This form has a field that does not belong to it. Reload the page and try again.".into(),
+            )
+        };
         let mut form = Self::new();
         let mut command = Command::Search;
         let mut chosen = HashSet::new();
@@ -155,7 +151,10 @@ impl PlanForm {
             })
         };
         let title = take("title", check_text("The title", false, &self.title, TITLE_BYTES, false));
-        let description = take("description", check_text("The description", false, &self.description, DESCRIPTION_BYTES, true));
+        let description = take(
+            "description",
+            check_text("The description", false, &self.description, DESCRIPTION_BYTES, true),
+        );
         if title.is_empty() {
             errors.add("title", "Give the test plan a title.");
         }
@@ -168,7 +167,11 @@ impl PlanForm {
         } else if self.chosen.len() > PROCEDURES {
             errors.add("chosen", format!("A test plan holds at most {PROCEDURES} procedures. Remove some."));
         }
-        if errors.is_empty() { Ok(PlanContent { title, description, tags, procedures: self.chosen.clone() }) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(PlanContent { title, description, tags, procedures: self.chosen.clone() })
+        } else {
+            Err(errors)
+        }
     }
 }
 
@@ -202,15 +205,21 @@ mod tests {
     use super::*;
 
     fn posted(pairs: &[(&str, &str)]) -> (PlanForm, Command) {
-        PlanForm::read(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()).unwrap()
+        PlanForm::read(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+            .unwrap()
     }
 
     #[test]
     fn buttons_move_and_keep_what_was_typed() {
         let (a, b) = (LibraryProcedureId::new(), LibraryProcedureId::new());
         let (a_text, b_text) = (a.to_string(), b.to_string());
-        let (mut form, command) =
-            posted(&[("title", " Ransom "), ("chosen", &a_text), ("chosen", &b_text), ("chosen", &a_text), ("do", &format!("up:{b}"))]);
+        let (mut form, command) = posted(&[
+            ("title", " Ransom "),
+            ("chosen", &a_text),
+            ("chosen", &b_text),
+            ("chosen", &a_text),
+            ("do", &format!("up:{b}")),
+        ]);
         form.apply(&command);
         assert_eq!(form.chosen, [b, a]);
         form.apply(&command);

@@ -10,7 +10,6 @@ pub const ROWS: usize = 50;
 /// One page of rows and whether there is more on either side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The rows.
     pub rows: Vec<T>,
     /// Whether rows come before the first.
     pub earlier: bool,
@@ -19,8 +18,8 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Cuts what was loaded, at most one row more than [`ROWS`] and in the list's order, down to a page. `after` and
-    /// `before` say whether the query had such a bound.
+    /// Cuts what was loaded, at most one row more than [`ROWS`] and in the list's order, down to a page.
+    /// `after` and `before` say whether the query had such a bound.
     pub fn cut(mut rows: Vec<T>, after: bool, before: bool) -> Self {
         let more = rows.len() > ROWS;
         if before && !after {

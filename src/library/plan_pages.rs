@@ -27,7 +27,6 @@ pub struct Wanted {
     q: String,
 }
 
-/// `GET /test-plans`
 pub async fn list(permit: Permit<ReadTestPlan>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
     let q = wanted.q.clone();
     let plans = permit.app.db.read(move |conn| store::list_plans(conn, &q, PLANS)).await?;
@@ -46,27 +45,42 @@ fn may_start<A: Action>(permit: &Permit<A>) -> bool {
     permit.viewer().rights.may_anywhere(Permission::EngagementPlan)
 }
 
-/// `GET /test-plans/{id}`
 pub async fn one(permit: Permit<ReadTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
     let id = id.into_inner();
-    let (plan, hits) = permit.app.db.read(move |conn| Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, id)?))).await?;
+    let (plan, hits) = permit
+        .app
+        .db
+        .read(move |conn| Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, id)?)))
+        .await?;
     prepare([plan.description.as_str()], permit.viewer().id.0).await?;
     let frame = permit.frame(Section::TestPlans, &plan.title).crumb("Test plans", "/test-plans");
     let (may_edit, may_start) = (permit.may(Permission::TestPlanEdit), may_start(&permit));
-    permit.page(&views::PlanPage::new(frame, plan, hits, may_edit, may_start, permit.viewer().organisation.zone()))
+    permit.page(&views::PlanPage::new(
+        frame,
+        plan,
+        hits,
+        may_edit,
+        may_start,
+        permit.viewer().organisation.zone(),
+    ))
 }
 
-/// `GET /test-plans/new`
 pub async fn new_form(permit: Permit<EditTestPlan>) -> Result<HttpResponse> {
-    let editing = Editing { form: PlanForm::new(), plan: None, errors: FieldErrors::default(), fault: None, moved: None };
+    let editing = Editing {
+        form: PlanForm::new(),
+        plan: None,
+        errors: FieldErrors::default(),
+        fault: None,
+        moved: None,
+    };
     answer(&permit, editing, StatusCode::OK).await
 }
 
-/// `GET /test-plans/{id}/edit`
 pub async fn edit_form(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
     let plan = id.into_inner();
     let form = permit.app.db.read(move |conn| stored_form(conn, plan)).await?;
-    let editing = Editing { form, plan: Some(plan), errors: FieldErrors::default(), fault: None, moved: None };
+    let editing =
+        Editing { form, plan: Some(plan), errors: FieldErrors::default(), fault: None, moved: None };
     answer(&permit, editing, StatusCode::OK).await
 }
 
@@ -74,13 +88,15 @@ fn stored_form(conn: &mut diesel::PgConnection, plan: TestPlanId) -> Result<Plan
     Ok(PlanForm::of(&store::get_plan(conn, plan)?, &store::list_plan_procedures(conn, plan)?))
 }
 
-/// `POST /test-plans/new`
 pub async fn create(permit: Permit<EditTestPlan>, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
     work(permit, None, pairs).await
 }
 
-/// `POST /test-plans/{id}/edit`
-pub async fn edit(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+pub async fn edit(
+    permit: Permit<EditTestPlan>,
+    id: web::Path<TestPlanId>,
+    Form(pairs): Form<Pairs>,
+) -> Result<HttpResponse> {
     work(permit, Some(id.into_inner()), pairs).await
 }
 
@@ -98,13 +114,18 @@ async fn work(permit: Permit<EditTestPlan>, plan: Option<TestPlanId>, pairs: Pai
     let (mut form, command) = PlanForm::read(pairs)?;
     if command != Command::Save {
         form.apply(&command);
-        let editing = Editing { form, plan, errors: FieldErrors::default(), fault: None, moved: Some(command) };
+        let editing =
+            Editing { form, plan, errors: FieldErrors::default(), fault: None, moved: Some(command) };
         return answer(&permit, editing, StatusCode::OK).await;
     }
     let saved = match form.check() {
         Ok(content) => {
             let version = form.version;
-            let message = format!("Test plan “{}” {}.", content.title, if plan.is_some() { "saved" } else { "created" });
+            let message = format!(
+                "Test plan “{}” {}.",
+                content.title,
+                if plan.is_some() { "saved" } else { "created" }
+            );
             let id = permit
                 .app
                 .db
@@ -128,7 +149,8 @@ async fn work(permit: Permit<EditTestPlan>, plan: Option<TestPlanId>, pairs: Pai
             if let Some(id) = plan {
                 form.version = permit.app.db.read(move |conn| Ok(store::get_plan(conn, id)?.version)).await?;
             }
-            let editing = Editing { form, plan, errors: FieldErrors::default(), fault: Some(sentence), moved: None };
+            let editing =
+                Editing { form, plan, errors: FieldErrors::default(), fault: Some(sentence), moved: None };
             answer(&permit, editing, StatusCode::CONFLICT).await
         }
         Err(other) => Err(other),
@@ -143,13 +165,15 @@ async fn answer(permit: &Permit<EditTestPlan>, editing: Editing, status: StatusC
         .db
         .read(move |conn| {
             let choices = choices(conn)?;
-            let found = store::search(conn, &search, i64::try_from(shown).unwrap_or(i64::MAX).saturating_add(1))?;
+            let found =
+                store::search(conn, &search, i64::try_from(shown).unwrap_or(i64::MAX).saturating_add(1))?;
             let chosen = store::list_hits(conn, &ids)?;
             let stored = plan.map(|id| stored_form(conn, id)).transpose()?;
             Ok((choices, found, chosen, stored))
         })
         .await?;
-    let title = stored.as_ref().map_or_else(|| "New Test Plan".to_owned(), |stored| format!("Edit {}", stored.title));
+    let title =
+        stored.as_ref().map_or_else(|| "New Test Plan".to_owned(), |stored| format!("Edit {}", stored.title));
     let mut frame = permit.frame(Section::TestPlans, title).crumb("Test plans", "/test-plans");
     if let (Some(id), Some(stored)) = (plan, &stored) {
         frame = frame.crumb(&stored.title, format!("/test-plans/{id}"));
@@ -168,15 +192,18 @@ async fn answer(permit: &Permit<EditTestPlan>, editing: Editing, status: StatusC
         fault,
         moved,
     };
-    let html = if permit.partial && status == StatusCode::OK { view.as_picker().render()? } else { view.render()? };
+    let html =
+        if permit.partial && status == StatusCode::OK { view.as_picker().render()? } else { view.render()? };
     permit.html(status, html)
 }
 
-/// `GET /test-plans/{id}/delete`
 pub async fn delete_form(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
     let id = id.into_inner();
-    let (plan, procedures) =
-        permit.app.db.read(move |conn| Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, id)?.len()))).await?;
+    let (plan, procedures) = permit
+        .app
+        .db
+        .read(move |conn| Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, id)?.len())))
+        .await?;
     let frame = permit
         .frame(Section::TestPlans, format!("Delete {}", plan.title))
         .crumb("Test plans", "/test-plans")
@@ -184,7 +211,6 @@ pub async fn delete_form(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>
     permit.page(&views::DeletePlan { frame, plan, procedures })
 }
 
-/// `POST /test-plans/{id}/delete`
 pub async fn delete(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
     let id = id.into_inner();
     permit.app.db.write(permit.actor(), move |tx| delete_plan(tx, id)).await?;

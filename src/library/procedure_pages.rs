@@ -22,7 +22,6 @@ const COUNTED: i64 = 10_001;
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Filters {
-    /// Words.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub q: String,
     /// Short name of a tactic.
@@ -31,7 +30,6 @@ pub struct Filters {
     /// External id of a technique.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub technique: String,
-    /// Platform.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub platform: String,
     /// Id of a repository.
@@ -59,7 +57,9 @@ impl Filters {
     }
     /// Whether anything is filtered.
     pub fn any(&self) -> bool {
-        [&self.q, &self.tactic, &self.technique, &self.platform, &self.repository].iter().any(|value| !value.is_empty())
+        [&self.q, &self.tactic, &self.technique, &self.platform, &self.repository]
+            .iter()
+            .any(|value| !value.is_empty())
     }
 }
 
@@ -73,7 +73,6 @@ fn write_cursor((name, id): (String, LibraryProcedureId)) -> String {
     format!("{id}~{name}")
 }
 
-/// `GET /library/procedures`
 pub async fn list(permit: Permit<ReadLibrary>, Query(filters): Query<Filters>) -> Result<HttpResponse> {
     let search = filters.search();
     let partial = permit.partial;
@@ -89,7 +88,9 @@ pub async fn list(permit: Permit<ReadLibrary>, Query(filters): Query<Filters>) -
         })
         .await?;
     let page = Page::cut(hits, !filters.after.is_empty(), !filters.before.is_empty());
-    let link = |after: String, before: String| url("/library/procedures", &Filters { after, before, ..filters.clone() });
+    let link = |after: String, before: String| {
+        url("/library/procedures", &Filters { after, before, ..filters.clone() })
+    };
     let earlier = match page.rows.first().filter(|_| page.earlier) {
         Some(first) => Some(link(String::new(), write_cursor(first.cursor()))?),
         None => None,
@@ -112,7 +113,10 @@ pub async fn list(permit: Permit<ReadLibrary>, Query(filters): Query<Filters>) -
 
 fn found(count: i64) -> String {
     if count >= COUNTED {
-        return format!("{}+ procedures", crate::kernel::base::text::thousands(usize::try_from(COUNTED - 1).unwrap_or_default()));
+        return format!(
+            "{}+ procedures",
+            crate::kernel::base::text::thousands(usize::try_from(COUNTED - 1).unwrap_or_default())
+        );
     }
     show::counted(usize::try_from(count).unwrap_or_default(), "procedure", "procedures")
 }
@@ -133,8 +137,11 @@ pub struct Wanted {
     version: Option<i32>,
 }
 
-/// `GET /library/procedures/{id}`
-pub async fn one(permit: Permit<ReadLibrary>, id: web::Path<LibraryProcedureId>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
+pub async fn one(
+    permit: Permit<ReadLibrary>,
+    id: web::Path<LibraryProcedureId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<HttpResponse> {
     let id = id.into_inner();
     let (procedure, techniques, plans) = permit
         .app
@@ -147,16 +154,23 @@ pub async fn one(permit: Permit<ReadLibrary>, id: web::Path<LibraryProcedureId>,
         })
         .await?;
     let body = &procedure.body;
-    let texts = [&body.description, &body.recommendation].into_iter().chain(body.steps.iter().map(|step| &step.description));
+    let texts = [&body.description, &body.recommendation]
+        .into_iter()
+        .chain(body.steps.iter().map(|step| &step.description));
     prepare(texts.map(String::as_str), permit.viewer().id.0).await?;
     let frame = permit
         .frame(Section::Library, &procedure.body.name)
         .crumb("Library", "/library/procedures")
         .crumb("Procedures", "/library/procedures");
-    permit.page(&views::ProcedurePage::new(frame, procedure, techniques, plans, permit.viewer().organisation.zone()))
+    permit.page(&views::ProcedurePage::new(
+        frame,
+        procedure,
+        techniques,
+        plans,
+        permit.viewer().organisation.zone(),
+    ))
 }
 
-/// `GET /library/repositories`
 pub async fn repositories(permit: Permit<ReadLibrary>) -> Result<HttpResponse> {
     let repositories = permit.app.db.read(store::list_repositories).await?;
     let frame = permit.frame(Section::Library, "Repositories").crumb("Library", "/library/procedures");

@@ -14,8 +14,8 @@ use crate::procedures::inputs::{Piece as Part, fill};
 /// Commands longer than this are folded, in lines.
 const SHOWN_LINES: usize = 16;
 
-/// MITRE's text as safe HTML. It is Markdown with `<code>`, a few other marks of HTML, and "(Citation: …)", whose
-/// sources only MITRE's own page lists: citations are left out, the HTML becomes Markdown.
+/// MITRE's text as safe HTML. It is Markdown with `<code>`, a few other marks of HTML, and "(Citation: …)",
+/// whose sources only MITRE's own page lists: citations are left out, the HTML becomes Markdown.
 pub fn attack_html(text: &str) -> String {
     markdown::render(&attack_markdown(text))
 }
@@ -87,7 +87,10 @@ pub fn command(text: &str) -> Command {
                         Piece::Text(text) => escape(&mut shown, text),
                         Piece::Hidden(code) => {
                             hides = true;
-                            let _ = write!(shown, "<mark class=\"unfilled\" title=\"Hidden character\">{code}</mark>");
+                            let _ = write!(
+                                shown,
+                                "<mark class=\"unfilled\" title=\"Hidden character\">{code}</mark>"
+                            );
                         }
                     }
                 }
@@ -175,8 +178,8 @@ mod tests {
 
     #[test]
     fn mitres_code_becomes_markdown_and_citations_go() {
-        let text =
-            "Reads <code>lsass.exe</code>, <code>a`b</code> &amp; <code>&lt;x&gt;</code>.(Citation: Some (Page) 2019) Then <code>open";
+        let text = "Reads <code>lsass.exe</code>, <code>a`b</code> &amp; <code>&lt;x&gt;</code>.(Citation: \
+            Some (Page) 2019) Then <code>open";
         assert_eq!(attack_markdown(text), "Reads `lsass.exe`, ``a`b`` &amp; `<x>`. 2019) Then <code>open");
         let html = attack_html("Look at <code><script>alert(1)</script></code> <b onclick=x>b</b>");
         assert!(html.contains("<code>&lt;script&gt;alert(1)&lt;/script&gt;</code>"), "{html}");

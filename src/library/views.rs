@@ -5,7 +5,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::domain::{Step, StepKind};
-use super::store::attack::{Methodology, NamedTechnique, Release, ReleaseSize, TacticRow, Technique, TechniqueRow};
+use super::store::attack::{
+    Methodology, NamedTechnique, Release, ReleaseSize, TacticRow, Technique, TechniqueRow,
+};
 use super::store::procedures::Procedure;
 use super::store::{Hit, Repository, Tactic};
 use super::{attack_pages, procedure_pages, show};
@@ -19,27 +21,20 @@ pub struct Choices {
     pub tactics: Vec<Tactic>,
     /// Platforms that procedures name.
     pub platforms: Vec<String>,
-    /// Repositories.
     pub repositories: Vec<Repository>,
 }
 
-/// `/library/procedures`
 #[derive(Template)]
 #[template(path = "library/procedures.html", blocks = ["results"])]
 pub struct Procedures {
-    /// The frame.
     pub frame: Frame,
-    /// What is filtered.
     pub filters: procedure_pages::Filters,
     /// What can be filtered; empty in a fragment.
     pub choices: Choices,
-    /// The page's rows.
     pub hits: Vec<Hit>,
     /// How many there are in all, in words.
     pub found: String,
-    /// The page before.
     pub earlier: Option<String>,
-    /// The page after.
     pub later: Option<String>,
 }
 
@@ -53,9 +48,9 @@ pub struct StepView {
     pub description: String,
     /// Success criteria, safe HTML.
     pub success: Option<String>,
-    /// The command that checks a prerequisite, and the command itself, each with a heading where both are there.
+    /// The command that checks a prerequisite, and the command itself, each with a heading where both are
+    /// there.
     pub commands: Vec<(&'static str, String, show::Command)>,
-    /// PowerShell, bash …
     pub executor: String,
     /// Whether it needs administrator rights.
     pub elevated: bool,
@@ -66,9 +61,13 @@ impl StepView {
         let anchor: String = step.id.chars().filter(char::is_ascii_alphanumeric).collect();
         let anchor = format!("{}-{number}-{anchor}", step.kind.label().to_lowercase());
         let both = step.check_command.is_some() && step.command.is_some();
-        let check = step.check_command.as_deref().map(|text| ("Check", format!("{anchor}-check"), show::command(text)));
+        let check = step
+            .check_command
+            .as_deref()
+            .map(|text| ("Check", format!("{anchor}-check"), show::command(text)));
         let heading = if both { "If it is missing" } else { "" };
-        let command = step.command.as_deref().map(|text| (heading, format!("{anchor}-command"), show::command(text)));
+        let command =
+            step.command.as_deref().map(|text| (heading, format!("{anchor}-command"), show::command(text)));
         Self {
             number,
             description: markdown::render(&step.description),
@@ -81,13 +80,10 @@ impl StepView {
     }
 }
 
-/// `/library/procedures/{id}`
 #[derive(Template)]
 #[template(path = "library/procedure.html")]
 pub struct ProcedurePage {
-    /// The frame.
     pub frame: Frame,
-    /// The procedure.
     pub procedure: Procedure,
     /// Description, safe HTML.
     pub description: String,
@@ -101,21 +97,29 @@ pub struct ProcedurePage {
     pub tactics: Vec<String>,
     /// Test plans that hold it.
     pub plans: Vec<(TestPlanId, String)>,
-    /// The organisation's zone.
     pub zone: Tz,
 }
 
 impl ProcedurePage {
-    /// Prepares the page.
-    pub fn new(frame: Frame, procedure: Procedure, techniques: Vec<NamedTechnique>, plans: Vec<(TestPlanId, String)>, zone: Tz) -> Self {
-        let kinds = [(StepKind::Prerequisite, "Prerequisites"), (StepKind::Step, "Steps"), (StepKind::Cleanup, "Cleanup")]
-            .into_iter()
-            .map(|(kind, heading)| {
-                let steps = procedure.body.steps.iter().filter(|step| step.kind == kind);
-                (heading, (1..).zip(steps).map(|(number, step)| StepView::new(number, step)).collect::<Vec<_>>())
-            })
-            .filter(|(_, steps)| !steps.is_empty())
-            .collect();
+    pub fn new(
+        frame: Frame,
+        procedure: Procedure,
+        techniques: Vec<NamedTechnique>,
+        plans: Vec<(TestPlanId, String)>,
+        zone: Tz,
+    ) -> Self {
+        let kinds = [
+            (StepKind::Prerequisite, "Prerequisites"),
+            (StepKind::Step, "Steps"),
+            (StepKind::Cleanup, "Cleanup"),
+        ]
+        .into_iter()
+        .map(|(kind, heading)| {
+            let steps = procedure.body.steps.iter().filter(|step| step.kind == kind);
+            (heading, (1..).zip(steps).map(|(number, step)| StepView::new(number, step)).collect::<Vec<_>>())
+        })
+        .filter(|(_, steps)| !steps.is_empty())
+        .collect();
         let mut tactics: Vec<String> = Vec::new();
         for tactic in techniques.iter().flat_map(|technique| &technique.tactics) {
             if !tactics.contains(tactic) {
@@ -139,13 +143,10 @@ impl ProcedurePage {
     }
 }
 
-/// `/library/repositories`
 #[derive(Template)]
 #[template(path = "library/repositories.html")]
 pub struct Repositories {
-    /// The frame.
     pub frame: Frame,
-    /// The repositories.
     pub repositories: Vec<Repository>,
 }
 
@@ -164,49 +165,41 @@ fn repository_type(key: &str) -> &'static str {
     }
 }
 
-/// `/library/tactics`
 #[derive(Template)]
 #[template(path = "library/tactics.html")]
 pub struct Tactics {
-    /// The frame.
     pub frame: Frame,
     /// Stored releases, newest first.
     pub releases: Vec<Release>,
-    /// The one shown.
     pub version: String,
-    /// Its tactics.
     pub tactics: Vec<TacticRow>,
 }
 
-/// `/library/techniques`
 #[derive(Template)]
 #[template(path = "library/techniques.html", blocks = ["results"])]
 pub struct Techniques {
-    /// The frame.
     pub frame: Frame,
     /// Stored releases, newest first.
     pub releases: Vec<Release>,
-    /// The one shown.
     pub version: String,
     /// Whether that is the newest.
     pub is_newest: bool,
-    /// Its tactics.
     pub tactics: Vec<Tactic>,
-    /// What is filtered.
     pub filters: attack_pages::Filters,
-    /// The page's rows.
     pub rows: Vec<TechniqueRow>,
     /// How many there are in all, in words.
     pub found: String,
-    /// The page before.
     pub earlier: Option<String>,
-    /// The page after.
     pub later: Option<String>,
 }
 
 impl Techniques {
     fn href(&self, external_id: &str) -> String {
-        if self.is_newest { format!("/library/techniques/{external_id}") } else { versioned_url(external_id, &self.version) }
+        if self.is_newest {
+            format!("/library/techniques/{external_id}")
+        } else {
+            versioned_url(external_id, &self.version)
+        }
     }
 }
 
@@ -217,7 +210,11 @@ fn versioned_url(external_id: &str, version: &str) -> String {
 /// Where another technique of the same release is, as seen from `shown`.
 pub fn technique_url(external_id: &str, shown: &Technique) -> String {
     let newest = shown.versions.first().is_some_and(|newest| *newest == shown.version);
-    if newest { format!("/library/techniques/{external_id}") } else { versioned_url(external_id, &shown.version) }
+    if newest {
+        format!("/library/techniques/{external_id}")
+    } else {
+        versioned_url(external_id, &shown.version)
+    }
 }
 
 fn status_label(status: &str) -> &'static str {
@@ -228,15 +225,11 @@ fn status_label(status: &str) -> &'static str {
     }
 }
 
-/// `/library/techniques/{external_id}`
 #[derive(Template)]
 #[template(path = "library/technique.html")]
 pub struct TechniquePage {
-    /// The frame.
     pub frame: Frame,
-    /// The technique.
     pub technique: Technique,
-    /// Its sub-techniques.
     pub subtechniques: Vec<TechniqueRow>,
     /// The first procedures that use it or one of them.
     pub hits: Vec<Hit>,
@@ -250,17 +243,12 @@ impl TechniquePage {
     }
 }
 
-/// `/library/methodologies`
 #[derive(Template)]
 #[template(path = "library/methodologies.html")]
 pub struct Methodologies {
-    /// The frame.
     pub frame: Frame,
-    /// The methodologies.
     pub methodologies: Vec<Methodology>,
-    /// Releases of ATT&CK.
     pub releases: Vec<ReleaseSize>,
-    /// The organisation's zone.
     pub zone: Tz,
 }
 

@@ -1,5 +1,5 @@
-//! The lifecycle of an engagement: six statuses, one pure table of transitions, and when a start date is reached.
-//! People, the report and the hourly job all go through [`EngagementStatus::apply`].
+//! The lifecycle of an engagement: six statuses, one pure table of transitions, and when a start date is
+//! reached. People, the report and the hourly job all go through [`EngagementStatus::apply`].
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};
@@ -79,7 +79,8 @@ impl Facts {
 /// What somebody, or the clock, wants of an engagement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Somebody asks for an engagement: only what is not there yet can be requested, see [`EngagementStatus::on_request`].
+    /// Somebody asks for an engagement: only what is not there yet can be requested, see
+    /// [`EngagementStatus::on_request`].
     Request,
     /// A request is approved; its Draft report is made with it.
     Approve,
@@ -93,10 +94,7 @@ pub enum Command {
     /// Somebody starts before the date.
     StartNow,
     /// The engagement is terminated.
-    Cancel {
-        /// Why.
-        reason: String,
-    },
+    Cancel { reason: String },
     /// Time went by: the hourly job, or a write that looks first. Never refused.
     TimePassed,
     /// The report moves to this status.
@@ -108,9 +106,7 @@ pub enum Command {
 /// An accepted command. It may leave the status as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition {
-    /// The status before.
     pub from: EngagementStatus,
-    /// The status after.
     pub to: EngagementStatus,
     /// Why, as a sentence for the audit event.
     pub reason: String,
@@ -131,14 +127,17 @@ impl ReportStatus {
         matches!(self, Self::ReadyForReview | Self::InReview | Self::Approved)
     }
 
-    /// Whether a report may move on to `to`: one step forward, or from review back to Draft. It leaves Draft only after
-    /// its runbook is submitted, or when the engagement has no procedures. Staying where it is is no fault.
+    /// Whether a report may move on to `to`: one step forward, or from review back to Draft. It leaves Draft
+    /// only after its runbook is submitted, or when the engagement has no procedures. Staying where it is is
+    /// no fault.
     pub fn check_move(self, to: Self, submitted: bool, has_procedures: bool) -> Result<(), Refusal> {
         if self == to {
             return Ok(());
         }
         if self == Self::Draft && !submitted && has_procedures {
-            return Err(Refusal::new("The report leaves Draft only after its runbook is submitted. Submit the engagement first."));
+            return Err(Refusal::new(
+                "The report leaves Draft only after its runbook is submitted. Submit the engagement first.",
+            ));
         }
         let forward = match self {
             Self::Draft => Some(Self::ReadyForReview),
@@ -151,7 +150,9 @@ impl ReportStatus {
             return Ok(());
         }
         Err(match forward {
-            Some(next) => Refusal::new(format!("A report in {self} cannot move to {to}. Its next step is {next}.")),
+            Some(next) => {
+                Refusal::new(format!("A report in {self} cannot move to {to}. Its next step is {next}."))
+            }
             None => Refusal::new("A published report stays published. Take it back to change it."),
         })
     }
@@ -164,15 +165,20 @@ impl EngagementStatus {
         if facts.started() { Self::InProgress } else { Self::Scheduled }
     }
 
-    /// The status that a request starts with, whatever its dates; `None` is the engagement that is not there yet.
+    /// The status that a request starts with, whatever its dates; `None` is the engagement that is not there
+    /// yet.
     ///
     /// # Errors
     /// A [`Refusal`] for an engagement that is there already.
     pub fn on_request(existing: Option<Self>) -> Result<Self, Refusal> {
         match existing {
             None => Ok(Self::Pending),
-            Some(Self::Pending) => Err(Refusal::new("This engagement is requested already. It waits for approval.")),
-            Some(status) => Err(Refusal(format!("Only a new engagement can be requested. This one is {status}."))),
+            Some(Self::Pending) => {
+                Err(Refusal::new("This engagement is requested already. It waits for approval."))
+            }
+            Some(status) => {
+                Err(Refusal(format!("Only a new engagement can be requested. This one is {status}.")))
+            }
         }
     }
 
@@ -185,10 +191,14 @@ impl EngagementStatus {
         }
     }
 
-    /// The status that the next write finds: what time has brought counts, though no job has stored it yet. Only a
-    /// Scheduled engagement whose start has come moves by itself. A request never does.
+    /// The status that the next write finds: what time has brought counts, though no job has stored it yet.
+    /// Only a Scheduled engagement whose start has come moves by itself. A request never does.
     pub fn as_of(self, starts_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Self {
-        if self == Self::Scheduled && starts_at.is_none_or(|start| start <= now) { Self::InProgress } else { self }
+        if self == Self::Scheduled && starts_at.is_none_or(|start| start <= now) {
+            Self::InProgress
+        } else {
+            self
+        }
     }
 
     /// What the passing of time asks for.
@@ -208,7 +218,9 @@ impl EngagementStatus {
     pub fn apply(self, command: &Command, facts: &Facts) -> Result<Transition, Refusal> {
         let moved = |to, reason: String| Ok(Transition { from: self, to, reason, starts_now: false });
         match command {
-            Command::Request => Self::on_request(Some(self)).and_then(|to| moved(to, "It was requested.".into())),
+            Command::Request => {
+                Self::on_request(Some(self)).and_then(|to| moved(to, "It was requested.".into()))
+            }
             Command::TimePassed => match self.due(facts) {
                 Some(_) => moved(Self::InProgress, "The start date was reached.".into()),
                 None => moved(self, "Nothing was due.".into()),
@@ -225,15 +237,19 @@ impl EngagementStatus {
                 ReportStatus::Draft => moved(self, "The report stayed in Draft.".into()),
                 _ => self.follow_report(ReportStatus::Draft, facts),
             },
-            _ if self == Self::Canceled => Err(Refusal::new("This engagement is Canceled, and that is final.")),
-            Command::Approve if self == Self::Pending => moved(Self::on_create(facts), "The request was approved.".into()),
+            _ if self == Self::Canceled => {
+                Err(Refusal::new("This engagement is Canceled, and that is final."))
+            }
+            Command::Approve if self == Self::Pending => {
+                moved(Self::on_create(facts), "The request was approved.".into())
+            }
             Command::Decline { reason } if self == Self::Pending => {
                 let reason = check_reason(reason).map_err(Refusal)?;
                 moved(Self::Canceled, format!("The request was declined: {reason}"))
             }
-            Command::Approve | Command::Decline { .. } => {
-                Err(Refusal(format!("Only a request can be approved or declined. This engagement is {self}.")))
-            }
+            Command::Approve | Command::Decline { .. } => Err(Refusal(format!(
+                "Only a request can be approved or declined. This engagement is {self}."
+            ))),
             Command::Cancel { .. } if self == Self::Complete => {
                 Err(Refusal::new("A Complete engagement cannot be canceled. Take its report back first."))
             }
@@ -241,9 +257,12 @@ impl EngagementStatus {
                 let reason = check_reason(reason).map_err(Refusal)?;
                 moved(Self::Canceled, format!("Canceled: {reason}"))
             }
-            Command::StartNow if self == Self::Scheduled => {
-                Ok(Transition { from: self, to: Self::InProgress, reason: "It was started before its date.".into(), starts_now: true })
-            }
+            Command::StartNow if self == Self::Scheduled => Ok(Transition {
+                from: self,
+                to: Self::InProgress,
+                reason: "It was started before its date.".into(),
+                starts_now: true,
+            }),
             Command::StartNow => Err(Refusal(match self {
                 Self::Pending => "This engagement is a request. Approve it first.".into(),
                 _ => format!("Only a Scheduled engagement can be started. This one is {self}."),
@@ -263,7 +282,8 @@ impl EngagementStatus {
             Self::InProgress => Self::InProgress,
             Self::InReview | Self::Complete | Self::Canceled => {
                 return Err(Refusal(format!(
-                    "Dates can be changed while an engagement is Pending, Scheduled or In Progress. This one is {self}."
+                    "Dates can be changed while an engagement is Pending, Scheduled or In Progress. This \
+                        one is {self}."
                 )));
             }
         };
@@ -326,15 +346,17 @@ pub fn valid_dates(start: Option<NaiveDate>, end: Option<NaiveDate>) -> Result<(
     }
 }
 
-/// The first instant of a local day. On a day whose midnight was skipped it is the end of the gap, on one with two
-/// midnights the first of them; for a day that a zone left out altogether it is the first instant after it.
+/// The first instant of a local day. On a day whose midnight was skipped it is the end of the gap, on one
+/// with two midnights the first of them; for a day that a zone left out altogether it is the first instant
+/// after it.
 pub fn starts_at(date: NaiveDate, zone: Tz) -> DateTime<Utc> {
     let midnight = date.and_time(NaiveTime::MIN);
     if let Some(first) = zone.from_local_datetime(&midnight).earliest() {
         return first.to_utc();
     }
     GapInfo::new(&midnight, &zone).and_then(|gap| gap.end).map_or_else(
-        // Unreachable with the zone data there is, and a day later is the honest answer to a gap without an end.
+        // Unreachable with the zone data there is, and a day later is the honest answer to a gap without an
+        // end.
         || (midnight + Days::new(1)).and_utc(),
         |end| end.to_utc(),
     )

@@ -1,5 +1,5 @@
-//! The procedure page's words and rules: whose turn it is, who may write which side, what a field accepts, and what the
-//! times say.
+//! The procedure page's words and rules: whose turn it is, who may write which side, what a field accepts,
+//! and what the times say.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -78,9 +78,7 @@ crate::text_enum! {
 /// Which side a field belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Red's alone.
     Red,
-    /// Blue's alone.
     Blue,
     /// Either side's: each hands over.
     Both,
@@ -98,11 +96,16 @@ impl Field {
     pub fn side(self) -> Side {
         match self {
             Self::AttackSource | Self::RedOutcome | Self::RedNotes | Self::ExecutedAt => Side::Red,
-            Self::BlueOutcome | Self::BlueNotes | Self::DetectedAt | Self::DetectedBy | Self::AlertReference | Self::RespondedAt => {
-                Side::Blue
-            }
+            Self::BlueOutcome
+            | Self::BlueNotes
+            | Self::DetectedAt
+            | Self::DetectedBy
+            | Self::AlertReference
+            | Self::RespondedAt => Side::Blue,
             Self::WaitingOn => Side::Both,
-            Self::Status | Self::NotApplicableReason | Self::Severity | Self::Recommendation => Side::Planning,
+            Self::Status | Self::NotApplicableReason | Self::Severity | Self::Recommendation => {
+                Side::Planning
+            }
         }
     }
 
@@ -127,9 +130,14 @@ impl Field {
     }
 }
 
-/// Whose turn it is. A choice by hand holds until an outcome changes (see [`by_hand_after`]); a procedure that is Not
-/// Applicable waits on nobody.
-pub fn waiting_on(status: ProcedureStatus, red_answered: bool, blue_answered: bool, by_hand: Option<WaitingOn>) -> WaitingOn {
+/// Whose turn it is. A choice by hand holds until an outcome changes (see [`by_hand_after`]); a procedure
+/// that is Not Applicable waits on nobody.
+pub fn waiting_on(
+    status: ProcedureStatus,
+    red_answered: bool,
+    blue_answered: bool,
+    by_hand: Option<WaitingOn>,
+) -> WaitingOn {
     match (by_hand, status) {
         (Some(choice), _) => choice,
         (None, ProcedureStatus::NotApplicable) => WaitingOn::Nobody,
@@ -139,8 +147,13 @@ pub fn waiting_on(status: ProcedureStatus, red_answered: bool, blue_answered: bo
     }
 }
 
-/// The choice by hand after a save: one made in this save (`chosen`) holds, an older one ends when an outcome changed.
-pub fn by_hand_after(before: Option<WaitingOn>, chosen: Option<Option<WaitingOn>>, outcome_changed: bool) -> Option<WaitingOn> {
+/// The choice by hand after a save: one made in this save (`chosen`) holds, an older one ends when an outcome
+/// changed.
+pub fn by_hand_after(
+    before: Option<WaitingOn>,
+    chosen: Option<Option<WaitingOn>>,
+    outcome_changed: bool,
+) -> Option<WaitingOn> {
     match chosen {
         Some(choice) => choice,
         None if outcome_changed => None,
@@ -153,7 +166,6 @@ pub fn by_hand_after(before: Option<WaitingOn>, chosen: Option<Option<WaitingOn>
 pub struct Progress {
     /// Completed and Not Applicable procedures.
     pub done: u32,
-    /// All procedures.
     pub total: u32,
 }
 
@@ -189,9 +201,7 @@ impl Progress {
 /// A person's rights at a client that decide which side they write.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WriteRights {
-    /// May write red.
     pub write_red: bool,
-    /// May write blue.
     pub write_blue: bool,
     /// May write blue where assigned to it (a client's Analyst).
     pub write_blue_assigned: bool,
@@ -204,12 +214,10 @@ pub struct WriteRights {
 /// The sides that somebody may write on one procedure.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sides {
-    /// Red's fields.
     pub red: bool,
-    /// Blue's fields.
     pub blue: bool,
-    /// What belongs to both sides: whose turn it is, the assets. Not a client's Analyst, who writes blue alone and hands
-    /// over to red with a note.
+    /// What belongs to both sides: whose turn it is, the assets. Not a client's Analyst, who writes blue
+    /// alone and hands over to red with a note.
     pub shared: bool,
     /// What whoever plans decides.
     pub planning: bool,
@@ -221,7 +229,8 @@ impl Sides {
 
     /// The words by which a page tells which of them it shows as controls, and back.
     pub fn words(self) -> String {
-        let words = [(self.red, "red"), (self.blue, "blue"), (self.shared, "shared"), (self.planning, "planning")];
+        let words =
+            [(self.red, "red"), (self.blue, "blue"), (self.shared, "shared"), (self.planning, "planning")];
         words.into_iter().filter(|(held, _)| *held).map(|(_, word)| word).collect::<Vec<_>>().join(",")
     }
 
@@ -241,8 +250,8 @@ impl Sides {
         }
     }
 
-    /// Whether an entry or attachment of a team may be changed by somebody: by its author or a lead, and only while they
-    /// write that side.
+    /// Whether an entry or attachment of a team may be changed by somebody: by its author or a lead, and only
+    /// while they write that side.
     pub fn may_change(self, team: Team, is_author_or_lead: bool) -> bool {
         is_author_or_lead && self.may_write_team(team)
     }
@@ -261,8 +270,8 @@ impl Sides {
     }
 }
 
-/// Which sides somebody writes: everyone with the right writes both, or under [`WriteRule::OwnSide`] only the side one
-/// is assigned to; leads are both. A client's Analyst writes blue alone, where assigned.
+/// Which sides somebody writes: everyone with the right writes both, or under [`WriteRule::OwnSide`] only the
+/// side one is assigned to; leads are both. A client's Analyst writes blue alone, where assigned.
 pub fn sides(rights: WriteRights, assigned_red: bool, assigned_blue: bool, rule: WriteRule) -> Sides {
     let free = rights.lead || rule == WriteRule::Everyone;
     let red = rights.write_red && (free || assigned_red);
@@ -271,17 +280,16 @@ pub fn sides(rights: WriteRights, assigned_red: bool, assigned_blue: bool, rule:
     Sides { red, blue, shared: red || of_blue, planning: rights.plan && (red || blue) }
 }
 
-/// The outcome keys that a form may post: the active ones, and a retired one that this procedure already holds.
+/// The outcome keys that a form may post: the active ones, and a retired one that this procedure already
+/// holds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OutcomeKeys<'a> {
-    /// Red outcomes.
     pub red: &'a [&'a str],
-    /// Blue outcomes.
     pub blue: &'a [&'a str],
 }
 
-/// Checks a posted field and gives its canonical value, the one that is stored and compared. An empty optional field is
-/// "" (no finding, waiting on from the outcomes, unanswered, no time). A time was typed in
+/// Checks a posted field and gives its canonical value, the one that is stored and compared. An empty
+/// optional field is "" (no finding, waiting on from the outcomes, unanswered, no time). A time was typed in
 /// `zone` and becomes an [`times::instant`].
 ///
 /// # Errors
@@ -309,7 +317,9 @@ pub fn check_field(field: Field, raw: &str, outcomes: &OutcomeKeys<'_>, zone: Tz
         Field::RedOutcome => outcome(outcomes.red, "red"),
         Field::BlueOutcome => outcome(outcomes.blue, "blue"),
         Field::ExecutedAt | Field::DetectedAt | Field::RespondedAt if chosen.is_empty() => Ok(String::new()),
-        Field::ExecutedAt | Field::DetectedAt | Field::RespondedAt => times::parse(chosen, zone).map(times::instant),
+        Field::ExecutedAt | Field::DetectedAt | Field::RespondedAt => {
+            times::parse(chosen, zone).map(times::instant)
+        }
         Field::NotApplicableReason
         | Field::Recommendation
         | Field::AttackSource
@@ -355,8 +365,8 @@ pub fn working_allowed(status: EngagementStatus, submitted: bool) -> Result<(), 
     Err(Refusal(format!("This engagement is {status}. {open}")))
 }
 
-/// Whether details, procedures, operators and inputs may be changed: Pending, Scheduled or In Progress, and not
-/// submitted.
+/// Whether details, procedures, operators and inputs may be changed: Pending, Scheduled or In Progress, and
+/// not submitted.
 ///
 /// # Errors
 /// A refusal that says what would open it.
@@ -370,11 +380,8 @@ pub fn planning_allowed(status: EngagementStatus, submitted: bool) -> Result<(),
 /// What a blue outcome says about the procedure.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BlueFlags {
-    /// It was stopped.
     pub prevented: bool,
-    /// Somebody was told.
     pub alerted: bool,
-    /// It left records.
     pub logged: bool,
 }
 
@@ -393,9 +400,15 @@ impl Warning {
     /// What to show beside the field.
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::DetectedBeforeExecuted => "Detected before it was executed: left out of the figures until one of the times is mended.",
-            Self::RespondedBeforeDetected => "Responded before it was detected: left out of the figures until one of the times is mended.",
-            Self::SuccessButPrevented => "Red says it succeeded, blue says it was prevented. Check which is right.",
+            Self::DetectedBeforeExecuted => {
+                "Detected before it was executed: left out of the figures until one of the times is mended."
+            }
+            Self::RespondedBeforeDetected => {
+                "Responded before it was detected: left out of the figures until one of the times is mended."
+            }
+            Self::SuccessButPrevented => {
+                "Red says it succeeded, blue says it was prevented. Check which is right."
+            }
         }
     }
 
@@ -409,8 +422,8 @@ impl Warning {
     }
 }
 
-/// What does not fit together on a procedure. `red_succeeded` is the red outcome's flag, `blue` the blue outcome's flags
-/// when it is answered.
+/// What does not fit together on a procedure. `red_succeeded` is the red outcome's flag, `blue` the blue
+/// outcome's flags when it is answered.
 pub fn warnings(
     executed: Option<DateTime<Utc>>,
     detected: Option<DateTime<Utc>>,
@@ -418,7 +431,9 @@ pub fn warnings(
     red_succeeded: bool,
     blue: Option<BlueFlags>,
 ) -> Vec<Warning> {
-    let before = |later: Option<DateTime<Utc>>, earlier: Option<DateTime<Utc>>| later.zip(earlier).is_some_and(|(l, e)| l < e);
+    let before = |later: Option<DateTime<Utc>>, earlier: Option<DateTime<Utc>>| {
+        later.zip(earlier).is_some_and(|(l, e)| l < e)
+    };
     [
         (before(detected, executed), Warning::DetectedBeforeExecuted),
         (before(responded, detected), Warning::RespondedBeforeDetected),
@@ -429,8 +444,8 @@ pub fn warnings(
     .collect()
 }
 
-/// Time to detect (detected − executed) and time to respond (responded − detected); what is missing or negative is left
-/// out.
+/// Time to detect (detected − executed) and time to respond (responded − detected); what is missing or
+/// negative is left out.
 pub fn times_to(
     executed: Option<DateTime<Utc>>,
     detected: Option<DateTime<Utc>>,
@@ -450,7 +465,6 @@ pub struct Summary {
     pub median: TimeDelta,
     /// The 90th percentile by nearest rank: the shortest that at least nine tenths do not exceed.
     pub p90: TimeDelta,
-    /// How many.
     pub n: usize,
 }
 
@@ -471,7 +485,8 @@ mod tests {
 
     use super::{EngagementStatus as E, ProcedureStatus as P, *};
 
-    const KEYS: OutcomeKeys<'static> = OutcomeKeys { red: &["success", "partial_success"], blue: &["no_evidence", "logged"] };
+    const KEYS: OutcomeKeys<'static> =
+        OutcomeKeys { red: &["success", "partial_success"], blue: &["no_evidence", "logged"] };
 
     fn check(field: Field, raw: &str) -> Result<String, String> {
         check_field(field, raw, &KEYS, Tz::Europe__Lisbon)
@@ -553,7 +568,8 @@ mod tests {
     #[test]
     fn sides_open_their_fields() {
         let (red, blue) = (Sides { red: true, ..Sides::default() }, Sides { blue: true, ..Sides::default() });
-        let (shared, planning) = (Sides { shared: true, ..Sides::default() }, Sides { planning: true, ..Sides::default() });
+        let (shared, planning) =
+            (Sides { shared: true, ..Sides::default() }, Sides { planning: true, ..Sides::default() });
         for field in Field::ALL {
             assert_eq!(red.may_write(*field), field.side() == Side::Red);
             assert_eq!(blue.may_write(*field), field.side() == Side::Blue);
@@ -598,9 +614,18 @@ mod tests {
             check(Field::BlueNotes, &"x".repeat(70_000)),
             Err("Blue notes are 70,000 bytes; the limit is 65,536. Shorten the text.".into())
         );
-        assert_eq!(check(Field::DetectedBy, &"ä".repeat(251)), Err("Detected by is 502 bytes; the limit is 500. Shorten the text.".into()));
-        assert_eq!(check(Field::RedNotes, "a\u{7}b"), Err("Red notes contain a control character (U+0007). Remove it.".into()));
-        assert_eq!(check(Field::AlertReference, "a\nb"), Err("Alert reference contains a line break. Write one line.".into()));
+        assert_eq!(
+            check(Field::DetectedBy, &"ä".repeat(251)),
+            Err("Detected by is 502 bytes; the limit is 500. Shorten the text.".into())
+        );
+        assert_eq!(
+            check(Field::RedNotes, "a\u{7}b"),
+            Err("Red notes contain a control character (U+0007). Remove it.".into())
+        );
+        assert_eq!(
+            check(Field::AlertReference, "a\nb"),
+            Err("Alert reference contains a line break. Write one line.".into())
+        );
         assert!(check(Field::RedNotes, &"x".repeat(LONG_TEXT_BYTES)).is_ok());
         assert!(check(Field::DetectedBy, "a\tb").is_err());
     }

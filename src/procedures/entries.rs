@@ -15,7 +15,6 @@ pub struct TypedEntry {
     /// Stored value of the team; fixed once the entry exists.
     #[serde(default)]
     pub team: String,
-    /// Markdown.
     #[serde(default)]
     pub text: String,
     /// Wall clock of `zone`.
@@ -38,11 +37,8 @@ pub struct TypedEntry {
 /// A log entry's content, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntryText {
-    /// Markdown.
     pub text: String,
-    /// When it began.
     pub starts_at: DateTime<Utc>,
-    /// When it ended.
     pub ends_at: Option<DateTime<Utc>>,
 }
 
@@ -56,7 +52,8 @@ pub const SHOWN: i64 = 100;
 pub const SHOWN_BYTES: i64 = 256 << 10;
 
 /// The sentence where a procedure's log is full.
-pub const FULL: &str = "The log of this procedure is full: it holds 500 entries, or 4 MiB of text. Edit an entry, or attach a file.";
+pub const FULL: &str = "The log of this procedure is full: it holds 500 entries, or 4 MiB of text. Edit an \
+    entry, or attach a file.";
 
 /// The sentence of an end before its start, from the check and from the table's constraint alike.
 pub const END_BEFORE_START: &str = "The end lies before the start. Choose a later end.";
@@ -107,7 +104,12 @@ mod tests {
     use super::*;
 
     fn typed(text: &str, starts_at: &str, ends_at: &str) -> TypedEntry {
-        TypedEntry { text: text.into(), starts_at: starts_at.into(), ends_at: ends_at.into(), ..TypedEntry::default() }
+        TypedEntry {
+            text: text.into(),
+            starts_at: starts_at.into(),
+            ends_at: ends_at.into(),
+            ..TypedEntry::default()
+        }
     }
 
     #[test]
@@ -115,9 +117,13 @@ mod tests {
         let ok = typed("Ran it.\r\n", "2026-11-21T14:05:08", "2026-11-21T14:06").check(Tz::UTC, &[]).unwrap();
         assert_eq!(ok.text, "Ran it.");
         assert_eq!(ok.ends_at.unwrap() - ok.starts_at, chrono::TimeDelta::seconds(52));
-        let Err(Error::Invalid(errors)) = typed(" ", "", "soon").check(Tz::UTC, &[]) else { panic!("refused") };
+        let Err(Error::Invalid(errors)) = typed(" ", "", "soon").check(Tz::UTC, &[]) else {
+            panic!("refused")
+        };
         assert_eq!(errors.0.len(), 3);
-        let Err(Error::Invalid(errors)) = typed("x", "2026-11-21T14:05", "2026-11-21T14:04:59").check(Tz::UTC, &[]) else {
+        let Err(Error::Invalid(errors)) =
+            typed("x", "2026-11-21T14:05", "2026-11-21T14:04:59").check(Tz::UTC, &[])
+        else {
             panic!("refused")
         };
         assert_eq!(errors.get("ends_at"), Some(END_BEFORE_START));

@@ -1,4 +1,5 @@
-//! Rules of attachments: file names, media types, sizes. Pure. What an uploader claims about a file is never believed.
+//! Rules of attachments: file names, media types, sizes. Pure. What an uploader claims about a file is never
+//! believed.
 
 use serde::Deserialize;
 
@@ -42,10 +43,13 @@ pub fn file_name(claimed: &str) -> String {
     if extension.is_empty() { clean[..end].to_owned() } else { format!("{}.{extension}", &clean[..end]) }
 }
 
-/// The media type under which a file is served: images by their first bytes, text by a list of extensions, else bytes.
+/// The media type under which a file is served: images by their first bytes, text by a list of extensions,
+/// else bytes.
 pub fn media_type(first: &[u8], name: &str) -> &'static str {
-    const TEXT: &[&str] =
-        &["txt", "log", "md", "csv", "json", "jsonl", "xml", "yaml", "yml", "ps1", "sh", "py", "bat", "ini", "conf", "kql", "spl", "yar"];
+    const TEXT: &[&str] = &[
+        "txt", "log", "md", "csv", "json", "jsonl", "xml", "yaml", "yml", "ps1", "sh", "py", "bat", "ini",
+        "conf", "kql", "spl", "yar",
+    ];
     match first {
         [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => "image/png",
         [0xff, 0xd8, 0xff, ..] => "image/jpeg",
@@ -53,7 +57,11 @@ pub fn media_type(first: &[u8], name: &str) -> &'static str {
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
         _ => {
             let extension = name.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).unwrap_or_default();
-            if TEXT.contains(&extension.as_str()) { "text/plain; charset=utf-8" } else { "application/octet-stream" }
+            if TEXT.contains(&extension.as_str()) {
+                "text/plain; charset=utf-8"
+            } else {
+                "application/octet-stream"
+            }
         }
     }
 }
@@ -83,7 +91,8 @@ pub fn size_words(bytes: i64) -> String {
 /// The sentence of a file over the limit.
 pub fn too_large(name: &str, limit: i64) -> String {
     format!(
-        "“{name}” is larger than {}, the limit for one file. Nothing was stored. Compress it, or attach the part that matters.",
+        "“{name}” is larger than {}, the limit for one file. Nothing was stored. Compress it, or attach the \
+            part that matters.",
         size_words(limit)
     )
 }
@@ -100,7 +109,6 @@ pub struct TypedAttachment {
     /// One line; empty means the file's name.
     #[serde(default)]
     pub title: String,
-    /// Markdown.
     #[serde(default)]
     pub description: String,
     /// Ticked when the finding shall show it.
@@ -116,7 +124,6 @@ pub struct TypedAttachment {
 pub struct AttachmentText {
     /// One line; empty means the file's name.
     pub title: String,
-    /// Markdown.
     pub description: String,
     /// Whether the finding shows it.
     pub in_finding: bool,
@@ -147,7 +154,10 @@ impl TypedAttachment {
             })
         };
         let title = kept("title", check_text("The title", false, &self.title, SHORT_TEXT_BYTES, false));
-        let description = kept("description", check_text("The description", false, &self.description, LONG_TEXT_BYTES, true));
+        let description = kept(
+            "description",
+            check_text("The description", false, &self.description, LONG_TEXT_BYTES, true),
+        );
         errors.done()?;
         Ok(AttachmentText { title, description, in_finding: self.in_finding.is_some() })
     }

@@ -1,5 +1,5 @@
-//! Placeholders in commands: `#{name}`. A value set on the procedure wins over the engagement's, and that over the
-//! procedure's own default. Tyrian fills them in for reading and copying; it never runs a command.
+//! Placeholders in commands: `#{name}`. A value set on the procedure wins over the engagement's, and that
+//! over the procedure's own default. Tyrian fills them in for reading and copying; it never runs a command.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,16 +23,12 @@ pub enum Piece {
     Text(String),
     /// A placeholder with its value.
     Filled {
-        /// The placeholder's name.
         name: String,
         /// What stands in its place.
         value: String,
     },
     /// A placeholder without a value.
-    Missing {
-        /// The placeholder's name.
-        name: String,
-    },
+    Missing { name: String },
 }
 
 /// Where a value came from.
@@ -49,14 +45,14 @@ pub enum Source {
 /// A value and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
-    /// The value.
     pub value: String,
     /// Where it was found.
     pub source: Source,
 }
 
 fn is_name(text: &str) -> bool {
-    (1..=NAME_BYTES).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    (1..=NAME_BYTES).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
 /// Splits a command into its text and its placeholders' names.
@@ -127,8 +123,8 @@ pub struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
-    /// The value of a placeholder. One that somebody emptied counts as not set. A default may name other placeholders
-    /// (Atomic Red Team's do); those are filled once, so that a circle ends.
+    /// The value of a placeholder. One that somebody emptied counts as not set. A default may name other
+    /// placeholders (Atomic Red Team's do); those are filled once, so that a circle ends.
     pub fn resolve(&self, name: &str) -> Option<Resolved> {
         self.set(name).or_else(|| {
             self.defaults.get(name).map(|default| Resolved {
@@ -163,16 +159,13 @@ pub struct ProcedureInputs<'a> {
     pub commands: Vec<&'a str>,
     /// Values set on the procedure.
     pub values: &'a Values,
-    /// Its own defaults.
     pub defaults: &'a Values,
 }
 
 /// One placeholder name across an engagement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputRow {
-    /// The placeholder's name.
     pub name: String,
-    /// The engagement's value.
     pub engagement_value: Option<String>,
     /// Each different default with the number of procedures that bring it, most used first.
     pub defaults: Vec<(String, usize)>,
@@ -188,7 +181,11 @@ pub fn rows(engagement: &Values, procedures: &[ProcedureInputs<'_>]) -> Vec<Inpu
     for procedure in procedures {
         let inputs = Inputs { procedure: procedure.values, engagement, defaults: procedure.defaults };
         let used: BTreeSet<&str> = procedure.commands.iter().flat_map(|c| names(c)).collect();
-        let nested: Vec<&str> = used.iter().filter_map(|name| procedure.defaults.get(*name)).flat_map(|default| names(default)).collect();
+        let nested: Vec<&str> = used
+            .iter()
+            .filter_map(|name| procedure.defaults.get(*name))
+            .flat_map(|default| names(default))
+            .collect();
         for name in used.into_iter().chain(nested).collect::<BTreeSet<_>>() {
             let (row, defaults) = by_name.entry(name).or_insert_with(|| {
                 let row = InputRow {
@@ -241,7 +238,6 @@ pub fn check_value(name: &str, raw: &str) -> Result<String, String> {
 /// An input as typed, beside the value that the form showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypedInput {
-    /// Its name.
     pub name: String,
     /// What the form showed.
     pub had: String,
@@ -249,8 +245,8 @@ pub struct TypedInput {
     pub value: String,
 }
 
-/// The inputs that were changed in a form of `value.{name}`, as typed, and `had.{name}`, as shown where that was anything;
-/// or what is wrong, by name.
+/// The inputs that were changed in a form of `value.{name}`, as typed, and `had.{name}`, as shown where that
+/// was anything; or what is wrong, by name.
 pub fn changed(posted: &Pairs) -> (Vec<TypedInput>, FieldErrors) {
     let mut errors = FieldErrors::default();
     let mut changed = Vec::new();
@@ -286,7 +282,11 @@ pub fn check_seen(typed: &[TypedInput], stored: &Values) -> Result<(), FieldErro
     for one in typed {
         let now = stored.get(&one.name).map(String::as_str).unwrap_or_default();
         if one.had != now && one.value != now {
-            let set = if now.is_empty() { "took this value away".to_owned() } else { format!("set this to “{now}”") };
+            let set = if now.is_empty() {
+                "took this value away".to_owned()
+            } else {
+                format!("set this to “{now}”")
+            };
             errors.add(&one.name, format!("Somebody {set} meanwhile. Save again to put yours in its place."));
         }
     }
@@ -306,24 +306,36 @@ mod tests {
     #[test]
     fn only_changed_inputs_are_saved_and_none_unseen() {
         let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        let posted: Pairs =
-            [("value.host", "a"), ("had.host", "a"), ("value.user", "b"), ("value.gone", ""), ("had.gone", "x")].into_iter().collect();
+        let posted: Pairs = [
+            ("value.host", "a"),
+            ("had.host", "a"),
+            ("value.user", "b"),
+            ("value.gone", ""),
+            ("had.gone", "x"),
+        ]
+        .into_iter()
+        .collect();
         let (typed, errors) = changed(&posted);
         assert!(errors.is_empty());
-        let names: Vec<(&str, &str, &str)> = typed.iter().map(|t| (t.name.as_str(), t.had.as_str(), t.value.as_str())).collect();
+        let names: Vec<(&str, &str, &str)> =
+            typed.iter().map(|t| (t.name.as_str(), t.had.as_str(), t.value.as_str())).collect();
         assert_eq!(names, [("user", "", "b"), ("gone", "x", "")]);
         assert!(changed(&[("value.host", "x".repeat(3_000))].into_iter().collect()).1.get("host").is_some());
 
         let stored = |list: &[(&str, &str)]| list.iter().map(|(a, b)| pair(a, b)).collect::<Values>();
         assert!(check_seen(&typed, &stored(&[("gone", "x")])).is_ok());
-        assert!(check_seen(&typed, &stored(&[("gone", "x"), ("user", "b")])).is_ok(), "the same value twice is no conflict");
+        assert!(
+            check_seen(&typed, &stored(&[("gone", "x"), ("user", "b")])).is_ok(),
+            "the same value twice is no conflict"
+        );
         let refused = check_seen(&typed, &stored(&[("gone", "y"), ("user", "c")])).unwrap_err();
         assert!(refused.get("user").unwrap().contains("“c”") && refused.get("gone").unwrap().contains("“y”"));
     }
 
     #[test]
     fn fills_and_marks() {
-        let pieces = fill("copy #{from} #{to}; echo #{}", &|name| (name == "from").then(|| "a#{to}".to_owned()));
+        let pieces =
+            fill("copy #{from} #{to}; echo #{}", &|name| (name == "from").then(|| "a#{to}".to_owned()));
         assert_eq!(
             pieces,
             [
@@ -370,7 +382,10 @@ mod tests {
     #[test]
     fn one_row_for_each_name() {
         let (set, none) = (values(&[("host", "HL-1")]), Values::new());
-        let (d1, d2) = (values(&[("host", "localhost"), ("out", "C:\\a.txt"), ("unused", "x")]), values(&[("host", "127.0.0.1")]));
+        let (d1, d2) = (
+            values(&[("host", "localhost"), ("out", "C:\\a.txt"), ("unused", "x")]),
+            values(&[("host", "127.0.0.1")]),
+        );
         let engagement = values(&[("user", "svc"), ("out", "")]);
         let procedure = |position, commands: &[&'static str], values, defaults| ProcedureInputs {
             position,
@@ -386,13 +401,14 @@ mod tests {
                 procedure(2, &["nc #{host} #{port}"], &none, &d2),
             ],
         );
-        let row = |name: &str, value: Option<&str>, defaults: &[(&str, usize)], used: &[i32], unfilled| InputRow {
-            name: name.into(),
-            engagement_value: value.map(Into::into),
-            defaults: defaults.iter().map(|(d, n)| ((*d).to_owned(), *n)).collect(),
-            used_by: used.to_vec(),
-            unfilled,
-        };
+        let row =
+            |name: &str, value: Option<&str>, defaults: &[(&str, usize)], used: &[i32], unfilled| InputRow {
+                name: name.into(),
+                engagement_value: value.map(Into::into),
+                defaults: defaults.iter().map(|(d, n)| ((*d).to_owned(), *n)).collect(),
+                used_by: used.to_vec(),
+                unfilled,
+            };
         assert_eq!(
             rows,
             [

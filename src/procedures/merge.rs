@@ -1,9 +1,9 @@
-//! The merge behind every Save: two people on one page lose nothing. Pure, and by field name, so that procedures,
-//! engagement details and report text share it.
+//! The merge behind every Save: two people on one page lose nothing. Pure, and by field name, so that
+//! procedures, engagement details and report text share it.
 //!
-//! A field posts with the version that its shown value came from. Its base is the newest history row at or below that
-//! version. What only one side changed is taken silently; what both changed to different values is a [`Conflict`], which
-//! is not saved until somebody posts the field again with the version shown as theirs.
+//! A field posts with the version that its shown value came from. Its base is the newest history row at or
+//! below that version. What only one side changed is taken silently; what both changed to different values is
+//! a [`Conflict`], which is not saved until somebody posts the field again with the version shown as theirs.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -28,7 +28,6 @@ pub struct Posted {
 pub struct Current {
     /// The form field's name.
     pub field: String,
-    /// The canonical value.
     pub value: String,
     /// The version that wrote it, or any later one up to the row's own.
     pub version: Version,
@@ -41,14 +40,12 @@ pub struct Revision {
     pub version: Version,
     /// The canonical value it wrote.
     pub value: String,
-    /// The person's name.
     pub by: String,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
-/// The history of a subject's fields. It is enough to hold, for each field, the newest row and the newest one at or below
-/// each posted base.
+/// The history of a subject's fields. It is enough to hold, for each field, the newest row and the newest one
+/// at or below each posted base.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     initial: HashMap<String, String>,
@@ -98,11 +95,8 @@ pub struct Change {
 pub struct Conflict {
     /// The form field's name.
     pub field: String,
-    /// The stored value.
     pub theirs: String,
-    /// Who stored it.
     pub theirs_by: Option<String>,
-    /// When.
     pub theirs_at: Option<DateTime<Utc>>,
     /// What `base.<field>` must be to resolve the conflict, so that a third save conflicts again.
     pub theirs_version: Version,
@@ -130,21 +124,29 @@ impl Outcome {
     }
 }
 
-/// Judges a save field by field. Fields that are not among `current` are not this subject's and are left alone; of a field
-/// posted twice the first counts.
+/// Judges a save field by field. Fields that are not among `current` are not this subject's and are left
+/// alone; of a field posted twice the first counts.
 pub fn merge(posted: &[Posted], current: &[Current], history: &History) -> Outcome {
     let mut outcome = Outcome::default();
     for now in current {
         let Some(mine) = posted.iter().find(|posted| posted.field == now.field) else {
             continue;
         };
-        let base = if now.version <= mine.base { now.value.as_str() } else { history.value_at(&now.field, mine.base) };
+        let base = if now.version <= mine.base {
+            now.value.as_str()
+        } else {
+            history.value_at(&now.field, mine.base)
+        };
         let i_changed = mine.value != base;
         let they_changed = now.value != base;
         match (i_changed, they_changed) {
             (false, false) => {}
             (false, true) => outcome.merged_from_others.push(now.field.clone()),
-            (true, false) => outcome.accepted.push(Change { field: now.field.clone(), old: now.value.clone(), new: mine.value.clone() }),
+            (true, false) => outcome.accepted.push(Change {
+                field: now.field.clone(),
+                old: now.value.clone(),
+                new: mine.value.clone(),
+            }),
             (true, true) if mine.value == now.value => {}
             (true, true) => {
                 let newest = history.newest(&now.field);
@@ -200,8 +202,15 @@ mod tests {
             for change in &outcome.accepted {
                 let field = FIELDS.into_iter().find(|f| *f == change.field).expect("known");
                 self.values.insert(field, (change.new.clone(), self.version));
-                self.history
-                    .push(field, Revision { version: self.version, value: change.new.clone(), by: by.into(), at: DateTime::UNIX_EPOCH });
+                self.history.push(
+                    field,
+                    Revision {
+                        version: self.version,
+                        value: change.new.clone(),
+                        by: by.into(),
+                        at: DateTime::UNIX_EPOCH,
+                    },
+                );
             }
             outcome
         }
@@ -216,7 +225,10 @@ mod tests {
         let mut server = Server::default();
         assert!(server.save(&[posted("red_notes", "red", 0)], "Mira").changes());
         // Tor loaded before Mira's save, changed his own field and posts hers as he saw it.
-        let outcome = server.save(&[posted("red_notes", "", 0), posted("blue_notes", "blue", 0), posted("status", "", 0)], "Tor");
+        let outcome = server.save(
+            &[posted("red_notes", "", 0), posted("blue_notes", "blue", 0), posted("status", "", 0)],
+            "Tor",
+        );
         assert_eq!(outcome.merged_from_others, ["red_notes"]);
         assert_eq!(outcome.accepted.len(), 1);
         assert!(outcome.conflicts.is_empty());
@@ -324,8 +336,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(512))]
 
-        // Three people load, edit, save and resolve in any order. Nobody overwrites a value without having been shown it,
-        // whatever was typed is stored, equal, or refused with both values, and saving again changes nothing.
+        // Three people load, edit, save and resolve in any order. Nobody overwrites a value without having
+        // been shown it, whatever was typed is stored, equal, or refused with both values, and saving again
+        // changes nothing.
         #[test]
         fn nothing_accepted_is_lost_unseen(steps in steps()) {
             let people = ["Mira", "Tor", "Ines"];
@@ -371,7 +384,8 @@ mod tests {
                             if let Some(change) = accepted {
                                 prop_assert_eq!(&change.old, &old);
                                 prop_assert_eq!(&change.new, &typed);
-                                prop_assert!(page.shown.contains(&(field, old.clone())), "overwrote an unseen value");
+                                prop_assert!(page.shown.contains(&(field, old.clone())), "overwrote an \
+                                    unseen value");
                                 page.base.insert(field, server.version);
                             } else {
                                 prop_assert_eq!(&new, &old, "only an accepted change stores");

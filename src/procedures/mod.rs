@@ -1,5 +1,5 @@
-//! The procedure page, the heart of the product: outcomes, steps, logs, attachments, and the merge that lets two people
-//! write on one page without losing a word.
+//! The procedure page, the heart of the product: outcomes, steps, logs, attachments, and the merge that lets
+//! two people write on one page without losing a word.
 
 pub mod domain;
 pub mod entries;

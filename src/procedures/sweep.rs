@@ -19,8 +19,8 @@ const REMOVED_DAYS: i64 = 30;
 /// How many files one statement asks for.
 const BATCH: usize = 1000;
 
-/// Deletes staged files older than a day, files whose row was never committed, and those of attachments removed 30 days
-/// ago. `directory` holds the attachments. It may run at any time and twice.
+/// Deletes staged files older than a day, files whose row was never committed, and those of attachments
+/// removed 30 days ago. `directory` holds the attachments. It may run at any time and twice.
 ///
 /// # Errors
 /// When the directory cannot be read or the database is away.
@@ -34,7 +34,8 @@ pub fn sweep(db: &Db, directory: &Path, now: DateTime<Utc>) -> Result<Done> {
     let kept: Vec<(Uuid, PathBuf)> = older(directory, before)?.into_iter().filter_map(named).collect();
     for batch in kept.chunks(BATCH) {
         let ids: Vec<Uuid> = batch.iter().map(|(id, _)| *id).collect();
-        let unneeded = db.read_blocking(|conn| list_unneeded(conn, &ids, now - TimeDelta::days(REMOVED_DAYS)))?;
+        let unneeded =
+            db.read_blocking(|conn| list_unneeded(conn, &ids, now - TimeDelta::days(REMOVED_DAYS)))?;
         for (_, path) in batch.iter().filter(|(id, _)| unneeded.contains(id)) {
             delete(path, &mut done);
         }
@@ -46,7 +47,11 @@ fn older(directory: &Path, before: DateTime<Utc>) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Error::Internal(anyhow::Error::new(e).context(format!("reading {}", directory.display())))),
+        Err(e) => {
+            return Err(Error::Internal(
+                anyhow::Error::new(e).context(format!("reading {}", directory.display())),
+            ));
+        }
     };
     let old = |path: &PathBuf| {
         let modified = fs::metadata(path).ok().filter(fs::Metadata::is_file).and_then(|m| m.modified().ok());

@@ -1,5 +1,5 @@
-//! Files on their way in: streamed part by part into staging, hashed on the way, never whole in memory. Whatever is refused
-//! leaves nothing behind.
+//! Files on their way in: streamed part by part into staging, hashed on the way, never whole in memory.
+//! Whatever is refused leaves nothing behind.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -30,8 +30,8 @@ const STALLED: Duration = Duration::from_secs(60);
 /// How long one form with files may take to arrive: whoever sends a byte a minute holds a turn, too.
 const ARRIVING: Duration = Duration::from_secs(3_600);
 
-/// The most text of one form that is read, in bytes: more than the limits that the page names, so that what was typed
-/// comes back with a sentence and not cut.
+/// The most text of one form that is read, in bytes: more than the limits that the page names, so that what
+/// was typed comes back with a sentence and not cut.
 const TEXT: usize = 2 << 20;
 
 /// Where an upload is staged until its row is about to be written.
@@ -58,13 +58,18 @@ pub struct Wanted<'a> {
 /// Forms with files that are being received at once, for everybody and for each person.
 static RECEIVING: LazyLock<Turns> = LazyLock::new(|| Turns::new("uploads", 64, 4));
 
-/// Reads a form with files: what was typed beside them, and the files, staged. What comes after a refusal is read by the
-/// edge, and kept nowhere.
+/// Reads a form with files: what was typed beside them, and the files, staged. What comes after a refusal is
+/// read by the edge, and kept nowhere.
 ///
 /// # Errors
-/// (In the second value) a sentence for a file that is empty, over the limit or one too many, or for a field that is not
-/// wanted; nothing is staged then.
-pub async fn receive(app: &App, mut form: Multipart, wanted: Wanted<'_>, who: PersonId) -> (Pairs, Result<Vec<Arrived>>) {
+/// (In the second value) a sentence for a file that is empty, over the limit or one too many, or for a field
+/// that is not wanted; nothing is staged then.
+pub async fn receive(
+    app: &App,
+    mut form: Multipart,
+    wanted: Wanted<'_>,
+    who: PersonId,
+) -> (Pairs, Result<Vec<Arrived>>) {
     let mut typed = Pairs::default();
     let mut files = Vec::new();
     let _turn = match RECEIVING.take(who.0).await {
@@ -91,7 +96,13 @@ pub async fn receive(app: &App, mut form: Multipart, wanted: Wanted<'_>, who: Pe
 /// A field of a form, and when the whole form must have arrived.
 type Arriving<'a> = (&'a mut Fuse<Field>, Instant);
 
-async fn take(app: &App, (field, until): Arriving<'_>, wanted: Wanted<'_>, typed: &mut Pairs, files: &mut Vec<Arrived>) -> Result<()> {
+async fn take(
+    app: &App,
+    (field, until): Arriving<'_>,
+    wanted: Wanted<'_>,
+    typed: &mut Pairs,
+    files: &mut Vec<Arrived>,
+) -> Result<()> {
     let name = field.get_ref().name().unwrap_or_default().to_owned();
     match name.as_str() {
         known if wanted.fields.contains(&known) && typed.get(known).is_none() => {
@@ -102,11 +113,18 @@ async fn take(app: &App, (field, until): Arriving<'_>, wanted: Wanted<'_>, typed
         "file" if files.len() >= FILES_AT_ONCE => {
             return Err(Error::field(
                 "file",
-                format!("These are more than {FILES_AT_ONCE} files. Nothing was stored. Attach them in smaller groups."),
+                format!(
+                    "These are more than {FILES_AT_ONCE} files. Nothing was stored. Attach them in smaller \
+                        groups."
+                ),
             ));
         }
         "file" => files.extend(file(app, (field, until), wanted.limit).await?),
-        _ => return Err(Error::Refused("This form has a field that does not belong to it. Reload the page and try again.".into())),
+        _ => {
+            return Err(Error::Refused(
+                "This form has a field that does not belong to it. Reload the page and try again.".into(),
+            ));
+        }
     }
     Ok(())
 }
@@ -124,11 +142,13 @@ async fn text((field, until): Arriving<'_>, limit: usize) -> Result<String> {
 
 /// One file into staging; none for the part that a browser sends when no file was chosen.
 async fn file(app: &App, (field, until): Arriving<'_>, limit: i64) -> Result<Option<Arrived>> {
-    let claimed = field.get_ref().content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
+    let claimed =
+        field.get_ref().content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
     let name = file_name(&claimed);
     let id = AttachmentId::new();
     let mut staging: Option<Box<dyn MultipartUpload>> = None;
-    let (mut part, mut first, mut hash, mut size) = (Vec::with_capacity(PART), Vec::new(), Sha256::new(), 0_i64);
+    let (mut part, mut first, mut hash, mut size) =
+        (Vec::with_capacity(PART), Vec::new(), Sha256::new(), 0_i64);
     let stopped = loop {
         let chunk = match next(field, until).await {
             None => break None,
@@ -143,7 +163,8 @@ async fn file(app: &App, (field, until): Arriving<'_>, limit: i64) -> Result<Opt
         hash.update(&chunk);
         part.extend_from_slice(&chunk);
         if part.len() >= PART
-            && let Err(fault) = put(app, &mut staging, id, std::mem::replace(&mut part, Vec::with_capacity(PART))).await
+            && let Err(fault) =
+                put(app, &mut staging, id, std::mem::replace(&mut part, Vec::with_capacity(PART))).await
         {
             break Some(fault);
         }
@@ -164,12 +185,28 @@ async fn file(app: &App, (field, until): Arriving<'_>, limit: i64) -> Result<Opt
         }
         return Err(error);
     }
-    Ok(Some(Arrived { id, media_type: media_type(&first, &name), file_name: name, size, sha256: hash.finalize().into() }))
+    Ok(Some(Arrived {
+        id,
+        media_type: media_type(&first, &name),
+        file_name: name,
+        size,
+        sha256: hash.finalize().into(),
+    }))
 }
 
-async fn put(app: &App, staging: &mut Option<Box<dyn MultipartUpload>>, id: AttachmentId, part: Vec<u8>) -> Result<()> {
+async fn put(
+    app: &App,
+    staging: &mut Option<Box<dyn MultipartUpload>>,
+    id: AttachmentId,
+    part: Vec<u8>,
+) -> Result<()> {
     if staging.is_none() {
-        *staging = Some(app.blobs.put_multipart_opts(&staged(id), PutMultipartOptions::default()).await.map_err(storage)?);
+        *staging = Some(
+            app.blobs
+                .put_multipart_opts(&staged(id), PutMultipartOptions::default())
+                .await
+                .map_err(storage)?,
+        );
     }
     match staging {
         Some(staging) if !part.is_empty() => staging.put_part(PutPayload::from(part)).await.map_err(storage),
@@ -184,8 +221,8 @@ async fn complete(staging: &mut Option<Box<dyn MultipartUpload>>) -> Result<()> 
     }
 }
 
-/// Moves staged files to where their rows will look for them. Done before the rows are committed: a row without its file
-/// would be a hole in the evidence, a file without its row is swept.
+/// Moves staged files to where their rows will look for them. Done before the rows are committed: a row
+/// without its file would be a hole in the evidence, a file without its row is swept.
 ///
 /// # Errors
 /// When the storage refuses; nothing of the files is left then.
@@ -215,7 +252,9 @@ pub async fn discard(app: &App, files: &[Arrived]) {
 async fn next(field: &mut Fuse<Field>, until: Instant) -> Option<Result<web::Bytes>> {
     match tokio::time::timeout_at(until.min(Instant::now() + STALLED), field.next()).await {
         Ok(chunk) => Some(chunk?.map_err(|fault| broken(&fault))),
-        Err(_) => Some(Err(Error::Refused("The file stopped arriving. Nothing was stored. Attach it again.".into()))),
+        Err(_) => Some(Err(Error::Refused(
+            "The file stopped arriving. Nothing was stored. Attach it again.".into(),
+        ))),
     }
 }
 

@@ -1,5 +1,6 @@
-//! What a report says beside its frozen runbook: the narrative, the findings, corrections of outcomes. In Draft it is rows
-//! that people edit; Publish keeps it whole, as text, in `report_revisions.content`, so field names are a stored format.
+//! What a report says beside its frozen runbook: the narrative, the findings, corrections of outcomes. In
+//! Draft it is rows that people edit; Publish keeps it whole, as text, in `report_revisions.content`, so
+//! field names are a stored format.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -102,7 +103,9 @@ impl FindingField {
                 Ok(severity) => Ok(severity.as_str().to_owned()),
                 Err(_) => Err("Choose how severe it is.".into()),
             },
-            Self::Description | Self::Recommendation => check_text(self.label(), false, raw, LONG_TEXT_BYTES, true),
+            Self::Description | Self::Recommendation => {
+                check_text(self.label(), false, raw, LONG_TEXT_BYTES, true)
+            }
             Self::Assets | Self::Evidence => ids(raw),
             Self::State => match raw.parse::<FindingState>() {
                 Ok(state) => Ok(state.as_str().to_owned()),
@@ -126,46 +129,35 @@ fn check_title(what: &str, raw: &str) -> Result<String, String> {
 
 fn ids(raw: &str) -> Result<String, String> {
     let parsed: Result<Vec<Uuid>, _> = raw.split(',').filter(|id| !id.is_empty()).map(str::parse).collect();
-    let mut ids = parsed.map_err(|_| "One of the chosen is not known. Reload the page and choose again.".to_owned())?;
+    let mut ids =
+        parsed.map_err(|_| "One of the chosen is not known. Reload the page and choose again.".to_owned())?;
     ids.sort_unstable();
     ids.dedup();
     Ok(ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(","))
 }
 
-/// A finding's asset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FindingAsset {
     /// Its id at the client.
     pub id: Uuid,
-    /// Name.
     pub name: String,
-    /// Stored kind.
     pub kind: String,
-    /// Stored criticality.
     pub criticality: String,
-    /// Address.
     pub address: String,
 }
 
 /// A finding as the report shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// Id.
     pub id: FindingId,
     /// The procedure it was made from.
     pub procedure_id: Option<ProcedureId>,
-    /// Title.
     pub title: String,
-    /// Severity.
     pub severity: Severity,
-    /// Markdown.
     pub description: String,
-    /// Markdown.
     pub recommendation: String,
-    /// What it concerns.
     #[serde(default)]
     pub assets: Vec<FindingAsset>,
-    /// What shows it.
     #[serde(default)]
     pub evidence: Vec<Attachment>,
 }
@@ -173,46 +165,37 @@ pub struct Finding {
 /// Where a finding's remediation stands: live, whatever was published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remediation {
-    /// State.
     pub state: FindingState,
     /// Who sees to it.
     pub owner: String,
-    /// Until when.
     pub due_on: Option<NaiveDate>,
 }
 
 impl Remediation {
     /// Whether it should be done by now.
     pub fn overdue(&self, today: NaiveDate) -> bool {
-        matches!(self.state, FindingState::Open | FindingState::InRemediation) && self.due_on.is_some_and(|due| due < today)
+        matches!(self.state, FindingState::Open | FindingState::InRemediation)
+            && self.due_on.is_some_and(|due| due < today)
     }
 }
 
 /// A frozen outcome that was put right in the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correction {
-    /// Its id.
     pub id: Uuid,
-    /// The procedure.
     pub procedure_id: ProcedureId,
-    /// Whose outcome.
     pub team: Team,
-    /// What was frozen.
     pub before: Option<Outcome>,
-    /// What counts.
     pub after: Option<Outcome>,
-    /// Why.
     pub reason: String,
     /// Who put it right.
     pub by: String,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
 /// What a report says beside its runbook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// Title.
     pub title: String,
     /// Chapters that are written, with their headings.
     pub narrative: Vec<(String, String)>,
@@ -249,17 +232,32 @@ mod tests {
     use super::*;
 
     fn outcome(key: &str) -> Outcome {
-        Outcome { key: key.into(), label: key.into(), succeeded: false, score: Some(30), prevented: false, alerted: false, logged: true }
+        Outcome {
+            key: key.into(),
+            label: key.into(),
+            succeeded: false,
+            score: Some(30),
+            prevented: false,
+            alerted: false,
+            logged: true,
+        }
     }
 
     #[test]
     fn fields_are_checked_with_a_sentence() {
         assert_eq!(NarrativeField::Title.check("  ").unwrap_err(), "Give the report a title.");
         assert_eq!(FindingField::Severity.check("worst").unwrap_err(), "Choose how severe it is.");
-        assert_eq!(FindingField::DueOn.check("2026-02-30").unwrap_err(), "This is not a date. Write it like 2026-11-21.");
+        assert_eq!(
+            FindingField::DueOn.check("2026-02-30").unwrap_err(),
+            "This is not a date. Write it like 2026-11-21."
+        );
         assert_eq!(FindingField::State.check("fixed").unwrap(), "fixed");
         let (a, b) = (Uuid::now_v7(), Uuid::now_v7());
-        assert_eq!(FindingField::Assets.check(&format!("{b},{a},{b}")).unwrap(), format!("{a},{b}"), "sorted, each once");
+        assert_eq!(
+            FindingField::Assets.check(&format!("{b},{a},{b}")).unwrap(),
+            format!("{a},{b}"),
+            "sorted, each once"
+        );
         assert!(FindingField::Evidence.check("a,b").is_err());
     }
 

@@ -1,6 +1,6 @@
-//! The frozen runbook, as Submit writes it into `report_revisions.body`. Field names are a stored format: what was written
-//! stays readable, so a new field needs a default. Everything is there as text: later edits of people, outcomes, assets or
-//! the library change no report.
+//! The frozen runbook, as Submit writes it into `report_revisions.body`. Field names are a stored format:
+//! what was written stays readable, so a new field needs a default. Everything is there as text: later edits
+//! of people, outcomes, assets or the library change no report.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -19,31 +19,22 @@ pub struct Runbook {
     pub client: String,
     /// Title of the test plan it started from; empty without one.
     pub plan: String,
-    /// Markdown.
     pub description: String,
-    /// Markdown.
     pub objective: String,
-    /// Markdown.
     pub scope: String,
-    /// First day.
     pub start_date: Option<NaiveDate>,
-    /// Last day.
     pub end_date: Option<NaiveDate>,
     /// IANA name of the zone that all times are shown in.
     pub time_zone: String,
-    /// Tags.
     pub tags: Vec<String>,
     /// The ATT&CK release that techniques and tactics are of.
     pub attack_version: String,
     /// That release's tactics, in matrix order.
     pub tactics: Vec<Tactic>,
-    /// The engagement's operators.
     pub operators: Vec<Operator>,
     /// In order.
     pub procedures: Vec<Procedure>,
-    /// Who submitted it.
     pub submitted_by: String,
-    /// When.
     pub submitted_at: DateTime<Utc>,
 }
 
@@ -52,16 +43,13 @@ pub struct Runbook {
 pub struct Tactic {
     /// Short name, such as `credential-access`.
     pub key: String,
-    /// Name.
     pub name: String,
 }
 
 /// Somebody on a side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {
-    /// Name.
     pub name: String,
-    /// Side.
     pub team: Team,
 }
 
@@ -72,7 +60,6 @@ pub struct Procedure {
     pub id: ProcedureId,
     pub position: i32,
     pub name: String,
-    /// Markdown.
     pub description: String,
     pub technique_ids: Vec<String>,
     /// Keys of the release's tactics.
@@ -102,28 +89,22 @@ pub struct Procedure {
 /// An outcome with what it meant on that day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Stable key.
     pub key: String,
-    /// Label.
     pub label: String,
     /// Whether red reached something.
     #[serde(default)]
     pub succeeded: bool,
     /// 0 to 100; none for outcomes that are not scored.
     pub score: Option<i32>,
-    /// Stopped.
     #[serde(default)]
     pub prevented: bool,
-    /// Somebody was told.
     #[serde(default)]
     pub alerted: bool,
-    /// Left records.
     #[serde(default)]
     pub logged: bool,
 }
 
 impl Outcome {
-    /// The three flags.
     pub fn flags(&self) -> BlueFlags {
         BlueFlags { prevented: self.prevented, alerted: self.alerted, logged: self.logged }
     }
@@ -134,18 +115,14 @@ impl Outcome {
 pub struct Step {
     /// Prerequisite, step or cleanup.
     pub kind: StepKind,
-    /// Markdown.
     pub description: String,
     /// Who ticked it and when.
     pub done: Option<Tick>,
 }
 
-/// A tick.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tick {
-    /// Who.
     pub by: String,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
@@ -154,13 +131,11 @@ pub struct Tick {
 pub struct Asset {
     /// Its id at the client.
     pub id: Uuid,
-    /// Name.
     pub name: String,
     /// Label of its kind.
     pub kind: String,
     /// Label of its criticality.
     pub criticality: String,
-    /// Address.
     pub address: String,
     /// Red's outcome on it.
     pub red_outcome: Option<Outcome>,
@@ -170,35 +145,23 @@ pub struct Asset {
     pub in_finding: bool,
 }
 
-/// A log entry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Log {
-    /// Side.
     pub team: Team,
-    /// Author.
     pub author: String,
-    /// Start.
     pub starts_at: DateTime<Utc>,
-    /// End.
     pub ends_at: Option<DateTime<Utc>>,
-    /// Markdown.
     pub text: String,
 }
 
 /// What is known of an attachment; the file itself stays where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attachment {
-    /// Its id.
     pub id: Uuid,
-    /// Side.
     pub team: Option<Team>,
-    /// Title.
     pub title: String,
-    /// One line.
     pub description: String,
-    /// File name.
     pub file_name: String,
-    /// Media type.
     pub media_type: String,
     /// Bytes.
     pub size: i64,
@@ -206,9 +169,7 @@ pub struct Attachment {
     pub sha256: String,
     /// Whether it belongs to the finding.
     pub in_finding: bool,
-    /// Who uploaded it.
     pub uploaded_by: String,
-    /// When.
     pub uploaded_at: DateTime<Utc>,
 }
 
@@ -237,7 +198,8 @@ impl Runbook {
 
     /// Every log entry with its procedure, in time order.
     pub fn timeline(&self) -> Vec<(&Procedure, &Log)> {
-        let mut entries: Vec<_> = self.procedures.iter().flat_map(|p| p.logs.iter().map(move |log| (p, log))).collect();
+        let mut entries: Vec<_> =
+            self.procedures.iter().flat_map(|p| p.logs.iter().map(move |log| (p, log))).collect();
         entries.sort_by_key(|(procedure, log)| (log.starts_at, procedure.position));
         entries
     }
@@ -247,7 +209,13 @@ impl Procedure {
     /// What contradicts itself on it.
     pub fn warnings(&self) -> Vec<Warning> {
         let succeeded = self.red_outcome.as_ref().is_some_and(|outcome| outcome.succeeded);
-        warnings(self.executed_at, self.detected_at, self.responded_at, succeeded, self.blue_outcome.as_ref().map(Outcome::flags))
+        warnings(
+            self.executed_at,
+            self.detected_at,
+            self.responded_at,
+            succeeded,
+            self.blue_outcome.as_ref().map(Outcome::flags),
+        )
     }
 
     /// Whether an asset of it belongs to the finding.
@@ -274,9 +242,7 @@ fn names(operators: &[Operator], team: Team) -> Vec<&str> {
 /// A finding about to be made from a procedure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewFinding<'a> {
-    /// The procedure.
     pub procedure: &'a Procedure,
-    /// Its severity.
     pub severity: Severity,
     /// From 1, the most severe first.
     pub position: i32,
@@ -284,21 +250,21 @@ pub struct NewFinding<'a> {
 
 /// A finding for each procedure that has a severity: the most severe first, then in the runbook's order.
 pub fn findings(runbook: &Runbook) -> Vec<NewFinding<'_>> {
-    let mut severe: Vec<_> = runbook.procedures.iter().filter_map(|p| p.severity.map(|severity| (p, severity))).collect();
+    let mut severe: Vec<_> =
+        runbook.procedures.iter().filter_map(|p| p.severity.map(|severity| (p, severity))).collect();
     severe.sort_by_key(|(procedure, severity)| (std::cmp::Reverse(*severity), procedure.position));
-    (1..).zip(severe).map(|(position, (procedure, severity))| NewFinding { procedure, severity, position }).collect()
+    (1..)
+        .zip(severe)
+        .map(|(position, (procedure, severity))| NewFinding { procedure, severity, position })
+        .collect()
 }
 
 /// What the confirmation page tells of a procedure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
-    /// Id.
     pub id: ProcedureId,
-    /// Place.
     pub position: i32,
-    /// Name.
     pub name: String,
-    /// Status.
     pub status: ProcedureStatus,
     /// Whether red has answered.
     pub red_answered: bool,
@@ -323,7 +289,8 @@ impl Pending {
     }
     /// Whether something may have been left on a machine: it was begun, and its cleanup is not ticked.
     pub fn owes_cleanup(&self) -> bool {
-        self.cleanup_left > 0 && matches!(self.status, ProcedureStatus::InProgress | ProcedureStatus::Completed)
+        self.cleanup_left > 0
+            && matches!(self.status, ProcedureStatus::InProgress | ProcedureStatus::Completed)
     }
     /// Whether anything of that holds.
     pub fn owes_anything(&self) -> bool {
@@ -391,8 +358,15 @@ pub(crate) mod tests {
 
     #[test]
     fn findings_come_the_most_severe_first_and_only_with_a_severity() {
-        let severities = [None, Some(Severity::Low), Some(Severity::Critical), Some(Severity::Low), Some(Severity::Informational)];
-        let procedures = (1..).zip(severities).map(|(n, severity)| Procedure { severity, ..procedure(n) }).collect();
+        let severities = [
+            None,
+            Some(Severity::Low),
+            Some(Severity::Critical),
+            Some(Severity::Low),
+            Some(Severity::Informational),
+        ];
+        let procedures =
+            (1..).zip(severities).map(|(n, severity)| Procedure { severity, ..procedure(n) }).collect();
         let runbook = runbook(procedures);
         let order: Vec<_> = findings(&runbook).iter().map(|f| (f.position, f.procedure.position)).collect();
         assert_eq!(order, [(1, 3), (2, 2), (3, 4), (4, 5)]);
@@ -417,7 +391,9 @@ pub(crate) mod tests {
             cleanup_left,
         };
         let none = pending(ProcedureStatus::NotApplicable, 1);
-        assert!(!none.is_incomplete() && !none.waits_on_blue() && !none.waits_on_red() && !none.owes_cleanup());
+        assert!(
+            !none.is_incomplete() && !none.waits_on_blue() && !none.waits_on_red() && !none.owes_cleanup()
+        );
         let begun = pending(ProcedureStatus::InProgress, 1);
         assert!(begun.is_incomplete() && begun.waits_on_blue() && begun.owes_cleanup());
         assert!(!pending(ProcedureStatus::NotStarted, 1).owes_cleanup(), "nothing was run");

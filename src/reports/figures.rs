@@ -20,9 +20,7 @@ pub struct Given {
 pub struct Figures {
     /// Procedures in all, Not Applicable ones among them.
     pub procedures: usize,
-    /// Status Completed.
     pub completed: usize,
-    /// Status Not Applicable.
     pub not_applicable: usize,
     /// Stopped, of those that blue scored.
     pub prevented: Share,
@@ -30,13 +28,10 @@ pub struct Figures {
     pub alerted: Share,
     /// Neither stopped nor alerted, but recorded.
     pub only_logged: Share,
-    /// Nothing found.
     pub missed: Share,
     /// Without blue's outcome, Not Applicable ones left out.
     pub unanswered: usize,
-    /// Executed to detected.
     pub detect: Times,
-    /// Detected to responded.
     pub respond: Times,
     /// How often each red outcome was given; unanswered last.
     pub red: Vec<Given>,
@@ -51,13 +46,16 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Counts a runbook.
     pub fn of(runbook: &Runbook) -> Self {
         let all = &runbook.procedures;
         let with = |status| all.iter().filter(|p| p.status == status).count();
         let scored: Vec<&Outcome> = answers(all).filter(|outcome| outcome.score.is_some()).collect();
-        let share = |is: fn(&Outcome) -> bool| Share { part: scored.iter().filter(|o| is(o)).count(), whole: scored.len() };
-        let spans: Vec<_> = all.iter().map(|p| times_to(p.executed_at, p.detected_at, p.responded_at)).collect();
+        let share = |is: fn(&Outcome) -> bool| Share {
+            part: scored.iter().filter(|o| is(o)).count(),
+            whole: scored.len(),
+        };
+        let spans: Vec<_> =
+            all.iter().map(|p| times_to(p.executed_at, p.detected_at, p.responded_at)).collect();
         let detect: Vec<_> = spans.iter().filter_map(|span| span.0).collect();
         let respond: Vec<_> = spans.iter().filter_map(|span| span.1).collect();
         let timed = |both: fn(&Procedure) -> bool| all.iter().filter(|p| both(p)).count();
@@ -121,30 +119,48 @@ fn is_unanswered(procedure: &Procedure) -> bool {
 
 fn given(all: &[Procedure], team: Team) -> Vec<Given> {
     let applicable = || all.iter().filter(|p| p.status != ProcedureStatus::NotApplicable);
-    let of_team = |p: &Procedure| if team == Team::Red { p.red_outcome.clone() } else { p.blue_outcome.clone() };
+    let of_team =
+        |p: &Procedure| if team == Team::Red { p.red_outcome.clone() } else { p.blue_outcome.clone() };
     let mut counts: Vec<(Option<Outcome>, usize)> = Vec::new();
     for outcome in applicable().map(of_team) {
-        match counts.iter_mut().find(|(known, _)| known.as_ref().map(|o| &o.key) == outcome.as_ref().map(|o| &o.key)) {
+        match counts
+            .iter_mut()
+            .find(|(known, _)| known.as_ref().map(|o| &o.key) == outcome.as_ref().map(|o| &o.key))
+        {
             Some((_, count)) => *count += 1,
             None => counts.push((outcome, 1)),
         }
     }
-    // The best result for the defenders first, then by how often; what is not answered stands apart, at the end.
+    // The best result for the defenders first, then by how often; what is not answered stands apart, at the
+    // end.
     counts.sort_by_key(|(outcome, count)| {
         let score = outcome.as_ref().and_then(|o| o.score).unwrap_or(-1);
         (outcome.is_none(), std::cmp::Reverse(score), std::cmp::Reverse(*count))
     });
-    counts.into_iter().map(|(outcome, part)| Given { outcome, share: Share { part, whole: applicable().count() } }).collect()
+    counts
+        .into_iter()
+        .map(|(outcome, part)| Given { outcome, share: Share { part, whole: applicable().count() } })
+        .collect()
 }
 
 fn severities(all: &[Procedure]) -> Vec<(Severity, usize)> {
     let count = |severity: &Severity| all.iter().filter(|p| p.severity == Some(*severity)).count();
-    Severity::ALL.iter().rev().map(|severity| (*severity, count(severity))).filter(|(_, count)| *count > 0).collect()
+    Severity::ALL
+        .iter()
+        .rev()
+        .map(|severity| (*severity, count(severity)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
 }
 
 fn coverage(runbook: &Runbook) -> Vec<CoverageRow> {
-    let tactics: Vec<_> = runbook.tactics.iter().map(|t| engagements::Tactic { key: t.key.clone(), name: t.name.clone() }).collect();
-    let covered: Vec<_> = runbook.procedures.iter().map(|p| Covered { tactics: p.tactics.clone(), blue: answer(p) }).collect();
+    let tactics: Vec<_> = runbook
+        .tactics
+        .iter()
+        .map(|t| engagements::Tactic { key: t.key.clone(), name: t.name.clone() })
+        .collect();
+    let covered: Vec<_> =
+        runbook.procedures.iter().map(|p| Covered { tactics: p.tactics.clone(), blue: answer(p) }).collect();
     engagements::coverage(&tactics, &covered).into_iter().filter(|row| row.procedures > 0).collect()
 }
 
@@ -169,15 +185,31 @@ mod tests {
 
     fn blue(key: &str, score: Option<i32>, flags: (bool, bool, bool)) -> Option<Outcome> {
         let (prevented, alerted, logged) = flags;
-        Some(Outcome { key: key.into(), label: key.into(), succeeded: false, score, prevented, alerted, logged })
+        Some(Outcome {
+            key: key.into(),
+            label: key.into(),
+            succeeded: false,
+            score,
+            prevented,
+            alerted,
+            logged,
+        })
     }
 
     #[test]
     fn every_share_knows_its_whole_and_the_unanswered_stand_apart() {
         let done = ProcedureStatus::Completed;
         let figures = Figures::of(&runbook(vec![
-            Procedure { status: done, blue_outcome: blue("both", Some(100), (true, true, true)), ..procedure(1) },
-            Procedure { status: done, blue_outcome: blue("none", Some(0), (false, false, false)), ..procedure(2) },
+            Procedure {
+                status: done,
+                blue_outcome: blue("both", Some(100), (true, true, true)),
+                ..procedure(1)
+            },
+            Procedure {
+                status: done,
+                blue_outcome: blue("none", Some(0), (false, false, false)),
+                ..procedure(2)
+            },
             Procedure { status: done, blue_outcome: blue("na", None, (false, false, false)), ..procedure(3) },
             Procedure { status: done, ..procedure(4) },
             Procedure { status: ProcedureStatus::NotApplicable, ..procedure(5) },

@@ -50,7 +50,8 @@ pub struct Filter {
 
 impl Filter {
     fn query(&self) -> String {
-        let part = |name: &str, value: &str| (!value.is_empty()).then(|| format!("{name}={}", encoded(value)));
+        let part =
+            |name: &str, value: &str| (!value.is_empty()).then(|| format!("{name}={}", encoded(value)));
         let parts = [part("q", &self.q), part("client", &self.client), part("status", &self.status)];
         parts.into_iter().flatten().collect::<Vec<_>>().join("&")
     }
@@ -62,10 +63,20 @@ impl Filter {
 }
 
 fn encoded(value: &str) -> String {
-    value.bytes().map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    value
+        .bytes()
+        .map(
+            |byte| {
+                if byte.is_ascii_alphanumeric() {
+                    char::from(byte).to_string()
+                } else {
+                    format!("%{byte:02X}")
+                }
+            },
+        )
+        .collect()
 }
 
-/// `GET /reports`
 pub async fn list(permit: Permit<ReadReport>, Query(typed): Query<Filter>) -> Result<HttpResponse> {
     let mut filter = store::Filter::of(&permit);
     filter.q = typed.q.chars().take(200).collect();
@@ -79,7 +90,11 @@ pub async fn list(permit: Permit<ReadReport>, Query(typed): Query<Filter>) -> Re
         .db
         .read(move |conn| {
             let page = store::list_reports(conn, &filter, PAGE as i64 + 1)?;
-            Ok((page, store::count_reports(conn, &filter, COUNTED)?, store::list_client_names(conn, &readable)?))
+            Ok((
+                page,
+                store::count_reports(conn, &filter, COUNTED)?,
+                store::list_client_names(conn, &readable)?,
+            ))
         })
         .await?;
     let more = reports.len() > PAGE;
@@ -119,7 +134,6 @@ pub(super) async fn get_head_of<A: Action>(permit: &Permit<A>, id: ReportId) -> 
 /// Events that Activity shows.
 const EVENTS: i64 = 20;
 
-/// `GET /reports/{id}`
 pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Result<HttpResponse> {
     let (id, reader) = (path.into_inner(), permit.clone());
     let (head, written) = permit
@@ -140,9 +154,16 @@ pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Resu
     let (engagement, client) = (head.engagement, head.client);
     let mut page = shown(&permit, head, book, content, live, workflow);
     if page.linked && permit.may_at(P::ReportRead, client) {
-        let rows = permit.app.db.read(move |conn| list_about(conn, About::Report(engagement), EVENTS)).await?;
-        let reads_log = permit.viewer().rights.may(P::AuditLogRead) || permit.may_at(P::AuditLogReadClient, client);
-        page.activity = Some(Activity { rows, reads_log, zone: permit.viewer().organisation.zone(), ..Activity::default() });
+        let rows =
+            permit.app.db.read(move |conn| list_about(conn, About::Report(engagement), EVENTS)).await?;
+        let reads_log =
+            permit.viewer().rights.may(P::AuditLogRead) || permit.may_at(P::AuditLogReadClient, client);
+        page.activity = Some(Activity {
+            rows,
+            reads_log,
+            zone: permit.viewer().organisation.zone(),
+            ..Activity::default()
+        });
     }
     // As long as its runbook, and every text of it rendered.
     let html = aside(permit.viewer().id.0, move || Ok(page.render()?)).await?;
@@ -165,7 +186,14 @@ fn written(conn: &mut PgConnection, head: &Head) -> Result<(Runbook, Content, Ve
 }
 
 /// The page of a report that says something.
-fn shown(permit: &Permit<ReadReport>, head: Head, book: Runbook, content: Content, live: Vec<Live>, workflow: Workflow) -> Show {
+fn shown(
+    permit: &Permit<ReadReport>,
+    head: Head,
+    book: Runbook,
+    content: Content,
+    live: Vec<Live>,
+    workflow: Workflow,
+) -> Show {
     let may = |right| permit.may_at(right, head.client);
     let (inside, deleted) = (may(P::ReportRead), head.engagement_deleted_at.is_some());
     let book = content.corrected(book);
@@ -175,7 +203,9 @@ fn shown(permit: &Permit<ReadReport>, head: Head, book: Runbook, content: Conten
         figures: Figures::of(&book),
         glance: GlanceView { glance: glance(&book) },
         steps: steps(head.status).filter(|step| inside && !deleted && may(step.needs)).collect(),
-        may_edit: may(P::ReportEdit) && !deleted && check_editing(head.status, head.submitted_at.is_some(), head.has_procedures).is_ok(),
+        may_edit: may(P::ReportEdit)
+            && !deleted
+            && check_editing(head.status, head.submitted_at.is_some(), head.has_procedures).is_ok(),
         may_remediate: may(P::FindingRemediate),
         linked: head.engagement_deleted_at.is_none() && may(P::EngagementRead),
         remediations: store::remediations(&live),
@@ -196,11 +226,14 @@ async fn waiting(permit: &Permit<ReadReport>, head: &Head) -> Result<Submission>
 }
 
 fn may_submit(permit: &Permit<ReadReport>, submission: &Submission) -> bool {
-    permit.may_at(P::EngagementSubmit, submission.client) && working_allowed(submission.status, submission.submitted).is_ok()
+    permit.may_at(P::EngagementSubmit, submission.client)
+        && working_allowed(submission.status, submission.submitted).is_ok()
 }
 
-/// `GET /engagements/{id}/submit`
-pub async fn confirm(permit: Permit<SubmitEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+pub async fn confirm(
+    permit: Permit<SubmitEngagement>,
+    path: web::Path<EngagementId>,
+) -> Result<HttpResponse> {
     let submission = submission(&permit, path.into_inner()).await?;
     if let Some(report) = submission.report.filter(|_| submission.submitted) {
         return Ok(redirect(&format!("/reports/{report}")));
@@ -216,7 +249,12 @@ async fn submission(permit: &Permit<SubmitEngagement>, id: EngagementId) -> Resu
     Ok(submission)
 }
 
-fn confirmation(permit: &Permit<SubmitEngagement>, submission: Submission, accepted: bool, errors: FieldErrors) -> Submit {
+fn confirmation(
+    permit: &Permit<SubmitEngagement>,
+    submission: Submission,
+    accepted: bool,
+    errors: FieldErrors,
+) -> Submit {
     let frame = permit
         .frame(Section::Engagements, format!("Submit {}", submission.title))
         .crumb("Engagements", "/engagements")
@@ -232,13 +270,19 @@ pub struct Confirmed {
     incomplete: String,
 }
 
-/// `POST /engagements/{id}/submit`
-pub async fn submit(permit: Permit<SubmitEngagement>, path: web::Path<EngagementId>, Form(typed): Form<Confirmed>) -> Result<HttpResponse> {
+pub async fn submit(
+    permit: Permit<SubmitEngagement>,
+    path: web::Path<EngagementId>,
+    Form(typed): Form<Confirmed>,
+) -> Result<HttpResponse> {
     let (id, held, accepted) = (path.into_inner(), permit.clone(), !typed.incomplete.is_empty());
     match permit.app.db.write(permit.actor(), move |tx| store::submit(tx, &held, id, accepted)).await {
         Ok(done) => {
-            let message =
-                if done.now { "Engagement submitted. This is its report." } else { "It was submitted already. This is its report." };
+            let message = if done.now {
+                "Engagement submitted. This is its report."
+            } else {
+                "It was submitted already. This is its report."
+            };
             Ok(redirect_with(&format!("/reports/{}", done.report), message))
         }
         Err(Error::Invalid(errors)) => {

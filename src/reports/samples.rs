@@ -3,7 +3,9 @@
 use askama::Template;
 
 use super::content::{Content, Correction, Finding, FindingAsset, FindingState, NarrativeField, Remediation};
-use super::domain::{Asset, Attachment, Log, Operator, Outcome, Pending, Procedure, Runbook, Step, Tactic, Tick};
+use super::domain::{
+    Asset, Attachment, Log, Operator, Outcome, Pending, Procedure, Runbook, Step, Tactic, Tick,
+};
 use super::figures::{Figures, glance};
 use super::store::{Head, Move, Narrative, ReportRow, Reviewer, Revision, Submission, Workflow};
 use super::views::edit::{CorrectionPage, Editing, FindingPage, MovePage, NarrativePage, RemediationPage};
@@ -61,9 +63,14 @@ pub fn samples() -> Vec<(&'static str, String)> {
         zone: chrono_tz::UTC,
     };
     let show = sample_show(&head, book, content);
-    let waiting = Waiting { frame: Frame::sample("Report"), head, submission: submission.clone(), may_submit: true };
-    let submit =
-        Submit { frame: Frame::sample("Submit"), submission, accepted: false, errors: FieldErrors::one("incomplete", "Tick this.") };
+    let waiting =
+        Waiting { frame: Frame::sample("Report"), head, submission: submission.clone(), may_submit: true };
+    let submit = Submit {
+        frame: Frame::sample("Submit"),
+        submission,
+        accepted: false,
+        errors: FieldErrors::one("incomplete", "Tick this."),
+    };
     let empty = List { reports: Vec::new(), ..sample_list_again(&list) };
     let forms = sample_forms(&show);
     let pages = crate::kernel::web::rendered([
@@ -82,12 +89,22 @@ fn evil() -> String {
 }
 
 fn sample_narrative() -> Narrative {
-    Narrative { title: evil(), executive_summary: evil(), approach: evil(), observations: evil(), conclusion: evil() }
+    Narrative {
+        title: evil(),
+        executive_summary: evil(),
+        approach: evil(),
+        observations: evil(),
+        conclusion: evil(),
+    }
 }
 
 fn sample_show(head: &Head, book: Runbook, content: Content) -> Show {
     let at = book.submitted_at;
-    let remediation = Remediation { state: FindingState::Open, owner: evil(), due_on: Some(at.date_naive() - chrono::TimeDelta::days(1)) };
+    let remediation = Remediation {
+        state: FindingState::Open,
+        owner: evil(),
+        due_on: Some(at.date_naive() - chrono::TimeDelta::days(1)),
+    };
     let revision = Revision {
         n: 1,
         published_at: at,
@@ -96,7 +113,8 @@ fn sample_show(head: &Head, book: Runbook, content: Content) -> Show {
         taken_back_by: Some(evil()),
         taken_back_reason: Some(evil()),
     };
-    let step = Move { from: ReportStatus::Draft, to: ReportStatus::ReadyForReview, comment: evil(), by: evil(), at };
+    let step =
+        Move { from: ReportStatus::Draft, to: ReportStatus::ReadyForReview, comment: evil(), by: evil(), at };
     let reviewers = vec![Reviewer { id: PersonId::new(), name: evil() }];
     Show {
         activity: Some(crate::audit::views::Activity::default()),
@@ -105,7 +123,12 @@ fn sample_show(head: &Head, book: Runbook, content: Content) -> Show {
         figures: Figures::of(&book),
         glance: GlanceView { glance: glance(&book) },
         remediations: content.findings.iter().map(|finding| (finding.id, remediation.clone())).collect(),
-        workflow: Workflow { corrections: content.corrections.clone(), moves: vec![step], revisions: vec![revision.clone()], reviewers },
+        workflow: Workflow {
+            corrections: content.corrections.clone(),
+            moves: vec![step],
+            revisions: vec![revision.clone()],
+            reviewers,
+        },
         steps: workflow::steps(ReportStatus::InReview).collect(),
         revision: Some(revision),
         may_edit: true,
@@ -205,8 +228,15 @@ fn sample_forms(show: &Show) -> Vec<(&'static str, String)> {
 /// A runbook with hostile text in every place that people write.
 fn sample_book() -> (Runbook, Content) {
     let at = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_778);
-    let outcome =
-        Outcome { key: "logged".into(), label: evil(), succeeded: true, score: Some(30), prevented: true, alerted: false, logged: true };
+    let outcome = Outcome {
+        key: "logged".into(),
+        label: evil(),
+        succeeded: true,
+        score: Some(30),
+        prevented: true,
+        alerted: false,
+        logged: true,
+    };
     let attachment = Attachment {
         id: uuid::Uuid::now_v7(),
         team: Some(Team::Red),
@@ -252,7 +282,11 @@ fn sample_book() -> (Runbook, Content) {
         detected_by: evil(),
         alert_reference: evil(),
         responded_at: Some(at),
-        steps: vec![Step { kind: StepKind::Cleanup, description: evil(), done: Some(Tick { by: evil(), at }) }],
+        steps: vec![Step {
+            kind: StepKind::Cleanup,
+            description: evil(),
+            done: Some(Tick { by: evil(), at }),
+        }],
         assets: vec![asset],
         logs: vec![Log { team: Team::Blue, author: evil(), starts_at: at, ends_at: Some(at), text: evil() }],
         attachments: vec![attachment],
@@ -264,7 +298,13 @@ fn sample_book() -> (Runbook, Content) {
         severity: Severity::Critical,
         description: evil(),
         recommendation: evil(),
-        assets: vec![FindingAsset { id: uuid::Uuid::now_v7(), name: evil(), kind: "server".into(), criticality: evil(), address: evil() }],
+        assets: vec![FindingAsset {
+            id: uuid::Uuid::now_v7(),
+            name: evil(),
+            kind: "server".into(),
+            criticality: evil(),
+            address: evil(),
+        }],
         evidence: procedure.attachments.clone(),
     };
     let correction = Correction {
@@ -295,8 +335,12 @@ fn sample_book() -> (Runbook, Content) {
         submitted_by: evil(),
         submitted_at: at,
     };
-    let content =
-        Content { title: evil(), narrative: sample_narrative().chapters(), findings: vec![finding], corrections: vec![correction] };
+    let content = Content {
+        title: evil(),
+        narrative: sample_narrative().chapters(),
+        findings: vec![finding],
+        corrections: vec![correction],
+    };
     (book, content)
 }
 

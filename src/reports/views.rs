@@ -38,21 +38,16 @@ pub fn state_class(status: &ProcedureStatus) -> &'static str {
     crate::procedures::views::page::state_class(*status)
 }
 
-/// `/reports`
 #[derive(Template)]
 #[template(path = "reports/list.html", blocks = ["results"])]
 pub struct List {
-    /// The frame.
     pub frame: Frame,
     /// This page of them.
     pub reports: Vec<ReportRow>,
     /// How many there are.
     pub count: String,
-    /// Search words.
     pub q: String,
-    /// Chosen client.
     pub client: Option<ClientId>,
-    /// Chosen status.
     pub status: Option<ReportStatus>,
     /// Clients to choose from.
     pub clients: Vec<(ClientId, String)>,
@@ -62,7 +57,6 @@ pub struct List {
     pub later: bool,
     /// Query of the first page under the same filter.
     pub newest: String,
-    /// The organisation's zone.
     pub zone: Tz,
 }
 
@@ -88,9 +82,7 @@ impl List {
 #[derive(Template)]
 #[template(path = "reports/waiting.html")]
 pub struct Waiting {
-    /// The frame.
     pub frame: Frame,
-    /// The report.
     pub head: Head,
     /// How far the engagement is.
     pub submission: Submission,
@@ -98,17 +90,13 @@ pub struct Waiting {
     pub may_submit: bool,
 }
 
-/// `/reports/{id}`
 #[derive(Template)]
 #[template(path = "reports/show.html")]
 pub struct Show {
-    /// The frame.
     pub frame: Frame,
-    /// The report.
     pub head: Head,
     /// What Submit froze, with the outcomes that were put right since.
     pub book: Runbook,
-    /// Its numbers.
     pub figures: Figures,
     /// Outcomes at a glance.
     pub glance: GlanceView,
@@ -130,7 +118,6 @@ pub struct Show {
     pub may_remediate: bool,
     /// Today in the engagement's zone.
     pub today: NaiveDate,
-    /// The engagement's zone.
     pub zone: Tz,
     /// Whether engagement, procedures and files can be opened.
     pub linked: bool,
@@ -193,7 +180,12 @@ impl Show {
     fn sides(&self) -> Vec<(&'static str, &'static str, Vec<Counted>)> {
         let rows = |team| -> Vec<Counted> {
             let given = if team == Team::Red { &self.figures.red } else { &self.figures.blue };
-            given.iter().map(|given| (Mark::of(given.outcome.as_ref(), team), given.share.words(), given.share.shown())).collect()
+            given
+                .iter()
+                .map(|given| {
+                    (Mark::of(given.outcome.as_ref(), team), given.share.words(), given.share.shown())
+                })
+                .collect()
         };
         vec![("red", "Red", rows(Team::Red)), ("blue", "Blue", rows(Team::Blue))]
     }
@@ -206,16 +198,26 @@ impl Show {
         self.book.procedures.iter().filter(known).collect()
     }
     fn score(&self, procedure: &Procedure) -> String {
-        procedure.blue_outcome.as_ref().and_then(|outcome| outcome.score).map(|score| score.to_string()).unwrap_or_default()
+        procedure
+            .blue_outcome
+            .as_ref()
+            .and_then(|outcome| outcome.score)
+            .map(|score| score.to_string())
+            .unwrap_or_default()
     }
     /// The step that brought a Draft back, so that whoever mends it reads why.
     fn sent_back(&self) -> Option<&Move> {
         let last = self.workflow.moves.last()?;
-        (self.head.status == ReportStatus::Draft && last.to == ReportStatus::Draft && self.revision.is_none()).then_some(last)
+        (self.head.status == ReportStatus::Draft && last.to == ReportStatus::Draft && self.revision.is_none())
+            .then_some(last)
     }
     /// A chapter of the narrative, rendered.
     fn chapter(&self, label: &str) -> Option<String> {
-        self.content.narrative.iter().find(|(heading, _)| heading == label).map(|(_, text)| markdown::render(text))
+        self.content
+            .narrative
+            .iter()
+            .find(|(heading, _)| heading == label)
+            .map(|(_, text)| markdown::render(text))
     }
     fn url(&self) -> String {
         format!("/reports/{}", self.head.id)
@@ -239,11 +241,19 @@ impl Show {
         correction.before.as_ref().map_or_else(|| "Unanswered".to_owned(), |outcome| outcome.label.clone())
     }
     fn kind(&self, stored: &str) -> String {
-        stored.parse::<crate::clients::domain::AssetKind>().map_or_else(|_| stored.to_owned(), |kind| kind.label().to_owned())
+        stored
+            .parse::<crate::clients::domain::AssetKind>()
+            .map_or_else(|_| stored.to_owned(), |kind| kind.label().to_owned())
     }
     fn severities(&self) -> Vec<(Severity, usize)> {
-        let count = |severity: &Severity| self.content.findings.iter().filter(|f| f.severity == *severity).count();
-        Severity::ALL.iter().rev().map(|severity| (*severity, count(severity))).filter(|(_, count)| *count > 0).collect()
+        let count =
+            |severity: &Severity| self.content.findings.iter().filter(|f| f.severity == *severity).count();
+        Severity::ALL
+            .iter()
+            .rev()
+            .map(|severity| (*severity, count(severity)))
+            .filter(|(_, count)| *count > 0)
+            .collect()
     }
     fn procedure_of(&self, finding: &Finding) -> Option<&Procedure> {
         self.book.procedures.iter().find(|procedure| Some(procedure.id) == finding.procedure_id)
@@ -272,7 +282,11 @@ impl Show {
     }
     fn steps(&self, procedure: &Procedure) -> String {
         use crate::library::domain::StepKind;
-        let words = [(StepKind::Prerequisite, "prerequisites"), (StepKind::Step, "steps"), (StepKind::Cleanup, "cleanup")];
+        let words = [
+            (StepKind::Prerequisite, "prerequisites"),
+            (StepKind::Step, "steps"),
+            (StepKind::Cleanup, "cleanup"),
+        ];
         let parts = words.into_iter().filter_map(|(kind, word)| {
             let (ticked, all) = procedure.ticked(kind);
             (all > 0).then(|| format!("{word} {ticked} of {all}"))
@@ -286,14 +300,22 @@ impl Show {
         size(file.size)
     }
     fn detected_after(&self, procedure: &Procedure) -> Option<String> {
-        crate::procedures::domain::times_to(procedure.executed_at, procedure.detected_at, procedure.responded_at)
-            .0
-            .map(times::duration_words)
+        crate::procedures::domain::times_to(
+            procedure.executed_at,
+            procedure.detected_at,
+            procedure.responded_at,
+        )
+        .0
+        .map(times::duration_words)
     }
     fn responded_after(&self, procedure: &Procedure) -> Option<String> {
-        crate::procedures::domain::times_to(procedure.executed_at, procedure.detected_at, procedure.responded_at)
-            .1
-            .map(times::duration_words)
+        crate::procedures::domain::times_to(
+            procedure.executed_at,
+            procedure.detected_at,
+            procedure.responded_at,
+        )
+        .1
+        .map(times::duration_words)
     }
 }
 
@@ -319,17 +341,14 @@ fn size(bytes: i64) -> String {
     }
 }
 
-/// `/engagements/{id}/submit`
 #[derive(Template)]
 #[template(path = "reports/submit.html")]
 pub struct Submit {
-    /// The frame.
     pub frame: Frame,
     /// What is to be submitted.
     pub submission: Submission,
     /// Whether the tick for an incomplete one was set.
     pub accepted: bool,
-    /// What is wrong.
     pub errors: FieldErrors,
 }
 

@@ -1,5 +1,5 @@
-//! The report's way from Draft to Published: what each step is called, which right it takes, who may not take it. Pure.
-//! Whether a step fits the engagement is the lifecycle's affair (`schedule::domain`).
+//! The report's way from Draft to Published: what each step is called, which right it takes, who may not take
+//! it. Pure. Whether a step fits the engagement is the lifecycle's affair (`schedule::domain`).
 
 use crate::kernel::authz::Permission as P;
 use crate::lifecycle::domain::{Refusal, ReportStatus as R};
@@ -15,9 +15,7 @@ crate::text_enum! {
 /// A step of the workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// From this status.
     pub from: R,
-    /// To this one.
     pub to: R,
     /// What the button says.
     pub label: &'static str,
@@ -33,7 +31,8 @@ const fn step(from: R, to: R, label: &'static str, needs: P, about: &'static str
     Step { from, to, label, about, needs, wants_comment: matches!(to, R::Draft) }
 }
 
-const BACK: &str = "The report can be edited again, and the engagement is In Progress, or Scheduled if its start lies ahead. Your comment tells what to mend.";
+const BACK: &str = "The report can be edited again, and the engagement is In Progress, or Scheduled if its \
+    start lies ahead. Your comment tells what to mend.";
 
 /// Every step there is.
 pub const STEPS: &[Step] = &[
@@ -44,7 +43,13 @@ pub const STEPS: &[Step] = &[
         P::ReportEdit,
         "The text is closed, the reviewers are told, and the engagement is In Review.",
     ),
-    step(R::ReadyForReview, R::InReview, "Start review", P::ReportReview, "Everybody sees that somebody is reading it."),
+    step(
+        R::ReadyForReview,
+        R::InReview,
+        "Start review",
+        P::ReportReview,
+        "Everybody sees that somebody is reading it.",
+    ),
     step(R::InReview, R::Approved, "Approve", P::ReportReview, "The report waits to be published."),
     step(
         R::Approved,
@@ -61,7 +66,8 @@ pub const STEPS: &[Step] = &[
         R::Draft,
         "Take back",
         P::ReportPublish,
-        "The client’s people no longer see it. What was published is kept as it is; the report goes on as a new revision in Draft, and the engagement is no longer Complete.",
+        "The client’s people no longer see it. What was published is kept as it is; the report goes on as a \
+            new revision in Draft, and the engagement is no longer Complete.",
     ),
 ];
 
@@ -77,7 +83,10 @@ pub fn steps(from: R) -> impl Iterator<Item = &'static Step> {
 pub fn find_step(from: R, to: R) -> Result<&'static Step, Refusal> {
     match steps(from).find(|step| step.to == to) {
         Some(step) => Ok(step),
-        None => Err(from.check_move(to, true, true).err().unwrap_or_else(|| Refusal::new(format!("The report is {from} already.")))),
+        None => Err(from
+            .check_move(to, true, true)
+            .err()
+            .unwrap_or_else(|| Refusal::new(format!("The report is {from} already.")))),
     }
 }
 
@@ -87,21 +96,28 @@ pub fn find_step(from: R, to: R) -> Result<&'static Step, Refusal> {
 /// A sentence for an author, where the rule wants other eyes.
 pub fn check_author(rule: ApprovalRule, step: &Step, is_author: bool) -> Result<(), Refusal> {
     if rule == ApprovalRule::NotAuthor && step.to == R::Approved && is_author {
-        return Err(Refusal::new("You wrote in this report, so somebody else approves it. Ask another reviewer."));
+        return Err(Refusal::new(
+            "You wrote in this report, so somebody else approves it. Ask another reviewer.",
+        ));
     }
     Ok(())
 }
 
-/// Whether the text of a report may be changed: in Draft, once its runbook is submitted or when there is none to submit.
+/// Whether the text of a report may be changed: in Draft, once its runbook is submitted or when there is none
+/// to submit.
 ///
 /// # Errors
 /// A sentence that says why not.
 pub fn check_editing(status: R, submitted: bool, has_procedures: bool) -> Result<(), Refusal> {
     match status {
         R::Draft if submitted || !has_procedures => Ok(()),
-        R::Draft => Err(Refusal::new("The report can be written once its runbook is submitted. Submit the engagement first.")),
+        R::Draft => Err(Refusal::new(
+            "The report can be written once its runbook is submitted. Submit the engagement first.",
+        )),
         R::Published => Err(Refusal::new("A published report is frozen. Take it back to change it.")),
-        status => Err(Refusal(format!("Report: {status}. Its text is closed while it is reviewed. Move it back to Draft to change it."))),
+        status => Err(Refusal(format!(
+            "Report: {status}. Its text is closed while it is reviewed. Move it back to Draft to change it."
+        ))),
     }
 }
 
@@ -114,7 +130,9 @@ mod tests {
         for from in R::ALL {
             for to in R::ALL {
                 let known = steps(*from).any(|step| step.to == *to);
-                let allowed = from != to && (from.check_move(*to, true, true).is_ok() || (*from == R::Published && *to == R::Draft));
+                let allowed = from != to
+                    && (from.check_move(*to, true, true).is_ok()
+                        || (*from == R::Published && *to == R::Draft));
                 assert_eq!(known, allowed, "{from} → {to}");
             }
         }
@@ -132,7 +150,10 @@ mod tests {
         assert!(check_author(ApprovalRule::NotAuthor, approve, true).is_err());
         assert!(check_author(ApprovalRule::NotAuthor, approve, false).is_ok());
         assert!(check_author(ApprovalRule::Anyone, approve, true).is_ok());
-        assert!(check_author(ApprovalRule::NotAuthor, find_step(R::Approved, R::Published).unwrap(), true).is_ok());
+        assert!(
+            check_author(ApprovalRule::NotAuthor, find_step(R::Approved, R::Published).unwrap(), true)
+                .is_ok()
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! The approval of a request while it is being typed: what each step holds, what is wrong with it, and what becomes of it
-//! when somebody changes the request meanwhile. Pure; the pages keep it as a draft on the server.
+//! The approval of a request while it is being typed: what each step holds, what is wrong with it, and what
+//! becomes of it when somebody changes the request meanwhile. Pure; the pages keep it as a draft on the
+//! server.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,9 +22,7 @@ use crate::procedures::domain::Team;
 pub struct Draft {
     /// The engagement's version when it was last looked at.
     pub version: i32,
-    /// Its details then.
     pub seen: BTreeMap<String, String>,
-    /// Details as typed.
     pub details: BTreeMap<String, String>,
     /// Title of the report.
     pub report_title: String,
@@ -33,7 +32,6 @@ pub struct Draft {
     pub past: bool,
     /// Operators when it was last looked at.
     pub seen_operators: Vec<(PersonId, Team)>,
-    /// Operators as ticked.
     pub operators: Vec<(PersonId, Team)>,
     /// Own dates as typed, where they are not as they are stored.
     pub periods: OwnDates,
@@ -60,10 +58,22 @@ pub fn is_approval(name: &str) -> bool {
     let detail = |name: &str| name.parse::<DetailField>().is_ok();
     match name.split_once('.') {
         Some(("had", field)) => detail(field),
-        Some((kind, person)) => matches!(kind, "from" | "to" | "had_from" | "had_to") && person.parse::<PersonId>().is_ok(),
+        Some((kind, person)) => {
+            matches!(kind, "from" | "to" | "had_from" | "had_to") && person.parse::<PersonId>().is_ok()
+        }
         None => {
-            matches!(name, "version" | "do" | "report_title" | "copies_plan" | "past" | "red" | "blue" | "had_red" | "had_blue")
-                || detail(name)
+            matches!(
+                name,
+                "version"
+                    | "do"
+                    | "report_title"
+                    | "copies_plan"
+                    | "past"
+                    | "red"
+                    | "blue"
+                    | "had_red"
+                    | "had_blue"
+            ) || detail(name)
         }
     }
 }
@@ -71,7 +81,9 @@ pub fn is_approval(name: &str) -> bool {
 /// What has to be confirmed of a start: one that has passed, or none at all.
 pub fn asks_at_once(start: Option<NaiveDate>, today: NaiveDate) -> Option<&'static str> {
     match start {
-        Some(start) if start < today => Some("The start date has passed. Tick that it starts at once, or choose a later start."),
+        Some(start) if start < today => {
+            Some("The start date has passed. Tick that it starts at once, or choose a later start.")
+        }
         Some(_) => None,
         None => Some("Without a start date it starts at once. Tick that, or choose a start."),
     }
@@ -102,14 +114,16 @@ impl Draft {
         times::parse_date(self.get(field)).ok().flatten()
     }
 
-    /// Takes over what a step posted: of the details only what is not as it was rendered (`had.<field>`), so that a tab which
-    /// was opened before somebody changed the request does not put the old value back. Gives the labels of what was typed
-    /// over a value that the tab had never shown.
+    /// Takes over what a step posted: of the details only what is not as it was rendered (`had.<field>`), so
+    /// that a tab which was opened before somebody changed the request does not put the old value back. Gives
+    /// the labels of what was typed over a value that the tab had never shown.
     pub fn read(&mut self, step: usize, pairs: &Pairs) -> Vec<&'static str> {
         let find = |name: &str| pairs.get(name).map(|value| value.replace("\r\n", "\n").replace('\0', ""));
         let mut over = Vec::new();
         for field in STEPS[step - 1] {
-            let (Some(value), had) = (find(field.as_str()), find(&format!("had.{}", field.as_str()))) else { continue };
+            let (Some(value), had) = (find(field.as_str()), find(&format!("had.{}", field.as_str()))) else {
+                continue;
+            };
             if had.as_ref() == Some(&value) {
                 continue;
             }
@@ -173,8 +187,8 @@ impl Draft {
         errors
     }
 
-    /// Follows a request that somebody changed since it was looked at: what was not typed over takes the new value. Gives
-    /// the labels of what changed, and of those of them that stay as typed here.
+    /// Follows a request that somebody changed since it was looked at: what was not typed over takes the new
+    /// value. Gives the labels of what changed, and of those of them that stay as typed here.
     pub fn follow(
         &mut self,
         version: i32,
@@ -197,10 +211,16 @@ impl Draft {
             }
             self.seen.insert(key, now);
         }
-        let both = |one: &(PersonId, Team), a: &[(PersonId, Team)], b: &[(PersonId, Team)]| a.contains(one) && !b.contains(one);
+        let both = |one: &(PersonId, Team), a: &[(PersonId, Team)], b: &[(PersonId, Team)]| {
+            a.contains(one) && !b.contains(one)
+        };
         let (added, removed): (Vec<_>, Vec<_>) = (
             operators.iter().filter(|one| both(one, operators, &self.seen_operators)).copied().collect(),
-            self.seen_operators.iter().filter(|one| both(one, &self.seen_operators, operators)).copied().collect(),
+            self.seen_operators
+                .iter()
+                .filter(|one| both(one, &self.seen_operators, operators))
+                .copied()
+                .collect(),
         );
         if !added.is_empty() || !removed.is_empty() {
             changed.push("Operators");
@@ -253,7 +273,10 @@ mod tests {
         now.insert("scope".into(), "Mail and web".into());
         let (changed, kept) = draft.follow(2, &now, &[]);
         assert_eq!((changed, kept), (vec!["Title", "Scope"], vec!["Title"]));
-        assert_eq!((draft.get(DetailField::Title), draft.get(DetailField::Scope), draft.version), ("My drill", "Mail and web", 2));
+        assert_eq!(
+            (draft.get(DetailField::Title), draft.get(DetailField::Scope), draft.version),
+            ("My drill", "Mail and web", 2)
+        );
         assert_eq!(draft.follow(2, &now, &[]), (Vec::new(), Vec::new()), "told once");
     }
 
@@ -287,7 +310,10 @@ mod tests {
     fn a_step_takes_its_own_fields_and_no_others() {
         let mut draft = Draft::of(1, request(), Vec::new());
         draft.read(2, &pairs(&[("title", "x"), ("report_title", "R")]));
-        assert_eq!((draft.get(DetailField::Title), draft.report_title.as_str(), draft.copies_plan), ("Drill", "R", false));
+        assert_eq!(
+            (draft.get(DetailField::Title), draft.report_title.as_str(), draft.copies_plan),
+            ("Drill", "R", false)
+        );
         assert!(draft.faults(2, day(1)).is_empty());
         draft.report_title.clear();
         assert!(draft.faults(2, day(1)).get("report_title").is_some());

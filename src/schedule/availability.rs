@@ -7,24 +7,17 @@ use crate::kernel::base::ids::{EngagementId, PersonId};
 /// A person's part in an engagement, on the days it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Who.
     pub person: PersonId,
-    /// The engagement.
     pub engagement: EngagementId,
     /// Its title, or that it is another client's.
     pub title: String,
-    /// First day.
     pub from: NaiveDate,
-    /// Last day.
     pub to: NaiveDate,
 }
 
-/// A person's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// Who.
     pub person: PersonId,
-    /// Name.
     pub name: String,
     /// For each day the titles of what they are booked for; two are a clash.
     pub days: Vec<Vec<String>>,
@@ -42,20 +35,26 @@ impl Row {
 }
 
 /// The days that somebody's own dates leave of an engagement's: within both.
-pub fn within(engagement: (NaiveDate, NaiveDate), own: (Option<NaiveDate>, Option<NaiveDate>)) -> Option<(NaiveDate, NaiveDate)> {
+pub fn within(
+    engagement: (NaiveDate, NaiveDate),
+    own: (Option<NaiveDate>, Option<NaiveDate>),
+) -> Option<(NaiveDate, NaiveDate)> {
     let from = own.0.map_or(engagement.0, |own| own.max(engagement.0));
     let to = own.1.map_or(engagement.1, |own| own.min(engagement.1));
     (from <= to).then_some((from, to))
 }
 
-/// Rows for these people, in their order, over the days from `first` to `last`. Somebody on both teams of one engagement
-/// is booked once.
+/// Rows for these people, in their order, over the days from `first` to `last`. Somebody on both teams of one
+/// engagement is booked once.
 pub fn rows(people: &[(PersonId, String)], parts: &[Part], first: NaiveDate, last: NaiveDate) -> Vec<Row> {
-    let days: Vec<NaiveDate> = std::iter::successors(Some(first), |day| Some(*day + Days::new(1))).take_while(|day| *day <= last).collect();
+    let days: Vec<NaiveDate> = std::iter::successors(Some(first), |day| Some(*day + Days::new(1)))
+        .take_while(|day| *day <= last)
+        .collect();
     let row = |(person, name): &(PersonId, String)| {
         let own: Vec<&Part> = parts.iter().filter(|part| part.person == *person).collect();
         let on = |day: &NaiveDate| {
-            let mut here: Vec<&&Part> = own.iter().filter(|part| part.from <= *day && part.to >= *day).collect();
+            let mut here: Vec<&&Part> =
+                own.iter().filter(|part| part.from <= *day && part.to >= *day).collect();
             here.sort_by_key(|part| part.engagement);
             here.dedup_by_key(|part| part.engagement);
             here.into_iter().map(|part| part.title.clone()).collect()
@@ -78,16 +77,30 @@ mod tests {
         assert_eq!(within((day(2), day(9)), (None, None)), Some((day(2), day(9))));
         assert_eq!(within((day(2), day(9)), (Some(day(1)), Some(day(4)))), Some((day(2), day(4))));
         assert_eq!(within((day(2), day(9)), (Some(day(5)), Some(day(30)))), Some((day(5), day(9))));
-        assert_eq!(within((day(2), day(9)), (Some(day(10)), None)), None, "the engagement was moved away from them");
+        assert_eq!(
+            within((day(2), day(9)), (Some(day(10)), None)),
+            None,
+            "the engagement was moved away from them"
+        );
     }
 
     #[test]
     fn two_engagements_on_a_day_clash_and_two_teams_of_one_do_not() {
         let (mika, tor) = (PersonId::new(), PersonId::new());
         let (a, b) = (EngagementId::new(), EngagementId::new());
-        let part =
-            |person, engagement, title: &str, from, to| Part { person, engagement, title: title.into(), from: day(from), to: day(to) };
-        let parts = [part(mika, a, "A", 2, 4), part(mika, a, "A", 2, 4), part(mika, b, "B", 4, 6), part(tor, b, "B", 9, 9)];
+        let part = |person, engagement, title: &str, from, to| Part {
+            person,
+            engagement,
+            title: title.into(),
+            from: day(from),
+            to: day(to),
+        };
+        let parts = [
+            part(mika, a, "A", 2, 4),
+            part(mika, a, "A", 2, 4),
+            part(mika, b, "B", 4, 6),
+            part(tor, b, "B", 9, 9),
+        ];
         let rows = rows(&[(mika, "Mika".into()), (tor, "Tor".into())], &parts, day(2), day(8));
         assert_eq!((rows[0].booked(), rows[0].clashes()), (5, 1));
         assert_eq!(rows[0].days[2], ["A", "B"]);

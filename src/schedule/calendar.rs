@@ -1,4 +1,5 @@
-//! The calendar's geometry: which days a month or a week shows, and where each engagement's bar lies in them. Pure.
+//! The calendar's geometry: which days a month or a week shows, and where each engagement's bar lies in them.
+//! Pure.
 
 use chrono::{Datelike, Days, Months, NaiveDate, Weekday};
 
@@ -44,8 +45,8 @@ impl Span {
     }
 }
 
-/// The days that an engagement takes up; none without any date. One without an end lasts, while it is In Progress, until
-/// today, otherwise for its first day: nobody knows more.
+/// The days that an engagement takes up; none without any date. One without an end lasts, while it is In
+/// Progress, until today, otherwise for its first day: nobody knows more.
 pub fn taken(
     status: EngagementStatus,
     start: Option<NaiveDate>,
@@ -70,7 +71,6 @@ pub struct Bar {
     pub lane: usize,
     /// First day, 1 is Monday.
     pub from: usize,
-    /// How many days.
     pub span: usize,
     /// Whether it began in an earlier week.
     pub before: bool,
@@ -83,15 +83,19 @@ pub struct Bar {
 pub struct Week {
     /// Monday to Sunday.
     pub days: [NaiveDate; 7],
-    /// What is shown.
     pub bars: Vec<Bar>,
     /// For each day how many found no lane.
     pub more: [usize; 7],
 }
 
-/// Lays bars into the weeks from `first` to `last`. Within a week the earlier start comes first, then the longer one; an
-/// engagement has one lane in a week, so a bar never jumps.
-pub fn weeks(first: NaiveDate, last: NaiveDate, taken: &[Option<(NaiveDate, NaiveDate)>], lanes: usize) -> Vec<Week> {
+/// Lays bars into the weeks from `first` to `last`. Within a week the earlier start comes first, then the
+/// longer one; an engagement has one lane in a week, so a bar never jumps.
+pub fn weeks(
+    first: NaiveDate,
+    last: NaiveDate,
+    taken: &[Option<(NaiveDate, NaiveDate)>],
+    lanes: usize,
+) -> Vec<Week> {
     let mondays = std::iter::successors(Some(first), |monday| Some(*monday + Days::new(7)));
     mondays.take_while(|monday| *monday <= last).map(|monday| week(monday, taken, lanes)).collect()
 }
@@ -114,7 +118,14 @@ fn week(monday: NaiveDate, taken: &[Option<(NaiveDate, NaiveDate)>], lanes: usiz
         match free_from.iter().position(|free| *free <= from) {
             Some(lane) => {
                 free_from[lane] = to + 1;
-                bars.push(Bar { of, lane: lane + 1, from: from + 1, span: to - from + 1, before: start < monday, after: end > sunday });
+                bars.push(Bar {
+                    of,
+                    lane: lane + 1,
+                    from: from + 1,
+                    span: to - from + 1,
+                    before: start < monday,
+                    after: end > sunday,
+                });
             }
             None => more[from..=to].iter_mut().for_each(|n| *n += 1),
         }
@@ -164,7 +175,8 @@ mod tests {
 
     #[test]
     fn what_finds_no_lane_is_counted_on_each_of_its_days() {
-        let all = [Some((day("2026-11-16"), day("2026-11-22"))), Some((day("2026-11-17"), day("2026-11-18")))];
+        let all =
+            [Some((day("2026-11-16"), day("2026-11-22"))), Some((day("2026-11-17"), day("2026-11-18")))];
         let laid = weeks(day("2026-11-16"), day("2026-11-22"), &all, 1);
         assert_eq!(laid[0].bars.len(), 1);
         assert_eq!(laid[0].more, [0, 1, 1, 0, 0, 0, 0]);

@@ -37,24 +37,16 @@ pub struct Asked {
     pub closed: String,
 }
 
-/// What is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filter {
-    /// Which view.
     pub view: View,
-    /// How much time.
     pub span: Span,
-    /// Around which day.
     pub on: NaiveDate,
     /// One day alone, behind "+3 more".
     pub day: Option<NaiveDate>,
-    /// One client.
     pub client: Option<ClientId>,
-    /// One operator.
     pub operator: Option<PersonId>,
-    /// One test plan.
     pub plan: Option<TestPlanId>,
-    /// One status.
     pub status: Option<EngagementStatus>,
 }
 
@@ -81,7 +73,8 @@ impl Filter {
         self.client.is_some() || self.operator.is_some() || self.plan.is_some() || self.status.is_some()
     }
 
-    /// The first and the last day that are shown: one day; whole weeks in a calendar; the month itself where days are columns.
+    /// The first and the last day that are shown: one day; whole weeks in a calendar; the month itself where
+    /// days are columns.
     pub fn days(&self) -> (NaiveDate, NaiveDate) {
         match (self.day, self.view, self.span) {
             (Some(day), ..) => (day, day),
@@ -106,12 +99,14 @@ impl Filter {
             ("plan", self.plan.map(|id| id.to_string()).unwrap_or_default()),
             ("status", self.status.map(|status| status.as_str().to_owned()).unwrap_or_default()),
         ];
-        let given: Vec<String> =
-            parts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={value}")).collect();
+        let given: Vec<String> = parts
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         given.join("&")
     }
 
-    /// Its address.
     pub fn url(&self) -> String {
         format!("/schedule?{}", self.query())
     }
@@ -167,9 +162,13 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_left_out() {
         let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
-        let asked: Asked = serde_html_form::from_str("view=x&on=2026-02-30&client=1&status=done&operator=").unwrap();
+        let asked: Asked =
+            serde_html_form::from_str("view=x&on=2026-02-30&client=1&status=done&operator=").unwrap();
         let filter = asked.read(today);
-        assert_eq!((filter.view, filter.on, filter.client, filter.status), (View::Calendar, today, None, None));
+        assert_eq!(
+            (filter.view, filter.on, filter.client, filter.status),
+            (View::Calendar, today, None, None)
+        );
         assert_eq!(filter.url(), "/schedule?on=2026-11-21");
     }
 }

@@ -1,4 +1,5 @@
-//! The pages that book: calendar, list, availability, requests and their approval. What moves goes through `lifecycle`.
+//! The pages that book: calendar, list, availability, requests and their approval. What moves goes through
+//! `lifecycle`.
 
 pub mod approval;
 pub mod availability;

@@ -32,7 +32,10 @@ fn the_answer_is_the_same_for_known_and_unknown_accounts() {
         answers.push(browser.text());
     }
     assert_eq!(answers[0], answers[1]);
-    let log = app.texts("SELECT sentence || ' ' || search_values FROM audit.events WHERE kind = 'session.refused' ORDER BY id");
+    let log = app.texts(
+        "SELECT sentence || ' ' || search_values FROM audit.events \
+        WHERE kind = 'session.refused' ORDER BY id",
+    );
     assert_eq!(log.len(), 2);
     assert!(log[0].contains(&app.people.lead.email));
     assert!(!log[1].contains("nobody"), "a name that is no account's never enters the log");
@@ -45,7 +48,11 @@ fn the_first_link_makes_the_administrator_once() {
     let path = link.strip_prefix(&app.base).unwrap();
     let mut first = app.visitor();
     first.open(path).expect(200).see("Set up Tyrian");
-    first.fill("Name", "Ada Marlow").fill("E-mail", "ada@tyrian.example").fill("Password", "short").press("Create account");
+    first
+        .fill("Name", "Ada Marlow")
+        .fill("E-mail", "ada@tyrian.example")
+        .fill("Password", "short")
+        .press("Create account");
     first.expect(422).see("Use at least 12 characters");
     assert_eq!(first.value("Name"), "Ada Marlow", "what was typed stays");
     first.fill("Password", PASSWORD).press("Create account");
@@ -57,13 +64,19 @@ fn the_first_link_makes_the_administrator_once() {
     let answer = late.post(path, &[("name", "Eve"), ("email", "eve@tyrian.example"), ("password", PASSWORD)]);
     assert_eq!(answer.status, 422);
     assert_eq!(app.count("SELECT count(*) FROM people"), 1);
-    assert!(tyrian::server::first_link(&app.app).unwrap().is_none(), "no second link once somebody has an account");
+    assert!(
+        tyrian::server::first_link(&app.app).unwrap().is_none(),
+        "no second link once somebody has an account"
+    );
 }
 
 #[test]
 fn a_link_expires_and_a_newer_one_replaces_it() {
     let app = TestApp::spawn();
-    let link = || tyrian::accounts::pages::make_link(&app.app, LinkPurpose::Reset, Some(app.people.lead.id), 24).unwrap();
+    let link = || {
+        tyrian::accounts::pages::make_link(&app.app, LinkPurpose::Reset, Some(app.people.lead.id), 24)
+            .unwrap()
+    };
     let (older, newer) = (link(), link());
     let mut browser = app.visitor();
     browser.open(older.strip_prefix(&app.base).unwrap()).expect(422);
@@ -79,7 +92,10 @@ fn changing_the_password_ends_every_other_session() {
     let mut there = app.sign_in(&app.people.standard);
     let mut other = app.browser(&app.people.lead);
     let stolen = here.cookie("tyrian").unwrap().to_owned();
-    here.open("/account").fill("current", "wrong password!").fill("password", "a sentence nobody guesses").press("Change password");
+    here.open("/account")
+        .fill("current", "wrong password!")
+        .fill("password", "a sentence nobody guesses")
+        .press("Change password");
     here.expect(422).see("This is not your current password");
     here.fill("current", PASSWORD).fill("password", "a sentence nobody guesses").press("Change password");
     here.expect(200).see("Your password is changed.");
@@ -136,7 +152,11 @@ fn a_disabled_account_cannot_go_on() {
     browser.expect(422);
 }
 
-fn link_of(app: &TestApp, purpose: LinkPurpose, person: Option<tyrian::kernel::base::ids::PersonId>) -> String {
+fn link_of(
+    app: &TestApp,
+    purpose: LinkPurpose,
+    person: Option<tyrian::kernel::base::ids::PersonId>,
+) -> String {
     let address = tyrian::accounts::pages::make_link(&app.app, purpose, person, 24).unwrap();
     address[address.find("/link/").unwrap()..].to_owned()
 }

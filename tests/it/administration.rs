@@ -37,12 +37,24 @@ fn a_user_is_invited_signs_in_and_works_with_the_roles_given() {
     let first = link_on(&admin);
     admin.click("Done").expect(200).see("Nia Berg").see("Invited").see("Sees no client.");
     let path = admin.path().to_owned();
-    let roles: Vec<(&str, String)> = vec![("role", role(&app, "standard_user")), ("role", role(&app, "auditor"))];
+    let roles: Vec<(&str, String)> =
+        vec![("role", role(&app, "standard_user")), ("role", role(&app, "auditor"))];
     let typed: Vec<(&str, &str)> = roles.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(admin.post(&format!("{path}/roles"), &typed).status, 303);
-    let (id, client, lead) = (path.rsplit('/').next().unwrap().to_owned(), app.clients.own.to_string(), role(&app, "team_lead"));
-    assert_eq!(admin.post("/admin/access", &[("person", &id), ("client", &client), ("role", &lead), ("back", &path)]).status, 303);
-    admin.open(&path).see("Alder Savings").see("Ada Marlow").see("Team Lead at Alder Savings").see("Read the whole audit log");
+    let (id, client, lead) =
+        (path.rsplit('/').next().unwrap().to_owned(), app.clients.own.to_string(), role(&app, "team_lead"));
+    assert_eq!(
+        admin
+            .post("/admin/access", &[("person", &id), ("client", &client), ("role", &lead), ("back", &path)])
+            .status,
+        303
+    );
+    admin
+        .open(&path)
+        .see("Alder Savings")
+        .see("Ada Marlow")
+        .see("Team Lead at Alder Savings")
+        .see("Read the whole audit log");
 
     // Whoever made the first link may have been allowed less than she may do now.
     assert_eq!(app.visitor().get(&first).status, 422, "a link ends when rights grow");
@@ -51,20 +63,37 @@ fn a_user_is_invited_signs_in_and_works_with_the_roles_given() {
 
     let mut nia = app.visitor();
     nia.open(&link).expect(200).see("Welcome to Tyrian");
-    for (weak, why) in [("short", "at least 12"), ("passwordpassword", "tried first"), ("niaberg-tyrian", "little more than a name")] {
+    for (weak, why) in [
+        ("short", "at least 12"),
+        ("passwordpassword", "tried first"),
+        ("niaberg-tyrian", "little more than a name"),
+    ] {
         nia.fill("Password", weak).press("Set password").expect(422).see(why);
     }
     nia.fill("Password", "a long enough sentence").press("Set password").expect(200);
     nia.open("/clients").see("Alder Savings");
     assert_eq!(app.visitor().get(&link).status, 422, "a link works once");
-    let kinds = "SELECT kind FROM audit.events WHERE about_person = '{id}' AND kind NOT LIKE 'session%' ORDER BY id";
+    let kinds =
+        "SELECT kind FROM audit.events WHERE about_person = '{id}' AND kind NOT LIKE 'session%' ORDER BY id";
     let told = app.texts(&kinds.replace("{id}", &id));
     assert_eq!(
         told,
-        ["user.created", "user.invited", "role.assigned", "role.assigned", "access.given", "user.invited", "password.changed"]
+        [
+            "user.created",
+            "user.invited",
+            "role.assigned",
+            "role.assigned",
+            "access.given",
+            "user.invited",
+            "password.changed"
+        ]
     );
     let secrets = app.texts("SELECT detail::text || sentence FROM audit.events");
-    assert!(!secrets.iter().any(|text| text.contains(link.trim_start_matches("/link/")) || text.contains("long enough")));
+    assert!(
+        !secrets
+            .iter()
+            .any(|text| text.contains(link.trim_start_matches("/link/")) || text.contains("long enough"))
+    );
 }
 
 #[test]
@@ -91,14 +120,17 @@ fn nobody_takes_the_last_administrator_out() {
             vec![a.join().unwrap(), b.join().unwrap()]
         });
         let left = app.count(
-            "SELECT count(*) FROM people p JOIN person_roles pr ON pr.person_id = p.id JOIN roles r ON r.id = pr.role_id
+            "SELECT count(*) FROM people p JOIN person_roles pr ON pr.person_id = p.id \
+                JOIN roles r ON r.id = pr.role_id
              WHERE r.key = 'administrator' AND p.status = 'active'",
         );
         assert!(left >= 1, "round {round}: {statuses:?}");
         let everything = tyrian::kernel::authz::Permission::ALL.iter().copied().collect();
         for id in [app.people.administrator.id, lead] {
             let command = tyrian::kernel::event::domain::Actor::command();
-            app.db.write_blocking(&command, |tx| tyrian::accounts::users::store::enable(tx, everything, id)).unwrap();
+            app.db
+                .write_blocking(&command, |tx| tyrian::accounts::users::store::enable(tx, everything, id))
+                .unwrap();
         }
         admin = app.browser(&app.people.administrator);
         admin.post(&format!("{other}/roles"), &[("had", &administrator)]);
@@ -128,7 +160,11 @@ fn a_locked_account_is_shown_and_unlocked() {
         stranger.post("/sign-in", &[("email", &app.people.standard.email), ("password", "not the password")]);
     }
     let mut admin = app.browser(&app.people.administrator);
-    admin.open(&format!("/admin/users/{}", app.people.standard.id)).see("Locked until").press("Unlock").see("Account unlocked.");
+    admin
+        .open(&format!("/admin/users/{}", app.people.standard.id))
+        .see("Locked until")
+        .press("Unlock")
+        .see("Account unlocked.");
     admin.see_not("Locked until");
     app.sign_in(&app.people.standard).open("/account").see("Sam Rook");
     assert_eq!(app.events("session.unlocked"), 1);
@@ -141,11 +177,21 @@ fn a_deleted_user_leaves_their_name_and_nothing_else() {
     let mut user = app.browser(&app.people.standard);
     user.open(&e.procedure_path(0)).fill("Attack source", "10.0.0.5").press("Save").expect(200);
     let mut admin = app.browser(&app.people.administrator);
-    admin.open(&format!("/admin/users/{}", app.people.standard.id)).click("Delete").expect(200).see("The name stays readable");
+    admin
+        .open(&format!("/admin/users/{}", app.people.standard.id))
+        .click("Delete")
+        .expect(200)
+        .see("The name stays readable");
     admin.press("Delete user").expect(200).see("Sam Rook is deleted.").see_not("sam.rook@");
     user.open("/clients").see("Sign in");
     app.browser(&app.people.lead).open(&format!("{}?open=activity", e.path())).see("Sam Rook");
-    assert_eq!(app.count(&format!("SELECT count(*) FROM client_access WHERE person_id = '{}'", app.people.standard.id)), 0);
+    assert_eq!(
+        app.count(&format!(
+            "SELECT count(*) FROM client_access WHERE person_id = '{}'",
+            app.people.standard.id
+        )),
+        0
+    );
     // The address is free again.
     admin
         .open("/admin/users/new")
@@ -160,7 +206,10 @@ fn users_are_found_and_exported() {
     let app = TestApp::spawn();
     let mut admin = app.browser(&app.people.administrator);
     admin.open("/admin/users?q=rook").expect(200).see("Sam Rook").see_not("Lea Winter");
-    admin.open(&format!("/admin/users?client={}", app.clients.foreign)).see("Otis Farr").see_not("Lea Winter");
+    admin
+        .open(&format!("/admin/users?client={}", app.clients.foreign))
+        .see("Otis Farr")
+        .see_not("Lea Winter");
     admin.open(&format!("/admin/users?role={}", role(&app, "auditor"))).see("Abe Stone").see_not("Otis Farr");
     admin.open("/admin/users?two_factor=with").see("Nobody found");
     let csv = admin.get("/admin/users.csv?two_factor=without&q=rook");
@@ -187,7 +236,8 @@ fn a_user_that_two_people_edit_keeps_what_the_second_typed() {
     form.insert("version".into(), "2".into());
     form.insert("email".into(), app.people.lead.email.clone());
     assert_eq!(post(&mut a, &path, &form).status, 422, "an address belongs to one account");
-    let strange = a.post(&path, &[("name", "x"), ("email", "x@y.example"), ("version", "2"), ("status", "active")]);
+    let strange =
+        a.post(&path, &[("name", "x"), ("email", "x@y.example"), ("version", "2"), ("status", "active")]);
     assert_eq!(strange.status, 422, "a field that the form does not have");
 }
 
@@ -196,7 +246,11 @@ fn roles_are_copied_changed_and_deleted_when_nobody_holds_them() {
     let app = TestApp::spawn();
     let mut admin = app.browser(&app.people.administrator);
     let built_in = role(&app, "standard_user");
-    assert_eq!(admin.post(&format!("/admin/roles/{built_in}"), &[("name", "Mine"), ("version", "1")]).status, 303, "its name is no field");
+    assert_eq!(
+        admin.post(&format!("/admin/roles/{built_in}"), &[("name", "Mine"), ("version", "1")]).status,
+        303,
+        "its name is no field"
+    );
     assert_eq!(app.texts(&format!("SELECT name FROM roles WHERE id = '{built_in}'")), ["Standard User"]);
     admin.open(&format!("/admin/roles/new?copy={built_in}")).expect(200);
     assert_eq!(admin.value("Name"), "Copy of Standard User");
@@ -205,7 +259,12 @@ fn roles_are_copied_changed_and_deleted_when_nobody_holds_them() {
     let copied = "SELECT count(*) FROM role_permissions WHERE role_id = ";
     let id: RoleId = path.rsplit('/').next().unwrap().parse().unwrap();
     assert_eq!(app.count(&format!("{copied} '{id}'")), app.count(&format!("{copied} '{built_in}'")));
-    admin.open("/admin/roles/new").fill("Name", "red OPERATOR").press("Save").expect(422).see("Another role has this name.");
+    admin
+        .open("/admin/roles/new")
+        .fill("Name", "red OPERATOR")
+        .press("Save")
+        .expect(422)
+        .see("Another role has this name.");
     let unknown = admin.post("/admin/roles/new", &[("name", "Strange"), ("permission", "rule.all")]);
     assert_eq!(unknown.status, 422);
     assert!(unknown.text().contains("not known"));
@@ -214,7 +273,14 @@ fn roles_are_copied_changed_and_deleted_when_nobody_holds_them() {
     let role_id = id.to_string();
     assert_eq!(
         admin
-            .post("/admin/access", &[("person", &person.to_string()), ("client", &app.clients.own.to_string()), ("role", &role_id)])
+            .post(
+                "/admin/access",
+                &[
+                    ("person", &person.to_string()),
+                    ("client", &app.clients.own.to_string()),
+                    ("role", &role_id)
+                ]
+            )
             .status,
         303
     );
@@ -223,7 +289,8 @@ fn roles_are_copied_changed_and_deleted_when_nobody_holds_them() {
     let refused = admin.post(&format!("{path}/delete"), &[]);
     assert_eq!(refused.status, 422);
     admin.open(&path).expect(200);
-    let mut form: Vec<(String, String)> = vec![("name".into(), "Red operator".into()), ("version".into(), "1".into())];
+    let mut form: Vec<(String, String)> =
+        vec![("name".into(), "Red operator".into()), ("version".into(), "1".into())];
     form.push(("permission".into(), "engagement.read".into()));
     let typed: Vec<(&str, &str)> = form.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     assert_eq!(admin.post(&path, &typed).status, 303);
@@ -231,7 +298,10 @@ fn roles_are_copied_changed_and_deleted_when_nobody_holds_them() {
     let removal = format!("/admin/access/{person}/{}/removal", app.clients.own);
     admin.open(&removal).expect(200).press("Take access").expect(200).see("no longer sees");
     admin.open(&path).click("Delete").press("Delete role").expect(200).see("Red operator is deleted.");
-    assert_eq!((app.events("role.created") - 5, app.events("role.updated"), app.events("role.deleted")), (1, 1, 1));
+    assert_eq!(
+        (app.events("role.created") - 5, app.events("role.updated"), app.events("role.deleted")),
+        (1, 1, 1)
+    );
 }
 
 #[test]
@@ -239,7 +309,8 @@ fn nobody_reaches_rights_that_they_lack_through_users_or_roles() {
     let app = TestApp::spawn();
     // A help desk: it keeps users and roles, and nothing else.
     let mut admin = app.browser(&app.people.administrator);
-    let desk = ["user.manage", "user.read", "role.manage", "role.read", "library.read"].map(|p| ("permission", p));
+    let desk =
+        ["user.manage", "user.read", "role.manage", "role.read", "library.read"].map(|p| ("permission", p));
     let form: Vec<(&str, &str)> = [("name", "Help desk")].into_iter().chain(desk).collect();
     assert_eq!(admin.post("/admin/roles/new", &form).status, 303);
     let desk = app.texts("SELECT id FROM roles WHERE name = 'Help desk'").remove(0);
@@ -251,13 +322,26 @@ fn nobody_reaches_rights_that_they_lack_through_users_or_roles() {
     for act in ["link", "disable", "delete", "sessions", "two-factor"] {
         assert_eq!(helper_browser.post(&format!("{administrator}/{act}"), &[]).status, 403, "{act}");
     }
-    assert_eq!(helper_browser.post(&administrator, &[("name", "A"), ("email", "mine@tyrian.example"), ("version", "1")]).status, 403);
-    assert_eq!(helper_browser.post(&format!("{helper}/roles"), &[("role", &role(&app, "administrator"))]).status, 403);
-    let wider = helper_browser.post("/admin/roles/new", &[("name", "Wider"), ("permission", "audit_log.read")]);
+    assert_eq!(
+        helper_browser
+            .post(&administrator, &[("name", "A"), ("email", "mine@tyrian.example"), ("version", "1")])
+            .status,
+        403
+    );
+    assert_eq!(
+        helper_browser.post(&format!("{helper}/roles"), &[("role", &role(&app, "administrator"))]).status,
+        403
+    );
+    let wider =
+        helper_browser.post("/admin/roles/new", &[("name", "Wider"), ("permission", "audit_log.read")]);
     assert_eq!(wider.status, 422);
     assert!(wider.text().contains("You do not hold this right yourself"));
     let member = format!("/admin/users/{}/link", app.people.custom.id);
-    assert_eq!(helper_browser.post(&member, &[]).status, 403, "whoever becomes somebody else sees their clients");
+    assert_eq!(
+        helper_browser.post(&member, &[]).status,
+        403,
+        "whoever becomes somebody else sees their clients"
+    );
     let typed = [("name", "Zoe Quay"), ("email", "zoe@tyrian.example")];
     assert_eq!(helper_browser.post("/admin/users/new", &typed).status, 200);
     let zoe = app.texts("SELECT id FROM people WHERE name = 'Zoe Quay'").remove(0);
@@ -270,22 +354,57 @@ fn access_says_who_gave_it_and_is_exported() {
     let app = TestApp::spawn();
     let mut admin = app.browser(&app.people.administrator);
     let (person, client) = (app.people.bare.id.to_string(), app.clients.own.to_string());
-    assert_eq!(admin.post("/admin/access", &[("person", &person), ("client", &client), ("role", &role(&app, "analyst"))]).status, 303);
+    assert_eq!(
+        admin
+            .post(
+                "/admin/access",
+                &[("person", &person), ("client", &client), ("role", &role(&app, "analyst"))]
+            )
+            .status,
+        303
+    );
     let refused = admin.post("/admin/access", &[("person", &person), ("client", ""), ("role", "")]);
     assert_eq!(refused.status, 422);
     admin.open(&format!("/admin/access?client={client}&q=plain")).expect(200);
     let shown = admin.texts("#results").join(" ");
-    assert!(["Ben Plain", "Analyst", "Ada Marlow"].iter().all(|word| shown.contains(word)) && !shown.contains("Lea Winter"), "{shown}");
+    assert!(
+        ["Ben Plain", "Analyst", "Ada Marlow"].iter().all(|word| shown.contains(word))
+            && !shown.contains("Lea Winter"),
+        "{shown}"
+    );
     let csv = admin.get("/admin/access.csv?q=plain").text();
-    assert!(csv.contains("Alder Savings,Ben Plain,ben.plain@tyrian.example,Analyst,Ada Marlow,2026-"), "{csv}");
-    app.browser(&app.people.auditor).open("/admin/access").expect(200).see("Ben Plain").see_not("Give access");
+    assert!(
+        csv.contains("Alder Savings,Ben Plain,ben.plain@tyrian.example,Analyst,Ada Marlow,2026-"),
+        "{csv}"
+    );
+    app.browser(&app.people.auditor)
+        .open("/admin/access")
+        .expect(200)
+        .see("Ben Plain")
+        .see_not("Give access");
     app.browser(&app.people.lead).open(&format!("/clients/{client}")).see("Ben Plain").see("Ada Marlow");
-    assert_eq!(admin.post("/admin/access", &[("person", &person), ("client", &client), ("role", &role(&app, "team_lead"))]).status, 303);
+    assert_eq!(
+        admin
+            .post(
+                "/admin/access",
+                &[("person", &person), ("client", &client), ("role", &role(&app, "team_lead"))]
+            )
+            .status,
+        303
+    );
     assert_eq!(app.events("access.changed"), 1);
     // An administrator may give themselves access, and that is an event like any other.
     let own = app.people.administrator.id.to_string();
     assert_eq!(admin.get(&format!("/clients/{client}")).status, 404);
-    assert_eq!(admin.post("/admin/access", &[("person", &own), ("client", &client), ("role", &role(&app, "administrator"))]).status, 303);
+    assert_eq!(
+        admin
+            .post(
+                "/admin/access",
+                &[("person", &own), ("client", &client), ("role", &role(&app, "administrator"))]
+            )
+            .status,
+        303
+    );
     assert_eq!(admin.get(&format!("/clients/{client}")).status, 200);
     assert_eq!(app.events("access.given") - 7, 2);
 }
@@ -330,13 +449,38 @@ fn outcome_lists_grow_and_retire() {
     let e = app.engagement(1);
     let mut admin = app.browser(&app.people.administrator);
     let mut red = app.browser(&app.people.standard);
-    red.open(&e.procedure_path(0)).choose("red_outcome", "Failed (no control involved)").press("Save").expect(200);
-    assert_eq!(admin.post("/admin/settings/outcomes/failed", &[("label", "Failed"), ("definition", "It did not work.")]).status, 303);
-    assert_eq!(admin.post("/admin/settings/outcomes", &[("team", "red"), ("label", "Ran by chance"), ("succeeded", "1")]).status, 303);
-    assert_eq!(admin.post("/admin/settings/outcomes", &[("team", "red"), ("label", "ran BY chance")]).status, 422);
+    red.open(&e.procedure_path(0))
+        .choose("red_outcome", "Failed (no control involved)")
+        .press("Save")
+        .expect(200);
+    assert_eq!(
+        admin
+            .post(
+                "/admin/settings/outcomes/failed",
+                &[("label", "Failed"), ("definition", "It did not work.")]
+            )
+            .status,
+        303
+    );
+    assert_eq!(
+        admin
+            .post(
+                "/admin/settings/outcomes",
+                &[("team", "red"), ("label", "Ran by chance"), ("succeeded", "1")]
+            )
+            .status,
+        303
+    );
+    assert_eq!(
+        admin.post("/admin/settings/outcomes", &[("team", "red"), ("label", "ran BY chance")]).status,
+        422
+    );
     red.open(&e.procedure_path(0)).expect(200);
     let offered = red.texts("#red_outcome option");
-    assert!(offered.contains(&"Ran by chance".to_owned()) && offered.contains(&"Failed".to_owned()), "the held one stays: {offered:?}");
+    assert!(
+        offered.contains(&"Ran by chance".to_owned()) && offered.contains(&"Failed".to_owned()),
+        "the held one stays: {offered:?}"
+    );
     let mut other = app.engagement(1);
     other.title.clear();
     red.open(&other.procedure_path(0));
@@ -344,7 +488,11 @@ fn outcome_lists_grow_and_retire() {
     for key in ["success", "partial_success", "blocked_by_control", "not_attempted"] {
         assert_eq!(admin.post(&format!("/admin/settings/outcomes/{key}"), &[("label", key)]).status, 303);
     }
-    assert_eq!(admin.post("/admin/settings/outcomes/ran_by_chance", &[("label", "Ran by chance")]).status, 422, "one must be left");
+    assert_eq!(
+        admin.post("/admin/settings/outcomes/ran_by_chance", &[("label", "Ran by chance")]).status,
+        422,
+        "one must be left"
+    );
 }
 
 #[test]
@@ -356,7 +504,11 @@ fn a_reset_link_ends_sessions_and_asks_the_second_factor() {
     let secret = tyrian::accounts::two_factor::TotpSecret::from_words(&user.texts("#words")[0]).unwrap();
     user.fill("Code", &secret.code_at(app.clock.now().timestamp())).press("Set up").expect(200);
     let mut admin = app.browser(&app.people.administrator);
-    admin.open(&format!("/admin/users/{}", person.id)).press("Make a link for a new password").expect(200).see("New password for Sam Rook");
+    admin
+        .open(&format!("/admin/users/{}", person.id))
+        .press("Make a link for a new password")
+        .expect(200)
+        .see("New password for Sam Rook");
     let link = link_on(&admin);
     app.pass(chrono::TimeDelta::seconds(60));
     let mut b = app.visitor();
@@ -364,7 +516,10 @@ fn a_reset_link_ends_sessions_and_asks_the_second_factor() {
     assert_eq!(b.path(), "/sign-in/code", "a link alone does not get past the second factor");
     user.open("/account").see("Sign in");
     b.fill("Code", &secret.code_at(app.clock.now().timestamp())).press("Sign in").expect(200);
-    assert_eq!(app.visitor().post("/sign-in", &[("email", &person.email), ("password", PASSWORD)]).status, 422);
+    assert_eq!(
+        app.visitor().post("/sign-in", &[("email", &person.email), ("password", PASSWORD)]).status,
+        422
+    );
     admin = app.browser(&app.people.administrator);
     admin
         .open(&format!("/admin/users/{}", person.id))

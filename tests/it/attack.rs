@@ -1,5 +1,5 @@
-//! What somebody found who attacked the product, played again: each test names the number under which it was found. The
-//! database role's attacks are in `kernel::app_role`, those on forms in `kernel::forms`.
+//! What somebody found who attacked the product, played again: each test names the number under which it was
+//! found. The database role's attacks are in `kernel::app_role`, those on forms in `kernel::forms`.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -44,20 +44,28 @@ fn a_form_with_files_takes_each_name_once_and_no_more_text_than_is_said() {
     let multipart = |parts: &[(&str, String)]| {
         let mut body = String::new();
         for (name, value) in parts {
-            body.push_str(&format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"));
+            body.push_str(&format!(
+                "--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            ));
         }
         body.push_str("--x--\r\n");
         body
     };
     let mut send = |parts: &[(&str, String)]| {
         let body = multipart(parts);
-        analyst.send("POST", "/schedule/request", &[("content-type", "multipart/form-data; boundary=x")], body.as_bytes())
+        analyst.send(
+            "POST",
+            "/schedule/request",
+            &[("content-type", "multipart/form-data; boundary=x")],
+            body.as_bytes(),
+        )
     };
     let many: Vec<_> = (0..40).map(|_| ("title", "x".repeat(1 << 20))).collect();
     let answer = send(&many);
     assert_eq!(answer.status, 409);
     assert!(answer.text().contains("a field that does not belong to it"), "{}", answer.text());
-    let long: Vec<_> = ["title", "objective", "scope"].iter().map(|name| (*name, "x".repeat(1 << 20))).collect();
+    let long: Vec<_> =
+        ["title", "objective", "scope"].iter().map(|name| (*name, "x".repeat(1 << 20))).collect();
     let answer = send(&long);
     assert_eq!(answer.status, 413);
     assert!(answer.text().contains("larger than 2 MiB"));
@@ -72,28 +80,50 @@ fn a_log_is_bounded_and_a_page_shows_its_newest() {
     app.superuser()
         .batch_execute(&format!(
             "SET session_replication_role = replica;
-             INSERT INTO log_entries (id, engagement_id, procedure_id, team, text, starts_at, author_id, created_at, updated_at)
-                SELECT gen_random_uuid(), '{}', '{}', 'blue', 'entry ' || lpad(n::text, 3, '0'), timestamptz '2026-11-20' + n * interval '1 minute',
+             INSERT INTO log_entries (id, engagement_id, procedure_id, team, text, starts_at, author_id, \
+             created_at, updated_at)
+                SELECT gen_random_uuid(), '{}', '{}', 'blue', 'entry ' || lpad(n::text, 3, '0'), \
+                timestamptz '2026-11-20' + n * interval '1 minute',
                     '{}', now(), now() FROM generate_series(1, 499) n",
             e.id, e.procedures[0], app.people.lead.id
         ))
         .unwrap();
     let mut b = app.browser(&app.people.blue_analyst);
     let path = e.procedure_path(0);
-    b.open(&path).expect(200).see("entry 499").see("entry 400").see_not("entry 399").see("Older entries (399)");
-    b.click("Older entries (399)").expect(200).see("entry 399").see("entry 300").see_not("entry 299").see_not("entry 400");
+    b.open(&path)
+        .expect(200)
+        .see("entry 499")
+        .see("entry 400")
+        .see_not("entry 399")
+        .see("Older entries (399)");
+    b.click("Older entries (399)")
+        .expect(200)
+        .see("entry 399")
+        .see("entry 300")
+        .see_not("entry 299")
+        .see_not("entry 400");
     b.see("Newest entries (100 newer)").click("Newest entries (100 newer)").see("entry 499");
     let mut timeline = app.browser(&app.people.lead);
-    timeline.open(&format!("{}?open=timeline", e.path())).see("entry 499").see_not("entry 399").click("Older entries (399)");
+    timeline
+        .open(&format!("{}?open=timeline", e.path()))
+        .see("entry 499")
+        .see_not("entry 399")
+        .click("Older entries (399)");
     timeline.see("entry 399").see_not("entry 499").see("Newest entries");
     timeline.open(&format!("{}?open=all", e.path())).see("entry 001").see("entry 499");
     let add = |b: &mut Browser, text: &str| {
-        b.post(&format!("{path}/logs"), &[("team", "blue"), ("text", text), ("starts_at", "2026-11-20T09:00:00")])
+        b.post(
+            &format!("{path}/logs"),
+            &[("team", "blue"), ("text", text), ("starts_at", "2026-11-20T09:00:00")],
+        )
     };
     assert_eq!(add(&mut b, "the last one").status, 303);
     let refused = add(&mut b, "one too many");
     assert_eq!(refused.status, 422);
-    assert!(refused.text().contains("The log of this procedure is full") && refused.text().contains("one too many"));
+    assert!(
+        refused.text().contains("The log of this procedure is full")
+            && refused.text().contains("one too many")
+    );
     // By size as well, and then a page shows few.
     app.superuser()
         .batch_execute(
@@ -116,44 +146,71 @@ fn attachments_drafts_and_requests_are_bounded_with_a_sentence() {
     app.superuser()
         .batch_execute(&format!(
             "SET session_replication_role = replica;
-             INSERT INTO attachments (id, client_id, engagement_id, procedure_id, team, title, file_name, media_type, size, sha256, uploaded_by, uploaded_at)
-                SELECT gen_random_uuid(), '{}', '{}', '{}', 'blue', 'file ' || lpad(n::text, 3, '0'), 'x', 'text/plain', 1, sha256('x'), '{}',
+             INSERT INTO attachments (id, client_id, engagement_id, procedure_id, team, title, file_name, \
+             media_type, size, sha256, uploaded_by, uploaded_at)
+                SELECT gen_random_uuid(), '{}', '{}', '{}', 'blue', 'file ' || lpad(n::text, 3, '0'), 'x', \
+                'text/plain', 1, sha256('x'), '{}',
                     timestamptz '2026-11-20' + n * interval '1 minute' FROM generate_series(1, 200) n;
              INSERT INTO drafts (person_id, subject_type, subject_id, tab, fields, updated_at)
                 SELECT '{3}', 'procedure', gen_random_uuid(), 't', '{{}}', now() FROM generate_series(1, 199);
-             INSERT INTO engagements (id, client_id, title, status, time_zone, attack_version, created_at, requested_by, requested_at)
-                SELECT gen_random_uuid(), '{0}', 'Asked', 'pending', 'UTC', '19.1', now(), '{3}', now() FROM generate_series(1, 50)",
+             INSERT INTO engagements (id, client_id, title, status, time_zone, attack_version, created_at, \
+             requested_by, requested_at)
+                SELECT gen_random_uuid(), '{0}', 'Asked', 'pending', 'UTC', '19.1', now(), '{3}', now() \
+                FROM generate_series(1, 50)",
             app.clients.own, e.id, e.procedures[0], app.people.blue_analyst.id
         ))
         .unwrap();
     let mut b = app.browser(&app.people.blue_analyst);
-    b.open(&path).see("file 200").see_not("file 100").click("Older attachments (100)").see("file 100").see_not("file 101");
-    let file = "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nhello\r\n--x--\r\n";
+    b.open(&path)
+        .see("file 200")
+        .see_not("file 100")
+        .click("Older attachments (100)")
+        .see("file 100")
+        .see_not("file 101");
+    let file =
+        "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nhello\r\n--x--\r\n";
     let kind = [("content-type", "multipart/form-data; boundary=x")];
     let refused = b.send("POST", &format!("{path}/attachments?team=blue"), &kind, file.as_bytes());
     assert_eq!(refused.status, 422);
     assert!(refused.text().contains("A procedure holds 200 attachments"), "{}", refused.text());
-    assert!(std::fs::read_dir(app.app.config.attachments().join("tmp")).map_or(true, |mut left| left.next().is_none()));
+    assert!(
+        std::fs::read_dir(app.app.config.attachments().join("tmp"))
+            .map_or(true, |mut left| left.next().is_none())
+    );
     // An engagement lists them by the hundred too.
     let list = format!("{}?open=attachments", e.path());
-    b.open(&list).see("file 001").see_not("file 101").click("More attachments (100)").see("file 101").see("file 200").see_not("file 100");
+    b.open(&list)
+        .see("file 001")
+        .see_not("file 101")
+        .click("More attachments (100)")
+        .see("file 101")
+        .see("file 200")
+        .see_not("file 100");
     b.click("First attachments").see("file 001");
     // And as many as their descriptions leave room for.
     app.superuser()
-        .batch_execute("SET session_replication_role = replica; UPDATE attachments SET description = repeat('ab ', 21000) || 'the end'")
+        .batch_execute(
+            "SET session_replication_role = replica; UPDATE attachments \
+            SET description = repeat('ab ', 21000) || 'the end'",
+        )
         .unwrap();
     let page = b.open(&path).see("file 200").see_not("file 196").see("Older attachments (196)").html().len();
     assert!(page < 700_000, "{page}");
     let page = b.open(&list).see("ab ab").see_not("the end").html().len();
     assert!(page < 700_000, "{page}");
 
-    let keep = |b: &mut Browser, tab: &str| b.post(&format!("{path}/draft"), &[("version", "1"), ("blue_notes", "x"), ("tab", tab)]);
+    let keep = |b: &mut Browser, tab: &str| {
+        b.post(&format!("{path}/draft"), &[("version", "1"), ("blue_notes", "x"), ("tab", tab)])
+    };
     assert_eq!(keep(&mut b, "own").status, 200);
     assert_eq!(keep(&mut b, "own").status, 200, "one that is there goes on");
     let kept = keep(&mut b, "another");
     assert_eq!(kept.status, 422);
     assert!(kept.text().contains("drafts that are not saved, as many as are kept"), "{}", kept.text());
-    b.open("/schedule/request").fill("Title", "Another").choose("Client", "Alder Savings").press("Send request");
+    b.open("/schedule/request")
+        .fill("Title", "Another")
+        .choose("Client", "Alder Savings")
+        .press("Send request");
     b.expect(409).see("requests of yours wait for an answer");
 }
 
@@ -165,12 +222,16 @@ fn nothing_that_somebody_sends_reaches_the_processs_log_and_nobody_can_fill_it()
     let server = Process::with(&app, "logged", &[("TYRIAN_LOG", "info")]);
     let head = |kind: &str, length: usize| {
         format!(
-            "POST /sign-in HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+            "POST /sign-in HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {kind}\r\ncontent-length: \
+                {length}\r\nconnection: close\r\n\r\n"
         )
     };
     let form = "application/x-www-form-urlencoded";
     for (kind, body) in [
-        ("application/json", "{\"email\":\"marit@tyrian.example\",\"password\":\"My-Real-Passw0rd!\"}".to_owned()),
+        (
+            "application/json",
+            "{\"email\":\"marit@tyrian.example\",\"password\":\"My-Real-Passw0rd!\"}".to_owned(),
+        ),
         (form, "My-Other-Passw0rd!=1".to_owned()),
         (form, "a%0A2026-11-28T05:00:00Z  INFO tyrian::audit: forged line%1B[31mRED=1".to_owned()),
         (form, format!("{}=1", "A".repeat(3_900_000))),
@@ -179,26 +240,48 @@ fn nothing_that_somebody_sends_reaches_the_processs_log_and_nobody_can_fill_it()
         let answer = raw(&server.base, format!("{}{body}", head(kind, body.len())).as_bytes());
         assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
     }
-    for path in ["/link/SecretToken0123456789", "/clients?q=SecretSearch", "/SecretPath", "/sign-in?next=/SecretNext"] {
-        raw(&server.base, format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").as_bytes());
+    for path in
+        ["/link/SecretToken0123456789", "/clients?q=SecretSearch", "/SecretPath", "/sign-in?next=/SecretNext"]
+    {
+        raw(
+            &server.base,
+            format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").as_bytes(),
+        );
     }
     for _ in 0..300 {
         raw(&server.base, b"GET / HTTP/9.9\r\nbad header\r\n\r\n");
-        raw(&server.base, b"GET /sign-in HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: tyrian=foreign\r\nconnection: close\r\n\r\n");
+        raw(
+            &server.base,
+            b"GET /sign-in HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: \
+            tyrian=foreign\r\nconnection: close\r\n\r\n",
+        );
     }
     let said = server.said();
-    for typed in ["Passw0rd", "forged", "AAAA", "BBBB", "SecretToken", "SecretSearch", "SecretPath", "SecretNext", "\u{1b}", "foreign"] {
+    for typed in [
+        "Passw0rd",
+        "forged",
+        "AAAA",
+        "BBBB",
+        "SecretToken",
+        "SecretSearch",
+        "SecretPath",
+        "SecretNext",
+        "\u{1b}",
+        "foreign",
+    ] {
         assert!(!said.contains(typed), "{typed} in {said}");
     }
     assert!(said.lines().count() < 400, "{} lines", said.lines().count());
     assert!(said.len() < 100_000, "{} bytes", said.len());
     assert!(said.contains("refused") && said.contains("route=\"/sign-in\""), "{said}");
-    // The id that an error page shows stands in the line that tells the cause: here an attachment whose file is gone.
+    // The id that an error page shows stands in the line that tells the cause: here an attachment whose file
+    // is gone.
     let id = uuid::Uuid::now_v7();
     app.superuser()
         .batch_execute(&format!(
             "SET session_replication_role = replica;
-             INSERT INTO attachments (id, client_id, engagement_id, procedure_id, team, title, file_name, media_type, size, sha256, uploaded_by, uploaded_at)
+             INSERT INTO attachments (id, client_id, engagement_id, procedure_id, team, title, file_name, \
+             media_type, size, sha256, uploaded_by, uploaded_at)
              VALUES ('{id}', '{}', '{}', '{}', 'blue', 'x', 'x', 'text/plain', 1, sha256('x'), '{}', now())",
             app.clients.own, e.id, e.procedures[0], app.people.lead.id
         ))
@@ -244,7 +327,8 @@ fn links_end_when_rights_grow() {
 
     let link = made(&mut desk);
     let client = app.clients.foreign.to_string();
-    let access = [("person", app.people.bare.id.to_string()), ("client", client), ("role", role(&app, "team_lead"))];
+    let access =
+        [("person", app.people.bare.id.to_string()), ("client", client), ("role", role(&app, "team_lead"))];
     let access: Vec<(&str, &str)> = access.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(admin.post("/admin/access", &access).status, 303);
     assert_eq!(opens(&link), 422, "access to a client");
@@ -252,7 +336,9 @@ fn links_end_when_rights_grow() {
     // A role that grows while somebody holds it.
     let nia = app.people.second.id;
     app.superuser()
-        .batch_execute(&format!("SET session_replication_role = replica; DELETE FROM client_access WHERE person_id = '{nia}'"))
+        .batch_execute(&format!(
+            "SET session_replication_role = replica; DELETE FROM client_access WHERE person_id = '{nia}'"
+        ))
         .unwrap();
     let seconds = format!("/admin/users/{nia}");
     assert_eq!(admin.post("/admin/roles/new", &[("name", "Small")]).status, 303);
@@ -260,7 +346,8 @@ fn links_end_when_rights_grow() {
     assert_eq!(admin.post(&format!("{seconds}/roles"), &[("had", &standard), ("role", &small)]).status, 303);
     desk.open(&seconds).press("Make a link for a new password").expect(200);
     let link = link_on(&desk);
-    let grown = [("name", "Small"), ("permission", "role.manage"), ("permission", "user.manage"), ("version", "1")];
+    let grown =
+        [("name", "Small"), ("permission", "role.manage"), ("permission", "user.manage"), ("version", "1")];
     assert_eq!(admin.post(&format!("/admin/roles/{small}"), &grown).status, 303);
     assert_eq!(opens(&link), 422, "the role itself");
 }
@@ -279,7 +366,10 @@ fn a_known_device_does_not_refill_the_limit_of_its_network() {
         tried += usize::from(answer.status == 422);
         let mut right = app.visitor();
         right.set_cookie("tyrian-device", &device);
-        assert_eq!(right.post("/sign-in", &[("email", &app.people.analyst.email), ("password", PASSWORD)]).status, 303);
+        assert_eq!(
+            right.post("/sign-in", &[("email", &app.people.analyst.email), ("password", PASSWORD)]).status,
+            303
+        );
     }
     assert!(tried <= 60, "{tried} guesses from one network were tried");
     own.open("/account").expect(200);
@@ -313,7 +403,12 @@ fn a_proof_changes_the_sessions_secret_and_ends_the_others() {
     own.open("/account").expect(200);
     let mut stolen = copy(&app, &own);
     stolen.open("/admin/settings").see("Your password again");
-    own.open("/admin/settings").see("Your password again").fill("Password", PASSWORD).press("Go on").expect(200).see("Settings");
+    own.open("/admin/settings")
+        .see("Your password again")
+        .fill("Password", PASSWORD)
+        .press("Go on")
+        .expect(200)
+        .see("Settings");
     assert_eq!(stolen.get("/admin/settings").header("location"), "/sign-in?next=%2Fadmin%2Fsettings");
     assert_eq!(other.get("/account").status, 303, "and another device signs in again");
     own.open("/admin/settings").expect(200);
@@ -339,20 +434,35 @@ fn a_second_factor_ends_older_sessions_and_goes_only_with_a_code() {
 
     // Removal asks for the factor itself.
     assert_eq!(own.post("/account/two-factor/removal", &[]).status, 422);
-    own.open("/account/two-factor/removal").fill("Code", "000000").press("Remove").expect(422).see("not the code of now");
+    own.open("/account/two-factor/removal")
+        .fill("Code", "000000")
+        .press("Remove")
+        .expect(422)
+        .see("not the code of now");
     assert_eq!(app.count("SELECT count(*) FROM people WHERE totp_since IS NOT NULL"), 1);
     app.pass(TimeDelta::minutes(1));
     let mut stolen = copy(&app, &own);
-    own.open("/account/two-factor/removal").fill("Code", &code(&app, &secret)).press("Remove").expect(200).see("is removed");
+    own.open("/account/two-factor/removal")
+        .fill("Code", &code(&app, &secret))
+        .press("Remove")
+        .expect(200)
+        .see("is removed");
     assert_eq!(stolen.get("/account").status, 303);
     assert_eq!(app.count("SELECT count(*) FROM people WHERE totp_since IS NOT NULL"), 0);
 
     // With a factor, a proof is both.
     let secret = enrol(&app, &mut own);
     app.pass(TimeDelta::minutes(16));
-    own.open("/account/two-factor/removal").see("Your password again").fill("Password", PASSWORD).fill("Code", "000000");
+    own.open("/account/two-factor/removal")
+        .see("Your password again")
+        .fill("Password", PASSWORD)
+        .fill("Code", "000000");
     own.press("Go on").expect(422).see("One of these is not yours");
-    own.fill("Password", PASSWORD).fill("Code", &code(&app, &secret)).press("Go on").expect(200).see("Remove the second factor?");
+    own.fill("Password", PASSWORD)
+        .fill("Code", &code(&app, &secret))
+        .press("Go on")
+        .expect(200)
+        .see("Remove the second factor?");
 }
 
 /// L9: a session that is renewed while its answer is an error.
@@ -386,12 +496,16 @@ fn a_stream_ends_when_its_right_ends() {
     let mut told = [0; 4096];
     assert!(stream.read(&mut told).unwrap() > 0, "the head");
     let mut lead = app.browser(&app.people.lead);
-    let save = |lead: &mut Browser, text: &str| lead.post(&e.procedure_path(0), &[("version", "99"), ("attack_source", text)]).status;
+    let save = |lead: &mut Browser, text: &str| {
+        lead.post(&e.procedure_path(0), &[("version", "99"), ("attack_source", text)]).status
+    };
     assert_eq!(save(&mut lead, "first"), 303);
     let read = stream.read(&mut told).unwrap();
     assert!(String::from_utf8_lossy(&told[..read]).contains("event: engagement"), "while the right lasts");
     app.db
-        .write_blocking(&Actor::command(), |tx| tyrian::accounts::access::store::take(tx, app.people.analyst.id, app.clients.own))
+        .write_blocking(&Actor::command(), |tx| {
+            tyrian::accounts::access::store::take(tx, app.people.analyst.id, app.clients.own)
+        })
         .unwrap();
     assert_eq!(save(&mut lead, "second"), 303);
     let mut rest = Vec::new();
@@ -406,7 +520,9 @@ fn what_lies_in_the_data_directory_is_closed_to_others_and_old_modes_are_mended(
     let place = scratch().join(format!("modes-{}", std::process::id()));
     std::fs::create_dir_all(place.join("attachments")).unwrap();
     std::fs::write(place.join("attachments/old"), "evidence").unwrap();
-    for (path, mode) in [(place.clone(), 0o755), (place.join("attachments"), 0o755), (place.join("attachments/old"), 0o644)] {
+    for (path, mode) in
+        [(place.clone(), 0o755), (place.join("attachments"), 0o755), (place.join("attachments/old"), 0o644)]
+    {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
     let server = Process::on(&app.database.app_url(), Some(&app.database.sealer_url()), place.clone());
@@ -453,7 +569,9 @@ fn an_analyst_on_blue_writes_blue_and_hands_over_and_nothing_else() {
     let app = TestApp::spawn();
     let e = app.engagement(1);
     let (path, id) = (e.procedure_path(0), e.procedures[0]);
-    let stored = |column: &str| app.texts(&format!("SELECT coalesce({column}::text, '') FROM procedures WHERE id = '{id}'")).remove(0);
+    let stored = |column: &str| {
+        app.texts(&format!("SELECT coalesce({column}::text, '') FROM procedures WHERE id = '{id}'")).remove(0)
+    };
     let mut sam = app.browser(&app.people.blue_analyst);
     let all = ["status", "severity", "waiting_on", "recommendation", "not_applicable_reason"];
     let before: Vec<String> = all.iter().map(|column| stored(column)).collect();
@@ -477,12 +595,23 @@ fn an_analyst_on_blue_writes_blue_and_hands_over_and_nothing_else() {
         let answer = sam.post(&path, &typed);
         assert_eq!(answer.status, 403, "{field}");
         if ["status", "severity"].contains(&field) {
-            assert_eq!(sam.post(&format!("{path}/cell/{field}"), &[("value", value), ("base", "99")]).status, 403, "{field} in the table");
+            assert_eq!(
+                sam.post(&format!("{path}/cell/{field}"), &[("value", value), ("base", "99")]).status,
+                403,
+                "{field} in the table"
+            );
         }
     }
     let after: Vec<String> = all.iter().map(|column| stored(column)).collect();
     assert_eq!(before, after);
-    assert_eq!(sam.post(&path, &[("version", "99"), ("blue_notes", "Seen in the proxy log"), ("blue_outcome", "logged")]).status, 303);
+    assert_eq!(
+        sam.post(
+            &path,
+            &[("version", "99"), ("blue_notes", "Seen in the proxy log"), ("blue_outcome", "logged")]
+        )
+        .status,
+        303
+    );
     assert_eq!(stored("blue_outcome"), "logged");
 
     // Assets: outcomes of blue on those that are there; none are added, removed or named in the finding.
@@ -506,7 +635,10 @@ fn an_analyst_on_blue_writes_blue_and_hands_over_and_nothing_else() {
         .fill("blue_notes", "typed meanwhile")
         .press("Hand over to red")
         .expect(200);
-    assert_eq!((stored("waiting_on"), stored("blue_notes")), ("red".to_owned(), "typed meanwhile".to_owned()));
+    assert_eq!(
+        (stored("waiting_on"), stored("blue_notes")),
+        ("red".to_owned(), "typed meanwhile".to_owned())
+    );
     sam.see("Handed over to red: Run it again, the sensor was down");
     // Whoever is on red alone, or has the pulldown, has no such button.
     app.browser(&app.people.lead).open(&path).see_not("Hand over to red");
@@ -525,13 +657,17 @@ fn entries_and_files_of_a_side_that_one_no_longer_writes_are_not_ones_own_to_cha
     let mut sam = app.browser(&app.people.standard);
     let entry = [("team", "red"), ("text", "Ran it"), ("starts_at", "2026-11-20T08:00:00")];
     assert_eq!(sam.post(&format!("{path}/logs"), &entry).status, 303);
-    sam.open(&format!("{path}/attachments/new?team=red")).attach("Files", "shot.txt", "text/plain", b"seen").press("Attach").expect(200);
+    sam.open(&format!("{path}/attachments/new?team=red"))
+        .attach("Files", "shot.txt", "text/plain", b"seen")
+        .press("Attach")
+        .expect(200);
     let entry = app.texts("SELECT id FROM log_entries").remove(0);
     let file = app.texts("SELECT id FROM attachments").remove(0);
     app.superuser()
         .batch_execute(&format!(
             "SET session_replication_role = replica;
-             UPDATE client_access SET role_id = '{}' WHERE person_id = '{1}'; DELETE FROM engagement_operators WHERE person_id = '{1}';
+             UPDATE client_access SET role_id = '{}' WHERE person_id = '{1}'; DELETE \
+             FROM engagement_operators WHERE person_id = '{1}';
              INSERT INTO engagement_operators (engagement_id, person_id, team) VALUES ('{2}', '{1}', 'blue')",
             role(&app, "analyst"),
             app.people.standard.id,
@@ -547,15 +683,24 @@ fn entries_and_files_of_a_side_that_one_no_longer_writes_are_not_ones_own_to_cha
     assert_eq!(sam.post(&format!("{files}/removal"), &[]).status, 403);
     // What a colleague of one's own side attached is theirs, too, and so is whether it goes into the finding.
     let mut lead = app.browser(&app.people.lead);
-    lead.open(&format!("{path}/attachments/new?team=blue")).attach("Files", "alert.txt", "text/plain", b"seen").press("Attach").expect(200);
+    lead.open(&format!("{path}/attachments/new?team=blue"))
+        .attach("Files", "alert.txt", "text/plain", b"seen")
+        .press("Attach")
+        .expect(200);
     let alert = app.texts("SELECT id FROM attachments WHERE team = 'blue'").remove(0);
     let change = [("title", "Other"), ("in_finding", "on"), ("version", "1")];
     assert_eq!(sam.post(&format!("{}/attachments/{alert}/edit", e.path()), &change).status, 403);
-    sam.open(&format!("{path}/attachments/new?team=blue")).attach("Files", "own.txt", "text/plain", b"seen").press("Attach").expect(200);
+    sam.open(&format!("{path}/attachments/new?team=blue"))
+        .attach("Files", "own.txt", "text/plain", b"seen")
+        .press("Attach")
+        .expect(200);
     let own = app.texts("SELECT id FROM attachments WHERE team = 'blue' AND title = 'own.txt'").remove(0);
     assert_eq!(sam.post(&format!("{}/attachments/{own}/edit", e.path()), &change).status, 303);
     assert_eq!(app.texts("SELECT text FROM log_entries WHERE removed_at IS NULL"), ["Ran it"]);
-    assert_eq!(app.count("SELECT count(*) FROM attachments WHERE removed_at IS NULL AND title = 'shot.txt'"), 1);
+    assert_eq!(
+        app.count("SELECT count(*) FROM attachments WHERE removed_at IS NULL AND title = 'shot.txt'"),
+        1
+    );
 }
 
 /// L1: bookings at other clients.
@@ -563,13 +708,25 @@ fn entries_and_files_of_a_side_that_one_no_longer_writes_are_not_ones_own_to_cha
 fn other_bookings_are_shown_to_who_plans_alone() {
     let app = TestApp::spawn();
     let day = chrono::NaiveDate::from_ymd_opt(2026, 11, 20);
-    let plan = |client, title| app.plan(client, &crate::harness::fixtures::Plan { title, procedures: 1, start: day, ..Default::default() });
+    let plan = |client, title| {
+        app.plan(
+            client,
+            &crate::harness::fixtures::Plan { title, procedures: 1, start: day, ..Default::default() },
+        )
+    };
     let e = plan(app.clients.own, "Ours");
     plan(app.clients.foreign, "Theirs");
     let open = format!("{}?open=operators", e.path());
     app.browser(&app.people.lead).open(&open).see("Another client");
-    app.browser(&app.people.blue_analyst).open(&open).see("Sam Rook").see_not("Another client").see_not("bookings");
-    let section = app.browser(&app.people.blue_analyst).get_fragment(&format!("{}/sections/operators", e.path())).text();
+    app.browser(&app.people.blue_analyst)
+        .open(&open)
+        .see("Sam Rook")
+        .see_not("Another client")
+        .see_not("bookings");
+    let section = app
+        .browser(&app.people.blue_analyst)
+        .get_fragment(&format!("{}/sections/operators", e.path()))
+        .text();
     assert!(section.contains("Sam Rook") && !section.contains("Another client"), "{section}");
 }
 
@@ -580,16 +737,30 @@ fn https_names_and_foreign_pages() {
     let e = app.engagement(1);
     // What it prints is the address that people type: the one it listens on is chosen here.
     let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let server = Process::with(&app, "https", &[("TYRIAN_BASE_URL", "https://tyrian.example"), ("TYRIAN_LISTEN", &listen)]);
+    let server = Process::with(
+        &app,
+        "https",
+        &[("TYRIAN_BASE_URL", "https://tyrian.example"), ("TYRIAN_LISTEN", &listen)],
+    );
     let ask = |method: &str, path: &str, headers: &str| {
-        raw(&listen, format!("{method} {path} HTTP/1.1\r\n{headers}content-length: 0\r\nconnection: close\r\n\r\n").as_bytes())
+        raw(
+            &listen,
+            format!("{method} {path} HTTP/1.1\r\n{headers}content-length: 0\r\nconnection: close\r\n\r\n")
+                .as_bytes(),
+        )
     };
     let page = ask("GET", "/sign-in", "host: tyrian.example\r\n");
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     assert!(page.contains("strict-transport-security: max-age=31536000; includeSubDomains"), "{page}");
-    assert!(ask("GET", "/sign-in", "host: tyrian.example:443\r\n").starts_with("HTTP/1.1 200"), "the usual port");
+    assert!(
+        ask("GET", "/sign-in", "host: tyrian.example:443\r\n").starts_with("HTTP/1.1 200"),
+        "the usual port"
+    );
     for host in ["10.0.0.7:8080", "tyrian-pod:8080"] {
-        assert!(ask("GET", "/healthz", &format!("host: {host}\r\n")).starts_with("HTTP/1.1 200"), "a check as {host}");
+        assert!(
+            ask("GET", "/healthz", &format!("host: {host}\r\n")).starts_with("HTTP/1.1 200"),
+            "a check as {host}"
+        );
     }
     for host in ["evil.example", "tyrian.example.evil.example", "127.0.0.1.evil.example:8080"] {
         let answer = ask("GET", "/sign-in", &format!("host: {host}\r\n"));
@@ -608,13 +779,24 @@ fn https_names_and_foreign_pages() {
     assert_eq!(lead.send("GET", "/", &[("host", "rebound.example")], b"").status, 421);
 
     let mut admin = app.browser(&app.people.administrator);
-    for export in ["/admin/audit-log.csv", "/admin/audit-log.jsonl", "/admin/users.csv", "/admin/access.csv"] {
+    for export in ["/admin/audit-log.csv", "/admin/audit-log.jsonl", "/admin/users.csv", "/admin/access.csv"]
+    {
         for site in ["cross-site", "same-site"] {
-            assert_eq!(admin.send("GET", export, &[("sec-fetch-site", site)], b"").status, 403, "{export} from {site}");
+            assert_eq!(
+                admin.send("GET", export, &[("sec-fetch-site", site)], b"").status,
+                403,
+                "{export} from {site}"
+            );
         }
-        assert_eq!(admin.send("GET", export, &[("sec-fetch-site", "same-origin")], b"").status, 200, "{export}");
+        assert_eq!(
+            admin.send("GET", export, &[("sec-fetch-site", "same-origin")], b"").status,
+            200,
+            "{export}"
+        );
     }
-    lead.open(&format!("{}/attachments/new?team=red", e.procedure_path(0))).attach("Files", "a.txt", "text/plain", b"seen").press("Attach");
+    lead.open(&format!("{}/attachments/new?team=red", e.procedure_path(0)))
+        .attach("Files", "a.txt", "text/plain", b"seen")
+        .press("Attach");
     let file = app.texts("SELECT id FROM attachments").remove(0);
     assert_eq!(lead.get(&format!("{}/attachments/{file}", e.path())).header("cache-control"), "no-store");
 }

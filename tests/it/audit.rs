@@ -12,13 +12,20 @@ use crate::harness::fixtures::Person;
 
 /// Writes an event as this person.
 fn act(app: &TestApp, by: &Person, event: Event) {
-    let actor =
-        Actor { kind: ActorKind::Person, id: Some(by.id), name: by.name.clone(), email: Some(by.email.clone()), ..Actor::anonymous() };
+    let actor = Actor {
+        kind: ActorKind::Person,
+        id: Some(by.id),
+        name: by.name.clone(),
+        email: Some(by.email.clone()),
+        ..Actor::anonymous()
+    };
     app.db.write_blocking(&actor, |tx| tx.audited((), event.clone())).unwrap();
 }
 
 fn renamed(client: ClientId, to: &str) -> Event {
-    Event::new(Kind::ClientUpdated, format!("Changed the client {to}")).subject("client", client.0, to).client(client)
+    Event::new(Kind::ClientUpdated, format!("Changed the client {to}"))
+        .subject("client", client.0, to)
+        .client(client)
 }
 
 #[test]
@@ -51,7 +58,11 @@ fn words_phrases_exclusions_and_signs_find_exactly_what_they_say() {
 fn dates_are_days_of_the_organisations_zone() {
     let app = TestApp::spawn();
     let lead = &app.people.lead;
-    app.superuser().batch_execute("SET session_replication_role = replica; UPDATE settings SET time_zone = 'Pacific/Kiritimati'").unwrap();
+    app.superuser()
+        .batch_execute(
+            "SET session_replication_role = replica; UPDATE settings SET time_zone = 'Pacific/Kiritimati'",
+        )
+        .unwrap();
     // 14 hours ahead: 10:00 UTC is the next day's first instant there.
     for (hour, name) in [(9, "before"), (10, "after")] {
         app.set_audit_clock(Utc.with_ymd_and_hms(2026, 11, 18, hour, 30, 0).unwrap());
@@ -59,9 +70,18 @@ fn dates_are_days_of_the_organisations_zone() {
     }
     app.set_audit_clock(crate::harness::app::start());
     let mut browser = app.browser(&app.people.administrator);
-    browser.open("/admin/audit-log?from=2026-11-19&to=2026-11-19").see("Changed the client after").see_not("Changed the client before");
-    browser.open("/admin/audit-log?from=2026-11-18&to=2026-11-18").see("Changed the client before").see_not("Changed the client after");
-    browser.open("/admin/audit-log?jump=2026-11-18").see("Changed the client before").see_not("Changed the client after");
+    browser
+        .open("/admin/audit-log?from=2026-11-19&to=2026-11-19")
+        .see("Changed the client after")
+        .see_not("Changed the client before");
+    browser
+        .open("/admin/audit-log?from=2026-11-18&to=2026-11-18")
+        .see("Changed the client before")
+        .see_not("Changed the client after");
+    browser
+        .open("/admin/audit-log?jump=2026-11-18")
+        .see("Changed the client before")
+        .see_not("Changed the client after");
     browser.see("Pacific/Kiritimati");
 }
 
@@ -72,10 +92,17 @@ fn a_team_lead_sees_their_own_clients_events_and_no_other() {
     act(&app, &app.people.lead, renamed(app.clients.foreign, "foreign"));
     act(&app, &app.people.lead, Event::new(Kind::SettingsChanged, "Changed the settings"));
     let mut lead = app.browser(&app.people.lead);
-    lead.open("/admin/audit-log").see("Changed the client own").see_not("Changed the client foreign").see_not("Changed the settings");
+    lead.open("/admin/audit-log")
+        .see("Changed the client own")
+        .see_not("Changed the client foreign")
+        .see_not("Changed the settings");
     lead.open("/admin").see("Audit log");
     let mut administrator = app.browser(&app.people.administrator);
-    administrator.open("/admin/audit-log").see("Changed the client own").see("Changed the client foreign").see("Changed the settings");
+    administrator
+        .open("/admin/audit-log")
+        .see("Changed the client own")
+        .see("Changed the client foreign")
+        .see("Changed the settings");
     app.browser(&app.people.analyst).open("/admin/audit-log").expect(403);
     app.visitor().open("/admin/audit-log?q=x").see("Sign in");
 }
@@ -108,9 +135,13 @@ fn pages_go_back_and_forth_without_gap_or_repetition() {
 #[test]
 fn a_row_opens_to_everything_and_its_address_shows_it_later() {
     let app = TestApp::spawn();
-    let event = renamed(app.clients.own, "opened").changes([("name", "before", "opened", false), ("description", "a", "four", true)]);
+    let event = renamed(app.clients.own, "opened")
+        .changes([("name", "before", "opened", false), ("description", "a", "four", true)]);
     act(&app, &app.people.lead, event);
-    let place = app.texts("SELECT (extract(epoch FROM at) * 1000000)::bigint || '.' || id FROM audit.events WHERE kind = 'client.updated'");
+    let place = app.texts(
+        "SELECT (extract(epoch FROM at) * 1000000)::bigint || '.' || id FROM audit.events \
+        WHERE kind = 'client.updated'",
+    );
     let address = format!("/admin/audit-log?open={}", place[0]);
     let mut browser = app.browser(&app.people.administrator);
     for text in ["client.updated", "Exact time", "4 characters", "before", &app.people.lead.id.to_string()] {
@@ -139,10 +170,21 @@ fn bad_addresses_get_the_page_with_a_sentence_and_the_rest_applied() {
         ("q=ab&q=a%00b&from=x&from=2026-02-30&category=clients", "This is not a date"),
         ("q=%ff%fe&jump=x&category=clients&%00=%00", "This is not a date"),
     ] {
-        browser.open(&format!("/admin/audit-log?{address}")).expect(200).see(sentence).see("Changed the client found");
+        browser
+            .open(&format!("/admin/audit-log?{address}"))
+            .expect(200)
+            .see(sentence)
+            .see("Changed the client found");
     }
-    browser.open(&format!("/admin/audit-log?category=clients&q={long}")).expect(200).see("at most 40 characters");
-    browser.open("/admin/audit-log?q=found&category=library").see("Without the search").see("In every category").see_not("Over all dates");
+    browser
+        .open(&format!("/admin/audit-log?category=clients&q={long}"))
+        .expect(200)
+        .see("at most 40 characters");
+    browser
+        .open("/admin/audit-log?q=found&category=library")
+        .see("Without the search")
+        .see("In every category")
+        .see_not("Over all dates");
 }
 
 #[test]
@@ -163,19 +205,31 @@ fn what_no_text_column_holds_is_recorded_all_the_same() {
     // A browser may call itself anything, in any encoding.
     let body = format!("email={}&password=wrong&next=", app.people.lead.email.replace('@', "%40"));
     let host = app.base.trim_start_matches("http://");
-    let mut head = format!("POST /sign-in HTTP/1.1\r\nhost: {host}\r\norigin: {}\r\nconnection: close\r\ncontent-length: {}\r\ncontent-type: application/x-www-form-urlencoded\r\nuser-agent: ", app.base, body.len()).into_bytes();
+    let mut head = format!(
+        "POST /sign-in HTTP/1.1\r\nhost: {host}\r\norigin: {}\r\nconnection: \
+        close\r\ncontent-length: {}\r\ncontent-type: application/x-www-form-urlencoded\r\nuser-agent: \
+        ",
+        app.base,
+        body.len()
+    )
+    .into_bytes();
     head.extend_from_slice(b"\xff\xfex\r\n\r\n");
     let mut stream = std::net::TcpStream::connect(host).unwrap();
     stream.write_all(&[head, body.into_bytes()].concat()).unwrap();
     stream.read_to_end(&mut Vec::new()).unwrap();
-    assert!(app.texts("SELECT user_agent FROM audit.events WHERE kind = 'session.refused'") == ["\u{fffd}\u{fffd}x"]);
+    assert!(
+        app.texts("SELECT user_agent FROM audit.events WHERE kind = 'session.refused'")
+            == ["\u{fffd}\u{fffd}x"]
+    );
 }
 
 #[test]
 fn a_failed_sign_in_that_cannot_be_recorded_is_not_answered_as_one() {
     let app = TestApp::spawn();
     app.superuser().batch_execute("REVOKE INSERT ON audit.events FROM tyrian_app").unwrap();
-    let answer = app.visitor().post("/sign-in", &[("email", &app.people.lead.email), ("password", "wrong"), ("next", "")]);
+    let answer = app
+        .visitor()
+        .post("/sign-in", &[("email", &app.people.lead.email), ("password", "wrong"), ("next", "")]);
     assert_eq!(answer.status, 503, "{}", answer.text());
 }
 
@@ -201,18 +255,29 @@ fn an_export_is_what_the_page_shows_safe_for_spreadsheets_and_an_event_before_it
     assert!(!lines.contains('\u{202e}') && lines.contains("\\u202e"));
     assert!(lines.lines().last().unwrap().contains("\"complete\":true"));
     assert_eq!(app.events("audit_log.exported"), 3);
-    let told = app.texts("SELECT sentence || detail::text FROM audit.events WHERE kind = 'audit_log.exported' ORDER BY id LIMIT 1");
+    let told = app.texts(
+        "SELECT sentence || detail::text FROM audit.events \
+        WHERE kind = 'audit_log.exported' ORDER BY id LIMIT 1",
+    );
     assert!(told[0].contains("plain") && told[0].starts_with("Exported events as CSV"), "{told:?}");
     // The search reads sentences, not what others searched for.
     administrator.open("/admin/audit-log?q=plain&category=export").see("No event fits");
     // A team lead exports what they see; an analyst nothing.
     let lead = app.browser(&app.people.lead).get("/admin/audit-log.jsonl").text();
     assert!(lead.contains("bold") && !lead.contains("foreign"), "{lead}");
-    let place =
-        app.texts("SELECT (extract(epoch FROM at) * 1000000)::bigint || '.' || id FROM audit.events WHERE sentence LIKE '%foreign'");
-    let one = app.browser(&app.people.lead).get(&format!("/admin/audit-log.jsonl?event={}&proof=1", place[0])).text();
+    let place = app.texts(
+        "SELECT (extract(epoch FROM at) * 1000000)::bigint || '.' || id FROM audit.events \
+            WHERE sentence LIKE '%foreign'",
+    );
+    let one = app
+        .browser(&app.people.lead)
+        .get(&format!("/admin/audit-log.jsonl?event={}&proof=1", place[0]))
+        .text();
     assert!(one.contains("\"events\":0"), "{one}");
-    app.browser(&app.people.lead).open(&format!("/admin/audit-log?open={}", place[0])).expect(200).see_not("foreign");
+    app.browser(&app.people.lead)
+        .open(&format!("/admin/audit-log?open={}", place[0]))
+        .expect(200)
+        .see_not("foreign");
     assert_eq!(app.browser(&app.people.analyst).get("/admin/audit-log.csv").status, 403);
     // An event that cannot be written stops the export before its first byte.
     app.superuser().batch_execute("REVOKE INSERT ON audit.events FROM tyrian_app").unwrap();
@@ -231,7 +296,10 @@ fn what_was_done_stands_on_the_pages_it_was_done_to() {
     let mut analyst = app.browser(&app.people.analyst);
     analyst.open(&format!("/clients/{}", app.clients.own)).expect(200).see_not("Changed the client activity");
     let mut administrator = app.browser(&app.people.administrator);
-    administrator.open(&format!("/admin/users/{}", lead.id)).see("Changed the client activity").click("In the audit log");
+    administrator
+        .open(&format!("/admin/users/{}", lead.id))
+        .see("Changed the client activity")
+        .click("In the audit log");
     administrator.see("Changed the client activity");
 }
 
@@ -245,10 +313,15 @@ fn what_is_done_to_a_report_before_it_is_published_shows_to_nobody_else() {
     let page = format!("/engagements/{}", engagement.id);
     let mut lead = app.browser(&app.people.lead);
     lead.open(&page).see("Added the finding out of sight");
-    lead.open(&format!("{page}?open=activity")).see("Added the finding out of sight").see("Changed the engagement in sight");
+    lead.open(&format!("{page}?open=activity"))
+        .see("Added the finding out of sight")
+        .see("Changed the engagement in sight");
     let mut analyst = app.browser(&app.people.analyst);
     analyst.open(&page).expect(200).see("Changed the engagement in sight").see_not("out of sight");
-    analyst.open(&format!("{page}?open=activity")).see("Changed the engagement in sight").see_not("out of sight");
+    analyst
+        .open(&format!("{page}?open=activity"))
+        .see("Changed the engagement in sight")
+        .see_not("out of sight");
     let fragment = analyst.get_fragment(&format!("{page}/sections/activity")).text();
     assert!(fragment.contains("in sight") && !fragment.contains("out of sight"), "{fragment}");
 }

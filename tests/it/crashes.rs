@@ -1,5 +1,6 @@
-//! The app and PostgreSQL are killed in the middle of writes, again and again: what was acknowledged is there with its event,
-//! no event is there without its act, and the log goes on proving itself. `TYRIAN_ROUNDS=100` makes a long run of it.
+//! The app and PostgreSQL are killed in the middle of writes, again and again: what was acknowledged is there
+//! with its event, no event is there without its act, and the log goes on proving itself. `TYRIAN_ROUNDS=100`
+//! makes a long run of it.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -46,9 +47,18 @@ impl Crashes {
         let place = scratch().join(format!("crashes-{}", std::process::id()));
         let cluster = Cluster::start(&place, Durability::Durable).unwrap();
         cluster.ensure_database("crashes").unwrap();
-        tyrian::kernel::db::migrate::migrate(&cluster.url(OWNER, "crashes"), Roles { app: APP, sealer: None }).unwrap();
+        tyrian::kernel::db::migrate::migrate(
+            &cluster.url(OWNER, "crashes"),
+            Roles { app: APP, sealer: None },
+        )
+        .unwrap();
         let clock = Clock::machine();
-        let db = Db::open(&cluster.url(APP, "crashes"), PoolSize { connections: 2, wait_seconds: 3 }, clock.clone()).unwrap();
+        let db = Db::open(
+            &cluster.url(APP, "crashes"),
+            PoolSize { connections: 2, wait_seconds: 3 },
+            clock.clone(),
+        )
+        .unwrap();
         let mut config = config(&place.join("data"));
         config.secret = "5".repeat(64).into();
         let app = tyrian::server::assemble(config, db, None, clock).unwrap();
@@ -82,7 +92,12 @@ impl Crashes {
     }
 
     fn db(&self) -> Db {
-        Db::open(&self.cluster.url(APP, "crashes"), PoolSize { connections: 2, wait_seconds: 3 }, Clock::machine()).unwrap()
+        Db::open(
+            &self.cluster.url(APP, "crashes"),
+            PoolSize { connections: 2, wait_seconds: 3 },
+            Clock::machine(),
+        )
+        .unwrap()
     }
 
     /// What is acknowledged is there, and acts and events are the same ones.
@@ -95,7 +110,8 @@ impl Crashes {
         let odd = texts(
             &mut conn,
             "SELECT coalesce(c.name, e.subject_label) FROM (SELECT * FROM assets WHERE name LIKE 'Crash %') c
-             FULL JOIN (SELECT * FROM audit.events WHERE kind = 'asset.created' AND subject_label LIKE 'Crash %') e ON e.subject_id = c.id
+             FULL JOIN (SELECT * FROM audit.events WHERE kind = 'asset.created' \
+             AND subject_label LIKE 'Crash %') e ON e.subject_id = c.id
              WHERE c.id IS NULL OR e.id IS NULL",
         );
         assert!(odd.is_empty(), "an act without its event, or the other way round: {odd:?}");
@@ -106,7 +122,11 @@ impl Crashes {
         let files = tyrian::audit::seal::KeyFiles::new(&self.place.join("data"), None);
         let kept = files.head().unwrap().map(|head| ("kept beside the key".to_owned(), head));
         let archives = self.place.join("data/audit-archives");
-        let against = Against { trusted: files.trusted().unwrap(), kept: kept.into_iter().collect(), archives: &archives };
+        let against = Against {
+            trusted: files.trusted().unwrap(),
+            kept: kept.into_iter().collect(),
+            archives: &archives,
+        };
         match verify(db.connect().unwrap(), db.connect().unwrap(), &against, &mut |_| {}) {
             Ok(outcome) => outcome.verified.events,
             Err(Halt::Fault(fault)) => panic!("{}", fault.sentence),
@@ -122,7 +142,12 @@ fn whatever_is_killed_acknowledged_acts_have_their_events_and_the_log_proves_its
     let acknowledged = Mutex::new(Vec::new());
     let mut process = crashes.serve();
     let mut browser = Browser::new(&process.base);
-    browser.open("/sign-in").fill("E-mail", &crashes.email).fill("Password", PASSWORD).press("Sign in").expect(200);
+    browser
+        .open("/sign-in")
+        .fill("E-mail", &crashes.email)
+        .fill("Password", PASSWORD)
+        .press("Sign in")
+        .expect(200);
     let session = browser.cookie("tyrian").unwrap().to_owned();
     for round in 0..rounds {
         let over = AtomicBool::new(false);
@@ -139,7 +164,10 @@ fn whatever_is_killed_acknowledged_acts_have_their_events_and_the_log_proves_its
                         for n in 0.. {
                             let name = format!("Crash {round} {writer} {n}");
                             let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                                let answer = browser.post(&form, &[("name", &name), ("kind", "server"), ("criticality", "high")]);
+                                let answer = browser.post(
+                                    &form,
+                                    &[("name", &name), ("kind", "server"), ("criticality", "high")],
+                                );
                                 (answer.status, answer.header("location").to_owned())
                             }));
                             match answer {
@@ -147,7 +175,9 @@ fn whatever_is_killed_acknowledged_acts_have_their_events_and_the_log_proves_its
                                     acknowledged.lock().unwrap().push(name);
                                     wrote.fetch_add(1, Ordering::Relaxed);
                                 }
-                                Ok((status, to)) if !over.load(Ordering::Relaxed) && status < 500 => panic!("{status} {to}"),
+                                Ok((status, to)) if !over.load(Ordering::Relaxed) && status < 500 => {
+                                    panic!("{status} {to}")
+                                }
                                 // Killed, or without its database: it was not acknowledged.
                                 _ if over.load(Ordering::Relaxed) => return,
                                 _ => std::thread::yield_now(),

@@ -14,9 +14,14 @@ fn details_typed_while_somebody_cancels_stay_on_the_page() {
     let mut lead = app.browser(&app.people.lead);
     lead.open(&format!("{}/edit", e.path())).expect(200);
     let form = fields_of(lead.html(), "main form");
-    let typed: Vec<(&str, &str)> =
-        form.iter().map(|(name, value)| (name.as_str(), if name == "scope" { "Nine hosts on the quay" } else { value.as_str() })).collect();
-    app.browser(&app.people.lead).post(&format!("{}/cancellation", e.path()), &[("reason", "The client moved")]);
+    let typed: Vec<(&str, &str)> = form
+        .iter()
+        .map(|(name, value)| {
+            (name.as_str(), if name == "scope" { "Nine hosts on the quay" } else { value.as_str() })
+        })
+        .collect();
+    app.browser(&app.people.lead)
+        .post(&format!("{}/cancellation", e.path()), &[("reason", "The client moved")]);
     assert_eq!(app.texts("SELECT status FROM engagements"), ["canceled"]);
     let answer = lead.post(&format!("{}/edit", e.path()), &typed);
     assert_eq!(answer.status, 409);
@@ -33,7 +38,10 @@ fn operators_ticked_stay_ticked_when_one_has_no_access() {
     let (standard, custom, outsider) = (app.people.standard.id, app.people.custom.id, app.people.outsider.id);
     let before = app.count("SELECT count(*) FROM engagement_operators");
     let (s, c, o) = (standard.to_string(), custom.to_string(), outsider.to_string());
-    let answer = lead.post(&format!("{}/operators", e.path()), &[("had_red", &s), ("red", &s), ("blue", &c), ("blue", &o)]);
+    let answer = lead.post(
+        &format!("{}/operators", e.path()),
+        &[("had_red", &s), ("red", &s), ("blue", &c), ("blue", &o)],
+    );
     assert_eq!(answer.status, 422);
     let page = answer.text();
     assert!(page.contains("has no access to this client"), "{page}");
@@ -52,7 +60,10 @@ fn an_operator_who_lost_access_can_be_kept_while_others_change() {
     let e = app.engagement(1);
     use diesel::connection::SimpleConnection;
     // The audit triggers ask the app's role alone for an event.
-    let taken = format!("SET session_replication_role = replica; DELETE FROM client_access WHERE person_id = '{}'", app.people.standard.id);
+    let taken = format!(
+        "SET session_replication_role = replica; DELETE FROM client_access WHERE person_id = '{}'",
+        app.people.standard.id
+    );
     app.superuser().batch_execute(&taken).unwrap();
     let mut lead = app.browser(&app.people.lead);
     let (s, c) = (app.people.standard.id.to_string(), app.people.custom.id.to_string());
@@ -80,14 +91,21 @@ fn the_arrow_that_moved_a_procedure_keeps_the_focus() {
     assert_eq!(lead.attribute("[autofocus]", "name").as_deref(), Some("up"));
     assert_eq!(lead.attribute("[autofocus]", "value").as_deref(), Some(third.as_str()));
     up(&[order[0].clone(), order[2].clone(), order[1].clone()], &mut lead);
-    assert_eq!(lead.attribute("[autofocus]", "name").as_deref(), Some("down"), "it is the first now: its up is disabled");
+    assert_eq!(
+        lead.attribute("[autofocus]", "name").as_deref(),
+        Some("down"),
+        "it is the first now: its up is disabled"
+    );
 }
 
 #[test]
 fn what_is_due_counts_before_the_hourly_job_has_been_there() {
     let app = TestApp::spawn();
     let start = app.clock.now().date_naive() + TimeDelta::days(1);
-    let e = app.plan(app.clients.own, &Plan { status: EngagementStatus::Scheduled, start: Some(start), ..Plan::default() });
+    let e = app.plan(
+        app.clients.own,
+        &Plan { status: EngagementStatus::Scheduled, start: Some(start), ..Plan::default() },
+    );
     let mut lead = app.browser(&app.people.lead);
     lead.open(&e.path()).expect(200).see("Scheduled");
     assert_eq!(lead.get(&format!("{}/submit", e.path())).status, 422);
@@ -119,11 +137,18 @@ fn two_submits_at_once_make_one_report() {
             threads.into_iter().map(|t| t.join().unwrap()).collect()
         });
         let report = format!("/reports/{}", e.report);
-        assert_eq!(answers, [(303, report.clone()), (303, report)], "round {round}: both land on the one report");
-        let of = |table: &str, column: &str, id: &str| app.count(&format!("SELECT count(*) FROM {table} WHERE {column} = '{id}'"));
+        assert_eq!(
+            answers,
+            [(303, report.clone()), (303, report)],
+            "round {round}: both land on the one report"
+        );
+        let of = |table: &str, column: &str, id: &str| {
+            app.count(&format!("SELECT count(*) FROM {table} WHERE {column} = '{id}'"))
+        };
         assert_eq!(of("reports", "engagement_id", &e.id.to_string()), 1);
         assert_eq!(of("report_revisions", "report_id", &e.report.to_string()), 1);
-        let submitted = "SELECT count(*) FROM audit.events WHERE kind = 'engagement.submitted' AND engagement_id";
+        let submitted =
+            "SELECT count(*) FROM audit.events WHERE kind = 'engagement.submitted' AND engagement_id";
         assert_eq!(app.count(&format!("{submitted} = '{}'", e.id)), 1, "one event");
     }
 }
@@ -136,8 +161,13 @@ fn a_file_over_the_limit_is_refused_and_leaves_nothing() {
     assert_eq!(limit, 50 * 1024 * 1024);
     let mut b = app.browser(&app.people.standard);
     b.open(&format!("{}/attachments/new?team=red", e.procedure_path(0))).expect(200);
-    b.attach("file", "capture.pcap", "application/octet-stream", &vec![7; usize::try_from(limit).unwrap() + 1])
-        .fill("Title", "The capture");
+    b.attach(
+        "file",
+        "capture.pcap",
+        "application/octet-stream",
+        &vec![7; usize::try_from(limit).unwrap() + 1],
+    )
+    .fill("Title", "The capture");
     b.press("Attach");
     assert_eq!(b.status(), 413, "{}", b.text());
     b.see("50 MiB");
@@ -147,9 +177,14 @@ fn a_file_over_the_limit_is_refused_and_leaves_nothing() {
     assert!(left.is_empty(), "{left:?}");
 
     b.open(&format!("{}/attachments/new?team=red", e.procedure_path(0))).expect(200);
-    b.attach("file", "capture.pcap", "application/octet-stream", &vec![7; usize::try_from(limit).unwrap()]).press("Attach");
+    b.attach("file", "capture.pcap", "application/octet-stream", &vec![7; usize::try_from(limit).unwrap()])
+        .press("Attach");
     b.expect(200).see("capture.pcap");
-    assert_eq!(app.count("SELECT count(*) FROM attachments WHERE size = 52428800"), 1, "just at the limit it fits");
+    assert_eq!(
+        app.count("SELECT count(*) FROM attachments WHERE size = 52428800"),
+        1,
+        "just at the limit it fits"
+    );
 }
 
 fn walk(place: &std::path::Path) -> Vec<std::path::PathBuf> {

@@ -1,5 +1,5 @@
-//! Two people on one procedure page, every field of it: each answer is compared with what the history of both alone says it
-//! must be. Whatever they save, in whatever order, no accepted value is lost, and every refusal
+//! Two people on one procedure page, every field of it: each answer is compared with what the history of both
+//! alone says it must be. Whatever they save, in whatever order, no accepted value is lost, and every refusal
 //! shows both values.
 
 use std::collections::BTreeMap;
@@ -29,7 +29,8 @@ impl Dice {
     }
 }
 
-const TEXTS: &[&str] = &["recommendation", "attack_source", "red_notes", "blue_notes", "detected_by", "alert_reference"];
+const TEXTS: &[&str] =
+    &["recommendation", "attack_source", "red_notes", "blue_notes", "detected_by", "alert_reference"];
 const CHOICES: &[(&str, &[&str])] = &[
     ("status", &["not_started", "in_progress", "completed"]),
     ("severity", &["", "low", "medium", "critical"]),
@@ -42,7 +43,12 @@ const TIMES: &[&str] = &["executed_at", "detected_at", "responded_at"];
 type Truth = BTreeMap<String, Vec<(i32, String)>>;
 
 fn at(truth: &Truth, field: &str, version: i32) -> String {
-    truth[field].iter().rev().find(|(written, _)| *written <= version).map(|(_, value)| value.clone()).unwrap_or_default()
+    truth[field]
+        .iter()
+        .rev()
+        .find(|(written, _)| *written <= version)
+        .map(|(_, value)| value.clone())
+        .unwrap_or_default()
 }
 
 fn newest(truth: &Truth, field: &str) -> (i32, String) {
@@ -84,9 +90,14 @@ impl Person {
 
     /// Posts the form as the page would; with `keep` or `take` for the button that was pressed.
     fn save(&mut self, button: Option<(&str, &str)>) -> (u16, String) {
-        let mut fields: Vec<(&str, &str)> = self.form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut fields: Vec<(&str, &str)> =
+            self.form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         fields.extend(button);
-        let answer = self.browser.post_with(&self.path, &fields, &[("HX-Request", "true"), ("HX-Request-Type", "partial")]);
+        let answer = self.browser.post_with(
+            &self.path,
+            &fields,
+            &[("HX-Request", "true"), ("HX-Request-Type", "partial")],
+        );
         let text = answer.text();
         assert!([200, 409].contains(&answer.status), "{} {}: {text}", self.name, answer.status);
         self.form = fields_of(&text, "#procedure");
@@ -99,14 +110,26 @@ fn typed_value(dice: &mut Dice, n: usize) -> (String, String) {
     let which = dice.below(all);
     if which < TEXTS.len() {
         // Few values, so that two people sometimes type the same.
-        return (TEXTS[which].to_owned(), if dice.below(8) == 0 { String::new() } else { format!("value{}", dice.below(40) + n % 3) });
+        return (
+            TEXTS[which].to_owned(),
+            if dice.below(8) == 0 { String::new() } else { format!("value{}", dice.below(40) + n % 3) },
+        );
     }
     if which < TEXTS.len() + CHOICES.len() {
         let (field, values) = CHOICES[which - TEXTS.len()];
         return (field.to_owned(), (*dice.pick(values)).to_owned());
     }
     let field = TIMES[which - TEXTS.len() - CHOICES.len()];
-    (field.to_owned(), format!("2026-11-{:02}T{:02}:{:02}:{:02}", 1 + dice.below(19), dice.below(24), dice.below(60), dice.below(60)))
+    (
+        field.to_owned(),
+        format!(
+            "2026-11-{:02}T{:02}:{:02}:{:02}",
+            1 + dice.below(19),
+            dice.below(24),
+            dice.below(60),
+            dice.below(60)
+        ),
+    )
 }
 
 /// What the answer says of each conflict: field → the two values side by side.
@@ -116,7 +139,8 @@ fn shown_conflicts(html: &str) -> BTreeMap<String, Vec<String>> {
     document
         .select(&conflict)
         .map(|block| {
-            let field = block.attr("id").and_then(|id| id.strip_prefix("conflict-")).unwrap_or_default().to_owned();
+            let field =
+                block.attr("id").and_then(|id| id.strip_prefix("conflict-")).unwrap_or_default().to_owned();
             (field, block.select(&side).map(visible_text).collect())
         })
         .collect()
@@ -128,15 +152,25 @@ fn stored(app: &TestApp, procedure: &str) -> BTreeMap<String, String> {
         all.insert((*field).to_owned(), format!("coalesce({field}, '')"));
     }
     for field in TIMES {
-        all.insert((*field).to_owned(), format!("coalesce(to_char({field} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS'), '')"));
+        all.insert(
+            (*field).to_owned(),
+            format!("coalesce(to_char({field} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS'), '')"),
+        );
     }
     let columns: Vec<&str> = all.values().map(String::as_str).collect();
-    let row = app.texts(&format!("SELECT unnest(ARRAY[{}]) FROM procedures WHERE id = '{procedure}'", columns.join(", ")));
+    let row = app.texts(&format!(
+        "SELECT unnest(ARRAY[{}]) FROM procedures WHERE id = '{procedure}'",
+        columns.join(", ")
+    ));
     all.keys().cloned().zip(row).collect()
 }
 
 /// What a save of this form must do, judged from the truth alone: (accepted, in conflict).
-fn judge(truth: &Truth, person: &Person, button: Option<(&str, &str)>) -> (Vec<(String, String)>, Vec<String>) {
+fn judge(
+    truth: &Truth,
+    person: &Person,
+    button: Option<(&str, &str)>,
+) -> (Vec<(String, String)>, Vec<String>) {
     let (mut accepted, mut conflicts) = (Vec::new(), Vec::new());
     for field in truth.keys() {
         if button == Some(("take", field)) {
@@ -161,7 +195,12 @@ fn judge(truth: &Truth, person: &Person, button: Option<(&str, &str)>) -> (Vec<(
 
 fn two(app: &TestApp, engagement: &Engagement) -> [Person; 2] {
     [("red", &app.people.standard), ("blue", &app.people.second)].map(|(name, person)| {
-        let mut person = Person { name, browser: app.browser(person), path: engagement.procedure_path(0), form: BTreeMap::new() };
+        let mut person = Person {
+            name,
+            browser: app.browser(person),
+            path: engagement.procedure_path(0),
+            form: BTreeMap::new(),
+        };
         person.load();
         person
     })
@@ -175,7 +214,8 @@ fn a_thousand_interleaved_saves_lose_nothing() {
     let engagement = app.engagement(1);
     let procedure = engagement.procedures[0].to_string();
     let mut people = two(&app, &engagement);
-    let mut truth: Truth = stored(&app, &procedure).into_iter().map(|(field, value)| (field, vec![(1, value)])).collect();
+    let mut truth: Truth =
+        stored(&app, &procedure).into_iter().map(|(field, value)| (field, vec![(1, value)])).collect();
     let (mut dice, mut tally) = (Dice(seed), Tally::default());
     while tally.saves < 1000 {
         let turn = dice.below(2);
@@ -197,13 +237,22 @@ fn a_thousand_interleaved_saves_lose_nothing() {
         }
         let button = button.as_ref().map(|(word, field)| (*word, field.as_str()));
         let (accepted, refused) = judge(&truth, person, button);
-        let typed: BTreeMap<String, String> = refused.iter().map(|field| (field.clone(), person.form[field].clone())).collect();
-        let bases: BTreeMap<String, i32> = refused.iter().map(|field| (field.clone(), person.base(field))).collect();
+        let typed: BTreeMap<String, String> =
+            refused.iter().map(|field| (field.clone(), person.form[field].clone())).collect();
+        let bases: BTreeMap<String, i32> =
+            refused.iter().map(|field| (field.clone(), person.base(field))).collect();
         let (status, html) = person.save(button);
         let what = format!("seed {seed}, save {}, {}", tally.saves, person.name);
 
-        assert_eq!(status, if refused.is_empty() { 200 } else { 409 }, "{what}, {button:?}: {refused:?} {:?}", shown_conflicts(&html));
-        let version: i32 = app.texts(&format!("SELECT version FROM procedures WHERE id = '{procedure}'"))[0].parse().unwrap();
+        assert_eq!(
+            status,
+            if refused.is_empty() { 200 } else { 409 },
+            "{what}, {button:?}: {refused:?} {:?}",
+            shown_conflicts(&html)
+        );
+        let version: i32 = app.texts(&format!("SELECT version FROM procedures WHERE id = '{procedure}'"))[0]
+            .parse()
+            .unwrap();
         for (field, value) in &accepted {
             truth.get_mut(field).unwrap().push((version, value.clone()));
         }
@@ -213,7 +262,9 @@ fn a_thousand_interleaved_saves_lose_nothing() {
         }
         let shown = shown_conflicts(&html);
         for field in &refused {
-            let Some(both) = shown.get(field) else { panic!("{what}: the refusal of {field} is not shown: {shown:?}") };
+            let Some(both) = shown.get(field) else {
+                panic!("{what}: the refusal of {field} is not shown: {shown:?}")
+            };
             assert_eq!(both.len(), 2, "{what}: {field}");
             if TEXTS.contains(&field.as_str()) {
                 assert!(both[0].contains(&newest(&truth, field).1), "{what}: theirs of {field} in {both:?}");
@@ -221,7 +272,8 @@ fn a_thousand_interleaved_saves_lose_nothing() {
             }
             assert_eq!(person.form[field], typed[field], "{what}: what was typed stays");
             // Or the next click on Save would overwrite what was never chosen.
-            let kept = if button == Some(("keep", field.as_str())) { person.base(field) } else { bases[field] };
+            let kept =
+                if button == Some(("keep", field.as_str())) { person.base(field) } else { bases[field] };
             assert_eq!(person.base(field), kept, "{what}: the base of {field} moved on");
         }
         assert_eq!(shown.len(), refused.len(), "{what}: {shown:?}");
@@ -273,7 +325,9 @@ fn saves_at_the_same_moment_lose_nothing() {
     let procedure = engagement.procedures[0].to_string();
     let now = stored(&app, &procedure);
     for field in TEXTS {
-        let newest = app.texts(&format!("SELECT value FROM field_history WHERE field = '{field}' ORDER BY version DESC LIMIT 1"));
+        let newest = app.texts(&format!(
+            "SELECT value FROM field_history WHERE field = '{field}' ORDER BY version DESC LIMIT 1"
+        ));
         if let Some(newest) = newest.first() {
             assert_eq!(&now[*field], newest, "{field}");
         }

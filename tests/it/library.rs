@@ -5,7 +5,9 @@ use tyrian::imports::domain::Counts;
 use tyrian::imports::store::{apply_atomics, apply_attack};
 use tyrian::kernel::base::error::Error;
 use tyrian::kernel::event::domain::Actor;
-use tyrian::library::domain::{AttackRelease, ProcedureBody, Step, StepKind, TacticFact, TechniqueFact, TechniqueStatus};
+use tyrian::library::domain::{
+    AttackRelease, ProcedureBody, Step, StepKind, TacticFact, TechniqueFact, TechniqueStatus,
+};
 use tyrian::library::store::{Search, count, highest_version, search, seed_starter};
 
 use crate::harness::TestApp;
@@ -43,7 +45,12 @@ fn release(version: &str) -> AttackRelease {
         technique("T9001.001", TechniqueStatus::Live),
         technique("T9002", TechniqueStatus::Revoked),
     ];
-    AttackRelease { version: version.into(), domain: "enterprise-attack".into(), tactics: vec![tactic], techniques }
+    AttackRelease {
+        version: version.into(),
+        domain: "enterprise-attack".into(),
+        tactics: vec![tactic],
+        techniques,
+    }
 }
 
 fn body(name: &str, command: &str) -> ProcedureBody {
@@ -69,7 +76,10 @@ fn body(name: &str, command: &str) -> ProcedureBody {
 }
 
 fn atomics(procedures: &[(&str, ProcedureBody)]) -> Atomics {
-    Atomics { procedures: procedures.iter().map(|(key, body)| ((*key).to_owned(), body.clone())).collect(), refused: Vec::new() }
+    Atomics {
+        procedures: procedures.iter().map(|(key, body)| ((*key).to_owned(), body.clone())).collect(),
+        refused: Vec::new(),
+    }
 }
 
 #[test]
@@ -94,19 +104,37 @@ fn a_release_comes_beside_the_others_and_the_second_time_changes_nothing() {
     assert_eq!(apply_attack(&app.db, &command, &release).unwrap(), counts(0, 0, 0, 4));
     assert_eq!(app.events("library.imported"), events, "nothing changed, so nothing happened");
     assert_eq!(app.db.read_blocking(highest_version).unwrap(), "20.0");
-    assert_eq!(app.count("SELECT count(*) FROM techniques WHERE version = '19.1'"), 697, "the other release stays");
+    assert_eq!(
+        app.count("SELECT count(*) FROM techniques WHERE version = '19.1'"),
+        697,
+        "the other release stays"
+    );
 
     release.techniques[0].name = "Renamed".into();
     let gone = release.techniques.remove(1);
     assert_eq!(apply_attack(&app.db, &command, &release).unwrap(), counts(0, 1, 1, 2));
-    assert_eq!(app.texts("SELECT status FROM techniques WHERE version = '20.0' AND external_id = 'T9001.001'"), ["deprecated"]);
-    assert_eq!(apply_attack(&app.db, &command, &release).unwrap(), counts(0, 0, 0, 3), "what was withdrawn is not withdrawn again");
+    assert_eq!(
+        app.texts("SELECT status FROM techniques WHERE version = '20.0' AND external_id = 'T9001.001'"),
+        ["deprecated"]
+    );
+    assert_eq!(
+        apply_attack(&app.db, &command, &release).unwrap(),
+        counts(0, 0, 0, 3),
+        "what was withdrawn is not withdrawn again"
+    );
     release.techniques.push(gone);
     assert_eq!(apply_attack(&app.db, &command, &release).unwrap(), counts(1, 0, 0, 3));
-    assert_eq!(app.texts("SELECT status FROM techniques WHERE version = '20.0' AND external_id = 'T9001.001'"), ["live"]);
+    assert_eq!(
+        app.texts("SELECT status FROM techniques WHERE version = '20.0' AND external_id = 'T9001.001'"),
+        ["live"]
+    );
 
     let mut browser = app.browser(&app.people.auditor);
-    browser.open("/library/techniques/T9002").expect(200).see("Revoked in MITRE ATT&CK 20.0").see("T9001 Renamed");
+    browser
+        .open("/library/techniques/T9002")
+        .expect(200)
+        .see("Revoked in MITRE ATT&CK 20.0")
+        .see("T9001 Renamed");
     browser.see("The MITRE Corporation").see_not("Citation");
     assert!(!browser.has("main script") && browser.has("main code"));
     browser.open("/library/techniques").expect(200).see("2 techniques");
@@ -135,26 +163,47 @@ fn a_changed_test_gets_a_version_and_a_vanished_one_stays_where_it_is_used() {
     let app = TestApp::spawn();
     let command = Actor::command();
     let (a, b) = (body("Alpha", "id"), body("Beta", "printf '\u{202E}' #{x}"));
-    assert_eq!(apply_atomics(&app.db, &command, &atomics(&[("a", a.clone()), ("b", b.clone())])).unwrap(), counts(2, 0, 0, 0));
-    assert_eq!(apply_atomics(&app.db, &command, &atomics(&[("a", a.clone()), ("b", b.clone())])).unwrap(), counts(0, 0, 0, 2));
+    assert_eq!(
+        apply_atomics(&app.db, &command, &atomics(&[("a", a.clone()), ("b", b.clone())])).unwrap(),
+        counts(2, 0, 0, 0)
+    );
+    assert_eq!(
+        apply_atomics(&app.db, &command, &atomics(&[("a", a.clone()), ("b", b.clone())])).unwrap(),
+        counts(0, 0, 0, 2)
+    );
     let changed = body("Alpha", "id -a");
     assert_eq!(apply_atomics(&app.db, &command, &atomics(&[("a", changed)])).unwrap(), counts(0, 1, 1, 0));
 
-    let versions =
-        "SELECT body #>> '{steps,0,command}' FROM library_procedure_versions v JOIN library_procedures p ON p.id = v.procedure_id
+    let versions = "SELECT body #>> '{steps,0,command}' FROM library_procedure_versions v \
+            JOIN library_procedures p ON p.id = v.procedure_id
         WHERE p.source_key = 'a' ORDER BY n";
     assert_eq!(app.texts(versions), ["id", "id -a"]);
     let beta = app.texts("SELECT id::text FROM library_procedures WHERE source_key = 'b'").remove(0);
     let mut browser = app.browser(&app.people.standard);
     browser.open(&format!("/library/procedures/{beta}")).expect(200).see("Withdrawn on").see("U+202E");
-    assert_eq!(browser.texts("[aria-hidden] code"), ["printf '\u{202E}' #{x}"], "the copy button's text is exact");
+    assert_eq!(
+        browser.texts("[aria-hidden] code"),
+        ["printf '\u{202E}' #{x}"],
+        "the copy button's text is exact"
+    );
     browser.open("/library/procedures?q=Beta").see("0 procedures");
     let alpha = app.texts("SELECT id::text FROM library_procedures WHERE source_key = 'a'").remove(0);
-    browser.open(&format!("/library/procedures/{alpha}")).see("id -a").click("Show version 1").see("This is version 1.");
+    browser
+        .open(&format!("/library/procedures/{alpha}"))
+        .see("id -a")
+        .click("Show version 1")
+        .see("This is version 1.");
 
-    assert_eq!(apply_atomics(&app.db, &command, &atomics(&[("a", a), ("b", b)])).unwrap(), counts(1, 1, 0, 0));
+    assert_eq!(
+        apply_atomics(&app.db, &command, &atomics(&[("a", a), ("b", b)])).unwrap(),
+        counts(1, 1, 0, 0)
+    );
     assert_eq!(app.count("SELECT count(*) FROM library_procedures WHERE withdrawn_at IS NOT NULL"), 0);
-    assert_eq!(app.count("SELECT current_version FROM library_procedures WHERE source_key = 'b'"), 1, "it came back as it was");
+    assert_eq!(
+        app.count("SELECT current_version FROM library_procedures WHERE source_key = 'b'"),
+        1,
+        "it came back as it was"
+    );
 }
 
 #[test]
@@ -163,12 +212,19 @@ fn the_search_takes_words_ids_and_filters_and_pages_both_ways() {
     let many: Vec<(String, ProcedureBody)> =
         (0..120).map(|n| (format!("k{n}"), body(&format!("Same name 100 % {}", n / 2), "id"))).collect();
     apply_atomics(&app.db, &Actor::command(), &Atomics { procedures: many, refused: Vec::new() }).unwrap();
-    let found = |q: &str| app.db.read_blocking(|conn| count(conn, &Search { q: q.into(), ..Search::default() }, 1000)).unwrap();
+    let found = |q: &str| {
+        app.db.read_blocking(|conn| count(conn, &Search { q: q.into(), ..Search::default() }, 1000)).unwrap()
+    };
     assert_eq!(found("same NAME"), 120);
     assert_eq!(found("100 %"), 120);
     assert_eq!(found("100_%"), 0, "an underscore is no wildcard");
     assert!(found("T1003") >= 120, "a technique includes its sub-techniques");
-    let tactic = Search { tactic: "credential-access".into(), platform: "linux".into(), q: "same name".into(), ..Search::default() };
+    let tactic = Search {
+        tactic: "credential-access".into(),
+        platform: "linux".into(),
+        q: "same name".into(),
+        ..Search::default()
+    };
     assert_eq!(app.db.read_blocking(|conn| count(conn, &tactic, 1000)).unwrap(), 120);
 
     let page = |after, before| {
@@ -184,7 +240,11 @@ fn the_search_takes_words_ids_and_filters_and_pages_both_ways() {
     let mut unique = seen.clone();
     unique.sort_unstable();
     unique.dedup();
-    assert_eq!((seen.len(), unique.len()), (120, 120), "nothing twice and nothing left out where names are equal");
+    assert_eq!(
+        (seen.len(), unique.len()),
+        (120, 120),
+        "nothing twice and nothing left out where names are equal"
+    );
     let second = page(Some(first[49].cursor()), None);
     assert_eq!(page(None, Some(second[0].cursor())), first);
 
@@ -199,7 +259,9 @@ fn the_search_takes_words_ids_and_filters_and_pages_both_ways() {
     browser.click("Next").see("50 shown").click("Next").see("20 shown").click("Previous").see("50 shown");
     assert_eq!(browser.value("Search"), "same name");
     browser.open("/library/procedures?q=no+such+thing").see("No procedure matches");
-    for path in ["/library/tactics", "/library/repositories", "/library/methodologies", "/library/techniques/T1059"] {
+    for path in
+        ["/library/tactics", "/library/repositories", "/library/methodologies", "/library/techniques/T1059"]
+    {
         browser.open(path).expect(200);
     }
     browser.open("/library/tactics?version=3.0").expect(404);
@@ -232,7 +294,12 @@ fn a_test_plan_is_made_changed_and_deleted_without_scripts() {
 
     let mut other = app.browser(&app.people.lead);
     other.open(&format!("{plan}/edit")).fill("Description", "Theirs");
-    browser.open(&format!("{plan}/edit")).fill("Title", "Renamed").press("Save").expect(200).see("“Renamed” saved.");
+    browser
+        .open(&format!("{plan}/edit"))
+        .fill("Title", "Renamed")
+        .press("Save")
+        .expect(200)
+        .see("“Renamed” saved.");
     other.press("Save").expect(409).see("Somebody else saved this test plan");
     assert_eq!(other.value("Description"), "Theirs", "what was typed stays");
     other.press("Save").expect(200).see("Theirs");
@@ -240,7 +307,12 @@ fn a_test_plan_is_made_changed_and_deleted_without_scripts() {
     other.open(&format!("{plan}/edit")).press("Save").expect(200);
     assert_eq!(app.events("test_plan.updated"), 2, "a save that changes nothing is no event");
 
-    browser.open(&format!("{plan}/edit")).fill("Title", "ransomware REHEARSAL").press("Save").expect(422).see("exists already");
+    browser
+        .open(&format!("{plan}/edit"))
+        .fill("Title", "ransomware REHEARSAL")
+        .press("Save")
+        .expect(422)
+        .see("exists already");
     browser
         .fill("Title", " ")
         .fill("Description", &"x".repeat(70_000))
@@ -254,7 +326,11 @@ fn a_test_plan_is_made_changed_and_deleted_without_scripts() {
     }
     browser.fill("Title", "Empty").press("Save").expect(422).see("Choose at least one procedure.");
 
-    browser.open(&format!("{plan}/delete")).see("The procedures stay in the library").press("Delete test plan").see("Test plan deleted.");
+    browser
+        .open(&format!("{plan}/delete"))
+        .see("The procedures stay in the library")
+        .press("Delete test plan")
+        .see("Test plan deleted.");
     browser.open(&plan).expect(404);
     assert_eq!(app.events("test_plan.deleted"), 1);
     let mut auditor = app.browser(&app.people.auditor);

@@ -11,11 +11,17 @@ fn count(app: &TestApp, sql: &str) -> i64 {
 /// A change behind the app's back.
 fn change(app: &TestApp, sql: &str) {
     use diesel::connection::SimpleConnection;
-    app.superuser().batch_execute(&format!("SET session_replication_role = replica; {sql}")).expect("the change");
+    app.superuser()
+        .batch_execute(&format!("SET session_replication_role = replica; {sql}"))
+        .expect("the change");
 }
 
 fn field(app: &TestApp, e: &Engagement, column: &str) -> String {
-    app.texts(&format!("SELECT coalesce({column}::text, '') FROM procedures WHERE id = '{}'", e.procedures[0])).remove(0)
+    app.texts(&format!(
+        "SELECT coalesce({column}::text, '') FROM procedures WHERE id = '{}'",
+        e.procedures[0]
+    ))
+    .remove(0)
 }
 
 #[test]
@@ -55,7 +61,11 @@ fn fields_of_two_people_merge_and_a_field_of_both_conflicts() {
     red.fill("Attack source", "from red").fill("red_notes", "red words");
     red.press("Save").see("Saved.");
     blue.fill("blue_notes", "blue words").fill("Attack source", "from blue");
-    blue.press("Save").expect(409).see("Attack source changed on both sides").see("from red").see("from blue");
+    blue.press("Save")
+        .expect(409)
+        .see("Attack source changed on both sides")
+        .see("from red")
+        .see("from blue");
     assert_eq!(blue.value("Attack source"), "from blue", "what was typed stays");
     assert_eq!(field(&app, &e, "blue_notes"), "blue words", "the other fields are saved");
     assert_eq!(field(&app, &e, "red_notes"), "red words", "what only the other side changed merges");
@@ -116,7 +126,11 @@ fn bad_input_is_refused_beside_the_field_and_nothing_is_saved() {
     assert_eq!(field(&app, &e, "status"), "not_started", "Not Applicable asks for a reason");
     assert_eq!(field(&app, &e, "attack_source"), "");
     assert_eq!(b.post(&path, &[("version", version), ("superuser", "1")]).status, 422, "an unknown field");
-    assert_eq!(b.post(&path, &[("version", version), ("red_notes", "a"), ("red_notes", "b")]).status, 422, "a field twice");
+    assert_eq!(
+        b.post(&path, &[("version", version), ("red_notes", "a"), ("red_notes", "b")]).status,
+        422,
+        "a field twice"
+    );
     assert_eq!(count(&app, "SELECT count(*) FROM audit.events WHERE kind = 'procedure.saved'"), 0);
 }
 
@@ -125,8 +139,14 @@ fn detected_before_executed_is_saved_and_warned_about() {
     let app = TestApp::spawn();
     let e = app.engagement(1);
     let mut b = app.browser(&app.people.lead);
-    b.open(&e.procedure_path(0)).fill("executed_at", "2026-11-20T08:00:00").fill("detected_at", "2026-11-20T07:59:00");
-    b.press("Save").expect(200).see("Saved.").see("Detected before it was executed").see_not("Time to detect");
+    b.open(&e.procedure_path(0))
+        .fill("executed_at", "2026-11-20T08:00:00")
+        .fill("detected_at", "2026-11-20T07:59:00");
+    b.press("Save")
+        .expect(200)
+        .see("Saved.")
+        .see("Detected before it was executed")
+        .see_not("Time to detect");
 }
 
 #[test]
@@ -189,7 +209,11 @@ fn start_sets_status_and_time_once_and_ticks_keep_who() {
     let mut b = app.browser(&app.people.standard);
     b.open(&e.procedure_path(0)).fill("Attack source", "typed before").press("Start").expect(200);
     assert_eq!(field(&app, &e, "status"), "in_progress");
-    assert_eq!(field(&app, &e, "attack_source"), "typed before", "without scripts the button saves the fields first");
+    assert_eq!(
+        field(&app, &e, "attack_source"),
+        "typed before",
+        "without scripts the button saves the fields first"
+    );
     assert_ne!(field(&app, &e, "executed_at"), "");
     assert_eq!(count(&app, "SELECT count(*) FROM log_entries"), 1);
     assert_eq!(b.post(&format!("{}/start", e.procedure_path(0)), &[]).status, 422, "it was started before");
@@ -229,7 +253,10 @@ fn a_restored_draft_conflicts_with_what_was_saved_meanwhile() {
     let app = TestApp::spawn();
     let e = app.engagement(1);
     let mut b = app.browser(&app.people.standard);
-    b.post(&format!("{}/draft", e.procedure_path(0)), &[("version", "1"), ("attack_source", "drafted"), ("tab", "one")]);
+    b.post(
+        &format!("{}/draft", e.procedure_path(0)),
+        &[("version", "1"), ("attack_source", "drafted"), ("tab", "one")],
+    );
     let mut other = app.browser(&app.people.lead);
     other.open(&e.procedure_path(0)).fill("Attack source", "saved meanwhile").press("Save");
     b.open(&e.procedure_path(0)).click("Restore");
@@ -262,7 +289,11 @@ fn operators_of_a_procedure_win_over_the_engagements() {
     let id = app.people.second.id.to_string();
     assert_eq!(lead.post(&path, &[("red", &id)]).status, 303);
     assert_eq!(count(&app, "SELECT count(*) FROM procedure_operators"), 1);
-    assert_eq!(lead.post(&path, &[("red", &app.people.outsider.id.to_string())]).status, 422, "no access to the client");
+    assert_eq!(
+        lead.post(&path, &[("red", &app.people.outsider.id.to_string())]).status,
+        422,
+        "no access to the client"
+    );
     assert_eq!(app.browser(&app.people.analyst).post(&path, &[("red", &id)]).status, 403);
     assert_eq!(lead.post(&path, &[]).status, 303);
     assert_eq!(count(&app, "SELECT count(*) FROM procedure_operators"), 0);
@@ -282,7 +313,8 @@ fn post_form(b: &mut Browser, path: &str, form: &std::collections::BTreeMap<Stri
     b.post(path, &typed)
 }
 
-const EXECUTED: &str = "SELECT to_char(executed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM procedures";
+const EXECUTED: &str =
+    "SELECT to_char(executed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM procedures";
 
 #[test]
 fn a_changed_zone_moves_no_time_of_an_open_page() {
@@ -307,8 +339,16 @@ fn a_changed_zone_moves_no_time_of_an_open_page() {
     assert_eq!(post_form(&mut b, &path, &open).status, 303);
     assert_eq!(app.texts(EXECUTED), ["2026-11-20 13:01:00"]);
     b.open(&path).expect(200);
-    assert_eq!(fields_of(b.html(), "#procedure")["detected_at"], "2026-11-20T13:10:00", "told in the new zone now");
-    assert_eq!(app.count("SELECT count(*) FROM audit.events WHERE kind = 'procedure.saved'"), 3, "no conflict, no noise");
+    assert_eq!(
+        fields_of(b.html(), "#procedure")["detected_at"],
+        "2026-11-20T13:10:00",
+        "told in the new zone now"
+    );
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit.events WHERE kind = 'procedure.saved'"),
+        3,
+        "no conflict, no noise"
+    );
 }
 
 #[test]
@@ -348,7 +388,8 @@ fn an_analyst_sets_no_input_of_reds_commands() {
     let e = app.engagement(3);
     let mut blue = app.browser(&app.people.blue_analyst);
     for n in 0..3 {
-        let answer = blue.post(&format!("{}/inputs", e.procedure_path(n)), &[("value.remote_host", "evil.example")]);
+        let answer =
+            blue.post(&format!("{}/inputs", e.procedure_path(n)), &[("value.remote_host", "evil.example")]);
         assert_eq!(answer.status, 403);
     }
     assert_eq!(app.count("SELECT count(*) FROM procedure_inputs"), 0);
@@ -388,11 +429,19 @@ fn an_input_that_somebody_else_set_is_not_replaced_unseen() {
         app.texts("SELECT value FROM procedure_inputs")
     };
     assert_eq!(whole(&app, &mut b, "third", &inputs), ["third"]);
-    assert_eq!(whole(&app, &mut b, "fourth", &format!("{path}/start")), ["third"], "Start leaves what is typed alone");
+    assert_eq!(
+        whole(&app, &mut b, "fourth", &format!("{path}/start")),
+        ["third"],
+        "Start leaves what is typed alone"
+    );
     assert_eq!(whole(&app, &mut b, "second", &inputs), ["second"]);
     // A fault beside the field, the block whole.
     let long = "x".repeat(3_000);
-    let refused = b.post_with(&inputs, &[(&name, &long), (&had, "second")], &[("HX-Request", "true"), ("HX-Request-Type", "partial")]);
+    let refused = b.post_with(
+        &inputs,
+        &[(&name, &long), (&had, "second")],
+        &[("HX-Request", "true"), ("HX-Request-Type", "partial")],
+    );
     assert_eq!(refused.status, 422);
     assert!(refused.text().contains("id=\"steps\"") && refused.text().contains(&long));
 }
@@ -405,7 +454,11 @@ fn a_reader_sees_what_others_save_in_fields_that_they_do_not_write() {
     let mut red = app.browser(&app.people.standard);
     red.open(&path).expect(200).fill("Attack source", "10.0.0.5").press("Save");
     let fresh = app.browser(&app.people.blue_analyst).get_fragment(&format!("{path}/fresh")).text();
-    assert!(fresh.contains("hx-target=\"#f-attack_source\"") && fresh.contains("<p class=\"written\">10.0.0.5</p>"), "{fresh}");
+    assert!(
+        fresh.contains("hx-target=\"#f-attack_source\"")
+            && fresh.contains("<p class=\"written\">10.0.0.5</p>"),
+        "{fresh}"
+    );
     let own = red.get_fragment(&format!("{path}/fresh?sides=red,blue")).text();
     assert!(!own.contains("#f-attack_source"), "who writes it merges it into the form");
 }
@@ -416,9 +469,15 @@ fn refused_edits_that_keep_the_form_are_recorded() {
     let e = app.engagement(1);
     let path = e.procedure_path(0);
     let mut blue = app.browser(&app.people.blue_analyst);
-    assert_eq!(blue.post(&format!("{path}/cell/red_outcome"), &[("value", "success"), ("base", "1")]).status, 403);
+    assert_eq!(
+        blue.post(&format!("{path}/cell/red_outcome"), &[("value", "success"), ("base", "1")]).status,
+        403
+    );
     assert_eq!(app.events("access.refused"), 1);
-    let answer = blue.post(&path, &[("version", "1"), ("zone", "UTC"), ("red_notes", "Nine words that must not be lost here")]);
+    let answer = blue.post(
+        &path,
+        &[("version", "1"), ("zone", "UTC"), ("red_notes", "Nine words that must not be lost here")],
+    );
     assert_eq!(answer.status, 403);
     assert!(answer.text().contains("Nine words that must not be lost here"));
     assert_eq!(app.events("access.refused"), 2);
@@ -444,7 +503,11 @@ fn after_a_lost_session_a_form_leads_back_to_its_page() {
     assert_eq!(answer.status, 303);
     let next = answer.header("location").to_owned();
     assert!(next.starts_with("/sign-in?next=%2Fengagements%2F"), "{next}");
-    let foreign = b.post_with(&path, &[("version", "1")], &[("Referer", "http://evil.example/x"), ("Origin", &app.base)]);
+    let foreign = b.post_with(
+        &path,
+        &[("version", "1")],
+        &[("Referer", "http://evil.example/x"), ("Origin", &app.base)],
+    );
     assert_eq!(foreign.header("location"), "/sign-in");
 }
 
@@ -471,7 +534,11 @@ fn a_draft_left_in_another_tab_stays_until_it_is_restored_or_discarded() {
     b.open(&path).see("Unsaved draft from");
     b.click("Restore").expect(200);
     assert_eq!(b.value("red_notes"), "OLD long unsaved words");
-    assert_eq!(fields_of(b.html(), "#procedure")["tab"], "first", "the page goes on as the tab whose draft it was");
+    assert_eq!(
+        fields_of(b.html(), "#procedure")["tab"],
+        "first",
+        "the page goes on as the tab whose draft it was"
+    );
     b.press("Save").expect(200).see_not("Unsaved draft from");
     assert_eq!(count(&app, "SELECT count(*) FROM drafts"), 0);
     assert_eq!(field(&app, &e, "attack_source"), "10.0.0.5");
@@ -479,7 +546,11 @@ fn a_draft_left_in_another_tab_stays_until_it_is_restored_or_discarded() {
     assert_eq!(post_form(&mut b, &format!("{path}/draft"), &left).status, 200);
     left.insert("red_notes".into(), "Other words".into());
     assert_eq!(post_form(&mut b, &format!("{path}/draft"), &left).status, 200);
-    b.open(&path).see("Unsaved draft from").press("Discard").see("Draft discarded.").see_not("Unsaved draft from");
+    b.open(&path)
+        .see("Unsaved draft from")
+        .press("Discard")
+        .see("Draft discarded.")
+        .see_not("Unsaved draft from");
 }
 
 #[test]
@@ -488,7 +559,8 @@ fn two_tabs_that_both_keep_drafts_are_told() {
     let e = app.engagement(1);
     let path = format!("{}/draft", e.procedure_path(0));
     let mut b = app.browser(&app.people.standard);
-    let mut keep = |tab: &str, text: &str| b.post(&path, &[("version", "1"), ("red_notes", text), ("tab", tab)]).text();
+    let mut keep =
+        |tab: &str, text: &str| b.post(&path, &[("version", "1"), ("red_notes", text), ("tab", tab)]).text();
     assert!(!keep("a", "one").contains("another tab"));
     app.pass(chrono::TimeDelta::seconds(2));
     assert!(!keep("b", "two").contains("another tab"));
@@ -501,13 +573,20 @@ fn without_scripts_set_inputs_saves_the_fields_too() {
     let app = TestApp::spawn();
     let e = app.engagement(3);
     let mut b = app.browser(&app.people.standard);
-    assert!((0..3).any(|n| b.open(&e.procedure_path(n)).has("#inputs input[name^='value.']")), "a procedure with inputs");
+    assert!(
+        (0..3).any(|n| b.open(&e.procedure_path(n)).has("#inputs input[name^='value.']")),
+        "a procedure with inputs"
+    );
     let name = b.attribute("#inputs input[name^='value.']", "name").unwrap();
     b.fill("red_notes", "typed too").fill(&name, "one value").press("Set inputs").expect(200);
     assert_eq!(b.value("red_notes"), "typed too");
     assert_eq!(app.texts("SELECT value FROM procedure_inputs"), ["one value"]);
     b.fill("red_notes", "typed again").fill(&name, &"x".repeat(3_000)).press("Save").expect(422);
-    assert_eq!((b.value("red_notes").as_str(), b.value(&name).len()), ("typed again", 3_000), "all of it is still there");
+    assert_eq!(
+        (b.value("red_notes").as_str(), b.value(&name).len()),
+        ("typed again", 3_000),
+        "all of it is still there"
+    );
 }
 
 #[test]

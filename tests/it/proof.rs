@@ -22,7 +22,12 @@ fn files(app: &TestApp) -> KeyFiles {
     KeyFiles::of(&app.app.config)
 }
 
-fn judged(db: &Db, files: &KeyFiles, kept: Vec<(String, Seal)>, archives: &std::path::Path) -> Result<Outcome, String> {
+fn judged(
+    db: &Db,
+    files: &KeyFiles,
+    kept: Vec<(String, Seal)>,
+    archives: &std::path::Path,
+) -> Result<Outcome, String> {
     let against = Against { trusted: files.trusted().unwrap(), kept, archives };
     verify(db.connect().unwrap(), db.connect().unwrap(), &against, &mut |_| {}).map_err(|halt| match halt {
         Halt::Fault(fault) => format!("{:?}: {}", fault.wrong, fault.sentence),
@@ -33,7 +38,8 @@ fn judged(db: &Db, files: &KeyFiles, kept: Vec<(String, Seal)>, archives: &std::
 /// As `tyrian audit verify` does it.
 fn verified(app: &TestApp) -> Result<Verified, String> {
     let kept = files(app).head().unwrap().map(|head| ("kept beside the key".to_owned(), head));
-    judged(&app.db, &files(app), kept.into_iter().collect(), &app.app.config.audit_archives()).map(|outcome| outcome.verified)
+    judged(&app.db, &files(app), kept.into_iter().collect(), &app.app.config.audit_archives())
+        .map(|outcome| outcome.verified)
 }
 
 fn day(month: u32, day: u32, hour: u32) -> DateTime<Utc> {
@@ -66,7 +72,10 @@ fn numbers_have_no_gap_and_everything_holds() {
     let done = verified(&app).unwrap();
     assert_eq!(done.events, app.count("SELECT count(*) FROM audit.events"));
     assert_eq!(done.unsealed, 0);
-    assert_eq!(app.count("SELECT count(DISTINCT number) FROM audit.sealed"), app.count("SELECT max(number) FROM audit.sealed"));
+    assert_eq!(
+        app.count("SELECT count(DISTINCT number) FROM audit.sealed"),
+        app.count("SELECT max(number) FROM audit.sealed")
+    );
     assert_eq!(app.count("SELECT max(last_number - first_number + 1) FROM audit.seals"), 500);
     write(&app, 0, 3);
     let done = verified(&app).unwrap();
@@ -94,7 +103,8 @@ fn an_event_of_a_long_transaction_is_sealed_though_others_came_before_and_after(
     app.seal();
     let mut slow = app.as_app();
     slow.batch_execute("BEGIN").unwrap();
-    let sql = "INSERT INTO audit.events (kind, category, outcome, actor_kind, actor_name, sentence) VALUES ('job.run', 'system', 'success', 'system', 'System', 'Slow')";
+    let sql = "INSERT INTO audit.events (kind, category, outcome, actor_kind, actor_name, sentence) \
+        VALUES ('job.run', 'system', 'success', 'system', 'System', 'Slow')";
     diesel::sql_query(sql).execute(&mut slow).unwrap();
     write(&app, 0, 5);
     app.sealer().seal_all().unwrap();
@@ -126,10 +136,14 @@ fn no_false_alarm_under_32_writers() {
                             _ => "COMMIT",
                         };
                         conn.batch_execute("BEGIN").unwrap();
-                        diesel::sql_query("INSERT INTO audit.events (kind, category, outcome, actor_kind, actor_name, sentence) SELECT 'job.run', 'system', 'success', 'system', 'System', 'Ran ' || n FROM generate_series(1, 1 + $1 % 3) n")
-                            .bind::<diesel::sql_types::Integer, _>(n as i32)
-                            .execute(&mut conn)
-                            .unwrap();
+                        diesel::sql_query(
+                            "INSERT INTO audit.events (kind, category, outcome, actor_kind, \
+                            actor_name, sentence) SELECT 'job.run', 'system', 'success', 'system', \
+                            'System', 'Ran ' || n FROM generate_series(1, 1 + $1 % 3) n",
+                        )
+                        .bind::<diesel::sql_types::Integer, _>(n as i32)
+                        .execute(&mut conn)
+                        .unwrap();
                         conn.batch_execute(end).unwrap();
                     }
                 })
@@ -161,7 +175,9 @@ struct Tamper {
     wrong: &'static [Wrong],
 }
 
-const COLUMNS: &str = "at, id, transaction_id, kind, category, outcome, reason, actor_kind, actor_id, actor_name, actor_email, on_behalf_of, subject_type, subject_id, subject_label, about_person, client_id, engagement_id, address, user_agent, request_id, sentence, detail, search_values";
+const COLUMNS: &str = "at, id, transaction_id, kind, category, outcome, reason, actor_kind, actor_id, \
+    actor_name, actor_email, on_behalf_of, subject_type, subject_id, subject_label, about_person, \
+    client_id, engagement_id, address, user_agent, request_id, sentence, detail, search_values";
 
 /// The n-th way, at a random event `a`, another one `b`, and seal `s` of those that are still here.
 fn tamper(way: usize, a: i64, b: i64, s: i64) -> Tamper {
@@ -169,7 +185,11 @@ fn tamper(way: usize, a: i64, b: i64, s: i64) -> Tamper {
     let place = |n: i64| format!("SELECT at, id FROM audit.sealed WHERE number = {n}");
     let change = |set: &str| format!("UPDATE audit.events SET {set} WHERE {}", event(a));
     let copy = |at: &str, transaction: &str| {
-        let columns = COLUMNS.replacen("at, id, transaction_id", &format!("{at}, nextval('audit.event_order'), {transaction}"), 1);
+        let columns = COLUMNS.replacen(
+            "at, id, transaction_id",
+            &format!("{at}, nextval('audit.event_order'), {transaction}"),
+            1,
+        );
         format!("INSERT INTO audit.events ({COLUMNS}) SELECT {columns} FROM audit.events WHERE {}", event(a))
     };
     use Wrong::*;
@@ -183,28 +203,51 @@ fn tamper(way: usize, a: i64, b: i64, s: i64) -> Tamper {
         5 => (change("at = at + interval '1 second'"), &[Removed, SlippedIn]),
         6 => (format!("DELETE FROM audit.events WHERE {}", event(a)), &[Removed]),
         7 => (
-            format!("DELETE FROM audit.events WHERE {}; DELETE FROM audit.sealed WHERE number = {a}", event(a)),
+            format!(
+                "DELETE FROM audit.events WHERE {}; DELETE FROM audit.sealed \
+                WHERE number = {a}",
+                event(a)
+            ),
             &[Removed],
         ),
         8 => (copy("at", "transaction_id"), &[SlippedIn]),
         9 => (copy("at - interval '5 hours'", "pg_current_xact_id()"), &[SlippedIn]),
         10 => (
-            format!("{}; INSERT INTO audit.sealed SELECT e.at, e.id, {a}, sha256('x') FROM audit.events e ORDER BY e.id DESC LIMIT 1", copy("at", "transaction_id")),
+            format!(
+                "{}; INSERT INTO audit.sealed SELECT e.at, e.id, {a}, sha256('x') FROM audit.events e \
+                ORDER BY e.id DESC LIMIT 1",
+                copy("at", "transaction_id")
+            ),
             &[SlippedIn],
         ),
         11 if a != b => (
-            format!("CREATE TEMP TABLE x ON COMMIT DROP AS SELECT at, id, {a} + {b} - number AS number, leaf FROM audit.sealed WHERE number IN ({a}, {b});
-                 DELETE FROM audit.sealed WHERE number IN ({a}, {b}); INSERT INTO audit.sealed SELECT * FROM x"),
+            format!(
+                "CREATE TEMP TABLE x ON COMMIT DROP AS \
+                SELECT at, id, {a} + {b} - number AS number, leaf FROM audit.sealed \
+                WHERE number IN ({a}, {b});
+                 DELETE FROM audit.sealed WHERE number IN ({a}, {b}); INSERT INTO audit.sealed SELECT * \
+                 FROM x"
+            ),
             &[Reordered],
         ),
         12 if a != b => (
-            format!("UPDATE audit.events e SET sentence = o.sentence, subject_label = o.subject_label, detail = o.detail
-                 FROM audit.events o WHERE (e.at, e.id) IN ({}) AND (o.at, o.id) IN ({})", place(a), place(b)),
+            format!(
+                "UPDATE audit.events e SET sentence = o.sentence, subject_label = o.subject_label, \
+                detail = o.detail
+                 FROM audit.events o WHERE (e.at, e.id) IN ({}) \
+                 AND (o.at, o.id) IN ({})",
+                place(a),
+                place(b)
+            ),
             &[Changed],
         ),
         13 => (
-            format!("DELETE FROM audit.events WHERE (at, id) IN (SELECT at, id FROM audit.sealed WHERE number >= (SELECT first_number FROM audit.seals WHERE number = {s}));
-                 DELETE FROM audit.sealed WHERE number >= (SELECT first_number FROM audit.seals WHERE number = {s}); DELETE FROM audit.seals WHERE number >= {s}"),
+            format!(
+                "DELETE FROM audit.events WHERE (at, id) IN (SELECT at, id FROM audit.sealed \
+                WHERE number >= (SELECT first_number FROM audit.seals WHERE number = {s}));
+                 DELETE FROM audit.sealed WHERE number >= (SELECT first_number FROM audit.seals \
+                 WHERE number = {s}); DELETE FROM audit.seals WHERE number >= {s}"
+            ),
             &[Truncated],
         ),
         14 => (format!("DELETE FROM audit.seals WHERE number >= {s}"), &[Truncated]),
@@ -212,7 +255,11 @@ fn tamper(way: usize, a: i64, b: i64, s: i64) -> Tamper {
         16 => (format!("UPDATE audit.seals SET root = sha256('x') WHERE number = {s}"), &[SealBroken]),
         17 => (format!("UPDATE audit.sealed SET leaf = sha256('x') WHERE number = {a}"), &[SealBroken]),
         18 => (
-            format!("{}; UPDATE audit.sealed SET leaf = sha256('x') WHERE number = {a}", change("sentence = 'Nothing'")),
+            format!(
+                "{}; UPDATE audit.sealed SET leaf = sha256('x') \
+                WHERE number = {a}",
+                change("sentence = 'Nothing'")
+            ),
             &[Changed],
         ),
         19 => ("TRUNCATE audit.events, audit.sealed".to_owned(), &[Truncated, Removed]),
@@ -230,8 +277,13 @@ fn two_hundred_tampers_are_found_and_rightly_named() {
     write(&app, 0, 20);
     app.seal();
     app.set_audit_clock(day(11, 20, 9));
-    tyrian::kernel::job::run(&app.app.reach(), tyrian::jobs::find("audit-refresh").unwrap(), tyrian::kernel::job::Trigger::Tick, None)
-        .unwrap();
+    tyrian::kernel::job::run(
+        &app.app.reach(),
+        tyrian::jobs::find("audit-refresh").unwrap(),
+        tyrian::kernel::job::Trigger::Tick,
+        None,
+    )
+    .unwrap();
     assert_eq!(app.count("SELECT count(*) FROM pg_tables WHERE tablename = 'events_2026_03'"), 0);
     for round in 0..6 {
         app.set_audit_clock(day(11, 20, 10) + TimeDelta::seconds(round));
@@ -248,15 +300,25 @@ fn two_hundred_tampers_are_found_and_rightly_named() {
     let saved: &[(&str, &str)] = &[
         ("events", COLUMNS),
         ("sealed", "at, id, number, leaf"),
-        ("seals", "number, first_number, last_number, root, previous, at, cluster, through_transaction, through_id, public_key, signature"),
+        (
+            "seals",
+            "number, first_number, last_number, root, previous, at, cluster, through_transaction, \
+                through_id, public_key, signature",
+        ),
     ];
     for (table, columns) in saved {
-        conn.batch_execute(&format!("CREATE TABLE audit.saved_{table} AS SELECT {columns} FROM audit.{table}")).unwrap();
+        conn.batch_execute(&format!(
+            "CREATE TABLE audit.saved_{table} AS SELECT {columns} FROM audit.{table}"
+        ))
+        .unwrap();
     }
     let restore = |conn: &mut PgConnection| {
         for (table, columns) in saved {
-            conn.batch_execute(&format!("TRUNCATE audit.{table}; INSERT INTO audit.{table} ({columns}) SELECT * FROM audit.saved_{table}"))
-                .unwrap();
+            conn.batch_execute(&format!(
+                "TRUNCATE audit.{table}; INSERT INTO audit.{table} ({columns}) \
+                SELECT * FROM audit.saved_{table}"
+            ))
+            .unwrap();
         }
     };
     // A fixed sequence: what fails once fails again.
@@ -287,9 +349,14 @@ fn two_hundred_tampers_are_found_and_rightly_named() {
             continue;
         }
         let tamper = tamper(way, random(first, last), random(first, last), random(first_seal, last_seal));
-        conn.batch_execute(&format!("BEGIN; {}; COMMIT", tamper.sql)).unwrap_or_else(|e| panic!("{}: {e}", tamper.sql));
+        conn.batch_execute(&format!("BEGIN; {}; COMMIT", tamper.sql))
+            .unwrap_or_else(|e| panic!("{}: {e}", tamper.sql));
         let said = verified(&app).expect_err(&tamper.sql);
-        assert!(tamper.wrong.iter().any(|wrong| said.starts_with(&format!("{wrong:?}:"))), "way {way}, {}: {said}", tamper.sql);
+        assert!(
+            tamper.wrong.iter().any(|wrong| said.starts_with(&format!("{wrong:?}:"))),
+            "way {way}, {}: {said}",
+            tamper.sql
+        );
         restore(&mut conn);
         found += 1;
     }
@@ -313,7 +380,11 @@ fn a_forged_log_with_another_key_and_a_kept_seal_that_is_gone_are_told() {
     let said = judged(&app.db, &files(&app), Vec::new(), &archives).unwrap_err();
     assert!(said.contains("not among the trusted ones"), "{said}");
     let said = judged(&app.db, &thief, vec![("kept in a safe".into(), kept)], &archives).unwrap_err();
-    assert!(said.contains("Seal 1 is broken: it is not the one kept in a safe") || said.contains("The log is truncated"), "{said}");
+    assert!(
+        said.contains("Seal 1 is broken: it is not the one kept in a safe")
+            || said.contains("The log is truncated"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -322,7 +393,10 @@ fn a_log_that_is_rewritten_while_it_runs_is_not_sealed_anew_in_silence() {
     write(&app, 0, 5);
     app.seal();
     app.superuser()
-        .batch_execute("TRUNCATE audit.seals, audit.sealed; UPDATE audit.events SET sentence = 'Nothing' WHERE sentence LIKE '%number 3'")
+        .batch_execute(
+            "TRUNCATE audit.seals, audit.sealed; UPDATE audit.events SET sentence = 'Nothing' \
+            WHERE sentence LIKE '%number 3'",
+        )
         .unwrap();
     app.seal();
     assert_eq!(app.events("audit_log.restored"), 1);
@@ -361,19 +435,23 @@ fn events_of_another_cluster_are_sealed_first_and_raise_no_alarm() {
     app.superuser()
         .batch_execute(&format!(
             "UPDATE audit.seals SET cluster = cluster + 1;
-             INSERT INTO audit.events (at, transaction_id, kind, category, outcome, actor_kind, actor_name, sentence)
-             SELECT timestamptz '{}' + n * interval '1 second', (1000000000000 + n)::text::xid8, 'job.run', 'system', 'success', 'system', 'System', 'Ran' FROM generate_series(1, 3) n",
+             INSERT INTO audit.events (at, transaction_id, kind, category, outcome, actor_kind, actor_name, \
+             sentence)
+             SELECT timestamptz '{}' + n * interval '1 second', (1000000000000 + n)::text::xid8, 'job.run', \
+             'system', 'success', 'system', 'System', 'Ran' FROM generate_series(1, 3) n",
             day(11, 20, 9)
         ))
         .unwrap();
     app.set_audit_clock(day(11, 20, 15));
     write(&app, 3, 3);
     // The seal's cluster is signed, so the other one cannot be feigned beyond the order.
-    let order = "SELECT sentence FROM audit.events e JOIN audit.sealed s ON s.at = e.at AND s.id = e.id ORDER BY number";
+    let order = "SELECT sentence FROM audit.events e JOIN audit.sealed s ON s.at = e.at AND s.id = e.id \
+        ORDER BY number";
     for _ in 0..600 {
         // The head is another seal now; that is told, and not what is looked at here.
         app.sealer().seal_all().unwrap();
-        if app.count("SELECT (SELECT count(*) FROM audit.events) - (SELECT count(*) FROM audit.sealed)") == 0 {
+        if app.count("SELECT (SELECT count(*) FROM audit.events) - (SELECT count(*) FROM audit.sealed)") == 0
+        {
             break;
         }
         app.superuser().batch_execute("SELECT pg_sleep(0.05)").unwrap();
@@ -408,12 +486,20 @@ fn after_a_restore_into_a_new_cluster_sealing_goes_on_and_nothing_is_alarmed() {
     };
     run("pg_dump", &["-Fc", "-f", dump.to_str().unwrap(), &app.database.superuser_url()]);
     run("pg_restore", &["-d", &own.0.superuser_url("restored"), dump.to_str().unwrap()]);
-    let db = Db::open(&own.0.url(APP, "restored"), PoolSize { connections: 2, wait_seconds: 3 }, Clock::machine()).unwrap();
-    let sealing = Db::open(&own.0.url(SEALER, "restored"), PoolSize { connections: 2, wait_seconds: 3 }, Clock::machine()).unwrap();
+    let db =
+        Db::open(&own.0.url(APP, "restored"), PoolSize { connections: 2, wait_seconds: 3 }, Clock::machine())
+            .unwrap();
+    let sealing = Db::open(
+        &own.0.url(SEALER, "restored"),
+        PoolSize { connections: 2, wait_seconds: 3 },
+        Clock::machine(),
+    )
+    .unwrap();
     let sealer = Sealer::new(sealing, files(&app), false).unwrap();
     sealer.begin().unwrap();
     let mut conn = connect(&own.0.superuser_url("restored"));
-    let left = "SELECT count(*) FROM audit.events e WHERE NOT EXISTS (SELECT FROM audit.sealed s WHERE s.at = e.at AND s.id = e.id)";
+    let left = "SELECT count(*) FROM audit.events e WHERE NOT EXISTS (SELECT FROM audit.sealed s \
+        WHERE s.at = e.at AND s.id = e.id)";
     for _ in 0..600 {
         sealer.seal_all().unwrap();
         if texts(&mut conn, left) == ["0"] {
@@ -422,7 +508,8 @@ fn after_a_restore_into_a_new_cluster_sealing_goes_on_and_nothing_is_alarmed() {
         conn.batch_execute("SELECT pg_sleep(0.05)").unwrap();
     }
     let kept = files(&app).head().unwrap().map(|head| ("kept beside the key".to_owned(), head));
-    let outcome = judged(&db, &files(&app), kept.into_iter().collect(), &app.app.config.audit_archives()).unwrap();
+    let outcome =
+        judged(&db, &files(&app), kept.into_iter().collect(), &app.app.config.audit_archives()).unwrap();
     assert_eq!(
         (outcome.verified.events.to_string(), outcome.verified.unsealed),
         (texts(&mut conn, "SELECT count(*) FROM audit.events")[0].clone(), 0)
@@ -440,13 +527,21 @@ fn a_restored_log_says_so_and_goes_on() {
     write(&app, 0, 5);
     app.seal();
     let mut conn = app.superuser();
-    conn.batch_execute("CREATE TABLE audit.copy AS SELECT * FROM audit.seals; CREATE TABLE audit.copy2 AS SELECT * FROM audit.sealed")
-        .unwrap();
+    conn.batch_execute(
+        "CREATE TABLE audit.copy AS SELECT * FROM audit.seals; CREATE TABLE audit.copy2 AS \
+        SELECT * FROM audit.sealed",
+    )
+    .unwrap();
     write(&app, 5, 5);
     app.seal();
     let newest = files(&app).head().unwrap().unwrap();
     // Back to the copy, as a restore of last night's backup would be.
-    conn.batch_execute("DELETE FROM audit.events WHERE (at, id) NOT IN (SELECT at, id FROM audit.copy2); TRUNCATE audit.seals, audit.sealed; INSERT INTO audit.seals SELECT * FROM audit.copy; INSERT INTO audit.sealed SELECT * FROM audit.copy2").unwrap();
+    conn.batch_execute(
+        "DELETE FROM audit.events WHERE (at, id) NOT IN (SELECT at, id \
+        FROM audit.copy2); TRUNCATE audit.seals, audit.sealed; INSERT INTO audit.seals SELECT * \
+        FROM audit.copy; INSERT INTO audit.sealed SELECT * FROM audit.copy2",
+    )
+    .unwrap();
     let said = verified(&app).unwrap_err();
     assert!(said.starts_with("Truncated") && said.contains(&format!("seal {}", newest.number)), "{said}");
     app.sealer().begin().unwrap();
@@ -489,19 +584,27 @@ fn exports_carry_their_proof_and_any_change_in_them_is_told() {
         let said = check(&export.replacen(from, to, 1)).unwrap_err();
         assert!(said.contains("changed"), "{said}");
     }
-    let without: String = export.lines().filter(|line| !line.contains("\"seal\":{\"number\":2,")).map(|line| format!("{line}\n")).collect();
+    let without: String = export
+        .lines()
+        .filter(|line| !line.contains("\"seal\":{\"number\":2,"))
+        .map(|line| format!("{line}\n"))
+        .collect();
     assert!(check(&without).is_err());
     assert!(check(&export.replacen("\"proof\":", "\"prof\":", 1)).is_err());
     let fewer: String = export.lines().skip(1).map(|line| format!("{line}\n")).collect();
     assert!(check(&fewer).unwrap_err().contains("its end tells of"));
     assert!(
-        check(&format!(" {export}")).is_err() && check(&format!("{{}}\n{export}")).is_err() && check(&format!("{export}{{}}\n")).is_err()
+        check(&format!(" {export}")).is_err()
+            && check(&format!("{{}}\n{export}")).is_err()
+            && check(&format!("{export}{{}}\n")).is_err()
     );
     // Also of everything: what is not sealed yet, such as the event of this export, is left out.
     assert!(check(&browser.get("/admin/audit-log.jsonl?proof=1").text()).unwrap().events > 60);
     // One event alone.
-    let place =
-        app.texts("SELECT (extract(epoch FROM at) * 1000000)::bigint || '.' || id FROM audit.events WHERE sentence LIKE '%number 7'");
+    let place = app.texts(
+        "SELECT (extract(epoch FROM at) * 1000000)::bigint || '.' || id FROM audit.events \
+            WHERE sentence LIKE '%number 7'",
+    );
     let one = browser.get(&format!("/admin/audit-log.jsonl?event={}&proof=1", place[0])).text();
     assert_eq!(check(&one).unwrap().events, 1);
     browser.open(&format!("/admin/audit-log?open={}", place[0])).see("Download it with its proof");

@@ -1,17 +1,23 @@
-//! The report's way from Draft to Published: steps, narrative, findings, corrections, remediation, taking back.
+//! The report's way from Draft to Published: steps, narrative, findings, corrections, remediation, taking
+//! back.
 
 use crate::harness::TestApp;
 use crate::harness::browser::{Browser, fields_of};
 use crate::harness::fixtures::Engagement;
 
 fn step(browser: &mut Browser, e: &Engagement, from: &str, to: &str, comment: &str) -> u16 {
-    browser.post(&format!("/reports/{}/move", e.report), &[("from", from), ("to", to), ("comment", comment)]).status
+    browser
+        .post(&format!("/reports/{}/move", e.report), &[("from", from), ("to", to), ("comment", comment)])
+        .status
 }
 
 fn publish(browser: &mut Browser, e: &Engagement) {
-    for (from, to) in
-        [("draft", "ready_for_review"), ("ready_for_review", "in_review"), ("in_review", "approved"), ("approved", "published")]
-    {
+    for (from, to) in [
+        ("draft", "ready_for_review"),
+        ("ready_for_review", "in_review"),
+        ("in_review", "approved"),
+        ("approved", "published"),
+    ] {
         assert_eq!(step(browser, e, from, to, ""), 303, "{from} → {to}");
     }
 }
@@ -32,7 +38,10 @@ fn a_report_leaves_draft_only_after_its_runbook_is_submitted() {
         .click("Send for review")
         .press("Send for review")
         .see("In Review");
-    assert_eq!(app.texts(&format!("SELECT status FROM engagements WHERE id = '{}'", empty.id)), ["in_review"]);
+    assert_eq!(
+        app.texts(&format!("SELECT status FROM engagements WHERE id = '{}'", empty.id)),
+        ["in_review"]
+    );
 }
 
 #[test]
@@ -41,17 +50,25 @@ fn each_step_takes_its_right_and_a_stale_page_is_told() {
     let e = app.submitted(app.clients.own);
     let (mut standard, mut lead) = (app.browser(&app.people.standard), app.browser(&app.people.lead));
     // An editor sends for review, and reviews nothing.
-    standard.open(&format!("/reports/{}", e.report)).see("Send for review").see("Edit text").click("Send for review");
+    standard
+        .open(&format!("/reports/{}", e.report))
+        .see("Send for review")
+        .see("Edit text")
+        .click("Send for review");
     standard.check("Lea Winter").press("Send for review").expect(200).see("Report: Ready for Review");
     standard.see_not("Start review");
     assert_eq!(step(&mut standard, &e, "ready_for_review", "in_review", ""), 403);
     lead.open("/").see("The report “Submitted drill” waits for your review.").see("Reports waiting on you");
     assert_eq!(step(&mut lead, &e, "ready_for_review", "in_review", ""), 303);
-    let stale = lead.post(&format!("/reports/{}/move", e.report), &[("from", "ready_for_review"), ("to", "in_review")]);
+    let stale = lead
+        .post(&format!("/reports/{}/move", e.report), &[("from", "ready_for_review"), ("to", "in_review")]);
     assert_eq!(stale.status, 409);
     assert!(stale.text().contains("Somebody moved this report to In Review meanwhile."));
     // Back to Draft wants a comment; whoever sent it is told and reads it.
-    lead.open(&format!("/reports/{}/move?to=draft", e.report)).press("Back to Draft").expect(422).see("Say what has to be mended");
+    lead.open(&format!("/reports/{}/move?to=draft", e.report))
+        .press("Back to Draft")
+        .expect(422)
+        .see("Say what has to be mended");
     lead.fill("comment", "The summary is missing.")
         .press("Back to Draft")
         .expect(200)
@@ -70,15 +87,32 @@ fn an_author_does_not_approve_their_own_when_the_setting_says_so() {
     let e = app.submitted(app.clients.own);
     let mut lead = app.browser(&app.people.lead);
     let mut admin = app.browser(&app.people.administrator);
-    admin.open("/admin/settings").check("Other eyes than the author’s").press("Save settings").expect(200).see("Settings saved.");
-    lead.open(&format!("/reports/{}/edit", e.report)).fill("Conclusion", "Test again in spring.").press("Save").expect(200);
+    admin
+        .open("/admin/settings")
+        .check("Other eyes than the author’s")
+        .press("Save settings")
+        .expect(200)
+        .see("Settings saved.");
+    lead.open(&format!("/reports/{}/edit", e.report))
+        .fill("Conclusion", "Test again in spring.")
+        .press("Save")
+        .expect(200);
     assert_eq!(step(&mut lead, &e, "draft", "ready_for_review", ""), 303);
     assert_eq!(step(&mut lead, &e, "ready_for_review", "in_review", ""), 303);
-    let refused = lead.post(&format!("/reports/{}/move", e.report), &[("from", "in_review"), ("to", "approved")]);
+    let refused =
+        lead.post(&format!("/reports/{}/move", e.report), &[("from", "in_review"), ("to", "approved")]);
     assert_eq!(refused.status, 422);
-    assert!(refused.text().contains("You wrote in this report, so somebody else approves it."), "{}", refused.text());
+    assert!(
+        refused.text().contains("You wrote in this report, so somebody else approves it."),
+        "{}",
+        refused.text()
+    );
     assert_eq!(app.texts("SELECT status FROM reports"), ["in_review"]);
-    admin.open("/admin/settings").check("Everyone with the right to review").press("Save settings").see("Settings saved.");
+    admin
+        .open("/admin/settings")
+        .check("Everyone with the right to review")
+        .press("Save settings")
+        .see("Settings saved.");
     assert_eq!(step(&mut lead, &e, "in_review", "approved", ""), 303);
 }
 
@@ -90,12 +124,21 @@ fn two_people_on_the_narrative_lose_nothing() {
     let (mut lead, mut standard) = (app.browser(&app.people.lead), app.browser(&app.people.standard));
     lead.open(&path).expect(200);
     standard.open(&path).expect(200);
-    standard.fill("Approach", "From one laptop.").fill("Conclusion", "Theirs").press("Save").expect(200).see("Text saved.");
+    standard
+        .fill("Approach", "From one laptop.")
+        .fill("Conclusion", "Theirs")
+        .press("Save")
+        .expect(200)
+        .see("Text saved.");
     // Different fields merge; what both wrote is shown with both values, and nothing typed is lost.
     lead.fill("Executive summary", "Held, mostly.").fill("Conclusion", "Mine").press("Save").expect(409);
     lead.see("Conclusion changed on both sides").see("Theirs");
-    assert_eq!((lead.value("Conclusion"), lead.value("Approach")), ("Mine".to_owned(), "From one laptop.".to_owned()));
-    let stored = || app.texts("SELECT executive_summary || ' / ' || approach || ' / ' || conclusion FROM reports");
+    assert_eq!(
+        (lead.value("Conclusion"), lead.value("Approach")),
+        ("Mine".to_owned(), "From one laptop.".to_owned())
+    );
+    let stored =
+        || app.texts("SELECT executive_summary || ' / ' || approach || ' / ' || conclusion FROM reports");
     assert_eq!(stored(), ["Held, mostly. / From one laptop. / Theirs"]);
     lead.press("Save").expect(409);
     lead.press("Keep mine").expect(200);
@@ -103,11 +146,15 @@ fn two_people_on_the_narrative_lose_nothing() {
     // Whoever leaves the title as an older page showed it does not change it back.
     let old = fields_of(standard.open(&path).html(), "main form");
     lead.open(&path).fill("Title", "Drill of the quay").press("Save").expect(200);
-    let mut again: Vec<(&str, &str)> = old.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut again: Vec<(&str, &str)> =
+        old.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     again.retain(|(name, _)| *name != "observations");
     again.push(("observations", "Quiet nights"));
     assert_eq!(standard.post(&path, &again).status, 303);
-    assert_eq!(app.texts("SELECT title || ' / ' || observations FROM reports"), ["Drill of the quay / Quiet nights"]);
+    assert_eq!(
+        app.texts("SELECT title || ' / ' || observations FROM reports"),
+        ["Drill of the quay / Quiet nights"]
+    );
 }
 
 #[test]
@@ -116,7 +163,11 @@ fn the_preview_saves_nothing() {
     let e = app.submitted(app.clients.own);
     let mut lead = app.browser(&app.people.lead);
     let path = format!("/reports/{}/edit", e.report);
-    lead.open(&path).fill("Approach", "From **one** laptop <script>x</script>").press("Preview").expect(200).see("Preview, not saved");
+    lead.open(&path)
+        .fill("Approach", "From **one** laptop <script>x</script>")
+        .press("Preview")
+        .expect(200)
+        .see("Preview, not saved");
     assert!(lead.html().contains("<strong>one</strong>") && !lead.html().contains("<script>x"));
     assert_eq!(lead.value("Approach"), "From **one** laptop <script>x</script>");
     assert_eq!(app.texts("SELECT approach FROM reports"), [""]);
@@ -151,7 +202,8 @@ fn findings_are_added_edited_ordered_and_removed_in_draft() {
         .expect(200)
         .see("Alerts at night");
     // The same form once more: a double click adds no second one.
-    let mut again: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut again: Vec<(&str, &str)> =
+        form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let asset = asset.to_string();
     again.retain(|(name, _)| !["title", "severity"].contains(name));
     again.extend([("title", "Alerts at night"), ("severity", "critical"), ("assets", asset.as_str())]);
@@ -161,7 +213,10 @@ fn findings_are_added_edited_ordered_and_removed_in_draft() {
     assert_eq!(order()[1], "Alerts at night");
     lead.open(&report).press("Move Alerts at night up").expect(200);
     assert_eq!(order()[0], "Alerts at night");
-    assert_eq!(app.texts("SELECT a.name FROM finding_assets f JOIN assets a ON a.id = f.asset_id"), ["mail01"]);
+    assert_eq!(
+        app.texts("SELECT a.name FROM finding_assets f JOIN assets a ON a.id = f.asset_id"),
+        ["mail01"]
+    );
     // Another client's asset is not one of the choices, whatever is posted.
     let id = app.texts("SELECT id FROM findings WHERE title = 'Alerts at night'").remove(0);
     let foreign = foreign.to_string();
@@ -170,8 +225,15 @@ fn findings_are_added_edited_ordered_and_removed_in_draft() {
         &[("version", "1"), ("title", "Alerts at night"), ("severity", "low"), ("assets", &foreign)],
     );
     assert_eq!(refused.status, 422);
-    assert_eq!(app.texts("SELECT severity FROM findings WHERE title = 'Alerts at night'"), ["critical"], "nothing half done");
-    lead.open(&format!("{report}/findings/{id}")).fill("Recommendation", "Route them to the night desk.").press("Save").expect(200);
+    assert_eq!(
+        app.texts("SELECT severity FROM findings WHERE title = 'Alerts at night'"),
+        ["critical"],
+        "nothing half done"
+    );
+    lead.open(&format!("{report}/findings/{id}"))
+        .fill("Recommendation", "Route them to the night desk.")
+        .press("Save")
+        .expect(200);
     lead.see("Route them to the night desk.");
     lead.click("Remove Alerts at night").press("Remove finding").expect(200);
     assert_eq!(order().len(), 1);
@@ -185,21 +247,32 @@ fn an_outcome_is_corrected_with_a_reason_and_the_frozen_one_stays_visible() {
     let e = app.submitted(app.clients.own);
     let mut lead = app.browser(&app.people.lead);
     let path = format!("/reports/{}/procedures/{}/correction", e.report, e.procedures[0]);
-    lead.open(&format!("{path}?team=blue")).see("Logged").choose("Outcome that counts", "Alerted, Not Prevented");
+    lead.open(&format!("{path}?team=blue"))
+        .see("Logged")
+        .choose("Outcome that counts", "Alerted, Not Prevented");
     lead.press("Correct outcome").expect(422).see("Give a reason.");
     lead.fill("Reason", "The alert was in the other queue.").press("Correct outcome").expect(200);
-    lead.see("corrected by Lea Winter, frozen as Logged: The alert was in the other queue.").see("Alerted, Not Prevented");
-    assert_eq!(app.texts("SELECT blue_outcome FROM procedures WHERE blue_outcome IS NOT NULL"), ["logged"], "the runbook stays frozen");
+    lead.see("corrected by Lea Winter, frozen as Logged: The alert was in the other queue.")
+        .see("Alerted, Not Prevented");
+    assert_eq!(
+        app.texts("SELECT blue_outcome FROM procedures WHERE blue_outcome IS NOT NULL"),
+        ["logged"],
+        "the runbook stays frozen"
+    );
     // A page that showed the frozen value does not overwrite the correction.
-    let stale = lead.post(&path, &[("team", "blue"), ("outcome", "no_evidence"), ("reason", "Old tab"), ("seen", "")]);
+    let stale = lead
+        .post(&path, &[("team", "blue"), ("outcome", "no_evidence"), ("reason", "Old tab"), ("seen", "")]);
     assert_eq!(stale.status, 409);
-    let same = lead.open(&format!("{path}?team=blue")).fill("Reason", "Again").press("Correct outcome").status();
+    let same =
+        lead.open(&format!("{path}?team=blue")).fill("Reason", "Again").press("Correct outcome").status();
     assert_eq!(same, 422, "it counts already");
     // The app itself can neither change nor remove what was said.
     use diesel::connection::SimpleConnection;
-    for statement in
-        ["UPDATE outcome_corrections SET reason = 'x'", "DELETE FROM outcome_corrections", "UPDATE report_moves SET comment = 'x'"]
-    {
+    for statement in [
+        "UPDATE outcome_corrections SET reason = 'x'",
+        "DELETE FROM outcome_corrections",
+        "UPDATE report_moves SET comment = 'x'",
+    ] {
         assert!(app.as_app().batch_execute(statement).is_err(), "{statement}");
     }
 }
@@ -224,11 +297,18 @@ fn what_is_published_is_frozen_and_taking_back_makes_a_new_revision() {
     assert_eq!(lead.get(&format!("{report}/findings/{finding}")).status, 422);
 
     lead.open(&report).click("Take back").press("Take back").expect(422);
-    lead.fill("comment", "A wrong name in it.").press("Take back").expect(200).see("Report: Draft").see("In Progress");
+    lead.fill("comment", "A wrong name in it.")
+        .press("Take back")
+        .expect(200)
+        .see("Report: Draft")
+        .see("In Progress");
     assert_eq!(analyst.get(&report).status, 404);
     assert_eq!(app.events("report.taken_back"), 1);
     lead.open(&format!("{report}/edit")).fill("Conclusion", "Second words.").press("Save").expect(200);
-    lead.open(&format!("{report}/revisions/1")).see("Revision 1, as it was published").see("First words.").see_not("Second words.");
+    lead.open(&format!("{report}/revisions/1"))
+        .see("Revision 1, as it was published")
+        .see("First words.")
+        .see_not("Second words.");
     lead.see("Taken back: A wrong name in it.");
     publish(&mut lead, &e);
     analyst.open(&report).see("Second words.");
@@ -237,7 +317,10 @@ fn what_is_published_is_frozen_and_taking_back_makes_a_new_revision() {
         ["1 Submitted drill", "2 Submitted drill"]
     );
     use diesel::connection::SimpleConnection;
-    assert!(app.as_app().batch_execute("UPDATE report_publications SET content = '{}'").is_err(), "only inserted");
+    assert!(
+        app.as_app().batch_execute("UPDATE report_publications SET content = '{}'").is_err(),
+        "only inserted"
+    );
 }
 
 #[test]
@@ -247,9 +330,20 @@ fn remediation_is_kept_after_publishing_by_the_clients_people_too() {
     let (mut lead, mut analyst) = (app.browser(&app.people.lead), app.browser(&app.people.analyst));
     publish(&mut lead, &e);
     analyst.open(&format!("/reports/{}", e.report)).see("Open").click("Update");
-    analyst.choose("State", "In Remediation").fill("Owner", "Workplace team").fill("Due", "2026-02-30").press("Save").expect(422);
+    analyst
+        .choose("State", "In Remediation")
+        .fill("Owner", "Workplace team")
+        .fill("Due", "2026-02-30")
+        .press("Save")
+        .expect(422);
     analyst.see("This is not a date.");
-    analyst.fill("Due", "2026-11-19").press("Save").expect(200).see("In Remediation").see("Owner: Workplace team").see("overdue");
+    analyst
+        .fill("Due", "2026-11-19")
+        .press("Save")
+        .expect(200)
+        .see("In Remediation")
+        .see("Owner: Workplace team")
+        .see("overdue");
     // Another side's owner meanwhile is a conflict, the state is not.
     let id = app.texts("SELECT id FROM findings").remove(0);
     let path = format!("/reports/{}/findings/{id}/remediation", e.report);
@@ -272,10 +366,17 @@ fn a_report_with_a_deleted_engagement_stands_still() {
     let sends = [("from", "draft"), ("to", "ready_for_review"), ("comment", "Have a look")];
     let refused = lead.post(&format!("/reports/{}/move", e.report), &sends);
     assert_eq!(refused.status, 422);
-    assert!(refused.text().contains("so the report stays as it is") && refused.text().contains("Have a look"), "{}", refused.text());
+    assert!(
+        refused.text().contains("so the report stays as it is") && refused.text().contains("Have a look"),
+        "{}",
+        refused.text()
+    );
     lead.open(&format!("/reports/{}", e.report)).see_not("Send for review").see_not("Edit text");
     // To the client's people it does not exist, deleted or not.
-    assert_eq!(app.browser(&app.people.analyst).post(&format!("/reports/{}/move", e.report), &sends).status, 404);
+    assert_eq!(
+        app.browser(&app.people.analyst).post(&format!("/reports/{}/move", e.report), &sends).status,
+        404
+    );
 }
 
 #[test]
@@ -299,7 +400,11 @@ fn what_is_typed_into_a_finding_that_is_gone_becomes_a_new_one() {
     assert_eq!(lead.post(&action, &first).status, 303);
     let over = lead.post(&action, &[("version", "0"), ("title", "Two"), ("severity", "low")]);
     assert_eq!(over.status, 409);
-    assert!(over.text().contains("Two") && over.text().contains("added its finding already"), "{}", over.text());
+    assert!(
+        over.text().contains("Two") && over.text().contains("added its finding already"),
+        "{}",
+        over.text()
+    );
     assert_eq!(lead.post(&format!("{action}/removal"), &[]).status, 303);
     assert_eq!(lead.post(&action, &first).status, 409, "its history is known: no fault of ours");
 }
@@ -312,8 +417,13 @@ fn whoever_keeps_the_remediation_is_no_author() {
     let id = app.texts("SELECT id FROM findings").remove(0);
     let kept = [("version", "1"), ("state", "fixed"), ("owner", "Night desk"), ("due_on", "")];
     assert_eq!(lead.post(&format!("/reports/{}/findings/{id}/remediation", e.report), &kept).status, 303);
-    let is_author = |person| app.db.read_blocking(|conn| tyrian::reports::store::is_author(conn, e.report, person)).unwrap();
+    let is_author = |person| {
+        app.db.read_blocking(|conn| tyrian::reports::store::is_author(conn, e.report, person)).unwrap()
+    };
     assert!(!is_author(app.people.lead.id));
-    assert_eq!(lead.post(&format!("/reports/{}/edit", e.report), &[("version", "1"), ("approach", "x")]).status, 303);
+    assert_eq!(
+        lead.post(&format!("/reports/{}/edit", e.report), &[("version", "1"), ("approach", "x")]).status,
+        303
+    );
     assert!(is_author(app.people.lead.id));
 }

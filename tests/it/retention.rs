@@ -19,7 +19,9 @@ fn at(year: i32, month: u32, day: u32) -> DateTime<Utc> {
 }
 
 fn write(app: &TestApp, sentence: &str) {
-    app.db.write_blocking(&Actor::command(), |tx| tx.audited((), Event::new(Kind::JobRun, sentence))).unwrap();
+    app.db
+        .write_blocking(&Actor::command(), |tx| tx.audited((), Event::new(Kind::JobRun, sentence)))
+        .unwrap();
 }
 
 fn refresh(app: &TestApp) -> Done {
@@ -27,7 +29,10 @@ fn refresh(app: &TestApp) -> Done {
 }
 
 fn months(app: &TestApp) -> Vec<String> {
-    app.texts("SELECT right(relname, 7) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'audit.events'::regclass ORDER BY 1")
+    app.texts(
+        "SELECT right(relname, 7) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
+        WHERE i.inhparent = 'audit.events'::regclass ORDER BY 1",
+    )
 }
 
 /// A log with an event in each of these months, sealed.
@@ -58,12 +63,19 @@ fn the_floor_is_the_first_of_the_month_less_120_days() {
     ] {
         app.owner()
             .batch_execute(&format!(
-                "CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT timestamptz ''{now}:00+00'''"
+                "CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT \
+                    timestamptz ''{now}:00+00'''"
             ))
             .unwrap();
-        assert_eq!(app.texts("SELECT to_char(audit.floor() AT TIME ZONE 'UTC', 'YYYY-MM-DD')"), [floor], "{now}");
+        assert_eq!(
+            app.texts("SELECT to_char(audit.floor() AT TIME ZONE 'UTC', 'YYYY-MM-DD')"),
+            [floor],
+            "{now}"
+        );
     }
-    app.superuser().batch_execute("SET session_replication_role = replica; UPDATE settings SET audit_days = 365").unwrap();
+    app.superuser()
+        .batch_execute("SET session_replication_role = replica; UPDATE settings SET audit_days = 365")
+        .unwrap();
     assert_eq!(app.texts("SELECT to_char(audit.floor() AT TIME ZONE 'UTC', 'YYYY-MM-DD')"), ["2026-01-01"]);
 }
 
@@ -95,7 +107,10 @@ fn after_months_of_downtime_only_what_is_needed_is_made_and_what_is_due_is_dropp
     let done = refresh(&app);
     assert_eq!(done.skipped, 0, "{:?}", done.left_over);
     assert_eq!(months(&app), ["2028_02", "2028_03", "2028_04", "2028_05"]);
-    assert_eq!(app.texts("SELECT month FROM audit.archives ORDER BY 1 LIMIT 2"), ["2025-11-01", "2025-12-01"]);
+    assert_eq!(
+        app.texts("SELECT month FROM audit.archives ORDER BY 1 LIMIT 2"),
+        ["2025-11-01", "2025-12-01"]
+    );
 }
 
 #[test]
@@ -120,10 +135,16 @@ fn a_batch_that_reaches_over_the_turn_of_a_month_still_proves_what_is_left_of_it
     app.seal();
     let verified = || {
         let archives = app.app.config.audit_archives();
-        let against = Against { trusted: KeyFiles::of(&app.app.config).trusted().unwrap(), kept: Vec::new(), archives: &archives };
-        verify(app.db.connect().unwrap(), app.db.connect().unwrap(), &against, &mut |_| {}).map_err(|halt| match halt {
-            Halt::Fault(fault) => fault.sentence,
-            Halt::Error(error) => format!("{error:#}"),
+        let against = Against {
+            trusted: KeyFiles::of(&app.app.config).trusted().unwrap(),
+            kept: Vec::new(),
+            archives: &archives,
+        };
+        verify(app.db.connect().unwrap(), app.db.connect().unwrap(), &against, &mut |_| {}).map_err(|halt| {
+            match halt {
+                Halt::Fault(fault) => fault.sentence,
+                Halt::Error(error) => format!("{error:#}"),
+            }
         })
     };
     verified().unwrap();
@@ -146,10 +167,14 @@ fn a_batch_that_reaches_over_the_turn_of_a_month_still_proves_what_is_left_of_it
     // Its transaction ends with it.
     drop(conn);
     let trusted = KeyFiles::of(&app.app.config).trusted().unwrap();
-    let Ok(proved) = tyrian::audit::proof::check(export.as_slice(), &trusted, |_| {}) else { panic!("not proved") };
+    let Ok(proved) = tyrian::audit::proof::check(export.as_slice(), &trusted, |_| {}) else {
+        panic!("not proved")
+    };
     assert!(proved.complete && proved.events >= 4);
     // Whoever changes the leaves that are kept for that is told.
-    app.superuser().batch_execute("UPDATE audit.boundary_leaves SET leaf = sha256('x') WHERE number = 2").unwrap();
+    app.superuser()
+        .batch_execute("UPDATE audit.boundary_leaves SET leaf = sha256('x') WHERE number = 2")
+        .unwrap();
     assert!(verified().unwrap_err().contains("leaf kept for"), "told");
     app.superuser().batch_execute("DELETE FROM audit.boundary_leaves WHERE number = 2").unwrap();
     assert!(verified().unwrap_err().contains("leaf kept for"), "told");
@@ -167,10 +192,22 @@ fn a_legal_hold_keeps_everything() {
     let done = refresh(&app);
     assert!(done.left_over[0].contains("legal hold"), "{done:?}");
     assert!(months(&app).contains(&"2026_05".to_owned()));
-    assert!(app.as_sealer().batch_execute("SELECT audit.drop_month('2026-05-01')").unwrap_err().to_string().contains("legal hold"));
-    browser.open("/admin/settings").uncheck("Legal hold").fill("The audit log is shown for at least this many days", "119");
+    assert!(
+        app.as_sealer()
+            .batch_execute("SELECT audit.drop_month('2026-05-01')")
+            .unwrap_err()
+            .to_string()
+            .contains("legal hold")
+    );
+    browser
+        .open("/admin/settings")
+        .uncheck("Legal hold")
+        .fill("The audit log is shown for at least this many days", "119");
     browser.press("Save settings").see("between 120 and 3660");
-    browser.fill("The audit log is shown for at least this many days", "120").press("Save settings").see("Settings saved");
+    browser
+        .fill("The audit log is shown for at least this many days", "120")
+        .press("Save settings")
+        .see("Settings saved");
     let done = refresh(&app);
     assert!(done.left_over[0].contains("less than an hour ago"), "{done:?}");
     app.set_audit_clock(at(2026, 11, 1) + chrono::TimeDelta::minutes(61));
@@ -186,7 +223,9 @@ fn what_is_not_sealed_is_not_dropped_and_what_was_changed_is_told() {
     let done = refresh(&app);
     assert!(done.left_over[0].contains("not every event of the month is sealed"), "{done:?}");
     app.seal();
-    app.superuser().batch_execute("UPDATE audit.events SET sentence = 'Other' WHERE sentence LIKE 'Ran again%'").unwrap();
+    app.superuser()
+        .batch_execute("UPDATE audit.events SET sentence = 'Other' WHERE sentence LIKE 'Ran again%'")
+        .unwrap();
     let done = refresh(&app);
     assert!(done.left_over[0].contains("is not what was sealed"), "{done:?}");
     assert!(months(&app).contains(&"2026_05".to_owned()));

@@ -1,5 +1,5 @@
-//! The schedule: product.md's mapping through HTTP, requests and approvals, the job on several processes, and what bad input
-//! gets.
+//! The schedule: product.md's mapping through HTTP, requests and approvals, the job on several processes, and
+//! what bad input gets.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tyrian::jobs::find;
@@ -18,14 +18,21 @@ fn day(text: &str) -> NaiveDate {
 
 fn status(app: &TestApp, id: &str) -> String {
     app.texts(&format!(
-        "SELECT coalesce(r.status, 'none') || ' → ' || e.status FROM engagements e LEFT JOIN reports r ON r.engagement_id = e.id WHERE e.id = '{id}'"
+        "SELECT coalesce(r.status, 'none') || ' → ' || e.status FROM engagements e LEFT \
+            JOIN reports r ON r.engagement_id = e.id WHERE e.id = '{id}'"
     ))
     .remove(0)
 }
 
 /// Requests an engagement by the form; its id.
 fn request(app: &TestApp, browser: &mut Browser, title: &str, start: &str) -> String {
-    browser.open("/schedule/request").choose("Client", OWN).fill("Title", title).fill("start_date", start).press("Send request").see(title);
+    browser
+        .open("/schedule/request")
+        .choose("Client", OWN)
+        .fill("Title", title)
+        .fill("start_date", start)
+        .press("Send request")
+        .see(title);
     app.texts(&format!("SELECT id FROM engagements WHERE title = '{title}'")).remove(0)
 }
 
@@ -40,7 +47,9 @@ fn approve(browser: &mut Browser, id: &str) {
 
 fn move_report(browser: &mut Browser, report: &str, from: &str, to: &str) -> u16 {
     let comment = if to == "draft" { "Mend the summary" } else { "" };
-    browser.post(&format!("/reports/{report}/move"), &[("from", from), ("to", to), ("comment", comment)]).status
+    browser
+        .post(&format!("/reports/{report}/move"), &[("from", from), ("to", to), ("comment", comment)])
+        .status
 }
 
 #[test]
@@ -61,7 +70,12 @@ fn every_row_of_the_mapping_through_http() {
     app.pass(TimeDelta::seconds(1));
     assert_eq!(run(&app.app.reach(), job, Trigger::Tick, None).unwrap().moved, 1);
     assert_eq!(status(&app, &id), "draft → in_progress");
-    assert_eq!(app.texts("SELECT actor_kind FROM audit.events WHERE kind = 'engagement.moved' ORDER BY id DESC LIMIT 1"), ["system"]);
+    assert_eq!(
+        app.texts(
+            "SELECT actor_kind FROM audit.events WHERE kind = 'engagement.moved' ORDER BY id DESC LIMIT 1"
+        ),
+        ["system"]
+    );
 
     // The report's three stages → In Review.
     let mut lead = app.browser(&app.people.lead);
@@ -86,12 +100,18 @@ fn every_row_of_the_mapping_through_http() {
     assert_eq!(move_report(&mut lead, &report, "ready_for_review", "draft"), 303);
     assert_eq!(status(&app, &id), "draft → scheduled");
     // Canceled: terminated, whatever the report does.
-    lead.open(&format!("/engagements/{id}/cancellation")).fill("reason", "The client moved").press("Cancel engagement").expect(200);
+    lead.open(&format!("/engagements/{id}/cancellation"))
+        .fill("reason", "The client moved")
+        .press("Cancel engagement")
+        .expect(200);
     assert_eq!(status(&app, &id), "draft → canceled");
 
     // (none) → Canceled: declined.
     let declined = request(&app, &mut lead, "Declined check", "2026-11-28");
-    lead.open(&format!("/engagements/{declined}/declination")).fill("reason", "No room").press("Decline request").expect(200);
+    lead.open(&format!("/engagements/{declined}/declination"))
+        .fill("reason", "No room")
+        .press("Decline request")
+        .expect(200);
     assert_eq!(status(&app, &declined), "none → canceled");
     // Draft → In Progress at once: approved on its start date.
     let at_once = request(&app, &mut lead, "At once", "2026-11-25");
@@ -112,29 +132,51 @@ fn an_analyst_requests_with_files_and_is_told_what_became_of_it() {
         .see("Give the engagement a title.");
     assert_eq!(analyst.value("Objective"), "See what the new hall sees");
     assert_eq!(app.count("SELECT count(*) FROM engagements"), 0);
-    analyst.fill("Title", "New hall").fill("start_date", "2026-12-01").fill("end_date", "2026-11-30").press("Send request").expect(422);
+    analyst
+        .fill("Title", "New hall")
+        .fill("start_date", "2026-12-01")
+        .fill("end_date", "2026-11-30")
+        .press("Send request")
+        .expect(422);
     analyst.see("The end lies before the start.").fill("end_date", "2026-12-03");
-    analyst.attach("Files", "plan.txt", "text/plain", b"hall a, hall b").press("Send request").expect(200).see("Pending");
+    analyst
+        .attach("Files", "plan.txt", "text/plain", b"hall a, hall b")
+        .press("Send request")
+        .expect(200)
+        .see("Pending");
     assert_eq!(app.texts("SELECT file_name || ' ' || size FROM attachments"), ["plan.txt 14"]);
     let id = app.texts("SELECT id FROM engagements").remove(0);
 
     // Whoever may approve is told, sees the file and the queue; nobody else has one.
     lead.open("/").see("Ann Field requests “New hall”").see("Requests to approve");
-    lead.open("/schedule/requests").see("New hall").see("Ann Field").click("Approve… New hall").see("plan.txt");
+    lead.open("/schedule/requests")
+        .see("New hall")
+        .see("Ann Field")
+        .click("Approve… New hall")
+        .see("plan.txt");
     assert_eq!(analyst.get("/schedule/requests").status, 403);
     lead.press("Next").fill("Report title", "What the new hall sees").press("Next").press("Next");
     lead.check("Sam Rook on the red team").check("Bea Lund on the blue team");
-    lead.fill(&format!("from.{}", app.people.standard.id), "2026-12-02").press("Schedule & create report").expect(200).see("Scheduled");
+    lead.fill(&format!("from.{}", app.people.standard.id), "2026-12-02")
+        .press("Schedule & create report")
+        .expect(200)
+        .see("Scheduled");
     assert_eq!(app.texts("SELECT title || ' ' || status FROM reports"), ["What the new hall sees draft"]);
     assert_eq!(
-        app.texts("SELECT p.name || ' ' || o.team || ' ' || coalesce(o.starts_on::text, '-') FROM engagement_operators o JOIN people p ON p.id = o.person_id ORDER BY 1"),
+        app.texts(
+            "SELECT p.name || ' ' || o.team || ' ' || coalesce(o.starts_on::text, '-') \
+            FROM engagement_operators o JOIN people p ON p.id = o.person_id ORDER BY 1"
+        ),
         ["Bea Lund blue -", "Sam Rook red 2026-12-02"]
     );
     // Requester and operators have a notice, the approver none of their own act.
     analyst.open("/").see("“New hall” was approved and is Scheduled.");
     app.browser(&app.people.standard).open("/").see("You are on the red team of “New hall”, 2 – 3 Dec 2026.");
     assert_eq!(
-        app.count(&format!("SELECT count(*) FROM notices WHERE person_id = '{}' AND text LIKE '%approved%'", app.people.lead.id)),
+        app.count(&format!(
+            "SELECT count(*) FROM notices WHERE person_id = '{}' AND text LIKE '%approved%'",
+            app.people.lead.id
+        )),
         0
     );
     analyst.press("Mark all as read").see_not("was approved");
@@ -146,10 +188,17 @@ fn an_analyst_requests_with_files_and_is_told_what_became_of_it() {
 fn a_second_click_on_the_request_makes_no_second_one() {
     let app = TestApp::spawn();
     let mut lead = app.browser(&app.people.lead);
-    lead.open("/schedule/request").choose("Client", OWN).fill("Title", "Once").press("Send request").expect(200);
+    lead.open("/schedule/request")
+        .choose("Client", OWN)
+        .fill("Title", "Once")
+        .press("Send request")
+        .expect(200);
     let id = app.texts("SELECT id FROM engagements").remove(0);
     let body = format!(
-        "--x\r\ncontent-disposition: form-data; name=\"id\"\r\n\r\n{id}\r\n--x\r\ncontent-disposition: form-data; name=\"client\"\r\n\r\n{}\r\n--x\r\ncontent-disposition: form-data; name=\"title\"\r\n\r\nOnce\r\n--x\r\ncontent-disposition: form-data; name=\"time_zone\"\r\n\r\nUTC\r\n--x--\r\n",
+        "--x\r\ncontent-disposition: form-data; name=\"id\"\r\n\r\n{id}\r\n--x\r\ncontent-disposition: \
+            form-data; name=\"client\"\r\n\r\n{}\r\n--x\r\ncontent-disposition: form-data; \
+            name=\"title\"\r\n\r\nOnce\r\n--x\r\ncontent-disposition: form-data; \
+            name=\"time_zone\"\r\n\r\nUTC\r\n--x--\r\n",
         app.clients.own
     );
     let origin = app.base.clone();
@@ -176,7 +225,9 @@ fn approving_twice_and_approving_what_was_canceled_tell_what_happened() {
     let late = lead.post(&format!("/engagements/{id}/declination"), &[("reason", "Late")]);
     assert_eq!(late.status, 409);
     assert!(late.text().contains("Late"), "the reason stays");
-    assert!(late.text().contains("Only a request can be approved or declined. This engagement is Scheduled."));
+    assert!(
+        late.text().contains("Only a request can be approved or declined. This engagement is Scheduled.")
+    );
 }
 
 #[test]
@@ -189,10 +240,15 @@ fn approving_and_canceling_at_the_same_moment_leaves_one_of_them() {
         let answers: Vec<u16> = std::thread::scope(|scope| {
             let (app, id) = (&app, &id);
             let approves = scope.spawn(move || {
-                app.browser(&app.people.lead).post(&format!("/engagements/{id}/approval?step=4"), &[("do", "approve")]).status
+                app.browser(&app.people.lead)
+                    .post(&format!("/engagements/{id}/approval?step=4"), &[("do", "approve")])
+                    .status
             });
-            let cancels = scope
-                .spawn(move || app.browser(&app.people.lead).post(&format!("/engagements/{id}/cancellation"), &[("reason", "Off")]).status);
+            let cancels = scope.spawn(move || {
+                app.browser(&app.people.lead)
+                    .post(&format!("/engagements/{id}/cancellation"), &[("reason", "Off")])
+                    .status
+            });
             [approves, cancels].into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         let ended = status(&app, &id);
@@ -213,9 +269,16 @@ fn a_request_that_changed_meanwhile_is_looked_at_again_and_nothing_typed_is_lost
     let mut lead = app.browser(&app.people.lead);
     let id = request(&app, &mut lead, "Stale", "2026-11-25");
     lead.open(&format!("/engagements/{id}/approval")).fill("Scope", "Nine hosts").press("Next");
-    app.browser(&app.people.standard).open(&format!("/engagements/{id}/edit")).fill("Objective", "Theirs").press("Save").expect(200);
+    app.browser(&app.people.standard)
+        .open(&format!("/engagements/{id}/edit"))
+        .fill("Objective", "Theirs")
+        .press("Save")
+        .expect(200);
     lead.press("Next").expect(409).see("Somebody changed this request since you opened it: Objective.");
-    assert_eq!((lead.value("Scope"), lead.value("Objective")), ("Nine hosts".to_owned(), "Theirs".to_owned()));
+    assert_eq!(
+        (lead.value("Scope"), lead.value("Objective")),
+        ("Nine hosts".to_owned(), "Theirs".to_owned())
+    );
     approve(&mut lead, &id);
     assert_eq!(app.texts("SELECT scope || ' / ' || objective FROM engagements"), ["Nine hosts / Theirs"]);
 }
@@ -228,10 +291,18 @@ fn a_tab_from_before_a_change_overwrites_nothing() {
     // No draft yet: the page alone knows what it showed.
     lead.open(&format!("/engagements/{id}/approval"));
     let mut standard = app.browser(&app.people.standard);
-    standard.open(&format!("/engagements/{id}/edit")).fill("Scope", "Not the ferries").press("Save").expect(200);
+    standard
+        .open(&format!("/engagements/{id}/edit"))
+        .fill("Scope", "Not the ferries")
+        .press("Save")
+        .expect(200);
     lead.press("Next").expect(409).see("Somebody changed this request since you opened it.");
     // Somebody plans operators while the approval is open; they are neither unticked nor forgotten.
-    standard.open(&format!("/engagements/{id}?open=operators")).check("Bea Lund on the blue team").press("Save operators").expect(200);
+    standard
+        .open(&format!("/engagements/{id}?open=operators"))
+        .check("Bea Lund on the blue team")
+        .press("Save operators")
+        .expect(200);
     lead.press("Next").expect(409).see("Operators");
     lead.press("Next").expect(200).fill("Report title", "For the board").press("Next").press("Next");
     lead.check("Sam Rook on the red team").press("Schedule & create report").expect(200).see("Scheduled");
@@ -253,16 +324,28 @@ fn another_request_under_the_same_form_is_not_swallowed() {
     let mut lead = app.browser(&app.people.lead);
     let origin = app.base.clone();
     let send = |lead: &mut Browser, id: &str, title: &str| {
-        let fields = [("id", id), ("client", &app.clients.own.to_string()), ("title", title), ("time_zone", "UTC")];
-        let part = |(name, value): &(&str, &str)| format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        let fields =
+            [("id", id), ("client", &app.clients.own.to_string()), ("title", title), ("time_zone", "UTC")];
+        let part = |(name, value): &(&str, &str)| {
+            format!("--x\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
         let body: String = fields.iter().map(part).chain(["--x--\r\n".to_owned()]).collect();
-        lead.send("POST", "/schedule/request", &[("content-type", "multipart/form-data; boundary=x"), ("origin", &origin)], body.as_bytes())
+        lead.send(
+            "POST",
+            "/schedule/request",
+            &[("content-type", "multipart/form-data; boundary=x"), ("origin", &origin)],
+            body.as_bytes(),
+        )
     };
     let id = tyrian::kernel::base::ids::EngagementId::new().to_string();
     assert_eq!(send(&mut lead, &id, "First").status, 303);
     let second = send(&mut lead, &id, "Second");
     assert_eq!(second.status, 409);
-    assert!(second.text().contains("Second") && second.text().contains("Nothing is sent yet"), "{}", second.text());
+    assert!(
+        second.text().contains("Second") && second.text().contains("Nothing is sent yet"),
+        "{}",
+        second.text()
+    );
     assert_eq!(send(&mut lead, &id, "First").status, 303, "the very same again finds the first");
     assert_eq!(app.texts("SELECT title FROM engagements"), ["First"]);
 }
@@ -271,17 +354,24 @@ fn another_request_under_the_same_form_is_not_swallowed() {
 fn nobody_learns_what_another_client_runs() {
     use diesel::connection::SimpleConnection;
     let app = TestApp::spawn();
-    let plan = |client| app.plan(client, &Plan { procedures: 0, start: Some(day("2026-11-20")), ..Plan::default() });
+    let plan =
+        |client| app.plan(client, &Plan { procedures: 0, start: Some(day("2026-11-20")), ..Plan::default() });
     let (own, foreign) = (plan(app.clients.own), plan(app.clients.foreign));
     let with_plan = format!(
-        "SET session_replication_role = replica; UPDATE engagements SET test_plan_id = (SELECT id FROM test_plans ORDER BY title LIMIT 1) WHERE id IN ('{}', '{}')",
+        "SET session_replication_role = replica; UPDATE engagements SET test_plan_id = (SELECT id \
+            FROM test_plans ORDER BY title LIMIT 1) WHERE id IN ('{}', '{}')",
         own.id, foreign.id
     );
     app.superuser().batch_execute(&with_plan).unwrap();
     let test_plan = app.texts("SELECT id FROM test_plans ORDER BY title LIMIT 1").remove(0);
-    let of = |person, query: &str| app.browser(person).open(&format!("/schedule?view=availability{query}")).html().to_owned();
+    let of = |person, query: &str| {
+        app.browser(person).open(&format!("/schedule?view=availability{query}")).html().to_owned()
+    };
     assert!(of(&app.people.lead, "").contains("Another client"), "a planner learns that somebody is booked");
-    assert!(!of(&app.people.lead, &format!("&plan={test_plan}")).contains("Another client"), "but not for which plan");
+    assert!(
+        !of(&app.people.lead, &format!("&plan={test_plan}")).contains("Another client"),
+        "but not for which plan"
+    );
     assert!(!of(&app.people.lead, "&status=in_progress").contains("Another client"));
     assert!(!of(&app.people.analyst, "").contains("Another client"));
     // Nor where a report stands that is not theirs to read.
@@ -300,7 +390,8 @@ fn what_waits_on_me_is_found_behind_any_number_that_waits_on_others() {
         "SET session_replication_role = replica;
          UPDATE procedures SET position = 1000, name = 'The one for red';
          INSERT INTO procedures (id, engagement_id, client_id, position, body, name, red_outcome, updated_at)
-         SELECT gen_random_uuid(), '{}', '{}', i, body, 'Answered ' || i, 'success', now() FROM procedures, generate_series(1, 600) i",
+         SELECT gen_random_uuid(), '{}', '{}', i, body, 'Answered ' || i, 'success', now() \
+         FROM procedures, generate_series(1, 600) i",
         e.id, e.client
     );
     app.superuser().batch_execute(&laid).unwrap();
@@ -313,34 +404,55 @@ fn bad_dates_and_strangers_are_told_beside_the_field_and_nothing_is_half_done() 
     let app = TestApp::spawn();
     let mut lead = app.browser(&app.people.lead);
     let id = request(&app, &mut lead, "Dates", "2026-11-17");
-    lead.open(&format!("/engagements/{id}/approval?step=3")).see("It started 3 days ago: In Progress at once");
+    lead.open(&format!("/engagements/{id}/approval?step=3"))
+        .see("It started 3 days ago: In Progress at once");
     lead.press("Next").expect(422).see("The start date has passed.");
-    lead.check("past").fill("end_date", "2026-11-16").press("Next").expect(422).see("The end lies before the start.");
+    lead.check("past")
+        .fill("end_date", "2026-11-16")
+        .press("Next")
+        .expect(422)
+        .see("The end lies before the start.");
     lead.fill("end_date", "2026-11-27").press("Next").expect(200);
     // Own dates outside the engagement's, and somebody without access.
     let sam = app.people.standard.id;
-    lead.check("Sam Rook on the red team").fill(&format!("from.{sam}"), "2026-11-28").press("Schedule & create report").expect(422);
+    lead.check("Sam Rook on the red team")
+        .fill(&format!("from.{sam}"), "2026-11-28")
+        .press("Schedule & create report")
+        .expect(422);
     lead.see("These days lie outside of the engagement’s.");
     let outsider = app.people.outsider.id.to_string();
-    let refused = lead.post(&format!("/engagements/{id}/approval?step=4"), &[("do", "approve"), ("red", &outsider)]);
+    let refused =
+        lead.post(&format!("/engagements/{id}/approval?step=4"), &[("do", "approve"), ("red", &outsider)]);
     assert_eq!(refused.status, 422);
     assert!(refused.text().contains("has no access to this client"), "{}", refused.text());
     assert_eq!(status(&app, &id), "none → pending");
     assert_eq!(app.count("SELECT count(*) FROM engagement_operators"), 0);
-    lead.open(&format!("/engagements/{id}/approval?step=4")).press("Schedule & create report").expect(200).see("In Progress");
+    lead.open(&format!("/engagements/{id}/approval?step=4"))
+        .press("Schedule & create report")
+        .expect(200)
+        .see("In Progress");
 }
 
 #[test]
 fn the_test_plans_procedures_come_with_the_approval() {
     let app = TestApp::spawn();
     let plan = app.texts("SELECT title FROM test_plans ORDER BY title LIMIT 1").remove(0);
-    let wanted =
-        app.count("SELECT count(*) FROM test_plan_procedures WHERE test_plan_id = (SELECT id FROM test_plans ORDER BY title LIMIT 1)");
+    let wanted = app.count(
+        "SELECT count(*) FROM test_plan_procedures WHERE test_plan_id = (SELECT id \
+            FROM test_plans ORDER BY title LIMIT 1)",
+    );
     let mut lead = app.browser(&app.people.lead);
-    lead.open("/schedule/request").choose("Client", OWN).fill("Title", "From a plan").choose("Test plan", &plan).press("Send request");
+    lead.open("/schedule/request")
+        .choose("Client", OWN)
+        .fill("Title", "From a plan")
+        .choose("Test plan", &plan)
+        .press("Send request");
     let id = app.texts("SELECT id FROM engagements").remove(0);
     assert_eq!(app.count("SELECT count(*) FROM procedures"), 0);
-    lead.open(&format!("/engagements/{id}/approval?step=3")).see("It has no start date: In Progress at once").press("Next").expect(422);
+    lead.open(&format!("/engagements/{id}/approval?step=3"))
+        .see("It has no start date: In Progress at once")
+        .press("Next")
+        .expect(422);
     lead.see("Without a start date it starts at once.").check("past").press("Next").expect(200);
     approve(&mut lead, &id);
     assert_eq!(app.count("SELECT count(*) FROM procedures"), wanted);
@@ -349,10 +461,16 @@ fn the_test_plans_procedures_come_with_the_approval() {
 #[test]
 fn own_dates_that_the_engagement_moved_away_from_are_cleared_and_told() {
     let app = TestApp::spawn();
-    let e = app.plan(app.clients.own, &Plan { status: EngagementStatus::Scheduled, start: Some(day("2026-12-01")), ..Plan::default() });
+    let e = app.plan(
+        app.clients.own,
+        &Plan { status: EngagementStatus::Scheduled, start: Some(day("2026-12-01")), ..Plan::default() },
+    );
     let mut lead = app.browser(&app.people.lead);
     let sam = app.people.standard.id;
-    lead.open(&format!("{}?open=operators", e.path())).fill(&format!("from.{sam}"), "2026-12-02").press("Save operators").expect(200);
+    lead.open(&format!("{}?open=operators", e.path()))
+        .fill(&format!("from.{sam}"), "2026-12-02")
+        .press("Save operators")
+        .expect(200);
     assert_eq!(app.count("SELECT count(*) FROM engagement_operators WHERE starts_on IS NOT NULL"), 1);
     lead.open(&format!("{}/edit", e.path())).fill("start_date", "2026-12-08").press("Save").expect(200);
     lead.see("Own dates no longer fit and were cleared: Sam Rook.");
@@ -362,7 +480,8 @@ fn own_dates_that_the_engagement_moved_away_from_are_cleared_and_told() {
 #[test]
 fn a_clock_that_jumps_back_moves_nothing_back() {
     let app = TestApp::spawn();
-    let plan = Plan { status: EngagementStatus::Scheduled, start: Some(day("2026-11-20")), ..Plan::default() };
+    let plan =
+        Plan { status: EngagementStatus::Scheduled, start: Some(day("2026-11-20")), ..Plan::default() };
     let e = app.plan(app.clients.own, &plan);
     let job = find("schedule-transitions").unwrap();
     assert_eq!(run(&app.app.reach(), job, Trigger::Tick, None).unwrap().moved, 1);
@@ -373,7 +492,8 @@ fn a_clock_that_jumps_back_moves_nothing_back() {
 
 /// Engagements due at `at` or not, in several zones around a change of the clocks.
 fn in_zones(app: &TestApp) -> Vec<(Engagement, DateTime<Utc>)> {
-    // Every zone's clocks change within the three days; Kiritimati has none, and is a day ahead of nearly everybody.
+    // Every zone's clocks change within the three days; Kiritimati has none, and is a day ahead of nearly
+    // everybody.
     let zones = [
         (chrono_tz::UTC, "2026-10-31"),
         (chrono_tz::Africa::Cairo, "2026-10-30"),
@@ -385,7 +505,12 @@ fn in_zones(app: &TestApp) -> Vec<(Engagement, DateTime<Utc>)> {
     for (zone, around) in zones {
         for shift in -2..=2 {
             let date = day(around) + TimeDelta::days(shift);
-            let plan = Plan { title: zone.name(), procedures: 0, status: EngagementStatus::Scheduled, start: Some(date) };
+            let plan = Plan {
+                title: zone.name(),
+                procedures: 0,
+                status: EngagementStatus::Scheduled,
+                start: Some(date),
+            };
             let e = app.plan(app.clients.own, &plan);
             let at = starts_at(date, zone);
             app.db
@@ -423,11 +548,16 @@ fn seventy_two_hours_of_downtime_over_a_change_of_the_clocks_are_put_right_by_on
         let expected = if *at <= up { "draft → in_progress" } else { "draft → scheduled" };
         assert_eq!(status(&app, &e.id.to_string()), expected, "{} {at}", e.title);
     }
-    assert_eq!(app.count("SELECT count(*) FROM audit.events WHERE kind = 'engagement.moved'"), (before + due) as i64, "each once");
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit.events WHERE kind = 'engagement.moved'"),
+        (before + due) as i64,
+        "each once"
+    );
     // By date in the engagement's own zone: the same calendar day begins at other instants.
     let of = |zone: &str, date: &str| starts_at(day(date), zone.parse().unwrap());
     assert!(
-        of("Pacific/Kiritimati", "2026-11-01") < of("UTC", "2026-11-01") && of("UTC", "2026-11-01") < of("America/Havana", "2026-11-01")
+        of("Pacific/Kiritimati", "2026-11-01") < of("UTC", "2026-11-01")
+            && of("UTC", "2026-11-01") < of("America/Havana", "2026-11-01")
     );
 }
 
@@ -435,10 +565,17 @@ fn seventy_two_hours_of_downtime_over_a_change_of_the_clocks_are_put_right_by_on
 fn a_date_whose_midnight_does_not_exist_counts_as_that_date() {
     let app = TestApp::spawn();
     let mut lead = app.browser(&app.people.lead);
-    // In Cairo the clocks go from 00:00 to 01:00 on 24 April 2026: the day begins at 22:00 UTC of the day before.
-    lead.open("/schedule/request").choose("Client", OWN).fill("Title", "Gap").fill("start_date", "2026-04-24");
+    // In Cairo the clocks go from 00:00 to 01:00 on 24 April 2026: the day begins at 22:00 UTC of the day
+    // before.
+    lead.open("/schedule/request")
+        .choose("Client", OWN)
+        .fill("Title", "Gap")
+        .fill("start_date", "2026-04-24");
     lead.fill("Time zone", "Africa/Cairo").press("Send request").expect(200);
-    assert_eq!(app.texts("SELECT to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') FROM engagements"), ["2026-04-23 22:00"]);
+    assert_eq!(
+        app.texts("SELECT to_char(starts_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') FROM engagements"),
+        ["2026-04-23 22:00"]
+    );
 }
 
 /// Ten thousand scheduled engagements whose start has come.
@@ -447,12 +584,19 @@ fn lay_due(app: &TestApp, n: i64) {
     let client = app.clients.own;
     app.db
         .write_blocking(&Actor::command(), |tx| {
-            diesel::sql_query("INSERT INTO attack_versions (version, rank, domain, imported_at) VALUES ('19.1', 19001, 'enterprise-attack', now()) ON CONFLICT DO NOTHING").execute(tx.conn)?;
+            diesel::sql_query(
+                "INSERT INTO attack_versions (version, rank, domain, imported_at) \
+                VALUES ('19.1', 19001, 'enterprise-attack', now()) ON CONFLICT DO NOTHING",
+            )
+            .execute(tx.conn)?;
             diesel::sql_query(format!(
-                "WITH made AS (INSERT INTO engagements (id, client_id, title, status, start_date, starts_at, time_zone, attack_version, created_at)
-                    SELECT gen_random_uuid(), '{client}', 'Due ' || i, 'scheduled', '2026-01-05', '2026-01-05T00:00:00Z', 'UTC', '19.1', now()
+                "WITH made AS (INSERT INTO engagements (id, client_id, title, status, start_date, \
+                    starts_at, time_zone, attack_version, created_at)
+                    SELECT gen_random_uuid(), '{client}', 'Due ' || i, 'scheduled', '2026-01-05', \
+                    '2026-01-05T00:00:00Z', 'UTC', '19.1', now()
                     FROM generate_series(1, {n}) i RETURNING id)
-                 INSERT INTO engagement_activity (engagement_id, at, by_name) SELECT id, now(), 'System' FROM made"
+                 INSERT INTO engagement_activity (engagement_id, at, by_name) SELECT id, now(), 'System' \
+                 FROM made"
             ))
             .execute(tx.conn)?;
             tx.audited((), Event::new(Kind::DemoSeeded, "Laid test data"))
@@ -466,7 +610,9 @@ fn move_on_processes(processes: usize) {
     // Every process runs the job as it starts; they come up at nearly the same moment.
     let mut all: Vec<Process> = std::thread::scope(|scope| {
         let app = &app;
-        let starting: Vec<_> = (0..processes).map(|n| scope.spawn(move || Process::serve(app, &format!("sweep{processes}-{n}")))).collect();
+        let starting: Vec<_> = (0..processes)
+            .map(|n| scope.spawn(move || Process::serve(app, &format!("sweep{processes}-{n}"))))
+            .collect();
         starting.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let moved = || app.count("SELECT count(*) FROM engagements WHERE status = 'in_progress'");
@@ -508,20 +654,30 @@ fn four_processes_move_ten_thousand_exactly_once_though_one_is_killed() {
 fn a_row_that_the_database_refuses_is_left_and_told_and_the_others_move() {
     use diesel::connection::SimpleConnection;
     let app = TestApp::spawn();
-    let plan = |title| Plan { title, procedures: 0, status: EngagementStatus::Scheduled, start: Some(day("2026-11-01")) };
+    let plan = |title| Plan {
+        title,
+        procedures: 0,
+        status: EngagementStatus::Scheduled,
+        start: Some(day("2026-11-01")),
+    };
     for title in ["Fine", "Broken", "Fine too"] {
         app.plan(app.clients.own, &plan(title));
     }
     app.owner()
         .batch_execute(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is broken'; END $$;
-             CREATE TRIGGER refuse BEFORE UPDATE ON engagements FOR EACH ROW WHEN (OLD.title = 'Broken') EXECUTE FUNCTION refuse()",
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this \
+                row is broken'; END $$;
+             CREATE TRIGGER refuse BEFORE UPDATE ON engagements FOR EACH ROW \
+             WHEN (OLD.title = 'Broken') EXECUTE FUNCTION refuse()",
         )
         .unwrap();
     let by_hand = tyrian::kernel::job::Reach { by: Some(app.people.administrator.id), ..app.app.reach() };
     let done = run(&by_hand, find("schedule-transitions").unwrap(), Trigger::ByHand, None).unwrap();
     assert_eq!((done.moved, done.skipped, done.left_over.len()), (2, 1, 1));
-    let whose = app.texts("SELECT DISTINCT on_behalf_of FROM audit.events WHERE kind = 'engagement.moved' AND actor_kind = 'system'");
+    let whose = app.texts(
+        "SELECT DISTINCT on_behalf_of FROM audit.events WHERE kind = 'engagement.moved' \
+        AND actor_kind = 'system'",
+    );
     assert_eq!(whose, [app.people.administrator.id.to_string()], "the log says who told the job to run");
     assert_eq!(app.texts("SELECT title FROM engagements WHERE status = 'scheduled'"), ["Broken"]);
     assert_eq!(app.events("engagement.moved"), 2);
@@ -541,7 +697,11 @@ fn a_job_that_does_not_succeed_for_two_intervals_shows_on_its_page_and_in_readyz
     admin.open("/admin/jobs").see("Not succeeded since");
     let ready = app.visitor().get("/readyz");
     assert_eq!(ready.status, 200, "a late job makes no server unfit");
-    assert!(ready.text().contains("job schedule-transitions: not succeeded since 2026-11-20T09:00:00Z"), "{}", ready.text());
+    assert!(
+        ready.text().contains("job schedule-transitions: not succeeded since 2026-11-20T09:00:00Z"),
+        "{}",
+        ready.text()
+    );
 }
 
 #[test]
@@ -552,10 +712,19 @@ fn the_views_show_what_their_address_says() {
     app.plan(app.clients.own, &plan("Running", EngagementStatus::InProgress, "2026-11-18"));
     app.plan(app.clients.foreign, &plan("Foreign", EngagementStatus::Scheduled, "2026-11-24"));
     for n in 0..5 {
-        app.plan(app.clients.own, &plan(["A", "B", "C", "D", "E"][n], EngagementStatus::Scheduled, "2026-11-26"));
+        app.plan(
+            app.clients.own,
+            &plan(["A", "B", "C", "D", "E"][n], EngagementStatus::Scheduled, "2026-11-26"),
+        );
     }
     let mut lead = app.browser(&app.people.lead);
-    lead.open("/schedule").see("November 2026").see("Booked").see("Running").see_not("Foreign").see("All 7").see("+2 more");
+    lead.open("/schedule")
+        .see("November 2026")
+        .see("Booked")
+        .see("Running")
+        .see_not("Foreign")
+        .see("All 7")
+        .see("+2 more");
     lead.click("+2 more").see("Thursday 26 November 2026").see("Back to the month");
     assert_eq!(lead.texts("tbody tr").len(), 5);
     lead.open("/schedule?status=in_progress").see("Running").see_not("Booked").see("6");
@@ -574,13 +743,25 @@ fn the_views_show_what_their_address_says() {
 #[test]
 fn the_drawer_is_a_fragment_and_a_page_of_its_own() {
     let app = TestApp::spawn();
-    let e = app.plan(app.clients.own, &Plan { status: EngagementStatus::Scheduled, start: Some(day("2026-11-24")), ..Plan::default() });
+    let e = app.plan(
+        app.clients.own,
+        &Plan { status: EngagementStatus::Scheduled, start: Some(day("2026-11-24")), ..Plan::default() },
+    );
     let mut lead = app.browser(&app.people.lead);
     let path = format!("/schedule/{}?span=week&on=2026-11-24", e.id);
     let fragment = lead.get_fragment(&path);
-    assert!(fragment.text().starts_with("<aside") || fragment.text().contains("<aside class=\"drawer"), "{}", fragment.text());
+    assert!(
+        fragment.text().starts_with("<aside") || fragment.text().contains("<aside class=\"drawer"),
+        "{}",
+        fragment.text()
+    );
     assert!(!fragment.text().contains("<html"));
-    lead.open(&path).expect(200).see("Autumn purple team").see("Sam Rook").see("Open engagement").see("23 – 29 Nov 2026");
+    lead.open(&path)
+        .expect(200)
+        .see("Autumn purple team")
+        .see("Sam Rook")
+        .see("Open engagement")
+        .see("23 – 29 Nov 2026");
     lead.click("Close").see_not("Open engagement").see("23 – 29 Nov 2026");
     assert_eq!(app.browser(&app.people.outsider).get(&path).status, 404);
 }

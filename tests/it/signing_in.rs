@@ -35,10 +35,12 @@ fn five_failures_lock_the_account_and_the_lock_doubles() {
     }
     assert!(signs_in(&mut b, person));
     assert_eq!(app.events("session.locked_out"), 4);
-    let told = app.texts("SELECT sentence FROM audit.events WHERE kind = 'session.locked_out' ORDER BY id LIMIT 1");
+    let told =
+        app.texts("SELECT sentence FROM audit.events WHERE kind = 'session.locked_out' ORDER BY id LIMIT 1");
     assert_eq!(told, ["Locked the account of Sam Rook for 15 minutes after 5 failed attempts"]);
     assert!(
-        app.texts("SELECT DISTINCT reason FROM audit.events WHERE kind = 'session.refused' ORDER BY 1") == ["locked", "wrong_credentials"]
+        app.texts("SELECT DISTINCT reason FROM audit.events WHERE kind = 'session.refused' ORDER BY 1")
+            == ["locked", "wrong_credentials"]
     );
     // The right one forgets what was counted.
     for _ in 0..4 {
@@ -67,11 +69,19 @@ fn unknown_disabled_and_invited_accounts_answer_alike() {
     let mut b = app.visitor();
     let known = attempt(&mut b, &app.people.standard.email, "not the password").text();
     let unknown = attempt(&mut b, "nobody@tyrian.example", "not the password").text();
-    let plain = |text: &str| text.replace(&app.people.standard.email, "").replace("nobody@tyrian.example", "");
-    let without_ids = |text: String| text.split_whitespace().filter(|word| word.len() < 200).collect::<Vec<_>>().join(" ");
+    let plain =
+        |text: &str| text.replace(&app.people.standard.email, "").replace("nobody@tyrian.example", "");
+    let without_ids =
+        |text: String| text.split_whitespace().filter(|word| word.len() < 200).collect::<Vec<_>>().join(" ");
     assert_eq!(without_ids(plain(&known)), without_ids(plain(&unknown)));
-    let told = app.texts("SELECT coalesce(search_values, '') || detail::text || sentence FROM audit.events WHERE kind = 'session.refused'");
-    assert!(!told.iter().any(|text| text.contains("nobody@")), "a typed name that is no account's never enters the log");
+    let told = app.texts(
+        "SELECT coalesce(search_values, '') || detail::text || sentence FROM audit.events \
+        WHERE kind = 'session.refused'",
+    );
+    assert!(
+        !told.iter().any(|text| text.contains("nobody@")),
+        "a typed name that is no account's never enters the log"
+    );
     for _ in 0..6 {
         attempt(&mut b, "nobody@tyrian.example", "not the password");
     }
@@ -115,7 +125,10 @@ fn a_network_has_its_limit_too() {
     app.pass(TimeDelta::minutes(16));
     assert!(signs_in(&mut b, &app.people.lead));
     // One by one up to twenty a minute, then together.
-    assert_eq!(app.count("SELECT count(*) FROM audit.events WHERE kind IN ('session.refused', 'attempts.refused')"), 20);
+    assert_eq!(
+        app.count("SELECT count(*) FROM audit.events WHERE kind IN ('session.refused', 'attempts.refused')"),
+        20
+    );
     assert_eq!(tyrian::kernel::refusals::sum_up(&app.db, app.clock.now()).unwrap(), 1);
     assert_eq!(tyrian::kernel::refusals::sum_up(&app.db, app.clock.now()).unwrap(), 0, "twice is once");
     let told = app.texts("SELECT sentence FROM audit.events WHERE kind = 'refusals.counted'");
@@ -143,7 +156,9 @@ fn of_two_hundred_wrong_attempts_at_once_on_two_processes_five_are_tried() {
     assert!(statuses.iter().all(|status| [422, 429].contains(status)), "{statuses:?}");
     assert_eq!(app.count("SELECT attempts FROM attempt_counts WHERE subject LIKE 'account:%'"), 5);
     let looked = app.count("SELECT count(*) FROM audit.events WHERE reason = 'wrong_credentials'");
-    println!("200 wrong attempts at once against two processes: 5 tried, {looked} of them recorded one by one");
+    println!(
+        "200 wrong attempts at once against two processes: 5 tried, {looked} of them recorded one by one"
+    );
     assert!(looked <= 5, "{looked}");
     assert_eq!(app.events("session.locked_out"), 1);
 }
@@ -187,9 +202,8 @@ fn a_second_factor_is_asked_and_no_code_works_twice() {
     assert_eq!(e.post("/sign-in/code", &[("code", &codes[3])]).status, 422, "each once");
     assert_eq!(app.events("two_factor.enrolled"), 1);
     let told = app.texts("SELECT detail::text || sentence || coalesce(search_values, '') FROM audit.events");
-    assert!(
-        !told.iter().any(|text| codes.iter().any(|code| text.contains(code.as_str())) || text.contains(&secret.words().replace(' ', "")))
-    );
+    assert!(!told.iter().any(|text| codes.iter().any(|code| text.contains(code.as_str()))
+        || text.contains(&secret.words().replace(' ', ""))));
 }
 
 #[test]
@@ -202,7 +216,10 @@ fn of_two_requests_with_one_code_one_gets_in() {
         let code = secret.code_at(app.clock.now().timestamp());
         let mut both = [app.sign_in(person), app.sign_in(person)];
         let statuses: Vec<u16> = std::thread::scope(|scope| {
-            let threads: Vec<_> = both.iter_mut().map(|b| scope.spawn(|| b.post("/sign-in/code", &[("code", &code)]).status)).collect();
+            let threads: Vec<_> = both
+                .iter_mut()
+                .map(|b| scope.spawn(|| b.post("/sign-in/code", &[("code", &code)]).status))
+                .collect();
             threads.into_iter().map(|t| t.join().unwrap()).collect()
         });
         let mut sorted = statuses.clone();
@@ -227,7 +244,11 @@ fn wrong_codes_lock_too_and_a_pending_sign_in_ends() {
     app.pass(TimeDelta::minutes(16));
     let code = secret.code_at(app.clock.now().timestamp());
     let late = b.post("/sign-in/code", &[("code", &code)]);
-    assert_eq!((late.status, late.header("location")), (303, "/sign-in"), "five minutes after the password it starts again");
+    assert_eq!(
+        (late.status, late.header("location")),
+        (303, "/sign-in"),
+        "five minutes after the password it starts again"
+    );
 }
 
 #[test]
@@ -243,7 +264,12 @@ fn a_required_second_factor_comes_before_anything_else() {
     let mut lead = app.browser(&app.people.lead);
     for path in ["/", "/engagements", "/clients", "/account"] {
         let answer = lead.get(path);
-        assert!(answer.header("location").starts_with("/account/two-factor"), "{path}: {} {}", answer.status, answer.header("location"));
+        assert!(
+            answer.header("location").starts_with("/account/two-factor"),
+            "{path}: {} {}",
+            answer.status,
+            answer.header("location")
+        );
     }
     enrol(&app, &mut lead);
     lead.open("/engagements").expect(200);
@@ -282,12 +308,18 @@ fn sessions_are_listed_and_ended() {
         .collect();
     assert_eq!(ends.len(), 2);
     assert_eq!(here.post(&ends[0], &[]).status, 303);
-    let alive = [&mut there, &mut third].into_iter().filter_map(|b| (b.get("/account").status == 200).then_some(())).count();
+    let alive = [&mut there, &mut third]
+        .into_iter()
+        .filter_map(|b| (b.get("/account").status == 200).then_some(()))
+        .count();
     assert_eq!(alive, 1);
     // Nobody ends another person's.
     let mut lead = app.browser(&app.people.lead);
     lead.post(&ends[1], &[]);
-    let alive = [&mut there, &mut third].into_iter().filter_map(|b| (b.get("/account").status == 200).then_some(())).count();
+    let alive = [&mut there, &mut third]
+        .into_iter()
+        .filter_map(|b| (b.get("/account").status == 200).then_some(()))
+        .count();
     assert_eq!(alive, 1);
     here.open("/account").press("End all others").see("The other session is ended.");
     assert_eq!(there.get("/account").status + third.get("/account").status, 606);
@@ -326,7 +358,8 @@ fn ended_sessions_are_swept_with_an_event_each() {
     app.pass(TimeDelta::minutes(31));
     let sweep = tyrian::jobs::find("session-sweep").unwrap();
     for _ in 0..2 {
-        tyrian::kernel::job::run(&app.app.reach(), sweep, tyrian::kernel::job::Trigger::Command, None).unwrap();
+        tyrian::kernel::job::run(&app.app.reach(), sweep, tyrian::kernel::job::Trigger::Command, None)
+            .unwrap();
     }
     assert_eq!(app.count("SELECT count(*) FROM sessions"), 0);
     assert_eq!(app.events("session.expired"), 2);
@@ -340,7 +373,9 @@ fn changed_rights_act_at_once_and_change_the_sessions_secret() {
     let before = b.cookie("tyrian").unwrap().to_owned();
     let (client, person) = (app.clients.own, app.people.standard.id);
     app.db
-        .write_blocking(&tyrian::kernel::event::domain::Actor::command(), |tx| tyrian::accounts::access::store::take(tx, person, client))
+        .write_blocking(&tyrian::kernel::event::domain::Actor::command(), |tx| {
+            tyrian::accounts::access::store::take(tx, person, client)
+        })
         .unwrap();
     b.open("/clients").expect(200).see_not("Alder Savings");
     assert_ne!(b.cookie("tyrian").unwrap(), before);
@@ -348,7 +383,10 @@ fn changed_rights_act_at_once_and_change_the_sessions_secret() {
     old.set_cookie("tyrian", &before);
     assert_eq!(old.get("/clients").status, 303, "the old secret opens nothing");
     // The end stays where it was.
-    assert_eq!(app.count("SELECT count(*) FROM sessions WHERE expires_at <= created_at + interval '12 hours'"), 1);
+    assert_eq!(
+        app.count("SELECT count(*) FROM sessions WHERE expires_at <= created_at + interval '12 hours'"),
+        1
+    );
 }
 
 #[test]
@@ -371,7 +409,10 @@ fn a_hash_under_older_parameters_is_replaced_at_sign_in() {
     let person = app.people.standard.id;
     use diesel::connection::SimpleConnection;
     app.superuser()
-        .batch_execute(&format!("SET session_replication_role = replica; UPDATE people SET password_hash = '{hash}' WHERE id = '{person}'"))
+        .batch_execute(&format!(
+            "SET session_replication_role = replica; UPDATE people \
+            SET password_hash = '{hash}' WHERE id = '{person}'"
+        ))
         .unwrap();
     assert!(signs_in(&mut app.visitor(), &app.people.standard));
     let now = app.texts(&format!("SELECT password_hash FROM people WHERE id = '{person}'"));
@@ -388,19 +429,23 @@ fn a_request_whose_body_comes_after_its_right_is_gone_writes_nothing() {
     let body = "version=1&attack_source=too+late";
     let mut slow = std::net::TcpStream::connect(app.base.trim_start_matches("http://")).unwrap();
     let head = format!(
-        "POST {} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: tyrian={}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        "POST {} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: tyrian={}\r\ncontent-type: \
+            application/x-www-form-urlencoded\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         e.procedure_path(0),
         b.cookie("tyrian").unwrap(),
         body.len()
     );
     slow.write_all(head.as_bytes()).unwrap();
     slow.write_all(&body.as_bytes()[..body.len() - 1]).unwrap();
-    // The head is judged once its session was touched; another request behind it proves that the server went on.
+    // The head is judged once its session was touched; another request behind it proves that the server went
+    // on.
     app.visitor().get("/healthz");
     let person = app.people.standard.id;
     let everything = tyrian::kernel::authz::Permission::ALL.iter().copied().collect();
     let command = tyrian::kernel::event::domain::Actor::command();
-    app.db.write_blocking(&command, |tx| tyrian::accounts::users::store::disable(tx, everything, person)).unwrap();
+    app.db
+        .write_blocking(&command, |tx| tyrian::accounts::users::store::disable(tx, everything, person))
+        .unwrap();
     slow.write_all(&body.as_bytes()[body.len() - 1..]).unwrap();
     let mut answer = String::new();
     slow.read_to_string(&mut answer).unwrap();
@@ -435,15 +480,25 @@ fn an_account_that_changed_meanwhile_lets_nobody_in() {
     let mut waiting = app.sign_in(person);
     let hash = tyrian::accounts::domain::hash_password("a new long sentence").unwrap();
     let command = tyrian::kernel::event::domain::Actor::command();
-    app.db.write_blocking(&command, |tx| tyrian::accounts::store::set_password(tx, person.id, &hash, false)).unwrap();
+    app.db
+        .write_blocking(&command, |tx| tyrian::accounts::store::set_password(tx, person.id, &hash, false))
+        .unwrap();
     let code = secret.code_at(app.clock.now().timestamp());
-    assert_eq!(waiting.post("/sign-in/code", &[("code", &code)]).status, 422, "the old password is worth nothing any more");
+    assert_eq!(
+        waiting.post("/sign-in/code", &[("code", &code)]).status,
+        422,
+        "the old password is worth nothing any more"
+    );
     // And what was verified against an older row is not recorded.
     let old = app.db.read_blocking(|conn| tyrian::accounts::store::get_account(conn, person.id)).unwrap();
     let newer = tyrian::accounts::domain::hash_password("yet another sentence").unwrap();
-    app.db.write_blocking(&command, |tx| tyrian::accounts::store::set_password(tx, person.id, &newer, false)).unwrap();
+    app.db
+        .write_blocking(&command, |tx| tyrian::accounts::store::set_password(tx, person.id, &newer, false))
+        .unwrap();
     let entry = tyrian::accounts::sign_in_store::Entry { how: "password", ..Default::default() };
-    let late = app.db.write_blocking(&command, |tx| tyrian::accounts::sign_in_store::record_sign_in(tx, &old, &entry, &[7; 32]));
+    let late = app.db.write_blocking(&command, |tx| {
+        tyrian::accounts::sign_in_store::record_sign_in(tx, &old, &entry, &[7; 32])
+    });
     assert!(late.is_err());
 }
 
@@ -458,7 +513,11 @@ fn a_lock_on_a_known_device_is_shown_and_unlocked() {
     }
     assert!(!signs_in(&mut laptop, person));
     let mut admin = app.browser(&app.people.administrator);
-    admin.open(&format!("/admin/users/{}", person.id)).see("Locked until").press("Unlock").see("Account unlocked.");
+    admin
+        .open(&format!("/admin/users/{}", person.id))
+        .see("Locked until")
+        .press("Unlock")
+        .see("Account unlocked.");
     assert!(signs_in(&mut laptop, person));
 }
 

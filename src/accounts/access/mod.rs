@@ -1,5 +1,5 @@
-//! Client access: who may see which client, in which role, given by whom and when; from the person's side, the client's
-//! side, and as one list.
+//! Client access: who may see which client, in which role, given by whom and when; from the person's side,
+//! the client's side, and as one list.
 
 pub mod pages;
 pub mod store;

@@ -44,12 +44,15 @@ impl Typed {
     }
 
     fn query(&self) -> String {
-        let pairs = [("q", &self.q), ("client", &self.client), ("role", &self.role), ("person", &self.person)];
-        serde_html_form::to_string(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>()).unwrap_or_default()
+        let pairs =
+            [("q", &self.q), ("client", &self.client), ("role", &self.role), ("person", &self.person)];
+        serde_html_form::to_string(
+            pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>(),
+        )
+        .unwrap_or_default()
     }
 }
 
-/// `GET /admin/access`
 pub async fn list(permit: Permit<ReadAccess>, Query(typed): Query<Typed>) -> Result<HttpResponse> {
     let page = page(&permit, typed, None).await?;
     if permit.partial { permit.html(StatusCode::OK, page.as_results().render()?) } else { permit.page(&page) }
@@ -70,22 +73,45 @@ async fn page(permit: &Permit<ReadAccess>, typed: Typed, problem: Option<String>
     rows.truncate(SHOWN as usize);
     let frame = permit.frame(Section::Admin, "Client access").crumb("Administration", "/admin");
     let zone = permit.viewer().organisation.zone();
-    Ok(Access { frame, filter, rows, more, clients, roles, people, query: typed.query(), manages, problem, zone })
+    Ok(Access {
+        frame,
+        filter,
+        rows,
+        more,
+        clients,
+        roles,
+        people,
+        query: typed.query(),
+        manages,
+        problem,
+        zone,
+    })
 }
 
-/// `GET /admin/access.csv`
 pub async fn export(permit: Permit<ReadAccess>, Query(typed): Query<Typed>) -> Result<HttpResponse> {
     let _turn = EXPORTS.take(permit.viewer().id.0).await?;
     let filter = typed.filter();
     let rows = permit.app.db.read(move |conn| store::list(conn, &filter, 1_000_000)).await?;
-    let event = Event::new(Kind::AccessExported, format!("Exported {} rows of client access as CSV", rows.len()))
-        .detail(serde_json::json!({ "filter": typed.query(), "rows": rows.len() }));
+    let event =
+        Event::new(Kind::AccessExported, format!("Exported {} rows of client access as CSV", rows.len()))
+            .detail(serde_json::json!({ "filter": typed.query(), "rows": rows.len() }));
     permit.app.db.write(permit.actor(), |tx| tx.audited((), event)).await?;
-    let mut body = format!("{}{}", csv::MARK, csv::line(["Client", "Person", "E-mail", "Role", "Given by", "Given (UTC)"]));
+    let mut body = format!(
+        "{}{}",
+        csv::MARK,
+        csv::line(["Client", "Person", "E-mail", "Role", "Given by", "Given (UTC)"])
+    );
     for row in rows {
         let at = row.given_at.format("%Y-%m-%d %H:%M:%S").to_string();
         let by = row.given_by.unwrap_or_else(|| "System".into());
-        body.push_str(&csv::line([row.client_name.as_str(), &row.name, &row.email, &row.role_name, &by, &at]));
+        body.push_str(&csv::line([
+            row.client_name.as_str(),
+            &row.name,
+            &row.email,
+            &row.role_name,
+            &by,
+            &at,
+        ]));
     }
     Ok(csv_file("access.csv", body))
 }
@@ -104,8 +130,11 @@ pub struct Given {
     back: String,
 }
 
-/// `POST /admin/access`
-pub async fn give(permit: Permit<ManageAccess>, reading: Permit<ReadAccess>, Form(typed): Form<Given>) -> Result<HttpResponse> {
+pub async fn give(
+    permit: Permit<ManageAccess>,
+    reading: Permit<ReadAccess>,
+    Form(typed): Form<Given>,
+) -> Result<HttpResponse> {
     permit.proved()?;
     let back = match typed.back.as_str() {
         "" => "/admin/access".to_owned(),
@@ -120,7 +149,10 @@ pub async fn give(permit: Permit<ManageAccess>, reading: Permit<ReadAccess>, For
         _ => Err(Error::field("person", "Choose a person, a client and a role.")),
     };
     match given {
-        Ok(ended) => Ok(redirect_with(&back, &format!("Access saved. It acts on the next click.{}", links_ended(ended)))),
+        Ok(ended) => Ok(redirect_with(
+            &back,
+            &format!("Access saved. It acts on the next click.{}", links_ended(ended)),
+        )),
         Err(Error::Invalid(errors)) => {
             let problem = errors.0.into_values().next();
             let page = page(&reading, Typed::default(), problem).await?;
@@ -137,7 +169,6 @@ pub struct Back {
     back: String,
 }
 
-/// `GET /admin/access/{person}/{client_access}/removal`
 pub async fn removal(
     permit: Permit<ManageAccess>,
     path: web::Path<(PersonId, ClientId)>,
@@ -146,18 +177,29 @@ pub async fn removal(
     permit.proved()?;
     let (person, client) = path.into_inner();
     let filter = Filter { person: Some(person), client: Some(client), ..Filter::default() };
-    let row = permit.app.db.read(move |conn| store::list(conn, &filter, 1)).await?.pop().ok_or(Error::NotFound)?;
+    let row =
+        permit.app.db.read(move |conn| store::list(conn, &filter, 1)).await?.pop().ok_or(Error::NotFound)?;
     let back = if back.back.is_empty() { "/admin/access".to_owned() } else { own_path(&back.back) };
-    let frame = permit.frame(Section::Admin, "Take access").crumb("Administration", "/admin").crumb("Client access", "/admin/access");
+    let frame = permit
+        .frame(Section::Admin, "Take access")
+        .crumb("Administration", "/admin")
+        .crumb("Client access", "/admin/access");
     permit.page(&Removal { frame, row, back })
 }
 
-/// `POST /admin/access/{person}/{client_access}/removal`
-pub async fn take(permit: Permit<ManageAccess>, path: web::Path<(PersonId, ClientId)>, Form(back): Form<Back>) -> Result<HttpResponse> {
+pub async fn take(
+    permit: Permit<ManageAccess>,
+    path: web::Path<(PersonId, ClientId)>,
+    Form(back): Form<Back>,
+) -> Result<HttpResponse> {
     permit.proved()?;
     let (person, client) = path.into_inner();
     let message = permit.app.db.write(permit.actor(), move |tx| store::take(tx, person, client)).await?;
     // The page it stood on may be one that the person themselves no longer sees.
-    let back = if back.back.is_empty() || person == permit.viewer().id { "/admin/access".to_owned() } else { own_path(&back.back) };
+    let back = if back.back.is_empty() || person == permit.viewer().id {
+        "/admin/access".to_owned()
+    } else {
+        own_path(&back.back)
+    };
     Ok(redirect_with(&back, &message))
 }

@@ -17,45 +17,34 @@ use crate::kernel::event::domain::{Event, Kind};
 pub struct Filter {
     /// Part of a person's name or address.
     pub q: String,
-    /// Of this person.
     pub person: Option<PersonId>,
-    /// To this client.
     pub client: Option<ClientId>,
-    /// In this role.
     pub role: Option<RoleId>,
 }
 
 /// One person's access to one client.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct AccessRow {
-    /// The person.
     #[diesel(sql_type = SqlUuid)]
     pub person: PersonId,
-    /// Their name.
     #[diesel(sql_type = Text)]
     pub name: String,
-    /// Their e-mail address.
     #[diesel(sql_type = Text)]
     pub email: String,
     /// invited, active or disabled.
     #[diesel(sql_type = Text)]
     pub status: String,
-    /// The client.
     #[diesel(sql_type = SqlUuid)]
     pub client: ClientId,
-    /// Its name.
     #[diesel(sql_type = Text)]
     pub client_name: String,
-    /// The role there.
     #[diesel(sql_type = SqlUuid)]
     pub role: RoleId,
-    /// Its name.
     #[diesel(sql_type = Text)]
     pub role_name: String,
     /// Who gave it; nobody for what came with the demo data or the command line.
     #[diesel(sql_type = Nullable<Text>)]
     pub given_by: Option<String>,
-    /// When.
     #[diesel(sql_type = Timestamptz)]
     pub given_at: DateTime<Utc>,
 }
@@ -87,11 +76,14 @@ pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<
     let like = like(filter.q.trim());
     // sql_query: two people of one row, who has it and who gave it.
     Ok(diesel::sql_query(
-        "SELECT p.id AS person, p.name, p.email, p.status, c.id AS client, c.name AS client_name, r.id AS role, r.name AS role_name,
+        "SELECT p.id AS person, p.name, p.email, p.status, c.id AS client, c.name AS client_name, r.id AS \
+            role, r.name AS role_name,
             g.name AS given_by, a.given_at
-         FROM client_access a JOIN people p ON p.id = a.person_id JOIN clients c ON c.id = a.client_id JOIN roles r ON r.id = a.role_id
+         FROM client_access a JOIN people p ON p.id = a.person_id JOIN clients c ON c.id = a.client_id \
+         JOIN roles r ON r.id = a.role_id
             LEFT JOIN people g ON g.id = a.given_by
-         WHERE p.deleted_at IS NULL AND (p.name ILIKE $1 OR p.email ILIKE $1) AND ($2::uuid IS NULL OR p.id = $2)
+         WHERE p.deleted_at IS NULL AND (p.name ILIKE $1 OR p.email ILIKE $1) AND ($2::uuid IS NULL \
+         OR p.id = $2)
             AND ($3::uuid IS NULL OR c.id = $3) AND ($4::uuid IS NULL OR r.id = $4)
          ORDER BY lower(c.name), lower(p.name), p.id LIMIT $5",
     )
@@ -115,15 +107,25 @@ pub fn list_people(conn: &mut PgConnection) -> Result<Vec<(PersonId, String)>> {
         .load(conn)?)
 }
 
-/// Gives a person access to a client, or another role there; tells how many unused links of theirs ended with that.
+/// Gives a person access to a client, or another role there; tells how many unused links of theirs ended with
+/// that.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a person, client or role that does not exist.
-pub fn give(tx: &mut WriteTx<'_>, person: PersonId, client: ClientId, role: RoleId) -> Result<Audited<usize>> {
-    let known = |found: Option<String>, field: &str| found.ok_or_else(|| Error::field(field, "Choose one from the list."));
-    let in_use = people::table.find(person.0).filter(people::deleted_at.is_null().and(people::status.ne("disabled")));
+pub fn give(
+    tx: &mut WriteTx<'_>,
+    person: PersonId,
+    client: ClientId,
+    role: RoleId,
+) -> Result<Audited<usize>> {
+    let known = |found: Option<String>, field: &str| {
+        found.ok_or_else(|| Error::field(field, "Choose one from the list."))
+    };
+    let in_use =
+        people::table.find(person.0).filter(people::deleted_at.is_null().and(people::status.ne("disabled")));
     let name = known(in_use.select(people::name).for_update().first(tx.conn).optional()?, "person")?;
-    let client_name = known(clients::table.find(client.0).select(clients::name).first(tx.conn).optional()?, "client")?;
+    let client_name =
+        known(clients::table.find(client.0).select(clients::name).first(tx.conn).optional()?, "client")?;
     let role_name = known(roles::table.find(role.0).select(roles::name).first(tx.conn).optional()?, "role")?;
     let before: Option<(RoleId, String)> = client_access::table
         .inner_join(roles::table)
@@ -134,8 +136,11 @@ pub fn give(tx: &mut WriteTx<'_>, person: PersonId, client: ClientId, role: Role
     if before.as_ref().is_some_and(|(held, _)| *held == role) {
         return Ok(tx.unchanged(0));
     }
-    let given =
-        (client_access::role_id.eq(role.0), client_access::given_by.eq(tx.actor().id.map(|p| p.0)), client_access::given_at.eq(tx.now()));
+    let given = (
+        client_access::role_id.eq(role.0),
+        client_access::given_by.eq(tx.actor().id.map(|p| p.0)),
+        client_access::given_at.eq(tx.now()),
+    );
     diesel::insert_into(client_access::table)
         .values((client_access::client_id.eq(client.0), client_access::person_id.eq(person.0), given))
         .on_conflict((client_access::person_id, client_access::client_id))
@@ -163,7 +168,8 @@ pub fn give(tx: &mut WriteTx<'_>, person: PersonId, client: ClientId, role: Role
 pub fn take(tx: &mut WriteTx<'_>, person: PersonId, client: ClientId) -> Result<Audited<String>> {
     let name: String = people::table.find(person.0).select(people::name).first(tx.conn)?;
     let client_name: String = clients::table.find(client.0).select(clients::name).first(tx.conn)?;
-    let gone = client_access::table.filter(client_access::person_id.eq(person.0).and(client_access::client_id.eq(client.0)));
+    let gone = client_access::table
+        .filter(client_access::person_id.eq(person.0).and(client_access::client_id.eq(client.0)));
     if diesel::delete(gone).execute(tx.conn)? == 0 {
         return Err(Error::NotFound);
     }

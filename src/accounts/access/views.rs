@@ -7,21 +7,15 @@ use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
 use crate::kernel::base::times;
 use crate::kernel::web::Frame;
 
-/// `/admin/access`
 #[derive(Template)]
 #[template(path = "accounts/access.html", blocks = ["results"])]
 pub struct Access {
-    /// The frame.
     pub frame: Frame,
-    /// What is shown.
     pub filter: Filter,
-    /// Rows.
     pub rows: Vec<AccessRow>,
     /// Whether there are more than shown.
     pub more: bool,
-    /// Clients.
     pub clients: Vec<(ClientId, String)>,
-    /// Roles.
     pub roles: Vec<(RoleId, String)>,
     /// People to give access to.
     pub people: Vec<(PersonId, String)>,
@@ -31,7 +25,6 @@ pub struct Access {
     pub manages: bool,
     /// Why the last form was refused.
     pub problem: Option<String>,
-    /// The organisation's zone.
     pub zone: chrono_tz::Tz,
 }
 
@@ -47,13 +40,10 @@ impl Access {
     }
 }
 
-/// `/admin/access/{person}/{client}/removal`
 #[derive(Template)]
 #[template(path = "accounts/access_removal.html")]
 pub struct Removal {
-    /// The frame.
     pub frame: Frame,
-    /// What is taken.
     pub row: AccessRow,
     /// Where to go on.
     pub back: String,
@@ -75,7 +65,11 @@ pub fn samples() -> Vec<(&'static str, String)> {
         problem: Some("No.".into()),
         zone: chrono_tz::UTC,
     };
-    let removal = Removal { frame: Frame::sample("Take access"), row: AccessRow::sample(), back: "/admin/access".into() };
+    let removal = Removal {
+        frame: Frame::sample("Take access"),
+        row: AccessRow::sample(),
+        back: "/admin/access".into(),
+    };
     let (full, empty) = (page(vec![AccessRow::sample()]), page(Vec::new()));
     crate::kernel::web::rendered([
         ("access", full.render()),

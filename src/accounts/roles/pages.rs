@@ -15,14 +15,16 @@ use crate::kernel::base::text::check_text;
 use crate::kernel::web::permit::{ManageRole, Permit, ReadRole};
 use crate::kernel::web::{Form, Frame, Query, Section, redirect_with, refusal_noted};
 
-/// `GET /admin/roles`
 pub async fn list(permit: Permit<ReadRole>) -> Result<HttpResponse> {
     let roles = permit.app.db.read(store::list).await?;
     let manages = permit.viewer().rights.may(P::RoleManage);
-    permit.page(&Roles { frame: permit.frame(Section::Admin, "Roles").crumb("Administration", "/admin"), roles, manages })
+    permit.page(&Roles {
+        frame: permit.frame(Section::Admin, "Roles").crumb("Administration", "/admin"),
+        roles,
+        manages,
+    })
 }
 
-/// `GET /admin/roles/{role}`
 pub async fn show(permit: Permit<ReadRole>, path: web::Path<RoleId>) -> Result<HttpResponse> {
     let id = path.into_inner();
     let (role, permissions) = permit.app.db.read(move |conn| store::get(conn, id)).await?;
@@ -53,7 +55,6 @@ pub struct Source {
     copy: String,
 }
 
-/// `GET /admin/roles/new`
 pub async fn new(permit: Permit<ManageRole>, Query(source): Query<Source>) -> Result<HttpResponse> {
     permit.proved()?;
     let mut page = empty(&permit);
@@ -107,7 +108,8 @@ impl Typed {
                 String::new()
             })
         };
-        let (name, description) = (text("The name", "name", &self.name), text("The description", "description", &self.description));
+        let (name, description) =
+            (text("The name", "name", &self.name), text("The description", "description", &self.description));
         if name.is_empty() {
             errors.add("name", "Give the role a name.");
         }
@@ -117,11 +119,15 @@ impl Typed {
         }
         errors.done()?;
         let permissions = known.into_iter().collect();
-        Ok(RoleText { name, description, permissions, requires_two_factor: self.requires_two_factor.is_some() })
+        Ok(RoleText {
+            name,
+            description,
+            permissions,
+            requires_two_factor: self.requires_two_factor.is_some(),
+        })
     }
 }
 
-/// `POST /admin/roles/new`
 pub async fn create(permit: Permit<ManageRole>, Form(typed): Form<Typed>) -> Result<HttpResponse> {
     permit.proved()?;
     let own = permit.viewer().rights.own;
@@ -148,7 +154,11 @@ fn again(permit: &Permit<ManageRole>, page: ShowRole, typed: Typed, error: Error
     let page = ShowRole {
         name: if fixed { page.name } else { typed.name },
         description: if fixed { page.description } else { typed.description },
-        permissions: if fixed { page.permissions } else { typed.permission.iter().filter_map(|name| name.parse::<P>().ok()).collect() },
+        permissions: if fixed {
+            page.permissions
+        } else {
+            typed.permission.iter().filter_map(|name| name.parse::<P>().ok()).collect()
+        },
         requires_two_factor: typed.requires_two_factor.is_some(),
         errors,
         problem,
@@ -157,8 +167,11 @@ fn again(permit: &Permit<ManageRole>, page: ShowRole, typed: Typed, error: Error
     Ok(refusal_noted(permit.html(status, page.render()?)?, "refused_role", why))
 }
 
-/// `POST /admin/roles/{role}`
-pub async fn save(permit: Permit<ManageRole>, path: web::Path<RoleId>, Form(typed): Form<Typed>) -> Result<HttpResponse> {
+pub async fn save(
+    permit: Permit<ManageRole>,
+    path: web::Path<RoleId>,
+    Form(typed): Form<Typed>,
+) -> Result<HttpResponse> {
     permit.proved()?;
     let (id, own) = (path.into_inner(), permit.viewer().rights.own);
     let (role, held) = permit.app.db.read(move |conn| store::get(conn, id)).await?;
@@ -174,7 +187,12 @@ pub async fn save(permit: Permit<ManageRole>, path: web::Path<RoleId>, Form(type
                     Some(text) => text,
                     None => {
                         let (role, permissions) = store::get(tx.conn, id)?;
-                        RoleText { name: role.name, description: role.description, permissions, requires_two_factor: requires }
+                        RoleText {
+                            name: role.name,
+                            description: role.description,
+                            permissions,
+                            requires_two_factor: requires,
+                        }
                     }
                 };
                 store::save(tx, own, id, &text, version)
@@ -200,7 +218,6 @@ pub async fn save(permit: Permit<ManageRole>, path: web::Path<RoleId>, Form(type
     }
 }
 
-/// `GET /admin/roles/{role}/delete`
 pub async fn delete_form(permit: Permit<ManageRole>, path: web::Path<RoleId>) -> Result<HttpResponse> {
     permit.proved()?;
     let id = path.into_inner();
@@ -216,7 +233,6 @@ pub async fn delete_form(permit: Permit<ManageRole>, path: web::Path<RoleId>) ->
     })
 }
 
-/// `POST /admin/roles/{role}/delete`
 pub async fn delete(permit: Permit<ManageRole>, path: web::Path<RoleId>) -> Result<HttpResponse> {
     permit.proved()?;
     let (id, own) = (path.into_inner(), permit.viewer().rights.own);

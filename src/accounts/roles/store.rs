@@ -15,10 +15,8 @@ use crate::kernel::event::domain::{Event, Kind};
 /// A role and who holds it.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Role {
-    /// Its id.
     #[diesel(sql_type = SqlUuid)]
     pub id: RoleId,
-    /// Name.
     #[diesel(sql_type = Text)]
     pub name: String,
     /// One sentence.
@@ -69,19 +67,19 @@ pub fn get(conn: &mut PgConnection, id: RoleId) -> Result<(Role, PermissionSet)>
 }
 
 fn permissions(conn: &mut PgConnection, id: RoleId) -> Result<PermissionSet> {
-    let names: Vec<String> =
-        role_permissions::table.filter(role_permissions::role_id.eq(id.0)).select(role_permissions::permission).load(conn)?;
+    let names: Vec<String> = role_permissions::table
+        .filter(role_permissions::role_id.eq(id.0))
+        .select(role_permissions::permission)
+        .load(conn)?;
     Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
 /// A role as it shall be.
 #[derive(Debug, Clone)]
 pub struct RoleText {
-    /// Name.
     pub name: String,
     /// One sentence.
     pub description: String,
-    /// What it carries.
     pub permissions: PermissionSet,
     /// Whether its holders need a second factor.
     pub requires_two_factor: bool,
@@ -97,7 +95,10 @@ fn name_taken(error: diesel::result::Error) -> Error {
 /// Nobody makes or keeps a role with rights that they lack themselves: it would be a way to them.
 fn check_rank(own: PermissionSet, wanted: PermissionSet) -> Result<()> {
     match wanted.iter().find(|right| !own.has(*right)) {
-        Some(right) => Err(Error::field("permissions", format!("You do not hold this right yourself: {}.", right.label().to_lowercase()))),
+        Some(right) => Err(Error::field(
+            "permissions",
+            format!("You do not hold this right yourself: {}.", right.label().to_lowercase()),
+        )),
         None => Ok(()),
     }
 }
@@ -108,7 +109,10 @@ fn names(set: PermissionSet) -> String {
 
 fn store_permissions(tx: &mut WriteTx<'_>, id: RoleId, set: PermissionSet) -> Result<()> {
     diesel::delete(role_permissions::table.filter(role_permissions::role_id.eq(id.0))).execute(tx.conn)?;
-    let rows: Vec<_> = set.iter().map(|p| (role_permissions::role_id.eq(id.0), role_permissions::permission.eq(p.as_str()))).collect();
+    let rows: Vec<_> = set
+        .iter()
+        .map(|p| (role_permissions::role_id.eq(id.0), role_permissions::permission.eq(p.as_str())))
+        .collect();
     diesel::insert_into(role_permissions::table).values(rows).execute(tx.conn)?;
     Ok(())
 }
@@ -139,21 +143,31 @@ pub fn create(tx: &mut WriteTx<'_>, own: PermissionSet, text: &RoleText) -> Resu
 /// Saves a role. Of a built-in one only whether it requires a second factor can change.
 ///
 /// # Errors
-/// [`Error::Conflict`] when somebody saved since `version` was shown, [`Error::Invalid`] for a taken name or rights that
-/// the person lacks, [`Error::Refused`] for other changes of a built-in role.
-pub fn save(tx: &mut WriteTx<'_>, own: PermissionSet, id: RoleId, text: &RoleText, version: i32) -> Result<Audited<()>> {
+/// [`Error::Conflict`] when somebody saved since `version` was shown, [`Error::Invalid`] for a taken name or
+/// rights that the person lacks, [`Error::Refused`] for other changes of a built-in role.
+pub fn save(
+    tx: &mut WriteTx<'_>,
+    own: PermissionSet,
+    id: RoleId,
+    text: &RoleText,
+    version: i32,
+) -> Result<Audited<()>> {
     roles::table.find(id.0).select(roles::id).for_update().first::<uuid::Uuid>(tx.conn)?;
     let (before, held) = get(tx.conn, id)?;
-    let same_text =
-        (before.name.as_str(), before.description.as_str(), held) == (text.name.as_str(), text.description.as_str(), text.permissions);
+    let same_text = (before.name.as_str(), before.description.as_str(), held)
+        == (text.name.as_str(), text.description.as_str(), text.permissions);
     if same_text && before.requires_two_factor == text.requires_two_factor {
         return Ok(tx.unchanged(()));
     }
     if before.built_in && !same_text {
-        return Err(Error::Refused("Built-in roles stay as they are. Copy this one and change the copy.".into()));
+        return Err(Error::Refused(
+            "Built-in roles stay as they are. Copy this one and change the copy.".into(),
+        ));
     }
     if before.version != version {
-        return Err(Error::Conflict("Somebody saved this role since you opened it. What you typed is still here.".into()));
+        return Err(Error::Conflict(
+            "Somebody saved this role since you opened it. What you typed is still here.".into(),
+        ));
     }
     check_rank(own, text.permissions)?;
     check_rank(own, held)?;
@@ -172,7 +186,8 @@ pub fn save(tx: &mut WriteTx<'_>, own: PermissionSet, id: RoleId, text: &RoleTex
     // sql_query: everybody who holds the role, themselves or at a client.
     diesel::sql_query(
         "UPDATE sessions SET renew = true WHERE person_id IN
-            (SELECT person_id FROM person_roles WHERE role_id = $1 UNION SELECT person_id FROM client_access WHERE role_id = $1)",
+            (SELECT person_id FROM person_roles WHERE role_id = $1 UNION SELECT person_id \
+            FROM client_access WHERE role_id = $1)",
     )
     .bind::<SqlUuid, _>(id.0)
     .execute(tx.conn)?;
@@ -200,7 +215,8 @@ pub fn save(tx: &mut WriteTx<'_>, own: PermissionSet, id: RoleId, text: &RoleTex
 pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: RoleId) -> Result<Audited<String>> {
     roles::table.find(id.0).select(roles::id).for_update().first::<uuid::Uuid>(tx.conn)?;
     let (role, held) = get(tx.conn, id)?;
-    check_rank(own, held).map_err(|_| Error::Forbidden("This role may do more than you. Ask an administrator.".into()))?;
+    check_rank(own, held)
+        .map_err(|_| Error::Forbidden("This role may do more than you. Ask an administrator.".into()))?;
     if role.built_in {
         return Err(Error::Refused("Built-in roles cannot be deleted.".into()));
     }
@@ -212,6 +228,7 @@ pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: RoleId) -> Result<Au
         return Err(Error::Refused(sentence));
     }
     diesel::delete(roles::table.find(id.0)).execute(tx.conn)?;
-    let event = Event::new(Kind::RoleDeleted, format!("Deleted the role {}", role.name)).subject("role", id.0, &role.name);
+    let event = Event::new(Kind::RoleDeleted, format!("Deleted the role {}", role.name))
+        .subject("role", id.0, &role.name);
     tx.audited(role.name, event)
 }

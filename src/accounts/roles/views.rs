@@ -10,11 +10,9 @@ use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::RoleId;
 use crate::kernel::web::Frame;
 
-/// `/admin/roles`
 #[derive(Template)]
 #[template(path = "accounts/roles.html")]
 pub struct Roles {
-    /// The frame.
     pub frame: Frame,
     /// Roles, built-in ones first.
     pub roles: Vec<Role>,
@@ -22,11 +20,9 @@ pub struct Roles {
     pub manages: bool,
 }
 
-/// `/admin/roles/{role}` and `/admin/roles/new`
 #[derive(Template)]
 #[template(path = "accounts/role.html")]
 pub struct ShowRole {
-    /// The frame.
     pub frame: Frame,
     /// The role; none for a new one.
     pub role: Option<Role>,
@@ -36,15 +32,12 @@ pub struct ShowRole {
     pub name: String,
     /// As typed, or as stored.
     pub description: String,
-    /// Ticked.
     pub permissions: PermissionSet,
-    /// Ticked.
     pub requires_two_factor: bool,
     /// The version that was shown.
     pub version: i32,
     /// Whether the form can be changed.
     pub manages: bool,
-    /// What is wrong.
     pub errors: FieldErrors,
     /// Why nothing was saved.
     pub problem: Option<String>,

@@ -61,13 +61,20 @@ impl Typed {
     }
 
     fn query(&self) -> String {
-        let pairs =
-            [("q", &self.q), ("role", &self.role), ("client", &self.client), ("status", &self.status), ("two_factor", &self.two_factor)];
-        serde_html_form::to_string(pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>()).unwrap_or_default()
+        let pairs = [
+            ("q", &self.q),
+            ("role", &self.role),
+            ("client", &self.client),
+            ("status", &self.status),
+            ("two_factor", &self.two_factor),
+        ];
+        serde_html_form::to_string(
+            pairs.into_iter().filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>(),
+        )
+        .unwrap_or_default()
     }
 }
 
-/// `GET /admin/users`
 pub async fn list(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Result<HttpResponse> {
     let reads_access = permit.viewer().rights.may(P::AccessRead);
     let filter = typed.filter(reads_access);
@@ -84,7 +91,8 @@ pub async fn list(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Resul
     rows.truncate(PAGE as usize);
     let query = typed.query();
     let later = rows.last().filter(|_| more).map(|row| {
-        let after = serde_html_form::to_string([("after", format!("{}.{}", row.id, row.key))]).unwrap_or_default();
+        let after =
+            serde_html_form::to_string([("after", format!("{}.{}", row.id, row.key))]).unwrap_or_default();
         format!("/admin/users?{query}{}{after}", if query.is_empty() { "" } else { "&" })
     });
     let page = Users {
@@ -110,13 +118,25 @@ pub async fn export(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Res
     let event = Event::new(Kind::UsersExported, format!("Exported {} users as CSV", rows.len()))
         .detail(serde_json::json!({ "filter": typed.query(), "rows": rows.len() }));
     permit.app.db.write(permit.actor(), |tx| tx.audited((), event)).await?;
-    let mut body =
-        format!("{}{}", csv::MARK, csv::line(["Name", "E-mail", "Roles", "Clients", "Status", "Last sign-in (UTC)", "Second factor"]));
+    let mut body = format!(
+        "{}{}",
+        csv::MARK,
+        csv::line(["Name", "E-mail", "Roles", "Clients", "Status", "Last sign-in (UTC)", "Second factor"])
+    );
     for row in rows {
         let (roles, clients) = (row.roles.join("; "), row.clients.to_string());
-        let last = row.last_sign_in_at.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
+        let last =
+            row.last_sign_in_at.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
         let factor = if row.two_factor { "yes" } else { "no" };
-        body.push_str(&csv::line([row.name.as_str(), &row.email, &roles, &clients, status_word(&row.status), &last, factor]));
+        body.push_str(&csv::line([
+            row.name.as_str(),
+            &row.email,
+            &roles,
+            &clients,
+            status_word(&row.status),
+            &last,
+            factor,
+        ]));
     }
     Ok(csv_file("users.csv", body))
 }
@@ -140,16 +160,21 @@ async fn new_page(permit: &Permit<ManageUser>, typed: &Made, errors: FieldErrors
         client: typed.client.clone(),
         client_role: typed.client_role.clone(),
         clients,
-        frame: permit.frame(Section::Admin, "New user").crumb("Administration", "/admin").crumb("Users", "/admin/users"),
+        frame: permit
+            .frame(Section::Admin, "New user")
+            .crumb("Administration", "/admin")
+            .crumb("Users", "/admin/users"),
         name: typed.name.clone(),
         email: typed.email.clone(),
-        roles: roles.into_iter().map(|r| (r.role, r.name, r.description, typed.role.contains(&r.role))).collect(),
+        roles: roles
+            .into_iter()
+            .map(|r| (r.role, r.name, r.description, typed.role.contains(&r.role)))
+            .collect(),
         assigns: permit.viewer().rights.may(P::RoleManage),
         errors,
     })
 }
 
-/// `GET /admin/users/new`
 pub async fn new(permit: Permit<ManageUser>) -> Result<HttpResponse> {
     permit.proved()?;
     let page = new_page(&permit, &Made::default(), FieldErrors::default()).await?;
@@ -193,7 +218,9 @@ pub async fn create(permit: Permit<ManageUser>, Form(typed): Form<Made>) -> Resu
     }
     let access = typed.access();
     if matches!(access, Ok(Some(_))) && !permit.viewer().rights.may(P::AccessManage) {
-        return Err(Error::Forbidden("You do not give access to clients. Leave it to somebody who does.".into()));
+        return Err(Error::Forbidden(
+            "You do not give access to clients. Leave it to somebody who does.".into(),
+        ));
     }
     let made = match access {
         Ok(access) if errors.is_empty() => insert(&permit, &typed, access).await,
@@ -214,8 +241,13 @@ pub async fn create(permit: Permit<ManageUser>, Form(typed): Form<Made>) -> Resu
     }
 }
 
-async fn insert(permit: &Permit<ManageUser>, typed: &Made, first: Option<(ClientId, RoleId)>) -> Result<(PersonId, String)> {
-    let (name, email, roles, own) = (typed.name.trim().to_owned(), typed.email.trim().to_owned(), typed.role.clone(), own_rights(permit));
+async fn insert(
+    permit: &Permit<ManageUser>,
+    typed: &Made,
+    first: Option<(ClientId, RoleId)>,
+) -> Result<(PersonId, String)> {
+    let (name, email, roles, own) =
+        (typed.name.trim().to_owned(), typed.email.trim().to_owned(), typed.role.clone(), own_rights(permit));
     let (app, by) = (permit.app.clone(), permit.viewer().id);
     let write = move |tx: &mut crate::kernel::db::WriteTx<'_>| {
         let new = NewPerson { name: &name, email: &email, password_hash: None, roles: &[] };
@@ -226,7 +258,9 @@ async fn insert(permit: &Permit<ManageUser>, typed: &Made, first: Option<(Client
         }
         // Last: a link ends when the rights of its person grow.
         let link = make_link_in(tx.conn, &app, LinkPurpose::Invitation, Some(id), INVITATION_HOURS)?;
-        let invited = Event::new(Kind::UserInvited, format!("Made an invitation link for {name}")).subject("person", id.0, &name).about(id);
+        let invited = Event::new(Kind::UserInvited, format!("Made an invitation link for {name}"))
+            .subject("person", id.0, &name)
+            .about(id);
         tx.audited_all((id, link), &[event, invited])
     };
     permit.app.db.write(permit.actor(), write).await
@@ -236,9 +270,19 @@ fn own_rights(permit: &Permit<ManageUser>) -> PermissionSet {
     permit.viewer().rights.own
 }
 
-fn link_page(permit: &Permit<ManageUser>, name: &str, invites: bool, link: String, hours: i64, id: PersonId) -> Result<HttpResponse> {
+fn link_page(
+    permit: &Permit<ManageUser>,
+    name: &str,
+    invites: bool,
+    link: String,
+    hours: i64,
+    id: PersonId,
+) -> Result<HttpResponse> {
     permit.page(&MadeLink {
-        frame: permit.frame(Section::Admin, name).crumb("Administration", "/admin").crumb("Users", "/admin/users"),
+        frame: permit
+            .frame(Section::Admin, name)
+            .crumb("Administration", "/admin")
+            .crumb("Users", "/admin/users"),
         name: name.to_owned(),
         invites,
         link,
@@ -247,7 +291,6 @@ fn link_page(permit: &Permit<ManageUser>, name: &str, invites: bool, link: Strin
     })
 }
 
-/// `GET /admin/users/{user}`
 pub async fn show(permit: Permit<ReadUser>, path: web::Path<PersonId>) -> Result<HttpResponse> {
     let page = show_page(&permit, path.into_inner(), None, FieldErrors::default(), None).await?;
     permit.page(&page)
@@ -261,7 +304,8 @@ async fn show_page(
     problem: Option<String>,
 ) -> Result<ShowUser> {
     let rights = &permit.viewer().rights;
-    let (reads_roles, reads_access, gives) = (rights.may(P::RoleRead), rights.may(P::AccessRead), rights.may(P::AccessManage));
+    let (reads_roles, reads_access, gives) =
+        (rights.may(P::RoleRead), rights.may(P::AccessRead), rights.may(P::AccessManage));
     let reads_log = rights.may(P::AuditLogRead);
     let (app, now) = (permit.app.clone(), permit.app.clock.now());
     let read = move |conn: &mut diesel::PgConnection| {
@@ -277,16 +321,29 @@ async fn show_page(
         let activity = if reads_log { list_about(conn, About::Person(id), EVENTS)? } else { Vec::new() };
         Ok((user, locked, sessions, roles, sources, access, clients, activity))
     };
-    let (user, locked, sessions, roles, sources, access, clients, activity) = permit.app.db.read(read).await?;
+    let (user, locked, sessions, roles, sources, access, clients, activity) =
+        permit.app.db.read(read).await?;
     let zone = permit.viewer().organisation.zone();
     let (name, email) = typed.unwrap_or_else(|| (user.name.clone(), user.email.clone()));
     Ok(ShowUser {
-        frame: permit.frame(Section::Admin, &user.name).crumb("Administration", "/admin").crumb("Users", "/admin/users"),
+        frame: permit
+            .frame(Section::Admin, &user.name)
+            .crumb("Administration", "/admin")
+            .crumb("Users", "/admin/users"),
         access_roles: roles.iter().map(|role| (role.role, role.name.clone())).collect(),
-        clients: clients.into_iter().filter(|(client, _)| !access.iter().any(|row| row.client == *client)).collect(),
+        clients: clients
+            .into_iter()
+            .filter(|(client, _)| !access.iter().any(|row| row.client == *client))
+            .collect(),
         modules: sum(&sources),
         locked: locked.map(|until| times::display(until, zone)),
-        activity: Activity { rows: activity, reads_log, log: Some(format!("/admin/audit-log?user={id}")), zone, ..Activity::default() },
+        activity: Activity {
+            rows: activity,
+            reads_log,
+            log: Some(format!("/admin/audit-log?user={id}")),
+            zone,
+            ..Activity::default()
+        },
         reads_log,
         manages: rights.may(P::UserManage),
         assigns: rights.may(P::RoleManage),
@@ -312,7 +369,6 @@ pub struct Details {
     version: i32,
 }
 
-/// `POST /admin/users/{user}`
 pub async fn save(
     permit: Permit<ManageUser>,
     reading: Permit<ReadUser>,
@@ -325,7 +381,13 @@ pub async fn save(
     check_person(&typed.name, &typed.email, &mut errors);
     let (name, email, version) = (typed.name.clone(), typed.email.clone(), typed.version);
     let saved = match errors.done() {
-        Ok(()) => permit.app.db.write(permit.actor(), move |tx| store::save(tx, own, id, &name, &email, version)).await,
+        Ok(()) => {
+            permit
+                .app
+                .db
+                .write(permit.actor(), move |tx| store::save(tx, own, id, &name, &email, version))
+                .await
+        }
         Err(error) => Err(error),
     };
     let (status, errors, problem) = match saved {
@@ -348,16 +410,28 @@ pub struct Roles {
     had: Vec<RoleId>,
 }
 
-/// `POST /admin/users/{user}/roles`
-pub async fn save_roles(permit: Permit<ManageRole>, path: web::Path<PersonId>, Form(typed): Form<Roles>) -> Result<HttpResponse> {
+pub async fn save_roles(
+    permit: Permit<ManageRole>,
+    path: web::Path<PersonId>,
+    Form(typed): Form<Roles>,
+) -> Result<HttpResponse> {
     permit.proved()?;
     let (id, own) = (path.into_inner(), permit.viewer().rights.own);
     let set = |roles: &[RoleId]| roles.iter().copied().collect::<BTreeSet<_>>();
     let (now, had) = (set(&typed.role), set(&typed.had));
-    let (added, removed): (Vec<_>, Vec<_>) = ((&now - &had).into_iter().collect(), (&had - &now).into_iter().collect());
-    let saved = permit.app.db.write(permit.actor(), move |tx| store::save_roles(tx, own, id, &added, &removed)).await?;
-    let message = if saved.changes == 0 { "Nothing changed." } else { "Roles saved. They act on the next click." };
-    Ok(redirect_with(&format!("/admin/users/{id}#roles"), &format!("{message}{}", links_ended(saved.links_ended))))
+    let (added, removed): (Vec<_>, Vec<_>) =
+        ((&now - &had).into_iter().collect(), (&had - &now).into_iter().collect());
+    let saved = permit
+        .app
+        .db
+        .write(permit.actor(), move |tx| store::save_roles(tx, own, id, &added, &removed))
+        .await?;
+    let message =
+        if saved.changes == 0 { "Nothing changed." } else { "Roles saved. They act on the next click." };
+    Ok(redirect_with(
+        &format!("/admin/users/{id}#roles"),
+        &format!("{message}{}", links_ended(saved.links_ended)),
+    ))
 }
 
 /// Said where somebody's unused link ended because their rights grew.
@@ -366,24 +440,32 @@ pub fn links_ended(links: usize) -> &'static str {
 }
 
 /// `GET /admin/users/{user}/{act}`: asks before an account loses something.
-pub async fn confirm(permit: Permit<ManageUser>, path: web::Path<(PersonId, String)>) -> Result<HttpResponse> {
+pub async fn confirm(
+    permit: Permit<ManageUser>,
+    path: web::Path<(PersonId, String)>,
+) -> Result<HttpResponse> {
     permit.proved()?;
     let (id, act) = path.into_inner();
     let user = permit.app.db.read(move |conn| store::get(conn, id)).await?;
     let (heading, lead, button) = match act.as_str() {
         "delete" => (
             format!("Delete {}?", user.name),
-            "The account, its roles and its access to clients go. The name stays readable on what this person did.",
+            "The account, its roles and its access to clients go. The name stays readable on what this \
+                person did.",
             "Delete user",
         ),
         "two-factor" => (
             format!("Reset the second factor of {}?", user.name),
-            "Authenticator and recovery codes stop working. The password alone opens the account until a new one is set up.",
+            "Authenticator and recovery codes stop working. The password alone opens the account until a \
+                new one is set up.",
             "Reset second factor",
         ),
         _ => return Err(Error::NotFound),
     };
-    let frame = permit.frame(Section::Admin, &heading).crumb("Administration", "/admin").crumb("Users", "/admin/users");
+    let frame = permit
+        .frame(Section::Admin, &heading)
+        .crumb("Administration", "/admin")
+        .crumb("Users", "/admin/users");
     let back = format!("/admin/users/{id}");
     permit.page(&ConfirmUser {
         frame: frame.crumb(&user.name, back.clone()),
@@ -395,7 +477,6 @@ pub async fn confirm(permit: Permit<ManageUser>, path: web::Path<(PersonId, Stri
     })
 }
 
-/// `POST /admin/users/{user}/{act}`
 pub async fn act(permit: Permit<ManageUser>, path: web::Path<(PersonId, String)>) -> Result<HttpResponse> {
     permit.proved()?;
     let (id, act) = path.into_inner();
@@ -439,8 +520,11 @@ pub async fn act(permit: Permit<ManageUser>, path: web::Path<(PersonId, String)>
             let write = move |tx: &mut crate::kernel::db::WriteTx<'_>| {
                 let user = store::record_link(tx, own, id)?;
                 let invites = store::get(tx.conn, id)?.status == "invited";
-                let (purpose, hours) =
-                    if invites { (LinkPurpose::Invitation, INVITATION_HOURS) } else { (LinkPurpose::Reset, RESET_HOURS) };
+                let (purpose, hours) = if invites {
+                    (LinkPurpose::Invitation, INVITATION_HOURS)
+                } else {
+                    (LinkPurpose::Reset, RESET_HOURS)
+                };
                 let link = make_link_in(tx.conn, &app, purpose, Some(id), hours)?;
                 Ok(user.with((invites, link, hours)))
             };

@@ -16,7 +16,9 @@ use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
 use crate::kernel::base::text::like;
-use crate::kernel::db::schema::{client_access, clients, known_devices, people, person_roles, role_permissions, roles};
+use crate::kernel::db::schema::{
+    client_access, clients, known_devices, people, person_roles, role_permissions, roles,
+};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 
@@ -40,19 +42,15 @@ pub struct Filter {
 /// A row of the list.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct UserRow {
-    /// Id.
     #[diesel(sql_type = SqlUuid)]
     pub id: PersonId,
-    /// Name.
     #[diesel(sql_type = Text)]
     pub name: String,
-    /// E-mail address.
     #[diesel(sql_type = Text)]
     pub email: String,
     /// invited, active or disabled.
     #[diesel(sql_type = Text)]
     pub status: String,
-    /// Last sign-in.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub last_sign_in_at: Option<DateTime<Utc>>,
     /// Whether there is a second factor.
@@ -78,14 +76,18 @@ pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<
     let (key, id) = filter.after.clone().map_or((None, None), |(key, id)| (Some(key), Some(id.0)));
     // sql_query: roles and access of each person in one statement, filtered by either.
     Ok(diesel::sql_query(
-        "SELECT p.id, p.name, p.email, p.status, p.last_sign_in_at, p.totp_since IS NOT NULL AS two_factor, lower(p.name) AS key,
-            ARRAY(SELECT r.name FROM person_roles pr JOIN roles r ON r.id = pr.role_id WHERE pr.person_id = p.id ORDER BY r.name) AS roles,
+        "SELECT p.id, p.name, p.email, p.status, p.last_sign_in_at, p.totp_since IS NOT NULL AS two_factor, \
+            lower(p.name) AS key,
+            ARRAY(SELECT r.name FROM person_roles pr JOIN roles r ON r.id = pr.role_id \
+            WHERE pr.person_id = p.id ORDER BY r.name) AS roles,
             (SELECT count(*) FROM client_access ca WHERE ca.person_id = p.id) AS clients
          FROM people p
          WHERE p.deleted_at IS NULL AND (p.name ILIKE $1 OR p.email ILIKE $1)
-            AND ($2::uuid IS NULL OR EXISTS (SELECT FROM person_roles pr WHERE pr.person_id = p.id AND pr.role_id = $2)
+            AND ($2::uuid IS NULL OR EXISTS (SELECT FROM person_roles pr WHERE pr.person_id = p.id \
+            AND pr.role_id = $2)
                 OR EXISTS (SELECT FROM client_access ca WHERE ca.person_id = p.id AND ca.role_id = $2))
-            AND ($3::uuid IS NULL OR EXISTS (SELECT FROM client_access ca WHERE ca.person_id = p.id AND ca.client_id = $3))
+            AND ($3::uuid IS NULL OR EXISTS (SELECT FROM client_access ca WHERE ca.person_id = p.id \
+            AND ca.client_id = $3))
             AND ($4 NOT IN ('invited', 'active', 'disabled') OR p.status = $4)
             AND ($5 NOT IN ('with', 'without') OR (p.totp_since IS NOT NULL) = ($5 = 'with'))
             AND ($6::text IS NULL OR (lower(p.name), p.id) > ($6, $7))
@@ -118,21 +120,16 @@ pub fn list_clients(conn: &mut PgConnection) -> Result<Vec<(ClientId, String)>> 
     Ok(clients::table.order(clients::name).select((clients::id, clients::name)).load(conn)?)
 }
 
-/// A user.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = people, check_for_backend(diesel::pg::Pg))]
 pub struct User {
-    /// Id.
     pub id: PersonId,
-    /// Name.
     pub name: String,
-    /// E-mail address.
     pub email: String,
     /// invited, active or disabled.
     pub status: String,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
-    /// Last sign-in.
     pub last_sign_in_at: Option<DateTime<Utc>>,
     /// Last change of the password.
     pub password_changed_at: Option<DateTime<Utc>>,
@@ -145,13 +142,10 @@ pub struct User {
 /// A role that somebody holds, and since when, by whom.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct HeldRole {
-    /// The role.
     #[diesel(sql_type = SqlUuid)]
     pub role: RoleId,
-    /// Its name.
     #[diesel(sql_type = Text)]
     pub name: String,
-    /// Its description.
     #[diesel(sql_type = Text)]
     pub description: String,
     /// Whether this person holds it.
@@ -160,7 +154,6 @@ pub struct HeldRole {
     /// Who gave it; nobody for the first ones.
     #[diesel(sql_type = Nullable<Text>)]
     pub given_by: Option<String>,
-    /// When.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub given_at: Option<DateTime<Utc>>,
 }
@@ -194,8 +187,10 @@ pub fn get(conn: &mut PgConnection, id: PersonId) -> Result<User> {
 pub fn list_held_roles(conn: &mut PgConnection, id: PersonId) -> Result<Vec<HeldRole>> {
     // sql_query: every role beside the assignment that may be missing, and its giver's name.
     Ok(diesel::sql_query(
-        "SELECT r.id AS role, r.name, r.description, pr.role_id IS NOT NULL AS held, g.name AS given_by, pr.given_at
-         FROM roles r LEFT JOIN person_roles pr ON pr.role_id = r.id AND pr.person_id = $1 LEFT JOIN people g ON g.id = pr.given_by
+        "SELECT r.id AS role, r.name, r.description, pr.role_id IS NOT NULL AS held, g.name AS given_by, \
+            pr.given_at
+         FROM roles r LEFT JOIN person_roles pr ON pr.role_id = r.id AND pr.person_id = $1 LEFT \
+         JOIN people g ON g.id = pr.given_by
          ORDER BY r.built_in DESC, r.name",
     )
     .bind::<SqlUuid, _>(id.0)
@@ -209,11 +204,13 @@ pub fn list_held_roles(conn: &mut PgConnection, id: PersonId) -> Result<Vec<Held
 pub fn list_sources(conn: &mut PgConnection, id: PersonId) -> Result<Vec<Source>> {
     // sql_query: own roles and the roles of client access, as one list.
     Ok(diesel::sql_query(
-        "SELECT rp.permission, r.name AS role, NULL AS client FROM person_roles pr JOIN roles r ON r.id = pr.role_id
+        "SELECT rp.permission, r.name AS role, NULL AS client FROM person_roles pr \
+            JOIN roles r ON r.id = pr.role_id
             JOIN role_permissions rp ON rp.role_id = r.id WHERE pr.person_id = $1
          UNION ALL
          SELECT rp.permission, r.name, c.name FROM client_access ca JOIN roles r ON r.id = ca.role_id
-            JOIN role_permissions rp ON rp.role_id = r.id JOIN clients c ON c.id = ca.client_id WHERE ca.person_id = $1
+            JOIN role_permissions rp ON rp.role_id = r.id JOIN clients c ON c.id = ca.client_id \
+            WHERE ca.person_id = $1
          ORDER BY role, client",
     )
     .bind::<SqlUuid, _>(id.0)
@@ -221,8 +218,10 @@ pub fn list_sources(conn: &mut PgConnection, id: PersonId) -> Result<Vec<Source>
 }
 
 fn subjects(conn: &mut PgConnection, keys: &Keys, user: &User) -> Result<Vec<String>> {
-    let devices: Vec<Vec<u8>> =
-        known_devices::table.filter(known_devices::person_id.eq(user.id.0)).select(known_devices::digest).load(conn)?;
+    let devices: Vec<Vec<u8>> = known_devices::table
+        .filter(known_devices::person_id.eq(user.id.0))
+        .select(known_devices::digest)
+        .load(conn)?;
     let own = [account_subject(keys, &user.email), code_subject(user.id), format!("proof:{}", user.id)];
     Ok(own.into_iter().chain(devices.iter().map(|digest| format!("device:{}", hex(digest)))).collect())
 }
@@ -231,7 +230,12 @@ fn subjects(conn: &mut PgConnection, keys: &Keys, user: &User) -> Result<Vec<Str
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn locked_until(conn: &mut PgConnection, keys: &Keys, user: &User, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>> {
+pub fn locked_until(
+    conn: &mut PgConnection,
+    keys: &Keys,
+    user: &User,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>> {
     let subjects = subjects(conn, keys, user)?;
     Ok(attempts::locked(conn, &subjects, now)?.into_iter().map(|(_, until)| until).max())
 }
@@ -246,11 +250,16 @@ pub fn check_rank(conn: &mut PgConnection, own: PermissionSet, id: PersonId) -> 
         .filter(person_roles::person_id.eq(id.0))
         .select(role_permissions::permission)
         .load(conn)?;
-    covers(own, &held).map_err(|right| Error::Forbidden(format!("This user may do more than you: {right}. Ask an administrator.")))?;
-    // Whoever becomes this user sees their clients: that is for those who could give themselves the same access openly.
+    covers(own, &held).map_err(|right| {
+        Error::Forbidden(format!("This user may do more than you: {right}. Ask an administrator."))
+    })?;
+    // Whoever becomes this user sees their clients: that is for those who could give themselves the same
+    // access openly.
     let sees = diesel::dsl::exists(client_access::table.filter(client_access::person_id.eq(id.0)));
     if !own.has(Permission::AccessManage) && diesel::select(sees).get_result::<bool>(conn)? {
-        return Err(Error::Forbidden("This user sees clients. Ask somebody who gives access to clients.".into()));
+        return Err(Error::Forbidden(
+            "This user sees clients. Ask somebody who gives access to clients.".into(),
+        ));
     }
     Ok(())
 }
@@ -261,7 +270,8 @@ fn covers(own: PermissionSet, held: &[String]) -> Result<(), String> {
     more.map_or(Ok(()), |right| Err(right.label().to_lowercase()))
 }
 
-/// Locks what decides who is an administrator, so that two of them cannot take each other out at the same moment.
+/// Locks what decides who is an administrator, so that two of them cannot take each other out at the same
+/// moment.
 fn lock_administrators(conn: &mut PgConnection) -> Result<()> {
     roles::table.filter(roles::key.eq("administrator")).select(roles::id).for_update().first::<Uuid>(conn)?;
     Ok(())
@@ -272,7 +282,9 @@ fn check_administrators(conn: &mut PgConnection) -> Result<()> {
     let left: i64 = people::table
         .inner_join(person_roles::table.on(person_roles::person_id.eq(people::id)))
         .inner_join(roles::table.on(roles::id.eq(person_roles::role_id)))
-        .filter(roles::key.eq("administrator").and(people::status.eq("active")).and(people::deleted_at.is_null()))
+        .filter(
+            roles::key.eq("administrator").and(people::status.eq("active")).and(people::deleted_at.is_null()),
+        )
         .count()
         .get_result(conn)?;
     if left == 0 {
@@ -288,14 +300,27 @@ fn event(kind: Kind, sentence: String, user: &User) -> Event {
 }
 
 fn lock(tx: &mut WriteTx<'_>, id: PersonId) -> Result<User> {
-    Ok(people::table.find(id.0).filter(people::deleted_at.is_null()).select(User::as_select()).for_update().first(tx.conn)?)
+    Ok(people::table
+        .find(id.0)
+        .filter(people::deleted_at.is_null())
+        .select(User::as_select())
+        .for_update()
+        .first(tx.conn)?)
 }
 
 /// Saves name and e-mail address. Nothing changed is no save.
 ///
 /// # Errors
-/// [`Error::Conflict`] when somebody saved since `version` was shown, [`Error::Invalid`] when the address is taken.
-pub fn save(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId, name: &str, email: &str, version: i32) -> Result<Audited<()>> {
+/// [`Error::Conflict`] when somebody saved since `version` was shown, [`Error::Invalid`] when the address is
+/// taken.
+pub fn save(
+    tx: &mut WriteTx<'_>,
+    own: PermissionSet,
+    id: PersonId,
+    name: &str,
+    email: &str,
+    version: i32,
+) -> Result<Audited<()>> {
     let before = lock(tx, id)?;
     check_rank(tx.conn, own, id)?;
     let (name, email) = (name.trim(), email.trim());
@@ -303,16 +328,21 @@ pub fn save(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId, name: &str, 
         return Ok(tx.unchanged(()));
     }
     if before.version != version {
-        return Err(Error::Conflict("Somebody saved this user since you opened it. What you typed is still here.".into()));
+        return Err(Error::Conflict(
+            "Somebody saved this user since you opened it. What you typed is still here.".into(),
+        ));
     }
     diesel::update(people::table.find(id.0))
         .set((people::name.eq(name), people::email.eq(email), people::version.eq(version + 1)))
         .execute(tx.conn)
         .map_err(|e| match Error::constraint(&e) {
-            Some("people_email") => Error::field("email", "An account with this e-mail address exists already."),
+            Some("people_email") => {
+                Error::field("email", "An account with this e-mail address exists already.")
+            }
             _ => e.into(),
         })?;
-    let changes = [("name", before.name.as_str(), name, false), ("email", before.email.as_str(), email, false)];
+    let changes =
+        [("name", before.name.as_str(), name, false), ("email", before.email.as_str(), email, false)];
     let event = event(Kind::UserUpdated, format!("Changed the user {name}"), &before)
         .changes(changes.into_iter().filter(|(_, old, new, _)| old != new));
     tx.audited((), event)
@@ -330,7 +360,8 @@ pub struct RolesSaved {
 /// Assigns and takes roles of a person's own.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for a role with rights that the assigner lacks, [`Error::Refused`] for the last administrator.
+/// [`Error::Forbidden`] for a role with rights that the assigner lacks, [`Error::Refused`] for the last
+/// administrator.
 pub fn save_roles(
     tx: &mut WriteTx<'_>,
     own: PermissionSet,
@@ -345,9 +376,13 @@ pub fn save_roles(
     for (list, adds) in [(added, true), (removed, false)] {
         for role in list {
             let name: String = roles::table.find(role.0).select(roles::name).first(tx.conn)?;
-            let gives: Vec<String> =
-                role_permissions::table.filter(role_permissions::role_id.eq(role.0)).select(role_permissions::permission).load(tx.conn)?;
-            covers(own, &gives).map_err(|right| Error::Forbidden(format!("The role {name} may do more than you: {right}.")))?;
+            let gives: Vec<String> = role_permissions::table
+                .filter(role_permissions::role_id.eq(role.0))
+                .select(role_permissions::permission)
+                .load(tx.conn)?;
+            covers(own, &gives).map_err(|right| {
+                Error::Forbidden(format!("The role {name} may do more than you: {right}."))
+            })?;
             let changed = if adds {
                 diesel::insert_into(person_roles::table)
                     .values((
@@ -409,9 +444,12 @@ pub fn enable(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<
     if user.status != "disabled" {
         return Ok(tx.unchanged(()));
     }
-    let has_password: bool = people::table.find(id.0).select(people::password_hash.is_not_null()).first(tx.conn)?;
+    let has_password: bool =
+        people::table.find(id.0).select(people::password_hash.is_not_null()).first(tx.conn)?;
     let status = if has_password { "active" } else { "invited" };
-    diesel::update(people::table.find(id.0)).set((people::status.eq(status), people::version.eq(people::version + 1))).execute(tx.conn)?;
+    diesel::update(people::table.find(id.0))
+        .set((people::status.eq(status), people::version.eq(people::version + 1)))
+        .execute(tx.conn)?;
     tx.audited((), event(Kind::UserEnabled, format!("Enabled the user {}", user.name), &user))
 }
 
@@ -448,8 +486,11 @@ pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<
             people::version.eq(people::version + 1),
         ))
         .execute(tx.conn)?;
-    let held: Vec<String> =
-        person_roles::table.inner_join(roles::table).filter(person_roles::person_id.eq(id.0)).select(roles::name).load(tx.conn)?;
+    let held: Vec<String> = person_roles::table
+        .inner_join(roles::table)
+        .filter(person_roles::person_id.eq(id.0))
+        .select(roles::name)
+        .load(tx.conn)?;
     let seen: Vec<(ClientId, String)> = client_access::table
         .inner_join(clients::table)
         .filter(client_access::person_id.eq(id.0))
@@ -459,14 +500,17 @@ pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<
     diesel::delete(client_access::table.filter(client_access::person_id.eq(id.0))).execute(tx.conn)?;
     check_administrators(tx.conn)?;
     end_everything(tx.conn, id)?;
-    let mut events =
-        vec![event(Kind::UserDeleted, format!("Deleted the user {}", user.name), &user).detail(serde_json::json!({ "email": user.email }))];
+    let mut events = vec![
+        event(Kind::UserDeleted, format!("Deleted the user {}", user.name), &user)
+            .detail(serde_json::json!({ "email": user.email })),
+    ];
     for role in &held {
         let sentence = format!("Took the role {role} from {}", user.name);
         events.push(event(Kind::RoleRemoved, sentence, &user).detail(serde_json::json!({ "role": role })));
     }
     for (client, name) in &seen {
-        let removed = Event::new(Kind::AccessRemoved, format!("Took the access to {name} from {}", user.name));
+        let removed =
+            Event::new(Kind::AccessRemoved, format!("Took the access to {name} from {}", user.name));
         events.push(removed.subject("client", client.0, name).client(*client).about(id));
     }
     tx.audited_all(user.name, &events)
@@ -497,6 +541,9 @@ mod tests {
         let own: PermissionSet = [Permission::UserManage].into_iter().collect();
         assert!(covers(own, &["user.manage".into(), "unknown".into()]).is_ok());
         assert!(covers(own, &["user.manage".into(), "engagement.delete".into()]).is_err());
-        assert_eq!(covers(own, &["role.manage".into()]), Err("create, change, delete and assign roles".into()));
+        assert_eq!(
+            covers(own, &["role.manage".into()]),
+            Err("create, change, delete and assign roles".into())
+        );
     }
 }

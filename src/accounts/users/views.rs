@@ -20,15 +20,11 @@ pub fn status_word(status: &str) -> &'static str {
     }
 }
 
-/// `/admin/users`
 #[derive(Template)]
 #[template(path = "accounts/users.html", blocks = ["results"])]
 pub struct Users {
-    /// The frame.
     pub frame: Frame,
-    /// What is shown.
     pub filter: Filter,
-    /// Rows.
     pub rows: Vec<UserRow>,
     /// Roles to filter by.
     pub roles: Vec<(RoleId, String)>,
@@ -42,7 +38,6 @@ pub struct Users {
     pub earlier: bool,
     /// Whether users can be made.
     pub manages: bool,
-    /// The organisation's zone.
     pub zone: chrono_tz::Tz,
 }
 
@@ -61,15 +56,11 @@ impl Users {
     }
 }
 
-/// `/admin/users/new`
 #[derive(Template)]
 #[template(path = "accounts/user_new.html")]
 pub struct NewUser {
-    /// The frame.
     pub frame: Frame,
-    /// As typed.
     pub name: String,
-    /// As typed.
     pub email: String,
     /// Roles, and whether each is ticked.
     pub roles: Vec<(RoleId, String, String, bool)>,
@@ -81,7 +72,6 @@ pub struct NewUser {
     pub client: String,
     /// The role there as chosen.
     pub client_role: String,
-    /// What is wrong.
     pub errors: FieldErrors,
 }
 
@@ -89,7 +79,6 @@ pub struct NewUser {
 pub struct Right {
     /// What it lets them do.
     pub label: &'static str,
-    /// Stored name.
     pub name: &'static str,
     /// "Team Lead at Quillfen Foods, Harbour Lights Ferries"
     pub sources: Vec<String>,
@@ -97,9 +86,7 @@ pub struct Right {
 
 /// Rights of a module.
 pub struct Module {
-    /// Its name.
     pub name: &'static str,
-    /// Its rights.
     pub rights: Vec<Right>,
 }
 
@@ -134,7 +121,8 @@ pub fn sum(sources: &[Source]) -> Vec<Module> {
     modules()
         .into_iter()
         .filter_map(|(name, permissions)| {
-            let rights: Vec<Right> = permissions.into_iter().filter_map(|permission| right(permission, sources)).collect();
+            let rights: Vec<Right> =
+                permissions.into_iter().filter_map(|permission| right(permission, sources)).collect();
             (!rights.is_empty()).then_some(Module { name, rights })
         })
         .collect()
@@ -142,7 +130,8 @@ pub fn sum(sources: &[Source]) -> Vec<Module> {
 
 fn right(permission: Permission, sources: &[Source]) -> Option<Right> {
     // A right without a client counts from own roles only, the others from client access only.
-    let gives = |s: &&Source| s.permission == permission.as_str() && s.client.is_none() == permission.is_own();
+    let gives =
+        |s: &&Source| s.permission == permission.as_str() && s.client.is_none() == permission.is_own();
     let mut told: Vec<(String, Vec<String>)> = Vec::new();
     for source in sources.iter().filter(gives) {
         let at = source.client.clone().into_iter();
@@ -153,26 +142,25 @@ fn right(permission: Permission, sources: &[Source]) -> Option<Right> {
     }
     let sources: Vec<String> = told
         .into_iter()
-        .map(|(role, clients)| if clients.is_empty() { role } else { format!("{role} at {}", clients.join(", ")) })
+        .map(
+            |(role, clients)| {
+                if clients.is_empty() { role } else { format!("{role} at {}", clients.join(", ")) }
+            },
+        )
         .collect();
     (!sources.is_empty()).then_some(Right { label: permission.label(), name: permission.as_str(), sources })
 }
 
-/// `/admin/users/{id}`
 #[derive(Template)]
 #[template(path = "accounts/user.html")]
 pub struct ShowUser {
-    /// The frame.
     pub frame: Frame,
-    /// The user.
     pub user: User,
     /// As typed, or as stored.
     pub name: String,
     /// As typed, or as stored.
     pub email: String,
-    /// Roles.
     pub roles: Vec<HeldRole>,
-    /// Access.
     pub access: Vec<AccessRow>,
     /// What they may do; shown to who reads roles.
     pub modules: Vec<Module>,
@@ -194,9 +182,7 @@ pub struct ShowUser {
     pub assigns: bool,
     /// Whether access can be given.
     pub gives: bool,
-    /// The organisation's zone.
     pub zone: chrono_tz::Tz,
-    /// What is wrong.
     pub errors: FieldErrors,
     /// Why nothing was saved.
     pub problem: Option<String>,
@@ -215,13 +201,10 @@ impl ShowUser {
 #[derive(Template)]
 #[template(path = "accounts/user_link.html")]
 pub struct MadeLink {
-    /// The frame.
     pub frame: Frame,
-    /// Whose it is.
     pub name: String,
     /// Whether it invites, or sets a new password.
     pub invites: bool,
-    /// The address.
     pub link: String,
     /// Hours for which it works.
     pub hours: i64,
@@ -233,17 +216,13 @@ pub struct MadeLink {
 #[derive(Template)]
 #[template(path = "accounts/user_confirm.html")]
 pub struct ConfirmUser {
-    /// The frame.
     pub frame: Frame,
-    /// Heading.
     pub heading: String,
-    /// What happens.
     pub lead: String,
     /// Where the form goes.
     pub action: String,
     /// Word on the button.
     pub button: &'static str,
-    /// Way back.
     pub back: String,
 }
 
@@ -286,7 +265,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
         totp_since: Some(now),
         version: 2,
     };
-    let source = |client: Option<String>| Source { permission: "engagement.read".into(), role: hostile(), client };
+    let source =
+        |client: Option<String>| Source { permission: "engagement.read".into(), role: hostile(), client };
     let show = ShowUser {
         frame: Frame::sample("User"),
         user,
@@ -379,8 +359,14 @@ mod tests {
             source("library.read", "Team Lead", Some("Alder")),
         ];
         let modules = sum(&sources);
-        let told = |name: &str| modules.iter().flat_map(|m| &m.rights).find(|r| r.name == name).unwrap().sources.clone();
+        let told = |name: &str| {
+            modules.iter().flat_map(|m| &m.rights).find(|r| r.name == name).unwrap().sources.clone()
+        };
         assert_eq!(told("engagement.read"), ["Team Lead at Alder, Birch"], "an own role opens no client");
-        assert_eq!(told("library.read"), ["Administrator"], "a client access gives no right without a client");
+        assert_eq!(
+            told("library.read"),
+            ["Administrator"],
+            "a client access gives no right without a client"
+        );
     }
 }

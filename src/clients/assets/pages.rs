@@ -22,7 +22,10 @@ pub async fn new(permit: Permit<EditAsset>, path: web::Path<ClientId>) -> Result
 }
 
 fn frame(permit: &Permit<EditAsset>, title: &str, client: ClientId) -> Frame {
-    permit.frame(Section::Clients, title).crumb("Clients", "/clients").crumb("Client", format!("/clients/{client}"))
+    permit
+        .frame(Section::Clients, title)
+        .crumb("Clients", "/clients")
+        .crumb("Client", format!("/clients/{client}"))
 }
 
 fn form(
@@ -33,7 +36,8 @@ fn form(
     errors: FieldErrors,
     conflict: Option<Conflict>,
 ) -> AssetForm {
-    let (title, button) = if asset.is_some() { ("Edit asset", "Save") } else { ("New asset", "Create asset") };
+    let (title, button) =
+        if asset.is_some() { ("Edit asset", "Save") } else { ("New asset", "Create asset") };
     let own = asset.map_or_else(|| "new".to_owned(), |id| id.to_string());
     AssetForm {
         frame: frame(permit, title, client),
@@ -48,18 +52,25 @@ fn form(
 }
 
 /// `POST /clients/{client}/assets/new`
-pub async fn create(permit: Permit<EditAsset>, path: web::Path<ClientId>, Form(typed): Form<TypedAsset>) -> Result<HttpResponse> {
+pub async fn create(
+    permit: Permit<EditAsset>,
+    path: web::Path<ClientId>,
+    Form(typed): Form<TypedAsset>,
+) -> Result<HttpResponse> {
     let (client, visible) = (path.into_inner(), permit.visible());
     permit.check(client)?;
     let saved = match typed.check() {
-        Ok(text) => permit.app.db.write(permit.actor(), move |tx| store::create(tx, client, &visible, &text)).await,
+        Ok(text) => {
+            permit.app.db.write(permit.actor(), move |tx| store::create(tx, client, &visible, &text)).await
+        }
         Err(error) => Err(error),
     };
     match saved {
         Ok(()) => Ok(redirect_with(&format!("/clients/{client}#assets"), "Asset created.")),
-        Err(Error::Invalid(errors)) => {
-            permit.html(StatusCode::UNPROCESSABLE_ENTITY, form(&permit, client, None, typed, errors, None).render()?)
-        }
+        Err(Error::Invalid(errors)) => permit.html(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            form(&permit, client, None, typed, errors, None).render()?,
+        ),
         Err(other) => Err(other),
     }
 }
@@ -92,20 +103,34 @@ pub async fn update(
     let ((client, id), visible, version) = (path.into_inner(), permit.visible(), typed.version);
     permit.check(client)?;
     let saved = match typed.check() {
-        Ok(text) => permit.app.db.write(permit.actor(), move |tx| store::save(tx, client, id, &visible, &text, version)).await,
+        Ok(text) => {
+            permit
+                .app
+                .db
+                .write(permit.actor(), move |tx| store::save(tx, client, id, &visible, &text, version))
+                .await
+        }
         Err(error) => Err(error),
     };
     match saved {
         Ok(()) => Ok(redirect_with(&format!("/clients/{client}#assets"), "Asset saved.")),
-        Err(Error::Invalid(errors)) => {
-            permit.html(StatusCode::UNPROCESSABLE_ENTITY, form(&permit, client, Some(id), typed, errors, None).render()?)
-        }
+        Err(Error::Invalid(errors)) => permit.html(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            form(&permit, client, Some(id), typed, errors, None).render()?,
+        ),
         Err(Error::Conflict(sentence)) => {
             let visible = permit.visible();
             let stored = permit.app.db.read(move |conn| store::get(conn, client, id, &visible)).await?;
             let theirs = asset_differences(&stored, &typed);
             let typed = TypedAsset { version: stored.version, ..typed };
-            let page = form(&permit, client, Some(id), typed, FieldErrors::default(), Some(Conflict { sentence, theirs }));
+            let page = form(
+                &permit,
+                client,
+                Some(id),
+                typed,
+                FieldErrors::default(),
+                Some(Conflict { sentence, theirs }),
+            );
             permit.html(StatusCode::CONFLICT, page.render()?)
         }
         Err(other) => Err(other),
@@ -113,10 +138,16 @@ pub async fn update(
 }
 
 /// `GET /clients/{client}/assets/{asset}/delete`
-pub async fn delete_page(permit: Permit<EditAsset>, path: web::Path<(ClientId, AssetId)>) -> Result<HttpResponse> {
+pub async fn delete_page(
+    permit: Permit<EditAsset>,
+    path: web::Path<(ClientId, AssetId)>,
+) -> Result<HttpResponse> {
     let ((client, id), visible) = (path.into_inner(), permit.visible());
-    let (asset, (procedures, findings)) =
-        permit.app.db.read(move |conn| Ok((store::get(conn, client, id, &visible)?, store::find_uses(conn, id)?))).await?;
+    let (asset, (procedures, findings)) = permit
+        .app
+        .db
+        .read(move |conn| Ok((store::get(conn, client, id, &visible)?, store::find_uses(conn, id)?)))
+        .await?;
     permit.check(client)?;
     permit.page(&Delete {
         frame: frame(&permit, "Delete asset", client),

@@ -34,7 +34,11 @@ pub struct Asset {
 
 /// A client's assets by name. The caller has found the client.
 pub fn list(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Asset>> {
-    Ok(assets::table.filter(assets::client_id.eq(client.0)).order((assets::name, assets::id)).select(Asset::as_select()).load(conn)?)
+    Ok(assets::table
+        .filter(assets::client_id.eq(client.0))
+        .order((assets::name, assets::id))
+        .select(Asset::as_select())
+        .load(conn)?)
 }
 
 /// An asset of a client among `visible`.
@@ -45,7 +49,11 @@ pub fn get(conn: &mut PgConnection, client: ClientId, id: AssetId, visible: &[Cl
     if !visible.contains(&client) {
         return Err(Error::NotFound);
     }
-    Ok(assets::table.find(id.0).filter(assets::client_id.eq(client.0)).select(Asset::as_select()).first(conn)?)
+    Ok(assets::table
+        .find(id.0)
+        .filter(assets::client_id.eq(client.0))
+        .select(Asset::as_select())
+        .first(conn)?)
 }
 
 /// How many procedures and findings name the asset.
@@ -89,7 +97,12 @@ pub fn insert(tx: &mut WriteTx<'_>, client: ClientId, text: &AssetText) -> Resul
 ///
 /// # Errors
 /// As [`insert`]; [`Error::NotFound`] for any other client.
-pub fn create(tx: &mut WriteTx<'_>, client: ClientId, visible: &[ClientId], text: &AssetText) -> Result<Audited<()>> {
+pub fn create(
+    tx: &mut WriteTx<'_>,
+    client: ClientId,
+    visible: &[ClientId],
+    text: &AssetText,
+) -> Result<Audited<()>> {
     // Locked, so that the client is not deleted in between.
     lock(tx, client, visible)?;
     let (_, event) = insert(tx, client, text)?;
@@ -99,7 +112,8 @@ pub fn create(tx: &mut WriteTx<'_>, client: ClientId, visible: &[ClientId], text
 /// Saves an asset. Nothing changed is no save.
 ///
 /// # Errors
-/// [`Error::Conflict`] when somebody saved since `version` was shown, [`Error::Invalid`] when the name is taken.
+/// [`Error::Conflict`] when somebody saved since `version` was shown, [`Error::Invalid`] when the name is
+/// taken.
 pub fn save(
     tx: &mut WriteTx<'_>,
     client: ClientId,
@@ -145,15 +159,21 @@ pub fn save(
 ///
 /// # Errors
 /// [`Error::Refused`] with what uses it.
-pub fn delete(tx: &mut WriteTx<'_>, client: ClientId, id: AssetId, visible: &[ClientId]) -> Result<Audited<String>> {
+pub fn delete(
+    tx: &mut WriteTx<'_>,
+    client: ClientId,
+    id: AssetId,
+    visible: &[ClientId],
+) -> Result<Audited<String>> {
     let asset = lock_asset(tx, client, id, visible)?;
     let (procedures, findings) = find_uses(tx.conn, id)?;
     if let Some(sentence) = asset_in_use(procedures, findings) {
         return Err(Error::Refused(sentence));
     }
     diesel::delete(assets::table.find(id.0)).execute(tx.conn)?;
-    let event =
-        Event::new(Kind::AssetDeleted, format!("Deleted the asset “{}”", asset.name)).subject("asset", id.0, &asset.name).client(client);
+    let event = Event::new(Kind::AssetDeleted, format!("Deleted the asset “{}”", asset.name))
+        .subject("asset", id.0, &asset.name)
+        .client(client);
     tx.audited(asset.name, event)
 }
 
@@ -161,7 +181,12 @@ fn lock_asset(tx: &mut WriteTx<'_>, client: ClientId, id: AssetId, visible: &[Cl
     if !visible.contains(&client) {
         return Err(Error::NotFound);
     }
-    Ok(assets::table.find(id.0).filter(assets::client_id.eq(client.0)).select(Asset::as_select()).for_update().first(tx.conn)?)
+    Ok(assets::table
+        .find(id.0)
+        .filter(assets::client_id.eq(client.0))
+        .select(Asset::as_select())
+        .for_update()
+        .first(tx.conn)?)
 }
 
 type Fields<'a> = [&'a str; 5];
@@ -171,7 +196,8 @@ fn fields(text: &AssetText) -> Fields<'_> {
 }
 
 fn changes<'a>(before: Fields<'a>, after: Fields<'a>) -> Vec<(&'a str, &'a str, &'a str, bool)> {
-    let names = [("name", false), ("kind", false), ("criticality", false), ("address", false), ("description", true)];
+    let names =
+        [("name", false), ("kind", false), ("criticality", false), ("address", false), ("description", true)];
     names
         .into_iter()
         .zip(before.into_iter().zip(after))
@@ -182,7 +208,10 @@ fn changes<'a>(before: Fields<'a>, after: Fields<'a>) -> Vec<(&'a str, &'a str, 
 
 fn name_taken(error: diesel::result::Error) -> Error {
     match Error::constraint(&error) {
-        Some("assets_name") => Error::field("name", "This client has an asset of this name already. Choose it, or use another name."),
+        Some("assets_name") => Error::field(
+            "name",
+            "This client has an asset of this name already. Choose it, or use another name.",
+        ),
         _ => error.into(),
     }
 }

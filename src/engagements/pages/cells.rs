@@ -29,8 +29,13 @@ fn url(engagement: EngagementId, procedure: ProcedureId, field: Field) -> String
     format!("/engagements/{engagement}/procedures/{procedure}/cell/{}", field.name())
 }
 
-/// `GET /engagements/{id}/cell?{field}={key}`: the control in place of a value. Without scripts the procedure's page.
-pub async fn edit(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Query(asked): Query<Pairs>) -> Result<HttpResponse> {
+/// `GET /engagements/{id}/cell?{field}={key}`: the control in place of a value. Without scripts the
+/// procedure's page.
+pub async fn edit(
+    permit: Permit<ReadEngagement>,
+    path: web::Path<EngagementId>,
+    Query(asked): Query<Pairs>,
+) -> Result<HttpResponse> {
     let engagement = path.into_inner();
     let (name, key) = asked.into_iter().next().ok_or(Error::NotFound)?;
     let field = inline(&name)?;
@@ -40,7 +45,11 @@ pub async fn edit(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>,
         .db
         .read(move |conn| {
             let head = store::get_head(conn, engagement, &visible)?;
-            Ok((head.own.client_id, store::find_by_key(conn, engagement, &wanted)?, store::list_outcomes(conn)?))
+            Ok((
+                head.own.client_id,
+                store::find_by_key(conn, engagement, &wanted)?,
+                store::list_outcomes(conn)?,
+            ))
         })
         .await?;
     permit.check(client)?;
@@ -66,7 +75,11 @@ fn value(row: &ProcedureRow, field: Field) -> String {
 }
 
 fn choices(field: Field, held: &str, outcomes: &[Outcome]) -> Vec<Choice> {
-    let choice = |value: &str, label: &str| Choice { value: value.to_owned(), label: label.to_owned(), title: String::new() };
+    let choice = |value: &str, label: &str| Choice {
+        value: value.to_owned(),
+        label: label.to_owned(),
+        title: String::new(),
+    };
     let answers = |team: Team| {
         let shown = outcomes.iter().filter(|o| o.team == team && (o.retired_at.is_none() || o.key == held));
         let own = shown.map(|o| Choice { title: o.definition.clone(), ..choice(&o.key, &o.label) });
@@ -75,9 +88,10 @@ fn choices(field: Field, held: &str, outcomes: &[Outcome]) -> Vec<Choice> {
     match field {
         Field::RedOutcome => answers(Team::Red),
         Field::BlueOutcome => answers(Team::Blue),
-        Field::Severity => {
-            [choice("", "No finding")].into_iter().chain(Severity::ALL.iter().map(|s| choice(s.as_str(), s.label()))).collect()
-        }
+        Field::Severity => [choice("", "No finding")]
+            .into_iter()
+            .chain(Severity::ALL.iter().map(|s| choice(s.as_str(), s.label())))
+            .collect(),
         _ => ProcedureStatus::ALL.iter().map(|s| choice(s.as_str(), s.label())).collect(),
     }
 }
@@ -97,7 +111,11 @@ fn editor(engagement: EngagementId, row: &ProcedureRow, field: Field, outcomes: 
 }
 
 /// What the answers below are made of.
-async fn load(permit: &Permit<ReadEngagement>, engagement: EngagementId, procedure: ProcedureId) -> Result<(Loaded, ProcedureRow)> {
+async fn load(
+    permit: &Permit<ReadEngagement>,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+) -> Result<(Loaded, ProcedureRow)> {
     let visible = permit.visible();
     let loaded = permit
         .app
@@ -116,7 +134,13 @@ async fn load(permit: &Permit<ReadEngagement>, engagement: EngagementId, procedu
     Ok((loaded, row))
 }
 
-fn shown(permit: &Permit<ReadEngagement>, loaded: &Loaded, row: &ProcedureRow, field: Field, saved: bool) -> Result<HttpResponse> {
+fn shown(
+    permit: &Permit<ReadEngagement>,
+    loaded: &Loaded,
+    row: &ProcedureRow,
+    field: Field,
+    saved: bool,
+) -> Result<HttpResponse> {
     let around = around(permit, loaded, String::new());
     let sides = around.writer.sides_of(row, &loaded.operators);
     let line = Line::new(row, loaded.head.own.id, &loaded.outcomes, &loaded.operators, sides);
@@ -147,7 +171,6 @@ pub struct Chosen {
     reason: Option<String>,
 }
 
-/// `POST /engagements/{id}/procedures/{pid}/cell/{field}`
 pub async fn save(
     permit: Permit<WriteProcedure>,
     reading: Permit<ReadEngagement>,
@@ -169,16 +192,25 @@ pub async fn save(
             None => return shown(&reading, &loaded, &row, field, true),
             Some(conflict) => {
                 let by = conflict.theirs_by.as_deref().unwrap_or("Somebody");
-                let label = |value: &str| choices(field, value, &loaded.outcomes).into_iter().find(|c| c.value == value).map(|c| c.label);
+                let label = |value: &str| {
+                    choices(field, value, &loaded.outcomes)
+                        .into_iter()
+                        .find(|c| c.value == value)
+                        .map(|c| c.label)
+                };
                 let theirs = label(&conflict.theirs).unwrap_or_default();
-                let sentence = format!("{by} chose “{theirs}” meanwhile. Save yours over it with Enter, or press Escape to keep theirs.");
+                let sentence = format!(
+                    "{by} chose “{theirs}” meanwhile. Save yours over it with Enter, or press Escape to \
+                        keep theirs."
+                );
                 (StatusCode::CONFLICT, conflict.theirs_version, sentence)
             }
         },
         Err(error) => (error.status(), chosen.base, sentence(&error)),
     };
     let (status, base, error) = refused;
-    let asks_reason = chosen.value == ProcedureStatus::NotApplicable.as_str() && status == StatusCode::UNPROCESSABLE_ENTITY;
+    let asks_reason =
+        chosen.value == ProcedureStatus::NotApplicable.as_str() && status == StatusCode::UNPROCESSABLE_ENTITY;
     let now = editor(engagement, &row, field, &loaded.outcomes);
     let again = Editor {
         saved: Some(now.value.clone()),

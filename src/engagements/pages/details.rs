@@ -35,7 +35,6 @@ impl NewEngagement {
     }
 }
 
-/// `GET /engagements/{id}/edit`
 pub async fn edit(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
     let head = head(&permit, path.into_inner()).await?;
     permit.page(&page(&permit, &head, &Posted::default(), &Outcome::default()))
@@ -57,8 +56,8 @@ struct Posted {
 }
 
 impl Posted {
-    /// Fields with the versions that their shown values came from; a choice in a conflict moves its field's base to the
-    /// version that was shown as theirs.
+    /// Fields with the versions that their shown values came from; a choice in a conflict moves its field's
+    /// base to the version that was shown as theirs.
     fn read(pairs: &Pairs) -> Self {
         let read = |field: &DetailField| {
             let (raw, base) = merging(pairs, field.as_str())?;
@@ -69,8 +68,11 @@ impl Posted {
     }
 }
 
-/// `POST /engagements/{id}/edit`
-pub async fn save(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+pub async fn save(
+    permit: Permit<PlanEngagement>,
+    path: web::Path<EngagementId>,
+    Form(pairs): Form<Pairs>,
+) -> Result<HttpResponse> {
     let id = path.into_inner();
     pairs.only(|name| is_merging(name, |field| field.parse::<DetailField>().is_ok()))?;
     let posted = Posted::read(&pairs);
@@ -78,9 +80,13 @@ pub async fn save(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>,
     let saved = permit.app.db.write(permit.actor(), move |tx| save_details(tx, &own, id, &typed)).await;
     let (status, outcome) = match saved {
         Ok(saved) if saved.conflicts.is_empty() => {
-            let mut message = if saved.accepted.is_empty() { "Nothing changed." } else { "Details saved." }.to_owned();
+            let mut message =
+                if saved.accepted.is_empty() { "Nothing changed." } else { "Details saved." }.to_owned();
             if !saved.cleared.is_empty() {
-                message.push_str(&format!(" Own dates no longer fit and were cleared: {}.", saved.cleared.join(", ")));
+                message.push_str(&format!(
+                    " Own dates no longer fit and were cleared: {}.",
+                    saved.cleared.join(", ")
+                ));
             }
             return Ok(redirect_with(&format!("/engagements/{id}"), &message));
         }
@@ -90,9 +96,10 @@ pub async fn save(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>,
             (StatusCode::UNPROCESSABLE_ENTITY, Outcome { errors, problem, ..Outcome::default() })
         }
         // Canceled or submitted since the form was opened: what was typed stays, to be copied.
-        Err(Error::Refused(why) | Error::Conflict(why)) => {
-            (StatusCode::CONFLICT, Outcome { problem: Some(format!("Nothing is saved. {why}")), ..Outcome::default() })
-        }
+        Err(Error::Refused(why) | Error::Conflict(why)) => (
+            StatusCode::CONFLICT,
+            Outcome { problem: Some(format!("Nothing is saved. {why}")), ..Outcome::default() },
+        ),
         Err(other) => return Err(other),
     };
     let head = seen(&permit, id).await?;

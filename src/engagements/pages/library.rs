@@ -13,7 +13,6 @@ use crate::library::store::{self, Hit, Repository, Search, Tactic};
 /// Hits on one page.
 const HITS: i64 = 50;
 
-/// The pane's filters.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Filters {
@@ -39,7 +38,10 @@ pub struct Found {
 
 impl Filters {
     fn search(&self) -> Search {
-        let after = self.after.split_once('.').and_then(|(id, name)| Some((name.to_owned(), id.parse::<LibraryProcedureId>().ok()?)));
+        let after = self
+            .after
+            .split_once('.')
+            .and_then(|(id, name)| Some((name.to_owned(), id.parse::<LibraryProcedureId>().ok()?)));
         Search {
             q: self.q.clone(),
             tactic: self.tactic.clone(),
@@ -82,7 +84,12 @@ impl Filters {
     }
 
     /// The pane; `taken` says which hits are in already.
-    pub fn pane(self, action: String, mut found: Found, taken: impl Fn(LibraryProcedureId) -> bool) -> LibraryPane {
+    pub fn pane(
+        self,
+        action: String,
+        mut found: Found,
+        taken: impl Fn(LibraryProcedureId) -> bool,
+    ) -> LibraryPane {
         let more = found.hits.len() as i64 > HITS;
         found.hits.truncate(HITS as usize);
         let mut pane = LibraryPane {
@@ -102,7 +109,8 @@ impl Filters {
         };
         if let Some((name, id)) = found.hits.last().filter(|_| more).map(Hit::cursor) {
             let after = format!("{id}.{name}");
-            let params: Vec<(&str, &str)> = pane.params().into_iter().chain([("after", after.as_str())]).collect();
+            let params: Vec<(&str, &str)> =
+                pane.params().into_iter().chain([("after", after.as_str())]).collect();
             let href = link(&pane.action, &params);
             pane.more = Some(href);
         }

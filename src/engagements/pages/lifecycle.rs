@@ -29,7 +29,6 @@ fn frame<A: Action>(permit: &Permit<A>, head: &Head, title: &str) -> Frame {
         .crumb(&head.own.title, format!("/engagements/{}", head.own.id))
 }
 
-/// `POST /engagements/{id}/start`
 pub async fn start(permit: Permit<ApproveEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
     let id = path.into_inner();
     let own = permit.clone();
@@ -37,16 +36,26 @@ pub async fn start(permit: Permit<ApproveEngagement>, path: web::Path<Engagement
     Ok(redirect_with(&format!("/engagements/{id}"), "Started. It is In Progress from today."))
 }
 
-/// `GET /engagements/{id}/cancellation`
-pub async fn cancel_form(permit: Permit<CancelEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+pub async fn cancel_form(
+    permit: Permit<CancelEngagement>,
+    path: web::Path<EngagementId>,
+) -> Result<HttpResponse> {
     let head = head(&permit, path.into_inner()).await?;
     if matches!(head.own.status, EngagementStatus::Complete | EngagementStatus::Canceled) {
-        return Err(Error::Refused(format!("This engagement is {}. It can no longer be canceled.", head.own.status.label())));
+        return Err(Error::Refused(format!(
+            "This engagement is {}. It can no longer be canceled.",
+            head.own.status.label()
+        )));
     }
     permit.page(&cancel_page(&permit, &head, String::new(), None))
 }
 
-fn cancel_page(permit: &Permit<CancelEngagement>, head: &Head, reason: String, error: Option<String>) -> Confirm {
+fn cancel_page(
+    permit: &Permit<CancelEngagement>,
+    head: &Head,
+    reason: String,
+    error: Option<String>,
+) -> Confirm {
     let url = format!("/engagements/{}", head.own.id);
     Confirm {
         frame: frame(permit, head, "Cancel engagement"),
@@ -62,7 +71,6 @@ fn cancel_page(permit: &Permit<CancelEngagement>, head: &Head, reason: String, e
     }
 }
 
-/// Why.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
@@ -70,8 +78,11 @@ pub struct Reason {
     reason: String,
 }
 
-/// `POST /engagements/{id}/cancellation`
-pub async fn cancel(permit: Permit<CancelEngagement>, path: web::Path<EngagementId>, Form(typed): Form<Reason>) -> Result<HttpResponse> {
+pub async fn cancel(
+    permit: Permit<CancelEngagement>,
+    path: web::Path<EngagementId>,
+    Form(typed): Form<Reason>,
+) -> Result<HttpResponse> {
     let id = path.into_inner();
     let (own, reason) = (permit.clone(), typed.reason.clone());
     match permit.app.db.write(permit.actor(), move |tx| store::cancel(tx, &own, id, &reason)).await {
@@ -79,7 +90,10 @@ pub async fn cancel(permit: Permit<CancelEngagement>, path: web::Path<Engagement
         Err(Error::Invalid(errors)) => {
             let head = head(&permit, id).await?;
             let error = errors.get("reason").map(str::to_owned);
-            permit.html(StatusCode::UNPROCESSABLE_ENTITY, cancel_page(&permit, &head, typed.reason, error).render()?)
+            permit.html(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                cancel_page(&permit, &head, typed.reason, error).render()?,
+            )
         }
         // Somebody was quicker: the reason stays, to be copied.
         Err(Error::Refused(why) | Error::Conflict(why)) => {
@@ -90,17 +104,26 @@ pub async fn cancel(permit: Permit<CancelEngagement>, path: web::Path<Engagement
     }
 }
 
-/// `GET /engagements/{id}/delete`
-pub async fn delete_form(permit: Permit<DeleteEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+pub async fn delete_form(
+    permit: Permit<DeleteEngagement>,
+    path: web::Path<EngagementId>,
+) -> Result<HttpResponse> {
     let id = path.into_inner();
     let head = head(&permit, id).await?;
     let person = permit.viewer().id;
-    let (rows, digests) =
-        permit.app.db.read(move |conn| Ok((show::list_procedures(conn, id)?, show::get_digests(conn, id, person, false)?))).await?;
+    let (rows, digests) = permit
+        .app
+        .db
+        .read(move |conn| Ok((show::list_procedures(conn, id)?, show::get_digests(conn, id, person, false)?)))
+        .await?;
     let line = |n: i64, one: &str, many: &str| (n > 0).then(|| counted(n.unsigned_abs() as usize, one, many));
     let submitted = head.own.submitted_at.is_some();
     let goes = [
-        line(rows.len() as i64, "procedure with its outcomes and notes", "procedures with their outcomes and notes"),
+        line(
+            rows.len() as i64,
+            "procedure with its outcomes and notes",
+            "procedures with their outcomes and notes",
+        ),
         line(digests.entries, "log entry", "log entries"),
         line(digests.files, "attachment", "attachments"),
         (!submitted && head.report.is_some()).then(|| "its Draft report".to_owned()),
@@ -111,7 +134,11 @@ pub async fn delete_form(permit: Permit<DeleteEngagement>, path: web::Path<Engag
         heading: "Delete engagement".into(),
         lead: format!("“{}” of {} disappears from every list.", head.own.title, head.client_name),
         goes: goes.into_iter().flatten().collect(),
-        stays: if submitted { "Its report stays.".into() } else { "The library and the client’s assets stay.".into() },
+        stays: if submitted {
+            "Its report stays.".into()
+        } else {
+            "The library and the client’s assets stay.".into()
+        },
         action: format!("{url}/delete"),
         button: "Delete engagement",
         back: url,
@@ -120,7 +147,6 @@ pub async fn delete_form(permit: Permit<DeleteEngagement>, path: web::Path<Engag
     })
 }
 
-/// `POST /engagements/{id}/delete`
 pub async fn delete(permit: Permit<DeleteEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
     let id = path.into_inner();
     let own = permit.clone();

@@ -25,7 +25,8 @@ use crate::procedures::inputs::{as_typed, changed, is_input};
 /// The head, for somebody who may plan there, while the editing rule allows it.
 pub(super) async fn head(permit: &Permit<PlanEngagement>, id: EngagementId) -> Result<Head> {
     let head = seen(permit, id).await?;
-    planning_allowed(head.own.status, head.own.submitted_at.is_some()).map_err(|refusal| Error::Refused(refusal.0))?;
+    planning_allowed(head.own.status, head.own.submitted_at.is_some())
+        .map_err(|refusal| Error::Refused(refusal.0))?;
     Ok(head)
 }
 
@@ -44,7 +45,6 @@ pub(super) fn frame(permit: &Permit<PlanEngagement>, head: &Head, title: &str) -
         .crumb(&head.own.title, format!("/engagements/{}", head.own.id))
 }
 
-/// `GET /engagements/{id}/procedures/add`
 pub async fn add_form(
     permit: Permit<PlanEngagement>,
     path: web::Path<EngagementId>,
@@ -54,16 +54,27 @@ pub async fn add_form(
     if permit.partial { permit.html(StatusCode::OK, page.as_step().render()?) } else { permit.page(&page) }
 }
 
-async fn add_page(permit: &Permit<PlanEngagement>, id: EngagementId, filters: Filters, problem: Option<String>) -> Result<Add> {
+async fn add_page(
+    permit: &Permit<PlanEngagement>,
+    id: EngagementId,
+    filters: Filters,
+    problem: Option<String>,
+) -> Result<Add> {
     let head = head(permit, id).await?;
     let asked = filters.clone();
-    let (found, origins) = permit.app.db.read(move |conn| Ok((asked.find(conn)?, store::list_origins(conn, id)?))).await?;
+    let (found, origins) =
+        permit.app.db.read(move |conn| Ok((asked.find(conn)?, store::list_origins(conn, id)?))).await?;
     let origins: BTreeSet<LibraryProcedureId> = origins.into_iter().collect();
-    let library = filters.pane(format!("/engagements/{id}/procedures/add"), found, |hit| origins.contains(&hit));
-    Ok(Add { frame: frame(permit, &head, "Add procedures"), url: format!("/engagements/{id}"), library, problem })
+    let library =
+        filters.pane(format!("/engagements/{id}/procedures/add"), found, |hit| origins.contains(&hit));
+    Ok(Add {
+        frame: frame(permit, &head, "Add procedures"),
+        url: format!("/engagements/{id}"),
+        library,
+        problem,
+    })
 }
 
-/// Ticked procedures.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ticked {
@@ -71,17 +82,29 @@ pub struct Ticked {
     id: Vec<String>,
 }
 
-/// `POST /engagements/{id}/procedures/add`
-pub async fn add(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>, Form(ticked): Form<Ticked>) -> Result<HttpResponse> {
+pub async fn add(
+    permit: Permit<PlanEngagement>,
+    path: web::Path<EngagementId>,
+    Form(ticked): Form<Ticked>,
+) -> Result<HttpResponse> {
     let id = path.into_inner();
-    let chosen: Vec<Chosen> = ticked.id.iter().filter_map(|one| one.parse().ok()).filter(|c| matches!(c, Chosen::Library(_))).collect();
+    let chosen: Vec<Chosen> = ticked
+        .id
+        .iter()
+        .filter_map(|one| one.parse().ok())
+        .filter(|c| matches!(c, Chosen::Library(_)))
+        .collect();
     if chosen.is_empty() {
-        let page = add_page(&permit, id, Filters::default(), Some("Tick at least one procedure, then add.".into())).await?;
+        let page =
+            add_page(&permit, id, Filters::default(), Some("Tick at least one procedure, then add.".into()))
+                .await?;
         return permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?);
     }
     let own = permit.clone();
-    let added = permit.app.db.write(permit.actor(), move |tx| store::add_procedures(tx, &own, id, &chosen)).await?;
-    let message = if added == 1 { "Procedure added.".to_owned() } else { format!("{added} procedures added.") };
+    let added =
+        permit.app.db.write(permit.actor(), move |tx| store::add_procedures(tx, &own, id, &chosen)).await?;
+    let message =
+        if added == 1 { "Procedure added.".to_owned() } else { format!("{added} procedures added.") };
     Ok(redirect_with(&format!("/engagements/{id}#procedures"), &message))
 }
 
@@ -94,8 +117,11 @@ pub struct Moved {
     up: bool,
 }
 
-/// `GET /engagements/{id}/procedures/order`
-pub async fn order_form(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>, Query(moved): Query<Moved>) -> Result<HttpResponse> {
+pub async fn order_form(
+    permit: Permit<PlanEngagement>,
+    path: web::Path<EngagementId>,
+    Query(moved): Query<Moved>,
+) -> Result<HttpResponse> {
     let id = path.into_inner();
     let head = head(&permit, id).await?;
     let rows = permit.app.db.read(move |conn| show::list_procedures(conn, id)).await?;
@@ -104,14 +130,20 @@ pub async fn order_form(permit: Permit<PlanEngagement>, path: web::Path<Engageme
         .into_iter()
         .map(|row| OrderLine {
             // At either end the arrow just pressed is disabled: the other one takes the focus.
-            focus: (moved.id == Some(row.id)).then_some(if row.position == last || (moved.up && row.position > 1) { "up" } else { "down" }),
+            focus: (moved.id == Some(row.id)).then_some(
+                if row.position == last || (moved.up && row.position > 1) { "up" } else { "down" },
+            ),
             id: row.id.to_string(),
             position: row.position,
             name: row.name,
             technique: row.technique_ids.into_iter().next().unwrap_or_default(),
         })
         .collect();
-    permit.page(&Order { frame: frame(&permit, &head, "Reorder procedures"), url: format!("/engagements/{id}"), rows })
+    permit.page(&Order {
+        frame: frame(&permit, &head, "Reorder procedures"),
+        url: format!("/engagements/{id}"),
+        rows,
+    })
 }
 
 /// The whole order, and at most one move.
@@ -126,8 +158,11 @@ pub struct Ordered {
     down: Option<ProcedureId>,
 }
 
-/// `POST /engagements/{id}/procedures/order`
-pub async fn order(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>, Form(ordered): Form<Ordered>) -> Result<HttpResponse> {
+pub async fn order(
+    permit: Permit<PlanEngagement>,
+    path: web::Path<EngagementId>,
+    Form(ordered): Form<Ordered>,
+) -> Result<HttpResponse> {
     let id = path.into_inner();
     let Ordered { mut order, up, down } = ordered;
     let moved = up.or(down);
@@ -140,14 +175,24 @@ pub async fn order(permit: Permit<PlanEngagement>, path: web::Path<EngagementId>
     Ok(crate::kernel::web::redirect(&format!("/engagements/{id}/procedures/order{focus}")))
 }
 
-/// `GET /engagements/{id}/procedures/{pid}/removal`
-pub async fn removal(permit: Permit<PlanEngagement>, path: web::Path<(EngagementId, ProcedureId)>) -> Result<HttpResponse> {
+pub async fn removal(
+    permit: Permit<PlanEngagement>,
+    path: web::Path<(EngagementId, ProcedureId)>,
+) -> Result<HttpResponse> {
     let (id, procedure) = path.into_inner();
     let head = head(&permit, id).await?;
-    let (row, lost) =
-        permit.app.db.read(move |conn| Ok((show::get_procedure(conn, id, procedure)?, store::get_losses(conn, procedure)?))).await?;
+    let (row, lost) = permit
+        .app
+        .db
+        .read(move |conn| {
+            Ok((show::get_procedure(conn, id, procedure)?, store::get_losses(conn, procedure)?))
+        })
+        .await?;
     let goes = losses(lost);
-    let lead = format!("Procedure {} “{}” leaves this engagement. The library keeps its own.", row.position, row.name);
+    let lead = format!(
+        "Procedure {} “{}” leaves this engagement. The library keeps its own.",
+        row.position, row.name
+    );
     permit.page(&Confirm {
         frame: frame(&permit, &head, "Remove procedure"),
         heading: "Remove procedure".into(),
@@ -162,15 +207,22 @@ pub async fn removal(permit: Permit<PlanEngagement>, path: web::Path<(Engagement
     })
 }
 
-/// `POST /engagements/{id}/procedures/{pid}/removal`
-pub async fn remove(permit: Permit<PlanEngagement>, path: web::Path<(EngagementId, ProcedureId)>) -> Result<HttpResponse> {
+pub async fn remove(
+    permit: Permit<PlanEngagement>,
+    path: web::Path<(EngagementId, ProcedureId)>,
+) -> Result<HttpResponse> {
     let (id, procedure) = path.into_inner();
     let own = permit.clone();
-    let name = permit.app.db.write(permit.actor(), move |tx| store::remove_procedure(tx, &own, id, procedure)).await?;
+    let name = permit
+        .app
+        .db
+        .write(permit.actor(), move |tx| store::remove_procedure(tx, &own, id, procedure))
+        .await?;
     Ok(redirect_with(&format!("/engagements/{id}/procedures/order"), &format!("“{name}” removed.")))
 }
 
-/// Members of `a` that are not in `b`. Only what this person changed is stored: a colleague's tick meanwhile stays.
+/// Members of `a` that are not in `b`. Only what this person changed is stored: a colleague's tick meanwhile
+/// stays.
 fn without(a: &[PersonId], b: &[PersonId], team: Team) -> Vec<(PersonId, Team)> {
     let b: HashSet<&PersonId> = b.iter().collect();
     a.iter().filter(|person| !b.contains(person)).map(|person| (*person, team)).collect()
@@ -184,13 +236,13 @@ fn people(pairs: &Pairs, name: &str) -> Vec<PersonId> {
 /// Whether a name is one that the operators' form posts.
 fn is_operators(name: &str) -> bool {
     matches!(name, "red" | "blue" | "had_red" | "had_blue")
-        || name
-            .split_once('.')
-            .is_some_and(|(kind, person)| matches!(kind, "from" | "to" | "had_from" | "had_to") && person.parse::<PersonId>().is_ok())
+        || name.split_once('.').is_some_and(|(kind, person)| {
+            matches!(kind, "from" | "to" | "had_from" | "had_to") && person.parse::<PersonId>().is_ok()
+        })
 }
 
-/// `POST /engagements/{id}/operators`: ticks `red` and `blue`, own dates `from.{person}` and `to.{person}`, and each as it
-/// was rendered under `had_…`.
+/// `POST /engagements/{id}/operators`: ticks `red` and `blue`, own dates `from.{person}` and `to.{person}`,
+/// and each as it was rendered under `had_…`.
 pub async fn operators(
     permit: Permit<PlanEngagement>,
     reading: Permit<ReadEngagement>,
@@ -199,13 +251,22 @@ pub async fn operators(
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
     posted.only(is_operators)?;
-    let [red, blue, had_red, had_blue] = ["red", "blue", "had_red", "had_blue"].map(|name| people(&posted, name));
+    let [red, blue, had_red, had_blue] =
+        ["red", "blue", "had_red", "had_blue"].map(|name| people(&posted, name));
     let added = [without(&red, &had_red, Team::Red), without(&blue, &had_blue, Team::Blue)].concat();
     let removed = [without(&had_red, &red, Team::Red), without(&had_blue, &blue, Team::Blue)].concat();
     let typed = typed_periods(&posted);
     let own = permit.clone();
     let saved = match changed_periods(&posted) {
-        Ok(dates) => permit.app.db.write(permit.actor(), move |tx| store::save_operators(tx, &own, id, &added, &removed, &dates)).await,
+        Ok(dates) => {
+            permit
+                .app
+                .db
+                .write(permit.actor(), move |tx| {
+                    store::save_operators(tx, &own, id, &added, &removed, &dates)
+                })
+                .await
+        }
         Err(faults) => Err(Error::Invalid(faults)),
     };
     if let Err(Error::Invalid(errors)) = saved {
@@ -234,8 +295,12 @@ pub async fn inputs(
     };
     let saved = match saved {
         Ok(saved) => saved,
-        Err(Error::Invalid(errors)) => return refused_inputs(&reading, id, as_typed(&posted), errors, None).await,
-        Err(Error::Refused(why)) => return refused_inputs(&reading, id, as_typed(&posted), FieldErrors::default(), Some(why)).await,
+        Err(Error::Invalid(errors)) => {
+            return refused_inputs(&reading, id, as_typed(&posted), errors, None).await;
+        }
+        Err(Error::Refused(why)) => {
+            return refused_inputs(&reading, id, as_typed(&posted), FieldErrors::default(), Some(why)).await;
+        }
         Err(other) => return Err(other),
     };
     let message = match saved {

@@ -65,8 +65,11 @@ impl Wanted {
     }
 }
 
-/// `GET /engagements/{id}`
-pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
+pub async fn show(
+    permit: Permit<ReadEngagement>,
+    path: web::Path<EngagementId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<HttpResponse> {
     let loaded = load(&permit, path.into_inner(), wanted.open(), wanted.pages()).await?;
     prepare(texts(&loaded), permit.viewer().id.0).await?;
     let page = page(&permit, &loaded, wanted.open(), wanted.show, None)?;
@@ -76,7 +79,8 @@ pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>,
 /// The texts that the page renders.
 fn texts(loaded: &Loaded) -> impl Iterator<Item = &str> {
     let own = &loaded.head.own;
-    let overview = [&own.description, &own.objective, &own.scope, &own.access_info, &own.special_instructions];
+    let overview =
+        [&own.description, &own.objective, &own.scope, &own.access_info, &own.special_instructions];
     overview.into_iter().chain(loaded.entries.iter().map(|entry| &entry.text)).map(String::as_str)
 }
 
@@ -92,7 +96,8 @@ pub(super) async fn refused_inputs(
     let loaded = load(permit, id, open.clone(), Pages::first()).await?;
     let mut around = around(permit, &loaded, String::new());
     (around.typed, around.errors) = (typed, errors);
-    let problem = Some(why.unwrap_or_else(|| "The inputs are not saved. Look at the marked ones.".to_owned()));
+    let problem =
+        Some(why.unwrap_or_else(|| "The inputs are not saved. Look at the marked ones.".to_owned()));
     let page = Show::new(frame(permit, &loaded), &loaded, &around, &open, problem)?;
     permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
 }
@@ -105,7 +110,10 @@ pub(super) async fn refused_operators(
     dates: OwnDates,
     errors: FieldErrors,
 ) -> Result<HttpResponse> {
-    let problem = errors.get("operators").unwrap_or("The operators are not saved. Look at the marked dates.").to_owned();
+    let problem = errors
+        .get("operators")
+        .unwrap_or("The operators are not saved. Look at the marked dates.")
+        .to_owned();
     let open = vec![Part::Operators];
     let loaded = load(permit, id, open.clone(), Pages::first()).await?;
     let mut around = around(permit, &loaded, String::new());
@@ -114,7 +122,13 @@ pub(super) async fn refused_operators(
     permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
 }
 
-fn page(permit: &Permit<ReadEngagement>, loaded: &Loaded, open: Vec<Part>, show: String, problem: Option<String>) -> Result<Show> {
+fn page(
+    permit: &Permit<ReadEngagement>,
+    loaded: &Loaded,
+    open: Vec<Part>,
+    show: String,
+    problem: Option<String>,
+) -> Result<Show> {
     Ok(Show::new(frame(permit, loaded), loaded, &around(permit, loaded, show), &open, problem)?)
 }
 
@@ -127,11 +141,16 @@ fn frame(permit: &Permit<ReadEngagement>, loaded: &Loaded) -> crate::kernel::web
 }
 
 /// Who looks, what they may do and write, and what the time is.
-pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: String) -> Around<impl Fn(bool, bool) -> Sides + use<>> {
+pub(super) fn around(
+    permit: &Permit<ReadEngagement>,
+    loaded: &Loaded,
+    show: String,
+) -> Around<impl Fn(bool, bool) -> Sides + use<>> {
     let own = &loaded.head.own;
     let submitted = own.submitted_at.is_some();
     let open = working_allowed(own.status, submitted).is_ok();
-    let (rights, rule): (_, WriteRule) = (rights(permit, own.client_id), rule(permit, own.write_rule.as_deref()));
+    let (rights, rule): (_, WriteRule) =
+        (rights(permit, own.client_id), rule(permit, own.write_rule.as_deref()));
     let holds = |right| permit.may_at(right, own.client_id);
     use crate::lifecycle::domain::EngagementStatus as S;
     let may = May {
@@ -145,7 +164,11 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
         log: permit.viewer().rights.may(P::AuditLogRead) || holds(P::AuditLogReadClient),
         report: holds(P::ReportRead)
             || (holds(P::ReportReadPublished)
-                && loaded.head.report.as_ref().is_some_and(|r| r.status == crate::lifecycle::domain::ReportStatus::Published)),
+                && loaded
+                    .head
+                    .report
+                    .as_ref()
+                    .is_some_and(|r| r.status == crate::lifecycle::domain::ReportStatus::Published)),
     };
     let sides = move |red, blue| if open { sides(rights, red, blue, rule) } else { Sides::default() };
     Around {
@@ -161,10 +184,19 @@ pub(super) fn around(permit: &Permit<ReadEngagement>, loaded: &Loaded, show: Str
     }
 }
 
-async fn load(permit: &Permit<ReadEngagement>, id: EngagementId, open: Vec<Part>, pages: Pages) -> Result<Loaded> {
+async fn load(
+    permit: &Permit<ReadEngagement>,
+    id: EngagementId,
+    open: Vec<Part>,
+    pages: Pages,
+) -> Result<Loaded> {
     let (visible, inside, person) = (permit.visible(), inside(permit), permit.viewer().id);
     let now = permit.app.clock.now();
-    let loaded = permit.app.db.read(move |conn| everything(conn, id, (&visible, &inside), person, (&open, pages), now)).await?;
+    let loaded = permit
+        .app
+        .db
+        .read(move |conn| everything(conn, id, (&visible, &inside), person, (&open, pages), now))
+        .await?;
     permit.check(loaded.head.own.client_id)?;
     Ok(loaded)
 }
@@ -200,12 +232,19 @@ fn everything(
 }
 
 /// Loads what one section needs beyond what the page has anyway.
-fn bring(conn: &mut PgConnection, loaded: &mut Loaded, (part, pages): (Part, Pages), visible: &[ClientId], inside: bool) -> Result<()> {
+fn bring(
+    conn: &mut PgConnection,
+    loaded: &mut Loaded,
+    (part, pages): (Part, Pages),
+    visible: &[ClientId],
+    inside: bool,
+) -> Result<()> {
     let own = &loaded.head.own;
     match part {
         Part::Operators => {
             let dates = (own.start_date, own.end_date);
-            loaded.candidates = sections::list_candidates(conn, own.client_id, Some(own.id), dates, (visible, true))?;
+            loaded.candidates =
+                sections::list_candidates(conn, own.client_id, Some(own.id), dates, (visible, true))?;
         }
         Part::Assets => loaded.assets = sections::list_assets(conn, own.id)?,
         Part::Outcomes => {
@@ -240,7 +279,11 @@ pub async fn section(
     }
     let (visible, inside, person) = (permit.visible(), inside(&permit), permit.viewer().id);
     let (now, pages) = (permit.app.clock.now(), wanted.pages());
-    let loaded = permit.app.db.read(move |conn| one(conn, id, (&visible, &inside), person, (part, pages), now)).await?;
+    let loaded = permit
+        .app
+        .db
+        .read(move |conn| one(conn, id, (&visible, &inside), person, (part, pages), now))
+        .await?;
     permit.check(loaded.head.own.client_id)?;
     prepare(texts(&loaded), permit.viewer().id.0).await?;
     let mut html = body(part, &loaded, &around(&permit, &loaded, wanted.show))?;
@@ -282,17 +325,27 @@ fn one(
 }
 
 /// `POST /engagements/{id}/sections`: `{section}=open|closed`, or `all=`.
-pub async fn remember(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Form(posted): Form<Pairs>) -> Result<HttpResponse> {
+pub async fn remember(
+    permit: Permit<ReadEngagement>,
+    path: web::Path<EngagementId>,
+    Form(posted): Form<Pairs>,
+) -> Result<HttpResponse> {
     let id = path.into_inner();
     let (name, word) = posted.iter().next().ok_or(Error::NotFound)?;
     posted.only(|other| other == name)?;
-    let parts: Vec<Part> = if name == "all" { Part::ALL.to_vec() } else { vec![name.parse().map_err(|_| Error::NotFound)?] };
+    let parts: Vec<Part> =
+        if name == "all" { Part::ALL.to_vec() } else { vec![name.parse().map_err(|_| Error::NotFound)?] };
     let open = word == "open";
     let (visible, person) = (permit.visible(), permit.viewer().id);
     let keys: Vec<&'static str> = parts.iter().map(|part| part.as_str()).collect();
-    let client = permit.app.db.read(move |conn| Ok(store::get_head(conn, id, &visible)?.own.client_id)).await?;
+    let client =
+        permit.app.db.read(move |conn| Ok(store::get_head(conn, id, &visible)?.own.client_id)).await?;
     permit.check(client)?;
-    permit.app.db.write_unaudited("section state", move |conn| store::save_sections(conn, id, person, &keys, open)).await?;
+    permit
+        .app
+        .db
+        .write_unaudited("section state", move |conn| store::save_sections(conn, id, person, &keys, open))
+        .await?;
     let url = format!("/engagements/{id}");
     match parts.as_slice() {
         [one] if permit.partial => {

@@ -8,7 +8,9 @@ use crate::engagements::store::sections::list_candidates;
 use crate::engagements::store::wizard::{self as store, Earlier};
 use crate::engagements::views::marks::{counted, dates, status_class};
 use crate::engagements::views::sections::Choosable;
-use crate::engagements::views::wizard::{Around, ClientStep, DetailsStep, FinalizeStep, Option_, PickedLine, ProceduresStep, coverage};
+use crate::engagements::views::wizard::{
+    Around, ClientStep, DetailsStep, FinalizeStep, Option_, PickedLine, ProceduresStep, coverage,
+};
 use crate::engagements::wizard::{Source, Wizard};
 use crate::kernel::base::error::{FieldErrors, Result};
 use crate::kernel::base::ids::{ClientId, DraftId};
@@ -23,18 +25,13 @@ const CHOICES: i64 = 100;
 
 /// A step, as a page or as its block.
 pub enum Rendered {
-    /// Step 1.
     Client(ClientStep),
-    /// Step 2.
     Details(DetailsStep),
-    /// Step 3.
     Procedures(ProceduresStep),
-    /// Step 4.
     Finalize(FinalizeStep),
 }
 
 impl Rendered {
-    /// The whole page.
     pub fn page(&self) -> Result<String> {
         Ok(match self {
             Self::Client(step) => step.render()?,
@@ -61,8 +58,20 @@ fn frame(permit: &Plan) -> Frame {
 }
 
 /// Makes a step's page.
-pub async fn render(permit: &Plan, draft: DraftId, wizard: &Wizard, step: u8, filters: Filters, errors: FieldErrors) -> Result<Rendered> {
-    let around = Around { url: format!("/engagements/new/{draft}"), step, stays: step == 1 && wizard.source == Source::Plan, errors };
+pub async fn render(
+    permit: &Plan,
+    draft: DraftId,
+    wizard: &Wizard,
+    step: u8,
+    filters: Filters,
+    errors: FieldErrors,
+) -> Result<Rendered> {
+    let around = Around {
+        url: format!("/engagements/new/{draft}"),
+        step,
+        stays: step == 1 && wizard.source == Source::Plan,
+        errors,
+    };
     Ok(match step {
         1 => Rendered::Client(client(permit, draft, wizard, around).await?),
         2 => Rendered::Details(details(permit, wizard, around).await?),
@@ -72,21 +81,29 @@ pub async fn render(permit: &Plan, draft: DraftId, wizard: &Wizard, step: u8, fi
 }
 
 async fn client(permit: &Plan, draft: DraftId, wizard: &Wizard, around: Around) -> Result<ClientStep> {
-    let (at, person, source, q) = (permit.clients(), permit.viewer().id, wizard.source, wizard.plan_q.clone());
+    let (at, person, source, q) =
+        (permit.clients(), permit.viewer().id, wizard.source, wizard.plan_q.clone());
     let of: Vec<ClientId> = wizard.client.filter(|client| at.contains(client)).into_iter().collect();
     let (clients, plans, earlier, tactics, unfinished) = permit
         .app
         .db
         .read(move |conn| {
             let plans = if source == Source::Plan { list_plans(conn, &q, CHOICES)? } else { Vec::new() };
-            let earlier = if source == Source::Earlier { store::list_earlier(conn, &of, CHOICES)? } else { Vec::new() };
+            let earlier =
+                if source == Source::Earlier { store::list_earlier(conn, &of, CHOICES)? } else { Vec::new() };
             let tactics = if source == Source::Plan {
                 let version = highest_version(conn)?;
                 list_tactics(conn, &version)?
             } else {
                 Vec::new()
             };
-            Ok((store::list_clients(conn, &at)?, plans, earlier, tactics, store::find_newest_draft(conn, person)?))
+            Ok((
+                store::list_clients(conn, &at)?,
+                plans,
+                earlier,
+                tactics,
+                store::find_newest_draft(conn, person)?,
+            ))
         })
         .await?;
     let zone = permit.viewer().organisation.zone();
@@ -96,7 +113,12 @@ async fn client(permit: &Plan, draft: DraftId, wizard: &Wizard, around: Around) 
         around,
         clients: clients
             .into_iter()
-            .map(|(id, title)| Option_ { chosen: wizard.client == Some(id), id: id.to_string(), title, about: String::new() })
+            .map(|(id, title)| Option_ {
+                chosen: wizard.client == Some(id),
+                id: id.to_string(),
+                title,
+                about: String::new(),
+            })
             .collect(),
         source: wizard.source,
         plans: plans.iter().filter(fits).map(|plan| plan_option(plan, wizard)).collect(),
@@ -111,7 +133,10 @@ async fn client(permit: &Plan, draft: DraftId, wizard: &Wizard, around: Around) 
 }
 
 fn plan_option(plan: &PlanRow, wizard: &Wizard) -> Option_ {
-    let about = [counted(plan.procedures.unsigned_abs() as usize, "procedure", "procedures"), plan.tactics.join(", ")];
+    let about = [
+        counted(plan.procedures.unsigned_abs() as usize, "procedure", "procedures"),
+        plan.tactics.join(", "),
+    ];
     Option_ {
         id: plan.id.to_string(),
         title: plan.title.clone(),
@@ -121,7 +146,10 @@ fn plan_option(plan: &PlanRow, wizard: &Wizard) -> Option_ {
 }
 
 fn earlier_option(one: &Earlier, wizard: &Wizard, zone: chrono_tz::Tz) -> Option_ {
-    let when = one.start.map_or_else(|| format!("made {}", times::display(one.created, zone)), |start| dates(Some(start), None));
+    let when = one.start.map_or_else(
+        || format!("made {}", times::display(one.created, zone)),
+        |start| dates(Some(start), None),
+    );
     Option_ {
         id: one.id.to_string(),
         title: one.title.clone(),
@@ -147,12 +175,26 @@ async fn details(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Detai
     Ok(DetailsStep { frame: frame(permit), around, details: wizard.details.clone(), people })
 }
 
-async fn procedures(permit: &Plan, wizard: &Wizard, around: Around, filters: Filters) -> Result<ProceduresStep> {
+async fn procedures(
+    permit: &Plan,
+    wizard: &Wizard,
+    around: Around,
+    filters: Filters,
+) -> Result<ProceduresStep> {
     let (asked, chosen, client) = (filters.clone(), wizard.chosen.clone(), wizard.client);
-    let (found, picked) = permit.app.db.read(move |conn| Ok((asked.find(conn)?, store::list_picked(conn, &chosen, client)?))).await?;
+    let (found, picked) = permit
+        .app
+        .db
+        .read(move |conn| Ok((asked.find(conn)?, store::list_picked(conn, &chosen, client)?)))
+        .await?;
     let filters = filters.at_step(3);
     let library = filters.pane(around.url.clone(), found, |id| holds(&wizard.chosen, id));
-    Ok(ProceduresStep { frame: frame(permit), around, library, picked: PickedLine::list(&picked, &wizard.chosen) })
+    Ok(ProceduresStep {
+        frame: frame(permit),
+        around,
+        library,
+        picked: PickedLine::list(&picked, &wizard.chosen),
+    })
 }
 
 async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<FinalizeStep> {
@@ -167,18 +209,32 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
                 Some(client) => list_candidates(conn, *client, None, (None, None), (&visible, true))?,
                 None => Vec::new(),
             };
-            Ok((store::list_picked(conn, &chosen, client)?, list_tactics(conn, &version)?, store::list_clients(conn, &of)?, people))
+            Ok((
+                store::list_picked(conn, &chosen, client)?,
+                list_tactics(conn, &version)?,
+                store::list_clients(conn, &of)?,
+                people,
+            ))
         })
         .await?;
     let names = |team: Team| {
-        let on = people.iter().filter(|p| wizard.operators.contains(&(p.id, team))).map(|p| p.name.as_str()).collect::<Vec<_>>();
+        let on = people
+            .iter()
+            .filter(|p| wizard.operators.contains(&(p.id, team)))
+            .map(|p| p.name.as_str())
+            .collect::<Vec<_>>();
         if on.is_empty() { "nobody yet".to_owned() } else { on.join(", ") }
     };
     let day = |raw: &str| times::parse_date(raw).ok().flatten();
     let (start, end) = (day(&wizard.details.start_date), day(&wizard.details.end_date));
-    let status = status_on_create(start, times::zone(&wizard.details.time_zone).unwrap_or(chrono_tz::UTC), permit.app.clock.now());
+    let status = status_on_create(
+        start,
+        times::zone(&wizard.details.time_zone).unwrap_or(chrono_tz::UTC),
+        permit.app.clock.now(),
+    );
     let period = dates(start, end);
-    let named: Vec<(String, String)> = tactics.into_iter().map(|tactic| (tactic.short_name, tactic.name)).collect();
+    let named: Vec<(String, String)> =
+        tactics.into_iter().map(|tactic| (tactic.short_name, tactic.name)).collect();
     Ok(FinalizeStep {
         frame: frame(permit),
         around,
@@ -189,7 +245,11 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
             Source::Earlier => format!("the earlier engagement {}", wizard.given.details.title),
         },
         details: match wizard.details.check() {
-            Ok(checked) => NewEngagement { tags: checked.tags.join(", "), title: checked.title, ..wizard.details.clone() },
+            Ok(checked) => NewEngagement {
+                tags: checked.tags.join(", "),
+                title: checked.title,
+                ..wizard.details.clone()
+            },
             Err(_) => wizard.details.clone(),
         },
         dates: if period.is_empty() { "No dates".into() } else { period },

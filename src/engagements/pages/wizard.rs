@@ -1,4 +1,5 @@
-//! Start New Engagement: four steps of plain forms over a draft on the server. Every button saves the fields first.
+//! Start New Engagement: four steps of plain forms over a draft on the server. Every button saves the fields
+//! first.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -82,8 +83,11 @@ async fn made(permit: &Permit<PlanEngagement>, draft: DraftId) -> Result<Option<
     Ok(made.then(|| format!("/engagements/{id}")))
 }
 
-/// `GET /engagements/new/{draft}`
-pub async fn show(permit: Permit<PlanEngagement>, path: web::Path<DraftId>, Query(at): Query<At>) -> Result<HttpResponse> {
+pub async fn show(
+    permit: Permit<PlanEngagement>,
+    path: web::Path<DraftId>,
+    Query(at): Query<At>,
+) -> Result<HttpResponse> {
     permit.anywhere()?;
     let draft = path.into_inner();
     let (wizard, kept) = open(&permit, draft, &at.plan).await?;
@@ -94,7 +98,11 @@ pub async fn show(permit: Permit<PlanEngagement>, path: web::Path<DraftId>, Quer
     if step > wizard.furthest() {
         return Ok(redirect(&url(draft, wizard.furthest())));
     }
-    answer(&permit, StatusCode::OK, steps::render(&permit, draft, &wizard, step, at.filters, FieldErrors::default()).await?)
+    answer(
+        &permit,
+        StatusCode::OK,
+        steps::render(&permit, draft, &wizard, step, at.filters, FieldErrors::default()).await?,
+    )
 }
 
 fn answer(permit: &Permit<PlanEngagement>, status: StatusCode, rendered: Rendered) -> Result<HttpResponse> {
@@ -118,7 +126,11 @@ fn asked(pairs: &Pairs) -> Do {
         Some("back") => Do::Back,
         Some("create") => Do::Create,
         Some("discard") => Do::Discard,
-        Some(other) => other.strip_prefix("step-").and_then(|n| n.parse().ok()).filter(|n| (1..=4).contains(n)).map_or(Do::Stay, Do::Step),
+        Some(other) => other
+            .strip_prefix("step-")
+            .and_then(|n| n.parse().ok())
+            .filter(|n| (1..=4).contains(n))
+            .map_or(Do::Stay, Do::Step),
         None => Do::Stay,
     }
 }
@@ -130,7 +142,6 @@ fn is_wizard(name: &str) -> bool {
     own.contains(&name) || filters.contains(&name) || name.parse::<DetailField>().is_ok()
 }
 
-/// `POST /engagements/new/{draft}?step=`
 pub async fn post(
     permit: Permit<PlanEngagement>,
     path: web::Path<DraftId>,
@@ -146,16 +157,22 @@ pub async fn post(
         return Ok(redirect_with(&engagement, "This engagement was created already."));
     }
     if wants == Do::Discard {
-        permit.app.db.write_unaudited("wizard draft", move |conn| store::delete_draft(conn, person, draft)).await?;
+        permit
+            .app
+            .db
+            .write_unaudited("wizard draft", move |conn| store::delete_draft(conn, person, draft))
+            .await?;
         return Ok(redirect_with("/engagements", "Draft discarded."));
     }
     if wants == Do::Create {
         return finish(&permit, draft, wizard, at.filters).await;
     }
     read(&mut wizard, step, &pairs);
-    // JSON in the database takes no null character: what holds one is judged at once, and given back without being kept.
+    // JSON in the database takes no null character: what holds one is judged at once, and given back without
+    // being kept.
     let unkeepable = pairs.iter().any(|(_, value)| value.contains('\0'));
-    let mut errors = if wants == Do::Next || unkeepable { faults(&permit, &wizard, step) } else { FieldErrors::default() };
+    let mut errors =
+        if wants == Do::Next || unkeepable { faults(&permit, &wizard, step) } else { FieldErrors::default() };
     if wizard.client.is_some_and(|client| !permit.covers(client)) {
         wizard.choose_client(None);
         errors.add("client", NO_PLAN);
@@ -165,7 +182,13 @@ pub async fn post(
     }
     if !unkeepable || errors.is_empty() {
         let (now, keeping) = (permit.app.clock.now(), wizard.clone());
-        permit.app.db.write_unaudited("wizard draft", move |conn| store::save_draft(conn, person, draft, &keeping, now)).await?;
+        permit
+            .app
+            .db
+            .write_unaudited("wizard draft", move |conn| {
+                store::save_draft(conn, person, draft, &keeping, now)
+            })
+            .await?;
     }
     if !errors.is_empty() {
         let rendered = steps::render(&permit, draft, &wizard, step, at.filters, errors).await?;
@@ -190,7 +213,8 @@ fn read(wizard: &mut Wizard, step: u8, pairs: &Pairs) {
             wizard.plan = find("plan").and_then(|value| value.parse().ok()).or(wizard.plan);
             wizard.earlier = find("earlier").and_then(|value| value.parse().ok()).or(wizard.earlier);
             wizard.plan_q = find("plan_q").map_or_else(|| wizard.plan_q.clone(), without_nulls);
-            wizard.plan_tactic = find("plan_tactic").map_or_else(|| wizard.plan_tactic.clone(), without_nulls);
+            wizard.plan_tactic =
+                find("plan_tactic").map_or_else(|| wizard.plan_tactic.clone(), without_nulls);
         }
         2 => {
             for field in DetailField::ALL {
@@ -198,7 +222,11 @@ fn read(wizard: &mut Wizard, step: u8, pairs: &Pairs) {
                     wizard.details.set(*field, value.to_owned());
                 }
             }
-            let of = |team: Team| pairs.all(team.as_str()).filter_map(move |value| Some((value.parse::<PersonId>().ok()?, team)));
+            let of = |team: Team| {
+                pairs
+                    .all(team.as_str())
+                    .filter_map(move |value| Some((value.parse::<PersonId>().ok()?, team)))
+            };
             wizard.operators = of(Team::Red).chain(of(Team::Blue)).collect();
         }
         3 => select(wizard, pairs, find("do").unwrap_or_default()),
@@ -239,8 +267,12 @@ fn faults(permit: &Permit<PlanEngagement>, wizard: &Wizard, step: u8) -> FieldEr
                 Some(_) => {}
             }
             match wizard.source {
-                Source::Plan if wizard.plan.is_none() => errors.add("plan", "Choose a test plan, or start new."),
-                Source::Earlier if wizard.earlier.is_none() => errors.add("earlier", "Choose an earlier engagement, or start new."),
+                Source::Plan if wizard.plan.is_none() => {
+                    errors.add("plan", "Choose a test plan, or start new.")
+                }
+                Source::Earlier if wizard.earlier.is_none() => {
+                    errors.add("earlier", "Choose an earlier engagement, or start new.")
+                }
                 _ => {}
             }
         }
@@ -270,15 +302,25 @@ async fn give(permit: &Permit<PlanEngagement>, wizard: &mut Wizard, errors: &mut
         .await;
     match given {
         Ok(given) => wizard.take(Given { key, ..given }),
-        Err(Error::NotFound) if source == Source::Plan => errors.add("plan", "This test plan is no longer there. Choose another."),
-        Err(Error::NotFound) => errors.add("earlier", "This engagement is not one of the client’s. Choose another."),
+        Err(Error::NotFound) if source == Source::Plan => {
+            errors.add("plan", "This test plan is no longer there. Choose another.")
+        }
+        Err(Error::NotFound) => {
+            errors.add("earlier", "This engagement is not one of the client’s. Choose another.")
+        }
         Err(other) => return Err(other),
     }
     Ok(())
 }
 
-/// Create Engagement: the draft goes in the same transaction, so that of two clicks one makes it and the other finds it.
-async fn finish(permit: &Permit<PlanEngagement>, draft: DraftId, wizard: Wizard, filters: Filters) -> Result<HttpResponse> {
+/// Create Engagement: the draft goes in the same transaction, so that of two clicks one makes it and the
+/// other finds it.
+async fn finish(
+    permit: &Permit<PlanEngagement>,
+    draft: DraftId,
+    wizard: Wizard,
+    filters: Filters,
+) -> Result<HttpResponse> {
     for step in [1, 2] {
         let errors = faults(permit, &wizard, step);
         if !errors.is_empty() {
@@ -286,7 +328,9 @@ async fn finish(permit: &Permit<PlanEngagement>, draft: DraftId, wizard: Wizard,
             return answer(permit, StatusCode::UNPROCESSABLE_ENTITY, rendered);
         }
     }
-    let (Some(client), Ok(details)) = (wizard.client, wizard.details.check()) else { return Err(Error::NotFound) };
+    let (Some(client), Ok(details)) = (wizard.client, wizard.details.check()) else {
+        return Err(Error::NotFound);
+    };
     let new = NewEngagement {
         id: EngagementId(draft.0),
         client,
@@ -310,16 +354,19 @@ async fn finish(permit: &Permit<PlanEngagement>, draft: DraftId, wizard: Wizard,
         })
         .await;
     match done {
-        Ok(Some(created)) => {
-            Ok(redirect_with(&format!("/engagements/{}", created.id), &format!("Created. It is {}.", created.status.label())))
-        }
+        Ok(Some(created)) => Ok(redirect_with(
+            &format!("/engagements/{}", created.id),
+            &format!("Created. It is {}.", created.status.label()),
+        )),
         Ok(None) | Err(Error::Conflict(_)) => match made(permit, draft).await? {
             Some(engagement) => Ok(redirect_with(&engagement, "This engagement was created already.")),
             None => Err(Error::Conflict("This draft is gone. Start the engagement anew.".into())),
         },
-        Err(Error::Invalid(errors)) => {
-            answer(permit, StatusCode::UNPROCESSABLE_ENTITY, steps::render(permit, draft, &wizard, 4, filters, errors).await?)
-        }
+        Err(Error::Invalid(errors)) => answer(
+            permit,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            steps::render(permit, draft, &wizard, 4, filters, errors).await?,
+        ),
         Err(other) => Err(other),
     }
 }

@@ -1,11 +1,14 @@
-//! Requests and their approval: what begins Pending becomes Scheduled or In Progress with dates, operators and a report, or
-//! is declined.
+//! Requests and their approval: what begins Pending becomes Scheduled or In Progress with dates, operators
+//! and a report, or is declined.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use serde_json::json;
 
-use super::create::{Chosen, NewEngagement, Target, copy_procedures, find_plan_title, insert_engagement, insert_report, newest_release};
+use super::create::{
+    Chosen, NewEngagement, Target, copy_procedures, find_plan_title, insert_engagement, insert_report,
+    newest_release,
+};
 use super::details::{Typed, write_details};
 use super::lifecycle::give;
 use super::plan::{Planning, change_operators};
@@ -15,7 +18,8 @@ use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, TestPlanId};
 use crate::kernel::db::schema::{
-    client_access, clients, drafts, engagement_operators, engagements, people, procedures, role_permissions, test_plan_procedures,
+    client_access, clients, drafts, engagement_operators, engagements, people, procedures, role_permissions,
+    test_plan_procedures,
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
@@ -33,17 +37,28 @@ const REQUESTS: i64 = 50;
 /// Asks for an engagement: it is Pending until somebody approves or declines it, and those who may are told.
 ///
 /// # Errors
-/// [`Error::NotFound`] for another client, [`Error::Forbidden`] without the right at it, [`Error::Conflict`] when the same
-/// form was sent already.
-pub fn request(tx: &mut WriteTx<'_>, permit: &Permit<RequestEngagement>, new: &NewEngagement, files: &[Arrived]) -> Result<Audited<()>> {
+/// [`Error::NotFound`] for another client, [`Error::Forbidden`] without the right at it, [`Error::Conflict`]
+/// when the same form was sent already.
+pub fn request(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<RequestEngagement>,
+    new: &NewEngagement,
+    files: &[Arrived],
+) -> Result<Audited<()>> {
     permit.check(new.client)?;
     let waiting: i64 = engagements::table
-        .filter(engagements::requested_by.eq(tx.actor().id.map(|id| id.0)).and(engagements::status.eq(EngagementStatus::Pending)))
+        .filter(
+            engagements::requested_by
+                .eq(tx.actor().id.map(|id| id.0))
+                .and(engagements::status.eq(EngagementStatus::Pending)),
+        )
         .filter(engagements::deleted_at.is_null())
         .count()
         .get_result(tx.conn)?;
     if waiting >= REQUESTS {
-        return Err(Error::Refused(format!("{waiting} requests of yours wait for an answer, as many as there may be. Wait for one.")));
+        return Err(Error::Refused(format!(
+            "{waiting} requests of yours wait for an answer, as many as there may be. Wait for one."
+        )));
     }
     let client_name: String = clients::table.find(new.client.0).select(clients::name).first(tx.conn)?;
     let attack_version = newest_release(tx.conn)?;
@@ -51,10 +66,14 @@ pub fn request(tx: &mut WriteTx<'_>, permit: &Permit<RequestEngagement>, new: &N
     let status = EngagementStatus::on_request(None).map_err(|refusal| Error::Refused(refusal.0))?;
     insert_engagement(tx, new, status, &attack_version, plan_title.as_deref())?;
     diesel::update(engagements::table.find(new.id.0))
-        .set((engagements::requested_by.eq(tx.actor().id.map(|id| id.0)), engagements::requested_at.eq(tx.now())))
+        .set((
+            engagements::requested_by.eq(tx.actor().id.map(|id| id.0)),
+            engagements::requested_at.eq(tx.now()),
+        ))
         .execute(tx.conn)?;
     let title = &new.details.title;
-    let requested = Event::new(Kind::EngagementRequested, format!("Requested the engagement “{title}” for {client_name}"))
+    let requested = Event::new(Kind::EngagementRequested, format!("Requested the engagement “{title}” for \
+        {client_name}"))
         .subject("engagement", new.id.0, title)
         .engagement(new.client, new.id)
         .detail(json!({ "test_plan": plan_title, "start_date": new.details.start_date, "end_date": new.details.end_date }));
@@ -63,7 +82,12 @@ pub fn request(tx: &mut WriteTx<'_>, permit: &Permit<RequestEngagement>, new: &N
     let text = format!("{} requests “{title}” for {client_name}.", tx.actor().name);
     let notices = list_approvers(tx.conn, new.client)?
         .into_iter()
-        .map(|person| NewNotice { person, client: new.client, text: text.clone(), href: format!("/engagements/{}", new.id) })
+        .map(|person| NewNotice {
+            person,
+            client: new.client,
+            text: text.clone(),
+            href: format!("/engagements/{}", new.id),
+        })
         .collect();
     notice_store::give(tx, notices)?;
     tx.audited_all((), &events)
@@ -88,7 +112,11 @@ fn list_approvers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Perso
     Ok(client_access::table
         .inner_join(people::table.on(people::id.eq(client_access::person_id)))
         .inner_join(role_permissions::table.on(role_permissions::role_id.eq(client_access::role_id)))
-        .filter(client_access::client_id.eq(client.0).and(role_permissions::permission.eq(P::EngagementApprove.as_str())))
+        .filter(
+            client_access::client_id
+                .eq(client.0)
+                .and(role_permissions::permission.eq(P::EngagementApprove.as_str())),
+        )
         .filter(people::deleted_at.is_null().and(people::status.eq("active")))
         .select(people::id)
         .load(conn)?)
@@ -105,7 +133,6 @@ pub struct Approval {
     pub report_title: String,
     /// Whether the test plan's procedures are copied.
     pub copies_plan: bool,
-    /// Operators to add.
     pub added: Vec<(PersonId, Team)>,
     /// Operators to take out.
     pub removed: Vec<(PersonId, Team)>,
@@ -118,9 +145,9 @@ pub struct Approval {
 /// Approves a request: details, dates, operators and the Draft report in one transaction.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Forbidden`]; [`Error::Refused`] when it is no request any more; [`Error::Conflict`] when
-/// somebody changed it since; [`Error::Invalid`] at the field that does not hold, or at `past` when the start has passed and
-/// nobody said that it is meant so.
+/// [`Error::NotFound`], [`Error::Forbidden`]; [`Error::Refused`] when it is no request any more;
+/// [`Error::Conflict`] when somebody changed it since; [`Error::Invalid`] at the field that does not hold, or
+/// at `past` when the start has passed and nobody said that it is meant so.
 pub fn approve(
     tx: &mut WriteTx<'_>,
     permit: &Permit<ApproveEngagement>,
@@ -130,17 +157,25 @@ pub fn approve(
     let (locked, due) = lock_engagement(tx, id, &permit.visible())?;
     permit.check(locked.client)?;
     if locked.status != EngagementStatus::Pending {
-        return Err(Error::Conflict(format!("This is no request any more: the engagement is {}.", locked.status)));
+        return Err(Error::Conflict(format!(
+            "This is no request any more: the engagement is {}.",
+            locked.status
+        )));
     }
     let version: i32 = engagements::table.find(id.0).select(engagements::version).first(tx.conn)?;
     if version != approval.version {
-        return Err(Error::Conflict("Somebody changed this request since you opened it. Look at what is new, then approve it.".into()));
+        return Err(Error::Conflict(
+            "Somebody changed this request since you opened it. Look at what is new, then approve it.".into(),
+        ));
     }
     let mut planning = Planning { locked, events: due.into_iter().collect() };
     write_details(tx, &mut planning, &approval.details)?;
-    let today = tx.now().with_timezone(&planning.locked.time_zone.parse().unwrap_or(chrono_tz::UTC)).date_naive();
-    let period: (Option<NaiveDate>, Option<NaiveDate>) =
-        engagements::table.find(id.0).select((engagements::start_date, engagements::end_date)).first(tx.conn)?;
+    let today =
+        tx.now().with_timezone(&planning.locked.time_zone.parse().unwrap_or(chrono_tz::UTC)).date_naive();
+    let period: (Option<NaiveDate>, Option<NaiveDate>) = engagements::table
+        .find(id.0)
+        .select((engagements::start_date, engagements::end_date))
+        .first(tx.conn)?;
     if let Some(sentence) = asks_at_once(period.0, today).filter(|_| !approval.past) {
         return Err(Error::field("past", sentence));
     }
@@ -152,18 +187,21 @@ pub fn approve(
     let actor = tx.actor();
     let approved = apply(tx, &mut planning.locked, &Command::Approve, actor)?;
     planning.events.extend(approved);
-    let drafted = planning.event(Kind::ReportCreated, format!("Made the Draft report of “{}”", planning.locked.title)).subject(
-        "report",
-        report.0,
-        &approval.report_title,
-    );
+    let drafted = planning
+        .event(Kind::ReportCreated, format!("Made the Draft report of “{}”", planning.locked.title))
+        .subject("report", report.0, &approval.report_title);
     planning.events.push(drafted);
     let status = planning.locked.status;
-    let requester: Option<PersonId> = engagements::table.find(id.0).select(engagements::requested_by).first(tx.conn)?;
-    let requester = requester.map(|person| (person, format!("“{}” was approved and is {status}.", planning.locked.title)));
+    let requester: Option<PersonId> =
+        engagements::table.find(id.0).select(engagements::requested_by).first(tx.conn)?;
+    let requester = requester
+        .map(|person| (person, format!("“{}” was approved and is {status}.", planning.locked.title)));
     let booked = list_booked(tx.conn, &planning)?;
     give(tx, &planning.locked, requester.into_iter().chain(booked).collect())?;
-    diesel::delete(drafts::table.filter(drafts::subject_type.eq("approval").and(drafts::subject_id.eq(id.0)))).execute(tx.conn)?;
+    diesel::delete(
+        drafts::table.filter(drafts::subject_type.eq("approval").and(drafts::subject_id.eq(id.0))),
+    )
+    .execute(tx.conn)?;
     planning.finish(tx, status)
 }
 
@@ -185,29 +223,43 @@ fn list_booked(conn: &mut PgConnection, planning: &Planning) -> Result<Vec<(Pers
     let told = |(person, team, from, to, start, end): Row| {
         let dates = crate::engagements::views::marks::dates(from.or(start), to.or(end));
         let when = if dates.is_empty() { String::new() } else { format!(", {dates}") };
-        (person, format!("You are on the {} team of “{}”{when}.", team.label().to_lowercase(), planning.locked.title))
+        (
+            person,
+            format!(
+                "You are on the {} team of “{}”{when}.",
+                team.label().to_lowercase(),
+                planning.locked.title
+            ),
+        )
     };
     Ok(rows.into_iter().map(told).collect())
 }
 
-/// Copies the procedures of the requested test plan into an engagement that has none yet, under the newest release.
+/// Copies the procedures of the requested test plan into an engagement that has none yet, under the newest
+/// release.
 fn copy_plan(tx: &mut WriteTx<'_>, planning: &mut Planning) -> Result<()> {
     let id = planning.locked.id;
-    let plan: Option<TestPlanId> = engagements::table.find(id.0).select(engagements::test_plan_id).first(tx.conn)?;
-    let there: i64 = procedures::table.filter(procedures::engagement_id.eq(id.0)).count().get_result(tx.conn)?;
+    let plan: Option<TestPlanId> =
+        engagements::table.find(id.0).select(engagements::test_plan_id).first(tx.conn)?;
+    let there: i64 =
+        procedures::table.filter(procedures::engagement_id.eq(id.0)).count().get_result(tx.conn)?;
     let Some(plan) = plan.filter(|_| there == 0) else { return Ok(()) };
     let attack_version = newest_release(tx.conn)?;
-    diesel::update(engagements::table.find(id.0)).set(engagements::attack_version.eq(&attack_version)).execute(tx.conn)?;
+    diesel::update(engagements::table.find(id.0))
+        .set(engagements::attack_version.eq(&attack_version))
+        .execute(tx.conn)?;
     let chosen: Vec<LibraryProcedureId> = test_plan_procedures::table
         .filter(test_plan_procedures::test_plan_id.eq(plan.0))
         .order(test_plan_procedures::position)
         .select(test_plan_procedures::procedure_id)
         .load(tx.conn)?;
     let chosen: Vec<Chosen> = chosen.into_iter().map(Chosen::Library).collect();
-    let target = Target { engagement: id, client: planning.locked.client, attack_version: &attack_version, after: 0 };
+    let target =
+        Target { engagement: id, client: planning.locked.client, attack_version: &attack_version, after: 0 };
     let copied = copy_procedures(tx, &target, &chosen)?;
     if !copied.is_empty() {
-        let event = planning.event(Kind::ProceduresAdded, format!("Added {} procedures from the test plan", copied.len()));
+        let event = planning
+            .event(Kind::ProceduresAdded, format!("Added {} procedures from the test plan", copied.len()));
         planning.events.push(event);
     }
     Ok(())
@@ -216,19 +268,14 @@ fn copy_plan(tx: &mut WriteTx<'_>, planning: &mut Planning) -> Result<()> {
 /// A request as the queue and the approval show it.
 #[derive(Debug, Clone, Queryable)]
 pub struct Request {
-    /// The engagement.
     pub id: EngagementId,
-    /// Title.
     pub title: String,
     /// Name of the client.
     pub client: String,
     /// Who asked; none when it began otherwise.
     pub by: Option<String>,
-    /// When.
     pub at: Option<DateTime<Utc>>,
-    /// Preferred first day.
     pub start_date: Option<NaiveDate>,
-    /// Preferred last day.
     pub end_date: Option<NaiveDate>,
     /// The first instant of the first day.
     pub starts_at: Option<DateTime<Utc>>,
@@ -266,7 +313,11 @@ pub fn list_requests(conn: &mut PgConnection, at: &[ClientId], limit: i64) -> Re
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn find_draft(conn: &mut PgConnection, person: PersonId, id: EngagementId) -> Result<Option<serde_json::Value>> {
+pub fn find_draft(
+    conn: &mut PgConnection,
+    person: PersonId,
+    id: EngagementId,
+) -> Result<Option<serde_json::Value>> {
     Ok(drafts::table.find((person.0, "approval", id.0, "")).select(drafts::fields).first(conn).optional()?)
 }
 
@@ -295,7 +346,10 @@ pub fn get_request_facts(conn: &mut PgConnection, id: EngagementId) -> Result<(O
         .select(people::name.nullable())
         .first(conn)?;
     let plan = engagements::table.find(id.0).select(engagements::test_plan_id).single_value();
-    let planned = test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.nullable().eq(plan)).count().get_result(conn)?;
+    let planned = test_plan_procedures::table
+        .filter(test_plan_procedures::test_plan_id.nullable().eq(plan))
+        .count()
+        .get_result(conn)?;
     Ok((by, planned))
 }
 

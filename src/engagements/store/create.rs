@@ -1,4 +1,5 @@
-//! Making an engagement: one transaction that leaves its report, its operators, its inputs and its copied procedures.
+//! Making an engagement: one transaction that leaves its report, its operators, its inputs and its copied
+//! procedures.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,8 @@ pub use crate::engagements::wizard::Chosen;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId, TestPlanId};
 use crate::kernel::db::schema::{
-    attack_versions, client_access, clients, engagement_inputs, engagement_operators, engagements, reports, test_plans,
+    attack_versions, client_access, clients, engagement_inputs, engagement_operators, engagements, reports,
+    test_plans,
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
@@ -29,7 +31,6 @@ pub struct NewEngagement {
     pub id: EngagementId,
     /// Its client, for good.
     pub client: ClientId,
-    /// Checked details.
     pub details: Details,
     /// The test plan it starts from.
     pub plan: Option<TestPlanId>,
@@ -43,14 +44,10 @@ pub struct NewEngagement {
     pub procedures: Vec<Chosen>,
 }
 
-/// What Create made.
 #[derive(Debug, Clone)]
 pub struct Created {
-    /// The engagement.
     pub id: EngagementId,
-    /// Its Draft report.
     pub report: ReportId,
-    /// Its status.
     pub status: EngagementStatus,
     /// Its procedures, in order.
     pub procedures: Vec<ProcedureId>,
@@ -59,9 +56,14 @@ pub struct Created {
 /// Makes an engagement with its Draft report at one of `clients`, those at which the person may plan.
 ///
 /// # Errors
-/// [`Error::NotFound`] for another client, [`Error::Invalid`] for an operator without access to the client or a procedure
-/// that is not there, [`Error::Refused`] without an ATT&CK release, [`Error::Conflict`] when the id is taken.
-pub fn create(tx: &mut WriteTx<'_>, clients: &[ClientId], new: &NewEngagement) -> Result<(Created, Audited<()>)> {
+/// [`Error::NotFound`] for another client, [`Error::Invalid`] for an operator without access to the client or
+/// a procedure that is not there, [`Error::Refused`] without an ATT&CK release, [`Error::Conflict`] when the
+/// id is taken.
+pub fn create(
+    tx: &mut WriteTx<'_>,
+    clients: &[ClientId],
+    new: &NewEngagement,
+) -> Result<(Created, Audited<()>)> {
     if !clients.contains(&new.client) {
         return Err(Error::NotFound);
     }
@@ -79,31 +81,43 @@ pub fn create(tx: &mut WriteTx<'_>, clients: &[ClientId], new: &NewEngagement) -
     let procedures = copy_procedures(tx, &target, &new.procedures)?;
     let made = Event::new(
         Kind::EngagementCreated,
-        format!("Created the engagement “{}” for {client_name}: {}, {}", new.details.title, status.label(), count(procedures.len())),
+        format!("Created the engagement “{}” for {client_name}: {}, \
+            {}", new.details.title, status.label(), count(procedures.len())),
     )
     .subject("engagement", new.id.0, &new.details.title)
     .engagement(new.client, new.id)
     .detail(json!({ "status": status, "procedures": procedures.len(), "test_plan": plan_title, "earlier_engagement": new.earlier }));
-    let drafted = Event::new(Kind::ReportCreated, format!("Made the Draft report of “{}”", new.details.title))
-        .subject("report", report.0, &new.details.title)
-        .engagement(new.client, new.id);
+    let drafted =
+        Event::new(Kind::ReportCreated, format!("Made the Draft report of “{}”", new.details.title))
+            .subject("report", report.0, &new.details.title)
+            .engagement(new.client, new.id);
     let audited = tx.audited_all((), &[made, drafted])?;
     Ok((Created { id: new.id, report, status, procedures }, audited))
 }
 
 /// The ATT&CK release that a new engagement is pinned to.
 pub(super) fn newest_release(conn: &mut PgConnection) -> Result<String> {
-    let version: Option<String> =
-        attack_versions::table.order(attack_versions::rank.desc()).select(attack_versions::version).first(conn).optional()?;
-    version.ok_or_else(|| Error::Refused("The library holds no ATT&CK release yet. Import one, then create the engagement.".into()))
+    let version: Option<String> = attack_versions::table
+        .order(attack_versions::rank.desc())
+        .select(attack_versions::version)
+        .first(conn)
+        .optional()?;
+    version.ok_or_else(|| {
+        Error::Refused(
+            "The library holds no ATT&CK release yet. Import one, then create the engagement.".into(),
+        )
+    })
 }
 
 /// The title of a test plan that is still there.
 pub(super) fn find_plan_title(conn: &mut PgConnection, plan: Option<TestPlanId>) -> Result<Option<String>> {
     match plan {
-        Some(plan) => {
-            Ok(test_plans::table.find(plan.0).filter(test_plans::deleted_at.is_null()).select(test_plans::title).first(conn).optional()?)
-        }
+        Some(plan) => Ok(test_plans::table
+            .find(plan.0)
+            .filter(test_plans::deleted_at.is_null())
+            .select(test_plans::title)
+            .first(conn)
+            .optional()?),
         None => Ok(None),
     }
 }
@@ -117,7 +131,11 @@ fn count(procedures: usize) -> String {
 }
 
 /// Operators are people with access to the client; what they may do there is their role's affair.
-pub(crate) fn check_operators(conn: &mut PgConnection, client: ClientId, operators: &[(PersonId, Team)]) -> Result<()> {
+pub(crate) fn check_operators(
+    conn: &mut PgConnection,
+    client: ClientId,
+    operators: &[(PersonId, Team)],
+) -> Result<()> {
     let wanted: Vec<Uuid> = operators.iter().map(|(person, _)| person.0).collect();
     let allowed: Vec<Uuid> = client_access::table
         .filter(client_access::client_id.eq(client.0).and(client_access::person_id.eq_any(&wanted)))
@@ -126,16 +144,26 @@ pub(crate) fn check_operators(conn: &mut PgConnection, client: ClientId, operato
     if wanted.iter().all(|person| allowed.contains(person)) {
         return Ok(());
     }
-    Err(Error::field("operators", "One of the operators has no access to this client. Take them out, or give them access first."))
+    Err(Error::field(
+        "operators",
+        "One of the operators has no access to this client. Take them out, or give them access first.",
+    ))
 }
 
-/// An engagement starts from one of its own client. One deleted since is as good as any, for its procedures are chosen.
+/// An engagement starts from one of its own client. One deleted since is as good as any, for its procedures
+/// are chosen.
 fn check_earlier(conn: &mut PgConnection, client: ClientId, earlier: Option<EngagementId>) -> Result<()> {
     let Some(earlier) = earlier else { return Ok(()) };
-    let own = engagements::table.find(earlier.0).filter(engagements::client_id.eq(client.0)).select(engagements::id);
+    let own = engagements::table
+        .find(earlier.0)
+        .filter(engagements::client_id.eq(client.0))
+        .select(engagements::id);
     match own.first::<Uuid>(conn).optional()? {
         Some(_) => Ok(()),
-        None => Err(Error::field("earlier", "The earlier engagement is not one of this client’s. Choose another in the first step.")),
+        None => Err(Error::field(
+            "earlier",
+            "The earlier engagement is not one of this client’s. Choose another in the first step.",
+        )),
     }
 }
 
@@ -173,7 +201,9 @@ pub(super) fn insert_engagement(
         ))
         .execute(tx.conn)
         .map_err(|e| match Error::constraint(&e) {
-            Some("engagements_pkey") => Error::Conflict("This engagement was created already. Find it in the list of engagements.".into()),
+            Some("engagements_pkey") => Error::Conflict(
+                "This engagement was created already. Find it in the list of engagements.".into(),
+            ),
             _ => e.into(),
         })?;
     note_details(tx, new.id, &new.details)?;
@@ -182,12 +212,19 @@ pub(super) fn insert_engagement(
 
 /// The first values of the details, for the merge of later edits.
 fn note_details(tx: &mut WriteTx<'_>, id: EngagementId, details: &Details) -> Result<()> {
-    let values: Vec<(&str, String)> =
-        DetailField::ALL.iter().map(|field| (field.as_str(), details.canonical(*field))).filter(|(_, value)| !value.is_empty()).collect();
+    let values: Vec<(&str, String)> = DetailField::ALL
+        .iter()
+        .map(|field| (field.as_str(), details.canonical(*field)))
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
     history::note(tx, Subject("engagement", id.0), 1, &values)
 }
 
-pub(crate) fn insert_operators(conn: &mut PgConnection, id: EngagementId, operators: &[(PersonId, Team)]) -> Result<()> {
+pub(crate) fn insert_operators(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    operators: &[(PersonId, Team)],
+) -> Result<()> {
     let rows: Vec<_> = operators
         .iter()
         .map(|(person, team)| {
@@ -206,7 +243,11 @@ fn insert_inputs(conn: &mut PgConnection, id: EngagementId, inputs: &BTreeMap<St
     let rows: Vec<_> = inputs
         .iter()
         .map(|(name, value)| {
-            (engagement_inputs::engagement_id.eq(id.0), engagement_inputs::name.eq(name), engagement_inputs::value.eq(value))
+            (
+                engagement_inputs::engagement_id.eq(id.0),
+                engagement_inputs::name.eq(name),
+                engagement_inputs::value.eq(value),
+            )
         })
         .collect();
     diesel::insert_into(engagement_inputs::table).values(rows).execute(conn)?;
@@ -214,7 +255,12 @@ fn insert_inputs(conn: &mut PgConnection, id: EngagementId, inputs: &BTreeMap<St
 }
 
 /// Makes the empty Draft report.
-pub(super) fn insert_report(tx: &mut WriteTx<'_>, engagement: EngagementId, client: ClientId, title: &str) -> Result<ReportId> {
+pub(super) fn insert_report(
+    tx: &mut WriteTx<'_>,
+    engagement: EngagementId,
+    client: ClientId,
+    title: &str,
+) -> Result<ReportId> {
     let report = ReportId::new();
     diesel::insert_into(reports::table)
         .values((
@@ -245,20 +291,28 @@ struct Copied {
     copied: i64,
 }
 
-/// Copies procedures behind the last one, with their origin, the tactics of the engagement's release in matrix order and
-/// the recommendation as the first value of its history.
-pub(crate) fn copy_procedures(tx: &mut WriteTx<'_>, target: &Target<'_>, chosen: &[Chosen]) -> Result<Vec<ProcedureId>> {
+/// Copies procedures behind the last one, with their origin, the tactics of the engagement's release in
+/// matrix order and the recommendation as the first value of its history.
+pub(crate) fn copy_procedures(
+    tx: &mut WriteTx<'_>,
+    target: &Target<'_>,
+    chosen: &[Chosen],
+) -> Result<Vec<ProcedureId>> {
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<ProcedureId> = chosen.iter().map(|_| ProcedureId::new()).collect();
-    let library: Vec<Option<Uuid>> = chosen.iter().map(|c| if let Chosen::Library(id) = c { Some(id.0) } else { None }).collect();
-    let earlier: Vec<Option<Uuid>> = chosen.iter().map(|c| if let Chosen::Earlier(id) = c { Some(id.0) } else { None }).collect();
+    let library: Vec<Option<Uuid>> =
+        chosen.iter().map(|c| if let Chosen::Library(id) = c { Some(id.0) } else { None }).collect();
+    let earlier: Vec<Option<Uuid>> =
+        chosen.iter().map(|c| if let Chosen::Earlier(id) = c { Some(id.0) } else { None }).collect();
     let positions: Vec<i32> = (target.after + 1..).take(chosen.len()).collect();
-    // sql_query: the copy is one INSERT … SELECT, however many procedures, and their histories and inputs ride along.
+    // sql_query: the copy is one INSERT … SELECT, however many procedures, and their histories and inputs
+    // ride along.
     let copied: Copied = diesel::sql_query(
         "WITH chosen AS (
-            SELECT c.id, c.library, c.earlier, c.place FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[]) AS c(id, library, earlier, place)
+            SELECT c.id, c.library, c.earlier, c.place FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], \
+            $4::int[]) AS c(id, library, earlier, place)
         ), source AS (
             SELECT c.id, c.place, p.id AS origin_id, v.n AS origin_version, v.body, p.name, p.technique_ids
             FROM chosen c JOIN library_procedures p ON p.id = c.library
@@ -267,7 +321,8 @@ pub(crate) fn copy_procedures(tx: &mut WriteTx<'_>, target: &Target<'_>, chosen:
             SELECT c.id, c.place, o.origin_id, o.origin_version, o.body, o.name, o.technique_ids
             FROM chosen c JOIN procedures o ON o.id = c.earlier AND o.client_id = $6
         ), copied AS (
-            INSERT INTO procedures (id, engagement_id, client_id, position, origin_id, origin_version, body, name, technique_ids,
+            INSERT INTO procedures (id, engagement_id, client_id, position, origin_id, origin_version, \
+            body, name, technique_ids,
                 tactics, recommendation, updated_at, updated_by)
             SELECT s.id, $5, $6, s.place, s.origin_id, s.origin_version, s.body, s.name, s.technique_ids,
                 ARRAY(SELECT t.short_name FROM tactics t WHERE t.version = $7 AND EXISTS (
@@ -276,8 +331,10 @@ pub(crate) fn copy_procedures(tx: &mut WriteTx<'_>, target: &Target<'_>, chosen:
                 coalesce(s.body ->> 'recommendation', ''), $8, $9
             FROM source s RETURNING id, recommendation
         ), noted AS (
-            INSERT INTO field_history (subject_type, subject_id, field, version, value, person_id, person_name, at)
-            SELECT 'procedure', id, 'recommendation', 1, recommendation, $9, $10, $8 FROM copied WHERE recommendation <> ''
+            INSERT INTO field_history (subject_type, subject_id, field, version, value, person_id, \
+            person_name, at)
+            SELECT 'procedure', id, 'recommendation', 1, recommendation, $9, $10, $8 FROM copied \
+            WHERE recommendation <> ''
         ), filled AS (
             INSERT INTO procedure_inputs (procedure_id, name, value)
             SELECT c.id, i.name, i.value FROM chosen c JOIN procedure_inputs i ON i.procedure_id = c.earlier
@@ -297,7 +354,10 @@ pub(crate) fn copy_procedures(tx: &mut WriteTx<'_>, target: &Target<'_>, chosen:
     .bind::<Text, _>(&tx.actor().name)
     .get_result(tx.conn)?;
     if copied.copied as usize != chosen.len() {
-        return Err(Error::field("procedures", "A selected procedure is no longer there. Take it out of the selection."));
+        return Err(Error::field(
+            "procedures",
+            "A selected procedure is no longer there. Take it out of the selection.",
+        ));
     }
     Ok(ids)
 }

@@ -22,9 +22,7 @@ use crate::procedures::store::history::{self, Subject};
 /// A detail as it was typed.
 #[derive(Debug, Clone)]
 pub struct Typed {
-    /// Which one.
     pub field: DetailField,
-    /// As typed.
     pub raw: String,
     /// The version that its shown value came from.
     pub base: i32,
@@ -33,7 +31,6 @@ pub struct Typed {
 /// What a save did.
 #[derive(Debug, Clone, Default)]
 pub struct Saved {
-    /// What was stored.
     pub accepted: Vec<Change>,
     /// What was not, because somebody else changed it too.
     pub conflicts: Vec<Conflict>,
@@ -65,7 +62,9 @@ impl Own {
         match field {
             DetailField::Title => self.title = value.to_owned(),
             DetailField::Description => self.description = value.to_owned(),
-            DetailField::Tags => self.tags = parse_tags(value).map_err(|sentence| Error::field(field.as_str(), sentence))?,
+            DetailField::Tags => {
+                self.tags = parse_tags(value).map_err(|sentence| Error::field(field.as_str(), sentence))?
+            }
             DetailField::StartDate => self.start_date = day()?,
             DetailField::EndDate => self.end_date = day()?,
             DetailField::TimeZone => self.time_zone = value.to_owned(),
@@ -78,13 +77,18 @@ impl Own {
     }
 }
 
-/// Saves typed details. What conflicts is not stored and comes back with both values; everything else is. A changed start
-/// or zone moves the first instant, and the lifecycle judges it.
+/// Saves typed details. What conflicts is not stored and comes back with both values; everything else is. A
+/// changed start or zone moves the first instant, and the lifecycle judges it.
 ///
 /// # Errors
-/// [`Error::Invalid`] with a sentence for each field that does not hold (nothing is stored), [`Error::NotFound`],
-/// [`Error::Forbidden`], [`Error::Refused`] by the editing rule.
-pub fn save_details(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: EngagementId, typed: &[Typed]) -> Result<Audited<Saved>> {
+/// [`Error::Invalid`] with a sentence for each field that does not hold (nothing is stored),
+/// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Refused`] by the editing rule.
+pub fn save_details(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<PlanEngagement>,
+    id: EngagementId,
+    typed: &[Typed],
+) -> Result<Audited<Saved>> {
     let mut planning = begin(tx, permit, id)?;
     let saved = write_details(tx, &mut planning, typed)?;
     planning.finish(tx, saved)
@@ -95,17 +99,30 @@ pub(super) fn write_details(tx: &mut WriteTx<'_>, planning: &mut Planning, typed
     let id = planning.locked.id;
     let posted = check(typed)?;
     let mut own: Own = engagements::table.find(id.0).select(Own::as_select()).first(tx.conn)?;
-    let values: Vec<(&str, String)> = DetailField::ALL.iter().map(|field| (field.as_str(), own.detail(*field))).collect();
+    let values: Vec<(&str, String)> =
+        DetailField::ALL.iter().map(|field| (field.as_str(), own.detail(*field))).collect();
     let outcome = history::save(tx, Subject("engagement", id.0), own.version, &posted, &values)?;
     for change in &outcome.accepted {
-        own.set(change.field.parse().map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?, &change.new)?;
+        own.set(
+            change
+                .field
+                .parse()
+                .map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?,
+            &change.new,
+        )?;
     }
-    valid_dates(own.start_date, own.end_date).map_err(|sentence| Error::field(DetailField::EndDate.as_str(), sentence))?;
+    valid_dates(own.start_date, own.end_date)
+        .map_err(|sentence| Error::field(DetailField::EndDate.as_str(), sentence))?;
     if !outcome.accepted.is_empty() {
         store(tx, &mut own)?;
-        if let Some(title) = outcome.accepted.iter().find(|change| change.field == DetailField::Title.as_str()) {
+        if let Some(title) =
+            outcome.accepted.iter().find(|change| change.field == DetailField::Title.as_str())
+        {
             // The Draft bears the engagement's title until somebody gives it another or writes in it.
-            let same = reports::engagement_id.eq(own.id.0).and(reports::version.eq(1)).and(reports::title.eq(&title.old));
+            let same = reports::engagement_id
+                .eq(own.id.0)
+                .and(reports::version.eq(1))
+                .and(reports::title.eq(&title.old));
             diesel::update(reports::table.filter(same))
                 .set((reports::title.eq(&own.title), reports::updated_at.eq(tx.now())))
                 .execute(tx.conn)?;
@@ -113,13 +130,20 @@ pub(super) fn write_details(tx: &mut WriteTx<'_>, planning: &mut Planning, typed
         let names: Vec<String> = outcome
             .accepted
             .iter()
-            .map(|c| c.field.parse::<DetailField>().map_or_else(|_| c.field.clone(), |f| f.label().to_lowercase()))
+            .map(|c| {
+                c.field.parse::<DetailField>().map_or_else(|_| c.field.clone(), |f| f.label().to_lowercase())
+            })
             .collect();
         let long = |field: &str| !["title", "tags", "start_date", "end_date", "time_zone"].contains(&field);
         planning.locked.title.clone_from(&own.title);
         let event = planning
             .event(Kind::EngagementUpdated, format!("Changed “{}”: {}", own.title, names.join(", ")))
-            .changes(outcome.accepted.iter().map(|c| (c.field.as_str(), c.old.as_str(), c.new.as_str(), long(&c.field))));
+            .changes(
+                outcome
+                    .accepted
+                    .iter()
+                    .map(|c| (c.field.as_str(), c.old.as_str(), c.new.as_str(), long(&c.field))),
+            );
         planning.events.push(event);
         if outcome.accepted.iter().any(|c| ["start_date", "time_zone"].contains(&c.field.as_str())) {
             planning.locked.facts.starts_at = own.starts_at;
@@ -129,13 +153,18 @@ pub(super) fn write_details(tx: &mut WriteTx<'_>, planning: &mut Planning, typed
         }
     }
     let moved = outcome.accepted.iter().any(|c| ["start_date", "end_date"].contains(&c.field.as_str()));
-    let cleared = if moved { clear_periods(tx, planning, (own.start_date, own.end_date))? } else { Vec::new() };
+    let cleared =
+        if moved { clear_periods(tx, planning, (own.start_date, own.end_date))? } else { Vec::new() };
     Ok(Saved { accepted: outcome.accepted, conflicts: outcome.conflicts, cleared })
 }
 
-/// Own dates of operators that the engagement moved away from are cleared: they take part in all of it until somebody sets
-/// others. Gives their names.
-fn clear_periods(tx: &mut WriteTx<'_>, planning: &mut Planning, dates: (Option<NaiveDate>, Option<NaiveDate>)) -> Result<Vec<String>> {
+/// Own dates of operators that the engagement moved away from are cleared: they take part in all of it until
+/// somebody sets others. Gives their names.
+fn clear_periods(
+    tx: &mut WriteTx<'_>,
+    planning: &mut Planning,
+    dates: (Option<NaiveDate>, Option<NaiveDate>),
+) -> Result<Vec<String>> {
     let id = planning.locked.id;
     let own: Vec<(PersonId, String, Option<NaiveDate>, Option<NaiveDate>)> = engagement_operators::table
         .inner_join(people::table)
@@ -143,21 +172,28 @@ fn clear_periods(tx: &mut WriteTx<'_>, planning: &mut Planning, dates: (Option<N
         .order(people::name)
         .select((people::id, people::name, engagement_operators::starts_on, engagement_operators::ends_on))
         .load(tx.conn)?;
-    let outside =
-        |day: &Option<NaiveDate>| day.is_some_and(|day| dates.0.is_some_and(|start| day < start) || dates.1.is_some_and(|end| day > end));
+    let outside = |day: &Option<NaiveDate>| {
+        day.is_some_and(|day| {
+            dates.0.is_some_and(|start| day < start) || dates.1.is_some_and(|end| day > end)
+        })
+    };
     let gone: Vec<_> = own.into_iter().filter(|(_, _, from, to)| outside(from) || outside(to)).collect();
     if gone.is_empty() {
         return Ok(Vec::new());
     }
-    let of = engagement_operators::engagement_id
-        .eq(id.0)
-        .and(engagement_operators::person_id.eq_any(gone.iter().map(|(person, ..)| person.0).collect::<Vec<_>>()));
+    let of = engagement_operators::engagement_id.eq(id.0).and(
+        engagement_operators::person_id.eq_any(gone.iter().map(|(person, ..)| person.0).collect::<Vec<_>>()),
+    );
     diesel::update(engagement_operators::table.filter(of))
-        .set((engagement_operators::starts_on.eq(None::<NaiveDate>), engagement_operators::ends_on.eq(None::<NaiveDate>)))
+        .set((
+            engagement_operators::starts_on.eq(None::<NaiveDate>),
+            engagement_operators::ends_on.eq(None::<NaiveDate>),
+        ))
         .execute(tx.conn)?;
     let mut names: Vec<String> = gone.into_iter().map(|(_, name, ..)| name).collect();
     names.dedup();
-    let sentence = format!("Cleared own dates that no longer lay within the engagement’s: {}", names.join(", "));
+    let sentence =
+        format!("Cleared own dates that no longer lay within the engagement’s: {}", names.join(", "));
     planning.events.push(planning.event(Kind::OperatorsChanged, sentence));
     Ok(names)
 }
@@ -172,7 +208,9 @@ fn check(typed: &[Typed]) -> Result<Vec<Posted>> {
         }
     }
     // Both dates as typed; once more after the merge, when another's start may meet this one's end.
-    let day = |field: DetailField| posted.iter().find(|p| p.field == field.as_str()).and_then(|p| p.value.parse().ok());
+    let day = |field: DetailField| {
+        posted.iter().find(|p| p.field == field.as_str()).and_then(|p| p.value.parse().ok())
+    };
     if let Err(sentence) = valid_dates(day(DetailField::StartDate), day(DetailField::EndDate)) {
         errors.add(DetailField::EndDate.as_str(), sentence);
     }

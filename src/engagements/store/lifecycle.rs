@@ -16,7 +16,11 @@ use crate::lifecycle::store::{Locked, apply, lock_engagement, touch};
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Refused`] with the lifecycle's sentence.
-pub fn start_now(tx: &mut WriteTx<'_>, permit: &Permit<ApproveEngagement>, id: EngagementId) -> Result<Audited<()>> {
+pub fn start_now(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<ApproveEngagement>,
+    id: EngagementId,
+) -> Result<Audited<()>> {
     command(tx, permit, id, &Command::StartNow)
 }
 
@@ -24,7 +28,12 @@ pub fn start_now(tx: &mut WriteTx<'_>, permit: &Permit<ApproveEngagement>, id: E
 ///
 /// # Errors
 /// As [`start_now`], and [`Error::Invalid`] for a missing or overlong reason.
-pub fn cancel(tx: &mut WriteTx<'_>, permit: &Permit<CancelEngagement>, id: EngagementId, reason: &str) -> Result<Audited<()>> {
+pub fn cancel(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<CancelEngagement>,
+    id: EngagementId,
+    reason: &str,
+) -> Result<Audited<()>> {
     let reason = check_reason(reason).map_err(|sentence| Error::field("reason", sentence))?;
     command(tx, permit, id, &Command::Cancel { reason })
 }
@@ -33,7 +42,12 @@ pub fn cancel(tx: &mut WriteTx<'_>, permit: &Permit<CancelEngagement>, id: Engag
 ///
 /// # Errors
 /// As [`cancel`].
-pub fn decline(tx: &mut WriteTx<'_>, permit: &Permit<ApproveEngagement>, id: EngagementId, reason: &str) -> Result<Audited<()>> {
+pub fn decline(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<ApproveEngagement>,
+    id: EngagementId,
+    reason: &str,
+) -> Result<Audited<()>> {
     let reason = check_reason(reason).map_err(|sentence| Error::field("reason", sentence))?;
     command(tx, permit, id, &Command::Decline { reason })
 }
@@ -44,7 +58,8 @@ fn tell(tx: &mut WriteTx<'_>, locked: &Locked, text: &str) -> Result<()> {
         .filter(engagement_operators::engagement_id.eq(locked.id.0))
         .select(engagement_operators::person_id)
         .load(tx.conn)?;
-    let requester: Option<PersonId> = engagements::table.find(locked.id.0).select(engagements::requested_by).first(tx.conn)?;
+    let requester: Option<PersonId> =
+        engagements::table.find(locked.id.0).select(engagements::requested_by).first(tx.conn)?;
     people.extend(requester);
     give(tx, locked, people.into_iter().map(|person| (person, text.to_owned())).collect())
 }
@@ -53,19 +68,31 @@ fn tell(tx: &mut WriteTx<'_>, locked: &Locked, text: &str) -> Result<()> {
 pub(super) fn give(tx: &mut WriteTx<'_>, locked: &Locked, told: Vec<(PersonId, String)>) -> Result<()> {
     let href = format!("/engagements/{}", locked.id);
     notice_store::overtake(tx, &href)?;
-    let notices = told.into_iter().map(|(person, text)| NewNotice { person, client: locked.client, text, href: href.clone() }).collect();
+    let notices = told
+        .into_iter()
+        .map(|(person, text)| NewNotice { person, client: locked.client, text, href: href.clone() })
+        .collect();
     notice_store::give(tx, notices)
 }
 
-fn command<A: Action>(tx: &mut WriteTx<'_>, permit: &Permit<A>, id: EngagementId, command: &Command) -> Result<Audited<()>> {
+fn command<A: Action>(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<A>,
+    id: EngagementId,
+    command: &Command,
+) -> Result<Audited<()>> {
     let (mut locked, due) = lock_engagement(tx, id, &permit.visible())?;
     permit.check(locked.client)?;
     let mut events: Vec<Event> = due.into_iter().collect();
     let actor = tx.actor();
     events.extend(apply(tx, &mut locked, command, actor)?);
     match command {
-        Command::Cancel { reason } => tell(tx, &locked, &format!("“{}” was canceled: {reason}", locked.title))?,
-        Command::Decline { reason } => tell(tx, &locked, &format!("The request “{}” was declined: {reason}", locked.title))?,
+        Command::Cancel { reason } => {
+            tell(tx, &locked, &format!("“{}” was canceled: {reason}", locked.title))?
+        }
+        Command::Decline { reason } => {
+            tell(tx, &locked, &format!("The request “{}” was declined: {reason}", locked.title))?
+        }
         Command::StartNow => tell(tx, &locked, &format!("“{}” was started.", locked.title))?,
         _ => {}
     }
@@ -76,7 +103,11 @@ fn command<A: Action>(tx: &mut WriteTx<'_>, permit: &Permit<A>, id: EngagementId
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::Forbidden`].
-pub fn delete(tx: &mut WriteTx<'_>, permit: &Permit<DeleteEngagement>, id: EngagementId) -> Result<Audited<String>> {
+pub fn delete(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<DeleteEngagement>,
+    id: EngagementId,
+) -> Result<Audited<String>> {
     let (locked, due) = lock_engagement(tx, id, &permit.visible())?;
     permit.check(locked.client)?;
     diesel::update(engagements::table.find(id.0))
@@ -87,16 +118,19 @@ pub fn delete(tx: &mut WriteTx<'_>, permit: &Permit<DeleteEngagement>, id: Engag
         ))
         .execute(tx.conn)?;
     if !locked.facts.submitted {
-        diesel::update(reports::table.filter(reports::engagement_id.eq(id.0).and(reports::deleted_at.is_null())))
-            .set((reports::deleted_at.eq(tx.now()), reports::updated_at.eq(tx.now())))
-            .execute(tx.conn)?;
+        diesel::update(
+            reports::table.filter(reports::engagement_id.eq(id.0).and(reports::deleted_at.is_null())),
+        )
+        .set((reports::deleted_at.eq(tx.now()), reports::updated_at.eq(tx.now())))
+        .execute(tx.conn)?;
     }
     let actor = tx.actor().name.clone();
     touch(tx.conn, id, tx.now(), &actor)?;
     let with = if locked.facts.submitted { "its report stays" } else { "and its Draft report" };
-    let event = Event::new(Kind::EngagementDeleted, format!("Deleted the engagement “{}”, {with}", locked.title))
-        .subject("engagement", id.0, &locked.title)
-        .engagement(locked.client, id);
+    let event =
+        Event::new(Kind::EngagementDeleted, format!("Deleted the engagement “{}”, {with}", locked.title))
+            .subject("engagement", id.0, &locked.title)
+            .engagement(locked.client, id);
     let events: Vec<Event> = due.into_iter().chain([event]).collect();
     tx.audited_all(locked.title, &events)
 }

@@ -30,7 +30,6 @@ crate::text_enum! {
 pub struct Search {
     /// Part of a title, a client's name or a test plan's title.
     pub q: String,
-    /// Only this client's.
     pub client: Option<ClientId>,
     /// Only those in this status.
     pub status: Option<EngagementStatus>,
@@ -40,9 +39,7 @@ pub struct Search {
     pub operator: Option<PersonId>,
     /// Only those with this tag.
     pub tag: String,
-    /// By what.
     pub sort: Sort,
-    /// In which direction.
     pub descending: bool,
     /// Where the page starts.
     pub from: Option<Place>,
@@ -62,27 +59,19 @@ pub struct Place {
 /// A row of the list.
 #[derive(Debug, Clone, Queryable)]
 pub struct Row {
-    /// Its id.
     pub id: EngagementId,
-    /// Title.
     pub title: String,
-    /// Its client.
     pub client: ClientId,
-    /// The client's name.
     pub client_name: String,
     /// The test plan's title when it was made, or nothing.
     pub plan: String,
-    /// Status.
     pub status: EngagementStatus,
-    /// First day.
     pub start: Option<NaiveDate>,
     /// When it starts or, without a date, when it was made.
     pub starts: DateTime<Utc>,
     /// Whether its runbook is submitted.
     pub submitted: Option<DateTime<Utc>>,
-    /// Last activity.
     pub updated: DateTime<Utc>,
-    /// Whose.
     pub updated_by: String,
     /// The title as the database sorts it.
     pub title_key: String,
@@ -127,31 +116,50 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
     let mut query = engagements::table
         .inner_join(clients::table)
         .inner_join(engagement_activity::table)
-        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(at.iter().map(|c| c.0).collect::<Vec<_>>())))
+        .filter(
+            engagements::deleted_at
+                .is_null()
+                .and(engagements::client_id.eq_any(at.iter().map(|c| c.0).collect::<Vec<_>>())),
+        )
         .into_boxed();
     if !search.q.is_empty() {
         let like = like(&search.q);
         query = query.filter(
-            engagements::title.ilike(like.clone()).or(clients::name.ilike(like.clone())).or(engagements::test_plan_title.ilike(like)),
+            engagements::title
+                .ilike(like.clone())
+                .or(clients::name.ilike(like.clone()))
+                .or(engagements::test_plan_title.ilike(like)),
         );
     }
     if let Some(client) = search.client {
         query = query.filter(engagements::client_id.eq(client.0));
     }
     // What time has brought counts, whether or not the hourly job has been there.
-    let began = || engagements::status.eq(EngagementStatus::Scheduled).and(engagements::starts_at.le(search.now)).assume_not_null();
+    let began = || {
+        engagements::status
+            .eq(EngagementStatus::Scheduled)
+            .and(engagements::starts_at.le(search.now))
+            .assume_not_null()
+    };
     query = match search.status {
         None => query,
-        Some(EngagementStatus::InProgress) => query.filter(engagements::status.eq(EngagementStatus::InProgress).or(began())),
-        Some(EngagementStatus::Scheduled) => {
-            query.filter(engagements::status.eq(EngagementStatus::Scheduled).and(engagements::starts_at.gt(search.now).assume_not_null()))
+        Some(EngagementStatus::InProgress) => {
+            query.filter(engagements::status.eq(EngagementStatus::InProgress).or(began()))
         }
+        Some(EngagementStatus::Scheduled) => query.filter(
+            engagements::status
+                .eq(EngagementStatus::Scheduled)
+                .and(engagements::starts_at.gt(search.now).assume_not_null()),
+        ),
         Some(status) => query.filter(engagements::status.eq(status)),
     };
     if let Some(operator) = search.operator {
         query = query.filter(exists(
-            engagement_operators::table
-                .filter(engagement_operators::engagement_id.eq(engagements::id).and(engagement_operators::person_id.eq(operator.0))),
+            engagement_operators::table.filter(
+                engagement_operators::engagement_id
+                    .eq(engagements::id)
+                    .and(engagement_operators::person_id.eq(operator.0)),
+            ),
         ));
     }
     if !search.tag.is_empty() {
@@ -183,7 +191,9 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
         Sort::Activity => sorted!(engagement_activity::at, time),
         Sort::Title => sorted!(sql::<Text>("lower(engagements.title)"), text),
         Sort::Client => sorted!(sql::<Text>("lower(clients.name)"), text),
-        Sort::Start => sorted!(sql::<Timestamptz>("coalesce(engagements.starts_at, engagements.created_at)"), time),
+        Sort::Start => {
+            sorted!(sql::<Timestamptz>("coalesce(engagements.starts_at, engagements.created_at)"), time)
+        }
     }
     let mut rows: Vec<Row> = query
         .limit(limit + 1)
@@ -214,7 +224,10 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
         .into_iter()
         .map(|mut row| {
             row.status = row.status.as_of(Some(row.starts), search.now);
-            let progress = progress.iter().find(|(id, _)| *id == row.id.0).map_or(Progress { done: 0, total: 0 }, |(_, p)| *p);
+            let progress = progress
+                .iter()
+                .find(|(id, _)| *id == row.id.0)
+                .map_or(Progress { done: 0, total: 0 }, |(_, p)| *p);
             let state = RunbookState::of(progress, row.submitted.is_some());
             (row, state, progress)
         })
@@ -241,17 +254,18 @@ fn progress(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid, Progress
     )
     .bind::<Array<SqlUuid>, _>(ids)
     .load(conn)?;
-    Ok(counted.into_iter().map(|c| (c.engagement_id, Progress { done: c.done.unsigned_abs(), total: c.total.unsigned_abs() })).collect())
+    Ok(counted
+        .into_iter()
+        .map(|c| (c.engagement_id, Progress { done: c.done.unsigned_abs(), total: c.total.unsigned_abs() }))
+        .collect())
 }
 
 /// What the filters offer.
 #[derive(Debug, Clone, Default)]
 pub struct Choices {
-    /// Clients by name.
     pub clients: Vec<(ClientId, String)>,
     /// People who are operators of an engagement that can be seen, by name.
     pub operators: Vec<(PersonId, String)>,
-    /// Tags in use.
     pub tags: Vec<String>,
     /// How many engagements can be seen at all.
     pub engagements: i64,
@@ -271,12 +285,22 @@ struct Tags {
 /// When the database is not to be had.
 pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
     let at: Vec<Uuid> = at.iter().map(|c| c.0).collect();
-    let own = engagements::table.filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(&at))).select(engagements::id);
-    let clients = clients::table.filter(clients::id.eq_any(&at)).order(clients::name).select((clients::id, clients::name)).load(conn)?;
+    let own = engagements::table
+        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(&at)))
+        .select(engagements::id);
+    let clients = clients::table
+        .filter(clients::id.eq_any(&at))
+        .order(clients::name)
+        .select((clients::id, clients::name))
+        .load(conn)?;
     let operators = people::table
-        .filter(people::id.eq_any(
-            engagement_operators::table.filter(engagement_operators::engagement_id.eq_any(own)).select(engagement_operators::person_id),
-        ))
+        .filter(
+            people::id.eq_any(
+                engagement_operators::table
+                    .filter(engagement_operators::engagement_id.eq_any(own))
+                    .select(engagement_operators::person_id),
+            ),
+        )
         .order(people::name)
         .select((people::id, people::name))
         .load(conn)?;

@@ -11,7 +11,9 @@ use super::create::{Chosen, Target, check_operators, copy_procedures, insert_ope
 use crate::engagements::periods::OwnPeriod;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
-use crate::kernel::db::schema::{attachments, engagement_inputs, engagement_operators, engagements, people, procedures};
+use crate::kernel::db::schema::{
+    attachments, engagement_inputs, engagement_operators, engagements, people, procedures,
+};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{Permit, PlanEngagement};
@@ -27,7 +29,11 @@ pub(super) struct Planning {
 }
 
 /// Locks an engagement, applies what is due to it and asks the editing rule.
-pub(super) fn begin(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: EngagementId) -> Result<Planning> {
+pub(super) fn begin(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<PlanEngagement>,
+    id: EngagementId,
+) -> Result<Planning> {
     let (locked, due) = lock_engagement(tx, id, &permit.visible())?;
     permit.check(locked.client)?;
     planning_allowed(locked.status, locked.facts.submitted).map_err(|refusal| Error::Refused(refusal.0))?;
@@ -56,8 +62,8 @@ impl Planning {
 /// Copies procedures of the library behind the last one.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Refused`] by the editing rule, [`Error::Invalid`] when one of the
-/// procedures is no longer there.
+/// [`Error::NotFound`], [`Error::Forbidden`], [`Error::Refused`] by the editing rule, [`Error::Invalid`] when
+/// one of the procedures is no longer there.
 pub fn add_procedures(
     tx: &mut WriteTx<'_>,
     permit: &Permit<PlanEngagement>,
@@ -68,10 +74,18 @@ pub fn add_procedures(
     if chosen.is_empty() {
         return planning.finish(tx, 0);
     }
-    let attack_version: String = engagements::table.find(id.0).select(engagements::attack_version).first(tx.conn)?;
-    let after: Option<i32> =
-        procedures::table.filter(procedures::engagement_id.eq(id.0)).select(max(procedures::position)).first(tx.conn)?;
-    let target = Target { engagement: id, client: planning.locked.client, attack_version: &attack_version, after: after.unwrap_or(0) };
+    let attack_version: String =
+        engagements::table.find(id.0).select(engagements::attack_version).first(tx.conn)?;
+    let after: Option<i32> = procedures::table
+        .filter(procedures::engagement_id.eq(id.0))
+        .select(max(procedures::position))
+        .first(tx.conn)?;
+    let target = Target {
+        engagement: id,
+        client: planning.locked.client,
+        attack_version: &attack_version,
+        after: after.unwrap_or(0),
+    };
     let added = copy_procedures(tx, &target, chosen)?;
     let names: Vec<String> = procedures::table
         .filter(procedures::id.eq_any(added.iter().map(|id| id.0)))
@@ -102,13 +116,10 @@ pub fn list_origins(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Lib
 /// What goes with a procedure.
 #[derive(Debug, Clone, Copy, Default, QueryableByName)]
 pub struct Losses {
-    /// Log entries.
     #[diesel(sql_type = BigInt)]
     pub entries: i64,
-    /// Attachments.
     #[diesel(sql_type = BigInt)]
     pub files: i64,
-    /// Ticks.
     #[diesel(sql_type = BigInt)]
     pub ticks: i64,
     /// Saves of its fields.
@@ -126,7 +137,8 @@ pub fn get_losses(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Los
         "SELECT (SELECT count(*) FROM log_entries WHERE procedure_id = $1 AND removed_at IS NULL) AS entries,
             (SELECT count(*) FROM attachments WHERE procedure_id = $1 AND removed_at IS NULL) AS files,
             (SELECT count(*) FROM step_ticks WHERE procedure_id = $1) AS ticks,
-            (SELECT count(*) FROM field_history WHERE subject_type = 'procedure' AND subject_id = $1 AND version > 1) AS saves",
+            (SELECT count(*) FROM field_history WHERE subject_type = 'procedure' AND subject_id = $1 \
+            AND version > 1) AS saves",
     )
     .bind::<SqlUuid, _>(procedure.0)
     .get_result(conn)?)
@@ -155,11 +167,14 @@ pub fn remove_procedure(
         .set(procedures::variant_of.eq(None::<Uuid>))
         .execute(tx.conn)?;
     diesel::delete(procedures::table.find(procedure.0)).execute(tx.conn)?;
-    diesel::update(procedures::table.filter(procedures::engagement_id.eq(id.0).and(procedures::position.gt(position))))
-        .set(procedures::position.eq(procedures::position - 1))
-        .execute(tx.conn)?;
-    let event =
-        planning.event(Kind::ProcedureRemoved, format!("Removed procedure {position} “{name}”")).subject("procedure", procedure.0, &name);
+    diesel::update(
+        procedures::table.filter(procedures::engagement_id.eq(id.0).and(procedures::position.gt(position))),
+    )
+    .set(procedures::position.eq(procedures::position - 1))
+    .execute(tx.conn)?;
+    let event = planning
+        .event(Kind::ProcedureRemoved, format!("Removed procedure {position} “{name}”"))
+        .subject("procedure", procedure.0, &name);
     planning.events.push(event);
     planning.finish(tx, name)
 }
@@ -168,10 +183,18 @@ pub fn remove_procedure(
 ///
 /// # Errors
 /// As [`add_procedures`], and [`Error::Conflict`] when the order does not name exactly its procedures.
-pub fn reorder(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: EngagementId, order: &[ProcedureId]) -> Result<Audited<()>> {
+pub fn reorder(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<PlanEngagement>,
+    id: EngagementId,
+    order: &[ProcedureId],
+) -> Result<Audited<()>> {
     let mut planning = begin(tx, permit, id)?;
-    let before: Vec<ProcedureId> =
-        procedures::table.filter(procedures::engagement_id.eq(id.0)).order(procedures::position).select(procedures::id).load(tx.conn)?;
+    let before: Vec<ProcedureId> = procedures::table
+        .filter(procedures::engagement_id.eq(id.0))
+        .order(procedures::position)
+        .select(procedures::id)
+        .load(tx.conn)?;
     if before == order {
         return planning.finish(tx, ());
     }
@@ -181,13 +204,19 @@ pub fn reorder(tx: &mut WriteTx<'_>, permit: &Permit<PlanEngagement>, id: Engage
         ids
     };
     if sorted(&before) != sorted(order) {
-        return Err(Error::Conflict("Somebody added or removed a procedure meanwhile. Look at the new list, then order it again.".into()));
+        return Err(Error::Conflict(
+            "Somebody added or removed a procedure meanwhile. Look at the new list, then order it again."
+                .into(),
+        ));
     }
     // sql_query: every place in one statement; the unique places are checked at commit.
-    diesel::sql_query("UPDATE procedures p SET position = o.place FROM unnest($1::uuid[], $2::int[]) AS o(id, place) WHERE p.id = o.id")
-        .bind::<Array<SqlUuid>, _>(order.iter().map(|id| id.0).collect::<Vec<_>>())
-        .bind::<Array<Integer>, _>((1..).take(order.len()).collect::<Vec<i32>>())
-        .execute(tx.conn)?;
+    diesel::sql_query(
+        "UPDATE procedures p SET position = o.place \
+        FROM unnest($1::uuid[], $2::int[]) AS o(id, place) WHERE p.id = o.id",
+    )
+    .bind::<Array<SqlUuid>, _>(order.iter().map(|id| id.0).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>((1..).take(order.len()).collect::<Vec<i32>>())
+    .execute(tx.conn)?;
     let event = planning.event(Kind::ProceduresReordered, "Changed the order of the procedures");
     planning.events.push(event);
     planning.finish(tx, ())
@@ -202,18 +231,24 @@ fn set_periods(
 ) -> Result<()> {
     let mut errors = FieldErrors::default();
     for own in periods {
-        let early =
-            own.from.zip(start).is_some_and(|(from, start)| from < start) || own.to.zip(start).is_some_and(|(to, start)| to < start);
-        let late = own.from.zip(end).is_some_and(|(from, end)| from > end) || own.to.zip(end).is_some_and(|(to, end)| to > end);
+        let early = own.from.zip(start).is_some_and(|(from, start)| from < start)
+            || own.to.zip(start).is_some_and(|(to, start)| to < start);
+        let late = own.from.zip(end).is_some_and(|(from, end)| from > end)
+            || own.to.zip(end).is_some_and(|(to, end)| to > end);
         if let Err(sentence) = valid_dates(own.from, own.to) {
             errors.add(&format!("from.{}", own.person), sentence);
         } else if early || late {
-            errors.add(&format!("from.{}", own.person), "These days lie outside of the engagement’s. Choose days within it.");
+            errors.add(
+                &format!("from.{}", own.person),
+                "These days lie outside of the engagement’s. Choose days within it.",
+            );
         }
     }
     errors.done()?;
     for own in periods {
-        let of = engagement_operators::engagement_id.eq(id.0).and(engagement_operators::person_id.eq(own.person.0));
+        let of = engagement_operators::engagement_id
+            .eq(id.0)
+            .and(engagement_operators::person_id.eq(own.person.0));
         diesel::update(engagement_operators::table.filter(of))
             .set((engagement_operators::starts_on.eq(own.from), engagement_operators::ends_on.eq(own.to)))
             .execute(conn)?;
@@ -249,10 +284,14 @@ pub(super) fn change_operators(
     let id = planning.locked.id;
     check_operators(tx.conn, planning.locked.client, added)?;
     insert_operators(tx.conn, id, added)?;
-    let period = engagements::table.find(id.0).select((engagements::start_date, engagements::end_date)).first(tx.conn)?;
+    let period = engagements::table
+        .find(id.0)
+        .select((engagements::start_date, engagements::end_date))
+        .first(tx.conn)?;
     set_periods(tx.conn, id, dates, period)?;
     for team in Team::ALL.iter().copied() {
-        let gone: Vec<Uuid> = removed.iter().filter(|(_, of)| *of == team).map(|(person, _)| person.0).collect();
+        let gone: Vec<Uuid> =
+            removed.iter().filter(|(_, of)| *of == team).map(|(person, _)| person.0).collect();
         diesel::delete(
             engagement_operators::table.filter(
                 engagement_operators::engagement_id
@@ -269,12 +308,17 @@ pub(super) fn change_operators(
         .order((engagement_operators::team.desc(), people::name))
         .select((people::name, engagement_operators::team))
         .load(tx.conn)?;
-    let names = |team: Team| now.iter().filter(|(_, of)| *of == team).map(|(name, _)| name.as_str()).collect::<Vec<_>>();
+    let names = |team: Team| {
+        now.iter().filter(|(_, of)| *of == team).map(|(name, _)| name.as_str()).collect::<Vec<_>>()
+    };
     let (red, blue) = (names(Team::Red), names(Team::Blue));
     let said = |names: &[&str]| if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
     if !added.is_empty() || !removed.is_empty() || !dates.is_empty() {
         let event = planning
-            .event(Kind::OperatorsChanged, format!("Changed the operators. Red: {}. Blue: {}.", said(&red), said(&blue)))
+            .event(
+                Kind::OperatorsChanged,
+                format!("Changed the operators. Red: {}. Blue: {}.", said(&red), said(&blue)),
+            )
             .detail(json!({ "red": red, "blue": blue }));
         planning.events.push(event);
     }
@@ -284,7 +328,8 @@ pub(super) fn change_operators(
 /// Sets inputs; an empty value takes one away.
 ///
 /// # Errors
-/// As [`add_procedures`], and [`Error::Invalid`] for an input that somebody else set since the form was shown.
+/// As [`add_procedures`], and [`Error::Invalid`] for an input that somebody else set since the form was
+/// shown.
 pub fn save_inputs(
     tx: &mut WriteTx<'_>,
     permit: &Permit<PlanEngagement>,
@@ -299,12 +344,19 @@ pub fn save_inputs(
     check_seen(typed, &stored.into_iter().collect()).map_err(Error::Invalid)?;
     let (set, emptied): (Vec<_>, Vec<_>) = typed.iter().partition(|one| !one.value.is_empty());
     let gone: Vec<&str> = emptied.iter().map(|one| one.name.as_str()).collect();
-    diesel::delete(engagement_inputs::table.filter(engagement_inputs::engagement_id.eq(id.0).and(engagement_inputs::name.eq_any(gone))))
-        .execute(tx.conn)?;
+    diesel::delete(
+        engagement_inputs::table
+            .filter(engagement_inputs::engagement_id.eq(id.0).and(engagement_inputs::name.eq_any(gone))),
+    )
+    .execute(tx.conn)?;
     let rows: Vec<_> = set
         .iter()
         .map(|one| {
-            (engagement_inputs::engagement_id.eq(id.0), engagement_inputs::name.eq(&one.name), engagement_inputs::value.eq(&one.value))
+            (
+                engagement_inputs::engagement_id.eq(id.0),
+                engagement_inputs::name.eq(&one.name),
+                engagement_inputs::value.eq(&one.value),
+            )
         })
         .collect();
     diesel::insert_into(engagement_inputs::table)
@@ -316,8 +368,9 @@ pub fn save_inputs(
     if !typed.is_empty() {
         let names: Vec<&str> = typed.iter().map(|one| one.name.as_str()).collect();
         // Values stay out of the log: a password for a test account is a common input.
-        let event =
-            planning.event(Kind::InputsChanged, format!("Changed the inputs {}", names.join(", "))).detail(json!({ "inputs": names }));
+        let event = planning
+            .event(Kind::InputsChanged, format!("Changed the inputs {}", names.join(", ")))
+            .detail(json!({ "inputs": names }));
         planning.events.push(event);
     }
     planning.finish(tx, typed.len())

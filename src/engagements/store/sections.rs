@@ -16,10 +16,8 @@ use crate::procedures::entries::{SHOWN, SHOWN_BYTES};
 /// Somebody with access to a client, as a choice of operator.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Candidate {
-    /// Who.
     #[diesel(sql_type = SqlUuid)]
     pub id: PersonId,
-    /// Name.
     #[diesel(sql_type = Text)]
     pub name: String,
     /// The role at the client.
@@ -42,8 +40,8 @@ pub struct Candidate {
 /// How many bookings of a person are told one by one.
 const BOOKINGS: usize = 20;
 
-/// The people with access to a client, and the operators of `own` who lost it, each with their other bookings that
-/// overlap the dates. Titles of other clients' engagements show only to who sees those clients.
+/// The people with access to a client, and the operators of `own` who lost it, each with their other bookings
+/// that overlap the dates. Titles of other clients' engagements show only to who sees those clients.
 ///
 /// # Errors
 /// When the database is not to be had.
@@ -54,25 +52,32 @@ pub fn list_candidates(
     dates: (Option<NaiveDate>, Option<NaiveDate>),
     (visible, others): (&[ClientId], bool),
 ) -> Result<Vec<Candidate>> {
-    // sql_query: overlapping dates, with open ends on either side, for all people at once. What runs without an end may last;
-    // what is only booked without one takes its first day, as in the calendar.
+    // sql_query: overlapping dates, with open ends on either side, for all people at once. What runs without
+    // an end may last; what is only booked without one takes its first day, as in the calendar.
     let mut candidates: Vec<Candidate> = diesel::sql_query(
         "SELECT p.id, p.name, coalesce(r.name, '') AS role,
             r.id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL AS has_access,
-            (SELECT min(starts_on) FROM engagement_operators WHERE engagement_id = $2 AND person_id = p.id) AS \"from\",
-            (SELECT max(ends_on) FROM engagement_operators WHERE engagement_id = $2 AND person_id = p.id) AS \"to\",
+            (SELECT min(starts_on) FROM engagement_operators WHERE engagement_id = $2 \
+            AND person_id = p.id) AS \"from\",
+            (SELECT max(ends_on) FROM engagement_operators WHERE engagement_id = $2 \
+            AND person_id = p.id) AS \"to\",
             ARRAY(SELECT CASE WHEN e.client_id = ANY ($5) THEN e.title ELSE 'Another client' END
                     || coalesce(', ' || to_char(coalesce(min(o.starts_on), e.start_date), 'FMDD Mon'), '')
                     || coalesce(' – ' || to_char(coalesce(max(o.ends_on), e.end_date), 'FMDD Mon'), '')
                 FROM engagement_operators o JOIN engagements e ON e.id = o.engagement_id
-                WHERE o.person_id = p.id AND (e.client_id = ANY ($5) OR $6) AND e.deleted_at IS NULL AND e.status IN ('pending', 'scheduled', 'in_progress')
+                WHERE o.person_id = p.id AND (e.client_id = ANY ($5) OR $6) AND e.deleted_at IS NULL \
+                AND e.status IN ('pending', 'scheduled', 'in_progress')
                     AND e.id IS DISTINCT FROM $2
-                    AND ($3::date IS NULL OR coalesce(o.ends_on, e.end_date, CASE WHEN e.status = 'in_progress' THEN 'infinity' ELSE coalesce(e.start_date, 'infinity') END) >= $3)
+                    AND ($3::date IS NULL OR coalesce(o.ends_on, e.end_date, CASE \
+                    WHEN e.status = 'in_progress' THEN 'infinity' \
+                    ELSE coalesce(e.start_date, 'infinity') END) >= $3)
                     AND ($4::date IS NULL OR coalesce(o.starts_on, e.start_date, '-infinity') <= $4)
                 GROUP BY e.id ORDER BY e.start_date NULLS FIRST, e.title LIMIT 21) AS bookings
-         FROM people p LEFT JOIN client_access a ON a.person_id = p.id AND a.client_id = $1 LEFT JOIN roles r ON r.id = a.role_id
+         FROM people p LEFT JOIN client_access a ON a.person_id = p.id AND a.client_id = $1 LEFT \
+         JOIN roles r ON r.id = a.role_id
          WHERE (a.client_id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL) 
-            OR p.id IN (SELECT person_id FROM engagement_operators WHERE engagement_id = $2) ORDER BY p.name, p.id",
+            OR p.id IN (SELECT person_id FROM engagement_operators WHERE engagement_id = $2) \
+            ORDER BY p.name, p.id",
     )
     .bind::<SqlUuid, _>(client.0)
     .bind::<Nullable<SqlUuid>, _>(own.map(|id| id.0))
@@ -93,19 +98,14 @@ pub fn list_candidates(
 /// An asset that procedures of the engagement use.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct UsedAsset {
-    /// Its id.
     #[diesel(sql_type = SqlUuid)]
     pub id: Uuid,
-    /// Name.
     #[diesel(sql_type = Text)]
     pub name: String,
-    /// Kind.
     #[diesel(sql_type = Text)]
     pub kind: String,
-    /// Criticality.
     #[diesel(sql_type = Text)]
     pub criticality: String,
-    /// Address.
     #[diesel(sql_type = Text)]
     pub address: String,
     /// Positions of the procedures that use it.
@@ -123,9 +123,11 @@ pub struct UsedAsset {
 pub fn list_assets(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<UsedAsset>> {
     // sql_query: ordered arrays of the procedures behind each asset.
     Ok(diesel::sql_query(
-        "SELECT a.id, a.name, a.kind, a.criticality, a.address, array_agg(p.position ORDER BY p.position) AS positions,
+        "SELECT a.id, a.name, a.kind, a.criticality, a.address, array_agg(p.position \
+            ORDER BY p.position) AS positions,
             array_agg(p.id ORDER BY p.position) AS procedures
-         FROM procedure_assets pa JOIN procedures p ON p.id = pa.procedure_id JOIN assets a ON a.id = pa.asset_id
+         FROM procedure_assets pa JOIN procedures p ON p.id = pa.procedure_id \
+         JOIN assets a ON a.id = pa.asset_id
          WHERE p.engagement_id = $1 GROUP BY a.id ORDER BY lower(a.name), a.id",
     )
     .bind::<SqlUuid, _>(id.0)
@@ -167,17 +169,23 @@ struct AnswerRow {
 pub fn list_answers(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Answered>> {
     // sql_query: the outcomes table twice, once for each team.
     let rows: Vec<AnswerRow> = diesel::sql_query(
-        "SELECT p.tactics, p.status = 'not_applicable' AS not_applicable, p.executed_at, p.detected_at, p.responded_at,
-            r.key AS red, coalesce(r.succeeded, false) AS succeeded, b.key AS blue, b.score, coalesce(b.prevented, false) AS prevented,
+        "SELECT p.tactics, p.status = 'not_applicable' AS not_applicable, p.executed_at, p.detected_at, \
+            p.responded_at,
+            r.key AS red, coalesce(r.succeeded, false) AS succeeded, b.key AS blue, b.score, \
+            coalesce(b.prevented, false) AS prevented,
             coalesce(b.alerted, false) AS alerted, coalesce(b.logged, false) AS logged
-         FROM procedures p LEFT JOIN outcomes r ON r.key = p.red_outcome LEFT JOIN outcomes b ON b.key = p.blue_outcome
+         FROM procedures p LEFT JOIN outcomes r ON r.key = p.red_outcome LEFT \
+         JOIN outcomes b ON b.key = p.blue_outcome
          WHERE p.engagement_id = $1 ORDER BY p.position",
     )
     .bind::<SqlUuid, _>(id.0)
     .load(conn)?;
     let answered = |row: AnswerRow| Answered {
         tactics: row.tactics,
-        red: row.red.map(|key| Said { tone: tone(Team::Red, &key, row.succeeded, None), flags: BlueFlags::default() }),
+        red: row.red.map(|key| Said {
+            tone: tone(Team::Red, &key, row.succeeded, None),
+            flags: BlueFlags::default(),
+        }),
         blue: row.blue.map(|key| Said {
             tone: tone(Team::Blue, &key, false, row.score),
             flags: BlueFlags { prevented: row.prevented, alerted: row.alerted, logged: row.logged },
@@ -193,23 +201,14 @@ pub fn list_answers(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Ans
 /// A log entry in the timeline.
 #[derive(Debug, Clone, Queryable)]
 pub struct Entry {
-    /// Its id.
     pub id: LogEntryId,
-    /// Which team's.
     pub team: Team,
-    /// Markdown.
     pub text: String,
-    /// Start.
     pub starts_at: DateTime<Utc>,
-    /// End.
     pub ends_at: Option<DateTime<Utc>>,
-    /// Author.
     pub author: String,
-    /// Procedure.
     pub procedure: ProcedureId,
-    /// Its place.
     pub position: i32,
-    /// Its name.
     pub procedure_name: String,
 }
 
@@ -229,7 +228,6 @@ impl TimelinePage {
     pub const fn shown(before: Option<LogEntryId>) -> Self {
         Self { before, entries: SHOWN, bytes: SHOWN_BYTES }
     }
-    /// What is printed.
     pub const PRINTED: Self = Self { before: None, entries: 1_000, bytes: 1 << 20 };
 }
 
@@ -237,18 +235,30 @@ impl TimelinePage {
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_timeline(conn: &mut PgConnection, id: EngagementId, page: TimelinePage) -> Result<(Vec<Entry>, i64)> {
+pub fn list_timeline(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    page: TimelinePage,
+) -> Result<(Vec<Entry>, i64)> {
     let newest = sql::<Bool>(
-        "log_entries.id IN (SELECT id FROM (SELECT id, row_number() OVER newest AS n, sum(octet_length(text)) OVER newest AS bytes
+        "log_entries.id IN (SELECT id FROM (SELECT id, row_number() OVER newest AS n, \
+            sum(octet_length(text)) OVER newest AS bytes
             FROM log_entries WHERE removed_at IS NULL AND engagement_id = ",
     );
-    let newest = newest.bind::<SqlUuid, _>(id.0).sql(" AND (").bind::<Nullable<SqlUuid>, _>(page.before.map(|id| id.0));
-    let newest = newest.sql(" IS NULL OR (starts_at, id) < (SELECT starts_at, id FROM log_entries WHERE id = ");
+    let newest = newest
+        .bind::<SqlUuid, _>(id.0)
+        .sql(" AND (")
+        .bind::<Nullable<SqlUuid>, _>(page.before.map(|id| id.0));
+    let newest =
+        newest.sql(" IS NULL OR (starts_at, id) < (SELECT starts_at, id FROM log_entries WHERE id = ");
     let newest = newest.bind::<Nullable<SqlUuid>, _>(page.before.map(|id| id.0));
-    let newest = newest.sql(")) WINDOW newest AS (ORDER BY starts_at DESC, id DESC)) counted WHERE n = 1 OR (n <= ");
-    let newest = newest.bind::<BigInt, _>(page.entries).sql(" AND bytes <= ").bind::<BigInt, _>(page.bytes).sql("))");
+    let newest =
+        newest.sql(")) WINDOW newest AS (ORDER BY starts_at DESC, id DESC)) counted WHERE n = 1 OR (n <= ");
+    let newest =
+        newest.bind::<BigInt, _>(page.entries).sql(" AND bytes <= ").bind::<BigInt, _>(page.bytes).sql("))");
     let older = sql::<BigInt>(
-        "(SELECT count(*) FROM log_entries t WHERE t.engagement_id = log_entries.engagement_id AND t.removed_at IS NULL
+        "(SELECT count(*) FROM log_entries t WHERE t.engagement_id = log_entries.engagement_id \
+            AND t.removed_at IS NULL
             AND (t.starts_at, t.id) < (log_entries.starts_at, log_entries.id))",
     );
     let rows: Vec<(Entry, i64)> = log_entries::table
@@ -279,27 +289,20 @@ pub fn list_timeline(conn: &mut PgConnection, id: EngagementId, page: TimelinePa
 /// An attachment in the list.
 #[derive(Debug, Clone, Queryable)]
 pub struct File {
-    /// Its id.
     pub id: AttachmentId,
-    /// Which team's.
     pub team: Option<Team>,
-    /// Title.
     pub title: String,
     /// The beginning of its description; the procedure's page has it whole.
     pub description: String,
     /// Name of the file.
     pub file_name: String,
-    /// Media type.
     pub media_type: String,
     /// Size in bytes.
     pub size: i64,
-    /// Who.
     pub by: String,
-    /// When.
     pub at: DateTime<Utc>,
     /// The procedure it belongs to.
     pub procedure: Option<ProcedureId>,
-    /// Its place.
     pub position: Option<i32>,
 }
 
@@ -317,21 +320,31 @@ impl FilesPage {
     pub fn shown(skip: i64) -> Self {
         Self { skip: skip.clamp(0, 1_000_000), rows: SHOWN }
     }
-    /// What is printed.
     pub const PRINTED: Self = Self { skip: 0, rows: 1_000 };
 }
 
-/// The attachments in the order of the procedures, then of time, with the beginning of what describes each; and how many
-/// there are.
+/// The attachments in the order of the procedures, then of time, with the beginning of what describes each;
+/// and how many there are.
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_attachments(conn: &mut PgConnection, id: EngagementId, page: FilesPage) -> Result<(Vec<File>, i64)> {
+pub fn list_attachments(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    page: FilesPage,
+) -> Result<(Vec<File>, i64)> {
     let rows: Vec<(File, i64)> = attachments::table
         .left_join(procedures::table.on(procedures::id.nullable().eq(attachments::procedure_id)))
         .inner_join(people::table.on(people::id.eq(attachments::uploaded_by)))
         .filter(attachments::engagement_id.eq(id.0).and(attachments::removed_at.is_null()))
-        .order((sql::<BigInt>("coalesce(procedures.position, 0)::bigint"), attachments::uploaded_at, attachments::id))
+        .order((
+            sql::<BigInt>(
+                "coalesce(procedures.position, \
+            0)::bigint",
+            ),
+            attachments::uploaded_at,
+            attachments::id,
+        ))
         .offset(page.skip)
         .limit(page.rows)
         .select((
@@ -339,7 +352,10 @@ pub fn list_attachments(conn: &mut PgConnection, id: EngagementId, page: FilesPa
                 attachments::id,
                 attachments::team.nullable(),
                 attachments::title,
-                sql::<Text>("CASE WHEN length(description) > 300 THEN left(description, 300) || '…' ELSE description END"),
+                sql::<Text>(
+                    "CASE WHEN length(description) > 300 THEN left(description, 300) || '…' \
+                    ELSE description END",
+                ),
                 attachments::file_name,
                 attachments::media_type,
                 attachments::size,

@@ -19,35 +19,22 @@ use crate::procedures::inputs::{self, InputRow, ProcedureInputs, Values};
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = engagements, check_for_backend(diesel::pg::Pg))]
 pub struct Own {
-    /// Its id.
     pub id: EngagementId,
-    /// Its client.
     pub client_id: ClientId,
-    /// Title.
     pub title: String,
-    /// Markdown.
     pub description: String,
-    /// Markdown.
     pub objective: String,
-    /// Markdown.
     pub scope: String,
-    /// Markdown.
     pub access_info: String,
-    /// Markdown.
     pub special_instructions: String,
-    /// Tags.
     pub tags: Vec<String>,
-    /// Status.
     pub status: EngagementStatus,
-    /// First day.
     pub start_date: Option<NaiveDate>,
-    /// Last day.
     pub end_date: Option<NaiveDate>,
     /// Name of its zone.
     pub time_zone: String,
     /// The first instant of the first day.
     pub starts_at: Option<DateTime<Utc>>,
-    /// Its ATT&CK release.
     pub attack_version: String,
     /// The test plan's title when it was made, or nothing.
     pub test_plan_title: String,
@@ -61,7 +48,6 @@ pub struct Own {
     pub requested_at: Option<DateTime<Utc>>,
     /// When its runbook was submitted.
     pub submitted_at: Option<DateTime<Utc>>,
-    /// Its version.
     pub version: i32,
 }
 
@@ -76,26 +62,18 @@ impl Own {
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = reports, check_for_backend(diesel::pg::Pg))]
 pub struct ReportRow {
-    /// Its id.
     pub id: ReportId,
-    /// Its status.
     pub status: ReportStatus,
-    /// Its title.
     pub title: String,
-    /// Last change.
     pub updated_at: DateTime<Utc>,
 }
 
 /// An engagement with what stands in its head.
 #[derive(Debug, Clone)]
 pub struct Head {
-    /// The engagement.
     pub own: Own,
-    /// The client's name.
     pub client_name: String,
-    /// Last activity.
     pub updated: DateTime<Utc>,
-    /// Whose.
     pub updated_by: String,
     /// Its report; a request has none.
     pub report: Option<ReportRow>,
@@ -114,25 +92,32 @@ impl Head {
 /// # Errors
 /// [`crate::kernel::base::error::Error::NotFound`] when it is not there, deleted, or another client's.
 pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<Head> {
-    let (own, client_name, updated, updated_by, report): (Own, String, Option<DateTime<Utc>>, Option<String>, Option<ReportRow>) =
-        engagements::table
-            .inner_join(clients::table)
-            .left_join(engagement_activity::table)
-            .left_join(reports::table.on(reports::engagement_id.eq(engagements::id).and(reports::deleted_at.is_null())))
-            .filter(
-                engagements::id
-                    .eq(id.0)
-                    .and(engagements::deleted_at.is_null())
-                    .and(engagements::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>())),
-            )
-            .select((
-                Own::as_select(),
-                clients::name,
-                engagement_activity::at.nullable(),
-                engagement_activity::by_name.nullable(),
-                Option::<ReportRow>::as_select(),
-            ))
-            .first(conn)?;
+    let (own, client_name, updated, updated_by, report): (
+        Own,
+        String,
+        Option<DateTime<Utc>>,
+        Option<String>,
+        Option<ReportRow>,
+    ) = engagements::table
+        .inner_join(clients::table)
+        .left_join(engagement_activity::table)
+        .left_join(
+            reports::table.on(reports::engagement_id.eq(engagements::id).and(reports::deleted_at.is_null())),
+        )
+        .filter(
+            engagements::id
+                .eq(id.0)
+                .and(engagements::deleted_at.is_null())
+                .and(engagements::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>())),
+        )
+        .select((
+            Own::as_select(),
+            clients::name,
+            engagement_activity::at.nullable(),
+            engagement_activity::by_name.nullable(),
+            Option::<ReportRow>::as_select(),
+        ))
+        .first(conn)?;
     let updated = updated.unwrap_or(DateTime::UNIX_EPOCH);
     Ok(Head { own, client_name, updated, updated_by: updated_by.unwrap_or_default(), report })
 }
@@ -141,17 +126,12 @@ pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId])
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
 pub struct ProcedureRow {
-    /// Its id.
     pub id: ProcedureId,
-    /// Its place.
     pub position: i32,
-    /// Name.
     pub name: String,
-    /// ATT&CK ids.
     pub technique_ids: Vec<String>,
     /// Short names of its tactics.
     pub tactics: Vec<String>,
-    /// Status.
     pub status: ProcedureStatus,
     /// Severity of its finding.
     pub severity: Option<Severity>,
@@ -161,14 +141,18 @@ pub struct ProcedureRow {
     pub red_outcome: Option<String>,
     /// Key of the blue outcome.
     pub blue_outcome: Option<String>,
-    /// Its version.
     pub version: i32,
 }
 
 impl ProcedureRow {
     /// Whose turn it is.
     pub fn turn(&self) -> WaitingOn {
-        crate::procedures::domain::waiting_on(self.status, self.red_outcome.is_some(), self.blue_outcome.is_some(), self.waiting_on)
+        crate::procedures::domain::waiting_on(
+            self.status,
+            self.red_outcome.is_some(),
+            self.blue_outcome.is_some(),
+            self.waiting_on,
+        )
     }
 }
 
@@ -188,7 +172,11 @@ pub fn list_procedures(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<
 ///
 /// # Errors
 /// [`crate::kernel::base::error::Error::NotFound`] when it is not one of the engagement's.
-pub fn get_procedure(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId) -> Result<ProcedureRow> {
+pub fn get_procedure(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+) -> Result<ProcedureRow> {
     Ok(procedures::table
         .find(procedure.0)
         .filter(procedures::engagement_id.eq(engagement.0))
@@ -200,13 +188,9 @@ pub fn get_procedure(conn: &mut PgConnection, engagement: EngagementId, procedur
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
 pub struct Outcome {
-    /// What forms post.
     pub key: String,
-    /// Whose.
     pub team: Team,
-    /// What people read.
     pub label: String,
-    /// One line.
     pub definition: String,
     /// Red: it reached its objective.
     pub succeeded: bool,
@@ -230,13 +214,10 @@ pub struct Operator {
     /// The procedure that names its own for this team; none for the engagement's.
     #[diesel(sql_type = Nullable<SqlUuid>)]
     pub procedure_id: Option<ProcedureId>,
-    /// Who.
     #[diesel(sql_type = SqlUuid)]
     pub person_id: PersonId,
-    /// Name.
     #[diesel(sql_type = Text)]
     pub name: String,
-    /// On which side.
     #[diesel(sql_type = Text)]
     pub team: Team,
     /// Whether the person still has access to the client.
@@ -253,10 +234,13 @@ pub fn list_operators(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<O
     Ok(diesel::sql_query(
         "SELECT o.procedure_id, o.person_id, p.name, o.team,
             EXISTS (SELECT FROM client_access a JOIN engagements e ON e.client_id = a.client_id
-                WHERE e.id = $1 AND a.person_id = p.id AND p.status <> 'disabled' AND p.deleted_at IS NULL) AS has_access
-         FROM (SELECT NULL::uuid AS procedure_id, person_id, team FROM engagement_operators WHERE engagement_id = $1
+                WHERE e.id = $1 AND a.person_id = p.id AND p.status <> 'disabled' \
+                AND p.deleted_at IS NULL) AS has_access
+         FROM (SELECT NULL::uuid AS procedure_id, person_id, team FROM engagement_operators \
+         WHERE engagement_id = $1
             UNION ALL
-            SELECT o.procedure_id, o.person_id, o.team FROM procedure_operators o JOIN procedures q ON q.id = o.procedure_id
+            SELECT o.procedure_id, o.person_id, o.team FROM procedure_operators o \
+            JOIN procedures q ON q.id = o.procedure_id
             WHERE q.engagement_id = $1) o
          JOIN people p ON p.id = o.person_id ORDER BY o.team DESC, p.name, p.id",
     )
@@ -264,8 +248,8 @@ pub fn list_operators(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<O
     .load(conn)?)
 }
 
-/// Whether somebody is an operator of a procedure on a side: its own operators count, or where it names none the
-/// engagement's.
+/// Whether somebody is an operator of a procedure on a side: its own operators count, or where it names none
+/// the engagement's.
 pub fn operators_of(all: &[Operator], procedure: ProcedureId, team: Team) -> impl Iterator<Item = &Operator> {
     let own = all.iter().any(|o| o.procedure_id == Some(procedure) && o.team == team);
     all.iter().filter(move |o| o.team == team && o.procedure_id == own.then_some(procedure))
@@ -277,19 +261,16 @@ pub struct Digests {
     /// Section → open, as the person left it.
     #[diesel(sql_type = Jsonb)]
     pub sections: serde_json::Value,
-    /// The engagement's inputs.
     #[diesel(sql_type = Jsonb)]
     pub inputs: serde_json::Value,
     /// Asset kind → how many of the assets in use.
     #[diesel(sql_type = Jsonb)]
     pub assets: serde_json::Value,
-    /// Log entries.
     #[diesel(sql_type = BigInt)]
     pub entries: i64,
     /// Start of the latest one.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub last_entry: Option<DateTime<Utc>>,
-    /// Who wrote it.
     #[diesel(sql_type = Nullable<Text>)]
     pub last_author: Option<String>,
     /// Attachments of the red team.
@@ -298,7 +279,6 @@ pub struct Digests {
     /// Attachments of the blue team.
     #[diesel(sql_type = BigInt)]
     pub blue_files: i64,
-    /// All attachments.
     #[diesel(sql_type = BigInt)]
     pub files: i64,
     /// Their size in bytes.
@@ -310,7 +290,6 @@ pub struct Digests {
     /// The newest one's sentence.
     #[diesel(sql_type = Nullable<Text>)]
     pub last_event: Option<String>,
-    /// When it happened.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub last_event_at: Option<DateTime<Utc>>,
     /// Whether events of this engagement were archived.
@@ -318,30 +297,44 @@ pub struct Digests {
     pub archived: bool,
 }
 
-/// Counts and last lines of the sections, in one statement; events of its report count where somebody is `inside`.
+/// Counts and last lines of the sections, in one statement; events of its report count where somebody is
+/// `inside`.
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn get_digests(conn: &mut PgConnection, id: EngagementId, person: PersonId, inside: bool) -> Result<Digests> {
+pub fn get_digests(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    person: PersonId,
+    inside: bool,
+) -> Result<Digests> {
     // sql_query: a dozen counts in one statement, since the page has a fixed number of them.
     Ok(diesel::sql_query(
         "SELECT
-            coalesce((SELECT jsonb_object_agg(section, open) FROM person_sections WHERE engagement_id = $1 AND person_id = $2), '{}') AS sections,
-            coalesce((SELECT jsonb_object_agg(name, value) FROM engagement_inputs WHERE engagement_id = $1), '{}') AS inputs,
-            coalesce((SELECT jsonb_object_agg(kind, n) FROM (SELECT a.kind, count(DISTINCT a.id) AS n FROM procedure_assets pa
+            coalesce((SELECT jsonb_object_agg(section, open) FROM person_sections WHERE engagement_id = $1 \
+            AND person_id = $2), '{}') AS sections,
+            coalesce((SELECT jsonb_object_agg(name, value) FROM engagement_inputs \
+            WHERE engagement_id = $1), '{}') AS inputs,
+            coalesce((SELECT jsonb_object_agg(kind, n) FROM (SELECT a.kind, count(DISTINCT a.id) AS n \
+            FROM procedure_assets pa
                 JOIN procedures p ON p.id = pa.procedure_id JOIN assets a ON a.id = pa.asset_id
                 WHERE p.engagement_id = $1 GROUP BY a.kind) k), '{}') AS assets,
             (SELECT count(*) FROM log_entries WHERE engagement_id = $1 AND removed_at IS NULL) AS entries,
             l.starts_at AS last_entry, l.name AS last_author,
             f.red AS red_files, f.blue AS blue_files, f.files, f.bytes,
-            (SELECT count(*) FROM (SELECT FROM audit.events WHERE engagement_id = $1 AND at >= audit.floor() AND ($3 OR category <> 'reports') LIMIT 1001) e) AS events,
+            (SELECT count(*) FROM (SELECT FROM audit.events WHERE engagement_id = $1 \
+            AND at >= audit.floor() AND ($3 OR category <> 'reports') LIMIT 1001) e) AS events,
             v.sentence AS last_event, v.at AS last_event_at,
             (SELECT created_at < audit.floor() FROM engagements WHERE id = $1) AS archived
-         FROM (SELECT count(*) FILTER (WHERE team = 'red') AS red, count(*) FILTER (WHERE team = 'blue') AS blue, count(*) AS files,
-                coalesce(sum(size), 0)::bigint AS bytes FROM attachments WHERE engagement_id = $1 AND removed_at IS NULL) f
+         FROM (SELECT count(*) FILTER (WHERE team = 'red') AS red, count(*) FILTER (WHERE team = 'blue') AS \
+         blue, count(*) AS files,
+                coalesce(sum(size), 0)::bigint AS bytes FROM attachments WHERE engagement_id = $1 \
+                AND removed_at IS NULL) f
          LEFT JOIN (SELECT e.starts_at, p.name FROM log_entries e JOIN people p ON p.id = e.author_id
-            WHERE e.engagement_id = $1 AND e.removed_at IS NULL ORDER BY e.starts_at DESC, e.id DESC LIMIT 1) l ON true
-         LEFT JOIN (SELECT sentence, at FROM audit.events WHERE engagement_id = $1 AND at >= audit.floor() AND ($3 OR category <> 'reports')
+            WHERE e.engagement_id = $1 AND e.removed_at IS NULL ORDER BY e.starts_at DESC, e.id DESC \
+            LIMIT 1) l ON true
+         LEFT JOIN (SELECT sentence, at FROM audit.events WHERE engagement_id = $1 AND at >= audit.floor() \
+         AND ($3 OR category <> 'reports')
             ORDER BY at DESC, id DESC LIMIT 1) v ON true",
     )
     .bind::<SqlUuid, _>(id.0)
@@ -377,14 +370,20 @@ fn values(json: &serde_json::Value) -> Values {
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_inputs(conn: &mut PgConnection, id: EngagementId, engagement: &serde_json::Value) -> Result<Vec<InputRow>> {
+pub fn list_inputs(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    engagement: &serde_json::Value,
+) -> Result<Vec<InputRow>> {
     // sql_query: only those texts of the bodies that hold a placeholder leave the database.
     let rows: Vec<TextsRow> = diesel::sql_query(
         "SELECT p.position, t.texts, coalesce(p.body -> 'inputs', '[]') AS defaults,
-            (SELECT jsonb_object_agg(i.name, i.value) FROM procedure_inputs i WHERE i.procedure_id = p.id) AS own
+            (SELECT jsonb_object_agg(i.name, i.value) FROM procedure_inputs i \
+            WHERE i.procedure_id = p.id) AS own
          FROM procedures p CROSS JOIN LATERAL (
             SELECT array_agg(text) AS texts FROM jsonb_array_elements(p.body -> 'steps') step
-            CROSS JOIN LATERAL unnest(ARRAY[step ->> 'description', step ->> 'check_command', step ->> 'command']) text
+            CROSS JOIN LATERAL unnest(ARRAY[step ->> 'description', step ->> 'check_command', step ->> \
+            'command']) text
             WHERE text LIKE '%#{%') t
          WHERE p.engagement_id = $1 AND t.texts IS NOT NULL ORDER BY p.position",
     )
@@ -394,7 +393,8 @@ pub fn list_inputs(conn: &mut PgConnection, id: EngagementId, engagement: &serde
         .iter()
         .map(|row| {
             let arguments: Vec<Argument> = serde_json::from_value(row.defaults.clone()).unwrap_or_default();
-            let defaults: BTreeMap<_, _> = arguments.into_iter().filter_map(|a| Some((a.name, a.default?))).collect();
+            let defaults: BTreeMap<_, _> =
+                arguments.into_iter().filter_map(|a| Some((a.name, a.default?))).collect();
             (row.own.as_ref().map(values).unwrap_or_default(), defaults)
         })
         .collect();
@@ -415,11 +415,19 @@ pub fn list_inputs(conn: &mut PgConnection, id: EngagementId, engagement: &serde
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn save_sections(conn: &mut PgConnection, id: EngagementId, person: PersonId, sections: &[&str], open: bool) -> Result<()> {
+pub fn save_sections(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    person: PersonId,
+    sections: &[&str],
+    open: bool,
+) -> Result<()> {
     use crate::kernel::db::schema::person_sections as s;
     let rows: Vec<_> = sections
         .iter()
-        .map(|section| (s::person_id.eq(person.0), s::engagement_id.eq(id.0), s::section.eq(*section), s::open.eq(open)))
+        .map(|section| {
+            (s::person_id.eq(person.0), s::engagement_id.eq(id.0), s::section.eq(*section), s::open.eq(open))
+        })
         .collect();
     diesel::insert_into(s::table)
         .values(rows)
@@ -433,7 +441,8 @@ pub fn save_sections(conn: &mut PgConnection, id: EngagementId, person: PersonId
 /// The procedure of an engagement that a short key stands for.
 ///
 /// # Errors
-/// [`crate::kernel::base::error::Error::NotFound`] when no procedure of the engagement, or more than one, ends like this.
+/// [`crate::kernel::base::error::Error::NotFound`] when no procedure of the engagement, or more than one,
+/// ends like this.
 pub fn find_by_key(conn: &mut PgConnection, engagement: EngagementId, key: &str) -> Result<ProcedureRow> {
     let mut rows = list_procedures(conn, engagement)?;
     rows.retain(|row| row.id.short_key() == key);

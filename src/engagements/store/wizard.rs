@@ -10,7 +10,9 @@ use crate::engagements::store::show::Own;
 use crate::engagements::wizard::{Chosen, Given, Wizard};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, DraftId, EngagementId, PersonId, TestPlanId};
-use crate::kernel::db::schema::{clients, drafts, engagement_inputs, engagement_operators, engagements, procedures, test_plan_procedures};
+use crate::kernel::db::schema::{
+    clients, drafts, engagement_inputs, engagement_operators, engagements, procedures, test_plan_procedures,
+};
 use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::library;
 
@@ -23,7 +25,12 @@ const SUBJECT: &str = "wizard";
 /// When the database is not to be had.
 pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> Result<Option<Wizard>> {
     let fields: Option<serde_json::Value> = drafts::table
-        .filter(drafts::person_id.eq(person.0).and(drafts::subject_type.eq(SUBJECT)).and(drafts::subject_id.eq(draft.0)))
+        .filter(
+            drafts::person_id
+                .eq(person.0)
+                .and(drafts::subject_type.eq(SUBJECT))
+                .and(drafts::subject_id.eq(draft.0)),
+        )
         .select(drafts::fields)
         .first(conn)
         .optional()?;
@@ -34,8 +41,19 @@ pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> 
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn save_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId, wizard: &Wizard, now: DateTime<Utc>) -> Result<()> {
-    keep_draft(conn, DraftKey { person, of: SUBJECT, id: draft.0, tab: "" }, &serde_json::to_value(wizard)?, now)
+pub fn save_draft(
+    conn: &mut PgConnection,
+    person: PersonId,
+    draft: DraftId,
+    wizard: &Wizard,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    keep_draft(
+        conn,
+        DraftKey { person, of: SUBJECT, id: draft.0, tab: "" },
+        &serde_json::to_value(wizard)?,
+        now,
+    )
 }
 
 /// Takes the draft away; `false` when somebody else's click already did.
@@ -44,7 +62,12 @@ pub fn save_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId, wiz
 /// When the database is not to be had.
 pub fn delete_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> Result<bool> {
     let gone = diesel::delete(
-        drafts::table.filter(drafts::person_id.eq(person.0).and(drafts::subject_type.eq(SUBJECT)).and(drafts::subject_id.eq(draft.0))),
+        drafts::table.filter(
+            drafts::person_id
+                .eq(person.0)
+                .and(drafts::subject_type.eq(SUBJECT))
+                .and(drafts::subject_id.eq(draft.0)),
+        ),
     )
     .execute(conn)?;
     Ok(gone > 0)
@@ -54,7 +77,10 @@ pub fn delete_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn find_newest_draft(conn: &mut PgConnection, person: PersonId) -> Result<Option<(DraftId, DateTime<Utc>)>> {
+pub fn find_newest_draft(
+    conn: &mut PgConnection,
+    person: PersonId,
+) -> Result<Option<(DraftId, DateTime<Utc>)>> {
     Ok(drafts::table
         .filter(drafts::person_id.eq(person.0).and(drafts::subject_type.eq(SUBJECT)))
         .order(drafts::updated_at.desc())
@@ -78,15 +104,10 @@ pub fn list_clients(conn: &mut PgConnection, at: &[ClientId]) -> Result<Vec<(Cli
 /// An engagement that a new one can start from.
 #[derive(Debug, Clone, Queryable)]
 pub struct Earlier {
-    /// Its id.
     pub id: EngagementId,
-    /// Its client.
     pub client: ClientId,
-    /// The client's name.
     pub client_name: String,
-    /// Title.
     pub title: String,
-    /// First day.
     pub start: Option<NaiveDate>,
     /// When it was made.
     pub created: DateTime<Utc>,
@@ -130,8 +151,12 @@ pub fn get_from_plan(conn: &mut PgConnection, plan: TestPlanId) -> Result<Given>
         .order(test_plan_procedures::position)
         .select(test_plan_procedures::procedure_id)
         .load(conn)?;
-    let details =
-        NewEngagement { title: found.title, description: found.description, tags: found.tags.join(", "), ..NewEngagement::default() };
+    let details = NewEngagement {
+        title: found.title,
+        description: found.description,
+        tags: found.tags.join(", "),
+        ..NewEngagement::default()
+    };
     let mut seen = Vec::new();
     for one in chosen.into_iter().map(Chosen::Library) {
         if !seen.contains(&one) {
@@ -151,13 +176,18 @@ pub fn get_from_earlier(conn: &mut PgConnection, earlier: EngagementId, client: 
         .filter(engagements::client_id.eq(client.0).and(engagements::deleted_at.is_null()))
         .select(Own::as_select())
         .first(conn)?;
-    let chosen: Vec<_> =
-        procedures::table.filter(procedures::engagement_id.eq(earlier.0)).order(procedures::position).select(procedures::id).load(conn)?;
+    let chosen: Vec<_> = procedures::table
+        .filter(procedures::engagement_id.eq(earlier.0))
+        .order(procedures::position)
+        .select(procedures::id)
+        .load(conn)?;
     let operators = engagement_operators::table
         .inner_join(
-            crate::kernel::db::schema::client_access::table.on(crate::kernel::db::schema::client_access::person_id
-                .eq(engagement_operators::person_id)
-                .and(crate::kernel::db::schema::client_access::client_id.eq(client.0))),
+            crate::kernel::db::schema::client_access::table.on(
+                crate::kernel::db::schema::client_access::person_id
+                    .eq(engagement_operators::person_id)
+                    .and(crate::kernel::db::schema::client_access::client_id.eq(client.0)),
+            ),
         )
         .filter(engagement_operators::engagement_id.eq(earlier.0))
         .select((engagement_operators::person_id, engagement_operators::team))
@@ -185,19 +215,17 @@ pub fn get_from_earlier(conn: &mut PgConnection, earlier: EngagementId, client: 
     })
 }
 
-/// A selected procedure.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Picked {
     /// Its place in the selection, from 0.
     #[diesel(sql_type = Integer)]
     pub place: i32,
-    /// Name.
     #[diesel(sql_type = Text)]
     pub name: String,
-    /// ATT&CK ids.
     #[diesel(sql_type = Array<Text>)]
     pub technique_ids: Vec<String>,
-    /// "tactic technique" for each tactic that a technique stands under in the newest release, by short name and id.
+    /// "tactic technique" for each tactic that a technique stands under in the newest release, by short name
+    /// and id.
     #[diesel(sql_type = Array<Text>)]
     pub under: Vec<String>,
 }
@@ -206,7 +234,11 @@ pub struct Picked {
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_picked(conn: &mut PgConnection, chosen: &[Chosen], client: Option<ClientId>) -> Result<Vec<Picked>> {
+pub fn list_picked(
+    conn: &mut PgConnection,
+    chosen: &[Chosen],
+    client: Option<ClientId>,
+) -> Result<Vec<Picked>> {
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
@@ -214,9 +246,11 @@ pub fn list_picked(conn: &mut PgConnection, chosen: &[Chosen], client: Option<Cl
     // sql_query: both kinds of a selection in its order, in one statement.
     Ok(diesel::sql_query(
         "SELECT s.place, s.name, s.technique_ids,
-            ARRAY(SELECT tactic || ' ' || q.external_id FROM techniques q CROSS JOIN LATERAL unnest(q.tactics) tactic
+            ARRAY(SELECT tactic || ' ' || q.external_id FROM techniques q CROSS \
+            JOIN LATERAL unnest(q.tactics) tactic
                 WHERE q.version = n.version AND q.external_id = ANY (s.technique_ids)) AS under
-         FROM (SELECT (c.place - 1)::int AS place, coalesce(p.name, o.name) AS name, coalesce(p.technique_ids, o.technique_ids) AS technique_ids
+         FROM (SELECT (c.place - 1)::int AS place, coalesce(p.name, o.name) AS name, \
+         coalesce(p.technique_ids, o.technique_ids) AS technique_ids
             FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS c(library, earlier, place)
             LEFT JOIN library_procedures p ON p.id = c.library
             LEFT JOIN procedures o ON o.id = c.earlier AND o.client_id = $3) s
@@ -236,9 +270,11 @@ pub fn list_picked(conn: &mut PgConnection, chosen: &[Chosen], client: Option<Cl
 pub fn is_made(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<bool> {
     use diesel::dsl::exists;
     Ok(diesel::select(exists(
-        engagements::table
-            .find(id.0)
-            .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>()))),
+        engagements::table.find(id.0).filter(
+            engagements::deleted_at
+                .is_null()
+                .and(engagements::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>())),
+        ),
     ))
     .get_result(conn)?)
 }

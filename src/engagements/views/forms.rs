@@ -11,31 +11,23 @@ use crate::kernel::web::Frame;
 /// A field that both sides changed.
 #[derive(Debug, Clone)]
 pub struct Conflict {
-    /// Form name.
     pub field: &'static str,
-    /// Label.
     pub label: &'static str,
     /// What the other side saved.
     pub theirs: String,
     /// How it is shown, where the value itself says nothing.
     pub theirs_shown: Option<String>,
-    /// Who.
     pub by: String,
-    /// When.
     pub at: String,
     /// The version to resolve against.
     pub version: i32,
-    /// What was typed.
     pub mine: String,
 }
 
-/// `/engagements/{id}/edit`
 #[derive(Template)]
 #[template(path = "engagements/edit.html")]
 pub struct Edit {
-    /// The frame.
     pub frame: Frame,
-    /// `/engagements/{id}`
     pub url: String,
     /// What the fields show.
     pub details: NewEngagement,
@@ -45,7 +37,6 @@ pub struct Edit {
     pub bases: Vec<(&'static str, i32)>,
     /// Fields that both sides changed.
     pub conflicts: Vec<Conflict>,
-    /// What is wrong.
     pub errors: FieldErrors,
     /// What went wrong as a whole.
     pub problem: Option<String>,
@@ -60,50 +51,41 @@ impl Edit {
     }
 }
 
-/// `/engagements/{id}/procedures/add`
 #[derive(Template)]
 #[template(path = "engagements/add.html", blocks = ["step"])]
 pub struct Add {
-    /// The frame.
     pub frame: Frame,
-    /// `/engagements/{id}`
     pub url: String,
-    /// The library.
     pub library: LibraryPane,
-    /// What went wrong.
     pub problem: Option<String>,
 }
 
 impl Add {
     /// Ticked hits that the page does not list.
     fn elsewhere(&self) -> Vec<&String> {
-        self.library.ticked.iter().filter(|id| !self.library.hits.iter().any(|hit| hit.value == **id)).collect()
+        self.library
+            .ticked
+            .iter()
+            .filter(|id| !self.library.hits.iter().any(|hit| hit.value == **id))
+            .collect()
     }
 }
 
 /// A row of the order.
 pub struct OrderLine {
-    /// Procedure's id.
     pub id: String,
-    /// Place.
     pub position: i32,
-    /// Name.
     pub name: String,
-    /// First ATT&CK id.
     pub technique: String,
     /// Which of its arrows has the focus, `up` or `down`.
     pub focus: Option<&'static str>,
 }
 
-/// `/engagements/{id}/procedures/order`
 #[derive(Template)]
 #[template(path = "engagements/order.html")]
 pub struct Order {
-    /// The frame.
     pub frame: Frame,
-    /// `/engagements/{id}`
     pub url: String,
-    /// Rows.
     pub rows: Vec<OrderLine>,
 }
 
@@ -111,9 +93,7 @@ pub struct Order {
 #[derive(Template)]
 #[template(path = "engagements/confirm.html")]
 pub struct Confirm {
-    /// The frame.
     pub frame: Frame,
-    /// Heading.
     pub heading: String,
     /// Sentences before the button.
     pub lead: String,
@@ -125,7 +105,6 @@ pub struct Confirm {
     pub action: String,
     /// Word on the button.
     pub button: &'static str,
-    /// Way back.
     pub back: String,
     /// Reason as typed, where one is asked for.
     pub reason: Option<String>,
@@ -135,7 +114,9 @@ pub struct Confirm {
 
 /// What goes with a procedure, in words.
 pub fn losses(losses: Losses) -> Vec<String> {
-    let line = |n: i64, one: &str, many: &str| (n > 0).then(|| super::marks::counted(n.unsigned_abs() as usize, one, many));
+    let line = |n: i64, one: &str, many: &str| {
+        (n > 0).then(|| super::marks::counted(n.unsigned_abs() as usize, one, many))
+    };
     [
         line(losses.saves, "saved change of its fields", "saved changes of its fields"),
         line(losses.ticks, "ticked step", "ticked steps"),
@@ -170,9 +151,19 @@ pub fn samples() -> Vec<(&'static str, String)> {
         errors: FieldErrors::one("end_date", "The end lies before the start. Choose a later end."),
         problem: Some("No.".into()),
     };
-    let add =
-        Add { frame: Frame::sample("Add procedures"), url: "/engagements/x".into(), library: sample_pane(), problem: Some("No.".into()) };
-    let rows = vec![OrderLine { id: "1".into(), position: 1, name: hostile(), technique: "T1003".into(), focus: Some("up") }];
+    let add = Add {
+        frame: Frame::sample("Add procedures"),
+        url: "/engagements/x".into(),
+        library: sample_pane(),
+        problem: Some("No.".into()),
+    };
+    let rows = vec![OrderLine {
+        id: "1".into(),
+        position: 1,
+        name: hostile(),
+        technique: "T1003".into(),
+        focus: Some("up"),
+    }];
     let order = Order { frame: Frame::sample("Order"), url: "/engagements/x".into(), rows };
     let confirm = |reason: Option<String>| Confirm {
         frame: Frame::sample("Delete"),
@@ -202,6 +193,9 @@ mod tests {
 
     #[test]
     fn what_goes_is_named_and_what_is_not_there_is_not() {
-        assert_eq!(losses(Losses { entries: 1, files: 0, ticks: 2, saves: 0 }), ["2 ticked steps", "1 log entry"]);
+        assert_eq!(
+            losses(Losses { entries: 1, files: 0, ticks: 2, saves: 0 }),
+            ["2 ticked steps", "1 log entry"]
+        );
     }
 }

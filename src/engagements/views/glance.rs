@@ -21,13 +21,9 @@ pub const NAMES: [(&str, &str); 6] = [
 
 /// A piece of a bar.
 pub struct Piece {
-    /// Its tone.
     pub tone: &'static str,
-    /// Left edge.
     pub x: usize,
-    /// How wide.
     pub width: usize,
-    /// How many procedures.
     pub n: usize,
 }
 
@@ -35,7 +31,6 @@ pub struct Piece {
 #[derive(Template)]
 #[template(path = "engagements/_glance.html")]
 pub struct GlanceView {
-    /// What it shows.
     pub glance: Glance,
 }
 

@@ -11,17 +11,14 @@ use crate::kernel::web::Frame;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Progress;
 
-/// `/engagements`
 #[derive(Template)]
 #[template(path = "engagements/list.html", blocks = ["results"])]
 pub struct List {
-    /// The frame.
     pub frame: Frame,
     /// What the form shows.
     pub shown: Shown,
     /// What the filters offer.
     pub choices: Choices,
-    /// Rows.
     pub rows: Vec<Line>,
     /// Column heads that sort.
     pub heads: Vec<Head>,
@@ -38,15 +35,10 @@ pub struct List {
 /// The filters as the form shows them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shown {
-    /// Search.
     pub q: String,
-    /// Client's id.
     pub client: String,
-    /// Status.
     pub status: String,
-    /// Person's id.
     pub operator: String,
-    /// Tag.
     pub tag: String,
     /// Sort; empty for the usual one.
     pub sort: String,
@@ -61,7 +53,9 @@ impl Shown {
     }
 
     fn href(&self, sort: &str, dir: &str, place: Option<&Place>) -> String {
-        let from = place.map(|p| format!("{}.{}.{}", if p.before { "before" } else { "after" }, p.id, p.key)).unwrap_or_default();
+        let from = place
+            .map(|p| format!("{}.{}.{}", if p.before { "before" } else { "after" }, p.id, p.key))
+            .unwrap_or_default();
         link(
             "/engagements",
             &[
@@ -88,9 +82,7 @@ pub fn place(from: &str) -> Option<Place> {
 /// A column head that sorts.
 #[derive(Debug, Clone)]
 pub struct Head {
-    /// What it says.
     pub label: &'static str,
-    /// Where it leads.
     pub href: String,
     /// `ascending`, `descending`, or nothing.
     pub sorted: &'static str,
@@ -98,33 +90,22 @@ pub struct Head {
     pub wide: bool,
 }
 
-/// A row.
 pub struct Line {
-    /// Link.
     pub href: String,
-    /// Title.
     pub title: String,
     /// Test plan's title, or nothing.
     pub plan: String,
-    /// The client's name.
     pub client: String,
-    /// Filter by it.
     pub client_href: String,
     /// Label of the status.
     pub status: &'static str,
-    /// Its class.
     pub class: &'static str,
-    /// When it starts.
     pub start: String,
-    /// Last activity.
     pub updated: When,
-    /// Whose.
     pub updated_by: String,
-    /// Progress.
     pub progress: Progress,
     /// Percent, without procedures none.
     pub percent: Option<u32>,
-    /// Submitted.
     pub submitted: bool,
     /// At 100 % and not submitted.
     pub unsubmitted: bool,
@@ -137,15 +118,20 @@ pub struct Line {
 /// What a person may do with a row.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct May {
-    /// Edit.
     pub edit: bool,
-    /// Delete.
     pub delete: bool,
 }
 
 impl Line {
     /// A row as the page shows it.
-    pub fn new(row: &Row, state: RunbookState, progress: Progress, may: May, now: DateTime<Utc>, zone: Tz) -> Self {
+    pub fn new(
+        row: &Row,
+        state: RunbookState,
+        progress: Progress,
+        may: May,
+        now: DateTime<Utc>,
+        zone: Tz,
+    ) -> Self {
         let href = format!("/engagements/{}", row.id);
         Self {
             title: row.title.clone(),
@@ -169,7 +155,11 @@ impl Line {
 }
 
 /// Heads and pager of a page.
-pub fn navigation(shown: &Shown, search: &Search, page: &Page) -> (Vec<Head>, Option<String>, Option<String>) {
+pub fn navigation(
+    shown: &Shown,
+    search: &Search,
+    page: &Page,
+) -> (Vec<Head>, Option<String>, Option<String>) {
     let head = |sort: Sort, label, wide, usual_descending: bool| {
         let current = search.sort == sort;
         let descending = if current { !search.descending } else { usual_descending };
@@ -178,7 +168,12 @@ pub fn navigation(shown: &Shown, search: &Search, page: &Page) -> (Vec<Head>, Op
             (true, false) => "ascending",
             _ => "",
         };
-        Head { label, href: shown.href(sort.as_str(), if descending { "desc" } else { "asc" }, None), sorted, wide }
+        Head {
+            label,
+            href: shown.href(sort.as_str(), if descending { "desc" } else { "asc" }, None),
+            sorted,
+            wide,
+        }
     };
     let heads = vec![
         head(Sort::Title, "Title", false, false),
@@ -216,9 +211,23 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let progress = |done| Progress { done, total: 13 };
     let may = May { edit: true, delete: true };
     let rows = vec![
-        Line::new(&row("<script>alert(1)</script>", None), RunbookState::Open(progress(3)), progress(3), may, now, Tz::UTC),
+        Line::new(
+            &row("<script>alert(1)</script>", None),
+            RunbookState::Open(progress(3)),
+            progress(3),
+            may,
+            now,
+            Tz::UTC,
+        ),
         Line::new(&row("Full", None), RunbookState::NotSubmitted, progress(13), may, now, Tz::UTC),
-        Line::new(&row("Sent", Some(now)), RunbookState::Submitted, progress(13), May::default(), now, Tz::UTC),
+        Line::new(
+            &row("Sent", Some(now)),
+            RunbookState::Submitted,
+            progress(13),
+            May::default(),
+            now,
+            Tz::UTC,
+        ),
         Line::new(
             &row("Empty", None),
             RunbookState::Open(Progress { done: 0, total: 0 }),
@@ -240,7 +249,11 @@ pub fn samples() -> Vec<(&'static str, String)> {
         from: None,
     };
     let shown = Shown { q: "\"><b>".into(), ..Shown::default() };
-    let page = Page { rows: vec![(row("x", None), RunbookState::Open(progress(1)), progress(1))], earlier: true, later: true };
+    let page = Page {
+        rows: vec![(row("x", None), RunbookState::Open(progress(1)), progress(1))],
+        earlier: true,
+        later: true,
+    };
     let (heads, newer, older) = navigation(&shown, &search, &page);
     let list = |rows, shown: Shown, engagements| List {
         frame: Frame::sample("Engagements"),
@@ -258,7 +271,10 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("engagements/list", full.render().unwrap_or_default()),
         ("engagements/list#results", full.as_results().render().unwrap_or_default()),
         ("engagements/list empty", list(Vec::new(), Shown::default(), 0).render().unwrap_or_default()),
-        ("engagements/list nothing found", list(Vec::new(), Shown { q: "x".into(), ..Shown::default() }, 4).render().unwrap_or_default()),
+        (
+            "engagements/list nothing found",
+            list(Vec::new(), Shown { q: "x".into(), ..Shown::default() }, 4).render().unwrap_or_default(),
+        ),
     ]
 }
 
@@ -268,9 +284,11 @@ mod tests {
 
     #[test]
     fn a_place_survives_its_link() {
-        let place_of = Place { before: true, key: "a.b & c".into(), id: crate::kernel::base::ids::EngagementId::new() };
+        let place_of =
+            Place { before: true, key: "a.b & c".into(), id: crate::kernel::base::ids::EngagementId::new() };
         let href = Shown::default().href("title", "asc", Some(&place_of));
-        let query: Vec<(String, String)> = serde_html_form::from_str(href.split_once('?').unwrap().1).unwrap();
+        let query: Vec<(String, String)> =
+            serde_html_form::from_str(href.split_once('?').unwrap().1).unwrap();
         assert_eq!(place(&query.iter().find(|(name, _)| name == "from").unwrap().1), Some(place_of));
         assert_eq!(place("nonsense"), None);
     }
@@ -289,7 +307,10 @@ mod tests {
             from: None,
         };
         let (heads, ..) = navigation(&Shown::default(), &search, &Page::default());
-        assert_eq!((heads[0].sorted, heads[0].href.as_str()), ("ascending", "/engagements?sort=title&dir=desc"));
+        assert_eq!(
+            (heads[0].sorted, heads[0].href.as_str()),
+            ("ascending", "/engagements?sort=title&dir=desc")
+        );
         assert_eq!((heads[3].sorted, heads[3].href.as_str()), ("", "/engagements?sort=activity&dir=desc"));
     }
 }

@@ -45,7 +45,6 @@ pub fn level(severity: Severity) -> &'static str {
 /// An instant for `<time>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct When {
-    /// For the attribute.
     pub iso: String,
     /// "3 min ago" within a day, otherwise the date and time.
     pub text: String,
@@ -112,10 +111,21 @@ pub fn link(path: &str, pairs: &[(&str, &str)]) -> String {
 /// Names of time zones to choose from: one for each place, and UTC.
 pub fn zones() -> &'static [&'static str] {
     static ZONES: std::sync::LazyLock<Vec<&'static str>> = std::sync::LazyLock::new(|| {
-        const AREAS: [&str; 9] =
-            ["Africa/", "America/", "Antarctica/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/"];
+        const AREAS: [&str; 9] = [
+            "Africa/",
+            "America/",
+            "Antarctica/",
+            "Asia/",
+            "Atlantic/",
+            "Australia/",
+            "Europe/",
+            "Indian/",
+            "Pacific/",
+        ];
         let places = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-        std::iter::once("UTC").chain(places.filter(|name| AREAS.iter().any(|area| name.starts_with(area)))).collect()
+        std::iter::once("UTC")
+            .chain(places.filter(|name| AREAS.iter().any(|area| name.starts_with(area))))
+            .collect()
     });
     &ZONES
 }

@@ -11,7 +11,9 @@ use crate::engagements::glance::{Answered, Said};
 use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
 use crate::engagements::store::show::{Digests, Head, Operator, Outcome, Own, ProcedureRow, ReportRow};
 use crate::kernel::base::error::FieldErrors;
-use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId, ReportId};
+use crate::kernel::base::ids::{
+    AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId, ReportId,
+};
 use crate::kernel::web::Frame;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{BlueFlags, ProcedureStatus, Severity, Sides, Team};
@@ -45,7 +47,8 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
         submitted_at: None,
         version: 3,
     };
-    let report = ReportRow { id: ReportId::new(), status: ReportStatus::Draft, title: String::new(), updated_at: now };
+    let report =
+        ReportRow { id: ReportId::new(), status: ReportStatus::Draft, title: String::new(), updated_at: now };
     let row = |position, status, severity, blue: Option<&str>| ProcedureRow {
         id: ProcedureId::new(),
         position,
@@ -68,8 +71,13 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
         score,
         retired_at: None,
     };
-    let operator =
-        |team| Operator { procedure_id: None, person_id: person, name: "Mika \"Kuusi\"".into(), team, has_access: team == Team::Red };
+    let operator = |team| Operator {
+        procedure_id: None,
+        person_id: person,
+        name: "Mika \"Kuusi\"".into(),
+        team,
+        has_access: team == Team::Red,
+    };
     let loaded = Loaded {
         head: Head {
             own,
@@ -176,8 +184,17 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
         events: vec![crate::audit::views::sample_event(1)],
     };
     let sides = |_, _| Sides::ALL;
-    let may =
-        May { plan: true, bookings: true, start: true, approve: true, cancel: true, delete: true, submit: true, report: true, log: true };
+    let may = May {
+        plan: true,
+        bookings: true,
+        start: true,
+        approve: true,
+        cancel: true,
+        delete: true,
+        submit: true,
+        report: true,
+        log: true,
+    };
     let around = Around {
         writer: Writer { sides, person },
         may,
@@ -195,9 +212,14 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
 /// Samples of the page.
 pub(super) fn pages() -> Vec<(&'static str, String)> {
     let (loaded, around) = sample();
-    let page =
-        |open: &[Part]| Show::new(Frame::sample("Engagement"), &loaded, &around, open, Some("No.".into())).and_then(|page| page.render());
-    vec![("engagements/show", page(&[]).unwrap_or_default()), ("engagements/show open=all", page(Part::ALL).unwrap_or_default())]
+    let page = |open: &[Part]| {
+        Show::new(Frame::sample("Engagement"), &loaded, &around, open, Some("No.".into()))
+            .and_then(|page| page.render())
+    };
+    vec![
+        ("engagements/show", page(&[]).unwrap_or_default()),
+        ("engagements/show open=all", page(Part::ALL).unwrap_or_default()),
+    ]
 }
 
 /// Samples of the sections, the inline editor and its cell.
@@ -215,8 +237,10 @@ pub(super) fn fragments() -> Vec<(&'static str, String)> {
         Part::Report => "engagements/report#fragment",
         Part::Activity => "engagements/activity#fragment",
     };
-    let mut all: Vec<(&'static str, String)> =
-        Part::ALL.iter().map(|part| (named(*part), body(*part, &loaded, &around).unwrap_or_default())).collect();
+    let mut all: Vec<(&'static str, String)> = Part::ALL
+        .iter()
+        .map(|part| (named(*part), body(*part, &loaded, &around).unwrap_or_default()))
+        .collect();
     let editor = Editor {
         url: "/engagements/x/procedures/y/cell/status".into(),
         label: "Status of 4 <b>".into(),
@@ -227,11 +251,19 @@ pub(super) fn fragments() -> Vec<(&'static str, String)> {
         reason: Some("\">".into()),
         error: Some("Say why.".into()),
     };
-    let cells = Line::new(&loaded.procedures[0], loaded.head.own.id, &loaded.outcomes, &loaded.operators, Sides::ALL).cells;
+    let cells =
+        Line::new(&loaded.procedures[0], loaded.head.own.id, &loaded.outcomes, &loaded.operators, Sides::ALL)
+            .cells;
     let meter = Meter::new(&loaded.procedures, false);
     all.push(("engagements/editor#fragment", editor.render().unwrap_or_default()));
     for cell in cells {
-        let shown = CellShown { key: "0123456789ab".into(), cell, saved: true, turn: "Blue", progress: Some(meter.clone()) };
+        let shown = CellShown {
+            key: "0123456789ab".into(),
+            cell,
+            saved: true,
+            turn: "Blue",
+            progress: Some(meter.clone()),
+        };
         all.push(("engagements/cell#fragment", shown.render().unwrap_or_default()));
     }
     all

@@ -32,7 +32,6 @@ crate::text_enum! {
     }
 }
 
-/// Overview.
 #[derive(Template)]
 #[template(path = "engagements/_overview.html")]
 pub struct Overview {
@@ -42,11 +41,8 @@ pub struct Overview {
     pub dates: String,
     /// Name of the zone.
     pub zone: String,
-    /// Tags.
     pub tags: Vec<String>,
-    /// ATT&CK release.
     pub attack: String,
-    /// Test plan's title.
     pub plan: String,
     /// The engagement it was made from.
     pub earlier: Option<EngagementId>,
@@ -55,7 +51,6 @@ pub struct Overview {
 }
 
 impl Overview {
-    /// From the head.
     pub fn new(head: &Head, may_edit: bool) -> Self {
         let own = &head.own;
         let texts = [
@@ -67,7 +62,11 @@ impl Overview {
         ];
         let period = dates(own.start_date, own.end_date);
         Self {
-            texts: texts.iter().filter(|(_, text)| !text.is_empty()).map(|(label, text)| (*label, markdown::render(text))).collect(),
+            texts: texts
+                .iter()
+                .filter(|(_, text)| !text.is_empty())
+                .map(|(label, text)| (*label, markdown::render(text)))
+                .collect(),
             dates: if period.is_empty() { "No dates".into() } else { period },
             zone: own.time_zone.clone(),
             tags: own.tags.clone(),
@@ -81,23 +80,18 @@ impl Overview {
 
 /// One person who can be an operator.
 pub struct Choosable {
-    /// Who.
     pub id: String,
-    /// Name.
     pub name: String,
     /// Role at the client.
     pub role: String,
     /// Whether they have access to the client.
     pub has_access: bool,
-    /// Ticked for red.
     pub red: bool,
-    /// Ticked for blue.
     pub blue: bool,
-    /// Saved for red.
     pub had_red: bool,
-    /// Saved for blue.
     pub had_blue: bool,
-    /// Own first and last day within the engagement's, "2026-11-21" or nothing; none where they cannot be set.
+    /// Own first and last day within the engagement's, "2026-11-21" or nothing; none where they cannot be
+    /// set.
     pub dates: Option<(String, String)>,
     /// The same as they are stored.
     pub had_dates: (String, String),
@@ -108,9 +102,13 @@ pub struct Choosable {
 }
 
 impl Choosable {
-    /// Candidates with the saved operators' ticks, or those `ticked` in a refused save. Somebody ticked who is no candidate
-    /// any more cannot be shown: the sentence above the table tells of them.
-    pub fn list(candidates: &[Candidate], saved: &[(PersonId, Team)], ticked: Option<&[(PersonId, Team)]>) -> Vec<Self> {
+    /// Candidates with the saved operators' ticks, or those `ticked` in a refused save. Somebody ticked who
+    /// is no candidate any more cannot be shown: the sentence above the table tells of them.
+    pub fn list(
+        candidates: &[Candidate],
+        saved: &[(PersonId, Team)],
+        ticked: Option<&[(PersonId, Team)]>,
+    ) -> Vec<Self> {
         let shown = ticked.unwrap_or(saved);
         candidates
             .iter()
@@ -131,12 +129,22 @@ impl Choosable {
             .collect()
     }
 
-    /// The same with own dates to be set: as saved, or as typed (person → first and last day) after a refused save.
-    pub fn with_dates(people: Vec<Self>, candidates: &[Candidate], typed: &OwnDates, errors: &FieldErrors) -> Vec<Self> {
+    /// The same with own dates to be set: as saved, or as typed (person → first and last day) after a refused
+    /// save.
+    pub fn with_dates(
+        people: Vec<Self>,
+        candidates: &[Candidate],
+        typed: &OwnDates,
+        errors: &FieldErrors,
+    ) -> Vec<Self> {
         let day = |date: Option<chrono::NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
         let dated = |mut person: Self| {
-            let saved = candidates.iter().find(|c| c.id.to_string() == person.id).map(|c| (day(c.from), day(c.to)));
-            let typed = typed.iter().find(|(id, ..)| id.to_string() == person.id).map(|(_, from, to)| (from.clone(), to.clone()));
+            let saved =
+                candidates.iter().find(|c| c.id.to_string() == person.id).map(|c| (day(c.from), day(c.to)));
+            let typed = typed
+                .iter()
+                .find(|(id, ..)| id.to_string() == person.id)
+                .map(|(_, from, to)| (from.clone(), to.clone()));
             person.fault = errors.get(&format!("from.{}", person.id)).map(str::to_owned);
             person.had_dates = saved.clone().unwrap_or_default();
             person.dates = Some(typed.or(saved).unwrap_or_default());
@@ -152,13 +160,10 @@ impl Choosable {
     }
 }
 
-/// Operators.
 #[derive(Template)]
 #[template(path = "engagements/_operators_section.html")]
 pub struct Operators {
-    /// `/engagements/{id}`
     pub url: String,
-    /// People.
     pub people: Vec<Choosable>,
     /// Whether they can be changed.
     pub plans: bool,
@@ -175,11 +180,9 @@ impl Operators {
 
 /// A row of the inputs.
 pub struct InputLine {
-    /// Placeholder.
     pub name: String,
     /// The engagement's value, or what was typed.
     pub value: String,
-    /// The saved value.
     pub had: String,
     /// Positions of the procedures that use it.
     pub used: String,
@@ -191,13 +194,10 @@ pub struct InputLine {
     pub error: Option<String>,
 }
 
-/// Inputs.
 #[derive(Template)]
 #[template(path = "engagements/_inputs.html")]
 pub struct Inputs {
-    /// `/engagements/{id}`
     pub url: String,
-    /// Rows.
     pub rows: Vec<InputLine>,
     /// Whether they can be changed.
     pub plans: bool,
@@ -205,7 +205,13 @@ pub struct Inputs {
 
 impl Inputs {
     /// Rows with what was typed in their place, after a refused save.
-    pub fn new(id: EngagementId, rows: &[InputRow], plans: bool, typed: &Values, errors: &FieldErrors) -> Self {
+    pub fn new(
+        id: EngagementId,
+        rows: &[InputRow],
+        plans: bool,
+        typed: &Values,
+        errors: &FieldErrors,
+    ) -> Self {
         let rows = rows
             .iter()
             .map(|row| {
@@ -219,7 +225,11 @@ impl Inputs {
                     defaults: row
                         .defaults
                         .iter()
-                        .map(|(value, n)| if *n > 1 { format!("{value} ({n} procedures)") } else { value.clone() })
+                        .map(
+                            |(value, n)| {
+                                if *n > 1 { format!("{value} ({n} procedures)") } else { value.clone() }
+                            },
+                        )
                         .collect(),
                     unfilled: row.unfilled,
                     error: errors.get(&row.name).map(str::to_owned),
@@ -230,11 +240,9 @@ impl Inputs {
     }
 }
 
-/// Assets.
 #[derive(Template)]
 #[template(path = "engagements/_assets.html")]
 pub struct Assets {
-    /// `/engagements/{id}`
     pub url: String,
     /// Link of the client's page.
     pub client: String,
@@ -244,13 +252,9 @@ pub struct Assets {
 
 /// A row of the assets.
 pub struct AssetLine {
-    /// Name.
     pub name: String,
-    /// Kind.
     pub kind: String,
-    /// Criticality.
     pub criticality: String,
-    /// Address.
     pub address: String,
     /// Links of the procedures that use it.
     pub used: Vec<(i32, String)>,
@@ -262,7 +266,10 @@ pub fn words(stored: &str) -> String {
         .split('_')
         .map(|word| {
             let mut letters = word.chars();
-            letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+            letters
+                .next()
+                .map(|first| first.to_uppercase().chain(letters).collect::<String>())
+                .unwrap_or_default()
         })
         .collect::<Vec<_>>()
         .join(" ")
@@ -279,7 +286,12 @@ impl Assets {
                 kind: words(&asset.kind),
                 criticality: words(&asset.criticality),
                 address: asset.address.clone(),
-                used: asset.positions.iter().zip(&asset.procedures).map(|(n, id)| (*n, format!("{url}/procedures/{id}"))).collect(),
+                used: asset
+                    .positions
+                    .iter()
+                    .zip(&asset.procedures)
+                    .map(|(n, id)| (*n, format!("{url}/procedures/{id}")))
+                    .collect(),
             })
             .collect();
         Self { url, client: format!("/clients/{}", head.own.client_id), rows }
@@ -288,23 +300,18 @@ impl Assets {
 
 /// An entry of the timeline.
 pub struct Moment {
-    /// red or blue.
     pub team: &'static str,
-    /// For the attribute.
     pub iso: String,
     /// "14:12:06"
     pub time: String,
     /// "until 14:15"
     pub until: Option<String>,
-    /// Author.
     pub author: String,
     /// Link and name of the procedure.
     pub procedure: (String, String),
-    /// Rendered Markdown.
     pub text: String,
 }
 
-/// Timeline.
 #[derive(Template)]
 #[template(path = "engagements/_timeline.html")]
 pub struct Timeline {
@@ -312,7 +319,6 @@ pub struct Timeline {
     pub days: Vec<(String, Vec<Moment>)>,
     /// Name of the zone.
     pub zone: &'static str,
-    /// `/engagements/{id}`
     pub url: String,
     /// How many are older than those shown.
     pub older: i64,
@@ -323,7 +329,6 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// From the log.
     pub fn new(id: EngagementId, entries: &[Entry], older: i64, paged: bool, zone: Tz) -> Self {
         let mut days: Vec<(String, Vec<Moment>)> = Vec::new();
         for entry in entries {
@@ -332,7 +337,11 @@ impl Timeline {
             let until = entry.ends_at.map(|end| {
                 let end = end.with_timezone(&zone);
                 let same = end.date_naive() == local.date_naive();
-                if same { end.format("until %H:%M").to_string() } else { format!("until {}", times::display(end.to_utc(), zone)) }
+                if same {
+                    end.format("until %H:%M").to_string()
+                } else {
+                    format!("until {}", times::display(end.to_utc(), zone))
+                }
             });
             let moment = Moment {
                 team: entry.team.as_str(),
@@ -351,7 +360,14 @@ impl Timeline {
                 None => days.push((day, vec![moment])),
             }
         }
-        Self { days, zone: zone.name(), url: format!("/engagements/{id}"), older, oldest: entries.first().map(|entry| entry.id), paged }
+        Self {
+            days,
+            zone: zone.name(),
+            url: format!("/engagements/{id}"),
+            older,
+            oldest: entries.first().map(|entry| entry.id),
+            paged,
+        }
     }
 }
 
@@ -359,33 +375,23 @@ impl Timeline {
 pub struct FileLine {
     /// red, blue or nothing.
     pub team: &'static str,
-    /// Team's label.
     pub team_label: &'static str,
-    /// Link.
     pub href: String,
     /// Whether it is an image that browsers show.
     pub image: bool,
-    /// Title.
     pub title: String,
-    /// Description.
     pub description: String,
-    /// Size.
     pub size: String,
-    /// Who.
     pub by: String,
-    /// When.
     pub at: When,
     /// Link and place of its procedure.
     pub procedure: Option<(String, i32)>,
 }
 
-/// Attachments.
 #[derive(Template)]
 #[template(path = "engagements/_attachments.html")]
 pub struct Attachments {
-    /// Files.
     pub files: Vec<FileLine>,
-    /// The engagement's address.
     pub url: String,
     /// How many lie before them.
     pub skipped: i64,
@@ -396,7 +402,6 @@ pub struct Attachments {
 }
 
 impl Attachments {
-    /// From the list.
     pub fn new(id: EngagementId, page: &Files, zone: Tz) -> Self {
         let next = page.skipped + page.files.len() as i64;
         let files = page
@@ -406,20 +411,29 @@ impl Attachments {
                 team: file.team.map(Team::as_str).unwrap_or_default(),
                 team_label: file.team.map(Team::label).unwrap_or_default(),
                 href: format!("/engagements/{id}/attachments/{}", file.id),
-                image: ["image/png", "image/jpeg", "image/gif", "image/webp"].contains(&file.media_type.as_str()),
+                image: ["image/png", "image/jpeg", "image/gif", "image/webp"]
+                    .contains(&file.media_type.as_str()),
                 title: file.title.clone(),
                 description: file.description.clone(),
                 size: size(file.size),
                 by: file.by.clone(),
                 at: When::exact(file.at, zone),
-                procedure: file.procedure.zip(file.position).map(|(p, n)| (format!("/engagements/{id}/procedures/{p}#attachments"), n)),
+                procedure: file
+                    .procedure
+                    .zip(file.position)
+                    .map(|(p, n)| (format!("/engagements/{id}/procedures/{p}#attachments"), n)),
             })
             .collect();
-        Self { files, url: format!("/engagements/{id}"), skipped: page.skipped, left: page.total - next, next }
+        Self {
+            files,
+            url: format!("/engagements/{id}"),
+            skipped: page.skipped,
+            left: page.total - next,
+            next,
+        }
     }
 }
 
-/// Report.
 #[derive(Template)]
 #[template(path = "engagements/_report.html")]
 pub struct Report {
@@ -434,13 +448,16 @@ pub struct Report {
 }
 
 impl Report {
-    /// From the head.
     pub fn new(head: &Head, readable: bool, may_submit: bool, now: DateTime<Utc>, zone: Tz) -> Self {
         Self {
-            report: head
-                .report
-                .as_ref()
-                .map(|r| (format!("/reports/{}", r.id), r.status.label(), report_class(r.status), When::ago(r.updated_at, now, zone))),
+            report: head.report.as_ref().map(|r| {
+                (
+                    format!("/reports/{}", r.id),
+                    r.status.label(),
+                    report_class(r.status),
+                    When::ago(r.updated_at, now, zone),
+                )
+            }),
             submitted: head.own.submitted_at.is_some(),
             readable,
             submit: may_submit.then(|| format!("/engagements/{}/submit", head.own.id)),
@@ -450,15 +467,20 @@ impl Report {
 
 /// What a closed section says about assets: "2 workstations · 2 servers".
 pub fn asset_digest(kinds: &serde_json::Value) -> (u64, String) {
-    let mut counts: Vec<(String, u64)> =
-        kinds.as_object().into_iter().flatten().map(|(kind, n)| (kind.replace('_', " "), n.as_u64().unwrap_or(0))).collect();
+    let mut counts: Vec<(String, u64)> = kinds
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(kind, n)| (kind.replace('_', " "), n.as_u64().unwrap_or(0)))
+        .collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let plural = |kind: &str| match kind.strip_suffix('y') {
         Some(stem) => format!("{stem}ies"),
         None if kind == "general" => "general".to_owned(),
         None => format!("{kind}s"),
     };
-    let words: Vec<String> = counts.iter().map(|(kind, n)| counted(*n as usize, kind, &plural(kind))).collect();
+    let words: Vec<String> =
+        counts.iter().map(|(kind, n)| counted(*n as usize, kind, &plural(kind))).collect();
     (counts.iter().map(|(_, n)| n).sum(), words.join(" · "))
 }
 

@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 
 use super::glance::GlanceView;
 use super::marks::{dates, size, status_class};
-use super::sections::{Assets, Attachments, Choosable, Inputs, Operators, Overview, OwnDates, Part, Report, Timeline, asset_digest};
+use super::sections::{
+    Assets, Attachments, Choosable, Inputs, Operators, Overview, OwnDates, Part, Report, Timeline,
+    asset_digest,
+};
 use super::table::{Line, Meter, Procedures, Writer};
 use crate::audit::record::Record;
 use crate::audit::views::Activity;
@@ -23,35 +26,26 @@ use crate::procedures::inputs::{InputRow, Values};
 /// Everything the page is made of; what was not asked for is empty.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The engagement.
     pub head: Head,
     /// Outcomes of both teams.
     pub outcomes: Vec<Outcome>,
-    /// Procedures.
     pub procedures: Vec<ProcedureRow>,
-    /// Operators.
     pub operators: Vec<Operator>,
     /// Counts of the sections.
     pub digests: Digests,
-    /// Inputs.
     pub inputs: Vec<InputRow>,
     /// People who can be operators.
     pub candidates: Vec<Candidate>,
-    /// Assets in use.
     pub assets: Vec<UsedAsset>,
-    /// Both teams' answers.
     pub answers: Vec<Answered>,
     /// Keys and names of the release's tactics.
     pub tactics: Vec<(String, String)>,
-    /// Log entries.
     pub entries: Vec<Entry>,
     /// How many entries of the timeline are older than those.
     pub older_entries: i64,
     /// Whether newer ones are left out.
     pub paged: bool,
-    /// Attachments.
     pub files: Files,
-    /// Newest events.
     pub events: Vec<Record>,
 }
 
@@ -67,7 +61,6 @@ pub struct Files {
 }
 
 impl Loaded {
-    /// The head alone.
     pub fn of(head: Head) -> Self {
         Self {
             head,
@@ -100,13 +93,10 @@ pub struct May {
     pub start: bool,
     /// Approve or decline: the right, while it is a request.
     pub approve: bool,
-    /// Cancel.
     pub cancel: bool,
-    /// Delete.
     pub delete: bool,
     /// Submit: the right, and the editing rule.
     pub submit: bool,
-    /// Read the report.
     pub report: bool,
     /// Read the audit log.
     pub log: bool,
@@ -118,7 +108,6 @@ pub struct Around<F> {
     pub writer: Writer<F>,
     /// What they may do.
     pub may: May,
-    /// The time.
     pub now: DateTime<Utc>,
     /// The organisation's zone, for times that are not the engagement's.
     pub zone: chrono_tz::Tz,
@@ -134,13 +123,9 @@ pub struct Around<F> {
     pub dates: OwnDates,
 }
 
-/// One section.
 pub struct Section {
-    /// Its key.
     pub key: &'static str,
-    /// Its heading.
     pub title: &'static str,
-    /// Beside it.
     pub count: String,
     /// What is inside, in one line.
     pub digest: String,
@@ -163,37 +148,26 @@ impl Section {
 #[derive(Template)]
 #[template(path = "engagements/_toggle.html")]
 pub struct Toggle {
-    /// `/engagements/{id}`
     pub url: String,
-    /// The section.
     pub key: &'static str,
     /// What the next click makes of it.
     pub next: &'static str,
 }
 
-/// `/engagements/{id}`
 #[derive(Template)]
 #[template(path = "engagements/show.html")]
 pub struct Show {
-    /// The frame.
     pub frame: Frame,
-    /// `/engagements/{id}`
     pub url: String,
-    /// Title.
     pub title: String,
     /// Label of the status.
     pub status: &'static str,
-    /// Its class.
     pub class: &'static str,
-    /// The client's name.
     pub client: String,
-    /// The client's link.
     pub client_href: String,
     /// "16 – 27 Nov 2026"
     pub dates: String,
-    /// Test plan's title.
     pub plan: String,
-    /// Progress.
     pub meter: Meter,
     /// Link and label of Continue.
     pub next: Option<(String, String)>,
@@ -209,7 +183,6 @@ pub struct Show {
     pub notice: Option<String>,
     /// What went wrong with the last form.
     pub problem: Option<String>,
-    /// Sections.
     pub sections: Vec<Section>,
 }
 
@@ -225,7 +198,11 @@ fn short(name: &str) -> String {
 }
 
 /// The body of a section.
-pub fn body<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Around<F>) -> Result<String, askama::Error> {
+pub fn body<F: Fn(bool, bool) -> Sides>(
+    part: Part,
+    loaded: &Loaded,
+    around: &Around<F>,
+) -> Result<String, askama::Error> {
     let head = &loaded.head;
     let (id, zone) = (head.own.id, head.own.zone());
     let url = format!("/engagements/{id}");
@@ -233,8 +210,12 @@ pub fn body<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Ar
         Part::Overview => Overview::new(head, around.may.plan).render(),
         Part::Procedures => procedures(loaded, around).render(),
         Part::Operators => {
-            let chosen: Vec<(PersonId, Team)> =
-                loaded.operators.iter().filter(|o| o.procedure_id.is_none()).map(|o| (o.person_id, o.team)).collect();
+            let chosen: Vec<(PersonId, Team)> = loaded
+                .operators
+                .iter()
+                .filter(|o| o.procedure_id.is_none())
+                .map(|o| (o.person_id, o.team))
+                .collect();
             let people = Choosable::list(&loaded.candidates, &chosen, around.ticked.as_deref());
             let people = Choosable::with_dates(people, &loaded.candidates, &around.dates, &around.errors);
             Operators { url, people, plans: around.may.plan, bookings: around.may.bookings }.render()
@@ -250,14 +231,26 @@ pub fn body<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Ar
             let tactics = loaded.tactics.iter().map(|(key, name)| (key.as_str(), name.as_str()));
             GlanceView { glance: Glance::of(tactics, &loaded.answers) }.render()
         }
-        Part::Timeline => Timeline::new(id, &loaded.entries, loaded.older_entries, loaded.paged, zone).render(),
+        Part::Timeline => {
+            Timeline::new(id, &loaded.entries, loaded.older_entries, loaded.paged, zone).render()
+        }
         Part::Attachments => Attachments::new(id, &loaded.files, zone).render(),
-        Part::Report => Report::new(head, around.may.report, around.may.submit, around.now, around.zone).render(),
+        Part::Report => {
+            Report::new(head, around.may.report, around.may.submit, around.now, around.zone).render()
+        }
         Part::Activity => {
             let total = loaded.digests.events;
             let total = if total > 1_000 { "1,000+".to_owned() } else { total.to_string() };
             let (archived, reads_log) = (loaded.digests.archived, around.may.log);
-            Activity { rows: loaded.events.clone(), total: Some(total), archived, reads_log, log: None, zone: around.zone }.render()
+            Activity {
+                rows: loaded.events.clone(),
+                total: Some(total),
+                archived,
+                reads_log,
+                log: None,
+                zone: around.zone,
+            }
+            .render()
         }
     }
 }
@@ -267,14 +260,22 @@ fn procedures<F: Fn(bool, bool) -> Sides>(loaded: &Loaded, around: &Around<F>) -
     let fits = |row: &ProcedureRow, show: &str| match show {
         "mine" => around.writer.is_turn_of(row, operators),
         "red" | "blue" => row.turn().as_str() == show,
-        "unanswered" => row.status != ProcedureStatus::NotApplicable && (row.red_outcome.is_none() || row.blue_outcome.is_none()),
+        "unanswered" => {
+            row.status != ProcedureStatus::NotApplicable
+                && (row.red_outcome.is_none() || row.blue_outcome.is_none())
+        }
         _ => true,
     };
-    let chips =
-        [("", "All"), ("mine", "Waiting on me"), ("red", "Waiting on red"), ("blue", "Waiting on blue"), ("unanswered", "Unanswered")]
-            .into_iter()
-            .map(|(value, label)| (value, label, all.iter().filter(|row| fits(row, value)).count()))
-            .collect();
+    let chips = [
+        ("", "All"),
+        ("mine", "Waiting on me"),
+        ("red", "Waiting on red"),
+        ("blue", "Waiting on blue"),
+        ("unanswered", "Unanswered"),
+    ]
+    .into_iter()
+    .map(|(value, label)| (value, label, all.iter().filter(|row| fits(row, value)).count()))
+    .collect();
     let rows = all
         .iter()
         .filter(|row| fits(row, &around.show))
@@ -306,9 +307,15 @@ impl Show {
         let next = loaded
             .procedures
             .iter()
-            .find(|row| around.writer.sides_of(row, &loaded.operators).any() && around.writer.is_turn_of(row, &loaded.operators))
-            .map(|row| (format!("{url}/procedures/{}", row.id), format!("{} {}", row.position, short(&row.name))));
-        let sections = Part::ALL.iter().map(|part| section(*part, loaded, around, open)).collect::<Result<_, _>>()?;
+            .find(|row| {
+                around.writer.sides_of(row, &loaded.operators).any()
+                    && around.writer.is_turn_of(row, &loaded.operators)
+            })
+            .map(|row| {
+                (format!("{url}/procedures/{}", row.id), format!("{} {}", row.position, short(&row.name)))
+            });
+        let sections =
+            Part::ALL.iter().map(|part| section(*part, loaded, around, open)).collect::<Result<_, _>>()?;
         Ok(Self {
             frame,
             title: own.title.clone(),
@@ -342,10 +349,16 @@ fn notice(head: &Head, now: DateTime<Utc>) -> Option<String> {
         )),
         (EngagementStatus::Scheduled, ..) => {
             let start = head.own.start_date.map(times::display_date).unwrap_or_default();
-            Some(format!("Starts {start}. Until then it can be planned; outcomes are recorded once it has started."))
+            Some(format!(
+                "Starts {start}. Until then it can be planned; outcomes are recorded once it has started."
+            ))
         }
         (EngagementStatus::Pending, ..) => {
-            let on = head.own.requested_at.map(|at| format!(" {}", times::display(at, head.own.zone()))).unwrap_or_default();
+            let on = head
+                .own
+                .requested_at
+                .map(|at| format!(" {}", times::display(at, head.own.zone())))
+                .unwrap_or_default();
             let passed = head.own.starts_at.is_some_and(|start| start <= now);
             let passed = if passed { " Its start date passed." } else { "" };
             Some(format!("Requested{on}, not approved yet.{passed} It can be planned meanwhile."))
@@ -354,7 +367,12 @@ fn notice(head: &Head, now: DateTime<Utc>) -> Option<String> {
     }
 }
 
-fn section<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Around<F>, open: &[Part]) -> Result<Section, askama::Error> {
+fn section<F: Fn(bool, bool) -> Sides>(
+    part: Part,
+    loaded: &Loaded,
+    around: &Around<F>,
+    open: &[Part],
+) -> Result<Section, askama::Error> {
     let (count, digest) = digest(part, loaded, around);
     let remembered = loaded.digests.sections.get(part.as_str()).and_then(serde_json::Value::as_bool);
     let asked = open.contains(&part);
@@ -366,13 +384,19 @@ fn section<F: Fn(bool, bool) -> Sides>(part: Part, loaded: &Loaded, around: &Aro
         digest,
         open: asked || remembered.unwrap_or(part == Part::Procedures),
         body: if comes { Some(body(part, loaded, around)?) } else { None },
-        flush: matches!(part, Part::Procedures | Part::Operators | Part::Inputs | Part::Assets | Part::Activity),
+        flush: matches!(
+            part,
+            Part::Procedures | Part::Operators | Part::Inputs | Part::Assets | Part::Activity
+        ),
     })
 }
 
 fn first_line(text: &str) -> String {
-    let line =
-        text.lines().map(|line| line.trim_start_matches(['#', '-', '*', '>', ' '])).find(|line| !line.is_empty()).unwrap_or_default();
+    let line = text
+        .lines()
+        .map(|line| line.trim_start_matches(['#', '-', '*', '>', ' ']))
+        .find(|line| !line.is_empty())
+        .unwrap_or_default();
     line.replace("**", "").replace('`', "")
 }
 
@@ -380,8 +404,10 @@ fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String
     let (own, d, zone) = (&loaded.head.own, &loaded.digests, loaded.head.own.zone());
     match part {
         Part::Overview => {
-            let line =
-                [&own.objective, &own.description, &own.scope].into_iter().map(|text| first_line(text)).find(|line| !line.is_empty());
+            let line = [&own.objective, &own.description, &own.scope]
+                .into_iter()
+                .map(|text| first_line(text))
+                .find(|line| !line.is_empty());
             (String::new(), line.unwrap_or_else(|| "Nothing written down yet".into()))
         }
         Part::Procedures => {
@@ -389,12 +415,21 @@ fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String
                 loaded.procedures.iter().flat_map(|row| &row.tactics).map(String::as_str).collect();
             let done = Meter::new(&loaded.procedures, true);
             let tactics = super::marks::counted(tactics.len(), "tactic", "tactics");
-            let words = if done.total == 0 { done.words } else { format!("{tactics} · {}", done.words.replace(" procedures", "")) };
+            let words = if done.total == 0 {
+                done.words
+            } else {
+                format!("{tactics} · {}", done.words.replace(" procedures", ""))
+            };
             (loaded.procedures.len().to_string(), words)
         }
         Part::Operators => {
             let of = |team| -> Vec<&str> {
-                loaded.operators.iter().filter(|o| o.procedure_id.is_none() && o.team == team).map(|o| o.name.as_str()).collect()
+                loaded
+                    .operators
+                    .iter()
+                    .filter(|o| o.procedure_id.is_none() && o.team == team)
+                    .map(|o| o.name.as_str())
+                    .collect()
             };
             let (red, blue) = (of(Team::Red), of(Team::Blue));
             let mut people: Vec<_> = red.iter().chain(&blue).collect();
@@ -402,13 +437,16 @@ fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String
             people.dedup();
             let said = [("Red", &red), ("Blue", &blue)]
                 .iter()
-                .map(|(team, names)| format!("{team}: {}", if names.is_empty() { "nobody".into() } else { names.join(", ") }))
+                .map(|(team, names)| {
+                    format!("{team}: {}", if names.is_empty() { "nobody".into() } else { names.join(", ") })
+                })
                 .collect::<Vec<_>>()
                 .join(" · ");
             (people.len().to_string(), said)
         }
         Part::Inputs => {
-            let missing: Vec<&str> = loaded.inputs.iter().filter(|row| row.unfilled).map(|row| row.name.as_str()).collect();
+            let missing: Vec<&str> =
+                loaded.inputs.iter().filter(|row| row.unfilled).map(|row| row.name.as_str()).collect();
             let words = match (loaded.inputs.len(), missing.len()) {
                 (0, _) => "No command asks for one".into(),
                 (_, 0) => "All filled in".into(),
@@ -421,12 +459,20 @@ fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String
             (n.to_string(), if n == 0 { "None named on a procedure yet".into() } else { words })
         }
         Part::Outcomes => {
-            let answered = |is: fn(&ProcedureRow) -> bool| loaded.procedures.iter().filter(|row| is(row)).count();
-            let (red, blue) = (answered(|row| row.red_outcome.is_some()), answered(|row| row.blue_outcome.is_some()));
-            (String::new(), format!("Red answered {red} · blue answered {blue} of {}", loaded.procedures.len()))
+            let answered =
+                |is: fn(&ProcedureRow) -> bool| loaded.procedures.iter().filter(|row| is(row)).count();
+            let (red, blue) =
+                (answered(|row| row.red_outcome.is_some()), answered(|row| row.blue_outcome.is_some()));
+            (
+                String::new(),
+                format!("Red answered {red} · blue answered {blue} of {}", loaded.procedures.len()),
+            )
         }
         Part::Timeline => {
-            let last = d.last_entry.zip(d.last_author.as_ref()).map(|(at, by)| format!("Last entry {}, {by}", times::display(at, zone)));
+            let last = d
+                .last_entry
+                .zip(d.last_author.as_ref())
+                .map(|(at, by)| format!("Last entry {}, {by}", times::display(at, zone)));
             (d.entries.to_string(), last.unwrap_or_else(|| "No log entries yet".into()))
         }
         Part::Attachments => {
@@ -437,10 +483,15 @@ fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String
             };
             (d.files.to_string(), words)
         }
-        Part::Report => (String::new(), loaded.head.report.as_ref().map(|r| format!("Report: {}", r.status.label())).unwrap_or_default()),
+        Part::Report => (
+            String::new(),
+            loaded.head.report.as_ref().map(|r| format!("Report: {}", r.status.label())).unwrap_or_default(),
+        ),
         Part::Activity => {
             let count = if d.events > 1_000 { "1,000+".to_owned() } else { d.events.to_string() };
-            let ago = d.last_event_at.map(|at| times::relative(at, around.now).unwrap_or_else(|| times::display(at, around.zone)));
+            let ago = d
+                .last_event_at
+                .map(|at| times::relative(at, around.now).unwrap_or_else(|| times::display(at, around.zone)));
             (count, d.last_event.iter().cloned().chain(ago).collect::<Vec<_>>().join(", "))
         }
     }
@@ -458,23 +509,38 @@ mod tests {
         let (mut loaded, around) = sample();
         let name = "Read LSASS memory with a signed tool".to_owned();
         loaded.procedures = (1..=200)
-            .map(|position| ProcedureRow { id: ProcedureId::new(), position, name: name.clone(), ..loaded.procedures[1].clone() })
+            .map(|position| ProcedureRow {
+                id: ProcedureId::new(),
+                position,
+                name: name.clone(),
+                ..loaded.procedures[1].clone()
+            })
             .collect();
-        let other = |n: &str, team| Operator { name: n.into(), person_id: PersonId::new(), team, ..loaded.operators[0].clone() };
+        let other = |n: &str, team| Operator {
+            name: n.into(),
+            person_id: PersonId::new(),
+            team,
+            ..loaded.operators[0].clone()
+        };
         loaded.operators = vec![
             other("Mika Kuusi", Team::Red),
             other("Tor Vale", Team::Red),
             other("Ines Otero", Team::Blue),
             other("Sam Adeyemi", Team::Blue),
         ];
-        let page = Show::new(Frame::sample("Engagement"), &loaded, &around, &[], None).and_then(|page| page.render()).expect("renders");
+        let page = Show::new(Frame::sample("Engagement"), &loaded, &around, &[], None)
+            .and_then(|page| page.render())
+            .expect("renders");
         assert!(page.len() <= 256 * 1024, "{} bytes", page.len());
     }
 
     #[test]
     fn inline_fields_are_the_four_of_the_table() {
         let (loaded, _) = sample();
-        let kinds: Vec<_> = INLINE.iter().map(|field| Mark::of(&loaded.procedures[0], *field, &loaded.outcomes).kind).collect();
+        let kinds: Vec<_> = INLINE
+            .iter()
+            .map(|field| Mark::of(&loaded.procedures[0], *field, &loaded.outcomes).kind)
+            .collect();
         assert_eq!(kinds, ["state", "outcome", "outcome", "sev"]);
     }
 
@@ -484,7 +550,9 @@ mod tests {
         let page = Show::new(Frame::sample("x"), &loaded, &around, &[], None).expect("renders");
         assert!(page.next.expect("waits on red, and I am red").1.starts_with("2 "));
         let stranger = stranger(&around);
-        assert!(Show::new(Frame::sample("x"), &loaded, &stranger, &[], None).expect("renders").next.is_none());
+        assert!(
+            Show::new(Frame::sample("x"), &loaded, &stranger, &[], None).expect("renders").next.is_none()
+        );
     }
 
     fn stranger<F>(around: &Around<F>) -> Around<impl Fn(bool, bool) -> Sides + use<F>> {

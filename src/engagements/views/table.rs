@@ -17,7 +17,6 @@ pub struct Mark {
     pub kind: &'static str,
     /// Class, level or tone.
     pub tone: &'static str,
-    /// What people read.
     pub label: String,
 }
 
@@ -30,7 +29,9 @@ impl Mark {
         let answer = |key: &Option<String>| match key {
             None => Self { kind: "outcome", tone: "unanswered", label: "Unanswered".into() },
             Some(key) => match outcomes.iter().find(|o| o.key == *key) {
-                Some(outcome) => Self { kind: "outcome", tone: outcome_tone(outcome), label: outcome.label.clone() },
+                Some(outcome) => {
+                    Self { kind: "outcome", tone: outcome_tone(outcome), label: outcome.label.clone() }
+                }
                 None => Self { kind: "outcome", tone: "none", label: key.clone() },
             },
         };
@@ -38,7 +39,9 @@ impl Mark {
             Field::RedOutcome => answer(&row.red_outcome),
             Field::BlueOutcome => answer(&row.blue_outcome),
             Field::Severity => match row.severity {
-                Some(severity) => Self { kind: "sev", tone: severity.as_str(), label: severity.label().into() },
+                Some(severity) => {
+                    Self { kind: "sev", tone: severity.as_str(), label: severity.label().into() }
+                }
                 None => Self { kind: "sev", tone: "", label: "No finding".into() },
             },
             _ => Self { kind: "state", tone: state_class(row.status), label: row.status.label().into() },
@@ -53,7 +56,6 @@ pub struct Cell {
     pub field: &'static str,
     /// Heading in card form, where the mark does not speak for itself.
     pub label: &'static str,
-    /// Its value.
     pub mark: Mark,
     /// Whether it is a button.
     pub editable: bool,
@@ -61,23 +63,16 @@ pub struct Cell {
 
 /// A row of the table.
 pub struct Line {
-    /// Short key.
     pub key: String,
-    /// Place.
     pub position: i32,
-    /// First ATT&CK id.
     pub technique: String,
-    /// How many more.
     pub more: usize,
     /// Link, relative to the engagements' list: the table carries it twice in each row.
     pub href: String,
-    /// Name.
     pub name: String,
-    /// Status, outcomes, severity.
     pub cells: Vec<Cell>,
     /// Operators: team, initials, name.
     pub people: Vec<(&'static str, String, String)>,
-    /// How many more.
     pub people_more: usize,
     /// Whose turn it is; empty for nobody's.
     pub turn: &'static str,
@@ -100,7 +95,6 @@ pub fn turn_word(turn: WaitingOn) -> &'static str {
 pub struct Writer<F> {
     /// Sides on a procedure, given whether the person is assigned to red and to blue; none when it is closed.
     pub sides: F,
-    /// Who.
     pub person: PersonId,
 }
 
@@ -110,8 +104,8 @@ impl<F: Fn(bool, bool) -> Sides> Writer<F> {
         let on = |team| operators_of(operators, row.id, team).any(|o| o.person_id == self.person);
         (self.sides)(on(Team::Red), on(Team::Blue))
     }
-    /// Whether the procedure waits on this person: an operator of the side whose turn it is, or with nobody assigned
-    /// whoever may write that side.
+    /// Whether the procedure waits on this person: an operator of the side whose turn it is, or with nobody
+    /// assigned whoever may write that side.
     pub fn is_turn_of(&self, row: &ProcedureRow, operators: &[Operator]) -> bool {
         let team = match row.turn() {
             WaitingOn::Red => Team::Red,
@@ -128,7 +122,13 @@ impl<F: Fn(bool, bool) -> Sides> Writer<F> {
 
 impl Line {
     /// A row as the table shows it.
-    pub fn new(row: &ProcedureRow, engagement: EngagementId, outcomes: &[Outcome], operators: &[Operator], sides: Sides) -> Self {
+    pub fn new(
+        row: &ProcedureRow,
+        engagement: EngagementId,
+        outcomes: &[Outcome],
+        operators: &[Operator],
+        sides: Sides,
+    ) -> Self {
         let cells = INLINE
             .iter()
             .map(|field| Cell {
@@ -164,17 +164,13 @@ impl Line {
     }
 }
 
-/// Procedures.
 #[derive(Template)]
 #[template(path = "engagements/_procedures.html")]
 pub struct Procedures {
-    /// `/engagements/{id}`
     pub url: String,
     /// Filter links: value, label, how many.
     pub chips: Vec<(&'static str, &'static str, usize)>,
-    /// The chosen one.
     pub show: String,
-    /// Rows.
     pub rows: Vec<Line>,
     /// How many there are without the filter.
     pub total: usize,
@@ -186,9 +182,7 @@ pub struct Procedures {
 #[derive(Template)]
 #[template(path = "engagements/_cell.html")]
 pub struct CellShown {
-    /// The row's key.
     pub key: String,
-    /// The cell.
     pub cell: Cell,
     /// Whether it was saved just now.
     pub saved: bool,
@@ -202,22 +196,17 @@ pub struct CellShown {
 #[derive(Debug, Clone, Template)]
 #[template(path = "engagements/_meter.html")]
 pub struct Meter {
-    /// Done.
     pub done: u32,
-    /// All.
     pub total: u32,
     /// Percent; none without procedures.
     pub percent: Option<u32>,
-    /// Words beside it.
     pub words: String,
-    /// Submitted.
     pub submitted: bool,
     /// At 100 % and not submitted.
     pub unsubmitted: bool,
 }
 
 impl Meter {
-    /// From the rows.
     pub fn new(rows: &[ProcedureRow], submitted: bool) -> Self {
         let progress = crate::procedures::domain::Progress::of(rows.iter().map(|row| row.status));
         let state = RunbookState::of(progress, submitted);
@@ -245,11 +234,8 @@ impl Meter {
 /// An option of an inline editor.
 #[derive(Debug, Clone)]
 pub struct Choice {
-    /// Posted value.
     pub value: String,
-    /// Label.
     pub label: String,
-    /// One-line definition.
     pub title: String,
 }
 
@@ -257,13 +243,10 @@ pub struct Choice {
 #[derive(Template)]
 #[template(path = "engagements/_editor.html")]
 pub struct Editor {
-    /// `/engagements/{id}/procedures/{pid}/cell/{field}`
     pub url: String,
     /// "Red outcome of 4 Read LSASS memory"
     pub label: String,
-    /// Options.
     pub choices: Vec<Choice>,
-    /// The chosen one.
     pub value: String,
     /// The saved one, where another is shown.
     pub saved: Option<String>,

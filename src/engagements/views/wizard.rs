@@ -16,13 +16,11 @@ pub const STEPS: [&str; 4] = ["Client", "Engagement Details", "Select Procedures
 
 /// What every step has.
 pub struct Around {
-    /// `/engagements/new/{draft}`
     pub url: String,
     /// From 1.
     pub step: u8,
     /// Whether Enter stays at the step: it filters the test plans there.
     pub stays: bool,
-    /// What is wrong.
     pub errors: FieldErrors,
 }
 
@@ -43,9 +41,7 @@ impl Around {
 
 /// A choice in a list of radios.
 pub struct Option_ {
-    /// Posted value.
     pub id: String,
-    /// Title.
     pub title: String,
     /// One line below it.
     pub about: String,
@@ -53,23 +49,18 @@ pub struct Option_ {
     pub chosen: bool,
 }
 
-/// Step 1.
 #[derive(Template)]
 #[template(path = "engagements/wizard_client.html", blocks = ["step"])]
 pub struct ClientStep {
-    /// The frame.
     pub frame: Frame,
     /// What every step has.
     pub around: Around,
-    /// Clients.
     pub clients: Vec<Option_>,
     /// What it starts from.
     pub source: Source,
     /// Test plans that fit the filter.
     pub plans: Vec<Option_>,
-    /// Filter by title.
     pub plan_q: String,
-    /// Filter by tactic.
     pub plan_tactic: String,
     /// Tactics to filter by.
     pub tactics: Vec<String>,
@@ -79,15 +70,12 @@ pub struct ClientStep {
     pub unfinished: Option<(String, String)>,
 }
 
-/// Step 2.
 #[derive(Template)]
 #[template(path = "engagements/wizard_details.html", blocks = ["step"])]
 pub struct DetailsStep {
-    /// The frame.
     pub frame: Frame,
     /// What every step has.
     pub around: Around,
-    /// As typed.
     pub details: NewEngagement,
     /// People with access to the client.
     pub people: Vec<Choosable>,
@@ -98,21 +86,18 @@ impl DetailsStep {
     fn unfolded(&self) -> bool {
         let d = &self.details;
         [&d.objective, &d.scope, &d.access_info, &d.special_instructions].iter().any(|text| !text.is_empty())
-            || ["objective", "scope", "access_info", "special_instructions"].iter().any(|field| self.around.error(field).is_some())
+            || ["objective", "scope", "access_info", "special_instructions"]
+                .iter()
+                .any(|field| self.around.error(field).is_some())
     }
 }
 
 /// A procedure of the library in a list to choose from.
 pub struct HitLine {
-    /// What forms post.
     pub value: String,
-    /// Link.
     pub href: String,
-    /// Name.
     pub name: String,
-    /// ATT&CK ids.
     pub techniques: Vec<String>,
-    /// Tactics, platforms, repository.
     pub about: String,
     /// Whether it is in already.
     pub taken: bool,
@@ -125,34 +110,27 @@ pub struct LibraryPane {
     pub action: String,
     /// Hidden fields that keep the page's place.
     pub keep: Vec<(&'static str, String)>,
-    /// Words.
     pub q: String,
-    /// Tactic's short name.
     pub tactic: String,
-    /// Technique's id.
     pub technique: String,
-    /// Platform.
     pub platform: String,
-    /// Repository's id.
     pub repository: String,
     /// Tactics: short name and name.
     pub tactics: Vec<(String, String)>,
-    /// Platforms.
     pub platforms: Vec<String>,
     /// Repositories: id and name.
     pub repositories: Vec<(String, String)>,
-    /// What was found.
     pub hits: Vec<HitLine>,
     /// Hits ticked so far, on this page or another.
     pub ticked: Vec<String>,
-    /// Link to more.
     pub more: Option<String>,
 }
 
 impl LibraryPane {
     /// The filters as parameters, for links that keep them.
     pub fn params(&self) -> Vec<(&str, &str)> {
-        let mut params: Vec<(&str, &str)> = self.keep.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut params: Vec<(&str, &str)> =
+            self.keep.iter().map(|(name, value)| (*name, value.as_str())).collect();
         params.extend([
             ("q", self.q.as_str()),
             ("tactic", self.tactic.as_str()),
@@ -171,7 +149,8 @@ impl LibraryPane {
 impl HitLine {
     /// A hit of the search.
     pub fn new(hit: &Hit, taken: bool) -> Self {
-        let about = [hit.tactics.join(", "), crate::library::show::platforms(&hit.platforms), hit.repository.clone()];
+        let about =
+            [hit.tactics.join(", "), crate::library::show::platforms(&hit.platforms), hit.repository.clone()];
         Self {
             value: Chosen::Library(hit.id).to_string(),
             href: format!("/library/procedures/{}", hit.id),
@@ -183,13 +162,9 @@ impl HitLine {
     }
 }
 
-/// A selected procedure.
 pub struct PickedLine {
-    /// What forms post.
     pub value: String,
-    /// Name.
     pub name: String,
-    /// First ATT&CK id.
     pub technique: String,
 }
 
@@ -198,59 +173,50 @@ impl PickedLine {
     pub fn list(picked: &[Picked], chosen: &[Chosen]) -> Vec<Self> {
         let line = |p: &Picked| {
             let one = chosen.get(usize::try_from(p.place).ok()?)?;
-            Some(Self { value: one.to_string(), name: p.name.clone(), technique: p.technique_ids.first().cloned().unwrap_or_default() })
+            Some(Self {
+                value: one.to_string(),
+                name: p.name.clone(),
+                technique: p.technique_ids.first().cloned().unwrap_or_default(),
+            })
         };
         picked.iter().filter_map(line).collect()
     }
 }
 
-/// Step 3.
 #[derive(Template)]
 #[template(path = "engagements/wizard_procedures.html", blocks = ["step"])]
 pub struct ProceduresStep {
-    /// The frame.
     pub frame: Frame,
     /// What every step has.
     pub around: Around,
-    /// The library.
     pub library: LibraryPane,
-    /// The selection.
     pub picked: Vec<PickedLine>,
 }
 
 /// Coverage of a selection under one tactic.
 pub struct TacticLine {
-    /// The tactic's name.
     pub name: String,
-    /// How many procedures.
     pub procedures: usize,
     /// Techniques and how many procedures each.
     pub techniques: Vec<(String, usize)>,
 }
 
-/// Step 4.
 #[derive(Template)]
 #[template(path = "engagements/wizard_finalize.html", blocks = ["step"])]
 pub struct FinalizeStep {
-    /// The frame.
     pub frame: Frame,
     /// What every step has.
     pub around: Around,
-    /// The client's name.
     pub client: String,
     /// "From the test plan Ransomware crew", or nothing.
     pub source: String,
-    /// Details.
     pub details: NewEngagement,
     /// "16 – 27 Nov 2026", or that there are none.
     pub dates: String,
     /// Status it will have, with its class.
     pub status: (&'static str, &'static str),
-    /// Names by team.
     pub red: String,
-    /// Names by team.
     pub blue: String,
-    /// The selection.
     pub picked: Vec<PickedLine>,
     /// Tactics in matrix order, those without a procedure left out.
     pub tactics: Vec<TacticLine>,
@@ -260,8 +226,8 @@ pub struct FinalizeStep {
     pub inputs: usize,
 }
 
-/// Coverage of a selection: tactics that have procedures, in matrix order, each with those techniques that stand under it;
-/// what has no tactic comes last.
+/// Coverage of a selection: tactics that have procedures, in matrix order, each with those techniques that
+/// stand under it; what has no tactic comes last.
 pub fn coverage(picked: &[Picked], tactics: &[(String, String)]) -> Vec<TacticLine> {
     let line = |name: &str, rows: Vec<Vec<&str>>| {
         let mut techniques: Vec<(String, usize)> = Vec::new();
@@ -275,14 +241,24 @@ pub fn coverage(picked: &[Picked], tactics: &[(String, String)]) -> Vec<TacticLi
         TacticLine { name: name.to_owned(), procedures: rows.len(), techniques }
     };
     let under = |row: &'_ Picked, key: &str| -> Vec<String> {
-        row.under.iter().filter_map(|pair| pair.split_once(' ')).filter(|(tactic, _)| *tactic == key).map(|(_, id)| id.to_owned()).collect()
+        row.under
+            .iter()
+            .filter_map(|pair| pair.split_once(' '))
+            .filter(|(tactic, _)| *tactic == key)
+            .map(|(_, id)| id.to_owned())
+            .collect()
     };
     let mut lines: Vec<TacticLine> = Vec::new();
     for (key, name) in tactics {
-        let rows: Vec<Vec<String>> = picked.iter().map(|row| under(row, key)).filter(|ids| !ids.is_empty()).collect();
+        let rows: Vec<Vec<String>> =
+            picked.iter().map(|row| under(row, key)).filter(|ids| !ids.is_empty()).collect();
         lines.push(line(name, rows.iter().map(|ids| ids.iter().map(String::as_str).collect()).collect()));
     }
-    let none = picked.iter().filter(|row| row.under.is_empty()).map(|row| row.technique_ids.iter().map(String::as_str).collect()).collect();
+    let none = picked
+        .iter()
+        .filter(|row| row.under.is_empty())
+        .map(|row| row.technique_ids.iter().map(String::as_str).collect())
+        .collect();
     lines.push(line("No tactic", none));
     lines.retain(|line| line.procedures > 0);
     lines
@@ -345,7 +321,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
         fault: None,
         bookings: vec![hostile()],
     };
-    let picked = || vec![PickedLine { value: "library-1".into(), name: hostile(), technique: "T1003".into() }];
+    let picked =
+        || vec![PickedLine { value: "library-1".into(), name: hostile(), technique: "T1003".into() }];
     let client = |source| ClientStep {
         frame: frame(),
         around: Around { errors: FieldErrors::one("client", "Choose a client."), ..around(1) },
@@ -364,7 +341,8 @@ pub fn samples() -> Vec<(&'static str, String)> {
         details: NewEngagement { description: hostile(), objective: hostile(), ..NewEngagement::default() },
         people: vec![person()],
     };
-    let procedures = ProceduresStep { frame: frame(), around: around(3), library: sample_pane(), picked: picked() };
+    let procedures =
+        ProceduresStep { frame: frame(), around: around(3), library: sample_pane(), picked: picked() };
     let finalize = FinalizeStep {
         frame: frame(),
         around: around(4),
@@ -407,7 +385,8 @@ mod tests {
             technique_ids: texts(techniques),
             under: texts(under),
         };
-        let tactics = [("execution".to_owned(), "Execution".to_owned()), ("impact".to_owned(), "Impact".to_owned())];
+        let tactics =
+            [("execution".to_owned(), "Execution".to_owned()), ("impact".to_owned(), "Impact".to_owned())];
         let picked = [
             row(0, &["T1486"], &["impact T1486"]),
             row(1, &["T9"], &[]),

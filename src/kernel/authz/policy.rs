@@ -1,4 +1,5 @@
-//! The one table of who may do what: product.md's permission table as data, and the pure questions asked of it.
+//! The one table of who may do what: product.md's permission table as data, and the pure questions asked of
+//! it.
 
 use std::collections::BTreeMap;
 
@@ -32,14 +33,16 @@ crate::text_enum! {
         ClientEdit => "client.edit", "Change the client";
         AssetEdit => "asset.edit", "Create and change the client's assets";
         EngagementRequest => "engagement.request", "Request engagements";
-        EngagementPlan => "engagement.plan", "Create engagements, change their details, procedures, operators and inputs";
+        EngagementPlan => "engagement.plan", "Create engagements, change their details, procedures, \
+            operators and inputs";
         EngagementApprove => "engagement.approve", "Approve, start and decline engagements";
         EngagementCancel => "engagement.cancel", "Cancel engagements";
         EngagementDelete => "engagement.delete", "Delete engagements";
         EngagementSubmit => "engagement.submit", "Submit engagements";
         ProcedureWriteRed => "procedure.write_red", "Write the red team's side of procedures";
         ProcedureWriteBlue => "procedure.write_blue", "Write the blue team's side of procedures";
-        ProcedureWriteBlueAssigned => "procedure.write_blue_assigned", "Write the blue team's side where assigned to it";
+        ProcedureWriteBlueAssigned => "procedure.write_blue_assigned", "Write the blue team's side where \
+            assigned to it";
         ReportEdit => "report.edit", "Edit reports";
         ReportReview => "report.review", "Review and approve reports";
         ReportPublish => "report.publish", "Publish reports";
@@ -48,7 +51,8 @@ crate::text_enum! {
 }
 
 impl Permission {
-    /// Whether the right comes from a person's own roles. The others come only from the role of a client access.
+    /// Whether the right comes from a person's own roles. The others come only from the role of a client
+    /// access.
     pub fn is_own(self) -> bool {
         self <= Self::TestPlanRead
     }
@@ -90,9 +94,7 @@ impl<'de> Deserialize<'de> for PermissionSet {
 
 /// A role that comes with the product.
 pub struct SeededRole {
-    /// Stable key.
     pub key: &'static str,
-    /// Name people see.
     pub name: &'static str,
     /// One sentence.
     pub description: &'static str,
@@ -109,7 +111,8 @@ pub const ROLES: &[SeededRole] = &[
     SeededRole {
         key: "administrator",
         name: "Administrator",
-        description: "Runs the installation: users, roles, access, settings. Sees a client only with access to it.",
+        description: "Runs the installation: users, roles, access, settings. Sees a client only with access \
+            to it.",
         built_in: true,
         permissions: Permission::ALL,
     },
@@ -142,7 +145,8 @@ pub const ROLES: &[SeededRole] = &[
     SeededRole {
         key: "analyst",
         name: "Analyst",
-        description: "Belongs to a client: reads its engagements and published reports, writes the blue side where assigned.",
+        description: "Belongs to a client: reads its engagements and published reports, writes the blue \
+            side where assigned.",
         built_in: true,
         permissions: &[
             P::ClientRead,
@@ -195,7 +199,14 @@ pub const ROLES: &[SeededRole] = &[
         name: "Auditor",
         description: "Reads the audit log and who holds which access. Sees no client's data.",
         built_in: false,
-        permissions: &[P::UserRead, P::RoleRead, P::AccessRead, P::AuditLogRead, P::LibraryRead, P::TestPlanRead],
+        permissions: &[
+            P::UserRead,
+            P::RoleRead,
+            P::AccessRead,
+            P::AuditLogRead,
+            P::LibraryRead,
+            P::TestPlanRead,
+        ],
     },
 ];
 
@@ -250,7 +261,10 @@ mod tests {
     #[test]
     fn client_rights_stay_at_their_client() {
         let (a, b) = (ClientId::new(), ClientId::new());
-        let rights = Rights { own: PermissionSet::default(), clients: [(a, role("team_lead")), (b, role("analyst"))].into() };
+        let rights = Rights {
+            own: PermissionSet::default(),
+            clients: [(a, role("team_lead")), (b, role("analyst"))].into(),
+        };
         assert!(rights.may_at(P::EngagementPlan, a));
         assert!(!rights.may_at(P::EngagementPlan, b));
         assert!(!rights.may(P::LibraryEdit), "a client access gives no right without a client");
@@ -260,7 +274,11 @@ mod tests {
     #[test]
     fn an_analyst_never_holds_a_red_right() {
         let analyst = role("analyst");
-        assert!(!analyst.has(P::ProcedureWriteRed) && !analyst.has(P::ProcedureWriteBlue) && !analyst.has(P::ReportRead));
+        assert!(
+            !analyst.has(P::ProcedureWriteRed)
+                && !analyst.has(P::ProcedureWriteBlue)
+                && !analyst.has(P::ReportRead)
+        );
     }
 
     #[test]
@@ -268,6 +286,9 @@ mod tests {
         let set = role("auditor");
         let json = serde_json::to_string(&set).unwrap();
         assert_eq!(serde_json::from_str::<PermissionSet>(&json).unwrap(), set);
-        assert_eq!(serde_json::from_str::<PermissionSet>(r#"["rule.all"]"#).unwrap(), PermissionSet::default());
+        assert_eq!(
+            serde_json::from_str::<PermissionSet>(r#"["rule.all"]"#).unwrap(),
+            PermissionSet::default()
+        );
     }
 }

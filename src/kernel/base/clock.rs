@@ -16,7 +16,6 @@ enum Source {
 }
 
 impl Clock {
-    /// The machine's clock.
     pub fn machine() -> Self {
         Self(Source::Machine)
     }

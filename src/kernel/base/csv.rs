@@ -1,5 +1,5 @@
-//! CSV that a spreadsheet can open without running anything: RFC 4180, UTF-8 with a mark that says so, and a quote before
-//! whatever a spreadsheet takes for a formula, in its full-width forms too.
+//! CSV that a spreadsheet can open without running anything: RFC 4180, UTF-8 with a mark that says so, and a
+//! quote before whatever a spreadsheet takes for a formula, in its full-width forms too.
 
 /// The mark by which spreadsheets know UTF-8.
 pub const MARK: &str = "\u{feff}";

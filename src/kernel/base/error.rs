@@ -1,5 +1,5 @@
-//! The one error type. Handlers and stores return it; the edge (`web::edge`) renders it as a page or a fragment with a
-//! sentence, a way on and the request id, and logs the cause once.
+//! The one error type. Handlers and stores return it; the edge (`web::edge`) renders it as a page or a
+//! fragment with a sentence, a way on and the request id, and logs the cause once.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,6 @@ use diesel::result::{DatabaseErrorKind, Error as Diesel};
 pub struct FieldErrors(pub BTreeMap<String, String>);
 
 impl FieldErrors {
-    /// One field's sentence.
     pub fn one(field: &str, sentence: impl Into<String>) -> Self {
         let mut errors = Self::default();
         errors.add(field, sentence);
@@ -68,7 +67,6 @@ pub enum Error {
     /// More than the limit says: 413.
     #[error("too large: {0}")]
     TooLarge(String),
-    /// Too often: 429.
     #[error("too many attempts")]
     TooMany,
     /// The database, or a place in line for it, is not to be had now: 503 with Retry-After.
@@ -89,7 +87,6 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -111,7 +108,9 @@ impl Error {
     }
 
     fn same_moment() -> Self {
-        Self::Conflict("Somebody changed this at the same moment. Look at it again, then repeat your change.".into())
+        Self::Conflict(
+            "Somebody changed this at the same moment. Look at it again, then repeat your change.".into(),
+        )
     }
 
     /// The name of the violated constraint, where the database refused a change.
@@ -133,9 +132,19 @@ impl From<Diesel> for Error {
                     Self::Unavailable(info.message().to_owned())
                 }
                 // What a new row belongs to was deleted between the check and the insert.
-                DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ForeignKeyViolation => Self::same_moment(),
+                DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::ForeignKeyViolation => {
+                    Self::same_moment()
+                }
                 // diesel has no kind of its own for these two.
-                _ if ["deadlock detected", "canceling statement due to lock timeout"].contains(&info.message()) => Self::same_moment(),
+                _ if [
+                    "deadlock detected",
+                    "canceling statement due to lock \
+                    timeout",
+                ]
+                .contains(&info.message()) =>
+                {
+                    Self::same_moment()
+                }
                 // libpq reports a server that went away as an error without a code.
                 DatabaseErrorKind::Unknown
                     if [
@@ -150,12 +159,22 @@ impl From<Diesel> for Error {
                 {
                     Self::Unavailable(info.message().to_owned())
                 }
-                // What no column can hold reaches the database only where a search or a sign-in was typed by hand.
-                _ if ["invalid byte sequence for encoding", "unsupported Unicode escape sequence", "timestamp out of range"]
-                    .iter()
-                    .any(|sign| info.message().starts_with(sign)) =>
+                // What no column can hold reaches the database only where a search or a sign-in was typed by
+                // hand.
+                _ if [
+                    "invalid byte sequence for encoding",
+                    "unsupported Unicode escape \
+                    sequence",
+                    "timestamp out of range",
+                ]
+                .iter()
+                .any(|sign| info.message().starts_with(sign)) =>
                 {
-                    Self::Refused("What was sent holds a character or a number that no text here can have. Take it out.".into())
+                    Self::Refused(
+                        "What was sent holds a character or a number that no text here can have. \
+                        Take it out."
+                            .into(),
+                    )
                 }
                 _ => Self::Internal(error.into()),
             },

@@ -43,29 +43,21 @@ macro_rules! ids {
 ids! {
     /// A person with an account.
     PersonId;
-    /// A role.
     RoleId;
-    /// A client.
     ClientId;
-    /// A client's asset.
     AssetId;
     /// A repository of library procedures.
     RepositoryId;
     /// A procedure of the library.
     LibraryProcedureId;
-    /// A test plan.
     TestPlanId;
-    /// An engagement.
     EngagementId;
     /// A procedure of an engagement.
     ProcedureId;
-    /// A log entry.
     LogEntryId;
     /// An attachment; also its key in the blob store.
     AttachmentId;
-    /// A report.
     ReportId;
-    /// A report's finding.
     FindingId;
     /// A run of a job.
     JobRunId;
@@ -74,8 +66,8 @@ ids! {
 }
 
 impl ProcedureId {
-    /// The random tail of the id: enough to tell the procedures of one engagement apart, and short, because pages with two
-    /// hundred of them carry each several times.
+    /// The random tail of the id: enough to tell the procedures of one engagement apart, and short, because
+    /// pages with two hundred of them carry each several times.
     pub fn short_key(self) -> String {
         self.0.simple().to_string().split_off(20)
     }

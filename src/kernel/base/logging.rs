@@ -1,6 +1,6 @@
-//! The process's own log on stderr. Whoever can reach the server can make it write here, so no line holds what somebody
-//! typed, a line is one line, and no kind of line can fill the disk. Each line of a request names its id, the one that
-//! error pages show.
+//! The process's own log on stderr. Whoever can reach the server can make it write here, so no line holds
+//! what somebody typed, a line is one line, and no kind of line can fill the disk. Each line of a request
+//! names its id, the one that error pages show.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -26,7 +26,6 @@ const LINES: u32 = 60;
 /// Longest line, in characters.
 const LONGEST: usize = 2_000;
 
-/// Starts logging.
 pub fn start() {
     let asked = EnvFilter::try_from_env("TYRIAN_LOG").unwrap_or_else(|_| DEFAULT.into());
     let lines = tracing_subscriber::fmt::layer().compact().with_ansi(false).with_writer(Clean);
@@ -38,8 +37,8 @@ pub fn start() {
     }));
 }
 
-/// The span around each request: its id, method and row of the route table. Never the address itself, which may be a
-/// one-time link or hold what was searched for.
+/// The span around each request: its id, method and row of the route table. Never the address itself, which
+/// may be a one-time link or hold what was searched for.
 pub struct RequestSpan;
 
 impl RootSpanBuilder for RequestSpan {
@@ -55,11 +54,13 @@ impl RootSpanBuilder for RequestSpan {
 /// What databases of any language quote with.
 const QUOTES: [char; 6] = ['"', '“', '”', '„', '«', '»'];
 
-/// The words of a fault that are ours or the database's. From the first quote to the last they are cut out, because
-/// databases and parsers quote what they were given; the name of a constraint, table or column stays, where nothing else is
-/// quoted.
+/// The words of a fault that are ours or the database's. From the first quote to the last they are cut out,
+/// because databases and parsers quote what they were given; the name of a constraint, table or column stays,
+/// where nothing else is quoted.
 pub fn without_quotes(fault: &str) -> String {
-    let (Some(first), Some(last)) = (fault.find(QUOTES), fault.rfind(QUOTES)) else { return fault.to_owned() };
+    let (Some(first), Some(last)) = (fault.find(QUOTES), fault.rfind(QUOTES)) else {
+        return fault.to_owned();
+    };
     if quotes_names_alone(fault) {
         return fault.to_owned();
     }
@@ -70,10 +71,16 @@ pub fn without_quotes(fault: &str) -> String {
 fn quotes_names_alone(fault: &str) -> bool {
     let parts: Vec<&str> = fault.split('"').collect();
     let (outside, mut inside) = (parts.iter().step_by(2), parts.iter().skip(1).step_by(2));
-    let is_of_ours = |before: &&str| ["constraint ", "table ", "relation ", "column "].iter().any(|kind| before.ends_with(kind));
-    let is_name = |quoted: &&str| quoted.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    let is_of_ours = |before: &&str| {
+        ["constraint ", "table ", "relation ", "column "].iter().any(|kind| before.ends_with(kind))
+    };
+    let is_name =
+        |quoted: &&str| quoted.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     // An even number of parts is a quote that nobody closes.
-    parts.len() % 2 == 1 && outside.take(parts.len() / 2).all(is_of_ours) && inside.all(is_name) && !fault.contains(&QUOTES[1..])
+    parts.len() % 2 == 1
+        && outside.take(parts.len() / 2).all(is_of_ours)
+        && inside.all(is_name)
+        && !fault.contains(&QUOTES[1..])
 }
 
 /// Lets through so many lines of each kind in a minute, and then says how many it left out.
@@ -92,7 +99,12 @@ impl Bounded {
         if now.duration_since(kind.since) >= Duration::from_secs(60) {
             if kind.lines > LINES {
                 // Not by the way of all lines, which is the one we are on.
-                let _ = writeln!(io::stderr(), "left out {} more lines of {} in a minute", kind.lines - LINES, of.target());
+                let _ = writeln!(
+                    io::stderr(),
+                    "left out {} more lines of {} in a minute",
+                    kind.lines - LINES,
+                    of.target()
+                );
             }
             *kind = Kind { since: now, lines: 0 };
         }
@@ -141,7 +153,9 @@ fn clean(line: &str) -> String {
         }
         match c {
             c if c.is_control() => out.extend(c.escape_unicode()),
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => out.extend(c.escape_unicode()),
+            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
+                out.extend(c.escape_unicode())
+            }
             c => out.push(c),
         }
     }
@@ -157,7 +171,10 @@ mod tests {
     fn a_line_is_one_line_and_obeyed_by_nothing() {
         let forged = clean("a\n2026-11-28T05:00:00Z  INFO tyrian::audit: forged\u{1b}[31m\u{202e}\r\n");
         assert_eq!(forged.matches('\n').count(), 1);
-        assert!(!forged.contains('\u{1b}') && !forged.contains('\r') && !forged.contains('\u{202e}'), "{forged}");
+        assert!(
+            !forged.contains('\u{1b}') && !forged.contains('\r') && !forged.contains('\u{202e}'),
+            "{forged}"
+        );
         assert!(clean(&"A".repeat(3_900_000)).len() < 2_100);
     }
 
@@ -169,7 +186,8 @@ mod tests {
         );
         let of_ours = "duplicate key value violates unique constraint \"people_email\"";
         assert_eq!(without_quotes(of_ours), of_ours);
-        let of_two = "update on table \"clients\" violates foreign key constraint \"assets_client_id_fkey\" on table \"assets\"";
+        let of_two = "update on table \"clients\" violates foreign key constraint \"assets_client_id_fkey\" \
+            on table \"assets\"";
         assert_eq!(without_quotes(of_two), of_two);
         assert_eq!(without_quotes("invalid input: \"a\"secret\"b\" at 3"), "invalid input: \"…\" at 3");
         assert_eq!(without_quotes("invalid value: \"my_secret_1\""), "invalid value: \"…\"");

@@ -1,6 +1,7 @@
 //! Networks, as limits count them.
 
-/// The network that an address counts for: itself, or its /64 in IPv6, of which one subscriber has many addresses.
+/// The network that an address counts for: itself, or its /64 in IPv6, of which one subscriber has many
+/// addresses.
 pub fn network(address: &str) -> String {
     match address.parse::<std::net::IpAddr>() {
         Ok(std::net::IpAddr::V6(six)) => match six.to_ipv4_mapped() {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::kernel::base::error::{Error, Result};
 
-/// Fields of forms that were looked at since the start, however often. A test holds it against the size of forms: work
-/// that grows with the square of a form is somebody else's waiting.
+/// Fields of forms that were looked at since the start, however often. A test holds it against the size of
+/// forms: work that grows with the square of a form is somebody else's waiting.
 pub static VISITS: AtomicU64 = AtomicU64::new(0);
 
 fn visit() {
@@ -94,8 +94,8 @@ impl<'de> Deserialize<'de> for Pairs {
     }
 }
 
-/// A field of a form that merges: its value, and the version that it came from (`base.<field>`, or `version` for a field
-/// without one). A choice in a conflict moves the base to the version that was shown as theirs.
+/// A field of a form that merges: its value, and the version that it came from (`base.<field>`, or `version`
+/// for a field without one). A choice in a conflict moves the base to the version that was shown as theirs.
 pub fn merging(pairs: &Pairs, name: &str) -> Option<(String, i32)> {
     let number = |name: &str| pairs.get(name).and_then(|value| value.parse::<i32>().ok());
     let raw = pairs.get(name)?.to_owned();
@@ -118,7 +118,10 @@ pub fn is_merging(name: &str, known: impl Fn(&str) -> bool) -> bool {
 
 /// The fault of a form that no page of ours posts.
 pub fn not_ours() -> Error {
-    Error::Malformed("This form has a field that does not belong to it, or lacks one. Reload the page and try again.".into())
+    Error::Malformed(
+        "This form has a field that does not belong to it, or lacks one. Reload the page and try again."
+            .into(),
+    )
 }
 
 #[cfg(test)]

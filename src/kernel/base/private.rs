@@ -7,7 +7,8 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
-/// A directory that others may pass through, as the account of the private PostgreSQL must, and not look into.
+/// A directory that others may pass through, as the account of the private PostgreSQL must, and not look
+/// into.
 const PASSAGE: u32 = 0o711;
 /// A directory that is ours alone.
 const OWN_DIRECTORY: u32 = 0o700;
@@ -16,18 +17,22 @@ const OWN_FILE: u32 = 0o600;
 
 /// Directories in the data directory, and files: what earlier versions made readable for everybody.
 const DIRECTORIES: [&str; 2] = ["attachments", "audit-archives"];
-const FILES: [&str; 6] = ["audit.head", "audit.key", "audit.pub", "demo-sign-ins.txt", "postgres.lock", "secret.key"];
+const FILES: [&str; 6] =
+    ["audit.head", "audit.key", "audit.pub", "demo-sign-ins.txt", "postgres.lock", "secret.key"];
 
-/// From here on this process, and whatever it starts, makes nothing that others can read. Called first of all.
+/// From here on this process, and whatever it starts, makes nothing that others can read. Called first of
+/// all.
 pub fn close_to_others() {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
 }
 
-/// Makes the data directory and what is missing on the way to it; one that is there is closed to others, but for passing.
-/// A root's is opened for that, where it was closed: the private PostgreSQL runs as another account.
+/// Makes the data directory and what is missing on the way to it; one that is there is closed to others, but
+/// for passing. A root's is opened for that, where it was closed: the private PostgreSQL runs as another
+/// account.
 ///
 /// # Errors
-/// When it cannot be made, or when everybody may write to it: somebody else could then put files in our place.
+/// When it cannot be made, or when everybody may write to it: somebody else could then put files in our
+/// place.
 pub fn data_directory(path: &Path) -> anyhow::Result<()> {
     for missing in path.ancestors().collect::<Vec<_>>().into_iter().rev() {
         if missing.as_os_str().is_empty() || missing.exists() {
@@ -46,7 +51,9 @@ pub fn data_directory(path: &Path) -> anyhow::Result<()> {
         mode if mode & 0o002 != 0 && (!own || mode & 0o1000 != 0) => {
             bail!("{} can be written by everybody: give the data a directory of its own", path.display())
         }
-        mode if own && (mode & 0o777 & !PASSAGE != 0 || (found.uid() == 0 && mode & 0o777 != PASSAGE)) => set_mode(path, PASSAGE),
+        mode if own && (mode & 0o777 & !PASSAGE != 0 || (found.uid() == 0 && mode & 0o777 != PASSAGE)) => {
+            set_mode(path, PASSAGE)
+        }
         _ => Ok(()),
     }
 }
@@ -64,8 +71,8 @@ pub fn directory(path: &Path) -> anyhow::Result<()> {
     if fs::metadata(path)?.mode() & 0o777 == OWN_DIRECTORY { Ok(()) } else { set_mode(path, OWN_DIRECTORY) }
 }
 
-/// Closes to others what earlier versions left open in the data directory. What lies in a directory that was closed
-/// already cannot be reached and is left as it is.
+/// Closes to others what earlier versions left open in the data directory. What lies in a directory that was
+/// closed already cannot be reached and is left as it is.
 ///
 /// # Errors
 /// When a mode cannot be set.
@@ -99,7 +106,8 @@ fn close_tree(directory: &Path) -> anyhow::Result<()> {
 }
 
 fn set_mode(path: &Path, mode: u32) -> anyhow::Result<()> {
-    fs::set_permissions(path, Permissions::from_mode(mode)).with_context(|| format!("{} belongs to somebody else", path.display()))
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .with_context(|| format!("{} belongs to somebody else", path.display()))
 }
 
 #[cfg(test)]
@@ -120,7 +128,9 @@ mod tests {
             fs::create_dir(data.join(name)).unwrap();
             set_mode(&data.join(name), open).unwrap();
         }
-        for name in ["attachments/a", "attachments/tmp/b", "audit-archives/c", "audit.head", "notes-of-somebody"] {
+        for name in
+            ["attachments/a", "attachments/tmp/b", "audit-archives/c", "audit.head", "notes-of-somebody"]
+        {
             fs::write(data.join(name), "x").unwrap();
             set_mode(&data.join(name), 0o644).unwrap();
         }

@@ -1,11 +1,10 @@
-//! Words that people see, forms post and tables store, kept in one place: an enum whose variants carry the stored value
-//! and the label. The table's CHECK repeats the stored values; a test compares the two.
+//! Words that people see, forms post and tables store, kept in one place: an enum whose variants carry the
+//! stored value and the label. The table's CHECK repeats the stored values; a test compares the two.
 
 /// A stored or posted word that the enum does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("“{value}” is not one of the known values of {what}")]
 pub struct UnknownValue {
-    /// The enum's name.
     pub what: &'static str,
     /// What was given instead.
     pub value: String,

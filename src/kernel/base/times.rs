@@ -26,12 +26,14 @@ const TIME_FORMATS: &[&str] = &[
 /// # Errors
 /// A sentence when no such zone exists.
 pub fn zone(raw: &str) -> Result<Tz, String> {
-    raw.trim().parse().map_err(|_| "This time zone is not known. Choose one from the list, such as Europe/Lisbon.".to_owned())
+    raw.trim().parse().map_err(|_| {
+        "This time zone is not known. Choose one from the list, such as Europe/Lisbon.".to_owned()
+    })
 }
 
-/// A wall-clock time in `zone`: what a `datetime-local` input posts, with or without seconds, or the form people read
-/// ("21 Nov 2026, 14:11:08"). An ambiguous time is the earlier of the two; fractions of a second are dropped. An
-/// [`instant`] is taken as it is, whatever the zone.
+/// A wall-clock time in `zone`: what a `datetime-local` input posts, with or without seconds, or the form
+/// people read ("21 Nov 2026, 14:11:08"). An ambiguous time is the earlier of the two; fractions of a second
+/// are dropped. An [`instant`] is taken as it is, whatever the zone.
 ///
 /// # Errors
 /// A sentence when the text is no time, the year is out of range, or the zone's clock skipped that time.
@@ -53,7 +55,10 @@ pub fn parse(raw: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
             format!(": its clocks went from {} to {}", format(begin), format(end.naive_local()))
         })
         .unwrap_or_default();
-    Err(format!("{} did not exist in {zone}{gap}. Choose a time before or after.", local.format("%-d %b %Y, %H:%M")))
+    Err(format!(
+        "{} did not exist in {zone}{gap}. Choose a time before or after.",
+        local.format("%-d %b %Y, %H:%M")
+    ))
 }
 
 /// The text that times are kept and compared by, whatever zone people see them in: "2026-11-21T14:05:08Z".
@@ -61,9 +66,13 @@ pub fn instant(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Which instant a time typed in `zone` means: one of `known` where that shows the same wall clock, so that the second pass
-/// of an hour which the clocks repeat stays the second; else `typed`.
-pub fn nearest(typed: DateTime<Utc>, zone: Tz, known: impl IntoIterator<Item = DateTime<Utc>>) -> DateTime<Utc> {
+/// Which instant a time typed in `zone` means: one of `known` where that shows the same wall clock, so that
+/// the second pass of an hour which the clocks repeat stays the second; else `typed`.
+pub fn nearest(
+    typed: DateTime<Utc>,
+    zone: Tz,
+    known: impl IntoIterator<Item = DateTime<Utc>>,
+) -> DateTime<Utc> {
     known.into_iter().find(|at| for_input(*at, zone) == for_input(typed, zone)).unwrap_or(typed)
 }
 
@@ -123,8 +132,8 @@ pub fn display_date(date: NaiveDate) -> String {
     date.format("%-d %b %Y").to_string()
 }
 
-/// How long ago, for the last day only: "just now", "58 s ago", "3 min ago", "5 h ago". A moment that lies ahead by less
-/// than a minute counts as now, since clocks differ; otherwise `None`.
+/// How long ago, for the last day only: "just now", "58 s ago", "3 min ago", "5 h ago". A moment that lies
+/// ahead by less than a minute counts as now, since clocks differ; otherwise `None`.
 pub fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> Option<String> {
     match (now - at).num_seconds() {
         -59..5 => Some("just now".into()),
@@ -135,8 +144,8 @@ pub fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> Option<String> {
     }
 }
 
-/// A duration in its two largest units: "58 s", "4 min 12 s", "2 h 5 min", "3 d 4 h"; the smaller one only when it is not
-/// zero. Smaller parts are dropped.
+/// A duration in its two largest units: "58 s", "4 min 12 s", "2 h 5 min", "3 d 4 h"; the smaller one only
+/// when it is not zero. Smaller parts are dropped.
 pub fn duration_words(duration: TimeDelta) -> String {
     let total = duration.num_seconds();
     let sign = if total < 0 { "−" } else { "" };
@@ -176,7 +185,15 @@ mod tests {
         ] {
             assert_eq!(parse(raw, Tz::Europe__Berlin), Ok(utc(instant)), "{raw}");
         }
-        for raw in ["", "yesterday", "2026-13-01T00:00", "14:11", "2026-11-21", "0026-11-21T14:11", "9999-11-21T14:11"] {
+        for raw in [
+            "",
+            "yesterday",
+            "2026-13-01T00:00",
+            "14:11",
+            "2026-11-21",
+            "0026-11-21T14:11",
+            "9999-11-21T14:11",
+        ] {
             assert!(parse(raw, Tz::UTC).is_err(), "{raw}");
         }
     }
@@ -190,13 +207,16 @@ mod tests {
     fn a_skipped_time_is_refused_with_both_ends_of_the_gap() {
         assert_eq!(
             parse("2026-03-29T02:30", Tz::Europe__Berlin),
-            Err("29 Mar 2026, 02:30 did not exist in Europe/Berlin: its clocks went from 02:00 to 03:00. Choose a time before or after."
+            Err("29 Mar 2026, 02:30 did not exist in Europe/Berlin: its clocks went from 02:00 to 03:00. \
+                Choose a time before or after."
                 .into())
         );
         assert!(parse("2026-04-24T00:15", Tz::Africa__Cairo).is_err());
         assert_eq!(
             parse("1994-12-31T12:00", Tz::Pacific__Kiritimati),
-            Err("31 Dec 1994, 12:00 did not exist in Pacific/Kiritimati: its clocks went from 00:00 to 1 Jan 1995, 00:00. Choose a time before or after.".into())
+            Err("31 Dec 1994, 12:00 did not exist in Pacific/Kiritimati: its clocks went from 00:00 to 1 \
+                Jan 1995, 00:00. Choose a time before or after."
+                .into())
         );
     }
 
@@ -264,7 +284,8 @@ mod tests {
     }
 
     proptest! {
-        // What a form shows and posts back untouched is the same text, and never later than the instant it came from.
+        // What a form shows and posts back untouched is the same text, and never later than the instant it
+        // came from.
         #[test]
         fn a_shown_time_reads_back(zone in prop::sample::select(&chrono_tz::TZ_VARIANTS[..]), seconds in 86_400i64..7_000_000_000) {
             let at = DateTime::from_timestamp(seconds, 0).expect("in range");

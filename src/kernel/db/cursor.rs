@@ -10,7 +10,11 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 ///
 /// # Errors
 /// When the database refuses the query.
-pub fn declare<Q: QueryFragment<Pg>>(conn: &mut PgConnection, name: &'static str, query: Q) -> QueryResult<()> {
+pub fn declare<Q: QueryFragment<Pg>>(
+    conn: &mut PgConnection,
+    name: &'static str,
+    query: Q,
+) -> QueryResult<()> {
     Declare { name, query }.execute(conn).map(drop)
 }
 

@@ -1,5 +1,6 @@
-//! A private PostgreSQL under the data directory, for installations without a server of their own, for `tyrian dev` and
-//! for the tests: a Unix socket in a directory only its owner can enter, no TCP, data checksums, durable unless told not.
+//! A private PostgreSQL under the data directory, for installations without a server of their own, for
+//! `tyrian dev` and for the tests: a Unix socket in a directory only its owner can enter, no TCP, data
+//! checksums, durable unless told not.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
@@ -35,7 +36,6 @@ struct Account {
 /// Whether commits wait for the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// They do.
     Durable,
     /// They don't: for tests, whose data nobody needs after a crash.
     Fast,
@@ -57,7 +57,8 @@ impl Cluster {
     /// A sentence that says what to install or mend.
     pub fn start(directory: &Path, durability: Durability) -> anyhow::Result<Self> {
         let bin = find_server().context(
-            "no PostgreSQL server is installed: on Debian or Ubuntu `apt-get install postgresql`, on macOS `brew install postgresql`, \
+            "no PostgreSQL server is installed: on Debian or Ubuntu `apt-get install postgresql`, on macOS \
+                `brew install postgresql`, \
              or set DATABASE_URL to a server you have",
         )?;
         private::data_directory(directory)?;
@@ -112,13 +113,25 @@ impl Cluster {
     /// Stops the server whoever started it.
     pub fn stop_always(&self) {
         // Stopped already is as good.
-        let _ =
-            self.command("pg_ctl").arg("stop").args(["-m", "fast", "-w", "-s"]).arg("-D").arg(&self.data).stderr(Stdio::null()).status();
+        let _ = self
+            .command("pg_ctl")
+            .arg("stop")
+            .args(["-m", "fast", "-w", "-s"])
+            .arg("-D")
+            .arg(&self.data)
+            .stderr(Stdio::null())
+            .status();
     }
 
     /// Ends the server as a crash would, for tests.
     pub fn crash(&self) {
-        let _ = self.command("pg_ctl").arg("stop").args(["-m", "immediate", "-w", "-s"]).arg("-D").arg(&self.data).status();
+        let _ = self
+            .command("pg_ctl")
+            .arg("stop")
+            .args(["-m", "immediate", "-w", "-s"])
+            .arg("-D")
+            .arg(&self.data)
+            .status();
     }
 
     fn init(&self) -> anyhow::Result<()> {
@@ -145,7 +158,8 @@ impl Cluster {
 
     fn launch(&self, durability: Durability) -> anyhow::Result<()> {
         let mut options = format!(
-            "-c listen_addresses='' -c unix_socket_directories='{}' -c unix_socket_permissions=0700 -c max_connections=200 \
+            "-c listen_addresses='' -c unix_socket_directories='{}' -c unix_socket_permissions=0700 -c \
+                max_connections=200 \
              -c shared_buffers=64MB -c logging_collector=off -c timezone=UTC -c log_timezone=UTC -c jit=off \
              -c log_min_messages=log -c lc_messages=C",
             self.socket.display()
@@ -173,7 +187,15 @@ impl Cluster {
         // Two starts at the same moment: the other one won, which is as good.
         if !status.success() && !self.answers() {
             let said = fs::read_to_string(&log).unwrap_or_default();
-            let last = said.lines().rev().take(5).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+            let last = said
+                .lines()
+                .rev()
+                .take(5)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+                .collect::<Vec<_>>()
+                .join("\n");
             bail!("the embedded PostgreSQL did not start:\n{last}");
         }
         Ok(())
@@ -183,7 +205,12 @@ impl Cluster {
         let mut conn = PgConnection::establish(&self.superuser_url("postgres"))?;
         for role in [OWNER, APP, SEALER] {
             match conn.batch_execute(&format!("CREATE ROLE {role} LOGIN")) {
-                Err(e) if !e.to_string().contains("already exists") && !e.to_string().contains("duplicate key") => return Err(e.into()),
+                Err(e)
+                    if !e.to_string().contains("already exists")
+                        && !e.to_string().contains("duplicate key") =>
+                {
+                    return Err(e.into());
+                }
                 _ => {}
             }
         }
@@ -192,7 +219,8 @@ impl Cluster {
 
     fn answers(&self) -> bool {
         self.data.join("postmaster.pid").exists()
-            && PgConnection::establish(&format!("{}&connect_timeout=2", self.superuser_url("postgres"))).is_ok()
+            && PgConnection::establish(&format!("{}&connect_timeout=2", self.superuser_url("postgres")))
+                .is_ok()
     }
 
     fn command(&self, tool: &str) -> Command {
@@ -201,13 +229,14 @@ impl Cluster {
         if let Some(account) = self.account {
             command.uid(account.uid).gid(account.gid);
         }
-        // Out of our process group: Ctrl+C at the terminal shall stop the app, which then stops the server in order.
+        // Out of our process group: Ctrl+C at the terminal shall stop the app, which then stops the server in
+        // order.
         command.process_group(0);
         command
     }
 
-    /// Makes a directory that only the server's account can enter. One that is there is looked at as it is, not as what it
-    /// may point to: nobody else can have put it there.
+    /// Makes a directory that only the server's account can enter. One that is there is looked at as it is,
+    /// not as what it may point to: nobody else can have put it there.
     fn make_directory(&self, path: &Path) -> anyhow::Result<()> {
         match fs::DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => {}
@@ -232,7 +261,8 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // The lock in common goes first: two who leave at the same moment must not each see the other still there.
+        // The lock in common goes first: two who leave at the same moment must not each see the other still
+        // there.
         if self.in_use.unlock().is_ok() && self.in_use.try_lock().is_ok() {
             self.stop_always();
         }
@@ -246,9 +276,15 @@ fn find_server() -> Option<PathBuf> {
         places.push(String::from_utf8_lossy(&output.stdout).trim().into());
     }
     places.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    let mut versions: Vec<PathBuf> =
-        fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|e| e.path().join("bin")).collect();
-    versions.sort_by_key(|path| std::cmp::Reverse(path.parent().and_then(|p| p.file_name()?.to_str()?.parse::<u32>().ok())));
+    let mut versions: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|e| e.path().join("bin"))
+        .collect();
+    versions.sort_by_key(|path| {
+        std::cmp::Reverse(path.parent().and_then(|p| p.file_name()?.to_str()?.parse::<u32>().ok()))
+    });
     places.extend(versions);
     places.extend(["/opt/homebrew/bin", "/usr/local/opt/postgresql/bin"].map(PathBuf::from));
     places.into_iter().find(|dir| dir.join("initdb").exists() && dir.join("postgres").exists())
@@ -261,16 +297,22 @@ fn server_account() -> anyhow::Result<Option<Account>> {
     }
     let accounts = fs::read_to_string("/etc/passwd").unwrap_or_default();
     for wanted in ["postgres", "nobody"] {
-        let found = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields.len() > 3 && fields[0] == wanted);
+        let found = accounts
+            .lines()
+            .map(|line| line.split(':').collect::<Vec<_>>())
+            .find(|fields| fields.len() > 3 && fields[0] == wanted);
         if let Some(fields) = found {
             return Ok(Some(Account { uid: fields[2].parse()?, gid: fields[3].parse()? }));
         }
     }
-    bail!("PostgreSQL does not run as root, and this system has neither a `postgres` nor a `nobody` account to run it as")
+    bail!(
+        "PostgreSQL does not run as root, and this system has neither a `postgres` nor a `nobody` account \
+            to run it as"
+    )
 }
 
-/// Where the cluster's data lies. One that is there is used where it lies, whatever has become of the directories around it:
-/// an empty one elsewhere would look like a loss of everything.
+/// Where the cluster's data lies. One that is there is used where it lies, whatever has become of the
+/// directories around it: an empty one elsewhere would look like a loss of everything.
 fn find_data(directory: &Path, account: Option<Account>) -> anyhow::Result<PathBuf> {
     let below = directory.join("postgres");
     let Some(account) = account else { return Ok(below) };
@@ -280,14 +322,16 @@ fn find_data(directory: &Path, account: Option<Account>) -> anyhow::Result<PathB
     let reaches = can_reach(directory, account);
     if is_made(&below) && is_made(&elsewhere.join("postgres")) {
         bail!(
-            "there are two private PostgreSQL clusters, in {} and in {}: move away the one that is not wanted",
+            "there are two private PostgreSQL clusters, in {} and in {}: move away the one that is not \
+                wanted",
             below.display(),
             elsewhere.join("postgres").display()
         );
     }
     if is_made(&below) && !reaches {
         bail!(
-            "the private PostgreSQL lies in {}, which its own account cannot enter any more: give others the right to pass \
+            "the private PostgreSQL lies in {}, which its own account cannot enter any more: give others \
+                the right to pass \
              (chmod o+x) each directory on the way",
             below.display()
         );
@@ -299,23 +343,27 @@ fn find_data(directory: &Path, account: Option<Account>) -> anyhow::Result<PathB
     Ok(elsewhere.join("postgres"))
 }
 
-/// The directory of the server's socket: that of a server that runs already, else one beside the data, where nobody else
-/// can put anything; in the temporary directory where a socket's path, which is bounded and is a word of a list
-/// in the server's configuration, leaves no choice.
+/// The directory of the server's socket: that of a server that runs already, else one beside the data, where
+/// nobody else can put anything; in the temporary directory where a socket's path, which is bounded and is a
+/// word of a list in the server's configuration, leaves no choice.
 fn find_socket(data: &Path, account: Option<Account>) -> anyhow::Result<PathBuf> {
     let running = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
     // A server that ended badly leaves its word behind: the directory must still be one of ours.
     let us = rustix::process::getuid().as_raw();
     let is_ours = |line: &&str| {
         let found = fs::symlink_metadata(line);
-        line.starts_with('/') && found.is_ok_and(|m| m.is_dir() && (m.uid() == us || account.is_some_and(|account| account.uid == m.uid())))
+        line.starts_with('/')
+            && found.is_ok_and(|m| {
+                m.is_dir() && (m.uid() == us || account.is_some_and(|account| account.uid == m.uid()))
+            })
     };
     if let Some(directory) = running.lines().nth(4).filter(is_ours) {
         return Ok(directory.into());
     }
     let beside = data.with_file_name("socket");
     let path = beside.join(".s.PGSQL.5432");
-    let is_plain = path.as_os_str().as_encoded_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(b));
+    let is_plain =
+        path.as_os_str().as_encoded_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(b));
     if is_plain && path.as_os_str().len() <= SOCKET_PATH {
         return Ok(beside);
     }
@@ -324,9 +372,10 @@ fn find_socket(data: &Path, account: Option<Account>) -> anyhow::Result<PathBuf>
 
 /// Whether the account can enter every directory on the way: the search bit for others on each parent.
 fn can_reach(directory: &Path, account: Account) -> bool {
-    directory
-        .ancestors()
-        .all(|place| fs::metadata(place).is_ok_and(|m| m.mode() & 0o001 != 0 || (m.uid() == account.uid && m.mode() & 0o100 != 0)))
+    directory.ancestors().all(|place| {
+        fs::metadata(place)
+            .is_ok_and(|m| m.mode() & 0o001 != 0 || (m.uid() == account.uid && m.mode() & 0o100 != 0))
+    })
 }
 
 /// Longest path of a socket, in bytes: macOS allows 103, Linux 107.

@@ -1,5 +1,5 @@
-//! Migrations: embedded, applied by the owner under an advisory lock; after them the rights of the app's roles, and the
-//! question whether they hold.
+//! Migrations: embedded, applied by the owner under an advisory lock; after them the rights of the app's
+//! roles, and the question whether they hold.
 
 use anyhow::bail;
 use diesel::connection::SimpleConnection;
@@ -13,7 +13,6 @@ pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 /// Where a database's schema stands against this binary's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// Equal.
     Current,
     /// The database lacks migrations.
     Older(usize),
@@ -30,25 +29,33 @@ pub struct Roles<'a> {
     pub sealer: Option<&'a str>,
 }
 
-/// Applies what is missing as the owner, then gives the roles what they need and nothing else. Safe to run twice and on
-/// several nodes.
+/// Applies what is missing as the owner, then gives the roles what they need and nothing else. Safe to run
+/// twice and on several nodes.
 ///
 /// # Errors
-/// When the server cannot be reached or a migration fails (that migration is then undone), and when a role can do more
-/// than it should afterwards: the sentence says what, and how to take it away.
+/// When the server cannot be reached or a migration fails (that migration is then undone), and when a role
+/// can do more than it should afterwards: the sentence says what, and how to take it away.
 pub fn migrate(owner_url: &str, roles: Roles<'_>) -> anyhow::Result<usize> {
     let mut conn = PgConnection::establish(owner_url)?;
     conn.batch_execute("SET client_min_messages = warning; SELECT pg_advisory_lock(7231845011)")?;
-    let applied = conn.run_pending_migrations(MIGRATIONS).map_err(|e| anyhow::anyhow!("a migration failed: {e}"))?.len();
+    let applied = conn
+        .run_pending_migrations(MIGRATIONS)
+        .map_err(|e| anyhow::anyhow!("a migration failed: {e}"))?
+        .len();
     conn.batch_execute(&format!("BEGIN; {}; {}; COMMIT", revokes_of_others(roles), grants(roles)))?;
-    // What belongs to the database's owner, who may be somebody else: then nothing changes, and the questions below tell.
+    // What belongs to the database's owner, who may be somebody else: then nothing changes, and the questions
+    // below tell.
     for revoke in database_revokes(&mut conn, roles)? {
         let _ = conn.batch_execute(&revoke);
     }
     conn.batch_execute("SELECT pg_advisory_unlock(7231845011)")?;
     let faults = excess(&mut conn, roles)?;
     if !faults.is_empty() {
-        bail!("the schema is current, but the database lets roles do more than Tyrian's audit log can bear:\n  {}", faults.join("\n  "));
+        bail!(
+            "the schema is current, but the database lets roles do more than Tyrian's audit log can \
+                bear:\n  {}",
+            faults.join("\n  ")
+        );
     }
     Ok(applied)
 }
@@ -60,7 +67,8 @@ pub fn migrate(owner_url: &str, roles: Roles<'_>) -> anyhow::Result<usize> {
 pub fn revert_last(owner_url: &str) -> anyhow::Result<()> {
     let mut conn = PgConnection::establish(owner_url)?;
     conn.batch_execute("SET client_min_messages = warning")?;
-    conn.revert_last_migration(MIGRATIONS).map_err(|e| anyhow::anyhow!("a migration could not be undone: {e}"))?;
+    conn.revert_last_migration(MIGRATIONS)
+        .map_err(|e| anyhow::anyhow!("a migration could not be undone: {e}"))?;
     Ok(())
 }
 
@@ -75,11 +83,17 @@ pub fn standing(conn: &mut PgConnection) -> diesel::QueryResult<Standing> {
         version: String,
     }
     // sql_query: diesel's own harness would create its table here, which the app's role may not.
-    let present: Vec<Version> = match diesel::sql_query("SELECT version FROM __diesel_schema_migrations ORDER BY version").load(conn) {
-        Ok(rows) => rows,
-        Err(diesel::result::Error::DatabaseError(_, info)) if info.message().contains("does not exist") => Vec::new(),
-        Err(other) => return Err(other),
-    };
+    let present: Vec<Version> =
+        match diesel::sql_query("SELECT version FROM __diesel_schema_migrations ORDER BY version").load(conn)
+        {
+            Ok(rows) => rows,
+            Err(diesel::result::Error::DatabaseError(_, info))
+                if info.message().contains("does not exist") =>
+            {
+                Vec::new()
+            }
+            Err(other) => return Err(other),
+        };
     use diesel::migration::{Migration, MigrationSource};
     let known: Vec<String> = MigrationSource::<diesel::pg::Pg>::migrations(&MIGRATIONS)
         .unwrap_or_default()
@@ -96,12 +110,15 @@ pub fn standing(conn: &mut PgConnection) -> diesel::QueryResult<Standing> {
 }
 
 /// Tables whose rows are only ever added: what was once true stays.
-const INSERT_ONLY: &str = "field_history, report_revisions, report_publications, report_moves, outcome_corrections, \
+const INSERT_ONLY: &str = "field_history, report_revisions, report_publications, report_moves, \
+    outcome_corrections, \
     library_procedure_versions";
 
 /// Columns of an event that are not the database's own.
-const EVENT_COLUMNS: &str = "kind, category, outcome, reason, actor_kind, actor_id, actor_name, actor_email, on_behalf_of, \
-    subject_type, subject_id, subject_label, about_person, client_id, engagement_id, address, user_agent, request_id, sentence, \
+const EVENT_COLUMNS: &str = "kind, category, outcome, reason, actor_kind, actor_id, actor_name, \
+    actor_email, on_behalf_of, \
+    subject_type, subject_id, subject_label, about_person, client_id, engagement_id, address, user_agent, \
+    request_id, sentence, \
     detail, search_values";
 
 /// The tables that only the sealer writes.
@@ -115,9 +132,9 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// First everything that any earlier version gave is taken, then comes what this one needs. The app's role may read and
-/// write the product's tables; of the audit events it may insert the columns that are not the database's own, and read.
-/// Nothing on partitions, nothing that owns.
+/// First everything that any earlier version gave is taken, then comes what this one needs. The app's role
+/// may read and write the product's tables; of the audit events it may insert the columns that are not the
+/// database's own, and read. Nothing on partitions, nothing that owns.
 fn grants(roles: Roles<'_>) -> String {
     let app = quoted(roles.app);
     let sealer = quoted(roles.sealer.unwrap_or(roles.app));
@@ -143,8 +160,8 @@ fn grants(roles: Roles<'_>) -> String {
     )
 }
 
-/// A role that was ours once, under another name or before the sealer had one, reads the log and no more. What others were
-/// given to read they keep.
+/// A role that was ours once, under another name or before the sealer had one, reads the log and no more.
+/// What others were given to read they keep.
 fn revokes_of_others(roles: Roles<'_>) -> String {
     let ours = [Some(roles.app), roles.sealer].into_iter().flatten();
     let ours: Vec<String> = ours.map(|name| format!("'{}'", name.replace('\'', "''"))).collect();
@@ -152,17 +169,22 @@ fn revokes_of_others(roles: Roles<'_>) -> String {
         "DO $$ DECLARE given record; BEGIN
              FOR given IN
                  SELECT DISTINCT 'TABLE ' || c.oid::regclass AS thing, r.rolname
-                     FROM (SELECT oid, relacl AS acl FROM pg_class UNION ALL SELECT attrelid, attacl FROM pg_attribute) has
-                         JOIN pg_class c ON c.oid = has.oid, aclexplode(has.acl) a JOIN pg_roles r ON r.oid = a.grantee
-                     WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'p') AND a.privilege_type <> 'SELECT'
+                     FROM (SELECT oid, relacl AS acl FROM pg_class UNION ALL SELECT attrelid, attacl \
+                     FROM pg_attribute) has
+                         JOIN pg_class c ON c.oid = has.oid, aclexplode(has.acl) a \
+                         JOIN pg_roles r ON r.oid = a.grantee
+                     WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'p') \
+                     AND a.privilege_type <> 'SELECT'
                          AND a.grantee <> c.relowner AND r.rolname NOT IN ({ours})
                  UNION
                  SELECT DISTINCT 'FUNCTION ' || f.oid::regprocedure, r.rolname
                      FROM pg_proc f, aclexplode(f.proacl) a JOIN pg_roles r ON r.oid = a.grantee
-                     WHERE f.pronamespace = 'audit'::regnamespace AND a.grantee <> f.proowner AND r.rolname NOT IN ({ours})
+                     WHERE f.pronamespace = 'audit'::regnamespace AND a.grantee <> f.proowner \
+                     AND r.rolname NOT IN ({ours})
              LOOP
                  IF given.thing LIKE 'TABLE %' THEN
-                     EXECUTE format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON %s FROM %I', given.thing, given.rolname);
+                     EXECUTE format('REVOKE INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON %s \
+                     FROM %I', given.thing, given.rolname);
                  ELSE
                      EXECUTE format('REVOKE ALL ON %s FROM %I', given.thing, given.rolname);
                  END IF;
@@ -172,24 +194,27 @@ fn revokes_of_others(roles: Roles<'_>) -> String {
     )
 }
 
-/// Temporary objects let a role decide what names mean inside others' functions; no role of ours makes any object at all.
+/// Temporary objects let a role decide what names mean inside others' functions; no role of ours makes any
+/// object at all.
 fn database_revokes(conn: &mut PgConnection, roles: Roles<'_>) -> QueryResult<[String; 2]> {
     #[derive(QueryableByName)]
     struct Name {
         #[diesel(sql_type = diesel::sql_types::Text)]
         name: String,
     }
-    let all = [Some(roles.app), roles.sealer].into_iter().flatten().map(quoted).collect::<Vec<_>>().join(", ");
+    let all =
+        [Some(roles.app), roles.sealer].into_iter().flatten().map(quoted).collect::<Vec<_>>().join(", ");
     // sql_query: a function of the database's own.
-    let database = quoted(&diesel::sql_query("SELECT current_database()::text AS name").get_result::<Name>(conn)?.name);
+    let database =
+        quoted(&diesel::sql_query("SELECT current_database()::text AS name").get_result::<Name>(conn)?.name);
     Ok([
         format!("REVOKE TEMPORARY, CREATE ON DATABASE {database} FROM PUBLIC, {all}"),
         format!("REVOKE CREATE ON SCHEMA public FROM PUBLIC, {all}"),
     ])
 }
 
-/// What the roles can do beyond what they should, each as a sentence; asked of the catalogs, because a REVOKE by somebody
-/// who does not own the object changes nothing and only warns.
+/// What the roles can do beyond what they should, each as a sentence; asked of the catalogs, because a REVOKE
+/// by somebody who does not own the object changes nothing and only warns.
 ///
 /// # Errors
 /// When the database refuses to say.

@@ -1,5 +1,6 @@
-//! The database. Everything goes through [`Db`]: `read` on connections that cannot write, `write` with an audit event.
-//! A write that returns without its event does not compile, and would not commit either (`audit.require_event`).
+//! The database. Everything goes through [`Db`]: `read` on connections that cannot write, `write` with an
+//! audit event. A write that returns without its event does not compile, and would not commit either
+//! (`audit.require_event`).
 
 pub mod cursor;
 pub mod embedded;
@@ -25,7 +26,8 @@ use crate::kernel::event::domain::{Actor, Event};
 
 type PgPool = Pool<ConnectionManager<PgConnection>>;
 
-/// Statements sent by requests since the start, without BEGIN, COMMIT, SET and pool checks. The benchmark reads it.
+/// Statements sent by requests since the start, without BEGIN, COMMIT, SET and pool checks. The benchmark
+/// reads it.
 pub static STATEMENTS: AtomicU64 = AtomicU64::new(0);
 
 /// How a pool is cut.
@@ -72,7 +74,8 @@ pub struct WriteTx<'c> {
     now: DateTime<Utc>,
 }
 
-/// A value whose audit events stand in the same transaction. Only [`WriteTx::audited`] and [`WriteTx::unchanged`] make one.
+/// A value whose audit events stand in the same transaction. Only [`WriteTx::audited`] and
+/// [`WriteTx::unchanged`] make one.
 pub struct Audited<T>(T);
 
 impl<T> Audited<T> {
@@ -83,7 +86,6 @@ impl<T> Audited<T> {
 }
 
 impl<'c> WriteTx<'c> {
-    /// Who acts.
     pub fn actor(&self) -> &'c Actor {
         self.actor
     }
@@ -109,14 +111,16 @@ impl<'c> WriteTx<'c> {
         crate::kernel::event::store::insert(self.conn, self.actor, events)?;
         Ok(Audited(value))
     }
-    /// For a save that changed nothing. Should it have changed something after all, the database refuses the commit.
+    /// For a save that changed nothing. Should it have changed something after all, the database refuses the
+    /// commit.
     pub fn unchanged<T>(&self, value: T) -> Audited<T> {
         Audited(value)
     }
 }
 
 impl Db {
-    /// Opens both pools without waiting for the server: a database that is away now may be back for the first request.
+    /// Opens both pools without waiting for the server: a database that is away now may be back for the first
+    /// request.
     ///
     /// # Errors
     /// When the URL cannot be read.
@@ -130,19 +134,24 @@ impl Db {
                 .error_handler(Box::new(Quiet))
                 .connection_customizer(Box::new(Customize { read_only }))
                 .build_unchecked(ConnectionManager::new(with_network_limits(url)));
-            Lane { pool, gate: Arc::new(Semaphore::new(size.connections as usize)), wait: Duration::from_secs(size.wait_seconds) }
+            Lane {
+                pool,
+                gate: Arc::new(Semaphore::new(size.connections as usize)),
+                wait: Duration::from_secs(size.wait_seconds),
+            }
         };
         let url = with_network_limits(url).into();
         Ok(Self { read: lane(true), write: lane(false), clock, url })
     }
 
-    /// A connection of its own that cannot write and has no time limits, for reading that takes long: exports, verification,
-    /// archives. The pools stay for requests.
+    /// A connection of its own that cannot write and has no time limits, for reading that takes long:
+    /// exports, verification, archives. The pools stay for requests.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database is not to be had.
     pub fn connect(&self) -> Result<PgConnection> {
-        let mut conn = PgConnection::establish(&self.url).map_err(|away| Error::Unavailable(away.to_string()))?;
+        let mut conn =
+            PgConnection::establish(&self.url).map_err(|away| Error::Unavailable(away.to_string()))?;
         conn.batch_execute("SET TIME ZONE 'UTC'; SET jit = off; SET default_transaction_read_only = on")?;
         Ok(conn)
     }
@@ -152,11 +161,15 @@ impl Db {
         &self.clock
     }
 
-    /// Runs `f` on a connection whose transactions are read-only. Each statement sees what is committed when it starts.
+    /// Runs `f` on a connection whose transactions are read-only. Each statement sees what is committed when
+    /// it starts.
     ///
     /// # Errors
     /// What `f` returns; [`Error::Unavailable`] when the database or a connection is not to be had.
-    pub async fn read<T: Send + 'static>(&self, f: impl FnOnce(&mut PgConnection) -> Result<T> + Send + 'static) -> Result<T> {
+    pub async fn read<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut PgConnection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         self.read.run(f).await
     }
 
@@ -179,8 +192,9 @@ impl Db {
         self.write.run(write).await
     }
 
-    /// Runs `f` in a transaction without an event. Only for what is no act of a person: sessions, counters, drafts,
-    /// section state, theme and the bookkeeping of jobs. `reason` says which; a test lists the callers.
+    /// Runs `f` in a transaction without an event. Only for what is no act of a person: sessions, counters,
+    /// drafts, section state, theme and the bookkeeping of jobs. `reason` says which; a test lists the
+    /// callers.
     ///
     /// # Errors
     /// As [`Db::write`].
@@ -197,7 +211,11 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::write`].
-    pub fn write_blocking<T>(&self, actor: &Actor, f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>>) -> Result<T> {
+    pub fn write_blocking<T>(
+        &self,
+        actor: &Actor,
+        f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>>,
+    ) -> Result<T> {
         let now = self.clock.now();
         let mut conn = self.write.connection()?;
         conn.transaction(|conn| f(&mut WriteTx { conn, actor, now }).map(|audited| audited.0))
@@ -215,7 +233,11 @@ impl Db {
     ///
     /// # Errors
     /// As [`Db::write`].
-    pub fn write_unaudited_blocking<T>(&self, reason: &'static str, f: impl FnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+    pub fn write_unaudited_blocking<T>(
+        &self,
+        reason: &'static str,
+        f: impl FnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T> {
         tracing::trace!(reason, "unaudited write");
         let mut conn = self.write.connection()?;
         let conn: &mut PgConnection = &mut conn;
@@ -223,8 +245,8 @@ impl Db {
     }
 }
 
-/// Rights were read with the request's head. Whoever was signed out, disabled or given other rights since then, however
-/// slowly the rest of the request came, writes nothing.
+/// Rights were read with the request's head. Whoever was signed out, disabled or given other rights since
+/// then, however slowly the rest of the request came, writes nothing.
 fn check_session(conn: &mut PgConnection, actor: &Actor) -> Result<()> {
     use schema::sessions;
     let Some(session) = actor.session else { return Ok(()) };
@@ -234,7 +256,10 @@ fn check_session(conn: &mut PgConnection, actor: &Actor) -> Result<()> {
 }
 
 impl Lane {
-    async fn run<T: Send + 'static>(&self, f: impl FnOnce(&mut PgConnection) -> Result<T> + Send + 'static) -> Result<T> {
+    async fn run<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut PgConnection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         // Callers wait here, not on a thread of the blocking pool: a burst cannot fill it.
         let permit = tokio::time::timeout(self.wait, self.gate.clone().acquire_owned())
             .await
@@ -261,7 +286,8 @@ fn with_network_limits(url: &str) -> String {
     )
 }
 
-/// r2d2's own handler logs every failed attempt; a database that is away would flood the log. `/readyz` tells it.
+/// r2d2's own handler logs every failed attempt; a database that is away would flood the log. `/readyz` tells
+/// it.
 #[derive(Debug)]
 struct Quiet;
 impl<E: std::error::Error> diesel::r2d2::HandleError<E> for Quiet {
@@ -280,7 +306,8 @@ impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Customize {
         // Compiling a plan takes longer than any of our statements does.
         let read_only = if self.read_only { "SET default_transaction_read_only = on;" } else { "" };
         conn.batch_execute(&format!(
-            "SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '10s'; {read_only}"
+            "SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = '30s'; \
+                SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '10s'; {read_only}"
         ))
         .map_err(diesel::r2d2::Error::QueryError)?;
         conn.set_instrumentation(count as fn(InstrumentationEvent<'_>));
@@ -291,7 +318,10 @@ impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Customize {
 fn count(event: InstrumentationEvent<'_>) {
     if let InstrumentationEvent::StartQuery { query, .. } = event {
         let text = query.to_string();
-        if !["BEGIN", "COMMIT", "ROLLBACK", "SET", "SELECT 1", "SAVEPOINT", "RELEASE"].iter().any(|plumbing| text.starts_with(plumbing)) {
+        if !["BEGIN", "COMMIT", "ROLLBACK", "SET", "SELECT 1", "SAVEPOINT", "RELEASE"]
+            .iter()
+            .any(|plumbing| text.starts_with(plumbing))
+        {
             STATEMENTS.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -31,9 +31,7 @@ macro_rules! kinds {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Kind { $(#[doc = $name] $variant,)+ }
         impl Kind {
-            /// Every kind.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-            /// The stored name.
             pub fn as_str(self) -> &'static str { match self { $(Self::$variant => $name,)+ } }
             /// The category it is filed under.
             pub fn category(self) -> Category { match self { $(Self::$variant => Category::$category,)+ } }
@@ -137,13 +135,10 @@ kinds! {
 /// What kind of actor did it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActorKind {
-    /// Somebody signed in.
     Person,
-    /// A job.
     System,
     /// Somebody at the command line of the server.
     Command,
-    /// Nobody signed in.
     Anonymous,
 }
 
@@ -188,7 +183,6 @@ impl Actor {
     pub fn system() -> Self {
         Self::of(ActorKind::System, "System")
     }
-    /// The command line.
     pub fn command() -> Self {
         Self::of(ActorKind::Command, "Command line")
     }
@@ -203,7 +197,6 @@ impl Actor {
 pub struct Subject {
     /// `engagement`, `procedure`, `client`…
     pub kind: &'static str,
-    /// Its id.
     pub id: Uuid,
     /// Its name at that time.
     pub label: String,
@@ -212,7 +205,6 @@ pub struct Subject {
 /// An event about to be written. Never put secrets, note texts or evidence into one.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// What happened.
     pub kind: Kind,
     /// Whether it was done or refused.
     pub succeeded: bool,
@@ -259,7 +251,6 @@ impl Event {
         self.subject = Some(Subject { kind, id, label: label.into() });
         self
     }
-    /// Sets the client.
     pub fn client(mut self, client: ClientId) -> Self {
         self.client = Some(client);
         self
@@ -281,7 +272,10 @@ impl Event {
         self
     }
     /// Adds changed fields: name, before, after. Long texts tell only that they changed, and their lengths.
-    pub fn changes<'a>(mut self, changes: impl IntoIterator<Item = (&'a str, &'a str, &'a str, bool)>) -> Self {
+    pub fn changes<'a>(
+        mut self,
+        changes: impl IntoIterator<Item = (&'a str, &'a str, &'a str, bool)>,
+    ) -> Self {
         let mut fields = serde_json::Map::new();
         for (name, before, after, long) in changes {
             let entry = if long {

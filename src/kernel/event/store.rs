@@ -73,7 +73,8 @@ pub(crate) fn insert(conn: &mut PgConnection, actor: &Actor, written: &[Event]) 
     diesel::insert_into(events::table).values(&rows).execute(conn).map(drop)
 }
 
-/// The text as PostgreSQL can hold it: all but NUL, in whose place the sign of an unreadable character stands.
+/// The text as PostgreSQL can hold it: all but NUL, in whose place the sign of an unreadable character
+/// stands.
 fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
@@ -82,7 +83,9 @@ fn storable_json(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(storable(text).into_owned()),
         Value::Array(items) => items.iter().map(storable_json).collect(),
-        Value::Object(fields) => fields.iter().map(|(name, value)| (storable(name).into_owned(), storable_json(value))).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (storable(name).into_owned(), storable_json(value))).collect()
+        }
         other => other.clone(),
     }
 }

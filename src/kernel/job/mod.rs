@@ -1,6 +1,7 @@
-//! Jobs: one actor task per process with a mailbox (tick, run now, stop) and a cron expression for each job. A job is a
-//! function of the database and the time that is safe to run twice; data decides what is due, not the tick, so any number
-//! of processes may run it. Its runs are rows that the admin page shows. Which jobs there are stands in `jobs`.
+//! Jobs: one actor task per process with a mailbox (tick, run now, stop) and a cron expression for each job.
+//! A job is a function of the database and the time that is safe to run twice; data decides what is due, not
+//! the tick, so any number of processes may run it. Its runs are rows that the admin page shows. Which jobs
+//! there are stands in `jobs`.
 
 pub mod store;
 
@@ -37,14 +38,12 @@ pub struct Job {
     pub schedule: &'static str,
     /// One sentence for the admin page.
     pub about: &'static str,
-    /// What it does.
     pub run: fn(&Reach, DateTime<Utc>) -> Result<Done>,
 }
 
 /// What jobs may reach; cheap to clone.
 #[derive(Clone)]
 pub struct Reach {
-    /// The database.
     pub db: Db,
     /// The same database as the role that archives and drops months of the audit log.
     pub sealing: Db,
@@ -66,13 +65,10 @@ impl Reach {
 /// Why a run began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// The process started.
     Start,
-    /// The schedule.
     Tick,
     /// Somebody on the admin page.
     ByHand,
-    /// The command line.
     Command,
 }
 
@@ -128,7 +124,8 @@ impl Jobs {
     /// Runs a job now, for somebody, and waits for it.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for an unknown name, [`Error::Unavailable`] when the actor has stopped, or what the job says.
+    /// [`Error::NotFound`] for an unknown name, [`Error::Unavailable`] when the actor has stopped, or what
+    /// the job says.
     pub async fn run_now(&self, name: &str, by: Option<PersonId>) -> Result<Done> {
         let job = self.find(name)?;
         let (answer, done) = oneshot::channel();
@@ -155,9 +152,13 @@ pub fn run(reach: &Reach, job: &Job, trigger: Trigger, at: Option<DateTime<Utc>>
     store::finish(db, id, db.clock().now(), &done)?;
     match &done {
         // A job that runs each minute and finds nothing to do is no news.
-        Ok(done) if done.moved == 0 && done.skipped == 0 => tracing::debug!(job = job.name, "job done, nothing to do"),
+        Ok(done) if done.moved == 0 && done.skipped == 0 => {
+            tracing::debug!(job = job.name, "job done, nothing to do")
+        }
         Ok(done) => tracing::info!(job = job.name, moved = done.moved, skipped = done.skipped, "job done"),
-        Err(cause) => tracing::error!(job = job.name, cause = without_quotes(&cause.to_string()), "job failed"),
+        Err(cause) => {
+            tracing::error!(job = job.name, cause = without_quotes(&cause.to_string()), "job failed")
+        }
     }
     done
 }
@@ -170,8 +171,8 @@ pub fn next_run(job: &Job, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
 /// How long a job may go without success, in intervals of its schedule.
 const INTERVALS: i32 = 2;
 
-/// Since when a job has not succeeded, where that is longer than two of its intervals: since its last success or, where
-/// there was none, since the first run that is known.
+/// Since when a job has not succeeded, where that is longer than two of its intervals: since its last success
+/// or, where there was none, since the first run that is known.
 pub fn late_since(job: &Job, since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let next = next_run(job, now)?;
     let interval = next_run(job, next)? - next;
@@ -185,11 +186,14 @@ async fn act(table: &'static [Job], reach: Reach, mut mailbox: mpsc::Receiver<Me
     let mut looked = reach.db.clock().now();
     loop {
         let now = reach.db.clock().now();
-        // From the last look on, not from now: a tick that fell into a long run is still due. A clock that went back looks anew.
+        // From the last look on, not from now: a tick that fell into a long run is still due. A clock that
+        // went back looks anew.
         looked = looked.min(now);
-        let due: Vec<(DateTime<Utc>, &Job)> = table.iter().filter_map(|job| Some((next_run(job, looked)?, job))).collect();
+        let due: Vec<(DateTime<Utc>, &Job)> =
+            table.iter().filter_map(|job| Some((next_run(job, looked)?, job))).collect();
         let Some(first) = due.iter().map(|(at, _)| *at).min() else { return };
-        // At most a minute at once: after the machine slept, or its clock jumped, the next look puts it right.
+        // At most a minute at once: after the machine slept, or its clock jumped, the next look puts it
+        // right.
         let wait = (first - now).to_std().unwrap_or_default().min(Duration::from_secs(60));
         tokio::select! {
             message = mailbox.recv() => match message {
@@ -214,5 +218,7 @@ async fn act(table: &'static [Job], reach: Reach, mut mailbox: mpsc::Receiver<Me
 
 async fn in_background(reach: &Reach, job: &'static Job, trigger: Trigger) -> Result<Done> {
     let reach = reach.clone();
-    actix_web::web::block(move || run(&reach, job, trigger, None)).await.map_err(|e| Error::Internal(e.into()))?
+    actix_web::web::block(move || run(&reach, job, trigger, None))
+        .await
+        .map_err(|e| Error::Internal(e.into()))?
 }

@@ -16,7 +16,12 @@ pub(super) fn begin(db: &Db, job: &str, trigger: &str, at: DateTime<Utc>) -> Res
     let id = JobRunId::new();
     db.write_unaudited_blocking("job bookkeeping", |conn| {
         diesel::insert_into(job_runs::table)
-            .values((job_runs::id.eq(id.0), job_runs::job.eq(job), job_runs::trigger.eq(trigger), job_runs::started_at.eq(at)))
+            .values((
+                job_runs::id.eq(id.0),
+                job_runs::job.eq(job),
+                job_runs::trigger.eq(trigger),
+                job_runs::started_at.eq(at),
+            ))
             .execute(conn)?;
         let newest = job_runs::table
             .filter(job_runs::job.eq(job))
@@ -56,14 +61,16 @@ struct Since {
     since: DateTime<Utc>,
 }
 
-/// For each job that ever ran: when its last successful run began or, without one, the first run that is known.
+/// For each job that ever ran: when its last successful run began or, without one, the first run that is
+/// known.
 ///
 /// # Errors
 /// When the database is not to be had.
 pub fn list_since(conn: &mut PgConnection) -> Result<Vec<(String, DateTime<Utc>)>> {
     // sql_query: two aggregates of each job in one pass.
     let rows: Vec<Since> = diesel::sql_query(
-        "SELECT job, coalesce(max(started_at) FILTER (WHERE finished_at IS NOT NULL AND failure IS NULL), min(started_at)) AS since
+        "SELECT job, coalesce(max(started_at) FILTER (WHERE finished_at IS NOT NULL \
+            AND failure IS NULL), min(started_at)) AS since
          FROM job_runs GROUP BY job",
     )
     .load(conn)?;

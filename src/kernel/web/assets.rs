@@ -1,5 +1,5 @@
-//! Static files, in the binary. The style sheet's parts are joined into one at the start; every URL carries the digest of
-//! what it names, so that browsers may keep it for good.
+//! Static files, in the binary. The style sheet's parts are joined into one at the start; every URL carries
+//! the digest of what it names, so that browsers may keep it for good.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -23,11 +23,14 @@ struct Asset {
 }
 
 /// Cascade order. Each part names its own layer; the order here is that of reading.
-const STYLE_PARTS: &[&str] = &["tokens", "base", "layout", "components", "pages", "schedule", "utilities", "print"];
+const STYLE_PARTS: &[&str] =
+    &["tokens", "base", "layout", "components", "pages", "schedule", "utilities", "print"];
 
 static ASSETS: LazyLock<HashMap<String, Asset>> = LazyLock::new(|| {
     let mut assets = HashMap::new();
-    for path in Files::iter().filter(|p| !p.starts_with("css/") && !p.ends_with(".md") && !p.contains("LICENSE")) {
+    for path in
+        Files::iter().filter(|p| !p.starts_with("css/") && !p.ends_with(".md") && !p.contains("LICENSE"))
+    {
         if let Some(file) = Files::get(&path) {
             assets.insert(path.to_string(), Asset::new(file.data.into_owned(), mime(&path)));
         }
@@ -88,7 +91,11 @@ pub async fn serve(req: HttpRequest, path: web::Path<String>) -> Result<HttpResp
     if req.headers().get(header::IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == tag.as_bytes()) {
         return Ok(HttpResponse::NotModified().finish());
     }
-    let kept = if req.query_string() == format!("v={}", asset.digest) { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let kept = if req.query_string() == format!("v={}", asset.digest) {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, asset.mime))
         .insert_header((header::CACHE_CONTROL, kept))

@@ -1,4 +1,5 @@
-//! The context of a request: who asks, from where, for a page or a fragment; and the answers that handlers give.
+//! The context of a request: who asks, from where, for a page or a fragment; and the answers that handlers
+//! give.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,7 +20,8 @@ use crate::kernel::event::domain::{Actor, ActorKind};
 use crate::kernel::web::frame::{Frame, Section};
 use crate::kernel::web::permit::{UNAVAILABLE, VIEWER, Viewer};
 
-/// Name of the cookie that carries one message over a redirect. Behind https no other host and no other path can set it.
+/// Name of the cookie that carries one message over a redirect. Behind https no other host and no other path
+/// can set it.
 fn message_cookie_name(https: bool) -> &'static str {
     if https { "__Host-tyrian-message" } else { "tyrian-message" }
 }
@@ -30,7 +32,6 @@ const PROOF_LASTS: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
 /// Context of a request, whoever asks.
 #[derive(Clone)]
 pub struct Ctx {
-    /// The application.
     pub app: web::Data<App>,
     /// Who is signed in.
     pub viewer: Option<Arc<Viewer>>,
@@ -46,7 +47,10 @@ pub struct Ctx {
 impl Ctx {
     /// Reads the context; the viewer is what the session store loaded, in one statement, with the session.
     pub fn of(req: &HttpRequest) -> Result<Self> {
-        let app = req.app_data::<web::Data<App>>().cloned().ok_or_else(|| Error::Internal(anyhow::anyhow!("no application state")))?;
+        let app = req
+            .app_data::<web::Data<App>>()
+            .cloned()
+            .ok_or_else(|| Error::Internal(anyhow::anyhow!("no application state")))?;
         let known = req.extensions().get::<Arc<Viewer>>().cloned();
         let viewer = match known {
             Some(viewer) => Some(viewer),
@@ -63,12 +67,18 @@ impl Ctx {
             }
         };
         let request_id = req.extensions().get::<tracing_actix_web::RequestId>().map(|id| **id);
-        let text = |name| req.headers().get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).chars().take(300).collect::<String>());
+        let text = |name| {
+            req.headers()
+                .get(name)
+                .map(|v| String::from_utf8_lossy(v.as_bytes()).chars().take(300).collect::<String>())
+        };
         Ok(Self {
             address: client_address(req, &app.config.trusted_proxies),
             user_agent: text(header::USER_AGENT),
             partial: is_partial(req),
-            message: req.cookie(message_cookie_name(app.config.is_https())).map(|c| percent_decode(c.value())),
+            message: req
+                .cookie(message_cookie_name(app.config.is_https()))
+                .map(|c| percent_decode(c.value())),
             request_id,
             viewer,
             app,
@@ -88,10 +98,16 @@ impl Ctx {
                 ..actor
             };
         }
-        Actor { address: self.address.clone(), user_agent: self.user_agent.clone(), request_id: self.request_id, ..actor }
+        Actor {
+            address: self.address.clone(),
+            user_agent: self.user_agent.clone(),
+            request_id: self.request_id,
+            ..actor
+        }
     }
 
-    /// `Ok` when the person proved who they are in the last quarter of an hour, as passwords, second factors and roles ask.
+    /// `Ok` when the person proved who they are in the last quarter of an hour, as passwords, second factors
+    /// and roles ask.
     ///
     /// # Errors
     /// [`Error::ProofNeeded`], which leads to the page that asks for the password.
@@ -121,7 +137,8 @@ impl Ctx {
         self.html(StatusCode::OK, template.render()?)
     }
 
-    /// Sends whoever posted, by htmx or as a form, to `location` with a message that the page there shows once.
+    /// Sends whoever posted, by htmx or as a form, to `location` with a message that the page there shows
+    /// once.
     pub fn go_with(&self, location: &str, message: &str) -> HttpResponse {
         if self.partial {
             carrying(HttpResponse::Ok().insert_header(("HX-Redirect", location)).finish(), message)
@@ -141,7 +158,8 @@ impl Ctx {
 
 /// Whether htmx asked for a fragment. A restored history entry wants the whole page.
 pub(crate) fn is_partial(req: &HttpRequest) -> bool {
-    let has = |name: &str, value: &str| req.headers().get(name).is_some_and(|v| v.as_bytes() == value.as_bytes());
+    let has =
+        |name: &str, value: &str| req.headers().get(name).is_some_and(|v| v.as_bytes() == value.as_bytes());
     has("HX-Request-Type", "partial") && !has("HX-History-Restore-Request", "true")
 }
 
@@ -159,7 +177,8 @@ pub fn redirect(location: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
 }
 
-/// Notes on an answer that shows a form again, instead of the error's page, why it was refused: the refusal is recorded.
+/// Notes on an answer that shows a form again, instead of the error's page, why it was refused: the refusal
+/// is recorded.
 pub fn refusal_noted(mut answer: HttpResponse, reason: &'static str, why: impl Into<String>) -> HttpResponse {
     answer.extensions_mut().insert(crate::kernel::web::edge::Refusal(reason, why.into()));
     answer
@@ -170,7 +189,8 @@ pub fn redirect_with(location: &str, message: &str) -> HttpResponse {
     carrying(HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish(), message)
 }
 
-/// The message that an answer takes along to the next page; empty once it was shown. The edge makes the cookie of it.
+/// The message that an answer takes along to the next page; empty once it was shown. The edge makes the
+/// cookie of it.
 pub(crate) struct Message(String);
 
 fn carrying(mut answer: HttpResponse, message: &str) -> HttpResponse {
@@ -180,9 +200,14 @@ fn carrying(mut answer: HttpResponse, message: &str) -> HttpResponse {
 
 impl Message {
     pub(crate) fn cookie(&self, https: bool) -> Cookie<'static> {
-        let encode = |b: u8| if b.is_ascii_alphanumeric() { (b as char).to_string() } else { format!("%{b:02X}") };
+        let encode =
+            |b: u8| if b.is_ascii_alphanumeric() { (b as char).to_string() } else { format!("%{b:02X}") };
         let encoded: String = self.0.bytes().map(encode).collect();
-        let cookie = Cookie::build(message_cookie_name(https), encoded).path("/").http_only(true).secure(https).same_site(SameSite::Lax);
+        let cookie = Cookie::build(message_cookie_name(https), encoded)
+            .path("/")
+            .http_only(true)
+            .secure(https)
+            .same_site(SameSite::Lax);
         let mut cookie = cookie.finish();
         if self.0.is_empty() {
             cookie.make_removal();
@@ -195,7 +220,10 @@ fn percent_decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
+        let hex = after
+            .get(..2)
+            .and_then(|h| std::str::from_utf8(h).ok())
+            .and_then(|h| u8::from_str_radix(h, 16).ok());
         match (first, hex) {
             (b'%', Some(byte)) => {
                 bytes.push(byte);
@@ -217,14 +245,22 @@ fn client_address(req: &HttpRequest, proxies: &[std::net::IpAddr]) -> Option<Str
     if !proxies.contains(&peer) {
         return Some(peer.to_string());
     }
-    let forwarded = req.headers().get_all("X-Forwarded-For").filter_map(|v| v.to_str().ok()).collect::<Vec<_>>().join(",");
+    let forwarded = req
+        .headers()
+        .get_all("X-Forwarded-For")
+        .filter_map(|v| v.to_str().ok())
+        .collect::<Vec<_>>()
+        .join(",");
     let read = |part: &str| {
         let alone = part.trim().parse::<std::net::IpAddr>().ok();
-        alone.or_else(|| part.trim().parse::<std::net::SocketAddr>().ok().map(|with_port| with_port.ip())).map(|ip| ip.to_canonical())
+        alone
+            .or_else(|| part.trim().parse::<std::net::SocketAddr>().ok().map(|with_port| with_port.ip()))
+            .map(|ip| ip.to_canonical())
     };
-    // From the right, the first that is no proxy of ours. What cannot be read ends the search: whatever stands to its left
-    // was written by somebody else.
-    let named = forwarded.split(',').rev().map(read).find(|ip| ip.is_none_or(|ip| !proxies.contains(&ip))).flatten();
+    // From the right, the first that is no proxy of ours. What cannot be read ends the search: whatever
+    // stands to its left was written by somebody else.
+    let named =
+        forwarded.split(',').rev().map(read).find(|ip| ip.is_none_or(|ip| !proxies.contains(&ip))).flatten();
     Some(named.unwrap_or(peer).to_string())
 }
 

@@ -1,6 +1,6 @@
-//! The edge: the outermost layer. Answers under the installation's own names only, puts on security headers, refuses forms
-//! and downloads that foreign pages asked for, renders every error as a page or a fragment with a sentence, a way on and
-//! the request id, and reads to its end what a refused request still sends.
+//! The edge: the outermost layer. Answers under the installation's own names only, puts on security headers,
+//! refuses forms and downloads that foreign pages asked for, renders every error as a page or a fragment with
+//! a sentence, a way on and the request id, and reads to its end what a refused request still sends.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -29,7 +29,8 @@ use crate::kernel::web::ctx::{Ctx, Message, is_partial};
 use crate::kernel::web::frame::{Frame, Section};
 use crate::kernel::web::permit::Viewer;
 
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; font-src 'self'; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
+    font-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 #[derive(Template)]
@@ -41,8 +42,10 @@ struct ErrorPage {
     way_on: (&'static str, &'static str),
 }
 
-/// The middleware.
-pub async fn edge(mut req: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+pub async fn edge(
+    mut req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let partial = is_partial(req.request());
     let is_asset = req.path().starts_with("/assets/");
     let rest = Rest(Rc::new(RefCell::new(req.take_payload())));
@@ -57,7 +60,8 @@ pub async fn edge(mut req: ServiceRequest, next: Next<impl MessageBody + 'static
     rest.read_on().await;
     let answered = match answered {
         Ok(answer) => answer,
-        // Middleware inside failed without an answer of its own. The request is gone with it, so the page is a bare one.
+        // Middleware inside failed without an answer of its own. The request is gone with it, so the page is
+        // a bare one.
         Err(fault) => {
             tracing::error!(cause = without_quotes(&fault.to_string()), "a middleware failed");
             return Err(Bare { partial, away: true }.into());
@@ -66,13 +70,13 @@ pub async fn edge(mut req: ServiceRequest, next: Next<impl MessageBody + 'static
     Ok(with_headers(render(answered).await, is_asset))
 }
 
-/// How much of a body is read and thrown away after a refusal, in bytes, and for how long. A browser that is still sending
-/// would lose the answer with its connection; one that never ends is cut off.
+/// How much of a body is read and thrown away after a refusal, in bytes, and for how long. A browser that is
+/// still sending would lose the answer with its connection; one that never ends is cut off.
 const READ_ON: usize = 64 << 20;
 const READ_ON_TIME: Duration = Duration::from_secs(60);
 
-/// A request's body, shared by the handler that reads it and the edge that reads what is left: whoever is not signed in, or
-/// sends too much, is told by the head alone and still gets to read it.
+/// A request's body, shared by the handler that reads it and the edge that reads what is left: whoever is not
+/// signed in, or sends too much, is told by the head alone and still gets to read it.
 struct Rest(Rc<RefCell<Payload>>);
 
 impl Stream for Rest {
@@ -98,15 +102,17 @@ impl Rest {
     }
 }
 
-/// Whether the request was sent to a name of this installation: the one people type, or this machine's own. Without it a
-/// page of somebody else's name that leads to our address (DNS rebinding) would be read as ours by the browser.
+/// Whether the request was sent to a name of this installation: the one people type, or this machine's own.
+/// Without it a page of somebody else's name that leads to our address (DNS rebinding) would be read as ours
+/// by the browser.
 fn is_known_host(req: &ServiceRequest) -> bool {
     let Some(host) = req.headers().get(header::HOST).and_then(|host| host.to_str().ok()) else { return true };
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
     };
-    let is_address = name.parse::<IpAddr>().is_ok() || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let is_address =
+        name.parse::<IpAddr>().is_ok() || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
     let base = req.app_data::<web::Data<App>>().and_then(|app| app.config.base_url.clone());
     let own = base.and_then(|base| Some(base.split_once("://")?.1.trim_end_matches('/').to_owned()));
     // A browser leaves the usual port out, whatever the setting says.
@@ -142,12 +148,15 @@ impl actix_web::ResponseError for Bare {
         let frame = Frame::new(None, Section::Gate, String::new(), None, None);
         let mut answer = HttpResponse::build(self.status_code());
         answer.content_type("text/html; charset=utf-8");
-        answer.insert_header((header::RETRY_AFTER, "5")).insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
+        answer
+            .insert_header((header::RETRY_AFTER, "5"))
+            .insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
         answer.body(body(&error, frame, self.partial).unwrap_or_default())
     }
 }
 
-/// The middleware that refuses what foreign pages ask for; inside the sessions, so that the event says whose browser it was.
+/// The middleware that refuses what foreign pages ask for; inside the sessions, so that the event says whose
+/// browser it was.
 pub async fn same_origin(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -172,13 +181,14 @@ fn foreign(req: &ServiceRequest) -> bool {
     let host = text(header::HOST).unwrap_or_default();
     match own {
         Some(base) => origin != base.trim_end_matches('/'),
-        // What we serve ourselves is plain HTTP. A proxy that adds TLS is told by the address people type, above.
+        // What we serve ourselves is plain HTTP. A proxy that adds TLS is told by the address people type,
+        // above.
         None => origin.split_once("://") != Some(("http", host)),
     }
 }
 
-/// Exports take time and write an event: a page elsewhere may not set them going. A link that was followed is `cross-site`
-/// too, but nobody links to a file of ours from elsewhere.
+/// Exports take time and write an event: a page elsewhere may not set them going. A link that was followed is
+/// `cross-site` too, but nobody links to a file of ours from elsewhere.
 fn foreign_download(req: &ServiceRequest) -> bool {
     let site = req.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
     let is_export = req.path().ends_with(".csv") || req.path().ends_with(".jsonl");
@@ -188,15 +198,24 @@ fn foreign_download(req: &ServiceRequest) -> bool {
 async fn refuse_origin(req: ServiceRequest) -> ServiceResponse<BoxBody> {
     let (request, _) = req.into_parts();
     if let Some(app) = request.app_data::<web::Data<App>>().cloned() {
-        let actor = Ctx::of(&request).map(|ctx| ctx.actor()).unwrap_or_else(|_| crate::kernel::event::domain::Actor::anonymous());
+        let actor = Ctx::of(&request)
+            .map(|ctx| ctx.actor())
+            .unwrap_or_else(|_| crate::kernel::event::domain::Actor::anonymous());
         let what = if request.method() == Method::GET { "a download" } else { "a form" };
-        let event = Event::failed(Kind::OriginRefused, "foreign_origin", format!("Refused {what} that came from a foreign origin"));
+        let event = Event::failed(
+            Kind::OriginRefused,
+            "foreign_origin",
+            format!("Refused {what} that came from a foreign origin"),
+        );
         let written = app.db.write(actor, |tx| flood::record(tx, (), &[event])).await;
         if let Err(fault) = written {
             tracing::error!(cause = without_quotes(&fault.to_string()), "the refusal could not be recorded");
         }
     }
-    let answer = rendered(&request, &Error::Forbidden("This form did not come from a page of this installation.".into()));
+    let answer = rendered(
+        &request,
+        &Error::Forbidden("This form did not come from a page of this installation.".into()),
+    );
     ServiceResponse::new(request, answer)
 }
 
@@ -210,23 +229,30 @@ async fn render(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let error = match found {
         Some(error) => error,
         None if answer.status() == StatusCode::NOT_FOUND && empty(&answer) => &Error::NotFound,
-        None if answer.status().is_server_error() && empty(&answer) => &Error::Unavailable("an empty answer".into()),
+        None if answer.status().is_server_error() && empty(&answer) => {
+            &Error::Unavailable("an empty answer".into())
+        }
         None if answer.status().is_client_error() && empty(&answer) => &Error::NotFound,
         None => return answer,
     };
     let request = answer.request().clone();
     match error {
-        Error::Internal(cause) => tracing::error!(cause = without_quotes(&format!("{cause:#}")), "internal fault"),
+        Error::Internal(cause) => {
+            tracing::error!(cause = without_quotes(&format!("{cause:#}")), "internal fault")
+        }
         Error::Unavailable(cause) => tracing::warn!(cause = without_quotes(cause), "unavailable"),
         Error::Busy(what) => tracing::warn!(what, "busy"),
         // The kind alone: its sentence may hold what was typed.
-        // Those of strangers are a kind of their own: however many, they leave room for the lines of people who work.
+        // Those of strangers are a kind of their own: however many, they leave room for the lines of people
+        // who work.
         other if is_signed_in(&request) => tracing::info!(status = other.status().as_u16(), "refused"),
         other => tracing::info!(status = other.status().as_u16(), "refused, not signed in"),
     }
     match error {
         Error::Forbidden(what) => record_refusal(&request, "no_right", what.clone()).await,
-        Error::Malformed(what) if request.method() == Method::POST => record_refusal(&request, "malformed", what.clone()).await,
+        Error::Malformed(what) if request.method() == Method::POST => {
+            record_refusal(&request, "malformed", what.clone()).await
+        }
         _ => {}
     }
     let mut page = rendered(&request, error);
@@ -241,7 +267,8 @@ fn empty(answer: &ServiceResponse<BoxBody>) -> bool {
     matches!(answer.response().body().size(), BodySize::None | BodySize::Sized(0))
 }
 
-/// Why something was refused, as a code and a sentence, on an answer that shows the form again instead of the error's page.
+/// Why something was refused, as a code and a sentence, on an answer that shows the form again instead of the
+/// error's page.
 pub(crate) struct Refusal(pub &'static str, pub String);
 
 async fn record_refusal(request: &HttpRequest, reason: &'static str, what: String) {
@@ -266,9 +293,13 @@ fn rendered(request: &HttpRequest, error: &Error) -> HttpResponse {
     let partial = is_partial(request);
     let frame = match Ctx::of(request) {
         Ok(ctx) => ctx.frame(Section::Gate, String::new()),
-        Err(_) => {
-            Frame::new(None, Section::Gate, String::new(), None, request.extensions().get::<tracing_actix_web::RequestId>().map(|id| **id))
-        }
+        Err(_) => Frame::new(
+            None,
+            Section::Gate,
+            String::new(),
+            None,
+            request.extensions().get::<tracing_actix_web::RequestId>().map(|id| **id),
+        ),
     };
     let mut answer = HttpResponse::build(error.status());
     answer.content_type("text/html; charset=utf-8");
@@ -278,8 +309,8 @@ fn rendered(request: &HttpRequest, error: &Error) -> HttpResponse {
     answer.body(body(error, frame, partial).unwrap_or_else(|_| "The page could not be drawn.".into()))
 }
 
-/// After signing in, or whatever `gate` asks for, the person comes back to the page they wanted. A fragment cannot show
-/// such a form: the browser is sent there as a whole.
+/// After signing in, or whatever `gate` asks for, the person comes back to the page they wanted. A fragment
+/// cannot show such a form: the browser is sent there as a whole.
 fn to_gate(request: &HttpRequest, gate: &str) -> HttpResponse {
     let wanted = if request.method() == Method::GET && !is_partial(request) {
         request.uri().path_and_query().map(|p| p.as_str().to_owned())
@@ -296,7 +327,8 @@ fn to_gate(request: &HttpRequest, gate: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
 }
 
-/// The page from which a fragment was asked for or a form sent: there the draft is offered. A foreign page is none of ours.
+/// The page from which a fragment was asked for or a form sent: there the draft is offered. A foreign page is
+/// none of ours.
 fn page_behind(request: &HttpRequest) -> Option<String> {
     let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let (_, rest) = text("HX-Current-URL").or_else(|| text("Referer"))?.split_once("://")?;
@@ -314,12 +346,29 @@ fn body(error: &Error, mut frame: Frame, partial: bool) -> askama::Result<String
 fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) {
     let home = ("Go to the dashboard", "/");
     match error {
-        Error::NotFound => ("Not here", "There is nothing at this address, or you have no access to it.".into(), home),
+        Error::NotFound => (
+            "Not here",
+            "There is nothing at this address, or you have no access to \
+            it."
+            .into(),
+            home,
+        ),
         Error::Forbidden(why) => {
-            let why = if why.is_empty() { "Your role does not allow this. Ask a team lead or an administrator." } else { why };
+            let why = if why.is_empty() {
+                "Your role does not allow this. Ask a team lead or an \
+                administrator."
+            } else {
+                why
+            };
             ("Not allowed", why.to_owned(), home)
         }
-        Error::Unauthenticated | Error::SecondFactorDue | Error::ProofNeeded => ("Sign in", "Sign in to go on.".into(), ("Sign in", "/sign-in")),
+        Error::Unauthenticated | Error::SecondFactorDue | Error::ProofNeeded => (
+            "Sign in",
+            "Sign in to go \
+            on."
+            .into(),
+            ("Sign in", "/sign-in"),
+        ),
         Error::Invalid(errors) => ("Not saved", errors.0.values().next().cloned().unwrap_or_default(), home),
         Error::Refused(why) | Error::Malformed(why) => ("Not done", why.clone(), home),
         Error::Conflict(why) => ("Changed meanwhile", why.clone(), home),
@@ -327,20 +376,33 @@ fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) 
         Error::TooMany => ("Too many attempts", "Wait a while before you try again.".into(), home),
         Error::Unavailable(_) => (
             "The database is away",
-            "Tyrian cannot reach its database right now. Nothing was changed. Try again in a few seconds; what you typed is still in your browser, one step back.".into(),
+            "Tyrian cannot reach its database right now. Nothing was changed. Try again in a few seconds; \
+                what you typed is still in your browser, one step back."
+                .into(),
             ("Try again", ""),
         ),
         Error::Busy(what) => (
             "Busy",
-            format!("As many {what} as this server works on at once are under way. Nothing was changed. Try again in a few seconds."),
+            format!(
+                "As many {what} as this server works on at once are under way. Nothing was changed. Try \
+                again in a few seconds."
+            ),
             ("Try again", ""),
         ),
         Error::Misdirected => (
             "Not this address",
-            "This Tyrian is not set up for the name in your browser's address bar. Whoever runs it sets TYRIAN_BASE_URL to the address that people type.".into(),
+            "This Tyrian is not set up for the name in your browser's address bar. Whoever runs it sets \
+                TYRIAN_BASE_URL to the address that people type."
+                .into(),
             home,
         ),
-        Error::Internal(_) => ("This did not work", "Something went wrong on our side and has been logged. Nothing was changed.".into(), home),
+        Error::Internal(_) => (
+            "This did not work",
+            "Something went wrong on our side and has been logged. \
+            Nothing was changed."
+                .into(),
+            home,
+        ),
     }
 }
 

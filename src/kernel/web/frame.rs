@@ -1,4 +1,5 @@
-//! The frame of every page: title, breadcrumb, rail, person's menu, theme, the message carried over a redirect.
+//! The frame of every page: title, breadcrumb, rail, person's menu, theme, the message carried over a
+//! redirect.
 
 use std::sync::LazyLock;
 
@@ -11,23 +12,14 @@ use crate::kernel::web::permit::Viewer;
 /// Which entry of the rail a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
-    /// `/`
     Dashboard,
-    /// `/engagements`
     Engagements,
-    /// `/test-plans`
     TestPlans,
-    /// `/schedule`
     Schedule,
-    /// `/reports`
     Reports,
-    /// `/library`
     Library,
-    /// `/clients`
     Clients,
-    /// `/admin`
     Admin,
-    /// `/account`
     Account,
     /// Pages outside the frame: sign-in, first start.
     Gate,
@@ -36,9 +28,7 @@ pub enum Section {
 /// One step of the breadcrumb.
 #[derive(Debug, Clone)]
 pub struct Crumb {
-    /// What it says.
     pub label: String,
-    /// Where it leads.
     pub href: String,
 }
 
@@ -47,11 +37,8 @@ pub struct Crumb {
 pub struct Entry {
     /// Heading above it, where a group starts.
     pub group: Option<&'static str>,
-    /// Where it leads.
     pub href: &'static str,
-    /// Its icon's name.
     pub icon: &'static str,
-    /// What it says.
     pub label: &'static str,
     /// Whether the page belongs to it.
     pub current: bool,
@@ -59,10 +46,8 @@ pub struct Entry {
     pub count: i64,
 }
 
-/// The person's menu.
 #[derive(Debug, Clone)]
 pub struct Person {
-    /// Name.
     pub name: String,
     /// Two letters.
     pub initials: String,
@@ -79,7 +64,6 @@ pub struct Frame {
     pub title: String,
     /// The breadcrumb above it.
     pub crumbs: Vec<Crumb>,
-    /// The rail's entries.
     pub entries: Vec<Entry>,
     /// Who is signed in.
     pub person: Option<Person>,
@@ -98,11 +82,18 @@ pub struct Frame {
 }
 
 static CSS: LazyLock<String> = LazyLock::new(|| assets::url("app.css"));
-static SCRIPTS: LazyLock<Vec<String>> =
-    LazyLock::new(|| ["vendor/htmx.min.js", "vendor/hx-sse.min.js", "app.js", "session.js"].map(assets::url).to_vec());
+static SCRIPTS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    ["vendor/htmx.min.js", "vendor/hx-sse.min.js", "app.js", "session.js"].map(assets::url).to_vec()
+});
 
 impl Frame {
-    pub(crate) fn new(viewer: Option<&Viewer>, section: Section, title: String, message: Option<String>, request_id: Option<Uuid>) -> Self {
+    pub(crate) fn new(
+        viewer: Option<&Viewer>,
+        section: Section,
+        title: String,
+        message: Option<String>,
+        request_id: Option<Uuid>,
+    ) -> Self {
         Self {
             title,
             crumbs: Vec::new(),
@@ -135,8 +126,14 @@ impl Frame {
 
     /// A frame for the samples test.
     pub fn sample(title: &str) -> Self {
-        Self::new(Some(&Viewer::sample()), Section::Engagements, title.to_owned(), Some("Saved.".into()), None)
-            .crumb("Engagements", "/engagements")
+        Self::new(
+            Some(&Viewer::sample()),
+            Section::Engagements,
+            title.to_owned(),
+            Some("Saved.".into()),
+            None,
+        )
+        .crumb("Engagements", "/engagements")
     }
 }
 
@@ -164,7 +161,15 @@ fn entries(viewer: &Viewer, section: Section) -> Vec<Entry> {
     add(true, (!reads).then_some("Engage"), Section::Reports, "/reports", "reports", "Reports");
     add(rights.may(P::LibraryRead), None, Section::Library, "/library/procedures", "library", "Library");
     add(true, None, Section::Clients, "/clients", "clients", "Clients");
-    let own = [P::JobRun, P::UserRead, P::AuditLogRead, P::AuditLogReadClient, P::SettingManage, P::RoleRead, P::AccessRead];
+    let own = [
+        P::JobRun,
+        P::UserRead,
+        P::AuditLogRead,
+        P::AuditLogReadClient,
+        P::SettingManage,
+        P::RoleRead,
+        P::AccessRead,
+    ];
     let administers = own.into_iter().any(|right| rights.may_anywhere(right));
     add(administers, Some("Administration"), Section::Admin, "/admin", "admin", "Administration");
     entries[0].count = viewer.notices;

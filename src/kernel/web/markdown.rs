@@ -1,5 +1,5 @@
-//! Markdown that people typed, as HTML that is safe to put into a page: comrak writes it, ammonia keeps only what an
-//! allow-list names. No raw HTML, images, ids, classes or attributes of htmx survive.
+//! Markdown that people typed, as HTML that is safe to put into a page: comrak writes it, ammonia keeps only
+//! what an allow-list names. No raw HTML, images, ids, classes or attributes of htmx survive.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
@@ -20,8 +20,8 @@ use crate::kernel::web::turns::aside;
 /// Headings of a text start below the page's own.
 const HEADING_SHIFT: u8 = 2;
 
-/// Deepest nesting of quotes, lists and marks. An HTML parser's work grows with the square of it: 64 KiB of ">" would
-/// take seconds.
+/// Deepest nesting of quotes, lists and marks. An HTML parser's work grows with the square of it: 64 KiB of
+/// ">" would take seconds.
 const DEPTH: usize = 48;
 
 static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
@@ -62,18 +62,29 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     cleaner
 });
 
-/// Changes with everything that changes what [`render`] gives for a text, the versions of its crates included.
+/// Changes with everything that changes what [`render`] gives for a text, the versions of its crates
+/// included.
 const RENDERER: &[u8] = b"1: comrak 0.59, ammonia 4.2";
 
 /// HTML that is kept, in bytes.
 const KEPT_BYTES: u64 = 16 << 20;
 
 /// Texts that were rendered, by digest of text and renderer: what is shown again and again is rendered once.
-/// One shard, or the longest texts would be larger than their share of it; half of it for what was asked for once, so that
-/// a page's texts are still there when it is drawn.
+/// One shard, or the longest texts would be larger than their share of it; half of it for what was asked for
+/// once, so that a page's texts are still there when it is drawn.
 static KEPT: LazyLock<Cache<[u8; 32], Arc<str>, Weight>> = LazyLock::new(|| {
-    let options = OptionsBuilder::new().shards(1).estimated_items_capacity(4_096).weight_capacity(KEPT_BYTES).hot_allocation(0.5).build();
-    Cache::with_options(options.expect("every option is set"), Weight, DefaultHashBuilder::default(), DefaultLifecycle::default())
+    let options = OptionsBuilder::new()
+        .shards(1)
+        .estimated_items_capacity(4_096)
+        .weight_capacity(KEPT_BYTES)
+        .hot_allocation(0.5)
+        .build();
+    Cache::with_options(
+        options.expect("every option is set"),
+        Weight,
+        DefaultHashBuilder::default(),
+        DefaultLifecycle::default(),
+    )
 });
 
 #[derive(Clone)]
@@ -92,13 +103,17 @@ fn digest(text: &str) -> [u8; 32] {
 /// How much text is rendered at once on a thread that answers pages, in bytes: a few milliseconds, at worst.
 const AT_ONCE: usize = 8 << 10;
 
-/// Renders what is not kept yet of these texts, off the threads that answer pages where it is much; [`render`] then finds it.
+/// Renders what is not kept yet of these texts, off the threads that answer pages where it is much;
+/// [`render`] then finds it.
 ///
 /// # Errors
 /// [`Error::Busy`] where as much is being rendered as the server does at once.
 pub async fn prepare(texts: impl IntoIterator<Item = &str>, who: Uuid) -> Result<()> {
-    let missing: Vec<String> =
-        texts.into_iter().filter(|text| !text.is_empty() && KEPT.peek(&digest(text)).is_none()).map(str::to_owned).collect();
+    let missing: Vec<String> = texts
+        .into_iter()
+        .filter(|text| !text.is_empty() && KEPT.peek(&digest(text)).is_none())
+        .map(str::to_owned)
+        .collect();
     if missing.iter().map(String::len).sum::<usize>() <= AT_ONCE {
         return Ok(());
     }
@@ -109,8 +124,9 @@ pub async fn prepare(texts: impl IntoIterator<Item = &str>, who: Uuid) -> Result
     .await
 }
 
-/// Renders Markdown (with tables, strikethrough and bare links) to safe HTML. HTML in the text is shown as typed, an
-/// image becomes a link to it, bidirectional controls become visible, and a text nested too deep is shown as typed.
+/// Renders Markdown (with tables, strikethrough and bare links) to safe HTML. HTML in the text is shown as
+/// typed, an image becomes a link to it, bidirectional controls become visible, and a text nested too deep is
+/// shown as typed.
 pub fn render(text: &str) -> String {
     if text.is_empty() {
         return String::new();
@@ -174,8 +190,8 @@ fn as_typed(text: &str) -> String {
     format!("<pre>\n{escaped}</pre>\n")
 }
 
-/// Control characters and the ones that reorder text as "⟦U+202E⟧", so that what is read is what is there. For showing
-/// commands; what the copy button copies stays exact. Line breaks and tabs stay.
+/// Control characters and the ones that reorder text as "⟦U+202E⟧", so that what is read is what is there.
+/// For showing commands; what the copy button copies stays exact. Line breaks and tabs stay.
 pub fn visible_controls(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -220,7 +236,9 @@ mod tests {
         let html = render("**bold** ~~old~~ `code`\nnext\n\n- one\n- two\n\n3. three");
         assert_eq!(
             html,
-            "<p><strong>bold</strong> <del>old</del> <code>code</code><br>\nnext</p>\n<ul>\n<li>one</li>\n<li>two</li>\n</ul>\n<ol start=\"3\">\n<li>three</li>\n</ol>\n"
+            "<p><strong>bold</strong> <del>old</del> \
+                <code>code</code><br>\nnext</p>\n<ul>\n<li>one</li>\n<li>two</li>\n</ul>\n<ol \
+                start=\"3\">\n<li>three</li>\n</ol>\n"
         );
         let table = render("|a|b|\n|:-:|-|\n|1|<b>|");
         assert!(table.contains("<td>1</td>"), "{table}");
@@ -234,7 +252,8 @@ mod tests {
     fn links_are_absolute_and_marked() {
         assert_eq!(
             render("https://attack.example/T1003"),
-            "<p><a href=\"https://attack.example/T1003\" rel=\"noopener nofollow\">https://attack.example/T1003</a></p>\n"
+            "<p><a href=\"https://attack.example/T1003\" rel=\"noopener \
+                nofollow\">https://attack.example/T1003</a></p>\n"
         );
         for text in [
             "[x](javascript:alert(1))",
@@ -256,7 +275,8 @@ mod tests {
         for text in [
             "<script>alert(1)</script>",
             "<img src=x onerror=alert(1)>",
-            "a <b hx-get=\"/x\" data-hx-post=\"/y\" id=\"save\" class=\"button\" style=\"color:red\" onclick=\"x()\">b</b>",
+            "a <b hx-get=\"/x\" data-hx-post=\"/y\" id=\"save\" class=\"button\" style=\"color:red\" \
+                onclick=\"x()\">b</b>",
             "<style>*{display:none}</style>",
             "<form action=/sign-out><button>go</button></form>",
             "<svg><script>alert(1)</script></svg>",

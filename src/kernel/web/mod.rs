@@ -1,4 +1,5 @@
-//! Requests and answers: the context of a request, forms, the page frame, assets, the edge that renders what went wrong.
+//! Requests and answers: the context of a request, forms, the page frame, assets, the edge that renders what
+//! went wrong.
 
 pub mod assets;
 pub mod ctx;
@@ -23,7 +24,8 @@ struct Beside<'a> {
     html: &'a str,
 }
 
-/// A part that a template drew, as what htmx puts in the place of the element `target`, beside the answer's own.
+/// A part that a template drew, as what htmx puts in the place of the element `target`, beside the answer's
+/// own.
 ///
 /// # Errors
 /// When the template fails.
@@ -31,7 +33,10 @@ pub fn beside(target: &str, html: &str) -> askama::Result<String> {
     askama::Template::render(&Beside { target, html })
 }
 
-/// The samples of a slice's views under their names. One that does not render is empty, which fails their test.
-pub fn rendered<const N: usize>(views: [(&'static str, askama::Result<String>); N]) -> Vec<(&'static str, String)> {
+/// The samples of a slice's views under their names. One that does not render is empty, which fails their
+/// test.
+pub fn rendered<const N: usize>(
+    views: [(&'static str, askama::Result<String>); N],
+) -> Vec<(&'static str, String)> {
     views.into_iter().map(|(name, html)| (name, html.unwrap_or_default())).collect()
 }

@@ -1,5 +1,5 @@
-//! Permission as a value. A [`Permit`] can only be had from a request whose person holds the right; store functions demand
-//! one and filter by its clients, so that a foreign id is simply not found.
+//! Permission as a value. A [`Permit`] can only be had from a request whose person holds the right; store
+//! functions demand one and filter by its clients, so that a foreign id is simply not found.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -17,7 +17,8 @@ use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, PersonId};
 use crate::kernel::web::Ctx;
 
-/// Session key under which the store hands over the [`Viewer`]; it is loaded with the session and never stored in it.
+/// Session key under which the store hands over the [`Viewer`]; it is loaded with the session and never
+/// stored in it.
 pub(crate) const VIEWER: &str = "viewer";
 /// Session key that says the store could not reach the database.
 pub(crate) const UNAVAILABLE: &str = "unavailable";
@@ -25,11 +26,8 @@ pub(crate) const UNAVAILABLE: &str = "unavailable";
 /// The person who is signed in, with everything they may do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Viewer {
-    /// Their id.
     pub id: PersonId,
-    /// Name.
     pub name: String,
-    /// E-mail address.
     pub email: String,
     /// auto, light or dark.
     pub theme: String,
@@ -58,7 +56,6 @@ pub struct Viewer {
 /// What pages need of the organisation's settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Organisation {
-    /// Its name.
     pub name: String,
     /// IANA name of its time zone.
     pub time_zone: String,
@@ -114,8 +111,8 @@ pub trait Action: Send + Sync + 'static {
     const OR: Option<Permission> = None;
 }
 
-/// Proof that the signed-in person holds `A`'s right: without a client for rights of their own, otherwise at the clients
-/// in [`Permit::clients`]. It also is the request's context.
+/// Proof that the signed-in person holds `A`'s right: without a client for rights of their own, otherwise at
+/// the clients in [`Permit::clients`]. It also is the request's context.
 pub struct Permit<A> {
     ctx: Ctx,
     viewer: Arc<Viewer>,
@@ -136,7 +133,6 @@ impl<A> Deref for Permit<A> {
 }
 
 impl<A: Action> Permit<A> {
-    /// Who holds it.
     pub fn viewer(&self) -> &Viewer {
         &self.viewer
     }
@@ -177,7 +173,8 @@ impl<A: Action> Permit<A> {
     /// `Ok` at a client where the right is held. Call it after the row was found among [`Permit::visible`].
     ///
     /// # Errors
-    /// [`Error::NotFound`] without access to the client, [`Error::Forbidden`] with access but without the right.
+    /// [`Error::NotFound`] without access to the client, [`Error::Forbidden`] with access but without the
+    /// right.
     pub fn check(&self, client: ClientId) -> Result<()> {
         if !self.viewer.rights.clients.contains_key(&client) {
             return Err(Error::NotFound);
@@ -199,7 +196,10 @@ fn permit<A: Action>(req: &HttpRequest) -> Result<Permit<A>> {
     let ctx = Ctx::of(req)?;
     let viewer = ctx.viewer.clone().ok_or(Error::Unauthenticated)?;
     // A right at clients is judged at the row's client: only there can 404 and 403 be told apart.
-    if A::NEEDS.is_own() && !viewer.rights.may(A::NEEDS) && !A::OR.is_some_and(|other| viewer.rights.may_anywhere(other)) {
+    if A::NEEDS.is_own()
+        && !viewer.rights.may(A::NEEDS)
+        && !A::OR.is_some_and(|other| viewer.rights.may_anywhere(other))
+    {
         return Err(Error::Forbidden(String::new()));
     }
     Ok(Permit { ctx, viewer, action: PhantomData })
@@ -220,47 +220,34 @@ macro_rules! actions {
 actions! {
     /// Read a client and its assets.
     ReadClient => ClientRead;
-    /// Create clients.
     CreateClient => ClientCreate;
-    /// Change a client.
     EditClient => ClientEdit;
     /// Change a client's assets.
     EditAsset => AssetEdit;
-    /// Read engagements.
     ReadEngagement => EngagementRead;
     /// Create and plan engagements.
     PlanEngagement => EngagementPlan;
     /// Start engagements before their date.
     ApproveEngagement => EngagementApprove;
-    /// Cancel engagements.
     CancelEngagement => EngagementCancel;
-    /// Delete engagements.
     DeleteEngagement => EngagementDelete;
-    /// Submit engagements.
     SubmitEngagement => EngagementSubmit;
     /// Read reports, or the published ones only: ask `may_at(ReportRead)`.
     ReadReport => ReportRead or ReportReadPublished;
-    /// Edit reports.
     EditReport => ReportEdit;
     /// Move reports on or back: which step takes which right is `reports::workflow`.
     WorkReport => ReportRead;
     /// Keep the remediation of findings.
     RemediateFinding => FindingRemediate;
-    /// Request engagements.
     RequestEngagement => EngagementRequest;
-    /// Read the library.
     ReadLibrary => LibraryRead;
-    /// Read test plans.
     ReadTestPlan => TestPlanRead;
-    /// Change test plans.
     EditTestPlan => TestPlanEdit;
     /// See and run jobs.
     RunJob => JobRun;
-    /// See users.
     ReadUser => UserRead;
     /// Create, change, disable and delete users.
     ManageUser => UserManage;
-    /// See roles.
     ReadRole => RoleRead;
     /// Create, change, delete and assign roles.
     ManageRole => RoleManage;
@@ -283,7 +270,6 @@ pub struct SignedIn {
 }
 
 impl SignedIn {
-    /// Who.
     pub fn viewer(&self) -> &Viewer {
         &self.viewer
     }

@@ -1,5 +1,5 @@
-//! Turns at work that takes memory or time: so many at once for everybody, and fewer for each person, so that nobody alone
-//! takes them all.
+//! Turns at work that takes memory or time: so many at once for everybody, and fewer for each person, so that
+//! nobody alone takes them all.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -23,7 +23,10 @@ static RENDERINGS: LazyLock<Turns> = LazyLock::new(|| {
 ///
 /// # Errors
 /// [`Error::Busy`] when no turn comes within seconds, and what the work says.
-pub async fn aside<T: Send + 'static>(who: Uuid, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub async fn aside<T: Send + 'static>(
+    who: Uuid,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     let turn = RENDERINGS.take(who).await?;
     let done = actix_web::web::block(move || {
         let _turn = turn;
@@ -48,7 +51,8 @@ pub struct Turns {
 pub struct Turn(#[expect(dead_code, reason = "held, not read")] (OwnedSemaphorePermit, OwnedSemaphorePermit));
 
 impl Turns {
-    /// `all` at once, of which a person has at most `each`; `what` they are, in the plural, for the sentence of who finds none.
+    /// `all` at once, of which a person has at most `each`; `what` they are, in the plural, for the sentence
+    /// of who finds none.
     pub fn new(what: &'static str, all: usize, each: usize) -> Self {
         Self { what, all: Arc::new(Semaphore::new(all)), each, people: Mutex::default() }
     }
@@ -82,9 +86,15 @@ mod tests {
         let turns = Turns::new("tests", 3, 2);
         let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let held = [turns.take(a).await.unwrap(), turns.take(a).await.unwrap()];
-        assert!(tokio::time::timeout(Duration::from_millis(20), turns.take(a)).await.is_err(), "a third one waits");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(20), turns.take(a)).await.is_err(),
+            "a third one waits"
+        );
         let other = turns.take(b).await.unwrap();
-        assert!(tokio::time::timeout(Duration::from_millis(20), turns.take(b)).await.is_err(), "and so does everybody");
+        assert!(
+            tokio::time::timeout(Duration::from_millis(20), turns.take(b)).await.is_err(),
+            "and so does everybody"
+        );
         drop((held, other));
         turns.take(a).await.unwrap();
         assert_eq!(turns.people.lock().unwrap().len(), 1, "who holds none is forgotten");

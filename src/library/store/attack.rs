@@ -11,7 +11,10 @@ use crate::kernel::db::schema::{attack_versions, methodologies, tactics};
 
 /// The newest release: what library pages show and new engagements pin.
 pub fn highest_version(conn: &mut PgConnection) -> Result<String> {
-    Ok(attack_versions::table.order(attack_versions::rank.desc()).select(attack_versions::version).first(conn)?)
+    Ok(attack_versions::table
+        .order(attack_versions::rank.desc())
+        .select(attack_versions::version)
+        .first(conn)?)
 }
 
 /// A tactic of a release.
@@ -30,10 +33,13 @@ pub struct Tactic {
 
 /// The tactics of a release, in the order of the matrix.
 pub fn list_tactics(conn: &mut PgConnection, version: &str) -> Result<Vec<Tactic>> {
-    Ok(tactics::table.filter(tactics::version.eq(version)).order(tactics::position).select(Tactic::as_select()).load(conn)?)
+    Ok(tactics::table
+        .filter(tactics::version.eq(version))
+        .order(tactics::position)
+        .select(Tactic::as_select())
+        .load(conn)?)
 }
 
-/// A stored release.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = attack_versions, check_for_backend(diesel::pg::Pg))]
 pub struct Release {
@@ -66,10 +72,8 @@ pub struct TacticRow {
     /// Its page at MITRE.
     #[diesel(sql_type = Text)]
     pub url: String,
-    /// Live techniques.
     #[diesel(sql_type = BigInt)]
     pub techniques: i64,
-    /// Live sub-techniques.
     #[diesel(sql_type = BigInt)]
     pub subtechniques: i64,
     /// Library procedures that use one of either.
@@ -80,11 +84,15 @@ pub struct TacticRow {
 /// The tactics of a release with their counts, in the order of the matrix.
 pub fn list_tactic_rows(conn: &mut PgConnection, version: &str) -> Result<Vec<TacticRow>> {
     // sql_query: counts by array membership.
-    let sql = "SELECT ta.external_id, ta.short_name, ta.name, ta.description, ta.url, under.techniques, under.subtechniques,
-            (SELECT count(*) FROM library_procedures p WHERE p.withdrawn_at IS NULL AND p.technique_ids && under.ids) AS procedures
-         FROM tactics ta CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE NOT te.is_subtechnique) AS techniques,
+    let sql = "SELECT ta.external_id, ta.short_name, ta.name, ta.description, ta.url, under.techniques, \
+        under.subtechniques,
+            (SELECT count(*) FROM library_procedures p WHERE p.withdrawn_at IS NULL \
+            AND p.technique_ids && under.ids) AS procedures
+         FROM tactics ta CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE NOT te.is_subtechnique) AS \
+         techniques,
             count(*) FILTER (WHERE te.is_subtechnique) AS subtechniques, array_agg(te.external_id) AS ids
-            FROM techniques te WHERE te.version = ta.version AND te.status = 'live' AND te.tactics @> ARRAY[ta.short_name]) under
+            FROM techniques te WHERE te.version = ta.version AND te.status = 'live' \
+            AND te.tactics @> ARRAY[ta.short_name]) under
          WHERE ta.version = $1 ORDER BY ta.position";
     Ok(diesel::sql_query(sql).bind::<Text, _>(version).load(conn)?)
 }
@@ -92,7 +100,6 @@ pub fn list_tactic_rows(conn: &mut PgConnection, version: &str) -> Result<Vec<Ta
 /// Which techniques to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TechniqueSearch {
-    /// The release.
     pub version: String,
     /// Words that all occur in id, name or the parent's name.
     pub q: String,
@@ -121,7 +128,6 @@ pub struct TechniqueRow {
     /// Names of its tactics, in the order of the matrix.
     #[diesel(sql_type = Array<Text>)]
     pub tactics: Vec<String>,
-    /// Platforms.
     #[diesel(sql_type = Array<Text>)]
     pub platforms: Vec<String>,
     /// live, revoked or deprecated.
@@ -135,17 +141,22 @@ pub struct TechniqueRow {
     pub procedures: i64,
 }
 
-const TECHNIQUE_ROW: &str = "te.external_id, te.name, above.name AS parent, te.platforms, te.status, te.revoked_by,
-    ARRAY(SELECT ta.name FROM tactics ta WHERE ta.version = te.version AND ta.short_name = ANY (te.tactics) ORDER BY ta.position) AS tactics,
+const TECHNIQUE_ROW: &str = "te.external_id, te.name, above.name AS parent, te.platforms, te.status, \
+    te.revoked_by,
+    ARRAY(SELECT ta.name FROM tactics ta WHERE ta.version = te.version AND ta.short_name = ANY (te.tactics) \
+    ORDER BY ta.position) AS tactics,
     (SELECT count(*) FROM library_procedures p WHERE p.withdrawn_at IS NULL AND p.technique_ids && ARRAY(
         SELECT sub.external_id FROM techniques sub WHERE sub.version = te.version
-        AND (sub.external_id = te.external_id OR starts_with(sub.external_id, te.external_id || '.')))) AS procedures
+        AND (sub.external_id = te.external_id OR starts_with(sub.external_id, te.external_id || '.')))) AS \
+        procedures
  FROM {from} te LEFT JOIN techniques above ON te.is_subtechnique AND above.version = te.version
     AND above.external_id = split_part(te.external_id, '.', 1)";
 
 const TECHNIQUE_MATCHES: &str = "te.version = $1
-    AND ($2 = '{}' OR lower(te.external_id || ' ' || te.name || ' ' || coalesce((SELECT above.name FROM techniques above
-        WHERE te.is_subtechnique AND above.version = te.version AND above.external_id = split_part(te.external_id, '.', 1)), '')) LIKE ALL ($2))
+    AND ($2 = '{}' OR lower(te.external_id || ' ' || te.name || ' ' || coalesce((SELECT above.name \
+    FROM techniques above
+        WHERE te.is_subtechnique AND above.version = te.version \
+        AND above.external_id = split_part(te.external_id, '.', 1)), '')) LIKE ALL ($2))
     AND ($3 = '' OR te.tactics @> ARRAY[$3])
     AND ($4 = '' OR te.status = $4)";
 
@@ -154,11 +165,16 @@ fn patterns(q: &str) -> Vec<String> {
 }
 
 /// Techniques by external id, at most `limit`.
-pub fn search_techniques(conn: &mut PgConnection, search: &TechniqueSearch, limit: i64) -> Result<Vec<TechniqueRow>> {
+pub fn search_techniques(
+    conn: &mut PgConnection,
+    search: &TechniqueSearch,
+    limit: i64,
+) -> Result<Vec<TechniqueRow>> {
     let backwards = search.before.is_some() && search.after.is_none();
     let order = if backwards { "DESC" } else { "ASC" };
     let sql = format!(
-        "WITH picked AS (SELECT te.* FROM techniques te WHERE {TECHNIQUE_MATCHES} AND ($5 IS NULL OR te.external_id > $5)
+        "WITH picked AS (SELECT te.* FROM techniques te WHERE {TECHNIQUE_MATCHES} AND ($5 IS NULL \
+            OR te.external_id > $5)
             AND ($6 IS NULL OR te.external_id < $6) ORDER BY te.external_id {order} LIMIT $7)
          SELECT {} ORDER BY te.external_id",
         TECHNIQUE_ROW.replace("{from}", "picked")
@@ -176,19 +192,25 @@ pub fn search_techniques(conn: &mut PgConnection, search: &TechniqueSearch, limi
 
 /// How many techniques a search finds, wherever it starts.
 pub fn count_techniques(conn: &mut PgConnection, search: &TechniqueSearch) -> Result<i64> {
-    let number: Number = diesel::sql_query(format!("SELECT count(*) AS n FROM techniques te WHERE {TECHNIQUE_MATCHES}"))
-        .bind::<Text, _>(&search.version)
-        .bind::<Array<Text>, _>(patterns(&search.q))
-        .bind::<Text, _>(&search.tactic)
-        .bind::<Text, _>(&search.status)
-        .get_result(conn)?;
+    let number: Number =
+        diesel::sql_query(format!("SELECT count(*) AS n FROM techniques te WHERE {TECHNIQUE_MATCHES}"))
+            .bind::<Text, _>(&search.version)
+            .bind::<Array<Text>, _>(patterns(&search.q))
+            .bind::<Text, _>(&search.tactic)
+            .bind::<Text, _>(&search.status)
+            .get_result(conn)?;
     Ok(number.n)
 }
 
 /// The sub-techniques of a technique.
-pub fn list_subtechniques(conn: &mut PgConnection, version: &str, external_id: &str) -> Result<Vec<TechniqueRow>> {
+pub fn list_subtechniques(
+    conn: &mut PgConnection,
+    version: &str,
+    external_id: &str,
+) -> Result<Vec<TechniqueRow>> {
     let sql = format!(
-        "SELECT {} WHERE te.version = $1 AND te.is_subtechnique AND starts_with(te.external_id, $2 || '.') AND te.status = 'live'
+        "SELECT {} WHERE te.version = $1 AND te.is_subtechnique AND starts_with(te.external_id, $2 || '.') \
+            AND te.status = 'live'
          ORDER BY te.external_id",
         TECHNIQUE_ROW.replace("{from}", "techniques")
     );
@@ -198,7 +220,6 @@ pub fn list_subtechniques(conn: &mut PgConnection, version: &str, external_id: &
 /// A technique of one release.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct Technique {
-    /// The release.
     #[diesel(sql_type = Text)]
     pub version: String,
     /// `T1003.001`
@@ -213,7 +234,6 @@ pub struct Technique {
     /// Its page at MITRE.
     #[diesel(sql_type = Text)]
     pub url: String,
-    /// Platforms.
     #[diesel(sql_type = Array<Text>)]
     pub platforms: Vec<String>,
     /// Names of its tactics, in the order of the matrix.
@@ -225,13 +245,11 @@ pub struct Technique {
     /// Id of the technique above a sub-technique.
     #[diesel(sql_type = Nullable<Text>)]
     pub parent_id: Option<String>,
-    /// Its name.
     #[diesel(sql_type = Nullable<Text>)]
     pub parent: Option<String>,
     /// Id of the successor of a revoked one.
     #[diesel(sql_type = Nullable<Text>)]
     pub revoked_by: Option<String>,
-    /// Its name.
     #[diesel(sql_type = Nullable<Text>)]
     pub successor: Option<String>,
     /// Every release that has this id, newest first.
@@ -247,16 +265,21 @@ pub fn get_technique(conn: &mut PgConnection, version: Option<&str>, external_id
     // sql_query: parent and successor are rows of the same table.
     let sql = "SELECT te.version, te.external_id, te.name, te.description, te.url, te.platforms, te.status,
             above.external_id AS parent_id, above.name AS parent, te.revoked_by, heir.name AS successor,
-            ARRAY(SELECT ta.name FROM tactics ta WHERE ta.version = te.version AND ta.short_name = ANY (te.tactics) ORDER BY ta.position)
+            ARRAY(SELECT ta.name FROM tactics ta WHERE ta.version = te.version \
+            AND ta.short_name = ANY (te.tactics) ORDER BY ta.position)
                 AS tactics,
-            ARRAY(SELECT av.version FROM attack_versions av JOIN techniques other ON other.version = av.version
+            ARRAY(SELECT av.version FROM attack_versions av \
+            JOIN techniques other ON other.version = av.version
                 WHERE other.external_id = te.external_id ORDER BY av.rank DESC) AS versions
          FROM techniques te JOIN attack_versions v ON v.version = te.version
          LEFT JOIN techniques above ON te.is_subtechnique AND above.version = te.version
             AND above.external_id = split_part(te.external_id, '.', 1)
          LEFT JOIN techniques heir ON heir.version = te.version AND heir.external_id = te.revoked_by
          WHERE te.external_id = $1 AND ($2 IS NULL OR te.version = $2) ORDER BY v.rank DESC LIMIT 1";
-    Ok(diesel::sql_query(sql).bind::<Text, _>(external_id).bind::<Nullable<Text>, _>(version).get_result(conn)?)
+    Ok(diesel::sql_query(sql)
+        .bind::<Text, _>(external_id)
+        .bind::<Nullable<Text>, _>(version)
+        .get_result(conn)?)
 }
 
 /// A technique that a procedure names; `None` as name where no release has it.
@@ -277,7 +300,8 @@ pub struct NamedTechnique {
 pub fn list_named(conn: &mut PgConnection, ids: &[String]) -> Result<Vec<NamedTechnique>> {
     // sql_query: each id in its newest release.
     let sql = "SELECT wanted.id AS external_id, coalesce(above.name || ': ', '') || te.name AS name,
-            ARRAY(SELECT ta.name FROM tactics ta WHERE ta.version = te.version AND ta.short_name = ANY (te.tactics) ORDER BY ta.position)
+            ARRAY(SELECT ta.name FROM tactics ta WHERE ta.version = te.version \
+            AND ta.short_name = ANY (te.tactics) ORDER BY ta.position)
                 AS tactics
          FROM unnest($1) WITH ORDINALITY wanted (id, place)
          LEFT JOIN LATERAL (SELECT t.* FROM techniques t JOIN attack_versions v ON v.version = t.version
@@ -294,15 +318,12 @@ pub fn list_named(conn: &mut PgConnection, ids: &[String]) -> Result<Vec<NamedTe
 pub struct Methodology {
     /// Set where the binary knows it: `attack-enterprise`.
     pub key: Option<String>,
-    /// Name.
     pub name: String,
-    /// Name in tables.
     pub short_name: String,
     /// One sentence.
     pub description: String,
 }
 
-/// Methodologies by name.
 pub fn list_methodologies(conn: &mut PgConnection) -> Result<Vec<Methodology>> {
     Ok(methodologies::table.order(methodologies::name).select(Methodology::as_select()).load(conn)?)
 }
@@ -316,7 +337,6 @@ pub struct ReleaseSize {
     /// When it first came into the library.
     #[diesel(sql_type = Timestamptz)]
     pub imported_at: DateTime<Utc>,
-    /// Tactics.
     #[diesel(sql_type = BigInt)]
     pub tactics: i64,
     /// Live techniques and sub-techniques.
@@ -327,8 +347,10 @@ pub struct ReleaseSize {
 /// The stored releases with their sizes, newest first.
 pub fn list_release_sizes(conn: &mut PgConnection) -> Result<Vec<ReleaseSize>> {
     // sql_query: two counts beside each row.
-    let sql = "SELECT v.version, v.imported_at, (SELECT count(*) FROM tactics ta WHERE ta.version = v.version) AS tactics,
-            (SELECT count(*) FROM techniques te WHERE te.version = v.version AND te.status = 'live') AS techniques
+    let sql = "SELECT v.version, v.imported_at, (SELECT count(*) FROM tactics ta \
+        WHERE ta.version = v.version) AS tactics,
+            (SELECT count(*) FROM techniques te WHERE te.version = v.version \
+            AND te.status = 'live') AS techniques
          FROM attack_versions v ORDER BY v.rank DESC";
     Ok(diesel::sql_query(sql).load(conn)?)
 }

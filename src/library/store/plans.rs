@@ -16,16 +16,12 @@ use crate::kernel::event::domain::{Event, Kind};
 /// A test plan as the list shows it.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct PlanRow {
-    /// Id.
     #[diesel(sql_type = SqlUuid)]
     pub id: TestPlanId,
-    /// Title.
     #[diesel(sql_type = Text)]
     pub title: String,
-    /// Markdown.
     #[diesel(sql_type = Text)]
     pub description: String,
-    /// Tags.
     #[diesel(sql_type = Array<Text>)]
     pub tags: Vec<String>,
     /// How many procedures it has.
@@ -41,17 +37,22 @@ pub struct PlanRow {
 
 /// Test plans by title whose title, description or tags hold every word of `q`.
 pub fn list_plans(conn: &mut PgConnection, q: &str, limit: i64) -> Result<Vec<PlanRow>> {
-    let patterns: Vec<String> = q.split_whitespace().take(12).map(|word| like(&word.to_lowercase())).collect();
+    let patterns: Vec<String> =
+        q.split_whitespace().take(12).map(|word| like(&word.to_lowercase())).collect();
     // sql_query: the covered tactics come from the procedures' techniques by array membership.
     let sql = "SELECT t.id, t.title, t.description, t.tags, t.updated_at,
             (SELECT count(*) FROM test_plan_procedures tp WHERE tp.test_plan_id = t.id) AS procedures,
-            ARRAY(SELECT ta.name FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
-                CROSS JOIN unnest(p.technique_ids) named (technique) CROSS JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
-                    JOIN techniques te ON te.version = v.version AND te.external_id = named.technique ORDER BY v.rank DESC LIMIT 1) known
+            ARRAY(SELECT ta.name FROM test_plan_procedures tp \
+            JOIN library_procedures p ON p.id = tp.procedure_id
+                CROSS JOIN unnest(p.technique_ids) named (technique) CROSS \
+                JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
+                    JOIN techniques te ON te.version = v.version AND te.external_id = named.technique \
+                    ORDER BY v.rank DESC LIMIT 1) known
                 JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
                 WHERE tp.test_plan_id = t.id GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
          FROM test_plans t
-         WHERE t.deleted_at IS NULL AND lower(t.title || ' ' || t.description || ' ' || array_to_string(t.tags, ' ')) LIKE ALL ($1)
+         WHERE t.deleted_at IS NULL AND lower(t.title || ' ' || t.description || ' ' || \
+         array_to_string(t.tags, ' ')) LIKE ALL ($1)
          ORDER BY lower(t.title), t.id LIMIT $2";
     Ok(diesel::sql_query(sql).bind::<Array<Text>, _>(patterns).bind::<BigInt, _>(limit).load(conn)?)
 }
@@ -60,13 +61,9 @@ pub fn list_plans(conn: &mut PgConnection, q: &str, limit: i64) -> Result<Vec<Pl
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = test_plans, check_for_backend(diesel::pg::Pg))]
 pub struct Plan {
-    /// Id.
     pub id: TestPlanId,
-    /// Title.
     pub title: String,
-    /// Markdown.
     pub description: String,
-    /// Tags.
     pub tags: Vec<String>,
     /// Counts its saves.
     pub version: i32,
@@ -79,7 +76,11 @@ pub struct Plan {
 /// # Errors
 /// [`Error::NotFound`]
 pub fn get_plan(conn: &mut PgConnection, id: TestPlanId) -> Result<Plan> {
-    Ok(test_plans::table.find(id.0).filter(test_plans::deleted_at.is_null()).select(Plan::as_select()).first(conn)?)
+    Ok(test_plans::table
+        .find(id.0)
+        .filter(test_plans::deleted_at.is_null())
+        .select(Plan::as_select())
+        .first(conn)?)
 }
 
 /// A plan's procedures in its order, withdrawn ones too.
@@ -97,7 +98,10 @@ fn plan_ids(conn: &mut PgConnection, plan: TestPlanId) -> Result<Vec<LibraryProc
 }
 
 /// The plans that hold a procedure, by title.
-pub fn list_plans_with(conn: &mut PgConnection, procedure: LibraryProcedureId) -> Result<Vec<(TestPlanId, String)>> {
+pub fn list_plans_with(
+    conn: &mut PgConnection,
+    procedure: LibraryProcedureId,
+) -> Result<Vec<(TestPlanId, String)>> {
     Ok(test_plans::table
         .filter(test_plans::deleted_at.is_null())
         .filter(
@@ -115,25 +119,29 @@ pub fn list_plans_with(conn: &mut PgConnection, procedure: LibraryProcedureId) -
 /// A plan as checked, before it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanContent {
-    /// Title.
     pub title: String,
-    /// Markdown.
     pub description: String,
-    /// Tags.
     pub tags: Vec<String>,
-    /// Procedures in order.
     pub procedures: Vec<LibraryProcedureId>,
 }
 
 fn taken(e: diesel::result::Error) -> Error {
     match Error::constraint(&e) {
-        Some("test_plans_title") => Error::field("title", "A test plan with this title exists already. Choose another title."),
-        Some("test_plan_procedures_procedure_id_fkey") => Error::Refused("One of the chosen procedures does not exist.".into()),
+        Some("test_plans_title") => {
+            Error::field("title", "A test plan with this title exists already. Choose another title.")
+        }
+        Some("test_plan_procedures_procedure_id_fkey") => {
+            Error::Refused("One of the chosen procedures does not exist.".into())
+        }
         _ => e.into(),
     }
 }
 
-fn insert_procedures(conn: &mut PgConnection, plan: TestPlanId, procedures: &[LibraryProcedureId]) -> Result<()> {
+fn insert_procedures(
+    conn: &mut PgConnection,
+    plan: TestPlanId,
+    procedures: &[LibraryProcedureId],
+) -> Result<()> {
     let rows: Vec<_> = (1i32..)
         .zip(procedures)
         .map(|(position, procedure)| {
@@ -177,17 +185,29 @@ pub fn insert_plan(tx: &mut WriteTx<'_>, content: &PlanContent) -> Result<Audite
 ///
 /// # Errors
 /// [`Error::Conflict`] when somebody saved it since; [`Error::Invalid`] at `title` when another plan has it.
-pub fn save_plan(tx: &mut WriteTx<'_>, id: TestPlanId, version: i32, content: &PlanContent) -> Result<Audited<()>> {
-    let before: Plan =
-        test_plans::table.find(id.0).filter(test_plans::deleted_at.is_null()).for_update().select(Plan::as_select()).first(tx.conn)?;
+pub fn save_plan(
+    tx: &mut WriteTx<'_>,
+    id: TestPlanId,
+    version: i32,
+    content: &PlanContent,
+) -> Result<Audited<()>> {
+    let before: Plan = test_plans::table
+        .find(id.0)
+        .filter(test_plans::deleted_at.is_null())
+        .for_update()
+        .select(Plan::as_select())
+        .first(tx.conn)?;
     if before.version != version {
         return Err(Error::Conflict(
-            "Somebody else saved this test plan while you edited it. Save again to replace theirs with yours, or cancel to see theirs."
+            "Somebody else saved this test plan while you edited it. Save again to replace theirs with \
+                yours, or cancel to see theirs."
                 .into(),
         ));
     }
     let ids = plan_ids(tx.conn, id)?;
-    let same_head = before.title == content.title && before.description == content.description && before.tags == content.tags;
+    let same_head = before.title == content.title
+        && before.description == content.description
+        && before.tags == content.tags;
     if same_head && ids == content.procedures {
         return Ok(tx.unchanged(()));
     }
@@ -211,7 +231,8 @@ pub fn save_plan(tx: &mut WriteTx<'_>, id: TestPlanId, version: i32, content: &P
         .subject("test_plan", id.0, &content.title)
         .changes(fields.into_iter().filter(|(_, before, after, _)| before != after));
     if ids != content.procedures {
-        diesel::delete(test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.eq(id.0))).execute(tx.conn)?;
+        diesel::delete(test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.eq(id.0)))
+            .execute(tx.conn)?;
         insert_procedures(tx.conn, id, &content.procedures)?;
         event.detail["procedures"] = procedure_changes(tx.conn, &ids, &content.procedures)?;
     }
@@ -219,8 +240,17 @@ pub fn save_plan(tx: &mut WriteTx<'_>, id: TestPlanId, version: i32, content: &P
 }
 
 /// Names of what came and went, and whether only the order changed.
-fn procedure_changes(conn: &mut PgConnection, before: &[LibraryProcedureId], after: &[LibraryProcedureId]) -> Result<serde_json::Value> {
-    let moved: Vec<_> = before.iter().chain(after).filter(|id| before.contains(id) != after.contains(id)).map(|id| id.0).collect();
+fn procedure_changes(
+    conn: &mut PgConnection,
+    before: &[LibraryProcedureId],
+    after: &[LibraryProcedureId],
+) -> Result<serde_json::Value> {
+    let moved: Vec<_> = before
+        .iter()
+        .chain(after)
+        .filter(|id| before.contains(id) != after.contains(id))
+        .map(|id| id.0)
+        .collect();
     let names: std::collections::HashMap<LibraryProcedureId, String> = library_procedures::table
         .filter(library_procedures::id.eq_any(moved))
         .select((library_procedures::id, library_procedures::name))
@@ -241,7 +271,10 @@ fn procedure_changes(conn: &mut PgConnection, before: &[LibraryProcedureId], aft
 pub fn delete_plan(tx: &mut WriteTx<'_>, id: TestPlanId) -> Result<Audited<()>> {
     let plan = get_plan(tx.conn, id)?;
     diesel::update(test_plans::table.find(id.0)).set(test_plans::deleted_at.eq(tx.now())).execute(tx.conn)?;
-    let event =
-        Event::new(Kind::TestPlanDeleted, format!("Deleted the test plan “{}”", plan.title)).subject("test_plan", id.0, &plan.title);
+    let event = Event::new(Kind::TestPlanDeleted, format!("Deleted the test plan “{}”", plan.title)).subject(
+        "test_plan",
+        id.0,
+        &plan.title,
+    );
     tx.audited((), event)
 }

@@ -24,7 +24,6 @@ pub struct Search {
     pub technique: String,
     /// As procedures write it: `windows`.
     pub platform: String,
-    /// One repository.
     pub repository: Option<RepositoryId>,
     /// Start after this [`Hit::cursor`].
     pub after: Option<(String, LibraryProcedureId)>,
@@ -35,20 +34,16 @@ pub struct Search {
 /// A procedure as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct Hit {
-    /// Id.
     #[diesel(sql_type = SqlUuid)]
     pub id: LibraryProcedureId,
-    /// Name.
     #[diesel(sql_type = Text)]
     pub name: String,
-    /// ATT&CK ids.
     #[diesel(sql_type = Array<Text>)]
     pub technique_ids: Vec<String>,
-    /// Platforms.
     #[diesel(sql_type = Array<Text>)]
     pub platforms: Vec<String>,
-    /// Names of the tactics its techniques stand under, in the order of the matrix: of each technique the newest release
-    /// that has it counts, so that one which a release revoked keeps its tactic.
+    /// Names of the tactics its techniques stand under, in the order of the matrix: of each technique the
+    /// newest release that has it counts, so that one which a release revoked keeps its tactic.
     #[diesel(sql_type = Array<Text>)]
     pub tactics: Vec<String>,
     /// Short name of its repository.
@@ -72,11 +67,15 @@ impl Hit {
     }
 }
 
-// sql_query: the tactics of a hit come from its techniques by array membership, for the rows of the page alone.
-const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, r.short_name AS repository, p.current_version AS version,
+// sql_query: the tactics of a hit come from its techniques by array membership, for the rows of the page
+// alone.
+const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, r.short_name AS repository, \
+    p.current_version AS version,
     p.withdrawn_at IS NOT NULL AS withdrawn, lower(p.name) AS sort_name,
-    ARRAY(SELECT ta.name FROM unnest(p.technique_ids) named (technique) CROSS JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
-            JOIN techniques te ON te.version = v.version AND te.external_id = named.technique ORDER BY v.rank DESC LIMIT 1) known
+    ARRAY(SELECT ta.name FROM unnest(p.technique_ids) named (technique) CROSS \
+    JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
+            JOIN techniques te ON te.version = v.version AND te.external_id = named.technique \
+            ORDER BY v.rank DESC LIMIT 1) known
         JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
         GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
  FROM picked p JOIN repositories r ON r.id = p.repository_id";
@@ -86,7 +85,8 @@ const MATCHES: &str = "p.withdrawn_at IS NULL
     AND ($2 = '{}' OR NOT EXISTS (SELECT FROM unnest($2) wanted WHERE NOT EXISTS (
         SELECT FROM unnest(p.technique_ids) id WHERE id = wanted OR id LIKE wanted || '.%')))
     AND ($3 = '' OR p.technique_ids && ARRAY(SELECT te.external_id FROM techniques te
-        WHERE te.version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) AND te.tactics @> ARRAY[$3]))
+        WHERE te.version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) \
+        AND te.tactics @> ARRAY[$3]))
     AND ($4 = '' OR p.platforms @> ARRAY[$4])
     AND ($5 IS NULL OR p.repository_id = $5)";
 
@@ -122,7 +122,8 @@ pub fn search(conn: &mut PgConnection, search: &Search, limit: i64) -> Result<Ve
     let (beyond, order) = if backwards { ("<", "DESC") } else { (">", "ASC") };
     let (name, id) = search.after.clone().or_else(|| search.before.clone()).unzip();
     let sql = format!(
-        "WITH picked AS (SELECT p.* FROM library_procedures p WHERE {MATCHES} AND ($6 IS NULL OR (lower(p.name), p.id) {beyond} ($6, $7))
+        "WITH picked AS (SELECT p.* FROM library_procedures p WHERE {MATCHES} AND ($6 IS NULL \
+            OR (lower(p.name), p.id) {beyond} ($6, $7))
             ORDER BY lower(p.name) {order}, p.id {order} LIMIT $8) {HIT} ORDER BY sort_name, p.id"
     );
     Ok(diesel::sql_query(sql)
@@ -146,7 +147,9 @@ pub(super) struct Number {
 /// How many procedures a search finds, at most `cap`, wherever it starts.
 pub fn count(conn: &mut PgConnection, search: &Search, cap: i64) -> Result<i64> {
     let (patterns, techniques) = words(search);
-    let sql = format!("SELECT count(*) AS n FROM (SELECT FROM library_procedures p WHERE {MATCHES} LIMIT $6) found");
+    let sql = format!(
+        "SELECT count(*) AS n FROM (SELECT FROM library_procedures p WHERE {MATCHES} LIMIT $6) found"
+    );
     let number: Number = diesel::sql_query(sql)
         .bind::<Array<Text>, _>(patterns)
         .bind::<Array<Text>, _>(techniques)
@@ -164,9 +167,11 @@ pub fn list_hits(conn: &mut PgConnection, ids: &[LibraryProcedureId]) -> Result<
         return Ok(Vec::new());
     }
     let wanted: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    let found: Vec<Hit> = diesel::sql_query(format!("WITH picked AS (SELECT * FROM library_procedures WHERE id = ANY ($1)) {HIT}"))
-        .bind::<Array<SqlUuid>, _>(wanted)
-        .load(conn)?;
+    let found: Vec<Hit> = diesel::sql_query(format!(
+        "WITH picked AS (SELECT * FROM library_procedures WHERE id = ANY ($1)) {HIT}"
+    ))
+    .bind::<Array<SqlUuid>, _>(wanted)
+    .load(conn)?;
     let by_id: HashMap<LibraryProcedureId, Hit> = found.into_iter().map(|hit| (hit.id, hit)).collect();
     Ok(ids.iter().filter_map(|id| by_id.get(id).cloned()).collect())
 }
@@ -180,14 +185,14 @@ struct Word {
 /// The platforms that procedures name, in alphabetical order.
 pub fn list_platforms(conn: &mut PgConnection) -> Result<Vec<String>> {
     // sql_query: unnest is no function of the query builder.
-    let sql = "SELECT DISTINCT unnest(platforms) AS word FROM library_procedures WHERE withdrawn_at IS NULL ORDER BY word";
+    let sql = "SELECT DISTINCT unnest(platforms) AS word FROM library_procedures WHERE withdrawn_at IS NULL \
+        ORDER BY word";
     let words: Vec<Word> = diesel::sql_query(sql).load(conn)?;
     Ok(words.into_iter().map(|row| row.word).collect())
 }
 
 /// A library procedure as its page shows it.
 pub struct Procedure {
-    /// Id.
     pub id: LibraryProcedureId,
     /// What this version says.
     pub body: ProcedureBody,
@@ -199,9 +204,7 @@ pub struct Procedure {
     pub current: i32,
     /// When its source withdrew it.
     pub withdrawn_at: Option<DateTime<Utc>>,
-    /// Repository.
     pub repository: RepositoryId,
-    /// Its name.
     pub repository_name: String,
 }
 
@@ -209,8 +212,14 @@ pub struct Procedure {
 ///
 /// # Errors
 /// [`crate::kernel::base::error::Error::NotFound`]
-pub fn get_procedure(conn: &mut PgConnection, id: LibraryProcedureId, version: Option<i32>) -> Result<Procedure> {
-    use crate::kernel::db::schema::{library_procedure_versions as versions, library_procedures as procedures};
+pub fn get_procedure(
+    conn: &mut PgConnection,
+    id: LibraryProcedureId,
+    version: Option<i32>,
+) -> Result<Procedure> {
+    use crate::kernel::db::schema::{
+        library_procedure_versions as versions, library_procedures as procedures,
+    };
     let wanted = procedures::table
         .inner_join(versions::table.on(versions::procedure_id.eq(procedures::id)))
         .inner_join(repositories::table)
@@ -230,7 +239,8 @@ pub fn get_procedure(conn: &mut PgConnection, id: LibraryProcedureId, version: O
         None => wanted.filter(versions::n.eq(procedures::current_version)),
     };
     type Row = (serde_json::Value, i32, DateTime<Utc>, i32, Option<DateTime<Utc>>, RepositoryId, String);
-    let (body, version, version_at, current, withdrawn_at, repository, repository_name): Row = wanted.first(conn)?;
+    let (body, version, version_at, current, withdrawn_at, repository, repository_name): Row =
+        wanted.first(conn)?;
     let body = serde_json::from_value(body)?;
     Ok(Procedure { id, body, version, version_at, current, withdrawn_at, repository, repository_name })
 }
@@ -238,23 +248,18 @@ pub fn get_procedure(conn: &mut PgConnection, id: LibraryProcedureId, version: O
 /// A repository with the number of procedures that are not withdrawn.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct Repository {
-    /// Id.
     pub id: RepositoryId,
     /// Set where an importer or the binary owns it.
     pub key: Option<String>,
-    /// Name.
     pub name: String,
-    /// Name in tables.
     pub short_name: String,
     /// One sentence.
     pub description: String,
     /// open, managed, private or curated.
     pub kind: String,
-    /// Procedures in it.
     pub procedures: i64,
 }
 
-/// Repositories by name.
 pub fn list_repositories(conn: &mut PgConnection) -> Result<Vec<Repository>> {
     use diesel::dsl::sql;
     Ok(repositories::table
@@ -266,7 +271,10 @@ pub fn list_repositories(conn: &mut PgConnection) -> Result<Vec<Repository>> {
             repositories::short_name,
             repositories::description,
             repositories::type_,
-            sql::<BigInt>("(SELECT count(*) FROM library_procedures p WHERE p.repository_id = repositories.id AND p.withdrawn_at IS NULL)"),
+            sql::<BigInt>(
+                "(SELECT count(*) FROM library_procedures p \
+                WHERE p.repository_id = repositories.id AND p.withdrawn_at IS NULL)",
+            ),
         ))
         .load(conn)?)
 }

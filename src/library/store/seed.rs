@@ -18,7 +18,8 @@ const STARTER: Curated = Curated {
     key: "starter",
     name: "Tyrian Starter",
     short_name: "Starter",
-    description: "Procedures that come with Tyrian: harmless stand-ins for what intruders do, over most tactics and three platforms.",
+    description: "Procedures that come with Tyrian: harmless stand-ins for what intruders do, over most \
+        tactics and three platforms.",
 };
 
 /// Puts the starter library into an empty one. Where it stands already this costs one small query.
@@ -45,12 +46,15 @@ pub fn seed_starter(db: &Db) -> Result<()> {
                 methodologies::key.eq("attack-enterprise"),
                 methodologies::name.eq("MITRE ATT&CK for Enterprise"),
                 methodologies::short_name.eq("ATT&CK"),
-                methodologies::description
-                    .eq("What intruders want (tactics) and how they go about it (techniques), from observed intrusions."),
+                methodologies::description.eq(
+                    "What intruders want (tactics) and how they go about it (techniques), from observed \
+                        intrusions.",
+                ),
             ))
             .execute(tx.conn)?;
         let (repository, _) = ensure_repository(tx, &STARTER)?;
-        let procedures: Vec<_> = procedures.into_iter().map(|procedure| (procedure.key, procedure.body)).collect();
+        let procedures: Vec<_> =
+            procedures.into_iter().map(|procedure| (procedure.key, procedure.body)).collect();
         let changes = write_procedures(tx, repository, &procedures)?;
         seed_plans(tx, &plans)?;
         let sentence = format!(
@@ -59,12 +63,16 @@ pub fn seed_starter(db: &Db) -> Result<()> {
             changes.added.len(),
             plans.len()
         );
-        tx.audited((), Event::new(Kind::LibraryImported, sentence).subject("repository", repository.0, STARTER.name))
+        tx.audited(
+            (),
+            Event::new(Kind::LibraryImported, sentence).subject("repository", repository.0, STARTER.name),
+        )
     })
 }
 
 fn is_seeded(conn: &mut PgConnection) -> Result<bool> {
-    Ok(diesel::select(diesel::dsl::exists(repositories::table.filter(repositories::key.eq(STARTER.key)))).get_result(conn)?)
+    Ok(diesel::select(diesel::dsl::exists(repositories::table.filter(repositories::key.eq(STARTER.key))))
+        .get_result(conn)?)
 }
 
 fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
@@ -90,8 +98,9 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
             test_plans::updated_at.eq(now),
         ));
         for (position, key) in (1i32..).zip(&plan.procedures) {
-            let procedure =
-                ids.get(key).ok_or_else(|| Error::Internal(anyhow::anyhow!("{} names the unknown procedure {key}", plan.key)))?;
+            let procedure = ids.get(key).ok_or_else(|| {
+                Error::Internal(anyhow::anyhow!("{} names the unknown procedure {key}", plan.key))
+            })?;
             rows.push((
                 test_plan_procedures::test_plan_id.eq(id.0),
                 test_plan_procedures::position.eq(position),
@@ -115,7 +124,8 @@ mod tests {
         let release = AttackRelease::from_starter_json(ATTACK).unwrap();
         let procedures: Vec<StarterProcedure> = serde_json::from_str(PROCEDURES).unwrap();
         let plans: Vec<StarterPlan> = serde_json::from_str(PLANS).unwrap();
-        let techniques: std::collections::HashMap<_, _> = release.techniques.iter().map(|t| (t.external_id.as_str(), t)).collect();
+        let techniques: std::collections::HashMap<_, _> =
+            release.techniques.iter().map(|t| (t.external_id.as_str(), t)).collect();
         let keys: HashSet<_> = procedures.iter().map(|p| p.key.as_str()).collect();
         assert_eq!(keys.len(), procedures.len());
         assert!(plans.iter().flat_map(|plan| &plan.procedures).all(|key| keys.contains(key.as_str())));
@@ -127,7 +137,8 @@ mod tests {
         assert!(tactics.len() >= 8);
         for procedure in &procedures {
             let declared: HashSet<_> = procedure.body.inputs.iter().map(|input| input.name.clone()).collect();
-            let missing: Vec<_> = procedure.body.placeholders().into_iter().filter(|name| !declared.contains(name)).collect();
+            let missing: Vec<_> =
+                procedure.body.placeholders().into_iter().filter(|name| !declared.contains(name)).collect();
             assert!(missing.is_empty(), "{} uses {missing:?} without declaring them", procedure.key);
         }
     }

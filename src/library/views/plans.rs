@@ -11,31 +11,23 @@ use crate::library::editor::{Command as Button, PlanForm};
 use crate::library::show;
 use crate::library::store::{Hit, Plan, PlanRow, Repository};
 
-/// `/test-plans`
 #[derive(Template)]
 #[template(path = "test_plans/list.html", blocks = ["results"])]
 pub struct Plans {
-    /// The frame.
     pub frame: Frame,
-    /// What is searched.
     pub q: String,
-    /// The plans.
     pub plans: Vec<PlanRow>,
     /// Whether plans may be changed.
     pub may_edit: bool,
     /// Whether an engagement may be started.
     pub may_start: bool,
-    /// The organisation's zone.
     pub zone: Tz,
 }
 
-/// `/test-plans/{id}`
 #[derive(Template)]
 #[template(path = "test_plans/plan.html")]
 pub struct PlanPage {
-    /// The frame.
     pub frame: Frame,
-    /// The plan.
     pub plan: Plan,
     /// Description, safe HTML.
     pub description: String,
@@ -51,12 +43,10 @@ pub struct PlanPage {
     pub may_edit: bool,
     /// Whether an engagement may be started.
     pub may_start: bool,
-    /// The organisation's zone.
     pub zone: Tz,
 }
 
 impl PlanPage {
-    /// Prepares the page.
     pub fn new(frame: Frame, plan: Plan, hits: Vec<Hit>, may_edit: bool, may_start: bool, zone: Tz) -> Self {
         let mut tactics: Vec<(String, usize)> = Vec::new();
         let mut platforms: Vec<String> = Vec::new();
@@ -67,7 +57,9 @@ impl PlanPage {
                     None => tactics.push((tactic.clone(), 1)),
                 }
             }
-            platforms.extend(hit.platforms.iter().filter(|key| !platforms.contains(key)).cloned().collect::<Vec<_>>());
+            platforms.extend(
+                hit.platforms.iter().filter(|key| !platforms.contains(key)).cloned().collect::<Vec<_>>(),
+            );
         }
         platforms.sort_unstable();
         Self {
@@ -85,19 +77,15 @@ impl PlanPage {
     }
 }
 
-/// `/test-plans/new` and `/test-plans/{id}/edit`
 #[derive(Template)]
 #[template(path = "test_plans/edit.html", blocks = ["picker"])]
 pub struct PlanEditor {
-    /// The frame.
     pub frame: Frame,
     /// Where the form is posted.
     pub action: String,
-    /// Where Cancel leads.
     pub back: String,
     /// What is stored; empty for a new plan.
     pub stored: PlanForm,
-    /// What was typed.
     pub form: PlanForm,
     /// What the library can be filtered by.
     pub choices: Choices,
@@ -107,7 +95,6 @@ pub struct PlanEditor {
     pub more: bool,
     /// Chosen procedures in order.
     pub chosen: Vec<Hit>,
-    /// What is wrong.
     pub errors: FieldErrors,
     /// What is wrong with the whole.
     pub fault: Option<String>,
@@ -133,13 +120,10 @@ impl PlanEditor {
     }
 }
 
-/// `/test-plans/{id}/delete`
 #[derive(Template)]
 #[template(path = "test_plans/delete.html")]
 pub struct DeletePlan {
-    /// The frame.
     pub frame: Frame,
-    /// The plan.
     pub plan: Plan,
     /// How many procedures it names.
     pub procedures: usize,

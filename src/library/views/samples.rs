@@ -37,9 +37,17 @@ fn choices() -> Choices {
         kind: "curated".into(),
         procedures: 28,
     };
-    let tactic =
-        Tactic { external_id: "TA0006".into(), short_name: "credential-access".into(), name: "Credential Access".into(), position: 8 };
-    Choices { tactics: vec![tactic], platforms: vec!["windows".into(), HOSTILE.into()], repositories: vec![repository] }
+    let tactic = Tactic {
+        external_id: "TA0006".into(),
+        short_name: "credential-access".into(),
+        name: "Credential Access".into(),
+        position: 8,
+    };
+    Choices {
+        tactics: vec![tactic],
+        platforms: vec!["windows".into(), HOSTILE.into()],
+        repositories: vec![repository],
+    }
 }
 
 fn procedure() -> Procedure {
@@ -53,7 +61,12 @@ fn procedure() -> Procedure {
         executor: Some("powershell".into()),
         elevated: true,
     };
-    let input = Input { name: "target".into(), description: HOSTILE.into(), kind: "path".into(), default: Some("C:\\temp".into()) };
+    let input = Input {
+        name: "target".into(),
+        description: HOSTILE.into(),
+        kind: "path".into(),
+        default: Some("C:\\temp".into()),
+    };
     Procedure {
         id: LibraryProcedureId::new(),
         body: ProcedureBody {
@@ -92,7 +105,9 @@ fn technique_row() -> TechniqueRow {
 }
 
 fn releases() -> Vec<Release> {
-    ["19.1", "18.1"].map(|version| Release { version: version.into(), imported_at: DateTime::UNIX_EPOCH }).to_vec()
+    ["19.1", "18.1"]
+        .map(|version| Release { version: version.into(), imported_at: DateTime::UNIX_EPOCH })
+        .to_vec()
 }
 
 fn plan() -> Plan {
@@ -165,7 +180,13 @@ pub fn samples() -> Vec<(&'static str, String)> {
         name: Some(format!("OS Credential Dumping: LSASS Memory {HOSTILE}")),
         tactics: vec!["Credential Access".into()],
     };
-    let one = ProcedurePage::new(frame("Read LSASS memory"), procedure(), vec![named], vec![(TestPlanId::new(), HOSTILE.into())], UTC);
+    let one = ProcedurePage::new(
+        frame("Read LSASS memory"),
+        procedure(),
+        vec![named],
+        vec![(TestPlanId::new(), HOSTILE.into())],
+        UTC,
+    );
     let tactic = TacticRow {
         external_id: "TA0006".into(),
         short_name: "credential-access".into(),
@@ -176,7 +197,12 @@ pub fn samples() -> Vec<(&'static str, String)> {
         subtechniques: 50,
         procedures: 120,
     };
-    let tactics = Tactics { frame: frame("Tactics"), releases: releases(), version: "18.1".into(), tactics: vec![tactic] };
+    let tactics = Tactics {
+        frame: frame("Tactics"),
+        releases: releases(),
+        version: "18.1".into(),
+        tactics: vec![tactic],
+    };
     let techniques = Techniques {
         frame: frame("Techniques"),
         releases: releases(),
@@ -216,7 +242,12 @@ pub fn samples() -> Vec<(&'static str, String)> {
         short_name: "ATT&CK".into(),
         description: HOSTILE.into(),
     };
-    let size = ReleaseSize { version: "19.1".into(), imported_at: DateTime::UNIX_EPOCH, tactics: 15, techniques: 697 };
+    let size = ReleaseSize {
+        version: "19.1".into(),
+        imported_at: DateTime::UNIX_EPOCH,
+        tactics: 15,
+        techniques: 697,
+    };
     let row = PlanRow {
         id: TestPlanId::new(),
         title: plan().title,
@@ -226,27 +257,53 @@ pub fn samples() -> Vec<(&'static str, String)> {
         tactics: vec!["Execution".into()],
         updated_at: DateTime::UNIX_EPOCH,
     };
-    let plans = Plans { frame: frame("Test plans"), q: HOSTILE.into(), plans: vec![row], may_edit: true, may_start: true, zone: UTC };
-    let no_plans = Plans { frame: frame("Test plans"), q: String::new(), plans: Vec::new(), may_edit: true, may_start: true, zone: UTC };
+    let plans = Plans {
+        frame: frame("Test plans"),
+        q: HOSTILE.into(),
+        plans: vec![row],
+        may_edit: true,
+        may_start: true,
+        zone: UTC,
+    };
+    let no_plans = Plans {
+        frame: frame("Test plans"),
+        q: String::new(),
+        plans: Vec::new(),
+        may_edit: true,
+        may_start: true,
+        zone: UTC,
+    };
     let editor = editor();
     crate::kernel::web::rendered([
         ("library/procedures", procedures.render()),
         ("library/procedures#results", procedures.as_results().render()),
         ("library/procedures_none", none.render()),
         ("library/procedure", one.render()),
-        ("library/repositories", Repositories { frame: frame("Repositories"), repositories: choices().repositories }.render()),
+        (
+            "library/repositories",
+            Repositories { frame: frame("Repositories"), repositories: choices().repositories }.render(),
+        ),
         ("library/tactics", tactics.render()),
         ("library/techniques", techniques.render()),
         ("library/techniques#results", techniques.as_results().render()),
         ("library/technique", technique.render()),
         (
             "library/methodologies",
-            Methodologies { frame: frame("Methodologies"), methodologies: vec![methodology], releases: vec![size], zone: UTC }.render(),
+            Methodologies {
+                frame: frame("Methodologies"),
+                methodologies: vec![methodology],
+                releases: vec![size],
+                zone: UTC,
+            }
+            .render(),
         ),
         ("test_plans/list", plans.render()),
         ("test_plans/list#results", plans.as_results().render()),
         ("test_plans/list_none", no_plans.render()),
-        ("test_plans/plan", PlanPage::new(frame("Plan"), plan(), vec![hit(false), hit(true)], true, true, UTC).render()),
+        (
+            "test_plans/plan",
+            PlanPage::new(frame("Plan"), plan(), vec![hit(false), hit(true)], true, true, UTC).render(),
+        ),
         ("test_plans/edit", editor.render()),
         ("test_plans/edit#picker", editor.as_picker().render()),
         ("test_plans/delete", DeletePlan { frame: frame("Delete"), plan: plan(), procedures: 13 }.render()),

@@ -1,4 +1,5 @@
-//! The table of product.md, exhaustively, and what must hold in whatever order people, the report and the clock act.
+//! The table of product.md, exhaustively, and what must hold in whatever order people, the report and the
+//! clock act.
 
 use proptest::prelude::*;
 
@@ -41,7 +42,10 @@ fn commands() -> Vec<Command> {
 fn every_facts() -> Vec<Facts> {
     let reports = [None].into_iter().chain(R::ALL.iter().copied().map(Some));
     let flags = |n: u8| [n & 1 > 0, n & 2 > 0, n & 4 > 0, n & 8 > 0];
-    reports.flat_map(|report| (0..16).map(move |n| (report, flags(n)))).map(|(report, [a, r, s, p])| facts(a, report, r, s, p)).collect()
+    reports
+        .flat_map(|report| (0..16).map(move |n| (report, flags(n))))
+        .map(|(report, [a, r, s, p])| facts(a, report, r, s, p))
+        .collect()
 }
 
 /// The table of product.md, written once more and another way: `None` is a refusal.
@@ -71,7 +75,9 @@ fn expected(status: S, command: &Command, f: &Facts) -> Option<S> {
             (from, to) if from == to => Some(status),
             (R::Draft, R::ReadyForReview) if !may_leave => None,
             (R::ReadyForReview | R::InReview | R::Approved, R::Draft) => Some(draft),
-            (R::Draft, R::ReadyForReview) | (R::ReadyForReview, R::InReview) | (R::InReview, R::Approved) => Some(S::InReview),
+            (R::Draft, R::ReadyForReview) | (R::ReadyForReview, R::InReview) | (R::InReview, R::Approved) => {
+                Some(S::InReview)
+            }
             (R::Approved, R::Published) => Some(S::Complete),
             _ => None,
         }
@@ -224,7 +230,8 @@ proptest! {
         }
     }
 
-    // Whatever people, the report and the clock do, and in whatever order, status and report keep to the mapping.
+    // Whatever people, the report and the clock do, and in whatever order, status and report keep to the
+    // mapping.
     #[test]
     fn status_and_report_keep_to_the_mapping(
         request: bool,

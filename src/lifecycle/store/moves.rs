@@ -13,11 +13,8 @@ use crate::lifecycle::domain::{Command, EngagementStatus, Facts, ReportStatus, T
 /// An engagement's row, locked, as far as a move needs it.
 #[derive(Debug, Clone)]
 pub struct Locked {
-    /// Its id.
     pub id: EngagementId,
-    /// Its client.
     pub client: ClientId,
-    /// Its title.
     pub title: String,
     /// Its status before the move.
     pub status: EngagementStatus,
@@ -27,16 +24,24 @@ pub struct Locked {
     pub facts: Facts,
 }
 
-type Columns = (EngagementId, ClientId, String, EngagementStatus, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+type Columns =
+    (EngagementId, ClientId, String, EngagementStatus, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
-/// Locks an engagement `FOR UPDATE`, to move or submit it, applies what is due to it, and returns it as it then stands.
+/// Locks an engagement `FOR UPDATE`, to move or submit it, applies what is due to it, and returns it as it
+/// then stands.
 ///
 /// # Errors
 /// [`Error::NotFound`] when it is not there or belongs to none of `visible`.
-pub fn lock_engagement(tx: &mut WriteTx<'_>, id: EngagementId, visible: &[ClientId]) -> Result<(Locked, Option<Event>)> {
+pub fn lock_engagement(
+    tx: &mut WriteTx<'_>,
+    id: EngagementId,
+    visible: &[ClientId],
+) -> Result<(Locked, Option<Event>)> {
     let row: Columns = engagements::table
         .find(id.0)
-        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()))
+        .filter(
+            engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()),
+        )
         .select((
             engagements::id,
             engagements::client_id,
@@ -67,18 +72,32 @@ fn with_facts(conn: &mut PgConnection, row: Columns, now: DateTime<Utc>) -> Resu
     let own = || procedures::table.filter(procedures::engagement_id.eq(id.0));
     let has_procedures: bool = diesel::select(exists(own())).get_result(conn)?;
     // A procedure's version rises with every save, tick, entry and file.
-    let anything_recorded: bool = diesel::select(exists(own().filter(procedures::version.gt(1)))).get_result(conn)?;
-    let facts = Facts { now, starts_at, report, anything_recorded, submitted: submitted_at.is_some(), has_procedures };
+    let anything_recorded: bool =
+        diesel::select(exists(own().filter(procedures::version.gt(1)))).get_result(conn)?;
+    let facts = Facts {
+        now,
+        starts_at,
+        report,
+        anything_recorded,
+        submitted: submitted_at.is_some(),
+        has_procedures,
+    };
     Ok(Locked { id, client, title, status, time_zone, facts })
 }
 
-/// Applies a command to a locked engagement, writes the new status and returns the event to be audited; none when the
-/// command leaves the status as it is.
+/// Applies a command to a locked engagement, writes the new status and returns the event to be audited; none
+/// when the command leaves the status as it is.
 ///
 /// # Errors
 /// [`Error::Refused`] with the lifecycle's sentence.
-pub fn apply(tx: &mut WriteTx<'_>, locked: &mut Locked, command: &Command, by: &Actor) -> Result<Option<Event>> {
-    let transition = locked.status.apply(command, &locked.facts).map_err(|refusal| Error::Refused(refusal.0))?;
+pub fn apply(
+    tx: &mut WriteTx<'_>,
+    locked: &mut Locked,
+    command: &Command,
+    by: &Actor,
+) -> Result<Option<Event>> {
+    let transition =
+        locked.status.apply(command, &locked.facts).map_err(|refusal| Error::Refused(refusal.0))?;
     if !transition.changed() {
         return Ok(None);
     }
@@ -119,10 +138,20 @@ fn start_today(tx: &mut WriteTx<'_>, locked: &mut Locked) -> Result<()> {
 
 /// The event of a move.
 pub(super) fn event(locked: &Locked, transition: &Transition, reason: Option<&str>) -> Event {
-    let kind = if transition.to == EngagementStatus::Canceled { Kind::EngagementCanceled } else { Kind::EngagementMoved };
+    let kind = if transition.to == EngagementStatus::Canceled {
+        Kind::EngagementCanceled
+    } else {
+        Kind::EngagementMoved
+    };
     Event::new(
         kind,
-        format!("Moved “{}” from {} to {}: {}", locked.title, transition.from.label(), transition.to.label(), transition.reason),
+        format!(
+            "Moved “{}” from {} to {}: {}",
+            locked.title,
+            transition.from.label(),
+            transition.to.label(),
+            transition.reason
+        ),
     )
     .subject("engagement", locked.id.0, &locked.title)
     .engagement(locked.client, locked.id)
@@ -132,7 +161,11 @@ pub(super) fn event(locked: &Locked, transition: &Transition, reason: Option<&st
 /// Notes the last activity on an engagement, for the list and its sorting.
 pub fn touch(conn: &mut PgConnection, id: EngagementId, at: DateTime<Utc>, by: &str) -> Result<()> {
     diesel::insert_into(engagement_activity::table)
-        .values((engagement_activity::engagement_id.eq(id.0), engagement_activity::at.eq(at), engagement_activity::by_name.eq(by)))
+        .values((
+            engagement_activity::engagement_id.eq(id.0),
+            engagement_activity::at.eq(at),
+            engagement_activity::by_name.eq(by),
+        ))
         .on_conflict(engagement_activity::engagement_id)
         .do_update()
         .set((engagement_activity::at.eq(at), engagement_activity::by_name.eq(by)))

@@ -15,17 +15,19 @@ use crate::kernel::event::domain::{Actor, Event};
 use crate::kernel::job::Done;
 use crate::lifecycle::domain::{EngagementStatus, Facts, ReportStatus};
 
-/// How many engagements one transaction moves: large enough that the round trips are few, small enough that its locks are
-/// held for a fraction of a second.
+/// How many engagements one transaction moves: large enough that the round trips are few, small enough that
+/// its locks are held for a fraction of a second.
 const BATCH: i64 = 500;
 
 /// How many engagements that could not be moved a run tells by name.
 const TOLD: usize = 20;
 
-type Columns = (EngagementId, ClientId, String, EngagementStatus, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+type Columns =
+    (EngagementId, ClientId, String, EngagementStatus, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
-/// Moves every engagement that is due. Data decides, not the tick: rows are claimed, and what another process holds it
-/// moves itself. An engagement that the database refuses to move is left and reported; the others of its batch move.
+/// Moves every engagement that is due. Data decides, not the tick: rows are claimed, and what another process
+/// holds it moves itself. An engagement that the database refuses to move is left and reported; the others of
+/// its batch move.
 ///
 /// # Errors
 /// When the database is away; what was committed before stays moved.
@@ -51,16 +53,27 @@ pub fn sweep(db: &Db, actor: &Actor, now: DateTime<Utc>) -> Result<Done> {
 }
 
 /// The first batch again, each engagement in a transaction of its own: what fails is left.
-fn one_by_one(db: &Db, actor: &Actor, now: DateTime<Utc>, left: &mut Vec<Uuid>, done: &mut Done) -> Result<()> {
+fn one_by_one(
+    db: &Db,
+    actor: &Actor,
+    now: DateTime<Utc>,
+    left: &mut Vec<Uuid>,
+    done: &mut Done,
+) -> Result<()> {
     let batch: Vec<(Uuid, String)> = db.read_blocking(|conn| {
-        Ok(due(now, left).limit(BATCH).order(engagements::starts_at).select((engagements::id, engagements::title)).load(conn)?)
+        Ok(due(now, left)
+            .limit(BATCH)
+            .order(engagements::starts_at)
+            .select((engagements::id, engagements::title))
+            .load(conn)?)
     })?;
     for (id, title) in batch {
         match db.write_blocking(actor, |tx| move_one(tx, now, id)) {
             Ok(moved) => done.moved += moved,
             Err(Error::Unavailable(away)) => return Err(Error::Unavailable(away)),
             Err(cause) => {
-                tracing::error!(engagement = %id, cause = without_quotes(&cause.to_string()), "a due engagement was left");
+                tracing::error!(engagement = %id, cause = without_quotes(&cause.to_string()), "a due \
+                    engagement was left");
                 if left.len() < TOLD {
                     done.left_over.push(format!("“{title}” ({id}): {cause}"));
                 }
@@ -99,26 +112,47 @@ const COLUMNS: (
     engagements::submitted_at,
 );
 
-fn move_batch(tx: &mut WriteTx<'_>, now: DateTime<Utc>, left: &[Uuid], limit: i64) -> Result<crate::kernel::db::Audited<usize>> {
-    let rows: Vec<Columns> =
-        due(now, left).order(engagements::starts_at).limit(limit).select(COLUMNS).for_update().skip_locked().load(tx.conn)?;
+fn move_batch(
+    tx: &mut WriteTx<'_>,
+    now: DateTime<Utc>,
+    left: &[Uuid],
+    limit: i64,
+) -> Result<crate::kernel::db::Audited<usize>> {
+    let rows: Vec<Columns> = due(now, left)
+        .order(engagements::starts_at)
+        .limit(limit)
+        .select(COLUMNS)
+        .for_update()
+        .skip_locked()
+        .load(tx.conn)?;
     moved(tx, rows, now)
 }
 
 fn move_one(tx: &mut WriteTx<'_>, now: DateTime<Utc>, id: Uuid) -> Result<crate::kernel::db::Audited<usize>> {
-    let rows: Vec<Columns> = due(now, &[]).filter(engagements::id.eq(id)).select(COLUMNS).for_update().skip_locked().load(tx.conn)?;
+    let rows: Vec<Columns> = due(now, &[])
+        .filter(engagements::id.eq(id))
+        .select(COLUMNS)
+        .for_update()
+        .skip_locked()
+        .load(tx.conn)?;
     moved(tx, rows, now)
 }
 
-fn moved(tx: &mut WriteTx<'_>, rows: Vec<Columns>, now: DateTime<Utc>) -> Result<crate::kernel::db::Audited<usize>> {
+fn moved(
+    tx: &mut WriteTx<'_>,
+    rows: Vec<Columns>,
+    now: DateTime<Utc>,
+) -> Result<crate::kernel::db::Audited<usize>> {
     let (events, ids) = judge(rows, now);
     if ids.is_empty() {
         return Ok(tx.unchanged(0));
     }
     // sql_query: one parameter however many rows.
-    diesel::sql_query("UPDATE engagements SET status = 'in_progress', version = version + 1 WHERE id = ANY ($1)")
-        .bind::<Array<SqlUuid>, _>(&ids)
-        .execute(tx.conn)?;
+    diesel::sql_query(
+        "UPDATE engagements SET status = 'in_progress', version = version + 1 WHERE id = ANY ($1)",
+    )
+    .bind::<Array<SqlUuid>, _>(&ids)
+    .execute(tx.conn)?;
     diesel::update(engagement_activity::table.filter(engagement_activity::engagement_id.eq_any(&ids)))
         .set((engagement_activity::at.eq(tx.now()), engagement_activity::by_name.eq("System")))
         .execute(tx.conn)?;

@@ -24,7 +24,11 @@ type AssetIds = web::Path<(EngagementId, ProcedureId, AssetId)>;
 /// `GET …/assets`: the card, for htmx; everybody else goes to the procedure's page.
 pub async fn list(permit: Permit<ReadEngagement>, path: Ids) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
-    if permit.partial { card(&permit, engagement, procedure, None).await } else { Ok(redirect(&back(engagement, procedure))) }
+    if permit.partial {
+        card(&permit, engagement, procedure, None).await
+    } else {
+        Ok(redirect(&back(engagement, procedure)))
+    }
 }
 
 async fn card<A: Action>(
@@ -33,7 +37,10 @@ async fn card<A: Action>(
     procedure: ProcedureId,
     saved: Option<&'static str>,
 ) -> Result<HttpResponse> {
-    let (head, assets) = place::read(permit, engagement, procedure, |conn, head| assets::list_for_procedure(conn, head.procedure)).await?;
+    let (head, assets) = place::read(permit, engagement, procedure, |conn, head| {
+        assets::list_for_procedure(conn, head.procedure)
+    })
+    .await?;
     let view = Assets::new(&place::of(permit, &head), assets);
     permit.page(&match saved {
         Some(word) => view.saved(word),
@@ -57,10 +64,21 @@ pub struct Search {
     asset: Vec<AssetId>,
 }
 
-/// `GET …/assets/new`
-pub async fn new(permit: Permit<WriteProcedure>, path: Ids, Query(search): Query<Search>) -> Result<HttpResponse> {
+pub async fn new(
+    permit: Permit<WriteProcedure>,
+    path: Ids,
+    Query(search): Query<Search>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
-    let page = picker(&permit, engagement, procedure, (search.q, search.asset), TypedAsset::default(), FieldErrors::default()).await?;
+    let page = picker(
+        &permit,
+        engagement,
+        procedure,
+        (search.q, search.asset),
+        TypedAsset::default(),
+        FieldErrors::default(),
+    )
+    .await?;
     let body = match (permit.partial, search.part.as_str()) {
         (true, "candidates") => page.as_candidates().render()?,
         (true, _) => page.as_form().render()?,
@@ -136,7 +154,6 @@ async fn done(
     }
 }
 
-/// The ticked assets.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chosen {
@@ -144,18 +161,25 @@ pub struct Chosen {
     asset: Vec<AssetId>,
 }
 
-/// `POST …/assets`
-pub async fn add(permit: Permit<WriteProcedure>, path: Ids, Form(chosen): Form<Chosen>) -> Result<HttpResponse> {
+pub async fn add(
+    permit: Permit<WriteProcedure>,
+    path: Ids,
+    Form(chosen): Form<Chosen>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
-    let added = write(&permit, engagement, procedure, move |tx, work| assets::add(tx, work, &chosen.asset)).await;
+    let added =
+        write(&permit, engagement, procedure, move |tx, work| assets::add(tx, work, &chosen.asset)).await;
     match added {
         Ok(()) => done(&permit, engagement, procedure, "Assets added").await,
         Err(error) => pick_again(&permit, engagement, procedure, TypedAsset::default(), error).await,
     }
 }
 
-/// `POST …/assets/create`
-pub async fn create(permit: Permit<WriteProcedure>, path: Ids, Form(typed): Form<TypedAsset>) -> Result<HttpResponse> {
+pub async fn create(
+    permit: Permit<WriteProcedure>,
+    path: Ids,
+    Form(typed): Form<TypedAsset>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let created = match typed.check() {
         Ok(text) => {
@@ -185,10 +209,12 @@ async fn pick_again(
 ) -> Result<HttpResponse> {
     let Error::Invalid(errors) = error else { return Err(error) };
     let page = picker(permit, engagement, procedure, Default::default(), typed, errors).await?;
-    permit.html(StatusCode::UNPROCESSABLE_ENTITY, if permit.partial { page.as_form().render()? } else { page.render()? })
+    permit.html(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        if permit.partial { page.as_form().render()? } else { page.render()? },
+    )
 }
 
-/// `GET …/assets/{asset}`
 pub async fn edit(permit: Permit<WriteProcedure>, path: AssetIds) -> Result<HttpResponse> {
     let (engagement, procedure, id) = path.into_inner();
     let page = form(&permit, engagement, procedure, id, None).await?;
@@ -209,7 +235,8 @@ async fn form(
         let asset = all.into_iter().find(|a| a.id == id).ok_or(Error::NotFound)?;
         let mut choices = Vec::new();
         for team in [Team::Red, Team::Blue] {
-            let held = if team == Team::Red { asset.red.as_ref() } else { asset.blue.as_ref() }.map(|o| o.key.clone());
+            let held = if team == Team::Red { asset.red.as_ref() } else { asset.blue.as_ref() }
+                .map(|o| o.key.clone());
             if head.sides.may_write_team(team) && (several || held.is_some()) {
                 choices.push((team, assets::list_outcomes(conn, team, held.as_deref())?));
             }
@@ -236,8 +263,22 @@ async fn form(
 
 fn side(team: Team, choices: Vec<assets::Outcome>, typed: &Own, shown: &Own) -> Side {
     match team {
-        Team::Red => Side { name: "red_outcome", was: "was_red", team, choices, chosen: typed.red.clone(), shown: shown.red.clone() },
-        Team::Blue => Side { name: "blue_outcome", was: "was_blue", team, choices, chosen: typed.blue.clone(), shown: shown.blue.clone() },
+        Team::Red => Side {
+            name: "red_outcome",
+            was: "was_red",
+            team,
+            choices,
+            chosen: typed.red.clone(),
+            shown: shown.red.clone(),
+        },
+        Team::Blue => Side {
+            name: "blue_outcome",
+            was: "was_blue",
+            team,
+            choices,
+            chosen: typed.blue.clone(),
+            shown: shown.blue.clone(),
+        },
     }
 }
 
@@ -259,13 +300,18 @@ pub struct TypedOwn {
     was_in_finding: Option<String>,
 }
 
-/// `POST …/assets/{asset}`
-pub async fn update(permit: Permit<WriteProcedure>, path: AssetIds, Form(typed): Form<TypedOwn>) -> Result<HttpResponse> {
+pub async fn update(
+    permit: Permit<WriteProcedure>,
+    path: AssetIds,
+    Form(typed): Form<TypedOwn>,
+) -> Result<HttpResponse> {
     let (engagement, procedure, id) = path.into_inner();
     let shown = Own { red: typed.was_red, blue: typed.was_blue, in_finding: typed.was_in_finding.is_some() };
-    let now = Own { red: typed.red_outcome, blue: typed.blue_outcome, in_finding: typed.in_finding.is_some() };
+    let now =
+        Own { red: typed.red_outcome, blue: typed.blue_outcome, in_finding: typed.in_finding.is_some() };
     let kept = now.clone();
-    let saved = write(&permit, engagement, procedure, move |tx, work| assets::save(tx, work, id, &shown, &now)).await;
+    let saved =
+        write(&permit, engagement, procedure, move |tx, work| assets::save(tx, work, id, &shown, &now)).await;
     let error = match saved {
         Ok(()) => return done(&permit, engagement, procedure, "Asset saved").await,
         Err(error) => error,

@@ -4,8 +4,8 @@ use actix_multipart::Multipart;
 use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    self, CacheControl, CacheDirective, Charset, ContentDisposition, ContentEncoding, DispositionParam, DispositionType, ETag, EntityTag,
-    ExtendedValue,
+    self, CacheControl, CacheDirective, Charset, ContentDisposition, ContentEncoding, DispositionParam,
+    DispositionType, ETag, EntityTag, ExtendedValue,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -31,11 +31,17 @@ use crate::procedures::views::logs::Removal;
 
 type FileIds = web::Path<(EngagementId, AttachmentId)>;
 
-/// A file that people uploaded acts nowhere: no script, no frame, no other source, even when opened by itself.
+/// A file that people uploaded acts nowhere: no script, no frame, no other source, even when opened by
+/// itself.
 const POLICY: &str = "default-src 'none'; sandbox; frame-ancestors 'none'";
 
-/// `GET …/procedures/{procedure}/attachments`: the section, for htmx; everybody else goes to the procedure's page.
-pub async fn list(permit: Permit<ReadEngagement>, path: Ids, Query(page): Query<PageOf>) -> Result<HttpResponse> {
+/// `GET …/procedures/{procedure}/attachments`: the section, for htmx; everybody else goes to the procedure's
+/// page.
+pub async fn list(
+    permit: Permit<ReadEngagement>,
+    path: Ids,
+    Query(page): Query<PageOf>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     if !permit.partial {
         return Ok(redirect(&back(engagement, procedure)));
@@ -57,7 +63,9 @@ async fn section<A: Action>(
     procedure: ProcedureId,
     before: Option<AttachmentId>,
 ) -> Result<Attachments> {
-    let read = move |conn: &mut diesel::PgConnection, head: &Head| attachments::list_for_procedure(conn, head.procedure, before);
+    let read = move |conn: &mut diesel::PgConnection, head: &Head| {
+        attachments::list_for_procedure(conn, head.procedure, before)
+    };
     let (head, files) = place::read(permit, engagement, procedure, read).await?;
     prepare(files.files.iter().map(|file| file.description.as_str()), permit.viewer().id.0).await?;
     Ok(Attachments::new(&place::of(permit, &head), files, true))
@@ -74,8 +82,11 @@ pub struct Whose {
     team: String,
 }
 
-/// `GET …/attachments/new?team=`
-pub async fn new(permit: Permit<WriteProcedure>, path: Ids, Query(whose): Query<Whose>) -> Result<HttpResponse> {
+pub async fn new(
+    permit: Permit<WriteProcedure>,
+    path: Ids,
+    Query(whose): Query<Whose>,
+) -> Result<HttpResponse> {
     let (head, team) = writable(&permit, path.into_inner(), &whose).await?;
     permit.page(&new_page(&permit, &head, team, TypedAttachment::default(), FieldErrors::default()))
 }
@@ -91,12 +102,21 @@ async fn writable(
         return Err(Error::Refused(closed.clone()));
     }
     if !head.sides.may_write_team(team) {
-        return Err(Error::Forbidden(format!("You do not write the {} side of this procedure.", team.as_str())));
+        return Err(Error::Forbidden(format!(
+            "You do not write the {} side of this procedure.",
+            team.as_str()
+        )));
     }
     Ok((head, team))
 }
 
-fn new_page(permit: &Permit<WriteProcedure>, head: &Head, team: Team, typed: TypedAttachment, errors: FieldErrors) -> NewAttachment {
+fn new_page(
+    permit: &Permit<WriteProcedure>,
+    head: &Head,
+    team: Team,
+    typed: TypedAttachment,
+    errors: FieldErrors,
+) -> NewAttachment {
     NewAttachment {
         frame: place::frame(permit, head, "Attach files"),
         url: place::of(permit, head).url(),
@@ -109,11 +129,19 @@ fn new_page(permit: &Permit<WriteProcedure>, head: &Head, team: Team, typed: Typ
 }
 
 /// `POST …/attachments?team=`: who may not, or where it is closed, is told before a byte of the file is read.
-pub async fn create(permit: Permit<WriteProcedure>, path: Ids, Query(whose): Query<Whose>, form: Multipart) -> Result<HttpResponse> {
+pub async fn create(
+    permit: Permit<WriteProcedure>,
+    path: Ids,
+    Query(whose): Query<Whose>,
+    form: Multipart,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let (head, team) = writable(&permit, (engagement, procedure), &whose).await?;
-    let wanted =
-        Wanted { fields: &["title", "description", "in_finding"], some_file: true, limit: permit.viewer().organisation.attachment_bytes };
+    let wanted = Wanted {
+        fields: &["title", "description", "in_finding"],
+        some_file: true,
+        limit: permit.viewer().organisation.attachment_bytes,
+    };
     let (typed, received) = upload::receive(&permit.app, form, wanted, permit.viewer().id).await;
     let typed = TypedAttachment::of(&typed);
     let stored = match received {
@@ -130,7 +158,13 @@ pub async fn create(permit: Permit<WriteProcedure>, path: Ids, Query(whose): Que
     }
 }
 
-async fn store(permit: &Permit<WriteProcedure>, head: &Head, team: Team, typed: &TypedAttachment, files: Vec<Arrived>) -> Result<()> {
+async fn store(
+    permit: &Permit<WriteProcedure>,
+    head: &Head,
+    team: Team,
+    typed: &TypedAttachment,
+    files: Vec<Arrived>,
+) -> Result<()> {
     let text = match typed.check() {
         Ok(text) => text,
         Err(error) => {
@@ -139,7 +173,8 @@ async fn store(permit: &Permit<WriteProcedure>, head: &Head, team: Team, typed: 
         }
     };
     upload::keep(&permit.app, &files).await?;
-    let (held, rows, engagement, procedure) = (permit.clone(), files.clone(), head.engagement, head.procedure);
+    let (held, rows, engagement, procedure) =
+        (permit.clone(), files.clone(), head.engagement, head.procedure);
     let write = move |tx: &mut WriteTx<'_>| {
         let mut work = work::begin(tx, &held, engagement, procedure)?;
         attachments::insert(tx, &mut work, team, &rows, &text)?;
@@ -147,14 +182,23 @@ async fn store(permit: &Permit<WriteProcedure>, head: &Head, team: Team, typed: 
     };
     let written = permit.app.db.write(permit.actor(), write).await;
     // Where the database went away nobody knows whether it had committed: then the sweep asks it later.
-    if let Err(Error::NotFound | Error::Forbidden(_) | Error::Refused(_) | Error::Invalid(_) | Error::Conflict(_)) = &written {
+    if let Err(
+        Error::NotFound | Error::Forbidden(_) | Error::Refused(_) | Error::Invalid(_) | Error::Conflict(_),
+    ) = &written
+    {
         upload::discard(&permit.app, &files).await;
     }
     written
 }
 
 /// The page or the section again, with the sentence and what was typed beside the files.
-async fn refused(permit: &Permit<WriteProcedure>, head: &Head, team: Team, typed: TypedAttachment, error: Error) -> Result<HttpResponse> {
+async fn refused(
+    permit: &Permit<WriteProcedure>,
+    head: &Head,
+    team: Team,
+    typed: TypedAttachment,
+    error: Error,
+) -> Result<HttpResponse> {
     let status = error.status();
     let errors = match error {
         Error::Invalid(errors) => errors,
@@ -169,7 +213,11 @@ async fn refused(permit: &Permit<WriteProcedure>, head: &Head, team: Team, typed
     permit.html(status, new_page(permit, head, team, typed, errors).render()?)
 }
 
-async fn get<A: Action>(permit: &Permit<A>, engagement: EngagementId, id: AttachmentId) -> Result<Attachment> {
+async fn get<A: Action>(
+    permit: &Permit<A>,
+    engagement: EngagementId,
+    id: AttachmentId,
+) -> Result<Attachment> {
     let visible = permit.visible();
     let found = permit.app.db.read(move |conn| attachments::get(conn, engagement, id, &visible)).await?;
     permit.check(found.client_id)?;
@@ -188,7 +236,11 @@ pub async fn file(permit: Permit<ReadEngagement>, path: FileIds, req: HttpReques
         .insert_header(CacheControl(vec![CacheDirective::NoStore]))
         .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
-    let known = req.headers().get_all(header::IF_NONE_MATCH).filter_map(|v| v.to_str().ok()).any(|v| v.contains(tag.tag()));
+    let known = req
+        .headers()
+        .get_all(header::IF_NONE_MATCH)
+        .filter_map(|v| v.to_str().ok())
+        .any(|v| v.contains(tag.tag()));
     if known {
         return Ok(answer.status(StatusCode::NOT_MODIFIED).finish());
     }
@@ -200,14 +252,24 @@ pub async fn file(permit: Permit<ReadEngagement>, path: FileIds, req: HttpReques
         .insert_header(disposition(&attachment))
         // Evidence is mostly compressed already, and its length shall be known.
         .insert_header(ContentEncoding::Identity)
-        .body(SizedStream::new(size, Box::pin(content.map(|chunk: std::result::Result<_, actix_web::Error>| chunk)))))
+        .body(SizedStream::new(
+            size,
+            Box::pin(content.map(|chunk: std::result::Result<_, actix_web::Error>| chunk)),
+        )))
 }
 
 fn disposition(attachment: &Attachment) -> ContentDisposition {
-    let plain: String =
-        attachment.file_name.chars().map(|c| if c.is_ascii_graphic() && c != '"' && c != '\\' || c == ' ' { c } else { '_' }).collect();
+    let plain: String = attachment
+        .file_name
+        .chars()
+        .map(|c| if c.is_ascii_graphic() && c != '"' && c != '\\' || c == ' ' { c } else { '_' })
+        .collect();
     ContentDisposition {
-        disposition: if is_image(&attachment.media_type) { DispositionType::Inline } else { DispositionType::Attachment },
+        disposition: if is_image(&attachment.media_type) {
+            DispositionType::Inline
+        } else {
+            DispositionType::Attachment
+        },
         parameters: vec![
             DispositionParam::Filename(plain),
             DispositionParam::FilenameExt(ExtendedValue {
@@ -220,7 +282,11 @@ fn disposition(attachment: &Attachment) -> ContentDisposition {
 }
 
 /// The attachment and its procedure, where something may be written.
-async fn editable(permit: &Permit<WriteProcedure>, engagement: EngagementId, id: AttachmentId) -> Result<(Head, Attachment)> {
+async fn editable(
+    permit: &Permit<WriteProcedure>,
+    engagement: EngagementId,
+    id: AttachmentId,
+) -> Result<(Head, Attachment)> {
     let attachment = get(permit, engagement, id).await?;
     let procedure = attachment.procedure_id.ok_or(Error::NotFound)?;
     let (head, ()) = place::read(permit, engagement, procedure, |_, _| Ok(())).await?;
@@ -230,7 +296,6 @@ async fn editable(permit: &Permit<WriteProcedure>, engagement: EngagementId, id:
     }
 }
 
-/// `GET …/attachments/{attachment}/edit`
 pub async fn edit(permit: Permit<WriteProcedure>, path: FileIds) -> Result<HttpResponse> {
     let (engagement, id) = path.into_inner();
     let (head, attachment) = editable(&permit, engagement, id).await?;
@@ -246,7 +311,12 @@ fn stored_text(attachment: &Attachment) -> TypedAttachment {
     }
 }
 
-fn edit_page(permit: &Permit<WriteProcedure>, head: &Head, attachment: &Attachment, typed: TypedAttachment) -> EditAttachment {
+fn edit_page(
+    permit: &Permit<WriteProcedure>,
+    head: &Head,
+    attachment: &Attachment,
+    typed: TypedAttachment,
+) -> EditAttachment {
     EditAttachment {
         frame: place::frame(permit, head, "Edit attachment"),
         href: format!("/engagements/{}/attachments/{}", head.engagement, attachment.id),
@@ -262,8 +332,11 @@ fn edit_page(permit: &Permit<WriteProcedure>, head: &Head, attachment: &Attachme
     }
 }
 
-/// `POST …/attachments/{attachment}/edit`
-pub async fn update(permit: Permit<WriteProcedure>, path: FileIds, Form(typed): Form<TypedAttachment>) -> Result<HttpResponse> {
+pub async fn update(
+    permit: Permit<WriteProcedure>,
+    path: FileIds,
+    Form(typed): Form<TypedAttachment>,
+) -> Result<HttpResponse> {
     let (engagement, id) = path.into_inner();
     let (head, attachment) = editable(&permit, engagement, id).await?;
     let (procedure, version) = (head.procedure, typed.version);
@@ -279,7 +352,9 @@ pub async fn update(permit: Permit<WriteProcedure>, path: FileIds, Form(typed): 
         }
         Err(error) => Err(error),
     };
-    let Err(error) = saved else { return Ok(redirect_with(&back(engagement, procedure), "Attachment saved.")) };
+    let Err(error) = saved else {
+        return Ok(redirect_with(&back(engagement, procedure), "Attachment saved."));
+    };
     let status = error.status();
     let mut page = edit_page(&permit, &head, &attachment, typed);
     match error {
@@ -295,25 +370,32 @@ pub async fn update(permit: Permit<WriteProcedure>, path: FileIds, Form(typed): 
     permit.html(status, page.render()?)
 }
 
-/// `GET …/attachments/{attachment}/removal`
 pub async fn removal(permit: Permit<WriteProcedure>, path: FileIds) -> Result<HttpResponse> {
     let (engagement, id) = path.into_inner();
     let (head, attachment) = editable(&permit, engagement, id).await?;
     if !place::of(&permit, &head).owns(attachment.uploaded_by, attachment.team) {
-        return Err(Error::Forbidden(format!("{} attached this file. They or a team lead can remove it.", attachment.uploader)));
+        return Err(Error::Forbidden(format!(
+            "{} attached this file. They or a team lead can remove it.",
+            attachment.uploader
+        )));
     }
     permit.page(&Removal {
         frame: place::frame(&permit, &head, "Remove attachment"),
         heading: format!("Remove “{}”?", attachment.title),
-        shown: crate::kernel::web::markdown::render(&format!("{} · {}", attachment.file_name, facts(&attachment, head.zone))),
-        sentence: "It disappears from the procedure and the report, and the file is deleted after 30 days. The audit log keeps its digest.",
+        shown: crate::kernel::web::markdown::render(&format!(
+            "{} · \
+            {}",
+            attachment.file_name,
+            facts(&attachment, head.zone)
+        )),
+        sentence: "It disappears from the procedure and the report, and the file is deleted after 30 days. \
+            The audit log keeps its digest.",
         action: format!("/engagements/{engagement}/attachments/{id}/removal"),
         cancel: back(engagement, head.procedure),
         button: "Remove attachment",
     })
 }
 
-/// `POST …/attachments/{attachment}/removal`
 pub async fn remove(permit: Permit<WriteProcedure>, path: FileIds) -> Result<HttpResponse> {
     let (engagement, id) = path.into_inner();
     let (head, _) = editable(&permit, engagement, id).await?;

@@ -1,4 +1,5 @@
-//! `GET /engagements/{id}/events`: server-sent events that say what changed; the page then asks for what it may see.
+//! `GET /engagements/{id}/events`: server-sent events that say what changed; the page then asks for what it
+//! may see.
 
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ use crate::procedures::store::page::check_visible;
 
 /// How long one connection lives; the browser comes back by itself, and its rights are asked for again.
 const LIFE: Duration = Duration::from_secs(300);
-/// A comment this often keeps proxies from closing a quiet connection; before it, as before each message, the session and
-/// its right are asked for again.
+/// A comment this often keeps proxies from closing a quiet connection; before it, as before each message, the
+/// session and its right are asked for again.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// Which procedure the page shows; none on the engagement's own page.
@@ -28,8 +29,13 @@ pub struct Wanted {
     procedure: Option<Uuid>,
 }
 
-/// A page of one procedure hears `procedure` when that one changed, the engagement's page hears `engagement` at every change.
-pub async fn events(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
+/// A page of one procedure hears `procedure` when that one changed, the engagement's page hears `engagement`
+/// at every change.
+pub async fn events(
+    permit: Permit<ReadEngagement>,
+    path: web::Path<EngagementId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<HttpResponse> {
     let engagement = path.into_inner();
     let visible = permit.visible();
     let client = permit.app.db.read(move |conn| check_visible(conn, engagement, None, &visible)).await?;
@@ -46,14 +52,20 @@ pub async fn events(permit: Permit<ReadEngagement>, path: web::Path<EngagementId
                     match wanted.procedure {
                         None => break "event: engagement\ndata: -\n\n",
                         // What has no procedure, such as a submit or a new asset, may concern every page.
-                        Some(mine) if change.procedure.is_none_or(|changed| changed == mine) => break "event: procedure\ndata: -\n\n",
+                        Some(mine) if change.procedure.is_none_or(|changed| changed == mine) => {
+                            break "event: procedure\ndata: -\n\n";
+                        }
                         Some(_) => {}
                     }
                 }
                 Ok(Ok(_)) => {}
                 // Some were missed: everything may have changed.
                 Ok(Err(RecvError::Lagged(_))) => {
-                    break if wanted.procedure.is_some() { "event: procedure\ndata: -\n\n" } else { "event: engagement\ndata: -\n\n" };
+                    break if wanted.procedure.is_some() {
+                        "event: procedure\ndata: -\n\n"
+                    } else {
+                        "event: engagement\ndata: -\n\n"
+                    };
                 }
                 Ok(Err(RecvError::Closed)) => return None,
                 Err(_) if tokio::time::Instant::now() >= end => return None,
@@ -61,8 +73,10 @@ pub async fn events(permit: Permit<ReadEngagement>, path: web::Path<EngagementId
             }
         };
         let now = app.clock.now();
-        let may = app.db.read(move |conn| still_may(conn, session, client, Permission::EngagementRead, now)).await;
-        // A database that is away, or busy, says nothing about rights; and a message holds nothing of what changed.
+        let may =
+            app.db.read(move |conn| still_may(conn, session, client, Permission::EngagementRead, now)).await;
+        // A database that is away, or busy, says nothing about rights; and a message holds nothing of what
+        // changed.
         if matches!(may, Ok(false)) {
             return None;
         }

@@ -31,7 +31,11 @@ pub struct Part {
 }
 
 /// `GET …/logs`: the section, for htmx; everybody else goes to the procedure's page.
-pub async fn list(permit: Permit<ReadEngagement>, path: Ids, Query(part): Query<Part>) -> Result<HttpResponse> {
+pub async fn list(
+    permit: Permit<ReadEngagement>,
+    path: Ids,
+    Query(part): Query<Part>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     if part.part == "none" {
         return permit.html(StatusCode::OK, String::new());
@@ -50,7 +54,9 @@ async fn section<A: Action>(
     before: Option<LogEntryId>,
     saved: Option<(&'static str, Option<Team>)>,
 ) -> Result<HttpResponse> {
-    let read = move |conn: &mut diesel::PgConnection, head: &Head| logs::list_for_procedure(conn, head.procedure, before);
+    let read = move |conn: &mut diesel::PgConnection, head: &Head| {
+        logs::list_for_procedure(conn, head.procedure, before)
+    };
     let (head, page) = place::read(permit, engagement, procedure, read).await?;
     prepare(page.entries.iter().map(|entry| entry.text.as_str()), permit.viewer().id.0).await?;
     let mut view = Logs::new(&place::of(permit, &head), page, true);
@@ -71,8 +77,11 @@ pub struct Whose {
     team: String,
 }
 
-/// `GET …/logs/new?team=`
-pub async fn new(permit: Permit<WriteProcedure>, path: Ids, Query(whose): Query<Whose>) -> Result<HttpResponse> {
+pub async fn new(
+    permit: Permit<WriteProcedure>,
+    path: Ids,
+    Query(whose): Query<Whose>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let team: Team = whose.team.parse().map_err(|_| Error::NotFound)?;
     let (head, ()) = place::read(&permit, engagement, procedure, |_, _| Ok(())).await?;
@@ -93,7 +102,13 @@ fn may_write(head: &Head, team: Team) -> Result<()> {
     }
 }
 
-fn form(permit: &Permit<WriteProcedure>, head: &Head, entry: Option<LogEntryId>, team: Team, typed: TypedEntry) -> EntryForm {
+fn form(
+    permit: &Permit<WriteProcedure>,
+    head: &Head,
+    entry: Option<LogEntryId>,
+    team: Team,
+    typed: TypedEntry,
+) -> EntryForm {
     EntryForm {
         frame: place::frame(permit, head, "Log entry"),
         url: place::of(permit, head).url(),
@@ -134,8 +149,11 @@ fn with_now(mut typed: TypedEntry, now: String) -> TypedEntry {
     typed
 }
 
-/// `POST …/logs`
-pub async fn create(permit: Permit<WriteProcedure>, path: Ids, Form(typed): Form<TypedEntry>) -> Result<HttpResponse> {
+pub async fn create(
+    permit: Permit<WriteProcedure>,
+    path: Ids,
+    Form(typed): Form<TypedEntry>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let team: Team = typed.team.parse().map_err(|_| Error::NotFound)?;
     let (head, ()) = place::read(&permit, engagement, procedure, |_, _| Ok(())).await?;
@@ -156,7 +174,9 @@ pub async fn create(permit: Permit<WriteProcedure>, path: Ids, Form(typed): Form
         Err(error) => Err(error),
     };
     match saved {
-        Ok(_) if permit.partial => section(&permit, engagement, procedure, None, Some(("Entry added", Some(team)))).await,
+        Ok(_) if permit.partial => {
+            section(&permit, engagement, procedure, None, Some(("Entry added", Some(team)))).await
+        }
         Ok(_) => Ok(redirect_with(&back(engagement, procedure), "Log entry added.")),
         Err(error) => again(&permit, form(&permit, &head, None, team, typed), error),
     }
@@ -170,17 +190,25 @@ async fn one(
     id: LogEntryId,
     saved: bool,
 ) -> Result<HttpResponse> {
-    let (head, entry) = place::read(permit, engagement, procedure, move |conn, head| logs::get(conn, head.procedure, id)).await?;
+    let (head, entry) =
+        place::read(permit, engagement, procedure, move |conn, head| logs::get(conn, head.procedure, id))
+            .await?;
     permit.page(&OneEntry::new(&place::of(permit, &head), entry, saved))
 }
 
 /// `GET …/logs/{entry}`: its form; for htmx, `part=entry` gives the entry back.
-pub async fn edit(permit: Permit<WriteProcedure>, path: EntryIds, Query(part): Query<Part>) -> Result<HttpResponse> {
+pub async fn edit(
+    permit: Permit<WriteProcedure>,
+    path: EntryIds,
+    Query(part): Query<Part>,
+) -> Result<HttpResponse> {
     let (engagement, procedure, id) = path.into_inner();
     if permit.partial && part.part == "entry" {
         return one(&permit, engagement, procedure, id, false).await;
     }
-    let (head, entry) = place::read(&permit, engagement, procedure, move |conn, head| logs::get(conn, head.procedure, id)).await?;
+    let (head, entry) =
+        place::read(&permit, engagement, procedure, move |conn, head| logs::get(conn, head.procedure, id))
+            .await?;
     owns(&permit, &head, &entry)?;
     let typed = TypedEntry {
         starts_at: times::for_input(entry.starts_at, head.zone),
@@ -201,17 +229,29 @@ fn owns(permit: &Permit<WriteProcedure>, head: &Head, entry: &logs::LogEntry) ->
     } else if !head.sides.may_write_team(entry.team) {
         may_write(head, entry.team)
     } else {
-        Err(Error::Forbidden(format!("{} wrote this entry. Its author or a team lead can change it.", entry.author)))
+        Err(Error::Forbidden(format!(
+            "{} wrote this entry. Its author or a team lead can change it.",
+            entry.author
+        )))
     }
 }
 
-/// `POST …/logs/{entry}`
-pub async fn update(permit: Permit<WriteProcedure>, path: EntryIds, Form(typed): Form<TypedEntry>) -> Result<HttpResponse> {
+pub async fn update(
+    permit: Permit<WriteProcedure>,
+    path: EntryIds,
+    Form(typed): Form<TypedEntry>,
+) -> Result<HttpResponse> {
     let (engagement, procedure, id) = path.into_inner();
-    let (head, entry) = place::read(&permit, engagement, procedure, move |conn, head| logs::get(conn, head.procedure, id)).await?;
+    let (head, entry) =
+        place::read(&permit, engagement, procedure, move |conn, head| logs::get(conn, head.procedure, id))
+            .await?;
     if !typed.now.is_empty() {
         let now = times::for_input(permit.app.clock.now(), typed.zone(head.zone));
-        return answer(&permit, StatusCode::OK, form(&permit, &head, Some(id), entry.team, with_now(typed, now)));
+        return answer(
+            &permit,
+            StatusCode::OK,
+            form(&permit, &head, Some(id), entry.team, with_now(typed, now)),
+        );
     }
     let version = typed.version;
     let known: Vec<_> = std::iter::once(entry.starts_at).chain(entry.ends_at).collect();
@@ -233,7 +273,8 @@ pub async fn update(permit: Permit<WriteProcedure>, path: EntryIds, Form(typed):
         Err(error) => {
             let mut form = form(&permit, &head, Some(id), entry.team, typed);
             if matches!(error, Error::Conflict(_)) {
-                // The form goes on from the stored version: saving again is then a decision, with both texts in sight.
+                // The form goes on from the stored version: saving again is then a decision, with both texts
+                // in sight.
                 form.theirs = Some(format!("{}\n{}", entry_time(&entry, head.zone), entry.text));
                 form.typed.version = entry.version;
             }
@@ -242,23 +283,24 @@ pub async fn update(permit: Permit<WriteProcedure>, path: EntryIds, Form(typed):
     }
 }
 
-/// `GET …/logs/{entry}/removal`
 pub async fn removal(permit: Permit<WriteProcedure>, path: EntryIds) -> Result<HttpResponse> {
     let (engagement, procedure, id) = path.into_inner();
-    let (head, entry) = place::read(&permit, engagement, procedure, move |conn, head| logs::get(conn, head.procedure, id)).await?;
+    let (head, entry) =
+        place::read(&permit, engagement, procedure, move |conn, head| logs::get(conn, head.procedure, id))
+            .await?;
     owns(&permit, &head, &entry)?;
     permit.page(&Removal {
         frame: place::frame(&permit, &head, "Remove log entry"),
         heading: format!("Remove the entry of {}?", entry_time(&entry, head.zone)),
         shown: crate::kernel::web::markdown::render(&entry.text),
-        sentence: "It disappears from the procedure, the timeline and the report. The audit log keeps that it was there.",
+        sentence: "It disappears from the procedure, the timeline and the report. The audit log keeps that \
+            it was there.",
         action: format!("/engagements/{engagement}/procedures/{procedure}/logs/{id}/removal"),
         cancel: back(engagement, procedure),
         button: "Remove log entry",
     })
 }
 
-/// `POST …/logs/{entry}/removal`
 pub async fn remove(permit: Permit<WriteProcedure>, path: EntryIds) -> Result<HttpResponse> {
     let (engagement, procedure, id) = path.into_inner();
     let held = permit.clone();

@@ -22,12 +22,11 @@ use crate::procedures::views::attachments::Attachments;
 use crate::procedures::views::logs::Logs;
 use crate::procedures::views::place::Place;
 
-/// Where the lists of a page begin, in place of the newest: the entry and the attachment before which they go on.
+/// Where the lists of a page begin, in place of the newest: the entry and the attachment before which they go
+/// on.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Older {
-    /// Of the log.
     pub logs: Option<LogEntryId>,
-    /// Of the attachments.
     pub files: Option<AttachmentId>,
 }
 
@@ -42,7 +41,12 @@ pub(crate) struct Pieces {
 }
 
 /// Reads and renders the three parts in three statements.
-pub(crate) async fn pieces<A: Action>(permit: &Permit<A>, shown: &Shown, sides: Sides, older: Older) -> Result<Pieces> {
+pub(crate) async fn pieces<A: Action>(
+    permit: &Permit<A>,
+    shown: &Shown,
+    sides: Sides,
+    older: Older,
+) -> Result<Pieces> {
     let engagement = &shown.engagement;
     let id = shown.procedure.id;
     let at = Place {
@@ -67,7 +71,11 @@ pub(crate) async fn pieces<A: Action>(permit: &Permit<A>, shown: &Shown, sides: 
             ))
         })
         .await?;
-    let texts = entries.entries.iter().map(|entry| &entry.text).chain(files.files.iter().map(|file| &file.description));
+    let texts = entries
+        .entries
+        .iter()
+        .map(|entry| &entry.text)
+        .chain(files.files.iter().map(|file| &file.description));
     prepare(texts.map(String::as_str), permit.viewer().id.0).await?;
     Ok(Pieces {
         logs: Logs::new(&at, entries, true).render()?,

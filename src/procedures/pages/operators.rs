@@ -18,7 +18,6 @@ use crate::procedures::views::{Operators, Pick, PickSide};
 
 type Ids = web::Path<(EngagementId, ProcedureId)>;
 
-/// `GET /engagements/{id}/procedures/{pid}/operators`
 pub async fn edit(permit: Permit<PlanEngagement>, path: Ids) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     permit.page(&picker(&permit, engagement, procedure, None, None).await?)
@@ -39,13 +38,19 @@ async fn picker(
         .db
         .read(move |conn| {
             let shown = page::get(conn, engagement, procedure, &visible)?;
-            Ok((shown, page::list_operators(conn, engagement, procedure)?, page::list_candidates(conn, engagement, procedure)?))
+            Ok((
+                shown,
+                page::list_operators(conn, engagement, procedure)?,
+                page::list_candidates(conn, engagement, procedure)?,
+            ))
         })
         .await?;
     permit.check(shown.engagement.client_id)?;
-    let own: Wanted = typed.unwrap_or_else(|| operators.iter().filter(|o| o.own).map(|o| (o.person_id, o.team)).collect());
+    let own: Wanted =
+        typed.unwrap_or_else(|| operators.iter().filter(|o| o.own).map(|o| (o.person_id, o.team)).collect());
     let side = |team: Team| {
-        let names: Vec<&str> = operators.iter().filter(|o| !o.own && o.team == team).map(|o| o.name.as_str()).collect();
+        let names: Vec<&str> =
+            operators.iter().filter(|o| !o.own && o.team == team).map(|o| o.name.as_str()).collect();
         let inherited = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
         let pick = |c: &page::Candidate| Pick {
             id: c.id.to_string(),
@@ -69,7 +74,6 @@ async fn picker(
     })
 }
 
-/// Who is ticked.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ticked {
@@ -79,13 +83,21 @@ pub struct Ticked {
     blue: Vec<PersonId>,
 }
 
-/// `POST /engagements/{id}/procedures/{pid}/operators`
-pub async fn update(permit: Permit<PlanEngagement>, path: Ids, Form(ticked): Form<Ticked>) -> Result<HttpResponse> {
+pub async fn update(
+    permit: Permit<PlanEngagement>,
+    path: Ids,
+    Form(ticked): Form<Ticked>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let of = |team, people: Vec<PersonId>| people.into_iter().map(move |p| (p, team));
     let wanted: Wanted = of(Team::Red, ticked.red).chain(of(Team::Blue, ticked.blue)).collect();
     let (write, typed) = (permit.clone(), wanted.clone());
-    match permit.app.db.write(permit.actor(), move |tx| parts::save_operators(tx, &write, engagement, procedure, &wanted)).await {
+    match permit
+        .app
+        .db
+        .write(permit.actor(), move |tx| parts::save_operators(tx, &write, engagement, procedure, &wanted))
+        .await
+    {
         Ok(()) => Ok(redirect_with(&url(engagement, procedure), "Operators saved.")),
         Err(Error::Refused(why)) => {
             let page = picker(&permit, engagement, procedure, Some(why), Some(typed)).await?;

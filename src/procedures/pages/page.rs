@@ -19,7 +19,9 @@ use crate::kernel::web::{Form, Query, Section, beside, redirect, redirect_with, 
 use crate::procedures::domain::{Field, Sides, Team, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed};
 use crate::procedures::merge::Conflict;
-use crate::procedures::store::page::{self, Draft, InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
+use crate::procedures::store::page::{
+    self, Draft, InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective,
+};
 use crate::procedures::store::save::{Saved, Typed, save_fields};
 use crate::procedures::store::{parts, work};
 use crate::procedures::views::page::{Last, Overlay, Parts, Show, url};
@@ -40,7 +42,11 @@ struct Loaded {
     drafts: Vec<Draft>,
 }
 
-async fn load<A: Action>(permit: &Permit<A>, engagement: EngagementId, procedure: ProcedureId) -> Result<Loaded> {
+async fn load<A: Action>(
+    permit: &Permit<A>,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+) -> Result<Loaded> {
     let (visible, person) = (permit.visible(), permit.viewer().id);
     let loaded = permit
         .app
@@ -53,7 +59,11 @@ async fn load<A: Action>(permit: &Permit<A>, engagement: EngagementId, procedure
                 outcomes: page::list_outcomes(conn)?,
                 ticks: page::list_ticks(conn, procedure)?,
                 inputs: page::get_inputs(conn, engagement, procedure)?,
-                techniques: page::list_techniques(conn, &shown.engagement.attack_version, &shown.procedure.technique_ids)?,
+                techniques: page::list_techniques(
+                    conn,
+                    &shown.engagement.attack_version,
+                    &shown.procedure.technique_ids,
+                )?,
                 drafts: page::list_drafts(conn, person, procedure)?,
                 shown,
             })
@@ -70,17 +80,29 @@ impl Loaded {
     /// Why the work is closed, judged with what is due and not with what is stored.
     fn closed<A: Action>(&self, permit: &Permit<A>) -> Option<String> {
         let e = &self.shown.engagement;
-        working_allowed(e.status.as_of(e.starts_at, permit.app.clock.now()), e.submitted_at.is_some()).err().map(|refusal| refusal.0)
+        working_allowed(e.status.as_of(e.starts_at, permit.app.clock.now()), e.submitted_at.is_some())
+            .err()
+            .map(|refusal| refusal.0)
     }
 
     fn sides<A: Action>(&self, permit: &Permit<A>) -> Sides {
         let me = permit.viewer().id;
         let assigned = |team| effective(&self.operators, team).iter().any(|o| o.person_id == me);
         let e = &self.shown.engagement;
-        sides(work::rights(permit, e.client_id), assigned(Team::Red), assigned(Team::Blue), work::rule(permit, e.write_rule.as_deref()))
+        sides(
+            work::rights(permit, e.client_id),
+            assigned(Team::Red),
+            assigned(Team::Blue),
+            work::rule(permit, e.write_rule.as_deref()),
+        )
     }
 
-    fn parts<'a, A: Action>(&'a self, permit: &'a Permit<A>, sides: Sides, closed: Option<String>) -> Parts<'a> {
+    fn parts<'a, A: Action>(
+        &'a self,
+        permit: &'a Permit<A>,
+        sides: Sides,
+        closed: Option<String>,
+    ) -> Parts<'a> {
         Parts {
             shown: &self.shown,
             outcomes: &self.outcomes,
@@ -90,7 +112,8 @@ impl Loaded {
             inputs: &self.inputs,
             techniques: &self.techniques,
             sides,
-            plans: permit.may_at(P::EngagementPlan, self.shown.engagement.client_id) && self.shown.engagement.submitted_at.is_none(),
+            plans: permit.may_at(P::EngagementPlan, self.shown.engagement.client_id)
+                && self.shown.engagement.submitted_at.is_none(),
             closed,
             now: permit.app.clock.now(),
             viewer: permit.viewer(),
@@ -104,7 +127,8 @@ impl Loaded {
             let typed_in = draft.fields.get("zone").and_then(|zone| zone.parse().ok()).unwrap_or(zone);
             draft.fields.iter().any(|(name, value)| {
                 let saved = |field| self.shown.procedure.fields.shown(field, typed_in);
-                name.parse::<Field>().is_ok_and(|field| saved(field).trim() != value.replace("\r\n", "\n").trim())
+                name.parse::<Field>()
+                    .is_ok_and(|field| saved(field).trim() != value.replace("\r\n", "\n").trim())
             })
         })
     }
@@ -120,8 +144,11 @@ pub struct Wanted {
     files: Option<AttachmentId>,
 }
 
-/// `GET /engagements/{id}/procedures/{pid}`
-pub async fn show(permit: Permit<ReadEngagement>, path: Ids, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
+pub async fn show(
+    permit: Permit<ReadEngagement>,
+    path: Ids,
+    Query(wanted): Query<Wanted>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let loaded = load(&permit, engagement, procedure).await?;
     // Restored, the page goes on as the tab whose draft it was.
@@ -137,7 +164,10 @@ pub async fn show(permit: Permit<ReadEngagement>, path: Ids, Query(wanted): Quer
 }
 
 /// `GET /engagements/{id}/p/{key}`: from the jump list to the procedure's page.
-pub async fn jump(permit: Permit<ReadEngagement>, path: web::Path<(EngagementId, String)>) -> Result<HttpResponse> {
+pub async fn jump(
+    permit: Permit<ReadEngagement>,
+    path: web::Path<(EngagementId, String)>,
+) -> Result<HttpResponse> {
     let ((engagement, key), visible) = (path.into_inner(), permit.visible());
     let read = move |conn: &mut diesel::PgConnection| {
         let client = page::check_visible(conn, engagement, None, &visible)?;
@@ -166,7 +196,12 @@ struct State {
 }
 
 impl State {
-    async fn answer<A: Action>(self, permit: &Permit<A>, engagement: EngagementId, procedure: ProcedureId) -> Result<HttpResponse> {
+    async fn answer<A: Action>(
+        self,
+        permit: &Permit<A>,
+        engagement: EngagementId,
+        procedure: ProcedureId,
+    ) -> Result<HttpResponse> {
         let loaded = load(permit, engagement, procedure).await?;
         if !permit.partial {
             return self.whole_page(permit, loaded).await;
@@ -186,12 +221,19 @@ impl State {
 
     async fn whole_page<A: Action>(self, permit: &Permit<A>, loaded: Loaded) -> Result<HttpResponse> {
         let closed = loaded.closed(permit);
-        // With something typed the form stays writable even where the work has been closed meanwhile: the words must not go.
+        // With something typed the form stays writable even where the work has been closed meanwhile: the
+        // words must not go.
         let open = closed.is_none() || !self.overlay.values.is_empty() || self.inputs.is_some();
         let sides = if open { loaded.sides(permit) } else { Sides::default() };
         let parts = loaded.parts(permit, sides, closed.clone());
         let title = format!("{} {}", loaded.shown.procedure.position, loaded.shown.procedure.name);
-        let pieces = super::pieces(permit, &loaded.shown, if closed.is_none() { sides } else { Sides::default() }, self.older).await?;
+        let pieces = super::pieces(
+            permit,
+            &loaded.shown,
+            if closed.is_none() { sides } else { Sides::default() },
+            self.older,
+        )
+        .await?;
         let zone = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
         let offered = loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none());
         let offered = offered.map(|draft| (times::display(draft.at, zone), draft.tab.clone()));
@@ -210,7 +252,10 @@ impl State {
             assets: pieces.assets,
             draft: offered,
             closed,
-            events: format!("/engagements/{}/events?procedure={}", loaded.shown.engagement.id, loaded.shown.procedure.id),
+            events: format!(
+                "/engagements/{}/events?procedure={}",
+                loaded.shown.engagement.id, loaded.shown.procedure.id
+            ),
         };
         permit.html(self.status, page.render()?)
     }
@@ -240,7 +285,11 @@ impl Posted {
     /// # Errors
     /// [`Error::Refused`] for a field that does not belong to the form, or one that came twice.
     fn read(pairs: Pairs) -> Result<Self> {
-        let strange = || Error::Refused("This form has a field that does not belong to it. Reload the page and try again.".into());
+        let strange = || {
+            Error::Refused(
+                "This form has a field that does not belong to it. Reload the page and try again.".into(),
+            )
+        };
         let number = |value: &str| value.parse::<i32>().map_err(|_| strange());
         let mut posted = Self::default();
         let mut seen = BTreeSet::new();
@@ -253,8 +302,12 @@ impl Posted {
                 "zone" => posted.zone = Some(value.parse().map_err(|_| strange())?),
                 "then" => posted.then = value,
                 "now" => {
-                    posted.now =
-                        Some(value.parse::<Field>().map_err(|_| strange()).and_then(|f| if f.is_time() { Ok(f) } else { Err(strange()) })?)
+                    posted.now = Some(
+                        value
+                            .parse::<Field>()
+                            .map_err(|_| strange())
+                            .and_then(|f| if f.is_time() { Ok(f) } else { Err(strange()) })?,
+                    )
                 }
                 "keep" => posted.keep = Some(value),
                 "take" => posted.take = Some(value),
@@ -278,8 +331,8 @@ impl Posted {
         Ok(posted)
     }
 
-    /// The fields to save. "Keep mine" starts from the version that was shown as theirs, so that a third save conflicts
-    /// again; "Take theirs" leaves the field out.
+    /// The fields to save. "Keep mine" starts from the version that was shown as theirs, so that a third save
+    /// conflicts again; "Take theirs" leaves the field out.
     fn typed(&self) -> Vec<Typed> {
         let base = |name: &str| {
             let kept = self.keep.as_deref() == Some(name);
@@ -289,12 +342,18 @@ impl Posted {
         self.values
             .iter()
             .filter(|(name, _)| self.take.as_deref() != Some(name.as_str()))
-            .filter_map(|(name, raw)| Some(Typed { field: name.parse().ok()?, raw: raw.clone(), base: base(name) }))
+            .filter_map(|(name, raw)| {
+                Some(Typed { field: name.parse().ok()?, raw: raw.clone(), base: base(name) })
+            })
             .collect()
     }
 
     fn overlay(&self) -> Overlay {
-        let bases = self.values.keys().map(|name| (name.clone(), self.bases.get(name).copied().unwrap_or(self.version))).collect();
+        let bases = self
+            .values
+            .keys()
+            .map(|name| (name.clone(), self.bases.get(name).copied().unwrap_or(self.version)))
+            .collect();
         Overlay { values: self.values.clone(), bases, zone: self.zone }
     }
 }
@@ -305,10 +364,15 @@ fn overlay_of(fields: &Values) -> Overlay {
 }
 
 /// `POST /engagements/{id}/procedures/{pid}`: every button of the page posts here.
-pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+pub async fn save(
+    permit: Permit<WriteProcedure>,
+    path: Ids,
+    Form(pairs): Form<Pairs>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let posted = Posted::read(pairs)?;
-    let (typed, then, now, zone, write) = (posted.typed(), posted.then.clone(), posted.now, posted.zone, permit.clone());
+    let (typed, then, now, zone, write) =
+        (posted.typed(), posted.then.clone(), posted.now, posted.zone, permit.clone());
     let (tab, note) = (posted.tab.clone(), posted.note.clone());
     let (changed, wrong) = changed(&posted.inputs);
     if !wrong.is_empty() {
@@ -342,14 +406,24 @@ pub async fn save(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<P
     match saving.await {
         Ok(saved) if saved.conflicts.is_empty() => after(&permit, engagement, procedure, &posted).await,
         Ok(saved) => conflicting(&posted, saved).answer(&permit, engagement, procedure).await,
-        Err(Error::Invalid(errors)) => refused_fields(&posted, errors).answer(&permit, engagement, procedure).await,
-        Err(Error::Refused(why)) => refused(&posted, StatusCode::UNPROCESSABLE_ENTITY, why).answer(&permit, engagement, procedure).await,
+        Err(Error::Invalid(errors)) => {
+            refused_fields(&posted, errors).answer(&permit, engagement, procedure).await
+        }
+        Err(Error::Refused(why)) => {
+            refused(&posted, StatusCode::UNPROCESSABLE_ENTITY, why)
+                .answer(&permit, engagement, procedure)
+                .await
+        }
         // With scripts the page keeps what was typed by itself, and shows the sentence above it.
         Err(Error::Forbidden(why)) if !permit.partial => {
-            let answer = refused(&posted, StatusCode::FORBIDDEN, why.clone()).answer(&permit, engagement, procedure).await?;
+            let answer = refused(&posted, StatusCode::FORBIDDEN, why.clone())
+                .answer(&permit, engagement, procedure)
+                .await?;
             Ok(refusal_noted(answer, "no_right", why))
         }
-        Err(Error::Conflict(why)) => refused(&posted, StatusCode::CONFLICT, why).answer(&permit, engagement, procedure).await,
+        Err(Error::Conflict(why)) => {
+            refused(&posted, StatusCode::CONFLICT, why).answer(&permit, engagement, procedure).await
+        }
         Err(other) => Err(other),
     }
 }
@@ -364,7 +438,15 @@ fn refused_fields(posted: &Posted, errors: FieldErrors) -> State {
     let typed = as_typed(&posted.inputs);
     let inputs = (!typed.is_empty()).then(|| RefusedInputs { typed, errors: errors.clone(), problem: None });
     let status = StatusCode::UNPROCESSABLE_ENTITY;
-    State { status, overlay: posted.overlay(), tab: posted.tab.clone(), note: posted.note.clone(), errors, inputs, ..State::default() }
+    State {
+        status,
+        overlay: posted.overlay(),
+        tab: posted.tab.clone(),
+        note: posted.note.clone(),
+        errors,
+        inputs,
+        ..State::default()
+    }
 }
 
 fn conflicting(posted: &Posted, saved: Saved) -> State {
@@ -374,10 +456,21 @@ fn conflicting(posted: &Posted, saved: Saved) -> State {
         overlay.values.insert(conflict.field.clone(), typed);
         overlay.bases.insert(conflict.field.clone(), conflict.base_version);
     }
-    State { status: StatusCode::CONFLICT, overlay, conflicts: saved.conflicts, tab: posted.tab.clone(), ..State::default() }
+    State {
+        status: StatusCode::CONFLICT,
+        overlay,
+        conflicts: saved.conflicts,
+        tab: posted.tab.clone(),
+        ..State::default()
+    }
 }
 
-async fn after(permit: &Permit<WriteProcedure>, engagement: EngagementId, procedure: ProcedureId, posted: &Posted) -> Result<HttpResponse> {
+async fn after(
+    permit: &Permit<WriteProcedure>,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+    posted: &Posted,
+) -> Result<HttpResponse> {
     let here = url(engagement, procedure);
     let target = if posted.then == "next" {
         let loaded = load(permit, engagement, procedure).await?;
@@ -390,15 +483,24 @@ async fn after(permit: &Permit<WriteProcedure>, engagement: EngagementId, proced
     match target {
         Some((target, message)) => Ok(permit.go_with(&target, &message)),
         None if permit.partial => {
-            let saved = format!("Saved {}", times::display(permit.app.clock.now(), permit.viewer().organisation.zone()));
-            State { saved: Some(saved), tab: posted.tab.clone(), ..State::default() }.answer(permit, engagement, procedure).await
+            let saved = format!(
+                "Saved {}",
+                times::display(permit.app.clock.now(), permit.viewer().organisation.zone())
+            );
+            State { saved: Some(saved), tab: posted.tab.clone(), ..State::default() }
+                .answer(permit, engagement, procedure)
+                .await
         }
         None => Ok(redirect_with(&here, "Saved.")),
     }
 }
 
 /// `POST …/start`: with scripts, Start stores its two fields at once and leaves what is typed alone.
-pub async fn start(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+pub async fn start(
+    permit: Permit<WriteProcedure>,
+    path: Ids,
+    Form(pairs): Form<Pairs>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let posted = Posted::read(pairs)?;
     let write = permit.clone();
@@ -418,8 +520,10 @@ pub async fn start(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<
     permit.page(&fresh_page(&permit, &loaded, posted.zone, loaded.sides(&permit)).await?)
 }
 
-/// `POST …/steps/{step}/{tick|untick}`
-pub async fn tick(permit: Permit<WriteProcedure>, path: web::Path<(EngagementId, ProcedureId, String, String)>) -> Result<HttpResponse> {
+pub async fn tick(
+    permit: Permit<WriteProcedure>,
+    path: web::Path<(EngagementId, ProcedureId, String, String)>,
+) -> Result<HttpResponse> {
     let (engagement, procedure, step, word) = path.into_inner();
     let done = match word.as_str() {
         "tick" => true,
@@ -453,9 +557,13 @@ async fn steps_or_page(
     permit.page(&loaded.parts(permit, sides, None).steps(None))
 }
 
-/// `POST …/inputs`: the procedure's own input values, as `value.{name}` and `had.{name}`. Its button stands inside the
-/// procedure's form, whose other fields come along and are left alone.
-pub async fn inputs(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+/// `POST …/inputs`: the procedure's own input values, as `value.{name}` and `had.{name}`. Its button stands
+/// inside the procedure's form, whose other fields come along and are left alone.
+pub async fn inputs(
+    permit: Permit<WriteProcedure>,
+    path: Ids,
+    Form(pairs): Form<Pairs>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let posted = Posted::read(pairs)?.inputs;
     let (changed, errors) = changed(&posted);
@@ -482,11 +590,17 @@ pub async fn inputs(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form
         let steps = loaded.parts(&permit, loaded.sides(&permit), None).steps(Some(&refused));
         return permit.html(StatusCode::UNPROCESSABLE_ENTITY, steps.render()?);
     }
-    State { status: StatusCode::UNPROCESSABLE_ENTITY, inputs: Some(refused), ..State::default() }.whole_page(&permit, loaded).await
+    State { status: StatusCode::UNPROCESSABLE_ENTITY, inputs: Some(refused), ..State::default() }
+        .whole_page(&permit, loaded)
+        .await
 }
 
 /// `GET …/fresh`: every field as it stands, for an open page to take what it may.
-pub async fn fresh(permit: Permit<ReadEngagement>, path: Ids, Query(asked): Query<Asked>) -> Result<HttpResponse> {
+pub async fn fresh(
+    permit: Permit<ReadEngagement>,
+    path: Ids,
+    Query(asked): Query<Asked>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let loaded = load(&permit, engagement, procedure).await?;
     let held = Sides::of_words(&asked.sides);
@@ -504,7 +618,12 @@ pub struct Asked {
     sides: String,
 }
 
-async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded, shown_in: Option<Tz>, held: Sides) -> Result<FreshPage> {
+async fn fresh_page<A: Action>(
+    permit: &Permit<A>,
+    loaded: &Loaded,
+    shown_in: Option<Tz>,
+    held: Sides,
+) -> Result<FreshPage> {
     let own = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
     let zone = shown_in.unwrap_or(own);
     let procedure = loaded.shown.procedure.id;
@@ -523,38 +642,63 @@ async fn fresh_page<A: Action>(permit: &Permit<A>, loaded: &Loaded, shown_in: Op
         .collect();
     let sides = if loaded.closed(permit).is_none() { loaded.sides(permit) } else { Sides::default() };
     let pieces = super::pieces(permit, &loaded.shown, sides, super::Older::default()).await?;
-    let form = loaded.parts(permit, sides, None).form(&Overlay::default(), &FieldErrors::default(), &[], None);
+    let form =
+        loaded.parts(permit, sides, None).form(&Overlay::default(), &FieldErrors::default(), &[], None);
     let mut parts = form.unwritable(held)?;
-    let stored =
-        [("#steps", form.steps.render()?), ("#logs", pieces.logs), ("#attachments", pieces.attachments), ("#assets", pieces.assets)];
+    let stored = [
+        ("#steps", form.steps.render()?),
+        ("#logs", pieces.logs),
+        ("#attachments", pieces.attachments),
+        ("#assets", pieces.assets),
+    ];
     parts.extend(stored.map(|(target, html)| (target.to_owned(), html)));
     Ok(FreshPage { version: loaded.shown.procedure.version, fields, parts })
 }
 
 /// `POST …/draft`: what is typed and not saved, kept on the server. Answers in words.
-pub async fn keep_draft(permit: Permit<WriteProcedure>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+pub async fn keep_draft(
+    permit: Permit<WriteProcedure>,
+    path: Ids,
+    Form(pairs): Form<Pairs>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
-    let fields: Values =
-        pairs.iter().filter(|(name, _)| !["tab", "then"].contains(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let fields: Values = pairs
+        .iter()
+        .filter(|(name, _)| !["tab", "then"].contains(name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
     let posted = Posted::read(pairs)?;
     let size: usize = fields.values().map(String::len).sum();
     if size > 512 * 1024 {
         return Err(Error::TooLarge("This draft is larger than 512 KiB. Shorten what you typed.".into()));
     }
     if fields.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
-        return Err(Error::Refused("This draft holds a null character and is not kept. Take the character out.".into()));
+        return Err(Error::Refused(
+            "This draft holds a null character and is not kept. Take the character out.".into(),
+        ));
     }
-    let (visible, person, now, tab) = (permit.visible(), permit.viewer().id, permit.app.clock.now(), posted.tab);
-    let client = permit.app.db.read(move |conn| page::check_visible(conn, engagement, Some(procedure), &visible)).await?;
+    let (visible, person, now, tab) =
+        (permit.visible(), permit.viewer().id, permit.app.clock.now(), posted.tab);
+    let client = permit
+        .app
+        .db
+        .read(move |conn| page::check_visible(conn, engagement, Some(procedure), &visible))
+        .await?;
     permit.check(client)?;
-    let elsewhere =
-        permit.app.db.write_unaudited("draft", move |conn| page::save_draft(conn, person, procedure, &fields, &tab, now)).await?;
+    let elsewhere = permit
+        .app
+        .db
+        .write_unaudited("draft", move |conn| page::save_draft(conn, person, procedure, &fields, &tab, now))
+        .await?;
     let kept = now.with_timezone(&permit.viewer().organisation.zone()).format("%H:%M");
-    let words = if elsewhere { format!("draft kept {kept} · this page is open in another tab too") } else { format!("draft kept {kept}") };
+    let words = if elsewhere {
+        format!("draft kept {kept} · this page is open in another tab too")
+    } else {
+        format!("draft kept {kept}")
+    };
     Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(words))
 }
 
-/// Whose draft goes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Discarded {
@@ -562,12 +706,23 @@ pub struct Discarded {
     tab: String,
 }
 
-/// `POST …/draft/discard`
-pub async fn discard_draft(permit: Permit<WriteProcedure>, path: Ids, Form(discarded): Form<Discarded>) -> Result<HttpResponse> {
+pub async fn discard_draft(
+    permit: Permit<WriteProcedure>,
+    path: Ids,
+    Form(discarded): Form<Discarded>,
+) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let (visible, person) = (permit.visible(), permit.viewer().id);
-    let client = permit.app.db.read(move |conn| page::check_visible(conn, engagement, Some(procedure), &visible)).await?;
+    let client = permit
+        .app
+        .db
+        .read(move |conn| page::check_visible(conn, engagement, Some(procedure), &visible))
+        .await?;
     permit.check(client)?;
-    permit.app.db.write_unaudited("draft", move |conn| page::delete_draft(conn, person, procedure, &discarded.tab)).await?;
+    permit
+        .app
+        .db
+        .write_unaudited("draft", move |conn| page::delete_draft(conn, person, procedure, &discarded.tab))
+        .await?;
     Ok(redirect_with(&url(engagement, procedure), "Draft discarded."))
 }

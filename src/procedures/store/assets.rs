@@ -20,11 +20,9 @@ pub const PICKED_FROM: i64 = 50;
 /// An asset's own outcome: what it is called and how it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct Outcome {
-    /// Stable key.
     pub key: String,
     /// The word people see.
     pub label: String,
-    /// One-line definition.
     pub definition: String,
     /// Red: whether it reached something.
     pub succeeded: bool,
@@ -35,15 +33,10 @@ pub struct Outcome {
 /// An asset of a procedure.
 #[derive(Debug, Clone, Queryable)]
 pub struct ProcedureAsset {
-    /// Its id.
     pub id: AssetId,
-    /// Name.
     pub name: String,
-    /// Kind.
     pub kind: AssetKind,
-    /// Criticality.
     pub criticality: Criticality,
-    /// One line.
     pub address: String,
     /// Its own red outcome.
     pub red: Option<Outcome>,
@@ -68,8 +61,22 @@ pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId) -> Re
             assets::kind,
             assets::criticality,
             assets::address,
-            red.fields((outcomes::key, outcomes::label, outcomes::definition, outcomes::succeeded, outcomes::score)).nullable(),
-            blue.fields((outcomes::key, outcomes::label, outcomes::definition, outcomes::succeeded, outcomes::score)).nullable(),
+            red.fields((
+                outcomes::key,
+                outcomes::label,
+                outcomes::definition,
+                outcomes::succeeded,
+                outcomes::score,
+            ))
+            .nullable(),
+            blue.fields((
+                outcomes::key,
+                outcomes::label,
+                outcomes::definition,
+                outcomes::succeeded,
+                outcomes::score,
+            ))
+            .nullable(),
             procedure_assets::in_finding,
         ))
         .load(conn)?)
@@ -78,7 +85,11 @@ pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId) -> Re
 /// A team's outcomes in their order: the active ones, and `held` where a retired one is still in use.
 pub fn list_outcomes(conn: &mut PgConnection, team: Team, held: Option<&str>) -> Result<Vec<Outcome>> {
     Ok(outcomes::table
-        .filter(outcomes::team.eq(team).and(outcomes::retired_at.is_null().or(outcomes::key.eq(held.unwrap_or_default()))))
+        .filter(
+            outcomes::team
+                .eq(team)
+                .and(outcomes::retired_at.is_null().or(outcomes::key.eq(held.unwrap_or_default()))),
+        )
         .order(outcomes::position)
         .select((outcomes::key, outcomes::label, outcomes::definition, outcomes::succeeded, outcomes::score))
         .load(conn)?)
@@ -87,17 +98,14 @@ pub fn list_outcomes(conn: &mut PgConnection, team: Team, held: Option<&str>) ->
 /// An asset that could be added.
 #[derive(Debug, Clone, Queryable)]
 pub struct Candidate {
-    /// Its id.
     pub id: AssetId,
-    /// Name.
     pub name: String,
-    /// Kind.
     pub kind: AssetKind,
-    /// One line.
     pub address: String,
 }
 
-/// The client's assets that the procedure does not have yet and whose name or address has every word of `search`.
+/// The client's assets that the procedure does not have yet and whose name or address has every word of
+/// `search`.
 pub fn list_candidates(
     conn: &mut PgConnection,
     client: ClientId,
@@ -108,16 +116,21 @@ pub fn list_candidates(
     let ticked: Vec<uuid::Uuid> = ticked.iter().map(|id| id.0).collect();
     let mut query = assets::table
         .filter(assets::client_id.eq(client.0))
-        .filter(diesel::dsl::not(diesel::dsl::exists(
-            procedure_assets::table.filter(procedure_assets::asset_id.eq(assets::id).and(procedure_assets::procedure_id.eq(procedure.0))),
-        )))
+        .filter(diesel::dsl::not(diesel::dsl::exists(procedure_assets::table.filter(
+            procedure_assets::asset_id.eq(assets::id).and(procedure_assets::procedure_id.eq(procedure.0)),
+        ))))
         .order((assets::id.eq_any(ticked.clone()).desc(), assets::name, assets::id))
         .limit(PICKED_FROM)
         .select((assets::id, assets::name, assets::kind, assets::address))
         .into_boxed();
     for word in search.split_whitespace().take(8) {
         let pattern = like(word);
-        query = query.filter(assets::name.ilike(pattern.clone()).or(assets::address.ilike(pattern)).or(assets::id.eq_any(ticked.clone())));
+        query = query.filter(
+            assets::name
+                .ilike(pattern.clone())
+                .or(assets::address.ilike(pattern))
+                .or(assets::id.eq_any(ticked.clone())),
+        );
     }
     Ok(query.load(conn)?)
 }
@@ -156,7 +169,8 @@ pub fn add(tx: &mut WriteTx<'_>, work: &mut Work, wanted: &[AssetId]) -> Result<
         return Ok(());
     }
     let names: Vec<&str> = found.iter().filter(|f| added.contains(&f.0)).map(|f| f.1.as_str()).collect();
-    let event = changed(work, format!("Added {} to {}", names.join(", "), named(work))).detail(serde_json::json!({ "added": added }));
+    let event = changed(work, format!("Added {} to {}", names.join(", "), named(work)))
+        .detail(serde_json::json!({ "added": added }));
     work.record(event);
     Ok(())
 }
@@ -190,8 +204,8 @@ impl Own {
     }
 }
 
-/// Saves what the form changed of an asset's own outcomes and its place in the finding. What it left as it was shown stays
-/// as it is stored, so that red and blue can save at the same moment.
+/// Saves what the form changed of an asset's own outcomes and its place in the finding. What it left as it
+/// was shown stays as it is stored, so that red and blue can save at the same moment.
 ///
 /// # Errors
 /// [`Error::Forbidden`] for a side that the person does not write, [`Error::Invalid`] for an unknown outcome,
@@ -207,10 +221,16 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AssetId, shown: &Own, typ
             continue;
         }
         if !work.sides.may_write_team(team) {
-            return Err(Error::Forbidden(format!("You do not write the {} side of this procedure.", team.as_str())));
+            return Err(Error::Forbidden(format!(
+                "You do not write the {} side of this procedure.",
+                team.as_str()
+            )));
         }
         if held != was {
-            return Err(Error::Conflict("Somebody else chose an outcome for this asset meanwhile. Look at it, then choose again.".into()));
+            return Err(Error::Conflict(
+                "Somebody else chose an outcome for this asset meanwhile. Look at it, then choose again."
+                    .into(),
+            ));
         }
         let known = now.is_empty() || list_outcomes(tx.conn, team, Some(&held))?.iter().any(|o| o.key == now);
         if !known {
@@ -250,8 +270,8 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AssetId, shown: &Own, typ
 /// Takes an asset off the procedure; the asset itself stays the client's.
 ///
 /// # Errors
-/// [`Error::NotFound`] when the procedure does not have it; [`Error::Forbidden`] when it carries an outcome of a side that
-/// the person does not write.
+/// [`Error::NotFound`] when the procedure does not have it; [`Error::Forbidden`] when it carries an outcome
+/// of a side that the person does not write.
 pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: AssetId) -> Result<()> {
     shares(work)?;
     let asset = find(tx, work, id)?;
@@ -264,7 +284,8 @@ pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: AssetId) -> Result<()> 
         }
     }
     diesel::delete(procedure_assets::table.find((work.procedure.0, id.0))).execute(tx.conn)?;
-    let event = changed(work, format!("Removed {} from {}", asset.name, named(work))).detail(serde_json::json!({ "removed": id }));
+    let event = changed(work, format!("Removed {} from {}", asset.name, named(work)))
+        .detail(serde_json::json!({ "removed": id }));
     work.record(event);
     Ok(())
 }
@@ -275,7 +296,8 @@ fn shares(work: &Work) -> Result<()> {
 }
 
 /// Said to who writes blue alone and would choose assets.
-pub const NOT_SHARED: &str = "Whoever runs the engagement chooses its assets. You write blue's outcomes on those that are there.";
+pub const NOT_SHARED: &str =
+    "Whoever runs the engagement chooses its assets. You write blue's outcomes on those that are there.";
 
 fn find(tx: &mut WriteTx<'_>, work: &Work, id: AssetId) -> Result<ProcedureAsset> {
     list_for_procedure(tx.conn, work.procedure)?.into_iter().find(|a| a.id == id).ok_or(Error::NotFound)
@@ -288,7 +310,9 @@ fn changed(work: &Work, sentence: String) -> Event {
 /// The composite foreign keys say the same as the query before: an asset of another client does not get in.
 fn foreign_asset(error: diesel::result::Error) -> Error {
     match Error::constraint(&error) {
-        Some("procedure_assets_asset" | "procedure_assets_procedure") => Error::field("asset", "Choose from this client's assets."),
+        Some("procedure_assets_asset" | "procedure_assets_procedure") => {
+            Error::field("asset", "Choose from this client's assets.")
+        }
         _ => error.into(),
     }
 }

@@ -1,4 +1,5 @@
-//! SQL of attachments. The files themselves are blobs under the attachments' ids; their content never enters the audit log.
+//! SQL of attachments. The files themselves are blobs under the attachments' ids; their content never enters
+//! the audit log.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
@@ -18,42 +19,29 @@ use crate::procedures::domain::Team;
 use crate::procedures::entries::{SHOWN, SHOWN_BYTES};
 use crate::procedures::evidence::{ATTACHMENTS, AttachmentText};
 
-/// An attachment.
 #[derive(Debug, Clone, Queryable)]
 pub struct Attachment {
     /// Its id; also the blob's key.
     pub id: AttachmentId,
     /// Whose data it is.
     pub client_id: ClientId,
-    /// Its engagement.
     pub engagement_id: EngagementId,
-    /// Its procedure.
     pub procedure_id: Option<ProcedureId>,
-    /// The procedure's place.
     pub position: Option<i32>,
-    /// The procedure's name.
     pub procedure: Option<String>,
-    /// Whose it is.
     pub team: Option<Team>,
-    /// Title.
     pub title: String,
-    /// Markdown.
     pub description: String,
-    /// The file's name.
     pub file_name: String,
     /// As found out by the server.
     pub media_type: String,
     /// In bytes.
     pub size: i64,
-    /// Of the content.
     pub sha256: Vec<u8>,
     /// Whether the finding shows it.
     pub in_finding: bool,
-    /// Who attached it.
     pub uploaded_by: PersonId,
-    /// Their name.
     pub uploader: String,
-    /// When.
     pub uploaded_at: DateTime<Utc>,
     /// Rises with every change.
     pub version: i32,
@@ -77,11 +65,9 @@ pub struct Arrived {
     pub media_type: &'static str,
     /// In bytes.
     pub size: i64,
-    /// Of the content.
     pub sha256: [u8; 32],
 }
 
-/// Which attachments.
 enum Of {
     /// The newest of a procedure, or those before one, as many as a page shows.
     Newest(ProcedureId, Option<AttachmentId>),
@@ -114,7 +100,8 @@ type Counts = (i64, i64, i64, i64);
 
 fn load(conn: &mut PgConnection, of: Of) -> Result<Vec<(Attachment, Counts)>> {
     let count = |which: &str| {
-        let all = "SELECT count(*) FROM attachments t WHERE t.procedure_id = attachments.procedure_id AND t.removed_at IS NULL";
+        let all = "SELECT count(*) FROM attachments t WHERE t.procedure_id = attachments.procedure_id \
+            AND t.removed_at IS NULL";
         sql::<BigInt>(&format!("({all}{which})"))
     };
     let counts = (
@@ -157,21 +144,30 @@ fn load(conn: &mut PgConnection, of: Of) -> Result<Vec<(Attachment, Counts)>> {
             let of = query.filter(attachments::procedure_id.eq(procedure.0)).limit(SHOWN);
             match before {
                 Some(before) => {
-                    let earlier =
-                        sql::<Bool>("(attachments.uploaded_at, attachments.id) < (SELECT uploaded_at, id FROM attachments WHERE id = ");
+                    let earlier = sql::<Bool>(
+                        "(attachments.uploaded_at, attachments.id) < (SELECT uploaded_at, id \
+                            FROM attachments WHERE id = ",
+                    );
                     of.filter(earlier.bind::<SqlUuid, _>(before.0).sql(")")).load(conn)?
                 }
                 None => of.load(conn)?,
             }
         }
-        Of::One(engagement, id) => query.filter(attachments::engagement_id.eq(engagement.0).and(attachments::id.eq(id.0))).load(conn)?,
+        Of::One(engagement, id) => query
+            .filter(attachments::engagement_id.eq(engagement.0).and(attachments::id.eq(id.0)))
+            .load(conn)?,
     };
     found.reverse();
     Ok(found)
 }
 
-/// The newest attachments of both teams on a procedure, or those before one, by upload. The caller has found the procedure.
-pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId, before: Option<AttachmentId>) -> Result<FilePage> {
+/// The newest attachments of both teams on a procedure, or those before one, by upload. The caller has found
+/// the procedure.
+pub fn list_for_procedure(
+    conn: &mut PgConnection,
+    procedure: ProcedureId,
+    before: Option<AttachmentId>,
+) -> Result<FilePage> {
     let mut rows = load(conn, Of::Newest(procedure, before))?;
     // As many of the newest as their descriptions leave room for, one at least.
     let mut bytes = 0;
@@ -189,10 +185,17 @@ pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId, befor
 ///
 /// # Errors
 /// [`Error::NotFound`] for any other, and when it was removed.
-pub fn get(conn: &mut PgConnection, engagement: EngagementId, id: AttachmentId, visible: &[ClientId]) -> Result<Attachment> {
+pub fn get(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    id: AttachmentId,
+    visible: &[ClientId],
+) -> Result<Attachment> {
     engagements::table
         .find(engagement.0)
-        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()))
+        .filter(
+            engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()),
+        )
         .select(engagements::id)
         .first::<Uuid>(conn)?;
     load(conn, Of::One(engagement, id))?.pop().map(|(file, _)| file).ok_or(Error::NotFound)
@@ -202,7 +205,13 @@ pub fn get(conn: &mut PgConnection, engagement: EngagementId, id: AttachmentId, 
 ///
 /// # Errors
 /// [`Error::Forbidden`] for who does not write that side.
-pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, files: &[Arrived], text: &AttachmentText) -> Result<()> {
+pub fn insert(
+    tx: &mut WriteTx<'_>,
+    work: &mut Work,
+    team: Team,
+    files: &[Arrived],
+    text: &AttachmentText,
+) -> Result<()> {
     may_write(work, team)?;
     let there: i64 = attachments::table
         .filter(attachments::procedure_id.eq(work.procedure.0).and(attachments::removed_at.is_null()))
@@ -211,7 +220,10 @@ pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, files: &[Arrive
     if there + files.len() as i64 > ATTACHMENTS {
         return Err(Error::field(
             "file",
-            format!("A procedure holds {ATTACHMENTS} attachments, and this one has {there}. Remove some, or attach an archive."),
+            format!(
+                "A procedure holds {ATTACHMENTS} attachments, and this one has {there}. Remove some, or \
+                    attach an archive."
+            ),
         ));
     }
     let by = tx.actor().id.ok_or(Error::Unauthenticated)?;
@@ -239,18 +251,25 @@ pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, files: &[Arrive
     diesel::insert_into(attachments::table).values(&rows).execute(tx.conn)?;
     for file in files {
         let event = work
-            .event(Kind::AttachmentAdded, format!("Attached “{}” to the {} side of {}", file.file_name, team.as_str(), named(work)))
+            .event(Kind::AttachmentAdded, format!("Attached “{}” to the {} side of \
+                {}", file.file_name, team.as_str(), named(work)))
             .detail(serde_json::json!({ "attachment": file.id, "team": team, "size": file.size, "sha256": hex(&file.sha256) }));
         work.record(event);
     }
     Ok(())
 }
 
-/// Writes the rows of files that belong to an engagement and to no procedure or team, such as those of a request.
+/// Writes the rows of files that belong to an engagement and to no procedure or team, such as those of a
+/// request.
 ///
 /// # Errors
 /// When the database refuses.
-pub fn insert_of_engagement(tx: &mut WriteTx<'_>, client: ClientId, engagement: EngagementId, files: &[Arrived]) -> Result<Vec<Event>> {
+pub fn insert_of_engagement(
+    tx: &mut WriteTx<'_>,
+    client: ClientId,
+    engagement: EngagementId,
+    files: &[Arrived],
+) -> Result<Vec<Event>> {
     let by = tx.actor().id.ok_or(Error::Unauthenticated)?;
     let row = |file: &Arrived| {
         (
@@ -272,7 +291,9 @@ pub fn insert_of_engagement(tx: &mut WriteTx<'_>, client: ClientId, engagement: 
         Event::new(Kind::AttachmentAdded, format!("Attached “{}” to the engagement", file.file_name))
             .subject("attachment", file.id.0, &file.file_name)
             .engagement(client, engagement)
-            .detail(serde_json::json!({ "attachment": file.id, "size": file.size, "sha256": hex(&file.sha256) }))
+            .detail(
+                serde_json::json!({ "attachment": file.id, "size": file.size, "sha256": hex(&file.sha256) }),
+            )
     };
     Ok(files.iter().map(event).collect())
 }
@@ -280,15 +301,25 @@ pub fn insert_of_engagement(tx: &mut WriteTx<'_>, client: ClientId, engagement: 
 /// Saves what is said about an attachment; nothing changed is no save.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for who does not write its side, [`Error::Conflict`] when somebody saved since `version`.
-pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AttachmentId, text: &AttachmentText, version: i32) -> Result<()> {
+/// [`Error::Forbidden`] for who does not write its side, [`Error::Conflict`] when somebody saved since
+/// `version`.
+pub fn save(
+    tx: &mut WriteTx<'_>,
+    work: &mut Work,
+    id: AttachmentId,
+    text: &AttachmentText,
+    version: i32,
+) -> Result<()> {
     let before = of_work(tx, work, id)?;
     may_write_any(work, before.team)?;
     if !work.sides.shared && tx.actor().id != Some(before.uploaded_by) {
-        return Err(Error::Forbidden("Whoever attached this file, or works the engagement, changes what is said about it.".into()));
+        return Err(Error::Forbidden(
+            "Whoever attached this file, or works the engagement, changes what is said about it.".into(),
+        ));
     }
     let title = if text.title.is_empty() { before.file_name.as_str() } else { text.title.as_str() };
-    if before.title == title && before.description == text.description && before.in_finding == text.in_finding {
+    if before.title == title && before.description == text.description && before.in_finding == text.in_finding
+    {
         return Ok(());
     }
     let saved = diesel::update(attachments::table.find(id.0).filter(attachments::version.eq(version)))
@@ -300,7 +331,9 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AttachmentId, text: &Atta
         ))
         .execute(tx.conn)?;
     if saved == 0 {
-        return Err(Error::Conflict("Somebody saved this attachment since you opened it. What you typed is still here.".into()));
+        return Err(Error::Conflict(
+            "Somebody saved this attachment since you opened it. What you typed is still here.".into(),
+        ));
     }
     let yes = |ticked: bool| if ticked { "yes" } else { "no" };
     let changes = [
@@ -309,7 +342,10 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AttachmentId, text: &Atta
         ("in_finding", yes(before.in_finding), yes(text.in_finding), false),
     ];
     let event = work
-        .event(Kind::AttachmentUpdated, format!("Changed the attachment “{}” of {}", before.file_name, named(work)))
+        .event(
+            Kind::AttachmentUpdated,
+            format!("Changed the attachment “{}” of {}", before.file_name, named(work)),
+        )
         .detail(serde_json::json!({ "attachment": id }))
         .changes(changes.into_iter().filter(|c| c.1 != c.2));
     work.record(event);
@@ -323,14 +359,20 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AttachmentId, text: &Atta
 pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: AttachmentId) -> Result<()> {
     let before = of_work(tx, work, id)?;
     if !work.lead && tx.actor().id != Some(before.uploaded_by) {
-        return Err(Error::Forbidden(format!("{} attached this file. They or a team lead can remove it.", before.uploader)));
+        return Err(Error::Forbidden(format!(
+            "{} attached this file. They or a team lead can remove it.",
+            before.uploader
+        )));
     }
     may_write_any(work, before.team)?;
     diesel::update(attachments::table.find(id.0))
         .set((attachments::removed_at.eq(tx.now()), attachments::version.eq(attachments::version + 1)))
         .execute(tx.conn)?;
     let event = work
-        .event(Kind::AttachmentRemoved, format!("Removed the attachment “{}” from {}", before.file_name, named(work)))
+        .event(
+            Kind::AttachmentRemoved,
+            format!("Removed the attachment “{}” from {}", before.file_name, named(work)),
+        )
         .detail(serde_json::json!({ "attachment": id, "sha256": before.digest() }));
     work.record(event);
     Ok(())
@@ -349,7 +391,8 @@ pub fn list_unneeded(conn: &mut PgConnection, blobs: &[Uuid], since: DateTime<Ut
 
 /// The procedure's row is locked, so the attachment cannot change under us.
 fn of_work(tx: &mut WriteTx<'_>, work: &Work, id: AttachmentId) -> Result<Attachment> {
-    let found = load(tx.conn, Of::One(work.engagement, id))?.pop().map(|(file, _)| file).ok_or(Error::NotFound)?;
+    let found =
+        load(tx.conn, Of::One(work.engagement, id))?.pop().map(|(file, _)| file).ok_or(Error::NotFound)?;
     if found.procedure_id == Some(work.procedure) { Ok(found) } else { Err(Error::NotFound) }
 }
 

@@ -1,5 +1,5 @@
-//! The history of fields that are saved one by one: what the merge compares against. One table for procedures, engagements,
-//! reports and findings.
+//! The history of fields that are saved one by one: what the merge compares against. One table for
+//! procedures, engagements, reports and findings.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -44,7 +44,8 @@ pub fn read(conn: &mut PgConnection, subject: Subject, posted: &[Posted]) -> Res
              WHERE subject_type = $1 AND subject_id = $2 AND field = p.field ORDER BY version DESC LIMIT 1)
             UNION ALL
             (SELECT version, value, person_name, at FROM field_history
-             WHERE subject_type = $1 AND subject_id = $2 AND field = p.field AND version <= p.base ORDER BY version DESC LIMIT 1)
+             WHERE subject_type = $1 AND subject_id = $2 AND field = p.field AND version <= p.base \
+             ORDER BY version DESC LIMIT 1)
          ) h",
     )
     .bind::<Text, _>(subject.0)
@@ -54,7 +55,10 @@ pub fn read(conn: &mut PgConnection, subject: Subject, posted: &[Posted]) -> Res
     .load(conn)?;
     let mut history = History::default();
     for row in rows {
-        history.push(row.field, Revision { version: row.version, value: row.value, by: row.person_name, at: row.at });
+        history.push(
+            row.field,
+            Revision { version: row.version, value: row.value, by: row.person_name, at: row.at },
+        );
     }
     Ok(history)
 }
@@ -63,7 +67,12 @@ pub fn read(conn: &mut PgConnection, subject: Subject, posted: &[Posted]) -> Res
 ///
 /// # Errors
 /// When the database refuses.
-pub fn note<F: AsRef<str>, V: AsRef<str>>(tx: &mut WriteTx<'_>, subject: Subject, version: i32, values: &[(F, V)]) -> Result<()> {
+pub fn note<F: AsRef<str>, V: AsRef<str>>(
+    tx: &mut WriteTx<'_>,
+    subject: Subject,
+    version: i32,
+    values: &[(F, V)],
+) -> Result<()> {
     let rows: Vec<_> = values
         .iter()
         .map(|(field, value)| {
@@ -83,13 +92,19 @@ pub fn note<F: AsRef<str>, V: AsRef<str>>(tx: &mut WriteTx<'_>, subject: Subject
     Ok(())
 }
 
-/// Judges a save of a locked subject that stands at `version` with these values, and notes what it accepts as `version + 1`.
-/// The caller stores the accepted values. A value that has no history yet is noted as it was, so that whoever posts it
-/// unchanged from an older page is not taken for having changed it.
+/// Judges a save of a locked subject that stands at `version` with these values, and notes what it accepts as
+/// `version + 1`. The caller stores the accepted values. A value that has no history yet is noted as it was,
+/// so that whoever posts it unchanged from an older page is not taken for having changed it.
 ///
 /// # Errors
 /// When the database refuses.
-pub fn save(tx: &mut WriteTx<'_>, subject: Subject, version: i32, posted: &[Posted], values: &[(&str, String)]) -> Result<Outcome> {
+pub fn save(
+    tx: &mut WriteTx<'_>,
+    subject: Subject,
+    version: i32,
+    posted: &[Posted],
+    values: &[(&str, String)],
+) -> Result<Outcome> {
     let history = read(tx.conn, subject, posted)?;
     let current: Vec<Current> = values
         .iter()
@@ -107,7 +122,8 @@ pub fn save(tx: &mut WriteTx<'_>, subject: Subject, version: i32, posted: &[Post
         .map(|change| (change.field.as_str(), change.old.as_str()))
         .collect();
     note(tx, subject, 1, &first)?;
-    let values: Vec<(&str, &str)> = outcome.accepted.iter().map(|change| (change.field.as_str(), change.new.as_str())).collect();
+    let values: Vec<(&str, &str)> =
+        outcome.accepted.iter().map(|change| (change.field.as_str(), change.new.as_str())).collect();
     note(tx, subject, version + 1, &values)?;
     Ok(outcome)
 }

@@ -12,32 +12,23 @@ use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{log_entries, people, procedures};
 use crate::kernel::event::domain::Kind;
 use crate::procedures::domain::Team;
-use crate::procedures::entries::{END_BEFORE_START, ENTRIES, ENTRIES_BYTES, EntryText, FULL, SHOWN, SHOWN_BYTES};
+use crate::procedures::entries::{
+    END_BEFORE_START, ENTRIES, ENTRIES_BYTES, EntryText, FULL, SHOWN, SHOWN_BYTES,
+};
 
-/// A log entry.
 #[derive(Debug, Clone, Queryable)]
 pub struct LogEntry {
-    /// Its id.
     pub id: LogEntryId,
-    /// Its engagement.
     pub engagement_id: EngagementId,
-    /// Its procedure.
     pub procedure_id: ProcedureId,
-    /// The procedure's place.
     pub position: i32,
-    /// The procedure's name.
     pub procedure: String,
     /// Whose it is; never changes.
     pub team: Team,
-    /// Markdown.
     pub text: String,
-    /// When it began.
     pub starts_at: DateTime<Utc>,
-    /// When it ended.
     pub ends_at: Option<DateTime<Utc>>,
-    /// Who wrote it.
     pub author_id: PersonId,
-    /// Their name.
     pub author: String,
     /// Rises with every change.
     pub version: i32,
@@ -71,7 +62,9 @@ impl LogPage {
 type Counts = (i64, i64);
 
 fn load(conn: &mut PgConnection, of: Of) -> Result<Vec<(LogEntry, Counts)>> {
-    let total = sql::<BigInt>("(SELECT count(*) FROM log_entries t WHERE t.procedure_id = procedures.id AND t.removed_at IS NULL)");
+    let total = sql::<BigInt>(
+        "(SELECT count(*) FROM log_entries t WHERE t.procedure_id = procedures.id AND t.removed_at IS NULL)",
+    );
     let older = sql::<BigInt>(
         "(SELECT count(*) FROM log_entries t WHERE t.procedure_id = procedures.id AND t.removed_at IS NULL
             AND (t.starts_at, t.id) < (log_entries.starts_at, log_entries.id))",
@@ -103,24 +96,35 @@ fn load(conn: &mut PgConnection, of: Of) -> Result<Vec<(LogEntry, Counts)>> {
         // By number and by size, before a text is read.
         Of::Newest(procedure, before) => {
             let page = sql::<Bool>(
-                "log_entries.id IN (SELECT id FROM (SELECT id, row_number() OVER newest AS n, sum(octet_length(text)) OVER newest AS bytes
+                "log_entries.id IN (SELECT id FROM (SELECT id, row_number() OVER newest AS n, \
+                    sum(octet_length(text)) OVER newest AS bytes
                     FROM log_entries WHERE removed_at IS NULL AND procedure_id = ",
             );
             let page = page.bind::<SqlUuid, _>(procedure.0).sql(" AND (");
             let page = page.bind::<Nullable<SqlUuid>, _>(before.map(|id| id.0));
-            let page = page.sql(" IS NULL OR (starts_at, id) < (SELECT starts_at, id FROM log_entries WHERE id = ");
+            let page =
+                page.sql(" IS NULL OR (starts_at, id) < (SELECT starts_at, id FROM log_entries WHERE id = ");
             let page = page.bind::<Nullable<SqlUuid>, _>(before.map(|id| id.0));
-            let page = page.sql(")) WINDOW newest AS (ORDER BY starts_at DESC, id DESC)) counted WHERE n = 1 OR (n <= ");
-            let page = page.bind::<BigInt, _>(SHOWN).sql(" AND bytes <= ").bind::<BigInt, _>(SHOWN_BYTES).sql("))");
+            let page = page
+                .sql(")) WINDOW newest AS (ORDER BY starts_at DESC, id DESC)) counted WHERE n = 1 OR (n <= ");
+            let page =
+                page.bind::<BigInt, _>(SHOWN).sql(" AND bytes <= ").bind::<BigInt, _>(SHOWN_BYTES).sql("))");
             query.filter(log_entries::procedure_id.eq(procedure.0)).filter(page)
         }
-        Of::One(procedure, id) => query.filter(log_entries::procedure_id.eq(procedure.0).and(log_entries::id.eq(id.0))),
+        Of::One(procedure, id) => {
+            query.filter(log_entries::procedure_id.eq(procedure.0).and(log_entries::id.eq(id.0)))
+        }
     };
     Ok(query.load(conn)?)
 }
 
-/// The newest entries of both teams on a procedure, or those before one, by start. The caller has found the procedure.
-pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId, before: Option<LogEntryId>) -> Result<LogPage> {
+/// The newest entries of both teams on a procedure, or those before one, by start. The caller has found the
+/// procedure.
+pub fn list_for_procedure(
+    conn: &mut PgConnection,
+    procedure: ProcedureId,
+    before: Option<LogEntryId>,
+) -> Result<LogPage> {
     let rows = load(conn, Of::Newest(procedure, before))?;
     let (total, older) = rows.first().map_or((0, 0), |(_, counts)| *counts);
     Ok(LogPage { entries: rows.into_iter().map(|(entry, _)| entry).collect(), total, older })
@@ -168,8 +172,15 @@ pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, entry: &EntryTe
 /// Saves an entry; nothing changed is no save.
 ///
 /// # Errors
-/// [`Error::Forbidden`] unless the author or a lead asks, [`Error::Conflict`] when somebody saved since `version`.
-pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: LogEntryId, entry: &EntryText, version: i32) -> Result<()> {
+/// [`Error::Forbidden`] unless the author or a lead asks, [`Error::Conflict`] when somebody saved since
+/// `version`.
+pub fn save(
+    tx: &mut WriteTx<'_>,
+    work: &mut Work,
+    id: LogEntryId,
+    entry: &EntryText,
+    version: i32,
+) -> Result<()> {
     let before = owned(tx, work, id)?;
     let held = EntryText { text: before.text.clone(), starts_at: before.starts_at, ends_at: before.ends_at };
     if held == *entry {
@@ -187,7 +198,9 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: LogEntryId, entry: &Entry
         .execute(tx.conn)
         .map_err(end_before_start)?;
     if saved == 0 {
-        return Err(Error::Conflict("Somebody saved this entry since you opened it. What you typed is still here.".into()));
+        return Err(Error::Conflict(
+            "Somebody saved this entry since you opened it. What you typed is still here.".into(),
+        ));
     }
     let time = |at: Option<DateTime<Utc>>| at.map(|at| at.to_rfc3339()).unwrap_or_default();
     let (old_start, new_start) = (time(Some(held.starts_at)), time(Some(entry.starts_at)));
@@ -198,7 +211,10 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: LogEntryId, entry: &Entry
         ("ends_at", old_end.as_str(), new_end.as_str(), false),
     ];
     let event = work
-        .event(Kind::LogEntryUpdated, format!("Changed a {} log entry of {}", before.team.as_str(), named(work)))
+        .event(
+            Kind::LogEntryUpdated,
+            format!("Changed a {} log entry of {}", before.team.as_str(), named(work)),
+        )
         .detail(serde_json::json!({ "entry": id, "team": before.team, "author": before.author }))
         .changes(changes.into_iter().filter(|c| c.1 != c.2));
     work.record(event);
@@ -215,7 +231,10 @@ pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: LogEntryId) -> Result<(
         .set((log_entries::removed_at.eq(tx.now()), log_entries::version.eq(log_entries::version + 1)))
         .execute(tx.conn)?;
     let event = work
-        .event(Kind::LogEntryRemoved, format!("Removed a {} log entry from {}", before.team.as_str(), named(work)))
+        .event(
+            Kind::LogEntryRemoved,
+            format!("Removed a {} log entry from {}", before.team.as_str(), named(work)),
+        )
         .detail(serde_json::json!({ "entry": id, "team": before.team, "author": before.author }));
     work.record(event);
     Ok(())
@@ -225,7 +244,10 @@ pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: LogEntryId) -> Result<(
 fn owned(tx: &mut WriteTx<'_>, work: &Work, id: LogEntryId) -> Result<LogEntry> {
     let entry = get(tx.conn, work.procedure, id)?;
     if !work.lead && tx.actor().id != Some(entry.author_id) {
-        return Err(Error::Forbidden(format!("{} wrote this entry. Its author or a team lead can change it.", entry.author)));
+        return Err(Error::Forbidden(format!(
+            "{} wrote this entry. Its author or a team lead can change it.",
+            entry.author
+        )));
     }
     may_write(work, entry.team)?;
     Ok(entry)
@@ -233,18 +255,26 @@ fn owned(tx: &mut WriteTx<'_>, work: &Work, id: LogEntryId) -> Result<LogEntry> 
 
 /// `Ok` while a procedure's log has room; its row is locked, so that two cannot take the last of it.
 fn check_room(conn: &mut PgConnection, procedure: ProcedureId, entries: i64, bytes: usize) -> Result<()> {
-    let of = log_entries::table.filter(log_entries::procedure_id.eq(procedure.0).and(log_entries::removed_at.is_null()));
-    let held: (i64, i64) = of.select((count_star(), sql::<BigInt>("coalesce(sum(octet_length(text)), 0)::bigint"))).first(conn)?;
-    let room = held.0 + entries <= ENTRIES && held.1 + i64::try_from(bytes).unwrap_or(i64::MAX) <= ENTRIES_BYTES;
+    let of = log_entries::table
+        .filter(log_entries::procedure_id.eq(procedure.0).and(log_entries::removed_at.is_null()));
+    let held: (i64, i64) = of
+        .select((count_star(), sql::<BigInt>("coalesce(sum(octet_length(text)), 0)::bigint")))
+        .first(conn)?;
+    let room =
+        held.0 + entries <= ENTRIES && held.1 + i64::try_from(bytes).unwrap_or(i64::MAX) <= ENTRIES_BYTES;
     if room { Ok(()) } else { Err(Error::field("text", FULL)) }
 }
 
-/// `Ok` for who writes a team's side: one's own words of a side that one no longer writes are no longer one's to change.
+/// `Ok` for who writes a team's side: one's own words of a side that one no longer writes are no longer one's
+/// to change.
 pub(super) fn may_write(work: &Work, team: Team) -> Result<()> {
     if work.sides.may_write_team(team) {
         return Ok(());
     }
-    Err(Error::Forbidden(format!("You do not write the {} side of this procedure.", team.label().to_lowercase())))
+    Err(Error::Forbidden(format!(
+        "You do not write the {} side of this procedure.",
+        team.label().to_lowercase()
+    )))
 }
 
 pub(super) fn named(work: &Work) -> String {

@@ -11,7 +11,8 @@ use super::save::Fields;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
 use crate::kernel::db::schema::{
-    clients, drafts, engagement_inputs, engagements, outcomes, people, procedure_inputs, procedures, reports, step_ticks,
+    clients, drafts, engagement_inputs, engagements, outcomes, people, procedure_inputs, procedures, reports,
+    step_ticks,
 };
 use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::library::domain::ProcedureBody;
@@ -23,11 +24,8 @@ use crate::procedures::inputs::Values;
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = engagements, check_for_backend(diesel::pg::Pg))]
 pub struct EngagementPart {
-    /// Id.
     pub id: EngagementId,
-    /// Client.
     pub client_id: ClientId,
-    /// Title.
     pub title: String,
     /// Status as stored; the hourly job may be late.
     pub status: EngagementStatus,
@@ -43,7 +41,6 @@ pub struct EngagementPart {
     pub attack_version: String,
 }
 
-/// The procedure's row.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
 pub struct ProcedureRow {
@@ -61,17 +58,11 @@ pub struct ProcedureRow {
 /// The row with what surrounds it.
 #[derive(Debug, Clone)]
 pub struct Shown {
-    /// The engagement.
     pub engagement: EngagementPart,
-    /// The client's name.
     pub client: String,
-    /// The procedure.
     pub procedure: ProcedureRow,
-    /// Its copied body.
     pub body: ProcedureBody,
-    /// Who saved last.
     pub updated_by: Option<String>,
-    /// The engagement's report.
     pub report: Option<ReportId>,
     /// Controls and rules that detected something at this client before.
     pub detectors: Vec<String>,
@@ -81,13 +72,23 @@ pub struct Shown {
 ///
 /// # Errors
 /// [`Error::NotFound`] when it is not there or belongs to none of `visible`.
-pub fn get(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId, visible: &[ClientId]) -> Result<Shown> {
+pub fn get(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+    visible: &[ClientId],
+) -> Result<Shown> {
     let (engagement, client, procedure, updated_by, report, detectors) = procedures::table
         .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
         .inner_join(clients::table.on(clients::id.eq(engagements::client_id)))
         .left_join(people::table.on(people::id.nullable().eq(procedures::updated_by)))
         .left_join(reports::table.on(reports::engagement_id.eq(engagements::id)))
-        .filter(procedures::id.eq(procedure.0).and(engagements::id.eq(engagement.0)).and(engagements::deleted_at.is_null()))
+        .filter(
+            procedures::id
+                .eq(procedure.0)
+                .and(engagements::id.eq(engagement.0))
+                .and(engagements::deleted_at.is_null()),
+        )
         .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)))
         .select((
             EngagementPart::as_select(),
@@ -96,10 +97,13 @@ pub fn get(conn: &mut PgConnection, engagement: EngagementId, procedure: Procedu
             people::name.nullable(),
             reports::id.nullable(),
             sql::<Array<Text>>(
-                "ARRAY(SELECT DISTINCT d.detected_by FROM procedures d WHERE d.client_id = engagements.client_id AND d.detected_by <> '' ORDER BY 1 LIMIT 30)",
+                "ARRAY(SELECT DISTINCT d.detected_by FROM procedures d \
+                    WHERE d.client_id = engagements.client_id AND d.detected_by <> '' ORDER BY 1 LIMIT 30)",
             ),
         ))
-        .first::<(EngagementPart, String, ProcedureRow, Option<String>, Option<ReportId>, Vec<String>)>(conn)?;
+        .first::<(EngagementPart, String, ProcedureRow, Option<String>, Option<ReportId>, Vec<String>)>(
+            conn,
+        )?;
     let body = serde_json::from_value(procedure.body.clone())?;
     Ok(Shown { engagement, client, procedure, body, updated_by, report, detectors })
 }
@@ -108,13 +112,9 @@ pub fn get(conn: &mut PgConnection, engagement: EngagementId, procedure: Procedu
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
 pub struct Sibling {
-    /// Id.
     pub id: ProcedureId,
-    /// Its place.
     pub position: i32,
-    /// Its name.
     pub name: String,
-    /// Its status.
     pub status: ProcedureStatus,
 }
 
@@ -130,13 +130,10 @@ pub fn list_siblings(conn: &mut PgConnection, engagement: EngagementId) -> Resul
 /// An operator of the engagement or of the procedure.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Operator {
-    /// Who.
     #[diesel(sql_type = SqlUuid)]
     pub person_id: PersonId,
-    /// Name.
     #[diesel(sql_type = Text)]
     pub name: String,
-    /// red or blue.
     #[diesel(sql_type = Text)]
     pub team: Team,
     /// Whether the procedure names them itself.
@@ -148,7 +145,11 @@ pub struct Operator {
 }
 
 /// The engagement's operators and the procedure's own.
-pub fn list_operators(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId) -> Result<Vec<Operator>> {
+pub fn list_operators(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+) -> Result<Vec<Operator>> {
     // sql_query: two tables in one answer, with the access that each person has or lacks.
     Ok(diesel::sql_query(
         "SELECT o.person_id, p.name, o.team, o.own,
@@ -187,17 +188,17 @@ pub struct OutcomeRow {
 
 /// Both outcome lists, in their order, retired ones too.
 pub fn list_outcomes(conn: &mut PgConnection) -> Result<Vec<OutcomeRow>> {
-    Ok(outcomes::table.order((outcomes::team, outcomes::position)).select(OutcomeRow::as_select()).load(conn)?)
+    Ok(outcomes::table
+        .order((outcomes::team, outcomes::position))
+        .select(OutcomeRow::as_select())
+        .load(conn)?)
 }
 
-/// A ticked step.
 #[derive(Debug, Clone)]
 pub struct Tick {
     /// The step's id in the body.
     pub step: String,
-    /// Who ticked it.
     pub by: String,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
@@ -214,24 +215,23 @@ pub fn list_ticks(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Vec
 /// Input values of the engagement and of the procedure.
 #[derive(Debug, Clone, Default)]
 pub struct InputValues {
-    /// The engagement's.
     pub engagement: Values,
     /// The procedure's own, which win.
     pub procedure: Values,
 }
 
 /// Both sets of input values, in one statement.
-pub fn get_inputs(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId) -> Result<InputValues> {
-    let of_engagement = engagement_inputs::table.filter(engagement_inputs::engagement_id.eq(engagement.0)).select((
-        sql::<Bool>("false"),
-        engagement_inputs::name,
-        engagement_inputs::value,
-    ));
-    let of_procedure = procedure_inputs::table.filter(procedure_inputs::procedure_id.eq(procedure.0)).select((
-        sql::<Bool>("true"),
-        procedure_inputs::name,
-        procedure_inputs::value,
-    ));
+pub fn get_inputs(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+) -> Result<InputValues> {
+    let of_engagement = engagement_inputs::table
+        .filter(engagement_inputs::engagement_id.eq(engagement.0))
+        .select((sql::<Bool>("false"), engagement_inputs::name, engagement_inputs::value));
+    let of_procedure = procedure_inputs::table
+        .filter(procedure_inputs::procedure_id.eq(procedure.0))
+        .select((sql::<Bool>("true"), procedure_inputs::name, procedure_inputs::value));
     let rows: Vec<(bool, String, String)> = of_engagement.union_all(of_procedure).load(conn)?;
     let mut values = InputValues::default();
     for (own, name, value) in rows {
@@ -250,7 +250,6 @@ pub struct Technique {
     /// `T1003.001`
     #[diesel(sql_type = Text)]
     pub external_id: String,
-    /// Its name.
     #[diesel(sql_type = Text)]
     pub name: String,
     /// Its tactics' names, in matrix order.
@@ -262,7 +261,8 @@ pub struct Technique {
 pub fn list_techniques(conn: &mut PgConnection, version: &str, ids: &[String]) -> Result<Vec<Technique>> {
     // sql_query: the tactics' names in matrix order, gathered beside each technique.
     Ok(diesel::sql_query(
-        "SELECT t.external_id, t.name, ARRAY(SELECT a.name FROM tactics a WHERE a.version = t.version AND a.short_name = ANY (t.tactics)
+        "SELECT t.external_id, t.name, ARRAY(SELECT a.name FROM tactics a WHERE a.version = t.version \
+            AND a.short_name = ANY (t.tactics)
                                              ORDER BY a.position) AS tactics
          FROM techniques t WHERE t.version = $1 AND t.external_id = ANY ($2) ORDER BY t.external_id",
     )
@@ -288,12 +288,19 @@ const DRAFTS: i64 = 5;
 /// The person's drafts of this procedure, the newest first.
 pub fn list_drafts(conn: &mut PgConnection, person: PersonId, procedure: ProcedureId) -> Result<Vec<Draft>> {
     let rows: Vec<(Value, String, DateTime<Utc>)> = drafts::table
-        .filter(drafts::person_id.eq(person.0).and(drafts::subject_type.eq("procedure")).and(drafts::subject_id.eq(procedure.0)))
+        .filter(
+            drafts::person_id
+                .eq(person.0)
+                .and(drafts::subject_type.eq("procedure"))
+                .and(drafts::subject_id.eq(procedure.0)),
+        )
         .order(drafts::updated_at.desc())
         .limit(DRAFTS)
         .select((drafts::fields, drafts::tab, drafts::updated_at))
         .load(conn)?;
-    rows.into_iter().map(|(fields, tab, at)| Ok(Draft { fields: serde_json::from_value(fields)?, tab, at })).collect()
+    rows.into_iter()
+        .map(|(fields, tab, at)| Ok(Draft { fields: serde_json::from_value(fields)?, tab, at }))
+        .collect()
 }
 
 /// Keeps a tab's draft; says whether another tab goes on keeping one beside it.
@@ -313,7 +320,12 @@ pub fn save_draft(
 }
 
 /// Forgets the draft of a tab.
-pub fn delete_draft(conn: &mut PgConnection, person: PersonId, procedure: ProcedureId, tab: &str) -> Result<()> {
+pub fn delete_draft(
+    conn: &mut PgConnection,
+    person: PersonId,
+    procedure: ProcedureId,
+    tab: &str,
+) -> Result<()> {
     diesel::delete(drafts::table.find((person.0, "procedure", procedure.0, tab))).execute(conn)?;
     Ok(())
 }
@@ -330,7 +342,9 @@ pub fn check_visible(
 ) -> Result<ClientId> {
     let client: ClientId = engagements::table
         .find(engagement.0)
-        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()))
+        .filter(
+            engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()),
+        )
         .select(engagements::client_id)
         .first(conn)?;
     if let Some(procedure) = procedure {
@@ -348,13 +362,11 @@ pub fn check_visible(
 /// One row of a field's history, for the fresh values of an open page.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct FreshField {
-    /// The field's name.
     #[diesel(sql_type = Text)]
     pub field: String,
     /// Who wrote its present value.
     #[diesel(sql_type = Text)]
     pub by: String,
-    /// When.
     #[diesel(sql_type = diesel::sql_types::Timestamptz)]
     pub at: DateTime<Utc>,
 }
@@ -373,10 +385,8 @@ pub fn list_authors(conn: &mut PgConnection, procedure: ProcedureId) -> Result<V
 /// Someone who can be made an operator.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Candidate {
-    /// Who.
     #[diesel(sql_type = SqlUuid)]
     pub id: PersonId,
-    /// Name.
     #[diesel(sql_type = Text)]
     pub name: String,
     /// Role at the client; none without access.
@@ -385,7 +395,11 @@ pub struct Candidate {
 }
 
 /// Everybody who could work for a client: those with access to it, and whoever is an operator already.
-pub fn list_candidates(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId) -> Result<Vec<Candidate>> {
+pub fn list_candidates(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+) -> Result<Vec<Candidate>> {
     // sql_query: the union of access and operators over four tables.
     Ok(diesel::sql_query(
         "SELECT p.id, p.name, r.name AS role FROM people p

@@ -22,7 +22,8 @@ use crate::procedures::domain::{Field, ProcedureStatus, Sides, Team, WaitingOn, 
 use crate::procedures::entries::EntryText;
 use crate::procedures::inputs::{TypedInput, Values, check_seen};
 
-/// Red starts the procedure: In Progress, executed now unless a time stands there already, and a log entry that says so.
+/// Red starts the procedure: In Progress, executed now unless a time stands there already, and a log entry
+/// that says so.
 ///
 /// # Errors
 /// [`Error::Forbidden`] for who does not write red, [`Error::Refused`] when it was started before.
@@ -30,10 +31,15 @@ pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved> {
     if !work.sides.red {
         return Err(Error::Forbidden("Only the red team starts a procedure.".into()));
     }
-    let (status, executed): (ProcedureStatus, Option<chrono::DateTime<chrono::Utc>>) =
-        procedures::table.find(work.procedure.0).select((procedures::status, procedures::executed_at)).first(tx.conn)?;
+    let (status, executed): (ProcedureStatus, Option<chrono::DateTime<chrono::Utc>>) = procedures::table
+        .find(work.procedure.0)
+        .select((procedures::status, procedures::executed_at))
+        .first(tx.conn)?;
     if status != ProcedureStatus::NotStarted {
-        return Err(Error::Refused(format!("This procedure is {} already. Change its status or times in the form.", status.label())));
+        return Err(Error::Refused(format!(
+            "This procedure is {} already. Change its status or times in the form.",
+            status.label()
+        )));
     }
     // The newest base there is: Start takes what stands there now, whoever wrote it.
     let typed = |field: Field, raw: String| Typed { field, raw, base: i32::MAX };
@@ -58,7 +64,8 @@ pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved> {
             log_entries::updated_at.eq(tx.now()),
         ))
         .execute(tx.conn)?;
-    let event = work.event(Kind::ProcedureStarted, format!("Started procedure {} “{}”", work.position, work.name));
+    let event =
+        work.event(Kind::ProcedureStarted, format!("Started procedure {} “{}”", work.position, work.name));
     work.record(event);
     Ok(saved)
 }
@@ -74,7 +81,8 @@ pub fn hand_over(tx: &mut WriteTx<'_>, work: &mut Work, note: &str) -> Result<()
     if !work.sides.blue {
         return Err(Error::Forbidden("Only the blue team hands over to red.".into()));
     }
-    let note = check_text("The note", false, note, NOTE_BYTES, false).map_err(|sentence| Error::field("hand_over_note", sentence))?;
+    let note = check_text("The note", false, note, NOTE_BYTES, false)
+        .map_err(|sentence| Error::field("hand_over_note", sentence))?;
     if note.is_empty() {
         return Err(Error::field("hand_over_note", "Say in a line what red should look at."));
     }
@@ -93,7 +101,8 @@ pub fn tick(tx: &mut WriteTx<'_>, work: &mut Work, step: &str, done: bool) -> Re
     if !work.sides.red {
         return Err(Error::Forbidden("Only the red team ticks steps.".into()));
     }
-    let body: serde_json::Value = procedures::table.find(work.procedure.0).select(procedures::body).first(tx.conn)?;
+    let body: serde_json::Value =
+        procedures::table.find(work.procedure.0).select(procedures::body).first(tx.conn)?;
     let body: ProcedureBody = serde_json::from_value(body)?;
     let at = body.steps.iter().position(|s| s.id == step).ok_or(Error::NotFound)?;
     let changed = if done {
@@ -117,8 +126,10 @@ pub fn tick(tx: &mut WriteTx<'_>, work: &mut Work, step: &str, done: bool) -> Re
             StepKind::Step => "step",
             StepKind::Cleanup => "cleanup",
         };
-        let (event, verb) = if done { (Kind::StepTicked, "Ticked") } else { (Kind::StepUnticked, "Unticked") };
-        let event = work.event(event, format!("{verb} {word} {} of procedure {} “{}”", at + 1, work.position, work.name));
+        let (event, verb) =
+            if done { (Kind::StepTicked, "Ticked") } else { (Kind::StepUnticked, "Unticked") };
+        let event = work
+            .event(event, format!("{verb} {word} {} of procedure {} “{}”", at + 1, work.position, work.name));
         work.record(event);
     }
     Ok(())
@@ -127,13 +138,14 @@ pub fn tick(tx: &mut WriteTx<'_>, work: &mut Work, step: &str, done: bool) -> Re
 /// Sets the procedure's own input values; an empty one falls back to the engagement's or the default.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for who does not write red, whose commands they fill; [`Error::Invalid`] for an input that somebody
-/// else set since the form was shown, or one that the procedure does not use.
+/// [`Error::Forbidden`] for who does not write red, whose commands they fill; [`Error::Invalid`] for an input
+/// that somebody else set since the form was shown, or one that the procedure does not use.
 pub fn save_inputs(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[TypedInput]) -> Result<()> {
     if !work.sides.red {
         return Err(Error::Forbidden("Only the red team sets the inputs of its commands.".into()));
     }
-    let body: serde_json::Value = procedures::table.find(work.procedure.0).select(procedures::body).first(tx.conn)?;
+    let body: serde_json::Value =
+        procedures::table.find(work.procedure.0).select(procedures::body).first(tx.conn)?;
     let known = serde_json::from_value::<ProcedureBody>(body)?.placeholders();
     let before: Values = procedure_inputs::table
         .filter(procedure_inputs::procedure_id.eq(work.procedure.0))
@@ -146,25 +158,37 @@ pub fn save_inputs(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[TypedInput]) 
     }
     check_seen(typed, &before).map_err(Error::Invalid)?;
     let old = |name: &str| before.get(name).map(String::as_str).unwrap_or_default();
-    let changed: Vec<(&str, &str, &str)> =
-        typed.iter().filter(|one| old(&one.name) != one.value).map(|one| (one.name.as_str(), old(&one.name), one.value.as_str())).collect();
+    let changed: Vec<(&str, &str, &str)> = typed
+        .iter()
+        .filter(|one| old(&one.name) != one.value)
+        .map(|one| (one.name.as_str(), old(&one.name), one.value.as_str()))
+        .collect();
     if changed.is_empty() {
         return Ok(());
     }
     let names: Vec<&str> = changed.iter().map(|c| c.0).collect();
-    diesel::delete(
-        procedure_inputs::table.filter(procedure_inputs::procedure_id.eq(work.procedure.0).and(procedure_inputs::name.eq_any(&names))),
-    )
+    diesel::delete(procedure_inputs::table.filter(
+        procedure_inputs::procedure_id.eq(work.procedure.0).and(procedure_inputs::name.eq_any(&names)),
+    ))
     .execute(tx.conn)?;
     let rows: Vec<_> = changed
         .iter()
         .filter(|c| !c.2.is_empty())
-        .map(|c| (procedure_inputs::procedure_id.eq(work.procedure.0), procedure_inputs::name.eq(c.0), procedure_inputs::value.eq(c.2)))
+        .map(|c| {
+            (
+                procedure_inputs::procedure_id.eq(work.procedure.0),
+                procedure_inputs::name.eq(c.0),
+                procedure_inputs::value.eq(c.2),
+            )
+        })
         .collect();
     diesel::insert_into(procedure_inputs::table).values(&rows).execute(tx.conn)?;
     // Values may be credentials: the event names the inputs and nothing more.
     let event = work
-        .event(Kind::InputsChanged, format!("Set inputs of procedure {} “{}”: {}", work.position, work.name, names.join(", ")))
+        .event(
+            Kind::InputsChanged,
+            format!("Set inputs of procedure {} “{}”: {}", work.position, work.name, names.join(", ")),
+        )
         .detail(serde_json::json!({ "inputs": names }));
     work.record(event);
     Ok(())
@@ -190,15 +214,21 @@ pub fn save_operators(
         .select((procedures::name, procedures::position))
         .for_update()
         .first(tx.conn)?;
-    let before: BTreeSet<(PersonId, Team)> =
-        list_operators(tx.conn, engagement, procedure)?.into_iter().filter(|o| o.own).map(|o: Operator| (o.person_id, o.team)).collect();
+    let before: BTreeSet<(PersonId, Team)> = list_operators(tx.conn, engagement, procedure)?
+        .into_iter()
+        .filter(|o| o.own)
+        .map(|o: Operator| (o.person_id, o.team))
+        .collect();
     let mut events: Vec<Event> = due.into_iter().collect();
     if before != *wanted {
         let candidates = list_candidates(tx.conn, engagement, procedure)?;
         if wanted.iter().any(|(person, _)| !candidates.iter().any(|c| c.id == *person)) {
-            return Err(Error::Refused("One of the ticked people cannot work for this client. Give them access first.".into()));
+            return Err(Error::Refused(
+                "One of the ticked people cannot work for this client. Give them access first.".into(),
+            ));
         }
-        diesel::delete(procedure_operators::table.filter(procedure_operators::procedure_id.eq(procedure.0))).execute(tx.conn)?;
+        diesel::delete(procedure_operators::table.filter(procedure_operators::procedure_id.eq(procedure.0)))
+            .execute(tx.conn)?;
         let rows: Vec<_> = wanted
             .iter()
             .map(|(person, team)| {
@@ -210,12 +240,17 @@ pub fn save_operators(
             })
             .collect();
         diesel::insert_into(procedure_operators::table).values(&rows).execute(tx.conn)?;
-        let names = |set: &BTreeSet<(PersonId, Team)>| set.iter().map(|(p, t)| format!("{}:{p}", t.as_str())).collect::<Vec<_>>();
+        let names = |set: &BTreeSet<(PersonId, Team)>| {
+            set.iter().map(|(p, t)| format!("{}:{p}", t.as_str())).collect::<Vec<_>>()
+        };
         events.push(
-            Event::new(Kind::OperatorsChanged, format!("Changed the operators of procedure {position} “{name}”"))
-                .subject("procedure", procedure.0, &name)
-                .engagement(locked.client, engagement)
-                .detail(serde_json::json!({ "before": names(&before), "after": names(wanted) })),
+            Event::new(
+                Kind::OperatorsChanged,
+                format!("Changed the operators of procedure {position} “{name}”"),
+            )
+            .subject("procedure", procedure.0, &name)
+            .engagement(locked.client, engagement)
+            .detail(serde_json::json!({ "before": names(&before), "after": names(wanted) })),
         );
         touch(tx.conn, engagement, tx.now(), &tx.actor().name)?;
     }

@@ -1,4 +1,5 @@
-//! What the pages of a procedure's parts read before anything is written: where they stand and what the person may do.
+//! What the pages of a procedure's parts read before anything is written: where they stand and what the
+//! person may do.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -16,17 +17,11 @@ use crate::procedures::domain::{Sides, sides, working_allowed};
 /// A procedure as far as its parts need it.
 #[derive(Debug, Clone)]
 pub struct Head {
-    /// The engagement.
     pub engagement: EngagementId,
-    /// Its client.
     pub client: ClientId,
-    /// The engagement's title.
     pub engagement_title: String,
-    /// The engagement's zone.
     pub zone: Tz,
-    /// The procedure.
     pub procedure: ProcedureId,
-    /// Its name.
     pub name: String,
     /// Its place in the engagement.
     pub position: i32,
@@ -38,12 +33,23 @@ pub struct Head {
     pub closed: Option<String>,
 }
 
-type Columns = (ClientId, String, EngagementStatus, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<String>, String, i32);
+type Columns = (
+    ClientId,
+    String,
+    EngagementStatus,
+    String,
+    Option<DateTime<Utc>>,
+    Option<DateTime<Utc>>,
+    Option<String>,
+    String,
+    i32,
+);
 
 /// A procedure of a visible client, in two statements.
 ///
 /// # Errors
-/// [`crate::kernel::base::error::Error::NotFound`] when it is not there or the client is foreign, `Forbidden` without the permit's right.
+/// [`crate::kernel::base::error::Error::NotFound`] when it is not there or the client is foreign, `Forbidden`
+/// without the permit's right.
 pub fn get<A: Action>(
     conn: &mut PgConnection,
     permit: &Permit<A>,
@@ -68,7 +74,8 @@ pub fn get<A: Action>(
         ))
         .first(conn)?;
     permit.check(client)?;
-    let closed = working_allowed(status.as_of(starts_at, now), submitted_at.is_some()).err().map(|refusal| refusal.0);
+    let closed =
+        working_allowed(status.as_of(starts_at, now), submitted_at.is_some()).err().map(|refusal| refusal.0);
     let own = assigned(conn, engagement, procedure, permit.viewer().id.0)?;
     let may = sides(rights(permit, client), own.red, own.blue, rule(permit, write_rule.as_deref()));
     Ok(Head {

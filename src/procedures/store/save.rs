@@ -1,5 +1,5 @@
-//! Saving a procedure's fields: check, merge field by field against the history, store, record. The one write path of the
-//! procedure page, of Start, and of the inline edits in the engagement's table.
+//! Saving a procedure's fields: check, merge field by field against the history, store, record. The one write
+//! path of the procedure page, of Start, and of the inline edits in the engagement's table.
 
 use std::collections::BTreeMap;
 
@@ -15,16 +15,15 @@ use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{outcomes, procedures};
 use crate::kernel::event::domain::Kind;
 use crate::procedures::domain::{
-    Field, OutcomeKeys, ProcedureStatus, Severity, Sides, WaitingOn, by_hand_after, check_field, check_together,
+    Field, OutcomeKeys, ProcedureStatus, Severity, Sides, WaitingOn, by_hand_after, check_field,
+    check_together,
 };
 use crate::procedures::merge::{Change, Conflict, Current, Posted, merge};
 
 /// A field as it was typed.
 #[derive(Debug, Clone)]
 pub struct Typed {
-    /// Which one.
     pub field: Field,
-    /// As typed.
     pub raw: String,
     /// The version that its shown value came from.
     pub base: i32,
@@ -35,7 +34,6 @@ pub struct Typed {
 pub struct Saved {
     /// The procedure's version after it.
     pub version: i32,
-    /// What was stored.
     pub accepted: Vec<Change>,
     /// What was not, because somebody else changed it too.
     pub conflicts: Vec<Conflict>,
@@ -108,13 +106,22 @@ impl Fields {
     /// Takes a canonical value that [`check_field`] has passed.
     fn set(&mut self, field: Field, value: &str) -> Result<()> {
         let optional = || (!value.is_empty()).then(|| value.to_owned());
-        let time =
-            || if value.is_empty() { Ok(None) } else { times::parse(value, Tz::UTC).map(Some).map_err(|s| Error::field(field.name(), s)) };
+        let time = || {
+            if value.is_empty() {
+                Ok(None)
+            } else {
+                times::parse(value, Tz::UTC).map(Some).map_err(|s| Error::field(field.name(), s))
+            }
+        };
         match field {
             Field::Status => self.status = value.parse().map_err(unchecked)?,
             Field::NotApplicableReason => self.not_applicable_reason = value.to_owned(),
-            Field::Severity => self.severity = optional().map(|v| v.parse()).transpose().map_err(unchecked)?,
-            Field::WaitingOn => self.waiting_on = optional().map(|v| v.parse()).transpose().map_err(unchecked)?,
+            Field::Severity => {
+                self.severity = optional().map(|v| v.parse()).transpose().map_err(unchecked)?
+            }
+            Field::WaitingOn => {
+                self.waiting_on = optional().map(|v| v.parse()).transpose().map_err(unchecked)?
+            }
             Field::Recommendation => self.recommendation = value.to_owned(),
             Field::AttackSource => self.attack_source = value.to_owned(),
             Field::RedOutcome => self.red_outcome = optional(),
@@ -135,17 +142,26 @@ fn unchecked(unknown: crate::kernel::base::text_enum::UnknownValue) -> Error {
     Error::Internal(unknown.into())
 }
 
-/// Saves typed fields on a locked procedure. What conflicts is not stored and comes back with both values; everything else
-/// is. `sides` is what this act may write: the person's own, unless the act is one of its own kind. Times were typed in
-/// `zone`, the one that the form showed. The event is recorded on `work`; end with [`Work::finish`].
+/// Saves typed fields on a locked procedure. What conflicts is not stored and comes back with both values;
+/// everything else is. `sides` is what this act may write: the person's own, unless the act is one of its own
+/// kind. Times were typed in `zone`, the one that the form showed. The event is recorded on `work`; end with
+/// [`Work::finish`].
 ///
 /// # Errors
-/// [`Error::Invalid`] with a sentence for each field that does not hold (nothing is stored), [`Error::Forbidden`] for a
-/// change on a side that the person may not write.
-pub fn save_fields(tx: &mut WriteTx<'_>, work: &mut Work, sides: Sides, typed: &[Typed], zone: Tz) -> Result<Saved> {
-    let mut row: Fields = procedures::table.find(work.procedure.0).select(Fields::as_select()).first(tx.conn)?;
-    let known: Vec<(String, String, String, Option<DateTime<Utc>>)> =
-        outcomes::table.select((outcomes::key, outcomes::team, outcomes::label, outcomes::retired_at)).load(tx.conn)?;
+/// [`Error::Invalid`] with a sentence for each field that does not hold (nothing is stored),
+/// [`Error::Forbidden`] for a change on a side that the person may not write.
+pub fn save_fields(
+    tx: &mut WriteTx<'_>,
+    work: &mut Work,
+    sides: Sides,
+    typed: &[Typed],
+    zone: Tz,
+) -> Result<Saved> {
+    let mut row: Fields =
+        procedures::table.find(work.procedure.0).select(Fields::as_select()).first(tx.conn)?;
+    let known: Vec<(String, String, String, Option<DateTime<Utc>>)> = outcomes::table
+        .select((outcomes::key, outcomes::team, outcomes::label, outcomes::retired_at))
+        .load(tx.conn)?;
     let mut posted = check(&row, typed, &known, zone)?;
     let mut history = history::read(tx.conn, Subject("procedure", work.procedure.0), &posted)?;
     history.initial(Field::Status.name(), ProcedureStatus::NotStarted.as_str());
@@ -159,7 +175,9 @@ pub fn save_fields(tx: &mut WriteTx<'_>, work: &mut Work, sides: Sides, typed: &
         .collect();
     for one in &mut posted {
         let time = |value: &str| times::parse(value, Tz::UTC).ok();
-        if let Some((field, typed)) = one.field.parse::<Field>().ok().filter(|field| field.is_time()).zip(time(&one.value)) {
+        if let Some((field, typed)) =
+            one.field.parse::<Field>().ok().filter(|field| field.is_time()).zip(time(&one.value))
+        {
             let shown = [time(history.value_at(&one.field, one.base)), row.time(field)];
             one.value = times::instant(times::nearest(typed, zone, shown.into_iter().flatten()));
         }
@@ -168,14 +186,18 @@ pub fn save_fields(tx: &mut WriteTx<'_>, work: &mut Work, sides: Sides, typed: &
     for field in outcome.accepted.iter().map(|c| &c.field).chain(outcome.conflicts.iter().map(|c| &c.field)) {
         let field: Field = field.parse().map_err(unchecked)?;
         if !sides.may_write(field) {
-            return Err(Error::Forbidden(format!("{} is not yours to write on this procedure.", field.label())));
+            return Err(Error::Forbidden(format!(
+                "{} is not yours to write on this procedure.",
+                field.label()
+            )));
         }
     }
     hand_over(&row, &mut outcome.accepted);
     for change in &outcome.accepted {
         row.set(change.field.parse().map_err(unchecked)?, &change.new)?;
     }
-    check_together(row.status, &row.not_applicable_reason).map_err(|s| Error::field(Field::NotApplicableReason.name(), s))?;
+    check_together(row.status, &row.not_applicable_reason)
+        .map_err(|s| Error::field(Field::NotApplicableReason.name(), s))?;
     if !outcome.accepted.is_empty() {
         store(tx, work, &row, &outcome.accepted)?;
         record(work, &outcome.accepted, &known);
@@ -188,7 +210,12 @@ pub fn save_fields(tx: &mut WriteTx<'_>, work: &mut Work, sides: Sides, typed: &
     })
 }
 
-fn check(row: &Fields, typed: &[Typed], known: &[(String, String, String, Option<DateTime<Utc>>)], zone: Tz) -> Result<Vec<Posted>> {
+fn check(
+    row: &Fields,
+    typed: &[Typed],
+    known: &[(String, String, String, Option<DateTime<Utc>>)],
+    zone: Tz,
+) -> Result<Vec<Posted>> {
     let keys = |team: &str, held: &Option<String>| -> Vec<&str> {
         known
             .iter()
@@ -212,13 +239,20 @@ fn check(row: &Fields, typed: &[Typed], known: &[(String, String, String, Option
 
 /// A choice of whose turn it is holds until an outcome changes.
 fn hand_over(row: &Fields, accepted: &mut Vec<Change>) {
-    let changed = |field: Field, changes: &[Change]| changes.iter().find(|c| c.field == field.name()).map(|c| c.new.clone());
-    let outcome_changed = changed(Field::RedOutcome, accepted).is_some() || changed(Field::BlueOutcome, accepted).is_some();
+    let changed = |field: Field, changes: &[Change]| {
+        changes.iter().find(|c| c.field == field.name()).map(|c| c.new.clone())
+    };
+    let outcome_changed =
+        changed(Field::RedOutcome, accepted).is_some() || changed(Field::BlueOutcome, accepted).is_some();
     let chosen = changed(Field::WaitingOn, accepted).map(|value| value.parse::<WaitingOn>().ok());
     let after = by_hand_after(row.waiting_on, chosen, outcome_changed);
     if chosen.is_none() && after != row.waiting_on {
         let word = |value: Option<WaitingOn>| value.map(WaitingOn::as_str).unwrap_or_default().to_owned();
-        accepted.push(Change { field: Field::WaitingOn.name().to_owned(), old: word(row.waiting_on), new: word(after) });
+        accepted.push(Change {
+            field: Field::WaitingOn.name().to_owned(),
+            old: word(row.waiting_on),
+            new: word(after),
+        });
     }
 }
 
@@ -232,7 +266,8 @@ fn store(tx: &mut WriteTx<'_>, work: &mut Work, row: &Fields, accepted: &[Change
             procedures::updated_by.eq(tx.actor().id.map(|id| id.0)),
         ))
         .execute(tx.conn)?;
-    let values: Vec<(&str, &str)> = accepted.iter().map(|change| (change.field.as_str(), change.new.as_str())).collect();
+    let values: Vec<(&str, &str)> =
+        accepted.iter().map(|change| (change.field.as_str(), change.new.as_str())).collect();
     history::note(tx, Subject("procedure", work.procedure.0), version, &values)?;
     work.version_is_raised(version);
     Ok(())
@@ -243,17 +278,28 @@ fn record(work: &mut Work, accepted: &[Change], known: &[(String, String, String
     let shown = |field: Field, value: &str| -> String {
         match field {
             Field::RedOutcome | Field::BlueOutcome => labels.get(value).copied().unwrap_or(value).to_owned(),
-            Field::Status => value.parse::<ProcedureStatus>().map_or_else(|_| value.to_owned(), |s| s.label().to_owned()),
+            Field::Status => {
+                value.parse::<ProcedureStatus>().map_or_else(|_| value.to_owned(), |s| s.label().to_owned())
+            }
             _ => value.to_owned(),
         }
     };
     let changes: Vec<(Field, String, String)> = accepted
         .iter()
-        .filter_map(|c| c.field.parse::<Field>().ok().map(|field| (field, shown(field, &c.old), shown(field, &c.new))))
+        .filter_map(|c| {
+            c.field.parse::<Field>().ok().map(|field| (field, shown(field, &c.old), shown(field, &c.new)))
+        })
         .collect();
     let names: Vec<String> = changes.iter().map(|(field, ..)| field.label().to_lowercase()).collect();
     let event = work
-        .event(Kind::ProcedureSaved, format!("Saved procedure {} “{}”: {}", work.position, work.name, names.join(", ")))
-        .changes(changes.iter().map(|(field, before, after)| (field.name(), before.as_str(), after.as_str(), field.is_long())));
+        .event(
+            Kind::ProcedureSaved,
+            format!("Saved procedure {} “{}”: {}", work.position, work.name, names.join(", ")),
+        )
+        .changes(
+            changes.iter().map(|(field, before, after)| {
+                (field.name(), before.as_str(), after.as_str(), field.is_long())
+            }),
+        );
     work.record(event);
 }

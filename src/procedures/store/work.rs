@@ -1,5 +1,5 @@
-//! The way into every write on a procedure's work: locks in order (engagement `FOR SHARE`, then the procedure), applies
-//! what is due, asks the editing rule and finds out which side the person writes.
+//! The way into every write on a procedure's work: locks in order (engagement `FOR SHARE`, then the
+//! procedure), applies what is due, asks the editing rule and finds out which side the person writes.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -21,17 +21,12 @@ use crate::procedures::domain::{Sides, WriteRights, WriteRule, sides, working_al
 /// A procedure locked for a write, and what the write may do.
 #[derive(Debug)]
 pub struct Work {
-    /// The engagement.
     pub engagement: EngagementId,
-    /// Its client.
     pub client: ClientId,
-    /// The engagement's title.
     pub engagement_title: String,
     /// The engagement's zone: times on the form are in it.
     pub zone: Tz,
-    /// The procedure.
     pub procedure: ProcedureId,
-    /// Its name.
     pub name: String,
     /// Its place in the engagement.
     pub position: i32,
@@ -68,13 +63,18 @@ pub(super) struct Assigned {
 /// Locks a procedure for a write on its work.
 ///
 /// # Errors
-/// [`Error::NotFound`] when it is not there or the client is foreign, [`Error::Forbidden`] without a side to write,
-/// [`Error::Refused`] when the engagement is not being worked on.
-pub fn begin(tx: &mut WriteTx<'_>, permit: &Permit<WriteProcedure>, engagement: EngagementId, procedure: ProcedureId) -> Result<Work> {
+/// [`Error::NotFound`] when it is not there or the client is foreign, [`Error::Forbidden`] without a side to
+/// write, [`Error::Refused`] when the engagement is not being worked on.
+pub fn begin(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<WriteProcedure>,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+) -> Result<Work> {
     let visible = permit.visible();
     let mut events = Vec::new();
-    // Looked at before it is locked: what is due needs the row for itself, and a share lock cannot be raised to that
-    // without two savers waiting for each other.
+    // Looked at before it is locked: what is due needs the row for itself, and a share lock cannot be raised
+    // to that without two savers waiting for each other.
     let mut row = engagement_row(tx.conn, engagement, &visible, false)?;
     permit.check(row.client_id)?;
     let submitted;
@@ -95,7 +95,12 @@ pub fn begin(tx: &mut WriteTx<'_>, permit: &Permit<WriteProcedure>, engagement: 
         .first(tx.conn)?;
     working_allowed(row.status, submitted).map_err(|refusal| Error::Refused(refusal.0))?;
     let assigned = assigned(tx.conn, engagement, procedure, permit.viewer().id.0)?;
-    let sides = sides(rights(permit, row.client_id), assigned.red, assigned.blue, rule(permit, row.write_rule.as_deref()));
+    let sides = sides(
+        rights(permit, row.client_id),
+        assigned.red,
+        assigned.blue,
+        rule(permit, row.write_rule.as_deref()),
+    );
     if !sides.any() {
         return Err(Error::Forbidden("You are not assigned to a side of this procedure.".into()));
     }
@@ -118,7 +123,9 @@ pub fn begin(tx: &mut WriteTx<'_>, permit: &Permit<WriteProcedure>, engagement: 
 impl Work {
     /// The procedure as an event's subject, with its client and engagement.
     pub fn event(&self, kind: crate::kernel::event::domain::Kind, sentence: impl Into<String>) -> Event {
-        Event::new(kind, sentence).subject("procedure", self.procedure.0, &self.name).engagement(self.client, self.engagement)
+        Event::new(kind, sentence)
+            .subject("procedure", self.procedure.0, &self.name)
+            .engagement(self.client, self.engagement)
     }
 
     /// Adds an event to what the write will record.
@@ -132,7 +139,8 @@ impl Work {
         self.version_raised = true;
     }
 
-    /// Ends the write: raises the version, notes the activity and writes the events; nothing of that when nothing happened.
+    /// Ends the write: raises the version, notes the activity and writes the events; nothing of that when
+    /// nothing happened.
     ///
     /// # Errors
     /// When the events cannot be written.
@@ -157,10 +165,17 @@ impl Work {
     }
 }
 
-fn engagement_row(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId], lock: bool) -> Result<EngagementRow> {
+fn engagement_row(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    visible: &[ClientId],
+    lock: bool,
+) -> Result<EngagementRow> {
     let query = engagements::table
         .find(id.0)
-        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()))
+        .filter(
+            engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()),
+        )
         .select(EngagementRow::as_select());
     Ok(if lock { query.for_share().first(conn)? } else { query.first(conn)? })
 }
@@ -181,14 +196,20 @@ pub fn rule<A: crate::kernel::web::permit::Action>(permit: &Permit<A>, own: Opti
     own.unwrap_or(&permit.viewer().organisation.write_rule).parse().unwrap_or(WriteRule::Everyone)
 }
 
-pub(super) fn assigned(conn: &mut PgConnection, engagement: EngagementId, procedure: ProcedureId, person: Uuid) -> Result<Assigned> {
+pub(super) fn assigned(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+    person: Uuid,
+) -> Result<Assigned> {
     // sql_query: for each team the procedure's own operators count, or where it names none the engagement's.
     Ok(diesel::sql_query(
         "SELECT bool_or(team = 'red') IS TRUE AS red, bool_or(team = 'blue') IS TRUE AS blue FROM (
             SELECT team, person_id FROM procedure_operators WHERE procedure_id = $1
             UNION ALL
             SELECT team, person_id FROM engagement_operators e WHERE engagement_id = $2
-                AND NOT EXISTS (SELECT FROM procedure_operators p WHERE p.procedure_id = $1 AND p.team = e.team)
+                AND NOT EXISTS (SELECT FROM procedure_operators p WHERE p.procedure_id = $1 \
+                AND p.team = e.team)
          ) operators WHERE person_id = $3",
     )
     .bind::<SqlUuid, _>(procedure.0)

@@ -27,7 +27,6 @@ pub struct Assets {
 }
 
 impl Assets {
-    /// The card.
     pub fn new(place: &Place, assets: Vec<ProcedureAsset>) -> Self {
         Self {
             url: place.url(),
@@ -60,9 +59,7 @@ pub fn tone(team: Team, outcome: &Outcome) -> &'static str {
 #[derive(Template)]
 #[template(path = "procedures/asset_new.html", blocks = ["form", "candidates"])]
 pub struct AddAssets {
-    /// The frame.
     pub frame: Frame,
-    /// The procedure's page.
     pub url: String,
     /// The procedure, as "4 Read LSASS memory".
     pub procedure: String,
@@ -90,11 +87,9 @@ impl AddAssets {
 
 /// One team's outcome of an asset.
 pub struct Side {
-    /// Form field.
     pub name: &'static str,
     /// Form field that says what was shown.
     pub was: &'static str,
-    /// The team.
     pub team: Team,
     /// What may be chosen; none to show it only.
     pub choices: Vec<Outcome>,
@@ -108,13 +103,10 @@ pub struct Side {
 #[derive(Template)]
 #[template(path = "procedures/asset.html", blocks = ["form"])]
 pub struct EditAsset {
-    /// The frame.
     pub frame: Frame,
-    /// The procedure's page.
     pub url: String,
     /// The procedure, as "4 Read LSASS memory".
     pub procedure: String,
-    /// The asset.
     pub asset: ProcedureAsset,
     /// The sides that the person writes, where the asset may have outcomes of its own.
     pub sides: Vec<Side>,
@@ -137,7 +129,13 @@ pub fn samples() -> Vec<(&'static str, String)> {
     use crate::clients::domain::{AssetKind, Criticality};
     let place = Place::sample();
     let hostile = "\"><script>alert(1)</script>";
-    let outcome = Outcome { key: "success".into(), label: hostile.into(), definition: hostile.into(), succeeded: true, score: None };
+    let outcome = Outcome {
+        key: "success".into(),
+        label: hostile.into(),
+        definition: hostile.into(),
+        succeeded: true,
+        score: None,
+    };
     let asset = || ProcedureAsset {
         id: AssetId::new(),
         name: hostile.into(),
@@ -152,7 +150,12 @@ pub fn samples() -> Vec<(&'static str, String)> {
         frame: Frame::sample("Add assets"),
         url: place.url(),
         procedure: format!("4 {hostile}"),
-        candidates: vec![Candidate { id: AssetId::new(), name: hostile.into(), kind: AssetKind::Server, address: hostile.into() }],
+        candidates: vec![Candidate {
+            id: AssetId::new(),
+            name: hostile.into(),
+            kind: AssetKind::Server,
+            address: hostile.into(),
+        }],
         q: hostile.into(),
         ticked: Vec::new(),
         creates: true,
@@ -162,7 +165,14 @@ pub fn samples() -> Vec<(&'static str, String)> {
     };
     let one = asset();
     let own = Own::of(&one);
-    let side = |team, name, was| Side { name, was, team, choices: vec![outcome.clone()], chosen: own.red.clone(), shown: own.red.clone() };
+    let side = |team, name, was| Side {
+        name,
+        was,
+        team,
+        choices: vec![outcome.clone()],
+        chosen: own.red.clone(),
+        shown: own.red.clone(),
+    };
     let edit = EditAsset {
         chooses: true,
         frame: Frame::sample("Asset"),

@@ -1,4 +1,5 @@
-//! Attachments: the section of the procedure page, the page that adds files, the page that changes what is said of one.
+//! Attachments: the section of the procedure page, the page that adds files, the page that changes what is
+//! said of one.
 
 use askama::Template;
 use chrono_tz::Tz;
@@ -14,7 +15,6 @@ use crate::procedures::store::attachments::{Attachment, FilePage};
 
 /// An attachment as shown.
 pub struct ShownAttachment {
-    /// The file.
     pub href: String,
     /// The page that changes what is said of it.
     pub edit: Option<String>,
@@ -22,21 +22,15 @@ pub struct ShownAttachment {
     pub removal: Option<String>,
     /// CSS class of its team.
     pub class: &'static str,
-    /// The team's word.
     pub team: &'static str,
-    /// Title.
     pub title: String,
     /// The file's name, where the title is another.
     pub file_name: Option<String>,
-    /// Rendered description.
     pub description: Option<String>,
     /// "48 KiB".
     pub size: String,
-    /// Who.
     pub by: String,
-    /// When, for people.
     pub at: String,
-    /// When, for machines.
     pub machine: String,
     /// Whether it can be previewed.
     pub image: bool,
@@ -56,7 +50,8 @@ impl ShownAttachment {
             team: attachment.team.map_or("Both teams", Team::label),
             title: attachment.title.clone(),
             file_name: (attachment.title != attachment.file_name).then(|| attachment.file_name.clone()),
-            description: (!attachment.description.is_empty()).then(|| crate::kernel::web::markdown::render(&attachment.description)),
+            description: (!attachment.description.is_empty())
+                .then(|| crate::kernel::web::markdown::render(&attachment.description)),
             size: size_words(attachment.size),
             by: attachment.uploader.clone(),
             at: times::display(attachment.uploaded_at, place.zone),
@@ -131,13 +126,10 @@ impl Attachments {
 #[derive(Template)]
 #[template(path = "procedures/attachment_new.html")]
 pub struct NewAttachment {
-    /// The frame.
     pub frame: Frame,
-    /// The procedure's page.
     pub url: String,
     /// The procedure, as "4 Read LSASS memory".
     pub procedure: String,
-    /// Whose.
     pub team: Team,
     /// "50 MiB".
     pub limit: String,
@@ -151,13 +143,9 @@ pub struct NewAttachment {
 #[derive(Template)]
 #[template(path = "procedures/attachment.html")]
 pub struct EditAttachment {
-    /// The frame.
     pub frame: Frame,
-    /// The attachment's address.
     pub href: String,
-    /// Where Cancel leads.
     pub back: String,
-    /// The file's name.
     pub file_name: String,
     /// "48 KiB · Red · Mika Kuusi, 21 Nov 2026, 14:12".
     pub facts: String,
@@ -178,7 +166,12 @@ pub struct EditAttachment {
 /// The facts of an attachment in one line.
 pub fn facts(attachment: &Attachment, zone: Tz) -> String {
     let team = attachment.team.map_or("Both teams", Team::label);
-    format!("{} · {team} · {}, {} ({zone})", size_words(attachment.size), attachment.uploader, times::display(attachment.uploaded_at, zone))
+    format!(
+        "{} · {team} · {}, {} ({zone})",
+        size_words(attachment.size),
+        attachment.uploader,
+        times::display(attachment.uploaded_at, zone)
+    )
 }
 
 /// The views of attachments, for the samples test.
@@ -228,14 +221,27 @@ pub fn samples() -> Vec<(&'static str, String)> {
         typed: TypedAttachment { title: hostile.into(), version: 1, ..TypedAttachment::default() },
         errors: FieldErrors::default(),
         problem: Some("Somebody saved this attachment.".into()),
-        theirs: Some(TypedAttachment { title: hostile.into(), description: hostile.into(), ..TypedAttachment::default() }),
+        theirs: Some(TypedAttachment {
+            title: hostile.into(),
+            description: hostile.into(),
+            ..TypedAttachment::default()
+        }),
     };
     crate::kernel::web::rendered([
         (
             "attachments",
-            Attachments::new(&place, FilePage { files: all(), red: 1, blue: 1, total: 120, older: 100 }, true).saved("Stored").render(),
+            Attachments::new(
+                &place,
+                FilePage { files: all(), red: 1, blue: 1, total: 120, older: 100 },
+                true,
+            )
+            .saved("Stored")
+            .render(),
         ),
-        ("attachments_empty", Attachments::new(&place, FilePage::default(), true).problem(hostile.into()).render()),
+        (
+            "attachments_empty",
+            Attachments::new(&place, FilePage::default(), true).problem(hostile.into()).render(),
+        ),
         ("attachment_new", new.render()),
         ("attachment", edit.render()),
     ])

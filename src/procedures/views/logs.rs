@@ -57,8 +57,9 @@ struct Span {
 }
 
 fn span(entry: &LogEntry, zone: Tz) -> Span {
-    let same_day =
-        |end: &chrono::DateTime<chrono::Utc>| end.with_timezone(&zone).date_naive() == entry.starts_at.with_timezone(&zone).date_naive();
+    let same_day = |end: &chrono::DateTime<chrono::Utc>| {
+        end.with_timezone(&zone).date_naive() == entry.starts_at.with_timezone(&zone).date_naive()
+    };
     let end = entry.ends_at.map(|end| {
         let full = times::display_seconds(end, zone);
         if same_day(&end) { end.with_timezone(&zone).format("%H:%M:%S").to_string() } else { full }
@@ -130,15 +131,12 @@ impl Logs {
 #[derive(Template)]
 #[template(path = "procedures/log_entry.html", blocks = ["form"])]
 pub struct EntryForm {
-    /// The frame.
     pub frame: Frame,
-    /// The procedure's page.
     pub url: String,
     /// The procedure, as "4 Read LSASS memory".
     pub procedure: String,
     /// The entry; none for a new one.
     pub entry: Option<LogEntryId>,
-    /// Whose.
     pub team: Team,
     /// The zone of its times.
     pub zone: Tz,
@@ -167,7 +165,11 @@ impl EntryForm {
     }
     fn title(&self) -> String {
         let team = self.team.label().to_lowercase();
-        if self.entry.is_some() { format!("Edit the {team} log entry") } else { format!("New {team} log entry") }
+        if self.entry.is_some() {
+            format!("Edit the {team} log entry")
+        } else {
+            format!("New {team} log entry")
+        }
     }
 }
 
@@ -175,17 +177,13 @@ impl EntryForm {
 #[derive(Template)]
 #[template(path = "procedures/removal.html")]
 pub struct Removal {
-    /// The frame.
     pub frame: Frame,
-    /// The question.
     pub heading: String,
     /// What goes, as HTML made by the server's own renderer.
     pub shown: String,
-    /// What it means.
     pub sentence: &'static str,
     /// Where the form goes.
     pub action: String,
-    /// Where Cancel leads.
     pub cancel: String,
     /// Word on the button.
     pub button: &'static str,
@@ -223,7 +221,11 @@ pub(super) fn sample_entry(team: Team) -> LogEntry {
 /// The views of log entries, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
     let place = Place::sample();
-    let entries = || LogPage { entries: vec![sample_entry(Team::Red), sample_entry(Team::Blue)], total: 300, older: 200 };
+    let entries = || LogPage {
+        entries: vec![sample_entry(Team::Red), sample_entry(Team::Blue)],
+        total: 300,
+        older: 200,
+    };
     let form = |entry: Option<LogEntryId>, inline: bool| EntryForm {
         frame: Frame::sample("Log entry"),
         url: place.url(),
@@ -231,7 +233,11 @@ pub fn samples() -> Vec<(&'static str, String)> {
         entry,
         team: Team::Red,
         zone: place.zone,
-        typed: TypedEntry { text: "</textarea><script>alert(1)</script>".into(), version: 1, ..TypedEntry::default() },
+        typed: TypedEntry {
+            text: "</textarea><script>alert(1)</script>".into(),
+            version: 1,
+            ..TypedEntry::default()
+        },
         errors: FieldErrors::one("ends_at", crate::procedures::entries::END_BEFORE_START),
         problem: None,
         theirs: entry.map(|_| "<script>alert(1)</script>".into()),

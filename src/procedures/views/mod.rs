@@ -15,9 +15,7 @@ use crate::procedures::domain::Team;
 
 /// Somebody in the picker of operators.
 pub struct Pick {
-    /// Id.
     pub id: String,
-    /// Name.
     pub name: String,
     /// Role at the client; none without access.
     pub role: Option<String>,
@@ -29,7 +27,6 @@ pub struct Pick {
 pub struct PickSide {
     /// red or blue: form field and CSS class.
     pub class: &'static str,
-    /// The team's word.
     pub label: &'static str,
     /// The engagement's operators, who apply while nobody is ticked.
     pub inherited: String,
@@ -44,33 +41,23 @@ impl PickSide {
     }
 }
 
-/// `/engagements/{id}/procedures/{pid}/operators`
 #[derive(Template)]
 #[template(path = "procedures/operators.html")]
 pub struct Operators {
-    /// The frame.
     pub frame: Frame,
-    /// Its place.
     pub position: i32,
-    /// Its name.
     pub name: String,
     /// Why it could not be saved.
     pub problem: Option<String>,
-    /// Red and blue.
     pub sides: Vec<PickSide>,
-    /// Where Cancel leads.
     pub back: String,
 }
 
 /// A field as others saved it.
 pub struct Fresh {
-    /// Its name.
     pub name: &'static str,
-    /// Its value.
     pub value: String,
-    /// Who wrote it.
     pub by: String,
-    /// When.
     pub at: String,
 }
 
@@ -80,7 +67,6 @@ pub struct Fresh {
 pub struct FreshPage {
     /// The version that the values are of.
     pub version: i32,
-    /// Every field.
     pub fields: Vec<Fresh>,
     /// The parts that are stored at once, as HTML: where each goes, and what it is. They morph in place.
     pub parts: Vec<(String, String)>,

@@ -13,9 +13,13 @@ use crate::kernel::base::times;
 use crate::kernel::web::Frame;
 use crate::kernel::web::frame::initials;
 use crate::kernel::web::permit::Viewer;
-use crate::procedures::domain::{BlueFlags, Field, ProcedureStatus, Severity, Sides, Team, WaitingOn, times_to, waiting_on, warnings};
+use crate::procedures::domain::{
+    BlueFlags, Field, ProcedureStatus, Severity, Sides, Team, WaitingOn, times_to, waiting_on, warnings,
+};
 use crate::procedures::merge::Conflict;
-use crate::procedures::store::page::{InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective};
+use crate::procedures::store::page::{
+    InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective,
+};
 
 /// What stands in the form instead of the saved values: after a 422, a conflict, or a restored draft.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +36,10 @@ impl Overlay {
     /// What was typed into a field, a time told in `zone`.
     fn typed(&self, field: Field, zone: Tz) -> Option<String> {
         let raw = self.values.get(field.name())?;
-        let told = self.zone.filter(|own| *own != zone && field.is_time()).and_then(|own| times::parse(raw, own).ok());
+        let told = self
+            .zone
+            .filter(|own| *own != zone && field.is_time())
+            .and_then(|own| times::parse(raw, own).ok());
         Some(told.map_or_else(|| raw.clone(), |at| times::for_input(at, zone)))
     }
 }
@@ -41,15 +48,12 @@ impl Overlay {
 pub struct Parts<'a> {
     /// The row and what surrounds it.
     pub shown: &'a Shown,
-    /// Both outcome lists.
     pub outcomes: &'a [OutcomeRow],
     /// Every procedure of the engagement.
     pub siblings: &'a [Sibling],
     /// Operators of engagement and procedure.
     pub operators: &'a [Operator],
-    /// Ticked steps.
     pub ticks: &'a [Tick],
-    /// Input values.
     pub inputs: &'a InputValues,
     /// Techniques, as the pinned release names them.
     pub techniques: &'a [Technique],
@@ -59,20 +63,15 @@ pub struct Parts<'a> {
     pub plans: bool,
     /// Why nothing can be written, where that is so.
     pub closed: Option<String>,
-    /// The time.
     pub now: DateTime<Utc>,
-    /// Who looks.
     pub viewer: &'a Viewer,
 }
 
 /// One choice of a select.
 #[derive(Debug, Clone)]
 pub struct Choice {
-    /// What is posted.
     pub value: String,
-    /// What people see.
     pub label: String,
-    /// Its one-line definition.
     pub title: String,
     /// Whether it is chosen.
     pub selected: bool,
@@ -81,11 +80,8 @@ pub struct Choice {
 /// Which control a field has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
-    /// A select.
     Select,
-    /// A line.
     Line,
-    /// Several lines.
     Text,
     /// A point in time.
     Time,
@@ -98,11 +94,9 @@ pub struct ConflictView {
     pub by: String,
     /// First name, for the button.
     pub by_short: String,
-    /// When.
     pub at: String,
     /// The other value, as people read it.
     pub theirs: String,
-    /// One's own.
     pub mine: String,
     /// The version that resolving starts from.
     pub version: i32,
@@ -111,11 +105,8 @@ pub struct ConflictView {
 /// A field of the form.
 #[derive(Debug, Clone)]
 pub struct FieldView {
-    /// Its name.
     pub name: &'static str,
-    /// Its label.
     pub label: String,
-    /// Its control.
     pub control: Control,
     /// The value in the control.
     pub value: String,
@@ -133,7 +124,6 @@ pub struct FieldView {
     pub error: Option<String>,
     /// What does not fit.
     pub warning: Option<&'static str>,
-    /// The other value.
     pub conflict: Option<ConflictView>,
     /// Name of a list of suggestions.
     pub list: Option<&'static str>,
@@ -144,15 +134,11 @@ pub struct FieldView {
 /// An entry of the jump list.
 #[derive(Debug, Clone)]
 pub struct Jump {
-    /// Where it leads.
     pub href: String,
-    /// Its place.
     pub position: i32,
-    /// Its name.
     pub name: String,
     /// CSS class of the state.
     pub class: &'static str,
-    /// The status.
     pub status: &'static str,
     /// Whether it is this one.
     pub current: bool,
@@ -164,17 +150,12 @@ pub struct Jump {
 pub struct Bar {
     /// Address of the engagement.
     pub engagement: String,
-    /// Its title.
     pub engagement_title: String,
-    /// The procedure's name.
     pub name: String,
     /// "4 of 13"
     pub place: String,
-    /// The previous procedure.
     pub previous: Option<String>,
-    /// The next procedure.
     pub next: Option<String>,
-    /// Every procedure.
     pub jumps: Vec<Jump>,
     /// Whether there is anything to save.
     pub writable: bool,
@@ -185,19 +166,16 @@ pub struct Bar {
 /// A person on a side.
 #[derive(Debug, Clone)]
 pub struct Face {
-    /// Name.
     pub name: String,
     /// Two letters.
     pub initials: String,
 }
 
-/// The one form.
 #[derive(Template)]
 #[template(path = "procedures/_form.html", blocks = ["start", "figures"])]
 pub struct SaveForm {
     /// Where it posts to.
     pub url: String,
-    /// The engagement's zone.
     pub zone: String,
     /// The version that the shown values came from.
     pub version: i32,
@@ -211,13 +189,9 @@ pub struct SaveForm {
     pub strip: Vec<FieldView>,
     /// Why it is not applicable.
     pub reason: FieldView,
-    /// Red's fields.
     pub red: Vec<FieldView>,
-    /// Blue's fields.
     pub blue: Vec<FieldView>,
-    /// Red's people.
     pub red_people: Vec<Face>,
-    /// Blue's people.
     pub blue_people: Vec<Face>,
     /// Whether Start is offered.
     pub starts: bool,
@@ -231,9 +205,7 @@ pub struct SaveForm {
     pub held: String,
     /// How blue hands over to red, where the turn is not chosen from a list.
     pub hand_over: HandOver,
-    /// The steps.
     pub steps: Steps,
-    /// Description, as HTML.
     pub description: String,
 }
 
@@ -242,30 +214,32 @@ pub struct SaveForm {
 pub struct HandOver {
     /// Whether the form has it.
     pub offered: bool,
-    /// As typed.
     pub note: String,
     /// What is wrong with it.
     pub error: Option<String>,
 }
 
 impl SaveForm {
-    /// The pieces that an open page takes over as they are, because nobody types into them: what others write, Start, the
-    /// figures. Each with where it goes. Sides in `held` stand on the page as controls and are left alone.
+    /// The pieces that an open page takes over as they are, because nobody types into them: what others
+    /// write, Start, the figures. Each with where it goes. Sides in `held` stand on the page as controls and
+    /// are left alone.
     ///
     /// # Errors
     /// When a piece cannot be rendered.
     pub fn unwritable(&self, held: Sides) -> askama::Result<Vec<(String, String)>> {
-        let shown = |field: &&FieldView| !field.writable && !field.name.parse::<Field>().is_ok_and(|name| held.may_write(name));
+        let shown = |field: &&FieldView| {
+            !field.writable && !field.name.parse::<Field>().is_ok_and(|name| held.may_write(name))
+        };
         let fields = self.strip.iter().chain([&self.reason]).chain(&self.red).chain(&self.blue).filter(shown);
-        let mut pieces: Vec<(String, String)> =
-            fields.map(|field| Ok((format!("#f-{}", field.name), FreshField { field }.render()?))).collect::<askama::Result<_>>()?;
+        let mut pieces: Vec<(String, String)> = fields
+            .map(|field| Ok((format!("#f-{}", field.name), FreshField { field }.render()?)))
+            .collect::<askama::Result<_>>()?;
         pieces.push(("#start".into(), self.as_start().render()?));
         pieces.push(("#figures".into(), self.as_figures().render()?));
         Ok(pieces)
     }
 }
 
-/// A field alone.
 #[derive(Template)]
 #[template(path = "procedures/_fresh_field.html")]
 struct FreshField<'a> {
@@ -276,7 +250,6 @@ struct FreshField<'a> {
 #[derive(Template)]
 #[template(path = "procedures/_last.html")]
 pub struct Last<'a> {
-    /// The sentence.
     pub last: &'a str,
 }
 
@@ -286,11 +259,8 @@ pub struct Last<'a> {
 pub struct Aside {
     /// Techniques: id, name, tactics.
     pub techniques: Vec<(String, String, String)>,
-    /// Release of ATT&CK.
     pub attack_version: String,
-    /// Red's names.
     pub red: String,
-    /// Blue's names.
     pub blue: String,
     /// Whether a team's operators are the procedure's own.
     pub own: bool,
@@ -300,15 +270,11 @@ pub struct Aside {
     pub last: String,
 }
 
-/// `/engagements/{id}/procedures/{pid}`
 #[derive(Template)]
 #[template(path = "procedures/show.html")]
 pub struct Show {
-    /// The frame.
     pub frame: Frame,
-    /// The bar.
     pub bar: Bar,
-    /// The form.
     pub form: SaveForm,
     /// What stands beside it.
     pub aside: Aside,
@@ -359,7 +325,6 @@ impl Parts<'_> {
         }
     }
 
-    /// The bar.
     pub fn bar(&self, saved: Option<String>) -> Bar {
         let at = self.siblings.iter().position(|s| s.id == self.shown.procedure.id).unwrap_or(0);
         let link = |sibling: Option<&Sibling>| sibling.map(|s| url(self.shown.engagement.id, s.id));
@@ -375,7 +340,11 @@ impl Parts<'_> {
                 .iter()
                 .map(|s| Jump {
                     // Relative and short: two hundred full addresses would be a fifth of the page.
-                    href: if s.id == self.shown.procedure.id { s.id.to_string() } else { format!("../p/{}", s.id.short_key()) },
+                    href: if s.id == self.shown.procedure.id {
+                        s.id.to_string()
+                    } else {
+                        format!("../p/{}", s.id.short_key())
+                    },
                     position: s.position,
                     name: s.name.clone(),
                     class: state_class(s.status),
@@ -389,14 +358,28 @@ impl Parts<'_> {
     }
 
     /// The form, with what was typed over what is saved.
-    pub fn form(&self, overlay: &Overlay, errors: &FieldErrors, conflicts: &[Conflict], problem: Option<String>) -> SaveForm {
+    pub fn form(
+        &self,
+        overlay: &Overlay,
+        errors: &FieldErrors,
+        conflicts: &[Conflict],
+        problem: Option<String>,
+    ) -> SaveForm {
         let row = &self.shown.procedure.fields;
         let view = |field: Field| self.field(field, overlay, errors, conflicts);
-        let faces =
-            |team| effective(self.operators, team).iter().map(|o| Face { name: o.name.clone(), initials: initials(&o.name) }).collect();
+        let faces = |team| {
+            effective(self.operators, team)
+                .iter()
+                .map(|o| Face { name: o.name.clone(), initials: initials(&o.name) })
+                .collect()
+        };
         let (detect, respond) = times_to(row.executed_at, row.detected_at, row.responded_at);
-        let figure = |word: &str, time: Option<_>| time.map(|t| format!("{word} {}", times::duration_words(t)));
-        let figures: Vec<String> = [figure("Time to detect", detect), figure("time to respond", respond)].into_iter().flatten().collect();
+        let figure =
+            |word: &str, time: Option<_>| time.map(|t| format!("{word} {}", times::duration_words(t)));
+        let figures: Vec<String> = [figure("Time to detect", detect), figure("time to respond", respond)]
+            .into_iter()
+            .flatten()
+            .collect();
         SaveForm {
             url: self.url(),
             zone: self.shown.engagement.time_zone.clone(),
@@ -406,10 +389,19 @@ impl Parts<'_> {
             conflicts: conflicts.len(),
             strip: [Field::Status, Field::Severity, Field::WaitingOn, Field::Recommendation].map(view).into(),
             reason: view(Field::NotApplicableReason),
-            red: [Field::RedOutcome, Field::ExecutedAt, Field::AttackSource, Field::RedNotes].map(view).into(),
-            blue: [Field::BlueOutcome, Field::DetectedAt, Field::RespondedAt, Field::DetectedBy, Field::AlertReference, Field::BlueNotes]
+            red: [Field::RedOutcome, Field::ExecutedAt, Field::AttackSource, Field::RedNotes]
                 .map(view)
                 .into(),
+            blue: [
+                Field::BlueOutcome,
+                Field::DetectedAt,
+                Field::RespondedAt,
+                Field::DetectedBy,
+                Field::AlertReference,
+                Field::BlueNotes,
+            ]
+            .map(view)
+            .into(),
             red_people: faces(Team::Red),
             blue_people: faces(Team::Blue),
             starts: self.sides.red && row.status == ProcedureStatus::NotStarted,
@@ -427,14 +419,23 @@ impl Parts<'_> {
         }
     }
 
-    fn field(&self, field: Field, overlay: &Overlay, errors: &FieldErrors, conflicts: &[Conflict]) -> FieldView {
+    fn field(
+        &self,
+        field: Field,
+        overlay: &Overlay,
+        errors: &FieldErrors,
+        conflicts: &[Conflict],
+    ) -> FieldView {
         let (name, zone) = (field.name(), self.zone());
         let saved = self.shown.procedure.fields.shown(field, zone);
         let value = overlay.typed(field, zone).unwrap_or_else(|| saved.clone());
         let differs = value != saved;
         let choices = self.choices(field, &value);
         let conflict = conflicts.iter().find(|c| c.field == name).map(|c| self.conflict(field, c));
-        let words = choices.iter().find(|c| c.selected).map_or_else(|| self.words(field, &value), |c| c.label.clone());
+        let words = choices
+            .iter()
+            .find(|c| c.selected)
+            .map_or_else(|| self.words(field, &value), |c| c.label.clone());
         let control = match field {
             Field::RedNotes | Field::BlueNotes | Field::Recommendation => Control::Text,
             f if f.is_choice() => Control::Select,
@@ -468,7 +469,9 @@ impl Parts<'_> {
 
     fn words(&self, field: Field, value: &str) -> String {
         if field.is_time() && !value.is_empty() {
-            return times::parse(value, self.zone()).map(|at| times::display_seconds(at, self.zone())).unwrap_or_else(|_| value.to_owned());
+            return times::parse(value, self.zone())
+                .map(|at| times::display_seconds(at, self.zone()))
+                .unwrap_or_else(|_| value.to_owned());
         }
         value.to_owned()
     }
@@ -487,7 +490,8 @@ impl Parts<'_> {
                 .chain(Severity::ALL.iter().rev().map(|s| choice(s.as_str(), s.label(), "")))
                 .collect(),
             Field::WaitingOn => {
-                let derived = waiting_on(row.status, row.red_outcome.is_some(), row.blue_outcome.is_some(), None);
+                let derived =
+                    waiting_on(row.status, row.red_outcome.is_some(), row.blue_outcome.is_some(), None);
                 std::iter::once(choice("", &format!("From outcomes: {}", derived.label()), ""))
                     .chain(WaitingOn::ALL.iter().map(|w| choice(w.as_str(), w.label(), "")))
                     .collect()
@@ -527,8 +531,13 @@ impl Parts<'_> {
 
     fn warning(&self, field: Field) -> Option<&'static str> {
         let row = &self.shown.procedure.fields;
-        let outcome = |key: &Option<String>| key.as_ref().and_then(|k| self.outcomes.iter().find(|o| &o.key == k));
-        let blue = outcome(&row.blue_outcome).map(|o| BlueFlags { prevented: o.prevented, alerted: o.alerted, logged: o.logged });
+        let outcome =
+            |key: &Option<String>| key.as_ref().and_then(|k| self.outcomes.iter().find(|o| &o.key == k));
+        let blue = outcome(&row.blue_outcome).map(|o| BlueFlags {
+            prevented: o.prevented,
+            alerted: o.alerted,
+            logged: o.logged,
+        });
         let red_succeeded = outcome(&row.red_outcome).is_some_and(|o| o.succeeded && o.key == "success");
         warnings(row.executed_at, row.detected_at, row.responded_at, red_succeeded, blue)
             .into_iter()
@@ -542,8 +551,9 @@ impl Parts<'_> {
             let names: Vec<&str> = effective(self.operators, team).iter().map(|o| o.name.as_str()).collect();
             if names.is_empty() { "Nobody assigned".to_owned() } else { names.join(", ") }
         };
-        let updated = times::relative(self.shown.procedure.updated_at, self.now)
-            .unwrap_or_else(|| times::display(self.shown.procedure.updated_at, self.viewer.organisation.zone()));
+        let updated = times::relative(self.shown.procedure.updated_at, self.now).unwrap_or_else(|| {
+            times::display(self.shown.procedure.updated_at, self.viewer.organisation.zone())
+        });
         let known = |id: &String| self.techniques.iter().find(|t| &t.external_id == id);
         Aside {
             techniques: self

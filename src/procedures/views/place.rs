@@ -9,15 +9,11 @@ use crate::procedures::domain::{Sides, Team};
 /// One value for log entries, attachments and assets: where they stand and what may be done there.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// The engagement.
     pub engagement: EngagementId,
-    /// The procedure.
     pub procedure: ProcedureId,
-    /// The engagement's zone.
     pub zone: Tz,
     /// The time of the request.
     pub now: DateTime<Utc>,
-    /// Who looks.
     pub viewer: PersonId,
     /// What they may write; nothing where the work is closed.
     pub sides: Sides,
@@ -30,7 +26,6 @@ pub struct Place {
 }
 
 impl Place {
-    /// The procedure's page.
     pub fn url(&self) -> String {
         format!("/engagements/{}/procedures/{}", self.engagement, self.procedure)
     }
@@ -38,7 +33,8 @@ impl Place {
     pub fn teams(&self) -> Vec<Team> {
         Team::ALL.iter().copied().filter(|team| self.sides.may_write_team(*team)).collect()
     }
-    /// Whether the person may change or remove what `author` wrote for a team; what is no team's, whoever writes.
+    /// Whether the person may change or remove what `author` wrote for a team; what is no team's, whoever
+    /// writes.
     pub fn owns(&self, author: PersonId, team: Option<Team>) -> bool {
         let is_theirs = self.lead || self.viewer == author;
         team.map_or(self.sides.any() && is_theirs, |team| self.sides.may_change(team, is_theirs))
@@ -59,8 +55,9 @@ impl Place {
     }
 }
 
-/// Where a button of the procedure's form leads after the save: a part's own page, relative to the procedure's. None for
-/// whatever is no such page, so that a posted value never becomes a redirect to elsewhere.
+/// Where a button of the procedure's form leads after the save: a part's own page, relative to the
+/// procedure's. None for whatever is no such page, so that a posted value never becomes a redirect to
+/// elsewhere.
 pub fn follow(then: &str) -> Option<String> {
     let (path, query) = then.split_once('?').unwrap_or((then, ""));
     let (part, own) = path.split_once('/')?;
@@ -81,9 +78,18 @@ mod tests {
         assert_eq!(follow("assets/new").as_deref(), Some("assets/new"));
         let id = format!("logs/{}", uuid::Uuid::nil());
         assert_eq!(follow(&id), Some(id));
-        for foreign in
-            ["", "next", "start", "tick/1", "/evil", "//evil.example", "logs/../../x", "logs/new?team=green", "logs/new#x", "x/new"]
-        {
+        for foreign in [
+            "",
+            "next",
+            "start",
+            "tick/1",
+            "/evil",
+            "//evil.example",
+            "logs/../../x",
+            "logs/new?team=green",
+            "logs/new#x",
+            "x/new",
+        ] {
             assert_eq!(follow(foreign), None, "{foreign}");
         }
     }

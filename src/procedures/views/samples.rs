@@ -14,7 +14,9 @@ use crate::library::domain::{Input, ProcedureBody, Step, StepKind};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{Field, ProcedureStatus, Severity, Sides, Team};
 use crate::procedures::merge::Conflict;
-use crate::procedures::store::page::{EngagementPart, InputValues, Operator, OutcomeRow, ProcedureRow, Shown, Sibling, Technique, Tick};
+use crate::procedures::store::page::{
+    EngagementPart, InputValues, Operator, OutcomeRow, ProcedureRow, Shown, Sibling, Technique, Tick,
+};
 use crate::procedures::store::save::Fields;
 
 const HOSTILE: &str = "<script>alert(1)</script> \u{202e}txt";
@@ -39,7 +41,12 @@ fn body() -> ProcedureBody {
         description: HOSTILE.into(),
         technique_ids: vec!["T1003.001".into(), "T9999".into()],
         platforms: vec!["windows".into()],
-        inputs: vec![Input { name: "out".into(), description: HOSTILE.into(), kind: "path".into(), default: None }],
+        inputs: vec![Input {
+            name: "out".into(),
+            description: HOSTILE.into(),
+            kind: "path".into(),
+            default: None,
+        }],
         steps: vec![
             step("p1", StepKind::Prerequisite, None),
             step("s1", StepKind::Step, Some(format!("{HOSTILE} #{{out}}"))),
@@ -113,12 +120,22 @@ pub fn samples() -> Vec<(&'static str, String)> {
         logged: false,
         retired_at: None,
     };
-    let sibling = |id, position| Sibling { id, position, name: HOSTILE.into(), status: ProcedureStatus::Completed };
-    let siblings = [sibling(ProcedureId::new(), 1), sibling(shown.procedure.id, 2), sibling(ProcedureId::new(), 3)];
-    let operators = [Operator { person_id: PersonId::new(), name: HOSTILE.into(), team: Team::Red, own: true, has_access: false }];
+    let sibling =
+        |id, position| Sibling { id, position, name: HOSTILE.into(), status: ProcedureStatus::Completed };
+    let siblings =
+        [sibling(ProcedureId::new(), 1), sibling(shown.procedure.id, 2), sibling(ProcedureId::new(), 3)];
+    let operators = [Operator {
+        person_id: PersonId::new(),
+        name: HOSTILE.into(),
+        team: Team::Red,
+        own: true,
+        has_access: false,
+    }];
     let ticks = [Tick { step: "p1".into(), by: HOSTILE.into(), at: at() }];
-    let techniques = [Technique { external_id: "T1003.001".into(), name: HOSTILE.into(), tactics: vec![HOSTILE.into()] }];
-    let (outcomes, inputs) = ([outcome("success", Team::Red), outcome("logged", Team::Blue)], InputValues::default());
+    let techniques =
+        [Technique { external_id: "T1003.001".into(), name: HOSTILE.into(), tactics: vec![HOSTILE.into()] }];
+    let (outcomes, inputs) =
+        ([outcome("success", Team::Red), outcome("logged", Team::Blue)], InputValues::default());
     let parts = |sides| Parts {
         shown: &shown,
         outcomes: &outcomes,
@@ -133,7 +150,11 @@ pub fn samples() -> Vec<(&'static str, String)> {
         now: at(),
         viewer: &viewer,
     };
-    let page = |sides: Sides, overlay: &Overlay, errors: &FieldErrors, conflicts: &[Conflict], problem: Option<&str>| {
+    let page = |sides: Sides,
+                overlay: &Overlay,
+                errors: &FieldErrors,
+                conflicts: &[Conflict],
+                problem: Option<&str>| {
         let parts = parts(sides);
         Show {
             frame: Frame::sample(HOSTILE),
@@ -164,7 +185,11 @@ pub fn samples() -> Vec<(&'static str, String)> {
         base_version: 1,
     };
     let side = |team| {
-        PickSide::of(team, HOSTILE.into(), vec![Pick { id: PersonId::new().to_string(), name: HOSTILE.into(), role: None, ticked: true }])
+        PickSide::of(
+            team,
+            HOSTILE.into(),
+            vec![Pick { id: PersonId::new().to_string(), name: HOSTILE.into(), role: None, ticked: true }],
+        )
     };
     let operators_page = Operators {
         frame: Frame::sample("Manage operators"),
@@ -182,7 +207,12 @@ pub fn samples() -> Vec<(&'static str, String)> {
     };
     let fresh = FreshPage {
         version: 3,
-        fields: vec![Fresh { name: Field::RedNotes.name(), value: HOSTILE.into(), by: HOSTILE.into(), at: "14:30".into() }],
+        fields: vec![Fresh {
+            name: Field::RedNotes.name(),
+            value: HOSTILE.into(),
+            by: HOSTILE.into(),
+            at: "14:30".into(),
+        }],
         parts: vec![("#steps".to_owned(), parts(both).steps(None).render().unwrap_or_default())],
     };
     crate::kernel::web::rendered([

@@ -16,24 +16,18 @@ const FOLD_LINES: usize = 12;
 pub struct CommandPiece {
     /// `text`, `filled`, `missing` or `hidden`.
     pub kind: &'static str,
-    /// What is shown.
     pub text: String,
     /// Where a value comes from.
     pub title: String,
 }
 
-/// A step.
 #[derive(Debug, Clone)]
 pub struct StepView {
-    /// Its id.
     pub id: String,
     /// Heading, where a kind begins.
     pub heading: Option<&'static str>,
-    /// Description, as HTML.
     pub description: String,
-    /// Success criteria.
     pub success: Option<String>,
-    /// Executor and elevation.
     pub executor: String,
     /// The command in pieces.
     pub command: Vec<CommandPiece>,
@@ -52,7 +46,6 @@ pub struct StepView {
 /// An input of the procedure.
 #[derive(Debug, Clone)]
 pub struct InputView {
-    /// Its name.
     pub name: String,
     /// What it is for.
     pub description: String,
@@ -78,11 +71,9 @@ pub struct Steps {
     pub steps: Vec<StepView>,
     /// How many are ticked.
     pub done: usize,
-    /// Platforms, executors.
     pub digest: String,
     /// Whether the person ticks.
     pub ticks: bool,
-    /// The inputs.
     pub inputs: Vec<InputView>,
     /// How many of them nothing fills.
     pub unfilled: usize,
@@ -113,8 +104,13 @@ impl Parts<'_> {
     /// The block of steps, with inputs as typed after a refused save.
     pub fn steps(&self, refused: Option<&RefusedInputs>) -> Steps {
         let body = &self.shown.body;
-        let defaults: Values = body.inputs.iter().filter_map(|i| Some((i.name.clone(), i.default.clone()?))).collect();
-        let inputs = Inputs { procedure: &self.inputs.procedure, engagement: &self.inputs.engagement, defaults: &defaults };
+        let defaults: Values =
+            body.inputs.iter().filter_map(|i| Some((i.name.clone(), i.default.clone()?))).collect();
+        let inputs = Inputs {
+            procedure: &self.inputs.procedure,
+            engagement: &self.inputs.engagement,
+            defaults: &defaults,
+        };
         let mut ordered: Vec<&Step> = body.steps.iter().collect();
         ordered.sort_by_key(|s| match s.kind {
             StepKind::Prerequisite => 0,
@@ -137,7 +133,8 @@ impl Parts<'_> {
         let views: Vec<InputView> = self.input_views(&inputs, refused);
         let executors: std::collections::BTreeSet<&str> =
             body.steps.iter().filter_map(|s| s.executor.as_deref()).map(executor_word).collect();
-        let mut digest: Vec<String> = vec![body.platforms.iter().map(|p| platform_word(p)).collect::<Vec<_>>().join(", ")];
+        let mut digest: Vec<String> =
+            vec![body.platforms.iter().map(|p| platform_word(p)).collect::<Vec<_>>().join(", ")];
         digest.push(executors.into_iter().collect::<Vec<_>>().join(", "));
         if body.steps.iter().any(|s| s.elevated) {
             digest.push("elevated".into());
@@ -197,13 +194,21 @@ impl Parts<'_> {
             heading,
             description: crate::kernel::web::markdown::render(&step.description),
             success: step.success_criteria.clone().filter(|s| !s.is_empty()),
-            executor: if step.elevated && step.command.is_some() { format!("{executor}, elevated") } else { executor.to_owned() },
+            executor: if step.elevated && step.command.is_some() {
+                format!("{executor}, elevated")
+            } else {
+                executor.to_owned()
+            },
             preview: folds.then(|| exact.lines().take(5).collect::<Vec<_>>().join("\n")),
             lines,
             exact: hides.then_some(exact),
             command,
             check: step.check_command.clone().filter(|c| !c.trim().is_empty()),
-            done: self.ticks.iter().find(|t| t.step == step.id).map(|t| format!("Done {} by {}", times::display(t.at, zone), t.by)),
+            done: self
+                .ticks
+                .iter()
+                .find(|t| t.step == step.id)
+                .map(|t| format!("Done {} by {}", times::display(t.at, zone), t.by)),
         }
     }
 }
@@ -214,9 +219,11 @@ fn shown_pieces(pieces: &[Piece], inputs: &Inputs<'_>) -> Vec<CommandPiece> {
         for part in visible(text) {
             shown.push(match part {
                 Visible::Text(text) => CommandPiece { kind, text: text.to_owned(), title: title.to_owned() },
-                Visible::Hidden(name) => {
-                    CommandPiece { kind: "hidden", text: name, title: "A character that is not shown by itself".into() }
-                }
+                Visible::Hidden(name) => CommandPiece {
+                    kind: "hidden",
+                    text: name,
+                    title: "A character that is not shown by itself".into(),
+                },
             });
         }
     };

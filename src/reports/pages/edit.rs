@@ -25,15 +25,18 @@ use crate::reports::workflow::check_editing;
 /// A report that may be written in.
 pub(super) async fn open(permit: &Permit<EditReport>, id: ReportId) -> Result<Head> {
     let head = get_head_of(permit, id).await?;
-    check_editing(head.status, head.submitted_at.is_some(), head.has_procedures).map_err(|refusal| Error::Refused(refusal.0))?;
+    check_editing(head.status, head.submitted_at.is_some(), head.has_procedures)
+        .map_err(|refusal| Error::Refused(refusal.0))?;
     Ok(head)
 }
 
 pub(super) fn frame(permit: &Permit<EditReport>, head: &Head, title: &str) -> Frame {
-    permit.frame(Section::Reports, title).crumb("Reports", "/reports").crumb(&head.narrative.title, format!("/reports/{}", head.id))
+    permit
+        .frame(Section::Reports, title)
+        .crumb("Reports", "/reports")
+        .crumb(&head.narrative.title, format!("/reports/{}", head.id))
 }
 
-/// `GET /reports/{id}/edit`
 pub async fn narrative(permit: Permit<EditReport>, path: web::Path<ReportId>) -> Result<HttpResponse> {
     let head = open(&permit, path.into_inner()).await?;
     permit.page(&narrative_page(&permit, &head, Editing::default()))
@@ -56,7 +59,12 @@ pub(super) fn typed_values(pairs: &Pairs, names: impl Iterator<Item = &'static s
 
 /// The same, for the store.
 pub(super) fn typed_fields<F: std::str::FromStr>(values: &[TypedValue]) -> Vec<Typed<F>> {
-    values.iter().filter_map(|(name, raw, base)| Some(Typed { field: name.parse().ok()?, raw: raw.clone(), base: *base })).collect()
+    values
+        .iter()
+        .filter_map(|(name, raw, base)| {
+            Some(Typed { field: name.parse().ok()?, raw: raw.clone(), base: *base })
+        })
+        .collect()
 }
 
 /// What the form shows after a save that did not go through whole; nothing after one that did.
@@ -70,13 +78,18 @@ pub(super) fn unsaved(
     zone: chrono_tz::Tz,
 ) -> Result<Option<(StatusCode, Editing)>> {
     let all = |status, errors, problem: String| {
-        let editing = Editing { unsaved: typed.clone(), errors, problem: Some(problem), ..Editing::default() };
+        let editing =
+            Editing { unsaved: typed.clone(), errors, problem: Some(problem), ..Editing::default() };
         Ok(Some((status, editing)))
     };
     let merged = match saved {
         Ok(merged) => merged,
         Err(Error::Invalid(errors)) => {
-            return all(StatusCode::UNPROCESSABLE_ENTITY, errors, "Nothing is saved yet. Look at the marked fields.".into());
+            return all(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                errors,
+                "Nothing is saved yet. Look at the marked fields.".into(),
+            );
         }
         Err(Error::Conflict(why) | Error::Refused(why)) => {
             return all(StatusCode::CONFLICT, FieldErrors::default(), format!("Nothing is saved. {why}"));
@@ -106,7 +119,10 @@ pub(super) fn unsaved(
         n => format!("{n} fields changed on both sides. Everything else is saved."),
     };
     let unsaved = typed.into_iter().filter(|(name, ..)| conflicts.iter().any(|c| c.field == *name)).collect();
-    Ok(Some((StatusCode::CONFLICT, Editing { unsaved, conflicts, problem: Some(problem), ..Editing::default() })))
+    Ok(Some((
+        StatusCode::CONFLICT,
+        Editing { unsaved, conflicts, problem: Some(problem), ..Editing::default() },
+    )))
 }
 
 /// What people call a stored value, where it has another name.
@@ -119,18 +135,27 @@ fn worded(field: &str, value: &str) -> Option<String> {
 }
 
 /// `POST /reports/{id}/edit`; with `do=preview` nothing is saved and the texts are shown as they will read.
-pub async fn save_narrative(permit: Permit<EditReport>, path: web::Path<ReportId>, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+pub async fn save_narrative(
+    permit: Permit<EditReport>,
+    path: web::Path<ReportId>,
+    Form(pairs): Form<Pairs>,
+) -> Result<HttpResponse> {
     let id = path.into_inner();
     let typed = typed_values(&pairs, NarrativeField::ALL.iter().map(|field| field.as_str()));
     pairs.only(|name| name == "do" || is_merging(name, |field| field.parse::<NarrativeField>().is_ok()))?;
     if pairs.has("do", "preview") {
         let head = get_head_of(&permit, id).await?;
         prepare(typed.iter().map(|(_, text, _)| text.as_str()), permit.viewer().id.0).await?;
-        let page = narrative_page(&permit, &head, Editing { unsaved: typed, preview: true, ..Editing::default() });
-        return permit.html(StatusCode::OK, if permit.partial { page.as_previews().render()? } else { page.render()? });
+        let page =
+            narrative_page(&permit, &head, Editing { unsaved: typed, preview: true, ..Editing::default() });
+        return permit.html(
+            StatusCode::OK,
+            if permit.partial { page.as_previews().render()? } else { page.render()? },
+        );
     }
     let (held, fields) = (permit.clone(), typed_fields::<NarrativeField>(&typed));
-    let saved = permit.app.db.write(permit.actor(), move |tx| store::save_narrative(tx, &held, id, &fields)).await;
+    let saved =
+        permit.app.db.write(permit.actor(), move |tx| store::save_narrative(tx, &held, id, &fields)).await;
     let label = |name: &str| name.parse::<NarrativeField>().map_or("", NarrativeField::label);
     match unsaved(saved, typed, label, permit.viewer().organisation.zone())? {
         None => Ok(redirect_with(&format!("/reports/{id}"), "Text saved.")),
@@ -141,14 +166,12 @@ pub async fn save_narrative(permit: Permit<EditReport>, path: web::Path<ReportId
     }
 }
 
-/// Whose outcome.
 #[derive(Deserialize)]
 pub struct Whose {
     #[serde(default)]
     team: String,
 }
 
-/// `GET /reports/{id}/procedures/{pid}/correction?team=`
 pub async fn correction(
     permit: Permit<EditReport>,
     path: web::Path<(ReportId, ProcedureId)>,
@@ -173,7 +196,13 @@ async fn correction_page(
     let (revision, workflow, choices) = permit
         .app
         .db
-        .read(move |conn| Ok((store::find_frozen(conn, id)?, store::get_workflow(conn, id)?, store::list_outcomes(conn, team)?)))
+        .read(move |conn| {
+            Ok((
+                store::find_frozen(conn, id)?,
+                store::get_workflow(conn, id)?,
+                store::list_outcomes(conn, team)?,
+            ))
+        })
         .await?;
     let book = revision.ok_or(Error::NotFound)?;
     let of = book.procedures.iter().find(|p| p.id == procedure).ok_or(Error::NotFound)?;
@@ -186,9 +215,13 @@ async fn correction_page(
         back: format!("/reports/{id}#p{}", of.position),
         name: format!("{} {}", of.position, of.name),
         team,
-        chosen: typed.map_or_else(|| counts.as_ref().map(|o| o.key.clone()).unwrap_or_default(), |typed| typed.outcome.clone()),
+        chosen: typed.map_or_else(
+            || counts.as_ref().map(|o| o.key.clone()).unwrap_or_default(),
+            |typed| typed.outcome.clone(),
+        ),
         reason: typed.map(|typed| typed.reason.clone()).unwrap_or_default(),
-        seen: typed.map_or_else(|| last.map(|c| c.id.to_string()).unwrap_or_default(), |typed| typed.seen.clone()),
+        seen: typed
+            .map_or_else(|| last.map(|c| c.id.to_string()).unwrap_or_default(), |typed| typed.seen.clone()),
         frozen: frozen.map_or_else(|| "Unanswered".to_owned(), |o| o.label),
         earlier: last.cloned(),
         choices,
@@ -206,7 +239,6 @@ pub struct Corrected {
     seen: String,
 }
 
-/// `POST /reports/{id}/procedures/{pid}/correction`
 pub async fn correct(
     permit: Permit<EditReport>,
     path: web::Path<(ReportId, ProcedureId)>,
@@ -214,16 +246,33 @@ pub async fn correct(
 ) -> Result<HttpResponse> {
     let (id, procedure) = path.into_inner();
     let team: Team = typed.team.parse().map_err(|_| Error::NotFound)?;
-    let wanted =
-        TypedCorrection { procedure, team, outcome: typed.outcome.clone(), reason: typed.reason.clone(), seen: typed.seen.parse().ok() };
+    let wanted = TypedCorrection {
+        procedure,
+        team,
+        outcome: typed.outcome.clone(),
+        reason: typed.reason.clone(),
+        seen: typed.seen.parse().ok(),
+    };
     let held = permit.clone();
-    match permit.app.db.write(permit.actor(), move |tx| store::correct_outcome(tx, &held, id, &wanted)).await {
-        Ok(position) => Ok(redirect_with(&format!("/reports/{id}#p{position}"), "Outcome corrected. The frozen value stays visible.")),
+    match permit.app.db.write(permit.actor(), move |tx| store::correct_outcome(tx, &held, id, &wanted)).await
+    {
+        Ok(position) => Ok(redirect_with(
+            &format!("/reports/{id}#p{position}"),
+            "Outcome corrected. The frozen value stays visible.",
+        )),
         // Somebody was quicker, or the report is closed: the reason stays, beside what counts now.
         Err(Error::Conflict(why) | Error::Refused(why)) => {
             let head = get_head_of(&permit, id).await?;
             let typed = Corrected { seen: String::new(), ..typed };
-            let mut page = correction_page(&permit, head, procedure, team, Some(&typed), FieldErrors::one("outcome", why)).await?;
+            let mut page = correction_page(
+                &permit,
+                head,
+                procedure,
+                team,
+                Some(&typed),
+                FieldErrors::one("outcome", why),
+            )
+            .await?;
             page.seen = page.earlier.as_ref().map(|c| c.id.to_string()).unwrap_or_default();
             permit.html(StatusCode::CONFLICT, page.render()?)
         }

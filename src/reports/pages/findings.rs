@@ -20,7 +20,6 @@ use crate::reports::views::edit::{Editing, FindingPage, RemediationPage, TypedVa
 
 type Ids = web::Path<(ReportId, FindingId)>;
 
-/// `GET /reports/{id}/findings/new`
 pub async fn new(permit: Permit<EditReport>, path: web::Path<ReportId>) -> Result<HttpResponse> {
     let head = open(&permit, path.into_inner()).await?;
     let page = page(&permit, &head, Live::blank(FindingId::new()), Editing::default()).await?;
@@ -29,8 +28,11 @@ pub async fn new(permit: Permit<EditReport>, path: web::Path<ReportId>) -> Resul
 
 async fn page(permit: &Permit<EditReport>, head: &Head, live: Live, editing: Editing) -> Result<FindingPage> {
     let (client, engagement) = (head.client, head.engagement);
-    let (assets, evidence) =
-        permit.app.db.read(move |conn| Ok((store::list_assets(conn, client)?, store::list_evidence(conn, engagement)?))).await?;
+    let (assets, evidence) = permit
+        .app
+        .db
+        .read(move |conn| Ok((store::list_assets(conn, client)?, store::list_evidence(conn, engagement)?)))
+        .await?;
     let one = |field: FindingField| editing.value(field.as_str(), &live.value(field));
     Ok(FindingPage {
         frame: frame(permit, head, if live.version == 0 { "Add finding" } else { "Edit finding" }),
@@ -41,18 +43,26 @@ async fn page(permit: &Permit<EditReport>, head: &Head, live: Live, editing: Edi
         severity: one(FindingField::Severity),
         description: one(FindingField::Description),
         recommendation: one(FindingField::Recommendation),
-        assets: ticked(assets.into_iter().map(|(id, name, address)| (id.to_string(), name, address)), &one(FindingField::Assets)),
+        assets: ticked(
+            assets.into_iter().map(|(id, name, address)| (id.to_string(), name, address)),
+            &one(FindingField::Assets),
+        ),
         evidence: ticked(evidence.into_iter().map(evidence_row), &one(FindingField::Evidence)),
         editing: Editing { version: live.version, ..editing },
     })
 }
 
-fn evidence_row((id, title, file, position): (uuid::Uuid, String, String, Option<i32>)) -> (String, String, String) {
+fn evidence_row(
+    (id, title, file, position): (uuid::Uuid, String, String, Option<i32>),
+) -> (String, String, String) {
     let place = position.map(|n| format!(", procedure {n}")).unwrap_or_default();
     (id.to_string(), title, format!("{file}{place}"))
 }
 
-fn ticked(rows: impl Iterator<Item = (String, String, String)>, chosen: &str) -> Vec<(String, String, String, bool)> {
+fn ticked(
+    rows: impl Iterator<Item = (String, String, String)>,
+    chosen: &str,
+) -> Vec<(String, String, String, bool)> {
     rows.map(|(id, name, more)| {
         let on = chosen.split(',').any(|chosen| chosen == id);
         (id, name, more, on)
@@ -80,7 +90,6 @@ async fn live<A: Action>(permit: &Permit<A>, report: ReportId, id: FindingId) ->
     Ok(live)
 }
 
-/// `GET /reports/{id}/findings/{fid}`
 pub async fn edit(permit: Permit<EditReport>, path: Ids) -> Result<HttpResponse> {
     let (report, id) = path.into_inner();
     let head = open(&permit, report).await?;
@@ -113,7 +122,8 @@ pub async fn save(permit: Permit<EditReport>, path: Ids, Form(pairs): Form<Pairs
         let message = if is_new { "Finding added." } else { "Finding saved." };
         return Ok(redirect_with(&format!("/reports/{report}#f-{id}"), message));
     };
-    // What cannot be saved under this id any more, or was added under it already, is offered as a new finding.
+    // What cannot be saved under this id any more, or was added under it already, is offered as a new
+    // finding.
     let live = match status {
         _ if removed => Live::blank(FindingId::new()),
         StatusCode::CONFLICT if is_new => Live::blank(FindingId::new()),
@@ -126,14 +136,12 @@ pub async fn save(permit: Permit<EditReport>, path: Ids, Form(pairs): Form<Pairs
 /// The sentence for a finding that somebody removed while it was edited.
 const REMOVED: &str = "Somebody removed this finding. What you typed is still here: add it as a new one.";
 
-/// Which way.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shift {
     to: String,
 }
 
-/// `POST /reports/{id}/findings/{fid}/place`
 pub async fn shift(permit: Permit<EditReport>, path: Ids, Form(posted): Form<Shift>) -> Result<HttpResponse> {
     let (report, id) = path.into_inner();
     let (held, up) = (permit.clone(), posted.to == "up");
@@ -141,7 +149,6 @@ pub async fn shift(permit: Permit<EditReport>, path: Ids, Form(posted): Form<Shi
     Ok(redirect_with(&format!("/reports/{report}#f-{id}"), "Finding moved."))
 }
 
-/// `GET /reports/{id}/findings/{fid}/removal`
 pub async fn removal(permit: Permit<EditReport>, path: Ids) -> Result<HttpResponse> {
     let (report, id) = path.into_inner();
     let head = open(&permit, report).await?;
@@ -149,7 +156,10 @@ pub async fn removal(permit: Permit<EditReport>, path: Ids) -> Result<HttpRespon
     permit.page(&Confirm {
         frame: frame(&permit, &head, "Remove finding"),
         heading: "Remove finding".into(),
-        lead: format!("“{}” goes from this report, with its description, recommendation and remediation.", live.finding.title),
+        lead: format!(
+            "“{}” goes from this report, with its description, recommendation and remediation.",
+            live.finding.title
+        ),
         goes: Vec::new(),
         stays: match live.finding.procedure_id {
             Some(_) => "Its procedure keeps its severity, assets and attachments.".into(),
@@ -163,15 +173,14 @@ pub async fn removal(permit: Permit<EditReport>, path: Ids) -> Result<HttpRespon
     })
 }
 
-/// `POST /reports/{id}/findings/{fid}/removal`
 pub async fn remove(permit: Permit<EditReport>, path: Ids) -> Result<HttpResponse> {
     let (report, id) = path.into_inner();
     let held = permit.clone();
-    let title = permit.app.db.write(permit.actor(), move |tx| store::remove_finding(tx, &held, report, id)).await?;
+    let title =
+        permit.app.db.write(permit.actor(), move |tx| store::remove_finding(tx, &held, report, id)).await?;
     Ok(redirect_with(&format!("/reports/{report}#findings"), &format!("“{title}” removed.")))
 }
 
-/// `GET /reports/{id}/findings/{fid}/remediation`
 pub async fn remediation(permit: Permit<RemediateFinding>, path: Ids) -> Result<HttpResponse> {
     let (report, id) = path.into_inner();
     let head = get_head_of(&permit, report).await?;
@@ -179,7 +188,12 @@ pub async fn remediation(permit: Permit<RemediateFinding>, path: Ids) -> Result<
     permit.page(&remediation_page(&permit, &head, &live, Editing::default()))
 }
 
-fn remediation_page(permit: &Permit<RemediateFinding>, head: &Head, live: &Live, editing: Editing) -> RemediationPage {
+fn remediation_page(
+    permit: &Permit<RemediateFinding>,
+    head: &Head,
+    live: &Live,
+    editing: Editing,
+) -> RemediationPage {
     let one = |field: FindingField| editing.value(field.as_str(), &live.value(field));
     RemediationPage {
         frame: permit
@@ -197,13 +211,20 @@ fn remediation_page(permit: &Permit<RemediateFinding>, head: &Head, live: &Live,
     }
 }
 
-/// `POST /reports/{id}/findings/{fid}/remediation`
-pub async fn remediate(permit: Permit<RemediateFinding>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+pub async fn remediate(
+    permit: Permit<RemediateFinding>,
+    path: Ids,
+    Form(pairs): Form<Pairs>,
+) -> Result<HttpResponse> {
     let (report, id) = path.into_inner();
     pairs.only(|name| is_merging(name, |field| field.parse::<FindingField>().is_ok()))?;
     let typed = typed_values(&pairs, FindingField::of_remediation().iter().map(|field| field.as_str()));
     let (held, fields) = (permit.clone(), typed_fields::<FindingField>(&typed));
-    let saved = permit.app.db.write(permit.actor(), move |tx| store::save_remediation(tx, &held, report, id, &fields)).await;
+    let saved = permit
+        .app
+        .db
+        .write(permit.actor(), move |tx| store::save_remediation(tx, &held, report, id, &fields))
+        .await;
     match unsaved(saved, typed, label, permit.viewer().organisation.zone())? {
         None => Ok(redirect_with(&format!("/reports/{report}#f-{id}"), "Remediation saved.")),
         Some((status, editing)) => {

@@ -17,14 +17,16 @@ use crate::reports::store::{self, Asked, Head, Reviewer};
 use crate::reports::views::edit::MovePage;
 use crate::reports::workflow::{Step, find_step};
 
-/// Which step.
 #[derive(Deserialize)]
 pub struct Wanted {
     to: String,
 }
 
-/// `GET /reports/{id}/move?to=`
-pub async fn ask(permit: Permit<WorkReport>, path: web::Path<ReportId>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
+pub async fn ask(
+    permit: Permit<WorkReport>,
+    path: web::Path<ReportId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<HttpResponse> {
     let head = get_head_of(&permit, path.into_inner()).await?;
     let to: ReportStatus = wanted.to.parse().map_err(|_| Error::NotFound)?;
     let step = match find_step(head.status, to) {
@@ -33,16 +35,28 @@ pub async fn ask(permit: Permit<WorkReport>, path: web::Path<ReportId>, Query(wa
         Err(refusal) => return Ok(redirect_with(&format!("/reports/{}", head.id), &refusal.0)),
     };
     if !permit.may_at(step.needs, head.client) {
-        return Err(Error::Forbidden(format!("You may not do this with the reports of this client: {}.", step.label)));
+        return Err(Error::Forbidden(format!(
+            "You may not do this with the reports of this client: {}.",
+            step.label
+        )));
     }
     if head.status == ReportStatus::Draft && head.waits() {
-        return Err(Error::Refused("The report leaves Draft only after its runbook is submitted. Submit the engagement first.".into()));
+        return Err(Error::Refused(
+            "The report leaves Draft only after its runbook is submitted. Submit the engagement first."
+                .into(),
+        ));
     }
     let page = page(&permit, head, step, Posted::default(), FieldErrors::default()).await?;
     permit.page(&page)
 }
 
-async fn page(permit: &Permit<WorkReport>, head: Head, step: &'static Step, typed: Posted, errors: FieldErrors) -> Result<MovePage> {
+async fn page(
+    permit: &Permit<WorkReport>,
+    head: Head,
+    step: &'static Step,
+    typed: Posted,
+    errors: FieldErrors,
+) -> Result<MovePage> {
     let (client, report) = (head.client, head.id);
     let sends = step.to == ReportStatus::ReadyForReview;
     let (people, asked): (Vec<_>, Vec<Reviewer>) = permit
@@ -54,7 +68,9 @@ async fn page(permit: &Permit<WorkReport>, head: Head, step: &'static Step, type
         })
         .await?;
     let me = permit.viewer().id;
-    let ticked = |id: PersonId| if typed.from.is_empty() { asked.iter().any(|r| r.id == id) } else { typed.reviewer.contains(&id) };
+    let ticked = |id: PersonId| {
+        if typed.from.is_empty() { asked.iter().any(|r| r.id == id) } else { typed.reviewer.contains(&id) }
+    };
     Ok(MovePage {
         frame: permit
             .frame(Section::Reports, step.label)
@@ -78,28 +94,51 @@ pub struct Posted {
     reviewer: Vec<PersonId>,
 }
 
-/// `POST /reports/{id}/move`
-pub async fn act(permit: Permit<WorkReport>, path: web::Path<ReportId>, Form(typed): Form<Posted>) -> Result<HttpResponse> {
+pub async fn act(
+    permit: Permit<WorkReport>,
+    path: web::Path<ReportId>,
+    Form(typed): Form<Posted>,
+) -> Result<HttpResponse> {
     let id = path.into_inner();
-    let status = |raw: &str| raw.parse::<ReportStatus>().map_err(|_| Error::Malformed("This step is not known. Reload the page.".into()));
-    let asked =
-        Asked { from: status(&typed.from)?, to: status(&typed.to)?, comment: typed.comment.clone(), reviewers: typed.reviewer.clone() };
+    let status = |raw: &str| {
+        raw.parse::<ReportStatus>()
+            .map_err(|_| Error::Malformed("This step is not known. Reload the page.".into()))
+    };
+    let asked = Asked {
+        from: status(&typed.from)?,
+        to: status(&typed.to)?,
+        comment: typed.comment.clone(),
+        reviewers: typed.reviewer.clone(),
+    };
     let (held, wants) = (permit.clone(), asked.clone());
     match permit.app.db.write(permit.actor(), move |tx| store::move_report(tx, &held, id, &wants)).await {
         Ok(moved) => {
             let message = format!("Report: {}. The engagement is {}.", moved.report, moved.engagement);
             Ok(redirect_with(&format!("/reports/{id}"), &message))
         }
-        Err(Error::Invalid(errors)) => again(&permit, id, typed, StatusCode::UNPROCESSABLE_ENTITY, errors).await,
+        Err(Error::Invalid(errors)) => {
+            again(&permit, id, typed, StatusCode::UNPROCESSABLE_ENTITY, errors).await
+        }
         // Somebody was quicker, or a rule says no: the comment stays.
-        Err(Error::Conflict(why)) => again(&permit, id, typed, StatusCode::CONFLICT, FieldErrors::one("comment", why)).await,
-        Err(Error::Refused(why)) => again(&permit, id, typed, StatusCode::UNPROCESSABLE_ENTITY, FieldErrors::one("comment", why)).await,
+        Err(Error::Conflict(why)) => {
+            again(&permit, id, typed, StatusCode::CONFLICT, FieldErrors::one("comment", why)).await
+        }
+        Err(Error::Refused(why)) => {
+            again(&permit, id, typed, StatusCode::UNPROCESSABLE_ENTITY, FieldErrors::one("comment", why))
+                .await
+        }
         Err(other) => Err(other),
     }
 }
 
 /// The page of the step again, with what was typed.
-async fn again(permit: &Permit<WorkReport>, id: ReportId, typed: Posted, status: StatusCode, errors: FieldErrors) -> Result<HttpResponse> {
+async fn again(
+    permit: &Permit<WorkReport>,
+    id: ReportId,
+    typed: Posted,
+    status: StatusCode,
+    errors: FieldErrors,
+) -> Result<HttpResponse> {
     let of = |raw: &str| raw.parse::<ReportStatus>().map_err(|_| Error::NotFound);
     let step = find_step(of(&typed.from)?, of(&typed.to)?).map_err(|refusal| Error::Refused(refusal.0))?;
     let head = get_head_of(permit, id).await?;
@@ -107,7 +146,8 @@ async fn again(permit: &Permit<WorkReport>, id: ReportId, typed: Posted, status:
     permit.html(status, page.render()?)
 }
 
-/// `GET /reports/{id}/revisions/{n}`: a revision as it was published. Who reads only published reports sees the newest.
+/// `GET /reports/{id}/revisions/{n}`: a revision as it was published. Who reads only published reports sees
+/// the newest.
 pub async fn revision(permit: Permit<ReadReport>, path: web::Path<(ReportId, i32)>) -> Result<HttpResponse> {
     let (id, n) = path.into_inner();
     let head = get_head_of(&permit, id).await?;

@@ -32,7 +32,12 @@ pub fn list_evidence(conn: &mut PgConnection, engagement: EngagementId) -> Resul
         .left_join(procedures::table.on(procedures::id.nullable().eq(attachments::procedure_id)))
         .filter(attachments::engagement_id.eq(engagement.0).and(attachments::removed_at.is_null()))
         .order((procedures::position, attachments::uploaded_at, attachments::id))
-        .select((attachments::id, attachments::title, attachments::file_name, procedures::position.nullable()))
+        .select((
+            attachments::id,
+            attachments::title,
+            attachments::file_name,
+            procedures::position.nullable(),
+        ))
         .load(conn)?)
 }
 

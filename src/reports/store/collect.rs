@@ -11,12 +11,14 @@ use crate::clients::domain::{AssetKind, Criticality};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
 use crate::kernel::db::schema::{
-    assets, attachments, clients, engagement_operators, engagements, log_entries, outcomes, people, procedure_assets, procedure_operators,
-    procedures, step_ticks,
+    assets, attachments, clients, engagement_operators, engagements, log_entries, outcomes, people,
+    procedure_assets, procedure_operators, procedures, step_ticks,
 };
 use crate::library::domain::ProcedureBody;
 use crate::procedures::domain::{ProcedureStatus, Severity, Team};
-use crate::reports::domain::{Asset, Attachment, Log, Operator, Outcome, Procedure, Runbook, Step, Tactic, Tick};
+use crate::reports::domain::{
+    Asset, Attachment, Log, Operator, Outcome, Procedure, Runbook, Step, Tactic, Tick,
+};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = engagements, check_for_backend(diesel::pg::Pg))]
@@ -88,7 +90,12 @@ struct Parts {
 ///
 /// # Errors
 /// [`crate::kernel::base::error::Error::NotFound`] without the engagement.
-pub fn collect_empty(conn: &mut PgConnection, id: EngagementId, submitted_by: &str, submitted_at: DateTime<Utc>) -> Result<Runbook> {
+pub fn collect_empty(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    submitted_by: &str,
+    submitted_at: DateTime<Utc>,
+) -> Result<Runbook> {
     let (details, client): (Details, String) = engagements::table
         .inner_join(clients::table)
         .filter(engagements::id.eq(id.0))
@@ -128,12 +135,21 @@ pub fn collect_empty(conn: &mut PgConnection, id: EngagementId, submitted_by: &s
 ///
 /// # Errors
 /// [`crate::kernel::base::error::Error::NotFound`] without the engagement.
-pub fn collect(conn: &mut PgConnection, id: EngagementId, submitted_by: &str, submitted_at: DateTime<Utc>) -> Result<Runbook> {
+pub fn collect(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    submitted_by: &str,
+    submitted_at: DateTime<Utc>,
+) -> Result<Runbook> {
     let mut book = collect_empty(conn, id, submitted_by, submitted_at)?;
-    let rows: Vec<Row> =
-        procedures::table.filter(procedures::engagement_id.eq(id.0)).order(procedures::position).select(Row::as_select()).load(conn)?;
+    let rows: Vec<Row> = procedures::table
+        .filter(procedures::engagement_id.eq(id.0))
+        .order(procedures::position)
+        .select(Row::as_select())
+        .load(conn)?;
     let mut parts = parts(conn, id)?;
-    book.procedures = rows.into_iter().map(|row| procedure(row, &book.operators, &mut parts)).collect::<Result<_>>()?;
+    book.procedures =
+        rows.into_iter().map(|row| procedure(row, &book.operators, &mut parts)).collect::<Result<_>>()?;
     Ok(book)
 }
 
@@ -142,15 +158,22 @@ fn procedure(row: Row, of_engagement: &[Operator], parts: &mut Parts) -> Result<
     let key = row.id.0;
     let own = parts.operators.remove(&key).unwrap_or_default();
     // For each side that the procedure names nobody of, the engagement's operators apply.
-    let mut operators: Vec<Operator> =
-        of_engagement.iter().filter(|operator| own.iter().all(|named| named.team != operator.team)).cloned().collect();
+    let mut operators: Vec<Operator> = of_engagement
+        .iter()
+        .filter(|operator| own.iter().all(|named| named.team != operator.team))
+        .cloned()
+        .collect();
     operators.extend(own);
     let outcome = |given: Option<String>| given.and_then(|given| parts.outcomes.get(&given).cloned());
     Ok(Procedure {
         steps: body
             .steps
             .into_iter()
-            .map(|step| Step { kind: step.kind, description: step.description, done: parts.ticks.remove(&(key, step.id)) })
+            .map(|step| Step {
+                kind: step.kind,
+                description: step.description,
+                done: parts.ticks.remove(&(key, step.id)),
+            })
             .collect(),
         red_outcome: outcome(row.red_outcome),
         blue_outcome: outcome(row.blue_outcome),
@@ -213,11 +236,23 @@ fn parts(conn: &mut PgConnection, id: EngagementId) -> Result<Parts> {
         .filter(procedures::engagement_id.eq(id.0))
         .select((step_ticks::procedure_id, step_ticks::step_id, people::name, step_ticks::at))
         .load(conn)?;
-    let ticks = ticks.into_iter().map(|(procedure, step, by, at)| ((procedure, step), Tick { by, at })).collect();
-    Ok(Parts { assets: of_assets(conn, id, &outcomes)?, outcomes, operators, ticks, logs: logs(conn, id)?, files: files(conn, id)? })
+    let ticks =
+        ticks.into_iter().map(|(procedure, step, by, at)| ((procedure, step), Tick { by, at })).collect();
+    Ok(Parts {
+        assets: of_assets(conn, id, &outcomes)?,
+        outcomes,
+        operators,
+        ticks,
+        logs: logs(conn, id)?,
+        files: files(conn, id)?,
+    })
 }
 
-fn of_assets(conn: &mut PgConnection, id: EngagementId, outcomes: &HashMap<String, Outcome>) -> Result<HashMap<Uuid, Vec<Asset>>> {
+fn of_assets(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    outcomes: &HashMap<String, Outcome>,
+) -> Result<HashMap<Uuid, Vec<Asset>>> {
     #[derive(Queryable, Selectable)]
     #[diesel(table_name = assets, check_for_backend(diesel::pg::Pg))]
     struct AssetRow {

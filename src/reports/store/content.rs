@@ -18,20 +18,14 @@ use crate::reports::domain::Runbook;
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = reports, check_for_backend(diesel::pg::Pg))]
 pub struct Narrative {
-    /// Title.
     pub title: String,
-    /// Markdown.
     pub executive_summary: String,
-    /// Markdown.
     pub approach: String,
-    /// Markdown.
     pub observations: String,
-    /// Markdown.
     pub conclusion: String,
 }
 
 impl Narrative {
-    /// A field's value.
     pub fn get(&self, field: NarrativeField) -> &str {
         match field {
             NarrativeField::Title => &self.title,
@@ -81,7 +75,6 @@ pub struct Live {
     pub finding: Finding,
     /// Where its remediation stands.
     pub remediation: Remediation,
-    /// Its version.
     pub version: i32,
 }
 
@@ -92,15 +85,22 @@ pub struct Live {
 pub fn list_findings(conn: &mut PgConnection, report: ReportId) -> Result<Vec<Live>> {
     // sql_query: assets and evidence of all findings in the one statement, as the shapes that Publish keeps.
     let rows: Vec<Row> = diesel::sql_query(
-        "SELECT jsonb_build_object('id', f.id, 'procedure_id', f.procedure_id, 'title', f.title, 'severity', f.severity,
-            'description', f.description, 'recommendation', f.recommendation, 'state', f.state, 'owner', f.owner, 'due_on', f.due_on,
+        "SELECT jsonb_build_object('id', f.id, 'procedure_id', f.procedure_id, 'title', f.title, \
+            'severity', f.severity,
+            'description', f.description, 'recommendation', f.recommendation, 'state', f.state, 'owner', \
+            f.owner, 'due_on', f.due_on,
             'version', f.version,
-            'assets', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name, 'kind', a.kind, 'criticality', a.criticality,
-                'address', a.address) ORDER BY a.name), '[]') FROM finding_assets fa JOIN assets a ON a.id = fa.asset_id WHERE fa.finding_id = f.id),
-            'evidence', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'team', t.team, 'title', t.title, 'description', t.description,
-                'file_name', t.file_name, 'media_type', t.media_type, 'size', t.size, 'sha256', encode(t.sha256, 'hex'), 'in_finding', true,
+            'assets', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name, 'kind', \
+            a.kind, 'criticality', a.criticality,
+                'address', a.address) ORDER BY a.name), '[]') FROM finding_assets fa \
+                JOIN assets a ON a.id = fa.asset_id WHERE fa.finding_id = f.id),
+            'evidence', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'team', t.team, 'title', \
+            t.title, 'description', t.description,
+                'file_name', t.file_name, 'media_type', t.media_type, 'size', t.size, 'sha256', \
+                encode(t.sha256, 'hex'), 'in_finding', true,
                 'uploaded_by', p.name, 'uploaded_at', t.uploaded_at) ORDER BY t.uploaded_at, t.id), '[]')
-                FROM finding_attachments ft JOIN attachments t ON t.id = ft.attachment_id JOIN people p ON p.id = t.uploaded_by
+                FROM finding_attachments ft JOIN attachments t ON t.id = ft.attachment_id \
+                JOIN people p ON p.id = t.uploaded_by
                 WHERE ft.finding_id = f.id)) AS row
          FROM findings f WHERE f.report_id = $1 ORDER BY f.position, f.id",
     )
@@ -117,50 +117,38 @@ pub fn list_findings(conn: &mut PgConnection, report: ReportId) -> Result<Vec<Li
 /// A step that the report took.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Move {
-    /// From this status.
     pub from: ReportStatus,
-    /// To this one.
     pub to: ReportStatus,
     /// What was said to it.
     pub comment: String,
-    /// Who.
     pub by: String,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
 /// A revision that was published.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Revision {
-    /// Its number.
     pub n: i32,
     /// When it was published.
     pub published_at: DateTime<Utc>,
-    /// By whom.
     pub published_by: String,
     /// When it was taken back.
     pub taken_back_at: Option<DateTime<Utc>>,
-    /// By whom.
     pub taken_back_by: Option<String>,
-    /// Why.
     pub taken_back_reason: Option<String>,
 }
 
 /// Somebody who was asked to review.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Reviewer {
-    /// Who.
     pub id: PersonId,
-    /// Name.
     pub name: String,
 }
 
 /// How a report came where it stands.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Workflow {
-    /// Corrected outcomes.
     pub corrections: Vec<Correction>,
-    /// Its steps.
     pub moves: Vec<Move>,
     /// Published revisions, the oldest first.
     pub revisions: Vec<Revision>,
@@ -176,16 +164,23 @@ pub fn get_workflow(conn: &mut PgConnection, report: ReportId) -> Result<Workflo
     // sql_query: four short lists in one statement.
     let row: Row = diesel::sql_query(
         "SELECT jsonb_build_object(
-            'corrections', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'procedure_id', procedure_id, 'team', team, 'before', before,
-                'after', after, 'reason', reason, 'by', person_name, 'at', at) ORDER BY at, id), '[]') FROM outcome_corrections WHERE report_id = $1),
-            'moves', (SELECT coalesce(jsonb_agg(jsonb_build_object('from', from_status, 'to', to_status, 'comment', comment,
+            'corrections', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'procedure_id', \
+            procedure_id, 'team', team, 'before', before,
+                'after', after, 'reason', reason, 'by', person_name, 'at', at) ORDER BY at, id), '[]') \
+                FROM outcome_corrections WHERE report_id = $1),
+            'moves', (SELECT coalesce(jsonb_agg(jsonb_build_object('from', from_status, 'to', to_status, \
+            'comment', comment,
                 'by', person_name, 'at', at) ORDER BY at, id), '[]') FROM report_moves WHERE report_id = $1),
-            'revisions', (SELECT coalesce(jsonb_agg(jsonb_build_object('n', p.n, 'published_at', p.published_at, 'published_by', p.published_by,
-                'taken_back_at', t.at, 'taken_back_by', t.person_name, 'taken_back_reason', t.comment) ORDER BY p.n), '[]')
-                FROM report_publications p LEFT JOIN (SELECT row_number() OVER (ORDER BY at, id) AS n, at, person_name, comment
+            'revisions', (SELECT coalesce(jsonb_agg(jsonb_build_object('n', p.n, 'published_at', \
+            p.published_at, 'published_by', p.published_by,
+                'taken_back_at', t.at, 'taken_back_by', t.person_name, 'taken_back_reason', t.comment) \
+                ORDER BY p.n), '[]')
+                FROM report_publications p LEFT JOIN (SELECT row_number() OVER (ORDER BY at, id) AS n, at, \
+                person_name, comment
                     FROM report_moves WHERE report_id = $1 AND from_status = 'published') t ON t.n = p.n
                 WHERE p.report_id = $1),
-            'reviewers', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'name', p.name) ORDER BY p.name), '[]')
+            'reviewers', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'name', p.name) \
+            ORDER BY p.name), '[]')
                 FROM report_reviewers r JOIN people p ON p.id = r.person_id WHERE r.report_id = $1)) AS row",
     )
     .bind::<SqlUuid, _>(report.0)
@@ -217,13 +212,20 @@ pub fn content(narrative: &Narrative, findings: Vec<Live>, corrections: Vec<Corr
 ///
 /// # Errors
 /// [`crate::kernel::base::error::Error::NotFound`] when it was not published.
-pub fn get_published(conn: &mut PgConnection, report: ReportId, n: Option<i32>) -> Result<(Runbook, Content)> {
-    let mut query = report_publications::table.filter(report_publications::report_id.eq(report.0)).into_boxed();
+pub fn get_published(
+    conn: &mut PgConnection,
+    report: ReportId,
+    n: Option<i32>,
+) -> Result<(Runbook, Content)> {
+    let mut query =
+        report_publications::table.filter(report_publications::report_id.eq(report.0)).into_boxed();
     if let Some(n) = n {
         query = query.filter(report_publications::n.eq(n));
     }
-    let (body, content): (serde_json::Value, serde_json::Value) =
-        query.order(report_publications::n.desc()).select((report_publications::body, report_publications::content)).first(conn)?;
+    let (body, content): (serde_json::Value, serde_json::Value) = query
+        .order(report_publications::n.desc())
+        .select((report_publications::body, report_publications::content))
+        .first(conn)?;
     Ok((serde_json::from_value(body)?, serde_json::from_value(content)?))
 }
 
@@ -266,6 +268,10 @@ impl Live {
             assets: Vec::new(),
             evidence: Vec::new(),
         };
-        Self { finding, remediation: Remediation { state: FindingState::Open, owner: String::new(), due_on: None }, version: 0 }
+        Self {
+            finding,
+            remediation: Remediation { state: FindingState::Open, owner: String::new(), due_on: None },
+            version: 0,
+        }
     }
 }

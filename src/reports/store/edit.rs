@@ -1,4 +1,5 @@
-//! Writing in a Draft: the narrative, findings, corrections of outcomes; and remediation, which goes on after publishing.
+//! Writing in a Draft: the narrative, findings, corrections of outcomes; and remediation, which goes on after
+//! publishing.
 
 use diesel::prelude::*;
 use serde_json::json;
@@ -9,8 +10,8 @@ use super::list::visible_to;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
 use crate::kernel::db::schema::{
-    assets, attachments, engagements, field_history, finding_assets, finding_attachments, findings, outcome_corrections, outcomes,
-    procedures, report_revisions, reports,
+    assets, attachments, engagements, field_history, finding_assets, finding_attachments, findings,
+    outcome_corrections, outcomes, procedures, report_revisions, reports,
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
@@ -27,9 +28,7 @@ use crate::reports::workflow::check_editing;
 /// A field as it was typed.
 #[derive(Debug, Clone)]
 pub struct Typed<F> {
-    /// Which one.
     pub field: F,
-    /// As typed.
     pub raw: String,
     /// The version that its shown value came from.
     pub base: i32,
@@ -38,17 +37,11 @@ pub struct Typed<F> {
 /// A report's row, locked.
 #[derive(Debug, Clone)]
 pub struct Locked {
-    /// Its id.
     pub id: ReportId,
-    /// Its client.
     pub client: ClientId,
-    /// Its engagement.
     pub engagement: EngagementId,
-    /// Its status.
     pub status: ReportStatus,
-    /// Its version.
     pub version: i32,
-    /// The narrative.
     pub narrative: Narrative,
     /// Whether its runbook was submitted.
     pub submitted: bool,
@@ -61,18 +54,25 @@ pub struct Locked {
 impl Locked {
     /// An event about this report.
     pub fn event(&self, kind: Kind, sentence: impl Into<String>) -> Event {
-        Event::new(kind, sentence).subject("report", self.id.0, &self.narrative.title).engagement(self.client, self.engagement)
+        Event::new(kind, sentence)
+            .subject("report", self.id.0, &self.narrative.title)
+            .engagement(self.client, self.engagement)
     }
 }
 
 /// Locks a report at a client that the person sees.
 ///
 /// # Errors
-/// [`Error::NotFound`] when it is not there or another client's, [`Error::Forbidden`] without the right at its client.
+/// [`Error::NotFound`] when it is not there or another client's, [`Error::Forbidden`] without the right at
+/// its client.
 pub fn lock_report<A: Action>(tx: &mut WriteTx<'_>, permit: &Permit<A>, id: ReportId) -> Result<Locked> {
     use diesel::dsl::exists;
     let visible: Vec<Uuid> = permit.visible().iter().map(|client| client.0).collect();
-    let own = || reports::table.find(id.0).filter(reports::deleted_at.is_null().and(reports::client_id.eq_any(visible.clone())));
+    let own = || {
+        reports::table
+            .find(id.0)
+            .filter(reports::deleted_at.is_null().and(reports::client_id.eq_any(visible.clone())))
+    };
     // Locks are taken in one order: the engagement, shared, before its report.
     let engagement: Uuid = own().select(reports::engagement_id).first(tx.conn)?;
     let (submitted, deleted): (bool, bool) = engagements::table
@@ -80,13 +80,26 @@ pub fn lock_report<A: Action>(tx: &mut WriteTx<'_>, permit: &Permit<A>, id: Repo
         .select((engagements::submitted_at.is_not_null(), engagements::deleted_at.is_not_null()))
         .for_share()
         .first(tx.conn)?;
-    let (client, engagement, status, version, narrative): (ClientId, EngagementId, ReportStatus, i32, Narrative) = own()
-        .select((reports::client_id, reports::engagement_id, reports::status, reports::version, Narrative::as_select()))
+    let (client, engagement, status, version, narrative): (
+        ClientId,
+        EngagementId,
+        ReportStatus,
+        i32,
+        Narrative,
+    ) = own()
+        .select((
+            reports::client_id,
+            reports::engagement_id,
+            reports::status,
+            reports::version,
+            Narrative::as_select(),
+        ))
         .for_update()
         .first(tx.conn)?;
     visible_to(permit, status, client)?;
     let has_procedures: bool =
-        diesel::select(exists(procedures::table.filter(procedures::engagement_id.eq(engagement.0)))).get_result(tx.conn)?;
+        diesel::select(exists(procedures::table.filter(procedures::engagement_id.eq(engagement.0))))
+            .get_result(tx.conn)?;
     Ok(Locked { id, client, engagement, status, version, narrative, submitted, deleted, has_procedures })
 }
 
@@ -99,7 +112,8 @@ fn open(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, id: ReportId) -> Resu
     if locked.deleted {
         return Err(Error::Conflict(DELETED.into()));
     }
-    check_editing(locked.status, locked.submitted, locked.has_procedures).map_err(|refusal| Error::Conflict(refusal.0))?;
+    check_editing(locked.status, locked.submitted, locked.has_procedures)
+        .map_err(|refusal| Error::Conflict(refusal.0))?;
     Ok(locked)
 }
 
@@ -115,8 +129,8 @@ fn changed(tx: &mut WriteTx<'_>, locked: &Locked) -> Result<()> {
 /// Saves the narrative field by field. What conflicts is not stored and comes back with both values.
 ///
 /// # Errors
-/// [`Error::Invalid`] with a sentence for each field that does not hold (nothing is stored); [`Error::Conflict`] when the
-/// report left Draft meanwhile.
+/// [`Error::Invalid`] with a sentence for each field that does not hold (nothing is stored);
+/// [`Error::Conflict`] when the report left Draft meanwhile.
 pub fn save_narrative(
     tx: &mut WriteTx<'_>,
     permit: &Permit<EditReport>,
@@ -125,16 +139,20 @@ pub fn save_narrative(
 ) -> Result<Audited<Merged>> {
     let mut locked = open(tx, permit, id)?;
     let posted = checked(typed, |field, raw| field.check(raw), NarrativeField::as_str)?;
-    let values: Vec<(&str, String)> =
-        NarrativeField::ALL.iter().map(|field| (field.as_str(), locked.narrative.get(*field).to_owned())).collect();
+    let values: Vec<(&str, String)> = NarrativeField::ALL
+        .iter()
+        .map(|field| (field.as_str(), locked.narrative.get(*field).to_owned()))
+        .collect();
     let merged = history::save(tx, Subject("report", id.0), locked.version, &posted, &values)?;
     if !merged.changes() {
         return Ok(tx.unchanged(merged));
     }
     let mut names = Vec::new();
     for change in &merged.accepted {
-        let field: NarrativeField =
-            change.field.parse().map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?;
+        let field: NarrativeField = change
+            .field
+            .parse()
+            .map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?;
         locked.narrative.set(field, &change.new);
         names.push(field.label().to_lowercase());
     }
@@ -149,8 +167,16 @@ pub fn save_narrative(
         .execute(tx.conn)?;
     changed(tx, &locked)?;
     let event = locked
-        .event(Kind::ReportUpdated, format!("Wrote in the report “{}”: {}", locked.narrative.title, names.join(", ")))
-        .changes(merged.accepted.iter().map(|c| (c.field.as_str(), c.old.as_str(), c.new.as_str(), c.field != "title")));
+        .event(
+            Kind::ReportUpdated,
+            format!("Wrote in the report “{}”: {}", locked.narrative.title, names.join(", ")),
+        )
+        .changes(
+            merged
+                .accepted
+                .iter()
+                .map(|c| (c.field.as_str(), c.old.as_str(), c.new.as_str(), c.field != "title")),
+        );
     tx.audited(merged, event)
 }
 
@@ -172,7 +198,8 @@ fn checked<F: Copy>(
 }
 
 /// The sentence for a form that added its finding already and was then typed over.
-const ADDED_ALREADY: &str = "This form added its finding already. Add what you typed now as another one, or edit the first.";
+const ADDED_ALREADY: &str =
+    "This form added its finding already. Add what you typed now as another one, or edit the first.";
 
 /// Adds a finding behind the last one; a second post of the same form finds the first one's.
 ///
@@ -188,16 +215,23 @@ pub fn add_finding(
     let locked = open(tx, permit, report)?;
     let posted = checked(typed, |field, raw| field.check(raw), FindingField::as_str)?;
     if let Some(live) = list_findings(tx.conn, report)?.into_iter().find(|live| live.finding.id == id) {
-        let same = FindingField::of_report().iter().all(|f| posted.iter().any(|p| p.field == f.as_str() && p.value == live.value(*f)));
+        let same = FindingField::of_report()
+            .iter()
+            .all(|f| posted.iter().any(|p| p.field == f.as_str() && p.value == live.value(*f)));
         return if same { Ok(tx.unchanged(())) } else { Err(Error::Conflict(ADDED_ALREADY.into())) };
     }
-    let known = field_history::table.filter(field_history::subject_type.eq("finding").and(field_history::subject_id.eq(id.0)));
+    let known = field_history::table
+        .filter(field_history::subject_type.eq("finding").and(field_history::subject_id.eq(id.0)));
     if diesel::select(diesel::dsl::exists(known)).get_result(tx.conn)? {
         return Err(Error::Conflict(ADDED_ALREADY.into()));
     }
-    let last: Option<i32> =
-        findings::table.filter(findings::report_id.eq(report.0)).select(diesel::dsl::max(findings::position)).first(tx.conn)?;
-    let value = |field: FindingField| posted.iter().find(|p| p.field == field.as_str()).map_or("", |p| p.value.as_str());
+    let last: Option<i32> = findings::table
+        .filter(findings::report_id.eq(report.0))
+        .select(diesel::dsl::max(findings::position))
+        .first(tx.conn)?;
+    let value = |field: FindingField| {
+        posted.iter().find(|p| p.field == field.as_str()).map_or("", |p| p.value.as_str())
+    };
     diesel::insert_into(findings::table)
         .values((
             findings::id.eq(id.0),
@@ -215,7 +249,8 @@ pub fn add_finding(
         })?;
     link(tx, &locked, id, FindingField::Assets, value(FindingField::Assets))?;
     link(tx, &locked, id, FindingField::Evidence, value(FindingField::Evidence))?;
-    let first: Vec<(&str, &str)> = posted.iter().filter(|p| !p.value.is_empty()).map(|p| (p.field.as_str(), p.value.as_str())).collect();
+    let first: Vec<(&str, &str)> =
+        posted.iter().filter(|p| !p.value.is_empty()).map(|p| (p.field.as_str(), p.value.as_str())).collect();
     history::note(tx, Subject("finding", id.0), 1, &first)?;
     changed(tx, &locked)?;
     let title = value(FindingField::Title).to_owned();
@@ -261,32 +296,44 @@ fn store_finding(
     typed: &[Typed<FindingField>],
     kind: Kind,
 ) -> Result<Audited<Merged>> {
-    let live = list_findings(tx.conn, locked.id)?.into_iter().find(|live| live.finding.id == id).ok_or(Error::NotFound)?;
+    let live = list_findings(tx.conn, locked.id)?
+        .into_iter()
+        .find(|live| live.finding.id == id)
+        .ok_or(Error::NotFound)?;
     let posted = checked(typed, |field, raw| field.check(raw), FindingField::as_str)?;
-    let values: Vec<(&str, String)> = FindingField::ALL.iter().map(|field| (field.as_str(), live.value(*field))).collect();
+    let values: Vec<(&str, String)> =
+        FindingField::ALL.iter().map(|field| (field.as_str(), live.value(*field))).collect();
     let merged = history::save(tx, Subject("finding", id.0), live.version, &posted, &values)?;
     if !merged.changes() {
         return Ok(tx.unchanged(merged));
     }
     let mut title = live.finding.title;
     for change in &merged.accepted {
-        let field: FindingField =
-            change.field.parse().map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?;
+        let field: FindingField = change
+            .field
+            .parse()
+            .map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?;
         set(tx, locked, id, field, &change.new)?;
         if field == FindingField::Title {
             title.clone_from(&change.new);
         }
     }
-    diesel::update(findings::table.find(id.0)).set(findings::version.eq(live.version + 1)).execute(tx.conn)?;
+    diesel::update(findings::table.find(id.0))
+        .set(findings::version.eq(live.version + 1))
+        .execute(tx.conn)?;
     if kind == Kind::FindingUpdated {
         changed(tx, locked)?;
     }
-    let fields = || merged.accepted.iter().filter_map(|c| c.field.parse::<FindingField>().ok().map(|field| (field, c)));
+    let fields = || {
+        merged.accepted.iter().filter_map(|c| c.field.parse::<FindingField>().ok().map(|field| (field, c)))
+    };
     let names: Vec<String> = fields().map(|(field, _)| field.label().to_lowercase()).collect();
     let event = locked
         .event(kind, format!("Changed the finding “{title}”: {}", names.join(", ")))
         .subject("finding", id.0, &title)
-        .changes(fields().map(|(field, c)| (field.as_str(), c.old.as_str(), c.new.as_str(), field.is_long())));
+        .changes(
+            fields().map(|(field, c)| (field.as_str(), c.old.as_str(), c.new.as_str(), field.is_long())),
+        );
     tx.audited(merged, event)
 }
 
@@ -299,33 +346,53 @@ fn set(tx: &mut WriteTx<'_>, locked: &Locked, id: FindingId, field: FindingField
         FindingField::Recommendation => row.set(findings::recommendation.eq(value)).execute(tx.conn),
         FindingField::State => row.set(findings::state.eq(value)).execute(tx.conn),
         FindingField::Owner => row.set(findings::owner.eq(value)).execute(tx.conn),
-        FindingField::DueOn => row.set(findings::due_on.eq(value.parse::<chrono::NaiveDate>().ok())).execute(tx.conn),
+        FindingField::DueOn => {
+            row.set(findings::due_on.eq(value.parse::<chrono::NaiveDate>().ok())).execute(tx.conn)
+        }
         FindingField::Assets | FindingField::Evidence => return link(tx, locked, id, field, value),
     }?;
     Ok(())
 }
 
 /// Sets a finding's assets or evidence; both must be the report's own: of its client, of its engagement.
-fn link(tx: &mut WriteTx<'_>, locked: &Locked, id: FindingId, field: FindingField, value: &str) -> Result<()> {
+fn link(
+    tx: &mut WriteTx<'_>,
+    locked: &Locked,
+    id: FindingId,
+    field: FindingField,
+    value: &str,
+) -> Result<()> {
     let wanted: Vec<Uuid> = value.split(',').filter_map(|id| id.parse().ok()).collect();
     let stranger = |known: usize| {
         if known == wanted.len() {
             return Ok(());
         }
-        Err(Error::field(field.as_str(), "One of the chosen is no longer there. Reload the page and choose again."))
+        Err(Error::field(
+            field.as_str(),
+            "One of the chosen is no longer there. Reload the page and choose again.",
+        ))
     };
     if field == FindingField::Assets {
         let own = assets::table.filter(assets::id.eq_any(&wanted).and(assets::client_id.eq(locked.client.0)));
         stranger(own.count().get_result::<i64>(tx.conn)? as usize)?;
         diesel::delete(finding_assets::table.filter(finding_assets::finding_id.eq(id.0))).execute(tx.conn)?;
-        let rows: Vec<_> = wanted.iter().map(|asset| (finding_assets::finding_id.eq(id.0), finding_assets::asset_id.eq(*asset))).collect();
+        let rows: Vec<_> = wanted
+            .iter()
+            .map(|asset| (finding_assets::finding_id.eq(id.0), finding_assets::asset_id.eq(*asset)))
+            .collect();
         diesel::insert_into(finding_assets::table).values(rows).execute(tx.conn)?;
     } else {
-        let own = attachments::table.filter(attachments::id.eq_any(&wanted).and(attachments::engagement_id.eq(locked.engagement.0)));
+        let own = attachments::table
+            .filter(attachments::id.eq_any(&wanted).and(attachments::engagement_id.eq(locked.engagement.0)));
         stranger(own.count().get_result::<i64>(tx.conn)? as usize)?;
-        diesel::delete(finding_attachments::table.filter(finding_attachments::finding_id.eq(id.0))).execute(tx.conn)?;
-        let rows: Vec<_> =
-            wanted.iter().map(|file| (finding_attachments::finding_id.eq(id.0), finding_attachments::attachment_id.eq(*file))).collect();
+        diesel::delete(finding_attachments::table.filter(finding_attachments::finding_id.eq(id.0)))
+            .execute(tx.conn)?;
+        let rows: Vec<_> = wanted
+            .iter()
+            .map(|file| {
+                (finding_attachments::finding_id.eq(id.0), finding_attachments::attachment_id.eq(*file))
+            })
+            .collect();
         diesel::insert_into(finding_attachments::table).values(rows).execute(tx.conn)?;
     }
     Ok(())
@@ -335,9 +402,18 @@ fn link(tx: &mut WriteTx<'_>, locked: &Locked, id: FindingId, field: FindingFiel
 ///
 /// # Errors
 /// As [`save_finding`].
-pub fn remove_finding(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, report: ReportId, id: FindingId) -> Result<Audited<String>> {
+pub fn remove_finding(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<EditReport>,
+    report: ReportId,
+    id: FindingId,
+) -> Result<Audited<String>> {
     let locked = open(tx, permit, report)?;
-    let title: String = findings::table.find(id.0).filter(findings::report_id.eq(report.0)).select(findings::title).first(tx.conn)?;
+    let title: String = findings::table
+        .find(id.0)
+        .filter(findings::report_id.eq(report.0))
+        .select(findings::title)
+        .first(tx.conn)?;
     diesel::delete(findings::table.find(id.0)).execute(tx.conn)?;
     changed(tx, &locked)?;
     let sentence = format!("Removed the finding “{title}” from the report “{}”", locked.narrative.title);
@@ -349,7 +425,13 @@ pub fn remove_finding(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, report:
 ///
 /// # Errors
 /// As [`save_finding`].
-pub fn shift_finding(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, report: ReportId, id: FindingId, up: bool) -> Result<Audited<()>> {
+pub fn shift_finding(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<EditReport>,
+    report: ReportId,
+    id: FindingId,
+    up: bool,
+) -> Result<Audited<()>> {
     let locked = open(tx, permit, report)?;
     let mut order: Vec<Uuid> = findings::table
         .filter(findings::report_id.eq(report.0))
@@ -361,24 +443,27 @@ pub fn shift_finding(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, report: 
     let Some(to) = to else { return Ok(tx.unchanged(())) };
     order.swap(from, to);
     // sql_query: every place in one statement.
-    diesel::sql_query("UPDATE findings f SET position = o.place FROM unnest($1::uuid[]) WITH ORDINALITY AS o(id, place) WHERE f.id = o.id")
-        .bind::<diesel::sql_types::Array<diesel::sql_types::Uuid>, _>(order)
-        .execute(tx.conn)?;
+    diesel::sql_query(
+        "UPDATE findings f SET position = o.place \
+        FROM unnest($1::uuid[]) WITH ORDINALITY AS o(id, place) WHERE f.id = o.id",
+    )
+    .bind::<diesel::sql_types::Array<diesel::sql_types::Uuid>, _>(order)
+    .execute(tx.conn)?;
     changed(tx, &locked)?;
-    let event = locked.event(Kind::FindingsReordered, format!("Changed the order of the findings of “{}”", locked.narrative.title));
+    let event = locked.event(
+        Kind::FindingsReordered,
+        format!("Changed the order of the findings of “{}”", locked.narrative.title),
+    );
     tx.audited((), event)
 }
 
 /// A correction as it was typed.
 #[derive(Debug, Clone)]
 pub struct TypedCorrection {
-    /// The procedure.
     pub procedure: ProcedureId,
-    /// Whose outcome.
     pub team: Team,
     /// Key of the outcome that counts; empty for unanswered.
     pub outcome: String,
-    /// Why.
     pub reason: String,
     /// The correction that the page showed; none for the frozen value.
     pub seen: Option<Uuid>,
@@ -387,9 +472,14 @@ pub struct TypedCorrection {
 /// Puts a frozen outcome right in the report. The frozen value stays in the runbook and visible.
 ///
 /// # Errors
-/// [`Error::Invalid`] without a reason or for an outcome that is not the team's; [`Error::Conflict`] when somebody put it
-/// right meanwhile or the report left Draft.
-pub fn correct_outcome(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, id: ReportId, typed: &TypedCorrection) -> Result<Audited<i32>> {
+/// [`Error::Invalid`] without a reason or for an outcome that is not the team's; [`Error::Conflict`] when
+/// somebody put it right meanwhile or the report left Draft.
+pub fn correct_outcome(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<EditReport>,
+    id: ReportId,
+    typed: &TypedCorrection,
+) -> Result<Audited<i32>> {
     let locked = open(tx, permit, id)?;
     let reason = check_reason(&typed.reason).map_err(|sentence| Error::field("reason", sentence))?;
     let body: serde_json::Value = report_revisions::table
@@ -402,14 +492,20 @@ pub fn correct_outcome(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, id: Re
     let known = get_workflow(tx.conn, id)?.corrections;
     let last = known.iter().rev().find(|c| c.procedure_id == typed.procedure && c.team == typed.team);
     if last.map(|c| c.id) != typed.seen {
-        return Err(Error::Conflict("Somebody put this outcome right since you opened the page. Look at it again.".into()));
+        return Err(Error::Conflict(
+            "Somebody put this outcome right since you opened the page. Look at it again.".into(),
+        ));
     }
     let frozen = if typed.team == Team::Red { procedure.red_outcome } else { procedure.blue_outcome };
     let counts = last.map_or_else(|| frozen.clone(), |c| c.after.clone());
     let after = find_outcome(tx.conn, typed.team, &typed.outcome, [frozen.as_ref(), counts.as_ref()])?;
-    let label = |outcome: &Option<Outcome>| outcome.as_ref().map_or("Unanswered".to_owned(), |o| o.label.clone());
+    let label =
+        |outcome: &Option<Outcome>| outcome.as_ref().map_or("Unanswered".to_owned(), |o| o.label.clone());
     if after == counts {
-        return Err(Error::field("outcome", format!("It is {} already. Choose the outcome that counts.", label(&counts))));
+        return Err(Error::field(
+            "outcome",
+            format!("It is {} already. Choose the outcome that counts.", label(&counts)),
+        ));
     }
     let correction = Uuid::now_v7();
     diesel::insert_into(outcome_corrections::table)
@@ -429,18 +525,29 @@ pub fn correct_outcome(tx: &mut WriteTx<'_>, permit: &Permit<EditReport>, id: Re
     changed(tx, &locked)?;
     let side = typed.team.label().to_lowercase();
     let (from, to) = (label(&counts), label(&after));
-    let sentence = format!("Corrected the {side} outcome of procedure {} “{}” from {from} to {to}", procedure.position, procedure.name);
-    let event = locked.event(Kind::OutcomeCorrected, sentence).subject("procedure", typed.procedure.0, &procedure.name).changes([(
-        if typed.team == Team::Red { "red_outcome" } else { "blue_outcome" },
-        from.as_str(),
-        to.as_str(),
-        false,
-    )]);
+    let sentence = format!(
+        "Corrected the {side} outcome of procedure {} “{}” from {from} to {to}",
+        procedure.position, procedure.name
+    );
+    let event = locked
+        .event(Kind::OutcomeCorrected, sentence)
+        .subject("procedure", typed.procedure.0, &procedure.name)
+        .changes([(
+            if typed.team == Team::Red { "red_outcome" } else { "blue_outcome" },
+            from.as_str(),
+            to.as_str(),
+            false,
+        )]);
     tx.audited(procedure.position, event)
 }
 
 /// An outcome by its key, as it means today; one that the runbook holds as it meant then.
-fn find_outcome(conn: &mut PgConnection, team: Team, key: &str, held: [Option<&Outcome>; 2]) -> Result<Option<Outcome>> {
+fn find_outcome(
+    conn: &mut PgConnection,
+    team: Team,
+    key: &str,
+    held: [Option<&Outcome>; 2],
+) -> Result<Option<Outcome>> {
     if key.is_empty() {
         return Ok(None);
     }

@@ -23,9 +23,7 @@ pub struct Filter {
     published_at: Vec<Uuid>,
     /// Words that title, engagement or client must hold.
     pub q: String,
-    /// One client.
     pub client: Option<ClientId>,
-    /// One status.
     pub status: Option<ReportStatus>,
     /// Only those before this one in the list.
     pub after: Option<(DateTime<Utc>, Uuid)>,
@@ -50,23 +48,17 @@ impl Filter {
 /// A report in the list.
 #[derive(Debug, Clone, Queryable)]
 pub struct ReportRow {
-    /// Id.
     pub id: ReportId,
-    /// Title.
     pub title: String,
-    /// Status.
     pub status: ReportStatus,
     /// Name of the client.
     pub client: String,
-    /// The engagement.
     pub engagement: EngagementId,
-    /// Its title.
     pub engagement_title: String,
     /// Whether it is still there.
     pub engagement_deleted: bool,
     /// When it was submitted.
     pub submitted_at: Option<DateTime<Utc>>,
-    /// Last change.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -78,16 +70,22 @@ macro_rules! joined {
     };
 }
 
-/// The filter's conditions on the joined tables. A macro, because the boxed query's type has no name worth writing.
+/// The filter's conditions on the joined tables. A macro, because the boxed query's type has no name worth
+/// writing.
 macro_rules! filtered {
     ($filter:expr) => {{
         let filter: &Filter = $filter;
-        let published = reports::client_id.eq_any(&filter.published_at).and(reports::status.eq(ReportStatus::Published));
+        let published =
+            reports::client_id.eq_any(&filter.published_at).and(reports::status.eq(ReportStatus::Published));
         let mut query = joined!()
             .filter(reports::deleted_at.is_null())
             .filter(reports::client_id.eq_any(&filter.all_at).or(published))
             // An engagement that was canceled before it was submitted has nothing to report.
-            .filter(engagements::status.ne(EngagementStatus::Canceled).or(engagements::submitted_at.is_not_null()))
+            .filter(
+                engagements::status
+                    .ne(EngagementStatus::Canceled)
+                    .or(engagements::submitted_at.is_not_null()),
+            )
             .into_boxed();
         for word in filter.q.split_whitespace() {
             let pattern = like(word);
@@ -108,7 +106,8 @@ macro_rules! filtered {
 pub fn list_reports(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<ReportRow>> {
     let mut query = filtered!(filter);
     if let Some((at, id)) = filter.after {
-        query = query.filter(reports::updated_at.lt(at).or(reports::updated_at.eq(at).and(reports::id.lt(id))));
+        query =
+            query.filter(reports::updated_at.lt(at).or(reports::updated_at.eq(at).and(reports::id.lt(id))));
     }
     Ok(query
         .order((reports::updated_at.desc(), reports::id.desc()))
@@ -136,27 +135,19 @@ pub fn count_reports(conn: &mut PgConnection, filter: &Filter, cap: i64) -> Resu
 /// A report's head, as it stands now.
 #[derive(Debug, Clone, Queryable)]
 pub struct Head {
-    /// Id.
     pub id: ReportId,
-    /// Client.
     pub client: ClientId,
-    /// Status.
     pub status: ReportStatus,
     /// Name of the client.
     pub client_name: String,
-    /// The engagement.
     pub engagement: EngagementId,
-    /// Its title.
     pub engagement_title: String,
-    /// Its status.
     pub engagement_status: EngagementStatus,
     /// When it was deleted.
     pub engagement_deleted_at: Option<DateTime<Utc>>,
     /// When it was submitted.
     pub submitted_at: Option<DateTime<Utc>>,
-    /// Its version.
     pub version: i32,
-    /// The narrative.
     pub narrative: Narrative,
     /// Whether its runbook holds a procedure.
     pub has_procedures: bool,
@@ -198,8 +189,13 @@ pub fn get_head<A: Action>(conn: &mut PgConnection, id: ReportId, permit: &Permi
 }
 
 /// Whoever reads only published reports does not learn of the others, whatever they want with them.
-pub(super) fn visible_to<A: Action>(permit: &Permit<A>, status: ReportStatus, client: ClientId) -> Result<()> {
-    let only_published = permit.may_at(P::ReportReadPublished, client) && !permit.may_at(P::ReportRead, client);
+pub(super) fn visible_to<A: Action>(
+    permit: &Permit<A>,
+    status: ReportStatus,
+    client: ClientId,
+) -> Result<()> {
+    let only_published =
+        permit.may_at(P::ReportReadPublished, client) && !permit.may_at(P::ReportRead, client);
     if only_published && status != ReportStatus::Published {
         return Err(Error::NotFound);
     }
@@ -211,8 +207,11 @@ pub(super) fn visible_to<A: Action>(permit: &Permit<A>, status: ReportStatus, cl
 /// # Errors
 /// When the database is not to be had.
 pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<Runbook>> {
-    let body: Option<serde_json::Value> =
-        report_revisions::table.filter(report_revisions::report_id.eq(report.0)).select(report_revisions::body).first(conn).optional()?;
+    let body: Option<serde_json::Value> = report_revisions::table
+        .filter(report_revisions::report_id.eq(report.0))
+        .select(report_revisions::body)
+        .first(conn)
+        .optional()?;
     Ok(body.map(serde_json::from_value).transpose()?)
 }
 

@@ -11,12 +11,15 @@ mod submit;
 pub use choices::{list_assets, list_evidence, list_outcomes};
 pub use collect::{collect, collect_empty};
 pub use content::{
-    Live, Move, Narrative, Reviewer, Revision, Workflow, content, get_content, get_published, get_workflow, list_findings, remediations,
+    Live, Move, Narrative, Reviewer, Revision, Workflow, content, get_content, get_published, get_workflow,
+    list_findings, remediations,
 };
 pub use edit::{
-    Locked, Typed, TypedCorrection, add_finding, correct_outcome, lock_report, remove_finding, save_finding, save_narrative,
-    save_remediation, shift_finding,
+    Locked, Typed, TypedCorrection, add_finding, correct_outcome, lock_report, remove_finding, save_finding,
+    save_narrative, save_remediation, shift_finding,
 };
-pub use list::{Filter, Head, ReportRow, count_reports, find_frozen, get_head, list_client_names, list_reports};
+pub use list::{
+    Filter, Head, ReportRow, count_reports, find_frozen, get_head, list_client_names, list_reports,
+};
 pub use moves::{Asked, Moved, is_author, keep_published, list_reviewers, move_report, note_move};
 pub use submit::{Submission, Submitted, freeze, get_submission, submit};

@@ -1,4 +1,5 @@
-//! The report's steps. Each moves the engagement's status in the same transaction, under the engagement's lock.
+//! The report's steps. Each moves the engagement's status in the same transaction, under the engagement's
+//! lock.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -13,8 +14,8 @@ use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
 use crate::kernel::db::schema::{
-    client_access, field_history, findings, outcome_corrections, people, report_moves, report_publications, report_reviewers,
-    report_revisions, reports, role_permissions, settings,
+    client_access, field_history, findings, outcome_corrections, people, report_moves, report_publications,
+    report_reviewers, report_revisions, reports, role_permissions, settings,
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
@@ -42,41 +43,62 @@ pub struct Asked {
 pub struct Moved {
     /// The report's status now.
     pub report: ReportStatus,
-    /// The engagement's.
     pub engagement: EngagementStatus,
 }
 
 /// Moves a report one step, and its engagement with it.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Forbidden`] without the step's right; [`Error::Conflict`] when the report is no longer
-/// where the page showed it; [`Error::Refused`] with the lifecycle's sentence; [`Error::Invalid`] without a wanted comment.
-pub fn move_report(tx: &mut WriteTx<'_>, permit: &Permit<WorkReport>, id: ReportId, asked: &Asked) -> Result<Audited<Moved>> {
+/// [`Error::NotFound`]; [`Error::Forbidden`] without the step's right; [`Error::Conflict`] when the report is
+/// no longer where the page showed it; [`Error::Refused`] with the lifecycle's sentence; [`Error::Invalid`]
+/// without a wanted comment.
+pub fn move_report(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<WorkReport>,
+    id: ReportId,
+    asked: &Asked,
+) -> Result<Audited<Moved>> {
     let visible = permit.visible();
     let (engagement, client, status): (Uuid, ClientId, ReportStatus) = reports::table
         .find(id.0)
-        .filter(reports::deleted_at.is_null().and(reports::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>())))
+        .filter(
+            reports::deleted_at
+                .is_null()
+                .and(reports::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>())),
+        )
         .select((reports::engagement_id, reports::client_id, reports::status))
         .first(tx.conn)?;
     visible_to(permit, status, client)?;
-    let (mut held, due) = lock_engagement(tx, EngagementId(engagement), &visible).map_err(|error| match error {
-        Error::NotFound => Error::Refused(DELETED.into()),
-        other => other,
-    })?;
+    let (mut held, due) =
+        lock_engagement(tx, EngagementId(engagement), &visible).map_err(|error| match error {
+            Error::NotFound => Error::Refused(DELETED.into()),
+            other => other,
+        })?;
     let locked = lock_report(tx, permit, id)?;
     if locked.status != asked.from {
-        return Err(Error::Conflict(format!("Somebody moved this report to {} meanwhile. Look at it again.", locked.status)));
+        return Err(Error::Conflict(format!(
+            "Somebody moved this report to {} meanwhile. Look at it again.",
+            locked.status
+        )));
     }
     let step = find_step(asked.from, asked.to).map_err(|refusal| Error::Refused(refusal.0))?;
     if !permit.may_at(step.needs, locked.client) {
-        return Err(Error::Forbidden(format!("You may not do this with the reports of this client: {}.", step.label)));
+        return Err(Error::Forbidden(format!(
+            "You may not do this with the reports of this client: {}.",
+            step.label
+        )));
     }
     let comment = comment(step, &asked.comment)?;
     let rule: String = settings::table.select(settings::approval_rule).first(tx.conn)?;
-    let rule: ApprovalRule = rule.parse().map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?;
+    let rule: ApprovalRule =
+        rule.parse().map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?;
     let author = tx.actor().id.map(|person| is_author(tx.conn, id, person)).transpose()?.unwrap_or(false);
     check_author(rule, step, author).map_err(|refusal| Error::Refused(refusal.0))?;
-    let command = if step.from == ReportStatus::Published { Command::ReportTakenBack } else { Command::ReportMoved(step.to) };
+    let command = if step.from == ReportStatus::Published {
+        Command::ReportTakenBack
+    } else {
+        Command::ReportMoved(step.to)
+    };
     let mut events: Vec<Event> = due.into_iter().collect();
     let actor = tx.actor();
     events.extend(apply(tx, &mut held, &command, actor)?);
@@ -93,7 +115,9 @@ pub fn move_report(tx: &mut WriteTx<'_>, permit: &Permit<WorkReport>, id: Report
     let kind = if step.from == ReportStatus::Published { Kind::ReportTakenBack } else { Kind::ReportMoved };
     let event = locked
         .event(kind, format!("Moved the report of “{}” from {} to {}", held.title, step.from, step.to))
-        .detail(serde_json::json!({ "from": step.from, "to": step.to, "comment_chars": comment.chars().count() }));
+        .detail(
+            serde_json::json!({ "from": step.from, "to": step.to, "comment_chars": comment.chars().count() }),
+        );
     events.insert(0, event);
     tx.audited_all(Moved { report: step.to, engagement: held.status }, &events)
 }
@@ -103,8 +127,11 @@ fn comment(step: &Step, raw: &str) -> Result<String> {
         return Ok(String::new());
     }
     check_reason(raw).map_err(|sentence| {
-        let sentence =
-            if raw.trim().is_empty() { "Say what has to be mended: whoever wrote the report reads it.".to_owned() } else { sentence };
+        let sentence = if raw.trim().is_empty() {
+            "Say what has to be mended: whoever wrote the report reads it.".to_owned()
+        } else {
+            sentence
+        };
         Error::field("comment", sentence)
     })
 }
@@ -112,7 +139,11 @@ fn comment(step: &Step, raw: &str) -> Result<String> {
 fn store(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> Result<()> {
     let (at, by) = (tx.now(), tx.actor().clone());
     diesel::update(reports::table.find(locked.id.0))
-        .set((reports::status.eq(step.to), reports::updated_at.eq(at), reports::version.eq(locked.version + 1)))
+        .set((
+            reports::status.eq(step.to),
+            reports::updated_at.eq(at),
+            reports::version.eq(locked.version + 1),
+        ))
         .execute(tx.conn)?;
     note_move(tx, locked.id, (step.from, step.to), comment, at, &by)
 }
@@ -144,7 +175,8 @@ pub fn note_move(
     Ok(())
 }
 
-/// Whether somebody wrote in a report: submitted its runbook, saved narrative or findings, corrected an outcome.
+/// Whether somebody wrote in a report: submitted its runbook, saved narrative or findings, corrected an
+/// outcome.
 ///
 /// # Errors
 /// When the database is not to be had.
@@ -154,23 +186,32 @@ pub fn is_author(conn: &mut PgConnection, report: ReportId, person: PersonId) ->
     // Whoever keeps the remediation writes nothing of the report.
     let text_of_findings: Vec<&str> = FindingField::of_report().iter().map(|field| field.as_str()).collect();
     let wrote = field_history::table.filter(field_history::person_id.eq(person.0)).filter(
-        field_history::subject_type.eq("report").and(field_history::subject_id.eq(report.0)).or(field_history::subject_type
-            .eq("finding")
-            .and(field_history::subject_id.eq_any(of_findings))
-            .and(field_history::field.eq_any(text_of_findings))),
+        field_history::subject_type.eq("report").and(field_history::subject_id.eq(report.0)).or(
+            field_history::subject_type
+                .eq("finding")
+                .and(field_history::subject_id.eq_any(of_findings))
+                .and(field_history::field.eq_any(text_of_findings)),
+        ),
     );
-    let corrected =
-        outcome_corrections::table.filter(outcome_corrections::report_id.eq(report.0).and(outcome_corrections::person_id.eq(person.0)));
-    let submitted = report_revisions::table.filter(report_revisions::report_id.eq(report.0).and(report_revisions::frozen_by.eq(person.0)));
+    let corrected = outcome_corrections::table
+        .filter(outcome_corrections::report_id.eq(report.0).and(outcome_corrections::person_id.eq(person.0)));
+    let submitted = report_revisions::table
+        .filter(report_revisions::report_id.eq(report.0).and(report_revisions::frozen_by.eq(person.0)));
     Ok(diesel::select(exists(wrote).or(exists(corrected)).or(exists(submitted))).get_result(conn)?)
 }
 
-/// Keeps what is published, whole: the runbook that Submit froze, or the engagement as it is where there was none to
-/// submit, and everything that the report says beside it.
+/// Keeps what is published, whole: the runbook that Submit froze, or the engagement as it is where there was
+/// none to submit, and everything that the report says beside it.
 ///
 /// # Errors
 /// When the database refuses.
-pub fn keep_published(tx: &mut WriteTx<'_>, report: ReportId, engagement: EngagementId, at: DateTime<Utc>, by: &str) -> Result<()> {
+pub fn keep_published(
+    tx: &mut WriteTx<'_>,
+    report: ReportId,
+    engagement: EngagementId,
+    at: DateTime<Utc>,
+    by: &str,
+) -> Result<()> {
     let content = serde_json::to_value(get_content(tx.conn, report)?)?;
     let book = match find_frozen(tx.conn, report)? {
         Some(book) => book,
@@ -197,15 +238,24 @@ pub fn keep_published(tx: &mut WriteTx<'_>, report: ReportId, engagement: Engage
 fn ask(tx: &mut WriteTx<'_>, locked: &Locked, reviewers: &[PersonId]) -> Result<Option<Event>> {
     let may = list_reviewers(tx.conn, locked.client)?;
     if reviewers.iter().any(|person| may.iter().all(|(known, _)| known != person)) {
-        return Err(Error::field("reviewers", "One of the reviewers may not review the reports of this client. Take them out."));
+        return Err(Error::field(
+            "reviewers",
+            "One of the reviewers may not review the reports of this client. Take them out.",
+        ));
     }
-    diesel::delete(report_reviewers::table.filter(report_reviewers::report_id.eq(locked.id.0))).execute(tx.conn)?;
-    let rows: Vec<_> =
-        reviewers.iter().map(|person| (report_reviewers::report_id.eq(locked.id.0), report_reviewers::person_id.eq(person.0))).collect();
+    diesel::delete(report_reviewers::table.filter(report_reviewers::report_id.eq(locked.id.0)))
+        .execute(tx.conn)?;
+    let rows: Vec<_> = reviewers
+        .iter()
+        .map(|person| (report_reviewers::report_id.eq(locked.id.0), report_reviewers::person_id.eq(person.0)))
+        .collect();
     diesel::insert_into(report_reviewers::table).values(rows).on_conflict_do_nothing().execute(tx.conn)?;
-    let names: Vec<&str> = may.iter().filter(|(person, _)| reviewers.contains(person)).map(|(_, name)| name.as_str()).collect();
+    let names: Vec<&str> =
+        may.iter().filter(|(person, _)| reviewers.contains(person)).map(|(_, name)| name.as_str()).collect();
     let sentence = format!("Asked {} to review the report “{}”", names.join(", "), locked.narrative.title);
-    Ok((!names.is_empty()).then(|| locked.event(Kind::ReviewersChanged, sentence).detail(serde_json::json!({ "reviewers": names }))))
+    Ok((!names.is_empty()).then(|| {
+        locked.event(Kind::ReviewersChanged, sentence).detail(serde_json::json!({ "reviewers": names }))
+    }))
 }
 
 /// Who may review the reports of a client, by name.
@@ -216,32 +266,46 @@ pub fn list_reviewers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<(
     Ok(client_access::table
         .inner_join(people::table.on(people::id.eq(client_access::person_id)))
         .inner_join(role_permissions::table.on(role_permissions::role_id.eq(client_access::role_id)))
-        .filter(client_access::client_id.eq(client.0).and(role_permissions::permission.eq(P::ReportReview.as_str())))
+        .filter(
+            client_access::client_id
+                .eq(client.0)
+                .and(role_permissions::permission.eq(P::ReportReview.as_str())),
+        )
         .filter(people::deleted_at.is_null().and(people::status.ne("disabled")))
         .order((people::name, people::id))
         .select((people::id, people::name))
         .load(conn)?)
 }
 
-/// Reviewers learn that a report waits for them, everybody who may review where nobody was asked; whoever sent it learns what became of it.
+/// Reviewers learn that a report waits for them, everybody who may review where nobody was asked; whoever
+/// sent it learns what became of it.
 fn tell(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> Result<()> {
     let title = &locked.narrative.title;
     let (to, text): (Vec<PersonId>, String) = match step.to {
         ReportStatus::ReadyForReview => {
-            let mut asked: Vec<PersonId> = get_workflow(tx.conn, locked.id)?.reviewers.into_iter().map(|r| r.id).collect();
+            let mut asked: Vec<PersonId> =
+                get_workflow(tx.conn, locked.id)?.reviewers.into_iter().map(|r| r.id).collect();
             if asked.is_empty() {
-                asked = list_reviewers(tx.conn, locked.client)?.into_iter().map(|(person, _)| person).collect();
+                asked =
+                    list_reviewers(tx.conn, locked.client)?.into_iter().map(|(person, _)| person).collect();
             }
             (asked, format!("The report “{title}” waits for your review."))
         }
         ReportStatus::InReview => return Ok(()),
-        status if comment.is_empty() => (senders(tx.conn, locked.id)?, format!("The report “{title}” is {status}.")),
+        status if comment.is_empty() => {
+            (senders(tx.conn, locked.id)?, format!("The report “{title}” is {status}."))
+        }
         status => (senders(tx.conn, locked.id)?, format!("The report “{title}” is {status}: {comment}")),
     };
     notice_store::overtake(tx, &format!("/reports/{}", locked.id))?;
     let notices = to
         .into_iter()
-        .map(|person| NewNotice { person, client: locked.client, text: text.clone(), href: format!("/reports/{}", locked.id) })
+        .map(|person| NewNotice {
+            person,
+            client: locked.client,
+            text: text.clone(),
+            href: format!("/reports/{}", locked.id),
+        })
         .collect();
     notice_store::give(tx, notices)
 }
@@ -249,7 +313,11 @@ fn tell(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> Re
 /// Who sent it for review the last time.
 fn senders(conn: &mut PgConnection, report: ReportId) -> Result<Vec<PersonId>> {
     let sent: Option<Option<PersonId>> = report_moves::table
-        .filter(report_moves::report_id.eq(report.0).and(report_moves::to_status.eq(ReportStatus::ReadyForReview.as_str())))
+        .filter(
+            report_moves::report_id
+                .eq(report.0)
+                .and(report_moves::to_status.eq(ReportStatus::ReadyForReview.as_str())),
+        )
         .order(report_moves::at.desc())
         .select(report_moves::person_id)
         .first(conn)

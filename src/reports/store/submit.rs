@@ -10,7 +10,8 @@ use super::collect::collect;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
 use crate::kernel::db::schema::{
-    clients, drafts, engagements, finding_assets, finding_attachments, findings, procedures, report_revisions, reports, step_ticks,
+    clients, drafts, engagements, finding_assets, finding_attachments, findings, procedures,
+    report_revisions, reports, step_ticks,
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
@@ -24,21 +25,14 @@ use crate::reports::domain::{self, NewFinding, Pending};
 /// What the confirmation page tells.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// The engagement.
     pub id: EngagementId,
-    /// Its client.
     pub client: ClientId,
-    /// The client's name.
     pub client_name: String,
-    /// Its title.
     pub title: String,
-    /// Its status.
     pub status: EngagementStatus,
     /// Whether it was submitted already.
     pub submitted: bool,
-    /// Its report.
     pub report: Option<ReportId>,
-    /// Its procedures.
     pub procedures: Vec<Pending>,
 }
 
@@ -53,11 +47,26 @@ impl Submission {
 ///
 /// # Errors
 /// [`Error::NotFound`] when it is not there or belongs to none of `visible`.
-pub fn get_submission(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId], now: DateTime<Utc>) -> Result<Submission> {
-    type Head = (ClientId, String, String, EngagementStatus, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<Uuid>);
+pub fn get_submission(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    visible: &[ClientId],
+    now: DateTime<Utc>,
+) -> Result<Submission> {
+    type Head = (
+        ClientId,
+        String,
+        String,
+        EngagementStatus,
+        Option<DateTime<Utc>>,
+        Option<DateTime<Utc>>,
+        Option<Uuid>,
+    );
     let (client, client_name, title, status, starts_at, submitted_at, report): Head = engagements::table
         .inner_join(clients::table)
-        .left_join(reports::table.on(reports::engagement_id.eq(engagements::id).and(reports::deleted_at.is_null())))
+        .left_join(
+            reports::table.on(reports::engagement_id.eq(engagements::id).and(reports::deleted_at.is_null())),
+        )
         .filter(engagements::id.eq(id.0).and(engagements::deleted_at.is_null()))
         .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)))
         .select((
@@ -107,13 +116,21 @@ pub fn get_submission(conn: &mut PgConnection, id: EngagementId, visible: &[Clie
     }
     let report = report.map(ReportId);
     let status = status.as_of(starts_at, now);
-    Ok(Submission { id, client, client_name, title, status, submitted: submitted_at.is_some(), report, procedures: pending })
+    Ok(Submission {
+        id,
+        client,
+        client_name,
+        title,
+        status,
+        submitted: submitted_at.is_some(),
+        report,
+        procedures: pending,
+    })
 }
 
 /// What a submit came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Submitted {
-    /// The report.
     pub report: ReportId,
     /// Whether it was filled just now, or by an earlier submit.
     pub now: bool,
@@ -122,13 +139,19 @@ pub struct Submitted {
 /// Submits an engagement. A second submit finds the same report and changes nothing.
 ///
 /// # Errors
-/// [`Error::Refused`] when its status does not allow it; [`Error::Invalid`] at `incomplete` when it is not complete and
-/// that was not `accepted`.
-pub fn submit(tx: &mut WriteTx<'_>, permit: &Permit<SubmitEngagement>, id: EngagementId, accepted: bool) -> Result<Audited<Submitted>> {
+/// [`Error::Refused`] when its status does not allow it; [`Error::Invalid`] at `incomplete` when it is not
+/// complete and that was not `accepted`.
+pub fn submit(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<SubmitEngagement>,
+    id: EngagementId,
+    accepted: bool,
+) -> Result<Audited<Submitted>> {
     let (locked, due) = lock_engagement(tx, id, &permit.visible())?;
     permit.check(locked.client)?;
     if locked.facts.submitted {
-        let report = reports::table.filter(reports::engagement_id.eq(id.0)).select(reports::id).first(tx.conn)?;
+        let report =
+            reports::table.filter(reports::engagement_id.eq(id.0)).select(reports::id).first(tx.conn)?;
         let before = Submitted { report: ReportId(report), now: false };
         let due: Vec<Event> = due.into_iter().collect();
         return if due.is_empty() { Ok(tx.unchanged(before)) } else { tx.audited_all(before, &due) };
@@ -137,18 +160,26 @@ pub fn submit(tx: &mut WriteTx<'_>, permit: &Permit<SubmitEngagement>, id: Engag
     let (at, by) = (tx.now(), tx.actor().clone());
     let (report, complete, mut events) = freeze(tx, &locked, at, &by)?;
     if !complete && !accepted {
-        return Err(Error::field("incomplete", "Not every procedure is complete. Tick this to submit all the same."));
+        return Err(Error::field(
+            "incomplete",
+            "Not every procedure is complete. Tick this to submit all the same.",
+        ));
     }
     events.extend(due);
     tx.audited_all(Submitted { report, now: true }, &events)
 }
 
-/// Freezes a locked engagement that may be submitted: revision 1 of its report, its findings, no drafts, no way back.
-/// Returns the report, whether every procedure was complete, and the events to be written.
+/// Freezes a locked engagement that may be submitted: revision 1 of its report, its findings, no drafts, no
+/// way back. Returns the report, whether every procedure was complete, and the events to be written.
 ///
 /// # Errors
 /// When the database refuses.
-pub fn freeze(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>, by: &Actor) -> Result<(ReportId, bool, Vec<Event>)> {
+pub fn freeze(
+    tx: &mut WriteTx<'_>,
+    locked: &Locked,
+    at: DateTime<Utc>,
+    by: &Actor,
+) -> Result<(ReportId, bool, Vec<Event>)> {
     let by_id = by.id.map(|id| id.0);
     let runbook = collect(tx.conn, locked.id, &by.name, at)?;
     let report = fill(tx, locked, at)?;
@@ -164,10 +195,17 @@ pub fn freeze(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>, by: &Act
     let found = domain::findings(&runbook);
     insert_findings(tx, report, &found)?;
     diesel::update(engagements::table.find(locked.id.0))
-        .set((engagements::submitted_at.eq(at), engagements::submitted_by.eq(by_id), engagements::version.eq(engagements::version + 1)))
+        .set((
+            engagements::submitted_at.eq(at),
+            engagements::submitted_by.eq(by_id),
+            engagements::version.eq(engagements::version + 1),
+        ))
         .execute(tx.conn)?;
     let own = procedures::table.filter(procedures::engagement_id.eq(locked.id.0)).select(procedures::id);
-    diesel::delete(drafts::table.filter(drafts::subject_type.eq("procedure").and(drafts::subject_id.eq_any(own)))).execute(tx.conn)?;
+    diesel::delete(
+        drafts::table.filter(drafts::subject_type.eq("procedure").and(drafts::subject_id.eq_any(own))),
+    )
+    .execute(tx.conn)?;
     touch(tx.conn, locked.id, at, &by.name)?;
     let progress = runbook.progress();
     let count = match found.len() {
@@ -175,14 +213,15 @@ pub fn freeze(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>, by: &Act
         1 => "1 finding".to_owned(),
         more => format!("{more} findings"),
     };
-    let submitted = Event::new(Kind::EngagementSubmitted, format!("Submitted “{}”: {} complete", locked.title, progress.label())).subject(
-        "engagement",
-        locked.id.0,
-        &locked.title,
-    );
-    let filled = Event::new(Kind::ReportFilled, format!("Filled the report of “{}” with {count}", locked.title))
-        .subject("report", report.0, &locked.title)
-        .detail(serde_json::json!({ "procedures": runbook.procedures.len(), "findings": found.len() }));
+    let submitted = Event::new(
+        Kind::EngagementSubmitted,
+        format!("Submitted “{}”: {} complete", locked.title, progress.label()),
+    )
+    .subject("engagement", locked.id.0, &locked.title);
+    let filled =
+        Event::new(Kind::ReportFilled, format!("Filled the report of “{}” with {count}", locked.title))
+            .subject("report", report.0, &locked.title)
+            .detail(serde_json::json!({ "procedures": runbook.procedures.len(), "findings": found.len() }));
     let events = [submitted, filled].map(|event| event.engagement(locked.client, locked.id));
     Ok((report, progress.complete(), events.to_vec()))
 }
@@ -200,17 +239,24 @@ fn fill(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>) -> Result<Repo
         ))
         .on_conflict(reports::engagement_id)
         .do_update()
-        .set((reports::updated_at.eq(at), reports::deleted_at.eq(None::<DateTime<Utc>>), reports::version.eq(reports::version + 1)))
+        .set((
+            reports::updated_at.eq(at),
+            reports::deleted_at.eq(None::<DateTime<Utc>>),
+            reports::version.eq(reports::version + 1),
+        ))
         .returning(reports::id)
         .get_result(tx.conn)?;
     Ok(ReportId(id))
 }
 
 fn insert_findings(tx: &mut WriteTx<'_>, report: ReportId, found: &[NewFinding<'_>]) -> Result<()> {
-    let ids: HashMap<ProcedureId, FindingId> = found.iter().map(|finding| (finding.procedure.id, FindingId::new())).collect();
+    let ids: HashMap<ProcedureId, FindingId> =
+        found.iter().map(|finding| (finding.procedure.id, FindingId::new())).collect();
     // Findings that were written before the runbook was submitted stay in front.
-    let last: Option<i32> =
-        findings::table.filter(findings::report_id.eq(report.0)).select(diesel::dsl::max(findings::position)).first(tx.conn)?;
+    let last: Option<i32> = findings::table
+        .filter(findings::report_id.eq(report.0))
+        .select(diesel::dsl::max(findings::position))
+        .first(tx.conn)?;
     let (mut rows, mut of_assets, mut files) = (Vec::new(), Vec::new(), Vec::new());
     for finding in found {
         let procedure = finding.procedure;
@@ -225,9 +271,13 @@ fn insert_findings(tx: &mut WriteTx<'_>, report: ReportId, found: &[NewFinding<'
             findings::recommendation.eq(&procedure.recommendation),
         ));
         let assets = procedure.assets.iter().filter(|asset| asset.in_finding);
-        of_assets.extend(assets.map(|asset| (finding_assets::finding_id.eq(id), finding_assets::asset_id.eq(asset.id))));
+        of_assets.extend(
+            assets.map(|asset| (finding_assets::finding_id.eq(id), finding_assets::asset_id.eq(asset.id))),
+        );
         let attached = procedure.attachments.iter().filter(|file| file.in_finding);
-        files.extend(attached.map(|file| (finding_attachments::finding_id.eq(id), finding_attachments::attachment_id.eq(file.id))));
+        files.extend(attached.map(|file| {
+            (finding_attachments::finding_id.eq(id), finding_attachments::attachment_id.eq(file.id))
+        }));
     }
     diesel::insert_into(findings::table).values(rows).execute(tx.conn)?;
     diesel::insert_into(finding_assets::table).values(of_assets).execute(tx.conn)?;

@@ -35,7 +35,10 @@ pub struct Editing {
 impl Editing {
     /// What a field shows: as typed where that is not saved, otherwise as stored.
     pub fn value(&self, name: &str, stored: &str) -> String {
-        self.unsaved.iter().find(|(field, ..)| *field == name).map_or_else(|| stored.to_owned(), |(_, typed, _)| typed.clone())
+        self.unsaved
+            .iter()
+            .find(|(field, ..)| *field == name)
+            .map_or_else(|| stored.to_owned(), |(_, typed, _)| typed.clone())
     }
     fn error(&self, field: &str) -> Option<&str> {
         self.errors.get(field)
@@ -45,21 +48,16 @@ impl Editing {
     }
 }
 
-/// `/reports/{id}/move`
 #[derive(Template)]
 #[template(path = "reports/move.html")]
 pub struct MovePage {
-    /// The frame.
     pub frame: Frame,
-    /// The report.
     pub head: Head,
-    /// The step.
     pub step: &'static Step,
     /// What was typed to it.
     pub comment: String,
     /// Who may review: id, name, ticked, whether it is the person themselves.
     pub reviewers: Vec<(PersonId, String, bool, bool)>,
-    /// What is wrong.
     pub errors: FieldErrors,
 }
 
@@ -69,13 +67,10 @@ impl MovePage {
     }
 }
 
-/// `/reports/{id}/edit`
 #[derive(Template)]
 #[template(path = "reports/edit.html", blocks = ["previews"])]
 pub struct NarrativePage {
-    /// The frame.
     pub frame: Frame,
-    /// The report.
     pub id: ReportId,
     /// Every field with its value.
     pub values: Vec<(NarrativeField, String)>,
@@ -88,7 +83,10 @@ impl NarrativePage {
         if !self.editing.preview {
             return Vec::new();
         }
-        let written = self.values.iter().filter(|(field, text)| *field != NarrativeField::Title && !text.trim().is_empty());
+        let written = self
+            .values
+            .iter()
+            .filter(|(field, text)| *field != NarrativeField::Title && !text.trim().is_empty());
         written.map(|(field, text)| (field.label(), markdown::render(text))).collect()
     }
     fn is_title(&self, field: &NarrativeField) -> bool {
@@ -99,29 +97,20 @@ impl NarrativePage {
 /// A row of boxes: id, name, more, ticked.
 type Boxes = Vec<(String, String, String, bool)>;
 
-/// `/reports/{id}/findings/{fid}`
 #[derive(Template)]
 #[template(path = "reports/finding.html")]
 pub struct FindingPage {
-    /// The frame.
     pub frame: Frame,
-    /// The report.
     pub report: ReportId,
     /// The finding; a new one has its id already, so that a second click adds no second one.
     pub id: FindingId,
     /// Whether it is new.
     pub is_new: bool,
-    /// Title.
     pub title: String,
-    /// Stored severity.
     pub severity: String,
-    /// Markdown.
     pub description: String,
-    /// Markdown.
     pub recommendation: String,
-    /// The client's assets.
     pub assets: Boxes,
-    /// The engagement's attachments.
     pub evidence: Boxes,
     /// The rest of the form.
     pub editing: Editing,
@@ -137,7 +126,11 @@ impl FindingPage {
             _ => return Some(conflict),
         };
         let named = |value: &str| {
-            let names: Vec<&str> = boxes.iter().filter(|(id, ..)| value.contains(id.as_str())).map(|(_, name, ..)| name.as_str()).collect();
+            let names: Vec<&str> = boxes
+                .iter()
+                .filter(|(id, ..)| value.contains(id.as_str()))
+                .map(|(_, name, ..)| name.as_str())
+                .collect();
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         };
         (conflict.theirs_shown, conflict.mine) = (Some(named(&conflict.theirs)), named(&conflict.mine));
@@ -145,23 +138,16 @@ impl FindingPage {
     }
 }
 
-/// `/reports/{id}/findings/{fid}/remediation`
 #[derive(Template)]
 #[template(path = "reports/remediation.html")]
 pub struct RemediationPage {
-    /// The frame.
     pub frame: Frame,
-    /// The report.
     pub report: ReportId,
-    /// The finding.
     pub id: FindingId,
-    /// Its title.
     pub finding: String,
     /// What is recommended, rendered.
     pub recommendation: String,
-    /// Stored state.
     pub state: String,
-    /// Owner.
     pub owner: String,
     /// "2026-11-21" or nothing.
     pub due_on: String,
@@ -175,39 +161,32 @@ impl RemediationPage {
     }
 }
 
-/// `/reports/{id}/procedures/{pid}/correction`
 #[derive(Template)]
 #[template(path = "reports/correction.html")]
 pub struct CorrectionPage {
-    /// The frame.
     pub frame: Frame,
-    /// Where it posts.
     pub url: String,
-    /// Where Cancel leads.
     pub back: String,
     /// Place and name of the procedure.
     pub name: String,
-    /// Whose outcome.
     pub team: Team,
-    /// The frozen one.
     pub frozen: String,
-    /// The last correction.
     pub earlier: Option<Correction>,
     /// Key, label and definition of what can be chosen.
     pub choices: Vec<(String, String, String)>,
-    /// The chosen key.
     pub chosen: String,
-    /// As typed.
     pub reason: String,
     /// The correction that the page showed.
     pub seen: String,
-    /// What is wrong.
     pub errors: FieldErrors,
 }
 
 impl CorrectionPage {
     fn counts(&self) -> String {
-        let earlier = self.earlier.as_ref().map(|c| c.after.as_ref().map_or("Unanswered".to_owned(), |o| o.label.clone()));
+        let earlier = self
+            .earlier
+            .as_ref()
+            .map(|c| c.after.as_ref().map_or("Unanswered".to_owned(), |o| o.label.clone()));
         earlier.unwrap_or_else(|| self.frozen.clone())
     }
 }

@@ -1,5 +1,5 @@
-//! Approving a request in four steps: details, report, dates, operators. What is typed is kept on the server between them;
-//! nothing of the engagement changes before the last button.
+//! Approving a request in four steps: details, report, dates, operators. What is typed is kept on the server
+//! between them; nothing of the engagement changes before the last button.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,6 @@ use crate::procedures::domain::Team;
 use crate::schedule::approval::{Draft, STEPS, is_approval};
 use crate::schedule::views::requests::ApprovalPage;
 
-/// Which step.
 #[derive(Deserialize)]
 pub struct At {
     #[serde(default)]
@@ -58,17 +57,24 @@ async fn open(permit: &Permit<ApproveEngagement>, id: EngagementId) -> Result<Op
         .await?;
     permit.check(head.own.client_id)?;
     if head.own.status != EngagementStatus::Pending {
-        return Err(Error::Conflict(format!("This is no request any more: the engagement is {}.", head.own.status)));
+        return Err(Error::Conflict(format!(
+            "This is no request any more: the engagement is {}.",
+            head.own.status
+        )));
     }
-    let operators: Vec<_> = operators.into_iter().filter(|o| o.procedure_id.is_none()).map(|o| (o.person_id, o.team)).collect();
+    let operators: Vec<_> =
+        operators.into_iter().filter(|o| o.procedure_id.is_none()).map(|o| (o.person_id, o.team)).collect();
     let draft = kept
         .and_then(|fields| serde_json::from_value(fields).ok())
         .unwrap_or_else(|| Draft::of(head.own.version, details(&head), operators.clone()));
     Ok(Opened { head, draft, operators })
 }
 
-/// `GET /engagements/{id}/approval?step=`
-pub async fn show(permit: Permit<ApproveEngagement>, path: web::Path<EngagementId>, Query(at): Query<At>) -> Result<HttpResponse> {
+pub async fn show(
+    permit: Permit<ApproveEngagement>,
+    path: web::Path<EngagementId>,
+    Query(at): Query<At>,
+) -> Result<HttpResponse> {
     let mut opened = open(&permit, path.into_inner()).await?;
     let problem = catch_up(&mut opened);
     let page = page(&permit, opened, at.step(), FieldErrors::default(), problem).await?;
@@ -82,7 +88,8 @@ fn details(head: &Head) -> BTreeMap<String, String> {
 /// A sentence where the request changed since it was looked at.
 fn catch_up(opened: &mut Opened) -> Option<String> {
     let stale = opened.draft.version != opened.head.own.version;
-    let (changed, kept) = opened.draft.follow(opened.head.own.version, &details(&opened.head), &opened.operators);
+    let (changed, kept) =
+        opened.draft.follow(opened.head.own.version, &details(&opened.head), &opened.operators);
     (stale || !changed.is_empty()).then(|| changed_meanwhile(&changed, &kept))
 }
 
@@ -113,11 +120,21 @@ async fn page(
         .app
         .db
         .read(move |conn| {
-            let candidates = if step == 4 { list_candidates(conn, client, Some(id), dates, (&visible, plans))? } else { Vec::new() };
-            Ok((store::get_request_facts(conn, id)?, list_attachments(conn, id, FilesPage::shown(0))?.0, candidates))
+            let candidates = if step == 4 {
+                list_candidates(conn, client, Some(id), dates, (&visible, plans))?
+            } else {
+                Vec::new()
+            };
+            Ok((
+                store::get_request_facts(conn, id)?,
+                list_attachments(conn, id, FilesPage::shown(0))?.0,
+                candidates,
+            ))
         })
         .await?;
-    let zone = check_detail(DetailField::TimeZone, draft.get(DetailField::TimeZone)).ok().and_then(|zone| zone.parse().ok());
+    let zone = check_detail(DetailField::TimeZone, draft.get(DetailField::TimeZone))
+        .ok()
+        .and_then(|zone| zone.parse().ok());
     Ok(ApprovalPage {
         frame: permit
             .frame(Section::Schedule, format!("Approve {}", head.own.title))
@@ -137,10 +154,14 @@ async fn page(
 }
 
 fn people(draft: &Draft, candidates: &[Candidate], errors: &FieldErrors) -> Vec<Choosable> {
-    Choosable::with_dates(Choosable::list(candidates, &[], Some(&draft.operators)), candidates, &draft.periods, errors)
+    Choosable::with_dates(
+        Choosable::list(candidates, &[], Some(&draft.operators)),
+        candidates,
+        &draft.periods,
+        errors,
+    )
 }
 
-/// `POST /engagements/{id}/approval?step=`
 pub async fn post(
     permit: Permit<ApproveEngagement>,
     path: web::Path<EngagementId>,
@@ -158,7 +179,9 @@ pub async fn post(
     }
     keep(&permit, id, &opened.draft).await?;
     let wants = pairs.last("do").unwrap_or("stay");
-    let zone = check_detail(DetailField::TimeZone, opened.draft.get(DetailField::TimeZone)).ok().and_then(|zone| zone.parse().ok());
+    let zone = check_detail(DetailField::TimeZone, opened.draft.get(DetailField::TimeZone))
+        .ok()
+        .and_then(|zone| zone.parse().ok());
     let today = permit.app.clock.now().with_timezone(&zone.unwrap_or(chrono_tz::UTC)).date_naive();
     let checked: &[usize] = match wants {
         "approve" => &[1, 2, 3, 4],
@@ -188,7 +211,11 @@ pub async fn post(
 
 async fn keep(permit: &Permit<ApproveEngagement>, id: EngagementId, draft: &Draft) -> Result<()> {
     let (person, now, fields) = (permit.viewer().id, permit.app.clock.now(), serde_json::to_value(draft)?);
-    permit.app.db.write_unaudited("approval draft", move |conn| store::save_draft(conn, person, id, &fields, now)).await
+    permit
+        .app
+        .db
+        .write_unaudited("approval draft", move |conn| store::save_draft(conn, person, id, &fields, now))
+        .await
 }
 
 async fn refused(
@@ -203,7 +230,11 @@ async fn refused(
 }
 
 /// "Schedule & create report"
-async fn approve(permit: &Permit<ApproveEngagement>, id: EngagementId, opened: Opened) -> Result<HttpResponse> {
+async fn approve(
+    permit: &Permit<ApproveEngagement>,
+    id: EngagementId,
+    opened: Opened,
+) -> Result<HttpResponse> {
     let draft = &opened.draft;
     let posted: Pairs = draft
         .periods
@@ -211,17 +242,26 @@ async fn approve(permit: &Permit<ApproveEngagement>, id: EngagementId, opened: O
         .filter(|(own, ..)| draft.operators.iter().any(|(person, _)| person == own))
         .flat_map(|(person, from, to)| {
             // Marked as changed whatever they hold: they were, when they were typed.
-            [(format!("from.{person}"), from.clone()), (format!("to.{person}"), to.clone()), (format!("had_from.{person}"), "-".to_owned())]
+            [
+                (format!("from.{person}"), from.clone()),
+                (format!("to.{person}"), to.clone()),
+                (format!("had_from.{person}"), "-".to_owned()),
+            ]
         })
         .collect();
     let periods = match changed_periods(&posted) {
         Ok(periods) => periods,
         Err(errors) => return refused(permit, opened, 4, errors, None).await,
     };
-    let without = |a: &[(PersonId, Team)], b: &[(PersonId, Team)]| a.iter().filter(|one| !b.contains(one)).copied().collect::<Vec<_>>();
+    let without = |a: &[(PersonId, Team)], b: &[(PersonId, Team)]| {
+        a.iter().filter(|one| !b.contains(one)).copied().collect::<Vec<_>>()
+    };
     let approval = Approval {
         version: draft.version,
-        details: DetailField::ALL.iter().map(|f| Typed { field: *f, raw: draft.get(*f).to_owned(), base: i32::MAX }).collect(),
+        details: DetailField::ALL
+            .iter()
+            .map(|f| Typed { field: *f, raw: draft.get(*f).to_owned(), base: i32::MAX })
+            .collect(),
         report_title: draft.report_title.trim().to_owned(),
         copies_plan: draft.copies_plan,
         added: without(&draft.operators, &draft.seen_operators),
@@ -231,12 +271,21 @@ async fn approve(permit: &Permit<ApproveEngagement>, id: EngagementId, opened: O
     };
     let held = permit.clone();
     match permit.app.db.write(permit.actor(), move |tx| store::approve(tx, &held, id, &approval)).await {
-        Ok(status) => Ok(redirect_with(&format!("/engagements/{id}"), &format!("Approved. It is {status}, and its report is made."))),
+        Ok(status) => Ok(redirect_with(
+            &format!("/engagements/{id}"),
+            &format!("Approved. It is {status}, and its report is made."),
+        )),
         Err(Error::Invalid(errors)) => {
-            let at = STEPS.iter().position(|fields| fields.iter().any(|f| errors.get(f.as_str()).is_some())).map(|n| n + 1);
+            let at = STEPS
+                .iter()
+                .position(|fields| fields.iter().any(|f| errors.get(f.as_str()).is_some()))
+                .map(|n| n + 1);
             let step = at.unwrap_or(if errors.get("past").is_some() { 3 } else { 4 });
             // What belongs to no field of these pages is said above them.
-            let problem = ["operators", "procedures"].into_iter().find_map(|field| errors.get(field)).map(str::to_owned);
+            let problem = ["operators", "procedures"]
+                .into_iter()
+                .find_map(|field| errors.get(field))
+                .map(str::to_owned);
             refused(permit, opened, step, errors, problem).await
         }
         Err(other) => Err(other),

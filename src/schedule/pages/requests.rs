@@ -29,8 +29,19 @@ use crate::schedule::views::requests::{Queue, RequestForm};
 const SHOWN: i64 = 100;
 
 /// The fields of the form.
-const FIELDS: [&str; 11] =
-    ["id", "client", "plan", "title", "description", "objective", "scope", "start_date", "end_date", "time_zone", "special_instructions"];
+const FIELDS: [&str; 11] = [
+    "id",
+    "client",
+    "plan",
+    "title",
+    "description",
+    "objective",
+    "scope",
+    "start_date",
+    "end_date",
+    "time_zone",
+    "special_instructions",
+];
 
 /// With which client the form opens.
 #[derive(Deserialize)]
@@ -39,7 +50,6 @@ pub struct Opened {
     client: String,
 }
 
-/// `GET /schedule/request`
 pub async fn new(permit: Permit<RequestEngagement>, Query(opened): Query<Opened>) -> Result<HttpResponse> {
     permit.anywhere()?;
     let only = match permit.clients().as_slice() {
@@ -47,12 +57,19 @@ pub async fn new(permit: Permit<RequestEngagement>, Query(opened): Query<Opened>
         _ => opened.client,
     };
     let zone = permit.viewer().organisation.zone().name().to_owned();
-    let typed = [("id", EngagementId::new().to_string()), ("client", only), ("time_zone", zone)].into_iter().collect();
+    let typed = [("id", EngagementId::new().to_string()), ("client", only), ("time_zone", zone)]
+        .into_iter()
+        .collect();
     let page = form(&permit, typed, FieldErrors::default(), None).await?;
     permit.page(&page)
 }
 
-async fn form(permit: &Permit<RequestEngagement>, typed: Pairs, errors: FieldErrors, problem: Option<String>) -> Result<RequestForm> {
+async fn form(
+    permit: &Permit<RequestEngagement>,
+    typed: Pairs,
+    errors: FieldErrors,
+    problem: Option<String>,
+) -> Result<RequestForm> {
     let (clients, reads_plans) = (permit.clients(), permit.may(P::TestPlanRead));
     let (clients, plans) = permit
         .app
@@ -77,17 +94,28 @@ async fn form(permit: &Permit<RequestEngagement>, typed: Pairs, errors: FieldErr
 /// `POST /schedule/request`: the fields and files of one form.
 pub async fn create(permit: Permit<RequestEngagement>, multipart: Multipart) -> Result<HttpResponse> {
     permit.anywhere()?;
-    let wanted = upload::Wanted { fields: &FIELDS, some_file: false, limit: permit.viewer().organisation.attachment_bytes };
+    let wanted = upload::Wanted {
+        fields: &FIELDS,
+        some_file: false,
+        limit: permit.viewer().organisation.attachment_bytes,
+    };
     let (typed, received) = upload::receive(&permit.app, multipart, wanted, permit.viewer().id).await;
     let made = match received {
         Ok(files) => request(&permit, &typed, files).await,
         Err(error) => Err(error),
     };
     match made {
-        Ok(id) => Ok(redirect_with(&format!("/engagements/{id}"), "Requested. Whoever may approve it was told.")),
+        Ok(id) => {
+            Ok(redirect_with(&format!("/engagements/{id}"), "Requested. Whoever may approve it was told."))
+        }
         Err(Error::Invalid(errors)) => {
-            let page =
-                form(&permit, typed, errors, Some("Nothing is sent yet. Look at the marked fields; choose files again.".into())).await?;
+            let page = form(
+                &permit,
+                typed,
+                errors,
+                Some("Nothing is sent yet. Look at the marked fields; choose files again.".into()),
+            )
+            .await?;
             permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
         }
         // Not this request, or not now: what was typed stays, under an id of its own.
@@ -99,14 +127,20 @@ pub async fn create(permit: Permit<RequestEngagement>, multipart: Multipart) -> 
             permit.html(StatusCode::CONFLICT, page.render()?)
         }
         Err(Error::TooLarge(why)) => {
-            let page = form(&permit, typed, FieldErrors::one("file", why), Some("Nothing is sent yet.".into())).await?;
+            let page =
+                form(&permit, typed, FieldErrors::one("file", why), Some("Nothing is sent yet.".into()))
+                    .await?;
             permit.html(StatusCode::PAYLOAD_TOO_LARGE, page.render()?)
         }
         Err(other) => Err(other),
     }
 }
 
-async fn request(permit: &Permit<RequestEngagement>, typed: &Pairs, files: Vec<Arrived>) -> Result<EngagementId> {
+async fn request(
+    permit: &Permit<RequestEngagement>,
+    typed: &Pairs,
+    files: Vec<Arrived>,
+) -> Result<EngagementId> {
     let new = match read(permit, typed) {
         Ok(new) => new,
         Err(errors) => {
@@ -117,7 +151,8 @@ async fn request(permit: &Permit<RequestEngagement>, typed: &Pairs, files: Vec<A
     let id = new.id;
     upload::keep(&permit.app, &files).await?;
     let (held, rows, asked) = (permit.clone(), files.clone(), new.clone());
-    let written = permit.app.db.write(permit.actor(), move |tx| store::request(tx, &held, &asked, &rows)).await;
+    let written =
+        permit.app.db.write(permit.actor(), move |tx| store::request(tx, &held, &asked, &rows)).await;
     // Where the database went away nobody knows whether it had committed: then the sweep asks it later.
     if !matches!(written, Ok(()) | Err(Error::Unavailable(_) | Error::Internal(_))) {
         upload::discard(&permit.app, &files).await;
@@ -176,17 +211,31 @@ pub async fn queue(permit: Permit<ApproveEngagement>) -> Result<HttpResponse> {
     })
 }
 
-async fn decline_page(permit: &Permit<ApproveEngagement>, id: EngagementId, reason: String, error: Option<String>) -> Result<Confirm> {
+async fn decline_page(
+    permit: &Permit<ApproveEngagement>,
+    id: EngagementId,
+    reason: String,
+    error: Option<String>,
+) -> Result<Confirm> {
     let visible = permit.visible();
     let head = permit.app.db.read(move |conn| get_head(conn, id, &visible)).await?;
     permit.check(head.own.client_id)?;
     if head.own.status != EngagementStatus::Pending && error.is_none() {
-        return Err(Error::Conflict(format!("This is no request any more: the engagement is {}.", head.own.status)));
+        return Err(Error::Conflict(format!(
+            "This is no request any more: the engagement is {}.",
+            head.own.status
+        )));
     }
     Ok(Confirm {
-        frame: permit.frame(Section::Schedule, "Decline request").crumb("Schedule", "/schedule").crumb("Requests", "/schedule/requests"),
+        frame: permit
+            .frame(Section::Schedule, "Decline request")
+            .crumb("Schedule", "/schedule")
+            .crumb("Requests", "/schedule/requests"),
         heading: "Decline request".into(),
-        lead: format!("“{}” of {} becomes Canceled, for good. Whoever asked is told your reason.", head.own.title, head.client_name),
+        lead: format!(
+            "“{}” of {} becomes Canceled, for good. Whoever asked is told your reason.",
+            head.own.title, head.client_name
+        ),
         goes: Vec::new(),
         stays: "The request stays readable.".into(),
         action: format!("/engagements/{id}/declination"),
@@ -197,13 +246,14 @@ async fn decline_page(permit: &Permit<ApproveEngagement>, id: EngagementId, reas
     })
 }
 
-/// `GET /engagements/{id}/declination`
-pub async fn decline_form(permit: Permit<ApproveEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+pub async fn decline_form(
+    permit: Permit<ApproveEngagement>,
+    path: web::Path<EngagementId>,
+) -> Result<HttpResponse> {
     let page = decline_page(&permit, path.into_inner(), String::new(), None).await?;
     permit.page(&page)
 }
 
-/// Why.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
@@ -211,14 +261,18 @@ pub struct Reason {
     reason: String,
 }
 
-/// `POST /engagements/{id}/declination`
-pub async fn decline(permit: Permit<ApproveEngagement>, path: web::Path<EngagementId>, Form(typed): Form<Reason>) -> Result<HttpResponse> {
+pub async fn decline(
+    permit: Permit<ApproveEngagement>,
+    path: web::Path<EngagementId>,
+    Form(typed): Form<Reason>,
+) -> Result<HttpResponse> {
     let id = path.into_inner();
     let (held, reason) = (permit.clone(), typed.reason.clone());
     match permit.app.db.write(permit.actor(), move |tx| lifecycle::decline(tx, &held, id, &reason)).await {
         Ok(()) => Ok(redirect_with("/schedule/requests", "Declined. Whoever asked was told.")),
         Err(Error::Invalid(errors)) => {
-            let page = decline_page(&permit, id, typed.reason, errors.get("reason").map(str::to_owned)).await?;
+            let page =
+                decline_page(&permit, id, typed.reason, errors.get("reason").map(str::to_owned)).await?;
             permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
         }
         // Somebody was quicker: the reason stays, to be copied.

@@ -28,11 +28,14 @@ const ROWS: usize = 50;
 /// The most people whose availability is shown at once.
 const PEOPLE: i64 = 200;
 
-/// `GET /schedule`
 pub async fn show(permit: Permit<ReadEngagement>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
     permit.anywhere()?;
     let page = page(&permit, &asked, None).await?;
-    if permit.partial { permit.html(StatusCode::OK, page.as_schedule().render()?) } else { permit.page(&page) }
+    if permit.partial {
+        permit.html(StatusCode::OK, page.as_schedule().render()?)
+    } else {
+        permit.page(&page)
+    }
 }
 
 fn today(permit: &Permit<ReadEngagement>) -> NaiveDate {
@@ -53,7 +56,8 @@ async fn page(permit: &Permit<ReadEngagement>, asked: &Asked, drawer: Option<Dra
         now: permit.app.clock.now(),
     };
     let (shown, after) = (filter.clone(), cursor(&asked.after));
-    let (choices, counts, body) = permit.app.db.read(move |conn| load(conn, &wanted, &shown, today, after)).await?;
+    let (choices, counts, body) =
+        permit.app.db.read(move |conn| load(conn, &wanted, &shown, today, after)).await?;
     Ok(Schedule {
         frame: permit.frame(Section::Schedule, "Schedule"),
         may_request: permit.viewer().rights.may_anywhere(P::EngagementRequest),
@@ -87,8 +91,12 @@ fn load(
     let choices = bookings::choices(conn, &wanted.at)?;
     let (counts, body) = match filter.view {
         View::List => (bookings::count_by_status(conn, wanted, None)?, list(conn, wanted, after)?),
-        View::Availability => (bookings::count_by_status(conn, wanted, Some(days))?, availability(conn, wanted, days)?),
-        View::Calendar => (bookings::count_by_status(conn, wanted, Some(days))?, calendar(conn, wanted, filter, days)?),
+        View::Availability => {
+            (bookings::count_by_status(conn, wanted, Some(days))?, availability(conn, wanted, days)?)
+        }
+        View::Calendar => {
+            (bookings::count_by_status(conn, wanted, Some(days))?, calendar(conn, wanted, filter, days)?)
+        }
     };
     Ok((choices, counts, body))
 }
@@ -103,11 +111,16 @@ fn calendar(conn: &mut PgConnection, wanted: &Wanted, filter: &Filter, days: Day
     Ok(Body::Calendar(Calendar { weeks: weeks(days.first, days.last, &periods, lanes), bookings: all }))
 }
 
-fn list(conn: &mut PgConnection, wanted: &Wanted, after: Option<(DateTime<Utc>, uuid::Uuid)>) -> Result<Body> {
+fn list(
+    conn: &mut PgConnection,
+    wanted: &Wanted,
+    after: Option<(DateTime<Utc>, uuid::Uuid)>,
+) -> Result<Body> {
     let mut rows = bookings::list_page(conn, wanted, after, ROWS as i64 + 1)?;
     let more = rows.len() > ROWS;
     rows.truncate(ROWS);
-    let older = rows.last().filter(|_| more).map(|last| format!("{}.{}", last.place.timestamp_micros(), last.id));
+    let older =
+        rows.last().filter(|_| more).map(|last| format!("{}.{}", last.place.timestamp_micros(), last.id));
     Ok(Body::List(List { rows, older, later: after.is_some() }))
 }
 
@@ -118,7 +131,11 @@ fn availability(conn: &mut PgConnection, wanted: &Wanted, days: Days) -> Result<
 }
 
 /// `GET /schedule/{id}`: the drawer alone for htmx; otherwise the view with the drawer in it.
-pub async fn drawer(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>, Query(asked): Query<Asked>) -> Result<HttpResponse> {
+pub async fn drawer(
+    permit: Permit<ReadEngagement>,
+    path: web::Path<EngagementId>,
+    Query(asked): Query<Asked>,
+) -> Result<HttpResponse> {
     let drawer = load_drawer(&permit, path.into_inner(), &asked).await?;
     if permit.partial {
         return permit.page(&drawer);
@@ -139,13 +156,18 @@ async fn load_drawer(permit: &Permit<ReadEngagement>, id: EngagementId, asked: &
         })
         .await?;
     permit.check(head.own.client_id)?;
-    prepare([&head.own.objective, &head.own.description, &head.own.scope].map(String::as_str), permit.viewer().id.0).await?;
+    prepare(
+        [&head.own.objective, &head.own.description, &head.own.scope].map(String::as_str),
+        permit.viewer().id.0,
+    )
+    .await?;
     let holds = |right| permit.may_at(right, head.own.client_id);
     let published = head.report.as_ref().is_some_and(|report| report.status == ReportStatus::Published);
     Ok(Drawer {
         may_approve: holds(P::EngagementApprove) && head.own.status == EngagementStatus::Pending,
         may_report: holds(P::ReportRead) || holds(P::ReportReadPublished) && published,
-        overdue: head.own.status == EngagementStatus::Pending && head.own.starts_at.is_some_and(|start| start <= now),
+        overdue: head.own.status == EngagementStatus::Pending
+            && head.own.starts_at.is_some_and(|start| start <= now),
         back: asked.read(today(permit)).url(),
         operators: operators.into_iter().filter(|operator| operator.procedure_id.is_none()).collect(),
         head,

@@ -1,4 +1,5 @@
-//! What the schedule's views show: engagements between two days or page by page, counts by status, parts of people.
+//! What the schedule's views show: engagements between two days or page by page, counts by status, parts of
+//! people.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::pg::Pg;
@@ -13,12 +14,10 @@ use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{ProcedureStatus, Progress};
 use crate::schedule::availability::Part;
 
-/// Which engagements.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// Clients whose engagements the person reads.
     pub at: Vec<ClientId>,
-    /// One of them.
     pub client: Option<ClientId>,
     /// Those with this operator.
     pub operator: Option<PersonId>,
@@ -26,7 +25,8 @@ pub struct Wanted {
     pub plan: Option<TestPlanId>,
     /// Those in this status.
     pub status: Option<EngagementStatus>,
-    /// Whether the person plans somewhere: then they learn when somebody is booked elsewhere, though not for what.
+    /// Whether the person plans somewhere: then they learn when somebody is booked elsewhere, though not for
+    /// what.
     pub plans: bool,
     /// Clients whose unpublished reports they read.
     pub reads_reports: Vec<ClientId>,
@@ -37,28 +37,22 @@ pub struct Wanted {
 /// An engagement as the views show it.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Booking {
-    /// Id.
     #[diesel(sql_type = SqlUuid)]
     pub id: EngagementId,
-    /// Title.
     #[diesel(sql_type = Text)]
     pub title: String,
     /// Name of the client.
     #[diesel(sql_type = Text)]
     pub client: String,
-    /// Status.
     #[diesel(sql_type = Text)]
     pub status: EngagementStatus,
-    /// First day.
     #[diesel(sql_type = Nullable<Date>)]
     pub start_date: Option<NaiveDate>,
-    /// Last day.
     #[diesel(sql_type = Nullable<Date>)]
     pub end_date: Option<NaiveDate>,
     /// Title of the test plan, or nothing.
     #[diesel(sql_type = Text)]
     pub plan: String,
-    /// Its client.
     #[diesel(sql_type = SqlUuid)]
     pub client_id: ClientId,
     /// Status of its report, where the person may know it.
@@ -76,22 +70,29 @@ pub struct Booking {
 }
 
 /// The status that counts at `$1`.
-const STATUS: &str = "CASE WHEN e.status = 'scheduled' AND e.starts_at <= $1 THEN 'in_progress' ELSE e.status END";
+const STATUS: &str =
+    "CASE WHEN e.status = 'scheduled' AND e.starts_at <= $1 THEN 'in_progress' ELSE e.status END";
 
-const FILTERED: &str = "e.deleted_at IS NULL AND e.client_id = ANY ($2) AND ($3::uuid IS NULL OR e.client_id = $3)
-    AND ($4::uuid IS NULL OR EXISTS (SELECT FROM engagement_operators o WHERE o.engagement_id = e.id AND o.person_id = $4))
+const FILTERED: &str = "e.deleted_at IS NULL AND e.client_id = ANY ($2) AND ($3::uuid IS NULL \
+    OR e.client_id = $3)
+    AND ($4::uuid IS NULL OR EXISTS (SELECT FROM engagement_operators o WHERE o.engagement_id = e.id \
+    AND o.person_id = $4))
     AND ($5::uuid IS NULL OR e.test_plan_id = $5)";
 
-/// Overlaps the days from `$7` to `$8`; what has no end lasts, while it is in progress, until `$9`, as `calendar::taken` has it.
+/// Overlaps the days from `$7` to `$8`; what has no end lasts, while it is in progress, until `$9`, as
+/// `calendar::taken` has it.
 const OVERLAPS: &str = "coalesce(e.start_date, e.end_date) <= $8 AND coalesce(e.end_date,
-    CASE WHEN (CASE WHEN e.status = 'scheduled' AND e.starts_at <= $1 THEN 'in_progress' ELSE e.status END) = 'in_progress'
+    CASE WHEN (CASE WHEN e.status = 'scheduled' AND e.starts_at <= $1 THEN 'in_progress' \
+    ELSE e.status END) = 'in_progress'
         THEN greatest(e.start_date, $9) ELSE e.start_date END) >= $7";
 
 fn columns() -> String {
     format!(
-        "SELECT e.id, e.title, e.client_id, c.name AS client, {STATUS} AS status, e.start_date, e.end_date, e.test_plan_title AS plan, r.status AS report,
+        "SELECT e.id, e.title, e.client_id, c.name AS client, {STATUS} AS status, e.start_date, e.end_date, \
+            e.test_plan_title AS plan, r.status AS report,
             e.status = 'pending' AND coalesce(e.starts_at <= $1, false) AS overdue,
-            ARRAY(SELECT p.name FROM people p WHERE p.id IN (SELECT o.person_id FROM engagement_operators o WHERE o.engagement_id = e.id)
+            ARRAY(SELECT p.name FROM people p WHERE p.id IN (SELECT o.person_id FROM engagement_operators o \
+            WHERE o.engagement_id = e.id)
                 ORDER BY p.name) AS operators,
             coalesce(e.starts_at, e.created_at) AS place
          FROM engagements e JOIN clients c ON c.id = e.client_id
@@ -102,7 +103,8 @@ fn columns() -> String {
 
 /// The first six binds, the same for every query of the views.
 fn bound<'a>(sql: String, wanted: &Wanted) -> BoxedSqlQuery<'a, Pg, SqlQuery> {
-    // sql_query: the status that counts is an expression, and the filters are the same in three shapes of query.
+    // sql_query: the status that counts is an expression, and the filters are the same in three shapes of
+    // query.
     diesel::sql_query(sql)
         .into_boxed::<Pg>()
         .bind::<Timestamptz, _>(wanted.now)
@@ -113,12 +115,9 @@ fn bound<'a>(sql: String, wanted: &Wanted) -> BoxedSqlQuery<'a, Pg, SqlQuery> {
         .bind::<Nullable<Text>, _>(wanted.status.map(|status| status.as_str().to_owned()))
 }
 
-/// Some days.
 #[derive(Debug, Clone, Copy)]
 pub struct Days {
-    /// First.
     pub first: NaiveDate,
-    /// Last.
     pub last: NaiveDate,
     /// Today, until when an engagement in progress without an end lasts.
     pub today: NaiveDate,
@@ -128,8 +127,16 @@ pub struct Days {
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_between(conn: &mut PgConnection, wanted: &Wanted, days: Days, limit: i64) -> Result<Vec<Booking>> {
-    let sql = format!("{} AND {OVERLAPS} ORDER BY coalesce(e.start_date, e.end_date), lower(e.title), e.id LIMIT $10", columns());
+pub fn list_between(
+    conn: &mut PgConnection,
+    wanted: &Wanted,
+    days: Days,
+    limit: i64,
+) -> Result<Vec<Booking>> {
+    let sql = format!(
+        "{} AND {OVERLAPS} ORDER BY coalesce(e.start_date, e.end_date), lower(e.title), e.id LIMIT $10",
+        columns()
+    );
     let rows = bound(sql, wanted)
         .bind::<Date, _>(days.first)
         .bind::<Date, _>(days.last)
@@ -143,7 +150,12 @@ pub fn list_between(conn: &mut PgConnection, wanted: &Wanted, days: Days, limit:
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_page(conn: &mut PgConnection, wanted: &Wanted, after: Option<(DateTime<Utc>, Uuid)>, limit: i64) -> Result<Vec<Booking>> {
+pub fn list_page(
+    conn: &mut PgConnection,
+    wanted: &Wanted,
+    after: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Booking>> {
     let sql = format!(
         "{} AND ($7::timestamptz IS NULL OR (coalesce(e.starts_at, e.created_at), e.id) < ($7, $8))
          ORDER BY coalesce(e.starts_at, e.created_at) DESC, e.id DESC LIMIT $9",
@@ -160,7 +172,9 @@ pub fn list_page(conn: &mut PgConnection, wanted: &Wanted, after: Option<(DateTi
 /// A report that is not published is nothing to who reads only published ones.
 fn known(mut rows: Vec<Booking>, wanted: &Wanted) -> Vec<Booking> {
     for row in &mut rows {
-        row.report = row.report.filter(|status| *status == ReportStatus::Published || wanted.reads_reports.contains(&row.client_id));
+        row.report = row.report.filter(|status| {
+            *status == ReportStatus::Published || wanted.reads_reports.contains(&row.client_id)
+        });
     }
     rows
 }
@@ -175,10 +189,10 @@ struct Counted {
     undated: i64,
 }
 
-/// How many engagements there are of each status, whatever status is wanted; and how many of them all have no date.
+/// How many engagements there are of each status, whatever status is wanted; and how many of them all have no
+/// date.
 #[derive(Debug, Clone, Default)]
 pub struct Counts {
-    /// By status.
     pub by_status: Vec<(EngagementStatus, i64)>,
     /// Without any date: no calendar shows them.
     pub undated: i64,
@@ -192,21 +206,28 @@ pub fn count_by_status(conn: &mut PgConnection, wanted: &Wanted, days: Option<Da
     let within = if days.is_some() { format!("({OVERLAPS})") } else { "true".to_owned() };
     let open = "(e.start_date IS NULL AND e.end_date IS NULL)";
     let sql = format!(
-        "SELECT {STATUS} AS status, count(*) FILTER (WHERE {within}) AS n, count(*) FILTER (WHERE {open}) AS undated
+        "SELECT {STATUS} AS status, count(*) FILTER (WHERE {within}) AS n, count(*) FILTER (WHERE {open}) \
+            AS undated
          FROM engagements e WHERE {FILTERED} AND $6::text IS NULL GROUP BY 1"
     );
     let query = bound(sql, &Wanted { status: None, ..wanted.clone() });
     let counted: Vec<Counted> = match days {
-        Some(days) => query.bind::<Date, _>(days.first).bind::<Date, _>(days.last).bind::<Date, _>(days.today).load(conn)?,
+        Some(days) => query
+            .bind::<Date, _>(days.first)
+            .bind::<Date, _>(days.last)
+            .bind::<Date, _>(days.today)
+            .load(conn)?,
         None => query.load(conn)?,
     };
-    Ok(Counts { by_status: counted.iter().map(|row| (row.status, row.n)).collect(), undated: counted.iter().map(|row| row.undated).sum() })
+    Ok(Counts {
+        by_status: counted.iter().map(|row| (row.status, row.n)).collect(),
+        undated: counted.iter().map(|row| row.undated).sum(),
+    })
 }
 
 /// What the filters offer.
 #[derive(Debug, Clone, Default)]
 pub struct Choices {
-    /// Clients by name.
     pub clients: Vec<(ClientId, String)>,
     /// Operators of engagements that can be seen, by name.
     pub operators: Vec<(PersonId, String)>,
@@ -231,7 +252,8 @@ struct Choice {
 pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
     // sql_query: three short lists in one statement.
     let rows: Vec<Choice> = diesel::sql_query(
-        "WITH own AS MATERIALIZED (SELECT id, test_plan_id FROM engagements WHERE deleted_at IS NULL AND client_id = ANY ($1))
+        "WITH own AS MATERIALIZED (SELECT id, test_plan_id FROM engagements WHERE deleted_at IS NULL \
+            AND client_id = ANY ($1))
          SELECT 'client' AS kind, id, name FROM clients WHERE id = ANY ($1)
          UNION ALL SELECT 'operator', id, name FROM people
             WHERE id IN (SELECT o.person_id FROM engagement_operators o JOIN own ON own.id = o.engagement_id)
@@ -279,19 +301,26 @@ struct PartRow {
     to: Option<NaiveDate>,
 }
 
-/// People by name.
 pub type Named = Vec<(PersonId, String)>;
 
-/// Who may be an operator at these clients, by name, and what each takes part in on some days: requests, scheduled and
-/// running engagements; for planners also those of other clients, whose titles, plans and statuses stay theirs.
+/// Who may be an operator at these clients, by name, and what each takes part in on some days: requests,
+/// scheduled and running engagements; for planners also those of other clients, whose titles, plans and
+/// statuses stay theirs.
 ///
 /// # Errors
 /// When the database is not to be had.
-pub fn list_parts(conn: &mut PgConnection, wanted: &Wanted, days: Days, limit: i64) -> Result<(Named, Vec<Part>)> {
+pub fn list_parts(
+    conn: &mut PgConnection,
+    wanted: &Wanted,
+    days: Days,
+    limit: i64,
+) -> Result<(Named, Vec<Part>)> {
     // sql_query: distinct people of several clients, in the order of their names.
     let people: Vec<PersonRow> = diesel::sql_query(
-        "SELECT p.id, p.name FROM people p WHERE p.status <> 'disabled' AND p.deleted_at IS NULL AND ($3::uuid IS NULL OR p.id = $3)
-            AND EXISTS (SELECT FROM client_access a WHERE a.person_id = p.id AND a.client_id = ANY ($1) AND ($2::uuid IS NULL OR a.client_id = $2))
+        "SELECT p.id, p.name FROM people p WHERE p.status <> 'disabled' AND p.deleted_at IS NULL \
+            AND ($3::uuid IS NULL OR p.id = $3)
+            AND EXISTS (SELECT FROM client_access a WHERE a.person_id = p.id AND a.client_id = ANY ($1) \
+            AND ($2::uuid IS NULL OR a.client_id = $2))
          ORDER BY p.name, p.id LIMIT $4",
     )
     .bind::<Array<SqlUuid>, _>(wanted.at.iter().map(|client| client.0).collect::<Vec<_>>())
@@ -302,11 +331,15 @@ pub fn list_parts(conn: &mut PgConnection, wanted: &Wanted, days: Days, limit: i
     let ids: Vec<Uuid> = people.iter().map(|person| person.id.0).collect();
     // sql_query: parts in both teams are one.
     let rows: Vec<PartRow> = diesel::sql_query(format!(
-        "SELECT o.person_id AS person, e.id AS engagement, CASE WHEN e.client_id = ANY ($2) THEN e.title ELSE 'Another client' END AS title,
-            {STATUS} AS status, e.start_date, e.end_date, min(o.starts_on) AS \"from\", max(o.ends_on) AS \"to\"
+        "SELECT o.person_id AS person, e.id AS engagement, CASE WHEN e.client_id = ANY ($2) THEN e.title \
+            ELSE 'Another client' END AS title,
+            {STATUS} AS status, e.start_date, e.end_date, min(o.starts_on) AS \"from\", max(o.ends_on) \
+            AS \"to\"
          FROM engagement_operators o JOIN engagements e ON e.id = o.engagement_id
-         WHERE o.person_id = ANY ($3) AND e.deleted_at IS NULL AND e.status IN ('pending', 'scheduled', 'in_progress')
-            AND (e.client_id = ANY ($2) AND ($4::uuid IS NULL OR e.test_plan_id = $4) AND ($5::text IS NULL OR {STATUS} = $5)
+         WHERE o.person_id = ANY ($3) AND e.deleted_at IS NULL \
+         AND e.status IN ('pending', 'scheduled', 'in_progress')
+            AND (e.client_id = ANY ($2) AND ($4::uuid IS NULL OR e.test_plan_id = $4) AND ($5::text IS NULL \
+            OR {STATUS} = $5)
                 OR $7 AND NOT e.client_id = ANY ($2) AND $4 IS NULL AND $5 IS NULL)
             AND coalesce(e.start_date, e.end_date) <= $6
          GROUP BY o.person_id, e.id"
@@ -330,7 +363,10 @@ pub fn list_parts(conn: &mut PgConnection, wanted: &Wanted, days: Days, limit: i
             to,
         })
     };
-    Ok((people.into_iter().map(|person| (person.id, person.name)).collect(), rows.into_iter().filter_map(part).collect()))
+    Ok((
+        people.into_iter().map(|person| (person.id, person.name)).collect(),
+        rows.into_iter().filter_map(part).collect(),
+    ))
 }
 
 /// How much of an engagement's runbook is done.

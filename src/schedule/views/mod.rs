@@ -27,17 +27,13 @@ pub fn status_class(status: &EngagementStatus) -> &'static str {
 
 /// What a view holds.
 pub enum Body {
-    /// Weeks with bars.
     Calendar(Calendar),
     /// One day of the calendar.
     Day(Day),
-    /// Rows.
     List(List),
-    /// Operators by days.
     Availability(Availability),
 }
 
-/// Weeks with bars.
 pub struct Calendar {
     /// Monday to Sunday each.
     pub weeks: Vec<Week>,
@@ -47,13 +43,11 @@ pub struct Calendar {
 
 /// One day of the calendar.
 pub struct Day {
-    /// Which.
     pub day: NaiveDate,
     /// What takes it up.
     pub bookings: Vec<Booking>,
 }
 
-/// Rows.
 pub struct List {
     /// This page of them.
     pub rows: Vec<Booking>,
@@ -63,40 +57,35 @@ pub struct List {
     pub later: bool,
 }
 
-/// Days as columns.
 pub struct Grid {
-    /// Each day.
     pub days: Vec<NaiveDate>,
 }
 
 impl Grid {
     /// From one day to another.
     pub fn of(first: NaiveDate, last: NaiveDate) -> Self {
-        Self { days: std::iter::successors(Some(first), |day| Some(*day + Days::new(1))).take_while(|day| *day <= last).collect() }
+        Self {
+            days: std::iter::successors(Some(first), |day| Some(*day + Days::new(1)))
+                .take_while(|day| *day <= last)
+                .collect(),
+        }
     }
 }
 
-/// Operators by days.
 pub struct Availability {
-    /// The columns.
     pub grid: Grid,
-    /// The people.
     pub rows: Vec<Row>,
 }
 
-/// `/schedule`
 #[derive(Template)]
 #[template(path = "schedule/show.html", blocks = ["schedule"])]
 pub struct Schedule {
-    /// The frame.
     pub frame: Frame,
-    /// What is shown.
     pub filter: Filter,
     /// What the filters offer.
     pub choices: Choices,
     /// How many there are of each status.
     pub counts: Counts,
-    /// The view.
     pub body: Body,
     /// The engagement that is looked at.
     pub drawer: Option<Drawer>,
@@ -110,7 +99,6 @@ pub struct Schedule {
     pub may_approve: bool,
     /// Today in the organisation's zone.
     pub today: NaiveDate,
-    /// That zone.
     pub zone: Tz,
 }
 
@@ -160,7 +148,9 @@ impl Schedule {
     }
     /// Class of a day's cell: today, of another month, of the weekend.
     fn day_class(&self, day: &NaiveDate) -> String {
-        let other = self.filter.span == Span::Month && self.filter.view == View::Calendar && day.month() != self.filter.on.month();
+        let other = self.filter.span == Span::Month
+            && self.filter.view == View::Calendar
+            && day.month() != self.filter.on.month();
         let parts = [
             (*day == self.today, "today"),
             (other, "off"),
@@ -191,7 +181,13 @@ impl Schedule {
         self.closed == Some(booking.id)
     }
     fn initials(&self, booking: &Booking) -> String {
-        booking.operators.iter().take(5).map(|name| crate::kernel::web::frame::initials(name)).collect::<Vec<_>>().join(" ")
+        booking
+            .operators
+            .iter()
+            .take(5)
+            .map(|name| crate::kernel::web::frame::initials(name))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
     fn dates(&self, booking: &Booking) -> String {
         marks::dates(booking.start_date, booking.end_date)
@@ -221,9 +217,7 @@ impl Schedule {
 #[derive(Template)]
 #[template(path = "schedule/_drawer.html")]
 pub struct Drawer {
-    /// The engagement.
     pub head: Head,
-    /// Its operators.
     pub operators: Vec<Operator>,
     /// How much of it is done.
     pub progress: Progress,
@@ -247,7 +241,8 @@ impl Drawer {
     }
     fn names(&self, team: &str) -> String {
         let team = if team == "red" { Team::Red } else { Team::Blue };
-        let names: Vec<&str> = self.operators.iter().filter(|o| o.team == team).map(|o| o.name.as_str()).collect();
+        let names: Vec<&str> =
+            self.operators.iter().filter(|o| o.team == team).map(|o| o.name.as_str()).collect();
         if names.is_empty() { "Nobody assigned".to_owned() } else { names.join(", ") }
     }
     fn about(&self) -> String {

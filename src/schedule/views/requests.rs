@@ -18,23 +18,18 @@ use crate::kernel::web::form::Pairs;
 use crate::procedures::domain::Team;
 use crate::schedule::approval::{Draft, STEPS};
 
-/// `/schedule/request`
 #[derive(Template)]
 #[template(path = "schedule/request.html")]
 pub struct RequestForm {
-    /// The frame.
     pub frame: Frame,
     /// Clients that may be asked for.
     pub clients: Vec<(ClientId, String)>,
-    /// Test plans.
     pub plans: Vec<(TestPlanId, String)>,
     /// Whether the person reads test plans.
     pub reads_plans: bool,
-    /// As typed.
     pub typed: Pairs,
     /// Largest file, in words.
     pub limit: String,
-    /// What is wrong.
     pub errors: FieldErrors,
     /// Why nothing was sent.
     pub problem: Option<String>,
@@ -52,17 +47,12 @@ impl RequestForm {
     }
 }
 
-/// `/schedule/requests`
 #[derive(Template)]
 #[template(path = "schedule/requests.html")]
 pub struct Queue {
-    /// The frame.
     pub frame: Frame,
-    /// What waits.
     pub requests: Vec<Request>,
-    /// Now.
     pub now: DateTime<Utc>,
-    /// The organisation's zone.
     pub zone: Tz,
 }
 
@@ -78,19 +68,15 @@ impl Queue {
     }
 }
 
-/// `/engagements/{id}/approval`
 #[derive(Template)]
 #[template(path = "schedule/approval.html")]
 pub struct ApprovalPage {
-    /// The frame.
     pub frame: Frame,
-    /// The request.
     pub head: Head,
     /// From 1 to 4.
     pub step: usize,
     /// What was typed so far.
     pub draft: Draft,
-    /// Who asked.
     pub requested_by: Option<String>,
     /// Procedures of its test plan.
     pub planned: i64,
@@ -100,9 +86,7 @@ pub struct ApprovalPage {
     pub people: Vec<Choosable>,
     /// Today in the typed zone.
     pub today: NaiveDate,
-    /// What is wrong.
     pub errors: FieldErrors,
-    /// What happened meanwhile.
     pub problem: Option<String>,
 }
 
@@ -159,7 +143,9 @@ impl ApprovalPage {
     }
     fn start_line(&self) -> String {
         match times::parse_date(self.draft.get(DetailField::StartDate)).ok().flatten() {
-            Some(start) if start > self.today => format!("It will be Scheduled, and In Progress from {} on.", times::display_date(start)),
+            Some(start) if start > self.today => {
+                format!("It will be Scheduled, and In Progress from {} on.", times::display_date(start))
+            }
             Some(_) => "It will be In Progress at once: its start date has come.".into(),
             None => "It will be In Progress at once: it has no start date.".into(),
         }

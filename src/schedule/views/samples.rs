@@ -35,11 +35,17 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("calendar", schedule(calendar(5), View::Calendar).render()),
         ("calendar schedule", schedule(calendar(5), View::Calendar).as_schedule().render()),
         ("calendar empty", schedule(calendar(0), View::Calendar).render()),
-        ("day", schedule(Body::Day(Day { day: today(), bookings: vec![booking()] }), View::Calendar).render()),
+        (
+            "day",
+            schedule(Body::Day(Day { day: today(), bookings: vec![booking()] }), View::Calendar).render(),
+        ),
         ("list", schedule(list(vec![booking()]), View::List).render()),
         ("list empty", schedule(list(Vec::new()), View::List).render()),
         ("availability", schedule(availability(), View::Availability).render()),
-        ("with a drawer", Schedule { drawer: Some(drawer()), ..schedule(calendar(1), View::Calendar) }.render()),
+        (
+            "with a drawer",
+            Schedule { drawer: Some(drawer()), ..schedule(calendar(1), View::Calendar) }.render(),
+        ),
         ("drawer", drawer().render()),
     ]);
     pages.into_iter().chain(requests()).collect()
@@ -76,7 +82,10 @@ fn list(rows: Vec<Booking>) -> Body {
 fn availability() -> Body {
     let days: Vec<Vec<String>> = vec![Vec::new(), vec![evil()], vec![evil(), evil()]];
     let row = Row { person: PersonId::new(), name: evil(), days };
-    Body::Availability(Availability { grid: Grid::of(today(), today() + chrono::TimeDelta::days(2)), rows: vec![row] })
+    Body::Availability(Availability {
+        grid: Grid::of(today(), today() + chrono::TimeDelta::days(2)),
+        rows: vec![row],
+    })
 }
 
 fn schedule(body: Body, view: View) -> Schedule {
@@ -152,7 +161,8 @@ fn requests() -> Vec<(&'static str, String)> {
         starts_at: Some(at),
         plan: evil(),
     };
-    let queue = |requests| Queue { frame: Frame::sample("Requests"), requests, now: at, zone: chrono_tz::UTC };
+    let queue =
+        |requests| Queue { frame: Frame::sample("Requests"), requests, now: at, zone: chrono_tz::UTC };
     crate::kernel::web::rendered([
         ("request", form(FieldErrors::one("file", "Too large.")).render()),
         ("queue", queue(vec![request]).render()),
@@ -166,15 +176,32 @@ fn requests() -> Vec<(&'static str, String)> {
 
 fn approval(step: usize, fault: &str) -> ApprovalPage {
     let person = PersonId::new();
-    let candidate =
-        Candidate { id: person, name: evil(), role: evil(), has_access: true, from: Some(today()), to: None, bookings: vec![evil()] };
+    let candidate = Candidate {
+        id: person,
+        name: evil(),
+        role: evil(),
+        has_access: true,
+        from: Some(today()),
+        to: None,
+        bookings: vec![evil()],
+    };
     let candidates = [candidate];
-    let details = [("title", evil()), ("start_date", "2026-11-18".to_owned()), ("time_zone", "UTC".to_owned())];
-    let draft = Draft::of(3, details.map(|(field, value)| (field.to_owned(), value)).into(), vec![(person, Team::Red)]);
+    let details =
+        [("title", evil()), ("start_date", "2026-11-18".to_owned()), ("time_zone", "UTC".to_owned())];
+    let draft = Draft::of(
+        3,
+        details.map(|(field, value)| (field.to_owned(), value)).into(),
+        vec![(person, Team::Red)],
+    );
     let errors = FieldErrors::one(fault, "Look at this.");
     ApprovalPage {
         frame: Frame::sample("Approve"),
-        people: Choosable::with_dates(Choosable::list(&candidates, &[], Some(&draft.operators)), &candidates, &Vec::new(), &errors),
+        people: Choosable::with_dates(
+            Choosable::list(&candidates, &[], Some(&draft.operators)),
+            &candidates,
+            &Vec::new(),
+            &errors,
+        ),
         head: head(),
         step,
         draft,

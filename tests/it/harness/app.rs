@@ -1,5 +1,5 @@
-//! A whole application for one test: a database of its own, a real HTTP server on a port of its own, a clock that the test
-//! moves, and people of every kind.
+//! A whole application for one test: a database of its own, a real HTTP server on a port of its own, a clock
+//! that the test moves, and people of every kind.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -94,16 +94,29 @@ impl TestApp {
 
     fn start(database: TestDatabase, jobs: bool) -> Self {
         let clock = Clock::standing_at(start());
-        let db = Db::open(&database.app_url(), PoolSize { connections: 4, wait_seconds: 3 }, clock.clone()).unwrap();
+        let db = Db::open(&database.app_url(), PoolSize { connections: 4, wait_seconds: 3 }, clock.clone())
+            .unwrap();
         let place = scratch().join("data").join(database.name());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut config = config(&place);
         config.listen = listener.local_addr().unwrap();
         let base = format!("http://{}", config.listen);
-        let sealing = Db::open(&database.sealer_url(), PoolSize { connections: 2, wait_seconds: 3 }, clock.clone()).unwrap();
+        let sealing =
+            Db::open(&database.sealer_url(), PoolSize { connections: 2, wait_seconds: 3 }, clock.clone())
+                .unwrap();
         let app = tyrian::server::assemble(config, db.clone(), Some(sealing), clock.clone()).unwrap();
         let server = Server::start(app.clone(), listener, jobs);
-        Self { app, db, clock, base, people: People::default(), clients: Clients::default(), server, place, database }
+        Self {
+            app,
+            db,
+            clock,
+            base,
+            people: People::default(),
+            clients: Clients::default(),
+            server,
+            place,
+            database,
+        }
     }
 
     /// Somebody who is not signed in.
@@ -138,7 +151,8 @@ impl TestApp {
         let at = at.to_rfc3339();
         self.owner()
             .batch_execute(&format!(
-                "CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT timestamptz ''{at}''';
+                "CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT \
+                    timestamptz ''{at}''';
                  SELECT audit.make_month(timestamptz '{at}'::date)"
             ))
             .unwrap();
@@ -169,7 +183,10 @@ impl TestApp {
             #[diesel(sql_type = diesel::sql_types::BigInt)]
             n: i64,
         }
-        diesel::sql_query(format!("SELECT ({sql})::bigint AS n")).get_result::<Row>(&mut self.superuser()).unwrap().n
+        diesel::sql_query(format!("SELECT ({sql})::bigint AS n"))
+            .get_result::<Row>(&mut self.superuser())
+            .unwrap()
+            .n
     }
 
     /// The texts that a query with one text column gives.
@@ -182,14 +199,17 @@ impl TestApp {
         Sealer::new(self.app.sealing.clone(), KeyFiles::of(&self.app.config), false).unwrap()
     }
 
-    /// Seals everything, in as few batches as it goes. Other tests' transactions in the same cluster hold the horizon back
-    /// for moments: what is not settled yet is waited for first.
+    /// Seals everything, in as few batches as it goes. Other tests' transactions in the same cluster hold the
+    /// horizon back for moments: what is not settled yet is waited for first.
     pub fn seal(&self) {
-        let unsettled = "SELECT count(*) FROM audit.events WHERE transaction_id >= pg_snapshot_xmin(pg_current_snapshot())";
+        let unsettled = "SELECT count(*) FROM audit.events \
+            WHERE transaction_id >= pg_snapshot_xmin(pg_current_snapshot())";
         for _ in 0..600 {
             if self.count(unsettled) == 0 {
                 self.sealer().seal_all().unwrap();
-                let left = self.count("SELECT (SELECT count(*) FROM audit.events) - (SELECT count(*) FROM audit.sealed)");
+                let left = self.count(
+                    "SELECT (SELECT count(*) FROM audit.events) - (SELECT count(*) FROM audit.sealed)",
+                );
                 if left == 0 {
                     return;
                 }
@@ -226,7 +246,9 @@ impl Server {
             actix_web::rt::System::new().block_on(async {
                 let mut app = app;
                 app.live = tyrian::kernel::live::Live::default();
-                actix_web::rt::spawn(app.live.clone().poll(app.db.clone(), std::time::Duration::from_millis(200)));
+                actix_web::rt::spawn(
+                    app.live.clone().poll(app.db.clone(), std::time::Duration::from_millis(200)),
+                );
                 if jobs {
                     app.jobs = tyrian::kernel::job::Jobs::start(tyrian::jobs::JOBS, app.reach());
                 }

@@ -1,4 +1,5 @@
-//! A browser that runs no scripts: it keeps cookies, follows links and redirects, fills in forms and sends them as HTML says.
+//! A browser that runs no scripts: it keeps cookies, follows links and redirects, fills in forms and sends
+//! them as HTML says.
 
 use std::collections::BTreeMap;
 
@@ -81,7 +82,8 @@ impl Browser {
         let url = if path.starts_with("http://") { path.to_owned() } else { format!("{}{path}", self.base) };
         let mut request = Request::builder().method(method).uri(&url);
         if !self.cookies.is_empty() {
-            let line: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let line: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header("cookie", line.join("; "));
         }
         for (name, value) in headers {
@@ -96,7 +98,12 @@ impl Browser {
         for line in answer.headers().get_all("set-cookie") {
             keep_cookie(&mut self.cookies, line.to_str().unwrap());
         }
-        let body = answer.body_mut().with_config().limit(64 << 20).read_to_vec().unwrap_or_else(|e| panic!("{method} {path}: {e}"));
+        let body = answer
+            .body_mut()
+            .with_config()
+            .limit(64 << 20)
+            .read_to_vec()
+            .unwrap_or_else(|e| panic!("{method} {path}: {e}"));
         Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body }
     }
 
@@ -110,8 +117,12 @@ impl Browser {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut answer = self.agent.run(request.body(()).unwrap()).unwrap_or_else(|e| panic!("GET {path}: {e}"));
-        let endless = answer.headers().get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        let mut answer =
+            self.agent.run(request.body(()).unwrap()).unwrap_or_else(|e| panic!("GET {path}: {e}"));
+        let endless = answer
+            .headers()
+            .get("content-type")
+            .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
         let body = if endless { Vec::new() } else { answer.body_mut().read_to_vec().unwrap() };
         Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body }
     }
@@ -134,7 +145,8 @@ impl Browser {
     /// As [`Browser::post`], with headers.
     pub fn post_with(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
         let origin = self.base.clone();
-        let mut all = vec![("content-type", "application/x-www-form-urlencoded"), ("origin", origin.as_str())];
+        let mut all =
+            vec![("content-type", "application/x-www-form-urlencoded"), ("origin", origin.as_str())];
         all.retain(|(name, _)| !headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name)));
         all.extend_from_slice(headers);
         self.send("POST", path, &all, serde_html_form::to_string(fields).unwrap().as_bytes())
@@ -224,7 +236,13 @@ impl Browser {
     /// Panics unless the page reads so.
     #[track_caller]
     pub fn see(&mut self, text: &str) -> &mut Self {
-        assert!(self.text().contains(text), "“{text}” is not on {} ({}): {}", self.path, self.status, self.text());
+        assert!(
+            self.text().contains(text),
+            "“{text}” is not on {} ({}): {}",
+            self.path,
+            self.status,
+            self.text()
+        );
         self
     }
     /// Panics when the page reads so.
@@ -238,10 +256,18 @@ impl Browser {
     #[track_caller]
     pub fn click(&mut self, text: &str) -> &mut Self {
         let document = document(&self.html);
-        let links: Vec<ElementRef<'_>> = document.select(&selector("a[href]")).filter(|a| !is_hidden(*a)).collect();
-        let found = links.iter().find(|a| name_of(**a) == text).or_else(|| links.iter().find(|a| name_of(**a).contains(text)));
+        let links: Vec<ElementRef<'_>> =
+            document.select(&selector("a[href]")).filter(|a| !is_hidden(*a)).collect();
+        let found = links
+            .iter()
+            .find(|a| name_of(**a) == text)
+            .or_else(|| links.iter().find(|a| name_of(**a).contains(text)));
         let Some(link) = found else {
-            panic!("no link “{text}” on {}: {:?}", self.path, links.iter().map(|a| name_of(*a)).collect::<Vec<_>>())
+            panic!(
+                "no link “{text}” on {}: {:?}",
+                self.path,
+                links.iter().map(|a| name_of(*a)).collect::<Vec<_>>()
+            )
         };
         let href = link.attr("href").unwrap_or_default().to_owned();
         let target = self.resolve(&self.path.clone(), &href);
@@ -274,7 +300,10 @@ impl Browser {
                 let by_part = || all.iter().find(|o| visible_text(**o).contains(wanted));
                 let found = by_text.or_else(by_value).or_else(by_part);
                 option_value(*found.unwrap_or_else(|| {
-                    panic!("“{field}” has no option “{wanted}”: {:?}", all.iter().map(|o| visible_text(*o)).collect::<Vec<_>>())
+                    panic!(
+                        "“{field}” has no option “{wanted}”: {:?}",
+                        all.iter().map(|o| visible_text(*o)).collect::<Vec<_>>()
+                    )
                 }))
             })
             .collect();
@@ -314,8 +343,9 @@ impl Browser {
         let mut places = vec![control.place];
         // Picking a radio button lets go of the others.
         if control.kind() == "radio" {
-            let others =
-                controls(&document).into_iter().filter(|c| c.kind() == "radio" && c.name() == control.name() && c.form == control.form);
+            let others = controls(&document)
+                .into_iter()
+                .filter(|c| c.kind() == "radio" && c.name() == control.name() && c.form == control.form);
             places.extend(others.map(|c| c.place).filter(|p| *p != control.place));
         }
         drop(document);
@@ -327,10 +357,16 @@ impl Browser {
 
     #[track_caller]
     fn control<'a>(&self, document: &'a Html, field: &str) -> Control<'a> {
-        let all: Vec<Control<'a>> =
-            controls(document).into_iter().filter(|c| c.kind() != "hidden" && c.element.value().name() != "button").collect();
+        let all: Vec<Control<'a>> = controls(document)
+            .into_iter()
+            .filter(|c| c.kind() != "hidden" && c.element.value().name() != "button")
+            .collect();
         let by_label = |exact: bool| {
-            all.iter().position(|c| labels(document, c.element).iter().any(|l| if exact { l == field } else { l.starts_with(field) }))
+            all.iter().position(|c| {
+                labels(document, c.element)
+                    .iter()
+                    .any(|l| if exact { l == field } else { l.starts_with(field) })
+            })
         };
         let found = all
             .iter()
@@ -368,7 +404,11 @@ impl Browser {
                     Some(Typed::Checked(checked)) => *checked,
                     _ => control.element.attr("checked").is_some(),
                 };
-                if checked { pairs(vec![control.element.attr("value").unwrap_or("on").to_owned()]) } else { Vec::new() }
+                if checked {
+                    pairs(vec![control.element.attr("value").unwrap_or("on").to_owned()])
+                } else {
+                    Vec::new()
+                }
             }
             _ => match typed {
                 Some(Typed::Text(text)) => pairs(vec![text.clone()]),
@@ -387,16 +427,23 @@ impl Browser {
     #[track_caller]
     pub fn press_in(&mut self, css: &str, text: &str) -> &mut Self {
         let document = document(&self.html);
-        let Some(scope) = document.select(&selector(css)).next() else { panic!("nothing matches {css} on {}", self.path) };
+        let Some(scope) = document.select(&selector(css)).next() else {
+            panic!("nothing matches {css} on {}", self.path)
+        };
         let inside: Vec<_> = scope.descendants().map(|node| node.id()).collect();
         let all: Vec<Control<'_>> = controls(&document)
             .into_iter()
             .filter(|c| {
-                c.is_submitter() && inside.contains(&c.element.id()) && !is_hidden(c.element) && c.element.attr("disabled").is_none()
+                c.is_submitter()
+                    && inside.contains(&c.element.id())
+                    && !is_hidden(c.element)
+                    && c.element.attr("disabled").is_none()
             })
             .collect();
-        let place =
-            all.iter().position(|c| name_of(c.element) == text).or_else(|| all.iter().position(|c| name_of(c.element).starts_with(text)));
+        let place = all
+            .iter()
+            .position(|c| name_of(c.element) == text)
+            .or_else(|| all.iter().position(|c| name_of(c.element).starts_with(text)));
         let Some(place) = place else {
             panic!(
                 "no button “{text}” in {css} on {} ({}): {:?}",
@@ -411,7 +458,8 @@ impl Browser {
         };
         let (method, target, headers, body) = self.submission(&document, form, Some(button));
         drop(document);
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer = self.send(&method, &target, &headers, &body);
         self.arrive(&target, answer)
     }
@@ -422,12 +470,23 @@ impl Browser {
         form: ElementRef<'_>,
         button: Option<&Control<'_>>,
     ) -> (String, String, Vec<(&'static str, String)>, Vec<u8>) {
-        let said =
-            |own: &str, forms: &str| button.and_then(|b| b.element.attr(own)).or_else(|| form.attr(forms)).unwrap_or_default().to_owned();
-        let (method, action, encoding) =
-            (said("formmethod", "method").to_uppercase(), said("formaction", "action"), said("formenctype", "enctype"));
+        let said = |own: &str, forms: &str| {
+            button
+                .and_then(|b| b.element.attr(own))
+                .or_else(|| form.attr(forms))
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let (method, action, encoding) = (
+            said("formmethod", "method").to_uppercase(),
+            said("formaction", "action"),
+            said("formenctype", "enctype"),
+        );
         let mut parts: Vec<Part> = Vec::new();
-        for control in controls(document).iter().filter(|c| c.form == Some(form.id()) && !c.name().is_empty() && !is_disabled(c.element)) {
+        for control in controls(document)
+            .iter()
+            .filter(|c| c.form == Some(form.id()) && !c.name().is_empty() && !is_disabled(c.element))
+        {
             if control.is_submitter() {
                 if button.is_some_and(|b| b.place == control.place) {
                     parts.push(Part::text(control.name(), control.element.attr("value").unwrap_or_default()));
@@ -448,7 +507,9 @@ impl Browser {
             } else if control.kind() != "button" && control.kind() != "reset" {
                 // Line breaks travel as CR LF, whatever the page had.
                 let breaks = |value: String| value.replace("\r\n", "\n").replace('\n', "\r\n");
-                parts.extend(self.values(control).into_iter().map(|(name, value)| Part::text(&name, &breaks(value))));
+                parts.extend(
+                    self.values(control).into_iter().map(|(name, value)| Part::text(&name, &breaks(value))),
+                );
             }
         }
         let target = self.resolve(&self.path, &action);
@@ -456,7 +517,8 @@ impl Browser {
             let bare = target.split(['?', '#']).next().unwrap_or_default().to_owned();
             return ("GET".into(), format!("{bare}?{}", Part::urlencoded(&parts)), Vec::new(), Vec::new());
         }
-        let mut headers = vec![("origin", self.base.clone()), ("referer", format!("{}{}", self.base, self.path))];
+        let mut headers =
+            vec![("origin", self.base.clone()), ("referer", format!("{}{}", self.base, self.path))];
         let body = if encoding == "multipart/form-data" {
             headers.push(("content-type", format!("multipart/form-data; boundary={BOUNDARY}")));
             Part::multipart(&parts)
@@ -496,9 +558,14 @@ impl Part {
         let quoted = |text: &str| text.replace('"', "%22").replace('\n', "%0A").replace('\r', "%0D");
         let mut body = Vec::new();
         for part in parts {
-            body.extend(format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(&part.name)).bytes());
+            body.extend(
+                format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{}\"", quoted(&part.name))
+                    .bytes(),
+            );
             if let Some((file_name, media_type)) = &part.file {
-                body.extend(format!("; filename=\"{}\"\r\nContent-Type: {media_type}", quoted(file_name)).bytes());
+                body.extend(
+                    format!("; filename=\"{}\"\r\nContent-Type: {media_type}", quoted(file_name)).bytes(),
+                );
             }
             body.extend(b"\r\n\r\n");
             body.extend(&part.value);
@@ -548,14 +615,23 @@ fn controls(document: &Html) -> Vec<Control<'_>> {
 
 fn is_disabled(element: ElementRef<'_>) -> bool {
     element.attr("disabled").is_some()
-        || element.ancestors().filter_map(ElementRef::wrap).any(|e| e.value().name() == "fieldset" && e.attr("disabled").is_some())
+        || element
+            .ancestors()
+            .filter_map(ElementRef::wrap)
+            .any(|e| e.value().name() == "fieldset" && e.attr("disabled").is_some())
 }
 
 fn selected(select: ElementRef<'_>) -> Vec<String> {
     let options: Vec<ElementRef<'_>> = select.select(&selector("option")).collect();
-    let chosen: Vec<String> = options.iter().filter(|o| o.attr("selected").is_some()).map(|o| option_value(*o)).collect();
+    let chosen: Vec<String> =
+        options.iter().filter(|o| o.attr("selected").is_some()).map(|o| option_value(*o)).collect();
     if chosen.is_empty() && select.attr("multiple").is_none() {
-        return options.iter().find(|o| o.attr("disabled").is_none()).map(|o| option_value(*o)).into_iter().collect();
+        return options
+            .iter()
+            .find(|o| o.attr("disabled").is_none())
+            .map(|o| option_value(*o))
+            .into_iter()
+            .collect();
     }
     chosen
 }
@@ -568,13 +644,23 @@ fn option_value(option: ElementRef<'_>) -> String {
 pub fn labels(document: &Html, element: ElementRef<'_>) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(id) = element.attr("id") {
-        found.extend(document.select(&selector("label[for]")).filter(|l| l.attr("for") == Some(id)).map(visible_text));
+        found.extend(
+            document.select(&selector("label[for]")).filter(|l| l.attr("for") == Some(id)).map(visible_text),
+        );
     }
-    found.extend(element.ancestors().filter_map(ElementRef::wrap).filter(|e| e.value().name() == "label").map(visible_text));
+    found.extend(
+        element
+            .ancestors()
+            .filter_map(ElementRef::wrap)
+            .filter(|e| e.value().name() == "label")
+            .map(visible_text),
+    );
     found.extend(element.attr("aria-label").map(str::to_owned));
     let referred = element.attr("aria-labelledby").unwrap_or_default();
     for id in referred.split_whitespace() {
-        found.extend(document.select(&selector("[id]")).filter(|e| e.attr("id") == Some(id)).map(visible_text));
+        found.extend(
+            document.select(&selector("[id]")).filter(|e| e.attr("id") == Some(id)).map(visible_text),
+        );
     }
     found.retain(|text| !text.is_empty());
     found
@@ -585,12 +671,17 @@ fn name_of(element: ElementRef<'_>) -> String {
     let label = element.attr("aria-label").map(str::to_owned);
     label.unwrap_or_else(|| {
         let text = visible_text(element);
-        if text.is_empty() { element.attr("value").or_else(|| element.attr("title")).unwrap_or_default().to_owned() } else { text }
+        if text.is_empty() {
+            element.attr("value").or_else(|| element.attr("title")).unwrap_or_default().to_owned()
+        } else {
+            text
+        }
     })
 }
 
 fn is_hidden(element: ElementRef<'_>) -> bool {
-    element.attr("hidden").is_some() || element.ancestors().filter_map(ElementRef::wrap).any(|e| e.attr("hidden").is_some())
+    element.attr("hidden").is_some()
+        || element.ancestors().filter_map(ElementRef::wrap).any(|e| e.attr("hidden").is_some())
 }
 
 /// The text of an element without hidden parts, spaces run together.
@@ -599,13 +690,27 @@ pub fn visible_text(element: ElementRef<'_>) -> String {
         match node.value() {
             Node::Text(text) => out.push_str(text),
             Node::Element(element) => {
-                if element.attr("hidden").is_some() || matches!(element.name(), "script" | "style" | "template" | "head") {
+                if element.attr("hidden").is_some()
+                    || matches!(element.name(), "script" | "style" | "template" | "head")
+                {
                     return;
                 }
                 // Words of two blocks never run into one.
                 let inline = matches!(
                     element.name(),
-                    "a" | "b" | "code" | "em" | "i" | "kbd" | "mark" | "small" | "span" | "strong" | "sub" | "sup" | "time" | "wbr"
+                    "a" | "b"
+                        | "code"
+                        | "em"
+                        | "i"
+                        | "kbd"
+                        | "mark"
+                        | "small"
+                        | "span"
+                        | "strong"
+                        | "sub"
+                        | "sup"
+                        | "time"
+                        | "wbr"
                 );
                 if !inline {
                     out.push(' ');
@@ -647,7 +752,11 @@ fn keep_cookie(cookies: &mut BTreeMap<String, String>, line: &str) {
 
 /// What a form of a page or fragment would post, buttons left out.
 pub fn fields_of(html: &str, css: &str) -> BTreeMap<String, String> {
-    let document = if html.trim_start().starts_with("<!") { Html::parse_document(html) } else { Html::parse_fragment(html) };
+    let document = if html.trim_start().starts_with("<!") {
+        Html::parse_document(html)
+    } else {
+        Html::parse_fragment(html)
+    };
     let form = document.select(&selector(css)).next().unwrap_or_else(|| panic!("no {css} in {html}")).id();
     let mut fields = BTreeMap::new();
     for control in controls(&document).iter().filter(|c| c.form == Some(form) && !c.name().is_empty()) {

@@ -1,5 +1,6 @@
-//! One private cluster for every test process, one template database for each state of what a fresh database holds, and a
-//! copy of it for every test. Works with one process for each test (nextest) and with one for all.
+//! One private cluster for every test process, one template database for each state of what a fresh database
+//! holds, and a copy of it for every test. Works with one process for each test (nextest) and with one for
+//! all.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,8 @@ pub fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(|| {
         let place = scratch().join("cluster");
         let _turn = turn("cluster");
-        Cluster::start(&place, Durability::Fast).unwrap_or_else(|e| panic!("the tests' PostgreSQL does not start: {e:#}"))
+        Cluster::start(&place, Durability::Fast)
+            .unwrap_or_else(|e| panic!("the tests' PostgreSQL does not start: {e:#}"))
     })
 }
 
@@ -135,10 +137,11 @@ fn template() -> &'static str {
 
 /// Only a finished template is marked as one.
 fn is_ready(name: &str) -> bool {
-    let found: Vec<Name> = diesel::sql_query("SELECT datname::text FROM pg_database WHERE datname = $1 AND datistemplate")
-        .bind::<Text, _>(name)
-        .load(&mut administration())
-        .unwrap();
+    let found: Vec<Name> =
+        diesel::sql_query("SELECT datname::text FROM pg_database WHERE datname = $1 AND datistemplate")
+            .bind::<Text, _>(name)
+            .load(&mut administration())
+            .unwrap();
     !found.is_empty()
 }
 
@@ -148,7 +151,9 @@ fn make_template(name: &str) {
     conn.batch_execute(&format!("CREATE DATABASE {name} OWNER {OWNER}")).unwrap();
     tyrian::kernel::db::migrate::migrate(&cluster().url(OWNER, name), ROLES).unwrap();
     let clock = Clock::standing_at(super::app::start());
-    let db = Db::open(&cluster().url(APP, name), PoolSize { connections: 1, wait_seconds: 10 }, clock.clone()).unwrap();
+    let db =
+        Db::open(&cluster().url(APP, name), PoolSize { connections: 1, wait_seconds: 10 }, clock.clone())
+            .unwrap();
     let place = scratch().join("template");
     let app = tyrian::server::assemble(super::app::config(&place), db, None, clock).unwrap();
     tyrian::server::prepare(&app).unwrap();
@@ -165,7 +170,14 @@ fn make_template(name: &str) {
 fn fingerprint() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for part in ["migrations", "src/library", "src/kernel/authz", "src/accounts/store.rs", "src/server.rs", "src/kernel/db/migrate.rs"] {
+    for part in [
+        "migrations",
+        "src/library",
+        "src/kernel/authz",
+        "src/accounts/store.rs",
+        "src/server.rs",
+        "src/kernel/db/migrate.rs",
+    ] {
         collect(&root.join(part), &mut files);
     }
     files.sort();
@@ -195,7 +207,9 @@ fn sweep() {
     }
     let mut conn = administration();
     let copies: Vec<Name> =
-        diesel::sql_query("SELECT datname::text FROM pg_database WHERE datname LIKE 'test\\_%'").load(&mut conn).unwrap_or_default();
+        diesel::sql_query("SELECT datname::text FROM pg_database WHERE datname LIKE 'test\\_%'")
+            .load(&mut conn)
+            .unwrap_or_default();
     for Name { datname } in copies {
         let process = datname.split('_').nth(1).unwrap_or_default();
         if !is_running(process) {
@@ -204,7 +218,8 @@ fn sweep() {
     }
     // Older templates have smaller object ids.
     let past: Vec<Name> = diesel::sql_query(format!(
-        "SELECT datname::text FROM pg_database WHERE datname LIKE 'template\\_%' AND datistemplate ORDER BY oid DESC OFFSET {KEPT_TEMPLATES}"
+        "SELECT datname::text FROM pg_database WHERE datname LIKE 'template\\_%' AND datistemplate \
+            ORDER BY oid DESC OFFSET {KEPT_TEMPLATES}"
     ))
     .load(&mut conn)
     .unwrap_or_default();

@@ -51,7 +51,8 @@ pub struct People {
     pub second: Person,
     /// Analyst of the client who only reads.
     pub analyst: Person,
-    /// Analyst of the client who is assigned to the blue side of every engagement made by [`TestApp::engagement`].
+    /// Analyst of the client who is assigned to the blue side of every engagement made by
+    /// [`TestApp::engagement`].
     pub blue_analyst: Person,
     /// Auditor.
     pub auditor: Person,
@@ -106,23 +107,33 @@ fn laid() -> Event {
 
 /// Makes clients and people.
 pub fn settle(app: &App) -> (Clients, People) {
-    static HASH: LazyLock<String> = LazyLock::new(|| tyrian::accounts::domain::hash_password(PASSWORD).unwrap());
+    static HASH: LazyLock<String> =
+        LazyLock::new(|| tyrian::accounts::domain::hash_password(PASSWORD).unwrap());
     app.db
         .write_blocking(&Actor::command(), |tx| {
             let clients = Clients { own: client(tx, OWN)?, foreign: client(tx, FOREIGN)? };
             custom_role(tx)?;
-            let mut person = |name: &str, roles: &[&str], access: Option<(ClientId, &str)>| -> Result<Person> {
-                let email = format!("{}@tyrian.example", name.to_lowercase().replace(' ', "."));
-                let new = NewPerson { name, email: &email, password_hash: Some(&HASH), roles };
-                let (id, event) = tyrian::accounts::store::insert_person(tx, &new, None)?;
-                let mut events = vec![event];
-                if let Some((client, role)) = access {
-                    let client_name = if client == clients.own { OWN } else { FOREIGN };
-                    events.push(tyrian::accounts::store::give_access(tx, client, client_name, id, name, role, None)?);
-                }
-                tx.audited_all((), &events)?;
-                Ok(Person { id, name: name.to_owned(), email })
-            };
+            let mut person =
+                |name: &str, roles: &[&str], access: Option<(ClientId, &str)>| -> Result<Person> {
+                    let email = format!("{}@tyrian.example", name.to_lowercase().replace(' ', "."));
+                    let new = NewPerson { name, email: &email, password_hash: Some(&HASH), roles };
+                    let (id, event) = tyrian::accounts::store::insert_person(tx, &new, None)?;
+                    let mut events = vec![event];
+                    if let Some((client, role)) = access {
+                        let client_name = if client == clients.own { OWN } else { FOREIGN };
+                        events.push(tyrian::accounts::store::give_access(
+                            tx,
+                            client,
+                            client_name,
+                            id,
+                            name,
+                            role,
+                            None,
+                        )?);
+                    }
+                    tx.audited_all((), &events)?;
+                    Ok(Person { id, name: name.to_owned(), email })
+                };
             let own = clients.own;
             let people = People {
                 administrator: person("Ada Marlow", &["administrator"], None)?,
@@ -153,12 +164,18 @@ fn client(tx: &mut WriteTx<'_>, name: &str) -> Result<ClientId> {
 
 fn custom_role(tx: &mut WriteTx<'_>) -> Result<()> {
     let id = RoleId::new();
-    diesel::sql_query("INSERT INTO roles (id, key, name, description) VALUES ($1, 'planner', 'Planner', 'Reads and plans.')")
-        .bind::<SqlUuid, _>(id.0)
-        .execute(tx.conn)?;
-    diesel::sql_query("INSERT INTO role_permissions (role_id, permission) SELECT $1, unnest(ARRAY['library.read', 'client.read', 'engagement.read', 'engagement.plan'])")
-        .bind::<SqlUuid, _>(id.0)
-        .execute(tx.conn)?;
+    diesel::sql_query(
+        "INSERT INTO roles (id, key, name, description) \
+        VALUES ($1, 'planner', 'Planner', 'Reads and plans.')",
+    )
+    .bind::<SqlUuid, _>(id.0)
+    .execute(tx.conn)?;
+    diesel::sql_query(
+        "INSERT INTO role_permissions (role_id, permission) \
+        SELECT $1, unnest(ARRAY['library.read', 'client.read', 'engagement.read', 'engagement.plan'])",
+    )
+    .bind::<SqlUuid, _>(id.0)
+    .execute(tx.conn)?;
     Ok(())
 }
 
@@ -171,7 +188,11 @@ pub fn planted_session(app: &App, person: PersonId) -> String {
         (tyrian::accounts::session::PROVED.to_owned(), serde_json::to_string(&now).unwrap()),
     ]);
     let hash = app.keys.hash(&key);
-    app.db.write_unaudited_blocking("planted session", |conn| tyrian::accounts::store::insert_session(conn, &hash, &state, now)).unwrap();
+    app.db
+        .write_unaudited_blocking("planted session", |conn| {
+            tyrian::accounts::store::insert_session(conn, &hash, &state, now)
+        })
+        .unwrap();
     let mut jar = CookieJar::new();
     jar.private_mut(&app.keys.cookie).add(Cookie::new("tyrian", key));
     jar.get("tyrian").unwrap().value().to_owned()
@@ -224,7 +245,8 @@ impl Default for Plan<'_> {
 
 /// The starter library's procedures, as their bodies.
 pub fn starter_bodies() -> Vec<(String, Value)> {
-    let all: Vec<Value> = serde_json::from_str(include_str!("../../../src/library/starter/procedures.json")).unwrap();
+    let all: Vec<Value> =
+        serde_json::from_str(include_str!("../../../src/library/starter/procedures.json")).unwrap();
     all.into_iter()
         .map(|mut entry| {
             let key = entry.as_object_mut().unwrap().remove("key").unwrap();
@@ -239,20 +261,23 @@ impl TestApp {
         self.plan(self.clients.own, &Plan { procedures: n, ..Plan::default() })
     }
 
-    /// An engagement of a client, with the standard user on red, the second and the analyst on blue, the lead on both.
+    /// An engagement of a client, with the standard user on red, the second and the analyst on blue, the lead
+    /// on both.
     pub fn plan(&self, client: ClientId, plan: &Plan<'_>) -> Engagement {
         plan_engagement(&self.app, client, plan, &self.people)
     }
 
-    /// An engagement of a client that was submitted: two procedures, the first one answered and with a High finding, its
-    /// report a Draft.
+    /// An engagement of a client that was submitted: two procedures, the first one answered and with a High
+    /// finding, its report a Draft.
     pub fn submitted(&self, client: ClientId) -> Engagement {
         let made = self.plan(client, &Plan { title: "Submitted drill", procedures: 2, ..Plan::default() });
         self.db
             .write_blocking(&Actor::command(), |tx| {
                 diesel::sql_query(
-                    "UPDATE procedures SET status = 'completed', red_outcome = 'success', blue_outcome = 'logged', severity = 'high',
-                        executed_at = $2 - interval '2 hours', detected_at = $2 - interval '110 minutes' WHERE id = $1",
+                    "UPDATE procedures SET status = 'completed', red_outcome = 'success', blue_outcome = \
+                        'logged', severity = 'high',
+                        executed_at = $2 - interval '2 hours', detected_at = $2 - interval '110 minutes' \
+                        WHERE id = $1",
                 )
                 .bind::<SqlUuid, _>(made.procedures[0].0)
                 .bind::<Timestamptz, _>(tx.now())
@@ -272,7 +297,8 @@ impl TestApp {
         self.db
             .write_blocking(&Actor::command(), |tx| {
                 diesel::sql_query(
-                    "INSERT INTO assets (id, client_id, name, kind, criticality, created_at, updated_at) VALUES ($1, $2, $3, 'server', 'high', $4, $4)",
+                    "INSERT INTO assets (id, client_id, name, kind, criticality, created_at, updated_at) \
+                        VALUES ($1, $2, $3, 'server', 'high', $4, $4)",
                 )
                 .bind::<SqlUuid, _>(id.0)
                 .bind::<SqlUuid, _>(client.0)
@@ -299,14 +325,24 @@ pub fn plan_engagement(app: &App, client: ClientId, plan: &Plan<'_>, people: &Pe
     made
 }
 
-fn insert_engagement(tx: &mut WriteTx<'_>, made: &Engagement, plan: &Plan<'_>, people: &People) -> Result<tyrian::kernel::db::Audited<()>> {
+fn insert_engagement(
+    tx: &mut WriteTx<'_>,
+    made: &Engagement,
+    plan: &Plan<'_>,
+    people: &People,
+) -> Result<tyrian::kernel::db::Audited<()>> {
     let now = tx.now();
-    diesel::sql_query("INSERT INTO attack_versions (version, rank, domain, imported_at) VALUES ('19.1', 19001, 'enterprise-attack', $1) ON CONFLICT DO NOTHING")
-        .bind::<Timestamptz, _>(now)
-        .execute(tx.conn)?;
     diesel::sql_query(
-        "INSERT INTO engagements (id, client_id, title, status, start_date, time_zone, starts_at, attack_version, created_at, cancel_reason)
-         VALUES ($1, $2, $3, $4, $5, 'UTC', $5::timestamp AT TIME ZONE 'UTC', '19.1', $6, CASE WHEN $4 = 'canceled' THEN 'Called off' END)",
+        "INSERT INTO attack_versions (version, rank, domain, imported_at) \
+        VALUES ('19.1', 19001, 'enterprise-attack', $1) ON CONFLICT DO NOTHING",
+    )
+    .bind::<Timestamptz, _>(now)
+    .execute(tx.conn)?;
+    diesel::sql_query(
+        "INSERT INTO engagements (id, client_id, title, status, start_date, time_zone, starts_at, \
+            attack_version, created_at, cancel_reason)
+         VALUES ($1, $2, $3, $4, $5, 'UTC', $5::timestamp AT TIME ZONE 'UTC', '19.1', $6, CASE \
+         WHEN $4 = 'canceled' THEN 'Called off' END)",
     )
     .bind::<SqlUuid, _>(made.id.0)
     .bind::<SqlUuid, _>(made.client.0)
@@ -315,10 +351,12 @@ fn insert_engagement(tx: &mut WriteTx<'_>, made: &Engagement, plan: &Plan<'_>, p
     .bind::<Nullable<Date>, _>(plan.start)
     .bind::<Timestamptz, _>(now)
     .execute(tx.conn)?;
-    diesel::sql_query("INSERT INTO engagement_activity (engagement_id, at, by_name) VALUES ($1, $2, 'System')")
-        .bind::<SqlUuid, _>(made.id.0)
-        .bind::<Timestamptz, _>(now)
-        .execute(tx.conn)?;
+    diesel::sql_query(
+        "INSERT INTO engagement_activity (engagement_id, at, by_name) VALUES ($1, $2, 'System')",
+    )
+    .bind::<SqlUuid, _>(made.id.0)
+    .bind::<Timestamptz, _>(now)
+    .execute(tx.conn)?;
     let sides = [
         (&people.standard, "red"),
         (&people.second, "blue"),
@@ -327,20 +365,25 @@ fn insert_engagement(tx: &mut WriteTx<'_>, made: &Engagement, plan: &Plan<'_>, p
         (&people.lead, "blue"),
     ];
     for (person, team) in sides {
-        diesel::sql_query("INSERT INTO engagement_operators (engagement_id, person_id, team) VALUES ($1, $2, $3)")
-            .bind::<SqlUuid, _>(made.id.0)
-            .bind::<SqlUuid, _>(person.id.0)
-            .bind::<Text, _>(team)
-            .execute(tx.conn)?;
+        diesel::sql_query(
+            "INSERT INTO engagement_operators (engagement_id, person_id, team) VALUES ($1, $2, $3)",
+        )
+        .bind::<SqlUuid, _>(made.id.0)
+        .bind::<SqlUuid, _>(person.id.0)
+        .bind::<Text, _>(team)
+        .execute(tx.conn)?;
     }
     let bodies = starter_bodies();
     for (n, id) in made.procedures.iter().enumerate() {
         let (key, body) = &bodies[n % bodies.len()];
         diesel::sql_query(
-            "INSERT INTO procedures (id, engagement_id, client_id, position, origin_id, origin_version, body, name, technique_ids, tactics, recommendation, updated_at)
-             SELECT $1, $2, $3, $4, p.id, p.current_version, $5, $5->>'name', ARRAY(SELECT jsonb_array_elements_text($5->'technique_ids')),
+            "INSERT INTO procedures (id, engagement_id, client_id, position, origin_id, origin_version, \
+                body, name, technique_ids, tactics, recommendation, updated_at)
+             SELECT $1, $2, $3, $4, p.id, p.current_version, $5, $5->>'name', ARRAY(SELECT \
+             jsonb_array_elements_text($5->'technique_ids')),
                 ARRAY(SELECT t.short_name FROM tactics t WHERE t.version = '19.1' AND t.short_name = ANY
-                    (SELECT unnest(tactics) FROM techniques WHERE version = '19.1' AND external_id = $5->'technique_ids'->>0) ORDER BY t.position),
+                    (SELECT unnest(tactics) FROM techniques WHERE version = '19.1' \
+                    AND external_id = $5->'technique_ids'->>0) ORDER BY t.position),
                 coalesce($5->>'recommendation', ''), $6
              FROM (SELECT 1) one LEFT JOIN library_procedures p ON p.source_key = $7",
         )
@@ -355,17 +398,21 @@ fn insert_engagement(tx: &mut WriteTx<'_>, made: &Engagement, plan: &Plan<'_>, p
     }
     diesel::sql_query(
         "INSERT INTO field_history (subject_type, subject_id, field, version, value, person_name, at)
-         SELECT 'procedure', id, 'recommendation', 1, recommendation, 'System', $2 FROM procedures WHERE engagement_id = $1 AND recommendation <> ''",
+         SELECT 'procedure', id, 'recommendation', 1, recommendation, 'System', $2 FROM procedures \
+         WHERE engagement_id = $1 AND recommendation <> ''",
     )
     .bind::<SqlUuid, _>(made.id.0)
     .bind::<Timestamptz, _>(now)
     .execute(tx.conn)?;
-    diesel::sql_query("INSERT INTO reports (id, engagement_id, client_id, title, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)")
-        .bind::<SqlUuid, _>(made.report.0)
-        .bind::<SqlUuid, _>(made.id.0)
-        .bind::<SqlUuid, _>(made.client.0)
-        .bind::<Text, _>(plan.title)
-        .bind::<Timestamptz, _>(now)
-        .execute(tx.conn)?;
+    diesel::sql_query(
+        "INSERT INTO reports (id, engagement_id, client_id, title, created_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, $5)",
+    )
+    .bind::<SqlUuid, _>(made.report.0)
+    .bind::<SqlUuid, _>(made.id.0)
+    .bind::<SqlUuid, _>(made.client.0)
+    .bind::<Text, _>(plan.title)
+    .bind::<Timestamptz, _>(now)
+    .execute(tx.conn)?;
     tx.audited((), laid())
 }

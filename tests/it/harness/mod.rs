@@ -1,4 +1,5 @@
-//! What every test stands on: databases, a running application, a browser that runs no scripts, people and engagements.
+//! What every test stands on: databases, a running application, a browser that runs no scripts, people and
+//! engagements.
 #![allow(dead_code)] // shared by tests and benchmarks; neither needs all of it
 
 pub mod app;
@@ -19,7 +20,8 @@ pub fn texts(conn: &mut PgConnection, sql: &str) -> Vec<String> {
         #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
         t: Option<String>,
     }
-    let rows: Vec<Row> =
-        diesel::sql_query(format!("SELECT t::text AS t FROM ({sql}) AS rows (t)")).load(conn).unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let rows: Vec<Row> = diesel::sql_query(format!("SELECT t::text AS t FROM ({sql}) AS rows (t)"))
+        .load(conn)
+        .unwrap_or_else(|e| panic!("{sql}: {e}"));
     rows.into_iter().filter_map(|row| row.t).collect()
 }

@@ -15,10 +15,12 @@ impl Process {
         Self::with(app, name, &[])
     }
 
-    /// As [`Process::serve`], with more in its environment; what it says on stderr is kept in [`Process::said`].
+    /// As [`Process::serve`], with more in its environment; what it says on stderr is kept in
+    /// [`Process::said`].
     pub fn with(app: &super::TestApp, name: &str, environment: &[(&str, &str)]) -> Self {
         let place = super::database::scratch().join(format!("{name}-{}", std::process::id()));
-        let mut own = Self::start(&app.database.app_url(), Some(&app.database.sealer_url()), place, environment);
+        let mut own =
+            Self::start(&app.database.app_url(), Some(&app.database.sealer_url()), place, environment);
         own.temporary = true;
         own
     }
@@ -28,12 +30,18 @@ impl Process {
         std::fs::read_to_string(self.place.join("stderr")).unwrap()
     }
 
-    /// The same on any database, with its files in a directory that stays; without a sealer's URL the app's role seals.
+    /// The same on any database, with its files in a directory that stays; without a sealer's URL the app's
+    /// role seals.
     pub fn on(url: &str, sealer: Option<&str>, place: std::path::PathBuf) -> Self {
         Self::start(url, sealer, place, &[])
     }
 
-    fn start(url: &str, sealer: Option<&str>, place: std::path::PathBuf, environment: &[(&str, &str)]) -> Self {
+    fn start(
+        url: &str,
+        sealer: Option<&str>,
+        place: std::path::PathBuf,
+        environment: &[(&str, &str)],
+    ) -> Self {
         use std::io::BufRead;
         std::fs::create_dir_all(&place).unwrap();
         let stderr = std::fs::File::create(place.join("stderr")).unwrap();
@@ -50,7 +58,9 @@ impl Process {
             .spawn()
             .unwrap();
         let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
-        let base = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("Tyrian is at ").map(str::to_owned));
+        let base = lines
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix("Tyrian is at ").map(str::to_owned));
         Self { child, base: base.expect("an address"), place, temporary: false }
     }
 

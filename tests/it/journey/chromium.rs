@@ -28,14 +28,19 @@ pub struct Driver {
 impl Driver {
     /// Starts it and waits until it says where it listens.
     pub fn start() -> Self {
-        let started =
-            Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null()).spawn();
+        let started = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .stdin(Stdio::null())
+            .spawn();
         let mut child = started.expect("chromedriver is not installed: bin/test installs it");
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let port = lines
             .map_while(Result::ok)
             .find_map(|line| {
-                line.rsplit_once("started successfully on port ").and_then(|(_, port)| port.trim_end_matches('.').parse().ok())
+                line.rsplit_once("started successfully on port ")
+                    .and_then(|(_, port)| port.trim_end_matches('.').parse().ok())
             })
             .expect("chromedriver said no port");
         Self { child, port }
@@ -141,7 +146,9 @@ impl Chromium {
                     self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(16)).await });
                 }
                 Some(Value::Null | Value::Bool(false)) | None => {
-                    let page = self.ask("return location.href + ': ' + text(document.body);", &[]).unwrap_or_default();
+                    let page = self
+                        .ask("return location.href + ': ' + text(document.body);", &[])
+                        .unwrap_or_default();
                     let picture = self.picture();
                     panic!("{what}: not within {PATIENCE:?}; the page is {page}; see {picture}");
                 }
@@ -161,7 +168,11 @@ impl Chromium {
     #[track_caller]
     fn element(&self, what: &str, script: &str, arguments: &[Value]) -> Element {
         let found = self.until(what, script, arguments);
-        let id = found.as_object().and_then(|o| o.values().next()).and_then(Value::as_str).unwrap_or_else(|| panic!("{what}: {found}"));
+        let id = found
+            .as_object()
+            .and_then(|o| o.values().next())
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("{what}: {found}"));
         Element::from_element_id(self.client.clone(), ElementRef::from(id.to_owned()))
     }
 
@@ -200,7 +211,10 @@ impl Chromium {
 
     /// The window comes to the front again, as after a while in another one.
     pub fn wake(&self) {
-        self.ask("document.dispatchEvent(new Event('visibilitychange', { bubbles: true })); return true;", &[]);
+        self.ask(
+            "document.dispatchEvent(new Event('visibilitychange', { bubbles: true })); return true;",
+            &[],
+        );
     }
 
     /// Sees the keyboard's focus on an element.
@@ -216,7 +230,11 @@ impl Chromium {
     /// Sees this in the address.
     #[track_caller]
     pub fn see_address(&self, part: &str) {
-        self.until(&format!("“{part}” in the address"), "return location.href.includes(arguments[0]);", &[json!(part)]);
+        self.until(
+            &format!("“{part}” in the address"),
+            "return location.href.includes(arguments[0]);",
+            &[json!(part)],
+        );
     }
 
     /// Presses a key where the focus is.
@@ -271,7 +289,9 @@ fn chord(modifier: Key, key: &str) -> String {
 impl Hand for Chromium {
     #[track_caller]
     fn open(&mut self, path: &str) {
-        self.runtime.block_on(self.client.goto(&format!("{}{path}", self.base))).unwrap_or_else(|e| panic!("{path}: {e}"));
+        self.runtime
+            .block_on(self.client.goto(&format!("{}{path}", self.base)))
+            .unwrap_or_else(|e| panic!("{path}: {e}"));
     }
     #[track_caller]
     fn click(&mut self, text: &str) {
@@ -288,21 +308,31 @@ impl Hand for Chromium {
         if kind == "datetime-local" || kind == "date" {
             // What keys such a control takes depends on the machine's language.
             let script = "const el = field(arguments[0]); el.value = arguments[1];
-                for (const type of ['input', 'change']) el.dispatchEvent(new Event(type, { bubbles: true })); return el.value;";
+                for (const type of ['input', 'change']) el.dispatchEvent(new Event(type, { bubbles: true \
+                })); return el.value;";
             self.until(&format!("the time in “{field}”"), script, &[json!(field), json!(text)]);
             return;
         }
         let all = chord(Key::Control, "a");
         let typed = if text.is_empty() { char::from(Key::Delete).to_string() } else { text.to_owned() };
-        self.runtime.block_on(element.send_keys(&format!("{all}{typed}"))).unwrap_or_else(|e| panic!("{field}: {e}"));
+        self.runtime
+            .block_on(element.send_keys(&format!("{all}{typed}")))
+            .unwrap_or_else(|e| panic!("{field}: {e}"));
     }
     #[track_caller]
     fn choose(&mut self, field: &str, option: &str) {
         let script = "const all = [...(field(arguments[0])?.options ?? [])], wanted = arguments[1];
-            return (all.find((o) => squeeze(o.textContent) === wanted) ?? all.find((o) => o.value === wanted) ?? all.find((o) => o.textContent.includes(wanted)))?.value ?? null;";
-        let value = self.until(&format!("the option “{option}” of “{field}”"), script, &[json!(field), json!(option)]);
+            return (all.find((o) => squeeze(o.textContent) === wanted) ?? all.find((o) => o.value === \
+            wanted) ?? all.find((o) => o.textContent.includes(wanted)))?.value ?? null;";
+        let value = self.until(
+            &format!("the option “{option}” of “{field}”"),
+            script,
+            &[json!(field), json!(option)],
+        );
         let element = self.field(field);
-        self.runtime.block_on(element.select_by_value(value.as_str().unwrap())).unwrap_or_else(|e| panic!("{field}: {e}"));
+        self.runtime
+            .block_on(element.select_by_value(value.as_str().unwrap()))
+            .unwrap_or_else(|e| panic!("{field}: {e}"));
     }
     #[track_caller]
     fn check(&mut self, field: &str) {
@@ -325,38 +355,57 @@ impl Hand for Chromium {
         let file = self.profile.join(name);
         std::fs::write(&file, bytes).unwrap();
         let input = self.field(&format!("{team}: paste, drop or choose files"));
-        self.runtime.block_on(input.send_keys(&file.display().to_string())).unwrap_or_else(|e| panic!("{name}: {e}"));
+        self.runtime
+            .block_on(input.send_keys(&file.display().to_string()))
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
     }
     #[track_caller]
     fn see(&mut self, text: &str) {
-        self.until(&format!("the text “{text}”"), "return text(document.body).includes(arguments[0]);", &[json!(text)]);
+        self.until(
+            &format!("the text “{text}”"),
+            "return text(document.body).includes(arguments[0]);",
+            &[json!(text)],
+        );
     }
     #[track_caller]
     fn see_not(&mut self, text: &str) {
-        self.until(&format!("the absence of “{text}”"), "return !text(document.body).includes(arguments[0]);", &[json!(text)]);
+        self.until(
+            &format!("the absence of “{text}”"),
+            "return !text(document.body).includes(arguments[0]);",
+            &[json!(text)],
+        );
     }
     #[track_caller]
     fn holds(&mut self, field: &str, value: &str) {
-        let script =
-            "const el = field(arguments[0]); const plain = (v) => v.replace(/^(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d):00(\\.0+)?$/, '$1');
+        let script = "const el = field(arguments[0]); const plain = (v) => \
+                v.replace(/^(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d):00(\\.0+)?$/, '$1');
             return el !== null && plain(el.value) === plain(arguments[1]);";
         self.until(&format!("“{value}” in “{field}”"), script, &[json!(field), json!(value)]);
     }
     #[track_caller]
     fn holds_something(&mut self, name: &str) {
-        self.until(&format!("anything in “{name}”"), "return (field(arguments[0])?.value ?? '') !== '';", &[json!(name)]);
+        self.until(
+            &format!("anything in “{name}”"),
+            "return (field(arguments[0])?.value ?? '') !== '';",
+            &[json!(name)],
+        );
     }
     fn apply(&mut self) {}
     #[track_caller]
     fn look_again(&mut self) {}
     #[track_caller]
     fn read(&mut self, css: &str) -> String {
-        let found =
-            self.until(css, "const el = document.querySelector(arguments[0]); return el ? el.textContent.trim() : null;", &[json!(css)]);
+        let found = self.until(
+            css,
+            "const el = document.querySelector(arguments[0]); return el ? el.textContent.trim() : null;",
+            &[json!(css)],
+        );
         found.as_str().unwrap_or_default().to_owned()
     }
     fn path(&mut self) -> String {
-        self.ask("return location.pathname + location.search;", &[]).and_then(|p| p.as_str().map(str::to_owned)).unwrap_or_default()
+        self.ask("return location.pathname + location.search;", &[])
+            .and_then(|p| p.as_str().map(str::to_owned))
+            .unwrap_or_default()
     }
     fn press_sign_out(&mut self) {
         self.hit("the person's menu", "button.who", "");

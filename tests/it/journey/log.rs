@@ -12,7 +12,11 @@ use crate::harness::fixtures::{PASSWORD, Person};
 fn change_password(app: &TestApp, person: &Person, at: DateTime<Utc>) {
     app.set_audit_clock(at);
     let mut browser = app.browser(person);
-    browser.open("/account").fill("Current password", PASSWORD).fill("New password", "five words about a ferry").press("Change password");
+    browser
+        .open("/account")
+        .fill("Current password", PASSWORD)
+        .fill("New password", "five words about a ferry")
+        .press("Change password");
     browser.see("Your password is changed");
 }
 

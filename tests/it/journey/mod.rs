@@ -1,5 +1,6 @@
-//! The whole job, from signing in to the report, as people do it: once by a client that runs no scripts and only follows
-//! links and forms, and once in headless Chromium with the keyboard. Both go the same way and see the same.
+//! The whole job, from signing in to the report, as people do it: once by a client that runs no scripts and
+//! only follows links and forms, and once in headless Chromium with the keyboard. Both go the same way and
+//! see the same.
 
 mod chromium;
 mod log;
@@ -11,7 +12,8 @@ mod whole_job;
 use crate::harness::TestApp;
 use crate::harness::fixtures::{PASSWORD, Person};
 
-/// What somebody can do with the product, by whatever means. Whoever has scripts waits until they see what they should.
+/// What somebody can do with the product, by whatever means. Whoever has scripts waits until they see what
+/// they should.
 pub trait Hand {
     /// Types an address.
     fn open(&mut self, path: &str);

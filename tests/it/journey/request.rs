@@ -1,5 +1,5 @@
-//! From a request to a published report: the client's analyst asks, the lead approves, the clock starts it, the runbook is
-//! submitted, the report goes through its review, and the analyst reads it.
+//! From a request to a published report: the client's analyst asks, the lead approves, the clock starts it,
+//! the runbook is submitted, the report goes through its review, and the analyst reads it.
 
 use tyrian::jobs::find;
 use tyrian::kernel::job::{Trigger, run};
@@ -14,7 +14,10 @@ pub fn from_request_to_complete<H: Hand>(app: &TestApp, hand: impl Fn() -> H) {
     approve(&mut hand());
     // The start date comes, and with it the hourly job.
     app.clock.set("2026-11-24T00:00:00Z".parse().unwrap());
-    assert_eq!(run(&app.app.reach(), find("schedule-transitions").unwrap(), Trigger::Tick, None).unwrap().moved, 1);
+    assert_eq!(
+        run(&app.app.reach(), find("schedule-transitions").unwrap(), Trigger::Tick, None).unwrap().moved,
+        1
+    );
     let mut lead = hand();
     submit(app, &mut lead);
     review(&mut lead);
@@ -112,7 +115,9 @@ fn read(app: &TestApp, analyst: &mut impl Hand) {
     analyst.see("Remediation saved.");
     analyst.see("Owner: Night desk");
     assert_eq!(
-        app.texts("SELECT e.status || ' ' || r.status FROM engagements e JOIN reports r ON r.engagement_id = e.id"),
+        app.texts(
+            "SELECT e.status || ' ' || r.status FROM engagements e JOIN reports r ON r.engagement_id = e.id"
+        ),
         ["complete published"]
     );
 }

@@ -58,7 +58,10 @@ fn book(app: &TestApp, lead: &mut impl Hand) -> String {
     lead.see("0 of 3");
     lead.see(OWN);
     let path = lead.path();
-    assert_eq!(app.texts("SELECT title || ': ' || status FROM engagements"), ["Winter purple team: in_progress"]);
+    assert_eq!(
+        app.texts("SELECT title || ': ' || status FROM engagements"),
+        ["Winter purple team: in_progress"]
+    );
     assert_eq!(app.texts("SELECT name FROM procedures ORDER BY position"), [FIRST, &names[1], &names[0]]);
     assert_eq!(app.texts("SELECT status FROM reports"), ["draft"]);
     lead.press_sign_out();
@@ -67,8 +70,10 @@ fn book(app: &TestApp, lead: &mut impl Hand) -> String {
 
 /// Two more procedures of the starter library, by name.
 fn second_and_third(app: &TestApp) -> [String; 2] {
-    let names =
-        app.texts(&format!("SELECT name FROM library_procedures WHERE name <> '{FIRST}' AND name NOT LIKE '%''%' ORDER BY name LIMIT 2"));
+    let names = app.texts(&format!(
+        "SELECT name FROM library_procedures WHERE name <> '{FIRST}' \
+            AND name NOT LIKE '%''%' ORDER BY name LIMIT 2"
+    ));
     [names[0].clone(), names[1].clone()]
 }
 
@@ -111,7 +116,8 @@ fn work(app: &TestApp, engagement: &str, red: &mut impl Hand, blue: &mut impl Ha
     red.fill("Attack source", "ws-014, corrected");
     red.fill("red_notes", "Sent at nine, **delivered** at once, opened at ten past.");
     red.save();
-    // Without scripts red's page is as old as its last load; with them blue's word has arrived beside the field.
+    // Without scripts red's page is as old as its last load; with them blue's word has arrived beside the
+    // field.
     red.see("Attack source changed on both sides");
     red.see("blue's word");
     red.holds("attack_source", "ws-014, corrected");
@@ -131,7 +137,10 @@ fn work(app: &TestApp, engagement: &str, red: &mut impl Hand, blue: &mut impl Ha
     red.see("The recipient opened the archive.");
     red.attach("Red", "gateway.log", "text/plain", b"accepted 2026-11-20 09:00:00\n");
     red.see("gateway.log");
-    assert_eq!(app.texts("SELECT file_name || ' ' || team || ' ' || size FROM attachments"), ["gateway.log red 29"]);
+    assert_eq!(
+        app.texts("SELECT file_name || ' ' || team || ' ' || size FROM attachments"),
+        ["gateway.log red 29"]
+    );
 }
 
 /// Others' saves are on the page: by themselves with scripts, after a reload without.
@@ -197,7 +206,10 @@ pub fn a_refused_save_leaves_what_was_typed(app: &TestApp, mut red: impl Hand) {
     red.press("Set inputs");
     red.see("To: test-mailbox@alder.example");
     red.holds("red_notes", "An hour of notes");
-    let take = format!("SET session_replication_role = replica; DELETE FROM client_access WHERE person_id = '{}'", app.people.standard.id);
+    let take = format!(
+        "SET session_replication_role = replica; DELETE FROM client_access WHERE person_id = '{}'",
+        app.people.standard.id
+    );
     app.superuser().batch_execute(&take).unwrap();
     red.press("Save");
     red.see("Not here");

@@ -32,9 +32,11 @@ fn rename(conn: &mut PgConnection) -> QueryResult<usize> {
 fn every_table_but_the_listed_ones_is_watched() {
     let app = TestApp::spawn_empty();
     let unwatched = app.texts(
-        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace \
+            AND c.relkind IN ('r', 'p')
          AND NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
-             WHERE t.tgrelid = c.oid AND f.proname = 'require_event' AND t.tgdeferrable AND t.tginitdeferred AND t.tgenabled = 'O')
+             WHERE t.tgrelid = c.oid AND f.proname = 'require_event' AND t.tgdeferrable \
+             AND t.tginitdeferred AND t.tgenabled = 'O')
          ORDER BY 1",
     );
     assert_eq!(unwatched, UNWATCHED);
@@ -47,7 +49,11 @@ fn a_change_without_an_event_is_not_committed() {
         rename(tx.conn)?;
         Ok(tx.unchanged(()))
     });
-    assert!(matches!(&lied, Err(Error::Internal(cause)) if format!("{cause:#}").contains("without its audit event")), "{lied:?}");
+    assert!(
+        matches!(&lied, Err(Error::Internal(cause)) if format!("{cause:#}").contains("without its audit \
+            event")),
+        "{lied:?}"
+    );
     let unaudited = app.db.write_unaudited_blocking("a lie", |conn| Ok(rename(conn)?));
     assert!(unaudited.is_err());
     assert!(rename(&mut app.as_app()).is_err(), "nor past the app");
@@ -60,8 +66,11 @@ fn an_event_of_an_earlier_transaction_proves_nothing() {
     let app = TestApp::spawn();
     let mut conn = app.as_app();
     conn.transaction(|conn| {
-        diesel::sql_query("INSERT INTO audit.events (kind, category, outcome, actor_kind, actor_name, sentence) VALUES ('job.run', 'system', 'success', 'system', 'System', 'Ran')")
-            .execute(conn)
+        diesel::sql_query(
+            "INSERT INTO audit.events (kind, category, outcome, actor_kind, actor_name, \
+            sentence) VALUES ('job.run', 'system', 'success', 'system', 'System', 'Ran')",
+        )
+        .execute(conn)
     })
     .unwrap();
     assert!(rename(&mut conn).is_err());
@@ -99,13 +108,19 @@ const FORBIDDEN: &[&str] = &[
     "DROP TABLE audit.events CASCADE",
     "ALTER TABLE audit.events DISABLE TRIGGER ALL",
     "ALTER TABLE audit.events ADD COLUMN x text",
-    "INSERT INTO audit.events (at, kind, category, outcome, actor_kind, actor_name, sentence) VALUES (now() - interval '1 day', 'job.run', 'system', 'success', 'system', 'System', 'Ran')",
-    "INSERT INTO audit.events (id, kind, category, outcome, actor_kind, actor_name, sentence) VALUES (1, 'job.run', 'system', 'success', 'system', 'System', 'Ran')",
-    "INSERT INTO audit.events (transaction_id, kind, category, outcome, actor_kind, actor_name, sentence) VALUES ('1', 'job.run', 'system', 'success', 'system', 'System', 'Ran')",
+    "INSERT INTO audit.events (at, kind, category, outcome, actor_kind, actor_name, sentence) \
+        VALUES (now() - interval '1 day', 'job.run', 'system', 'success', 'system', 'System', 'Ran')",
+    "INSERT INTO audit.events (id, kind, category, outcome, actor_kind, actor_name, sentence) \
+        VALUES (1, 'job.run', 'system', 'success', 'system', 'System', 'Ran')",
+    "INSERT INTO audit.events (transaction_id, kind, category, outcome, actor_kind, actor_name, sentence) \
+        VALUES ('1', 'job.run', 'system', 'success', 'system', 'System', 'Ran')",
     "SELECT setval('audit.event_order', 1)",
-    "CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT timestamptz ''2020-01-01'''",
-    "CREATE OR REPLACE FUNCTION audit.require_event() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
-    "INSERT INTO audit.archives (month, file_name, digest, events) VALUES ('2020-01-01', 'x', sha256('x'), 0)",
+    "CREATE OR REPLACE FUNCTION audit.now() RETURNS timestamptz LANGUAGE sql STABLE AS 'SELECT timestamptz \
+        ''2020-01-01'''",
+    "CREATE OR REPLACE FUNCTION audit.require_event() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN \
+        NULL; END'",
+    "INSERT INTO audit.archives (month, file_name, digest, events) \
+        VALUES ('2020-01-01', 'x', sha256('x'), 0)",
     "UPDATE audit.seals SET root = sha256('x')",
     "DELETE FROM audit.seals",
     "TRUNCATE audit.sealed",
@@ -140,12 +155,17 @@ const FORBIDDEN: &[&str] = &[
 fn the_apps_role_can_add_events_and_read_them_and_nothing_else() {
     let app = TestApp::spawn();
     let mut statements: Vec<String> = FORBIDDEN.iter().map(|s| (*s).to_owned()).collect();
-    let partitions = app.texts("SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'audit.events'::regclass ORDER BY 1");
+    let partitions = app.texts(
+        "SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'audit.events'::regclass ORDER BY 1",
+    );
     assert!(partitions.len() >= 4, "this month and three ahead");
     for partition in &partitions {
         statements.extend([
             format!("SELECT count(*) FROM {partition}"),
-            format!("INSERT INTO {partition} (kind, category, outcome, actor_kind, actor_name, sentence) VALUES ('job.run', 'system', 'success', 'system', 'System', 'Ran')"),
+            format!(
+                "INSERT INTO {partition} (kind, category, outcome, actor_kind, actor_name, sentence) \
+                VALUES ('job.run', 'system', 'success', 'system', 'System', 'Ran')"
+            ),
             format!("UPDATE {partition} SET sentence = ''"),
             format!("DELETE FROM {partition}"),
             format!("TRUNCATE {partition}"),
@@ -157,7 +177,10 @@ fn the_apps_role_can_add_events_and_read_them_and_nothing_else() {
     for statement in statements {
         let said = conn.transaction(|conn| conn.batch_execute(&statement));
         let cause = said.expect_err(&statement).to_string();
-        assert!(cause.contains("permission denied") || cause.contains("must be owner"), "{statement}: {cause}");
+        assert!(
+            cause.contains("permission denied") || cause.contains("must be owner"),
+            "{statement}: {cause}"
+        );
     }
     assert!(app.count("SELECT count(*) FROM audit.events") > 0);
 }
@@ -167,7 +190,9 @@ fn months_are_made_once_and_dropped_only_below_the_floor_with_an_archive() {
     let app = TestApp::spawn_empty();
     let mut conn = app.as_app();
     let made = |conn: &mut PgConnection, month: &str| {
-        diesel::sql_query(format!("SELECT audit.make_month('{month}')")).execute(conn).map_err(|e| e.to_string())
+        diesel::sql_query(format!("SELECT audit.make_month('{month}')"))
+            .execute(conn)
+            .map_err(|e| e.to_string())
     };
     made(&mut conn, "2020-02-01").unwrap();
     made(&mut conn, "2020-02-15").unwrap();
@@ -182,8 +207,16 @@ fn months_are_made_once_and_dropped_only_below_the_floor_with_an_archive() {
     };
     assert!(record("2020-02-01", "../a.zst", none, 0).unwrap_err().contains("another name"));
     assert!(record("2999-01-01", "x", none, 0).unwrap_err().contains("still shown"));
-    assert!(record("2020-02-01", "events-2020-02.jsonl.zst", none, 1).unwrap_err().contains("does not hold what was sealed"));
-    assert!(record("2020-02-01", "events-2020-02.jsonl.zst", "sha256('x')", 0).unwrap_err().contains("does not hold what was sealed"));
+    assert!(
+        record("2020-02-01", "events-2020-02.jsonl.zst", none, 1)
+            .unwrap_err()
+            .contains("does not hold what was sealed")
+    );
+    assert!(
+        record("2020-02-01", "events-2020-02.jsonl.zst", "sha256('x')", 0)
+            .unwrap_err()
+            .contains("does not hold what was sealed")
+    );
     record("2020-02-01", "events-2020-02.jsonl.zst", none, 0).unwrap();
     let mut asks = |sql: &str| diesel::sql_query(sql).execute(&mut sealer).map_err(|e| e.to_string());
     asks("SELECT audit.drop_month('2020-02-01')").unwrap();
@@ -197,7 +230,9 @@ fn events_carry_the_databases_time_and_order() {
     app.set_audit_clock(Utc.with_ymd_and_hms(2026, 7, 1, 0, 0, 0).unwrap());
     app.clock.set(Utc.with_ymd_and_hms(2031, 1, 1, 0, 0, 0).unwrap());
     app.db.write_blocking(&Actor::command(), |tx| tx.audited((), Event::new(Kind::JobRun, "Ran"))).unwrap();
-    let at = app.texts("SELECT at AT TIME ZONE 'UTC' FROM audit.events WHERE kind = 'job.run' ORDER BY id DESC LIMIT 1");
+    let at = app.texts(
+        "SELECT at AT TIME ZONE 'UTC' FROM audit.events WHERE kind = 'job.run' ORDER BY id DESC LIMIT 1",
+    );
     assert_eq!(at, ["2026-07-01 00:00:00"], "the app's clock has no say");
 }
 
@@ -205,9 +240,14 @@ fn events_carry_the_databases_time_and_order() {
 fn an_event_says_who_from_where_and_under_which_request() {
     let app = TestApp::spawn();
     let mut browser = app.visitor();
-    browser.open("/sign-in").fill("E-mail", &app.people.lead.email).fill("Password", crate::harness::fixtures::PASSWORD).press("Sign in");
+    browser
+        .open("/sign-in")
+        .fill("E-mail", &app.people.lead.email)
+        .fill("Password", crate::harness::fixtures::PASSWORD)
+        .press("Sign in");
     let row = app.texts(
-        "SELECT actor_name || '|' || actor_email || '|' || address || '|' || (request_id IS NOT NULL) || '|' || category
+        "SELECT actor_name || '|' || actor_email || '|' || address || '|' || (request_id IS NOT NULL) || \
+            '|' || category
          FROM audit.events WHERE kind = 'session.started'",
     );
     assert_eq!(row, [format!("Lea Winter|{}|127.0.0.1|true|sign_in", app.people.lead.email)]);

@@ -8,9 +8,14 @@ use diesel::connection::SimpleConnection;
 #[track_caller]
 pub fn assert_headers(what: &str, answer: &Answer) {
     let policy = answer.header("content-security-policy");
-    for part in
-        ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"]
-    {
+    for part in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+    ] {
         assert!(policy.contains(part) || policy.contains("sandbox"), "{what}: {part} is not in “{policy}”");
     }
     assert!(!policy.contains("unsafe"), "{what}: {policy}");
@@ -37,7 +42,10 @@ fn a_form_from_a_foreign_origin_is_refused_with_an_event() {
         assert_headers("refused origin", &answer);
         assert_eq!(app.events("origin.refused"), i64::try_from(n + 1).unwrap());
     }
-    let who = app.texts("SELECT DISTINCT actor_name || ' ' || outcome || ' ' || category FROM audit.events WHERE kind = 'origin.refused'");
+    let who = app.texts(
+        "SELECT DISTINCT actor_name || ' ' || outcome || ' ' || category FROM audit.events \
+        WHERE kind = 'origin.refused'",
+    );
     assert_eq!(who, ["Lea Winter failure refused"]);
     browser.open("/account").see("Lea Winter");
     let own = browser.post_with("/sign-out", &[], &[("sec-fetch-site", "same-origin")]);
@@ -48,7 +56,12 @@ fn a_form_from_a_foreign_origin_is_refused_with_an_event() {
 fn links_from_elsewhere_are_followed() {
     let app = TestApp::spawn();
     let mut browser = app.browser(&app.people.lead);
-    let answer = browser.send("GET", "/account", &[("origin", "https://elsewhere.example"), ("sec-fetch-site", "cross-site")], b"");
+    let answer = browser.send(
+        "GET",
+        "/account",
+        &[("origin", "https://elsewhere.example"), ("sec-fetch-site", "cross-site")],
+        b"",
+    );
     assert_eq!(answer.status, 200);
 }
 
@@ -65,7 +78,11 @@ fn an_unknown_address_is_a_page_with_a_way_on() {
     let mut browser = app.browser(&app.people.lead);
     let fragment = browser.get_fragment("/nothing/here");
     assert_eq!(fragment.status, 404);
-    assert!(!fragment.text().contains("<html") && fragment.text().contains("Not here"), "{}", fragment.text());
+    assert!(
+        !fragment.text().contains("<html") && fragment.text().contains("Not here"),
+        "{}",
+        fragment.text()
+    );
 }
 
 #[test]
@@ -77,7 +94,11 @@ fn a_fragment_without_a_session_sends_the_whole_page_to_sign_in() {
     let fragment = visitor.get_fragment("/clients");
     assert_eq!((fragment.status, fragment.header("hx-redirect")), (401, "/sign-in"));
     let posted = visitor.post("/account/theme", &[("theme", "dark")]);
-    assert_eq!((posted.status, posted.header("location")), (303, "/sign-in"), "a POST cannot be repeated by a link");
+    assert_eq!(
+        (posted.status, posted.header("location")),
+        (303, "/sign-in"),
+        "a POST cannot be repeated by a link"
+    );
 }
 
 #[test]
@@ -90,10 +111,16 @@ fn forms_that_are_too_large_or_not_ours_get_a_sentence() {
     let large = browser.post("/account/password", &[("current", &"x".repeat(20 << 10)), ("password", "x")]);
     assert_eq!(large.status, 413);
     assert!(large.text().contains("larger than 16 kB"));
-    let foreign = browser.post("/account/password", &[("current", "x"), ("password", "y"), ("is_admin", "true")]);
+    let foreign =
+        browser.post("/account/password", &[("current", "x"), ("password", "y"), ("is_admin", "true")]);
     assert_eq!(foreign.status, 422);
     assert!(foreign.text().contains("a field that does not belong to it"));
-    let broken = browser.send("POST", "/account/password", &[("content-type", "application/x-www-form-urlencoded")], b"%ff%fe=%00&&&=");
+    let broken = browser.send(
+        "POST",
+        "/account/password",
+        &[("content-type", "application/x-www-form-urlencoded")],
+        b"%ff%fe=%00&&&=",
+    );
     assert_eq!(broken.status, 422);
 }
 
@@ -111,7 +138,12 @@ fn static_files_are_kept_for_good_under_their_digest() {
     let bare = browser.get("/assets/app.css");
     assert_eq!((bare.status, bare.header("cache-control")), (200, "no-cache"));
     assert_eq!(browser.get("/assets/app.css?v=000000000000").header("cache-control"), "no-cache");
-    for outside in ["/assets/../Cargo.toml", "/assets/%2e%2e/Cargo.toml", "/assets/css/base.css", "/assets/vendor/VENDOR.md"] {
+    for outside in [
+        "/assets/../Cargo.toml",
+        "/assets/%2e%2e/Cargo.toml",
+        "/assets/css/base.css",
+        "/assets/vendor/VENDOR.md",
+    ] {
         assert_eq!(browser.get(outside).status, 404, "{outside}");
     }
     assert_eq!(browser.get("/sign-in").header("cache-control"), "no-store");
@@ -139,10 +171,18 @@ fn health_and_readiness_answer_anybody() {
     let told = ready.text();
     assert_eq!(ready.status, 200);
     assert!(
-        told.starts_with("database: reachable\nschema: current\naudit partitions: made ahead\njobs: on time\naudit sealing: no seal yet"),
+        told.starts_with(
+            "database: reachable\nschema: current\naudit partitions: made ahead\njobs: on \
+            time\naudit sealing: no seal yet"
+        ),
         "{told}"
     );
-    app.superuser().batch_execute("DO $$ BEGIN EXECUTE format('DROP TABLE audit.events_%1$s, audit.sealed_%1$s', to_char(now() + interval '1 month', 'YYYY_MM')); END $$").unwrap();
+    app.superuser()
+        .batch_execute(
+            "DO $$ BEGIN EXECUTE format('DROP TABLE audit.events_%1$s, \
+        audit.sealed_%1$s', to_char(now() + interval '1 month', 'YYYY_MM')); END $$",
+        )
+        .unwrap();
     let told = visitor.get("/readyz");
     assert_eq!(told.status, 503);
     assert!(told.text().contains("the next month is missing"), "{}", told.text());

@@ -1,7 +1,8 @@
-//! The floors of the house: a file imports from lower floors alone, on one floor nothing imports sideways, and inside a
-//! room no files import each other in a circle. Read off every `use` and every path in the sources and templates. What is
-//! not so yet stands in `floors.txt`, which only shrinks: a new line fails, and so does one that is no longer true.
-//! `cargo nextest run --test it floors --no-capture` prints the numbers.
+//! The floors of the house: a file imports from lower floors alone, on one floor nothing imports sideways,
+//! and inside a room no files import each other in a circle. Read off every `use` and every path in the
+//! sources and templates. What is not so yet stands in `floors.txt`, which only shrinks: a new line fails,
+//! and so does one that is no longer true. `cargo nextest run --test it floors --no-capture` prints the
+//! numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,8 +10,8 @@ use std::path::Path;
 
 use super::sources::{files, product, root};
 
-/// Rooms from the ground up, a floor a line, as paths below `src/`. The room of a file is the longest that its path begins
-/// with.
+/// Rooms from the ground up, a floor a line, as paths below `src/`. The room of a file is the longest that
+/// its path begins with.
 const FLOORS: &[&[&str]] = &[
     &["kernel/base"],
     &["kernel/event"],
@@ -36,16 +37,20 @@ const FLOORS: &[&[&str]] = &[
 
 /// A room and its floor.
 fn room_of(file: &str) -> (&'static str, usize) {
-    let rooms = FLOORS.iter().enumerate().flat_map(|(floor, rooms)| rooms.iter().map(move |room| (*room, floor)));
-    let found = rooms.filter(|(room, _)| file == *room || file.starts_with(&format!("{room}/"))).max_by_key(|(room, _)| room.len());
+    let rooms =
+        FLOORS.iter().enumerate().flat_map(|(floor, rooms)| rooms.iter().map(move |room| (*room, floor)));
+    let found = rooms
+        .filter(|(room, _)| file == *room || file.starts_with(&format!("{room}/")))
+        .max_by_key(|(room, _)| room.len());
     found.unwrap_or_else(|| panic!("src/{file} stands on no floor: give it one"))
 }
 
-/// The paths of crate modules that a text names, each as its segments: those of `use` with their braces opened, and those
-/// in the midst of code.
+/// The paths of crate modules that a text names, each as its segments: those of `use` with their braces
+/// opened, and those in the midst of code.
 fn paths(text: &str, module: &[String]) -> Vec<Vec<String>> {
     let mut found = Vec::new();
-    let text: String = text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let text: String =
+        text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
     for start in ["crate::", "super::", "self::"] {
         for (at, _) in text.match_indices(start) {
             let before = text[..at].chars().next_back().unwrap_or(' ');
@@ -134,10 +139,14 @@ fn module_of(file: &str) -> Vec<String> {
 
 /// What each file imports of the others.
 fn imports() -> BTreeMap<String, BTreeSet<String>> {
-    let sources: BTreeMap<String, String> =
-        files("src", ".rs").into_iter().map(|(path, text)| (path.trim_start_matches("src/").to_owned(), text)).collect();
-    let by_module: BTreeMap<Vec<String>, String> = sources.keys().map(|file| (module_of(file), file.clone())).collect();
-    let file_of = |path: &[String]| (1..=path.len()).rev().find_map(|length| by_module.get(&path[..length]).cloned());
+    let sources: BTreeMap<String, String> = files("src", ".rs")
+        .into_iter()
+        .map(|(path, text)| (path.trim_start_matches("src/").to_owned(), text))
+        .collect();
+    let by_module: BTreeMap<Vec<String>, String> =
+        sources.keys().map(|file| (module_of(file), file.clone())).collect();
+    let file_of =
+        |path: &[String]| (1..=path.len()).rev().find_map(|length| by_module.get(&path[..length]).cloned());
     // A template belongs to the files that draw it.
     let drawn = |template: &str| -> Vec<String> {
         sources.iter().filter(|(_, text)| text.contains(template)).map(|(file, _)| file.clone()).collect()
@@ -145,7 +154,10 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (file, text) in &sources {
         let reached = paths(product(text), &module_of(file));
-        found.insert(file.clone(), reached.iter().filter_map(|path| file_of(path)).filter(|other| other != file).collect());
+        found.insert(
+            file.clone(),
+            reached.iter().filter_map(|path| file_of(path)).filter(|other| other != file).collect(),
+        );
     }
     for (path, text) in files("templates", ".html") {
         let reached: Vec<String> = paths(&text, &[]).iter().filter_map(|path| file_of(path)).collect();
@@ -176,7 +188,12 @@ fn circles(graph: &BTreeMap<String, BTreeSet<String>>) -> Vec<BTreeSet<String>> 
         if !seen.contains(*file) || found.iter().any(|circle| circle.contains(*file)) {
             continue;
         }
-        found.push(seen.iter().filter(|other| reached.get(other).is_some_and(|back| back.contains(*file))).cloned().collect());
+        found.push(
+            seen.iter()
+                .filter(|other| reached.get(other).is_some_and(|back| back.contains(*file)))
+                .cloned()
+                .collect(),
+        );
     }
     found
 }
@@ -196,7 +213,11 @@ fn floors() {
     let circles = circles(&graph);
     println!("files: {}, imports: {}", graph.len(), graph.values().map(BTreeSet::len).sum::<usize>());
     println!("imports upwards or sideways, a file and a room each: {}", found.len());
-    println!("circles among files: {}, with {} files", circles.len(), circles.iter().map(BTreeSet::len).sum::<usize>());
+    println!(
+        "circles among files: {}, with {} files",
+        circles.len(),
+        circles.iter().map(BTreeSet::len).sum::<usize>()
+    );
     for circle in &circles {
         let mut rooms: BTreeMap<&str, usize> = BTreeMap::new();
         circle.iter().for_each(|file| *rooms.entry(room_of(file).0).or_default() += 1);
@@ -208,14 +229,21 @@ fn floors() {
     if std::env::var_os("TYRIAN_UPDATE_FLOORS").is_some() {
         fs::write(&told, &text).unwrap();
     }
-    assert_eq!(fs::read_to_string(&told).unwrap_or_default(), text, "{} is what the floors are today", Path::new("floors.txt").display());
+    assert_eq!(
+        fs::read_to_string(&told).unwrap_or_default(),
+        text,
+        "{} is what the floors are today",
+        Path::new("floors.txt").display()
+    );
 }
 
 #[test]
 fn paths_are_read_however_they_are_written() {
-    let text = "use crate::kernel::{base::{ids, times as t}, web::Form};\nuse super::store;\nfn f() { crate::audit::x() } // crate::no::y";
+    let text = "use crate::kernel::{base::{ids, times as t}, web::Form};\nuse super::store;\nfn f() { \
+        crate::audit::x() } // crate::no::y";
     let module = ["reports", "pages", "edit"].map(str::to_owned);
     let found: BTreeSet<String> = paths(text, &module).iter().map(|path| path.join("/")).collect();
-    let wanted = ["audit/x", "kernel/base/ids", "kernel/base/times", "kernel/web/Form", "reports/pages/store"];
+    let wanted =
+        ["audit/x", "kernel/base/ids", "kernel/base/times", "kernel/web/Form", "reports/pages/store"];
     assert_eq!(found.into_iter().collect::<Vec<_>>(), wanted);
 }

@@ -12,7 +12,8 @@ use crate::harness::TestApp;
 use crate::harness::browser::{Answer, Browser};
 use crate::harness::fixtures::Plan;
 
-/// Looks at fields, for each field that was sent, that no handler needs to take: one for each of its own fields, and then some.
+/// Looks at fields, for each field that was sent, that no handler needs to take: one for each of its own
+/// fields, and then some.
 const LOOKS: u64 = 60;
 
 /// As many fields as the row takes, of names that its handler might look for again and again.
@@ -88,7 +89,9 @@ fn no_form_costs_more_than_its_length_whoever_sends_it() {
     let mut worst = (0, "");
     for row in TABLE.iter().copied().flatten().filter(|row| row.method == "post") {
         let path = filled(row, &things, &names);
-        for (person, works) in [(None, false), (Some(&app.people.bare), false), (Some(&app.people.lead), true)] {
+        for (person, works) in
+            [(None, false), (Some(&app.people.bare), false), (Some(&app.people.lead), true)]
+        {
             let mut browser = person.map_or_else(|| app.visitor(), |person| app.browser(person));
             for body in [4, 1].into_iter().flat_map(|share| [hostile(row, share), known(row, share)]) {
                 let pairs = body.split('&').count() as u64;
@@ -97,7 +100,12 @@ fn no_form_costs_more_than_its_length_whoever_sends_it() {
                 let answer = send(&mut browser, &path, &body);
                 let took = started.elapsed();
                 let looks = VISITS.load(Ordering::Relaxed) - before;
-                let what = format!("{} with {pairs} fields as {:?}: {}", row.path, person.map(|p| &p.name), answer.status);
+                let what = format!(
+                    "{} with {pairs} fields as {:?}: {}",
+                    row.path,
+                    person.map(|p| &p.name),
+                    answer.status
+                );
                 if took > std::time::Duration::from_millis(100) {
                     println!("{} ms: {what}", took.as_millis());
                 }
@@ -133,9 +141,10 @@ fn more_than_a_row_takes_is_refused_with_a_sentence() {
     let text = format!("version=1&red_notes={}", "x".repeat(3 << 20));
     let answer = send(&mut app.visitor(), &e.procedure_path(0), &text);
     assert_eq!((answer.status, answer.header("location").split('?').next()), (303, Some("/sign-in")));
-    for (path, body) in
-        [("/sign-in", "email=a&password=b&is_admin=1"), ("/engagements/new/01a220c9-05f4-7707-a17f-df18ae8387bf?step=2", "owner=x")]
-    {
+    for (path, body) in [
+        ("/sign-in", "email=a&password=b&is_admin=1"),
+        ("/engagements/new/01a220c9-05f4-7707-a17f-df18ae8387bf?step=2", "owner=x"),
+    ] {
         assert_eq!(send(&mut lead, path, body).status, 422, "{path}: a field that does not belong to it");
     }
 }
@@ -148,9 +157,11 @@ fn the_largest_honest_forms_fit() {
         .batch_execute(&format!(
             "SET session_replication_role = replica;
              INSERT INTO people (id, name, email, status, created_at)
-                SELECT gen_random_uuid(), 'Person ' || n, 'person' || n || '@tyrian.example', 'active', now() FROM generate_series(1, 500) n;
+                SELECT gen_random_uuid(), 'Person ' || n, 'person' || n || '@tyrian.example', 'active', \
+                now() FROM generate_series(1, 500) n;
              INSERT INTO client_access (client_id, person_id, role_id, given_at)
-                SELECT '{}', p.id, r.id, now() FROM people p, roles r WHERE p.name LIKE 'Person %' AND r.key = 'standard_user'",
+                SELECT '{}', p.id, r.id, now() FROM people p, roles r WHERE p.name LIKE 'Person %' \
+                AND r.key = 'standard_user'",
             app.clients.own
         ))
         .unwrap();
@@ -176,11 +187,16 @@ fn the_largest_honest_forms_fit() {
     assert_eq!(send(&mut lead, &format!("{}/operators", e.path()), &form(&operators)).status, 303);
 
     let names = app.texts(&format!(
-        "SELECT DISTINCT m[1] FROM procedures, regexp_matches(body::text, '#\\{{([A-Za-z0-9_.-]+)\\}}', 'g') m WHERE engagement_id = '{}'",
+        "SELECT DISTINCT m[1] FROM procedures, regexp_matches(body::text, '#\\{{([A-Za-z0-9_.-]+)\\}}', \
+            'g') m WHERE engagement_id = '{}'",
         e.id
     ));
-    let inputs: Vec<_> =
-        names.iter().flat_map(|name| [pair(&format!("value.{name}"), &"v".repeat(1_900)), pair(&format!("had.{name}"), &"")]).collect();
+    let inputs: Vec<_> = names
+        .iter()
+        .flat_map(|name| {
+            [pair(&format!("value.{name}"), &"v".repeat(1_900)), pair(&format!("had.{name}"), &"")]
+        })
+        .collect();
     assert_eq!(send(&mut lead, &format!("{}/inputs", e.path()), &form(&inputs)).status, 303);
 
     let texts = ["red_notes", "blue_notes", "recommendation"].map(|name| pair(name, &"ä".repeat(32_000)));

@@ -15,13 +15,22 @@ fn on(day: &str) -> NaiveDate {
 #[test]
 fn what_is_due_moves_once_with_one_event_each() {
     let app = TestApp::spawn();
-    let plan = |title: &'static str, day| Plan { title, procedures: 1, status: EngagementStatus::Scheduled, start: Some(on(day)) };
-    for (title, day) in [("Due long ago", "2026-11-01"), ("Due today", "2026-11-20"), ("Tomorrow", "2026-11-21")] {
+    let plan = |title: &'static str, day| Plan {
+        title,
+        procedures: 1,
+        status: EngagementStatus::Scheduled,
+        start: Some(on(day)),
+    };
+    for (title, day) in
+        [("Due long ago", "2026-11-01"), ("Due today", "2026-11-20"), ("Tomorrow", "2026-11-21")]
+    {
         app.plan(app.clients.own, &plan(title, day));
     }
     let job = find("schedule-transitions").unwrap();
     let moved: usize = std::thread::scope(|scope| {
-        let all: Vec<_> = (0..4).map(|_| scope.spawn(|| run(&app.app.reach(), job, Trigger::Tick, None).unwrap().moved)).collect();
+        let all: Vec<_> = (0..4)
+            .map(|_| scope.spawn(|| run(&app.app.reach(), job, Trigger::Tick, None).unwrap().moved))
+            .collect();
         all.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(moved, 2, "four runs at once move each exactly once");
@@ -31,10 +40,21 @@ fn what_is_due_moves_once_with_one_event_each() {
         ["Due long ago in_progress", "Due today in_progress", "Tomorrow scheduled"]
     );
     assert_eq!(app.events("engagement.moved"), 2);
-    assert_eq!(app.texts("SELECT DISTINCT actor_kind FROM audit.events WHERE kind = 'engagement.moved'"), ["system"]);
-    assert_eq!(run(&app.app.reach(), job, Trigger::Command, Some(app.clock.now() + TimeDelta::days(1))).unwrap().moved, 1);
     assert_eq!(
-        app.count("SELECT count(*) FROM job_runs WHERE job = 'schedule-transitions' AND finished_at IS NOT NULL AND failure IS NULL"),
+        app.texts("SELECT DISTINCT actor_kind FROM audit.events WHERE kind = 'engagement.moved'"),
+        ["system"]
+    );
+    assert_eq!(
+        run(&app.app.reach(), job, Trigger::Command, Some(app.clock.now() + TimeDelta::days(1)))
+            .unwrap()
+            .moved,
+        1
+    );
+    assert_eq!(
+        app.count(
+            "SELECT count(*) FROM job_runs WHERE job = 'schedule-transitions' \
+            AND finished_at IS NOT NULL AND failure IS NULL"
+        ),
         6
     );
 }

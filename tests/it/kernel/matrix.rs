@@ -1,5 +1,6 @@
-//! Every row of the route table, asked for by every kind of person, as a page and as a fragment, with an id of their own
-//! client, of a foreign one and of none; compared with `matrix/`. `TYRIAN_UPDATE_MATRIX=1` writes it anew: read the diff.
+//! Every row of the route table, asked for by every kind of person, as a page and as a fragment, with an id
+//! of their own client, of a foreign one and of none; compared with `matrix/`. `TYRIAN_UPDATE_MATRIX=1`
+//! writes it anew: read the diff.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -41,11 +42,16 @@ fn changes(row: &Row) -> bool {
 impl Things {
     pub(super) fn make(app: &TestApp, people: &People, like: ClientId) -> Self {
         let client = client_like(app, like);
-        let engagement = plan_engagement(&app.app, client, &Plan { procedures: 2, ..Plan::default() }, people);
+        let engagement =
+            plan_engagement(&app.app, client, &Plan { procedures: 2, ..Plan::default() }, people);
         let asset = app.asset(client, "mail01");
         let parts = parts(app, &engagement, asset, people.standard.id.0);
-        let step =
-            app.texts(&format!("SELECT body->'steps'->0->>'id' FROM procedures WHERE id = '{}'", engagement.procedures[0])).remove(0);
+        let step = app
+            .texts(&format!(
+                "SELECT body->'steps'->0->>'id' FROM procedures WHERE id = '{}'",
+                engagement.procedures[0]
+            ))
+            .remove(0);
         let mut ids = BTreeMap::from([
             ("client", client.to_string()),
             ("asset", asset.to_string()),
@@ -62,7 +68,10 @@ impl Things {
         let reported = app.submitted(client);
         ids.insert("report", reported.report.to_string());
         ids.insert("reported", reported.procedures[0].to_string());
-        ids.insert("finding", app.texts(&format!("SELECT id FROM findings WHERE report_id = '{}'", reported.report)).remove(0));
+        ids.insert(
+            "finding",
+            app.texts(&format!("SELECT id FROM findings WHERE report_id = '{}'", reported.report)).remove(0),
+        );
         Self { ids }
     }
 
@@ -77,11 +86,15 @@ fn client_like(app: &TestApp, like: ClientId) -> ClientId {
     let id = ClientId::new();
     app.db
         .write_blocking(&Actor::command(), |tx| {
-            diesel::sql_query("INSERT INTO clients (id, name, created_at, updated_at) VALUES ($1, 'Client ' || $1, now(), now())")
-                .bind::<SqlUuid, _>(id.0)
-                .execute(tx.conn)?;
             diesel::sql_query(
-                "INSERT INTO client_access (client_id, person_id, role_id, given_at) SELECT $1, person_id, role_id, given_at FROM client_access WHERE client_id = $2",
+                "INSERT INTO clients (id, name, created_at, updated_at) \
+                VALUES ($1, 'Client ' || $1, now(), now())",
+            )
+            .bind::<SqlUuid, _>(id.0)
+            .execute(tx.conn)?;
+            diesel::sql_query(
+                "INSERT INTO client_access (client_id, person_id, role_id, given_at) \
+                    SELECT $1, person_id, role_id, given_at FROM client_access WHERE client_id = $2",
             )
             .bind::<SqlUuid, _>(id.0)
             .bind::<SqlUuid, _>(like.0)
@@ -93,23 +106,34 @@ fn client_like(app: &TestApp, like: ClientId) -> ClientId {
 }
 
 /// Log entry and attachment of the first procedure.
-fn parts(app: &TestApp, engagement: &Engagement, asset: AssetId, author: Uuid) -> BTreeMap<&'static str, String> {
+fn parts(
+    app: &TestApp,
+    engagement: &Engagement,
+    asset: AssetId,
+    author: Uuid,
+) -> BTreeMap<&'static str, String> {
     let (log, attachment) = (Uuid::now_v7(), Uuid::now_v7());
     let (procedure, client) = (engagement.procedures[0], engagement.client);
     app.db
         .write_blocking(&Actor::command(), |tx| {
             for statement in [
                 format!(
-                    "INSERT INTO log_entries (id, engagement_id, procedure_id, team, text, starts_at, author_id, created_at, updated_at)
+                    "INSERT INTO log_entries (id, engagement_id, procedure_id, team, text, starts_at, \
+                        author_id, created_at, updated_at)
                      VALUES ('{log}', '{}', '{procedure}', 'red', 'Ran it', now(), '{author}', now(), now())",
                     engagement.id
                 ),
                 format!(
-                    "INSERT INTO attachments (id, client_id, engagement_id, procedure_id, team, title, file_name, media_type, size, sha256, uploaded_by, uploaded_at)
-                     VALUES ('{attachment}', '{client}', '{}', '{procedure}', 'red', 'Shot', 'shot.png', 'image/png', 1, sha256('x'), '{author}', now())",
+                    "INSERT INTO attachments (id, client_id, engagement_id, procedure_id, team, title, \
+                        file_name, media_type, size, sha256, uploaded_by, uploaded_at)
+                     VALUES ('{attachment}', '{client}', '{}', '{procedure}', 'red', 'Shot', 'shot.png', \
+                     'image/png', 1, sha256('x'), '{author}', now())",
                     engagement.id
                 ),
-                format!("INSERT INTO procedure_assets (procedure_id, asset_id, client_id) VALUES ('{procedure}', '{asset}', '{client}')"),
+                format!(
+                    "INSERT INTO procedure_assets (procedure_id, asset_id, client_id) \
+                    VALUES ('{procedure}', '{asset}', '{client}')"
+                ),
             ] {
                 diesel::sql_query(statement).execute(tx.conn)?;
             }
@@ -118,7 +142,11 @@ fn parts(app: &TestApp, engagement: &Engagement, asset: AssetId, author: Uuid) -
         .unwrap();
     std::fs::create_dir_all(app.app.config.attachments()).unwrap();
     std::fs::write(app.app.config.attachments().join(attachment.to_string()), b"x").unwrap();
-    BTreeMap::from([("log", log.to_string()), ("entry", log.to_string()), ("attachment", attachment.to_string())])
+    BTreeMap::from([
+        ("log", log.to_string()),
+        ("entry", log.to_string()),
+        ("attachment", attachment.to_string()),
+    ])
 }
 
 /// Ids that belong to no client.
@@ -148,7 +176,8 @@ pub(super) fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
     ])
 }
 
-/// Forms that a row's handler can read, so that the right is judged and not the form. Without an entry the form is empty.
+/// Forms that a row's handler can read, so that the right is judged and not the form. Without an entry the
+/// form is empty.
 const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/sign-in", &[("email", "nobody@tyrian.example"), ("password", "wrong wrong wrong")]),
     ("/account/password", &[("current", "wrong"), ("password", "a sentence nobody guesses")]),
@@ -189,18 +218,33 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/engagements/{id}/approval", &[("do", "approve")]),
     ("/reports/{report}/edit", &[("version", "1"), ("title", "Another title")]),
     ("/reports/{report}/move", &[("from", "draft"), ("to", "ready_for_review")]),
-    ("/reports/{report}/findings/{finding}", &[("version", "1"), ("title", "Another title"), ("severity", "low")]),
+    (
+        "/reports/{report}/findings/{finding}",
+        &[("version", "1"), ("title", "Another title"), ("severity", "low")],
+    ),
     ("/reports/{report}/findings/{finding}/place", &[("to", "down")]),
     ("/reports/{report}/findings/{finding}/remediation", &[("version", "1"), ("state", "fixed")]),
-    ("/reports/{report}/procedures/{pid}/correction", &[("team", "blue"), ("outcome", "no_evidence"), ("reason", "Found later")]),
-    ("/engagements/{id}/procedures/{pid}/logs", &[("team", "blue"), ("text", "Seen"), ("starts_at", "2026-11-20T08:00:00")]),
+    (
+        "/reports/{report}/procedures/{pid}/correction",
+        &[("team", "blue"), ("outcome", "no_evidence"), ("reason", "Found later")],
+    ),
+    (
+        "/engagements/{id}/procedures/{pid}/logs",
+        &[("team", "blue"), ("text", "Seen"), ("starts_at", "2026-11-20T08:00:00")],
+    ),
     (
         "/engagements/{id}/procedures/{pid}/logs/{entry}",
         &[("text", "Ran it again"), ("starts_at", "2026-11-20T08:00:00"), ("version", "1")],
     ),
     ("/engagements/{id}/attachments/{attachment}/edit", &[("title", "Shot 2"), ("version", "1")]),
-    ("/engagements/{id}/procedures/{pid}/assets/create", &[("name", "db01"), ("kind", "server"), ("criticality", "low")]),
-    ("/clients/{client}/assets/{asset}", &[("name", "web02"), ("kind", "server"), ("criticality", "high"), ("version", "1")]),
+    (
+        "/engagements/{id}/procedures/{pid}/assets/create",
+        &[("name", "db01"), ("kind", "server"), ("criticality", "low")],
+    ),
+    (
+        "/clients/{client}/assets/{asset}",
+        &[("name", "web02"), ("kind", "server"), ("criticality", "high"), ("version", "1")],
+    ),
 ];
 
 /// What an address asks besides its path.
@@ -233,7 +277,9 @@ pub(super) fn filled(row: &Row, things: &Things, common: &BTreeMap<&'static str,
         let (name, rest) = part.split_once('}').unwrap();
         let name = name.split(':').next().unwrap();
         let value = alias(row.path, name, things).or_else(|| common.get(of_nobody(row.path, name)));
-        path.push_str(value.unwrap_or_else(|| panic!("{}: the matrix does not know what {{{name}}} is", row.path)));
+        path.push_str(
+            value.unwrap_or_else(|| panic!("{}: the matrix does not know what {{{name}}} is", row.path)),
+        );
         path.push_str(rest);
     }
     path.push_str(QUERIES.iter().find(|(known, _)| *known == row.path).map_or("", |(_, query)| query));
@@ -270,11 +316,15 @@ fn plan(app: &TestApp) -> String {
     let id = Uuid::now_v7();
     app.db
         .write_blocking(&Actor::command(), |tx| {
-            diesel::sql_query("INSERT INTO test_plans (id, title, created_at, updated_at) VALUES ($1, 'Plan ' || $1, now(), now())")
-                .bind::<SqlUuid, _>(id)
-                .execute(tx.conn)?;
             diesel::sql_query(
-                "INSERT INTO test_plan_procedures (test_plan_id, position, procedure_id) SELECT $1, 1, id FROM library_procedures ORDER BY name LIMIT 1",
+                "INSERT INTO test_plans (id, title, created_at, updated_at) \
+                VALUES ($1, 'Plan ' || $1, now(), now())",
+            )
+            .bind::<SqlUuid, _>(id)
+            .execute(tx.conn)?;
+            diesel::sql_query(
+                "INSERT INTO test_plan_procedures (test_plan_id, position, procedure_id) SELECT $1, 1, id \
+                    FROM library_procedures ORDER BY name LIMIT 1",
             )
             .bind::<SqlUuid, _>(id)
             .execute(tx.conn)?;
@@ -295,15 +345,21 @@ fn word(answer: &Answer) -> String {
 }
 
 fn ask(browser: &mut Browser, row: &Row, path: &str, fragment: bool) -> Answer {
-    let headers: &[(&str, &str)] = if fragment { &[("HX-Request", "true"), ("HX-Request-Type", "partial")] } else { &[] };
+    let headers: &[(&str, &str)] =
+        if fragment { &[("HX-Request", "true"), ("HX-Request-Type", "partial")] } else { &[] };
     if row.method == "get" {
         // A stream of events never ends: its head is the answer.
-        return if row.path.ends_with("/events") { browser.head_of(path, headers) } else { browser.send("GET", path, headers, b"") };
+        return if row.path.ends_with("/events") {
+            browser.head_of(path, headers)
+        } else {
+            browser.send("GET", path, headers, b"")
+        };
     }
     let fields = FORMS.iter().find(|(known, _)| *known == row.path).map_or(&[][..], |(_, fields)| fields);
     // Names must differ from call to call.
     let once = Uuid::now_v7().to_string();
-    let fields: Vec<(&str, String)> = fields.iter().map(|(name, value)| (*name, value.replace("{once}", &once))).collect();
+    let fields: Vec<(&str, String)> =
+        fields.iter().map(|(name, value)| (*name, value.replace("{once}", &once))).collect();
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     browser.post_with(path, &fields, headers)
 }
@@ -345,7 +401,8 @@ impl Matrix<'_> {
                     fresh = self.standing[&Target::Own].missing();
                     &fresh
                 } else if changes(row) && has_access(actor, target) && !placeholders(row.path).is_empty() {
-                    let like = if target == Target::Own { self.app.clients.own } else { self.app.clients.foreign };
+                    let like =
+                        if target == Target::Own { self.app.clients.own } else { self.app.clients.foreign };
                     fresh = Things::make(self.app, &self.app.people, like);
                     &fresh
                 } else {
@@ -355,7 +412,11 @@ impl Matrix<'_> {
                 let answer = ask(&mut self.browser(person), row, &path, fragment);
                 let what = format!("{} {} as {actor}", row.method, row.path);
                 assert_headers(&what, &answer);
-                assert!(answer.status != 500 && answer.status != 503, "{what}, {target:?}: {}", answer.text());
+                assert!(
+                    answer.status != 500 && answer.status != 503,
+                    "{what}, {target:?}: {}",
+                    answer.text()
+                );
                 self.compare(&what, target, actor, fragment, &path, &answer);
                 words.push(word(&answer));
             }
@@ -366,7 +427,15 @@ impl Matrix<'_> {
     }
 
     /// Without access to its client a thing answers exactly as if it were not there.
-    fn compare(&mut self, what: &str, target: Target, actor: &str, fragment: bool, path: &str, answer: &Answer) {
+    fn compare(
+        &mut self,
+        what: &str,
+        target: Target,
+        actor: &str,
+        fragment: bool,
+        path: &str,
+        answer: &Answer,
+    ) {
         if has_access(actor, target) || path.contains("/assets/app.css") {
             return;
         }
@@ -400,19 +469,24 @@ fn every_route_answers_every_actor_as_the_matrix_says(part: &str) {
     ]);
     let mut matrix = Matrix { app: &app, common: common(&app), actors, standing, told: BTreeMap::new() };
     let mut text = String::from(
-        "# What every row of the route table answers every kind of person: page, and after a slash the fragment where it differs.\n\
-         # own, foreign, missing: whose id stands in the path. Written by `TYRIAN_UPDATE_MATRIX=1 cargo test --test it matrix`.\n",
+        "# What every row of the route table answers every kind of person: page, and after a slash the \
+            fragment where it differs.\n\
+         # own, foreign, missing: whose id stands in the path. Written by `TYRIAN_UPDATE_MATRIX=1 cargo \
+         test --test it matrix`.\n",
     );
     for row in TABLE.iter().copied().flatten().filter(|row| part_of(row) == part) {
         let _ = writeln!(text, "\n{} {} ({:?})", row.method.to_uppercase(), row.path, row.access);
-        let of_nobody = row.path.starts_with("/library") || row.path.starts_with("/test-plans") || row.path.starts_with("/admin");
+        let of_nobody = row.path.starts_with("/library")
+            || row.path.starts_with("/test-plans")
+            || row.path.starts_with("/admin");
         let targets: &[Target] = if !of_nobody && is_clients(row.path, &matrix.standing[&Target::Own]) {
             &[Target::Own, Target::Foreign, Target::Missing]
         } else {
             &[Target::Own]
         };
         for target in targets {
-            let name = if targets.len() == 1 { "any" } else { ["own", "foreign", "missing"][*target as usize] };
+            let name =
+                if targets.len() == 1 { "any" } else { ["own", "foreign", "missing"][*target as usize] };
             let line = matrix.line(row, *target);
             let _ = writeln!(text, "  {name:<8}{line}");
         }
@@ -425,7 +499,11 @@ fn every_route_answers_every_actor_as_the_matrix_says(part: &str) {
     for (kept, now) in kept.lines().zip(text.lines()) {
         assert_eq!(kept, now, "the route table answers otherwise than {} says", file.display());
     }
-    assert_eq!(kept.lines().count(), text.lines().count(), "rows were added to or taken from the route table");
+    assert_eq!(
+        kept.lines().count(),
+        text.lines().count(),
+        "rows were added to or taken from the route table"
+    );
 }
 
 #[test]
@@ -451,7 +529,10 @@ fn an_id_of_another_client_below_ones_own_is_not_found() {
     let (common, missing) = (common(&app), own.missing());
     let mut compared = 0;
     for row in TABLE.iter().copied().flatten() {
-        let below: Vec<&str> = placeholders(row.path).into_iter().filter(|name| own.ids.contains_key(name) && *name != "step").collect();
+        let below: Vec<&str> = placeholders(row.path)
+            .into_iter()
+            .filter(|name| own.ids.contains_key(name) && *name != "step")
+            .collect();
         let Some((last, [_, ..])) = below.split_last() else { continue };
         let real = match *last {
             "asset" if row.path.starts_with("/clients") => "spare",
@@ -464,12 +545,21 @@ fn an_id_of_another_client_below_ones_own_is_not_found() {
             filled(row, &Things { ids }, &common)
         };
         let mut browser = app.browser(&app.people.lead);
-        let answers = [mixed(&foreign), mixed(&missing)].map(|path| ask(&mut browser, row, &path, false).status);
-        assert!(answers[0] == answers[1] && [404, 303, 409].contains(&answers[0]), "{} {}: {answers:?}", row.method, row.path);
+        let answers =
+            [mixed(&foreign), mixed(&missing)].map(|path| ask(&mut browser, row, &path, false).status);
+        assert!(
+            answers[0] == answers[1] && [404, 303, 409].contains(&answers[0]),
+            "{} {}: {answers:?}",
+            row.method,
+            row.path
+        );
         compared += 1;
     }
     assert!(compared > 30, "{compared}");
-    let kept = app.count(&format!("SELECT count(*) FROM field_history WHERE subject_id = '{}' AND version > 1", foreign.ids["pid"]));
+    let kept = app.count(&format!(
+        "SELECT count(*) FROM field_history WHERE subject_id = '{}' AND version > 1",
+        foreign.ids["pid"]
+    ));
     assert_eq!(kept, 0, "nothing was written there");
 }
 
@@ -510,7 +600,10 @@ fn a_refusal_by_right_is_an_event() {
     let mut browser = app.browser(&app.people.analyst);
     assert_eq!(browser.get("/clients/new").status, 403);
     assert_eq!(
-        app.texts("SELECT sentence || ', ' || actor_name || ', ' || outcome FROM audit.events WHERE kind = 'access.refused'"),
+        app.texts(
+            "SELECT sentence || ', ' || actor_name || ', ' || outcome FROM audit.events \
+            WHERE kind = 'access.refused'"
+        ),
         ["Refused GET /clients/new, Ann Field, failure"]
     );
 }

@@ -16,11 +16,17 @@ use crate::harness::{TestApp, app};
 
 fn dump(database: &TestDatabase) -> String {
     let url = database.superuser_url();
-    let output = Command::new(cluster().tool("pg_dump")).args(["--schema-only", "--no-comments", "-d", &url]).output().unwrap();
+    let output = Command::new(cluster().tool("pg_dump"))
+        .args(["--schema-only", "--no-comments", "-d", &url])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // Newer versions of pg_dump put a random word into every dump.
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -35,7 +41,8 @@ fn up_down_and_up_again_give_the_same_schema() {
     let mut conn = connect(&database.superuser_url());
     let left = crate::harness::texts(
         &mut conn,
-        "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
+        "SELECT schemaname || '.' || tablename FROM pg_tables \
+            WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
     );
     assert_eq!(left, ["public.__diesel_schema_migrations"], "down leaves nothing behind");
     assert_eq!(migrate(&database.owner_url(), ROLES).unwrap(), applied);
@@ -67,11 +74,15 @@ fn a_schema_of_another_version_is_refused_with_a_sentence() {
     };
     boot().unwrap();
 
-    app.owner().batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')").unwrap();
+    app.owner()
+        .batch_execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('99990101000000')")
+        .unwrap();
     assert_eq!(standing(&mut app.as_app()).unwrap(), Standing::Newer);
     assert!(boot().unwrap_err().to_string().contains("migrated by a newer version"));
 
-    app.owner().batch_execute("DELETE FROM __diesel_schema_migrations WHERE version = '99990101000000'").unwrap();
+    app.owner()
+        .batch_execute("DELETE FROM __diesel_schema_migrations WHERE version = '99990101000000'")
+        .unwrap();
     revert_last(&app.database.owner_url()).unwrap();
     assert_eq!(standing(&mut app.as_app()).unwrap(), Standing::Older(1));
     assert!(boot().unwrap_err().to_string().contains("run `tyrian migrate`"));
@@ -105,16 +116,28 @@ fn a_database_of_the_release_before_migrates_its_pages_open_and_its_log_holds() 
         Person { id: id[0].parse().unwrap(), name: email.into(), email: email.into() }
     };
     let mut browser = app.browser(&person("marit@tyrian.example"));
-    let mut pages: Vec<String> = ["/", "/engagements", "/schedule", "/reports", "/clients", "/library/procedures", "/test-plans"]
-        .into_iter()
-        .chain(["/admin", "/admin/users", "/admin/roles", "/admin/access", "/admin/audit-log", "/admin/jobs", "/account"])
-        .map(str::to_owned)
-        .collect();
-    pages.extend(app.texts("SELECT '/engagements/' || id || '?open=all' FROM engagements WHERE deleted_at IS NULL"));
+    let mut pages: Vec<String> =
+        ["/", "/engagements", "/schedule", "/reports", "/clients", "/library/procedures", "/test-plans"]
+            .into_iter()
+            .chain([
+                "/admin",
+                "/admin/users",
+                "/admin/roles",
+                "/admin/access",
+                "/admin/audit-log",
+                "/admin/jobs",
+                "/account",
+            ])
+            .map(str::to_owned)
+            .collect();
+    pages.extend(
+        app.texts("SELECT '/engagements/' || id || '?open=all' FROM engagements WHERE deleted_at IS NULL"),
+    );
     pages.extend(app.texts("SELECT '/reports/' || id FROM reports"));
     pages.extend(app.texts("SELECT '/clients/' || id FROM clients"));
     pages.extend(app.texts(
-        "SELECT '/engagements/' || engagement_id || '/procedures/' || p.id FROM procedures p JOIN engagements e ON e.id = p.engagement_id
+        "SELECT '/engagements/' || engagement_id || '/procedures/' || p.id FROM procedures p \
+            JOIN engagements e ON e.id = p.engagement_id
          WHERE e.deleted_at IS NULL ORDER BY p.id LIMIT 40",
     ));
     for page in pages {

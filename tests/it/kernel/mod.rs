@@ -1,4 +1,5 @@
-//! What the kernel promises: schema, audit log, edge, permissions, outages, and rules that are read off the sources.
+//! What the kernel promises: schema, audit log, edge, permissions, outages, and rules that are read off the
+//! sources.
 
 mod app_role;
 mod audit_log;

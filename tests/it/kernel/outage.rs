@@ -49,7 +49,8 @@ fn an_outage_is_told_to_everybody_and_heals_by_itself() {
     own.0.ensure_database("outage").unwrap();
     tyrian::kernel::db::migrate::migrate(&own.0.url(OWNER, "outage"), ROLES).unwrap();
     let clock = Clock::standing_at(start());
-    let db = Db::open(&own.0.url(APP, "outage"), PoolSize { connections: 2, wait_seconds: 1 }, clock.clone()).unwrap();
+    let db = Db::open(&own.0.url(APP, "outage"), PoolSize { connections: 2, wait_seconds: 1 }, clock.clone())
+        .unwrap();
     let app = tyrian::server::assemble(config(&place.join("data")), db, None, clock).unwrap();
     tyrian::server::prepare(&app).unwrap();
     let (_, people) = settle(&app);

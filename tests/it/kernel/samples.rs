@@ -1,4 +1,5 @@
-//! Every view, rendered from its samples: nothing unescaped, unique ids, every control labelled, well-formed HTML.
+//! Every view, rendered from its samples: nothing unescaped, unique ids, every control labelled, well-formed
+//! HTML.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -29,7 +30,8 @@ const SLICES: &[(&str, Samples)] = &[
 fn each(check: impl Fn(&str, &Html, &str)) {
     for (slice, samples) in SLICES {
         for (name, html) in samples() {
-            let document = if is_page(&html) { Html::parse_document(&html) } else { Html::parse_fragment(&html) };
+            let document =
+                if is_page(&html) { Html::parse_document(&html) } else { Html::parse_fragment(&html) };
             check(&format!("{slice}/{name}"), &document, &html);
         }
     }
@@ -44,7 +46,12 @@ fn every_slice_with_views_is_sampled() {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
         let slice = entry.unwrap().path();
-        for part in std::fs::read_dir(&slice).into_iter().flatten().flatten().filter(|part| part.path().join("views.rs").exists()) {
+        for part in std::fs::read_dir(&slice)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter(|part| part.path().join("views.rs").exists())
+        {
             // Slices inside a slice, as those of accounts; assets are sampled with their clients.
             let name = part.file_name().to_str().unwrap().to_owned();
             if name != "assets" {
@@ -76,13 +83,23 @@ fn nothing_that_a_person_types_becomes_markup() {
         for element in document.select(&selector("*")) {
             for (attribute, value) in element.value().attrs() {
                 let handler = attribute.starts_with("on") || attribute.starts_with("hx-on");
-                assert!(!handler && attribute != "style", "{name}: {attribute} on <{}>", element.value().name());
+                assert!(
+                    !handler && attribute != "style",
+                    "{name}: {attribute} on <{}>",
+                    element.value().name()
+                );
                 let script = value.trim_start().to_lowercase();
-                assert!(!script.starts_with("javascript:") && !script.starts_with("js:"), "{name}: {attribute}=“{value}”");
+                assert!(
+                    !script.starts_with("javascript:") && !script.starts_with("js:"),
+                    "{name}: {attribute}=“{value}”"
+                );
             }
         }
         for script in document.select(&selector("script")) {
-            assert!(script.attr("src").is_some_and(|src| src.starts_with("/assets/")), "{name}: an inline script");
+            assert!(
+                script.attr("src").is_some_and(|src| src.starts_with("/assets/")),
+                "{name}: an inline script"
+            );
         }
     });
 }
@@ -118,7 +135,10 @@ fn every_control_has_a_name_that_can_be_read_aloud() {
     each(|name, document, _| {
         for control in document.select(&selector("input, select, textarea")) {
             let kind = control.attr("type").unwrap_or_default();
-            if matches!(kind, "hidden" | "submit" | "button") || control.attr("hidden").is_some() || control.attr("aria-hidden").is_some() {
+            if matches!(kind, "hidden" | "submit" | "button")
+                || control.attr("hidden").is_some()
+                || control.attr("aria-hidden").is_some()
+            {
                 continue;
             }
             assert!(!labels(document, control).is_empty(), "{name}: nothing labels {}", control.html());
@@ -128,15 +148,21 @@ fn every_control_has_a_name_that_can_be_read_aloud() {
             if control.attr("aria-hidden") == Some("true") && control.attr("tabindex") == Some("-1") {
                 continue;
             }
-            let pictured = control.select(&selector("img[alt]")).any(|image| !image.attr("alt").unwrap_or_default().trim().is_empty());
-            let named = pictured || !visible_text(control).is_empty() || control.attr("aria-label").is_some_and(|l| !l.trim().is_empty());
+            let pictured = control
+                .select(&selector("img[alt]"))
+                .any(|image| !image.attr("alt").unwrap_or_default().trim().is_empty());
+            let named = pictured
+                || !visible_text(control).is_empty()
+                || control.attr("aria-label").is_some_and(|l| !l.trim().is_empty());
             assert!(named, "{name}: nothing names {}", control.html());
         }
         for image in document.select(&selector("img")) {
             assert!(image.attr("alt").is_some(), "{name}: {} without alt", image.html());
         }
         for svg in document.select(&selector("svg")) {
-            let said = svg.attr("aria-hidden") == Some("true") || svg.attr("aria-label").is_some() || svg.attr("role") == Some("img");
+            let said = svg.attr("aria-hidden") == Some("true")
+                || svg.attr("aria-label").is_some()
+                || svg.attr("role") == Some("img");
             assert!(said, "{name}: an image that is neither hidden from readers nor named");
         }
         for table in document.select(&selector("table")) {
@@ -148,29 +174,45 @@ fn every_control_has_a_name_that_can_be_read_aloud() {
 #[test]
 fn the_html_is_well_formed() {
     each(|name, document, html| {
-        let faults: Vec<_> = document.errors.iter().filter(|fault| !is_page(html) || !fault.contains("DOCTYPE")).collect();
+        let faults: Vec<_> =
+            document.errors.iter().filter(|fault| !is_page(html) || !fault.contains("DOCTYPE")).collect();
         let tolerated = |fault: &str| !is_page(html) && fault.contains("Unexpected token");
         let faults: Vec<_> = faults.into_iter().filter(|fault| !tolerated(fault)).collect();
         assert!(faults.is_empty(), "{name}: {faults:?}");
-        let nested = document.select(&selector("form form, a a, a button, button a, button button, label label")).next();
-        assert!(nested.is_none(), "{name}: {} inside another one", nested.map(|inner| inner.html()).unwrap_or_default());
+        let nested = document
+            .select(&selector("form form, a a, a button, button a, button button, label label"))
+            .next();
+        assert!(
+            nested.is_none(),
+            "{name}: {} inside another one",
+            nested.map(|inner| inner.html()).unwrap_or_default()
+        );
         if is_page(html) {
             assert_eq!(document.select(&selector("h1")).count(), 1, "{name}: one h1 a page");
             assert_eq!(document.select(&selector("main")).count(), 1, "{name}");
-            assert!(document.select(&selector("title")).next().is_some_and(|t| !t.text().collect::<String>().trim().is_empty()), "{name}");
+            assert!(
+                document.select(&selector("title")).next().is_some_and(|t| !t
+                    .text()
+                    .collect::<String>()
+                    .trim()
+                    .is_empty()),
+                "{name}"
+            );
         }
     });
 }
 
 #[test]
 fn a_fragment_is_the_same_as_its_block_in_the_page() {
-    // By convention `page#block` is the block of `page`: word for word, or, where it is drawn into another page, with the
-    // same fields. `name#fragment` stands for itself.
+    // By convention `page#block` is the block of `page`: word for word, or, where it is drawn into another
+    // page, with the same fields. `name#fragment` stands for itself.
     let squeeze = |html: &str| html.split_whitespace().collect::<Vec<_>>().join(" ");
     for (slice, samples) in SLICES {
         let all: BTreeMap<&str, String> = samples().into_iter().collect();
         for (name, fragment) in &all {
-            let Some((page, block)) = name.split_once('#').filter(|(_, block)| *block != "fragment") else { continue };
+            let Some((page, block)) = name.split_once('#').filter(|(_, block)| *block != "fragment") else {
+                continue;
+            };
             let Some(page) = all.get(page) else { panic!("{slice}/{name} has no page {page}") };
             let root = selector(&format!("#{block}"));
             let drawn = Html::parse_fragment(fragment);
@@ -179,7 +221,10 @@ fn a_fragment_is_the_same_as_its_block_in_the_page() {
                 (Some(drawn), Some(whole)) => fields(whole) == fields(drawn),
                 _ => fields(drawn.root_element()).is_subset(&fields(whole.root_element())),
             };
-            assert!(squeeze(page).contains(&squeeze(fragment)) || same, "{slice}/{name} differs from its page");
+            assert!(
+                squeeze(page).contains(&squeeze(fragment)) || same,
+                "{slice}/{name} differs from its page"
+            );
         }
     }
 }
@@ -196,7 +241,10 @@ fn time_is_shown_with_a_machine_readable_value() {
         for time in document.select(&selector("time")) {
             let value = time.attr("datetime").unwrap_or_default();
             let date = chrono::NaiveDate::parse_from_str(value, "%Y-%m-%d").is_ok();
-            assert!(date || chrono::DateTime::parse_from_rfc3339(value).is_ok(), "{name}: datetime=“{value}”");
+            assert!(
+                date || chrono::DateTime::parse_from_rfc3339(value).is_ok(),
+                "{name}: datetime=“{value}”"
+            );
         }
     });
 }

@@ -19,7 +19,8 @@ fn words(list: &str) -> BTreeSet<String> {
     list.split(' ').map(str::to_owned).collect()
 }
 
-/// Every column whose CHECK lists words → the enum's words, or the words themselves where no enum stands behind them.
+/// Every column whose CHECK lists words → the enum's words, or the words themselves where no enum stands
+/// behind them.
 fn expected() -> BTreeMap<&'static str, BTreeSet<String>> {
     let team = || values(Team::ALL, Team::as_str);
     let severity = || values(Severity::ALL, Severity::as_str);
@@ -65,8 +66,10 @@ fn every_check_lists_its_enums_words() {
     let app = TestApp::spawn_empty();
     let rows = app.texts(
         "SELECT DISTINCT c.relname || '.' || a.attname || ' ' || pg_get_constraintdef(k.oid)
-         FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
-         WHERE k.contype = 'c' AND cardinality(k.conkey) = 1 AND NOT c.relispartition AND pg_get_constraintdef(k.oid) LIKE '%ARRAY[%'
+         FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
+         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
+         WHERE k.contype = 'c' AND cardinality(k.conkey) = 1 AND NOT c.relispartition \
+         AND pg_get_constraintdef(k.oid) LIKE '%ARRAY[%'
          ORDER BY 1",
     );
     let found: BTreeMap<String, BTreeSet<String>> = rows
@@ -76,7 +79,8 @@ fn every_check_lists_its_enums_words() {
             (column.to_owned(), definition.split('\'').skip(1).step_by(2).map(str::to_owned).collect())
         })
         .collect();
-    let expected: BTreeMap<String, BTreeSet<String>> = expected().into_iter().map(|(column, words)| (column.to_owned(), words)).collect();
+    let expected: BTreeMap<String, BTreeSet<String>> =
+        expected().into_iter().map(|(column, words)| (column.to_owned(), words)).collect();
     assert_eq!(found, expected);
 }
 
@@ -86,7 +90,10 @@ fn permissions_of_the_seeded_roles_are_those_of_the_policy() {
     let app = TestApp::spawn_empty();
     for role in ROLES {
         let held: BTreeSet<String> = app
-            .texts(&format!("SELECT permission FROM role_permissions JOIN roles ON id = role_id WHERE key = '{}'", role.key))
+            .texts(&format!(
+                "SELECT permission FROM role_permissions JOIN roles ON id = role_id WHERE key = '{}'",
+                role.key
+            ))
             .into_iter()
             .collect();
         assert_eq!(held, values(role.permissions, |p| p.as_str()), "{}", role.key);
@@ -107,7 +114,8 @@ fn diesel_type(data_type: &str, element: &str, nullable: bool) -> String {
         "jsonb" => "Jsonb",
         other => panic!("no diesel type is known for {other}"),
     };
-    let base = if data_type == "ARRAY" { format!("Array<{}>", one(element)) } else { one(data_type).to_owned() };
+    let base =
+        if data_type == "ARRAY" { format!("Array<{}>", one(element)) } else { one(data_type).to_owned() };
     if nullable { format!("Nullable<{base}>") } else { base }
 }
 
@@ -115,8 +123,10 @@ fn diesel_type(data_type: &str, element: &str, nullable: bool) -> String {
 fn schema_rs_agrees_with_the_database() {
     let app = TestApp::spawn_empty();
     let rows = app.texts(
-        "SELECT table_name || '|' || column_name || '|' || data_type || '|' || trim(leading '_' FROM udt_name) || '|' || is_nullable
-         FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> '__diesel_schema_migrations'
+        "SELECT table_name || '|' || column_name || '|' || data_type || '|' || trim(leading '_' \
+            FROM udt_name) || '|' || is_nullable
+         FROM information_schema.columns WHERE table_schema = 'public' \
+         AND table_name <> '__diesel_schema_migrations'
          ORDER BY table_name, ordinal_position",
     );
     let mut database: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -131,7 +141,8 @@ fn schema_rs_agrees_with_the_database() {
         let mut renamed: Option<String> = None;
         let mut table = String::new();
         for line in part.lines().map(str::trim) {
-            if let Some(name) = line.strip_prefix("#[sql_name = \"").and_then(|rest| rest.strip_suffix("\"]")) {
+            if let Some(name) = line.strip_prefix("#[sql_name = \"").and_then(|rest| rest.strip_suffix("\"]"))
+            {
                 renamed = Some(name.to_owned());
             } else if table.is_empty() && line.ends_with('{') && line.contains('(') {
                 table = line.split(" (").next().unwrap().to_owned();

@@ -23,7 +23,12 @@ pub fn files(directory: &str, ending: &str) -> Vec<(String, String)> {
     found
         .into_iter()
         .filter(|path| path.to_str().unwrap().ends_with(ending))
-        .map(|path| (path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
+        .map(|path| {
+            (
+                path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned(),
+                fs::read_to_string(&path).unwrap(),
+            )
+        })
         .collect()
 }
 
@@ -97,7 +102,8 @@ fn sql_stays_in_the_stores() {
 fn plain_sql_says_why() {
     for (path, text) in files("src", ".rs") {
         let text = product(&text);
-        let plain = text.matches("sql_query(").count() - text.matches("sql_query(\"SELECT pg_advisory").count();
+        let plain =
+            text.matches("sql_query(").count() - text.matches("sql_query(\"SELECT pg_advisory").count();
         if plain > 0 && !path.starts_with("src/kernel/db/") {
             assert!(text.contains("sql_query: "), "{path}: plain SQL, and no comment says why");
         }
@@ -131,9 +137,22 @@ fn domains_are_pure() {
 
 #[test]
 fn slices_use_each_others_domain_and_store_only() {
-    let slices = ["accounts", "clients", "library", "engagements", "procedures", "schedule", "reports", "audit", "imports", "admin"];
+    let slices = [
+        "accounts",
+        "clients",
+        "library",
+        "engagements",
+        "procedures",
+        "schedule",
+        "reports",
+        "audit",
+        "imports",
+        "admin",
+    ];
     for (path, text) in files("src", ".rs") {
-        let Some(own) = slices.iter().find(|slice| path.starts_with(&format!("src/{slice}/"))) else { continue };
+        let Some(own) = slices.iter().find(|slice| path.starts_with(&format!("src/{slice}/"))) else {
+            continue;
+        };
         for slice in slices.iter().filter(|slice| *slice != own) {
             let pages = format!("crate::{slice}::pages");
             assert!(!product(&text).contains(&pages), "{path} uses {pages}");
@@ -146,7 +165,17 @@ fn templates_carry_no_scripts_handlers_or_styles() {
     for (path, text) in files("templates", ".html") {
         for (number, line) in text.lines().enumerate() {
             let lower = line.to_lowercase();
-            for sign in ["hx-on", "\"js:", "'js:", "javascript:", " style=\"", " style='", "<style", "hx-vals='js", "hx-headers='js"] {
+            for sign in [
+                "hx-on",
+                "\"js:",
+                "'js:",
+                "javascript:",
+                " style=\"",
+                " style='",
+                "<style",
+                "hx-vals='js",
+                "hx-headers='js",
+            ] {
                 assert!(!lower.contains(sign), "{path}:{}: {sign}", number + 1);
             }
             if path != "templates/layout.html" {
@@ -167,8 +196,9 @@ fn templates_carry_no_scripts_handlers_or_styles() {
     }
 }
 
-/// What passes a template unescaped besides our own icons and cleaned Markdown stands in `unescaped.txt`: fields that hold
-/// either, and parts drawn by other templates. `TYRIAN_UPDATE_UNESCAPED=1` writes it anew: look at each line that is new.
+/// What passes a template unescaped besides our own icons and cleaned Markdown stands in `unescaped.txt`:
+/// fields that hold either, and parts drawn by other templates. `TYRIAN_UPDATE_UNESCAPED=1` writes it anew:
+/// look at each line that is new.
 #[test]
 fn what_passes_unescaped_was_looked_at() {
     let mut found = BTreeSet::new();
@@ -176,7 +206,10 @@ fn what_passes_unescaped_was_looked_at() {
         for part in text.split("{{").skip(1) {
             let expression = part.split("}}").next().unwrap().trim();
             let Some((value, _)) = expression.split_once("|safe") else { continue };
-            if !["crate::kernel::web::assets::icon(", "crate::kernel::web::markdown::render("].iter().any(|own| value.starts_with(own)) {
+            if !["crate::kernel::web::assets::icon(", "crate::kernel::web::markdown::render("]
+                .iter()
+                .any(|own| value.starts_with(own))
+            {
                 found.insert(format!(
                     "{path}: {}
 ",
@@ -216,17 +249,24 @@ fn vendored_files_are_the_ones_that_were_looked_at() {
 fn files_stay_readable() {
     for (path, text) in files("src", ".rs") {
         let lines = product(&text).lines().count();
-        assert!(lines <= 730 || path == "src/kernel/db/schema.rs", "{path} has {lines} lines: split it by noun");
+        assert!(
+            lines <= 730 || path == "src/kernel/db/schema.rs",
+            "{path} has {lines} lines: split it by noun"
+        );
     }
 }
 
 #[test]
 fn every_handler_of_the_table_stands_in_a_page_file() {
     let table = fs::read_to_string(root().join("src/routes.rs")).unwrap();
-    for line in table.lines().map(str::trim).filter(|line| line.starts_with("get \"") || line.starts_with("post \"")) {
+    for line in
+        table.lines().map(str::trim).filter(|line| line.starts_with("get \"") || line.starts_with("post \""))
+    {
         let handler = line.split("=> ").nth(1).unwrap();
         assert!(
-            handler.contains("pages::") || handler.starts_with("crate::kernel::web::") || handler.starts_with("crate::health::"),
+            handler.contains("pages::")
+                || handler.starts_with("crate::kernel::web::")
+                || handler.starts_with("crate::health::"),
             "{handler}"
         );
     }

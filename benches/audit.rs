@@ -15,17 +15,18 @@ use common::{PASSWORD, Stand, milliseconds};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use tyrian::accounts::{domain::hash_password, store as accounts};
-use tyrian::audit::query::Asked;
-use tyrian::audit::seal::KeyFiles;
-use tyrian::audit::sealer::Sealer;
-use tyrian::audit::search::{Reach, search};
-use tyrian::audit::search_store;
-use tyrian::audit::verify::Halt;
-use tyrian::audit::verify_store::{Against, verify};
-use tyrian::audit::{proof, retention_store};
+use tyrian::audit::log::query::Asked;
+use tyrian::audit::log::search::{Reach, search};
+use tyrian::audit::log::store::retention as retention_store;
+use tyrian::audit::proof::inclusion;
+use tyrian::audit::proof::seal::KeyFiles;
+use tyrian::audit::proof::sealer::Sealer;
+use tyrian::audit::proof::store::verify::{Against, verify};
+use tyrian::audit::proof::verify::Halt;
 use tyrian::kernel::app::App;
 use tyrian::kernel::db::Db;
 use tyrian::kernel::event::domain::{Actor, Event, Kind};
+use tyrian::kernel::event::months;
 
 /// Events of one transaction while they are laid.
 const CHUNK: i64 = 100_000;
@@ -95,7 +96,7 @@ fn lay(stand: &Stand, events: i64) {
     let mut conn = superuser(stand);
     // What the start wrote bears the time of now, and would stand before what is older.
     conn.batch_execute("TRUNCATE audit.events").expect("emptied");
-    let floor: DateTime<Utc> = search_store::get_floor(&mut conn).expect("the floor");
+    let floor: DateTime<Utc> = months::get_floor(&mut conn).expect("the floor");
     for month in 0..5 {
         let month = floor.date_naive() + Months::new(month);
         conn.batch_execute(&format!("SELECT audit.make_month('{month}')")).expect("a month");
@@ -327,7 +328,7 @@ fn load(app: &App) {
         let sealing = scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 let turn = sealer(app).turn(chrono::TimeDelta::milliseconds(1_300)).expect("a turn");
-                if !matches!(turn, tyrian::audit::seal_store::Turn::Sealed(_, true)) {
+                if !matches!(turn, tyrian::audit::proof::store::seal::Turn::Sealed(_, true)) {
                     std::thread::park_timeout(Duration::from_millis(500));
                 }
             }
@@ -452,7 +453,7 @@ fn export(stand: &Stand, cookie: &str) {
         checked.expect("an answer").body_mut().with_config().limit(u64::MAX).read_to_vec().expect("a body");
     let begun = Instant::now();
     let trusted = KeyFiles::of(&stand.app.config).trusted().expect("keys");
-    match proof::check(text.as_slice(), &trusted, |_| {}) {
+    match inclusion::check(text.as_slice(), &trusted, |_| {}) {
         Ok(proved) => {
             println!(
                 "an export of {} events proved in {:.1} s without the database",
@@ -489,8 +490,7 @@ fn verification(app: &App) {
 fn drop_a_month(stand: &Stand, cookie: &str) {
     let app = &stand.app;
     let mut conn = superuser(stand);
-    let month: NaiveDate =
-        search_store::get_floor(&mut conn).expect("the floor").date_naive() + Months::new(1);
+    let month: NaiveDate = months::get_floor(&mut conn).expect("the floor").date_naive() + Months::new(1);
     let month = chrono::Datelike::with_day(&month, 1).expect("a month");
     let later = month + Months::new(6);
     let name = month.format("%Y-%m");

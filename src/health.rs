@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use crate::audit::seal_store::{Progress, get_progress, may_seal};
+use crate::audit::proof::store::seal::{Progress, get_progress, may_seal};
 use crate::kernel::app::App;
 use crate::kernel::base::error::Result;
 use crate::kernel::db::migrate::{Standing, standing};

@@ -14,7 +14,7 @@ pub const JOBS: &[Job] = &[
         name: "audit-refresh",
         schedule: "10 0 * * *",
         about: "Makes the audit log's months ahead; archives and drops those that are no longer shown.",
-        run: crate::audit::retention::refresh,
+        run: crate::audit::log::retention::refresh,
     },
     Job {
         name: "session-sweep",

@@ -19,3 +19,4 @@ pub mod reports;
 pub mod routes;
 pub mod schedule;
 pub mod server;
+pub mod settings;

@@ -16,7 +16,8 @@ use object_store::local::LocalFileSystem;
 use secrecy::ExposeSecret;
 
 use crate::accounts::domain::LinkPurpose;
-use crate::accounts::session::{ABSOLUTE_HOURS, Sessions};
+use crate::accounts::session::Sessions;
+use crate::accounts::store::sessions::ABSOLUTE_HOURS;
 use crate::jobs::JOBS;
 use crate::kernel::app::{App, Keys};
 use crate::kernel::base::clock::Clock;
@@ -71,7 +72,7 @@ pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
     }
     let sealing = sealing_url.map(|url| Db::open(&url, PoolSize::SEALING, clock.clone())).transpose()?;
     let app = assemble(config, db, sealing, clock)?;
-    if !app.sealing.read_blocking(|conn| Ok(crate::audit::seal_store::may_seal(conn)?))? {
+    if !app.sealing.read_blocking(|conn| Ok(crate::audit::proof::store::seal::may_seal(conn)?))? {
         bail!(
             "the audit log cannot be sealed: `tyrian migrate` gave that to a role of its own. Set \
                 TYRIAN_SEALER_DATABASE_URL, or \
@@ -129,7 +130,7 @@ pub fn first_link(app: &App) -> anyhow::Result<Option<String>> {
     if app.db.read_blocking(crate::accounts::store::has_people)? {
         return Ok(None);
     }
-    Ok(Some(crate::accounts::pages::make_link(app, LinkPurpose::FirstAdministrator, None, 72)?))
+    Ok(Some(crate::accounts::pages::sign_in::make_link(app, LinkPurpose::FirstAdministrator, None, 72)?))
 }
 
 /// The HTTP server on a bound listener.

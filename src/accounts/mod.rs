@@ -3,16 +3,10 @@
 //! everywhere.
 
 pub mod access;
-pub mod attempt_store;
 pub mod domain;
-pub mod factor_store;
-pub mod notice_pages;
-pub mod notice_store;
-pub mod own_pages;
 pub mod pages;
 pub mod roles;
 pub mod session;
-pub mod sign_in_store;
 pub mod store;
 pub mod sweep;
 pub mod two_factor;

@@ -24,25 +24,12 @@ use crate::kernel::refusals as flood;
 use crate::kernel::web::Ctx;
 use crate::kernel::web::permit::{UNAVAILABLE, VIEWER, Viewer};
 
-/// Key of the signed-in person's id in the session.
-pub const PERSON: &str = "person";
-/// Key of the time at which the person last proved who they are.
-pub const PROVED: &str = "proved";
-/// Key of a sign-in that waits for its second factor.
-pub const PENDING: &str = "pending";
-/// Keys of where the session began: network address and browser.
-pub const ADDRESS: &str = "address";
-pub const AGENT: &str = "agent";
-/// Key of the session's end, whatever is done in it; it outlives a change of the session's secret.
-pub const UNTIL: &str = "until";
 /// Key that says that rights changed: the session goes on under a new secret. Never stored.
 pub(crate) const RENEW: &str = "renew";
 /// Key that tells the store to change the secret. Never stored.
 const RENEWED: &str = "renewed";
 /// Key that says that the last use was noted a while ago. Never stored.
 pub(crate) const STALE: &str = "stale";
-/// Longest life of a session, in hours, whatever is done in it.
-pub const ABSOLUTE_HOURS: i64 = 12;
 
 type State = HashMap<String, String>;
 

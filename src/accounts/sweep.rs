@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{attempt_store, store};
+use super::store::{self, attempts};
 use crate::kernel::base::error::Result;
 use crate::kernel::db::Db;
 use crate::kernel::drafts;
@@ -10,13 +10,10 @@ use crate::kernel::event::domain::Actor;
 use crate::kernel::job::Done;
 
 /// Ends sessions that have run out, with an event each, and forgets old counts and drafts.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn sweep(db: &Db, now: DateTime<Utc>) -> Result<Done> {
     let ended = db.write_blocking(&Actor::system(), |tx| store::sweep_sessions(tx, now))?;
     let old = db.write_unaudited_blocking("old drafts and counts", |conn| {
-        Ok(attempt_store::sweep(conn, now)? + drafts::sweep(conn, now)?)
+        Ok(attempts::sweep(conn, now)? + drafts::sweep(conn, now)?)
     })?;
     Ok(Done { moved: ended + old, ..Done::default() })
 }

@@ -4,11 +4,8 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::settings_pages::{Typed, TypedOutcome};
-use super::settings_store::Outcome;
 use super::store::Run;
-use crate::kernel::base::error::FieldErrors;
-use crate::kernel::base::times;
+use crate::kernel::base::show;
 use crate::kernel::web::Frame;
 
 /// A way into a part of the administration.
@@ -18,26 +15,6 @@ pub struct Card {
     pub name: &'static str,
     /// One sentence.
     pub about: &'static str,
-}
-
-#[derive(Template)]
-#[template(path = "admin/settings.html")]
-pub struct SettingsPage {
-    pub frame: Frame,
-    /// As typed, or as stored.
-    pub typed: Typed,
-    pub outcomes: Vec<Outcome>,
-    /// A new outcome as typed.
-    pub new_outcome: TypedOutcome,
-    pub errors: FieldErrors,
-    /// Why nothing was saved.
-    pub problem: Option<String>,
-}
-
-impl SettingsPage {
-    fn zones(&self) -> impl Iterator<Item = &'static str> {
-        chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())
-    }
 }
 
 #[derive(Template)]
@@ -76,7 +53,7 @@ impl RunRow {
             None => "Not finished".into(),
             Some(end) => match (end - self.0.started_at).num_milliseconds() {
                 short @ ..1_000 => format!("{} ms", short.max(0)),
-                _ => times::duration_words(end - self.0.started_at),
+                _ => show::duration(end - self.0.started_at),
             },
         }
     }
@@ -137,10 +114,10 @@ pub struct Jobs {
 
 impl Jobs {
     fn at(&self, at: &DateTime<Utc>) -> String {
-        times::display_seconds(*at, self.zone)
+        show::seconds(*at, self.zone)
     }
     fn ago(&self, at: &DateTime<Utc>) -> String {
-        times::relative(*at, self.now).unwrap_or_else(|| self.at(at))
+        show::relative(*at, self.now).unwrap_or_else(|| self.at(at))
     }
 }
 
@@ -179,34 +156,10 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let index = Index { frame: Frame::sample("Administration"), cards: vec![card] };
     let empty = Index { frame: Frame::sample("Administration"), cards: Vec::new() };
     let jobs = Jobs { frame: Frame::sample("Jobs"), jobs: vec![job, never], now: at, zone: chrono_tz::UTC };
-    let hostile = || "<script>alert(1)</script>".to_owned();
-    let typed = Typed {
-        organisation_name: hostile(),
-        time_zone: hostile(),
-        idle_minutes: hostile(),
-        audit_days: hostile(),
-        ..Typed::default()
-    };
-    let outcome = Outcome {
-        key: "x".into(),
-        team: crate::procedures::domain::Team::Red,
-        label: hostile(),
-        definition: hostile(),
-        retired_at: Some(at),
-    };
-    let settings = SettingsPage {
-        frame: Frame::sample("Settings"),
-        typed,
-        outcomes: vec![outcome],
-        new_outcome: TypedOutcome { label: hostile(), ..TypedOutcome::default() },
-        errors: FieldErrors::one("time_zone", "Not known."),
-        problem: Some("No.".into()),
-    };
     crate::kernel::web::rendered([
         ("index", index.render()),
         ("index empty", empty.render()),
         ("jobs", jobs.render()),
-        ("settings", settings.render()),
     ])
 }
 

@@ -9,19 +9,21 @@ use chrono::{NaiveDate, TimeDelta};
 use clap::{Args, Subcommand};
 use indicatif::{HumanCount, ProgressBar};
 
-use crate::audit::export::{self, Format, Wanted};
-use crate::audit::query::Filter;
-use crate::audit::seal::{KeyFiles, Seal, read_keys};
-use crate::audit::seal_store::may_seal;
-use crate::audit::search_store::Scope;
-use crate::audit::verify::Halt;
-use crate::audit::verify_store::{self, Against};
-use crate::audit::{proof, search_store};
+use crate::audit::log::export;
+use crate::audit::log::query::Filter;
+use crate::audit::log::request::{self, ExportRequest, Format};
+use crate::audit::log::store::search::Scope;
+use crate::audit::proof::inclusion;
+use crate::audit::proof::seal::{KeyFiles, Seal, read_keys};
+use crate::audit::proof::store::seal::may_seal;
+use crate::audit::proof::store::verify::{self, Against};
+use crate::audit::proof::verify::Halt;
 use crate::kernel::app::App;
 use crate::kernel::base::error::Error;
 use crate::kernel::base::hex::hex;
 use crate::kernel::config::Options;
 use crate::kernel::event::domain::Actor;
+use crate::kernel::event::months;
 
 /// What to do with the audit log.
 #[derive(Subcommand)]
@@ -111,7 +113,7 @@ fn verify(app: &App, asked: &Verify) -> anyhow::Result<()> {
     let archives = app.config.audit_archives();
     let against = Against { trusted: keys(asked, &files)?, kept, archives: &archives };
     let mut tell = progress("Verified");
-    let outcome = told(verify_store::verify(app.db.connect()?, app.db.connect()?, &against, &mut tell))?;
+    let outcome = told(verify::verify(app.db.connect()?, app.db.connect()?, &against, &mut tell))?;
     let done = &outcome.verified;
     println!(
         "Everything holds: {} events in {} seals.",
@@ -156,7 +158,7 @@ fn verify(app: &App, asked: &Verify) -> anyhow::Result<()> {
 pub fn verify_export(options: &Options, asked: &Verify, file: &Path) -> anyhow::Result<()> {
     let trusted = keys(asked, &KeyFiles::new(&options.data_dir, None))?;
     let export = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let proved = told(proof::check(BufReader::new(export), &trusted, progress("Verified")))?;
+    let proved = told(inclusion::check(BufReader::new(export), &trusted, progress("Verified")))?;
     let (first, last) = proved.seals;
     println!("Everything holds: {} events lead to seals {first} to {last}.", HumanCount(proved.events));
     println!("The last one's digest is {}: compare it with a seal that you kept elsewhere.", proved.head);
@@ -177,14 +179,14 @@ fn export(app: &App, asked: &Export) -> anyhow::Result<()> {
     }
     let filter = Filter { from: asked.from, to: asked.to, ..Filter::default() };
     let (floor, zone) = app.db.read_blocking(|conn| {
-        let zone = crate::admin::settings_store::get(conn)?.time_zone;
-        Ok((search_store::get_floor(conn)?, zone))
+        let zone = crate::settings::store::get(conn)?.time_zone;
+        Ok((months::get_floor(conn)?, zone))
     })?;
     let zone: chrono_tz::Tz = zone.parse().map_err(|_| Error::Internal(anyhow::anyhow!("no zone {zone}")))?;
     let (from, to) = filter.instants(zone);
     let scope = Scope { clients: None, from: Some(from.map_or(floor, |from| from.max(floor))), to };
-    let wanted = Wanted { scope, filter, event: None, proof: asked.proof, format: asked.format, zone };
-    app.db.write_blocking(&Actor::command(), |tx| tx.audited((), export::event(&wanted)))?;
+    let wanted = ExportRequest { scope, filter, event: None, proof: asked.proof, format: asked.format, zone };
+    app.db.write_blocking(&Actor::command(), |tx| tx.audited((), request::event(&wanted)))?;
     let mut out = std::io::stdout().lock();
     let ended = export::write(&mut app.db.connect()?, &wanted, &mut |chunk| out.write_all(&chunk).is_ok());
     let _ = out.flush();

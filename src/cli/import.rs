@@ -9,11 +9,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::imports::archive::{Source, file_name, read_file};
 use crate::imports::atomics::{self, Atomics};
 use crate::imports::attack;
-use crate::imports::domain::{Counts, Refused};
+use crate::imports::domain::Refused;
 use crate::imports::store;
 use crate::kernel::app::App;
 use crate::kernel::base::error::Error;
 use crate::kernel::event::domain::Actor;
+use crate::library::changes::Counts;
 use crate::library::domain::{AttackRelease, TechniqueStatus};
 
 /// What to import.

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::audit::seal::KeyFiles;
-use crate::audit::sealer::Sealer;
+use crate::audit::proof::seal::KeyFiles;
+use crate::audit::proof::sealer::Sealer;
 use crate::jobs;
 use crate::kernel::base::clock::Clock;
 use crate::kernel::config::{Config, Options};

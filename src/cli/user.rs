@@ -3,7 +3,8 @@
 use clap::Subcommand;
 
 use crate::accounts::domain::{LinkPurpose, check_person};
-use crate::accounts::{pages, store};
+use crate::accounts::pages::sign_in;
+use crate::accounts::store;
 use crate::kernel::app::App;
 use crate::kernel::authz::Permission;
 use crate::kernel::authz::policy::PermissionSet;
@@ -61,7 +62,7 @@ pub fn run(app: &App, command: UserCommand) -> anyhow::Result<()> {
                     told(e)
                 }
             })?;
-            println!("{}", pages::make_link(app, LinkPurpose::Invitation, Some(id), 72)?);
+            println!("{}", sign_in::make_link(app, LinkPurpose::Invitation, Some(id), 72)?);
         }
         UserCommand::ResetLink { email } => {
             let account = account(app, &email)?;
@@ -74,7 +75,7 @@ pub fn run(app: &App, command: UserCommand) -> anyhow::Result<()> {
                 .about(account.id);
                 tx.audited((), event)
             })?;
-            println!("{}", pages::make_link(app, LinkPurpose::Reset, Some(account.id), 24)?);
+            println!("{}", sign_in::make_link(app, LinkPurpose::Reset, Some(account.id), 24)?);
         }
         UserCommand::Disable { email } => {
             let account = account(app, &email)?;

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::engagements::domain::parse_tags;
 use crate::kernel::base::error::{Error, FieldErrors};
+use crate::kernel::base::text::parse_tags;
 use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
 
 crate::text_enum! {

@@ -8,11 +8,11 @@ use serde::Deserialize;
 use super::domain::TypedClient;
 use super::views::{ClientForm, Conflict, Delete, List, Show, client_differences, show_members};
 use super::{assets, store};
-use crate::audit::store::{About, list_about};
-use crate::audit::views::Activity;
 use crate::kernel::authz::Permission;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::ClientId;
+use crate::kernel::event::about::{About, list_about};
+use crate::kernel::event::views::Activity;
 use crate::kernel::web::permit::{CreateClient, EditClient, Permit, ReadClient};
 use crate::kernel::web::{Form, Query, Section, redirect_with};
 

@@ -6,9 +6,9 @@ use chrono_tz::Tz;
 use super::assets::store::Asset;
 use super::domain::{AssetKind, Criticality, TypedAsset, TypedClient};
 use super::store::{Client, ClientEngagement, Listed, Member};
-use crate::audit::views::Activity;
 use crate::kernel::base::error::FieldErrors;
-use crate::kernel::base::times;
+use crate::kernel::base::show;
+use crate::kernel::event::views::Activity;
 use crate::kernel::web::Frame;
 use crate::lifecycle::domain::EngagementStatus;
 
@@ -127,7 +127,7 @@ pub fn show_members(members: Vec<Member>, zone: Tz) -> Vec<ShownMember> {
     members
         .into_iter()
         .map(|member| ShownMember {
-            given_at: times::display(member.given_at, zone),
+            given_at: show::time(member.given_at, zone),
             machine: member.given_at.to_rfc3339(),
             member,
         })
@@ -164,28 +164,7 @@ pub struct Show {
     pub zone: Tz,
 }
 
-impl Show {
-    fn dates(engagement: &ClientEngagement) -> String {
-        match (engagement.start_date, engagement.end_date) {
-            (Some(start), Some(end)) if start != end => {
-                format!("{} – {}", times::display_date(start), times::display_date(end))
-            }
-            (Some(day), _) => times::display_date(day),
-            (None, Some(end)) => format!("until {}", times::display_date(end)),
-            (None, None) => String::new(),
-        }
-    }
-    fn tone(status: EngagementStatus) -> &'static str {
-        match status {
-            EngagementStatus::Pending => "pending",
-            EngagementStatus::Scheduled => "scheduled",
-            EngagementStatus::InProgress => "progress",
-            EngagementStatus::InReview => "review",
-            EngagementStatus::Complete => "complete",
-            EngagementStatus::Canceled => "canceled",
-        }
-    }
-}
+impl Show {}
 
 /// `/clients/{client}/assets/new` and `/clients/{client}/assets/{asset}`
 #[derive(Template)]

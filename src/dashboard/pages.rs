@@ -6,7 +6,7 @@ use diesel::pg::PgConnection;
 
 use super::store;
 use super::views::{Dashboard, Loaded, week};
-use crate::accounts::notice_store;
+use crate::accounts::store::notices;
 use crate::engagements::store::approval::list_requests;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::policy::Rights;
@@ -58,7 +58,7 @@ fn load(conn: &mut PgConnection, person: PersonId, rights: &Rights, now: DateTim
             &rights.clients_with(P::ReportPublish),
             FEW,
         )?,
-        notices: notice_store::list_unread(conn, person, &rights.visible(), FEW)?,
+        notices: notices::list_unread(conn, person, &rights.visible(), FEW)?,
         engagements,
     })
 }

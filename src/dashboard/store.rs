@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::kernel::base::team::Team;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
-use crate::procedures::domain::{ProcedureStatus, Progress, Team, WaitingOn, waiting_on};
+use crate::procedures::domain::{ProcedureStatus, Progress, WaitingOn, waiting_on};
 
 /// Rows looked at for the queue; who has more waiting works from the engagements.
 const LOOKED_AT: i64 = 500;
@@ -70,9 +71,6 @@ pub struct ToReview {
 
 /// Reports that wait on somebody: to be reviewed by them, where they were asked or nobody was; or approved,
 /// where they publish. The one that waits longest first.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_to_review(
     conn: &mut PgConnection,
     person: PersonId,

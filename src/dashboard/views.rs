@@ -5,10 +5,10 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::store::{Engagement, ToReview, Waiting};
-use crate::accounts::notice_store::Notice;
+use crate::accounts::store::notices::Notice;
 use crate::engagements::domain::RunbookState;
 use crate::engagements::store::approval::Request;
-use crate::kernel::base::times;
+use crate::kernel::base::show;
 use crate::kernel::web::Frame;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 
@@ -30,7 +30,7 @@ impl Due {
             0 => "today".into(),
             1 => "tomorrow".into(),
             -1 => "yesterday".into(),
-            _ => times::display_date(self.on),
+            _ => show::date(self.on),
         }
     }
 }
@@ -101,13 +101,13 @@ impl Dashboard {
         RunbookState::of(engagement.progress(), engagement.submitted)
     }
     fn date(&self, date: &NaiveDate) -> String {
-        times::display_date(*date)
+        show::date(*date)
     }
     fn at(&self, at: &DateTime<Utc>) -> String {
-        times::relative(*at, self.now).unwrap_or_else(|| times::display(*at, self.zone))
+        show::relative(*at, self.now).unwrap_or_else(|| show::time(*at, self.zone))
     }
     fn period(&self, request: &Request) -> String {
-        crate::engagements::views::marks::dates(request.start_date, request.end_date)
+        crate::kernel::base::show::dates(request.start_date, request.end_date)
     }
     fn overdue(&self, request: &Request) -> bool {
         request.starts_at.is_some_and(|start| start <= self.now)
@@ -128,7 +128,8 @@ impl Dashboard {
 /// Every view of the slice, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
     use crate::kernel::base::ids::{EngagementId, ProcedureId};
-    use crate::procedures::domain::{ProcedureStatus, Team};
+    use crate::kernel::base::team::Team;
+    use crate::procedures::domain::ProcedureStatus;
     let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap_or_default();
     let evil = || "<script>alert(1)</script>".to_owned();
     let engagement = |status, submitted, done| Engagement {

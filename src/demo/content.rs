@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::kernel::base::team::Team;
 use crate::lifecycle::domain::EngagementStatus;
-use crate::procedures::domain::Team;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -11,20 +11,22 @@ use uuid::Uuid;
 
 use super::content::{Content, Engagement, Work};
 use super::store::{self, Copied};
-use crate::accounts::notice_store::{self, NewNotice};
+use crate::accounts::store::notices;
+use crate::accounts::store::notices::NewNotice;
 use crate::accounts::store::{NewPerson, give_access, insert_person};
 use crate::engagements::domain::DetailField;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{
     AssetId, AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ReportId, TestPlanId,
 };
+use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 use crate::kernel::db::schema::{attachments, field_history, log_entries, procedure_assets, step_ticks};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Actor, ActorKind, Event, Kind};
 use crate::lifecycle::domain::{Command, EngagementStatus, ReportStatus, starts_at};
 use crate::lifecycle::store::{apply, lock_engagement, touch};
-use crate::procedures::domain::{Field, Side, Team};
+use crate::procedures::domain::{Field, Side};
 use crate::reports::store::{keep_published, note_move};
 
 /// A file to be stored.
@@ -251,7 +253,7 @@ fn request(tx: &mut WriteTx<'_>, cast: &Cast, planned: &Planned<'_>) -> Result<(
         text: format!("{} requests “{title}”.", by.name),
         href: format!("/engagements/{}", planned.id),
     };
-    notice_store::give(tx, vec![notice])?;
+    notices::give(tx, vec![notice])?;
     store::insert_events(tx, &[(by, requested)])
 }
 

@@ -4,19 +4,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::base::text::{LONG_TEXT_BYTES, check_text};
+use crate::kernel::base::text::{LONG_TEXT_BYTES, check_text, check_title, parse_tags, split_tags};
 use crate::kernel::base::times;
 use crate::lifecycle::domain::{self as schedule, EngagementStatus};
-use crate::procedures::domain::{BlueFlags, Progress};
-
-/// Longest title, in characters.
-pub const TITLE_CHARS: usize = 200;
-
-/// Most tags of one engagement.
-pub const TAGS: usize = 20;
-
-/// Longest tag, in characters.
-pub const TAG_CHARS: usize = 40;
+use crate::procedures::domain::Progress;
+use crate::settings::domain::Meaning;
 
 crate::text_enum! {
     /// The fields of Engagement Details, by the names they post under. They share the field-by-field merge.
@@ -164,7 +156,7 @@ impl NewEngagement {
 /// A sentence for beside the field.
 pub fn check_detail(field: DetailField, raw: &str) -> Result<String, String> {
     match field {
-        DetailField::Title => check_title(raw),
+        DetailField::Title => check_title("engagement", raw),
         DetailField::Tags => Ok(parse_tags(raw)?.join(", ")),
         DetailField::StartDate | DetailField::EndDate => {
             Ok(times::parse_date(raw)?.map_or_else(String::new, |date| date.to_string()))
@@ -175,44 +167,6 @@ pub fn check_detail(field: DetailField, raw: &str) -> Result<String, String> {
         }
         DetailField::SpecialInstructions => check_text(field.label(), true, raw, LONG_TEXT_BYTES, true),
     }
-}
-
-fn check_title(raw: &str) -> Result<String, String> {
-    let title = check_text("The title", false, raw, LONG_TEXT_BYTES, false)?;
-    if title.is_empty() {
-        return Err("Give the engagement a title.".into());
-    }
-    let length = title.chars().count();
-    if length > TITLE_CHARS {
-        return Err(format!("The title is {length} characters; the limit is {TITLE_CHARS}. Shorten it."));
-    }
-    Ok(title)
-}
-
-/// Tags as people type them, "Red team, Q4 ": trimmed, lower-cased, each once, in the order given.
-///
-/// # Errors
-/// A sentence when one is too long, there are too many, or one holds a control character.
-pub fn parse_tags(raw: &str) -> Result<Vec<String>, String> {
-    let text = check_text("The tags", true, raw, LONG_TEXT_BYTES, false)?;
-    let mut tags: Vec<String> = Vec::new();
-    for tag in split_tags(&text) {
-        if tag.chars().count() > TAG_CHARS {
-            let start: String = tag.chars().take(20).collect();
-            return Err(format!("The tag “{start}…” is longer than {TAG_CHARS} characters. Shorten it."));
-        }
-        if !tags.contains(&tag) {
-            tags.push(tag);
-        }
-        if tags.len() > TAGS {
-            return Err(format!("There can be at most {TAGS} tags. Remove some."));
-        }
-    }
-    Ok(tags)
-}
-
-fn split_tags(text: &str) -> impl Iterator<Item = String> {
-    text.split(',').map(|tag| tag.trim().to_lowercase()).filter(|tag| !tag.is_empty())
 }
 
 /// Where a runbook stands: derived, never stored, never shown as a status.
@@ -277,7 +231,7 @@ pub enum BlueAnswer {
     Scored {
         score: u8,
         /// Its flags; none of them is "we looked and found nothing".
-        flags: BlueFlags,
+        flags: Meaning,
     },
 }
 
@@ -328,7 +282,7 @@ impl CoverageRow {
                 self.prevented += u32::from(flags.prevented);
                 self.alerted += u32::from(flags.alerted);
                 self.logged += u32::from(flags.logged);
-                self.missed += u32::from(flags == BlueFlags::default());
+                self.missed += u32::from(flags.unseen());
             }
         }
     }
@@ -450,17 +404,6 @@ mod tests {
     }
 
     #[test]
-    fn tags_have_limits() {
-        assert_eq!(parse_tags(" , "), Ok(vec![]));
-        assert!(parse_tags(&"x".repeat(41)).is_err());
-        assert_eq!(parse_tags(&"Ä".repeat(40)), Ok(vec!["ä".repeat(40)]));
-        let many = |n: usize| (0..n).map(|i| format!("t{i}")).collect::<Vec<_>>().join(",");
-        assert_eq!(parse_tags(&many(20)).map(|tags| tags.len()), Ok(20));
-        assert!(parse_tags(&many(21)).is_err());
-        assert!(parse_tags("a\u{0}").is_err());
-    }
-
-    #[test]
     fn runbook_states() {
         let of = |done, total, submitted| RunbookState::of(Progress { done, total }, submitted);
         assert_eq!(of(0, 0, false).label(), "No procedures yet");
@@ -492,7 +435,8 @@ mod tests {
     }
 
     fn scored(score: u8, prevented: bool, alerted: bool, logged: bool) -> BlueAnswer {
-        BlueAnswer::Scored { score, flags: BlueFlags { prevented, alerted, logged } }
+        let flags = Meaning { prevented, alerted, logged, ..Meaning::default() };
+        BlueAnswer::Scored { score, flags }
     }
 
     fn tactics() -> Vec<Tactic> {

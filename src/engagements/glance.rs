@@ -3,8 +3,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::kernel::base::times::duration_words;
-use crate::procedures::domain::{BlueFlags, Summary, Team, times_to};
+use crate::kernel::base::show;
+use crate::kernel::base::team::Team;
+use crate::procedures::domain::{Summary, times_to};
+use crate::settings::domain::Meaning;
 
 /// From when on an alert is late: an hour after the procedure was executed. The 1-10-60 rule of the field
 /// gives a whole response that long; an alert that takes it leaves nothing for the rest.
@@ -12,21 +14,6 @@ pub const LATE: TimeDelta = TimeDelta::hours(1);
 
 /// Tones from the defender's best to what nobody answered, in the order in which bars stack them.
 pub const TONES: [&str; 6] = ["good", "info", "warn", "bad", "none", "unanswered"];
-
-/// Tone of an outcome, from the defender's side: what was stopped is good, what went unseen is bad. It
-/// follows from the flags and the score, so that a renamed or added outcome gets one too. Every page takes it
-/// from here: an outcome has one colour.
-pub fn tone(team: Team, key: &str, succeeded: bool, score: Option<i32>) -> &'static str {
-    match (team, score) {
-        (Team::Red, _) if succeeded => "bad",
-        (Team::Red, _) if key.contains("block") => "good",
-        (Team::Blue, Some(90..)) => "good",
-        (Team::Blue, Some(60..)) => "info",
-        (Team::Blue, Some(1..)) => "warn",
-        (Team::Blue, Some(_)) => "bad",
-        _ => "none",
-    }
-}
 
 /// A part of a whole: never a percentage without both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,21 +54,12 @@ impl Times {
     pub fn of(spans: &[TimeDelta], left_out: usize) -> Self {
         let summary = Summary::of(spans);
         Self {
-            median: summary.as_ref().map(|s| duration_words(s.median)),
-            p90: summary.as_ref().map(|s| duration_words(s.p90)),
+            median: summary.as_ref().map(|s| show::duration(s.median)),
+            p90: summary.as_ref().map(|s| show::duration(s.p90)),
             n: spans.len(),
             left_out,
         }
     }
-}
-
-/// A team's answer on a procedure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Said {
-    /// Its tone, one of [`TONES`].
-    pub tone: &'static str,
-    /// What it means for blue; nothing for red.
-    pub flags: BlueFlags,
 }
 
 /// A procedure as far as the glance goes.
@@ -89,8 +67,9 @@ pub struct Said {
 pub struct Answered {
     /// Keys of its tactics.
     pub tactics: Vec<String>,
-    pub red: Option<Said>,
-    pub blue: Option<Said>,
+    /// What each team's answer means.
+    pub red: Option<Meaning>,
+    pub blue: Option<Meaning>,
     /// Whether it is of status Not Applicable: then nobody owes an answer.
     pub not_applicable: bool,
     /// When red ran it.
@@ -135,8 +114,8 @@ impl Glance {
         let row = |name: &str, of: Vec<&Answered>| Row {
             name: name.to_owned(),
             procedures: of.len(),
-            red: counts(&of, |p| p.red),
-            blue: counts(&of, |p| p.blue),
+            red: counts(&of, Team::Red, |p| p.red),
+            blue: counts(&of, Team::Blue, |p| p.blue),
         };
         let mut rows: Vec<Row> = tactics
             .iter()
@@ -155,9 +134,8 @@ impl Glance {
         let with = |both: fn(&Answered) -> bool| all.iter().filter(|p| both(p)).count();
         let detectable = with(|p| p.executed_at.is_some() && p.detected_at.is_some());
         let respondable = with(|p| p.detected_at.is_some() && p.responded_at.is_some());
-        let blue = |is: fn(BlueFlags) -> bool| {
-            all.iter().zip(&spans).filter(move |(p, _)| p.blue.is_some_and(|said| is(said.flags)))
-        };
+        let blue =
+            |is: fn(Meaning) -> bool| all.iter().zip(&spans).filter(move |(p, _)| p.blue.is_some_and(is));
         let alerted: Vec<TimeDelta> = blue(|flags| flags.alerted).filter_map(|(_, span)| span.0).collect();
         Self {
             rows,
@@ -173,11 +151,11 @@ impl Glance {
     }
 }
 
-fn counts(of: &[&Answered], said: impl Fn(&Answered) -> Option<Said>) -> Counts {
+fn counts(of: &[&Answered], team: Team, answer: impl Fn(&Answered) -> Option<Meaning>) -> Counts {
     let mut counts = Counts::default();
     for procedure in of {
-        let tone = match said(procedure) {
-            Some(said) => said.tone,
+        let tone = match answer(procedure) {
+            Some(meaning) => meaning.tone(team),
             None if procedure.not_applicable => "none",
             None => "unanswered",
         };
@@ -192,16 +170,16 @@ mod tests {
 
     use super::*;
 
-    fn flags(prevented: bool, alerted: bool) -> BlueFlags {
-        BlueFlags { prevented, alerted, logged: true }
+    fn flags(prevented: bool, alerted: bool) -> Meaning {
+        Meaning { score: Some(100), prevented, alerted, logged: true, ..Meaning::default() }
     }
 
-    fn answered(blue: Option<BlueFlags>, minutes: Option<i64>) -> Answered {
+    fn answered(blue: Option<Meaning>, minutes: Option<i64>) -> Answered {
         let at = Utc.with_ymd_and_hms(2026, 11, 21, 14, 0, 0).unwrap();
         Answered {
             tactics: vec!["execution".into()],
-            red: Some(Said { tone: "bad", flags: BlueFlags::default() }),
-            blue: blue.map(|flags| Said { tone: "good", flags }),
+            red: Some(Meaning { succeeded: true, ..Meaning::default() }),
+            blue,
             not_applicable: false,
             executed_at: Some(at),
             detected_at: minutes.map(|minutes| at + TimeDelta::minutes(minutes)),

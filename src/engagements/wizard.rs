@@ -8,7 +8,7 @@ use super::domain::NewEngagement;
 use crate::kernel::base::ids::{
     ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, TestPlanId,
 };
-use crate::procedures::domain::Team;
+use crate::kernel::base::team::Team;
 use crate::procedures::inputs::Values;
 
 /// The most procedures of one engagement that the wizard takes.

@@ -3,11 +3,11 @@
 
 use std::collections::HashSet;
 
-use crate::engagements::domain::parse_tags;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
 use crate::kernel::base::pairs::Pairs;
 use crate::kernel::base::text::check_text;
+use crate::kernel::base::text::parse_tags;
 use crate::library::store::plans::{Plan, PlanContent};
 use crate::library::store::procedures::{Hit, Search};
 

@@ -1,12 +1,12 @@
 //! The library: what a release of ATT&CK says, procedures and their versions, repositories, test plans; pages
 //! to browse and search it. The starter library comes with the binary.
 
-pub mod attack_pages;
+pub mod changes;
 pub mod domain;
 pub mod editor;
+pub mod forms;
+pub mod pages;
 pub mod paging;
-pub mod plan_pages;
-pub mod procedure_pages;
-pub mod show;
+pub mod placeholders;
 pub mod store;
 pub mod views;

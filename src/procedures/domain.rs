@@ -4,17 +4,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use crate::kernel::authz::WriteRule;
+use crate::kernel::base::team::Team;
 use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
 use crate::kernel::base::times;
 use crate::lifecycle::domain::{EngagementStatus, Refusal};
-
-crate::text_enum! {
-    /// The two sides of a purple-team engagement.
-    pub enum Team {
-        Red => "red", "Red";
-        Blue => "blue", "Blue";
-    }
-}
+use crate::settings::domain::Meaning;
 
 crate::text_enum! {
     /// How far a procedure is.
@@ -43,14 +38,6 @@ crate::text_enum! {
         Red => "red", "Red team";
         Blue => "blue", "Blue team";
         Nobody => "nobody", "Nobody";
-    }
-}
-
-crate::text_enum! {
-    /// Who may write which side: a setting of the organisation that an engagement may override.
-    pub enum WriteRule {
-        Everyone => "everyone", "Everyone writes both sides";
-        OwnSide => "own_side", "Each side writes its own";
     }
 }
 
@@ -377,14 +364,6 @@ pub fn planning_allowed(status: EngagementStatus, submitted: bool) -> Result<(),
     }
 }
 
-/// What a blue outcome says about the procedure.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct BlueFlags {
-    pub prevented: bool,
-    pub alerted: bool,
-    pub logged: bool,
-}
-
 /// Something saved that does not fit together. It is shown, never refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Warning {
@@ -392,8 +371,12 @@ pub enum Warning {
     DetectedBeforeExecuted,
     /// The response lies before the detection.
     RespondedBeforeDetected,
-    /// Red succeeded where blue says it was prevented.
+    /// Red reached its whole objective where blue says it was prevented.
     SuccessButPrevented,
+    /// Red says that a control stopped it, blue that none did.
+    StoppedButNotPrevented,
+    /// Red never ran it, and blue's answer counts.
+    NotAttemptedButAnswered,
 }
 
 impl Warning {
@@ -409,6 +392,12 @@ impl Warning {
             Self::SuccessButPrevented => {
                 "Red says it succeeded, blue says it was prevented. Check which is right."
             }
+            Self::StoppedButNotPrevented => {
+                "Red says a control stopped it, blue says it was not prevented. Check which is right."
+            }
+            Self::NotAttemptedButAnswered => {
+                "Red did not attempt it, yet blue's answer counts. Check which is right."
+            }
         }
     }
 
@@ -417,31 +406,50 @@ impl Warning {
         match self {
             Self::DetectedBeforeExecuted => Field::DetectedAt,
             Self::RespondedBeforeDetected => Field::RespondedAt,
-            Self::SuccessButPrevented => Field::BlueOutcome,
+            Self::SuccessButPrevented | Self::StoppedButNotPrevented | Self::NotAttemptedButAnswered => {
+                Field::BlueOutcome
+            }
         }
     }
 }
 
-/// What does not fit together on a procedure. `red_succeeded` is the red outcome's flag, `blue` the blue
-/// outcome's flags when it is answered.
+/// Whether both teams' answers contradict each other, by the one rule of every page and figure. `red` is the
+/// outcome's key and meaning: only Success itself claims the whole objective, which a flag does not tell from
+/// Partial Success.
+fn contradiction(red: (&str, Meaning), blue: Meaning) -> Option<Warning> {
+    let (key, red) = red;
+    let counts = blue.score.is_some();
+    if key == "success" && blue.prevented {
+        Some(Warning::SuccessButPrevented)
+    } else if red.prevented && counts && !blue.prevented {
+        Some(Warning::StoppedButNotPrevented)
+    } else if !red.attempted && counts {
+        Some(Warning::NotAttemptedButAnswered)
+    } else {
+        None
+    }
+}
+
+/// What does not fit together on a procedure: its times, and the answers of both teams where they are given.
 pub fn warnings(
     executed: Option<DateTime<Utc>>,
     detected: Option<DateTime<Utc>>,
     responded: Option<DateTime<Utc>>,
-    red_succeeded: bool,
-    blue: Option<BlueFlags>,
+    red: Option<(&str, Meaning)>,
+    blue: Option<Meaning>,
 ) -> Vec<Warning> {
     let before = |later: Option<DateTime<Utc>>, earlier: Option<DateTime<Utc>>| {
         later.zip(earlier).is_some_and(|(l, e)| l < e)
     };
-    [
-        (before(detected, executed), Warning::DetectedBeforeExecuted),
-        (before(responded, detected), Warning::RespondedBeforeDetected),
-        (red_succeeded && blue.is_some_and(|flags| flags.prevented), Warning::SuccessButPrevented),
-    ]
-    .into_iter()
-    .filter_map(|(is, warning)| is.then_some(warning))
-    .collect()
+    let mut found = Vec::new();
+    if before(detected, executed) {
+        found.push(Warning::DetectedBeforeExecuted);
+    }
+    if before(responded, detected) {
+        found.push(Warning::RespondedBeforeDetected);
+    }
+    found.extend(red.zip(blue).and_then(|(red, blue)| contradiction(red, blue)));
+    found
 }
 
 /// Time to detect (detected − executed) and time to respond (responded − detected); what is missing or
@@ -658,14 +666,37 @@ mod tests {
     }
 
     #[test]
+    fn answers_contradict_by_one_rule() {
+        let succeeded = Meaning { succeeded: true, ..Meaning::default() };
+        let stopped = Meaning { prevented: true, ..Meaning::default() };
+        let never_run = Meaning { attempted: false, ..Meaning::default() };
+        let scored = |score, prevented| Meaning { score: Some(score), prevented, ..Meaning::default() };
+        let not_applicable = Meaning::default();
+        for (red, blue, expected) in [
+            (("success", succeeded), scored(90, true), Some(Warning::SuccessButPrevented)),
+            (("partial_success", succeeded), scored(90, true), None),
+            (("success", succeeded), scored(60, false), None),
+            (("blocked_by_control", stopped), scored(60, false), Some(Warning::StoppedButNotPrevented)),
+            (("blocked_by_control", stopped), scored(90, true), None),
+            (("blocked_by_control", stopped), not_applicable, None),
+            (("not_attempted", never_run), scored(0, false), Some(Warning::NotAttemptedButAnswered)),
+            (("not_attempted", never_run), not_applicable, None),
+            (("failed", Meaning::default()), scored(0, false), None),
+        ] {
+            assert_eq!(contradiction(red, blue), expected, "{} {blue:?}", red.0);
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_warned_about_and_left_out() {
-        let prevented = Some(BlueFlags { prevented: true, ..BlueFlags::default() });
+        let prevented = Some(Meaning { score: Some(100), prevented: true, ..Meaning::default() });
+        let success = Some(("success", Meaning { succeeded: true, ..Meaning::default() }));
         assert_eq!(
-            warnings(at(10), at(5), at(4), true, prevented),
+            warnings(at(10), at(5), at(4), success, prevented),
             [Warning::DetectedBeforeExecuted, Warning::RespondedBeforeDetected, Warning::SuccessButPrevented]
         );
-        assert_eq!(warnings(at(1), at(1), at(2), false, prevented), []);
-        assert_eq!(warnings(None, at(1), None, true, None), []);
+        assert_eq!(warnings(at(1), at(1), at(2), None, prevented), []);
+        assert_eq!(warnings(None, at(1), None, success, None), []);
         let seconds = |n| Some(TimeDelta::seconds(n));
         assert_eq!(times_to(at(0), at(58), at(60)), (seconds(58), seconds(2)));
         assert_eq!(times_to(at(10), at(5), at(6)), (None, seconds(1)));

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::kernel::base::error::{Error, FieldErrors};
 use crate::kernel::base::pairs::Pairs;
+use crate::kernel::base::show;
 use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
 
 /// Attachments of one procedure, both teams' together.
@@ -71,29 +72,12 @@ pub fn is_image(media_type: &str) -> bool {
     matches!(media_type, "image/png" | "image/jpeg" | "image/gif" | "image/webp")
 }
 
-/// A size in words: "48 KiB".
-pub fn size_words(bytes: i64) -> String {
-    const STEP: i64 = 1024;
-    match bytes {
-        b if b < STEP => format!("{b} bytes"),
-        b if b < STEP * STEP => format!("{} KiB", (b + STEP / 2) / STEP),
-        b => {
-            let tenths = (b * 10 + STEP * STEP / 2) / (STEP * STEP);
-            if tenths % 10 == 0 || tenths >= 100 {
-                format!("{} MiB", (tenths + 5) / 10)
-            } else {
-                format!("{}.{} MiB", tenths / 10, tenths % 10)
-            }
-        }
-    }
-}
-
 /// The sentence of a file over the limit.
 pub fn too_large(name: &str, limit: i64) -> String {
     format!(
         "“{name}” is larger than {}, the limit for one file. Nothing was stored. Compress it, or attach the \
             part that matters.",
-        size_words(limit)
+        show::size(limit)
     )
 }
 
@@ -193,14 +177,5 @@ mod tests {
         assert_eq!(media_type(b"<html>", "page.png"), "application/octet-stream");
         assert_eq!(media_type(b"<html>", "page.LOG"), "text/plain; charset=utf-8");
         assert_eq!(media_type(b"", "x"), "application/octet-stream");
-    }
-
-    #[test]
-    fn sizes_read_well() {
-        assert_eq!(size_words(0), "0 bytes");
-        assert_eq!(size_words(48 * 1024), "48 KiB");
-        assert_eq!(size_words(50 << 20), "50 MiB");
-        assert_eq!(size_words(1_600_000), "1.5 MiB");
-        assert_eq!(size_words((1 << 20) - 1), "1024 KiB");
     }
 }

@@ -1,35 +1,18 @@
-//! Placeholders in commands: `#{name}`. A value set on the procedure wins over the engagement's, and that
-//! over the procedure's own default. Tyrian fills them in for reading and copying; it never runs a command.
+//! Values of placeholders: one set on the procedure wins over the engagement's, and that over the procedure's
+//! own default.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::pairs::Pairs;
 use crate::kernel::base::text::check_text;
+use crate::library::placeholders::{NAME_BYTES, Piece, exact_text, fill, is_name, names};
 
 /// Values by placeholder name.
 pub type Values = BTreeMap<String, String>;
 
-/// Longest placeholder name, in bytes.
-pub const NAME_BYTES: usize = 100;
-
 /// Longest value, in bytes.
 pub const VALUE_BYTES: usize = 2_000;
-
-/// A part of a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    /// Plain text.
-    Text(String),
-    /// A placeholder with its value.
-    Filled {
-        name: String,
-        /// What stands in its place.
-        value: String,
-    },
-    /// A placeholder without a value.
-    Missing { name: String },
-}
 
 /// Where a value came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,67 +31,6 @@ pub struct Resolved {
     pub value: String,
     /// Where it was found.
     pub source: Source,
-}
-
-fn is_name(text: &str) -> bool {
-    (1..=NAME_BYTES).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
-}
-
-/// Splits a command into its text and its placeholders' names.
-fn split(command: &str) -> Vec<Result<&str, &str>> {
-    let mut parts = Vec::new();
-    let (mut text_from, mut at) = (0, 0);
-    while let Some(found) = command[at..].find("#{") {
-        let open = at + found;
-        at = open + 2;
-        let name = command[at..].find('}').map(|close| &command[at..at + close]);
-        let Some(name) = name.filter(|name| is_name(name)) else {
-            continue;
-        };
-        if text_from < open {
-            parts.push(Err(&command[text_from..open]));
-        }
-        parts.push(Ok(name));
-        at += name.len() + 1;
-        text_from = at;
-    }
-    if text_from < command.len() {
-        parts.push(Err(&command[text_from..]));
-    }
-    parts
-}
-
-/// The placeholder names of a command, once each, in order.
-pub fn names(command: &str) -> Vec<&str> {
-    let mut seen = BTreeSet::new();
-    split(command).into_iter().filter_map(Result::ok).filter(|name| seen.insert(*name)).collect()
-}
-
-/// Fills a command. A value is put in as it is: placeholders inside it are not filled again.
-pub fn fill(command: &str, resolve: &dyn Fn(&str) -> Option<String>) -> Vec<Piece> {
-    split(command)
-        .into_iter()
-        .map(|part| match part {
-            Err(text) => Piece::Text(text.to_owned()),
-            Ok(name) => match resolve(name) {
-                Some(value) => Piece::Filled { name: name.to_owned(), value },
-                None => Piece::Missing { name: name.to_owned() },
-            },
-        })
-        .collect()
-}
-
-/// The exact text that the copy button copies; a missing placeholder stays as it was written.
-pub fn exact_text(pieces: &[Piece]) -> String {
-    pieces
-        .iter()
-        .map(|piece| match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Filled { value, .. } => value.clone(),
-            Piece::Missing { name } => format!("#{{{name}}}"),
-        })
-        .collect()
 }
 
 /// The three layers of values that a procedure's commands are filled from.

@@ -6,12 +6,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::domain::{Attachment, Outcome, Runbook};
-use crate::engagements::domain::TITLE_CHARS;
+use super::domain::{Attachment, FrozenOutcome, Runbook};
 use crate::kernel::base::ids::{FindingId, ProcedureId};
-use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
+use crate::kernel::base::team::Team;
+use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text, check_title};
 use crate::kernel::base::times;
-use crate::procedures::domain::{Severity, Team};
+use crate::procedures::domain::Severity;
 
 crate::text_enum! {
     /// The fields of the narrative, by the names they post under. They share the field-by-field merge.
@@ -117,16 +117,6 @@ impl FindingField {
     }
 }
 
-fn check_title(what: &str, raw: &str) -> Result<String, String> {
-    let title = check_text("The title", false, raw, LONG_TEXT_BYTES, false)?;
-    let length = title.chars().count();
-    match length {
-        0 => Err(format!("Give the {what} a title.")),
-        1..=TITLE_CHARS => Ok(title),
-        _ => Err(format!("The title is {length} characters; the limit is {TITLE_CHARS}. Shorten it.")),
-    }
-}
-
 fn ids(raw: &str) -> Result<String, String> {
     let parsed: Result<Vec<Uuid>, _> = raw.split(',').filter(|id| !id.is_empty()).map(str::parse).collect();
     let mut ids =
@@ -185,8 +175,8 @@ pub struct Correction {
     pub id: Uuid,
     pub procedure_id: ProcedureId,
     pub team: Team,
-    pub before: Option<Outcome>,
-    pub after: Option<Outcome>,
+    pub before: Option<FrozenOutcome>,
+    pub after: Option<FrozenOutcome>,
     pub reason: String,
     /// Who put it right.
     pub by: String,
@@ -231,15 +221,11 @@ mod tests {
     use super::super::domain::tests::{procedure, runbook};
     use super::*;
 
-    fn outcome(key: &str) -> Outcome {
-        Outcome {
+    fn outcome(key: &str) -> FrozenOutcome {
+        FrozenOutcome {
             key: key.into(),
             label: key.into(),
-            succeeded: false,
-            score: Some(30),
-            prevented: false,
-            alerted: false,
-            logged: true,
+            meaning: crate::settings::domain::Meaning { score: Some(30), logged: true, ..Default::default() },
         }
     }
 

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::kernel::base::ids::ProcedureId;
+use crate::kernel::base::team::Team;
 use crate::library::domain::StepKind;
-use crate::procedures::domain::{BlueFlags, ProcedureStatus, Progress, Severity, Team, Warning, warnings};
+use crate::procedures::domain::{ProcedureStatus, Progress, Severity, Warning, warnings};
+use crate::settings::domain::{Meaning, Outcome};
 
 /// An engagement as it was submitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,10 +73,10 @@ pub struct Procedure {
     /// Its own operators, or where it names none of a side the engagement's.
     pub operators: Vec<Operator>,
     pub attack_source: String,
-    pub red_outcome: Option<Outcome>,
+    pub red_outcome: Option<FrozenOutcome>,
     pub red_notes: String,
     pub executed_at: Option<DateTime<Utc>>,
-    pub blue_outcome: Option<Outcome>,
+    pub blue_outcome: Option<FrozenOutcome>,
     pub blue_notes: String,
     pub detected_at: Option<DateTime<Utc>>,
     pub detected_by: String,
@@ -88,25 +90,45 @@ pub struct Procedure {
 
 /// An outcome with what it meant on that day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
+#[serde(from = "StoredOutcome")]
+pub struct FrozenOutcome {
     pub key: String,
     pub label: String,
-    /// Whether red reached something.
-    #[serde(default)]
-    pub succeeded: bool,
-    /// 0 to 100; none for outcomes that are not scored.
-    pub score: Option<i32>,
-    #[serde(default)]
-    pub prevented: bool,
-    #[serde(default)]
-    pub alerted: bool,
-    #[serde(default)]
-    pub logged: bool,
+    #[serde(flatten)]
+    pub meaning: Meaning,
 }
 
-impl Outcome {
-    pub fn flags(&self) -> BlueFlags {
-        BlueFlags { prevented: self.prevented, alerted: self.alerted, logged: self.logged }
+/// An outcome as a revision holds it. Those frozen before `attempted` was a flag had what it says, and
+/// whether red was stopped, in their key alone.
+#[derive(Deserialize)]
+struct StoredOutcome {
+    key: String,
+    label: String,
+    attempted: Option<bool>,
+    #[serde(default)]
+    succeeded: bool,
+    score: Option<i32>,
+    #[serde(default)]
+    prevented: bool,
+    #[serde(default)]
+    alerted: bool,
+    #[serde(default)]
+    logged: bool,
+}
+
+impl From<StoredOutcome> for FrozenOutcome {
+    fn from(stored: StoredOutcome) -> Self {
+        let StoredOutcome { key, label, attempted, succeeded, score, prevented, alerted, logged } = stored;
+        let by_key = attempted.is_none() && key.contains("block");
+        let attempted = attempted.unwrap_or(key != "not_attempted");
+        let prevented = prevented || by_key;
+        Self { key, label, meaning: Meaning { succeeded, attempted, score, prevented, alerted, logged } }
+    }
+}
+
+impl From<Outcome> for FrozenOutcome {
+    fn from(outcome: Outcome) -> Self {
+        Self { key: outcome.key, label: outcome.label, meaning: outcome.meaning }
     }
 }
 
@@ -138,9 +160,9 @@ pub struct Asset {
     pub criticality: String,
     pub address: String,
     /// Red's outcome on it.
-    pub red_outcome: Option<Outcome>,
+    pub red_outcome: Option<FrozenOutcome>,
     /// Blue's outcome on it.
-    pub blue_outcome: Option<Outcome>,
+    pub blue_outcome: Option<FrozenOutcome>,
     /// Whether it belongs to the finding.
     pub in_finding: bool,
 }
@@ -208,13 +230,12 @@ impl Runbook {
 impl Procedure {
     /// What contradicts itself on it.
     pub fn warnings(&self) -> Vec<Warning> {
-        let succeeded = self.red_outcome.as_ref().is_some_and(|outcome| outcome.succeeded);
         warnings(
             self.executed_at,
             self.detected_at,
             self.responded_at,
-            succeeded,
-            self.blue_outcome.as_ref().map(Outcome::flags),
+            self.red_outcome.as_ref().map(|red| (red.key.as_str(), red.meaning)),
+            self.blue_outcome.as_ref().map(|blue| blue.meaning),
         )
     }
 

@@ -1,16 +1,17 @@
 //! The report's numbers: outcomes, coverage and times, each with what it was counted from.
 
-use super::domain::{Outcome, Procedure, Runbook};
+use super::domain::{FrozenOutcome, Procedure, Runbook};
 use crate::engagements::domain::{self as engagements, BlueAnswer, CoverageRow, Covered};
-use crate::engagements::glance::{Answered, Glance, Said, tone};
+use crate::engagements::glance::{Answered, Glance};
 pub use crate::engagements::glance::{Share, Times};
-use crate::procedures::domain::{ProcedureStatus, Severity, Team, times_to};
+use crate::kernel::base::team::Team;
+use crate::procedures::domain::{ProcedureStatus, Severity, times_to};
 
 /// How often an outcome was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given {
     /// The outcome; none: unanswered.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<FrozenOutcome>,
     /// Of all procedures but those of status Not Applicable.
     pub share: Share,
 }
@@ -49,8 +50,9 @@ impl Figures {
     pub fn of(runbook: &Runbook) -> Self {
         let all = &runbook.procedures;
         let with = |status| all.iter().filter(|p| p.status == status).count();
-        let scored: Vec<&Outcome> = answers(all).filter(|outcome| outcome.score.is_some()).collect();
-        let share = |is: fn(&Outcome) -> bool| Share {
+        let scored: Vec<&FrozenOutcome> =
+            answers(all).filter(|outcome| outcome.meaning.score.is_some()).collect();
+        let share = |is: fn(&FrozenOutcome) -> bool| Share {
             part: scored.iter().filter(|o| is(o)).count(),
             whole: scored.len(),
         };
@@ -65,10 +67,10 @@ impl Figures {
             procedures: all.len(),
             completed: with(ProcedureStatus::Completed),
             not_applicable: with(ProcedureStatus::NotApplicable),
-            prevented: share(|o| o.prevented),
-            alerted: share(|o| o.alerted),
-            only_logged: share(|o| o.logged && !o.prevented && !o.alerted),
-            missed: share(|o| !o.logged && !o.prevented && !o.alerted),
+            prevented: share(|o| o.meaning.prevented),
+            alerted: share(|o| o.meaning.alerted),
+            only_logged: share(|o| o.meaning.logged && !o.meaning.prevented && !o.meaning.alerted),
+            missed: share(|o| !o.meaning.logged && !o.meaning.prevented && !o.meaning.alerted),
             unanswered: all.iter().filter(|p| is_unanswered(p)).count(),
             detect: Times::of(&detect, detectable - detect.len()),
             respond: Times::of(&respond, respondable - respond.len()),
@@ -90,16 +92,14 @@ impl Figures {
 
 /// Outcomes at a glance.
 pub fn glance(runbook: &Runbook) -> Glance {
-    let said = |outcome: &Option<Outcome>, team| {
-        outcome.as_ref().map(|o| Said { tone: tone(team, &o.key, o.succeeded, o.score), flags: o.flags() })
-    };
+    let meaning = |outcome: &Option<FrozenOutcome>| outcome.as_ref().map(|o| o.meaning);
     let answered: Vec<Answered> = runbook
         .procedures
         .iter()
         .map(|p| Answered {
             tactics: p.tactics.clone(),
-            red: said(&p.red_outcome, Team::Red),
-            blue: said(&p.blue_outcome, Team::Blue),
+            red: meaning(&p.red_outcome),
+            blue: meaning(&p.blue_outcome),
             not_applicable: p.status == ProcedureStatus::NotApplicable,
             executed_at: p.executed_at,
             detected_at: p.detected_at,
@@ -109,7 +109,7 @@ pub fn glance(runbook: &Runbook) -> Glance {
     Glance::of(runbook.tactics.iter().map(|t| (t.key.as_str(), t.name.as_str())), &answered)
 }
 
-fn answers(all: &[Procedure]) -> impl Iterator<Item = &Outcome> {
+fn answers(all: &[Procedure]) -> impl Iterator<Item = &FrozenOutcome> {
     all.iter().filter(|p| p.status != ProcedureStatus::NotApplicable).filter_map(|p| p.blue_outcome.as_ref())
 }
 
@@ -121,7 +121,7 @@ fn given(all: &[Procedure], team: Team) -> Vec<Given> {
     let applicable = || all.iter().filter(|p| p.status != ProcedureStatus::NotApplicable);
     let of_team =
         |p: &Procedure| if team == Team::Red { p.red_outcome.clone() } else { p.blue_outcome.clone() };
-    let mut counts: Vec<(Option<Outcome>, usize)> = Vec::new();
+    let mut counts: Vec<(Option<FrozenOutcome>, usize)> = Vec::new();
     for outcome in applicable().map(of_team) {
         match counts
             .iter_mut()
@@ -134,7 +134,7 @@ fn given(all: &[Procedure], team: Team) -> Vec<Given> {
     // The best result for the defenders first, then by how often; what is not answered stands apart, at the
     // end.
     counts.sort_by_key(|(outcome, count)| {
-        let score = outcome.as_ref().and_then(|o| o.score).unwrap_or(-1);
+        let score = outcome.as_ref().and_then(|o| o.meaning.score).unwrap_or(-1);
         (outcome.is_none(), std::cmp::Reverse(score), std::cmp::Reverse(*count))
     });
     counts
@@ -170,8 +170,8 @@ fn answer(procedure: &Procedure) -> BlueAnswer {
     }
     match &procedure.blue_outcome {
         None => BlueAnswer::Unanswered,
-        Some(outcome) => match outcome.score.and_then(|score| u8::try_from(score).ok()) {
-            Some(score) => BlueAnswer::Scored { score, flags: outcome.flags() },
+        Some(outcome) => match outcome.meaning.score.and_then(|score| u8::try_from(score).ok()) {
+            Some(score) => BlueAnswer::Scored { score, flags: outcome.meaning },
             None => BlueAnswer::NotApplicable,
         },
     }
@@ -181,18 +181,15 @@ fn answer(procedure: &Procedure) -> BlueAnswer {
 mod tests {
     use super::super::domain::tests::{procedure, runbook};
     use super::*;
+    use crate::settings::domain::Meaning;
     use chrono::{TimeZone, Utc};
 
-    fn blue(key: &str, score: Option<i32>, flags: (bool, bool, bool)) -> Option<Outcome> {
+    fn blue(key: &str, score: Option<i32>, flags: (bool, bool, bool)) -> Option<FrozenOutcome> {
         let (prevented, alerted, logged) = flags;
-        Some(Outcome {
+        Some(FrozenOutcome {
             key: key.into(),
             label: key.into(),
-            succeeded: false,
-            score,
-            prevented,
-            alerted,
-            logged,
+            meaning: Meaning { score, prevented, alerted, logged, ..Meaning::default() },
         })
     }
 

@@ -17,13 +17,14 @@ use super::figures::{Figures, glance};
 use super::store::{self, Head, Live, Submission, Workflow};
 use super::views::{List, Show, Submit, Waiting};
 use super::workflow::{check_editing, steps};
-use crate::audit::store::{About, list_about};
-use crate::audit::views::Activity;
 use crate::engagements::views::glance::GlanceView;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::base::show;
 use crate::kernel::base::times;
+use crate::kernel::event::about::{About, list_about};
+use crate::kernel::event::views::Activity;
 use crate::kernel::web::permit::{Action, Permit, ReadReport, SubmitEngagement};
 use crate::kernel::web::turns::aside;
 use crate::kernel::web::{Form, Query, Section, redirect, redirect_with};
@@ -118,11 +119,7 @@ pub async fn list(permit: Permit<ReadReport>, Query(typed): Query<Filter>) -> Re
 }
 
 fn counted(count: i64) -> String {
-    match count {
-        1 => "1 report".into(),
-        COUNTED.. => "1,000+ reports".into(),
-        more => format!("{more} reports"),
-    }
+    show::counted_to(count, COUNTED, "report", "reports")
 }
 
 /// The head of a report that this person may read.

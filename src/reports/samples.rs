@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::content::{Content, Correction, Finding, FindingAsset, FindingState, NarrativeField, Remediation};
 use super::domain::{
-    Asset, Attachment, Log, Operator, Outcome, Pending, Procedure, Runbook, Step, Tactic, Tick,
+    Asset, Attachment, FrozenOutcome, Log, Operator, Pending, Procedure, Runbook, Step, Tactic, Tick,
 };
 use super::figures::{Figures, glance};
 use super::store::{Head, Move, Narrative, ReportRow, Reviewer, Revision, Submission, Workflow};
@@ -15,10 +15,11 @@ use crate::engagements::views::forms::Conflict;
 use crate::engagements::views::glance::GlanceView;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, PersonId, ProcedureId, ReportId};
+use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
 use crate::library::domain::StepKind;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
-use crate::procedures::domain::{ProcedureStatus, Severity, Team};
+use crate::procedures::domain::{ProcedureStatus, Severity};
 
 /// Every view of the slice, for the samples test.
 pub fn samples() -> Vec<(&'static str, String)> {
@@ -117,7 +118,7 @@ fn sample_show(head: &Head, book: Runbook, content: Content) -> Show {
         Move { from: ReportStatus::Draft, to: ReportStatus::ReadyForReview, comment: evil(), by: evil(), at };
     let reviewers = vec![Reviewer { id: PersonId::new(), name: evil() }];
     Show {
-        activity: Some(crate::audit::views::Activity::default()),
+        activity: Some(crate::kernel::event::views::Activity::default()),
         frame: Frame::sample("Report"),
         head: Head { submitted_at: Some(at), ..head.clone() },
         figures: Figures::of(&book),
@@ -209,7 +210,7 @@ fn sample_forms(show: &Show) -> Vec<(&'static str, String)> {
         team: Team::Blue,
         frozen: evil(),
         earlier: show.content.corrections.first().cloned(),
-        choices: vec![("logged".into(), evil(), evil())],
+        choices: Vec::new(),
         chosen: "logged".into(),
         reason: evil(),
         seen: String::new(),
@@ -228,14 +229,10 @@ fn sample_forms(show: &Show) -> Vec<(&'static str, String)> {
 /// A runbook with hostile text in every place that people write.
 fn sample_book() -> (Runbook, Content) {
     let at = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_778);
-    let outcome = Outcome {
+    let outcome = FrozenOutcome {
         key: "logged".into(),
         label: evil(),
-        succeeded: true,
-        score: Some(30),
-        prevented: true,
-        alerted: false,
-        logged: true,
+        meaning: crate::settings::domain::Meaning::default(),
     };
     let attachment = Attachment {
         id: uuid::Uuid::now_v7(),

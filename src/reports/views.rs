@@ -9,29 +9,24 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::content::{Content, Correction, Finding, Remediation};
-use super::domain::{Attachment, Log, Outcome, Pending, Procedure, Runbook};
+use super::domain::{Attachment, FrozenOutcome, Log, Pending, Procedure, Runbook};
 use super::figures::Figures;
 use super::store::{Head, Move, ReportRow, Revision, Submission, Workflow};
 use super::workflow::Step;
-use crate::audit::views::Activity;
 use crate::engagements::views::glance::GlanceView;
-use crate::engagements::views::marks;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{ClientId, FindingId};
-use crate::kernel::base::times;
+use crate::kernel::base::show;
+use crate::kernel::base::team::Team;
+use crate::kernel::event::views::Activity;
 use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
-use crate::procedures::domain::{ProcedureStatus, Severity, Team};
+use crate::procedures::domain::{ProcedureStatus, Severity};
 
 pub use super::samples::samples;
 
 /// How many procedures the confirmation page lists.
 const SHOWN: usize = 100;
-
-/// CSS class of a report status.
-pub fn report_class(status: &ReportStatus) -> &'static str {
-    marks::report_class(*status)
-}
 
 /// CSS class of a procedure status.
 pub fn state_class(status: &ProcedureStatus) -> &'static str {
@@ -71,10 +66,10 @@ impl List {
         self.status == Some(*status)
     }
     fn at(&self, at: &DateTime<Utc>) -> String {
-        times::display(*at, self.zone)
+        show::time(*at, self.zone)
     }
     fn day(&self, at: &DateTime<Utc>) -> String {
-        times::display_date(at.with_timezone(&self.zone).date_naive())
+        show::date(at.with_timezone(&self.zone).date_naive())
     }
 }
 
@@ -135,31 +130,31 @@ pub struct Mark {
 type Counted = (Mark, String, String);
 
 impl Mark {
-    fn of(outcome: Option<&Outcome>, team: Team) -> Self {
+    fn of(outcome: Option<&FrozenOutcome>, team: Team) -> Self {
         match outcome {
-            Some(outcome) => Self { tone: tone(outcome, team), label: outcome.label.clone() },
+            Some(outcome) => Self { tone: outcome.meaning.tone(team), label: outcome.label.clone() },
             None => Self { tone: "unanswered", label: "Unanswered".into() },
         }
     }
 }
 
 /// As on the engagement's pages, judged by what the outcome meant when it was frozen.
-fn tone(outcome: &Outcome, team: Team) -> &'static str {
-    marks::tone(team, &outcome.key, outcome.succeeded, outcome.score)
-}
 
 impl Show {
     fn md(&self, text: &str) -> String {
         markdown::render(text)
     }
     fn at(&self, at: &DateTime<Utc>) -> String {
-        times::display_seconds(*at, self.zone)
+        show::seconds(*at, self.zone)
     }
     fn clock(&self, at: &DateTime<Utc>) -> String {
         at.with_timezone(&self.zone).format("%H:%M:%S").to_string()
     }
     fn dates(&self) -> String {
-        dates(self.book.start_date, self.book.end_date)
+        match show::dates(self.book.start_date, self.book.end_date) {
+            dates if dates.is_empty() => "No dates".to_owned(),
+            dates => dates,
+        }
     }
     fn red(&self, procedure: &Procedure) -> Mark {
         self.mark(procedure, procedure.red_outcome.as_ref(), Team::Red)
@@ -167,13 +162,13 @@ impl Show {
     fn blue(&self, procedure: &Procedure) -> Mark {
         self.mark(procedure, procedure.blue_outcome.as_ref(), Team::Blue)
     }
-    fn mark(&self, procedure: &Procedure, outcome: Option<&Outcome>, team: Team) -> Mark {
+    fn mark(&self, procedure: &Procedure, outcome: Option<&FrozenOutcome>, team: Team) -> Mark {
         if outcome.is_none() && procedure.status == ProcedureStatus::NotApplicable {
             return Mark { tone: "none", label: "Not Applicable".into() };
         }
         Mark::of(outcome, team)
     }
-    fn of_asset(&self, outcome: &Option<Outcome>, red: bool) -> Mark {
+    fn of_asset(&self, outcome: &Option<FrozenOutcome>, red: bool) -> Mark {
         Mark::of(outcome.as_ref(), if red { Team::Red } else { Team::Blue })
     }
     /// Both teams' counts of outcomes, for one table each.
@@ -201,7 +196,7 @@ impl Show {
         procedure
             .blue_outcome
             .as_ref()
-            .and_then(|outcome| outcome.score)
+            .and_then(|outcome| outcome.meaning.score)
             .map(|score| score.to_string())
             .unwrap_or_default()
     }
@@ -232,7 +227,7 @@ impl Show {
         remediation.overdue(self.today)
     }
     fn date(&self, date: &NaiveDate) -> String {
-        times::display_date(*date)
+        show::date(*date)
     }
     fn correction(&self, procedure: &Procedure, team: &str) -> Option<&Correction> {
         self.content.correction(procedure.id, if team == "red" { Team::Red } else { Team::Blue })
@@ -272,7 +267,7 @@ impl Show {
     fn days(&self) -> Vec<(String, Vec<(&Procedure, &Log)>)> {
         let mut days: Vec<(String, Vec<(&Procedure, &Log)>)> = Vec::new();
         for entry in self.book.timeline() {
-            let day = times::display_date(entry.1.starts_at.with_timezone(&self.zone).date_naive());
+            let day = show::date(entry.1.starts_at.with_timezone(&self.zone).date_naive());
             match days.last_mut() {
                 Some((last, entries)) if *last == day => entries.push(entry),
                 _ => days.push((day, vec![entry])),
@@ -297,7 +292,7 @@ impl Show {
         format!("/engagements/{}/attachments/{}", self.head.engagement, file.id)
     }
     fn size(&self, file: &Attachment) -> String {
-        size(file.size)
+        show::size(file.size)
     }
     fn detected_after(&self, procedure: &Procedure) -> Option<String> {
         crate::procedures::domain::times_to(
@@ -306,7 +301,7 @@ impl Show {
             procedure.responded_at,
         )
         .0
-        .map(times::duration_words)
+        .map(show::duration)
     }
     fn responded_after(&self, procedure: &Procedure) -> Option<String> {
         crate::procedures::domain::times_to(
@@ -315,30 +310,12 @@ impl Show {
             procedure.responded_at,
         )
         .1
-        .map(times::duration_words)
+        .map(show::duration)
     }
 }
 
 fn listed(names: Vec<&str>) -> String {
     if names.is_empty() { "Nobody assigned".to_owned() } else { names.join(", ") }
-}
-
-fn dates(start: Option<NaiveDate>, end: Option<NaiveDate>) -> String {
-    match (start, end) {
-        (Some(start), Some(end)) if start == end => times::display_date(start),
-        (Some(start), Some(end)) => format!("{} – {}", times::display_date(start), times::display_date(end)),
-        (Some(start), None) => format!("From {}", times::display_date(start)),
-        (None, Some(end)) => format!("Until {}", times::display_date(end)),
-        (None, None) => "No dates".into(),
-    }
-}
-
-fn size(bytes: i64) -> String {
-    match bytes {
-        0..1_024 => format!("{bytes} B"),
-        1_024..1_048_576 => format!("{} KB", bytes.div_euclid(1_024)),
-        _ => format!("{:.1} MB", bytes as f64 / 1_048_576.0),
-    }
 }
 
 #[derive(Template)]

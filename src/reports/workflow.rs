@@ -3,14 +3,7 @@
 
 use crate::kernel::authz::Permission as P;
 use crate::lifecycle::domain::{Refusal, ReportStatus as R};
-
-crate::text_enum! {
-    /// Who may approve a report; a setting of the organisation.
-    pub enum ApprovalRule {
-        Anyone => "anyone", "Everyone with the right to review";
-        NotAuthor => "not_author", "Everyone with the right to review who did not write in it";
-    }
-}
+use crate::settings::domain::ApprovalRule;
 
 /// A step of the workflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,5 @@
-//! The pages that book: calendar, list, availability, requests and their approval. What moves goes through
-//! `lifecycle`.
+//! The shared view of dates: calendar, list, availability. What moves goes through `lifecycle`.
 
-pub mod approval;
 pub mod availability;
 pub mod calendar;
 pub mod filter;

@@ -74,8 +74,13 @@ fn the_first_link_makes_the_administrator_once() {
 fn a_link_expires_and_a_newer_one_replaces_it() {
     let app = TestApp::spawn();
     let link = || {
-        tyrian::accounts::pages::make_link(&app.app, LinkPurpose::Reset, Some(app.people.lead.id), 24)
-            .unwrap()
+        tyrian::accounts::pages::sign_in::make_link(
+            &app.app,
+            LinkPurpose::Reset,
+            Some(app.people.lead.id),
+            24,
+        )
+        .unwrap()
     };
     let (older, newer) = (link(), link());
     let mut browser = app.visitor();
@@ -157,7 +162,7 @@ fn link_of(
     purpose: LinkPurpose,
     person: Option<tyrian::kernel::base::ids::PersonId>,
 ) -> String {
-    let address = tyrian::accounts::pages::make_link(&app.app, purpose, person, 24).unwrap();
+    let address = tyrian::accounts::pages::sign_in::make_link(&app.app, purpose, person, 24).unwrap();
     address[address.find("/link/").unwrap()..].to_owned()
 }
 

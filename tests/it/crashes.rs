@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use tyrian::audit::sealer::Sealer;
-use tyrian::audit::verify::Halt;
-use tyrian::audit::verify_store::{Against, verify};
+use tyrian::audit::proof::sealer::Sealer;
+use tyrian::audit::proof::store::verify::{Against, verify};
+use tyrian::audit::proof::verify::Halt;
 use tyrian::kernel::base::clock::Clock;
 use tyrian::kernel::db::embedded::{APP, Cluster, Durability, OWNER};
 use tyrian::kernel::db::migrate::Roles;
@@ -119,7 +119,7 @@ impl Crashes {
 
     fn verify(&self) -> i64 {
         let db = self.db();
-        let files = tyrian::audit::seal::KeyFiles::new(&self.place.join("data"), None);
+        let files = tyrian::audit::proof::seal::KeyFiles::new(&self.place.join("data"), None);
         let kept = files.head().unwrap().map(|head| ("kept beside the key".to_owned(), head));
         let archives = self.place.join("data/audit-archives");
         let against = Against {
@@ -209,7 +209,7 @@ fn whatever_is_killed_acknowledged_acts_have_their_events_and_the_log_proves_its
         crashes.verify();
     }
     drop(process);
-    let files = tyrian::audit::seal::KeyFiles::new(&crashes.place.join("data"), None);
+    let files = tyrian::audit::proof::seal::KeyFiles::new(&crashes.place.join("data"), None);
     let sealer = Sealer::new(crashes.db(), files, false).unwrap();
     sealer.begin().unwrap();
     let all: i64 = {

@@ -1,10 +1,10 @@
 //! The library: starter content, imports by digest, search, and test plans by a client without scripts.
 
 use tyrian::imports::atomics::Atomics;
-use tyrian::imports::domain::Counts;
 use tyrian::imports::store::{apply_atomics, apply_attack};
 use tyrian::kernel::base::error::Error;
 use tyrian::kernel::event::domain::Actor;
+use tyrian::library::changes::Counts;
 use tyrian::library::domain::{
     AttackRelease, ProcedureBody, Step, StepKind, TacticFact, TechniqueFact, TechniqueStatus,
 };

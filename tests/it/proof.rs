@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
-use tyrian::audit::proof;
-use tyrian::audit::seal::{KeyFiles, Seal};
-use tyrian::audit::sealer::Sealer;
-use tyrian::audit::verify::{Halt, Verified, Wrong};
-use tyrian::audit::verify_store::{Against, Outcome, verify};
+use tyrian::audit::proof::inclusion;
+use tyrian::audit::proof::seal::{KeyFiles, Seal};
+use tyrian::audit::proof::sealer::Sealer;
+use tyrian::audit::proof::store::verify::{Against, Outcome, verify};
+use tyrian::audit::proof::verify::{Halt, Verified, Wrong};
 use tyrian::kernel::base::clock::Clock;
 use tyrian::kernel::db::embedded::{APP, Cluster, Durability, SEALER};
 use tyrian::kernel::db::{Db, PoolSize};
@@ -84,7 +84,7 @@ fn numbers_have_no_gap_and_everything_holds() {
 
 #[test]
 fn a_few_events_wait_and_are_sealed_when_they_have_waited() {
-    use tyrian::audit::seal_store::Turn;
+    use tyrian::audit::proof::store::seal::Turn;
     let app = TestApp::spawn();
     begin_anew(&app);
     app.set_audit_clock(day(11, 20, 9));
@@ -565,7 +565,7 @@ fn exports_carry_their_proof_and_any_change_in_them_is_told() {
     let export = browser.get("/admin/audit-log.jsonl?category=clients&proof=1").text();
     let trusted = files(&app).trusted().unwrap();
     let check = |export: &str| {
-        proof::check(export.as_bytes(), &trusted, |_| {}).map_err(|halt| match halt {
+        inclusion::check(export.as_bytes(), &trusted, |_| {}).map_err(|halt| match halt {
             Halt::Fault(fault) => fault.sentence,
             Halt::Error(error) => format!("{error:#}"),
         })

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, TimeZone, Utc};
 use diesel::connection::SimpleConnection;
-use tyrian::audit::export::{Format, Wanted};
-use tyrian::audit::query::Filter;
-use tyrian::audit::seal::KeyFiles;
-use tyrian::audit::search_store::Scope;
-use tyrian::audit::verify::Halt;
-use tyrian::audit::verify_store::{Against, verify};
+use tyrian::audit::log::query::Filter;
+use tyrian::audit::log::request::{ExportRequest, Format};
+use tyrian::audit::log::store::search::Scope;
+use tyrian::audit::proof::seal::KeyFiles;
+use tyrian::audit::proof::store::verify::{Against, verify};
+use tyrian::audit::proof::verify::Halt;
 use tyrian::jobs::find;
 use tyrian::kernel::event::domain::{Actor, Event, Kind};
 use tyrian::kernel::job::{Done, Trigger, run};
@@ -151,7 +151,7 @@ fn a_batch_that_reaches_over_the_turn_of_a_month_still_proves_what_is_left_of_it
     // July is shown from the 4th on; what is proved here is the part of the batch that is still a row.
     let mut conn = app.db.connect().unwrap();
     let mut export = Vec::new();
-    let wanted = Wanted {
+    let wanted = ExportRequest {
         scope: Scope { clients: None, from: None, to: None },
         filter: Filter::default(),
         event: None,
@@ -159,7 +159,7 @@ fn a_batch_that_reaches_over_the_turn_of_a_month_still_proves_what_is_left_of_it
         format: Format::Jsonl,
         zone: chrono_tz::UTC,
     };
-    let ended = tyrian::audit::export::write(&mut conn, &wanted, &mut |chunk| {
+    let ended = tyrian::audit::log::export::write(&mut conn, &wanted, &mut |chunk| {
         export.extend(chunk);
         true
     });
@@ -167,7 +167,7 @@ fn a_batch_that_reaches_over_the_turn_of_a_month_still_proves_what_is_left_of_it
     // Its transaction ends with it.
     drop(conn);
     let trusted = KeyFiles::of(&app.app.config).trusted().unwrap();
-    let Ok(proved) = tyrian::audit::proof::check(export.as_slice(), &trusted, |_| {}) else {
+    let Ok(proved) = tyrian::audit::proof::inclusion::check(export.as_slice(), &trusted, |_| {}) else {
         panic!("not proved")
     };
     assert!(proved.complete && proved.events >= 4);

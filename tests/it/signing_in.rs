@@ -495,9 +495,9 @@ fn an_account_that_changed_meanwhile_lets_nobody_in() {
     app.db
         .write_blocking(&command, |tx| tyrian::accounts::store::set_password(tx, person.id, &newer, false))
         .unwrap();
-    let entry = tyrian::accounts::sign_in_store::Entry { how: "password", ..Default::default() };
+    let entry = tyrian::accounts::store::sign_in::Entry { how: "password", ..Default::default() };
     let late = app.db.write_blocking(&command, |tx| {
-        tyrian::accounts::sign_in_store::record_sign_in(tx, &old, &entry, &[7; 32])
+        tyrian::accounts::store::sign_in::record_sign_in(tx, &old, &entry, &[7; 32])
     });
     assert!(late.is_err());
 }

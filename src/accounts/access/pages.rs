@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::store::{self, Filter};
 use super::views::{Access, Removal};
-use crate::accounts::pages::own_path;
+use crate::accounts::pages::sign_in::own_path;
 use crate::accounts::users::pages::csv_file;
 use crate::accounts::users::pages::links_ended;
 use crate::accounts::users::store::{list_clients, list_roles};

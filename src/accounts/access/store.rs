@@ -69,9 +69,6 @@ impl AccessRow {
 }
 
 /// Access, by client and person.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<AccessRow>> {
     let like = like(filter.q.trim());
     // sql_query: two people of one row, who has it and who gave it.
@@ -96,9 +93,6 @@ pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<
 }
 
 /// People who could be given access: everybody with an account in use, by name.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_people(conn: &mut PgConnection) -> Result<Vec<(PersonId, String)>> {
     Ok(people::table
         .filter(people::deleted_at.is_null().and(people::status.ne("disabled")))

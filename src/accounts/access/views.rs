@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::store::{AccessRow, Filter};
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
-use crate::kernel::base::times;
+use crate::kernel::base::show;
 use crate::kernel::web::Frame;
 
 #[derive(Template)]
@@ -36,7 +36,7 @@ impl Access {
         self.filter.client == Some(*id)
     }
     fn at(&self, row: &AccessRow) -> String {
-        times::display(row.given_at, self.zone)
+        show::time(row.given_at, self.zone)
     }
 }
 

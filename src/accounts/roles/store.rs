@@ -49,9 +49,6 @@ fn query(wanted: &str) -> String {
 }
 
 /// Every role, built-in ones first.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list(conn: &mut PgConnection) -> Result<Vec<Role>> {
     // sql_query: two counts beside each row.
     Ok(diesel::sql_query(query("")).load(conn)?)

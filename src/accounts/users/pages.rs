@@ -11,18 +11,18 @@ use super::store::{self, Filter};
 use super::views::{ConfirmUser, MadeLink, NewUser, ShowUser, Users, status_word, sum};
 use crate::accounts::access::store as access;
 use crate::accounts::domain::{LinkPurpose, check_person};
-use crate::accounts::factor_store;
-use crate::accounts::pages::make_link_in;
+use crate::accounts::pages::sign_in::make_link_in;
+use crate::accounts::store::factors;
 use crate::accounts::store::{self as accounts, NewPerson};
-use crate::audit::store::{About, list_about};
-use crate::audit::views::Activity;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::csv;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
-use crate::kernel::base::times;
+use crate::kernel::base::show;
+use crate::kernel::event::about::{About, list_about};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::event::views::Activity;
 use crate::kernel::web::permit::{ManageRole, ManageUser, Permit, ReadUser};
 use crate::kernel::web::turns::EXPORTS;
 use crate::kernel::web::{Form, Query, Section, redirect_with, refusal_noted};
@@ -336,7 +336,7 @@ async fn show_page(
             .filter(|(client, _)| !access.iter().any(|row| row.client == *client))
             .collect(),
         modules: sum(&sources),
-        locked: locked.map(|until| times::display(until, zone)),
+        locked: locked.map(|until| show::time(until, zone)),
         activity: Activity {
             rows: activity,
             reads_log,
@@ -507,7 +507,7 @@ pub async fn act(permit: Permit<ManageUser>, path: web::Path<(PersonId, String)>
         "two-factor" => {
             db.write(actor, move |tx| {
                 store::check_rank(tx.conn, own, id)?;
-                factor_store::remove(tx, id, false)
+                factors::remove(tx, id, false)
             })
             .await?;
             "The second factor is reset.".to_owned()

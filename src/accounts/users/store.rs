@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::accounts::attempt_store as attempts;
-use crate::accounts::factor_store::code_subject;
-use crate::accounts::sign_in_store::account_subject;
+use crate::accounts::store::attempts;
+use crate::accounts::store::factors::code_subject;
+use crate::accounts::store::sign_in::account_subject;
 use crate::accounts::store::{end_everything, end_links, renew_sessions};
 use crate::kernel::app::Keys;
 use crate::kernel::authz::Permission;
@@ -68,9 +68,6 @@ pub struct UserRow {
 }
 
 /// A page of the list, by name.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<UserRow>> {
     let like = like(filter.q.trim());
     let (key, id) = filter.after.clone().map_or((None, None), |(key, id)| (Some(key), Some(id.0)));
@@ -105,17 +102,11 @@ pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<
 }
 
 /// Every role, by name.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_roles(conn: &mut PgConnection) -> Result<Vec<(RoleId, String)>> {
     Ok(roles::table.order(roles::name).select((roles::id, roles::name)).load(conn)?)
 }
 
 /// Every client, by name: for who reads or gives access.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_clients(conn: &mut PgConnection) -> Result<Vec<(ClientId, String)>> {
     Ok(clients::table.order(clients::name).select((clients::id, clients::name)).load(conn)?)
 }
@@ -181,9 +172,6 @@ pub fn get(conn: &mut PgConnection, id: PersonId) -> Result<User> {
 }
 
 /// Every role, with who gave it to this person and when.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_held_roles(conn: &mut PgConnection, id: PersonId) -> Result<Vec<HeldRole>> {
     // sql_query: every role beside the assignment that may be missing, and its giver's name.
     Ok(diesel::sql_query(
@@ -198,9 +186,6 @@ pub fn list_held_roles(conn: &mut PgConnection, id: PersonId) -> Result<Vec<Held
 }
 
 /// What a person may do: every right with the roles, and clients, that give it.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_sources(conn: &mut PgConnection, id: PersonId) -> Result<Vec<Source>> {
     // sql_query: own roles and the roles of client access, as one list.
     Ok(diesel::sql_query(
@@ -227,9 +212,6 @@ fn subjects(conn: &mut PgConnection, keys: &Keys, user: &User) -> Result<Vec<Str
 }
 
 /// Until when a user is locked out, if they are.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn locked_until(
     conn: &mut PgConnection,
     keys: &Keys,

@@ -4,11 +4,11 @@ use askama::Template;
 
 use super::store::{Filter, HeldRole, Source, User, UserRow};
 use crate::accounts::access::store::AccessRow;
-use crate::audit::views::Activity;
 use crate::kernel::authz::Permission;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{ClientId, RoleId};
-use crate::kernel::base::times;
+use crate::kernel::base::show;
+use crate::kernel::event::views::Activity;
 use crate::kernel::web::Frame;
 
 /// The word for an account's status.
@@ -52,7 +52,7 @@ impl Users {
         self.filter.client == Some(*id)
     }
     fn last(&self, row: &UserRow) -> String {
-        row.last_sign_in_at.map(|at| times::display(at, self.zone)).unwrap_or_else(|| "never".into())
+        row.last_sign_in_at.map(|at| show::time(at, self.zone)).unwrap_or_else(|| "never".into())
     }
 }
 
@@ -193,7 +193,7 @@ impl ShowUser {
         status_word(&self.user.status)
     }
     fn at(&self, at: &Option<chrono::DateTime<chrono::Utc>>) -> String {
-        at.map(|at| times::display(at, self.zone)).unwrap_or_else(|| "never".into())
+        at.map(|at| show::time(at, self.zone)).unwrap_or_else(|| "never".into())
     }
 }
 

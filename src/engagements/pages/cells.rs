@@ -6,17 +6,20 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::show::around;
-use crate::engagements::store::show::{self as store, Outcome, ProcedureRow};
+use crate::engagements::store::show::{self as store, ProcedureRow};
 use crate::engagements::views::show::Loaded;
 use crate::engagements::views::table::{Cell, CellShown, Choice, Editor, INLINE, Line, Meter, turn_word};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
+use crate::kernel::base::team::Team;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{Permit, ReadEngagement, WriteProcedure};
 use crate::kernel::web::{Form, Query, redirect, refusal_noted};
-use crate::procedures::domain::{Field, ProcedureStatus, Severity, Team};
+use crate::procedures::domain::{Field, ProcedureStatus, Severity};
 use crate::procedures::store::save::{Saved, Typed, save_fields};
 use crate::procedures::store::work::begin;
+use crate::settings::domain::Outcome;
+use crate::settings::store::list_outcomes;
 
 type Ids = web::Path<(EngagementId, ProcedureId, String)>;
 
@@ -45,11 +48,7 @@ pub async fn edit(
         .db
         .read(move |conn| {
             let head = store::get_head(conn, engagement, &visible)?;
-            Ok((
-                head.own.client_id,
-                store::find_by_key(conn, engagement, &wanted)?,
-                store::list_outcomes(conn)?,
-            ))
+            Ok((head.own.client_id, store::find_by_key(conn, engagement, &wanted)?, list_outcomes(conn)?))
         })
         .await?;
     permit.check(client)?;
@@ -122,7 +121,7 @@ async fn load(
         .db
         .read(move |conn| {
             Ok(Loaded {
-                outcomes: store::list_outcomes(conn)?,
+                outcomes: list_outcomes(conn)?,
                 procedures: store::list_procedures(conn, engagement)?,
                 operators: store::list_operators(conn, engagement)?,
                 ..Loaded::of(store::get_head(conn, engagement, &visible)?)

@@ -11,7 +11,7 @@ use crate::engagements::store::show::Head;
 use crate::engagements::views::forms::{Conflict, Edit};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::EngagementId;
-use crate::kernel::base::times;
+use crate::kernel::base::show;
 use crate::kernel::web::form::{Pairs, is_merging, merging};
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::kernel::web::{Form, redirect_with};
@@ -129,7 +129,7 @@ fn page(permit: &Permit<PlanEngagement>, head: &Head, posted: &Posted, outcome: 
                 theirs: c.theirs.clone(),
                 theirs_shown: None,
                 by: c.theirs_by.clone().unwrap_or_else(|| "Somebody".into()),
-                at: c.theirs_at.map(|at| times::display(at, zone)).unwrap_or_default(),
+                at: c.theirs_at.map(|at| show::time(at, zone)).unwrap_or_default(),
                 version: c.theirs_version,
                 mine: c.mine.clone(),
             })

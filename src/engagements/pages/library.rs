@@ -3,11 +3,11 @@
 use diesel::PgConnection;
 use serde::Deserialize;
 
-use crate::engagements::views::marks::link;
 use crate::engagements::views::wizard::{HitLine, LibraryPane};
 use crate::engagements::wizard::Chosen;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::LibraryProcedureId;
+use crate::kernel::web::link;
 use crate::library::store::{self, Hit, Repository, Search, Tactic};
 
 /// Hits on one page.

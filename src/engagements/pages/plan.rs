@@ -16,10 +16,11 @@ use crate::engagements::views::forms::{Add, Confirm, Order, OrderLine, losses};
 use crate::engagements::wizard::{Chosen, shift};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
+use crate::kernel::base::team::Team;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{Permit, PlanEngagement, ReadEngagement};
 use crate::kernel::web::{Form, Frame, Query, Section, redirect_with};
-use crate::procedures::domain::{Team, planning_allowed};
+use crate::procedures::domain::planning_allowed;
 use crate::procedures::inputs::{as_typed, changed, is_input};
 
 /// The head, for somebody who may plan there, while the editing rule allows it.

@@ -7,22 +7,26 @@ use chrono::{DateTime, Utc};
 use diesel::PgConnection;
 use serde::Deserialize;
 
-use crate::audit::store::{About, list_about};
 use crate::engagements::store::sections::{self, FilesPage, TimelinePage};
 use crate::engagements::store::show as store;
+use crate::engagements::views::sections::Files;
 use crate::engagements::views::sections::{OwnDates, Part};
-use crate::engagements::views::show::{Around, Files, Loaded, May, Show, Toggle, body};
+use crate::engagements::views::show::{Around, Loaded, May, Show, Toggle, body};
 use crate::engagements::views::table::{Meter, Writer};
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, LogEntryId, PersonId};
+use crate::kernel::base::team::Team;
+use crate::kernel::event::about::{About, list_about};
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Permit, ReadEngagement};
 use crate::kernel::web::{Form, Query, Section, beside, redirect};
-use crate::procedures::domain::{Sides, Team, WriteRule, planning_allowed, sides, working_allowed};
+use crate::procedures::domain::{Sides, planning_allowed, sides, working_allowed};
 use crate::procedures::inputs::Values;
 use crate::procedures::store::work::{rights, rule};
+use crate::settings::store::list_outcomes;
 
 /// Events that Activity shows.
 const EVENTS: i64 = 50;
@@ -218,7 +222,7 @@ fn everything(
     let inside = inside.contains(&head.own.client_id);
     let digests = store::get_digests(conn, id, person, inside)?;
     let mut loaded = Loaded {
-        outcomes: store::list_outcomes(conn)?,
+        outcomes: list_outcomes(conn)?,
         procedures: store::list_procedures(conn, id)?,
         operators: store::list_operators(conn, id)?,
         inputs: store::list_inputs(conn, id, &digests.inputs)?,
@@ -248,7 +252,7 @@ fn bring(
         }
         Part::Assets => loaded.assets = sections::list_assets(conn, own.id)?,
         Part::Outcomes => {
-            loaded.answers = sections::list_answers(conn, own.id)?;
+            loaded.answers = sections::list_answers(conn, own.id, &loaded.outcomes)?;
             let tactics = crate::library::store::list_tactics(conn, &own.attack_version)?;
             loaded.tactics = tactics.into_iter().map(|t| (t.short_name, t.name)).collect();
         }
@@ -308,10 +312,11 @@ fn one(
     let inside = inside.contains(&loaded.head.own.client_id);
     match part {
         Part::Procedures => {
-            loaded.outcomes = store::list_outcomes(conn)?;
+            loaded.outcomes = list_outcomes(conn)?;
             loaded.procedures = store::list_procedures(conn, id)?;
             loaded.operators = store::list_operators(conn, id)?;
         }
+        Part::Outcomes => loaded.outcomes = list_outcomes(conn)?,
         Part::Operators => loaded.operators = store::list_operators(conn, id)?,
         Part::Inputs => {
             loaded.digests = store::get_digests(conn, id, person, inside)?;

@@ -6,7 +6,6 @@ use super::library::{Filters, holds};
 use crate::engagements::domain::{NewEngagement, status_on_create};
 use crate::engagements::store::sections::list_candidates;
 use crate::engagements::store::wizard::{self as store, Earlier};
-use crate::engagements::views::marks::{counted, dates, status_class};
 use crate::engagements::views::sections::Choosable;
 use crate::engagements::views::wizard::{
     Around, ClientStep, DetailsStep, FinalizeStep, Option_, PickedLine, ProceduresStep, coverage,
@@ -14,11 +13,13 @@ use crate::engagements::views::wizard::{
 use crate::engagements::wizard::{Source, Wizard};
 use crate::kernel::base::error::{FieldErrors, Result};
 use crate::kernel::base::ids::{ClientId, DraftId};
+use crate::kernel::base::show;
+use crate::kernel::base::show::{counted, dates};
+use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::kernel::web::{Frame, Section};
 use crate::library::store::{PlanRow, highest_version, list_plans, list_tactics};
-use crate::procedures::domain::Team;
 
 /// Test plans, and earlier engagements, that step 1 offers at once.
 const CHOICES: i64 = 100;
@@ -128,7 +129,7 @@ async fn client(permit: &Plan, draft: DraftId, wizard: &Wizard, around: Around) 
         earlier: earlier.iter().map(|one| earlier_option(one, wizard, zone)).collect(),
         unfinished: unfinished
             .filter(|(other, _)| *other != draft)
-            .map(|(other, at)| (format!("/engagements/new/{other}"), times::display(at, zone))),
+            .map(|(other, at)| (format!("/engagements/new/{other}"), show::time(at, zone))),
     })
 }
 
@@ -146,10 +147,9 @@ fn plan_option(plan: &PlanRow, wizard: &Wizard) -> Option_ {
 }
 
 fn earlier_option(one: &Earlier, wizard: &Wizard, zone: chrono_tz::Tz) -> Option_ {
-    let when = one.start.map_or_else(
-        || format!("made {}", times::display(one.created, zone)),
-        |start| dates(Some(start), None),
-    );
+    let when = one
+        .start
+        .map_or_else(|| format!("made {}", show::time(one.created, zone)), |start| dates(Some(start), None));
     Option_ {
         id: one.id.to_string(),
         title: one.title.clone(),
@@ -253,7 +253,7 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
             Err(_) => wizard.details.clone(),
         },
         dates: if period.is_empty() { "No dates".into() } else { period },
-        status: (status.label(), status_class(status)),
+        status: (status.label(), status.class()),
         red: names(Team::Red),
         blue: names(Team::Blue),
         picked: PickedLine::list(&picked, &wizard.chosen),

@@ -13,10 +13,10 @@ use crate::engagements::store::wizard as store;
 use crate::engagements::wizard::{Chosen, Given, Source, Wizard};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{DraftId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::base::team::Team;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::kernel::web::{Form, Query, redirect, redirect_with};
-use crate::procedures::domain::Team;
 
 const NO_PLAN: &str = "You do not plan engagements for this client. Choose another.";
 

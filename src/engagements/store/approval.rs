@@ -12,11 +12,14 @@ use super::create::{
 use super::details::{Typed, write_details};
 use super::lifecycle::give;
 use super::plan::{Planning, change_operators};
-use crate::accounts::notice_store::{self, NewNotice};
+use crate::accounts::store::notices;
+use crate::accounts::store::notices::NewNotice;
+use crate::engagements::approval::asks_at_once;
 use crate::engagements::periods::OwnPeriod;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, TestPlanId};
+use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
     client_access, clients, drafts, engagement_operators, engagements, people, procedures, role_permissions,
     test_plan_procedures,
@@ -27,9 +30,7 @@ use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{ApproveEngagement, Permit, RequestEngagement};
 use crate::lifecycle::domain::{Command, EngagementStatus};
 use crate::lifecycle::store::{apply, lock_engagement};
-use crate::procedures::domain::Team;
 use crate::procedures::store::attachments::{Arrived, insert_of_engagement};
-use crate::schedule::approval::asks_at_once;
 
 /// Requests of one person that may wait for an answer.
 const REQUESTS: i64 = 50;
@@ -89,14 +90,11 @@ pub fn request(
             href: format!("/engagements/{}", new.id),
         })
         .collect();
-    notice_store::give(tx, notices)?;
+    notices::give(tx, notices)?;
     tx.audited_all((), &events)
 }
 
 /// Whether this very request is there already: a second click on its form.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn is_requested(conn: &mut PgConnection, new: &NewEngagement, by: PersonId) -> Result<bool> {
     let details = &new.details;
     let same = engagements::table
@@ -221,7 +219,7 @@ fn list_booked(conn: &mut PgConnection, planning: &Planning) -> Result<Vec<(Pers
         ))
         .load(conn)?;
     let told = |(person, team, from, to, start, end): Row| {
-        let dates = crate::engagements::views::marks::dates(from.or(start), to.or(end));
+        let dates = crate::kernel::base::show::dates(from.or(start), to.or(end));
         let when = if dates.is_empty() { String::new() } else { format!(", {dates}") };
         (
             person,
@@ -284,9 +282,6 @@ pub struct Request {
 }
 
 /// Requests at these clients, those that should start first on top.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_requests(conn: &mut PgConnection, at: &[ClientId], limit: i64) -> Result<Vec<Request>> {
     Ok(engagements::table
         .inner_join(clients::table)
@@ -310,9 +305,6 @@ pub fn list_requests(conn: &mut PgConnection, at: &[ClientId], limit: i64) -> Re
 }
 
 /// The approval somebody has begun, as it was kept.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn find_draft(
     conn: &mut PgConnection,
     person: PersonId,
@@ -336,9 +328,6 @@ pub fn save_draft(
 }
 
 /// Who asked for an engagement, and how many procedures its test plan has.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn get_request_facts(conn: &mut PgConnection, id: EngagementId) -> Result<(Option<String>, i64)> {
     let by: Option<String> = engagements::table
         .left_join(people::table.on(people::id.nullable().eq(engagements::requested_by)))
@@ -354,9 +343,6 @@ pub fn get_request_facts(conn: &mut PgConnection, id: EngagementId) -> Result<(O
 }
 
 /// Test plans to choose from, by title.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_plan_titles(conn: &mut PgConnection) -> Result<Vec<(TestPlanId, String)>> {
     use crate::kernel::db::schema::test_plans;
     Ok(test_plans::table
@@ -367,9 +353,6 @@ pub fn list_plan_titles(conn: &mut PgConnection) -> Result<Vec<(TestPlanId, Stri
 }
 
 /// Names of clients, by name.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_client_names(conn: &mut PgConnection, of: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
     Ok(clients::table
         .filter(clients::id.eq_any(of.iter().map(|client| client.0)))

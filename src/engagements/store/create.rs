@@ -12,6 +12,7 @@ use crate::engagements::domain::{DetailField, Details, status_on_create};
 pub use crate::engagements::wizard::Chosen;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId, TestPlanId};
+use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
     attack_versions, client_access, clients, engagement_inputs, engagement_operators, engagements, reports,
     test_plans,
@@ -20,7 +21,6 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::lifecycle::store::touch;
-use crate::procedures::domain::Team;
 use crate::procedures::inputs::Values;
 use crate::procedures::store::history::{self, Subject};
 

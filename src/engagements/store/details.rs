@@ -6,9 +6,10 @@ use diesel::prelude::*;
 
 use super::plan::{Planning, begin};
 use super::show::Own;
-use crate::engagements::domain::{DetailField, check_detail, parse_tags};
+use crate::engagements::domain::{DetailField, check_detail};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{EngagementId, PersonId};
+use crate::kernel::base::text::parse_tags;
 use crate::kernel::base::times;
 use crate::kernel::db::schema::{engagement_operators, engagements, people, reports};
 use crate::kernel::db::{Audited, WriteTx};

@@ -2,7 +2,8 @@
 
 use diesel::prelude::*;
 
-use crate::accounts::notice_store::{self, NewNotice};
+use crate::accounts::store::notices;
+use crate::accounts::store::notices::NewNotice;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, PersonId};
 use crate::kernel::db::schema::{engagement_operators, engagements, reports};
@@ -67,12 +68,12 @@ fn tell(tx: &mut WriteTx<'_>, locked: &Locked, text: &str) -> Result<()> {
 /// Gives notices about an engagement. What was said of it before is overtaken, and read.
 pub(super) fn give(tx: &mut WriteTx<'_>, locked: &Locked, told: Vec<(PersonId, String)>) -> Result<()> {
     let href = format!("/engagements/{}", locked.id);
-    notice_store::overtake(tx, &href)?;
+    notices::overtake(tx, &href)?;
     let notices = told
         .into_iter()
         .map(|(person, text)| NewNotice { person, client: locked.client, text, href: href.clone() })
         .collect();
-    notice_store::give(tx, notices)
+    notices::give(tx, notices)
 }
 
 fn command<A: Action>(

@@ -109,9 +109,6 @@ fn instant(key: &str) -> DateTime<Utc> {
 }
 
 /// One page of the engagements at these clients.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i64) -> Result<Page> {
     let mut query = engagements::table
         .inner_join(clients::table)
@@ -280,9 +277,6 @@ struct Tags {
 }
 
 /// What the filters of the list offer somebody who sees these clients.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
     let at: Vec<Uuid> = at.iter().map(|c| c.0).collect();
     let own = engagements::table

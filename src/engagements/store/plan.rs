@@ -11,6 +11,7 @@ use super::create::{Chosen, Target, check_operators, copy_procedures, insert_ope
 use crate::engagements::periods::OwnPeriod;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
+use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
     attachments, engagement_inputs, engagement_operators, engagements, people, procedures,
 };
@@ -19,7 +20,7 @@ use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::lifecycle::domain::valid_dates;
 use crate::lifecycle::store::{Locked, lock_engagement, touch};
-use crate::procedures::domain::{Team, planning_allowed};
+use crate::procedures::domain::planning_allowed;
 use crate::procedures::inputs::{TypedInput, check_seen};
 
 /// An engagement locked for planning, and the events so far.
@@ -102,9 +103,6 @@ pub fn add_procedures(
 }
 
 /// Library procedures that an engagement holds copies of.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_origins(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<LibraryProcedureId>> {
     let origins: Vec<Option<LibraryProcedureId>> = procedures::table
         .filter(procedures::engagement_id.eq(id.0).and(procedures::origin_id.is_not_null()))
@@ -128,9 +126,6 @@ pub struct Losses {
 }
 
 /// Counts what goes with a procedure.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn get_losses(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Losses> {
     // sql_query: four counts in one statement.
     Ok(diesel::sql_query(

@@ -3,15 +3,17 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::engagements::glance::{Answered, Said, tone};
+use crate::engagements::glance::Answered;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId};
+use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{attachments, log_entries, people, procedures};
-use crate::procedures::domain::{BlueFlags, Team};
+use crate::procedures::domain::ProcedureStatus;
 use crate::procedures::entries::{SHOWN, SHOWN_BYTES};
+use crate::settings::domain::Outcome;
 
 /// Somebody with access to a client, as a choice of operator.
 #[derive(Debug, Clone, QueryableByName)]
@@ -42,9 +44,6 @@ const BOOKINGS: usize = 20;
 
 /// The people with access to a client, and the operators of `own` who lost it, each with their other bookings
 /// that overlap the dates. Titles of other clients' engagements show only to who sees those clients.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_candidates(
     conn: &mut PgConnection,
     client: ClientId,
@@ -117,9 +116,6 @@ pub struct UsedAsset {
 }
 
 /// The assets in use, by name.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_assets(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<UsedAsset>> {
     // sql_query: ordered arrays of the procedures behind each asset.
     Ok(diesel::sql_query(
@@ -134,66 +130,45 @@ pub fn list_assets(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Used
     .load(conn)?)
 }
 
-#[derive(QueryableByName)]
-struct AnswerRow {
-    #[diesel(sql_type = Array<Text>)]
-    tactics: Vec<String>,
-    #[diesel(sql_type = Bool)]
-    not_applicable: bool,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    executed_at: Option<DateTime<Utc>>,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    detected_at: Option<DateTime<Utc>>,
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    responded_at: Option<DateTime<Utc>>,
-    #[diesel(sql_type = Nullable<Text>)]
-    red: Option<String>,
-    #[diesel(sql_type = Bool)]
-    succeeded: bool,
-    #[diesel(sql_type = Nullable<Text>)]
-    blue: Option<String>,
-    #[diesel(sql_type = Nullable<Integer>)]
-    score: Option<i32>,
-    #[diesel(sql_type = Bool)]
-    prevented: bool,
-    #[diesel(sql_type = Bool)]
-    alerted: bool,
-    #[diesel(sql_type = Bool)]
-    logged: bool,
-}
-
 /// Both teams' answers with their times, for the glance.
-///
-/// # Errors
-/// When the database is not to be had.
-pub fn list_answers(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Answered>> {
-    // sql_query: the outcomes table twice, once for each team.
-    let rows: Vec<AnswerRow> = diesel::sql_query(
-        "SELECT p.tactics, p.status = 'not_applicable' AS not_applicable, p.executed_at, p.detected_at, \
-            p.responded_at,
-            r.key AS red, coalesce(r.succeeded, false) AS succeeded, b.key AS blue, b.score, \
-            coalesce(b.prevented, false) AS prevented,
-            coalesce(b.alerted, false) AS alerted, coalesce(b.logged, false) AS logged
-         FROM procedures p LEFT JOIN outcomes r ON r.key = p.red_outcome LEFT \
-         JOIN outcomes b ON b.key = p.blue_outcome
-         WHERE p.engagement_id = $1 ORDER BY p.position",
-    )
-    .bind::<SqlUuid, _>(id.0)
-    .load(conn)?;
-    let answered = |row: AnswerRow| Answered {
-        tactics: row.tactics,
-        red: row.red.map(|key| Said {
-            tone: tone(Team::Red, &key, row.succeeded, None),
-            flags: BlueFlags::default(),
-        }),
-        blue: row.blue.map(|key| Said {
-            tone: tone(Team::Blue, &key, false, row.score),
-            flags: BlueFlags { prevented: row.prevented, alerted: row.alerted, logged: row.logged },
-        }),
-        not_applicable: row.not_applicable,
-        executed_at: row.executed_at,
-        detected_at: row.detected_at,
-        responded_at: row.responded_at,
+pub fn list_answers(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    outcomes: &[Outcome],
+) -> Result<Vec<Answered>> {
+    type Row = (
+        Vec<String>,
+        ProcedureStatus,
+        Option<String>,
+        Option<String>,
+        Option<DateTime<Utc>>,
+        Option<DateTime<Utc>>,
+        Option<DateTime<Utc>>,
+    );
+    let rows: Vec<Row> = procedures::table
+        .filter(procedures::engagement_id.eq(id.0))
+        .order(procedures::position)
+        .select((
+            procedures::tactics,
+            procedures::status,
+            procedures::red_outcome,
+            procedures::blue_outcome,
+            procedures::executed_at,
+            procedures::detected_at,
+            procedures::responded_at,
+        ))
+        .load(conn)?;
+    let meaning = |key: Option<String>| {
+        key.and_then(|key| outcomes.iter().find(|outcome| outcome.key == key)).map(|found| found.meaning)
+    };
+    let answered = |(tactics, status, red, blue, executed_at, detected_at, responded_at): Row| Answered {
+        tactics,
+        red: meaning(red),
+        blue: meaning(blue),
+        not_applicable: status == ProcedureStatus::NotApplicable,
+        executed_at,
+        detected_at,
+        responded_at,
     };
     Ok(rows.into_iter().map(answered).collect())
 }
@@ -232,9 +207,6 @@ impl TimelinePage {
 }
 
 /// Log entries of both teams in the order of time, and how many are older than those.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_timeline(
     conn: &mut PgConnection,
     id: EngagementId,
@@ -325,9 +297,6 @@ impl FilesPage {
 
 /// The attachments in the order of the procedures, then of time, with the beginning of what describes each;
 /// and how many there are.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_attachments(
     conn: &mut PgConnection,
     id: EngagementId,

@@ -10,9 +10,10 @@ use serde::Deserialize;
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
-use crate::kernel::db::schema::{clients, engagement_activity, engagements, outcomes, procedures, reports};
+use crate::kernel::base::team::Team;
+use crate::kernel::db::schema::{clients, engagement_activity, engagements, procedures, reports};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
-use crate::procedures::domain::{ProcedureStatus, Severity, Team, WaitingOn};
+use crate::procedures::domain::{ProcedureStatus, Severity, WaitingOn};
 use crate::procedures::inputs::{self, InputRow, ProcedureInputs, Values};
 
 /// An engagement's own row.
@@ -157,9 +158,6 @@ impl ProcedureRow {
 }
 
 /// The procedures of an engagement, in order.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_procedures(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<ProcedureRow>> {
     Ok(procedures::table
         .filter(procedures::engagement_id.eq(id.0))
@@ -184,30 +182,6 @@ pub fn get_procedure(
         .first(conn)?)
 }
 
-/// An outcome that can be chosen, or that an old record holds.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
-pub struct Outcome {
-    pub key: String,
-    pub team: Team,
-    pub label: String,
-    pub definition: String,
-    /// Red: it reached its objective.
-    pub succeeded: bool,
-    /// Blue: 0 to 100.
-    pub score: Option<i32>,
-    /// Since when it cannot be chosen any more.
-    pub retired_at: Option<DateTime<Utc>>,
-}
-
-/// Every outcome of both teams, in the order of the pickers.
-///
-/// # Errors
-/// When the database is not to be had.
-pub fn list_outcomes(conn: &mut PgConnection) -> Result<Vec<Outcome>> {
-    Ok(outcomes::table.order((outcomes::team, outcomes::position)).select(Outcome::as_select()).load(conn)?)
-}
-
 /// An operator of the engagement, or of one procedure that names its own.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct Operator {
@@ -226,9 +200,6 @@ pub struct Operator {
 }
 
 /// Operators of an engagement and of those of its procedures that name their own, by team and name.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_operators(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Operator>> {
     // sql_query: both kinds in one statement, since the page has a fixed number of them.
     Ok(diesel::sql_query(
@@ -299,9 +270,6 @@ pub struct Digests {
 
 /// Counts and last lines of the sections, in one statement; events of its report count where somebody is
 /// `inside`.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn get_digests(
     conn: &mut PgConnection,
     id: EngagementId,
@@ -367,9 +335,6 @@ fn values(json: &serde_json::Value) -> Values {
 }
 
 /// Every placeholder of an engagement's commands in one row.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_inputs(
     conn: &mut PgConnection,
     id: EngagementId,
@@ -412,9 +377,6 @@ pub fn list_inputs(
 }
 
 /// Remembers whether the person has a section open, or all of them.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn save_sections(
     conn: &mut PgConnection,
     id: EngagementId,

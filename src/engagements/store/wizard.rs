@@ -20,9 +20,6 @@ use crate::library;
 const SUBJECT: &str = "wizard";
 
 /// The wizard's state as the person left it.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> Result<Option<Wizard>> {
     let fields: Option<serde_json::Value> = drafts::table
         .filter(
@@ -38,9 +35,6 @@ pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> 
 }
 
 /// Keeps the wizard's state.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn save_draft(
     conn: &mut PgConnection,
     person: PersonId,
@@ -57,9 +51,6 @@ pub fn save_draft(
 }
 
 /// Takes the draft away; `false` when somebody else's click already did.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn delete_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> Result<bool> {
     let gone = diesel::delete(
         drafts::table.filter(
@@ -74,9 +65,6 @@ pub fn delete_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -
 }
 
 /// The person's newest unfinished wizard.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn find_newest_draft(
     conn: &mut PgConnection,
     person: PersonId,
@@ -90,9 +78,6 @@ pub fn find_newest_draft(
 }
 
 /// Clients by name.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_clients(conn: &mut PgConnection, at: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
     Ok(clients::table
         .filter(clients::id.eq_any(at.iter().map(|c| c.0).collect::<Vec<_>>()))
@@ -114,9 +99,6 @@ pub struct Earlier {
 }
 
 /// Engagements at these clients that hold procedures, the newest first.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_earlier(conn: &mut PgConnection, at: &[ClientId], limit: i64) -> Result<Vec<Earlier>> {
     use diesel::dsl::exists;
     Ok(engagements::table
@@ -231,9 +213,6 @@ pub struct Picked {
 }
 
 /// Names and tactics of a selection, in its order; what is no longer there is left out.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_picked(
     conn: &mut PgConnection,
     chosen: &[Chosen],
@@ -264,9 +243,6 @@ pub fn list_picked(
 }
 
 /// Whether an engagement of one of these clients was made under this id.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn is_made(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<bool> {
     use diesel::dsl::exists;
     Ok(diesel::select(exists(

@@ -115,7 +115,7 @@ pub struct Confirm {
 /// What goes with a procedure, in words.
 pub fn losses(losses: Losses) -> Vec<String> {
     let line = |n: i64, one: &str, many: &str| {
-        (n > 0).then(|| super::marks::counted(n.unsigned_abs() as usize, one, many))
+        (n > 0).then(|| crate::kernel::base::show::counted(n.unsigned_abs() as usize, one, many))
     };
     [
         line(losses.saves, "saved change of its fields", "saved changes of its fields"),

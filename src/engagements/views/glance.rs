@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::engagements::glance::{Counts, Glance, TONES};
+use crate::kernel::base::show;
 
 /// Width of the picture's bars, in its own units.
 const WIDTH: usize = 400;
@@ -53,7 +54,7 @@ impl GlanceView {
         said.collect::<Vec<_>>().join(", ")
     }
     fn late_after(&self) -> String {
-        crate::kernel::base::times::duration_words(crate::engagements::glance::LATE)
+        show::duration(crate::engagements::glance::LATE)
     }
 }
 

@@ -4,10 +4,11 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::marks::{When, dates, link, status_class};
 use crate::engagements::domain::RunbookState;
 use crate::engagements::store::list::{Choices, Page, Place, Row, Search, Sort};
+use crate::kernel::base::show::{When, dates};
 use crate::kernel::web::Frame;
+use crate::kernel::web::link;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Progress;
 
@@ -139,7 +140,7 @@ impl Line {
             client: row.client_name.clone(),
             client_href: link("/engagements", &[("client", &row.client.to_string())]),
             status: row.status.label(),
-            class: status_class(row.status),
+            class: row.status.class(),
             start: dates(row.start, None).trim_start_matches("from ").to_owned(),
             updated: When::ago(row.updated, now, zone),
             updated_by: row.updated_by.clone(),

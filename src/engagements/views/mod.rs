@@ -3,7 +3,7 @@
 pub mod forms;
 pub mod glance;
 pub mod list;
-pub mod marks;
+pub mod requests;
 mod samples;
 pub mod sections;
 pub mod show;

@@ -3,21 +3,23 @@
 use askama::Template;
 use chrono::{DateTime, TimeDelta};
 
+use super::sections::Files;
 use super::sections::Part;
-use super::show::Files;
 use super::show::{Around, Loaded, May, Show, body};
 use super::table::{CellShown, Choice, Editor, Line, Meter, Writer};
-use crate::engagements::glance::{Answered, Said};
+use crate::engagements::glance::Answered;
 use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
-use crate::engagements::store::show::{Digests, Head, Operator, Outcome, Own, ProcedureRow, ReportRow};
+use crate::engagements::store::show::{Digests, Head, Operator, Own, ProcedureRow, ReportRow};
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{
     AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId, ReportId,
 };
+use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
-use crate::procedures::domain::{BlueFlags, ProcedureStatus, Severity, Sides, Team};
+use crate::procedures::domain::{ProcedureStatus, Severity, Sides};
 use crate::procedures::inputs::InputRow;
+use crate::settings::domain::Outcome;
 
 pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
     let hostile = "<script>alert(1)</script>";
@@ -67,8 +69,7 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
         team,
         label: hostile.into(),
         definition: hostile.into(),
-        succeeded: team == Team::Red,
-        score,
+        meaning: crate::settings::domain::Meaning { score, ..Default::default() },
         retired_at: None,
     };
     let operator = |team| Operator {
@@ -143,7 +144,7 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
         }],
         answers: vec![Answered {
             tactics: vec!["credential-access".into()],
-            red: Some(Said { tone: "bad", flags: BlueFlags::default() }),
+            red: Some(crate::settings::domain::Meaning::default()),
             blue: None,
             not_applicable: false,
             executed_at: Some(now),
@@ -181,7 +182,7 @@ pub(super) fn sample() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
                 position: Some(1),
             }],
         },
-        events: vec![crate::audit::views::sample_event(1)],
+        events: vec![crate::kernel::event::views::sample_event(1)],
     };
     let sides = |_, _| Sides::ALL;
     let may = May {

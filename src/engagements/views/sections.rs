@@ -4,16 +4,15 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::marks::{When, counted, dates, report_class, size};
-use super::show::Files;
 pub use crate::engagements::periods::OwnDates;
-use crate::engagements::store::sections::{Candidate, Entry, UsedAsset};
+use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
 use crate::engagements::store::show::Head;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId};
-use crate::kernel::base::times;
+use crate::kernel::base::show;
+use crate::kernel::base::show::{When, counted, dates, size};
+use crate::kernel::base::team::Team;
 use crate::kernel::web::markdown;
-use crate::procedures::domain::Team;
 use crate::procedures::inputs::{InputRow, Values};
 
 crate::text_enum! {
@@ -30,6 +29,17 @@ crate::text_enum! {
         Report => "report", "Report";
         Activity => "activity", "Activity";
     }
+}
+
+/// A page of the attachments.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// In the order of the procedures, then of time.
+    pub files: Vec<File>,
+    /// How many lie before them.
+    pub skipped: i64,
+    /// How many there are.
+    pub total: i64,
 }
 
 #[derive(Template)]
@@ -333,14 +343,14 @@ impl Timeline {
         let mut days: Vec<(String, Vec<Moment>)> = Vec::new();
         for entry in entries {
             let local = entry.starts_at.with_timezone(&zone);
-            let day = times::display_date(local.date_naive());
+            let day = show::date(local.date_naive());
             let until = entry.ends_at.map(|end| {
                 let end = end.with_timezone(&zone);
                 let same = end.date_naive() == local.date_naive();
                 if same {
                     end.format("until %H:%M").to_string()
                 } else {
-                    format!("until {}", times::display(end.to_utc(), zone))
+                    format!("until {}", show::time(end.to_utc(), zone))
                 }
             });
             let moment = Moment {
@@ -454,7 +464,7 @@ impl Report {
                 (
                     format!("/reports/{}", r.id),
                     r.status.label(),
-                    report_class(r.status),
+                    r.status.class(),
                     When::ago(r.updated_at, now, zone),
                 )
             }),

@@ -4,24 +4,26 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::glance::GlanceView;
-use super::marks::{dates, size, status_class};
 use super::sections::{
-    Assets, Attachments, Choosable, Inputs, Operators, Overview, OwnDates, Part, Report, Timeline,
+    Assets, Attachments, Choosable, Files, Inputs, Operators, Overview, OwnDates, Part, Report, Timeline,
     asset_digest,
 };
 use super::table::{Line, Meter, Procedures, Writer};
-use crate::audit::record::Record;
-use crate::audit::views::Activity;
 use crate::engagements::glance::{Answered, Glance};
-use crate::engagements::store::sections::{Candidate, Entry, File, UsedAsset};
-use crate::engagements::store::show::{Digests, Head, Operator, Outcome, ProcedureRow};
+use crate::engagements::store::sections::{Candidate, Entry, UsedAsset};
+use crate::engagements::store::show::{Digests, Head, Operator, ProcedureRow};
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::PersonId;
-use crate::kernel::base::times;
+use crate::kernel::base::show;
+use crate::kernel::base::show::{dates, size};
+use crate::kernel::base::team::Team;
+use crate::kernel::event::record::Record;
+use crate::kernel::event::views::Activity;
 use crate::kernel::web::Frame;
 use crate::lifecycle::domain::EngagementStatus;
-use crate::procedures::domain::{ProcedureStatus, Sides, Team};
+use crate::procedures::domain::{ProcedureStatus, Sides};
 use crate::procedures::inputs::{InputRow, Values};
+use crate::settings::domain::Outcome;
 
 /// Everything the page is made of; what was not asked for is empty.
 #[derive(Debug, Clone)]
@@ -47,17 +49,6 @@ pub struct Loaded {
     pub paged: bool,
     pub files: Files,
     pub events: Vec<Record>,
-}
-
-/// A page of the attachments.
-#[derive(Debug, Clone, Default)]
-pub struct Files {
-    /// In the order of the procedures, then of time.
-    pub files: Vec<File>,
-    /// How many lie before them.
-    pub skipped: i64,
-    /// How many there are.
-    pub total: i64,
 }
 
 impl Loaded {
@@ -320,7 +311,7 @@ impl Show {
             frame,
             title: own.title.clone(),
             status: own.status.label(),
-            class: status_class(own.status),
+            class: own.status.class(),
             client: loaded.head.client_name.clone(),
             client_href: format!("/clients/{}", own.client_id),
             dates: dates(own.start_date, own.end_date),
@@ -345,10 +336,10 @@ fn notice(head: &Head, now: DateTime<Utc>) -> Option<String> {
         (EngagementStatus::Canceled, _, Some(reason)) => Some(format!("Canceled: {reason}")),
         (_, Some(at), _) => Some(format!(
             "Submitted {}. The runbook can no longer be edited; outcomes are corrected in the report.",
-            times::display(at, head.own.zone())
+            show::time(at, head.own.zone())
         )),
         (EngagementStatus::Scheduled, ..) => {
-            let start = head.own.start_date.map(times::display_date).unwrap_or_default();
+            let start = head.own.start_date.map(show::date).unwrap_or_default();
             Some(format!(
                 "Starts {start}. Until then it can be planned; outcomes are recorded once it has started."
             ))
@@ -357,7 +348,7 @@ fn notice(head: &Head, now: DateTime<Utc>) -> Option<String> {
             let on = head
                 .own
                 .requested_at
-                .map(|at| format!(" {}", times::display(at, head.own.zone())))
+                .map(|at| format!(" {}", show::time(at, head.own.zone())))
                 .unwrap_or_default();
             let passed = head.own.starts_at.is_some_and(|start| start <= now);
             let passed = if passed { " Its start date passed." } else { "" };
@@ -414,7 +405,7 @@ fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String
             let tactics: std::collections::BTreeSet<&str> =
                 loaded.procedures.iter().flat_map(|row| &row.tactics).map(String::as_str).collect();
             let done = Meter::new(&loaded.procedures, true);
-            let tactics = super::marks::counted(tactics.len(), "tactic", "tactics");
+            let tactics = crate::kernel::base::show::counted(tactics.len(), "tactic", "tactics");
             let words = if done.total == 0 {
                 done.words
             } else {
@@ -472,7 +463,7 @@ fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String
             let last = d
                 .last_entry
                 .zip(d.last_author.as_ref())
-                .map(|(at, by)| format!("Last entry {}, {by}", times::display(at, zone)));
+                .map(|(at, by)| format!("Last entry {}, {by}", show::time(at, zone)));
             (d.entries.to_string(), last.unwrap_or_else(|| "No log entries yet".into()))
         }
         Part::Attachments => {
@@ -491,7 +482,7 @@ fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String
             let count = if d.events > 1_000 { "1,000+".to_owned() } else { d.events.to_string() };
             let ago = d
                 .last_event_at
-                .map(|at| times::relative(at, around.now).unwrap_or_else(|| times::display(at, around.zone)));
+                .map(|at| show::relative(at, around.now).unwrap_or_else(|| show::time(at, around.zone)));
             (count, d.last_event.iter().cloned().chain(ago).collect::<Vec<_>>().join(", "))
         }
     }

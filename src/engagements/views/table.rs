@@ -2,13 +2,14 @@
 
 use askama::Template;
 
-use super::marks::outcome_tone;
 use crate::engagements::domain::RunbookState;
-use crate::engagements::store::show::{Operator, Outcome, ProcedureRow, operators_of};
+use crate::engagements::store::show::{Operator, ProcedureRow, operators_of};
 use crate::kernel::base::ids::{EngagementId, PersonId};
+use crate::kernel::base::team::Team;
 use crate::kernel::web::frame::initials;
-use crate::procedures::domain::{Field, Sides, Team, WaitingOn};
+use crate::procedures::domain::{Field, Sides, WaitingOn};
 use crate::procedures::views::page::state_class;
+use crate::settings::domain::Outcome;
 
 /// A value of a procedure as its cell shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +30,7 @@ impl Mark {
         let answer = |key: &Option<String>| match key {
             None => Self { kind: "outcome", tone: "unanswered", label: "Unanswered".into() },
             Some(key) => match outcomes.iter().find(|o| o.key == *key) {
-                Some(outcome) => {
-                    Self { kind: "outcome", tone: outcome_tone(outcome), label: outcome.label.clone() }
-                }
+                Some(outcome) => Self { kind: "outcome", tone: outcome.tone(), label: outcome.label.clone() },
                 None => Self { kind: "outcome", tone: "none", label: key.clone() },
             },
         };

@@ -2,13 +2,13 @@
 
 use askama::Template;
 
-use super::marks::link;
 use super::sections::Choosable;
 use crate::engagements::domain::NewEngagement;
 use crate::engagements::store::wizard::Picked;
 use crate::engagements::wizard::{Chosen, Source};
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::web::Frame;
+use crate::kernel::web::link;
 use crate::library::store::Hit;
 
 /// Names of the steps.
@@ -149,8 +149,11 @@ impl LibraryPane {
 impl HitLine {
     /// A hit of the search.
     pub fn new(hit: &Hit, taken: bool) -> Self {
-        let about =
-            [hit.tactics.join(", "), crate::library::show::platforms(&hit.platforms), hit.repository.clone()];
+        let about = [
+            hit.tactics.join(", "),
+            crate::library::views::words::platforms(&hit.platforms),
+            hit.repository.clone(),
+        ];
         Self {
             value: Chosen::Library(hit.id).to_string(),
             href: format!("/library/procedures/{}", hit.id),

@@ -1,5 +1,7 @@
 //! Who may do what: the pure table. `web::permit` turns it into values that store functions demand.
 
 pub mod policy;
+pub mod write_rule;
 
 pub use policy::{Permission, Rights};
+pub use write_rule::WriteRule;

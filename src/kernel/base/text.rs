@@ -1,10 +1,21 @@
 //! Texts that people type: their limits, and how they are kept, compared and counted.
 
+use super::show::thousands;
+
 /// Limit of a long text, in bytes of UTF-8.
 pub const LONG_TEXT_BYTES: usize = 65_536;
 
 /// Limit of a one-line text, in bytes of UTF-8.
 pub const SHORT_TEXT_BYTES: usize = 500;
+
+/// Longest title, in characters.
+pub const TITLE_CHARS: usize = 200;
+
+/// The most tags of one thing.
+pub const TAGS: usize = 20;
+
+/// Longest tag, in characters.
+pub const TAG_CHARS: usize = 40;
 
 /// Checks a text and gives its canonical form: line ends as `\n`, nothing blank around it. `subject` begins
 /// the sentence ("Red notes", plural; "The title", not); with `lines` false it must be one line.
@@ -43,16 +54,44 @@ pub fn check_text(
     }
 }
 
-pub fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + 2);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
+/// A title, one line, of something named by `what`: "report".
+///
+/// # Errors
+/// A sentence when it is empty or too long.
+pub fn check_title(what: &str, raw: &str) -> Result<String, String> {
+    let title = check_text("The title", false, raw, LONG_TEXT_BYTES, false)?;
+    let length = title.chars().count();
+    match length {
+        0 => Err(format!("Give the {what} a title.")),
+        1..=TITLE_CHARS => Ok(title),
+        _ => Err(format!("The title is {length} characters; the limit is {TITLE_CHARS}. Shorten it.")),
     }
-    out
+}
+
+/// Tags as people type them, "Red team, Q4 ": trimmed, lower-cased, each once, in the order given.
+///
+/// # Errors
+/// A sentence when one is too long, there are too many, or one holds a control character.
+pub fn parse_tags(raw: &str) -> Result<Vec<String>, String> {
+    let text = check_text("The tags", true, raw, LONG_TEXT_BYTES, false)?;
+    let mut tags: Vec<String> = Vec::new();
+    for tag in split_tags(&text) {
+        if tag.chars().count() > TAG_CHARS {
+            let start: String = tag.chars().take(20).collect();
+            return Err(format!("The tag “{start}…” is longer than {TAG_CHARS} characters. Shorten it."));
+        }
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+        if tags.len() > TAGS {
+            return Err(format!("There can be at most {TAGS} tags. Remove some."));
+        }
+    }
+    Ok(tags)
+}
+
+pub fn split_tags(text: &str) -> impl Iterator<Item = String> {
+    text.split(',').map(|tag| tag.trim().to_lowercase()).filter(|tag| !tag.is_empty())
 }
 
 /// A part of a text as a pattern of LIKE, in which it stands for itself.
@@ -67,5 +106,16 @@ mod tests {
     #[test]
     fn a_pattern_stands_for_itself() {
         assert_eq!(like(r"100%_\"), r"%100\%\_\\%");
+    }
+
+    #[test]
+    fn tags_have_limits() {
+        assert_eq!(parse_tags(" , "), Ok(vec![]));
+        assert!(parse_tags(&"x".repeat(41)).is_err());
+        assert_eq!(parse_tags(&"Ä".repeat(40)), Ok(vec!["ä".repeat(40)]));
+        let many = |n: usize| (0..n).map(|i| format!("t{i}")).collect::<Vec<_>>().join(",");
+        assert_eq!(parse_tags(&many(20)).map(|tags| tags.len()), Ok(20));
+        assert!(parse_tags(&many(21)).is_err());
+        assert!(parse_tags("a\u{0}").is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! Times as people type and read them: parsed in a named zone, shown again, and told in words.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};
 
 /// Years outside this range are typing errors, and far ones break the database's own range.
@@ -117,49 +117,26 @@ pub fn for_input(at: DateTime<Utc>, zone: Tz) -> String {
     at.with_timezone(&zone).format("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
-/// For reading: "21 Nov 2026, 14:05".
-pub fn display(at: DateTime<Utc>, zone: Tz) -> String {
-    at.with_timezone(&zone).format("%-d %b %Y, %H:%M").to_string()
-}
-
-/// For reading where seconds count: "21 Nov 2026, 14:05:08".
-pub fn display_seconds(at: DateTime<Utc>, zone: Tz) -> String {
-    at.with_timezone(&zone).format("%-d %b %Y, %H:%M:%S").to_string()
-}
-
-/// A date for reading: "21 Nov 2026".
-pub fn display_date(date: NaiveDate) -> String {
-    date.format("%-d %b %Y").to_string()
-}
-
-/// How long ago, for the last day only: "just now", "58 s ago", "3 min ago", "5 h ago". A moment that lies
-/// ahead by less than a minute counts as now, since clocks differ; otherwise `None`.
-pub fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> Option<String> {
-    match (now - at).num_seconds() {
-        -59..5 => Some("just now".into()),
-        s @ 5..60 => Some(format!("{s} s ago")),
-        s @ 60..3_600 => Some(format!("{} min ago", s / 60)),
-        s @ 3_600..86_400 => Some(format!("{} h ago", s / 3_600)),
-        _ => None,
-    }
-}
-
-/// A duration in its two largest units: "58 s", "4 min 12 s", "2 h 5 min", "3 d 4 h"; the smaller one only
-/// when it is not zero. Smaller parts are dropped.
-pub fn duration_words(duration: TimeDelta) -> String {
-    let total = duration.num_seconds();
-    let sign = if total < 0 { "−" } else { "" };
-    let total = total.unsigned_abs();
-    let two = |large: u64, unit: &str, small: u64, small_unit: &str| match small {
-        0 => format!("{sign}{large} {unit}"),
-        _ => format!("{sign}{large} {unit} {small} {small_unit}"),
-    };
-    match total {
-        0..60 => format!("{sign}{total} s"),
-        60..3_600 => two(total / 60, "min", total % 60, "s"),
-        3_600..86_400 => two(total / 3_600, "h", total % 3_600 / 60, "min"),
-        _ => two(total / 86_400, "d", total % 86_400 / 3_600, "h"),
-    }
+/// Names of time zones to choose from: one for each place, and UTC.
+pub fn zones() -> &'static [&'static str] {
+    static ZONES: std::sync::LazyLock<Vec<&'static str>> = std::sync::LazyLock::new(|| {
+        const AREAS: [&str; 9] = [
+            "Africa/",
+            "America/",
+            "Antarctica/",
+            "Asia/",
+            "Atlantic/",
+            "Australia/",
+            "Europe/",
+            "Indian/",
+            "Pacific/",
+        ];
+        let places = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+        std::iter::once("UTC")
+            .chain(places.filter(|name| AREAS.iter().any(|area| name.starts_with(area))))
+            .collect()
+    });
+    &ZONES
 }
 
 #[cfg(test)]
@@ -221,15 +198,6 @@ mod tests {
     }
 
     #[test]
-    fn shows_times() {
-        let at = utc("2026-11-01T13:05:08Z");
-        assert_eq!(for_input(at, Tz::Europe__Lisbon), "2026-11-01T13:05:08");
-        assert_eq!(display(at, Tz::Asia__Kolkata), "1 Nov 2026, 18:35");
-        assert_eq!(display_seconds(at, Tz::UTC), "1 Nov 2026, 13:05:08");
-        assert_eq!(display_date(at.date_naive()), "1 Nov 2026");
-    }
-
-    #[test]
     fn dates() {
         let day = NaiveDate::from_ymd_opt(2026, 11, 21);
         assert_eq!(parse_date("2026-11-21"), Ok(day));
@@ -246,43 +214,6 @@ mod tests {
         assert!(zone("").is_err());
     }
 
-    #[test]
-    fn words() {
-        let words = |s| duration_words(TimeDelta::seconds(s));
-        for (seconds, text) in [
-            (0, "0 s"),
-            (58, "58 s"),
-            (60, "1 min"),
-            (252, "4 min 12 s"),
-            (3_600, "1 h"),
-            (7_500, "2 h 5 min"),
-            (7_559, "2 h 5 min"),
-            (86_400, "1 d"),
-            (273_600, "3 d 4 h"),
-            (-58, "−58 s"),
-        ] {
-            assert_eq!(words(seconds), text);
-        }
-        let now = utc("2026-11-21T14:00:00Z");
-        let ago = |s| relative(now - TimeDelta::seconds(s), now);
-        for (seconds, text) in [
-            (-60, None),
-            (-59, Some("just now")),
-            (0, Some("just now")),
-            (4, Some("just now")),
-            (5, Some("5 s ago")),
-            (59, Some("59 s ago")),
-            (60, Some("1 min ago")),
-            (215, Some("3 min ago")),
-            (3_599, Some("59 min ago")),
-            (3_600, Some("1 h ago")),
-            (86_399, Some("23 h ago")),
-            (86_400, None),
-        ] {
-            assert_eq!(ago(seconds).as_deref(), text, "{seconds}");
-        }
-    }
-
     proptest! {
         // What a form shows and posts back untouched is the same text, and never later than the instant it
         // came from.
@@ -295,7 +226,7 @@ mod tests {
             let back = parse(&shown, zone).expect("it exists");
             prop_assert!(back <= at);
             prop_assert_eq!(for_input(back, zone), shown);
-            prop_assert_eq!(parse(&display_seconds(at, zone), zone), Ok(back));
+            prop_assert_eq!(parse(&crate::kernel::base::show::seconds(at, zone), zone), Ok(back));
         }
 
         #[test]

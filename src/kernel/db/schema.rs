@@ -323,6 +323,7 @@ diesel::table! {
         alerted -> Bool,
         logged -> Bool,
         retired_at -> Nullable<Timestamptz>,
+        attempted -> Bool,
     }
 }
 

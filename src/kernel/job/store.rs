@@ -63,9 +63,6 @@ struct Since {
 
 /// For each job that ever ran: when its last successful run began or, without one, the first run that is
 /// known.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_since(conn: &mut PgConnection) -> Result<Vec<(String, DateTime<Utc>)>> {
     // sql_query: two aggregates of each job in one pass.
     let rows: Vec<Since> = diesel::sql_query(

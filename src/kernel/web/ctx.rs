@@ -177,10 +177,14 @@ pub fn redirect(location: &str) -> HttpResponse {
     HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
 }
 
+/// Why something was refused, as a code and a sentence, on an answer that shows the form again instead of the
+/// error's page.
+pub(crate) struct Refusal(pub &'static str, pub String);
+
 /// Notes on an answer that shows a form again, instead of the error's page, why it was refused: the refusal
 /// is recorded.
 pub fn refusal_noted(mut answer: HttpResponse, reason: &'static str, why: impl Into<String>) -> HttpResponse {
-    answer.extensions_mut().insert(crate::kernel::web::edge::Refusal(reason, why.into()));
+    answer.extensions_mut().insert(Refusal(reason, why.into()));
     answer
 }
 

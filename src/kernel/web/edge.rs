@@ -25,7 +25,7 @@ use crate::kernel::base::error::Error;
 use crate::kernel::base::logging::without_quotes;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::refusals as flood;
-use crate::kernel::web::ctx::{Ctx, Message, is_partial};
+use crate::kernel::web::ctx::{Ctx, Message, Refusal, is_partial};
 use crate::kernel::web::frame::{Frame, Section};
 use crate::kernel::web::permit::Viewer;
 
@@ -266,10 +266,6 @@ async fn render(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
 fn empty(answer: &ServiceResponse<BoxBody>) -> bool {
     matches!(answer.response().body().size(), BodySize::None | BodySize::Sized(0))
 }
-
-/// Why something was refused, as a code and a sentence, on an answer that shows the form again instead of the
-/// error's page.
-pub(crate) struct Refusal(pub &'static str, pub String);
 
 async fn record_refusal(request: &HttpRequest, reason: &'static str, what: String) {
     let Ok(ctx) = Ctx::of(request) else { return };

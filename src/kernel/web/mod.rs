@@ -40,3 +40,23 @@ pub fn rendered<const N: usize>(
 ) -> Vec<(&'static str, String)> {
     views.into_iter().map(|(name, html)| (name, html.unwrap_or_default())).collect()
 }
+
+/// A path with these parameters, empty ones left out.
+pub fn link(path: &str, pairs: &[(&str, &str)]) -> String {
+    let given: Vec<&(&str, &str)> = pairs.iter().filter(|(_, value)| !value.is_empty()).collect();
+    match serde_html_form::to_string(&given) {
+        Ok(query) if !query.is_empty() => format!("{path}?{query}"),
+        _ => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_leave_out_what_is_empty() {
+        assert_eq!(link("/engagements", &[("q", "a&b"), ("tag", "")]), "/engagements?q=a%26b");
+        assert_eq!(link("/engagements", &[("q", "")]), "/engagements");
+    }
+}

@@ -28,9 +28,6 @@ impl Subject {
     }
 
     /// The client it belongs to; none where there is no such thing.
-    ///
-    /// # Errors
-    /// When the database is unavailable.
     pub fn find_owner(self, conn: &mut PgConnection) -> QueryResult<Option<Owner>> {
         let owner = |client| Owner { client, unpublished: false };
         match self {

@@ -1,6 +1,7 @@
 //! SQL of the library.
 
 pub mod attack;
+pub mod curated;
 pub mod plans;
 pub mod procedures;
 mod seed;

@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 
-use crate::imports::store::{Curated, ensure_repository, lock, write_attack, write_procedures};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, TestPlanId};
 use crate::kernel::db::schema::{methodologies, repositories, test_plan_procedures, test_plans};
 use crate::kernel::db::{Db, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::library::domain::{AttackRelease, StarterPlan, StarterProcedure};
+use crate::library::store::curated::{Curated, ensure_repository, lock, write_attack, write_procedures};
 
 const ATTACK: &str = include_str!("../starter/attack-19.1.json");
 const PROCEDURES: &str = include_str!("../starter/procedures.json");

@@ -8,8 +8,8 @@ use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::LibraryProcedureId;
 use crate::kernel::web::{Frame, markdown};
 use crate::library::editor::{Command as Button, PlanForm};
-use crate::library::show;
 use crate::library::store::{Hit, Plan, PlanRow, Repository};
+use crate::library::views::words;
 
 #[derive(Template)]
 #[template(path = "test_plans/list.html", blocks = ["results"])]
@@ -66,7 +66,7 @@ impl PlanPage {
             frame,
             description: markdown::render(&plan.description),
             withdrawn: hits.iter().filter(|hit| hit.withdrawn).count(),
-            platforms: show::platforms(&platforms),
+            platforms: words::platforms(&platforms),
             plan,
             hits,
             tactics,

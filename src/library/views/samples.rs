@@ -159,7 +159,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     let url = || Some("/library/procedures?after=x".to_owned());
     let procedures = Procedures {
         frame: frame("Procedures"),
-        filters: procedure_pages::Filters { q: HOSTILE.into(), ..Default::default() },
+        filters: ProcedureFilter { q: HOSTILE.into(), ..Default::default() },
         choices: choices(),
         hits: vec![hit(false), hit(false)],
         found: "1,818 procedures".into(),
@@ -168,7 +168,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     };
     let none = Procedures {
         frame: frame("Procedures"),
-        filters: procedure_pages::Filters::default(),
+        filters: ProcedureFilter::default(),
         choices: choices(),
         hits: Vec::new(),
         found: "0 procedures".into(),
@@ -209,7 +209,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         version: "18.1".into(),
         is_newest: false,
         tactics: choices().tactics,
-        filters: attack_pages::Filters { q: HOSTILE.into(), ..Default::default() },
+        filters: TechniqueFilter { q: HOSTILE.into(), ..Default::default() },
         rows: vec![technique_row()],
         found: "691 techniques".into(),
         earlier: None,

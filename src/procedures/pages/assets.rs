@@ -10,14 +10,16 @@ use crate::clients::domain::TypedAsset;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{AssetId, EngagementId, ProcedureId};
+use crate::kernel::base::team::Team;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
 use crate::kernel::web::{Form, Query, redirect, redirect_with};
-use crate::procedures::domain::Team;
 use crate::procedures::store::assets::{self, Own};
 use crate::procedures::store::place::Head;
 use crate::procedures::store::work::{self, Work};
 use crate::procedures::views::assets::{AddAssets, Assets, EditAsset, Side};
+use crate::settings::domain::Outcome;
+use crate::settings::store::list_choices;
 
 type AssetIds = web::Path<(EngagementId, ProcedureId, AssetId)>;
 
@@ -238,7 +240,7 @@ async fn form(
             let held = if team == Team::Red { asset.red.as_ref() } else { asset.blue.as_ref() }
                 .map(|o| o.key.clone());
             if head.sides.may_write_team(team) && (several || held.is_some()) {
-                choices.push((team, assets::list_outcomes(conn, team, held.as_deref())?));
+                choices.push((team, list_choices(conn, team, held.as_deref())?));
             }
         }
         Ok((asset, choices))
@@ -261,7 +263,7 @@ async fn form(
     })
 }
 
-fn side(team: Team, choices: Vec<assets::Outcome>, typed: &Own, shown: &Own) -> Side {
+fn side(team: Team, choices: Vec<Outcome>, typed: &Own, shown: &Own) -> Side {
     match team {
         Team::Red => Side {
             name: "red_outcome",

@@ -16,12 +16,13 @@ use serde::Deserialize;
 use super::place::{self, Ids};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{AttachmentId, EngagementId, ProcedureId};
+use crate::kernel::base::show;
+use crate::kernel::base::team::Team;
 use crate::kernel::db::WriteTx;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
 use crate::kernel::web::{Form, Query, redirect, redirect_with};
-use crate::procedures::domain::Team;
-use crate::procedures::evidence::{TypedAttachment, is_image, size_words};
+use crate::procedures::evidence::{TypedAttachment, is_image};
 use crate::procedures::store::attachments::{self, Arrived, Attachment};
 use crate::procedures::store::place::Head;
 use crate::procedures::store::work;
@@ -122,7 +123,7 @@ fn new_page(
         url: place::of(permit, head).url(),
         procedure: place::named(head),
         team,
-        limit: size_words(permit.viewer().organisation.attachment_bytes),
+        limit: show::size(permit.viewer().organisation.attachment_bytes),
         typed,
         errors,
     }

@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
+use crate::kernel::base::team::Team;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::kernel::web::{Form, Section, redirect_with};
-use crate::procedures::domain::Team;
 use crate::procedures::store::{page, parts};
 use crate::procedures::views::page::url;
 use crate::procedures::views::{Operators, Pick, PickSide};

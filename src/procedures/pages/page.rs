@@ -11,22 +11,27 @@ use serde::Deserialize;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{AttachmentId, EngagementId, LogEntryId, ProcedureId};
+use crate::kernel::base::show;
+use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
 use crate::kernel::web::{Form, Query, Section, beside, redirect, redirect_with, refusal_noted};
-use crate::procedures::domain::{Field, Sides, Team, sides, working_allowed};
+use crate::procedures::domain::{Field, Sides, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed};
 use crate::procedures::merge::Conflict;
 use crate::procedures::store::page::{
-    self, Draft, InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective,
+    self, Draft, InputValues, Operator, Shown, Sibling, Technique, Tick, effective,
 };
 use crate::procedures::store::save::{Saved, Typed, save_fields};
 use crate::procedures::store::{parts, work};
-use crate::procedures::views::page::{Last, Overlay, Parts, Show, url};
+use crate::procedures::views::page::{Last, Overlay, Show, url};
+use crate::procedures::views::parts::Parts;
 use crate::procedures::views::steps::RefusedInputs;
 use crate::procedures::views::{Fresh, FreshPage};
+use crate::settings::domain::Outcome;
+use crate::settings::store::list_outcomes;
 
 type Ids = web::Path<(EngagementId, ProcedureId)>;
 
@@ -35,7 +40,7 @@ struct Loaded {
     shown: Shown,
     siblings: Vec<Sibling>,
     operators: Vec<Operator>,
-    outcomes: Vec<OutcomeRow>,
+    outcomes: Vec<Outcome>,
     ticks: Vec<Tick>,
     inputs: InputValues,
     techniques: Vec<Technique>,
@@ -56,7 +61,7 @@ async fn load<A: Action>(
             Ok(Loaded {
                 siblings: page::list_siblings(conn, engagement)?,
                 operators: page::list_operators(conn, engagement, procedure)?,
-                outcomes: page::list_outcomes(conn)?,
+                outcomes: list_outcomes(conn)?,
                 ticks: page::list_ticks(conn, procedure)?,
                 inputs: page::get_inputs(conn, engagement, procedure)?,
                 techniques: page::list_techniques(
@@ -236,7 +241,7 @@ impl State {
         .await?;
         let zone = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
         let offered = loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none());
-        let offered = offered.map(|draft| (times::display(draft.at, zone), draft.tab.clone()));
+        let offered = offered.map(|draft| (show::time(draft.at, zone), draft.tab.clone()));
         let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
         (form.tab, form.hand_over.note) = (self.tab, self.note);
         if let Some(refused) = &self.inputs {
@@ -483,10 +488,8 @@ async fn after(
     match target {
         Some((target, message)) => Ok(permit.go_with(&target, &message)),
         None if permit.partial => {
-            let saved = format!(
-                "Saved {}",
-                times::display(permit.app.clock.now(), permit.viewer().organisation.zone())
-            );
+            let saved =
+                format!("Saved {}", show::time(permit.app.clock.now(), permit.viewer().organisation.zone()));
             State { saved: Some(saved), tab: posted.tab.clone(), ..State::default() }
                 .answer(permit, engagement, procedure)
                 .await
@@ -636,7 +639,7 @@ async fn fresh_page<A: Action>(
                 name: field.name(),
                 value: loaded.shown.procedure.fields.shown(*field, zone),
                 by: author.map(|a| a.by.clone()).unwrap_or_default(),
-                at: author.map(|a| times::display(a.at, zone)).unwrap_or_default(),
+                at: author.map(|a| show::time(a.at, zone)).unwrap_or_default(),
             }
         })
         .collect();

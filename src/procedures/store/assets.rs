@@ -8,30 +8,19 @@ use crate::clients::assets::store as client_assets;
 use crate::clients::domain::{AssetKind, AssetText, Criticality};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{AssetId, ClientId, ProcedureId};
+use crate::kernel::base::team::Team;
 use crate::kernel::base::text::like;
 use crate::kernel::db::WriteTx;
-use crate::kernel::db::schema::{assets, outcomes, procedure_assets};
+use crate::kernel::db::schema::{assets, procedure_assets};
 use crate::kernel::event::domain::{Event, Kind};
-use crate::procedures::domain::Team;
+use crate::settings::domain::Outcome;
+use crate::settings::store::{list_choices, list_outcomes};
 
 /// How many assets the picker shows at once; the search finds the others.
 pub const PICKED_FROM: i64 = 50;
 
-/// An asset's own outcome: what it is called and how it counts.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct Outcome {
-    pub key: String,
-    /// The word people see.
-    pub label: String,
-    pub definition: String,
-    /// Red: whether it reached something.
-    pub succeeded: bool,
-    /// Blue: 0–100, none where it does not count.
-    pub score: Option<i32>,
-}
-
 /// An asset of a procedure.
-#[derive(Debug, Clone, Queryable)]
+#[derive(Debug, Clone)]
 pub struct ProcedureAsset {
     pub id: AssetId,
     pub name: String,
@@ -46,13 +35,11 @@ pub struct ProcedureAsset {
     pub in_finding: bool,
 }
 
-/// A procedure's assets by name, in one statement. The caller has found the procedure.
+/// A procedure's assets by name, with the meaning of their own answers. The caller has found the procedure.
 pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Vec<ProcedureAsset>> {
-    let (red, blue) = diesel::alias!(outcomes as red_outcomes, outcomes as blue_outcomes);
-    Ok(procedure_assets::table
+    type Row = (AssetId, String, AssetKind, Criticality, String, Option<String>, Option<String>, bool);
+    let rows: Vec<Row> = procedure_assets::table
         .inner_join(assets::table.on(assets::id.eq(procedure_assets::asset_id)))
-        .left_join(red.on(red.field(outcomes::key).nullable().eq(procedure_assets::red_outcome)))
-        .left_join(blue.on(blue.field(outcomes::key).nullable().eq(procedure_assets::blue_outcome)))
         .filter(procedure_assets::procedure_id.eq(procedure.0))
         .order((assets::name, assets::id))
         .select((
@@ -61,38 +48,27 @@ pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId) -> Re
             assets::kind,
             assets::criticality,
             assets::address,
-            red.fields((
-                outcomes::key,
-                outcomes::label,
-                outcomes::definition,
-                outcomes::succeeded,
-                outcomes::score,
-            ))
-            .nullable(),
-            blue.fields((
-                outcomes::key,
-                outcomes::label,
-                outcomes::definition,
-                outcomes::succeeded,
-                outcomes::score,
-            ))
-            .nullable(),
+            procedure_assets::red_outcome,
+            procedure_assets::blue_outcome,
             procedure_assets::in_finding,
         ))
-        .load(conn)?)
-}
-
-/// A team's outcomes in their order: the active ones, and `held` where a retired one is still in use.
-pub fn list_outcomes(conn: &mut PgConnection, team: Team, held: Option<&str>) -> Result<Vec<Outcome>> {
-    Ok(outcomes::table
-        .filter(
-            outcomes::team
-                .eq(team)
-                .and(outcomes::retired_at.is_null().or(outcomes::key.eq(held.unwrap_or_default()))),
-        )
-        .order(outcomes::position)
-        .select((outcomes::key, outcomes::label, outcomes::definition, outcomes::succeeded, outcomes::score))
-        .load(conn)?)
+        .load(conn)?;
+    // Most have one asset, which answers with the procedure itself.
+    let any = rows.iter().any(|(.., red, blue, _)| red.is_some() || blue.is_some());
+    let outcomes = if any { list_outcomes(conn)? } else { Vec::new() };
+    let outcome =
+        |key: Option<String>| key.and_then(|key| outcomes.iter().find(|outcome| outcome.key == key)).cloned();
+    let asset = |(id, name, kind, criticality, address, red, blue, in_finding): Row| ProcedureAsset {
+        id,
+        name,
+        kind,
+        criticality,
+        address,
+        red: outcome(red),
+        blue: outcome(blue),
+        in_finding,
+    };
+    Ok(rows.into_iter().map(asset).collect())
 }
 
 /// An asset that could be added.
@@ -232,7 +208,7 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AssetId, shown: &Own, typ
                     .into(),
             ));
         }
-        let known = now.is_empty() || list_outcomes(tx.conn, team, Some(&held))?.iter().any(|o| o.key == now);
+        let known = now.is_empty() || list_choices(tx.conn, team, Some(&held))?.iter().any(|o| o.key == now);
         if !known {
             let field = if team == Team::Red { "red_outcome" } else { "blue_outcome" };
             return Err(Error::field(field, "Choose an outcome from the list."));

@@ -12,10 +12,10 @@ use super::work::Work;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
 use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
+use crate::kernel::base::team::Team;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{attachments, engagements, people, procedures};
 use crate::kernel::event::domain::{Event, Kind};
-use crate::procedures::domain::Team;
 use crate::procedures::entries::{SHOWN, SHOWN_BYTES};
 use crate::procedures::evidence::{ATTACHMENTS, AttachmentText};
 

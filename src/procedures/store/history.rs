@@ -30,9 +30,6 @@ struct Row {
 }
 
 /// For each posted field its newest revision and the newest one at or below the posted base.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn read(conn: &mut PgConnection, subject: Subject, posted: &[Posted]) -> Result<History> {
     let fields: Vec<&str> = posted.iter().map(|p| p.field.as_str()).collect();
     let bases: Vec<i32> = posted.iter().map(|p| p.base).collect();

@@ -8,10 +8,10 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Uuid as SqlUuid};
 use super::work::Work;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
+use crate::kernel::base::team::Team;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{log_entries, people, procedures};
 use crate::kernel::event::domain::Kind;
-use crate::procedures::domain::Team;
 use crate::procedures::entries::{
     END_BEFORE_START, ENTRIES, ENTRIES_BYTES, EntryText, FULL, SHOWN, SHOWN_BYTES,
 };

@@ -10,14 +10,15 @@ use uuid::Uuid;
 use super::save::Fields;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
-    clients, drafts, engagement_inputs, engagements, outcomes, people, procedure_inputs, procedures, reports,
+    clients, drafts, engagement_inputs, engagements, people, procedure_inputs, procedures, reports,
     step_ticks,
 };
 use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::library::domain::ProcedureBody;
 use crate::lifecycle::domain::EngagementStatus;
-use crate::procedures::domain::{ProcedureStatus, Team};
+use crate::procedures::domain::ProcedureStatus;
 use crate::procedures::inputs::Values;
 
 /// The engagement's part of the page.
@@ -168,30 +169,6 @@ pub fn list_operators(
 pub fn effective(operators: &[Operator], team: Team) -> Vec<&Operator> {
     let own = operators.iter().any(|o| o.own && o.team == team);
     operators.iter().filter(|o| o.team == team && o.own == own).collect()
-}
-
-/// An outcome of the lists.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
-pub struct OutcomeRow {
-    pub key: String,
-    pub team: Team,
-    pub label: String,
-    pub definition: String,
-    pub succeeded: bool,
-    pub score: Option<i32>,
-    pub prevented: bool,
-    pub alerted: bool,
-    pub logged: bool,
-    pub retired_at: Option<DateTime<Utc>>,
-}
-
-/// Both outcome lists, in their order, retired ones too.
-pub fn list_outcomes(conn: &mut PgConnection) -> Result<Vec<OutcomeRow>> {
-    Ok(outcomes::table
-        .order((outcomes::team, outcomes::position))
-        .select(OutcomeRow::as_select())
-        .load(conn)?)
 }
 
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@ use super::save::{Saved, Typed, save_fields};
 use super::work::Work;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
+use crate::kernel::base::team::Team;
 use crate::kernel::base::text::check_text;
 use crate::kernel::base::times;
 use crate::kernel::db::schema::{log_entries, procedure_inputs, procedure_operators, procedures, step_ticks};
@@ -18,7 +19,7 @@ use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::library::domain::{ProcedureBody, StepKind};
 use crate::lifecycle::store::{lock_engagement, touch};
-use crate::procedures::domain::{Field, ProcedureStatus, Sides, Team, WaitingOn, planning_allowed};
+use crate::procedures::domain::{Field, ProcedureStatus, Sides, WaitingOn, planning_allowed};
 use crate::procedures::entries::EntryText;
 use crate::procedures::inputs::{TypedInput, Values, check_seen};
 

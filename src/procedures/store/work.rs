@@ -8,6 +8,7 @@ use diesel::sql_types::{Bool, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
 use crate::kernel::db::schema::{engagements, procedures};
@@ -16,7 +17,7 @@ use crate::kernel::event::domain::Event;
 use crate::kernel::web::permit::{Permit, WriteProcedure};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::lifecycle::store::{lock_engagement, touch};
-use crate::procedures::domain::{Sides, WriteRights, WriteRule, sides, working_allowed};
+use crate::procedures::domain::{Sides, WriteRights, sides, working_allowed};
 
 /// A procedure locked for a write, and what the write may do.
 #[derive(Debug)]

@@ -4,12 +4,12 @@ use askama::Template;
 
 use super::place::Place;
 use crate::clients::domain::TypedAsset;
-use crate::engagements::views::marks;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::AssetId;
+use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
-use crate::procedures::domain::Team;
-use crate::procedures::store::assets::{Candidate, Outcome, Own, PICKED_FROM, ProcedureAsset};
+use crate::procedures::store::assets::{Candidate, Own, PICKED_FROM, ProcedureAsset};
+use crate::settings::domain::Outcome;
 
 /// The card of the procedure page.
 #[derive(Template)]
@@ -48,11 +48,6 @@ impl Assets {
     fn own(&self, asset: &ProcedureAsset) -> bool {
         self.assets.len() > 1 || asset.red.is_some() || asset.blue.is_some()
     }
-}
-
-/// The tone in which an outcome is coloured: how it counts for the client.
-pub fn tone(team: Team, outcome: &Outcome) -> &'static str {
-    marks::tone(team, &outcome.key, outcome.succeeded, outcome.score)
 }
 
 /// The picker: the client's assets, and the form that creates one.
@@ -133,8 +128,9 @@ pub fn samples() -> Vec<(&'static str, String)> {
         key: "success".into(),
         label: hostile.into(),
         definition: hostile.into(),
-        succeeded: true,
-        score: None,
+        team: Team::Red,
+        meaning: crate::settings::domain::Meaning::default(),
+        retired_at: None,
     };
     let asset = || ProcedureAsset {
         id: AssetId::new(),

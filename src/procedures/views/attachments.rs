@@ -7,10 +7,10 @@ use chrono_tz::Tz;
 use super::place::Place;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::AttachmentId;
-use crate::kernel::base::times;
+use crate::kernel::base::show;
+use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
-use crate::procedures::domain::Team;
-use crate::procedures::evidence::{TypedAttachment, is_image, size_words};
+use crate::procedures::evidence::{TypedAttachment, is_image};
 use crate::procedures::store::attachments::{Attachment, FilePage};
 
 /// An attachment as shown.
@@ -52,9 +52,9 @@ impl ShownAttachment {
             file_name: (attachment.title != attachment.file_name).then(|| attachment.file_name.clone()),
             description: (!attachment.description.is_empty())
                 .then(|| crate::kernel::web::markdown::render(&attachment.description)),
-            size: size_words(attachment.size),
+            size: show::size(attachment.size),
             by: attachment.uploader.clone(),
-            at: times::display(attachment.uploaded_at, place.zone),
+            at: show::time(attachment.uploaded_at, place.zone),
             machine: attachment.uploaded_at.to_rfc3339(),
             image: is_image(&attachment.media_type),
             in_finding: attachment.in_finding,
@@ -100,7 +100,7 @@ impl Attachments {
             older: page.older,
             newer: page.newer(),
             oldest: page.files.first().map(|file| file.id),
-            limit: size_words(place.attachment_bytes),
+            limit: show::size(place.attachment_bytes),
             digest,
             open,
             saved: None,
@@ -168,9 +168,9 @@ pub fn facts(attachment: &Attachment, zone: Tz) -> String {
     let team = attachment.team.map_or("Both teams", Team::label);
     format!(
         "{} · {team} · {}, {} ({zone})",
-        size_words(attachment.size),
+        show::size(attachment.size),
         attachment.uploader,
-        times::display(attachment.uploaded_at, zone)
+        show::time(attachment.uploaded_at, zone)
     )
 }
 

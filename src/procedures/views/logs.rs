@@ -6,9 +6,9 @@ use chrono_tz::Tz;
 use super::place::Place;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::LogEntryId;
-use crate::kernel::base::times;
+use crate::kernel::base::show;
+use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
-use crate::procedures::domain::Team;
 use crate::procedures::entries::TypedEntry;
 use crate::procedures::store::logs::{LogEntry, LogPage};
 
@@ -61,10 +61,10 @@ fn span(entry: &LogEntry, zone: Tz) -> Span {
         end.with_timezone(&zone).date_naive() == entry.starts_at.with_timezone(&zone).date_naive()
     };
     let end = entry.ends_at.map(|end| {
-        let full = times::display_seconds(end, zone);
+        let full = show::seconds(end, zone);
         if same_day(&end) { end.with_timezone(&zone).format("%H:%M:%S").to_string() } else { full }
     });
-    Span { start: times::display_seconds(entry.starts_at, zone), end, machine: entry.starts_at.to_rfc3339() }
+    Span { start: show::seconds(entry.starts_at, zone), end, machine: entry.starts_at.to_rfc3339() }
 }
 
 /// The section of the procedure page.
@@ -97,7 +97,7 @@ impl Logs {
         let LogPage { entries, total, older } = page;
         let digest = entries
             .last()
-            .map(|last| format!("Last entry {}, {}", times::display(last.starts_at, place.zone), last.author))
+            .map(|last| format!("Last entry {}, {}", show::time(last.starts_at, place.zone), last.author))
             .unwrap_or_default();
         Self {
             url: place.url(),

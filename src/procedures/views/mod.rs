@@ -4,14 +4,15 @@ pub mod assets;
 pub mod attachments;
 pub mod logs;
 pub mod page;
+pub mod parts;
 pub mod place;
 pub mod samples;
 pub mod steps;
 
 use askama::Template;
 
+use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
-use crate::procedures::domain::Team;
 
 /// Somebody in the picker of operators.
 pub struct Pick {

@@ -3,23 +3,22 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::parts::Parts;
 use super::steps::Steps;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
+use crate::kernel::base::show;
+use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 use crate::kernel::web::Frame;
 use crate::kernel::web::frame::initials;
-use crate::kernel::web::permit::Viewer;
 use crate::procedures::domain::{
-    BlueFlags, Field, ProcedureStatus, Severity, Sides, Team, WaitingOn, times_to, waiting_on, warnings,
+    Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, waiting_on, warnings,
 };
 use crate::procedures::merge::Conflict;
-use crate::procedures::store::page::{
-    InputValues, Operator, OutcomeRow, Shown, Sibling, Technique, Tick, effective,
-};
+use crate::procedures::store::page::{Sibling, effective};
 
 /// What stands in the form instead of the saved values: after a 422, a conflict, or a restored draft.
 #[derive(Debug, Clone, Default)]
@@ -42,29 +41,6 @@ impl Overlay {
             .and_then(|own| times::parse(raw, own).ok());
         Some(told.map_or_else(|| raw.clone(), |at| times::for_input(at, zone)))
     }
-}
-
-/// Everything the page is made of.
-pub struct Parts<'a> {
-    /// The row and what surrounds it.
-    pub shown: &'a Shown,
-    pub outcomes: &'a [OutcomeRow],
-    /// Every procedure of the engagement.
-    pub siblings: &'a [Sibling],
-    /// Operators of engagement and procedure.
-    pub operators: &'a [Operator],
-    pub ticks: &'a [Tick],
-    pub inputs: &'a InputValues,
-    /// Techniques, as the pinned release names them.
-    pub techniques: &'a [Technique],
-    /// What the person may write now.
-    pub sides: Sides,
-    /// Whether the person may change the operators.
-    pub plans: bool,
-    /// Why nothing can be written, where that is so.
-    pub closed: Option<String>,
-    pub now: DateTime<Utc>,
-    pub viewer: &'a Viewer,
 }
 
 /// One choice of a select.
@@ -374,8 +350,7 @@ impl Parts<'_> {
                 .collect()
         };
         let (detect, respond) = times_to(row.executed_at, row.detected_at, row.responded_at);
-        let figure =
-            |word: &str, time: Option<_>| time.map(|t| format!("{word} {}", times::duration_words(t)));
+        let figure = |word: &str, time: Option<_>| time.map(|t| format!("{word} {}", show::duration(t)));
         let figures: Vec<String> = [figure("Time to detect", detect), figure("time to respond", respond)]
             .into_iter()
             .flatten()
@@ -470,7 +445,7 @@ impl Parts<'_> {
     fn words(&self, field: Field, value: &str) -> String {
         if field.is_time() && !value.is_empty() {
             return times::parse(value, self.zone())
-                .map(|at| times::display_seconds(at, self.zone()))
+                .map(|at| show::seconds(at, self.zone()))
                 .unwrap_or_else(|_| value.to_owned());
         }
         value.to_owned()
@@ -521,7 +496,7 @@ impl Parts<'_> {
         let by = conflict.theirs_by.clone().unwrap_or_else(|| "Somebody".into());
         ConflictView {
             by_short: by.split_whitespace().next().unwrap_or(&by).to_owned(),
-            at: conflict.theirs_at.map(|at| times::display(at, self.zone())).unwrap_or_default(),
+            at: conflict.theirs_at.map(|at| show::time(at, self.zone())).unwrap_or_default(),
             theirs: read(&conflict.theirs),
             mine: read(&conflict.mine),
             version: conflict.theirs_version,
@@ -533,13 +508,9 @@ impl Parts<'_> {
         let row = &self.shown.procedure.fields;
         let outcome =
             |key: &Option<String>| key.as_ref().and_then(|k| self.outcomes.iter().find(|o| &o.key == k));
-        let blue = outcome(&row.blue_outcome).map(|o| BlueFlags {
-            prevented: o.prevented,
-            alerted: o.alerted,
-            logged: o.logged,
-        });
-        let red_succeeded = outcome(&row.red_outcome).is_some_and(|o| o.succeeded && o.key == "success");
-        warnings(row.executed_at, row.detected_at, row.responded_at, red_succeeded, blue)
+        let red = outcome(&row.red_outcome).map(|o| (o.key.as_str(), o.meaning));
+        let blue = outcome(&row.blue_outcome).map(|o| o.meaning);
+        warnings(row.executed_at, row.detected_at, row.responded_at, red, blue)
             .into_iter()
             .find(|w| w.field() == field)
             .map(|w| w.sentence())
@@ -551,9 +522,8 @@ impl Parts<'_> {
             let names: Vec<&str> = effective(self.operators, team).iter().map(|o| o.name.as_str()).collect();
             if names.is_empty() { "Nobody assigned".to_owned() } else { names.join(", ") }
         };
-        let updated = times::relative(self.shown.procedure.updated_at, self.now).unwrap_or_else(|| {
-            times::display(self.shown.procedure.updated_at, self.viewer.organisation.zone())
-        });
+        let updated = show::relative(self.shown.procedure.updated_at, self.now)
+            .unwrap_or_else(|| show::time(self.shown.procedure.updated_at, self.viewer.organisation.zone()));
         let known = |id: &String| self.techniques.iter().find(|t| &t.external_id == id);
         Aside {
             techniques: self

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
-use crate::procedures::domain::{Sides, Team};
+use crate::kernel::base::team::Team;
+use crate::procedures::domain::Sides;
 
 /// One value for log entries, attachments and assets: where they stand and what may be done there.
 #[derive(Debug, Clone)]

@@ -3,21 +3,24 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 
-use super::page::{Overlay, Parts, Show};
+use super::page::{Overlay, Show};
+use super::parts::Parts;
 use super::steps::RefusedInputs;
 use super::{Fresh, FreshPage, Operators, Pick, PickSide};
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId};
+use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
 use crate::kernel::web::permit::Viewer;
 use crate::library::domain::{Input, ProcedureBody, Step, StepKind};
 use crate::lifecycle::domain::EngagementStatus;
-use crate::procedures::domain::{Field, ProcedureStatus, Severity, Sides, Team};
+use crate::procedures::domain::{Field, ProcedureStatus, Severity, Sides};
 use crate::procedures::merge::Conflict;
 use crate::procedures::store::page::{
-    EngagementPart, InputValues, Operator, OutcomeRow, ProcedureRow, Shown, Sibling, Technique, Tick,
+    EngagementPart, InputValues, Operator, ProcedureRow, Shown, Sibling, Technique, Tick,
 };
 use crate::procedures::store::save::Fields;
+use crate::settings::domain::Outcome;
 
 const HOSTILE: &str = "<script>alert(1)</script> \u{202e}txt";
 
@@ -108,16 +111,12 @@ fn shown() -> Shown {
 /// Every view of the slice.
 pub fn samples() -> Vec<(&'static str, String)> {
     let (shown, viewer) = (shown(), Viewer::sample());
-    let outcome = |key: &str, team| OutcomeRow {
+    let outcome = |key: &str, team| Outcome {
         key: key.into(),
         team,
         label: HOSTILE.into(),
         definition: HOSTILE.into(),
-        succeeded: true,
-        score: None,
-        prevented: false,
-        alerted: false,
-        logged: false,
+        meaning: crate::settings::domain::Meaning::default(),
         retired_at: None,
     };
     let sibling =

@@ -2,11 +2,12 @@
 
 use askama::Template;
 
-use super::page::Parts;
+use super::parts::Parts;
 use crate::kernel::base::error::FieldErrors;
-use crate::kernel::base::times;
+use crate::kernel::base::show;
 use crate::library::domain::{Piece as Visible, Step, StepKind, visible};
-use crate::procedures::inputs::{Inputs, Piece, Source, Values, exact_text};
+use crate::library::placeholders::{Piece, exact_text};
+use crate::procedures::inputs::{Inputs, Source, Values};
 
 /// More lines than this fold.
 const FOLD_LINES: usize = 12;
@@ -208,7 +209,7 @@ impl Parts<'_> {
                 .ticks
                 .iter()
                 .find(|t| t.step == step.id)
-                .map(|t| format!("Done {} by {}", times::display(t.at, zone), t.by)),
+                .map(|t| format!("Done {} by {}", show::time(t.at, zone), t.by)),
         }
     }
 }

@@ -9,18 +9,20 @@ use super::get_head_of;
 use crate::engagements::views::forms::Conflict;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{ProcedureId, ReportId};
-use crate::kernel::base::times;
+use crate::kernel::base::show;
+use crate::kernel::base::team::Team;
 use crate::kernel::web::form::{Pairs, is_merging, merging};
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{EditReport, Permit};
 use crate::kernel::web::{Form, Frame, Query, Section, redirect_with};
-use crate::procedures::domain::{Severity, Team};
+use crate::procedures::domain::Severity;
 use crate::procedures::merge::Outcome as Merged;
 use crate::reports::content::{FindingState, NarrativeField};
-use crate::reports::domain::Outcome;
+use crate::reports::domain::FrozenOutcome;
 use crate::reports::store::{self, Head, Typed, TypedCorrection};
 use crate::reports::views::edit::{CorrectionPage, Editing, NarrativePage, TypedValue};
 use crate::reports::workflow::check_editing;
+use crate::settings::store::list_choices;
 
 /// A report that may be written in.
 pub(super) async fn open(permit: &Permit<EditReport>, id: ReportId) -> Result<Head> {
@@ -107,7 +109,7 @@ pub(super) fn unsaved(
                 theirs_shown: worded(field, &c.theirs),
                 theirs: c.theirs,
                 by: c.theirs_by.unwrap_or_else(|| "Somebody".into()),
-                at: c.theirs_at.map(|at| times::display(at, zone)).unwrap_or_default(),
+                at: c.theirs_at.map(|at| show::time(at, zone)).unwrap_or_default(),
                 version: c.theirs_version,
                 mine: worded(field, &c.mine).unwrap_or(c.mine),
             })
@@ -200,7 +202,7 @@ async fn correction_page(
             Ok((
                 store::find_frozen(conn, id)?,
                 store::get_workflow(conn, id)?,
-                store::list_outcomes(conn, team)?,
+                list_choices(conn, team, None)?,
             ))
         })
         .await?;
@@ -208,7 +210,7 @@ async fn correction_page(
     let of = book.procedures.iter().find(|p| p.id == procedure).ok_or(Error::NotFound)?;
     let last = workflow.corrections.iter().rev().find(|c| c.procedure_id == procedure && c.team == team);
     let frozen = if team == Team::Red { of.red_outcome.clone() } else { of.blue_outcome.clone() };
-    let counts: Option<Outcome> = last.map_or_else(|| frozen.clone(), |c| c.after.clone());
+    let counts: Option<FrozenOutcome> = last.map_or_else(|| frozen.clone(), |c| c.after.clone());
     Ok(CorrectionPage {
         frame: frame(permit, &head, "Correct outcome"),
         url: format!("/reports/{id}/procedures/{procedure}/correction"),
@@ -258,7 +260,7 @@ pub async fn correct(
     {
         Ok(position) => Ok(redirect_with(
             &format!("/reports/{id}#p{position}"),
-            "Outcome corrected. The frozen value stays visible.",
+            "FrozenOutcome corrected. The frozen value stays visible.",
         )),
         // Somebody was quicker, or the report is closed: the reason stays, beside what counts now.
         Err(Error::Conflict(why) | Error::Refused(why)) => {

@@ -5,13 +5,9 @@ use uuid::Uuid;
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId};
-use crate::kernel::db::schema::{assets, attachments, outcomes, procedures};
-use crate::procedures::domain::Team;
+use crate::kernel::db::schema::{assets, attachments, procedures};
 
 /// The assets of a client, by name: id, name, address.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_assets(conn: &mut PgConnection, client: ClientId) -> Result<Vec<(Uuid, String, String)>> {
     Ok(assets::table
         .filter(assets::client_id.eq(client.0))
@@ -24,9 +20,6 @@ pub fn list_assets(conn: &mut PgConnection, client: ClientId) -> Result<Vec<(Uui
 pub type Choice = (Uuid, String, String, Option<i32>);
 
 /// The attachments of an engagement in the order of its procedures.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_evidence(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<Choice>> {
     Ok(attachments::table
         .left_join(procedures::table.on(procedures::id.nullable().eq(attachments::procedure_id)))
@@ -38,17 +31,5 @@ pub fn list_evidence(conn: &mut PgConnection, engagement: EngagementId) -> Resul
             attachments::file_name,
             procedures::position.nullable(),
         ))
-        .load(conn)?)
-}
-
-/// A team's outcomes that can be chosen: key, label, definition.
-///
-/// # Errors
-/// When the database is not to be had.
-pub fn list_outcomes(conn: &mut PgConnection, team: Team) -> Result<Vec<(String, String, String)>> {
-    Ok(outcomes::table
-        .filter(outcomes::team.eq(team).and(outcomes::retired_at.is_null()))
-        .order(outcomes::position)
-        .select((outcomes::key, outcomes::label, outcomes::definition))
         .load(conn)?)
 }

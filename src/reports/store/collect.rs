@@ -10,15 +10,17 @@ use uuid::Uuid;
 use crate::clients::domain::{AssetKind, Criticality};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
+use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
-    assets, attachments, clients, engagement_operators, engagements, log_entries, outcomes, people,
-    procedure_assets, procedure_operators, procedures, step_ticks,
+    assets, attachments, clients, engagement_operators, engagements, log_entries, people, procedure_assets,
+    procedure_operators, procedures, step_ticks,
 };
 use crate::library::domain::ProcedureBody;
-use crate::procedures::domain::{ProcedureStatus, Severity, Team};
+use crate::procedures::domain::{ProcedureStatus, Severity};
 use crate::reports::domain::{
-    Asset, Attachment, Log, Operator, Outcome, Procedure, Runbook, Step, Tactic, Tick,
+    Asset, Attachment, FrozenOutcome, Log, Operator, Procedure, Runbook, Step, Tactic, Tick,
 };
+use crate::settings::store::list_outcomes;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = engagements, check_for_backend(diesel::pg::Pg))]
@@ -78,7 +80,7 @@ struct FileRow {
 
 /// What hangs on procedures, by their ids.
 struct Parts {
-    outcomes: HashMap<String, Outcome>,
+    outcomes: HashMap<String, FrozenOutcome>,
     operators: HashMap<Uuid, Vec<Operator>>,
     ticks: HashMap<(Uuid, String), Tick>,
     assets: HashMap<Uuid, Vec<Asset>>,
@@ -203,22 +205,8 @@ fn procedure(row: Row, of_engagement: &[Operator], parts: &mut Parts) -> Result<
 }
 
 fn parts(conn: &mut PgConnection, id: EngagementId) -> Result<Parts> {
-    let outcomes: HashMap<String, Outcome> = outcomes::table
-        .select((
-            outcomes::key,
-            outcomes::label,
-            outcomes::succeeded,
-            outcomes::score,
-            outcomes::prevented,
-            outcomes::alerted,
-            outcomes::logged,
-        ))
-        .load::<(String, String, bool, Option<i32>, bool, bool, bool)>(conn)?
-        .into_iter()
-        .map(|(key, label, succeeded, score, prevented, alerted, logged)| {
-            (key.clone(), Outcome { key, label, succeeded, score, prevented, alerted, logged })
-        })
-        .collect();
+    let outcomes: HashMap<String, FrozenOutcome> =
+        list_outcomes(conn)?.into_iter().map(|outcome| (outcome.key.clone(), outcome.into())).collect();
     let mut operators: HashMap<Uuid, Vec<Operator>> = HashMap::new();
     let own: Vec<(Uuid, String, Team)> = procedure_operators::table
         .inner_join(people::table)
@@ -251,7 +239,7 @@ fn parts(conn: &mut PgConnection, id: EngagementId) -> Result<Parts> {
 fn of_assets(
     conn: &mut PgConnection,
     id: EngagementId,
-    outcomes: &HashMap<String, Outcome>,
+    outcomes: &HashMap<String, FrozenOutcome>,
 ) -> Result<HashMap<Uuid, Vec<Asset>>> {
     #[derive(Queryable, Selectable)]
     #[diesel(table_name = assets, check_for_backend(diesel::pg::Pg))]

@@ -79,9 +79,6 @@ pub struct Live {
 }
 
 /// A report's findings with their assets and evidence, in order.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_findings(conn: &mut PgConnection, report: ReportId) -> Result<Vec<Live>> {
     // sql_query: assets and evidence of all findings in the one statement, as the shapes that Publish keeps.
     let rows: Vec<Row> = diesel::sql_query(
@@ -157,9 +154,6 @@ pub struct Workflow {
 }
 
 /// Reads a report's corrections, steps, revisions and reviewers.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn get_workflow(conn: &mut PgConnection, report: ReportId) -> Result<Workflow> {
     // sql_query: four short lists in one statement.
     let row: Row = diesel::sql_query(
@@ -189,9 +183,6 @@ pub fn get_workflow(conn: &mut PgConnection, report: ReportId) -> Result<Workflo
 }
 
 /// What a report says now.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn get_content(conn: &mut PgConnection, report: ReportId) -> Result<Content> {
     let narrative: Narrative = reports::table.find(report.0).select(Narrative::as_select()).first(conn)?;
     let findings = list_findings(conn, report)?;

@@ -9,21 +9,22 @@ use super::content::{Narrative, get_workflow, list_findings};
 use super::list::visible_to;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
+use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
     assets, attachments, engagements, field_history, finding_assets, finding_attachments, findings,
-    outcome_corrections, outcomes, procedures, report_revisions, reports,
+    outcome_corrections, procedures, report_revisions, reports,
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{Action, EditReport, Permit, RemediateFinding};
 use crate::lifecycle::domain::{ReportStatus, check_reason};
 use crate::lifecycle::store::touch;
-use crate::procedures::domain::Team;
 use crate::procedures::merge::{Outcome as Merged, Posted};
 use crate::procedures::store::history::{self, Subject};
 use crate::reports::content::{FindingField, NarrativeField};
-use crate::reports::domain::{Outcome, Runbook};
+use crate::reports::domain::{FrozenOutcome, Runbook};
 use crate::reports::workflow::check_editing;
+use crate::settings::store::list_choices;
 
 /// A field as it was typed.
 #[derive(Debug, Clone)]
@@ -499,8 +500,9 @@ pub fn correct_outcome(
     let frozen = if typed.team == Team::Red { procedure.red_outcome } else { procedure.blue_outcome };
     let counts = last.map_or_else(|| frozen.clone(), |c| c.after.clone());
     let after = find_outcome(tx.conn, typed.team, &typed.outcome, [frozen.as_ref(), counts.as_ref()])?;
-    let label =
-        |outcome: &Option<Outcome>| outcome.as_ref().map_or("Unanswered".to_owned(), |o| o.label.clone());
+    let label = |outcome: &Option<FrozenOutcome>| {
+        outcome.as_ref().map_or("Unanswered".to_owned(), |o| o.label.clone())
+    };
     if after == counts {
         return Err(Error::field(
             "outcome",
@@ -546,33 +548,17 @@ fn find_outcome(
     conn: &mut PgConnection,
     team: Team,
     key: &str,
-    held: [Option<&Outcome>; 2],
-) -> Result<Option<Outcome>> {
+    held: [Option<&FrozenOutcome>; 2],
+) -> Result<Option<FrozenOutcome>> {
     if key.is_empty() {
         return Ok(None);
     }
     if let Some(held) = held.into_iter().flatten().find(|held| held.key == key) {
         return Ok(Some(held.clone()));
     }
-    type Row = (String, String, bool, Option<i32>, bool, bool, bool);
-    let row: Option<Row> = outcomes::table
-        .find(key)
-        .filter(outcomes::team.eq(team).and(outcomes::retired_at.is_null()))
-        .select((
-            outcomes::key,
-            outcomes::label,
-            outcomes::succeeded,
-            outcomes::score,
-            outcomes::prevented,
-            outcomes::alerted,
-            outcomes::logged,
-        ))
-        .first(conn)
-        .optional()?;
-    match row {
-        Some((key, label, succeeded, score, prevented, alerted, logged)) => {
-            Ok(Some(Outcome { key, label, succeeded, score, prevented, alerted, logged }))
-        }
+    let chosen = list_choices(conn, team, None)?.into_iter().find(|outcome| outcome.key == key);
+    match chosen {
+        Some(outcome) => Ok(Some(outcome.into())),
         None => Err(Error::field("outcome", "Choose one of the outcomes.")),
     }
 }

@@ -203,9 +203,6 @@ pub(super) fn visible_to<A: Action>(
 }
 
 /// The runbook that Submit froze; none before it.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<Runbook>> {
     let body: Option<serde_json::Value> = report_revisions::table
         .filter(report_revisions::report_id.eq(report.0))

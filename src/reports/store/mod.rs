@@ -8,7 +8,7 @@ mod list;
 mod moves;
 mod submit;
 
-pub use choices::{list_assets, list_evidence, list_outcomes};
+pub use choices::{list_assets, list_evidence};
 pub use collect::{collect, collect_empty};
 pub use content::{
     Live, Move, Narrative, Reviewer, Revision, Workflow, content, get_content, get_published, get_workflow,

@@ -9,7 +9,8 @@ use super::collect::collect;
 use super::content::{get_content, get_workflow};
 use super::edit::{DELETED, Locked, lock_report};
 use super::list::{find_frozen, visible_to};
-use crate::accounts::notice_store::{self, NewNotice};
+use crate::accounts::store::notices;
+use crate::accounts::store::notices::NewNotice;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
@@ -23,7 +24,8 @@ use crate::kernel::web::permit::{Permit, WorkReport};
 use crate::lifecycle::domain::{Command, EngagementStatus, ReportStatus, check_reason};
 use crate::lifecycle::store::{apply, lock_engagement};
 use crate::reports::content::FindingField;
-use crate::reports::workflow::{ApprovalRule, Step, check_author, find_step};
+use crate::reports::workflow::{Step, check_author, find_step};
+use crate::settings::domain::ApprovalRule;
 
 /// A step as somebody asked for it.
 #[derive(Debug, Clone)]
@@ -177,9 +179,6 @@ pub fn note_move(
 
 /// Whether somebody wrote in a report: submitted its runbook, saved narrative or findings, corrected an
 /// outcome.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn is_author(conn: &mut PgConnection, report: ReportId, person: PersonId) -> Result<bool> {
     use diesel::dsl::exists;
     let of_findings = findings::table.filter(findings::report_id.eq(report.0)).select(findings::id);
@@ -259,9 +258,6 @@ fn ask(tx: &mut WriteTx<'_>, locked: &Locked, reviewers: &[PersonId]) -> Result<
 }
 
 /// Who may review the reports of a client, by name.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_reviewers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<(PersonId, String)>> {
     Ok(client_access::table
         .inner_join(people::table.on(people::id.eq(client_access::person_id)))
@@ -297,7 +293,7 @@ fn tell(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> Re
         }
         status => (senders(tx.conn, locked.id)?, format!("The report “{title}” is {status}: {comment}")),
     };
-    notice_store::overtake(tx, &format!("/reports/{}", locked.id))?;
+    notices::overtake(tx, &format!("/reports/{}", locked.id))?;
     let notices = to
         .into_iter()
         .map(|person| NewNotice {
@@ -307,7 +303,7 @@ fn tell(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> Re
             href: format!("/reports/{}", locked.id),
         })
         .collect();
-    notice_store::give(tx, notices)
+    notices::give(tx, notices)
 }
 
 /// Who sent it for review the last time.

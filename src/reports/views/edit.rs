@@ -5,12 +5,14 @@ use askama::Template;
 use crate::engagements::views::forms::Conflict;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{FindingId, PersonId, ReportId};
+use crate::kernel::base::team::Team;
 use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::ReportStatus;
-use crate::procedures::domain::{Severity, Team};
+use crate::procedures::domain::Severity;
 use crate::reports::content::{Correction, FindingState, NarrativeField};
 use crate::reports::store::Head;
 use crate::reports::workflow::Step;
+use crate::settings::domain::Outcome;
 
 /// A field as it was typed: name, value, and the version that its shown value came from.
 pub type TypedValue = (&'static str, String, i32);
@@ -173,7 +175,7 @@ pub struct CorrectionPage {
     pub frozen: String,
     pub earlier: Option<Correction>,
     /// Key, label and definition of what can be chosen.
-    pub choices: Vec<(String, String, String)>,
+    pub choices: Vec<Outcome>,
     pub chosen: String,
     pub reason: String,
     /// The correction that the page showed.

@@ -1,5 +1,3 @@
 //! Handlers of the schedule.
 
-pub mod approval;
-pub mod requests;
 pub mod show;

@@ -124,9 +124,6 @@ pub struct Days {
 }
 
 /// Engagements that take up a day from `first` to `last`, the earlier first.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_between(
     conn: &mut PgConnection,
     wanted: &Wanted,
@@ -147,9 +144,6 @@ pub fn list_between(
 }
 
 /// A page of the list, the latest start first, from behind `after` on.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_page(
     conn: &mut PgConnection,
     wanted: &Wanted,
@@ -199,9 +193,6 @@ pub struct Counts {
 }
 
 /// Counts by status, of all time or of some days.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn count_by_status(conn: &mut PgConnection, wanted: &Wanted, days: Option<Days>) -> Result<Counts> {
     let within = if days.is_some() { format!("({OVERLAPS})") } else { "true".to_owned() };
     let open = "(e.start_date IS NULL AND e.end_date IS NULL)";
@@ -246,9 +237,6 @@ struct Choice {
 }
 
 /// What the filters offer to who sees these clients.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
     // sql_query: three short lists in one statement.
     let rows: Vec<Choice> = diesel::sql_query(
@@ -306,9 +294,6 @@ pub type Named = Vec<(PersonId, String)>;
 /// Who may be an operator at these clients, by name, and what each takes part in on some days: requests,
 /// scheduled and running engagements; for planners also those of other clients, whose titles, plans and
 /// statuses stay theirs.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn list_parts(
     conn: &mut PgConnection,
     wanted: &Wanted,
@@ -370,9 +355,6 @@ pub fn list_parts(
 }
 
 /// How much of an engagement's runbook is done.
-///
-/// # Errors
-/// When the database is not to be had.
 pub fn get_progress(conn: &mut PgConnection, id: EngagementId) -> Result<Progress> {
     use crate::kernel::db::schema::procedures;
     let statuses: Vec<ProcedureStatus> =

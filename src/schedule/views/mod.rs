@@ -1,6 +1,5 @@
 //! Pages of the schedule.
 
-pub mod requests;
 mod samples;
 
 use askama::Template;
@@ -13,17 +12,12 @@ use super::calendar::{Bar, Span, Week};
 use super::filter::{Filter, View};
 use super::store::bookings::{Booking, Choices, Counts};
 use crate::engagements::store::show::{Head, Operator};
-use crate::engagements::views::marks;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, TestPlanId};
-use crate::kernel::base::times;
+use crate::kernel::base::show;
+use crate::kernel::base::team::Team;
 use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::EngagementStatus;
-use crate::procedures::domain::{Progress, Team};
-
-/// CSS class of a status.
-pub fn status_class(status: &EngagementStatus) -> &'static str {
-    marks::status_class(*status)
-}
+use crate::procedures::domain::Progress;
 
 /// What a view holds.
 pub enum Body {
@@ -106,11 +100,11 @@ impl Schedule {
     fn heading(&self) -> String {
         match (self.filter.day, self.filter.view, self.filter.span) {
             (_, View::List, _) => String::new(),
-            (Some(day), ..) => times::display_date(day),
+            (Some(day), ..) => show::date(day),
             (None, _, Span::Month) => self.filter.on.format("%B %Y").to_string(),
             (None, _, Span::Week) => {
                 let (first, last) = Span::Week.days(self.filter.on);
-                marks::dates(Some(first), Some(last))
+                show::dates(Some(first), Some(last))
             }
         }
     }
@@ -123,7 +117,7 @@ impl Schedule {
     /// "12 engagements", for who cannot see that the view changed.
     fn shown(&self) -> String {
         let n = self.filter.status.map_or_else(|| self.all(), |status| self.count(&status));
-        marks::counted(usize::try_from(n).unwrap_or_default(), "engagement", "engagements")
+        show::counted(usize::try_from(n).unwrap_or_default(), "engagement", "engagements")
     }
     fn is_status(&self, status: &EngagementStatus) -> bool {
         self.filter.status == Some(*status)
@@ -175,7 +169,7 @@ impl Schedule {
             (false, true) => " after",
             (false, false) => "",
         };
-        format!("{} c{} s{} r{}{sides}", marks::status_class(booking.status), bar.from, bar.span, bar.lane)
+        format!("{} c{} s{} r{}{sides}", booking.status.class(), bar.from, bar.span, bar.lane)
     }
     fn was_open(&self, booking: &Booking) -> bool {
         self.closed == Some(booking.id)
@@ -190,7 +184,7 @@ impl Schedule {
             .join(" ")
     }
     fn dates(&self, booking: &Booking) -> String {
-        marks::dates(booking.start_date, booking.end_date)
+        show::dates(booking.start_date, booking.end_date)
     }
     fn day_url(&self, day: &NaiveDate) -> String {
         self.filter.on_day(Some(*day))
@@ -233,10 +227,10 @@ pub struct Drawer {
 
 impl Drawer {
     fn class(&self) -> &'static str {
-        marks::status_class(self.head.own.status)
+        self.head.own.status.class()
     }
     fn dates(&self) -> String {
-        let dates = marks::dates(self.head.own.start_date, self.head.own.end_date);
+        let dates = show::dates(self.head.own.start_date, self.head.own.end_date);
         if dates.is_empty() { "No dates".to_owned() } else { dates }
     }
     fn names(&self, team: &str) -> String {

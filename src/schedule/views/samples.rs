@@ -3,19 +3,20 @@
 use askama::Template;
 use chrono::{DateTime, NaiveDate};
 
-use super::requests::{ApprovalPage, Queue, RequestForm};
 use super::{Availability, Body, Calendar, Day, Drawer, Grid, List, Schedule};
+use crate::engagements::approval::Draft;
 use crate::engagements::store::approval::Request;
 use crate::engagements::store::sections::{Candidate, File};
 use crate::engagements::store::show::Head;
+use crate::engagements::views::requests::{ApprovalPage, Queue, RequestForm};
 use crate::engagements::views::samples_of_page;
 use crate::engagements::views::sections::Choosable;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
-use crate::procedures::domain::{Progress, Team};
-use crate::schedule::approval::Draft;
+use crate::procedures::domain::Progress;
 use crate::schedule::availability::Row;
 use crate::schedule::calendar::{MONTH_LANES, Span, weeks};
 use crate::schedule::filter::{Filter, View};

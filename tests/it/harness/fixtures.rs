@@ -184,8 +184,8 @@ pub fn planted_session(app: &App, person: PersonId) -> String {
     let key = tyrian::kernel::base::hex::random_hex(32);
     let now = app.clock.now();
     let state = HashMap::from([
-        (tyrian::accounts::session::PERSON.to_owned(), serde_json::to_string(&person).unwrap()),
-        (tyrian::accounts::session::PROVED.to_owned(), serde_json::to_string(&now).unwrap()),
+        (tyrian::accounts::store::sessions::PERSON.to_owned(), serde_json::to_string(&person).unwrap()),
+        (tyrian::accounts::store::sessions::PROVED.to_owned(), serde_json::to_string(&now).unwrap()),
     ]);
     let hash = app.keys.hash(&key);
     app.db

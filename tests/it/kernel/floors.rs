@@ -221,7 +221,7 @@ fn floors() {
     for circle in &circles {
         let mut rooms: BTreeMap<&str, usize> = BTreeMap::new();
         circle.iter().for_each(|file| *rooms.entry(room_of(file).0).or_default() += 1);
-        println!("  {} files: {rooms:?}", circle.len());
+        println!("  {} files: {rooms:?}: {circle:?}", circle.len());
     }
     let told = root().join("tests/it/kernel/floors.txt");
     let mut text: String = found.iter().map(|line| format!("{line}\n")).collect();

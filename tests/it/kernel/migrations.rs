@@ -3,9 +3,9 @@
 use std::process::Command;
 
 use diesel::connection::SimpleConnection;
-use tyrian::audit::seal::KeyFiles;
-use tyrian::audit::verify::Halt;
-use tyrian::audit::verify_store::{Against, verify};
+use tyrian::audit::proof::seal::KeyFiles;
+use tyrian::audit::proof::store::verify::{Against, verify};
+use tyrian::audit::proof::verify::Halt;
 use tyrian::kernel::base::clock::Clock;
 use tyrian::kernel::db::embedded::{OWNER, ROLES};
 use tyrian::kernel::db::migrate::{Standing, migrate, revert_last, standing};

@@ -17,7 +17,7 @@ const SLICES: &[(&str, Samples)] = &[
     ("roles", tyrian::accounts::roles::views::samples),
     ("access", tyrian::accounts::access::views::samples),
     ("admin", tyrian::admin::views::samples),
-    ("audit", tyrian::audit::views::samples),
+    ("audit", tyrian::audit::log::views::samples),
     ("clients", tyrian::clients::views::samples),
     ("dashboard", tyrian::dashboard::views::samples),
     ("engagements", tyrian::engagements::views::samples),

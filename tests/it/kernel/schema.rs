@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tyrian::accounts::domain::LinkPurpose;
 use tyrian::clients::domain::{AssetKind, Criticality};
+use tyrian::kernel::authz::WriteRule;
+use tyrian::kernel::base::team::Team;
 use tyrian::lifecycle::domain::{EngagementStatus, ReportStatus};
-use tyrian::procedures::domain::{ProcedureStatus, Severity, Team, WaitingOn, WriteRule};
+use tyrian::procedures::domain::{ProcedureStatus, Severity, WaitingOn};
 use tyrian::reports::content::FindingState;
-use tyrian::reports::workflow::ApprovalRule;
+use tyrian::settings::domain::ApprovalRule;
 
 use crate::harness::TestApp;
 

@@ -1,0 +1,2 @@
+UPDATE outcomes SET prevented = false WHERE team = 'red';
+ALTER TABLE outcomes DROP COLUMN attempted;

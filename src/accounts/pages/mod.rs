@@ -1,0 +1,5 @@
+//! Handlers of sign-in, of what people do to their own account, and of their notices.
+
+pub mod notices;
+pub mod own;
+pub mod sign_in;

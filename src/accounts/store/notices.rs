@@ -1,0 +1,99 @@
+//! SQL of notices: what somebody should know without looking for it, written in the transaction of whoever
+//! acted.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::{ClientId, PersonId};
+use crate::kernel::db::WriteTx;
+use crate::kernel::db::schema::notices;
+
+/// A notice about to be given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNotice {
+    pub person: PersonId,
+    /// Whose client's affair it is: without access to it the notice does not show.
+    pub client: ClientId,
+    /// One sentence.
+    pub text: String,
+    /// Where to look, a path of this app.
+    pub href: String,
+}
+
+/// A notice that was not read yet.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = notices)]
+pub struct Notice {
+    pub id: Uuid,
+    /// One sentence.
+    pub text: String,
+    pub href: String,
+    pub at: DateTime<Utc>,
+}
+
+/// Gives notices. Whoever acts needs none of their own act, and nobody gets the same one twice.
+///
+/// # Errors
+/// When the database refuses.
+pub fn give(tx: &mut WriteTx<'_>, mut new: Vec<NewNotice>) -> Result<()> {
+    let (at, actor) = (tx.now(), tx.actor().id);
+    new.retain(|notice| Some(notice.person) != actor);
+    new.sort_by(|a, b| (a.person, &a.text).cmp(&(b.person, &b.text)));
+    new.dedup();
+    let rows: Vec<_> = new
+        .iter()
+        .map(|notice| {
+            (
+                notices::id.eq(Uuid::now_v7()),
+                notices::person_id.eq(notice.person.0),
+                notices::client_id.eq(notice.client.0),
+                notices::text.eq(&notice.text),
+                notices::href.eq(&notice.href),
+                notices::at.eq(at),
+            )
+        })
+        .collect();
+    diesel::insert_into(notices::table).values(rows).execute(tx.conn)?;
+    Ok(())
+}
+
+/// Everybody's unread notices about something are read: what they told of is over.
+///
+/// # Errors
+/// When the database refuses.
+pub fn overtake(tx: &mut WriteTx<'_>, href: &str) -> Result<()> {
+    diesel::update(notices::table.filter(notices::href.eq(href).and(notices::read_at.is_null())))
+        .set(notices::read_at.eq(tx.now()))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// A person's unread notices at clients they see, the newest first.
+pub fn list_unread(
+    conn: &mut PgConnection,
+    person: PersonId,
+    visible: &[ClientId],
+    limit: i64,
+) -> Result<Vec<Notice>> {
+    Ok(notices::table
+        .filter(notices::person_id.eq(person.0).and(notices::read_at.is_null()))
+        .filter(notices::client_id.eq_any(visible.iter().map(|client| client.0)))
+        .order((notices::at.desc(), notices::id.desc()))
+        .limit(limit)
+        .select(Notice::as_select())
+        .load(conn)?)
+}
+
+/// Marks these notices of a person as read.
+///
+/// # Errors
+/// When the database refuses.
+pub fn mark_read(conn: &mut PgConnection, person: PersonId, ids: &[Uuid], at: DateTime<Utc>) -> Result<()> {
+    let unread = notices::person_id.eq(person.0).and(notices::read_at.is_null());
+    diesel::update(notices::table.filter(unread.and(notices::id.eq_any(ids))))
+        .set(notices::read_at.eq(at))
+        .execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! SQL of the log.
+
+pub mod export;
+pub mod retention;
+pub mod search;

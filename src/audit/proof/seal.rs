@@ -1,0 +1,400 @@
+//! A seal: numbers, the Merkle root of its batch, the digest of the seal before it, the time, and a
+//! signature. And the keys: a file outside the database that signs, and a list of public keys that are
+//! trusted.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, SecondsFormat, Utc};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::audit::proof::merkle::Digest;
+use crate::kernel::base::hex::{hex, random_hex, unhex};
+use crate::kernel::config::Config;
+
+/// What the canonical bytes of a seal begin with.
+const CANONICAL: &[u8] = b"tyrian seal 1";
+
+/// A seal over one batch of events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seal {
+    /// Its number, from 1 on without a gap.
+    pub number: i64,
+    /// Number of its first event.
+    pub first: i64,
+    /// Number of its last event.
+    pub last: i64,
+    /// Merkle root over the leaves of its events.
+    pub root: Digest,
+    /// Digest of the seal before it; zeros before the first.
+    pub previous: Digest,
+    /// When it was made, by the database's clock.
+    pub at: DateTime<Utc>,
+    /// System identifier of the cluster in which its transactions were counted.
+    pub cluster: i64,
+    /// The transaction up to which events are sealed, in that cluster.
+    pub through_transaction: i64,
+    /// And the event within it.
+    pub through_id: i64,
+    /// The key it is signed with.
+    pub key: [u8; 32],
+    /// Ed25519 over everything above.
+    pub signature: [u8; 64],
+}
+
+impl Seal {
+    fn signed_bytes(&self) -> Vec<u8> {
+        let mut bytes = CANONICAL.to_vec();
+        for number in [self.number, self.first, self.last] {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        bytes.extend_from_slice(&self.root);
+        bytes.extend_from_slice(&self.previous);
+        for number in [self.at.timestamp_micros(), self.cluster, self.through_transaction, self.through_id] {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        bytes.extend_from_slice(&self.key);
+        bytes
+    }
+
+    /// What the next seal names it by.
+    pub fn digest(&self) -> Digest {
+        Sha256::new().chain_update(self.signed_bytes()).chain_update(self.signature).finalize().into()
+    }
+
+    /// Whether the signature is that of its key.
+    pub fn is_signed(&self) -> bool {
+        VerifyingKey::from_bytes(&self.key).is_ok_and(|key| {
+            key.verify_strict(&self.signed_bytes(), &Signature::from_bytes(&self.signature)).is_ok()
+        })
+    }
+
+    /// How many events it seals.
+    pub fn events(&self) -> i64 {
+        self.last - self.first + 1
+    }
+
+    /// The sentence of what is wrong with it as the successor of `before`; none where nothing is.
+    pub fn fault_after(&self, before: Option<&Self>, trusted: &[[u8; 32]]) -> Option<String> {
+        let (number, last, digest) =
+            before.map_or((0, 0, [0; 32]), |seal| (seal.number, seal.last, seal.digest()));
+        if self.number != number + 1 {
+            return Some(format!(
+                "Seal {} is missing: seal {number} is followed by seal {}.",
+                number + 1,
+                self.number
+            ));
+        }
+        self.own_fault(trusted).or_else(|| {
+            if self.previous != digest {
+                Some(format!("Seal {} is broken: it does not name the seal before it.", self.number))
+            } else if self.first != last + 1 || self.last < self.first {
+                Some(format!(
+                    "Seal {} is broken: its events do not begin after those of the seal before it.",
+                    self.number
+                ))
+            } else {
+                None
+            }
+        })
+    }
+
+    /// The sentence of what is wrong with its signature.
+    pub fn own_fault(&self, trusted: &[[u8; 32]]) -> Option<String> {
+        if !self.is_signed() {
+            Some(format!("Seal {} is broken: its signature does not fit what it says.", self.number))
+        } else if !trusted.contains(&self.key) {
+            Some(format!(
+                "Seal {} is broken: it is signed by the key {}, which is not among the trusted ones.",
+                self.number,
+                hex(&self.key)
+            ))
+        } else {
+            None
+        }
+    }
+}
+
+/// A seal as files hold it.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    number: i64,
+    first: i64,
+    last: i64,
+    root: String,
+    previous: String,
+    at: String,
+    cluster: i64,
+    through_transaction: i64,
+    through_id: i64,
+    key: String,
+    signature: String,
+}
+
+impl Serialize for Seal {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let written = Written {
+            number: self.number,
+            first: self.first,
+            last: self.last,
+            root: hex(&self.root),
+            previous: hex(&self.previous),
+            at: self.at.to_rfc3339_opts(SecondsFormat::Micros, true),
+            cluster: self.cluster,
+            through_transaction: self.through_transaction,
+            through_id: self.through_id,
+            key: hex(&self.key),
+            signature: hex(&self.signature),
+        };
+        written.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seal {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let written = Written::deserialize(deserializer)?;
+        let bytes = |text: &str| {
+            unhex::<32>(text).ok_or_else(|| D::Error::custom("64 hexadecimal digits are wanted"))
+        };
+        Ok(Self {
+            number: written.number,
+            first: written.first,
+            last: written.last,
+            root: bytes(&written.root)?,
+            previous: bytes(&written.previous)?,
+            at: DateTime::parse_from_rfc3339(&written.at).map_err(D::Error::custom)?.to_utc(),
+            cluster: written.cluster,
+            through_transaction: written.through_transaction,
+            through_id: written.through_id,
+            key: bytes(&written.key)?,
+            signature: unhex::<64>(&written.signature)
+                .ok_or_else(|| D::Error::custom("128 hexadecimal digits are wanted"))?,
+        })
+    }
+}
+
+/// The files beside the data: the key that signs, the list of keys that are trusted, and the newest seal.
+#[derive(Debug, Clone)]
+pub struct KeyFiles {
+    key: PathBuf,
+    trusted: PathBuf,
+    head: PathBuf,
+}
+
+impl KeyFiles {
+    /// Those of an installation.
+    pub fn of(config: &Config) -> Self {
+        Self::new(&config.data_dir, config.audit_key_file.as_deref())
+    }
+    /// Those in a data directory; the key itself may lie elsewhere.
+    pub fn new(data_dir: &Path, key: Option<&Path>) -> Self {
+        Self {
+            key: key.map_or_else(|| data_dir.join("audit.key"), Path::to_owned),
+            trusted: data_dir.join("audit.pub"),
+            head: data_dir.join("audit.head"),
+        }
+    }
+
+    /// The key, made on the first call, and told to the list of trusted ones.
+    ///
+    /// # Errors
+    /// A sentence that names the file.
+    pub fn signing_key(&self) -> anyhow::Result<SigningKey> {
+        if !self.key.exists() {
+            // Whole before it has its name: another process may be looking for it.
+            let beside = beside(&self.key);
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+            file.write_all(random_hex(32).as_bytes())?;
+            file.sync_all()?;
+            let named = fs::hard_link(&beside, &self.key);
+            fs::remove_file(&beside)?;
+            match named {
+                // Another process made it a moment ago.
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+                other => other.with_context(|| format!("{} cannot be written", self.key.display()))?,
+            }
+        }
+        let text = fs::read_to_string(&self.key)
+            .with_context(|| format!("{} cannot be read", self.key.display()))?;
+        let Some(secret) = unhex::<32>(text.trim()) else {
+            bail!("{} must hold 64 hexadecimal digits", self.key.display())
+        };
+        let key = SigningKey::from_bytes(&secret);
+        let public = key.verifying_key().to_bytes();
+        if !self.trusted()?.contains(&public) {
+            let mut file = fs::OpenOptions::new().append(true).create(true).open(&self.trusted)?;
+            writeln!(file, "{}", hex(&public))
+                .with_context(|| format!("{} cannot be written", self.trusted.display()))?;
+        }
+        Ok(key)
+    }
+
+    /// The keys whose seals count.
+    ///
+    /// # Errors
+    /// When the list cannot be read.
+    pub fn trusted(&self) -> anyhow::Result<Vec<[u8; 32]>> {
+        read_keys(&self.trusted)
+    }
+
+    /// The newest seal that was made from here.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn head(&self) -> anyhow::Result<Option<Seal>> {
+        match fs::read_to_string(&self.head) {
+            Ok(text) => Ok(Some(
+                serde_json::from_str(&text).with_context(|| format!("{} is no seal", self.head.display()))?,
+            )),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e).with_context(|| format!("{} cannot be read", self.head.display())),
+        }
+    }
+
+    /// Forgets the newest seal: the log it belonged to is gone.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn forget_head(&self) -> anyhow::Result<()> {
+        fs::remove_file(&self.head).with_context(|| format!("{} cannot be removed", self.head.display()))
+    }
+
+    /// Keeps the newest seal. Written beside and renamed, so that there is always a whole one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_head(&self, seal: &Seal) -> anyhow::Result<()> {
+        let beside = beside(&self.head);
+        let mut file =
+            fs::File::create(&beside).with_context(|| format!("{} cannot be written", beside.display()))?;
+        file.write_all(serde_json::to_string(seal)?.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.head).with_context(|| format!("{} cannot be written", self.head.display()))
+    }
+}
+
+/// A name beside a file that no other process has.
+fn beside(path: &Path) -> PathBuf {
+    path.with_extension(format!("new-{}", random_hex(6)))
+}
+
+/// Reads a list of public keys, one in each line.
+///
+/// # Errors
+/// When the file cannot be read, or a line is no key.
+pub fn read_keys(path: &Path) -> anyhow::Result<Vec<[u8; 32]>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(e).with_context(|| format!("{} cannot be read", path.display())),
+    };
+    let key = |line: &str| {
+        unhex::<32>(line).with_context(|| {
+            format!("{} holds a line that is no key of 64 hexadecimal digits", path.display())
+        })
+    };
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(key).collect()
+}
+
+/// Makes the seal after `before` over a batch.
+pub fn make(
+    key: &SigningKey,
+    before: Option<&Seal>,
+    leaves: &[Digest],
+    at: DateTime<Utc>,
+    cluster: i64,
+    through: (i64, i64),
+) -> Seal {
+    let first = before.map_or(0, |seal| seal.last) + 1;
+    let mut seal = Seal {
+        number: before.map_or(0, |seal| seal.number) + 1,
+        first,
+        last: first + leaves.len() as i64 - 1,
+        root: crate::audit::proof::merkle::root(leaves),
+        previous: before.map_or([0; 32], Seal::digest),
+        at,
+        cluster,
+        through_transaction: through.0,
+        through_id: through.1,
+        key: key.verifying_key().to_bytes(),
+        signature: [0; 64],
+    };
+    seal.signature = key.sign(&seal.signed_bytes()).to_bytes();
+    seal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::proof::merkle::leaf;
+
+    fn chain() -> (SigningKey, Vec<Seal>) {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let mut seals: Vec<Seal> = Vec::new();
+        for n in 1..=4i64 {
+            let leaves: Vec<Digest> = (0..n).map(|i| leaf(&i.to_be_bytes())).collect();
+            let seal = make(&key, seals.last(), &leaves, DateTime::UNIX_EPOCH, 5, (n, n));
+            seals.push(seal);
+        }
+        (key, seals)
+    }
+
+    fn fault(seals: &[Seal], trusted: &[[u8; 32]]) -> Option<String> {
+        let mut before = None;
+        seals.iter().find_map(|seal| {
+            let fault = seal.fault_after(before, trusted);
+            before = Some(seal);
+            fault
+        })
+    }
+
+    #[test]
+    fn a_chain_holds_and_whatever_is_changed_in_it_breaks_it() {
+        let (key, seals) = chain();
+        let trusted = [key.verifying_key().to_bytes()];
+        assert_eq!(fault(&seals, &trusted), None);
+        assert!(fault(&seals, &[]).unwrap().contains("not among the trusted"));
+        let changes: [fn(&mut Seal); 7] = [
+            |seal| seal.root[0] ^= 1,
+            |seal| seal.previous[0] ^= 1,
+            |seal| seal.last += 1,
+            |seal| seal.at += chrono::TimeDelta::seconds(1),
+            |seal| seal.through_id += 1,
+            |seal| seal.key[0] ^= 1,
+            |seal| seal.signature[0] ^= 1,
+        ];
+        for change in changes {
+            let mut seals = seals.clone();
+            change(&mut seals[2]);
+            assert!(fault(&seals, &trusted).unwrap().starts_with("Seal 3 is broken"));
+        }
+        let without: Vec<Seal> = seals.iter().filter(|seal| seal.number != 3).cloned().collect();
+        assert!(fault(&without, &trusted).unwrap().starts_with("Seal 3 is missing"));
+        // Signed anew by somebody with another key.
+        let thief = SigningKey::from_bytes(&[8; 32]);
+        let mut seals = seals;
+        seals[3] = make(&thief, Some(&seals[2]), &[leaf(b"x")], DateTime::UNIX_EPOCH, 5, (9, 9));
+        assert!(fault(&seals, &trusted).unwrap().contains("not among the trusted"));
+    }
+
+    #[test]
+    fn files_hold_seals_and_keys() {
+        let place = std::env::temp_dir().join(format!("tyrian-seal-{}", std::process::id()));
+        fs::create_dir_all(&place).unwrap();
+        let files = KeyFiles::new(&place, None);
+        let key = files.signing_key().unwrap();
+        assert_eq!(files.signing_key().unwrap(), key);
+        assert_eq!(files.trusted().unwrap(), [key.verifying_key().to_bytes()]);
+        assert_eq!(files.head().unwrap(), None);
+        let seal = make(&key, None, &[leaf(b"x")], DateTime::UNIX_EPOCH, 5, (9, 9));
+        files.keep_head(&seal).unwrap();
+        assert_eq!(files.head().unwrap(), Some(seal));
+        fs::remove_dir_all(&place).unwrap();
+    }
+}

@@ -1,0 +1,4 @@
+//! SQL of the proof.
+
+pub mod seal;
+pub mod verify;

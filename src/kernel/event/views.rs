@@ -1,0 +1,233 @@
+//! An event as people see it: a row of the log and of each page that tells what happened to its subject.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde_json::Value;
+
+use super::domain::Category;
+use super::record::{Place, Record};
+use crate::kernel::base::harmless::harmless;
+use crate::kernel::base::ids::PersonId;
+use crate::kernel::base::show;
+
+/// An event as a row, open or closed.
+pub struct EventRow<'a> {
+    pub event: &'a Record,
+    /// Where its row opens, or closes; none where it stays as it is.
+    pub href: Option<String>,
+    /// Whether it shows everything.
+    pub open: bool,
+    /// Whether it opens within the list; else it leads to the log.
+    pub here: bool,
+    /// Its proof, where its reader may ask for it.
+    pub proof: Option<ProofOf>,
+    zone: Tz,
+}
+
+/// What the log tells of an event's proof.
+#[derive(Debug, Clone)]
+pub struct ProofOf {
+    /// None while it is not sealed.
+    pub sealed: Option<SealShown>,
+    /// Where the event with its proof is.
+    pub href: String,
+}
+
+/// The seal over an event, as a page shows it.
+#[derive(Debug, Clone)]
+pub struct SealShown {
+    /// Number of the event itself.
+    pub event: i64,
+    /// Number of the seal.
+    pub seal: i64,
+    /// First and last event that it covers.
+    pub first: i64,
+    pub last: i64,
+    /// Digests, hexadecimal.
+    pub root: String,
+    pub digest: String,
+}
+
+/// One changed field: its name, before and after.
+pub struct Change {
+    pub field: String,
+    pub before: String,
+    pub after: String,
+}
+
+impl<'a> EventRow<'a> {
+    /// A row in a zone.
+    pub fn new(event: &'a Record, zone: Tz, href: Option<String>, open: bool) -> Self {
+        Self { event, href, open, here: true, proof: None, zone }
+    }
+    /// The same with its proof.
+    pub fn with_proof(self, proof: Option<ProofOf>) -> Self {
+        Self { proof, ..self }
+    }
+    pub fn key(&self) -> String {
+        format!("{}-{}", self.event.at.timestamp_micros(), self.event.id)
+    }
+    pub fn at(&self) -> String {
+        show::seconds(self.event.at, self.zone)
+    }
+    pub fn utc(&self) -> String {
+        self.event.at.format("%Y-%m-%d %H:%M:%S%.6f UTC").to_string()
+    }
+    pub fn iso(&self) -> String {
+        self.event.at.to_rfc3339()
+    }
+    pub fn who(&self) -> String {
+        harmless(&self.event.actor_name).into_owned()
+    }
+    pub fn sentence(&self) -> String {
+        harmless(&self.event.sentence).into_owned()
+    }
+    pub fn email(&self) -> String {
+        self.event.actor_email.as_deref().map(|text| harmless(text).into_owned()).unwrap_or_default()
+    }
+    pub fn category(&self) -> &str {
+        if let Ok(category) = self.event.category.parse::<Category>() {
+            category.label()
+        } else {
+            &self.event.category
+        }
+    }
+    pub fn failed(&self) -> bool {
+        self.event.outcome != "success"
+    }
+    /// Everything that the row itself does not say: a name and a value.
+    pub fn facts(&self) -> Vec<(&'static str, String)> {
+        let e = self.event;
+        let text = |value: &Option<String>| value.as_deref().map(|text| harmless(text).into_owned());
+        let id = |value: &Option<uuid::Uuid>| value.map(|id| id.to_string());
+        let subject = match (&e.subject_type, &e.subject_label) {
+            (Some(kind), Some(label)) => Some(format!("{} “{}”", kind.replace('_', " "), harmless(label))),
+            _ => None,
+        };
+        let outcome = match (self.failed(), &e.reason) {
+            (false, _) => "Succeeded".to_owned(),
+            (true, None) => "Refused".to_owned(),
+            (true, Some(reason)) => format!("Refused: {}", reason.replace('_', " ")),
+        };
+        let all = [
+            ("Kind", Some(e.kind.clone())),
+            ("Outcome", Some(outcome)),
+            ("Exact time", Some(self.utc())),
+            ("User id", id(&e.actor_id)),
+            ("On behalf of", id(&e.on_behalf_of)),
+            ("Subject", subject),
+            ("Subject id", id(&e.subject_id)),
+            (
+                "About user",
+                id(&e.about_person)
+                    .filter(|_| e.about_person != e.actor_id && e.about_person != e.subject_id),
+            ),
+            ("Client id", id(&e.client_id).filter(|_| e.client_id != e.subject_id)),
+            ("Address", text(&e.address)),
+            ("User agent", text(&e.user_agent)),
+            ("Request id", id(&e.request_id)),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+    pub fn detail(&self) -> serde_json::Map<String, Value> {
+        serde_json::from_str(&self.event.detail).unwrap_or_default()
+    }
+    /// The changed fields; of long texts only that they changed, and their lengths.
+    pub fn changes(&self) -> Vec<Change> {
+        let detail = self.detail();
+        let Some(fields) = detail.get("fields").and_then(Value::as_object) else { return Vec::new() };
+        let chars = |entry: &Value, name: &str| {
+            entry.get(name).and_then(Value::as_i64).map(|n| format!("{n} characters"))
+        };
+        let side = |entry: &Value, short: &str, long: &str| {
+            entry.get(short).map(plain).or_else(|| chars(entry, long)).unwrap_or_default()
+        };
+        let one = |(field, entry): (&String, &Value)| Change {
+            field: harmless(&field.replace('_', " ")).into_owned(),
+            before: side(entry, "before", "before_chars"),
+            after: side(entry, "after", "after_chars"),
+        };
+        fields.iter().map(one).collect()
+    }
+    /// Whatever else the event carries.
+    pub fn others(&self) -> Vec<(String, String)> {
+        let all = self.detail().into_iter().filter(|(name, _)| name != "fields");
+        all.map(|(name, value)| (harmless(&name.replace('_', " ")).into_owned(), plain(&value))).collect()
+    }
+}
+
+fn plain(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "–".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    };
+    harmless(&text).into_owned()
+}
+
+/// The newest events about something, on its own page: the log's rows, which lead to the log for those who
+/// may read it.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "event/_activity.html")]
+pub struct Activity {
+    /// Newest first.
+    pub rows: Vec<Record>,
+    /// How many there are, where that is known: "1,000+" beyond that.
+    pub total: Option<String>,
+    /// Whether older ones were archived.
+    pub archived: bool,
+    /// Whether their reader may read the log.
+    pub reads_log: bool,
+    /// The log with these events alone, where its filter can say so.
+    pub log: Option<String>,
+    /// The zone of the times.
+    pub zone: Tz,
+}
+
+/// The log with this event open.
+fn log_url(place: Place) -> String {
+    format!("/admin/audit-log?open={place}")
+}
+
+impl Activity {
+    fn row<'a>(&self, event: &'a Record) -> EventRow<'a> {
+        let href = self.reads_log.then(|| log_url(event.place()));
+        EventRow { here: false, ..EventRow::new(event, self.zone, href, false) }
+    }
+}
+
+/// An event full of hostile text, for the samples test.
+pub fn sample_event(id: i64) -> Record {
+    let hostile = || "<script>alert(1)</script>\u{1b}[2J\u{202e}".to_owned();
+    let at: DateTime<Utc> = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
+    let person = PersonId(uuid::Uuid::from_u128(7));
+    let fields = serde_json::json!({ "red_notes": { "before_chars": 0, "after_chars": 12 }, "<b>": { "before": "<i>", "after": hostile() } });
+    Record {
+        at,
+        id,
+        transaction_id: 1,
+        kind: "procedure.saved".into(),
+        category: "procedures".into(),
+        outcome: if id == 2 { "failure".into() } else { "success".into() },
+        reason: (id == 2).then(|| "not_allowed".into()),
+        actor_kind: "person".into(),
+        actor_id: Some(person.0),
+        actor_name: hostile(),
+        actor_email: Some(hostile()),
+        on_behalf_of: None,
+        subject_type: Some("procedure".into()),
+        subject_id: Some(person.0),
+        subject_label: Some(hostile()),
+        about_person: None,
+        client_id: Some(person.0),
+        engagement_id: None,
+        address: Some(hostile()),
+        user_agent: Some(hostile()),
+        request_id: Some(person.0),
+        sentence: hostile(),
+        detail: serde_json::json!({ "fields": fields, "<u>": [1, "<s>"] }).to_string(),
+        search_values: String::new(),
+    }
+}

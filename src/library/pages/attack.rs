@@ -1,0 +1,139 @@
+//! `/library/tactics`, `/library/techniques`, one technique, `/library/methodologies`.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::show;
+use crate::kernel::web::permit::{Permit, ReadLibrary};
+use crate::kernel::web::{Query, Section};
+use crate::library::forms::TechniqueFilter;
+use crate::library::paging::{Page, ROWS, url};
+use crate::library::store::attack::{self};
+use crate::library::store::{self, Search};
+use crate::library::views::{self};
+
+/// Procedures that a technique's page lists; the rest is a link away.
+const PROCEDURES: i64 = 25;
+
+/// Which release to show.
+#[derive(Debug, Default, Deserialize)]
+pub struct Wanted {
+    #[serde(default)]
+    version: String,
+}
+
+/// The release asked for, or the newest. One that is not stored is not found.
+fn pick(releases: &[attack::Release], wanted: &str) -> Result<String> {
+    let found = if wanted.is_empty() {
+        releases.first()
+    } else {
+        releases.iter().find(|release| release.version == wanted)
+    };
+    found.map(|release| release.version.clone()).ok_or(Error::NotFound)
+}
+
+pub async fn tactics(permit: Permit<ReadLibrary>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
+    let (releases, version, tactics) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let releases = attack::list_releases(conn)?;
+            let version = pick(&releases, &wanted.version)?;
+            let tactics = attack::list_tactic_rows(conn, &version)?;
+            Ok((releases, version, tactics))
+        })
+        .await?;
+    let frame = permit.frame(Section::Library, "Tactics").crumb("Library", "/library/procedures");
+    permit.page(&views::Tactics { frame, releases, version, tactics })
+}
+
+pub async fn techniques(
+    permit: Permit<ReadLibrary>,
+    Query(filters): Query<TechniqueFilter>,
+) -> Result<HttpResponse> {
+    let asked = filters.clone();
+    let (releases, version, tactics, rows, count) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let releases = attack::list_releases(conn)?;
+            let version = pick(&releases, &asked.version)?;
+            let search = asked.search(&version);
+            let tactics = store::list_tactics(conn, &version)?;
+            let rows = attack::search_techniques(conn, &search, ROWS as i64 + 1)?;
+            let count = attack::count_techniques(conn, &search)?;
+            Ok((releases, version, tactics, rows, count))
+        })
+        .await?;
+    let page = Page::cut(rows, !filters.after.is_empty(), !filters.before.is_empty());
+    let link = |after: &str, before: &str| {
+        url(
+            "/library/techniques",
+            &TechniqueFilter { after: after.to_owned(), before: before.to_owned(), ..filters.clone() },
+        )
+    };
+    let earlier = match page.rows.first().filter(|_| page.earlier) {
+        Some(first) => Some(link("", &first.external_id)?),
+        None => None,
+    };
+    let later = match page.rows.last().filter(|_| page.later) {
+        Some(last) => Some(link(&last.external_id, "")?),
+        None => None,
+    };
+    let view = views::Techniques {
+        frame: permit.frame(Section::Library, "Techniques").crumb("Library", "/library/procedures"),
+        is_newest: releases.first().is_some_and(|release| release.version == version),
+        releases,
+        version,
+        tactics,
+        found: show::counted(usize::try_from(count).unwrap_or_default(), "technique", "techniques"),
+        filters,
+        rows: page.rows,
+        earlier,
+        later,
+    };
+    if permit.partial { permit.page(&view.as_results()) } else { permit.page(&view) }
+}
+
+pub async fn technique(
+    permit: Permit<ReadLibrary>,
+    id: web::Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Result<HttpResponse> {
+    let id = id.into_inner();
+    let (technique, subtechniques, procedures, count) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let version = Some(wanted.version.as_str()).filter(|version| !version.is_empty());
+            let technique = attack::get_technique(conn, version, &id)?;
+            let mut subtechniques = attack::list_subtechniques(conn, &technique.version, &id)?;
+            // They stand on their parent's page: its name before each would say nothing.
+            subtechniques.iter_mut().for_each(|row| row.parent = None);
+            let search = Search { technique: id, ..Search::default() };
+            let procedures = store::search(conn, &search, PROCEDURES)?;
+            let count = store::count(conn, &search, 10_000)?;
+            Ok((technique, subtechniques, procedures, count))
+        })
+        .await?;
+    let mut frame = permit
+        .frame(Section::Library, format!("{} {}", technique.external_id, technique.name))
+        .crumb("Library", "/library/procedures")
+        .crumb("Techniques", "/library/techniques");
+    if let (Some(id), Some(name)) = (&technique.parent_id, &technique.parent) {
+        frame = frame.crumb(name, views::technique_url(id, &technique));
+    }
+    permit.page(&views::TechniquePage { frame, technique, subtechniques, hits: procedures, count })
+}
+
+pub async fn methodologies(permit: Permit<ReadLibrary>) -> Result<HttpResponse> {
+    let (methodologies, releases) = permit
+        .app
+        .db
+        .read(|conn| Ok((attack::list_methodologies(conn)?, attack::list_release_sizes(conn)?)))
+        .await?;
+    let frame = permit.frame(Section::Library, "Methodologies").crumb("Library", "/library/procedures");
+    let zone = permit.viewer().organisation.zone();
+    permit.page(&views::Methodologies { frame, methodologies, releases, zone })
+}

@@ -1,0 +1,5 @@
+//! Handlers of the library and of the test plans.
+
+pub mod attack;
+pub mod plans;
+pub mod procedures;

@@ -1,0 +1,128 @@
+//! `/library/procedures`, `/library/repositories` and one procedure.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::LibraryProcedureId;
+use crate::kernel::base::show;
+use crate::kernel::web::markdown::prepare;
+use crate::kernel::web::permit::{Permit, ReadLibrary};
+use crate::kernel::web::{Query, Section};
+use crate::library::forms::{ProcedureFilter, write_cursor};
+use crate::library::paging::{Page, ROWS, url};
+use crate::library::store::attack::list_named;
+use crate::library::store::plans::list_plans_with;
+use crate::library::store::procedures::get_procedure;
+use crate::library::store::{self};
+use crate::library::views::{self};
+
+/// Counting further would cost more than it tells.
+const COUNTED: i64 = 10_001;
+
+pub async fn list(
+    permit: Permit<ReadLibrary>,
+    Query(filters): Query<ProcedureFilter>,
+) -> Result<HttpResponse> {
+    let search = filters.search();
+    let partial = permit.partial;
+    let (hits, count, choices) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let hits = store::search(conn, &search, ROWS as i64 + 1)?;
+            let count = store::count(conn, &search, COUNTED)?;
+            // A fragment holds the results alone.
+            let choices = if partial { views::Choices::default() } else { choices(conn)? };
+            Ok((hits, count, choices))
+        })
+        .await?;
+    let page = Page::cut(hits, !filters.after.is_empty(), !filters.before.is_empty());
+    let link = |after: String, before: String| {
+        url("/library/procedures", &ProcedureFilter { after, before, ..filters.clone() })
+    };
+    let earlier = match page.rows.first().filter(|_| page.earlier) {
+        Some(first) => Some(link(String::new(), write_cursor(first.cursor()))?),
+        None => None,
+    };
+    let later = match page.rows.last().filter(|_| page.later) {
+        Some(last) => Some(link(write_cursor(last.cursor()), String::new())?),
+        None => None,
+    };
+    let view = views::Procedures {
+        frame: permit.frame(Section::Library, "Procedures").crumb("Library", "/library/procedures"),
+        found: found(count),
+        filters,
+        choices,
+        hits: page.rows,
+        earlier,
+        later,
+    };
+    if partial { permit.page(&view.as_results()) } else { permit.page(&view) }
+}
+
+fn found(count: i64) -> String {
+    if count >= COUNTED {
+        return format!(
+            "{}+ procedures",
+            crate::kernel::base::show::thousands(usize::try_from(COUNTED - 1).unwrap_or_default())
+        );
+    }
+    show::counted(usize::try_from(count).unwrap_or_default(), "procedure", "procedures")
+}
+
+/// What the library can be filtered by.
+pub(super) fn choices(conn: &mut diesel::PgConnection) -> Result<views::Choices> {
+    let version = store::highest_version(conn)?;
+    Ok(views::Choices {
+        tactics: store::list_tactics(conn, &version)?,
+        platforms: store::list_platforms(conn)?,
+        repositories: store::list_repositories(conn)?,
+    })
+}
+
+/// Which version of a procedure to show.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    version: Option<i32>,
+}
+
+pub async fn one(
+    permit: Permit<ReadLibrary>,
+    id: web::Path<LibraryProcedureId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<HttpResponse> {
+    let id = id.into_inner();
+    let (procedure, techniques, plans) = permit
+        .app
+        .db
+        .read(move |conn| {
+            let procedure = get_procedure(conn, id, wanted.version)?;
+            let techniques = list_named(conn, &procedure.body.technique_ids)?;
+            let plans = list_plans_with(conn, id)?;
+            Ok((procedure, techniques, plans))
+        })
+        .await?;
+    let body = &procedure.body;
+    let texts = [&body.description, &body.recommendation]
+        .into_iter()
+        .chain(body.steps.iter().map(|step| &step.description));
+    prepare(texts.map(String::as_str), permit.viewer().id.0).await?;
+    let frame = permit
+        .frame(Section::Library, &procedure.body.name)
+        .crumb("Library", "/library/procedures")
+        .crumb("Procedures", "/library/procedures");
+    permit.page(&views::ProcedurePage::new(
+        frame,
+        procedure,
+        techniques,
+        plans,
+        permit.viewer().organisation.zone(),
+    ))
+}
+
+pub async fn repositories(permit: Permit<ReadLibrary>) -> Result<HttpResponse> {
+    let repositories = permit.app.db.read(store::list_repositories).await?;
+    let frame = permit.frame(Section::Library, "Repositories").crumb("Library", "/library/procedures");
+    permit.page(&views::Repositories { frame, repositories })
+}

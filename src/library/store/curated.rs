@@ -1,0 +1,400 @@
+//! How the library is filled from a source: the one SQL of the importers and of the starter library, in one
+//! transaction, where digests decide what changes.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel::upsert::excluded;
+use uuid::Uuid;
+
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
+use crate::kernel::db::WriteTx;
+use crate::kernel::db::schema::{
+    attack_versions, library_procedure_versions, library_procedures, repositories, tactics, techniques,
+};
+use crate::library::changes::{Changes, Counts, plan};
+use crate::library::domain::{AttackRelease, ContentDigest, ProcedureBody, TechniqueStatus, version_rank};
+
+/// The one domain whose releases are kept: the others have version numbers of their own that would collide.
+const DOMAIN: &str = "enterprise-attack";
+
+/// Rows of one INSERT: a statement holds at most 65,535 values.
+const CHUNK: usize = 2_000;
+
+/// Key of the advisory lock under which the library is filled, so that two imports (or two first starts) take
+/// turns.
+const LOCK: i64 = 0x5479_7269_616e_0001;
+
+/// A repository that an importer owns.
+pub(crate) struct Curated {
+    pub key: &'static str,
+    pub name: &'static str,
+    pub short_name: &'static str,
+    /// One sentence.
+    pub description: &'static str,
+}
+
+/// Waits until no other transaction fills the library.
+pub(crate) fn lock(tx: &mut WriteTx<'_>) -> Result<()> {
+    diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(LOCK).execute(tx.conn)?;
+    Ok(())
+}
+
+/// The repository of an importer, made when it is not there yet, and whether it was made.
+pub(crate) fn ensure_repository(tx: &mut WriteTx<'_>, curated: &Curated) -> Result<(RepositoryId, bool)> {
+    let present = repositories::table
+        .filter(repositories::key.eq(curated.key))
+        .select(repositories::id)
+        .first(tx.conn)
+        .optional()?;
+    if let Some(id) = present {
+        return Ok((id, false));
+    }
+    let id = RepositoryId::new();
+    diesel::insert_into(repositories::table)
+        .values((
+            repositories::id.eq(id.0),
+            repositories::key.eq(curated.key),
+            repositories::name.eq(curated.name),
+            repositories::short_name.eq(curated.short_name),
+            repositories::description.eq(curated.description),
+            repositories::type_.eq("curated"),
+            repositories::created_at.eq(tx.now()),
+        ))
+        .execute(tx.conn)
+        .map_err(|e| match Error::constraint(&e) {
+            Some("repositories_name") => Error::Refused(format!(
+                "A repository of your own is called {}. Rename it, then import again.",
+                curated.name
+            )),
+            _ => e.into(),
+        })?;
+    Ok((id, true))
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = tactics)]
+struct TacticRow<'a> {
+    version: &'a str,
+    external_id: &'a str,
+    short_name: &'a str,
+    name: &'a str,
+    description: &'a str,
+    url: &'a str,
+    position: i32,
+    digest: Vec<u8>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = techniques)]
+struct TechniqueRow<'a> {
+    version: &'a str,
+    external_id: &'a str,
+    name: &'a str,
+    description: &'a str,
+    url: &'a str,
+    platforms: &'a [String],
+    tactics: &'a [String],
+    is_subtechnique: bool,
+    status: &'a str,
+    revoked_by: Option<&'a str>,
+    digest: Vec<u8>,
+}
+
+/// Digest of a technique that its own release no longer holds: no content has it, so the technique's return
+/// is a change.
+const WITHDRAWN: &[u8] = &[];
+
+/// Brings one release to what `release` says. The caller audits.
+pub(crate) fn write_attack(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<Counts> {
+    let version = release.version.as_str();
+    ensure_version(tx, release)?;
+    let tactic_changes = {
+        let stored: Vec<(String, Vec<u8>)> = tactics::table
+            .filter(tactics::version.eq(version))
+            .select((tactics::external_id, tactics::digest))
+            .load(tx.conn)?;
+        let incoming: Vec<_> =
+            release.tactics.iter().map(|tactic| (tactic.external_id.clone(), tactic.digest())).collect();
+        plan(&by_key(stored), &incoming)
+    };
+    diesel::delete(
+        tactics::table
+            .filter(tactics::version.eq(version))
+            .filter(tactics::external_id.eq_any(&tactic_changes.withdrawn)),
+    )
+    .execute(tx.conn)?;
+    let written = written(&tactic_changes);
+    let rows: Vec<_> = release
+        .tactics
+        .iter()
+        .filter(|tactic| written.contains_key(tactic.external_id.as_str()))
+        .map(|tactic| TacticRow {
+            version,
+            external_id: &tactic.external_id,
+            short_name: &tactic.short_name,
+            name: &tactic.name,
+            description: &tactic.description,
+            url: &tactic.url,
+            position: tactic.position,
+            digest: tactic.digest().to_vec(),
+        })
+        .collect();
+    diesel::insert_into(tactics::table)
+        .values(&rows)
+        .on_conflict((tactics::version, tactics::external_id))
+        .do_update()
+        .set((
+            tactics::short_name.eq(excluded(tactics::short_name)),
+            tactics::name.eq(excluded(tactics::name)),
+            tactics::description.eq(excluded(tactics::description)),
+            tactics::url.eq(excluded(tactics::url)),
+            tactics::position.eq(excluded(tactics::position)),
+            tactics::digest.eq(excluded(tactics::digest)),
+        ))
+        .execute(tx.conn)?;
+    let technique_changes = write_techniques(tx, release)?;
+    let (a, b) = (tactic_changes.counts(0), technique_changes.counts(0));
+    Ok(Counts {
+        added: a.added + b.added,
+        changed: a.changed + b.changed,
+        withdrawn: a.withdrawn + b.withdrawn,
+        unchanged: a.unchanged + b.unchanged,
+        refused: 0,
+    })
+}
+
+fn ensure_version(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<()> {
+    let version = release.version.as_str();
+    if release.domain != DOMAIN {
+        return Err(Error::Refused(format!(
+            "This is {}; Tyrian keeps {DOMAIN}. Import the Enterprise bundle.",
+            release.domain
+        )));
+    }
+    diesel::insert_into(attack_versions::table)
+        .values((
+            attack_versions::version.eq(version),
+            attack_versions::rank.eq(version_rank(version)),
+            attack_versions::domain.eq(&release.domain),
+            attack_versions::imported_at.eq(tx.now()),
+        ))
+        .on_conflict(attack_versions::version)
+        .do_nothing()
+        .execute(tx.conn)
+        .map_err(|e| match Error::constraint(&e) {
+            Some("attack_versions_rank_key") => {
+                Error::Refused(format!("The version {version} has the number of a stored release."))
+            }
+            _ => e.into(),
+        })?;
+    Ok(())
+}
+
+fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<Changes> {
+    let version = release.version.as_str();
+    let stored: Vec<(String, Vec<u8>)> = techniques::table
+        .filter(techniques::version.eq(version))
+        .filter(techniques::digest.ne(WITHDRAWN))
+        .select((techniques::external_id, techniques::digest))
+        .load(tx.conn)?;
+    let incoming: Vec<_> = release
+        .techniques
+        .iter()
+        .map(|technique| (technique.external_id.clone(), technique.digest()))
+        .collect();
+    let changes = plan(&by_key(stored), &incoming);
+    let written = written(&changes);
+    let rows: Vec<_> = release
+        .techniques
+        .iter()
+        .zip(&incoming)
+        .filter(|(technique, _)| written.contains_key(technique.external_id.as_str()))
+        .map(|(technique, (_, digest))| TechniqueRow {
+            version,
+            external_id: &technique.external_id,
+            name: &technique.name,
+            description: &technique.description,
+            url: &technique.url,
+            platforms: &technique.platforms,
+            tactics: &technique.tactics,
+            is_subtechnique: technique.is_subtechnique,
+            status: technique.status.key(),
+            revoked_by: technique.revoked_by.as_deref(),
+            digest: digest.to_vec(),
+        })
+        .collect();
+    for chunk in rows.chunks(CHUNK) {
+        diesel::insert_into(techniques::table)
+            .values(chunk)
+            .on_conflict((techniques::version, techniques::external_id))
+            .do_update()
+            .set((
+                techniques::name.eq(excluded(techniques::name)),
+                techniques::description.eq(excluded(techniques::description)),
+                techniques::url.eq(excluded(techniques::url)),
+                techniques::platforms.eq(excluded(techniques::platforms)),
+                techniques::tactics.eq(excluded(techniques::tactics)),
+                techniques::is_subtechnique.eq(excluded(techniques::is_subtechnique)),
+                techniques::status.eq(excluded(techniques::status)),
+                techniques::revoked_by.eq(excluded(techniques::revoked_by)),
+                techniques::digest.eq(excluded(techniques::digest)),
+            ))
+            .execute(tx.conn)?;
+    }
+    // Engagements name techniques by their ids and want the names back: the row stays.
+    diesel::update(
+        techniques::table
+            .filter(techniques::version.eq(version))
+            .filter(techniques::external_id.eq_any(&changes.withdrawn)),
+    )
+    .set((techniques::status.eq(TechniqueStatus::Deprecated.key()), techniques::digest.eq(WITHDRAWN)))
+    .execute(tx.conn)?;
+    Ok(changes)
+}
+
+fn by_key(stored: Vec<(String, Vec<u8>)>) -> HashMap<String, ContentDigest> {
+    // A digest of another length is none that content has; it counts as changed.
+    stored.into_iter().map(|(key, digest)| (key, digest.try_into().unwrap_or_default())).collect()
+}
+
+/// Keys that are to be written, each with whether it is new.
+fn written(changes: &Changes) -> HashMap<&str, bool> {
+    let added = changes.added.iter().map(|key| (key.as_str(), true));
+    added.chain(changes.changed.iter().map(|key| (key.as_str(), false))).collect()
+}
+
+#[derive(Queryable)]
+struct Stored {
+    id: LibraryProcedureId,
+    key: String,
+    version: i32,
+    digest: Vec<u8>,
+    withdrawn_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = library_procedures)]
+struct ProcedureRow<'a> {
+    id: Uuid,
+    repository_id: Uuid,
+    source_key: &'a str,
+    name: &'a str,
+    description: &'a str,
+    technique_ids: &'a [String],
+    platforms: &'a [String],
+    current_version: i32,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = library_procedure_versions)]
+struct VersionRow {
+    procedure_id: Uuid,
+    n: i32,
+    body: serde_json::Value,
+    digest: Vec<u8>,
+    created_at: DateTime<Utc>,
+    created_by: Option<Uuid>,
+}
+
+/// Brings a repository to what `procedures` say: the new come, the changed get their next version, the
+/// missing are withdrawn, the returned come back. The caller holds [`lock`] and audits.
+pub(crate) fn write_procedures(
+    tx: &mut WriteTx<'_>,
+    repository: RepositoryId,
+    procedures: &[(String, ProcedureBody)],
+) -> Result<Changes> {
+    let stored: Vec<Stored> = library_procedures::table
+        .inner_join(
+            library_procedure_versions::table.on(library_procedure_versions::procedure_id
+                .eq(library_procedures::id)
+                .and(library_procedure_versions::n.eq(library_procedures::current_version))),
+        )
+        .filter(library_procedures::repository_id.eq(repository.0))
+        .select((
+            library_procedures::id,
+            library_procedures::source_key,
+            library_procedures::current_version,
+            library_procedure_versions::digest,
+            library_procedures::withdrawn_at,
+        ))
+        .load(tx.conn)?;
+    let stored: HashMap<&str, &Stored> = stored.iter().map(|row| (row.key.as_str(), row)).collect();
+    let there = stored
+        .values()
+        .filter(|row| row.withdrawn_at.is_none())
+        .map(|row| (row.key.clone(), row.digest.clone()))
+        .collect();
+    let incoming: Vec<_> = procedures.iter().map(|(key, body)| (key.clone(), body.digest())).collect();
+    let changes = plan(&by_key(there), &incoming);
+
+    let mut written = written(&changes);
+    let now = tx.now();
+    let person = tx.actor().id.map(|id| id.0);
+    let (mut rows, mut versions) = (Vec::new(), Vec::new());
+    for ((key, body), (_, digest)) in procedures.iter().zip(&incoming) {
+        if written.remove(key.as_str()).is_none() {
+            continue;
+        }
+        let before = stored.get(key.as_str());
+        let id = before.map_or_else(|| LibraryProcedureId::new().0, |row| row.id.0);
+        // What was withdrawn may come back as it was: then its last version still says it all.
+        let is_same = before.is_some_and(|row| row.digest == digest);
+        let version = before.map_or(0, |row| row.version) + i32::from(!is_same);
+        if !is_same {
+            let body = serde_json::to_value(body)?;
+            versions.push(VersionRow {
+                procedure_id: id,
+                n: version,
+                body,
+                digest: digest.to_vec(),
+                created_at: now,
+                created_by: person,
+            });
+        }
+        rows.push(ProcedureRow {
+            id,
+            repository_id: repository.0,
+            source_key: key,
+            name: &body.name,
+            description: &body.description,
+            technique_ids: &body.technique_ids,
+            platforms: &body.platforms,
+            current_version: version,
+            created_at: now,
+            updated_at: now,
+        });
+    }
+    for chunk in rows.chunks(CHUNK) {
+        diesel::insert_into(library_procedures::table)
+            .values(chunk)
+            .on_conflict((library_procedures::repository_id, library_procedures::source_key))
+            .do_update()
+            .set((
+                library_procedures::name.eq(excluded(library_procedures::name)),
+                library_procedures::description.eq(excluded(library_procedures::description)),
+                library_procedures::technique_ids.eq(excluded(library_procedures::technique_ids)),
+                library_procedures::platforms.eq(excluded(library_procedures::platforms)),
+                library_procedures::current_version.eq(excluded(library_procedures::current_version)),
+                library_procedures::updated_at.eq(excluded(library_procedures::updated_at)),
+                library_procedures::withdrawn_at.eq(None::<DateTime<Utc>>),
+            ))
+            .execute(tx.conn)?;
+    }
+    for chunk in versions.chunks(CHUNK) {
+        diesel::insert_into(library_procedure_versions::table).values(chunk).execute(tx.conn)?;
+    }
+    diesel::update(
+        library_procedures::table
+            .filter(library_procedures::repository_id.eq(repository.0))
+            .filter(library_procedures::source_key.eq_any(&changes.withdrawn)),
+    )
+    .set((library_procedures::withdrawn_at.eq(now), library_procedures::updated_at.eq(now)))
+    .execute(tx.conn)?;
+    Ok(changes)
+}

@@ -1,0 +1,31 @@
+//! What the procedure page is made of, as the stores gave it.
+
+use chrono::{DateTime, Utc};
+
+use crate::kernel::web::permit::Viewer;
+use crate::procedures::domain::Sides;
+use crate::procedures::store::page::{InputValues, Operator, Shown, Sibling, Technique, Tick};
+use crate::settings::domain::Outcome;
+
+/// Everything the page is made of.
+pub struct Parts<'a> {
+    /// The row and what surrounds it.
+    pub shown: &'a Shown,
+    pub outcomes: &'a [Outcome],
+    /// Every procedure of the engagement.
+    pub siblings: &'a [Sibling],
+    /// Operators of engagement and procedure.
+    pub operators: &'a [Operator],
+    pub ticks: &'a [Tick],
+    pub inputs: &'a InputValues,
+    /// Techniques, as the pinned release names them.
+    pub techniques: &'a [Technique],
+    /// What the person may write now.
+    pub sides: Sides,
+    /// Whether the person may change the operators.
+    pub plans: bool,
+    /// Why nothing can be written, where that is so.
+    pub closed: Option<String>,
+    pub now: DateTime<Utc>,
+    pub viewer: &'a Viewer,
+}

@@ -1,0 +1,148 @@
+//! The words of the settings, and what an outcome of the lists means.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::authz::WriteRule;
+use crate::kernel::base::team::Team;
+use crate::kernel::db::schema::{outcomes, settings};
+
+crate::text_enum! {
+    /// Who needs a second factor.
+    pub enum TwoFactorRule {
+        Optional => "optional", "Optional";
+        Everyone => "everyone", "Required for everyone";
+    }
+}
+
+crate::text_enum! {
+    /// Who may approve a report; a setting of the organisation.
+    pub enum ApprovalRule {
+        Anyone => "anyone", "Everyone with the right to review";
+        NotAuthor => "not_author", "Everyone with the right to review who did not write in it";
+    }
+}
+
+/// The settings that people change.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, AsChangeset)]
+#[diesel(table_name = settings, check_for_backend(diesel::pg::Pg))]
+pub struct Settings {
+    /// Name of the organisation, on pages and in authenticators.
+    pub organisation_name: String,
+    /// IANA name of its zone.
+    pub time_zone: String,
+    /// Minutes without use after which a session ends.
+    pub idle_minutes: i32,
+    pub two_factor_rule: TwoFactorRule,
+    pub write_rule: WriteRule,
+    pub approval_rule: ApprovalRule,
+    /// Days for which the audit log is shown at least.
+    pub audit_days: i32,
+    /// Whether no month of the audit log may be dropped.
+    pub legal_hold: bool,
+    /// Rises with every change.
+    pub version: i32,
+}
+
+/// An outcome of the lists. Its key never changes, because results name it.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
+pub struct Outcome {
+    pub key: String,
+    pub team: Team,
+    pub label: String,
+    pub definition: String,
+    #[diesel(embed)]
+    pub meaning: Meaning,
+    /// Since when it can no longer be chosen.
+    pub retired_at: Option<DateTime<Utc>>,
+}
+
+impl Outcome {
+    pub fn tone(&self) -> &'static str {
+        self.meaning.tone(self.team)
+    }
+
+    pub fn is_offered(&self) -> bool {
+        self.retired_at.is_none()
+    }
+}
+
+/// What an answer means, whatever it is called: the flags and the score of an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable, Selectable, Serialize, Deserialize)]
+#[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
+pub struct Meaning {
+    /// Red: it reached its objective, in whole or part.
+    #[serde(default)]
+    pub succeeded: bool,
+    /// Red: it was run at all.
+    #[serde(default = "yes")]
+    pub attempted: bool,
+    /// Blue: 0 to 100; none where the answer does not count.
+    #[serde(default)]
+    pub score: Option<i32>,
+    /// A control stopped it: blue's word, or red's.
+    #[serde(default)]
+    pub prevented: bool,
+    /// Blue: an alert was raised.
+    #[serde(default)]
+    pub alerted: bool,
+    /// Blue: it left records.
+    #[serde(default)]
+    pub logged: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for Meaning {
+    fn default() -> Self {
+        Self {
+            succeeded: false,
+            attempted: true,
+            score: None,
+            prevented: false,
+            alerted: false,
+            logged: false,
+        }
+    }
+}
+
+impl Meaning {
+    /// The tone of an answer, from the defender's side: what was stopped is good, what went unseen is bad.
+    pub fn tone(&self, team: Team) -> &'static str {
+        match (team, self.score) {
+            (Team::Red, _) if self.succeeded => "bad",
+            (Team::Red, _) if self.prevented => "good",
+            (Team::Blue, Some(90..)) => "good",
+            (Team::Blue, Some(60..)) => "info",
+            (Team::Blue, Some(1..)) => "warn",
+            (Team::Blue, Some(_)) => "bad",
+            _ => "none",
+        }
+    }
+
+    /// Whether blue saw nothing of it.
+    pub fn unseen(&self) -> bool {
+        !(self.prevented || self.alerted || self.logged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tones_follow_score_and_flags() {
+        let blue = |score| Meaning { score, ..Meaning::default() }.tone(Team::Blue);
+        assert_eq!(
+            [Some(100), Some(60), Some(30), Some(0), None].map(blue),
+            ["good", "info", "warn", "bad", "none"]
+        );
+        assert_eq!(Meaning { succeeded: true, ..Meaning::default() }.tone(Team::Red), "bad");
+        assert_eq!(Meaning { prevented: true, ..Meaning::default() }.tone(Team::Red), "good");
+        assert_eq!(Meaning::default().tone(Team::Red), "none");
+    }
+}

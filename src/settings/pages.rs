@@ -1,0 +1,128 @@
+//! The organisation's settings.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::forms::{OutcomeForm, SettingsForm};
+use super::store::{self, NewOutcome, OutcomeText};
+use super::views::Show;
+use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::team::Team;
+use crate::kernel::web::permit::{ManageSettings, Permit};
+use crate::kernel::web::{Form, Section, redirect_with};
+
+pub async fn show(permit: Permit<ManageSettings>) -> Result<HttpResponse> {
+    permit.proved()?;
+    let page = page(&permit, None, FieldErrors::default(), None).await?;
+    permit.page(&page)
+}
+
+async fn page(
+    permit: &Permit<ManageSettings>,
+    typed: Option<SettingsForm>,
+    errors: FieldErrors,
+    problem: Option<String>,
+) -> Result<Show> {
+    let (stored, outcomes) =
+        permit.app.db.read(|conn| Ok((store::get(conn)?, store::list_outcomes(conn)?))).await?;
+    let typed = typed.unwrap_or_else(|| SettingsForm {
+        organisation_name: stored.organisation_name.clone(),
+        time_zone: stored.time_zone.clone(),
+        idle_minutes: stored.idle_minutes.to_string(),
+        two_factor_rule: stored.two_factor_rule.as_str().to_owned(),
+        write_rule: stored.write_rule.as_str().to_owned(),
+        approval_rule: stored.approval_rule.as_str().to_owned(),
+        audit_days: stored.audit_days.to_string(),
+        legal_hold: stored.legal_hold.then(|| "1".to_owned()),
+        version: stored.version,
+    });
+    let frame = permit.frame(Section::Admin, "Settings").crumb("Administration", "/admin");
+    Ok(Show { frame, typed, outcomes, new_outcome: OutcomeForm::default(), errors, problem })
+}
+
+pub async fn save(permit: Permit<ManageSettings>, Form(typed): Form<SettingsForm>) -> Result<HttpResponse> {
+    permit.proved()?;
+    let saved = match typed.check() {
+        Ok(wanted) => permit.app.db.write(permit.actor(), move |tx| store::save(tx, &wanted)).await,
+        Err(error) => Err(error),
+    };
+    match saved {
+        Ok(true) => Ok(redirect_with("/admin/settings", "Settings saved.")),
+        Ok(false) => Ok(redirect_with("/admin/settings", "Nothing changed.")),
+        Err(error) => again(&permit, Some(typed), None, error).await,
+    }
+}
+
+/// The page again, with the settings or the outcome (by its key; none for a new one) as typed.
+async fn again(
+    permit: &Permit<ManageSettings>,
+    typed: Option<SettingsForm>,
+    outcome: Option<(Option<String>, OutcomeForm)>,
+    error: Error,
+) -> Result<HttpResponse> {
+    let status: StatusCode = error.status();
+    let (errors, problem) = match error {
+        Error::Invalid(errors) => {
+            let problem = errors.get("outcome").map(str::to_owned);
+            (errors, problem)
+        }
+        Error::Refused(why) | Error::Conflict(why) => (FieldErrors::default(), Some(why)),
+        other => return Err(other),
+    };
+    let mut page = page(permit, typed, errors, problem).await?;
+    match outcome {
+        Some((Some(key), typed)) => {
+            for shown in page.outcomes.iter_mut().filter(|shown| shown.key == key) {
+                (shown.label, shown.definition) = (typed.label.clone(), typed.definition.clone());
+            }
+        }
+        Some((None, typed)) => page.new_outcome = typed,
+        None => {}
+    }
+    permit.html(status, page.render()?)
+}
+
+pub async fn save_outcome(
+    permit: Permit<ManageSettings>,
+    path: web::Path<String>,
+    Form(typed): Form<OutcomeForm>,
+) -> Result<HttpResponse> {
+    permit.proved()?;
+    let key = path.into_inner();
+    let kept = key.clone();
+    let saved = match typed.words() {
+        Ok((label, definition)) => {
+            let wanted = OutcomeText { label, definition, offered: typed.offered.is_some() };
+            permit.app.db.write(permit.actor(), move |tx| store::save_outcome(tx, &key, &wanted)).await
+        }
+        Err(error) => Err(error),
+    };
+    match saved {
+        Ok(()) => Ok(redirect_with("/admin/settings#outcomes", "Outcome saved.")),
+        Err(error) => again(&permit, None, Some((Some(kept), typed)), error).await,
+    }
+}
+
+pub async fn add_outcome(
+    permit: Permit<ManageSettings>,
+    Form(typed): Form<OutcomeForm>,
+) -> Result<HttpResponse> {
+    permit.proved()?;
+    let team: Team = typed.team.parse().map_err(|_| Error::NotFound)?;
+    let saved = match typed.words() {
+        Ok((label, definition)) => {
+            let new = NewOutcome { team, label, definition, meaning: typed.meaning(team) };
+            permit.app.db.write(permit.actor(), move |tx| store::add_outcome(tx, &new)).await
+        }
+        Err(error) => Err(error),
+    };
+    match saved {
+        Ok(()) => Ok(redirect_with("/admin/settings#outcomes", "Outcome added.")),
+        Err(Error::Invalid(errors)) if errors.get("label").is_some() => {
+            let why = errors.get("label").unwrap_or_default().to_owned();
+            again(&permit, None, Some((None, typed)), Error::Refused(why)).await
+        }
+        Err(error) => again(&permit, None, Some((None, typed)), error).await,
+    }
+}

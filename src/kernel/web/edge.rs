@@ -410,6 +410,7 @@ fn with_headers(mut answer: ServiceResponse<BoxBody>, is_asset: bool) -> Service
     {
         tracing::warn!(cause = %fault, "a message is lost");
     }
+    let is_fault = answer.status().is_client_error() || answer.status().is_server_error();
     let headers = answer.headers_mut();
     let mut set = |name: header::HeaderName, value: &'static str| {
         if !headers.contains_key(&name) {
@@ -425,7 +426,9 @@ fn with_headers(mut answer: ServiceResponse<BoxBody>, is_asset: bool) -> Service
     if https {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
-    if !is_asset {
+    // An asset says itself how long it is kept. That there is none must not be kept at all: browsers and caches
+    // would go on saying so after the release that brings it.
+    if !is_asset || is_fault {
         set(header::CACHE_CONTROL, "no-store");
         set(header::VARY, "HX-Request-Type, HX-History-Restore-Request");
     }

@@ -77,14 +77,22 @@ pub struct Frame {
     pub request_id: String,
     /// URL of the style sheet.
     pub css: &'static str,
-    /// URLs of the scripts, in order.
+    /// URLs of the script modules, to be fetched ahead.
+    pub modules: &'static [String],
+    /// URL of the module that imports the others.
+    pub entry_module: &'static str,
+    /// URLs of the scripts that are not ours, in order.
     pub scripts: &'static [String],
 }
 
 static CSS: LazyLock<String> = LazyLock::new(|| assets::url("app.css"));
-static SCRIPTS: LazyLock<Vec<String>> = LazyLock::new(|| {
-    ["vendor/htmx.min.js", "vendor/hx-sse.min.js", "app.js", "session.js"].map(assets::url).to_vec()
+static MODULES: LazyLock<Vec<String>> = LazyLock::new(assets::module_urls);
+static ENTRY_MODULE: LazyLock<String> = LazyLock::new(|| {
+    let entry = MODULES.iter().find(|url| url.ends_with("/main.js"));
+    entry.cloned().unwrap_or_default()
 });
+static SCRIPTS: LazyLock<Vec<String>> =
+    LazyLock::new(|| ["vendor/htmx.min.js", "vendor/hx-sse.min.js"].map(assets::url).to_vec());
 
 impl Frame {
     pub(crate) fn new(
@@ -109,6 +117,8 @@ impl Frame {
             idle_minutes: viewer.map(|v| v.organisation.idle_minutes).unwrap_or_default(),
             request_id: request_id.map(|id| id.to_string()).unwrap_or_default(),
             css: &CSS,
+            modules: &MODULES,
+            entry_module: &ENTRY_MODULE,
             scripts: &SCRIPTS,
         }
     }

@@ -137,7 +137,7 @@ impl Chromium {
 
     /// Asks until the answer is true, or anything but null.
     #[track_caller]
-    fn until(&self, what: &str, script: &str, arguments: &[Value]) -> Value {
+    pub fn until(&self, what: &str, script: &str, arguments: &[Value]) -> Value {
         let patience = Instant::now() + PATIENCE;
         loop {
             match self.ask(script, arguments) {

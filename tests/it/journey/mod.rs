@@ -2,6 +2,7 @@
 //! only follows links and forms, and once in headless Chromium with the keyboard. Both go the same way and
 //! see the same.
 
+mod additions;
 mod chromium;
 mod log;
 mod plain;
@@ -151,4 +152,60 @@ fn journey_the_whole_job_in_a_browser() {
     let app = TestApp::spawn();
     let driver = chromium::Driver::start();
     whole_job::the_whole_job(&app, || driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_rows_are_dragged() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    additions::rows_are_dragged(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_ticks_and_copies() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    additions::ticks_and_copies(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_files_are_dropped_and_pasted() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    additions::files_are_dropped_and_pasted(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_values_are_edited_in_their_cells() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    additions::values_are_edited_in_their_cells(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_leaving_asks_first() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    additions::leaving_asks_first(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_nothing_typed_is_lost() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    additions::nothing_typed_is_lost(&app, driver.open(&app), driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_a_log_entry_by_keys() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    additions::a_log_entry_by_keys(&app, driver.open(&app));
 }

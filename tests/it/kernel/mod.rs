@@ -12,4 +12,5 @@ mod migrations;
 mod outage;
 mod samples;
 mod schema;
+mod scripts;
 mod sources;

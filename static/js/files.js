@@ -1,0 +1,60 @@
+// Files of a procedure: chosen, dropped on a zone (form[data-drop]), or pasted. They are sent at once.
+import { around, find, findAll } from './dom.js';
+import { isRowDragged } from './order.js';
+
+function attach(zone, files) {
+  const input = find('input[type=file]', zone);
+  input.files = files;
+  input.form.requestSubmit();
+}
+
+document.addEventListener('change', (event) => {
+  if (event.target.matches('[data-drop] input[type=file]')) event.target.form.requestSubmit();
+});
+
+// The zone under files that are dragged. A row on its way is none of them, whatever the browser says that it
+// carries.
+function zoneUnder(event) {
+  const carriesFiles = !isRowDragged() && event.dataTransfer?.types.includes('Files');
+  return carriesFiles ? around(event, '[data-drop]') : null;
+}
+
+// A browser drops only where this was prevented; elsewhere it would open the file.
+document.addEventListener('dragover', (event) => {
+  const zone = zoneUnder(event);
+  if (!zone) return;
+  event.preventDefault();
+  zone.classList.add('over');
+});
+
+// Also sent between the parts of one zone.
+document.addEventListener('dragleave', (event) => {
+  const zone = around(event, '[data-drop]');
+  if (zone && !zone.contains(event.relatedTarget)) zone.classList.remove('over');
+});
+
+document.addEventListener('drop', (event) => {
+  const zone = zoneUnder(event);
+  if (!zone) return;
+  event.preventDefault();
+  zone.classList.remove('over');
+  attach(zone, event.dataTransfer.files);
+});
+
+// A copied piece of a document comes as text and as a picture: there the text is meant.
+document.addEventListener('paste', (event) => {
+  const { files, types } = event.clipboardData;
+  if (files.length === 0 || types.includes('text/plain')) return;
+  const zone = zoneForPaste(event);
+  if (!zone) return;
+  event.preventDefault();
+  attach(zone, files);
+});
+
+// Evidence never lands on the wrong side: of several zones the one of the notes' own team takes it, or none.
+function zoneForPaste(event) {
+  const zones = findAll('[data-drop]');
+  if (zones.length === 1) return zones[0];
+  const team = around(event, '[data-team]')?.dataset.team;
+  return team ? zones.find((zone) => zone.dataset.drop === team) : undefined;
+}

@@ -1,0 +1,70 @@
+// Keys. What a key does is found by data-key on a button, link or field of the page: where none is, the key
+// keeps its meaning in the browser. One listener for all, because the first rule that fits is the only one.
+import { around, find, findAll } from './dom.js';
+import { finish } from './inline.js';
+
+document.addEventListener('keydown', (event) => {
+  const inline = around(event, 'form[data-inline]');
+  const loose = event.target.form?.matches('[data-loose]') ? event.target.form : null;
+  const { key, altKey } = event;
+  const ctrl = isCtrl(event);
+  if (ctrl && (key === 's' || key === 'Enter')) save(event, loose);
+  else if (altKey && key === 'PageUp') press('previous', event);
+  else if (altKey && key === 'PageDown') press('next', event);
+  else if (inline && (key === 'Escape' || key === 'Enter')) endInline(event, inline);
+  else if (key === 'Escape') close(event);
+  else if (key === '/' && !ctrl && !altKey) search(event);
+  else if ((key === 'ArrowDown' || key === 'ArrowUp') && !ctrl) walkRows(event);
+});
+
+// Ctrl, or Cmd on a Mac, and no other modifier beside it.
+function isCtrl(event) {
+  return (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
+}
+
+function press(name, event) {
+  const element = find(`[data-key="${name}"]`);
+  if (!element) return;
+  event.preventDefault();
+  element.click();
+}
+
+// In a loose form both keys send that form alone.
+function save(event, loose) {
+  if (loose) {
+    event.preventDefault();
+    loose.requestSubmit();
+  } else {
+    press(event.key === 's' ? 'save' : 'save-next', event);
+  }
+}
+
+function endInline(event, form) {
+  event.preventDefault();
+  finish(form, event.key === 'Enter');
+}
+
+// Escape inside a dialog or a popover closes that, and the browser sees to it.
+function close(event) {
+  if (!around(event, 'dialog, [popover]')) press('close', event);
+}
+
+// The only shortcut of a single letter, which people may switch off: speech input types letters.
+function search(event) {
+  const field = find('[data-key="search"]');
+  const isTyping = around(event, 'input, select, textarea');
+  if (!field || isTyping || document.documentElement.dataset.shortcuts === 'off') return;
+  event.preventDefault();
+  field.focus();
+}
+
+// Up and down through the rows of a list, with the search field above the first.
+function walkRows(event) {
+  if (!around(event, '[data-row], [type=search]')) return;
+  const rows = findAll('[data-row]');
+  const at = rows.indexOf(event.target); // -1 in the search field
+  const next = event.key === 'ArrowDown' ? rows[at + 1] : rows[at - 1] ?? find('[data-key="search"]');
+  if (!next || next === event.target) return;
+  event.preventDefault();
+  next.focus();
+}

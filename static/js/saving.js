@@ -1,0 +1,93 @@
+// Saving the guarded form by htmx. What is typed after the request left is not in it: it stays in the form as
+// unsaved, whatever the answer draws anew.
+import { guardedForm, hasLooseChanges, measure } from './changes.js';
+import { find, make } from './dom.js';
+import { dropPendingDraft, keepDraft, markTab } from './drafts.js';
+import { mergeFresh } from './merge.js';
+import { page } from './page.js';
+import { fields, keyOf, rendered, show, snapshot } from './values.js';
+
+document.addEventListener('htmx:before:request', (event) => {
+  const { ctx } = event.detail;
+  const form = guardedForm();
+  if (!form || !isSaveOf(form, ctx)) return;
+  dropPendingDraft();
+  page.flight = {
+    form,
+    ctx, // htmx's own record of the request, by which later events are known to be about it
+    sent: snapshot(form),
+    late: new Map(), // what was typed since, taken just before the answer is drawn
+  };
+});
+
+// A request from within the form that changes something and draws at least the form anew.
+function isSaveOf(form, { sourceElement, target, request }) {
+  return form.contains(sourceElement) && request.method !== 'GET' && Boolean(target.contains?.(form));
+}
+
+function isOfFlight(event) {
+  return page.flight !== null && page.flight.ctx === event.detail.ctx;
+}
+
+function typedSince({ form, sent }) {
+  return new Map([...snapshot(form)].filter(([key, value]) => sent.get(key) !== value));
+}
+
+// The answer leads to another page: only what it did not save holds the person back.
+document.addEventListener('htmx:after:request', (event) => {
+  if (!isOfFlight(event) || !leadsAway(event.detail.ctx)) return;
+  page.leaving = typedSince(page.flight).size === 0 && !hasLooseChanges();
+});
+
+function leadsAway({ response, hx }) {
+  return response.status < 400 && Boolean(hx.redirect || hx.location || hx.refresh);
+}
+
+document.addEventListener('htmx:before:swap', (event) => {
+  if (isOfFlight(event)) page.flight.late = typedSince(page.flight);
+});
+
+document.addEventListener('htmx:after:swap', (event) => {
+  const form = guardedForm();
+  if (form && isOfFlight(event)) {
+    const { late } = page.flight;
+    page.flight = null;
+    if (isDrawnAnew(form, event.detail.ctx.target)) showAnew(form, late);
+    markTab();
+    if (measure(form)) keepDraft(form);
+  }
+  mergeFresh();
+  measure();
+});
+
+// A refusal is drawn beside the form, which then goes on holding what was typed.
+function isDrawnAnew(form, target) {
+  const drawn = typeof target === 'string' ? find(target) : target;
+  return !drawn || drawn.contains(form);
+}
+
+// A control that was touched ignores its new default, so it is told.
+function showAnew(form, late) {
+  for (const control of fields(form)) show(control, late.get(keyOf(control)) ?? rendered(control));
+}
+
+// Comes after every request; here it matters for those whose answer drew no form.
+document.addEventListener('htmx:finally:request', (event) => {
+  if (!isOfFlight(event)) return;
+  const { form } = page.flight;
+  page.flight = null;
+  mergeFresh();
+  if (measure(form)) keepDraft(form);
+});
+
+// No answer at all.
+document.addEventListener('htmx:error', (event) => {
+  if (!isOfFlight(event)) return;
+  const notice = make('p', {
+    className: 'notice bad',
+    role: 'alert',
+    textContent:
+      'Not saved: the server cannot be reached. What you typed is still here; save again in a moment.',
+  });
+  find('#problem')?.replaceChildren(notice);
+});

@@ -13,6 +13,7 @@ use super::record::Record;
 use super::search_store::Scope;
 use super::text::harmless;
 use crate::kernel::base::csv;
+use crate::kernel::base::ids::ClientId;
 use crate::kernel::base::times;
 use crate::kernel::event::domain::{Event, Kind};
 
@@ -74,11 +75,12 @@ pub struct Wanted {
 /// The event of an export, written before its first byte. What was searched for stands in its detail, which
 /// no search reads.
 pub fn event(wanted: &Wanted) -> Event {
+    let ids = |clients: &Vec<ClientId>| clients.iter().map(ToString::to_string).collect::<Vec<_>>();
     Event::new(Kind::LogExported, format!("Exported events as {}", wanted.format.name())).detail(json!({
         "filter": wanted.words(),
         "search": wanted.filter.q,
         "user": wanted.filter.user.map(|id| id.to_string()),
-        "clients": wanted.scope.clients.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        "clients": wanted.scope.clients.as_ref().map(ids),
         "from": wanted.scope.from,
         "to": wanted.scope.to,
         "proof": wanted.proof,

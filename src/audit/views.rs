@@ -342,7 +342,10 @@ pub fn sample_event(id: i64) -> Record {
     let hostile = || "<script>alert(1)</script>\u{1b}[2J\u{202e}".to_owned();
     let at: DateTime<Utc> = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
     let person = PersonId(uuid::Uuid::from_u128(7));
-    let fields = serde_json::json!({ "red_notes": { "before_chars": 0, "after_chars": 12 }, "<b>": { "before": "<i>", "after": hostile() } });
+    let fields = serde_json::json!({
+        "red_notes": { "before_chars": 0, "after_chars": 12 },
+        "<b>": { "before": "<i>", "after": hostile() },
+    });
     Record {
         at,
         id,

@@ -12,3 +12,6 @@ pub mod private;
 pub mod text;
 pub mod text_enum;
 pub mod times;
+
+#[cfg(test)]
+pub mod proptests;

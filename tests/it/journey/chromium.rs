@@ -100,7 +100,7 @@ pub struct Chromium {
 }
 
 /// What every script here may use: elements by what people call them, and the text that the page reads.
-const PAGE: &str = r#"
+const PAGE: &str = r"
 const squeeze = (text) => (text ?? '').replace(/\s+/g, ' ').trim();
 const inline = new Set('A B CODE EM I KBD MARK SMALL SPAN STRONG SUB SUP TIME WBR'.split(' '));
 const silent = new Set('SCRIPT STYLE TEMPLATE NOSCRIPT HEAD'.split(' '));
@@ -132,7 +132,7 @@ const among = (css, wanted) => {
         ?? all.find((el) => named(el).startsWith(wanted))
         ?? all.find((el) => named(el).includes(wanted)) ?? null;
 };
-"#;
+";
 
 impl Chromium {
     /// Runs a script; none while a page is being left.

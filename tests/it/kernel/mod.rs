@@ -3,6 +3,7 @@
 
 mod app_role;
 mod audit_log;
+mod dependencies;
 mod edge;
 mod floors;
 mod forms;
@@ -12,4 +13,7 @@ mod migrations;
 mod outage;
 mod samples;
 mod schema;
-mod sources;
+pub mod sources;
+mod style;
+mod tables;
+mod twice;

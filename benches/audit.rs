@@ -150,14 +150,17 @@ fn lay(stand: &Stand, events: i64) {
                  'HL-WS-' || n % 900
              FROM (SELECT n, 1 + (n * 7919) % 40 AS p,
                      timestamptz '{floor}' + (now() - timestamptz '{floor}') * (n::float8 / {events}) AS at,
-                     (ARRAY['procedure.saved','procedure.saved','procedure.saved','procedure.saved','procedure.saved','procedure.saved','procedure.saved','procedure.saved',
-                         'step.ticked','step.ticked','step.ticked','log_entry.added','log_entry.added','session.started','session.started','session.refused',
-                         'engagement.updated','report.moved','procedure.saved','password.changed'])[1 + n % \
-                         20] AS kind,
-                     (ARRAY['procedures','procedures','procedures','procedures','procedures','procedures','procedures','procedures','procedures','procedures','procedures','procedures',
-                         'procedures','sign_in','sign_in','sign_in','engagements','reports','procedures','password'])[1 + n % 20] AS category,
+                     (array_fill('procedure.saved'::text, ARRAY[8])
+                         || ARRAY['step.ticked', 'step.ticked', 'step.ticked', 'log_entry.added',
+                             'log_entry.added', 'session.started', 'session.started', 'session.refused',
+                             'engagement.updated', 'report.moved', 'procedure.saved',
+                             'password.changed'])[1 + n % 20] AS kind,
+                     (array_fill('procedures'::text, ARRAY[13])
+                         || ARRAY['sign_in', 'sign_in', 'sign_in', 'engagements', 'reports', 'procedures',
+                             'password'])[1 + n % 20] AS category,
                      'T1' || lpad((n % 599)::text, 3, '0') || '.00' || n % 8 AS technique,
-                     (ARRAY['wevtutil','mimikatz','rundll32','schtasks','certutil','psexec','regsvr32','bitsadmin'])[1 + (n / 3) % 8] AS tool
+                     (ARRAY['wevtutil', 'mimikatz', 'rundll32', 'schtasks', 'certutil', 'psexec',
+                         'regsvr32', 'bitsadmin'])[1 + (n / 3) % 8] AS tool
                    FROM generate_series({}::bigint, {}::bigint) n) laid",
             laid + 1,
             laid + next

@@ -1,6 +1,6 @@
 //! What the benchmarks share: an application on a durable embedded database behind a real server, a browser
 //! that counts and times, and the line that tells it.
-#![allow(dead_code)] // each benchmark takes what it needs
+#![expect(dead_code, reason = "each benchmark takes what it needs")]
 
 use std::net::TcpListener;
 use std::path::Path;

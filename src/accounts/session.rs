@@ -145,7 +145,7 @@ impl SessionStore for Sessions {
         let loaded = match self.db.read(move |conn| store::find_session(conn, &hash, now)).await {
             Ok(loaded) => loaded,
             Err(Error::Unavailable(cause)) => {
-                tracing::warn!(cause = without_quotes(&cause.to_string()), "a session could not be read");
+                tracing::warn!(cause = without_quotes(&cause), "a session could not be read");
                 return Ok(Some(HashMap::from([(UNAVAILABLE.to_owned(), "true".to_owned())])));
             }
             Err(other) => return Err(LoadError::Other(to_anyhow(other))),

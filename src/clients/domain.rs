@@ -37,7 +37,6 @@ pub const NAME_CHARS: usize = 120;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypedClient {
-    /// Name.
     #[serde(default)]
     pub name: String,
     /// Markdown.
@@ -57,7 +56,6 @@ pub struct TypedClient {
 /// A client's texts, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientText {
-    /// Name.
     pub name: String,
     /// Markdown.
     pub description: String,
@@ -95,7 +93,6 @@ impl TypedClient {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypedAsset {
-    /// Name.
     #[serde(default)]
     pub name: String,
     /// Stored value of [`AssetKind`].
@@ -131,11 +128,8 @@ impl Default for TypedAsset {
 /// An asset's fields, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetText {
-    /// Name.
     pub name: String,
-    /// Kind.
     pub kind: AssetKind,
-    /// Criticality.
     pub criticality: Criticality,
     /// One line.
     pub address: String,
@@ -187,9 +181,7 @@ pub struct Hanging {
     pub engagements: i64,
     /// How many of them are deleted.
     pub deleted: i64,
-    /// Its reports.
     pub reports: i64,
-    /// Its assets.
     pub assets: i64,
 }
 

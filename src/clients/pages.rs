@@ -28,7 +28,6 @@ pub struct Filter {
     tag: String,
 }
 
-/// `GET /clients`
 pub async fn list(permit: Permit<ReadClient>, Query(filter): Query<Filter>) -> Result<HttpResponse> {
     let visible = permit.clients();
     let (q, tag) = (filter.q.clone(), filter.tag.trim().to_lowercase());
@@ -44,7 +43,6 @@ pub async fn list(permit: Permit<ReadClient>, Query(filter): Query<Filter>) -> R
     if permit.partial { permit.html(StatusCode::OK, page.as_results().render()?) } else { permit.page(&page) }
 }
 
-/// `GET /clients/new`
 pub async fn new(permit: Permit<CreateClient>) -> Result<HttpResponse> {
     permit.page(&new_form(&permit, TypedClient::default(), FieldErrors::default()))
 }
@@ -61,7 +59,6 @@ fn new_form(permit: &Permit<CreateClient>, typed: TypedClient, errors: FieldErro
     }
 }
 
-/// `POST /clients/new`
 pub async fn create(permit: Permit<CreateClient>, Form(typed): Form<TypedClient>) -> Result<HttpResponse> {
     let saved = match typed.check() {
         Ok(text) => {
@@ -79,7 +76,6 @@ pub async fn create(permit: Permit<CreateClient>, Form(typed): Form<TypedClient>
     }
 }
 
-/// `GET /clients/{client}`
 pub async fn show(permit: Permit<ReadClient>, path: web::Path<ClientId>) -> Result<HttpResponse> {
     let (id, visible) = (path.into_inner(), permit.visible());
     let reads_engagements = permit.may_at(Permission::EngagementRead, id);
@@ -113,7 +109,6 @@ pub async fn show(permit: Permit<ReadClient>, path: web::Path<ClientId>) -> Resu
     })
 }
 
-/// `GET /clients/{client}/edit`
 pub async fn edit(permit: Permit<EditClient>, path: web::Path<ClientId>) -> Result<HttpResponse> {
     let (id, visible) = (path.into_inner(), permit.visible());
     let client = permit.app.db.read(move |conn| store::get(conn, id, &visible)).await?;
@@ -149,7 +144,6 @@ fn edit_form(
     }
 }
 
-/// `POST /clients/{client}/edit`
 pub async fn update(
     permit: Permit<EditClient>,
     path: web::Path<ClientId>,
@@ -182,7 +176,6 @@ pub async fn update(
     }
 }
 
-/// `GET /clients/{client}/delete`
 pub async fn delete_page(permit: Permit<EditClient>, path: web::Path<ClientId>) -> Result<HttpResponse> {
     let (id, visible) = (path.into_inner(), permit.visible());
     let (client, hanging, members) = permit
@@ -218,7 +211,6 @@ fn people(n: usize) -> String {
     if n == 1 { "1 person".into() } else { format!("{n} people") }
 }
 
-/// `POST /clients/{client}/delete`
 pub async fn delete(permit: Permit<EditClient>, path: web::Path<ClientId>) -> Result<HttpResponse> {
     let (id, visible) = (path.into_inner(), permit.visible());
     permit.check(id)?;

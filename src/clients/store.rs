@@ -28,13 +28,10 @@ diesel::define_sql_function! {
     fn array_to_string(array: Array<Text>, separator: Text) -> Text;
 }
 
-/// A client.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = clients, check_for_backend(diesel::pg::Pg))]
 pub struct Client {
-    /// Its id.
     pub id: ClientId,
-    /// Name.
     pub name: String,
     /// Markdown.
     pub description: String,
@@ -56,9 +53,7 @@ impl Client {
 /// A client in the list.
 #[derive(Debug, Clone, Queryable)]
 pub struct Listed {
-    /// Its id.
     pub id: ClientId,
-    /// Name.
     pub name: String,
     /// Lower-cased.
     pub tags: Vec<String>,
@@ -66,7 +61,6 @@ pub struct Listed {
     pub assets: Option<i64>,
     /// How many engagements it has that are not deleted.
     pub engagements: Option<i64>,
-    /// Last change.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -119,9 +113,7 @@ pub fn get(conn: &mut PgConnection, id: ClientId, visible: &[ClientId]) -> Resul
 /// Somebody with access to a client.
 #[derive(Debug, Clone, Queryable)]
 pub struct Member {
-    /// Name.
     pub name: String,
-    /// E-mail.
     pub email: String,
     /// active, disabled, …
     pub status: String,
@@ -129,7 +121,6 @@ pub struct Member {
     pub role: String,
     /// Who gave it; none when the system did.
     pub given_by: Option<String>,
-    /// When.
     pub given_at: DateTime<Utc>,
 }
 
@@ -156,15 +147,10 @@ pub fn list_members(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Mem
 /// An engagement of a client, for the client's page.
 #[derive(Debug, Clone, Queryable)]
 pub struct ClientEngagement {
-    /// Its id.
     pub id: EngagementId,
-    /// Title.
     pub title: String,
-    /// Status.
     pub status: EngagementStatus,
-    /// First day.
     pub start_date: Option<NaiveDate>,
-    /// Last day.
     pub end_date: Option<NaiveDate>,
     /// When somebody last did something in it.
     pub last_activity: Option<DateTime<Utc>>,

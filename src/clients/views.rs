@@ -12,13 +12,10 @@ use crate::kernel::event::views::Activity;
 use crate::kernel::web::Frame;
 use crate::lifecycle::domain::EngagementStatus;
 
-/// `/clients`
 #[derive(Template)]
 #[template(path = "clients/list.html", blocks = ["results"])]
 pub struct List {
-    /// The frame.
     pub frame: Frame,
-    /// What was found.
     pub clients: Vec<Listed>,
     /// The words searched for.
     pub q: String,
@@ -47,7 +44,6 @@ impl List {
 
 /// A value that somebody else saved meanwhile, shown beside the form that keeps one's own.
 pub struct Difference {
-    /// The field's label.
     pub label: &'static str,
     /// What is stored now.
     pub stored: String,
@@ -55,7 +51,6 @@ pub struct Difference {
 
 /// Why an edit was not saved.
 pub struct Conflict {
-    /// What happened.
     pub sentence: String,
     /// Where the stored row differs from what was typed.
     pub theirs: Vec<Difference>,
@@ -95,21 +90,17 @@ fn differences<const N: usize>(fields: [(&'static str, &String, &String); N]) ->
         .collect()
 }
 
-/// `/clients/new` and `/clients/{client}/edit`
 #[derive(Template)]
 #[template(path = "clients/form.html")]
 pub struct ClientForm {
-    /// The frame.
     pub frame: Frame,
     /// Where the form goes.
     pub action: String,
-    /// Where Cancel leads.
     pub cancel: String,
     /// Word on the button.
     pub button: &'static str,
     /// What was typed, or what is stored.
     pub typed: TypedClient,
-    /// What is wrong.
     pub errors: FieldErrors,
     /// What somebody else saved meanwhile.
     pub conflict: Option<Conflict>,
@@ -134,19 +125,13 @@ pub fn show_members(members: Vec<Member>, zone: Tz) -> Vec<ShownMember> {
         .collect()
 }
 
-/// `/clients/{client}`
 #[derive(Template)]
 #[template(path = "clients/show.html")]
 pub struct Show {
-    /// The frame.
     pub frame: Frame,
-    /// The client.
     pub client: Client,
-    /// Its assets.
     pub assets: Vec<Asset>,
-    /// Who has access.
     pub members: Vec<ShownMember>,
-    /// Its newest engagements.
     pub engagements: Vec<ClientEngagement>,
     /// Its newest events, for those who may read them in the log.
     pub activity: Option<Activity>,
@@ -166,15 +151,12 @@ pub struct Show {
 
 impl Show {}
 
-/// `/clients/{client}/assets/new` and `/clients/{client}/assets/{asset}`
 #[derive(Template)]
 #[template(path = "clients/asset.html")]
 pub struct AssetForm {
-    /// The frame.
     pub frame: Frame,
     /// Where the form goes.
     pub action: String,
-    /// Where Cancel leads.
     pub cancel: String,
     /// The confirmation page of its deletion.
     pub delete: Option<String>,
@@ -182,7 +164,6 @@ pub struct AssetForm {
     pub button: &'static str,
     /// What was typed, or what is stored.
     pub typed: TypedAsset,
-    /// What is wrong.
     pub errors: FieldErrors,
     /// What somebody else saved meanwhile.
     pub conflict: Option<Conflict>,
@@ -192,17 +173,13 @@ pub struct AssetForm {
 #[derive(Template)]
 #[template(path = "clients/delete.html")]
 pub struct Delete {
-    /// The frame.
     pub frame: Frame,
-    /// The question.
     pub heading: String,
-    /// What goes.
     pub goes: String,
     /// Why it cannot be.
     pub hanging: Option<String>,
     /// Where the form goes.
     pub action: String,
-    /// The way back.
     pub cancel: String,
     /// Word on the button.
     pub button: &'static str,

@@ -482,6 +482,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::kernel::base::proptests::config())]
         #[test]
         fn coverage_adds_up(answers in prop::collection::vec((0usize..4, 0u8..=100, 0u8..8), 0..40)) {
             let keys = ["execution", "persistence", "impact", "unknown"];

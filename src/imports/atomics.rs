@@ -327,7 +327,7 @@ mod tests {
     use super::super::archive::tests::zip_of;
     use super::*;
 
-    const FULL: &str = r##"attack_technique: T1003.008
+    const FULL: &str = r#"attack_technique: T1003.008
 display_name: Not to be trusted
 atomic_tests:
 - name: Read the password file
@@ -363,7 +363,7 @@ atomic_tests:
     steps: |
       1. Open #{program}
     cleanup_command: null
-"##;
+"#;
 
     fn parse_files(files: &[(&str, &str)]) -> Result<Atomics, String> {
         let entries: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();

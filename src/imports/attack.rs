@@ -483,7 +483,8 @@ mod tests {
 
     fn tactic(number: u8, short_name: &str) -> String {
         format!(
-            r#"{{"type":"x-mitre-tactic","id":"x-mitre-tactic--{number}","name":"T{number}","x_mitre_shortname":"{short_name}",
+            r#"{{"type":"x-mitre-tactic","id":"x-mitre-tactic--{number}","name":"T{number}",
+"x_mitre_shortname":"{short_name}",
 "external_references":[{{"source_name":"mitre-attack","external_id":"TA000{number}"}}]}}"#
         )
     }

@@ -29,7 +29,11 @@ pub fn apply_attack(db: &Db, actor: &Actor, release: &AttackRelease) -> Result<C
             return Ok(tx.unchanged(counts));
         }
         let sentence = format!("Imported MITRE ATT&CK {}: {counts}", release.version);
-        let detail = serde_json::json!({ "source": "attack", "version": release.version, "counts": counts_json(&counts) });
+        let detail = serde_json::json!({
+            "source": "attack",
+            "version": release.version,
+            "counts": counts_json(&counts),
+        });
         tx.audited(counts, Event::new(Kind::LibraryImported, sentence).detail(detail))
     })
 }
@@ -58,5 +62,11 @@ pub fn apply_atomics(db: &Db, actor: &Actor, atomics: &Atomics) -> Result<Counts
 
 fn counts_json(counts: &Counts) -> serde_json::Value {
     let Counts { added, changed, withdrawn, unchanged, refused } = counts;
-    serde_json::json!({ "added": added, "changed": changed, "withdrawn": withdrawn, "unchanged": unchanged, "refused": refused })
+    serde_json::json!({
+        "added": added,
+        "changed": changed,
+        "withdrawn": withdrawn,
+        "unchanged": unchanged,
+        "refused": refused,
+    })
 }

@@ -59,9 +59,7 @@ pub struct Config {
     pub owner_database_url: Option<String>,
     /// The same database as the role that seals the audit log; none: the app's own role does.
     pub sealer_database_url: Option<String>,
-    /// The data directory.
     pub data_dir: PathBuf,
-    /// Where to serve.
     pub listen: SocketAddr,
     /// Where to serve metrics.
     pub metrics_listen: Option<SocketAddr>,

@@ -717,6 +717,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::kernel::base::proptests::config())]
         // What was stored posts back unchanged: no save of an untouched form is a change.
         #[test]
         fn canonical_values_are_their_own(index in 0..Field::ALL.len(), raw in "[a-z\r\n\t ä]{0,30}") {
@@ -735,7 +736,9 @@ mod tests {
         }
 
         #[test]
-        fn the_median_never_exceeds_the_90th_percentile(seconds in prop::collection::vec(0i64..100_000, 1..50)) {
+        fn the_median_never_exceeds_the_90th_percentile(
+            seconds in prop::collection::vec(0i64..100_000, 1..50),
+        ) {
             let all: Vec<_> = seconds.iter().map(|s| TimeDelta::seconds(*s)).collect();
             let summary = Summary::of(&all).expect("not empty");
             prop_assert!(summary.median <= summary.p90);

@@ -353,6 +353,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::kernel::base::proptests::config())]
         // Without values the text comes back as it was: filling never eats or adds a character.
         #[test]
         fn an_unfilled_command_is_the_command(command in "[#{}a-c ä\n]{0,40}") {

@@ -334,7 +334,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(512))]
+        #![proptest_config(ProptestConfig { cases: 512, ..crate::kernel::base::proptests::config() })]
 
         // Three people load, edit, save and resolve in any order. Nobody overwrites a value without having
         // been shown it, whatever was typed is stored, equal, or refused with both values, and saving again
@@ -374,7 +374,8 @@ mod tests {
                             let typed = page.typed[field].clone();
                             let old = before.values.get(field).map_or("", |(v, _)| v).to_owned();
                             let new = server.values.get(field).map_or("", |(v, _)| v).to_owned();
-                            let base = if before.values.get(field).map_or(0, |(_, v)| *v) <= page.base[field] {
+                            let changed_at = before.values.get(field).map_or(0, |(_, v)| *v);
+                            let base = if changed_at <= page.base[field] {
                                 old.clone()
                             } else {
                                 before.history.value_at(field, page.base[field]).to_owned()

@@ -183,16 +183,23 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::kernel::base::proptests::config())]
         // Every day of every engagement is either under a bar or counted, and no two bars lie on each other.
         #[test]
-        fn every_day_is_shown_once(spans in prop::collection::vec((0u64..60, 0u64..30), 0..40), lanes in 1usize..6) {
+        fn every_day_is_shown_once(
+            spans in prop::collection::vec((0u64..60, 0u64..30), 0..40),
+            lanes in 1usize..6,
+        ) {
             let zero = day("2026-10-12");
-            let taken: Vec<_> = spans.iter().map(|(from, long)| Some((zero + Days::new(*from), zero + Days::new(from + long)))).collect();
+            let at = |days: u64| zero + Days::new(days);
+            let taken: Vec<_> = spans.iter().map(|(from, long)| Some((at(*from), at(from + long)))).collect();
             let (first, last) = Span::Month.days(day("2026-11-21"));
             for week in weeks(first, last, &taken, lanes) {
                 for (n, today) in week.days.iter().enumerate() {
-                    let here = taken.iter().flatten().filter(|(start, end)| start <= today && end >= today).count();
-                    let over: Vec<_> = week.bars.iter().filter(|bar| (bar.from..bar.from + bar.span).contains(&(n + 1))).collect();
+                    let shown = |(start, end): &&(NaiveDate, NaiveDate)| start <= today && end >= today;
+                    let here = taken.iter().flatten().filter(shown).count();
+                    let covers = |bar: &&Bar| (bar.from..bar.from + bar.span).contains(&(n + 1));
+                    let over: Vec<_> = week.bars.iter().filter(covers).collect();
                     prop_assert_eq!(here, over.len() + week.more[n]);
                     let mut used: Vec<_> = over.iter().map(|bar| bar.lane).collect();
                     used.sort_unstable();

@@ -231,7 +231,7 @@ fn a_thousand_interleaved_saves_lose_nothing() {
             1 if !conflicts.is_empty() => Some(("take", dice.pick(&conflicts).clone())),
             _ => None,
         };
-        for _ in 0..1 + dice.below(3) {
+        for _ in 0..=dice.below(3) {
             let (field, value) = typed_value(&mut dice, tally.saves);
             person.form.insert(field, value);
         }

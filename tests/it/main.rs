@@ -1,9 +1,12 @@
 //! Tests on a real database and a real server: one binary, so that it links once.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod accounts;
 mod administration;
 mod attack;
 mod audit;
+mod commands;
 mod crashes;
 mod engagements;
 mod harness;

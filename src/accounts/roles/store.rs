@@ -59,6 +59,7 @@ pub fn list(conn: &mut PgConnection) -> Result<Vec<Role>> {
 /// # Errors
 /// [`Error::NotFound`] when there is none.
 pub fn get(conn: &mut PgConnection, id: RoleId) -> Result<(Role, PermissionSet)> {
+    // sql_query: the same two counts as in the list.
     let role: Role = diesel::sql_query(query("WHERE r.id = $1")).bind::<SqlUuid, _>(id.0).get_result(conn)?;
     Ok((role, permissions(conn, id)?))
 }

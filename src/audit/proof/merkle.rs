@@ -97,8 +97,13 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::kernel::base::proptests::config())]
         #[test]
-        fn every_leaf_leads_to_the_root_and_no_other_does(count in 1usize..70, at in 0usize..70, other in 0usize..70) {
+        fn every_leaf_leads_to_the_root_and_no_other_does(
+            count in 1usize..70,
+            at in 0usize..70,
+            other in 0usize..70,
+        ) {
             let leaves: Vec<Digest> = (0..count).map(|n| leaf(&n.to_be_bytes())).collect();
             let (at, other) = (at % count, other % count);
             let way = &paths(&leaves)[at];

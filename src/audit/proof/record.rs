@@ -303,8 +303,12 @@ pub(crate) mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::kernel::base::proptests::config())]
         #[test]
-        fn a_line_gives_the_same_bytes_again(text in "\\PC*|.*|[\\\\u0-9a-f\u{202e}\u{e0001}\u{9b}\u{7f}\"]{0,20}", number in proptest::option::of(1..i64::MAX)) {
+        fn a_line_gives_the_same_bytes_again(
+            text in "\\PC*|.*|[\\\\u0-9a-f\u{202e}\u{e0001}\u{9b}\u{7f}\"]{0,20}",
+            number in proptest::option::of(1..i64::MAX),
+        ) {
             let event = record(3, &text.replace('\0', ""));
             let line = event.to_line(number, None).unwrap();
             prop_assert!(!line.chars().any(acts));

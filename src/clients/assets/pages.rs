@@ -13,7 +13,6 @@ use crate::kernel::base::ids::{AssetId, ClientId};
 use crate::kernel::web::permit::{EditAsset, Permit};
 use crate::kernel::web::{Form, Frame, Section, redirect_with};
 
-/// `GET /clients/{client}/assets/new`
 pub async fn new(permit: Permit<EditAsset>, path: web::Path<ClientId>) -> Result<HttpResponse> {
     let (client, visible) = (path.into_inner(), permit.visible());
     permit.app.db.read(move |conn| clients::get(conn, client, &visible)).await?;
@@ -51,7 +50,6 @@ fn form(
     }
 }
 
-/// `POST /clients/{client}/assets/new`
 pub async fn create(
     permit: Permit<EditAsset>,
     path: web::Path<ClientId>,
@@ -75,7 +73,6 @@ pub async fn create(
     }
 }
 
-/// `GET /clients/{client}/assets/{asset}`
 pub async fn edit(permit: Permit<EditAsset>, path: web::Path<(ClientId, AssetId)>) -> Result<HttpResponse> {
     let ((client, id), visible) = (path.into_inner(), permit.visible());
     let asset = permit.app.db.read(move |conn| store::get(conn, client, id, &visible)).await?;
@@ -94,7 +91,6 @@ fn typed(asset: Asset) -> TypedAsset {
     }
 }
 
-/// `POST /clients/{client}/assets/{asset}`
 pub async fn update(
     permit: Permit<EditAsset>,
     path: web::Path<(ClientId, AssetId)>,
@@ -137,7 +133,6 @@ pub async fn update(
     }
 }
 
-/// `GET /clients/{client}/assets/{asset}/delete`
 pub async fn delete_page(
     permit: Permit<EditAsset>,
     path: web::Path<(ClientId, AssetId)>,
@@ -160,7 +155,6 @@ pub async fn delete_page(
     })
 }
 
-/// `POST /clients/{client}/assets/{asset}/delete`
 pub async fn delete(permit: Permit<EditAsset>, path: web::Path<(ClientId, AssetId)>) -> Result<HttpResponse> {
     let ((client, id), visible) = (path.into_inner(), permit.visible());
     permit.check(client)?;

@@ -10,19 +10,13 @@ use crate::kernel::db::schema::{assets, finding_assets, procedure_assets};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 
-/// An asset.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = assets, check_for_backend(diesel::pg::Pg))]
 pub struct Asset {
-    /// Its id.
     pub id: AssetId,
-    /// Whose it is.
     pub client_id: ClientId,
-    /// Name.
     pub name: String,
-    /// Kind.
     pub kind: AssetKind,
-    /// Criticality.
     pub criticality: Criticality,
     /// One line.
     pub address: String,

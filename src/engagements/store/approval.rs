@@ -73,11 +73,20 @@ pub fn request(
         ))
         .execute(tx.conn)?;
     let title = &new.details.title;
-    let requested = Event::new(Kind::EngagementRequested, format!("Requested the engagement “{title}” for \
-        {client_name}"))
-        .subject("engagement", new.id.0, title)
-        .engagement(new.client, new.id)
-        .detail(json!({ "test_plan": plan_title, "start_date": new.details.start_date, "end_date": new.details.end_date }));
+    let requested = Event::new(
+        Kind::EngagementRequested,
+        format!(
+            "Requested the engagement “{title}” for \
+        {client_name}"
+        ),
+    )
+    .subject("engagement", new.id.0, title)
+    .engagement(new.client, new.id)
+    .detail(json!({
+        "test_plan": plan_title,
+        "start_date": new.details.start_date,
+        "end_date": new.details.end_date,
+    }));
     let mut events = vec![requested];
     events.extend(insert_of_engagement(tx, new.client, new.id, files)?);
     let text = format!("{} requests “{title}” for {client_name}.", tx.actor().name);

@@ -81,12 +81,22 @@ pub fn create(
     let procedures = copy_procedures(tx, &target, &new.procedures)?;
     let made = Event::new(
         Kind::EngagementCreated,
-        format!("Created the engagement “{}” for {client_name}: {}, \
-            {}", new.details.title, status.label(), count(procedures.len())),
+        format!(
+            "Created the engagement “{}” for {client_name}: {}, \
+            {}",
+            new.details.title,
+            status.label(),
+            count(procedures.len())
+        ),
     )
     .subject("engagement", new.id.0, &new.details.title)
     .engagement(new.client, new.id)
-    .detail(json!({ "status": status, "procedures": procedures.len(), "test_plan": plan_title, "earlier_engagement": new.earlier }));
+    .detail(json!({
+        "status": status,
+        "procedures": procedures.len(),
+        "test_plan": plan_title,
+        "earlier_engagement": new.earlier,
+    }));
     let drafted =
         Event::new(Kind::ReportCreated, format!("Made the Draft report of “{}”", new.details.title))
             .subject("report", report.0, &new.details.title)

@@ -26,7 +26,7 @@ impl Clock {
     }
 
     /// The time, to the microsecond: finer would not survive a round trip through PostgreSQL.
-    #[allow(clippy::disallowed_methods)] // the one place
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn now(&self) -> DateTime<Utc> {
         let micros = match &self.0 {
             Source::Machine => Utc::now().timestamp_micros(),

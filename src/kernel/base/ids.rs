@@ -10,14 +10,15 @@ use uuid::Uuid;
 macro_rules! ids {
     ($($(#[$meta:meta])* $name:ident;)+) => {$(
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, AsExpression, FromSqlRow)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Serialize, Deserialize, AsExpression, FromSqlRow)]
         #[diesel(sql_type = diesel::sql_types::Uuid)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
         impl $name {
             /// A new id; later ones sort after earlier ones.
-            #[allow(clippy::new_without_default)]
+            #[expect(clippy::new_without_default, reason = "a default id would be a new one each time")]
             pub fn new() -> Self { Self(Uuid::now_v7()) }
         }
         impl std::fmt::Display for $name {

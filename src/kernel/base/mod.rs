@@ -15,3 +15,6 @@ pub mod team;
 pub mod text;
 pub mod text_enum;
 pub mod times;
+
+#[cfg(test)]
+pub mod proptests;

@@ -215,10 +215,14 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::kernel::base::proptests::config())]
         // What a form shows and posts back untouched is the same text, and never later than the instant it
         // came from.
         #[test]
-        fn a_shown_time_reads_back(zone in prop::sample::select(&chrono_tz::TZ_VARIANTS[..]), seconds in 86_400i64..7_000_000_000) {
+        fn a_shown_time_reads_back(
+            zone in prop::sample::select(&chrono_tz::TZ_VARIANTS[..]),
+            seconds in 86_400i64..7_000_000_000,
+        ) {
             let at = DateTime::from_timestamp(seconds, 0).expect("in range");
             let shown = for_input(at, zone);
             prop_assert_eq!(nearest(parse(&shown, zone).expect("it exists"), zone, [at]), at);

@@ -282,7 +282,8 @@ impl Lane {
 fn with_network_limits(url: &str) -> String {
     let separator = if url.contains('?') { '&' } else { '?' };
     format!(
-        "{url}{separator}connect_timeout=3&tcp_user_timeout=5000&keepalives_idle=10&keepalives_interval=5&keepalives_count=2&application_name=tyrian"
+        "{url}{separator}connect_timeout=3&tcp_user_timeout=5000&keepalives_idle=10&keepalives_interval=5\
+            &keepalives_count=2&application_name=tyrian"
     )
 }
 

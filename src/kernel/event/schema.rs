@@ -1,7 +1,6 @@
 //! The audit schema as diesel sees it. Written by hand, unlike `db::schema`: the generator does not know
 //! `xid8`, which is read as the eight bytes that it is, and the search column is left out: only the database
 //! fills it, and only patterns read it.
-#![allow(missing_docs)] // the columns are described in the migration
 
 diesel::table! {
     audit.events (at, id) {

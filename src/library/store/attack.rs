@@ -25,7 +25,6 @@ pub struct Tactic {
     pub external_id: String,
     /// `credential-access`; what techniques name.
     pub short_name: String,
-    /// `Credential Access`
     pub name: String,
     /// 0 is the leftmost column of the matrix.
     pub position: i32,
@@ -57,13 +56,11 @@ pub fn list_releases(conn: &mut PgConnection) -> Result<Vec<Release>> {
 /// A tactic with what stands under it.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct TacticRow {
-    /// `TA0006`
     #[diesel(sql_type = Text)]
     pub external_id: String,
     /// `credential-access`
     #[diesel(sql_type = Text)]
     pub short_name: String,
-    /// `Credential Access`
     #[diesel(sql_type = Text)]
     pub name: String,
     /// MITRE's text, Markdown with some HTML.
@@ -119,7 +116,6 @@ pub struct TechniqueRow {
     /// `T1003.001`
     #[diesel(sql_type = Text)]
     pub external_id: String,
-    /// `LSASS Memory`
     #[diesel(sql_type = Text)]
     pub name: String,
     /// Name of the technique above a sub-technique.
@@ -172,6 +168,7 @@ pub fn search_techniques(
 ) -> Result<Vec<TechniqueRow>> {
     let backwards = search.before.is_some() && search.after.is_none();
     let order = if backwards { "DESC" } else { "ASC" };
+    // sql_query: a row's counts and tactics by array membership, one page of them.
     let sql = format!(
         "WITH picked AS (SELECT te.* FROM techniques te WHERE {TECHNIQUE_MATCHES} AND ($5 IS NULL \
             OR te.external_id > $5)
@@ -192,6 +189,7 @@ pub fn search_techniques(
 
 /// How many techniques a search finds, wherever it starts.
 pub fn count_techniques(conn: &mut PgConnection, search: &TechniqueSearch) -> Result<i64> {
+    // sql_query: the condition of the search, so that the count is of what it finds.
     let number: Number =
         diesel::sql_query(format!("SELECT count(*) AS n FROM techniques te WHERE {TECHNIQUE_MATCHES}"))
             .bind::<Text, _>(&search.version)
@@ -208,6 +206,7 @@ pub fn list_subtechniques(
     version: &str,
     external_id: &str,
 ) -> Result<Vec<TechniqueRow>> {
+    // sql_query: a row's counts and tactics by array membership.
     let sql = format!(
         "SELECT {} WHERE te.version = $1 AND te.is_subtechnique AND starts_with(te.external_id, $2 || '.') \
             AND te.status = 'live'
@@ -222,10 +221,8 @@ pub fn list_subtechniques(
 pub struct Technique {
     #[diesel(sql_type = Text)]
     pub version: String,
-    /// `T1003.001`
     #[diesel(sql_type = Text)]
     pub external_id: String,
-    /// `LSASS Memory`
     #[diesel(sql_type = Text)]
     pub name: String,
     /// MITRE's text, Markdown with some HTML.
@@ -285,7 +282,6 @@ pub fn get_technique(conn: &mut PgConnection, version: Option<&str>, external_id
 /// A technique that a procedure names; `None` as name where no release has it.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct NamedTechnique {
-    /// `T1003.001`
     #[diesel(sql_type = Text)]
     pub external_id: String,
     /// `OS Credential Dumping: LSASS Memory`
@@ -331,7 +327,6 @@ pub fn list_methodologies(conn: &mut PgConnection) -> Result<Vec<Methodology>> {
 /// A stored release with its size.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct ReleaseSize {
-    /// `19.1`
     #[diesel(sql_type = Text)]
     pub version: String,
     /// When it first came into the library.

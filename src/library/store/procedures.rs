@@ -121,6 +121,7 @@ pub fn search(conn: &mut PgConnection, search: &Search, limit: i64) -> Result<Ve
     let backwards = search.after.is_none() && search.before.is_some();
     let (beyond, order) = if backwards { ("<", "DESC") } else { (">", "ASC") };
     let (name, id) = search.after.clone().or_else(|| search.before.clone()).unzip();
+    // sql_query: words and techniques match by array membership; the order turns with the direction.
     let sql = format!(
         "WITH picked AS (SELECT p.* FROM library_procedures p WHERE {MATCHES} AND ($6 IS NULL \
             OR (lower(p.name), p.id) {beyond} ($6, $7))
@@ -147,6 +148,7 @@ pub(super) struct Number {
 /// How many procedures a search finds, at most `cap`, wherever it starts.
 pub fn count(conn: &mut PgConnection, search: &Search, cap: i64) -> Result<i64> {
     let (patterns, techniques) = words(search);
+    // sql_query: the condition of the search, so that the count is of what it finds.
     let sql = format!(
         "SELECT count(*) AS n FROM (SELECT FROM library_procedures p WHERE {MATCHES} LIMIT $6) found"
     );
@@ -167,6 +169,7 @@ pub fn list_hits(conn: &mut PgConnection, ids: &[LibraryProcedureId]) -> Result<
         return Ok(Vec::new());
     }
     let wanted: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+    // sql_query: a hit's tactics come from its techniques by array membership.
     let found: Vec<Hit> = diesel::sql_query(format!(
         "WITH picked AS (SELECT * FROM library_procedures WHERE id = ANY ($1)) {HIT}"
     ))

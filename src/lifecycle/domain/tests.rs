@@ -196,8 +196,11 @@ fn any_facts() -> impl Strategy<Value = Facts> {
 }
 
 proptest! {
+    #![proptest_config(crate::kernel::base::proptests::config())]
     #[test]
-    fn canceled_is_final(commands in prop::collection::vec((prop::sample::select(commands()), any_facts()), 1..20)) {
+    fn canceled_is_final(
+        commands in prop::collection::vec((prop::sample::select(commands()), any_facts()), 1..20),
+    ) {
         for (command, facts) in commands {
             if let Ok(transition) = S::Canceled.apply(&command, &facts) {
                 prop_assert_eq!(transition.to, S::Canceled);
@@ -286,7 +289,10 @@ proptest! {
 
     // No instant of the day comes before its start, in any zone there is.
     #[test]
-    fn the_day_begins_where_it_begins(zone in prop::sample::select(&chrono_tz::TZ_VARIANTS[..]), day in 0i64..25_000) {
+    fn the_day_begins_where_it_begins(
+        zone in prop::sample::select(&chrono_tz::TZ_VARIANTS[..]),
+        day in 0i64..25_000,
+    ) {
         let date = NaiveDate::from_ymd_opt(1985, 1, 1).expect("a date") + Days::new(day.unsigned_abs());
         let start = starts_at(date, zone);
         let local = |at: DateTime<Utc>| at.with_timezone(&zone).date_naive();

@@ -164,7 +164,7 @@ pub async fn show(
         (overlay_of(&draft.fields), draft.tab.clone(), note)
     });
     let older = super::Older { logs: wanted.logs, files: wanted.files };
-    let answer = State { overlay, tab, note, offers_draft, older, ..State::default() };
+    let answer = State { overlay, offers_draft, tab, note, older, ..State::default() };
     answer.whole_page(&permit, loaded).await
 }
 

@@ -251,9 +251,16 @@ pub fn insert(
     diesel::insert_into(attachments::table).values(&rows).execute(tx.conn)?;
     for file in files {
         let event = work
-            .event(Kind::AttachmentAdded, format!("Attached “{}” to the {} side of \
-                {}", file.file_name, team.as_str(), named(work)))
-            .detail(serde_json::json!({ "attachment": file.id, "team": team, "size": file.size, "sha256": hex(&file.sha256) }));
+            .event(
+                Kind::AttachmentAdded,
+                format!("Attached “{}” to the {} side of {}", file.file_name, team.as_str(), named(work)),
+            )
+            .detail(serde_json::json!({
+                "attachment": file.id,
+                "team": team,
+                "size": file.size,
+                "sha256": hex(&file.sha256),
+            }));
         work.record(event);
     }
     Ok(())

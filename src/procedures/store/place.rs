@@ -57,10 +57,11 @@ pub fn get<A: Action>(
     procedure: ProcedureId,
     now: DateTime<Utc>,
 ) -> Result<Head> {
-    let (client, engagement_title, status, time_zone, starts_at, submitted_at, write_rule, name, position): Columns = procedures::table
+    let row: Columns = procedures::table
         .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
         .filter(procedures::id.eq(procedure.0).and(engagements::id.eq(engagement.0)))
-        .filter(engagements::client_id.eq_any(permit.visible().iter().map(|c| c.0)).and(engagements::deleted_at.is_null()))
+        .filter(engagements::client_id.eq_any(permit.visible().iter().map(|c| c.0)))
+        .filter(engagements::deleted_at.is_null())
         .select((
             engagements::client_id,
             engagements::title,
@@ -73,6 +74,8 @@ pub fn get<A: Action>(
             procedures::position,
         ))
         .first(conn)?;
+    let (client, engagement_title, status, time_zone, starts_at, submitted_at, write_rule, name, position) =
+        row;
     permit.check(client)?;
     let closed =
         working_allowed(status.as_of(starts_at, now), submitted_at.is_some()).err().map(|refusal| refusal.0);

@@ -1,6 +1,7 @@
 //! What every test stands on: databases, a running application, a browser that runs no scripts, people and
 //! engagements.
-#![allow(dead_code)] // shared by tests and benchmarks; neither needs all of it
+#![expect(dead_code, reason = "shared by tests and benchmarks; neither needs all of it")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 pub mod app;
 pub mod browser;

@@ -100,34 +100,39 @@ pub struct Chromium {
 }
 
 /// What every script here may use: elements by what people call them, and the text that the page reads.
-const PAGE: &str = r#"
+const PAGE: &str = r"
 const squeeze = (text) => (text ?? '').replace(/\s+/g, ' ').trim();
-const inline = new Set(['A','B','CODE','EM','I','KBD','MARK','SMALL','SPAN','STRONG','SUB','SUP','TIME','WBR']);
+const inline = new Set('A B CODE EM I KBD MARK SMALL SPAN STRONG SUB SUP TIME WBR'.split(' '));
+const silent = new Set('SCRIPT STYLE TEMPLATE NOSCRIPT HEAD'.split(' '));
 const gather = (node) => {
     if (node.nodeType === Node.TEXT_NODE) return node.data;
-    if (node.nodeType !== Node.ELEMENT_NODE || node.hidden || ['SCRIPT','STYLE','TEMPLATE','NOSCRIPT','HEAD'].includes(node.tagName)) return '';
+    if (node.nodeType !== Node.ELEMENT_NODE || node.hidden || silent.has(node.tagName)) return '';
     const inner = [...node.childNodes].map(gather).join('');
     return inline.has(node.tagName) ? inner : ' ' + inner + ' ';
 };
 const text = (el) => squeeze([...el.childNodes].map(gather).join(''));
 const named = (el) => el.getAttribute('aria-label') || text(el) || el.value || el.title || '';
 const labels = (el) => [...(el.labels ?? [])].map(text).concat(el.getAttribute('aria-label') ?? []);
-const shown = (el) => el.type === 'file' || el.checkVisibility({ visibilityProperty: true }) || el.closest('details:not([open])') !== null;
+const folded = (el) => el.closest('details:not([open])');
+const shown = (el) =>
+    el.type === 'file' || el.checkVisibility({ visibilityProperty: true }) || folded(el) !== null;
 const field = (wanted) => {
     const all = [...document.querySelectorAll('input:not([type=hidden]), select, textarea')].filter(shown);
     return all.find((el) => el.name === wanted) ?? all.find((el) => labels(el).includes(wanted))
         ?? all.find((el) => labels(el).some((label) => label.startsWith(wanted))) ?? null;
 };
 const reveal = (el) => {
-    for (let at = el.closest('details:not([open])'); at; at = at.parentElement.closest('details:not([open])')) at.querySelector('summary').click();
+    for (let at = folded(el); at; at = folded(at.parentElement)) at.querySelector('summary').click();
     el.scrollIntoView({ block: 'center' });
     return el;
 };
 const among = (css, wanted) => {
     const all = [...document.querySelectorAll(css)].filter((el) => shown(el) && !el.disabled);
-    return all.find((el) => named(el) === wanted) ?? all.find((el) => named(el).startsWith(wanted)) ?? all.find((el) => named(el).includes(wanted)) ?? null;
+    return all.find((el) => named(el) === wanted)
+        ?? all.find((el) => named(el).startsWith(wanted))
+        ?? all.find((el) => named(el).includes(wanted)) ?? null;
 };
-"#;
+";
 
 impl Chromium {
     /// Runs a script; none while a page is being left.

@@ -3,6 +3,7 @@
 
 mod app_role;
 mod audit_log;
+mod dependencies;
 mod edge;
 mod floors;
 mod forms;
@@ -13,4 +14,7 @@ mod outage;
 mod samples;
 mod schema;
 mod scripts;
-mod sources;
+pub mod sources;
+mod style;
+mod tables;
+mod twice;

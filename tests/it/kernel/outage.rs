@@ -82,7 +82,7 @@ fn an_outage_is_told_to_everybody_and_heals_by_itself() {
         assert_eq!((ready.status, ready.text().as_str()), (503, "database: away\n"));
 
         // It runs on; `own` ends it.
-        std::mem::forget(Cluster::start(&place, Durability::Fast).unwrap());
+        let _goes_on = std::mem::ManuallyDrop::new(Cluster::start(&place, Durability::Fast).unwrap());
         let answer = until_it_answers(&mut lead, "/account");
         assert_eq!(answer.status, 200);
         assert!(answer.text().contains("Lea Winter"), "still signed in");

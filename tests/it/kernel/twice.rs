@@ -1,0 +1,189 @@
+//! Rules that stand twice, in Rust for what is drawn and in SQL for what is filtered and counted: both are
+//! fed the same cases and must give the same answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+use tyrian::dashboard::store::{Me, list_engagements, list_waiting};
+use tyrian::engagements::store::list::{Search, Sort, list};
+use tyrian::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
+use tyrian::kernel::base::text::like;
+use tyrian::lifecycle::domain::{EngagementStatus, starts_at};
+use tyrian::procedures::domain::{ProcedureStatus, Progress, WaitingOn, waiting_on};
+use tyrian::schedule::store::bookings::{Wanted, list_page};
+
+use crate::harness::TestApp;
+use crate::harness::fixtures::Plan;
+
+/// Changes rows without the event that the app would have to write.
+fn set(app: &TestApp, sql: &str) {
+    app.superuser().batch_execute(&format!("SET session_replication_role = replica; {sql}")).unwrap();
+}
+
+fn literal(word: Option<&str>) -> String {
+    word.map_or_else(|| "NULL".to_owned(), |word| format!("'{word}'"))
+}
+
+/// `waiting_on` for a procedure's page, and the dashboard's list of what waits on a person.
+#[test]
+fn whose_turn_it_is() {
+    let app = TestApp::spawn();
+    let mut cases = Vec::new();
+    for status in ProcedureStatus::ALL {
+        for (red, blue) in [(false, false), (false, true), (true, false), (true, true)] {
+            for by_hand in [None].into_iter().chain(WaitingOn::ALL.iter().copied().map(Some)) {
+                cases.push((*status, red, blue, by_hand));
+            }
+        }
+    }
+    let engagement = app.engagement(cases.len());
+    let mut turns: BTreeMap<WaitingOn, BTreeSet<ProcedureId>> = BTreeMap::new();
+    let mut sql = String::new();
+    for (id, (status, red, blue, by_hand)) in engagement.procedures.iter().zip(&cases) {
+        turns.entry(waiting_on(*status, *red, *blue, *by_hand)).or_default().insert(*id);
+        sql.push_str(&format!(
+            "UPDATE procedures SET status = '{}', red_outcome = {}, blue_outcome = {}, waiting_on = {} \
+                WHERE id = '{id}';",
+            status.as_str(),
+            literal(red.then_some("success")),
+            literal(blue.then_some("prevented_alerted")),
+            literal(by_hand.map(WaitingOn::as_str)),
+        ));
+    }
+    set(&app, &sql);
+    let waiting = |person: PersonId| -> BTreeSet<ProcedureId> {
+        let clients = [app.clients.own];
+        let me = Me { person, clients: &clients, red_at: &[], blue_at: &[], now: app.clock.now() };
+        let rows = app.db.read_blocking(|conn| list_waiting(conn, &me)).unwrap();
+        rows.into_iter().map(|row| row.id).collect()
+    };
+    let counts: Vec<usize> = turns.values().map(BTreeSet::len).collect();
+    println!("cases: {}, waiting on red, blue and nobody: {counts:?}", cases.len());
+    assert_eq!(waiting(app.people.standard.id), turns[&WaitingOn::Red], "the operator of the red team");
+    assert_eq!(waiting(app.people.second.id), turns[&WaitingOn::Blue], "the operator of the blue team");
+    let both: BTreeSet<_> = turns[&WaitingOn::Red].union(&turns[&WaitingOn::Blue]).copied().collect();
+    assert_eq!(waiting(app.people.lead.id), both, "an operator of both");
+}
+
+/// `Progress::of` for a runbook that is read, and the counts of the engagement list and the dashboard.
+#[test]
+fn how_much_of_a_runbook_is_done() {
+    use ProcedureStatus as S;
+    let app = TestApp::spawn();
+    let mut mixes: Vec<Vec<S>> = vec![vec![], S::ALL.to_vec(), [S::ALL, S::ALL, &[S::Completed]].concat()];
+    mixes.extend(S::ALL.iter().map(|status| vec![*status]));
+    mixes.push(vec![S::Completed, S::NotApplicable, S::Completed]);
+    let mut wanted: BTreeMap<EngagementId, Progress> = BTreeMap::new();
+    for statuses in &mixes {
+        let made = app.engagement(statuses.len());
+        for (id, status) in made.procedures.iter().zip(statuses) {
+            set(&app, &format!("UPDATE procedures SET status = '{}' WHERE id = '{id}'", status.as_str()));
+        }
+        wanted.insert(made.id, Progress::of(statuses.iter().copied()));
+    }
+    let clients = [app.clients.own];
+    let on_dashboard = app.db.read_blocking(|conn| list_engagements(conn, &clients, 100)).unwrap();
+    let on_dashboard: BTreeMap<_, _> = on_dashboard.into_iter().map(|row| (row.id, row.progress())).collect();
+    let in_list = app.db.read_blocking(|conn| list(conn, &clients, &search(None, app.clock.now()), 100));
+    let in_list: BTreeMap<_, _> =
+        in_list.unwrap().rows.into_iter().map(|(row, _, progress)| (row.id, progress)).collect();
+    println!("runbooks: {}", mixes.len());
+    assert_eq!(on_dashboard, wanted, "the dashboard");
+    assert_eq!(in_list, wanted, "the list of engagements");
+}
+
+fn search(status: Option<EngagementStatus>, now: DateTime<Utc>) -> Search {
+    Search {
+        q: String::new(),
+        client: None,
+        status,
+        now,
+        operator: None,
+        tag: String::new(),
+        sort: Sort::Title,
+        descending: false,
+        from: None,
+    }
+}
+
+/// `EngagementStatus::as_of` for one engagement, and the filters of the engagement list and the schedule:
+/// what time has brought counts to the microsecond, whether or not the hourly job has been there.
+#[test]
+fn which_status_counts_at_a_moment() {
+    let app = TestApp::spawn();
+    let day = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
+    let start = starts_at(day, chrono_tz::UTC);
+    let mut made: Vec<(EngagementId, EngagementStatus, Option<DateTime<Utc>>)> = Vec::new();
+    for status in EngagementStatus::ALL {
+        let dated = app.plan(app.clients.own, &Plan { status: *status, start: Some(day), ..Plan::default() });
+        made.push((dated.id, *status, Some(start)));
+        // What is scheduled has a date.
+        if *status != EngagementStatus::Scheduled {
+            let open = app.plan(app.clients.own, &Plan { status: *status, ..Plan::default() });
+            made.push((open.id, *status, None));
+        }
+    }
+    let clients = [app.clients.own];
+    let mut asked = 0;
+    for now in [start - TimeDelta::microseconds(1), start, start + TimeDelta::microseconds(1)] {
+        for status in [None].into_iter().chain(EngagementStatus::ALL.iter().copied().map(Some)) {
+            let counts = made.iter().map(|(id, own, start)| (*id, own.as_of(*start, now)));
+            let wanted: BTreeMap<_, _> =
+                counts.filter(|(_, counts)| status.is_none_or(|status| status == *counts)).collect();
+            let listed =
+                app.db.read_blocking(|conn| list(conn, &clients, &search(status, now), 100)).unwrap();
+            let listed: BTreeMap<_, _> =
+                listed.rows.into_iter().map(|(row, ..)| (row.id, row.status)).collect();
+            let view = Wanted {
+                at: clients.to_vec(),
+                client: None,
+                operator: None,
+                plan: None,
+                status,
+                plans: false,
+                reads_reports: Vec::new(),
+                now,
+            };
+            let booked = app.db.read_blocking(|conn| list_page(conn, &view, None, 100)).unwrap();
+            let booked: BTreeMap<_, _> = booked.into_iter().map(|row| (row.id, row.status)).collect();
+            assert_eq!(
+                listed.keys().collect::<Vec<_>>(),
+                wanted.keys().collect::<Vec<_>>(),
+                "{status:?} {now}"
+            );
+            assert_eq!(listed, wanted, "the list of engagements, {status:?} at {now}");
+            assert_eq!(booked, wanted, "the schedule, {status:?} at {now}");
+            asked += wanted.len();
+        }
+    }
+    println!("engagements: {}, answers compared: {asked}", made.len());
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Bool)]
+    found: bool,
+}
+
+/// `like` finds exactly the texts that hold the part, whatever characters of a pattern are in either.
+#[test]
+fn what_a_search_for_a_part_finds() {
+    let app = TestApp::spawn_empty();
+    let mut conn = app.superuser();
+    let texts =
+        ["", "%", "_", "\\", "a", "ab", "100%", "100", "a_b", "axb", "a\\b", "\\%", "%_\\", "'", "ä%", "\n%"];
+    for text in texts {
+        for part in texts {
+            let row: Found = diesel::sql_query("SELECT $1 LIKE $2 AS found")
+                .bind::<Text, _>(text)
+                .bind::<Text, _>(like(part))
+                .get_result(&mut conn)
+                .unwrap();
+            assert_eq!(row.found, text.contains(part), "{part:?} in {text:?}");
+        }
+    }
+    println!("texts and parts: {}", texts.len() * texts.len());
+}

@@ -104,7 +104,11 @@ impl Browser {
             .limit(64 << 20)
             .read_to_vec()
             .unwrap_or_else(|e| panic!("{method} {path}: {e}"));
-        Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body }
+        let answer = Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body };
+        if method != "HEAD" {
+            check(method, path, &answer);
+        }
+        answer
     }
 
     /// Head of the answer to a GET whose body may never end.
@@ -124,7 +128,9 @@ impl Browser {
             .get("content-type")
             .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
         let body = if endless { Vec::new() } else { answer.body_mut().read_to_vec().unwrap() };
-        Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body }
+        let answer = Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body };
+        check("GET", path, &answer);
+        answer
     }
 
     /// GETs without following redirects.
@@ -527,6 +533,15 @@ impl Browser {
             Part::urlencoded(&parts).into_bytes()
         };
         (method, target, headers, body)
+    }
+}
+
+/// Whatever page or fragment a test is shown, it is checked.
+#[track_caller]
+fn check(method: &str, path: &str, answer: &Answer) {
+    let redirects = matches!(answer.status, 301..=308);
+    if !redirects && answer.header("content-type").starts_with("text/html") {
+        super::pages::check(&format!("{method} {path}"), answer.status, &answer.text());
     }
 }
 

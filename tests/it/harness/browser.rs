@@ -540,7 +540,9 @@ impl Browser {
 #[track_caller]
 fn check(method: &str, path: &str, answer: &Answer) {
     let redirects = matches!(answer.status, 301..=308);
-    if !redirects && answer.header("content-type").starts_with("text/html") {
+    // What is closed asks for nothing in its place.
+    let nothing = path.ends_with("part=none") && answer.body.is_empty();
+    if !redirects && !nothing && answer.header("content-type").starts_with("text/html") {
         super::pages::check(&format!("{method} {path}"), answer.status, &answer.text());
     }
 }

@@ -16,7 +16,9 @@ use uuid::Uuid;
 use super::edge::assert_headers;
 use crate::harness::TestApp;
 use crate::harness::browser::{Answer, Browser};
-use crate::harness::fixtures::{Engagement, People, Person, Plan, plan_engagement};
+use crate::harness::fixtures::{
+    ANN, Engagement, OWN, People, Person, Plan, client_like, hostile, plan_engagement,
+};
 
 /// What the placeholders of a path stand for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -41,10 +43,10 @@ fn changes(row: &Row) -> bool {
 
 impl Things {
     pub(super) fn make(app: &TestApp, people: &People, like: ClientId) -> Self {
-        let client = client_like(app, like);
+        let client = client_like(&app.app, &format!("{OWN} {}", Uuid::now_v7()), like);
         let engagement =
             plan_engagement(&app.app, client, &Plan { procedures: 2, ..Plan::default() }, people);
-        let asset = app.asset(client, "mail01");
+        let asset = app.asset(client, hostile!("mail01"));
         let parts = parts(app, &engagement, asset, people.standard.id.0);
         let step = app
             .texts(&format!(
@@ -55,7 +57,7 @@ impl Things {
         let mut ids = BTreeMap::from([
             ("client", client.to_string()),
             ("asset", asset.to_string()),
-            ("spare", app.asset(client, "spare01").to_string()),
+            ("spare", app.asset(client, hostile!("spare01")).to_string()),
             ("id", engagement.id.to_string()),
             ("engagement", engagement.id.to_string()),
             ("pid", engagement.procedures[0].to_string()),
@@ -79,30 +81,6 @@ impl Things {
     fn missing(&self) -> Self {
         Self { ids: self.ids.keys().map(|name| (*name, Uuid::now_v7().to_string())).collect() }
     }
-}
-
-/// A client to which everybody has the same access as to another one.
-fn client_like(app: &TestApp, like: ClientId) -> ClientId {
-    let id = ClientId::new();
-    app.db
-        .write_blocking(&Actor::command(), |tx| {
-            diesel::sql_query(
-                "INSERT INTO clients (id, name, created_at, updated_at) \
-                VALUES ($1, 'Client ' || $1, now(), now())",
-            )
-            .bind::<SqlUuid, _>(id.0)
-            .execute(tx.conn)?;
-            diesel::sql_query(
-                "INSERT INTO client_access (client_id, person_id, role_id, given_at) \
-                    SELECT $1, person_id, role_id, given_at FROM client_access WHERE client_id = $2",
-            )
-            .bind::<SqlUuid, _>(id.0)
-            .bind::<SqlUuid, _>(like.0)
-            .execute(tx.conn)?;
-            tx.audited((), Event::new(Kind::ClientCreated, "Made a client"))
-        })
-        .unwrap();
-    id
 }
 
 /// Log entry and attachment of the first procedure.
@@ -604,6 +582,6 @@ fn a_refusal_by_right_is_an_event() {
             "SELECT sentence || ', ' || actor_name || ', ' || outcome FROM audit.events \
             WHERE kind = 'access.refused'"
         ),
-        ["Refused GET /clients/new, Ann Field, failure"]
+        [format!("Refused GET /clients/new, {ANN}, failure")]
     );
 }

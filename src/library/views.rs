@@ -253,6 +253,4 @@ pub struct Methodologies {
 }
 
 mod plans;
-mod samples;
 pub use plans::{DeletePlan, PlanEditor, PlanPage, Plans};
-pub use samples::samples;

@@ -359,6 +359,7 @@ fn nobody_learns_what_another_client_runs() {
     let app = TestApp::spawn();
     let plan =
         |client| app.plan(client, &Plan { procedures: 0, start: Some(day("2026-11-20")), ..Plan::default() });
+    app.give_access(&app.people.standard, app.clients.foreign, "standard_user");
     let (own, foreign) = (plan(app.clients.own), plan(app.clients.foreign));
     let with_plan = format!(
         "SET session_replication_role = replica; UPDATE engagements SET test_plan_id = (SELECT id \

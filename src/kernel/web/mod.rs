@@ -32,11 +32,3 @@ struct Beside<'a> {
 pub fn beside(target: &str, html: &str) -> askama::Result<String> {
     askama::Template::render(&Beside { target, html })
 }
-
-/// The samples of a slice's views under their names. One that does not render is empty, which fails their
-/// test.
-pub fn rendered<const N: usize>(
-    views: [(&'static str, askama::Result<String>); N],
-) -> Vec<(&'static str, String)> {
-    views.into_iter().map(|(name, html)| (name, html.unwrap_or_default())).collect()
-}

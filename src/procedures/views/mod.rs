@@ -5,7 +5,6 @@ pub mod attachments;
 pub mod logs;
 pub mod page;
 pub mod place;
-pub mod samples;
 pub mod steps;
 
 use askama::Template;
@@ -71,5 +70,3 @@ pub struct FreshPage {
     /// The parts that are stored at once, as HTML: where each goes, and what it is. They morph in place.
     pub parts: Vec<(String, String)>,
 }
-
-pub use samples::samples;

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use actix_web::cookie::{Cookie, CookieJar};
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::sql_types::{Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::Uuid as SqlUuid;
 use serde_json::Value;
 use tyrian::accounts::roles::store::RoleText;
 use tyrian::accounts::store::NewPerson;
@@ -22,7 +22,7 @@ use tyrian::kernel::base::ids::{
     AssetId, ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, ReportId,
 };
 use tyrian::kernel::db::WriteTx;
-use tyrian::kernel::event::domain::{Actor, Event, Kind};
+use tyrian::kernel::event::domain::{Actor, Event};
 use tyrian::lifecycle::domain::EngagementStatus;
 use tyrian::procedures::domain::Team;
 
@@ -152,10 +152,6 @@ pub static LONG: LazyLock<String> = LazyLock::new(|| {
     let line = hostile!("A **bold** [link](javascript:x) and `code`,");
     format!("{line}\n\n- {line}\n- {}\n\n| a | b |\n|---|---|\n| {line} | 1 |\n", "word".repeat(200))
 });
-
-fn laid() -> Event {
-    Event::new(Kind::DemoSeeded, "Laid test data")
-}
 
 /// Makes clients and people.
 pub fn settle(app: &App) -> (Clients, People) {
@@ -330,17 +326,20 @@ impl TestApp {
     /// finding, its report a Draft.
     pub fn submitted(&self, client: ClientId) -> Engagement {
         let made = self.plan(client, &Plan { title: DRILL, procedures: 2, ..Plan::default() });
+        let author = self.worker(client);
+        let fields = [
+            ("version", "1"),
+            ("status", "completed"),
+            ("red_outcome", "success"),
+            ("blue_outcome", "logged"),
+            ("severity", "high"),
+            ("executed_at", "2026-11-20T07:00:00"),
+            ("detected_at", "2026-11-20T07:10:00"),
+        ];
+        let saved = self.browser(author).post(&made.procedure_path(0), &fields);
+        assert_eq!(saved.status, 303, "{}", saved.text());
         self.db
             .write_blocking(&Actor::command(), |tx| {
-                diesel::sql_query(
-                    "UPDATE procedures SET status = 'completed', red_outcome = 'success', blue_outcome = \
-                        'logged', severity = 'high',
-                        executed_at = $2 - interval '2 hours', detected_at = $2 - interval '110 minutes' \
-                        WHERE id = $1",
-                )
-                .bind::<SqlUuid, _>(made.procedures[0].0)
-                .bind::<Timestamptz, _>(tx.now())
-                .execute(tx.conn)?;
                 let (locked, _) = tyrian::lifecycle::store::lock_engagement(tx, made.id, &[client])?;
                 let (at, by) = (tx.now(), tx.actor().clone());
                 let (_, _, events) = tyrian::reports::store::freeze(tx, &locked, at, &by)?;
@@ -348,6 +347,27 @@ impl TestApp {
             })
             .unwrap();
         made
+    }
+
+    /// Somebody who works on the procedures of a client: the red operator, where they have access.
+    pub fn worker(&self, client: ClientId) -> &Person {
+        let (standard, outsider) = (&self.people.standard, &self.people.outsider);
+        let access = format!(
+            "SELECT count(*) FROM client_access WHERE client_id = '{client}' AND person_id = '{}'",
+            standard.id
+        );
+        if self.count(&access) == 1 { standard } else { outsider }
+    }
+
+    /// Gives somebody access to a client.
+    pub fn give_access(&self, person: &Person, client: ClientId, role: &str) {
+        let name = if client == self.clients.own { OWN } else { FOREIGN };
+        self.db
+            .write_blocking(&Actor::command(), |tx| {
+                let event = store::give_access(tx, client, name, person.id, &person.name, role, None)?;
+                tx.audited((), event)
+            })
+            .unwrap();
     }
 
     /// An asset of a client.

@@ -39,7 +39,9 @@ pub fn faults(html: &str) -> Vec<String> {
     }
     let document = parsed(html);
     let page = Page::new(&document, !is_page(html));
-    let mut faults: Vec<String> = document.errors.iter().map(|error| format!("not HTML: {error}")).collect();
+    // A character that no field takes stands in the field again, for the person to find it.
+    let errors = document.errors.iter().filter(|error| !error.starts_with("Bad character"));
+    let mut faults: Vec<String> = errors.map(|error| format!("not HTML: {error}")).collect();
     if html.contains(&format!("<{MARK}")) {
         faults.push(format!("<{MARK} stands unescaped"));
     }
@@ -57,7 +59,7 @@ pub fn faults(html: &str) -> Vec<String> {
 /// As a browser takes it; a fragment as htmx does, which puts it into a `template` and takes `hx-partial` for
 /// one, so that a lone table row is one. What stands in `noscript` counts.
 fn parsed(html: &str) -> Html {
-    let html = html.replace("<noscript", "<span").replace("</noscript>", "</span>");
+    let html = html.replace("<noscript", "<no-script").replace("</noscript>", "</no-script>");
     let html = if is_page(&html) {
         html
     } else {

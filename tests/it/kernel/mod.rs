@@ -10,6 +10,6 @@ mod jobs;
 mod matrix;
 mod migrations;
 mod outage;
-mod samples;
 mod schema;
 mod sources;
+mod tour;

@@ -121,48 +121,6 @@ impl Jobs {
     }
 }
 
-/// Every view of the slice, for the samples test.
-pub fn samples() -> Vec<(&'static str, String)> {
-    let at = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_778);
-    let run = |failure: Option<&str>, finished| {
-        RunRow(Run {
-            job: "schedule-transitions".into(),
-            trigger: "by_hand".into(),
-            started_at: at,
-            finished_at: finished,
-            moved: failure.is_none().then_some(2),
-            skipped: Some(1),
-            failure: failure.map(str::to_owned),
-            left_over: "<script>alert(1)</script>".into(),
-        })
-    };
-    let job = JobCard {
-        name: "schedule-transitions",
-        about: "Moves what is due.",
-        schedule: "0 * * * *",
-        next: Some(at),
-        late: Some(at),
-        runs: vec![run(None, Some(at)), run(Some("<script>alert(1)</script>"), Some(at)), run(None, None)],
-    };
-    let never = JobCard {
-        name: "session-sweep",
-        about: "Sweeps.",
-        schedule: "*/20 * * * *",
-        next: None,
-        late: None,
-        runs: Vec::new(),
-    };
-    let card = Card { icon: "jobs", href: "/admin/jobs", name: "Jobs", about: "Jobs & runs." };
-    let index = Index { frame: Frame::sample("Administration"), cards: vec![card] };
-    let empty = Index { frame: Frame::sample("Administration"), cards: Vec::new() };
-    let jobs = Jobs { frame: Frame::sample("Jobs"), jobs: vec![job, never], now: at, zone: chrono_tz::UTC };
-    crate::kernel::web::rendered([
-        ("index", index.render()),
-        ("index empty", empty.render()),
-        ("jobs", jobs.render()),
-    ])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -184,8 +184,20 @@ pub fn insert(
     permit: &Permit<CreateClient>,
     text: &ClientText,
 ) -> Result<Audited<ClientId>> {
-    let id = ClientId::new();
     let viewer = permit.viewer();
+    let (id, created) = create(tx, text, Some(viewer.id))?;
+    let role = if is_administrator(tx.conn, viewer.id)? { "administrator" } else { "team_lead" };
+    let access = give_access(tx, id, &text.name, viewer.id, &viewer.name, role, Some(viewer.id))?;
+    renew_sessions(tx.conn, viewer.id)?;
+    tx.audited_all(id, &[created, access])
+}
+
+/// Writes a client to which nobody has access yet, and returns the event to be audited.
+///
+/// # Errors
+/// [`Error::Invalid`] when the name is taken.
+pub fn create(tx: &mut WriteTx<'_>, text: &ClientText, by: Option<PersonId>) -> Result<(ClientId, Event)> {
+    let id = ClientId::new();
     diesel::insert_into(clients::table)
         .values((
             clients::id.eq(id.0),
@@ -194,20 +206,17 @@ pub fn insert(
             clients::contacts.eq(&text.contacts),
             clients::tags.eq(&text.tags),
             clients::created_at.eq(tx.now()),
-            clients::created_by.eq(viewer.id.0),
+            clients::created_by.eq(by.map(|person| person.0)),
             clients::updated_at.eq(tx.now()),
         ))
         .execute(tx.conn)
         .map_err(name_taken)?;
-    let role = if is_administrator(tx.conn, viewer.id)? { "administrator" } else { "team_lead" };
-    let access = give_access(tx, id, &text.name, viewer.id, &viewer.name, role, Some(viewer.id))?;
-    renew_sessions(tx.conn, viewer.id)?;
     let tags = text.tags.join(", ");
-    let created = Event::new(Kind::ClientCreated, format!("Created the client “{}”", text.name))
+    let event = Event::new(Kind::ClientCreated, format!("Created the client “{}”", text.name))
         .subject("client", id.0, &text.name)
         .client(id)
         .changes(changes(["", "", "", ""], [&text.name, &text.description, &text.contacts, &tags]));
-    tx.audited_all(id, &[created, access])
+    Ok((id, event))
 }
 
 fn is_administrator(conn: &mut PgConnection, person: PersonId) -> Result<bool> {

@@ -9,7 +9,6 @@ pub mod content;
 pub mod domain;
 pub mod figures;
 pub mod pages;
-mod samples;
 pub mod store;
 pub mod views;
 pub mod workflow;

@@ -23,8 +23,6 @@ use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{ProcedureStatus, Severity};
 
-pub use super::samples::samples;
-
 /// How many procedures the confirmation page lists.
 const SHOWN: usize = 100;
 

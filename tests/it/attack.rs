@@ -11,6 +11,7 @@ use tyrian::accounts::two_factor::TotpSecret;
 use tyrian::kernel::db::embedded::{Cluster, Durability, OWNER};
 use tyrian::kernel::event::domain::Actor;
 
+use crate::harness::app::start;
 use crate::harness::browser::Browser;
 use crate::harness::database::{connect, scratch};
 use crate::harness::fixtures::PASSWORD;
@@ -483,7 +484,10 @@ fn a_renewed_session_survives_whatever_the_answer_is() {
 #[test]
 fn a_stream_ends_when_its_right_ends() {
     let app = TestApp::spawn();
+    // What made the engagement lies too far back to be told again.
+    app.set_audit_clock(start() - TimeDelta::hours(1));
     let e = app.engagement(1);
+    app.set_audit_clock(start());
     let b = app.browser(&app.people.analyst);
     let mut stream = TcpStream::connect(app.base.trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
@@ -715,6 +719,7 @@ fn other_bookings_are_shown_to_who_plans_alone() {
         )
     };
     let e = plan(app.clients.own, "Ours");
+    app.give_access(&app.people.standard, app.clients.foreign, "standard_user");
     plan(app.clients.foreign, "Theirs");
     let open = format!("{}?open=operators", e.path());
     app.browser(&app.people.lead).open(&open).see("Another client");

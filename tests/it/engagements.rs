@@ -5,7 +5,7 @@ use tyrian::lifecycle::domain::EngagementStatus;
 
 use crate::harness::TestApp;
 use crate::harness::browser::fields_of;
-use crate::harness::fixtures::Plan;
+use crate::harness::fixtures::{LONG, Plan};
 
 #[test]
 fn details_typed_while_somebody_cancels_stay_on_the_page() {
@@ -27,7 +27,7 @@ fn details_typed_while_somebody_cancels_stay_on_the_page() {
     assert_eq!(answer.status, 409);
     assert!(answer.text().contains("Nine hosts on the quay"), "what was typed is still there");
     assert!(answer.text().contains("Nothing is saved."), "{}", answer.text());
-    assert_eq!(app.texts("SELECT scope FROM engagements"), [""]);
+    assert_eq!(app.texts("SELECT scope FROM engagements"), [LONG.as_str()]);
 }
 
 #[test]

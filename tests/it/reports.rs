@@ -3,7 +3,7 @@
 
 use crate::harness::TestApp;
 use crate::harness::browser::{Browser, fields_of};
-use crate::harness::fixtures::Engagement;
+use crate::harness::fixtures::{DRILL, Engagement, LEA};
 
 fn step(browser: &mut Browser, e: &Engagement, from: &str, to: &str, comment: &str) -> u16 {
     browser
@@ -58,7 +58,7 @@ fn each_step_takes_its_right_and_a_stale_page_is_told() {
     standard.check("Lea Winter").press("Send for review").expect(200).see("Report: Ready for Review");
     standard.see_not("Start review");
     assert_eq!(step(&mut standard, &e, "ready_for_review", "in_review", ""), 403);
-    lead.open("/").see("The report “Submitted drill” waits for your review.").see("Reports waiting on you");
+    lead.open("/").see(&format!("The report “{DRILL}” waits for your review.")).see("Reports waiting on you");
     assert_eq!(step(&mut lead, &e, "ready_for_review", "in_review", ""), 303);
     let stale = lead
         .post(&format!("/reports/{}/move", e.report), &[("from", "ready_for_review"), ("to", "in_review")]);
@@ -73,8 +73,8 @@ fn each_step_takes_its_right_and_a_stale_page_is_told() {
         .press("Back to Draft")
         .expect(200)
         .see("Report: Draft")
-        .see("Back to Draft by Lea Winter: The summary is missing.");
-    standard.open("/").see("The report “Submitted drill” is Draft: The summary is missing.");
+        .see(&format!("Back to Draft by {LEA}: The summary is missing."));
+    standard.open("/").see(&format!("The report “{DRILL}” is Draft: The summary is missing."));
     assert_eq!(step(&mut lead, &e, "draft", "published", ""), 422, "no step is left out");
     publish(&mut lead, &e);
     assert_eq!(app.texts("SELECT status FROM engagements"), ["complete"]);
@@ -252,7 +252,7 @@ fn an_outcome_is_corrected_with_a_reason_and_the_frozen_one_stays_visible() {
         .choose("Outcome that counts", "Alerted, Not Prevented");
     lead.press("Correct outcome").expect(422).see("Give a reason.");
     lead.fill("Reason", "The alert was in the other queue.").press("Correct outcome").expect(200);
-    lead.see("corrected by Lea Winter, frozen as Logged: The alert was in the other queue.")
+    lead.see(&format!("corrected by {LEA}, frozen as Logged: The alert was in the other queue."))
         .see("Alerted, Not Prevented");
     assert_eq!(
         app.texts("SELECT blue_outcome FROM procedures WHERE blue_outcome IS NOT NULL"),
@@ -314,7 +314,7 @@ fn what_is_published_is_frozen_and_taking_back_makes_a_new_revision() {
     analyst.open(&report).see("Second words.");
     assert_eq!(
         app.texts("SELECT n || ' ' || (content ->> 'title') FROM report_publications ORDER BY n"),
-        ["1 Submitted drill", "2 Submitted drill"]
+        [format!("1 {DRILL}"), format!("2 {DRILL}")]
     );
     use diesel::connection::SimpleConnection;
     assert!(

@@ -9,7 +9,7 @@ use tyrian::lifecycle::domain::{EngagementStatus, starts_at};
 
 use crate::harness::TestApp;
 use crate::harness::browser::Browser;
-use crate::harness::fixtures::{Engagement, OWN, Plan};
+use crate::harness::fixtures::{ANN, BEA, Engagement, OWN, Plan, SAM};
 use crate::harness::process::Process;
 
 fn day(text: &str) -> NaiveDate {
@@ -148,7 +148,7 @@ fn an_analyst_requests_with_files_and_is_told_what_became_of_it() {
     let id = app.texts("SELECT id FROM engagements").remove(0);
 
     // Whoever may approve is told, sees the file and the queue; nobody else has one.
-    lead.open("/").see("Ann Field requests “New hall”").see("Requests to approve");
+    lead.open("/").see(&format!("{ANN} requests “New hall”")).see("Requests to approve");
     lead.open("/schedule/requests")
         .see("New hall")
         .see("Ann Field")
@@ -156,7 +156,7 @@ fn an_analyst_requests_with_files_and_is_told_what_became_of_it() {
         .see("plan.txt");
     assert_eq!(analyst.get("/schedule/requests").status, 403);
     lead.press("Next").fill("Report title", "What the new hall sees").press("Next").press("Next");
-    lead.check("Sam Rook on the red team").check("Bea Lund on the blue team");
+    lead.check(&format!("{SAM} on the red team")).check(&format!("{BEA} on the blue team"));
     lead.fill(&format!("from.{}", app.people.standard.id), "2026-12-02")
         .press("Schedule & create report")
         .expect(200)
@@ -167,7 +167,7 @@ fn an_analyst_requests_with_files_and_is_told_what_became_of_it() {
             "SELECT p.name || ' ' || o.team || ' ' || coalesce(o.starts_on::text, '-') \
             FROM engagement_operators o JOIN people p ON p.id = o.person_id ORDER BY 1"
         ),
-        ["Bea Lund blue -", "Sam Rook red 2026-12-02"]
+        [format!("{BEA} blue -"), format!("{SAM} red 2026-12-02")]
     );
     // Requester and operators have a notice, the approver none of their own act.
     analyst.open("/").see("“New hall” was approved and is Scheduled.");
@@ -300,19 +300,22 @@ fn a_tab_from_before_a_change_overwrites_nothing() {
     // Somebody plans operators while the approval is open; they are neither unticked nor forgotten.
     standard
         .open(&format!("/engagements/{id}?open=operators"))
-        .check("Bea Lund on the blue team")
+        .check(&format!("{BEA} on the blue team"))
         .press("Save operators")
         .expect(200);
     lead.press("Next").expect(409).see("Operators");
     lead.press("Next").expect(200).fill("Report title", "For the board").press("Next").press("Next");
-    lead.check("Sam Rook on the red team").press("Schedule & create report").expect(200).see("Scheduled");
+    lead.check(&format!("{SAM} on the red team"))
+        .press("Schedule & create report")
+        .expect(200)
+        .see("Scheduled");
     assert_eq!(app.texts("SELECT scope FROM engagements"), ["Not the ferries"]);
     assert_eq!(
         app.texts("SELECT p.name FROM engagement_operators o JOIN people p ON p.id = o.person_id ORDER BY 1"),
-        ["Bea Lund", "Sam Rook"]
+        [BEA, SAM]
     );
     let told = app.texts("SELECT sentence FROM audit.events WHERE kind = 'operators.changed' ORDER BY id");
-    assert_eq!(told.last().unwrap(), "Changed the operators. Red: Sam Rook. Blue: Bea Lund.");
+    assert_eq!(*told.last().unwrap(), format!("Changed the operators. Red: {SAM}. Blue: {BEA}."));
     // The title that was chosen stays when something else is edited.
     standard.open(&format!("/engagements/{id}/edit")).fill("Description", "Words").press("Save").expect(200);
     assert_eq!(app.texts("SELECT title FROM reports"), ["For the board"]);
@@ -356,6 +359,7 @@ fn nobody_learns_what_another_client_runs() {
     let app = TestApp::spawn();
     let plan =
         |client| app.plan(client, &Plan { procedures: 0, start: Some(day("2026-11-20")), ..Plan::default() });
+    app.give_access(&app.people.standard, app.clients.foreign, "standard_user");
     let (own, foreign) = (plan(app.clients.own), plan(app.clients.foreign));
     let with_plan = format!(
         "SET session_replication_role = replica; UPDATE engagements SET test_plan_id = (SELECT id \
@@ -415,7 +419,7 @@ fn bad_dates_and_strangers_are_told_beside_the_field_and_nothing_is_half_done() 
     lead.fill("end_date", "2026-11-27").press("Next").expect(200);
     // Own dates outside the engagement's, and somebody without access.
     let sam = app.people.standard.id;
-    lead.check("Sam Rook on the red team")
+    lead.check(&format!("{SAM} on the red team"))
         .fill(&format!("from.{sam}"), "2026-11-28")
         .press("Schedule & create report")
         .expect(422);
@@ -473,7 +477,7 @@ fn own_dates_that_the_engagement_moved_away_from_are_cleared_and_told() {
         .expect(200);
     assert_eq!(app.count("SELECT count(*) FROM engagement_operators WHERE starts_on IS NOT NULL"), 1);
     lead.open(&format!("{}/edit", e.path())).fill("start_date", "2026-12-08").press("Save").expect(200);
-    lead.see("Own dates no longer fit and were cleared: Sam Rook.");
+    lead.see(&format!("Own dates no longer fit and were cleared: {SAM}."));
     assert_eq!(app.count("SELECT count(*) FROM engagement_operators WHERE starts_on IS NOT NULL"), 0);
 }
 

@@ -5,7 +5,7 @@ use tyrian::accounts::two_factor::TotpSecret;
 
 use crate::harness::TestApp;
 use crate::harness::browser::{Answer, Browser};
-use crate::harness::fixtures::{PASSWORD, Person};
+use crate::harness::fixtures::{PASSWORD, Person, SAM};
 use crate::harness::process::Process;
 
 const WRONG: &str = "Wrong e-mail or password, or the account is locked for a while.";
@@ -37,7 +37,7 @@ fn five_failures_lock_the_account_and_the_lock_doubles() {
     assert_eq!(app.events("session.locked_out"), 4);
     let told =
         app.texts("SELECT sentence FROM audit.events WHERE kind = 'session.locked_out' ORDER BY id LIMIT 1");
-    assert_eq!(told, ["Locked the account of Sam Rook for 15 minutes after 5 failed attempts"]);
+    assert_eq!(told, [format!("Locked the account of {SAM} for 15 minutes after 5 failed attempts")]);
     assert!(
         app.texts("SELECT DISTINCT reason FROM audit.events WHERE kind = 'session.refused' ORDER BY 1")
             == ["locked", "wrong_credentials"]

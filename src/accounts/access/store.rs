@@ -49,25 +49,6 @@ pub struct AccessRow {
     pub given_at: DateTime<Utc>,
 }
 
-impl AccessRow {
-    /// A row for the samples test.
-    pub fn sample() -> Self {
-        let hostile = || "<script>alert(1)</script>".to_owned();
-        Self {
-            person: PersonId::new(),
-            name: hostile(),
-            email: hostile(),
-            status: "active".into(),
-            client: ClientId::new(),
-            client_name: hostile(),
-            role: RoleId::new(),
-            role_name: hostile(),
-            given_by: Some(hostile()),
-            given_at: DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000),
-        }
-    }
-}
-
 /// Access, by client and person.
 pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<AccessRow>> {
     let like = like(filter.q.trim());

@@ -48,33 +48,3 @@ pub struct Removal {
     /// Where to go on.
     pub back: String,
 }
-
-/// Every view of the slice, for the samples test.
-pub fn samples() -> Vec<(&'static str, String)> {
-    let hostile = || "<script>alert(1)</script>".to_owned();
-    let page = |rows| Access {
-        frame: Frame::sample("Client access"),
-        filter: Filter { q: hostile(), ..Filter::default() },
-        rows,
-        more: true,
-        clients: vec![(ClientId::new(), hostile())],
-        roles: vec![(RoleId::new(), hostile())],
-        people: vec![(PersonId::new(), hostile())],
-        query: "q=x".into(),
-        manages: true,
-        problem: Some("No.".into()),
-        zone: chrono_tz::UTC,
-    };
-    let removal = Removal {
-        frame: Frame::sample("Take access"),
-        row: AccessRow::sample(),
-        back: "/admin/access".into(),
-    };
-    let (full, empty) = (page(vec![AccessRow::sample()]), page(Vec::new()));
-    crate::kernel::web::rendered([
-        ("access", full.render()),
-        ("access#results", full.as_results().render()),
-        ("access_empty", empty.render()),
-        ("access_removal", removal.render()),
-    ])
-}

@@ -7,7 +7,6 @@ use crate::accounts::users::views::modules;
 use crate::kernel::authz::Permission;
 use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::error::FieldErrors;
-use crate::kernel::base::ids::RoleId;
 use crate::kernel::web::Frame;
 
 #[derive(Template)]
@@ -53,39 +52,4 @@ impl ShowRole {
     fn heading(&self) -> &str {
         self.role.as_ref().map_or("New role", |role| role.name.as_str())
     }
-}
-
-/// Every view of the slice, for the samples test.
-pub fn samples() -> Vec<(&'static str, String)> {
-    let hostile = || "<script>alert(1)</script>".to_owned();
-    let role = |built_in| Role {
-        id: RoleId::new(),
-        name: hostile(),
-        description: hostile(),
-        built_in,
-        requires_two_factor: true,
-        version: 1,
-        people: 1,
-        accesses: 2,
-    };
-    let show = |role: Option<Role>| ShowRole {
-        frame: Frame::sample("Role"),
-        role,
-        action: "/admin/roles/new".into(),
-        name: hostile(),
-        description: hostile(),
-        permissions: [Permission::LibraryRead].into_iter().collect(),
-        requires_two_factor: false,
-        version: 1,
-        manages: true,
-        errors: FieldErrors::one("name", "Taken."),
-        problem: Some("No.".into()),
-    };
-    let list = Roles { frame: Frame::sample("Roles"), roles: vec![role(true), role(false)], manages: true };
-    crate::kernel::web::rendered([
-        ("roles", list.render()),
-        ("role", show(Some(role(false))).render()),
-        ("role_built_in", show(Some(role(true))).render()),
-        ("role_new", show(None).render()),
-    ])
 }

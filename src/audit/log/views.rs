@@ -1,7 +1,7 @@
 //! The audit log's page.
 
 use askama::Template;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 
 use crate::audit::log::query::{Filter, Page, Part, presets};
@@ -14,7 +14,7 @@ use crate::kernel::base::ids::PersonId;
 use crate::kernel::base::show;
 use crate::kernel::event::domain::Category;
 use crate::kernel::event::record::Record;
-use crate::kernel::event::views::{Activity, EventRow, ProofOf, SealShown, sample_event};
+use crate::kernel::event::views::{EventRow, ProofOf, SealShown};
 use crate::kernel::web::Frame;
 
 impl Hint {
@@ -178,68 +178,4 @@ impl News {
             n => format!("{n} new events"),
         }
     }
-}
-
-/// Every view of the slice, for the samples test.
-pub fn samples() -> Vec<(&'static str, String)> {
-    let hostile = || "<script>alert(1)</script>\u{1b}[2J\u{202e}".to_owned();
-    let at: DateTime<Utc> = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
-    let person = PersonId::new();
-    let event = sample_event;
-    let place = event(1).place();
-    let page = |filter: Filter, outcome: Outcome| AuditLog {
-        frame: Frame::sample("Audit log"),
-        filter,
-        errors: ["from", "to", "q", "category", "user", "page", "jump"].iter().fold(
-            FieldErrors::default(),
-            |mut errors, field| {
-                errors.add(field, "No.");
-                errors
-            },
-        ),
-        outcome,
-        sealed: None,
-        people: vec![(person, hostile())],
-        whole: false,
-        first: at.date_naive(),
-        last: at.date_naive(),
-        today: at.date_naive(),
-        zone: chrono_tz::UTC,
-    };
-    let found = |rows: Vec<Record>, hints| Outcome::Found {
-        page: Found { rows, older: true, newer: true, count: COUNTED },
-        hints,
-    };
-    let open = Filter {
-        q: hostile(),
-        categories: vec![Category::Procedures],
-        user: Some(person),
-        open: Some(place),
-        ..Filter::default()
-    };
-    let hint = Hint { words: "Without the search", count: 3, href: "/admin/audit-log".into() };
-    let list = page(open.clone(), found(vec![event(1), event(2)], Vec::new()));
-    let nothing = page(open, found(Vec::new(), vec![hint]));
-    let empty = page(Filter::default(), found(Vec::new(), Vec::new()));
-    let broad = page(Filter::default(), Outcome::TooBroad);
-    let activity = Activity {
-        rows: vec![event(1)],
-        total: Some("1".into()),
-        archived: true,
-        reads_log: true,
-        log: Some("/admin/audit-log".into()),
-        zone: Tz::UTC,
-    };
-    let quiet = Activity::default();
-    let news = News { count: 3, href: "/admin/audit-log".into() };
-    crate::kernel::web::rendered([
-        ("log", list.render()),
-        ("log block", list.as_log().render()),
-        ("log nothing", nothing.render()),
-        ("log empty", empty.render()),
-        ("log too broad", broad.render()),
-        ("news", news.render()),
-        ("activity#fragment", activity.render()),
-        ("activity empty#fragment", quiet.render()),
-    ])
 }

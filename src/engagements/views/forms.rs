@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::wizard::{LibraryPane, sample_pane};
+use super::wizard::LibraryPane;
 use crate::engagements::domain::NewEngagement;
 use crate::engagements::store::plan::Losses;
 use crate::kernel::base::error::FieldErrors;
@@ -126,65 +126,6 @@ pub fn losses(losses: Losses) -> Vec<String> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-/// Samples of these pages.
-pub fn samples() -> Vec<(&'static str, String)> {
-    let hostile = || "<script>alert(1)</script>".to_owned();
-    let conflict = Conflict {
-        field: "description",
-        label: "Description",
-        theirs: hostile(),
-        theirs_shown: None,
-        by: hostile(),
-        at: "14:30".into(),
-        version: 4,
-        mine: hostile(),
-    };
-    let edit = Edit {
-        frame: Frame::sample("Edit"),
-        url: "/engagements/x".into(),
-        details: NewEngagement { title: hostile(), description: hostile(), ..NewEngagement::default() },
-        version: 3,
-        bases: vec![("description", 2)],
-        conflicts: vec![conflict],
-        errors: FieldErrors::one("end_date", "The end lies before the start. Choose a later end."),
-        problem: Some("No.".into()),
-    };
-    let add = Add {
-        frame: Frame::sample("Add procedures"),
-        url: "/engagements/x".into(),
-        library: sample_pane(),
-        problem: Some("No.".into()),
-    };
-    let rows = vec![OrderLine {
-        id: "1".into(),
-        position: 1,
-        name: hostile(),
-        technique: "T1003".into(),
-        focus: Some("up"),
-    }];
-    let order = Order { frame: Frame::sample("Order"), url: "/engagements/x".into(), rows };
-    let confirm = |reason: Option<String>| Confirm {
-        frame: Frame::sample("Delete"),
-        heading: hostile(),
-        lead: hostile(),
-        goes: losses(Losses { entries: 1, files: 2, ticks: 3, saves: 4 }),
-        stays: hostile(),
-        action: "/engagements/x/delete".into(),
-        button: "Delete",
-        back: "/engagements/x".into(),
-        reason,
-        error: Some("Say why.".into()),
-    };
-    crate::kernel::web::rendered([
-        ("engagements/edit", edit.render()),
-        ("engagements/add", add.render()),
-        ("engagements/add#step", add.as_step().render()),
-        ("engagements/order", order.render()),
-        ("engagements/confirm", confirm(None).render()),
-        ("engagements/confirm reason", confirm(Some(hostile())).render()),
-    ])
 }
 
 #[cfg(test)]

@@ -490,14 +490,103 @@ fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::sample;
     use super::super::table::{INLINE, Mark};
     use super::*;
-    use crate::kernel::base::ids::ProcedureId;
+    use crate::engagements::store::show::Own;
+    use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
+    use crate::procedures::domain::Severity;
+
+    /// An engagement with two procedures, one answered, and somebody who works on both sides.
+    fn engagement() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
+        let now = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
+        let person = PersonId::new();
+        let own = Own {
+            id: EngagementId::new(),
+            client_id: ClientId::new(),
+            title: "Autumn purple team".into(),
+            description: String::new(),
+            objective: String::new(),
+            scope: String::new(),
+            access_info: String::new(),
+            special_instructions: String::new(),
+            tags: Vec::new(),
+            status: EngagementStatus::InProgress,
+            start_date: None,
+            end_date: None,
+            time_zone: "UTC".into(),
+            starts_at: None,
+            attack_version: "19.1".into(),
+            test_plan_title: String::new(),
+            earlier_engagement_id: None,
+            write_rule: None,
+            cancel_reason: None,
+            requested_at: None,
+            submitted_at: None,
+            version: 1,
+        };
+        let row = |position, status, outcome: Option<&str>| ProcedureRow {
+            id: ProcedureId::new(),
+            position,
+            name: "Read memory".into(),
+            technique_ids: vec!["T1003.001".into(), "T1021".into()],
+            tactics: vec!["credential-access".into()],
+            status,
+            severity: outcome.map(|_| Severity::High),
+            waiting_on: None,
+            red_outcome: outcome.map(|_| "success".into()),
+            blue_outcome: outcome.map(str::to_owned),
+            version: 1,
+        };
+        let outcome = |key: &str, team, score| Outcome {
+            key: key.into(),
+            team,
+            label: key.into(),
+            definition: String::new(),
+            meaning: crate::settings::domain::Meaning { score, ..Default::default() },
+            retired_at: None,
+        };
+        let operator = |team| Operator {
+            procedure_id: None,
+            person_id: person,
+            name: "Mika Kuusi".into(),
+            team,
+            has_access: true,
+        };
+        let head = Head {
+            own,
+            client_name: "Harbour Lights Ferries".into(),
+            updated: now,
+            updated_by: "Mika Kuusi".into(),
+            report: None,
+        };
+        let mut loaded = Loaded::of(head);
+        loaded.outcomes = vec![outcome("success", Team::Red, None), outcome("logged", Team::Blue, Some(30))];
+        loaded.procedures = vec![
+            row(1, ProcedureStatus::Completed, Some("logged")),
+            row(2, ProcedureStatus::NotStarted, None),
+        ];
+        loaded.operators = vec![operator(Team::Red), operator(Team::Blue)];
+        let around = Around {
+            writer: Writer { sides: |_, _| Sides::ALL, person },
+            may: May::default(),
+            now,
+            zone: chrono_tz::UTC,
+            show: String::new(),
+            typed: Values::new(),
+            errors: FieldErrors::default(),
+            ticked: None,
+            dates: OwnDates::new(),
+        };
+        (loaded, around)
+    }
+
+    fn frame() -> Frame {
+        Frame::new(None, crate::kernel::web::Section::Engagements, "Engagement".into(), None, None)
+    }
 
     #[test]
     fn the_page_stays_small_with_two_hundred_procedures() {
-        let (mut loaded, around) = sample();
+        let (mut loaded, around) = engagement();
         let name = "Read LSASS memory with a signed tool".to_owned();
         loaded.procedures = (1..=200)
             .map(|position| ProcedureRow {
@@ -519,15 +608,14 @@ mod tests {
             other("Ines Otero", Team::Blue),
             other("Sam Adeyemi", Team::Blue),
         ];
-        let page = Show::new(Frame::sample("Engagement"), &loaded, &around, &[], None)
-            .and_then(|page| page.render())
-            .expect("renders");
+        let page =
+            Show::new(frame(), &loaded, &around, &[], None).and_then(|page| page.render()).expect("renders");
         assert!(page.len() <= 256 * 1024, "{} bytes", page.len());
     }
 
     #[test]
     fn inline_fields_are_the_four_of_the_table() {
-        let (loaded, _) = sample();
+        let (loaded, _) = engagement();
         let kinds: Vec<_> = INLINE
             .iter()
             .map(|field| Mark::of(&loaded.procedures[0], *field, &loaded.outcomes).kind)
@@ -537,13 +625,11 @@ mod tests {
 
     #[test]
     fn continue_leads_to_what_waits_on_me() {
-        let (loaded, around) = sample();
-        let page = Show::new(Frame::sample("x"), &loaded, &around, &[], None).expect("renders");
+        let (loaded, around) = engagement();
+        let page = Show::new(frame(), &loaded, &around, &[], None).expect("renders");
         assert!(page.next.expect("waits on red, and I am red").1.starts_with("2 "));
         let stranger = stranger(&around);
-        assert!(
-            Show::new(Frame::sample("x"), &loaded, &stranger, &[], None).expect("renders").next.is_none()
-        );
+        assert!(Show::new(frame(), &loaded, &stranger, &[], None).expect("renders").next.is_none());
     }
 
     fn stranger<F>(around: &Around<F>) -> Around<impl Fn(bool, bool) -> Sides + use<F>> {

@@ -1,14 +1,12 @@
 //! An event as people see it: a row of the log and of each page that tells what happened to its subject.
 
 use askama::Template;
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::domain::Category;
 use super::record::{Place, Record};
 use crate::kernel::base::harmless::harmless;
-use crate::kernel::base::ids::PersonId;
 use crate::kernel::base::show;
 
 /// An event as a row, open or closed.
@@ -195,39 +193,5 @@ impl Activity {
     fn row<'a>(&self, event: &'a Record) -> EventRow<'a> {
         let href = self.reads_log.then(|| log_url(event.place()));
         EventRow { here: false, ..EventRow::new(event, self.zone, href, false) }
-    }
-}
-
-/// An event full of hostile text, for the samples test.
-pub fn sample_event(id: i64) -> Record {
-    let hostile = || "<script>alert(1)</script>\u{1b}[2J\u{202e}".to_owned();
-    let at: DateTime<Utc> = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(20_000);
-    let person = PersonId(uuid::Uuid::from_u128(7));
-    let fields = serde_json::json!({ "red_notes": { "before_chars": 0, "after_chars": 12 }, "<b>": { "before": "<i>", "after": hostile() } });
-    Record {
-        at,
-        id,
-        transaction_id: 1,
-        kind: "procedure.saved".into(),
-        category: "procedures".into(),
-        outcome: if id == 2 { "failure".into() } else { "success".into() },
-        reason: (id == 2).then(|| "not_allowed".into()),
-        actor_kind: "person".into(),
-        actor_id: Some(person.0),
-        actor_name: hostile(),
-        actor_email: Some(hostile()),
-        on_behalf_of: None,
-        subject_type: Some("procedure".into()),
-        subject_id: Some(person.0),
-        subject_label: Some(hostile()),
-        about_person: None,
-        client_id: Some(person.0),
-        engagement_id: None,
-        address: Some(hostile()),
-        user_agent: Some(hostile()),
-        request_id: Some(person.0),
-        sentence: hostile(),
-        detail: serde_json::json!({ "fields": fields, "<u>": [1, "<s>"] }).to_string(),
-        search_values: String::new(),
     }
 }

@@ -133,18 +133,6 @@ impl Frame {
     pub fn theme(&self) -> Option<&str> {
         self.person.as_ref().map(|p| p.theme.as_str()).filter(|t| *t != "auto")
     }
-
-    /// A frame for the samples test.
-    pub fn sample(title: &str) -> Self {
-        Self::new(
-            Some(&Viewer::sample()),
-            Section::Engagements,
-            title.to_owned(),
-            Some("Saved.".into()),
-            None,
-        )
-        .crumb("Engagements", "/engagements")
-    }
 }
 
 /// Two letters that stand for a name.

@@ -33,14 +33,6 @@ pub fn beside(target: &str, html: &str) -> askama::Result<String> {
     askama::Template::render(&Beside { target, html })
 }
 
-/// The samples of a slice's views under their names. One that does not render is empty, which fails their
-/// test.
-pub fn rendered<const N: usize>(
-    views: [(&'static str, askama::Result<String>); N],
-) -> Vec<(&'static str, String)> {
-    views.into_iter().map(|(name, html)| (name, html.unwrap_or_default())).collect()
-}
-
 /// A path with these parameters, empty ones left out.
 pub fn link(path: &str, pairs: &[(&str, &str)]) -> String {
     let given: Vec<&(&str, &str)> = pairs.iter().filter(|(_, value)| !value.is_empty()).collect();

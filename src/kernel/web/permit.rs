@@ -74,35 +74,6 @@ impl Organisation {
     }
 }
 
-impl Viewer {
-    /// A team lead, for the samples test.
-    pub fn sample() -> Self {
-        let lead = crate::kernel::authz::policy::ROLES.iter().find(|r| r.key == "team_lead");
-        let set = lead.map(|r| r.permissions.iter().copied().collect()).unwrap_or_default();
-        Self {
-            id: PersonId::new(),
-            name: "Noor Haddad".into(),
-            email: "noor@tyrian.example".into(),
-            theme: "auto".into(),
-            shortcuts: true,
-            role: "Team Lead".into(),
-            session: uuid::Uuid::nil(),
-            proved_at: None,
-            two_factor: true,
-            two_factor_due: false,
-            notices: 2,
-            rights: Rights { own: set, clients: [(ClientId::new(), set)].into() },
-            organisation: Organisation {
-                name: "Tyrian".into(),
-                time_zone: "UTC".into(),
-                write_rule: "everyone".into(),
-                attachment_bytes: 50 << 20,
-                idle_minutes: 30,
-            },
-        }
-    }
-}
-
 /// What a permit is for.
 pub trait Action: Send + Sync + 'static {
     /// The right it needs.

@@ -254,7 +254,5 @@ pub struct Methodologies {
 }
 
 mod plans;
-mod samples;
 pub mod words;
 pub use plans::{DeletePlan, PlanEditor, PlanPage, Plans};
-pub use samples::samples;

@@ -6,7 +6,6 @@ pub mod logs;
 pub mod page;
 pub mod parts;
 pub mod place;
-pub mod samples;
 pub mod steps;
 
 use askama::Template;
@@ -72,5 +71,3 @@ pub struct FreshPage {
     /// The parts that are stored at once, as HTML: where each goes, and what it is. They morph in place.
     pub parts: Vec<(String, String)>,
 }
-
-pub use samples::samples;

@@ -40,20 +40,6 @@ impl Place {
         let is_theirs = self.lead || self.viewer == author;
         team.map_or(self.sides.any() && is_theirs, |team| self.sides.may_change(team, is_theirs))
     }
-    /// A place for the samples test.
-    pub fn sample() -> Self {
-        Self {
-            engagement: EngagementId::new(),
-            procedure: ProcedureId::new(),
-            zone: Tz::Europe__Lisbon,
-            now: DateTime::UNIX_EPOCH,
-            viewer: PersonId::new(),
-            sides: Sides::ALL,
-            lead: true,
-            edits_assets: true,
-            attachment_bytes: 50 << 20,
-        }
-    }
 }
 
 /// Where a button of the procedure's form leads after the save: a part's own page, relative to the

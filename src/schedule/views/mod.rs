@@ -1,12 +1,9 @@
 //! Pages of the schedule.
 
-mod samples;
-
 use askama::Template;
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use chrono_tz::Tz;
 
-pub use self::samples::samples;
 use super::availability::Row;
 use super::calendar::{Bar, Span, Week};
 use super::filter::{Filter, View};

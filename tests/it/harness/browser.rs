@@ -48,6 +48,8 @@ pub struct Browser {
     html: String,
     /// What was typed on the page that is shown: the control's place in the document → value.
     typed: BTreeMap<usize, Typed>,
+    /// What it was shown, in order, where it keeps that: the request and the page or fragment.
+    kept: Option<Vec<(String, String)>>,
 }
 
 impl Browser {
@@ -63,7 +65,17 @@ impl Browser {
             headers: HeaderMap::new(),
             html: String::new(),
             typed: BTreeMap::new(),
+            kept: None,
         }
+    }
+
+    /// Keeps every page and fragment from now on.
+    pub fn keep(&mut self) {
+        self.kept = Some(Vec::new());
+    }
+    /// What was kept: requests and what they showed.
+    pub fn kept(self) -> Vec<(String, String)> {
+        self.kept.unwrap_or_default()
     }
 
     /// Keeps a cookie.
@@ -104,7 +116,13 @@ impl Browser {
             .limit(64 << 20)
             .read_to_vec()
             .unwrap_or_else(|e| panic!("{method} {path}: {e}"));
-        Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body }
+        let answer = Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body };
+        if method != "HEAD" && shows(path, &answer) {
+            let (asked, html) = (format!("{method} {path}"), answer.text());
+            super::pages::check(&asked, answer.status, &html);
+            self.kept.iter_mut().for_each(|kept| kept.push((asked.clone(), html.clone())));
+        }
+        answer
     }
 
     /// Head of the answer to a GET whose body may never end.
@@ -124,7 +142,11 @@ impl Browser {
             .get("content-type")
             .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
         let body = if endless { Vec::new() } else { answer.body_mut().read_to_vec().unwrap() };
-        Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body }
+        let answer = Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body };
+        if shows(path, &answer) {
+            super::pages::check(&format!("GET {path}"), answer.status, &answer.text());
+        }
+        answer
     }
 
     /// GETs without following redirects.
@@ -528,6 +550,15 @@ impl Browser {
         };
         (method, target, headers, body)
     }
+}
+
+/// Whether an answer is a page or a fragment: whatever a test is shown, it is checked.
+fn shows(path: &str, answer: &Answer) -> bool {
+    let redirects = matches!(answer.status, 301..=308);
+    // What is closed asks for nothing in its place, and often nothing has come since.
+    let empty = answer.body.is_empty() && (path.ends_with("part=none") || path.contains("audit-log/fresh"));
+    let compressed = !answer.header("content-encoding").is_empty();
+    !redirects && !empty && !compressed && answer.header("content-type").starts_with("text/html")
 }
 
 const BOUNDARY: &str = "----tyrian-test-boundary-7d1f0c";

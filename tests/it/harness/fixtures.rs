@@ -1,20 +1,30 @@
-//! People, clients and engagements of the tests, all plainly invented.
+//! People, clients and engagements of the tests, all plainly invented, made through the product's own
+//! functions. Their names are as hostile as the product lets people type them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use actix_web::cookie::{Cookie, CookieJar};
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::sql_types::{Date, Int4, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::Uuid as SqlUuid;
 use serde_json::Value;
+use tyrian::accounts::roles::store::RoleText;
 use tyrian::accounts::store::NewPerson;
+use tyrian::accounts::{roles, store};
+use tyrian::clients::domain::{AssetKind, AssetText, ClientText, Criticality};
+use tyrian::engagements::domain::Details;
+use tyrian::engagements::store::create::{Chosen, NewEngagement};
 use tyrian::kernel::app::App;
+use tyrian::kernel::authz::policy::{Permission as P, PermissionSet};
 use tyrian::kernel::base::error::Result;
-use tyrian::kernel::base::ids::{AssetId, ClientId, EngagementId, PersonId, ProcedureId, ReportId, RoleId};
+use tyrian::kernel::base::ids::{
+    AssetId, ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, ReportId,
+};
 use tyrian::kernel::db::WriteTx;
-use tyrian::kernel::event::domain::{Actor, Event, Kind};
+use tyrian::kernel::event::domain::{Actor, Event};
 use tyrian::lifecycle::domain::EngagementStatus;
+use tyrian::kernel::base::team::Team;
 
 use super::TestApp;
 
@@ -96,87 +106,132 @@ impl Default for Clients {
     }
 }
 
-/// Name of [`Clients::own`].
-pub const OWN: &str = "Alder Savings";
-/// Name of [`Clients::foreign`].
-pub const FOREIGN: &str = "Birch Hospitals";
-
-fn laid() -> Event {
-    Event::new(Kind::DemoSeeded, "Laid test data")
+/// A text that would be an element or an attribute (see [`MARK`](super::pages::MARK)) wherever a page forgot
+/// to escape it, would read otherwise where it is escaped twice, and turns what follows it around where bidi
+/// is not contained.
+macro_rules! hostile {
+    ($text:literal) => {
+        concat!($text, " <x-typed>\"x-typed 'x-typed &amp;\u{202E}")
+    };
 }
+
+pub(crate) use hostile;
+
+/// Name of [`Clients::own`].
+pub const OWN: &str = hostile!("Alder Savings");
+/// Name of [`Clients::foreign`].
+pub const FOREIGN: &str = hostile!("Birch Hospitals");
+
+/// Name of [`People::administrator`].
+pub const ADA: &str = hostile!("Ada Marlow");
+/// Name of [`People::lead`].
+pub const LEA: &str = hostile!("Lea Winter");
+/// Name of [`People::standard`].
+pub const SAM: &str = hostile!("Sam Rook");
+/// Name of [`People::second`].
+pub const BEA: &str = hostile!("Bea Lund");
+/// Name of [`People::analyst`].
+pub const ANN: &str = hostile!("Ann Field");
+/// Name of [`People::blue_analyst`].
+pub const BO: &str = hostile!("Bo Castle");
+/// Name of [`People::auditor`].
+pub const ABE: &str = hostile!("Abe Stone");
+/// Name of [`People::outsider`].
+pub const OTIS: &str = hostile!("Otis Farr");
+/// Name of [`People::bare`].
+pub const BEN: &str = hostile!("Ben Plain");
+/// Name of [`People::custom`].
+pub const CUS: &str = hostile!("Cus Tomas");
+
+/// Title of an engagement for which a test names none.
+pub const TITLE: &str = hostile!("Autumn purple team");
+/// Title of a submitted engagement.
+pub const DRILL: &str = hostile!("Submitted drill");
+/// A text of many lines, such as a description, long and with a word that no line holds.
+pub static LONG: LazyLock<String> = LazyLock::new(|| {
+    let line = hostile!("A **bold** [link](javascript:x) and `code`,");
+    format!("{line}\n\n- {line}\n- {}\n\n| a | b |\n|---|---|\n| {line} | 1 |\n", "word".repeat(200))
+});
 
 /// Makes clients and people.
 pub fn settle(app: &App) -> (Clients, People) {
     static HASH: LazyLock<String> =
         LazyLock::new(|| tyrian::accounts::domain::hash_password(PASSWORD).unwrap());
+    custom_role(app);
     app.db
         .write_blocking(&Actor::command(), |tx| {
-            let clients = Clients { own: client(tx, OWN)?, foreign: client(tx, FOREIGN)? };
-            custom_role(tx)?;
+            let ((own, made), (foreign, also_made)) = (client(tx, OWN)?, client(tx, FOREIGN)?);
+            let mut events = vec![made, also_made];
             let mut person =
-                |name: &str, roles: &[&str], access: Option<(ClientId, &str)>| -> Result<Person> {
-                    let email = format!("{}@tyrian.example", name.to_lowercase().replace(' ', "."));
+                |name: &str, roles: &[&str], access: Option<(ClientId, &str, &str)>| -> Result<Person> {
+                    let words: Vec<&str> = name.split(' ').take(2).collect();
+                    let email = format!("{}@tyrian.example", words.join(".").to_lowercase());
                     let new = NewPerson { name, email: &email, password_hash: Some(&HASH), roles };
-                    let (id, event) = tyrian::accounts::store::insert_person(tx, &new, None)?;
-                    let mut events = vec![event];
-                    if let Some((client, role)) = access {
-                        let client_name = if client == clients.own { OWN } else { FOREIGN };
-                        events.push(tyrian::accounts::store::give_access(
-                            tx,
-                            client,
-                            client_name,
-                            id,
-                            name,
-                            role,
-                            None,
-                        )?);
+                    let (id, event) = store::insert_person(tx, &new, None)?;
+                    events.push(event);
+                    if let Some((client, client_name, role)) = access {
+                        events.push(store::give_access(tx, client, client_name, id, name, role, None)?);
                     }
-                    tx.audited_all((), &events)?;
                     Ok(Person { id, name: name.to_owned(), email })
                 };
-            let own = clients.own;
+            let at_own = |role| Some((own, OWN, role));
             let people = People {
-                administrator: person("Ada Marlow", &["administrator"], None)?,
-                lead: person("Lea Winter", &["team_lead"], Some((own, "team_lead")))?,
-                standard: person("Sam Rook", &["standard_user"], Some((own, "standard_user")))?,
-                second: person("Bea Lund", &["standard_user"], Some((own, "standard_user")))?,
-                analyst: person("Ann Field", &["analyst"], Some((own, "analyst")))?,
-                blue_analyst: person("Bo Castle", &["analyst"], Some((own, "analyst")))?,
-                auditor: person("Abe Stone", &["auditor"], None)?,
-                outsider: person("Otis Farr", &["team_lead"], Some((clients.foreign, "team_lead")))?,
-                bare: person("Ben Plain", &["standard_user"], None)?,
-                custom: person("Cus Tomas", &["planner"], Some((own, "planner")))?,
+                administrator: person(ADA, &["administrator"], None)?,
+                lead: person(LEA, &["team_lead"], at_own("team_lead"))?,
+                standard: person(SAM, &["standard_user"], at_own("standard_user"))?,
+                second: person(BEA, &["standard_user"], at_own("standard_user"))?,
+                analyst: person(ANN, &["analyst"], at_own("analyst"))?,
+                blue_analyst: person(BO, &["analyst"], at_own("analyst"))?,
+                auditor: person(ABE, &["auditor"], None)?,
+                outsider: person(OTIS, &["team_lead"], Some((foreign, FOREIGN, "team_lead")))?,
+                bare: person(BEN, &["standard_user"], None)?,
+                custom: person(CUS, &["planner"], at_own("planner"))?,
             };
-            tx.audited((clients, people), laid())
+            tx.audited_all((Clients { own, foreign }, people), &events)
         })
         .unwrap()
 }
 
-fn client(tx: &mut WriteTx<'_>, name: &str) -> Result<ClientId> {
-    let id = ClientId::new();
-    diesel::sql_query("INSERT INTO clients (id, name, created_at, updated_at) VALUES ($1, $2, $3, $3)")
-        .bind::<SqlUuid, _>(id.0)
-        .bind::<Text, _>(name)
-        .bind::<Timestamptz, _>(tx.now())
-        .execute(tx.conn)?;
-    Ok(id)
+fn client(tx: &mut WriteTx<'_>, name: &str) -> Result<(ClientId, Event)> {
+    let text = ClientText {
+        name: name.to_owned(),
+        description: LONG.clone(),
+        contacts: LONG.clone(),
+        tags: vec![hostile!("finance").to_owned()],
+    };
+    tyrian::clients::store::create(tx, &text, None)
 }
 
-fn custom_role(tx: &mut WriteTx<'_>) -> Result<()> {
-    let id = RoleId::new();
-    diesel::sql_query(
-        "INSERT INTO roles (id, key, name, description) \
-        VALUES ($1, 'planner', 'Planner', 'Reads and plans.')",
-    )
-    .bind::<SqlUuid, _>(id.0)
-    .execute(tx.conn)?;
-    diesel::sql_query(
-        "INSERT INTO role_permissions (role_id, permission) \
-        SELECT $1, unnest(ARRAY['library.read', 'client.read', 'engagement.read', 'engagement.plan'])",
-    )
-    .bind::<SqlUuid, _>(id.0)
-    .execute(tx.conn)?;
-    Ok(())
+/// A client to which everybody has the same access as to another one.
+pub fn client_like(app: &App, name: &str, like: ClientId) -> ClientId {
+    app.db
+        .write_blocking(&Actor::command(), |tx| {
+            let (id, event) = client(tx, name)?;
+            let copied = "INSERT INTO client_access (client_id, person_id, role_id, given_at) \
+                SELECT $1, person_id, role_id, given_at FROM client_access WHERE client_id = $2";
+            diesel::sql_query(copied).bind::<SqlUuid, _>(id.0).bind::<SqlUuid, _>(like.0).execute(tx.conn)?;
+            tx.audited(id, event)
+        })
+        .unwrap()
+}
+
+/// Makes the role of [`People::custom`]. Fixtures give roles by a key, and only the product's own have one.
+fn custom_role(app: &App) {
+    let permissions: PermissionSet =
+        [P::LibraryRead, P::ClientRead, P::EngagementRead, P::EngagementPlan].into_iter().collect();
+    let text = RoleText {
+        name: hostile!("Planner").into(),
+        description: hostile!("Reads and plans.").into(),
+        permissions,
+        requires_two_factor: false,
+    };
+    app.db
+        .write_blocking(&Actor::command(), |tx| {
+            let made = roles::store::create(tx, permissions, &text)?;
+            diesel::sql_query("UPDATE roles SET key = 'planner' WHERE key IS NULL").execute(tx.conn)?;
+            Ok(made)
+        })
+        .unwrap();
 }
 
 /// The value of a session cookie that the app takes for its own.
@@ -239,7 +294,7 @@ pub struct Plan<'a> {
 
 impl Default for Plan<'_> {
     fn default() -> Self {
-        Self { title: "Autumn purple team", procedures: 3, status: EngagementStatus::InProgress, start: None }
+        Self { title: TITLE, procedures: 3, status: EngagementStatus::InProgress, start: None }
     }
 }
 
@@ -270,18 +325,21 @@ impl TestApp {
     /// An engagement of a client that was submitted: two procedures, the first one answered and with a High
     /// finding, its report a Draft.
     pub fn submitted(&self, client: ClientId) -> Engagement {
-        let made = self.plan(client, &Plan { title: "Submitted drill", procedures: 2, ..Plan::default() });
+        let made = self.plan(client, &Plan { title: DRILL, procedures: 2, ..Plan::default() });
+        let author = self.worker(client);
+        let fields = [
+            ("version", "1"),
+            ("status", "completed"),
+            ("red_outcome", "success"),
+            ("blue_outcome", "logged"),
+            ("severity", "high"),
+            ("executed_at", "2026-11-20T07:00:00"),
+            ("detected_at", "2026-11-20T07:10:00"),
+        ];
+        let saved = self.browser(author).post(&made.procedure_path(0), &fields);
+        assert_eq!(saved.status, 303, "{}", saved.text());
         self.db
             .write_blocking(&Actor::command(), |tx| {
-                diesel::sql_query(
-                    "UPDATE procedures SET status = 'completed', red_outcome = 'success', blue_outcome = \
-                        'logged', severity = 'high',
-                        executed_at = $2 - interval '2 hours', detected_at = $2 - interval '110 minutes' \
-                        WHERE id = $1",
-                )
-                .bind::<SqlUuid, _>(made.procedures[0].0)
-                .bind::<Timestamptz, _>(tx.now())
-                .execute(tx.conn)?;
                 let (locked, _) = tyrian::lifecycle::store::lock_engagement(tx, made.id, &[client])?;
                 let (at, by) = (tx.now(), tx.actor().clone());
                 let (_, _, events) = tyrian::reports::store::freeze(tx, &locked, at, &by)?;
@@ -291,128 +349,119 @@ impl TestApp {
         made
     }
 
-    /// An asset of a client.
-    pub fn asset(&self, client: ClientId, name: &str) -> AssetId {
-        let id = AssetId::new();
+    /// Somebody who works on the procedures of a client: the red operator, where they have access.
+    pub fn worker(&self, client: ClientId) -> &Person {
+        let (standard, outsider) = (&self.people.standard, &self.people.outsider);
+        let access = format!(
+            "SELECT count(*) FROM client_access WHERE client_id = '{client}' AND person_id = '{}'",
+            standard.id
+        );
+        if self.count(&access) == 1 { standard } else { outsider }
+    }
+
+    /// Gives somebody access to a client.
+    pub fn give_access(&self, person: &Person, client: ClientId, role: &str) {
+        let name = if client == self.clients.own { OWN } else { FOREIGN };
         self.db
             .write_blocking(&Actor::command(), |tx| {
-                diesel::sql_query(
-                    "INSERT INTO assets (id, client_id, name, kind, criticality, created_at, updated_at) \
-                        VALUES ($1, $2, $3, 'server', 'high', $4, $4)",
-                )
-                .bind::<SqlUuid, _>(id.0)
-                .bind::<SqlUuid, _>(client.0)
-                .bind::<Text, _>(name)
-                .bind::<Timestamptz, _>(tx.now())
-                .execute(tx.conn)?;
-                tx.audited((), laid())
+                let event = store::give_access(tx, client, name, person.id, &person.name, role, None)?;
+                tx.audited((), event)
             })
             .unwrap();
-        id
+    }
+
+    /// An asset of a client.
+    pub fn asset(&self, client: ClientId, name: &str) -> AssetId {
+        let text = AssetText {
+            name: name.to_owned(),
+            kind: AssetKind::Server,
+            criticality: Criticality::High,
+            address: hostile!("10.0.0.1").into(),
+            description: LONG.clone(),
+        };
+        self.db
+            .write_blocking(&Actor::command(), |tx| {
+                let (id, event) = tyrian::clients::assets::store::insert(tx, client, &text)?;
+                tx.audited(id, event)
+            })
+            .unwrap()
     }
 }
 
-/// As [`TestApp::plan`], for benchmarks, which bring an application of their own.
+/// As [`TestApp::plan`], of an application alone.
 pub fn plan_engagement(app: &App, client: ClientId, plan: &Plan<'_>, people: &People) -> Engagement {
-    let made = Engagement {
-        id: EngagementId::new(),
+    // What is due has been booked before its day.
+    let now = app.clock.now();
+    if let (EngagementStatus::Scheduled, Some(start)) = (plan.status, plan.start) {
+        let day_before = start.and_time(chrono::NaiveTime::MIN).and_utc() - chrono::TimeDelta::days(2);
+        app.clock.set(now.min(day_before));
+    }
+    let made = app.db.write_blocking(&Actor::command(), |tx| {
+        let new = NewEngagement {
+            id: EngagementId::new(),
+            client,
+            details: details(plan),
+            plan: None,
+            earlier: None,
+            operators: operators(tx, client, people)?,
+            inputs: BTreeMap::new(),
+            procedures: chosen(tx, plan.procedures)?,
+        };
+        let (created, audited) = tyrian::engagements::store::create::create(tx, &[client], &new)?;
+        Ok(audited.with(created))
+    });
+    app.clock.set(now);
+    let made = made.unwrap();
+    assert_eq!(made.status, plan.status, "what starts on {:?} is made otherwise", plan.start);
+    Engagement {
+        id: made.id,
         title: plan.title.to_owned(),
         client,
-        procedures: (0..plan.procedures).map(|_| ProcedureId::new()).collect(),
-        report: ReportId::new(),
-    };
-    app.db.write_blocking(&Actor::command(), |tx| insert_engagement(tx, &made, plan, people)).unwrap();
-    made
+        procedures: made.procedures,
+        report: made.report,
+    }
 }
 
-fn insert_engagement(
-    tx: &mut WriteTx<'_>,
-    made: &Engagement,
-    plan: &Plan<'_>,
-    people: &People,
-) -> Result<tyrian::kernel::db::Audited<()>> {
-    let now = tx.now();
-    diesel::sql_query(
-        "INSERT INTO attack_versions (version, rank, domain, imported_at) \
-        VALUES ('19.1', 19001, 'enterprise-attack', $1) ON CONFLICT DO NOTHING",
-    )
-    .bind::<Timestamptz, _>(now)
-    .execute(tx.conn)?;
-    diesel::sql_query(
-        "INSERT INTO engagements (id, client_id, title, status, start_date, time_zone, starts_at, \
-            attack_version, created_at, cancel_reason)
-         VALUES ($1, $2, $3, $4, $5, 'UTC', $5::timestamp AT TIME ZONE 'UTC', '19.1', $6, CASE \
-         WHEN $4 = 'canceled' THEN 'Called off' END)",
-    )
-    .bind::<SqlUuid, _>(made.id.0)
-    .bind::<SqlUuid, _>(made.client.0)
-    .bind::<Text, _>(plan.title)
-    .bind::<Text, _>(plan.status.as_str())
-    .bind::<Nullable<Date>, _>(plan.start)
-    .bind::<Timestamptz, _>(now)
-    .execute(tx.conn)?;
-    diesel::sql_query(
-        "INSERT INTO engagement_activity (engagement_id, at, by_name) VALUES ($1, $2, 'System')",
-    )
-    .bind::<SqlUuid, _>(made.id.0)
-    .bind::<Timestamptz, _>(now)
-    .execute(tx.conn)?;
-    let sides = [
-        (&people.standard, "red"),
-        (&people.second, "blue"),
-        (&people.blue_analyst, "blue"),
-        (&people.lead, "red"),
-        (&people.lead, "blue"),
+fn details(plan: &Plan<'_>) -> Details {
+    Details {
+        title: plan.title.to_owned(),
+        description: LONG.clone(),
+        tags: vec![hostile!("autumn").to_owned()],
+        start_date: plan.start,
+        end_date: None,
+        time_zone: chrono_tz::UTC,
+        objective: String::new(),
+        scope: LONG.clone(),
+        access_info: String::new(),
+        special_instructions: String::new(),
+    }
+}
+
+/// Those of the usual operators who have access to the client.
+fn operators(tx: &mut WriteTx<'_>, client: ClientId, people: &People) -> Result<Vec<(PersonId, Team)>> {
+    use tyrian::kernel::db::schema::client_access;
+    let members: Vec<uuid::Uuid> = client_access::table
+        .filter(client_access::client_id.eq(client.0))
+        .select(client_access::person_id)
+        .load(tx.conn)?;
+    let usual = [
+        (people.standard.id, Team::Red),
+        (people.second.id, Team::Blue),
+        (people.blue_analyst.id, Team::Blue),
+        (people.lead.id, Team::Red),
+        (people.lead.id, Team::Blue),
     ];
-    for (person, team) in sides {
-        diesel::sql_query(
-            "INSERT INTO engagement_operators (engagement_id, person_id, team) VALUES ($1, $2, $3)",
-        )
-        .bind::<SqlUuid, _>(made.id.0)
-        .bind::<SqlUuid, _>(person.id.0)
-        .bind::<Text, _>(team)
-        .execute(tx.conn)?;
-    }
-    let bodies = starter_bodies();
-    for (n, id) in made.procedures.iter().enumerate() {
-        let (key, body) = &bodies[n % bodies.len()];
-        diesel::sql_query(
-            "INSERT INTO procedures (id, engagement_id, client_id, position, origin_id, origin_version, \
-                body, name, technique_ids, tactics, recommendation, updated_at)
-             SELECT $1, $2, $3, $4, p.id, p.current_version, $5, $5->>'name', ARRAY(SELECT \
-             jsonb_array_elements_text($5->'technique_ids')),
-                ARRAY(SELECT t.short_name FROM tactics t WHERE t.version = '19.1' AND t.short_name = ANY
-                    (SELECT unnest(tactics) FROM techniques WHERE version = '19.1' \
-                    AND external_id = $5->'technique_ids'->>0) ORDER BY t.position),
-                coalesce($5->>'recommendation', ''), $6
-             FROM (SELECT 1) one LEFT JOIN library_procedures p ON p.source_key = $7",
-        )
-        .bind::<SqlUuid, _>(id.0)
-        .bind::<SqlUuid, _>(made.id.0)
-        .bind::<SqlUuid, _>(made.client.0)
-        .bind::<Int4, _>(i32::try_from(n + 1).unwrap())
-        .bind::<Jsonb, _>(body)
-        .bind::<Timestamptz, _>(now)
-        .bind::<Text, _>(key)
-        .execute(tx.conn)?;
-    }
-    diesel::sql_query(
-        "INSERT INTO field_history (subject_type, subject_id, field, version, value, person_name, at)
-         SELECT 'procedure', id, 'recommendation', 1, recommendation, 'System', $2 FROM procedures \
-         WHERE engagement_id = $1 AND recommendation <> ''",
-    )
-    .bind::<SqlUuid, _>(made.id.0)
-    .bind::<Timestamptz, _>(now)
-    .execute(tx.conn)?;
-    diesel::sql_query(
-        "INSERT INTO reports (id, engagement_id, client_id, title, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $5)",
-    )
-    .bind::<SqlUuid, _>(made.report.0)
-    .bind::<SqlUuid, _>(made.id.0)
-    .bind::<SqlUuid, _>(made.client.0)
-    .bind::<Text, _>(plan.title)
-    .bind::<Timestamptz, _>(now)
-    .execute(tx.conn)?;
-    tx.audited((), laid())
+    Ok(usual.into_iter().filter(|(person, _)| members.contains(&person.0)).collect())
+}
+
+/// Procedures of the starter library in its order, over and over.
+fn chosen(tx: &mut WriteTx<'_>, n: usize) -> Result<Vec<Chosen>> {
+    use tyrian::kernel::db::schema::library_procedures as library;
+    let ids: HashMap<String, LibraryProcedureId> = library::table
+        .select((library::source_key, library::id))
+        .load::<(String, LibraryProcedureId)>(tx.conn)?
+        .into_iter()
+        .collect();
+    let keys = starter_bodies();
+    Ok((0..n).map(|n| Chosen::Library(ids[&keys[n % keys.len()].0])).collect())
 }

@@ -7,6 +7,7 @@ pub mod app;
 pub mod browser;
 pub mod database;
 pub mod fixtures;
+pub mod pages;
 pub mod process;
 
 pub use app::TestApp;

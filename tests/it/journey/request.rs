@@ -6,7 +6,7 @@ use tyrian::kernel::job::{Trigger, run};
 
 use super::Hand;
 use crate::harness::TestApp;
-use crate::harness::fixtures::OWN;
+use crate::harness::fixtures::{BEA, OWN, SAM};
 
 /// Everything, by hands of one kind.
 pub fn from_request_to_complete<H: Hand>(app: &TestApp, hand: impl Fn() -> H) {
@@ -46,7 +46,7 @@ fn approve(lead: &mut impl Hand) {
     lead.click("Schedule");
     lead.see("Quay servers, first look");
     // The drawer tells of it without leaving the calendar; it has an address of its own.
-    lead.click("Pending Alder Savings: Quay servers, first look");
+    lead.click(&format!("Pending {OWN}: Quay servers, first look"));
     lead.see("Open engagement");
     assert!(lead.path().starts_with("/schedule/"), "{}", lead.path());
     lead.click("Approve…");
@@ -57,8 +57,8 @@ fn approve(lead: &mut impl Hand) {
     lead.see("It will be Scheduled");
     lead.press("Next");
     lead.see("Other bookings in these dates");
-    lead.check("Sam Rook on the red team");
-    lead.check("Bea Lund on the blue team");
+    lead.check(&format!("{SAM} on the red team"));
+    lead.check(&format!("{BEA} on the blue team"));
     lead.press("Schedule & create report");
     lead.see("Approved. It is Scheduled, and its report is made.");
 }

@@ -6,7 +6,7 @@ use tyrian::accounts::two_factor::TotpSecret;
 use super::Hand;
 use super::chromium::Chromium;
 use crate::harness::TestApp;
-use crate::harness::fixtures::PASSWORD;
+use crate::harness::fixtures::{OWN, PASSWORD};
 
 fn code(app: &TestApp, secret: &TotpSecret) -> String {
     secret.code_at(app.clock.now().timestamp())
@@ -84,7 +84,7 @@ pub fn the_ways_in<H: Hand>(app: &TestApp, open: impl Fn() -> H) {
     admin.click("Take access to Alder Savings");
     admin.see("no longer sees the client");
     admin.press("Take access");
-    admin.see("Nia Berg no longer sees Alder Savings.");
+    admin.see(&format!("Nia Berg no longer sees {OWN}."));
     nia.open("/clients");
     nia.see_not("Alder Savings");
 }

@@ -2,7 +2,7 @@
 
 use super::Hand;
 use crate::harness::TestApp;
-use crate::harness::fixtures::OWN;
+use crate::harness::fixtures::{BEA, OWN, SAM};
 
 const FIRST: &str = "Marker attachment arrives by mail";
 
@@ -29,8 +29,8 @@ fn book(app: &TestApp, lead: &mut impl Hand) -> String {
     lead.fill("Description", "Mail to marker file, then what stays behind.");
     lead.fill("start_date", "2026-11-20");
     lead.fill("end_date", "2026-11-19");
-    lead.check("Sam Rook on the red team");
-    lead.check("Bea Lund on the blue team");
+    lead.check(&format!("{SAM} on the red team"));
+    lead.check(&format!("{BEA} on the blue team"));
     lead.press("Next: Select Procedures");
     lead.see("before");
     lead.holds("Description", "Mail to marker file, then what stays behind.");

@@ -6,7 +6,7 @@ use tyrian::kernel::base::error::Error;
 use tyrian::kernel::event::domain::{Actor, Event, Kind};
 
 use crate::harness::TestApp;
-use crate::harness::fixtures::OWN;
+use crate::harness::fixtures::{LEA, OWN};
 
 /// Tables whose rows are no act of a person: everything else refuses a change without its event.
 const UNWATCHED: &[&str] = &[
@@ -25,7 +25,9 @@ const UNWATCHED: &[&str] = &[
 ];
 
 fn rename(conn: &mut PgConnection) -> QueryResult<usize> {
-    diesel::sql_query(format!("UPDATE clients SET name = 'Renamed' WHERE name = '{OWN}'")).execute(conn)
+    diesel::sql_query("UPDATE clients SET name = 'Renamed' WHERE name = $1")
+        .bind::<diesel::sql_types::Text, _>(OWN)
+        .execute(conn)
 }
 
 #[test]
@@ -58,7 +60,7 @@ fn a_change_without_an_event_is_not_committed() {
     assert!(unaudited.is_err());
     assert!(rename(&mut app.as_app()).is_err(), "nor past the app");
     assert!(rename(&mut app.owner()).is_err(), "nor by the owner");
-    assert_eq!(app.count(&format!("SELECT count(*) FROM clients WHERE name = '{OWN}'")), 1);
+    assert_eq!(app.count(&format!("SELECT count(*) FROM clients WHERE name = $name${OWN}$name$")), 1);
 }
 
 #[test]
@@ -250,5 +252,5 @@ fn an_event_says_who_from_where_and_under_which_request() {
             '|' || category
          FROM audit.events WHERE kind = 'session.started'",
     );
-    assert_eq!(row, [format!("Lea Winter|{}|127.0.0.1|true|sign_in", app.people.lead.email)]);
+    assert_eq!(row, [format!("{LEA}|{}|127.0.0.1|true|sign_in", app.people.lead.email)]);
 }

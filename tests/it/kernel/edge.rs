@@ -2,6 +2,7 @@
 
 use crate::harness::TestApp;
 use crate::harness::browser::Answer;
+use crate::harness::fixtures::LEA;
 use diesel::connection::SimpleConnection;
 
 /// What every answer must carry.
@@ -46,7 +47,7 @@ fn a_form_from_a_foreign_origin_is_refused_with_an_event() {
         "SELECT DISTINCT actor_name || ' ' || outcome || ' ' || category FROM audit.events \
         WHERE kind = 'origin.refused'",
     );
-    assert_eq!(who, ["Lea Winter failure refused"]);
+    assert_eq!(who, [format!("{LEA} failure refused")]);
     browser.open("/account").see("Lea Winter");
     let own = browser.post_with("/sign-out", &[], &[("sec-fetch-site", "same-origin")]);
     assert_eq!(own.status, 303);

@@ -6,17 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-use diesel::prelude::*;
-use diesel::sql_types::Uuid as SqlUuid;
 use tyrian::kernel::base::ids::{AssetId, ClientId};
-use tyrian::kernel::event::domain::{Actor, Event, Kind};
+use tyrian::kernel::event::domain::Actor;
+use tyrian::library::store::plans::{PlanContent, insert_plan};
 use tyrian::routes::{Access, Row, TABLE};
 use uuid::Uuid;
 
 use super::edge::assert_headers;
 use crate::harness::TestApp;
 use crate::harness::browser::{Answer, Browser};
-use crate::harness::fixtures::{Engagement, People, Person, Plan, plan_engagement};
+use crate::harness::fixtures::{
+    ANN, Engagement, LONG, OWN, People, Person, Plan, client_like, hostile, plan_engagement,
+};
 
 /// What the placeholders of a path stand for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -40,12 +41,21 @@ fn changes(row: &Row) -> bool {
 }
 
 impl Things {
+    /// Everything that any path names.
     pub(super) fn make(app: &TestApp, people: &People, like: ClientId) -> Self {
-        let client = client_like(app, like);
+        Self::of(app, people, like, |_| true)
+    }
+
+    /// What a row's path names, and what that hangs on.
+    pub(super) fn make_for(app: &TestApp, people: &People, like: ClientId, row: &Row) -> Self {
+        Self::of(app, people, like, |name| row.path.contains(name))
+    }
+
+    fn of(app: &TestApp, people: &People, like: ClientId, named: impl Fn(&str) -> bool) -> Self {
+        let client = client_like(&app.app, &format!("{OWN} {}", Uuid::now_v7()), like);
         let engagement =
             plan_engagement(&app.app, client, &Plan { procedures: 2, ..Plan::default() }, people);
-        let asset = app.asset(client, "mail01");
-        let parts = parts(app, &engagement, asset, people.standard.id.0);
+        let asset = app.asset(client, hostile!("mail01"));
         let step = app
             .texts(&format!(
                 "SELECT body->'steps'->0->>'id' FROM procedures WHERE id = '{}'",
@@ -55,7 +65,7 @@ impl Things {
         let mut ids = BTreeMap::from([
             ("client", client.to_string()),
             ("asset", asset.to_string()),
-            ("spare", app.asset(client, "spare01").to_string()),
+            ("spare", app.asset(client, hostile!("spare01")).to_string()),
             ("id", engagement.id.to_string()),
             ("engagement", engagement.id.to_string()),
             ("pid", engagement.procedures[0].to_string()),
@@ -64,14 +74,16 @@ impl Things {
             ("user", people.custom.id.to_string()),
             ("person", people.custom.id.to_string()),
         ]);
-        ids.extend(parts);
-        let reported = app.submitted(client);
-        ids.insert("report", reported.report.to_string());
-        ids.insert("reported", reported.procedures[0].to_string());
-        ids.insert(
-            "finding",
-            app.texts(&format!("SELECT id FROM findings WHERE report_id = '{}'", reported.report)).remove(0),
-        );
+        if ["{entry}", "{attachment}", "{asset}"].into_iter().any(&named) {
+            ids.extend(parts(app, &engagement, asset, app.worker(client)));
+        }
+        if named("{report}") {
+            let reported = app.submitted(client);
+            ids.insert("report", reported.report.to_string());
+            ids.insert("reported", reported.procedures[0].to_string());
+            let finding = format!("SELECT id FROM findings WHERE report_id = '{}'", reported.report);
+            ids.insert("finding", app.texts(&finding).remove(0));
+        }
         Self { ids }
     }
 
@@ -81,72 +93,36 @@ impl Things {
     }
 }
 
-/// A client to which everybody has the same access as to another one.
-fn client_like(app: &TestApp, like: ClientId) -> ClientId {
-    let id = ClientId::new();
-    app.db
-        .write_blocking(&Actor::command(), |tx| {
-            diesel::sql_query(
-                "INSERT INTO clients (id, name, created_at, updated_at) \
-                VALUES ($1, 'Client ' || $1, now(), now())",
-            )
-            .bind::<SqlUuid, _>(id.0)
-            .execute(tx.conn)?;
-            diesel::sql_query(
-                "INSERT INTO client_access (client_id, person_id, role_id, given_at) \
-                    SELECT $1, person_id, role_id, given_at FROM client_access WHERE client_id = $2",
-            )
-            .bind::<SqlUuid, _>(id.0)
-            .bind::<SqlUuid, _>(like.0)
-            .execute(tx.conn)?;
-            tx.audited((), Event::new(Kind::ClientCreated, "Made a client"))
-        })
-        .unwrap();
-    id
-}
-
-/// Log entry and attachment of the first procedure.
+/// Log entry, attachment and asset of the first procedure, as their author adds them on its page.
 fn parts(
     app: &TestApp,
     engagement: &Engagement,
     asset: AssetId,
-    author: Uuid,
+    author: &Person,
 ) -> BTreeMap<&'static str, String> {
-    let (log, attachment) = (Uuid::now_v7(), Uuid::now_v7());
-    let (procedure, client) = (engagement.procedures[0], engagement.client);
-    app.db
-        .write_blocking(&Actor::command(), |tx| {
-            for statement in [
-                format!(
-                    "INSERT INTO log_entries (id, engagement_id, procedure_id, team, text, starts_at, \
-                        author_id, created_at, updated_at)
-                     VALUES ('{log}', '{}', '{procedure}', 'red', 'Ran it', now(), '{author}', now(), now())",
-                    engagement.id
-                ),
-                format!(
-                    "INSERT INTO attachments (id, client_id, engagement_id, procedure_id, team, title, \
-                        file_name, media_type, size, sha256, uploaded_by, uploaded_at)
-                     VALUES ('{attachment}', '{client}', '{}', '{procedure}', 'red', 'Shot', 'shot.png', \
-                     'image/png', 1, sha256('x'), '{author}', now())",
-                    engagement.id
-                ),
-                format!(
-                    "INSERT INTO procedure_assets (procedure_id, asset_id, client_id) \
-                    VALUES ('{procedure}', '{asset}', '{client}')"
-                ),
-            ] {
-                diesel::sql_query(statement).execute(tx.conn)?;
-            }
-            tx.audited((), Event::new(Kind::DemoSeeded, "Laid test data"))
-        })
-        .unwrap();
-    std::fs::create_dir_all(app.app.config.attachments()).unwrap();
-    std::fs::write(app.app.config.attachments().join(attachment.to_string()), b"x").unwrap();
-    BTreeMap::from([
-        ("log", log.to_string()),
-        ("entry", log.to_string()),
-        ("attachment", attachment.to_string()),
-    ])
+    let (mut browser, at) = (app.browser(author), engagement.procedure_path(0));
+    let entry = [("team", "red"), ("text", LONG.as_str()), ("starts_at", "2026-11-20T08:00:00")];
+    let file = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"title\"\r\n\r\n{}\r\n--x\r\ncontent-disposition: \
+        form-data; name=\"file\"; filename=\"{}\"\r\n\r\nx\r\n--x--\r\n",
+        hostile!("Shot"),
+        "<x-typed> 'x-typed &amp;.png"
+    );
+    let headers = [("content-type", "multipart/form-data; boundary=x"), ("origin", app.base.as_str())];
+    let answers = [
+        browser.post(&format!("{at}/logs"), &entry),
+        browser.send("POST", &format!("{at}/attachments?team=red"), &headers, file.as_bytes()),
+        browser.post(&format!("{at}/assets"), &[("asset", &asset.to_string())]),
+    ];
+    for answer in answers {
+        assert_eq!(answer.status, 303, "{}", answer.text());
+    }
+    let id = |table: &str| {
+        let of = format!("SELECT id FROM {table} WHERE procedure_id = '{}'", engagement.procedures[0]);
+        app.texts(&of).remove(0)
+    };
+    let log = id("log_entries");
+    BTreeMap::from([("log", log.clone()), ("entry", log), ("attachment", id("attachments"))])
 }
 
 /// Ids that belong to no client.
@@ -313,24 +289,14 @@ fn of_nobody(path: &'static str, name: &'static str) -> &'static str {
 
 /// A test plan that may be changed and deleted.
 fn plan(app: &TestApp) -> String {
-    let id = Uuid::now_v7();
-    app.db
-        .write_blocking(&Actor::command(), |tx| {
-            diesel::sql_query(
-                "INSERT INTO test_plans (id, title, created_at, updated_at) \
-                VALUES ($1, 'Plan ' || $1, now(), now())",
-            )
-            .bind::<SqlUuid, _>(id)
-            .execute(tx.conn)?;
-            diesel::sql_query(
-                "INSERT INTO test_plan_procedures (test_plan_id, position, procedure_id) SELECT $1, 1, id \
-                    FROM library_procedures ORDER BY name LIMIT 1",
-            )
-            .bind::<SqlUuid, _>(id)
-            .execute(tx.conn)?;
-            tx.audited((), Event::new(Kind::TestPlanCreated, "Made a test plan"))
-        })
-        .unwrap();
+    let first = app.texts("SELECT id FROM library_procedures ORDER BY name LIMIT 1").remove(0);
+    let content = PlanContent {
+        title: format!("{} {}", hostile!("Plan"), Uuid::now_v7()),
+        description: LONG.clone(),
+        tags: vec![hostile!("plan").to_owned()],
+        procedures: vec![first.parse().unwrap()],
+    };
+    let id = app.db.write_blocking(&Actor::command(), |tx| insert_plan(tx, &content)).unwrap();
     id.to_string()
 }
 
@@ -344,7 +310,7 @@ fn word(answer: &Answer) -> String {
     }
 }
 
-fn ask(browser: &mut Browser, row: &Row, path: &str, fragment: bool) -> Answer {
+pub(super) fn ask(browser: &mut Browser, row: &Row, path: &str, fragment: bool) -> Answer {
     let headers: &[(&str, &str)] =
         if fragment { &[("HX-Request", "true"), ("HX-Request-Type", "partial")] } else { &[] };
     if row.method == "get" {
@@ -403,7 +369,7 @@ impl Matrix<'_> {
                 } else if changes(row) && has_access(actor, target) && !placeholders(row.path).is_empty() {
                     let like =
                         if target == Target::Own { self.app.clients.own } else { self.app.clients.foreign };
-                    fresh = Things::make(self.app, &self.app.people, like);
+                    fresh = Things::make_for(self.app, &self.app.people, like, row);
                     &fresh
                 } else {
                     &self.standing[&target]
@@ -604,6 +570,6 @@ fn a_refusal_by_right_is_an_event() {
             "SELECT sentence || ', ' || actor_name || ', ' || outcome FROM audit.events \
             WHERE kind = 'access.refused'"
         ),
-        ["Refused GET /clients/new, Ann Field, failure"]
+        [format!("Refused GET /clients/new, {ANN}, failure")]
     );
 }

@@ -1,0 +1,414 @@
+//! A tour of the whole product: every address and every state that looks different, so that each template is
+//! drawn at least once, each block that is answered alone as well, and a part that htmx fetches is the same as
+//! in the page that it stands on.
+//!
+//! A template counts as drawn when some of its own text, which no other template has, stands in an answer.
+
+use std::collections::BTreeMap;
+
+use tyrian::accounts::two_factor::TotpSecret;
+use tyrian::routes::{Row, TABLE};
+
+use super::matrix::{Things, ask, common, filled};
+use super::sources::files;
+use crate::harness::TestApp;
+use crate::harness::browser::{Answer, Browser};
+use crate::harness::fixtures::{OWN, PASSWORD, Person, Plan, hostile};
+use crate::harness::pages::is_page;
+
+/// Templates without a text of their own, what they draw, and where it is drawn by nothing else.
+const SHARED: &[(&str, &str, &str)] = &[
+    // A form of assets stands on two pages.
+    ("clients/_asset_fields.html", "get /clients/{client}/assets/new", "<labelfor=\"asset-name\">"),
+    (
+        "procedures/_asset_fields.html",
+        "get /engagements/{id}/procedures/{pid}/assets/new",
+        "<labelfor=\"asset-name\">",
+    ),
+    // What comes beside an answer, for another place of the page.
+    (
+        "components/beside.html",
+        "post /engagements/{id}/procedures/{pid}/logs",
+        "\"hx-swap=\"outerHTML\"><section",
+    ),
+    ("crumbs.html", "get /clients/new", "<navclass=\"crumbs\"aria-label=\"Breadcrumb\">"),
+    // Macros, drawn alone and in a row of the table.
+    ("engagements/_mark.html", "get /engagements/{id}", "<spanclass=\"outcome\"data-tone=\""),
+    (
+        "engagements/_toggle.html",
+        "post /engagements/{id}/sections",
+        "/sections\"hx-trigger=\"clickfrom:'previoussummary'\"",
+    ),
+    // A field and its version, as the form draws it.
+    (
+        "procedures/_fresh_field.html",
+        "get /engagements/{id}/procedures/{pid}/fresh",
+        "<hx-partialhx-target=\"#f-",
+    ),
+    // The page around a form that is a template of its own.
+    (
+        "procedures/log_entry.html",
+        "get /engagements/{id}/procedures/{pid}/logs/new",
+        "<headerclass=\"top\"><div>",
+    ),
+];
+
+/// Parts that are fetched alone and stand on no page, or otherwise there.
+const APART: &[(&str, &str)] = &[];
+
+/// Without blanks, so that it matters to nobody how a template is laid out.
+fn squeezed(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+/// The texts between a template's expressions, without blanks.
+fn literals(source: &str) -> Vec<String> {
+    let (mut texts, mut rest) = (Vec::new(), source);
+    while let Some(at) = ["{{", "{%", "{#"].iter().filter_map(|open| rest.find(open)).min() {
+        texts.push(squeezed(&rest[..at]));
+        let close = match &rest[at..at + 2] {
+            "{{" => "}}",
+            "{%" => "%}",
+            _ => "#}",
+        };
+        let end = rest[at..].find(close).map_or(rest.len(), |end| at + end + 2);
+        rest = &rest[end..];
+    }
+    texts.push(squeezed(rest));
+    // Shorter ones, and those without a tag, people may type as well.
+    texts.retain(|text| text.len() >= 12 && text.contains('<'));
+    texts
+}
+
+/// A thing that must be drawn, and the texts of which one proves it.
+struct Wanted {
+    name: String,
+    proofs: Vec<String>,
+    /// Whether only an answer that is no whole page counts.
+    alone: bool,
+    /// The only route whose answers count, where that matters.
+    route: Option<&'static str>,
+}
+
+/// Every template, and every block that is drawn alone.
+fn wanted() -> Vec<Wanted> {
+    let templates: BTreeMap<String, String> = files("templates", ".html")
+        .into_iter()
+        .map(|(path, text)| (path.strip_prefix("templates/").unwrap().to_owned(), text))
+        .collect();
+    let all: BTreeMap<&str, Vec<String>> =
+        templates.iter().map(|(path, text)| (path.as_str(), literals(text))).collect();
+    let whole = all.values().flatten().cloned().collect::<Vec<_>>().join("\n");
+    let mut wanted = Vec::new();
+    for (path, texts) in &all {
+        if let Some((_, route, proof)) = SHARED.iter().find(|(known, ..)| known == path) {
+            wanted.push(Wanted {
+                name: (*path).to_owned(),
+                proofs: vec![(*proof).to_owned()],
+                alone: false,
+                route: Some(route),
+            });
+            continue;
+        }
+        let own = texts.join("\n");
+        let is_own =
+            |text: &&String| whole.matches(text.as_str()).count() == own.matches(text.as_str()).count();
+        let proofs: Vec<String> = texts.iter().filter(is_own).cloned().collect();
+        assert!(!proofs.is_empty(), "{path} has no text of its own: say in SHARED where it is drawn");
+        wanted.push(Wanted { name: (*path).to_owned(), proofs, alone: false, route: None });
+    }
+    for (source, text) in files("src", ".rs") {
+        for part in text.split("#[template(path = \"").skip(1) {
+            let (path, rest) = part.split_once('"').unwrap();
+            assert!(templates.contains_key(path), "{source}: {path} is not there");
+            let blocks =
+                rest.split(")]").next().unwrap().split_once("blocks = [").map_or("", |(_, list)| list);
+            for block in blocks.split('"').skip(1).step_by(2) {
+                let proofs = literals(&block_of(&templates, path, block));
+                assert!(!proofs.is_empty(), "{path}#{block} has no text");
+                wanted.push(Wanted { name: format!("{path}#{block}"), proofs, alone: true, route: None });
+            }
+        }
+    }
+    wanted
+}
+
+/// A block's source, with what it includes.
+fn block_of(templates: &BTreeMap<String, String>, path: &str, block: &str) -> String {
+    let source = &templates[path];
+    let start =
+        source.find(&format!("block {block} ")).unwrap_or_else(|| panic!("{path} has no block {block}"));
+    let (mut depth, mut end) = (0, source.len());
+    for (at, _) in source[start..].match_indices("block ") {
+        let at = start + at;
+        if source[..at].ends_with("end") {
+            depth -= 1;
+        } else {
+            depth += 1;
+        }
+        if depth == 0 {
+            end = at;
+            break;
+        }
+    }
+    let body = &source[start..end];
+    let mut whole = body.to_owned();
+    for included in body.split("include \"").skip(1) {
+        whole.push_str("{{ }}");
+        whole.push_str(&templates[included.split('"').next().unwrap()]);
+    }
+    whole
+}
+
+struct Tour<'a> {
+    app: &'a TestApp,
+    wanted: Vec<Wanted>,
+    /// Parts that differ from their page.
+    differ: Vec<String>,
+    answers: usize,
+}
+
+impl Tour<'_> {
+    fn look(&mut self, route: &str, html: &str) {
+        self.answers += 1;
+        let (page, text) = (is_page(html), squeezed(html));
+        self.wanted.retain(|wanted| {
+            (wanted.alone && page)
+                || wanted.route.is_some_and(|only| only != route)
+                || !wanted.proofs.iter().any(|proof| text.contains(proof))
+        });
+    }
+
+    fn look_at(&mut self, row: &Row, answer: &Answer) {
+        if answer.header("content-type").starts_with("text/html") && !(300..400).contains(&answer.status) {
+            self.look(&format!("{} {}", row.method, row.path), &answer.text());
+        }
+    }
+
+    /// What a browser is shown until it is put away.
+    fn shown(&mut self, mut browser: Browser, walk: impl FnOnce(&mut Browser)) {
+        browser.keep();
+        walk(&mut browser);
+        for (asked, html) in browser.kept() {
+            self.look(&asked, &html);
+        }
+    }
+
+    fn person(&mut self, person: &Person, walk: impl FnOnce(&mut Browser)) {
+        self.shown(self.app.browser(person), walk);
+    }
+
+    /// A part that is fetched alone is the same as in its page, where it stands there: the element of its id,
+    /// word for word.
+    fn compare(&mut self, row: &Row, page: &Answer, part: &Answer) {
+        let is = |answer: &Answer, whole| {
+            answer.status == 200
+                && answer.header("content-type").starts_with("text/html")
+                && is_page(&answer.text()) == whole
+        };
+        let apart = APART.iter().any(|(route, _)| *route == row.path);
+        if !is(page, true) || !is(part, false) || apart {
+            return;
+        }
+        if !squeezed(&page.text()).contains(&squeezed(&part.text())) {
+            self.differ.push(row.path.to_owned());
+        }
+    }
+
+    /// Every address, as a page and alone; with a form that its handler reads, and with an empty one.
+    fn every_row(&mut self, person: &Person, toured: impl Fn(&Row) -> bool) {
+        let app = self.app;
+        let standing = Things::make(app, &app.people, app.clients.own);
+        let common = common(app);
+        let mut browser = app.browser(person);
+        for row in TABLE.iter().copied().flatten().filter(|row| toured(row)) {
+            if row.method == "get" {
+                let path = filled(row, &standing, &common);
+                let answers = [false, true].map(|part| ask(&mut browser, row, &path, part));
+                answers.iter().for_each(|answer| self.look_at(row, answer));
+                self.compare(row, &answers[0], &answers[1]);
+            } else if row.path != "/sign-out" {
+                for part in [false, true] {
+                    let things = Things::make_for(app, &app.people, app.clients.own, row);
+                    let path = filled(row, &things, &common);
+                    let empty = browser.post(&path, &[]);
+                    self.look_at(row, &empty);
+                    let answer = ask(&mut browser, row, &path, part);
+                    self.look_at(row, &answer);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
+    let app = TestApp::spawn_with_jobs();
+    let mut tour = Tour { app: &app, wanted: wanted(), differ: Vec::new(), answers: 0 };
+    let all = tour.wanted.len();
+    tour.every_row(&app.people.lead, |row| !row.path.starts_with("/admin"));
+    tour.every_row(&app.people.administrator, |row| row.path.starts_with("/admin"));
+    ways_in(&mut tour);
+    nothing_yet(&mut tour);
+    wizard(&mut tour);
+    procedure(&mut tour);
+    requests(&mut tour);
+    report(&mut tour);
+    println!("{} answers drew {} of {all} templates and blocks", tour.answers, all - tour.wanted.len());
+    let missing: Vec<&str> = tour.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
+    assert_eq!(missing, Vec::<&str>::new(), "never drawn");
+    assert_eq!(tour.differ, Vec::<String>::new(), "the part differs from what stands in its page");
+}
+
+/// Signing in, the second factor, and an invitation.
+fn ways_in(tour: &mut Tour<'_>) {
+    let app = tour.app;
+    let visitor = app.visitor();
+    tour.shown(visitor, |b| {
+        b.open("/sign-in").fill("E-mail", &app.people.second.email).fill("Password", "wrong");
+        b.press("Sign in").expect(422);
+        b.fill("E-mail", &app.people.second.email).fill("Password", PASSWORD).press("Sign in").expect(200);
+        b.open("/account/two-factor").expect(200);
+        let secret = TotpSecret::from_words(&b.texts("#words")[0]).unwrap();
+        b.fill("Code", "000000").press("Set up").expect(422);
+        let code = secret.code_at(app.clock.now().timestamp());
+        b.fill("Code", &code).press("Set up").expect(200).see("They are shown this once");
+        b.open("/account").expect(200);
+        b.open("/account/two-factor/removal").expect(200);
+    });
+    let visitor = app.sign_in(&app.people.second);
+    tour.shown(visitor, |b| {
+        b.open("/sign-in/code").fill("Code", "000000").press("Sign in").expect(422);
+    });
+    let mut link = String::new();
+    tour.person(&app.people.administrator, |b| {
+        b.open("/admin/users/new").fill("Name", hostile!("Nia Berg")).fill("E-mail", "nia@tyrian.example");
+        b.press("Create and make the link").expect(200);
+        link = b.texts("#link")[0].clone();
+        b.open("/admin/users?q=nobody-is-called-that").expect(200);
+    });
+    let path = link.split_once("/link/").unwrap().1.to_owned();
+    let visitor = app.visitor();
+    tour.shown(visitor, |b| {
+        b.open(&format!("/link/{path}")).expect(200);
+    });
+}
+
+/// What somebody sees who has nothing to see.
+fn nothing_yet(tour: &mut Tour<'_>) {
+    for person in [&tour.app.people.bare, &tour.app.people.outsider] {
+        tour.person(person, |b| {
+            for path in ["/", "/clients", "/engagements", "/schedule", "/schedule?view=list", "/reports"] {
+                b.open(path);
+            }
+            b.open("/nowhere").expect(404);
+        });
+    }
+}
+
+/// Plans an engagement from its first step to its last, each step as a page and alone.
+fn wizard(tour: &mut Tour<'_>) {
+    let lead = &tour.app.people.lead;
+    let first = tour.app.texts("SELECT name FROM library_procedures ORDER BY name LIMIT 1").remove(0);
+    tour.person(lead, |b| {
+        let alone = |b: &mut Browser| {
+            let path = b.path().to_owned();
+            b.get_fragment(&path);
+        };
+        b.open("/engagements/new").expect(200);
+        alone(b);
+        b.press("Next: Engagement Details").expect(422);
+        b.choose("Client", OWN).press("Next: Engagement Details").expect(200);
+        alone(b);
+        b.press("Next: Select Procedures").expect(422);
+        b.fill("Title", hostile!("Winter purple team")).press("Next: Select Procedures").expect(200);
+        b.press(&format!("Add {first}")).expect(200);
+        alone(b);
+        b.press("Next: Finalize").expect(200);
+        alone(b);
+        b.press("Create Engagement").expect(200);
+    });
+}
+
+/// Two people on one procedure: a draft, what both wrote, and what others saved meanwhile.
+fn procedure(tour: &mut Tour<'_>) {
+    let app = tour.app;
+    let e = app.engagement(2);
+    let path = e.procedure_path(0);
+    let typed = hostile!("from red");
+    tour.person(&app.people.standard, |b| {
+        b.open(&path).expect(200);
+        b.fill("Attack source", typed).fill("red_notes", typed).press("Save").expect(200);
+    });
+    tour.person(&app.people.second, |b| {
+        b.get_fragment(&format!("{path}/fresh"));
+    });
+    let (mut one, mut two) = (app.browser(&app.people.standard), app.browser(&app.people.lead));
+    one.open(&path);
+    two.keep();
+    two.open(&path);
+    one.fill("Attack source", hostile!("one")).press("Save").expect(200);
+    two.fill("Attack source", hostile!("two")).press("Save").expect(409);
+    for (asked, html) in two.kept() {
+        tour.look(&asked, &html);
+    }
+    let lead = &app.people.lead;
+    let (mut one, mut two) = (app.browser(&app.people.lead), app.browser(&app.people.custom));
+    one.open(&format!("{}/edit", e.path()));
+    two.keep();
+    two.open(&format!("{}/edit", e.path()));
+    one.fill("Objective", hostile!("one")).press("Save").expect(200);
+    two.fill("Objective", hostile!("two")).press("Save").expect(409);
+    for (asked, html) in two.kept() {
+        tour.look(&asked, &html);
+    }
+    let client = app.clients.own;
+    tour.person(lead, |b| {
+        let stale = [("name", hostile!("Renamed")), ("version", "0")];
+        assert_eq!(b.post(&format!("/clients/{client}/edit"), &stale).status, 409);
+    });
+}
+
+/// A request, its approval step by step, and the views of the schedule.
+fn requests(tour: &mut Tour<'_>) {
+    let app = tour.app;
+    tour.person(&app.people.analyst, |b| {
+        b.open("/schedule/request").choose("Client", OWN).press("Send request").expect(422);
+        b.fill("Title", "New hall").fill("start_date", "2026-11-25").press("Send request").expect(200);
+    });
+    let id = app.texts("SELECT id FROM engagements WHERE title = 'New hall'").remove(0);
+    app.plan(app.clients.own, &Plan { start: "2026-11-18".parse().ok(), ..Plan::default() });
+    tour.person(&app.people.lead, |b| {
+        b.open("/schedule/requests").expect(200);
+        b.open(&format!("/engagements/{id}/approval")).expect(200);
+        for _ in 0..3 {
+            b.press("Next").expect(200);
+        }
+        b.press("Schedule & create report").expect(200);
+        for view in ["calendar", "list", "availability", "calendar&day=2026-11-25"] {
+            b.open(&format!("/schedule?view={view}")).expect(200);
+            b.get_fragment(&format!("/schedule?view={view}"));
+        }
+        b.get_fragment(&format!("/schedule/{id}"));
+        b.open(&format!("/schedule/{id}")).expect(200);
+    });
+}
+
+/// A report on its way, with what both people wrote into it.
+fn report(tour: &mut Tour<'_>) {
+    let app = tour.app;
+    let e = app.submitted(app.clients.own);
+    let path = format!("/reports/{}", e.report);
+    let (mut one, mut two) = (app.browser(&app.people.standard), app.browser(&app.people.lead));
+    two.keep();
+    one.open(&format!("{path}/edit"));
+    two.open(&format!("{path}/edit"));
+    one.fill("Conclusion", hostile!("one")).press("Save").expect(200);
+    two.fill("Conclusion", hostile!("two")).press("Save").expect(409);
+    two.press("Keep mine").expect(200);
+    two.open(&format!("{path}/edit")).press("Preview").expect(200);
+    two.open(&path).expect(200);
+    for (asked, html) in two.kept() {
+        tour.look(&asked, &html);
+    }
+}

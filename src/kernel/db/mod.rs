@@ -57,6 +57,7 @@ pub struct Db {
     write: Lane,
     clock: Clock,
     url: Arc<str>,
+    names_times: bool,
 }
 
 #[derive(Clone)]
@@ -72,6 +73,7 @@ pub struct WriteTx<'c> {
     pub conn: &'c mut PgConnection,
     actor: &'c Actor,
     now: DateTime<Utc>,
+    names_times: bool,
 }
 
 /// A value whose audit events stand in the same transaction. Only [`WriteTx::audited`] and
@@ -108,13 +110,28 @@ impl<'c> WriteTx<'c> {
         if events.is_empty() {
             return Err(Error::Internal(anyhow::anyhow!("a change without an event")));
         }
-        crate::kernel::event::store::insert(self.conn, self.actor, events)?;
+        let at = self.names_times.then_some(self.now);
+        crate::kernel::event::store::insert(self.conn, self.actor, events, at)?;
         Ok(Audited(value))
     }
     /// For a save that changed nothing. Should it have changed something after all, the database refuses the
     /// commit.
     pub fn unchanged<T>(&self, value: T) -> Audited<T> {
         Audited(value)
+    }
+    /// A part of this transaction that somebody else does at a time of their own: the demo is one transaction
+    /// of many people's acts.
+    ///
+    /// # Errors
+    /// What `f` returns.
+    pub fn part<T>(
+        &mut self,
+        actor: &Actor,
+        now: DateTime<Utc>,
+        f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>>,
+    ) -> Result<T> {
+        let names_times = self.names_times;
+        f(&mut WriteTx { conn: self.conn, actor, now, names_times }).map(|audited| audited.0)
     }
 }
 
@@ -141,7 +158,16 @@ impl Db {
             }
         };
         let url = with_network_limits(url).into();
-        Ok(Self { read: lane(true), write: lane(false), clock, url })
+        Ok(Self { read: lane(true), write: lane(false), clock, url, names_times: false })
+    }
+
+    /// Opens it on the owner's address. Its events bear the clock's time and not the database's: the column
+    /// of the time is granted to no other role. For the demo's past, and for nothing that serves.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_as_owner(url: &str, size: PoolSize, clock: Clock) -> anyhow::Result<Self> {
+        Ok(Self { names_times: true, ..Self::open(url, size, clock)? })
     }
 
     /// A connection of its own that cannot write and has no time limits, for reading that takes long:
@@ -182,11 +208,11 @@ impl Db {
         actor: Actor,
         f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>> + Send + 'static,
     ) -> Result<T> {
-        let now = self.clock.now();
+        let (now, names_times) = (self.clock.now(), self.names_times);
         let write = move |conn: &mut PgConnection| {
             conn.transaction(|conn| {
                 check_session(conn, &actor)?;
-                f(&mut WriteTx { conn, actor: &actor, now }).map(|audited| audited.0)
+                f(&mut WriteTx { conn, actor: &actor, now, names_times }).map(|audited| audited.0)
             })
         };
         self.write.run(write).await
@@ -216,9 +242,9 @@ impl Db {
         actor: &Actor,
         f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>>,
     ) -> Result<T> {
-        let now = self.clock.now();
+        let (now, names_times) = (self.clock.now(), self.names_times);
         let mut conn = self.write.connection()?;
-        conn.transaction(|conn| f(&mut WriteTx { conn, actor, now }).map(|audited| audited.0))
+        conn.transaction(|conn| f(&mut WriteTx { conn, actor, now, names_times }).map(|audited| audited.0))
     }
 
     /// As [`Db::read`], on the caller's thread.

@@ -85,6 +85,19 @@ impl Ctx {
         })
     }
 
+    /// The context of somebody whose acts are told and come by no request.
+    pub fn told(app: App, viewer: Viewer, address: &str, user_agent: &str) -> Self {
+        Self {
+            app: web::Data::new(app),
+            viewer: Some(Arc::new(viewer)),
+            request_id: None,
+            partial: false,
+            message: None,
+            address: Some(address.to_owned()),
+            user_agent: Some(user_agent.to_owned()),
+        }
+    }
+
     /// Who acts, for the audit log.
     pub fn actor(&self) -> Actor {
         let mut actor = Actor::anonymous();

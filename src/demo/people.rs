@@ -1,8 +1,8 @@
-//! How the installation came to its people: the first administrator by the link of the first start, the others
-//! by invitation; roles and access; clients with their assets; passwords forgotten and changed.
+//! How the installation came to its people: the first administrator by the link of the first start, the
+//! others by invitation; roles and access; clients with their assets; passwords forgotten and changed.
 
-use super::content::{Client, Person};
-use super::past::day;
+use super::content::{Asset, Client, Person};
+use super::past::{DAYS, day};
 use super::stage::{Stage, unknown};
 use crate::accounts::access::store as access;
 use crate::accounts::domain::LinkPurpose;
@@ -23,7 +23,7 @@ use crate::kernel::web::permit::{CreateClient, EditAsset, ManageAccess, ManageUs
 const LINK_HOURS: i64 = 72;
 
 /// When each client was taken on, in days from today.
-const TAKEN_ON: [i64; 2] = [-118, -64];
+const TAKEN_ON: [i64; 2] = [-DAYS, -64];
 
 /// Puts all of it on the agenda; the first person of the content is the administrator, the second leads.
 pub fn plan<'a>(stage: &mut Stage<'a>) -> Result<()> {
@@ -31,35 +31,20 @@ pub fn plan<'a>(stage: &mut Stage<'a>) -> Result<()> {
     let told = stage.told;
     let [first, lead, ..] = told.people.as_slice() else { return Err(unknown("people")) };
     let (administrator, lead) = (first.key.as_str(), lead.key.as_str());
-    stage.at(day(end, -118, 7, 41), move |stage, tx| set_up(stage, tx, first));
+    stage.at(day(end, -DAYS, 7, 41), move |stage, tx| set_up(stage, tx, first));
     for (place, person) in (0u32..).zip(&told.people[1..]) {
         let leads = person.key == lead;
-        stage.at(day(end, -118, 7, 50 + place), move |stage, tx| {
+        stage.at(day(end, -DAYS, 7, 50 + place), move |stage, tx| {
             invite(stage, tx, administrator, person, if leads { "standard_user" } else { &person.roles[0] })
         });
-        stage.at(day(end, -118, 8, 20 + place * 7), move |stage, tx| accept(stage, tx, person));
+        stage.at(day(end, -DAYS, 8, 20 + place * 7), move |stage, tx| accept(stage, tx, person));
     }
-    stage.at(day(end, -118, 9, 3), move |stage, tx| change_roles(stage, tx, administrator, lead));
+    stage.at(day(end, -DAYS, 9, 3), move |stage, tx| change_roles(stage, tx, administrator, lead));
     for (client, since) in told.clients.iter().zip(TAKEN_ON) {
         stage.at(day(end, since, 9, 12), move |stage, tx| take_on(stage, tx, lead, client));
         for (place, asset) in (0u32..).zip(&client.assets) {
-            stage.at(day(end, since, 9, 20 + place * 3), move |stage, tx| {
-                let typed = TypedAsset {
-                    name: asset.name.clone(),
-                    kind: asset.kind.clone(),
-                    criticality: asset.criticality.clone(),
-                    address: asset.address.clone(),
-                    description: asset.description.clone(),
-                    version: 0,
-                };
-                let (text, client) = (typed.check()?, stage.client(&client.key)?);
-                let id = stage.act(tx, lead, |_: &Permit<EditAsset>, tx| {
-                    let (id, event) = assets::insert(tx, client, &text)?;
-                    tx.audited(id, event)
-                })?;
-                stage.assets.insert(&asset.key, id);
-                Ok(())
-            });
+            let at = day(end, since, 9, 20 + place * 3);
+            stage.at(at, move |stage, tx| add_asset(stage, tx, lead, client, asset));
         }
         let others = told.people.iter().filter(|person| person.key != lead);
         for (place, person) in (0u32..).zip(others) {
@@ -176,6 +161,30 @@ fn take_on<'a>(stage: &mut Stage<'a>, tx: &mut WriteTx<'_>, by: &'a str, client:
     stage.clients.insert(&client.key, id);
     // Whoever makes a client has access to it from now on.
     stage.look_again(tx, by)
+}
+
+fn add_asset<'a>(
+    stage: &mut Stage<'a>,
+    tx: &mut WriteTx<'_>,
+    by: &'a str,
+    client: &'a Client,
+    asset: &'a Asset,
+) -> Result<()> {
+    let typed = TypedAsset {
+        name: asset.name.clone(),
+        kind: asset.kind.clone(),
+        criticality: asset.criticality.clone(),
+        address: asset.address.clone(),
+        description: asset.description.clone(),
+        version: 0,
+    };
+    let (text, client) = (typed.check()?, stage.client(&client.key)?);
+    let id = stage.act(tx, by, |_: &Permit<EditAsset>, tx| {
+        let (id, event) = assets::insert(tx, client, &text)?;
+        tx.audited(id, event)
+    })?;
+    stage.assets.insert(&asset.key, id);
+    Ok(())
 }
 
 fn give_access<'a>(

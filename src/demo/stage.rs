@@ -192,8 +192,8 @@ impl<'a> Stage<'a> {
         tx.part(&actor, now, |tx| sign_in_store::record_refused(tx, &attempt))
     }
 
-    /// What a request of somebody signed in loads: the person and their rights as they are now. The session is
-    /// gone again at once, since no browser has its secret.
+    /// What a request of somebody signed in loads: the person and their rights as they are now. The session
+    /// is gone again at once, since no browser has its secret.
     ///
     /// # Errors
     /// When the person has no account in use.

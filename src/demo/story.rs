@@ -5,17 +5,17 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
-use super::content::{Attachment, Content, Engagement, Log, Work as Told};
+use super::content::{Attachment, Content, Engagement, Log, Person, Work as Told};
 use super::people;
 use super::stage::{Blob, Stage, unknown};
 use super::store::{get_plan, list_procedures};
-use crate::engagements::domain::NewEngagement as Typed;
+use crate::engagements::domain::{Details, NewEngagement as Typed};
 use crate::engagements::store::approval::request;
 use crate::engagements::store::create::{Chosen, NewEngagement, create};
 use crate::engagements::store::lifecycle::cancel;
 use crate::kernel::app::App;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::{AttachmentId, EngagementId};
+use crate::kernel::base::ids::{AttachmentId, EngagementId, TestPlanId};
 use crate::kernel::base::times::instant;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
@@ -101,12 +101,31 @@ impl Plan<'_> {
         let local = self.zone.from_local_datetime(&date.and_time(time)).earliest();
         local.map_or_else(|| date.and_time(time).and_utc(), |at| at.to_utc())
     }
+
+    /// What the form of a new engagement says.
+    fn details(&self) -> Result<Details> {
+        let told = self.told;
+        let typed = Typed {
+            title: told.title.clone(),
+            description: told.description.clone(),
+            tags: told.tags.join(", "),
+            start_date: self.start.to_string(),
+            end_date: self.end.to_string(),
+            time_zone: told.time_zone.clone(),
+            objective: told.objective.clone(),
+            scope: told.scope.clone(),
+            access_info: told.access_info.clone(),
+            special_instructions: told.special_instructions.clone(),
+        };
+        typed.check().map_err(|faults| Error::Internal(anyhow::anyhow!("{}: {faults:?}", told.title)))
+    }
 }
 
+/// Puts an engagement on the agenda, from its booking to its published report.
 fn engagement<'a>(
     stage: &mut Stage<'a>,
     told: &'a Engagement,
-    test_plan: Option<crate::kernel::base::ids::TestPlanId>,
+    test_plan: Option<TestPlanId>,
     keys: Vec<String>,
     chosen: Vec<Chosen>,
 ) -> Result<()> {
@@ -116,7 +135,7 @@ fn engagement<'a>(
         let days = Days::new(offset.unsigned_abs());
         if offset < 0 { today - days } else { today + days }
     };
-    let leads = |person: &&super::content::Person| person.roles.iter().any(|role| role == "team_lead");
+    let leads = |person: &&Person| person.roles.iter().any(|role| role == "team_lead");
     let lead = stage.told.people.iter().find(leads).ok_or_else(|| unknown("team_lead"))?;
     let plan = Plan {
         id: EngagementId::new(),
@@ -127,20 +146,7 @@ fn engagement<'a>(
         lead: &lead.key,
     };
     let booked = plan.at(plan.start - Days::new(8), 10, 10).min(stage.end - TimeDelta::days(2));
-    let typed = Typed {
-        title: told.title.clone(),
-        description: told.description.clone(),
-        tags: told.tags.join(", "),
-        start_date: plan.start.to_string(),
-        end_date: plan.end.to_string(),
-        time_zone: told.time_zone.clone(),
-        objective: told.objective.clone(),
-        scope: told.scope.clone(),
-        access_info: told.access_info.clone(),
-        special_instructions: told.special_instructions.clone(),
-    };
-    let details =
-        typed.check().map_err(|faults| Error::Internal(anyhow::anyhow!("{}: {faults:?}", told.title)))?;
+    let details = plan.details()?;
     let new = move |stage: &Stage<'_>, procedures: Vec<Chosen>| -> Result<NewEngagement> {
         let mut operators = Vec::new();
         for (team, keys) in [(Team::Red, &told.operators.red), (Team::Blue, &told.operators.blue)] {
@@ -400,9 +406,7 @@ fn report<'a>(stage: &mut Stage<'a>, plan: &Plan<'a>) -> Result<()> {
 /// The client's people keep what became of the findings, a week apart.
 fn remediate<'a>(stage: &mut Stage<'a>, plan: &Plan<'a>, published: DateTime<Utc>) {
     let (id, told) = (plan.id, plan.told);
-    let of_client = |person: &&super::content::Person| {
-        person.access.get(&told.client).is_some_and(|role| role == "analyst")
-    };
+    let of_client = |person: &&Person| person.access.get(&told.client).is_some_and(|role| role == "analyst");
     let keeper = stage.told.people.iter().find(of_client).map_or(plan.lead, |person| person.key.as_str());
     let today = stage.end.date_naive();
     for (place, remediation) in told.remediation.iter().enumerate() {

@@ -5,6 +5,7 @@ mod administration;
 mod attack;
 mod audit;
 mod crashes;
+mod demo;
 mod engagements;
 mod harness;
 mod hostile;

@@ -36,8 +36,8 @@ struct Row<'a> {
     search_values: Cow<'a, str>,
 }
 
-/// Writes events in one statement. Order and transaction id are the database's, and so is the time unless `at`
-/// names it, which the owner's role alone may.
+/// Writes events in one statement. Order and transaction id are the database's, and so is the time unless
+/// `at` names it, which the owner's role alone may.
 pub(crate) fn insert(
     conn: &mut PgConnection,
     actor: &Actor,

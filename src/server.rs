@@ -10,7 +10,7 @@ use actix_session::config::{BrowserSession, CookieContentSecurity};
 use actix_web::cookie::SameSite;
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App as Actix, HttpResponse, HttpServer, web};
+use actix_web::{App as Actix, HttpServer, web};
 use anyhow::bail;
 use chrono::{DateTime, Utc};
 use object_store::local::LocalFileSystem;
@@ -203,6 +203,7 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
             .wrap(from_fn(crate::kernel::web::edge::edge))
             .wrap(Compress::default())
             .wrap(tracing_actix_web::TracingLogger::<crate::kernel::base::logging::RequestSpan>::new())
+            .wrap(from_fn(crate::kernel::web::measure::measure))
             .configure(crate::routes::configure)
     });
     // Without it a page that leaves in two pieces waits 40 ms for the browser's delayed acknowledgement of
@@ -220,18 +221,10 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
 ///
 /// # Errors
 /// When the address cannot be bound.
-pub fn serve_metrics(address: std::net::SocketAddr) -> std::io::Result<Server> {
-    let server = HttpServer::new(|| {
-        Actix::new().route(
-            "/metrics",
-            web::get().to(|| async {
-                let statements = crate::kernel::db::STATEMENTS.load(std::sync::atomic::Ordering::Relaxed);
-                HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(format!(
-                    "# HELP tyrian_statements_total Statements sent to the database.\n# TYPE \
-                        tyrian_statements_total counter\ntyrian_statements_total {statements}\n"
-                ))
-            }),
-        )
+pub fn serve_metrics(app: App, address: std::net::SocketAddr) -> std::io::Result<Server> {
+    let state = web::Data::new(app);
+    let server = HttpServer::new(move || {
+        Actix::new().app_data(state.clone()).route("/metrics", web::get().to(crate::metrics::metrics))
     });
     Ok(server.workers(1).disable_signals().bind(address)?.run())
 }

@@ -241,7 +241,7 @@ fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         actix_web::rt::spawn(sealer.run());
         actix_web::rt::spawn(app.live.clone().poll(app.db.clone(), std::time::Duration::from_secs(1)));
         if let Some(address) = metrics {
-            actix_web::rt::spawn(server::serve_metrics(address)?);
+            actix_web::rt::spawn(server::serve_metrics(app.clone(), address)?);
         }
         let jobs = app.jobs.clone();
         let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);

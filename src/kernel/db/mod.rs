@@ -9,7 +9,7 @@ pub mod migrate;
 pub mod schema;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::web;
@@ -65,6 +65,21 @@ struct Lane {
     pool: PgPool,
     gate: Arc<Semaphore>,
     wait: Duration,
+    /// How many callers stand before the gate.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// How a pool stands at this moment.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolState {
+    /// read or write.
+    pub name: &'static str,
+    /// The most connections that it makes.
+    pub limit: u32,
+    pub idle: u32,
+    pub busy: u32,
+    /// Callers that wait for a connection.
+    pub waiting: usize,
 }
 
 /// A write transaction: the connection, the actor and the time at which it began.
@@ -155,6 +170,7 @@ impl Db {
                 pool,
                 gate: Arc::new(Semaphore::new(size.connections as usize)),
                 wait: Duration::from_secs(size.wait_seconds),
+                waiting: Arc::default(),
             }
         };
         let url = with_network_limits(url).into();
@@ -180,6 +196,11 @@ impl Db {
             PgConnection::establish(&self.url).map_err(|away| Error::Unavailable(away.to_string()))?;
         conn.batch_execute("SET TIME ZONE 'UTC'; SET jit = off; SET default_transaction_read_only = on")?;
         Ok(conn)
+    }
+
+    /// How the two pools stand.
+    pub fn pools(&self) -> [PoolState; 2] {
+        [self.read.state("read"), self.write.state("write")]
     }
 
     /// The clock that writes are stamped with.
@@ -287,10 +308,12 @@ impl Lane {
         f: impl FnOnce(&mut PgConnection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         // Callers wait here, not on a thread of the blocking pool: a burst cannot fill it.
+        let waiting = Waiting::join(&self.waiting);
         let permit = tokio::time::timeout(self.wait, self.gate.clone().acquire_owned())
             .await
             .map_err(|_| Error::Unavailable("every connection is busy".into()))?
             .map_err(|closed| Error::Unavailable(closed.to_string()))?;
+        drop(waiting);
         let lane = self.clone();
         let done = web::block(move || {
             let _permit = permit;
@@ -299,8 +322,35 @@ impl Lane {
         done.await.map_err(|panicked| Error::Internal(panicked.into()))?
     }
 
+    fn state(&self, name: &'static str) -> PoolState {
+        let state = self.pool.state();
+        PoolState {
+            name,
+            limit: self.pool.max_size(),
+            idle: state.idle_connections,
+            busy: state.connections - state.idle_connections,
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
+    }
+
     fn connection(&self) -> Result<PooledConnection<ConnectionManager<PgConnection>>> {
         self.pool.get().map_err(|away| Error::Unavailable(away.to_string()))
+    }
+}
+
+/// A caller before the gate, counted until it is through or gives up.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn join(callers: &'a AtomicUsize) -> Self {
+        callers.fetch_add(1, Ordering::Relaxed);
+        Self(callers)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -8,6 +8,7 @@ mod floors;
 mod forms;
 mod jobs;
 mod matrix;
+mod metrics;
 mod migrations;
 mod outage;
 mod samples;

@@ -7,7 +7,6 @@ pub use crate::engagements::glance::tone;
 use crate::engagements::store::show::Outcome;
 use crate::kernel::base::times;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
-use crate::procedures::domain::Severity;
 
 /// CSS class of an engagement's status.
 pub fn status_class(status: EngagementStatus) -> &'static str {
@@ -35,11 +34,6 @@ pub fn report_class(status: ReportStatus) -> &'static str {
 /// Tone of an outcome; see [`tone`].
 pub fn outcome_tone(outcome: &Outcome) -> &'static str {
     tone(outcome.team, &outcome.key, outcome.succeeded, outcome.score)
-}
-
-/// `data-level` of a severity.
-pub fn level(severity: Severity) -> &'static str {
-    severity.as_str()
 }
 
 /// An instant for `<time>`.

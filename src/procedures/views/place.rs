@@ -19,8 +19,6 @@ pub struct Place {
     pub sides: Sides,
     /// Whether they may change what others wrote.
     pub lead: bool,
-    /// Whether they may create assets of the client.
-    pub edits_assets: bool,
     /// The largest attachment, in bytes.
     pub attachment_bytes: i64,
 }
@@ -49,7 +47,6 @@ impl Place {
             viewer: PersonId::new(),
             sides: Sides::ALL,
             lead: true,
-            edits_assets: true,
             attachment_bytes: 50 << 20,
         }
     }

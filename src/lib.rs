@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod kernel;
 pub mod library;
 pub mod lifecycle;
+pub mod metrics;
 pub mod procedures;
 pub mod reports;
 pub mod routes;

@@ -10,8 +10,9 @@ use actix_session::config::{BrowserSession, CookieContentSecurity};
 use actix_web::cookie::SameSite;
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::{App as Actix, HttpResponse, HttpServer, web};
+use actix_web::{App as Actix, HttpServer, web};
 use anyhow::bail;
+use chrono::{DateTime, Utc};
 use object_store::local::LocalFileSystem;
 use secrecy::ExposeSecret;
 
@@ -39,20 +40,56 @@ pub struct Booted {
     pub cluster: Option<Cluster>,
 }
 
+/// A database that was reached and checked, and the application on it, before it has what every start puts
+/// there.
+struct Reached {
+    app: App,
+    cluster: Option<Cluster>,
+    /// The owner's URL, where it is known.
+    owner: Option<String>,
+}
+
 /// Reaches the database (starting and migrating the embedded one), checks the schema, makes roles and the
 /// starter library.
 ///
 /// # Errors
 /// A sentence that says what to mend.
 pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
+    let Reached { app, cluster, .. } = reach(config, clock)?;
+    prepare(&app)?;
+    Ok(Booted { app, cluster })
+}
+
+/// As [`boot`], with demo data. In the demo's past the start's own events lie in the past, too: the log then
+/// begins with them.
+///
+/// # Errors
+/// As [`boot`], and what `seed` says.
+pub fn boot_with_demo<T>(
+    config: Config,
+    clock: Clock,
+    seed: impl FnOnce(&App, DateTime<Utc>) -> anyhow::Result<T>,
+) -> anyhow::Result<(Booted, T)> {
+    let Reached { app, cluster, owner } = reach(config, clock)?;
+    let past = crate::demo::past(&app, owner.as_deref())?;
+    let told = past.as_ref().unwrap_or(&app);
+    prepare(told)?;
+    let seeded = seed(told, app.clock.now())?;
+    Ok((Booted { app, cluster }, seeded))
+}
+
+fn reach(config: Config, clock: Clock) -> anyhow::Result<Reached> {
     crate::kernel::base::private::mend(&config.data_dir)?;
-    let (url, sealing_url, cluster) = match &config.database_url {
-        Some(url) => (url.clone(), config.sealer_database_url.clone(), None),
+    let (url, sealing_url, owner, cluster) = match &config.database_url {
+        Some(url) => {
+            (url.clone(), config.sealer_database_url.clone(), config.owner_database_url.clone(), None)
+        }
         None => {
             let cluster = Cluster::start(&config.data_dir, Durability::Durable)?;
             cluster.ensure_database(DATABASE)?;
-            migrate(&cluster.url(OWNER, DATABASE), ROLES)?;
-            (cluster.url(APP, DATABASE), Some(cluster.url(SEALER, DATABASE)), Some(cluster))
+            let owner = cluster.url(OWNER, DATABASE);
+            migrate(&owner, ROLES)?;
+            (cluster.url(APP, DATABASE), Some(cluster.url(SEALER, DATABASE)), Some(owner), Some(cluster))
         }
     };
     let db = Db::open(&url, PoolSize::default(), clock.clone())?;
@@ -79,8 +116,7 @@ pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
              migrate again without it"
         )
     }
-    prepare(&app)?;
-    Ok(Booted { app, cluster })
+    Ok(Reached { app, cluster, owner })
 }
 
 /// The application's state on an open database. `sealing` is the same database as the role that seals;
@@ -168,6 +204,7 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
             .wrap(from_fn(crate::kernel::web::edge::edge))
             .wrap(Compress::default())
             .wrap(tracing_actix_web::TracingLogger::<crate::kernel::base::logging::RequestSpan>::new())
+            .wrap(from_fn(crate::kernel::web::measure::measure))
             .configure(crate::routes::configure)
     });
     // Without it a page that leaves in two pieces waits 40 ms for the browser's delayed acknowledgement of
@@ -185,18 +222,10 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
 ///
 /// # Errors
 /// When the address cannot be bound.
-pub fn serve_metrics(address: std::net::SocketAddr) -> std::io::Result<Server> {
-    let server = HttpServer::new(|| {
-        Actix::new().route(
-            "/metrics",
-            web::get().to(|| async {
-                let statements = crate::kernel::db::STATEMENTS.load(std::sync::atomic::Ordering::Relaxed);
-                HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(format!(
-                    "# HELP tyrian_statements_total Statements sent to the database.\n# TYPE \
-                        tyrian_statements_total counter\ntyrian_statements_total {statements}\n"
-                ))
-            }),
-        )
+pub fn serve_metrics(app: App, address: std::net::SocketAddr) -> std::io::Result<Server> {
+    let state = web::Data::new(app);
+    let server = HttpServer::new(move || {
+        Actix::new().app_data(state.clone()).route("/metrics", web::get().to(crate::metrics::metrics))
     });
     Ok(server.workers(1).disable_signals().bind(address)?.run())
 }

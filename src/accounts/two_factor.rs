@@ -3,6 +3,7 @@
 
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use qrcode::{Color, QrCode};
 use rand::Rng;
 use totp_rs::{Builder, Secret, Totp};
@@ -14,6 +15,9 @@ use crate::kernel::base::ids::PersonId;
 pub const RECOVERY_CODES: usize = 10;
 /// Modules of white around a QR code, as the standard asks.
 const QUIET: usize = 4;
+
+/// What the address of a secret may not hold as it is.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
 
 /// A secret of a second factor, in the clear.
 #[derive(Clone)]
@@ -81,17 +85,7 @@ impl TotpSecret {
 
     /// The address that authenticators read from the QR code.
     pub fn address(&self, issuer: &str, account: &str) -> String {
-        let encoded = |text: &str| -> String {
-            text.bytes()
-                .map(|b| {
-                    if b.is_ascii_alphanumeric() || b"-._~@".contains(&b) {
-                        char::from(b).to_string()
-                    } else {
-                        format!("%{b:02X}")
-                    }
-                })
-                .collect()
-        };
+        let encoded = |text| utf8_percent_encode(text, ENCODED);
         let secret = Secret::from(self.0.clone()).to_base32();
         format!("otpauth://totp/{0}:{1}?secret={secret}&issuer={0}", encoded(issuer), encoded(account))
     }

@@ -119,10 +119,13 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             let parsed = import::read(&command)?;
             with_app(config, |app| import::write(app, &parsed))
         }
-        Command::Seed { command: SeedCommand::Demo } => with_app(config, |app| {
-            println!("{}", crate::demo::seed_by_hand(app)?);
+        Command::Seed { command: SeedCommand::Demo } => {
+            let (booted, lines) =
+                server::boot_with_demo(config, Clock::machine(), crate::demo::seed_by_hand)?;
+            println!("{lines}");
+            drop(booted);
             Ok(())
-        }),
+        }
         Command::User { command } => with_app(config, |app| user::run(app, command)),
         Command::Audit { command } => with_app(config, |app| audit::run(app, command)),
         Command::Jobs { command } => match command {
@@ -211,8 +214,11 @@ fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         .base_url
         .clone()
         .unwrap_or_else(|| format!("http://{}", listener.local_addr().unwrap_or(config.listen)));
-    let Booted { mut app, cluster } = server::boot(config, Clock::machine())?;
-    let sign_ins = if demo { crate::demo::seed(&app)? } else { None };
+    let (Booted { mut app, cluster }, sign_ins) = if demo {
+        server::boot_with_demo(config, Clock::machine(), crate::demo::seed)?
+    } else {
+        (server::boot(config, Clock::machine())?, None)
+    };
     let first = server::first_link(&app)?;
     println!("Tyrian is at {address}");
     if app.config.base_url.is_none() {
@@ -235,7 +241,7 @@ fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         actix_web::rt::spawn(sealer.run());
         actix_web::rt::spawn(app.live.clone().poll(app.db.clone(), std::time::Duration::from_secs(1)));
         if let Some(address) = metrics {
-            actix_web::rt::spawn(server::serve_metrics(address)?);
+            actix_web::rt::spawn(server::serve_metrics(app.clone(), address)?);
         }
         let jobs = app.jobs.clone();
         let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);

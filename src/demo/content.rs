@@ -147,6 +147,9 @@ pub struct Work {
     pub alert_reference: String,
     pub blue_notes: String,
     pub severity: Option<String>,
+    /// What the other side had chosen while red was writing; red then decided.
+    #[serde(default)]
+    pub disputed_severity: Option<String>,
     pub recommendation: String,
     pub assets: Vec<String>,
     pub ticked_steps: Vec<String>,
@@ -167,6 +170,13 @@ pub struct Log {
     pub text: String,
 }
 
+/// Screenshots, by their file names.
+const PICTURES: &[(&str, &[u8])] = &[
+    ("console.png", include_bytes!("pictures/console.png")),
+    ("search-result.png", include_bytes!("pictures/search-result.png")),
+    ("share-after.png", include_bytes!("pictures/share-after.png")),
+];
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attachment {
@@ -176,19 +186,19 @@ pub struct Attachment {
     pub file_name: String,
     pub title: String,
     pub description: String,
-    pub media_type: String,
-    /// The file, or after `png:console` and a line break what the picture of a console shows.
+    /// The file; of a picture nothing, its name says which.
     pub content: String,
     /// Whether it belongs to the finding.
     pub in_finding: bool,
 }
 
 impl Attachment {
-    /// The file's bytes.
-    pub fn bytes(&self) -> Vec<u8> {
-        match self.content.strip_prefix("png:console\n") {
-            Some(text) => super::picture::console(text),
-            None => self.content.clone().into_bytes(),
+    /// The file's bytes; none for a picture that is not there.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        if !self.content.is_empty() {
+            return Some(self.content.clone().into_bytes());
         }
+        let (_, bytes) = PICTURES.iter().find(|(name, _)| *name == self.file_name)?;
+        Some(bytes.to_vec())
     }
 }

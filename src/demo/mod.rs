@@ -1,10 +1,14 @@
 //! Demo data: two clients, six people, engagements in every state, for `tyrian dev` and for looking at the
-//! product.
+//! product. It is told through the product's own functions, as its people would have worked. On a log that is
+//! still empty, and with the owner's address, it is told in the past, over four months; otherwise in the
+//! present, since a log that has begun takes nothing before its end.
 
 pub mod content;
-pub mod picture;
+mod past;
+mod people;
+mod stage;
 pub mod store;
-pub mod story;
+mod story;
 
 use std::fs;
 use std::io::Write;
@@ -12,10 +16,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use object_store::{ObjectStoreExt, PutPayload};
+use chrono::{DateTime, Utc};
 
 use self::content::Content;
-use self::story::Blob;
+pub use self::past::past;
 use crate::accounts::domain::hash_password;
 use crate::accounts::store::has_people;
 use crate::kernel::app::App;
@@ -23,12 +27,12 @@ use crate::kernel::base::error::Error;
 use crate::kernel::base::hex::random_hex;
 use crate::kernel::event::domain::Actor;
 
-/// Seeds an empty installation and returns the lines that tell how to sign in. Where somebody has an account
-/// already, the lines of an earlier seeding, if there was one.
+/// Seeds an empty installation with a story that ends at `end`, and returns the lines that tell how to sign
+/// in. Where somebody has an account already, the lines of an earlier seeding, if there was one.
 ///
 /// # Errors
 /// When the database or the data directory refuses; nothing is then seeded.
-pub fn seed(app: &App) -> anyhow::Result<Option<String>> {
+pub fn seed(app: &App, end: DateTime<Utc>) -> anyhow::Result<Option<String>> {
     let kept = app.config.data_dir.join("demo-sign-ins.txt");
     if app.db.read_blocking(has_people)? {
         return match fs::read_to_string(&kept) {
@@ -44,15 +48,15 @@ pub fn seed(app: &App) -> anyhow::Result<Option<String>> {
     // made.
     keep(&kept, &lines)?;
     let hash = hash_password(&password)?;
-    let blobs = app
-        .db
-        .write_blocking(&Actor::command(), |tx| story::tell(tx, &content, &hash))
+    app.clock.set(end);
+    app.db
+        .write_blocking(&Actor::command(), |tx| story::tell(tx, app, &content, &hash))
         .map_err(|error| match error {
             Error::Refused(sentence) => anyhow::anyhow!(sentence),
+            Error::Invalid(errors) => anyhow::anyhow!("the demo's content: {:?}", errors.0),
             other => other.into(),
         })
         .inspect_err(|_| drop(fs::remove_file(&kept)))?;
-    put(app, blobs)?;
     Ok(Some(lines))
 }
 
@@ -60,11 +64,11 @@ pub fn seed(app: &App) -> anyhow::Result<Option<String>> {
 ///
 /// # Errors
 /// As [`seed`], and when it is no empty installation.
-pub fn seed_by_hand(app: &App) -> anyhow::Result<String> {
+pub fn seed_by_hand(app: &App, end: DateTime<Utc>) -> anyhow::Result<String> {
     if app.db.read_blocking(has_people)? {
         bail!("somebody has an account here already: demo data only goes into an empty installation");
     }
-    seed(app)?.context("nothing was seeded")
+    seed(app, end)?.context("nothing was seeded")
 }
 
 fn sign_ins(content: &Content, password: &str) -> String {
@@ -97,16 +101,4 @@ fn keep(path: &Path, lines: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))?;
     file.write_all(lines.as_bytes())?;
     Ok(())
-}
-
-fn put(app: &App, blobs: Vec<Blob>) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    runtime.block_on(async {
-        for blob in blobs {
-            app.blobs
-                .put(&object_store::path::Path::from(blob.key.to_string()), PutPayload::from(blob.bytes))
-                .await?;
-        }
-        Ok(())
-    })
 }

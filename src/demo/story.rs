@@ -1,641 +1,432 @@
-//! Turns the content into rows and events, as if people had done it on the days it tells of.
-
-use std::collections::HashMap;
+//! The engagements of the content, told act by act: created or requested, worked on, submitted, their reports
+//! written, reviewed and published.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
-use diesel::Insertable;
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
-use super::content::{Content, Engagement, Work};
-use super::store::{self, Copied};
-use crate::accounts::store::notices;
-use crate::accounts::store::notices::NewNotice;
-use crate::accounts::store::{NewPerson, give_access, insert_person};
-use crate::engagements::domain::DetailField;
+use super::content::{Attachment, Content, Engagement, Log, Person, Work as Told};
+use super::people;
+use super::stage::{Blob, Stage, unknown};
+use super::store::{get_plan, list_procedures};
+use crate::engagements::domain::{Details, NewEngagement as Typed};
+use crate::engagements::store::approval::request;
+use crate::engagements::store::create::{Chosen, NewEngagement, create};
+use crate::engagements::store::lifecycle::cancel;
+use crate::kernel::app::App;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::{
-    AssetId, AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ReportId, TestPlanId,
-};
+use crate::kernel::base::ids::{AttachmentId, EngagementId, TestPlanId};
 use crate::kernel::base::team::Team;
-use crate::kernel::base::times;
-use crate::kernel::db::schema::{attachments, field_history, log_entries, procedure_assets, step_ticks};
+use crate::kernel::base::times::instant;
 use crate::kernel::db::{Audited, WriteTx};
-use crate::kernel::event::domain::{Actor, ActorKind, Event, Kind};
-use crate::lifecycle::domain::{Command, EngagementStatus, ReportStatus, starts_at};
-use crate::lifecycle::store::{apply, lock_engagement, touch};
+use crate::kernel::event::domain::{Actor, Event, Kind};
+use crate::kernel::web::permit::{
+    CancelEngagement, EditReport, Permit, PlanEngagement, RemediateFinding, RequestEngagement,
+    SubmitEngagement, WorkReport, WriteProcedure,
+};
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus, starts_at};
+use crate::lifecycle::store::move_batch;
 use crate::procedures::domain::{Field, Side};
-use crate::reports::store::{keep_published, note_move};
+use crate::procedures::entries::EntryText;
+use crate::procedures::evidence::{AttachmentText, MAGIC_BYTES, media_type};
+use crate::procedures::store::attachments::{self, Arrived};
+use crate::procedures::store::save::{Typed as TypedField, save_fields};
+use crate::procedures::store::work::{self, Work};
+use crate::procedures::store::{assets, logs, parts};
+use crate::procedures::upload;
+use crate::reports::content::{FindingField, NarrativeField};
+use crate::reports::store as reports;
 
-/// A file to be stored.
-pub struct Blob {
-    pub key: AttachmentId,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
+/// The newest base there is: what was typed against what stands there now.
+const NEWEST: i32 = i32::MAX;
 
-/// An engagement about to be made.
-#[expect(missing_docs, reason = "each field is the engagement's column of that name")]
-pub struct Planned<'a> {
-    pub id: EngagementId,
-    pub client: ClientId,
-    pub told: &'a Engagement,
-    pub status: EngagementStatus,
-    pub start_date: NaiveDate,
-    pub end_date: NaiveDate,
-    pub starts_at: DateTime<Utc>,
-    pub zone: Tz,
-    pub attack_version: String,
-    pub plan: Option<(TestPlanId, String)>,
-    pub keys: Vec<String>,
-    pub operators: Vec<(PersonId, Team)>,
-    pub report: Option<ReportId>,
-    pub created_at: DateTime<Utc>,
-    pub lead: Actor,
-    pub requested_by: Option<PersonId>,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = step_ticks)]
-pub struct TickRow {
-    procedure_id: Uuid,
-    step_id: String,
-    person_id: Uuid,
-    at: DateTime<Utc>,
-}
-
-/// An asset of a procedure.
-#[derive(Insertable)]
-#[diesel(table_name = procedure_assets)]
-pub struct AssetRow {
-    procedure_id: Uuid,
-    asset_id: Uuid,
-    client_id: Uuid,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = log_entries)]
-pub struct LogRow<'a> {
-    id: Uuid,
-    engagement_id: Uuid,
-    procedure_id: Uuid,
-    team: Team,
-    text: &'a str,
-    starts_at: DateTime<Utc>,
-    ends_at: Option<DateTime<Utc>>,
-    author_id: Uuid,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = attachments)]
-pub struct AttachmentRow<'a> {
-    id: Uuid,
-    client_id: Uuid,
-    engagement_id: Uuid,
-    procedure_id: Uuid,
-    team: Team,
-    title: &'a str,
-    description: &'a str,
-    file_name: &'a str,
-    media_type: &'a str,
-    size: i64,
-    sha256: Vec<u8>,
-    in_finding: bool,
-    uploaded_by: Uuid,
-    uploaded_at: DateTime<Utc>,
-}
-
-/// A field's value at a version.
-#[derive(Insertable)]
-#[diesel(table_name = field_history)]
-pub struct HistoryRow<'a> {
-    subject_type: &'a str,
-    subject_id: Uuid,
-    field: &'a str,
-    version: i32,
-    value: String,
-    person_id: Option<Uuid>,
-    person_name: String,
-    at: DateTime<Utc>,
-}
-
-/// Whom and what the content's keys stand for.
-struct Cast {
-    people: HashMap<String, Actor>,
-    clients: HashMap<String, ClientId>,
-    assets: HashMap<String, AssetId>,
-    lead: Actor,
-    attack_version: String,
-}
-
-impl Cast {
-    fn person(&self, key: &str) -> Result<&Actor> {
-        self.people.get(key).ok_or_else(|| unknown(key))
-    }
-    fn person_id(&self, key: &str) -> Result<PersonId> {
-        self.person(key)?.id.ok_or_else(|| unknown(key))
-    }
-}
-
-fn unknown(key: &str) -> Error {
-    Error::Internal(anyhow::anyhow!("the demo's content names the unknown “{key}”"))
-}
-
-/// Writes all of it and returns the files that belong to it.
+/// Tells all of it in the transaction; the present is its time.
 ///
 /// # Errors
 /// When the database refuses, or the content names what it does not have.
-pub fn tell(tx: &mut WriteTx<'_>, content: &Content, password_hash: &str) -> Result<Audited<Vec<Blob>>> {
-    let cast = cast(tx, content, password_hash)?;
-    let mut blobs = Vec::new();
+pub fn tell(tx: &mut WriteTx<'_>, app: &App, content: &Content, hash: &str) -> Result<Audited<()>> {
+    let mut stage = Stage::new(app, content, hash, tx.now());
+    people::plan(&mut stage)?;
+    let library = list_procedures(tx.conn)?;
     for told in content.engagements.iter().rev() {
-        engagement(tx, &cast, told, &mut blobs)?;
+        let (plan, keys) = match &told.plan {
+            Some(key) => {
+                let (id, keys) = get_plan(tx.conn, key)?;
+                (Some(id), keys)
+            }
+            None => (None, told.procedures.clone()),
+        };
+        let id = |key: &String| library.get(key).map(|id| Chosen::Library(*id)).ok_or_else(|| unknown(key));
+        let chosen = keys.iter().map(id).collect::<Result<Vec<_>>>()?;
+        engagement(&mut stage, told, plan, keys, chosen)?;
     }
+    stage.play(tx)?;
+    store(app, std::mem::take(&mut stage.blobs))?;
     let sentence = format!(
         "Seeded the demo data: {} clients, {} people, {} engagements",
         content.clients.len(),
         content.people.len(),
         content.engagements.len()
     );
-    tx.audited(blobs, Event::new(Kind::DemoSeeded, sentence))
+    tx.audited((), Event::new(Kind::DemoSeeded, sentence))
 }
 
-fn cast(tx: &mut WriteTx<'_>, content: &Content, password_hash: &str) -> Result<Cast> {
-    let (mut people, mut events) = (HashMap::new(), Vec::new());
-    let mut lead = None;
-    for person in &content.people {
-        let roles: Vec<&str> = person.roles.iter().map(String::as_str).collect();
-        let new = NewPerson {
-            name: &person.name,
-            email: &person.email,
-            password_hash: Some(password_hash),
-            roles: &roles,
-        };
-        let (id, event) = insert_person(tx, &new, None)?;
-        events.push((tx.actor().clone(), event));
-        let actor = Actor {
-            kind: ActorKind::Person,
-            id: Some(id),
-            name: person.name.clone(),
-            email: Some(person.email.clone()),
-            ..Actor::anonymous()
-        };
-        if roles.contains(&"team_lead") {
-            lead = Some(actor.clone());
+/// Before the rows are committed: a row without its file would be a hole in the evidence.
+fn store(app: &App, blobs: Vec<Blob>) -> Result<()> {
+    use object_store::{ObjectStoreExt, PutPayload};
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().build().map_err(|e| Error::Internal(e.into()))?;
+    runtime.block_on(async {
+        for blob in blobs {
+            let payload = PutPayload::from(blob.bytes);
+            app.blobs.put(&upload::kept(blob.key), payload).await.map_err(upload::storage)?;
         }
-        people.insert(person.key.clone(), actor);
-    }
-    let lead = lead.ok_or_else(|| unknown("team_lead"))?;
-    let (mut clients, mut assets) = (HashMap::new(), HashMap::new());
-    for client in &content.clients {
-        let id = store::insert_client(tx, client, lead.id.ok_or_else(|| unknown("team_lead"))?)?;
-        let of_client: Vec<_> = client.assets.iter().map(|asset| (AssetId::new(), asset)).collect();
-        store::insert_assets(tx, id, &of_client)?;
-        let created = Event::new(Kind::ClientCreated, format!("Created the client “{}”", client.name));
-        events.push((lead.clone(), created.subject("client", id.0, &client.name).client(id)));
-        events.extend(of_client.iter().map(|(asset, told)| {
-            let created = Event::new(
-                Kind::AssetCreated,
-                format!("Created the asset “{}” of {}", told.name, client.name),
-            );
-            (lead.clone(), created.subject("asset", asset.0, &told.name).client(id))
-        }));
-        assets.extend(of_client.into_iter().map(|(id, asset)| (asset.key.clone(), id)));
-        for person in &content.people {
-            let Some(role) = person.access.get(&client.key) else { continue };
-            let Some(who) = people.get(&person.key).and_then(|actor| actor.id) else { continue };
-            events.push((lead.clone(), give_access(tx, id, &client.name, who, &person.name, role, lead.id)?));
-        }
-        clients.insert(client.key.clone(), id);
-    }
-    store::insert_events(tx, &events)?;
-    let attack_version = crate::library::store::highest_version(tx.conn)?;
-    Ok(Cast { people, clients, assets, lead, attack_version })
+        Ok(())
+    })
 }
 
-fn engagement(tx: &mut WriteTx<'_>, cast: &Cast, told: &Engagement, blobs: &mut Vec<Blob>) -> Result<()> {
-    let planned = plan(tx, cast, told)?;
-    store::insert_engagement(tx, &planned)?;
+/// An engagement's days, and who leads it.
+struct Plan<'a> {
+    id: EngagementId,
+    told: &'a Engagement,
+    zone: Tz,
+    start: NaiveDate,
+    end: NaiveDate,
+    lead: &'a str,
+}
+
+impl Plan<'_> {
+    /// A time of day in the engagement's zone.
+    fn at(&self, date: NaiveDate, hour: u32, minute: u32) -> DateTime<Utc> {
+        let time = NaiveTime::from_hms_opt(hour, minute, 0).unwrap_or_default();
+        let local = self.zone.from_local_datetime(&date.and_time(time)).earliest();
+        local.map_or_else(|| date.and_time(time).and_utc(), |at| at.to_utc())
+    }
+
+    /// What the form of a new engagement says.
+    fn details(&self) -> Result<Details> {
+        let told = self.told;
+        let typed = Typed {
+            title: told.title.clone(),
+            description: told.description.clone(),
+            tags: told.tags.join(", "),
+            start_date: self.start.to_string(),
+            end_date: self.end.to_string(),
+            time_zone: told.time_zone.clone(),
+            objective: told.objective.clone(),
+            scope: told.scope.clone(),
+            access_info: told.access_info.clone(),
+            special_instructions: told.special_instructions.clone(),
+        };
+        typed.check().map_err(|faults| Error::Internal(anyhow::anyhow!("{}: {faults:?}", told.title)))
+    }
+}
+
+/// Puts an engagement on the agenda, from its booking to its published report.
+fn engagement<'a>(
+    stage: &mut Stage<'a>,
+    told: &'a Engagement,
+    test_plan: Option<TestPlanId>,
+    keys: Vec<String>,
+    chosen: Vec<Chosen>,
+) -> Result<()> {
+    let zone: Tz = told.time_zone.parse().map_err(|_| unknown(&told.time_zone))?;
+    let today = stage.end.with_timezone(&zone).date_naive();
+    let day = |offset: i64| {
+        let days = Days::new(offset.unsigned_abs());
+        if offset < 0 { today - days } else { today + days }
+    };
+    let leads = |person: &&Person| person.roles.iter().any(|role| role == "team_lead");
+    let lead = stage.told.people.iter().find(leads).ok_or_else(|| unknown("team_lead"))?;
+    let plan = Plan {
+        id: EngagementId::new(),
+        told,
+        zone,
+        start: day(told.start_offset_days),
+        end: day(told.end_offset_days),
+        lead: &lead.key,
+    };
+    let booked = plan.at(plan.start - Days::new(8), 10, 10).min(stage.end - TimeDelta::days(2));
+    let details = plan.details()?;
+    let new = move |stage: &Stage<'_>, procedures: Vec<Chosen>| -> Result<NewEngagement> {
+        let mut operators = Vec::new();
+        for (team, keys) in [(Team::Red, &told.operators.red), (Team::Blue, &told.operators.blue)] {
+            for key in keys {
+                operators.push((stage.person_id(key)?, team));
+            }
+        }
+        Ok(NewEngagement {
+            id: plan.id,
+            client: stage.client(&told.client)?,
+            details,
+            plan: test_plan,
+            earlier: None,
+            operators,
+            inputs: told.inputs.clone(),
+            procedures,
+        })
+    };
     if told.status == EngagementStatus::Pending {
-        return request(tx, cast, &planned);
+        let by = told.requested_by.as_deref().unwrap_or(plan.lead);
+        stage.at(booked, move |stage, tx| {
+            let new = new(stage, Vec::new())?;
+            stage.act(tx, by, |permit: &Permit<RequestEngagement>, tx| request(tx, permit, &new, &[]))
+        });
+        return Ok(());
     }
-    let copied = store::copy_procedures(tx, &planned)?;
-    if copied.len() != planned.keys.len() {
-        return Err(unknown(&planned.keys.join(", ")));
+    let (id, lead) = (plan.id, plan.lead);
+    stage.at(booked, move |stage, tx| {
+        let new = new(stage, chosen)?;
+        let made = stage.act(tx, lead, |permit: &Permit<PlanEngagement>, tx| {
+            let (made, audited) = create(tx, &permit.clients(), &new)?;
+            Ok(audited.with(made))
+        })?;
+        stage.reports.insert(id, made.report);
+        stage.procedures.extend(keys.into_iter().map(|key| (id, key)).zip(made.procedures));
+        Ok(())
+    });
+    if let Some(reason) = &told.cancel_reason {
+        stage.at(plan.at(plan.start - Days::new(1), 15, 40), move |stage, tx| {
+            stage.act(tx, lead, |permit: &Permit<CancelEngagement>, tx| cancel(tx, permit, id, reason))
+        });
+        return Ok(());
     }
-    let mut pages = Pages::begin(&planned, &copied);
+    let started = starts_at(plan.start, zone);
+    if started <= stage.end {
+        // The hourly job.
+        stage.at(started, |stage, tx| {
+            let now = stage.now();
+            tx.part(&Actor::system(), now, |tx| move_batch(tx, now, &[], 500)).map(drop)
+        });
+    }
     for work in &told.work {
-        let of = copied.iter().find(|c| c.key == work.procedure).ok_or_else(|| unknown(&work.procedure))?;
-        pages.work(cast, &planned, of, work, blobs)?;
+        procedure(stage, &plan, work)?;
     }
-    pages.write(tx)?;
-    if told.submitted { submit(tx, &planned) } else { Ok(()) }
+    if told.submitted {
+        report(stage, &plan)?;
+    }
+    Ok(())
 }
 
-/// Tells of a request: its procedures come with the approval.
-fn request(tx: &mut WriteTx<'_>, cast: &Cast, planned: &Planned<'_>) -> Result<()> {
-    let by = match &planned.told.requested_by {
-        Some(key) => cast.person(key)?.clone(),
-        None => planned.lead.clone(),
-    };
-    let title = &planned.told.title;
-    let requested = Event::new(Kind::EngagementRequested, format!("Requested the engagement “{title}”"))
-        .subject("engagement", planned.id.0, title)
-        .engagement(planned.client, planned.id);
-    let lead = planned.lead.id.ok_or_else(|| unknown("team_lead"))?;
-    let notice = NewNotice {
-        person: lead,
-        client: planned.client,
-        text: format!("{} requests “{title}”.", by.name),
-        href: format!("/engagements/{}", planned.id),
-    };
-    notices::give(tx, vec![notice])?;
-    store::insert_events(tx, &[(by, requested)])
+/// When an act on a procedure is told: so many minutes after it was run.
+fn after(began: DateTime<Utc>, minutes: i64) -> DateTime<Utc> {
+    began + TimeDelta::minutes(minutes)
 }
 
-/// Submits it on its last afternoon and moves the report on as far as the engagement's status says.
-fn submit(tx: &mut WriteTx<'_>, planned: &Planned<'_>) -> Result<()> {
-    let afternoon = NaiveTime::from_hms_opt(16, 30, 0).unwrap_or_default();
-    let at = planned.zone.from_local_datetime(&planned.end_date.and_time(afternoon)).earliest();
-    let at = at.map_or(tx.now(), |at| at.to_utc()).min(tx.now());
-    let (mut locked, _) = lock_engagement(tx, planned.id, &[planned.client])?;
-    let (report, _, events) = crate::reports::store::freeze(tx, &locked, at, &planned.lead)?;
-    let mut told: Vec<(Actor, Event)> =
-        events.into_iter().map(|event| (planned.lead.clone(), event)).collect();
-    let reached = match planned.told.status {
+/// What was done on a procedure: its assets, ticks, log entries and files, then red's save and blue's.
+fn procedure<'a>(stage: &mut Stage<'a>, plan: &Plan<'a>, told: &'a Told) -> Result<()> {
+    let id = plan.id;
+    let began = after(plan.at(plan.start, 9, 0), told.executed_after_minutes.unwrap_or(0));
+    let by = |team: Team| -> Result<&'a str> {
+        let operators = if team == Team::Red { &plan.told.operators.red } else { &plan.told.operators.blue };
+        let author = told.logs.iter().find(|log| log.team == team).map(|log| &log.by);
+        author.or(operators.first()).map(String::as_str).ok_or_else(|| unknown(&told.procedure))
+    };
+    let (red, blue) = (by(Team::Red)?, by(Team::Blue)?);
+    if !told.assets.is_empty() {
+        stage.at(after(began, -4), move |stage, tx| {
+            let asset = |key: &String| stage.assets.get(key.as_str()).copied().ok_or_else(|| unknown(key));
+            let wanted = told.assets.iter().map(asset).collect::<Result<Vec<_>>>()?;
+            on(stage, tx, red, (id, told), |tx, work| assets::add(tx, work, &wanted))
+        });
+    }
+    for (place, step) in (0i64..).zip(&told.ticked_steps) {
+        stage.at(after(began, place * 3), move |stage, tx| {
+            on(stage, tx, red, (id, told), |tx, work| parts::tick(tx, work, step, true))
+        });
+    }
+    for log in &told.logs {
+        note(stage, (id, told), began, log);
+    }
+    for file in &told.attachments {
+        stage.at(after(began, 40), move |stage, tx| attach(stage, tx, (id, told), file));
+    }
+    let (of_red, of_blue) =
+        fields(told, began).into_iter().partition(|(field, _)| field.side() != Side::Blue);
+    save(stage, (id, told), red, after(began, 25), of_red);
+    save(stage, (id, told), blue, after(began, 95), of_blue);
+    if let (Some(severity), Some(theirs)) = (&told.severity, &told.disputed_severity) {
+        // Chosen while red had the page open. Red's save keeps the rest and shows both; red then decides.
+        let chosen = |value: &String| vec![(Field::Severity, value.clone())];
+        save(stage, (id, told), blue, after(began, 22), chosen(theirs));
+        save(stage, (id, told), red, after(began, 27), chosen(severity));
+    }
+    Ok(())
+}
+
+/// Works on a procedure as one of its people.
+fn on<'a, T>(
+    stage: &mut Stage<'a>,
+    tx: &mut WriteTx<'_>,
+    who: &'a str,
+    (engagement, told): (EngagementId, &'a Told),
+    f: impl FnOnce(&mut WriteTx<'_>, &mut Work) -> Result<T>,
+) -> Result<T> {
+    let procedure = stage.procedure(engagement, &told.procedure)?;
+    stage.act(tx, who, |permit: &Permit<WriteProcedure>, tx| {
+        let mut work = work::begin(tx, permit, engagement, procedure)?;
+        let value = f(tx, &mut work)?;
+        work.finish(tx, value)
+    })
+}
+
+fn note<'a>(stage: &mut Stage<'a>, of: (EngagementId, &'a Told), began: DateTime<Utc>, log: &'a Log) {
+    let starts_at = after(began, log.offset_minutes);
+    let ends_at = log.duration_minutes.map(|minutes| after(starts_at, minutes));
+    stage.at(ends_at.unwrap_or(starts_at), move |stage, tx| {
+        let entry = EntryText { text: log.text.clone(), starts_at, ends_at };
+        on(stage, tx, &log.by, of, |tx, work| logs::insert(tx, work, log.team, &entry)).map(drop)
+    });
+}
+
+fn attach<'a>(
+    stage: &mut Stage<'a>,
+    tx: &mut WriteTx<'_>,
+    of: (EngagementId, &'a Told),
+    file: &'a Attachment,
+) -> Result<()> {
+    let bytes = file.bytes().ok_or_else(|| unknown(&file.file_name))?;
+    let arrived = Arrived {
+        id: AttachmentId::new(),
+        file_name: file.file_name.clone(),
+        media_type: media_type(&bytes[..bytes.len().min(MAGIC_BYTES)], &file.file_name),
+        size: bytes.len() as i64,
+        sha256: Sha256::digest(&bytes).into(),
+    };
+    let text = AttachmentText {
+        title: file.title.clone(),
+        description: file.description.clone(),
+        in_finding: file.in_finding,
+    };
+    stage.blobs.push(Blob { key: arrived.id, bytes });
+    on(stage, tx, &file.by, of, |tx, work| attachments::insert(tx, work, file.team, &[arrived], &text))
+}
+
+/// What stands in a procedure's fields at the end.
+fn fields(told: &Told, began: DateTime<Utc>) -> Vec<(Field, String)> {
+    let executed = told.executed_after_minutes.map(|_| began);
+    let later = |at: Option<DateTime<Utc>>, seconds: Option<i64>| {
+        at.zip(seconds).map(|(at, seconds)| at + TimeDelta::seconds(seconds))
+    };
+    let detected = later(executed, told.detected_after_seconds);
+    let responded = later(detected, told.responded_after_seconds);
+    let time = |at: Option<DateTime<Utc>>| at.map(instant).unwrap_or_default();
+    let word = |value: &Option<String>| value.clone().unwrap_or_default();
+    let all = [
+        (Field::Status, told.status.clone()),
+        (Field::NotApplicableReason, told.not_applicable_reason.clone()),
+        (Field::Severity, word(&told.severity)),
+        (Field::Recommendation, told.recommendation.clone()),
+        (Field::AttackSource, told.attack_source.clone()),
+        (Field::RedOutcome, word(&told.red_outcome)),
+        (Field::RedNotes, told.red_notes.clone()),
+        (Field::ExecutedAt, time(executed)),
+        (Field::BlueOutcome, word(&told.blue_outcome)),
+        (Field::BlueNotes, told.blue_notes.clone()),
+        (Field::DetectedAt, time(detected)),
+        (Field::DetectedBy, told.detected_by.clone()),
+        (Field::AlertReference, told.alert_reference.clone()),
+        (Field::RespondedAt, time(responded)),
+    ];
+    all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// Saves fields. A severity that is in dispute was typed on a page without one; everything else on what
+/// stands there.
+fn save<'a>(
+    stage: &mut Stage<'a>,
+    of: (EngagementId, &'a Told),
+    who: &'a str,
+    at: DateTime<Utc>,
+    fields: Vec<(Field, String)>,
+) {
+    if fields.is_empty() {
+        return;
+    }
+    let disputed = of.1.disputed_severity.is_some() && fields.len() > 1;
+    stage.at(at, move |stage, tx| {
+        let base = |field| if disputed && field == Field::Severity { 0 } else { NEWEST };
+        let typed = |(field, raw)| TypedField { field, raw, base: base(field) };
+        let typed: Vec<_> = fields.into_iter().map(typed).collect();
+        on(stage, tx, who, of, |tx, work| {
+            let (sides, zone) = (work.sides, work.zone);
+            save_fields(tx, work, sides, &typed, zone)
+        })
+        .map(drop)
+    });
+}
+
+/// Submits an engagement on its last afternoon, and moves its report on as far as its status says.
+fn report<'a>(stage: &mut Stage<'a>, plan: &Plan<'a>) -> Result<()> {
+    let (id, told, lead) = (plan.id, plan.told, plan.lead);
+    let writer = told.operators.red.first().ok_or_else(|| unknown(&told.title))?.as_str();
+    let submitted = plan.at(plan.end, 16, 30);
+    stage.at(submitted, move |stage, tx| {
+        let permitted =
+            |permit: &Permit<SubmitEngagement>, tx: &mut WriteTx<'_>| reports::submit(tx, permit, id, true);
+        stage.act(tx, lead, permitted).map(drop)
+    });
+    if !told.narrative.is_empty() {
+        stage.at(submitted + TimeDelta::minutes(17 * 60), move |stage, tx| {
+            let typed = |(name, text): (&String, &String)| {
+                let field: NarrativeField = name.parse().map_err(|_| unknown(name))?;
+                Ok(reports::Typed { field, raw: text.clone(), base: NEWEST })
+            };
+            let typed = told.narrative.iter().map(typed).collect::<Result<Vec<_>>>()?;
+            let report = stage.reports[&id];
+            let permitted = |permit: &Permit<EditReport>, tx: &mut WriteTx<'_>| {
+                reports::save_narrative(tx, permit, report, &typed)
+            };
+            stage.act(tx, writer, permitted).map(drop)
+        });
+    }
+    let reached = match told.status {
         EngagementStatus::InReview => ReportStatus::InReview,
         EngagementStatus::Complete => ReportStatus::Published,
         _ => ReportStatus::Draft,
     };
-    locked.facts.submitted = true;
-    store::write_report(tx, report, planned.told, at)?;
-    let mut moved_at = at;
-    for (from, to) in ReportStatus::ALL.iter().zip(&ReportStatus::ALL[1..]).filter(|(_, to)| **to <= reached)
-    {
-        locked.facts.report = Some(*from);
-        moved_at = (moved_at + TimeDelta::hours(22)).min(tx.now());
-        note_move(tx, report, (*from, *to), "", moved_at, &planned.lead)?;
-        if *to == ReportStatus::Published {
-            keep_published(tx, report, planned.id, moved_at, &planned.lead.name)?;
-        }
-        let sentence = format!("Moved the report of “{}” from {from} to {to}", locked.title);
-        let event = Event::new(Kind::ReportMoved, sentence).subject("report", report.0, &locked.title);
-        told.push((planned.lead.clone(), event.engagement(planned.client, planned.id)));
-        let followed = apply(tx, &mut locked, &Command::ReportMoved(*to), &planned.lead)?;
-        told.extend(followed.map(|event| (planned.lead.clone(), event)));
+    let mut at = submitted;
+    let steps = ReportStatus::ALL.iter().zip(&ReportStatus::ALL[1..]);
+    for (from, to) in steps.filter(|(_, to)| **to <= reached) {
+        at += TimeDelta::hours(22);
+        let who = if *from == ReportStatus::Draft { writer } else { lead };
+        stage.at(at, move |stage, tx| {
+            let report = stage.reports[&id];
+            let asked =
+                reports::Asked { from: *from, to: *to, comment: String::new(), reviewers: Vec::new() };
+            let permitted = |permit: &Permit<WorkReport>, tx: &mut WriteTx<'_>| {
+                reports::move_report(tx, permit, report, &asked)
+            };
+            stage.act(tx, who, permitted).map(drop)
+        });
     }
-    store::move_report(tx, report, reached, moved_at)?;
-    touch(tx.conn, planned.id, at, &planned.lead.name)?;
-    store::insert_events(tx, &told)
+    remediate(stage, plan, at);
+    Ok(())
 }
 
-fn plan<'a>(tx: &mut WriteTx<'_>, cast: &Cast, told: &'a Engagement) -> Result<Planned<'a>> {
-    let zone: Tz = told.time_zone.parse().map_err(|_| unknown(&told.time_zone))?;
-    let today = tx.now().with_timezone(&zone).date_naive();
-    let day = |offset: i64| -> NaiveDate {
-        let days = Days::new(offset.unsigned_abs());
-        if offset < 0 { today - days } else { today + days }
-    };
-    let (plan, keys) = match &told.plan {
-        Some(key) => {
-            let (id, title, keys) = store::get_plan(tx.conn, key)?;
-            (Some((id, title)), keys)
-        }
-        None => (None, told.procedures.clone()),
-    };
-    let mut operators = Vec::new();
-    for (team, keys) in [(Team::Red, &told.operators.red), (Team::Blue, &told.operators.blue)] {
-        for key in keys {
-            operators.push((cast.person_id(key)?, team));
-        }
+/// The client's people keep what became of the findings, a week apart.
+fn remediate<'a>(stage: &mut Stage<'a>, plan: &Plan<'a>, published: DateTime<Utc>) {
+    let (id, told) = (plan.id, plan.told);
+    let of_client = |person: &&Person| person.access.get(&told.client).is_some_and(|role| role == "analyst");
+    let keeper = stage.told.people.iter().find(of_client).map_or(plan.lead, |person| person.key.as_str());
+    let today = stage.end.date_naive();
+    for (place, remediation) in told.remediation.iter().enumerate() {
+        let at = published + TimeDelta::days(7 * (place as i64 + 1));
+        stage.at(at, move |stage, tx| {
+            let due = remediation.due_offset_days.map(|days| (today + TimeDelta::days(days)).to_string());
+            let typed = [
+                (FindingField::State, remediation.state.clone()),
+                (FindingField::Owner, remediation.owner.clone()),
+                (FindingField::DueOn, due.unwrap_or_default()),
+            ];
+            let typed = typed.map(|(field, raw)| reports::Typed { field, raw, base: NEWEST });
+            let report = stage.reports[&id];
+            let found = reports::list_findings(tx.conn, report)?;
+            let Some(finding) = found.get(place).map(|live| live.finding.id) else { return Ok(()) };
+            let permitted = |permit: &Permit<RemediateFinding>, tx: &mut WriteTx<'_>| {
+                reports::save_remediation(tx, permit, report, finding, &typed)
+            };
+            stage.act(tx, keeper, permitted).map(drop)
+        });
     }
-    let starts_at = starts_at(day(told.start_offset_days), zone);
-    let has_report = !matches!(told.status, EngagementStatus::Pending | EngagementStatus::Canceled);
-    Ok(Planned {
-        id: EngagementId::new(),
-        client: *cast.clients.get(&told.client).ok_or_else(|| unknown(&told.client))?,
-        told,
-        // Submitting and what follows come after the work, by the product's own code.
-        status: if told.submitted { EngagementStatus::InProgress } else { told.status },
-        start_date: day(told.start_offset_days),
-        end_date: day(told.end_offset_days),
-        starts_at,
-        zone,
-        attack_version: cast.attack_version.clone(),
-        plan,
-        keys,
-        operators,
-        report: has_report.then(ReportId::new),
-        created_at: (starts_at - TimeDelta::days(8)).min(tx.now() - TimeDelta::days(2)),
-        lead: cast.lead.clone(),
-        requested_by: told.requested_by.as_ref().map(|key| cast.person_id(key)).transpose()?,
-    })
-}
-
-/// Everything that is written on an engagement's pages, gathered for one batch a table.
-struct Pages<'a> {
-    fields: Vec<Value>,
-    ticks: Vec<TickRow>,
-    assets: Vec<AssetRow>,
-    logs: Vec<LogRow<'a>>,
-    files: Vec<AttachmentRow<'a>>,
-    history: Vec<HistoryRow<'a>>,
-    events: Vec<(DateTime<Utc>, Actor, Event)>,
-    engagement: EngagementId,
-}
-
-impl<'a> Pages<'a> {
-    fn begin(planned: &Planned<'a>, copied: &[Copied]) -> Self {
-        let told = planned.told;
-        let mut pages = Self {
-            fields: Vec::new(),
-            ticks: Vec::new(),
-            assets: Vec::new(),
-            logs: Vec::new(),
-            files: Vec::new(),
-            history: Vec::new(),
-            events: Vec::new(),
-            engagement: planned.id,
-        };
-        let details = [
-            (DetailField::Title, told.title.clone()),
-            (DetailField::Description, told.description.clone()),
-            (DetailField::Tags, told.tags.join(", ")),
-            (DetailField::StartDate, planned.start_date.to_string()),
-            (DetailField::EndDate, planned.end_date.to_string()),
-            (DetailField::TimeZone, told.time_zone.clone()),
-            (DetailField::Objective, told.objective.clone()),
-            (DetailField::Scope, told.scope.clone()),
-            (DetailField::AccessInfo, told.access_info.clone()),
-            (DetailField::SpecialInstructions, told.special_instructions.clone()),
-        ];
-        for (field, value) in details {
-            pages.remember(
-                "engagement",
-                planned.id.0,
-                field.as_str(),
-                1,
-                value,
-                (&planned.lead, planned.created_at),
-            );
-        }
-        for procedure in copied {
-            let value = procedure.recommendation.clone();
-            pages.remember(
-                "procedure",
-                procedure.id.0,
-                Field::Recommendation.name(),
-                1,
-                value,
-                (&planned.lead, planned.created_at),
-            );
-        }
-        let created = Event::new(
-            Kind::EngagementCreated,
-            format!("Created the engagement “{}” with {} procedures", told.title, copied.len()),
-        );
-        pages.happened(
-            planned.created_at,
-            &planned.lead,
-            created.subject("engagement", planned.id.0, &told.title),
-            planned.client,
-        );
-        if let Some(report) = planned.report {
-            let made = Event::new(Kind::ReportCreated, format!("Created the report of “{}”", told.title));
-            pages.happened(
-                planned.created_at,
-                &planned.lead,
-                made.subject("report", report.0, &told.title),
-                planned.client,
-            );
-        }
-        if let Some(reason) = &told.cancel_reason {
-            let canceled =
-                Event::new(Kind::EngagementCanceled, format!("Canceled “{}”: {reason}", told.title));
-            pages.happened(
-                planned.starts_at,
-                &planned.lead,
-                canceled.subject("engagement", planned.id.0, &told.title),
-                planned.client,
-            );
-        }
-        pages
-    }
-
-    fn remember(
-        &mut self,
-        subject: &'a str,
-        id: Uuid,
-        field: &'a str,
-        version: i32,
-        value: String,
-        by: (&Actor, DateTime<Utc>),
-    ) {
-        if !value.is_empty() {
-            self.history.push(HistoryRow {
-                subject_type: subject,
-                subject_id: id,
-                field,
-                version,
-                value,
-                person_id: by.0.id.map(|id| id.0),
-                person_name: by.0.name.clone(),
-                at: by.1,
-            });
-        }
-    }
-
-    fn happened(&mut self, at: DateTime<Utc>, by: &Actor, event: Event, client: ClientId) {
-        self.events.push((at, by.clone(), event.engagement(client, self.engagement)));
-    }
-
-    fn work(
-        &mut self,
-        cast: &Cast,
-        planned: &Planned<'a>,
-        of: &Copied,
-        work: &'a Work,
-        blobs: &mut Vec<Blob>,
-    ) -> Result<()> {
-        let nine = NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default();
-        let morning = planned.zone.from_local_datetime(&planned.start_date.and_time(nine)).earliest();
-        let began = morning.map_or(planned.starts_at, |at| at.to_utc())
-            + TimeDelta::minutes(work.executed_after_minutes.unwrap_or(0));
-        let by = |team: Team| -> Result<&Actor> {
-            let keys =
-                if team == Team::Red { &planned.told.operators.red } else { &planned.told.operators.blue };
-            let author = work.logs.iter().find(|log| log.team == team).map(|log| &log.by);
-            cast.person(author.or(keys.first()).map_or("", String::as_str))
-        };
-        let (red, blue) = (by(Team::Red)?, by(Team::Blue)?);
-        self.save(planned, of, work, began, red, blue);
-        for (place, step) in (0i64..).zip(&work.ticked_steps) {
-            let at = began + TimeDelta::minutes(place * 3);
-            self.ticks.push(TickRow {
-                procedure_id: of.id.0,
-                step_id: step.clone(),
-                person_id: id_of(red)?,
-                at,
-            });
-        }
-        for key in &work.assets {
-            let asset = cast.assets.get(key).ok_or_else(|| unknown(key))?;
-            self.assets.push(AssetRow {
-                procedure_id: of.id.0,
-                asset_id: asset.0,
-                client_id: planned.client.0,
-            });
-        }
-        self.logs_and_files(cast, planned, of, work, began, blobs)
-    }
-
-    fn save(
-        &mut self,
-        planned: &Planned<'a>,
-        of: &Copied,
-        work: &Work,
-        began: DateTime<Utc>,
-        red: &Actor,
-        blue: &Actor,
-    ) {
-        let executed = work.executed_after_minutes.map(|_| began);
-        let detected =
-            executed.zip(work.detected_after_seconds).map(|(at, after)| at + TimeDelta::seconds(after));
-        let responded =
-            detected.zip(work.responded_after_seconds).map(|(at, after)| at + TimeDelta::seconds(after));
-        let time = |at: Option<DateTime<Utc>>| at.map(times::instant).unwrap_or_default();
-        let word = |value: &Option<String>| value.clone().unwrap_or_default();
-        let values = [
-            (Field::Status, work.status.clone()),
-            (Field::NotApplicableReason, work.not_applicable_reason.clone()),
-            (Field::Severity, word(&work.severity)),
-            (Field::Recommendation, work.recommendation.clone()),
-            (Field::AttackSource, work.attack_source.clone()),
-            (Field::RedOutcome, word(&work.red_outcome)),
-            (Field::RedNotes, work.red_notes.clone()),
-            (Field::ExecutedAt, time(executed)),
-            (Field::BlueOutcome, word(&work.blue_outcome)),
-            (Field::BlueNotes, work.blue_notes.clone()),
-            (Field::DetectedAt, time(detected)),
-            (Field::DetectedBy, work.detected_by.clone()),
-            (Field::AlertReference, work.alert_reference.clone()),
-            (Field::RespondedAt, time(responded)),
-        ];
-        // Red saved first, blue after it: one version each.
-        let (mut of_red, mut of_blue) = (Vec::new(), Vec::new());
-        for (field, value) in values.into_iter().filter(|(_, value)| !value.is_empty()) {
-            if field.side() == Side::Blue { &mut of_blue } else { &mut of_red }.push((field, value));
-        }
-        let saves = [
-            (2, red, began + TimeDelta::minutes(25), of_red),
-            (3, blue, began + TimeDelta::minutes(95), of_blue),
-        ];
-        let mut last = (1, red.id, began);
-        for (version, by, at, fields) in saves.into_iter().filter(|save| !save.3.is_empty()) {
-            last = (version, by.id, at);
-            let names: Vec<String> = fields.iter().map(|(field, _)| field.label().to_lowercase()).collect();
-            let sentence = format!("Saved procedure {} “{}”: {}", of.position, of.name, names.join(", "));
-            let changes =
-                fields.iter().map(|(field, value)| (field.name(), "", value.as_str(), field.is_long()));
-            let saved = Event::new(Kind::ProcedureSaved, sentence)
-                .subject("procedure", of.id.0, &of.name)
-                .changes(changes);
-            self.happened(at, by, saved, planned.client);
-            for (field, value) in fields {
-                self.remember("procedure", of.id.0, field.name(), version, value, (by, at));
-            }
-        }
-        let recommendation =
-            if work.recommendation.is_empty() { &of.recommendation } else { &work.recommendation };
-        self.fields.push(json!({
-            "id": of.id, "status": work.status, "not_applicable_reason": work.not_applicable_reason, "severity": work.severity,
-            "recommendation": recommendation, "attack_source": work.attack_source, "red_outcome": work.red_outcome,
-            "red_notes": work.red_notes, "executed_at": executed, "blue_outcome": work.blue_outcome, "blue_notes": work.blue_notes,
-            "detected_at": detected, "detected_by": work.detected_by, "alert_reference": work.alert_reference,
-            "responded_at": responded, "version": last.0, "updated_by": last.1, "updated_at": last.2,
-        }));
-    }
-
-    fn logs_and_files(
-        &mut self,
-        cast: &Cast,
-        planned: &Planned<'a>,
-        of: &Copied,
-        work: &'a Work,
-        began: DateTime<Utc>,
-        blobs: &mut Vec<Blob>,
-    ) -> Result<()> {
-        for log in &work.logs {
-            let by = cast.person(&log.by)?;
-            let starts = began + TimeDelta::minutes(log.offset_minutes);
-            let ends = log.duration_minutes.map(|minutes| starts + TimeDelta::minutes(minutes));
-            let id = LogEntryId::new();
-            self.logs.push(LogRow {
-                id: id.0,
-                engagement_id: planned.id.0,
-                procedure_id: of.id.0,
-                team: log.team,
-                text: &log.text,
-                starts_at: starts,
-                ends_at: ends,
-                author_id: id_of(by)?,
-                created_at: ends.unwrap_or(starts),
-                updated_at: ends.unwrap_or(starts),
-            });
-            let sentence = format!(
-                "Added a {} log entry to procedure {} “{}”",
-                log.team.label().to_lowercase(),
-                of.position,
-                of.name
-            );
-            let added = Event::new(Kind::LogEntryAdded, sentence).subject("log_entry", id.0, &of.name);
-            self.happened(ends.unwrap_or(starts), by, added, planned.client);
-        }
-        for file in &work.attachments {
-            let by = cast.person(&file.by)?;
-            let at = began + TimeDelta::minutes(40);
-            let blob = Blob { key: AttachmentId::new(), bytes: file.bytes() };
-            self.files.push(AttachmentRow {
-                id: blob.key.0,
-                client_id: planned.client.0,
-                engagement_id: planned.id.0,
-                procedure_id: of.id.0,
-                team: file.team,
-                title: &file.title,
-                description: &file.description,
-                file_name: &file.file_name,
-                media_type: &file.media_type,
-                size: blob.bytes.len() as i64,
-                sha256: Sha256::digest(&blob.bytes).to_vec(),
-                in_finding: file.in_finding,
-                uploaded_by: id_of(by)?,
-                uploaded_at: at,
-            });
-            let sentence = format!("Attached “{}” to procedure {} “{}”", file.title, of.position, of.name);
-            let added =
-                Event::new(Kind::AttachmentAdded, sentence).subject("attachment", blob.key.0, &file.title);
-            self.happened(at, by, added, planned.client);
-            blobs.push(blob);
-        }
-        Ok(())
-    }
-
-    fn write(mut self, tx: &mut WriteTx<'_>) -> Result<()> {
-        store::save_work(tx, &Value::Array(self.fields))?;
-        store::insert_rows(tx, &self.ticks, &self.assets, &self.logs, &self.files, &self.history)?;
-        self.events.sort_by_key(|event| event.0);
-        if let Some((at, by, _)) = self.events.last() {
-            touch(tx.conn, self.engagement, (*at).min(tx.now()), &by.name)?;
-        }
-        let told: Vec<(Actor, Event)> = self.events.into_iter().map(|(_, by, event)| (by, event)).collect();
-        store::insert_events(tx, &told)
-    }
-}
-
-fn id_of(actor: &Actor) -> Result<Uuid> {
-    actor.id.map(|id| id.0).ok_or_else(|| unknown(&actor.name))
 }

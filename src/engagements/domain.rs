@@ -188,15 +188,6 @@ impl RunbookState {
             (false, false) => Self::Open(progress),
         }
     }
-
-    /// What stands by the bar: "3 of 13", "Not Submitted" or "Submitted".
-    pub fn label(self) -> String {
-        match self {
-            Self::Open(progress) => progress.label(),
-            Self::NotSubmitted => "Not Submitted".into(),
-            Self::Submitted => "Submitted".into(),
-        }
-    }
 }
 
 /// The status that Create sets: Scheduled, or In Progress when the start date is today in `zone`, past or
@@ -406,8 +397,8 @@ mod tests {
     #[test]
     fn runbook_states() {
         let of = |done, total, submitted| RunbookState::of(Progress { done, total }, submitted);
-        assert_eq!(of(0, 0, false).label(), "No procedures yet");
-        assert_eq!(of(3, 13, false).label(), "3 of 13");
+        assert_eq!(of(0, 0, false), RunbookState::Open(Progress { done: 0, total: 0 }));
+        assert_eq!(of(3, 13, false), RunbookState::Open(Progress { done: 3, total: 13 }));
         assert_eq!(of(13, 13, false), RunbookState::NotSubmitted);
         assert_eq!(of(3, 13, true), RunbookState::Submitted);
     }

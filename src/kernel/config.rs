@@ -15,7 +15,7 @@ pub struct Options {
     /// PostgreSQL of the app's own role; unset: a private one under the data directory
     #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// PostgreSQL of the schema's owner, for `migrate`
+    /// PostgreSQL of the schema's owner, for `migrate` and the past of `seed demo`
     #[arg(long, global = true, env = "TYRIAN_OWNER_DATABASE_URL", hide_env_values = true)]
     pub owner_database_url: Option<String>,
     /// PostgreSQL of the role that seals the audit log; unset: the app's own role seals

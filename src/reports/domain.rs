@@ -239,11 +239,6 @@ impl Procedure {
         )
     }
 
-    /// Whether an asset of it belongs to the finding.
-    pub fn in_finding(&self) -> bool {
-        self.assets.iter().any(|asset| asset.in_finding)
-    }
-
     /// Names of one side's operators.
     pub fn names(&self, team: Team) -> Vec<&str> {
         names(&self.operators, team)

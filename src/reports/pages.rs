@@ -9,6 +9,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::content::Content;
@@ -51,8 +52,9 @@ pub struct Filter {
 
 impl Filter {
     fn query(&self) -> String {
-        let part =
-            |name: &str, value: &str| (!value.is_empty()).then(|| format!("{name}={}", encoded(value)));
+        let part = |name: &str, value: &str| {
+            (!value.is_empty()).then(|| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+        };
         let parts = [part("q", &self.q), part("client", &self.client), part("status", &self.status)];
         parts.into_iter().flatten().collect::<Vec<_>>().join("&")
     }
@@ -61,21 +63,6 @@ impl Filter {
         let (micros, id) = self.after.split_once('.')?;
         Some((times::from_cursor(micros.parse().ok()?)?, id.parse().ok()?))
     }
-}
-
-fn encoded(value: &str) -> String {
-    value
-        .bytes()
-        .map(
-            |byte| {
-                if byte.is_ascii_alphanumeric() {
-                    char::from(byte).to_string()
-                } else {
-                    format!("%{byte:02X}")
-                }
-            },
-        )
-        .collect()
 }
 
 pub async fn list(permit: Permit<ReadReport>, Query(typed): Query<Filter>) -> Result<HttpResponse> {

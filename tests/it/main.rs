@@ -8,6 +8,7 @@ mod attack;
 mod audit;
 mod commands;
 mod crashes;
+mod demo;
 mod engagements;
 mod harness;
 mod hostile;

@@ -342,8 +342,7 @@ pub fn own_path(next: &str) -> String {
 
 pub async fn sign_out(ctx: SignedIn, session: Session) -> Result<HttpResponse> {
     let (id, name) = (ctx.viewer().id, ctx.viewer().name.clone());
-    let event = Event::new(Kind::SessionEnded, "Signed out").subject("person", id.0, name).about(id);
-    ctx.app.db.write(ctx.actor(), |tx| tx.audited((), event)).await?;
+    ctx.app.db.write(ctx.actor(), move |tx| sign_in::record_sign_out(tx, id, &name)).await?;
     session.purge();
     Ok(redirect_with("/sign-in", "You are signed out."))
 }

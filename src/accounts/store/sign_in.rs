@@ -211,6 +211,14 @@ pub fn record_sign_in(
     tx.audited((), event)
 }
 
+/// Notes that somebody signed out.
+///
+/// # Errors
+/// When the database refuses.
+pub fn record_sign_out(tx: &mut WriteTx<'_>, id: PersonId, name: &str) -> Result<Audited<()>> {
+    tx.audited((), Event::new(Kind::SessionEnded, "Signed out").subject("person", id.0, name).about(id))
+}
+
 /// Notes a wrong code of the second factor, or a wrong password of a proof, with the lock that may follow.
 ///
 /// # Errors

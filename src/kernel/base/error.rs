@@ -67,8 +67,6 @@ pub enum Error {
     /// More than the limit says: 413.
     #[error("too large: {0}")]
     TooLarge(String),
-    #[error("too many attempts")]
-    TooMany,
     /// The database, or a place in line for it, is not to be had now: 503 with Retry-After.
     #[error("unavailable: {0}")]
     Unavailable(String),
@@ -95,7 +93,6 @@ impl Error {
             Self::Invalid(_) | Self::Refused(_) | Self::Malformed(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) | Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -9,7 +9,7 @@ pub mod migrate;
 pub mod schema;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::web;
@@ -57,6 +57,7 @@ pub struct Db {
     write: Lane,
     clock: Clock,
     url: Arc<str>,
+    names_times: bool,
 }
 
 #[derive(Clone)]
@@ -64,6 +65,21 @@ struct Lane {
     pool: PgPool,
     gate: Arc<Semaphore>,
     wait: Duration,
+    /// How many callers stand before the gate.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// How a pool stands at this moment.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolState {
+    /// read or write.
+    pub name: &'static str,
+    /// The most connections that it makes.
+    pub limit: u32,
+    pub idle: u32,
+    pub busy: u32,
+    /// Callers that wait for a connection.
+    pub waiting: usize,
 }
 
 /// A write transaction: the connection, the actor and the time at which it began.
@@ -72,6 +88,7 @@ pub struct WriteTx<'c> {
     pub conn: &'c mut PgConnection,
     actor: &'c Actor,
     now: DateTime<Utc>,
+    names_times: bool,
 }
 
 /// A value whose audit events stand in the same transaction. Only [`WriteTx::audited`] and
@@ -108,13 +125,28 @@ impl<'c> WriteTx<'c> {
         if events.is_empty() {
             return Err(Error::Internal(anyhow::anyhow!("a change without an event")));
         }
-        crate::kernel::event::store::insert(self.conn, self.actor, events)?;
+        let at = self.names_times.then_some(self.now);
+        crate::kernel::event::store::insert(self.conn, self.actor, events, at)?;
         Ok(Audited(value))
     }
     /// For a save that changed nothing. Should it have changed something after all, the database refuses the
     /// commit.
     pub fn unchanged<T>(&self, value: T) -> Audited<T> {
         Audited(value)
+    }
+    /// A part of this transaction that somebody else does at a time of their own: the demo is one transaction
+    /// of many people's acts.
+    ///
+    /// # Errors
+    /// What `f` returns.
+    pub fn part<T>(
+        &mut self,
+        actor: &Actor,
+        now: DateTime<Utc>,
+        f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>>,
+    ) -> Result<T> {
+        let names_times = self.names_times;
+        f(&mut WriteTx { conn: self.conn, actor, now, names_times }).map(|audited| audited.0)
     }
 }
 
@@ -138,10 +170,20 @@ impl Db {
                 pool,
                 gate: Arc::new(Semaphore::new(size.connections as usize)),
                 wait: Duration::from_secs(size.wait_seconds),
+                waiting: Arc::default(),
             }
         };
         let url = with_network_limits(url).into();
-        Ok(Self { read: lane(true), write: lane(false), clock, url })
+        Ok(Self { read: lane(true), write: lane(false), clock, url, names_times: false })
+    }
+
+    /// Opens it on the owner's address. Its events bear the clock's time and not the database's: the column
+    /// of the time is granted to no other role. For the demo's past, and for nothing that serves.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_as_owner(url: &str, size: PoolSize, clock: Clock) -> anyhow::Result<Self> {
+        Ok(Self { names_times: true, ..Self::open(url, size, clock)? })
     }
 
     /// A connection of its own that cannot write and has no time limits, for reading that takes long:
@@ -154,6 +196,11 @@ impl Db {
             PgConnection::establish(&self.url).map_err(|away| Error::Unavailable(away.to_string()))?;
         conn.batch_execute("SET TIME ZONE 'UTC'; SET jit = off; SET default_transaction_read_only = on")?;
         Ok(conn)
+    }
+
+    /// How the two pools stand.
+    pub fn pools(&self) -> [PoolState; 2] {
+        [self.read.state("read"), self.write.state("write")]
     }
 
     /// The clock that writes are stamped with.
@@ -182,11 +229,11 @@ impl Db {
         actor: Actor,
         f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>> + Send + 'static,
     ) -> Result<T> {
-        let now = self.clock.now();
+        let (now, names_times) = (self.clock.now(), self.names_times);
         let write = move |conn: &mut PgConnection| {
             conn.transaction(|conn| {
                 check_session(conn, &actor)?;
-                f(&mut WriteTx { conn, actor: &actor, now }).map(|audited| audited.0)
+                f(&mut WriteTx { conn, actor: &actor, now, names_times }).map(|audited| audited.0)
             })
         };
         self.write.run(write).await
@@ -216,9 +263,9 @@ impl Db {
         actor: &Actor,
         f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>>,
     ) -> Result<T> {
-        let now = self.clock.now();
+        let (now, names_times) = (self.clock.now(), self.names_times);
         let mut conn = self.write.connection()?;
-        conn.transaction(|conn| f(&mut WriteTx { conn, actor, now }).map(|audited| audited.0))
+        conn.transaction(|conn| f(&mut WriteTx { conn, actor, now, names_times }).map(|audited| audited.0))
     }
 
     /// As [`Db::read`], on the caller's thread.
@@ -261,10 +308,12 @@ impl Lane {
         f: impl FnOnce(&mut PgConnection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         // Callers wait here, not on a thread of the blocking pool: a burst cannot fill it.
+        let waiting = Waiting::join(&self.waiting);
         let permit = tokio::time::timeout(self.wait, self.gate.clone().acquire_owned())
             .await
             .map_err(|_| Error::Unavailable("every connection is busy".into()))?
             .map_err(|closed| Error::Unavailable(closed.to_string()))?;
+        drop(waiting);
         let lane = self.clone();
         let done = web::block(move || {
             let _permit = permit;
@@ -273,8 +322,35 @@ impl Lane {
         done.await.map_err(|panicked| Error::Internal(panicked.into()))?
     }
 
+    fn state(&self, name: &'static str) -> PoolState {
+        let state = self.pool.state();
+        PoolState {
+            name,
+            limit: self.pool.max_size(),
+            idle: state.idle_connections,
+            busy: state.connections - state.idle_connections,
+            waiting: self.waiting.load(Ordering::Relaxed),
+        }
+    }
+
     fn connection(&self) -> Result<PooledConnection<ConnectionManager<PgConnection>>> {
         self.pool.get().map_err(|away| Error::Unavailable(away.to_string()))
+    }
+}
+
+/// A caller before the gate, counted until it is through or gives up.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn join(callers: &'a AtomicUsize) -> Self {
+        callers.fetch_add(1, Ordering::Relaxed);
+        Self(callers)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

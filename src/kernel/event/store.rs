@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
@@ -35,8 +36,14 @@ struct Row<'a> {
     search_values: Cow<'a, str>,
 }
 
-/// Writes events in one statement. Time, order and transaction id are the database's.
-pub(crate) fn insert(conn: &mut PgConnection, actor: &Actor, written: &[Event]) -> QueryResult<()> {
+/// Writes events in one statement. Order and transaction id are the database's, and so is the time unless
+/// `at` names it, which the owner's role alone may.
+pub(crate) fn insert(
+    conn: &mut PgConnection,
+    actor: &Actor,
+    written: &[Event],
+    at: Option<DateTime<Utc>>,
+) -> QueryResult<()> {
     let details: Vec<Value> = written.iter().map(|event| storable_json(&event.detail)).collect();
     let rows: Vec<Row> = written
         .iter()
@@ -70,7 +77,14 @@ pub(crate) fn insert(conn: &mut PgConnection, actor: &Actor, written: &[Event]) 
             search_values: storable(&event.search_values),
         })
         .collect();
-    diesel::insert_into(events::table).values(&rows).execute(conn).map(drop)
+    match at {
+        // Not even its default may be asked for by a role without the grant: the column is left out.
+        None => diesel::insert_into(events::table).values(&rows).execute(conn).map(drop),
+        Some(at) => {
+            let rows: Vec<_> = rows.iter().map(|row| (events::at.eq(at), row)).collect();
+            diesel::insert_into(events::table).values(rows).execute(conn).map(drop)
+        }
+    }
 }
 
 /// The text as PostgreSQL can hold it: all but NUL, in whose place the sign of an unreadable character

@@ -12,6 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use askama::Template;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
 use crate::kernel::app::App;
@@ -83,6 +84,19 @@ impl Ctx {
             viewer,
             app,
         })
+    }
+
+    /// The context of somebody whose acts are told and come by no request.
+    pub fn told(app: App, viewer: Viewer, address: &str, user_agent: &str) -> Self {
+        Self {
+            app: web::Data::new(app),
+            viewer: Some(Arc::new(viewer)),
+            request_id: None,
+            partial: false,
+            message: None,
+            address: Some(address.to_owned()),
+            user_agent: Some(user_agent.to_owned()),
+        }
     }
 
     /// Who acts, for the audit log.
@@ -204,9 +218,7 @@ fn carrying(mut answer: HttpResponse, message: &str) -> HttpResponse {
 
 impl Message {
     pub(crate) fn cookie(&self, https: bool) -> Cookie<'static> {
-        let encode =
-            |b: u8| if b.is_ascii_alphanumeric() { (b as char).to_string() } else { format!("%{b:02X}") };
-        let encoded: String = self.0.bytes().map(encode).collect();
+        let encoded = utf8_percent_encode(&self.0, NON_ALPHANUMERIC).to_string();
         let cookie = Cookie::build(message_cookie_name(https), encoded)
             .path("/")
             .http_only(true)
@@ -221,25 +233,7 @@ impl Message {
 }
 
 fn percent_decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let hex = after
-            .get(..2)
-            .and_then(|h| std::str::from_utf8(h).ok())
-            .and_then(|h| u8::from_str_radix(h, 16).ok());
-        match (first, hex) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).chars().take(500).collect()
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().chars().take(500).collect()
 }
 
 /// The peer, or behind configured proxies the last address in `X-Forwarded-For` that is not one of them.

@@ -369,7 +369,6 @@ fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) 
         Error::Refused(why) | Error::Malformed(why) => ("Not done", why.clone(), home),
         Error::Conflict(why) => ("Changed meanwhile", why.clone(), home),
         Error::TooLarge(why) => ("Too large", why.clone(), home),
-        Error::TooMany => ("Too many attempts", "Wait a while before you try again.".into(), home),
         Error::Unavailable(_) => (
             "The database is away",
             "Tyrian cannot reach its database right now. Nothing was changed. Try again in a few seconds; \

@@ -7,6 +7,7 @@ pub mod edge;
 pub mod form;
 pub mod frame;
 pub mod markdown;
+pub mod measure;
 pub mod owner;
 pub mod permit;
 pub mod turns;

@@ -104,6 +104,13 @@ impl<A> Deref for Permit<A> {
 }
 
 impl<A: Action> Permit<A> {
+    /// The permit that a request of the same person would have.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] without a person, [`Error::Forbidden`] without the right.
+    pub fn of(ctx: &Ctx) -> Result<Self> {
+        permit(ctx.clone())
+    }
     pub fn viewer(&self) -> &Viewer {
         &self.viewer
     }
@@ -158,13 +165,12 @@ impl<A: Action> FromRequest for Permit<A> {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let permit = permit(req);
+        let permit = Ctx::of(req).and_then(permit);
         Box::pin(async { permit })
     }
 }
 
-fn permit<A: Action>(req: &HttpRequest) -> Result<Permit<A>> {
-    let ctx = Ctx::of(req)?;
+fn permit<A: Action>(ctx: Ctx) -> Result<Permit<A>> {
     let viewer = ctx.viewer.clone().ok_or(Error::Unauthenticated)?;
     // A right at clients is judged at the row's client: only there can 404 and 403 be told apart.
     if A::NEEDS.is_own()

@@ -4,4 +4,4 @@ mod moves;
 mod sweep;
 
 pub use moves::{Locked, apply, lock_engagement, touch};
-pub use sweep::sweep;
+pub use sweep::{move_batch, sweep};

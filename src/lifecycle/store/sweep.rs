@@ -112,7 +112,11 @@ const COLUMNS: (
     engagements::submitted_at,
 );
 
-fn move_batch(
+/// Moves up to `limit` engagements that are due, but for those in `left`; tells how many.
+///
+/// # Errors
+/// When the database refuses.
+pub fn move_batch(
     tx: &mut WriteTx<'_>,
     now: DateTime<Utc>,
     left: &[Uuid],

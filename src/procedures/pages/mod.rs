@@ -57,7 +57,6 @@ pub(crate) async fn pieces<A: Action>(
         viewer: permit.viewer().id,
         sides,
         lead: permit.may_at(Permission::EngagementApprove, engagement.client_id),
-        edits_assets: permit.may_at(Permission::AssetEdit, engagement.client_id),
         attachment_bytes: permit.viewer().organisation.attachment_bytes,
     };
     let (entries, files, assets) = permit

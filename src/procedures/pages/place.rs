@@ -2,7 +2,6 @@
 
 use actix_web::web;
 
-use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
 use crate::kernel::web::permit::{Action, Permit};
@@ -45,7 +44,6 @@ pub fn of<A: Action>(permit: &Permit<A>, head: &Head) -> Place {
         viewer: permit.viewer().id,
         sides: head.sides,
         lead: head.lead,
-        edits_assets: permit.may_at(P::AssetEdit, head.client),
         attachment_bytes: permit.viewer().organisation.attachment_bytes,
     }
 }

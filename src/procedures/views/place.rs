@@ -20,8 +20,6 @@ pub struct Place {
     pub sides: Sides,
     /// Whether they may change what others wrote.
     pub lead: bool,
-    /// Whether they may create assets of the client.
-    pub edits_assets: bool,
     /// The largest attachment, in bytes.
     pub attachment_bytes: i64,
 }

@@ -21,5 +21,5 @@ pub use edit::{
 pub use list::{
     Filter, Head, ReportRow, count_reports, find_frozen, get_head, list_client_names, list_reports,
 };
-pub use moves::{Asked, Moved, is_author, keep_published, list_reviewers, move_report, note_move};
+pub use moves::{Asked, Moved, is_author, list_reviewers, move_report};
 pub use submit::{Submission, Submitted, freeze, get_submission, submit};

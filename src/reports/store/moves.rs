@@ -154,7 +154,7 @@ fn store(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> R
 ///
 /// # Errors
 /// When the database refuses.
-pub fn note_move(
+fn note_move(
     tx: &mut WriteTx<'_>,
     report: ReportId,
     (from, to): (ReportStatus, ReportStatus),
@@ -204,7 +204,7 @@ pub fn is_author(conn: &mut PgConnection, report: ReportId, person: PersonId) ->
 ///
 /// # Errors
 /// When the database refuses.
-pub fn keep_published(
+fn keep_published(
     tx: &mut WriteTx<'_>,
     report: ReportId,
     engagement: EngagementId,

@@ -21,10 +21,10 @@ use tyrian::kernel::base::error::Result;
 use tyrian::kernel::base::ids::{
     AssetId, ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, ReportId,
 };
+use tyrian::kernel::base::team::Team;
 use tyrian::kernel::db::WriteTx;
 use tyrian::kernel::event::domain::{Actor, Event};
 use tyrian::lifecycle::domain::EngagementStatus;
-use tyrian::kernel::base::team::Team;
 
 use super::TestApp;
 

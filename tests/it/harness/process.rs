@@ -5,6 +5,8 @@ pub struct Process {
     child: std::process::Child,
     /// `http://127.0.0.1:PORT`
     pub base: String,
+    /// Of `tyrian dev`: everybody's password.
+    pub password: String,
     place: std::path::PathBuf,
     temporary: bool,
 }
@@ -19,8 +21,9 @@ impl Process {
     /// [`Process::said`].
     pub fn with(app: &super::TestApp, name: &str, environment: &[(&str, &str)]) -> Self {
         let place = super::database::scratch().join(format!("{name}-{}", std::process::id()));
-        let mut own =
-            Self::start(&app.database.app_url(), Some(&app.database.sealer_url()), place, environment);
+        let (url, sealer) = (app.database.app_url(), app.database.sealer_url());
+        let roles = [("DATABASE_URL", url.as_str()), ("TYRIAN_SEALER_DATABASE_URL", sealer.as_str())];
+        let mut own = Self::start("serve", place, &[&roles, environment].concat());
         own.temporary = true;
         own
     }
@@ -33,35 +36,34 @@ impl Process {
     /// The same on any database, with its files in a directory that stays; without a sealer's URL the app's
     /// role seals.
     pub fn on(url: &str, sealer: Option<&str>, place: std::path::PathBuf) -> Self {
-        Self::start(url, sealer, place, &[])
+        let roles = [("DATABASE_URL", Some(url)), ("TYRIAN_SEALER_DATABASE_URL", sealer)];
+        let roles: Vec<_> = roles.into_iter().filter_map(|(name, url)| Some((name, url?))).collect();
+        Self::start("serve", place, &roles)
     }
 
-    fn start(
-        url: &str,
-        sealer: Option<&str>,
-        place: std::path::PathBuf,
-        environment: &[(&str, &str)],
-    ) -> Self {
+    /// `tyrian serve` or `tyrian dev` with its files in `place`.
+    pub fn start(command: &str, place: std::path::PathBuf, environment: &[(&str, &str)]) -> Self {
         use std::io::BufRead;
         std::fs::create_dir_all(&place).unwrap();
         let stderr = std::fs::File::create(place.join("stderr")).unwrap();
-        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_tyrian"))
-            .arg("serve")
-            .envs(sealer.map(|url| ("TYRIAN_SEALER_DATABASE_URL", url)))
-            .env("DATABASE_URL", url)
-            .env("TYRIAN_SECRET_KEY", "5".repeat(64))
-            .env("TYRIAN_DATA_DIR", &place)
+        let mut child = tyrian(&[command], &place, environment)
             .env("TYRIAN_LISTEN", "127.0.0.1:0")
             .stdout(std::process::Stdio::piped())
-            .envs(environment.iter().copied())
             .stderr(stderr)
             .spawn()
             .unwrap();
+        // Read to its end, as whoever takes its stdout has to.
         let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
-        let base = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("Tyrian is at ").map(str::to_owned));
-        Self { child, base: base.expect("an address"), place, temporary: false }
+        let (said, hears) = std::sync::mpsc::channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(said.send(line))));
+        let base = hears.iter().find_map(|line| line.strip_prefix("Tyrian is at ").map(str::to_owned));
+        let password = match command {
+            "dev" => hears.iter().take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"),
+            _ => String::new(),
+        };
+        let password = password.lines().next().and_then(|line| line.rsplit(' ').next());
+        let password = password.unwrap_or_default().to_owned();
+        Self { child, base: base.expect("an address"), password, place, temporary: false }
     }
 
     /// Ends it as a power cut would: it gets no chance to tidy up.
@@ -79,4 +81,19 @@ impl Drop for Process {
             let _ = std::fs::remove_dir_all(&self.place);
         }
     }
+}
+
+/// `tyrian` as people type it, with its files in `place`.
+pub fn tyrian(
+    arguments: &[&str],
+    place: &std::path::Path,
+    environment: &[(&str, &str)],
+) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tyrian"));
+    command
+        .args(arguments)
+        .env("TYRIAN_SECRET_KEY", "5".repeat(64))
+        .env("TYRIAN_DATA_DIR", place)
+        .envs(environment.iter().copied());
+    command
 }

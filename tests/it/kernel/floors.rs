@@ -29,7 +29,7 @@ const FLOORS: &[&[&str]] = &[
     &["schedule"],
     &["reports"],
     &["demo", "admin", "dashboard"],
-    &["routes.rs", "health.rs", "jobs.rs"],
+    &["routes.rs", "health.rs", "metrics.rs", "jobs.rs"],
     &["server.rs"],
     &["cli"],
     &["main.rs", "lib.rs", "kernel/mod.rs"],

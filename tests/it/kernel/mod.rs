@@ -9,6 +9,7 @@ mod floors;
 mod forms;
 mod jobs;
 mod matrix;
+mod metrics;
 mod migrations;
 mod outage;
 mod schema;

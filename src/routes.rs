@@ -329,7 +329,7 @@ async fn judge(row: &Row, req: &actix_web::HttpRequest) -> Result<(), Error> {
                 };
             };
             let Owner { client, unpublished } =
-                ctx.app.db.read(move |conn| Ok(subject.find_owner(conn)?)).await?.ok_or(Error::NotFound)?;
+                ctx.read(move |conn| Ok(subject.find_owner(conn)?)).await?.ok_or(Error::NotFound)?;
             let may = |right| viewer.rights.may_at(right, client);
             let hidden = unpublished && may(P::ReportReadPublished) && !may(P::ReportRead);
             let sees = viewer.rights.clients.contains_key(&client) && !hidden;

@@ -93,8 +93,6 @@ pub async fn index(ctx: SignedIn) -> Result<HttpResponse> {
 pub async fn jobs(permit: Permit<RunJob>) -> Result<HttpResponse> {
     let names: Vec<&str> = permit.app.jobs.all().iter().map(|job| job.name).collect();
     let (runs, since) = permit
-        .app
-        .db
         .read(move |conn| {
             Ok((store::list_last_runs(conn, &names, RUNS)?, crate::kernel::job::store::list_since(conn)?))
         })
@@ -130,7 +128,7 @@ pub async fn run(permit: Permit<RunJob>, path: web::Path<String>) -> Result<Http
     let job = permit.app.jobs.find(&path)?;
     let event = Event::new(Kind::JobRun, format!("Ran the job {} by hand", job.name))
         .detail(serde_json::json!({ "job": job.name }));
-    permit.app.db.write(permit.actor(), |tx| tx.audited((), event)).await?;
+    permit.write(|tx| tx.audited((), event)).await?;
     let message = match permit.app.jobs.run_now(job.name, Some(permit.viewer().id)).await {
         Ok(done) if done.skipped > 0 => {
             format!("{} ran: {} moved, {} skipped.", job.name, done.moved, done.skipped)

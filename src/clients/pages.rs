@@ -31,7 +31,7 @@ pub struct Filter {
 pub async fn list(permit: Permit<ReadClient>, Query(filter): Query<Filter>) -> Result<HttpResponse> {
     let visible = permit.clients();
     let (q, tag) = (filter.q.clone(), filter.tag.trim().to_lowercase());
-    let clients = permit.app.db.read(move |conn| store::list(conn, &visible, &q, &tag)).await?;
+    let clients = permit.read(move |conn| store::list(conn, &visible, &q, &tag)).await?;
     let page = List {
         frame: permit.frame(Section::Clients, "Clients"),
         clients,
@@ -63,7 +63,7 @@ pub async fn create(permit: Permit<CreateClient>, Form(typed): Form<TypedClient>
     let saved = match typed.check() {
         Ok(text) => {
             let held = permit.clone();
-            permit.app.db.write(permit.actor(), move |tx| store::insert(tx, &held, &text)).await
+            permit.write(move |tx| store::insert(tx, &held, &text)).await
         }
         Err(error) => Err(error),
     };
@@ -82,8 +82,6 @@ pub async fn show(permit: Permit<ReadClient>, path: web::Path<ClientId>) -> Resu
     let reads_log = permit.viewer().rights.may(Permission::AuditLogRead)
         || permit.may_at(Permission::AuditLogReadClient, id);
     let (client, assets, members, engagements, events) = permit
-        .app
-        .db
         .read(move |conn| {
             let client = store::get(conn, id, &visible)?;
             let engagements = if reads_engagements { store::list_engagements(conn, id)? } else { Vec::new() };
@@ -111,7 +109,7 @@ pub async fn show(permit: Permit<ReadClient>, path: web::Path<ClientId>) -> Resu
 
 pub async fn edit(permit: Permit<EditClient>, path: web::Path<ClientId>) -> Result<HttpResponse> {
     let (id, visible) = (path.into_inner(), permit.visible());
-    let client = permit.app.db.read(move |conn| store::get(conn, id, &visible)).await?;
+    let client = permit.read(move |conn| store::get(conn, id, &visible)).await?;
     permit.check(id)?;
     let typed = TypedClient {
         tags: client.tags().collect::<Vec<_>>().join(", "),
@@ -152,9 +150,7 @@ pub async fn update(
     let (id, visible, version) = (path.into_inner(), permit.visible(), typed.version);
     permit.check(id)?;
     let saved = match typed.check() {
-        Ok(text) => {
-            permit.app.db.write(permit.actor(), move |tx| store::save(tx, id, &visible, &text, version)).await
-        }
+        Ok(text) => permit.write(move |tx| store::save(tx, id, &visible, &text, version)).await,
         Err(error) => Err(error),
     };
     match saved {
@@ -163,7 +159,7 @@ pub async fn update(
             .html(StatusCode::UNPROCESSABLE_ENTITY, edit_form(&permit, id, typed, errors, None).render()?),
         Err(Error::Conflict(sentence)) => {
             let visible = permit.visible();
-            let stored = permit.app.db.read(move |conn| store::get(conn, id, &visible)).await?;
+            let stored = permit.read(move |conn| store::get(conn, id, &visible)).await?;
             let theirs = client_differences(&stored, &typed);
             // The form goes on from the stored version: saving again is then a decision, made with both
             // values in sight.
@@ -179,8 +175,6 @@ pub async fn update(
 pub async fn delete_page(permit: Permit<EditClient>, path: web::Path<ClientId>) -> Result<HttpResponse> {
     let (id, visible) = (path.into_inner(), permit.visible());
     let (client, hanging, members) = permit
-        .app
-        .db
         .read(move |conn| {
             Ok((
                 store::get(conn, id, &visible)?,
@@ -214,6 +208,6 @@ fn people(n: usize) -> String {
 pub async fn delete(permit: Permit<EditClient>, path: web::Path<ClientId>) -> Result<HttpResponse> {
     let (id, visible) = (path.into_inner(), permit.visible());
     permit.check(id)?;
-    let name = permit.app.db.write(permit.actor(), move |tx| store::delete(tx, id, &visible)).await?;
+    let name = permit.write(move |tx| store::delete(tx, id, &visible)).await?;
     Ok(redirect_with("/clients", &format!("Client “{name}” deleted.")))
 }

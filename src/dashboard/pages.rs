@@ -23,7 +23,7 @@ const ENGAGEMENTS: i64 = 200;
 pub async fn show(ctx: SignedIn) -> Result<HttpResponse> {
     let viewer = ctx.viewer();
     let (person, rights, now) = (viewer.id, viewer.rights.clone(), ctx.app.clock.now());
-    let loaded = ctx.app.db.read(move |conn| load(conn, person, &rights, now)).await?;
+    let loaded = ctx.read(move |conn| load(conn, person, &rights, now)).await?;
     let zone = viewer.organisation.zone();
     let today = now.with_timezone(&zone).date_naive();
     ctx.page(&Dashboard {

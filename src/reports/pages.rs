@@ -74,8 +74,6 @@ pub async fn list(permit: Permit<ReadReport>, Query(typed): Query<Filter>) -> Re
     let chosen = filter.clone();
     let readable = permit.clients();
     let (mut reports, count, clients) = permit
-        .app
-        .db
         .read(move |conn| {
             let page = store::list_reports(conn, &filter, PAGE as i64 + 1)?;
             Ok((
@@ -112,7 +110,7 @@ fn counted(count: i64) -> String {
 /// The head of a report that this person may read.
 pub(super) async fn get_head_of<A: Action>(permit: &Permit<A>, id: ReportId) -> Result<Head> {
     let reader = permit.clone();
-    permit.app.db.read(move |conn| store::get_head(conn, id, &reader)).await
+    permit.read(move |conn| store::get_head(conn, id, &reader)).await
 }
 
 /// Events that Activity shows.
@@ -121,8 +119,6 @@ const EVENTS: i64 = 20;
 pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Result<HttpResponse> {
     let (id, reader) = (path.into_inner(), permit.clone());
     let (head, written) = permit
-        .app
-        .db
         .read(move |conn| {
             let head = store::get_head(conn, id, &reader)?;
             let written = if head.waits() { None } else { Some(written(conn, &head)?) };
@@ -138,8 +134,7 @@ pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Resu
     let (engagement, client) = (head.engagement, head.client);
     let mut page = shown(&permit, head, book, content, live, workflow);
     if page.linked && permit.may_at(P::ReportRead, client) {
-        let rows =
-            permit.app.db.read(move |conn| list_about(conn, About::Report(engagement), EVENTS)).await?;
+        let rows = permit.read(move |conn| list_about(conn, About::Report(engagement), EVENTS)).await?;
         let reads_log =
             permit.viewer().rights.may(P::AuditLogRead) || permit.may_at(P::AuditLogReadClient, client);
         page.activity = Some(Activity {
@@ -206,7 +201,7 @@ fn shown(
 
 async fn waiting(permit: &Permit<ReadReport>, head: &Head) -> Result<Submission> {
     let (engagement, visible, now) = (head.engagement, permit.visible(), permit.app.clock.now());
-    permit.app.db.read(move |conn| store::get_submission(conn, engagement, &visible, now)).await
+    permit.read(move |conn| store::get_submission(conn, engagement, &visible, now)).await
 }
 
 fn may_submit(permit: &Permit<ReadReport>, submission: &Submission) -> bool {
@@ -228,7 +223,7 @@ pub async fn confirm(
 
 async fn submission(permit: &Permit<SubmitEngagement>, id: EngagementId) -> Result<Submission> {
     let (visible, now) = (permit.visible(), permit.app.clock.now());
-    let submission = permit.app.db.read(move |conn| store::get_submission(conn, id, &visible, now)).await?;
+    let submission = permit.read(move |conn| store::get_submission(conn, id, &visible, now)).await?;
     permit.check(submission.client)?;
     Ok(submission)
 }
@@ -260,7 +255,7 @@ pub async fn submit(
     Form(typed): Form<Confirmed>,
 ) -> Result<HttpResponse> {
     let (id, held, accepted) = (path.into_inner(), permit.clone(), !typed.incomplete.is_empty());
-    match permit.app.db.write(permit.actor(), move |tx| store::submit(tx, &held, id, accepted)).await {
+    match permit.write(move |tx| store::submit(tx, &held, id, accepted)).await {
         Ok(done) => {
             let message = if done.now {
                 "Engagement submitted. This is its report."

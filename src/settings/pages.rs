@@ -24,8 +24,7 @@ async fn page(
     errors: FieldErrors,
     problem: Option<String>,
 ) -> Result<Show> {
-    let (stored, outcomes) =
-        permit.app.db.read(|conn| Ok((store::get(conn)?, store::list_outcomes(conn)?))).await?;
+    let (stored, outcomes) = permit.read(|conn| Ok((store::get(conn)?, store::list_outcomes(conn)?))).await?;
     let typed = typed.unwrap_or_else(|| SettingsForm {
         organisation_name: stored.organisation_name.clone(),
         time_zone: stored.time_zone.clone(),
@@ -44,7 +43,7 @@ async fn page(
 pub async fn save(permit: Permit<ManageSettings>, Form(typed): Form<SettingsForm>) -> Result<HttpResponse> {
     permit.proved()?;
     let saved = match typed.check() {
-        Ok(wanted) => permit.app.db.write(permit.actor(), move |tx| store::save(tx, &wanted)).await,
+        Ok(wanted) => permit.write(move |tx| store::save(tx, &wanted)).await,
         Err(error) => Err(error),
     };
     match saved {
@@ -94,7 +93,7 @@ pub async fn save_outcome(
     let saved = match typed.words() {
         Ok((label, definition)) => {
             let wanted = OutcomeText { label, definition, offered: typed.offered.is_some() };
-            permit.app.db.write(permit.actor(), move |tx| store::save_outcome(tx, &key, &wanted)).await
+            permit.write(move |tx| store::save_outcome(tx, &key, &wanted)).await
         }
         Err(error) => Err(error),
     };
@@ -113,7 +112,7 @@ pub async fn add_outcome(
     let saved = match typed.words() {
         Ok((label, definition)) => {
             let new = NewOutcome { team, label, definition, meaning: typed.meaning(team) };
-            permit.app.db.write(permit.actor(), move |tx| store::add_outcome(tx, &new)).await
+            permit.write(move |tx| store::add_outcome(tx, &new)).await
         }
         Err(error) => Err(error),
     };

@@ -62,8 +62,6 @@ async fn page(permit: &Permit<ReadAccess>, typed: Typed, problem: Option<String>
     let (filter, manages) = (typed.filter(), permit.viewer().rights.may(P::AccessManage));
     let asked = filter.clone();
     let (mut rows, clients, roles, people) = permit
-        .app
-        .db
         .read(move |conn| {
             let people = if manages { store::list_people(conn)? } else { Vec::new() };
             Ok((store::list(conn, &asked, SHOWN + 1)?, list_clients(conn)?, list_roles(conn)?, people))
@@ -91,11 +89,11 @@ async fn page(permit: &Permit<ReadAccess>, typed: Typed, problem: Option<String>
 pub async fn export(permit: Permit<ReadAccess>, Query(typed): Query<Typed>) -> Result<HttpResponse> {
     let _turn = EXPORTS.take(permit.viewer().id.0).await?;
     let filter = typed.filter();
-    let rows = permit.app.db.read(move |conn| store::list(conn, &filter, 1_000_000)).await?;
+    let rows = permit.read(move |conn| store::list(conn, &filter, 1_000_000)).await?;
     let event =
         Event::new(Kind::AccessExported, format!("Exported {} rows of client access as CSV", rows.len()))
             .detail(serde_json::json!({ "filter": typed.query(), "rows": rows.len() }));
-    permit.app.db.write(permit.actor(), |tx| tx.audited((), event)).await?;
+    permit.write(|tx| tx.audited((), event)).await?;
     let mut body = format!(
         "{}{}",
         csv::MARK,
@@ -144,7 +142,7 @@ pub async fn give(
         (typed.person.parse().ok(), typed.client.parse().ok(), typed.role.parse().ok());
     let given = match ids {
         (Some(person), Some(client), Some(role)) => {
-            permit.app.db.write(permit.actor(), move |tx| store::give(tx, person, client, role)).await
+            permit.write(move |tx| store::give(tx, person, client, role)).await
         }
         _ => Err(Error::field("person", "Choose a person, a client and a role.")),
     };
@@ -177,8 +175,7 @@ pub async fn removal(
     permit.proved()?;
     let (person, client) = path.into_inner();
     let filter = Filter { person: Some(person), client: Some(client), ..Filter::default() };
-    let row =
-        permit.app.db.read(move |conn| store::list(conn, &filter, 1)).await?.pop().ok_or(Error::NotFound)?;
+    let row = permit.read(move |conn| store::list(conn, &filter, 1)).await?.pop().ok_or(Error::NotFound)?;
     let back = if back.back.is_empty() { "/admin/access".to_owned() } else { own_path(&back.back) };
     let frame = permit
         .frame(Section::Admin, "Take access")
@@ -194,7 +191,7 @@ pub async fn take(
 ) -> Result<HttpResponse> {
     permit.proved()?;
     let (person, client) = path.into_inner();
-    let message = permit.app.db.write(permit.actor(), move |tx| store::take(tx, person, client)).await?;
+    let message = permit.write(move |tx| store::take(tx, person, client)).await?;
     // The page it stood on may be one that the person themselves no longer sees.
     let back = if back.back.is_empty() || person == permit.viewer().id {
         "/admin/access".to_owned()

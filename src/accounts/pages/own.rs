@@ -33,7 +33,7 @@ async fn account_page(ctx: &SignedIn, errors: FieldErrors) -> Result<AccountPage
     let read = move |conn: &mut diesel::PgConnection| {
         Ok((store::list_sessions(conn, id, now)?, factors::count_codes(conn, id)?))
     };
-    let (sessions, codes_left) = ctx.app.db.read(read).await?;
+    let (sessions, codes_left) = ctx.read(read).await?;
     let zone = viewer.organisation.zone();
     let sessions = sessions
         .into_iter()
@@ -107,7 +107,7 @@ async fn save_password(ctx: &SignedIn, typed: PasswordForm) -> Result<()> {
         ));
     }
     let hash = hashed(move || hash_password(&typed.password)).await??;
-    ctx.app.db.write(ctx.actor(), move |tx| store::set_password(tx, id, &hash, false)).await
+    ctx.write(move |tx| store::set_password(tx, id, &hash, false)).await
 }
 
 /// Whether this is the signed-in person's password; a wrong one counts, and is recorded.
@@ -125,12 +125,7 @@ async fn is_own_password(ctx: &SignedIn, typed: String) -> Result<bool> {
         ctx.app.db.write_unaudited("sign-in attempt", move |conn| attempts::forget(conn, &[subject])).await?;
         return Ok(true);
     }
-    ctx.app
-        .db
-        .write(ctx.actor(), move |tx| {
-            sign_in::record_wrong(tx, &account, &subject, claimed, "wrong_password")
-        })
-        .await?;
+    ctx.write(move |tx| sign_in::record_wrong(tx, &account, &subject, claimed, "wrong_password")).await?;
     Ok(false)
 }
 
@@ -178,7 +173,7 @@ pub async fn prove(ctx: SignedIn, session: Session, Form(typed): Form<ProofTyped
             store::with_others_ended(tx, &account, event.subject("person", id.0, &account.name).about(id))?;
         tx.audited_all((), &events)
     };
-    ctx.app.db.write(ctx.actor(), write).await?;
+    ctx.write(write).await?;
     session.insert(PROVED, ctx.app.clock.now()).map_err(|e| Error::Internal(e.into()))?;
     // Whoever copied the cookie before does not come along.
     renew_secret(&session);
@@ -210,12 +205,7 @@ async fn is_own_code(ctx: &SignedIn, code: String) -> Result<bool> {
     };
     let (account, claimed, right) = ctx.app.db.write_unaudited("sign-in attempt", judge).await?;
     if !right {
-        ctx.app
-            .db
-            .write(ctx.actor(), move |tx| {
-                sign_in::record_wrong(tx, &account, &subject, claimed, "wrong_code")
-            })
-            .await?;
+        ctx.write(move |tx| sign_in::record_wrong(tx, &account, &subject, claimed, "wrong_code")).await?;
     }
     Ok(right)
 }
@@ -261,7 +251,7 @@ pub async fn enrol(ctx: SignedIn, session: Session, Form(typed): Form<EnrolTyped
         .ok_or_else(|| Error::Refused("This form was changed on its way. Open the page again.".into()))?;
     let own = secret.clone();
     let code = typed.code.clone();
-    match ctx.app.db.write(ctx.actor(), move |tx| factors::enrol(tx, &keys, id, &own, &code)).await {
+    match ctx.write(move |tx| factors::enrol(tx, &keys, id, &own, &code)).await {
         Ok(codes) => {
             renew_secret(&session);
             codes_page(&ctx, codes, own_path(&typed.next))
@@ -290,7 +280,7 @@ fn codes_page(ctx: &SignedIn, codes: Vec<String>, next: String) -> Result<HttpRe
 pub async fn new_codes(ctx: SignedIn, session: Session) -> Result<HttpResponse> {
     ctx.proved()?;
     let (id, keys) = (ctx.viewer().id, ctx.app.keys.clone());
-    let codes = ctx.app.db.write(ctx.actor(), move |tx| factors::renew_codes(tx, &keys, id)).await?;
+    let codes = ctx.write(move |tx| factors::renew_codes(tx, &keys, id)).await?;
     renew_secret(&session);
     codes_page(&ctx, codes, "/account".into())
 }
@@ -329,7 +319,7 @@ pub async fn remove(
         );
         return ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?);
     }
-    ctx.app.db.write(ctx.actor(), move |tx| factors::remove(tx, id, true)).await?;
+    ctx.write(move |tx| factors::remove(tx, id, true)).await?;
     renew_secret(&session);
     Ok(redirect_with("/account", "Your second factor is removed. Your other sessions are ended."))
 }
@@ -337,8 +327,7 @@ pub async fn remove(
 pub async fn end_session(ctx: SignedIn, path: web::Path<Uuid>) -> Result<HttpResponse> {
     ctx.proved()?;
     let (id, session) = (ctx.viewer().id, path.into_inner());
-    let ended =
-        ctx.app.db.write(ctx.actor(), move |tx| store::end_sessions(tx, id, Some(session), None)).await?;
+    let ended = ctx.write(move |tx| store::end_sessions(tx, id, Some(session), None)).await?;
     let message = if ended == 0 { "That session has ended already." } else { "That session is ended." };
     Ok(redirect_with("/account#sessions", message))
 }
@@ -347,7 +336,7 @@ pub async fn end_session(ctx: SignedIn, path: web::Path<Uuid>) -> Result<HttpRes
 pub async fn end_others(ctx: SignedIn) -> Result<HttpResponse> {
     ctx.proved()?;
     let (id, own) = (ctx.viewer().id, ctx.viewer().session);
-    let ended = ctx.app.db.write(ctx.actor(), move |tx| store::end_sessions(tx, id, None, Some(own))).await?;
+    let ended = ctx.write(move |tx| store::end_sessions(tx, id, None, Some(own))).await?;
     let message = match ended {
         0 => "There was no other session.".to_owned(),
         1 => "The other session is ended.".to_owned(),
@@ -360,7 +349,7 @@ pub async fn end_others(ctx: SignedIn) -> Result<HttpResponse> {
 pub async fn idle(ctx: SignedIn) -> Result<HttpResponse> {
     let (session, minutes, now) =
         (ctx.viewer().session, ctx.viewer().organisation.idle_minutes, ctx.app.clock.now());
-    let left = ctx.app.db.read(move |conn| store::seconds_left(conn, session, minutes, now)).await?;
+    let left = ctx.read(move |conn| store::seconds_left(conn, session, minutes, now)).await?;
     Ok(HttpResponse::Ok().json(serde_json::json!({ "left": left })))
 }
 

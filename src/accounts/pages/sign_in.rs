@@ -146,11 +146,7 @@ pub async fn sign_in(
     };
     let attempt = ctx.app.db.write_unaudited("sign-in attempt", claim).await?;
     if attempt.verdict == Verdict::NetworkFull {
-        ctx.app
-            .db
-            .write(ctx.actor(), move |tx| sign_in::record_refused(tx, &attempt))
-            .await
-            .map_err(unrecorded)?;
+        ctx.write(move |tx| sign_in::record_refused(tx, &attempt)).await.map_err(unrecorded)?;
         return refused(&ctx, StatusCode::TOO_MANY_REQUESTS, typed, CROWDED);
     }
     // Whoever is locked out, unknown or not in use: a dummy is verified, so that the answer takes as long.
@@ -167,11 +163,7 @@ pub async fn sign_in(
     })
     .await?;
     let Some(account) = usable.filter(|_| right) else {
-        ctx.app
-            .db
-            .write(ctx.actor(), move |tx| sign_in::record_refused(tx, &attempt))
-            .await
-            .map_err(unrecorded)?;
+        ctx.write(move |tx| sign_in::record_refused(tx, &attempt)).await.map_err(unrecorded)?;
         return refused(&ctx, StatusCode::UNPROCESSABLE_ENTITY, typed, WRONG);
     };
     if account.totp_secret.is_some() {
@@ -342,7 +334,7 @@ pub fn own_path(next: &str) -> String {
 
 pub async fn sign_out(ctx: SignedIn, session: Session) -> Result<HttpResponse> {
     let (id, name) = (ctx.viewer().id, ctx.viewer().name.clone());
-    ctx.app.db.write(ctx.actor(), move |tx| sign_in::record_sign_out(tx, id, &name)).await?;
+    ctx.write(move |tx| sign_in::record_sign_out(tx, id, &name)).await?;
     session.purge();
     Ok(redirect_with("/sign-in", "You are signed out."))
 }
@@ -355,14 +347,14 @@ pub async fn link_form(ctx: Ctx, token: web::Path<String>) -> Result<HttpRespons
 async fn find_link(ctx: &Ctx, token: &str) -> Result<(LinkPurpose, Option<PersonId>)> {
     let digest = ctx.app.keys.hash(token);
     let now = ctx.app.clock.now();
-    let found = ctx.app.db.read(move |conn| store::find_link(conn, &digest, now)).await?;
+    let found = ctx.read(move |conn| store::find_link(conn, &digest, now)).await?;
     if found.is_none() {
         let event = Event::failed(
             Kind::LinkRefused,
             "not_valid",
             "Refused a one-time link that was used, has expired or never was",
         );
-        ctx.app.db.write(ctx.actor(), |tx| flood::record(tx, (), &[event])).await?;
+        ctx.write(|tx| flood::record(tx, (), &[event])).await?;
     }
     found.ok_or_else(|| {
         Error::Refused(
@@ -446,13 +438,13 @@ async fn accept_link(
     typed: &LinkForm,
 ) -> Result<store::Account> {
     let known = match person {
-        Some(id) => Some(ctx.app.db.read(move |conn| store::get_account(conn, id)).await?),
+        Some(id) => Some(ctx.read(move |conn| store::get_account(conn, id)).await?),
         None => None,
     };
     let (name, email) = known
         .as_ref()
         .map_or((typed.name.clone(), typed.email.clone()), |a| (a.name.clone(), a.email.clone()));
-    let organisation = ctx.app.db.read(store::get_organisation_name).await?;
+    let organisation = ctx.read(store::get_organisation_name).await?;
     let mut errors = FieldErrors::default();
     check_person(&name, &email, &mut errors);
     if let Err(sentence) = check_password(&typed.password, &name, &email, &organisation) {
@@ -481,7 +473,7 @@ async fn accept_link(
         Ok(made)
     };
     let id = ctx.app.db.write(actor, write).await?;
-    ctx.app.db.read(move |conn| store::get_account(conn, id)).await
+    ctx.read(move |conn| store::get_account(conn, id)).await
 }
 
 /// Makes a one-time link and returns its address.

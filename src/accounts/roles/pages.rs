@@ -16,7 +16,7 @@ use crate::kernel::web::permit::{ManageRole, Permit, ReadRole};
 use crate::kernel::web::{Form, Frame, Query, Section, redirect_with, refusal_noted};
 
 pub async fn list(permit: Permit<ReadRole>) -> Result<HttpResponse> {
-    let roles = permit.app.db.read(store::list).await?;
+    let roles = permit.read(store::list).await?;
     let manages = permit.viewer().rights.may(P::RoleManage);
     permit.page(&Roles {
         frame: permit.frame(Section::Admin, "Roles").crumb("Administration", "/admin"),
@@ -27,7 +27,7 @@ pub async fn list(permit: Permit<ReadRole>) -> Result<HttpResponse> {
 
 pub async fn show(permit: Permit<ReadRole>, path: web::Path<RoleId>) -> Result<HttpResponse> {
     let id = path.into_inner();
-    let (role, permissions) = permit.app.db.read(move |conn| store::get(conn, id)).await?;
+    let (role, permissions) = permit.read(move |conn| store::get(conn, id)).await?;
     permit.page(&ShowRole {
         frame: frame(permit.frame(Section::Admin, &role.name)),
         action: format!("/admin/roles/{id}"),
@@ -59,7 +59,7 @@ pub async fn new(permit: Permit<ManageRole>, Query(source): Query<Source>) -> Re
     permit.proved()?;
     let mut page = empty(&permit);
     if let Ok(id) = source.copy.parse::<RoleId>() {
-        let (role, permissions) = permit.app.db.read(move |conn| store::get(conn, id)).await?;
+        let (role, permissions) = permit.read(move |conn| store::get(conn, id)).await?;
         page.name = format!("Copy of {}", role.name);
         page.description = role.description;
         page.permissions = permissions;
@@ -132,7 +132,7 @@ pub async fn create(permit: Permit<ManageRole>, Form(typed): Form<Typed>) -> Res
     permit.proved()?;
     let own = permit.viewer().rights.own;
     let made = match typed.check() {
-        Ok(text) => permit.app.db.write(permit.actor(), move |tx| store::create(tx, own, &text)).await,
+        Ok(text) => permit.write(move |tx| store::create(tx, own, &text)).await,
         Err(error) => Err(error),
     };
     match made {
@@ -174,7 +174,7 @@ pub async fn save(
 ) -> Result<HttpResponse> {
     permit.proved()?;
     let (id, own) = (path.into_inner(), permit.viewer().rights.own);
-    let (role, held) = permit.app.db.read(move |conn| store::get(conn, id)).await?;
+    let (role, held) = permit.read(move |conn| store::get(conn, id)).await?;
     // A built-in role's form posts its one choice only.
     let built_in = role.built_in;
     let checked = if built_in { Ok(None) } else { typed.check().map(Some) };
@@ -197,7 +197,7 @@ pub async fn save(
                 };
                 store::save(tx, own, id, &text, version)
             };
-            permit.app.db.write(permit.actor(), write).await
+            permit.write(write).await
         }
         Err(error) => Err(error),
     };
@@ -221,7 +221,7 @@ pub async fn save(
 pub async fn delete_form(permit: Permit<ManageRole>, path: web::Path<RoleId>) -> Result<HttpResponse> {
     permit.proved()?;
     let id = path.into_inner();
-    let (role, _) = permit.app.db.read(move |conn| store::get(conn, id)).await?;
+    let (role, _) = permit.read(move |conn| store::get(conn, id)).await?;
     let back = format!("/admin/roles/{id}");
     permit.page(&ConfirmUser {
         frame: frame(permit.frame(Section::Admin, "Delete role")).crumb(&role.name, back.clone()),
@@ -236,6 +236,6 @@ pub async fn delete_form(permit: Permit<ManageRole>, path: web::Path<RoleId>) ->
 pub async fn delete(permit: Permit<ManageRole>, path: web::Path<RoleId>) -> Result<HttpResponse> {
     permit.proved()?;
     let (id, own) = (path.into_inner(), permit.viewer().rights.own);
-    let name = permit.app.db.write(permit.actor(), move |tx| store::delete(tx, own, id)).await?;
+    let name = permit.write(move |tx| store::delete(tx, own, id)).await?;
     Ok(redirect_with("/admin/roles", &format!("{name} is deleted.")))
 }

@@ -80,8 +80,6 @@ pub async fn list(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Resul
     let filter = typed.filter(reads_access);
     let asked = filter.clone();
     let (mut rows, roles, clients) = permit
-        .app
-        .db
         .read(move |conn| {
             let clients = if reads_access { store::list_clients(conn)? } else { Vec::new() };
             Ok((store::list(conn, &asked, PAGE + 1)?, store::list_roles(conn)?, clients))
@@ -114,10 +112,10 @@ pub async fn list(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Resul
 pub async fn export(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Result<HttpResponse> {
     let _turn = EXPORTS.take(permit.viewer().id.0).await?;
     let filter = Filter { after: None, ..typed.filter(permit.viewer().rights.may(P::AccessRead)) };
-    let rows = permit.app.db.read(move |conn| store::list(conn, &filter, 100_000)).await?;
+    let rows = permit.read(move |conn| store::list(conn, &filter, 100_000)).await?;
     let event = Event::new(Kind::UsersExported, format!("Exported {} users as CSV", rows.len()))
         .detail(serde_json::json!({ "filter": typed.query(), "rows": rows.len() }));
-    permit.app.db.write(permit.actor(), |tx| tx.audited((), event)).await?;
+    permit.write(|tx| tx.audited((), event)).await?;
     let mut body = format!(
         "{}{}",
         csv::MARK,
@@ -155,7 +153,7 @@ async fn new_page(permit: &Permit<ManageUser>, typed: &Made, errors: FieldErrors
         let clients = if gives { store::list_clients(conn)? } else { Vec::new() };
         Ok((store::list_held_roles(conn, PersonId(uuid::Uuid::nil()))?, clients))
     };
-    let (roles, clients) = permit.app.db.read(read).await?;
+    let (roles, clients) = permit.read(read).await?;
     Ok(NewUser {
         client: typed.client.clone(),
         client_role: typed.client_role.clone(),
@@ -263,7 +261,7 @@ async fn insert(
             .about(id);
         tx.audited_all((id, link), &[event, invited])
     };
-    permit.app.db.write(permit.actor(), write).await
+    permit.write(write).await
 }
 
 fn own_rights(permit: &Permit<ManageUser>) -> PermissionSet {
@@ -321,8 +319,7 @@ async fn show_page(
         let activity = if reads_log { list_about(conn, About::Person(id), EVENTS)? } else { Vec::new() };
         Ok((user, locked, sessions, roles, sources, access, clients, activity))
     };
-    let (user, locked, sessions, roles, sources, access, clients, activity) =
-        permit.app.db.read(read).await?;
+    let (user, locked, sessions, roles, sources, access, clients, activity) = permit.read(read).await?;
     let zone = permit.viewer().organisation.zone();
     let (name, email) = typed.unwrap_or_else(|| (user.name.clone(), user.email.clone()));
     Ok(ShowUser {
@@ -381,13 +378,7 @@ pub async fn save(
     check_person(&typed.name, &typed.email, &mut errors);
     let (name, email, version) = (typed.name.clone(), typed.email.clone(), typed.version);
     let saved = match errors.done() {
-        Ok(()) => {
-            permit
-                .app
-                .db
-                .write(permit.actor(), move |tx| store::save(tx, own, id, &name, &email, version))
-                .await
-        }
+        Ok(()) => permit.write(move |tx| store::save(tx, own, id, &name, &email, version)).await,
         Err(error) => Err(error),
     };
     let (status, errors, problem) = match saved {
@@ -421,11 +412,7 @@ pub async fn save_roles(
     let (now, had) = (set(&typed.role), set(&typed.had));
     let (added, removed): (Vec<_>, Vec<_>) =
         ((&now - &had).into_iter().collect(), (&had - &now).into_iter().collect());
-    let saved = permit
-        .app
-        .db
-        .write(permit.actor(), move |tx| store::save_roles(tx, own, id, &added, &removed))
-        .await?;
+    let saved = permit.write(move |tx| store::save_roles(tx, own, id, &added, &removed)).await?;
     let message =
         if saved.changes == 0 { "Nothing changed." } else { "Roles saved. They act on the next click." };
     Ok(redirect_with(
@@ -446,7 +433,7 @@ pub async fn confirm(
 ) -> Result<HttpResponse> {
     permit.proved()?;
     let (id, act) = path.into_inner();
-    let user = permit.app.db.read(move |conn| store::get(conn, id)).await?;
+    let user = permit.read(move |conn| store::get(conn, id)).await?;
     let (heading, lead, button) = match act.as_str() {
         "delete" => (
             format!("Delete {}?", user.name),

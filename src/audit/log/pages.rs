@@ -37,7 +37,7 @@ pub async fn show(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<Http
     let zone = permit.viewer().organisation.zone();
     let today = permit.app.clock.now().with_timezone(&zone).date_naive();
     let (reach, shown) = (reach(&permit), filter.clone());
-    let loaded = permit.app.db.read(move |conn| search(conn, &reach, &shown)).await?;
+    let loaded = permit.read(move |conn| search(conn, &reach, &shown)).await?;
     let first = loaded.floor.with_timezone(&zone).date_naive();
     let page = AuditLog {
         frame: permit.frame(Section::Admin, "Audit log").crumb("Administration", "/admin"),
@@ -62,8 +62,6 @@ pub async fn fresh(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<Htt
     let Page::After(place) = filter.page else { return permit.html(StatusCode::OK, String::new()) };
     let (reach, wanted) = (reach(&permit), filter.anew());
     let count = permit
-        .app
-        .db
         .read(move |conn| {
             let floor = get_floor(conn)?;
             store::count_after(conn, &reach.scope(&wanted, floor), &wanted, place)
@@ -95,7 +93,7 @@ async fn export(permit: Permit<ReadAuditLog>, asked: &Asked, format: Format) -> 
     errors.done()?;
     let event =
         if asked.event.is_empty() { None } else { Some(asked.event.parse().map_err(|()| Error::NotFound)?) };
-    let floor = permit.app.db.read(get_floor).await?;
+    let floor = permit.read(get_floor).await?;
     let zone = permit.viewer().organisation.zone();
     let wanted = ExportRequest {
         scope: reach(&permit).scope(&filter, floor),
@@ -107,7 +105,7 @@ async fn export(permit: Permit<ReadAuditLog>, asked: &Asked, format: Format) -> 
     };
     let turn = EXPORTS.take(permit.viewer().id.0).await?;
     let told = request::event(&wanted);
-    permit.app.db.write(permit.actor(), move |tx| tx.audited((), told)).await?;
+    permit.write(move |tx| tx.audited((), told)).await?;
     // The end is told: a file that stops without it breaks off, and does not look whole.
     let (sender, chunks) = tokio::sync::mpsc::channel::<Option<Bytes>>(2);
     let (clock, until) = (permit.app.clock.clone(), permit.app.clock.now() + LONGEST);

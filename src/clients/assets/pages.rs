@@ -15,7 +15,7 @@ use crate::kernel::web::{Form, Frame, Section, redirect_with};
 
 pub async fn new(permit: Permit<EditAsset>, path: web::Path<ClientId>) -> Result<HttpResponse> {
     let (client, visible) = (path.into_inner(), permit.visible());
-    permit.app.db.read(move |conn| clients::get(conn, client, &visible)).await?;
+    permit.read(move |conn| clients::get(conn, client, &visible)).await?;
     permit.check(client)?;
     permit.page(&form(&permit, client, None, TypedAsset::default(), FieldErrors::default(), None))
 }
@@ -58,9 +58,7 @@ pub async fn create(
     let (client, visible) = (path.into_inner(), permit.visible());
     permit.check(client)?;
     let saved = match typed.check() {
-        Ok(text) => {
-            permit.app.db.write(permit.actor(), move |tx| store::create(tx, client, &visible, &text)).await
-        }
+        Ok(text) => permit.write(move |tx| store::create(tx, client, &visible, &text)).await,
         Err(error) => Err(error),
     };
     match saved {
@@ -75,7 +73,7 @@ pub async fn create(
 
 pub async fn edit(permit: Permit<EditAsset>, path: web::Path<(ClientId, AssetId)>) -> Result<HttpResponse> {
     let ((client, id), visible) = (path.into_inner(), permit.visible());
-    let asset = permit.app.db.read(move |conn| store::get(conn, client, id, &visible)).await?;
+    let asset = permit.read(move |conn| store::get(conn, client, id, &visible)).await?;
     permit.check(client)?;
     permit.page(&form(&permit, client, Some(id), typed(asset), FieldErrors::default(), None))
 }
@@ -99,13 +97,7 @@ pub async fn update(
     let ((client, id), visible, version) = (path.into_inner(), permit.visible(), typed.version);
     permit.check(client)?;
     let saved = match typed.check() {
-        Ok(text) => {
-            permit
-                .app
-                .db
-                .write(permit.actor(), move |tx| store::save(tx, client, id, &visible, &text, version))
-                .await
-        }
+        Ok(text) => permit.write(move |tx| store::save(tx, client, id, &visible, &text, version)).await,
         Err(error) => Err(error),
     };
     match saved {
@@ -116,7 +108,7 @@ pub async fn update(
         ),
         Err(Error::Conflict(sentence)) => {
             let visible = permit.visible();
-            let stored = permit.app.db.read(move |conn| store::get(conn, client, id, &visible)).await?;
+            let stored = permit.read(move |conn| store::get(conn, client, id, &visible)).await?;
             let theirs = asset_differences(&stored, &typed);
             let typed = TypedAsset { version: stored.version, ..typed };
             let page = form(
@@ -139,8 +131,6 @@ pub async fn delete_page(
 ) -> Result<HttpResponse> {
     let ((client, id), visible) = (path.into_inner(), permit.visible());
     let (asset, (procedures, findings)) = permit
-        .app
-        .db
         .read(move |conn| Ok((store::get(conn, client, id, &visible)?, store::find_uses(conn, id)?)))
         .await?;
     permit.check(client)?;
@@ -158,6 +148,6 @@ pub async fn delete_page(
 pub async fn delete(permit: Permit<EditAsset>, path: web::Path<(ClientId, AssetId)>) -> Result<HttpResponse> {
     let ((client, id), visible) = (path.into_inner(), permit.visible());
     permit.check(client)?;
-    let name = permit.app.db.write(permit.actor(), move |tx| store::delete(tx, client, id, &visible)).await?;
+    let name = permit.write(move |tx| store::delete(tx, client, id, &visible)).await?;
     Ok(redirect_with(&format!("/clients/{client}#assets"), &format!("Asset “{name}” deleted.")))
 }

@@ -48,8 +48,6 @@ struct Opened {
 async fn open(permit: &Permit<ApproveEngagement>, id: EngagementId) -> Result<Opened> {
     let (visible, person) = (permit.visible(), permit.viewer().id);
     let (head, kept, operators) = permit
-        .app
-        .db
         .read(move |conn| {
             let head = get_head(conn, id, &visible)?;
             Ok((head, store::find_draft(conn, person, id)?, list_operators(conn, id)?))
@@ -117,8 +115,6 @@ async fn page(
     let plans = permit.may_at(P::EngagementPlan, client);
     let dates = (draft.day(DetailField::StartDate), draft.day(DetailField::EndDate));
     let (facts, files, candidates) = permit
-        .app
-        .db
         .read(move |conn| {
             let candidates = if step == 4 {
                 list_candidates(conn, client, Some(id), dates, (&visible, plans))?
@@ -270,7 +266,7 @@ async fn approve(
         past: draft.past,
     };
     let held = permit.clone();
-    match permit.app.db.write(permit.actor(), move |tx| store::approve(tx, &held, id, &approval)).await {
+    match permit.write(move |tx| store::approve(tx, &held, id, &approval)).await {
         Ok(status) => Ok(redirect_with(
             &format!("/engagements/{id}"),
             &format!("Approved. It is {status}, and its report is made."),

@@ -44,8 +44,6 @@ pub async fn edit(
     let field = inline(&name)?;
     let (visible, wanted) = (permit.visible(), key.clone());
     let (client, row, outcomes) = permit
-        .app
-        .db
         .read(move |conn| {
             let head = store::get_head(conn, engagement, &visible)?;
             Ok((head.own.client_id, store::find_by_key(conn, engagement, &wanted)?, list_outcomes(conn)?))
@@ -117,8 +115,6 @@ async fn load(
 ) -> Result<(Loaded, ProcedureRow)> {
     let visible = permit.visible();
     let loaded = permit
-        .app
-        .db
         .read(move |conn| {
             Ok(Loaded {
                 outcomes: list_outcomes(conn)?,
@@ -239,9 +235,7 @@ async fn store_value(
     }
     let own = permit.clone();
     permit
-        .app
-        .db
-        .write(permit.actor(), move |tx| {
+        .write(move |tx| {
             let mut work = begin(tx, &own, engagement, procedure)?;
             let (sides, zone) = (work.sides, work.zone);
             let saved = save_fields(tx, &mut work, sides, &typed, zone)?;

@@ -77,7 +77,7 @@ pub async fn save(
     pairs.only(|name| is_merging(name, |field| field.parse::<DetailField>().is_ok()))?;
     let posted = Posted::read(&pairs);
     let (own, typed) = (permit.clone(), posted.typed.clone());
-    let saved = permit.app.db.write(permit.actor(), move |tx| save_details(tx, &own, id, &typed)).await;
+    let saved = permit.write(move |tx| save_details(tx, &own, id, &typed)).await;
     let (status, outcome) = match saved {
         Ok(saved) if saved.conflicts.is_empty() => {
             let mut message =

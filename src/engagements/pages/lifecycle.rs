@@ -17,7 +17,7 @@ use crate::lifecycle::domain::EngagementStatus;
 
 async fn head<A: Action>(permit: &Permit<A>, id: EngagementId) -> Result<Head> {
     let visible = permit.visible();
-    let head = permit.app.db.read(move |conn| show::get_head(conn, id, &visible)).await?;
+    let head = permit.read(move |conn| show::get_head(conn, id, &visible)).await?;
     permit.check(head.own.client_id)?;
     Ok(head)
 }
@@ -32,7 +32,7 @@ fn frame<A: Action>(permit: &Permit<A>, head: &Head, title: &str) -> Frame {
 pub async fn start(permit: Permit<ApproveEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
     let id = path.into_inner();
     let own = permit.clone();
-    permit.app.db.write(permit.actor(), move |tx| store::start_now(tx, &own, id)).await?;
+    permit.write(move |tx| store::start_now(tx, &own, id)).await?;
     Ok(redirect_with(&format!("/engagements/{id}"), "Started. It is In Progress from today."))
 }
 
@@ -85,7 +85,7 @@ pub async fn cancel(
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
     let (own, reason) = (permit.clone(), typed.reason.clone());
-    match permit.app.db.write(permit.actor(), move |tx| store::cancel(tx, &own, id, &reason)).await {
+    match permit.write(move |tx| store::cancel(tx, &own, id, &reason)).await {
         Ok(()) => Ok(redirect_with(&format!("/engagements/{id}"), "Canceled.")),
         Err(Error::Invalid(errors)) => {
             let head = head(&permit, id).await?;
@@ -112,8 +112,6 @@ pub async fn delete_form(
     let head = head(&permit, id).await?;
     let person = permit.viewer().id;
     let (rows, digests) = permit
-        .app
-        .db
         .read(move |conn| Ok((show::list_procedures(conn, id)?, show::get_digests(conn, id, person, false)?)))
         .await?;
     let line = |n: i64, one: &str, many: &str| (n > 0).then(|| counted(n.unsigned_abs() as usize, one, many));
@@ -150,6 +148,6 @@ pub async fn delete_form(
 pub async fn delete(permit: Permit<DeleteEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
     let id = path.into_inner();
     let own = permit.clone();
-    let title = permit.app.db.write(permit.actor(), move |tx| store::delete(tx, &own, id)).await?;
+    let title = permit.write(move |tx| store::delete(tx, &own, id)).await?;
     Ok(redirect_with("/engagements", &format!("“{title}” deleted.")))
 }

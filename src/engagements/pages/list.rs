@@ -61,8 +61,6 @@ pub async fn list(permit: Permit<ReadEngagement>, Query(wanted): Query<Wanted>) 
     let search = wanted.search(permit.app.clock.now());
     let (at, asked) = (permit.clients(), search.clone());
     let (page, choices) = permit
-        .app
-        .db
         .read(move |conn| Ok((store::list(conn, &at, &asked, ROWS)?, store::choices(conn, &at)?)))
         .await?;
     let (now, zone) = (permit.app.clock.now(), permit.viewer().organisation.zone());

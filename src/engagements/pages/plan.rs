@@ -34,7 +34,7 @@ pub(super) async fn head(permit: &Permit<PlanEngagement>, id: EngagementId) -> R
 /// The head, whatever the editing rule says.
 pub(super) async fn seen(permit: &Permit<PlanEngagement>, id: EngagementId) -> Result<Head> {
     let visible = permit.visible();
-    let head = permit.app.db.read(move |conn| show::get_head(conn, id, &visible)).await?;
+    let head = permit.read(move |conn| show::get_head(conn, id, &visible)).await?;
     permit.check(head.own.client_id)?;
     Ok(head)
 }
@@ -64,7 +64,7 @@ async fn add_page(
     let head = head(permit, id).await?;
     let asked = filters.clone();
     let (found, origins) =
-        permit.app.db.read(move |conn| Ok((asked.find(conn)?, store::list_origins(conn, id)?))).await?;
+        permit.read(move |conn| Ok((asked.find(conn)?, store::list_origins(conn, id)?))).await?;
     let origins: BTreeSet<LibraryProcedureId> = origins.into_iter().collect();
     let library =
         filters.pane(format!("/engagements/{id}/procedures/add"), found, |hit| origins.contains(&hit));
@@ -102,8 +102,7 @@ pub async fn add(
         return permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?);
     }
     let own = permit.clone();
-    let added =
-        permit.app.db.write(permit.actor(), move |tx| store::add_procedures(tx, &own, id, &chosen)).await?;
+    let added = permit.write(move |tx| store::add_procedures(tx, &own, id, &chosen)).await?;
     let message =
         if added == 1 { "Procedure added.".to_owned() } else { format!("{added} procedures added.") };
     Ok(redirect_with(&format!("/engagements/{id}#procedures"), &message))
@@ -125,7 +124,7 @@ pub async fn order_form(
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
     let head = head(&permit, id).await?;
-    let rows = permit.app.db.read(move |conn| show::list_procedures(conn, id)).await?;
+    let rows = permit.read(move |conn| show::list_procedures(conn, id)).await?;
     let last = rows.len() as i32;
     let rows = rows
         .into_iter()
@@ -171,7 +170,7 @@ pub async fn order(
         shift(&mut order, one, down.is_some());
     }
     let own = permit.clone();
-    permit.app.db.write(permit.actor(), move |tx| store::reorder(tx, &own, id, &order)).await?;
+    permit.write(move |tx| store::reorder(tx, &own, id, &order)).await?;
     let focus = moved.map(|one| format!("?moved={one}&up={}", down.is_none())).unwrap_or_default();
     Ok(crate::kernel::web::redirect(&format!("/engagements/{id}/procedures/order{focus}")))
 }
@@ -183,8 +182,6 @@ pub async fn removal(
     let (id, procedure) = path.into_inner();
     let head = head(&permit, id).await?;
     let (row, lost) = permit
-        .app
-        .db
         .read(move |conn| {
             Ok((show::get_procedure(conn, id, procedure)?, store::get_losses(conn, procedure)?))
         })
@@ -214,11 +211,7 @@ pub async fn remove(
 ) -> Result<HttpResponse> {
     let (id, procedure) = path.into_inner();
     let own = permit.clone();
-    let name = permit
-        .app
-        .db
-        .write(permit.actor(), move |tx| store::remove_procedure(tx, &own, id, procedure))
-        .await?;
+    let name = permit.write(move |tx| store::remove_procedure(tx, &own, id, procedure)).await?;
     Ok(redirect_with(&format!("/engagements/{id}/procedures/order"), &format!("“{name}” removed.")))
 }
 
@@ -260,13 +253,7 @@ pub async fn operators(
     let own = permit.clone();
     let saved = match changed_periods(&posted) {
         Ok(dates) => {
-            permit
-                .app
-                .db
-                .write(permit.actor(), move |tx| {
-                    store::save_operators(tx, &own, id, &added, &removed, &dates)
-                })
-                .await
+            permit.write(move |tx| store::save_operators(tx, &own, id, &added, &removed, &dates)).await
         }
         Err(faults) => Err(Error::Invalid(faults)),
     };
@@ -290,7 +277,7 @@ pub async fn inputs(
     let (changed, errors) = changed(&posted);
     let saved = if errors.is_empty() {
         let own = permit.clone();
-        permit.app.db.write(permit.actor(), move |tx| store::save_inputs(tx, &own, id, &changed)).await
+        permit.write(move |tx| store::save_inputs(tx, &own, id, &changed)).await
     } else {
         Err(Error::Invalid(errors))
     };

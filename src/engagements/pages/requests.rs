@@ -72,8 +72,6 @@ async fn form(
 ) -> Result<RequestForm> {
     let (clients, reads_plans) = (permit.clients(), permit.may(P::TestPlanRead));
     let (clients, plans) = permit
-        .app
-        .db
         .read(move |conn| {
             let plans = if reads_plans { store::list_plan_titles(conn)? } else { Vec::new() };
             Ok((store::list_client_names(conn, &clients)?, plans))
@@ -151,8 +149,7 @@ async fn request(
     let id = new.id;
     upload::keep(&permit.app, &files).await?;
     let (held, rows, asked) = (permit.clone(), files.clone(), new.clone());
-    let written =
-        permit.app.db.write(permit.actor(), move |tx| store::request(tx, &held, &asked, &rows)).await;
+    let written = permit.write(move |tx| store::request(tx, &held, &asked, &rows)).await;
     // Where the database went away nobody knows whether it had committed: then the sweep asks it later.
     if !matches!(written, Ok(()) | Err(Error::Unavailable(_) | Error::Internal(_))) {
         upload::discard(&permit.app, &files).await;
@@ -160,7 +157,7 @@ async fn request(
     match written {
         Err(Error::Conflict(why)) => {
             let person = permit.viewer().id;
-            let there = permit.app.db.read(move |conn| store::is_requested(conn, &new, person)).await?;
+            let there = permit.read(move |conn| store::is_requested(conn, &new, person)).await?;
             if there { Ok(id) } else { Err(Error::Conflict(why)) }
         }
         other => other.map(|()| id),
@@ -202,7 +199,7 @@ fn read(permit: &Permit<RequestEngagement>, typed: &Pairs) -> Result<NewEngageme
 pub async fn queue(permit: Permit<ApproveEngagement>) -> Result<HttpResponse> {
     permit.anywhere()?;
     let at = permit.clients();
-    let requests = permit.app.db.read(move |conn| store::list_requests(conn, &at, SHOWN)).await?;
+    let requests = permit.read(move |conn| store::list_requests(conn, &at, SHOWN)).await?;
     permit.page(&Queue {
         frame: permit.frame(Section::Schedule, "Requests").crumb("Schedule", "/schedule"),
         requests,
@@ -218,7 +215,7 @@ async fn decline_page(
     error: Option<String>,
 ) -> Result<Confirm> {
     let visible = permit.visible();
-    let head = permit.app.db.read(move |conn| get_head(conn, id, &visible)).await?;
+    let head = permit.read(move |conn| get_head(conn, id, &visible)).await?;
     permit.check(head.own.client_id)?;
     if head.own.status != EngagementStatus::Pending && error.is_none() {
         return Err(Error::Conflict(format!(
@@ -268,7 +265,7 @@ pub async fn decline(
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
     let (held, reason) = (permit.clone(), typed.reason.clone());
-    match permit.app.db.write(permit.actor(), move |tx| lifecycle::decline(tx, &held, id, &reason)).await {
+    match permit.write(move |tx| lifecycle::decline(tx, &held, id, &reason)).await {
         Ok(()) => Ok(redirect_with("/schedule/requests", "Declined. Whoever asked was told.")),
         Err(Error::Invalid(errors)) => {
             let page =

@@ -197,8 +197,6 @@ async fn load(
     let (visible, inside, person) = (permit.visible(), inside(permit), permit.viewer().id);
     let now = permit.app.clock.now();
     let loaded = permit
-        .app
-        .db
         .read(move |conn| everything(conn, id, (&visible, &inside), person, (&open, pages), now))
         .await?;
     permit.check(loaded.head.own.client_id)?;
@@ -283,11 +281,8 @@ pub async fn section(
     }
     let (visible, inside, person) = (permit.visible(), inside(&permit), permit.viewer().id);
     let (now, pages) = (permit.app.clock.now(), wanted.pages());
-    let loaded = permit
-        .app
-        .db
-        .read(move |conn| one(conn, id, (&visible, &inside), person, (part, pages), now))
-        .await?;
+    let loaded =
+        permit.read(move |conn| one(conn, id, (&visible, &inside), person, (part, pages), now)).await?;
     permit.check(loaded.head.own.client_id)?;
     prepare(texts(&loaded), permit.viewer().id.0).await?;
     let mut html = body(part, &loaded, &around(&permit, &loaded, wanted.show))?;
@@ -343,8 +338,7 @@ pub async fn remember(
     let open = word == "open";
     let (visible, person) = (permit.visible(), permit.viewer().id);
     let keys: Vec<&'static str> = parts.iter().map(|part| part.as_str()).collect();
-    let client =
-        permit.app.db.read(move |conn| Ok(store::get_head(conn, id, &visible)?.own.client_id)).await?;
+    let client = permit.read(move |conn| Ok(store::get_head(conn, id, &visible)?.own.client_id)).await?;
     permit.check(client)?;
     permit
         .app

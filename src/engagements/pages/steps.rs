@@ -86,8 +86,6 @@ async fn client(permit: &Plan, draft: DraftId, wizard: &Wizard, around: Around) 
         (permit.clients(), permit.viewer().id, wizard.source, wizard.plan_q.clone());
     let of: Vec<ClientId> = wizard.client.filter(|client| at.contains(client)).into_iter().collect();
     let (clients, plans, earlier, tactics, unfinished) = permit
-        .app
-        .db
         .read(move |conn| {
             let plans = if source == Source::Plan { list_plans(conn, &q, CHOICES)? } else { Vec::new() };
             let earlier =
@@ -164,8 +162,6 @@ async fn details(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Detai
     let day = |raw: &str| times::parse_date(raw).ok().flatten();
     let period = (day(&wizard.details.start_date), day(&wizard.details.end_date));
     let candidates = permit
-        .app
-        .db
         .read(move |conn| match client.filter(|client| visible.contains(client)) {
             Some(client) => list_candidates(conn, client, None, period, (&visible, true)),
             None => Ok(Vec::new()),
@@ -182,11 +178,8 @@ async fn procedures(
     filters: Filters,
 ) -> Result<ProceduresStep> {
     let (asked, chosen, client) = (filters.clone(), wizard.chosen.clone(), wizard.client);
-    let (found, picked) = permit
-        .app
-        .db
-        .read(move |conn| Ok((asked.find(conn)?, store::list_picked(conn, &chosen, client)?)))
-        .await?;
+    let (found, picked) =
+        permit.read(move |conn| Ok((asked.find(conn)?, store::list_picked(conn, &chosen, client)?))).await?;
     let filters = filters.at_step(3);
     let library = filters.pane(around.url.clone(), found, |id| holds(&wizard.chosen, id));
     Ok(ProceduresStep {
@@ -200,8 +193,6 @@ async fn procedures(
 async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<FinalizeStep> {
     let (chosen, client, visible) = (wizard.chosen.clone(), wizard.client, permit.visible());
     let (picked, tactics, clients, people) = permit
-        .app
-        .db
         .read(move |conn| {
             let version = highest_version(conn)?;
             let of: Vec<ClientId> = client.filter(|client| visible.contains(client)).into_iter().collect();

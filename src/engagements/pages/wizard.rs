@@ -57,7 +57,7 @@ fn url(draft: DraftId, step: u8) -> String {
 /// The draft as it was kept, or a new one.
 async fn open(permit: &Permit<PlanEngagement>, draft: DraftId, plan: &str) -> Result<(Wizard, bool)> {
     let person = permit.viewer().id;
-    if let Some(mut kept) = permit.app.db.read(move |conn| store::find_draft(conn, person, draft)).await? {
+    if let Some(mut kept) = permit.read(move |conn| store::find_draft(conn, person, draft)).await? {
         // Access may have ended since.
         if kept.client.is_some_and(|client| !permit.covers(client)) {
             kept.choose_client(None);
@@ -79,7 +79,7 @@ async fn open(permit: &Permit<PlanEngagement>, draft: DraftId, plan: &str) -> Re
 async fn made(permit: &Permit<PlanEngagement>, draft: DraftId) -> Result<Option<String>> {
     let visible = permit.visible();
     let id = EngagementId(draft.0);
-    let made = permit.app.db.read(move |conn| store::is_made(conn, id, &visible)).await?;
+    let made = permit.read(move |conn| store::is_made(conn, id, &visible)).await?;
     Ok(made.then(|| format!("/engagements/{id}")))
 }
 
@@ -292,8 +292,6 @@ async fn give(permit: &Permit<PlanEngagement>, wizard: &mut Wizard, errors: &mut
     let Some(client) = wizard.client.filter(|_| key != wizard.given.key) else { return Ok(()) };
     let (source, plan, earlier) = (wizard.source, wizard.plan, wizard.earlier);
     let given = permit
-        .app
-        .db
         .read(move |conn| match (source, plan, earlier) {
             (Source::Plan, Some(plan), _) => store::get_from_plan(conn, plan),
             (Source::Earlier, _, Some(earlier)) => store::get_from_earlier(conn, earlier, client),
@@ -343,9 +341,7 @@ async fn finish(
     };
     let (clients, person) = (permit.clients(), permit.viewer().id);
     let done = permit
-        .app
-        .db
-        .write(permit.actor(), move |tx| {
+        .write(move |tx| {
             if !store::delete_draft(tx.conn, person, draft)? {
                 return Ok(tx.unchanged(None));
             }

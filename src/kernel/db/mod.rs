@@ -209,13 +209,13 @@ impl Db {
     }
 
     /// Runs `f` on a connection whose transactions are read-only. Each statement sees what is committed when
-    /// it starts.
+    /// it starts. `f` may be run again: it changes nothing, and a connection can turn out to be dead.
     ///
     /// # Errors
     /// What `f` returns; [`Error::Unavailable`] when the database or a connection is not to be had.
     pub async fn read<T: Send + 'static>(
         &self,
-        f: impl FnOnce(&mut PgConnection) -> Result<T> + Send + 'static,
+        f: impl Fn(&mut PgConnection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.read.run(f).await
     }

@@ -15,8 +15,11 @@ use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
 
+use diesel::PgConnection;
+
 use crate::kernel::app::App;
 use crate::kernel::base::error::{Error, Result};
+use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Actor, ActorKind};
 use crate::kernel::web::frame::{Frame, Section};
 use crate::kernel::web::permit::{UNAVAILABLE, VIEWER, Viewer};
@@ -46,6 +49,28 @@ pub struct Ctx {
 }
 
 impl Ctx {
+    /// Reads the database; `f` may be run again, on another connection, when the first one was dead.
+    ///
+    /// # Errors
+    /// As [`crate::kernel::db::Db::read`].
+    pub async fn read<T: Send + 'static>(
+        &self,
+        f: impl Fn(&mut PgConnection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.app.db.read(f).await
+    }
+
+    /// Writes as the person of this request, with an event.
+    ///
+    /// # Errors
+    /// As [`crate::kernel::db::Db::write`].
+    pub async fn write<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.app.db.write(self.actor(), f).await
+    }
+
     /// Reads the context; the viewer is what the session store loaded, in one statement, with the session.
     pub fn of(req: &HttpRequest) -> Result<Self> {
         let app = req

@@ -273,7 +273,7 @@ async fn record_refusal(request: &HttpRequest, reason: &'static str, what: Strin
     let path = if request.path().starts_with("/link/") { "/link/…" } else { request.path() };
     let event = Event::failed(Kind::AccessRefused, reason, format!("Refused {} {path}", request.method()))
         .detail(serde_json::json!({ "why": what }));
-    let written = ctx.app.db.write(ctx.actor(), |tx| flood::record(tx, (), &[event])).await;
+    let written = ctx.write(|tx| flood::record(tx, (), &[event])).await;
     if let Err(fault) = written {
         tracing::error!(cause = without_quotes(&fault.to_string()), "the refusal could not be recorded");
     }

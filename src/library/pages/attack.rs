@@ -35,8 +35,6 @@ fn pick(releases: &[attack::Release], wanted: &str) -> Result<String> {
 
 pub async fn tactics(permit: Permit<ReadLibrary>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
     let (releases, version, tactics) = permit
-        .app
-        .db
         .read(move |conn| {
             let releases = attack::list_releases(conn)?;
             let version = pick(&releases, &wanted.version)?;
@@ -54,8 +52,6 @@ pub async fn techniques(
 ) -> Result<HttpResponse> {
     let asked = filters.clone();
     let (releases, version, tactics, rows, count) = permit
-        .app
-        .db
         .read(move |conn| {
             let releases = attack::list_releases(conn)?;
             let version = pick(&releases, &asked.version)?;
@@ -103,15 +99,13 @@ pub async fn technique(
 ) -> Result<HttpResponse> {
     let id = id.into_inner();
     let (technique, subtechniques, procedures, count) = permit
-        .app
-        .db
         .read(move |conn| {
             let version = Some(wanted.version.as_str()).filter(|version| !version.is_empty());
             let technique = attack::get_technique(conn, version, &id)?;
             let mut subtechniques = attack::list_subtechniques(conn, &technique.version, &id)?;
             // They stand on their parent's page: its name before each would say nothing.
             subtechniques.iter_mut().for_each(|row| row.parent = None);
-            let search = Search { technique: id, ..Search::default() };
+            let search = Search { technique: id.clone(), ..Search::default() };
             let procedures = store::search(conn, &search, PROCEDURES)?;
             let count = store::count(conn, &search, 10_000)?;
             Ok((technique, subtechniques, procedures, count))
@@ -129,8 +123,6 @@ pub async fn technique(
 
 pub async fn methodologies(permit: Permit<ReadLibrary>) -> Result<HttpResponse> {
     let (methodologies, releases) = permit
-        .app
-        .db
         .read(|conn| Ok((attack::list_methodologies(conn)?, attack::list_release_sizes(conn)?)))
         .await?;
     let frame = permit.frame(Section::Library, "Methodologies").crumb("Library", "/library/procedures");

@@ -29,7 +29,7 @@ pub struct Wanted {
 
 pub async fn list(permit: Permit<ReadTestPlan>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
     let q = wanted.q.clone();
-    let plans = permit.app.db.read(move |conn| store::list_plans(conn, &q, PLANS)).await?;
+    let plans = permit.read(move |conn| store::list_plans(conn, &q, PLANS)).await?;
     let view = views::Plans {
         frame: permit.frame(Section::TestPlans, "Test plans"),
         q: wanted.q,
@@ -48,8 +48,6 @@ fn may_start<A: Action>(permit: &Permit<A>) -> bool {
 pub async fn one(permit: Permit<ReadTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
     let id = id.into_inner();
     let (plan, hits) = permit
-        .app
-        .db
         .read(move |conn| Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, id)?)))
         .await?;
     prepare([plan.description.as_str()], permit.viewer().id.0).await?;
@@ -78,7 +76,7 @@ pub async fn new_form(permit: Permit<EditTestPlan>) -> Result<HttpResponse> {
 
 pub async fn edit_form(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
     let plan = id.into_inner();
-    let form = permit.app.db.read(move |conn| stored_form(conn, plan)).await?;
+    let form = permit.read(move |conn| stored_form(conn, plan)).await?;
     let editing =
         Editing { form, plan: Some(plan), errors: FieldErrors::default(), fault: None, moved: None };
     answer(&permit, editing, StatusCode::OK).await
@@ -127,9 +125,7 @@ async fn work(permit: Permit<EditTestPlan>, plan: Option<TestPlanId>, pairs: Pai
                 if plan.is_some() { "saved" } else { "created" }
             );
             let id = permit
-                .app
-                .db
-                .write(permit.actor(), move |tx| match plan {
+                .write(move |tx| match plan {
                     Some(id) => Ok(save_plan(tx, id, version, &content)?.with(id)),
                     None => insert_plan(tx, &content),
                 })
@@ -147,7 +143,7 @@ async fn work(permit: Permit<EditTestPlan>, plan: Option<TestPlanId>, pairs: Pai
         Err(Error::Conflict(sentence)) => {
             // The next Save is meant to replace what the other one stored: that is what the sentence says.
             if let Some(id) = plan {
-                form.version = permit.app.db.read(move |conn| Ok(store::get_plan(conn, id)?.version)).await?;
+                form.version = permit.read(move |conn| Ok(store::get_plan(conn, id)?.version)).await?;
             }
             let editing =
                 Editing { form, plan, errors: FieldErrors::default(), fault: Some(sentence), moved: None };
@@ -161,8 +157,6 @@ async fn answer(permit: &Permit<EditTestPlan>, editing: Editing, status: StatusC
     let Editing { form, plan, errors, fault, moved } = editing;
     let (search, ids, shown) = (form.search.clone(), form.chosen.clone(), form.shown);
     let (choices, found, chosen, stored) = permit
-        .app
-        .db
         .read(move |conn| {
             let choices = choices(conn)?;
             let found =
@@ -200,8 +194,6 @@ async fn answer(permit: &Permit<EditTestPlan>, editing: Editing, status: StatusC
 pub async fn delete_form(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
     let id = id.into_inner();
     let (plan, procedures) = permit
-        .app
-        .db
         .read(move |conn| Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, id)?.len())))
         .await?;
     let frame = permit
@@ -213,6 +205,6 @@ pub async fn delete_form(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>
 
 pub async fn delete(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
     let id = id.into_inner();
-    permit.app.db.write(permit.actor(), move |tx| delete_plan(tx, id)).await?;
+    permit.write(move |tx| delete_plan(tx, id)).await?;
     Ok(redirect_with("/test-plans", "Test plan deleted."))
 }

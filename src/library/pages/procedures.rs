@@ -27,8 +27,6 @@ pub async fn list(
     let search = filters.search();
     let partial = permit.partial;
     let (hits, count, choices) = permit
-        .app
-        .db
         .read(move |conn| {
             let hits = store::search(conn, &search, ROWS as i64 + 1)?;
             let count = store::count(conn, &search, COUNTED)?;
@@ -94,8 +92,6 @@ pub async fn one(
 ) -> Result<HttpResponse> {
     let id = id.into_inner();
     let (procedure, techniques, plans) = permit
-        .app
-        .db
         .read(move |conn| {
             let procedure = get_procedure(conn, id, wanted.version)?;
             let techniques = list_named(conn, &procedure.body.technique_ids)?;
@@ -122,7 +118,7 @@ pub async fn one(
 }
 
 pub async fn repositories(permit: Permit<ReadLibrary>) -> Result<HttpResponse> {
-    let repositories = permit.app.db.read(store::list_repositories).await?;
+    let repositories = permit.read(store::list_repositories).await?;
     let frame = permit.frame(Section::Library, "Repositories").crumb("Library", "/library/procedures");
     permit.page(&views::Repositories { frame, repositories })
 }

@@ -140,7 +140,7 @@ async fn write(
         change(tx, &mut work)?;
         work.finish(tx, ())
     };
-    permit.app.db.write(permit.actor(), write).await
+    permit.write(write).await
 }
 
 async fn done(

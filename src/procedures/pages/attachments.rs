@@ -181,7 +181,7 @@ async fn store(
         attachments::insert(tx, &mut work, team, &rows, &text)?;
         work.finish(tx, ())
     };
-    let written = permit.app.db.write(permit.actor(), write).await;
+    let written = permit.write(write).await;
     // Where the database went away nobody knows whether it had committed: then the sweep asks it later.
     if let Err(
         Error::NotFound | Error::Forbidden(_) | Error::Refused(_) | Error::Invalid(_) | Error::Conflict(_),
@@ -220,7 +220,7 @@ async fn get<A: Action>(
     id: AttachmentId,
 ) -> Result<Attachment> {
     let visible = permit.visible();
-    let found = permit.app.db.read(move |conn| attachments::get(conn, engagement, id, &visible)).await?;
+    let found = permit.read(move |conn| attachments::get(conn, engagement, id, &visible)).await?;
     permit.check(found.client_id)?;
     Ok(found)
 }
@@ -349,7 +349,7 @@ pub async fn update(
                 attachments::save(tx, &mut work, id, &text, version)?;
                 work.finish(tx, ())
             };
-            permit.app.db.write(permit.actor(), write).await
+            permit.write(write).await
         }
         Err(error) => Err(error),
     };
@@ -406,6 +406,6 @@ pub async fn remove(permit: Permit<WriteProcedure>, path: FileIds) -> Result<Htt
         attachments::remove(tx, &mut work, id)?;
         work.finish(tx, ())
     };
-    permit.app.db.write(permit.actor(), write).await?;
+    permit.write(write).await?;
     Ok(redirect_with(&back(engagement, procedure), "Attachment removed."))
 }

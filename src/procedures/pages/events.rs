@@ -38,7 +38,7 @@ pub async fn events(
 ) -> Result<HttpResponse> {
     let engagement = path.into_inner();
     let visible = permit.visible();
-    let client = permit.app.db.read(move |conn| check_visible(conn, engagement, None, &visible)).await?;
+    let client = permit.read(move |conn| check_visible(conn, engagement, None, &visible)).await?;
     permit.check(client)?;
     let feed = permit.app.live.listen();
     let (app, session) = (permit.app.clone(), permit.viewer().session);

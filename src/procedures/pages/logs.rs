@@ -169,7 +169,7 @@ pub async fn create(
                 let id = logs::insert(tx, &mut work, team, &entry)?;
                 work.finish(tx, id)
             };
-            permit.app.db.write(permit.actor(), write).await
+            permit.write(write).await
         }
         Err(error) => Err(error),
     };
@@ -263,7 +263,7 @@ pub async fn update(
                 logs::save(tx, &mut work, id, &text, version)?;
                 work.finish(tx, ())
             };
-            permit.app.db.write(permit.actor(), write).await
+            permit.write(write).await
         }
         Err(error) => Err(error),
     };
@@ -309,6 +309,6 @@ pub async fn remove(permit: Permit<WriteProcedure>, path: EntryIds) -> Result<Ht
         logs::remove(tx, &mut work, id)?;
         work.finish(tx, ())
     };
-    permit.app.db.write(permit.actor(), write).await?;
+    permit.write(write).await?;
     Ok(redirect_with(&back(engagement, procedure), "Log entry removed."))
 }

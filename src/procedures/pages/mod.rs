@@ -60,8 +60,6 @@ pub(crate) async fn pieces<A: Action>(
         attachment_bytes: permit.viewer().organisation.attachment_bytes,
     };
     let (entries, files, assets) = permit
-        .app
-        .db
         .read(move |conn| {
             Ok((
                 store::logs::list_for_procedure(conn, id, older.logs)?,

@@ -34,8 +34,6 @@ async fn picker(
 ) -> Result<Operators> {
     let visible = permit.visible();
     let (shown, operators, people) = permit
-        .app
-        .db
         .read(move |conn| {
             let shown = page::get(conn, engagement, procedure, &visible)?;
             Ok((
@@ -92,12 +90,7 @@ pub async fn update(
     let of = |team, people: Vec<PersonId>| people.into_iter().map(move |p| (p, team));
     let wanted: Wanted = of(Team::Red, ticked.red).chain(of(Team::Blue, ticked.blue)).collect();
     let (write, typed) = (permit.clone(), wanted.clone());
-    match permit
-        .app
-        .db
-        .write(permit.actor(), move |tx| parts::save_operators(tx, &write, engagement, procedure, &wanted))
-        .await
-    {
+    match permit.write(move |tx| parts::save_operators(tx, &write, engagement, procedure, &wanted)).await {
         Ok(()) => Ok(redirect_with(&url(engagement, procedure), "Operators saved.")),
         Err(Error::Refused(why)) => {
             let page = picker(&permit, engagement, procedure, Some(why), Some(typed)).await?;

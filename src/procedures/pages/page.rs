@@ -54,8 +54,6 @@ async fn load<A: Action>(
 ) -> Result<Loaded> {
     let (visible, person) = (permit.visible(), permit.viewer().id);
     let loaded = permit
-        .app
-        .db
         .read(move |conn| {
             let shown = page::get(conn, engagement, procedure, &visible)?;
             Ok(Loaded {
@@ -178,7 +176,7 @@ pub async fn jump(
         let client = page::check_visible(conn, engagement, None, &visible)?;
         Ok((client, page::list_siblings(conn, engagement)?))
     };
-    let (client, siblings) = permit.app.db.read(read).await?;
+    let (client, siblings) = permit.read(read).await?;
     permit.check(client)?;
     let found = siblings.into_iter().find(|sibling| sibling.id.short_key() == key).ok_or(Error::NotFound)?;
     Ok(redirect(&url(engagement, found.id)))
@@ -383,7 +381,7 @@ pub async fn save(
     if !wrong.is_empty() {
         return refused_fields(&posted, wrong).answer(&permit, engagement, procedure).await;
     }
-    let saving = permit.app.db.write(permit.actor(), move |tx| {
+    let saving = permit.write(move |tx| {
         let mut work = work::begin(tx, &write, engagement, procedure)?;
         let mut typed = typed;
         if let Some(field) = now {
@@ -508,9 +506,7 @@ pub async fn start(
     let posted = Posted::read(pairs)?;
     let write = permit.clone();
     permit
-        .app
-        .db
-        .write(permit.actor(), move |tx| {
+        .write(move |tx| {
             let mut work = work::begin(tx, &write, engagement, procedure)?;
             let saved = parts::start(tx, &mut work)?;
             work.finish(tx, saved)
@@ -535,9 +531,7 @@ pub async fn tick(
     };
     let write = permit.clone();
     permit
-        .app
-        .db
-        .write(permit.actor(), move |tx| {
+        .write(move |tx| {
             let mut work = work::begin(tx, &write, engagement, procedure)?;
             parts::tick(tx, &mut work, &step, done)?;
             work.finish(tx, ())
@@ -577,7 +571,7 @@ pub async fn inputs(
             parts::save_inputs(tx, &mut work, &changed)?;
             work.finish(tx, ())
         };
-        permit.app.db.write(permit.actor(), write).await
+        permit.write(write).await
     } else {
         Err(Error::Invalid(errors))
     };
@@ -630,7 +624,7 @@ async fn fresh_page<A: Action>(
     let own = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
     let zone = shown_in.unwrap_or(own);
     let procedure = loaded.shown.procedure.id;
-    let authors = permit.app.db.read(move |conn| page::list_authors(conn, procedure)).await?;
+    let authors = permit.read(move |conn| page::list_authors(conn, procedure)).await?;
     let fields = Field::ALL
         .iter()
         .map(|field| {
@@ -682,11 +676,8 @@ pub async fn keep_draft(
     }
     let (visible, person, now, tab) =
         (permit.visible(), permit.viewer().id, permit.app.clock.now(), posted.tab);
-    let client = permit
-        .app
-        .db
-        .read(move |conn| page::check_visible(conn, engagement, Some(procedure), &visible))
-        .await?;
+    let client =
+        permit.read(move |conn| page::check_visible(conn, engagement, Some(procedure), &visible)).await?;
     permit.check(client)?;
     let elsewhere = permit
         .app
@@ -716,11 +707,8 @@ pub async fn discard_draft(
 ) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
     let (visible, person) = (permit.visible(), permit.viewer().id);
-    let client = permit
-        .app
-        .db
-        .read(move |conn| page::check_visible(conn, engagement, Some(procedure), &visible))
-        .await?;
+    let client =
+        permit.read(move |conn| page::check_visible(conn, engagement, Some(procedure), &visible)).await?;
     permit.check(client)?;
     permit
         .app

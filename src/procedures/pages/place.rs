@@ -20,12 +20,10 @@ pub async fn read<A: Action, T: Send + 'static>(
     permit: &Permit<A>,
     engagement: EngagementId,
     procedure: ProcedureId,
-    more: impl FnOnce(&mut diesel::PgConnection, &Head) -> Result<T> + Send + 'static,
+    more: impl Fn(&mut diesel::PgConnection, &Head) -> Result<T> + Send + 'static,
 ) -> Result<(Head, T)> {
     let (held, now) = (permit.clone(), permit.app.clock.now());
     permit
-        .app
-        .db
         .read(move |conn| {
             let head = place::get(conn, &held, engagement, procedure, now)?;
             let more = more(conn, &head)?;

@@ -156,8 +156,7 @@ pub async fn save_narrative(
         );
     }
     let (held, fields) = (permit.clone(), typed_fields::<NarrativeField>(&typed));
-    let saved =
-        permit.app.db.write(permit.actor(), move |tx| store::save_narrative(tx, &held, id, &fields)).await;
+    let saved = permit.write(move |tx| store::save_narrative(tx, &held, id, &fields)).await;
     let label = |name: &str| name.parse::<NarrativeField>().map_or("", NarrativeField::label);
     match unsaved(saved, typed, label, permit.viewer().organisation.zone())? {
         None => Ok(redirect_with(&format!("/reports/{id}"), "Text saved.")),
@@ -196,8 +195,6 @@ async fn correction_page(
 ) -> Result<CorrectionPage> {
     let id = head.id;
     let (revision, workflow, choices) = permit
-        .app
-        .db
         .read(move |conn| {
             Ok((
                 store::find_frozen(conn, id)?,
@@ -256,8 +253,7 @@ pub async fn correct(
         seen: typed.seen.parse().ok(),
     };
     let held = permit.clone();
-    match permit.app.db.write(permit.actor(), move |tx| store::correct_outcome(tx, &held, id, &wanted)).await
-    {
+    match permit.write(move |tx| store::correct_outcome(tx, &held, id, &wanted)).await {
         Ok(position) => Ok(redirect_with(
             &format!("/reports/{id}#p{position}"),
             "FrozenOutcome corrected. The frozen value stays visible.",

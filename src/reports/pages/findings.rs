@@ -29,8 +29,6 @@ pub async fn new(permit: Permit<EditReport>, path: web::Path<ReportId>) -> Resul
 async fn page(permit: &Permit<EditReport>, head: &Head, live: Live, editing: Editing) -> Result<FindingPage> {
     let (client, engagement) = (head.client, head.engagement);
     let (assets, evidence) = permit
-        .app
-        .db
         .read(move |conn| Ok((store::list_assets(conn, client)?, store::list_evidence(conn, engagement)?)))
         .await?;
     let one = |field: FindingField| editing.value(field.as_str(), &live.value(field));
@@ -84,7 +82,7 @@ fn label(name: &str) -> &'static str {
 }
 
 async fn live<A: Action>(permit: &Permit<A>, report: ReportId, id: FindingId) -> Result<Live> {
-    let found = permit.app.db.read(move |conn| store::list_findings(conn, report)).await?;
+    let found = permit.read(move |conn| store::list_findings(conn, report)).await?;
     let live = found.into_iter().find(|live| live.finding.id == id).ok_or(Error::NotFound)?;
     prepare([live.finding.recommendation.as_str()], permit.viewer().id.0).await?;
     Ok(live)
@@ -106,9 +104,7 @@ pub async fn save(permit: Permit<EditReport>, path: Ids, Form(pairs): Form<Pairs
     let typed = typed(&pairs);
     let (held, fields) = (permit.clone(), typed_fields::<FindingField>(&typed));
     let saved = permit
-        .app
-        .db
-        .write(permit.actor(), move |tx| {
+        .write(move |tx| {
             if is_new {
                 return Ok(store::add_finding(tx, &held, report, id, &fields)?.with(Default::default()));
             }
@@ -145,7 +141,7 @@ pub struct Shift {
 pub async fn shift(permit: Permit<EditReport>, path: Ids, Form(posted): Form<Shift>) -> Result<HttpResponse> {
     let (report, id) = path.into_inner();
     let (held, up) = (permit.clone(), posted.to == "up");
-    permit.app.db.write(permit.actor(), move |tx| store::shift_finding(tx, &held, report, id, up)).await?;
+    permit.write(move |tx| store::shift_finding(tx, &held, report, id, up)).await?;
     Ok(redirect_with(&format!("/reports/{report}#f-{id}"), "Finding moved."))
 }
 
@@ -176,8 +172,7 @@ pub async fn removal(permit: Permit<EditReport>, path: Ids) -> Result<HttpRespon
 pub async fn remove(permit: Permit<EditReport>, path: Ids) -> Result<HttpResponse> {
     let (report, id) = path.into_inner();
     let held = permit.clone();
-    let title =
-        permit.app.db.write(permit.actor(), move |tx| store::remove_finding(tx, &held, report, id)).await?;
+    let title = permit.write(move |tx| store::remove_finding(tx, &held, report, id)).await?;
     Ok(redirect_with(&format!("/reports/{report}#findings"), &format!("“{title}” removed.")))
 }
 
@@ -220,11 +215,7 @@ pub async fn remediate(
     pairs.only(|name| is_merging(name, |field| field.parse::<FindingField>().is_ok()))?;
     let typed = typed_values(&pairs, FindingField::of_remediation().iter().map(|field| field.as_str()));
     let (held, fields) = (permit.clone(), typed_fields::<FindingField>(&typed));
-    let saved = permit
-        .app
-        .db
-        .write(permit.actor(), move |tx| store::save_remediation(tx, &held, report, id, &fields))
-        .await;
+    let saved = permit.write(move |tx| store::save_remediation(tx, &held, report, id, &fields)).await;
     match unsaved(saved, typed, label, permit.viewer().organisation.zone())? {
         None => Ok(redirect_with(&format!("/reports/{report}#f-{id}"), "Remediation saved.")),
         Some((status, editing)) => {

@@ -60,8 +60,6 @@ async fn page(
     let (client, report) = (head.client, head.id);
     let sends = step.to == ReportStatus::ReadyForReview;
     let (people, asked): (Vec<_>, Vec<Reviewer>) = permit
-        .app
-        .db
         .read(move |conn| {
             let people = if sends { store::list_reviewers(conn, client)? } else { Vec::new() };
             Ok((people, store::get_workflow(conn, report)?.reviewers))
@@ -111,7 +109,7 @@ pub async fn act(
         reviewers: typed.reviewer.clone(),
     };
     let (held, wants) = (permit.clone(), asked.clone());
-    match permit.app.db.write(permit.actor(), move |tx| store::move_report(tx, &held, id, &wants)).await {
+    match permit.write(move |tx| store::move_report(tx, &held, id, &wants)).await {
         Ok(moved) => {
             let message = format!("Report: {}. The engagement is {}.", moved.report, moved.engagement);
             Ok(redirect_with(&format!("/reports/{id}"), &message))
@@ -155,8 +153,6 @@ pub async fn revision(permit: Permit<ReadReport>, path: web::Path<(ReportId, i32
         return Err(Error::NotFound);
     }
     let (book, content, workflow) = permit
-        .app
-        .db
         .read(move |conn| {
             let (book, content) = store::get_published(conn, id, Some(n))?;
             Ok((book, content, store::get_workflow(conn, id)?))

@@ -56,8 +56,7 @@ async fn page(permit: &Permit<ReadEngagement>, asked: &Asked, drawer: Option<Dra
         now: permit.app.clock.now(),
     };
     let (shown, after) = (filter.clone(), cursor(&asked.after));
-    let (choices, counts, body) =
-        permit.app.db.read(move |conn| load(conn, &wanted, &shown, today, after)).await?;
+    let (choices, counts, body) = permit.read(move |conn| load(conn, &wanted, &shown, today, after)).await?;
     Ok(Schedule {
         frame: permit.frame(Section::Schedule, "Schedule"),
         may_request: permit.viewer().rights.may_anywhere(P::EngagementRequest),
@@ -148,8 +147,6 @@ pub async fn drawer(
 async fn load_drawer(permit: &Permit<ReadEngagement>, id: EngagementId, asked: &Asked) -> Result<Drawer> {
     let (visible, now) = (permit.visible(), permit.app.clock.now());
     let (head, operators, progress) = permit
-        .app
-        .db
         .read(move |conn| {
             let head = get_head(conn, id, &visible)?.as_of(now);
             Ok((head, list_operators(conn, id)?, bookings::get_progress(conn, id)?))

@@ -10,6 +10,7 @@ pub mod markdown;
 pub mod measure;
 pub mod owner;
 pub mod permit;
+pub mod route;
 pub mod turns;
 
 pub use ctx::{Ctx, redirect, redirect_with, refusal_noted};

@@ -16,7 +16,7 @@ use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
-use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
+use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure, WriteRed};
 use crate::kernel::web::{Form, Query, Section, beside, redirect, redirect_with, refusal_noted};
 use crate::procedures::domain::{Field, Sides, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed};
@@ -497,11 +497,8 @@ async fn after(
 }
 
 /// `POST …/start`: with scripts, Start stores its two fields at once and leaves what is typed alone.
-pub async fn start(
-    permit: Permit<WriteProcedure>,
-    path: Ids,
-    Form(pairs): Form<Pairs>,
-) -> Result<HttpResponse> {
+pub async fn start(permit: Permit<WriteRed>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+    let permit = Permit::<WriteProcedure>::of(&permit)?;
     let (engagement, procedure) = path.into_inner();
     let posted = Posted::read(pairs)?;
     let write = permit.clone();
@@ -520,9 +517,10 @@ pub async fn start(
 }
 
 pub async fn tick(
-    permit: Permit<WriteProcedure>,
+    permit: Permit<WriteRed>,
     path: web::Path<(EngagementId, ProcedureId, String, String)>,
 ) -> Result<HttpResponse> {
+    let permit = Permit::<WriteProcedure>::of(&permit)?;
     let (engagement, procedure, step, word) = path.into_inner();
     let done = match word.as_str() {
         "tick" => true,

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use tyrian::accounts::two_factor::TotpSecret;
-use tyrian::routes::{Row, TABLE};
+use tyrian::kernel::web::route::Row;
+use tyrian::server::rows;
 
 use super::matrix::{Things, ask, common, filled};
 use super::sources::files;
@@ -221,7 +222,7 @@ impl Tour<'_> {
         let standing = Things::make(app, &app.people, app.clients.own);
         let common = common(app);
         let mut browser = app.browser(person);
-        for row in TABLE.iter().copied().flatten().filter(|row| toured(row)) {
+        for row in rows().filter(|row| toured(row)) {
             if row.method == "get" {
                 let path = filled(row, &standing, &common);
                 let answers = [false, true].map(|part| ask(&mut browser, row, &path, part));

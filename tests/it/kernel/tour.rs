@@ -149,7 +149,7 @@ fn block_of(templates: &BTreeMap<String, String>, path: &str, block: &str) -> St
             break;
         }
     }
-    let body = &source[start..end];
+    let body = source[start..end].split_once("%}").unwrap().1;
     let mut whole = body.to_owned();
     for included in body.split("include \"").skip(1) {
         whole.push_str("{{ }}");
@@ -342,7 +342,8 @@ fn sections(tour: &mut Tour<'_>) {
             b.get_fragment(&format!("/engagements/{engagement}/sections/{}", part.as_str()));
         }
         b.get_fragment(&format!("/engagements/{engagement}/cell?status={key}"));
-        // Nothing is submitted yet.
+        // Nothing is logged, nothing submitted yet.
+        b.open(&format!("{}?open=all", app.engagement(1).path())).expect(200);
         b.open(&format!("/reports/{report}")).expect(200);
     });
 }

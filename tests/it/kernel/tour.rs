@@ -1,11 +1,12 @@
 //! A tour of the whole product: every address and every state that looks different, so that each template is
-//! drawn at least once, each block that is answered alone as well, and a part that htmx fetches is the same as
-//! in the page that it stands on.
+//! drawn at least once, each block that is answered alone as well, and a part that htmx fetches is the same
+//! as in the page that it stands on.
 //!
 //! A template counts as drawn when some of its own text, which no other template has, stands in an answer.
 
 use std::collections::BTreeMap;
 
+use scraper::{ElementRef, Html};
 use tyrian::accounts::two_factor::TotpSecret;
 use tyrian::engagements::views::sections::Part;
 use tyrian::routes::{Row, TABLE};
@@ -13,7 +14,7 @@ use tyrian::routes::{Row, TABLE};
 use super::matrix::{Things, ask, common, filled};
 use super::sources::files;
 use crate::harness::TestApp;
-use crate::harness::browser::{Answer, Browser};
+use crate::harness::browser::{Answer, Browser, selector};
 use crate::harness::fixtures::{OWN, PASSWORD, Person, Plan, hostile};
 use crate::harness::pages::is_page;
 
@@ -51,8 +52,28 @@ const SHARED: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Parts that are fetched alone and stand on no page, or otherwise there.
-const APART: &[(&str, &str)] = &[];
+/// Forms that htmx puts into the procedure's page: they send to a part of it, and have the same fields with
+/// the same values as on their own page, no more and no fewer.
+const INLINE: &[&str] = &[
+    "/engagements/{id}/procedures/{pid}/logs/new",
+    "/engagements/{id}/procedures/{pid}/logs/{entry}",
+    "/engagements/{id}/procedures/{pid}/assets/new",
+    "/engagements/{id}/procedures/{pid}/assets/{asset}",
+];
+
+/// The fields and buttons of a part, or of what stands in a page's `main`, with their values.
+fn fields(html: &str) -> Vec<String> {
+    let within = if is_page(html) { "main " } else { "" };
+    let controls = ["input", "select", "textarea", "button"].map(|name| format!("{within}{name}")).join(", ");
+    let document = if is_page(html) { Html::parse_document(html) } else { Html::parse_fragment(html) };
+    let field = |control: ElementRef<'_>| {
+        let [name, kind, value] =
+            ["name", "type", "value"].map(|part| control.attr(part).unwrap_or_default());
+        let text: String = control.text().collect();
+        format!("{} {kind} {name}={value}{}", control.value().name(), squeezed(&text))
+    };
+    document.select(&selector(&controls)).map(field).collect()
+}
 
 /// Without blanks, so that it matters to nobody how a template is laid out.
 fn squeezed(text: &str) -> String {
@@ -163,6 +184,7 @@ struct Tour<'a> {
     wanted: Vec<Wanted>,
     /// Parts that differ from their page.
     differ: Vec<String>,
+    compared: usize,
     answers: usize,
 }
 
@@ -196,19 +218,21 @@ impl Tour<'_> {
         self.shown(self.app.browser(person), walk);
     }
 
-    /// A part that is fetched alone is the same as in its page, where it stands there: the element of its id,
-    /// word for word.
+    /// A part that is fetched alone stands in its page, word for word, or has the same fields.
     fn compare(&mut self, row: &Row, page: &Answer, part: &Answer) {
-        let is = |answer: &Answer, whole| {
-            answer.status == 200
-                && answer.header("content-type").starts_with("text/html")
-                && is_page(&answer.text()) == whole
-        };
-        let apart = APART.iter().any(|(route, _)| *route == row.path);
-        if !is(page, true) || !is(part, false) || apart {
+        let shows =
+            |answer: &Answer| answer.status == 200 && answer.header("content-type").starts_with("text/html");
+        let (whole, alone) = (page.text(), part.text());
+        if !shows(page) || !shows(part) || !is_page(&whole) || is_page(&alone) {
             return;
         }
-        if !squeezed(&page.text()).contains(&squeezed(&part.text())) {
+        let same = if INLINE.contains(&row.path) {
+            !fields(&alone).is_empty() && fields(&alone) == fields(&whole)
+        } else {
+            squeezed(&whole).contains(&squeezed(&alone))
+        };
+        self.compared += 1;
+        if !same {
             self.differ.push(row.path.to_owned());
         }
     }
@@ -242,7 +266,7 @@ impl Tour<'_> {
 #[test]
 fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
     let app = TestApp::spawn_with_jobs();
-    let mut tour = Tour { app: &app, wanted: wanted(), differ: Vec::new(), answers: 0 };
+    let mut tour = Tour { app: &app, wanted: wanted(), differ: Vec::new(), compared: 0, answers: 0 };
     let all = tour.wanted.len();
     tour.every_row(&app.people.lead, |row| !row.path.starts_with("/admin"));
     tour.every_row(&app.people.administrator, |row| row.path.starts_with("/admin"));
@@ -258,6 +282,7 @@ fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
     let missing: Vec<&str> = tour.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
     assert_eq!(missing, Vec::<&str>::new(), "never drawn");
     assert_eq!(tour.differ, Vec::<String>::new(), "the part differs from what stands in its page");
+    assert!(tour.compared >= 15, "{} parts compared with their pages", tour.compared);
 }
 
 /// Signing in, the second factor, and an invitation.

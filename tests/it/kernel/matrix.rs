@@ -33,7 +33,7 @@ enum Target {
 
 /// A client with everything that ids can name.
 pub(super) struct Things {
-    ids: BTreeMap<&'static str, String>,
+    pub(super) ids: BTreeMap<&'static str, String>,
 }
 
 /// Rows that a fresh target is made for at every call, because calls change it.

@@ -10,6 +10,7 @@ use super::store::Run;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::times;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 /// A way into a part of the administration.
 pub struct Card {

@@ -16,6 +16,7 @@ use crate::kernel::base::ids::PersonId;
 use crate::kernel::base::times;
 use crate::kernel::event::domain::Category;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 impl Hint {
     fn counted(&self) -> String {

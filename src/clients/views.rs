@@ -10,6 +10,7 @@ use crate::audit::views::Activity;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::times;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::lifecycle::domain::EngagementStatus;
 
 /// `/clients`

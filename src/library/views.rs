@@ -12,6 +12,7 @@ use super::store::procedures::Procedure;
 use super::store::{Hit, Repository, Tactic};
 use super::{attack_pages, procedure_pages, show};
 use crate::kernel::base::ids::TestPlanId;
+use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 
 /// What the library can be filtered by.

@@ -19,6 +19,7 @@ use crate::engagements::views::marks;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{ClientId, FindingId};
 use crate::kernel::base::times;
+use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{ProcedureStatus, Severity, Team};

@@ -9,6 +9,7 @@ use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::RoleId;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 #[derive(Template)]
 #[template(path = "accounts/roles.html")]

@@ -8,6 +8,7 @@ use super::marks::{When, dates, link, status_class};
 use crate::engagements::domain::RunbookState;
 use crate::engagements::store::list::{Choices, Page, Place, Row, Search, Sort};
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Progress;
 

@@ -12,6 +12,7 @@ use crate::engagements::store::show::Head;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId};
 use crate::kernel::base::times;
+use crate::kernel::web::filters;
 use crate::kernel::web::markdown;
 use crate::procedures::domain::Team;
 use crate::procedures::inputs::{InputRow, Values};

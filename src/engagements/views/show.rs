@@ -19,6 +19,7 @@ use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::PersonId;
 use crate::kernel::base::times;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{ProcedureStatus, Sides, Team};
 use crate::procedures::inputs::{InputRow, Values};

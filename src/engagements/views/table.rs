@@ -6,6 +6,7 @@ use super::marks::outcome_tone;
 use crate::engagements::domain::RunbookState;
 use crate::engagements::store::show::{Operator, Outcome, ProcedureRow, operators_of};
 use crate::kernel::base::ids::{EngagementId, PersonId};
+use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
 use crate::procedures::domain::{Field, Sides, Team, WaitingOn};
 use crate::procedures::views::page::state_class;

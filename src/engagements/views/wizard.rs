@@ -9,6 +9,7 @@ use crate::engagements::store::wizard::Picked;
 use crate::engagements::wizard::{Chosen, Source};
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::library::store::Hit;
 
 /// Names of the steps.

@@ -26,6 +26,7 @@ use crate::kernel::base::logging::without_quotes;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::refusals as flood;
 use crate::kernel::web::ctx::{Ctx, Message, is_partial};
+use crate::kernel::web::filters;
 use crate::kernel::web::frame::{Frame, Section};
 use crate::kernel::web::permit::Viewer;
 

@@ -8,6 +8,7 @@ use crate::engagements::views::marks;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::AssetId;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::procedures::domain::Team;
 use crate::procedures::store::assets::{Candidate, Outcome, Own, PICKED_FROM, ProcedureAsset};
 

@@ -9,6 +9,7 @@ use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::AttachmentId;
 use crate::kernel::base::times;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::procedures::domain::Team;
 use crate::procedures::evidence::{TypedAttachment, is_image, size_words};
 use crate::procedures::store::attachments::{Attachment, FilePage};

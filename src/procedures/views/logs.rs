@@ -8,6 +8,7 @@ use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::LogEntryId;
 use crate::kernel::base::times;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::procedures::domain::Team;
 use crate::procedures::entries::TypedEntry;
 use crate::procedures::store::logs::{LogEntry, LogPage};

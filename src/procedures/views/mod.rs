@@ -11,6 +11,7 @@ pub mod steps;
 use askama::Template;
 
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::procedures::domain::Team;
 
 /// Somebody in the picker of operators.

@@ -11,6 +11,7 @@ use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
 use crate::kernel::base::times;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
 use crate::kernel::web::permit::Viewer;
 use crate::procedures::domain::{

@@ -5,6 +5,7 @@ use askama::Template;
 use super::page::Parts;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::times;
+use crate::kernel::web::filters;
 use crate::library::domain::{Piece as Visible, Step, StepKind, visible};
 use crate::procedures::inputs::{Inputs, Piece, Source, Values, exact_text};
 

@@ -5,6 +5,7 @@ use askama::Template;
 use crate::engagements::views::forms::Conflict;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{FindingId, PersonId, ReportId};
+use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::ReportStatus;
 use crate::procedures::domain::{Severity, Team};

@@ -16,6 +16,7 @@ use crate::engagements::store::show::{Head, Operator};
 use crate::engagements::views::marks;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, TestPlanId};
 use crate::kernel::base::times;
+use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{Progress, Team};

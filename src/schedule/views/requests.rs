@@ -14,6 +14,7 @@ use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{ClientId, TestPlanId};
 use crate::kernel::base::times;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::kernel::web::form::Pairs;
 use crate::procedures::domain::Team;
 use crate::schedule::approval::{Draft, STEPS};

@@ -44,6 +44,13 @@ pub struct StepView {
     pub done: Option<String>,
 }
 
+impl StepView {
+    /// What its box does.
+    fn act(&self) -> &'static str {
+        if self.done.is_some() { "untick" } else { "tick" }
+    }
+}
+
 /// An input of the procedure.
 #[derive(Debug, Clone)]
 pub struct InputView {

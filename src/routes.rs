@@ -122,7 +122,6 @@ const PROCEDURES: &[Row] = table! {
     post "/engagements/{id}/procedures/{pid}/start" AtClient(P::ProcedureWriteRed), TEXTS => crate::procedures::pages::page::start;
     post "/engagements/{id}/procedures/{pid}/steps/{step}/{word}" AtClient(P::ProcedureWriteRed) => crate::procedures::pages::page::tick;
     post "/engagements/{id}/procedures/{pid}/inputs" AtClient(P::ProcedureWriteBlueAssigned), TEXTS => crate::procedures::pages::page::inputs;
-    get "/engagements/{id}/p/{key}" AtClient(P::EngagementRead) => crate::procedures::pages::page::jump;
     get "/engagements/{id}/procedures/{pid}/fresh" AtClient(P::EngagementRead) => crate::procedures::pages::page::fresh;
     post "/engagements/{id}/procedures/{pid}/draft" AtClient(P::ProcedureWriteBlueAssigned), TEXTS => crate::procedures::pages::page::keep_draft;
     post "/engagements/{id}/procedures/{pid}/draft/discard" AtClient(P::ProcedureWriteBlueAssigned) => crate::procedures::pages::page::discard_draft;

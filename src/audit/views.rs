@@ -1,6 +1,7 @@
 //! The audit log's page, and the rows of an event wherever they are shown.
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde_json::Value;
@@ -311,6 +312,8 @@ pub struct Activity {
     /// The zone of the times.
     pub zone: Tz,
 }
+
+impl HtmlSafe for Activity {}
 
 impl Activity {
     fn row<'a>(&self, event: &'a Record) -> EventRow<'a> {

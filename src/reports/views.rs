@@ -5,6 +5,7 @@ pub mod edit;
 use std::collections::HashMap;
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
@@ -126,11 +127,13 @@ pub struct Show {
 
 /// An outcome as a mark.
 #[derive(Template)]
-#[template(source = r#"<span class="outcome" data-tone="{{ tone }}">{{ label }}</span>"#, ext = "html")]
+#[template(path = "components/outcome.html")]
 pub struct Mark {
     tone: &'static str,
     label: String,
 }
+
+impl HtmlSafe for Mark {}
 
 /// An outcome, "3 of 12" and "25 %".
 type Counted = (Mark, String, String);
@@ -150,9 +153,6 @@ fn tone(outcome: &Outcome, team: Team) -> &'static str {
 }
 
 impl Show {
-    fn md(&self, text: &str) -> String {
-        markdown::render(text)
-    }
     fn at(&self, at: &DateTime<Utc>) -> String {
         times::display_seconds(*at, self.zone)
     }

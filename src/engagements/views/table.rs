@@ -1,6 +1,7 @@
 //! The procedures table: its rows and cells, the inline editor, and the progress in the head.
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 
 use super::marks::outcome_tone;
 use crate::engagements::domain::RunbookState;
@@ -68,7 +69,7 @@ pub struct Line {
     pub position: i32,
     pub technique: String,
     pub more: usize,
-    /// Link, relative to the engagements' list: the table carries it twice in each row.
+    /// Its own page.
     pub href: String,
     pub name: String,
     pub cells: Vec<Cell>,
@@ -155,7 +156,7 @@ impl Line {
             position: row.position,
             technique: row.technique_ids.first().cloned().unwrap_or_default(),
             more: row.technique_ids.len().saturating_sub(1),
-            href: format!("{engagement}/procedures/{}", row.id),
+            href: format!("/engagements/{engagement}/procedures/{}", row.id),
             name: row.name.clone(),
             cells,
             people,
@@ -206,6 +207,8 @@ pub struct Meter {
     /// At 100 % and not submitted.
     pub unsubmitted: bool,
 }
+
+impl HtmlSafe for Meter {}
 
 impl Meter {
     pub fn new(rows: &[ProcedureRow], submitted: bool) -> Self {

@@ -37,3 +37,36 @@ pub fn asset(path: &str, _: &dyn Values) -> Result<String> {
 pub fn markdown(text: &str, _: &dyn Values) -> Result<Safe<String>> {
     Ok(Safe(super::markdown::render(text)))
 }
+
+/// A text that is copied as it is.
+#[derive(Template)]
+#[template(path = "components/exact.html")]
+pub struct Exact<'a> {
+    text: &'a str,
+}
+
+impl HtmlSafe for Exact<'_> {}
+
+/// `{{ command|exact }}`: for what a button copies. An HTML parser turns CR LF into LF; a CR written as a
+/// reference stays what it is.
+#[askama::filter_fn]
+pub fn exact<'a>(text: &'a str, _: &dyn Values) -> Result<Exact<'a>> {
+    Ok(Exact { text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_carriage_return_survives() {
+        assert_eq!(Exact { text: "a <b>\r\n\rc\n" }.to_string(), "a &#60;b&#62;&#13;\n&#13;c\n");
+    }
+
+    #[test]
+    fn an_icon_is_decoration() {
+        let icon = Icon { sprite: &SPRITE, name: "play" }.to_string();
+        assert!(icon.starts_with("<svg class=\"icon\" aria-hidden=\"true\">"), "{icon}");
+        assert!(icon.contains("#i-play\""), "{icon}");
+    }
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
@@ -164,6 +165,8 @@ pub struct Bar {
     pub saved: Option<String>,
 }
 
+impl HtmlSafe for Bar {}
+
 /// A person on a side.
 #[derive(Debug, Clone)]
 pub struct Face {
@@ -209,6 +212,8 @@ pub struct SaveForm {
     pub steps: Steps,
     pub description: String,
 }
+
+impl HtmlSafe for SaveForm {}
 
 /// The note with which blue hands over to red.
 #[derive(Debug, Clone, Default)]
@@ -270,6 +275,8 @@ pub struct Aside {
     /// Who saved last, and when.
     pub last: String,
 }
+
+impl HtmlSafe for Aside {}
 
 #[derive(Template)]
 #[template(path = "procedures/show.html")]
@@ -340,12 +347,7 @@ impl Parts<'_> {
                 .siblings
                 .iter()
                 .map(|s| Jump {
-                    // Relative and short: two hundred full addresses would be a fifth of the page.
-                    href: if s.id == self.shown.procedure.id {
-                        s.id.to_string()
-                    } else {
-                        format!("../p/{}", s.id.short_key())
-                    },
+                    href: url(self.shown.engagement.id, s.id),
                     position: s.position,
                     name: s.name.clone(),
                     class: state_class(s.status),

@@ -1,6 +1,7 @@
 //! The block of steps: commands with their inputs filled in, ticks, and the inputs themselves.
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 
 use super::page::Parts;
 use crate::kernel::base::error::FieldErrors;
@@ -90,6 +91,8 @@ pub struct Steps {
     /// Why none of the typed inputs is saved.
     pub problem: Option<String>,
 }
+
+impl HtmlSafe for Steps {}
 
 impl Steps {
     fn wrong(&self) -> bool {

@@ -25,6 +25,7 @@ use crate::kernel::base::logging::without_quotes;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::refusals as flood;
 use crate::kernel::web::ctx::{Ctx, Known, Message, Refusal, is_partial};
+use crate::kernel::web::filters;
 use crate::kernel::web::frame::{Frame, Section};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \

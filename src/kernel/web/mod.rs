@@ -4,6 +4,7 @@
 pub mod assets;
 pub mod ctx;
 pub mod edge;
+pub mod filters;
 pub mod form;
 pub mod frame;
 pub mod markdown;

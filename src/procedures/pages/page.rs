@@ -17,7 +17,7 @@ use crate::kernel::base::times;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure, WriteRed};
-use crate::kernel::web::{Form, Query, Section, beside, redirect, redirect_with, refusal_noted};
+use crate::kernel::web::{Form, Query, Section, beside, redirect_with, refusal_noted};
 use crate::procedures::domain::{Field, Sides, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed};
 use crate::procedures::merge::Conflict;
@@ -164,22 +164,6 @@ pub async fn show(
     let older = super::Older { logs: wanted.logs, files: wanted.files };
     let answer = State { overlay, offers_draft, tab, note, older, ..State::default() };
     answer.whole_page(&permit, loaded).await
-}
-
-/// `GET /engagements/{id}/p/{key}`: from the jump list to the procedure's page.
-pub async fn jump(
-    permit: Permit<ReadEngagement>,
-    path: web::Path<(EngagementId, String)>,
-) -> Result<HttpResponse> {
-    let ((engagement, key), visible) = (path.into_inner(), permit.visible());
-    let read = move |conn: &mut diesel::PgConnection| {
-        let client = page::check_visible(conn, engagement, None, &visible)?;
-        Ok((client, page::list_siblings(conn, engagement)?))
-    };
-    let (client, siblings) = permit.read(read).await?;
-    permit.check(client)?;
-    let found = siblings.into_iter().find(|sibling| sibling.id.short_key() == key).ok_or(Error::NotFound)?;
-    Ok(redirect(&url(engagement, found.id)))
 }
 
 /// How the page is answered: with what was typed, what is wrong, what conflicts.

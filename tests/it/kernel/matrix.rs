@@ -70,7 +70,6 @@ impl Things {
             ("id", engagement.id.to_string()),
             ("engagement", engagement.id.to_string()),
             ("pid", engagement.procedures[0].to_string()),
-            ("key", engagement.procedures[0].short_key()),
             ("step", step),
             ("user", people.custom.id.to_string()),
             ("person", people.custom.id.to_string()),

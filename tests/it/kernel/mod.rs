@@ -7,6 +7,7 @@ mod dependencies;
 mod edge;
 mod floors;
 mod forms;
+mod head;
 mod jobs;
 mod matrix;
 mod metrics;

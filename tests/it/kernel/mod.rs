@@ -3,6 +3,7 @@
 
 mod app_role;
 mod audit_log;
+mod cached;
 mod dependencies;
 mod edge;
 mod floors;

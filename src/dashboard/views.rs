@@ -4,13 +4,14 @@ use askama::Template;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use super::store::{Engagement, ToReview, Waiting};
+use super::store::{Engagement, ToReview};
 use crate::accounts::store::notices::Notice;
 use crate::engagements::domain::RunbookState;
 use crate::engagements::store::approval::Request;
 use crate::kernel::base::show;
 use crate::kernel::web::Frame;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
+use crate::procedures::store::runbook::Waiting;
 
 /// How many procedures the queue shows.
 const SHOWN: usize = 12;
@@ -129,6 +130,7 @@ impl Dashboard {
 mod tests {
     use super::*;
     use crate::kernel::base::ids::EngagementId;
+    use crate::procedures::store::runbook::ProgressColumns;
 
     #[test]
     fn the_week_holds_what_starts_ends_and_should_have_ended() {
@@ -142,8 +144,7 @@ mod tests {
             start_date: Some(today + chrono::TimeDelta::days(start)),
             end_date: Some(today + chrono::TimeDelta::days(end)),
             submitted,
-            total: 0,
-            done: 0,
+            counted: ProgressColumns::default(),
         };
         use EngagementStatus::{InProgress, Scheduled};
         let due = week(

@@ -158,7 +158,7 @@ fn written(conn: &mut PgConnection, head: &Head) -> Result<(Runbook, Content, Ve
     }
     let book = match store::find_frozen(conn, head.id)? {
         Some(book) => book,
-        None => store::collect_empty(conn, head.engagement, "", DateTime::UNIX_EPOCH)?,
+        None => store::collect_empty(conn, head.engagement, &[head.client])?,
     };
     let content = store::content(&head.narrative, live.clone(), workflow.corrections.clone());
     Ok((book, content, live, workflow))

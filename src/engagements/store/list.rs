@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::engagements::domain::RunbookState;
@@ -14,6 +14,7 @@ use crate::kernel::base::times;
 use crate::kernel::db::schema::{clients, engagement_activity, engagement_operators, engagements, people};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Progress;
+use crate::procedures::store::runbook::list_progress;
 
 crate::text_enum! {
     /// What the list is sorted by.
@@ -216,45 +217,18 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
         rows.reverse();
     }
     let (earlier, later) = if back { (more, true) } else { (search.from.is_some(), more) };
-    let progress = progress(conn, &rows.iter().map(|row| row.id.0).collect::<Vec<_>>())?;
+    let ids: Vec<EngagementId> = rows.iter().map(|row| row.id).collect();
+    let progress = list_progress(conn, &ids, at)?;
     let rows = rows
         .into_iter()
         .map(|mut row| {
             row.status = row.status.as_of(Some(row.starts), search.now);
-            let progress = progress
-                .iter()
-                .find(|(id, _)| *id == row.id.0)
-                .map_or(Progress { done: 0, total: 0 }, |(_, p)| *p);
+            let progress = progress.get(&row.id).copied().unwrap_or_default();
             let state = RunbookState::of(progress, row.submitted.is_some());
             (row, state, progress)
         })
         .collect();
     Ok(Page { rows, earlier, later })
-}
-
-#[derive(QueryableByName)]
-struct Counted {
-    #[diesel(sql_type = SqlUuid)]
-    engagement_id: Uuid,
-    #[diesel(sql_type = Integer)]
-    done: i32,
-    #[diesel(sql_type = Integer)]
-    total: i32,
-}
-
-fn progress(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid, Progress)>> {
-    // sql_query: two counts in one pass, which the query builder has no FILTER for.
-    let counted: Vec<Counted> = diesel::sql_query(
-        "SELECT engagement_id, count(*)::int AS total,
-            count(*) FILTER (WHERE status IN ('completed', 'not_applicable'))::int AS done
-         FROM procedures WHERE engagement_id = ANY ($1) GROUP BY engagement_id",
-    )
-    .bind::<Array<SqlUuid>, _>(ids)
-    .load(conn)?;
-    Ok(counted
-        .into_iter()
-        .map(|c| (c.engagement_id, Progress { done: c.done.unsigned_abs(), total: c.total.unsigned_abs() }))
-        .collect())
 }
 
 /// What the filters offer.

@@ -13,6 +13,7 @@ use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{attachments, log_entries, people, procedures};
 use crate::procedures::domain::ProcedureStatus;
 use crate::procedures::entries::{SHOWN, SHOWN_BYTES};
+use crate::procedures::store::runbook::procedures_of;
 use crate::settings::domain::Outcome;
 
 /// Somebody with access to a client, as a choice of operator.
@@ -135,6 +136,7 @@ pub fn list_answers(
     conn: &mut PgConnection,
     id: EngagementId,
     outcomes: &[Outcome],
+    visible: &[ClientId],
 ) -> Result<Vec<Answered>> {
     type Row = (
         Vec<String>,
@@ -145,9 +147,7 @@ pub fn list_answers(
         Option<DateTime<Utc>>,
         Option<DateTime<Utc>>,
     );
-    let rows: Vec<Row> = procedures::table
-        .filter(procedures::engagement_id.eq(id.0))
-        .order(procedures::position)
+    let rows: Vec<Row> = procedures_of(id, visible)
         .select((
             procedures::tactics,
             procedures::status,

@@ -11,7 +11,7 @@ use super::sections::{
 use super::table::{Line, Meter, Procedures, Writer};
 use crate::engagements::glance::{Answered, Glance};
 use crate::engagements::store::sections::{Candidate, Entry, UsedAsset};
-use crate::engagements::store::show::{Digests, Head, Operator, ProcedureRow};
+use crate::engagements::store::show::{Digests, Head};
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::PersonId;
 use crate::kernel::base::show;
@@ -23,6 +23,7 @@ use crate::kernel::web::Frame;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{ProcedureStatus, Sides};
 use crate::procedures::inputs::{InputRow, Values};
+use crate::procedures::store::runbook::{Operator, ProcedureRow};
 use crate::settings::domain::Outcome;
 
 /// Everything the page is made of; what was not asked for is empty.

@@ -21,8 +21,9 @@ use crate::kernel::web::{Form, Query, Section, beside, redirect, redirect_with, 
 use crate::procedures::domain::{Field, Sides, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed};
 use crate::procedures::merge::Conflict;
-use crate::procedures::store::page::{
-    self, Draft, InputValues, Operator, Shown, Sibling, Technique, Tick, effective,
+use crate::procedures::store::page::{self, Draft, InputValues, Shown, Technique, Tick};
+use crate::procedures::store::runbook::{
+    Operator, ProcedureRow, get_procedure_by_key, is_assigned, list_operators, list_procedures,
 };
 use crate::procedures::store::save::{Saved, Typed, save_fields};
 use crate::procedures::store::{parts, work};
@@ -38,7 +39,7 @@ type Ids = web::Path<(EngagementId, ProcedureId)>;
 /// Everything the page reads, one statement for each part.
 struct Loaded {
     shown: Shown,
-    siblings: Vec<Sibling>,
+    siblings: Vec<ProcedureRow>,
     operators: Vec<Operator>,
     outcomes: Vec<Outcome>,
     ticks: Vec<Tick>,
@@ -57,8 +58,8 @@ async fn load<A: Action>(
         .read(move |conn| {
             let shown = page::get(conn, engagement, procedure, &visible)?;
             Ok(Loaded {
-                siblings: page::list_siblings(conn, engagement)?,
-                operators: page::list_operators(conn, engagement, procedure)?,
+                siblings: list_procedures(conn, engagement, &visible)?,
+                operators: list_operators(conn, engagement, Some(procedure), &visible)?,
                 outcomes: list_outcomes(conn)?,
                 ticks: page::list_ticks(conn, procedure)?,
                 inputs: page::get_inputs(conn, engagement, procedure)?,
@@ -90,7 +91,8 @@ impl Loaded {
 
     fn sides<A: Action>(&self, permit: &Permit<A>) -> Sides {
         let me = permit.viewer().id;
-        let assigned = |team| effective(&self.operators, team).iter().any(|o| o.person_id == me);
+        let id = self.shown.procedure.id;
+        let assigned = |team| is_assigned(&self.operators, id, team, me);
         let e = &self.shown.engagement;
         sides(
             work::rights(permit, e.client_id),
@@ -174,11 +176,10 @@ pub async fn jump(
     let ((engagement, key), visible) = (path.into_inner(), permit.visible());
     let read = move |conn: &mut diesel::PgConnection| {
         let client = page::check_visible(conn, engagement, None, &visible)?;
-        Ok((client, page::list_siblings(conn, engagement)?))
+        Ok((client, get_procedure_by_key(conn, engagement, &key, &visible)?))
     };
-    let (client, siblings) = permit.read(read).await?;
+    let (client, found) = permit.read(read).await?;
     permit.check(client)?;
-    let found = siblings.into_iter().find(|sibling| sibling.id.short_key() == key).ok_or(Error::NotFound)?;
     Ok(redirect(&url(engagement, found.id)))
 }
 

@@ -10,7 +10,6 @@ use uuid::Uuid;
 use super::save::Fields;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
-use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
     clients, drafts, engagement_inputs, engagements, people, procedure_inputs, procedures, reports,
     step_ticks,
@@ -18,7 +17,6 @@ use crate::kernel::db::schema::{
 use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::library::domain::ProcedureBody;
 use crate::lifecycle::domain::EngagementStatus;
-use crate::procedures::domain::ProcedureStatus;
 use crate::procedures::inputs::Values;
 
 /// The engagement's part of the page.
@@ -107,68 +105,6 @@ pub fn get(
         )?;
     let body = serde_json::from_value(procedure.body.clone())?;
     Ok(Shown { engagement, client, procedure, body, updated_by, report, detectors })
-}
-
-/// Another procedure of the engagement, for the jump list.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
-pub struct Sibling {
-    pub id: ProcedureId,
-    pub position: i32,
-    pub name: String,
-    pub status: ProcedureStatus,
-}
-
-/// Every procedure of the engagement, in order.
-pub fn list_siblings(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<Sibling>> {
-    Ok(procedures::table
-        .filter(procedures::engagement_id.eq(engagement.0))
-        .order(procedures::position)
-        .select(Sibling::as_select())
-        .load(conn)?)
-}
-
-/// An operator of the engagement or of the procedure.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct Operator {
-    #[diesel(sql_type = SqlUuid)]
-    pub person_id: PersonId,
-    #[diesel(sql_type = Text)]
-    pub name: String,
-    #[diesel(sql_type = Text)]
-    pub team: Team,
-    /// Whether the procedure names them itself.
-    #[diesel(sql_type = Bool)]
-    pub own: bool,
-    /// Whether they have access to the client.
-    #[diesel(sql_type = Bool)]
-    pub has_access: bool,
-}
-
-/// The engagement's operators and the procedure's own.
-pub fn list_operators(
-    conn: &mut PgConnection,
-    engagement: EngagementId,
-    procedure: ProcedureId,
-) -> Result<Vec<Operator>> {
-    // sql_query: two tables in one answer, with the access that each person has or lacks.
-    Ok(diesel::sql_query(
-        "SELECT o.person_id, p.name, o.team, o.own,
-                EXISTS (SELECT FROM client_access a JOIN engagements e ON e.client_id = a.client_id
-                        WHERE e.id = $1 AND a.person_id = o.person_id) AS has_access
-         FROM (SELECT person_id, team, false AS own FROM engagement_operators WHERE engagement_id = $1
-               UNION ALL SELECT person_id, team, true FROM procedure_operators WHERE procedure_id = $2) o
-         JOIN people p ON p.id = o.person_id ORDER BY o.team DESC, p.name",
-    )
-    .bind::<SqlUuid, _>(engagement.0)
-    .bind::<SqlUuid, _>(procedure.0)
-    .load(conn)?)
-}
-
-/// The operators who count on a side: the procedure's own where it names any for that team.
-pub fn effective(operators: &[Operator], team: Team) -> Vec<&Operator> {
-    let own = operators.iter().any(|o| o.own && o.team == team);
-    operators.iter().filter(|o| o.team == team && o.own == own).collect()
 }
 
 #[derive(Debug, Clone)]

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 
 use super::logs::insert as insert_entry;
-use super::page::{Operator, list_candidates, list_operators};
+use super::page::list_candidates;
+use super::runbook::list_operators;
 use super::save::{Saved, Typed, save_fields};
 use super::work::Work;
 use crate::kernel::base::error::{Error, Result};
@@ -215,11 +216,12 @@ pub fn save_operators(
         .select((procedures::name, procedures::position))
         .for_update()
         .first(tx.conn)?;
-    let before: BTreeSet<(PersonId, Team)> = list_operators(tx.conn, engagement, procedure)?
-        .into_iter()
-        .filter(|o| o.own)
-        .map(|o: Operator| (o.person_id, o.team))
-        .collect();
+    let before: BTreeSet<(PersonId, Team)> =
+        list_operators(tx.conn, engagement, Some(procedure), &[locked.client])?
+            .into_iter()
+            .filter(|operator| operator.is_own())
+            .map(|operator| (operator.person_id, operator.team))
+            .collect();
     let mut events: Vec<Event> = due.into_iter().collect();
     if before != *wanted {
         let candidates = list_candidates(tx.conn, engagement, procedure)?;

@@ -5,14 +5,14 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
 
-use super::work::{assigned, rights, rule};
+use super::work::own_sides;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
 use crate::kernel::db::schema::{engagements, procedures};
 use crate::kernel::web::permit::{Action, Permit};
 use crate::lifecycle::domain::EngagementStatus;
-use crate::procedures::domain::{Sides, sides, working_allowed};
+use crate::procedures::domain::{Sides, working_allowed};
 
 /// A procedure as far as its parts need it.
 #[derive(Debug, Clone)]
@@ -79,8 +79,7 @@ pub fn get<A: Action>(
     permit.check(client)?;
     let closed =
         working_allowed(status.as_of(starts_at, now), submitted_at.is_some()).err().map(|refusal| refusal.0);
-    let own = assigned(conn, engagement, procedure, permit.viewer().id.0)?;
-    let may = sides(rights(permit, client), own.red, own.blue, rule(permit, write_rule.as_deref()));
+    let may = own_sides(conn, permit, (engagement, procedure), client, write_rule.as_deref())?;
     Ok(Head {
         engagement,
         client,

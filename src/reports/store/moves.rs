@@ -107,7 +107,7 @@ pub fn move_report(
     match step.to {
         ReportStatus::Published => {
             let (at, by) = (tx.now(), tx.actor().name.clone());
-            keep_published(tx, id, locked.engagement, at, &by)?;
+            keep_published(tx, &locked, at, &by)?;
         }
         ReportStatus::ReadyForReview => events.extend(ask(tx, &locked, &asked.reviewers)?),
         _ => {}
@@ -204,17 +204,12 @@ pub fn is_author(conn: &mut PgConnection, report: ReportId, person: PersonId) ->
 ///
 /// # Errors
 /// When the database refuses.
-fn keep_published(
-    tx: &mut WriteTx<'_>,
-    report: ReportId,
-    engagement: EngagementId,
-    at: DateTime<Utc>,
-    by: &str,
-) -> Result<()> {
+fn keep_published(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>, by: &str) -> Result<()> {
+    let report = locked.id;
     let content = serde_json::to_value(get_content(tx.conn, report)?)?;
     let book = match find_frozen(tx.conn, report)? {
         Some(book) => book,
-        None => collect(tx.conn, engagement, "", at)?,
+        None => collect(tx.conn, locked.engagement, &[locked.client], ("", at))?,
     };
     let last: Option<i32> = report_publications::table
         .filter(report_publications::report_id.eq(report.0))

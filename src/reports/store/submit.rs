@@ -19,7 +19,8 @@ use crate::kernel::web::permit::{Permit, SubmitEngagement};
 use crate::library::domain::{ProcedureBody, StepKind};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::lifecycle::store::{Locked, lock_engagement, touch};
-use crate::procedures::domain::{ProcedureStatus, Progress, working_allowed};
+use crate::procedures::domain::{Progress, working_allowed};
+use crate::procedures::store::runbook::{ProcedureRow, procedures_of};
 use crate::reports::domain::{self, NewFinding, Pending};
 
 /// What the confirmation page tells.
@@ -79,21 +80,9 @@ pub fn get_submission(
             reports::id.nullable(),
         ))
         .first(conn)?;
-    type Row = (ProcedureId, i32, String, ProcedureStatus, Option<String>, Option<String>, serde_json::Value);
-    let rows: Vec<Row> = procedures::table
-        .filter(procedures::engagement_id.eq(id.0))
-        .order(procedures::position)
-        .select((
-            procedures::id,
-            procedures::position,
-            procedures::name,
-            procedures::status,
-            procedures::red_outcome,
-            procedures::blue_outcome,
-            procedures::body,
-        ))
-        .load(conn)?;
-    let ticked: HashSet<(Uuid, String)> = step_ticks::table
+    let rows: Vec<(ProcedureRow, serde_json::Value)> =
+        procedures_of(id, visible).select((ProcedureRow::as_select(), procedures::body)).load(conn)?;
+    let ticked: HashSet<(ProcedureId, String)> = step_ticks::table
         .inner_join(procedures::table)
         .filter(procedures::engagement_id.eq(id.0))
         .select((step_ticks::procedure_id, step_ticks::step_id))
@@ -101,17 +90,17 @@ pub fn get_submission(
         .into_iter()
         .collect();
     let mut pending = Vec::with_capacity(rows.len());
-    for (procedure, position, name, status, red, blue, body) in rows {
+    for (row, body) in rows {
         let body: ProcedureBody = serde_json::from_value(body)?;
         let cleanup = body.steps.into_iter().filter(|step| step.kind == StepKind::Cleanup);
         pending.push(Pending {
-            id: procedure,
-            position,
-            name,
-            status,
-            red_answered: red.is_some(),
-            blue_answered: blue.is_some(),
-            cleanup_left: cleanup.filter(|step| !ticked.contains(&(procedure.0, step.id.clone()))).count(),
+            id: row.id,
+            position: row.position,
+            name: row.name,
+            status: row.status,
+            red_answered: row.red_outcome.is_some(),
+            blue_answered: row.blue_outcome.is_some(),
+            cleanup_left: cleanup.filter(|step| !ticked.contains(&(row.id, step.id.clone()))).count(),
         });
     }
     let report = report.map(ReportId);
@@ -181,7 +170,7 @@ pub fn freeze(
     by: &Actor,
 ) -> Result<(ReportId, bool, Vec<Event>)> {
     let by_id = by.id.map(|id| id.0);
-    let runbook = collect(tx.conn, locked.id, &by.name, at)?;
+    let runbook = collect(tx.conn, locked.id, &[locked.client], (&by.name, at))?;
     let report = fill(tx, locked, at)?;
     diesel::insert_into(report_revisions::table)
         .values((

@@ -6,7 +6,7 @@ use askama::Template;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::pg::PgConnection;
 
-use crate::engagements::store::show::{get_head, list_operators};
+use crate::engagements::store::show::get_head;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::EngagementId;
@@ -15,6 +15,7 @@ use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Permit, ReadEngagement};
 use crate::kernel::web::{Query, Section};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
+use crate::procedures::store::runbook;
 use crate::schedule::availability;
 use crate::schedule::calendar::{MONTH_LANES, Span, WEEK_LANES, taken, weeks};
 use crate::schedule::filter::{Asked, Filter, View};
@@ -149,7 +150,11 @@ async fn load_drawer(permit: &Permit<ReadEngagement>, id: EngagementId, asked: &
     let (head, operators, progress) = permit
         .read(move |conn| {
             let head = get_head(conn, id, &visible)?.as_of(now);
-            Ok((head, list_operators(conn, id)?, bookings::get_progress(conn, id)?))
+            Ok((
+                head,
+                runbook::list_operators(conn, id, None, &visible)?,
+                runbook::get_progress(conn, id, &visible)?,
+            ))
         })
         .await?;
     permit.check(head.own.client_id)?;
@@ -166,7 +171,7 @@ async fn load_drawer(permit: &Permit<ReadEngagement>, id: EngagementId, asked: &
         overdue: head.own.status == EngagementStatus::Pending
             && head.own.starts_at.is_some_and(|start| start <= now),
         back: asked.read(today(permit)).url(),
-        operators: operators.into_iter().filter(|operator| operator.procedure_id.is_none()).collect(),
+        operators: operators.into_iter().filter(|operator| !operator.is_own()).collect(),
         head,
         progress,
     })

@@ -11,7 +11,6 @@ use uuid::Uuid;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, TestPlanId};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
-use crate::procedures::domain::{ProcedureStatus, Progress};
 use crate::schedule::availability::Part;
 
 #[derive(Debug, Clone)]
@@ -352,12 +351,4 @@ pub fn list_parts(
         people.into_iter().map(|person| (person.id, person.name)).collect(),
         rows.into_iter().filter_map(part).collect(),
     ))
-}
-
-/// How much of an engagement's runbook is done.
-pub fn get_progress(conn: &mut PgConnection, id: EngagementId) -> Result<Progress> {
-    use crate::kernel::db::schema::procedures;
-    let statuses: Vec<ProcedureStatus> =
-        procedures::table.filter(procedures::engagement_id.eq(id.0)).select(procedures::status).load(conn)?;
-    Ok(Progress::of(statuses))
 }

@@ -15,6 +15,7 @@ use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::base::keyset::Cursor;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{
     client_access, clients, known_devices, people, person_roles, role_permissions, roles,
@@ -35,8 +36,8 @@ pub struct Filter {
     pub status: String,
     /// `with` or `without` a second factor; anything else is no filter.
     pub two_factor: String,
-    /// The last row of the page before: its name as sorted, and its id.
-    pub after: Option<(String, PersonId)>,
+    /// The last row of the page before.
+    pub after: Option<UserCursor>,
 }
 
 /// A row of the list.
@@ -67,10 +68,19 @@ pub struct UserRow {
     pub key: String,
 }
 
+/// The place of a user in the list: their name as sorted.
+pub type UserCursor = Cursor<String, PersonId>;
+
+impl UserRow {
+    pub fn cursor(&self) -> UserCursor {
+        Cursor { key: self.key.clone(), id: self.id }
+    }
+}
+
 /// A page of the list, by name.
 pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<UserRow>> {
     let like = like(filter.q.trim());
-    let (key, id) = filter.after.clone().map_or((None, None), |(key, id)| (Some(key), Some(id.0)));
+    let after = filter.after.as_ref();
     // sql_query: roles and access of each person in one statement, filtered by either.
     Ok(diesel::sql_query(
         "SELECT p.id, p.name, p.email, p.status, p.last_sign_in_at, p.totp_since IS NOT NULL AS two_factor, \
@@ -95,8 +105,8 @@ pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<
     .bind::<Nullable<SqlUuid>, _>(filter.client.map(|c| c.0))
     .bind::<Text, _>(&filter.status)
     .bind::<Text, _>(&filter.two_factor)
-    .bind::<Nullable<Text>, _>(key)
-    .bind::<Nullable<SqlUuid>, _>(id)
+    .bind::<Nullable<Text>, _>(after.map(|after| &after.key))
+    .bind::<Nullable<SqlUuid>, _>(after.map(|after| after.id))
     .bind::<BigInt, _>(limit)
     .load(conn)?)
 }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::engagements::domain::RunbookState;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
+use crate::kernel::base::keyset::{At, Cursor, Key, Page};
 use crate::kernel::base::text::like;
-use crate::kernel::base::times;
 use crate::kernel::db::schema::{clients, engagement_activity, engagement_operators, engagements, people};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Progress;
@@ -42,20 +42,11 @@ pub struct Search {
     pub tag: String,
     pub sort: Sort,
     pub descending: bool,
-    /// Where the page starts.
-    pub from: Option<Place>,
+    pub at: At<Place>,
 }
 
-/// A place in the sorted list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Whether the page lies before the place, and not after it.
-    pub before: bool,
-    /// The row at that place: its sorting value (times as microseconds since 1970) and its id.
-    pub key: String,
-    /// Its id, for rows with the same value.
-    pub id: EngagementId,
-}
+/// A place in the sorted list: the row's sorting value, times as [`keyset::Key`] writes them, and its id.
+pub type Place = Cursor<String, EngagementId>;
 
 /// A row of the list.
 #[derive(Debug, Clone, Queryable)]
@@ -81,36 +72,32 @@ pub struct Row {
 }
 
 impl Row {
-    /// Where a page before or after this row starts.
-    pub fn place(&self, sort: Sort, before: bool) -> Place {
+    pub fn place(&self, sort: Sort) -> Place {
         let key = match sort {
-            Sort::Activity => self.updated.timestamp_micros().to_string(),
+            Sort::Activity => self.updated.written(),
             Sort::Title => self.title_key.clone(),
             Sort::Client => self.client_key.clone(),
-            Sort::Start => self.starts.timestamp_micros().to_string(),
+            Sort::Start => self.starts.written(),
         };
-        Place { before, key, id: self.id }
+        Place { key, id: self.id }
     }
 }
 
-/// A page of the list.
-#[derive(Debug, Clone, Default)]
-pub struct Page {
-    /// Its rows and where their runbooks stand.
-    pub rows: Vec<(Row, RunbookState, Progress)>,
-    /// Whether there are rows before it.
-    pub earlier: bool,
-    /// Whether there are rows after it.
-    pub later: bool,
-}
+/// A page of the list: its rows and where their runbooks stand.
+pub type EngagementPage = Page<(Row, RunbookState, Progress)>;
 
 /// The instant that a key in an address names; 1970 for a broken one.
 fn instant(key: &str) -> DateTime<Utc> {
-    key.parse().ok().and_then(times::from_cursor).unwrap_or(DateTime::UNIX_EPOCH)
+    Key::read(key).unwrap_or(DateTime::UNIX_EPOCH)
 }
 
 /// One page of the engagements at these clients.
-pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i64) -> Result<Page> {
+pub fn list(
+    conn: &mut PgConnection,
+    at: &[ClientId],
+    search: &Search,
+    limit: usize,
+) -> Result<EngagementPage> {
     let mut query = engagements::table
         .inner_join(clients::table)
         .inner_join(engagement_activity::table)
@@ -163,12 +150,11 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
     if !search.tag.is_empty() {
         query = query.filter(engagements::tags.contains(vec![search.tag.clone()]));
     }
-    let back = search.from.as_ref().is_some_and(|from| from.before);
-    let descending = search.descending != back;
+    let descending = search.descending != search.at.is_backwards();
     // One sorting value for each name of the enum; ids break ties, so that no row is shown twice or left out.
     macro_rules! sorted {
         ($key:expr, $value:expr) => {{
-            if let Some(from) = &search.from {
+            if let Some(from) = search.at.cursor() {
                 let value = $value(&from.key);
                 query = if descending {
                     query.filter($key.lt(value.clone()).or($key.eq(value).and(engagements::id.lt(from.id.0))))
@@ -193,8 +179,8 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
             sorted!(sql::<Timestamptz>("coalesce(engagements.starts_at, engagements.created_at)"), time)
         }
     }
-    let mut rows: Vec<Row> = query
-        .limit(limit + 1)
+    let rows: Vec<Row> = query
+        .limit(limit as i64 + 1)
         .select((
             engagements::id,
             engagements::title,
@@ -211,24 +197,15 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
             sql::<Text>("lower(clients.name)"),
         ))
         .load(conn)?;
-    let more = rows.len() as i64 > limit;
-    rows.truncate(limit as usize);
-    if back {
-        rows.reverse();
-    }
-    let (earlier, later) = if back { (more, true) } else { (search.from.is_some(), more) };
-    let ids: Vec<EngagementId> = rows.iter().map(|row| row.id).collect();
+    let page = Page::cut(rows, &search.at, limit);
+    let ids: Vec<EngagementId> = page.rows.iter().map(|row| row.id).collect();
     let progress = list_progress(conn, &ids, at)?;
-    let rows = rows
-        .into_iter()
-        .map(|mut row| {
-            row.status = row.status.as_of(Some(row.starts), search.now);
-            let progress = progress.get(&row.id).copied().unwrap_or_default();
-            let state = RunbookState::of(progress, row.submitted.is_some());
-            (row, state, progress)
-        })
-        .collect();
-    Ok(Page { rows, earlier, later })
+    Ok(page.map(|mut row| {
+        row.status = row.status.as_of(Some(row.starts), search.now);
+        let progress = progress.get(&row.id).copied().unwrap_or_default();
+        let state = RunbookState::of(progress, row.submitted.is_some());
+        (row, state, progress)
+    }))
 }
 
 /// What the filters offer.

@@ -6,6 +6,7 @@ pub mod error;
 pub mod harmless;
 pub mod hex;
 pub mod ids;
+pub mod keyset;
 pub mod logging;
 pub mod network;
 pub mod pairs;

@@ -10,6 +10,7 @@ use super::content::Narrative;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::base::keyset::Cursor;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{clients, engagements, report_revisions, reports};
 use crate::kernel::web::permit::{Action, Permit, ReadReport};
@@ -26,7 +27,7 @@ pub struct Filter {
     pub client: Option<ClientId>,
     pub status: Option<ReportStatus>,
     /// Only those before this one in the list.
-    pub after: Option<(DateTime<Utc>, Uuid)>,
+    pub after: Option<ReportCursor>,
 }
 
 impl Filter {
@@ -60,6 +61,15 @@ pub struct ReportRow {
     /// When it was submitted.
     pub submitted_at: Option<DateTime<Utc>>,
     pub updated_at: DateTime<Utc>,
+}
+
+/// The place of a report in the list, the last changed first.
+pub type ReportCursor = Cursor<DateTime<Utc>, ReportId>;
+
+impl ReportRow {
+    pub fn cursor(&self) -> ReportCursor {
+        Cursor { key: self.updated_at, id: self.id }
+    }
 }
 
 macro_rules! joined {
@@ -105,7 +115,7 @@ macro_rules! filtered {
 /// Reports, the last changed first.
 pub fn list_reports(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<ReportRow>> {
     let mut query = filtered!(filter);
-    if let Some((at, id)) = filter.after {
+    if let Some(Cursor { key: at, id }) = filter.after {
         query =
             query.filter(reports::updated_at.lt(at).or(reports::updated_at.eq(at).and(reports::id.lt(id))));
     }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::base::keyset::Cursor;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::schedule::availability::Part;
 
@@ -66,6 +67,15 @@ pub struct Booking {
     /// What the list is sorted by: the start, or when it was made.
     #[diesel(sql_type = Timestamptz)]
     pub place: DateTime<Utc>,
+}
+
+/// The place of an engagement in the list, the latest start first.
+pub type BookingCursor = Cursor<DateTime<Utc>, EngagementId>;
+
+impl Booking {
+    pub fn cursor(&self) -> BookingCursor {
+        Cursor { key: self.place, id: self.id }
+    }
 }
 
 /// The status that counts at `$1`.
@@ -146,7 +156,7 @@ pub fn list_between(
 pub fn list_page(
     conn: &mut PgConnection,
     wanted: &Wanted,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    after: Option<BookingCursor>,
     limit: i64,
 ) -> Result<Vec<Booking>> {
     let sql = format!(
@@ -155,8 +165,8 @@ pub fn list_page(
         columns()
     );
     let rows = bound(sql, wanted)
-        .bind::<Nullable<Timestamptz>, _>(after.map(|(at, _)| at))
-        .bind::<Nullable<SqlUuid>, _>(after.map(|(_, id)| id))
+        .bind::<Nullable<Timestamptz>, _>(after.map(|place| place.key))
+        .bind::<Nullable<SqlUuid>, _>(after.map(|place| place.id))
         .bind::<BigInt, _>(limit)
         .load(conn)?;
     Ok(known(rows, wanted))

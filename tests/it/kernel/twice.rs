@@ -10,6 +10,7 @@ use diesel::sql_types::{Bool, Text};
 use tyrian::dashboard::store::list_engagements;
 use tyrian::engagements::store::list::{Search, Sort, list};
 use tyrian::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
+use tyrian::kernel::base::keyset::At;
 use tyrian::kernel::base::team::Team;
 use tyrian::kernel::base::text::like;
 use tyrian::lifecycle::domain::{EngagementStatus, starts_at};
@@ -191,7 +192,7 @@ fn search(status: Option<EngagementStatus>, now: DateTime<Utc>) -> Search {
         tag: String::new(),
         sort: Sort::Title,
         descending: false,
-        from: None,
+        at: At::First,
     }
 }
 
@@ -204,12 +205,16 @@ fn which_status_counts_at_a_moment() {
     let start = starts_at(day, chrono_tz::UTC);
     let mut made: Vec<(EngagementId, EngagementStatus, Option<DateTime<Utc>>)> = Vec::new();
     for status in EngagementStatus::ALL {
-        let dated = app.plan(app.clients.own, &Plan { status: *status, start: Some(day), ..Plan::default() });
-        made.push((dated.id, *status, Some(start)));
-        // What is scheduled has a date.
-        if *status != EngagementStatus::Scheduled {
-            let open = app.plan(app.clients.own, &Plan { status: *status, ..Plan::default() });
-            made.push((open.id, *status, None));
+        for day in [Some(day), None] {
+            // What is scheduled has a date.
+            if (*status, day) == (EngagementStatus::Scheduled, None) {
+                continue;
+            }
+            let begun =
+                if day.is_some() { EngagementStatus::Scheduled } else { EngagementStatus::InProgress };
+            let id = app.plan(app.clients.own, &Plan { status: begun, start: day, ..Plan::default() }).id;
+            set(&app, &format!("UPDATE engagements SET status = '{}' WHERE id = '{id}'", status.as_str()));
+            made.push((id, *status, day.map(|_| start)));
         }
     }
     let clients = [app.clients.own];

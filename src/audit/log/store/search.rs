@@ -12,13 +12,12 @@ use uuid::Uuid;
 use crate::audit::log::query::{Filter, Page, Part};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, PersonId};
+use crate::kernel::base::keyset::{self, At, LOADED, ROWS};
 use crate::kernel::db::schema::{client_access, people};
 use crate::kernel::event::record::Place;
 use crate::kernel::event::record::Record;
 use crate::kernel::event::schema::events;
 
-/// Events of a page.
-pub const ROWS: usize = 50;
 /// Counts stop here.
 pub const COUNTED: i64 = 1_001;
 /// The most people that the filter offers.
@@ -107,41 +106,34 @@ fn beyond<'a>(query: Boxed<'a>, page: Page) -> Boxed<'a> {
 
 /// One page of a filter's events, with their count. None when that takes more than three seconds.
 pub fn find_page(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> Result<Option<Found>> {
-    let limit = ROWS as i64 + 1;
     in_time(conn, 3_000, |conn| {
         let newest_first = |query: Boxed<'static>| {
-            query.order((events::at.desc(), events::id.desc())).limit(limit).select(Record::as_select())
+            query.order((events::at.desc(), events::id.desc())).limit(LOADED).select(Record::as_select())
         };
         let newest = || newest_first(matching(scope, filter));
-        let mut page = Found::default();
-        match filter.page {
-            Page::Newest | Page::Day(_) => page.rows = newest().load(conn)?,
-            Page::Before(_) => {
-                page.rows = newest_first(beyond(matching(scope, filter), filter.page)).load(conn)?;
-                page.newer = true;
+        // The list begins with the newest: a page before a place comes after it.
+        let page = match filter.page {
+            Page::Newest | Page::Day(_) => keyset::Page::cut(newest().load(conn)?, &At::<Place>::First, ROWS),
+            Page::Before(place) => {
+                let rows = newest_first(beyond(matching(scope, filter), filter.page)).load(conn)?;
+                keyset::Page::cut(rows, &At::After(place), ROWS)
             }
-            Page::After(_) => {
+            Page::After(place) => {
                 let later =
                     beyond(matching(scope, filter), filter.page).order((events::at.asc(), events::id.asc()));
-                page.rows = later.limit(limit).select(Record::as_select()).load(conn)?;
-                page.newer = page.rows.len() > ROWS;
-                page.rows.truncate(ROWS);
-                page.rows.reverse();
+                let rows = later.limit(LOADED).select(Record::as_select()).load(conn)?;
+                let page = keyset::Page::cut(rows, &At::Before(place), ROWS);
                 if page.rows.len() < ROWS {
                     // Near the top: the newest page whole, and not half a page.
-                    page.rows = newest().load(conn)?;
+                    keyset::Page::cut(newest().load(conn)?, &At::<Place>::First, ROWS)
                 } else {
-                    page.older = true;
+                    page
                 }
             }
-        }
-        if page.rows.len() > ROWS {
-            page.older = true;
-            page.rows.truncate(ROWS);
-        }
-        page.count =
-            if page.older || page.newer { count(conn, scope, filter)? } else { page.rows.len() as i64 };
-        Ok(page)
+        };
+        let whole = !page.later && !page.earlier;
+        let count = if whole { page.rows.len() as i64 } else { count(conn, scope, filter)? };
+        Ok(Found { rows: page.rows, older: page.later, newer: page.earlier, count })
     })
 }
 

@@ -167,7 +167,7 @@ fn shown(
     let may = |right| permit.may_at(right, head.client);
     let (inside, deleted) = (may(P::ReportRead), head.engagement_deleted_at.is_some());
     let book = content.corrected(book);
-    let zone = book.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    let zone = book.time_zone.tz();
     Show {
         frame: permit.frame(Section::Reports, &content.title).crumb("Reports", "/reports"),
         figures: Figures::of(&book),

@@ -177,8 +177,7 @@ pub fn approve(
     }
     let mut planning = Planning { locked, events: due.into_iter().collect() };
     write_details(tx, &mut planning, &approval.details)?;
-    let today =
-        tx.now().with_timezone(&planning.locked.time_zone.parse().unwrap_or(chrono_tz::UTC)).date_naive();
+    let today = tx.now().with_timezone(&planning.locked.time_zone.tz()).date_naive();
     let period: (Option<NaiveDate>, Option<NaiveDate>) = engagements::table
         .find(id.0)
         .select((engagements::start_date, engagements::end_date))

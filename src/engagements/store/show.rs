@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{clients, engagement_activity, engagements, reports};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::inputs::{self, InputRow, ProcedureInputs, Values};
@@ -30,8 +31,7 @@ pub struct Own {
     pub status: EngagementStatus,
     pub start_date: Option<NaiveDate>,
     pub end_date: Option<NaiveDate>,
-    /// Name of its zone.
-    pub time_zone: String,
+    pub time_zone: Zone,
     /// The first instant of the first day.
     pub starts_at: Option<DateTime<Utc>>,
     pub attack_version: String,
@@ -51,9 +51,8 @@ pub struct Own {
 }
 
 impl Own {
-    /// Its zone; UTC where the stored name is not known to this build.
     pub fn zone(&self) -> Tz {
-        self.time_zone.parse().unwrap_or(Tz::UTC)
+        self.time_zone.tz()
     }
 }
 

@@ -514,7 +514,7 @@ mod tests {
             status: EngagementStatus::InProgress,
             start_date: None,
             end_date: None,
-            time_zone: "UTC".into(),
+            time_zone: crate::kernel::base::zone::Zone::default(),
             starts_at: None,
             attack_version: "19.1".into(),
             test_plan_title: String::new(),

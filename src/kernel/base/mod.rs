@@ -16,6 +16,7 @@ pub mod team;
 pub mod text;
 pub mod text_enum;
 pub mod times;
+pub mod zone;
 
 #[cfg(test)]
 pub mod proptests;

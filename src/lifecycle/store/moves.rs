@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId};
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{engagement_activity, engagements, procedures, reports};
 use crate::kernel::event::domain::{Actor, Event, Kind};
@@ -18,14 +19,13 @@ pub struct Locked {
     pub title: String,
     /// Its status before the move.
     pub status: EngagementStatus,
-    /// Its time zone's name.
-    pub time_zone: String,
+    pub time_zone: Zone,
     /// What the lifecycle judges from.
     pub facts: Facts,
 }
 
 type Columns =
-    (EngagementId, ClientId, String, EngagementStatus, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+    (EngagementId, ClientId, String, EngagementStatus, Zone, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// Locks an engagement `FOR UPDATE`, to move or submit it, applies what is due to it, and returns it as it
 /// then stands.
@@ -122,7 +122,7 @@ pub fn apply(
 
 /// "Start now" sets the start date to today in the engagement's zone.
 fn start_today(tx: &mut WriteTx<'_>, locked: &mut Locked) -> Result<()> {
-    let zone: chrono_tz::Tz = locked.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    let zone = locked.time_zone.tz();
     let today = tx.now().with_timezone(&zone).date_naive();
     let starts_at = crate::lifecycle::domain::starts_at(today, zone);
     // An end before today would break the dates' order: it moves along.

@@ -127,7 +127,7 @@ impl Loaded {
 
     /// The newest draft that says something else than what is saved.
     fn draft_of_note(&self) -> Option<&Draft> {
-        let zone = self.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+        let zone = self.shown.engagement.time_zone.tz();
         self.drafts.iter().find(|draft| {
             let typed_in = draft.fields.get("zone").and_then(|zone| zone.parse().ok()).unwrap_or(zone);
             draft.fields.iter().any(|(name, value)| {
@@ -238,7 +238,7 @@ impl State {
             self.older,
         )
         .await?;
-        let zone = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+        let zone = loaded.shown.engagement.time_zone.tz();
         let offered = loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none());
         let offered = offered.map(|draft| (show::time(draft.at, zone), draft.tab.clone()));
         let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
@@ -622,7 +622,7 @@ async fn fresh_page<A: Action>(
     shown_in: Option<Tz>,
     held: Sides,
 ) -> Result<FreshPage> {
-    let own = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    let own = loaded.shown.engagement.time_zone.tz();
     let zone = shown_in.unwrap_or(own);
     let procedure = loaded.shown.procedure.id;
     let authors = permit.read(move |conn| page::list_authors(conn, procedure)).await?;

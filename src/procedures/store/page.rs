@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::save::Fields;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{
     clients, drafts, engagement_inputs, engagements, people, procedure_inputs, procedures, reports,
     step_ticks,
@@ -28,8 +29,7 @@ pub struct EngagementPart {
     pub title: String,
     /// Status as stored; the hourly job may be late.
     pub status: EngagementStatus,
-    /// IANA zone.
-    pub time_zone: String,
+    pub time_zone: Zone,
     /// First instant of the start date.
     pub starts_at: Option<DateTime<Utc>>,
     /// When the runbook was submitted.

@@ -9,6 +9,7 @@ use super::work::own_sides;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{engagements, procedures};
 use crate::kernel::web::permit::{Action, Permit};
 use crate::lifecycle::domain::EngagementStatus;
@@ -37,7 +38,7 @@ type Columns = (
     ClientId,
     String,
     EngagementStatus,
-    String,
+    Zone,
     Option<DateTime<Utc>>,
     Option<DateTime<Utc>>,
     Option<String>,
@@ -84,7 +85,7 @@ pub fn get<A: Action>(
         engagement,
         client,
         engagement_title,
-        zone: time_zone.parse().unwrap_or(chrono_tz::UTC),
+        zone: time_zone.tz(),
         procedure,
         name,
         position,

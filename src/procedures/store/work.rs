@@ -10,6 +10,7 @@ use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
 use crate::kernel::base::team::Team;
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{engagements, procedures};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::Event;
@@ -47,7 +48,7 @@ struct EngagementRow {
     client_id: ClientId,
     title: String,
     status: EngagementStatus,
-    time_zone: String,
+    time_zone: Zone,
     starts_at: Option<DateTime<Utc>>,
     submitted_at: Option<DateTime<Utc>>,
     write_rule: Option<String>,
@@ -96,7 +97,7 @@ pub fn begin(
         engagement,
         client: row.client_id,
         engagement_title: row.title,
-        zone: row.time_zone.parse().unwrap_or(chrono_tz::UTC),
+        zone: row.time_zone.tz(),
         procedure,
         name,
         position,

@@ -285,7 +285,7 @@ pub fn state_class(status: ProcedureStatus) -> &'static str {
 
 impl Parts<'_> {
     pub(super) fn zone(&self) -> Tz {
-        self.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC)
+        self.shown.engagement.time_zone.tz()
     }
 
     pub(super) fn url(&self) -> String {
@@ -357,7 +357,7 @@ impl Parts<'_> {
             .collect();
         SaveForm {
             url: self.url(),
-            zone: self.shown.engagement.time_zone.clone(),
+            zone: self.shown.engagement.time_zone.to_string(),
             version: self.shown.procedure.version,
             tab: String::new(),
             problem,

@@ -11,6 +11,7 @@ use crate::clients::domain::{AssetKind, Criticality};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId};
 use crate::kernel::base::team::Team;
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{
     assets, attachments, clients, engagements, log_entries, people, procedure_assets, procedures, step_ticks,
 };
@@ -31,7 +32,7 @@ struct Details {
     scope: String,
     start_date: Option<NaiveDate>,
     end_date: Option<NaiveDate>,
-    time_zone: String,
+    time_zone: Zone,
     tags: Vec<String>,
     attack_version: String,
 }

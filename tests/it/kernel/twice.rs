@@ -213,7 +213,15 @@ fn which_status_counts_at_a_moment() {
             let begun =
                 if day.is_some() { EngagementStatus::Scheduled } else { EngagementStatus::InProgress };
             let id = app.plan(app.clients.own, &Plan { status: begun, start: day, ..Plan::default() }).id;
-            set(&app, &format!("UPDATE engagements SET status = '{}' WHERE id = '{id}'", status.as_str()));
+            let reason = (*status == EngagementStatus::Canceled).then_some("No time.");
+            set(
+                &app,
+                &format!(
+                    "UPDATE engagements SET status = '{}', cancel_reason = {} WHERE id = '{id}'",
+                    status.as_str(),
+                    literal(reason)
+                ),
+            );
             made.push((id, *status, day.map(|_| start)));
         }
     }

@@ -79,7 +79,7 @@ pub fn list_to_review(
                     OR NOT EXISTS (SELECT FROM report_reviewers v WHERE v.report_id = r.id)))
          ORDER BY r.updated_at, r.id LIMIT $4",
     )
-    .bind::<SqlUuid, _>(person.0)
+    .bind::<SqlUuid, _>(person)
     .bind::<Array<SqlUuid>, _>(review_at)
     .bind::<Array<SqlUuid>, _>(publish_at)
     .bind::<BigInt, _>(limit)

@@ -101,11 +101,7 @@ pub fn list(
     let mut query = engagements::table
         .inner_join(clients::table)
         .inner_join(engagement_activity::table)
-        .filter(
-            engagements::deleted_at
-                .is_null()
-                .and(engagements::client_id.eq_any(at.iter().map(|c| c.0).collect::<Vec<_>>())),
-        )
+        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(at)))
         .into_boxed();
     if !search.q.is_empty() {
         let like = like(&search.q);
@@ -117,7 +113,7 @@ pub fn list(
         );
     }
     if let Some(client) = search.client {
-        query = query.filter(engagements::client_id.eq(client.0));
+        query = query.filter(engagements::client_id.eq(client));
     }
     // What time has brought counts, whether or not the hourly job has been there.
     let began = || {
@@ -143,7 +139,7 @@ pub fn list(
             engagement_operators::table.filter(
                 engagement_operators::engagement_id
                     .eq(engagements::id)
-                    .and(engagement_operators::person_id.eq(operator.0)),
+                    .and(engagement_operators::person_id.eq(operator)),
             ),
         ));
     }
@@ -157,9 +153,9 @@ pub fn list(
             if let Some(from) = search.at.cursor() {
                 let value = $value(&from.key);
                 query = if descending {
-                    query.filter($key.lt(value.clone()).or($key.eq(value).and(engagements::id.lt(from.id.0))))
+                    query.filter($key.lt(value.clone()).or($key.eq(value).and(engagements::id.lt(from.id))))
                 } else {
-                    query.filter($key.gt(value.clone()).or($key.eq(value).and(engagements::id.gt(from.id.0))))
+                    query.filter($key.gt(value.clone()).or($key.eq(value).and(engagements::id.gt(from.id))))
                 };
             }
             query = if descending {

@@ -104,9 +104,9 @@ pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId])
         )
         .filter(
             engagements::id
-                .eq(id.0)
+                .eq(id)
                 .and(engagements::deleted_at.is_null())
-                .and(engagements::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>())),
+                .and(engagements::client_id.eq_any(visible)),
         )
         .select((
             Own::as_select(),
@@ -199,8 +199,8 @@ pub fn get_digests(
          AND ($3 OR category <> 'reports')
             ORDER BY at DESC, id DESC LIMIT 1) v ON true",
     )
-    .bind::<SqlUuid, _>(id.0)
-    .bind::<SqlUuid, _>(person.0)
+    .bind::<SqlUuid, _>(id)
+    .bind::<SqlUuid, _>(person)
     .bind::<Bool, _>(inside)
     .get_result(conn)?)
 }
@@ -246,7 +246,7 @@ pub fn list_inputs(
             WHERE text LIKE '%#{%') t
          WHERE p.engagement_id = $1 AND t.texts IS NOT NULL ORDER BY p.position",
     )
-    .bind::<SqlUuid, _>(id.0)
+    .bind::<SqlUuid, _>(id)
     .load(conn)?;
     let prepared: Vec<(Values, Values)> = rows
         .iter()
@@ -282,7 +282,7 @@ pub fn save_sections(
     let rows: Vec<_> = sections
         .iter()
         .map(|section| {
-            (s::person_id.eq(person.0), s::engagement_id.eq(id.0), s::section.eq(*section), s::open.eq(open))
+            (s::person_id.eq(person), s::engagement_id.eq(id), s::section.eq(*section), s::open.eq(open))
         })
         .collect();
     diesel::insert_into(s::table)

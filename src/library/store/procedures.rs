@@ -133,7 +133,7 @@ pub fn search(conn: &mut PgConnection, search: &Search, limit: i64) -> Result<Ve
         .bind::<Array<Text>, _>(techniques)
         .bind::<Text, _>(&search.tactic)
         .bind::<Text, _>(&search.platform)
-        .bind::<Nullable<SqlUuid>, _>(search.repository.map(|id| id.0))
+        .bind::<Nullable<SqlUuid>, _>(search.repository)
         .bind::<Nullable<Text>, _>(place.map(|place| &place.key))
         .bind::<Nullable<SqlUuid>, _>(place.map(|place| place.id))
         .bind::<BigInt, _>(limit)
@@ -158,7 +158,7 @@ pub fn count(conn: &mut PgConnection, search: &Search, cap: i64) -> Result<i64> 
         .bind::<Array<Text>, _>(techniques)
         .bind::<Text, _>(&search.tactic)
         .bind::<Text, _>(&search.platform)
-        .bind::<Nullable<SqlUuid>, _>(search.repository.map(|id| id.0))
+        .bind::<Nullable<SqlUuid>, _>(search.repository)
         .bind::<BigInt, _>(cap)
         .get_result(conn)?;
     Ok(number.n)
@@ -227,7 +227,7 @@ pub fn get_procedure(
     let wanted = procedures::table
         .inner_join(versions::table.on(versions::procedure_id.eq(procedures::id)))
         .inner_join(repositories::table)
-        .filter(procedures::id.eq(id.0))
+        .filter(procedures::id.eq(id))
         .select((
             versions::body,
             versions::n,

@@ -38,10 +38,8 @@ pub fn lock_engagement(
     visible: &[ClientId],
 ) -> Result<(Locked, Option<Event>)> {
     let row: Columns = engagements::table
-        .find(id.0)
-        .filter(
-            engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()),
-        )
+        .find(id)
+        .filter(engagements::client_id.eq_any(visible).and(engagements::deleted_at.is_null()))
         .select((
             engagements::id,
             engagements::client_id,
@@ -65,11 +63,11 @@ fn with_facts(conn: &mut PgConnection, row: Columns, now: DateTime<Utc>) -> Resu
     use diesel::dsl::exists;
     let (id, client, title, status, time_zone, starts_at, submitted_at) = row;
     let report: Option<ReportStatus> = reports::table
-        .filter(reports::engagement_id.eq(id.0).and(reports::deleted_at.is_null()))
+        .filter(reports::engagement_id.eq(id).and(reports::deleted_at.is_null()))
         .select(reports::status)
         .first(conn)
         .optional()?;
-    let own = || procedures::table.filter(procedures::engagement_id.eq(id.0));
+    let own = || procedures::table.filter(procedures::engagement_id.eq(id));
     let has_procedures: bool = diesel::select(exists(own())).get_result(conn)?;
     // A procedure's version rises with every save, tick, entry and file.
     let anything_recorded: bool =
@@ -105,7 +103,7 @@ pub fn apply(
         Command::Cancel { reason } | Command::Decline { reason } => Some(reason.as_str()),
         _ => None,
     };
-    diesel::update(engagements::table.find(locked.id.0))
+    diesel::update(engagements::table.find(locked.id))
         .set((
             engagements::status.eq(transition.to),
             engagements::version.eq(engagements::version + 1),
@@ -126,10 +124,10 @@ fn start_today(tx: &mut WriteTx<'_>, locked: &mut Locked) -> Result<()> {
     let today = tx.now().with_timezone(&zone).date_naive();
     let starts_at = crate::lifecycle::domain::starts_at(today, zone);
     // An end before today would break the dates' order: it moves along.
-    diesel::update(engagements::table.find(locked.id.0).filter(engagements::end_date.lt(today)))
+    diesel::update(engagements::table.find(locked.id).filter(engagements::end_date.lt(today)))
         .set(engagements::end_date.eq(today))
         .execute(tx.conn)?;
-    diesel::update(engagements::table.find(locked.id.0))
+    diesel::update(engagements::table.find(locked.id))
         .set((engagements::start_date.eq(today), engagements::starts_at.eq(starts_at)))
         .execute(tx.conn)?;
     locked.facts.starts_at = Some(starts_at);
@@ -162,7 +160,7 @@ pub(super) fn event(locked: &Locked, transition: &Transition, reason: Option<&st
 pub fn touch(conn: &mut PgConnection, id: EngagementId, at: DateTime<Utc>, by: &str) -> Result<()> {
     diesel::insert_into(engagement_activity::table)
         .values((
-            engagement_activity::engagement_id.eq(id.0),
+            engagement_activity::engagement_id.eq(id),
             engagement_activity::at.eq(at),
             engagement_activity::by_name.eq(by),
         ))

@@ -84,11 +84,11 @@ pub fn get(
         .left_join(reports::table.on(reports::engagement_id.eq(engagements::id)))
         .filter(
             procedures::id
-                .eq(procedure.0)
-                .and(engagements::id.eq(engagement.0))
+                .eq(procedure)
+                .and(engagements::id.eq(engagement))
                 .and(engagements::deleted_at.is_null()),
         )
-        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)))
+        .filter(engagements::client_id.eq_any(visible))
         .select((
             EngagementPart::as_select(),
             clients::name,
@@ -119,7 +119,7 @@ pub struct Tick {
 pub fn list_ticks(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Vec<Tick>> {
     let rows: Vec<(String, String, DateTime<Utc>)> = step_ticks::table
         .inner_join(people::table.on(people::id.eq(step_ticks::person_id)))
-        .filter(step_ticks::procedure_id.eq(procedure.0))
+        .filter(step_ticks::procedure_id.eq(procedure))
         .select((step_ticks::step_id, people::name, step_ticks::at))
         .load(conn)?;
     Ok(rows.into_iter().map(|(step, by, at)| Tick { step, by, at }).collect())
@@ -140,11 +140,13 @@ pub fn get_inputs(
     procedure: ProcedureId,
 ) -> Result<InputValues> {
     let of_engagement = engagement_inputs::table
-        .filter(engagement_inputs::engagement_id.eq(engagement.0))
+        .filter(engagement_inputs::engagement_id.eq(engagement))
         .select((sql::<Bool>("false"), engagement_inputs::name, engagement_inputs::value));
-    let of_procedure = procedure_inputs::table
-        .filter(procedure_inputs::procedure_id.eq(procedure.0))
-        .select((sql::<Bool>("true"), procedure_inputs::name, procedure_inputs::value));
+    let of_procedure = procedure_inputs::table.filter(procedure_inputs::procedure_id.eq(procedure)).select((
+        sql::<Bool>("true"),
+        procedure_inputs::name,
+        procedure_inputs::value,
+    ));
     let rows: Vec<(bool, String, String)> = of_engagement.union_all(of_procedure).load(conn)?;
     let mut values = InputValues::default();
     for (own, name, value) in rows {
@@ -203,9 +205,9 @@ pub fn list_drafts(conn: &mut PgConnection, person: PersonId, procedure: Procedu
     let rows: Vec<(Value, String, DateTime<Utc>)> = drafts::table
         .filter(
             drafts::person_id
-                .eq(person.0)
+                .eq(person)
                 .and(drafts::subject_type.eq("procedure"))
-                .and(drafts::subject_id.eq(procedure.0)),
+                .and(drafts::subject_id.eq(procedure)),
         )
         .order(drafts::updated_at.desc())
         .limit(DRAFTS)
@@ -239,7 +241,7 @@ pub fn delete_draft(
     procedure: ProcedureId,
     tab: &str,
 ) -> Result<()> {
-    diesel::delete(drafts::table.find((person.0, "procedure", procedure.0, tab))).execute(conn)?;
+    diesel::delete(drafts::table.find((person, "procedure", procedure, tab))).execute(conn)?;
     Ok(())
 }
 
@@ -254,16 +256,14 @@ pub fn check_visible(
     visible: &[ClientId],
 ) -> Result<ClientId> {
     let client: ClientId = engagements::table
-        .find(engagement.0)
-        .filter(
-            engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()),
-        )
+        .find(engagement)
+        .filter(engagements::client_id.eq_any(visible).and(engagements::deleted_at.is_null()))
         .select(engagements::client_id)
         .first(conn)?;
     if let Some(procedure) = procedure {
         let found: Option<Uuid> = procedures::table
-            .find(procedure.0)
-            .filter(procedures::engagement_id.eq(engagement.0))
+            .find(procedure)
+            .filter(procedures::engagement_id.eq(engagement))
             .select(procedures::id)
             .first(conn)
             .optional()?;
@@ -291,7 +291,7 @@ pub fn list_authors(conn: &mut PgConnection, procedure: ProcedureId) -> Result<V
         "SELECT DISTINCT ON (field) field, person_name AS by, at FROM field_history
          WHERE subject_type = 'procedure' AND subject_id = $1 ORDER BY field, version DESC",
     )
-    .bind::<SqlUuid, _>(procedure.0)
+    .bind::<SqlUuid, _>(procedure)
     .load(conn)?)
 }
 
@@ -324,7 +324,7 @@ pub fn list_candidates(
             OR EXISTS (SELECT FROM procedure_operators o WHERE o.procedure_id = $2 AND o.person_id = p.id))
          ORDER BY p.name",
     )
-    .bind::<SqlUuid, _>(engagement.0)
-    .bind::<SqlUuid, _>(procedure.0)
+    .bind::<SqlUuid, _>(engagement)
+    .bind::<SqlUuid, _>(procedure)
     .load(conn)?)
 }

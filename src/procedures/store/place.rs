@@ -60,8 +60,8 @@ pub fn get<A: Action>(
 ) -> Result<Head> {
     let row: Columns = procedures::table
         .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
-        .filter(procedures::id.eq(procedure.0).and(engagements::id.eq(engagement.0)))
-        .filter(engagements::client_id.eq_any(permit.visible().iter().map(|c| c.0)))
+        .filter(procedures::id.eq(procedure).and(engagements::id.eq(engagement)))
+        .filter(engagements::client_id.eq_any(permit.visible()))
         .filter(engagements::deleted_at.is_null())
         .select((
             engagements::client_id,

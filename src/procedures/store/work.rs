@@ -82,8 +82,8 @@ pub fn begin(
         submitted = row.submitted_at.is_some();
     }
     let (name, position, version): (String, i32, i32) = procedures::table
-        .find(procedure.0)
-        .filter(procedures::engagement_id.eq(engagement.0))
+        .find(procedure)
+        .filter(procedures::engagement_id.eq(engagement))
         .select((procedures::name, procedures::position, procedures::version))
         .for_update()
         .first(tx.conn)?;
@@ -138,11 +138,11 @@ impl Work {
             return Ok(tx.unchanged(value));
         }
         if !self.version_raised {
-            diesel::update(procedures::table.find(self.procedure.0))
+            diesel::update(procedures::table.find(self.procedure))
                 .set((
                     procedures::version.eq(procedures::version + 1),
                     procedures::updated_at.eq(tx.now()),
-                    procedures::updated_by.eq(tx.actor().id.map(|id| id.0)),
+                    procedures::updated_by.eq(tx.actor().id),
                 ))
                 .execute(tx.conn)?;
         }
@@ -161,10 +161,8 @@ fn engagement_row(
     lock: bool,
 ) -> Result<EngagementRow> {
     let query = engagements::table
-        .find(id.0)
-        .filter(
-            engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()),
-        )
+        .find(id)
+        .filter(engagements::client_id.eq_any(visible).and(engagements::deleted_at.is_null()))
         .select(EngagementRow::as_select());
     Ok(if lock { query.for_share().first(conn)? } else { query.first(conn)? })
 }

@@ -197,7 +197,7 @@ fn parts(conn: &mut PgConnection, id: EngagementId) -> Result<Parts> {
     let ticks: Vec<(Uuid, String, String, DateTime<Utc>)> = step_ticks::table
         .inner_join(people::table)
         .inner_join(procedures::table)
-        .filter(procedures::engagement_id.eq(id.0))
+        .filter(procedures::engagement_id.eq(id))
         .select((step_ticks::procedure_id, step_ticks::step_id, people::name, step_ticks::at))
         .load(conn)?;
     let ticks =
@@ -229,7 +229,7 @@ fn of_assets(
     let rows: Vec<Row> = procedure_assets::table
         .inner_join(assets::table.on(assets::id.eq(procedure_assets::asset_id)))
         .inner_join(procedures::table.on(procedures::id.eq(procedure_assets::procedure_id)))
-        .filter(procedures::engagement_id.eq(id.0))
+        .filter(procedures::engagement_id.eq(id))
         .order(assets::name)
         .select((
             procedure_assets::procedure_id,
@@ -260,7 +260,7 @@ fn logs(conn: &mut PgConnection, id: EngagementId) -> Result<HashMap<Uuid, Vec<L
     type LogRow = (Uuid, Team, String, DateTime<Utc>, Option<DateTime<Utc>>, String);
     let rows: Vec<LogRow> = log_entries::table
         .inner_join(people::table)
-        .filter(log_entries::engagement_id.eq(id.0).and(log_entries::removed_at.is_null()))
+        .filter(log_entries::engagement_id.eq(id).and(log_entries::removed_at.is_null()))
         .order((log_entries::starts_at, log_entries::id))
         .select((
             log_entries::procedure_id,
@@ -281,7 +281,7 @@ fn logs(conn: &mut PgConnection, id: EngagementId) -> Result<HashMap<Uuid, Vec<L
 fn files(conn: &mut PgConnection, id: EngagementId) -> Result<HashMap<Uuid, Vec<Attachment>>> {
     let rows: Vec<(FileRow, String)> = attachments::table
         .inner_join(people::table)
-        .filter(attachments::engagement_id.eq(id.0).and(attachments::removed_at.is_null()))
+        .filter(attachments::engagement_id.eq(id).and(attachments::removed_at.is_null()))
         .order((attachments::uploaded_at, attachments::id))
         .select((FileRow::as_select(), people::name))
         .load(conn)?;

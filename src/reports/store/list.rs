@@ -103,7 +103,7 @@ macro_rules! filtered {
             query = query.filter(found.or(clients::name.ilike(pattern)));
         }
         if let Some(client) = filter.client {
-            query = query.filter(reports::client_id.eq(client.0));
+            query = query.filter(reports::client_id.eq(client));
         }
         if let Some(status) = filter.status {
             query = query.filter(reports::status.eq(status));
@@ -177,8 +177,8 @@ impl Head {
 pub fn get_head<A: Action>(conn: &mut PgConnection, id: ReportId, permit: &Permit<A>) -> Result<Head> {
     let visible = permit.visible();
     let head: Head = joined!()
-        .filter(reports::id.eq(id.0).and(reports::deleted_at.is_null()))
-        .filter(reports::client_id.eq_any(visible.iter().map(|client| client.0)))
+        .filter(reports::id.eq(id).and(reports::deleted_at.is_null()))
+        .filter(reports::client_id.eq_any(visible))
         .select((
             reports::id,
             reports::client_id,
@@ -215,7 +215,7 @@ pub(super) fn visible_to<A: Action>(
 /// The runbook that Submit froze; none before it.
 pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<Runbook>> {
     let body: Option<serde_json::Value> = report_revisions::table
-        .filter(report_revisions::report_id.eq(report.0))
+        .filter(report_revisions::report_id.eq(report))
         .select(report_revisions::body)
         .first(conn)
         .optional()?;
@@ -225,7 +225,7 @@ pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<R
 /// Names of clients, to choose from.
 pub fn list_client_names(conn: &mut PgConnection, of: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
     Ok(clients::table
-        .filter(clients::id.eq_any(of.iter().map(|client| client.0)))
+        .filter(clients::id.eq_any(of))
         .order(clients::name)
         .select((clients::id, clients::name))
         .load(conn)?)

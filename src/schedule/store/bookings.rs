@@ -117,10 +117,10 @@ fn bound<'a>(sql: String, wanted: &Wanted) -> BoxedSqlQuery<'a, Pg, SqlQuery> {
     diesel::sql_query(sql)
         .into_boxed::<Pg>()
         .bind::<Timestamptz, _>(wanted.now)
-        .bind::<Array<SqlUuid>, _>(wanted.at.iter().map(|client| client.0).collect::<Vec<Uuid>>())
-        .bind::<Nullable<SqlUuid>, _>(wanted.client.map(|client| client.0))
-        .bind::<Nullable<SqlUuid>, _>(wanted.operator.map(|operator| operator.0))
-        .bind::<Nullable<SqlUuid>, _>(wanted.plan.map(|plan| plan.0))
+        .bind::<Array<SqlUuid>, _>(wanted.at.clone())
+        .bind::<Nullable<SqlUuid>, _>(wanted.client)
+        .bind::<Nullable<SqlUuid>, _>(wanted.operator)
+        .bind::<Nullable<SqlUuid>, _>(wanted.plan)
         .bind::<Nullable<Text>, _>(wanted.status.map(|status| status.as_str().to_owned()))
 }
 
@@ -257,7 +257,7 @@ pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
          UNION ALL SELECT 'plan', id, title FROM test_plans WHERE id IN (SELECT test_plan_id FROM own)
          ORDER BY 3, 2",
     )
-    .bind::<Array<SqlUuid>, _>(at.iter().map(|c| c.0).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(at)
     .load(conn)?;
     let mut choices = Choices::default();
     for row in rows {
@@ -317,9 +317,9 @@ pub fn list_parts(
             AND ($2::uuid IS NULL OR a.client_id = $2))
          ORDER BY p.name, p.id LIMIT $4",
     )
-    .bind::<Array<SqlUuid>, _>(wanted.at.iter().map(|client| client.0).collect::<Vec<_>>())
-    .bind::<Nullable<SqlUuid>, _>(wanted.client.map(|client| client.0))
-    .bind::<Nullable<SqlUuid>, _>(wanted.operator.map(|operator| operator.0))
+    .bind::<Array<SqlUuid>, _>(&wanted.at)
+    .bind::<Nullable<SqlUuid>, _>(wanted.client)
+    .bind::<Nullable<SqlUuid>, _>(wanted.operator)
     .bind::<BigInt, _>(limit)
     .load(conn)?;
     let ids: Vec<Uuid> = people.iter().map(|person| person.id.0).collect();
@@ -339,9 +339,9 @@ pub fn list_parts(
          GROUP BY o.person_id, e.id"
     ))
     .bind::<Timestamptz, _>(wanted.now)
-    .bind::<Array<SqlUuid>, _>(wanted.at.iter().map(|client| client.0).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(&wanted.at)
     .bind::<Array<SqlUuid>, _>(&ids)
-    .bind::<Nullable<SqlUuid>, _>(wanted.plan.map(|plan| plan.0))
+    .bind::<Nullable<SqlUuid>, _>(wanted.plan)
     .bind::<Nullable<Text>, _>(wanted.status.map(EngagementStatus::as_str))
     .bind::<Date, _>(days.last)
     .bind::<Bool, _>(wanted.plans)

@@ -54,9 +54,7 @@ type Boxed<'a> = events::BoxedQuery<'a, Pg>;
 pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
     let mut query = events::table.into_boxed();
     if let Some(clients) = &scope.clients {
-        query = query.filter(
-            events::client_id.eq_any(clients.iter().map(|id| id.0).collect::<Vec<_>>()).assume_not_null(),
-        );
+        query = query.filter(events::client_id.eq_any(clients.clone()).assume_not_null());
     }
     if let Some(from) = scope.from {
         query = query.filter(events::at.ge(from));
@@ -72,10 +70,11 @@ pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
     }
     if let Some(user) = filter.user {
         query = match filter.part {
-            Part::By => query.filter(events::actor_id.eq(user.0).assume_not_null()),
-            Part::About => query.filter(events::about_person.eq(user.0).assume_not_null()),
-            Part::Either => query
-                .filter(events::actor_id.eq(user.0).or(events::about_person.eq(user.0)).assume_not_null()),
+            Part::By => query.filter(events::actor_id.eq(user).assume_not_null()),
+            Part::About => query.filter(events::about_person.eq(user).assume_not_null()),
+            Part::Either => {
+                query.filter(events::actor_id.eq(user).or(events::about_person.eq(user)).assume_not_null())
+            }
         };
     }
     for term in &filter.terms {
@@ -195,7 +194,7 @@ pub fn list_people(conn: &mut PgConnection, clients: Option<&[ClientId]>) -> Res
         .select((people::id, people::name))
         .into_boxed();
     if let Some(clients) = clients {
-        let at = client_access::client_id.eq_any(clients.iter().map(|id| id.0).collect::<Vec<_>>());
+        let at = client_access::client_id.eq_any(clients);
         query =
             query.filter(people::id.eq_any(client_access::table.filter(at).select(client_access::person_id)));
     }

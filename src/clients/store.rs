@@ -7,6 +7,7 @@ use diesel::sql_types::{Array, Text};
 
 use super::domain::{ClientText, Hanging};
 use crate::accounts::store::{give_access, renew_sessions};
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
 use crate::kernel::base::text::like;
@@ -66,9 +67,9 @@ pub struct Listed {
 
 /// The clients among `visible` whose name, tags or contacts contain every word of `search` and that bear
 /// `tag`.
-pub fn list(conn: &mut PgConnection, visible: &[ClientId], search: &str, tag: &str) -> Result<Vec<Listed>> {
+pub fn list(conn: &mut PgConnection, visible: &Visible, search: &str, tag: &str) -> Result<Vec<Listed>> {
     let mut query = clients::table
-        .filter(clients::id.eq_any(visible))
+        .filter(clients::id.eq_any(visible.ids()))
         .order((clients::name, clients::id))
         .limit(LISTED)
         .select((
@@ -102,8 +103,12 @@ pub fn list(conn: &mut PgConnection, visible: &[ClientId], search: &str, tag: &s
 ///
 /// # Errors
 /// [`Error::NotFound`] for any other.
-pub fn get(conn: &mut PgConnection, id: ClientId, visible: &[ClientId]) -> Result<Client> {
-    Ok(clients::table.find(id).filter(clients::id.eq_any(visible)).select(Client::as_select()).first(conn)?)
+pub fn get(conn: &mut PgConnection, id: ClientId, visible: &Visible) -> Result<Client> {
+    Ok(clients::table
+        .find(id)
+        .filter(clients::id.eq_any(visible.ids()))
+        .select(Client::as_select())
+        .first(conn)?)
 }
 
 /// Somebody with access to a client.
@@ -230,7 +235,7 @@ fn is_administrator(conn: &mut PgConnection, person: PersonId) -> Result<bool> {
 pub fn save(
     tx: &mut WriteTx<'_>,
     id: ClientId,
-    visible: &[ClientId],
+    visible: &Visible,
     text: &ClientText,
     version: i32,
 ) -> Result<Audited<()>> {
@@ -264,10 +269,10 @@ pub fn save(
     tx.audited((), event)
 }
 
-pub(super) fn lock(tx: &mut WriteTx<'_>, id: ClientId, visible: &[ClientId]) -> Result<Client> {
+pub(super) fn lock(tx: &mut WriteTx<'_>, id: ClientId, visible: &Visible) -> Result<Client> {
     Ok(clients::table
         .find(id)
-        .filter(clients::id.eq_any(visible))
+        .filter(clients::id.eq_any(visible.ids()))
         .select(Client::as_select())
         .for_update()
         .first(tx.conn)?)
@@ -323,7 +328,7 @@ pub fn find_hanging(conn: &mut PgConnection, id: ClientId) -> Result<Hanging> {
 ///
 /// # Errors
 /// [`Error::Refused`] with what hangs on it.
-pub fn delete(tx: &mut WriteTx<'_>, id: ClientId, visible: &[ClientId]) -> Result<Audited<String>> {
+pub fn delete(tx: &mut WriteTx<'_>, id: ClientId, visible: &Visible) -> Result<Audited<String>> {
     let client = lock(tx, id, visible)?;
     if let Some(sentence) = find_hanging(tx.conn, id)?.sentence() {
         return Err(Error::Refused(sentence));

@@ -4,8 +4,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
-use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
+use crate::kernel::base::ids::{EngagementId, PersonId, ReportId};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::Progress;
 use crate::procedures::store::runbook::{ProgressColumns, progress_sql};
@@ -64,8 +65,8 @@ pub struct ToReview {
 pub fn list_to_review(
     conn: &mut PgConnection,
     person: PersonId,
-    review_at: &[ClientId],
-    publish_at: &[ClientId],
+    review_at: &Visible,
+    publish_at: &Visible,
     limit: i64,
 ) -> Result<Vec<ToReview>> {
     // sql_query: "asked, or nobody was" in one pass.
@@ -80,18 +81,14 @@ pub fn list_to_review(
          ORDER BY r.updated_at, r.id LIMIT $4",
     )
     .bind::<SqlUuid, _>(person)
-    .bind::<Array<SqlUuid>, _>(review_at)
-    .bind::<Array<SqlUuid>, _>(publish_at)
+    .bind::<Array<SqlUuid>, _>(review_at.ids())
+    .bind::<Array<SqlUuid>, _>(publish_at.ids())
     .bind::<BigInt, _>(limit)
     .load(conn)?)
 }
 
 /// Scheduled and running engagements at these clients, the next to end first.
-pub fn list_engagements(
-    conn: &mut PgConnection,
-    clients: &[ClientId],
-    limit: i64,
-) -> Result<Vec<Engagement>> {
+pub fn list_engagements(conn: &mut PgConnection, clients: &Visible, limit: i64) -> Result<Vec<Engagement>> {
     // sql_query: the progress of each by a lateral count, in one statement.
     Ok(diesel::sql_query(format!(
         "SELECT e.id, e.title, c.name AS client, e.status, e.starts_at, e.start_date, e.end_date, \
@@ -102,7 +99,7 @@ pub fn list_engagements(
          ORDER BY e.end_date NULLS LAST, e.start_date NULLS LAST, lower(e.title), e.id LIMIT $2",
         progress_sql()
     ))
-    .bind::<Array<SqlUuid>, _>(clients)
+    .bind::<Array<SqlUuid>, _>(clients.ids())
     .bind::<BigInt, _>(limit)
     .load(conn)?)
 }

@@ -19,6 +19,7 @@ use super::views::{List, Show, Submit, Waiting};
 use super::workflow::{check_editing, steps};
 use crate::engagements::views::glance::GlanceView;
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
 use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
@@ -149,7 +150,7 @@ fn written(conn: &mut PgConnection, head: &Head) -> Result<(Runbook, Content, Ve
     }
     let book = match store::find_frozen(conn, head.id)? {
         Some(book) => book,
-        None => store::collect_empty(conn, head.engagement, &[head.client])?,
+        None => store::collect_empty(conn, head.engagement, &Visible::found(head.client))?,
     };
     let content = store::content(&head.narrative, live.clone(), workflow.corrections.clone());
     Ok((book, content, live, workflow))

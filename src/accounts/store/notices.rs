@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, PersonId};
 use crate::kernel::db::WriteTx;
@@ -74,12 +75,12 @@ pub fn overtake(tx: &mut WriteTx<'_>, href: &str) -> Result<()> {
 pub fn list_unread(
     conn: &mut PgConnection,
     person: PersonId,
-    visible: &[ClientId],
+    visible: &Visible,
     limit: i64,
 ) -> Result<Vec<Notice>> {
     Ok(notices::table
         .filter(notices::person_id.eq(person).and(notices::read_at.is_null()))
-        .filter(notices::client_id.eq_any(visible))
+        .filter(notices::client_id.eq_any(visible.ids()))
         .order((notices::at.desc(), notices::id.desc()))
         .limit(limit)
         .select(Notice::as_select())

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::clients::domain::{AssetKind, AssetText, Criticality, asset_in_use};
 use crate::clients::store::{lock, stale};
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{AssetId, ClientId};
 use crate::kernel::db::schema::{assets, finding_assets, procedure_assets};
@@ -39,7 +40,7 @@ pub fn list(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Asset>> {
 ///
 /// # Errors
 /// [`Error::NotFound`] for any other.
-pub fn get(conn: &mut PgConnection, client: ClientId, id: AssetId, visible: &[ClientId]) -> Result<Asset> {
+pub fn get(conn: &mut PgConnection, client: ClientId, id: AssetId, visible: &Visible) -> Result<Asset> {
     if !visible.contains(&client) {
         return Err(Error::NotFound);
     }
@@ -90,7 +91,7 @@ pub fn insert(tx: &mut WriteTx<'_>, client: ClientId, text: &AssetText) -> Resul
 pub fn create(
     tx: &mut WriteTx<'_>,
     client: ClientId,
-    visible: &[ClientId],
+    visible: &Visible,
     text: &AssetText,
 ) -> Result<Audited<()>> {
     // Locked, so that the client is not deleted in between.
@@ -108,7 +109,7 @@ pub fn save(
     tx: &mut WriteTx<'_>,
     client: ClientId,
     id: AssetId,
-    visible: &[ClientId],
+    visible: &Visible,
     text: &AssetText,
     version: i32,
 ) -> Result<Audited<()>> {
@@ -153,7 +154,7 @@ pub fn delete(
     tx: &mut WriteTx<'_>,
     client: ClientId,
     id: AssetId,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<Audited<String>> {
     let asset = lock_asset(tx, client, id, visible)?;
     let (procedures, findings) = find_uses(tx.conn, id)?;
@@ -167,7 +168,7 @@ pub fn delete(
     tx.audited(asset.name, event)
 }
 
-fn lock_asset(tx: &mut WriteTx<'_>, client: ClientId, id: AssetId, visible: &[ClientId]) -> Result<Asset> {
+fn lock_asset(tx: &mut WriteTx<'_>, client: ClientId, id: AssetId, visible: &Visible) -> Result<Asset> {
     if !visible.contains(&client) {
         return Err(Error::NotFound);
     }

@@ -14,9 +14,10 @@ use crate::engagements::views::sections::{OwnDates, Part};
 use crate::engagements::views::show::{Around, Loaded, May, Show, Toggle, body};
 use crate::engagements::views::table::{Meter, Writer};
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
-use crate::kernel::base::ids::{ClientId, EngagementId, LogEntryId, PersonId};
+use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId};
 use crate::kernel::base::team::Team;
 use crate::kernel::event::about::{About, list_about};
 use crate::kernel::web::form::Pairs;
@@ -205,14 +206,14 @@ async fn load(
 }
 
 /// Where somebody may read reports before they are published; what is done to them concerns nobody else.
-fn inside(permit: &Permit<ReadEngagement>) -> Vec<ClientId> {
+fn inside(permit: &Permit<ReadEngagement>) -> Visible {
     permit.viewer().rights.clients_with(P::ReportRead)
 }
 
 fn everything(
     conn: &mut PgConnection,
     id: EngagementId,
-    (visible, inside): (&[ClientId], &[ClientId]),
+    (visible, inside): (&Visible, &Visible),
     person: PersonId,
     (open, pages): (&[Part], Pages),
     now: DateTime<Utc>,
@@ -239,7 +240,7 @@ fn bring(
     conn: &mut PgConnection,
     loaded: &mut Loaded,
     (part, pages): (Part, Pages),
-    visible: &[ClientId],
+    visible: &Visible,
     inside: bool,
 ) -> Result<()> {
     let own = &loaded.head.own;
@@ -299,7 +300,7 @@ pub async fn section(
 fn one(
     conn: &mut PgConnection,
     id: EngagementId,
-    (visible, inside): (&[ClientId], &[ClientId]),
+    (visible, inside): (&Visible, &Visible),
     person: PersonId,
     (part, pages): (Part, Pages),
     now: DateTime<Utc>,

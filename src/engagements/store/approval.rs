@@ -17,6 +17,7 @@ use crate::accounts::store::notices::NewNotice;
 use crate::engagements::approval::asks_at_once;
 use crate::engagements::periods::OwnPeriod;
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, TestPlanId};
 use crate::kernel::base::team::Team;
@@ -285,12 +286,12 @@ pub struct Request {
 }
 
 /// Requests at these clients, those that should start first on top.
-pub fn list_requests(conn: &mut PgConnection, at: &[ClientId], limit: i64) -> Result<Vec<Request>> {
+pub fn list_requests(conn: &mut PgConnection, at: &Visible, limit: i64) -> Result<Vec<Request>> {
     Ok(engagements::table
         .inner_join(clients::table)
         .left_join(people::table.on(people::id.nullable().eq(engagements::requested_by)))
         .filter(engagements::status.eq(EngagementStatus::Pending).and(engagements::deleted_at.is_null()))
-        .filter(engagements::client_id.eq_any(at))
+        .filter(engagements::client_id.eq_any(at.ids()))
         .order((engagements::starts_at.asc().nulls_last(), engagements::created_at, engagements::id))
         .limit(limit)
         .select((
@@ -356,9 +357,9 @@ pub fn list_plan_titles(conn: &mut PgConnection) -> Result<Vec<(TestPlanId, Stri
 }
 
 /// Names of clients, by name.
-pub fn list_client_names(conn: &mut PgConnection, of: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
+pub fn list_client_names(conn: &mut PgConnection, of: &Visible) -> Result<Vec<(ClientId, String)>> {
     Ok(clients::table
-        .filter(clients::id.eq_any(of))
+        .filter(clients::id.eq_any(of.ids()))
         .order(clients::name)
         .select((clients::id, clients::name))
         .load(conn)?)

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::engagements::domain::{DetailField, Details, status_on_create};
 pub use crate::engagements::wizard::Chosen;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId, TestPlanId};
 use crate::kernel::base::team::Team;
@@ -61,7 +62,7 @@ pub struct Created {
 /// id is taken.
 pub fn create(
     tx: &mut WriteTx<'_>,
-    clients: &[ClientId],
+    clients: &Visible,
     new: &NewEngagement,
 ) -> Result<(Created, Audited<()>)> {
     if !clients.contains(&new.client) {

@@ -7,6 +7,7 @@ use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::engagements::domain::RunbookState;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
 use crate::kernel::base::keyset::{At, Cursor, Key, Page};
@@ -92,16 +93,11 @@ fn instant(key: &str) -> DateTime<Utc> {
 }
 
 /// One page of the engagements at these clients.
-pub fn list(
-    conn: &mut PgConnection,
-    at: &[ClientId],
-    search: &Search,
-    limit: usize,
-) -> Result<EngagementPage> {
+pub fn list(conn: &mut PgConnection, at: &Visible, search: &Search, limit: usize) -> Result<EngagementPage> {
     let mut query = engagements::table
         .inner_join(clients::table)
         .inner_join(engagement_activity::table)
-        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(at)))
+        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(at.ids())))
         .into_boxed();
     if !search.q.is_empty() {
         let like = like(&search.q);
@@ -224,7 +220,7 @@ struct Tags {
 }
 
 /// What the filters of the list offer somebody who sees these clients.
-pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
+pub fn choices(conn: &mut PgConnection, at: &Visible) -> Result<Choices> {
     let at: Vec<Uuid> = at.iter().map(|c| c.0).collect();
     let own = engagements::table
         .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(&at)))

@@ -7,6 +7,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Uuid
 use uuid::Uuid;
 
 use crate::engagements::glance::Answered;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId};
 use crate::kernel::base::team::Team;
@@ -50,7 +51,7 @@ pub fn list_candidates(
     client: ClientId,
     own: Option<EngagementId>,
     dates: (Option<NaiveDate>, Option<NaiveDate>),
-    (visible, others): (&[ClientId], bool),
+    (visible, others): (&Visible, bool),
 ) -> Result<Vec<Candidate>> {
     // sql_query: overlapping dates, with open ends on either side, for all people at once. What runs without
     // an end may last; what is only booked without one takes its first day, as in the calendar.
@@ -83,7 +84,7 @@ pub fn list_candidates(
     .bind::<Nullable<SqlUuid>, _>(own)
     .bind::<Nullable<Date>, _>(dates.0)
     .bind::<Nullable<Date>, _>(dates.1)
-    .bind::<Array<SqlUuid>, _>(visible)
+    .bind::<Array<SqlUuid>, _>(visible.ids())
     .bind::<Bool, _>(others)
     .load(conn)?;
     for candidate in &mut candidates {
@@ -136,7 +137,7 @@ pub fn list_answers(
     conn: &mut PgConnection,
     id: EngagementId,
     outcomes: &[Outcome],
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<Vec<Answered>> {
     type Row = (
         Vec<String>,

@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::Deserialize;
 
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
 use crate::kernel::base::zone::Zone;
@@ -89,7 +90,7 @@ impl Head {
 ///
 /// # Errors
 /// [`crate::kernel::base::error::Error::NotFound`] when it is not there, deleted, or another client's.
-pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<Head> {
+pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &Visible) -> Result<Head> {
     let (own, client_name, updated, updated_by, report): (
         Own,
         String,
@@ -106,7 +107,7 @@ pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId])
             engagements::id
                 .eq(id)
                 .and(engagements::deleted_at.is_null())
-                .and(engagements::client_id.eq_any(visible)),
+                .and(engagements::client_id.eq_any(visible.ids())),
         )
         .select((
             Own::as_select(),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::engagements::domain::NewEngagement;
 use crate::engagements::store::show::Own;
 use crate::engagements::wizard::{Chosen, Given, Wizard};
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, DraftId, EngagementId, PersonId, TestPlanId};
 use crate::kernel::db::schema::{
@@ -73,9 +74,9 @@ pub fn find_newest_draft(
 }
 
 /// Clients by name.
-pub fn list_clients(conn: &mut PgConnection, at: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
+pub fn list_clients(conn: &mut PgConnection, at: &Visible) -> Result<Vec<(ClientId, String)>> {
     Ok(clients::table
-        .filter(clients::id.eq_any(at))
+        .filter(clients::id.eq_any(at.ids()))
         .order(clients::name)
         .select((clients::id, clients::name))
         .load(conn)?)
@@ -94,14 +95,14 @@ pub struct Earlier {
 }
 
 /// Engagements at these clients that hold procedures, the newest first.
-pub fn list_earlier(conn: &mut PgConnection, at: &[ClientId], limit: i64) -> Result<Vec<Earlier>> {
+pub fn list_earlier(conn: &mut PgConnection, at: &Visible, limit: i64) -> Result<Vec<Earlier>> {
     use diesel::dsl::exists;
     Ok(engagements::table
         .inner_join(clients::table)
         .filter(
             engagements::deleted_at
                 .is_null()
-                .and(engagements::client_id.eq_any(at))
+                .and(engagements::client_id.eq_any(at.ids()))
                 .and(exists(procedures::table.filter(procedures::engagement_id.eq(engagements::id)))),
         )
         .order((engagements::created_at.desc(), engagements::id))
@@ -238,12 +239,12 @@ pub fn list_picked(
 }
 
 /// Whether an engagement of one of these clients was made under this id.
-pub fn is_made(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<bool> {
+pub fn is_made(conn: &mut PgConnection, id: EngagementId, visible: &Visible) -> Result<bool> {
     use diesel::dsl::exists;
     Ok(diesel::select(exists(
         engagements::table
             .find(id)
-            .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(visible))),
+            .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(visible.ids()))),
     ))
     .get_result(conn)?)
 }

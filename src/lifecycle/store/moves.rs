@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId};
 use crate::kernel::base::zone::Zone;
@@ -35,11 +36,11 @@ type Columns =
 pub fn lock_engagement(
     tx: &mut WriteTx<'_>,
     id: EngagementId,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<(Locked, Option<Event>)> {
     let row: Columns = engagements::table
         .find(id)
-        .filter(engagements::client_id.eq_any(visible).and(engagements::deleted_at.is_null()))
+        .filter(engagements::client_id.eq_any(visible.ids()).and(engagements::deleted_at.is_null()))
         .select((
             engagements::id,
             engagements::client_id,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::logs::{may_write, named};
 use super::work::Work;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
 use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
@@ -189,11 +190,11 @@ pub fn get(
     conn: &mut PgConnection,
     engagement: EngagementId,
     id: AttachmentId,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<Attachment> {
     engagements::table
         .find(engagement)
-        .filter(engagements::client_id.eq_any(visible).and(engagements::deleted_at.is_null()))
+        .filter(engagements::client_id.eq_any(visible.ids()).and(engagements::deleted_at.is_null()))
         .select(engagements::id)
         .first::<Uuid>(conn)?;
     load(conn, Of::One(engagement, id))?.pop().map(|(file, _)| file).ok_or(Error::NotFound)

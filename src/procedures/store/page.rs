@@ -8,6 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::save::Fields;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
 use crate::kernel::base::zone::Zone;
@@ -75,7 +76,7 @@ pub fn get(
     conn: &mut PgConnection,
     engagement: EngagementId,
     procedure: ProcedureId,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<Shown> {
     let (engagement, client, procedure, updated_by, report, detectors) = procedures::table
         .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
@@ -88,7 +89,7 @@ pub fn get(
                 .and(engagements::id.eq(engagement))
                 .and(engagements::deleted_at.is_null()),
         )
-        .filter(engagements::client_id.eq_any(visible))
+        .filter(engagements::client_id.eq_any(visible.ids()))
         .select((
             EngagementPart::as_select(),
             clients::name,
@@ -253,11 +254,11 @@ pub fn check_visible(
     conn: &mut PgConnection,
     engagement: EngagementId,
     procedure: Option<ProcedureId>,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<ClientId> {
     let client: ClientId = engagements::table
         .find(engagement)
-        .filter(engagements::client_id.eq_any(visible).and(engagements::deleted_at.is_null()))
+        .filter(engagements::client_id.eq_any(visible.ids()).and(engagements::deleted_at.is_null()))
         .select(engagements::client_id)
         .first(conn)?;
     if let Some(procedure) = procedure {

@@ -9,6 +9,7 @@ use super::page::list_candidates;
 use super::runbook::list_operators;
 use super::save::{Saved, Typed, save_fields};
 use super::work::Work;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
 use crate::kernel::base::team::Team;
@@ -217,7 +218,7 @@ pub fn save_operators(
         .for_update()
         .first(tx.conn)?;
     let before: BTreeSet<(PersonId, Team)> =
-        list_operators(tx.conn, engagement, Some(procedure), &[locked.client])?
+        list_operators(tx.conn, engagement, Some(procedure), &Visible::found(locked.client))?
             .into_iter()
             .filter(|operator| operator.is_own())
             .map(|operator| (operator.person_id, operator.team))

@@ -61,7 +61,7 @@ pub fn get<A: Action>(
     let row: Columns = procedures::table
         .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
         .filter(procedures::id.eq(procedure).and(engagements::id.eq(engagement)))
-        .filter(engagements::client_id.eq_any(permit.visible()))
+        .filter(engagements::client_id.eq_any(permit.visible().ids()))
         .filter(engagements::deleted_at.is_null())
         .select((
             engagements::client_id,

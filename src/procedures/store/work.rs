@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use diesel::prelude::*;
 
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
@@ -157,12 +158,12 @@ impl Work {
 fn engagement_row(
     conn: &mut PgConnection,
     id: EngagementId,
-    visible: &[ClientId],
+    visible: &Visible,
     lock: bool,
 ) -> Result<EngagementRow> {
     let query = engagements::table
         .find(id)
-        .filter(engagements::client_id.eq_any(visible).and(engagements::deleted_at.is_null()))
+        .filter(engagements::client_id.eq_any(visible.ids()).and(engagements::deleted_at.is_null()))
         .select(EngagementRow::as_select());
     Ok(if lock { query.for_share().first(conn)? } else { query.first(conn)? })
 }
@@ -191,7 +192,7 @@ pub(super) fn own_sides<A: Action>(
     client: ClientId,
     write_rule: Option<&str>,
 ) -> Result<Sides> {
-    let operators = list_operators(conn, engagement, Some(procedure), &[client])?;
+    let operators = list_operators(conn, engagement, Some(procedure), &Visible::found(client))?;
     let on = |team| is_assigned(&operators, procedure, team, permit.viewer().id);
     Ok(sides(rights(permit, client), on(Team::Red), on(Team::Blue), rule(permit, write_rule)))
 }

@@ -8,8 +8,9 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::clients::domain::{AssetKind, Criticality};
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
-use crate::kernel::base::ids::{ClientId, EngagementId};
+use crate::kernel::base::ids::EngagementId;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{
@@ -84,7 +85,7 @@ struct Parts {
 ///
 /// # Errors
 /// [`crate::kernel::base::error::Error::NotFound`] without the engagement.
-pub fn collect_empty(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<Runbook> {
+pub fn collect_empty(conn: &mut PgConnection, id: EngagementId, visible: &Visible) -> Result<Runbook> {
     let operators = list_operators(conn, id, None, visible)?;
     details(conn, id, visible, &operators)
 }
@@ -92,12 +93,12 @@ pub fn collect_empty(conn: &mut PgConnection, id: EngagementId, visible: &[Clien
 fn details(
     conn: &mut PgConnection,
     id: EngagementId,
-    visible: &[ClientId],
+    visible: &Visible,
     operators: &[runbook::Operator],
 ) -> Result<Runbook> {
     let (details, client): (Details, String) = engagements::table
         .inner_join(clients::table)
-        .filter(engagements::id.eq(id).and(engagements::client_id.eq_any(visible)))
+        .filter(engagements::id.eq(id).and(engagements::client_id.eq_any(visible.ids())))
         .select((Details::as_select(), clients::name))
         .first(conn)?;
     let tactics = crate::library::store::list_tactics(conn, &details.attack_version)?;
@@ -128,7 +129,7 @@ fn details(
 pub fn collect(
     conn: &mut PgConnection,
     id: EngagementId,
-    visible: &[ClientId],
+    visible: &Visible,
     (submitted_by, submitted_at): (&str, DateTime<Utc>),
 ) -> Result<Runbook> {
     let operators = list_operators(conn, id, None, visible)?;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::content::Narrative;
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
 use crate::kernel::base::keyset::Cursor;
@@ -178,7 +179,7 @@ pub fn get_head<A: Action>(conn: &mut PgConnection, id: ReportId, permit: &Permi
     let visible = permit.visible();
     let head: Head = joined!()
         .filter(reports::id.eq(id).and(reports::deleted_at.is_null()))
-        .filter(reports::client_id.eq_any(visible))
+        .filter(reports::client_id.eq_any(visible.ids()))
         .select((
             reports::id,
             reports::client_id,
@@ -223,9 +224,9 @@ pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<R
 }
 
 /// Names of clients, to choose from.
-pub fn list_client_names(conn: &mut PgConnection, of: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
+pub fn list_client_names(conn: &mut PgConnection, of: &Visible) -> Result<Vec<(ClientId, String)>> {
     Ok(clients::table
-        .filter(clients::id.eq_any(of))
+        .filter(clients::id.eq_any(of.ids()))
         .order(clients::name)
         .select((clients::id, clients::name))
         .load(conn)?)

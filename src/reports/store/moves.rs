@@ -12,6 +12,7 @@ use super::list::{find_frozen, visible_to};
 use crate::accounts::store::notices;
 use crate::accounts::store::notices::NewNotice;
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
 use crate::kernel::db::schema::{
@@ -63,7 +64,7 @@ pub fn move_report(
     let visible = permit.visible();
     let (engagement, client, status): (EngagementId, ClientId, ReportStatus) = reports::table
         .find(id)
-        .filter(reports::deleted_at.is_null().and(reports::client_id.eq_any(&visible)))
+        .filter(reports::deleted_at.is_null().and(reports::client_id.eq_any(visible.ids())))
         .select((reports::engagement_id, reports::client_id, reports::status))
         .first(tx.conn)?;
     visible_to(permit, status, client)?;
@@ -204,7 +205,7 @@ fn keep_published(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>, by: 
     let content = serde_json::to_value(get_content(tx.conn, report)?)?;
     let book = match find_frozen(tx.conn, report)? {
         Some(book) => book,
-        None => collect(tx.conn, locked.engagement, &[locked.client], ("", at))?,
+        None => collect(tx.conn, locked.engagement, &Visible::found(locked.client), ("", at))?,
     };
     let last: Option<i32> = report_publications::table
         .filter(report_publications::report_id.eq(report))

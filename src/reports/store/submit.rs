@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::collect::collect;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
 use crate::kernel::db::schema::{
@@ -51,7 +52,7 @@ impl Submission {
 pub fn get_submission(
     conn: &mut PgConnection,
     id: EngagementId,
-    visible: &[ClientId],
+    visible: &Visible,
     now: DateTime<Utc>,
 ) -> Result<Submission> {
     type Head = (
@@ -69,7 +70,7 @@ pub fn get_submission(
             reports::table.on(reports::engagement_id.eq(engagements::id).and(reports::deleted_at.is_null())),
         )
         .filter(engagements::id.eq(id).and(engagements::deleted_at.is_null()))
-        .filter(engagements::client_id.eq_any(visible))
+        .filter(engagements::client_id.eq_any(visible.ids()))
         .select((
             engagements::client_id,
             clients::name,
@@ -170,7 +171,7 @@ pub fn freeze(
     by: &Actor,
 ) -> Result<(ReportId, bool, Vec<Event>)> {
     let by_id = by.id.map(|id| id.0);
-    let runbook = collect(tx.conn, locked.id, &[locked.client], (&by.name, at))?;
+    let runbook = collect(tx.conn, locked.id, &Visible::found(locked.client), (&by.name, at))?;
     let report = fill(tx, locked, at)?;
     diesel::insert_into(report_revisions::table)
         .values((

@@ -8,6 +8,7 @@ use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Array, BigInt, Bool, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, TestPlanId};
 use crate::kernel::base::keyset::Cursor;
@@ -17,7 +18,7 @@ use crate::schedule::availability::Part;
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// Clients whose engagements the person reads.
-    pub at: Vec<ClientId>,
+    pub at: Visible,
     pub client: Option<ClientId>,
     /// Those with this operator.
     pub operator: Option<PersonId>,
@@ -29,7 +30,7 @@ pub struct Wanted {
     /// what.
     pub plans: bool,
     /// Clients whose unpublished reports they read.
-    pub reads_reports: Vec<ClientId>,
+    pub reads_reports: Visible,
     /// The moment that statuses are judged at, whether or not the hourly job has been there.
     pub now: DateTime<Utc>,
 }
@@ -117,7 +118,7 @@ fn bound<'a>(sql: String, wanted: &Wanted) -> BoxedSqlQuery<'a, Pg, SqlQuery> {
     diesel::sql_query(sql)
         .into_boxed::<Pg>()
         .bind::<Timestamptz, _>(wanted.now)
-        .bind::<Array<SqlUuid>, _>(wanted.at.clone())
+        .bind::<Array<SqlUuid>, _>(wanted.at.ids().to_vec())
         .bind::<Nullable<SqlUuid>, _>(wanted.client)
         .bind::<Nullable<SqlUuid>, _>(wanted.operator)
         .bind::<Nullable<SqlUuid>, _>(wanted.plan)
@@ -246,7 +247,7 @@ struct Choice {
 }
 
 /// What the filters offer to who sees these clients.
-pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
+pub fn choices(conn: &mut PgConnection, at: &Visible) -> Result<Choices> {
     // sql_query: three short lists in one statement.
     let rows: Vec<Choice> = diesel::sql_query(
         "WITH own AS MATERIALIZED (SELECT id, test_plan_id FROM engagements WHERE deleted_at IS NULL \
@@ -257,7 +258,7 @@ pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
          UNION ALL SELECT 'plan', id, title FROM test_plans WHERE id IN (SELECT test_plan_id FROM own)
          ORDER BY 3, 2",
     )
-    .bind::<Array<SqlUuid>, _>(at)
+    .bind::<Array<SqlUuid>, _>(at.ids())
     .load(conn)?;
     let mut choices = Choices::default();
     for row in rows {
@@ -317,7 +318,7 @@ pub fn list_parts(
             AND ($2::uuid IS NULL OR a.client_id = $2))
          ORDER BY p.name, p.id LIMIT $4",
     )
-    .bind::<Array<SqlUuid>, _>(&wanted.at)
+    .bind::<Array<SqlUuid>, _>(wanted.at.ids())
     .bind::<Nullable<SqlUuid>, _>(wanted.client)
     .bind::<Nullable<SqlUuid>, _>(wanted.operator)
     .bind::<BigInt, _>(limit)
@@ -339,7 +340,7 @@ pub fn list_parts(
          GROUP BY o.person_id, e.id"
     ))
     .bind::<Timestamptz, _>(wanted.now)
-    .bind::<Array<SqlUuid>, _>(&wanted.at)
+    .bind::<Array<SqlUuid>, _>(wanted.at.ids())
     .bind::<Array<SqlUuid>, _>(&ids)
     .bind::<Nullable<SqlUuid>, _>(wanted.plan)
     .bind::<Nullable<Text>, _>(wanted.status.map(EngagementStatus::as_str))

@@ -16,6 +16,7 @@ use tyrian::clients::domain::{AssetKind, AssetText, ClientText, Criticality};
 use tyrian::engagements::domain::Details;
 use tyrian::engagements::store::create::{Chosen, NewEngagement};
 use tyrian::kernel::app::App;
+use tyrian::kernel::authz::Visible;
 use tyrian::kernel::authz::policy::{Permission as P, PermissionSet};
 use tyrian::kernel::base::error::Result;
 use tyrian::kernel::base::ids::{
@@ -341,7 +342,8 @@ impl TestApp {
         assert_eq!(saved.status, 303, "{}", saved.text());
         self.db
             .write_blocking(&Actor::command(), |tx| {
-                let (locked, _) = tyrian::lifecycle::store::lock_engagement(tx, made.id, &[client])?;
+                let (locked, _) =
+                    tyrian::lifecycle::store::lock_engagement(tx, made.id, &Visible::found(client))?;
                 let (at, by) = (tx.now(), tx.actor().clone());
                 let (_, _, events) = tyrian::reports::store::freeze(tx, &locked, at, &by)?;
                 tx.audited_all((), &events)
@@ -408,7 +410,8 @@ pub fn plan_engagement(app: &App, client: ClientId, plan: &Plan<'_>, people: &Pe
             inputs: BTreeMap::new(),
             procedures: chosen(tx, plan.procedures)?,
         };
-        let (created, audited) = tyrian::engagements::store::create::create(tx, &[client], &new)?;
+        let (created, audited) =
+            tyrian::engagements::store::create::create(tx, &Visible::found(client), &new)?;
         Ok(audited.with(created))
     });
     app.clock.set(now);

@@ -10,8 +10,9 @@ use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
 use uuid::Uuid;
 
 use crate::audit::log::query::{Filter, Page, Part};
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::{ClientId, PersonId};
+use crate::kernel::base::ids::PersonId;
 use crate::kernel::base::keyset::{self, At, LOADED, ROWS};
 use crate::kernel::db::schema::{client_access, people};
 use crate::kernel::event::record::Place;
@@ -27,7 +28,7 @@ const PEOPLE: i64 = 1_000;
 #[derive(Debug, Clone)]
 pub struct Scope {
     /// Only these clients' events; none means all.
-    pub clients: Option<Vec<ClientId>>,
+    pub clients: Option<Visible>,
     /// From this instant on.
     pub from: Option<DateTime<Utc>>,
     pub to: Option<DateTime<Utc>>,
@@ -54,7 +55,7 @@ type Boxed<'a> = events::BoxedQuery<'a, Pg>;
 pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
     let mut query = events::table.into_boxed();
     if let Some(clients) = &scope.clients {
-        query = query.filter(events::client_id.eq_any(clients.clone()).assume_not_null());
+        query = query.filter(events::client_id.eq_any(clients.ids().to_vec()).assume_not_null());
     }
     if let Some(from) = scope.from {
         query = query.filter(events::at.ge(from));
@@ -187,14 +188,14 @@ fn in_time<T>(
 }
 
 /// Whom the filter offers, by name: everybody, or the people of these clients.
-pub fn list_people(conn: &mut PgConnection, clients: Option<&[ClientId]>) -> Result<Vec<(PersonId, String)>> {
+pub fn list_people(conn: &mut PgConnection, clients: Option<&Visible>) -> Result<Vec<(PersonId, String)>> {
     let mut query = people::table
         .order((people::name, people::id))
         .limit(PEOPLE)
         .select((people::id, people::name))
         .into_boxed();
     if let Some(clients) = clients {
-        let at = client_access::client_id.eq_any(clients);
+        let at = client_access::client_id.eq_any(clients.ids());
         query =
             query.filter(people::id.eq_any(client_access::table.filter(at).select(client_access::person_id)));
     }

@@ -3,8 +3,9 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Nullable, Text, Uuid as SqlUuid};
 
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
-use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId};
+use crate::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
 use crate::kernel::base::team::Team;
 
 /// An operator of the engagement, or of one procedure that names its own.
@@ -37,7 +38,7 @@ pub fn list_operators(
     conn: &mut PgConnection,
     engagement: EngagementId,
     only: Option<ProcedureId>,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<Vec<Operator>> {
     // sql_query: both kinds in one statement, since the pages have a fixed number of them.
     Ok(diesel::sql_query(
@@ -57,7 +58,7 @@ pub fn list_operators(
     )
     .bind::<SqlUuid, _>(engagement)
     .bind::<Nullable<SqlUuid>, _>(only)
-    .bind::<Array<SqlUuid>, _>(visible)
+    .bind::<Array<SqlUuid>, _>(visible.ids())
     .load(conn)?)
 }
 

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
-use crate::kernel::base::ids::{ClientId, EngagementId};
+use crate::kernel::base::ids::EngagementId;
 use crate::procedures::domain::{ProcedureStatus, Progress};
 
 /// A table expression of one row with `total` and `done` for the engagement `e`, to be joined laterally and
@@ -52,7 +53,7 @@ struct Counted {
 pub fn list_progress(
     conn: &mut PgConnection,
     engagements: &[EngagementId],
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<HashMap<EngagementId, Progress>> {
     // sql_query: two counts in one pass, which the query builder has no FILTER for.
     let counted: Vec<Counted> = diesel::sql_query(format!(
@@ -61,12 +62,12 @@ pub fn list_progress(
         progress_sql()
     ))
     .bind::<Array<SqlUuid>, _>(engagements)
-    .bind::<Array<SqlUuid>, _>(visible)
+    .bind::<Array<SqlUuid>, _>(visible.ids())
     .load(conn)?;
     Ok(counted.into_iter().map(|counted| (counted.id, counted.progress.into())).collect())
 }
 
 /// The progress of one engagement.
-pub fn get_progress(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<Progress> {
+pub fn get_progress(conn: &mut PgConnection, id: EngagementId, visible: &Visible) -> Result<Progress> {
     Ok(list_progress(conn, &[id], visible)?.remove(&id).unwrap_or_default())
 }

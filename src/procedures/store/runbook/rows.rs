@@ -3,6 +3,7 @@
 use diesel::dsl::auto_type;
 use diesel::prelude::*;
 
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
 use crate::kernel::db::schema::procedures;
@@ -50,9 +51,9 @@ pub fn procedures_of<'a>(engagement: EngagementId, visible: &'a [ClientId]) -> _
 pub fn list_procedures(
     conn: &mut PgConnection,
     engagement: EngagementId,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<Vec<ProcedureRow>> {
-    Ok(procedures_of(engagement, visible).select(ProcedureRow::as_select()).load(conn)?)
+    Ok(procedures_of(engagement, visible.ids()).select(ProcedureRow::as_select()).load(conn)?)
 }
 
 /// One procedure of an engagement.
@@ -63,9 +64,9 @@ pub fn get_procedure(
     conn: &mut PgConnection,
     engagement: EngagementId,
     procedure: ProcedureId,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<ProcedureRow> {
-    Ok(procedures_of(engagement, visible)
+    Ok(procedures_of(engagement, visible.ids())
         .filter(procedures::id.eq(procedure))
         .select(ProcedureRow::as_select())
         .first(conn)?)
@@ -79,7 +80,7 @@ pub fn get_procedure_by_key(
     conn: &mut PgConnection,
     engagement: EngagementId,
     key: &str,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<ProcedureRow> {
     let mut rows = list_procedures(conn, engagement, visible)?;
     rows.retain(|row| row.id.short_key() == key);

@@ -48,6 +48,11 @@ impl Driver {
 
     /// A browser with a profile of its own, in which nobody is signed in.
     pub fn open(&self, app: &TestApp) -> Chromium {
+        self.open_at(&app.base)
+    }
+
+    /// The same for a server at any address.
+    pub fn open_at(&self, base: &str) -> Chromium {
         let profile = scratch().join(format!("chromium-{}", tyrian::kernel::base::hex::random_hex(6)));
         let binary = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(|name| {
             let paths = std::env::var_os("PATH")?;
@@ -79,7 +84,7 @@ impl Driver {
                     .connect(&format!("http://127.0.0.1:{}", self.port)),
             )
             .unwrap_or_else(|e| panic!("Chromium does not start: {e}"));
-        Chromium { runtime, client, base: app.base.clone(), driver: self.port, profile }
+        Chromium { runtime, client, base: base.to_owned(), driver: self.port, profile }
     }
 }
 
@@ -160,6 +165,25 @@ impl Chromium {
                 Some(found) => return found,
             }
         }
+    }
+
+    /// The page as a picture of this size, once its fonts and what it fetches are there.
+    pub fn taken(&self, width: u32, height: u32) -> Vec<u8> {
+        self.runtime.block_on(self.client.set_window_size(width, height)).unwrap();
+        let frame =
+            self.until("the frame", "return [outerWidth - innerWidth, outerHeight - innerHeight];", &[]);
+        let more = |n: usize| frame[n].as_u64().and_then(|pixels| u32::try_from(pixels).ok()).unwrap();
+        self.runtime.block_on(self.client.set_window_size(width + more(0), height + more(1))).unwrap();
+        self.until(
+            "a page at rest",
+            "document.documentElement.style.scrollbarWidth = 'none';
+             document.activeElement.blur();
+             return innerWidth === arguments[0] && innerHeight === arguments[1]
+                && document.fonts.status === 'loaded' && document.querySelector('.htmx-request') === null
+                && document.getAnimations().every((one) => one.playState !== 'running');",
+            &[json!(width), json!(height)],
+        );
+        self.runtime.block_on(self.client.screenshot()).unwrap()
     }
 
     /// Keeps a picture of the page for whoever looks into a failure.

@@ -4,6 +4,7 @@
 mod app_role;
 mod audit_log;
 mod dependencies;
+mod docs;
 mod edge;
 mod floors;
 mod forms;

@@ -7,8 +7,8 @@ use crate::journey::Hand;
 use crate::journey::chromium::{Chromium, Driver};
 use crate::kernel::sources::root;
 
-/// What the page shows without scrolling; the README shows a picture at about two thirds of its width.
-const SIZE: (u32, u32) = (1280, 800);
+/// How wide the pages are on them.
+const WIDTH: u32 = 1280;
 
 fn theme(page: &mut Chromium, theme: &str) {
     let chosen =
@@ -19,10 +19,9 @@ fn theme(page: &mut Chromium, theme: &str) {
     page.until(theme, chosen, &[theme.into()]);
 }
 
-fn keep(page: &Chromium, name: &str) {
+fn keep(name: &str, picture: &[u8]) {
     let place = root().join("docs/pictures");
     fs::create_dir_all(&place).unwrap();
-    let picture = page.taken(SIZE.0, SIZE.1);
     println!("docs/pictures/{name}.png: {} bytes", picture.len());
     fs::write(place.join(name).with_extension("png"), picture).unwrap();
 }
@@ -41,11 +40,11 @@ fn pictures_of_the_demo() {
     theme(&mut page, "light");
     page.open("/engagements");
     page.click("Autumn ransomware rehearsal");
-    page.see("Outcomes at a glance");
-    keep(&page, "engagement");
+    page.see("Marker attachment arrives by mail");
+    keep("engagement", &page.taken(WIDTH, None, "#procedures tbody tr:nth-child(7)"));
 
     theme(&mut page, "dark");
     page.click("Run key that starts Notepad");
-    page.see("Endpoint agent, rule Autostart entry by command line tool");
-    keep(&page, "procedure");
+    page.holds("Attack source", "HL-WS-014 (10.20.4.14), session of ex-booking1");
+    keep("procedure", &page.taken(WIDTH, Some(".halves"), ".halves"));
 }

@@ -167,23 +167,35 @@ impl Chromium {
         }
     }
 
-    /// The page as a picture of this size, once its fonts and what it fetches are there.
-    pub fn taken(&self, width: u32, height: u32) -> Vec<u8> {
-        self.runtime.block_on(self.client.set_window_size(width, height)).unwrap();
-        let frame =
-            self.until("the frame", "return [outerWidth - innerWidth, outerHeight - innerHeight];", &[]);
+    /// A picture of the page, so wide, once its fonts and what it fetches are there: from its top, or with
+    /// `from` right below the bar, and down to the end of `to`.
+    pub fn taken(&self, width: u32, from: Option<&str>, to: &str) -> Vec<u8> {
+        self.cut(width, 900);
+        let measure =
+            "if (document.fonts.status !== 'loaded' || document.querySelector('.htmx-request')) return null;
+            const [from, to] = arguments;
+            const edges = (css) => document.querySelector(css).getBoundingClientRect();
+            document.activeElement.blur();
+            scrollTo(0, 0);
+            if (from) scrollTo(0, edges(from).top - edges('header.bar').height - 12);
+            return Math.ceil(edges(to).bottom);";
+        let bottom = self.until("a page at rest", measure, &[json!(from), json!(to)]);
+        self.cut(width, bottom.as_u64().and_then(|pixels| u32::try_from(pixels).ok()).unwrap());
+        self.runtime.block_on(self.client.screenshot()).unwrap()
+    }
+
+    /// Makes the window so large that the page has this size, without a bar to scroll.
+    fn cut(&self, width: u32, height: u32) {
+        let script = "document.documentElement.style.scrollbarWidth = 'none';
+            return [outerWidth - innerWidth, outerHeight - innerHeight];";
+        let frame = self.until("the window's frame", script, &[]);
         let more = |n: usize| frame[n].as_u64().and_then(|pixels| u32::try_from(pixels).ok()).unwrap();
         self.runtime.block_on(self.client.set_window_size(width + more(0), height + more(1))).unwrap();
         self.until(
-            "a page at rest",
-            "document.documentElement.style.scrollbarWidth = 'none';
-             document.activeElement.blur();
-             return innerWidth === arguments[0] && innerHeight === arguments[1]
-                && document.fonts.status === 'loaded' && document.querySelector('.htmx-request') === null
-                && document.getAnimations().every((one) => one.playState !== 'running');",
+            "the page at its size",
+            "return innerWidth === arguments[0] && innerHeight === arguments[1];",
             &[json!(width), json!(height)],
         );
-        self.runtime.block_on(self.client.screenshot()).unwrap()
     }
 
     /// Keeps a picture of the page for whoever looks into a failure.

@@ -11,6 +11,12 @@ use crate::kernel::app::App;
 use crate::kernel::base::error::Result;
 use crate::kernel::db::migrate::{Standing, standing};
 use crate::kernel::job::{Job, late_since};
+use crate::kernel::web::route::{Row, rows};
+
+pub const ROWS: &[Row] = rows! { machine:
+    get "/healthz" => healthz;
+    get "/readyz" => readyz;
+};
 
 /// Said where nothing but the seals themselves keeps whoever takes over the app's role from sealing.
 const SEALED_BY_APP: &str =

@@ -17,7 +17,7 @@ use object_store::local::LocalFileSystem;
 use secrecy::ExposeSecret;
 
 use crate::accounts::domain::LinkPurpose;
-use crate::accounts::session::Sessions;
+use crate::accounts::session::{self, Sessions};
 use crate::accounts::store::sessions::ABSOLUTE_HOURS;
 use crate::jobs::JOBS;
 use crate::kernel::app::{App, Keys};
@@ -29,6 +29,7 @@ use crate::kernel::db::{Db, PoolSize};
 use crate::kernel::event::domain::Actor;
 use crate::kernel::job::Jobs;
 use crate::kernel::live::Live;
+use crate::kernel::web::route::{Row, register};
 
 /// Name of the embedded cluster's database.
 pub const DATABASE: &str = "tyrian";
@@ -128,7 +129,7 @@ pub fn assemble(config: Config, db: Db, sealing: Option<Db>, clock: Clock) -> an
     let attachments = config.attachments();
     crate::kernel::base::private::data_directory(&config.data_dir)?;
     crate::kernel::base::private::directory(&attachments)?;
-    let keys = Arc::new(Keys::derive(config.secret.expose_secret().as_bytes()));
+    let keys = Arc::new(Keys::derive(config.secret.expose_secret().as_bytes(), config.is_https()));
     Ok(App {
         blobs: Arc::new(LocalFileSystem::new_with_prefix(&attachments)?.with_fsync(true)),
         live: Live::default(),
@@ -169,6 +170,15 @@ pub fn first_link(app: &App) -> anyhow::Result<Option<String>> {
     Ok(Some(crate::accounts::pages::sign_in::make_link(app, LinkPurpose::FirstAdministrator, None, 72)?))
 }
 
+/// Every row of the product.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    machine_rows().chain(crate::routes::TABLE.iter().copied().flatten())
+}
+
+fn machine_rows() -> impl Iterator<Item = &'static Row> {
+    crate::health::ROWS.iter().chain(crate::routes::MACHINE)
+}
+
 /// The HTTP server on a bound listener.
 ///
 /// # Errors
@@ -182,7 +192,7 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
             Sessions::new(app.db.clone(), app.keys.clone()),
             app.keys.cookie.clone(),
         )
-        .cookie_name(crate::accounts::session::cookie_name(https).to_owned())
+        .cookie_name(app.keys.cookies.session.clone())
         .cookie_secure(https)
         .cookie_http_only(true)
         .cookie_same_site(SameSite::Lax)
@@ -192,20 +202,25 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
             BrowserSession::default().state_ttl(actix_web::cookie::time::Duration::hours(ABSOLUTE_HOURS)),
         )
         .build();
+        let people = web::scope("")
+            .wrap(from_fn(session::in_use))
+            .wrap(from_fn(crate::kernel::web::edge::same_origin))
+            .wrap(from_fn(session::handed_over))
+            .wrap(sessions)
+            .wrap(from_fn(session::found))
+            .configure(crate::routes::configure);
         Actix::new()
             .app_data(state.clone())
             .app_data(
                 web::PathConfig::default()
                     .error_handler(|_, _| crate::kernel::base::error::Error::NotFound.into()),
             )
-            .wrap(from_fn(crate::accounts::session::in_use))
-            .wrap(from_fn(crate::kernel::web::edge::same_origin))
-            .wrap(sessions)
             .wrap(from_fn(crate::kernel::web::edge::edge))
             .wrap(Compress::default())
             .wrap(tracing_actix_web::TracingLogger::<crate::kernel::base::logging::RequestSpan>::new())
             .wrap(from_fn(crate::kernel::web::measure::measure))
-            .configure(crate::routes::configure)
+            .configure(|config| register(config, machine_rows()))
+            .service(people)
     });
     // Without it a page that leaves in two pieces waits 40 ms for the browser's delayed acknowledgement of
     // the first.

@@ -1,17 +1,21 @@
 //! Sessions in PostgreSQL, behind actix-session. Loading one also loads the person, their rights and the
-//! organisation's settings in the same statement, and hands them over as a value that is never stored. A
-//! database that is away does not fail the load: it leaves a mark that pages turn into a 503 with a sentence.
+//! organisation's settings in the same statement. They are no part of the session's own values: the store
+//! leaves what it found in the [`Found`] of its request, which [`found`] opened around the sessions' middleware
+//! and [`handed_over`] takes inside it. A database that is away does not fail the load: pages turn it into a 503 with a sentence.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, UpdateError};
 use actix_session::{Session, SessionExt, SessionStatus};
+use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::cookie::CookieJar;
 use actix_web::cookie::time::Duration;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
+use chrono::{DateTime, Utc};
 
 use crate::accounts::store;
 use crate::kernel::app::{App, Keys};
@@ -22,14 +26,53 @@ use crate::kernel::db::Db;
 use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::kernel::refusals as flood;
 use crate::kernel::web::Ctx;
-use crate::kernel::web::permit::{UNAVAILABLE, VIEWER, Viewer};
+use crate::kernel::web::ctx::Known;
 
-/// Key that says that rights changed: the session goes on under a new secret. Never stored.
-pub(crate) const RENEW: &str = "renew";
-/// Key that tells the store to change the secret. Never stored.
-const RENEWED: &str = "renewed";
-/// Key that says that the last use was noted a while ago. Never stored.
-pub(crate) const STALE: &str = "stale";
+/// What the store found of the session of one request, and what it is to do when the session is written.
+#[derive(Default)]
+struct Found {
+    known: Option<Known>,
+    last_use: LastUse,
+    /// The next write gives the session a new secret.
+    renews: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct LastUse {
+    /// The person's rights changed: the session goes on under a new secret.
+    renew: bool,
+    /// It was noted a while ago.
+    is_stale: bool,
+}
+
+tokio::task_local! {
+    /// The session middleware calls the store within the task of its request, with keys and values alone.
+    static FOUND: RefCell<Found>;
+}
+
+/// The outermost of the session's middleware: opens the [`Found`] of a request.
+pub async fn found(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    FOUND.scope(RefCell::default(), next.call(req)).await.map(ServiceResponse::map_into_boxed_body)
+}
+
+/// The innermost of them: hands what was found to whoever answers the request.
+pub async fn handed_over(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let Found { known, last_use, .. } = FOUND.with(RefCell::take);
+    req.extensions_mut().insert(last_use);
+    if let Some(known) = known {
+        req.extensions_mut().insert(known);
+    }
+    Ok(next.call(req).await?.map_into_boxed_body())
+}
+
+/// Key of when the session was given its present secret.
+const RENEWED_AT: &str = "renewed_at";
 
 type State = HashMap<String, String>;
 
@@ -49,13 +92,6 @@ fn to_anyhow(error: Error) -> anyhow::Error {
     anyhow::Error::new(error)
 }
 
-fn stored(mut state: State) -> State {
-    for passing in [VIEWER, UNAVAILABLE, RENEW, RENEWED, STALE] {
-        state.remove(passing);
-    }
-    state
-}
-
 /// Requests that no person makes: they keep no session alive.
 fn is_quiet(req: &ServiceRequest) -> bool {
     let path = req.path();
@@ -69,17 +105,22 @@ pub async fn in_use(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    if req.path().starts_with("/assets/") {
-        return Ok(next.call(req).await?.map_into_boxed_body());
-    }
+    let (person, renew, stale) = {
+        let extensions = req.extensions();
+        let person = match extensions.get::<Known>() {
+            Some(Known::Viewer(viewer)) => Some(viewer.session),
+            _ => None,
+        };
+        let last_use = extensions.get::<LastUse>().copied().unwrap_or_default();
+        (person, last_use.renew, last_use.is_stale)
+    };
     note_tampering(&req).await;
     let session = req.get_session();
-    let says = |key: &str| session.get::<bool>(key).ok().flatten().unwrap_or(false);
-    let (renew, stale) = (says(RENEW), says(STALE));
-    let person = session.get::<Viewer>(VIEWER).ok().flatten().map(|viewer| viewer.session);
     let mut renews = false;
+    let mut renewed_at = DateTime::UNIX_EPOCH;
     if let Some((id, app)) = person.zip(req.app_data::<actix_web::web::Data<App>>().cloned()) {
         let (now, touch) = (app.clock.now(), stale && !is_quiet(&req));
+        renewed_at = now;
         let noted = app.db.write_unaudited("session in use", move |conn| {
             if touch {
                 store::touch_session(conn, id, now)?;
@@ -99,7 +140,7 @@ pub async fn in_use(
     }
     let answer = next.call(req).await?.map_into_boxed_body();
     if renews && session.status() != SessionStatus::Purged {
-        renew_secret(&session);
+        renew_secret(&session, renewed_at);
     }
     Ok(answer)
 }
@@ -108,11 +149,11 @@ pub async fn in_use(
 /// recorded.
 async fn note_tampering(req: &ServiceRequest) {
     let Some(app) = req.app_data::<actix_web::web::Data<App>>().cloned() else { return };
-    let https = app.config.is_https();
-    let Some(cookie) = req.cookie(cookie_name(https)) else { return };
+    let name = app.keys.cookies.session.as_str();
+    let Some(cookie) = req.cookie(name) else { return };
     let mut jar = CookieJar::new();
     jar.add_original(cookie.into_owned());
-    if jar.private(&app.keys.cookie).get(cookie_name(https)).is_some() {
+    if jar.private(&app.keys.cookie).get(name).is_some() {
         return;
     }
     let actor = Ctx::of(req.request()).map(|ctx| ctx.actor()).unwrap_or_else(|_| Actor::anonymous());
@@ -126,16 +167,12 @@ async fn note_tampering(req: &ServiceRequest) {
     }
 }
 
-/// Name of the session's cookie; behind https it can be set by no other host and no other path.
-pub fn cookie_name(https: bool) -> &'static str {
-    if https { "__Host-tyrian" } else { "tyrian" }
-}
-
 /// Lets a session go on under a new secret. It is the same session, with the same end: one that was ended
 /// meanwhile stays so.
-pub fn renew_secret(session: &Session) {
-    // The store reads it when it is told of the change.
-    let _ = session.insert(RENEWED, true);
+pub fn renew_secret(session: &Session, now: DateTime<Utc>) {
+    FOUND.with(|found| found.borrow_mut().renews = true);
+    // A session without a changed value is not written.
+    let _ = session.insert(RENEWED_AT, now);
 }
 
 impl SessionStore for Sessions {
@@ -146,29 +183,24 @@ impl SessionStore for Sessions {
             Ok(loaded) => loaded,
             Err(Error::Unavailable(cause)) => {
                 tracing::warn!(cause = without_quotes(&cause), "a session could not be read");
-                return Ok(Some(HashMap::from([(UNAVAILABLE.to_owned(), "true".to_owned())])));
+                FOUND.with(|found| found.borrow_mut().known = Some(Known::Unavailable));
+                return Ok(Some(HashMap::new()));
             }
             Err(other) => return Err(LoadError::Other(to_anyhow(other))),
         };
         let Some(session) = loaded else { return Ok(None) };
-        let mut state = session.state;
-        for (key, _) in
-            [(STALE, session.is_stale), (RENEW, session.renew)].into_iter().filter(|(_, said)| *said)
-        {
-            state.insert(key.to_owned(), "true".to_owned());
-        }
-        if let Some(viewer) = session.viewer {
-            let json = serde_json::to_string(&viewer).map_err(|e| LoadError::Deserialization(e.into()))?;
-            state.insert(VIEWER.to_owned(), json);
-        }
-        Ok(Some(state))
+        FOUND.with(|found| {
+            let mut found = found.borrow_mut();
+            found.known = session.viewer.map(|viewer| Known::Viewer(Arc::new(viewer)));
+            found.last_use = LastUse { renew: session.renew, is_stale: session.is_stale };
+        });
+        Ok(Some(session.state))
     }
 
     async fn save(&self, state: State, _: &Duration) -> Result<SessionKey, SaveError> {
         let key = random_hex(32);
         let hash = self.keys.hash(&key);
         let now = self.db.clock().now();
-        let state = stored(state);
         self.db
             .write_unaudited("session made", move |conn| store::insert_session(conn, &hash, &state, now))
             .await
@@ -178,9 +210,8 @@ impl SessionStore for Sessions {
 
     async fn update(&self, key: SessionKey, state: State, _: &Duration) -> Result<SessionKey, UpdateError> {
         let hash = self.keys.hash(key.as_ref());
-        let fresh = state.contains_key(RENEWED).then(|| random_hex(32));
+        let fresh = FOUND.with(|found| found.borrow().renews).then(|| random_hex(32));
         let new_hash = fresh.as_ref().map_or(hash, |fresh| self.keys.hash(fresh));
-        let state = stored(state);
         self.db
             .write_unaudited("session changed", move |conn| {
                 store::update_session(conn, &hash, &new_hash, &state)

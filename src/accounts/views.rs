@@ -4,6 +4,7 @@ use askama::Template;
 
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 #[derive(Template)]
 #[template(path = "accounts/sign_in.html")]

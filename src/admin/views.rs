@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::store::Run;
 use crate::kernel::base::show;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 /// A way into a part of the administration.
 pub struct Card {

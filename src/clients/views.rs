@@ -10,6 +10,7 @@ use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::show;
 use crate::kernel::event::views::Activity;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 #[derive(Template)]
 #[template(path = "clients/list.html", blocks = ["results"])]

@@ -10,6 +10,7 @@ use crate::engagements::domain::RunbookState;
 use crate::engagements::store::approval::Request;
 use crate::kernel::base::show;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 
 /// How many procedures the queue shows.

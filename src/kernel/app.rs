@@ -6,6 +6,7 @@ use actix_web::cookie::Key;
 use object_store::local::LocalFileSystem;
 
 use crate::kernel::base::clock::Clock;
+use crate::kernel::base::hex::hex;
 use crate::kernel::config::Config;
 use crate::kernel::db::Db;
 use crate::kernel::job::{Jobs, Reach};
@@ -50,11 +51,32 @@ pub struct Keys {
     pub hashing: [u8; 32],
     /// Encrypts the secrets of second factors.
     pub sealing: [u8; 32],
+    /// Names of the cookies.
+    pub cookies: CookieNames,
+}
+
+/// Cookies of this installation. A browser sends the cookies of a host to each of its ports, so their names
+/// carry a mark of the secret: two installations on one host leave each other's alone, and the nodes of one
+/// have the same.
+pub struct CookieNames {
+    pub session: String,
+    /// Carries one message over a redirect.
+    pub message: String,
+    /// A browser that somebody signed in with before.
+    pub device: String,
+}
+
+impl CookieNames {
+    /// Behind https no other host and no other path can set them.
+    fn new(mark: &str, https: bool) -> Self {
+        let name = |kind: &str| format!("{}tyrian-{mark}{kind}", if https { "__Host-" } else { "" });
+        Self { session: name(""), message: name("-message"), device: name("-device") }
+    }
 }
 
 impl Keys {
     /// Derives every key from the secret, which must have at least 32 bytes.
-    pub fn derive(secret: &[u8]) -> Self {
+    pub fn derive(secret: &[u8], https: bool) -> Self {
         use hmac::{Hmac, KeyInit, Mac};
         let part = |label: &[u8]| -> [u8; 32] {
             // An HMAC takes a key of any length; the error type exists for other algorithms.
@@ -66,7 +88,12 @@ impl Keys {
         let mut cookie = [0u8; 64];
         cookie[..32].copy_from_slice(&part(b"cookie 1"));
         cookie[32..].copy_from_slice(&part(b"cookie 2"));
-        Self { cookie: Key::from(&cookie), hashing: part(b"hashing"), sealing: part(b"sealing") }
+        Self {
+            cookie: Key::from(&cookie),
+            hashing: part(b"hashing"),
+            sealing: part(b"sealing"),
+            cookies: CookieNames::new(&hex(&part(b"cookie names")[..4]), https),
+        }
     }
 
     /// Keyed hash of a secret that is stored only so.

@@ -5,6 +5,7 @@ pub mod edit;
 use std::collections::HashMap;
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
@@ -19,6 +20,7 @@ use crate::kernel::base::ids::{ClientId, FindingId};
 use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::event::views::Activity;
+use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{ProcedureStatus, Severity};
@@ -118,11 +120,13 @@ pub struct Show {
 
 /// An outcome as a mark.
 #[derive(Template)]
-#[template(source = r#"<span class="outcome" data-tone="{{ tone }}">{{ label }}</span>"#, ext = "html")]
+#[template(path = "components/outcome.html")]
 pub struct Mark {
     tone: &'static str,
     label: String,
 }
+
+impl HtmlSafe for Mark {}
 
 /// An outcome, "3 of 12" and "25 %".
 type Counted = (Mark, String, String);
@@ -139,9 +143,6 @@ impl Mark {
 /// As on the engagement's pages, judged by what the outcome meant when it was frozen.
 
 impl Show {
-    fn md(&self, text: &str) -> String {
-        markdown::render(text)
-    }
     fn at(&self, at: &DateTime<Utc>) -> String {
         show::seconds(*at, self.zone)
     }

@@ -6,6 +6,7 @@ use super::domain::Outcome;
 use super::forms::{OutcomeForm, SettingsForm};
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 #[derive(Template)]
 #[template(path = "settings/show.html")]

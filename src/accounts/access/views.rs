@@ -6,6 +6,7 @@ use super::store::{AccessRow, Filter};
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
 use crate::kernel::base::show;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 #[derive(Template)]
 #[template(path = "accounts/access.html", blocks = ["results"])]

@@ -176,7 +176,7 @@ pub async fn prove(ctx: SignedIn, session: Session, Form(typed): Form<ProofTyped
     ctx.write(write).await?;
     session.insert(PROVED, ctx.app.clock.now()).map_err(|e| Error::Internal(e.into()))?;
     // Whoever copied the cookie before does not come along.
-    renew_secret(&session);
+    renew_secret(&session, ctx.app.clock.now());
     Ok(redirect(&next))
 }
 
@@ -253,7 +253,7 @@ pub async fn enrol(ctx: SignedIn, session: Session, Form(typed): Form<EnrolTyped
     let code = typed.code.clone();
     match ctx.write(move |tx| factors::enrol(tx, &keys, id, &own, &code)).await {
         Ok(codes) => {
-            renew_secret(&session);
+            renew_secret(&session, ctx.app.clock.now());
             codes_page(&ctx, codes, own_path(&typed.next))
         }
         Err(Error::Invalid(errors)) => {
@@ -281,7 +281,7 @@ pub async fn new_codes(ctx: SignedIn, session: Session) -> Result<HttpResponse> 
     ctx.proved()?;
     let (id, keys) = (ctx.viewer().id, ctx.app.keys.clone());
     let codes = ctx.write(move |tx| factors::renew_codes(tx, &keys, id)).await?;
-    renew_secret(&session);
+    renew_secret(&session, ctx.app.clock.now());
     codes_page(&ctx, codes, "/account".into())
 }
 
@@ -320,7 +320,7 @@ pub async fn remove(
         return ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?);
     }
     ctx.write(move |tx| factors::remove(tx, id, true)).await?;
-    renew_secret(&session);
+    renew_secret(&session, ctx.app.clock.now());
     Ok(redirect_with("/account", "Your second factor is removed. Your other sessions are ended."))
 }
 

@@ -231,8 +231,8 @@ async fn enter(
     Ok(answer)
 }
 
-fn device_cookie(ctx: &Ctx) -> &'static str {
-    if ctx.app.config.is_https() { "__Host-tyrian-device" } else { "tyrian-device" }
+fn device_cookie(ctx: &Ctx) -> &str {
+    &ctx.app.keys.cookies.device
 }
 
 fn known_device(ctx: &Ctx, req: &HttpRequest) -> Option<[u8; 32]> {

@@ -8,6 +8,7 @@ use crate::kernel::authz::Permission;
 use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 #[derive(Template)]
 #[template(path = "accounts/roles.html")]

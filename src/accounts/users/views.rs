@@ -10,6 +10,7 @@ use crate::kernel::base::ids::{ClientId, RoleId};
 use crate::kernel::base::show;
 use crate::kernel::event::views::Activity;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 /// The word for an account's status.
 pub fn status_word(status: &str) -> &'static str {

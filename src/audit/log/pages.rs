@@ -103,6 +103,20 @@ async fn export(permit: Permit<ReadAuditLog>, asked: &Asked, format: Format) -> 
         format,
         zone,
     };
+    let name = format!(
+        "audit-log-{}.{}",
+        permit.app.clock.now().with_timezone(&zone).format("%Y-%m-%d"),
+        format.ending()
+    );
+    let mut answer = HttpResponse::Ok();
+    answer
+        .content_type(format.media_type())
+        // Compressing would hold chunks back, and the processor with them.
+        .insert_header(actix_web::http::header::ContentEncoding::Identity)
+        .insert_header(("Content-Disposition", format!("attachment; filename=\"{name}\"")));
+    if permit.head {
+        return Ok(answer.finish());
+    }
     let turn = EXPORTS.take(permit.viewer().id.0).await?;
     let told = request::event(&wanted);
     permit.write(move |tx| tx.audited((), told)).await?;
@@ -112,11 +126,6 @@ async fn export(permit: Permit<ReadAuditLog>, asked: &Asked, format: Format) -> 
     let (db, runtime) = (permit.app.db.clone(), tokio::runtime::Handle::current());
     let connected = actix_web::web::block(move || db.connect()).await;
     let mut conn = connected.map_err(|panicked| Error::Internal(panicked.into()))??;
-    let name = format!(
-        "audit-log-{}.{}",
-        permit.app.clock.now().with_timezone(&zone).format("%Y-%m-%d"),
-        format.ending()
-    );
     // Not awaited: the answer begins now and goes on as chunks come.
     drop(actix_web::web::block(move || {
         let _turn = turn;
@@ -136,10 +145,5 @@ async fn export(permit: Permit<ReadAuditLog>, asked: &Asked, format: Format) -> 
             None => Some((Err(Error::Unavailable("the export was cut short".into())), None)),
         }
     });
-    Ok(HttpResponse::Ok()
-        .content_type(format.media_type())
-        // Compressing would hold chunks back, and the processor with them.
-        .insert_header(actix_web::http::header::ContentEncoding::Identity)
-        .insert_header(("Content-Disposition", format!("attachment; filename=\"{name}\"")))
-        .streaming(chunks))
+    Ok(answer.streaming(chunks))
 }

@@ -16,6 +16,7 @@ use crate::kernel::event::domain::Category;
 use crate::kernel::event::record::Record;
 use crate::kernel::event::views::{EventRow, ProofOf, SealShown};
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 impl Hint {
     fn counted(&self) -> String {

@@ -7,6 +7,7 @@ use crate::engagements::domain::NewEngagement;
 use crate::engagements::store::plan::Losses;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 /// A field that both sides changed.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! Outcomes at a glance as a picture made here, with the same numbers in a table beside it.
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 
 use crate::engagements::glance::{Counts, Glance, TONES};
 use crate::kernel::base::show;
@@ -34,6 +35,8 @@ pub struct Piece {
 pub struct GlanceView {
     pub glance: Glance,
 }
+
+impl HtmlSafe for GlanceView {}
 
 impl GlanceView {
     fn height(&self) -> usize {

@@ -8,6 +8,7 @@ use crate::engagements::domain::RunbookState;
 use crate::engagements::store::list::{Choices, Page, Place, Row, Search, Sort};
 use crate::kernel::base::show::{When, dates};
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::kernel::web::link;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Progress;

@@ -16,6 +16,7 @@ use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::kernel::web::form::Pairs;
 
 #[derive(Template)]

@@ -12,6 +12,7 @@ use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId};
 use crate::kernel::base::show;
 use crate::kernel::base::show::{When, counted, dates, size};
 use crate::kernel::base::team::Team;
+use crate::kernel::web::filters;
 use crate::kernel::web::markdown;
 use crate::procedures::inputs::{InputRow, Values};
 

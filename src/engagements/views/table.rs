@@ -1,11 +1,13 @@
 //! The procedures table: its rows and cells, the inline editor, and the progress in the head.
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 
 use crate::engagements::domain::RunbookState;
 use crate::engagements::store::show::{Operator, ProcedureRow, operators_of};
 use crate::kernel::base::ids::{EngagementId, PersonId};
 use crate::kernel::base::team::Team;
+use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
 use crate::procedures::domain::{Field, Sides, WaitingOn};
 use crate::procedures::views::page::state_class;
@@ -66,7 +68,7 @@ pub struct Line {
     pub position: i32,
     pub technique: String,
     pub more: usize,
-    /// Link, relative to the engagements' list: the table carries it twice in each row.
+    /// Its own page.
     pub href: String,
     pub name: String,
     pub cells: Vec<Cell>,
@@ -153,7 +155,7 @@ impl Line {
             position: row.position,
             technique: row.technique_ids.first().cloned().unwrap_or_default(),
             more: row.technique_ids.len().saturating_sub(1),
-            href: format!("{engagement}/procedures/{}", row.id),
+            href: format!("/engagements/{engagement}/procedures/{}", row.id),
             name: row.name.clone(),
             cells,
             people,
@@ -204,6 +206,8 @@ pub struct Meter {
     /// At 100 % and not submitted.
     pub unsubmitted: bool,
 }
+
+impl HtmlSafe for Meter {}
 
 impl Meter {
     pub fn new(rows: &[ProcedureRow], submitted: bool) -> Self {

@@ -8,6 +8,7 @@ use crate::engagements::store::wizard::Picked;
 use crate::engagements::wizard::{Chosen, Source};
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::kernel::web::link;
 use crate::library::store::Hit;
 

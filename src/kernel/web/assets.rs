@@ -129,12 +129,6 @@ pub fn module_urls() -> Vec<String> {
     urls
 }
 
-/// Markup of an icon of the sprite, for templates (`|safe`): `name` is one of ours, never a person's text.
-pub fn icon(name: &str) -> String {
-    static SPRITE: LazyLock<String> = LazyLock::new(|| url("icons.svg"));
-    format!("<svg class=\"icon\" aria-hidden=\"true\"><use href=\"{}#i-{name}\"/></svg>", *SPRITE)
-}
-
 /// `GET /assets/{path}`: kept for good under the address with its digest, asked for again otherwise.
 pub async fn serve(req: HttpRequest, path: web::Path<String>) -> Result<HttpResponse> {
     let asset = ASSETS.get(path.as_str()).ok_or(Error::NotFound)?;

@@ -5,11 +5,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use actix_session::SessionExt;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
-use actix_web::http::header;
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -22,12 +20,25 @@ use crate::kernel::base::error::{Error, Result};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Actor, ActorKind};
 use crate::kernel::web::frame::{Frame, Section};
-use crate::kernel::web::permit::{UNAVAILABLE, VIEWER, Viewer};
+use crate::kernel::web::permit::Viewer;
 
-/// Name of the cookie that carries one message over a redirect. Behind https no other host and no other path
-/// can set it.
-fn message_cookie_name(https: bool) -> &'static str {
-    if https { "__Host-tyrian-message" } else { "tyrian-message" }
+/// What the session of a request said, as the middleware that read it leaves it for the handlers.
+#[derive(Clone)]
+pub enum Known {
+    /// Somebody is signed in.
+    Viewer(Arc<Viewer>),
+    /// The database was away: who asks cannot be told.
+    Unavailable,
+}
+
+impl Known {
+    /// Who is signed in, where that is known.
+    pub fn viewer_of(req: &HttpRequest) -> Option<Arc<Viewer>> {
+        match req.extensions().get::<Self>() {
+            Some(Self::Viewer(viewer)) => Some(viewer.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// How long a proof of who somebody is lasts for sensitive acts.
@@ -43,6 +54,8 @@ pub struct Ctx {
     pub request_id: Option<Uuid>,
     /// Whether htmx asked for a fragment.
     pub partial: bool,
+    /// Whether the head of the answer alone is asked for: then nothing is exported and no stream begins.
+    pub head: bool,
     message: Option<String>,
     address: Option<String>,
     user_agent: Option<String>,
@@ -77,20 +90,12 @@ impl Ctx {
             .app_data::<web::Data<App>>()
             .cloned()
             .ok_or_else(|| Error::Internal(anyhow::anyhow!("no application state")))?;
-        let known = req.extensions().get::<Arc<Viewer>>().cloned();
-        let viewer = match known {
-            Some(viewer) => Some(viewer),
-            None => {
-                let session = req.get_session();
-                if session.get::<bool>(UNAVAILABLE).ok().flatten().unwrap_or(false) {
-                    return Err(Error::Unavailable("the session could not be read".into()));
-                }
-                let viewer = session.get::<Viewer>(VIEWER).ok().flatten().map(Arc::new);
-                if let Some(viewer) = &viewer {
-                    req.extensions_mut().insert(viewer.clone());
-                }
-                viewer
+        let viewer = match req.extensions().get::<Known>() {
+            Some(Known::Viewer(viewer)) => Some(viewer.clone()),
+            Some(Known::Unavailable) => {
+                return Err(Error::Unavailable("the session could not be read".into()));
             }
+            None => None,
         };
         let request_id = req.extensions().get::<tracing_actix_web::RequestId>().map(|id| **id);
         let text = |name| {
@@ -102,9 +107,8 @@ impl Ctx {
             address: client_address(req, &app.config.trusted_proxies),
             user_agent: text(header::USER_AGENT),
             partial: is_partial(req),
-            message: req
-                .cookie(message_cookie_name(app.config.is_https()))
-                .map(|c| percent_decode(c.value())),
+            head: req.method() == Method::HEAD,
+            message: req.cookie(&app.keys.cookies.message).map(|c| percent_decode(c.value())),
             request_id,
             viewer,
             app,
@@ -118,6 +122,7 @@ impl Ctx {
             viewer: Some(Arc::new(viewer)),
             request_id: None,
             partial: false,
+            head: false,
             message: None,
             address: Some(address.to_owned()),
             user_agent: Some(user_agent.to_owned()),
@@ -242,13 +247,10 @@ fn carrying(mut answer: HttpResponse, message: &str) -> HttpResponse {
 }
 
 impl Message {
-    pub(crate) fn cookie(&self, https: bool) -> Cookie<'static> {
+    pub(crate) fn cookie(&self, name: String, https: bool) -> Cookie<'static> {
         let encoded = utf8_percent_encode(&self.0, NON_ALPHANUMERIC).to_string();
-        let cookie = Cookie::build(message_cookie_name(https), encoded)
-            .path("/")
-            .http_only(true)
-            .secure(https)
-            .same_site(SameSite::Lax);
+        let cookie =
+            Cookie::build(name, encoded).path("/").http_only(true).secure(https).same_site(SameSite::Lax);
         let mut cookie = cookie.finish();
         if self.0.is_empty() {
             cookie.make_removal();
@@ -293,8 +295,8 @@ mod tests {
 
     #[test]
     fn a_message_survives_its_cookie() {
-        let cookie = Message("“Ünïcode” & 100 % saved\n".into()).cookie(true);
-        assert!(cookie.name().starts_with("__Host-") && cookie.secure() == Some(true));
+        let cookie = Message("“Ünïcode” & 100 % saved\n".into()).cookie("m".into(), true);
+        assert_eq!(cookie.secure(), Some(true));
         assert_eq!(percent_decode(cookie.value()), "“Ünïcode” & 100 % saved\n");
         assert_eq!(percent_decode("%zz%4"), "%zz%4");
     }

@@ -6,7 +6,6 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{self, Poll};
 use std::time::Duration;
 
@@ -25,9 +24,9 @@ use crate::kernel::base::error::Error;
 use crate::kernel::base::logging::without_quotes;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::refusals as flood;
-use crate::kernel::web::ctx::{Ctx, Message, Refusal, is_partial};
+use crate::kernel::web::ctx::{Ctx, Known, Message, Refusal, is_partial};
+use crate::kernel::web::filters;
 use crate::kernel::web::frame::{Frame, Section};
-use crate::kernel::web::permit::Viewer;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
     font-src 'self'; connect-src 'self'; \
@@ -128,7 +127,7 @@ fn is_known_host(req: &ServiceRequest) -> bool {
 }
 
 fn is_signed_in(req: &HttpRequest) -> bool {
-    req.extensions().get::<Arc<Viewer>>().is_some()
+    Known::viewer_of(req).is_some()
 }
 
 /// The answer where even the request is lost.
@@ -403,7 +402,12 @@ fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) 
 
 fn with_headers(mut answer: ServiceResponse<BoxBody>, is_asset: bool) -> ServiceResponse<BoxBody> {
     let https = answer.request().app_data::<web::Data<App>>().is_some_and(|app| app.config.is_https());
-    let message = answer.response().extensions().get::<Message>().map(|message| message.cookie(https));
+    let name = answer
+        .request()
+        .app_data::<web::Data<App>>()
+        .map(|app| app.keys.cookies.message.clone())
+        .unwrap_or_default();
+    let message = answer.response().extensions().get::<Message>().map(|message| message.cookie(name, https));
     if let Some(cookie) = message
         && let Err(fault) = answer.response_mut().add_cookie(&cookie)
     {

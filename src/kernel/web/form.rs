@@ -4,7 +4,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::pairs::not_ours;
 pub use crate::kernel::base::pairs::{Pairs, is_merging, merging};
-use crate::kernel::web::permit::Viewer;
+use crate::kernel::web::ctx::Known;
 use crate::kernel::web::turns::{Turn, Turns};
 
 /// The most that the form of a row may hold. Fields have their own, smaller limits with a sentence beside the
@@ -98,8 +98,7 @@ async fn arrive(req: &HttpRequest, mut payload: Payload, limit: usize) -> Result
         }
         body.extend_from_slice(&chunk);
         if body.len() > LARGE && turn.is_none() {
-            let who =
-                req.extensions().get::<Arc<Viewer>>().map_or_else(uuid::Uuid::nil, |viewer| viewer.id.0);
+            let who = Known::viewer_of(req).map_or_else(uuid::Uuid::nil, |viewer| viewer.id.0);
             turn = Some(LARGE_FORMS.take(who).await?);
         }
     }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
 
 use ammonia::{Builder, UrlRelative};
+use askama::Template;
 use comrak::arena_tree::NodeEdge;
 use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, format_html, parse_document};
@@ -175,19 +176,15 @@ fn rendered(text: &str) -> String {
     CLEANER.clean(&html).to_string()
 }
 
+#[derive(Template)]
+#[template(path = "components/as_typed.html")]
+struct AsTyped {
+    text: String,
+}
+
 /// The text itself, for what is not to be rendered.
 fn as_typed(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in visible_controls(text).chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            c => escaped.push(c),
-        }
-    }
-    // An HTML parser drops a line break right after the tag.
-    format!("<pre>\n{escaped}</pre>\n")
+    AsTyped { text: visible_controls(text) }.to_string()
 }
 
 /// Control characters and the ones that reorder text as "⟦U+202E⟧", so that what is read is what is there.
@@ -309,7 +306,7 @@ mod tests {
         for unit in ["> ", "- a\n", "[", "*", "![", "**a ", "*a _b ", "<b>", "|", "1. - "] {
             check_tags(&render(&unit.repeat(4_000)));
         }
-        assert_eq!(render(&"> ".repeat(50)), format!("<pre>\n{}</pre>\n", "&gt; ".repeat(50)));
+        assert_eq!(render(&"> ".repeat(50)), format!("<pre>\n{}</pre>", "&#62; ".repeat(50)));
         assert!(render(&format!("{}deep", "> ".repeat(20))).starts_with("<blockquote>"));
     }
 

@@ -4,12 +4,14 @@
 pub mod assets;
 pub mod ctx;
 pub mod edge;
+pub mod filters;
 pub mod form;
 pub mod frame;
 pub mod markdown;
 pub mod measure;
 pub mod owner;
 pub mod permit;
+pub mod route;
 pub mod turns;
 
 pub use ctx::{Ctx, redirect, redirect_with, refusal_noted};

@@ -10,21 +10,15 @@ use std::sync::Arc;
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::kernel::authz::policy::{Permission, Rights};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, PersonId};
 use crate::kernel::web::Ctx;
 
-/// Session key under which the store hands over the [`Viewer`]; it is loaded with the session and never
-/// stored in it.
-pub(crate) const VIEWER: &str = "viewer";
-/// Session key that says the store could not reach the database.
-pub(crate) const UNAVAILABLE: &str = "unavailable";
-
 /// The person who is signed in, with everything they may do.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Viewer {
     pub id: PersonId,
     pub name: String,
@@ -54,7 +48,7 @@ pub struct Viewer {
 }
 
 /// What pages need of the organisation's settings.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Organisation {
     pub name: String,
     /// IANA name of its time zone.
@@ -238,6 +232,8 @@ actions! {
     ReadAuditLog => AuditLogRead or AuditLogReadClient;
     /// Write on procedures: at least the blue side where assigned. Which side is `procedures::domain::sides`.
     WriteProcedure => ProcedureWriteBlueAssigned;
+    /// Do what only red does on procedures: start them and tick their steps.
+    WriteRed => ProcedureWriteRed;
 }
 
 /// Proof that somebody is signed in, for pages about themselves.

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 
 use crate::kernel::base::ids::TestPlanId;
 use crate::kernel::base::show;
+use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::library::domain::{Step, StepKind};
 use crate::library::forms::{ProcedureFilter, TechniqueFilter};

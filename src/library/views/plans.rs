@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use super::Choices;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::LibraryProcedureId;
+use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::library::editor::{Command as Button, PlanForm};
 use crate::library::store::{Hit, Plan, PlanRow, Repository};

@@ -1,7 +1,7 @@
 //! Texts of the library as pages show them: MITRE's Markdown, commands, and the words of sources in ours.
 
-use std::fmt::Write;
-
+use askama::Template;
+use askama::filters::HtmlSafe;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
@@ -65,11 +65,21 @@ fn without_citations(text: &str) -> String {
     out
 }
 
+/// What is read of a command.
+pub enum Shown {
+    Text(String),
+    /// A placeholder of this name.
+    Input(String),
+    /// `U+202E`
+    Hidden(String),
+}
+
 /// A command ready for a page.
+#[derive(Template)]
+#[template(path = "library/_command.html")]
 pub struct Command {
-    /// What is read: placeholders marked, hidden characters named. Safe HTML.
-    pub shown: String,
-    /// What the button copies, where that is not the text of `shown`. Safe HTML.
+    pub shown: Vec<Shown>,
+    /// What the button copies, where that is not the text of `shown`.
     pub exact: Option<String>,
     /// Lines, where they are too many to show at once.
     pub folded: Option<usize>,
@@ -77,54 +87,30 @@ pub struct Command {
 
 /// Prepares a command of a library procedure. Nothing is filled in yet.
 pub fn command(text: &str) -> Command {
-    let mut shown = String::with_capacity(text.len() + 64);
+    let mut shown = Vec::new();
     let mut hides = false;
     for part in fill(text, &|_| None) {
         match part {
             Part::Text(text) => {
                 for piece in visible(&text) {
                     match piece {
-                        Piece::Text(text) => escape(&mut shown, text),
+                        Piece::Text(text) => shown.push(Shown::Text(text.to_owned())),
                         Piece::Hidden(code) => {
                             hides = true;
-                            let _ = write!(
-                                shown,
-                                "<mark class=\"unfilled\" title=\"Hidden character\">{code}</mark>"
-                            );
+                            shown.push(Shown::Hidden(code));
                         }
                     }
                 }
             }
-            Part::Filled { name, .. } | Part::Missing { name } => {
-                shown.push_str("<mark>#{");
-                escape(&mut shown, &name);
-                shown.push_str("}</mark>");
-            }
+            Part::Filled { name, .. } | Part::Missing { name } => shown.push(Shown::Input(name)),
         }
     }
-    let exact = (hides || text.contains('\r')).then(|| {
-        let mut exact = String::with_capacity(text.len());
-        escape(&mut exact, text);
-        exact
-    });
+    let exact = (hides || text.contains('\r')).then(|| text.to_owned());
     let lines = text.lines().count();
     Command { shown, exact, folded: (lines > SHOWN_LINES).then_some(lines) }
 }
 
-/// HTML's own normalisation would turn CR into LF; written as a reference it stays what it is.
-fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\r' => out.push_str("&#13;"),
-            c => out.push(c),
-        }
-    }
-}
+impl HtmlSafe for Command {}
 
 /// The word people use for a platform that a source writes as `windows` or `iaas:aws`.
 pub fn platform(key: &str) -> String {
@@ -189,11 +175,11 @@ mod tests {
     #[test]
     fn what_is_copied_stays_exact() {
         let plain = command("echo '#{name}' <x>");
-        assert_eq!(plain.shown, "echo &#39;<mark>#{name}</mark>&#39; &lt;x&gt;");
+        assert_eq!(plain.to_string(), "echo &#39;<mark>#{name}</mark>&#39; &#60;x&#62;");
         assert!(plain.exact.is_none() && plain.folded.is_none());
         let hidden = command("a\u{202E}b\r\nc");
-        assert!(hidden.shown.contains("U+202E"));
-        assert_eq!(hidden.exact.as_deref(), Some("a\u{202E}b&#13;\nc"));
+        assert!(hidden.to_string().contains("U+202E"));
+        assert_eq!(hidden.exact.as_deref(), Some("a\u{202E}b\r\nc"));
         assert_eq!(command(&"x\n".repeat(40)).folded, Some(40));
     }
 

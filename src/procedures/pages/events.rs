@@ -40,6 +40,9 @@ pub async fn events(
     let visible = permit.visible();
     let client = permit.read(move |conn| check_visible(conn, engagement, None, &visible)).await?;
     permit.check(client)?;
+    if permit.head {
+        return Ok(HttpResponse::Ok().content_type("text/event-stream").finish());
+    }
     let feed = permit.app.live.listen();
     let (app, session) = (permit.app.clone(), permit.viewer().session);
     let end = tokio::time::Instant::now() + LIFE;

@@ -16,8 +16,8 @@ use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
-use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
-use crate::kernel::web::{Form, Query, Section, beside, redirect, redirect_with, refusal_noted};
+use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure, WriteRed};
+use crate::kernel::web::{Form, Query, Section, beside, redirect_with, refusal_noted};
 use crate::procedures::domain::{Field, Sides, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed};
 use crate::procedures::merge::Conflict;
@@ -164,22 +164,6 @@ pub async fn show(
     let older = super::Older { logs: wanted.logs, files: wanted.files };
     let answer = State { overlay, offers_draft, tab, note, older, ..State::default() };
     answer.whole_page(&permit, loaded).await
-}
-
-/// `GET /engagements/{id}/p/{key}`: from the jump list to the procedure's page.
-pub async fn jump(
-    permit: Permit<ReadEngagement>,
-    path: web::Path<(EngagementId, String)>,
-) -> Result<HttpResponse> {
-    let ((engagement, key), visible) = (path.into_inner(), permit.visible());
-    let read = move |conn: &mut diesel::PgConnection| {
-        let client = page::check_visible(conn, engagement, None, &visible)?;
-        Ok((client, page::list_siblings(conn, engagement)?))
-    };
-    let (client, siblings) = permit.read(read).await?;
-    permit.check(client)?;
-    let found = siblings.into_iter().find(|sibling| sibling.id.short_key() == key).ok_or(Error::NotFound)?;
-    Ok(redirect(&url(engagement, found.id)))
 }
 
 /// How the page is answered: with what was typed, what is wrong, what conflicts.
@@ -497,11 +481,8 @@ async fn after(
 }
 
 /// `POST …/start`: with scripts, Start stores its two fields at once and leaves what is typed alone.
-pub async fn start(
-    permit: Permit<WriteProcedure>,
-    path: Ids,
-    Form(pairs): Form<Pairs>,
-) -> Result<HttpResponse> {
+pub async fn start(permit: Permit<WriteRed>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+    let permit = Permit::<WriteProcedure>::of(&permit)?;
     let (engagement, procedure) = path.into_inner();
     let posted = Posted::read(pairs)?;
     let write = permit.clone();
@@ -520,9 +501,10 @@ pub async fn start(
 }
 
 pub async fn tick(
-    permit: Permit<WriteProcedure>,
+    permit: Permit<WriteRed>,
     path: web::Path<(EngagementId, ProcedureId, String, String)>,
 ) -> Result<HttpResponse> {
+    let permit = Permit::<WriteProcedure>::of(&permit)?;
     let (engagement, procedure, step, word) = path.into_inner();
     let done = match word.as_str() {
         "tick" => true,

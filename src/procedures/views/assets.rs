@@ -8,6 +8,7 @@ use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::AssetId;
 use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::procedures::store::assets::{Candidate, Own, PICKED_FROM, ProcedureAsset};
 use crate::settings::domain::Outcome;
 

@@ -10,6 +10,7 @@ use crate::kernel::base::ids::AttachmentId;
 use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::procedures::evidence::{TypedAttachment, is_image};
 use crate::procedures::store::attachments::{Attachment, FilePage};
 

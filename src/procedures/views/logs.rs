@@ -9,6 +9,7 @@ use crate::kernel::base::ids::LogEntryId;
 use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::procedures::entries::TypedEntry;
 use crate::procedures::store::logs::{LogEntry, LogPage};
 

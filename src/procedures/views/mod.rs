@@ -12,6 +12,7 @@ use askama::Template;
 
 use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 
 /// Somebody in the picker of operators.
 pub struct Pick {

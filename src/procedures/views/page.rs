@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use chrono_tz::Tz;
 
 use super::parts::Parts;
@@ -13,6 +14,7 @@ use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 use crate::kernel::web::Frame;
+use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
 use crate::procedures::domain::{
     Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, waiting_on, warnings,
@@ -139,6 +141,8 @@ pub struct Bar {
     pub saved: Option<String>,
 }
 
+impl HtmlSafe for Bar {}
+
 /// A person on a side.
 #[derive(Debug, Clone)]
 pub struct Face {
@@ -184,6 +188,8 @@ pub struct SaveForm {
     pub steps: Steps,
     pub description: String,
 }
+
+impl HtmlSafe for SaveForm {}
 
 /// The note with which blue hands over to red.
 #[derive(Debug, Clone, Default)]
@@ -245,6 +251,8 @@ pub struct Aside {
     /// Who saved last, and when.
     pub last: String,
 }
+
+impl HtmlSafe for Aside {}
 
 #[derive(Template)]
 #[template(path = "procedures/show.html")]
@@ -315,12 +323,7 @@ impl Parts<'_> {
                 .siblings
                 .iter()
                 .map(|s| Jump {
-                    // Relative and short: two hundred full addresses would be a fifth of the page.
-                    href: if s.id == self.shown.procedure.id {
-                        s.id.to_string()
-                    } else {
-                        format!("../p/{}", s.id.short_key())
-                    },
+                    href: url(self.shown.engagement.id, s.id),
                     position: s.position,
                     name: s.name.clone(),
                     class: state_class(s.status),

@@ -1,10 +1,12 @@
 //! The block of steps: commands with their inputs filled in, ticks, and the inputs themselves.
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 
 use super::parts::Parts;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::show;
+use crate::kernel::web::filters;
 use crate::library::domain::{Piece as Visible, Step, StepKind, visible};
 use crate::library::placeholders::{Piece, exact_text};
 use crate::procedures::inputs::{Inputs, Source, Values};
@@ -42,6 +44,13 @@ pub struct StepView {
     pub check: Option<String>,
     /// Who ticked it, when.
     pub done: Option<String>,
+}
+
+impl StepView {
+    /// What its box does.
+    fn act(&self) -> &'static str {
+        if self.done.is_some() { "untick" } else { "tick" }
+    }
 }
 
 /// An input of the procedure.
@@ -83,6 +92,8 @@ pub struct Steps {
     /// Why none of the typed inputs is saved.
     pub problem: Option<String>,
 }
+
+impl HtmlSafe for Steps {}
 
 impl Steps {
     fn wrong(&self) -> bool {

@@ -6,6 +6,7 @@ use crate::engagements::views::forms::Conflict;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{FindingId, PersonId, ReportId};
 use crate::kernel::base::team::Team;
+use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::ReportStatus;
 use crate::procedures::domain::Severity;

@@ -12,6 +12,7 @@ use crate::engagements::store::show::{Head, Operator};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, TestPlanId};
 use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
+use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Progress;

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use diesel::connection::SimpleConnection;
 use tyrian::kernel::base::pairs::VISITS;
-use tyrian::routes::{Row, TABLE};
+use tyrian::kernel::web::route::Row;
+use tyrian::server::rows;
 
 use super::matrix::{Things, common, filled};
 use crate::harness::TestApp;
@@ -87,7 +88,7 @@ fn no_form_costs_more_than_its_length_whoever_sends_it() {
     let things = Things::make(&app, &app.people, app.clients.own);
     let names = common(&app);
     let mut worst = (0, "");
-    for row in TABLE.iter().copied().flatten().filter(|row| row.method == "post") {
+    for row in rows().filter(|row| row.method == "post") {
         let path = filled(row, &things, &names);
         for (person, works) in
             [(None, false), (Some(&app.people.bare), false), (Some(&app.people.lead), true)]

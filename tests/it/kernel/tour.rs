@@ -1,22 +1,25 @@
 //! A tour of the whole product: every address and every state that looks different, so that each template is
-//! drawn at least once, each block that is answered alone as well, and a part that htmx fetches is the same as
-//! in the page that it stands on.
+//! drawn at least once, each block that is answered alone as well, and a part that htmx fetches is the same
+//! as in the page that it stands on.
 //!
 //! A template counts as drawn when some of its own text, which no other template has, stands in an answer.
 
 use std::collections::BTreeMap;
 
+use scraper::{ElementRef, Html};
 use tyrian::accounts::two_factor::TotpSecret;
-use tyrian::routes::{Row, TABLE};
+use tyrian::engagements::views::sections::Part;
+use tyrian::kernel::web::route::Row;
+use tyrian::server::rows;
 
 use super::matrix::{Things, ask, common, filled};
 use super::sources::files;
 use crate::harness::TestApp;
-use crate::harness::browser::{Answer, Browser};
+use crate::harness::browser::{Answer, Browser, selector};
 use crate::harness::fixtures::{OWN, PASSWORD, Person, Plan, hostile};
 use crate::harness::pages::is_page;
 
-/// Templates without a text of their own, what they draw, and where it is drawn by nothing else.
+/// Templates without a text of their own: what only they draw, and where.
 const SHARED: &[(&str, &str, &str)] = &[
     // A form of assets stands on two pages.
     ("clients/_asset_fields.html", "get /clients/{client}/assets/new", "<labelfor=\"asset-name\">"),
@@ -25,26 +28,23 @@ const SHARED: &[(&str, &str, &str)] = &[
         "get /engagements/{id}/procedures/{pid}/assets/new",
         "<labelfor=\"asset-name\">",
     ),
-    // What comes beside an answer, for another place of the page.
+    // What comes beside a saved form, for another place of the page.
     (
         "components/beside.html",
-        "post /engagements/{id}/procedures/{pid}/logs",
-        "\"hx-swap=\"outerHTML\"><section",
+        "post /engagements/{id}/procedures/{pid}",
+        "<hx-partialhx-target=\"#bar\"hx-swap=\"outerHTML\">",
     ),
     ("crumbs.html", "get /clients/new", "<navclass=\"crumbs\"aria-label=\"Breadcrumb\">"),
-    // Macros, drawn alone and in a row of the table.
+    // A mark of the table, which a cell answers alone as well.
     ("engagements/_mark.html", "get /engagements/{id}", "<spanclass=\"outcome\"data-tone=\""),
+    // A section's switch, which stands on the page first.
     (
         "engagements/_toggle.html",
         "post /engagements/{id}/sections",
         "/sections\"hx-trigger=\"clickfrom:'previoussummary'\"",
     ),
-    // A field and its version, as the form draws it.
-    (
-        "procedures/_fresh_field.html",
-        "get /engagements/{id}/procedures/{pid}/fresh",
-        "<hx-partialhx-target=\"#f-",
-    ),
+    // A field that somebody reads, as the form draws it.
+    ("procedures/_fresh_field.html", "get /engagements/", "<hx-partialhx-target=\"#f-"),
     // The page around a form that is a template of its own.
     (
         "procedures/log_entry.html",
@@ -53,8 +53,28 @@ const SHARED: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Parts that are fetched alone and stand on no page, or otherwise there.
-const APART: &[(&str, &str)] = &[];
+/// Forms that htmx puts into the procedure's page: they send to a part of it, and have the same fields with
+/// the same values as on their own page, no more and no fewer.
+const INLINE: &[&str] = &[
+    "/engagements/{id}/procedures/{pid}/logs/new",
+    "/engagements/{id}/procedures/{pid}/logs/{entry}",
+    "/engagements/{id}/procedures/{pid}/assets/new",
+    "/engagements/{id}/procedures/{pid}/assets/{asset}",
+];
+
+/// The fields and buttons of a part, or of what stands in a page's `main`, with their values.
+fn fields(html: &str) -> Vec<String> {
+    let within = if is_page(html) { "main " } else { "" };
+    let controls = ["input", "select", "textarea", "button"].map(|name| format!("{within}{name}")).join(", ");
+    let document = if is_page(html) { Html::parse_document(html) } else { Html::parse_fragment(html) };
+    let field = |control: ElementRef<'_>| {
+        let [name, kind, value] =
+            ["name", "type", "value"].map(|part| control.attr(part).unwrap_or_default());
+        let text: String = control.text().collect();
+        format!("{} {kind} {name}={value}{}", control.value().name(), squeezed(&text))
+    };
+    document.select(&selector(&controls)).map(field).collect()
+}
 
 /// Without blanks, so that it matters to nobody how a template is laid out.
 fn squeezed(text: &str) -> String {
@@ -86,7 +106,7 @@ struct Wanted {
     proofs: Vec<String>,
     /// Whether only an answer that is no whole page counts.
     alone: bool,
-    /// The only route whose answers count, where that matters.
+    /// How the only request begins whose answers count, where that matters.
     route: Option<&'static str>,
 }
 
@@ -151,7 +171,7 @@ fn block_of(templates: &BTreeMap<String, String>, path: &str, block: &str) -> St
             break;
         }
     }
-    let body = &source[start..end];
+    let body = source[start..end].split_once("%}").unwrap().1;
     let mut whole = body.to_owned();
     for included in body.split("include \"").skip(1) {
         whole.push_str("{{ }}");
@@ -165,6 +185,7 @@ struct Tour<'a> {
     wanted: Vec<Wanted>,
     /// Parts that differ from their page.
     differ: Vec<String>,
+    compared: usize,
     answers: usize,
 }
 
@@ -174,7 +195,7 @@ impl Tour<'_> {
         let (page, text) = (is_page(html), squeezed(html));
         self.wanted.retain(|wanted| {
             (wanted.alone && page)
-                || wanted.route.is_some_and(|only| only != route)
+                || wanted.route.is_some_and(|only| !route.to_lowercase().starts_with(only))
                 || !wanted.proofs.iter().any(|proof| text.contains(proof))
         });
     }
@@ -198,19 +219,21 @@ impl Tour<'_> {
         self.shown(self.app.browser(person), walk);
     }
 
-    /// A part that is fetched alone is the same as in its page, where it stands there: the element of its id,
-    /// word for word.
+    /// A part that is fetched alone stands in its page, word for word, or has the same fields.
     fn compare(&mut self, row: &Row, page: &Answer, part: &Answer) {
-        let is = |answer: &Answer, whole| {
-            answer.status == 200
-                && answer.header("content-type").starts_with("text/html")
-                && is_page(&answer.text()) == whole
-        };
-        let apart = APART.iter().any(|(route, _)| *route == row.path);
-        if !is(page, true) || !is(part, false) || apart {
+        let shows =
+            |answer: &Answer| answer.status == 200 && answer.header("content-type").starts_with("text/html");
+        let (whole, alone) = (page.text(), part.text());
+        if !shows(page) || !shows(part) || !is_page(&whole) || is_page(&alone) {
             return;
         }
-        if !squeezed(&page.text()).contains(&squeezed(&part.text())) {
+        let same = if INLINE.contains(&row.path) {
+            !fields(&alone).is_empty() && fields(&alone) == fields(&whole)
+        } else {
+            squeezed(&whole).contains(&squeezed(&alone))
+        };
+        self.compared += 1;
+        if !same {
             self.differ.push(row.path.to_owned());
         }
     }
@@ -221,7 +244,7 @@ impl Tour<'_> {
         let standing = Things::make(app, &app.people, app.clients.own);
         let common = common(app);
         let mut browser = app.browser(person);
-        for row in TABLE.iter().copied().flatten().filter(|row| toured(row)) {
+        for row in rows().filter(|row| toured(row)) {
             if row.method == "get" {
                 let path = filled(row, &standing, &common);
                 let answers = [false, true].map(|part| ask(&mut browser, row, &path, part));
@@ -244,13 +267,15 @@ impl Tour<'_> {
 #[test]
 fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
     let app = TestApp::spawn_with_jobs();
-    let mut tour = Tour { app: &app, wanted: wanted(), differ: Vec::new(), answers: 0 };
+    let mut tour = Tour { app: &app, wanted: wanted(), differ: Vec::new(), compared: 0, answers: 0 };
     let all = tour.wanted.len();
     tour.every_row(&app.people.lead, |row| !row.path.starts_with("/admin"));
     tour.every_row(&app.people.administrator, |row| row.path.starts_with("/admin"));
     ways_in(&mut tour);
     nothing_yet(&mut tour);
     wizard(&mut tour);
+    sections(&mut tour);
+    news(&mut tour);
     procedure(&mut tour);
     requests(&mut tour);
     report(&mut tour);
@@ -258,6 +283,7 @@ fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
     let missing: Vec<&str> = tour.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
     assert_eq!(missing, Vec::<&str>::new(), "never drawn");
     assert_eq!(tour.differ, Vec::<String>::new(), "the part differs from what stands in its page");
+    assert!(tour.compared >= 15, "{} parts compared with their pages", tour.compared);
 }
 
 /// Signing in, the second factor, and an invitation.
@@ -330,6 +356,35 @@ fn wizard(tour: &mut Tour<'_>) {
     });
 }
 
+/// The engagement's page with all its sections, each section alone, and the control in place of a value.
+fn sections(tour: &mut Tour<'_>) {
+    let app = tour.app;
+    let ids = Things::make(app, &app.people, app.clients.own).ids;
+    let (engagement, key) = (&ids["id"], &ids["key"]);
+    let report = app.texts(&format!("SELECT id FROM reports WHERE engagement_id = '{engagement}'")).remove(0);
+    tour.person(&app.people.lead, |b| {
+        b.open(&format!("/engagements/{engagement}?open=all")).expect(200);
+        for part in Part::ALL {
+            b.get_fragment(&format!("/engagements/{engagement}/sections/{}", part.as_str()));
+        }
+        b.get_fragment(&format!("/engagements/{engagement}/cell?status={key}"));
+        // Nothing is logged, nothing submitted yet.
+        b.open(&format!("{}?open=all", app.engagement(1).path())).expect(200);
+        b.open(&format!("/reports/{report}")).expect(200);
+    });
+}
+
+/// What an open audit log hears of new events.
+fn news(tour: &mut Tour<'_>) {
+    let app = tour.app;
+    tour.person(&app.people.administrator, |b| {
+        b.open("/admin/audit-log?category=clients").expect(200);
+        let asks = b.attribute("#news", "hx-get").unwrap();
+        app.asset(app.clients.own, hostile!("files01"));
+        b.get_fragment(&asks);
+    });
+}
+
 /// Two people on one procedure: a draft, what both wrote, and what others saved meanwhile.
 fn procedure(tour: &mut Tour<'_>) {
     let app = tour.app;
@@ -338,9 +393,11 @@ fn procedure(tour: &mut Tour<'_>) {
     let typed = hostile!("from red");
     tour.person(&app.people.standard, |b| {
         b.open(&path).expect(200);
-        b.fill("Attack source", typed).fill("red_notes", typed).press("Save").expect(200);
+        b.fill("Attack source", typed).fill("red_notes", typed).choose("red_outcome", "Success");
+        b.fill("executed_at", "2026-11-20T07:00:00").fill("detected_at", "2026-11-20T07:10:00");
+        b.press("Save").expect(200);
     });
-    tour.person(&app.people.second, |b| {
+    tour.person(&app.people.analyst, |b| {
         b.get_fragment(&format!("{path}/fresh"));
     });
     let (mut one, mut two) = (app.browser(&app.people.standard), app.browser(&app.people.lead));

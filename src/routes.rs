@@ -6,10 +6,10 @@
 use actix_web::web;
 
 use crate::kernel::base::error::Error;
+use crate::kernel::web::assets;
 use crate::kernel::web::route::{Row, register, rows};
 use crate::{
-    accounts, admin, audit, clients, dashboard, engagements, kernel, library, procedures, reports, schedule,
-    settings,
+    accounts, admin, audit, clients, dashboard, engagements, library, procedures, reports, schedule, settings,
 };
 
 /// The tables of all slices.
@@ -29,7 +29,7 @@ pub const TABLE: &[&[Row]] = &[
 
 /// What other programs ask for.
 pub const MACHINE: &[Row] = rows! { machine:
-    get "/assets/{path:.*}" => kernel::web::assets::serve;
+    get "/assets/{path:.*}" => assets::serve;
 };
 
 const WAYS_IN: &[Row] = rows! { public:

@@ -300,6 +300,6 @@ fn every_handler_of_the_table_stands_in_a_page_file() {
         table.lines().map(str::trim).filter(|line| line.starts_with("get \"") || line.starts_with("post \""))
     {
         let handler = line.split("=> ").nth(1).unwrap();
-        assert!(handler.contains("pages::") || handler.starts_with("kernel::web::"), "{handler}");
+        assert!(handler.contains("pages::") || handler.starts_with("assets::"), "{handler}");
     }
 }

@@ -12,7 +12,7 @@ use crate::audit::proof::store::seal::{Progress, get_progress};
 use crate::kernel::app::App;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::db::STATEMENTS;
-use crate::kernel::web::measure::requests;
+use crate::kernel::web::measure::{self, requests};
 
 /// A database that takes longer counts as away: whoever scrapes waits, too.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -29,6 +29,7 @@ pub async fn metrics(app: web::Data<App>) -> Result<HttpResponse> {
 fn text(app: &App, found: Option<(Progress, Vec<Run>)>) -> prometheus::Result<String> {
     let registry = Registry::new();
     registry.register(Box::new(requests().clone()))?;
+    registry.register(Box::new(measure::statements().clone()))?;
     let statements = IntCounter::new("tyrian_statements_total", "Statements sent to the database.")?;
     statements.inc_by(STATEMENTS.load(Ordering::Relaxed));
     registry.register(Box::new(statements))?;

@@ -8,6 +8,7 @@ pub mod migrate;
 #[rustfmt::skip]
 pub mod schema;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -29,6 +30,25 @@ type PgPool = Pool<ConnectionManager<PgConnection>>;
 /// Statements sent by requests since the start, without BEGIN, COMMIT, SET and pool checks. The benchmark
 /// reads it.
 pub static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// Statements that this thread sent for the caller whom it works for now.
+    static SENT: Cell<u64> = const { Cell::new(0) };
+}
+
+tokio::task_local! {
+    /// Statements of the request that this task answers.
+    static ASKED: Cell<u64>;
+}
+
+/// Runs `f` and tells how many statements its reads and writes sent, counted as in [`STATEMENTS`].
+pub async fn counting<T>(f: impl Future<Output = T>) -> (T, u64) {
+    let counted = async {
+        let value = f.await;
+        (value, ASKED.with(Cell::get))
+    };
+    ASKED.scope(Cell::new(0), counted).await
+}
 
 /// How a pool is cut.
 #[derive(Debug, Clone, Copy)]
@@ -317,9 +337,14 @@ impl Lane {
         let lane = self.clone();
         let done = web::block(move || {
             let _permit = permit;
-            f(&mut *lane.connection()?)
+            SENT.set(0);
+            let done = lane.connection().and_then(|mut conn| f(&mut conn));
+            (done, SENT.get())
         });
-        done.await.map_err(|panicked| Error::Internal(panicked.into()))?
+        let (done, sent) = done.await.map_err(|panicked| Error::Internal(panicked.into()))?;
+        // Nobody counts outside a request.
+        let _ = ASKED.try_with(|asked| asked.set(asked.get() + sent));
+        done
     }
 
     fn state(&self, name: &'static str) -> PoolState {
@@ -400,6 +425,7 @@ fn count(event: InstrumentationEvent<'_>) {
             .any(|plumbing| text.starts_with(plumbing))
         {
             STATEMENTS.fetch_add(1, Ordering::Relaxed);
+            SENT.set(SENT.get() + 1);
         }
     }
 }

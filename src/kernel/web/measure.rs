@@ -7,7 +7,9 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use prometheus::{HistogramOpts, HistogramVec};
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
+
+use crate::kernel::db::counting;
 
 /// Until the answer begins: what a person waits for. Of a page that is all of it, of an export its first
 /// line.
@@ -20,6 +22,17 @@ static REQUESTS: LazyLock<HistogramVec> = LazyLock::new(|| {
     HistogramVec::new(about.buckets(buckets), &["method", "route", "status"])
         .unwrap_or_else(|fault| unreachable!("{fault}"))
 });
+
+static STATEMENTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let about =
+        Opts::new("tyrian_http_statements_total", "Statements that requests sent, by route and status.");
+    IntCounterVec::new(about, &["method", "route", "status"]).unwrap_or_else(|fault| unreachable!("{fault}"))
+});
+
+/// Statements of every request so far, by its labels.
+pub fn statements() -> &'static IntCounterVec {
+    &STATEMENTS
+}
 
 /// Every request so far, by its labels.
 pub fn requests() -> &'static HistogramVec {
@@ -43,13 +56,14 @@ pub async fn measure(
         _ => "other",
     };
     let begun = Instant::now();
-    let answer = next.call(request).await;
+    let (answer, sent) = counting(next.call(request)).await;
     let status = match &answer {
         Ok(answer) => answer.status(),
         Err(error) => error.as_response_error().status_code(),
     };
     let labels = [method, route.as_str(), class(status)];
     REQUESTS.with_label_values(&labels).observe(begun.elapsed().as_secs_f64());
+    STATEMENTS.with_label_values(&labels).inc_by(sent);
     answer
 }
 

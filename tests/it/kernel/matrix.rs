@@ -8,6 +8,7 @@ use std::path::Path;
 
 use tyrian::kernel::base::ids::{AssetId, ClientId};
 use tyrian::kernel::event::domain::Actor;
+use tyrian::kernel::web::measure;
 use tyrian::kernel::web::route::{Access, Row};
 use tyrian::library::store::plans::{PlanContent, insert_plan};
 use tyrian::server::rows;
@@ -19,6 +20,9 @@ use crate::harness::browser::{Answer, Browser};
 use crate::harness::fixtures::{
     ANN, Engagement, LONG, OWN, People, Person, Plan, client_like, hostile, plan_engagement,
 };
+
+/// The most statements of any page.
+const PAGE_STATEMENTS: u64 = 12;
 
 /// What the placeholders of a path stand for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -346,6 +350,8 @@ struct Matrix<'a> {
     standing: BTreeMap<Target, Things>,
     /// Bodies that must not tell a foreign id from one that never was.
     told: BTreeMap<String, String>,
+    /// The most statements that a call of each row sent.
+    statements: BTreeMap<(&'static str, &'static str), u64>,
 }
 
 impl Matrix<'_> {
@@ -375,7 +381,11 @@ impl Matrix<'_> {
                     &self.standing[&target]
                 };
                 let path = filled(row, things, &self.common);
+                let before = statements(row);
                 let answer = ask(&mut self.browser(person), row, &path, fragment);
+                let sent = statements(row) - before;
+                let most = self.statements.entry((row.method, row.path)).or_default();
+                *most = sent.max(*most);
                 let what = format!("{} {} as {actor}", row.method, row.path);
                 assert_headers(&what, &answer);
                 assert!(
@@ -416,6 +426,13 @@ impl Matrix<'_> {
     }
 }
 
+/// Statements that all calls of a row sent so far, as `/metrics` tells them.
+fn statements(row: &Row) -> u64 {
+    let method = row.method.to_uppercase();
+    let of = |status| measure::statements().with_label_values(&[method.as_str(), row.path, status]).get();
+    ["2xx", "3xx", "4xx", "5xx"].into_iter().map(of).sum()
+}
+
 /// The parts in which the table is asked, each by a test of its own, so that they run side by side.
 fn part_of(row: &Row) -> &'static str {
     match row.path {
@@ -433,7 +450,14 @@ fn every_route_answers_every_actor_as_the_matrix_says(part: &str) {
         (Target::Own, Things::make(&app, &app.people, app.clients.own)),
         (Target::Foreign, Things::make(&app, &app.people, app.clients.foreign)),
     ]);
-    let mut matrix = Matrix { app: &app, common: common(&app), actors, standing, told: BTreeMap::new() };
+    let mut matrix = Matrix {
+        app: &app,
+        common: common(&app),
+        actors,
+        standing,
+        told: BTreeMap::new(),
+        statements: BTreeMap::new(),
+    };
     let mut text = String::from(
         "# What every row of the route table answers every kind of person: page, and after a slash the \
             fragment where it differs.\n\
@@ -470,6 +494,32 @@ fn every_route_answers_every_actor_as_the_matrix_says(part: &str) {
         text.lines().count(),
         "rows were added to or taken from the route table"
     );
+    within_budget(part, &matrix.statements);
+}
+
+/// The statements of each row against the checked-in budget. `TYRIAN_UPDATE_MATRIX=1` writes that anew, too:
+/// a number that rises needs its reason.
+fn within_budget(part: &str, sent: &BTreeMap<(&'static str, &'static str), u64>) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/kernel/matrix/{part}.budget"));
+    if std::env::var_os("TYRIAN_UPDATE_MATRIX").is_some() {
+        let line = |((method, path), most): (&(&str, &str), &u64)| format!("{most:>3} {method} {path}\n");
+        std::fs::write(&file, sent.iter().map(line).collect::<String>()).unwrap();
+    }
+    let text = std::fs::read_to_string(&file).unwrap_or_default();
+    let budget: BTreeMap<(&str, &str), u64> = text
+        .lines()
+        .map(|line| {
+            let mut words = line.split_whitespace();
+            let most = words.next().unwrap().parse().unwrap();
+            ((words.next().unwrap(), words.next().unwrap()), most)
+        })
+        .collect();
+    let rows: Vec<_> = sent.keys().copied().collect();
+    assert_eq!(budget.keys().copied().collect::<Vec<_>>(), rows, "{}", file.display());
+    for (row, most) in sent {
+        assert!(*most <= budget[row], "{row:?} sends {most} statements, and its budget is {}", budget[row]);
+        assert!(row.0 != "get" || *most <= PAGE_STATEMENTS, "{row:?} sends {most} statements");
+    }
 }
 
 #[test]

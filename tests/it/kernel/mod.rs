@@ -8,6 +8,7 @@ mod docs;
 mod edge;
 mod floors;
 mod forms;
+mod head;
 mod jobs;
 mod matrix;
 mod metrics;

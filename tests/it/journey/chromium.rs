@@ -168,7 +168,7 @@ impl Chromium {
     }
 
     /// A picture of the page, so wide, once its fonts and what it fetches are there: from its top, or with
-    /// `from` right below the bar, and down to the end of `to`.
+    /// `from` right below the bar, and down to just below `to`.
     pub fn taken(&self, width: u32, from: Option<&str>, to: &str) -> Vec<u8> {
         self.cut(width, 900);
         let measure =
@@ -178,7 +178,7 @@ impl Chromium {
             document.activeElement.blur();
             scrollTo(0, 0);
             if (from) scrollTo(0, edges(from).top - edges('header.bar').height - 12);
-            return Math.ceil(edges(to).bottom);";
+            return Math.ceil(edges(to).bottom) + 8;";
         let bottom = self.until("a page at rest", measure, &[json!(from), json!(to)]);
         self.cut(width, bottom.as_u64().and_then(|pixels| u32::try_from(pixels).ok()).unwrap());
         self.runtime.block_on(self.client.screenshot()).unwrap()

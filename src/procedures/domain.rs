@@ -148,6 +148,13 @@ pub fn by_hand_after(
     }
 }
 
+impl ProcedureStatus {
+    /// Whether it counts as done.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Completed | Self::NotApplicable)
+    }
+}
+
 /// How much of a runbook is done: (Completed + Not Applicable) of all procedures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -159,9 +166,9 @@ pub struct Progress {
 impl Progress {
     /// Counts the statuses of a runbook's procedures.
     pub fn of(statuses: impl IntoIterator<Item = ProcedureStatus>) -> Self {
-        statuses.into_iter().fold(Self::default(), |sum, status| {
-            let done = matches!(status, ProcedureStatus::Completed | ProcedureStatus::NotApplicable);
-            Self { done: sum.done + u32::from(done), total: sum.total + 1 }
+        statuses.into_iter().fold(Self::default(), |sum, status| Self {
+            done: sum.done + u32::from(status.is_done()),
+            total: sum.total + 1,
         })
     }
 

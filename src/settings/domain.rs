@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::authz::WriteRule;
 use crate::kernel::base::team::Team;
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{outcomes, settings};
 
 crate::text_enum! {
@@ -30,8 +31,7 @@ crate::text_enum! {
 pub struct Settings {
     /// Name of the organisation, on pages and in authenticators.
     pub organisation_name: String,
-    /// IANA name of its zone.
-    pub time_zone: String,
+    pub time_zone: Zone,
     /// Minutes without use after which a session ends.
     pub idle_minutes: i32,
     pub two_factor_rule: TwoFactorRule,

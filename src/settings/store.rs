@@ -36,7 +36,7 @@ pub fn save(tx: &mut WriteTx<'_>, wanted: &Settings) -> Result<Audited<bool>> {
     let held = |held: bool| if held { "on" } else { "off" };
     let changes = [
         ("organisation_name", before.organisation_name.as_str(), wanted.organisation_name.as_str()),
-        ("time_zone", &before.time_zone, &wanted.time_zone),
+        ("time_zone", before.time_zone.name(), wanted.time_zone.name()),
         ("idle_minutes", &old, &new),
         ("two_factor_rule", before.two_factor_rule.as_str(), wanted.two_factor_rule.as_str()),
         ("write_rule", before.write_rule.as_str(), wanted.write_rule.as_str()),

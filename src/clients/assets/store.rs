@@ -29,7 +29,7 @@ pub struct Asset {
 /// A client's assets by name. The caller has found the client.
 pub fn list(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Asset>> {
     Ok(assets::table
-        .filter(assets::client_id.eq(client.0))
+        .filter(assets::client_id.eq(client))
         .order((assets::name, assets::id))
         .select(Asset::as_select())
         .load(conn)?)
@@ -43,18 +43,14 @@ pub fn get(conn: &mut PgConnection, client: ClientId, id: AssetId, visible: &[Cl
     if !visible.contains(&client) {
         return Err(Error::NotFound);
     }
-    Ok(assets::table
-        .find(id.0)
-        .filter(assets::client_id.eq(client.0))
-        .select(Asset::as_select())
-        .first(conn)?)
+    Ok(assets::table.find(id).filter(assets::client_id.eq(client)).select(Asset::as_select()).first(conn)?)
 }
 
 /// How many procedures and findings name the asset.
 pub fn find_uses(conn: &mut PgConnection, id: AssetId) -> Result<(i64, i64)> {
     let (procedures, findings): (Option<i64>, Option<i64>) = diesel::select((
-        procedure_assets::table.filter(procedure_assets::asset_id.eq(id.0)).count().single_value(),
-        finding_assets::table.filter(finding_assets::asset_id.eq(id.0)).count().single_value(),
+        procedure_assets::table.filter(procedure_assets::asset_id.eq(id)).count().single_value(),
+        finding_assets::table.filter(finding_assets::asset_id.eq(id)).count().single_value(),
     ))
     .get_result(conn)?;
     Ok((procedures.unwrap_or_default(), findings.unwrap_or_default()))
@@ -68,8 +64,8 @@ pub fn insert(tx: &mut WriteTx<'_>, client: ClientId, text: &AssetText) -> Resul
     let id = AssetId::new();
     diesel::insert_into(assets::table)
         .values((
-            assets::id.eq(id.0),
-            assets::client_id.eq(client.0),
+            assets::id.eq(id),
+            assets::client_id.eq(client),
             assets::name.eq(&text.name),
             assets::kind.eq(text.kind),
             assets::criticality.eq(text.criticality),
@@ -130,7 +126,7 @@ pub fn save(
     if before.version != version {
         return Err(stale("asset"));
     }
-    diesel::update(assets::table.find(id.0))
+    diesel::update(assets::table.find(id))
         .set((
             assets::name.eq(&text.name),
             assets::kind.eq(text.kind),
@@ -164,7 +160,7 @@ pub fn delete(
     if let Some(sentence) = asset_in_use(procedures, findings) {
         return Err(Error::Refused(sentence));
     }
-    diesel::delete(assets::table.find(id.0)).execute(tx.conn)?;
+    diesel::delete(assets::table.find(id)).execute(tx.conn)?;
     let event = Event::new(Kind::AssetDeleted, format!("Deleted the asset “{}”", asset.name))
         .subject("asset", id.0, &asset.name)
         .client(client);
@@ -176,8 +172,8 @@ fn lock_asset(tx: &mut WriteTx<'_>, client: ClientId, id: AssetId, visible: &[Cl
         return Err(Error::NotFound);
     }
     Ok(assets::table
-        .find(id.0)
-        .filter(assets::client_id.eq(client.0))
+        .find(id)
+        .filter(assets::client_id.eq(client))
         .select(Asset::as_select())
         .for_update()
         .first(tx.conn)?)

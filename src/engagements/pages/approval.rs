@@ -14,7 +14,7 @@ use crate::engagements::periods::changed_periods;
 use crate::engagements::store::approval::{self as store, Approval};
 use crate::engagements::store::details::Typed;
 use crate::engagements::store::sections::{Candidate, FilesPage, list_attachments, list_candidates};
-use crate::engagements::store::show::{Head, get_head, list_operators};
+use crate::engagements::store::show::{Head, get_head};
 use crate::engagements::views::requests::ApprovalPage;
 use crate::engagements::views::sections::Choosable;
 use crate::kernel::authz::Permission as P;
@@ -25,6 +25,7 @@ use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{ApproveEngagement, Permit};
 use crate::kernel::web::{Form, Query, Section, redirect, redirect_with};
 use crate::lifecycle::domain::EngagementStatus;
+use crate::procedures::store::runbook::list_operators;
 
 #[derive(Deserialize)]
 pub struct At {
@@ -50,7 +51,7 @@ async fn open(permit: &Permit<ApproveEngagement>, id: EngagementId) -> Result<Op
     let (head, kept, operators) = permit
         .read(move |conn| {
             let head = get_head(conn, id, &visible)?;
-            Ok((head, store::find_draft(conn, person, id)?, list_operators(conn, id)?))
+            Ok((head, store::find_draft(conn, person, id)?, list_operators(conn, id, None, &visible)?))
         })
         .await?;
     permit.check(head.own.client_id)?;

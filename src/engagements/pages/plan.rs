@@ -22,6 +22,7 @@ use crate::kernel::web::permit::{Permit, PlanEngagement, ReadEngagement};
 use crate::kernel::web::{Form, Frame, Query, Section, redirect_with};
 use crate::procedures::domain::planning_allowed;
 use crate::procedures::inputs::{as_typed, changed, is_input};
+use crate::procedures::store::runbook;
 
 /// The head, for somebody who may plan there, while the editing rule allows it.
 pub(super) async fn head(permit: &Permit<PlanEngagement>, id: EngagementId) -> Result<Head> {
@@ -124,7 +125,8 @@ pub async fn order_form(
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
     let head = head(&permit, id).await?;
-    let rows = permit.read(move |conn| show::list_procedures(conn, id)).await?;
+    let visible = permit.visible();
+    let rows = permit.read(move |conn| runbook::list_procedures(conn, id, &visible)).await?;
     let last = rows.len() as i32;
     let rows = rows
         .into_iter()
@@ -181,9 +183,11 @@ pub async fn removal(
 ) -> Result<HttpResponse> {
     let (id, procedure) = path.into_inner();
     let head = head(&permit, id).await?;
+    let visible = permit.visible();
     let (row, lost) = permit
         .read(move |conn| {
-            Ok((show::get_procedure(conn, id, procedure)?, store::get_losses(conn, procedure)?))
+            let row = runbook::get_procedure(conn, id, procedure, &visible)?;
+            Ok((row, store::get_losses(conn, procedure)?))
         })
         .await?;
     let goes = losses(lost);

@@ -25,6 +25,7 @@ use crate::kernel::web::permit::{Permit, ReadEngagement};
 use crate::kernel::web::{Form, Query, Section, beside, redirect};
 use crate::procedures::domain::{Sides, planning_allowed, sides, working_allowed};
 use crate::procedures::inputs::Values;
+use crate::procedures::store::runbook;
 use crate::procedures::store::work::{rights, rule};
 use crate::settings::store::list_outcomes;
 
@@ -221,8 +222,8 @@ fn everything(
     let digests = store::get_digests(conn, id, person, inside)?;
     let mut loaded = Loaded {
         outcomes: list_outcomes(conn)?,
-        procedures: store::list_procedures(conn, id)?,
-        operators: store::list_operators(conn, id)?,
+        procedures: runbook::list_procedures(conn, id, visible)?,
+        operators: runbook::list_operators(conn, id, None, visible)?,
         inputs: store::list_inputs(conn, id, &digests.inputs)?,
         digests,
         ..Loaded::of(head)
@@ -250,7 +251,7 @@ fn bring(
         }
         Part::Assets => loaded.assets = sections::list_assets(conn, own.id)?,
         Part::Outcomes => {
-            loaded.answers = sections::list_answers(conn, own.id, &loaded.outcomes)?;
+            loaded.answers = sections::list_answers(conn, own.id, &loaded.outcomes, visible)?;
             let tactics = crate::library::store::list_tactics(conn, &own.attack_version)?;
             loaded.tactics = tactics.into_iter().map(|t| (t.short_name, t.name)).collect();
         }
@@ -308,11 +309,11 @@ fn one(
     match part {
         Part::Procedures => {
             loaded.outcomes = list_outcomes(conn)?;
-            loaded.procedures = store::list_procedures(conn, id)?;
-            loaded.operators = store::list_operators(conn, id)?;
+            loaded.procedures = runbook::list_procedures(conn, id, visible)?;
+            loaded.operators = runbook::list_operators(conn, id, None, visible)?;
         }
         Part::Outcomes => loaded.outcomes = list_outcomes(conn)?,
-        Part::Operators => loaded.operators = store::list_operators(conn, id)?,
+        Part::Operators => loaded.operators = runbook::list_operators(conn, id, None, visible)?,
         Part::Inputs => {
             loaded.digests = store::get_digests(conn, id, person, inside)?;
             loaded.inputs = store::list_inputs(conn, id, &loaded.digests.inputs)?;

@@ -67,7 +67,7 @@ pub fn create(
     if !clients.contains(&new.client) {
         return Err(Error::NotFound);
     }
-    let client_name: String = clients::table.find(new.client.0).select(clients::name).first(tx.conn)?;
+    let client_name: String = clients::table.find(new.client).select(clients::name).first(tx.conn)?;
     check_operators(tx.conn, new.client, &new.operators)?;
     check_earlier(tx.conn, new.client, new.earlier)?;
     let attack_version = newest_release(tx.conn)?;
@@ -123,7 +123,7 @@ pub(super) fn newest_release(conn: &mut PgConnection) -> Result<String> {
 pub(super) fn find_plan_title(conn: &mut PgConnection, plan: Option<TestPlanId>) -> Result<Option<String>> {
     match plan {
         Some(plan) => Ok(test_plans::table
-            .find(plan.0)
+            .find(plan)
             .filter(test_plans::deleted_at.is_null())
             .select(test_plans::title)
             .first(conn)
@@ -148,7 +148,7 @@ pub(crate) fn check_operators(
 ) -> Result<()> {
     let wanted: Vec<Uuid> = operators.iter().map(|(person, _)| person.0).collect();
     let allowed: Vec<Uuid> = client_access::table
-        .filter(client_access::client_id.eq(client.0).and(client_access::person_id.eq_any(&wanted)))
+        .filter(client_access::client_id.eq(client).and(client_access::person_id.eq_any(&wanted)))
         .select(client_access::person_id)
         .load(conn)?;
     if wanted.iter().all(|person| allowed.contains(person)) {
@@ -164,10 +164,8 @@ pub(crate) fn check_operators(
 /// are chosen.
 fn check_earlier(conn: &mut PgConnection, client: ClientId, earlier: Option<EngagementId>) -> Result<()> {
     let Some(earlier) = earlier else { return Ok(()) };
-    let own = engagements::table
-        .find(earlier.0)
-        .filter(engagements::client_id.eq(client.0))
-        .select(engagements::id);
+    let own =
+        engagements::table.find(earlier).filter(engagements::client_id.eq(client)).select(engagements::id);
     match own.first::<Uuid>(conn).optional()? {
         Some(_) => Ok(()),
         None => Err(Error::field(
@@ -188,8 +186,8 @@ pub(super) fn insert_engagement(
     let details = &new.details;
     diesel::insert_into(engagements::table)
         .values((
-            engagements::id.eq(new.id.0),
-            engagements::client_id.eq(new.client.0),
+            engagements::id.eq(new.id),
+            engagements::client_id.eq(new.client),
             engagements::title.eq(&details.title),
             engagements::description.eq(&details.description),
             engagements::objective.eq(&details.objective),
@@ -205,9 +203,9 @@ pub(super) fn insert_engagement(
             engagements::attack_version.eq(attack_version),
             engagements::test_plan_id.eq(plan_title.and(new.plan).map(|plan| plan.0)),
             engagements::test_plan_title.eq(plan_title.unwrap_or_default()),
-            engagements::earlier_engagement_id.eq(new.earlier.map(|earlier| earlier.0)),
+            engagements::earlier_engagement_id.eq(new.earlier),
             engagements::created_at.eq(tx.now()),
-            engagements::created_by.eq(tx.actor().id.map(|id| id.0)),
+            engagements::created_by.eq(tx.actor().id),
         ))
         .execute(tx.conn)
         .map_err(|e| match Error::constraint(&e) {
@@ -239,8 +237,8 @@ pub(crate) fn insert_operators(
         .iter()
         .map(|(person, team)| {
             (
-                engagement_operators::engagement_id.eq(id.0),
-                engagement_operators::person_id.eq(person.0),
+                engagement_operators::engagement_id.eq(id),
+                engagement_operators::person_id.eq(person),
                 engagement_operators::team.eq(*team),
             )
         })
@@ -254,7 +252,7 @@ fn insert_inputs(conn: &mut PgConnection, id: EngagementId, inputs: &BTreeMap<St
         .iter()
         .map(|(name, value)| {
             (
-                engagement_inputs::engagement_id.eq(id.0),
+                engagement_inputs::engagement_id.eq(id),
                 engagement_inputs::name.eq(name),
                 engagement_inputs::value.eq(value),
             )
@@ -274,9 +272,9 @@ pub(super) fn insert_report(
     let report = ReportId::new();
     diesel::insert_into(reports::table)
         .values((
-            reports::id.eq(report.0),
-            reports::engagement_id.eq(engagement.0),
-            reports::client_id.eq(client.0),
+            reports::id.eq(report),
+            reports::engagement_id.eq(engagement),
+            reports::client_id.eq(client),
             reports::title.eq(title),
             reports::created_at.eq(tx.now()),
             reports::updated_at.eq(tx.now()),
@@ -352,15 +350,15 @@ pub(crate) fn copy_procedures(
         )
         SELECT count(*) AS copied FROM copied",
     )
-    .bind::<Array<SqlUuid>, _>(ids.iter().map(|id| id.0).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(&ids)
     .bind::<Array<Nullable<SqlUuid>>, _>(library)
     .bind::<Array<Nullable<SqlUuid>>, _>(earlier)
     .bind::<Array<Integer>, _>(positions)
-    .bind::<SqlUuid, _>(target.engagement.0)
-    .bind::<SqlUuid, _>(target.client.0)
+    .bind::<SqlUuid, _>(target.engagement)
+    .bind::<SqlUuid, _>(target.client)
     .bind::<Text, _>(target.attack_version)
     .bind::<Timestamptz, _>(tx.now())
-    .bind::<Nullable<SqlUuid>, _>(tx.actor().id.map(|id| id.0))
+    .bind::<Nullable<SqlUuid>, _>(tx.actor().id)
     .bind::<Text, _>(&tx.actor().name)
     .get_result(tx.conn)?;
     if copied.copied as usize != chosen.len() {

@@ -49,7 +49,7 @@ impl Own {
             DetailField::Tags => self.tags.join(", "),
             DetailField::StartDate => day(self.start_date),
             DetailField::EndDate => day(self.end_date),
-            DetailField::TimeZone => self.time_zone.clone(),
+            DetailField::TimeZone => self.time_zone.to_string(),
             DetailField::Objective => self.objective.clone(),
             DetailField::Scope => self.scope.clone(),
             DetailField::AccessInfo => self.access_info.clone(),
@@ -68,7 +68,10 @@ impl Own {
             }
             DetailField::StartDate => self.start_date = day()?,
             DetailField::EndDate => self.end_date = day()?,
-            DetailField::TimeZone => self.time_zone = value.to_owned(),
+            DetailField::TimeZone => {
+                self.time_zone =
+                    times::zone(value).map_err(|sentence| Error::field(field.as_str(), sentence))?.into()
+            }
             DetailField::Objective => self.objective = value.to_owned(),
             DetailField::Scope => self.scope = value.to_owned(),
             DetailField::AccessInfo => self.access_info = value.to_owned(),

@@ -12,6 +12,7 @@ use crate::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
 use crate::kernel::base::team::Team;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::kernel::web::{Form, Section, redirect_with};
+use crate::procedures::store::runbook::list_operators;
 use crate::procedures::store::{page, parts};
 use crate::procedures::views::page::url;
 use crate::procedures::views::{Operators, Pick, PickSide};
@@ -38,17 +39,17 @@ async fn picker(
             let shown = page::get(conn, engagement, procedure, &visible)?;
             Ok((
                 shown,
-                page::list_operators(conn, engagement, procedure)?,
+                list_operators(conn, engagement, Some(procedure), &visible)?,
                 page::list_candidates(conn, engagement, procedure)?,
             ))
         })
         .await?;
     permit.check(shown.engagement.client_id)?;
-    let own: Wanted =
-        typed.unwrap_or_else(|| operators.iter().filter(|o| o.own).map(|o| (o.person_id, o.team)).collect());
+    let own: Wanted = typed
+        .unwrap_or_else(|| operators.iter().filter(|o| o.is_own()).map(|o| (o.person_id, o.team)).collect());
     let side = |team: Team| {
         let names: Vec<&str> =
-            operators.iter().filter(|o| !o.own && o.team == team).map(|o| o.name.as_str()).collect();
+            operators.iter().filter(|o| !o.is_own() && o.team == team).map(|o| o.name.as_str()).collect();
         let inherited = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
         let pick = |c: &page::Candidate| Pick {
             id: c.id.to_string(),

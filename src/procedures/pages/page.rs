@@ -21,8 +21,9 @@ use crate::kernel::web::{Form, Query, Section, beside, redirect_with, refusal_no
 use crate::procedures::domain::{Field, Sides, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed};
 use crate::procedures::merge::Conflict;
-use crate::procedures::store::page::{
-    self, Draft, InputValues, Operator, Shown, Sibling, Technique, Tick, effective,
+use crate::procedures::store::page::{self, Draft, InputValues, Shown, Technique, Tick};
+use crate::procedures::store::runbook::{
+    Operator, ProcedureRow, is_assigned, list_operators, list_procedures,
 };
 use crate::procedures::store::save::{Saved, Typed, save_fields};
 use crate::procedures::store::{parts, work};
@@ -38,7 +39,7 @@ type Ids = web::Path<(EngagementId, ProcedureId)>;
 /// Everything the page reads, one statement for each part.
 struct Loaded {
     shown: Shown,
-    siblings: Vec<Sibling>,
+    siblings: Vec<ProcedureRow>,
     operators: Vec<Operator>,
     outcomes: Vec<Outcome>,
     ticks: Vec<Tick>,
@@ -57,8 +58,8 @@ async fn load<A: Action>(
         .read(move |conn| {
             let shown = page::get(conn, engagement, procedure, &visible)?;
             Ok(Loaded {
-                siblings: page::list_siblings(conn, engagement)?,
-                operators: page::list_operators(conn, engagement, procedure)?,
+                siblings: list_procedures(conn, engagement, &visible)?,
+                operators: list_operators(conn, engagement, Some(procedure), &visible)?,
                 outcomes: list_outcomes(conn)?,
                 ticks: page::list_ticks(conn, procedure)?,
                 inputs: page::get_inputs(conn, engagement, procedure)?,
@@ -90,7 +91,8 @@ impl Loaded {
 
     fn sides<A: Action>(&self, permit: &Permit<A>) -> Sides {
         let me = permit.viewer().id;
-        let assigned = |team| effective(&self.operators, team).iter().any(|o| o.person_id == me);
+        let id = self.shown.procedure.id;
+        let assigned = |team| is_assigned(&self.operators, id, team, me);
         let e = &self.shown.engagement;
         sides(
             work::rights(permit, e.client_id),
@@ -125,7 +127,7 @@ impl Loaded {
 
     /// The newest draft that says something else than what is saved.
     fn draft_of_note(&self) -> Option<&Draft> {
-        let zone = self.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+        let zone = self.shown.engagement.time_zone.tz();
         self.drafts.iter().find(|draft| {
             let typed_in = draft.fields.get("zone").and_then(|zone| zone.parse().ok()).unwrap_or(zone);
             draft.fields.iter().any(|(name, value)| {
@@ -221,7 +223,7 @@ impl State {
             self.older,
         )
         .await?;
-        let zone = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+        let zone = loaded.shown.engagement.time_zone.tz();
         let offered = loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none());
         let offered = offered.map(|draft| (show::time(draft.at, zone), draft.tab.clone()));
         let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
@@ -603,7 +605,7 @@ async fn fresh_page<A: Action>(
     shown_in: Option<Tz>,
     held: Sides,
 ) -> Result<FreshPage> {
-    let own = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    let own = loaded.shown.engagement.time_zone.tz();
     let zone = shown_in.unwrap_or(own);
     let procedure = loaded.shown.procedure.id;
     let authors = permit.read(move |conn| page::list_authors(conn, procedure)).await?;

@@ -7,5 +7,6 @@ pub mod logs;
 pub mod page;
 pub mod parts;
 pub mod place;
+pub mod runbook;
 pub mod save;
 pub mod work;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::save::Fields;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
-use crate::kernel::base::team::Team;
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{
     clients, drafts, engagement_inputs, engagements, people, procedure_inputs, procedures, reports,
     step_ticks,
@@ -18,7 +18,6 @@ use crate::kernel::db::schema::{
 use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::library::domain::ProcedureBody;
 use crate::lifecycle::domain::EngagementStatus;
-use crate::procedures::domain::ProcedureStatus;
 use crate::procedures::inputs::Values;
 
 /// The engagement's part of the page.
@@ -30,8 +29,7 @@ pub struct EngagementPart {
     pub title: String,
     /// Status as stored; the hourly job may be late.
     pub status: EngagementStatus,
-    /// IANA zone.
-    pub time_zone: String,
+    pub time_zone: Zone,
     /// First instant of the start date.
     pub starts_at: Option<DateTime<Utc>>,
     /// When the runbook was submitted.
@@ -86,11 +84,11 @@ pub fn get(
         .left_join(reports::table.on(reports::engagement_id.eq(engagements::id)))
         .filter(
             procedures::id
-                .eq(procedure.0)
-                .and(engagements::id.eq(engagement.0))
+                .eq(procedure)
+                .and(engagements::id.eq(engagement))
                 .and(engagements::deleted_at.is_null()),
         )
-        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)))
+        .filter(engagements::client_id.eq_any(visible))
         .select((
             EngagementPart::as_select(),
             clients::name,
@@ -109,68 +107,6 @@ pub fn get(
     Ok(Shown { engagement, client, procedure, body, updated_by, report, detectors })
 }
 
-/// Another procedure of the engagement, for the jump list.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
-pub struct Sibling {
-    pub id: ProcedureId,
-    pub position: i32,
-    pub name: String,
-    pub status: ProcedureStatus,
-}
-
-/// Every procedure of the engagement, in order.
-pub fn list_siblings(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<Sibling>> {
-    Ok(procedures::table
-        .filter(procedures::engagement_id.eq(engagement.0))
-        .order(procedures::position)
-        .select(Sibling::as_select())
-        .load(conn)?)
-}
-
-/// An operator of the engagement or of the procedure.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct Operator {
-    #[diesel(sql_type = SqlUuid)]
-    pub person_id: PersonId,
-    #[diesel(sql_type = Text)]
-    pub name: String,
-    #[diesel(sql_type = Text)]
-    pub team: Team,
-    /// Whether the procedure names them itself.
-    #[diesel(sql_type = Bool)]
-    pub own: bool,
-    /// Whether they have access to the client.
-    #[diesel(sql_type = Bool)]
-    pub has_access: bool,
-}
-
-/// The engagement's operators and the procedure's own.
-pub fn list_operators(
-    conn: &mut PgConnection,
-    engagement: EngagementId,
-    procedure: ProcedureId,
-) -> Result<Vec<Operator>> {
-    // sql_query: two tables in one answer, with the access that each person has or lacks.
-    Ok(diesel::sql_query(
-        "SELECT o.person_id, p.name, o.team, o.own,
-                EXISTS (SELECT FROM client_access a JOIN engagements e ON e.client_id = a.client_id
-                        WHERE e.id = $1 AND a.person_id = o.person_id) AS has_access
-         FROM (SELECT person_id, team, false AS own FROM engagement_operators WHERE engagement_id = $1
-               UNION ALL SELECT person_id, team, true FROM procedure_operators WHERE procedure_id = $2) o
-         JOIN people p ON p.id = o.person_id ORDER BY o.team DESC, p.name",
-    )
-    .bind::<SqlUuid, _>(engagement.0)
-    .bind::<SqlUuid, _>(procedure.0)
-    .load(conn)?)
-}
-
-/// The operators who count on a side: the procedure's own where it names any for that team.
-pub fn effective(operators: &[Operator], team: Team) -> Vec<&Operator> {
-    let own = operators.iter().any(|o| o.own && o.team == team);
-    operators.iter().filter(|o| o.team == team && o.own == own).collect()
-}
-
 #[derive(Debug, Clone)]
 pub struct Tick {
     /// The step's id in the body.
@@ -183,7 +119,7 @@ pub struct Tick {
 pub fn list_ticks(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Vec<Tick>> {
     let rows: Vec<(String, String, DateTime<Utc>)> = step_ticks::table
         .inner_join(people::table.on(people::id.eq(step_ticks::person_id)))
-        .filter(step_ticks::procedure_id.eq(procedure.0))
+        .filter(step_ticks::procedure_id.eq(procedure))
         .select((step_ticks::step_id, people::name, step_ticks::at))
         .load(conn)?;
     Ok(rows.into_iter().map(|(step, by, at)| Tick { step, by, at }).collect())
@@ -204,11 +140,13 @@ pub fn get_inputs(
     procedure: ProcedureId,
 ) -> Result<InputValues> {
     let of_engagement = engagement_inputs::table
-        .filter(engagement_inputs::engagement_id.eq(engagement.0))
+        .filter(engagement_inputs::engagement_id.eq(engagement))
         .select((sql::<Bool>("false"), engagement_inputs::name, engagement_inputs::value));
-    let of_procedure = procedure_inputs::table
-        .filter(procedure_inputs::procedure_id.eq(procedure.0))
-        .select((sql::<Bool>("true"), procedure_inputs::name, procedure_inputs::value));
+    let of_procedure = procedure_inputs::table.filter(procedure_inputs::procedure_id.eq(procedure)).select((
+        sql::<Bool>("true"),
+        procedure_inputs::name,
+        procedure_inputs::value,
+    ));
     let rows: Vec<(bool, String, String)> = of_engagement.union_all(of_procedure).load(conn)?;
     let mut values = InputValues::default();
     for (own, name, value) in rows {
@@ -267,9 +205,9 @@ pub fn list_drafts(conn: &mut PgConnection, person: PersonId, procedure: Procedu
     let rows: Vec<(Value, String, DateTime<Utc>)> = drafts::table
         .filter(
             drafts::person_id
-                .eq(person.0)
+                .eq(person)
                 .and(drafts::subject_type.eq("procedure"))
-                .and(drafts::subject_id.eq(procedure.0)),
+                .and(drafts::subject_id.eq(procedure)),
         )
         .order(drafts::updated_at.desc())
         .limit(DRAFTS)
@@ -303,7 +241,7 @@ pub fn delete_draft(
     procedure: ProcedureId,
     tab: &str,
 ) -> Result<()> {
-    diesel::delete(drafts::table.find((person.0, "procedure", procedure.0, tab))).execute(conn)?;
+    diesel::delete(drafts::table.find((person, "procedure", procedure, tab))).execute(conn)?;
     Ok(())
 }
 
@@ -318,16 +256,14 @@ pub fn check_visible(
     visible: &[ClientId],
 ) -> Result<ClientId> {
     let client: ClientId = engagements::table
-        .find(engagement.0)
-        .filter(
-            engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()),
-        )
+        .find(engagement)
+        .filter(engagements::client_id.eq_any(visible).and(engagements::deleted_at.is_null()))
         .select(engagements::client_id)
         .first(conn)?;
     if let Some(procedure) = procedure {
         let found: Option<Uuid> = procedures::table
-            .find(procedure.0)
-            .filter(procedures::engagement_id.eq(engagement.0))
+            .find(procedure)
+            .filter(procedures::engagement_id.eq(engagement))
             .select(procedures::id)
             .first(conn)
             .optional()?;
@@ -355,7 +291,7 @@ pub fn list_authors(conn: &mut PgConnection, procedure: ProcedureId) -> Result<V
         "SELECT DISTINCT ON (field) field, person_name AS by, at FROM field_history
          WHERE subject_type = 'procedure' AND subject_id = $1 ORDER BY field, version DESC",
     )
-    .bind::<SqlUuid, _>(procedure.0)
+    .bind::<SqlUuid, _>(procedure)
     .load(conn)?)
 }
 
@@ -388,7 +324,7 @@ pub fn list_candidates(
             OR EXISTS (SELECT FROM procedure_operators o WHERE o.procedure_id = $2 AND o.person_id = p.id))
          ORDER BY p.name",
     )
-    .bind::<SqlUuid, _>(engagement.0)
-    .bind::<SqlUuid, _>(procedure.0)
+    .bind::<SqlUuid, _>(engagement)
+    .bind::<SqlUuid, _>(procedure)
     .load(conn)?)
 }

@@ -20,7 +20,7 @@ use crate::procedures::domain::{
     Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, waiting_on, warnings,
 };
 use crate::procedures::merge::Conflict;
-use crate::procedures::store::page::{Sibling, effective};
+use crate::procedures::store::runbook::{Operator, ProcedureRow, operators_of};
 
 /// What stands in the form instead of the saved values: after a 422, a conflict, or a restored draft.
 #[derive(Debug, Clone, Default)]
@@ -293,7 +293,7 @@ pub fn state_class(status: ProcedureStatus) -> &'static str {
 
 impl Parts<'_> {
     pub(super) fn zone(&self) -> Tz {
-        self.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC)
+        self.shown.engagement.time_zone.tz()
     }
 
     pub(super) fn url(&self) -> String {
@@ -311,7 +311,7 @@ impl Parts<'_> {
 
     pub fn bar(&self, saved: Option<String>) -> Bar {
         let at = self.siblings.iter().position(|s| s.id == self.shown.procedure.id).unwrap_or(0);
-        let link = |sibling: Option<&Sibling>| sibling.map(|s| url(self.shown.engagement.id, s.id));
+        let link = |sibling: Option<&ProcedureRow>| sibling.map(|s| url(self.shown.engagement.id, s.id));
         Bar {
             engagement: format!("/engagements/{}", self.shown.engagement.id),
             engagement_title: self.shown.engagement.title.clone(),
@@ -346,9 +346,9 @@ impl Parts<'_> {
     ) -> SaveForm {
         let row = &self.shown.procedure.fields;
         let view = |field: Field| self.field(field, overlay, errors, conflicts);
+        let id = self.shown.procedure.id;
         let faces = |team| {
-            effective(self.operators, team)
-                .iter()
+            operators_of(self.operators, id, team)
                 .map(|o| Face { name: o.name.clone(), initials: initials(&o.name) })
                 .collect()
         };
@@ -360,7 +360,7 @@ impl Parts<'_> {
             .collect();
         SaveForm {
             url: self.url(),
-            zone: self.shown.engagement.time_zone.clone(),
+            zone: self.shown.engagement.time_zone.to_string(),
             version: self.shown.procedure.version,
             tab: String::new(),
             problem,
@@ -522,7 +522,8 @@ impl Parts<'_> {
     /// What stands beside the form.
     pub fn aside(&self) -> Aside {
         let names = |team| {
-            let names: Vec<&str> = effective(self.operators, team).iter().map(|o| o.name.as_str()).collect();
+            let on = operators_of(self.operators, self.shown.procedure.id, team);
+            let names: Vec<&str> = on.map(|o| o.name.as_str()).collect();
             if names.is_empty() { "Nobody assigned".to_owned() } else { names.join(", ") }
         };
         let updated = show::relative(self.shown.procedure.updated_at, self.now)
@@ -542,7 +543,7 @@ impl Parts<'_> {
             attack_version: self.shown.engagement.attack_version.clone(),
             red: names(Team::Red),
             blue: names(Team::Blue),
-            own: self.operators.iter().any(|o| o.own),
+            own: self.operators.iter().any(Operator::is_own),
             manage: self.plans.then(|| format!("{}/operators", self.url())),
             last: match &self.shown.updated_by {
                 Some(by) if self.shown.procedure.version > 1 => format!("Saved {updated} by {by}"),

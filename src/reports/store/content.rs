@@ -101,7 +101,7 @@ pub fn list_findings(conn: &mut PgConnection, report: ReportId) -> Result<Vec<Li
                 WHERE ft.finding_id = f.id)) AS row
          FROM findings f WHERE f.report_id = $1 ORDER BY f.position, f.id",
     )
-    .bind::<SqlUuid, _>(report.0)
+    .bind::<SqlUuid, _>(report)
     .load(conn)?;
     rows.into_iter()
         .map(|row| {
@@ -177,14 +177,14 @@ pub fn get_workflow(conn: &mut PgConnection, report: ReportId) -> Result<Workflo
             ORDER BY p.name), '[]')
                 FROM report_reviewers r JOIN people p ON p.id = r.person_id WHERE r.report_id = $1)) AS row",
     )
-    .bind::<SqlUuid, _>(report.0)
+    .bind::<SqlUuid, _>(report)
     .get_result(conn)?;
     Ok(serde_json::from_value(row.row)?)
 }
 
 /// What a report says now.
 pub fn get_content(conn: &mut PgConnection, report: ReportId) -> Result<Content> {
-    let narrative: Narrative = reports::table.find(report.0).select(Narrative::as_select()).first(conn)?;
+    let narrative: Narrative = reports::table.find(report).select(Narrative::as_select()).first(conn)?;
     let findings = list_findings(conn, report)?;
     Ok(content(&narrative, findings, get_workflow(conn, report)?.corrections))
 }
@@ -208,8 +208,7 @@ pub fn get_published(
     report: ReportId,
     n: Option<i32>,
 ) -> Result<(Runbook, Content)> {
-    let mut query =
-        report_publications::table.filter(report_publications::report_id.eq(report.0)).into_boxed();
+    let mut query = report_publications::table.filter(report_publications::report_id.eq(report)).into_boxed();
     if let Some(n) = n {
         query = query.filter(report_publications::n.eq(n));
     }

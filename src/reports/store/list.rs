@@ -10,6 +10,7 @@ use super::content::Narrative;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::base::keyset::Cursor;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{clients, engagements, report_revisions, reports};
 use crate::kernel::web::permit::{Action, Permit, ReadReport};
@@ -26,7 +27,7 @@ pub struct Filter {
     pub client: Option<ClientId>,
     pub status: Option<ReportStatus>,
     /// Only those before this one in the list.
-    pub after: Option<(DateTime<Utc>, Uuid)>,
+    pub after: Option<ReportCursor>,
 }
 
 impl Filter {
@@ -62,6 +63,15 @@ pub struct ReportRow {
     pub updated_at: DateTime<Utc>,
 }
 
+/// The place of a report in the list, the last changed first.
+pub type ReportCursor = Cursor<DateTime<Utc>, ReportId>;
+
+impl ReportRow {
+    pub fn cursor(&self) -> ReportCursor {
+        Cursor { key: self.updated_at, id: self.id }
+    }
+}
+
 macro_rules! joined {
     () => {
         reports::table
@@ -93,7 +103,7 @@ macro_rules! filtered {
             query = query.filter(found.or(clients::name.ilike(pattern)));
         }
         if let Some(client) = filter.client {
-            query = query.filter(reports::client_id.eq(client.0));
+            query = query.filter(reports::client_id.eq(client));
         }
         if let Some(status) = filter.status {
             query = query.filter(reports::status.eq(status));
@@ -105,7 +115,7 @@ macro_rules! filtered {
 /// Reports, the last changed first.
 pub fn list_reports(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<ReportRow>> {
     let mut query = filtered!(filter);
-    if let Some((at, id)) = filter.after {
+    if let Some(Cursor { key: at, id }) = filter.after {
         query =
             query.filter(reports::updated_at.lt(at).or(reports::updated_at.eq(at).and(reports::id.lt(id))));
     }
@@ -167,8 +177,8 @@ impl Head {
 pub fn get_head<A: Action>(conn: &mut PgConnection, id: ReportId, permit: &Permit<A>) -> Result<Head> {
     let visible = permit.visible();
     let head: Head = joined!()
-        .filter(reports::id.eq(id.0).and(reports::deleted_at.is_null()))
-        .filter(reports::client_id.eq_any(visible.iter().map(|client| client.0)))
+        .filter(reports::id.eq(id).and(reports::deleted_at.is_null()))
+        .filter(reports::client_id.eq_any(visible))
         .select((
             reports::id,
             reports::client_id,
@@ -205,7 +215,7 @@ pub(super) fn visible_to<A: Action>(
 /// The runbook that Submit froze; none before it.
 pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<Runbook>> {
     let body: Option<serde_json::Value> = report_revisions::table
-        .filter(report_revisions::report_id.eq(report.0))
+        .filter(report_revisions::report_id.eq(report))
         .select(report_revisions::body)
         .first(conn)
         .optional()?;
@@ -215,7 +225,7 @@ pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<R
 /// Names of clients, to choose from.
 pub fn list_client_names(conn: &mut PgConnection, of: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
     Ok(clients::table
-        .filter(clients::id.eq_any(of.iter().map(|client| client.0)))
+        .filter(clients::id.eq_any(of))
         .order(clients::name)
         .select((clients::id, clients::name))
         .load(conn)?)

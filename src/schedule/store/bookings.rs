@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::base::keyset::Cursor;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
-use crate::procedures::domain::{ProcedureStatus, Progress};
 use crate::schedule::availability::Part;
 
 #[derive(Debug, Clone)]
@@ -69,6 +69,15 @@ pub struct Booking {
     pub place: DateTime<Utc>,
 }
 
+/// The place of an engagement in the list, the latest start first.
+pub type BookingCursor = Cursor<DateTime<Utc>, EngagementId>;
+
+impl Booking {
+    pub fn cursor(&self) -> BookingCursor {
+        Cursor { key: self.place, id: self.id }
+    }
+}
+
 /// The status that counts at `$1`.
 const STATUS: &str =
     "CASE WHEN e.status = 'scheduled' AND e.starts_at <= $1 THEN 'in_progress' ELSE e.status END";
@@ -108,10 +117,10 @@ fn bound<'a>(sql: String, wanted: &Wanted) -> BoxedSqlQuery<'a, Pg, SqlQuery> {
     diesel::sql_query(sql)
         .into_boxed::<Pg>()
         .bind::<Timestamptz, _>(wanted.now)
-        .bind::<Array<SqlUuid>, _>(wanted.at.iter().map(|client| client.0).collect::<Vec<Uuid>>())
-        .bind::<Nullable<SqlUuid>, _>(wanted.client.map(|client| client.0))
-        .bind::<Nullable<SqlUuid>, _>(wanted.operator.map(|operator| operator.0))
-        .bind::<Nullable<SqlUuid>, _>(wanted.plan.map(|plan| plan.0))
+        .bind::<Array<SqlUuid>, _>(wanted.at.clone())
+        .bind::<Nullable<SqlUuid>, _>(wanted.client)
+        .bind::<Nullable<SqlUuid>, _>(wanted.operator)
+        .bind::<Nullable<SqlUuid>, _>(wanted.plan)
         .bind::<Nullable<Text>, _>(wanted.status.map(|status| status.as_str().to_owned()))
 }
 
@@ -147,7 +156,7 @@ pub fn list_between(
 pub fn list_page(
     conn: &mut PgConnection,
     wanted: &Wanted,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    after: Option<BookingCursor>,
     limit: i64,
 ) -> Result<Vec<Booking>> {
     let sql = format!(
@@ -156,8 +165,8 @@ pub fn list_page(
         columns()
     );
     let rows = bound(sql, wanted)
-        .bind::<Nullable<Timestamptz>, _>(after.map(|(at, _)| at))
-        .bind::<Nullable<SqlUuid>, _>(after.map(|(_, id)| id))
+        .bind::<Nullable<Timestamptz>, _>(after.map(|place| place.key))
+        .bind::<Nullable<SqlUuid>, _>(after.map(|place| place.id))
         .bind::<BigInt, _>(limit)
         .load(conn)?;
     Ok(known(rows, wanted))
@@ -248,7 +257,7 @@ pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
          UNION ALL SELECT 'plan', id, title FROM test_plans WHERE id IN (SELECT test_plan_id FROM own)
          ORDER BY 3, 2",
     )
-    .bind::<Array<SqlUuid>, _>(at.iter().map(|c| c.0).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(at)
     .load(conn)?;
     let mut choices = Choices::default();
     for row in rows {
@@ -308,9 +317,9 @@ pub fn list_parts(
             AND ($2::uuid IS NULL OR a.client_id = $2))
          ORDER BY p.name, p.id LIMIT $4",
     )
-    .bind::<Array<SqlUuid>, _>(wanted.at.iter().map(|client| client.0).collect::<Vec<_>>())
-    .bind::<Nullable<SqlUuid>, _>(wanted.client.map(|client| client.0))
-    .bind::<Nullable<SqlUuid>, _>(wanted.operator.map(|operator| operator.0))
+    .bind::<Array<SqlUuid>, _>(&wanted.at)
+    .bind::<Nullable<SqlUuid>, _>(wanted.client)
+    .bind::<Nullable<SqlUuid>, _>(wanted.operator)
     .bind::<BigInt, _>(limit)
     .load(conn)?;
     let ids: Vec<Uuid> = people.iter().map(|person| person.id.0).collect();
@@ -330,9 +339,9 @@ pub fn list_parts(
          GROUP BY o.person_id, e.id"
     ))
     .bind::<Timestamptz, _>(wanted.now)
-    .bind::<Array<SqlUuid>, _>(wanted.at.iter().map(|client| client.0).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(&wanted.at)
     .bind::<Array<SqlUuid>, _>(&ids)
-    .bind::<Nullable<SqlUuid>, _>(wanted.plan.map(|plan| plan.0))
+    .bind::<Nullable<SqlUuid>, _>(wanted.plan)
     .bind::<Nullable<Text>, _>(wanted.status.map(EngagementStatus::as_str))
     .bind::<Date, _>(days.last)
     .bind::<Bool, _>(wanted.plans)
@@ -352,12 +361,4 @@ pub fn list_parts(
         people.into_iter().map(|person| (person.id, person.name)).collect(),
         rows.into_iter().filter_map(part).collect(),
     ))
-}
-
-/// How much of an engagement's runbook is done.
-pub fn get_progress(conn: &mut PgConnection, id: EngagementId) -> Result<Progress> {
-    use crate::kernel::db::schema::procedures;
-    let statuses: Vec<ProcedureStatus> =
-        procedures::table.filter(procedures::engagement_id.eq(id.0)).select(procedures::status).load(conn)?;
-    Ok(Progress::of(statuses))
 }

@@ -234,7 +234,7 @@ fn custom_role(app: &App) {
         .unwrap();
 }
 
-/// The value of a session cookie that the app takes for its own.
+/// A session cookie, `name=value`, that the app takes for its own.
 pub fn planted_session(app: &App, person: PersonId) -> String {
     let key = tyrian::kernel::base::hex::random_hex(32);
     let now = app.clock.now();
@@ -249,8 +249,9 @@ pub fn planted_session(app: &App, person: PersonId) -> String {
         })
         .unwrap();
     let mut jar = CookieJar::new();
-    jar.private_mut(&app.keys.cookie).add(Cookie::new("tyrian", key));
-    jar.get("tyrian").unwrap().value().to_owned()
+    let name = app.keys.cookies.session.clone();
+    jar.private_mut(&app.keys.cookie).add(Cookie::new(name.clone(), key));
+    format!("{name}={}", jar.get(&name).unwrap().value())
 }
 
 /// An engagement made for a test.

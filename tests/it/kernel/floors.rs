@@ -9,7 +9,7 @@ use super::sources::{files, product};
 
 /// Rooms from the ground up, a floor a line, as paths below `src/`. The room of a file is the longest that
 /// its path begins with.
-const FLOORS: &[&[&str]] = &[
+pub(super) const FLOORS: &[&[&str]] = &[
     &["kernel/base"],
     &["kernel/event"],
     &["kernel/db", "kernel/authz", "kernel/config.rs"],

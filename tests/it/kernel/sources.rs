@@ -43,7 +43,7 @@ pub fn code(text: &str) -> String {
 }
 
 /// Everything that is written without an event, and why that is no act of a person.
-const UNAUDITED: &[&str] = &[
+pub(super) const UNAUDITED: &[&str] = &[
     "src/accounts/notice_pages.rs: notices",
     "src/accounts/own_pages.rs: session in use",
     "src/accounts/own_pages.rs: shortcuts",

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::domain::{ApprovalRule, Meaning, Settings, TwoFactorRule};
+use super::domain::{ApprovalRule, Meaning, TwoFactorRule};
+use super::store::Settings;
 use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::team::Team;

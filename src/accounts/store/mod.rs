@@ -384,7 +384,6 @@ pub fn seed_time_zone(tx: &mut WriteTx<'_>, zone: &str) -> Result<Audited<()>> {
     tx.audited((), Event::new(Kind::SettingsChanged, format!("Set the organisation's time zone to {zone}")))
 }
 
-/// The organisation's name.
 pub fn get_organisation_name(conn: &mut PgConnection) -> Result<String> {
     Ok(settings::table.select(settings::organisation_name).first(conn)?)
 }

@@ -55,7 +55,6 @@ pub struct Loaded {
     pub sealed: Option<(i64, Seal)>,
 }
 
-/// Looks.
 pub fn search(conn: &mut PgConnection, reach: &Reach, filter: &Filter) -> Result<Loaded> {
     let floor = get_floor(conn)?;
     let people = store::list_people(conn, reach.clients.as_ref())?;

@@ -73,7 +73,6 @@ pub fn find_newest_draft(
         .optional()?)
 }
 
-/// Clients by name.
 pub fn list_clients(conn: &mut PgConnection, at: &Visible) -> Result<Vec<(ClientId, String)>> {
     Ok(clients::table
         .filter(clients::id.eq_any(at.ids()))

@@ -68,7 +68,6 @@ pub struct Line {
     pub position: i32,
     pub technique: String,
     pub more: usize,
-    /// Its own page.
     pub href: String,
     pub name: String,
     pub cells: Vec<Cell>,

@@ -4,8 +4,8 @@ use std::ops::Deref;
 
 use crate::kernel::base::ids::ClientId;
 
-/// The clients at which somebody holds a right, or any. [`super::Rights`] make it, so that rows are never filtered
-/// by ids that came with a request: a foreign id is simply not found.
+/// The clients at which somebody holds a right, or any. [`super::Rights`] make it, so that rows are never
+/// filtered by ids that came with a request: a foreign id is simply not found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Visible(Vec<ClientId>);
 

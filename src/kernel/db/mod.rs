@@ -93,7 +93,6 @@ struct Lane {
 /// How a pool stands at this moment.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolState {
-    /// read or write.
     pub name: &'static str,
     /// The most connections that it makes.
     pub limit: u32,

@@ -105,7 +105,6 @@ pub struct TechniqueSearch {
     pub tactic: String,
     /// live, revoked or deprecated; empty for all.
     pub status: String,
-    /// By external id.
     pub at: At<String>,
 }
 

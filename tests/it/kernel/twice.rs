@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 use tyrian::dashboard::store::list_engagements;
 use tyrian::engagements::store::list::{Search, Sort, list};
+use tyrian::kernel::authz::Visible;
 use tyrian::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
 use tyrian::kernel::base::keyset::At;
 use tyrian::kernel::base::team::Team;
@@ -60,7 +61,7 @@ fn whose_turn_it_is() {
     }
     set(&app, &sql);
     let waiting = |person: PersonId| -> BTreeSet<ProcedureId> {
-        let clients = [app.clients.own];
+        let clients = Visible::found(app.clients.own);
         let me = Me { person, clients: &clients, red_at: &[], blue_at: &[], now: app.clock.now() };
         let rows = app.db.read_blocking(|conn| list_waiting(conn, &me)).unwrap();
         rows.into_iter().map(|row| row.id).collect()
@@ -81,7 +82,7 @@ fn who_applies_as_operator() {
     let app = TestApp::spawn();
     let (me, other) = (app.people.standard.id, app.people.second.id);
     let choices: [&[PersonId]; 4] = [&[], &[me], &[other], &[me, other]];
-    let clients = [app.clients.own];
+    let clients = Visible::found(app.clients.own);
     let mut wanted = BTreeSet::new();
     let mut asked = 0;
     for of_engagement in choices {
@@ -171,7 +172,7 @@ fn how_much_of_a_runbook_is_done() {
         }
         wanted.insert(made.id, Progress::of(statuses.iter().copied()));
     }
-    let clients = [app.clients.own];
+    let clients = Visible::found(app.clients.own);
     let on_dashboard = app.db.read_blocking(|conn| list_engagements(conn, &clients, 100)).unwrap();
     let on_dashboard: BTreeMap<_, _> = on_dashboard.into_iter().map(|row| (row.id, row.progress())).collect();
     let in_list = app.db.read_blocking(|conn| list(conn, &clients, &search(None, app.clock.now()), 100));
@@ -225,7 +226,7 @@ fn which_status_counts_at_a_moment() {
             made.push((id, *status, day.map(|_| start)));
         }
     }
-    let clients = [app.clients.own];
+    let clients = Visible::found(app.clients.own);
     let mut asked = 0;
     for now in [start - TimeDelta::microseconds(1), start, start + TimeDelta::microseconds(1)] {
         for status in [None].into_iter().chain(EngagementStatus::ALL.iter().copied().map(Some)) {
@@ -237,7 +238,7 @@ fn which_status_counts_at_a_moment() {
             let listed: BTreeMap<_, _> =
                 listed.rows.into_iter().map(|(row, ..)| (row.id, row.status)).collect();
             let view = Wanted {
-                at: clients.to_vec(),
+                at: clients.clone(),
                 client: None,
                 operator: None,
                 plan: None,

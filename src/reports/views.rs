@@ -137,7 +137,6 @@ impl Mark {
 }
 
 /// As on the engagement's pages, judged by what the outcome meant when it was frozen.
-
 impl Show {
     fn md(&self, text: &str) -> String {
         markdown::render(text)

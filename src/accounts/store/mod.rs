@@ -317,7 +317,7 @@ pub fn insert_link(
         one_time_links::table
             .filter(one_time_links::purpose.eq(purpose.as_str()))
             .filter(one_time_links::used_at.is_null())
-            .filter(one_time_links::person_id.is_not_distinct_from(person.map(|p| p.0))),
+            .filter(one_time_links::person_id.is_not_distinct_from(person)),
     )
     .execute(conn)?;
     diesel::insert_into(one_time_links::table)

@@ -12,7 +12,9 @@ use crate::engagements::domain::{DetailField, Details, status_on_create};
 pub use crate::engagements::wizard::Chosen;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId, TestPlanId};
+use crate::kernel::base::ids::{
+    ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, ReportId, TestPlanId,
+};
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
     attack_versions, client_access, clients, engagement_inputs, engagement_operators, engagements, reports,
@@ -202,7 +204,7 @@ pub(super) fn insert_engagement(
             engagements::time_zone.eq(details.time_zone.name()),
             engagements::starts_at.eq(details.starts_at()),
             engagements::attack_version.eq(attack_version),
-            engagements::test_plan_id.eq(plan_title.and(new.plan).map(|plan| plan.0)),
+            engagements::test_plan_id.eq(plan_title.and(new.plan)),
             engagements::test_plan_title.eq(plan_title.unwrap_or_default()),
             engagements::earlier_engagement_id.eq(new.earlier),
             engagements::created_at.eq(tx.now()),
@@ -311,10 +313,10 @@ pub(crate) fn copy_procedures(
         return Ok(Vec::new());
     }
     let ids: Vec<ProcedureId> = chosen.iter().map(|_| ProcedureId::new()).collect();
-    let library: Vec<Option<Uuid>> =
-        chosen.iter().map(|c| if let Chosen::Library(id) = c { Some(id.0) } else { None }).collect();
-    let earlier: Vec<Option<Uuid>> =
-        chosen.iter().map(|c| if let Chosen::Earlier(id) = c { Some(id.0) } else { None }).collect();
+    let library: Vec<Option<LibraryProcedureId>> =
+        chosen.iter().map(|c| if let Chosen::Library(id) = c { Some(*id) } else { None }).collect();
+    let earlier: Vec<Option<ProcedureId>> =
+        chosen.iter().map(|c| if let Chosen::Earlier(id) = c { Some(*id) } else { None }).collect();
     let positions: Vec<i32> = (target.after + 1..).take(chosen.len()).collect();
     // sql_query: the copy is one INSERT … SELECT, however many procedures, and their histories and inputs
     // ride along.

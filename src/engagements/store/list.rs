@@ -4,7 +4,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
-use uuid::Uuid;
 
 use crate::engagements::domain::RunbookState;
 use crate::kernel::authz::Visible;
@@ -221,12 +220,11 @@ struct Tags {
 
 /// What the filters of the list offer somebody who sees these clients.
 pub fn choices(conn: &mut PgConnection, at: &Visible) -> Result<Choices> {
-    let at: Vec<Uuid> = at.iter().map(|c| c.0).collect();
     let own = engagements::table
-        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(&at)))
+        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(at.ids())))
         .select(engagements::id);
     let clients = clients::table
-        .filter(clients::id.eq_any(&at))
+        .filter(clients::id.eq_any(at.ids()))
         .order(clients::name)
         .select((clients::id, clients::name))
         .load(conn)?;
@@ -247,7 +245,7 @@ pub fn choices(conn: &mut PgConnection, at: &Visible) -> Result<Choices> {
             WHERE e.deleted_at IS NULL AND e.client_id = ANY ($1) ORDER BY tag LIMIT 200) AS tags
          FROM engagements WHERE deleted_at IS NULL AND client_id = ANY ($1)",
     )
-    .bind::<Array<SqlUuid>, _>(&at)
+    .bind::<Array<SqlUuid>, _>(at)
     .get_result(conn)?;
     Ok(Choices { clients, operators, tags: tags.tags, engagements: tags.engagements })
 }

@@ -245,12 +245,8 @@ fn procedure_changes(
     before: &[LibraryProcedureId],
     after: &[LibraryProcedureId],
 ) -> Result<serde_json::Value> {
-    let moved: Vec<_> = before
-        .iter()
-        .chain(after)
-        .filter(|id| before.contains(id) != after.contains(id))
-        .map(|id| id.0)
-        .collect();
+    let moved: Vec<_> =
+        before.iter().chain(after).filter(|id| before.contains(id) != after.contains(id)).collect();
     let names: std::collections::HashMap<LibraryProcedureId, String> = library_procedures::table
         .filter(library_procedures::id.eq_any(moved))
         .select((library_procedures::id, library_procedures::name))

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
-use uuid::Uuid;
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
@@ -169,12 +168,11 @@ pub fn list_hits(conn: &mut PgConnection, ids: &[LibraryProcedureId]) -> Result<
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let wanted: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     // sql_query: a hit's tactics come from its techniques by array membership.
     let found: Vec<Hit> = diesel::sql_query(format!(
         "WITH picked AS (SELECT * FROM library_procedures WHERE id = ANY ($1)) {HIT}"
     ))
-    .bind::<Array<SqlUuid>, _>(wanted)
+    .bind::<Array<SqlUuid>, _>(ids)
     .load(conn)?;
     let by_id: HashMap<LibraryProcedureId, Hit> = found.into_iter().map(|hit| (hit.id, hit)).collect();
     Ok(ids.iter().filter_map(|id| by_id.get(id).cloned()).collect())

@@ -89,13 +89,12 @@ pub fn list_candidates(
     search: &str,
     ticked: &[AssetId],
 ) -> Result<Vec<Candidate>> {
-    let ticked: Vec<uuid::Uuid> = ticked.iter().map(|id| id.0).collect();
     let mut query = assets::table
         .filter(assets::client_id.eq(client))
         .filter(diesel::dsl::not(diesel::dsl::exists(procedure_assets::table.filter(
             procedure_assets::asset_id.eq(assets::id).and(procedure_assets::procedure_id.eq(procedure)),
         ))))
-        .order((assets::id.eq_any(ticked.clone()).desc(), assets::name, assets::id))
+        .order((assets::id.eq_any(ticked).desc(), assets::name, assets::id))
         .limit(PICKED_FROM)
         .select((assets::id, assets::name, assets::kind, assets::address))
         .into_boxed();
@@ -105,7 +104,7 @@ pub fn list_candidates(
             assets::name
                 .ilike(pattern.clone())
                 .or(assets::address.ilike(pattern))
-                .or(assets::id.eq_any(ticked.clone())),
+                .or(assets::id.eq_any(ticked)),
         );
     }
     Ok(query.load(conn)?)

@@ -43,7 +43,7 @@ pub struct EngagementPart {
 
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
-pub struct ProcedureRow {
+pub struct ProcedurePart {
     pub id: ProcedureId,
     pub position: i32,
     pub body: Value,
@@ -55,12 +55,12 @@ pub struct ProcedureRow {
     pub version: i32,
 }
 
-/// The row with what surrounds it.
+/// The procedure with what surrounds it.
 #[derive(Debug, Clone)]
 pub struct Shown {
     pub engagement: EngagementPart,
     pub client: String,
-    pub procedure: ProcedureRow,
+    pub procedure: ProcedurePart,
     pub body: ProcedureBody,
     pub updated_by: Option<String>,
     pub report: Option<ReportId>,
@@ -93,7 +93,7 @@ pub fn get(
         .select((
             EngagementPart::as_select(),
             clients::name,
-            ProcedureRow::as_select(),
+            ProcedurePart::as_select(),
             people::name.nullable(),
             reports::id.nullable(),
             sql::<Array<Text>>(
@@ -101,7 +101,7 @@ pub fn get(
                     WHERE d.client_id = engagements.client_id AND d.detected_by <> '' ORDER BY 1 LIMIT 30)",
             ),
         ))
-        .first::<(EngagementPart, String, ProcedureRow, Option<String>, Option<ReportId>, Vec<String>)>(
+        .first::<(EngagementPart, String, ProcedurePart, Option<String>, Option<ReportId>, Vec<String>)>(
             conn,
         )?;
     let body = serde_json::from_value(procedure.body.clone())?;

@@ -56,7 +56,7 @@ pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved> {
     let author = tx.actor().id.ok_or(Error::Unauthenticated)?;
     diesel::insert_into(log_entries::table)
         .values((
-            log_entries::id.eq(LogEntryId::new().0),
+            log_entries::id.eq(LogEntryId::new()),
             log_entries::engagement_id.eq(work.engagement),
             log_entries::procedure_id.eq(work.procedure),
             log_entries::team.eq(Team::Red),

@@ -21,8 +21,8 @@ use crate::reports::domain::Runbook;
 /// Who may see which reports: everything at some clients, only what is published at others.
 #[derive(Debug, Clone)]
 pub struct Filter {
-    all_at: Vec<Uuid>,
-    published_at: Vec<Uuid>,
+    all_at: Vec<ClientId>,
+    published_at: Vec<ClientId>,
     /// Words that title, engagement or client must hold.
     pub q: String,
     pub client: Option<ClientId>,
@@ -35,10 +35,9 @@ impl Filter {
     /// Everything that this person may read.
     pub fn of(permit: &Permit<ReadReport>) -> Self {
         let rights = &permit.viewer().rights;
-        let raw = |permission| rights.clients_with(permission).into_iter().map(|client| client.0).collect();
         Self {
-            all_at: raw(P::ReportRead),
-            published_at: raw(P::ReportReadPublished),
+            all_at: rights.clients_with(P::ReportRead),
+            published_at: rights.clients_with(P::ReportReadPublished),
             q: String::new(),
             client: None,
             status: None,

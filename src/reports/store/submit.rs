@@ -142,7 +142,7 @@ pub fn submit(
     if locked.facts.submitted {
         let report =
             reports::table.filter(reports::engagement_id.eq(id)).select(reports::id).first(tx.conn)?;
-        let before = Submitted { report: ReportId(report), now: false };
+        let before = Submitted { report, now: false };
         let due: Vec<Event> = due.into_iter().collect();
         return if due.is_empty() { Ok(tx.unchanged(before)) } else { tx.audited_all(before, &due) };
     }
@@ -170,7 +170,6 @@ pub fn freeze(
     at: DateTime<Utc>,
     by: &Actor,
 ) -> Result<(ReportId, bool, Vec<Event>)> {
-    let by_id = by.id.map(|id| id.0);
     let runbook = collect(tx.conn, locked.id, &Visible::found(locked.client), (&by.name, at))?;
     let report = fill(tx, locked, at)?;
     diesel::insert_into(report_revisions::table)
@@ -179,7 +178,7 @@ pub fn freeze(
             report_revisions::n.eq(1),
             report_revisions::body.eq(serde_json::to_value(&runbook)?),
             report_revisions::frozen_at.eq(at),
-            report_revisions::frozen_by.eq(by_id),
+            report_revisions::frozen_by.eq(by.id),
         ))
         .execute(tx.conn)?;
     let found = domain::findings(&runbook);
@@ -187,7 +186,7 @@ pub fn freeze(
     diesel::update(engagements::table.find(locked.id))
         .set((
             engagements::submitted_at.eq(at),
-            engagements::submitted_by.eq(by_id),
+            engagements::submitted_by.eq(by.id),
             engagements::version.eq(engagements::version + 1),
         ))
         .execute(tx.conn)?;
@@ -218,9 +217,9 @@ pub fn freeze(
 
 /// The report that Create made; made here where Create's is missing.
 fn fill(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>) -> Result<ReportId> {
-    let id: Uuid = diesel::insert_into(reports::table)
+    Ok(diesel::insert_into(reports::table)
         .values((
-            reports::id.eq(ReportId::new().0),
+            reports::id.eq(ReportId::new()),
             reports::engagement_id.eq(locked.id),
             reports::client_id.eq(locked.client),
             reports::title.eq(&locked.title),
@@ -235,8 +234,7 @@ fn fill(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>) -> Result<Repo
             reports::version.eq(reports::version + 1),
         ))
         .returning(reports::id)
-        .get_result(tx.conn)?;
-    Ok(ReportId(id))
+        .get_result(tx.conn)?)
 }
 
 fn insert_findings(tx: &mut WriteTx<'_>, report: ReportId, found: &[NewFinding<'_>]) -> Result<()> {

@@ -140,7 +140,8 @@ fn who_applies_as_operator() {
 fn a_runbook_is_read_for_who_sees_its_client() {
     let app = TestApp::spawn();
     let made = app.engagement(2);
-    for (clients, found) in [([app.clients.own], true), ([app.clients.foreign], false)] {
+    for (client, found) in [(app.clients.own, true), (app.clients.foreign, false)] {
+        let clients = Visible::found(client);
         let (rows, operators, progress) = app
             .db
             .read_blocking(|conn| {

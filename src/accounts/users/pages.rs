@@ -1,7 +1,5 @@
 //! Users: list, export, invitation, and everything that is done with one.
 
-use std::collections::BTreeSet;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -24,6 +22,7 @@ use crate::kernel::base::show;
 use crate::kernel::event::about::{About, list_about};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::event::views::Activity;
+use crate::kernel::merge::set::SetChange;
 use crate::kernel::web::permit::{ManageRole, ManageUser, Permit, ReadUser};
 use crate::kernel::web::turns::EXPORTS;
 use crate::kernel::web::{Form, Query, Section, redirect_with, refusal_noted};
@@ -409,10 +408,7 @@ pub async fn save_roles(
 ) -> Result<HttpResponse> {
     permit.proved()?;
     let (id, own) = (path.into_inner(), permit.viewer().rights.own);
-    let set = |roles: &[RoleId]| roles.iter().copied().collect::<BTreeSet<_>>();
-    let (now, had) = (set(&typed.role), set(&typed.had));
-    let (added, removed): (Vec<_>, Vec<_>) =
-        ((&now - &had).into_iter().collect(), (&had - &now).into_iter().collect());
+    let SetChange { added, removed } = SetChange::between(typed.had, typed.role);
     let saved = permit.write(move |tx| store::save_roles(tx, own, id, &added, &removed)).await?;
     let message =
         if saved.changes == 0 { "Nothing changed." } else { "Roles saved. They act on the next click." };

@@ -12,6 +12,7 @@ use crate::engagements::views::table::{Cell, CellShown, Choice, Editor, INLINE, 
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
 use crate::kernel::base::team::Team;
+use crate::kernel::merge::record::{Saved, Typed};
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{Permit, ReadEngagement, WriteProcedure};
 use crate::kernel::web::{Form, Query, redirect, refusal_noted};
@@ -19,7 +20,7 @@ use crate::procedures::domain::{Field, ProcedureStatus, Severity};
 use crate::procedures::store::runbook::{
     ProcedureRow, get_procedure_by_key, list_operators, list_procedures,
 };
-use crate::procedures::store::save::{Saved, Typed, save_fields};
+use crate::procedures::store::save::save_fields;
 use crate::procedures::store::work::begin;
 use crate::settings::domain::Outcome;
 use crate::settings::store::list_outcomes;
@@ -235,7 +236,7 @@ async fn store_value(
     procedure: ProcedureId,
     field: Field,
     chosen: &Chosen,
-) -> Result<Saved> {
+) -> Result<Saved<Field>> {
     let mut typed = vec![Typed { field, raw: chosen.value.clone(), base: chosen.base }];
     if let Some(reason) = &chosen.reason {
         typed.push(Typed { field: Field::NotApplicableReason, raw: reason.clone(), base: chosen.base });

@@ -9,12 +9,13 @@ use super::create::{
     Chosen, NewEngagement, Target, copy_procedures, find_plan_title, insert_engagement, insert_report,
     newest_release,
 };
-use super::details::{Typed, write_details};
+use super::details::write_details;
 use super::lifecycle::give;
 use super::plan::{Planning, change_operators};
 use crate::accounts::store::notices;
 use crate::accounts::store::notices::NewNotice;
 use crate::engagements::approval::asks_at_once;
+use crate::engagements::domain::DetailField;
 use crate::engagements::periods::OwnPeriod;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
@@ -28,6 +29,7 @@ use crate::kernel::db::schema::{
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::merge::record::Typed;
 use crate::kernel::web::permit::{ApproveEngagement, Permit, RequestEngagement};
 use crate::lifecycle::domain::{Command, EngagementStatus};
 use crate::lifecycle::store::{apply, lock_engagement};
@@ -133,7 +135,7 @@ pub struct Approval {
     /// The engagement's version when the approval was opened.
     pub version: i32,
     /// Details, by field; their bases are not asked: the version above is.
-    pub details: Vec<Typed>,
+    pub details: Vec<Typed<DetailField>>,
     /// Title of the report.
     pub report_title: String,
     /// Whether the test plan's procedures are copied.

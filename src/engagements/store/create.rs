@@ -22,10 +22,11 @@ use crate::kernel::db::schema::{
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::merge::history::{self, Subject};
+use crate::kernel::merge::record::Columns;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::lifecycle::store::touch;
 use crate::procedures::inputs::Values;
-use crate::procedures::store::history::{self, Subject};
 
 /// Everything an engagement is made from.
 #[derive(Debug, Clone)]
@@ -223,12 +224,13 @@ pub(super) fn insert_engagement(
 
 /// The first values of the details, for the merge of later edits.
 fn note_details(tx: &mut WriteTx<'_>, id: EngagementId, details: &Details) -> Result<()> {
-    let values: Vec<(&str, String)> = DetailField::ALL
+    let values: Vec<(DetailField, String)> = DetailField::ALL
         .iter()
-        .map(|field| (field.as_str(), details.canonical(*field)))
+        .map(|field| (*field, details.get(*field)))
         .filter(|(_, value)| !value.is_empty())
         .collect();
-    history::note(tx, Subject("engagement", id.0), 1, &values)
+    let first: Vec<_> = values.iter().map(|(field, value)| (*field, 1, value.as_str())).collect();
+    history::note(tx, Subject("engagement", id.0), &first)
 }
 
 pub(crate) fn insert_operators(

@@ -245,7 +245,7 @@ pub fn choices(conn: &mut PgConnection, at: &Visible) -> Result<Choices> {
             WHERE e.deleted_at IS NULL AND e.client_id = ANY ($1) ORDER BY tag LIMIT 200) AS tags
          FROM engagements WHERE deleted_at IS NULL AND client_id = ANY ($1)",
     )
-    .bind::<Array<SqlUuid>, _>(at)
+    .bind::<Array<SqlUuid>, _>(at.ids())
     .get_result(conn)?;
     Ok(Choices { clients, operators, tags: tags.tags, engagements: tags.engagements })
 }

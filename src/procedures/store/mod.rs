@@ -2,7 +2,6 @@
 
 pub mod assets;
 pub mod attachments;
-pub mod history;
 pub mod logs;
 pub mod page;
 pub mod parts;

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use super::logs::insert as insert_entry;
 use super::page::list_candidates;
 use super::runbook::list_operators;
-use super::save::{Saved, Typed, save_fields};
+use super::save::save_fields;
 use super::work::Work;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
@@ -18,6 +18,8 @@ use crate::kernel::base::times;
 use crate::kernel::db::schema::{log_entries, procedure_inputs, procedure_operators, procedures, step_ticks};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::merge::record::{NEWEST, Saved, Typed};
+use crate::kernel::merge::set::SetChange;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::library::domain::{ProcedureBody, StepKind};
 use crate::lifecycle::store::{lock_engagement, touch};
@@ -30,7 +32,7 @@ use crate::procedures::inputs::{TypedInput, Values, check_seen};
 ///
 /// # Errors
 /// [`Error::Forbidden`] for who does not write red, [`Error::Refused`] when it was started before.
-pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved> {
+pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved<Field>> {
     if !work.sides.red {
         return Err(Error::Forbidden("Only the red team starts a procedure.".into()));
     }
@@ -45,7 +47,7 @@ pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved> {
         )));
     }
     // The newest base there is: Start takes what stands there now, whoever wrote it.
-    let typed = |field: Field, raw: String| Typed { field, raw, base: i32::MAX };
+    let typed = |field: Field, raw: String| Typed { field, raw, base: NEWEST };
     let mut fields = vec![typed(Field::Status, ProcedureStatus::InProgress.as_str().to_owned())];
     if executed.is_none() {
         fields.push(typed(Field::ExecutedAt, times::instant(tx.now())));
@@ -89,7 +91,7 @@ pub fn hand_over(tx: &mut WriteTx<'_>, work: &mut Work, note: &str) -> Result<()
     if note.is_empty() {
         return Err(Error::field("hand_over_note", "Say in a line what red should look at."));
     }
-    let turn = Typed { field: Field::WaitingOn, raw: WaitingOn::Red.as_str().to_owned(), base: i32::MAX };
+    let turn = Typed { field: Field::WaitingOn, raw: WaitingOn::Red.as_str().to_owned(), base: NEWEST };
     save_fields(tx, work, Sides { shared: true, ..work.sides }, &[turn], work.zone)?;
     let entry = EntryText { text: format!("Handed over to red: {note}"), starts_at: tx.now(), ends_at: None };
     insert_entry(tx, work, Team::Blue, &entry)?;
@@ -206,7 +208,7 @@ pub fn save_operators(
     permit: &Permit<PlanEngagement>,
     engagement: EngagementId,
     procedure: ProcedureId,
-    wanted: &BTreeSet<(PersonId, Team)>,
+    change: &SetChange<(PersonId, Team)>,
 ) -> Result<Audited<()>> {
     let (locked, due) = lock_engagement(tx, engagement, &permit.visible())?;
     permit.check(locked.client)?;
@@ -224,7 +226,8 @@ pub fn save_operators(
             .map(|operator| (operator.person_id, operator.team))
             .collect();
     let mut events: Vec<Event> = due.into_iter().collect();
-    if before != *wanted {
+    let wanted = change.on(before.iter().copied());
+    if before != wanted {
         let candidates = list_candidates(tx.conn, engagement, procedure)?;
         if wanted.iter().any(|(person, _)| !candidates.iter().any(|c| c.id == *person)) {
             return Err(Error::Refused(
@@ -254,7 +257,7 @@ pub fn save_operators(
             )
             .subject("procedure", procedure.0, &name)
             .engagement(locked.client, engagement)
-            .detail(serde_json::json!({ "before": names(&before), "after": names(wanted) })),
+            .detail(serde_json::json!({ "before": names(&before), "after": names(&wanted) })),
         );
         touch(tx.conn, engagement, tx.now(), &tx.actor().name)?;
     }

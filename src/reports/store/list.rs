@@ -21,8 +21,8 @@ use crate::reports::domain::Runbook;
 /// Who may see which reports: everything at some clients, only what is published at others.
 #[derive(Debug, Clone)]
 pub struct Filter {
-    all_at: Vec<ClientId>,
-    published_at: Vec<ClientId>,
+    all_at: Visible,
+    published_at: Visible,
     /// Words that title, engagement or client must hold.
     pub q: String,
     pub client: Option<ClientId>,
@@ -85,11 +85,12 @@ macro_rules! joined {
 macro_rules! filtered {
     ($filter:expr) => {{
         let filter: &Filter = $filter;
-        let published =
-            reports::client_id.eq_any(&filter.published_at).and(reports::status.eq(ReportStatus::Published));
+        let published = reports::client_id
+            .eq_any(filter.published_at.ids())
+            .and(reports::status.eq(ReportStatus::Published));
         let mut query = joined!()
             .filter(reports::deleted_at.is_null())
-            .filter(reports::client_id.eq_any(&filter.all_at).or(published))
+            .filter(reports::client_id.eq_any(filter.all_at.ids()).or(published))
             // An engagement that was canceled before it was submitted has nothing to report.
             .filter(
                 engagements::status

@@ -245,7 +245,7 @@ fn which_status_counts_at_a_moment() {
                 plan: None,
                 status,
                 plans: false,
-                reads_reports: Vec::new(),
+                reads_reports: Visible::default(),
                 now,
             };
             let booked = app.db.read_blocking(|conn| list_page(conn, &view, None, 100)).unwrap();

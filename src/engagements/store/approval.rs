@@ -12,6 +12,7 @@ use super::create::{
 use super::details::{Typed, write_details};
 use super::lifecycle::give;
 use super::plan::{Planning, change_operators};
+use crate::accounts::domain::AccountStatus;
 use crate::accounts::store::notices;
 use crate::accounts::store::notices::NewNotice;
 use crate::engagements::approval::asks_at_once;
@@ -25,7 +26,7 @@ use crate::kernel::db::schema::{
     test_plan_procedures,
 };
 use crate::kernel::db::{Audited, WriteTx};
-use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
+use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, keep as keep_draft};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{ApproveEngagement, Permit, RequestEngagement};
 use crate::lifecycle::domain::{Command, EngagementStatus};
@@ -124,7 +125,7 @@ fn list_approvers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Perso
                 .eq(client.0)
                 .and(role_permissions::permission.eq(P::EngagementApprove.as_str())),
         )
-        .filter(people::deleted_at.is_null().and(people::status.eq("active")))
+        .filter(people::deleted_at.is_null().and(people::status.eq(AccountStatus::Active)))
         .select(people::id)
         .load(conn)?)
 }
@@ -206,7 +207,8 @@ pub fn approve(
     let booked = list_booked(tx.conn, &planning)?;
     give(tx, &planning.locked, requester.into_iter().chain(booked).collect())?;
     diesel::delete(
-        drafts::table.filter(drafts::subject_type.eq("approval").and(drafts::subject_id.eq(id.0))),
+        drafts::table
+            .filter(drafts::subject_type.eq(DraftSubject::Approval).and(drafts::subject_id.eq(id.0))),
     )
     .execute(tx.conn)?;
     planning.finish(tx, status)
@@ -319,7 +321,11 @@ pub fn find_draft(
     person: PersonId,
     id: EngagementId,
 ) -> Result<Option<serde_json::Value>> {
-    Ok(drafts::table.find((person.0, "approval", id.0, "")).select(drafts::fields).first(conn).optional()?)
+    Ok(drafts::table
+        .find((person.0, DraftSubject::Approval, id.0, ""))
+        .select(drafts::fields)
+        .first(conn)
+        .optional()?)
 }
 
 /// Keeps the approval that somebody has begun.
@@ -333,7 +339,7 @@ pub fn save_draft(
     fields: &serde_json::Value,
     at: DateTime<Utc>,
 ) -> Result<()> {
-    keep_draft(conn, DraftKey { person, of: "approval", id: id.0, tab: "" }, fields, at)
+    keep_draft(conn, DraftKey { person, of: DraftSubject::Approval, id: id.0, tab: "" }, fields, at)
 }
 
 /// Who asked for an engagement, and how many procedures its test plan has.

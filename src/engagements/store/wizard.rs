@@ -13,11 +13,8 @@ use crate::kernel::base::ids::{ClientId, DraftId, EngagementId, PersonId, TestPl
 use crate::kernel::db::schema::{
     clients, drafts, engagement_inputs, engagement_operators, engagements, procedures, test_plan_procedures,
 };
-use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
+use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, keep as keep_draft};
 use crate::library;
-
-/// What the rows of drafts call the wizard's.
-const SUBJECT: &str = "wizard";
 
 /// The wizard's state as the person left it.
 pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> Result<Option<Wizard>> {
@@ -25,7 +22,7 @@ pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> 
         .filter(
             drafts::person_id
                 .eq(person.0)
-                .and(drafts::subject_type.eq(SUBJECT))
+                .and(drafts::subject_type.eq(DraftSubject::Wizard))
                 .and(drafts::subject_id.eq(draft.0)),
         )
         .select(drafts::fields)
@@ -44,7 +41,7 @@ pub fn save_draft(
 ) -> Result<()> {
     keep_draft(
         conn,
-        DraftKey { person, of: SUBJECT, id: draft.0, tab: "" },
+        DraftKey { person, of: DraftSubject::Wizard, id: draft.0, tab: "" },
         &serde_json::to_value(wizard)?,
         now,
     )
@@ -56,7 +53,7 @@ pub fn delete_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -
         drafts::table.filter(
             drafts::person_id
                 .eq(person.0)
-                .and(drafts::subject_type.eq(SUBJECT))
+                .and(drafts::subject_type.eq(DraftSubject::Wizard))
                 .and(drafts::subject_id.eq(draft.0)),
         ),
     )
@@ -70,7 +67,7 @@ pub fn find_newest_draft(
     person: PersonId,
 ) -> Result<Option<(DraftId, DateTime<Utc>)>> {
     Ok(drafts::table
-        .filter(drafts::person_id.eq(person.0).and(drafts::subject_type.eq(SUBJECT)))
+        .filter(drafts::person_id.eq(person.0).and(drafts::subject_type.eq(DraftSubject::Wizard)))
         .order(drafts::updated_at.desc())
         .select((drafts::subject_id, drafts::updated_at))
         .first(conn)

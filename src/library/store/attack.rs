@@ -8,6 +8,7 @@ use super::procedures::Number;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{attack_versions, methodologies, tactics};
+use crate::library::domain::TechniqueStatus;
 
 /// The newest release: what library pages show and new engagements pin.
 pub fn highest_version(conn: &mut PgConnection) -> Result<String> {
@@ -102,8 +103,8 @@ pub struct TechniqueSearch {
     pub q: String,
     /// Short name of a tactic.
     pub tactic: String,
-    /// live, revoked or deprecated; empty for all.
-    pub status: String,
+    /// None for all.
+    pub status: Option<TechniqueStatus>,
     /// Only those after this external id.
     pub after: Option<String>,
     /// Only those before this external id; the page that ends there.
@@ -126,9 +127,8 @@ pub struct TechniqueRow {
     pub tactics: Vec<String>,
     #[diesel(sql_type = Array<Text>)]
     pub platforms: Vec<String>,
-    /// live, revoked or deprecated.
     #[diesel(sql_type = Text)]
-    pub status: String,
+    pub status: TechniqueStatus,
     /// Successor of a revoked one.
     #[diesel(sql_type = Nullable<Text>)]
     pub revoked_by: Option<String>,
@@ -154,7 +154,7 @@ const TECHNIQUE_MATCHES: &str = "te.version = $1
         WHERE te.is_subtechnique AND above.version = te.version \
         AND above.external_id = split_part(te.external_id, '.', 1)), '')) LIKE ALL ($2))
     AND ($3 = '' OR te.tactics @> ARRAY[$3])
-    AND ($4 = '' OR te.status = $4)";
+    AND ($4::text IS NULL OR te.status = $4)";
 
 fn patterns(q: &str) -> Vec<String> {
     q.split_whitespace().take(12).map(|word| like(&word.to_lowercase())).collect()
@@ -180,7 +180,7 @@ pub fn search_techniques(
         .bind::<Text, _>(&search.version)
         .bind::<Array<Text>, _>(patterns(&search.q))
         .bind::<Text, _>(&search.tactic)
-        .bind::<Text, _>(&search.status)
+        .bind::<Nullable<Text>, _>(search.status)
         .bind::<Nullable<Text>, _>(&search.after)
         .bind::<Nullable<Text>, _>(if backwards { search.before.as_ref() } else { None })
         .bind::<BigInt, _>(limit)
@@ -195,7 +195,7 @@ pub fn count_techniques(conn: &mut PgConnection, search: &TechniqueSearch) -> Re
             .bind::<Text, _>(&search.version)
             .bind::<Array<Text>, _>(patterns(&search.q))
             .bind::<Text, _>(&search.tactic)
-            .bind::<Text, _>(&search.status)
+            .bind::<Nullable<Text>, _>(search.status)
             .get_result(conn)?;
     Ok(number.n)
 }
@@ -236,9 +236,8 @@ pub struct Technique {
     /// Names of its tactics, in the order of the matrix.
     #[diesel(sql_type = Array<Text>)]
     pub tactics: Vec<String>,
-    /// live, revoked or deprecated.
     #[diesel(sql_type = Text)]
-    pub status: String,
+    pub status: TechniqueStatus,
     /// Id of the technique above a sub-technique.
     #[diesel(sql_type = Nullable<Text>)]
     pub parent_id: Option<String>,

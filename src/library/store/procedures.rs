@@ -11,7 +11,7 @@ use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::repositories;
-use crate::library::domain::ProcedureBody;
+use crate::library::domain::{ProcedureBody, RepositoryType};
 
 /// What to look for. Empty texts and `None` mean any. Withdrawn procedures are never found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -258,8 +258,7 @@ pub struct Repository {
     pub short_name: String,
     /// One sentence.
     pub description: String,
-    /// open, managed, private or curated.
-    pub kind: String,
+    pub kind: RepositoryType,
     pub procedures: i64,
 }
 

@@ -194,7 +194,7 @@ pub fn rights<A: crate::kernel::web::permit::Action>(permit: &Permit<A>, client:
 
 /// The engagement's own rule, or the organisation's.
 pub fn rule<A: crate::kernel::web::permit::Action>(permit: &Permit<A>, own: Option<&str>) -> WriteRule {
-    own.unwrap_or(&permit.viewer().organisation.write_rule).parse().unwrap_or(WriteRule::Everyone)
+    own.and_then(|own| own.parse().ok()).unwrap_or(permit.viewer().organisation.write_rule)
 }
 
 pub(super) fn assigned(

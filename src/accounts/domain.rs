@@ -15,6 +15,16 @@ crate::text_enum! {
     }
 }
 
+crate::text_enum! {
+    /// Whether an account is in use.
+    pub enum AccountStatus {
+        Active => "active", "Active";
+        /// Made, and without a password yet.
+        Invited => "invited", "Invited";
+        Disabled => "disabled", "Disabled";
+    }
+}
+
 /// Shortest password, in characters (NIST SP 800-63B: length counts, composition rules do not).
 pub const PASSWORD_MIN: usize = 12;
 /// Longest password, in characters; longer ones are refused before hashing.

@@ -5,15 +5,15 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
 
 use crate::kernel::base::error::Result;
+use crate::kernel::job::Trigger;
 
 /// A run of a job.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Run {
     #[diesel(sql_type = Text)]
     pub job: String,
-    /// start, tick, by_hand or command.
     #[diesel(sql_type = Text)]
-    pub trigger: String,
+    pub trigger: Trigger,
     #[diesel(sql_type = Timestamptz)]
     pub started_at: DateTime<Utc>,
     /// When it ended; none while it runs, or after a crash.

@@ -40,15 +40,6 @@ impl Index {
 pub struct RunRow(pub Run);
 
 impl RunRow {
-    fn trigger(&self) -> &str {
-        match self.0.trigger.as_str() {
-            "start" => "At start",
-            "tick" => "On schedule",
-            "by_hand" => "By hand",
-            "command" => "Command line",
-            other => other,
-        }
-    }
     fn took(&self) -> String {
         match self.0.finished_at {
             None => "Not finished".into(),

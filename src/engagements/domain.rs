@@ -33,6 +33,15 @@ impl MergeField for DetailField {
     }
 }
 
+crate::text_enum! {
+    /// When blue sees a procedure of an engagement. The column is there; nothing reads it yet.
+    pub enum Reveal {
+        Always => "always", "Always";
+        OnStart => "on_start", "When it starts";
+        ByHand => "by_hand", "By hand";
+    }
+}
+
 /// Engagement Details as the form posts them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -19,12 +19,23 @@ const BYTES: i64 = 16 << 20;
 /// How long a draft is kept after its last change, in days.
 pub const DAYS: i64 = 14;
 
+crate::text_enum! {
+    /// What kind of thing a draft is of.
+    pub enum DraftSubject {
+        Procedure => "procedure", "Procedure";
+        /// An engagement that is being made; the draft has an id of its own.
+        Wizard => "wizard", "New engagement";
+        /// Nobody keeps one at present.
+        TestPlan => "test_plan", "Test plan";
+        Approval => "approval", "Approval";
+    }
+}
+
 /// The key of a draft.
 #[derive(Debug, Clone, Copy)]
 pub struct Draft<'a> {
     pub person: PersonId,
-    /// What kind of thing it is of.
-    pub of: &'a str,
+    pub of: DraftSubject,
     /// The thing, or the draft's own id where there is none yet.
     pub id: Uuid,
     /// The tab that keeps it, where several may.

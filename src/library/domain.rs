@@ -163,21 +163,23 @@ pub struct TechniqueFact {
     pub revoked_by: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TechniqueStatus {
-    Live,
-    Revoked,
-    Deprecated,
+crate::text_enum! {
+    /// What a release says of a technique.
+    pub enum TechniqueStatus {
+        Live => "live", "Live";
+        Revoked => "revoked", "Revoked";
+        Deprecated => "deprecated", "Deprecated";
+    }
 }
 
-impl TechniqueStatus {
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Revoked => "revoked",
-            Self::Deprecated => "deprecated",
-        }
+crate::text_enum! {
+    /// Whose a repository is, and who may change it.
+    pub enum RepositoryType {
+        Open => "open", "Open";
+        Managed => "managed", "Managed";
+        Private => "private", "Private";
+        /// An importer's or the binary's.
+        Curated => "curated", "Curated";
     }
 }
 

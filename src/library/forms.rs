@@ -6,6 +6,7 @@ use super::editor;
 use super::store::Search;
 use super::store::attack::TechniqueSearch;
 use crate::kernel::base::keyset::At;
+use crate::library::domain::TechniqueStatus;
 
 /// Filters of the list, as the URL keeps them.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
@@ -68,7 +69,7 @@ pub struct TechniqueFilter {
     /// Short name of a tactic.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub tactic: String,
-    /// live (also when empty), revoked, deprecated or all.
+    /// A [`TechniqueStatus`], live where it is none, or `all`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub status: String,
     /// The release; the newest when empty.
@@ -85,15 +86,14 @@ pub struct TechniqueFilter {
 impl TechniqueFilter {
     pub fn search(&self, version: &str) -> TechniqueSearch {
         let status = match self.status.as_str() {
-            "" => "live",
-            "all" => "",
-            other => other,
+            "all" => None,
+            word => Some(word.parse().unwrap_or(TechniqueStatus::Live)),
         };
         TechniqueSearch {
             version: version.to_owned(),
             q: self.q.clone(),
             tactic: self.tactic.clone(),
-            status: status.to_owned(),
+            status,
             at: At::read(&self.after, &self.before),
         }
     }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
+use crate::accounts::domain::AccountStatus;
 use crate::accounts::store::{end_links, renew_sessions};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
@@ -31,9 +32,8 @@ pub struct AccessRow {
     pub name: String,
     #[diesel(sql_type = Text)]
     pub email: String,
-    /// invited, active or disabled.
     #[diesel(sql_type = Text)]
-    pub status: String,
+    pub status: AccountStatus,
     #[diesel(sql_type = SqlUuid)]
     pub client: ClientId,
     #[diesel(sql_type = Text)]
@@ -76,7 +76,7 @@ pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<
 /// People who could be given access: everybody with an account in use, by name.
 pub fn list_people(conn: &mut PgConnection) -> Result<Vec<(PersonId, String)>> {
     Ok(people::table
-        .filter(people::deleted_at.is_null().and(people::status.ne("disabled")))
+        .filter(people::deleted_at.is_null().and(people::status.ne(AccountStatus::Disabled)))
         .order(people::name)
         .select((people::id, people::name))
         .load(conn)?)
@@ -96,8 +96,9 @@ pub fn give(
     let known = |found: Option<String>, field: &str| {
         found.ok_or_else(|| Error::field(field, "Choose one from the list."))
     };
-    let in_use =
-        people::table.find(person).filter(people::deleted_at.is_null().and(people::status.ne("disabled")));
+    let in_use = people::table
+        .find(person)
+        .filter(people::deleted_at.is_null().and(people::status.ne(AccountStatus::Disabled)));
     let name = known(in_use.select(people::name).for_update().first(tx.conn).optional()?, "person")?;
     let client_name =
         known(clients::table.find(client).select(clients::name).first(tx.conn).optional()?, "client")?;

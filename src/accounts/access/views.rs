@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::store::{AccessRow, Filter};
+use crate::accounts::domain::AccountStatus;
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
 use crate::kernel::base::show;
 use crate::kernel::web::Frame;

@@ -20,7 +20,7 @@ use crate::kernel::base::show;
 use crate::kernel::db::WriteTx;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::SignedIn;
-use crate::kernel::web::{Form, Query, Section, redirect, redirect_with, refusal_noted};
+use crate::kernel::web::{Form, Query, Section, Theme, redirect, redirect_with, refusal_noted};
 
 pub async fn account(ctx: SignedIn) -> Result<HttpResponse> {
     let page = account_page(&ctx, FieldErrors::default()).await?;
@@ -376,11 +376,10 @@ pub async fn theme(
     req: actix_web::HttpRequest,
     Form(typed): Form<ThemeForm>,
 ) -> Result<HttpResponse> {
-    if !["auto", "light", "dark"].contains(&typed.theme.as_str()) {
-        return Err(Error::Refused("A theme is auto, light or dark.".into()));
-    }
+    let unknown = |_| Error::Refused("A theme is auto, light or dark.".into());
+    let theme: Theme = typed.theme.parse().map_err(unknown)?;
     let id = ctx.viewer().id;
-    ctx.app.db.write_unaudited("theme", move |conn| store::save_theme(conn, id, &typed.theme)).await?;
+    ctx.app.db.write_unaudited("theme", move |conn| store::save_theme(conn, id, theme)).await?;
     Ok(redirect(&back(&req)))
 }
 

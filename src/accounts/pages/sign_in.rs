@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::accounts::domain::{
-    LinkPurpose, PASSWORD_MAX, check_password, check_person, hash_password, is_outdated, verify_password,
+    AccountStatus, LinkPurpose, PASSWORD_MAX, check_password, check_person, hash_password, is_outdated,
+    verify_password,
 };
 use crate::accounts::store::factors::{self, Proof};
 use crate::accounts::store::sessions::{ADDRESS, AGENT, PENDING, PERSON, PROVED};
@@ -153,7 +154,7 @@ pub async fn sign_in(
     let usable = attempt
         .account
         .clone()
-        .filter(|account| attempt.verdict == Verdict::Try && account.status == "active");
+        .filter(|account| attempt.verdict == Verdict::Try && account.status == AccountStatus::Active);
     let hash = usable.as_ref().and_then(|account| account.password_hash.clone());
     let password: String = typed.password.chars().take(PASSWORD_MAX + 1).collect();
     let (right, rehash) = hashed(move || {
@@ -281,7 +282,8 @@ pub async fn code(
         Ok((account, subject, claimed, proof))
     };
     let (account, subject, claimed, proof) = ctx.app.db.write_unaudited("sign-in attempt", judge).await?;
-    let unchanged = account.status == "active" && password_mark(&ctx, &account) == pending.password;
+    let unchanged =
+        account.status == AccountStatus::Active && password_mark(&ctx, &account) == pending.password;
     let Some(proof) = proof.filter(|_| unchanged) else {
         let actor = ctx.actor();
         ctx.app

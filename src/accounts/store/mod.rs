@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use uuid::Uuid;
 
-use crate::accounts::domain::LinkPurpose;
+use crate::accounts::domain::{AccountStatus, LinkPurpose};
 use crate::kernel::authz::policy::ROLES;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
@@ -20,6 +20,7 @@ use crate::kernel::db::schema::{
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::web::Theme;
 
 pub use sessions::{
     LoadedSession, OwnSession, claim_renewal, delete_session, end_sessions, find_session, insert_session,
@@ -37,8 +38,7 @@ pub struct Account {
     pub email: String,
     /// Argon2id hash, where a password was set.
     pub password_hash: Option<String>,
-    /// invited, active or disabled.
-    pub status: String,
+    pub status: AccountStatus,
     /// The sealed secret of the second factor, where there is one.
     pub totp_secret: Option<Vec<u8>>,
 }
@@ -73,15 +73,14 @@ pub fn get_account(conn: &mut PgConnection, id: PersonId) -> Result<Account> {
 pub fn set_password(tx: &mut WriteTx<'_>, id: PersonId, hash: &str, by_link: bool) -> Result<Audited<()>> {
     let in_use = people::table.find(id).filter(people::deleted_at.is_null());
     let account: Account = in_use.select(Account::as_select()).for_update().first(tx.conn)?;
-    if account.status == "disabled" {
+    if account.status == AccountStatus::Disabled {
         return Err(Error::Refused("This account is disabled.".into()));
     }
-    let status = "active";
     diesel::update(people::table.find(id))
         .set((
             people::password_hash.eq(hash),
             people::password_changed_at.eq(tx.now()),
-            people::status.eq(status),
+            people::status.eq(AccountStatus::Active),
             people::version.eq(people::version + 1),
         ))
         .execute(tx.conn)?;
@@ -137,7 +136,7 @@ pub fn end_everything(conn: &mut PgConnection, id: PersonId) -> Result<()> {
 }
 
 /// Keeps a theme: a person's own taste, no act.
-pub fn save_theme(conn: &mut PgConnection, id: PersonId, theme: &str) -> Result<()> {
+pub fn save_theme(conn: &mut PgConnection, id: PersonId, theme: Theme) -> Result<()> {
     diesel::update(people::table.find(id)).set(people::theme.eq(theme)).execute(conn)?;
     Ok(())
 }
@@ -168,7 +167,7 @@ pub fn insert_person(
     given_by: Option<PersonId>,
 ) -> Result<(PersonId, Event)> {
     let id = PersonId::new();
-    let status = if new.password_hash.is_some() { "active" } else { "invited" };
+    let status = if new.password_hash.is_some() { AccountStatus::Active } else { AccountStatus::Invited };
     diesel::insert_into(people::table)
         .values((
             people::id.eq(id),
@@ -339,7 +338,7 @@ pub fn find_link(
     digest: &[u8; 32],
     now: DateTime<Utc>,
 ) -> Result<Option<(LinkPurpose, Option<PersonId>)>> {
-    let found: Option<(LinkPurpose, Option<PersonId>, Option<String>)> = one_time_links::table
+    let found: Option<(LinkPurpose, Option<PersonId>, Option<AccountStatus>)> = one_time_links::table
         .find(&digest[..])
         .left_join(
             people::table
@@ -352,7 +351,9 @@ pub fn find_link(
         .optional()?;
     Ok(match found {
         Some((purpose, None, _)) if !has_people(conn)? => Some((purpose, None)),
-        Some((purpose, Some(person), Some(status))) if status != "disabled" => Some((purpose, Some(person))),
+        Some((purpose, Some(person), Some(status))) if status != AccountStatus::Disabled => {
+            Some((purpose, Some(person)))
+        }
         _ => None,
     })
 }

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Bytea, Jsonb, Nullable, Timestamptz};
 
 use super::{Account, get_account};
+use crate::accounts::domain::AccountStatus;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, PersonId};
 use crate::kernel::db::cached::cached;
@@ -305,7 +306,7 @@ pub fn still_may(
         .inner_join(role_permissions::table.on(role_permissions::role_id.eq(client_access::role_id)))
         .filter(sessions::id.eq(session).and(sessions::expires_at.gt(now)))
         .filter(sessions::last_used_at.gt(now - TimeDelta::minutes(idle.into())))
-        .filter(people::status.eq("active").and(people::deleted_at.is_null()))
+        .filter(people::status.eq(AccountStatus::Active).and(people::deleted_at.is_null()))
         .filter(client_access::client_id.eq(client.0).and(role_permissions::permission.eq(right.as_str())));
     Ok(diesel::select(diesel::dsl::exists(stands)).get_result(conn)?)
 }

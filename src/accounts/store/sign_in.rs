@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::attempts::{self, FAILURES, NETWORK_ATTEMPTS};
+use crate::accounts::domain::AccountStatus;
 use crate::accounts::store::{Account, find_account};
 use crate::kernel::app::Keys;
 use crate::kernel::base::error::{Error, Result};
@@ -99,8 +100,9 @@ pub fn settle(conn: &mut PgConnection, attempt: &Attempt) -> Result<()> {
 /// # Errors
 /// [`Error::Refused`] when password, second factor or status are others now.
 pub fn check_unchanged(conn: &mut PgConnection, account: &Account) -> Result<()> {
-    let in_use =
-        people::table.find(account.id).filter(people::deleted_at.is_null().and(people::status.eq("active")));
+    let in_use = people::table
+        .find(account.id)
+        .filter(people::deleted_at.is_null().and(people::status.eq(AccountStatus::Active)));
     let now: Option<Account> = in_use.select(Account::as_select()).for_update().first(conn).optional()?;
     match now {
         Some(now) if now.password_hash == account.password_hash && now.totp_secret == account.totp_secret => {
@@ -116,10 +118,14 @@ pub fn check_unchanged(conn: &mut PgConnection, account: &Account) -> Result<()>
 /// # Errors
 /// When the database refuses.
 pub fn record_refused(tx: &mut WriteTx<'_>, attempt: &Attempt) -> Result<Audited<()>> {
-    let status = attempt.account.as_ref().map(|account| account.status.as_str()).unwrap_or_default();
+    let status = attempt.account.as_ref().map(|account| account.status);
     let (reason, sentence) = match attempt.verdict {
-        Verdict::Try if status == "disabled" => ("disabled", "Sign-in failed: the account is disabled"),
-        Verdict::Try if status == "invited" => ("invited", "Sign-in failed: the invitation is not used yet"),
+        Verdict::Try if status == Some(AccountStatus::Disabled) => {
+            ("disabled", "Sign-in failed: the account is disabled")
+        }
+        Verdict::Try if status == Some(AccountStatus::Invited) => {
+            ("invited", "Sign-in failed: the invitation is not used yet")
+        }
         Verdict::Try => ("wrong_credentials", "Sign-in failed: wrong credentials"),
         Verdict::Locked => ("locked", "Sign-in failed: the account is locked"),
         Verdict::NetworkFull => ("rate_limit", "Sign-in refused: too many attempts from this network"),

@@ -6,9 +6,9 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::store::{self, Filter, UserRow};
-use super::views::{ConfirmUser, MadeLink, NewUser, ShowUser, Users, status_word, sum};
+use super::views::{ConfirmUser, MadeLink, NewUser, ShowUser, Users, sum};
 use crate::accounts::access::store as access;
-use crate::accounts::domain::{LinkPurpose, check_person};
+use crate::accounts::domain::{AccountStatus, LinkPurpose, check_person};
 use crate::accounts::pages::sign_in::make_link_in;
 use crate::accounts::store::factors;
 use crate::accounts::store::{self as accounts, NewPerson};
@@ -53,7 +53,7 @@ impl Typed {
             q: self.q.chars().take(200).collect(),
             role: self.role.parse().ok(),
             client: self.client.parse::<ClientId>().ok().filter(|_| reads_access),
-            status: self.status.clone(),
+            status: self.status.parse().ok(),
             two_factor: self.two_factor.clone(),
             after: self.after.parse().ok(),
         }
@@ -131,7 +131,7 @@ pub async fn export(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Res
             &row.email,
             &roles,
             &clients,
-            status_word(&row.status),
+            row.status.label(),
             &last,
             factor,
         ]));
@@ -503,7 +503,7 @@ pub async fn act(permit: Permit<ManageUser>, path: web::Path<(PersonId, String)>
         "link" => {
             let write = move |tx: &mut crate::kernel::db::WriteTx<'_>| {
                 let user = store::record_link(tx, own, id)?;
-                let invites = store::get(tx.conn, id)?.status == "invited";
+                let invites = store::get(tx.conn, id)?.status == AccountStatus::Invited;
                 let (purpose, hours) = if invites {
                     (LinkPurpose::Invitation, INVITATION_HOURS)
                 } else {

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
+use crate::accounts::domain::AccountStatus;
 use crate::accounts::store::attempts;
 use crate::accounts::store::factors::code_subject;
 use crate::accounts::store::sign_in::account_subject;
@@ -32,8 +33,7 @@ pub struct Filter {
     pub role: Option<RoleId>,
     /// People with access to this client.
     pub client: Option<ClientId>,
-    /// invited, active or disabled; anything else is no filter.
-    pub status: String,
+    pub status: Option<AccountStatus>,
     /// `with` or `without` a second factor; anything else is no filter.
     pub two_factor: String,
     /// The last row of the page before.
@@ -49,9 +49,8 @@ pub struct UserRow {
     pub name: String,
     #[diesel(sql_type = Text)]
     pub email: String,
-    /// invited, active or disabled.
     #[diesel(sql_type = Text)]
-    pub status: String,
+    pub status: AccountStatus,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub last_sign_in_at: Option<DateTime<Utc>>,
     /// Whether there is a second factor.
@@ -95,7 +94,7 @@ pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<
                 OR EXISTS (SELECT FROM client_access ca WHERE ca.person_id = p.id AND ca.role_id = $2))
             AND ($3::uuid IS NULL OR EXISTS (SELECT FROM client_access ca WHERE ca.person_id = p.id \
             AND ca.client_id = $3))
-            AND ($4 NOT IN ('invited', 'active', 'disabled') OR p.status = $4)
+            AND ($4::text IS NULL OR p.status = $4)
             AND ($5 NOT IN ('with', 'without') OR (p.totp_since IS NOT NULL) = ($5 = 'with'))
             AND ($6::text IS NULL OR (lower(p.name), p.id) > ($6, $7))
          ORDER BY lower(p.name), p.id LIMIT $8",
@@ -103,7 +102,7 @@ pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<
     .bind::<Text, _>(like)
     .bind::<Nullable<SqlUuid>, _>(filter.role)
     .bind::<Nullable<SqlUuid>, _>(filter.client)
-    .bind::<Text, _>(&filter.status)
+    .bind::<Nullable<Text>, _>(filter.status)
     .bind::<Text, _>(&filter.two_factor)
     .bind::<Nullable<Text>, _>(after.map(|after| &after.key))
     .bind::<Nullable<SqlUuid>, _>(after.map(|after| after.id))
@@ -127,8 +126,7 @@ pub struct User {
     pub id: PersonId,
     pub name: String,
     pub email: String,
-    /// invited, active or disabled.
-    pub status: String,
+    pub status: AccountStatus,
     /// When the account was made.
     pub created_at: DateTime<Utc>,
     pub last_sign_in_at: Option<DateTime<Utc>>,
@@ -275,7 +273,10 @@ fn check_administrators(conn: &mut PgConnection) -> Result<()> {
         .inner_join(person_roles::table.on(person_roles::person_id.eq(people::id)))
         .inner_join(roles::table.on(roles::id.eq(person_roles::role_id)))
         .filter(
-            roles::key.eq("administrator").and(people::status.eq("active")).and(people::deleted_at.is_null()),
+            roles::key
+                .eq("administrator")
+                .and(people::status.eq(AccountStatus::Active))
+                .and(people::deleted_at.is_null()),
         )
         .count()
         .get_result(conn)?;
@@ -415,11 +416,11 @@ pub fn disable(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result
     let user = lock(tx, id)?;
     lock_administrators(tx.conn)?;
     check_rank(tx.conn, own, id)?;
-    if user.status == "disabled" {
+    if user.status == AccountStatus::Disabled {
         return Ok(tx.unchanged(()));
     }
     diesel::update(people::table.find(id))
-        .set((people::status.eq("disabled"), people::version.eq(people::version + 1)))
+        .set((people::status.eq(AccountStatus::Disabled), people::version.eq(people::version + 1)))
         .execute(tx.conn)?;
     check_administrators(tx.conn)?;
     end_everything(tx.conn, id)?;
@@ -433,12 +434,12 @@ pub fn disable(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result
 pub fn enable(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<Audited<()>> {
     let user = lock(tx, id)?;
     check_rank(tx.conn, own, id)?;
-    if user.status != "disabled" {
+    if user.status != AccountStatus::Disabled {
         return Ok(tx.unchanged(()));
     }
     let has_password: bool =
         people::table.find(id).select(people::password_hash.is_not_null()).first(tx.conn)?;
-    let status = if has_password { "active" } else { "invited" };
+    let status = if has_password { AccountStatus::Active } else { AccountStatus::Invited };
     diesel::update(people::table.find(id))
         .set((people::status.eq(status), people::version.eq(people::version + 1)))
         .execute(tx.conn)?;
@@ -471,7 +472,7 @@ pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<
     diesel::update(people::table.find(id))
         .set((
             people::deleted_at.eq(tx.now()),
-            people::status.eq("disabled"),
+            people::status.eq(AccountStatus::Disabled),
             people::password_hash.eq(None::<String>),
             people::totp_secret.eq(None::<Vec<u8>>),
             people::totp_since.eq(None::<DateTime<Utc>>),
@@ -515,10 +516,14 @@ pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<
 pub fn record_link(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<Audited<User>> {
     let user = lock(tx, id)?;
     check_rank(tx.conn, own, id)?;
-    let (kind, sentence) = match user.status.as_str() {
-        "disabled" => return Err(Error::Refused("This account is disabled. Enable it first.".into())),
-        "invited" => (Kind::UserInvited, format!("Made an invitation link for {}", user.name)),
-        _ => (Kind::PasswordLinkMade, format!("Made a link for a new password of {}", user.name)),
+    let (kind, sentence) = match user.status {
+        AccountStatus::Disabled => {
+            return Err(Error::Refused("This account is disabled. Enable it first.".into()));
+        }
+        AccountStatus::Invited => (Kind::UserInvited, format!("Made an invitation link for {}", user.name)),
+        AccountStatus::Active => {
+            (Kind::PasswordLinkMade, format!("Made a link for a new password of {}", user.name))
+        }
     };
     let made = event(kind, sentence, &user);
     tx.audited(user, made)

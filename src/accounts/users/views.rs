@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::store::{Filter, HeldRole, Source, User, UserRow};
 use crate::accounts::access::store::AccessRow;
+use crate::accounts::domain::AccountStatus;
 use crate::kernel::authz::Permission;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{ClientId, RoleId};
@@ -11,15 +12,6 @@ use crate::kernel::base::show;
 use crate::kernel::event::views::Activity;
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
-
-/// The word for an account's status.
-pub fn status_word(status: &str) -> &'static str {
-    match status {
-        "invited" => "Invited",
-        "disabled" => "Disabled",
-        _ => "Active",
-    }
-}
 
 #[derive(Template)]
 #[template(path = "accounts/users.html", blocks = ["results"])]
@@ -48,6 +40,9 @@ impl Users {
     }
     fn is_role(&self, id: &RoleId) -> bool {
         self.filter.role == Some(*id)
+    }
+    fn is_status(&self, status: &AccountStatus) -> bool {
+        self.filter.status == Some(*status)
     }
     fn is_client(&self, id: &ClientId) -> bool {
         self.filter.client == Some(*id)
@@ -190,9 +185,6 @@ pub struct ShowUser {
 }
 
 impl ShowUser {
-    fn word(&self) -> &'static str {
-        status_word(&self.user.status)
-    }
     fn at(&self, at: &Option<chrono::DateTime<chrono::Utc>>) -> String {
         at.map(|at| show::time(at, self.zone)).unwrap_or_else(|| "never".into())
     }

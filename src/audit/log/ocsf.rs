@@ -58,12 +58,12 @@ fn entity_activity(kind: Kind) -> u32 {
 pub fn line(event: &Record) -> String {
     let kind = Kind::ALL.iter().find(|kind| kind.as_str() == event.kind);
     let (class_uid, activity_id) = kind.map_or((6003, 99), |kind| class(*kind));
-    let succeeded = event.outcome == "success";
+    let succeeded = event.succeeded();
     let mut user = Map::new();
     user.insert("name".into(), json!(event.actor_name));
     insert(&mut user, "uid", event.actor_id.map(|id| id.to_string()));
     insert(&mut user, "email_addr", event.actor_email.clone());
-    user.insert("type_id".into(), json!(if event.actor_kind == "system" { 3 } else { 1 }));
+    user.insert("type_id".into(), json!(if event.is_by_system() { 3 } else { 1 }));
     let mut unmapped = Map::new();
     unmapped.insert("kind".into(), json!(event.kind));
     unmapped.insert("category".into(), json!(event.category));

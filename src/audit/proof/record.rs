@@ -236,6 +236,7 @@ fn as_recorded(json: &str) -> Cow<'_, str> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::kernel::event::domain::{ActorKind, EventOutcome};
     use proptest::prelude::*;
 
     /// An event with these texts everywhere.
@@ -248,9 +249,9 @@ pub(crate) mod tests {
             transaction_id: id * 2,
             kind: "client.updated".into(),
             category: "clients".into(),
-            outcome: "success".into(),
+            outcome: EventOutcome::Success.as_str().into(),
             reason: None,
-            actor_kind: "person".into(),
+            actor_kind: ActorKind::Person.as_str().into(),
             actor_id: uuid,
             actor_name: text.into(),
             actor_email: some(),
@@ -300,6 +301,14 @@ pub(crate) mod tests {
         ];
         let distinct: std::collections::HashSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn words_that_are_none_of_ours_are_read_as_they_were_recorded() {
+        let tampered = Record { outcome: "maybe".into(), actor_kind: "robot".into(), ..record(7, "ab") };
+        let (read, ..) = Record::from_line(&tampered.to_line(None, None).unwrap()).unwrap();
+        assert_eq!(canonical(&read), canonical(&tampered));
+        assert!(!read.succeeded() && !read.is_by_system());
     }
 
     proptest! {

@@ -12,6 +12,7 @@ use super::create::{
 use super::details::write_details;
 use super::lifecycle::give;
 use super::plan::{Planning, change_operators};
+use crate::accounts::domain::AccountStatus;
 use crate::accounts::store::notices;
 use crate::accounts::store::notices::NewNotice;
 use crate::engagements::approval::asks_at_once;
@@ -27,7 +28,7 @@ use crate::kernel::db::schema::{
     test_plan_procedures,
 };
 use crate::kernel::db::{Audited, WriteTx};
-use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
+use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, keep as keep_draft};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::merge::record::Typed;
 use crate::kernel::web::permit::{ApproveEngagement, Permit, RequestEngagement};
@@ -124,7 +125,7 @@ fn list_approvers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Perso
                 .eq(client)
                 .and(role_permissions::permission.eq(P::EngagementApprove.as_str())),
         )
-        .filter(people::deleted_at.is_null().and(people::status.eq("active")))
+        .filter(people::deleted_at.is_null().and(people::status.eq(AccountStatus::Active)))
         .select(people::id)
         .load(conn)?)
 }
@@ -204,8 +205,10 @@ pub fn approve(
         .map(|person| (person, format!("“{}” was approved and is {status}.", planning.locked.title)));
     let booked = list_booked(tx.conn, &planning)?;
     give(tx, &planning.locked, requester.into_iter().chain(booked).collect())?;
-    diesel::delete(drafts::table.filter(drafts::subject_type.eq("approval").and(drafts::subject_id.eq(id))))
-        .execute(tx.conn)?;
+    diesel::delete(
+        drafts::table.filter(drafts::subject_type.eq(DraftSubject::Approval).and(drafts::subject_id.eq(id))),
+    )
+    .execute(tx.conn)?;
     planning.finish(tx, status)
 }
 
@@ -316,7 +319,11 @@ pub fn find_draft(
     person: PersonId,
     id: EngagementId,
 ) -> Result<Option<serde_json::Value>> {
-    Ok(drafts::table.find((person, "approval", id, "")).select(drafts::fields).first(conn).optional()?)
+    Ok(drafts::table
+        .find((person, DraftSubject::Approval, id, ""))
+        .select(drafts::fields)
+        .first(conn)
+        .optional()?)
 }
 
 /// Keeps the approval that somebody has begun.
@@ -330,7 +337,7 @@ pub fn save_draft(
     fields: &serde_json::Value,
     at: DateTime<Utc>,
 ) -> Result<()> {
-    keep_draft(conn, DraftKey { person, of: "approval", id: id.0, tab: "" }, fields, at)
+    keep_draft(conn, DraftKey { person, of: DraftSubject::Approval, id: id.0, tab: "" }, fields, at)
 }
 
 /// Who asked for an engagement, and how many procedures its test plan has.

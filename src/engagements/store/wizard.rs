@@ -14,11 +14,8 @@ use crate::kernel::base::ids::{ClientId, DraftId, EngagementId, PersonId, TestPl
 use crate::kernel::db::schema::{
     clients, drafts, engagement_inputs, engagement_operators, engagements, procedures, test_plan_procedures,
 };
-use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
+use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, keep as keep_draft};
 use crate::library;
-
-/// What the rows of drafts call the wizard's.
-const SUBJECT: &str = "wizard";
 
 /// The wizard's state as the person left it.
 pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> Result<Option<Wizard>> {
@@ -26,7 +23,7 @@ pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> 
         .filter(
             drafts::person_id
                 .eq(person)
-                .and(drafts::subject_type.eq(SUBJECT))
+                .and(drafts::subject_type.eq(DraftSubject::Wizard))
                 .and(drafts::subject_id.eq(draft)),
         )
         .select(drafts::fields)
@@ -45,7 +42,7 @@ pub fn save_draft(
 ) -> Result<()> {
     keep_draft(
         conn,
-        DraftKey { person, of: SUBJECT, id: draft.0, tab: "" },
+        DraftKey { person, of: DraftSubject::Wizard, id: draft.0, tab: "" },
         &serde_json::to_value(wizard)?,
         now,
     )
@@ -53,9 +50,14 @@ pub fn save_draft(
 
 /// Takes the draft away; `false` when somebody else's click already did.
 pub fn delete_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> Result<bool> {
-    let gone = diesel::delete(drafts::table.filter(
-        drafts::person_id.eq(person).and(drafts::subject_type.eq(SUBJECT)).and(drafts::subject_id.eq(draft)),
-    ))
+    let gone = diesel::delete(
+        drafts::table.filter(
+            drafts::person_id
+                .eq(person)
+                .and(drafts::subject_type.eq(DraftSubject::Wizard))
+                .and(drafts::subject_id.eq(draft)),
+        ),
+    )
     .execute(conn)?;
     Ok(gone > 0)
 }
@@ -66,7 +68,7 @@ pub fn find_newest_draft(
     person: PersonId,
 ) -> Result<Option<(DraftId, DateTime<Utc>)>> {
     Ok(drafts::table
-        .filter(drafts::person_id.eq(person).and(drafts::subject_type.eq(SUBJECT)))
+        .filter(drafts::person_id.eq(person).and(drafts::subject_type.eq(DraftSubject::Wizard)))
         .order(drafts::updated_at.desc())
         .select((drafts::subject_id, drafts::updated_at))
         .first(conn)

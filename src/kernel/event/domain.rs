@@ -132,14 +132,23 @@ kinds! {
     MonthDropped => "audit_month.dropped", System;
 }
 
-/// What kind of actor did it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActorKind {
-    Person,
-    System,
-    /// Somebody at the command line of the server.
-    Command,
-    Anonymous,
+crate::text_enum! {
+    /// What kind of actor did it.
+    pub enum ActorKind {
+        Person => "person", "Person";
+        System => "system", "System";
+        /// Somebody at the command line of the server.
+        Command => "command", "Command line";
+        Anonymous => "anonymous", "No account";
+    }
+}
+
+crate::text_enum! {
+    /// Whether it was done or refused.
+    pub enum EventOutcome {
+        Success => "success", "Succeeded";
+        Failure => "failure", "Refused";
+    }
 }
 
 /// Who did it, and from where.
@@ -206,8 +215,7 @@ pub struct Subject {
 #[derive(Debug, Clone)]
 pub struct Event {
     pub kind: Kind,
-    /// Whether it was done or refused.
-    pub succeeded: bool,
+    pub outcome: EventOutcome,
     /// Reason code of a failure.
     pub reason: Option<&'static str>,
     /// What it is about.
@@ -231,7 +239,7 @@ impl Event {
     pub fn new(kind: Kind, sentence: impl Into<String>) -> Self {
         Self {
             kind,
-            succeeded: true,
+            outcome: EventOutcome::Success,
             reason: None,
             subject: None,
             about_person: None,
@@ -244,7 +252,7 @@ impl Event {
     }
     /// An event that something was refused or failed.
     pub fn failed(kind: Kind, reason: &'static str, sentence: impl Into<String>) -> Self {
-        Self { succeeded: false, reason: Some(reason), ..Self::new(kind, sentence) }
+        Self { outcome: EventOutcome::Failure, reason: Some(reason), ..Self::new(kind, sentence) }
     }
     /// Sets what it is about.
     pub fn subject(mut self, kind: &'static str, id: Uuid, label: impl Into<String>) -> Self {

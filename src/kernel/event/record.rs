@@ -8,6 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use uuid::Uuid;
 
+use super::domain::{ActorKind, EventOutcome};
 use super::schema::events;
 use crate::kernel::base::keyset::{Cursor, NotACursor};
 
@@ -32,7 +33,8 @@ impl std::str::FromStr for Place {
     }
 }
 
-/// An event as it stands in the database.
+/// An event as it stands in the database, its words as they were recorded: whoever looks for a record that was
+/// tampered with, or reads an archive of another version, must be able to read words that are none of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = events, check_for_backend(Pg))]
 pub struct Record {
@@ -45,10 +47,11 @@ pub struct Record {
     pub kind: String,
     /// Stored name of its category.
     pub category: String,
+    /// Stored name of the [`EventOutcome`].
     pub outcome: String,
     /// Reason code of a failure.
     pub reason: Option<String>,
-    /// person, system, command or anonymous.
+    /// Stored name of the [`ActorKind`].
     pub actor_kind: String,
     /// Whose act it was.
     pub actor_id: Option<Uuid>,
@@ -94,5 +97,12 @@ fn detail_text() -> SqlLiteral<Text> {
 impl Record {
     pub fn place(&self) -> Place {
         Place { at: self.at, id: self.id }
+    }
+    pub fn succeeded(&self) -> bool {
+        self.outcome == EventOutcome::Success.as_str()
+    }
+    /// Whether a job of this server did it.
+    pub fn is_by_system(&self) -> bool {
+        self.actor_kind == ActorKind::System.as_str()
     }
 }

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::domain::{Actor, ActorKind, Event};
+use super::domain::{Actor, ActorKind, Event, EventOutcome};
 use super::schema::events;
 
 #[derive(Insertable)]
@@ -15,9 +15,9 @@ use super::schema::events;
 struct Row<'a> {
     kind: &'a str,
     category: &'a str,
-    outcome: &'a str,
+    outcome: EventOutcome,
     reason: Option<&'a str>,
-    actor_kind: &'a str,
+    actor_kind: ActorKind,
     actor_id: Option<Uuid>,
     actor_name: Cow<'a, str>,
     actor_email: Option<Cow<'a, str>>,
@@ -51,14 +51,9 @@ pub(crate) fn insert(
         .map(|(event, detail)| Row {
             kind: event.kind.as_str(),
             category: event.kind.category().as_str(),
-            outcome: if event.succeeded { "success" } else { "failure" },
+            outcome: event.outcome,
             reason: event.reason,
-            actor_kind: match actor.kind {
-                ActorKind::Person => "person",
-                ActorKind::System => "system",
-                ActorKind::Command => "command",
-                ActorKind::Anonymous => "anonymous",
-            },
+            actor_kind: actor.kind,
             actor_id: actor.id.map(|id| id.0),
             actor_name: storable(&actor.name),
             actor_email: actor.email.as_deref().map(storable),

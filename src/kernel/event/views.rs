@@ -4,7 +4,7 @@ use askama::Template;
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use super::domain::Category;
+use super::domain::{Category, EventOutcome};
 use super::record::{Place, Record};
 use crate::kernel::base::harmless::harmless;
 use crate::kernel::base::show;
@@ -92,7 +92,7 @@ impl<'a> EventRow<'a> {
         }
     }
     pub fn failed(&self) -> bool {
-        self.event.outcome != "success"
+        !self.event.succeeded()
     }
     /// Everything that the row itself does not say: a name and a value.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
@@ -104,9 +104,9 @@ impl<'a> EventRow<'a> {
             _ => None,
         };
         let outcome = match (self.failed(), &e.reason) {
-            (false, _) => "Succeeded".to_owned(),
-            (true, None) => "Refused".to_owned(),
-            (true, Some(reason)) => format!("Refused: {}", reason.replace('_', " ")),
+            (false, _) => EventOutcome::Success.label().to_owned(),
+            (true, None) => EventOutcome::Failure.label().to_owned(),
+            (true, Some(reason)) => format!("{}: {}", EventOutcome::Failure, reason.replace('_', " ")),
         };
         let all = [
             ("Kind", Some(e.kind.clone())),

@@ -62,24 +62,14 @@ impl Reach {
     }
 }
 
-/// Why a run began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger {
-    Start,
-    Tick,
-    /// Somebody on the admin page.
-    ByHand,
-    Command,
-}
-
-impl Trigger {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Tick => "tick",
-            Self::ByHand => "by_hand",
-            Self::Command => "command",
-        }
+crate::text_enum! {
+    /// Why a run began.
+    pub enum Trigger {
+        Start => "start", "At start";
+        Tick => "tick", "On schedule";
+        /// Somebody on the admin page.
+        ByHand => "by_hand", "By hand";
+        Command => "command", "Command line";
     }
 }
 
@@ -147,7 +137,7 @@ impl Jobs {
 pub fn run(reach: &Reach, job: &Job, trigger: Trigger, at: Option<DateTime<Utc>>) -> Result<Done> {
     let db = &reach.db;
     let started = db.clock().now();
-    let id = store::begin(db, job.name, trigger.as_str(), started)?;
+    let id = store::begin(db, job.name, trigger, started)?;
     let done = (job.run)(reach, at.unwrap_or(started));
     store::finish(db, id, db.clock().now(), &done)?;
     match &done {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::Done;
+use super::{Done, Trigger};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::JobRunId;
 use crate::kernel::db::Db;
@@ -12,7 +12,7 @@ use crate::kernel::db::schema::job_runs;
 /// How many runs of each job are kept.
 const RUNS_KEPT: i64 = 200;
 
-pub(super) fn begin(db: &Db, job: &str, trigger: &str, at: DateTime<Utc>) -> Result<JobRunId> {
+pub(super) fn begin(db: &Db, job: &str, trigger: Trigger, at: DateTime<Utc>) -> Result<JobRunId> {
     let id = JobRunId::new();
     db.write_unaudited_blocking("job bookkeeping", |conn| {
         diesel::insert_into(job_runs::table)

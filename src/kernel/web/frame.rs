@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use uuid::Uuid;
 
 use crate::kernel::authz::policy::Permission as P;
-use crate::kernel::web::assets;
 use crate::kernel::web::permit::Viewer;
+use crate::kernel::web::{Theme, assets};
 
 /// Which entry of the rail a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +53,7 @@ pub struct Person {
     pub initials: String,
     /// The role shown below the name.
     pub role: String,
-    /// auto, light or dark.
-    pub theme: String,
+    pub theme: Theme,
 }
 
 /// Everything the layout template needs.
@@ -110,7 +109,7 @@ impl Frame {
                 name: v.name.clone(),
                 initials: initials(&v.name),
                 role: v.role.clone(),
-                theme: v.theme.clone(),
+                theme: v.theme,
             }),
             shortcuts: viewer.is_none_or(|v| v.shortcuts),
             message,
@@ -129,9 +128,14 @@ impl Frame {
         self
     }
 
+    /// What a person can choose from.
+    pub fn themes(&self) -> &'static [Theme] {
+        Theme::ALL
+    }
+
     /// The theme to force, where the person chose one.
-    pub fn theme(&self) -> Option<&str> {
-        self.person.as_ref().map(|p| p.theme.as_str()).filter(|t| *t != "auto")
+    pub fn theme(&self) -> Option<Theme> {
+        self.person.as_ref().map(|p| p.theme).filter(|theme| *theme != Theme::Auto)
     }
 }
 

@@ -12,12 +12,14 @@ pub mod measure;
 pub mod owner;
 pub mod permit;
 pub mod route;
+pub mod theme;
 pub mod turns;
 
 pub use ctx::{Ctx, redirect, redirect_with, refusal_noted};
 pub use form::{Form, Query};
 pub use frame::{Crumb, Frame, Section};
 pub use permit::{Permit, Viewer};
+pub use theme::Theme;
 
 /// Another part of the page that an answer brings along, for the element of this id.
 #[derive(askama::Template)]

@@ -12,11 +12,11 @@ use actix_web::{FromRequest, HttpRequest};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use crate::kernel::authz::Visible;
 use crate::kernel::authz::policy::{Permission, Rights};
+use crate::kernel::authz::{Visible, WriteRule};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, PersonId};
-use crate::kernel::web::Ctx;
+use crate::kernel::web::{Ctx, Theme};
 
 /// The person who is signed in, with everything they may do.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,8 +24,7 @@ pub struct Viewer {
     pub id: PersonId,
     pub name: String,
     pub email: String,
-    /// auto, light or dark.
-    pub theme: String,
+    pub theme: Theme,
     /// Whether single-letter shortcuts are on.
     pub shortcuts: bool,
     /// Name of their first role.
@@ -54,8 +53,8 @@ pub struct Organisation {
     pub name: String,
     /// IANA name of its time zone.
     pub time_zone: String,
-    /// Who may write which side, unless an engagement overrides it: `everyone` or `own_side`.
-    pub write_rule: String,
+    /// Who may write which side, unless an engagement overrides it.
+    pub write_rule: WriteRule,
     /// Largest attachment, in bytes.
     pub attachment_bytes: i64,
     /// Minutes without a request after which a session ends.

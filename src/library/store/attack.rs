@@ -9,6 +9,7 @@ use crate::kernel::base::error::Result;
 use crate::kernel::base::keyset::At;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{attack_versions, methodologies, tactics};
+use crate::library::domain::TechniqueStatus;
 
 /// The newest release: what library pages show and new engagements pin.
 pub fn highest_version(conn: &mut PgConnection) -> Result<String> {
@@ -103,8 +104,8 @@ pub struct TechniqueSearch {
     pub q: String,
     /// Short name of a tactic.
     pub tactic: String,
-    /// live, revoked or deprecated; empty for all.
-    pub status: String,
+    /// None for all.
+    pub status: Option<TechniqueStatus>,
     pub at: At<String>,
 }
 
@@ -124,9 +125,8 @@ pub struct TechniqueRow {
     pub tactics: Vec<String>,
     #[diesel(sql_type = Array<Text>)]
     pub platforms: Vec<String>,
-    /// live, revoked or deprecated.
     #[diesel(sql_type = Text)]
-    pub status: String,
+    pub status: TechniqueStatus,
     /// Successor of a revoked one.
     #[diesel(sql_type = Nullable<Text>)]
     pub revoked_by: Option<String>,
@@ -152,7 +152,7 @@ const TECHNIQUE_MATCHES: &str = "te.version = $1
         WHERE te.is_subtechnique AND above.version = te.version \
         AND above.external_id = split_part(te.external_id, '.', 1)), '')) LIKE ALL ($2))
     AND ($3 = '' OR te.tactics @> ARRAY[$3])
-    AND ($4 = '' OR te.status = $4)";
+    AND ($4::text IS NULL OR te.status = $4)";
 
 fn patterns(q: &str) -> Vec<String> {
     q.split_whitespace().take(12).map(|word| like(&word.to_lowercase())).collect()
@@ -176,7 +176,7 @@ pub fn search_techniques(
         .bind::<Text, _>(&search.version)
         .bind::<Array<Text>, _>(patterns(&search.q))
         .bind::<Text, _>(&search.tactic)
-        .bind::<Text, _>(&search.status)
+        .bind::<Nullable<Text>, _>(search.status)
         .bind::<Nullable<Text>, _>(search.at.cursor())
         .bind::<BigInt, _>(limit)
         .load(conn)?)
@@ -190,7 +190,7 @@ pub fn count_techniques(conn: &mut PgConnection, search: &TechniqueSearch) -> Re
             .bind::<Text, _>(&search.version)
             .bind::<Array<Text>, _>(patterns(&search.q))
             .bind::<Text, _>(&search.tactic)
-            .bind::<Text, _>(&search.status)
+            .bind::<Nullable<Text>, _>(search.status)
             .get_result(conn)?;
     Ok(number.n)
 }
@@ -231,9 +231,8 @@ pub struct Technique {
     /// Names of its tactics, in the order of the matrix.
     #[diesel(sql_type = Array<Text>)]
     pub tactics: Vec<String>,
-    /// live, revoked or deprecated.
     #[diesel(sql_type = Text)]
-    pub status: String,
+    pub status: TechniqueStatus,
     /// Id of the technique above a sub-technique.
     #[diesel(sql_type = Nullable<Text>)]
     pub parent_id: Option<String>,

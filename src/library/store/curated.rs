@@ -16,7 +16,9 @@ use crate::kernel::db::schema::{
     attack_versions, library_procedure_versions, library_procedures, repositories, tactics, techniques,
 };
 use crate::library::changes::{Changes, Counts, plan};
-use crate::library::domain::{AttackRelease, ContentDigest, ProcedureBody, TechniqueStatus, version_rank};
+use crate::library::domain::{
+    AttackRelease, ContentDigest, ProcedureBody, RepositoryType, TechniqueStatus, version_rank,
+};
 
 /// The one domain whose releases are kept: the others have version numbers of their own that would collide.
 const DOMAIN: &str = "enterprise-attack";
@@ -61,7 +63,7 @@ pub(crate) fn ensure_repository(tx: &mut WriteTx<'_>, curated: &Curated) -> Resu
             repositories::name.eq(curated.name),
             repositories::short_name.eq(curated.short_name),
             repositories::description.eq(curated.description),
-            repositories::type_.eq("curated"),
+            repositories::type_.eq(RepositoryType::Curated),
             repositories::created_at.eq(tx.now()),
         ))
         .execute(tx.conn)
@@ -99,7 +101,7 @@ struct TechniqueRow<'a> {
     platforms: &'a [String],
     tactics: &'a [String],
     is_subtechnique: bool,
-    status: &'a str,
+    status: TechniqueStatus,
     revoked_by: Option<&'a str>,
     digest: Vec<u8>,
 }
@@ -222,7 +224,7 @@ fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<Cha
             platforms: &technique.platforms,
             tactics: &technique.tactics,
             is_subtechnique: technique.is_subtechnique,
-            status: technique.status.key(),
+            status: technique.status,
             revoked_by: technique.revoked_by.as_deref(),
             digest: digest.to_vec(),
         })
@@ -251,7 +253,7 @@ fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<Cha
             .filter(techniques::version.eq(version))
             .filter(techniques::external_id.eq_any(&changes.withdrawn)),
     )
-    .set((techniques::status.eq(TechniqueStatus::Deprecated.key()), techniques::digest.eq(WITHDRAWN)))
+    .set((techniques::status.eq(TechniqueStatus::Deprecated), techniques::digest.eq(WITHDRAWN)))
     .execute(tx.conn)?;
     Ok(changes)
 }

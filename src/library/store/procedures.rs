@@ -11,7 +11,7 @@ use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
 use crate::kernel::base::keyset::{At, Cursor};
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::repositories;
-use crate::library::domain::ProcedureBody;
+use crate::library::domain::{ProcedureBody, RepositoryType};
 
 /// The place of a hit in the list: its name as sorted.
 pub type HitCursor = Cursor<String, LibraryProcedureId>;
@@ -257,8 +257,7 @@ pub struct Repository {
     pub short_name: String,
     /// One sentence.
     pub description: String,
-    /// open, managed, private or curated.
-    pub kind: String,
+    pub kind: RepositoryType,
     pub procedures: i64,
 }
 

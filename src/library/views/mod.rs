@@ -8,7 +8,7 @@ use crate::kernel::base::ids::TestPlanId;
 use crate::kernel::base::show;
 use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
-use crate::library::domain::{Step, StepKind};
+use crate::library::domain::{Step, StepKind, TechniqueStatus};
 use crate::library::forms::{ProcedureFilter, TechniqueFilter};
 use crate::library::store::attack::{
     Methodology, NamedTechnique, Release, ReleaseSize, TacticRow, Technique, TechniqueRow,
@@ -158,15 +158,6 @@ impl Repositories {
     }
 }
 
-fn repository_type(key: &str) -> &'static str {
-    match key {
-        "open" => "Open",
-        "managed" => "Managed",
-        "private" => "Private",
-        _ => "Curated",
-    }
-}
-
 #[derive(Template)]
 #[template(path = "library/tactics.html")]
 pub struct Tactics {
@@ -216,14 +207,6 @@ pub fn technique_url(external_id: &str, shown: &Technique) -> String {
         format!("/library/techniques/{external_id}")
     } else {
         versioned_url(external_id, &shown.version)
-    }
-}
-
-fn status_label(status: &str) -> &'static str {
-    match status {
-        "revoked" => "Revoked",
-        "deprecated" => "Deprecated",
-        _ => "Live",
     }
 }
 

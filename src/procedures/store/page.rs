@@ -16,7 +16,7 @@ use crate::kernel::db::schema::{
     clients, drafts, engagement_inputs, engagements, people, procedure_inputs, procedures, reports,
     step_ticks,
 };
-use crate::kernel::drafts::{Draft as DraftKey, keep as keep_draft};
+use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, keep as keep_draft};
 use crate::library::domain::ProcedureBody;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::inputs::Values;
@@ -207,7 +207,7 @@ pub fn list_drafts(conn: &mut PgConnection, person: PersonId, procedure: Procedu
         .filter(
             drafts::person_id
                 .eq(person)
-                .and(drafts::subject_type.eq("procedure"))
+                .and(drafts::subject_type.eq(DraftSubject::Procedure))
                 .and(drafts::subject_id.eq(procedure)),
         )
         .order(drafts::updated_at.desc())
@@ -229,7 +229,7 @@ pub fn save_draft(
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let before = list_drafts(conn, person, procedure)?;
-    let draft = DraftKey { person, of: "procedure", id: procedure.0, tab };
+    let draft = DraftKey { person, of: DraftSubject::Procedure, id: procedure.0, tab };
     keep_draft(conn, draft, &serde_json::to_value(fields)?, now)?;
     let own = before.iter().find(|draft| draft.tab == tab);
     Ok(own.is_some_and(|own| before.iter().any(|other| other.tab != tab && other.at > own.at)))
@@ -242,7 +242,7 @@ pub fn delete_draft(
     procedure: ProcedureId,
     tab: &str,
 ) -> Result<()> {
-    diesel::delete(drafts::table.find((person, "procedure", procedure, tab))).execute(conn)?;
+    diesel::delete(drafts::table.find((person, DraftSubject::Procedure, procedure, tab))).execute(conn)?;
     Ok(())
 }
 

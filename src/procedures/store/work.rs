@@ -181,7 +181,7 @@ pub fn rights<A: Action>(permit: &Permit<A>, client: ClientId) -> WriteRights {
 
 /// The engagement's own rule, or the organisation's.
 pub fn rule<A: Action>(permit: &Permit<A>, own: Option<&str>) -> WriteRule {
-    own.unwrap_or(&permit.viewer().organisation.write_rule).parse().unwrap_or(WriteRule::Everyone)
+    own.and_then(|own| own.parse().ok()).unwrap_or(permit.viewer().organisation.write_rule)
 }
 
 /// The sides that the permit's person may write on one procedure while it is open.

@@ -9,6 +9,7 @@ use super::collect::collect;
 use super::content::{get_content, get_workflow};
 use super::edit::{DELETED, Locked, lock_report};
 use super::list::{find_frozen, visible_to};
+use crate::accounts::domain::AccountStatus;
 use crate::accounts::store::notices;
 use crate::accounts::store::notices::NewNotice;
 use crate::kernel::authz::Permission as P;
@@ -258,7 +259,7 @@ pub fn list_reviewers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<(
                 .eq(client)
                 .and(role_permissions::permission.eq(P::ReportReview.as_str())),
         )
-        .filter(people::deleted_at.is_null().and(people::status.ne("disabled")))
+        .filter(people::deleted_at.is_null().and(people::status.ne(AccountStatus::Disabled)))
         .order((people::name, people::id))
         .select((people::id, people::name))
         .load(conn)?)

@@ -15,6 +15,7 @@ use crate::kernel::db::schema::{
     report_revisions, reports, step_ticks,
 };
 use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::drafts::DraftSubject;
 use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::kernel::web::permit::{Permit, SubmitEngagement};
 use crate::library::domain::{ProcedureBody, StepKind};
@@ -192,7 +193,8 @@ pub fn freeze(
         .execute(tx.conn)?;
     let own = procedures::table.filter(procedures::engagement_id.eq(locked.id)).select(procedures::id);
     diesel::delete(
-        drafts::table.filter(drafts::subject_type.eq("procedure").and(drafts::subject_id.eq_any(own))),
+        drafts::table
+            .filter(drafts::subject_type.eq(DraftSubject::Procedure).and(drafts::subject_id.eq_any(own))),
     )
     .execute(tx.conn)?;
     touch(tx.conn, locked.id, at, &by.name)?;

@@ -2,14 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tyrian::accounts::domain::LinkPurpose;
+use tyrian::accounts::domain::{AccountStatus, LinkPurpose};
 use tyrian::clients::domain::{AssetKind, Criticality};
+use tyrian::engagements::domain::Reveal;
 use tyrian::kernel::authz::WriteRule;
 use tyrian::kernel::base::team::Team;
+use tyrian::kernel::drafts::DraftSubject;
+use tyrian::kernel::event::domain::{ActorKind, EventOutcome};
+use tyrian::kernel::job::Trigger;
+use tyrian::kernel::web::Theme;
+use tyrian::library::domain::{RepositoryType, TechniqueStatus};
 use tyrian::lifecycle::domain::{EngagementStatus, ReportStatus};
 use tyrian::procedures::domain::{ProcedureStatus, Severity, WaitingOn};
 use tyrian::reports::content::FindingState;
-use tyrian::settings::domain::ApprovalRule;
+use tyrian::settings::domain::{ApprovalRule, TwoFactorRule};
 
 use crate::harness::TestApp;
 
@@ -31,23 +37,23 @@ fn expected() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("assets.criticality", values(Criticality::ALL, Criticality::as_str)),
         ("assets.kind", values(AssetKind::ALL, AssetKind::as_str)),
         ("attachments.team", team()),
-        ("drafts.subject_type", words("procedure wizard test_plan approval")),
+        ("drafts.subject_type", values(DraftSubject::ALL, DraftSubject::as_str)),
         ("engagement_operators.team", team()),
-        ("engagements.reveal", words("always on_start by_hand")),
+        ("engagements.reveal", values(Reveal::ALL, Reveal::as_str)),
         ("engagements.status", values(EngagementStatus::ALL, EngagementStatus::as_str)),
         ("engagements.write_rule", rule()),
-        ("events.actor_kind", words("person system command anonymous")),
-        ("events.outcome", words("success failure")),
+        ("events.actor_kind", values(ActorKind::ALL, ActorKind::as_str)),
+        ("events.outcome", values(EventOutcome::ALL, EventOutcome::as_str)),
         ("field_history.subject_type", words("procedure engagement report finding")),
         ("findings.severity", severity()),
         ("findings.state", values(FindingState::ALL, FindingState::as_str)),
-        ("job_runs.trigger", words("start tick by_hand command")),
+        ("job_runs.trigger", values(Trigger::ALL, Trigger::as_str)),
         ("log_entries.team", team()),
         ("one_time_links.purpose", values(LinkPurpose::ALL, LinkPurpose::as_str)),
         ("outcome_corrections.team", team()),
         ("outcomes.team", team()),
-        ("people.status", words("invited active disabled")),
-        ("people.theme", words("auto light dark")),
+        ("people.status", values(AccountStatus::ALL, AccountStatus::as_str)),
+        ("people.theme", values(Theme::ALL, Theme::as_str)),
         ("procedure_operators.team", team()),
         ("procedures.severity", severity()),
         ("procedures.status", values(ProcedureStatus::ALL, ProcedureStatus::as_str)),
@@ -55,11 +61,11 @@ fn expected() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("report_moves.from_status", values(ReportStatus::ALL, ReportStatus::as_str)),
         ("report_moves.to_status", values(ReportStatus::ALL, ReportStatus::as_str)),
         ("reports.status", values(ReportStatus::ALL, ReportStatus::as_str)),
-        ("repositories.type", words("open managed private curated")),
+        ("repositories.type", values(RepositoryType::ALL, RepositoryType::as_str)),
         ("settings.approval_rule", values(ApprovalRule::ALL, ApprovalRule::as_str)),
-        ("settings.two_factor_rule", words("optional everyone")),
+        ("settings.two_factor_rule", values(TwoFactorRule::ALL, TwoFactorRule::as_str)),
         ("settings.write_rule", rule()),
-        ("techniques.status", words("live revoked deprecated")),
+        ("techniques.status", values(TechniqueStatus::ALL, TechniqueStatus::as_str)),
     ])
 }
 

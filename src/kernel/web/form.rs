@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::kernel::base::error::{Error, Result};
 pub use crate::kernel::base::pairs::Pairs;
 use crate::kernel::base::pairs::not_ours;
+use crate::kernel::base::show;
 use crate::kernel::web::ctx::Known;
 use crate::kernel::web::turns::{Turn, Turns};
 
@@ -79,8 +80,12 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest for Form<T> {
 
 /// The whole body. A large one takes a turn, which ends with the request.
 async fn arrive(req: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Vec<u8>> {
-    let too_large =
-        || Error::TooLarge(format!("This form is larger than {}. Shorten what you typed.", size(limit)));
+    let too_large = || {
+        Error::TooLarge(format!(
+            "This form is larger than {}. Shorten what you typed.",
+            show::size(limit as i64)
+        ))
+    };
     let announced = req
         .headers()
         .get(header::CONTENT_LENGTH)
@@ -106,10 +111,6 @@ async fn arrive(req: &HttpRequest, mut payload: Payload, limit: usize) -> Result
         req.extensions_mut().insert(turn);
     }
     Ok(body)
-}
-
-fn size(bytes: usize) -> String {
-    if bytes >= 1 << 20 { format!("{} MB", bytes >> 20) } else { format!("{} kB", bytes >> 10) }
 }
 
 impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {

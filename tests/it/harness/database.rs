@@ -174,7 +174,7 @@ fn fingerprint() -> String {
         "migrations",
         "src/library",
         "src/kernel/authz",
-        "src/accounts/store.rs",
+        "src/accounts/store",
         "src/server.rs",
         "src/kernel/db/migrate.rs",
     ] {

@@ -108,10 +108,10 @@ fn forms_that_are_too_large_or_not_ours_get_a_sentence() {
     let mut browser = app.browser(&app.people.lead);
     let large = browser.post("/clients/new", &[("name", "x"), ("description", &"x".repeat(5 << 20))]);
     assert_eq!(large.status, 413);
-    assert!(large.text().contains("larger than 4 MB"));
+    assert!(large.text().contains("larger than 4 MiB"));
     let large = browser.post("/account/password", &[("current", &"x".repeat(20 << 10)), ("password", "x")]);
     assert_eq!(large.status, 413);
-    assert!(large.text().contains("larger than 16 kB"));
+    assert!(large.text().contains("larger than 16 KiB"));
     let foreign =
         browser.post("/account/password", &[("current", "x"), ("password", "y"), ("is_admin", "true")]);
     assert_eq!(foreign.status, 422);

@@ -137,7 +137,7 @@ fn more_than_a_row_takes_is_refused_with_a_sentence() {
     let long = format!("email=a&password={}", "x".repeat(17 << 10));
     let answer = send(&mut app.visitor(), "/sign-in", &long);
     assert_eq!(answer.status, 413);
-    assert!(answer.text().contains("larger than 16 kB"));
+    assert!(answer.text().contains("larger than 16 KiB"));
     // An ended session's long text is drained, kept nowhere, and its browser gets the answer.
     let text = format!("version=1&red_notes={}", "x".repeat(3 << 20));
     let answer = send(&mut app.visitor(), &e.procedure_path(0), &text);

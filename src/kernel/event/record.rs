@@ -33,8 +33,9 @@ impl std::str::FromStr for Place {
     }
 }
 
-/// An event as it stands in the database, its words as they were recorded: whoever looks for a record that was
-/// tampered with, or reads an archive of another version, must be able to read words that are none of ours.
+/// An event as it stands in the database, its words as they were recorded: whoever looks for a record that
+/// was tampered with, or reads an archive of another version, must be able to read words that are none of
+/// ours.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = events, check_for_backend(Pg))]
 pub struct Record {

@@ -1,6 +1,7 @@
 //! An event as people see it: a row of the log and of each page that tells what happened to its subject.
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use chrono_tz::Tz;
 use serde_json::Value;
 
@@ -183,6 +184,8 @@ pub struct Activity {
     /// The zone of the times.
     pub zone: Tz,
 }
+
+impl HtmlSafe for Activity {}
 
 /// The log with this event open.
 fn log_url(place: Place) -> String {

@@ -1,5 +1,5 @@
-//! The history of fields that are saved one by one, which the merge compares against. One table for procedures,
-//! engagements, reports and findings.
+//! The history of fields that are saved one by one, which the merge compares against. One table for
+//! procedures, engagements, reports and findings.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

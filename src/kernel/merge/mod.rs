@@ -1,5 +1,5 @@
-//! The merge behind every Save: two people on one page lose nothing. Pure, over the type of the fields, so that
-//! procedures, engagement details, report text and findings share it.
+//! The merge behind every Save: two people on one page lose nothing. Pure, over the type of the fields, so
+//! that procedures, engagement details, report text and findings share it.
 //!
 //! A field posts with the version that its shown value came from. Its base is the newest history row at or
 //! below that version. What only one side changed is taken silently; what both changed to different values is
@@ -27,8 +27,8 @@ pub trait MergeField: TextEnum {
     /// Whether its value is long: the audit log then says only that it changed.
     fn is_long(self) -> bool;
 
-    /// Whether it holds a set, as keys separated by commas: of that what somebody changed is taken, and there is
-    /// no conflict.
+    /// Whether it holds a set, as keys separated by commas: of that what somebody changed is taken, and there
+    /// is no conflict.
     fn is_set(self) -> bool {
         false
     }

@@ -181,8 +181,8 @@ pub fn save<R: Record>(
         whole(record)?;
         return Ok(Saved { accepted, conflicts });
     }
-    // A value without history is noted as it was, so that whoever posts it unchanged from an older page is not
-    // taken for having changed it.
+    // A value without history is noted as it was, so that whoever posts it unchanged from an older page is
+    // not taken for having changed it.
     let unnoted = |change: &&Change<R::Field>| {
         history.newest(&change.field).is_none() && change.old != record.initial(change.field)
     };

@@ -1,5 +1,5 @@
-//! Sets that several people tick: operators, roles, the assets and evidence of a finding. Of a form with ticks
-//! only what somebody changed of what they saw is stored, so that a colleague's tick meanwhile stays.
+//! Sets that several people tick: operators, roles, the assets and evidence of a finding. Of a form with
+//! ticks only what somebody changed of what they saw is stored, so that a colleague's tick meanwhile stays.
 
 use std::collections::BTreeSet;
 

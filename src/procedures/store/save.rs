@@ -1,5 +1,5 @@
-//! Saving a procedure's fields: the one write path of the procedure page, of Start, and of the inline edits in
-//! the engagement's table.
+//! Saving a procedure's fields: the one write path of the procedure page, of Start, and of the inline edits
+//! in the engagement's table.
 
 use std::collections::BTreeMap;
 

@@ -177,7 +177,7 @@ pub async fn correct(
     match permit.write(move |tx| store::correct_outcome(tx, &held, id, &wanted)).await {
         Ok(position) => Ok(redirect_with(
             &format!("/reports/{id}#p{position}"),
-            "FrozenOutcome corrected. The frozen value stays visible.",
+            "Outcome corrected. The frozen value stays visible.",
         )),
         // Somebody was quicker, or the report is closed: the reason stays, beside what counts now.
         Err(Error::Conflict(why) | Error::Refused(why)) => {

@@ -46,12 +46,12 @@ impl Process {
         use std::io::BufRead;
         std::fs::create_dir_all(&place).unwrap();
         let stderr = std::fs::File::create(place.join("stderr")).unwrap();
-        let mut child = tyrian(&[command], &place, environment)
-            .env("TYRIAN_LISTEN", "127.0.0.1:0")
-            .stdout(std::process::Stdio::piped())
-            .stderr(stderr)
-            .spawn()
-            .unwrap();
+        let mut child =
+            tyrian(&[command], &place, &[&[("TYRIAN_LISTEN", "127.0.0.1:0")], environment].concat())
+                .stdout(std::process::Stdio::piped())
+                .stderr(stderr)
+                .spawn()
+                .unwrap();
         // Read to its end, as whoever takes its stdout has to.
         let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
         let (said, hears) = std::sync::mpsc::channel();

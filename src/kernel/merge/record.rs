@@ -175,8 +175,8 @@ pub fn save<R: Record>(
         .collect();
     let posted = meant(record, posted, &current, &history);
     let Outcome { mut accepted, conflicts, .. } = merge(&posted, &current, &history);
-    let touched = accepted.iter().map(|change| change.field).chain(conflicts.iter().map(|c| c.field));
-    touched.map(may).collect::<Result<()>>()?;
+    let mut touched = accepted.iter().map(|change| change.field).chain(conflicts.iter().map(|c| c.field));
+    touched.try_for_each(may)?;
     if accepted.is_empty() {
         whole(record)?;
         return Ok(Saved { accepted, conflicts });

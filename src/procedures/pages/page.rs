@@ -277,8 +277,7 @@ impl Posted {
                 "This form has a field that does not belong to it. Reload the page and try again.".into(),
             )
         };
-        let mut posted = Self::default();
-        posted.typed = typed(&pairs, Field::ALL);
+        let mut posted = Self { typed: typed(&pairs, Field::ALL), ..Self::default() };
         let mut seen = BTreeSet::new();
         for (name, value) in pairs {
             if !seen.insert(name.clone()) {

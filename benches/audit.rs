@@ -210,7 +210,10 @@ fn sign_in(base: &str) -> String {
         .get_all("set-cookie")
         .iter()
         .filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
-    cookies.find(|cookie| cookie.starts_with("tyrian=")).expect("a session").to_owned()
+    cookies
+        .find(|cookie| cookie.starts_with("tyrian-") && !cookie.contains("-device="))
+        .expect("a session")
+        .to_owned()
 }
 
 fn timed(count: usize, mut act: impl FnMut()) -> Vec<Duration> {

@@ -70,7 +70,7 @@ fn attempt(
     let cookies = answer.headers().get_all("set-cookie").iter().filter_map(|c| c.to_str().ok());
     let session = cookies
         .filter_map(|c| c.split(';').next())
-        .find(|c| c.starts_with("tyrian="))
+        .find(|c| c.starts_with("tyrian-") && !c.contains("-device="))
         .unwrap_or_default()
         .to_owned();
     (answer.status().as_u16(), session, took)

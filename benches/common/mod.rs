@@ -158,7 +158,10 @@ impl Browser {
             .get_all("set-cookie")
             .iter()
             .filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
-        let cookie = cookies.find(|cookie| cookie.starts_with("tyrian=")).expect("a session").to_owned();
+        let cookie = cookies
+            .find(|cookie| cookie.starts_with("tyrian-") && !cookie.contains("-device="))
+            .expect("a session")
+            .to_owned();
         Self { agent, base: base.to_owned(), cookie }
     }
 

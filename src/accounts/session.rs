@@ -1,7 +1,8 @@
 //! Sessions in PostgreSQL, behind actix-session. Loading one also loads the person, their rights and the
 //! organisation's settings in the same statement. They are no part of the session's own values: the store
-//! leaves what it found in the [`Found`] of its request, which [`found`] opened around the sessions' middleware
-//! and [`handed_over`] takes inside it. A database that is away does not fail the load: pages turn it into a 503 with a sentence.
+//! leaves what it found in the [`Found`] of its request, which [`found`] opened around the sessions'
+//! middleware and [`handed_over`] takes inside it. A database that is away does not fail the load: pages turn
+//! it into a 503 with a sentence.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -19,7 +19,6 @@ use crate::audit::proof::store::seal::may_seal;
 use crate::audit::proof::store::verify::{self, Against};
 use crate::audit::proof::verify::Halt;
 use crate::kernel::app::App;
-use crate::kernel::base::error::Error;
 use crate::kernel::base::hex::hex;
 use crate::kernel::config::Options;
 use crate::kernel::event::domain::Actor;
@@ -179,10 +178,9 @@ fn export(app: &App, asked: &Export) -> anyhow::Result<()> {
     }
     let filter = Filter { from: asked.from, to: asked.to, ..Filter::default() };
     let (floor, zone) = app.db.read_blocking(|conn| {
-        let zone = crate::settings::store::get(conn)?.time_zone;
+        let zone = crate::settings::store::get(conn)?.time_zone.tz();
         Ok((months::get_floor(conn)?, zone))
     })?;
-    let zone: chrono_tz::Tz = zone.parse().map_err(|_| Error::Internal(anyhow::anyhow!("no zone {zone}")))?;
     let (from, to) = filter.instants(zone);
     let scope = Scope { clients: None, from: Some(from.map_or(floor, |from| from.max(floor))), to };
     let wanted = ExportRequest { scope, filter, event: None, proof: asked.proof, format: asked.format, zone };

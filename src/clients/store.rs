@@ -7,6 +7,7 @@ use diesel::sql_types::{Array, Text};
 
 use super::domain::{ClientText, Hanging};
 use crate::accounts::store::{give_access, renew_sessions};
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
 use crate::kernel::base::text::like;
@@ -66,9 +67,9 @@ pub struct Listed {
 
 /// The clients among `visible` whose name, tags or contacts contain every word of `search` and that bear
 /// `tag`.
-pub fn list(conn: &mut PgConnection, visible: &[ClientId], search: &str, tag: &str) -> Result<Vec<Listed>> {
+pub fn list(conn: &mut PgConnection, visible: &Visible, search: &str, tag: &str) -> Result<Vec<Listed>> {
     let mut query = clients::table
-        .filter(clients::id.eq_any(visible.iter().map(|c| c.0)))
+        .filter(clients::id.eq_any(visible.ids()))
         .order((clients::name, clients::id))
         .limit(LISTED)
         .select((
@@ -102,10 +103,10 @@ pub fn list(conn: &mut PgConnection, visible: &[ClientId], search: &str, tag: &s
 ///
 /// # Errors
 /// [`Error::NotFound`] for any other.
-pub fn get(conn: &mut PgConnection, id: ClientId, visible: &[ClientId]) -> Result<Client> {
+pub fn get(conn: &mut PgConnection, id: ClientId, visible: &Visible) -> Result<Client> {
     Ok(clients::table
-        .find(id.0)
-        .filter(clients::id.eq_any(visible.iter().map(|c| c.0)))
+        .find(id)
+        .filter(clients::id.eq_any(visible.ids()))
         .select(Client::as_select())
         .first(conn)?)
 }
@@ -131,7 +132,7 @@ pub fn list_members(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Mem
         .inner_join(people::table.on(people::id.eq(client_access::person_id)))
         .inner_join(roles::table.on(roles::id.eq(client_access::role_id)))
         .left_join(giver.on(giver.field(people::id).nullable().eq(client_access::given_by)))
-        .filter(client_access::client_id.eq(client.0).and(people::deleted_at.is_null()))
+        .filter(client_access::client_id.eq(client).and(people::deleted_at.is_null()))
         .order((people::name, people::id))
         .select((
             people::name,
@@ -160,7 +161,7 @@ pub struct ClientEngagement {
 pub fn list_engagements(conn: &mut PgConnection, client: ClientId) -> Result<Vec<ClientEngagement>> {
     Ok(engagements::table
         .left_join(engagement_activity::table)
-        .filter(engagements::client_id.eq(client.0).and(engagements::deleted_at.is_null()))
+        .filter(engagements::client_id.eq(client).and(engagements::deleted_at.is_null()))
         .order((engagement_activity::at.desc().nulls_last(), engagements::id.desc()))
         .limit(ENGAGEMENTS_SHOWN)
         .select((
@@ -200,13 +201,13 @@ pub fn create(tx: &mut WriteTx<'_>, text: &ClientText, by: Option<PersonId>) -> 
     let id = ClientId::new();
     diesel::insert_into(clients::table)
         .values((
-            clients::id.eq(id.0),
+            clients::id.eq(id),
             clients::name.eq(&text.name),
             clients::description.eq(&text.description),
             clients::contacts.eq(&text.contacts),
             clients::tags.eq(&text.tags),
             clients::created_at.eq(tx.now()),
-            clients::created_by.eq(by.map(|person| person.0)),
+            clients::created_by.eq(by),
             clients::updated_at.eq(tx.now()),
         ))
         .execute(tx.conn)
@@ -222,7 +223,7 @@ pub fn create(tx: &mut WriteTx<'_>, text: &ClientText, by: Option<PersonId>) -> 
 fn is_administrator(conn: &mut PgConnection, person: PersonId) -> Result<bool> {
     let held = person_roles::table
         .inner_join(roles::table)
-        .filter(person_roles::person_id.eq(person.0).and(roles::key.eq("administrator")));
+        .filter(person_roles::person_id.eq(person).and(roles::key.eq("administrator")));
     Ok(diesel::select(exists(held)).get_result(conn)?)
 }
 
@@ -234,7 +235,7 @@ fn is_administrator(conn: &mut PgConnection, person: PersonId) -> Result<bool> {
 pub fn save(
     tx: &mut WriteTx<'_>,
     id: ClientId,
-    visible: &[ClientId],
+    visible: &Visible,
     text: &ClientText,
     version: i32,
 ) -> Result<Audited<()>> {
@@ -250,7 +251,7 @@ pub fn save(
     if before.version != version {
         return Err(stale("client"));
     }
-    diesel::update(clients::table.find(id.0))
+    diesel::update(clients::table.find(id))
         .set((
             clients::name.eq(&text.name),
             clients::description.eq(&text.description),
@@ -268,10 +269,10 @@ pub fn save(
     tx.audited((), event)
 }
 
-pub(super) fn lock(tx: &mut WriteTx<'_>, id: ClientId, visible: &[ClientId]) -> Result<Client> {
+pub(super) fn lock(tx: &mut WriteTx<'_>, id: ClientId, visible: &Visible) -> Result<Client> {
     Ok(clients::table
-        .find(id.0)
-        .filter(clients::id.eq_any(visible.iter().map(|c| c.0)))
+        .find(id)
+        .filter(clients::id.eq_any(visible.ids()))
         .select(Client::as_select())
         .for_update()
         .first(tx.conn)?)
@@ -307,16 +308,16 @@ fn name_taken(error: diesel::result::Error) -> Error {
 
 /// What hangs on a client.
 pub fn find_hanging(conn: &mut PgConnection, id: ClientId) -> Result<Hanging> {
-    let all = engagements::table.filter(engagements::client_id.eq(id.0));
+    let all = engagements::table.filter(engagements::client_id.eq(id));
     let (engagements, deleted, reports, assets): (Option<i64>, Option<i64>, Option<i64>, Option<i64>) =
         diesel::select((
             all.count().single_value(),
             all.filter(engagements::deleted_at.is_not_null()).count().single_value(),
             reports::table
-                .filter(reports::client_id.eq(id.0).and(reports::deleted_at.is_null()))
+                .filter(reports::client_id.eq(id).and(reports::deleted_at.is_null()))
                 .count()
                 .single_value(),
-            assets::table.filter(assets::client_id.eq(id.0)).count().single_value(),
+            assets::table.filter(assets::client_id.eq(id)).count().single_value(),
         ))
         .get_result(conn)?;
     let n = Option::unwrap_or_default;
@@ -327,14 +328,14 @@ pub fn find_hanging(conn: &mut PgConnection, id: ClientId) -> Result<Hanging> {
 ///
 /// # Errors
 /// [`Error::Refused`] with what hangs on it.
-pub fn delete(tx: &mut WriteTx<'_>, id: ClientId, visible: &[ClientId]) -> Result<Audited<String>> {
+pub fn delete(tx: &mut WriteTx<'_>, id: ClientId, visible: &Visible) -> Result<Audited<String>> {
     let client = lock(tx, id, visible)?;
     if let Some(sentence) = find_hanging(tx.conn, id)?.sentence() {
         return Err(Error::Refused(sentence));
     }
     let members: i64 =
-        client_access::table.filter(client_access::client_id.eq(id.0)).select(count_star()).first(tx.conn)?;
-    diesel::delete(clients::table.find(id.0)).execute(tx.conn)?;
+        client_access::table.filter(client_access::client_id.eq(id)).select(count_star()).first(tx.conn)?;
+    diesel::delete(clients::table.find(id)).execute(tx.conn)?;
     let event = Event::new(Kind::ClientDeleted, format!("Deleted the client “{}”", client.name))
         .subject("client", id.0, &client.name)
         .client(id)

@@ -14,6 +14,7 @@ use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::PersonId;
 use crate::kernel::web::Section;
 use crate::kernel::web::permit::SignedIn;
+use crate::procedures::store::runbook::{Me, list_waiting};
 
 /// How many requests, reports and notices it shows.
 const FEW: i64 = 20;
@@ -43,13 +44,13 @@ fn load(conn: &mut PgConnection, person: PersonId, rights: &Rights, now: DateTim
     let clients = rights.clients_with(P::EngagementRead);
     let (red_at, blue_at) =
         (rights.clients_with(P::ProcedureWriteRed), rights.clients_with(P::ProcedureWriteBlue));
-    let me = store::Me { person, clients: &clients, red_at: &red_at, blue_at: &blue_at, now };
+    let me = Me { person, clients: &clients, red_at: &red_at, blue_at: &blue_at, now };
     let mut engagements = store::list_engagements(conn, &clients, ENGAGEMENTS)?;
     for engagement in &mut engagements {
         engagement.status = engagement.status.as_of(engagement.starts_at, now);
     }
     Ok(Loaded {
-        waiting: store::list_waiting(conn, &me)?,
+        waiting: list_waiting(conn, &me)?,
         requests: list_requests(conn, &rights.clients_with(P::EngagementApprove), FEW)?,
         reviews: store::list_to_review(
             conn,

@@ -4,7 +4,7 @@ use askama::Template;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 
-use super::store::{Engagement, ToReview, Waiting};
+use super::store::{Engagement, ToReview};
 use crate::accounts::store::notices::Notice;
 use crate::engagements::domain::RunbookState;
 use crate::engagements::store::approval::Request;
@@ -12,6 +12,7 @@ use crate::kernel::base::show;
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
+use crate::procedures::store::runbook::Waiting;
 
 /// How many procedures the queue shows.
 const SHOWN: usize = 12;
@@ -130,6 +131,7 @@ impl Dashboard {
 mod tests {
     use super::*;
     use crate::kernel::base::ids::EngagementId;
+    use crate::procedures::store::runbook::ProgressColumns;
 
     #[test]
     fn the_week_holds_what_starts_ends_and_should_have_ended() {
@@ -143,8 +145,7 @@ mod tests {
             start_date: Some(today + chrono::TimeDelta::days(start)),
             end_date: Some(today + chrono::TimeDelta::days(end)),
             submitted,
-            total: 0,
-            done: 0,
+            counted: ProgressColumns::default(),
         };
         use EngagementStatus::{InProgress, Scheduled};
         let due = week(

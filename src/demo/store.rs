@@ -40,7 +40,7 @@ pub fn get_plan(conn: &mut PgConnection, key: &str) -> Result<(TestPlanId, Vec<S
         test_plans::table.filter(test_plans::key.eq(key)).select(test_plans::id).first(conn)?;
     let keys = test_plan_procedures::table
         .inner_join(library_procedures::table)
-        .filter(test_plan_procedures::test_plan_id.eq(id.0))
+        .filter(test_plan_procedures::test_plan_id.eq(id))
         .order(test_plan_procedures::position)
         .select(library_procedures::source_key)
         .load(conn)?;

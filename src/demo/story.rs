@@ -20,6 +20,7 @@ use crate::kernel::base::team::Team;
 use crate::kernel::base::times::instant;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
+use crate::kernel::merge::record::{NEWEST, Typed as TypedField};
 use crate::kernel::web::permit::{
     CancelEngagement, EditReport, Permit, PlanEngagement, RemediateFinding, RequestEngagement,
     SubmitEngagement, WorkReport, WriteProcedure,
@@ -30,15 +31,12 @@ use crate::procedures::domain::{Field, Side};
 use crate::procedures::entries::EntryText;
 use crate::procedures::evidence::{AttachmentText, MAGIC_BYTES, media_type};
 use crate::procedures::store::attachments::{self, Arrived};
-use crate::procedures::store::save::{Typed as TypedField, save_fields};
+use crate::procedures::store::save::save_fields;
 use crate::procedures::store::work::{self, Work};
 use crate::procedures::store::{assets, logs, parts};
 use crate::procedures::upload;
 use crate::reports::content::{FindingField, NarrativeField};
 use crate::reports::store as reports;
-
-/// The newest base there is: what was typed against what stands there now.
-const NEWEST: i32 = i32::MAX;
 
 /// Tells all of it in the transaction; the present is its time.
 ///
@@ -370,7 +368,7 @@ fn report<'a>(stage: &mut Stage<'a>, plan: &Plan<'a>) -> Result<()> {
         stage.at(submitted + TimeDelta::minutes(17 * 60), move |stage, tx| {
             let typed = |(name, text): (&String, &String)| {
                 let field: NarrativeField = name.parse().map_err(|_| unknown(name))?;
-                Ok(reports::Typed { field, raw: text.clone(), base: NEWEST })
+                Ok(TypedField { field, raw: text.clone(), base: NEWEST })
             };
             let typed = told.narrative.iter().map(typed).collect::<Result<Vec<_>>>()?;
             let report = stage.reports[&id];
@@ -419,7 +417,7 @@ fn remediate<'a>(stage: &mut Stage<'a>, plan: &Plan<'a>, published: DateTime<Utc
                 (FindingField::Owner, remediation.owner.clone()),
                 (FindingField::DueOn, due.unwrap_or_default()),
             ];
-            let typed = typed.map(|(field, raw)| reports::Typed { field, raw, base: NEWEST });
+            let typed = typed.map(|(field, raw)| TypedField { field, raw, base: NEWEST });
             let report = stage.reports[&id];
             let found = reports::list_findings(tx.conn, report)?;
             let Some(finding) = found.get(place).map(|live| live.finding.id) else { return Ok(()) };

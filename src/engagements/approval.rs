@@ -2,19 +2,20 @@
 //! becomes of it when somebody changes the request meanwhile. Pure; the pages keep it as a draft on the
 //! server.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::engagements::domain::{DetailField, check_detail};
-use crate::engagements::periods::{OwnDates, changed_as_typed as changed};
+use crate::engagements::periods::{OwnDates, changed_as_typed as changed, ticked};
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::PersonId;
 use crate::kernel::base::pairs::Pairs;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::text::check_title;
 use crate::kernel::base::times;
+use crate::kernel::merge::set::SetChange;
 use crate::lifecycle::domain::valid_dates;
 
 /// An approval that was begun.
@@ -145,17 +146,9 @@ impl Draft {
             }
             3 => self.past = find("past").is_some(),
             4 => {
-                let of = |name: &str, team: Team| {
-                    let people = pairs.all(name).filter_map(|value| value.parse::<PersonId>().ok());
-                    people.map(|person| (person, team)).collect::<BTreeSet<_>>()
-                };
-                let ticked = &of("red", Team::Red) | &of("blue", Team::Blue);
-                let had = &of("had_red", Team::Red) | &of("had_blue", Team::Blue);
                 // As with the details: what this person changed of what they saw.
-                self.operators.retain(|one| ticked.contains(one) || !had.contains(one));
-                self.operators.extend(ticked.into_iter().filter(|one| !had.contains(one)));
-                self.operators.sort_unstable();
-                self.operators.dedup();
+                let change = SetChange::between(ticked(pairs, "had_"), ticked(pairs, ""));
+                self.operators = change.on(self.operators.drain(..)).into_iter().collect();
                 self.periods = changed(pairs);
             }
             _ => {}
@@ -212,23 +205,10 @@ impl Draft {
             }
             self.seen.insert(key, now);
         }
-        let both = |one: &(PersonId, Team), a: &[(PersonId, Team)], b: &[(PersonId, Team)]| {
-            a.contains(one) && !b.contains(one)
-        };
-        let (added, removed): (Vec<_>, Vec<_>) = (
-            operators.iter().filter(|one| both(one, operators, &self.seen_operators)).copied().collect(),
-            self.seen_operators
-                .iter()
-                .filter(|one| both(one, &self.seen_operators, operators))
-                .copied()
-                .collect(),
-        );
-        if !added.is_empty() || !removed.is_empty() {
+        let theirs = SetChange::between(self.seen_operators.iter().copied(), operators.iter().copied());
+        if !theirs.is_empty() {
             changed.push("Operators");
-            self.operators.retain(|one| !removed.contains(one));
-            self.operators.extend(added);
-            self.operators.sort_unstable();
-            self.operators.dedup();
+            self.operators = theirs.on(self.operators.drain(..)).into_iter().collect();
             self.seen_operators = operators.to_vec();
         }
         self.version = version;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::base::text::{LONG_TEXT_BYTES, check_text, check_title, parse_tags, split_tags};
 use crate::kernel::base::times;
+use crate::kernel::merge::MergeField;
 use crate::lifecycle::domain::{self as schedule, EngagementStatus};
 use crate::procedures::domain::Progress;
 use crate::settings::domain::Meaning;
@@ -32,6 +33,12 @@ crate::text_enum! {
         Always => "always", "Always";
         OnStart => "on_start", "When it starts";
         ByHand => "by_hand", "By hand";
+    }
+}
+
+impl MergeField for DetailField {
+    fn is_long(self) -> bool {
+        !matches!(self, Self::Title | Self::Tags | Self::StartDate | Self::EndDate | Self::TimeZone)
     }
 }
 
@@ -73,24 +80,22 @@ pub struct Details {
     pub special_instructions: String,
 }
 
-impl Details {
-    /// The canonical value of a field: what history keeps and the merge compares.
-    pub fn canonical(&self, field: DetailField) -> String {
-        let day = |date: Option<NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
-        match field {
-            DetailField::Title => self.title.clone(),
-            DetailField::Description => self.description.clone(),
-            DetailField::Tags => self.tags.join(", "),
-            DetailField::StartDate => day(self.start_date),
-            DetailField::EndDate => day(self.end_date),
-            DetailField::TimeZone => self.time_zone.name().to_owned(),
-            DetailField::Objective => self.objective.clone(),
-            DetailField::Scope => self.scope.clone(),
-            DetailField::AccessInfo => self.access_info.clone(),
-            DetailField::SpecialInstructions => self.special_instructions.clone(),
-        }
+crate::merge_columns! {
+    Details: DetailField {
+        Title => title;
+        Description => description;
+        Tags => tags;
+        StartDate => start_date;
+        EndDate => end_date;
+        TimeZone => time_zone;
+        Objective => objective;
+        Scope => scope;
+        AccessInfo => access_info;
+        SpecialInstructions => special_instructions;
     }
+}
 
+impl Details {
     /// The first instant of the start date, for the column that due engagements are found by.
     pub fn starts_at(&self) -> Option<DateTime<Utc>> {
         Some(schedule::starts_at(self.start_date?, self.time_zone))

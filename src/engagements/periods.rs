@@ -1,10 +1,11 @@
-//! Own dates of operators within an engagement's, as forms post them. Pure.
+//! Operators and their own dates within an engagement's, as forms post them. Pure.
 
 use chrono::NaiveDate;
 
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::PersonId;
 use crate::kernel::base::pairs::Pairs;
+use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 
 /// Own dates of operators as typed: who, first day, last day.
@@ -28,6 +29,14 @@ pub fn typed_periods(pairs: &Pairs) -> OwnDates {
             Some((person, from.to_owned(), of(format!("to.{person}"))))
         })
         .collect()
+}
+
+/// Operators as a form ticks them (`red`, `blue`), or with the prefix `had_` as it showed them.
+pub fn ticked(pairs: &Pairs, prefix: &str) -> impl Iterator<Item = (PersonId, Team)> {
+    Team::ALL.iter().flat_map(move |team| {
+        let name = format!("{prefix}{}", team.as_str());
+        pairs.all(&name).filter_map(|person| Some((person.parse().ok()?, *team))).collect::<Vec<_>>()
+    })
 }
 
 /// Own dates as typed, where they are not as they are stored (`had_from.{person}`, `had_to.{person}`).

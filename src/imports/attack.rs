@@ -595,7 +595,7 @@ mod tests {
         let nameless = technique(1, "T1", "").replace(r#""name":"N1","#, "");
         let message = error(&[tactic(1, "impact"), nameless]);
         assert!(
-            message.contains("objects[1] (attack-pattern--1), field name, line 4: it is missing"),
+            message.contains("objects[1] (attack-pattern--1), field name, line 5: it is missing"),
             "{message}"
         );
         let message = error(&[technique(1, "T1", "").replace("mitre-attack", "capec")]);

@@ -49,7 +49,7 @@ pub struct Draft<'a> {
 pub fn keep(conn: &mut PgConnection, draft: Draft<'_>, fields: &Value, now: DateTime<Utc>) -> Result<()> {
     let Draft { person, of, id, tab } = draft;
     let is_this = drafts::subject_type.eq(of).and(drafts::subject_id.eq(id)).and(drafts::tab.eq(tab));
-    let others = drafts::table.filter(drafts::person_id.eq(person.0)).filter(diesel::dsl::not(is_this));
+    let others = drafts::table.filter(drafts::person_id.eq(person)).filter(diesel::dsl::not(is_this));
     let size = sql::<BigInt>("coalesce(sum(octet_length(fields::text)), 0)::bigint");
     let (held, bytes): (i64, i64) = others.select((count_star(), size)).first(conn)?;
     let own = i64::try_from(fields.to_string().len()).unwrap_or(i64::MAX);
@@ -60,7 +60,7 @@ pub fn keep(conn: &mut PgConnection, draft: Draft<'_>, fields: &Value, now: Date
     }
     diesel::insert_into(drafts::table)
         .values((
-            drafts::person_id.eq(person.0),
+            drafts::person_id.eq(person),
             drafts::subject_type.eq(of),
             drafts::subject_id.eq(id),
             drafts::tab.eq(tab),

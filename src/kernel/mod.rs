@@ -9,5 +9,6 @@ pub mod drafts;
 pub mod event;
 pub mod job;
 pub mod live;
+pub mod merge;
 pub mod refusals;
 pub mod web;

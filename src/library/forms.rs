@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::editor;
 use super::store::Search;
 use super::store::attack::TechniqueSearch;
-use crate::kernel::base::ids::LibraryProcedureId;
+use crate::kernel::base::keyset::At;
 use crate::library::domain::TechniqueStatus;
 
 /// Filters of the list, as the URL keeps them.
@@ -25,10 +25,10 @@ pub struct ProcedureFilter {
     /// Id of a repository.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub repository: String,
-    /// Cursor of the row before the page.
+    /// Place of the row before the page.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub after: String,
-    /// Cursor of the row after the page.
+    /// Place of the row after the page.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub before: String,
 }
@@ -41,8 +41,7 @@ impl ProcedureFilter {
             technique: self.technique.clone(),
             platform: self.platform.clone(),
             repository: editor::repository(&self.repository),
-            after: read_cursor(&self.after),
-            before: read_cursor(&self.before),
+            at: At::read(&self.after, &self.before),
         }
     }
     /// Whether anything is filtered.
@@ -53,14 +52,12 @@ impl ProcedureFilter {
     }
 }
 
-/// A cursor in a URL: the id, a tilde, the name that the list is ordered by. One that cannot be read is none.
-fn read_cursor(text: &str) -> Option<(String, LibraryProcedureId)> {
-    let (id, name) = text.split_once('~')?;
-    Some((name.to_owned(), id.parse().ok()?))
-}
-
-pub fn write_cursor((name, id): (String, LibraryProcedureId)) -> String {
-    format!("{id}~{name}")
+/// A list's address with its filters.
+pub fn url(path: &str, filters: &impl Serialize) -> String {
+    match serde_html_form::to_string(filters) {
+        Ok(query) if !query.is_empty() => format!("{path}?{query}"),
+        _ => path.to_owned(),
+    }
 }
 
 /// Filters of the techniques, as the URL keeps them.
@@ -88,7 +85,6 @@ pub struct TechniqueFilter {
 
 impl TechniqueFilter {
     pub fn search(&self, version: &str) -> TechniqueSearch {
-        let bound = |text: &String| (!text.is_empty()).then(|| text.clone());
         let status = match self.status.as_str() {
             "all" => None,
             word => Some(word.parse().unwrap_or(TechniqueStatus::Live)),
@@ -98,20 +94,7 @@ impl TechniqueFilter {
             q: self.q.clone(),
             tactic: self.tactic.clone(),
             status,
-            after: bound(&self.after),
-            before: bound(&self.before),
+            at: At::read(&self.after, &self.before),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_survives_its_url() {
-        let cursor = ("a~b 100 %".to_owned(), LibraryProcedureId::new());
-        assert_eq!(read_cursor(&write_cursor(cursor.clone())), Some(cursor));
-        assert_eq!(read_cursor("x~y"), None);
     }
 }

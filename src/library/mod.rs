@@ -6,7 +6,6 @@ pub mod domain;
 pub mod editor;
 pub mod forms;
 pub mod pages;
-pub mod paging;
 pub mod placeholders;
 pub mod store;
 pub mod views;

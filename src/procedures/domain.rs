@@ -8,6 +8,7 @@ use crate::kernel::authz::WriteRule;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
 use crate::kernel::base::times;
+use crate::kernel::merge::MergeField;
 use crate::lifecycle::domain::{EngagementStatus, Refusal};
 use crate::settings::domain::Meaning;
 
@@ -96,11 +97,6 @@ impl Field {
         }
     }
 
-    /// Whether it may have many lines.
-    pub fn is_long(self) -> bool {
-        matches!(self, Self::Recommendation | Self::RedNotes | Self::BlueNotes)
-    }
-
     /// Whether it holds a time.
     pub fn is_time(self) -> bool {
         matches!(self, Self::ExecutedAt | Self::DetectedAt | Self::RespondedAt)
@@ -114,6 +110,12 @@ impl Field {
     /// The limit, in bytes of UTF-8.
     pub fn max_bytes(self) -> usize {
         if self.is_long() { LONG_TEXT_BYTES } else { SHORT_TEXT_BYTES }
+    }
+}
+
+impl MergeField for Field {
+    fn is_long(self) -> bool {
+        matches!(self, Self::Recommendation | Self::RedNotes | Self::BlueNotes)
     }
 }
 
@@ -148,6 +150,13 @@ pub fn by_hand_after(
     }
 }
 
+impl ProcedureStatus {
+    /// Whether it counts as done.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Completed | Self::NotApplicable)
+    }
+}
+
 /// How much of a runbook is done: (Completed + Not Applicable) of all procedures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -159,9 +168,9 @@ pub struct Progress {
 impl Progress {
     /// Counts the statuses of a runbook's procedures.
     pub fn of(statuses: impl IntoIterator<Item = ProcedureStatus>) -> Self {
-        statuses.into_iter().fold(Self::default(), |sum, status| {
-            let done = matches!(status, ProcedureStatus::Completed | ProcedureStatus::NotApplicable);
-            Self { done: sum.done + u32::from(done), total: sum.total + 1 }
+        statuses.into_iter().fold(Self::default(), |sum, status| Self {
+            done: sum.done + u32::from(status.is_done()),
+            total: sum.total + 1,
         })
     }
 
@@ -324,9 +333,9 @@ pub fn check_field(field: Field, raw: &str, outcomes: &OutcomeKeys<'_>, zone: Tz
 ///
 /// # Errors
 /// A sentence for beside the reason.
-pub fn check_together(status: ProcedureStatus, reason: &str) -> Result<(), String> {
+pub fn check_together(status: ProcedureStatus, reason: &str) -> Result<(), &'static str> {
     if status == ProcedureStatus::NotApplicable && reason.trim().is_empty() {
-        return Err("Say why the procedure is Not Applicable.".into());
+        return Err("Say why the procedure is Not Applicable.");
     }
     Ok(())
 }

@@ -5,7 +5,6 @@ pub mod domain;
 pub mod entries;
 pub mod evidence;
 pub mod inputs;
-pub mod merge;
 pub mod pages;
 pub mod store;
 pub mod sweep;

@@ -11,6 +11,7 @@ use crate::kernel::base::ids::{FindingId, ProcedureId};
 use crate::kernel::base::team::Team;
 use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text, check_title};
 use crate::kernel::base::times;
+use crate::kernel::merge::{MergeField, set};
 use crate::procedures::domain::Severity;
 
 crate::text_enum! {
@@ -87,11 +88,6 @@ impl FindingField {
     pub fn of_remediation() -> &'static [Self] {
         &Self::ALL[6..]
     }
-    /// Whether its value is long: the audit log then says only that it changed.
-    pub fn is_long(self) -> bool {
-        matches!(self, Self::Description | Self::Recommendation | Self::Assets | Self::Evidence)
-    }
-
     /// The canonical value of a field as typed: ids sorted and separated by commas, dates as "2026-11-21".
     ///
     /// # Errors
@@ -117,8 +113,24 @@ impl FindingField {
     }
 }
 
+impl MergeField for NarrativeField {
+    fn is_long(self) -> bool {
+        self != Self::Title
+    }
+}
+
+impl MergeField for FindingField {
+    fn is_long(self) -> bool {
+        self.is_set() || matches!(self, Self::Description | Self::Recommendation)
+    }
+
+    fn is_set(self) -> bool {
+        matches!(self, Self::Assets | Self::Evidence)
+    }
+}
+
 fn ids(raw: &str) -> Result<String, String> {
-    let parsed: Result<Vec<Uuid>, _> = raw.split(',').filter(|id| !id.is_empty()).map(str::parse).collect();
+    let parsed: Result<Vec<Uuid>, _> = set::keys(raw).map(str::parse).collect();
     let mut ids =
         parsed.map_err(|_| "One of the chosen is not known. Reload the page and choose again.".to_owned())?;
     ids.sort_unstable();

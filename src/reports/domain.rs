@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::kernel::base::ids::ProcedureId;
 use crate::kernel::base::team::Team;
+use crate::kernel::base::zone::Zone;
 use crate::library::domain::StepKind;
 use crate::procedures::domain::{ProcedureStatus, Progress, Severity, Warning, warnings};
 use crate::settings::domain::{Meaning, Outcome};
@@ -27,7 +28,7 @@ pub struct Runbook {
     pub start_date: Option<NaiveDate>,
     pub end_date: Option<NaiveDate>,
     /// IANA name of the zone that all times are shown in.
-    pub time_zone: String,
+    pub time_zone: Zone,
     pub tags: Vec<String>,
     /// The ATT&CK release that techniques and tactics are of.
     pub attack_version: String,
@@ -361,7 +362,7 @@ pub(crate) mod tests {
             scope: String::new(),
             start_date: None,
             end_date: None,
-            time_zone: "UTC".into(),
+            time_zone: Zone::default(),
             tags: Vec::new(),
             attack_version: "19.1".into(),
             tactics: vec![Tactic { key: "credential-access".into(), name: "Credential Access".into() }],

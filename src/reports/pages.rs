@@ -7,7 +7,6 @@ pub mod moves;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use chrono::{DateTime, Utc};
 use diesel::pg::PgConnection;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -15,15 +14,16 @@ use serde::Deserialize;
 use super::content::Content;
 use super::domain::Runbook;
 use super::figures::{Figures, glance};
-use super::store::{self, Head, Live, Submission, Workflow};
+use super::store::{self, Head, Live, ReportRow, Submission, Workflow};
 use super::views::{List, Show, Submit, Waiting};
 use super::workflow::{check_editing, steps};
 use crate::engagements::views::glance::GlanceView;
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
 use crate::kernel::base::show;
-use crate::kernel::base::times;
 use crate::kernel::event::about::{About, list_about};
 use crate::kernel::event::views::Activity;
 use crate::kernel::web::permit::{Action, Permit, ReadReport, SubmitEngagement};
@@ -32,8 +32,6 @@ use crate::kernel::web::{Form, Query, Section, redirect, redirect_with};
 use crate::lifecycle::domain::ReportStatus;
 use crate::procedures::domain::working_allowed;
 
-/// How many reports a page lists.
-const PAGE: usize = 50;
 /// How far they are counted.
 const COUNTED: i64 = 1_001;
 
@@ -58,11 +56,6 @@ impl Filter {
         let parts = [part("q", &self.q), part("client", &self.client), part("status", &self.status)];
         parts.into_iter().flatten().collect::<Vec<_>>().join("&")
     }
-
-    fn cursor(&self) -> Option<(DateTime<Utc>, uuid::Uuid)> {
-        let (micros, id) = self.after.split_once('.')?;
-        Some((times::from_cursor(micros.parse().ok()?)?, id.parse().ok()?))
-    }
 }
 
 pub async fn list(permit: Permit<ReadReport>, Query(typed): Query<Filter>) -> Result<HttpResponse> {
@@ -70,12 +63,12 @@ pub async fn list(permit: Permit<ReadReport>, Query(typed): Query<Filter>) -> Re
     filter.q = typed.q.chars().take(200).collect();
     filter.client = typed.client.parse::<ClientId>().ok();
     filter.status = typed.status.parse::<ReportStatus>().ok();
-    filter.after = typed.cursor();
+    filter.after = typed.after.parse().ok();
     let chosen = filter.clone();
     let readable = permit.clients();
-    let (mut reports, count, clients) = permit
+    let (reports, count, clients) = permit
         .read(move |conn| {
-            let page = store::list_reports(conn, &filter, PAGE as i64 + 1)?;
+            let page = store::list_reports(conn, &filter, LOADED)?;
             Ok((
                 page,
                 store::count_reports(conn, &filter, COUNTED)?,
@@ -83,16 +76,15 @@ pub async fn list(permit: Permit<ReadReport>, Query(typed): Query<Filter>) -> Re
             ))
         })
         .await?;
-    let more = reports.len() > PAGE;
-    reports.truncate(PAGE);
+    let reports = Page::cut(reports, &At::from(chosen.after), ROWS);
     let newest = typed.query();
-    let last = reports.last().filter(|_| more);
+    let (_, older) = reports.links(ReportRow::cursor, |at| format!("{newest}&after={}", at.written().0));
     let page = List {
         frame: permit.frame(Section::Reports, "Reports"),
-        older: last.map(|last| format!("{newest}&after={}.{}", last.updated_at.timestamp_micros(), last.id)),
-        later: chosen.after.is_some(),
+        older,
+        later: reports.earlier,
         newest,
-        reports,
+        reports: reports.rows,
         count: counted(count),
         q: typed.q,
         client: chosen.client,
@@ -158,7 +150,7 @@ fn written(conn: &mut PgConnection, head: &Head) -> Result<(Runbook, Content, Ve
     }
     let book = match store::find_frozen(conn, head.id)? {
         Some(book) => book,
-        None => store::collect_empty(conn, head.engagement, "", DateTime::UNIX_EPOCH)?,
+        None => store::collect_empty(conn, head.engagement, &Visible::found(head.client))?,
     };
     let content = store::content(&head.narrative, live.clone(), workflow.corrections.clone());
     Ok((book, content, live, workflow))
@@ -176,7 +168,7 @@ fn shown(
     let may = |right| permit.may_at(right, head.client);
     let (inside, deleted) = (may(P::ReportRead), head.engagement_deleted_at.is_some());
     let book = content.corrected(book);
-    let zone = book.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    let zone = book.time_zone.tz();
     Show {
         frame: permit.frame(Section::Reports, &content.title).crumb("Reports", "/reports"),
         figures: Figures::of(&book),

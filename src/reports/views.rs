@@ -140,8 +140,6 @@ impl Mark {
     }
 }
 
-/// As on the engagement's pages, judged by what the outcome meant when it was frozen.
-
 impl Show {
     fn at(&self, at: &DateTime<Utc>) -> String {
         show::seconds(*at, self.zone)

@@ -1,12 +1,9 @@
 //! The words of the settings, and what an outcome of the lists means.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::authz::WriteRule;
 use crate::kernel::base::team::Team;
-use crate::kernel::db::schema::{outcomes, settings};
 
 crate::text_enum! {
     /// Who needs a second factor.
@@ -24,36 +21,13 @@ crate::text_enum! {
     }
 }
 
-/// The settings that people change.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, AsChangeset)]
-#[diesel(table_name = settings, check_for_backend(diesel::pg::Pg))]
-pub struct Settings {
-    /// Name of the organisation, on pages and in authenticators.
-    pub organisation_name: String,
-    /// IANA name of its zone.
-    pub time_zone: String,
-    /// Minutes without use after which a session ends.
-    pub idle_minutes: i32,
-    pub two_factor_rule: TwoFactorRule,
-    pub write_rule: WriteRule,
-    pub approval_rule: ApprovalRule,
-    /// Days for which the audit log is shown at least.
-    pub audit_days: i32,
-    /// Whether no month of the audit log may be dropped.
-    pub legal_hold: bool,
-    /// Rises with every change.
-    pub version: i32,
-}
-
 /// An outcome of the lists. Its key never changes, because results name it.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub key: String,
     pub team: Team,
     pub label: String,
     pub definition: String,
-    #[diesel(embed)]
     pub meaning: Meaning,
     /// Since when it can no longer be chosen.
     pub retired_at: Option<DateTime<Utc>>,
@@ -70,8 +44,7 @@ impl Outcome {
 }
 
 /// What an answer means, whatever it is called: the flags and the score of an outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable, Selectable, Serialize, Deserialize)]
-#[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meaning {
     /// Red: it reached its objective, in whole or part.
     #[serde(default)]

@@ -2,12 +2,14 @@
 
 use serde::Deserialize;
 
-use super::domain::{ApprovalRule, Meaning, Settings, TwoFactorRule};
+use super::domain::{ApprovalRule, Meaning, TwoFactorRule};
+use super::store::Settings;
 use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::team::Team;
 use crate::kernel::base::text::check_text;
 use crate::kernel::base::times;
+use crate::kernel::base::zone::Zone;
 
 /// The settings as typed.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -65,7 +67,7 @@ impl SettingsForm {
         errors.done()?;
         Ok(Settings {
             organisation_name,
-            time_zone: zone.map(|zone| zone.name().to_owned()).unwrap_or_default(),
+            time_zone: zone.map(Zone::from).unwrap_or_default(),
             idle_minutes,
             two_factor_rule,
             write_rule,

@@ -27,7 +27,7 @@ async fn page(
     let (stored, outcomes) = permit.read(|conn| Ok((store::get(conn)?, store::list_outcomes(conn)?))).await?;
     let typed = typed.unwrap_or_else(|| SettingsForm {
         organisation_name: stored.organisation_name.clone(),
-        time_zone: stored.time_zone.clone(),
+        time_zone: stored.time_zone.to_string(),
         idle_minutes: stored.idle_minutes.to_string(),
         two_factor_rule: stored.two_factor_rule.as_str().to_owned(),
         write_rule: stored.write_rule.as_str().to_owned(),

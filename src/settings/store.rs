@@ -1,15 +1,37 @@
 //! SQL of the organisation's settings and its outcome lists.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
-use super::domain::{Meaning, Outcome, Settings};
+use super::domain::{ApprovalRule, Meaning, Outcome, TwoFactorRule};
+use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::team::Team;
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{outcomes, settings};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 
-/// The settings.
+/// The settings that people change.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, AsChangeset)]
+#[diesel(table_name = settings, check_for_backend(diesel::pg::Pg))]
+pub struct Settings {
+    /// Name of the organisation, on pages and in authenticators.
+    pub organisation_name: String,
+    pub time_zone: Zone,
+    /// Minutes without use after which a session ends.
+    pub idle_minutes: i32,
+    pub two_factor_rule: TwoFactorRule,
+    pub write_rule: WriteRule,
+    pub approval_rule: ApprovalRule,
+    /// Days for which the audit log is shown at least.
+    pub audit_days: i32,
+    /// Whether no month of the audit log may be dropped.
+    pub legal_hold: bool,
+    /// Rises with every change.
+    pub version: i32,
+}
+
 pub fn get(conn: &mut PgConnection) -> Result<Settings> {
     Ok(settings::table.select(Settings::as_select()).first(conn)?)
 }
@@ -36,7 +58,7 @@ pub fn save(tx: &mut WriteTx<'_>, wanted: &Settings) -> Result<Audited<bool>> {
     let held = |held: bool| if held { "on" } else { "off" };
     let changes = [
         ("organisation_name", before.organisation_name.as_str(), wanted.organisation_name.as_str()),
-        ("time_zone", &before.time_zone, &wanted.time_zone),
+        ("time_zone", before.time_zone.name(), wanted.time_zone.name()),
         ("idle_minutes", &old, &new),
         ("two_factor_rule", before.two_factor_rule.as_str(), wanted.two_factor_rule.as_str()),
         ("write_rule", before.write_rule.as_str(), wanted.write_rule.as_str()),
@@ -51,22 +73,53 @@ pub fn save(tx: &mut WriteTx<'_>, wanted: &Settings) -> Result<Audited<bool>> {
     tx.audited(true, event)
 }
 
-/// Both lists, in order.
-pub fn list_outcomes(conn: &mut PgConnection) -> Result<Vec<Outcome>> {
-    Ok(outcomes::table.order((outcomes::team, outcomes::position)).select(Outcome::as_select()).load(conn)?)
+/// The columns of an [`Outcome`].
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
+struct OutcomeRow {
+    key: String,
+    team: Team,
+    label: String,
+    definition: String,
+    succeeded: bool,
+    attempted: bool,
+    score: Option<i32>,
+    prevented: bool,
+    alerted: bool,
+    logged: bool,
+    retired_at: Option<DateTime<Utc>>,
 }
 
-/// A team's outcomes in their order: those that can be chosen, and `held` where a retired one is still in use.
+impl From<OutcomeRow> for Outcome {
+    fn from(row: OutcomeRow) -> Self {
+        let OutcomeRow { key, team, label, definition, retired_at, .. } = row;
+        let OutcomeRow { succeeded, attempted, score, prevented, alerted, logged, .. } = row;
+        let meaning = Meaning { succeeded, attempted, score, prevented, alerted, logged };
+        Self { key, team, label, definition, meaning, retired_at }
+    }
+}
+
+fn load<'a>(conn: &mut PgConnection, rows: outcomes::BoxedQuery<'a, diesel::pg::Pg>) -> Result<Vec<Outcome>> {
+    let rows: Vec<OutcomeRow> = rows.select(OutcomeRow::as_select()).load(conn)?;
+    Ok(rows.into_iter().map(Outcome::from).collect())
+}
+
+/// Both lists, in order.
+pub fn list_outcomes(conn: &mut PgConnection) -> Result<Vec<Outcome>> {
+    load(conn, outcomes::table.order((outcomes::team, outcomes::position)).into_boxed())
+}
+
+/// A team's outcomes in their order: those that can be chosen, and `held` where a retired one is still in
+/// use.
 pub fn list_choices(conn: &mut PgConnection, team: Team, held: Option<&str>) -> Result<Vec<Outcome>> {
-    Ok(outcomes::table
+    let offered = outcomes::table
         .filter(
             outcomes::team
                 .eq(team)
                 .and(outcomes::retired_at.is_null().or(outcomes::key.eq(held.unwrap_or_default()))),
         )
-        .order(outcomes::position)
-        .select(Outcome::as_select())
-        .load(conn)?)
+        .order(outcomes::position);
+    load(conn, offered.into_boxed())
 }
 
 /// How an outcome shall read.
@@ -85,7 +138,8 @@ pub struct OutcomeText {
 pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Result<Audited<()>> {
     // The whole list: two people must not retire the last two at the same moment.
     outcomes::table.order(outcomes::key).select(outcomes::key).for_update().load::<String>(tx.conn)?;
-    let before: Outcome = outcomes::table.find(key).select(Outcome::as_select()).first(tx.conn)?;
+    let before: OutcomeRow = outcomes::table.find(key).select(OutcomeRow::as_select()).first(tx.conn)?;
+    let before = Outcome::from(before);
     let retired_at = if wanted.offered { None } else { before.retired_at.or(Some(tx.now())) };
     if (&before.label, &before.definition, before.retired_at)
         == (&wanted.label, &wanted.definition, retired_at)

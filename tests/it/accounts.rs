@@ -96,7 +96,7 @@ fn changing_the_password_ends_every_other_session() {
     let mut here = app.sign_in(&app.people.standard);
     let mut there = app.sign_in(&app.people.standard);
     let mut other = app.browser(&app.people.lead);
-    let stolen = here.cookie("tyrian").unwrap().to_owned();
+    let stolen = here.session().unwrap();
     here.open("/account")
         .fill("current", "wrong password!")
         .fill("password", "a sentence nobody guesses")
@@ -108,7 +108,7 @@ fn changing_the_password_ends_every_other_session() {
     there.open("/account").see_not("Sam Rook");
     other.open("/account").see("Lea Winter");
     let mut thief = app.visitor();
-    thief.set_cookie("tyrian", &stolen);
+    thief.carry(&stolen);
     thief.open("/account").see_not("Sam Rook");
     assert_eq!(app.events("password.changed"), 1);
 }
@@ -135,9 +135,9 @@ fn a_planted_session_id_opens_nothing_after_sign_in() {
     let app = TestApp::spawn();
     let mut browser = app.visitor();
     browser.open("/sign-in");
-    let before = browser.cookie("tyrian").map(str::to_owned);
+    let before = browser.session();
     browser.fill("E-mail", &app.people.lead.email).fill("Password", PASSWORD).press("Sign in");
-    let after = browser.cookie("tyrian").map(str::to_owned);
+    let after = browser.session();
     assert!(after.is_some() && before != after);
 }
 

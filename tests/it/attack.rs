@@ -358,7 +358,7 @@ fn links_end_when_rights_grow() {
 fn a_known_device_does_not_refill_the_limit_of_its_network() {
     let app = TestApp::spawn();
     let mut own = app.sign_in(&app.people.analyst);
-    let device = own.cookie("tyrian-device").unwrap().to_owned();
+    let device = own.device().unwrap();
     let mut tried = 0;
     for n in 0..90 {
         let mut guess = app.visitor();
@@ -366,7 +366,7 @@ fn a_known_device_does_not_refill_the_limit_of_its_network() {
         let answer = guess.post("/sign-in", &[("email", &email), ("password", "a wrong guess at it")]);
         tried += usize::from(answer.status == 422);
         let mut right = app.visitor();
-        right.set_cookie("tyrian-device", &device);
+        right.carry(&device);
         assert_eq!(
             right.post("/sign-in", &[("email", &app.people.analyst.email), ("password", PASSWORD)]).status,
             303
@@ -390,7 +390,7 @@ fn enrol(app: &TestApp, b: &mut Browser) -> TotpSecret {
 /// A second browser with the same cookies: a stolen session.
 fn copy(app: &TestApp, b: &Browser) -> Browser {
     let mut stolen = app.visitor();
-    stolen.set_cookie("tyrian", b.cookie("tyrian").unwrap());
+    stolen.carry(&b.session().unwrap());
     stolen
 }
 
@@ -472,10 +472,10 @@ fn a_renewed_session_survives_whatever_the_answer_is() {
     let app = TestApp::spawn();
     let mut b = app.sign_in(&app.people.standard);
     for path in ["/nothing/here", "/admin/settings", "/clients"] {
-        let before = b.cookie("tyrian").unwrap().to_owned();
+        let before = b.session().unwrap();
         app.superuser().batch_execute("UPDATE sessions SET renew = true").unwrap();
         b.get(path);
-        assert_ne!(b.cookie("tyrian").unwrap(), before, "{path} renews");
+        assert_ne!(b.session().unwrap(), before, "{path} renews");
         b.open("/account").expect(200).see("Sam Rook");
     }
 }
@@ -492,9 +492,9 @@ fn a_stream_ends_when_its_right_ends() {
     let mut stream = TcpStream::connect(app.base.trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
     let head = format!(
-        "GET {}/events HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncookie: tyrian={}\r\n\r\n",
+        "GET {}/events HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\ncookie: {}\r\n\r\n",
         e.path(),
-        b.cookie("tyrian").unwrap()
+        b.session().unwrap()
     );
     stream.write_all(head.as_bytes()).unwrap();
     let mut told = [0; 4096];

@@ -148,7 +148,7 @@ fn whatever_is_killed_acknowledged_acts_have_their_events_and_the_log_proves_its
         .fill("Password", PASSWORD)
         .press("Sign in")
         .expect(200);
-    let session = browser.cookie("tyrian").unwrap().to_owned();
+    let session = browser.session().unwrap();
     for round in 0..rounds {
         let over = AtomicBool::new(false);
         let wrote = AtomicUsize::new(0);
@@ -160,7 +160,7 @@ fn whatever_is_killed_acknowledged_acts_have_their_events_and_the_log_proves_its
                     let (acknowledged, over, wrote) = (&acknowledged, &over, &wrote);
                     scope.spawn(move || {
                         let mut browser = Browser::new(&base);
-                        browser.set_cookie("tyrian", &cookie);
+                        browser.carry(&cookie);
                         for n in 0.. {
                             let name = format!("Crash {round} {writer} {n}");
                             let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

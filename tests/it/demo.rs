@@ -13,7 +13,7 @@ use crate::harness::database::{TestDatabase, connect, scratch};
 use crate::harness::process::{Process, tyrian};
 
 /// An empty database, and a directory for the files of whoever runs on it.
-struct Place {
+pub struct Place {
     database: TestDatabase,
     directory: PathBuf,
     urls: [String; 3],
@@ -32,7 +32,7 @@ struct Counted {
 }
 
 impl Place {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let database = TestDatabase::empty();
         let directory = scratch().join(format!("demo-{name}-{}", std::process::id()));
         let urls = [database.app_url(), database.sealer_url(), database.owner_url()];
@@ -58,7 +58,7 @@ impl Place {
         said
     }
 
-    fn start(&self, command: &str, owner: bool) -> Process {
+    pub fn start(&self, command: &str, owner: bool) -> Process {
         Process::start(command, self.directory.clone(), &self.environment(owner))
     }
 

@@ -91,7 +91,7 @@ fn broken_cursors_and_bytes_in_addresses_are_no_fault_of_ours() {
         never_ours(b.get(&report).status, &report);
         for side in ["after", "before"] {
             for sort in ["activity", "start", "title"] {
-                let list = format!("/engagements?sort={sort}&from={side}.{id}.{number}");
+                let list = format!("/engagements?sort={sort}&{side}={number}.{id}");
                 never_ours(b.get(&list).status, &list);
             }
         }

@@ -3,6 +3,7 @@
 use tyrian::imports::atomics::Atomics;
 use tyrian::imports::store::{apply_atomics, apply_attack};
 use tyrian::kernel::base::error::Error;
+use tyrian::kernel::base::keyset::At;
 use tyrian::kernel::event::domain::Actor;
 use tyrian::library::changes::Counts;
 use tyrian::library::domain::{
@@ -227,15 +228,15 @@ fn the_search_takes_words_ids_and_filters_and_pages_both_ways() {
     };
     assert_eq!(app.db.read_blocking(|conn| count(conn, &tactic, 1000)).unwrap(), 120);
 
-    let page = |after, before| {
-        let wanted = Search { q: "same name".into(), after, before, ..Search::default() };
+    let page = |at| {
+        let wanted = Search { q: "same name".into(), at, ..Search::default() };
         app.db.read_blocking(move |conn| search(conn, &wanted, 50)).unwrap()
     };
-    let (first, mut seen) = (page(None, None), Vec::new());
+    let (first, mut seen) = (page(At::First), Vec::new());
     let mut rows = first.clone();
     while let Some(last) = rows.last() {
         seen.extend(rows.iter().map(|hit| hit.id));
-        rows = page(Some(last.cursor()), None);
+        rows = page(At::After(last.cursor()));
     }
     let mut unique = seen.clone();
     unique.sort_unstable();
@@ -245,8 +246,10 @@ fn the_search_takes_words_ids_and_filters_and_pages_both_ways() {
         (120, 120),
         "nothing twice and nothing left out where names are equal"
     );
-    let second = page(Some(first[49].cursor()), None);
-    assert_eq!(page(None, Some(second[0].cursor())), first);
+    let second = page(At::After(first[49].cursor()));
+    let mut back = page(At::Before(second[0].cursor()));
+    back.reverse();
+    assert_eq!(back, first, "read against the order");
 
     let mut browser = app.browser(&app.people.lead);
     browser

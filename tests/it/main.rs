@@ -16,6 +16,7 @@ mod interleaved;
 mod journey;
 mod kernel;
 mod library;
+mod pictures;
 mod procedures;
 mod proof;
 mod reports;

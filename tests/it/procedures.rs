@@ -295,8 +295,30 @@ fn operators_of_a_procedure_win_over_the_engagements() {
         "no access to the client"
     );
     assert_eq!(app.browser(&app.people.analyst).post(&path, &[("red", &id)]).status, 403);
-    assert_eq!(lead.post(&path, &[]).status, 303);
+    assert_eq!(lead.post(&path, &[("had_red", &id)]).status, 303);
     assert_eq!(count(&app, "SELECT count(*) FROM procedure_operators"), 0);
+}
+
+#[test]
+fn two_people_tick_operators_of_a_procedure_and_both_ticks_stay() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = format!("{}/operators", e.procedure_path(0));
+    let (mut one, mut two) = (app.browser(&app.people.lead), app.browser(&app.people.lead));
+    let [second, standard] = [&app.people.second, &app.people.standard].map(|person| person.id.to_string());
+    // Each from a page that showed nobody.
+    assert_eq!(one.post(&path, &[("red", &second)]).status, 303);
+    assert_eq!(two.post(&path, &[("red", &standard), ("blue", &standard)]).status, 303);
+    assert_eq!(count(&app, "SELECT count(*) FROM procedure_operators"), 3);
+    // Of what a page showed, what is no longer ticked goes.
+    let shown = one.open(&path).html().matches("name=\"had_red\"").count();
+    assert_eq!(shown, 2, "the page says whom it showed");
+    let had = [("had_red", second.as_str()), ("had_red", standard.as_str()), ("red", standard.as_str())];
+    assert_eq!(one.post(&path, &had).status, 303);
+    assert_eq!(
+        app.texts("SELECT team || ' ' || person_id FROM procedure_operators ORDER BY team"),
+        [format!("blue {standard}"), format!("red {standard}")]
+    );
 }
 
 fn set_zone(app: &TestApp, e: &Engagement, zone: &str) {

@@ -242,6 +242,32 @@ fn findings_are_added_edited_ordered_and_removed_in_draft() {
 }
 
 #[test]
+fn two_people_tick_assets_of_a_finding_and_both_ticks_stay() {
+    let app = TestApp::spawn();
+    let e = app.submitted(app.clients.own);
+    for name in ["mail01", "files01", "night01"] {
+        app.asset(app.clients.own, name);
+    }
+    let (mut lead, mut standard) = (app.browser(&app.people.lead), app.browser(&app.people.standard));
+    lead.open(&format!("/reports/{}", e.report))
+        .click("Add finding")
+        .fill("Title", "Alerts at night")
+        .check("mail01")
+        .press("Add finding")
+        .expect(200);
+    let id = app.texts("SELECT id FROM findings WHERE title = 'Alerts at night'").remove(0);
+    let path = format!("/reports/{}/findings/{id}", e.report);
+    lead.open(&path).expect(200);
+    standard.open(&path).uncheck("mail01").check("files01").press("Save").expect(200);
+    lead.check("night01").fill("Description", "Nobody reads them.").press("Save").expect(200);
+    assert_eq!(
+        app.texts("SELECT a.name FROM finding_assets f JOIN assets a ON a.id = f.asset_id ORDER BY a.name"),
+        ["files01", "night01"],
+        "of a set what each changed counts"
+    );
+}
+
+#[test]
 fn an_outcome_is_corrected_with_a_reason_and_the_frozen_one_stays_visible() {
     let app = TestApp::spawn();
     let e = app.submitted(app.clients.own);

@@ -370,7 +370,7 @@ fn changed_rights_act_at_once_and_change_the_sessions_secret() {
     let app = TestApp::spawn();
     let mut b = app.browser(&app.people.standard);
     b.open("/clients").see("Alder Savings");
-    let before = b.cookie("tyrian").unwrap().to_owned();
+    let before = b.session().unwrap();
     let (client, person) = (app.clients.own, app.people.standard.id);
     app.db
         .write_blocking(&tyrian::kernel::event::domain::Actor::command(), |tx| {
@@ -378,9 +378,9 @@ fn changed_rights_act_at_once_and_change_the_sessions_secret() {
         })
         .unwrap();
     b.open("/clients").expect(200).see_not("Alder Savings");
-    assert_ne!(b.cookie("tyrian").unwrap(), before);
+    assert_ne!(b.session().unwrap(), before);
     let mut old = app.visitor();
-    old.set_cookie("tyrian", &before);
+    old.carry(&before);
     assert_eq!(old.get("/clients").status, 303, "the old secret opens nothing");
     // The end stays where it was.
     assert_eq!(
@@ -393,10 +393,10 @@ fn changed_rights_act_at_once_and_change_the_sessions_secret() {
 fn a_tampered_cookie_is_no_session() {
     let app = TestApp::spawn();
     let mut b = app.browser(&app.people.standard);
-    let cookie = b.cookie("tyrian").unwrap().to_owned();
+    let cookie = b.session().unwrap();
     let (head, tail) = cookie.split_at(cookie.len() / 2);
     let changed = format!("{head}{}{}", if tail.starts_with('A') { 'B' } else { 'A' }, &tail[1..]);
-    b.set_cookie("tyrian", &changed);
+    b.carry(&changed);
     assert_eq!(b.get("/account").status, 303);
 }
 
@@ -429,10 +429,10 @@ fn a_request_whose_body_comes_after_its_right_is_gone_writes_nothing() {
     let body = "version=1&attack_source=too+late";
     let mut slow = std::net::TcpStream::connect(app.base.trim_start_matches("http://")).unwrap();
     let head = format!(
-        "POST {} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: tyrian={}\r\ncontent-type: \
+        "POST {} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: {}\r\ncontent-type: \
             application/x-www-form-urlencoded\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         e.procedure_path(0),
-        b.cookie("tyrian").unwrap(),
+        b.session().unwrap(),
         body.len()
     );
     slow.write_all(head.as_bytes()).unwrap();
@@ -540,7 +540,7 @@ fn what_is_refused_at_the_gate_is_recorded() {
     let mut b = app.visitor();
     b.get(&format!("/link/{}", "0".repeat(48)));
     assert_eq!(app.events("link.refused"), 1);
-    b.set_cookie("tyrian", "made-up");
+    b.set_cookie(&app.app.keys.cookies.session, "made-up");
     b.get("/account");
     assert_eq!(app.events("cookie.refused"), 1);
     let mut user = app.browser(&app.people.standard);
@@ -549,4 +549,20 @@ fn what_is_refused_at_the_gate_is_recorded() {
     user.post("/account/theme", &[("theme", "dark"), ("theme", "light")]);
     let reasons = app.texts("SELECT reason FROM audit.events WHERE kind = 'access.refused' ORDER BY id");
     assert_eq!(reasons, ["refused_password", "malformed", "malformed"]);
+}
+
+#[test]
+fn two_installations_on_one_host_leave_each_others_cookies_alone() {
+    let app = TestApp::spawn();
+    let mut b = app.browser(&app.people.standard);
+    // A browser sends the cookies of a host to each of its ports.
+    let foreign = tyrian::kernel::app::Keys::derive(b"another installation's secret, as long", false);
+    assert_ne!(foreign.cookies.session, app.app.keys.cookies.session);
+    b.set_cookie(&foreign.cookies.session, "theirs");
+    b.set_cookie(&foreign.cookies.message, "theirs");
+    b.open("/account").see("Sam");
+    assert_eq!(b.cookie(&foreign.cookies.session), Some("theirs"));
+    assert_eq!(app.count("SELECT count(*) FROM audit.events WHERE kind = 'cookie.refused'"), 0);
+    let node = tyrian::kernel::app::Keys::derive(b"another installation's secret, as long", false);
+    assert_eq!(node.cookies.session, foreign.cookies.session, "its nodes have the same");
 }

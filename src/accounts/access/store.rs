@@ -66,9 +66,9 @@ pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<
          ORDER BY lower(c.name), lower(p.name), p.id LIMIT $5",
     )
     .bind::<Text, _>(like)
-    .bind::<Nullable<SqlUuid>, _>(filter.person.map(|p| p.0))
-    .bind::<Nullable<SqlUuid>, _>(filter.client.map(|c| c.0))
-    .bind::<Nullable<SqlUuid>, _>(filter.role.map(|r| r.0))
+    .bind::<Nullable<SqlUuid>, _>(filter.person)
+    .bind::<Nullable<SqlUuid>, _>(filter.client)
+    .bind::<Nullable<SqlUuid>, _>(filter.role)
     .bind::<BigInt, _>(limit)
     .load(conn)?)
 }
@@ -97,15 +97,15 @@ pub fn give(
         found.ok_or_else(|| Error::field(field, "Choose one from the list."))
     };
     let in_use = people::table
-        .find(person.0)
+        .find(person)
         .filter(people::deleted_at.is_null().and(people::status.ne(AccountStatus::Disabled)));
     let name = known(in_use.select(people::name).for_update().first(tx.conn).optional()?, "person")?;
     let client_name =
-        known(clients::table.find(client.0).select(clients::name).first(tx.conn).optional()?, "client")?;
-    let role_name = known(roles::table.find(role.0).select(roles::name).first(tx.conn).optional()?, "role")?;
+        known(clients::table.find(client).select(clients::name).first(tx.conn).optional()?, "client")?;
+    let role_name = known(roles::table.find(role).select(roles::name).first(tx.conn).optional()?, "role")?;
     let before: Option<(RoleId, String)> = client_access::table
         .inner_join(roles::table)
-        .filter(client_access::person_id.eq(person.0).and(client_access::client_id.eq(client.0)))
+        .filter(client_access::person_id.eq(person).and(client_access::client_id.eq(client)))
         .select((roles::id, roles::name))
         .first(tx.conn)
         .optional()?;
@@ -113,12 +113,12 @@ pub fn give(
         return Ok(tx.unchanged(0));
     }
     let given = (
-        client_access::role_id.eq(role.0),
-        client_access::given_by.eq(tx.actor().id.map(|p| p.0)),
+        client_access::role_id.eq(role),
+        client_access::given_by.eq(tx.actor().id),
         client_access::given_at.eq(tx.now()),
     );
     diesel::insert_into(client_access::table)
-        .values((client_access::client_id.eq(client.0), client_access::person_id.eq(person.0), given))
+        .values((client_access::client_id.eq(client), client_access::person_id.eq(person), given))
         .on_conflict((client_access::person_id, client_access::client_id))
         .do_update()
         .set(given)
@@ -142,10 +142,10 @@ pub fn give(
 /// # Errors
 /// [`Error::NotFound`] where there is none.
 pub fn take(tx: &mut WriteTx<'_>, person: PersonId, client: ClientId) -> Result<Audited<String>> {
-    let name: String = people::table.find(person.0).select(people::name).first(tx.conn)?;
-    let client_name: String = clients::table.find(client.0).select(clients::name).first(tx.conn)?;
+    let name: String = people::table.find(person).select(people::name).first(tx.conn)?;
+    let client_name: String = clients::table.find(client).select(clients::name).first(tx.conn)?;
     let gone = client_access::table
-        .filter(client_access::person_id.eq(person.0).and(client_access::client_id.eq(client.0)));
+        .filter(client_access::person_id.eq(person).and(client_access::client_id.eq(client)));
     if diesel::delete(gone).execute(tx.conn)? == 0 {
         return Err(Error::NotFound);
     }

@@ -60,13 +60,13 @@ pub fn list(conn: &mut PgConnection) -> Result<Vec<Role>> {
 /// [`Error::NotFound`] when there is none.
 pub fn get(conn: &mut PgConnection, id: RoleId) -> Result<(Role, PermissionSet)> {
     // sql_query: the same two counts as in the list.
-    let role: Role = diesel::sql_query(query("WHERE r.id = $1")).bind::<SqlUuid, _>(id.0).get_result(conn)?;
+    let role: Role = diesel::sql_query(query("WHERE r.id = $1")).bind::<SqlUuid, _>(id).get_result(conn)?;
     Ok((role, permissions(conn, id)?))
 }
 
 fn permissions(conn: &mut PgConnection, id: RoleId) -> Result<PermissionSet> {
     let names: Vec<String> = role_permissions::table
-        .filter(role_permissions::role_id.eq(id.0))
+        .filter(role_permissions::role_id.eq(id))
         .select(role_permissions::permission)
         .load(conn)?;
     Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
@@ -106,10 +106,10 @@ fn names(set: PermissionSet) -> String {
 }
 
 fn store_permissions(tx: &mut WriteTx<'_>, id: RoleId, set: PermissionSet) -> Result<()> {
-    diesel::delete(role_permissions::table.filter(role_permissions::role_id.eq(id.0))).execute(tx.conn)?;
+    diesel::delete(role_permissions::table.filter(role_permissions::role_id.eq(id))).execute(tx.conn)?;
     let rows: Vec<_> = set
         .iter()
-        .map(|p| (role_permissions::role_id.eq(id.0), role_permissions::permission.eq(p.as_str())))
+        .map(|p| (role_permissions::role_id.eq(id), role_permissions::permission.eq(p.as_str())))
         .collect();
     diesel::insert_into(role_permissions::table).values(rows).execute(tx.conn)?;
     Ok(())
@@ -124,7 +124,7 @@ pub fn create(tx: &mut WriteTx<'_>, own: PermissionSet, text: &RoleText) -> Resu
     let id = RoleId::new();
     diesel::insert_into(roles::table)
         .values((
-            roles::id.eq(id.0),
+            roles::id.eq(id),
             roles::name.eq(&text.name),
             roles::description.eq(&text.description),
             roles::requires_two_factor.eq(text.requires_two_factor),
@@ -150,7 +150,7 @@ pub fn save(
     text: &RoleText,
     version: i32,
 ) -> Result<Audited<()>> {
-    roles::table.find(id.0).select(roles::id).for_update().first::<uuid::Uuid>(tx.conn)?;
+    roles::table.find(id).select(roles::id).for_update().first::<uuid::Uuid>(tx.conn)?;
     let (before, held) = get(tx.conn, id)?;
     let same_text = (before.name.as_str(), before.description.as_str(), held)
         == (text.name.as_str(), text.description.as_str(), text.permissions);
@@ -172,7 +172,7 @@ pub fn save(
     if !before.built_in {
         store_permissions(tx, id, text.permissions)?;
     }
-    diesel::update(roles::table.find(id.0))
+    diesel::update(roles::table.find(id))
         .set((
             roles::name.eq(&text.name),
             roles::description.eq(&text.description),
@@ -187,7 +187,7 @@ pub fn save(
             (SELECT person_id FROM person_roles WHERE role_id = $1 UNION SELECT person_id \
             FROM client_access WHERE role_id = $1)",
     )
-    .bind::<SqlUuid, _>(id.0)
+    .bind::<SqlUuid, _>(id)
     .execute(tx.conn)?;
     if text.permissions.iter().any(|right| !held.has(right)) {
         end_links_of_holders(tx.conn, id)?;
@@ -211,7 +211,7 @@ pub fn save(
 /// # Errors
 /// [`Error::Refused`] for a built-in role, or one that is held.
 pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: RoleId) -> Result<Audited<String>> {
-    roles::table.find(id.0).select(roles::id).for_update().first::<uuid::Uuid>(tx.conn)?;
+    roles::table.find(id).select(roles::id).for_update().first::<uuid::Uuid>(tx.conn)?;
     let (role, held) = get(tx.conn, id)?;
     check_rank(own, held)
         .map_err(|_| Error::Forbidden("This role may do more than you. Ask an administrator.".into()))?;
@@ -225,7 +225,7 @@ pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: RoleId) -> Result<Au
         );
         return Err(Error::Refused(sentence));
     }
-    diesel::delete(roles::table.find(id.0)).execute(tx.conn)?;
+    diesel::delete(roles::table.find(id)).execute(tx.conn)?;
     let event = Event::new(Kind::RoleDeleted, format!("Deleted the role {}", role.name))
         .subject("role", id.0, &role.name);
     tx.audited(role.name, event)

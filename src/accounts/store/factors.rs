@@ -45,14 +45,14 @@ pub fn take(
     let secret =
         account.totp_secret.as_deref().and_then(|sealed| TotpSecret::open(sealed, &keys.sealing, account.id));
     if let Some(step) = secret.and_then(|secret| secret.step_of(typed, now.timestamp())) {
-        let fresh = people::table.find(account.id.0).filter(people::totp_step.lt(step));
+        let fresh = people::table.find(account.id).filter(people::totp_step.lt(step));
         let taken = diesel::update(fresh).set(people::totp_step.eq(step)).execute(conn)?;
         return Ok((taken == 1).then_some(Proof::Totp));
     }
     let Some(code) = recovery_code(typed) else { return Ok(None) };
     let digest = digest(keys, account.id, &code);
     let unused =
-        recovery_codes::table.find((account.id.0, &digest[..])).filter(recovery_codes::used_at.is_null());
+        recovery_codes::table.find((account.id, &digest[..])).filter(recovery_codes::used_at.is_null());
     if diesel::update(unused).set(recovery_codes::used_at.eq(now)).execute(conn)? == 0 {
         return Ok(None);
     }
@@ -62,18 +62,18 @@ pub fn take(
 /// How many recovery codes are left.
 pub fn count_codes(conn: &mut PgConnection, person: PersonId) -> Result<i64> {
     let left = recovery_codes::table
-        .filter(recovery_codes::person_id.eq(person.0).and(recovery_codes::used_at.is_null()));
+        .filter(recovery_codes::person_id.eq(person).and(recovery_codes::used_at.is_null()));
     Ok(left.count().get_result(conn)?)
 }
 
 fn replace_codes(tx: &mut WriteTx<'_>, keys: &Keys, person: PersonId) -> Result<Vec<String>> {
     let codes = new_recovery_codes();
-    diesel::delete(recovery_codes::table.filter(recovery_codes::person_id.eq(person.0))).execute(tx.conn)?;
+    diesel::delete(recovery_codes::table.filter(recovery_codes::person_id.eq(person))).execute(tx.conn)?;
     let digests: Vec<[u8; 32]> =
         codes.iter().filter_map(|code| Some(digest(keys, person, &recovery_code(code)?))).collect();
     let rows: Vec<_> = digests
         .iter()
-        .map(|digest| (recovery_codes::person_id.eq(person.0), recovery_codes::digest.eq(&digest[..])))
+        .map(|digest| (recovery_codes::person_id.eq(person), recovery_codes::digest.eq(&digest[..])))
         .collect();
     diesel::insert_into(recovery_codes::table).values(rows).execute(tx.conn)?;
     Ok(codes)
@@ -102,7 +102,7 @@ pub fn enrol(
         ));
     };
     let sealed = secret.seal(&keys.sealing, person)?;
-    let none_yet = people::table.find(person.0).filter(people::totp_since.is_null());
+    let none_yet = people::table.find(person).filter(people::totp_since.is_null());
     let set = diesel::update(none_yet)
         .set((people::totp_secret.eq(sealed), people::totp_since.eq(tx.now()), people::totp_step.eq(step)))
         .execute(tx.conn)?;
@@ -143,14 +143,14 @@ pub fn remove(tx: &mut WriteTx<'_>, person: PersonId, by_self: bool) -> Result<A
     if account.totp_secret.is_none() {
         return Err(Error::Refused("There is no second factor to take away.".into()));
     }
-    diesel::update(people::table.find(person.0))
+    diesel::update(people::table.find(person))
         .set((
             people::totp_secret.eq(None::<Vec<u8>>),
             people::totp_since.eq(None::<DateTime<Utc>>),
             people::totp_step.eq(0),
         ))
         .execute(tx.conn)?;
-    diesel::delete(recovery_codes::table.filter(recovery_codes::person_id.eq(person.0))).execute(tx.conn)?;
+    diesel::delete(recovery_codes::table.filter(recovery_codes::person_id.eq(person))).execute(tx.conn)?;
     let event = if by_self {
         event(Kind::TwoFactorRemoved, "Removed the own second factor", &account)
     } else {

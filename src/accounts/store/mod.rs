@@ -59,7 +59,7 @@ pub fn find_account(conn: &mut PgConnection, email: &str) -> Result<Option<Accou
 /// An account by its id.
 pub fn get_account(conn: &mut PgConnection, id: PersonId) -> Result<Account> {
     Ok(people::table
-        .find(id.0)
+        .find(id)
         .filter(people::deleted_at.is_null())
         .select(Account::as_select())
         .first(conn)?)
@@ -71,12 +71,12 @@ pub fn get_account(conn: &mut PgConnection, id: PersonId) -> Result<Account> {
 /// # Errors
 /// [`Error::NotFound`] for an account that was deleted, [`Error::Refused`] for a disabled one.
 pub fn set_password(tx: &mut WriteTx<'_>, id: PersonId, hash: &str, by_link: bool) -> Result<Audited<()>> {
-    let in_use = people::table.find(id.0).filter(people::deleted_at.is_null());
+    let in_use = people::table.find(id).filter(people::deleted_at.is_null());
     let account: Account = in_use.select(Account::as_select()).for_update().first(tx.conn)?;
     if account.status == AccountStatus::Disabled {
         return Err(Error::Refused("This account is disabled.".into()));
     }
-    diesel::update(people::table.find(id.0))
+    diesel::update(people::table.find(id))
         .set((
             people::password_hash.eq(hash),
             people::password_changed_at.eq(tx.now()),
@@ -99,8 +99,8 @@ pub fn set_password(tx: &mut WriteTx<'_>, id: PersonId, hash: &str, by_link: boo
 /// # Errors
 /// When the database refuses.
 pub fn end_links(conn: &mut PgConnection, id: PersonId) -> Result<usize> {
-    let unused = one_time_links::table
-        .filter(one_time_links::person_id.eq(id.0).and(one_time_links::used_at.is_null()));
+    let unused =
+        one_time_links::table.filter(one_time_links::person_id.eq(id).and(one_time_links::used_at.is_null()));
     Ok(diesel::delete(unused).execute(conn)?)
 }
 
@@ -109,9 +109,9 @@ pub fn end_links(conn: &mut PgConnection, id: PersonId) -> Result<usize> {
 /// # Errors
 /// When the database refuses.
 pub fn end_links_of_holders(conn: &mut PgConnection, role: RoleId) -> Result<usize> {
-    let own = person_roles::table.filter(person_roles::role_id.eq(role.0)).select(person_roles::person_id);
+    let own = person_roles::table.filter(person_roles::role_id.eq(role)).select(person_roles::person_id);
     let at_client =
-        client_access::table.filter(client_access::role_id.eq(role.0)).select(client_access::person_id);
+        client_access::table.filter(client_access::role_id.eq(role)).select(client_access::person_id);
     // A link that is being made waits for its person, or has been waited for here.
     let holders: Vec<Uuid> = people::table
         .filter(people::id.eq_any(own).or(people::id.eq_any(at_client)))
@@ -131,19 +131,19 @@ pub fn end_links_of_holders(conn: &mut PgConnection, role: RoleId) -> Result<usi
 pub fn end_everything(conn: &mut PgConnection, id: PersonId) -> Result<()> {
     sessions::delete_all(conn, id)?;
     end_links(conn, id)?;
-    diesel::delete(known_devices::table.filter(known_devices::person_id.eq(id.0))).execute(conn)?;
+    diesel::delete(known_devices::table.filter(known_devices::person_id.eq(id))).execute(conn)?;
     Ok(())
 }
 
 /// Keeps a theme: a person's own taste, no act.
 pub fn save_theme(conn: &mut PgConnection, id: PersonId, theme: Theme) -> Result<()> {
-    diesel::update(people::table.find(id.0)).set(people::theme.eq(theme)).execute(conn)?;
+    diesel::update(people::table.find(id)).set(people::theme.eq(theme)).execute(conn)?;
     Ok(())
 }
 
 /// Keeps whether single-letter shortcuts are on.
 pub fn save_shortcuts(conn: &mut PgConnection, id: PersonId, on: bool) -> Result<()> {
-    diesel::update(people::table.find(id.0)).set(people::shortcuts.eq(on)).execute(conn)?;
+    diesel::update(people::table.find(id)).set(people::shortcuts.eq(on)).execute(conn)?;
     Ok(())
 }
 
@@ -170,7 +170,7 @@ pub fn insert_person(
     let status = if new.password_hash.is_some() { AccountStatus::Active } else { AccountStatus::Invited };
     diesel::insert_into(people::table)
         .values((
-            people::id.eq(id.0),
+            people::id.eq(id),
             people::name.eq(new.name.trim()),
             people::email.eq(new.email.trim()),
             people::password_hash.eq(new.password_hash),
@@ -188,9 +188,9 @@ pub fn insert_person(
         let role = role_id(tx.conn, key)?;
         diesel::insert_into(person_roles::table)
             .values((
-                person_roles::person_id.eq(id.0),
-                person_roles::role_id.eq(role.0),
-                person_roles::given_by.eq(given_by.map(|p| p.0)),
+                person_roles::person_id.eq(id),
+                person_roles::role_id.eq(role),
+                person_roles::given_by.eq(given_by),
                 person_roles::given_at.eq(tx.now()),
             ))
             .execute(tx.conn)?;
@@ -213,21 +213,21 @@ pub fn give_access(
     given_by: Option<PersonId>,
 ) -> Result<Event> {
     let role = role_id(tx.conn, role_key)?;
-    let label: String = roles::table.find(role.0).select(roles::name).first(tx.conn)?;
+    let label: String = roles::table.find(role).select(roles::name).first(tx.conn)?;
     diesel::insert_into(client_access::table)
         .values((
-            client_access::client_id.eq(client.0),
-            client_access::person_id.eq(person.0),
-            client_access::role_id.eq(role.0),
-            client_access::given_by.eq(given_by.map(|p| p.0)),
+            client_access::client_id.eq(client),
+            client_access::person_id.eq(person),
+            client_access::role_id.eq(role),
+            client_access::given_by.eq(given_by),
             client_access::given_at.eq(tx.now()),
         ))
         .on_conflict((client_access::person_id, client_access::client_id))
         .do_update()
         .set((
-            client_access::role_id.eq(role.0),
+            client_access::role_id.eq(role),
             client_access::given_at.eq(tx.now()),
-            client_access::given_by.eq(given_by.map(|p| p.0)),
+            client_access::given_by.eq(given_by),
         ))
         .execute(tx.conn)?;
     end_links(tx.conn, person)?;
@@ -316,14 +316,14 @@ pub fn insert_link(
         one_time_links::table
             .filter(one_time_links::purpose.eq(purpose.as_str()))
             .filter(one_time_links::used_at.is_null())
-            .filter(one_time_links::person_id.is_not_distinct_from(person.map(|p| p.0))),
+            .filter(one_time_links::person_id.is_not_distinct_from(person)),
     )
     .execute(conn)?;
     diesel::insert_into(one_time_links::table)
         .values((
             one_time_links::digest.eq(&digest[..]),
             one_time_links::purpose.eq(purpose.as_str()),
-            one_time_links::person_id.eq(person.map(|p| p.0)),
+            one_time_links::person_id.eq(person),
             one_time_links::created_at.eq(now),
             one_time_links::expires_at.eq(now + TimeDelta::hours(hours)),
         ))
@@ -385,7 +385,6 @@ pub fn seed_time_zone(tx: &mut WriteTx<'_>, zone: &str) -> Result<Audited<()>> {
     tx.audited((), Event::new(Kind::SettingsChanged, format!("Set the organisation's time zone to {zone}")))
 }
 
-/// The organisation's name.
 pub fn get_organisation_name(conn: &mut PgConnection) -> Result<String> {
     Ok(settings::table.select(settings::organisation_name).first(conn)?)
 }

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use uuid::Uuid;
 
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, PersonId};
 use crate::kernel::db::WriteTx;
@@ -47,8 +48,8 @@ pub fn give(tx: &mut WriteTx<'_>, mut new: Vec<NewNotice>) -> Result<()> {
         .map(|notice| {
             (
                 notices::id.eq(Uuid::now_v7()),
-                notices::person_id.eq(notice.person.0),
-                notices::client_id.eq(notice.client.0),
+                notices::person_id.eq(notice.person),
+                notices::client_id.eq(notice.client),
                 notices::text.eq(&notice.text),
                 notices::href.eq(&notice.href),
                 notices::at.eq(at),
@@ -74,12 +75,12 @@ pub fn overtake(tx: &mut WriteTx<'_>, href: &str) -> Result<()> {
 pub fn list_unread(
     conn: &mut PgConnection,
     person: PersonId,
-    visible: &[ClientId],
+    visible: &Visible,
     limit: i64,
 ) -> Result<Vec<Notice>> {
     Ok(notices::table
-        .filter(notices::person_id.eq(person.0).and(notices::read_at.is_null()))
-        .filter(notices::client_id.eq_any(visible.iter().map(|client| client.0)))
+        .filter(notices::person_id.eq(person).and(notices::read_at.is_null()))
+        .filter(notices::client_id.eq_any(visible.ids()))
         .order((notices::at.desc(), notices::id.desc()))
         .limit(limit)
         .select(Notice::as_select())
@@ -91,7 +92,7 @@ pub fn list_unread(
 /// # Errors
 /// When the database refuses.
 pub fn mark_read(conn: &mut PgConnection, person: PersonId, ids: &[Uuid], at: DateTime<Utc>) -> Result<()> {
-    let unread = notices::person_id.eq(person.0).and(notices::read_at.is_null());
+    let unread = notices::person_id.eq(person).and(notices::read_at.is_null());
     diesel::update(notices::table.filter(unread.and(notices::id.eq_any(ids))))
         .set(notices::read_at.eq(at))
         .execute(conn)?;

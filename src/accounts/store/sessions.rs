@@ -10,6 +10,7 @@ use super::{Account, get_account};
 use crate::accounts::domain::AccountStatus;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, PersonId};
+use crate::kernel::db::cached::cached;
 use crate::kernel::db::schema::{client_access, people, role_permissions, sessions, settings};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
@@ -60,7 +61,7 @@ pub fn find_session(
     now: DateTime<Utc>,
 ) -> Result<Option<LoadedSession>> {
     // sql_query: rights of two kinds gathered as JSON in the statement that every request pays for.
-    let row: Option<SessionRow> = diesel::sql_query(
+    let query = diesel::sql_query(
         "SELECT s.state, s.last_used_at < $2 - interval '1 minute' AS is_stale, s.renew,
             CASE WHEN p.id IS NULL THEN NULL ELSE jsonb_build_object(
                 'id', p.id, 'name', p.name, 'email', p.email, 'theme', p.theme, 'shortcuts', p.shortcuts,
@@ -95,9 +96,8 @@ pub fn find_session(
          o.idle_minutes)",
     )
     .bind::<Bytea, _>(&key_hash[..])
-    .bind::<Timestamptz, _>(now)
-    .get_result(conn)
-    .optional()?;
+    .bind::<Timestamptz, _>(now);
+    let row: Option<SessionRow> = cached(query).get_result(conn).optional()?;
     let Some(row) = row else { return Ok(None) };
     let viewer = row.viewer.map(serde_json::from_value).transpose()?;
     Ok(Some(LoadedSession {

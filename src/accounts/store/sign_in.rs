@@ -82,7 +82,7 @@ pub fn claim(
 }
 
 fn knows(conn: &mut PgConnection, device: &[u8; 32], person: PersonId) -> Result<bool> {
-    let known = known_devices::table.find(&device[..]).filter(known_devices::person_id.eq(person.0));
+    let known = known_devices::table.find(&device[..]).filter(known_devices::person_id.eq(person));
     Ok(diesel::select(diesel::dsl::exists(known)).get_result(conn)?)
 }
 
@@ -101,7 +101,7 @@ pub fn settle(conn: &mut PgConnection, attempt: &Attempt) -> Result<()> {
 /// [`Error::Refused`] when password, second factor or status are others now.
 pub fn check_unchanged(conn: &mut PgConnection, account: &Account) -> Result<()> {
     let in_use = people::table
-        .find(account.id.0)
+        .find(account.id)
         .filter(people::deleted_at.is_null().and(people::status.eq(AccountStatus::Active)));
     let now: Option<Account> = in_use.select(Account::as_select()).for_update().first(conn).optional()?;
     match now {
@@ -194,15 +194,15 @@ pub fn record_sign_in(
     if let Some(attempt) = &entry.attempt {
         settle(tx.conn, attempt)?;
     }
-    diesel::update(people::table.find(account.id.0))
+    diesel::update(people::table.find(account.id))
         .set(people::last_sign_in_at.eq(tx.now()))
         .execute(tx.conn)?;
     if let Some(hash) = &entry.rehash {
-        diesel::update(people::table.find(account.id.0))
+        diesel::update(people::table.find(account.id))
             .set(people::password_hash.eq(hash))
             .execute(tx.conn)?;
     }
-    let known = (known_devices::person_id.eq(account.id.0), known_devices::last_at.eq(tx.now()));
+    let known = (known_devices::person_id.eq(account.id), known_devices::last_at.eq(tx.now()));
     diesel::insert_into(known_devices::table)
         .values((known_devices::digest.eq(&device[..]), known))
         .on_conflict(known_devices::digest)

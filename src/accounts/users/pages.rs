@@ -1,13 +1,11 @@
 //! Users: list, export, invitation, and everything that is done with one.
 
-use std::collections::BTreeSet;
-
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::store::{self, Filter};
+use super::store::{self, Filter, UserRow};
 use super::views::{ConfirmUser, MadeLink, NewUser, ShowUser, Users, sum};
 use crate::accounts::access::store as access;
 use crate::accounts::domain::{AccountStatus, LinkPurpose, check_person};
@@ -19,16 +17,17 @@ use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::csv;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
 use crate::kernel::base::show;
 use crate::kernel::event::about::{About, list_about};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::event::views::Activity;
+use crate::kernel::merge::set::SetChange;
 use crate::kernel::web::permit::{ManageRole, ManageUser, Permit, ReadUser};
 use crate::kernel::web::turns::EXPORTS;
 use crate::kernel::web::{Form, Query, Section, redirect_with, refusal_noted};
 
 /// Rows of a page.
-const PAGE: i64 = 50;
 /// Events that a user's page shows.
 const EVENTS: i64 = 30;
 /// Hours for which an invitation works.
@@ -56,7 +55,7 @@ impl Typed {
             client: self.client.parse::<ClientId>().ok().filter(|_| reads_access),
             status: self.status.parse().ok(),
             two_factor: self.two_factor.clone(),
-            after: self.after.split_once('.').and_then(|(id, key)| Some((key.to_owned(), id.parse().ok()?))),
+            after: self.after.parse().ok(),
         }
     }
 
@@ -79,27 +78,25 @@ pub async fn list(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Resul
     let reads_access = permit.viewer().rights.may(P::AccessRead);
     let filter = typed.filter(reads_access);
     let asked = filter.clone();
-    let (mut rows, roles, clients) = permit
+    let (rows, roles, clients) = permit
         .read(move |conn| {
             let clients = if reads_access { store::list_clients(conn)? } else { Vec::new() };
-            Ok((store::list(conn, &asked, PAGE + 1)?, store::list_roles(conn)?, clients))
+            Ok((store::list(conn, &asked, LOADED)?, store::list_roles(conn)?, clients))
         })
         .await?;
-    let more = rows.len() as i64 > PAGE;
-    rows.truncate(PAGE as usize);
+    let rows = Page::cut(rows, &At::from(filter.after.clone()), ROWS);
     let query = typed.query();
-    let later = rows.last().filter(|_| more).map(|row| {
-        let after =
-            serde_html_form::to_string([("after", format!("{}.{}", row.id, row.key))]).unwrap_or_default();
+    let (_, later) = rows.links(UserRow::cursor, |at| {
+        let after = serde_html_form::to_string([("after", at.written().0)]).unwrap_or_default();
         format!("/admin/users?{query}{}{after}", if query.is_empty() { "" } else { "&" })
     });
     let page = Users {
         frame: permit.frame(Section::Admin, "Users").crumb("Administration", "/admin"),
-        earlier: filter.after.is_some(),
+        earlier: rows.earlier,
         manages: permit.viewer().rights.may(P::UserManage),
         zone: permit.viewer().organisation.zone(),
         filter,
-        rows,
+        rows: rows.rows,
         roles,
         clients,
         query,
@@ -411,10 +408,7 @@ pub async fn save_roles(
 ) -> Result<HttpResponse> {
     permit.proved()?;
     let (id, own) = (path.into_inner(), permit.viewer().rights.own);
-    let set = |roles: &[RoleId]| roles.iter().copied().collect::<BTreeSet<_>>();
-    let (now, had) = (set(&typed.role), set(&typed.had));
-    let (added, removed): (Vec<_>, Vec<_>) =
-        ((&now - &had).into_iter().collect(), (&had - &now).into_iter().collect());
+    let SetChange { added, removed } = SetChange::between(typed.had, typed.role);
     let saved = permit.write(move |tx| store::save_roles(tx, own, id, &added, &removed)).await?;
     let message =
         if saved.changes == 0 { "Nothing changed." } else { "Roles saved. They act on the next click." };

@@ -16,6 +16,7 @@ use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::base::keyset::Cursor;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{
     client_access, clients, known_devices, people, person_roles, role_permissions, roles,
@@ -35,8 +36,8 @@ pub struct Filter {
     pub status: Option<AccountStatus>,
     /// `with` or `without` a second factor; anything else is no filter.
     pub two_factor: String,
-    /// The last row of the page before: its name as sorted, and its id.
-    pub after: Option<(String, PersonId)>,
+    /// The last row of the page before.
+    pub after: Option<UserCursor>,
 }
 
 /// A row of the list.
@@ -66,10 +67,19 @@ pub struct UserRow {
     pub key: String,
 }
 
+/// The place of a user in the list: their name as sorted.
+pub type UserCursor = Cursor<String, PersonId>;
+
+impl UserRow {
+    pub fn cursor(&self) -> UserCursor {
+        Cursor { key: self.key.clone(), id: self.id }
+    }
+}
+
 /// A page of the list, by name.
 pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<UserRow>> {
     let like = like(filter.q.trim());
-    let (key, id) = filter.after.clone().map_or((None, None), |(key, id)| (Some(key), Some(id.0)));
+    let after = filter.after.as_ref();
     // sql_query: roles and access of each person in one statement, filtered by either.
     Ok(diesel::sql_query(
         "SELECT p.id, p.name, p.email, p.status, p.last_sign_in_at, p.totp_since IS NOT NULL AS two_factor, \
@@ -90,12 +100,12 @@ pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<
          ORDER BY lower(p.name), p.id LIMIT $8",
     )
     .bind::<Text, _>(like)
-    .bind::<Nullable<SqlUuid>, _>(filter.role.map(|r| r.0))
-    .bind::<Nullable<SqlUuid>, _>(filter.client.map(|c| c.0))
+    .bind::<Nullable<SqlUuid>, _>(filter.role)
+    .bind::<Nullable<SqlUuid>, _>(filter.client)
     .bind::<Nullable<Text>, _>(filter.status)
     .bind::<Text, _>(&filter.two_factor)
-    .bind::<Nullable<Text>, _>(key)
-    .bind::<Nullable<SqlUuid>, _>(id)
+    .bind::<Nullable<Text>, _>(after.map(|after| &after.key))
+    .bind::<Nullable<SqlUuid>, _>(after.map(|after| after.id))
     .bind::<BigInt, _>(limit)
     .load(conn)?)
 }
@@ -166,7 +176,7 @@ pub struct Source {
 /// # Errors
 /// [`Error::NotFound`] when there is none, or it was deleted.
 pub fn get(conn: &mut PgConnection, id: PersonId) -> Result<User> {
-    Ok(people::table.find(id.0).filter(people::deleted_at.is_null()).select(User::as_select()).first(conn)?)
+    Ok(people::table.find(id).filter(people::deleted_at.is_null()).select(User::as_select()).first(conn)?)
 }
 
 /// Every role, with who gave it to this person and when.
@@ -179,7 +189,7 @@ pub fn list_held_roles(conn: &mut PgConnection, id: PersonId) -> Result<Vec<Held
          JOIN people g ON g.id = pr.given_by
          ORDER BY r.built_in DESC, r.name",
     )
-    .bind::<SqlUuid, _>(id.0)
+    .bind::<SqlUuid, _>(id)
     .load(conn)?)
 }
 
@@ -196,13 +206,13 @@ pub fn list_sources(conn: &mut PgConnection, id: PersonId) -> Result<Vec<Source>
             WHERE ca.person_id = $1
          ORDER BY role, client",
     )
-    .bind::<SqlUuid, _>(id.0)
+    .bind::<SqlUuid, _>(id)
     .load(conn)?)
 }
 
 fn subjects(conn: &mut PgConnection, keys: &Keys, user: &User) -> Result<Vec<String>> {
     let devices: Vec<Vec<u8>> = known_devices::table
-        .filter(known_devices::person_id.eq(user.id.0))
+        .filter(known_devices::person_id.eq(user.id))
         .select(known_devices::digest)
         .load(conn)?;
     let own = [account_subject(keys, &user.email), code_subject(user.id), format!("proof:{}", user.id)];
@@ -227,7 +237,7 @@ pub fn locked_until(
 pub fn check_rank(conn: &mut PgConnection, own: PermissionSet, id: PersonId) -> Result<()> {
     let held: Vec<String> = person_roles::table
         .inner_join(role_permissions::table.on(role_permissions::role_id.eq(person_roles::role_id)))
-        .filter(person_roles::person_id.eq(id.0))
+        .filter(person_roles::person_id.eq(id))
         .select(role_permissions::permission)
         .load(conn)?;
     covers(own, &held).map_err(|right| {
@@ -235,7 +245,7 @@ pub fn check_rank(conn: &mut PgConnection, own: PermissionSet, id: PersonId) -> 
     })?;
     // Whoever becomes this user sees their clients: that is for those who could give themselves the same
     // access openly.
-    let sees = diesel::dsl::exists(client_access::table.filter(client_access::person_id.eq(id.0)));
+    let sees = diesel::dsl::exists(client_access::table.filter(client_access::person_id.eq(id)));
     if !own.has(Permission::AccessManage) && diesel::select(sees).get_result::<bool>(conn)? {
         return Err(Error::Forbidden(
             "This user sees clients. Ask somebody who gives access to clients.".into(),
@@ -284,7 +294,7 @@ fn event(kind: Kind, sentence: String, user: &User) -> Event {
 
 fn lock(tx: &mut WriteTx<'_>, id: PersonId) -> Result<User> {
     Ok(people::table
-        .find(id.0)
+        .find(id)
         .filter(people::deleted_at.is_null())
         .select(User::as_select())
         .for_update()
@@ -315,7 +325,7 @@ pub fn save(
             "Somebody saved this user since you opened it. What you typed is still here.".into(),
         ));
     }
-    diesel::update(people::table.find(id.0))
+    diesel::update(people::table.find(id))
         .set((people::name.eq(name), people::email.eq(email), people::version.eq(version + 1)))
         .execute(tx.conn)
         .map_err(|e| match Error::constraint(&e) {
@@ -358,9 +368,9 @@ pub fn save_roles(
     let mut events = Vec::new();
     for (list, adds) in [(added, true), (removed, false)] {
         for role in list {
-            let name: String = roles::table.find(role.0).select(roles::name).first(tx.conn)?;
+            let name: String = roles::table.find(role).select(roles::name).first(tx.conn)?;
             let gives: Vec<String> = role_permissions::table
-                .filter(role_permissions::role_id.eq(role.0))
+                .filter(role_permissions::role_id.eq(role))
                 .select(role_permissions::permission)
                 .load(tx.conn)?;
             covers(own, &gives).map_err(|right| {
@@ -369,15 +379,15 @@ pub fn save_roles(
             let changed = if adds {
                 diesel::insert_into(person_roles::table)
                     .values((
-                        person_roles::person_id.eq(id.0),
-                        person_roles::role_id.eq(role.0),
-                        person_roles::given_by.eq(tx.actor().id.map(|p| p.0)),
+                        person_roles::person_id.eq(id),
+                        person_roles::role_id.eq(role),
+                        person_roles::given_by.eq(tx.actor().id),
                         person_roles::given_at.eq(tx.now()),
                     ))
                     .on_conflict_do_nothing()
                     .execute(tx.conn)?
             } else {
-                diesel::delete(person_roles::table.find((id.0, role.0))).execute(tx.conn)?
+                diesel::delete(person_roles::table.find((id, role))).execute(tx.conn)?
             };
             if changed > 0 {
                 let (kind, sentence) = if adds {
@@ -409,7 +419,7 @@ pub fn disable(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result
     if user.status == AccountStatus::Disabled {
         return Ok(tx.unchanged(()));
     }
-    diesel::update(people::table.find(id.0))
+    diesel::update(people::table.find(id))
         .set((people::status.eq(AccountStatus::Disabled), people::version.eq(people::version + 1)))
         .execute(tx.conn)?;
     check_administrators(tx.conn)?;
@@ -428,9 +438,9 @@ pub fn enable(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<
         return Ok(tx.unchanged(()));
     }
     let has_password: bool =
-        people::table.find(id.0).select(people::password_hash.is_not_null()).first(tx.conn)?;
+        people::table.find(id).select(people::password_hash.is_not_null()).first(tx.conn)?;
     let status = if has_password { AccountStatus::Active } else { AccountStatus::Invited };
-    diesel::update(people::table.find(id.0))
+    diesel::update(people::table.find(id))
         .set((people::status.eq(status), people::version.eq(people::version + 1)))
         .execute(tx.conn)?;
     tx.audited((), event(Kind::UserEnabled, format!("Enabled the user {}", user.name), &user))
@@ -459,7 +469,7 @@ pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<
     let user = lock(tx, id)?;
     lock_administrators(tx.conn)?;
     check_rank(tx.conn, own, id)?;
-    diesel::update(people::table.find(id.0))
+    diesel::update(people::table.find(id))
         .set((
             people::deleted_at.eq(tx.now()),
             people::status.eq(AccountStatus::Disabled),
@@ -471,16 +481,16 @@ pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<
         .execute(tx.conn)?;
     let held: Vec<String> = person_roles::table
         .inner_join(roles::table)
-        .filter(person_roles::person_id.eq(id.0))
+        .filter(person_roles::person_id.eq(id))
         .select(roles::name)
         .load(tx.conn)?;
     let seen: Vec<(ClientId, String)> = client_access::table
         .inner_join(clients::table)
-        .filter(client_access::person_id.eq(id.0))
+        .filter(client_access::person_id.eq(id))
         .select((clients::id, clients::name))
         .load(tx.conn)?;
-    diesel::delete(person_roles::table.filter(person_roles::person_id.eq(id.0))).execute(tx.conn)?;
-    diesel::delete(client_access::table.filter(client_access::person_id.eq(id.0))).execute(tx.conn)?;
+    diesel::delete(person_roles::table.filter(person_roles::person_id.eq(id))).execute(tx.conn)?;
+    diesel::delete(client_access::table.filter(client_access::person_id.eq(id))).execute(tx.conn)?;
     check_administrators(tx.conn)?;
     end_everything(tx.conn, id)?;
     let mut events = vec![

@@ -14,15 +14,15 @@ use crate::audit::log::search::{Reach, search};
 use crate::audit::log::store::search as store;
 use crate::audit::log::views::{AuditLog, News, Outcome};
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::ClientId;
 use crate::kernel::event::months::get_floor;
 use crate::kernel::web::Section;
 use crate::kernel::web::permit::{Permit, ReadAuditLog};
 use crate::kernel::web::turns::EXPORTS;
 
 /// The clients whose events a person sees; none means everything.
-fn clients(permit: &Permit<ReadAuditLog>) -> Option<Vec<ClientId>> {
+fn clients(permit: &Permit<ReadAuditLog>) -> Option<Visible> {
     (!permit.may(P::AuditLogRead)).then(|| permit.viewer().rights.clients_with(P::AuditLogReadClient))
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::audit::log::query::Filter;
 use crate::audit::log::store::search::Scope;
+use crate::kernel::authz::Visible;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::event::record::Place;
 
@@ -68,11 +69,13 @@ pub struct ExportRequest {
 /// The event of an export, written before its first byte. What was searched for stands in its detail, which
 /// no search reads.
 pub fn event(wanted: &ExportRequest) -> Event {
+    let names = |ids: &Visible| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let clients = wanted.scope.clients.as_ref().map(names);
     Event::new(Kind::LogExported, format!("Exported events as {}", wanted.format.name())).detail(json!({
         "filter": wanted.words(),
         "search": wanted.filter.q,
         "user": wanted.filter.user.map(|id| id.to_string()),
-        "clients": wanted.scope.clients.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        "clients": clients,
         "from": wanted.scope.from,
         "to": wanted.scope.to,
         "proof": wanted.proof,

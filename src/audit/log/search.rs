@@ -9,8 +9,9 @@ use crate::audit::log::query::{Filter, Page, Part};
 use crate::audit::log::store::search::{self as store, Found, Scope};
 use crate::audit::proof::seal::Seal;
 use crate::audit::proof::store::seal;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
-use crate::kernel::base::ids::{ClientId, PersonId};
+use crate::kernel::base::ids::PersonId;
 use crate::kernel::event::months::get_floor;
 use crate::kernel::event::record::Place;
 
@@ -18,7 +19,7 @@ use crate::kernel::event::record::Place;
 #[derive(Debug, Clone)]
 pub struct Reach {
     /// Only these clients' events; none means all.
-    pub clients: Option<Vec<ClientId>>,
+    pub clients: Option<Visible>,
     /// The zone in which a filter's days are meant.
     pub zone: Tz,
 }
@@ -54,10 +55,9 @@ pub struct Loaded {
     pub sealed: Option<(i64, Seal)>,
 }
 
-/// Looks.
 pub fn search(conn: &mut PgConnection, reach: &Reach, filter: &Filter) -> Result<Loaded> {
     let floor = get_floor(conn)?;
-    let people = store::list_people(conn, reach.clients.as_deref())?;
+    let people = store::list_people(conn, reach.clients.as_ref())?;
     let (wide, filter) =
         (reach.scope(filter, floor), Filter { page: filter.page_in(reach.zone), ..filter.clone() });
     let mut page = store::find_page(conn, &wide, &filter)?;

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::clients::domain::{AssetKind, AssetText, Criticality, asset_in_use};
 use crate::clients::store::{lock, stale};
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{AssetId, ClientId};
 use crate::kernel::db::schema::{assets, finding_assets, procedure_assets};
@@ -29,7 +30,7 @@ pub struct Asset {
 /// A client's assets by name. The caller has found the client.
 pub fn list(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Asset>> {
     Ok(assets::table
-        .filter(assets::client_id.eq(client.0))
+        .filter(assets::client_id.eq(client))
         .order((assets::name, assets::id))
         .select(Asset::as_select())
         .load(conn)?)
@@ -39,22 +40,18 @@ pub fn list(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Asset>> {
 ///
 /// # Errors
 /// [`Error::NotFound`] for any other.
-pub fn get(conn: &mut PgConnection, client: ClientId, id: AssetId, visible: &[ClientId]) -> Result<Asset> {
+pub fn get(conn: &mut PgConnection, client: ClientId, id: AssetId, visible: &Visible) -> Result<Asset> {
     if !visible.contains(&client) {
         return Err(Error::NotFound);
     }
-    Ok(assets::table
-        .find(id.0)
-        .filter(assets::client_id.eq(client.0))
-        .select(Asset::as_select())
-        .first(conn)?)
+    Ok(assets::table.find(id).filter(assets::client_id.eq(client)).select(Asset::as_select()).first(conn)?)
 }
 
 /// How many procedures and findings name the asset.
 pub fn find_uses(conn: &mut PgConnection, id: AssetId) -> Result<(i64, i64)> {
     let (procedures, findings): (Option<i64>, Option<i64>) = diesel::select((
-        procedure_assets::table.filter(procedure_assets::asset_id.eq(id.0)).count().single_value(),
-        finding_assets::table.filter(finding_assets::asset_id.eq(id.0)).count().single_value(),
+        procedure_assets::table.filter(procedure_assets::asset_id.eq(id)).count().single_value(),
+        finding_assets::table.filter(finding_assets::asset_id.eq(id)).count().single_value(),
     ))
     .get_result(conn)?;
     Ok((procedures.unwrap_or_default(), findings.unwrap_or_default()))
@@ -68,8 +65,8 @@ pub fn insert(tx: &mut WriteTx<'_>, client: ClientId, text: &AssetText) -> Resul
     let id = AssetId::new();
     diesel::insert_into(assets::table)
         .values((
-            assets::id.eq(id.0),
-            assets::client_id.eq(client.0),
+            assets::id.eq(id),
+            assets::client_id.eq(client),
             assets::name.eq(&text.name),
             assets::kind.eq(text.kind),
             assets::criticality.eq(text.criticality),
@@ -94,7 +91,7 @@ pub fn insert(tx: &mut WriteTx<'_>, client: ClientId, text: &AssetText) -> Resul
 pub fn create(
     tx: &mut WriteTx<'_>,
     client: ClientId,
-    visible: &[ClientId],
+    visible: &Visible,
     text: &AssetText,
 ) -> Result<Audited<()>> {
     // Locked, so that the client is not deleted in between.
@@ -112,7 +109,7 @@ pub fn save(
     tx: &mut WriteTx<'_>,
     client: ClientId,
     id: AssetId,
-    visible: &[ClientId],
+    visible: &Visible,
     text: &AssetText,
     version: i32,
 ) -> Result<Audited<()>> {
@@ -130,7 +127,7 @@ pub fn save(
     if before.version != version {
         return Err(stale("asset"));
     }
-    diesel::update(assets::table.find(id.0))
+    diesel::update(assets::table.find(id))
         .set((
             assets::name.eq(&text.name),
             assets::kind.eq(text.kind),
@@ -157,27 +154,27 @@ pub fn delete(
     tx: &mut WriteTx<'_>,
     client: ClientId,
     id: AssetId,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<Audited<String>> {
     let asset = lock_asset(tx, client, id, visible)?;
     let (procedures, findings) = find_uses(tx.conn, id)?;
     if let Some(sentence) = asset_in_use(procedures, findings) {
         return Err(Error::Refused(sentence));
     }
-    diesel::delete(assets::table.find(id.0)).execute(tx.conn)?;
+    diesel::delete(assets::table.find(id)).execute(tx.conn)?;
     let event = Event::new(Kind::AssetDeleted, format!("Deleted the asset “{}”", asset.name))
         .subject("asset", id.0, &asset.name)
         .client(client);
     tx.audited(asset.name, event)
 }
 
-fn lock_asset(tx: &mut WriteTx<'_>, client: ClientId, id: AssetId, visible: &[ClientId]) -> Result<Asset> {
+fn lock_asset(tx: &mut WriteTx<'_>, client: ClientId, id: AssetId, visible: &Visible) -> Result<Asset> {
     if !visible.contains(&client) {
         return Err(Error::NotFound);
     }
     Ok(assets::table
-        .find(id.0)
-        .filter(assets::client_id.eq(client.0))
+        .find(id)
+        .filter(assets::client_id.eq(client))
         .select(Asset::as_select())
         .for_update()
         .first(tx.conn)?)

@@ -12,19 +12,21 @@ use crate::engagements::approval::{Draft, STEPS, is_approval};
 use crate::engagements::domain::{DetailField, check_detail};
 use crate::engagements::periods::changed_periods;
 use crate::engagements::store::approval::{self as store, Approval};
-use crate::engagements::store::details::Typed;
 use crate::engagements::store::sections::{Candidate, FilesPage, list_attachments, list_candidates};
-use crate::engagements::store::show::{Head, get_head, list_operators};
+use crate::engagements::store::show::{Head, get_head};
 use crate::engagements::views::requests::ApprovalPage;
 use crate::engagements::views::sections::Choosable;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{EngagementId, PersonId};
 use crate::kernel::base::team::Team;
+use crate::kernel::merge::record::{Columns, NEWEST, Typed};
+use crate::kernel::merge::set::SetChange;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{ApproveEngagement, Permit};
 use crate::kernel::web::{Form, Query, Section, redirect, redirect_with};
 use crate::lifecycle::domain::EngagementStatus;
+use crate::procedures::store::runbook::list_operators;
 
 #[derive(Deserialize)]
 pub struct At {
@@ -50,7 +52,7 @@ async fn open(permit: &Permit<ApproveEngagement>, id: EngagementId) -> Result<Op
     let (head, kept, operators) = permit
         .read(move |conn| {
             let head = get_head(conn, id, &visible)?;
-            Ok((head, store::find_draft(conn, person, id)?, list_operators(conn, id)?))
+            Ok((head, store::find_draft(conn, person, id)?, list_operators(conn, id, None, &visible)?))
         })
         .await?;
     permit.check(head.own.client_id)?;
@@ -80,7 +82,7 @@ pub async fn show(
 }
 
 fn details(head: &Head) -> BTreeMap<String, String> {
-    DetailField::ALL.iter().map(|field| (field.as_str().to_owned(), head.own.detail(*field))).collect()
+    DetailField::ALL.iter().map(|field| (field.as_str().to_owned(), head.own.get(*field))).collect()
 }
 
 /// A sentence where the request changed since it was looked at.
@@ -249,19 +251,18 @@ async fn approve(
         Ok(periods) => periods,
         Err(errors) => return refused(permit, opened, 4, errors, None).await,
     };
-    let without = |a: &[(PersonId, Team)], b: &[(PersonId, Team)]| {
-        a.iter().filter(|one| !b.contains(one)).copied().collect::<Vec<_>>()
-    };
+    let SetChange { added, removed } =
+        SetChange::between(draft.seen_operators.iter().copied(), draft.operators.iter().copied());
     let approval = Approval {
         version: draft.version,
         details: DetailField::ALL
             .iter()
-            .map(|f| Typed { field: *f, raw: draft.get(*f).to_owned(), base: i32::MAX })
+            .map(|f| Typed { field: *f, raw: draft.get(*f).to_owned(), base: NEWEST })
             .collect(),
         report_title: draft.report_title.trim().to_owned(),
         copies_plan: draft.copies_plan,
-        added: without(&draft.operators, &draft.seen_operators),
-        removed: without(&draft.seen_operators, &draft.operators),
+        added,
+        removed,
         periods,
         past: draft.past,
     };

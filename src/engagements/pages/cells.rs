@@ -6,17 +6,21 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::show::around;
-use crate::engagements::store::show::{self as store, ProcedureRow};
+use crate::engagements::store::show as store;
 use crate::engagements::views::show::Loaded;
 use crate::engagements::views::table::{Cell, CellShown, Choice, Editor, INLINE, Line, Meter, turn_word};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
 use crate::kernel::base::team::Team;
+use crate::kernel::merge::record::{Saved, Typed};
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{Permit, ReadEngagement, WriteProcedure};
 use crate::kernel::web::{Form, Query, redirect, refusal_noted};
 use crate::procedures::domain::{Field, ProcedureStatus, Severity};
-use crate::procedures::store::save::{Saved, Typed, save_fields};
+use crate::procedures::store::runbook::{
+    ProcedureRow, get_procedure_by_key, list_operators, list_procedures,
+};
+use crate::procedures::store::save::save_fields;
 use crate::procedures::store::work::begin;
 use crate::settings::domain::Outcome;
 use crate::settings::store::list_outcomes;
@@ -46,7 +50,11 @@ pub async fn edit(
     let (client, row, outcomes) = permit
         .read(move |conn| {
             let head = store::get_head(conn, engagement, &visible)?;
-            Ok((head.own.client_id, store::find_by_key(conn, engagement, &wanted)?, list_outcomes(conn)?))
+            Ok((
+                head.own.client_id,
+                get_procedure_by_key(conn, engagement, &wanted, &visible)?,
+                list_outcomes(conn)?,
+            ))
         })
         .await?;
     permit.check(client)?;
@@ -118,8 +126,8 @@ async fn load(
         .read(move |conn| {
             Ok(Loaded {
                 outcomes: list_outcomes(conn)?,
-                procedures: store::list_procedures(conn, engagement)?,
-                operators: store::list_operators(conn, engagement)?,
+                procedures: list_procedures(conn, engagement, &visible)?,
+                operators: list_operators(conn, engagement, None, &visible)?,
                 ..Loaded::of(store::get_head(conn, engagement, &visible)?)
             })
         })
@@ -228,7 +236,7 @@ async fn store_value(
     procedure: ProcedureId,
     field: Field,
     chosen: &Chosen,
-) -> Result<Saved> {
+) -> Result<Saved<Field>> {
     let mut typed = vec![Typed { field, raw: chosen.value.clone(), base: chosen.base }];
     if let Some(reason) = &chosen.reason {
         typed.push(Typed { field: Field::NotApplicableReason, raw: reason.clone(), base: chosen.base });

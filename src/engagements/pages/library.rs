@@ -7,7 +7,9 @@ use crate::engagements::views::wizard::{HitLine, LibraryPane};
 use crate::engagements::wizard::Chosen;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::LibraryProcedureId;
+use crate::kernel::base::keyset::{At, Page};
 use crate::kernel::web::link;
+use crate::library::store::procedures::HitCursor;
 use crate::library::store::{self, Hit, Repository, Search, Tactic};
 
 /// Hits on one page.
@@ -38,18 +40,13 @@ pub struct Found {
 
 impl Filters {
     fn search(&self) -> Search {
-        let after = self
-            .after
-            .split_once('.')
-            .and_then(|(id, name)| Some((name.to_owned(), id.parse::<LibraryProcedureId>().ok()?)));
         Search {
             q: self.q.clone(),
             tactic: self.tactic.clone(),
             technique: self.technique.clone(),
             platform: self.platform.clone(),
             repository: self.repository.parse().ok(),
-            after,
-            ..Search::default()
+            at: At::read(&self.after, ""),
         }
     }
 
@@ -87,11 +84,10 @@ impl Filters {
     pub fn pane(
         self,
         action: String,
-        mut found: Found,
+        found: Found,
         taken: impl Fn(LibraryProcedureId) -> bool,
     ) -> LibraryPane {
-        let more = found.hits.len() as i64 > HITS;
-        found.hits.truncate(HITS as usize);
+        let page = Page::cut(found.hits, &At::<HitCursor>::read(&self.after, ""), HITS as usize);
         let mut pane = LibraryPane {
             action,
             keep: if self.step.is_empty() { Vec::new() } else { vec![("step", self.step)] },
@@ -104,16 +100,16 @@ impl Filters {
             platforms: found.platforms,
             repositories: found.repositories.into_iter().map(|r| (r.id.to_string(), r.short_name)).collect(),
             ticked: self.id,
-            hits: found.hits.iter().map(|hit| HitLine::new(hit, taken(hit.id))).collect(),
+            hits: page.rows.iter().map(|hit| HitLine::new(hit, taken(hit.id))).collect(),
             more: None,
         };
-        if let Some((name, id)) = found.hits.last().filter(|_| more).map(Hit::cursor) {
-            let after = format!("{id}.{name}");
+        let (_, more) = page.links(Hit::cursor, |at| {
+            let (after, _) = at.written();
             let params: Vec<(&str, &str)> =
                 pane.params().into_iter().chain([("after", after.as_str())]).collect();
-            let href = link(&pane.action, &params);
-            pane.more = Some(href);
-        }
+            link(&pane.action, &params)
+        });
+        pane.more = more;
         pane
     }
 }

@@ -14,6 +14,7 @@ use crate::kernel::base::show::counted;
 use crate::kernel::web::permit::{Action, ApproveEngagement, CancelEngagement, DeleteEngagement, Permit};
 use crate::kernel::web::{Form, Frame, Section, redirect_with};
 use crate::lifecycle::domain::EngagementStatus;
+use crate::procedures::store::runbook;
 
 async fn head<A: Action>(permit: &Permit<A>, id: EngagementId) -> Result<Head> {
     let visible = permit.visible();
@@ -110,9 +111,12 @@ pub async fn delete_form(
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
     let head = head(&permit, id).await?;
-    let person = permit.viewer().id;
+    let (visible, person) = (permit.visible(), permit.viewer().id);
     let (rows, digests) = permit
-        .read(move |conn| Ok((show::list_procedures(conn, id)?, show::get_digests(conn, id, person, false)?)))
+        .read(move |conn| {
+            let rows = runbook::list_procedures(conn, id, &visible)?;
+            Ok((rows, show::get_digests(conn, id, person, false)?))
+        })
         .await?;
     let line = |n: i64, one: &str, many: &str| (n > 0).then(|| counted(n.unsigned_abs() as usize, one, many));
     let submitted = head.own.submitted_at.is_some();

@@ -7,15 +7,13 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::engagements::store::list::{self as store, Search, Sort};
-use crate::engagements::views::list::{Line, List, May, Shown, navigation, place};
+use crate::engagements::views::list::{Line, List, May, Shown, navigation};
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::Result;
+use crate::kernel::base::keyset::{At, ROWS};
 use crate::kernel::web::permit::{Permit, ReadEngagement};
 use crate::kernel::web::{Query, Section};
 use crate::procedures::domain::planning_allowed;
-
-/// Rows on one page.
-const ROWS: i64 = 50;
 
 /// Filters, order and place.
 #[derive(Debug, Default, Deserialize)]
@@ -28,7 +26,8 @@ pub struct Wanted {
     tag: String,
     sort: String,
     dir: String,
-    from: String,
+    after: String,
+    before: String,
 }
 
 impl Wanted {
@@ -47,7 +46,7 @@ impl Wanted {
                 "desc" => true,
                 _ => matches!(sort, Sort::Activity | Sort::Start),
             },
-            from: place(&self.from),
+            at: At::read(&self.after, &self.before),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Planning: add, order and remove procedures, operators, inputs.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::library::Filters;
 use super::show::{refused_inputs, refused_operators};
-use crate::engagements::periods::{changed_periods, typed_periods};
+use crate::engagements::periods::{changed_periods, ticked, typed_periods};
 use crate::engagements::store::plan as store;
 use crate::engagements::store::show::{self, Head};
 use crate::engagements::views::forms::{Add, Confirm, Order, OrderLine, losses};
@@ -17,11 +17,13 @@ use crate::engagements::wizard::{Chosen, shift};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
 use crate::kernel::base::team::Team;
+use crate::kernel::merge::set::SetChange;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{Permit, PlanEngagement, ReadEngagement};
 use crate::kernel::web::{Form, Frame, Query, Section, redirect_with};
 use crate::procedures::domain::planning_allowed;
 use crate::procedures::inputs::{as_typed, changed, is_input};
+use crate::procedures::store::runbook;
 
 /// The head, for somebody who may plan there, while the editing rule allows it.
 pub(super) async fn head(permit: &Permit<PlanEngagement>, id: EngagementId) -> Result<Head> {
@@ -124,7 +126,8 @@ pub async fn order_form(
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
     let head = head(&permit, id).await?;
-    let rows = permit.read(move |conn| show::list_procedures(conn, id)).await?;
+    let visible = permit.visible();
+    let rows = permit.read(move |conn| runbook::list_procedures(conn, id, &visible)).await?;
     let last = rows.len() as i32;
     let rows = rows
         .into_iter()
@@ -181,9 +184,11 @@ pub async fn removal(
 ) -> Result<HttpResponse> {
     let (id, procedure) = path.into_inner();
     let head = head(&permit, id).await?;
+    let visible = permit.visible();
     let (row, lost) = permit
         .read(move |conn| {
-            Ok((show::get_procedure(conn, id, procedure)?, store::get_losses(conn, procedure)?))
+            let row = runbook::get_procedure(conn, id, procedure, &visible)?;
+            Ok((row, store::get_losses(conn, procedure)?))
         })
         .await?;
     let goes = losses(lost);
@@ -215,18 +220,6 @@ pub async fn remove(
     Ok(redirect_with(&format!("/engagements/{id}/procedures/order"), &format!("“{name}” removed.")))
 }
 
-/// Members of `a` that are not in `b`. Only what this person changed is stored: a colleague's tick meanwhile
-/// stays.
-fn without(a: &[PersonId], b: &[PersonId], team: Team) -> Vec<(PersonId, Team)> {
-    let b: HashSet<&PersonId> = b.iter().collect();
-    a.iter().filter(|person| !b.contains(person)).map(|person| (*person, team)).collect()
-}
-
-/// People under a name of the operators' form.
-fn people(pairs: &Pairs, name: &str) -> Vec<PersonId> {
-    pairs.all(name).filter_map(|value| value.parse().ok()).collect()
-}
-
 /// Whether a name is one that the operators' form posts.
 fn is_operators(name: &str) -> bool {
     matches!(name, "red" | "blue" | "had_red" | "had_blue")
@@ -245,21 +238,20 @@ pub async fn operators(
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
     posted.only(is_operators)?;
-    let [red, blue, had_red, had_blue] =
-        ["red", "blue", "had_red", "had_blue"].map(|name| people(&posted, name));
-    let added = [without(&red, &had_red, Team::Red), without(&blue, &had_blue, Team::Blue)].concat();
-    let removed = [without(&had_red, &red, Team::Red), without(&had_blue, &blue, Team::Blue)].concat();
+    let operators: Vec<(PersonId, Team)> = ticked(&posted, "").collect();
+    let change = SetChange::between(ticked(&posted, "had_"), operators.iter().copied());
     let typed = typed_periods(&posted);
     let own = permit.clone();
     let saved = match changed_periods(&posted) {
         Ok(dates) => {
-            permit.write(move |tx| store::save_operators(tx, &own, id, &added, &removed, &dates)).await
+            permit
+                .write(move |tx| store::save_operators(tx, &own, id, &change.added, &change.removed, &dates))
+                .await
         }
         Err(faults) => Err(Error::Invalid(faults)),
     };
     if let Err(Error::Invalid(errors)) = saved {
-        let ticked = [without(&red, &[], Team::Red), without(&blue, &[], Team::Blue)].concat();
-        return refused_operators(&reading, id, ticked, typed, errors).await;
+        return refused_operators(&reading, id, operators, typed, errors).await;
     }
     saved?;
     Ok(redirect_with(&format!("/engagements/{id}?open=operators#operators"), "Operators saved."))
@@ -297,15 +289,4 @@ pub async fn inputs(
         n => format!("{n} inputs saved."),
     };
     Ok(redirect_with(&format!("/engagements/{id}?open=inputs#inputs"), &message))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_difference_of_ticks_counts() {
-        let (a, b, c) = (PersonId::new(), PersonId::new(), PersonId::new());
-        assert_eq!(without(&[a, b], &[b, c], Team::Red), [(a, Team::Red)]);
-    }
 }

@@ -52,7 +52,7 @@ pub struct Opened {
 
 pub async fn new(permit: Permit<RequestEngagement>, Query(opened): Query<Opened>) -> Result<HttpResponse> {
     permit.anywhere()?;
-    let only = match permit.clients().as_slice() {
+    let only = match permit.clients().ids() {
         [one] => one.to_string(),
         _ => opened.client,
     };

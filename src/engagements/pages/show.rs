@@ -14,9 +14,10 @@ use crate::engagements::views::sections::{OwnDates, Part};
 use crate::engagements::views::show::{Around, Loaded, May, Show, Toggle, body};
 use crate::engagements::views::table::{Meter, Writer};
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
-use crate::kernel::base::ids::{ClientId, EngagementId, LogEntryId, PersonId};
+use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId};
 use crate::kernel::base::team::Team;
 use crate::kernel::event::about::{About, list_about};
 use crate::kernel::web::form::Pairs;
@@ -25,6 +26,7 @@ use crate::kernel::web::permit::{Permit, ReadEngagement};
 use crate::kernel::web::{Form, Query, Section, beside, redirect};
 use crate::procedures::domain::{Sides, planning_allowed, sides, working_allowed};
 use crate::procedures::inputs::Values;
+use crate::procedures::store::runbook;
 use crate::procedures::store::work::{rights, rule};
 use crate::settings::store::list_outcomes;
 
@@ -204,14 +206,14 @@ async fn load(
 }
 
 /// Where somebody may read reports before they are published; what is done to them concerns nobody else.
-fn inside(permit: &Permit<ReadEngagement>) -> Vec<ClientId> {
+fn inside(permit: &Permit<ReadEngagement>) -> Visible {
     permit.viewer().rights.clients_with(P::ReportRead)
 }
 
 fn everything(
     conn: &mut PgConnection,
     id: EngagementId,
-    (visible, inside): (&[ClientId], &[ClientId]),
+    (visible, inside): (&Visible, &Visible),
     person: PersonId,
     (open, pages): (&[Part], Pages),
     now: DateTime<Utc>,
@@ -221,8 +223,8 @@ fn everything(
     let digests = store::get_digests(conn, id, person, inside)?;
     let mut loaded = Loaded {
         outcomes: list_outcomes(conn)?,
-        procedures: store::list_procedures(conn, id)?,
-        operators: store::list_operators(conn, id)?,
+        procedures: runbook::list_procedures(conn, id, visible)?,
+        operators: runbook::list_operators(conn, id, None, visible)?,
         inputs: store::list_inputs(conn, id, &digests.inputs)?,
         digests,
         ..Loaded::of(head)
@@ -238,7 +240,7 @@ fn bring(
     conn: &mut PgConnection,
     loaded: &mut Loaded,
     (part, pages): (Part, Pages),
-    visible: &[ClientId],
+    visible: &Visible,
     inside: bool,
 ) -> Result<()> {
     let own = &loaded.head.own;
@@ -250,7 +252,7 @@ fn bring(
         }
         Part::Assets => loaded.assets = sections::list_assets(conn, own.id)?,
         Part::Outcomes => {
-            loaded.answers = sections::list_answers(conn, own.id, &loaded.outcomes)?;
+            loaded.answers = sections::list_answers(conn, own.id, &loaded.outcomes, visible)?;
             let tactics = crate::library::store::list_tactics(conn, &own.attack_version)?;
             loaded.tactics = tactics.into_iter().map(|t| (t.short_name, t.name)).collect();
         }
@@ -298,7 +300,7 @@ pub async fn section(
 fn one(
     conn: &mut PgConnection,
     id: EngagementId,
-    (visible, inside): (&[ClientId], &[ClientId]),
+    (visible, inside): (&Visible, &Visible),
     person: PersonId,
     (part, pages): (Part, Pages),
     now: DateTime<Utc>,
@@ -308,11 +310,11 @@ fn one(
     match part {
         Part::Procedures => {
             loaded.outcomes = list_outcomes(conn)?;
-            loaded.procedures = store::list_procedures(conn, id)?;
-            loaded.operators = store::list_operators(conn, id)?;
+            loaded.procedures = runbook::list_procedures(conn, id, visible)?;
+            loaded.operators = runbook::list_operators(conn, id, None, visible)?;
         }
         Part::Outcomes => loaded.outcomes = list_outcomes(conn)?,
-        Part::Operators => loaded.operators = store::list_operators(conn, id)?,
+        Part::Operators => loaded.operators = runbook::list_operators(conn, id, None, visible)?,
         Part::Inputs => {
             loaded.digests = store::get_digests(conn, id, person, inside)?;
             loaded.inputs = store::list_inputs(conn, id, &loaded.digests.inputs)?;

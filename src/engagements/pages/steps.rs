@@ -12,7 +12,7 @@ use crate::engagements::views::wizard::{
 };
 use crate::engagements::wizard::{Source, Wizard};
 use crate::kernel::base::error::{FieldErrors, Result};
-use crate::kernel::base::ids::{ClientId, DraftId};
+use crate::kernel::base::ids::DraftId;
 use crate::kernel::base::show;
 use crate::kernel::base::show::{counted, dates};
 use crate::kernel::base::team::Team;
@@ -84,7 +84,7 @@ pub async fn render(
 async fn client(permit: &Plan, draft: DraftId, wizard: &Wizard, around: Around) -> Result<ClientStep> {
     let (at, person, source, q) =
         (permit.clients(), permit.viewer().id, wizard.source, wizard.plan_q.clone());
-    let of: Vec<ClientId> = wizard.client.filter(|client| at.contains(client)).into_iter().collect();
+    let of = at.only(wizard.client);
     let (clients, plans, earlier, tactics, unfinished) = permit
         .read(move |conn| {
             let plans = if source == Source::Plan { list_plans(conn, &q, CHOICES)? } else { Vec::new() };
@@ -195,7 +195,7 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
     let (picked, tactics, clients, people) = permit
         .read(move |conn| {
             let version = highest_version(conn)?;
-            let of: Vec<ClientId> = client.filter(|client| visible.contains(client)).into_iter().collect();
+            let of = visible.only(client);
             let people = match of.first() {
                 Some(client) => list_candidates(conn, *client, None, (None, None), (&visible, true))?,
                 None => Vec::new(),

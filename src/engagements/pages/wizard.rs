@@ -66,7 +66,7 @@ async fn open(permit: &Permit<PlanEngagement>, draft: DraftId, plan: &str) -> Re
     }
     let mut wizard = Wizard::default();
     wizard.details.time_zone = permit.viewer().organisation.zone().name().to_owned();
-    if let [only] = permit.clients().as_slice() {
+    if let [only] = permit.clients().ids() {
         wizard.client = Some(*only);
     }
     if let Ok(plan) = plan.parse() {

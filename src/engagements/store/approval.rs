@@ -9,15 +9,17 @@ use super::create::{
     Chosen, NewEngagement, Target, copy_procedures, find_plan_title, insert_engagement, insert_report,
     newest_release,
 };
-use super::details::{Typed, write_details};
+use super::details::write_details;
 use super::lifecycle::give;
 use super::plan::{Planning, change_operators};
 use crate::accounts::domain::AccountStatus;
 use crate::accounts::store::notices;
 use crate::accounts::store::notices::NewNotice;
 use crate::engagements::approval::asks_at_once;
+use crate::engagements::domain::DetailField;
 use crate::engagements::periods::OwnPeriod;
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, TestPlanId};
 use crate::kernel::base::team::Team;
@@ -28,6 +30,7 @@ use crate::kernel::db::schema::{
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, keep as keep_draft};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::merge::record::Typed;
 use crate::kernel::web::permit::{ApproveEngagement, Permit, RequestEngagement};
 use crate::lifecycle::domain::{Command, EngagementStatus};
 use crate::lifecycle::store::{apply, lock_engagement};
@@ -51,7 +54,7 @@ pub fn request(
     let waiting: i64 = engagements::table
         .filter(
             engagements::requested_by
-                .eq(tx.actor().id.map(|id| id.0))
+                .eq(tx.actor().id)
                 .and(engagements::status.eq(EngagementStatus::Pending)),
         )
         .filter(engagements::deleted_at.is_null())
@@ -62,16 +65,13 @@ pub fn request(
             "{waiting} requests of yours wait for an answer, as many as there may be. Wait for one."
         )));
     }
-    let client_name: String = clients::table.find(new.client.0).select(clients::name).first(tx.conn)?;
+    let client_name: String = clients::table.find(new.client).select(clients::name).first(tx.conn)?;
     let attack_version = newest_release(tx.conn)?;
     let plan_title = find_plan_title(tx.conn, new.plan)?;
     let status = EngagementStatus::on_request(None).map_err(|refusal| Error::Refused(refusal.0))?;
     insert_engagement(tx, new, status, &attack_version, plan_title.as_deref())?;
-    diesel::update(engagements::table.find(new.id.0))
-        .set((
-            engagements::requested_by.eq(tx.actor().id.map(|id| id.0)),
-            engagements::requested_at.eq(tx.now()),
-        ))
+    diesel::update(engagements::table.find(new.id))
+        .set((engagements::requested_by.eq(tx.actor().id), engagements::requested_at.eq(tx.now())))
         .execute(tx.conn)?;
     let title = &new.details.title;
     let requested = Event::new(
@@ -108,11 +108,11 @@ pub fn request(
 pub fn is_requested(conn: &mut PgConnection, new: &NewEngagement, by: PersonId) -> Result<bool> {
     let details = &new.details;
     let same = engagements::table
-        .filter(engagements::id.eq(new.id.0).and(engagements::client_id.eq(new.client.0)))
+        .filter(engagements::id.eq(new.id).and(engagements::client_id.eq(new.client)))
         .filter(engagements::title.eq(&details.title).and(engagements::scope.eq(&details.scope)))
         .filter(engagements::start_date.is_not_distinct_from(details.start_date))
         .filter(engagements::end_date.is_not_distinct_from(details.end_date))
-        .filter(engagements::requested_by.eq(by.0));
+        .filter(engagements::requested_by.eq(by));
     Ok(diesel::select(diesel::dsl::exists(same)).get_result(conn)?)
 }
 
@@ -122,7 +122,7 @@ fn list_approvers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<Perso
         .inner_join(role_permissions::table.on(role_permissions::role_id.eq(client_access::role_id)))
         .filter(
             client_access::client_id
-                .eq(client.0)
+                .eq(client)
                 .and(role_permissions::permission.eq(P::EngagementApprove.as_str())),
         )
         .filter(people::deleted_at.is_null().and(people::status.eq(AccountStatus::Active)))
@@ -136,7 +136,7 @@ pub struct Approval {
     /// The engagement's version when the approval was opened.
     pub version: i32,
     /// Details, by field; their bases are not asked: the version above is.
-    pub details: Vec<Typed>,
+    pub details: Vec<Typed<DetailField>>,
     /// Title of the report.
     pub report_title: String,
     /// Whether the test plan's procedures are copied.
@@ -170,7 +170,7 @@ pub fn approve(
             locked.status
         )));
     }
-    let version: i32 = engagements::table.find(id.0).select(engagements::version).first(tx.conn)?;
+    let version: i32 = engagements::table.find(id).select(engagements::version).first(tx.conn)?;
     if version != approval.version {
         return Err(Error::Conflict(
             "Somebody changed this request since you opened it. Look at what is new, then approve it.".into(),
@@ -178,10 +178,9 @@ pub fn approve(
     }
     let mut planning = Planning { locked, events: due.into_iter().collect() };
     write_details(tx, &mut planning, &approval.details)?;
-    let today =
-        tx.now().with_timezone(&planning.locked.time_zone.parse().unwrap_or(chrono_tz::UTC)).date_naive();
+    let today = tx.now().with_timezone(&planning.locked.time_zone.tz()).date_naive();
     let period: (Option<NaiveDate>, Option<NaiveDate>) = engagements::table
-        .find(id.0)
+        .find(id)
         .select((engagements::start_date, engagements::end_date))
         .first(tx.conn)?;
     if let Some(sentence) = asks_at_once(period.0, today).filter(|_| !approval.past) {
@@ -201,14 +200,13 @@ pub fn approve(
     planning.events.push(drafted);
     let status = planning.locked.status;
     let requester: Option<PersonId> =
-        engagements::table.find(id.0).select(engagements::requested_by).first(tx.conn)?;
+        engagements::table.find(id).select(engagements::requested_by).first(tx.conn)?;
     let requester = requester
         .map(|person| (person, format!("“{}” was approved and is {status}.", planning.locked.title)));
     let booked = list_booked(tx.conn, &planning)?;
     give(tx, &planning.locked, requester.into_iter().chain(booked).collect())?;
     diesel::delete(
-        drafts::table
-            .filter(drafts::subject_type.eq(DraftSubject::Approval).and(drafts::subject_id.eq(id.0))),
+        drafts::table.filter(drafts::subject_type.eq(DraftSubject::Approval).and(drafts::subject_id.eq(id))),
     )
     .execute(tx.conn)?;
     planning.finish(tx, status)
@@ -219,7 +217,7 @@ fn list_booked(conn: &mut PgConnection, planning: &Planning) -> Result<Vec<(Pers
     type Row = (PersonId, Team, Option<NaiveDate>, Option<NaiveDate>, Option<NaiveDate>, Option<NaiveDate>);
     let rows: Vec<Row> = engagement_operators::table
         .inner_join(engagements::table)
-        .filter(engagements::id.eq(planning.locked.id.0))
+        .filter(engagements::id.eq(planning.locked.id))
         .select((
             engagement_operators::person_id,
             engagement_operators::team,
@@ -249,16 +247,16 @@ fn list_booked(conn: &mut PgConnection, planning: &Planning) -> Result<Vec<(Pers
 fn copy_plan(tx: &mut WriteTx<'_>, planning: &mut Planning) -> Result<()> {
     let id = planning.locked.id;
     let plan: Option<TestPlanId> =
-        engagements::table.find(id.0).select(engagements::test_plan_id).first(tx.conn)?;
+        engagements::table.find(id).select(engagements::test_plan_id).first(tx.conn)?;
     let there: i64 =
-        procedures::table.filter(procedures::engagement_id.eq(id.0)).count().get_result(tx.conn)?;
+        procedures::table.filter(procedures::engagement_id.eq(id)).count().get_result(tx.conn)?;
     let Some(plan) = plan.filter(|_| there == 0) else { return Ok(()) };
     let attack_version = newest_release(tx.conn)?;
-    diesel::update(engagements::table.find(id.0))
+    diesel::update(engagements::table.find(id))
         .set(engagements::attack_version.eq(&attack_version))
         .execute(tx.conn)?;
     let chosen: Vec<LibraryProcedureId> = test_plan_procedures::table
-        .filter(test_plan_procedures::test_plan_id.eq(plan.0))
+        .filter(test_plan_procedures::test_plan_id.eq(plan))
         .order(test_plan_procedures::position)
         .select(test_plan_procedures::procedure_id)
         .load(tx.conn)?;
@@ -293,12 +291,12 @@ pub struct Request {
 }
 
 /// Requests at these clients, those that should start first on top.
-pub fn list_requests(conn: &mut PgConnection, at: &[ClientId], limit: i64) -> Result<Vec<Request>> {
+pub fn list_requests(conn: &mut PgConnection, at: &Visible, limit: i64) -> Result<Vec<Request>> {
     Ok(engagements::table
         .inner_join(clients::table)
         .left_join(people::table.on(people::id.nullable().eq(engagements::requested_by)))
         .filter(engagements::status.eq(EngagementStatus::Pending).and(engagements::deleted_at.is_null()))
-        .filter(engagements::client_id.eq_any(at.iter().map(|client| client.0)))
+        .filter(engagements::client_id.eq_any(at.ids()))
         .order((engagements::starts_at.asc().nulls_last(), engagements::created_at, engagements::id))
         .limit(limit)
         .select((
@@ -322,7 +320,7 @@ pub fn find_draft(
     id: EngagementId,
 ) -> Result<Option<serde_json::Value>> {
     Ok(drafts::table
-        .find((person.0, DraftSubject::Approval, id.0, ""))
+        .find((person, DraftSubject::Approval, id, ""))
         .select(drafts::fields)
         .first(conn)
         .optional()?)
@@ -346,10 +344,10 @@ pub fn save_draft(
 pub fn get_request_facts(conn: &mut PgConnection, id: EngagementId) -> Result<(Option<String>, i64)> {
     let by: Option<String> = engagements::table
         .left_join(people::table.on(people::id.nullable().eq(engagements::requested_by)))
-        .filter(engagements::id.eq(id.0))
+        .filter(engagements::id.eq(id))
         .select(people::name.nullable())
         .first(conn)?;
-    let plan = engagements::table.find(id.0).select(engagements::test_plan_id).single_value();
+    let plan = engagements::table.find(id).select(engagements::test_plan_id).single_value();
     let planned = test_plan_procedures::table
         .filter(test_plan_procedures::test_plan_id.nullable().eq(plan))
         .count()
@@ -368,9 +366,9 @@ pub fn list_plan_titles(conn: &mut PgConnection) -> Result<Vec<(TestPlanId, Stri
 }
 
 /// Names of clients, by name.
-pub fn list_client_names(conn: &mut PgConnection, of: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
+pub fn list_client_names(conn: &mut PgConnection, of: &Visible) -> Result<Vec<(ClientId, String)>> {
     Ok(clients::table
-        .filter(clients::id.eq_any(of.iter().map(|client| client.0)))
+        .filter(clients::id.eq_any(of.ids()))
         .order(clients::name)
         .select((clients::id, clients::name))
         .load(conn)?)

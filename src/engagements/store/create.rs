@@ -10,8 +10,11 @@ use uuid::Uuid;
 
 use crate::engagements::domain::{DetailField, Details, status_on_create};
 pub use crate::engagements::wizard::Chosen;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId, TestPlanId};
+use crate::kernel::base::ids::{
+    ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, ReportId, TestPlanId,
+};
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
     attack_versions, client_access, clients, engagement_inputs, engagement_operators, engagements, reports,
@@ -19,10 +22,11 @@ use crate::kernel::db::schema::{
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::merge::history::{self, Subject};
+use crate::kernel::merge::record::Columns;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::lifecycle::store::touch;
 use crate::procedures::inputs::Values;
-use crate::procedures::store::history::{self, Subject};
 
 /// Everything an engagement is made from.
 #[derive(Debug, Clone)]
@@ -61,13 +65,13 @@ pub struct Created {
 /// id is taken.
 pub fn create(
     tx: &mut WriteTx<'_>,
-    clients: &[ClientId],
+    clients: &Visible,
     new: &NewEngagement,
 ) -> Result<(Created, Audited<()>)> {
     if !clients.contains(&new.client) {
         return Err(Error::NotFound);
     }
-    let client_name: String = clients::table.find(new.client.0).select(clients::name).first(tx.conn)?;
+    let client_name: String = clients::table.find(new.client).select(clients::name).first(tx.conn)?;
     check_operators(tx.conn, new.client, &new.operators)?;
     check_earlier(tx.conn, new.client, new.earlier)?;
     let attack_version = newest_release(tx.conn)?;
@@ -123,7 +127,7 @@ pub(super) fn newest_release(conn: &mut PgConnection) -> Result<String> {
 pub(super) fn find_plan_title(conn: &mut PgConnection, plan: Option<TestPlanId>) -> Result<Option<String>> {
     match plan {
         Some(plan) => Ok(test_plans::table
-            .find(plan.0)
+            .find(plan)
             .filter(test_plans::deleted_at.is_null())
             .select(test_plans::title)
             .first(conn)
@@ -148,7 +152,7 @@ pub(crate) fn check_operators(
 ) -> Result<()> {
     let wanted: Vec<Uuid> = operators.iter().map(|(person, _)| person.0).collect();
     let allowed: Vec<Uuid> = client_access::table
-        .filter(client_access::client_id.eq(client.0).and(client_access::person_id.eq_any(&wanted)))
+        .filter(client_access::client_id.eq(client).and(client_access::person_id.eq_any(&wanted)))
         .select(client_access::person_id)
         .load(conn)?;
     if wanted.iter().all(|person| allowed.contains(person)) {
@@ -164,10 +168,8 @@ pub(crate) fn check_operators(
 /// are chosen.
 fn check_earlier(conn: &mut PgConnection, client: ClientId, earlier: Option<EngagementId>) -> Result<()> {
     let Some(earlier) = earlier else { return Ok(()) };
-    let own = engagements::table
-        .find(earlier.0)
-        .filter(engagements::client_id.eq(client.0))
-        .select(engagements::id);
+    let own =
+        engagements::table.find(earlier).filter(engagements::client_id.eq(client)).select(engagements::id);
     match own.first::<Uuid>(conn).optional()? {
         Some(_) => Ok(()),
         None => Err(Error::field(
@@ -188,8 +190,8 @@ pub(super) fn insert_engagement(
     let details = &new.details;
     diesel::insert_into(engagements::table)
         .values((
-            engagements::id.eq(new.id.0),
-            engagements::client_id.eq(new.client.0),
+            engagements::id.eq(new.id),
+            engagements::client_id.eq(new.client),
             engagements::title.eq(&details.title),
             engagements::description.eq(&details.description),
             engagements::objective.eq(&details.objective),
@@ -203,11 +205,11 @@ pub(super) fn insert_engagement(
             engagements::time_zone.eq(details.time_zone.name()),
             engagements::starts_at.eq(details.starts_at()),
             engagements::attack_version.eq(attack_version),
-            engagements::test_plan_id.eq(plan_title.and(new.plan).map(|plan| plan.0)),
+            engagements::test_plan_id.eq(plan_title.and(new.plan)),
             engagements::test_plan_title.eq(plan_title.unwrap_or_default()),
-            engagements::earlier_engagement_id.eq(new.earlier.map(|earlier| earlier.0)),
+            engagements::earlier_engagement_id.eq(new.earlier),
             engagements::created_at.eq(tx.now()),
-            engagements::created_by.eq(tx.actor().id.map(|id| id.0)),
+            engagements::created_by.eq(tx.actor().id),
         ))
         .execute(tx.conn)
         .map_err(|e| match Error::constraint(&e) {
@@ -222,12 +224,13 @@ pub(super) fn insert_engagement(
 
 /// The first values of the details, for the merge of later edits.
 fn note_details(tx: &mut WriteTx<'_>, id: EngagementId, details: &Details) -> Result<()> {
-    let values: Vec<(&str, String)> = DetailField::ALL
+    let values: Vec<(DetailField, String)> = DetailField::ALL
         .iter()
-        .map(|field| (field.as_str(), details.canonical(*field)))
+        .map(|field| (*field, details.get(*field)))
         .filter(|(_, value)| !value.is_empty())
         .collect();
-    history::note(tx, Subject("engagement", id.0), 1, &values)
+    let first: Vec<_> = values.iter().map(|(field, value)| (*field, 1, value.as_str())).collect();
+    history::note(tx, Subject("engagement", id.0), &first)
 }
 
 pub(crate) fn insert_operators(
@@ -239,8 +242,8 @@ pub(crate) fn insert_operators(
         .iter()
         .map(|(person, team)| {
             (
-                engagement_operators::engagement_id.eq(id.0),
-                engagement_operators::person_id.eq(person.0),
+                engagement_operators::engagement_id.eq(id),
+                engagement_operators::person_id.eq(person),
                 engagement_operators::team.eq(*team),
             )
         })
@@ -254,7 +257,7 @@ fn insert_inputs(conn: &mut PgConnection, id: EngagementId, inputs: &BTreeMap<St
         .iter()
         .map(|(name, value)| {
             (
-                engagement_inputs::engagement_id.eq(id.0),
+                engagement_inputs::engagement_id.eq(id),
                 engagement_inputs::name.eq(name),
                 engagement_inputs::value.eq(value),
             )
@@ -274,9 +277,9 @@ pub(super) fn insert_report(
     let report = ReportId::new();
     diesel::insert_into(reports::table)
         .values((
-            reports::id.eq(report.0),
-            reports::engagement_id.eq(engagement.0),
-            reports::client_id.eq(client.0),
+            reports::id.eq(report),
+            reports::engagement_id.eq(engagement),
+            reports::client_id.eq(client),
             reports::title.eq(title),
             reports::created_at.eq(tx.now()),
             reports::updated_at.eq(tx.now()),
@@ -312,10 +315,10 @@ pub(crate) fn copy_procedures(
         return Ok(Vec::new());
     }
     let ids: Vec<ProcedureId> = chosen.iter().map(|_| ProcedureId::new()).collect();
-    let library: Vec<Option<Uuid>> =
-        chosen.iter().map(|c| if let Chosen::Library(id) = c { Some(id.0) } else { None }).collect();
-    let earlier: Vec<Option<Uuid>> =
-        chosen.iter().map(|c| if let Chosen::Earlier(id) = c { Some(id.0) } else { None }).collect();
+    let library: Vec<Option<LibraryProcedureId>> =
+        chosen.iter().map(|c| if let Chosen::Library(id) = c { Some(*id) } else { None }).collect();
+    let earlier: Vec<Option<ProcedureId>> =
+        chosen.iter().map(|c| if let Chosen::Earlier(id) = c { Some(*id) } else { None }).collect();
     let positions: Vec<i32> = (target.after + 1..).take(chosen.len()).collect();
     // sql_query: the copy is one INSERT … SELECT, however many procedures, and their histories and inputs
     // ride along.
@@ -352,15 +355,15 @@ pub(crate) fn copy_procedures(
         )
         SELECT count(*) AS copied FROM copied",
     )
-    .bind::<Array<SqlUuid>, _>(ids.iter().map(|id| id.0).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(&ids)
     .bind::<Array<Nullable<SqlUuid>>, _>(library)
     .bind::<Array<Nullable<SqlUuid>>, _>(earlier)
     .bind::<Array<Integer>, _>(positions)
-    .bind::<SqlUuid, _>(target.engagement.0)
-    .bind::<SqlUuid, _>(target.client.0)
+    .bind::<SqlUuid, _>(target.engagement)
+    .bind::<SqlUuid, _>(target.client)
     .bind::<Text, _>(target.attack_version)
     .bind::<Timestamptz, _>(tx.now())
-    .bind::<Nullable<SqlUuid>, _>(tx.actor().id.map(|id| id.0))
+    .bind::<Nullable<SqlUuid>, _>(tx.actor().id)
     .bind::<Text, _>(&tx.actor().name)
     .get_result(tx.conn)?;
     if copied.copied as usize != chosen.len() {

@@ -1,79 +1,98 @@
 //! Engagement Details: saved field by field, so that two people who edit them lose nothing.
 
 use chrono::NaiveDate;
-use chrono_tz::Tz;
 use diesel::prelude::*;
 
 use super::plan::{Planning, begin};
 use super::show::Own;
 use crate::engagements::domain::{DetailField, check_detail};
-use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{EngagementId, PersonId};
-use crate::kernel::base::text::parse_tags;
-use crate::kernel::base::times;
 use crate::kernel::db::schema::{engagement_operators, engagements, people, reports};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::Kind;
+use crate::kernel::merge::history::Subject;
+use crate::kernel::merge::record::{Misfit, Record, Saved, Typed, save};
+use crate::kernel::merge::{Change, Posted, Version};
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::lifecycle::domain::{Command, starts_at, valid_dates};
 use crate::lifecycle::store::apply;
-use crate::procedures::merge::{Change, Conflict, Posted};
-use crate::procedures::store::history::{self, Subject};
-
-/// A detail as it was typed.
-#[derive(Debug, Clone)]
-pub struct Typed {
-    pub field: DetailField,
-    pub raw: String,
-    /// The version that its shown value came from.
-    pub base: i32,
-}
 
 /// What a save did.
 #[derive(Debug, Clone, Default)]
-pub struct Saved {
-    pub accepted: Vec<Change>,
-    /// What was not, because somebody else changed it too.
-    pub conflicts: Vec<Conflict>,
+pub struct SavedDetails {
+    pub fields: Saved<DetailField>,
     /// Operators whose own dates no longer lay within the engagement's and were cleared.
     pub cleared: Vec<String>,
 }
 
-impl Own {
-    /// The canonical value of a detail: what history keeps and the merge compares.
-    pub fn detail(&self, field: DetailField) -> String {
-        let day = |date: Option<NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
-        match field {
-            DetailField::Title => self.title.clone(),
-            DetailField::Description => self.description.clone(),
-            DetailField::Tags => self.tags.join(", "),
-            DetailField::StartDate => day(self.start_date),
-            DetailField::EndDate => day(self.end_date),
-            DetailField::TimeZone => self.time_zone.clone(),
-            DetailField::Objective => self.objective.clone(),
-            DetailField::Scope => self.scope.clone(),
-            DetailField::AccessInfo => self.access_info.clone(),
-            DetailField::SpecialInstructions => self.special_instructions.clone(),
-        }
+crate::merge_columns! {
+    Own: DetailField {
+        Title => title;
+        Description => description;
+        Tags => tags;
+        StartDate => start_date;
+        EndDate => end_date;
+        TimeZone => time_zone;
+        Objective => objective;
+        Scope => scope;
+        AccessInfo => access_info;
+        SpecialInstructions => special_instructions;
+    }
+}
+
+/// Both dates of an engagement.
+fn check_dates(start: Option<NaiveDate>, end: Option<NaiveDate>) -> Result<(), Misfit<DetailField>> {
+    valid_dates(start, end).map_err(|sentence| (DetailField::EndDate, sentence))
+}
+
+impl Record for Own {
+    fn subject(&self) -> Subject {
+        Subject("engagement", self.id.0)
     }
 
-    /// Takes a canonical value that `check_detail` has passed.
-    fn set(&mut self, field: DetailField, value: &str) -> Result<()> {
-        let day = || times::parse_date(value).map_err(|sentence| Error::field(field.as_str(), sentence));
-        match field {
-            DetailField::Title => self.title = value.to_owned(),
-            DetailField::Description => self.description = value.to_owned(),
-            DetailField::Tags => {
-                self.tags = parse_tags(value).map_err(|sentence| Error::field(field.as_str(), sentence))?
-            }
-            DetailField::StartDate => self.start_date = day()?,
-            DetailField::EndDate => self.end_date = day()?,
-            DetailField::TimeZone => self.time_zone = value.to_owned(),
-            DetailField::Objective => self.objective = value.to_owned(),
-            DetailField::Scope => self.scope = value.to_owned(),
-            DetailField::AccessInfo => self.access_info = value.to_owned(),
-            DetailField::SpecialInstructions => self.special_instructions = value.to_owned(),
-        }
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    fn check(&self, field: DetailField, raw: &str) -> Result<String, String> {
+        check_detail(field, raw)
+    }
+
+    fn check_typed(&self, posted: &[Posted<DetailField>]) -> Result<(), Misfit<DetailField>> {
+        let day =
+            |field| posted.iter().find(|posted| posted.field == field).and_then(|p| p.value.parse().ok());
+        check_dates(day(DetailField::StartDate), day(DetailField::EndDate))
+    }
+
+    fn check_whole(&self) -> Result<(), Misfit<DetailField>> {
+        check_dates(self.start_date, self.end_date)
+    }
+
+    fn store(
+        &mut self,
+        tx: &mut WriteTx<'_>,
+        version: Version,
+        _changes: &[Change<DetailField>],
+    ) -> Result<()> {
+        self.starts_at = self.start_date.map(|date| starts_at(date, self.zone()));
+        self.version = version;
+        diesel::update(engagements::table.find(self.id.0))
+            .set((
+                engagements::title.eq(&self.title),
+                engagements::description.eq(&self.description),
+                engagements::tags.eq(&self.tags),
+                engagements::start_date.eq(self.start_date),
+                engagements::end_date.eq(self.end_date),
+                engagements::time_zone.eq(&self.time_zone),
+                engagements::starts_at.eq(self.starts_at),
+                engagements::objective.eq(&self.objective),
+                engagements::scope.eq(&self.scope),
+                engagements::access_info.eq(&self.access_info),
+                engagements::special_instructions.eq(&self.special_instructions),
+                engagements::version.eq(version),
+            ))
+            .execute(tx.conn)?;
         Ok(())
     }
 }
@@ -88,75 +107,52 @@ pub fn save_details(
     tx: &mut WriteTx<'_>,
     permit: &Permit<PlanEngagement>,
     id: EngagementId,
-    typed: &[Typed],
-) -> Result<Audited<Saved>> {
+    typed: &[Typed<DetailField>],
+) -> Result<Audited<SavedDetails>> {
     let mut planning = begin(tx, permit, id)?;
     let saved = write_details(tx, &mut planning, typed)?;
     planning.finish(tx, saved)
 }
 
 /// The same on an engagement that is locked already; its events join those of `planning`.
-pub(super) fn write_details(tx: &mut WriteTx<'_>, planning: &mut Planning, typed: &[Typed]) -> Result<Saved> {
-    let id = planning.locked.id;
-    let posted = check(typed)?;
-    let mut own: Own = engagements::table.find(id.0).select(Own::as_select()).first(tx.conn)?;
-    let values: Vec<(&str, String)> =
-        DetailField::ALL.iter().map(|field| (field.as_str(), own.detail(*field))).collect();
-    let outcome = history::save(tx, Subject("engagement", id.0), own.version, &posted, &values)?;
-    for change in &outcome.accepted {
-        own.set(
-            change
-                .field
-                .parse()
-                .map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?,
-            &change.new,
-        )?;
+pub(super) fn write_details(
+    tx: &mut WriteTx<'_>,
+    planning: &mut Planning,
+    typed: &[Typed<DetailField>],
+) -> Result<SavedDetails> {
+    let mut own: Own =
+        engagements::table.find(planning.locked.id.0).select(Own::as_select()).first(tx.conn)?;
+    let fields = save(tx, &mut own, typed, |_| Ok(()))?;
+    let changed = |field| fields.change(field).is_some();
+    if let Some(title) = fields.change(DetailField::Title) {
+        // The Draft bears the engagement's title until somebody gives it another or writes in it.
+        let same = reports::engagement_id
+            .eq(own.id.0)
+            .and(reports::version.eq(1))
+            .and(reports::title.eq(&title.old));
+        diesel::update(reports::table.filter(same))
+            .set((reports::title.eq(&own.title), reports::updated_at.eq(tx.now())))
+            .execute(tx.conn)?;
     }
-    valid_dates(own.start_date, own.end_date)
-        .map_err(|sentence| Error::field(DetailField::EndDate.as_str(), sentence))?;
-    if !outcome.accepted.is_empty() {
-        store(tx, &mut own)?;
-        if let Some(title) =
-            outcome.accepted.iter().find(|change| change.field == DetailField::Title.as_str())
-        {
-            // The Draft bears the engagement's title until somebody gives it another or writes in it.
-            let same = reports::engagement_id
-                .eq(own.id.0)
-                .and(reports::version.eq(1))
-                .and(reports::title.eq(&title.old));
-            diesel::update(reports::table.filter(same))
-                .set((reports::title.eq(&own.title), reports::updated_at.eq(tx.now())))
-                .execute(tx.conn)?;
-        }
-        let names: Vec<String> = outcome
-            .accepted
-            .iter()
-            .map(|c| {
-                c.field.parse::<DetailField>().map_or_else(|_| c.field.clone(), |f| f.label().to_lowercase())
-            })
-            .collect();
-        let long = |field: &str| !["title", "tags", "start_date", "end_date", "time_zone"].contains(&field);
+    if fields.changes() {
         planning.locked.title.clone_from(&own.title);
         let event = planning
-            .event(Kind::EngagementUpdated, format!("Changed “{}”: {}", own.title, names.join(", ")))
-            .changes(
-                outcome
-                    .accepted
-                    .iter()
-                    .map(|c| (c.field.as_str(), c.old.as_str(), c.new.as_str(), long(&c.field))),
-            );
+            .event(Kind::EngagementUpdated, format!("Changed “{}”: {}", own.title, fields.labels()))
+            .changes(fields.accepted.iter().map(Change::detail));
         planning.events.push(event);
-        if outcome.accepted.iter().any(|c| ["start_date", "time_zone"].contains(&c.field.as_str())) {
-            planning.locked.facts.starts_at = own.starts_at;
-            planning.locked.time_zone.clone_from(&own.time_zone);
-            let actor = tx.actor();
-            planning.events.extend(apply(tx, &mut planning.locked, &Command::Reschedule, actor)?);
-        }
     }
-    let moved = outcome.accepted.iter().any(|c| ["start_date", "end_date"].contains(&c.field.as_str()));
-    let cleared =
-        if moved { clear_periods(tx, planning, (own.start_date, own.end_date))? } else { Vec::new() };
-    Ok(Saved { accepted: outcome.accepted, conflicts: outcome.conflicts, cleared })
+    if changed(DetailField::StartDate) || changed(DetailField::TimeZone) {
+        planning.locked.facts.starts_at = own.starts_at;
+        planning.locked.time_zone.clone_from(&own.time_zone);
+        let actor = tx.actor();
+        planning.events.extend(apply(tx, &mut planning.locked, &Command::Reschedule, actor)?);
+    }
+    let cleared = if changed(DetailField::StartDate) || changed(DetailField::EndDate) {
+        clear_periods(tx, planning, (own.start_date, own.end_date))?
+    } else {
+        Vec::new()
+    };
+    Ok(SavedDetails { fields, cleared })
 }
 
 /// Own dates of operators that the engagement moved away from are cleared: they take part in all of it until
@@ -197,47 +193,4 @@ fn clear_periods(
         format!("Cleared own dates that no longer lay within the engagement’s: {}", names.join(", "));
     planning.events.push(planning.event(Kind::OperatorsChanged, sentence));
     Ok(names)
-}
-
-fn check(typed: &[Typed]) -> Result<Vec<Posted>> {
-    let mut errors = FieldErrors::default();
-    let mut posted = Vec::with_capacity(typed.len());
-    for one in typed {
-        match check_detail(one.field, &one.raw) {
-            Ok(value) => posted.push(Posted { field: one.field.as_str().to_owned(), value, base: one.base }),
-            Err(sentence) => errors.add(one.field.as_str(), sentence),
-        }
-    }
-    // Both dates as typed; once more after the merge, when another's start may meet this one's end.
-    let day = |field: DetailField| {
-        posted.iter().find(|p| p.field == field.as_str()).and_then(|p| p.value.parse().ok())
-    };
-    if let Err(sentence) = valid_dates(day(DetailField::StartDate), day(DetailField::EndDate)) {
-        errors.add(DetailField::EndDate.as_str(), sentence);
-    }
-    errors.done()?;
-    Ok(posted)
-}
-
-fn store(tx: &mut WriteTx<'_>, own: &mut Own) -> Result<()> {
-    let zone: Tz = own.zone();
-    own.starts_at = own.start_date.map(|date| starts_at(date, zone));
-    own.version += 1;
-    diesel::update(engagements::table.find(own.id.0))
-        .set((
-            engagements::title.eq(&own.title),
-            engagements::description.eq(&own.description),
-            engagements::tags.eq(&own.tags),
-            engagements::start_date.eq(own.start_date),
-            engagements::end_date.eq(own.end_date),
-            engagements::time_zone.eq(&own.time_zone),
-            engagements::starts_at.eq(own.starts_at),
-            engagements::objective.eq(&own.objective),
-            engagements::scope.eq(&own.scope),
-            engagements::access_info.eq(&own.access_info),
-            engagements::special_instructions.eq(&own.special_instructions),
-            engagements::version.eq(own.version),
-        ))
-        .execute(tx.conn)?;
-    Ok(())
 }

@@ -56,11 +56,11 @@ pub fn decline(
 /// Tells whoever asked for the engagement and its operators what became of it, once each.
 fn tell(tx: &mut WriteTx<'_>, locked: &Locked, text: &str) -> Result<()> {
     let mut people: Vec<PersonId> = engagement_operators::table
-        .filter(engagement_operators::engagement_id.eq(locked.id.0))
+        .filter(engagement_operators::engagement_id.eq(locked.id))
         .select(engagement_operators::person_id)
         .load(tx.conn)?;
     let requester: Option<PersonId> =
-        engagements::table.find(locked.id.0).select(engagements::requested_by).first(tx.conn)?;
+        engagements::table.find(locked.id).select(engagements::requested_by).first(tx.conn)?;
     people.extend(requester);
     give(tx, locked, people.into_iter().map(|person| (person, text.to_owned())).collect())
 }
@@ -111,16 +111,16 @@ pub fn delete(
 ) -> Result<Audited<String>> {
     let (locked, due) = lock_engagement(tx, id, &permit.visible())?;
     permit.check(locked.client)?;
-    diesel::update(engagements::table.find(id.0))
+    diesel::update(engagements::table.find(id))
         .set((
             engagements::deleted_at.eq(tx.now()),
-            engagements::deleted_by.eq(tx.actor().id.map(|id| id.0)),
+            engagements::deleted_by.eq(tx.actor().id),
             engagements::version.eq(engagements::version + 1),
         ))
         .execute(tx.conn)?;
     if !locked.facts.submitted {
         diesel::update(
-            reports::table.filter(reports::engagement_id.eq(id.0).and(reports::deleted_at.is_null())),
+            reports::table.filter(reports::engagement_id.eq(id).and(reports::deleted_at.is_null())),
         )
         .set((reports::deleted_at.eq(tx.now()), reports::updated_at.eq(tx.now())))
         .execute(tx.conn)?;

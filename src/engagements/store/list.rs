@@ -3,17 +3,18 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
-use uuid::Uuid;
+use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
 
 use crate::engagements::domain::RunbookState;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
+use crate::kernel::base::keyset::{At, Cursor, Key, Page};
 use crate::kernel::base::text::like;
-use crate::kernel::base::times;
 use crate::kernel::db::schema::{clients, engagement_activity, engagement_operators, engagements, people};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Progress;
+use crate::procedures::store::runbook::list_progress;
 
 crate::text_enum! {
     /// What the list is sorted by.
@@ -41,20 +42,11 @@ pub struct Search {
     pub tag: String,
     pub sort: Sort,
     pub descending: bool,
-    /// Where the page starts.
-    pub from: Option<Place>,
+    pub at: At<Place>,
 }
 
-/// A place in the sorted list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Whether the page lies before the place, and not after it.
-    pub before: bool,
-    /// The row at that place: its sorting value (times as microseconds since 1970) and its id.
-    pub key: String,
-    /// Its id, for rows with the same value.
-    pub id: EngagementId,
-}
+/// A place in the sorted list: the row's sorting value, times as [`keyset::Key`] writes them, and its id.
+pub type Place = Cursor<String, EngagementId>;
 
 /// A row of the list.
 #[derive(Debug, Clone, Queryable)]
@@ -80,44 +72,31 @@ pub struct Row {
 }
 
 impl Row {
-    /// Where a page before or after this row starts.
-    pub fn place(&self, sort: Sort, before: bool) -> Place {
+    pub fn place(&self, sort: Sort) -> Place {
         let key = match sort {
-            Sort::Activity => self.updated.timestamp_micros().to_string(),
+            Sort::Activity => self.updated.written(),
             Sort::Title => self.title_key.clone(),
             Sort::Client => self.client_key.clone(),
-            Sort::Start => self.starts.timestamp_micros().to_string(),
+            Sort::Start => self.starts.written(),
         };
-        Place { before, key, id: self.id }
+        Place { key, id: self.id }
     }
 }
 
-/// A page of the list.
-#[derive(Debug, Clone, Default)]
-pub struct Page {
-    /// Its rows and where their runbooks stand.
-    pub rows: Vec<(Row, RunbookState, Progress)>,
-    /// Whether there are rows before it.
-    pub earlier: bool,
-    /// Whether there are rows after it.
-    pub later: bool,
-}
+/// A page of the list: its rows and where their runbooks stand.
+pub type EngagementPage = Page<(Row, RunbookState, Progress)>;
 
 /// The instant that a key in an address names; 1970 for a broken one.
 fn instant(key: &str) -> DateTime<Utc> {
-    key.parse().ok().and_then(times::from_cursor).unwrap_or(DateTime::UNIX_EPOCH)
+    Key::read(key).unwrap_or(DateTime::UNIX_EPOCH)
 }
 
 /// One page of the engagements at these clients.
-pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i64) -> Result<Page> {
+pub fn list(conn: &mut PgConnection, at: &Visible, search: &Search, limit: usize) -> Result<EngagementPage> {
     let mut query = engagements::table
         .inner_join(clients::table)
         .inner_join(engagement_activity::table)
-        .filter(
-            engagements::deleted_at
-                .is_null()
-                .and(engagements::client_id.eq_any(at.iter().map(|c| c.0).collect::<Vec<_>>())),
-        )
+        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(at.ids())))
         .into_boxed();
     if !search.q.is_empty() {
         let like = like(&search.q);
@@ -129,7 +108,7 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
         );
     }
     if let Some(client) = search.client {
-        query = query.filter(engagements::client_id.eq(client.0));
+        query = query.filter(engagements::client_id.eq(client));
     }
     // What time has brought counts, whether or not the hourly job has been there.
     let began = || {
@@ -155,24 +134,23 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
             engagement_operators::table.filter(
                 engagement_operators::engagement_id
                     .eq(engagements::id)
-                    .and(engagement_operators::person_id.eq(operator.0)),
+                    .and(engagement_operators::person_id.eq(operator)),
             ),
         ));
     }
     if !search.tag.is_empty() {
         query = query.filter(engagements::tags.contains(vec![search.tag.clone()]));
     }
-    let back = search.from.as_ref().is_some_and(|from| from.before);
-    let descending = search.descending != back;
+    let descending = search.descending != search.at.is_backwards();
     // One sorting value for each name of the enum; ids break ties, so that no row is shown twice or left out.
     macro_rules! sorted {
         ($key:expr, $value:expr) => {{
-            if let Some(from) = &search.from {
+            if let Some(from) = search.at.cursor() {
                 let value = $value(&from.key);
                 query = if descending {
-                    query.filter($key.lt(value.clone()).or($key.eq(value).and(engagements::id.lt(from.id.0))))
+                    query.filter($key.lt(value.clone()).or($key.eq(value).and(engagements::id.lt(from.id))))
                 } else {
-                    query.filter($key.gt(value.clone()).or($key.eq(value).and(engagements::id.gt(from.id.0))))
+                    query.filter($key.gt(value.clone()).or($key.eq(value).and(engagements::id.gt(from.id))))
                 };
             }
             query = if descending {
@@ -192,8 +170,8 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
             sorted!(sql::<Timestamptz>("coalesce(engagements.starts_at, engagements.created_at)"), time)
         }
     }
-    let mut rows: Vec<Row> = query
-        .limit(limit + 1)
+    let rows: Vec<Row> = query
+        .limit(limit as i64 + 1)
         .select((
             engagements::id,
             engagements::title,
@@ -210,51 +188,15 @@ pub fn list(conn: &mut PgConnection, at: &[ClientId], search: &Search, limit: i6
             sql::<Text>("lower(clients.name)"),
         ))
         .load(conn)?;
-    let more = rows.len() as i64 > limit;
-    rows.truncate(limit as usize);
-    if back {
-        rows.reverse();
-    }
-    let (earlier, later) = if back { (more, true) } else { (search.from.is_some(), more) };
-    let progress = progress(conn, &rows.iter().map(|row| row.id.0).collect::<Vec<_>>())?;
-    let rows = rows
-        .into_iter()
-        .map(|mut row| {
-            row.status = row.status.as_of(Some(row.starts), search.now);
-            let progress = progress
-                .iter()
-                .find(|(id, _)| *id == row.id.0)
-                .map_or(Progress { done: 0, total: 0 }, |(_, p)| *p);
-            let state = RunbookState::of(progress, row.submitted.is_some());
-            (row, state, progress)
-        })
-        .collect();
-    Ok(Page { rows, earlier, later })
-}
-
-#[derive(QueryableByName)]
-struct Counted {
-    #[diesel(sql_type = SqlUuid)]
-    engagement_id: Uuid,
-    #[diesel(sql_type = Integer)]
-    done: i32,
-    #[diesel(sql_type = Integer)]
-    total: i32,
-}
-
-fn progress(conn: &mut PgConnection, ids: &[Uuid]) -> Result<Vec<(Uuid, Progress)>> {
-    // sql_query: two counts in one pass, which the query builder has no FILTER for.
-    let counted: Vec<Counted> = diesel::sql_query(
-        "SELECT engagement_id, count(*)::int AS total,
-            count(*) FILTER (WHERE status IN ('completed', 'not_applicable'))::int AS done
-         FROM procedures WHERE engagement_id = ANY ($1) GROUP BY engagement_id",
-    )
-    .bind::<Array<SqlUuid>, _>(ids)
-    .load(conn)?;
-    Ok(counted
-        .into_iter()
-        .map(|c| (c.engagement_id, Progress { done: c.done.unsigned_abs(), total: c.total.unsigned_abs() }))
-        .collect())
+    let page = Page::cut(rows, &search.at, limit);
+    let ids: Vec<EngagementId> = page.rows.iter().map(|row| row.id).collect();
+    let progress = list_progress(conn, &ids, at)?;
+    Ok(page.map(|mut row| {
+        row.status = row.status.as_of(Some(row.starts), search.now);
+        let progress = progress.get(&row.id).copied().unwrap_or_default();
+        let state = RunbookState::of(progress, row.submitted.is_some());
+        (row, state, progress)
+    }))
 }
 
 /// What the filters offer.
@@ -277,13 +219,12 @@ struct Tags {
 }
 
 /// What the filters of the list offer somebody who sees these clients.
-pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
-    let at: Vec<Uuid> = at.iter().map(|c| c.0).collect();
+pub fn choices(conn: &mut PgConnection, at: &Visible) -> Result<Choices> {
     let own = engagements::table
-        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(&at)))
+        .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(at.ids())))
         .select(engagements::id);
     let clients = clients::table
-        .filter(clients::id.eq_any(&at))
+        .filter(clients::id.eq_any(at.ids()))
         .order(clients::name)
         .select((clients::id, clients::name))
         .load(conn)?;
@@ -304,7 +245,7 @@ pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
             WHERE e.deleted_at IS NULL AND e.client_id = ANY ($1) ORDER BY tag LIMIT 200) AS tags
          FROM engagements WHERE deleted_at IS NULL AND client_id = ANY ($1)",
     )
-    .bind::<Array<SqlUuid>, _>(&at)
+    .bind::<Array<SqlUuid>, _>(at.ids())
     .get_result(conn)?;
     Ok(Choices { clients, operators, tags: tags.tags, engagements: tags.engagements })
 }

@@ -76,9 +76,9 @@ pub fn add_procedures(
         return planning.finish(tx, 0);
     }
     let attack_version: String =
-        engagements::table.find(id.0).select(engagements::attack_version).first(tx.conn)?;
+        engagements::table.find(id).select(engagements::attack_version).first(tx.conn)?;
     let after: Option<i32> = procedures::table
-        .filter(procedures::engagement_id.eq(id.0))
+        .filter(procedures::engagement_id.eq(id))
         .select(max(procedures::position))
         .first(tx.conn)?;
     let target = Target {
@@ -89,7 +89,7 @@ pub fn add_procedures(
     };
     let added = copy_procedures(tx, &target, chosen)?;
     let names: Vec<String> = procedures::table
-        .filter(procedures::id.eq_any(added.iter().map(|id| id.0)))
+        .filter(procedures::id.eq_any(&added))
         .order(procedures::position)
         .select(procedures::name)
         .load(tx.conn)?;
@@ -105,7 +105,7 @@ pub fn add_procedures(
 /// Library procedures that an engagement holds copies of.
 pub fn list_origins(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<LibraryProcedureId>> {
     let origins: Vec<Option<LibraryProcedureId>> = procedures::table
-        .filter(procedures::engagement_id.eq(id.0).and(procedures::origin_id.is_not_null()))
+        .filter(procedures::engagement_id.eq(id).and(procedures::origin_id.is_not_null()))
         .select(procedures::origin_id)
         .load(conn)?;
     Ok(origins.into_iter().flatten().collect())
@@ -135,7 +135,7 @@ pub fn get_losses(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Los
             (SELECT count(*) FROM field_history WHERE subject_type = 'procedure' AND subject_id = $1 \
             AND version > 1) AS saves",
     )
-    .bind::<SqlUuid, _>(procedure.0)
+    .bind::<SqlUuid, _>(procedure)
     .get_result(conn)?)
 }
 
@@ -151,19 +151,19 @@ pub fn remove_procedure(
 ) -> Result<Audited<String>> {
     let mut planning = begin(tx, permit, id)?;
     let (name, position): (String, i32) = procedures::table
-        .find(procedure.0)
-        .filter(procedures::engagement_id.eq(id.0))
+        .find(procedure)
+        .filter(procedures::engagement_id.eq(id))
         .select((procedures::name, procedures::position))
         .for_update()
         .first(tx.conn)?;
     // The files themselves go with the sweep that finds blobs without a row.
-    diesel::delete(attachments::table.filter(attachments::procedure_id.eq(procedure.0))).execute(tx.conn)?;
-    diesel::update(procedures::table.filter(procedures::variant_of.eq(procedure.0)))
+    diesel::delete(attachments::table.filter(attachments::procedure_id.eq(procedure))).execute(tx.conn)?;
+    diesel::update(procedures::table.filter(procedures::variant_of.eq(procedure)))
         .set(procedures::variant_of.eq(None::<Uuid>))
         .execute(tx.conn)?;
-    diesel::delete(procedures::table.find(procedure.0)).execute(tx.conn)?;
+    diesel::delete(procedures::table.find(procedure)).execute(tx.conn)?;
     diesel::update(
-        procedures::table.filter(procedures::engagement_id.eq(id.0).and(procedures::position.gt(position))),
+        procedures::table.filter(procedures::engagement_id.eq(id).and(procedures::position.gt(position))),
     )
     .set(procedures::position.eq(procedures::position - 1))
     .execute(tx.conn)?;
@@ -186,7 +186,7 @@ pub fn reorder(
 ) -> Result<Audited<()>> {
     let mut planning = begin(tx, permit, id)?;
     let before: Vec<ProcedureId> = procedures::table
-        .filter(procedures::engagement_id.eq(id.0))
+        .filter(procedures::engagement_id.eq(id))
         .order(procedures::position)
         .select(procedures::id)
         .load(tx.conn)?;
@@ -209,7 +209,7 @@ pub fn reorder(
         "UPDATE procedures p SET position = o.place \
         FROM unnest($1::uuid[], $2::int[]) AS o(id, place) WHERE p.id = o.id",
     )
-    .bind::<Array<SqlUuid>, _>(order.iter().map(|id| id.0).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(order)
     .bind::<Array<Integer>, _>((1..).take(order.len()).collect::<Vec<i32>>())
     .execute(tx.conn)?;
     let event = planning.event(Kind::ProceduresReordered, "Changed the order of the procedures");
@@ -241,9 +241,8 @@ fn set_periods(
     }
     errors.done()?;
     for own in periods {
-        let of = engagement_operators::engagement_id
-            .eq(id.0)
-            .and(engagement_operators::person_id.eq(own.person.0));
+        let of =
+            engagement_operators::engagement_id.eq(id).and(engagement_operators::person_id.eq(own.person));
         diesel::update(engagement_operators::table.filter(of))
             .set((engagement_operators::starts_on.eq(own.from), engagement_operators::ends_on.eq(own.to)))
             .execute(conn)?;
@@ -280,7 +279,7 @@ pub(super) fn change_operators(
     check_operators(tx.conn, planning.locked.client, added)?;
     insert_operators(tx.conn, id, added)?;
     let period = engagements::table
-        .find(id.0)
+        .find(id)
         .select((engagements::start_date, engagements::end_date))
         .first(tx.conn)?;
     set_periods(tx.conn, id, dates, period)?;
@@ -290,7 +289,7 @@ pub(super) fn change_operators(
         diesel::delete(
             engagement_operators::table.filter(
                 engagement_operators::engagement_id
-                    .eq(id.0)
+                    .eq(id)
                     .and(engagement_operators::team.eq(team))
                     .and(engagement_operators::person_id.eq_any(gone)),
             ),
@@ -299,7 +298,7 @@ pub(super) fn change_operators(
     }
     let now: Vec<(String, Team)> = engagement_operators::table
         .inner_join(people::table)
-        .filter(engagement_operators::engagement_id.eq(id.0))
+        .filter(engagement_operators::engagement_id.eq(id))
         .order((engagement_operators::team.desc(), people::name))
         .select((people::name, engagement_operators::team))
         .load(tx.conn)?;
@@ -333,7 +332,7 @@ pub fn save_inputs(
 ) -> Result<Audited<usize>> {
     let mut planning = begin(tx, permit, id)?;
     let stored: Vec<(String, String)> = engagement_inputs::table
-        .filter(engagement_inputs::engagement_id.eq(id.0))
+        .filter(engagement_inputs::engagement_id.eq(id))
         .select((engagement_inputs::name, engagement_inputs::value))
         .load(tx.conn)?;
     check_seen(typed, &stored.into_iter().collect()).map_err(Error::Invalid)?;
@@ -341,14 +340,14 @@ pub fn save_inputs(
     let gone: Vec<&str> = emptied.iter().map(|one| one.name.as_str()).collect();
     diesel::delete(
         engagement_inputs::table
-            .filter(engagement_inputs::engagement_id.eq(id.0).and(engagement_inputs::name.eq_any(gone))),
+            .filter(engagement_inputs::engagement_id.eq(id).and(engagement_inputs::name.eq_any(gone))),
     )
     .execute(tx.conn)?;
     let rows: Vec<_> = set
         .iter()
         .map(|one| {
             (
-                engagement_inputs::engagement_id.eq(id.0),
+                engagement_inputs::engagement_id.eq(id),
                 engagement_inputs::name.eq(&one.name),
                 engagement_inputs::value.eq(&one.value),
             )

@@ -7,12 +7,14 @@ use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Uuid
 use uuid::Uuid;
 
 use crate::engagements::glance::Answered;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId};
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{attachments, log_entries, people, procedures};
 use crate::procedures::domain::ProcedureStatus;
 use crate::procedures::entries::{SHOWN, SHOWN_BYTES};
+use crate::procedures::store::runbook::procedures_of;
 use crate::settings::domain::Outcome;
 
 /// Somebody with access to a client, as a choice of operator.
@@ -49,7 +51,7 @@ pub fn list_candidates(
     client: ClientId,
     own: Option<EngagementId>,
     dates: (Option<NaiveDate>, Option<NaiveDate>),
-    (visible, others): (&[ClientId], bool),
+    (visible, others): (&Visible, bool),
 ) -> Result<Vec<Candidate>> {
     // sql_query: overlapping dates, with open ends on either side, for all people at once. What runs without
     // an end may last; what is only booked without one takes its first day, as in the calendar.
@@ -78,11 +80,11 @@ pub fn list_candidates(
             OR p.id IN (SELECT person_id FROM engagement_operators WHERE engagement_id = $2) \
             ORDER BY p.name, p.id",
     )
-    .bind::<SqlUuid, _>(client.0)
-    .bind::<Nullable<SqlUuid>, _>(own.map(|id| id.0))
+    .bind::<SqlUuid, _>(client)
+    .bind::<Nullable<SqlUuid>, _>(own)
     .bind::<Nullable<Date>, _>(dates.0)
     .bind::<Nullable<Date>, _>(dates.1)
-    .bind::<Array<SqlUuid>, _>(visible.iter().map(|c| c.0).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(visible.ids())
     .bind::<Bool, _>(others)
     .load(conn)?;
     for candidate in &mut candidates {
@@ -126,7 +128,7 @@ pub fn list_assets(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Used
          JOIN assets a ON a.id = pa.asset_id
          WHERE p.engagement_id = $1 GROUP BY a.id ORDER BY lower(a.name), a.id",
     )
-    .bind::<SqlUuid, _>(id.0)
+    .bind::<SqlUuid, _>(id)
     .load(conn)?)
 }
 
@@ -135,6 +137,7 @@ pub fn list_answers(
     conn: &mut PgConnection,
     id: EngagementId,
     outcomes: &[Outcome],
+    visible: &Visible,
 ) -> Result<Vec<Answered>> {
     type Row = (
         Vec<String>,
@@ -145,9 +148,7 @@ pub fn list_answers(
         Option<DateTime<Utc>>,
         Option<DateTime<Utc>>,
     );
-    let rows: Vec<Row> = procedures::table
-        .filter(procedures::engagement_id.eq(id.0))
-        .order(procedures::position)
+    let rows: Vec<Row> = procedures_of(id, visible)
         .select((
             procedures::tactics,
             procedures::status,
@@ -217,13 +218,10 @@ pub fn list_timeline(
             sum(octet_length(text)) OVER newest AS bytes
             FROM log_entries WHERE removed_at IS NULL AND engagement_id = ",
     );
-    let newest = newest
-        .bind::<SqlUuid, _>(id.0)
-        .sql(" AND (")
-        .bind::<Nullable<SqlUuid>, _>(page.before.map(|id| id.0));
+    let newest = newest.bind::<SqlUuid, _>(id).sql(" AND (").bind::<Nullable<SqlUuid>, _>(page.before);
     let newest =
         newest.sql(" IS NULL OR (starts_at, id) < (SELECT starts_at, id FROM log_entries WHERE id = ");
-    let newest = newest.bind::<Nullable<SqlUuid>, _>(page.before.map(|id| id.0));
+    let newest = newest.bind::<Nullable<SqlUuid>, _>(page.before);
     let newest =
         newest.sql(")) WINDOW newest AS (ORDER BY starts_at DESC, id DESC)) counted WHERE n = 1 OR (n <= ");
     let newest =
@@ -236,7 +234,7 @@ pub fn list_timeline(
     let rows: Vec<(Entry, i64)> = log_entries::table
         .inner_join(procedures::table.on(procedures::id.eq(log_entries::procedure_id)))
         .inner_join(people::table.on(people::id.eq(log_entries::author_id)))
-        .filter(log_entries::engagement_id.eq(id.0).and(log_entries::removed_at.is_null()))
+        .filter(log_entries::engagement_id.eq(id).and(log_entries::removed_at.is_null()))
         .filter(newest)
         .order((log_entries::starts_at, log_entries::id))
         .select((
@@ -305,7 +303,7 @@ pub fn list_attachments(
     let rows: Vec<(File, i64)> = attachments::table
         .left_join(procedures::table.on(procedures::id.nullable().eq(attachments::procedure_id)))
         .inner_join(people::table.on(people::id.eq(attachments::uploaded_by)))
-        .filter(attachments::engagement_id.eq(id.0).and(attachments::removed_at.is_null()))
+        .filter(attachments::engagement_id.eq(id).and(attachments::removed_at.is_null()))
         .order((
             sql::<BigInt>(
                 "coalesce(procedures.position, \

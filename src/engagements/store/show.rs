@@ -8,12 +8,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::Deserialize;
 
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
-use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
-use crate::kernel::base::team::Team;
-use crate::kernel::db::schema::{clients, engagement_activity, engagements, procedures, reports};
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
+use crate::kernel::base::zone::Zone;
+use crate::kernel::db::schema::{clients, engagement_activity, engagements, reports};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
-use crate::procedures::domain::{ProcedureStatus, Severity, WaitingOn};
 use crate::procedures::inputs::{self, InputRow, ProcedureInputs, Values};
 
 /// An engagement's own row.
@@ -32,8 +32,7 @@ pub struct Own {
     pub status: EngagementStatus,
     pub start_date: Option<NaiveDate>,
     pub end_date: Option<NaiveDate>,
-    /// Name of its zone.
-    pub time_zone: String,
+    pub time_zone: Zone,
     /// The first instant of the first day.
     pub starts_at: Option<DateTime<Utc>>,
     pub attack_version: String,
@@ -53,9 +52,8 @@ pub struct Own {
 }
 
 impl Own {
-    /// Its zone; UTC where the stored name is not known to this build.
     pub fn zone(&self) -> Tz {
-        self.time_zone.parse().unwrap_or(Tz::UTC)
+        self.time_zone.tz()
     }
 }
 
@@ -92,7 +90,7 @@ impl Head {
 ///
 /// # Errors
 /// [`crate::kernel::base::error::Error::NotFound`] when it is not there, deleted, or another client's.
-pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<Head> {
+pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &Visible) -> Result<Head> {
     let (own, client_name, updated, updated_by, report): (
         Own,
         String,
@@ -107,9 +105,9 @@ pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId])
         )
         .filter(
             engagements::id
-                .eq(id.0)
+                .eq(id)
                 .and(engagements::deleted_at.is_null())
-                .and(engagements::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>())),
+                .and(engagements::client_id.eq_any(visible.ids())),
         )
         .select((
             Own::as_select(),
@@ -121,109 +119,6 @@ pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId])
         .first(conn)?;
     let updated = updated.unwrap_or(DateTime::UNIX_EPOCH);
     Ok(Head { own, client_name, updated, updated_by: updated_by.unwrap_or_default(), report })
-}
-
-/// A row of the procedures table.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
-pub struct ProcedureRow {
-    pub id: ProcedureId,
-    pub position: i32,
-    pub name: String,
-    pub technique_ids: Vec<String>,
-    /// Short names of its tactics.
-    pub tactics: Vec<String>,
-    pub status: ProcedureStatus,
-    /// Severity of its finding.
-    pub severity: Option<Severity>,
-    /// A choice by hand of whose turn it is.
-    pub waiting_on: Option<WaitingOn>,
-    /// Key of the red outcome.
-    pub red_outcome: Option<String>,
-    /// Key of the blue outcome.
-    pub blue_outcome: Option<String>,
-    pub version: i32,
-}
-
-impl ProcedureRow {
-    /// Whose turn it is.
-    pub fn turn(&self) -> WaitingOn {
-        crate::procedures::domain::waiting_on(
-            self.status,
-            self.red_outcome.is_some(),
-            self.blue_outcome.is_some(),
-            self.waiting_on,
-        )
-    }
-}
-
-/// The procedures of an engagement, in order.
-pub fn list_procedures(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<ProcedureRow>> {
-    Ok(procedures::table
-        .filter(procedures::engagement_id.eq(id.0))
-        .order(procedures::position)
-        .select(ProcedureRow::as_select())
-        .load(conn)?)
-}
-
-/// One procedure of an engagement.
-///
-/// # Errors
-/// [`crate::kernel::base::error::Error::NotFound`] when it is not one of the engagement's.
-pub fn get_procedure(
-    conn: &mut PgConnection,
-    engagement: EngagementId,
-    procedure: ProcedureId,
-) -> Result<ProcedureRow> {
-    Ok(procedures::table
-        .find(procedure.0)
-        .filter(procedures::engagement_id.eq(engagement.0))
-        .select(ProcedureRow::as_select())
-        .first(conn)?)
-}
-
-/// An operator of the engagement, or of one procedure that names its own.
-#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
-pub struct Operator {
-    /// The procedure that names its own for this team; none for the engagement's.
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    pub procedure_id: Option<ProcedureId>,
-    #[diesel(sql_type = SqlUuid)]
-    pub person_id: PersonId,
-    #[diesel(sql_type = Text)]
-    pub name: String,
-    #[diesel(sql_type = Text)]
-    pub team: Team,
-    /// Whether the person still has access to the client.
-    #[diesel(sql_type = Bool)]
-    pub has_access: bool,
-}
-
-/// Operators of an engagement and of those of its procedures that name their own, by team and name.
-pub fn list_operators(conn: &mut PgConnection, id: EngagementId) -> Result<Vec<Operator>> {
-    // sql_query: both kinds in one statement, since the page has a fixed number of them.
-    Ok(diesel::sql_query(
-        "SELECT o.procedure_id, o.person_id, p.name, o.team,
-            EXISTS (SELECT FROM client_access a JOIN engagements e ON e.client_id = a.client_id
-                WHERE e.id = $1 AND a.person_id = p.id AND p.status <> 'disabled' \
-                AND p.deleted_at IS NULL) AS has_access
-         FROM (SELECT NULL::uuid AS procedure_id, person_id, team FROM engagement_operators \
-         WHERE engagement_id = $1
-            UNION ALL
-            SELECT o.procedure_id, o.person_id, o.team FROM procedure_operators o \
-            JOIN procedures q ON q.id = o.procedure_id
-            WHERE q.engagement_id = $1) o
-         JOIN people p ON p.id = o.person_id ORDER BY o.team DESC, p.name, p.id",
-    )
-    .bind::<SqlUuid, _>(id.0)
-    .load(conn)?)
-}
-
-/// Whether somebody is an operator of a procedure on a side: its own operators count, or where it names none
-/// the engagement's.
-pub fn operators_of(all: &[Operator], procedure: ProcedureId, team: Team) -> impl Iterator<Item = &Operator> {
-    let own = all.iter().any(|o| o.procedure_id == Some(procedure) && o.team == team);
-    all.iter().filter(move |o| o.team == team && o.procedure_id == own.then_some(procedure))
 }
 
 /// What the closed sections say, and what the person has open.
@@ -305,8 +200,8 @@ pub fn get_digests(
          AND ($3 OR category <> 'reports')
             ORDER BY at DESC, id DESC LIMIT 1) v ON true",
     )
-    .bind::<SqlUuid, _>(id.0)
-    .bind::<SqlUuid, _>(person.0)
+    .bind::<SqlUuid, _>(id)
+    .bind::<SqlUuid, _>(person)
     .bind::<Bool, _>(inside)
     .get_result(conn)?)
 }
@@ -352,7 +247,7 @@ pub fn list_inputs(
             WHERE text LIKE '%#{%') t
          WHERE p.engagement_id = $1 AND t.texts IS NOT NULL ORDER BY p.position",
     )
-    .bind::<SqlUuid, _>(id.0)
+    .bind::<SqlUuid, _>(id)
     .load(conn)?;
     let prepared: Vec<(Values, Values)> = rows
         .iter()
@@ -388,7 +283,7 @@ pub fn save_sections(
     let rows: Vec<_> = sections
         .iter()
         .map(|section| {
-            (s::person_id.eq(person.0), s::engagement_id.eq(id.0), s::section.eq(*section), s::open.eq(open))
+            (s::person_id.eq(person), s::engagement_id.eq(id), s::section.eq(*section), s::open.eq(open))
         })
         .collect();
     diesel::insert_into(s::table)
@@ -398,18 +293,4 @@ pub fn save_sections(
         .set(s::open.eq(open))
         .execute(conn)?;
     Ok(())
-}
-
-/// The procedure of an engagement that a short key stands for.
-///
-/// # Errors
-/// [`crate::kernel::base::error::Error::NotFound`] when no procedure of the engagement, or more than one,
-/// ends like this.
-pub fn find_by_key(conn: &mut PgConnection, engagement: EngagementId, key: &str) -> Result<ProcedureRow> {
-    let mut rows = list_procedures(conn, engagement)?;
-    rows.retain(|row| row.id.short_key() == key);
-    match (rows.pop(), rows.is_empty()) {
-        (Some(row), true) => Ok(row),
-        _ => Err(crate::kernel::base::error::Error::NotFound),
-    }
 }

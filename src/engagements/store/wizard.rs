@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::engagements::domain::NewEngagement;
 use crate::engagements::store::show::Own;
 use crate::engagements::wizard::{Chosen, Given, Wizard};
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, DraftId, EngagementId, PersonId, TestPlanId};
 use crate::kernel::db::schema::{
@@ -21,9 +22,9 @@ pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> 
     let fields: Option<serde_json::Value> = drafts::table
         .filter(
             drafts::person_id
-                .eq(person.0)
+                .eq(person)
                 .and(drafts::subject_type.eq(DraftSubject::Wizard))
-                .and(drafts::subject_id.eq(draft.0)),
+                .and(drafts::subject_id.eq(draft)),
         )
         .select(drafts::fields)
         .first(conn)
@@ -52,9 +53,9 @@ pub fn delete_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -
     let gone = diesel::delete(
         drafts::table.filter(
             drafts::person_id
-                .eq(person.0)
+                .eq(person)
                 .and(drafts::subject_type.eq(DraftSubject::Wizard))
-                .and(drafts::subject_id.eq(draft.0)),
+                .and(drafts::subject_id.eq(draft)),
         ),
     )
     .execute(conn)?;
@@ -67,17 +68,16 @@ pub fn find_newest_draft(
     person: PersonId,
 ) -> Result<Option<(DraftId, DateTime<Utc>)>> {
     Ok(drafts::table
-        .filter(drafts::person_id.eq(person.0).and(drafts::subject_type.eq(DraftSubject::Wizard)))
+        .filter(drafts::person_id.eq(person).and(drafts::subject_type.eq(DraftSubject::Wizard)))
         .order(drafts::updated_at.desc())
         .select((drafts::subject_id, drafts::updated_at))
         .first(conn)
         .optional()?)
 }
 
-/// Clients by name.
-pub fn list_clients(conn: &mut PgConnection, at: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
+pub fn list_clients(conn: &mut PgConnection, at: &Visible) -> Result<Vec<(ClientId, String)>> {
     Ok(clients::table
-        .filter(clients::id.eq_any(at.iter().map(|c| c.0).collect::<Vec<_>>()))
+        .filter(clients::id.eq_any(at.ids()))
         .order(clients::name)
         .select((clients::id, clients::name))
         .load(conn)?)
@@ -96,14 +96,14 @@ pub struct Earlier {
 }
 
 /// Engagements at these clients that hold procedures, the newest first.
-pub fn list_earlier(conn: &mut PgConnection, at: &[ClientId], limit: i64) -> Result<Vec<Earlier>> {
+pub fn list_earlier(conn: &mut PgConnection, at: &Visible, limit: i64) -> Result<Vec<Earlier>> {
     use diesel::dsl::exists;
     Ok(engagements::table
         .inner_join(clients::table)
         .filter(
             engagements::deleted_at
                 .is_null()
-                .and(engagements::client_id.eq_any(at.iter().map(|c| c.0).collect::<Vec<_>>()))
+                .and(engagements::client_id.eq_any(at.ids()))
                 .and(exists(procedures::table.filter(procedures::engagement_id.eq(engagements::id)))),
         )
         .order((engagements::created_at.desc(), engagements::id))
@@ -126,7 +126,7 @@ pub fn list_earlier(conn: &mut PgConnection, at: &[ClientId], limit: i64) -> Res
 pub fn get_from_plan(conn: &mut PgConnection, plan: TestPlanId) -> Result<Given> {
     let found = library::store::get_plan(conn, plan)?;
     let chosen = test_plan_procedures::table
-        .filter(test_plan_procedures::test_plan_id.eq(plan.0))
+        .filter(test_plan_procedures::test_plan_id.eq(plan))
         .order(test_plan_procedures::position)
         .select(test_plan_procedures::procedure_id)
         .load(conn)?;
@@ -151,12 +151,12 @@ pub fn get_from_plan(conn: &mut PgConnection, plan: TestPlanId) -> Result<Given>
 /// [`crate::kernel::base::error::Error::NotFound`] when it is not there or another client's.
 pub fn get_from_earlier(conn: &mut PgConnection, earlier: EngagementId, client: ClientId) -> Result<Given> {
     let own: Own = engagements::table
-        .find(earlier.0)
-        .filter(engagements::client_id.eq(client.0).and(engagements::deleted_at.is_null()))
+        .find(earlier)
+        .filter(engagements::client_id.eq(client).and(engagements::deleted_at.is_null()))
         .select(Own::as_select())
         .first(conn)?;
     let chosen: Vec<_> = procedures::table
-        .filter(procedures::engagement_id.eq(earlier.0))
+        .filter(procedures::engagement_id.eq(earlier))
         .order(procedures::position)
         .select(procedures::id)
         .load(conn)?;
@@ -165,14 +165,14 @@ pub fn get_from_earlier(conn: &mut PgConnection, earlier: EngagementId, client: 
             crate::kernel::db::schema::client_access::table.on(
                 crate::kernel::db::schema::client_access::person_id
                     .eq(engagement_operators::person_id)
-                    .and(crate::kernel::db::schema::client_access::client_id.eq(client.0)),
+                    .and(crate::kernel::db::schema::client_access::client_id.eq(client)),
             ),
         )
-        .filter(engagement_operators::engagement_id.eq(earlier.0))
+        .filter(engagement_operators::engagement_id.eq(earlier))
         .select((engagement_operators::person_id, engagement_operators::team))
         .load(conn)?;
     let inputs: Vec<(String, String)> = engagement_inputs::table
-        .filter(engagement_inputs::engagement_id.eq(earlier.0))
+        .filter(engagement_inputs::engagement_id.eq(earlier))
         .select((engagement_inputs::name, engagement_inputs::value))
         .load(conn)?;
     let details = NewEngagement {
@@ -235,19 +235,17 @@ pub fn list_picked(
     )
     .bind::<Array<Nullable<SqlUuid>>, _>(ids(|c| if let Chosen::Library(id) = c { Some(id.0) } else { None }))
     .bind::<Array<Nullable<SqlUuid>>, _>(ids(|c| if let Chosen::Earlier(id) = c { Some(id.0) } else { None }))
-    .bind::<Nullable<SqlUuid>, _>(client.map(|c| c.0))
+    .bind::<Nullable<SqlUuid>, _>(client)
     .load(conn)?)
 }
 
 /// Whether an engagement of one of these clients was made under this id.
-pub fn is_made(conn: &mut PgConnection, id: EngagementId, visible: &[ClientId]) -> Result<bool> {
+pub fn is_made(conn: &mut PgConnection, id: EngagementId, visible: &Visible) -> Result<bool> {
     use diesel::dsl::exists;
     Ok(diesel::select(exists(
-        engagements::table.find(id.0).filter(
-            engagements::deleted_at
-                .is_null()
-                .and(engagements::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>())),
-        ),
+        engagements::table
+            .find(id)
+            .filter(engagements::deleted_at.is_null().and(engagements::client_id.eq_any(visible.ids()))),
     ))
     .get_result(conn)?)
 }

@@ -3,27 +3,11 @@
 use askama::Template;
 
 use super::wizard::LibraryPane;
-use crate::engagements::domain::NewEngagement;
+use crate::engagements::domain::{DetailField, NewEngagement};
 use crate::engagements::store::plan::Losses;
-use crate::kernel::base::error::FieldErrors;
+use crate::kernel::merge::form::Editing;
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
-
-/// A field that both sides changed.
-#[derive(Debug, Clone)]
-pub struct Conflict {
-    pub field: &'static str,
-    pub label: &'static str,
-    /// What the other side saved.
-    pub theirs: String,
-    /// How it is shown, where the value itself says nothing.
-    pub theirs_shown: Option<String>,
-    pub by: String,
-    pub at: String,
-    /// The version to resolve against.
-    pub version: i32,
-    pub mine: String,
-}
 
 #[derive(Template)]
 #[template(path = "engagements/edit.html")]
@@ -32,24 +16,8 @@ pub struct Edit {
     pub url: String,
     /// What the fields show.
     pub details: NewEngagement,
-    /// Version of the row that they came from.
-    pub version: i32,
-    /// Versions of the fields that came from elsewhere.
-    pub bases: Vec<(&'static str, i32)>,
-    /// Fields that both sides changed.
-    pub conflicts: Vec<Conflict>,
-    pub errors: FieldErrors,
-    /// What went wrong as a whole.
-    pub problem: Option<String>,
-}
-
-impl Edit {
-    fn error(&self, field: &str) -> Option<&str> {
-        self.errors.get(field)
-    }
-    fn conflict(&self, field: &str) -> Option<&Conflict> {
-        self.conflicts.iter().find(|c| c.field == field)
-    }
+    /// The rest of the form.
+    pub editing: Editing<DetailField>,
 }
 
 #[derive(Template)]

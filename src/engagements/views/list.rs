@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::engagements::domain::RunbookState;
-use crate::engagements::store::list::{Choices, Page, Place, Row, Search, Sort};
+use crate::engagements::store::list::{Choices, EngagementPage, Place, Row, Search, Sort};
+use crate::kernel::base::keyset::At;
 use crate::kernel::base::show::{When, dates};
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
@@ -54,10 +55,8 @@ impl Shown {
         [&self.q, &self.client, &self.status, &self.operator, &self.tag].iter().any(|value| !value.is_empty())
     }
 
-    fn href(&self, sort: &str, dir: &str, place: Option<&Place>) -> String {
-        let from = place
-            .map(|p| format!("{}.{}.{}", if p.before { "before" } else { "after" }, p.id, p.key))
-            .unwrap_or_default();
+    fn href(&self, sort: &str, dir: &str, at: &At<Place>) -> String {
+        let (after, before) = at.written();
         link(
             "/engagements",
             &[
@@ -68,17 +67,11 @@ impl Shown {
                 ("tag", &self.tag),
                 ("sort", sort),
                 ("dir", dir),
-                ("from", &from),
+                ("after", &after),
+                ("before", &before),
             ],
         )
     }
-}
-
-/// Reads the place that [`Shown::href`] wrote.
-pub fn place(from: &str) -> Option<Place> {
-    let (side, rest) = from.split_once('.')?;
-    let (id, key) = rest.split_once('.')?;
-    Some(Place { before: side == "before", id: id.parse().ok()?, key: key.to_owned() })
 }
 
 /// A column head that sorts.
@@ -160,7 +153,7 @@ impl Line {
 pub fn navigation(
     shown: &Shown,
     search: &Search,
-    page: &Page,
+    page: &EngagementPage,
 ) -> (Vec<Head>, Option<String>, Option<String>) {
     let head = |sort: Sort, label, wide, usual_descending: bool| {
         let current = search.sort == sort;
@@ -172,7 +165,7 @@ pub fn navigation(
         };
         Head {
             label,
-            href: shown.href(sort.as_str(), if descending { "desc" } else { "asc" }, None),
+            href: shown.href(sort.as_str(), if descending { "desc" } else { "asc" }, &At::First),
             sorted,
             wide,
         }
@@ -183,27 +176,23 @@ pub fn navigation(
         head(Sort::Start, "Start", true, true),
         head(Sort::Activity, "Last updated", false, true),
     ];
-    let towards = |row: Option<&(Row, RunbookState, Progress)>, before| {
-        row.map(|(row, ..)| shown.href(&shown.sort, &shown.dir, Some(&row.place(search.sort, before))))
-    };
-    let newer = if page.earlier { towards(page.rows.first(), true) } else { None };
-    let older = if page.later { towards(page.rows.last(), false) } else { None };
+    let (newer, older) =
+        page.links(|(row, ..)| row.place(search.sort), |at| shown.href(&shown.sort, &shown.dir, at));
     (heads, newer, older)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::base::ids::EngagementId;
 
     #[test]
     fn a_place_survives_its_link() {
-        let place_of =
-            Place { before: true, key: "a.b & c".into(), id: crate::kernel::base::ids::EngagementId::new() };
-        let href = Shown::default().href("title", "asc", Some(&place_of));
+        let at = At::Before(Place { key: "a.b & c".into(), id: EngagementId::new() });
+        let href = Shown::default().href("title", "asc", &at);
         let query: Vec<(String, String)> =
             serde_html_form::from_str(href.split_once('?').unwrap().1).unwrap();
-        assert_eq!(place(&query.iter().find(|(name, _)| name == "from").unwrap().1), Some(place_of));
-        assert_eq!(place("nonsense"), None);
+        assert_eq!(At::read("", &query.iter().find(|(name, _)| name == "before").unwrap().1), at);
     }
 
     #[test]
@@ -217,9 +206,9 @@ mod tests {
             tag: String::new(),
             sort: Sort::Title,
             descending: false,
-            from: None,
+            at: At::First,
         };
-        let (heads, ..) = navigation(&Shown::default(), &search, &Page::default());
+        let (heads, ..) = navigation(&Shown::default(), &search, &EngagementPage::default());
         assert_eq!(
             (heads[0].sorted, heads[0].href.as_str()),
             ("ascending", "/engagements?sort=title&dir=desc")

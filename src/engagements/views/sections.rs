@@ -79,7 +79,7 @@ impl Overview {
                 .map(|(label, text)| (*label, markdown::render(text)))
                 .collect(),
             dates: if period.is_empty() { "No dates".into() } else { period },
-            zone: own.time_zone.clone(),
+            zone: own.time_zone.to_string(),
             tags: own.tags.clone(),
             attack: own.attack_version.clone(),
             plan: own.test_plan_title.clone(),

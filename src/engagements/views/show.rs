@@ -11,7 +11,7 @@ use super::sections::{
 use super::table::{Line, Meter, Procedures, Writer};
 use crate::engagements::glance::{Answered, Glance};
 use crate::engagements::store::sections::{Candidate, Entry, UsedAsset};
-use crate::engagements::store::show::{Digests, Head, Operator, ProcedureRow};
+use crate::engagements::store::show::{Digests, Head};
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::PersonId;
 use crate::kernel::base::show;
@@ -24,6 +24,7 @@ use crate::kernel::web::filters;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{ProcedureStatus, Sides};
 use crate::procedures::inputs::{InputRow, Values};
+use crate::procedures::store::runbook::{Operator, ProcedureRow};
 use crate::settings::domain::Outcome;
 
 /// Everything the page is made of; what was not asked for is empty.
@@ -518,7 +519,7 @@ mod tests {
             status: EngagementStatus::InProgress,
             start_date: None,
             end_date: None,
-            time_zone: "UTC".into(),
+            time_zone: crate::kernel::base::zone::Zone::default(),
             starts_at: None,
             attack_version: "19.1".into(),
             test_plan_title: String::new(),

@@ -4,12 +4,12 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use crate::engagements::domain::RunbookState;
-use crate::engagements::store::show::{Operator, ProcedureRow, operators_of};
 use crate::kernel::base::ids::{EngagementId, PersonId};
 use crate::kernel::base::team::Team;
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
 use crate::procedures::domain::{Field, Sides, WaitingOn};
+use crate::procedures::store::runbook::{Operator, ProcedureRow, is_assigned, operators_of};
 use crate::procedures::views::page::state_class;
 use crate::settings::domain::Outcome;
 
@@ -68,7 +68,6 @@ pub struct Line {
     pub position: i32,
     pub technique: String,
     pub more: usize,
-    /// Its own page.
     pub href: String,
     pub name: String,
     pub cells: Vec<Cell>,
@@ -102,7 +101,7 @@ pub struct Writer<F> {
 impl<F: Fn(bool, bool) -> Sides> Writer<F> {
     /// The person's sides on a procedure.
     pub fn sides_of(&self, row: &ProcedureRow, operators: &[Operator]) -> Sides {
-        let on = |team| operators_of(operators, row.id, team).any(|o| o.person_id == self.person);
+        let on = |team| is_assigned(operators, row.id, team, self.person);
         (self.sides)(on(Team::Red), on(Team::Blue))
     }
     /// Whether the procedure waits on this person: an operator of the side whose turn it is, or with nobody

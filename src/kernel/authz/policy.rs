@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::visible::Visible;
 use crate::kernel::base::ids::ClientId;
 
 crate::text_enum! {
@@ -233,12 +234,17 @@ impl Rights {
         self.may(permission) || !permission.is_own() && self.clients.values().any(|set| set.has(permission))
     }
     /// Every client the person has access to, whatever the role.
-    pub fn visible(&self) -> Vec<ClientId> {
-        self.clients.keys().copied().collect()
+    pub fn visible(&self) -> Visible {
+        Visible::new(self.clients.keys().copied().collect())
     }
     /// The clients at which a right is held.
-    pub fn clients_with(&self, permission: Permission) -> Vec<ClientId> {
-        self.clients.iter().filter(|(_, set)| set.has(permission)).map(|(id, _)| *id).collect()
+    pub fn clients_with(&self, permission: Permission) -> Visible {
+        self.clients_with_any(&[permission])
+    }
+    /// The clients at which one of these rights is held.
+    pub fn clients_with_any(&self, permissions: &[Permission]) -> Visible {
+        let any = |set: &PermissionSet| permissions.iter().any(|permission| set.has(*permission));
+        Visible::new(self.clients.iter().filter(|(_, set)| any(set)).map(|(id, _)| *id).collect())
     }
 }
 
@@ -268,7 +274,7 @@ mod tests {
         assert!(rights.may_at(P::EngagementPlan, a));
         assert!(!rights.may_at(P::EngagementPlan, b));
         assert!(!rights.may(P::LibraryEdit), "a client access gives no right without a client");
-        assert_eq!(rights.clients_with(P::EngagementPlan), vec![a]);
+        assert_eq!(rights.clients_with(P::EngagementPlan).ids(), [a]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod error;
 pub mod harmless;
 pub mod hex;
 pub mod ids;
+pub mod keyset;
 pub mod logging;
 pub mod network;
 pub mod pairs;
@@ -15,6 +16,7 @@ pub mod team;
 pub mod text;
 pub mod text_enum;
 pub mod times;
+pub mod zone;
 
 #[cfg(test)]
 pub mod proptests;

@@ -94,28 +94,6 @@ impl<'de> Deserialize<'de> for Pairs {
     }
 }
 
-/// A field of a form that merges: its value, and the version that it came from (`base.<field>`, or `version`
-/// for a field without one). A choice in a conflict moves the base to the version that was shown as theirs.
-pub fn merging(pairs: &Pairs, name: &str) -> Option<(String, i32)> {
-    let number = |name: &str| pairs.get(name).and_then(|value| value.parse::<i32>().ok());
-    let raw = pairs.get(name)?.to_owned();
-    let base = number(&format!("base.{name}")).unwrap_or_else(|| number("version").unwrap_or(0));
-    let theirs = || number(&format!("theirs.{name}")).unwrap_or(base);
-    if pairs.get("take") == Some(name) {
-        return Some((pairs.get(&format!("value.{name}")).unwrap_or_default().to_owned(), theirs()));
-    }
-    Some(if pairs.get("keep") == Some(name) { (raw, theirs()) } else { (raw, base) })
-}
-
-/// Whether a name is one that a form of merging fields posts, for the fields that `known` names.
-pub fn is_merging(name: &str, known: impl Fn(&str) -> bool) -> bool {
-    match name.split_once('.') {
-        Some(("base" | "theirs" | "value", field)) => known(field),
-        Some(_) => false,
-        None => matches!(name, "version" | "keep" | "take") || known(name),
-    }
-}
-
 /// The fault of a form that no page of ours posts.
 pub fn not_ours() -> Error {
     Error::Malformed(
@@ -136,7 +114,6 @@ mod tests {
         assert_eq!(pairs.under("had.").collect::<Vec<_>>(), [("x y", "5")]);
         assert!(pairs.has("b", "2") && !pairs.has("b", "1"));
         assert!(pairs.only(|name| name.len() < 3).is_err());
-        let known = |field: &str| ["a", "b"].contains(&field);
-        assert!(pairs.only(|name| is_merging(name, known) || name.starts_with("had.")).is_ok());
+        assert!(pairs.only(|name| name.contains(['a', 'b']) || name.starts_with("had.")).is_ok());
     }
 }

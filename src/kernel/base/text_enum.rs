@@ -10,6 +10,18 @@ pub struct UnknownValue {
     pub value: String,
 }
 
+/// What every enum of [`text_enum!`](crate::text_enum) says of itself, for code that works with any of them.
+pub trait TextEnum:
+    Copy + std::fmt::Debug + Eq + Ord + std::hash::Hash + std::str::FromStr<Err = UnknownValue> + 'static
+{
+    /// Every value, in the order people expect.
+    const ALL: &'static [Self];
+    /// The stored and posted value.
+    fn as_str(self) -> &'static str;
+    /// The word people see.
+    fn label(self) -> &'static str;
+}
+
 /// Declares an enum stored as TEXT. `Variant => "stored", "Label";`
 #[macro_export]
 macro_rules! text_enum {
@@ -32,6 +44,11 @@ macro_rules! text_enum {
             pub fn as_str(self) -> &'static str { match self { $(Self::$variant => $stored,)+ } }
             /// The word people see.
             pub fn label(self) -> &'static str { match self { $(Self::$variant => $label,)+ } }
+        }
+        impl $crate::kernel::base::text_enum::TextEnum for $name {
+            const ALL: &'static [Self] = $name::ALL;
+            fn as_str(self) -> &'static str { $name::as_str(self) }
+            fn label(self) -> &'static str { $name::label(self) }
         }
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str(self.label()) }

@@ -2,6 +2,7 @@
 //! audit event. A write that returns without its event does not compile, and would not commit either
 //! (`audit.require_event`).
 
+pub mod cached;
 pub mod cursor;
 pub mod embedded;
 pub mod migrate;
@@ -92,7 +93,6 @@ struct Lane {
 /// How a pool stands at this moment.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolState {
-    /// read or write.
     pub name: &'static str,
     /// The most connections that it makes.
     pub limit: u32,

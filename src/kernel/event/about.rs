@@ -33,16 +33,16 @@ pub fn list_about(conn: &mut PgConnection, about: About, limit: i64) -> Result<V
     let query = query.filter(events::at.ge(sql::<Timestamptz>("audit.floor()")));
     let query = match about {
         About::Person(id) => {
-            query.filter(events::about_person.eq(id.0).or(events::actor_id.eq(id.0)).assume_not_null())
+            query.filter(events::about_person.eq(id).or(events::actor_id.eq(id)).assume_not_null())
         }
         About::Engagement(id, inside) => {
-            let query = query.filter(events::engagement_id.eq(id.0).assume_not_null());
+            let query = query.filter(events::engagement_id.eq(id).assume_not_null());
             if inside { query } else { query.filter(events::category.ne(Category::Reports.as_str())) }
         }
         About::Report(id) => query
-            .filter(events::engagement_id.eq(id.0).assume_not_null())
+            .filter(events::engagement_id.eq(id).assume_not_null())
             .filter(events::category.eq(Category::Reports.as_str())),
-        About::Client(id) => query.filter(events::client_id.eq(id.0).assume_not_null()),
+        About::Client(id) => query.filter(events::client_id.eq(id).assume_not_null()),
     };
     Ok(query.load(conn)?)
 }

@@ -1,6 +1,6 @@
 //! An event as it was recorded: the one form that pages, exports, seals and archives share.
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Utc};
 use diesel::dsl::{SqlTypeOf, sql};
 use diesel::expression::SqlLiteral;
 use diesel::pg::Pg;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::domain::{ActorKind, EventOutcome};
 use super::schema::events;
-use crate::kernel::base::times;
+use crate::kernel::base::keyset::{Cursor, NotACursor};
 
 /// The place of an event in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,19 +21,15 @@ pub struct Place {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}", self.at.timestamp_micros(), self.id)
+        Cursor { key: self.at, id: self.id }.fmt(f)
     }
 }
 
 impl std::str::FromStr for Place {
     type Err = ();
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (micros, id) = text.split_once('.').ok_or(())?;
-        let (micros, id): (i64, i64) = (micros.parse().map_err(drop)?, id.parse().map_err(drop)?);
-        let at = times::from_cursor(micros).filter(|at| (1970..=9999).contains(&at.year())).ok_or(())?;
-        let place = Self { at, id };
-        // Only what we would write ourselves: no signs, no leading zeros.
-        if place.to_string() == text { Ok(place) } else { Err(()) }
+        let Cursor { key, id } = text.parse().map_err(drop::<NotACursor>)?;
+        Ok(Self { at: key, id })
     }
 }
 

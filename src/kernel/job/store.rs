@@ -17,7 +17,7 @@ pub(super) fn begin(db: &Db, job: &str, trigger: Trigger, at: DateTime<Utc>) -> 
     db.write_unaudited_blocking("job bookkeeping", |conn| {
         diesel::insert_into(job_runs::table)
             .values((
-                job_runs::id.eq(id.0),
+                job_runs::id.eq(id),
                 job_runs::job.eq(job),
                 job_runs::trigger.eq(trigger),
                 job_runs::started_at.eq(at),
@@ -40,7 +40,7 @@ pub(super) fn finish(db: &Db, id: JobRunId, at: DateTime<Utc>, done: &Result<Don
             Ok(done) => (Some(done.moved as i32), Some(done.skipped as i32), None, done.left_over.join("\n")),
             Err(cause) => (None, None, Some(cause.to_string()), String::new()),
         };
-        diesel::update(job_runs::table.find(id.0))
+        diesel::update(job_runs::table.find(id))
             .set((
                 job_runs::finished_at.eq(at),
                 job_runs::moved.eq(moved),

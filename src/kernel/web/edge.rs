@@ -429,8 +429,8 @@ fn with_headers(mut answer: ServiceResponse<BoxBody>, is_asset: bool) -> Service
     if https {
         set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000; includeSubDomains");
     }
-    // An asset says itself how long it is kept. That there is none must not be kept at all: browsers and caches
-    // would go on saying so after the release that brings it.
+    // An asset says itself how long it is kept. That there is none must not be kept at all: browsers and
+    // caches would go on saying so after the release that brings it.
     if !is_asset || is_fault {
         set(header::CACHE_CONTROL, "no-store");
         set(header::VARY, "HX-Request-Type, HX-History-Restore-Request");

@@ -14,8 +14,8 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
 use crate::kernel::base::error::{Error, Result};
+pub use crate::kernel::base::pairs::Pairs;
 use crate::kernel::base::pairs::not_ours;
-pub use crate::kernel::base::pairs::{Pairs, is_merging, merging};
 use crate::kernel::web::ctx::Known;
 use crate::kernel::web::turns::{Turn, Turns};
 

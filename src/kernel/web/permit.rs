@@ -12,8 +12,8 @@ use actix_web::{FromRequest, HttpRequest};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use crate::kernel::authz::WriteRule;
 use crate::kernel::authz::policy::{Permission, Rights};
+use crate::kernel::authz::{Visible, WriteRule};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, PersonId};
 use crate::kernel::web::{Ctx, Theme};
@@ -109,18 +109,15 @@ impl<A: Action> Permit<A> {
         &self.viewer
     }
     /// Every client the person can see. Rows of other clients do not exist for them: filter by this.
-    pub fn visible(&self) -> Vec<ClientId> {
+    pub fn visible(&self) -> Visible {
         self.viewer.rights.visible()
     }
     /// The clients at which the right is held.
-    pub fn clients(&self) -> Vec<ClientId> {
-        let mut clients = self.viewer.rights.clients_with(A::NEEDS);
-        if let Some(other) = A::OR {
-            clients.extend(self.viewer.rights.clients_with(other));
-            clients.sort_unstable();
-            clients.dedup();
+    pub fn clients(&self) -> Visible {
+        match A::OR {
+            Some(other) => self.viewer.rights.clients_with_any(&[A::NEEDS, other]),
+            None => self.viewer.rights.clients_with(A::NEEDS),
         }
-        clients
     }
     /// `Ok` when the right is held at one client or more, for pages that belong to no client yet.
     ///

@@ -87,8 +87,8 @@ pub struct Row {
     pub route: fn() -> Route,
 }
 
-/// A table: `rows! { get "/path" => handler; post "/path", TEXTS => handler; }`. Rows that nobody's rights are
-/// asked for are marked: `rows! { public: … }` and `rows! { machine: … }`.
+/// A table: `rows! { get "/path" => handler; post "/path", TEXTS => handler; }`. Rows that nobody's rights
+/// are asked for are marked: `rows! { public: … }` and `rows! { machine: … }`.
 macro_rules! rows {
     (public: $($rest:tt)*) => { rows!(@word Public $($rest)*) };
     (machine: $($rest:tt)*) => { rows!(@word Machine $($rest)*) };
@@ -122,7 +122,6 @@ pub fn method(name: &str) -> Route {
     }
 }
 
-/// Registers rows.
 pub fn register(config: &mut web::ServiceConfig, rows: impl IntoIterator<Item = &'static Row>) {
     for row in rows {
         let guarded = (row.route)().wrap(from_fn(move |req, next| guard(row, req, next)));

@@ -4,11 +4,11 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
 use crate::kernel::base::show;
 use crate::kernel::web::permit::{Permit, ReadLibrary};
 use crate::kernel::web::{Query, Section};
-use crate::library::forms::TechniqueFilter;
-use crate::library::paging::{Page, ROWS, url};
+use crate::library::forms::{TechniqueFilter, url};
 use crate::library::store::attack::{self};
 use crate::library::store::{self, Search};
 use crate::library::views::{self};
@@ -57,26 +57,17 @@ pub async fn techniques(
             let version = pick(&releases, &asked.version)?;
             let search = asked.search(&version);
             let tactics = store::list_tactics(conn, &version)?;
-            let rows = attack::search_techniques(conn, &search, ROWS as i64 + 1)?;
+            let rows = attack::search_techniques(conn, &search, LOADED)?;
             let count = attack::count_techniques(conn, &search)?;
             Ok((releases, version, tactics, rows, count))
         })
         .await?;
-    let page = Page::cut(rows, !filters.after.is_empty(), !filters.before.is_empty());
-    let link = |after: &str, before: &str| {
-        url(
-            "/library/techniques",
-            &TechniqueFilter { after: after.to_owned(), before: before.to_owned(), ..filters.clone() },
-        )
+    let page = Page::cut(rows, &At::<String>::read(&filters.after, &filters.before), ROWS);
+    let link = |at: &At<String>| {
+        let (after, before) = at.written();
+        url("/library/techniques", &TechniqueFilter { after, before, ..filters.clone() })
     };
-    let earlier = match page.rows.first().filter(|_| page.earlier) {
-        Some(first) => Some(link("", &first.external_id)?),
-        None => None,
-    };
-    let later = match page.rows.last().filter(|_| page.later) {
-        Some(last) => Some(link(&last.external_id, "")?),
-        None => None,
-    };
+    let (earlier, later) = page.links(|row| row.external_id.clone(), link);
     let view = views::Techniques {
         frame: permit.frame(Section::Library, "Techniques").crumb("Library", "/library/procedures"),
         is_newest: releases.first().is_some_and(|release| release.version == version),

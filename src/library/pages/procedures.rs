@@ -5,15 +5,16 @@ use serde::Deserialize;
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::LibraryProcedureId;
+use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
 use crate::kernel::base::show;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Permit, ReadLibrary};
 use crate::kernel::web::{Query, Section};
-use crate::library::forms::{ProcedureFilter, write_cursor};
-use crate::library::paging::{Page, ROWS, url};
+use crate::library::forms::{ProcedureFilter, url};
 use crate::library::store::attack::list_named;
 use crate::library::store::plans::list_plans_with;
 use crate::library::store::procedures::get_procedure;
+use crate::library::store::procedures::{Hit, HitCursor};
 use crate::library::store::{self};
 use crate::library::views::{self};
 
@@ -25,28 +26,23 @@ pub async fn list(
     Query(filters): Query<ProcedureFilter>,
 ) -> Result<HttpResponse> {
     let search = filters.search();
+    let at = search.at.clone();
     let partial = permit.partial;
     let (hits, count, choices) = permit
         .read(move |conn| {
-            let hits = store::search(conn, &search, ROWS as i64 + 1)?;
+            let hits = store::search(conn, &search, LOADED)?;
             let count = store::count(conn, &search, COUNTED)?;
             // A fragment holds the results alone.
             let choices = if partial { views::Choices::default() } else { choices(conn)? };
             Ok((hits, count, choices))
         })
         .await?;
-    let page = Page::cut(hits, !filters.after.is_empty(), !filters.before.is_empty());
-    let link = |after: String, before: String| {
+    let page = Page::cut(hits, &at, ROWS);
+    let link = |at: &At<HitCursor>| {
+        let (after, before) = at.written();
         url("/library/procedures", &ProcedureFilter { after, before, ..filters.clone() })
     };
-    let earlier = match page.rows.first().filter(|_| page.earlier) {
-        Some(first) => Some(link(String::new(), write_cursor(first.cursor()))?),
-        None => None,
-    };
-    let later = match page.rows.last().filter(|_| page.later) {
-        Some(last) => Some(link(write_cursor(last.cursor()), String::new())?),
-        None => None,
-    };
+    let (earlier, later) = page.links(Hit::cursor, link);
     let view = views::Procedures {
         frame: permit.frame(Section::Library, "Procedures").crumb("Library", "/library/procedures"),
         found: found(count),

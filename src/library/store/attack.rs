@@ -6,6 +6,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 
 use super::procedures::Number;
 use crate::kernel::base::error::Result;
+use crate::kernel::base::keyset::At;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{attack_versions, methodologies, tactics};
 use crate::library::domain::TechniqueStatus;
@@ -105,10 +106,7 @@ pub struct TechniqueSearch {
     pub tactic: String,
     /// None for all.
     pub status: Option<TechniqueStatus>,
-    /// Only those after this external id.
-    pub after: Option<String>,
-    /// Only those before this external id; the page that ends there.
-    pub before: Option<String>,
+    pub at: At<String>,
 }
 
 /// A technique as lists show it.
@@ -160,20 +158,18 @@ fn patterns(q: &str) -> Vec<String> {
     q.split_whitespace().take(12).map(|word| like(&word.to_lowercase())).collect()
 }
 
-/// Techniques by external id, at most `limit`.
+/// Techniques by external id, at most `limit`; before one against the list's order.
 pub fn search_techniques(
     conn: &mut PgConnection,
     search: &TechniqueSearch,
     limit: i64,
 ) -> Result<Vec<TechniqueRow>> {
-    let backwards = search.before.is_some() && search.after.is_none();
-    let order = if backwards { "DESC" } else { "ASC" };
+    let (beyond, order) = if search.at.is_backwards() { ("<", "DESC") } else { (">", "ASC") };
     // sql_query: a row's counts and tactics by array membership, one page of them.
     let sql = format!(
         "WITH picked AS (SELECT te.* FROM techniques te WHERE {TECHNIQUE_MATCHES} AND ($5 IS NULL \
-            OR te.external_id > $5)
-            AND ($6 IS NULL OR te.external_id < $6) ORDER BY te.external_id {order} LIMIT $7)
-         SELECT {} ORDER BY te.external_id",
+            OR te.external_id {beyond} $5) ORDER BY te.external_id {order} LIMIT $6)
+         SELECT {} ORDER BY te.external_id {order}",
         TECHNIQUE_ROW.replace("{from}", "picked")
     );
     Ok(diesel::sql_query(sql)
@@ -181,8 +177,7 @@ pub fn search_techniques(
         .bind::<Array<Text>, _>(patterns(&search.q))
         .bind::<Text, _>(&search.tactic)
         .bind::<Nullable<Text>, _>(search.status)
-        .bind::<Nullable<Text>, _>(&search.after)
-        .bind::<Nullable<Text>, _>(if backwards { search.before.as_ref() } else { None })
+        .bind::<Nullable<Text>, _>(search.at.cursor())
         .bind::<BigInt, _>(limit)
         .load(conn)?)
 }

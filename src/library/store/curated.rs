@@ -58,7 +58,7 @@ pub(crate) fn ensure_repository(tx: &mut WriteTx<'_>, curated: &Curated) -> Resu
     let id = RepositoryId::new();
     diesel::insert_into(repositories::table)
         .values((
-            repositories::id.eq(id.0),
+            repositories::id.eq(id),
             repositories::key.eq(curated.key),
             repositories::name.eq(curated.name),
             repositories::short_name.eq(curated.short_name),
@@ -317,7 +317,7 @@ pub(crate) fn write_procedures(
                 .eq(library_procedures::id)
                 .and(library_procedure_versions::n.eq(library_procedures::current_version))),
         )
-        .filter(library_procedures::repository_id.eq(repository.0))
+        .filter(library_procedures::repository_id.eq(repository))
         .select((
             library_procedures::id,
             library_procedures::source_key,
@@ -393,7 +393,7 @@ pub(crate) fn write_procedures(
     }
     diesel::update(
         library_procedures::table
-            .filter(library_procedures::repository_id.eq(repository.0))
+            .filter(library_procedures::repository_id.eq(repository))
             .filter(library_procedures::source_key.eq_any(&changes.withdrawn)),
     )
     .set((library_procedures::withdrawn_at.eq(now), library_procedures::updated_at.eq(now)))

@@ -77,7 +77,7 @@ pub struct Plan {
 /// [`Error::NotFound`]
 pub fn get_plan(conn: &mut PgConnection, id: TestPlanId) -> Result<Plan> {
     Ok(test_plans::table
-        .find(id.0)
+        .find(id)
         .filter(test_plans::deleted_at.is_null())
         .select(Plan::as_select())
         .first(conn)?)
@@ -91,7 +91,7 @@ pub fn list_plan_procedures(conn: &mut PgConnection, plan: TestPlanId) -> Result
 
 fn plan_ids(conn: &mut PgConnection, plan: TestPlanId) -> Result<Vec<LibraryProcedureId>> {
     Ok(test_plan_procedures::table
-        .filter(test_plan_procedures::test_plan_id.eq(plan.0))
+        .filter(test_plan_procedures::test_plan_id.eq(plan))
         .order(test_plan_procedures::position)
         .select(test_plan_procedures::procedure_id)
         .load(conn)?)
@@ -107,7 +107,7 @@ pub fn list_plans_with(
         .filter(
             test_plans::id.eq_any(
                 test_plan_procedures::table
-                    .filter(test_plan_procedures::procedure_id.eq(procedure.0))
+                    .filter(test_plan_procedures::procedure_id.eq(procedure))
                     .select(test_plan_procedures::test_plan_id),
             ),
         )
@@ -146,9 +146,9 @@ fn insert_procedures(
         .zip(procedures)
         .map(|(position, procedure)| {
             (
-                test_plan_procedures::test_plan_id.eq(plan.0),
+                test_plan_procedures::test_plan_id.eq(plan),
                 test_plan_procedures::position.eq(position),
-                test_plan_procedures::procedure_id.eq(procedure.0),
+                test_plan_procedures::procedure_id.eq(procedure),
             )
         })
         .collect();
@@ -164,12 +164,12 @@ pub fn insert_plan(tx: &mut WriteTx<'_>, content: &PlanContent) -> Result<Audite
     let id = TestPlanId::new();
     diesel::insert_into(test_plans::table)
         .values((
-            test_plans::id.eq(id.0),
+            test_plans::id.eq(id),
             test_plans::title.eq(&content.title),
             test_plans::description.eq(&content.description),
             test_plans::tags.eq(&content.tags),
             test_plans::created_at.eq(tx.now()),
-            test_plans::created_by.eq(tx.actor().id.map(|person| person.0)),
+            test_plans::created_by.eq(tx.actor().id),
             test_plans::updated_at.eq(tx.now()),
         ))
         .execute(tx.conn)
@@ -192,7 +192,7 @@ pub fn save_plan(
     content: &PlanContent,
 ) -> Result<Audited<()>> {
     let before: Plan = test_plans::table
-        .find(id.0)
+        .find(id)
         .filter(test_plans::deleted_at.is_null())
         .for_update()
         .select(Plan::as_select())
@@ -211,7 +211,7 @@ pub fn save_plan(
     if same_head && ids == content.procedures {
         return Ok(tx.unchanged(()));
     }
-    diesel::update(test_plans::table.find(id.0))
+    diesel::update(test_plans::table.find(id))
         .set((
             test_plans::title.eq(&content.title),
             test_plans::description.eq(&content.description),
@@ -231,7 +231,7 @@ pub fn save_plan(
         .subject("test_plan", id.0, &content.title)
         .changes(fields.into_iter().filter(|(_, before, after, _)| before != after));
     if ids != content.procedures {
-        diesel::delete(test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.eq(id.0)))
+        diesel::delete(test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.eq(id)))
             .execute(tx.conn)?;
         insert_procedures(tx.conn, id, &content.procedures)?;
         event.detail["procedures"] = procedure_changes(tx.conn, &ids, &content.procedures)?;
@@ -245,12 +245,8 @@ fn procedure_changes(
     before: &[LibraryProcedureId],
     after: &[LibraryProcedureId],
 ) -> Result<serde_json::Value> {
-    let moved: Vec<_> = before
-        .iter()
-        .chain(after)
-        .filter(|id| before.contains(id) != after.contains(id))
-        .map(|id| id.0)
-        .collect();
+    let moved: Vec<_> =
+        before.iter().chain(after).filter(|id| before.contains(id) != after.contains(id)).collect();
     let names: std::collections::HashMap<LibraryProcedureId, String> = library_procedures::table
         .filter(library_procedures::id.eq_any(moved))
         .select((library_procedures::id, library_procedures::name))
@@ -270,7 +266,7 @@ fn procedure_changes(
 /// [`Error::NotFound`]
 pub fn delete_plan(tx: &mut WriteTx<'_>, id: TestPlanId) -> Result<Audited<()>> {
     let plan = get_plan(tx.conn, id)?;
-    diesel::update(test_plans::table.find(id.0)).set(test_plans::deleted_at.eq(tx.now())).execute(tx.conn)?;
+    diesel::update(test_plans::table.find(id)).set(test_plans::deleted_at.eq(tx.now())).execute(tx.conn)?;
     let event = Event::new(Kind::TestPlanDeleted, format!("Deleted the test plan “{}”", plan.title)).subject(
         "test_plan",
         id.0,

@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
-use uuid::Uuid;
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
+use crate::kernel::base::keyset::{At, Cursor};
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::repositories;
 use crate::library::domain::{ProcedureBody, RepositoryType};
+
+/// The place of a hit in the list: its name as sorted.
+pub type HitCursor = Cursor<String, LibraryProcedureId>;
 
 /// What to look for. Empty texts and `None` mean any. Withdrawn procedures are never found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,10 +28,7 @@ pub struct Search {
     /// As procedures write it: `windows`.
     pub platform: String,
     pub repository: Option<RepositoryId>,
-    /// Start after this [`Hit::cursor`].
-    pub after: Option<(String, LibraryProcedureId)>,
-    /// End before this [`Hit::cursor`]: the page that leads up to it. `after` has precedence.
-    pub before: Option<(String, LibraryProcedureId)>,
+    pub at: At<HitCursor>,
 }
 
 /// A procedure as lists show it.
@@ -62,8 +62,8 @@ pub struct Hit {
 
 impl Hit {
     /// Where the next page starts after this one.
-    pub fn cursor(&self) -> (String, LibraryProcedureId) {
-        (self.sort_name.clone(), self.id)
+    pub fn cursor(&self) -> HitCursor {
+        Cursor { key: self.sort_name.clone(), id: self.id }
     }
 }
 
@@ -115,26 +115,26 @@ fn is_technique_id(word: &str) -> bool {
     digits(main, 4) && digits(sub, 3)
 }
 
-/// Procedures by name, at most `limit`.
+/// Procedures by name, at most `limit`; before a place against the list's order.
 pub fn search(conn: &mut PgConnection, search: &Search, limit: i64) -> Result<Vec<Hit>> {
     let (patterns, techniques) = words(search);
-    let backwards = search.after.is_none() && search.before.is_some();
-    let (beyond, order) = if backwards { ("<", "DESC") } else { (">", "ASC") };
-    let (name, id) = search.after.clone().or_else(|| search.before.clone()).unzip();
+    let (beyond, order) = if search.at.is_backwards() { ("<", "DESC") } else { (">", "ASC") };
+    let place = search.at.cursor();
     // sql_query: words and techniques match by array membership; the order turns with the direction.
     let sql = format!(
         "WITH picked AS (SELECT p.* FROM library_procedures p WHERE {MATCHES} AND ($6 IS NULL \
             OR (lower(p.name), p.id) {beyond} ($6, $7))
-            ORDER BY lower(p.name) {order}, p.id {order} LIMIT $8) {HIT} ORDER BY sort_name, p.id"
+            ORDER BY lower(p.name) {order}, p.id {order} LIMIT $8)
+         {HIT} ORDER BY sort_name {order}, p.id {order}"
     );
     Ok(diesel::sql_query(sql)
         .bind::<Array<Text>, _>(patterns)
         .bind::<Array<Text>, _>(techniques)
         .bind::<Text, _>(&search.tactic)
         .bind::<Text, _>(&search.platform)
-        .bind::<Nullable<SqlUuid>, _>(search.repository.map(|id| id.0))
-        .bind::<Nullable<Text>, _>(name)
-        .bind::<Nullable<SqlUuid>, _>(id.map(|id| id.0))
+        .bind::<Nullable<SqlUuid>, _>(search.repository)
+        .bind::<Nullable<Text>, _>(place.map(|place| &place.key))
+        .bind::<Nullable<SqlUuid>, _>(place.map(|place| place.id))
         .bind::<BigInt, _>(limit)
         .load(conn)?)
 }
@@ -157,7 +157,7 @@ pub fn count(conn: &mut PgConnection, search: &Search, cap: i64) -> Result<i64> 
         .bind::<Array<Text>, _>(techniques)
         .bind::<Text, _>(&search.tactic)
         .bind::<Text, _>(&search.platform)
-        .bind::<Nullable<SqlUuid>, _>(search.repository.map(|id| id.0))
+        .bind::<Nullable<SqlUuid>, _>(search.repository)
         .bind::<BigInt, _>(cap)
         .get_result(conn)?;
     Ok(number.n)
@@ -168,12 +168,11 @@ pub fn list_hits(conn: &mut PgConnection, ids: &[LibraryProcedureId]) -> Result<
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let wanted: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     // sql_query: a hit's tactics come from its techniques by array membership.
     let found: Vec<Hit> = diesel::sql_query(format!(
         "WITH picked AS (SELECT * FROM library_procedures WHERE id = ANY ($1)) {HIT}"
     ))
-    .bind::<Array<SqlUuid>, _>(wanted)
+    .bind::<Array<SqlUuid>, _>(ids)
     .load(conn)?;
     let by_id: HashMap<LibraryProcedureId, Hit> = found.into_iter().map(|hit| (hit.id, hit)).collect();
     Ok(ids.iter().filter_map(|id| by_id.get(id).cloned()).collect())
@@ -226,7 +225,7 @@ pub fn get_procedure(
     let wanted = procedures::table
         .inner_join(versions::table.on(versions::procedure_id.eq(procedures::id)))
         .inner_join(repositories::table)
-        .filter(procedures::id.eq(id.0))
+        .filter(procedures::id.eq(id))
         .select((
             versions::body,
             versions::n,

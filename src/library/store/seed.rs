@@ -89,7 +89,7 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
     for plan in plans {
         let id = TestPlanId::new();
         heads.push((
-            test_plans::id.eq(id.0),
+            test_plans::id.eq(id),
             test_plans::key.eq(&plan.key),
             test_plans::title.eq(&plan.title),
             test_plans::description.eq(&plan.description),
@@ -102,9 +102,9 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
                 Error::Internal(anyhow::anyhow!("{} names the unknown procedure {key}", plan.key))
             })?;
             rows.push((
-                test_plan_procedures::test_plan_id.eq(id.0),
+                test_plan_procedures::test_plan_id.eq(id),
                 test_plan_procedures::position.eq(position),
-                test_plan_procedures::procedure_id.eq(procedure.0),
+                test_plan_procedures::procedure_id.eq(procedure),
             ));
         }
     }

@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId};
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{engagement_activity, engagements, procedures, reports};
 use crate::kernel::event::domain::{Actor, Event, Kind};
@@ -18,14 +20,13 @@ pub struct Locked {
     pub title: String,
     /// Its status before the move.
     pub status: EngagementStatus,
-    /// Its time zone's name.
-    pub time_zone: String,
+    pub time_zone: Zone,
     /// What the lifecycle judges from.
     pub facts: Facts,
 }
 
 type Columns =
-    (EngagementId, ClientId, String, EngagementStatus, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+    (EngagementId, ClientId, String, EngagementStatus, Zone, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// Locks an engagement `FOR UPDATE`, to move or submit it, applies what is due to it, and returns it as it
 /// then stands.
@@ -35,13 +36,11 @@ type Columns =
 pub fn lock_engagement(
     tx: &mut WriteTx<'_>,
     id: EngagementId,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<(Locked, Option<Event>)> {
     let row: Columns = engagements::table
-        .find(id.0)
-        .filter(
-            engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()),
-        )
+        .find(id)
+        .filter(engagements::client_id.eq_any(visible.ids()).and(engagements::deleted_at.is_null()))
         .select((
             engagements::id,
             engagements::client_id,
@@ -65,11 +64,11 @@ fn with_facts(conn: &mut PgConnection, row: Columns, now: DateTime<Utc>) -> Resu
     use diesel::dsl::exists;
     let (id, client, title, status, time_zone, starts_at, submitted_at) = row;
     let report: Option<ReportStatus> = reports::table
-        .filter(reports::engagement_id.eq(id.0).and(reports::deleted_at.is_null()))
+        .filter(reports::engagement_id.eq(id).and(reports::deleted_at.is_null()))
         .select(reports::status)
         .first(conn)
         .optional()?;
-    let own = || procedures::table.filter(procedures::engagement_id.eq(id.0));
+    let own = || procedures::table.filter(procedures::engagement_id.eq(id));
     let has_procedures: bool = diesel::select(exists(own())).get_result(conn)?;
     // A procedure's version rises with every save, tick, entry and file.
     let anything_recorded: bool =
@@ -105,7 +104,7 @@ pub fn apply(
         Command::Cancel { reason } | Command::Decline { reason } => Some(reason.as_str()),
         _ => None,
     };
-    diesel::update(engagements::table.find(locked.id.0))
+    diesel::update(engagements::table.find(locked.id))
         .set((
             engagements::status.eq(transition.to),
             engagements::version.eq(engagements::version + 1),
@@ -122,14 +121,14 @@ pub fn apply(
 
 /// "Start now" sets the start date to today in the engagement's zone.
 fn start_today(tx: &mut WriteTx<'_>, locked: &mut Locked) -> Result<()> {
-    let zone: chrono_tz::Tz = locked.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    let zone = locked.time_zone.tz();
     let today = tx.now().with_timezone(&zone).date_naive();
     let starts_at = crate::lifecycle::domain::starts_at(today, zone);
     // An end before today would break the dates' order: it moves along.
-    diesel::update(engagements::table.find(locked.id.0).filter(engagements::end_date.lt(today)))
+    diesel::update(engagements::table.find(locked.id).filter(engagements::end_date.lt(today)))
         .set(engagements::end_date.eq(today))
         .execute(tx.conn)?;
-    diesel::update(engagements::table.find(locked.id.0))
+    diesel::update(engagements::table.find(locked.id))
         .set((engagements::start_date.eq(today), engagements::starts_at.eq(starts_at)))
         .execute(tx.conn)?;
     locked.facts.starts_at = Some(starts_at);
@@ -162,7 +161,7 @@ pub(super) fn event(locked: &Locked, transition: &Transition, reason: Option<&st
 pub fn touch(conn: &mut PgConnection, id: EngagementId, at: DateTime<Utc>, by: &str) -> Result<()> {
     diesel::insert_into(engagement_activity::table)
         .values((
-            engagement_activity::engagement_id.eq(id.0),
+            engagement_activity::engagement_id.eq(id),
             engagement_activity::at.eq(at),
             engagement_activity::by_name.eq(by),
         ))

@@ -9,6 +9,7 @@ use super::moves::{Locked, event};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId};
 use crate::kernel::base::logging::without_quotes;
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{engagement_activity, engagements};
 use crate::kernel::db::{Db, WriteTx};
 use crate::kernel::event::domain::{Actor, Event};
@@ -23,7 +24,7 @@ const BATCH: i64 = 500;
 const TOLD: usize = 20;
 
 type Columns =
-    (EngagementId, ClientId, String, EngagementStatus, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+    (EngagementId, ClientId, String, EngagementStatus, Zone, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// Moves every engagement that is due. Data decides, not the tick: rows are claimed, and what another process
 /// holds it moves itself. An engagement that the database refuses to move is left and reported; the others of

@@ -52,7 +52,7 @@ pub(crate) async fn pieces<A: Action>(
     let at = Place {
         engagement: engagement.id,
         procedure: id,
-        zone: engagement.time_zone.parse().unwrap_or(chrono_tz::UTC),
+        zone: engagement.time_zone.tz(),
         now: permit.app.clock.now(),
         viewer: permit.viewer().id,
         sides,

@@ -10,8 +10,10 @@ use serde::Deserialize;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
 use crate::kernel::base::team::Team;
+use crate::kernel::merge::set::SetChange;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::kernel::web::{Form, Section, redirect_with};
+use crate::procedures::store::runbook::list_operators;
 use crate::procedures::store::{page, parts};
 use crate::procedures::views::page::url;
 use crate::procedures::views::{Operators, Pick, PickSide};
@@ -23,14 +25,14 @@ pub async fn edit(permit: Permit<PlanEngagement>, path: Ids) -> Result<HttpRespo
     permit.page(&picker(&permit, engagement, procedure, None, None).await?)
 }
 
-type Wanted = BTreeSet<(PersonId, Team)>;
+type Ticks = SetChange<(PersonId, Team)>;
 
 async fn picker(
     permit: &Permit<PlanEngagement>,
     engagement: EngagementId,
     procedure: ProcedureId,
     problem: Option<String>,
-    typed: Option<Wanted>,
+    refused: Option<&Ticks>,
 ) -> Result<Operators> {
     let visible = permit.visible();
     let (shown, operators, people) = permit
@@ -38,23 +40,25 @@ async fn picker(
             let shown = page::get(conn, engagement, procedure, &visible)?;
             Ok((
                 shown,
-                page::list_operators(conn, engagement, procedure)?,
+                list_operators(conn, engagement, Some(procedure), &visible)?,
                 page::list_candidates(conn, engagement, procedure)?,
             ))
         })
         .await?;
     permit.check(shown.engagement.client_id)?;
-    let own: Wanted =
-        typed.unwrap_or_else(|| operators.iter().filter(|o| o.own).map(|o| (o.person_id, o.team)).collect());
+    let own: BTreeSet<(PersonId, Team)> =
+        operators.iter().filter(|o| o.is_own()).map(|o| (o.person_id, o.team)).collect();
+    let ticked = refused.map_or_else(|| own.clone(), |change| change.on(own.iter().copied()));
     let side = |team: Team| {
         let names: Vec<&str> =
-            operators.iter().filter(|o| !o.own && o.team == team).map(|o| o.name.as_str()).collect();
+            operators.iter().filter(|o| !o.is_own() && o.team == team).map(|o| o.name.as_str()).collect();
         let inherited = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
         let pick = |c: &page::Candidate| Pick {
             id: c.id.to_string(),
             name: c.name.clone(),
             role: c.role.clone(),
-            ticked: own.contains(&(c.id, team)),
+            ticked: ticked.contains(&(c.id, team)),
+            had: own.contains(&(c.id, team)),
         };
         PickSide::of(team, inherited, people.iter().map(pick).collect())
     };
@@ -72,6 +76,7 @@ async fn picker(
     })
 }
 
+/// Ticks, and as they were shown.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ticked {
@@ -79,6 +84,10 @@ pub struct Ticked {
     red: Vec<PersonId>,
     #[serde(default)]
     blue: Vec<PersonId>,
+    #[serde(default)]
+    had_red: Vec<PersonId>,
+    #[serde(default)]
+    had_blue: Vec<PersonId>,
 }
 
 pub async fn update(
@@ -87,13 +96,16 @@ pub async fn update(
     Form(ticked): Form<Ticked>,
 ) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
-    let of = |team, people: Vec<PersonId>| people.into_iter().map(move |p| (p, team));
-    let wanted: Wanted = of(Team::Red, ticked.red).chain(of(Team::Blue, ticked.blue)).collect();
-    let (write, typed) = (permit.clone(), wanted.clone());
-    match permit.write(move |tx| parts::save_operators(tx, &write, engagement, procedure, &wanted)).await {
+    let of = |red: Vec<PersonId>, blue: Vec<PersonId>| {
+        let red = red.into_iter().map(|person| (person, Team::Red));
+        red.chain(blue.into_iter().map(|person| (person, Team::Blue)))
+    };
+    let change = Ticks::between(of(ticked.had_red, ticked.had_blue), of(ticked.red, ticked.blue));
+    let (write, refused) = (permit.clone(), change.clone());
+    match permit.write(move |tx| parts::save_operators(tx, &write, engagement, procedure, &change)).await {
         Ok(()) => Ok(redirect_with(&url(engagement, procedure), "Operators saved.")),
         Err(Error::Refused(why)) => {
-            let page = picker(&permit, engagement, procedure, Some(why), Some(typed)).await?;
+            let page = picker(&permit, engagement, procedure, Some(why), Some(&refused)).await?;
             permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
         }
         Err(other) => Err(other),

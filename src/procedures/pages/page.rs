@@ -1,6 +1,6 @@
 //! The procedure page: show, save, and what is stored at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -14,17 +14,20 @@ use crate::kernel::base::ids::{AttachmentId, EngagementId, LogEntryId, Procedure
 use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
+use crate::kernel::merge::Conflict;
+use crate::kernel::merge::form::{is_ours, is_version, typed};
+use crate::kernel::merge::record::{Saved, Typed};
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure, WriteRed};
 use crate::kernel::web::{Form, Query, Section, beside, redirect_with, refusal_noted};
 use crate::procedures::domain::{Field, Sides, sides, working_allowed};
-use crate::procedures::inputs::{Values, as_typed, changed};
-use crate::procedures::merge::Conflict;
-use crate::procedures::store::page::{
-    self, Draft, InputValues, Operator, Shown, Sibling, Technique, Tick, effective,
+use crate::procedures::inputs::{Values, as_typed, changed, is_input};
+use crate::procedures::store::page::{self, Draft, InputValues, Shown, Technique, Tick};
+use crate::procedures::store::runbook::{
+    Operator, ProcedureRow, is_assigned, list_operators, list_procedures,
 };
-use crate::procedures::store::save::{Saved, Typed, save_fields};
+use crate::procedures::store::save::save_fields;
 use crate::procedures::store::{parts, work};
 use crate::procedures::views::page::{Last, Overlay, Show, url};
 use crate::procedures::views::parts::Parts;
@@ -38,7 +41,7 @@ type Ids = web::Path<(EngagementId, ProcedureId)>;
 /// Everything the page reads, one statement for each part.
 struct Loaded {
     shown: Shown,
-    siblings: Vec<Sibling>,
+    siblings: Vec<ProcedureRow>,
     operators: Vec<Operator>,
     outcomes: Vec<Outcome>,
     ticks: Vec<Tick>,
@@ -57,8 +60,8 @@ async fn load<A: Action>(
         .read(move |conn| {
             let shown = page::get(conn, engagement, procedure, &visible)?;
             Ok(Loaded {
-                siblings: page::list_siblings(conn, engagement)?,
-                operators: page::list_operators(conn, engagement, procedure)?,
+                siblings: list_procedures(conn, engagement, &visible)?,
+                operators: list_operators(conn, engagement, Some(procedure), &visible)?,
                 outcomes: list_outcomes(conn)?,
                 ticks: page::list_ticks(conn, procedure)?,
                 inputs: page::get_inputs(conn, engagement, procedure)?,
@@ -90,7 +93,8 @@ impl Loaded {
 
     fn sides<A: Action>(&self, permit: &Permit<A>) -> Sides {
         let me = permit.viewer().id;
-        let assigned = |team| effective(&self.operators, team).iter().any(|o| o.person_id == me);
+        let id = self.shown.procedure.id;
+        let assigned = |team| is_assigned(&self.operators, id, team, me);
         let e = &self.shown.engagement;
         sides(
             work::rights(permit, e.client_id),
@@ -125,7 +129,7 @@ impl Loaded {
 
     /// The newest draft that says something else than what is saved.
     fn draft_of_note(&self) -> Option<&Draft> {
-        let zone = self.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+        let zone = self.shown.engagement.time_zone.tz();
         self.drafts.iter().find(|draft| {
             let typed_in = draft.fields.get("zone").and_then(|zone| zone.parse().ok()).unwrap_or(zone);
             draft.fields.iter().any(|(name, value)| {
@@ -172,7 +176,7 @@ struct State {
     status: StatusCode,
     overlay: Overlay,
     errors: FieldErrors,
-    conflicts: Vec<Conflict>,
+    conflicts: Vec<Conflict<Field>>,
     problem: Option<String>,
     saved: Option<String>,
     offers_draft: bool,
@@ -210,7 +214,7 @@ impl State {
         let closed = loaded.closed(permit);
         // With something typed the form stays writable even where the work has been closed meanwhile: the
         // words must not go.
-        let open = closed.is_none() || !self.overlay.values.is_empty() || self.inputs.is_some();
+        let open = closed.is_none() || !self.overlay.unsaved.is_empty() || self.inputs.is_some();
         let sides = if open { loaded.sides(permit) } else { Sides::default() };
         let parts = loaded.parts(permit, sides, closed.clone());
         let title = format!("{} {}", loaded.shown.procedure.position, loaded.shown.procedure.name);
@@ -221,7 +225,7 @@ impl State {
             self.older,
         )
         .await?;
-        let zone = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+        let zone = loaded.shown.engagement.time_zone.tz();
         let offered = loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none());
         let offered = offered.map(|draft| (show::time(draft.at, zone), draft.tab.clone()));
         let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
@@ -251,16 +255,12 @@ impl State {
 /// A posted form, taken apart.
 #[derive(Default)]
 struct Posted {
-    values: BTreeMap<String, String>,
-    bases: BTreeMap<String, i32>,
-    theirs: BTreeMap<String, i32>,
-    version: i32,
+    /// The procedure's fields, each with the version that its shown value came from.
+    typed: Vec<Typed<Field>>,
     /// The zone in which the page showed its times; another one may be the engagement's since.
     zone: Option<Tz>,
     then: String,
     now: Option<Field>,
-    keep: Option<String>,
-    take: Option<String>,
     tab: String,
     /// What red is told when the procedure is handed over.
     note: String,
@@ -277,15 +277,14 @@ impl Posted {
                 "This form has a field that does not belong to it. Reload the page and try again.".into(),
             )
         };
-        let number = |value: &str| value.parse::<i32>().map_err(|_| strange());
         let mut posted = Self::default();
+        posted.typed = typed(&pairs, Field::ALL);
         let mut seen = BTreeSet::new();
         for (name, value) in pairs {
             if !seen.insert(name.clone()) {
                 return Err(strange());
             }
             match name.as_str() {
-                "version" => posted.version = number(&value)?,
                 "zone" => posted.zone = Some(value.parse().map_err(|_| strange())?),
                 "then" => posted.then = value,
                 "now" => {
@@ -296,52 +295,19 @@ impl Posted {
                             .and_then(|f| if f.is_time() { Ok(f) } else { Err(strange()) })?,
                     )
                 }
-                "keep" => posted.keep = Some(value),
-                "take" => posted.take = Some(value),
                 "tab" => posted.tab = value.chars().take(64).collect(),
                 "hand_over_note" => posted.note = value,
-                _ => match name.split_once('.') {
-                    Some(("base", field)) if field.parse::<Field>().is_ok() => {
-                        posted.bases.insert(field.to_owned(), number(&value)?);
-                    }
-                    Some(("theirs", field)) if field.parse::<Field>().is_ok() => {
-                        posted.theirs.insert(field.to_owned(), number(&value)?);
-                    }
-                    Some(("value" | "had", _)) => posted.inputs.push(name, value),
-                    _ if name.parse::<Field>().is_ok() => {
-                        posted.values.insert(name, value);
-                    }
-                    _ => return Err(strange()),
-                },
+                _ if is_input(&name) => posted.inputs.push(name, value),
+                _ if is_version(&name) && value.parse::<i32>().is_err() => return Err(strange()),
+                _ if is_ours::<Field>(&name) => {}
+                _ => return Err(strange()),
             }
         }
         Ok(posted)
     }
 
-    /// The fields to save. "Keep mine" starts from the version that was shown as theirs, so that a third save
-    /// conflicts again; "Take theirs" leaves the field out.
-    fn typed(&self) -> Vec<Typed> {
-        let base = |name: &str| {
-            let kept = self.keep.as_deref() == Some(name);
-            let theirs = self.theirs.get(name).filter(|_| kept);
-            theirs.or(self.bases.get(name)).copied().unwrap_or(self.version)
-        };
-        self.values
-            .iter()
-            .filter(|(name, _)| self.take.as_deref() != Some(name.as_str()))
-            .filter_map(|(name, raw)| {
-                Some(Typed { field: name.parse().ok()?, raw: raw.clone(), base: base(name) })
-            })
-            .collect()
-    }
-
     fn overlay(&self) -> Overlay {
-        let bases = self
-            .values
-            .keys()
-            .map(|name| (name.clone(), self.bases.get(name).copied().unwrap_or(self.version)))
-            .collect();
-        Overlay { values: self.values.clone(), bases, zone: self.zone }
+        Overlay { unsaved: self.typed.clone(), zone: self.zone }
     }
 }
 
@@ -359,7 +325,7 @@ pub async fn save(
     let (engagement, procedure) = path.into_inner();
     let posted = Posted::read(pairs)?;
     let (typed, then, now, zone, write) =
-        (posted.typed(), posted.then.clone(), posted.now, posted.zone, permit.clone());
+        (posted.typed.clone(), posted.then.clone(), posted.now, posted.zone, permit.clone());
     let (tab, note) = (posted.tab.clone(), posted.note.clone());
     let (changed, wrong) = changed(&posted.inputs);
     if !wrong.is_empty() {
@@ -436,13 +402,9 @@ fn refused_fields(posted: &Posted, errors: FieldErrors) -> State {
     }
 }
 
-fn conflicting(posted: &Posted, saved: Saved) -> State {
-    let mut overlay = Overlay { zone: posted.zone, ..Overlay::default() };
-    for conflict in &saved.conflicts {
-        let typed = posted.values.get(&conflict.field).cloned().unwrap_or_else(|| conflict.mine.clone());
-        overlay.values.insert(conflict.field.clone(), typed);
-        overlay.bases.insert(conflict.field.clone(), conflict.base_version);
-    }
+fn conflicting(posted: &Posted, saved: Saved<Field>) -> State {
+    let mut overlay = posted.overlay();
+    overlay.unsaved.retain(|typed| saved.conflicts.iter().any(|conflict| conflict.field == typed.field));
     State {
         status: StatusCode::CONFLICT,
         overlay,
@@ -603,7 +565,7 @@ async fn fresh_page<A: Action>(
     shown_in: Option<Tz>,
     held: Sides,
 ) -> Result<FreshPage> {
-    let own = loaded.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    let own = loaded.shown.engagement.time_zone.tz();
     let zone = shown_in.unwrap_or(own);
     let procedure = loaded.shown.procedure.id;
     let authors = permit.read(move |conn| page::list_authors(conn, procedure)).await?;

@@ -40,7 +40,7 @@ pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId) -> Re
     type Row = (AssetId, String, AssetKind, Criticality, String, Option<String>, Option<String>, bool);
     let rows: Vec<Row> = procedure_assets::table
         .inner_join(assets::table.on(assets::id.eq(procedure_assets::asset_id)))
-        .filter(procedure_assets::procedure_id.eq(procedure.0))
+        .filter(procedure_assets::procedure_id.eq(procedure))
         .order((assets::name, assets::id))
         .select((
             assets::id,
@@ -89,13 +89,12 @@ pub fn list_candidates(
     search: &str,
     ticked: &[AssetId],
 ) -> Result<Vec<Candidate>> {
-    let ticked: Vec<uuid::Uuid> = ticked.iter().map(|id| id.0).collect();
     let mut query = assets::table
-        .filter(assets::client_id.eq(client.0))
+        .filter(assets::client_id.eq(client))
         .filter(diesel::dsl::not(diesel::dsl::exists(procedure_assets::table.filter(
-            procedure_assets::asset_id.eq(assets::id).and(procedure_assets::procedure_id.eq(procedure.0)),
+            procedure_assets::asset_id.eq(assets::id).and(procedure_assets::procedure_id.eq(procedure)),
         ))))
-        .order((assets::id.eq_any(ticked.clone()).desc(), assets::name, assets::id))
+        .order((assets::id.eq_any(ticked).desc(), assets::name, assets::id))
         .limit(PICKED_FROM)
         .select((assets::id, assets::name, assets::kind, assets::address))
         .into_boxed();
@@ -105,7 +104,7 @@ pub fn list_candidates(
             assets::name
                 .ilike(pattern.clone())
                 .or(assets::address.ilike(pattern))
-                .or(assets::id.eq_any(ticked.clone())),
+                .or(assets::id.eq_any(ticked)),
         );
     }
     Ok(query.load(conn)?)
@@ -118,7 +117,7 @@ pub fn list_candidates(
 pub fn add(tx: &mut WriteTx<'_>, work: &mut Work, wanted: &[AssetId]) -> Result<()> {
     shares(work)?;
     let found: Vec<(AssetId, String)> = assets::table
-        .filter(assets::client_id.eq(work.client.0).and(assets::id.eq_any(wanted.iter().map(|a| a.0))))
+        .filter(assets::client_id.eq(work.client).and(assets::id.eq_any(wanted)))
         .order(assets::name)
         .select((assets::id, assets::name))
         .load(tx.conn)?;
@@ -129,9 +128,9 @@ pub fn add(tx: &mut WriteTx<'_>, work: &mut Work, wanted: &[AssetId]) -> Result<
         .iter()
         .map(|(id, _)| {
             (
-                procedure_assets::procedure_id.eq(work.procedure.0),
-                procedure_assets::asset_id.eq(id.0),
-                procedure_assets::client_id.eq(work.client.0),
+                procedure_assets::procedure_id.eq(work.procedure),
+                procedure_assets::asset_id.eq(id),
+                procedure_assets::client_id.eq(work.client),
             )
         })
         .collect();
@@ -223,7 +222,7 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AssetId, shown: &Own, typ
         return Ok(());
     }
     let key = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    diesel::update(procedure_assets::table.find((work.procedure.0, id.0)))
+    diesel::update(procedure_assets::table.find((work.procedure, id)))
         .set((
             procedure_assets::red_outcome.eq(key(&next.red)),
             procedure_assets::blue_outcome.eq(key(&next.blue)),
@@ -259,7 +258,7 @@ pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: AssetId) -> Result<()> 
             )));
         }
     }
-    diesel::delete(procedure_assets::table.find((work.procedure.0, id.0))).execute(tx.conn)?;
+    diesel::delete(procedure_assets::table.find((work.procedure, id))).execute(tx.conn)?;
     let event = changed(work, format!("Removed {} from {}", asset.name, named(work)))
         .detail(serde_json::json!({ "removed": id }));
     work.record(event);

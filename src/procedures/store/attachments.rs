@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::logs::{may_write, named};
 use super::work::Work;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
 use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
@@ -141,21 +142,21 @@ fn load(conn: &mut PgConnection, of: Of) -> Result<Vec<(Attachment, Counts)>> {
         .into_boxed();
     let mut found: Vec<(Attachment, Counts)> = match of {
         Of::Newest(procedure, before) => {
-            let of = query.filter(attachments::procedure_id.eq(procedure.0)).limit(SHOWN);
+            let of = query.filter(attachments::procedure_id.eq(procedure)).limit(SHOWN);
             match before {
                 Some(before) => {
                     let earlier = sql::<Bool>(
                         "(attachments.uploaded_at, attachments.id) < (SELECT uploaded_at, id \
                             FROM attachments WHERE id = ",
                     );
-                    of.filter(earlier.bind::<SqlUuid, _>(before.0).sql(")")).load(conn)?
+                    of.filter(earlier.bind::<SqlUuid, _>(before).sql(")")).load(conn)?
                 }
                 None => of.load(conn)?,
             }
         }
-        Of::One(engagement, id) => query
-            .filter(attachments::engagement_id.eq(engagement.0).and(attachments::id.eq(id.0)))
-            .load(conn)?,
+        Of::One(engagement, id) => {
+            query.filter(attachments::engagement_id.eq(engagement).and(attachments::id.eq(id))).load(conn)?
+        }
     };
     found.reverse();
     Ok(found)
@@ -189,13 +190,11 @@ pub fn get(
     conn: &mut PgConnection,
     engagement: EngagementId,
     id: AttachmentId,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<Attachment> {
     engagements::table
-        .find(engagement.0)
-        .filter(
-            engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()),
-        )
+        .find(engagement)
+        .filter(engagements::client_id.eq_any(visible.ids()).and(engagements::deleted_at.is_null()))
         .select(engagements::id)
         .first::<Uuid>(conn)?;
     load(conn, Of::One(engagement, id))?.pop().map(|(file, _)| file).ok_or(Error::NotFound)
@@ -214,7 +213,7 @@ pub fn insert(
 ) -> Result<()> {
     may_write(work, team)?;
     let there: i64 = attachments::table
-        .filter(attachments::procedure_id.eq(work.procedure.0).and(attachments::removed_at.is_null()))
+        .filter(attachments::procedure_id.eq(work.procedure).and(attachments::removed_at.is_null()))
         .count()
         .get_result(tx.conn)?;
     if there + files.len() as i64 > ATTACHMENTS {
@@ -231,10 +230,10 @@ pub fn insert(
         .iter()
         .map(|file| {
             (
-                attachments::id.eq(file.id.0),
-                attachments::client_id.eq(work.client.0),
-                attachments::engagement_id.eq(work.engagement.0),
-                attachments::procedure_id.eq(work.procedure.0),
+                attachments::id.eq(file.id),
+                attachments::client_id.eq(work.client),
+                attachments::engagement_id.eq(work.engagement),
+                attachments::procedure_id.eq(work.procedure),
                 attachments::team.eq(team),
                 attachments::title.eq(if text.title.is_empty() { &file.file_name } else { &text.title }),
                 attachments::description.eq(&text.description),
@@ -243,7 +242,7 @@ pub fn insert(
                 attachments::size.eq(file.size),
                 attachments::sha256.eq(&file.sha256[..]),
                 attachments::in_finding.eq(text.in_finding),
-                attachments::uploaded_by.eq(by.0),
+                attachments::uploaded_by.eq(by),
                 attachments::uploaded_at.eq(tx.now()),
             )
         })
@@ -280,15 +279,15 @@ pub fn insert_of_engagement(
     let by = tx.actor().id.ok_or(Error::Unauthenticated)?;
     let row = |file: &Arrived| {
         (
-            attachments::id.eq(file.id.0),
-            attachments::client_id.eq(client.0),
-            attachments::engagement_id.eq(engagement.0),
+            attachments::id.eq(file.id),
+            attachments::client_id.eq(client),
+            attachments::engagement_id.eq(engagement),
             attachments::title.eq(file.file_name.clone()),
             attachments::file_name.eq(file.file_name.clone()),
             attachments::media_type.eq(file.media_type),
             attachments::size.eq(file.size),
             attachments::sha256.eq(file.sha256.to_vec()),
-            attachments::uploaded_by.eq(by.0),
+            attachments::uploaded_by.eq(by),
             attachments::uploaded_at.eq(tx.now()),
         )
     };
@@ -329,7 +328,7 @@ pub fn save(
     {
         return Ok(());
     }
-    let saved = diesel::update(attachments::table.find(id.0).filter(attachments::version.eq(version)))
+    let saved = diesel::update(attachments::table.find(id).filter(attachments::version.eq(version)))
         .set((
             attachments::title.eq(title),
             attachments::description.eq(&text.description),
@@ -372,7 +371,7 @@ pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: AttachmentId) -> Result
         )));
     }
     may_write_any(work, before.team)?;
-    diesel::update(attachments::table.find(id.0))
+    diesel::update(attachments::table.find(id))
         .set((attachments::removed_at.eq(tx.now()), attachments::version.eq(attachments::version + 1)))
         .execute(tx.conn)?;
     let event = work

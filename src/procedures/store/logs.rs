@@ -100,19 +100,19 @@ fn load(conn: &mut PgConnection, of: Of) -> Result<Vec<(LogEntry, Counts)>> {
                     sum(octet_length(text)) OVER newest AS bytes
                     FROM log_entries WHERE removed_at IS NULL AND procedure_id = ",
             );
-            let page = page.bind::<SqlUuid, _>(procedure.0).sql(" AND (");
-            let page = page.bind::<Nullable<SqlUuid>, _>(before.map(|id| id.0));
+            let page = page.bind::<SqlUuid, _>(procedure).sql(" AND (");
+            let page = page.bind::<Nullable<SqlUuid>, _>(before);
             let page =
                 page.sql(" IS NULL OR (starts_at, id) < (SELECT starts_at, id FROM log_entries WHERE id = ");
-            let page = page.bind::<Nullable<SqlUuid>, _>(before.map(|id| id.0));
+            let page = page.bind::<Nullable<SqlUuid>, _>(before);
             let page = page
                 .sql(")) WINDOW newest AS (ORDER BY starts_at DESC, id DESC)) counted WHERE n = 1 OR (n <= ");
             let page =
                 page.bind::<BigInt, _>(SHOWN).sql(" AND bytes <= ").bind::<BigInt, _>(SHOWN_BYTES).sql("))");
-            query.filter(log_entries::procedure_id.eq(procedure.0)).filter(page)
+            query.filter(log_entries::procedure_id.eq(procedure)).filter(page)
         }
         Of::One(procedure, id) => {
-            query.filter(log_entries::procedure_id.eq(procedure.0).and(log_entries::id.eq(id.0)))
+            query.filter(log_entries::procedure_id.eq(procedure).and(log_entries::id.eq(id)))
         }
     };
     Ok(query.load(conn)?)
@@ -149,14 +149,14 @@ pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, entry: &EntryTe
     let id = LogEntryId::new();
     diesel::insert_into(log_entries::table)
         .values((
-            log_entries::id.eq(id.0),
-            log_entries::engagement_id.eq(work.engagement.0),
-            log_entries::procedure_id.eq(work.procedure.0),
+            log_entries::id.eq(id),
+            log_entries::engagement_id.eq(work.engagement),
+            log_entries::procedure_id.eq(work.procedure),
             log_entries::team.eq(team),
             log_entries::text.eq(&entry.text),
             log_entries::starts_at.eq(entry.starts_at),
             log_entries::ends_at.eq(entry.ends_at),
-            log_entries::author_id.eq(author.0),
+            log_entries::author_id.eq(author),
             log_entries::created_at.eq(tx.now()),
             log_entries::updated_at.eq(tx.now()),
         ))
@@ -187,7 +187,7 @@ pub fn save(
         return Ok(());
     }
     check_room(tx.conn, work.procedure, 0, entry.text.len().saturating_sub(held.text.len()))?;
-    let saved = diesel::update(log_entries::table.find(id.0).filter(log_entries::version.eq(version)))
+    let saved = diesel::update(log_entries::table.find(id).filter(log_entries::version.eq(version)))
         .set((
             log_entries::text.eq(&entry.text),
             log_entries::starts_at.eq(entry.starts_at),
@@ -227,7 +227,7 @@ pub fn save(
 /// [`Error::Forbidden`] unless the author or a lead asks.
 pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: LogEntryId) -> Result<()> {
     let before = owned(tx, work, id)?;
-    diesel::update(log_entries::table.find(id.0))
+    diesel::update(log_entries::table.find(id))
         .set((log_entries::removed_at.eq(tx.now()), log_entries::version.eq(log_entries::version + 1)))
         .execute(tx.conn)?;
     let event = work
@@ -256,7 +256,7 @@ fn owned(tx: &mut WriteTx<'_>, work: &Work, id: LogEntryId) -> Result<LogEntry> 
 /// `Ok` while a procedure's log has room; its row is locked, so that two cannot take the last of it.
 fn check_room(conn: &mut PgConnection, procedure: ProcedureId, entries: i64, bytes: usize) -> Result<()> {
     let of = log_entries::table
-        .filter(log_entries::procedure_id.eq(procedure.0).and(log_entries::removed_at.is_null()));
+        .filter(log_entries::procedure_id.eq(procedure).and(log_entries::removed_at.is_null()));
     let held: (i64, i64) = of
         .select((count_star(), sql::<BigInt>("coalesce(sum(octet_length(text)), 0)::bigint")))
         .first(conn)?;

@@ -2,10 +2,10 @@
 
 pub mod assets;
 pub mod attachments;
-pub mod history;
 pub mod logs;
 pub mod page;
 pub mod parts;
 pub mod place;
+pub mod runbook;
 pub mod save;
 pub mod work;

@@ -8,9 +8,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::save::Fields;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
-use crate::kernel::base::team::Team;
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{
     clients, drafts, engagement_inputs, engagements, people, procedure_inputs, procedures, reports,
     step_ticks,
@@ -18,7 +19,6 @@ use crate::kernel::db::schema::{
 use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, keep as keep_draft};
 use crate::library::domain::ProcedureBody;
 use crate::lifecycle::domain::EngagementStatus;
-use crate::procedures::domain::ProcedureStatus;
 use crate::procedures::inputs::Values;
 
 /// The engagement's part of the page.
@@ -30,8 +30,7 @@ pub struct EngagementPart {
     pub title: String,
     /// Status as stored; the hourly job may be late.
     pub status: EngagementStatus,
-    /// IANA zone.
-    pub time_zone: String,
+    pub time_zone: Zone,
     /// First instant of the start date.
     pub starts_at: Option<DateTime<Utc>>,
     /// When the runbook was submitted.
@@ -44,7 +43,7 @@ pub struct EngagementPart {
 
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
-pub struct ProcedureRow {
+pub struct ProcedurePart {
     pub id: ProcedureId,
     pub position: i32,
     pub body: Value,
@@ -56,12 +55,12 @@ pub struct ProcedureRow {
     pub version: i32,
 }
 
-/// The row with what surrounds it.
+/// The procedure with what surrounds it.
 #[derive(Debug, Clone)]
 pub struct Shown {
     pub engagement: EngagementPart,
     pub client: String,
-    pub procedure: ProcedureRow,
+    pub procedure: ProcedurePart,
     pub body: ProcedureBody,
     pub updated_by: Option<String>,
     pub report: Option<ReportId>,
@@ -77,7 +76,7 @@ pub fn get(
     conn: &mut PgConnection,
     engagement: EngagementId,
     procedure: ProcedureId,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<Shown> {
     let (engagement, client, procedure, updated_by, report, detectors) = procedures::table
         .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
@@ -86,15 +85,15 @@ pub fn get(
         .left_join(reports::table.on(reports::engagement_id.eq(engagements::id)))
         .filter(
             procedures::id
-                .eq(procedure.0)
-                .and(engagements::id.eq(engagement.0))
+                .eq(procedure)
+                .and(engagements::id.eq(engagement))
                 .and(engagements::deleted_at.is_null()),
         )
-        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)))
+        .filter(engagements::client_id.eq_any(visible.ids()))
         .select((
             EngagementPart::as_select(),
             clients::name,
-            ProcedureRow::as_select(),
+            ProcedurePart::as_select(),
             people::name.nullable(),
             reports::id.nullable(),
             sql::<Array<Text>>(
@@ -102,73 +101,11 @@ pub fn get(
                     WHERE d.client_id = engagements.client_id AND d.detected_by <> '' ORDER BY 1 LIMIT 30)",
             ),
         ))
-        .first::<(EngagementPart, String, ProcedureRow, Option<String>, Option<ReportId>, Vec<String>)>(
+        .first::<(EngagementPart, String, ProcedurePart, Option<String>, Option<ReportId>, Vec<String>)>(
             conn,
         )?;
     let body = serde_json::from_value(procedure.body.clone())?;
     Ok(Shown { engagement, client, procedure, body, updated_by, report, detectors })
-}
-
-/// Another procedure of the engagement, for the jump list.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
-pub struct Sibling {
-    pub id: ProcedureId,
-    pub position: i32,
-    pub name: String,
-    pub status: ProcedureStatus,
-}
-
-/// Every procedure of the engagement, in order.
-pub fn list_siblings(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<Sibling>> {
-    Ok(procedures::table
-        .filter(procedures::engagement_id.eq(engagement.0))
-        .order(procedures::position)
-        .select(Sibling::as_select())
-        .load(conn)?)
-}
-
-/// An operator of the engagement or of the procedure.
-#[derive(Debug, Clone, QueryableByName)]
-pub struct Operator {
-    #[diesel(sql_type = SqlUuid)]
-    pub person_id: PersonId,
-    #[diesel(sql_type = Text)]
-    pub name: String,
-    #[diesel(sql_type = Text)]
-    pub team: Team,
-    /// Whether the procedure names them itself.
-    #[diesel(sql_type = Bool)]
-    pub own: bool,
-    /// Whether they have access to the client.
-    #[diesel(sql_type = Bool)]
-    pub has_access: bool,
-}
-
-/// The engagement's operators and the procedure's own.
-pub fn list_operators(
-    conn: &mut PgConnection,
-    engagement: EngagementId,
-    procedure: ProcedureId,
-) -> Result<Vec<Operator>> {
-    // sql_query: two tables in one answer, with the access that each person has or lacks.
-    Ok(diesel::sql_query(
-        "SELECT o.person_id, p.name, o.team, o.own,
-                EXISTS (SELECT FROM client_access a JOIN engagements e ON e.client_id = a.client_id
-                        WHERE e.id = $1 AND a.person_id = o.person_id) AS has_access
-         FROM (SELECT person_id, team, false AS own FROM engagement_operators WHERE engagement_id = $1
-               UNION ALL SELECT person_id, team, true FROM procedure_operators WHERE procedure_id = $2) o
-         JOIN people p ON p.id = o.person_id ORDER BY o.team DESC, p.name",
-    )
-    .bind::<SqlUuid, _>(engagement.0)
-    .bind::<SqlUuid, _>(procedure.0)
-    .load(conn)?)
-}
-
-/// The operators who count on a side: the procedure's own where it names any for that team.
-pub fn effective(operators: &[Operator], team: Team) -> Vec<&Operator> {
-    let own = operators.iter().any(|o| o.own && o.team == team);
-    operators.iter().filter(|o| o.team == team && o.own == own).collect()
 }
 
 #[derive(Debug, Clone)]
@@ -183,7 +120,7 @@ pub struct Tick {
 pub fn list_ticks(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Vec<Tick>> {
     let rows: Vec<(String, String, DateTime<Utc>)> = step_ticks::table
         .inner_join(people::table.on(people::id.eq(step_ticks::person_id)))
-        .filter(step_ticks::procedure_id.eq(procedure.0))
+        .filter(step_ticks::procedure_id.eq(procedure))
         .select((step_ticks::step_id, people::name, step_ticks::at))
         .load(conn)?;
     Ok(rows.into_iter().map(|(step, by, at)| Tick { step, by, at }).collect())
@@ -204,11 +141,13 @@ pub fn get_inputs(
     procedure: ProcedureId,
 ) -> Result<InputValues> {
     let of_engagement = engagement_inputs::table
-        .filter(engagement_inputs::engagement_id.eq(engagement.0))
+        .filter(engagement_inputs::engagement_id.eq(engagement))
         .select((sql::<Bool>("false"), engagement_inputs::name, engagement_inputs::value));
-    let of_procedure = procedure_inputs::table
-        .filter(procedure_inputs::procedure_id.eq(procedure.0))
-        .select((sql::<Bool>("true"), procedure_inputs::name, procedure_inputs::value));
+    let of_procedure = procedure_inputs::table.filter(procedure_inputs::procedure_id.eq(procedure)).select((
+        sql::<Bool>("true"),
+        procedure_inputs::name,
+        procedure_inputs::value,
+    ));
     let rows: Vec<(bool, String, String)> = of_engagement.union_all(of_procedure).load(conn)?;
     let mut values = InputValues::default();
     for (own, name, value) in rows {
@@ -267,9 +206,9 @@ pub fn list_drafts(conn: &mut PgConnection, person: PersonId, procedure: Procedu
     let rows: Vec<(Value, String, DateTime<Utc>)> = drafts::table
         .filter(
             drafts::person_id
-                .eq(person.0)
+                .eq(person)
                 .and(drafts::subject_type.eq(DraftSubject::Procedure))
-                .and(drafts::subject_id.eq(procedure.0)),
+                .and(drafts::subject_id.eq(procedure)),
         )
         .order(drafts::updated_at.desc())
         .limit(DRAFTS)
@@ -303,8 +242,7 @@ pub fn delete_draft(
     procedure: ProcedureId,
     tab: &str,
 ) -> Result<()> {
-    diesel::delete(drafts::table.find((person.0, DraftSubject::Procedure, procedure.0, tab)))
-        .execute(conn)?;
+    diesel::delete(drafts::table.find((person, DraftSubject::Procedure, procedure, tab))).execute(conn)?;
     Ok(())
 }
 
@@ -316,19 +254,17 @@ pub fn check_visible(
     conn: &mut PgConnection,
     engagement: EngagementId,
     procedure: Option<ProcedureId>,
-    visible: &[ClientId],
+    visible: &Visible,
 ) -> Result<ClientId> {
     let client: ClientId = engagements::table
-        .find(engagement.0)
-        .filter(
-            engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()),
-        )
+        .find(engagement)
+        .filter(engagements::client_id.eq_any(visible.ids()).and(engagements::deleted_at.is_null()))
         .select(engagements::client_id)
         .first(conn)?;
     if let Some(procedure) = procedure {
         let found: Option<Uuid> = procedures::table
-            .find(procedure.0)
-            .filter(procedures::engagement_id.eq(engagement.0))
+            .find(procedure)
+            .filter(procedures::engagement_id.eq(engagement))
             .select(procedures::id)
             .first(conn)
             .optional()?;
@@ -356,7 +292,7 @@ pub fn list_authors(conn: &mut PgConnection, procedure: ProcedureId) -> Result<V
         "SELECT DISTINCT ON (field) field, person_name AS by, at FROM field_history
          WHERE subject_type = 'procedure' AND subject_id = $1 ORDER BY field, version DESC",
     )
-    .bind::<SqlUuid, _>(procedure.0)
+    .bind::<SqlUuid, _>(procedure)
     .load(conn)?)
 }
 
@@ -389,7 +325,7 @@ pub fn list_candidates(
             OR EXISTS (SELECT FROM procedure_operators o WHERE o.procedure_id = $2 AND o.person_id = p.id))
          ORDER BY p.name",
     )
-    .bind::<SqlUuid, _>(engagement.0)
-    .bind::<SqlUuid, _>(procedure.0)
+    .bind::<SqlUuid, _>(engagement)
+    .bind::<SqlUuid, _>(procedure)
     .load(conn)?)
 }

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 
 use super::logs::insert as insert_entry;
-use super::page::{Operator, list_candidates, list_operators};
-use super::save::{Saved, Typed, save_fields};
+use super::page::list_candidates;
+use super::runbook::list_operators;
+use super::save::save_fields;
 use super::work::Work;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
 use crate::kernel::base::team::Team;
@@ -16,6 +18,8 @@ use crate::kernel::base::times;
 use crate::kernel::db::schema::{log_entries, procedure_inputs, procedure_operators, procedures, step_ticks};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::merge::record::{NEWEST, Saved, Typed};
+use crate::kernel::merge::set::SetChange;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::library::domain::{ProcedureBody, StepKind};
 use crate::lifecycle::store::{lock_engagement, touch};
@@ -28,12 +32,12 @@ use crate::procedures::inputs::{TypedInput, Values, check_seen};
 ///
 /// # Errors
 /// [`Error::Forbidden`] for who does not write red, [`Error::Refused`] when it was started before.
-pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved> {
+pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved<Field>> {
     if !work.sides.red {
         return Err(Error::Forbidden("Only the red team starts a procedure.".into()));
     }
     let (status, executed): (ProcedureStatus, Option<chrono::DateTime<chrono::Utc>>) = procedures::table
-        .find(work.procedure.0)
+        .find(work.procedure)
         .select((procedures::status, procedures::executed_at))
         .first(tx.conn)?;
     if status != ProcedureStatus::NotStarted {
@@ -43,7 +47,7 @@ pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved> {
         )));
     }
     // The newest base there is: Start takes what stands there now, whoever wrote it.
-    let typed = |field: Field, raw: String| Typed { field, raw, base: i32::MAX };
+    let typed = |field: Field, raw: String| Typed { field, raw, base: NEWEST };
     let mut fields = vec![typed(Field::Status, ProcedureStatus::InProgress.as_str().to_owned())];
     if executed.is_none() {
         fields.push(typed(Field::ExecutedAt, times::instant(tx.now())));
@@ -54,13 +58,13 @@ pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved> {
     let author = tx.actor().id.ok_or(Error::Unauthenticated)?;
     diesel::insert_into(log_entries::table)
         .values((
-            log_entries::id.eq(LogEntryId::new().0),
-            log_entries::engagement_id.eq(work.engagement.0),
-            log_entries::procedure_id.eq(work.procedure.0),
+            log_entries::id.eq(LogEntryId::new()),
+            log_entries::engagement_id.eq(work.engagement),
+            log_entries::procedure_id.eq(work.procedure),
             log_entries::team.eq(Team::Red),
             log_entries::text.eq("Started."),
             log_entries::starts_at.eq(tx.now()),
-            log_entries::author_id.eq(author.0),
+            log_entries::author_id.eq(author),
             log_entries::created_at.eq(tx.now()),
             log_entries::updated_at.eq(tx.now()),
         ))
@@ -87,7 +91,7 @@ pub fn hand_over(tx: &mut WriteTx<'_>, work: &mut Work, note: &str) -> Result<()
     if note.is_empty() {
         return Err(Error::field("hand_over_note", "Say in a line what red should look at."));
     }
-    let turn = Typed { field: Field::WaitingOn, raw: WaitingOn::Red.as_str().to_owned(), base: i32::MAX };
+    let turn = Typed { field: Field::WaitingOn, raw: WaitingOn::Red.as_str().to_owned(), base: NEWEST };
     save_fields(tx, work, Sides { shared: true, ..work.sides }, &[turn], work.zone)?;
     let entry = EntryText { text: format!("Handed over to red: {note}"), starts_at: tx.now(), ends_at: None };
     insert_entry(tx, work, Team::Blue, &entry)?;
@@ -103,22 +107,22 @@ pub fn tick(tx: &mut WriteTx<'_>, work: &mut Work, step: &str, done: bool) -> Re
         return Err(Error::Forbidden("Only the red team ticks steps.".into()));
     }
     let body: serde_json::Value =
-        procedures::table.find(work.procedure.0).select(procedures::body).first(tx.conn)?;
+        procedures::table.find(work.procedure).select(procedures::body).first(tx.conn)?;
     let body: ProcedureBody = serde_json::from_value(body)?;
     let at = body.steps.iter().position(|s| s.id == step).ok_or(Error::NotFound)?;
     let changed = if done {
         let by = tx.actor().id.ok_or(Error::Unauthenticated)?;
         diesel::insert_into(step_ticks::table)
             .values((
-                step_ticks::procedure_id.eq(work.procedure.0),
+                step_ticks::procedure_id.eq(work.procedure),
                 step_ticks::step_id.eq(step),
-                step_ticks::person_id.eq(by.0),
+                step_ticks::person_id.eq(by),
                 step_ticks::at.eq(tx.now()),
             ))
             .on_conflict_do_nothing()
             .execute(tx.conn)?
     } else {
-        diesel::delete(step_ticks::table.find((work.procedure.0, step))).execute(tx.conn)?
+        diesel::delete(step_ticks::table.find((work.procedure, step))).execute(tx.conn)?
     };
     if changed > 0 {
         let kind = body.steps[at].kind;
@@ -146,10 +150,10 @@ pub fn save_inputs(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[TypedInput]) 
         return Err(Error::Forbidden("Only the red team sets the inputs of its commands.".into()));
     }
     let body: serde_json::Value =
-        procedures::table.find(work.procedure.0).select(procedures::body).first(tx.conn)?;
+        procedures::table.find(work.procedure).select(procedures::body).first(tx.conn)?;
     let known = serde_json::from_value::<ProcedureBody>(body)?.placeholders();
     let before: Values = procedure_inputs::table
-        .filter(procedure_inputs::procedure_id.eq(work.procedure.0))
+        .filter(procedure_inputs::procedure_id.eq(work.procedure))
         .select((procedure_inputs::name, procedure_inputs::value))
         .load::<(String, String)>(tx.conn)?
         .into_iter()
@@ -169,7 +173,7 @@ pub fn save_inputs(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[TypedInput]) 
     }
     let names: Vec<&str> = changed.iter().map(|c| c.0).collect();
     diesel::delete(procedure_inputs::table.filter(
-        procedure_inputs::procedure_id.eq(work.procedure.0).and(procedure_inputs::name.eq_any(&names)),
+        procedure_inputs::procedure_id.eq(work.procedure).and(procedure_inputs::name.eq_any(&names)),
     ))
     .execute(tx.conn)?;
     let rows: Vec<_> = changed
@@ -177,7 +181,7 @@ pub fn save_inputs(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[TypedInput]) 
         .filter(|c| !c.2.is_empty())
         .map(|c| {
             (
-                procedure_inputs::procedure_id.eq(work.procedure.0),
+                procedure_inputs::procedure_id.eq(work.procedure),
                 procedure_inputs::name.eq(c.0),
                 procedure_inputs::value.eq(c.2),
             )
@@ -204,38 +208,40 @@ pub fn save_operators(
     permit: &Permit<PlanEngagement>,
     engagement: EngagementId,
     procedure: ProcedureId,
-    wanted: &BTreeSet<(PersonId, Team)>,
+    change: &SetChange<(PersonId, Team)>,
 ) -> Result<Audited<()>> {
     let (locked, due) = lock_engagement(tx, engagement, &permit.visible())?;
     permit.check(locked.client)?;
     planning_allowed(locked.status, locked.facts.submitted).map_err(|refusal| Error::Refused(refusal.0))?;
     let (name, position): (String, i32) = procedures::table
-        .find(procedure.0)
-        .filter(procedures::engagement_id.eq(engagement.0))
+        .find(procedure)
+        .filter(procedures::engagement_id.eq(engagement))
         .select((procedures::name, procedures::position))
         .for_update()
         .first(tx.conn)?;
-    let before: BTreeSet<(PersonId, Team)> = list_operators(tx.conn, engagement, procedure)?
-        .into_iter()
-        .filter(|o| o.own)
-        .map(|o: Operator| (o.person_id, o.team))
-        .collect();
+    let before: BTreeSet<(PersonId, Team)> =
+        list_operators(tx.conn, engagement, Some(procedure), &Visible::found(locked.client))?
+            .into_iter()
+            .filter(|operator| operator.is_own())
+            .map(|operator| (operator.person_id, operator.team))
+            .collect();
     let mut events: Vec<Event> = due.into_iter().collect();
-    if before != *wanted {
+    let wanted = change.on(before.iter().copied());
+    if before != wanted {
         let candidates = list_candidates(tx.conn, engagement, procedure)?;
         if wanted.iter().any(|(person, _)| !candidates.iter().any(|c| c.id == *person)) {
             return Err(Error::Refused(
                 "One of the ticked people cannot work for this client. Give them access first.".into(),
             ));
         }
-        diesel::delete(procedure_operators::table.filter(procedure_operators::procedure_id.eq(procedure.0)))
+        diesel::delete(procedure_operators::table.filter(procedure_operators::procedure_id.eq(procedure)))
             .execute(tx.conn)?;
         let rows: Vec<_> = wanted
             .iter()
             .map(|(person, team)| {
                 (
-                    procedure_operators::procedure_id.eq(procedure.0),
-                    procedure_operators::person_id.eq(person.0),
+                    procedure_operators::procedure_id.eq(procedure),
+                    procedure_operators::person_id.eq(person),
                     procedure_operators::team.eq(*team),
                 )
             })
@@ -251,7 +257,7 @@ pub fn save_operators(
             )
             .subject("procedure", procedure.0, &name)
             .engagement(locked.client, engagement)
-            .detail(serde_json::json!({ "before": names(&before), "after": names(wanted) })),
+            .detail(serde_json::json!({ "before": names(&before), "after": names(&wanted) })),
         );
         touch(tx.conn, engagement, tx.now(), &tx.actor().name)?;
     }

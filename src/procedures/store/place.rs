@@ -5,14 +5,15 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
 
-use super::work::{assigned, rights, rule};
+use super::work::own_sides;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{engagements, procedures};
 use crate::kernel::web::permit::{Action, Permit};
 use crate::lifecycle::domain::EngagementStatus;
-use crate::procedures::domain::{Sides, sides, working_allowed};
+use crate::procedures::domain::{Sides, working_allowed};
 
 /// A procedure as far as its parts need it.
 #[derive(Debug, Clone)]
@@ -37,7 +38,7 @@ type Columns = (
     ClientId,
     String,
     EngagementStatus,
-    String,
+    Zone,
     Option<DateTime<Utc>>,
     Option<DateTime<Utc>>,
     Option<String>,
@@ -59,8 +60,8 @@ pub fn get<A: Action>(
 ) -> Result<Head> {
     let row: Columns = procedures::table
         .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
-        .filter(procedures::id.eq(procedure.0).and(engagements::id.eq(engagement.0)))
-        .filter(engagements::client_id.eq_any(permit.visible().iter().map(|c| c.0)))
+        .filter(procedures::id.eq(procedure).and(engagements::id.eq(engagement)))
+        .filter(engagements::client_id.eq_any(permit.visible().ids()))
         .filter(engagements::deleted_at.is_null())
         .select((
             engagements::client_id,
@@ -79,13 +80,12 @@ pub fn get<A: Action>(
     permit.check(client)?;
     let closed =
         working_allowed(status.as_of(starts_at, now), submitted_at.is_some()).err().map(|refusal| refusal.0);
-    let own = assigned(conn, engagement, procedure, permit.viewer().id.0)?;
-    let may = sides(rights(permit, client), own.red, own.blue, rule(permit, write_rule.as_deref()));
+    let may = own_sides(conn, permit, (engagement, procedure), client, write_rule.as_deref())?;
     Ok(Head {
         engagement,
         client,
         engagement_title,
-        zone: time_zone.parse().unwrap_or(chrono_tz::UTC),
+        zone: time_zone.tz(),
         procedure,
         name,
         position,

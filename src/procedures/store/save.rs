@@ -1,5 +1,5 @@
-//! Saving a procedure's fields: check, merge field by field against the history, store, record. The one write
-//! path of the procedure page, of Start, and of the inline edits in the engagement's table.
+//! Saving a procedure's fields: the one write path of the procedure page, of Start, and of the inline edits in
+//! the engagement's table.
 
 use std::collections::BTreeMap;
 
@@ -7,39 +7,21 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
 
-use super::history::{self, Subject};
 use super::work::Work;
-use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::ProcedureId;
 use crate::kernel::base::times;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{outcomes, procedures};
 use crate::kernel::event::domain::Kind;
+use crate::kernel::merge::history::Subject;
+use crate::kernel::merge::record::{Columns, Misfit, Record, Saved, Typed, save};
+use crate::kernel::merge::value::Value;
+use crate::kernel::merge::{Change, Version};
 use crate::procedures::domain::{
     Field, OutcomeKeys, ProcedureStatus, Severity, Sides, WaitingOn, by_hand_after, check_field,
     check_together,
 };
-use crate::procedures::merge::{Change, Conflict, Current, Posted, merge};
-
-/// A field as it was typed.
-#[derive(Debug, Clone)]
-pub struct Typed {
-    pub field: Field,
-    pub raw: String,
-    /// The version that its shown value came from.
-    pub base: i32,
-}
-
-/// What a save did.
-#[derive(Debug, Clone, Default)]
-pub struct Saved {
-    /// The procedure's version after it.
-    pub version: i32,
-    pub accepted: Vec<Change>,
-    /// What was not, because somebody else changed it too.
-    pub conflicts: Vec<Conflict>,
-    /// What only others had changed since the page was loaded.
-    pub merged_from_others: Vec<String>,
-}
 
 /// The fields that people edit, as the row holds them.
 #[derive(Debug, Clone, Queryable, Selectable, AsChangeset)]
@@ -62,12 +44,32 @@ pub struct Fields {
     pub responded_at: Option<DateTime<Utc>>,
 }
 
+crate::merge_columns! {
+    Fields: Field {
+        Status => status;
+        NotApplicableReason => not_applicable_reason;
+        Severity => severity;
+        WaitingOn => waiting_on;
+        Recommendation => recommendation;
+        AttackSource => attack_source;
+        RedOutcome => red_outcome;
+        RedNotes => red_notes;
+        ExecutedAt => executed_at;
+        BlueOutcome => blue_outcome;
+        BlueNotes => blue_notes;
+        DetectedAt => detected_at;
+        DetectedBy => detected_by;
+        AlertReference => alert_reference;
+        RespondedAt => responded_at;
+    }
+}
+
 impl Fields {
     /// What a form shows of a field, times in `zone`.
     pub fn shown(&self, field: Field, zone: Tz) -> String {
         match self.time(field) {
             Some(at) => times::for_input(at, zone),
-            None => self.value(field),
+            None => self.get(field),
         }
     }
 
@@ -80,66 +82,98 @@ impl Fields {
             _ => None,
         }
     }
+}
 
-    /// The canonical value of a field: what history keeps and merge compares.
-    pub fn value(&self, field: Field) -> String {
-        let time = |at: Option<DateTime<Utc>>| at.map(times::instant).unwrap_or_default();
-        match field {
-            Field::Status => self.status.as_str().to_owned(),
-            Field::NotApplicableReason => self.not_applicable_reason.clone(),
-            Field::Severity => self.severity.map(Severity::as_str).unwrap_or_default().to_owned(),
-            Field::WaitingOn => self.waiting_on.map(WaitingOn::as_str).unwrap_or_default().to_owned(),
-            Field::Recommendation => self.recommendation.clone(),
-            Field::AttackSource => self.attack_source.clone(),
-            Field::RedOutcome => self.red_outcome.clone().unwrap_or_default(),
-            Field::RedNotes => self.red_notes.clone(),
-            Field::ExecutedAt => time(self.executed_at),
-            Field::BlueOutcome => self.blue_outcome.clone().unwrap_or_default(),
-            Field::BlueNotes => self.blue_notes.clone(),
-            Field::DetectedAt => time(self.detected_at),
-            Field::DetectedBy => self.detected_by.clone(),
-            Field::AlertReference => self.alert_reference.clone(),
-            Field::RespondedAt => time(self.responded_at),
-        }
+/// A procedure locked for a save, with what its fields may hold.
+struct Held {
+    id: ProcedureId,
+    version: Version,
+    fields: Fields,
+    /// Outcomes: key, team, label, since when retired.
+    outcomes: Vec<(String, String, String, Option<DateTime<Utc>>)>,
+    /// The zone in which times were typed.
+    zone: Tz,
+}
+
+impl Columns for Held {
+    type Field = Field;
+
+    fn get(&self, field: Field) -> String {
+        self.fields.get(field)
     }
 
-    /// Takes a canonical value that [`check_field`] has passed.
     fn set(&mut self, field: Field, value: &str) -> Result<()> {
-        let optional = || (!value.is_empty()).then(|| value.to_owned());
-        let time = || {
-            if value.is_empty() {
-                Ok(None)
-            } else {
-                times::parse(value, Tz::UTC).map(Some).map_err(|s| Error::field(field.name(), s))
-            }
-        };
-        match field {
-            Field::Status => self.status = value.parse().map_err(unchecked)?,
-            Field::NotApplicableReason => self.not_applicable_reason = value.to_owned(),
-            Field::Severity => {
-                self.severity = optional().map(|v| v.parse()).transpose().map_err(unchecked)?
-            }
-            Field::WaitingOn => {
-                self.waiting_on = optional().map(|v| v.parse()).transpose().map_err(unchecked)?
-            }
-            Field::Recommendation => self.recommendation = value.to_owned(),
-            Field::AttackSource => self.attack_source = value.to_owned(),
-            Field::RedOutcome => self.red_outcome = optional(),
-            Field::RedNotes => self.red_notes = value.to_owned(),
-            Field::ExecutedAt => self.executed_at = time()?,
-            Field::BlueOutcome => self.blue_outcome = optional(),
-            Field::BlueNotes => self.blue_notes = value.to_owned(),
-            Field::DetectedAt => self.detected_at = time()?,
-            Field::DetectedBy => self.detected_by = value.to_owned(),
-            Field::AlertReference => self.alert_reference = value.to_owned(),
-            Field::RespondedAt => self.responded_at = time()?,
-        }
-        Ok(())
+        self.fields.set(field, value)
     }
 }
 
-fn unchecked(unknown: crate::kernel::base::text_enum::UnknownValue) -> Error {
-    Error::Internal(unknown.into())
+impl Held {
+    /// Outcomes of a team that may be chosen: those in use, and the one that stands there.
+    fn keys(&self, team: &str, held: &Option<String>) -> Vec<&str> {
+        self.outcomes
+            .iter()
+            .filter(|(key, of, _, retired)| of == team && (retired.is_none() || Some(key) == held.as_ref()))
+            .map(|o| o.0.as_str())
+            .collect()
+    }
+}
+
+impl Record for Held {
+    fn subject(&self) -> Subject {
+        Subject("procedure", self.id.0)
+    }
+
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    fn initial(&self, field: Field) -> &'static str {
+        if field == Field::Status { ProcedureStatus::NotStarted.as_str() } else { "" }
+    }
+
+    fn check(&self, field: Field, raw: &str) -> Result<String, String> {
+        let red = self.keys("red", &self.fields.red_outcome);
+        let blue = self.keys("blue", &self.fields.blue_outcome);
+        check_field(field, raw, &OutcomeKeys { red: &red, blue: &blue }, self.zone)
+    }
+
+    /// A second that comes twice, when the clocks go back, is the one that the page showed.
+    fn meant(&self, field: Field, value: String, shown: &str) -> String {
+        let time = |value: &str| times::parse(value, Tz::UTC).ok();
+        let Some(typed) = time(&value).filter(|_| field.is_time()) else { return value };
+        let known = [time(shown), self.fields.time(field)];
+        times::instant(times::nearest(typed, self.zone, known.into_iter().flatten()))
+    }
+
+    /// A choice of whose turn it is holds until an outcome changes.
+    fn follow(&self, accepted: &mut Vec<Change<Field>>) {
+        let changed = |field: Field| accepted.iter().find(|change| change.field == field);
+        let outcome_changed = changed(Field::RedOutcome).or(changed(Field::BlueOutcome)).is_some();
+        let chosen = changed(Field::WaitingOn).map(|change| change.new.parse::<WaitingOn>().ok());
+        let before = self.fields.waiting_on;
+        let after = by_hand_after(before, chosen, outcome_changed);
+        if chosen.is_none() && after != before {
+            accepted.push(Change { field: Field::WaitingOn, old: before.to_text(), new: after.to_text() });
+        }
+    }
+
+    fn check_whole(&self) -> Result<(), Misfit<Field>> {
+        check_together(self.fields.status, &self.fields.not_applicable_reason)
+            .map_err(|sentence| (Field::NotApplicableReason, sentence))
+    }
+
+    fn store(&mut self, tx: &mut WriteTx<'_>, version: Version, _changes: &[Change<Field>]) -> Result<()> {
+        diesel::update(procedures::table.find(self.id.0))
+            .set((
+                &self.fields,
+                procedures::version.eq(version),
+                procedures::updated_at.eq(tx.now()),
+                procedures::updated_by.eq(tx.actor().id.map(|id| id.0)),
+            ))
+            .execute(tx.conn)?;
+        self.version = version;
+        Ok(())
+    }
 }
 
 /// Saves typed fields on a locked procedure. What conflicts is not stored and comes back with both values;
@@ -154,128 +188,32 @@ pub fn save_fields(
     tx: &mut WriteTx<'_>,
     work: &mut Work,
     sides: Sides,
-    typed: &[Typed],
+    typed: &[Typed<Field>],
     zone: Tz,
-) -> Result<Saved> {
-    let mut row: Fields =
-        procedures::table.find(work.procedure.0).select(Fields::as_select()).first(tx.conn)?;
-    let known: Vec<(String, String, String, Option<DateTime<Utc>>)> = outcomes::table
+) -> Result<Saved<Field>> {
+    let id = work.procedure;
+    let fields: Fields = procedures::table.find(id.0).select(Fields::as_select()).first(tx.conn)?;
+    let outcomes = outcomes::table
         .select((outcomes::key, outcomes::team, outcomes::label, outcomes::retired_at))
         .load(tx.conn)?;
-    let mut posted = check(&row, typed, &known, zone)?;
-    let mut history = history::read(tx.conn, Subject("procedure", work.procedure.0), &posted)?;
-    history.initial(Field::Status.name(), ProcedureStatus::NotStarted.as_str());
-    let current: Vec<Current> = Field::ALL
-        .iter()
-        .map(|field| Current {
-            field: field.name().to_owned(),
-            value: row.value(*field),
-            version: history.newest(field.name()).map_or(0, |newest| newest.version),
-        })
-        .collect();
-    for one in &mut posted {
-        let time = |value: &str| times::parse(value, Tz::UTC).ok();
-        if let Some((field, typed)) =
-            one.field.parse::<Field>().ok().filter(|field| field.is_time()).zip(time(&one.value))
-        {
-            let shown = [time(history.value_at(&one.field, one.base)), row.time(field)];
-            one.value = times::instant(times::nearest(typed, zone, shown.into_iter().flatten()));
+    let mut held = Held { id, version: work.version, fields, outcomes, zone };
+    let may = |field: Field| {
+        if sides.may_write(field) {
+            return Ok(());
         }
-    }
-    let mut outcome = merge(&posted, &current, &history);
-    for field in outcome.accepted.iter().map(|c| &c.field).chain(outcome.conflicts.iter().map(|c| &c.field)) {
-        let field: Field = field.parse().map_err(unchecked)?;
-        if !sides.may_write(field) {
-            return Err(Error::Forbidden(format!(
-                "{} is not yours to write on this procedure.",
-                field.label()
-            )));
-        }
-    }
-    hand_over(&row, &mut outcome.accepted);
-    for change in &outcome.accepted {
-        row.set(change.field.parse().map_err(unchecked)?, &change.new)?;
-    }
-    check_together(row.status, &row.not_applicable_reason)
-        .map_err(|s| Error::field(Field::NotApplicableReason.name(), s))?;
-    if !outcome.accepted.is_empty() {
-        store(tx, work, &row, &outcome.accepted)?;
-        record(work, &outcome.accepted, &known);
-    }
-    Ok(Saved {
-        version: work.version,
-        accepted: outcome.accepted,
-        conflicts: outcome.conflicts,
-        merged_from_others: outcome.merged_from_others,
-    })
-}
-
-fn check(
-    row: &Fields,
-    typed: &[Typed],
-    known: &[(String, String, String, Option<DateTime<Utc>>)],
-    zone: Tz,
-) -> Result<Vec<Posted>> {
-    let keys = |team: &str, held: &Option<String>| -> Vec<&str> {
-        known
-            .iter()
-            .filter(|(key, of, _, retired)| of == team && (retired.is_none() || Some(key) == held.as_ref()))
-            .map(|o| o.0.as_str())
-            .collect()
+        Err(Error::Forbidden(format!("{} is not yours to write on this procedure.", field.label())))
     };
-    let (red, blue) = (keys("red", &row.red_outcome), keys("blue", &row.blue_outcome));
-    let allowed = OutcomeKeys { red: &red, blue: &blue };
-    let mut errors = FieldErrors::default();
-    let mut posted = Vec::with_capacity(typed.len());
-    for one in typed {
-        match check_field(one.field, &one.raw, &allowed, zone) {
-            Ok(value) => posted.push(Posted { field: one.field.name().to_owned(), value, base: one.base }),
-            Err(sentence) => errors.add(one.field.name(), sentence),
-        }
+    let saved = save(tx, &mut held, typed, may)?;
+    if saved.changes() {
+        work.version_is_raised(held.version);
+        record(work, &saved, &held);
     }
-    errors.done()?;
-    Ok(posted)
+    Ok(saved)
 }
 
-/// A choice of whose turn it is holds until an outcome changes.
-fn hand_over(row: &Fields, accepted: &mut Vec<Change>) {
-    let changed = |field: Field, changes: &[Change]| {
-        changes.iter().find(|c| c.field == field.name()).map(|c| c.new.clone())
-    };
-    let outcome_changed =
-        changed(Field::RedOutcome, accepted).is_some() || changed(Field::BlueOutcome, accepted).is_some();
-    let chosen = changed(Field::WaitingOn, accepted).map(|value| value.parse::<WaitingOn>().ok());
-    let after = by_hand_after(row.waiting_on, chosen, outcome_changed);
-    if chosen.is_none() && after != row.waiting_on {
-        let word = |value: Option<WaitingOn>| value.map(WaitingOn::as_str).unwrap_or_default().to_owned();
-        accepted.push(Change {
-            field: Field::WaitingOn.name().to_owned(),
-            old: word(row.waiting_on),
-            new: word(after),
-        });
-    }
-}
-
-fn store(tx: &mut WriteTx<'_>, work: &mut Work, row: &Fields, accepted: &[Change]) -> Result<()> {
-    let version = work.version + 1;
-    diesel::update(procedures::table.find(work.procedure.0))
-        .set((
-            row,
-            procedures::version.eq(version),
-            procedures::updated_at.eq(tx.now()),
-            procedures::updated_by.eq(tx.actor().id.map(|id| id.0)),
-        ))
-        .execute(tx.conn)?;
-    let values: Vec<(&str, &str)> =
-        accepted.iter().map(|change| (change.field.as_str(), change.new.as_str())).collect();
-    history::note(tx, Subject("procedure", work.procedure.0), version, &values)?;
-    work.version_is_raised(version);
-    Ok(())
-}
-
-fn record(work: &mut Work, accepted: &[Change], known: &[(String, String, String, Option<DateTime<Utc>>)]) {
-    let labels: BTreeMap<&str, &str> = known.iter().map(|o| (o.0.as_str(), o.2.as_str())).collect();
-    let shown = |field: Field, value: &str| -> String {
+fn record(work: &mut Work, saved: &Saved<Field>, held: &Held) {
+    let labels: BTreeMap<&str, &str> = held.outcomes.iter().map(|o| (o.0.as_str(), o.2.as_str())).collect();
+    let worded = |field: Field, value: &str| -> String {
         match field {
             Field::RedOutcome | Field::BlueOutcome => labels.get(value).copied().unwrap_or(value).to_owned(),
             Field::Status => {
@@ -284,22 +222,12 @@ fn record(work: &mut Work, accepted: &[Change], known: &[(String, String, String
             _ => value.to_owned(),
         }
     };
-    let changes: Vec<(Field, String, String)> = accepted
+    let changes: Vec<Change<Field>> = saved
+        .accepted
         .iter()
-        .filter_map(|c| {
-            c.field.parse::<Field>().ok().map(|field| (field, shown(field, &c.old), shown(field, &c.new)))
-        })
+        .map(|c| Change { field: c.field, old: worded(c.field, &c.old), new: worded(c.field, &c.new) })
         .collect();
-    let names: Vec<String> = changes.iter().map(|(field, ..)| field.label().to_lowercase()).collect();
-    let event = work
-        .event(
-            Kind::ProcedureSaved,
-            format!("Saved procedure {} “{}”: {}", work.position, work.name, names.join(", ")),
-        )
-        .changes(
-            changes.iter().map(|(field, before, after)| {
-                (field.name(), before.as_str(), after.as_str(), field.is_long())
-            }),
-        );
+    let sentence = format!("Saved procedure {} “{}”: {}", work.position, work.name, saved.labels());
+    let event = work.event(Kind::ProcedureSaved, sentence).changes(changes.iter().map(Change::detail));
     work.record(event);
 }

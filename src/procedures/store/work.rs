@@ -4,20 +4,22 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Uuid as SqlUuid};
-use uuid::Uuid;
 
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
+use crate::kernel::base::team::Team;
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{engagements, procedures};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::Event;
-use crate::kernel::web::permit::{Permit, WriteProcedure};
+use crate::kernel::web::permit::{Action, Permit, WriteProcedure};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::lifecycle::store::{lock_engagement, touch};
 use crate::procedures::domain::{Sides, WriteRights, sides, working_allowed};
+use crate::procedures::store::runbook::{is_assigned, list_operators};
 
 /// A procedure locked for a write, and what the write may do.
 #[derive(Debug)]
@@ -47,18 +49,10 @@ struct EngagementRow {
     client_id: ClientId,
     title: String,
     status: EngagementStatus,
-    time_zone: String,
+    time_zone: Zone,
     starts_at: Option<DateTime<Utc>>,
     submitted_at: Option<DateTime<Utc>>,
     write_rule: Option<String>,
-}
-
-#[derive(QueryableByName)]
-pub(super) struct Assigned {
-    #[diesel(sql_type = Bool)]
-    pub red: bool,
-    #[diesel(sql_type = Bool)]
-    pub blue: bool,
 }
 
 /// Locks a procedure for a write on its work.
@@ -89,19 +83,14 @@ pub fn begin(
         submitted = row.submitted_at.is_some();
     }
     let (name, position, version): (String, i32, i32) = procedures::table
-        .find(procedure.0)
-        .filter(procedures::engagement_id.eq(engagement.0))
+        .find(procedure)
+        .filter(procedures::engagement_id.eq(engagement))
         .select((procedures::name, procedures::position, procedures::version))
         .for_update()
         .first(tx.conn)?;
     working_allowed(row.status, submitted).map_err(|refusal| Error::Refused(refusal.0))?;
-    let assigned = assigned(tx.conn, engagement, procedure, permit.viewer().id.0)?;
-    let sides = sides(
-        rights(permit, row.client_id),
-        assigned.red,
-        assigned.blue,
-        rule(permit, row.write_rule.as_deref()),
-    );
+    let write_rule = row.write_rule.as_deref();
+    let sides = own_sides(tx.conn, permit, (engagement, procedure), row.client_id, write_rule)?;
     if !sides.any() {
         return Err(Error::Forbidden("You are not assigned to a side of this procedure.".into()));
     }
@@ -109,7 +98,7 @@ pub fn begin(
         engagement,
         client: row.client_id,
         engagement_title: row.title,
-        zone: row.time_zone.parse().unwrap_or(chrono_tz::UTC),
+        zone: row.time_zone.tz(),
         procedure,
         name,
         position,
@@ -150,11 +139,11 @@ impl Work {
             return Ok(tx.unchanged(value));
         }
         if !self.version_raised {
-            diesel::update(procedures::table.find(self.procedure.0))
+            diesel::update(procedures::table.find(self.procedure))
                 .set((
                     procedures::version.eq(procedures::version + 1),
                     procedures::updated_at.eq(tx.now()),
-                    procedures::updated_by.eq(tx.actor().id.map(|id| id.0)),
+                    procedures::updated_by.eq(tx.actor().id),
                 ))
                 .execute(tx.conn)?;
         }
@@ -169,20 +158,18 @@ impl Work {
 fn engagement_row(
     conn: &mut PgConnection,
     id: EngagementId,
-    visible: &[ClientId],
+    visible: &Visible,
     lock: bool,
 ) -> Result<EngagementRow> {
     let query = engagements::table
-        .find(id.0)
-        .filter(
-            engagements::client_id.eq_any(visible.iter().map(|c| c.0)).and(engagements::deleted_at.is_null()),
-        )
+        .find(id)
+        .filter(engagements::client_id.eq_any(visible.ids()).and(engagements::deleted_at.is_null()))
         .select(EngagementRow::as_select());
     Ok(if lock { query.for_share().first(conn)? } else { query.first(conn)? })
 }
 
 /// The rights that decide which side somebody writes at a client.
-pub fn rights<A: crate::kernel::web::permit::Action>(permit: &Permit<A>, client: ClientId) -> WriteRights {
+pub fn rights<A: Action>(permit: &Permit<A>, client: ClientId) -> WriteRights {
     WriteRights {
         write_red: permit.may_at(P::ProcedureWriteRed, client),
         write_blue: permit.may_at(P::ProcedureWriteBlue, client),
@@ -193,28 +180,19 @@ pub fn rights<A: crate::kernel::web::permit::Action>(permit: &Permit<A>, client:
 }
 
 /// The engagement's own rule, or the organisation's.
-pub fn rule<A: crate::kernel::web::permit::Action>(permit: &Permit<A>, own: Option<&str>) -> WriteRule {
+pub fn rule<A: Action>(permit: &Permit<A>, own: Option<&str>) -> WriteRule {
     own.and_then(|own| own.parse().ok()).unwrap_or(permit.viewer().organisation.write_rule)
 }
 
-pub(super) fn assigned(
+/// The sides that the permit's person may write on one procedure while it is open.
+pub(super) fn own_sides<A: Action>(
     conn: &mut PgConnection,
-    engagement: EngagementId,
-    procedure: ProcedureId,
-    person: Uuid,
-) -> Result<Assigned> {
-    // sql_query: for each team the procedure's own operators count, or where it names none the engagement's.
-    Ok(diesel::sql_query(
-        "SELECT bool_or(team = 'red') IS TRUE AS red, bool_or(team = 'blue') IS TRUE AS blue FROM (
-            SELECT team, person_id FROM procedure_operators WHERE procedure_id = $1
-            UNION ALL
-            SELECT team, person_id FROM engagement_operators e WHERE engagement_id = $2
-                AND NOT EXISTS (SELECT FROM procedure_operators p WHERE p.procedure_id = $1 \
-                AND p.team = e.team)
-         ) operators WHERE person_id = $3",
-    )
-    .bind::<SqlUuid, _>(procedure.0)
-    .bind::<SqlUuid, _>(engagement.0)
-    .bind::<SqlUuid, _>(person)
-    .get_result(conn)?)
+    permit: &Permit<A>,
+    (engagement, procedure): (EngagementId, ProcedureId),
+    client: ClientId,
+    write_rule: Option<&str>,
+) -> Result<Sides> {
+    let operators = list_operators(conn, engagement, Some(procedure), &Visible::found(client))?;
+    let on = |team| is_assigned(&operators, procedure, team, permit.viewer().id);
+    Ok(sides(rights(permit, client), on(Team::Red), on(Team::Blue), rule(permit, write_rule)))
 }

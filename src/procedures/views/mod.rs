@@ -20,8 +20,9 @@ pub struct Pick {
     pub name: String,
     /// Role at the client; none without access.
     pub role: Option<String>,
-    /// Whether the procedure names them.
+    /// Whether the procedure names them, as the form has it and as it is stored.
     pub ticked: bool,
+    pub had: bool,
 }
 
 /// One side of the picker.

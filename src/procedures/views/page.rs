@@ -1,7 +1,5 @@
 //! The procedure page: its bar, its form, its steps and what stands beside them.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use askama::filters::HtmlSafe;
 use chrono_tz::Tz;
@@ -13,30 +11,34 @@ use crate::kernel::base::ids::{EngagementId, ProcedureId};
 use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
+use crate::kernel::merge::Conflict;
+use crate::kernel::merge::form::ConflictView;
+use crate::kernel::merge::record::{Columns, Typed};
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
 use crate::procedures::domain::{
     Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, waiting_on, warnings,
 };
-use crate::procedures::merge::Conflict;
-use crate::procedures::store::page::{Sibling, effective};
+use crate::procedures::store::runbook::{Operator, ProcedureRow, operators_of};
 
 /// What stands in the form instead of the saved values: after a 422, a conflict, or a restored draft.
 #[derive(Debug, Clone, Default)]
 pub struct Overlay {
-    /// Form field name → value.
-    pub values: BTreeMap<String, String>,
-    /// Form field name → the version that its shown value came from.
-    pub bases: BTreeMap<String, i32>,
+    /// What was typed and is not saved.
+    pub unsaved: Vec<Typed<Field>>,
     /// The zone in which times were typed; none for the engagement's.
     pub zone: Option<Tz>,
 }
 
 impl Overlay {
+    fn typed(&self, field: Field) -> Option<&Typed<Field>> {
+        self.unsaved.iter().find(|typed| typed.field == field)
+    }
+
     /// What was typed into a field, a time told in `zone`.
-    fn typed(&self, field: Field, zone: Tz) -> Option<String> {
-        let raw = self.values.get(field.name())?;
+    fn value(&self, field: Field, zone: Tz) -> Option<String> {
+        let raw = &self.typed(field)?.raw;
         let told = self
             .zone
             .filter(|own| *own != zone && field.is_time())
@@ -63,21 +65,6 @@ pub enum Control {
     Text,
     /// A point in time.
     Time,
-}
-
-/// A conflict, as it is shown.
-#[derive(Debug, Clone)]
-pub struct ConflictView {
-    /// Who saved the other value.
-    pub by: String,
-    /// First name, for the button.
-    pub by_short: String,
-    pub at: String,
-    /// The other value, as people read it.
-    pub theirs: String,
-    pub mine: String,
-    /// The version that resolving starts from.
-    pub version: i32,
 }
 
 /// A field of the form.
@@ -293,7 +280,7 @@ pub fn state_class(status: ProcedureStatus) -> &'static str {
 
 impl Parts<'_> {
     pub(super) fn zone(&self) -> Tz {
-        self.shown.engagement.time_zone.parse().unwrap_or(chrono_tz::UTC)
+        self.shown.engagement.time_zone.tz()
     }
 
     pub(super) fn url(&self) -> String {
@@ -311,7 +298,7 @@ impl Parts<'_> {
 
     pub fn bar(&self, saved: Option<String>) -> Bar {
         let at = self.siblings.iter().position(|s| s.id == self.shown.procedure.id).unwrap_or(0);
-        let link = |sibling: Option<&Sibling>| sibling.map(|s| url(self.shown.engagement.id, s.id));
+        let link = |sibling: Option<&ProcedureRow>| sibling.map(|s| url(self.shown.engagement.id, s.id));
         Bar {
             engagement: format!("/engagements/{}", self.shown.engagement.id),
             engagement_title: self.shown.engagement.title.clone(),
@@ -341,14 +328,14 @@ impl Parts<'_> {
         &self,
         overlay: &Overlay,
         errors: &FieldErrors,
-        conflicts: &[Conflict],
+        conflicts: &[Conflict<Field>],
         problem: Option<String>,
     ) -> SaveForm {
         let row = &self.shown.procedure.fields;
         let view = |field: Field| self.field(field, overlay, errors, conflicts);
+        let id = self.shown.procedure.id;
         let faces = |team| {
-            effective(self.operators, team)
-                .iter()
+            operators_of(self.operators, id, team)
                 .map(|o| Face { name: o.name.clone(), initials: initials(&o.name) })
                 .collect()
         };
@@ -360,7 +347,7 @@ impl Parts<'_> {
             .collect();
         SaveForm {
             url: self.url(),
-            zone: self.shown.engagement.time_zone.clone(),
+            zone: self.shown.engagement.time_zone.to_string(),
             version: self.shown.procedure.version,
             tab: String::new(),
             problem,
@@ -402,14 +389,13 @@ impl Parts<'_> {
         field: Field,
         overlay: &Overlay,
         errors: &FieldErrors,
-        conflicts: &[Conflict],
+        conflicts: &[Conflict<Field>],
     ) -> FieldView {
         let (name, zone) = (field.name(), self.zone());
         let saved = self.shown.procedure.fields.shown(field, zone);
-        let value = overlay.typed(field, zone).unwrap_or_else(|| saved.clone());
+        let value = overlay.value(field, zone).unwrap_or_else(|| saved.clone());
         let differs = value != saved;
         let choices = self.choices(field, &value);
-        let conflict = conflicts.iter().find(|c| c.field == name).map(|c| self.conflict(field, c));
         let words = choices
             .iter()
             .find(|c| c.selected)
@@ -427,13 +413,17 @@ impl Parts<'_> {
             f if f.is_time() => format!("{} ({zone})", f.label()),
             f => f.label().to_owned(),
         };
+        let conflict = conflicts
+            .iter()
+            .find(|conflict| conflict.field == field)
+            .map(|conflict| ConflictView::new(conflict, &label, zone, |value| self.read(field, value)));
         FieldView {
             name,
             label,
             control,
             words,
             initial: differs.then_some(saved),
-            base: overlay.bases.get(name).copied().filter(|_| differs || conflict.is_some()),
+            base: overlay.typed(field).map(|typed| typed.base).filter(|_| differs || conflict.is_some()),
             choices,
             writable: self.sides.may_write(field),
             error: errors.get(name).map(str::to_owned),
@@ -476,7 +466,7 @@ impl Parts<'_> {
             }
             Field::RedOutcome | Field::BlueOutcome => {
                 let team = if field == Field::RedOutcome { Team::Red } else { Team::Blue };
-                let held = self.shown.procedure.fields.value(field);
+                let held = self.shown.procedure.fields.get(field);
                 std::iter::once(choice("", "Unanswered", ""))
                     .chain(
                         self.outcomes
@@ -490,21 +480,10 @@ impl Parts<'_> {
         }
     }
 
-    fn conflict(&self, field: Field, conflict: &Conflict) -> ConflictView {
-        let read = |value: &str| {
-            let chosen = self.choices(field, value).into_iter().find(|c| c.selected).map(|c| c.label);
-            let words = chosen.unwrap_or_else(|| self.words(field, value));
-            if words.is_empty() { "(empty)".to_owned() } else { words }
-        };
-        let by = conflict.theirs_by.clone().unwrap_or_else(|| "Somebody".into());
-        ConflictView {
-            by_short: by.split_whitespace().next().unwrap_or(&by).to_owned(),
-            at: conflict.theirs_at.map(|at| show::time(at, self.zone())).unwrap_or_default(),
-            theirs: read(&conflict.theirs),
-            mine: read(&conflict.mine),
-            version: conflict.theirs_version,
-            by,
-        }
+    /// A stored value as people read it.
+    fn read(&self, field: Field, value: &str) -> String {
+        let chosen = self.choices(field, value).into_iter().find(|c| c.selected).map(|c| c.label);
+        chosen.unwrap_or_else(|| self.words(field, value))
     }
 
     fn warning(&self, field: Field) -> Option<&'static str> {
@@ -522,7 +501,8 @@ impl Parts<'_> {
     /// What stands beside the form.
     pub fn aside(&self) -> Aside {
         let names = |team| {
-            let names: Vec<&str> = effective(self.operators, team).iter().map(|o| o.name.as_str()).collect();
+            let on = operators_of(self.operators, self.shown.procedure.id, team);
+            let names: Vec<&str> = on.map(|o| o.name.as_str()).collect();
             if names.is_empty() { "Nobody assigned".to_owned() } else { names.join(", ") }
         };
         let updated = show::relative(self.shown.procedure.updated_at, self.now)
@@ -542,7 +522,7 @@ impl Parts<'_> {
             attack_version: self.shown.engagement.attack_version.clone(),
             red: names(Team::Red),
             blue: names(Team::Blue),
-            own: self.operators.iter().any(|o| o.own),
+            own: self.operators.iter().any(Operator::is_own),
             manage: self.plans.then(|| format!("{}/operators", self.url())),
             last: match &self.shown.updated_by {
                 Some(by) if self.shown.procedure.version > 1 => format!("Saved {updated} by {by}"),

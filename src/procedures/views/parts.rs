@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use crate::kernel::web::permit::Viewer;
 use crate::procedures::domain::Sides;
-use crate::procedures::store::page::{InputValues, Operator, Shown, Sibling, Technique, Tick};
+use crate::procedures::store::page::{InputValues, Shown, Technique, Tick};
+use crate::procedures::store::runbook::{Operator, ProcedureRow};
 use crate::settings::domain::Outcome;
 
 /// Everything the page is made of.
@@ -13,7 +14,7 @@ pub struct Parts<'a> {
     pub shown: &'a Shown,
     pub outcomes: &'a [Outcome],
     /// Every procedure of the engagement.
-    pub siblings: &'a [Sibling],
+    pub siblings: &'a [ProcedureRow],
     /// Operators of engagement and procedure.
     pub operators: &'a [Operator],
     pub ticks: &'a [Tick],

@@ -6,21 +6,19 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::get_head_of;
-use crate::engagements::views::forms::Conflict;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{ProcedureId, ReportId};
-use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
-use crate::kernel::web::form::{Pairs, is_merging, merging};
+use crate::kernel::merge::form::{Editing, is_ours, typed, unsaved};
+use crate::kernel::merge::record::Columns;
+use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{EditReport, Permit};
 use crate::kernel::web::{Form, Frame, Query, Section, redirect_with};
-use crate::procedures::domain::Severity;
-use crate::procedures::merge::Outcome as Merged;
-use crate::reports::content::{FindingState, NarrativeField};
+use crate::reports::content::NarrativeField;
 use crate::reports::domain::FrozenOutcome;
-use crate::reports::store::{self, Head, Typed, TypedCorrection};
-use crate::reports::views::edit::{CorrectionPage, Editing, NarrativePage, TypedValue};
+use crate::reports::store::{self, Head, TypedCorrection};
+use crate::reports::views::edit::{CorrectionPage, NarrativePage};
 use crate::reports::workflow::check_editing;
 use crate::settings::store::list_choices;
 
@@ -44,95 +42,18 @@ pub async fn narrative(permit: Permit<EditReport>, path: web::Path<ReportId>) ->
     permit.page(&narrative_page(&permit, &head, Editing::default()))
 }
 
-fn narrative_page(permit: &Permit<EditReport>, head: &Head, editing: Editing) -> NarrativePage {
-    let value = |field: &NarrativeField| editing.value(field.as_str(), head.narrative.get(*field));
+fn narrative_page(
+    permit: &Permit<EditReport>,
+    head: &Head,
+    editing: Editing<NarrativeField>,
+) -> NarrativePage {
+    let value = |field: &NarrativeField| editing.value(*field, head.narrative.get(*field));
     NarrativePage {
         frame: frame(permit, head, "Edit text"),
         id: head.id,
         values: NarrativeField::ALL.iter().map(|field| (*field, value(field))).collect(),
+        preview: false,
         editing: Editing { version: head.version, ..editing },
-    }
-}
-
-/// What a form posted for these fields.
-pub(super) fn typed_values(pairs: &Pairs, names: impl Iterator<Item = &'static str>) -> Vec<TypedValue> {
-    names.filter_map(|name| merging(pairs, name).map(|(raw, base)| (name, raw, base))).collect()
-}
-
-/// The same, for the store.
-pub(super) fn typed_fields<F: std::str::FromStr>(values: &[TypedValue]) -> Vec<Typed<F>> {
-    values
-        .iter()
-        .filter_map(|(name, raw, base)| {
-            Some(Typed { field: name.parse().ok()?, raw: raw.clone(), base: *base })
-        })
-        .collect()
-}
-
-/// What the form shows after a save that did not go through whole; nothing after one that did.
-///
-/// # Errors
-/// What is no matter of the form.
-pub(super) fn unsaved(
-    saved: Result<Merged>,
-    typed: Vec<TypedValue>,
-    label: impl Fn(&str) -> &'static str,
-    zone: chrono_tz::Tz,
-) -> Result<Option<(StatusCode, Editing)>> {
-    let all = |status, errors, problem: String| {
-        let editing =
-            Editing { unsaved: typed.clone(), errors, problem: Some(problem), ..Editing::default() };
-        Ok(Some((status, editing)))
-    };
-    let merged = match saved {
-        Ok(merged) => merged,
-        Err(Error::Invalid(errors)) => {
-            return all(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                errors,
-                "Nothing is saved yet. Look at the marked fields.".into(),
-            );
-        }
-        Err(Error::Conflict(why) | Error::Refused(why)) => {
-            return all(StatusCode::CONFLICT, FieldErrors::default(), format!("Nothing is saved. {why}"));
-        }
-        Err(other) => return Err(other),
-    };
-    let conflicts: Vec<Conflict> = merged
-        .conflicts
-        .into_iter()
-        .filter_map(|c| {
-            let field = typed.iter().map(|(name, ..)| *name).find(|name| *name == c.field)?;
-            Some(Conflict {
-                field,
-                label: label(field),
-                theirs_shown: worded(field, &c.theirs),
-                theirs: c.theirs,
-                by: c.theirs_by.unwrap_or_else(|| "Somebody".into()),
-                at: c.theirs_at.map(|at| show::time(at, zone)).unwrap_or_default(),
-                version: c.theirs_version,
-                mine: worded(field, &c.mine).unwrap_or(c.mine),
-            })
-        })
-        .collect();
-    let problem = match conflicts.len() {
-        0 => return Ok(None),
-        1 => "One field changed on both sides. Everything else is saved.".to_owned(),
-        n => format!("{n} fields changed on both sides. Everything else is saved."),
-    };
-    let unsaved = typed.into_iter().filter(|(name, ..)| conflicts.iter().any(|c| c.field == *name)).collect();
-    Ok(Some((
-        StatusCode::CONFLICT,
-        Editing { unsaved, conflicts, problem: Some(problem), ..Editing::default() },
-    )))
-}
-
-/// What people call a stored value, where it has another name.
-fn worded(field: &str, value: &str) -> Option<String> {
-    match field {
-        "state" => value.parse::<FindingState>().ok().map(|state| state.label().to_owned()),
-        "severity" => value.parse::<Severity>().ok().map(|severity| severity.label().to_owned()),
-        _ => None,
     }
 }
 
@@ -143,22 +64,22 @@ pub async fn save_narrative(
     Form(pairs): Form<Pairs>,
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
-    let typed = typed_values(&pairs, NarrativeField::ALL.iter().map(|field| field.as_str()));
-    pairs.only(|name| name == "do" || is_merging(name, |field| field.parse::<NarrativeField>().is_ok()))?;
+    let typed = typed(&pairs, NarrativeField::ALL);
+    pairs.only(|name| name == "do" || is_ours::<NarrativeField>(name))?;
     if pairs.has("do", "preview") {
         let head = get_head_of(&permit, id).await?;
-        prepare(typed.iter().map(|(_, text, _)| text.as_str()), permit.viewer().id.0).await?;
-        let page =
-            narrative_page(&permit, &head, Editing { unsaved: typed, preview: true, ..Editing::default() });
+        prepare(typed.iter().map(|typed| typed.raw.as_str()), permit.viewer().id.0).await?;
+        let editing = Editing { unsaved: typed, ..Editing::default() };
+        let page = NarrativePage { preview: true, ..narrative_page(&permit, &head, editing) };
         return permit.html(
             StatusCode::OK,
             if permit.partial { page.as_previews().render()? } else { page.render()? },
         );
     }
-    let (held, fields) = (permit.clone(), typed_fields::<NarrativeField>(&typed));
+    let (held, fields) = (permit.clone(), typed.clone());
     let saved = permit.write(move |tx| store::save_narrative(tx, &held, id, &fields)).await;
-    let label = |name: &str| name.parse::<NarrativeField>().map_or("", NarrativeField::label);
-    match unsaved(saved, typed, label, permit.viewer().organisation.zone())? {
+    let zone = permit.viewer().organisation.zone();
+    match unsaved(saved, typed, zone, |_, text| text.to_owned())? {
         None => Ok(redirect_with(&format!("/reports/{id}"), "Text saved.")),
         Some((status, editing)) => {
             let head = get_head_of(&permit, id).await?;

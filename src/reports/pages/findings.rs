@@ -5,18 +5,22 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::edit::{frame, open, typed_fields, typed_values, unsaved};
+use super::edit::{frame, open};
 use super::get_head_of;
 use crate::engagements::views::forms::Confirm;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{FindingId, ReportId};
-use crate::kernel::web::form::{Pairs, is_merging};
+use crate::kernel::merge::form::{Editing, is_ours, typed, unsaved};
+use crate::kernel::merge::record::{Columns, Typed};
+use crate::kernel::merge::set::keys;
+use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Action, EditReport, Permit, RemediateFinding};
 use crate::kernel::web::{Form, Section, redirect_with};
-use crate::reports::content::FindingField;
+use crate::procedures::domain::Severity;
+use crate::reports::content::{FindingField, FindingState};
 use crate::reports::store::{self, Head, Live};
-use crate::reports::views::edit::{Editing, FindingPage, RemediationPage, TypedValue};
+use crate::reports::views::edit::{FindingPage, RemediationPage};
 
 type Ids = web::Path<(ReportId, FindingId)>;
 
@@ -26,12 +30,17 @@ pub async fn new(permit: Permit<EditReport>, path: web::Path<ReportId>) -> Resul
     permit.page(&page)
 }
 
-async fn page(permit: &Permit<EditReport>, head: &Head, live: Live, editing: Editing) -> Result<FindingPage> {
+async fn page(
+    permit: &Permit<EditReport>,
+    head: &Head,
+    live: Live,
+    editing: Editing<FindingField>,
+) -> Result<FindingPage> {
     let (client, engagement) = (head.client, head.engagement);
     let (assets, evidence) = permit
         .read(move |conn| Ok((store::list_assets(conn, client)?, store::list_evidence(conn, engagement)?)))
         .await?;
-    let one = |field: FindingField| editing.value(field.as_str(), &live.value(field));
+    let one = |field: FindingField| editing.value(field, live.get(field));
     Ok(FindingPage {
         frame: frame(permit, head, if live.version == 0 { "Add finding" } else { "Edit finding" }),
         report: head.id,
@@ -62,23 +71,29 @@ fn ticked(
     chosen: &str,
 ) -> Vec<(String, String, String, bool)> {
     rows.map(|(id, name, more)| {
-        let on = chosen.split(',').any(|chosen| chosen == id);
+        let on = keys(chosen).any(|chosen| chosen == id);
         (id, name, more, on)
     })
     .collect()
 }
 
-/// The fields as typed; the ticks of a list are one field, unless a conflict was just decided for theirs.
-fn typed(pairs: &Pairs) -> Vec<TypedValue> {
+/// The fields as typed; the ticks of a list are one field.
+fn typed_of_report(pairs: &Pairs) -> Vec<Typed<FindingField>> {
     let mut single: Pairs = pairs.iter().filter(|(name, _)| !["assets", "evidence"].contains(name)).collect();
     for list in ["assets", "evidence"] {
         single.push(list, pairs.all(list).collect::<Vec<_>>().join(","));
     }
-    typed_values(&single, FindingField::of_report().iter().map(|field| field.as_str()))
+    typed(&single, FindingField::of_report())
 }
 
-fn label(name: &str) -> &'static str {
-    name.parse::<FindingField>().map_or("", FindingField::label)
+/// A stored value as people read it.
+fn worded(field: FindingField, value: &str) -> String {
+    let word = match field {
+        FindingField::State => value.parse::<FindingState>().ok().map(FindingState::label),
+        FindingField::Severity => value.parse::<Severity>().ok().map(Severity::label),
+        _ => None,
+    };
+    word.unwrap_or(value).to_owned()
 }
 
 async fn live<A: Action>(permit: &Permit<A>, report: ReportId, id: FindingId) -> Result<Live> {
@@ -99,10 +114,10 @@ pub async fn edit(permit: Permit<EditReport>, path: Ids) -> Result<HttpResponse>
 /// `POST /reports/{id}/findings/{fid}`: a new one under the id that its form was given, or changes to one.
 pub async fn save(permit: Permit<EditReport>, path: Ids, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
     let (report, id) = path.into_inner();
-    pairs.only(|name| is_merging(name, |field| field.parse::<FindingField>().is_ok()))?;
+    pairs.only(is_ours::<FindingField>)?;
     let is_new = pairs.has("version", "0");
-    let typed = typed(&pairs);
-    let (held, fields) = (permit.clone(), typed_fields::<FindingField>(&typed));
+    let typed = typed_of_report(&pairs);
+    let (held, fields) = (permit.clone(), typed.clone());
     let saved = permit
         .write(move |tx| {
             if is_new {
@@ -114,7 +129,8 @@ pub async fn save(permit: Permit<EditReport>, path: Ids, Form(pairs): Form<Pairs
     let removed = matches!(saved, Err(Error::NotFound));
     let head = get_head_of(&permit, report).await?;
     let saved = if removed { Err(Error::Conflict(REMOVED.into())) } else { saved };
-    let Some((status, editing)) = unsaved(saved, typed, label, permit.viewer().organisation.zone())? else {
+    let zone = permit.viewer().organisation.zone();
+    let Some((status, editing)) = unsaved(saved, typed, zone, worded)? else {
         let message = if is_new { "Finding added." } else { "Finding saved." };
         return Ok(redirect_with(&format!("/reports/{report}#f-{id}"), message));
     };
@@ -187,9 +203,9 @@ fn remediation_page(
     permit: &Permit<RemediateFinding>,
     head: &Head,
     live: &Live,
-    editing: Editing,
+    editing: Editing<FindingField>,
 ) -> RemediationPage {
-    let one = |field: FindingField| editing.value(field.as_str(), &live.value(field));
+    let one = |field: FindingField| editing.value(field, live.get(field));
     RemediationPage {
         frame: permit
             .frame(Section::Reports, "Remediation")
@@ -212,11 +228,11 @@ pub async fn remediate(
     Form(pairs): Form<Pairs>,
 ) -> Result<HttpResponse> {
     let (report, id) = path.into_inner();
-    pairs.only(|name| is_merging(name, |field| field.parse::<FindingField>().is_ok()))?;
-    let typed = typed_values(&pairs, FindingField::of_remediation().iter().map(|field| field.as_str()));
-    let (held, fields) = (permit.clone(), typed_fields::<FindingField>(&typed));
+    pairs.only(is_ours::<FindingField>)?;
+    let typed = typed(&pairs, FindingField::of_remediation());
+    let (held, fields) = (permit.clone(), typed.clone());
     let saved = permit.write(move |tx| store::save_remediation(tx, &held, report, id, &fields)).await;
-    match unsaved(saved, typed, label, permit.viewer().organisation.zone())? {
+    match unsaved(saved, typed, permit.viewer().organisation.zone(), worded)? {
         None => Ok(redirect_with(&format!("/reports/{report}#f-{id}"), "Remediation saved.")),
         Some((status, editing)) => {
             let (head, live) = (get_head_of(&permit, report).await?, live(&permit, report, id).await?);

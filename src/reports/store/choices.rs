@@ -10,7 +10,7 @@ use crate::kernel::db::schema::{assets, attachments, procedures};
 /// The assets of a client, by name: id, name, address.
 pub fn list_assets(conn: &mut PgConnection, client: ClientId) -> Result<Vec<(Uuid, String, String)>> {
     Ok(assets::table
-        .filter(assets::client_id.eq(client.0))
+        .filter(assets::client_id.eq(client))
         .order((assets::name, assets::id))
         .select((assets::id, assets::name, assets::address))
         .load(conn)?)
@@ -23,7 +23,7 @@ pub type Choice = (Uuid, String, String, Option<i32>);
 pub fn list_evidence(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<Choice>> {
     Ok(attachments::table
         .left_join(procedures::table.on(procedures::id.nullable().eq(attachments::procedure_id)))
-        .filter(attachments::engagement_id.eq(engagement.0).and(attachments::removed_at.is_null()))
+        .filter(attachments::engagement_id.eq(engagement).and(attachments::removed_at.is_null()))
         .order((procedures::position, attachments::uploaded_at, attachments::id))
         .select((
             attachments::id,

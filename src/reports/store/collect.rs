@@ -8,15 +8,16 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::clients::domain::{AssetKind, Criticality};
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
-use crate::kernel::base::ids::{EngagementId, ProcedureId};
+use crate::kernel::base::ids::EngagementId;
 use crate::kernel::base::team::Team;
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{
-    assets, attachments, clients, engagement_operators, engagements, log_entries, people, procedure_assets,
-    procedure_operators, procedures, step_ticks,
+    assets, attachments, clients, engagements, log_entries, people, procedure_assets, procedures, step_ticks,
 };
 use crate::library::domain::ProcedureBody;
-use crate::procedures::domain::{ProcedureStatus, Severity};
+use crate::procedures::store::runbook::{self, ProcedureRow, list_operators, operators_of, procedures_of};
 use crate::reports::domain::{
     Asset, Attachment, FrozenOutcome, Log, Operator, Procedure, Runbook, Step, Tactic, Tick,
 };
@@ -32,7 +33,7 @@ struct Details {
     scope: String,
     start_date: Option<NaiveDate>,
     end_date: Option<NaiveDate>,
-    time_zone: String,
+    time_zone: Zone,
     tags: Vec<String>,
     attack_version: String,
 }
@@ -40,21 +41,14 @@ struct Details {
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
 struct Row {
-    id: ProcedureId,
-    position: i32,
-    name: String,
+    #[diesel(embed)]
+    line: ProcedureRow,
     body: serde_json::Value,
-    technique_ids: Vec<String>,
-    tactics: Vec<String>,
-    status: ProcedureStatus,
     not_applicable_reason: String,
-    severity: Option<Severity>,
     recommendation: String,
     attack_source: String,
-    red_outcome: Option<String>,
     red_notes: String,
     executed_at: Option<DateTime<Utc>>,
-    blue_outcome: Option<String>,
     blue_notes: String,
     detected_at: Option<DateTime<Utc>>,
     detected_by: String,
@@ -81,37 +75,32 @@ struct FileRow {
 /// What hangs on procedures, by their ids.
 struct Parts {
     outcomes: HashMap<String, FrozenOutcome>,
-    operators: HashMap<Uuid, Vec<Operator>>,
     ticks: HashMap<(Uuid, String), Tick>,
     assets: HashMap<Uuid, Vec<Asset>>,
     logs: HashMap<Uuid, Vec<Log>>,
     files: HashMap<Uuid, Vec<Attachment>>,
 }
 
-/// The runbook of an engagement without procedures: its details and operators.
+/// The runbook of an engagement of one of these clients without procedures: its details and operators.
 ///
 /// # Errors
 /// [`crate::kernel::base::error::Error::NotFound`] without the engagement.
-pub fn collect_empty(
+pub fn collect_empty(conn: &mut PgConnection, id: EngagementId, visible: &Visible) -> Result<Runbook> {
+    let operators = list_operators(conn, id, None, visible)?;
+    details(conn, id, visible, &operators)
+}
+
+fn details(
     conn: &mut PgConnection,
     id: EngagementId,
-    submitted_by: &str,
-    submitted_at: DateTime<Utc>,
+    visible: &Visible,
+    operators: &[runbook::Operator],
 ) -> Result<Runbook> {
     let (details, client): (Details, String) = engagements::table
         .inner_join(clients::table)
-        .filter(engagements::id.eq(id.0))
+        .filter(engagements::id.eq(id).and(engagements::client_id.eq_any(visible.ids())))
         .select((Details::as_select(), clients::name))
         .first(conn)?;
-    let operators: Vec<Operator> = engagement_operators::table
-        .inner_join(people::table)
-        .filter(engagement_operators::engagement_id.eq(id.0))
-        .order((engagement_operators::team.desc(), people::name))
-        .select((people::name, engagement_operators::team))
-        .load::<(String, Team)>(conn)?
-        .into_iter()
-        .map(|(name, team)| Operator { name, team })
-        .collect();
     let tactics = crate::library::store::list_tactics(conn, &details.attack_version)?;
     Ok(Runbook {
         title: details.title,
@@ -127,9 +116,9 @@ pub fn collect_empty(
         attack_version: details.attack_version,
         tactics: tactics.into_iter().map(|t| Tactic { key: t.short_name, name: t.name }).collect(),
         procedures: Vec::new(),
-        operators,
-        submitted_by: submitted_by.to_owned(),
-        submitted_at,
+        operators: operators.iter().filter(|operator| !operator.is_own()).map(Operator::from).collect(),
+        submitted_by: String::new(),
+        submitted_at: DateTime::UNIX_EPOCH,
     })
 }
 
@@ -140,32 +129,31 @@ pub fn collect_empty(
 pub fn collect(
     conn: &mut PgConnection,
     id: EngagementId,
-    submitted_by: &str,
-    submitted_at: DateTime<Utc>,
+    visible: &Visible,
+    (submitted_by, submitted_at): (&str, DateTime<Utc>),
 ) -> Result<Runbook> {
-    let mut book = collect_empty(conn, id, submitted_by, submitted_at)?;
-    let rows: Vec<Row> = procedures::table
-        .filter(procedures::engagement_id.eq(id.0))
-        .order(procedures::position)
-        .select(Row::as_select())
-        .load(conn)?;
+    let operators = list_operators(conn, id, None, visible)?;
+    let mut book = details(conn, id, visible, &operators)?;
+    let rows: Vec<Row> = procedures_of(id, visible).select(Row::as_select()).load(conn)?;
     let mut parts = parts(conn, id)?;
     book.procedures =
-        rows.into_iter().map(|row| procedure(row, &book.operators, &mut parts)).collect::<Result<_>>()?;
+        rows.into_iter().map(|row| procedure(row, &operators, &mut parts)).collect::<Result<_>>()?;
+    book.submitted_by = submitted_by.to_owned();
+    book.submitted_at = submitted_at;
     Ok(book)
 }
 
-fn procedure(row: Row, of_engagement: &[Operator], parts: &mut Parts) -> Result<Procedure> {
+impl From<&runbook::Operator> for Operator {
+    fn from(operator: &runbook::Operator) -> Self {
+        Self { name: operator.name.clone(), team: operator.team }
+    }
+}
+
+fn procedure(row: Row, operators: &[runbook::Operator], parts: &mut Parts) -> Result<Procedure> {
     let body: ProcedureBody = serde_json::from_value(row.body)?;
-    let key = row.id.0;
-    let own = parts.operators.remove(&key).unwrap_or_default();
-    // For each side that the procedure names nobody of, the engagement's operators apply.
-    let mut operators: Vec<Operator> = of_engagement
-        .iter()
-        .filter(|operator| own.iter().all(|named| named.team != operator.team))
-        .cloned()
-        .collect();
-    operators.extend(own);
+    let line = row.line;
+    let key = line.id.0;
+    let who_apply = Team::ALL.iter().flat_map(|team| operators_of(operators, line.id, *team));
     let outcome = |given: Option<String>| given.and_then(|given| parts.outcomes.get(&given).cloned());
     Ok(Procedure {
         steps: body
@@ -177,21 +165,21 @@ fn procedure(row: Row, of_engagement: &[Operator], parts: &mut Parts) -> Result<
                 done: parts.ticks.remove(&(key, step.id)),
             })
             .collect(),
-        red_outcome: outcome(row.red_outcome),
-        blue_outcome: outcome(row.blue_outcome),
+        red_outcome: outcome(line.red_outcome),
+        blue_outcome: outcome(line.blue_outcome),
         assets: parts.assets.remove(&key).unwrap_or_default(),
         logs: parts.logs.remove(&key).unwrap_or_default(),
         attachments: parts.files.remove(&key).unwrap_or_default(),
-        operators,
-        id: row.id,
-        position: row.position,
-        name: row.name,
+        operators: who_apply.map(Operator::from).collect(),
+        id: line.id,
+        position: line.position,
+        name: line.name,
         description: body.description,
-        technique_ids: row.technique_ids,
-        tactics: row.tactics,
-        status: row.status,
+        technique_ids: line.technique_ids,
+        tactics: line.tactics,
+        status: line.status,
         not_applicable_reason: row.not_applicable_reason,
-        severity: row.severity,
+        severity: line.severity,
         recommendation: row.recommendation,
         attack_source: row.attack_source,
         red_notes: row.red_notes,
@@ -207,21 +195,10 @@ fn procedure(row: Row, of_engagement: &[Operator], parts: &mut Parts) -> Result<
 fn parts(conn: &mut PgConnection, id: EngagementId) -> Result<Parts> {
     let outcomes: HashMap<String, FrozenOutcome> =
         list_outcomes(conn)?.into_iter().map(|outcome| (outcome.key.clone(), outcome.into())).collect();
-    let mut operators: HashMap<Uuid, Vec<Operator>> = HashMap::new();
-    let own: Vec<(Uuid, String, Team)> = procedure_operators::table
-        .inner_join(people::table)
-        .inner_join(procedures::table)
-        .filter(procedures::engagement_id.eq(id.0))
-        .order(people::name)
-        .select((procedure_operators::procedure_id, people::name, procedure_operators::team))
-        .load(conn)?;
-    for (procedure, name, team) in own {
-        operators.entry(procedure).or_default().push(Operator { name, team });
-    }
     let ticks: Vec<(Uuid, String, String, DateTime<Utc>)> = step_ticks::table
         .inner_join(people::table)
         .inner_join(procedures::table)
-        .filter(procedures::engagement_id.eq(id.0))
+        .filter(procedures::engagement_id.eq(id))
         .select((step_ticks::procedure_id, step_ticks::step_id, people::name, step_ticks::at))
         .load(conn)?;
     let ticks =
@@ -229,7 +206,6 @@ fn parts(conn: &mut PgConnection, id: EngagementId) -> Result<Parts> {
     Ok(Parts {
         assets: of_assets(conn, id, &outcomes)?,
         outcomes,
-        operators,
         ticks,
         logs: logs(conn, id)?,
         files: files(conn, id)?,
@@ -254,7 +230,7 @@ fn of_assets(
     let rows: Vec<Row> = procedure_assets::table
         .inner_join(assets::table.on(assets::id.eq(procedure_assets::asset_id)))
         .inner_join(procedures::table.on(procedures::id.eq(procedure_assets::procedure_id)))
-        .filter(procedures::engagement_id.eq(id.0))
+        .filter(procedures::engagement_id.eq(id))
         .order(assets::name)
         .select((
             procedure_assets::procedure_id,
@@ -285,7 +261,7 @@ fn logs(conn: &mut PgConnection, id: EngagementId) -> Result<HashMap<Uuid, Vec<L
     type LogRow = (Uuid, Team, String, DateTime<Utc>, Option<DateTime<Utc>>, String);
     let rows: Vec<LogRow> = log_entries::table
         .inner_join(people::table)
-        .filter(log_entries::engagement_id.eq(id.0).and(log_entries::removed_at.is_null()))
+        .filter(log_entries::engagement_id.eq(id).and(log_entries::removed_at.is_null()))
         .order((log_entries::starts_at, log_entries::id))
         .select((
             log_entries::procedure_id,
@@ -306,7 +282,7 @@ fn logs(conn: &mut PgConnection, id: EngagementId) -> Result<HashMap<Uuid, Vec<L
 fn files(conn: &mut PgConnection, id: EngagementId) -> Result<HashMap<Uuid, Vec<Attachment>>> {
     let rows: Vec<(FileRow, String)> = attachments::table
         .inner_join(people::table)
-        .filter(attachments::engagement_id.eq(id.0).and(attachments::removed_at.is_null()))
+        .filter(attachments::engagement_id.eq(id).and(attachments::removed_at.is_null()))
         .order((attachments::uploaded_at, attachments::id))
         .select((FileRow::as_select(), people::name))
         .load(conn)?;

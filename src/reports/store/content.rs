@@ -1,21 +1,25 @@
 //! What a report says now: narrative, findings, corrections; and how it came where it stands.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Uuid as SqlUuid};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::kernel::base::error::Result;
+use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{FindingId, PersonId, ReportId};
 use crate::kernel::db::schema::{report_publications, reports};
+use crate::kernel::merge::record::Columns;
+use crate::kernel::merge::value::Value;
 use crate::lifecycle::domain::ReportStatus;
 use crate::procedures::domain::Severity;
-use crate::reports::content::{Content, Correction, Finding, FindingState, NarrativeField, Remediation};
+use crate::reports::content::{
+    Content, Correction, Finding, FindingField, FindingState, NarrativeField, Remediation,
+};
 use crate::reports::domain::Runbook;
 
 /// The narrative's columns, in the order of [`NarrativeField`].
-#[derive(Debug, Clone, Queryable, Selectable)]
+#[derive(Debug, Clone, Queryable, Selectable, AsChangeset)]
 #[diesel(table_name = reports, check_for_backend(diesel::pg::Pg))]
 pub struct Narrative {
     pub title: String,
@@ -25,31 +29,21 @@ pub struct Narrative {
     pub conclusion: String,
 }
 
+crate::merge_columns! {
+    Narrative: NarrativeField {
+        Title => title;
+        ExecutiveSummary => executive_summary;
+        Approach => approach;
+        Observations => observations;
+        Conclusion => conclusion;
+    }
+}
+
 impl Narrative {
-    pub fn get(&self, field: NarrativeField) -> &str {
-        match field {
-            NarrativeField::Title => &self.title,
-            NarrativeField::ExecutiveSummary => &self.executive_summary,
-            NarrativeField::Approach => &self.approach,
-            NarrativeField::Observations => &self.observations,
-            NarrativeField::Conclusion => &self.conclusion,
-        }
-    }
-    /// Takes a checked value.
-    pub fn set(&mut self, field: NarrativeField, value: &str) {
-        let column = match field {
-            NarrativeField::Title => &mut self.title,
-            NarrativeField::ExecutiveSummary => &mut self.executive_summary,
-            NarrativeField::Approach => &mut self.approach,
-            NarrativeField::Observations => &mut self.observations,
-            NarrativeField::Conclusion => &mut self.conclusion,
-        };
-        value.clone_into(column);
-    }
     /// Chapters that are written.
     pub fn chapters(&self) -> Vec<(String, String)> {
-        let written = NarrativeField::chapters().iter().filter(|field| !self.get(**field).is_empty());
-        written.map(|field| (field.label().to_owned(), self.get(*field).to_owned())).collect()
+        let all = NarrativeField::chapters().iter().map(|field| (field.label().to_owned(), self.get(*field)));
+        all.filter(|(_, text)| !text.is_empty()).collect()
     }
 }
 
@@ -101,7 +95,7 @@ pub fn list_findings(conn: &mut PgConnection, report: ReportId) -> Result<Vec<Li
                 WHERE ft.finding_id = f.id)) AS row
          FROM findings f WHERE f.report_id = $1 ORDER BY f.position, f.id",
     )
-    .bind::<SqlUuid, _>(report.0)
+    .bind::<SqlUuid, _>(report)
     .load(conn)?;
     rows.into_iter()
         .map(|row| {
@@ -177,14 +171,14 @@ pub fn get_workflow(conn: &mut PgConnection, report: ReportId) -> Result<Workflo
             ORDER BY p.name), '[]')
                 FROM report_reviewers r JOIN people p ON p.id = r.person_id WHERE r.report_id = $1)) AS row",
     )
-    .bind::<SqlUuid, _>(report.0)
+    .bind::<SqlUuid, _>(report)
     .get_result(conn)?;
     Ok(serde_json::from_value(row.row)?)
 }
 
 /// What a report says now.
 pub fn get_content(conn: &mut PgConnection, report: ReportId) -> Result<Content> {
-    let narrative: Narrative = reports::table.find(report.0).select(Narrative::as_select()).first(conn)?;
+    let narrative: Narrative = reports::table.find(report).select(Narrative::as_select()).first(conn)?;
     let findings = list_findings(conn, report)?;
     Ok(content(&narrative, findings, get_workflow(conn, report)?.corrections))
 }
@@ -208,8 +202,7 @@ pub fn get_published(
     report: ReportId,
     n: Option<i32>,
 ) -> Result<(Runbook, Content)> {
-    let mut query =
-        report_publications::table.filter(report_publications::report_id.eq(report.0)).into_boxed();
+    let mut query = report_publications::table.filter(report_publications::report_id.eq(report)).into_boxed();
     if let Some(n) = n {
         query = query.filter(report_publications::n.eq(n));
     }
@@ -225,28 +218,45 @@ pub fn remediations(findings: &[Live]) -> std::collections::HashMap<FindingId, R
     findings.iter().map(|live| (live.finding.id, live.remediation.clone())).collect()
 }
 
-impl Live {
-    /// The canonical value of a field: what history keeps and the merge compares.
-    pub fn value(&self, field: crate::reports::content::FindingField) -> String {
-        use crate::reports::content::FindingField as F;
-        let list = |mut ids: Vec<Uuid>| {
+impl Columns for Live {
+    type Field = FindingField;
+
+    fn get(&self, field: FindingField) -> String {
+        let keys = |mut ids: Vec<Uuid>| {
             ids.sort_unstable();
             ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(",")
         };
-        let day = |date: Option<NaiveDate>| date.map(|date| date.to_string()).unwrap_or_default();
         match field {
-            F::Title => self.finding.title.clone(),
-            F::Severity => self.finding.severity.as_str().to_owned(),
-            F::Description => self.finding.description.clone(),
-            F::Recommendation => self.finding.recommendation.clone(),
-            F::Assets => list(self.finding.assets.iter().map(|asset| asset.id).collect()),
-            F::Evidence => list(self.finding.evidence.iter().map(|file| file.id).collect()),
-            F::State => self.remediation.state.as_str().to_owned(),
-            F::Owner => self.remediation.owner.clone(),
-            F::DueOn => day(self.remediation.due_on),
+            FindingField::Title => self.finding.title.clone(),
+            FindingField::Severity => self.finding.severity.to_text(),
+            FindingField::Description => self.finding.description.clone(),
+            FindingField::Recommendation => self.finding.recommendation.clone(),
+            FindingField::Assets => keys(self.finding.assets.iter().map(|asset| asset.id).collect()),
+            FindingField::Evidence => keys(self.finding.evidence.iter().map(|file| file.id).collect()),
+            FindingField::State => self.remediation.state.to_text(),
+            FindingField::Owner => self.remediation.owner.clone(),
+            FindingField::DueOn => self.remediation.due_on.to_text(),
         }
     }
 
+    fn set(&mut self, field: FindingField, value: &str) -> Result<()> {
+        let invalid = |sentence| Error::field(field.as_str(), sentence);
+        match field {
+            FindingField::Title => self.finding.title = value.to_owned(),
+            FindingField::Severity => self.finding.severity = Value::of_text(value).map_err(invalid)?,
+            FindingField::Description => self.finding.description = value.to_owned(),
+            FindingField::Recommendation => self.finding.recommendation = value.to_owned(),
+            FindingField::State => self.remediation.state = Value::of_text(value).map_err(invalid)?,
+            FindingField::Owner => self.remediation.owner = value.to_owned(),
+            FindingField::DueOn => self.remediation.due_on = Value::of_text(value).map_err(invalid)?,
+            // Rows of their own, which the finding's save links.
+            FindingField::Assets | FindingField::Evidence => {}
+        }
+        Ok(())
+    }
+}
+
+impl Live {
     /// A new finding, before anything is typed.
     pub fn blank(id: FindingId) -> Self {
         let finding = Finding {

@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::content::{Narrative, get_workflow, list_findings};
+use super::content::{Live, Narrative, get_workflow, list_findings};
 use super::list::visible_to;
-use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
@@ -16,24 +16,16 @@ use crate::kernel::db::schema::{
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::merge::history::{self, Subject};
+use crate::kernel::merge::record::{Columns, Record, Saved, Typed, checked, save};
+use crate::kernel::merge::{Change, MergeField, Version, set};
 use crate::kernel::web::permit::{Action, EditReport, Permit, RemediateFinding};
 use crate::lifecycle::domain::{ReportStatus, check_reason};
 use crate::lifecycle::store::touch;
-use crate::procedures::merge::{Outcome as Merged, Posted};
-use crate::procedures::store::history::{self, Subject};
 use crate::reports::content::{FindingField, NarrativeField};
 use crate::reports::domain::{FrozenOutcome, Runbook};
 use crate::reports::workflow::check_editing;
 use crate::settings::store::list_choices;
-
-/// A field as it was typed.
-#[derive(Debug, Clone)]
-pub struct Typed<F> {
-    pub field: F,
-    pub raw: String,
-    /// The version that its shown value came from.
-    pub base: i32,
-}
 
 /// A report's row, locked.
 #[derive(Debug, Clone)]
@@ -127,6 +119,43 @@ fn changed(tx: &mut WriteTx<'_>, locked: &Locked) -> Result<()> {
     touch(tx.conn, locked.engagement, tx.now(), &by)
 }
 
+/// The narrative is the report's own record.
+impl Columns for Locked {
+    type Field = NarrativeField;
+
+    fn get(&self, field: NarrativeField) -> String {
+        self.narrative.get(field)
+    }
+
+    fn set(&mut self, field: NarrativeField, value: &str) -> Result<()> {
+        self.narrative.set(field, value)
+    }
+}
+
+impl Record for Locked {
+    fn subject(&self) -> Subject {
+        Subject("report", self.id.0)
+    }
+
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    fn check(&self, field: NarrativeField, raw: &str) -> Result<String, String> {
+        field.check(raw)
+    }
+
+    fn store(
+        &mut self,
+        tx: &mut WriteTx<'_>,
+        _version: Version,
+        _changes: &[Change<NarrativeField>],
+    ) -> Result<()> {
+        diesel::update(reports::table.find(self.id.0)).set(&self.narrative).execute(tx.conn)?;
+        changed(tx, self)
+    }
+}
+
 /// Saves the narrative field by field. What conflicts is not stored and comes back with both values.
 ///
 /// # Errors
@@ -137,65 +166,73 @@ pub fn save_narrative(
     permit: &Permit<EditReport>,
     id: ReportId,
     typed: &[Typed<NarrativeField>],
-) -> Result<Audited<Merged>> {
+) -> Result<Audited<Saved<NarrativeField>>> {
     let mut locked = open(tx, permit, id)?;
-    let posted = checked(typed, |field, raw| field.check(raw), NarrativeField::as_str)?;
-    let values: Vec<(&str, String)> = NarrativeField::ALL
-        .iter()
-        .map(|field| (field.as_str(), locked.narrative.get(*field).to_owned()))
-        .collect();
-    let merged = history::save(tx, Subject("report", id.0), locked.version, &posted, &values)?;
-    if !merged.changes() {
-        return Ok(tx.unchanged(merged));
+    let saved = save(tx, &mut locked, typed, |_| Ok(()))?;
+    if !saved.changes() {
+        return Ok(tx.unchanged(saved));
     }
-    let mut names = Vec::new();
-    for change in &merged.accepted {
-        let field: NarrativeField = change
-            .field
-            .parse()
-            .map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?;
-        locked.narrative.set(field, &change.new);
-        names.push(field.label().to_lowercase());
-    }
-    diesel::update(reports::table.find(id.0))
-        .set((
-            reports::title.eq(&locked.narrative.title),
-            reports::executive_summary.eq(&locked.narrative.executive_summary),
-            reports::approach.eq(&locked.narrative.approach),
-            reports::observations.eq(&locked.narrative.observations),
-            reports::conclusion.eq(&locked.narrative.conclusion),
-        ))
-        .execute(tx.conn)?;
-    changed(tx, &locked)?;
-    let event = locked
-        .event(
-            Kind::ReportUpdated,
-            format!("Wrote in the report “{}”: {}", locked.narrative.title, names.join(", ")),
-        )
-        .changes(
-            merged
-                .accepted
-                .iter()
-                .map(|c| (c.field.as_str(), c.old.as_str(), c.new.as_str(), c.field != "title")),
-        );
-    tx.audited(merged, event)
+    let sentence = format!("Wrote in the report “{}”: {}", locked.narrative.title, saved.labels());
+    let event =
+        locked.event(Kind::ReportUpdated, sentence).changes(saved.accepted.iter().map(Change::detail));
+    tx.audited(saved, event)
 }
 
-fn checked<F: Copy>(
-    typed: &[Typed<F>],
-    check: impl Fn(F, &str) -> Result<String, String>,
-    name: impl Fn(F) -> &'static str,
-) -> Result<Vec<Posted>> {
-    let mut errors = FieldErrors::default();
-    let mut posted = Vec::with_capacity(typed.len());
-    for one in typed {
-        match check(one.field, &one.raw) {
-            Ok(value) => posted.push(Posted { field: name(one.field).to_owned(), value, base: one.base }),
-            Err(sentence) => errors.add(name(one.field), sentence),
-        }
+/// A finding of a locked report.
+struct HeldFinding<'l> {
+    locked: &'l Locked,
+    live: Live,
+}
+
+impl Columns for HeldFinding<'_> {
+    type Field = FindingField;
+
+    fn get(&self, field: FindingField) -> String {
+        self.live.get(field)
     }
-    errors.done()?;
-    Ok(posted)
+
+    fn set(&mut self, field: FindingField, value: &str) -> Result<()> {
+        self.live.set(field, value)
+    }
+}
+
+impl Record for HeldFinding<'_> {
+    fn subject(&self) -> Subject {
+        Subject("finding", self.live.finding.id.0)
+    }
+
+    fn version(&self) -> Version {
+        self.live.version
+    }
+
+    fn check(&self, field: FindingField, raw: &str) -> Result<String, String> {
+        field.check(raw)
+    }
+
+    fn store(
+        &mut self,
+        tx: &mut WriteTx<'_>,
+        version: Version,
+        changes: &[Change<FindingField>],
+    ) -> Result<()> {
+        let Live { finding, remediation, .. } = &self.live;
+        diesel::update(findings::table.find(finding.id.0))
+            .set((
+                findings::title.eq(&finding.title),
+                findings::severity.eq(finding.severity),
+                findings::description.eq(&finding.description),
+                findings::recommendation.eq(&finding.recommendation),
+                findings::state.eq(remediation.state),
+                findings::owner.eq(&remediation.owner),
+                findings::due_on.eq(remediation.due_on),
+                findings::version.eq(version),
+            ))
+            .execute(tx.conn)?;
+        for change in changes.iter().filter(|change| change.field.is_set()) {
+            link(tx, self.locked, finding.id, change.field, &change.new)?;
+        }
+        Ok(())
+    }
 }
 
 /// The sentence for a form that added its finding already and was then typed over.
@@ -214,11 +251,12 @@ pub fn add_finding(
     typed: &[Typed<FindingField>],
 ) -> Result<Audited<()>> {
     let locked = open(tx, permit, report)?;
-    let posted = checked(typed, |field, raw| field.check(raw), FindingField::as_str)?;
+    let new = HeldFinding { locked: &locked, live: Live::blank(id) };
+    let posted = checked(&new, typed)?;
     if let Some(live) = list_findings(tx.conn, report)?.into_iter().find(|live| live.finding.id == id) {
         let same = FindingField::of_report()
             .iter()
-            .all(|f| posted.iter().any(|p| p.field == f.as_str() && p.value == live.value(*f)));
+            .all(|field| posted.iter().any(|p| p.field == *field && p.value == live.get(*field)));
         return if same { Ok(tx.unchanged(())) } else { Err(Error::Conflict(ADDED_ALREADY.into())) };
     }
     let known = field_history::table
@@ -230,9 +268,8 @@ pub fn add_finding(
         .filter(findings::report_id.eq(report.0))
         .select(diesel::dsl::max(findings::position))
         .first(tx.conn)?;
-    let value = |field: FindingField| {
-        posted.iter().find(|p| p.field == field.as_str()).map_or("", |p| p.value.as_str())
-    };
+    let value =
+        |field: FindingField| posted.iter().find(|p| p.field == field).map_or("", |p| p.value.as_str());
     diesel::insert_into(findings::table)
         .values((
             findings::id.eq(id.0),
@@ -250,9 +287,9 @@ pub fn add_finding(
         })?;
     link(tx, &locked, id, FindingField::Assets, value(FindingField::Assets))?;
     link(tx, &locked, id, FindingField::Evidence, value(FindingField::Evidence))?;
-    let first: Vec<(&str, &str)> =
-        posted.iter().filter(|p| !p.value.is_empty()).map(|p| (p.field.as_str(), p.value.as_str())).collect();
-    history::note(tx, Subject("finding", id.0), 1, &first)?;
+    let first: Vec<_> =
+        posted.iter().filter(|p| !p.value.is_empty()).map(|p| (p.field, 1, p.value.as_str())).collect();
+    history::note(tx, new.subject(), &first)?;
     changed(tx, &locked)?;
     let title = value(FindingField::Title).to_owned();
     let sentence = format!("Added the finding “{title}” to the report “{}”", locked.narrative.title);
@@ -270,7 +307,7 @@ pub fn save_finding(
     report: ReportId,
     id: FindingId,
     typed: &[Typed<FindingField>],
-) -> Result<Audited<Merged>> {
+) -> Result<Audited<Saved<FindingField>>> {
     let locked = open(tx, permit, report)?;
     store_finding(tx, &locked, id, typed, Kind::FindingUpdated)
 }
@@ -285,7 +322,7 @@ pub fn save_remediation(
     report: ReportId,
     id: FindingId,
     typed: &[Typed<FindingField>],
-) -> Result<Audited<Merged>> {
+) -> Result<Audited<Saved<FindingField>>> {
     let locked = lock_report(tx, permit, report)?;
     store_finding(tx, &locked, id, typed, Kind::FindingRemediated)
 }
@@ -296,63 +333,25 @@ fn store_finding(
     id: FindingId,
     typed: &[Typed<FindingField>],
     kind: Kind,
-) -> Result<Audited<Merged>> {
+) -> Result<Audited<Saved<FindingField>>> {
     let live = list_findings(tx.conn, locked.id)?
         .into_iter()
         .find(|live| live.finding.id == id)
         .ok_or(Error::NotFound)?;
-    let posted = checked(typed, |field, raw| field.check(raw), FindingField::as_str)?;
-    let values: Vec<(&str, String)> =
-        FindingField::ALL.iter().map(|field| (field.as_str(), live.value(*field))).collect();
-    let merged = history::save(tx, Subject("finding", id.0), live.version, &posted, &values)?;
-    if !merged.changes() {
-        return Ok(tx.unchanged(merged));
+    let mut held = HeldFinding { locked, live };
+    let saved = save(tx, &mut held, typed, |_| Ok(()))?;
+    if !saved.changes() {
+        return Ok(tx.unchanged(saved));
     }
-    let mut title = live.finding.title;
-    for change in &merged.accepted {
-        let field: FindingField = change
-            .field
-            .parse()
-            .map_err(|e: crate::kernel::base::text_enum::UnknownValue| Error::Internal(e.into()))?;
-        set(tx, locked, id, field, &change.new)?;
-        if field == FindingField::Title {
-            title.clone_from(&change.new);
-        }
-    }
-    diesel::update(findings::table.find(id.0))
-        .set(findings::version.eq(live.version + 1))
-        .execute(tx.conn)?;
     if kind == Kind::FindingUpdated {
         changed(tx, locked)?;
     }
-    let fields = || {
-        merged.accepted.iter().filter_map(|c| c.field.parse::<FindingField>().ok().map(|field| (field, c)))
-    };
-    let names: Vec<String> = fields().map(|(field, _)| field.label().to_lowercase()).collect();
+    let title = &held.live.finding.title;
     let event = locked
-        .event(kind, format!("Changed the finding “{title}”: {}", names.join(", ")))
-        .subject("finding", id.0, &title)
-        .changes(
-            fields().map(|(field, c)| (field.as_str(), c.old.as_str(), c.new.as_str(), field.is_long())),
-        );
-    tx.audited(merged, event)
-}
-
-fn set(tx: &mut WriteTx<'_>, locked: &Locked, id: FindingId, field: FindingField, value: &str) -> Result<()> {
-    let row = diesel::update(findings::table.find(id.0));
-    match field {
-        FindingField::Title => row.set(findings::title.eq(value)).execute(tx.conn),
-        FindingField::Severity => row.set(findings::severity.eq(value)).execute(tx.conn),
-        FindingField::Description => row.set(findings::description.eq(value)).execute(tx.conn),
-        FindingField::Recommendation => row.set(findings::recommendation.eq(value)).execute(tx.conn),
-        FindingField::State => row.set(findings::state.eq(value)).execute(tx.conn),
-        FindingField::Owner => row.set(findings::owner.eq(value)).execute(tx.conn),
-        FindingField::DueOn => {
-            row.set(findings::due_on.eq(value.parse::<chrono::NaiveDate>().ok())).execute(tx.conn)
-        }
-        FindingField::Assets | FindingField::Evidence => return link(tx, locked, id, field, value),
-    }?;
-    Ok(())
+        .event(kind, format!("Changed the finding “{title}”: {}", saved.labels()))
+        .subject("finding", id.0, title)
+        .changes(saved.accepted.iter().map(Change::detail));
+    tx.audited(saved, event)
 }
 
 /// Sets a finding's assets or evidence; both must be the report's own: of its client, of its engagement.
@@ -363,7 +362,7 @@ fn link(
     field: FindingField,
     value: &str,
 ) -> Result<()> {
-    let wanted: Vec<Uuid> = value.split(',').filter_map(|id| id.parse().ok()).collect();
+    let wanted: Vec<Uuid> = set::keys(value).filter_map(|id| id.parse().ok()).collect();
     let stranger = |known: usize| {
         if known == wanted.len() {
             return Ok(());

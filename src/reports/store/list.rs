@@ -8,8 +8,10 @@ use uuid::Uuid;
 
 use super::content::Narrative;
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::base::keyset::Cursor;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{clients, engagements, report_revisions, reports};
 use crate::kernel::web::permit::{Action, Permit, ReadReport};
@@ -19,24 +21,23 @@ use crate::reports::domain::Runbook;
 /// Who may see which reports: everything at some clients, only what is published at others.
 #[derive(Debug, Clone)]
 pub struct Filter {
-    all_at: Vec<Uuid>,
-    published_at: Vec<Uuid>,
+    all_at: Visible,
+    published_at: Visible,
     /// Words that title, engagement or client must hold.
     pub q: String,
     pub client: Option<ClientId>,
     pub status: Option<ReportStatus>,
     /// Only those before this one in the list.
-    pub after: Option<(DateTime<Utc>, Uuid)>,
+    pub after: Option<ReportCursor>,
 }
 
 impl Filter {
     /// Everything that this person may read.
     pub fn of(permit: &Permit<ReadReport>) -> Self {
         let rights = &permit.viewer().rights;
-        let raw = |permission| rights.clients_with(permission).into_iter().map(|client| client.0).collect();
         Self {
-            all_at: raw(P::ReportRead),
-            published_at: raw(P::ReportReadPublished),
+            all_at: rights.clients_with(P::ReportRead),
+            published_at: rights.clients_with(P::ReportReadPublished),
             q: String::new(),
             client: None,
             status: None,
@@ -62,6 +63,15 @@ pub struct ReportRow {
     pub updated_at: DateTime<Utc>,
 }
 
+/// The place of a report in the list, the last changed first.
+pub type ReportCursor = Cursor<DateTime<Utc>, ReportId>;
+
+impl ReportRow {
+    pub fn cursor(&self) -> ReportCursor {
+        Cursor { key: self.updated_at, id: self.id }
+    }
+}
+
 macro_rules! joined {
     () => {
         reports::table
@@ -75,11 +85,12 @@ macro_rules! joined {
 macro_rules! filtered {
     ($filter:expr) => {{
         let filter: &Filter = $filter;
-        let published =
-            reports::client_id.eq_any(&filter.published_at).and(reports::status.eq(ReportStatus::Published));
+        let published = reports::client_id
+            .eq_any(filter.published_at.ids())
+            .and(reports::status.eq(ReportStatus::Published));
         let mut query = joined!()
             .filter(reports::deleted_at.is_null())
-            .filter(reports::client_id.eq_any(&filter.all_at).or(published))
+            .filter(reports::client_id.eq_any(filter.all_at.ids()).or(published))
             // An engagement that was canceled before it was submitted has nothing to report.
             .filter(
                 engagements::status
@@ -93,7 +104,7 @@ macro_rules! filtered {
             query = query.filter(found.or(clients::name.ilike(pattern)));
         }
         if let Some(client) = filter.client {
-            query = query.filter(reports::client_id.eq(client.0));
+            query = query.filter(reports::client_id.eq(client));
         }
         if let Some(status) = filter.status {
             query = query.filter(reports::status.eq(status));
@@ -105,7 +116,7 @@ macro_rules! filtered {
 /// Reports, the last changed first.
 pub fn list_reports(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<ReportRow>> {
     let mut query = filtered!(filter);
-    if let Some((at, id)) = filter.after {
+    if let Some(Cursor { key: at, id }) = filter.after {
         query =
             query.filter(reports::updated_at.lt(at).or(reports::updated_at.eq(at).and(reports::id.lt(id))));
     }
@@ -167,8 +178,8 @@ impl Head {
 pub fn get_head<A: Action>(conn: &mut PgConnection, id: ReportId, permit: &Permit<A>) -> Result<Head> {
     let visible = permit.visible();
     let head: Head = joined!()
-        .filter(reports::id.eq(id.0).and(reports::deleted_at.is_null()))
-        .filter(reports::client_id.eq_any(visible.iter().map(|client| client.0)))
+        .filter(reports::id.eq(id).and(reports::deleted_at.is_null()))
+        .filter(reports::client_id.eq_any(visible.ids()))
         .select((
             reports::id,
             reports::client_id,
@@ -205,7 +216,7 @@ pub(super) fn visible_to<A: Action>(
 /// The runbook that Submit froze; none before it.
 pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<Runbook>> {
     let body: Option<serde_json::Value> = report_revisions::table
-        .filter(report_revisions::report_id.eq(report.0))
+        .filter(report_revisions::report_id.eq(report))
         .select(report_revisions::body)
         .first(conn)
         .optional()?;
@@ -213,9 +224,9 @@ pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<R
 }
 
 /// Names of clients, to choose from.
-pub fn list_client_names(conn: &mut PgConnection, of: &[ClientId]) -> Result<Vec<(ClientId, String)>> {
+pub fn list_client_names(conn: &mut PgConnection, of: &Visible) -> Result<Vec<(ClientId, String)>> {
     Ok(clients::table
-        .filter(clients::id.eq_any(of.iter().map(|client| client.0)))
+        .filter(clients::id.eq_any(of.ids()))
         .order(clients::name)
         .select((clients::id, clients::name))
         .load(conn)?)

@@ -15,7 +15,7 @@ pub use content::{
     list_findings, remediations,
 };
 pub use edit::{
-    Locked, Typed, TypedCorrection, add_finding, correct_outcome, lock_report, remove_finding, save_finding,
+    Locked, TypedCorrection, add_finding, correct_outcome, lock_report, remove_finding, save_finding,
     save_narrative, save_remediation, shift_finding,
 };
 pub use list::{

@@ -13,6 +13,7 @@ use crate::accounts::domain::AccountStatus;
 use crate::accounts::store::notices;
 use crate::accounts::store::notices::NewNotice;
 use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
 use crate::kernel::db::schema::{
@@ -62,21 +63,16 @@ pub fn move_report(
     asked: &Asked,
 ) -> Result<Audited<Moved>> {
     let visible = permit.visible();
-    let (engagement, client, status): (Uuid, ClientId, ReportStatus) = reports::table
-        .find(id.0)
-        .filter(
-            reports::deleted_at
-                .is_null()
-                .and(reports::client_id.eq_any(visible.iter().map(|c| c.0).collect::<Vec<_>>())),
-        )
+    let (engagement, client, status): (EngagementId, ClientId, ReportStatus) = reports::table
+        .find(id)
+        .filter(reports::deleted_at.is_null().and(reports::client_id.eq_any(visible.ids())))
         .select((reports::engagement_id, reports::client_id, reports::status))
         .first(tx.conn)?;
     visible_to(permit, status, client)?;
-    let (mut held, due) =
-        lock_engagement(tx, EngagementId(engagement), &visible).map_err(|error| match error {
-            Error::NotFound => Error::Refused(DELETED.into()),
-            other => other,
-        })?;
+    let (mut held, due) = lock_engagement(tx, engagement, &visible).map_err(|error| match error {
+        Error::NotFound => Error::Refused(DELETED.into()),
+        other => other,
+    })?;
     let locked = lock_report(tx, permit, id)?;
     if locked.status != asked.from {
         return Err(Error::Conflict(format!(
@@ -108,7 +104,7 @@ pub fn move_report(
     match step.to {
         ReportStatus::Published => {
             let (at, by) = (tx.now(), tx.actor().name.clone());
-            keep_published(tx, id, locked.engagement, at, &by)?;
+            keep_published(tx, &locked, at, &by)?;
         }
         ReportStatus::ReadyForReview => events.extend(ask(tx, &locked, &asked.reviewers)?),
         _ => {}
@@ -141,7 +137,7 @@ fn comment(step: &Step, raw: &str) -> Result<String> {
 
 fn store(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> Result<()> {
     let (at, by) = (tx.now(), tx.actor().clone());
-    diesel::update(reports::table.find(locked.id.0))
+    diesel::update(reports::table.find(locked.id))
         .set((
             reports::status.eq(step.to),
             reports::updated_at.eq(at),
@@ -166,11 +162,11 @@ fn note_move(
     diesel::insert_into(report_moves::table)
         .values((
             report_moves::id.eq(Uuid::now_v7()),
-            report_moves::report_id.eq(report.0),
+            report_moves::report_id.eq(report),
             report_moves::from_status.eq(from.as_str()),
             report_moves::to_status.eq(to.as_str()),
             report_moves::comment.eq(comment),
-            report_moves::person_id.eq(by.id.map(|id| id.0)),
+            report_moves::person_id.eq(by.id),
             report_moves::person_name.eq(&by.name),
             report_moves::at.eq(at),
         ))
@@ -182,11 +178,11 @@ fn note_move(
 /// outcome.
 pub fn is_author(conn: &mut PgConnection, report: ReportId, person: PersonId) -> Result<bool> {
     use diesel::dsl::exists;
-    let of_findings = findings::table.filter(findings::report_id.eq(report.0)).select(findings::id);
+    let of_findings = findings::table.filter(findings::report_id.eq(report)).select(findings::id);
     // Whoever keeps the remediation writes nothing of the report.
     let text_of_findings: Vec<&str> = FindingField::of_report().iter().map(|field| field.as_str()).collect();
-    let wrote = field_history::table.filter(field_history::person_id.eq(person.0)).filter(
-        field_history::subject_type.eq("report").and(field_history::subject_id.eq(report.0)).or(
+    let wrote = field_history::table.filter(field_history::person_id.eq(person)).filter(
+        field_history::subject_type.eq("report").and(field_history::subject_id.eq(report)).or(
             field_history::subject_type
                 .eq("finding")
                 .and(field_history::subject_id.eq_any(of_findings))
@@ -194,9 +190,9 @@ pub fn is_author(conn: &mut PgConnection, report: ReportId, person: PersonId) ->
         ),
     );
     let corrected = outcome_corrections::table
-        .filter(outcome_corrections::report_id.eq(report.0).and(outcome_corrections::person_id.eq(person.0)));
+        .filter(outcome_corrections::report_id.eq(report).and(outcome_corrections::person_id.eq(person)));
     let submitted = report_revisions::table
-        .filter(report_revisions::report_id.eq(report.0).and(report_revisions::frozen_by.eq(person.0)));
+        .filter(report_revisions::report_id.eq(report).and(report_revisions::frozen_by.eq(person)));
     Ok(diesel::select(exists(wrote).or(exists(corrected)).or(exists(submitted))).get_result(conn)?)
 }
 
@@ -205,25 +201,20 @@ pub fn is_author(conn: &mut PgConnection, report: ReportId, person: PersonId) ->
 ///
 /// # Errors
 /// When the database refuses.
-fn keep_published(
-    tx: &mut WriteTx<'_>,
-    report: ReportId,
-    engagement: EngagementId,
-    at: DateTime<Utc>,
-    by: &str,
-) -> Result<()> {
+fn keep_published(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>, by: &str) -> Result<()> {
+    let report = locked.id;
     let content = serde_json::to_value(get_content(tx.conn, report)?)?;
     let book = match find_frozen(tx.conn, report)? {
         Some(book) => book,
-        None => collect(tx.conn, engagement, "", at)?,
+        None => collect(tx.conn, locked.engagement, &Visible::found(locked.client), ("", at))?,
     };
     let last: Option<i32> = report_publications::table
-        .filter(report_publications::report_id.eq(report.0))
+        .filter(report_publications::report_id.eq(report))
         .select(diesel::dsl::max(report_publications::n))
         .first(tx.conn)?;
     diesel::insert_into(report_publications::table)
         .values((
-            report_publications::report_id.eq(report.0),
+            report_publications::report_id.eq(report),
             report_publications::n.eq(last.unwrap_or(0) + 1),
             report_publications::body.eq(serde_json::to_value(book)?),
             report_publications::content.eq(content),
@@ -243,11 +234,11 @@ fn ask(tx: &mut WriteTx<'_>, locked: &Locked, reviewers: &[PersonId]) -> Result<
             "One of the reviewers may not review the reports of this client. Take them out.",
         ));
     }
-    diesel::delete(report_reviewers::table.filter(report_reviewers::report_id.eq(locked.id.0)))
+    diesel::delete(report_reviewers::table.filter(report_reviewers::report_id.eq(locked.id)))
         .execute(tx.conn)?;
     let rows: Vec<_> = reviewers
         .iter()
-        .map(|person| (report_reviewers::report_id.eq(locked.id.0), report_reviewers::person_id.eq(person.0)))
+        .map(|person| (report_reviewers::report_id.eq(locked.id), report_reviewers::person_id.eq(person)))
         .collect();
     diesel::insert_into(report_reviewers::table).values(rows).on_conflict_do_nothing().execute(tx.conn)?;
     let names: Vec<&str> =
@@ -265,7 +256,7 @@ pub fn list_reviewers(conn: &mut PgConnection, client: ClientId) -> Result<Vec<(
         .inner_join(role_permissions::table.on(role_permissions::role_id.eq(client_access::role_id)))
         .filter(
             client_access::client_id
-                .eq(client.0)
+                .eq(client)
                 .and(role_permissions::permission.eq(P::ReportReview.as_str())),
         )
         .filter(people::deleted_at.is_null().and(people::status.ne(AccountStatus::Disabled)))
@@ -312,7 +303,7 @@ fn senders(conn: &mut PgConnection, report: ReportId) -> Result<Vec<PersonId>> {
     let sent: Option<Option<PersonId>> = report_moves::table
         .filter(
             report_moves::report_id
-                .eq(report.0)
+                .eq(report)
                 .and(report_moves::to_status.eq(ReportStatus::ReadyForReview.as_str())),
         )
         .order(report_moves::at.desc())

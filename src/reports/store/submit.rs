@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::collect::collect;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
 use crate::kernel::db::schema::{
@@ -20,7 +21,8 @@ use crate::kernel::web::permit::{Permit, SubmitEngagement};
 use crate::library::domain::{ProcedureBody, StepKind};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::lifecycle::store::{Locked, lock_engagement, touch};
-use crate::procedures::domain::{ProcedureStatus, Progress, working_allowed};
+use crate::procedures::domain::{Progress, working_allowed};
+use crate::procedures::store::runbook::{ProcedureRow, procedures_of};
 use crate::reports::domain::{self, NewFinding, Pending};
 
 /// What the confirmation page tells.
@@ -51,7 +53,7 @@ impl Submission {
 pub fn get_submission(
     conn: &mut PgConnection,
     id: EngagementId,
-    visible: &[ClientId],
+    visible: &Visible,
     now: DateTime<Utc>,
 ) -> Result<Submission> {
     type Head = (
@@ -68,8 +70,8 @@ pub fn get_submission(
         .left_join(
             reports::table.on(reports::engagement_id.eq(engagements::id).and(reports::deleted_at.is_null())),
         )
-        .filter(engagements::id.eq(id.0).and(engagements::deleted_at.is_null()))
-        .filter(engagements::client_id.eq_any(visible.iter().map(|c| c.0)))
+        .filter(engagements::id.eq(id).and(engagements::deleted_at.is_null()))
+        .filter(engagements::client_id.eq_any(visible.ids()))
         .select((
             engagements::client_id,
             clients::name,
@@ -80,39 +82,27 @@ pub fn get_submission(
             reports::id.nullable(),
         ))
         .first(conn)?;
-    type Row = (ProcedureId, i32, String, ProcedureStatus, Option<String>, Option<String>, serde_json::Value);
-    let rows: Vec<Row> = procedures::table
-        .filter(procedures::engagement_id.eq(id.0))
-        .order(procedures::position)
-        .select((
-            procedures::id,
-            procedures::position,
-            procedures::name,
-            procedures::status,
-            procedures::red_outcome,
-            procedures::blue_outcome,
-            procedures::body,
-        ))
-        .load(conn)?;
-    let ticked: HashSet<(Uuid, String)> = step_ticks::table
+    let rows: Vec<(ProcedureRow, serde_json::Value)> =
+        procedures_of(id, visible).select((ProcedureRow::as_select(), procedures::body)).load(conn)?;
+    let ticked: HashSet<(ProcedureId, String)> = step_ticks::table
         .inner_join(procedures::table)
-        .filter(procedures::engagement_id.eq(id.0))
+        .filter(procedures::engagement_id.eq(id))
         .select((step_ticks::procedure_id, step_ticks::step_id))
         .load(conn)?
         .into_iter()
         .collect();
     let mut pending = Vec::with_capacity(rows.len());
-    for (procedure, position, name, status, red, blue, body) in rows {
+    for (row, body) in rows {
         let body: ProcedureBody = serde_json::from_value(body)?;
         let cleanup = body.steps.into_iter().filter(|step| step.kind == StepKind::Cleanup);
         pending.push(Pending {
-            id: procedure,
-            position,
-            name,
-            status,
-            red_answered: red.is_some(),
-            blue_answered: blue.is_some(),
-            cleanup_left: cleanup.filter(|step| !ticked.contains(&(procedure.0, step.id.clone()))).count(),
+            id: row.id,
+            position: row.position,
+            name: row.name,
+            status: row.status,
+            red_answered: row.red_outcome.is_some(),
+            blue_answered: row.blue_outcome.is_some(),
+            cleanup_left: cleanup.filter(|step| !ticked.contains(&(row.id, step.id.clone()))).count(),
         });
     }
     let report = report.map(ReportId);
@@ -152,8 +142,8 @@ pub fn submit(
     permit.check(locked.client)?;
     if locked.facts.submitted {
         let report =
-            reports::table.filter(reports::engagement_id.eq(id.0)).select(reports::id).first(tx.conn)?;
-        let before = Submitted { report: ReportId(report), now: false };
+            reports::table.filter(reports::engagement_id.eq(id)).select(reports::id).first(tx.conn)?;
+        let before = Submitted { report, now: false };
         let due: Vec<Event> = due.into_iter().collect();
         return if due.is_empty() { Ok(tx.unchanged(before)) } else { tx.audited_all(before, &due) };
     }
@@ -181,28 +171,27 @@ pub fn freeze(
     at: DateTime<Utc>,
     by: &Actor,
 ) -> Result<(ReportId, bool, Vec<Event>)> {
-    let by_id = by.id.map(|id| id.0);
-    let runbook = collect(tx.conn, locked.id, &by.name, at)?;
+    let runbook = collect(tx.conn, locked.id, &Visible::found(locked.client), (&by.name, at))?;
     let report = fill(tx, locked, at)?;
     diesel::insert_into(report_revisions::table)
         .values((
-            report_revisions::report_id.eq(report.0),
+            report_revisions::report_id.eq(report),
             report_revisions::n.eq(1),
             report_revisions::body.eq(serde_json::to_value(&runbook)?),
             report_revisions::frozen_at.eq(at),
-            report_revisions::frozen_by.eq(by_id),
+            report_revisions::frozen_by.eq(by.id),
         ))
         .execute(tx.conn)?;
     let found = domain::findings(&runbook);
     insert_findings(tx, report, &found)?;
-    diesel::update(engagements::table.find(locked.id.0))
+    diesel::update(engagements::table.find(locked.id))
         .set((
             engagements::submitted_at.eq(at),
-            engagements::submitted_by.eq(by_id),
+            engagements::submitted_by.eq(by.id),
             engagements::version.eq(engagements::version + 1),
         ))
         .execute(tx.conn)?;
-    let own = procedures::table.filter(procedures::engagement_id.eq(locked.id.0)).select(procedures::id);
+    let own = procedures::table.filter(procedures::engagement_id.eq(locked.id)).select(procedures::id);
     diesel::delete(
         drafts::table
             .filter(drafts::subject_type.eq(DraftSubject::Procedure).and(drafts::subject_id.eq_any(own))),
@@ -230,11 +219,11 @@ pub fn freeze(
 
 /// The report that Create made; made here where Create's is missing.
 fn fill(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>) -> Result<ReportId> {
-    let id: Uuid = diesel::insert_into(reports::table)
+    Ok(diesel::insert_into(reports::table)
         .values((
-            reports::id.eq(ReportId::new().0),
-            reports::engagement_id.eq(locked.id.0),
-            reports::client_id.eq(locked.client.0),
+            reports::id.eq(ReportId::new()),
+            reports::engagement_id.eq(locked.id),
+            reports::client_id.eq(locked.client),
             reports::title.eq(&locked.title),
             reports::created_at.eq(at),
             reports::updated_at.eq(at),
@@ -247,8 +236,7 @@ fn fill(tx: &mut WriteTx<'_>, locked: &Locked, at: DateTime<Utc>) -> Result<Repo
             reports::version.eq(reports::version + 1),
         ))
         .returning(reports::id)
-        .get_result(tx.conn)?;
-    Ok(ReportId(id))
+        .get_result(tx.conn)?)
 }
 
 fn insert_findings(tx: &mut WriteTx<'_>, report: ReportId, found: &[NewFinding<'_>]) -> Result<()> {
@@ -256,7 +244,7 @@ fn insert_findings(tx: &mut WriteTx<'_>, report: ReportId, found: &[NewFinding<'
         found.iter().map(|finding| (finding.procedure.id, FindingId::new())).collect();
     // Findings that were written before the runbook was submitted stay in front.
     let last: Option<i32> = findings::table
-        .filter(findings::report_id.eq(report.0))
+        .filter(findings::report_id.eq(report))
         .select(diesel::dsl::max(findings::position))
         .first(tx.conn)?;
     let (mut rows, mut of_assets, mut files) = (Vec::new(), Vec::new(), Vec::new());
@@ -265,8 +253,8 @@ fn insert_findings(tx: &mut WriteTx<'_>, report: ReportId, found: &[NewFinding<'
         let id = ids[&procedure.id].0;
         rows.push((
             findings::id.eq(id),
-            findings::report_id.eq(report.0),
-            findings::procedure_id.eq(procedure.id.0),
+            findings::report_id.eq(report),
+            findings::procedure_id.eq(procedure.id),
             findings::position.eq(last.unwrap_or(0) + finding.position),
             findings::title.eq(&procedure.name),
             findings::severity.eq(finding.severity),

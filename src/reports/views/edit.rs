@@ -2,54 +2,18 @@
 
 use askama::Template;
 
-use crate::engagements::views::forms::Conflict;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{FindingId, PersonId, ReportId};
 use crate::kernel::base::team::Team;
+use crate::kernel::merge::form::Editing;
 use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::ReportStatus;
 use crate::procedures::domain::Severity;
-use crate::reports::content::{Correction, FindingState, NarrativeField};
+use crate::reports::content::{Correction, FindingField, FindingState, NarrativeField};
 use crate::reports::store::Head;
 use crate::reports::workflow::Step;
 use crate::settings::domain::Outcome;
-
-/// A field as it was typed: name, value, and the version that its shown value came from.
-pub type TypedValue = (&'static str, String, i32);
-
-/// What a form that merges field by field shows beside its values.
-#[derive(Debug, Clone, Default)]
-pub struct Editing {
-    /// The version of the values that are shown.
-    pub version: i32,
-    /// What was typed and is not saved.
-    pub unsaved: Vec<TypedValue>,
-    /// What both sides changed.
-    pub conflicts: Vec<Conflict>,
-    /// What is wrong with a field.
-    pub errors: FieldErrors,
-    /// Why nothing, or not all, is saved.
-    pub problem: Option<String>,
-    /// Whether the texts are shown as they will read.
-    pub preview: bool,
-}
-
-impl Editing {
-    /// What a field shows: as typed where that is not saved, otherwise as stored.
-    pub fn value(&self, name: &str, stored: &str) -> String {
-        self.unsaved
-            .iter()
-            .find(|(field, ..)| *field == name)
-            .map_or_else(|| stored.to_owned(), |(_, typed, _)| typed.clone())
-    }
-    fn error(&self, field: &str) -> Option<&str> {
-        self.errors.get(field)
-    }
-    fn conflict(&self, field: &str) -> Option<&Conflict> {
-        self.conflicts.iter().find(|conflict| conflict.field == field)
-    }
-}
 
 #[derive(Template)]
 #[template(path = "reports/move.html")]
@@ -77,13 +41,15 @@ pub struct NarrativePage {
     pub id: ReportId,
     /// Every field with its value.
     pub values: Vec<(NarrativeField, String)>,
+    /// Whether the texts are shown as they will read.
+    pub preview: bool,
     /// The rest of the form.
-    pub editing: Editing,
+    pub editing: Editing<NarrativeField>,
 }
 
 impl NarrativePage {
     fn previews(&self) -> Vec<(&'static str, String)> {
-        if !self.editing.preview {
+        if !self.preview {
             return Vec::new();
         }
         let written = self
@@ -116,29 +82,7 @@ pub struct FindingPage {
     pub assets: Boxes,
     pub evidence: Boxes,
     /// The rest of the form.
-    pub editing: Editing,
-}
-
-impl FindingPage {
-    /// A conflict with names where its values are ids.
-    fn conflict(&self, field: &str) -> Option<Conflict> {
-        let mut conflict: Conflict = self.editing.conflict(field)?.clone();
-        let boxes = match field {
-            "assets" => &self.assets,
-            "evidence" => &self.evidence,
-            _ => return Some(conflict),
-        };
-        let named = |value: &str| {
-            let names: Vec<&str> = boxes
-                .iter()
-                .filter(|(id, ..)| value.contains(id.as_str()))
-                .map(|(_, name, ..)| name.as_str())
-                .collect();
-            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-        };
-        (conflict.theirs_shown, conflict.mine) = (Some(named(&conflict.theirs)), named(&conflict.mine));
-        Some(conflict)
-    }
+    pub editing: Editing<FindingField>,
 }
 
 #[derive(Template)]
@@ -155,7 +99,7 @@ pub struct RemediationPage {
     /// "2026-11-21" or nothing.
     pub due_on: String,
     /// The rest of the form.
-    pub editing: Editing,
+    pub editing: Editing<FindingField>,
 }
 
 impl RemediationPage {

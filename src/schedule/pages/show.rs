@@ -3,28 +3,27 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use diesel::pg::PgConnection;
 
-use crate::engagements::store::show::{get_head, list_operators};
+use crate::engagements::store::show::get_head;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::EngagementId;
-use crate::kernel::base::times;
+use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Permit, ReadEngagement};
 use crate::kernel::web::{Query, Section};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
+use crate::procedures::store::runbook;
 use crate::schedule::availability;
 use crate::schedule::calendar::{MONTH_LANES, Span, WEEK_LANES, taken, weeks};
 use crate::schedule::filter::{Asked, Filter, View};
-use crate::schedule::store::bookings::{self, Choices, Counts, Days, Wanted};
+use crate::schedule::store::bookings::{self, Booking, BookingCursor, Choices, Counts, Days, Wanted};
 use crate::schedule::views::{Availability, Body, Calendar, Day, Drawer, Grid, List, Schedule};
 
 /// The most engagements that a calendar lays out.
 const LAID: i64 = 2_000;
-/// Rows on one page of the list.
-const ROWS: usize = 50;
 /// The most people whose availability is shown at once.
 const PEOPLE: i64 = 200;
 
@@ -55,7 +54,7 @@ async fn page(permit: &Permit<ReadEngagement>, asked: &Asked, drawer: Option<Dra
         reads_reports: permit.viewer().rights.clients_with(P::ReportRead),
         now: permit.app.clock.now(),
     };
-    let (shown, after) = (filter.clone(), cursor(&asked.after));
+    let (shown, after) = (filter.clone(), asked.after.parse().ok());
     let (choices, counts, body) = permit.read(move |conn| load(conn, &wanted, &shown, today, after)).await?;
     Ok(Schedule {
         frame: permit.frame(Section::Schedule, "Schedule"),
@@ -73,17 +72,12 @@ async fn page(permit: &Permit<ReadEngagement>, asked: &Asked, drawer: Option<Dra
     })
 }
 
-fn cursor(text: &str) -> Option<(DateTime<Utc>, uuid::Uuid)> {
-    let (micros, id) = text.split_once('.')?;
-    Some((times::from_cursor(micros.parse().ok()?)?, id.parse().ok()?))
-}
-
 fn load(
     conn: &mut PgConnection,
     wanted: &Wanted,
     filter: &Filter,
     today: NaiveDate,
-    after: Option<(DateTime<Utc>, uuid::Uuid)>,
+    after: Option<BookingCursor>,
 ) -> Result<(Choices, Counts, Body)> {
     let (first, last) = filter.days();
     let days = Days { first, last, today };
@@ -110,17 +104,10 @@ fn calendar(conn: &mut PgConnection, wanted: &Wanted, filter: &Filter, days: Day
     Ok(Body::Calendar(Calendar { weeks: weeks(days.first, days.last, &periods, lanes), bookings: all }))
 }
 
-fn list(
-    conn: &mut PgConnection,
-    wanted: &Wanted,
-    after: Option<(DateTime<Utc>, uuid::Uuid)>,
-) -> Result<Body> {
-    let mut rows = bookings::list_page(conn, wanted, after, ROWS as i64 + 1)?;
-    let more = rows.len() > ROWS;
-    rows.truncate(ROWS);
-    let older =
-        rows.last().filter(|_| more).map(|last| format!("{}.{}", last.place.timestamp_micros(), last.id));
-    Ok(Body::List(List { rows, older, later: after.is_some() }))
+fn list(conn: &mut PgConnection, wanted: &Wanted, after: Option<BookingCursor>) -> Result<Body> {
+    let page = Page::cut(bookings::list_page(conn, wanted, after, LOADED)?, &At::from(after), ROWS);
+    let (_, older) = page.links(Booking::cursor, |at| at.written().0);
+    Ok(Body::List(List { later: page.earlier, rows: page.rows, older }))
 }
 
 fn availability(conn: &mut PgConnection, wanted: &Wanted, days: Days) -> Result<Body> {
@@ -149,7 +136,11 @@ async fn load_drawer(permit: &Permit<ReadEngagement>, id: EngagementId, asked: &
     let (head, operators, progress) = permit
         .read(move |conn| {
             let head = get_head(conn, id, &visible)?.as_of(now);
-            Ok((head, list_operators(conn, id)?, bookings::get_progress(conn, id)?))
+            Ok((
+                head,
+                runbook::list_operators(conn, id, None, &visible)?,
+                runbook::get_progress(conn, id, &visible)?,
+            ))
         })
         .await?;
     permit.check(head.own.client_id)?;
@@ -166,7 +157,7 @@ async fn load_drawer(permit: &Permit<ReadEngagement>, id: EngagementId, asked: &
         overdue: head.own.status == EngagementStatus::Pending
             && head.own.starts_at.is_some_and(|start| start <= now),
         back: asked.read(today(permit)).url(),
-        operators: operators.into_iter().filter(|operator| operator.procedure_id.is_none()).collect(),
+        operators: operators.into_iter().filter(|operator| !operator.is_own()).collect(),
         head,
         progress,
     })

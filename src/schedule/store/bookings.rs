@@ -8,16 +8,17 @@ use diesel::query_builder::{BoxedSqlQuery, SqlQuery};
 use diesel::sql_types::{Array, BigInt, Bool, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::base::keyset::Cursor;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
-use crate::procedures::domain::{ProcedureStatus, Progress};
 use crate::schedule::availability::Part;
 
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// Clients whose engagements the person reads.
-    pub at: Vec<ClientId>,
+    pub at: Visible,
     pub client: Option<ClientId>,
     /// Those with this operator.
     pub operator: Option<PersonId>,
@@ -29,7 +30,7 @@ pub struct Wanted {
     /// what.
     pub plans: bool,
     /// Clients whose unpublished reports they read.
-    pub reads_reports: Vec<ClientId>,
+    pub reads_reports: Visible,
     /// The moment that statuses are judged at, whether or not the hourly job has been there.
     pub now: DateTime<Utc>,
 }
@@ -67,6 +68,15 @@ pub struct Booking {
     /// What the list is sorted by: the start, or when it was made.
     #[diesel(sql_type = Timestamptz)]
     pub place: DateTime<Utc>,
+}
+
+/// The place of an engagement in the list, the latest start first.
+pub type BookingCursor = Cursor<DateTime<Utc>, EngagementId>;
+
+impl Booking {
+    pub fn cursor(&self) -> BookingCursor {
+        Cursor { key: self.place, id: self.id }
+    }
 }
 
 /// The status that counts at `$1`.
@@ -108,10 +118,10 @@ fn bound<'a>(sql: String, wanted: &Wanted) -> BoxedSqlQuery<'a, Pg, SqlQuery> {
     diesel::sql_query(sql)
         .into_boxed::<Pg>()
         .bind::<Timestamptz, _>(wanted.now)
-        .bind::<Array<SqlUuid>, _>(wanted.at.iter().map(|client| client.0).collect::<Vec<Uuid>>())
-        .bind::<Nullable<SqlUuid>, _>(wanted.client.map(|client| client.0))
-        .bind::<Nullable<SqlUuid>, _>(wanted.operator.map(|operator| operator.0))
-        .bind::<Nullable<SqlUuid>, _>(wanted.plan.map(|plan| plan.0))
+        .bind::<Array<SqlUuid>, _>(wanted.at.ids().to_vec())
+        .bind::<Nullable<SqlUuid>, _>(wanted.client)
+        .bind::<Nullable<SqlUuid>, _>(wanted.operator)
+        .bind::<Nullable<SqlUuid>, _>(wanted.plan)
         .bind::<Nullable<Text>, _>(wanted.status.map(|status| status.as_str().to_owned()))
 }
 
@@ -147,7 +157,7 @@ pub fn list_between(
 pub fn list_page(
     conn: &mut PgConnection,
     wanted: &Wanted,
-    after: Option<(DateTime<Utc>, Uuid)>,
+    after: Option<BookingCursor>,
     limit: i64,
 ) -> Result<Vec<Booking>> {
     let sql = format!(
@@ -156,8 +166,8 @@ pub fn list_page(
         columns()
     );
     let rows = bound(sql, wanted)
-        .bind::<Nullable<Timestamptz>, _>(after.map(|(at, _)| at))
-        .bind::<Nullable<SqlUuid>, _>(after.map(|(_, id)| id))
+        .bind::<Nullable<Timestamptz>, _>(after.map(|place| place.key))
+        .bind::<Nullable<SqlUuid>, _>(after.map(|place| place.id))
         .bind::<BigInt, _>(limit)
         .load(conn)?;
     Ok(known(rows, wanted))
@@ -237,7 +247,7 @@ struct Choice {
 }
 
 /// What the filters offer to who sees these clients.
-pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
+pub fn choices(conn: &mut PgConnection, at: &Visible) -> Result<Choices> {
     // sql_query: three short lists in one statement.
     let rows: Vec<Choice> = diesel::sql_query(
         "WITH own AS MATERIALIZED (SELECT id, test_plan_id FROM engagements WHERE deleted_at IS NULL \
@@ -248,7 +258,7 @@ pub fn choices(conn: &mut PgConnection, at: &[ClientId]) -> Result<Choices> {
          UNION ALL SELECT 'plan', id, title FROM test_plans WHERE id IN (SELECT test_plan_id FROM own)
          ORDER BY 3, 2",
     )
-    .bind::<Array<SqlUuid>, _>(at.iter().map(|c| c.0).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(at.ids())
     .load(conn)?;
     let mut choices = Choices::default();
     for row in rows {
@@ -308,9 +318,9 @@ pub fn list_parts(
             AND ($2::uuid IS NULL OR a.client_id = $2))
          ORDER BY p.name, p.id LIMIT $4",
     )
-    .bind::<Array<SqlUuid>, _>(wanted.at.iter().map(|client| client.0).collect::<Vec<_>>())
-    .bind::<Nullable<SqlUuid>, _>(wanted.client.map(|client| client.0))
-    .bind::<Nullable<SqlUuid>, _>(wanted.operator.map(|operator| operator.0))
+    .bind::<Array<SqlUuid>, _>(wanted.at.ids())
+    .bind::<Nullable<SqlUuid>, _>(wanted.client)
+    .bind::<Nullable<SqlUuid>, _>(wanted.operator)
     .bind::<BigInt, _>(limit)
     .load(conn)?;
     let ids: Vec<Uuid> = people.iter().map(|person| person.id.0).collect();
@@ -330,9 +340,9 @@ pub fn list_parts(
          GROUP BY o.person_id, e.id"
     ))
     .bind::<Timestamptz, _>(wanted.now)
-    .bind::<Array<SqlUuid>, _>(wanted.at.iter().map(|client| client.0).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(wanted.at.ids())
     .bind::<Array<SqlUuid>, _>(&ids)
-    .bind::<Nullable<SqlUuid>, _>(wanted.plan.map(|plan| plan.0))
+    .bind::<Nullable<SqlUuid>, _>(wanted.plan)
     .bind::<Nullable<Text>, _>(wanted.status.map(EngagementStatus::as_str))
     .bind::<Date, _>(days.last)
     .bind::<Bool, _>(wanted.plans)
@@ -352,12 +362,4 @@ pub fn list_parts(
         people.into_iter().map(|person| (person.id, person.name)).collect(),
         rows.into_iter().filter_map(part).collect(),
     ))
-}
-
-/// How much of an engagement's runbook is done.
-pub fn get_progress(conn: &mut PgConnection, id: EngagementId) -> Result<Progress> {
-    use crate::kernel::db::schema::procedures;
-    let statuses: Vec<ProcedureStatus> =
-        procedures::table.filter(procedures::engagement_id.eq(id.0)).select(procedures::status).load(conn)?;
-    Ok(Progress::of(statuses))
 }

@@ -8,7 +8,7 @@ use super::availability::Row;
 use super::calendar::{Bar, Span, Week};
 use super::filter::{Filter, View};
 use super::store::bookings::{Booking, Choices, Counts};
-use crate::engagements::store::show::{Head, Operator};
+use crate::engagements::store::show::Head;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, TestPlanId};
 use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
@@ -16,6 +16,7 @@ use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::Progress;
+use crate::procedures::store::runbook::Operator;
 
 /// What a view holds.
 pub enum Body {

@@ -127,7 +127,7 @@ impl TestApp {
     /// A browser in which this person is signed in already.
     pub fn browser(&self, person: &Person) -> Browser {
         let mut browser = self.visitor();
-        browser.set_cookie("tyrian", &super::fixtures::planted_session(&self.app, person.id));
+        browser.carry(&super::fixtures::planted_session(&self.app, person.id));
         browser
     }
 

@@ -82,6 +82,26 @@ impl Browser {
     pub fn set_cookie(&mut self, name: &str, value: &str) {
         self.cookies.insert(name.to_owned(), value.to_owned());
     }
+    /// The session's cookie, `name=value`: its name bears the installation's mark.
+    pub fn session(&self) -> Option<String> {
+        self.marked("")
+    }
+    /// The cookie of a known device, `name=value`.
+    pub fn device(&self) -> Option<String> {
+        self.marked("-device")
+    }
+    fn marked(&self, kind: &str) -> Option<String> {
+        let is = |name: &str| {
+            let mark = name.strip_prefix("tyrian-").and_then(|rest| rest.strip_suffix(kind));
+            mark.is_some_and(|mark| mark.len() == 8 && !mark.contains('-'))
+        };
+        self.cookies.iter().find(|(name, _)| is(name)).map(|(name, value)| format!("{name}={value}"))
+    }
+    /// Keeps a cookie given as `name=value`.
+    pub fn carry(&mut self, cookie: &str) {
+        let (name, value) = cookie.split_once('=').unwrap();
+        self.set_cookie(name, value);
+    }
     /// A cookie's value.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.get(name).map(String::as_str)

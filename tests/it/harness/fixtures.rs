@@ -16,6 +16,7 @@ use tyrian::clients::domain::{AssetKind, AssetText, ClientText, Criticality};
 use tyrian::engagements::domain::Details;
 use tyrian::engagements::store::create::{Chosen, NewEngagement};
 use tyrian::kernel::app::App;
+use tyrian::kernel::authz::Visible;
 use tyrian::kernel::authz::policy::{Permission as P, PermissionSet};
 use tyrian::kernel::base::error::Result;
 use tyrian::kernel::base::ids::{
@@ -234,7 +235,7 @@ fn custom_role(app: &App) {
         .unwrap();
 }
 
-/// The value of a session cookie that the app takes for its own.
+/// A session cookie, `name=value`, that the app takes for its own.
 pub fn planted_session(app: &App, person: PersonId) -> String {
     let key = tyrian::kernel::base::hex::random_hex(32);
     let now = app.clock.now();
@@ -249,8 +250,9 @@ pub fn planted_session(app: &App, person: PersonId) -> String {
         })
         .unwrap();
     let mut jar = CookieJar::new();
-    jar.private_mut(&app.keys.cookie).add(Cookie::new("tyrian", key));
-    jar.get("tyrian").unwrap().value().to_owned()
+    let name = app.keys.cookies.session.clone();
+    jar.private_mut(&app.keys.cookie).add(Cookie::new(name.clone(), key));
+    format!("{name}={}", jar.get(&name).unwrap().value())
 }
 
 /// An engagement made for a test.
@@ -340,7 +342,8 @@ impl TestApp {
         assert_eq!(saved.status, 303, "{}", saved.text());
         self.db
             .write_blocking(&Actor::command(), |tx| {
-                let (locked, _) = tyrian::lifecycle::store::lock_engagement(tx, made.id, &[client])?;
+                let (locked, _) =
+                    tyrian::lifecycle::store::lock_engagement(tx, made.id, &Visible::found(client))?;
                 let (at, by) = (tx.now(), tx.actor().clone());
                 let (_, _, events) = tyrian::reports::store::freeze(tx, &locked, at, &by)?;
                 tx.audited_all((), &events)
@@ -407,7 +410,8 @@ pub fn plan_engagement(app: &App, client: ClientId, plan: &Plan<'_>, people: &Pe
             inputs: BTreeMap::new(),
             procedures: chosen(tx, plan.procedures)?,
         };
-        let (created, audited) = tyrian::engagements::store::create::create(tx, &[client], &new)?;
+        let (created, audited) =
+            tyrian::engagements::store::create::create(tx, &Visible::found(client), &new)?;
         Ok(audited.with(created))
     });
     app.clock.set(now);

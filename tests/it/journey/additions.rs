@@ -15,7 +15,8 @@ pub fn rows_are_dragged(app: &TestApp, mut lead: Chromium) {
     let names = app.texts("SELECT name FROM procedures ORDER BY position");
     let drag = "const rows = [...document.querySelectorAll('[data-sortable] > [data-id]')];
         const [first, , last] = rows, { bottom } = last.getBoundingClientRect();
-        const send = (el, kind, at) => el.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, ...at }));
+        const send = (el, kind, at) =>
+    el.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, ...at }));
         first.querySelector('.grip').dispatchEvent(new PointerEvent('pointerdown', { bubbles: true }));
         if (!first.draggable) return null;
         send(first, 'dragstart');
@@ -51,7 +52,8 @@ pub fn ticks_and_copies(app: &TestApp, mut lead: Chromium) {
     lead.until(
         "the word that it is copied",
         "const told = document.querySelector('[data-copied]')?.dataset.copied;
-        return ['Copied', 'Selected'].includes(told) && document.querySelector('#live').textContent === told;",
+        const live = document.querySelector('#live').textContent;
+            return ['Copied', 'Selected'].includes(told) && live === told;",
         &[],
     );
     lead.until("the button again", "return !document.querySelector('[data-copied]');", &[]);
@@ -75,7 +77,8 @@ pub fn files_are_dropped_and_pasted(app: &TestApp, mut red: Chromium) {
     red.see("dropped.txt");
     let paste = "const clipboardData = new DataTransfer(), notes = field('red_notes');
         clipboardData.items.add(new File(['pasted'], 'pasted.png', { type: 'image/png' }));
-        return !notes.dispatchEvent(new ClipboardEvent('paste', { bubbles: true, cancelable: true, clipboardData }));";
+        const paste = new ClipboardEvent('paste', { bubbles: true, cancelable: true, clipboardData });
+            return !notes.dispatchEvent(paste);";
     red.until("a paste", paste, &[]);
     red.see("pasted.png");
     assert_eq!(

@@ -48,6 +48,11 @@ impl Driver {
 
     /// A browser with a profile of its own, in which nobody is signed in.
     pub fn open(&self, app: &TestApp) -> Chromium {
+        self.open_at(&app.base)
+    }
+
+    /// The same for a server at any address.
+    pub fn open_at(&self, base: &str) -> Chromium {
         let profile = scratch().join(format!("chromium-{}", tyrian::kernel::base::hex::random_hex(6)));
         let binary = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(|name| {
             let paths = std::env::var_os("PATH")?;
@@ -79,7 +84,7 @@ impl Driver {
                     .connect(&format!("http://127.0.0.1:{}", self.port)),
             )
             .unwrap_or_else(|e| panic!("Chromium does not start: {e}"));
-        Chromium { runtime, client, base: app.base.clone(), driver: self.port, profile }
+        Chromium { runtime, client, base: base.to_owned(), driver: self.port, profile }
     }
 }
 
@@ -160,6 +165,37 @@ impl Chromium {
                 Some(found) => return found,
             }
         }
+    }
+
+    /// A picture of the page, so wide, once its fonts and what it fetches are there: from its top, or with
+    /// `from` right below the bar, and down to just below `to`.
+    pub fn taken(&self, width: u32, from: Option<&str>, to: &str) -> Vec<u8> {
+        self.cut(width, 900);
+        let measure =
+            "if (document.fonts.status !== 'loaded' || document.querySelector('.htmx-request')) return null;
+            const [from, to] = arguments;
+            const edges = (css) => document.querySelector(css).getBoundingClientRect();
+            document.activeElement.blur();
+            scrollTo(0, 0);
+            if (from) scrollTo(0, edges(from).top - edges('header.bar').height - 12);
+            return Math.ceil(edges(to).bottom) + 8;";
+        let bottom = self.until("a page at rest", measure, &[json!(from), json!(to)]);
+        self.cut(width, bottom.as_u64().and_then(|pixels| u32::try_from(pixels).ok()).unwrap());
+        self.runtime.block_on(self.client.screenshot()).unwrap()
+    }
+
+    /// Makes the window so large that the page has this size, without a bar to scroll.
+    fn cut(&self, width: u32, height: u32) {
+        let script = "document.documentElement.style.scrollbarWidth = 'none';
+            return [outerWidth - innerWidth, outerHeight - innerHeight];";
+        let frame = self.until("the window's frame", script, &[]);
+        let more = |n: usize| frame[n].as_u64().and_then(|pixels| u32::try_from(pixels).ok()).unwrap();
+        self.runtime.block_on(self.client.set_window_size(width + more(0), height + more(1))).unwrap();
+        self.until(
+            "the page at its size",
+            "return innerWidth === arguments[0] && innerHeight === arguments[1];",
+            &[json!(width), json!(height)],
+        );
     }
 
     /// Keeps a picture of the page for whoever looks into a failure.

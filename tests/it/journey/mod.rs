@@ -3,7 +3,7 @@
 //! see the same.
 
 mod additions;
-mod chromium;
+pub mod chromium;
 mod log;
 mod plain;
 mod request;

@@ -1,7 +1,7 @@
 //! The floors of the house: a file imports from lower floors alone, on one floor nothing imports sideways,
 //! and inside a room no files import each other in a circle. Read off every `use` and every path in the
-//! sources and templates, without exceptions: what two rooms need lies below both. `cargo nextest run --test it
-//! floors --no-capture` prints the numbers.
+//! sources and templates, without exceptions: what two rooms need lies below both. `cargo nextest run --test
+//! it floors --no-capture` prints the numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::sources::{files, product};
 
 /// Rooms from the ground up, a floor a line, as paths below `src/`. The room of a file is the longest that
 /// its path begins with.
-const FLOORS: &[&[&str]] = &[
+pub(super) const FLOORS: &[&[&str]] = &[
     &["kernel/base"],
     &["kernel/event"],
     &["kernel/db", "kernel/authz", "kernel/config.rs"],

@@ -21,8 +21,8 @@ use crate::harness::fixtures::{
     ANN, Engagement, LONG, OWN, People, Person, Plan, client_like, hostile, plan_engagement,
 };
 
-/// The most statements of any page.
-const PAGE_STATEMENTS: u64 = 12;
+/// The most statements of any page, the lookup of its session among them.
+const PAGE_STATEMENTS: u64 = 13;
 
 /// What the placeholders of a path stand for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

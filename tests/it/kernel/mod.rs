@@ -3,7 +3,9 @@
 
 mod app_role;
 mod audit_log;
+mod cached;
 mod dependencies;
+mod docs;
 mod edge;
 mod floors;
 mod forms;

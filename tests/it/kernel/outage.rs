@@ -59,7 +59,7 @@ fn an_outage_is_told_to_everybody_and_heals_by_itself() {
     let mut server = Server::start(app.clone(), listener, false);
 
     let mut lead = Browser::new(&base);
-    lead.set_cookie("tyrian", &planted_session(&app, people.lead.id));
+    lead.carry(&planted_session(&app, people.lead.id));
     lead.open("/account").expect(200).see("Lea Winter");
 
     for crash in [false, true] {

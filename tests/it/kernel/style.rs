@@ -9,9 +9,6 @@ const WIDTH: usize = 110;
 /// Comments of three words or fewer that may stand: an example, a unit, an order, the help of a command.
 const SHORT_COMMENTS: usize = 100;
 
-/// Files that still hold longer lines; it only shrinks.
-const TOO_WIDE_YET: &[&str] = &["src/demo/story.rs", "src/routes.rs"];
-
 #[test]
 fn lines_fit_the_width() {
     let (mut lines, mut longest) = (0, 0);
@@ -29,12 +26,7 @@ fn lines_fit_the_width() {
         }
     }
     println!("lines of Rust: {lines}, over {WIDTH} columns: {}, the longest: {longest}", wide.len());
-    let (yet, new): (Vec<_>, Vec<_>) =
-        wide.into_iter().partition(|(path, ..)| TOO_WIDE_YET.contains(&path.as_str()));
-    assert_eq!(new, Vec::new(), "longer than {WIDTH} columns");
-    for path in TOO_WIDE_YET {
-        assert!(yet.iter().any(|(wide, ..)| wide == path), "{path} fits by now: take it off the list");
-    }
+    assert_eq!(wide, Vec::new(), "longer than {WIDTH} columns");
 }
 
 #[test]

@@ -28,6 +28,8 @@ const SHARED: &[(&str, &str, &str)] = &[
         "get /engagements/{id}/procedures/{pid}/assets/new",
         "<labelfor=\"asset-name\">",
     ),
+    // Nothing but fields, which the macros draw.
+    ("clients/form.html", "get /clients/new", "<labelfor=\"contacts\">"),
     // What comes beside a saved form, for another place of the page.
     (
         "components/beside.html",

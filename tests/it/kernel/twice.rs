@@ -7,12 +7,18 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
-use tyrian::dashboard::store::{Me, list_engagements, list_waiting};
+use tyrian::dashboard::store::list_engagements;
 use tyrian::engagements::store::list::{Search, Sort, list};
+use tyrian::kernel::authz::Visible;
 use tyrian::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
+use tyrian::kernel::base::keyset::At;
+use tyrian::kernel::base::team::Team;
 use tyrian::kernel::base::text::like;
 use tyrian::lifecycle::domain::{EngagementStatus, starts_at};
 use tyrian::procedures::domain::{ProcedureStatus, Progress, WaitingOn, waiting_on};
+use tyrian::procedures::store::runbook::{
+    Me, get_progress, list_operators, list_procedures, list_waiting, operators_of,
+};
 use tyrian::schedule::store::bookings::{Wanted, list_page};
 
 use crate::harness::TestApp;
@@ -55,7 +61,7 @@ fn whose_turn_it_is() {
     }
     set(&app, &sql);
     let waiting = |person: PersonId| -> BTreeSet<ProcedureId> {
-        let clients = [app.clients.own];
+        let clients = Visible::found(app.clients.own);
         let me = Me { person, clients: &clients, red_at: &[], blue_at: &[], now: app.clock.now() };
         let rows = app.db.read_blocking(|conn| list_waiting(conn, &me)).unwrap();
         rows.into_iter().map(|row| row.id).collect()
@@ -66,6 +72,89 @@ fn whose_turn_it_is() {
     assert_eq!(waiting(app.people.second.id), turns[&WaitingOn::Blue], "the operator of the blue team");
     let both: BTreeSet<_> = turns[&WaitingOn::Red].union(&turns[&WaitingOn::Blue]).copied().collect();
     assert_eq!(waiting(app.people.lead.id), both, "an operator of both");
+}
+
+/// `operators_of` for a runbook that is read, and the dashboard's list: for each team a procedure's own
+/// operators count, or where it names none the engagement's, or where there are none whoever may write that
+/// side.
+#[test]
+fn who_applies_as_operator() {
+    let app = TestApp::spawn();
+    let (me, other) = (app.people.standard.id, app.people.second.id);
+    let choices: [&[PersonId]; 4] = [&[], &[me], &[other], &[me, other]];
+    let clients = Visible::found(app.clients.own);
+    let mut wanted = BTreeSet::new();
+    let mut asked = 0;
+    for of_engagement in choices {
+        for team in Team::ALL {
+            let made = app.engagement(choices.len());
+            let (id, word) = (made.id, team.as_str());
+            let mut sql = format!("DELETE FROM engagement_operators WHERE engagement_id = '{id}';");
+            for person in of_engagement {
+                sql.push_str(&format!(
+                    "INSERT INTO engagement_operators (engagement_id, person_id, team) \
+                        VALUES ('{id}', '{person}', '{word}');"
+                ));
+            }
+            for (procedure, own) in made.procedures.iter().zip(choices) {
+                sql.push_str(&format!(
+                    "UPDATE procedures SET waiting_on = '{word}' WHERE id = '{procedure}';"
+                ));
+                for person in own {
+                    sql.push_str(&format!(
+                        "INSERT INTO procedure_operators (procedure_id, person_id, team) \
+                            VALUES ('{procedure}', '{person}', '{word}');"
+                    ));
+                }
+            }
+            set(&app, &sql);
+            let all = app.db.read_blocking(|conn| list_operators(conn, id, None, &clients)).unwrap();
+            for procedure in &made.procedures {
+                let one = app
+                    .db
+                    .read_blocking(|conn| list_operators(conn, id, Some(*procedure), &clients))
+                    .unwrap();
+                let mut who = operators_of(&all, *procedure, *team).peekable();
+                assert_eq!(
+                    operators_of(&one, *procedure, *team).collect::<Vec<_>>(),
+                    operators_of(&all, *procedure, *team).collect::<Vec<_>>(),
+                    "read for the whole runbook and for one procedure"
+                );
+                let free = who.peek().is_none() && *team == Team::Red;
+                if free || who.any(|operator| operator.person_id == me) {
+                    wanted.insert(*procedure);
+                }
+                asked += 1;
+            }
+        }
+    }
+    let me = Me { person: me, clients: &clients, red_at: &clients, blue_at: &[], now: app.clock.now() };
+    let rows = app.db.read_blocking(|conn| list_waiting(conn, &me)).unwrap();
+    let waiting: BTreeSet<_> = rows.into_iter().map(|row| row.id).collect();
+    println!("procedures: {asked}, waiting on one person: {}", waiting.len());
+    assert_eq!(waiting, wanted);
+}
+
+/// Nothing of a runbook is read for somebody who does not see its client.
+#[test]
+fn a_runbook_is_read_for_who_sees_its_client() {
+    let app = TestApp::spawn();
+    let made = app.engagement(2);
+    for (client, found) in [(app.clients.own, true), (app.clients.foreign, false)] {
+        let clients = Visible::found(client);
+        let (rows, operators, progress) = app
+            .db
+            .read_blocking(|conn| {
+                Ok((
+                    list_procedures(conn, made.id, &clients)?,
+                    list_operators(conn, made.id, None, &clients)?,
+                    get_progress(conn, made.id, &clients)?,
+                ))
+            })
+            .unwrap();
+        assert_eq!((rows.len(), progress.total), if found { (2, 2) } else { (0, 0) });
+        assert_eq!(!operators.is_empty(), found);
+    }
 }
 
 /// `Progress::of` for a runbook that is read, and the counts of the engagement list and the dashboard.
@@ -84,7 +173,7 @@ fn how_much_of_a_runbook_is_done() {
         }
         wanted.insert(made.id, Progress::of(statuses.iter().copied()));
     }
-    let clients = [app.clients.own];
+    let clients = Visible::found(app.clients.own);
     let on_dashboard = app.db.read_blocking(|conn| list_engagements(conn, &clients, 100)).unwrap();
     let on_dashboard: BTreeMap<_, _> = on_dashboard.into_iter().map(|row| (row.id, row.progress())).collect();
     let in_list = app.db.read_blocking(|conn| list(conn, &clients, &search(None, app.clock.now()), 100));
@@ -105,7 +194,7 @@ fn search(status: Option<EngagementStatus>, now: DateTime<Utc>) -> Search {
         tag: String::new(),
         sort: Sort::Title,
         descending: false,
-        from: None,
+        at: At::First,
     }
 }
 
@@ -118,15 +207,27 @@ fn which_status_counts_at_a_moment() {
     let start = starts_at(day, chrono_tz::UTC);
     let mut made: Vec<(EngagementId, EngagementStatus, Option<DateTime<Utc>>)> = Vec::new();
     for status in EngagementStatus::ALL {
-        let dated = app.plan(app.clients.own, &Plan { status: *status, start: Some(day), ..Plan::default() });
-        made.push((dated.id, *status, Some(start)));
-        // What is scheduled has a date.
-        if *status != EngagementStatus::Scheduled {
-            let open = app.plan(app.clients.own, &Plan { status: *status, ..Plan::default() });
-            made.push((open.id, *status, None));
+        for day in [Some(day), None] {
+            // What is scheduled has a date.
+            if (*status, day) == (EngagementStatus::Scheduled, None) {
+                continue;
+            }
+            let begun =
+                if day.is_some() { EngagementStatus::Scheduled } else { EngagementStatus::InProgress };
+            let id = app.plan(app.clients.own, &Plan { status: begun, start: day, ..Plan::default() }).id;
+            let reason = (*status == EngagementStatus::Canceled).then_some("No time.");
+            set(
+                &app,
+                &format!(
+                    "UPDATE engagements SET status = '{}', cancel_reason = {} WHERE id = '{id}'",
+                    status.as_str(),
+                    literal(reason)
+                ),
+            );
+            made.push((id, *status, day.map(|_| start)));
         }
     }
-    let clients = [app.clients.own];
+    let clients = Visible::found(app.clients.own);
     let mut asked = 0;
     for now in [start - TimeDelta::microseconds(1), start, start + TimeDelta::microseconds(1)] {
         for status in [None].into_iter().chain(EngagementStatus::ALL.iter().copied().map(Some)) {
@@ -138,13 +239,13 @@ fn which_status_counts_at_a_moment() {
             let listed: BTreeMap<_, _> =
                 listed.rows.into_iter().map(|(row, ..)| (row.id, row.status)).collect();
             let view = Wanted {
-                at: clients.to_vec(),
+                at: clients.clone(),
                 client: None,
                 operator: None,
                 plan: None,
                 status,
                 plans: false,
-                reads_reports: Vec::new(),
+                reads_reports: Visible::default(),
                 now,
             };
             let booked = app.db.read_blocking(|conn| list_page(conn, &view, None, 100)).unwrap();

@@ -10,15 +10,15 @@ use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
 use uuid::Uuid;
 
 use crate::audit::log::query::{Filter, Page, Part};
+use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::{ClientId, PersonId};
+use crate::kernel::base::ids::PersonId;
+use crate::kernel::base::keyset::{self, At, LOADED, ROWS};
 use crate::kernel::db::schema::{client_access, people};
 use crate::kernel::event::record::Place;
 use crate::kernel::event::record::Record;
 use crate::kernel::event::schema::events;
 
-/// Events of a page.
-pub const ROWS: usize = 50;
 /// Counts stop here.
 pub const COUNTED: i64 = 1_001;
 /// The most people that the filter offers.
@@ -28,7 +28,7 @@ const PEOPLE: i64 = 1_000;
 #[derive(Debug, Clone)]
 pub struct Scope {
     /// Only these clients' events; none means all.
-    pub clients: Option<Vec<ClientId>>,
+    pub clients: Option<Visible>,
     /// From this instant on.
     pub from: Option<DateTime<Utc>>,
     pub to: Option<DateTime<Utc>>,
@@ -55,9 +55,7 @@ type Boxed<'a> = events::BoxedQuery<'a, Pg>;
 pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
     let mut query = events::table.into_boxed();
     if let Some(clients) = &scope.clients {
-        query = query.filter(
-            events::client_id.eq_any(clients.iter().map(|id| id.0).collect::<Vec<_>>()).assume_not_null(),
-        );
+        query = query.filter(events::client_id.eq_any(clients.ids().to_vec()).assume_not_null());
     }
     if let Some(from) = scope.from {
         query = query.filter(events::at.ge(from));
@@ -73,10 +71,11 @@ pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
     }
     if let Some(user) = filter.user {
         query = match filter.part {
-            Part::By => query.filter(events::actor_id.eq(user.0).assume_not_null()),
-            Part::About => query.filter(events::about_person.eq(user.0).assume_not_null()),
-            Part::Either => query
-                .filter(events::actor_id.eq(user.0).or(events::about_person.eq(user.0)).assume_not_null()),
+            Part::By => query.filter(events::actor_id.eq(user).assume_not_null()),
+            Part::About => query.filter(events::about_person.eq(user).assume_not_null()),
+            Part::Either => {
+                query.filter(events::actor_id.eq(user).or(events::about_person.eq(user)).assume_not_null())
+            }
         };
     }
     for term in &filter.terms {
@@ -107,41 +106,34 @@ fn beyond<'a>(query: Boxed<'a>, page: Page) -> Boxed<'a> {
 
 /// One page of a filter's events, with their count. None when that takes more than three seconds.
 pub fn find_page(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> Result<Option<Found>> {
-    let limit = ROWS as i64 + 1;
     in_time(conn, 3_000, |conn| {
         let newest_first = |query: Boxed<'static>| {
-            query.order((events::at.desc(), events::id.desc())).limit(limit).select(Record::as_select())
+            query.order((events::at.desc(), events::id.desc())).limit(LOADED).select(Record::as_select())
         };
         let newest = || newest_first(matching(scope, filter));
-        let mut page = Found::default();
-        match filter.page {
-            Page::Newest | Page::Day(_) => page.rows = newest().load(conn)?,
-            Page::Before(_) => {
-                page.rows = newest_first(beyond(matching(scope, filter), filter.page)).load(conn)?;
-                page.newer = true;
+        // The list begins with the newest: a page before a place comes after it.
+        let page = match filter.page {
+            Page::Newest | Page::Day(_) => keyset::Page::cut(newest().load(conn)?, &At::<Place>::First, ROWS),
+            Page::Before(place) => {
+                let rows = newest_first(beyond(matching(scope, filter), filter.page)).load(conn)?;
+                keyset::Page::cut(rows, &At::After(place), ROWS)
             }
-            Page::After(_) => {
+            Page::After(place) => {
                 let later =
                     beyond(matching(scope, filter), filter.page).order((events::at.asc(), events::id.asc()));
-                page.rows = later.limit(limit).select(Record::as_select()).load(conn)?;
-                page.newer = page.rows.len() > ROWS;
-                page.rows.truncate(ROWS);
-                page.rows.reverse();
+                let rows = later.limit(LOADED).select(Record::as_select()).load(conn)?;
+                let page = keyset::Page::cut(rows, &At::Before(place), ROWS);
                 if page.rows.len() < ROWS {
                     // Near the top: the newest page whole, and not half a page.
-                    page.rows = newest().load(conn)?;
+                    keyset::Page::cut(newest().load(conn)?, &At::<Place>::First, ROWS)
                 } else {
-                    page.older = true;
+                    page
                 }
             }
-        }
-        if page.rows.len() > ROWS {
-            page.older = true;
-            page.rows.truncate(ROWS);
-        }
-        page.count =
-            if page.older || page.newer { count(conn, scope, filter)? } else { page.rows.len() as i64 };
-        Ok(page)
+        };
+        let whole = !page.later && !page.earlier;
+        let count = if whole { page.rows.len() as i64 } else { count(conn, scope, filter)? };
+        Ok(Found { rows: page.rows, older: page.later, newer: page.earlier, count })
     })
 }
 
@@ -196,14 +188,14 @@ fn in_time<T>(
 }
 
 /// Whom the filter offers, by name: everybody, or the people of these clients.
-pub fn list_people(conn: &mut PgConnection, clients: Option<&[ClientId]>) -> Result<Vec<(PersonId, String)>> {
+pub fn list_people(conn: &mut PgConnection, clients: Option<&Visible>) -> Result<Vec<(PersonId, String)>> {
     let mut query = people::table
         .order((people::name, people::id))
         .limit(PEOPLE)
         .select((people::id, people::name))
         .into_boxed();
     if let Some(clients) = clients {
-        let at = client_access::client_id.eq_any(clients.iter().map(|id| id.0).collect::<Vec<_>>());
+        let at = client_access::client_id.eq_any(clients.ids());
         query =
             query.filter(people::id.eq_any(client_access::table.filter(at).select(client_access::person_id)));
     }

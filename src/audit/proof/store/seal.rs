@@ -88,7 +88,6 @@ fn seal_of(row: SealRow) -> Result<Seal> {
     })
 }
 
-/// The newest seal.
 pub fn find_last(conn: &mut PgConnection) -> Result<Option<Seal>> {
     seals::table.order(seals::number.desc()).first::<SealRow>(conn).optional()?.map(seal_of).transpose()
 }
@@ -293,7 +292,6 @@ pub struct Progress {
     pub now: DateTime<Utc>,
 }
 
-/// Reads it.
 pub fn get_progress(conn: &mut PgConnection) -> QueryResult<Progress> {
     // sql_query: an anti-join by the order of transactions, which diesel has no words for. Transactions that
     // have not begun are a restored log's: sealed in its first pass, and millions.

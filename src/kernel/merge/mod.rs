@@ -1,22 +1,43 @@
-//! The merge behind every Save: two people on one page lose nothing. Pure, and by field name, so that
-//! procedures, engagement details and report text share it.
+//! The merge behind every Save: two people on one page lose nothing. Pure, over the type of the fields, so that
+//! procedures, engagement details, report text and findings share it.
 //!
 //! A field posts with the version that its shown value came from. Its base is the newest history row at or
 //! below that version. What only one side changed is taken silently; what both changed to different values is
 //! a [`Conflict`], which is not saved until somebody posts the field again with the version shown as theirs.
 
+pub mod form;
+pub mod history;
+pub mod record;
+pub mod set;
+pub mod value;
+
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 
 use chrono::{DateTime, Utc};
+
+use crate::kernel::base::text_enum::TextEnum;
 
 /// The counter that every save of a subject moves on by one.
 pub type Version = i32;
 
+/// The fields of a record that merges: an enum by the names that forms post and history keeps.
+pub trait MergeField: TextEnum {
+    /// Whether its value is long: the audit log then says only that it changed.
+    fn is_long(self) -> bool;
+
+    /// Whether it holds a set, as keys separated by commas: of that what somebody changed is taken, and there is
+    /// no conflict.
+    fn is_set(self) -> bool {
+        false
+    }
+}
+
 /// A field as it came from the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Posted {
-    /// The form field's name.
-    pub field: String,
+pub struct Posted<F> {
+    pub field: F,
     /// The checked, canonical value.
     pub value: String,
     /// `base.<field>`, or the form's `version` for a field without one.
@@ -25,9 +46,8 @@ pub struct Posted {
 
 /// A field as the locked row holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Current {
-    /// The form field's name.
-    pub field: String,
+pub struct Current<F> {
+    pub field: F,
     pub value: String,
     /// The version that wrote it, or any later one up to the row's own.
     pub version: Version,
@@ -46,25 +66,36 @@ pub struct Revision {
 
 /// The history of a subject's fields. It is enough to hold, for each field, the newest row and the newest one
 /// at or below each posted base.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct History {
-    initial: HashMap<String, String>,
-    revisions: HashMap<String, BTreeMap<Version, Revision>>,
+#[derive(Debug, Clone)]
+pub struct History<F> {
+    initial: HashMap<F, String>,
+    revisions: HashMap<F, BTreeMap<Version, Revision>>,
 }
 
-impl History {
+// Derived, it would ask the same of the fields.
+impl<F> Default for History<F> {
+    fn default() -> Self {
+        Self { initial: HashMap::new(), revisions: HashMap::new() }
+    }
+}
+
+impl<F: Eq + Hash> History<F> {
     /// The value a field had before its first row; empty when nothing is said.
-    pub fn initial(&mut self, field: impl Into<String>, value: impl Into<String>) {
+    pub fn initial(&mut self, field: impl Into<F>, value: impl Into<String>) {
         self.initial.insert(field.into(), value.into());
     }
 
     /// Adds a row, in any order.
-    pub fn push(&mut self, field: impl Into<String>, revision: Revision) {
+    pub fn push(&mut self, field: impl Into<F>, revision: Revision) {
         self.revisions.entry(field.into()).or_default().insert(revision.version, revision);
     }
 
     /// The value that a page showed which was loaded at `version`.
-    pub fn value_at(&self, field: &str, version: Version) -> &str {
+    pub fn value_at<Q>(&self, field: &Q, version: Version) -> &str
+    where
+        F: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
         self.revisions
             .get(field)
             .and_then(|rows| rows.range(..=version).next_back())
@@ -74,16 +105,24 @@ impl History {
     }
 
     /// The newest row of a field.
-    pub fn newest(&self, field: &str) -> Option<&Revision> {
+    pub fn newest<Q>(&self, field: &Q) -> Option<&Revision>
+    where
+        F: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
         self.revisions.get(field).and_then(|rows| rows.values().next_back())
+    }
+
+    /// The value that a field's save started from.
+    pub fn base<'a>(&'a self, now: &'a Current<F>, base: Version) -> &'a str {
+        if now.version <= base { &now.value } else { self.value_at(&now.field, base) }
     }
 }
 
 /// A field to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// The form field's name.
-    pub field: String,
+pub struct Change<F> {
+    pub field: F,
     /// The value it replaces.
     pub old: String,
     /// The value to store.
@@ -92,9 +131,8 @@ pub struct Change {
 
 /// A field that both sides changed to different values. Nothing of it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conflict {
-    /// The form field's name.
-    pub field: String,
+pub struct Conflict<F> {
+    pub field: F,
     pub theirs: String,
     pub theirs_by: Option<String>,
     pub theirs_at: Option<DateTime<Utc>>,
@@ -107,17 +145,23 @@ pub struct Conflict {
 }
 
 /// What becomes of a save.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome<F> {
     /// To store, in the order of the current fields.
-    pub accepted: Vec<Change>,
+    pub accepted: Vec<Change<F>>,
     /// To show, with both values.
-    pub conflicts: Vec<Conflict>,
+    pub conflicts: Vec<Conflict<F>>,
     /// Fields that only others changed since the page was loaded: the answer shows their value.
-    pub merged_from_others: Vec<String>,
+    pub merged_from_others: Vec<F>,
 }
 
-impl Outcome {
+impl<F> Default for Outcome<F> {
+    fn default() -> Self {
+        Self { accepted: Vec::new(), conflicts: Vec::new(), merged_from_others: Vec::new() }
+    }
+}
+
+impl<F> Outcome<F> {
     /// Whether anything is to be stored.
     pub fn changes(&self) -> bool {
         !self.accepted.is_empty()
@@ -126,17 +170,17 @@ impl Outcome {
 
 /// Judges a save field by field. Fields that are not among `current` are not this subject's and are left
 /// alone; of a field posted twice the first counts.
-pub fn merge(posted: &[Posted], current: &[Current], history: &History) -> Outcome {
+pub fn merge<F: Clone + Eq + Hash>(
+    posted: &[Posted<F>],
+    current: &[Current<F>],
+    history: &History<F>,
+) -> Outcome<F> {
     let mut outcome = Outcome::default();
     for now in current {
         let Some(mine) = posted.iter().find(|posted| posted.field == now.field) else {
             continue;
         };
-        let base = if now.version <= mine.base {
-            now.value.as_str()
-        } else {
-            history.value_at(&now.field, mine.base)
-        };
+        let base = history.base(now, mine.base);
         let i_changed = mine.value != base;
         let they_changed = now.value != base;
         match (i_changed, they_changed) {
@@ -172,6 +216,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    type Posted = super::Posted<String>;
+    type Current = super::Current<String>;
+    type History = super::History<String>;
+    type Conflict = super::Conflict<String>;
+    type Outcome = super::Outcome<String>;
 
     const FIELDS: [&str; 3] = ["red_notes", "blue_notes", "status"];
 

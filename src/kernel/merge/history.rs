@@ -1,15 +1,15 @@
-//! The history of fields that are saved one by one: what the merge compares against. One table for
-//! procedures, engagements, reports and findings.
+//! The history of fields that are saved one by one, which the merge compares against. One table for procedures,
+//! engagements, reports and findings.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use crate::kernel::base::error::Result;
+use crate::kernel::base::error::{Error, Result};
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::field_history;
-use crate::procedures::merge::{Current, History, Outcome, Posted, Revision, merge};
+use crate::kernel::merge::{History, MergeField, Posted, Revision, Version};
 
 /// What a history belongs to: the `subject_type` and the id.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,11 @@ struct Row {
 }
 
 /// For each posted field its newest revision and the newest one at or below the posted base.
-pub fn read(conn: &mut PgConnection, subject: Subject, posted: &[Posted]) -> Result<History> {
+pub fn read<F: MergeField>(
+    conn: &mut PgConnection,
+    subject: Subject,
+    posted: &[Posted<F>],
+) -> Result<History<F>> {
     let fields: Vec<&str> = posted.iter().map(|p| p.field.as_str()).collect();
     let bases: Vec<i32> = posted.iter().map(|p| p.base).collect();
     // sql_query: two index probes a field, all fields in one statement.
@@ -53,32 +57,31 @@ pub fn read(conn: &mut PgConnection, subject: Subject, posted: &[Posted]) -> Res
     let mut history = History::default();
     for row in rows {
         history.push(
-            row.field,
+            row.field.parse::<F>().map_err(|unknown| Error::Internal(unknown.into()))?,
             Revision { version: row.version, value: row.value, by: row.person_name, at: row.at },
         );
     }
     Ok(history)
 }
 
-/// Notes the values that fields have from `version` on, under the transaction's person and time.
+/// Notes the values that fields have from a version on, under the transaction's person and time.
 ///
 /// # Errors
 /// When the database refuses.
-pub fn note<F: AsRef<str>, V: AsRef<str>>(
+pub fn note<F: MergeField>(
     tx: &mut WriteTx<'_>,
     subject: Subject,
-    version: i32,
-    values: &[(F, V)],
+    values: &[(F, Version, &str)],
 ) -> Result<()> {
     let rows: Vec<_> = values
         .iter()
-        .map(|(field, value)| {
+        .map(|(field, version, value)| {
             (
                 field_history::subject_type.eq(subject.0),
                 field_history::subject_id.eq(subject.1),
-                field_history::field.eq(field.as_ref()),
-                field_history::version.eq(version),
-                field_history::value.eq(value.as_ref()),
+                field_history::field.eq(field.as_str()),
+                field_history::version.eq(*version),
+                field_history::value.eq(*value),
                 field_history::person_id.eq(tx.actor().id.map(|id| id.0)),
                 field_history::person_name.eq(&tx.actor().name),
                 field_history::at.eq(tx.now()),
@@ -87,40 +90,4 @@ pub fn note<F: AsRef<str>, V: AsRef<str>>(
         .collect();
     diesel::insert_into(field_history::table).values(&rows).execute(tx.conn)?;
     Ok(())
-}
-
-/// Judges a save of a locked subject that stands at `version` with these values, and notes what it accepts as
-/// `version + 1`. The caller stores the accepted values. A value that has no history yet is noted as it was,
-/// so that whoever posts it unchanged from an older page is not taken for having changed it.
-///
-/// # Errors
-/// When the database refuses.
-pub fn save(
-    tx: &mut WriteTx<'_>,
-    subject: Subject,
-    version: i32,
-    posted: &[Posted],
-    values: &[(&str, String)],
-) -> Result<Outcome> {
-    let history = read(tx.conn, subject, posted)?;
-    let current: Vec<Current> = values
-        .iter()
-        .map(|(field, value)| Current {
-            field: (*field).to_owned(),
-            value: value.clone(),
-            version: history.newest(field).map_or(0, |newest| newest.version),
-        })
-        .collect();
-    let outcome = merge(posted, &current, &history);
-    let first: Vec<(&str, &str)> = outcome
-        .accepted
-        .iter()
-        .filter(|change| !change.old.is_empty() && history.newest(&change.field).is_none())
-        .map(|change| (change.field.as_str(), change.old.as_str()))
-        .collect();
-    note(tx, subject, 1, &first)?;
-    let values: Vec<(&str, &str)> =
-        outcome.accepted.iter().map(|change| (change.field.as_str(), change.new.as_str())).collect();
-    note(tx, subject, version + 1, &values)?;
-    Ok(outcome)
 }

@@ -1,0 +1,13 @@
+//! What a runbook's rows mean, read in one place for every page, list, report and export: its procedures, who
+//! applies as operator, how much is done, whose turn it is. Each question takes the clients that the reader
+//! sees and finds nothing of others.
+
+mod operators;
+mod progress;
+mod rows;
+mod turns;
+
+pub use operators::{Operator, is_assigned, list_operators, operators_of};
+pub use progress::{ProgressColumns, get_progress, list_progress, progress_sql};
+pub use rows::{ProcedureRow, get_procedure, get_procedure_by_key, list_procedures, procedures_of};
+pub use turns::{Me, Waiting, list_waiting};

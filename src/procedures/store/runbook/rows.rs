@@ -1,0 +1,91 @@
+//! Rows of procedures.
+
+use diesel::dsl::auto_type;
+use diesel::prelude::*;
+
+use crate::kernel::authz::Visible;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
+use crate::kernel::db::schema::procedures;
+use crate::procedures::domain::{ProcedureStatus, Severity, WaitingOn, waiting_on};
+
+/// A procedure as tables and lists show it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
+pub struct ProcedureRow {
+    pub id: ProcedureId,
+    pub position: i32,
+    pub name: String,
+    pub technique_ids: Vec<String>,
+    /// Short names of its tactics.
+    pub tactics: Vec<String>,
+    pub status: ProcedureStatus,
+    /// Severity of its finding.
+    pub severity: Option<Severity>,
+    /// A choice by hand of whose turn it is.
+    pub waiting_on: Option<WaitingOn>,
+    /// Key of the red outcome.
+    pub red_outcome: Option<String>,
+    /// Key of the blue outcome.
+    pub blue_outcome: Option<String>,
+    pub version: i32,
+}
+
+impl ProcedureRow {
+    /// Whose turn it is.
+    pub fn turn(&self) -> WaitingOn {
+        waiting_on(self.status, self.red_outcome.is_some(), self.blue_outcome.is_some(), self.waiting_on)
+    }
+}
+
+/// The procedures of an engagement of one of these clients, in order; `select` what a page needs of them.
+#[auto_type]
+pub fn procedures_of<'a>(engagement: EngagementId, visible: &'a [ClientId]) -> _ {
+    procedures::table
+        .filter(procedures::engagement_id.eq(engagement))
+        .filter(procedures::client_id.eq_any(visible))
+        .order(procedures::position)
+}
+
+/// The procedures of an engagement, in order.
+pub fn list_procedures(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    visible: &Visible,
+) -> Result<Vec<ProcedureRow>> {
+    Ok(procedures_of(engagement, visible.ids()).select(ProcedureRow::as_select()).load(conn)?)
+}
+
+/// One procedure of an engagement.
+///
+/// # Errors
+/// [`Error::NotFound`] when it is not one of the engagement's, or the engagement another client's.
+pub fn get_procedure(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+    visible: &Visible,
+) -> Result<ProcedureRow> {
+    Ok(procedures_of(engagement, visible.ids())
+        .filter(procedures::id.eq(procedure))
+        .select(ProcedureRow::as_select())
+        .first(conn)?)
+}
+
+/// The procedure of an engagement that a short key stands for.
+///
+/// # Errors
+/// [`Error::NotFound`] when no procedure of the engagement, or more than one, ends like this.
+pub fn get_procedure_by_key(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    key: &str,
+    visible: &Visible,
+) -> Result<ProcedureRow> {
+    let mut rows = list_procedures(conn, engagement, visible)?;
+    rows.retain(|row| row.id.short_key() == key);
+    match (rows.pop(), rows.is_empty()) {
+        (Some(row), true) => Ok(row),
+        _ => Err(Error::NotFound),
+    }
+}

@@ -27,18 +27,18 @@ crate::text_enum! {
     }
 }
 
+impl MergeField for DetailField {
+    fn is_long(self) -> bool {
+        !matches!(self, Self::Title | Self::Tags | Self::StartDate | Self::EndDate | Self::TimeZone)
+    }
+}
+
 crate::text_enum! {
     /// When blue sees a procedure of an engagement. The column is there; nothing reads it yet.
     pub enum Reveal {
         Always => "always", "Always";
         OnStart => "on_start", "When it starts";
         ByHand => "by_hand", "By hand";
-    }
-}
-
-impl MergeField for DetailField {
-    fn is_long(self) -> bool {
-        !matches!(self, Self::Title | Self::Tags | Self::StartDate | Self::EndDate | Self::TimeZone)
     }
 }
 

@@ -66,6 +66,7 @@ fn fields_of_two_people_merge_and_a_field_of_both_conflicts() {
         .see("Attack source changed on both sides")
         .see("from red")
         .see("from blue");
+    assert_eq!(blue.text().matches("Everything else is saved.").count(), 1, "told once");
     assert_eq!(blue.value("Attack source"), "from blue", "what was typed stays");
     assert_eq!(field(&app, &e, "blue_notes"), "blue words", "the other fields are saved");
     assert_eq!(field(&app, &e, "red_notes"), "red words", "what only the other side changed merges");

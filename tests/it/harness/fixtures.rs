@@ -198,7 +198,7 @@ fn client(tx: &mut WriteTx<'_>, name: &str) -> Result<(ClientId, Event)> {
         name: name.to_owned(),
         description: LONG.clone(),
         contacts: LONG.clone(),
-        tags: vec![hostile!("finance").to_owned()],
+        tags: vec![hostile!("bank").to_owned()],
     };
     tyrian::clients::store::create(tx, &text, None)
 }

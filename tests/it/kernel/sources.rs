@@ -1,6 +1,6 @@
 //! Rules that are read off the sources: what may stand where.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -291,6 +291,35 @@ fn templates_have_lines_that_can_be_read() {
             longest.0,
             longest.1
         );
+    }
+}
+
+/// In a template that has blocks and extends no other, askama draws a call with a body twice, also one within
+/// a macro that it imports: once where it stands, and once beside everything.
+#[test]
+fn a_part_with_blocks_calls_no_macro_with_a_body() {
+    let all: BTreeMap<String, String> = files("templates", ".html")
+        .into_iter()
+        .map(|(path, text)| (path.trim_start_matches("templates/").to_owned(), text))
+        .collect();
+    let has =
+        |text: &str, word: &str| ["{% ", "{%- "].iter().any(|open| text.contains(&format!("{open}{word} ")));
+    let parts = all.iter().filter(|(path, text)| {
+        // Drawn by those that extend it.
+        has(text, "block") && !has(text, "extends") && *path != "layout.html"
+    });
+    for (part, _) in parts {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![part.clone()]);
+        while let Some(path) = next.pop() {
+            if !seen.insert(path.clone()) {
+                continue;
+            }
+            let text = &all[&path];
+            assert!(!has(text, "call"), "{path}, which {part} draws, calls a macro with a body");
+            next.extend(
+                text.split("import \"").skip(1).filter_map(|rest| Some(rest.split('"').next()?.into())),
+            );
+        }
     }
 }
 

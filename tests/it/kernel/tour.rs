@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use scraper::{ElementRef, Html};
 use tyrian::accounts::two_factor::TotpSecret;
 use tyrian::engagements::views::sections::Part;
+use tyrian::kernel::base::ids::ProcedureId;
 use tyrian::kernel::web::route::Row;
 use tyrian::server::rows;
 
@@ -30,6 +31,12 @@ const SHARED: &[(&str, &str, &str)] = &[
     ),
     // Nothing but fields, which the macros draw.
     ("clients/form.html", "get /clients/new", "<labelfor=\"contacts\">"),
+    // An outcome's pill, which the engagement's page draws by itself.
+    ("components/outcome.html", "get /reports/{report}", "<spanclass=\"outcome\"data-tone=\""),
+    // Links to the pages of a list, without words of their own.
+    ("components/pager.html", "get /admin/audit-log", "<navclass=\"pager\"aria-label=\"Pages\">"),
+    // A command: its own longer text marks hidden characters, which the starter library has none of.
+    ("library/_command.html", "get /library/procedures/", "<mark>#{"),
     // What comes beside a saved form, for another place of the page.
     (
         "components/beside.html",
@@ -125,7 +132,7 @@ fn wanted() -> Vec<Wanted> {
     let all: BTreeMap<&str, Vec<String>> =
         templates.iter().map(|(path, text)| (path.as_str(), literals(text))).collect();
     let whole = all.values().flatten().cloned().collect::<Vec<_>>().join("\n");
-    let mut wanted = Vec::new();
+    let (mut wanted, mut alike) = (Vec::new(), Vec::new());
     for (path, texts) in all.iter().filter(|(path, _)| !EXTREME.contains(path)) {
         if let Some((_, route, proof)) = SHARED.iter().find(|(known, ..)| known == path) {
             wanted.push(Wanted {
@@ -140,9 +147,12 @@ fn wanted() -> Vec<Wanted> {
         let is_own =
             |text: &&String| whole.matches(text.as_str()).count() == own.matches(text.as_str()).count();
         let proofs: Vec<String> = texts.iter().filter(is_own).cloned().collect();
-        assert!(!proofs.is_empty(), "{path} has no text of its own: say in SHARED where it is drawn");
+        if proofs.is_empty() {
+            alike.push(path);
+        }
         wanted.push(Wanted { name: (*path).to_owned(), proofs, alone: false, route: None });
     }
+    assert!(alike.is_empty(), "without a text of its own, say in SHARED where it is drawn: {alike:?}");
     for (source, text) in files("src", ".rs") {
         for part in text.split("#[template(path = \"").skip(1) {
             let (path, rest) = part.split_once('"').unwrap();
@@ -366,7 +376,8 @@ fn wizard(tour: &mut Tour<'_>) {
 fn sections(tour: &mut Tour<'_>) {
     let app = tour.app;
     let ids = Things::make(app, &app.people, app.clients.own).ids;
-    let (engagement, key) = (&ids["id"], &ids["key"]);
+    let (engagement, procedure) = (&ids["id"], ids["pid"].parse::<ProcedureId>().unwrap());
+    let key = procedure.short_key();
     let report = app.texts(&format!("SELECT id FROM reports WHERE engagement_id = '{engagement}'")).remove(0);
     tour.person(&app.people.lead, |b| {
         b.open(&format!("/engagements/{engagement}?open=all")).expect(200);

@@ -1,6 +1,7 @@
 //! Engagements as people plan, submit and cancel them: what is typed stays when the world changed meanwhile.
 
 use chrono::TimeDelta;
+use diesel::connection::SimpleConnection;
 use tyrian::lifecycle::domain::EngagementStatus;
 
 use crate::harness::TestApp;
@@ -30,6 +31,28 @@ fn details_typed_while_somebody_cancels_stay_on_the_page() {
     assert_eq!(app.texts("SELECT scope FROM engagements"), [LONG.as_str()]);
 }
 
+/// What a refused form shows holds a colleague's tick from meanwhile, so that the next save keeps it.
+#[test]
+fn a_colleagues_tick_survives_a_refused_save_of_operators() {
+    let app = TestApp::spawn();
+    let e = app.engagement(0);
+    let path = format!("{}/operators", e.path());
+    let [standard, second] = [&app.people.standard, &app.people.second].map(|person| person.id.to_string());
+    let (mut one, mut two) = (app.browser(&app.people.lead), app.browser(&app.people.lead));
+    // From a page that showed nobody, while a colleague adds somebody.
+    let nobody = "SET session_replication_role = replica; DELETE FROM engagement_operators";
+    app.superuser().batch_execute(nobody).unwrap();
+    assert_eq!(two.post(&path, &[("blue", &second)]).status, 303);
+    let (from, had) = (format!("from.{standard}"), format!("had_from.{standard}"));
+    let refused = one.post(&path, &[("red", &standard), (&from, "no day"), (&had, "")]);
+    assert_eq!(refused.status, 422);
+    let form = fields_of(&refused.text(), "#operators form");
+    assert_eq!((form["had_blue"].as_str(), form["blue"].as_str()), (second.as_str(), second.as_str()));
+    let day = [("red", standard.as_str()), ("blue", &second), ("had_blue", &second)];
+    assert_eq!(one.post(&path, &day).status, 303);
+    assert_eq!(app.count("SELECT count(*) FROM engagement_operators"), 2);
+}
+
 #[test]
 fn operators_ticked_stay_ticked_when_one_has_no_access() {
     let app = TestApp::spawn();
@@ -38,10 +61,12 @@ fn operators_ticked_stay_ticked_when_one_has_no_access() {
     let (standard, custom, outsider) = (app.people.standard.id, app.people.custom.id, app.people.outsider.id);
     let before = app.count("SELECT count(*) FROM engagement_operators");
     let (s, c, o) = (standard.to_string(), custom.to_string(), outsider.to_string());
-    let answer = lead.post(
-        &format!("{}/operators", e.path()),
-        &[("had_red", &s), ("red", &s), ("blue", &c), ("blue", &o)],
-    );
+    // Those of blue whom the page showed are unticked, and two others ticked.
+    let shown = app.texts("SELECT person_id FROM engagement_operators WHERE team = 'blue'");
+    let mut ticks = vec![("had_red", &s), ("red", &s), ("blue", &c), ("blue", &o)];
+    ticks.extend(shown.iter().map(|person| ("had_blue", person)));
+    let ticks: Vec<(&str, &str)> = ticks.iter().map(|(name, person)| (*name, person.as_str())).collect();
+    let answer = lead.post(&format!("{}/operators", e.path()), &ticks);
     assert_eq!(answer.status, 422);
     let page = answer.text();
     assert!(page.contains("has no access to this client"), "{page}");
@@ -58,7 +83,6 @@ fn operators_ticked_stay_ticked_when_one_has_no_access() {
 fn an_operator_who_lost_access_can_be_kept_while_others_change() {
     let app = TestApp::spawn();
     let e = app.engagement(1);
-    use diesel::connection::SimpleConnection;
     // The audit triggers ask the app's role alone for an event.
     let taken = format!(
         "SET session_replication_role = replica; DELETE FROM client_access WHERE person_id = '{}'",

@@ -16,7 +16,6 @@ use crate::engagements::views::forms::{Add, Confirm, Order, OrderLine, losses};
 use crate::engagements::wizard::{Chosen, shift};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
-use crate::kernel::base::team::Team;
 use crate::kernel::merge::set::SetChange;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{Permit, PlanEngagement, ReadEngagement};
@@ -238,10 +237,9 @@ pub async fn operators(
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
     posted.only(is_operators)?;
-    let operators: Vec<(PersonId, Team)> = ticked(&posted, "").collect();
-    let change = SetChange::between(ticked(&posted, "had_"), operators.iter().copied());
+    let change = SetChange::between(ticked(&posted, "had_"), ticked(&posted, ""));
     let typed = typed_periods(&posted);
-    let own = permit.clone();
+    let (own, tried) = (permit.clone(), change.clone());
     let saved = match changed_periods(&posted) {
         Ok(dates) => {
             permit
@@ -251,7 +249,7 @@ pub async fn operators(
         Err(faults) => Err(Error::Invalid(faults)),
     };
     if let Err(Error::Invalid(errors)) = saved {
-        return refused_operators(&reading, id, operators, typed, errors).await;
+        return refused_operators(&reading, id, tried, typed, errors).await;
     }
     saved?;
     Ok(redirect_with(&format!("/engagements/{id}?open=operators#operators"), "Operators saved."))

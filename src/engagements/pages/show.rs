@@ -20,6 +20,7 @@ use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId};
 use crate::kernel::base::team::Team;
 use crate::kernel::event::about::{About, list_about};
+use crate::kernel::merge::set::SetChange;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Permit, ReadEngagement};
@@ -112,7 +113,7 @@ pub(super) async fn refused_inputs(
 pub(super) async fn refused_operators(
     permit: &Permit<ReadEngagement>,
     id: EngagementId,
-    ticked: Vec<(PersonId, Team)>,
+    ticked: SetChange<(PersonId, Team)>,
     dates: OwnDates,
     errors: FieldErrors,
 ) -> Result<HttpResponse> {

@@ -19,6 +19,7 @@ use crate::kernel::base::show::{dates, size};
 use crate::kernel::base::team::Team;
 use crate::kernel::event::record::Record;
 use crate::kernel::event::views::Activity;
+use crate::kernel::merge::set::SetChange;
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::lifecycle::domain::EngagementStatus;
@@ -110,8 +111,8 @@ pub struct Around<F> {
     pub typed: Values,
     /// What is wrong with them.
     pub errors: FieldErrors,
-    /// Operators as ticked, after a refused save.
-    pub ticked: Option<Vec<(PersonId, Team)>>,
+    /// What was changed of the operators, after a refused save.
+    pub ticked: Option<SetChange<(PersonId, Team)>>,
     /// Own dates as typed, after a refused save.
     pub dates: OwnDates,
 }
@@ -209,7 +210,10 @@ pub fn body<F: Fn(bool, bool) -> Sides>(
                 .filter(|o| o.procedure_id.is_none())
                 .map(|o| (o.person_id, o.team))
                 .collect();
-            let people = Choosable::list(&loaded.candidates, &chosen, around.ticked.as_deref());
+            // On what is stored now: somebody else's tick from meanwhile stays one.
+            let ticked: Option<Vec<_>> =
+                around.ticked.as_ref().map(|change| change.on(chosen.iter().copied()).into_iter().collect());
+            let people = Choosable::list(&loaded.candidates, &chosen, ticked.as_deref());
             let people = Choosable::with_dates(people, &loaded.candidates, &around.dates, &around.errors);
             Operators { url, people, plans: around.may.plan, bookings: around.may.bookings }.render()
         }

@@ -576,7 +576,6 @@ fn drop_a_month(stand: &Stand, cookie: &str) {
     );
 }
 
-/// Today.
 trait Today {
     fn now_date() -> NaiveDate;
 }

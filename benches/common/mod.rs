@@ -22,7 +22,6 @@ use tyrian::server;
 
 const REQUESTS: usize = 400;
 const WARM_UP: usize = 40;
-/// Everybody's password.
 pub const PASSWORD: &str = "a long enough passphrase";
 
 #[derive(Parser)]
@@ -33,11 +32,9 @@ struct Flags {
 
 /// A running application with a database of its own.
 pub struct Stand {
-    /// Its state.
     pub app: App,
     /// `http://127.0.0.1:PORT`
     pub base: String,
-    /// Its database.
     pub cluster: Option<tyrian::kernel::db::embedded::Cluster>,
     handle: ServerHandle,
     thread: JoinHandle<std::io::Result<()>>,

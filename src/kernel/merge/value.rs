@@ -73,7 +73,6 @@ impl Value for Tz {
     }
 }
 
-/// Tags.
 impl Value for Zone {
     fn to_text(&self) -> String {
         self.to_string()

@@ -104,7 +104,6 @@ pub struct TechniqueSearch {
     pub q: String,
     /// Short name of a tactic.
     pub tactic: String,
-    /// None for all.
     pub status: Option<TechniqueStatus>,
     pub at: At<String>,
 }

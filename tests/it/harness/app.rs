@@ -46,7 +46,6 @@ pub fn config(place: &Path) -> Config {
 pub struct TestApp {
     /// The application's state, as its handlers see it.
     pub app: App,
-    /// Its database handle.
     pub db: Db,
     /// Its clock; [`Clock::set`] moves it.
     pub clock: Clock,
@@ -59,7 +58,6 @@ pub struct TestApp {
     // Declared in the order in which they have to go.
     server: Server,
     place: PathBuf,
-    /// The database itself.
     pub database: TestDatabase,
 }
 

@@ -10,11 +10,8 @@ use ureq::http::{HeaderMap, Request};
 /// A plain HTTP answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// Status code.
     pub status: u16,
-    /// Headers.
     pub headers: HeaderMap,
-    /// Body.
     pub body: Vec<u8>,
 }
 
@@ -78,7 +75,6 @@ impl Browser {
         self.kept.unwrap_or_default()
     }
 
-    /// Keeps a cookie.
     pub fn set_cookie(&mut self, name: &str, value: &str) {
         self.cookies.insert(name.to_owned(), value.to_owned());
     }
@@ -102,7 +98,6 @@ impl Browser {
         let (name, value) = cookie.split_once('=').unwrap();
         self.set_cookie(name, value);
     }
-    /// A cookie's value.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.get(name).map(String::as_str)
     }
@@ -359,12 +354,10 @@ impl Browser {
     pub fn check(&mut self, field: &str) -> &mut Self {
         self.set(field, Typed::Checked(true))
     }
-    /// Unticks a box.
     #[track_caller]
     pub fn uncheck(&mut self, field: &str) -> &mut Self {
         self.set(field, Typed::Checked(false))
     }
-    /// Picks a file.
     #[track_caller]
     pub fn attach(&mut self, field: &str, file_name: &str, media_type: &str, bytes: &[u8]) -> &mut Self {
         self.set(field, Typed::Files(vec![(file_name.to_owned(), media_type.to_owned(), bytes.to_vec())]))

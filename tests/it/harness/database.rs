@@ -72,7 +72,6 @@ impl TestDatabase {
         Self { name }
     }
 
-    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -29,17 +29,13 @@ use tyrian::lifecycle::domain::EngagementStatus;
 
 use super::TestApp;
 
-/// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery";
 
 /// Somebody with an account.
 #[derive(Debug, Clone)]
 pub struct Person {
-    /// Their id.
     pub id: PersonId,
-    /// Their name.
     pub name: String,
-    /// Their e-mail address.
     pub email: String,
 }
 
@@ -54,7 +50,6 @@ impl Default for Person {
 pub struct People {
     /// Administrator without access to any client.
     pub administrator: Person,
-    /// Team Lead.
     pub lead: Person,
     /// Standard User: the red operator.
     pub standard: Person,
@@ -65,7 +60,6 @@ pub struct People {
     /// Analyst of the client who is assigned to the blue side of every engagement made by
     /// [`TestApp::engagement`].
     pub blue_analyst: Person,
-    /// Auditor.
     pub auditor: Person,
     /// Team Lead, at [`Clients::foreign`] only.
     pub outsider: Person,
@@ -92,12 +86,10 @@ impl People {
     }
 }
 
-/// The two clients.
 #[derive(Debug, Clone)]
 pub struct Clients {
     /// The one that people have access to.
     pub own: ClientId,
-    /// The outsider's.
     pub foreign: ClientId,
 }
 
@@ -118,30 +110,18 @@ macro_rules! hostile {
 
 pub(crate) use hostile;
 
-/// Name of [`Clients::own`].
 pub const OWN: &str = hostile!("Alder Savings");
-/// Name of [`Clients::foreign`].
 pub const FOREIGN: &str = hostile!("Birch Hospitals");
 
-/// Name of [`People::administrator`].
 pub const ADA: &str = hostile!("Ada Marlow");
-/// Name of [`People::lead`].
 pub const LEA: &str = hostile!("Lea Winter");
-/// Name of [`People::standard`].
 pub const SAM: &str = hostile!("Sam Rook");
-/// Name of [`People::second`].
 pub const BEA: &str = hostile!("Bea Lund");
-/// Name of [`People::analyst`].
 pub const ANN: &str = hostile!("Ann Field");
-/// Name of [`People::blue_analyst`].
 pub const BO: &str = hostile!("Bo Castle");
-/// Name of [`People::auditor`].
 pub const ABE: &str = hostile!("Abe Stone");
-/// Name of [`People::outsider`].
 pub const OTIS: &str = hostile!("Otis Farr");
-/// Name of [`People::bare`].
 pub const BEN: &str = hostile!("Ben Plain");
-/// Name of [`People::custom`].
 pub const CUS: &str = hostile!("Cus Tomas");
 
 /// Title of an engagement for which a test names none.
@@ -258,20 +238,15 @@ pub fn planted_session(app: &App, person: PersonId) -> String {
 /// An engagement made for a test.
 #[derive(Debug, Clone)]
 pub struct Engagement {
-    /// Its id.
     pub id: EngagementId,
-    /// Its title.
     pub title: String,
-    /// Its client.
     pub client: ClientId,
     /// Its procedures, in order.
     pub procedures: Vec<ProcedureId>,
-    /// Its Draft report.
     pub report: ReportId,
 }
 
 impl Engagement {
-    /// `/engagements/{id}`
     pub fn path(&self) -> String {
         format!("/engagements/{}", self.id)
     }
@@ -284,11 +259,9 @@ impl Engagement {
 /// How an engagement is made.
 #[derive(Debug, Clone)]
 pub struct Plan<'a> {
-    /// Title.
     pub title: &'a str,
     /// How many procedures, taken from the starter library over and over.
     pub procedures: usize,
-    /// Status.
     pub status: EngagementStatus,
     /// First day, in UTC.
     pub start: Option<NaiveDate>,

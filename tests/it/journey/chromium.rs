@@ -95,7 +95,6 @@ impl Drop for Driver {
     }
 }
 
-/// A browser window.
 pub struct Chromium {
     runtime: Runtime,
     client: Client,
@@ -293,7 +292,6 @@ impl Chromium {
         self.runtime.block_on(self.client.back()).unwrap();
     }
 
-    /// And Forward.
     pub fn forward(&self) {
         self.runtime.block_on(self.client.forward()).unwrap();
     }

@@ -16,7 +16,6 @@ use crate::harness::fixtures::{PASSWORD, Person};
 /// What somebody can do with the product, by whatever means. Whoever has scripts waits until they see what
 /// they should.
 pub trait Hand {
-    /// Types an address.
     fn open(&mut self, path: &str);
     /// Follows a link by what it reads.
     fn click(&mut self, text: &str);

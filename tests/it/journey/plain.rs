@@ -4,7 +4,6 @@ use super::Hand;
 use crate::harness::TestApp;
 use crate::harness::browser::Browser;
 
-/// The form-following client.
 pub struct Plain(Browser);
 
 impl Plain {

@@ -31,7 +31,6 @@ enum Target {
     Own,
     /// Of the client that only the outsider has access to.
     Foreign,
-    /// Of nothing.
     Missing,
 }
 

@@ -22,13 +22,6 @@ use crate::harness::pages::is_page;
 
 /// Templates without a text of their own: what only they draw, and where.
 const SHARED: &[(&str, &str, &str)] = &[
-    // A form of assets stands on two pages.
-    ("clients/_asset_fields.html", "get /clients/{client}/assets/new", "<labelfor=\"asset-name\">"),
-    (
-        "procedures/_asset_fields.html",
-        "get /engagements/{id}/procedures/{pid}/assets/new",
-        "<labelfor=\"asset-name\">",
-    ),
     // Nothing but fields, which the macros draw.
     ("clients/form.html", "get /clients/new", "<labelfor=\"contacts\">"),
     // An outcome's pill, which the engagement's page draws by itself.

@@ -21,6 +21,7 @@ use crate::procedures::views::assets::Assets;
 use crate::procedures::views::attachments::Attachments;
 use crate::procedures::views::logs::Logs;
 use crate::procedures::views::place::Place;
+use crate::settings::domain::Outcome;
 
 /// Where the lists of a page begin, in place of the newest: the entry and the attachment before which they go
 /// on.
@@ -43,7 +44,7 @@ pub(crate) struct Pieces {
 /// Reads and renders the three parts in three statements.
 pub(crate) async fn pieces<A: Action>(
     permit: &Permit<A>,
-    shown: &Shown,
+    (shown, outcomes): (&Shown, &[Outcome]),
     sides: Sides,
     older: Older,
 ) -> Result<Pieces> {
@@ -59,12 +60,13 @@ pub(crate) async fn pieces<A: Action>(
         lead: permit.may_at(Permission::EngagementApprove, engagement.client_id),
         attachment_bytes: permit.viewer().organisation.attachment_bytes,
     };
+    let outcomes = outcomes.to_vec();
     let (entries, files, assets) = permit
         .read(move |conn| {
             Ok((
                 store::logs::list_for_procedure(conn, id, older.logs)?,
                 store::attachments::list_for_procedure(conn, id, older.files)?,
-                store::assets::list_for_procedure(conn, id)?,
+                store::assets::list_with(conn, id, &outcomes)?,
             ))
         })
         .await?;

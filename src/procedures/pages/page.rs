@@ -220,7 +220,7 @@ impl State {
         let title = format!("{} {}", loaded.shown.procedure.position, loaded.shown.procedure.name);
         let pieces = super::pieces(
             permit,
-            &loaded.shown,
+            (&loaded.shown, &loaded.outcomes),
             if closed.is_none() { sides } else { Sides::default() },
             self.older,
         )
@@ -581,7 +581,8 @@ async fn fresh_page<A: Action>(
         })
         .collect();
     let sides = if loaded.closed(permit).is_none() { loaded.sides(permit) } else { Sides::default() };
-    let pieces = super::pieces(permit, &loaded.shown, sides, super::Older::default()).await?;
+    let pieces =
+        super::pieces(permit, (&loaded.shown, &loaded.outcomes), sides, super::Older::default()).await?;
     let form =
         loaded.parts(permit, sides, None).form(&Overlay::default(), &FieldErrors::default(), &[], None);
     let mut parts = form.unwritable(held)?;

@@ -35,10 +35,28 @@ pub struct ProcedureAsset {
     pub in_finding: bool,
 }
 
+type Row = (AssetId, String, AssetKind, Criticality, String, Option<String>, Option<String>, bool);
+
 /// A procedure's assets by name, with the meaning of their own answers. The caller has found the procedure.
 pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Vec<ProcedureAsset>> {
-    type Row = (AssetId, String, AssetKind, Criticality, String, Option<String>, Option<String>, bool);
-    let rows: Vec<Row> = procedure_assets::table
+    let rows = list_rows(conn, procedure)?;
+    // Most have one asset, which answers with the procedure itself.
+    let any = rows.iter().any(|(.., red, blue, _)| red.is_some() || blue.is_some());
+    let outcomes = if any { list_outcomes(conn)? } else { Vec::new() };
+    Ok(answered(rows, &outcomes))
+}
+
+/// The same where the page has read the outcomes already.
+pub fn list_with(
+    conn: &mut PgConnection,
+    procedure: ProcedureId,
+    outcomes: &[Outcome],
+) -> Result<Vec<ProcedureAsset>> {
+    Ok(answered(list_rows(conn, procedure)?, outcomes))
+}
+
+fn list_rows(conn: &mut PgConnection, procedure: ProcedureId) -> Result<Vec<Row>> {
+    Ok(procedure_assets::table
         .inner_join(assets::table.on(assets::id.eq(procedure_assets::asset_id)))
         .filter(procedure_assets::procedure_id.eq(procedure))
         .order((assets::name, assets::id))
@@ -52,10 +70,10 @@ pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId) -> Re
             procedure_assets::blue_outcome,
             procedure_assets::in_finding,
         ))
-        .load(conn)?;
-    // Most have one asset, which answers with the procedure itself.
-    let any = rows.iter().any(|(.., red, blue, _)| red.is_some() || blue.is_some());
-    let outcomes = if any { list_outcomes(conn)? } else { Vec::new() };
+        .load(conn)?)
+}
+
+fn answered(rows: Vec<Row>, outcomes: &[Outcome]) -> Vec<ProcedureAsset> {
     let outcome =
         |key: Option<String>| key.and_then(|key| outcomes.iter().find(|outcome| outcome.key == key)).cloned();
     let asset = |(id, name, kind, criticality, address, red, blue, in_finding): Row| ProcedureAsset {
@@ -68,7 +86,7 @@ pub fn list_for_procedure(conn: &mut PgConnection, procedure: ProcedureId) -> Re
         blue: outcome(blue),
         in_finding,
     };
-    Ok(rows.into_iter().map(asset).collect())
+    rows.into_iter().map(asset).collect()
 }
 
 /// An asset that could be added.

@@ -189,7 +189,7 @@ fn lay(stand: &Stand, events: i64) {
 }
 
 fn sealer(app: &App) -> Sealer {
-    Sealer::new(app.db.clone(), KeyFiles::of(&app.config), false).expect("a sealer")
+    Sealer::new(app.sealing.clone(), KeyFiles::of(&app.config), false).expect("a sealer")
 }
 
 fn agent() -> ureq::Agent {
@@ -252,7 +252,11 @@ fn searches(stand: &Stand, cookie: &str) {
     );
     let agent = agent();
     let mut own = stand.app.db.connect().expect("a connection");
-    let reach = Reach { clients: None, zone: chrono_tz::UTC };
+    let reach = Reach {
+        clients: None,
+        zone: chrono_tz::UTC,
+        now: tyrian::kernel::base::clock::Clock::machine().now(),
+    };
     for (name, query, limit) in asked {
         let url = format!("{}/admin/audit-log?{query}", stand.base);
         let mut http = timed(REQUESTS, || {

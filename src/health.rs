@@ -3,12 +3,12 @@
 
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, SecondsFormat, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use crate::audit::proof::store::seal::{Progress, get_progress, may_seal};
 use crate::kernel::app::App;
 use crate::kernel::base::error::Result;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::migrate::{Standing, standing};
 use crate::kernel::job::{Job, late_since};
 use crate::kernel::web::route::{Row, rows};

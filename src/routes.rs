@@ -84,6 +84,7 @@ const PROCEDURES: &[Row] = rows! {
     post "/engagements/{id}/procedures/{pid}/start", TEXTS => procedures::pages::page::start;
     post "/engagements/{id}/procedures/{pid}/steps/{step}/{word}" => procedures::pages::page::tick;
     post "/engagements/{id}/procedures/{pid}/inputs", TEXTS => procedures::pages::page::inputs;
+    get "/engagements/{id}/procedures/{pid}/jump" => procedures::pages::page::jump;
     get "/engagements/{id}/procedures/{pid}/fresh" => procedures::pages::page::fresh;
     post "/engagements/{id}/procedures/{pid}/draft", TEXTS => procedures::pages::page::keep_draft;
     post "/engagements/{id}/procedures/{pid}/draft/discard" => procedures::pages::page::discard_draft;

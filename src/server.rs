@@ -113,8 +113,7 @@ fn reach(config: Config, clock: Clock) -> anyhow::Result<Reached> {
     if !app.sealing.read_blocking(|conn| Ok(crate::audit::proof::store::seal::may_seal(conn)?))? {
         bail!(
             "the audit log cannot be sealed: `tyrian migrate` gave that to a role of its own. Set \
-                TYRIAN_SEALER_DATABASE_URL, or \
-             migrate again without it"
+                TYRIAN_SEALER_DATABASE_URL, or migrate again without it"
         )
     }
     Ok(Reached { app, cluster, owner })

@@ -4,6 +4,7 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,10 +15,10 @@ use diesel::prelude::*;
 use tyrian::accounts::{domain::hash_password, store};
 use tyrian::kernel::app::App;
 use tyrian::kernel::base::clock::Clock;
-use tyrian::kernel::base::ids::{ClientId, PersonId};
+use tyrian::kernel::base::ids::{ClientId, EngagementId, PersonId};
 use tyrian::kernel::config::{Config, Options};
 use tyrian::kernel::db::STATEMENTS;
-use tyrian::kernel::event::domain::Actor;
+use tyrian::kernel::event::domain::{Actor, Event, Kind};
 use tyrian::server;
 
 const REQUESTS: usize = 400;
@@ -85,8 +86,7 @@ pub fn people(app: &App) -> (PersonId, ClientId) {
     let client = ClientId::new();
     let person = app.db.write_blocking(&Actor::command(), |tx| {
         let new = store::NewPerson {
-            name: "Bench \
-            Lead",
+            name: "Bench Lead",
             email: "lead@tyrian.example",
             password_hash: Some(&hash),
             roles: &["team_lead"],
@@ -102,26 +102,13 @@ pub fn people(app: &App) -> (PersonId, ClientId) {
         for (name, email) in [
             ("Mika Example", "mika@tyrian.example"),
             ("Ines Example", "ines@tyrian.example"),
-            (
-                "Sam \
-                Example",
-                "sam@tyrian.example",
-            ),
+            ("Sam Example", "sam@tyrian.example"),
         ] {
             let new = store::NewPerson { name, email, password_hash: Some(&hash), roles: &["standard_user"] };
             let (operator, made) = store::insert_person(tx, &new, None)?;
             events.extend([
                 made,
-                store::give_access(
-                    tx,
-                    client,
-                    "Bench \
-                Client",
-                    operator,
-                    name,
-                    "standard_user",
-                    None,
-                )?,
+                store::give_access(tx, client, "Bench Client", operator, name, "standard_user", None)?,
             ]);
         }
         let given = store::give_access(tx, client, "Bench Client", person, "Bench Lead", "team_lead", None)?;
@@ -172,6 +159,18 @@ impl Browser {
         let mut answer = request.call().expect("an answer");
         let bytes = answer.body_mut().read_to_vec().expect("a body").len();
         (answer.status().as_u16(), bytes)
+    }
+
+    /// The text of a page.
+    pub fn text(&self, path: &str) -> String {
+        let request = self.agent.get(format!("{}{path}", self.base)).header("cookie", &self.cookie);
+        request.call().expect("an answer").body_mut().read_to_string().expect("a text")
+    }
+
+    /// A request as it goes over a connection, after a line with the server's address.
+    pub fn request(&self, path: &str) -> String {
+        let address = self.base.trim_start_matches("http://");
+        format!("{address}\nGET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {}\r\n\r\n", self.cookie)
     }
 
     /// Status of a posted form.
@@ -230,4 +229,139 @@ fn line(name: &str, statements: f64, bytes: usize, wire: usize, mut times: Vec<D
         times[((times.len() as f64 * share) as usize).min(times.len() - 1)].as_secs_f64() * 1_000.0
     };
     println!("{name:<44} {statements:>10.2} {bytes:>10} {wire:>9} {:>9.2} {:>9.2}", at(0.5), at(0.95));
+}
+
+/// An engagement in progress with `n` procedures, the starter library's over and over, half of them answered.
+pub fn engagement(app: &App, client: ClientId, person: PersonId, n: i32) -> EngagementId {
+    use diesel::sql_types::{Integer, Text, Uuid};
+    let id = EngagementId::new();
+    let made = app.db.write_blocking(&Actor::command(), |tx| {
+        diesel::sql_query(
+            "INSERT INTO engagements (id, client_id, title, status, time_zone, start_date, starts_at, \
+                attack_version, created_at, created_by)
+             VALUES ($1, $2, $4, 'in_progress', 'Europe/Lisbon', current_date, now(), (SELECT version \
+             FROM attack_versions ORDER BY rank DESC LIMIT 1), now(), $3)",
+        )
+        .bind::<Uuid, _>(id.0)
+        .bind::<Uuid, _>(client.0)
+        .bind::<Uuid, _>(person.0)
+        .bind::<Text, _>(format!("Engagement with {n} procedures"))
+        .execute(tx.conn)?;
+        for statement in [
+            "INSERT INTO engagement_activity (engagement_id, at, by_name) VALUES ($1, now(), 'Bench Lead')",
+            "INSERT INTO reports (id, engagement_id, client_id, title, created_at, updated_at) \
+                SELECT gen_random_uuid(), id, client_id, title, now(), now() FROM engagements WHERE id = $1",
+        ] {
+            diesel::sql_query(statement).bind::<Uuid, _>(id.0).execute(tx.conn)?;
+        }
+        diesel::sql_query(
+            "INSERT INTO engagement_operators (engagement_id, person_id, team) \
+            SELECT $1, person_id, CASE WHEN row_number() OVER (ORDER BY person_id) % 2 = 0
+                THEN 'red' ELSE 'blue' END FROM client_access WHERE client_id = (SELECT client_id \
+                FROM engagements WHERE id = $1)",
+        )
+        .bind::<Uuid, _>(id.0)
+        .execute(tx.conn)?;
+        diesel::sql_query(
+            "WITH library AS (SELECT row_number() OVER (ORDER BY p.id) - 1 AS k, count(*) OVER () AS of, \
+                p.*, v.body FROM library_procedures p
+                JOIN library_procedure_versions v ON v.procedure_id = p.id AND v.n = p.current_version)
+             INSERT INTO procedures (id, engagement_id, client_id, position, origin_id, origin_version, \
+             body, name, technique_ids, tactics, status,
+                red_outcome, blue_outcome, severity, executed_at, detected_at, updated_at)
+             SELECT gen_random_uuid(), $1, $2, i, l.id, l.current_version, l.body, l.name, l.technique_ids,
+                coalesce((SELECT t.tactics FROM techniques t WHERE t.external_id = l.technique_ids[1] \
+                ORDER BY t.version DESC LIMIT 1), '{}'),
+                CASE WHEN i % 2 = 0 THEN 'completed' ELSE 'not_started' END, CASE \
+                WHEN i % 2 = 0 THEN 'success' END,
+                CASE WHEN i % 2 = 0 THEN 'logged' END, CASE \
+                WHEN i % 4 = 0 THEN 'high' END, now() - interval '1 hour', now(), now()
+             FROM generate_series(1, $3) i JOIN library l ON l.k = i % l.of",
+        )
+        .bind::<Uuid, _>(id.0)
+        .bind::<Uuid, _>(client.0)
+        .bind::<Integer, _>(n)
+        .execute(tx.conn)?;
+        tx.audited(
+            id,
+            Event::new(Kind::EngagementCreated, "Created an engagement to measure").engagement(client, id),
+        )
+    });
+    made.expect("an engagement")
+}
+
+pub fn first_procedure(app: &App, engagement: EngagementId) -> uuid::Uuid {
+    use tyrian::kernel::db::schema::procedures;
+    app.db
+        .read_blocking(|conn| {
+            Ok(procedures::table
+                .filter(procedures::engagement_id.eq(engagement.0))
+                .order(procedures::position)
+                .select(procedures::id)
+                .first(conn)?)
+        })
+        .expect("a procedure")
+}
+
+/// The program itself, as one types it.
+pub fn tyrian(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tyrian"));
+    command
+        .arg("--data-dir")
+        .arg(directory)
+        .env("TYRIAN_LOG", "warn")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// A server of its own process.
+pub struct Server {
+    child: Child,
+    /// `http://127.0.0.1:PORT`
+    pub base: String,
+}
+
+impl Server {
+    /// Starts `tyrian serve` and waits until it answers.
+    pub fn start(directory: &Path) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+        let address = format!("127.0.0.1:{port}");
+        let child = tyrian(directory)
+            .args(["--listen", &address, "serve"])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the server");
+        let mut server = Self { child, base: format!("http://{address}") };
+        let agent =
+            ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < deadline {
+            if agent
+                .get(format!("http://{address}/sign-in"))
+                .call()
+                .is_ok_and(|answer| answer.status() == 200)
+            {
+                return server;
+            }
+            std::thread::yield_now();
+        }
+        server.stop();
+        panic!("the server did not answer");
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn resident_megabytes(&self) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find(|l| l.starts_with("VmRSS")).unwrap_or_default();
+        line.split_whitespace().nth(1).and_then(|kb| kb.parse::<f64>().ok()).unwrap_or_default() / 1024.0
+    }
+
+    pub fn stop(&mut self) {
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
 }

@@ -1,10 +1,10 @@
 //! SQL of the jobs page.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
 
 use crate::kernel::base::error::Result;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::job::Trigger;
 
 /// A run of a job.

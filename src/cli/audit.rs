@@ -12,7 +12,7 @@ use indicatif::{HumanCount, ProgressBar};
 use crate::audit::log::export;
 use crate::audit::log::query::Filter;
 use crate::audit::log::request::{self, ExportRequest, Format};
-use crate::audit::log::store::search::Scope;
+use crate::audit::log::store::search::{Scope, WALKED};
 use crate::audit::proof::inclusion;
 use crate::audit::proof::seal::{KeyFiles, Seal, read_keys};
 use crate::audit::proof::store::seal::may_seal;
@@ -182,7 +182,8 @@ fn export(app: &App, asked: &Export) -> anyhow::Result<()> {
         Ok((months::get_floor(conn)?, zone))
     })?;
     let (from, to) = filter.instants(zone);
-    let scope = Scope { clients: None, from: Some(from.map_or(floor, |from| from.max(floor))), to };
+    let from = Some(from.map_or(floor, |from| from.max(floor)));
+    let scope = Scope { clients: None, from, to, walked: WALKED };
     let wanted = ExportRequest { scope, filter, event: None, proof: asked.proof, format: asked.format, zone };
     app.db.write_blocking(&Actor::command(), |tx| tx.audited((), request::event(&wanted)))?;
     let mut out = std::io::stdout().lock();

@@ -290,8 +290,7 @@ mod tests {
         assert_eq!(
             hanging.sentence().unwrap(),
             "This client cannot be deleted while something belongs to it: 2 engagements, 1 deleted \
-                engagement that can still be \
-             restored, 1 report and 4 assets. Delete that first."
+                engagement that can still be restored, 1 report and 4 assets. Delete that first."
         );
         assert_eq!(asset_in_use(0, 0), None);
         assert!(asset_in_use(1, 2).unwrap().contains("1 procedure and 2 findings"));

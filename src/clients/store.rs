@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::{count_star, exists};
-use diesel::prelude::*;
 use diesel::sql_types::{Array, Text};
 
 use super::domain::{ClientText, Hanging};
@@ -10,6 +9,7 @@ use crate::accounts::store::{give_access, renew_sessions};
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{
     assets, client_access, clients, engagement_activity, engagements, people, person_roles, reports, roles,

@@ -1,12 +1,12 @@
 //! SQL of the dashboard.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Date, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{EngagementId, PersonId, ReportId};
+use crate::kernel::base::query::prelude::*;
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::Progress;
 use crate::procedures::store::runbook::{ProgressColumns, progress_sql};

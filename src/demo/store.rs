@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use diesel::prelude::*;
-
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{LibraryProcedureId, TestPlanId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{library_procedures, repositories, test_plan_procedures, test_plans};
 use crate::kernel::event::schema::events;
 

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::{count_star, sql};
-use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::PersonId;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::drafts;
 
 /// Drafts that a person may have at once.

@@ -6,13 +6,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{EngagementId, PersonId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::Db;
 
 /// Something changed in an engagement.

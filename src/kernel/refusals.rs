@@ -2,11 +2,11 @@
 //! their count: whoever floods the app must not flood the log, and nothing of the flood goes unsaid.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text, Timestamptz};
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::network::network;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::refusal_counts;
 use crate::kernel::db::{Audited, Db, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};

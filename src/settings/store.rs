@@ -1,11 +1,11 @@
 //! SQL of the organisation's settings and its outcome lists.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 
 use super::domain::{ApprovalRule, Meaning, Outcome, TwoFactorRule};
 use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{outcomes, settings};

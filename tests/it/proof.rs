@@ -204,8 +204,7 @@ fn tamper(way: usize, a: i64, b: i64, s: i64) -> Tamper {
         6 => (format!("DELETE FROM audit.events WHERE {}", event(a)), &[Removed]),
         7 => (
             format!(
-                "DELETE FROM audit.events WHERE {}; DELETE FROM audit.sealed \
-                WHERE number = {a}",
+                "DELETE FROM audit.events WHERE {}; DELETE FROM audit.sealed WHERE number = {a}",
                 event(a)
             ),
             &[Removed],
@@ -234,8 +233,7 @@ fn tamper(way: usize, a: i64, b: i64, s: i64) -> Tamper {
             format!(
                 "UPDATE audit.events e SET sentence = o.sentence, subject_label = o.subject_label, \
                 detail = o.detail
-                 FROM audit.events o WHERE (e.at, e.id) IN ({}) \
-                 AND (o.at, o.id) IN ({})",
+                 FROM audit.events o WHERE (e.at, e.id) IN ({}) AND (o.at, o.id) IN ({})",
                 place(a),
                 place(b)
             ),
@@ -256,8 +254,7 @@ fn tamper(way: usize, a: i64, b: i64, s: i64) -> Tamper {
         17 => (format!("UPDATE audit.sealed SET leaf = sha256('x') WHERE number = {a}"), &[SealBroken]),
         18 => (
             format!(
-                "{}; UPDATE audit.sealed SET leaf = sha256('x') \
-                WHERE number = {a}",
+                "{}; UPDATE audit.sealed SET leaf = sha256('x') WHERE number = {a}",
                 change("sentence = 'Nothing'")
             ),
             &[Changed],

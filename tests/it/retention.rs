@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeZone, Utc};
 use diesel::connection::SimpleConnection;
 use tyrian::audit::log::query::Filter;
 use tyrian::audit::log::request::{ExportRequest, Format};
-use tyrian::audit::log::store::search::Scope;
+use tyrian::audit::log::store::search::{Scope, WALKED};
 use tyrian::audit::proof::seal::KeyFiles;
 use tyrian::audit::proof::store::verify::{Against, verify};
 use tyrian::audit::proof::verify::Halt;
@@ -152,7 +152,7 @@ fn a_batch_that_reaches_over_the_turn_of_a_month_still_proves_what_is_left_of_it
     let mut conn = app.db.connect().unwrap();
     let mut export = Vec::new();
     let wanted = ExportRequest {
-        scope: Scope { clients: None, from: None, to: None },
+        scope: Scope { clients: None, from: None, to: None, walked: WALKED },
         filter: Filter::default(),
         event: None,
         proof: true,

@@ -1,13 +1,13 @@
 //! SQL of client access.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
 use crate::accounts::domain::AccountStatus;
 use crate::accounts::store::{end_links, renew_sessions};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{client_access, clients, people, roles};
 use crate::kernel::db::{Audited, WriteTx};

@@ -1,6 +1,5 @@
 //! SQL of roles.
 
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Text, Uuid as SqlUuid};
 
 use crate::accounts::store::end_links_of_holders;
@@ -8,6 +7,7 @@ use crate::kernel::authz::Permission;
 use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::RoleId;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{role_permissions, roles};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
@@ -111,7 +111,7 @@ fn store_permissions(tx: &mut WriteTx<'_>, id: RoleId, set: PermissionSet) -> Re
         .iter()
         .map(|p| (role_permissions::role_id.eq(id), role_permissions::permission.eq(p.as_str())))
         .collect();
-    diesel::insert_into(role_permissions::table).values(rows).execute(tx.conn)?;
+    diesel::insert_into(role_permissions::table).values(rows).execute_anew(tx.conn)?;
     Ok(())
 }
 

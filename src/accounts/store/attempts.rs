@@ -3,10 +3,10 @@
 //! and a burst of requests see one count: of two hundred attempts at once no more than five are tried.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{Integer, Text, Timestamptz};
 
 use crate::kernel::base::error::Result;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::attempt_counts;
 
 /// Failures of an account, or of a known device, until it is locked (ASVS 5.0, 6.3.1).

@@ -1,7 +1,6 @@
 //! SQL of the second factor.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 
 use crate::accounts::store::{Account, get_account, with_others_ended};
 use crate::accounts::two_factor::{TotpSecret, new_recovery_codes, recovery_code};
@@ -9,6 +8,7 @@ use crate::kernel::app::Keys;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
 use crate::kernel::base::ids::PersonId;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{people, recovery_codes};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
@@ -75,7 +75,7 @@ fn replace_codes(tx: &mut WriteTx<'_>, keys: &Keys, person: PersonId) -> Result<
         .iter()
         .map(|digest| (recovery_codes::person_id.eq(person), recovery_codes::digest.eq(&digest[..])))
         .collect();
-    diesel::insert_into(recovery_codes::table).values(rows).execute(tx.conn)?;
+    diesel::insert_into(recovery_codes::table).values(rows).execute_anew(tx.conn)?;
     Ok(codes)
 }
 

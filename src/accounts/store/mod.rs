@@ -7,7 +7,6 @@ pub mod sessions;
 pub mod sign_in;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use uuid::Uuid;
 
@@ -15,6 +14,7 @@ use crate::accounts::domain::{AccountStatus, LinkPurpose};
 use crate::kernel::authz::policy::ROLES;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{
     client_access, known_devices, one_time_links, people, person_roles, role_permissions, roles, settings,
 };
@@ -287,7 +287,7 @@ pub fn seed_roles(tx: &mut WriteTx<'_>) -> Result<Audited<usize>> {
             .iter()
             .map(|p| (role_permissions::role_id.eq(id), role_permissions::permission.eq(*p)))
             .collect();
-        diesel::insert_into(role_permissions::table).values(&rows).execute(tx.conn)?;
+        diesel::insert_into(role_permissions::table).values(&rows).execute_anew(tx.conn)?;
         events.push(Event::new(Kind::RoleCreated, format!("Set up the role {}", seeded.name)).subject(
             "role",
             id,

@@ -2,12 +2,12 @@
 //! acted.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, PersonId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::notices;
 
@@ -56,7 +56,7 @@ pub fn give(tx: &mut WriteTx<'_>, mut new: Vec<NewNotice>) -> Result<()> {
             )
         })
         .collect();
-    diesel::insert_into(notices::table).values(rows).execute(tx.conn)?;
+    diesel::insert_into(notices::table).values(rows).execute_anew(tx.conn)?;
     Ok(())
 }
 

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{Bool, Bytea, Jsonb, Nullable, Timestamptz};
 
 use super::{Account, get_account};
 use crate::accounts::domain::AccountStatus;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, PersonId};
-use crate::kernel::db::cached::cached;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{client_access, people, role_permissions, sessions, settings};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
@@ -97,7 +96,7 @@ pub fn find_session(
     )
     .bind::<Bytea, _>(&key_hash[..])
     .bind::<Timestamptz, _>(now);
-    let row: Option<SessionRow> = cached(query).get_result(conn).optional()?;
+    let row: Option<SessionRow> = query.get_result(conn).optional()?;
     let Some(row) = row else { return Ok(None) };
     let viewer = row.viewer.map(serde_json::from_value).transpose()?;
     Ok(Some(LoadedSession {

@@ -1,7 +1,6 @@
 //! SQL of signing in: claiming an attempt, what became of it, known devices.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 
 use super::attempts::{self, FAILURES, NETWORK_ATTEMPTS};
 use crate::accounts::domain::AccountStatus;
@@ -11,6 +10,7 @@ use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
 use crate::kernel::base::ids::PersonId;
 use crate::kernel::base::network::network;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{known_devices, people};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};

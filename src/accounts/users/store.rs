@@ -1,7 +1,6 @@
 //! SQL of users.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
@@ -17,6 +16,7 @@ use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
 use crate::kernel::base::keyset::Cursor;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{
     client_access, clients, known_devices, people, person_roles, role_permissions, roles,

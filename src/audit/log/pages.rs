@@ -28,7 +28,7 @@ fn clients(permit: &Permit<ReadAuditLog>) -> Option<Visible> {
 
 /// Whose events this person sees, and in which zone a filter's days are meant.
 fn reach(permit: &Permit<ReadAuditLog>) -> Reach {
-    Reach { clients: clients(permit), zone: permit.viewer().organisation.zone() }
+    Reach { clients: clients(permit), zone: permit.viewer().organisation.zone(), now: permit.app.clock.now() }
 }
 
 pub async fn show(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<HttpResponse> {
@@ -36,16 +36,17 @@ pub async fn show(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<Http
     let (filter, errors) = asked.read();
     let zone = permit.viewer().organisation.zone();
     let today = permit.app.clock.now().with_timezone(&zone).date_naive();
-    let (reach, shown) = (reach(&permit), filter.clone());
-    let loaded = permit.read(move |conn| search(conn, &reach, &shown)).await?;
-    let first = loaded.floor.with_timezone(&zone).date_naive();
+    let reach = reach(&permit);
+    let (within, shown) = (reach.clone(), filter.clone());
+    let loaded = permit.read(move |conn| search(conn, &within, &shown)).await?;
+    let covered = reach.scope(&filter, loaded.floor).from.unwrap_or(loaded.floor);
     let page = AuditLog {
         frame: permit.frame(Section::Admin, "Audit log").crumb("Administration", "/admin"),
         outcome: loaded.page.map_or(Outcome::TooBroad, |page| Outcome::Found { page, hints: loaded.hints }),
         people: loaded.people,
         sealed: loaded.sealed,
         whole: permit.may(P::AuditLogRead),
-        first: filter.from.map_or(first, |from| from.max(first)),
+        first: covered.with_timezone(&zone).date_naive(),
         last: filter.to.map_or(today, |to| to.min(today)),
         filter,
         errors,

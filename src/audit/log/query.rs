@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
+use uuid::Uuid;
 
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::PersonId;
@@ -12,10 +13,12 @@ use crate::kernel::event::domain::Category;
 use crate::kernel::event::record::Place;
 use crate::lifecycle::domain::starts_at;
 
+/// What the address says for the 24 hours before now, wherever midnight was.
+pub const PAST_DAY: &str = "24h";
 /// The most words of a search.
 pub const WORDS: usize = 10;
-/// The most characters of each.
-pub const WORD_CHARS: usize = 40;
+/// The most characters of each: a SHA-256 in hexadecimal digits is a word too.
+pub const WORD_CHARS: usize = 64;
 /// The most characters of a search that are looked at.
 const Q_CHARS: usize = 2_000;
 
@@ -33,6 +36,8 @@ crate::text_enum! {
 /// The address as typed. What cannot be read is told beside its field; the rest applies.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
+    /// [`PAST_DAY`], in place of dates.
+    pub past: String,
     pub from: String,
     pub to: String,
     pub q: String,
@@ -75,26 +80,34 @@ pub struct Term {
 }
 
 impl Term {
-    /// As a pattern of LIKE in which only our own signs are special.
-    pub fn pattern(&self) -> String {
-        let mut pattern = String::from("%");
-        for c in self.text.chars() {
-            if matches!(c, '%' | '_' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(c);
-        }
-        pattern.push('%');
-        pattern
+    /// Whether the index of three-letter parts finds it inside of words: it needs three letters or digits in
+    /// a row. Any other is found where a word begins with it.
+    pub fn is_found_by_index(&self) -> bool {
+        self.text.split(|c: char| !c.is_alphanumeric()).any(|part| part.chars().count() >= 3)
     }
-    /// Whether the index of three-letter parts helps to find it: it needs three letters or digits in a row.
-    fn is_found_by_index(&self) -> bool {
-        !self.not && self.text.split(|c: char| !c.is_alphanumeric()).any(|part| part.chars().count() >= 3)
+
+    /// The first and the last id that begin with it, where it is at least eight digits of one, with its
+    /// hyphens or without.
+    pub fn ids(&self) -> Option<(Uuid, Uuid)> {
+        let plain = |c: char| c == '-' || c.is_ascii_hexdigit();
+        let digits: String = self.text.chars().filter(char::is_ascii_hexdigit).collect();
+        if !(8..=32).contains(&digits.len()) || !self.text.chars().all(plain) {
+            return None;
+        }
+        let filled = |with: &str| Uuid::try_parse(&(digits.clone() + &with.repeat(32 - digits.len()))).ok();
+        Some((filled("0")?, filled("f")?))
+    }
+
+    /// Whether it may be the beginning of a file's SHA-256.
+    pub fn is_digest(&self) -> bool {
+        (8..=64).contains(&self.text.len()) && self.text.chars().all(|c| c.is_ascii_hexdigit())
     }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// Only the 24 hours before now.
+    pub past_day: bool,
     /// First day, in the organisation's zone.
     pub from: Option<NaiveDate>,
     pub to: Option<NaiveDate>,
@@ -121,6 +134,7 @@ impl Asked {
         for (name, value) in pairs {
             let value = value.replace('\0', "");
             match name.as_str() {
+                "past" => asked.past = value,
                 "from" => asked.from = value,
                 "to" => asked.to = value,
                 "q" => asked.q = value,
@@ -183,8 +197,10 @@ impl Asked {
         // A search of ten kilobytes is cut, not refused: what lies beyond could not apply anyway.
         let q: String = self.q.trim().chars().take(Q_CHARS).collect();
         let q = q.trim_end().to_owned();
-        let terms = read_terms(&q, from.is_some() && from == to, &mut errors);
+        let terms = read_terms(&q, &mut errors);
         let filter = Filter {
+            // Whoever chooses a date means that.
+            past_day: self.past == PAST_DAY && from.is_none() && to.is_none(),
             from,
             to,
             q,
@@ -199,8 +215,8 @@ impl Asked {
     }
 }
 
-/// Reads the search. Short words alone over many days would read everything, so they wait for a longer one.
-fn read_terms(q: &str, one_day: bool, errors: &mut FieldErrors) -> Vec<Term> {
+/// Reads the search. Words of signs alone would have everything read, so they wait for another beside them.
+fn read_terms(q: &str, errors: &mut FieldErrors) -> Vec<Term> {
     let mut terms = split(q);
     if terms.len() > WORDS {
         errors.add("q", format!("A search has at most {WORDS} words. The first {WORDS} apply."));
@@ -210,14 +226,10 @@ fn read_terms(q: &str, one_day: bool, errors: &mut FieldErrors) -> Vec<Term> {
         errors.add("q", format!("A word has at most {WORD_CHARS} characters. The first {WORD_CHARS} apply."));
         term.text = term.text.chars().take(WORD_CHARS).collect();
     }
-    let short = |term: &Term| !term.not && !term.is_found_by_index();
-    if !one_day && terms.iter().any(short) && !terms.iter().any(Term::is_found_by_index) {
-        errors.add(
-            "q",
-            "A word of fewer than three letters needs a longer one beside it, or a single day. \
-            It does not apply.",
-        );
-        terms.retain(|term| !short(term));
+    let is_sign = |term: &Term| !term.not && !term.text.contains(char::is_alphanumeric);
+    if terms.iter().any(is_sign) && terms.iter().all(|term| term.not || is_sign(term)) {
+        errors.add("q", "A search needs a letter or a digit. Signs alone do not apply.");
+        terms.retain(|term| !is_sign(term));
     }
     terms
 }
@@ -261,7 +273,8 @@ impl Filter {
 
     /// Whether anything is left out.
     pub fn narrows(&self) -> bool {
-        self.from.is_some()
+        self.past_day
+            || self.from.is_some()
             || self.to.is_some()
             || !self.terms.is_empty()
             || !self.categories.is_empty()
@@ -271,6 +284,7 @@ impl Filter {
     /// The query of an address that shows this.
     pub fn query(&self) -> String {
         let mut query = form(&[
+            ("past", if self.past_day { PAST_DAY.to_owned() } else { String::new() }),
             ("from", self.from.map(|day| day.to_string()).unwrap_or_default()),
             ("to", self.to.map(|day| day.to_string()).unwrap_or_default()),
             ("q", self.q.clone()),
@@ -313,9 +327,19 @@ impl Filter {
     pub fn at(&self, page: Page) -> Self {
         Self { page, open: None, ..self.clone() }
     }
-    /// The same over other days.
-    pub fn over(&self, from: NaiveDate, to: NaiveDate) -> Self {
-        Self { from: Some(from), to: Some(to), ..self.anew() }
+    /// The same over another time.
+    pub fn over(&self, range: Range) -> Self {
+        let (past_day, from, to) = match range {
+            Range::All => (false, None, None),
+            Range::PastDay => (true, None, None),
+            Range::Days(from, to) => (false, Some(from), Some(to)),
+        };
+        Self { past_day, from, to, ..self.anew() }
+    }
+    /// Whether it is over this time.
+    pub fn is_over(&self, range: Range) -> bool {
+        let other = self.over(range);
+        (self.past_day, self.from, self.to) == (other.past_day, other.from, other.to)
     }
     /// The same with a category more, or less.
     pub fn toggled(&self, category: Category) -> Self {
@@ -331,6 +355,7 @@ impl Filter {
     pub fn words(&self) -> String {
         let mut words = Vec::new();
         match (self.from, self.to) {
+            (None, None) if self.past_day => words.push("the past 24 hours".to_owned()),
             (None, None) => {}
             (Some(from), None) => words.push(format!("from {}", show::date(from))),
             (None, Some(to)) => words.push(format!("until {}", show::date(to))),
@@ -354,17 +379,28 @@ fn form(pairs: &[(&str, String)]) -> String {
     serde_html_form::to_string(given).unwrap_or_default()
 }
 
-/// The presets above the list: a name and its days, both inclusive.
-pub fn presets(today: NaiveDate) -> Vec<(&'static str, NaiveDate, NaiveDate)> {
+/// A time that the log is shown over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    /// As far back as the log goes.
+    All,
+    PastDay,
+    /// From one day to another, both included.
+    Days(NaiveDate, NaiveDate),
+}
+
+/// The presets above the list. "7 days" are seven: today and the six before.
+pub fn presets(today: NaiveDate) -> [(&'static str, Range); 7] {
     let first = today.with_day(1).unwrap_or(today);
-    let back = |days| today - Days::new(days);
-    vec![
-        ("Past 24 hours", back(1), today),
-        ("7 days", back(7), today),
-        ("30 days", back(30), today),
-        ("90 days", back(90), today),
-        ("This month", first, today),
-        ("Last month", first - Months::new(1), first - Days::new(1)),
+    let last = |days: u64| Range::Days(today - Days::new(days - 1), today);
+    [
+        ("All", Range::All),
+        ("Past 24 hours", Range::PastDay),
+        ("7 days", last(7)),
+        ("30 days", last(30)),
+        ("90 days", last(90)),
+        ("This month", Range::Days(first, today)),
+        ("Last month", Range::Days(first - Months::new(1), first - Days::new(1))),
     ]
 }
 
@@ -395,8 +431,17 @@ mod tests {
     }
 
     #[test]
-    fn signs_of_like_are_plain_characters() {
-        assert_eq!(Term { text: "100%_\\x".into(), not: false }.pattern(), "%100\\%\\_\\\\x%");
+    fn ids_are_found_by_how_they_begin() {
+        let term = |text: &str| Term { text: text.into(), not: false };
+        let (first, last) = term("019a2b3c-4d5e").ids().unwrap();
+        assert_eq!(first.to_string(), "019a2b3c-4d5e-0000-0000-000000000000");
+        assert_eq!(last.to_string(), "019a2b3c-4d5e-ffff-ffff-ffffffffffff");
+        let whole = "019a2b3c-4d5e-7000-8000-000000000001";
+        assert_eq!(term(whole).ids(), Some((whole.parse().unwrap(), whole.parse().unwrap())));
+        assert_eq!(term("019a2b3").ids(), None, "seven digits are in too many");
+        assert_eq!(term("mimikatz").ids(), None);
+        assert!(term("0123456789abcdef").is_digest());
+        assert!(!term("019a2b3c-4d5e").is_digest());
     }
 
     #[test]
@@ -410,17 +455,21 @@ mod tests {
         for field in ["from", "category", "user", "page"] {
             assert!(errors.get(field).is_some(), "{field}");
         }
-        let (filter, errors) = asked("from=2026-11-02&to=2026-11-01&q=a");
+        let (filter, errors) = asked("from=2026-11-02&to=2026-11-01&q=%25");
         assert_eq!((filter.from, filter.to, filter.terms.len()), (None, None, 0));
         assert!(errors.get("from").is_some() && errors.get("q").is_some());
     }
 
     #[test]
-    fn short_words_need_a_longer_one_or_a_single_day() {
-        assert_eq!(asked("q=ab").0.terms.len(), 0);
-        assert_eq!(asked("q=ab+password").0.terms.len(), 2);
-        assert_eq!(asked("q=ab&from=2026-11-01&to=2026-11-01").0.terms.len(), 1);
-        assert_eq!(asked("q=a-b+-c").0.terms.len(), 1, "an exclusion alone may be short");
+    fn short_words_apply_and_signs_alone_do_not() {
+        for q in ["ab", "10.0.0.5", "李明", "DC", "e1"] {
+            let (filter, errors) = asked(&format!("q={q}"));
+            assert_eq!((filter.terms.len(), errors.is_empty()), (1, true), "{q}");
+        }
+        assert_eq!(asked("q=ab+%25").0.terms.len(), 2, "beside a word a sign applies");
+        let (filter, errors) = asked("q=%25+-saved");
+        assert_eq!(filter.terms.len(), 1);
+        assert!(errors.get("q").unwrap().contains("a letter or a digit"));
     }
 
     #[test]
@@ -430,15 +479,22 @@ mod tests {
         assert!(errors.get("q").unwrap().contains("10 words"));
         let (filter, errors) = asked(&format!("q={}", "ä".repeat(5_000)));
         assert_eq!(filter.terms[0].text.chars().count(), WORD_CHARS);
-        assert!(errors.get("q").unwrap().contains("40 characters"));
+        assert!(errors.get("q").unwrap().contains("64 characters"));
     }
 
     #[test]
-    fn presets_end_today() {
+    fn presets_mean_what_they_say() {
         let day = |m, d| NaiveDate::from_ymd_opt(2026, m, d).unwrap();
         let list = presets(day(3, 31));
-        assert_eq!(list[4], ("This month", day(3, 1), day(3, 31)));
-        assert_eq!(list[5], ("Last month", day(2, 1), day(2, 28)));
+        assert_eq!(list[2], ("7 days", Range::Days(day(3, 25), day(3, 31))));
+        assert_eq!(list[5], ("This month", Range::Days(day(3, 1), day(3, 31))));
+        assert_eq!(list[6], ("Last month", Range::Days(day(2, 1), day(2, 28))));
+        for (name, range) in list {
+            let (filter, _) = Asked::of(&Filter::default().over(range).query()).read();
+            assert!(filter.is_over(range), "{name}");
+        }
+        let (filter, _) = asked("past=24h&from=2026-11-01");
+        assert!(!filter.past_day, "a date that was chosen counts");
     }
 
     proptest! {

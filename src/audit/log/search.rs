@@ -1,11 +1,11 @@
 //! What the page shows of a filter: one page of events, ways to loosen it where nothing fits, and whom it can
 //! choose from.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use diesel::pg::PgConnection;
 
-use crate::audit::log::query::{Filter, Page, Part};
+use crate::audit::log::query::{Filter, Page, Part, Range};
 use crate::audit::log::store::search::{self as store, Found, Scope};
 use crate::audit::proof::seal::Seal;
 use crate::audit::proof::store::seal;
@@ -22,13 +22,17 @@ pub struct Reach {
     pub clients: Option<Visible>,
     /// The zone in which a filter's days are meant.
     pub zone: Tz,
+    /// What the past 24 hours end with.
+    pub now: DateTime<Utc>,
 }
 
 impl Reach {
     /// What a filter covers; what lies below the floor is no longer shown.
     pub fn scope(&self, filter: &Filter, floor: DateTime<Utc>) -> Scope {
         let (from, to) = filter.instants(self.zone);
-        Scope { clients: self.clients.clone(), from: Some(from.map_or(floor, |from| from.max(floor))), to }
+        let from = if filter.past_day { Some(self.now - TimeDelta::hours(24)) } else { from };
+        let from = Some(from.map_or(floor, |from| from.max(floor)));
+        Scope { clients: self.clients.clone(), from, to, walked: store::WALKED }
     }
 }
 
@@ -95,8 +99,8 @@ fn hints(conn: &mut PgConnection, reach: &Reach, filter: &Filter, floor: DateTim
         }
         ways.push(("Of every user", Filter { user: None, part: Part::Either, ..all.clone() }));
     }
-    if filter.from.is_some() || filter.to.is_some() {
-        ways.push(("Over all dates", Filter { from: None, to: None, ..all.clone() }));
+    if !filter.is_over(Range::All) {
+        ways.push(("Over all dates", all.over(Range::All)));
     }
     let filters: Vec<_> =
         ways.iter().map(|(_, filter)| (reach.scope(filter, floor), filter.clone())).collect();

@@ -93,18 +93,8 @@ impl AuditLog {
         EventRow::new(event, self.zone, Some(other.url()), open).with_proof(open.then_some(proof))
     }
     fn presets(&self) -> Vec<(&'static str, String, bool)> {
-        let same = |from, to| self.filter.from == Some(from) && self.filter.to == Some(to);
-        let mut list = vec![(
-            "All",
-            Filter { from: None, to: None, ..self.filter.anew() }.url(),
-            self.filter.from.is_none() && self.filter.to.is_none(),
-        )];
-        list.extend(
-            presets(self.today)
-                .into_iter()
-                .map(|(name, from, to)| (name, self.filter.over(from, to).url(), same(from, to))),
-        );
-        list
+        let preset = |(name, range)| (name, self.filter.over(range).url(), self.filter.is_over(range));
+        presets(self.today).into_iter().map(preset).collect()
     }
     fn everything(&self) -> String {
         Filter { categories: Vec::new(), ..self.filter.anew() }.url()

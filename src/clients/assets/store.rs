@@ -1,12 +1,11 @@
 //! SQL of assets. An asset is found only at its own client, and only where that client is visible.
 
-use diesel::prelude::*;
-
 use crate::clients::domain::{AssetKind, AssetText, Criticality, asset_in_use};
 use crate::clients::store::{lock, stale};
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{AssetId, ClientId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{assets, finding_assets, procedure_assets};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};

@@ -2,7 +2,6 @@
 //! and a report, or is declined.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::prelude::*;
 use serde_json::json;
 
 use super::create::{
@@ -22,6 +21,7 @@ use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, TestPlanId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
     client_access, clients, drafts, engagement_operators, engagements, people, procedures, role_permissions,
@@ -76,10 +76,7 @@ pub fn request(
     let title = &new.details.title;
     let requested = Event::new(
         Kind::EngagementRequested,
-        format!(
-            "Requested the engagement “{title}” for \
-        {client_name}"
-        ),
+        format!("Requested the engagement “{title}” for {client_name}"),
     )
     .subject("engagement", new.id.0, title)
     .engagement(new.client, new.id)

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde_json::json;
 use uuid::Uuid;
@@ -15,6 +14,7 @@ use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{
     ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, ReportId, TestPlanId,
 };
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
     attack_versions, client_access, clients, engagement_inputs, engagement_operators, engagements, reports,
@@ -22,7 +22,7 @@ use crate::kernel::db::schema::{
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
-use crate::kernel::merge::history::{self, Subject};
+use crate::kernel::merge::history::{self, Subject, SubjectKind};
 use crate::kernel::merge::record::Columns;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::lifecycle::store::touch;
@@ -86,8 +86,7 @@ pub fn create(
     let made = Event::new(
         Kind::EngagementCreated,
         format!(
-            "Created the engagement “{}” for {client_name}: {}, \
-            {}",
+            "Created the engagement “{}” for {client_name}: {}, {}",
             new.details.title,
             status.label(),
             count(procedures.len())
@@ -230,7 +229,7 @@ fn note_details(tx: &mut WriteTx<'_>, id: EngagementId, details: &Details) -> Re
         .filter(|(_, value)| !value.is_empty())
         .collect();
     let first: Vec<_> = values.iter().map(|(field, value)| (*field, 1, value.as_str())).collect();
-    history::note(tx, Subject("engagement", id.0), &first)
+    history::note(tx, Subject(SubjectKind::Engagement, id.0), &first)
 }
 
 pub(crate) fn insert_operators(
@@ -248,7 +247,10 @@ pub(crate) fn insert_operators(
             )
         })
         .collect();
-    diesel::insert_into(engagement_operators::table).values(rows).on_conflict_do_nothing().execute(conn)?;
+    diesel::insert_into(engagement_operators::table)
+        .values(rows)
+        .on_conflict_do_nothing()
+        .execute_anew(conn)?;
     Ok(())
 }
 
@@ -263,7 +265,7 @@ fn insert_inputs(conn: &mut PgConnection, id: EngagementId, inputs: &BTreeMap<St
             )
         })
         .collect();
-    diesel::insert_into(engagement_inputs::table).values(rows).execute(conn)?;
+    diesel::insert_into(engagement_inputs::table).values(rows).execute_anew(conn)?;
     Ok(())
 }
 

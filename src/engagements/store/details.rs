@@ -1,17 +1,17 @@
 //! Engagement Details: saved field by field, so that two people who edit them lose nothing.
 
 use chrono::NaiveDate;
-use diesel::prelude::*;
 
 use super::plan::{Planning, begin};
 use super::show::Own;
 use crate::engagements::domain::{DetailField, check_detail};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{EngagementId, PersonId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{engagement_operators, engagements, people, reports};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::Kind;
-use crate::kernel::merge::history::Subject;
+use crate::kernel::merge::history::{Subject, SubjectKind};
 use crate::kernel::merge::record::{Misfit, Record, Saved, Typed, save};
 use crate::kernel::merge::{Change, Posted, Version};
 use crate::kernel::web::permit::{Permit, PlanEngagement};
@@ -48,7 +48,7 @@ fn check_dates(start: Option<NaiveDate>, end: Option<NaiveDate>) -> Result<(), M
 
 impl Record for Own {
     fn subject(&self) -> Subject {
-        Subject("engagement", self.id.0)
+        Subject(SubjectKind::Engagement, self.id.0)
     }
 
     fn version(&self) -> Version {

@@ -1,11 +1,10 @@
 //! Start now, Decline, Cancel and Delete.
 
-use diesel::prelude::*;
-
 use crate::accounts::store::notices;
 use crate::accounts::store::notices::NewNotice;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, PersonId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{engagement_operators, engagements, reports};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};

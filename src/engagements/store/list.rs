@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::{exists, sql};
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
 
 use crate::engagements::domain::RunbookState;
@@ -10,6 +9,7 @@ use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
 use crate::kernel::base::keyset::{At, Cursor, Key, Page};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{clients, engagement_activity, engagement_operators, engagements, people};
 use crate::lifecycle::domain::EngagementStatus;

@@ -2,7 +2,6 @@
 
 use chrono::NaiveDate;
 use diesel::dsl::max;
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Uuid as SqlUuid};
 use serde_json::json;
 use uuid::Uuid;
@@ -11,6 +10,7 @@ use super::create::{Chosen, Target, check_operators, copy_procedures, insert_ope
 use crate::engagements::periods::OwnPeriod;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{EngagementId, LibraryProcedureId, PersonId, ProcedureId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
     attachments, engagement_inputs, engagement_operators, engagements, people, procedures,
@@ -358,7 +358,7 @@ pub fn save_inputs(
         .on_conflict((engagement_inputs::engagement_id, engagement_inputs::name))
         .do_update()
         .set(engagement_inputs::value.eq(diesel::upsert::excluded(engagement_inputs::value)))
-        .execute(tx.conn)?;
+        .execute_anew(tx.conn)?;
     if !typed.is_empty() {
         let names: Vec<&str> = typed.iter().map(|one| one.name.as_str()).collect();
         // Values stay out of the log: a password for a test account is a common input.

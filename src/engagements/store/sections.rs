@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
@@ -10,6 +9,7 @@ use crate::engagements::glance::Answered;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{attachments, log_entries, people, procedures};
 use crate::procedures::domain::ProcedureStatus;
@@ -305,10 +305,7 @@ pub fn list_attachments(
         .inner_join(people::table.on(people::id.eq(attachments::uploaded_by)))
         .filter(attachments::engagement_id.eq(id).and(attachments::removed_at.is_null()))
         .order((
-            sql::<BigInt>(
-                "coalesce(procedures.position, \
-            0)::bigint",
-            ),
+            sql::<BigInt>("coalesce(procedures.position, 0)::bigint"),
             attachments::uploaded_at,
             attachments::id,
         ))

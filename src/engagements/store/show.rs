@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::Deserialize;
 
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{clients, engagement_activity, engagements, reports};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
@@ -291,6 +291,6 @@ pub fn save_sections(
         .on_conflict((s::person_id, s::engagement_id, s::section))
         .do_update()
         .set(s::open.eq(open))
-        .execute(conn)?;
+        .execute_anew(conn)?;
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! The wizard's draft, and what it can start from.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{Array, Integer, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
@@ -11,6 +10,7 @@ use crate::engagements::wizard::{Chosen, Given, Wizard};
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, DraftId, EngagementId, PersonId, TestPlanId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{
     clients, drafts, engagement_inputs, engagement_operators, engagements, procedures, test_plan_procedures,
 };

@@ -133,12 +133,8 @@ impl From<Diesel> for Error {
                     Self::same_moment()
                 }
                 // diesel has no kind of its own for these two.
-                _ if [
-                    "deadlock detected",
-                    "canceling statement due to lock \
-                    timeout",
-                ]
-                .contains(&info.message()) =>
+                _ if ["deadlock detected", "canceling statement due to lock timeout"]
+                    .contains(&info.message()) =>
                 {
                     Self::same_moment()
                 }
@@ -160,8 +156,7 @@ impl From<Diesel> for Error {
                 // hand.
                 _ if [
                     "invalid byte sequence for encoding",
-                    "unsupported Unicode escape \
-                    sequence",
+                    "unsupported Unicode escape sequence",
                     "timestamp out of range",
                 ]
                 .iter()

@@ -11,6 +11,7 @@ pub mod logging;
 pub mod network;
 pub mod pairs;
 pub mod private;
+pub mod query;
 pub mod show;
 pub mod team;
 pub mod text;

@@ -96,7 +96,12 @@ pub fn split_tags(text: &str) -> impl Iterator<Item = String> {
 
 /// A part of a text as a pattern of LIKE, in which it stands for itself.
 pub fn like(part: &str) -> String {
-    format!("%{}%", part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
+    format!("%{}%", like_literal(part))
+}
+
+/// The text itself as a part of a pattern of LIKE.
+pub fn like_literal(part: &str) -> String {
+    part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
 #[cfg(test)]

@@ -58,8 +58,7 @@ impl Cluster {
     pub fn start(directory: &Path, durability: Durability) -> anyhow::Result<Self> {
         let bin = find_server().context(
             "no PostgreSQL server is installed: on Debian or Ubuntu `apt-get install postgresql`, on macOS \
-                `brew install postgresql`, \
-             or set DATABASE_URL to a server you have",
+                `brew install postgresql`, or set DATABASE_URL to a server you have",
         )?;
         private::data_directory(directory)?;
         let directory = directory.canonicalize()?;
@@ -331,8 +330,7 @@ fn find_data(directory: &Path, account: Option<Account>) -> anyhow::Result<PathB
     if is_made(&below) && !reaches {
         bail!(
             "the private PostgreSQL lies in {}, which its own account cannot enter any more: give others \
-                the right to pass \
-             (chmod o+x) each directory on the way",
+                the right to pass (chmod o+x) each directory on the way",
             below.display()
         );
     }

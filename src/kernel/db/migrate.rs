@@ -111,15 +111,13 @@ pub fn standing(conn: &mut PgConnection) -> diesel::QueryResult<Standing> {
 
 /// Tables whose rows are only ever added: what was once true stays.
 const INSERT_ONLY: &str = "field_history, report_revisions, report_publications, report_moves, \
-    outcome_corrections, \
-    library_procedure_versions";
+    outcome_corrections, library_procedure_versions";
 
 /// Columns of an event that are not the database's own.
 const EVENT_COLUMNS: &str = "kind, category, outcome, reason, actor_kind, actor_id, actor_name, \
     actor_email, on_behalf_of, \
     subject_type, subject_id, subject_label, about_person, client_id, engagement_id, address, user_agent, \
-    request_id, sentence, \
-    detail, search_values";
+    request_id, sentence, detail, search_values";
 
 /// The tables that only the sealer writes.
 const SEALS: &str = "audit.seals, audit.sealed, audit.boundary_leaves";

@@ -2,7 +2,6 @@
 //! audit event. A write that returns without its event does not compile, and would not commit either
 //! (`audit.require_event`).
 
-pub mod cached;
 pub mod cursor;
 pub mod embedded;
 pub mod migrate;
@@ -11,22 +10,22 @@ pub mod schema;
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::web;
 use chrono::{DateTime, Utc};
-use diesel::connection::{InstrumentationEvent, SimpleConnection};
+use diesel::connection::{InstrumentationEvent, SimpleConnection, TransactionManager};
 use diesel::pg::PgConnection;
 use diesel::prelude::*;
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection};
+use diesel::r2d2::{
+    ConnectionManager, CustomizeConnection, ManageConnection, Pool, PooledConnection, R2D2Connection,
+};
 use tokio::sync::Semaphore;
 
 use crate::kernel::base::clock::Clock;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::event::domain::{Actor, Event};
-
-type PgPool = Pool<ConnectionManager<PgConnection>>;
 
 /// Statements sent by requests since the start, without BEGIN, COMMIT, SET and pool checks. The benchmark
 /// reads it.
@@ -83,7 +82,9 @@ pub struct Db {
 
 #[derive(Clone)]
 struct Lane {
-    pool: PgPool,
+    pool: Pool<Manager>,
+    /// Whether the next check-out asks its connection first.
+    doubt: Arc<AtomicBool>,
     gate: Arc<Semaphore>,
     wait: Duration,
     /// How many callers stand before the gate.
@@ -178,6 +179,7 @@ impl Db {
     /// When the URL cannot be read.
     pub fn open(url: &str, size: PoolSize, clock: Clock) -> anyhow::Result<Self> {
         let lane = |read_only: bool| -> Lane {
+            let doubt = Arc::<AtomicBool>::default();
             let pool = Pool::builder()
                 .max_size(size.connections)
                 .min_idle(Some(1))
@@ -185,9 +187,13 @@ impl Db {
                 .test_on_check_out(true)
                 .error_handler(Box::new(Quiet))
                 .connection_customizer(Box::new(Customize { read_only }))
-                .build_unchecked(ConnectionManager::new(with_network_limits(url)));
+                .build_unchecked(Manager {
+                    made: ConnectionManager::new(with_network_limits(url)),
+                    doubt: doubt.clone(),
+                });
             Lane {
                 pool,
+                doubt,
                 gate: Arc::new(Semaphore::new(size.connections as usize)),
                 wait: Duration::from_secs(size.wait_seconds),
                 waiting: Arc::default(),
@@ -237,7 +243,7 @@ impl Db {
         &self,
         f: impl Fn(&mut PgConnection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.read.run(f).await
+        self.read.run(move |lane| lane.read(f)).await
     }
 
     /// Runs `f` in a transaction and commits when it returns. `f` must hand back an [`Audited`] value.
@@ -251,12 +257,10 @@ impl Db {
     ) -> Result<T> {
         let (now, names_times) = (self.clock.now(), self.names_times);
         let write = move |conn: &mut PgConnection| {
-            conn.transaction(|conn| {
-                check_session(conn, &actor)?;
-                f(&mut WriteTx { conn, actor: &actor, now, names_times }).map(|audited| audited.0)
-            })
+            check_session(conn, &actor)?;
+            f(&mut WriteTx { conn, actor: &actor, now, names_times }).map(|audited| audited.0)
         };
-        self.write.run(write).await
+        self.write.run(move |lane| lane.write(write)).await
     }
 
     /// Runs `f` in a transaction without an event. Only for what is no act of a person: sessions, counters,
@@ -271,7 +275,7 @@ impl Db {
         f: impl FnOnce(&mut PgConnection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         tracing::trace!(reason, "unaudited write");
-        self.write.run(move |conn| conn.transaction(f)).await
+        self.write.run(move |lane| lane.write(f)).await
     }
 
     /// As [`Db::write`], for the command line and jobs that already run on a thread that may block.
@@ -284,16 +288,15 @@ impl Db {
         f: impl FnOnce(&mut WriteTx<'_>) -> Result<Audited<T>>,
     ) -> Result<T> {
         let (now, names_times) = (self.clock.now(), self.names_times);
-        let mut conn = self.write.connection()?;
-        conn.transaction(|conn| f(&mut WriteTx { conn, actor, now, names_times }).map(|audited| audited.0))
+        self.write.write(|conn| f(&mut WriteTx { conn, actor, now, names_times }).map(|audited| audited.0))
     }
 
     /// As [`Db::read`], on the caller's thread.
     ///
     /// # Errors
     /// As [`Db::read`].
-    pub fn read_blocking<T>(&self, f: impl FnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
-        f(&mut *self.read.connection()?)
+    pub fn read_blocking<T>(&self, f: impl Fn(&mut PgConnection) -> Result<T>) -> Result<T> {
+        self.read.read(f)
     }
 
     /// As [`Db::write_unaudited`], on the caller's thread.
@@ -306,9 +309,7 @@ impl Db {
         f: impl FnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T> {
         tracing::trace!(reason, "unaudited write");
-        let mut conn = self.write.connection()?;
-        let conn: &mut PgConnection = &mut conn;
-        conn.transaction(f)
+        self.write.write(f)
     }
 }
 
@@ -323,10 +324,8 @@ fn check_session(conn: &mut PgConnection, actor: &Actor) -> Result<()> {
 }
 
 impl Lane {
-    async fn run<T: Send + 'static>(
-        &self,
-        f: impl FnOnce(&mut PgConnection) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
+    /// Does `f` on a thread that may block, once its turn has come.
+    async fn run<T: Send + 'static>(&self, f: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
         // Callers wait here, not on a thread of the blocking pool: a burst cannot fill it.
         let waiting = Waiting::join(&self.waiting);
         let permit = tokio::time::timeout(self.wait, self.gate.clone().acquire_owned())
@@ -338,8 +337,7 @@ impl Lane {
         let done = web::block(move || {
             let _permit = permit;
             SENT.set(0);
-            let done = lane.connection().and_then(|mut conn| f(&mut conn));
-            (done, SENT.get())
+            (f(&lane), SENT.get())
         });
         let (done, sent) = done.await.map_err(|panicked| Error::Internal(panicked.into()))?;
         // Nobody counts outside a request.
@@ -358,8 +356,99 @@ impl Lane {
         }
     }
 
-    fn connection(&self) -> Result<PooledConnection<ConnectionManager<PgConnection>>> {
+    /// Runs a read, and once more on another connection when the first turns out to be dead.
+    fn read<T>(&self, f: impl Fn(&mut PgConnection) -> Result<T>) -> Result<T> {
+        let mut pooled = self.check_out()?;
+        match f(&mut pooled.conn) {
+            Err(error) if self.found_dead(&error, &mut pooled) => {
+                drop(pooled);
+                f(&mut self.check_out()?.conn)
+            }
+            done => done,
+        }
+    }
+
+    /// Runs a write in a transaction. It is tried again where the transaction could not begin, and only
+    /// there: of anything later nobody knows how far it came.
+    fn write<T>(&self, f: impl FnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+        let mut pooled = self.begin()?;
+        let conn = &mut pooled.conn;
+        let done = match f(conn) {
+            Ok(value) => Transaction::commit_transaction(conn).map(|()| value).map_err(Error::from),
+            Err(error) => {
+                // Where even that fails the connection counts as broken, and leaves the pool.
+                let _ = Transaction::rollback_transaction(conn);
+                Err(error)
+            }
+        };
+        if let Err(error) = &done {
+            self.found_dead(error, &mut pooled);
+        }
+        done
+    }
+
+    /// A connection whose transaction has begun.
+    fn begin(&self) -> Result<PooledConnection<Manager>> {
+        let mut pooled = self.check_out()?;
+        if let Err(error) = Transaction::begin_transaction(&mut pooled.conn) {
+            let error = error.into();
+            if !self.found_dead(&error, &mut pooled) {
+                return Err(error);
+            }
+            pooled = self.check_out()?;
+            Transaction::begin_transaction(&mut pooled.conn)?;
+        }
+        Ok(pooled)
+    }
+
+    fn check_out(&self) -> Result<PooledConnection<Manager>> {
         self.pool.get().map_err(|away| Error::Unavailable(away.to_string()))
+    }
+
+    /// Whether the error came of a dead connection. It then leaves the pool, and the others are doubted.
+    fn found_dead(&self, error: &Error, pooled: &mut Pooled) -> bool {
+        pooled.dead = matches!(error, Error::Unavailable(_)) && pooled.conn.ping().is_err();
+        if pooled.dead {
+            self.doubt.store(true, Ordering::Relaxed);
+        }
+        pooled.dead
+    }
+}
+
+type Transaction = <PgConnection as Connection>::TransactionManager;
+
+/// A connection in a pool.
+struct Pooled {
+    conn: PgConnection,
+    /// Found dead when it was used.
+    dead: bool,
+}
+
+/// Makes and judges a pool's connections. A check-out sends nothing: that a connection is dead shows when it
+/// is used. After one was, the others are asked at their check-out, until one has answered.
+struct Manager {
+    made: ConnectionManager<PgConnection>,
+    doubt: Arc<AtomicBool>,
+}
+
+impl ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = diesel::r2d2::Error;
+
+    fn connect(&self) -> Result<Pooled, Self::Error> {
+        Ok(Pooled { conn: self.made.connect()?, dead: false })
+    }
+
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Self::Error> {
+        if self.doubt.load(Ordering::Relaxed) {
+            self.made.is_valid(&mut pooled.conn)?;
+            self.doubt.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        pooled.dead || self.made.has_broken(&mut pooled.conn)
     }
 }
 
@@ -403,12 +492,15 @@ struct Customize {
     read_only: bool,
 }
 
-impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Customize {
-    fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
-        // Compiling a plan takes longer than any of our statements does.
+impl CustomizeConnection<Pooled, diesel::r2d2::Error> for Customize {
+    fn on_acquire(&self, pooled: &mut Pooled) -> Result<(), diesel::r2d2::Error> {
+        let conn = &mut pooled.conn;
+        // Compiling a plan takes longer than any of our statements does, and so does planning for each value
+        // anew. The search of the log, which is worth a plan for its own words, asks for one itself.
         let read_only = if self.read_only { "SET default_transaction_read_only = on;" } else { "" };
         conn.batch_execute(&format!(
-            "SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = '30s'; \
+            "SET TIME ZONE 'UTC'; SET jit = off; SET plan_cache_mode = force_generic_plan; \
+                SET statement_timeout = '30s'; \
                 SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '10s'; {read_only}"
         ))
         .map_err(diesel::r2d2::Error::QueryError)?;

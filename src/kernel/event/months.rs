@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
-use diesel::prelude::*;
 use diesel::sql_types::{Date, Timestamptz};
 
 use crate::kernel::base::error::Result;
+use crate::kernel::base::query::prelude::*;
 
 /// Every month's partition, by its name.
 pub const MONTHS: &str = "SELECT to_date(right(c.relname, 7), 'YYYY_MM') AS month FROM pg_inherits i \

@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{SqlTypeOf, sql};
 use diesel::expression::SqlLiteral;
 use diesel::pg::Pg;
-use diesel::prelude::*;
 use diesel::sql_types::Text;
 use uuid::Uuid;
 
 use super::domain::{ActorKind, EventOutcome};
 use super::schema::events;
 use crate::kernel::base::keyset::{Cursor, NotACursor};
+use crate::kernel::base::query::prelude::*;
 
 /// The place of an event in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

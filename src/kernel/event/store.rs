@@ -3,15 +3,19 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::domain::{Actor, ActorKind, Event, EventOutcome};
 use super::schema::events;
+use crate::kernel::base::query::prelude::*;
 
+/// Up to so many events in one statement its text is kept prepared.
+const FEW: usize = 8;
+
+// Nothing is left to a column's default, so that the text depends on the number of rows alone.
 #[derive(Insertable)]
-#[diesel(table_name = events)]
+#[diesel(table_name = events, treat_none_as_default_value = false)]
 struct Row<'a> {
     kind: &'a str,
     category: &'a str,
@@ -72,14 +76,16 @@ pub(crate) fn insert(
             search_values: storable(&event.search_values),
         })
         .collect();
-    match at {
+    let written = match at {
         // Not even its default may be asked for by a role without the grant: the column is left out.
-        None => diesel::insert_into(events::table).values(&rows).execute(conn).map(drop),
+        None if rows.len() <= FEW => diesel::insert_into(events::table).values(&rows).execute(conn),
+        None => diesel::insert_into(events::table).values(&rows).execute_anew(conn),
         Some(at) => {
             let rows: Vec<_> = rows.iter().map(|row| (events::at.eq(at), row)).collect();
-            diesel::insert_into(events::table).values(rows).execute(conn).map(drop)
+            diesel::insert_into(events::table).values(rows).execute_anew(conn)
         }
-    }
+    };
+    written.map(drop)
 }
 
 /// The text as PostgreSQL can hold it: all but NUL, in whose place the sign of an unreadable character

@@ -1,11 +1,11 @@
 //! SQL of job runs.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 
 use super::{Done, Trigger};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::JobRunId;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::Db;
 use crate::kernel::db::schema::job_runs;
 

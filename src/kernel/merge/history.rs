@@ -2,18 +2,27 @@
 //! procedures, engagements, reports and findings.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
-use diesel::sql_types::{Array, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
-use crate::kernel::db::schema::field_history;
 use crate::kernel::merge::{History, MergeField, Posted, Revision, Version};
 
-/// What a history belongs to: the `subject_type` and the id.
+crate::text_enum! {
+    /// What merges field by field.
+    pub enum SubjectKind {
+        Procedure => "procedure", "Procedure";
+        Engagement => "engagement", "Engagement";
+        Report => "report", "Report";
+        Finding => "finding", "Finding";
+    }
+}
+
+/// What a history belongs to.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject(pub &'static str, pub Uuid);
+pub struct Subject(pub SubjectKind, pub Uuid);
 
 #[derive(QueryableByName)]
 struct Row {
@@ -49,7 +58,7 @@ pub fn read<F: MergeField>(
              ORDER BY version DESC LIMIT 1)
          ) h",
     )
-    .bind::<Text, _>(subject.0)
+    .bind::<Text, _>(subject.0.as_str())
     .bind::<SqlUuid, _>(subject.1)
     .bind::<Array<Text>, _>(&fields)
     .bind::<Array<Integer>, _>(&bases)
@@ -73,21 +82,24 @@ pub fn note<F: MergeField>(
     subject: Subject,
     values: &[(F, Version, &str)],
 ) -> Result<()> {
-    let rows: Vec<_> = values
-        .iter()
-        .map(|(field, version, value)| {
-            (
-                field_history::subject_type.eq(subject.0),
-                field_history::subject_id.eq(subject.1),
-                field_history::field.eq(field.as_str()),
-                field_history::version.eq(*version),
-                field_history::value.eq(*value),
-                field_history::person_id.eq(tx.actor().id.map(|id| id.0)),
-                field_history::person_name.eq(&tx.actor().name),
-                field_history::at.eq(tx.now()),
-            )
-        })
-        .collect();
-    diesel::insert_into(field_history::table).values(&rows).execute(tx.conn)?;
+    let fields: Vec<&str> = values.iter().map(|(field, ..)| field.as_str()).collect();
+    let versions: Vec<Version> = values.iter().map(|(_, version, _)| *version).collect();
+    let texts: Vec<&str> = values.iter().map(|(.., value)| *value).collect();
+    // sql_query: one text for any number of rows.
+    diesel::sql_query(
+        "INSERT INTO field_history \
+            (subject_type, subject_id, field, version, value, person_id, person_name, at)
+         SELECT $1, $2, field, version, value, $6, $7, $8
+         FROM unnest($3::text[], $4::int[], $5::text[]) AS n(field, version, value)",
+    )
+    .bind::<Text, _>(subject.0)
+    .bind::<SqlUuid, _>(subject.1)
+    .bind::<Array<Text>, _>(fields)
+    .bind::<Array<Integer>, _>(versions)
+    .bind::<Array<Text>, _>(texts)
+    .bind::<Nullable<SqlUuid>, _>(tx.actor().id.map(|id| id.0))
+    .bind::<Text, _>(tx.actor().name.clone())
+    .bind::<Timestamptz, _>(tx.now())
+    .execute(tx.conn)?;
     Ok(())
 }

@@ -29,8 +29,7 @@ use crate::kernel::web::filters;
 use crate::kernel::web::frame::{Frame, Section};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
-    font-src 'self'; connect-src 'self'; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 #[derive(Template)]
 #[template(path = "web/error.html", blocks = ["main"])]
@@ -341,29 +340,20 @@ fn body(error: &Error, mut frame: Frame, partial: bool) -> askama::Result<String
 fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) {
     let home = ("Go to the dashboard", "/");
     match error {
-        Error::NotFound => (
-            "Not here",
-            "There is nothing at this address, or you have no access to \
-            it."
-            .into(),
-            home,
-        ),
+        Error::NotFound => {
+            ("Not here", "There is nothing at this address, or you have no access to it.".into(), home)
+        }
         Error::Forbidden(why) => {
             let why = if why.is_empty() {
-                "Your role does not allow this. Ask a team lead or an \
-                administrator."
+                "Your role does not allow this. Ask a team lead or an administrator."
             } else {
                 why
             };
             ("Not allowed", why.to_owned(), home)
         }
-        Error::Unauthenticated | Error::SecondFactorDue | Error::ProofNeeded => (
-            "Sign in",
-            "Sign in to go \
-            on."
-            .into(),
-            ("Sign in", "/sign-in"),
-        ),
+        Error::Unauthenticated | Error::SecondFactorDue | Error::ProofNeeded => {
+            ("Sign in", "Sign in to go on.".into(), ("Sign in", "/sign-in"))
+        }
         Error::Invalid(errors) => ("Not saved", errors.0.values().next().cloned().unwrap_or_default(), home),
         Error::Refused(why) | Error::Malformed(why) => ("Not done", why.clone(), home),
         Error::Conflict(why) => ("Changed meanwhile", why.clone(), home),
@@ -392,9 +382,7 @@ fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) 
         ),
         Error::Internal(_) => (
             "This did not work",
-            "Something went wrong on our side and has been logged. \
-            Nothing was changed."
-                .into(),
+            "Something went wrong on our side and has been logged. Nothing was changed.".into(),
             home,
         ),
     }

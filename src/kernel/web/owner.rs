@@ -1,9 +1,9 @@
 //! Whose data an address is about, so that the right is asked before a form is read.
 
-use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::kernel::base::ids::ClientId;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{clients, engagements, reports};
 
 /// What the id in an address names.

@@ -1,12 +1,12 @@
 //! SQL of ATT&CK releases.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 
 use super::procedures::Number;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::keyset::At;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{attack_versions, methodologies, tactics};
 use crate::library::domain::TechniqueStatus;

@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel::upsert::excluded;
 use uuid::Uuid;
 
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{
     attack_versions, library_procedure_versions, library_procedures, repositories, tactics, techniques,
@@ -157,7 +157,7 @@ pub(crate) fn write_attack(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Res
             tactics::position.eq(excluded(tactics::position)),
             tactics::digest.eq(excluded(tactics::digest)),
         ))
-        .execute(tx.conn)?;
+        .execute_anew(tx.conn)?;
     let technique_changes = write_techniques(tx, release)?;
     let (a, b) = (tactic_changes.counts(0), technique_changes.counts(0));
     Ok(Counts {
@@ -245,7 +245,7 @@ fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<Cha
                 techniques::revoked_by.eq(excluded(techniques::revoked_by)),
                 techniques::digest.eq(excluded(techniques::digest)),
             ))
-            .execute(tx.conn)?;
+            .execute_anew(tx.conn)?;
     }
     // Engagements name techniques by their ids and want the names back: the row stays.
     diesel::update(
@@ -386,10 +386,10 @@ pub(crate) fn write_procedures(
                 library_procedures::updated_at.eq(excluded(library_procedures::updated_at)),
                 library_procedures::withdrawn_at.eq(None::<DateTime<Utc>>),
             ))
-            .execute(tx.conn)?;
+            .execute_anew(tx.conn)?;
     }
     for chunk in versions.chunks(CHUNK) {
-        diesel::insert_into(library_procedure_versions::table).values(chunk).execute(tx.conn)?;
+        diesel::insert_into(library_procedure_versions::table).values(chunk).execute_anew(tx.conn)?;
     }
     diesel::update(
         library_procedures::table

@@ -1,13 +1,13 @@
 //! SQL of test plans.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
 use serde_json::json;
 
 use super::procedures::{Hit, list_hits};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, TestPlanId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{library_procedures, test_plan_procedures, test_plans};
 use crate::kernel::db::{Audited, WriteTx};
@@ -152,7 +152,7 @@ fn insert_procedures(
             )
         })
         .collect();
-    diesel::insert_into(test_plan_procedures::table).values(rows).execute(conn).map_err(taken)?;
+    diesel::insert_into(test_plan_procedures::table).values(rows).execute_anew(conn).map_err(taken)?;
     Ok(())
 }
 

@@ -1,9 +1,8 @@
 //! The starter library: what the binary brings along, so that a first run has something real to do.
 
-use diesel::prelude::*;
-
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, TestPlanId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{methodologies, repositories, test_plan_procedures, test_plans};
 use crate::kernel::db::{Db, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
@@ -108,8 +107,8 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
             ));
         }
     }
-    diesel::insert_into(test_plans::table).values(heads).execute(tx.conn)?;
-    diesel::insert_into(test_plan_procedures::table).values(rows).execute(tx.conn)?;
+    diesel::insert_into(test_plans::table).values(heads).execute_anew(tx.conn)?;
+    diesel::insert_into(test_plan_procedures::table).values(rows).execute_anew(tx.conn)?;
     Ok(())
 }
 

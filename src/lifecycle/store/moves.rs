@@ -1,11 +1,11 @@
 //! SQL of the lifecycle: what a move judges from, and the move itself.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::zone::Zone;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{engagement_activity, engagements, procedures, reports};

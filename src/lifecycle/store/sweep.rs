@@ -1,7 +1,6 @@
 //! The job `schedule-transitions`: moves what is due, each engagement once however many processes run it.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{Array, Uuid as SqlUuid};
 use uuid::Uuid;
 
@@ -9,6 +8,7 @@ use super::moves::{Locked, event};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId};
 use crate::kernel::base::logging::without_quotes;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{engagement_activity, engagements};
 use crate::kernel::db::{Db, WriteTx};

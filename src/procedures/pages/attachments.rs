@@ -384,8 +384,7 @@ pub async fn removal(permit: Permit<WriteProcedure>, path: FileIds) -> Result<Ht
         frame: place::frame(&permit, &head, "Remove attachment"),
         heading: format!("Remove “{}”?", attachment.title),
         shown: crate::kernel::web::markdown::render(&format!(
-            "{} · \
-            {}",
+            "{} · {}",
             attachment.file_name,
             facts(&attachment, head.zone)
         )),

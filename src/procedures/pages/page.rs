@@ -20,16 +20,16 @@ use crate::kernel::merge::record::{Saved, Typed};
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure, WriteRed};
-use crate::kernel::web::{Form, Query, Section, beside, redirect_with, refusal_noted};
+use crate::kernel::web::{Form, Query, Section, beside, redirect, redirect_with, refusal_noted};
 use crate::procedures::domain::{Field, Sides, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed, is_input};
 use crate::procedures::store::page::{self, Draft, InputValues, Shown, Technique, Tick};
 use crate::procedures::store::runbook::{
-    Operator, ProcedureRow, is_assigned, list_operators, list_procedures,
+    Neighbours, Operator, get_neighbours, is_assigned, list_operators, list_procedures,
 };
 use crate::procedures::store::save::save_fields;
 use crate::procedures::store::{parts, work};
-use crate::procedures::views::page::{Last, Overlay, Show, url};
+use crate::procedures::views::page::{Jump, Last, Overlay, Show, url};
 use crate::procedures::views::parts::Parts;
 use crate::procedures::views::steps::RefusedInputs;
 use crate::procedures::views::{Fresh, FreshPage};
@@ -41,7 +41,7 @@ type Ids = web::Path<(EngagementId, ProcedureId)>;
 /// Everything the page reads, one statement for each part.
 struct Loaded {
     shown: Shown,
-    siblings: Vec<ProcedureRow>,
+    neighbours: Neighbours,
     operators: Vec<Operator>,
     outcomes: Vec<Outcome>,
     ticks: Vec<Tick>,
@@ -60,7 +60,7 @@ async fn load<A: Action>(
         .read(move |conn| {
             let shown = page::get(conn, engagement, procedure, &visible)?;
             Ok(Loaded {
-                siblings: list_procedures(conn, engagement, &visible)?,
+                neighbours: get_neighbours(conn, engagement, shown.procedure.position)?,
                 operators: list_operators(conn, engagement, Some(procedure), &visible)?,
                 outcomes: list_outcomes(conn)?,
                 ticks: page::list_ticks(conn, procedure)?,
@@ -113,7 +113,7 @@ impl Loaded {
         Parts {
             shown: &self.shown,
             outcomes: &self.outcomes,
-            siblings: &self.siblings,
+            neighbours: self.neighbours,
             operators: &self.operators,
             ticks: &self.ticks,
             inputs: &self.inputs,
@@ -545,6 +545,23 @@ pub async fn fresh(
     let loaded = load(&permit, engagement, procedure).await?;
     let held = Sides::of_words(&asked.sides);
     permit.page(&fresh_page(&permit, &loaded, asked.zone.parse().ok(), held).await?)
+}
+
+/// `GET …/jump`: the engagement's procedures, for the menu in the bar; asked for as a page, their table.
+pub async fn jump(permit: Permit<ReadEngagement>, path: Ids) -> Result<HttpResponse> {
+    let (engagement, current) = path.into_inner();
+    if !permit.partial {
+        return Ok(redirect(&format!("/engagements/{engagement}#procedures")));
+    }
+    let visible = permit.visible();
+    let (client, procedures) = permit
+        .read(move |conn| {
+            let client = page::check_visible(conn, engagement, Some(current), &visible)?;
+            Ok((client, list_procedures(conn, engagement, &visible)?))
+        })
+        .await?;
+    permit.check(client)?;
+    permit.page(&Jump { engagement, current, procedures })
 }
 
 /// What an open page tells of itself.

@@ -1,13 +1,12 @@
 //! SQL of the assets that a procedure was run against, with their own outcomes.
 
-use diesel::prelude::*;
-
 use super::logs::named;
 use super::work::Work;
 use crate::clients::assets::store as client_assets;
 use crate::clients::domain::{AssetKind, AssetText, Criticality};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{AssetId, ClientId, ProcedureId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::text::like;
 use crate::kernel::db::WriteTx;
@@ -156,7 +155,7 @@ pub fn add(tx: &mut WriteTx<'_>, work: &mut Work, wanted: &[AssetId]) -> Result<
         .values(&rows)
         .on_conflict_do_nothing()
         .returning(procedure_assets::asset_id)
-        .get_results(tx.conn)
+        .load_anew(tx.conn)
         .map_err(foreign_asset)?;
     if added.is_empty() {
         return Ok(());

@@ -3,7 +3,6 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Uuid as SqlUuid};
 use uuid::Uuid;
 
@@ -13,6 +12,7 @@ use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
 use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{attachments, engagements, people, procedures};
@@ -247,7 +247,7 @@ pub fn insert(
             )
         })
         .collect();
-    diesel::insert_into(attachments::table).values(&rows).execute(tx.conn)?;
+    diesel::insert_into(attachments::table).values(&rows).execute_anew(tx.conn)?;
     for file in files {
         let event = work
             .event(
@@ -292,7 +292,7 @@ pub fn insert_of_engagement(
         )
     };
     let rows: Vec<_> = files.iter().map(row).collect();
-    diesel::insert_into(attachments::table).values(&rows).execute(tx.conn)?;
+    diesel::insert_into(attachments::table).values(&rows).execute_anew(tx.conn)?;
     let event = |file: &Arrived| {
         Event::new(Kind::AttachmentAdded, format!("Attached “{}” to the engagement", file.file_name))
             .subject("attachment", file.id.0, &file.file_name)

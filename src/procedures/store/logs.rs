@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::{count_star, sql};
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Uuid as SqlUuid};
 
 use super::work::Work;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{log_entries, people, procedures};

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use diesel::prelude::*;
-
 use super::logs::insert as insert_entry;
 use super::page::list_candidates;
 use super::runbook::list_operators;
@@ -12,6 +10,7 @@ use super::work::Work;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::text::check_text;
 use crate::kernel::base::times;
@@ -187,7 +186,7 @@ pub fn save_inputs(tx: &mut WriteTx<'_>, work: &mut Work, typed: &[TypedInput]) 
             )
         })
         .collect();
-    diesel::insert_into(procedure_inputs::table).values(&rows).execute(tx.conn)?;
+    diesel::insert_into(procedure_inputs::table).values(&rows).execute_anew(tx.conn)?;
     // Values may be credentials: the event names the inputs and nothing more.
     let event = work
         .event(
@@ -246,7 +245,7 @@ pub fn save_operators(
                 )
             })
             .collect();
-        diesel::insert_into(procedure_operators::table).values(&rows).execute(tx.conn)?;
+        diesel::insert_into(procedure_operators::table).values(&rows).execute_anew(tx.conn)?;
         let names = |set: &BTreeSet<(PersonId, Team)>| {
             set.iter().map(|(p, t)| format!("{}:{p}", t.as_str())).collect::<Vec<_>>()
         };

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use diesel::prelude::*;
 
 use super::work::Work;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::ProcedureId;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::times;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{outcomes, procedures};
 use crate::kernel::event::domain::Kind;
-use crate::kernel::merge::history::Subject;
+use crate::kernel::merge::history::{Subject, SubjectKind};
 use crate::kernel::merge::record::{Columns, Misfit, Record, Saved, Typed, save};
 use crate::kernel::merge::value::Value;
 use crate::kernel::merge::{Change, Version};
@@ -120,7 +120,7 @@ impl Held {
 
 impl Record for Held {
     fn subject(&self) -> Subject {
-        Subject("procedure", self.id.0)
+        Subject(SubjectKind::Procedure, self.id.0)
     }
 
     fn version(&self) -> Version {

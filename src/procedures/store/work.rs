@@ -3,13 +3,13 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use diesel::prelude::*;
 
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{engagements, procedures};

@@ -20,7 +20,7 @@ use crate::kernel::web::frame::initials;
 use crate::procedures::domain::{
     Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, waiting_on, warnings,
 };
-use crate::procedures::store::runbook::{Operator, ProcedureRow, operators_of};
+use crate::procedures::store::runbook::{Neighbours, Operator, ProcedureRow, operators_of};
 
 /// What stands in the form instead of the saved values: after a 422, a conflict, or a restored draft.
 #[derive(Debug, Clone, Default)]
@@ -96,17 +96,26 @@ pub struct FieldView {
     pub max: usize,
 }
 
-/// An entry of the jump list.
-#[derive(Debug, Clone)]
+/// The list of an engagement's procedures, to go to any of them.
+#[derive(Template)]
+#[template(path = "procedures/jump.html")]
 pub struct Jump {
-    pub href: String,
-    pub position: i32,
-    pub name: String,
-    /// CSS class of the state.
-    pub class: &'static str,
-    pub status: &'static str,
-    /// Whether it is this one.
-    pub current: bool,
+    pub engagement: EngagementId,
+    /// The one that is open.
+    pub current: ProcedureId,
+    pub procedures: Vec<ProcedureRow>,
+}
+
+impl Jump {
+    fn href(&self, procedure: &ProcedureRow) -> String {
+        url(self.engagement, procedure.id)
+    }
+    fn class(&self, procedure: &ProcedureRow) -> &'static str {
+        state_class(procedure.status)
+    }
+    fn is_current(&self, procedure: &ProcedureRow) -> bool {
+        procedure.id == self.current
+    }
 }
 
 /// The bar at the top.
@@ -121,7 +130,8 @@ pub struct Bar {
     pub place: String,
     pub previous: Option<String>,
     pub next: Option<String>,
-    pub jumps: Vec<Jump>,
+    /// Where the list of all procedures is.
+    pub jump: String,
     /// Whether there is anything to save.
     pub writable: bool,
     /// What was just done.
@@ -289,35 +299,23 @@ impl Parts<'_> {
 
     /// Where Save and next leads: the next procedure, or after the last one the engagement.
     pub fn next_url(&self) -> String {
-        let at = self.siblings.iter().position(|s| s.id == self.shown.procedure.id).map_or(0, |at| at + 1);
-        match self.siblings.get(at) {
-            Some(next) => url(self.shown.engagement.id, next.id),
+        match self.neighbours.next {
+            Some(next) => url(self.shown.engagement.id, next),
             None => format!("/engagements/{}", self.shown.engagement.id),
         }
     }
 
     pub fn bar(&self, saved: Option<String>) -> Bar {
-        let at = self.siblings.iter().position(|s| s.id == self.shown.procedure.id).unwrap_or(0);
-        let link = |sibling: Option<&ProcedureRow>| sibling.map(|s| url(self.shown.engagement.id, s.id));
+        let link = |procedure: Option<ProcedureId>| procedure.map(|id| url(self.shown.engagement.id, id));
+        let Neighbours { previous, next, nth, of } = self.neighbours;
         Bar {
             engagement: format!("/engagements/{}", self.shown.engagement.id),
             engagement_title: self.shown.engagement.title.clone(),
             name: self.shown.procedure.name.clone(),
-            place: format!("{} of {}", at + 1, self.siblings.len()),
-            previous: link(at.checked_sub(1).and_then(|before| self.siblings.get(before))),
-            next: link(self.siblings.get(at + 1)),
-            jumps: self
-                .siblings
-                .iter()
-                .map(|s| Jump {
-                    href: url(self.shown.engagement.id, s.id),
-                    position: s.position,
-                    name: s.name.clone(),
-                    class: state_class(s.status),
-                    status: s.status.label(),
-                    current: s.id == self.shown.procedure.id,
-                })
-                .collect(),
+            place: format!("{nth} of {of}"),
+            previous: link(previous),
+            next: link(next),
+            jump: format!("{}/jump", self.url()),
             writable: self.sides.any(),
             saved,
         }

@@ -1,10 +1,10 @@
 //! What forms of a report offer: assets, evidence, outcomes.
 
-use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{assets, attachments, procedures};
 
 /// The assets of a client, by name: id, name, address.

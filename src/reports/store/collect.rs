@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::prelude::*;
 use uuid::Uuid;
 
 use crate::clients::domain::{AssetKind, Criticality};
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::EngagementId;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{

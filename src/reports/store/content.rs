@@ -1,13 +1,13 @@
 //! What a report says now: narrative, findings, corrections; and how it came where it stands.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use diesel::sql_types::{Jsonb, Uuid as SqlUuid};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{FindingId, PersonId, ReportId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{report_publications, reports};
 use crate::kernel::merge::record::Columns;
 use crate::kernel::merge::value::Value;

@@ -1,7 +1,6 @@
 //! Writing in a Draft: the narrative, findings, corrections of outcomes; and remediation, which goes on after
 //! publishing.
 
-use diesel::prelude::*;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -9,6 +8,7 @@ use super::content::{Live, Narrative, get_workflow, list_findings};
 use super::list::visible_to;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
     assets, attachments, engagements, field_history, finding_assets, finding_attachments, findings,
@@ -16,7 +16,7 @@ use crate::kernel::db::schema::{
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
-use crate::kernel::merge::history::{self, Subject};
+use crate::kernel::merge::history::{self, Subject, SubjectKind};
 use crate::kernel::merge::record::{Columns, Record, Saved, Typed, checked, save};
 use crate::kernel::merge::{Change, MergeField, Version, set};
 use crate::kernel::web::permit::{Action, EditReport, Permit, RemediateFinding};
@@ -134,7 +134,7 @@ impl Columns for Locked {
 
 impl Record for Locked {
     fn subject(&self) -> Subject {
-        Subject("report", self.id.0)
+        Subject(SubjectKind::Report, self.id.0)
     }
 
     fn version(&self) -> Version {
@@ -198,7 +198,7 @@ impl Columns for HeldFinding<'_> {
 
 impl Record for HeldFinding<'_> {
     fn subject(&self) -> Subject {
-        Subject("finding", self.live.finding.id.0)
+        Subject(SubjectKind::Finding, self.live.finding.id.0)
     }
 
     fn version(&self) -> Version {
@@ -260,7 +260,7 @@ pub fn add_finding(
         return if same { Ok(tx.unchanged(())) } else { Err(Error::Conflict(ADDED_ALREADY.into())) };
     }
     let known = field_history::table
-        .filter(field_history::subject_type.eq("finding").and(field_history::subject_id.eq(id.0)));
+        .filter(field_history::subject_type.eq(SubjectKind::Finding).and(field_history::subject_id.eq(id.0)));
     if diesel::select(diesel::dsl::exists(known)).get_result(tx.conn)? {
         return Err(Error::Conflict(ADDED_ALREADY.into()));
     }
@@ -380,7 +380,7 @@ fn link(
             .iter()
             .map(|asset| (finding_assets::finding_id.eq(id.0), finding_assets::asset_id.eq(*asset)))
             .collect();
-        diesel::insert_into(finding_assets::table).values(rows).execute(tx.conn)?;
+        diesel::insert_into(finding_assets::table).values(rows).execute_anew(tx.conn)?;
     } else {
         let own = attachments::table
             .filter(attachments::id.eq_any(&wanted).and(attachments::engagement_id.eq(locked.engagement.0)));
@@ -393,7 +393,7 @@ fn link(
                 (finding_attachments::finding_id.eq(id.0), finding_attachments::attachment_id.eq(*file))
             })
             .collect();
-        diesel::insert_into(finding_attachments::table).values(rows).execute(tx.conn)?;
+        diesel::insert_into(finding_attachments::table).values(rows).execute_anew(tx.conn)?;
     }
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
-use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use uuid::Uuid;
 
@@ -12,6 +11,7 @@ use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
 use crate::kernel::base::keyset::Cursor;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{clients, engagements, report_revisions, reports};
 use crate::kernel::web::permit::{Action, Permit, ReadReport};

@@ -2,7 +2,6 @@
 //! lock.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::collect::collect;
@@ -16,6 +15,7 @@ use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{
     client_access, field_history, findings, outcome_corrections, people, report_moves, report_publications,
     report_reviewers, report_revisions, reports, role_permissions, settings,
@@ -240,7 +240,10 @@ fn ask(tx: &mut WriteTx<'_>, locked: &Locked, reviewers: &[PersonId]) -> Result<
         .iter()
         .map(|person| (report_reviewers::report_id.eq(locked.id), report_reviewers::person_id.eq(person)))
         .collect();
-    diesel::insert_into(report_reviewers::table).values(rows).on_conflict_do_nothing().execute(tx.conn)?;
+    diesel::insert_into(report_reviewers::table)
+        .values(rows)
+        .on_conflict_do_nothing()
+        .execute_anew(tx.conn)?;
     let names: Vec<&str> =
         may.iter().filter(|(person, _)| reviewers.contains(person)).map(|(_, name)| name.as_str()).collect();
     let sentence = format!("Asked {} to review the report “{}”", names.join(", "), locked.narrative.title);

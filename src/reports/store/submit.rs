@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::collect::collect;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{
     clients, drafts, engagements, finding_assets, finding_attachments, findings, procedures,
     report_revisions, reports, step_ticks,
@@ -269,8 +269,8 @@ fn insert_findings(tx: &mut WriteTx<'_>, report: ReportId, found: &[NewFinding<'
             (finding_attachments::finding_id.eq(id), finding_attachments::attachment_id.eq(file.id))
         }));
     }
-    diesel::insert_into(findings::table).values(rows).execute(tx.conn)?;
-    diesel::insert_into(finding_assets::table).values(of_assets).execute(tx.conn)?;
-    diesel::insert_into(finding_attachments::table).values(files).execute(tx.conn)?;
+    diesel::insert_into(findings::table).values(rows).execute_anew(tx.conn)?;
+    diesel::insert_into(finding_assets::table).values(of_assets).execute_anew(tx.conn)?;
+    diesel::insert_into(finding_attachments::table).values(files).execute_anew(tx.conn)?;
     Ok(())
 }

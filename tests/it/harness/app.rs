@@ -86,14 +86,25 @@ impl TestApp {
         Self::start(database, false)
     }
 
+    /// As [`TestApp::spawn`], with a single connection to read and a single one to write.
+    pub fn spawn_on_one_connection() -> Self {
+        let mut app = Self::start_with(TestDatabase::new(), false, 1);
+        (app.clients, app.people) = super::fixtures::settle(&app.app);
+        app
+    }
+
     fn make(jobs: bool) -> Self {
         Self::start(TestDatabase::new(), jobs)
     }
 
     fn start(database: TestDatabase, jobs: bool) -> Self {
+        Self::start_with(database, jobs, 4)
+    }
+
+    fn start_with(database: TestDatabase, jobs: bool, connections: u32) -> Self {
         let clock = Clock::standing_at(start());
-        let db = Db::open(&database.app_url(), PoolSize { connections: 4, wait_seconds: 3 }, clock.clone())
-            .unwrap();
+        let db =
+            Db::open(&database.app_url(), PoolSize { connections, wait_seconds: 3 }, clock.clone()).unwrap();
         let place = scratch().join("data").join(database.name());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut config = config(&place);

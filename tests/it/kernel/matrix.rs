@@ -291,7 +291,7 @@ fn of_nobody(path: &'static str, name: &'static str) -> &'static str {
 }
 
 /// A test plan that may be changed and deleted.
-fn plan(app: &TestApp) -> String {
+pub(super) fn plan(app: &TestApp) -> String {
     let first = app.texts("SELECT id FROM library_procedures ORDER BY name LIMIT 1").remove(0);
     let content = PlanContent {
         title: format!("{} {}", hostile!("Plan"), Uuid::now_v7()),

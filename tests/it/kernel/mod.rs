@@ -3,7 +3,6 @@
 
 mod app_role;
 mod audit_log;
-mod cached;
 mod dependencies;
 mod docs;
 mod edge;
@@ -15,6 +14,7 @@ mod matrix;
 mod metrics;
 mod migrations;
 mod outage;
+mod prepared;
 mod schema;
 mod scripts;
 pub mod sources;

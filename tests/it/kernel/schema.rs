@@ -10,6 +10,7 @@ use tyrian::kernel::base::team::Team;
 use tyrian::kernel::drafts::DraftSubject;
 use tyrian::kernel::event::domain::{ActorKind, EventOutcome};
 use tyrian::kernel::job::Trigger;
+use tyrian::kernel::merge::history::SubjectKind;
 use tyrian::kernel::web::Theme;
 use tyrian::library::domain::{RepositoryType, TechniqueStatus};
 use tyrian::lifecycle::domain::{EngagementStatus, ReportStatus};
@@ -23,12 +24,7 @@ fn values<T: Copy>(all: &[T], stored: impl Fn(T) -> &'static str) -> BTreeSet<St
     all.iter().map(|value| stored(*value).to_owned()).collect()
 }
 
-fn words(list: &str) -> BTreeSet<String> {
-    list.split(' ').map(str::to_owned).collect()
-}
-
-/// Every column whose CHECK lists words → the enum's words, or the words themselves where no enum stands
-/// behind them.
+/// Every column whose CHECK lists words → the enum's words.
 fn expected() -> BTreeMap<&'static str, BTreeSet<String>> {
     let team = || values(Team::ALL, Team::as_str);
     let severity = || values(Severity::ALL, Severity::as_str);
@@ -44,7 +40,7 @@ fn expected() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("engagements.write_rule", rule()),
         ("events.actor_kind", values(ActorKind::ALL, ActorKind::as_str)),
         ("events.outcome", values(EventOutcome::ALL, EventOutcome::as_str)),
-        ("field_history.subject_type", words("procedure engagement report finding")),
+        ("field_history.subject_type", values(SubjectKind::ALL, SubjectKind::as_str)),
         ("findings.severity", severity()),
         ("findings.state", values(FindingState::ALL, FindingState::as_str)),
         ("job_runs.trigger", values(Trigger::ALL, Trigger::as_str)),

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Timestamptz};
 
 use crate::audit::log::request::ExportRequest;
@@ -14,6 +13,7 @@ use crate::audit::proof::inclusion::Proof;
 use crate::audit::proof::merkle::{Digest, paths};
 use crate::audit::proof::seal::Seal;
 use crate::audit::proof::store::seal as seals;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::cursor::{declare, fetch};
 use crate::kernel::event::record::{Columns, Record};
 use crate::kernel::event::schema::events;

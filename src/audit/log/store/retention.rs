@@ -7,13 +7,13 @@ use anyhow::bail;
 use chrono::{DateTime, Months, NaiveDate, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Bool, Date, Nullable, Text};
 
 use crate::audit::proof::archive::{self, Writer};
 use crate::audit::proof::merkle::{Digest, leaf, root};
 use crate::audit::proof::store::seal as seals;
 use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::Db;
 use crate::kernel::db::cursor::{declare, fetch};
 use crate::kernel::db::schema::settings;
@@ -107,8 +107,7 @@ pub fn archive(conn: &mut PgConnection, month: NaiveDate, path: &Path) -> anyhow
                 event.canonical(&mut bytes);
                 if leaf(&bytes).as_slice() != digest {
                     bail!(
-                        "{} is not what was sealed; `tyrian audit verify` tells \
-                        more",
+                        "{} is not what was sealed; `tyrian audit verify` tells more",
                         crate::audit::proof::verify::name(event.place())
                     );
                 }
@@ -207,7 +206,7 @@ pub fn record(conn: &mut PgConnection, month: NaiveDate, file: &str, archived: &
         .iter()
         .map(|(number, leaf)| (boundary_leaves::number.eq(number), boundary_leaves::leaf.eq(leaf.as_slice())))
         .collect();
-    diesel::insert_into(boundary_leaves::table).values(leaves).on_conflict_do_nothing().execute(conn)?;
+    diesel::insert_into(boundary_leaves::table).values(leaves).on_conflict_do_nothing().execute_anew(conn)?;
     Ok(true)
 }
 

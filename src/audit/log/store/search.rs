@@ -1,26 +1,35 @@
 //! SQL of the audit log's page: one page of events by keyset, the capped count, what came since, and whom to
 //! choose from.
+//!
+//! What a search costs must not hang on what the planner guesses of a word. So it has two steps, each of
+//! which is bounded whatever the words are. First the newest [`WALKED`] events are read one after another:
+//! what is common is found there. Where that is not enough the events beyond are asked of the indexes, month
+//! by month and then more months at once: what the walk did not find often enough is rare there too.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Months, NaiveTime, Utc};
 use diesel::connection::SimpleConnection;
-use diesel::dsl::sql;
+use diesel::dsl::{not, sql};
 use diesel::pg::Pg;
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
 use uuid::Uuid;
 
-use crate::audit::log::query::{Filter, Page, Part};
+use crate::audit::log::query::{Filter, Page, Part, Term};
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::PersonId;
 use crate::kernel::base::keyset::{self, At, LOADED, ROWS};
+use crate::kernel::base::query::prelude::*;
+use crate::kernel::base::text::like_literal;
 use crate::kernel::db::schema::{client_access, people};
 use crate::kernel::event::record::Place;
 use crate::kernel::event::record::Record;
 use crate::kernel::event::schema::events;
 
-/// Counts stop here.
+/// Counts stop here: nobody reads on to learn whether it is two thousand or three.
 pub const COUNTED: i64 = 1_001;
+/// So many of the newest events are read before the indexes are asked. A word that is found less than
+/// [`COUNTED`] times among them is in about a twentieth of all events, or fewer.
+pub const WALKED: i64 = 20_000;
 /// The most people that the filter offers.
 const PEOPLE: i64 = 1_000;
 
@@ -32,6 +41,8 @@ pub struct Scope {
     /// From this instant on.
     pub from: Option<DateTime<Utc>>,
     pub to: Option<DateTime<Utc>>,
+    /// [`WALKED`], except where a test has fewer events.
+    pub walked: i64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -51,17 +62,23 @@ pub const TOO_BROAD: &str = "Too broad: shorten the dates or add a word.";
 
 type Boxed<'a> = events::BoxedQuery<'a, Pg>;
 
-/// The events of a filter within a scope, in no order yet.
-pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
+/// The events between a scope's instants, whosever they are.
+fn within<'a>(scope: &Scope) -> Boxed<'a> {
     let mut query = events::table.into_boxed();
-    if let Some(clients) = &scope.clients {
-        query = query.filter(events::client_id.eq_any(clients.ids().to_vec()).assume_not_null());
-    }
     if let Some(from) = scope.from {
         query = query.filter(events::at.ge(from));
     }
     if let Some(to) = scope.to {
         query = query.filter(events::at.lt(to));
+    }
+    query
+}
+
+/// The events of a filter within a scope, in no order yet.
+pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
+    let mut query = within(scope);
+    if let Some(clients) = &scope.clients {
+        query = query.filter(events::client_id.eq_any(clients.ids().to_vec()).assume_not_null());
     }
     if !filter.categories.is_empty() {
         query = query.filter(
@@ -79,12 +96,75 @@ pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
         };
     }
     for term in &filter.terms {
-        // The column is the database's own and unknown to diesel, and both sides are lowered by the same
-        // function.
-        let like = if term.not { "events.search NOT LIKE lower(" } else { "events.search LIKE lower(" };
-        query = query.filter(sql::<Bool>(like).bind::<Text, _>(term.pattern()).sql(")"));
+        let has = term_is_in(term);
+        query = if term.not { query.filter(not(has)) } else { query.filter(has) };
     }
     query
+}
+
+type Condition = Box<dyn BoxableExpression<events::table, Pg, SqlType = Bool>>;
+
+/// Signs at which a word of ASCII begins, as a class of a regular expression that the index of three-letter
+/// parts can use: it gives up at any sign beyond U+07FF.
+const WORD_BEGINS: &str = r"(^|[ !-/:-@\[-`{-~\u00a0\u00ab\u00b7\u00bb])";
+/// The others: the signs that sentences of ours put before names.
+const WORD_BEGINS_TOO: [&str; 6] = ["“", "‘", "„", "–", "—", "…"];
+
+/// Whether an event has a term. The search column is the database's own and unknown to diesel; both sides are
+/// lowered by the same function.
+fn term_is_in(term: &Term) -> Condition {
+    let like = |pattern: String| -> Condition {
+        Box::new(sql::<Bool>("events.search LIKE lower(").bind::<Text, _>(pattern).sql(")"))
+    };
+    let within = if term.is_found_by_index() || !term.text.starts_with(char::is_alphanumeric) {
+        like(format!("%{}%", like_literal(&term.text)))
+    } else {
+        // The index holds the beginnings of words, however short. What only looks alike is left out by
+        // plain comparison, which is cheaper, before that is asked.
+        let mut begins: Vec<Condition> = WORD_BEGINS_TOO
+            .iter()
+            .map(|sign| like(format!("%{sign}{}%", like_literal(&term.text))))
+            .collect();
+        if term.text.chars().all(|c| c <= '\u{7ff}') {
+            let pattern = format!("{WORD_BEGINS}{}", regex_literal(&term.text));
+            begins.push(Box::new(sql::<Bool>("events.search ~ lower(").bind::<Text, _>(pattern).sql(")")));
+        } else {
+            begins.push(like(format!("{}%", like_literal(&term.text))));
+            let signs = [" ", "\"", "'", "(", "-", ".", ",", ":", "/", "@", "·"];
+            begins.extend(signs.map(|sign| like(format!("%{sign}{}%", like_literal(&term.text)))));
+        }
+        let holds =
+            sql::<Bool>("strpos(events.search, lower(").bind::<Text, _>(term.text.clone()).sql(")) > 0");
+        Box::new(holds.and(any(begins)))
+    };
+    let mut ways = vec![within];
+    if let Some((first, last)) = term.ids() {
+        // The id of a request, as error pages show it, may be cut short.
+        ways.push(Box::new(events::request_id.between(first, last).assume_not_null()));
+        if first == last {
+            ways.push(Box::new(events::subject_id.eq(first).assume_not_null()));
+            ways.push(Box::new(events::actor_id.eq(first).assume_not_null()));
+            ways.push(Box::new(events::about_person.eq(first).assume_not_null()));
+            ways.push(Box::new(events::client_id.eq(first).assume_not_null()));
+            ways.push(Box::new(events::engagement_id.eq(first).assume_not_null()));
+        }
+    }
+    if term.is_digest() {
+        let digest = sql::<Bool>("(events.detail ->> 'sha256') LIKE lower(");
+        ways.push(Box::new(digest.bind::<Text, _>(format!("{}%", like_literal(&term.text))).sql(")")));
+    }
+    any(ways)
+}
+
+/// The text itself as a part of a regular expression.
+fn regex_literal(text: &str) -> String {
+    text.chars().flat_map(|c| c.is_ascii_punctuation().then_some('\\').into_iter().chain([c])).collect()
+}
+
+/// Whether one of them holds.
+fn any(conditions: Vec<Condition>) -> Condition {
+    let none: Condition = Box::new(sql::<Bool>("false"));
+    conditions.into_iter().reduce(|a, b| Box::new(a.or(b))).unwrap_or(none)
 }
 
 /// The events before or after a place. The plain comparison beside the one by rows lets whole months be left
@@ -104,49 +184,155 @@ fn beyond<'a>(query: Boxed<'a>, page: Page) -> Boxed<'a> {
     }
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    NewestFirst,
+    OldestFirst,
+}
+
+/// The places of a filter's events from the page's edge on, at most `wanted` of them, in that order.
+fn find_places(
+    conn: &mut PgConnection,
+    scope: &Scope,
+    filter: &Filter,
+    page: Page,
+    order: Order,
+    wanted: i64,
+) -> QueryResult<Vec<Place>> {
+    let places = |conn: &mut PgConnection, query: Boxed<'_>, limit: i64| {
+        let query = match order {
+            Order::NewestFirst => query.order((events::at.desc(), events::id.desc())),
+            Order::OldestFirst => query.order((events::at.asc(), events::id.asc())),
+        };
+        let rows: Vec<(DateTime<Utc>, i64)> =
+            query.limit(limit).select((events::at, events::id)).load_anew(conn)?;
+        Ok::<Vec<Place>, diesel::result::Error>(rows.into_iter().map(|(at, id)| Place { at, id }).collect())
+    };
+    // An index by time gives the rows in their order, and no more of them than lie before the walk's end.
+    conn.batch_execute("SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = off")?;
+    let end = places(conn, beyond(within(scope), page).offset(scope.walked), 1)?.pop();
+    let matches = || beyond(matching(scope, filter), page);
+    let near = match (end, order) {
+        (None, _) => matches(),
+        (Some(end), Order::NewestFirst) => beyond(matches(), Page::After(end)),
+        (Some(end), Order::OldestFirst) => beyond(matches(), Page::Before(end)),
+    };
+    let mut found = places(conn, near, wanted)?;
+    let Some(end) = end else { return Ok(found) };
+    // A set of rows from all indexes that apply, put into their order afterwards.
+    conn.batch_execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = on")?;
+    let last = match order {
+        Order::NewestFirst => scope.from,
+        Order::OldestFirst => places(conn, within(scope), 1)?.first().map(|newest| newest.at),
+    };
+    for (from, to) in stretches(end.at, last, order) {
+        let missing = wanted - found.len() as i64;
+        if missing <= 0 {
+            break;
+        }
+        let mut query = match order {
+            // The walk's end itself belongs to what lies beyond.
+            Order::NewestFirst => beyond(matches(), Page::Before(Place { id: end.id + 1, ..end })),
+            Order::OldestFirst => beyond(matches(), Page::After(Place { id: end.id - 1, ..end })),
+        };
+        if let Some(from) = from {
+            query = query.filter(events::at.ge(from));
+        }
+        if let Some(to) = to {
+            query = query.filter(events::at.lt(to));
+        }
+        found.extend(places(conn, query, missing)?);
+    }
+    Ok(found)
+}
+
+/// From an instant on and before another, each where there is one.
+type Stretch = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+
+/// The time beyond the walk's end, up to the last instant, in whole months of UTC, as the log is divided: the
+/// end's own, then one more, two, four and so on, so that many years are a few statements.
+fn stretches(end: DateTime<Utc>, last: Option<DateTime<Utc>>, order: Order) -> Vec<Stretch> {
+    let month = |months: u32| {
+        let first = end.date_naive().with_day(1)?;
+        let first = match order {
+            Order::NewestFirst => first.checked_sub_months(Months::new(months))?,
+            Order::OldestFirst => first.checked_add_months(Months::new(months + 1))?,
+        };
+        Some(first.and_time(NaiveTime::MIN).and_utc())
+    };
+    let mut stretches = Vec::new();
+    let (mut near, mut months) = (None, 0);
+    loop {
+        let far = month(months).filter(|far| match order {
+            Order::NewestFirst => last.is_some_and(|last| *far > last),
+            Order::OldestFirst => last.is_some_and(|last| *far <= last),
+        });
+        stretches.push(match order {
+            Order::NewestFirst => (far, near),
+            Order::OldestFirst => (near, far),
+        });
+        if far.is_none() {
+            return stretches;
+        }
+        (near, months) = (far, months * 2 + 1);
+    }
+}
+
 /// One page of a filter's events, with their count. None when that takes more than three seconds.
 pub fn find_page(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> Result<Option<Found>> {
     in_time(conn, 3_000, |conn| {
-        let newest_first = |query: Boxed<'static>| {
-            query.order((events::at.desc(), events::id.desc())).limit(LOADED).select(Record::as_select())
-        };
-        let newest = || newest_first(matching(scope, filter));
-        // The list begins with the newest: a page before a place comes after it.
+        let counted =
+            find_places(conn, scope, filter, Page::Newest, Order::NewestFirst, COUNTED.max(LOADED))?;
+        let newest: Vec<Place> = counted.iter().copied().take(LOADED as usize).collect();
+        let newest = keyset::Page::cut(newest, &At::<Place>::First, ROWS);
         let page = match filter.page {
-            Page::Newest | Page::Day(_) => keyset::Page::cut(newest().load(conn)?, &At::<Place>::First, ROWS),
+            Page::Newest | Page::Day(_) => newest,
             Page::Before(place) => {
-                let rows = newest_first(beyond(matching(scope, filter), filter.page)).load(conn)?;
+                let rows = find_places(conn, scope, filter, filter.page, Order::NewestFirst, LOADED)?;
                 keyset::Page::cut(rows, &At::After(place), ROWS)
             }
             Page::After(place) => {
-                let later =
-                    beyond(matching(scope, filter), filter.page).order((events::at.asc(), events::id.asc()));
-                let rows = later.limit(LOADED).select(Record::as_select()).load(conn)?;
+                let rows = find_places(conn, scope, filter, filter.page, Order::OldestFirst, LOADED)?;
                 let page = keyset::Page::cut(rows, &At::Before(place), ROWS);
-                if page.rows.len() < ROWS {
-                    // Near the top: the newest page whole, and not half a page.
-                    keyset::Page::cut(newest().load(conn)?, &At::<Place>::First, ROWS)
-                } else {
-                    page
-                }
+                // Near the top: the newest page whole, and not half a page.
+                if page.rows.len() < ROWS { newest } else { page }
             }
         };
-        let whole = !page.later && !page.earlier;
-        let count = if whole { page.rows.len() as i64 } else { count(conn, scope, filter)? };
-        Ok(Found { rows: page.rows, older: page.later, newer: page.earlier, count })
+        Ok(Found {
+            rows: list_records(conn, &page.rows)?,
+            older: page.later,
+            newer: page.earlier,
+            count: counted.len() as i64,
+        })
     })
 }
 
-/// How many events there are, up to [`COUNTED`].
-fn count(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> QueryResult<i64> {
-    let found: Vec<i64> = matching(scope, filter).limit(COUNTED).select(events::id).load(conn)?;
-    Ok(found.len() as i64)
+/// The events at these places, newest first.
+fn list_records(conn: &mut PgConnection, places: &[Place]) -> QueryResult<Vec<Record>> {
+    let (Some(newest), Some(oldest)) = (places.iter().max(), places.iter().min()) else {
+        return Ok(Vec::new());
+    };
+    conn.batch_execute("SET LOCAL enable_indexscan = on")?;
+    events::table
+        // The plain comparisons let the other months be left out.
+        .filter(events::at.ge(oldest.at).and(events::at.le(newest.at)))
+        .filter(events::at.eq_any(places.iter().map(|place| place.at).collect::<Vec<_>>()))
+        .filter(events::id.eq_any(places.iter().map(|place| place.id).collect::<Vec<_>>()))
+        .order((events::at.desc(), events::id.desc()))
+        .select(Record::as_select())
+        .load_anew(conn)
 }
 
 /// How many events each of these filters would show, up to [`COUNTED`]; none where that takes more than half
 /// a second.
 pub fn count_each(conn: &mut PgConnection, filters: &[(Scope, Filter)]) -> Result<Vec<Option<i64>>> {
-    filters.iter().map(|(scope, filter)| in_time(conn, 500, |conn| count(conn, scope, filter))).collect()
+    let count = |(scope, filter): &(Scope, Filter)| {
+        in_time(conn, 500, |conn| {
+            let places = find_places(conn, scope, filter, Page::Newest, Order::NewestFirst, COUNTED)?;
+            Ok(places.len() as i64)
+        })
+    };
+    filters.iter().map(count).collect()
 }
 
 /// How many events came after a place, up to a hundred.
@@ -157,9 +343,8 @@ pub fn count_after(
     place: Place,
 ) -> Result<Option<i64>> {
     in_time(conn, 1_000, |conn| {
-        let found: Vec<i64> =
-            beyond(matching(scope, filter), Page::After(place)).limit(100).select(events::id).load(conn)?;
-        Ok(found.len() as i64)
+        let places = find_places(conn, scope, filter, Page::After(place), Order::OldestFirst, 100)?;
+        Ok(places.len() as i64)
     })
 }
 
@@ -172,7 +357,8 @@ fn in_time<T>(
 ) -> Result<Option<T>> {
     let done = conn.transaction(|conn| {
         conn.batch_execute(&format!(
-            "SET LOCAL statement_timeout = {milliseconds}; SET LOCAL plan_cache_mode = force_custom_plan"
+            "SET LOCAL statement_timeout = {milliseconds}; SET LOCAL plan_cache_mode = force_custom_plan; \
+                SET LOCAL enable_seqscan = off"
         ))?;
         f(conn)
     });

@@ -7,13 +7,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz, Untyped};
 use ed25519_dalek::SigningKey;
 
 use crate::audit::proof::merkle::{Digest, leaf};
 use crate::audit::proof::seal::{Seal, make};
 use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::event::record::Place;
 use crate::kernel::event::record::Record;
 use crate::kernel::event::schema::{events, seals};

@@ -8,7 +8,6 @@ use std::sync::mpsc::sync_channel;
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
-use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 
 use crate::audit::proof::archive;
@@ -17,6 +16,7 @@ use crate::audit::proof::seal::Seal;
 use crate::audit::proof::store::seal as seals;
 use crate::audit::proof::verify::{Checker, Entry, Fault, Halt, Known, Verified, Wrong};
 use crate::kernel::base::error::Error;
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::cursor::{declare, fetch};
 use crate::kernel::event::domain::Kind;
 use crate::kernel::event::months;

@@ -1,11 +1,11 @@
 //! Operators of an engagement and of those of its procedures that name their own.
 
-use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Nullable, Text, Uuid as SqlUuid};
 
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
+use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 
 /// An operator of the engagement, or of one procedure that names its own.

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::EngagementId;
+use crate::kernel::base::query::prelude::*;
 use crate::procedures::domain::{ProcedureStatus, Progress};
 
 /// A table expression of one row with `total` and `done` for the engagement `e`, to be joined laterally and

@@ -1,0 +1,4 @@
+DROP INDEX audit.events_digest;
+DROP INDEX audit.events_subject;
+CREATE INDEX events_subject ON audit.events (subject_type, subject_id, at DESC, id DESC) WHERE subject_id IS NOT NULL;
+DROP INDEX audit.events_request;

@@ -88,10 +88,10 @@ fn prepare(directory: &Path) -> (Vec<(String, String)>, String, String) {
     let database = cluster.superuser_url(tyrian::server::DATABASE);
     let mut conn = PgConnection::establish(&database).expect("a superuser");
     conn.batch_execute("CREATE EXTENSION pg_stat_statements").expect("the extension");
-    for setting in ["shared_preload_libraries = pg_stat_statements", "pg_stat_statements.track_planning = on"]
-    {
-        conn.batch_execute(&format!("ALTER SYSTEM SET {setting}")).expect("a setting");
-    }
+    // The second is unknown until the first is in force, so ALTER SYSTEM would not have it.
+    let counted = "shared_preload_libraries = pg_stat_statements\npg_stat_statements.track_planning = on\n";
+    let file = std::fs::OpenOptions::new().append(true).open(directory.join("postgres/postgresql.conf"));
+    file.expect("the cluster's settings").write_all(counted.as_bytes()).expect("settings");
     conn.batch_execute("VACUUM ANALYZE").expect("statistics");
     let report =
         text(&mut conn, &format!("SELECT id::text AS text FROM reports WHERE engagement_id = '{submitted}'"));
@@ -116,7 +116,7 @@ fn prepare(directory: &Path) -> (Vec<(String, String)>, String, String) {
 
 /// The style sheet, as a page names it.
 fn asset(browser: &Browser) -> String {
-    let page = browser.text("/sign-in");
+    let page = browser.text("/engagements");
     let from = page.find("/assets/app.css").expect("a style sheet");
     page[from..].split('"').next().expect("an address").to_owned()
 }

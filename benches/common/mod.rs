@@ -21,6 +21,10 @@ use tyrian::kernel::db::STATEMENTS;
 use tyrian::kernel::event::domain::{Actor, Event, Kind};
 use tyrian::server;
 
+/// As in the program itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const REQUESTS: usize = 400;
 const WARM_UP: usize = 40;
 pub const PASSWORD: &str = "a long enough passphrase";

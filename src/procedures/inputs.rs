@@ -77,8 +77,8 @@ impl Inputs<'_> {
 pub struct ProcedureInputs<'a> {
     /// Its position in the runbook.
     pub position: i32,
-    /// Every command of its steps.
-    pub commands: Vec<&'a str>,
+    /// The placeholders that its commands use.
+    pub names: Vec<&'a str>,
     /// Values set on the procedure.
     pub values: &'a Values,
     pub defaults: &'a Values,
@@ -102,7 +102,7 @@ pub fn rows(engagement: &Values, procedures: &[ProcedureInputs<'_>]) -> Vec<Inpu
     let mut by_name: BTreeMap<&str, (InputRow, BTreeMap<&str, usize>)> = BTreeMap::new();
     for procedure in procedures {
         let inputs = Inputs { procedure: procedure.values, engagement, defaults: procedure.defaults };
-        let used: BTreeSet<&str> = procedure.commands.iter().flat_map(|c| names(c)).collect();
+        let used: BTreeSet<&str> = procedure.names.iter().copied().collect();
         let nested: Vec<&str> = used
             .iter()
             .filter_map(|name| procedure.defaults.get(*name))
@@ -311,7 +311,7 @@ mod tests {
         let engagement = values(&[("user", "svc"), ("out", "")]);
         let procedure = |position, commands: &[&'static str], values, defaults| ProcedureInputs {
             position,
-            commands: commands.to_vec(),
+            names: commands.iter().flat_map(|command| names(command)).collect(),
             values,
             defaults,
         };

@@ -15,13 +15,13 @@ use super::content::Content;
 use super::domain::Runbook;
 use super::figures::{Figures, glance};
 use super::store::{self, Head, Live, ReportRow, Submission, Workflow};
-use super::views::{List, Show, Submit, Waiting};
+use super::views::{List, Opened, Part, Show, Submit, Waiting};
 use super::workflow::{check_editing, steps};
 use crate::engagements::views::glance::GlanceView;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
-use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId, ReportId};
 use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
 use crate::kernel::base::show;
 use crate::kernel::event::about::{About, list_about};
@@ -108,23 +108,30 @@ pub(super) async fn get_head_of<A: Action>(permit: &Permit<A>, id: ReportId) -> 
 /// Events that Activity shows.
 const EVENTS: i64 = 20;
 
-pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Result<HttpResponse> {
-    let (id, reader) = (path.into_inner(), permit.clone());
-    let (head, written) = permit
-        .read(move |conn| {
-            let head = store::get_head(conn, id, &reader)?;
-            let written = if head.waits() { None } else { Some(written(conn, &head)?) };
-            Ok((head, written))
-        })
-        .await?;
-    let Some((book, content, live, workflow)) = written else {
-        let submission = waiting(&permit, &head).await?;
-        let may_submit = may_submit(&permit, &submission);
-        let frame = permit.frame(Section::Reports, &head.narrative.title).crumb("Reports", "/reports");
-        return permit.page(&Waiting { frame, head, submission, may_submit });
+/// Query of a report's page.
+#[derive(Deserialize)]
+pub struct Wanted {
+    /// `all` draws what is closed otherwise.
+    #[serde(default)]
+    open: String,
+}
+
+pub async fn show(
+    permit: Permit<ReadReport>,
+    path: web::Path<ReportId>,
+    Query(wanted): Query<Wanted>,
+) -> Result<HttpResponse> {
+    let mut page = match load(&permit, path.into_inner()).await? {
+        Reading::Written(page) => page,
+        Reading::Waiting(head) => {
+            let submission = waiting(&permit, &head).await?;
+            let may_submit = may_submit(&permit, &submission);
+            let frame = permit.frame(Section::Reports, &head.narrative.title).crumb("Reports", "/reports");
+            return permit.page(&Waiting { frame, head: *head, submission, may_submit });
+        }
     };
-    let (engagement, client) = (head.engagement, head.client);
-    let mut page = shown(&permit, head, book, content, live, workflow);
+    page.open = wanted.open == "all";
+    let (engagement, client) = (page.head.engagement, page.head.client);
     if page.linked && permit.may_at(P::ReportRead, client) {
         let rows = permit.read(move |conn| list_about(conn, About::Report(engagement), EVENTS)).await?;
         let reads_log =
@@ -139,6 +146,65 @@ pub async fn show(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Resu
     // As long as its runbook, and every text of it rendered.
     let html = aside(permit.viewer().id.0, move || Ok(page.render()?)).await?;
     permit.html(StatusCode::OK, html)
+}
+
+/// `GET /reports/{report}/sections/{part}`: the section alone; asked for as a page, the page with all open.
+pub async fn section(
+    permit: Permit<ReadReport>,
+    path: web::Path<(ReportId, String)>,
+) -> Result<HttpResponse> {
+    let (id, name) = path.into_inner();
+    let (part, anchor) = match name.as_str() {
+        "outcomes" => (Part::Outcomes, "every-outcome"),
+        "timeline" => (Part::Timeline, "entries"),
+        _ => return Err(Error::NotFound),
+    };
+    let Reading::Written(page) = load(&permit, id).await? else { return Err(Error::NotFound) };
+    opened(&permit, *page, part, anchor).await
+}
+
+/// `GET /reports/{report}/procedures/{pid}`: what it holds; asked for as a page, the page with all open.
+pub async fn procedure(
+    permit: Permit<ReadReport>,
+    path: web::Path<(ReportId, ProcedureId)>,
+) -> Result<HttpResponse> {
+    let (id, procedure) = path.into_inner();
+    let Reading::Written(mut page) = load(&permit, id).await? else { return Err(Error::NotFound) };
+    page.book.procedures.retain(|one| one.id == procedure);
+    let position = page.book.procedures.first().ok_or(Error::NotFound)?.position;
+    opened(&permit, *page, Part::Procedure, &format!("p{position}")).await
+}
+
+async fn opened(permit: &Permit<ReadReport>, page: Show, part: Part, anchor: &str) -> Result<HttpResponse> {
+    if !permit.partial {
+        return Ok(redirect(&format!("/reports/{}?open=all#{anchor}", page.head.id)));
+    }
+    let html = aside(permit.viewer().id.0, move || Ok(Opened { page, part }.render()?)).await?;
+    permit.html(StatusCode::OK, html)
+}
+
+/// A report as its readers find it.
+enum Reading {
+    /// Its engagement is not submitted yet.
+    Waiting(Box<Head>),
+    Written(Box<Show>),
+}
+
+async fn load(permit: &Permit<ReadReport>, id: ReportId) -> Result<Reading> {
+    let reader = permit.clone();
+    let (head, written) = permit
+        .read(move |conn| {
+            let head = store::get_head(conn, id, &reader)?;
+            let written = if head.waits() { None } else { Some(written(conn, &head)?) };
+            Ok((head, written))
+        })
+        .await?;
+    Ok(match written {
+        None => Reading::Waiting(Box::new(head)),
+        Some((book, content, live, workflow)) => {
+            Reading::Written(Box::new(shown(permit, head, book, content, live, workflow)))
+        }
+    })
 }
 
 /// A report's runbook, what it says beside it, its findings as they stand, and how it came where it stands.
@@ -170,6 +236,7 @@ fn shown(
     let book = content.corrected(book);
     let zone = book.time_zone.tz();
     Show {
+        open: false,
         frame: permit.frame(Section::Reports, &content.title).crumb("Reports", "/reports"),
         figures: Figures::of(&book),
         glance: GlanceView { glance: glance(&book) },

@@ -89,6 +89,8 @@ pub struct Waiting {
 #[template(path = "reports/show.html")]
 pub struct Show {
     pub frame: Frame,
+    /// Whether everything is drawn, and nothing waits to be opened.
+    pub open: bool,
     pub head: Head,
     /// What Submit froze, with the outcomes that were put right since.
     pub book: Runbook,
@@ -116,6 +118,31 @@ pub struct Show {
     pub zone: Tz,
     /// Whether engagement, procedures and files can be opened.
     pub linked: bool,
+}
+
+/// What is fetched when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Outcomes,
+    Timeline,
+    /// The procedures of the page's runbook, which holds no more than the one that was opened.
+    Procedure,
+}
+
+/// A part of a report's page. Its templates are the page's own, and ask the page.
+#[derive(Template)]
+#[template(path = "reports/opened.html")]
+pub struct Opened {
+    pub page: Show,
+    pub part: Part,
+}
+
+impl std::ops::Deref for Opened {
+    type Target = Show;
+
+    fn deref(&self) -> &Show {
+        &self.page
+    }
 }
 
 /// An outcome as a mark.

@@ -7,6 +7,7 @@
 import './guard.js';
 import './saving.js';
 import './focus.js';
+import './anchors.js';
 import './keyboard.js';
 import './inline.js';
 import './now.js';

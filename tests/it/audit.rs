@@ -86,7 +86,7 @@ fn short_words_addresses_ids_and_digests_are_found() {
         assert!(found(q)[0], "{q}");
     }
     assert_eq!(found("10.0.0.51"), [false, true]);
-    for q in ["明", "c", "l-e1x", "zq", "10.0.0.6", "019a2b3c-4d5f"] {
+    for q in ["明", "l-e1x", "zq", "10.0.0.6", "019a2b3c-4d5f"] {
         assert_eq!(found(q), [false, false], "{q}");
     }
     assert_eq!(found(&app.clients.own.to_string()), [true, true], "the client's id");

@@ -1,10 +1,8 @@
 //! The engagement's page: a fixed number of statements, whatever its length.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use diesel::sql_types::{Array, BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde::Deserialize;
 
 use crate::kernel::authz::Visible;
@@ -207,22 +205,21 @@ pub fn get_digests(
 }
 
 #[derive(QueryableByName)]
-struct TextsRow {
+struct UsedRow {
     #[diesel(sql_type = Integer)]
     position: i32,
-    #[diesel(sql_type = Array<Text>)]
-    texts: Vec<String>,
-    #[diesel(sql_type = Jsonb)]
-    defaults: serde_json::Value,
-    #[diesel(sql_type = Nullable<Jsonb>)]
-    own: Option<serde_json::Value>,
+    /// As text, since it is read into its own type at once.
+    #[diesel(sql_type = Text)]
+    inputs: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    own: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Argument {
-    name: String,
-    #[serde(default)]
-    default: Option<String>,
+/// The placeholders of a procedure's commands, as the database keeps them beside its body.
+#[derive(Deserialize, Default)]
+struct Used {
+    names: Vec<String>,
+    defaults: Values,
 }
 
 fn values(json: &serde_json::Value) -> Values {
@@ -235,37 +232,30 @@ pub fn list_inputs(
     id: EngagementId,
     engagement: &serde_json::Value,
 ) -> Result<Vec<InputRow>> {
-    // sql_query: only those texts of the bodies that hold a placeholder leave the database.
-    let rows: Vec<TextsRow> = diesel::sql_query(
-        "SELECT p.position, t.texts, coalesce(p.body -> 'inputs', '[]') AS defaults,
-            (SELECT jsonb_object_agg(i.name, i.value) FROM procedure_inputs i \
-            WHERE i.procedure_id = p.id) AS own
-         FROM procedures p CROSS JOIN LATERAL (
-            SELECT array_agg(text) AS texts FROM jsonb_array_elements(p.body -> 'steps') step
-            CROSS JOIN LATERAL unnest(ARRAY[step ->> 'description', step ->> 'check_command', step ->> \
-            'command']) text
-            WHERE text LIKE '%#{%') t
-         WHERE p.engagement_id = $1 AND t.texts IS NOT NULL ORDER BY p.position",
+    // sql_query: each procedure's own values gathered beside what it uses.
+    let rows: Vec<UsedRow> = diesel::sql_query(
+        "SELECT p.position, p.inputs::text AS inputs, (SELECT jsonb_object_agg(i.name, i.value)::text
+            FROM procedure_inputs i WHERE i.procedure_id = p.id) AS own
+         FROM procedures p
+         WHERE p.engagement_id = $1 AND p.inputs -> 'names' <> '[]' ORDER BY p.position",
     )
     .bind::<SqlUuid, _>(id)
     .load(conn)?;
-    let prepared: Vec<(Values, Values)> = rows
+    let prepared: Vec<(Values, Used)> = rows
         .iter()
         .map(|row| {
-            let arguments: Vec<Argument> = serde_json::from_value(row.defaults.clone()).unwrap_or_default();
-            let defaults: BTreeMap<_, _> =
-                arguments.into_iter().filter_map(|a| Some((a.name, a.default?))).collect();
-            (row.own.as_ref().map(values).unwrap_or_default(), defaults)
+            let own = row.own.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
+            Ok((own, serde_json::from_str(&row.inputs)?))
         })
-        .collect();
+        .collect::<Result<_>>()?;
     let procedures: Vec<ProcedureInputs<'_>> = rows
         .iter()
         .zip(&prepared)
-        .map(|(row, (own, defaults))| ProcedureInputs {
+        .map(|(row, (own, used))| ProcedureInputs {
             position: row.position,
-            commands: row.texts.iter().map(String::as_str).collect(),
+            names: used.names.iter().map(String::as_str).collect(),
             values: own,
-            defaults,
+            defaults: &used.defaults,
         })
         .collect();
     Ok(inputs::rows(&values(engagement), &procedures))

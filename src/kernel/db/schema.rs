@@ -424,6 +424,7 @@ diesel::table! {
         updated_at -> Timestamptz,
         updated_by -> Nullable<Uuid>,
         version -> Int4,
+        inputs -> Jsonb,
     }
 }
 

@@ -176,7 +176,7 @@ pub async fn correct(
     let held = permit.clone();
     match permit.write(move |tx| store::correct_outcome(tx, &held, id, &wanted)).await {
         Ok(position) => Ok(redirect_with(
-            &format!("/reports/{id}#p{position}"),
+            &format!("/reports/{id}?open=all#p{position}"),
             "Outcome corrected. The frozen value stays visible.",
         )),
         // Somebody was quicker, or the report is closed: the reason stays, beside what counts now.

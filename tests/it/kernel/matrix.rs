@@ -152,6 +152,7 @@ pub(super) fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
         ("outcome", "success".to_owned()),
         ("act", "two-factor".to_owned()),
         ("n", "1".to_owned()),
+        ("part", "timeline".to_owned()),
     ])
 }
 

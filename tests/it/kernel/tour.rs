@@ -36,6 +36,8 @@ const SHARED: &[(&str, &str, &str)] = &[
         "post /engagements/{id}/procedures/{pid}",
         "<hx-partialhx-target=\"#bar\"hx-swap=\"outerHTML\">",
     ),
+    // What is opened, which the page with everything open draws as well.
+    ("reports/opened.html", "get /reports/{report}/procedures/{pid}", "<h4>Redteam</h4>"),
     ("crumbs.html", "get /clients/new", "<navclass=\"crumbs\"aria-label=\"Breadcrumb\">"),
     // A mark of the table, which a cell answers alone as well.
     ("engagements/_mark.html", "get /engagements/{id}", "<spanclass=\"outcome\"data-tone=\""),
@@ -380,7 +382,7 @@ fn sections(tour: &mut Tour<'_>) {
         b.get_fragment(&format!("/engagements/{engagement}/cell?status={key}"));
         // Nothing is logged, nothing submitted yet.
         b.open(&format!("{}?open=all", app.engagement(1).path())).expect(200);
-        b.open(&format!("/reports/{report}")).expect(200);
+        b.open(&format!("/reports/{report}?open=all")).expect(200);
     });
 }
 
@@ -474,7 +476,10 @@ fn report(tour: &mut Tour<'_>) {
     two.fill("Conclusion", hostile!("two")).press("Save").expect(409);
     two.press("Keep mine").expect(200);
     two.open(&format!("{path}/edit")).press("Preview").expect(200);
-    two.open(&path).expect(200);
+    two.open(&format!("{path}?open=all")).expect(200);
+    two.get_fragment(&format!("{path}/sections/outcomes"));
+    two.get_fragment(&format!("{path}/sections/timeline"));
+    two.get_fragment(&format!("{path}/procedures/{}", e.procedures[0]));
     for (asked, html) in two.kept() {
         tour.look(&asked, &html);
     }

@@ -14,6 +14,7 @@ use tyrian::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
 use tyrian::kernel::base::keyset::At;
 use tyrian::kernel::base::team::Team;
 use tyrian::kernel::base::text::like;
+use tyrian::library::placeholders::names;
 use tyrian::lifecycle::domain::{EngagementStatus, starts_at};
 use tyrian::procedures::domain::{ProcedureStatus, Progress, WaitingOn, waiting_on};
 use tyrian::procedures::store::runbook::{
@@ -287,4 +288,52 @@ fn what_a_search_for_a_part_finds() {
         }
     }
     println!("texts and parts: {}", texts.len() * texts.len());
+}
+
+/// Which placeholders a command has, told by the page and kept by the database beside the procedure's body.
+#[test]
+fn which_placeholders_a_command_has() {
+    let app = TestApp::spawn_empty();
+    let mut conn = app.superuser();
+    let long = format!("#{{{}}}", "n".repeat(100));
+    let longer = format!("#{{{}}}", "n".repeat(101));
+    let commands = [
+        "",
+        "#{a}",
+        "#{a} #{a}",
+        "#{a.b-c_9} x #{Z}",
+        "#{}",
+        "#{a b}",
+        "#{a #{b}}",
+        "#{a",
+        "##{c}",
+        "#{ä}",
+        "#{a}{b}",
+        "\\#{d}\n#{e}",
+        "$#{f}$",
+        &long,
+        &longer,
+    ];
+    for command in commands {
+        let body = serde_json::json!({
+            "steps": [{ "description": "", "command": command }, { "description": command }],
+            "inputs": [{ "name": "a", "default": "" }, { "name": "Z" }, { "name": "b", "default": null }],
+        });
+        let found = diesel::sql_query("SELECT procedure_inputs_of($1)::text AS text")
+            .bind::<diesel::sql_types::Jsonb, _>(&body)
+            .get_result::<Kept>(&mut conn)
+            .unwrap();
+        let found: serde_json::Value = serde_json::from_str(&found.text).unwrap();
+        let named: BTreeSet<&str> =
+            found["names"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        assert_eq!(named, names(command).into_iter().collect(), "{command:?}");
+        assert_eq!(found["defaults"], serde_json::json!({ "a": "" }));
+    }
+    println!("commands: {}", commands.len());
+}
+
+#[derive(QueryableByName)]
+struct Kept {
+    #[diesel(sql_type = Text)]
+    text: String,
 }

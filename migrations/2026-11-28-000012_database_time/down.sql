@@ -1,3 +1,5 @@
+ALTER TABLE procedures DROP COLUMN inputs;
+DROP FUNCTION procedure_inputs_of(jsonb);
 DROP INDEX audit.events_digest;
 DROP INDEX audit.events_subject;
 CREATE INDEX events_subject ON audit.events (subject_type, subject_id, at DESC, id DESC) WHERE subject_id IS NOT NULL;

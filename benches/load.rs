@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
-use common::{Browser, Server, Stand, engagement, first_procedure, milliseconds, people};
+use common::{Browser, Server, Stand, engagement, first_procedure, milliseconds, people, sign_in};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
@@ -21,6 +21,8 @@ const CONNECTIONS: usize = 16;
 const ROUNDS: usize = 3;
 /// Pages that are asked for at the same time.
 const AT_ONCE: usize = 128;
+/// Sign-ins at the same time. What is beyond their limit is told to come back.
+const SIGN_INS: usize = 16;
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -339,11 +341,11 @@ fn memory(directory: &Path, path: &str) {
     rest(60);
     println!("memory, a minute later                    {:>8.1} MB", server.resident_megabytes());
     std::thread::scope(|scope| {
-        for _ in 0..16 {
-            scope.spawn(|| drop(Browser::sign_in(&server.base)));
+        for _ in 0..SIGN_INS {
+            scope.spawn(|| drop(sign_in(&server.base)));
         }
     });
-    println!("memory, just after 16 sign-ins at once    {:>8.1} MB", server.resident_megabytes());
+    println!("memory, just after {SIGN_INS} sign-ins at once     {:>8.1} MB", server.resident_megabytes());
     rest(60);
     println!("memory, a minute later                    {:>8.1} MB", server.resident_megabytes());
     server.stop();

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use common::{Browser, Server, Stand, engagement, first_procedure, heading, people, tyrian};
+use diesel::connection::SimpleConnection;
 
 fn main() {
     let scratch = std::env::temp_dir().join(format!("tyrian-bench-{}", std::process::id()));
@@ -32,6 +33,9 @@ fn pages(directory: &Path) {
     browser.post(&path, &format!("version=2147483647&red_notes={0}&blue_notes={0}", notes.replace(' ', "+")));
     browser.measure("procedure page, notes of 1 KB", &path);
     browser.measure_saves("saving it, event included", &path);
+    stand.superuser().batch_execute("ALTER TABLE procedures DISABLE TRIGGER USER").expect("without");
+    browser.measure_saves("the same without the deferred trigger", &path);
+    stand.superuser().batch_execute("ALTER TABLE procedures ENABLE TRIGGER USER").expect("with");
     browser.measure("engagements list", "/engagements");
     stand.stop();
 }

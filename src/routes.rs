@@ -195,7 +195,7 @@ const REPORTS: &[Row] = rows! {
     get "/reports/{report}/findings/{finding}/remediation" => reports::pages::findings::remediation;
     post "/reports/{report}/findings/{finding}/remediation", TEXTS => reports::pages::findings::remediate;
     get "/reports/{report}/sections/{part}" => reports::pages::section;
-    get "/reports/{report}/procedures/{pid}" => reports::pages::procedure;
+    get "/reports/{report}/procedures/{n}" => reports::pages::procedure;
     get "/reports/{report}/procedures/{pid}/correction" => reports::pages::edit::correction;
     post "/reports/{report}/procedures/{pid}/correction", TEXTS => reports::pages::edit::correct;
 };

@@ -23,7 +23,7 @@ use tyrian::server;
 
 /// As in the program itself.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const REQUESTS: usize = 400;
 const WARM_UP: usize = 40;
@@ -65,6 +65,12 @@ impl Stand {
         });
         let handle = receive.recv().expect("the handle");
         Self { app, base, cluster: booted.cluster, handle, thread }
+    }
+
+    /// A connection as the cluster's superuser.
+    pub fn superuser(&self) -> PgConnection {
+        let url = self.cluster.as_ref().expect("the embedded cluster").superuser_url(server::DATABASE);
+        PgConnection::establish(&url).expect("a superuser")
     }
 
     /// Ends it, and its database.
@@ -132,25 +138,8 @@ pub struct Browser {
 impl Browser {
     /// Signs the team lead in.
     pub fn sign_in(base: &str) -> Self {
-        let agent = ureq::Agent::new_with_config(
-            ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build(),
-        );
-        let body = format!("email=lead%40tyrian.example&password={}&next=", PASSWORD.replace(' ', "+"));
-        let answer = agent
-            .post(format!("{base}/sign-in"))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .send(body)
-            .expect("a sign-in");
-        let mut cookies = answer
-            .headers()
-            .get_all("set-cookie")
-            .iter()
-            .filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
-        let cookie = cookies
-            .find(|cookie| cookie.starts_with("tyrian-") && !cookie.contains("-device="))
-            .expect("a session")
-            .to_owned();
-        Self { agent, base: base.to_owned(), cookie }
+        let (agent, cookie) = sign_in(base);
+        Self { agent, base: base.to_owned(), cookie: cookie.expect("a session") }
     }
 
     /// Status and bytes of a page.
@@ -217,6 +206,27 @@ impl Browser {
             .collect();
         (times, (STATEMENTS.load(Ordering::Relaxed) - before) as f64 / REQUESTS as f64)
     }
+}
+
+/// Posts the team lead's password; the session's cookie, where the answer has one.
+pub fn sign_in(base: &str) -> (ureq::Agent, Option<String>) {
+    let agent = ureq::Agent::new_with_config(
+        ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build(),
+    );
+    let body = format!("email=lead%40tyrian.example&password={}&next=", PASSWORD.replace(' ', "+"));
+    let answer = agent
+        .post(format!("{base}/sign-in"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .send(body)
+        .expect("an answer");
+    let mut cookies = answer
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+    let session = cookies.find(|cookie| cookie.starts_with("tyrian-") && !cookie.contains("-device="));
+    let session = session.map(str::to_owned);
+    (agent, session)
 }
 
 /// The heading of [`line`]'s columns.

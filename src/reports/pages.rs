@@ -21,7 +21,7 @@ use crate::engagements::views::glance::GlanceView;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
-use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId, ReportId};
+use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
 use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
 use crate::kernel::base::show;
 use crate::kernel::event::about::{About, list_about};
@@ -163,15 +163,15 @@ pub async fn section(
     opened(&permit, *page, part, anchor).await
 }
 
-/// `GET /reports/{report}/procedures/{pid}`: what it holds; asked for as a page, the page with all open.
-pub async fn procedure(
-    permit: Permit<ReadReport>,
-    path: web::Path<(ReportId, ProcedureId)>,
-) -> Result<HttpResponse> {
-    let (id, procedure) = path.into_inner();
+/// `GET /reports/{report}/procedures/{n}`: what the procedure at that place holds; asked for as a page, the
+/// page with all open.
+pub async fn procedure(permit: Permit<ReadReport>, path: web::Path<(ReportId, i32)>) -> Result<HttpResponse> {
+    let (id, position) = path.into_inner();
     let Reading::Written(mut page) = load(&permit, id).await? else { return Err(Error::NotFound) };
-    page.book.procedures.retain(|one| one.id == procedure);
-    let position = page.book.procedures.first().ok_or(Error::NotFound)?.position;
+    page.book.procedures.retain(|one| one.position == position);
+    if page.book.procedures.is_empty() {
+        return Err(Error::NotFound);
+    }
     opened(&permit, *page, Part::Procedure, &format!("p{position}")).await
 }
 

@@ -80,10 +80,15 @@ pub struct Term {
 }
 
 impl Term {
-    /// Whether the index of three-letter parts finds it inside of words: it needs three letters or digits in
-    /// a row. Any other is found where a word begins with it.
-    pub fn is_found_by_index(&self) -> bool {
-        self.text.split(|c: char| !c.is_alphanumeric()).any(|part| part.chars().count() >= 3)
+    /// Whether it is a word of one or two letters or digits. The index of three-letter parts does not find it
+    /// inside of other words, so that it is found where a word begins with it.
+    pub fn is_short_word(&self) -> bool {
+        self.text.chars().count() < 3 && self.text.chars().all(char::is_alphanumeric)
+    }
+
+    /// Whether it has no letter and no digit, by which an index could find it.
+    pub fn is_sign(&self) -> bool {
+        !self.text.contains(char::is_alphanumeric)
     }
 
     /// The first and the last id that begin with it, where it is at least eight digits of one, with its
@@ -226,7 +231,7 @@ fn read_terms(q: &str, errors: &mut FieldErrors) -> Vec<Term> {
         errors.add("q", format!("A word has at most {WORD_CHARS} characters. The first {WORD_CHARS} apply."));
         term.text = term.text.chars().take(WORD_CHARS).collect();
     }
-    let is_sign = |term: &Term| !term.not && !term.text.contains(char::is_alphanumeric);
+    let is_sign = |term: &Term| !term.not && term.is_sign();
     if terms.iter().any(is_sign) && terms.iter().all(|term| term.not || is_sign(term)) {
         errors.add("q", "A search needs a letter or a digit. Signs alone do not apply.");
         terms.retain(|term| !is_sign(term));

@@ -15,6 +15,9 @@ use crate::kernel::base::ids::PersonId;
 use crate::kernel::event::months::get_floor;
 use crate::kernel::event::record::Place;
 
+/// How long the ways to see more may take to count, all of them together.
+const HINTS_MILLISECONDS: u32 = 50;
+
 /// What somebody may see of the log.
 #[derive(Debug, Clone)]
 pub struct Reach {
@@ -104,7 +107,7 @@ fn hints(conn: &mut PgConnection, reach: &Reach, filter: &Filter, floor: DateTim
     }
     let filters: Vec<_> =
         ways.iter().map(|(_, filter)| (reach.scope(filter, floor), filter.clone())).collect();
-    let counts = store::count_each(conn, &filters)?;
+    let counts = store::count_each(conn, &filters, HINTS_MILLISECONDS)?;
     let hint = |((words, filter), count): ((&'static str, Filter), Option<i64>)| {
         let count = count.filter(|n| *n > 0)?;
         Some(Hint { words, count, href: filter.url() })

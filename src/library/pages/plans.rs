@@ -67,6 +67,7 @@ pub async fn new_form(permit: Permit<EditTestPlan>) -> Result<HttpResponse> {
     let editing = Editing {
         form: PlanForm::new(),
         plan: None,
+        stored: None,
         errors: FieldErrors::default(),
         fault: None,
         moved: None,
@@ -77,8 +78,9 @@ pub async fn new_form(permit: Permit<EditTestPlan>) -> Result<HttpResponse> {
 pub async fn edit_form(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
     let plan = id.into_inner();
     let form = permit.read(move |conn| stored_form(conn, plan)).await?;
+    let stored = Some(form.clone());
     let editing =
-        Editing { form, plan: Some(plan), errors: FieldErrors::default(), fault: None, moved: None };
+        Editing { form, plan: Some(plan), stored, errors: FieldErrors::default(), fault: None, moved: None };
     answer(&permit, editing, StatusCode::OK).await
 }
 
@@ -102,6 +104,8 @@ pub async fn edit(
 struct Editing {
     form: PlanForm,
     plan: Option<TestPlanId>,
+    /// The plan as it is stored, where that was read already.
+    stored: Option<PlanForm>,
     errors: FieldErrors,
     fault: Option<String>,
     /// The button that moved a procedure: the focus follows the procedure.
@@ -112,8 +116,14 @@ async fn work(permit: Permit<EditTestPlan>, plan: Option<TestPlanId>, pairs: Pai
     let (mut form, command) = PlanForm::read(pairs)?;
     if command != Command::Save {
         form.apply(&command);
-        let editing =
-            Editing { form, plan, errors: FieldErrors::default(), fault: None, moved: Some(command) };
+        let editing = Editing {
+            form,
+            plan,
+            stored: None,
+            errors: FieldErrors::default(),
+            fault: None,
+            moved: Some(command),
+        };
         return answer(&permit, editing, StatusCode::OK).await;
     }
     let saved = match form.check() {
@@ -137,7 +147,7 @@ async fn work(permit: Permit<EditTestPlan>, plan: Option<TestPlanId>, pairs: Pai
     match saved {
         Ok((id, message)) => Ok(redirect_with(&format!("/test-plans/{id}"), &message)),
         Err(Error::Invalid(errors)) => {
-            let editing = Editing { form, plan, errors, fault: None, moved: None };
+            let editing = Editing { form, plan, stored: None, errors, fault: None, moved: None };
             answer(&permit, editing, StatusCode::UNPROCESSABLE_ENTITY).await
         }
         Err(Error::Conflict(sentence)) => {
@@ -145,8 +155,14 @@ async fn work(permit: Permit<EditTestPlan>, plan: Option<TestPlanId>, pairs: Pai
             if let Some(id) = plan {
                 form.version = permit.read(move |conn| Ok(store::get_plan(conn, id)?.version)).await?;
             }
-            let editing =
-                Editing { form, plan, errors: FieldErrors::default(), fault: Some(sentence), moved: None };
+            let editing = Editing {
+                form,
+                plan,
+                stored: None,
+                errors: FieldErrors::default(),
+                fault: Some(sentence),
+                moved: None,
+            };
             answer(&permit, editing, StatusCode::CONFLICT).await
         }
         Err(other) => Err(other),
@@ -154,7 +170,7 @@ async fn work(permit: Permit<EditTestPlan>, plan: Option<TestPlanId>, pairs: Pai
 }
 
 async fn answer(permit: &Permit<EditTestPlan>, editing: Editing, status: StatusCode) -> Result<HttpResponse> {
-    let Editing { form, plan, errors, fault, moved } = editing;
+    let Editing { form, plan, stored, errors, fault, moved } = editing;
     let (search, ids, shown) = (form.search.clone(), form.chosen.clone(), form.shown);
     let (choices, found, chosen, stored) = permit
         .read(move |conn| {
@@ -162,7 +178,10 @@ async fn answer(permit: &Permit<EditTestPlan>, editing: Editing, status: StatusC
             let found =
                 store::search(conn, &search, i64::try_from(shown).unwrap_or(i64::MAX).saturating_add(1))?;
             let chosen = store::list_hits(conn, &ids)?;
-            let stored = plan.map(|id| stored_form(conn, id)).transpose()?;
+            let stored = match &stored {
+                Some(stored) => Some(stored.clone()),
+                None => plan.map(|id| stored_form(conn, id)).transpose()?,
+            };
             Ok((choices, found, chosen, stored))
         })
         .await?;

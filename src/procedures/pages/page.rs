@@ -24,9 +24,7 @@ use crate::kernel::web::{Form, Query, Section, beside, redirect, redirect_with, 
 use crate::procedures::domain::{Field, Sides, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed, is_input};
 use crate::procedures::store::page::{self, Draft, InputValues, Shown, Technique, Tick};
-use crate::procedures::store::runbook::{
-    Neighbours, Operator, get_neighbours, is_assigned, list_operators, list_procedures,
-};
+use crate::procedures::store::runbook::{Operator, is_assigned, list_operators, list_procedures};
 use crate::procedures::store::save::save_fields;
 use crate::procedures::store::{parts, work};
 use crate::procedures::views::page::{Jump, Last, Overlay, Show, url};
@@ -41,7 +39,6 @@ type Ids = web::Path<(EngagementId, ProcedureId)>;
 /// Everything the page reads, one statement for each part.
 struct Loaded {
     shown: Shown,
-    neighbours: Neighbours,
     operators: Vec<Operator>,
     outcomes: Vec<Outcome>,
     ticks: Vec<Tick>,
@@ -60,7 +57,6 @@ async fn load<A: Action>(
         .read(move |conn| {
             let shown = page::get(conn, engagement, procedure, &visible)?;
             Ok(Loaded {
-                neighbours: get_neighbours(conn, engagement, shown.procedure.position)?,
                 operators: list_operators(conn, engagement, Some(procedure), &visible)?,
                 outcomes: list_outcomes(conn)?,
                 ticks: page::list_ticks(conn, procedure)?,
@@ -113,7 +109,6 @@ impl Loaded {
         Parts {
             shown: &self.shown,
             outcomes: &self.outcomes,
-            neighbours: self.neighbours,
             operators: &self.operators,
             ticks: &self.ticks,
             inputs: &self.inputs,

@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
-use diesel::sql_types::{Array, Bool, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::save::Fields;
+use super::fields::Fields;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
@@ -55,6 +55,16 @@ pub struct ProcedurePart {
     pub version: i32,
 }
 
+/// Where a procedure stands among those of its engagement.
+#[derive(Debug, Clone, Copy, Queryable)]
+pub struct Neighbours {
+    pub previous: Option<ProcedureId>,
+    pub next: Option<ProcedureId>,
+    /// Counted from one.
+    pub nth: i64,
+    pub of: i64,
+}
+
 /// The procedure with what surrounds it.
 #[derive(Debug, Clone)]
 pub struct Shown {
@@ -66,6 +76,7 @@ pub struct Shown {
     pub report: Option<ReportId>,
     /// Controls and rules that detected something at this client before.
     pub detectors: Vec<String>,
+    pub neighbours: Neighbours,
 }
 
 /// The procedure with engagement and client.
@@ -78,7 +89,9 @@ pub fn get(
     procedure: ProcedureId,
     visible: &Visible,
 ) -> Result<Shown> {
-    let (engagement, client, procedure, updated_by, report, detectors) = procedures::table
+    type Row =
+        (EngagementPart, String, ProcedurePart, Option<String>, Option<ReportId>, Vec<String>, Neighbours);
+    let (engagement, client, procedure, updated_by, report, detectors, neighbours) = procedures::table
         .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
         .inner_join(clients::table.on(clients::id.eq(engagements::client_id)))
         .left_join(people::table.on(people::id.nullable().eq(procedures::updated_by)))
@@ -100,12 +113,27 @@ pub fn get(
                 "ARRAY(SELECT DISTINCT d.detected_by FROM procedures d \
                     WHERE d.client_id = engagements.client_id AND d.detected_by <> '' ORDER BY 1 LIMIT 30)",
             ),
+            (
+                sql::<Nullable<SqlUuid>>(
+                    "(SELECT n.id FROM procedures n WHERE n.engagement_id = procedures.engagement_id
+                        AND n.position < procedures.position ORDER BY n.position DESC LIMIT 1)",
+                ),
+                sql::<Nullable<SqlUuid>>(
+                    "(SELECT n.id FROM procedures n WHERE n.engagement_id = procedures.engagement_id
+                        AND n.position > procedures.position ORDER BY n.position LIMIT 1)",
+                ),
+                sql::<BigInt>(
+                    "(SELECT count(*) FROM procedures n WHERE n.engagement_id = procedures.engagement_id
+                        AND n.position <= procedures.position)",
+                ),
+                sql::<BigInt>(
+                    "(SELECT count(*) FROM procedures n WHERE n.engagement_id = procedures.engagement_id)",
+                ),
+            ),
         ))
-        .first::<(EngagementPart, String, ProcedurePart, Option<String>, Option<ReportId>, Vec<String>)>(
-            conn,
-        )?;
+        .first::<Row>(conn)?;
     let body = serde_json::from_value(procedure.body.clone())?;
-    Ok(Shown { engagement, client, procedure, body, updated_by, report, detectors })
+    Ok(Shown { engagement, client, procedure, body, updated_by, report, detectors, neighbours })
 }
 
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::fields::Fields;
 use super::work::Work;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::ProcedureId;
@@ -19,70 +20,8 @@ use crate::kernel::merge::record::{Columns, Misfit, Record, Saved, Typed, save};
 use crate::kernel::merge::value::Value;
 use crate::kernel::merge::{Change, Version};
 use crate::procedures::domain::{
-    Field, OutcomeKeys, ProcedureStatus, Severity, Sides, WaitingOn, by_hand_after, check_field,
-    check_together,
+    Field, OutcomeKeys, ProcedureStatus, Sides, WaitingOn, by_hand_after, check_field, check_together,
 };
-
-/// The fields that people edit, as the row holds them.
-#[derive(Debug, Clone, Queryable, Selectable, AsChangeset)]
-#[diesel(table_name = procedures, treat_none_as_null = true, check_for_backend(diesel::pg::Pg))]
-pub struct Fields {
-    pub status: ProcedureStatus,
-    pub not_applicable_reason: String,
-    pub severity: Option<Severity>,
-    pub waiting_on: Option<WaitingOn>,
-    pub recommendation: String,
-    pub attack_source: String,
-    pub red_outcome: Option<String>,
-    pub red_notes: String,
-    pub executed_at: Option<DateTime<Utc>>,
-    pub blue_outcome: Option<String>,
-    pub blue_notes: String,
-    pub detected_at: Option<DateTime<Utc>>,
-    pub detected_by: String,
-    pub alert_reference: String,
-    pub responded_at: Option<DateTime<Utc>>,
-}
-
-crate::merge_columns! {
-    Fields: Field {
-        Status => status;
-        NotApplicableReason => not_applicable_reason;
-        Severity => severity;
-        WaitingOn => waiting_on;
-        Recommendation => recommendation;
-        AttackSource => attack_source;
-        RedOutcome => red_outcome;
-        RedNotes => red_notes;
-        ExecutedAt => executed_at;
-        BlueOutcome => blue_outcome;
-        BlueNotes => blue_notes;
-        DetectedAt => detected_at;
-        DetectedBy => detected_by;
-        AlertReference => alert_reference;
-        RespondedAt => responded_at;
-    }
-}
-
-impl Fields {
-    /// What a form shows of a field, times in `zone`.
-    pub fn shown(&self, field: Field, zone: Tz) -> String {
-        match self.time(field) {
-            Some(at) => times::for_input(at, zone),
-            None => self.get(field),
-        }
-    }
-
-    /// The instant of a time field that has one.
-    fn time(&self, field: Field) -> Option<DateTime<Utc>> {
-        match field {
-            Field::ExecutedAt => self.executed_at,
-            Field::DetectedAt => self.detected_at,
-            Field::RespondedAt => self.responded_at,
-            _ => None,
-        }
-    }
-}
 
 /// A procedure locked for a save, with what its fields may hold.
 struct Held {
@@ -191,12 +130,11 @@ pub fn save_fields(
     typed: &[Typed<Field>],
     zone: Tz,
 ) -> Result<Saved<Field>> {
-    let id = work.procedure;
-    let fields: Fields = procedures::table.find(id.0).select(Fields::as_select()).first(tx.conn)?;
     let outcomes = outcomes::table
         .select((outcomes::key, outcomes::team, outcomes::label, outcomes::retired_at))
         .load(tx.conn)?;
-    let mut held = Held { id, version: work.version, fields, outcomes, zone };
+    let mut held =
+        Held { id: work.procedure, version: work.version, fields: work.fields.clone(), outcomes, zone };
     let may = |field: Field| {
         if sides.may_write(field) {
             return Ok(());
@@ -206,6 +144,7 @@ pub fn save_fields(
     let saved = save(tx, &mut held, typed, may)?;
     if saved.changes() {
         work.version_is_raised(held.version);
+        work.fields.clone_from(&held.fields);
         record(work, &saved, &held);
     }
     Ok(saved)

@@ -3,7 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use diesel::dsl::{AsSelect, auto_type};
+use diesel::pg::Pg;
 
+use super::fields::Fields;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::authz::WriteRule;
@@ -35,6 +38,8 @@ pub struct Work {
     pub position: i32,
     /// Its version before this write.
     pub version: i32,
+    /// Its fields before this write, and after it where it saved any.
+    pub(super) fields: Fields,
     /// What the person may write on it.
     pub sides: Sides,
     /// Whether the person leads at this client.
@@ -50,7 +55,6 @@ struct EngagementRow {
     title: String,
     status: EngagementStatus,
     time_zone: Zone,
-    starts_at: Option<DateTime<Utc>>,
     submitted_at: Option<DateTime<Utc>>,
     write_rule: Option<String>,
 }
@@ -68,24 +72,27 @@ pub fn begin(
 ) -> Result<Work> {
     let visible = permit.visible();
     let mut events = Vec::new();
-    // Looked at before it is locked: what is due needs the row for itself, and a share lock cannot be raised
-    // to that without two savers waiting for each other.
-    let mut row = engagement_row(tx.conn, engagement, &visible, false)?;
+    let (row, submitted) = match share_unless_due(tx, engagement, &visible)? {
+        Some(row) => {
+            let submitted = row.submitted_at.is_some();
+            (row, submitted)
+        }
+        None => {
+            // What is due needs the row for itself, and a share lock cannot be raised to that without two
+            // savers waiting for each other.
+            let mut row = engagement_of(engagement, visible.ids()).first(tx.conn)?;
+            permit.check(row.client_id)?;
+            let (locked, due) = lock_engagement(tx, engagement, &visible)?;
+            (row.status, row.title) = (locked.status, locked.title);
+            events.extend(due);
+            (row, locked.facts.submitted)
+        }
+    };
     permit.check(row.client_id)?;
-    let submitted;
-    if row.status.as_of(row.starts_at, tx.now()) != row.status {
-        let (locked, due) = lock_engagement(tx, engagement, &visible)?;
-        (row.status, row.title) = (locked.status, locked.title);
-        submitted = locked.facts.submitted;
-        events.extend(due);
-    } else {
-        row = engagement_row(tx.conn, engagement, &visible, true)?;
-        submitted = row.submitted_at.is_some();
-    }
-    let (name, position, version): (String, i32, i32) = procedures::table
+    let (name, position, version, fields): (String, i32, i32, Fields) = procedures::table
         .find(procedure)
         .filter(procedures::engagement_id.eq(engagement))
-        .select((procedures::name, procedures::position, procedures::version))
+        .select((procedures::name, procedures::position, procedures::version, Fields::as_select()))
         .for_update()
         .first(tx.conn)?;
     working_allowed(row.status, submitted).map_err(|refusal| Error::Refused(refusal.0))?;
@@ -103,6 +110,7 @@ pub fn begin(
         name,
         position,
         version,
+        fields,
         sides,
         lead: permit.may_at(P::EngagementApprove, row.client_id),
         events,
@@ -155,17 +163,27 @@ impl Work {
     }
 }
 
-fn engagement_row(
-    conn: &mut PgConnection,
+#[auto_type]
+fn engagement_of<'a>(id: EngagementId, visible: &'a [ClientId]) -> _ {
+    let columns: AsSelect<EngagementRow, Pg> = EngagementRow::as_select();
+    engagements::table
+        .find(id)
+        .filter(engagements::client_id.eq_any(visible).and(engagements::deleted_at.is_null()))
+        .select(columns)
+}
+
+/// Locks the engagement in common with other savers. None where something is due on it, as
+/// [`EngagementStatus::as_of`] has it, or where it is not there.
+fn share_unless_due(
+    tx: &mut WriteTx<'_>,
     id: EngagementId,
     visible: &Visible,
-    lock: bool,
-) -> Result<EngagementRow> {
-    let query = engagements::table
-        .find(id)
-        .filter(engagements::client_id.eq_any(visible.ids()).and(engagements::deleted_at.is_null()))
-        .select(EngagementRow::as_select());
-    Ok(if lock { query.for_share().first(conn)? } else { query.first(conn)? })
+) -> Result<Option<EngagementRow>> {
+    let now = tx.now();
+    let stands = engagements::status
+        .ne(EngagementStatus::Scheduled)
+        .or(engagements::starts_at.gt(now).assume_not_null());
+    Ok(engagement_of(id, visible.ids()).filter(stands).for_share().first(tx.conn).optional()?)
 }
 
 /// The rights that decide which side somebody writes at a client.

@@ -20,7 +20,8 @@ use crate::kernel::web::frame::initials;
 use crate::procedures::domain::{
     Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, waiting_on, warnings,
 };
-use crate::procedures::store::runbook::{Neighbours, Operator, ProcedureRow, operators_of};
+use crate::procedures::store::page::Neighbours;
+use crate::procedures::store::runbook::{Operator, ProcedureRow, operators_of};
 
 /// What stands in the form instead of the saved values: after a 422, a conflict, or a restored draft.
 #[derive(Debug, Clone, Default)]
@@ -299,7 +300,7 @@ impl Parts<'_> {
 
     /// Where Save and next leads: the next procedure, or after the last one the engagement.
     pub fn next_url(&self) -> String {
-        match self.neighbours.next {
+        match self.shown.neighbours.next {
             Some(next) => url(self.shown.engagement.id, next),
             None => format!("/engagements/{}", self.shown.engagement.id),
         }
@@ -307,7 +308,7 @@ impl Parts<'_> {
 
     pub fn bar(&self, saved: Option<String>) -> Bar {
         let link = |procedure: Option<ProcedureId>| procedure.map(|id| url(self.shown.engagement.id, id));
-        let Neighbours { previous, next, nth, of } = self.neighbours;
+        let Neighbours { previous, next, nth, of } = self.shown.neighbours;
         Bar {
             engagement: format!("/engagements/{}", self.shown.engagement.id),
             engagement_title: self.shown.engagement.title.clone(),

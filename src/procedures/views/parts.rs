@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::kernel::web::permit::Viewer;
 use crate::procedures::domain::Sides;
 use crate::procedures::store::page::{InputValues, Shown, Technique, Tick};
-use crate::procedures::store::runbook::{Neighbours, Operator};
+use crate::procedures::store::runbook::Operator;
 use crate::settings::domain::Outcome;
 
 /// Everything the page is made of.
@@ -13,7 +13,6 @@ pub struct Parts<'a> {
     /// The row and what surrounds it.
     pub shown: &'a Shown,
     pub outcomes: &'a [Outcome],
-    pub neighbours: Neighbours,
     /// Operators of engagement and procedure.
     pub operators: &'a [Operator],
     pub ticks: &'a [Tick],

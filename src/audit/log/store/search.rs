@@ -6,11 +6,13 @@
 //! what is common is found there. Where that is not enough the events beyond are asked of the indexes, month
 //! by month and then more months at once: what the walk did not find often enough is rare there too.
 
+use std::time::Instant;
+
 use chrono::{DateTime, Datelike, Months, NaiveTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::{not, sql};
 use diesel::pg::Pg;
-use diesel::sql_types::{BigInt, Bool, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz};
 use uuid::Uuid;
 
 use crate::audit::log::query::{Filter, Page, Part, Term};
@@ -81,10 +83,7 @@ pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
         query = query.filter(events::client_id.eq_any(clients.ids().to_vec()).assume_not_null());
     }
     if !filter.categories.is_empty() {
-        query = query.filter(
-            events::category
-                .eq_any(filter.categories.iter().map(|category| category.as_str()).collect::<Vec<_>>()),
-        );
+        query = query.filter(events::category.eq_any(categories(filter)));
     }
     if let Some(user) = filter.user {
         query = match filter.part {
@@ -95,11 +94,74 @@ pub(super) fn matching<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
             }
         };
     }
-    for term in &filter.terms {
-        let has = term_is_in(term);
-        query = if term.not { query.filter(not(has)) } else { query.filter(has) };
+    having_terms(query, filter)
+}
+
+/// The same, written so that the index of words answers all of it: of two indexes that apply the planner
+/// would ask the one that it guesses to be better, and be wrong where two filters never meet. What has
+/// several ways (a person who acts or is meant, a word behind a space or a quotation mark, an id) is a way
+/// for each combination, and each holds everything.
+fn matching_by_words<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
+    let (wanted, unwanted): (Vec<&Term>, Vec<&Term>) = filter.terms.iter().partition(|term| !term.not);
+    let people = if filter.user.is_some() && filter.part == Part::Either { 2 } else { 1 };
+    let ways: Vec<usize> = wanted.iter().map(|term| ways_to_have(term).len()).collect();
+    let combinations = people * ways.iter().product::<usize>();
+    if combinations > COMBINATIONS {
+        return matching(scope, filter);
     }
-    query
+    let combination = |number: usize| {
+        let mut conditions = narrowed(scope, filter, number % people);
+        let mut rest = number / people;
+        for term in &wanted {
+            let mut ways = ways_to_have(term);
+            let chosen = rest % ways.len();
+            rest /= ways.len();
+            conditions.push(ways.swap_remove(chosen));
+        }
+        all(conditions)
+    };
+    let query = within(scope).filter(any((0..combinations).map(combination).collect()));
+    unwanted.into_iter().fold(query, |query, term| query.filter(not(term_is_in(term))))
+}
+
+/// Up to so many combinations of ways are asked one by one.
+const COMBINATIONS: usize = 32;
+
+/// What narrows a search beside its words, as the index of words holds it. The person as who acted, or as
+/// whom it is about.
+fn narrowed(scope: &Scope, filter: &Filter, person: usize) -> Vec<Condition> {
+    let mut conditions: Vec<Condition> = Vec::new();
+    if let Some(clients) = &scope.clients {
+        let ids: Vec<String> = clients.ids().iter().map(ToString::to_string).collect();
+        let is_one = sql::<Bool>("(events.client_id::text) = ANY (").bind::<Array<Text>, _>(ids);
+        conditions.push(Box::new(is_one.sql(")")));
+    }
+    if !filter.categories.is_empty() {
+        let is_one =
+            sql::<Bool>("(events.category || '') = ANY (").bind::<Array<Text>, _>(categories(filter));
+        conditions.push(Box::new(is_one.sql(")")));
+    }
+    if let Some(user) = filter.user {
+        let acted = match filter.part {
+            Part::By => true,
+            Part::About => false,
+            Part::Either => person == 0,
+        };
+        let column = if acted { "(events.actor_id::text) = " } else { "(events.about_person::text) = " };
+        conditions.push(Box::new(sql::<Bool>(column).bind::<Text, _>(user.to_string())));
+    }
+    conditions
+}
+
+fn categories(filter: &Filter) -> Vec<&'static str> {
+    filter.categories.iter().map(|category| category.as_str()).collect()
+}
+
+fn having_terms<'a>(query: Boxed<'a>, filter: &Filter) -> Boxed<'a> {
+    filter.terms.iter().fold(query, |query, term| {
+        let has = term_is_in(term);
+        if term.not { query.filter(not(has)) } else { query.filter(has) }
+    })
 }
 
 type Condition = Box<dyn BoxableExpression<events::table, Pg, SqlType = Bool>>;
@@ -107,37 +169,39 @@ type Condition = Box<dyn BoxableExpression<events::table, Pg, SqlType = Bool>>;
 /// Signs at which a word of ASCII begins, as a class of a regular expression that the index of three-letter
 /// parts can use: it gives up at any sign beyond U+07FF.
 const WORD_BEGINS: &str = r"(^|[ !-/:-@\[-`{-~\u00a0\u00ab\u00b7\u00bb])";
-/// The others: the signs that sentences of ours put before names.
-const WORD_BEGINS_TOO: [&str; 6] = ["“", "‘", "„", "–", "—", "…"];
+/// The others before names: sentences of ours quote them.
+const WORD_BEGINS_TOO: [&str; 2] = ["“", "‘"];
 
-/// Whether an event has a term. The search column is the database's own and unknown to diesel; both sides are
-/// lowered by the same function.
+/// Whether an event has a term.
 fn term_is_in(term: &Term) -> Condition {
+    any(ways_to_have(term))
+}
+
+/// The ways in which an event can have a term; an index answers each. The search column is the database's own
+/// and unknown to diesel; both sides are lowered by the same function.
+fn ways_to_have(term: &Term) -> Vec<Condition> {
     let like = |pattern: String| -> Condition {
         Box::new(sql::<Bool>("events.search LIKE lower(").bind::<Text, _>(pattern).sql(")"))
     };
-    let within = if term.is_found_by_index() || !term.text.starts_with(char::is_alphanumeric) {
-        like(format!("%{}%", like_literal(&term.text)))
-    } else {
+    let mut ways: Vec<Condition> = Vec::new();
+    if term.is_short_word() {
         // The index holds the beginnings of words, however short. What only looks alike is left out by
         // plain comparison, which is cheaper, before that is asked.
-        let mut begins: Vec<Condition> = WORD_BEGINS_TOO
-            .iter()
-            .map(|sign| like(format!("%{sign}{}%", like_literal(&term.text))))
-            .collect();
+        let holds =
+            || sql::<Bool>("strpos(events.search, lower(").bind::<Text, _>(term.text.clone()).sql(")) > 0");
+        let mut signs: Vec<&str> = WORD_BEGINS_TOO.to_vec();
         if term.text.chars().all(|c| c <= '\u{7ff}') {
             let pattern = format!("{WORD_BEGINS}{}", regex_literal(&term.text));
-            begins.push(Box::new(sql::<Bool>("events.search ~ lower(").bind::<Text, _>(pattern).sql(")")));
+            let begins = sql::<Bool>("events.search ~ lower(").bind::<Text, _>(pattern).sql(")");
+            ways.push(Box::new(holds().and(begins)));
         } else {
-            begins.push(like(format!("{}%", like_literal(&term.text))));
-            let signs = [" ", "\"", "'", "(", "-", ".", ",", ":", "/", "@", "·"];
-            begins.extend(signs.map(|sign| like(format!("%{sign}{}%", like_literal(&term.text)))));
+            ways.push(like(format!("{}%", like_literal(&term.text))));
+            signs.extend([" ", "\"", "'", "(", "-", ".", ",", ":", "/", "@", "·"]);
         }
-        let holds =
-            sql::<Bool>("strpos(events.search, lower(").bind::<Text, _>(term.text.clone()).sql(")) > 0");
-        Box::new(holds.and(any(begins)))
-    };
-    let mut ways = vec![within];
+        ways.extend(signs.into_iter().map(|sign| like(format!("%{sign}{}%", like_literal(&term.text)))));
+    } else {
+        ways.push(like(format!("%{}%", like_literal(&term.text))));
+    }
     if let Some((first, last)) = term.ids() {
         // The id of a request, as error pages show it, may be cut short.
         ways.push(Box::new(events::request_id.between(first, last).assume_not_null()));
@@ -153,12 +217,18 @@ fn term_is_in(term: &Term) -> Condition {
         let digest = sql::<Bool>("(events.detail ->> 'sha256') LIKE lower(");
         ways.push(Box::new(digest.bind::<Text, _>(format!("{}%", like_literal(&term.text))).sql(")")));
     }
-    any(ways)
+    ways
 }
 
 /// The text itself as a part of a regular expression.
 fn regex_literal(text: &str) -> String {
     text.chars().flat_map(|c| c.is_ascii_punctuation().then_some('\\').into_iter().chain([c])).collect()
+}
+
+/// Whether all of them hold.
+fn all(conditions: Vec<Condition>) -> Condition {
+    let none: Condition = Box::new(sql::<Bool>("true"));
+    conditions.into_iter().reduce(|a, b| Box::new(a.and(b))).unwrap_or(none)
 }
 
 /// Whether one of them holds.
@@ -219,11 +289,19 @@ fn find_places(
     };
     let mut found = places(conn, near, wanted)?;
     let Some(end) = end else { return Ok(found) };
-    // A set of rows from all indexes that apply, put into their order afterwards.
+    // A set of rows from the indexes, put into their order afterwards.
     conn.batch_execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = on")?;
+    let has_words = filter.terms.iter().any(|term| !term.not && !term.is_sign());
+    let matches = || {
+        let query = if has_words { matching_by_words(scope, filter) } else { matching(scope, filter) };
+        beyond(query, page)
+    };
     let last = match order {
         Order::NewestFirst => scope.from,
-        Order::OldestFirst => places(conn, within(scope), 1)?.first().map(|newest| newest.at),
+        Order::OldestFirst => {
+            let newest = within(scope).order((events::at.desc(), events::id.desc())).limit(1);
+            newest.select(events::at).load_anew(conn)?.pop()
+        }
     };
     for (from, to) in stretches(end.at, last, order) {
         let missing = wanted - found.len() as i64;
@@ -323,11 +401,20 @@ fn list_records(conn: &mut PgConnection, places: &[Place]) -> QueryResult<Vec<Re
         .load_anew(conn)
 }
 
-/// How many events each of these filters would show, up to [`COUNTED`]; none where that takes more than half
-/// a second.
-pub fn count_each(conn: &mut PgConnection, filters: &[(Scope, Filter)]) -> Result<Vec<Option<i64>>> {
+/// How many events each of these filters would show, up to [`COUNTED`]. None for those whose turn came when
+/// the milliseconds were used up.
+pub fn count_each(
+    conn: &mut PgConnection,
+    filters: &[(Scope, Filter)],
+    milliseconds: u32,
+) -> Result<Vec<Option<i64>>> {
+    let begun = Instant::now();
     let count = |(scope, filter): &(Scope, Filter)| {
-        in_time(conn, 500, |conn| {
+        let left = milliseconds.saturating_sub(begun.elapsed().as_millis() as u32);
+        if left == 0 {
+            return Ok(None);
+        }
+        in_time(conn, left, |conn| {
             let places = find_places(conn, scope, filter, Page::Newest, Order::NewestFirst, COUNTED)?;
             Ok(places.len() as i64)
         })
@@ -358,7 +445,7 @@ fn in_time<T>(
     let done = conn.transaction(|conn| {
         conn.batch_execute(&format!(
             "SET LOCAL statement_timeout = {milliseconds}; SET LOCAL plan_cache_mode = force_custom_plan; \
-                SET LOCAL enable_seqscan = off"
+                SET LOCAL enable_seqscan = off; SET LOCAL work_mem = '64MB'"
         ))?;
         f(conn)
     });

@@ -1,14 +1,12 @@
 //! Rows of procedures.
 
-use diesel::dsl::auto_type;
-use diesel::sql_types::{BigInt, Integer, Nullable, Uuid as SqlUuid};
-
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::procedures;
 use crate::procedures::domain::{ProcedureStatus, Severity, WaitingOn, waiting_on};
+use diesel::dsl::auto_type;
 
 /// A procedure as tables and lists show it.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -55,40 +53,6 @@ pub fn list_procedures(
     visible: &Visible,
 ) -> Result<Vec<ProcedureRow>> {
     Ok(procedures_of(engagement, visible.ids()).select(ProcedureRow::as_select()).load(conn)?)
-}
-
-/// Where a procedure stands among those of its engagement.
-#[derive(Debug, Clone, Copy, QueryableByName)]
-pub struct Neighbours {
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    pub previous: Option<ProcedureId>,
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    pub next: Option<ProcedureId>,
-    /// Counted from one.
-    #[diesel(sql_type = BigInt)]
-    pub nth: i64,
-    #[diesel(sql_type = BigInt)]
-    pub of: i64,
-}
-
-/// What stands before and after a position of an engagement that was found and judged before.
-pub fn get_neighbours(
-    conn: &mut PgConnection,
-    engagement: EngagementId,
-    position: i32,
-) -> Result<Neighbours> {
-    // sql_query: two neighbours and two counts from one index.
-    Ok(diesel::sql_query(
-        "SELECT (SELECT id FROM procedures WHERE engagement_id = $1 AND position < $2
-                 ORDER BY position DESC LIMIT 1) AS previous,
-                (SELECT id FROM procedures WHERE engagement_id = $1 AND position > $2
-                 ORDER BY position LIMIT 1) AS next,
-                count(*) FILTER (WHERE position <= $2) AS nth, count(*) AS of
-         FROM procedures WHERE engagement_id = $1",
-    )
-    .bind::<SqlUuid, _>(engagement)
-    .bind::<Integer, _>(position)
-    .get_result(conn)?)
 }
 
 /// One procedure of an engagement.

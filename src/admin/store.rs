@@ -38,8 +38,9 @@ pub fn list_last_runs(conn: &mut PgConnection, jobs: &[&str], of_each: i64) -> R
     Ok(diesel::sql_query(
         "SELECT r.job, r.trigger, r.started_at, r.finished_at, r.moved, r.skipped, r.failure, r.left_over
          FROM unnest($1::text[]) WITH ORDINALITY AS wanted (job, place)
-         CROSS JOIN LATERAL (SELECT * FROM job_runs WHERE job = wanted.job ORDER BY started_at DESC \
-         LIMIT $2) r
+         CROSS JOIN LATERAL (
+            SELECT job, trigger, started_at, finished_at, moved, skipped, failure, left_over
+            FROM job_runs WHERE job = wanted.job ORDER BY started_at DESC LIMIT $2) r
          ORDER BY wanted.place, r.started_at DESC",
     )
     .bind::<Array<Text>, _>(jobs)

@@ -353,3 +353,12 @@ fn a_procedure_that_does_not_exist_or_a_foreign_field_stores_nothing() {
     assert_eq!(browser.post("/test-plans/new", &[("title", "T"), ("key", "x"), ("do", "save")]).status, 422);
     assert_eq!(app.count("SELECT count(*) FROM test_plans"), 3);
 }
+
+#[test]
+fn test_plans_that_hold_a_procedure_are_told_to_whoever_may_read_them() {
+    let app = TestApp::spawn();
+    let id = app.texts("SELECT procedure_id::text FROM test_plan_procedures LIMIT 1").remove(0);
+    let path = format!("/library/procedures/{id}");
+    app.browser(&app.people.lead).open(&path).expect(200).see("Used in test plans");
+    app.browser(&app.people.custom).open(&path).expect(200).see_not("Used in test plans");
+}

@@ -16,7 +16,7 @@ use crate::kernel::event::months::get_floor;
 use crate::kernel::event::record::Place;
 
 /// How long the ways to see more may take to count, all of them together.
-const HINTS_MILLISECONDS: u32 = 50;
+const HINTS_MILLISECONDS: u32 = 30;
 
 /// What somebody may see of the log.
 #[derive(Debug, Clone)]

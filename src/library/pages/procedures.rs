@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
+use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::LibraryProcedureId;
 use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
@@ -87,11 +88,12 @@ pub async fn one(
     Query(wanted): Query<Wanted>,
 ) -> Result<HttpResponse> {
     let id = id.into_inner();
+    let reads_plans = permit.may(P::TestPlanRead);
     let (procedure, techniques, plans) = permit
         .read(move |conn| {
             let procedure = get_procedure(conn, id, wanted.version)?;
             let techniques = list_named(conn, &procedure.body.technique_ids)?;
-            let plans = list_plans_with(conn, id)?;
+            let plans = reads_plans.then(|| list_plans_with(conn, id)).transpose()?;
             Ok((procedure, techniques, plans))
         })
         .await?;

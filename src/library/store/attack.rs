@@ -166,7 +166,9 @@ pub fn search_techniques(
     let (beyond, order) = if search.at.is_backwards() { ("<", "DESC") } else { (">", "ASC") };
     // sql_query: a row's counts and tactics by array membership, one page of them.
     let sql = format!(
-        "WITH picked AS (SELECT te.* FROM techniques te WHERE {TECHNIQUE_MATCHES} AND ($5 IS NULL \
+        "WITH picked AS (SELECT te.version, te.external_id, te.name, te.platforms, te.status, te.revoked_by,
+                te.tactics, te.is_subtechnique
+            FROM techniques te WHERE {TECHNIQUE_MATCHES} AND ($5 IS NULL \
             OR te.external_id {beyond} $5) ORDER BY te.external_id {order} LIMIT $6)
          SELECT {} ORDER BY te.external_id {order}",
         TECHNIQUE_ROW.replace("{from}", "picked")
@@ -293,7 +295,8 @@ pub fn list_named(conn: &mut PgConnection, ids: &[String]) -> Result<Vec<NamedTe
             AND ta.short_name = ANY (te.tactics) ORDER BY ta.position)
                 AS tactics
          FROM unnest($1) WITH ORDINALITY wanted (id, place)
-         LEFT JOIN LATERAL (SELECT t.* FROM techniques t JOIN attack_versions v ON v.version = t.version
+         LEFT JOIN LATERAL (SELECT t.version, t.external_id, t.name, t.tactics, t.is_subtechnique
+            FROM techniques t JOIN attack_versions v ON v.version = t.version
             WHERE t.external_id = wanted.id ORDER BY v.rank DESC LIMIT 1) te ON true
          LEFT JOIN techniques above ON te.is_subtechnique AND above.version = te.version
             AND above.external_id = split_part(te.external_id, '.', 1)

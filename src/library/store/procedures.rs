@@ -80,6 +80,10 @@ const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, r.short_na
         GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
  FROM picked p JOIN repositories r ON r.id = p.repository_id";
 
+/// What a hit needs of its row, without the description.
+const PICKED: &str = "p.id, p.name, p.technique_ids, p.platforms, p.repository_id, p.current_version, \
+    p.withdrawn_at";
+
 const MATCHES: &str = "p.withdrawn_at IS NULL
     AND p.search LIKE ALL ($1)
     AND ($2 = '{}' OR NOT EXISTS (SELECT FROM unnest($2) wanted WHERE NOT EXISTS (
@@ -122,7 +126,7 @@ pub fn search(conn: &mut PgConnection, search: &Search, limit: i64) -> Result<Ve
     let place = search.at.cursor();
     // sql_query: words and techniques match by array membership; the order turns with the direction.
     let sql = format!(
-        "WITH picked AS (SELECT p.* FROM library_procedures p WHERE {MATCHES} AND ($6 IS NULL \
+        "WITH picked AS (SELECT {PICKED} FROM library_procedures p WHERE {MATCHES} AND ($6 IS NULL \
             OR (lower(p.name), p.id) {beyond} ($6, $7))
             ORDER BY lower(p.name) {order}, p.id {order} LIMIT $8)
          {HIT} ORDER BY sort_name {order}, p.id {order}"
@@ -170,7 +174,7 @@ pub fn list_hits(conn: &mut PgConnection, ids: &[LibraryProcedureId]) -> Result<
     }
     // sql_query: a hit's tactics come from its techniques by array membership.
     let found: Vec<Hit> = diesel::sql_query(format!(
-        "WITH picked AS (SELECT * FROM library_procedures WHERE id = ANY ($1)) {HIT}"
+        "WITH picked AS (SELECT {PICKED} FROM library_procedures p WHERE p.id = ANY ($1)) {HIT}"
     ))
     .bind::<Array<SqlUuid>, _>(ids)
     .load(conn)?;

@@ -97,8 +97,8 @@ pub struct ProcedurePage {
     pub techniques: Vec<NamedTechnique>,
     /// Tactics of its techniques, each once.
     pub tactics: Vec<String>,
-    /// Test plans that hold it.
-    pub plans: Vec<(TestPlanId, String)>,
+    /// Test plans that hold it; none for whoever may not read them.
+    pub plans: Option<Vec<(TestPlanId, String)>>,
     pub zone: Tz,
 }
 
@@ -107,7 +107,7 @@ impl ProcedurePage {
         frame: Frame,
         procedure: Procedure,
         techniques: Vec<NamedTechnique>,
-        plans: Vec<(TestPlanId, String)>,
+        plans: Option<Vec<(TestPlanId, String)>>,
         zone: Tz,
     ) -> Self {
         let kinds = [

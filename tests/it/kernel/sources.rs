@@ -294,6 +294,35 @@ fn templates_have_lines_that_can_be_read() {
     }
 }
 
+/// `SELECT *` would read what nobody asked for, and break a prepared statement when a column is added.
+#[test]
+fn statements_name_their_columns() {
+    for (path, text) in files("src", ".rs") {
+        for line in code(&text).lines() {
+            let all = line.split("SELECT ").skip(1).any(|rest| {
+                let first = rest.split([' ', ',', ')']).next().unwrap();
+                first == "*" || first.ends_with(".*")
+            });
+            assert!(!all, "{path}: {line}");
+        }
+    }
+}
+
+/// A name that is not there would be drawn as nothing.
+#[test]
+fn every_icon_is_in_the_sprite() {
+    let sprite = fs::read_to_string(root().join("static/icons.svg")).unwrap();
+    let mut named = BTreeSet::new();
+    for (path, text) in files("templates", ".html") {
+        for (at, _) in text.match_indices("\"|icon") {
+            let name = text[..at].rsplit('"').next().unwrap();
+            assert!(sprite.contains(&format!("id=\"i-{name}\"")), "{path}: there is no icon {name}");
+            named.insert(name.to_owned());
+        }
+    }
+    assert!(named.len() > 20, "{named:?}");
+}
+
 /// In a template that has blocks and extends no other, askama draws a call with a body twice, also one within
 /// a macro that it imports: once where it stands, and once beside everything.
 #[test]

@@ -27,6 +27,9 @@ use crate::kernel::event::record::Place;
 use crate::kernel::event::record::Record;
 use crate::kernel::event::schema::events;
 
+/// What the walk found in fewer than one of so many events is rare: all the others are asked for at once, and
+/// otherwise month by month.
+const RARE: i64 = 200;
 /// Counts stop here: nobody reads on to learn whether it is two thousand or three.
 pub const COUNTED: i64 = 1_001;
 /// So many of the newest events are read before the indexes are asked. A word that is found less than
@@ -113,7 +116,7 @@ fn matching_by_words<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
         let mut conditions = narrowed(scope, filter, number % people);
         let mut rest = number / people;
         for term in &wanted {
-            let mut ways = ways_to_have(term);
+            let mut ways = ways_to_have_as(term, number % people);
             let chosen = rest % ways.len();
             rest /= ways.len();
             conditions.push(ways.swap_remove(chosen));
@@ -177,10 +180,17 @@ fn term_is_in(term: &Term) -> Condition {
     any(ways_to_have(term))
 }
 
-/// The ways in which an event can have a term; an index answers each. The search column is the database's own
-/// and unknown to diesel; both sides are lowered by the same function.
 fn ways_to_have(term: &Term) -> Vec<Condition> {
+    ways_to_have_as(term, 0)
+}
+
+/// The ways in which an event can have a term; an index answers each. The search column is the database's
+/// own and unknown to diesel; both sides are lowered by the same function. `variant` writes the same in
+/// another way: what two sides of an OR have in common, word for word, PostgreSQL takes out of it, and asks
+/// for alone.
+fn ways_to_have_as(term: &Term, variant: usize) -> Vec<Condition> {
     let like = |pattern: String| -> Condition {
+        let pattern = pattern + &"%".repeat(variant);
         Box::new(sql::<Bool>("events.search LIKE lower(").bind::<Text, _>(pattern).sql(")"))
     };
     let mut ways: Vec<Condition> = Vec::new();
@@ -292,6 +302,13 @@ fn find_places(
     // A set of rows from the indexes, put into their order afterwards.
     conn.batch_execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = on")?;
     let has_words = filter.terms.iter().any(|term| !term.not && !term.is_sign());
+    if has_words && found.len() as i64 * RARE < scope.walked {
+        // Rare as they are, all that are left are asked for at once.
+        let beyond_end = lies_beyond(scope, end, order);
+        let rest = matching_by_words(&Scope { from: None, to: None, ..scope.clone() }, filter);
+        found.extend(places(conn, rest.filter(beyond_end), wanted - found.len() as i64)?);
+        return Ok(found);
+    }
     let matches = || {
         let query = if has_words { matching_by_words(scope, filter) } else { matching(scope, filter) };
         beyond(query, page)
@@ -322,6 +339,24 @@ fn find_places(
         found.extend(places(conn, query, missing)?);
     }
     Ok(found)
+}
+
+/// Whether an event lies beyond the walk's end within the scope, in words that no index of times answers:
+/// where the database has no statistics yet it would take that for the best of all indexes.
+fn lies_beyond(scope: &Scope, end: Place, order: Order) -> Condition {
+    let is = |sql_text: &str, at: DateTime<Utc>| -> Condition {
+        Box::new(sql::<Bool>(sql_text).bind::<Timestamptz, _>(at).sql(") IS TRUE"))
+    };
+    let far = if order == Order::NewestFirst {
+        "((events.at, events.id) <= ("
+    } else {
+        "((events.at, events.id) >= ("
+    };
+    let place = sql::<Bool>(far).bind::<Timestamptz, _>(end.at).sql(", ").bind::<BigInt, _>(end.id);
+    let mut conditions: Vec<Condition> = vec![Box::new(place.sql(")) IS TRUE"))];
+    conditions.extend(scope.from.map(|from| is("(events.at >= ", from)));
+    conditions.extend(scope.to.map(|to| is("(events.at < ", to)));
+    all(conditions)
 }
 
 /// From an instant on and before another, each where there is one.

@@ -265,12 +265,15 @@ fn write(conn: &mut PgConnection, seal: &Seal, batch: &[Record], leaves: &[Diges
         ))
         .execute(conn)?;
     // sql_query: one statement of one shape for any number of rows.
-    diesel::sql_query("INSERT INTO audit.sealed (at, id, number, leaf) SELECT * FROM unnest($1, $2, $3, $4)")
-        .bind::<Array<Timestamptz>, _>(batch.iter().map(|event| event.at).collect::<Vec<_>>())
-        .bind::<Array<BigInt>, _>(batch.iter().map(|event| event.id).collect::<Vec<_>>())
-        .bind::<Array<BigInt>, _>((seal.first..=seal.last).collect::<Vec<_>>())
-        .bind::<Array<Binary>, _>(leaves.iter().map(|leaf| leaf.as_slice()).collect::<Vec<_>>())
-        .execute(conn)?;
+    diesel::sql_query(
+        "INSERT INTO audit.sealed (at, id, number, leaf)
+         SELECT at, id, number, leaf FROM unnest($1, $2, $3, $4) AS n (at, id, number, leaf)",
+    )
+    .bind::<Array<Timestamptz>, _>(batch.iter().map(|event| event.at).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(batch.iter().map(|event| event.id).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>((seal.first..=seal.last).collect::<Vec<_>>())
+    .bind::<Array<Binary>, _>(leaves.iter().map(|leaf| leaf.as_slice()).collect::<Vec<_>>())
+    .execute(conn)?;
     Ok(())
 }
 
@@ -302,7 +305,9 @@ pub fn get_progress(conn: &mut PgConnection) -> QueryResult<Progress> {
                 AND e.transaction_id < pg_snapshot_xmax(pg_current_snapshot())
                 AND NOT EXISTS (SELECT FROM audit.sealed d WHERE d.at = e.at AND d.id = e.id)
                 ORDER BY e.transaction_id, e.id LIMIT 1) AS waiting_since
-         FROM (SELECT) one LEFT JOIN (SELECT * FROM audit.seals ORDER BY number DESC LIMIT 1) s ON true",
+         FROM (SELECT) one LEFT JOIN (
+             SELECT number, at, through_transaction, through_id FROM audit.seals
+             ORDER BY number DESC LIMIT 1) s ON true",
     )
     .get_result(conn)
 }

@@ -77,7 +77,8 @@ pub fn list_waiting(conn: &mut PgConnection, me: &Me<'_>) -> Result<Vec<Waiting>
             FROM running r JOIN procedures p ON p.engagement_id = r.id
             JOIN procedure_operators o ON o.procedure_id = p.id GROUP BY 1
          )
-         SELECT q.*, c.name AS client FROM (
+         SELECT q.id, q.engagement, q.engagement_title, q.position, q.name, q.status, q.side, c.name AS client
+         FROM (
             SELECT p.id, p.engagement_id AS engagement, r.title AS engagement_title, r.client_id, r.end_date,
                 p.position, p.name, p.status, {TURN} AS side,
                 CASE WHEN o.red THEN o.my_red WHEN r.red THEN r.my_red ELSE r.client_id = ANY ($3) END AS red,

@@ -157,6 +157,7 @@ pub async fn section(
     let (part, anchor) = match name.as_str() {
         "outcomes" => (Part::Outcomes, "every-outcome"),
         "timeline" => (Part::Timeline, "entries"),
+        "procedures" => (Part::Procedures, "procedures"),
         _ => return Err(Error::NotFound),
     };
     let Reading::Written(page) = load(&permit, id).await? else { return Err(Error::NotFound) };

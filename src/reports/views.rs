@@ -25,6 +25,9 @@ use crate::kernel::web::{Frame, markdown};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::domain::{ProcedureStatus, Severity};
 
+/// Above so many procedures a report's page does not list them until they are asked for.
+const LISTED: usize = 50;
+
 /// How many procedures the confirmation page lists.
 const SHOWN: usize = 100;
 
@@ -125,6 +128,8 @@ pub struct Show {
 pub enum Part {
     Outcomes,
     Timeline,
+    /// All of them, each closed.
+    Procedures,
     /// The procedures of the page's runbook, which holds no more than the one that was opened.
     Procedure,
 }
@@ -240,6 +245,15 @@ impl Show {
     }
     fn url(&self) -> String {
         format!("/reports/{}", self.head.id)
+    }
+    /// Whether the list of procedures waits to be opened.
+    fn is_folded(&self) -> bool {
+        !self.open && self.book.procedures.len() > LISTED
+    }
+    /// Where a procedure is read.
+    fn link(&self, procedure: &Procedure) -> String {
+        let page = if self.is_folded() { "?open=all" } else { "" };
+        format!("{page}#p{}", procedure.position)
     }
     fn is_forward(&self, step: &&&Step) -> bool {
         step.to > step.from

@@ -3,7 +3,7 @@
 
 use crate::harness::TestApp;
 use crate::harness::browser::{Browser, fields_of};
-use crate::harness::fixtures::{DRILL, Engagement, LEA};
+use crate::harness::fixtures::{DRILL, Engagement, LEA, Plan};
 
 fn step(browser: &mut Browser, e: &Engagement, from: &str, to: &str, comment: &str) -> u16 {
     browser
@@ -452,4 +452,31 @@ fn whoever_keeps_the_remediation_is_no_author() {
         303
     );
     assert!(is_author(app.people.lead.id));
+}
+
+/// What is closed is fetched when it is opened, and reads the same with everything open.
+#[test]
+fn a_long_report_shows_its_procedures_when_they_are_asked_for() {
+    let app = TestApp::spawn();
+    let plan = Plan { title: "Long drill", procedures: 51, ..Plan::default() };
+    let e = app.plan(app.clients.own, &plan);
+    let mut lead = app.browser(&app.people.lead);
+    lead.open(&format!("{}/submit", e.path())).check("incomplete").press("Submit Engagement");
+    let report = format!("/reports/{}", e.report);
+    let last = lead.get_fragment(&format!("{report}/procedures/51")).text();
+    assert!(last.contains("Red team"), "{last}");
+    lead.open(&report).see("Show the procedures").see("Printed as it stands on the screen");
+    let page = lead.get(&report).text();
+    assert!(!page.contains("id=\"p51\"") && page.contains("href=\"?open=all#p51\""));
+    assert!(lead.get_fragment(&format!("{report}/sections/procedures")).text().contains("id=\"p51\""));
+    let whole = lead.get(&format!("{report}?open=all")).text();
+    assert!(whole.contains("id=\"p51\"") && whole.contains("href=\"#p51\"") && !whole.contains("hx-get"));
+    for missing in ["procedures/52", "procedures/0", "sections/nothing"] {
+        assert_eq!(lead.get_fragment(&format!("{report}/{missing}")).status, 404, "{missing}");
+    }
+    let section = lead.get(&format!("{report}/sections/timeline"));
+    assert_eq!(
+        (section.status, section.header("location")),
+        (303, format!("{report}?open=all#entries").as_str())
+    );
 }

@@ -479,6 +479,7 @@ fn report(tour: &mut Tour<'_>) {
     two.open(&format!("{path}?open=all")).expect(200);
     two.get_fragment(&format!("{path}/sections/outcomes"));
     two.get_fragment(&format!("{path}/sections/timeline"));
+    two.get_fragment(&format!("{path}/sections/procedures"));
     two.get_fragment(&format!("{path}/procedures/1"));
     for (asked, html) in two.kept() {
         tour.look(&asked, &html);

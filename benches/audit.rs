@@ -616,14 +616,14 @@ fn drop_a_month(stand: &Stand, cookie: &str) {
         });
         std::thread::park_timeout(Duration::from_secs(1));
         let mut took = None;
-        let record = app.db.write_blocking(&Actor::system(), |tx| {
+        let record = app.sealing.write_blocking(&Actor::system(), |tx| {
             retention_store::record(tx.conn, month, &format!("events-{name}.jsonl.zst"), &archived)?;
             tx.audited((), Event::new(Kind::MonthArchived, "Archived"))
         });
         record.expect("recorded");
         for attempt in 1..=25 {
             let begun = Instant::now();
-            let dropped = app.db.write_blocking(&Actor::system(), |tx| {
+            let dropped = app.sealing.write_blocking(&Actor::system(), |tx| {
                 retention_store::drop_month(tx.conn, month)?;
                 tx.audited((), Event::new(Kind::MonthDropped, "Dropped"))
             });

@@ -34,7 +34,7 @@ const RARE: i64 = 200;
 pub const COUNTED: i64 = 1_001;
 /// So many of the newest events are read before the indexes are asked. A word that is found less than
 /// [`COUNTED`] times among them is in about a twentieth of all events, or fewer.
-pub const WALKED: i64 = 20_000;
+pub const WALKED: i64 = 25_000;
 /// The most people that the filter offers.
 const PEOPLE: i64 = 1_000;
 
@@ -113,14 +113,18 @@ fn matching_by_words<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
         return matching(scope, filter);
     }
     let combination = |number: usize| {
-        let mut conditions = narrowed(scope, filter, number % people);
+        let (mut conditions, mut by_words) = (Vec::new(), true);
         let mut rest = number / people;
         for term in &wanted {
             let mut ways = ways_to_have_as(term, number % people);
             let chosen = rest % ways.len();
             rest /= ways.len();
-            conditions.push(ways.swap_remove(chosen));
+            let Way { condition, is_id } = ways.swap_remove(chosen);
+            conditions.push(condition);
+            by_words &= !is_id;
         }
+        // An id has an index of its own, and is rarer than anything beside it.
+        conditions.extend(narrowed(scope, filter, number % people, by_words));
         all(conditions)
     };
     let query = within(scope).filter(any((0..combinations).map(combination).collect()));
@@ -130,19 +134,20 @@ fn matching_by_words<'a>(scope: &Scope, filter: &Filter) -> Boxed<'a> {
 /// Up to so many combinations of ways are asked one by one.
 const COMBINATIONS: usize = 32;
 
-/// What narrows a search beside its words, as the index of words holds it. The person as who acted, or as
-/// whom it is about.
-fn narrowed(scope: &Scope, filter: &Filter, person: usize) -> Vec<Condition> {
+/// What narrows a search beside its words, as the index of words holds it, or as no index does. The person as
+/// who acted, or as whom it is about.
+fn narrowed(scope: &Scope, filter: &Filter, person: usize, by_words: bool) -> Vec<Condition> {
+    let end = if by_words { ")" } else { ") IS TRUE" };
     let mut conditions: Vec<Condition> = Vec::new();
     if let Some(clients) = &scope.clients {
         let ids: Vec<String> = clients.ids().iter().map(ToString::to_string).collect();
-        let is_one = sql::<Bool>("(events.client_id::text) = ANY (").bind::<Array<Text>, _>(ids);
-        conditions.push(Box::new(is_one.sql(")")));
+        let is_one = sql::<Bool>("((events.client_id::text) = ANY (").bind::<Array<Text>, _>(ids);
+        conditions.push(Box::new(is_one.sql(")").sql(end)));
     }
     if !filter.categories.is_empty() {
         let is_one =
-            sql::<Bool>("(events.category || '') = ANY (").bind::<Array<Text>, _>(categories(filter));
-        conditions.push(Box::new(is_one.sql(")")));
+            sql::<Bool>("((events.category || '') = ANY (").bind::<Array<Text>, _>(categories(filter));
+        conditions.push(Box::new(is_one.sql(")").sql(end)));
     }
     if let Some(user) = filter.user {
         let acted = match filter.part {
@@ -150,8 +155,8 @@ fn narrowed(scope: &Scope, filter: &Filter, person: usize) -> Vec<Condition> {
             Part::About => false,
             Part::Either => person == 0,
         };
-        let column = if acted { "(events.actor_id::text) = " } else { "(events.about_person::text) = " };
-        conditions.push(Box::new(sql::<Bool>(column).bind::<Text, _>(user.to_string())));
+        let column = if acted { "((events.actor_id::text) = " } else { "((events.about_person::text) = " };
+        conditions.push(Box::new(sql::<Bool>(column).bind::<Text, _>(user.to_string()).sql(end)));
     }
     conditions
 }
@@ -177,10 +182,17 @@ const WORD_BEGINS_TOO: [&str; 2] = ["“", "‘"];
 
 /// Whether an event has a term.
 fn term_is_in(term: &Term) -> Condition {
-    any(ways_to_have(term))
+    any(ways_to_have(term).into_iter().map(|way| way.condition).collect())
 }
 
-fn ways_to_have(term: &Term) -> Vec<Condition> {
+/// A way to have a term.
+struct Way {
+    condition: Condition,
+    /// Whether it is an id or a digest, which has an index of its own, and not the words'.
+    is_id: bool,
+}
+
+fn ways_to_have(term: &Term) -> Vec<Way> {
     ways_to_have_as(term, 0)
 }
 
@@ -188,7 +200,7 @@ fn ways_to_have(term: &Term) -> Vec<Condition> {
 /// own and unknown to diesel; both sides are lowered by the same function. `variant` writes the same in
 /// another way: what two sides of an OR have in common, word for word, PostgreSQL takes out of it, and asks
 /// for alone.
-fn ways_to_have_as(term: &Term, variant: usize) -> Vec<Condition> {
+fn ways_to_have_as(term: &Term, variant: usize) -> Vec<Way> {
     let like = |pattern: String| -> Condition {
         let pattern = pattern + &"%".repeat(variant);
         Box::new(sql::<Bool>("events.search LIKE lower(").bind::<Text, _>(pattern).sql(")"))
@@ -212,22 +224,24 @@ fn ways_to_have_as(term: &Term, variant: usize) -> Vec<Condition> {
     } else {
         ways.push(like(format!("%{}%", like_literal(&term.text))));
     }
+    let mut ids: Vec<Condition> = Vec::new();
     if let Some((first, last)) = term.ids() {
         // The id of a request, as error pages show it, may be cut short.
-        ways.push(Box::new(events::request_id.between(first, last).assume_not_null()));
+        ids.push(Box::new(events::request_id.between(first, last).assume_not_null()));
         if first == last {
-            ways.push(Box::new(events::subject_id.eq(first).assume_not_null()));
-            ways.push(Box::new(events::actor_id.eq(first).assume_not_null()));
-            ways.push(Box::new(events::about_person.eq(first).assume_not_null()));
-            ways.push(Box::new(events::client_id.eq(first).assume_not_null()));
-            ways.push(Box::new(events::engagement_id.eq(first).assume_not_null()));
+            ids.push(Box::new(events::subject_id.eq(first).assume_not_null()));
+            ids.push(Box::new(events::actor_id.eq(first).assume_not_null()));
+            ids.push(Box::new(events::about_person.eq(first).assume_not_null()));
+            ids.push(Box::new(events::client_id.eq(first).assume_not_null()));
+            ids.push(Box::new(events::engagement_id.eq(first).assume_not_null()));
         }
     }
     if term.is_digest() {
         let digest = sql::<Bool>("(events.detail ->> 'sha256') LIKE lower(");
-        ways.push(Box::new(digest.bind::<Text, _>(format!("{}%", like_literal(&term.text))).sql(")")));
+        ids.push(Box::new(digest.bind::<Text, _>(format!("{}%", like_literal(&term.text))).sql(")")));
     }
-    ways
+    let words = ways.into_iter().map(|condition| Way { condition, is_id: false });
+    words.chain(ids.into_iter().map(|condition| Way { condition, is_id: true })).collect()
 }
 
 /// The text itself as a part of a regular expression.

@@ -6,7 +6,8 @@ use chrono::{DateTime, TimeZone, Utc};
 use diesel::connection::SimpleConnection;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tyrian::audit::log::query::{Asked, Filter, Page};
-use tyrian::audit::log::store::search::{Found, Scope, WALKED, find_page};
+use tyrian::audit::log::store::matching::Scope;
+use tyrian::audit::log::store::search::{Found, WALKED, find_page};
 use tyrian::kernel::base::ids::ClientId;
 use tyrian::kernel::event::domain::{Actor, ActorKind, Event, Kind};
 
@@ -82,6 +83,9 @@ fn short_words_addresses_ids_and_digests_are_found() {
     {
         assert_eq!(found(q), [true, false], "{q}");
     }
+    // What has no digest, or no request, does not have this one.
+    assert_eq!(found("changed -20261128 -deadbeef01"), [true, true]);
+    assert_eq!(found(&format!("changed -{}", &digest[..16])), [false, true]);
     for q in ["10.0.0.5", "10.0", "10", "fi -zz"] {
         assert!(found(q)[0], "{q}");
     }

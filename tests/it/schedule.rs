@@ -1,5 +1,5 @@
-//! The schedule: product.md's mapping through HTTP, requests and approvals, the job on several processes, and
-//! what bad input gets.
+//! The schedule: how engagements map to dates, through HTTP, requests and approvals, the job on several
+//! processes, and what bad input gets.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tyrian::jobs::find;

@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use serde_json::json;
 
 use crate::audit::log::query::Filter;
-use crate::audit::log::store::search::Scope;
+use crate::audit::log::store::matching::Scope;
 use crate::kernel::authz::Visible;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::event::record::Place;

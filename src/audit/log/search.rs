@@ -6,7 +6,8 @@ use chrono_tz::Tz;
 use diesel::pg::PgConnection;
 
 use crate::audit::log::query::{Filter, Page, Part, Range};
-use crate::audit::log::store::search::{self as store, Found, Scope};
+use crate::audit::log::store::matching::Scope;
+use crate::audit::log::store::search::{self as store, Found};
 use crate::audit::proof::seal::Seal;
 use crate::audit::proof::store::seal;
 use crate::kernel::authz::Visible;
@@ -44,8 +45,8 @@ impl Reach {
 pub struct Hint {
     /// What is left out.
     pub words: &'static str,
-    /// How many events that shows, up to [`store::COUNTED`].
-    pub count: i64,
+    /// How many events that shows, up to [`store::COUNTED`]; none where counting took too long.
+    pub count: Option<i64>,
     pub href: String,
 }
 
@@ -109,8 +110,7 @@ fn hints(conn: &mut PgConnection, reach: &Reach, filter: &Filter, floor: DateTim
         ways.iter().map(|(_, filter)| (reach.scope(filter, floor), filter.clone())).collect();
     let counts = store::count_each(conn, &filters, HINTS_MILLISECONDS)?;
     let hint = |((words, filter), count): ((&'static str, Filter), Option<i64>)| {
-        let count = count.filter(|n| *n > 0)?;
-        Some(Hint { words, count, href: filter.url() })
+        (count != Some(0)).then(|| Hint { words, count, href: filter.url() })
     };
     Ok(ways.into_iter().zip(counts).filter_map(hint).collect())
 }

@@ -19,8 +19,8 @@ use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 
 impl Hint {
-    fn counted(&self) -> String {
-        counted(self.count)
+    fn counted(&self) -> Option<String> {
+        self.count.map(counted)
     }
 }
 

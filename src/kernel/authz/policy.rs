@@ -1,4 +1,4 @@
-//! The one table of who may do what: product.md's permission table as data, and the pure questions asked of
+//! The one table of who may do what: the permission table as data, and the pure questions asked of
 //! it.
 
 use std::collections::BTreeMap;
@@ -107,7 +107,7 @@ pub struct SeededRole {
 
 use Permission as P;
 
-/// product.md section 5, column by column.
+/// The roles that come with the product, column by column.
 pub const ROLES: &[SeededRole] = &[
     SeededRole {
         key: "administrator",

@@ -1,5 +1,5 @@
-//! The table of product.md, exhaustively, and what must hold in whatever order people, the report and the
-//! clock act.
+//! The table of the six statuses, exhaustively, and what must hold in whatever order people, the report and
+//! the clock act.
 
 use proptest::prelude::*;
 
@@ -48,7 +48,7 @@ fn every_facts() -> Vec<Facts> {
         .collect()
 }
 
-/// The table of product.md, written once more and another way: `None` is a refusal.
+/// The table of the six statuses, written once more and another way: `None` is a refusal.
 fn expected(status: S, command: &Command, f: &Facts) -> Option<S> {
     let ahead = f.starts_at.is_some_and(|start| start > f.now);
     let draft = if ahead { S::Scheduled } else { S::InProgress };

@@ -8,7 +8,7 @@ use diesel::dsl::sql;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Timestamptz};
 
 use crate::audit::log::request::ExportRequest;
-use crate::audit::log::store::search::matching;
+use crate::audit::log::store::matching::matching;
 use crate::audit::proof::inclusion::Proof;
 use crate::audit::proof::merkle::{Digest, paths};
 use crate::audit::proof::seal::Seal;

@@ -1,5 +1,6 @@
 //! SQL of the log.
 
 pub mod export;
+pub mod matching;
 pub mod retention;
 pub mod search;

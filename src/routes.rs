@@ -57,6 +57,9 @@ const ACCOUNTS: &[Row] = rows! {
     get "/account/idle" => accounts::pages::own::idle;
     post "/account/stay" => accounts::pages::own::stay;
     post "/account/notices/read" => accounts::pages::notices::read;
+    get "/account/drafts" => accounts::pages::drafts::list;
+    post "/account/drafts", TEXTS => accounts::pages::drafts::keep;
+    post "/account/drafts/discard" => accounts::pages::drafts::discard;
     post "/account/theme" => accounts::pages::own::theme;
     post "/account/shortcuts" => accounts::pages::own::shortcuts;
 };

@@ -120,3 +120,20 @@ pub struct RemoveFactor {
     pub frame: Frame,
     pub fault: Option<String>,
 }
+
+/// A draft of a form that is offered again.
+#[derive(Debug, Clone)]
+pub struct DraftOffer {
+    /// Where the form posts to, and which it is.
+    pub place: String,
+    pub tab: String,
+    pub at: String,
+    /// Names and values.
+    pub fields: Vec<(String, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "accounts/drafts.html")]
+pub struct DraftOffers {
+    pub offers: Vec<DraftOffer>,
+}

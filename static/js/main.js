@@ -5,6 +5,7 @@
 // deferred scripts run in the order of the document. Behind htmx they would race with its start, which it
 // puts off by a timer only, and with the first requests that parts of a page send by themselves.
 import './guard.js';
+import './offers.js';
 import './saving.js';
 import './focus.js';
 import './anchors.js';

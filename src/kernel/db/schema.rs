@@ -80,13 +80,14 @@ diesel::table! {
 }
 
 diesel::table! {
-    drafts (person_id, subject_type, subject_id, tab) {
+    drafts (person_id, subject_type, subject_id, place, tab) {
         person_id -> Uuid,
         subject_type -> Text,
         subject_id -> Uuid,
         tab -> Text,
         fields -> Jsonb,
         updated_at -> Timestamptz,
+        place -> Text,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::kernel::db::schema::{
     clients, drafts, engagement_inputs, engagements, people, procedure_inputs, procedures, reports,
     step_ticks,
 };
-use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, keep as keep_draft};
+use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, discard, keep as keep_draft};
 use crate::library::domain::ProcedureBody;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::inputs::Values;
@@ -257,7 +257,7 @@ pub fn save_draft(
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let before = list_drafts(conn, person, procedure)?;
-    let draft = DraftKey { person, of: DraftSubject::Procedure, id: procedure.0, tab };
+    let draft = DraftKey::of_thing(person, DraftSubject::Procedure, procedure.0, tab);
     keep_draft(conn, draft, &serde_json::to_value(fields)?, now)?;
     let own = before.iter().find(|draft| draft.tab == tab);
     Ok(own.is_some_and(|own| before.iter().any(|other| other.tab != tab && other.at > own.at)))
@@ -270,8 +270,7 @@ pub fn delete_draft(
     procedure: ProcedureId,
     tab: &str,
 ) -> Result<()> {
-    diesel::delete(drafts::table.find((person, DraftSubject::Procedure, procedure, tab))).execute(conn)?;
-    Ok(())
+    discard(conn, DraftKey::of_thing(person, DraftSubject::Procedure, procedure.0, tab))
 }
 
 /// Whether the procedure is one of a client the person sees; for what needs nothing else of it.

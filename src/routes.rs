@@ -93,6 +93,7 @@ const PROCEDURES: &[Row] = rows! {
     post "/engagements/{id}/procedures/{pid}/draft/discard" => procedures::pages::page::discard_draft;
     get "/engagements/{id}/procedures/{pid}/operators" => procedures::pages::operators::edit;
     post "/engagements/{id}/procedures/{pid}/operators", LISTS => procedures::pages::operators::update;
+    get "/engagements/{id}/queue" => procedures::pages::queue::show;
     get "/engagements/{id}/events" => procedures::pages::events::events;
 };
 

@@ -1,3 +1,5 @@
+ALTER TABLE procedures DROP COLUMN cleanup_ids, DROP COLUMN step_ids, DROP COLUMN status_by_hand;
+DROP FUNCTION procedure_steps_of(jsonb, text);
 DELETE FROM drafts WHERE subject_type = 'form';
 ALTER TABLE drafts
     DROP CONSTRAINT drafts_place_of_forms,

@@ -123,7 +123,8 @@ impl Dashboard {
         }
     }
     fn url(&self, waiting: &Waiting) -> String {
-        crate::procedures::views::page::url(waiting.engagement, waiting.id)
+        let mine = Some(crate::procedures::queue::Queue::Mine);
+        crate::procedures::views::page::url_in(waiting.engagement, waiting.id, mine)
     }
 }
 

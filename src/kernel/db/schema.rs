@@ -426,6 +426,9 @@ diesel::table! {
         updated_by -> Nullable<Uuid>,
         version -> Int4,
         inputs -> Jsonb,
+        status_by_hand -> Bool,
+        step_ids -> Array<Text>,
+        cleanup_ids -> Array<Text>,
     }
 }
 

@@ -145,7 +145,12 @@ pub trait Record: Columns {
     }
 
     /// Adds what changes along with the accepted.
-    fn follow(&self, _accepted: &mut Vec<Change<Self::Field>>) {}
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a value that the record does not take.
+    fn follow(&mut self, _accepted: &mut Vec<Change<Self::Field>>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Saves typed fields of a locked record. What conflicts is not stored and comes back with both values;
@@ -187,7 +192,7 @@ pub fn save<R: Record>(
         history.newest(&change.field).is_none() && change.old != record.initial(change.field)
     };
     let first: Vec<Change<R::Field>> = accepted.iter().filter(unnoted).cloned().collect();
-    record.follow(&mut accepted);
+    record.follow(&mut accepted)?;
     for change in &accepted {
         record.set(change.field, &change.new)?;
     }

@@ -7,6 +7,7 @@ pub mod logs;
 pub mod operators;
 pub mod page;
 pub mod place;
+pub mod queue;
 
 use askama::Template;
 

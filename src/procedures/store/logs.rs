@@ -165,6 +165,7 @@ pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, entry: &EntryTe
     let event = work
         .event(Kind::LogEntryAdded, format!("Added a {} log entry to {}", team.as_str(), named(work)))
         .detail(serde_json::json!({ "entry": id, "team": team, "chars": entry.text.chars().count() }));
+    work.ticks_are_changed();
     work.record(event);
     Ok(id)
 }
@@ -236,6 +237,7 @@ pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: LogEntryId) -> Result<(
             format!("Removed a {} log entry from {}", before.team.as_str(), named(work)),
         )
         .detail(serde_json::json!({ "entry": id, "team": before.team, "author": before.author }));
+    work.ticks_are_changed();
     work.record(event);
     Ok(())
 }

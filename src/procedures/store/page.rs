@@ -6,6 +6,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::done::Ticked;
 use super::fields::Fields;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
@@ -51,6 +52,8 @@ pub struct ProcedurePart {
     pub technique_ids: Vec<String>,
     #[diesel(embed)]
     pub fields: Fields,
+    #[diesel(embed)]
+    pub ticked: Ticked,
     pub updated_at: DateTime<Utc>,
     pub version: i32,
 }
@@ -134,6 +137,18 @@ pub fn get(
         .first::<Row>(conn)?;
     let body = serde_json::from_value(procedure.body.clone())?;
     Ok(Shown { engagement, client, procedure, body, updated_by, report, detectors, neighbours })
+}
+
+/// The engagement's part alone.
+///
+/// # Errors
+/// [`Error::NotFound`] when it is not there or belongs to none of `visible`.
+pub fn get_engagement(conn: &mut PgConnection, id: EngagementId, visible: &Visible) -> Result<EngagementPart> {
+    Ok(engagements::table
+        .find(id)
+        .filter(engagements::client_id.eq_any(visible.ids()).and(engagements::deleted_at.is_null()))
+        .select(EngagementPart::as_select())
+        .first(conn)?)
 }
 
 #[derive(Debug, Clone)]

@@ -6,7 +6,9 @@ use chrono_tz::Tz;
 use diesel::dsl::{AsSelect, auto_type};
 use diesel::pg::Pg;
 
+use super::done::Ticked;
 use super::fields::Fields;
+use super::save::follow_work;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::authz::WriteRule;
@@ -40,6 +42,10 @@ pub struct Work {
     pub version: i32,
     /// Its fields before this write, and after it where it saved any.
     pub(super) fields: Fields,
+    /// Ticks and entries before this write.
+    pub(super) ticked: Ticked,
+    /// Whether the write changed those.
+    ticks_changed: bool,
     /// What the person may write on it.
     pub sides: Sides,
     /// Whether the person leads at this client.
@@ -89,10 +95,17 @@ pub fn begin(
         }
     };
     permit.check(row.client_id)?;
-    let (name, position, version, fields): (String, i32, i32, Fields) = procedures::table
+    type Row = (String, i32, i32, Fields, Ticked);
+    let (name, position, version, fields, ticked): Row = procedures::table
         .find(procedure)
         .filter(procedures::engagement_id.eq(engagement))
-        .select((procedures::name, procedures::position, procedures::version, Fields::as_select()))
+        .select((
+            procedures::name,
+            procedures::position,
+            procedures::version,
+            Fields::as_select(),
+            Ticked::as_select(),
+        ))
         .for_update()
         .first(tx.conn)?;
     working_allowed(row.status, submitted).map_err(|refusal| Error::Refused(refusal.0))?;
@@ -111,6 +124,8 @@ pub fn begin(
         position,
         version,
         fields,
+        ticked,
+        ticks_changed: false,
         sides,
         lead: permit.may_at(P::EngagementApprove, row.client_id),
         events,
@@ -131,6 +146,11 @@ impl Work {
         self.events.push(event);
     }
 
+    /// Says that the write changed ticks or entries, which the status follows.
+    pub(super) fn ticks_are_changed(&mut self) {
+        self.ticks_changed = true;
+    }
+
     /// Says that the write has raised the procedure's version itself.
     pub(crate) fn version_is_raised(&mut self, to: i32) {
         self.version = to;
@@ -142,9 +162,14 @@ impl Work {
     ///
     /// # Errors
     /// When the events cannot be written.
-    pub fn finish<T>(self, tx: &mut WriteTx<'_>, value: T) -> Result<Audited<T>> {
+    pub fn finish<T>(mut self, tx: &mut WriteTx<'_>, value: T) -> Result<Audited<T>> {
         if self.events.is_empty() {
             return Ok(tx.unchanged(value));
+        }
+        if self.ticks_changed && !self.fields.status_by_hand {
+            self.ticked =
+                procedures::table.find(self.procedure).select(Ticked::as_select()).first(tx.conn)?;
+            follow_work(tx, &mut self)?;
         }
         if !self.version_raised {
             diesel::update(procedures::table.find(self.procedure))

@@ -6,6 +6,7 @@ pub mod logs;
 pub mod page;
 pub mod parts;
 pub mod place;
+pub mod queue;
 pub mod steps;
 
 use askama::Template;

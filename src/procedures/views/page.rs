@@ -18,8 +18,9 @@ use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
 use crate::procedures::domain::{
-    Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, waiting_on, warnings,
+    Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, warnings,
 };
+use crate::procedures::queue::{InQueue, Queue};
 use crate::procedures::store::page::Neighbours;
 use crate::procedures::store::runbook::{Operator, ProcedureRow, operators_of};
 
@@ -125,6 +126,10 @@ impl Jump {
 pub struct Bar {
     /// Address of the engagement.
     pub engagement: String,
+    /// Where Close leads: the table, with the filter that the page was opened from.
+    pub close: String,
+    /// "2 of 5 waiting on you"; empty outside a queue.
+    pub queue: String,
     pub engagement_title: String,
     pub name: String,
     /// "4 of 13"
@@ -154,6 +159,8 @@ pub struct Face {
 pub struct SaveForm {
     /// Where it posts to.
     pub url: String,
+    /// The query by which a save stays inside a queue; empty outside one.
+    pub queue: String,
     pub zone: String,
     /// The version that the shown values came from.
     pub version: i32,
@@ -279,6 +286,12 @@ pub fn url(engagement: EngagementId, procedure: ProcedureId) -> String {
     format!("/engagements/{engagement}/procedures/{procedure}")
 }
 
+/// The same, inside the queue that it was opened from.
+pub fn url_in(engagement: EngagementId, procedure: ProcedureId, queue: Option<Queue>) -> String {
+    let own = url(engagement, procedure);
+    queue.map_or(own.clone(), |queue| format!("{own}?queue={}", queue.as_str()))
+}
+
 /// CSS class of a procedure status.
 pub fn state_class(status: ProcedureStatus) -> &'static str {
     match status {
@@ -298,19 +311,36 @@ impl Parts<'_> {
         url(self.shown.engagement.id, self.shown.procedure.id)
     }
 
-    /// Where Save and next leads: the next procedure, or after the last one the engagement.
-    pub fn next_url(&self) -> String {
-        match self.shown.neighbours.next {
-            Some(next) => url(self.shown.engagement.id, next),
-            None => format!("/engagements/{}", self.shown.engagement.id),
+    /// Where Save and next leads: the next procedure, or after the last one the engagement. In a queue, the
+    /// next that waits, or the page that says what waits elsewhere.
+    pub fn next_url(&self, place: Option<&InQueue>) -> String {
+        let engagement = self.shown.engagement.id;
+        match (place, self.shown.neighbours.next) {
+            (Some(place), _) => match place.next {
+                Some(next) => url_in(engagement, next, Some(place.queue)),
+                None => format!("/engagements/{engagement}/queue?queue={}", place.queue.as_str()),
+            },
+            (None, Some(next)) => url(engagement, next),
+            (None, None) => format!("/engagements/{engagement}"),
         }
     }
 
-    pub fn bar(&self, saved: Option<String>) -> Bar {
-        let link = |procedure: Option<ProcedureId>| procedure.map(|id| url(self.shown.engagement.id, id));
-        let Neighbours { previous, next, nth, of } = self.shown.neighbours;
+    pub fn bar(&self, saved: Option<String>, place: Option<&InQueue>) -> Bar {
+        let queue = place.map(|place| place.queue);
+        let link = |procedure: Option<ProcedureId>| {
+            procedure.map(|id| url_in(self.shown.engagement.id, id, queue))
+        };
+        let Neighbours { nth, of, .. } = self.shown.neighbours;
+        let (previous, next) = match place {
+            Some(place) => (place.previous, place.next),
+            None => (self.shown.neighbours.previous, self.shown.neighbours.next),
+        };
+        let engagement = format!("/engagements/{}", self.shown.engagement.id);
+        let filter = queue.map(|queue| format!("?show={}", queue.as_str())).unwrap_or_default();
         Bar {
-            engagement: format!("/engagements/{}", self.shown.engagement.id),
+            close: format!("{engagement}{filter}#procedures"),
+            queue: place.map(InQueue::words).unwrap_or_default(),
+            engagement,
             engagement_title: self.shown.engagement.title.clone(),
             name: self.shown.procedure.name.clone(),
             place: format!("{nth} of {of}"),
@@ -329,6 +359,7 @@ impl Parts<'_> {
         errors: &FieldErrors,
         conflicts: &[Conflict<Field>],
         problem: Option<String>,
+        queue: Option<Queue>,
     ) -> SaveForm {
         let row = &self.shown.procedure.fields;
         let view = |field: Field| self.field(field, overlay, errors, conflicts);
@@ -346,6 +377,7 @@ impl Parts<'_> {
             .collect();
         SaveForm {
             url: self.url(),
+            queue: queue.map(|queue| format!("?queue={}", queue.as_str())).unwrap_or_default(),
             zone: self.shown.engagement.time_zone.to_string(),
             version: self.shown.procedure.version,
             tab: String::new(),
@@ -368,7 +400,9 @@ impl Parts<'_> {
             .into(),
             red_people: faces(Team::Red),
             blue_people: faces(Team::Blue),
-            starts: self.sides.red && row.status == ProcedureStatus::NotStarted,
+            starts: self.sides.red
+                && row.executed_at.is_none()
+                && row.status != ProcedureStatus::NotApplicable,
             figures: figures.join(" · "),
             detectors: self.shown.detectors.clone(),
             writable: self.sides.any(),
@@ -457,8 +491,7 @@ impl Parts<'_> {
                 .chain(Severity::ALL.iter().rev().map(|s| choice(s.as_str(), s.label(), "")))
                 .collect(),
             Field::WaitingOn => {
-                let derived =
-                    waiting_on(row.status, row.red_outcome.is_some(), row.blue_outcome.is_some(), None);
+                let derived = row.turn(self.shown.procedure.ticked, self.is_not_attempted());
                 std::iter::once(choice("", &format!("From outcomes: {}", derived.label()), ""))
                     .chain(WaitingOn::ALL.iter().map(|w| choice(w.as_str(), w.label(), "")))
                     .collect()
@@ -477,6 +510,11 @@ impl Parts<'_> {
             }
             _ => Vec::new(),
         }
+    }
+
+    fn is_not_attempted(&self) -> bool {
+        let held = self.shown.procedure.fields.red_outcome.as_ref();
+        self.outcomes.iter().any(|o| o.team == Team::Red && Some(&o.key) == held && !o.meaning.attempted)
     }
 
     /// A stored value as people read it.

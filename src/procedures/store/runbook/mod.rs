@@ -9,5 +9,7 @@ mod turns;
 
 pub use operators::{Operator, is_assigned, list_operators, operators_of};
 pub use progress::{ProgressColumns, get_progress, list_progress, progress_sql};
-pub use rows::{ProcedureRow, get_procedure, get_procedure_by_key, list_procedures, procedures_of};
+pub use rows::{
+    ProcedureRow, get_procedure, get_procedure_by_key, list_procedures, pause_turns, procedures_of,
+};
 pub use turns::{Me, Waiting, list_waiting};

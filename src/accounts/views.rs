@@ -128,7 +128,6 @@ pub struct DraftOffer {
     pub place: String,
     pub tab: String,
     pub at: String,
-    /// Names and values.
     pub fields: Vec<(String, String)>,
 }
 

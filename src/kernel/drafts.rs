@@ -1,5 +1,5 @@
-//! What is typed and not saved yet, kept on the server: of any form, by where it posts to; of a procedure's page,
-//! the wizard and an approval by their thing, because their pages show it by themselves.
+//! What is typed and not saved yet, kept on the server: of any form, by where it posts to; of a procedure's
+//! page, the wizard and an approval by their thing, because their pages show it by themselves.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::{count_star, sql};

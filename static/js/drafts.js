@@ -1,6 +1,7 @@
-// Drafts: what is typed into a form and not saved goes to the server once the keys have rested, so that it is
-// there after a crash, a sign-out or on another machine. A form may name an address of its own for them
-// (data-draft-url), whose page offers them by itself; all others share one address, and offers.js offers them.
+// Drafts: what is typed into a form and not saved goes to the server once the keys have rested, so that it
+// is there after a crash, a sign-out or on another machine. A form may name an address of its own for them
+// (data-draft-url), whose page offers them by itself; all others share one address, and offers.js offers
+// them.
 import { isUnsaved, isWatched, measure, watchedForms } from './changes.js';
 import { findAll } from './dom.js';
 import { page } from './page.js';
@@ -103,7 +104,8 @@ async function send(form, body) {
 
 // What is typed, as it is posted; never a password or a file.
 function textOf(form) {
-  const secret = new Set([...form.elements].filter(({ type }) => type === 'password').map(({ name }) => name));
+  const passwords = [...form.elements].filter(({ type }) => type === 'password');
+  const secret = new Set(passwords.map(({ name }) => name));
   const pairs = [...new FormData(form)].filter(
     ([name, value]) => typeof value === 'string' && !secret.has(name),
   );

@@ -44,13 +44,16 @@ function endInline(event, form) {
   finish(form, event.key === 'Enter');
 }
 
-// Escape inside a dialog or a popover closes that, and the browser sees to it.
+// Escape inside a dialog or a popover closes that, and the browser sees to it. In a field it leaves the
+// field, so that single letters work again.
 function close(event) {
-  if (!around(event, 'dialog, [popover]')) press('close', event);
+  if (around(event, 'dialog, [popover]')) return;
+  if (around(event, 'form[data-guard] :is(input, select, textarea)')) event.target.blur();
+  else press('close', event);
 }
 
-// Single signs, which people may switch off, because speech input types letters. Each names what it acts on; the
-// page may hold several of those, of which the first counts: the next step that is not ticked, say.
+// Single signs, which people may switch off, because speech input types letters. Each names what it acts on;
+// the page may hold several of those, of which the first counts: the next step that is not ticked, say.
 const SINGLE = {
   '/': 'search',
   s: 'start',

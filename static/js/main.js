@@ -13,6 +13,7 @@ import './keyboard.js';
 import './inline.js';
 import './now.js';
 import './copy.js';
+import './definitions.js';
 import './order.js';
 import './files.js';
 import './ticks.js';

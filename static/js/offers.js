@@ -35,7 +35,8 @@ async function offer() {
   if (places.length === 0) return;
   for (const place of places) asked.add(place);
   const query = new URLSearchParams(places.map((place) => ['place', place]));
-  const answer = await fetch(`/account/drafts?${query}`, { headers: { 'HX-Request': 'true' } }).catch(() => null);
+  const headers = { 'HX-Request': 'true', 'HX-Request-Type': 'partial' };
+  const answer = await fetch(`/account/drafts?${query}`, { headers }).catch(() => null);
   if (!answer?.ok || answer.redirected) return;
   const holder = make('template', { innerHTML: await answer.text() });
   for (const banner of findAll('[data-draft-of]', holder.content)) place(banner);

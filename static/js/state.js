@@ -1,6 +1,6 @@
 // How a form stands, said beside its Save button on every screen size: Unsaved · Saving · Saved · Not saved
-// (why, and Try again) · Offline · Signed out. What the server wrote there (Saved 14:05) stays until something
-// else is to be said.
+// (why, and Try again) · Offline · Signed out. What the server wrote there (Saved 14:05) stays until
+// something else is to be said.
 import { find, make } from './dom.js';
 
 const TONES = {

@@ -9,7 +9,7 @@ use crate::kernel::base::show;
 use crate::kernel::drafts::{Draft, discard as forget, keep as keep_draft, list_of_forms};
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::SignedIn;
-use crate::kernel::web::{Form, Query};
+use crate::kernel::web::{Form, Query, redirect};
 
 /// The longest name of a form or a tab, in bytes.
 const NAME: usize = 400;
@@ -75,9 +75,15 @@ pub struct Asked {
 
 /// `GET /account/drafts?place=…`: what was kept of these forms, each as a banner that its page puts above it.
 pub async fn list(ctx: SignedIn, Query(mut asked): Query<Asked>) -> Result<HttpResponse> {
+    if !ctx.partial {
+        return Ok(redirect("/account"));
+    }
     asked.place.truncate(ASKED);
     let person = ctx.viewer().id;
     let kept = ctx.read(move |conn| list_of_forms(conn, person, &asked.place)).await?;
+    if kept.is_empty() {
+        return Ok(HttpResponse::NoContent().finish());
+    }
     let zone = ctx.viewer().organisation.zone();
     let offers = kept
         .into_iter()
@@ -91,7 +97,7 @@ pub async fn list(ctx: SignedIn, Query(mut asked): Query<Asked>) -> Result<HttpR
     ctx.page(&DraftOffers { offers })
 }
 
-/// `POST /account/drafts/discard`
+/// `POST /account/drafts/discard`: what a form held is saved, or was thrown away.
 pub async fn discard(ctx: SignedIn, Form(which): Form<Which>) -> Result<HttpResponse> {
     which.check()?;
     let person = ctx.viewer().id;

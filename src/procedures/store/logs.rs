@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{count_star, sql};
 use diesel::sql_types::{BigInt, Bool, Nullable, Uuid as SqlUuid};
 
+use super::save::follow_work;
 use super::work::Work;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
@@ -165,8 +166,8 @@ pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, entry: &EntryTe
     let event = work
         .event(Kind::LogEntryAdded, format!("Added a {} log entry to {}", team.as_str(), named(work)))
         .detail(serde_json::json!({ "entry": id, "team": team, "chars": entry.text.chars().count() }));
-    work.ticks_are_changed();
     work.record(event);
+    follow_work(tx, work)?;
     Ok(id)
 }
 
@@ -237,8 +238,8 @@ pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: LogEntryId) -> Result<(
             format!("Removed a {} log entry from {}", before.team.as_str(), named(work)),
         )
         .detail(serde_json::json!({ "entry": id, "team": before.team, "author": before.author }));
-    work.ticks_are_changed();
     work.record(event);
+    follow_work(tx, work)?;
     Ok(())
 }
 

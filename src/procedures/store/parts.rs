@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::logs::insert as insert_entry;
 use super::page::list_candidates;
 use super::runbook::list_operators;
-use super::save::save_fields;
+use super::save::{follow_work, save_fields};
 use super::work::Work;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
@@ -37,9 +37,7 @@ pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved<Field>> {
         return Err(Error::Forbidden("Only the red team starts a procedure.".into()));
     }
     if work.fields.executed_at.is_some() {
-        return Err(Error::Refused(
-            "A time of execution stands here already. Change it in the form.".into(),
-        ));
+        return Err(Error::Refused("A time of execution stands here already. Change it in the form.".into()));
     }
     if work.fields.status == ProcedureStatus::NotApplicable {
         return Err(Error::Refused(
@@ -129,10 +127,10 @@ pub fn tick(tx: &mut WriteTx<'_>, work: &mut Work, step: &str, done: bool) -> Re
         };
         let (event, verb) =
             if done { (Kind::StepTicked, "Ticked") } else { (Kind::StepUnticked, "Unticked") };
-        work.ticks_are_changed();
         let event = work
             .event(event, format!("{verb} {word} {} of procedure {} “{}”", at + 1, work.position, work.name));
         work.record(event);
+        follow_work(tx, work)?;
     }
     Ok(())
 }

@@ -122,7 +122,8 @@ impl Record for Held {
             self.fields.set(change.field, &change.new)?;
         }
         let by_hand = self.fields.status_by_hand;
-        self.fields.status_by_hand = chosen_after(by_hand, self.fields.status, status_chosen, outcome_changed);
+        self.fields.status_by_hand =
+            chosen_after(by_hand, self.fields.status, status_chosen, outcome_changed);
         let follows = self.fields.done(self.ticked, self.is_not_attempted()).status();
         if !self.fields.status_by_hand && !self.follows_only && follows != stored {
             let (old, new) = (stored.to_text(), follows.to_text());
@@ -193,11 +194,16 @@ fn hold(tx: &mut WriteTx<'_>, work: &Work, zone: Tz) -> Result<Held> {
     })
 }
 
-/// Brings the status of a locked procedure after its work, where ticks or entries changed and nobody chose it.
+/// Brings the status of a locked procedure after its ticks and entries have changed, unless somebody chose
+/// it. Its event is recorded on `work`.
 ///
 /// # Errors
 /// When the database refuses.
 pub(super) fn follow_work(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<()> {
+    if work.fields.status_by_hand {
+        return Ok(());
+    }
+    work.ticked = procedures::table.find(work.procedure).select(Ticked::as_select()).first(tx.conn)?;
     let mut held = Held { follows_only: true, ..hold(tx, work, work.zone)? };
     let follows = held.fields.done(held.ticked, held.is_not_attempted()).status();
     if follows == held.fields.status {

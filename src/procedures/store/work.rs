@@ -8,7 +8,6 @@ use diesel::pg::Pg;
 
 use super::done::Ticked;
 use super::fields::Fields;
-use super::save::follow_work;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::authz::WriteRule;
@@ -42,10 +41,8 @@ pub struct Work {
     pub version: i32,
     /// Its fields before this write, and after it where it saved any.
     pub(super) fields: Fields,
-    /// Ticks and entries before this write.
+    /// Ticks and entries as they stand.
     pub(super) ticked: Ticked,
-    /// Whether the write changed those.
-    ticks_changed: bool,
     /// What the person may write on it.
     pub sides: Sides,
     /// Whether the person leads at this client.
@@ -125,7 +122,6 @@ pub fn begin(
         version,
         fields,
         ticked,
-        ticks_changed: false,
         sides,
         lead: permit.may_at(P::EngagementApprove, row.client_id),
         events,
@@ -146,11 +142,6 @@ impl Work {
         self.events.push(event);
     }
 
-    /// Says that the write changed ticks or entries, which the status follows.
-    pub(super) fn ticks_are_changed(&mut self) {
-        self.ticks_changed = true;
-    }
-
     /// Says that the write has raised the procedure's version itself.
     pub(crate) fn version_is_raised(&mut self, to: i32) {
         self.version = to;
@@ -162,14 +153,9 @@ impl Work {
     ///
     /// # Errors
     /// When the events cannot be written.
-    pub fn finish<T>(mut self, tx: &mut WriteTx<'_>, value: T) -> Result<Audited<T>> {
+    pub fn finish<T>(self, tx: &mut WriteTx<'_>, value: T) -> Result<Audited<T>> {
         if self.events.is_empty() {
             return Ok(tx.unchanged(value));
-        }
-        if self.ticks_changed && !self.fields.status_by_hand {
-            self.ticked =
-                procedures::table.find(self.procedure).select(Ticked::as_select()).first(tx.conn)?;
-            follow_work(tx, &mut self)?;
         }
         if !self.version_raised {
             diesel::update(procedures::table.find(self.procedure))

@@ -17,9 +17,7 @@ use crate::kernel::merge::record::{Columns, Typed};
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
-use crate::procedures::domain::{
-    Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, warnings,
-};
+use crate::procedures::domain::{Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, warnings};
 use crate::procedures::queue::{InQueue, Queue};
 use crate::procedures::store::page::Neighbours;
 use crate::procedures::store::runbook::{Operator, ProcedureRow, operators_of};
@@ -55,7 +53,6 @@ pub struct Choice {
     pub value: String,
     pub label: String,
     pub title: String,
-    /// Whether it is chosen.
     pub selected: bool,
 }
 
@@ -120,7 +117,6 @@ impl Jump {
     }
 }
 
-/// The bar at the top.
 #[derive(Template)]
 #[template(path = "procedures/_bar.html")]
 pub struct Bar {
@@ -174,6 +170,10 @@ pub struct SaveForm {
     pub strip: Vec<FieldView>,
     /// Why it is not applicable.
     pub reason: FieldView,
+    /// Whether the person writes blue and not red: blue comes first then, on narrow screens.
+    pub blue_only: bool,
+    /// What red did, in a line, for who only writes blue.
+    pub red_line: String,
     pub red: Vec<FieldView>,
     pub blue: Vec<FieldView>,
     pub red_people: Vec<Face>,
@@ -207,6 +207,12 @@ pub struct HandOver {
 }
 
 impl SaveForm {
+    /// Where the draft is brought back.
+    pub fn restore(&self) -> String {
+        let within = self.queue.replace('?', "&");
+        format!("{}?draft=restore{within}", self.url)
+    }
+
     /// The pieces that an open page takes over as they are, because nobody types into them: what others
     /// write, Start, the figures. Each with where it goes. Sides in `held` stand on the page as controls and
     /// are left alone.
@@ -327,9 +333,8 @@ impl Parts<'_> {
 
     pub fn bar(&self, saved: Option<String>, place: Option<&InQueue>) -> Bar {
         let queue = place.map(|place| place.queue);
-        let link = |procedure: Option<ProcedureId>| {
-            procedure.map(|id| url_in(self.shown.engagement.id, id, queue))
-        };
+        let link =
+            |procedure: Option<ProcedureId>| procedure.map(|id| url_in(self.shown.engagement.id, id, queue));
         let Neighbours { nth, of, .. } = self.shown.neighbours;
         let (previous, next) = match place {
             Some(place) => (place.previous, place.next),
@@ -385,6 +390,8 @@ impl Parts<'_> {
             conflicts: conflicts.len(),
             strip: [Field::Status, Field::Severity, Field::WaitingOn, Field::Recommendation].map(view).into(),
             reason: view(Field::NotApplicableReason),
+            blue_only: self.is_blue_only(),
+            red_line: self.red_line(),
             red: [Field::RedOutcome, Field::ExecutedAt, Field::AttackSource, Field::RedNotes]
                 .map(view)
                 .into(),
@@ -509,6 +516,30 @@ impl Parts<'_> {
                     .collect()
             }
             _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn is_blue_only(&self) -> bool {
+        self.sides.blue && !self.sides.red
+    }
+
+    /// "Red: Success · 04:19:54 · powershell.exe on HL-WS-014", as far as red has said it.
+    fn red_line(&self) -> String {
+        let row = &self.shown.procedure.fields;
+        let held = row.red_outcome.as_ref();
+        let outcome = self.outcomes.iter().find(|o| o.team == Team::Red && Some(&o.key) == held);
+        let told: Vec<String> = [
+            outcome.map(|outcome| outcome.label.clone()),
+            row.executed_at.map(|at| show::seconds(at, self.zone())),
+            Some(row.attack_source.clone()).filter(|source| !source.is_empty()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if told.is_empty() {
+            "Red has not run this yet.".into()
+        } else {
+            format!("Red: {}", told.join(" · "))
         }
     }
 

@@ -82,6 +82,8 @@ pub struct Steps {
     /// How many are ticked.
     pub done: usize,
     pub digest: String,
+    /// Whether the block is open at first: not for who only writes what came of it.
+    pub open: bool,
     /// Whether the person ticks.
     pub ticks: bool,
     pub inputs: Vec<InputView>,
@@ -156,6 +158,7 @@ impl Parts<'_> {
             done: steps.iter().filter(|s| s.done.is_some()).count(),
             steps,
             digest: digest.into_iter().filter(|d| !d.is_empty()).collect::<Vec<_>>().join(" · "),
+            open: !self.is_blue_only(),
             ticks: self.sides.red,
             unfilled: views.iter().filter(|i| i.unfilled).count(),
             inputs: views,

@@ -44,6 +44,7 @@ pub fn code(text: &str) -> String {
 
 /// Everything that is written without an event, and why that is no act of a person.
 pub(super) const UNAUDITED: &[&str] = &[
+    "src/accounts/pages/drafts.rs: draft of a form",
     "src/accounts/pages/notices.rs: notices",
     "src/accounts/pages/own.rs: session in use",
     "src/accounts/pages/own.rs: shortcuts",

@@ -433,6 +433,10 @@ fn procedure(tour: &mut Tour<'_>) {
     }
     let client = app.clients.own;
     tour.person(lead, |b| {
+        let place = "/account/drafts?place=/clients/new%23new";
+        assert_eq!(b.post(&format!("{place}&tab=one"), &[("name", hostile!("typed"))]).status, 200);
+        b.get_fragment(place);
+        b.open(&format!("{}/queue?queue=mine", e.path()));
         let stale = [("name", hostile!("Renamed")), ("version", "0")];
         assert_eq!(b.post(&format!("/clients/{client}/edit"), &stale).status, 409);
     });

@@ -34,8 +34,8 @@ fn literal(word: Option<&str>) -> String {
     word.map_or_else(|| "NULL".to_owned(), |word| format!("'{word}'"))
 }
 
-/// `Done::turn` for a procedure's page, the column of the engagement's table, and the dashboard's list of what
-/// waits on a person.
+/// `Done::turn` for a procedure's page, the column of the engagement's table, and the dashboard's list of
+/// what waits on a person.
 #[test]
 fn whose_turn_it_is() {
     let app = TestApp::spawn();

@@ -13,6 +13,9 @@ const REST_AT_MOST = 600;
 const REST_WHILE_WARNING = 15;
 const REST_WHEN_UNREACHABLE = 15;
 
+// As a part of this page: the answer to who is signed out leads back here.
+const PARTIAL = { 'HX-Request': 'true', 'HX-Request-Type': 'partial' };
+
 const box = find('#idle');
 const text = find('#idle-text');
 const signIn = find('#idle-sign-in');
@@ -54,7 +57,7 @@ function watchIn(seconds) {
 
 async function watch() {
   clearTimeout(timer);
-  const answer = await fetch('/account/idle', { headers: { 'HX-Request': 'true' } }).catch(() => null);
+  const answer = await fetch('/account/idle', { headers: PARTIAL }).catch(() => null);
   if (answer?.status === 401) {
     leaveFor(answer.headers.get('HX-Redirect'));
   } else if (answer?.ok) {

@@ -21,10 +21,9 @@ async function settleSent() {
   if (!sent || GATES.some((gate) => location.pathname.startsWith(gate))) return;
   sessionStorage.removeItem(SENT);
   const [place, tab] = JSON.parse(sent);
-  const form = watchedForms().find((one) => placeOf(one) === place);
-  const isRefused =
-    find('[data-refusal]') || (form && find('[aria-invalid=true], .notice.bad, .conflict, [data-initial]'));
-  if (!isRefused) await discardDraft(place, tab);
+  // The form again, without a word that something was done, is one that was refused, or stood behind a gate.
+  const isShownAgain = watchedForms().some((one) => placeOf(one) === place) && !find('[data-message]');
+  if (!isShownAgain && !find('[data-refusal]')) await discardDraft(place, tab);
 }
 
 // Asks for the drafts of the forms that stand on the page, or that a control of it would open.

@@ -97,6 +97,7 @@ pub async fn show(permit: Permit<ReadClient>, path: web::Path<ClientId>) -> Resu
         may_edit: permit.may_at(Permission::ClientEdit, id),
         may_edit_assets: permit.may_at(Permission::AssetEdit, id),
         may_give_access: permit.viewer().rights.may(Permission::AccessManage),
+        may_give_here: permit.may_at(Permission::AccessGive, id),
         may_plan: permit.may_at(Permission::EngagementPlan, id),
         reads_engagements,
         activity: reads_log.then(|| Activity { rows: events, reads_log, zone, ..Activity::default() }),

@@ -143,6 +143,8 @@ pub struct Show {
     pub may_edit_assets: bool,
     /// Whether the person gives and takes access.
     pub may_give_access: bool,
+    /// Whether the person gives access to this client alone.
+    pub may_give_here: bool,
     /// Whether the person may start an engagement here.
     pub may_plan: bool,
     /// The organisation's zone.

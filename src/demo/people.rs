@@ -73,17 +73,10 @@ fn role(conn: &mut diesel::PgConnection, key: &str) -> Result<RoleId> {
 /// The first administrator, by the link that the first start prints.
 fn set_up<'a>(stage: &mut Stage<'a>, tx: &mut WriteTx<'_>, person: &'a Person) -> Result<()> {
     let link = make_link_in(tx.conn, stage.app, LinkPurpose::FirstAdministrator, None, LINK_HOURS)?;
-    let new = NewPerson {
-        name: &person.name,
-        email: &person.email,
-        password_hash: Some(stage.hash),
-        roles: &["administrator"],
-    };
-    let digest = digest(stage, &link);
+    let (digest, hash) = (digest(stage, &link), stage.hash);
     let id = tx.part(&Actor::anonymous(), stage.now(), |tx| {
         accounts::use_link(tx.conn, &digest, tx.now())?;
-        let (id, event) = accounts::insert_person(tx, &new, None)?;
-        tx.audited(id, event)
+        accounts::insert_first_administrator(tx, &person.name, &person.email, hash)
     })?;
     stage.people.insert(&person.key, id);
     stage.sign_in(tx, &person.key, "one-time link")

@@ -66,10 +66,9 @@ pub fn save(tx: &mut WriteTx<'_>, wanted: &Settings) -> Result<Audited<bool>> {
         ("audit_days", &days_before, &days_after),
         ("legal_hold", held(before.legal_hold), held(wanted.legal_hold)),
     ];
-    let changed: Vec<_> = changes.into_iter().filter(|(_, old, new)| old != new).collect();
-    let names: Vec<String> = changed.iter().map(|(name, ..)| name.replace('_', " ")).collect();
-    let event = Event::new(Kind::SettingsChanged, format!("Changed the settings: {}", names.join(", ")))
-        .changes(changed.into_iter().map(|(name, old, new)| (name, old, new, false)));
+    let changed = changes.into_iter().filter(|(_, old, new)| old != new);
+    let event = Event::new(Kind::SettingsChanged, "Changed the settings")
+        .telling(changed.map(|(name, old, new)| (name, old, new, false)));
     tx.audited(true, event)
 }
 
@@ -168,7 +167,7 @@ pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Re
     ];
     let event =
         Event::new(Kind::OutcomesChanged, format!("Changed the {} outcome {}", before.team, wanted.label))
-            .changes(
+            .telling(
                 changes
                     .into_iter()
                     .filter(|(_, old, new)| old != new)

@@ -461,16 +461,7 @@ async fn accept_link(
         store::use_link(tx.conn, &digest, tx.now())?;
         let made = match person {
             Some(id) => store::set_password(tx, id, &hash, purpose == LinkPurpose::Reset)?.with(id),
-            None => {
-                let new = store::NewPerson {
-                    name: &name,
-                    email: &email,
-                    password_hash: Some(&hash),
-                    roles: &["administrator"],
-                };
-                let (id, event) = store::insert_person(tx, &new, None)?;
-                tx.audited(id, event)?
-            }
+            None => store::insert_first_administrator(tx, &name, &email, &hash)?,
         };
         Ok(made)
     };

@@ -141,7 +141,7 @@ pub fn save(
     let event = Event::new(Kind::AssetUpdated, format!("Changed the asset “{}”", text.name))
         .subject("asset", id.0, &text.name)
         .client(client)
-        .changes(changes(fields(&held), fields(text)));
+        .telling(changes(fields(&held), fields(text)));
     tx.audited((), event)
 }
 

@@ -49,6 +49,8 @@ kinds! {
     SessionEndedByOther => "session.ended_elsewhere", SignIn;
     SessionProved => "session.proved", SignIn;
     PasswordChanged => "password.changed", Password;
+    // No change of a password: whoever asks for those asks for the category.
+    PasswordChosen => "password.chosen", Users;
     PasswordReset => "password.reset", Password;
     PasswordLinkMade => "password.link_made", Password;
     TwoFactorEnrolled => "two_factor.enrolled", TwoFactor;
@@ -234,6 +236,10 @@ pub struct Event {
     pub search_values: String,
 }
 
+/// Values of more characters are not in a sentence, and none is in one that is longer than this already.
+const TOLD_CHARS: usize = 40;
+const TOLD_ALL: usize = 300;
+
 impl Event {
     /// An event that something was done.
     pub fn new(kind: Kind, sentence: impl Into<String>) -> Self {
@@ -279,6 +285,30 @@ impl Event {
         self.detail = detail;
         self
     }
+    /// As [`Event::changes`]; the sentence names the fields too, with their values where those are short.
+    pub fn telling<'a>(
+        mut self,
+        changes: impl IntoIterator<Item = (&'a str, &'a str, &'a str, bool)>,
+    ) -> Self {
+        let changes: Vec<_> = changes.into_iter().collect();
+        let is_short = |text: &str| text.chars().count() <= TOLD_CHARS && !text.contains(char::is_control);
+        let mut words = String::new();
+        for (name, before, after, long) in &changes {
+            let name = name.replace('_', " ");
+            let values = match (!long && is_short(before) && is_short(after), before, after) {
+                (true, before, after) if words.chars().count() < TOLD_ALL => {
+                    let or_empty = |text: &str| if text.is_empty() { "empty" } else { text }.to_owned();
+                    format!(" {} → {}", or_empty(before), or_empty(after))
+                }
+                _ => String::new(),
+            };
+            words.push_str(if words.is_empty() { ": " } else { ", " });
+            words.push_str(&name);
+            words.push_str(&values);
+        }
+        self.sentence.push_str(&words);
+        self.changes(changes)
+    }
     /// Adds changed fields: name, before, after. Long texts tell only that they changed, and their lengths.
     pub fn changes<'a>(
         mut self,
@@ -319,5 +349,21 @@ mod tests {
             .changes([("red_notes", "", "hunter2", true), ("attack_source", "", "HL-WS-014", false)]);
         assert!(!event.detail.to_string().contains("hunter2") && !event.search_values.contains("hunter2"));
         assert!(event.search_values.contains("HL-WS-014"));
+    }
+
+    #[test]
+    fn short_values_stand_in_the_sentence() {
+        let event = Event::new(Kind::ProcedureSaved, "Saved procedure 6").telling([
+            ("status", "Not Started", "In Progress", false),
+            ("attack_source", "", "HL-WS-014", false),
+            ("red_notes", "", "hunter2", true),
+            ("executed_as", "", &"x".repeat(41), false),
+        ]);
+        assert_eq!(
+            event.sentence,
+            "Saved procedure 6: status Not Started → In Progress, attack source empty → HL-WS-014, \
+            red notes, executed as"
+        );
+        assert!(Event::new(Kind::UserUpdated, "Changed").telling([]).sentence == "Changed");
     }
 }

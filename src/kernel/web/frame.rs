@@ -74,6 +74,10 @@ pub struct Frame {
     pub idle_minutes: i32,
     /// Id of the request, shown where something went wrong.
     pub request_id: String,
+    /// Whether the person may look into the audit log.
+    pub reads_log: bool,
+    /// Name of the organisation, where one is known.
+    pub organisation: String,
     /// URL of the style sheet.
     pub css: &'static str,
     /// URLs of the script modules, to be fetched ahead.
@@ -115,6 +119,10 @@ impl Frame {
             message,
             idle_minutes: viewer.map(|v| v.organisation.idle_minutes).unwrap_or_default(),
             request_id: request_id.map(|id| id.to_string()).unwrap_or_default(),
+            reads_log: viewer.is_some_and(|v| {
+                v.rights.may(P::AuditLogRead) || v.rights.may_anywhere(P::AuditLogReadClient)
+            }),
+            organisation: viewer.map(|v| v.organisation.name.clone()).unwrap_or_default(),
             css: &CSS,
             modules: &MODULES,
             entry_module: &ENTRY_MODULE,

@@ -223,6 +223,8 @@ actions! {
     ReadAccess => AccessRead;
     /// Give and take access to clients.
     ManageAccess => AccessManage;
+    /// Give people access to one's own client, in roles that may do no more there.
+    GiveAccess => AccessGive;
     /// Change the organisation's settings.
     ManageSettings => SettingManage;
     /// Read the audit log, or one's own clients' events: ask `may(AuditLogRead)`.

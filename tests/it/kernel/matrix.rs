@@ -617,6 +617,6 @@ fn a_refusal_by_right_is_an_event() {
             "SELECT sentence || ', ' || actor_name || ', ' || outcome FROM audit.events \
             WHERE kind = 'access.refused'"
         ),
-        [format!("Refused GET /clients/new, {ANN}, failure")]
+        [format!("Was refused New client, {ANN}, failure")]
     );
 }

@@ -77,6 +77,8 @@ const CLIENTS: &[Row] = rows! {
     post "/clients/{client}/access" => accounts::access::pages::give_at_client;
     get "/clients/{client}/assets/new" => clients::assets::pages::new;
     post "/clients/{client}/assets/new", TEXTS => clients::assets::pages::create;
+    get "/clients/{client}/assets/lines" => clients::assets::pages::lines;
+    post "/clients/{client}/assets/lines", TEXTS => clients::assets::pages::create_lines;
     get "/clients/{client}/assets/{asset}" => clients::assets::pages::edit;
     post "/clients/{client}/assets/{asset}", TEXTS => clients::assets::pages::update;
     get "/clients/{client}/assets/{asset}/delete" => clients::assets::pages::delete_page;
@@ -212,6 +214,7 @@ const ADMIN: &[Row] = rows! {
     post "/admin/jobs/{job}/run" => admin::pages::run;
     get "/admin/settings" => settings::pages::show;
     post "/admin/settings" => settings::pages::save;
+    post "/admin/settings/lists", LISTS => settings::pages::save_lists;
     post "/admin/settings/outcomes" => settings::pages::add_outcome;
     post "/admin/settings/outcomes/{outcome}" => settings::pages::save_outcome;
     get "/admin/audit-log" => audit::log::pages::show;
@@ -244,6 +247,7 @@ const ADMIN: &[Row] = rows! {
 
 const DASHBOARD: &[Row] = rows! {
     get "/" => dashboard::pages::show;
+    post "/admin/first-hour/{noted}" => dashboard::pages::note_first_hour;
 };
 
 /// Registers the table. Everything else is NotFound, rendered like any other.

@@ -15,6 +15,7 @@ import './now.js';
 import './copy.js';
 import './order.js';
 import './files.js';
+import './reveal.js';
 import './ticks.js';
 import './session.js';
 import { measure } from './changes.js';

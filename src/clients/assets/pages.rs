@@ -3,13 +3,16 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use serde::Deserialize;
 
+use super::lines::Line;
 use super::store::{self, Asset};
 use crate::clients::domain::{TypedAsset, asset_in_use};
 use crate::clients::store as clients;
-use crate::clients::views::{AssetForm, Conflict, Delete, asset_differences};
+use crate::clients::views::{AssetForm, AssetLines, Conflict, Delete, asset_differences};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{AssetId, ClientId};
+use crate::kernel::base::show;
 use crate::kernel::web::permit::{EditAsset, Permit};
 use crate::kernel::web::{Form, Frame, Section, redirect_with};
 
@@ -18,6 +21,68 @@ pub async fn new(permit: Permit<EditAsset>, path: web::Path<ClientId>) -> Result
     permit.read(move |conn| clients::get(conn, client, &visible)).await?;
     permit.check(client)?;
     permit.page(&form(&permit, client, None, TypedAsset::default(), FieldErrors::default(), None))
+}
+
+/// Pasted lines, and what is to be done with them.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pasted {
+    #[serde(default)]
+    lines: String,
+    /// `fine` creates those that are fine where others are not.
+    #[serde(default, rename = "do")]
+    act: String,
+}
+
+/// `GET /clients/{client}/assets/lines`: many assets at once.
+pub async fn lines(permit: Permit<EditAsset>, path: web::Path<ClientId>) -> Result<HttpResponse> {
+    let (client, visible) = (path.into_inner(), permit.visible());
+    permit.read(move |conn| clients::get(conn, client, &visible)).await?;
+    permit.check(client)?;
+    permit.page(&lines_page(&permit, client, String::new(), Vec::new(), 0))
+}
+
+fn lines_page(
+    permit: &Permit<EditAsset>,
+    client: ClientId,
+    pasted: String,
+    read: Vec<Line>,
+    created: usize,
+) -> AssetLines {
+    AssetLines {
+        frame: frame(permit, "Paste assets", client),
+        action: format!("/clients/{client}/assets/lines"),
+        cancel: format!("/clients/{client}#assets"),
+        pasted,
+        read,
+        created,
+    }
+}
+
+pub async fn create_lines(
+    permit: Permit<EditAsset>,
+    path: web::Path<ClientId>,
+    Form(typed): Form<Pasted>,
+) -> Result<HttpResponse> {
+    let (client, visible) = (path.into_inner(), permit.visible());
+    permit.check(client)?;
+    let (pasted, all) = (typed.lines.clone(), typed.act != "fine");
+    let read = permit.write(move |tx| store::create_lines(tx, client, &visible, &pasted, all)).await?;
+    let faults = read.iter().filter(|line| line.read.is_err()).count();
+    let fine = read.len() - faults;
+    if faults == 0 && fine > 0 {
+        let told = format!("{} created.", show::counted(fine, "asset", "assets"));
+        return Ok(redirect_with(&format!("/clients/{client}#assets"), &told));
+    }
+    // What was created is no more in the field; what was not still is.
+    let (left, created) = if all {
+        (typed.lines, 0)
+    } else {
+        let left = read.iter().filter(|line| line.read.is_err()).map(|line| line.raw.as_str());
+        (left.collect::<Vec<_>>().join("\n"), fine)
+    };
+    let page = lines_page(&permit, client, left, read, created);
+    permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
 }
 
 fn frame(permit: &Permit<EditAsset>, title: &str, client: ClientId) -> Frame {

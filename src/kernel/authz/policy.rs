@@ -244,6 +244,11 @@ impl Rights {
     pub fn may_anywhere(&self, permission: Permission) -> bool {
         self.may(permission) || !permission.is_own() && self.clients.values().any(|set| set.has(permission))
     }
+    /// Whether a role of the person's own names a right at clients: they will hold it where they are given
+    /// access in that role, and nowhere yet.
+    pub fn promises(&self, permission: Permission) -> bool {
+        !permission.is_own() && self.own.has(permission)
+    }
     /// Every client the person has access to, whatever the role.
     pub fn visible(&self) -> Visible {
         Visible::new(self.clients.keys().copied().collect())

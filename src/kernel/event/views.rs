@@ -60,6 +60,10 @@ impl<'a> EventRow<'a> {
     pub fn new(event: &'a Record, zone: Tz, href: Option<String>, open: bool) -> Self {
         Self { event, href, open, here: true, proof: None, zone }
     }
+    /// The same on another page than the log, to which it leads.
+    pub fn elsewhere(self) -> Self {
+        Self { here: false, ..self }
+    }
     /// The same with its proof.
     pub fn with_proof(self, proof: Option<ProofOf>) -> Self {
         Self { proof, ..self }

@@ -136,6 +136,17 @@ impl Frame {
         self
     }
 
+    /// Names the organisation on a page whose reader is not signed in yet.
+    pub fn of_organisation(mut self, name: String) -> Self {
+        self.organisation = name;
+        self
+    }
+
+    /// The organisation, where it has a name of its own: a new installation has the product's.
+    pub fn organisation(&self) -> Option<&str> {
+        Some(self.organisation.trim()).filter(|name| !name.is_empty() && *name != "Tyrian")
+    }
+
     /// What a person can choose from.
     pub fn themes(&self) -> &'static [Theme] {
         Theme::ALL
@@ -163,10 +174,19 @@ fn entries(viewer: &Viewer, section: Section) -> Vec<Entry> {
             entries.push(Entry { group, href, icon, label, current: section == entry, count: 0 });
         }
     };
-    let reads = rights.may_anywhere(P::EngagementRead);
+    // Also for whom a role of their own promises it: what the product has does not appear with the first
+    // client.
+    let reads = rights.may_anywhere(P::EngagementRead) || rights.promises(P::EngagementRead);
     add(true, None, Section::Dashboard, "/", "dashboard", "Dashboard");
     add(reads, Some("Runbooks"), Section::Engagements, "/engagements", "engagements", "Engagements");
-    add(rights.may(P::TestPlanRead), None, Section::TestPlans, "/test-plans", "plan", "Test Plans");
+    add(
+        rights.may(P::TestPlanRead),
+        (!reads).then_some("Runbooks"),
+        Section::TestPlans,
+        "/test-plans",
+        "plan",
+        "Test Plans",
+    );
     add(reads, Some("Engage"), Section::Schedule, "/schedule", "schedule", "Schedule");
     add(true, (!reads).then_some("Engage"), Section::Reports, "/reports", "reports", "Reports");
     add(rights.may(P::LibraryRead), None, Section::Library, "/library/procedures", "library", "Library");
@@ -181,7 +201,7 @@ fn entries(viewer: &Viewer, section: Section) -> Vec<Entry> {
         P::AccessRead,
     ];
     let administers = own.into_iter().any(|right| rights.may_anywhere(right));
-    add(administers, Some("Administration"), Section::Admin, "/admin", "admin", "Administration");
+    add(administers, Some("Installation"), Section::Admin, "/admin", "admin", "Administration");
     entries[0].count = viewer.notices;
     entries
 }

@@ -60,6 +60,7 @@ const PLACES: &[(&str, &str)] = &[
     ("/admin/audit-log.csv", "exporting the audit log"),
     ("/admin/audit-log.jsonl", "exporting the audit log"),
     ("/admin/audit-log/audit.pub", "the audit log's public keys"),
+    ("/admin/first-hour", "the checklist of the first hour"),
     ("/admin/jobs", "Jobs"),
     ("/admin/roles", "Roles"),
     ("/admin/roles/new", "New role"),

@@ -201,3 +201,73 @@ fn the_password_page_names_what_comes_next() {
     assert!(admin.path().starts_with("/account/proof"), "{}", admin.path());
     admin.see("deleting a user").see(&person.name);
 }
+
+#[test]
+fn the_dashboard_groups_what_waits_by_engagement() {
+    let app = TestApp::spawn();
+    let e = app.engagement(3);
+    let mut red = app.browser(&app.people.standard);
+    red.open("/").expect(200);
+    let rows = red.texts("tr:has(.queue)");
+    assert_eq!(rows.len(), 1, "one engagement, one row: {rows:?}");
+    assert!(rows[0].contains("3 on red") && rows[0].contains("Continue"), "{rows:?}");
+    assert!(red.has("tr:has(.queue) .pill"), "with its status");
+    let href = red.attribute("tr:has(.queue) td.actions a", "href").unwrap();
+    assert_eq!(href, format!("{}?queue=mine", e.procedure_path(0)));
+}
+
+#[test]
+fn whoever_reads_the_whole_log_sees_what_to_watch() {
+    let app = TestApp::spawn();
+    let person = &app.people.standard;
+    app.visitor().post("/sign-in", &[("email", person.email.as_str()), ("password", "not the password")]);
+    let mut auditor = app.browser(&app.people.auditor);
+    auditor.open("/").expect(200).see("Security, last 7 days").see("Failed sign-ins 1").see("Jobs");
+    auditor.see(&format!("Sign-in for {} failed: wrong credentials", person.name));
+    assert!(!auditor.has("#nav a[href='/schedule']"), "no client's data is hers, now or later");
+    auditor.see_not("No client");
+    app.browser(&app.people.lead).open("/").see_not("Security, last 7 days");
+}
+
+#[test]
+fn manage_operators_starts_from_those_who_work_on_it() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = format!("{}/operators", e.procedure_path(0));
+    let mut lead = app.browser(&app.people.lead);
+    lead.open(&path).expect(200);
+    let ticked = lead.html().matches(" checked").count();
+    let operators = app.count("SELECT count(*) FROM engagement_operators");
+    assert_eq!(ticked as i64, operators, "the engagement's are ticked");
+    lead.press("Save").expect(200);
+    assert_eq!(
+        app.count("SELECT count(*) FROM procedure_operators"),
+        0,
+        "left alone they stay the engagement's"
+    );
+    let (second, standard) = (app.people.second.id.to_string(), app.people.standard.id.to_string());
+    let fields = [
+        ("inherits", "red"),
+        ("had_red", standard.as_str()),
+        ("red", standard.as_str()),
+        ("red", second.as_str()),
+    ];
+    assert_eq!(lead.post(&path, &fields).status, 303);
+    assert_eq!(
+        app.count("SELECT count(*) FROM procedure_operators WHERE team = 'red'"),
+        2,
+        "with one more they are all its own"
+    );
+}
+
+#[test]
+fn the_wizard_names_its_client_and_who_lacks_access() {
+    let app = TestApp::spawn();
+    let mut lead = app.sign_in(&app.people.lead);
+    lead.open("/clients/new").fill("Name", "Harbour Lights").press("Create client").expect(200);
+    lead.open("/engagements/new").choose("Client", "Harbour Lights").press("Next").expect(200);
+    assert_eq!(lead.texts("header.top .sub"), ["for Harbour Lights"]);
+    lead.see("Not here? People without access:").see("Give access");
+    // Bookings are told for dates, and without any there are none.
+    lead.see("no dates yet").see_not("Clash:");
+}

@@ -24,10 +24,10 @@ use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{Sides, working_allowed};
-use crate::procedures::queue::{Queue, Writer};
-use crate::procedures::views::page::url_in;
 use crate::procedures::inputs::{InputRow, Values};
+use crate::procedures::queue::{Queue, Writer};
 use crate::procedures::store::runbook::{Operator, ProcedureRow};
+use crate::procedures::views::page::url_in;
 use crate::settings::domain::Outcome;
 
 /// Everything the page is made of; what was not asked for is empty.

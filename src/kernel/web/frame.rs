@@ -76,6 +76,12 @@ pub struct Frame {
     pub request_id: String,
     /// Whether the person may look into the audit log.
     pub reads_log: bool,
+    /// Whether the person has access to any client; lists that are empty because of it say so.
+    pub sees_clients: bool,
+    /// Whether they may create one.
+    pub creates_clients: bool,
+    /// Whether they may give themselves access to one.
+    pub gives_access: bool,
     /// Name of the organisation, where one is known.
     pub organisation: String,
     /// URL of the style sheet.
@@ -122,6 +128,9 @@ impl Frame {
             reads_log: viewer.is_some_and(|v| {
                 v.rights.may(P::AuditLogRead) || v.rights.may_anywhere(P::AuditLogReadClient)
             }),
+            sees_clients: viewer.is_some_and(|v| !v.rights.clients.is_empty()),
+            creates_clients: viewer.is_some_and(|v| v.rights.may(P::ClientCreate)),
+            gives_access: viewer.is_some_and(|v| v.rights.may(P::AccessManage)),
             organisation: viewer.map(|v| v.organisation.name.clone()).unwrap_or_default(),
             css: &CSS,
             modules: &MODULES,

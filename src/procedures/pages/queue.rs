@@ -31,8 +31,7 @@ async fn list_queue<A: Action>(
     }
     let (rights, rule) =
         (work::rights(permit, engagement.client_id), work::rule(permit, engagement.write_rule.as_deref()));
-    let own_sides =
-        move |red, blue| if is_open { sides(rights, red, blue, rule) } else { Sides::default() };
+    let own_sides = move |red, blue| if is_open { sides(rights, red, blue, rule) } else { Sides::default() };
     let writer = Writer { sides: own_sides, person: permit.viewer().id };
     let (visible, id): (Visible, EngagementId) = (permit.visible(), engagement.id);
     permit

@@ -143,7 +143,11 @@ pub fn get(
 ///
 /// # Errors
 /// [`Error::NotFound`] when it is not there or belongs to none of `visible`.
-pub fn get_engagement(conn: &mut PgConnection, id: EngagementId, visible: &Visible) -> Result<EngagementPart> {
+pub fn get_engagement(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    visible: &Visible,
+) -> Result<EngagementPart> {
     Ok(engagements::table
         .find(id)
         .filter(engagements::client_id.eq_any(visible.ids()).and(engagements::deleted_at.is_null()))

@@ -37,9 +37,7 @@ pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved<Field>> {
         return Err(Error::Forbidden("Only the red team starts a procedure.".into()));
     }
     if work.fields.executed_at.is_some() {
-        return Err(Error::Refused(
-            "A time of execution stands here already. Change it in the form.".into(),
-        ));
+        return Err(Error::Refused("A time of execution stands here already. Change it in the form.".into()));
     }
     if work.fields.status == ProcedureStatus::NotApplicable {
         return Err(Error::Refused(

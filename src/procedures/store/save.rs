@@ -122,7 +122,8 @@ impl Record for Held {
             self.fields.set(change.field, &change.new)?;
         }
         let by_hand = self.fields.status_by_hand;
-        self.fields.status_by_hand = chosen_after(by_hand, self.fields.status, status_chosen, outcome_changed);
+        self.fields.status_by_hand =
+            chosen_after(by_hand, self.fields.status, status_chosen, outcome_changed);
         let follows = self.fields.done(self.ticked, self.is_not_attempted()).status();
         if !self.fields.status_by_hand && !self.follows_only && follows != stored {
             let (old, new) = (stored.to_text(), follows.to_text());

@@ -17,9 +17,7 @@ use crate::kernel::merge::record::{Columns, Typed};
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
-use crate::procedures::domain::{
-    Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, warnings,
-};
+use crate::procedures::domain::{Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, warnings};
 use crate::procedures::queue::{InQueue, Queue};
 use crate::procedures::store::page::Neighbours;
 use crate::procedures::store::runbook::{Operator, ProcedureRow, operators_of};
@@ -327,9 +325,8 @@ impl Parts<'_> {
 
     pub fn bar(&self, saved: Option<String>, place: Option<&InQueue>) -> Bar {
         let queue = place.map(|place| place.queue);
-        let link = |procedure: Option<ProcedureId>| {
-            procedure.map(|id| url_in(self.shown.engagement.id, id, queue))
-        };
+        let link =
+            |procedure: Option<ProcedureId>| procedure.map(|id| url_in(self.shown.engagement.id, id, queue));
         let Neighbours { nth, of, .. } = self.shown.neighbours;
         let (previous, next) = match place {
             Some(place) => (place.previous, place.next),

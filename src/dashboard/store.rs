@@ -165,7 +165,7 @@ pub struct Watch {
     pub passwords: i64,
 }
 
-/// Counts stop here.
+/// Counts go so far and then say "1,000+".
 pub const COUNTED: i64 = 1_001;
 
 pub fn get_watch(conn: &mut PgConnection, since: DateTime<Utc>) -> Result<Watch> {
@@ -177,7 +177,8 @@ pub fn get_watch(conn: &mut PgConnection, since: DateTime<Utc>) -> Result<Watch>
             (SELECT count(*) FROM (SELECT FROM audit.events WHERE category = 'refused' AND at >= $1
                 LIMIT $2) e) AS refused,
             (SELECT count(*) FROM people WHERE deleted_at IS NULL AND created_at >= $1) AS new_users,
-            (SELECT count(*) FROM people WHERE deleted_at IS NULL AND password_changed_at >= $1) AS passwords",
+            (SELECT count(*) FROM people WHERE deleted_at IS NULL AND password_changed_at >= $1) AS \
+            passwords",
     )
     .bind::<Timestamptz, _>(since)
     .bind::<BigInt, _>(COUNTED)

@@ -217,7 +217,6 @@ pub struct Queue {
     pub client: String,
     /// The engagement itself, where it is among those that the page looks at.
     pub engagement: Option<Engagement>,
-    /// Its first procedures.
     pub first: Vec<Waiting>,
     /// How many wait on each side.
     pub red: usize,
@@ -225,7 +224,6 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Where Continue leads.
     fn next(&self) -> String {
         self.first.first().map(url_of).unwrap_or_default()
     }

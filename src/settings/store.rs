@@ -200,14 +200,16 @@ pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Re
         ("definition", before.definition.as_str(), wanted.definition.as_str()),
         ("state", state(before.retired_at.is_some()), state(!wanted.offered)),
     ];
-    let event =
-        Event::new(Kind::OutcomesChanged, format!("Changed the {} outcome {}", before.team, wanted.label))
-            .telling(
-                changes
-                    .into_iter()
-                    .filter(|(_, old, new)| old != new)
-                    .map(|(name, old, new)| (name, old, new, false)),
-            );
+    let event = Event::new(
+        Kind::OutcomesChanged,
+        format!("Changed the {} outcome {}", before.team.as_str(), wanted.label),
+    )
+    .telling(
+        changes
+            .into_iter()
+            .filter(|(_, old, new)| old != new)
+            .map(|(name, old, new)| (name, old, new, false)),
+    );
     tx.audited((), event)
 }
 
@@ -240,8 +242,8 @@ pub fn save_lists(tx: &mut WriteTx<'_>, was: &str, wanted: &[OutcomeWanted]) -> 
     let before = list_outcomes(tx.conn)?;
     if seen(&before) != was {
         return Err(Error::Conflict(
-            "Somebody changed the outcome lists since you opened them. What you typed is still here: save again \
-                to put it in their place."
+            "Somebody changed the outcome lists since you opened them. What you typed is still here: save \
+                again to put it in their place."
                 .into(),
         ));
     }
@@ -277,7 +279,7 @@ pub fn save_lists(tx: &mut WriteTx<'_>, was: &str, wanted: &[OutcomeWanted]) -> 
                     .set(outcomes::position.eq(place))
                     .execute(tx.conn)?;
             }
-            let sentence = format!("Put the {team} outcomes into another order");
+            let sentence = format!("Put the {} outcomes into another order", team.as_str());
             let order: Vec<&str> = of_team.iter().map(|one| one.label.as_str()).collect();
             let event = Event::new(Kind::OutcomesChanged, sentence);
             events.push(event.detail(serde_json::json!({ "order": order })));
@@ -304,7 +306,7 @@ fn outcome_changed(old: &Outcome, new: &OutcomeWanted) -> Option<Event> {
         .filter(|(_, old, new)| old != new)
         .map(|(f, old, new)| (f, old, new, false))
         .collect();
-    let sentence = format!("Changed the {} outcome {}", old.team, new.label);
+    let sentence = format!("Changed the {} outcome {}", old.team.as_str(), new.label);
     (!changed.is_empty()).then(|| Event::new(Kind::OutcomesChanged, sentence).telling(changed))
 }
 
@@ -357,5 +359,8 @@ pub fn add_outcome(tx: &mut WriteTx<'_>, new: &NewOutcome) -> Result<Audited<()>
     if added == 0 {
         return Err(taken());
     }
-    tx.audited((), Event::new(Kind::OutcomesChanged, format!("Added the {} outcome {}", new.team, new.label)))
+    tx.audited(
+        (),
+        Event::new(Kind::OutcomesChanged, format!("Added the {} outcome {}", new.team.as_str(), new.label)),
+    )
 }

@@ -574,7 +574,7 @@ fn both_outcome_lists_are_saved_at_once() {
         .expect(422)
         .see("from 0 to 100");
     admin.fill("Score of Logged, 0 to 100", "35").fill("Name of Logged", "No evidence");
-    admin.press("Save outcome lists").expect(422).see("has an outcome “No evidence” already");
+    admin.press("Save outcome lists").expect(422).see("has an outcome “No Evidence” already");
 
     // Somebody else was quicker: told, and what was typed stays.
     let mut other = app.browser(&app.people.administrator);

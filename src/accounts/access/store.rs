@@ -131,8 +131,8 @@ pub fn list_roles_within(conn: &mut PgConnection, own: PermissionSet) -> Result<
     Ok(offered.into_iter().map(|(role, _)| role).collect())
 }
 
-/// As [`give`], by somebody who holds `own` at the client: only to who has no access yet, and only a role that
-/// may do no more there than they may.
+/// As [`give`], by somebody who holds `own` at the client: only to who has no access yet, and only a role
+/// that may do no more there than they may.
 ///
 /// # Errors
 /// [`Error::Invalid`] for any other person or role.

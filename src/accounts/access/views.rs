@@ -60,9 +60,7 @@ pub struct GiveAtClient {
     pub people: Vec<(PersonId, String)>,
     /// Roles that may do no more than the giver.
     pub roles: Vec<OfferedRole>,
-    /// As chosen.
     pub person: String,
-    /// As chosen.
     pub role: String,
     /// Whether the giver makes accounts too.
     pub invites: bool,

@@ -35,9 +35,6 @@ const INVITATION_HOURS: i64 = 72;
 /// Hours for which a link for a new password works.
 const RESET_HOURS: i64 = 24;
 
-/// What the filter of the status calls accounts that are locked after failed attempts.
-pub const LOCKED: &str = "locked";
-
 /// The list's filter, as typed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -57,7 +54,7 @@ impl Typed {
             role: self.role.parse().ok(),
             client: self.client.parse::<ClientId>().ok().filter(|_| reads_access),
             status: self.status.parse().ok(),
-            locked: self.status == LOCKED,
+            locked: self.status == store::LOCKED,
             two_factor: self.two_factor.clone(),
             after: self.after.parse().ok(),
         }

@@ -26,6 +26,9 @@ use crate::kernel::db::schema::{
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 
+/// What the filter of the status calls accounts that are locked after failed attempts.
+pub const LOCKED: &str = "locked";
+
 /// What the list shows.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {

@@ -59,8 +59,8 @@ pub async fn show(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<Http
         return permit.page(&page);
     }
     let mut answer = permit.html(StatusCode::OK, page.as_log().render()?)?;
-    // A form sends its empty fields too: the address keeps what narrows the log. Typing, which the form itself
-    // sends, goes on in the address that it was in.
+    // A form sends its empty fields too: the address keeps what narrows the log. Typing, which the form
+    // itself sends, goes on in the address that it was in.
     if let Some(query) = without_empty(req.query_string()) {
         let typed =
             req.headers().get("HX-Source").is_some_and(|source| source.as_bytes().starts_with(b"form"));

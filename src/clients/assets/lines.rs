@@ -1,5 +1,5 @@
-//! Assets as pasted lines: "name, kind, criticality, address", one asset a line, as they stand in a spreadsheet or
-//! in somebody's notes.
+//! Assets as pasted lines: "name, kind, criticality, address", one asset a line, as they stand in a
+//! spreadsheet or in somebody's notes.
 
 use std::collections::BTreeSet;
 

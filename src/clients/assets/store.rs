@@ -109,8 +109,8 @@ pub fn list_names(conn: &mut PgConnection, client: ClientId) -> Result<BTreeSet<
     Ok(names.into_iter().map(|name| name.to_lowercase()).collect())
 }
 
-/// Creates those of pasted lines that are assets, all of them or, with `all`, none where one is not; tells what
-/// became of each line.
+/// Creates those of pasted lines that are assets; with `all` none of them where one is not. Tells what became
+/// of each line.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a client that is not among `visible`.

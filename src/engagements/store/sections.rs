@@ -56,7 +56,8 @@ pub fn clashes(candidates: &[Candidate], is_meant: impl Fn(PersonId) -> bool) ->
 const BOOKINGS: usize = 20;
 
 /// The people with access to a client, and the operators of `own` who lost it, each with their other bookings
-/// that overlap the dates; without any dates there are none. Titles of other clients' engagements show only to who sees those clients.
+/// that overlap the dates; without any dates there are none. Titles of other clients' engagements show only
+/// to who sees those clients.
 pub fn list_candidates(
     conn: &mut PgConnection,
     client: ClientId,

@@ -107,8 +107,8 @@ impl ApprovalPage {
         let name = |team| if team == Team::Red { "had_red" } else { "had_blue" };
         self.draft.operators.iter().map(|(person, team)| (name(*team), person.to_string())).collect()
     }
-    /// Whether nothing is missing, so that it can be approved as it is. A start that has passed is asked about
-    /// beside the button.
+    /// Whether nothing is missing, so that it can be approved as it is. A start that has passed is asked
+    /// about beside the button.
     fn is_whole(&self) -> bool {
         (1..=4).all(|step| self.draft.faults(step, self.today).0.keys().all(|field| field == "past"))
     }

@@ -82,14 +82,12 @@ pub struct DetailsStep {
     pub details: NewEngagement,
     /// People with access to the client.
     pub people: Vec<Choosable>,
-    /// People without.
     pub missing: Missing,
 }
 
 /// Who is not among the people to choose from, for whoever may change that.
 #[derive(Default)]
 pub struct Missing {
-    /// By name.
     pub names: Vec<String>,
     /// Where access is given; empty for whoever gives none.
     pub href: String,

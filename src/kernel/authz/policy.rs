@@ -26,8 +26,8 @@ crate::text_enum! {
         TestPlanEdit => "test_plan.edit", "Create and change test plans";
         LibraryRead => "library.read", "Read the library";
         TestPlanRead => "test_plan.read", "Read test plans";
-        AccessGive => "access.give", "Give access to this client to people who have an account, in roles that \
-            may do no more here";
+        AccessGive => "access.give", "Give access to this client to people who have an account, in roles \
+            that may do no more here";
         AuditLogReadClient => "audit_log.read_client", "Read the audit events of this client";
         ClientRead => "client.read", "See the client and its assets";
         EngagementRead => "engagement.read", "Read the client's engagements";

@@ -151,6 +151,7 @@ pub(super) fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
         ("role", first("SELECT id FROM roles WHERE key = 'auditor'")),
         ("outcome", "success".to_owned()),
         ("act", "two-factor".to_owned()),
+        ("noted", "over".to_owned()),
         ("n", "1".to_owned()),
         ("part", "timeline".to_owned()),
     ])

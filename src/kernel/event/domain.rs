@@ -1,9 +1,11 @@
 //! Events: kinds, categories and the English sentence that is written with each.
 
+use chrono::DateTime;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
+use crate::kernel::base::show;
 
 crate::text_enum! {
     /// The categories of the audit log's filter.
@@ -240,6 +242,14 @@ pub struct Event {
 const TOLD_CHARS: usize = 40;
 const TOLD_ALL: usize = 300;
 
+/// A value as a sentence tells it: times as people read them.
+fn told(value: &str) -> String {
+    match DateTime::parse_from_rfc3339(value) {
+        Ok(at) => format!("{} UTC", show::seconds(at.to_utc(), chrono_tz::UTC)),
+        Err(_) => value.to_owned(),
+    }
+}
+
 impl Event {
     /// An event that something was done.
     pub fn new(kind: Kind, sentence: impl Into<String>) -> Self {
@@ -295,12 +305,14 @@ impl Event {
         let mut words = String::new();
         for (name, before, after, long) in &changes {
             let name = name.replace('_', " ");
-            let values = match (!long && is_short(before) && is_short(after), before, after) {
-                (true, before, after) if words.chars().count() < TOLD_ALL => {
-                    let or_empty = |text: &str| if text.is_empty() { "empty" } else { text }.to_owned();
-                    format!(" {} → {}", or_empty(before), or_empty(after))
+            let values = if !long && is_short(before) && is_short(after) && words.chars().count() < TOLD_ALL {
+                match (told(before).as_str(), told(after).as_str()) {
+                    ("", after) => format!(" {after}"),
+                    (before, "") => format!(" {before} → empty"),
+                    (before, after) => format!(" {before} → {after}"),
                 }
-                _ => String::new(),
+            } else {
+                String::new()
             };
             words.push_str(if words.is_empty() { ": " } else { ", " });
             words.push_str(&name);
@@ -358,11 +370,12 @@ mod tests {
             ("attack_source", "", "HL-WS-014", false),
             ("red_notes", "", "hunter2", true),
             ("executed_as", "", &"x".repeat(41), false),
+            ("ended_at", "2026-11-21T14:15:04Z", "", false),
         ]);
         assert_eq!(
             event.sentence,
-            "Saved procedure 6: status Not Started → In Progress, attack source empty → HL-WS-014, \
-            red notes, executed as"
+            "Saved procedure 6: status Not Started → In Progress, attack source HL-WS-014, red notes, \
+            executed as, ended at 21 Nov 2026, 14:15:04 UTC → empty"
         );
         assert!(Event::new(Kind::UserUpdated, "Changed").telling([]).sentence == "Changed");
     }

@@ -265,7 +265,7 @@ pub fn save(
     let event = Event::new(Kind::ClientUpdated, format!("Changed the client “{}”", text.name))
         .subject("client", id.0, &text.name)
         .client(id)
-        .changes(changes(old, new));
+        .telling(changes(old, new));
     tx.audited((), event)
 }
 

@@ -97,6 +97,20 @@ impl Meaning {
         }
     }
 
+    /// What it says, in words: "prevented, alerted".
+    pub fn flags(&self, team: Team) -> String {
+        let all = match team {
+            Team::Red => [
+                (self.succeeded, "succeeded"),
+                (self.attempted, "attempted"),
+                (self.prevented, "stopped by a control"),
+            ],
+            Team::Blue => [(self.prevented, "prevented"), (self.alerted, "alerted"), (self.logged, "logged")],
+        };
+        let said: Vec<&str> = all.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
+        said.join(", ")
+    }
+
     /// Whether blue saw nothing of it.
     pub fn unseen(&self) -> bool {
         !(self.prevented || self.alerted || self.logged)

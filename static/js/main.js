@@ -16,6 +16,7 @@ import './copy.js';
 import './definitions.js';
 import './order.js';
 import './files.js';
+import './reveal.js';
 import './ticks.js';
 import './session.js';
 import { measure } from './changes.js';

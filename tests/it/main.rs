@@ -10,6 +10,7 @@ mod commands;
 mod crashes;
 mod demo;
 mod engagements;
+mod first_hour;
 mod harness;
 mod hostile;
 mod interleaved;
@@ -23,6 +24,7 @@ mod reports;
 mod retention;
 mod schedule;
 mod signing_in;
+mod what_happened;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.
 #[test]

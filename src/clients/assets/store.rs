@@ -1,5 +1,8 @@
 //! SQL of assets. An asset is found only at its own client, and only where that client is visible.
 
+use std::collections::BTreeSet;
+
+use super::lines::{self, Line};
 use crate::clients::domain::{AssetKind, AssetText, Criticality, asset_in_use};
 use crate::clients::store::{lock, stale};
 use crate::kernel::authz::Visible;
@@ -99,6 +102,38 @@ pub fn create(
     tx.audited((), event)
 }
 
+/// The lower-cased names that a client's assets have.
+pub fn list_names(conn: &mut PgConnection, client: ClientId) -> Result<BTreeSet<String>> {
+    let names: Vec<String> =
+        assets::table.filter(assets::client_id.eq(client)).select(assets::name).load(conn)?;
+    Ok(names.into_iter().map(|name| name.to_lowercase()).collect())
+}
+
+/// Creates those of pasted lines that are assets; with `all` none of them where one is not. Tells what became
+/// of each line.
+///
+/// # Errors
+/// [`Error::NotFound`] for a client that is not among `visible`.
+pub fn create_lines(
+    tx: &mut WriteTx<'_>,
+    client: ClientId,
+    visible: &Visible,
+    pasted: &str,
+    all: bool,
+) -> Result<Audited<Vec<Line>>> {
+    lock(tx, client, visible)?;
+    let lines = lines::read(pasted, &list_names(tx.conn, client)?);
+    let fine: Vec<&AssetText> = lines.iter().filter_map(|line| line.read.as_ref().ok()).collect();
+    if fine.is_empty() || all && fine.len() < lines.len() {
+        return Ok(tx.unchanged(lines));
+    }
+    let mut events = Vec::with_capacity(fine.len());
+    for text in fine {
+        events.push(insert(tx, client, text)?.1);
+    }
+    tx.audited_all(lines, &events)
+}
+
 /// Saves an asset. Nothing changed is no save.
 ///
 /// # Errors
@@ -141,7 +176,7 @@ pub fn save(
     let event = Event::new(Kind::AssetUpdated, format!("Changed the asset “{}”", text.name))
         .subject("asset", id.0, &text.name)
         .client(client)
-        .changes(changes(fields(&held), fields(text)));
+        .telling(changes(fields(&held), fields(text)));
     tx.audited((), event)
 }
 

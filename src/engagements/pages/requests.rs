@@ -197,7 +197,7 @@ fn read(permit: &Permit<RequestEngagement>, typed: &Pairs) -> Result<NewEngageme
 
 /// `GET /schedule/requests`: what waits on whoever may approve.
 pub async fn queue(permit: Permit<ApproveEngagement>) -> Result<HttpResponse> {
-    permit.anywhere()?;
+    permit.anywhere_or_promised()?;
     let at = permit.clients();
     let requests = permit.read(move |conn| store::list_requests(conn, &at, SHOWN)).await?;
     permit.page(&Queue {

@@ -110,6 +110,8 @@ pub struct Choosable {
     pub fault: Option<String>,
     /// Other bookings in the engagement's dates.
     pub bookings: Vec<String>,
+    /// Whether it has dates.
+    pub dated: bool,
 }
 
 impl Choosable {
@@ -136,6 +138,7 @@ impl Choosable {
                 had_dates: Default::default(),
                 fault: None,
                 bookings: c.bookings.clone(),
+                dated: c.dated,
             })
             .collect()
     }

@@ -569,6 +569,8 @@ diesel::table! {
         audit_days -> Int4,
         legal_hold -> Bool,
         retention_loosened_at -> Nullable<Timestamptz>,
+        keys_kept_at -> Nullable<Timestamptz>,
+        first_hour_over_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -42,12 +42,6 @@ impl<F: MergeField> Saved<F> {
     pub fn change(&self, field: F) -> Option<&Change<F>> {
         self.accepted.iter().find(|change| change.field == field)
     }
-
-    /// The fields that changed, as an event's sentence tells them.
-    pub fn labels(&self) -> String {
-        let labels: Vec<String> = self.accepted.iter().map(|c| c.field.label().to_lowercase()).collect();
-        labels.join(", ")
-    }
 }
 
 impl<F: MergeField> Change<F> {

@@ -11,6 +11,7 @@ pub mod markdown;
 pub mod measure;
 pub mod owner;
 pub mod permit;
+pub mod places;
 pub mod route;
 pub mod theme;
 pub mod turns;

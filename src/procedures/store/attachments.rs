@@ -353,7 +353,7 @@ pub fn save(
             format!("Changed the attachment “{}” of {}", before.file_name, named(work)),
         )
         .detail(serde_json::json!({ "attachment": id }))
-        .changes(changes.into_iter().filter(|c| c.1 != c.2));
+        .telling(changes.into_iter().filter(|c| c.1 != c.2));
     work.record(event);
     Ok(())
 }

@@ -218,7 +218,7 @@ pub fn save(
             format!("Changed a {} log entry of {}", before.team.as_str(), named(work)),
         )
         .detail(serde_json::json!({ "entry": id, "team": before.team, "author": before.author }))
-        .changes(changes.into_iter().filter(|c| c.1 != c.2));
+        .telling(changes.into_iter().filter(|c| c.1 != c.2));
     work.record(event);
     Ok(())
 }

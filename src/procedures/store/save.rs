@@ -234,7 +234,7 @@ fn record(work: &mut Work, saved: &Saved<Field>, held: &Held) {
         .iter()
         .map(|c| Change { field: c.field, old: worded(c.field, &c.old), new: worded(c.field, &c.new) })
         .collect();
-    let sentence = format!("Saved procedure {} “{}”: {}", work.position, work.name, saved.labels());
-    let event = work.event(Kind::ProcedureSaved, sentence).changes(changes.iter().map(Change::detail));
+    let sentence = format!("Saved procedure {} “{}”", work.position, work.name);
+    let event = work.event(Kind::ProcedureSaved, sentence).telling(changes.iter().map(Change::detail));
     work.record(event);
 }

@@ -151,6 +151,7 @@ pub(super) fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
         ("role", first("SELECT id FROM roles WHERE key = 'auditor'")),
         ("outcome", "success".to_owned()),
         ("act", "two-factor".to_owned()),
+        ("noted", "over".to_owned()),
         ("n", "1".to_owned()),
         ("part", "timeline".to_owned()),
     ])
@@ -617,6 +618,6 @@ fn a_refusal_by_right_is_an_event() {
             "SELECT sentence || ', ' || actor_name || ', ' || outcome FROM audit.events \
             WHERE kind = 'access.refused'"
         ),
-        [format!("Refused GET /clients/new, {ANN}, failure")]
+        [format!("Was refused New client, {ANN}, failure")]
     );
 }

@@ -52,8 +52,32 @@ pub fn faults(html: &str) -> Vec<String> {
         nesting(*element, &mut faults);
         page.name(*element, &mut faults);
         others(*element, &mut faults);
+        drafts(*element, &mut faults);
     }
     faults
+}
+
+/// A form into which people type is one of which drafts are kept. Secrets are not, and an editor in a table's
+/// cell is saved by leaving it.
+fn drafts(element: ElementRef<'_>, faults: &mut Vec<String>) {
+    if !is(element, &["form"]) || !element.attr("method").is_some_and(|m| m.eq_ignore_ascii_case("post")) {
+        return;
+    }
+    let within: Vec<ElementRef<'_>> = element.descendants().filter_map(ElementRef::wrap).collect();
+    let is_text = |field: &&ElementRef<'_>| {
+        is(**field, &["textarea"])
+            || is(**field, &["input"]) && matches!(field.attr("type"), None | Some("text"))
+    };
+    let is_secret = within.iter().any(|field| {
+        field.attr("type") == Some("password") || field.attr("autocomplete") == Some("one-time-code")
+    });
+    let is_watched =
+        ["data-guard", "data-loose", "data-inline"].iter().any(|word| element.attr(word).is_some());
+    let texts = within.iter().filter(is_text).filter(|field| field.attr("disabled").is_none()).count();
+    if texts > 0 && !is_secret && !is_watched {
+        let action = element.attr("action").unwrap_or_default();
+        faults.push(format!("the form {action} holds text of which no draft is kept"));
+    }
 }
 
 /// As a browser takes it; a fragment as htmx does, which puts it into a `template` and takes `hx-partial` for

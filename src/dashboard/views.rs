@@ -116,7 +116,8 @@ pub struct Watched {
     pub counts: Watch,
     /// The newest failed sign-ins.
     pub failed: Vec<Record>,
-    pub sealing: Progress,
+    /// How far sealing is; none where it is not asked for.
+    pub sealing: Option<Progress>,
 }
 
 /// Why somebody sees no client, and so what they can do about it.

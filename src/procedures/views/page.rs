@@ -499,7 +499,7 @@ impl Parts<'_> {
                 .collect(),
             Field::WaitingOn => {
                 let derived = row.turn(self.shown.procedure.ticked, self.is_not_attempted());
-                std::iter::once(choice("", &format!("From outcomes: {}", derived.label()), ""))
+                std::iter::once(choice("", &format!("Auto: {}", derived.label().to_lowercase()), ""))
                     .chain(WaitingOn::ALL.iter().map(|w| choice(w.as_str(), w.label(), "")))
                     .collect()
             }

@@ -249,14 +249,14 @@ fn count_categories(conn: &mut PgConnection, places: &[Place]) -> QueryResult<BT
         #[diesel(sql_type = BigInt)]
         count: i64,
     }
-    conn.batch_execute(
-        "SET LOCAL enable_indexscan = on; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off",
-    )?;
-    // sql_query: a join with two arrays, because one comparison with each would pair every time with every
-    // id.
+    conn.batch_execute("SET LOCAL enable_indexscan = on")?;
+    // sql_query: a look for each pair of two arrays, because one comparison with each of them would pair
+    // every time with every id, and a plain join may begin with the events.
     let counted: Vec<Counted> = diesel::sql_query(
         "SELECT e.category, count(*) AS count
-         FROM unnest($1, $2) AS place (at, id) JOIN audit.events e ON e.at = place.at AND e.id = place.id
+         FROM unnest($1, $2) AS place (at, id)
+         CROSS JOIN LATERAL (SELECT category FROM audit.events
+            WHERE audit.events.at = place.at AND audit.events.id = place.id LIMIT 1) e
          GROUP BY e.category",
     )
     .bind::<Array<Timestamptz>, _>(places.iter().map(|place| place.at).collect::<Vec<_>>())

@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn faults_stand_beside_their_fields() {
-        let (form, _) = posted(&[("title", "  "), ("description", "\u{1}")]);
+        let (form, _) = posted(&[("title", "  "), ("description", "\u{0}")]);
         let errors = form.check().unwrap_err();
         assert!(["title", "description", "chosen"].iter().all(|field| errors.get(field).is_some()));
     }

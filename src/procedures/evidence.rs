@@ -21,9 +21,9 @@ pub const MAGIC_BYTES: usize = 16;
 /// Longest file name, in bytes: what file systems take.
 const NAME_BYTES: usize = 200;
 
-/// The name under which a file is kept: the one it came with, dots, blanks and hidden characters included.
-/// Only what no name of a file may hold is replaced by "_": path separators are cut before, control characters
-/// would act in terminals and headers, and "." and ".." are folders.
+/// The name under which a file is kept: the one it came with, dots, blanks and hidden characters included. Of
+/// a path it is the last part. Only what no file may be called is changed: control characters would act in
+/// terminals and headers, and "." and ".." are folders.
 pub fn file_name(claimed: &str) -> FileName {
     // Browsers write these three so in a form's file names (WHATWG, multipart/form-data encoding).
     let claimed = claimed.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n");

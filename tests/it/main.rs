@@ -23,6 +23,7 @@ mod reports;
 mod retention;
 mod schedule;
 mod signing_in;
+mod texts;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.
 #[test]

@@ -1,5 +1,5 @@
-//! What in a Markdown text is no Markdown: people paste paths, prompts, addresses and commands among prose, and
-//! each of their characters means itself. Before a text is parsed, such characters are replaced by stand-ins
+//! What in a Markdown text is no Markdown: people paste paths, prompts, addresses and commands among prose,
+//! whose characters mean themselves. Before a text is parsed, such characters are replaced by stand-ins
 //! (noncharacters of Unicode, which no text holds), and afterwards put back. Pure.
 //!
 //! - A word with a backslash stays as it is, so that a backslash is never an escape.
@@ -37,7 +37,6 @@ pub fn stand_in(text: &str) -> String {
     out
 }
 
-/// `# whoami`
 fn is_prompt(line: &str) -> bool {
     line.strip_prefix("# ")
         .and_then(|command| command.trim_start().chars().next())
@@ -119,7 +118,6 @@ fn one(word: &str, out: &mut String) {
     }
 }
 
-/// `/var/*/log`, `*.dmp`
 fn is_pattern(word: &str) -> bool {
     let dotted = |at: usize| word[at + 2..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '*');
     word.contains("/*") || word.contains("*/") || word.match_indices("*.").any(|(at, _)| dotted(at))

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::kernel::base::show;
+use crate::kernel::web::filters;
 use crate::kernel::web::markdown;
 use crate::library::domain::{Piece, visible};
 use crate::library::placeholders::Piece as Part;

@@ -362,6 +362,13 @@ impl Browser {
     pub fn attach(&mut self, field: &str, file_name: &str, media_type: &str, bytes: &[u8]) -> &mut Self {
         self.set(field, Typed::Files(vec![(file_name.to_owned(), media_type.to_owned(), bytes.to_vec())]))
     }
+    /// Several files at once, by name.
+    #[track_caller]
+    pub fn attach_all(&mut self, field: &str, files: &[(&str, &[u8])]) -> &mut Self {
+        let file =
+            |(name, bytes): &(&str, &[u8])| ((*name).to_owned(), "text/plain".to_owned(), bytes.to_vec());
+        self.set(field, Typed::Files(files.iter().map(file).collect()))
+    }
     /// What a control holds, typed values included.
     #[track_caller]
     pub fn value(&self, field: &str) -> String {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::kernel::base::error::{Error, FieldErrors};
 use crate::kernel::base::text::parse_tags;
-use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
+use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text, check_visible};
 
 crate::text_enum! {
     /// What an asset is.
@@ -237,6 +237,7 @@ fn keep<T: Default>(errors: &mut FieldErrors, field: &str, checked: Result<T, St
 
 fn check_name(raw: &str, missing: &str) -> Result<String, String> {
     let name = check_text("The name", false, raw, LONG_TEXT_BYTES, false)?;
+    check_visible(&name)?;
     let length = name.chars().count();
     match length {
         0 => Err(missing.to_owned()),

@@ -8,7 +8,7 @@ use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::pairs::Pairs;
 use crate::kernel::base::team::Team;
-use crate::kernel::base::text::check_text;
+use crate::kernel::base::text::{check_text, check_visible};
 use crate::kernel::base::times;
 use crate::kernel::base::zone::Zone;
 
@@ -32,6 +32,7 @@ impl SettingsForm {
     pub fn check(&self) -> Result<Settings> {
         let mut errors = FieldErrors::default();
         let organisation_name = check_text("The name", false, &self.organisation_name, 200, false)
+            .and_then(|name| check_visible(&name).map(|()| name))
             .unwrap_or_else(|sentence| {
                 errors.add("organisation_name", sentence);
                 String::new()
@@ -138,6 +139,7 @@ impl OutcomeForm {
             return Err(Error::field("outcome", "Give the outcome a name."));
         }
         check_score(&self.score).map_err(|sentence| Error::field("outcome", sentence))?;
+        check_visible(&label).map_err(|sentence| Error::field("outcome", sentence))?;
         Ok((label, definition))
     }
 }

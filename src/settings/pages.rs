@@ -101,6 +101,10 @@ pub async fn save_outcome(
     };
     match saved {
         Ok(()) => Ok(redirect_with("/admin/settings#outcomes", "Outcome saved.")),
+        Err(Error::Invalid(errors)) if errors.get("label").is_some() => {
+            let why = errors.get("label").unwrap_or_default().to_owned();
+            again(&permit, None, Some((Some(kept), typed)), Error::Refused(why)).await
+        }
         Err(error) => again(&permit, None, Some((Some(kept), typed)), error).await,
     }
 }

@@ -168,7 +168,8 @@ pub struct OutcomeText {
 /// Changes an outcome's words, retires it or offers it again. What was recorded with it keeps it.
 ///
 /// # Errors
-/// [`Error::NotFound`] for an unknown key, [`Error::Refused`] for the last one of its team that is offered.
+/// [`Error::NotFound`] for an unknown key, [`Error::Refused`] for the last one of its team that is offered,
+/// [`Error::Invalid`] when another one of the team has this name.
 pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Result<Audited<()>> {
     // The whole list: two people must not retire the last two at the same moment.
     outcomes::table.order(outcomes::key).select(outcomes::key).for_update().load::<String>(tx.conn)?;
@@ -186,7 +187,8 @@ pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Re
             outcomes::definition.eq(&wanted.definition),
             outcomes::retired_at.eq(retired_at),
         ))
-        .execute(tx.conn)?;
+        .execute(tx.conn)
+        .map_err(taken)?;
     let left: i64 = outcomes::table
         .filter(outcomes::team.eq(before.team).and(outcomes::retired_at.is_null()))
         .count()
@@ -310,6 +312,17 @@ fn outcome_changed(old: &Outcome, new: &OutcomeWanted) -> Option<Event> {
     (!changed.is_empty()).then(|| Event::new(Kind::OutcomesChanged, sentence).telling(changed))
 }
 
+/// Labels are told apart by `label_key` in the database: case, blanks and what nobody sees make no difference.
+fn taken(fault: diesel::result::Error) -> Error {
+    match Error::constraint(&fault) {
+        Some("outcomes_label") => Error::field(
+            "label",
+            "An outcome of this team has this name already, perhaps a retired one. Choose another.",
+        ),
+        _ => fault.into(),
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct NewOutcome {
     /// Whose list it goes into.
@@ -319,28 +332,17 @@ pub struct NewOutcome {
     pub meaning: Meaning,
 }
 
-/// Adds an outcome at the end of its list; its key is made from the label.
+/// Adds an outcome at the end of its list. Its key says nothing: labels are in any script, and change.
 ///
 /// # Errors
-/// [`Error::Invalid`] when an outcome with such a key is there.
+/// [`Error::Invalid`] when the team has an outcome of this name.
 pub fn add_outcome(tx: &mut WriteTx<'_>, new: &NewOutcome) -> Result<Audited<()>> {
-    let words: String =
-        new.label.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let key = words.split('_').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_");
-    let taken = || {
-        Error::field(
-            "label",
-            "An outcome with this name is there already, or the name has no letter. Choose another.",
-        )
-    };
-    if key.is_empty() {
-        return Err(taken());
-    }
+    let key = format!("o_{}", uuid::Uuid::now_v7().simple());
     let last: Option<i32> = outcomes::table
         .filter(outcomes::team.eq(new.team))
         .select(diesel::dsl::max(outcomes::position))
         .first(tx.conn)?;
-    let added = diesel::insert_into(outcomes::table)
+    diesel::insert_into(outcomes::table)
         .values((
             outcomes::key.eq(&key),
             outcomes::team.eq(new.team),
@@ -354,13 +356,7 @@ pub fn add_outcome(tx: &mut WriteTx<'_>, new: &NewOutcome) -> Result<Audited<()>
             outcomes::logged.eq(new.meaning.logged),
             outcomes::score.eq(new.meaning.score),
         ))
-        .on_conflict_do_nothing()
-        .execute(tx.conn)?;
-    if added == 0 {
-        return Err(taken());
-    }
-    tx.audited(
-        (),
-        Event::new(Kind::OutcomesChanged, format!("Added the {} outcome {}", new.team.as_str(), new.label)),
-    )
+        .execute(tx.conn)
+        .map_err(taken)?;
+    tx.audited((), Event::new(Kind::OutcomesChanged, format!("Added the {} outcome {}", new.team.as_str(), new.label)))
 }

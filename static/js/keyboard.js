@@ -67,11 +67,14 @@ const SINGLE = {
   '?': 'keys',
 };
 
+// What is found by what it does, and needs no mark of its own.
+const ELSEWHERE = { copy: '.step:not(.done) [data-copy^="#cmd-"]' };
+
 function single(event) {
   const isTyping = around(event, 'input, select, textarea, [contenteditable]');
   const name = SINGLE[event.key];
   if (!name || isTyping || document.documentElement.dataset.shortcuts === 'off') return;
-  const element = find(`[data-key~="${name}"]`);
+  const element = find(ELSEWHERE[name] ?? `[data-key~="${name}"]`);
   if (!element) return;
   event.preventDefault();
   act(name, element);

@@ -181,7 +181,7 @@ fn a_changed_test_gets_a_version_and_a_vanished_one_stays_where_it_is_used() {
     assert_eq!(app.texts(versions), ["id", "id -a"]);
     let beta = app.texts("SELECT id::text FROM library_procedures WHERE source_key = 'b'").remove(0);
     let mut browser = app.browser(&app.people.standard);
-    browser.open(&format!("/library/procedures/{beta}")).expect(200).see("Withdrawn on").see("U+202E");
+    browser.open(&format!("/library/procedures/{beta}")).expect(200).see("Withdrawn on").see("⟨U+202E⟩");
     assert_eq!(
         browser.texts("[aria-hidden] code"),
         ["printf '\u{202E}' #{x}"],

@@ -24,6 +24,7 @@ mod reports;
 mod retention;
 mod schedule;
 mod signing_in;
+mod texts;
 mod what_happened;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.

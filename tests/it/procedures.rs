@@ -118,7 +118,7 @@ fn bad_input_is_refused_beside_the_field_and_nothing_is_saved() {
     let bad: [(&str, &str, &str); 5] = [
         ("red_outcome", "triumph", "outcome"),
         ("red_notes", &big, "65,536"),
-        ("blue_notes", "bell \u{7} bell", "control character"),
+        ("blue_notes", "nothing \u{0} here", "the character nul"),
         ("status", "finished", "status"),
         ("executed_at", "yesterday", "time"),
     ];

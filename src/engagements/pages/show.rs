@@ -93,7 +93,7 @@ fn texts(loaded: &Loaded) -> impl Iterator<Item = &str> {
     let own = &loaded.head.own;
     let overview =
         [&own.description, &own.objective, &own.scope, &own.access_info, &own.special_instructions];
-    overview.into_iter().chain(loaded.entries.iter().map(|entry| &entry.text)).map(String::as_str)
+    overview.into_iter().map(String::as_str)
 }
 
 /// The page again, with what was typed and what is wrong with it.

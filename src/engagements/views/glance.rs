@@ -5,6 +5,7 @@ use askama::filters::HtmlSafe;
 
 use crate::engagements::glance::{Counts, Glance, TONES};
 use crate::kernel::base::show;
+use crate::kernel::web::filters;
 
 /// Width of the picture's bars, in its own units.
 const WIDTH: usize = 400;

@@ -367,7 +367,7 @@ impl Timeline {
                     format!("/engagements/{id}/procedures/{}#logs", entry.procedure),
                     format!("{} {}", entry.position, entry.procedure_name),
                 ),
-                text: markdown::render(&entry.text),
+                text: entry.text.clone(),
             };
             match days.last_mut().filter(|(last, _)| *last == day) {
                 Some((_, moments)) => moments.push(moment),

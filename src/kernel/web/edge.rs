@@ -28,6 +28,7 @@ use crate::kernel::web::ctx::{Ctx, Known, Message, Refusal, is_partial};
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::{Frame, Section};
 use crate::kernel::web::places;
+use crate::kernel::web::shown::shown;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
     font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -340,7 +341,7 @@ fn body(error: &Error, mut frame: Frame, partial: bool) -> askama::Result<String
     frame.title = heading.to_owned();
     let reads_log = frame.reads_log;
     let page = ErrorPage { frame, heading, sentence, way_on, reads_log };
-    if partial { page.as_main().render() } else { page.render() }
+    Ok(shown(if partial { page.as_main().render()? } else { page.render()? }))
 }
 
 fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) {

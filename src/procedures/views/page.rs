@@ -420,7 +420,7 @@ impl Parts<'_> {
                 error: errors.get("hand_over_note").map(str::to_owned),
             },
             steps: self.steps(None),
-            description: crate::kernel::web::markdown::render(&self.shown.body.description),
+            description: self.description(),
         }
     }
 

@@ -30,6 +30,8 @@ const SHARED: &[(&str, &str, &str)] = &[
     ("components/pager.html", "get /admin/audit-log", "<navclass=\"pager\"aria-label=\"Pages\">"),
     // A command: its own longer text marks hidden characters, which the starter library has none of.
     ("library/_command.html", "get /library/procedures/", "<mark>#{"),
+    // A name that runs from right to left.
+    ("components/name.html", "get /admin/users", "<bdi>CusTomas"),
     // What comes beside a saved form, for another place of the page.
     (
         "components/beside.html",

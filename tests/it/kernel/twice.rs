@@ -343,7 +343,8 @@ fn which_placeholders_a_command_has() {
     ];
     for command in commands {
         let body = serde_json::json!({
-            "steps": [{ "description": "", "command": command }, { "description": command }],
+            "description": command,
+            "steps": [{ "description": "", "command": command }, { "success_criteria": command }],
             "inputs": [{ "name": "a", "default": "" }, { "name": "Z" }, { "name": "b", "default": null }],
         });
         let found = diesel::sql_query("SELECT procedure_inputs_of($1)::text AS text")

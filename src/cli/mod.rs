@@ -42,7 +42,7 @@ enum Command {
     Dev,
     /// Bring the database's schema to this version, as its owner
     Migrate,
-    /// Fill the library: MITRE ATT&CK, Atomic Red Team
+    /// Fill the library: MITRE ATT&CK, Atomic Red Team. Retires nothing without --withdraw
     Import {
         #[command(subcommand)]
         command: import::ImportCommand,
@@ -117,7 +117,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate => migrate(&config),
         Command::Import { command } => {
             let parsed = import::read(&command)?;
-            with_app(config, |app| import::write(app, &parsed))
+            with_app(config, |app| import::write(app, &command, &parsed))
         }
         Command::Seed { command: SeedCommand::Demo } => {
             let (booted, lines) =

@@ -198,6 +198,7 @@ fn what_is_typed_wrong_is_refused_with_a_usage_line() {
         ("tyrian user disable", "<EMAIL>"),
         ("tyrian import attack", "<FILE>"),
         ("tyrian import atomics", "<SOURCE>"),
+        ("tyrian import atomics --yes x", "--withdraw"),
         ("tyrian audit verify --seals x", "--seal"),
         ("tyrian audit export --format xml", "csv or jsonl"),
         ("tyrian audit export --from 2026-13-01", "invalid value '2026-13-01'"),
@@ -413,10 +414,74 @@ fn imports_say_what_changed_and_where_a_fault_is() {
     fs::write(folder.join("T9001.yaml"), test).unwrap();
     assert_eq!(
         terminal.works("tyrian import atomics ."),
-        "Read 1 tests of Atomic Red Team\nadded 1, changed 0, withdrawn 0, unchanged 0, refused 0\n"
+        "Read 1 tests of Atomic Red Team\nNot looked at: 2 other files, not YAML or hidden\n\
+        added 1, changed 0, withdrawn 0, unchanged 0, refused 0\n"
     );
     terminal.fails("tyrian import atomics lost.zip", 1, "tyrian: lost.zip: it cannot be read");
     assert_eq!(app.events("library.imported"), before + 2, "what changes nothing leaves no event");
+}
+
+/// A technique file of tests with these names and numbers.
+fn technique_file(technique: &str, tests: &[(&str, u32)]) -> String {
+    let mut yaml = format!("attack_technique: {technique}\natomic_tests:\n");
+    for (name, number) in tests {
+        yaml += &format!("- name: {name}\n  auto_generated_guid: aaaaaaaa-0000-4000-8000-{number:012}\n");
+        yaml += "  executor: {name: sh, command: id}\n";
+    }
+    yaml
+}
+
+#[test]
+fn an_import_takes_nothing_away_unasked() {
+    let app = TestApp::spawn_empty();
+    let terminal = Terminal::on("withdraw", &app.database);
+    let names: Vec<String> = (0..12).map(|number| format!("Test {number}")).collect();
+    let all: Vec<_> = (0u32..).zip(&names).map(|(number, name)| (name.as_str(), number)).collect();
+    fs::create_dir_all(terminal.place.join("all/lateral")).unwrap();
+    fs::write(terminal.place.join("all/lateral/many.yml"), technique_file("T9001", &all)).unwrap();
+    let own = technique_file("T9001", &[("Own", 99)]) + "- name: Idle\n  executor: {name: sh}\n";
+    fs::write(terminal.place.join("T9001.yaml"), own).unwrap();
+    fs::write(terminal.place.join("index.yaml"), "impact:\n  T9001:\n    atomic_tests: []\n").unwrap();
+    let there = || app.count("SELECT count(*) FROM library_procedures WHERE withdrawn_at IS NULL");
+    let starter = there();
+
+    let tried = terminal.works("tyrian import atomics --dry-run all");
+    assert!(tried.contains("Would add: T9001 Test 3 (aaaaaaaa-0000-4000-8000-000000000003)\n"), "{tried}");
+    assert!(
+        tried.ends_with(
+            "Nothing was written: this was a dry run\n\
+            added 12, changed 0, withdrawn 0, unchanged 0, refused 0\n"
+        ),
+        "{tried}"
+    );
+    assert_eq!(there(), starter);
+    terminal.works("tyrian import atomics all");
+    assert_eq!(
+        terminal.works("tyrian import atomics T9001.yaml"),
+        "Read 2 tests of Atomic Red Team\n\
+        Refused: T9001.yaml, test 2 \"Idle\": its executor has neither a command nor steps.\n\
+        12 tests of the library are not in this import: they stay; with --withdraw they are retired\n\
+        added 1, changed 0, withdrawn 0, unchanged 0, refused 1\n"
+    );
+    assert_eq!(there(), starter + 13);
+
+    let asked = terminal.type_line("tyrian import atomics --withdraw T9001.yaml");
+    assert_eq!(asked.code, 1);
+    let sentence = "tyrian: This import retires 12 of the 13 tests of the library. Nothing was written.";
+    assert!(asked.err.starts_with(sentence), "{asked:?}");
+    assert_eq!(there(), starter + 13);
+    let done = terminal.works("tyrian import atomics --withdraw --yes T9001.yaml");
+    assert!(done.ends_with("added 0, changed 0, withdrawn 12, unchanged 1, refused 1\n"), "{done}");
+    let again = terminal.works("tyrian import atomics --withdraw T9001.yaml");
+    assert!(again.ends_with("added 0, changed 0, withdrawn 0, unchanged 1, refused 1\n"), "{again}");
+
+    let back = terminal.works("tyrian import atomics .");
+    assert!(back.contains("Left out: index.yaml: it is an index of tests, not a technique file;"), "{back}");
+    assert!(back.ends_with("added 12, changed 0, withdrawn 0, unchanged 1, refused 1\n"), "{back}");
+    terminal.fails("tyrian import atomics index.yaml", 1, "tyrian: index.yaml: it is an index of tests");
+    for help in ["tyrian import attack --help", "tyrian import atomics --help"] {
+        assert!(terminal.works(help).contains("stays"), "{help} says what stays");
+    }
 }
 
 #[test]

@@ -736,7 +736,7 @@ mod tests {
             parsed(&[tactic(1, "initial-access"), technique(1, "T1", ""), tactic(8, "initial-access")])
                 .unwrap_err();
         assert!(
-            error.contains("objects[2] (x-mitre-tactic--8), field x_mitre_shortname, line 9: TA0008 (T8)"),
+            error.contains("objects[2] (x-mitre-tactic--8), field x_mitre_shortname, line 8: TA0008 (T8)"),
             "{error}"
         );
         assert!(error.contains("TA0001 (objects[0] (x-mitre-tactic--1))"), "{error}");

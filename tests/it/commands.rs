@@ -7,6 +7,12 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use diesel::{Connection, PgConnection, RunQueryDsl};
+use tyrian::accounts::store::factors;
+use tyrian::accounts::two_factor::TotpSecret;
+use tyrian::kernel::db::embedded::{Cluster, Durability};
+use tyrian::kernel::event::domain::Actor;
+
 use crate::harness::TestApp;
 use crate::harness::browser::Browser;
 use crate::harness::database::{TestDatabase, scratch};
@@ -195,6 +201,7 @@ fn what_is_typed_wrong_is_refused_with_a_usage_line() {
         ("tyrian seed", "Usage: tyrian seed"),
         ("tyrian user add --name 'Mira Sol'", "--email <EMAIL>"),
         ("tyrian user reset-link", "<EMAIL>"),
+        ("tyrian user reset-factor", "<EMAIL>"),
         ("tyrian user disable", "<EMAIL>"),
         ("tyrian import attack", "<FILE>"),
         ("tyrian import atomics", "<SOURCE>"),
@@ -517,4 +524,131 @@ fn dev_prints_the_sign_ins_and_ends_with_ctrl_c() {
     let (server, lines) = Running::until(&terminal, "dev", "Demo sign-ins");
     answers(&lines[0]);
     assert_eq!(server.stop("INT"), Some(0));
+}
+
+/// Where a private cluster for this directory keeps its process id while it runs.
+fn pid_file(directory: &Path) -> PathBuf {
+    fs::create_dir_all(directory).unwrap();
+    let cluster = Cluster::start(directory, Durability::Durable).unwrap();
+    let mut conn = PgConnection::establish(&cluster.superuser_url("postgres")).unwrap();
+    #[derive(diesel::QueryableByName)]
+    struct Directory {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        data_directory: String,
+    }
+    let found: Directory = diesel::sql_query("SHOW data_directory").get_result(&mut conn).unwrap();
+    PathBuf::from(found.data_directory).join("postmaster.pid")
+}
+
+#[test]
+fn ctrl_c_during_the_start_ends_the_private_database_too() {
+    let terminal = Terminal::new("early");
+    let pid = pid_file(&terminal.place.join("var"));
+    assert!(!pid.exists(), "nobody uses it");
+    // The moment in which the database is up and the server does not listen yet.
+    let server = terminal
+        .command("tyrian")
+        .arg("serve")
+        .env("TYRIAN_LISTEN", "127.0.0.1:0")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let given_up = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !pid.exists() && std::time::Instant::now() < given_up {
+        std::thread::yield_now();
+    }
+    assert_eq!(Running(server).stop("INT"), Some(130));
+    assert!(!pid.exists(), "PostgreSQL goes on running");
+
+    // The moment of the first lines.
+    let (server, _) = Running::until(&terminal, "serve", "Tyrian is at");
+    assert!(matches!(server.stop("INT"), Some(0 | 130)));
+    assert!(!pid.exists(), "PostgreSQL goes on running");
+}
+
+#[test]
+fn a_lost_secret_key_is_told_and_can_be_replaced_on_purpose() {
+    let terminal = Terminal::new("lost-key");
+    let key = terminal.place.join("var/secret.key");
+    let any = "tyrian jobs run session-sweep";
+    terminal.works(any);
+    let first = fs::read_to_string(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    for command in [any, "tyrian serve", "tyrian user reset-link mira@tyrian.example"] {
+        let serving = format!("TYRIAN_LISTEN=127.0.0.1:0 {command}");
+        terminal.fails(&serving, 1, "tyrian: the secret key is not there: ./var/secret.key is missing. ");
+        assert!(!key.exists(), "no new one stands in the way of the backup's");
+    }
+    fs::write(&key, &first).unwrap();
+    terminal.works(any);
+    fs::write(&key, "6".repeat(64)).unwrap();
+    terminal.fails(any, 1, "tyrian: this is not the secret key that the database was made with. ");
+    terminal.works("tyrian audit export");
+
+    fs::remove_file(&key).unwrap();
+    let adopted = terminal.works("tyrian secret-key adopt");
+    assert!(adopted.starts_with("From now on the database goes with this secret key."), "{adopted}");
+    terminal.works(any);
+    let again = terminal.works("tyrian secret-key adopt");
+    assert!(again.contains("nothing to adopt"), "{again}");
+    assert!(terminal.works("tyrian audit export").contains("Went on with another secret key"));
+}
+
+#[test]
+fn a_second_factor_that_nobody_can_use_any_more_is_taken_off() {
+    let app = TestApp::spawn();
+    let (person, email) = (app.people.lead.id, app.people.lead.email.clone());
+    let secret = TotpSecret::generate();
+    let code = secret.code_at(app.clock.now().timestamp());
+    app.db
+        .write_blocking(&Actor::command(), |tx| factors::enrol(tx, &app.app.keys, person, &secret, &code))
+        .unwrap();
+    // Its secret was sealed under another key than this one, and no fingerprint was kept yet.
+    let terminal = Terminal::on("factor", &app.database);
+    let link = format!("tyrian user reset-link {email}");
+    terminal.fails(&link, 1, "tyrian: this is not the secret key that the database was made with. ");
+    let adopted = terminal.works("tyrian secret-key adopt");
+    assert!(adopted.contains(&format!("`tyrian user reset-factor {email}` takes it off")), "{adopted}");
+    let linked = terminal.type_line(&link);
+    assert!(linked.err.contains("The second factor is asked for as before;"), "{linked:?}");
+    let done = terminal.works(&format!("tyrian user reset-factor {email}"));
+    assert!(done.contains("signs in with the password alone from now on"), "{done}");
+    terminal.fails(
+        &format!("tyrian user reset-factor {email}"),
+        1,
+        "tyrian: There is no second factor to take away.",
+    );
+    assert_eq!((app.events("two_factor.reset"), app.events("secret_key.adopted")), (1, 1));
+
+    // This server still goes with the key before.
+    let told = app.visitor().get("/readyz");
+    assert_eq!(told.status, 503);
+    assert!(told.text().contains("secret key: not the one the database was made with"), "{}", told.text());
+}
+
+#[test]
+fn a_lead_is_disabled_where_there_is_no_administrator_at_all() {
+    let app = TestApp::spawn_empty();
+    let terminal = Terminal::on("no-administrator", &app.database);
+    for (name, role) in [("lena", "team_lead"), ("ada", "administrator")] {
+        let made = format!("tyrian user add --name '{name}' --email {name}@tyrian.example --role {role}");
+        terminal.works(&made);
+    }
+    let done = terminal.works("tyrian user disable lena@tyrian.example");
+    assert_eq!(done, "lena can no longer sign in\n");
+    // Invited only: she was no active administrator either.
+    terminal.works("tyrian user disable ada@tyrian.example");
+}
+
+#[test]
+fn a_missing_list_of_keys_is_named_as_what_is_missing() {
+    let app = TestApp::spawn_empty();
+    let terminal = Terminal::on("keys", &app.database);
+    fs::write(terminal.place.join("empty.pub"), "# nothing\n").unwrap();
+    fs::write(terminal.place.join("export.jsonl"), "").unwrap();
+    for more in ["", " --export export.jsonl"] {
+        let verify = format!("tyrian audit verify{more} --keys");
+        terminal.fails(&format!("{verify} lost.pub"), 1, "tyrian: lost.pub cannot be read: ");
+        terminal.fails(&format!("{verify} empty.pub"), 1, "tyrian: empty.pub holds no key: ");
+    }
 }

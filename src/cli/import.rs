@@ -189,14 +189,10 @@ pub fn write(app: &App, command: &ImportCommand, parsed: &Parsed) -> anyhow::Res
         println!("{} {things} of {place} are not in this import: {why}", HumanCount(kept as u64));
     }
     if how.dry_run {
-        for (would, names) in [
-            ("Would add", &preview.added),
-            ("Would change", &preview.changed),
-            ("Would withdraw", &preview.withdrawn),
-            ("Would keep", &preview.kept),
-        ] {
-            list(would, names);
-        }
+        list("Would add", &preview.added, NAMED);
+        list("Would change", &preview.changed, NAMED);
+        list("Would withdraw", &preview.withdrawn, usize::MAX);
+        list("Would keep", &preview.kept, NAMED);
         println!("Nothing was written: this was a dry run");
         println!("{}", preview.counts);
         return Ok(());
@@ -229,15 +225,15 @@ fn ask(what: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many names a dry run prints of each kind.
+/// How many names a dry run prints of what is not lost.
 const NAMED: usize = 50;
 
-fn list(would: &str, names: &[String]) {
-    for name in names.iter().take(NAMED) {
+fn list(would: &str, names: &[String], most: usize) {
+    for name in names.iter().take(most) {
         println!("{would}: {}", printable(name));
     }
-    if names.len() > NAMED {
-        println!("{would}: {} more", HumanCount((names.len() - NAMED) as u64));
+    if let Some(more) = names.len().checked_sub(most).filter(|more| *more > 0) {
+        println!("{would}: {} more", HumanCount(more as u64));
     }
 }
 

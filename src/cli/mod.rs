@@ -102,7 +102,9 @@ pub fn main() -> ExitCode {
     crate::kernel::base::private::close_to_others();
     let cli = Cli::parse();
     crate::kernel::base::logging::start();
-    match run(cli) {
+    let done = run(cli);
+    signals::wait_while_ending();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             eprintln!("tyrian: {fault:#}");

@@ -1,6 +1,7 @@
 //! Ctrl+C and SIGTERM, from the first moment of a command on. What a command has begun ends in order, the private
 //! PostgreSQL with it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,6 +21,17 @@ pub enum Stop {
 
 /// Whoever is told of a signal; nobody as long as the process is to end at once.
 type Listener = Arc<Mutex<Option<watch::Sender<Option<Stop>>>>>;
+
+/// A signal is ending the process.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Never comes back where a signal is ending the process: what the command says of a database that went away
+/// under it is of no use to anybody, and its exit code would be the wrong one.
+pub fn wait_while_ending() {
+    while ENDING.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
+}
 
 /// The signals of this process.
 pub struct Signals(Listener);
@@ -51,6 +63,7 @@ impl Signals {
                     match told.as_ref() {
                         Some(server) => drop(server.send_replace(Some(stop))),
                         None => {
+                            ENDING.store(true, Ordering::SeqCst);
                             embedded::leave_all();
                             std::process::exit(code);
                         }

@@ -3,6 +3,7 @@
 pub mod attempts;
 pub mod factors;
 pub mod notices;
+pub mod secret_key;
 pub mod sessions;
 pub mod sign_in;
 

@@ -333,15 +333,15 @@ fn covers(own: PermissionSet, held: &[String]) -> Result<(), String> {
 }
 
 /// Locks what decides who is an administrator, so that two of them cannot take each other out at the same
-/// moment.
-fn lock_administrators(conn: &mut PgConnection) -> Result<()> {
+/// moment. Says how many there are.
+fn lock_administrators(conn: &mut PgConnection) -> Result<i64> {
     roles::table.filter(roles::key.eq("administrator")).select(roles::id).for_update().first::<Uuid>(conn)?;
-    Ok(())
+    count_administrators(conn)
 }
 
-/// Somebody must be able to administer, whatever was just changed.
-fn check_administrators(conn: &mut PgConnection) -> Result<()> {
-    let left: i64 = people::table
+/// Accounts in use that may administer.
+fn count_administrators(conn: &mut PgConnection) -> Result<i64> {
+    Ok(people::table
         .inner_join(person_roles::table.on(person_roles::person_id.eq(people::id)))
         .inner_join(roles::table.on(roles::id.eq(person_roles::role_id)))
         .filter(
@@ -351,8 +351,13 @@ fn check_administrators(conn: &mut PgConnection) -> Result<()> {
                 .and(people::deleted_at.is_null()),
         )
         .count()
-        .get_result(conn)?;
-    if left == 0 {
+        .get_result(conn)?)
+}
+
+/// What was just changed must leave somebody who can administer. Where there was nobody `before`, it took nobody
+/// away: the command line makes the first one.
+fn check_administrators(conn: &mut PgConnection, before: i64) -> Result<()> {
+    if before > 0 && count_administrators(conn)? == 0 {
         return Err(Error::Refused("This is the last active administrator. Make another one first.".into()));
     }
     Ok(())
@@ -435,7 +440,7 @@ pub fn save_roles(
     removed: &[RoleId],
 ) -> Result<Audited<RolesSaved>> {
     let user = lock(tx, id)?;
-    lock_administrators(tx.conn)?;
+    let administrators = lock_administrators(tx.conn)?;
     check_rank(tx.conn, own, id)?;
     let mut events = Vec::new();
     for (list, adds) in [(added, true), (removed, false)] {
@@ -471,7 +476,7 @@ pub fn save_roles(
             }
         }
     }
-    check_administrators(tx.conn)?;
+    check_administrators(tx.conn, administrators)?;
     if events.is_empty() {
         return Ok(tx.unchanged(RolesSaved::default()));
     }
@@ -486,7 +491,7 @@ pub fn save_roles(
 /// [`Error::Refused`] for the last active administrator, [`Error::Forbidden`] for somebody who may do more.
 pub fn disable(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<Audited<()>> {
     let user = lock(tx, id)?;
-    lock_administrators(tx.conn)?;
+    let administrators = lock_administrators(tx.conn)?;
     check_rank(tx.conn, own, id)?;
     if user.status == AccountStatus::Disabled {
         return Ok(tx.unchanged(()));
@@ -494,7 +499,7 @@ pub fn disable(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result
     diesel::update(people::table.find(id))
         .set((people::status.eq(AccountStatus::Disabled), people::version.eq(people::version + 1)))
         .execute(tx.conn)?;
-    check_administrators(tx.conn)?;
+    check_administrators(tx.conn, administrators)?;
     end_everything(tx.conn, id)?;
     tx.audited((), event(Kind::UserDisabled, format!("Disabled the user {}", user.name), &user))
 }
@@ -539,7 +544,7 @@ pub fn unlock(tx: &mut WriteTx<'_>, keys: &Keys, id: PersonId) -> Result<Audited
 /// [`Error::Refused`] for the last active administrator, [`Error::Forbidden`] for somebody who may do more.
 pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<Audited<String>> {
     let user = lock(tx, id)?;
-    lock_administrators(tx.conn)?;
+    let administrators = lock_administrators(tx.conn)?;
     check_rank(tx.conn, own, id)?;
     diesel::update(people::table.find(id))
         .set((
@@ -563,7 +568,7 @@ pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<
         .load(tx.conn)?;
     diesel::delete(person_roles::table.filter(person_roles::person_id.eq(id))).execute(tx.conn)?;
     diesel::delete(client_access::table.filter(client_access::person_id.eq(id))).execute(tx.conn)?;
-    check_administrators(tx.conn)?;
+    check_administrators(tx.conn, administrators)?;
     end_everything(tx.conn, id)?;
     let mut events = vec![
         event(Kind::UserDeleted, format!("Deleted the user {}", user.name), &user)

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::lines::Line;
 use super::store::{self, Asset};
-use crate::clients::domain::{TypedAsset, asset_in_use};
+use crate::clients::domain::TypedAsset;
 use crate::clients::store as clients;
 use crate::clients::views::{AssetForm, AssetLines, Conflict, Delete, asset_differences};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
@@ -199,7 +199,7 @@ pub async fn delete_page(
     path: web::Path<(ClientId, AssetId)>,
 ) -> Result<HttpResponse> {
     let ((client, id), visible) = (path.into_inner(), permit.visible());
-    let (asset, (procedures, findings)) = permit
+    let (asset, uses) = permit
         .read(move |conn| Ok((store::get(conn, client, id, &visible)?, store::find_uses(conn, id)?)))
         .await?;
     permit.check(client)?;
@@ -207,7 +207,7 @@ pub async fn delete_page(
         frame: frame(&permit, "Delete asset", client).await?,
         heading: format!("Delete {}?", asset.name),
         goes: "The asset goes, with its address and description. This cannot be undone.".into(),
-        hanging: asset_in_use(procedures, findings),
+        hanging: uses.sentence(),
         action: format!("/clients/{client}/assets/{id}/delete"),
         cancel: format!("/clients/{client}/assets/{id}"),
         button: "Delete asset",

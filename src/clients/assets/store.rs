@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+use diesel::dsl::max;
+
 use super::lines::{self, Line};
-use crate::clients::domain::{AssetKind, AssetText, Criticality, asset_in_use};
-use crate::clients::store::{lock, stale};
+use crate::clients::domain::{AssetKind, AssetText, AssetUses, Criticality};
+use crate::clients::store::{find_kept_until, lock, stale};
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{AssetId, ClientId};
 use crate::kernel::base::query::prelude::*;
-use crate::kernel::db::schema::{assets, finding_assets, procedure_assets};
+use crate::kernel::db::schema::{assets, engagements, finding_assets, procedure_assets, procedures};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 
@@ -50,13 +53,24 @@ pub fn get(conn: &mut PgConnection, client: ClientId, id: AssetId, visible: &Vis
 }
 
 /// How many procedures and findings name the asset.
-pub fn find_uses(conn: &mut PgConnection, id: AssetId) -> Result<(i64, i64)> {
-    let (procedures, findings): (Option<i64>, Option<i64>) = diesel::select((
-        procedure_assets::table.filter(procedure_assets::asset_id.eq(id)).count().single_value(),
+pub fn find_uses(conn: &mut PgConnection, id: AssetId) -> Result<AssetUses> {
+    let used = procedure_assets::table
+        .inner_join(procedures::table.on(procedures::id.eq(procedure_assets::procedure_id)))
+        .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
+        .filter(procedure_assets::asset_id.eq(id));
+    let gone = used.filter(engagements::deleted_at.is_not_null());
+    let (open, (deleted, last), findings) = diesel::select((
+        used.filter(engagements::deleted_at.is_null()).count().single_value(),
+        (gone.count().single_value(), gone.select(max(engagements::deleted_at)).single_value()),
         finding_assets::table.filter(finding_assets::asset_id.eq(id)).count().single_value(),
     ))
-    .get_result(conn)?;
-    Ok((procedures.unwrap_or_default(), findings.unwrap_or_default()))
+    .get_result::<(Option<i64>, (Option<i64>, Option<DateTime<Utc>>), Option<i64>)>(conn)?;
+    Ok(AssetUses {
+        procedures: open.unwrap_or_default(),
+        deleted: deleted.unwrap_or_default(),
+        kept_until: find_kept_until(conn, last)?,
+        findings: findings.unwrap_or_default(),
+    })
 }
 
 /// Creates an asset and returns the event to be audited; for whoever writes more in the same transaction.
@@ -191,8 +205,7 @@ pub fn delete(
     visible: &Visible,
 ) -> Result<Audited<String>> {
     let asset = lock_asset(tx, client, id, visible)?;
-    let (procedures, findings) = find_uses(tx.conn, id)?;
-    if let Some(sentence) = asset_in_use(procedures, findings) {
+    if let Some(sentence) = find_uses(tx.conn, id)?.sentence() {
         return Err(Error::Refused(sentence));
     }
     diesel::delete(assets::table.find(id)).execute(tx.conn)?;

@@ -541,6 +541,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    secret_key (single) {
+        single -> Bool,
+        fingerprint -> Bytea,
+        set_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     sessions (key_hash) {
         key_hash -> Bytea,
         person_id -> Nullable<Uuid>,
@@ -733,6 +741,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     repositories,
     role_permissions,
     roles,
+    secret_key,
     sessions,
     settings,
     step_ticks,

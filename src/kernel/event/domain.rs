@@ -131,6 +131,7 @@ kinds! {
     OriginRefused => "origin.refused", Refused;
     DemoSeeded => "demo.seeded", System;
     JobRun => "job.run", System;
+    SecretKeyAdopted => "secret_key.adopted", System;
     LogRestored => "audit_log.restored", System;
     MonthArchived => "audit_month.archived", System;
     MonthDropped => "audit_month.dropped", System;

@@ -21,6 +21,7 @@ use futures_util::{Stream, StreamExt};
 
 use crate::kernel::app::App;
 use crate::kernel::base::error::Error;
+use crate::kernel::base::harmless::harmless;
 use crate::kernel::base::logging::without_quotes;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::refusals as flood;
@@ -339,6 +340,8 @@ fn page_behind(request: &HttpRequest) -> Option<String> {
 fn body(error: &Error, mut frame: Frame, partial: bool) -> askama::Result<String> {
     let (heading, sentence, way_on) = words(error);
     frame.title = heading.to_owned();
+    // It may repeat what was typed, or a name.
+    let sentence = harmless(&sentence).into_owned();
     let reads_log = frame.reads_log;
     let page = ErrorPage { frame, heading, sentence, way_on, reads_log };
     Ok(shown(if partial { page.as_main().render()? } else { page.render()? }))

@@ -56,6 +56,7 @@ pub(super) const UNAUDITED: &[&str] = &[
     "src/accounts/session.rs: session ended",
     "src/accounts/session.rs: session in use",
     "src/accounts/session.rs: session made",
+    "src/accounts/store/secret_key.rs: fingerprint of the secret key",
     "src/accounts/sweep.rs: old drafts and counts",
     "src/audit/log/store/retention.rs: audit partitions",
     "src/audit/proof/sealer.rs: audit seal",

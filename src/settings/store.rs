@@ -179,7 +179,7 @@ pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Re
     tx.audited((), event)
 }
 
-/// Labels are told apart by `label_key` in the database: case, blanks and what nobody sees make no difference.
+/// Labels are told apart by `label_key` in the database: case, blanks and what nobody sees do not count.
 fn taken(fault: diesel::result::Error) -> Error {
     match Error::constraint(&fault) {
         Some("outcomes_label") => Error::field(

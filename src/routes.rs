@@ -181,6 +181,7 @@ const REPORTS: &[Row] = rows! {
     post "/engagements/{engagement}/submit" => reports::pages::submit;
     get "/reports" => reports::pages::list;
     get "/reports/{report}" => reports::pages::show;
+    get "/reports/{report}/margins.css" => reports::pages::margins;
     get "/reports/{report}/edit" => reports::pages::edit::narrative;
     post "/reports/{report}/edit", TEXTS => reports::pages::edit::save_narrative;
     get "/reports/{report}/move" => reports::pages::moves::ask;

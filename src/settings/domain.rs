@@ -49,6 +49,9 @@ pub struct Meaning {
     /// Red: it reached its objective, in whole or part.
     #[serde(default)]
     pub succeeded: bool,
+    /// Red: it reached only a part of its objective.
+    #[serde(default)]
+    pub partial: bool,
     /// Red: it was run at all.
     #[serde(default = "yes")]
     pub attempted: bool,
@@ -74,6 +77,7 @@ impl Default for Meaning {
     fn default() -> Self {
         Self {
             succeeded: false,
+            partial: false,
             attempted: true,
             score: None,
             prevented: false,
@@ -95,6 +99,16 @@ impl Meaning {
             (Team::Blue, Some(_)) => "bad",
             _ => "none",
         }
+    }
+
+    /// Whether red claims its whole objective.
+    pub fn reached_all(&self) -> bool {
+        self.succeeded && !self.partial
+    }
+
+    /// Whether it left records and did no more: nobody was told, nothing was stopped.
+    pub fn only_logged(&self) -> bool {
+        self.logged && !self.prevented && !self.alerted
     }
 
     /// Whether blue saw nothing of it.

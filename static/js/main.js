@@ -16,6 +16,7 @@ import './order.js';
 import './files.js';
 import './ticks.js';
 import './session.js';
+import './print.js';
 import { measure } from './changes.js';
 import { markTab } from './drafts.js';
 

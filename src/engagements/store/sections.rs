@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
-use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use crate::engagements::glance::Answered;
@@ -12,9 +12,9 @@ use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, LogEntryId,
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{attachments, log_entries, people, procedures};
-use crate::procedures::domain::ProcedureStatus;
+use crate::procedures::domain::{Observed, ProcedureStatus};
 use crate::procedures::entries::{SHOWN, SHOWN_BYTES};
-use crate::procedures::store::runbook::procedures_of;
+use crate::procedures::store::runbook::{ASSET_ANSWERS, AssetAnswers, meanings, procedures_of};
 use crate::settings::domain::Outcome;
 
 /// Somebody with access to a client, as a choice of operator.
@@ -140,6 +140,7 @@ pub fn list_answers(
     visible: &Visible,
 ) -> Result<Vec<Answered>> {
     type Row = (
+        (ProcedureId, i32, String),
         Vec<String>,
         ProcedureStatus,
         Option<String>,
@@ -147,9 +148,11 @@ pub fn list_answers(
         Option<DateTime<Utc>>,
         Option<DateTime<Utc>>,
         Option<DateTime<Utc>>,
+        serde_json::Value,
     );
     let rows: Vec<Row> = procedures_of(id, visible)
         .select((
+            (procedures::id, procedures::position, procedures::name),
             procedures::tactics,
             procedures::status,
             procedures::red_outcome,
@@ -157,21 +160,27 @@ pub fn list_answers(
             procedures::executed_at,
             procedures::detected_at,
             procedures::responded_at,
+            sql::<Jsonb>(ASSET_ANSWERS),
         ))
         .load(conn)?;
     let meaning = |key: Option<String>| {
         key.and_then(|key| outcomes.iter().find(|outcome| outcome.key == key)).map(|found| found.meaning)
     };
-    let answered = |(tactics, status, red, blue, executed_at, detected_at, responded_at): Row| Answered {
-        tactics,
-        red: meaning(red),
-        blue: meaning(blue),
-        not_applicable: status == ProcedureStatus::NotApplicable,
-        executed_at,
-        detected_at,
-        responded_at,
+    let answered = |row: Row| {
+        let ((id, position, name), tactics, status, red, blue, executed, detected, responded, assets) = row;
+        let assets: AssetAnswers = serde_json::from_value(assets)?;
+        Ok(Answered {
+            id,
+            position,
+            name,
+            tactics,
+            red: meaning(red),
+            observed: Observed { executed, detected, responded, blue: meaning(blue) },
+            assets: meanings(&assets, outcomes),
+            not_applicable: status == ProcedureStatus::NotApplicable,
+        })
     };
-    Ok(rows.into_iter().map(answered).collect())
+    rows.into_iter().map(answered).collect()
 }
 
 /// A log entry in the timeline.

@@ -226,7 +226,8 @@ pub fn body<F: Fn(bool, bool) -> Sides>(
         Part::Assets => Assets::new(head, &loaded.assets).render(),
         Part::Outcomes => {
             let tactics = loaded.tactics.iter().map(|(key, name)| (key.as_str(), name.as_str()));
-            GlanceView { glance: Glance::of(tactics, &loaded.answers) }.render()
+            let glance = Glance::of(tactics, &loaded.answers);
+            GlanceView { glance, times: true, base: url }.render()
         }
         Part::Timeline => {
             Timeline::new(id, &loaded.entries, loaded.older_entries, loaded.paged, zone).render()

@@ -324,6 +324,7 @@ diesel::table! {
         logged -> Bool,
         retired_at -> Nullable<Timestamptz>,
         attempted -> Bool,
+        partial -> Bool,
     }
 }
 
@@ -500,6 +501,7 @@ diesel::table! {
         approach -> Text,
         observations -> Text,
         conclusion -> Text,
+        classification -> Text,
     }
 }
 
@@ -565,6 +567,7 @@ diesel::table! {
         audit_days -> Int4,
         legal_hold -> Bool,
         retention_loosened_at -> Nullable<Timestamptz>,
+        classification -> Text,
     }
 }
 

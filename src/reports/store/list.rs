@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Jsonb};
 use uuid::Uuid;
 
 use super::content::Narrative;
@@ -13,9 +13,12 @@ use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
 use crate::kernel::base::keyset::Cursor;
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
-use crate::kernel::db::schema::{clients, engagements, report_revisions, reports};
+use crate::kernel::db::schema::{
+    clients, engagements, report_publications, report_revisions, reports, settings,
+};
 use crate::kernel::web::permit::{Action, Permit, ReadReport};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
+use crate::reports::content::Cover;
 use crate::reports::domain::Runbook;
 
 /// Who may see which reports: everything at some clients, only what is published at others.
@@ -221,6 +224,24 @@ pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<R
         .first(conn)
         .optional()?;
     Ok(body.map(serde_json::from_value).transpose()?)
+}
+
+/// Who a report is from and who may read it: as it was published, else as it stands.
+pub fn get_cover(conn: &mut PgConnection, head: &Head) -> Result<Cover> {
+    let kept: Option<serde_json::Value> = report_publications::table
+        .filter(report_publications::report_id.eq(head.id))
+        .order(report_publications::n.desc())
+        .select(sql::<Jsonb>("coalesce(report_publications.content -> 'cover', '{}')"))
+        .first(conn)
+        .optional()?;
+    let published = kept.filter(|_| head.status == ReportStatus::Published);
+    if let Some(cover) = published.and_then(|kept| serde_json::from_value::<Cover>(kept).ok()) {
+        return Ok(cover);
+    }
+    let (organisation, classification): (String, String) =
+        settings::table.select((settings::organisation_name, settings::classification)).first(conn)?;
+    let own = &head.narrative.classification;
+    Ok(Cover { organisation, classification: if own.is_empty() { classification } else { own.clone() } })
 }
 
 /// Names of clients, to choose from.

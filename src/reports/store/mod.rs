@@ -19,7 +19,7 @@ pub use edit::{
     save_narrative, save_remediation, shift_finding,
 };
 pub use list::{
-    Filter, Head, ReportRow, count_reports, find_frozen, get_head, list_client_names, list_reports,
+    Filter, Head, ReportRow, count_reports, find_frozen, get_cover, get_head, list_client_names, list_reports,
 };
 pub use moves::{Asked, Moved, is_author, list_reviewers, move_report};
 pub use submit::{Submission, Submitted, freeze, get_submission, submit};

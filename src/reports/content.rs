@@ -51,6 +51,15 @@ crate::text_enum! {
     }
 }
 
+crate::text_enum! {
+    /// What the list of findings is sorted by.
+    pub enum FindingSort {
+        Due => "due", "Due first";
+        Severity => "severity", "Most severe first";
+        Title => "title", "Title";
+    }
+}
+
 impl NarrativeField {
     /// The chapters: every field but those of the cover.
     pub fn chapters() -> &'static [Self] {

@@ -1,11 +1,13 @@
 //! Submitting, and reading reports.
 
+pub mod across;
 pub mod edit;
 pub mod findings;
 pub mod moves;
+pub mod printed;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use diesel::pg::PgConnection;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -21,7 +23,7 @@ use crate::engagements::views::glance::GlanceView;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
-use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, ReportId};
 use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
 use crate::kernel::base::show;
 use crate::kernel::event::about::{About, list_about};
@@ -32,6 +34,7 @@ use crate::kernel::web::turns::aside;
 use crate::kernel::web::{Form, Query, Section, redirect, redirect_with};
 use crate::lifecycle::domain::ReportStatus;
 use crate::procedures::domain::working_allowed;
+use crate::procedures::pages::attachments::{Served, serve};
 
 /// How far they are counted.
 const COUNTED: i64 = 1_001;
@@ -147,6 +150,29 @@ pub async fn show(
     // As long as its runbook, and every text of it rendered.
     let html = aside(permit.viewer().id.0, move || Ok(page.render()?)).await?;
     permit.html(StatusCode::OK, html)
+}
+
+/// `GET /reports/{report}/attachments/{attachment}`: a file that the report shows, for who may read the report,
+/// whatever became of its engagement.
+pub async fn evidence(
+    permit: Permit<ReadReport>,
+    path: web::Path<(ReportId, AttachmentId)>,
+    req: HttpRequest,
+) -> Result<HttpResponse> {
+    let ((id, attachment), reader) = (path.into_inner(), permit.clone());
+    let file = permit
+        .read(move |conn| {
+            let head = store::get_head(conn, id, &reader)?;
+            store::get_evidence(conn, &head, attachment, reader.may_at(P::ReportRead, head.client))
+        })
+        .await?;
+    let served = Served {
+        id: attachment,
+        file_name: file.file_name,
+        media_type: file.media_type,
+        digest: file.sha256,
+    };
+    serve(&permit, &served, &req).await
 }
 
 /// `GET /reports/{report}/margins.css`: the lines of its printed pages.
@@ -267,6 +293,7 @@ fn shown(
         linked: head.engagement_deleted_at.is_none() && may(P::EngagementRead),
         remediations: store::remediations(&live),
         activity: None,
+        files: format!("/reports/{}", head.id),
         approval: workflow.approval().cloned(),
         published: workflow.published().cloned(),
         workflow: if inside { workflow } else { Workflow::default() },

@@ -1,6 +1,8 @@
 //! Pages of submitting and of reports.
 
+pub mod across;
 pub mod edit;
+pub mod printed;
 
 use std::collections::HashMap;
 
@@ -123,8 +125,10 @@ pub struct Show {
     /// Today in the engagement's zone.
     pub today: NaiveDate,
     pub zone: Tz,
-    /// Whether engagement, procedures and files can be opened.
+    /// Whether engagement and procedures can be opened.
     pub linked: bool,
+    /// Address under which its files are served.
+    pub files: String,
 }
 
 /// What is fetched when it is opened.
@@ -348,7 +352,7 @@ impl Show {
         parts.collect::<Vec<_>>().join(" · ")
     }
     fn file_url(&self, file: &Attachment) -> String {
-        format!("/engagements/{}/attachments/{}", self.head.engagement, file.id)
+        format!("{}/attachments/{}", self.files, file.id)
     }
     fn size(&self, file: &Attachment) -> String {
         show::size(file.size)

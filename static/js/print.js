@@ -1,5 +1,5 @@
-// “Print” opens the page with everything drawn and this anchor. Here the dialog is opened; without scripts the
-// page stands ready for the browser's own command.
+// “Print” opens the page with everything drawn and this anchor. Here the dialog is opened; without scripts
+// the page stands ready for the browser's own command.
 const ANCHOR = '#print';
 
 async function printWhole() {

@@ -238,6 +238,7 @@ async fn decline_page(
         action: format!("/engagements/{id}/declination"),
         button: "Decline request",
         back: format!("/engagements/{id}"),
+        title: None,
         reason: Some(reason),
         error,
     })

@@ -227,6 +227,7 @@ fn everything(
         procedures: runbook::list_procedures(conn, id, visible)?,
         operators: runbook::list_operators(conn, id, None, visible)?,
         inputs: store::list_inputs(conn, id, &digests.inputs)?,
+        corrections: corrections(conn, &head, inside)?,
         digests,
         ..Loaded::of(head)
     };
@@ -234,6 +235,14 @@ fn everything(
         bring(conn, &mut loaded, (*part, pages), visible, inside)?;
     }
     Ok(loaded)
+}
+
+/// What the report puts right; before the runbook is submitted there is nothing to.
+fn corrections(conn: &mut PgConnection, head: &store::Head, inside: bool) -> Result<runbook::Corrections> {
+    match head.own.submitted_at {
+        Some(_) => runbook::list_corrections(conn, head.own.id, inside),
+        None => Ok(runbook::Corrections::default()),
+    }
 }
 
 /// Loads what one section needs beyond what the page has anyway.
@@ -313,6 +322,7 @@ fn one(
             loaded.outcomes = list_outcomes(conn)?;
             loaded.procedures = runbook::list_procedures(conn, id, visible)?;
             loaded.operators = runbook::list_operators(conn, id, None, visible)?;
+            loaded.corrections = corrections(conn, &loaded.head, inside)?;
         }
         Part::Outcomes => loaded.outcomes = list_outcomes(conn)?,
         Part::Operators => loaded.operators = runbook::list_operators(conn, id, None, visible)?,

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
 use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::engagements::glance::Answered;
@@ -10,6 +11,7 @@ use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId};
 use crate::kernel::base::query::prelude::*;
+use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{attachments, log_entries, people, procedures};
 use crate::procedures::domain::{Observed, ProcedureStatus};
@@ -18,27 +20,62 @@ use crate::procedures::store::runbook::{ASSET_ANSWERS, AssetAnswers, meanings, p
 use crate::settings::domain::Outcome;
 
 /// Somebody with access to a client, as a choice of operator.
-#[derive(Debug, Clone, QueryableByName)]
+#[derive(Debug, Clone)]
 pub struct Candidate {
-    #[diesel(sql_type = SqlUuid)]
     pub id: PersonId,
-    #[diesel(sql_type = Text)]
     pub name: String,
     /// The role at the client.
-    #[diesel(sql_type = Text)]
     pub role: String,
     /// Whether they may be chosen: access to the client and an account in use.
-    #[diesel(sql_type = Bool)]
     pub has_access: bool,
     /// First day of theirs, where it is not the engagement's.
-    #[diesel(sql_type = Nullable<Date>)]
     pub from: Option<NaiveDate>,
     /// Last day of theirs.
-    #[diesel(sql_type = Nullable<Date>)]
     pub to: Option<NaiveDate>,
     /// Other engagements of theirs in these dates, each in a line.
-    #[diesel(sql_type = Array<Text>)]
     pub bookings: Vec<String>,
+}
+
+#[derive(Debug, Clone, QueryableByName)]
+struct CandidateRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: PersonId,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    role: String,
+    #[diesel(sql_type = Bool)]
+    has_access: bool,
+    #[diesel(sql_type = Nullable<Date>)]
+    from: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<Date>)]
+    to: Option<NaiveDate>,
+    #[diesel(sql_type = Array<Jsonb>)]
+    bookings: Vec<serde_json::Value>,
+}
+
+/// Another engagement of a person, as the database tells it.
+#[derive(Deserialize)]
+struct Booked {
+    title: String,
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+}
+
+impl CandidateRow {
+    fn read(self) -> Result<Candidate> {
+        let Self { id, name, role, has_access, from, to, bookings } = self;
+        let more = bookings.len() > BOOKINGS;
+        let told = |booked: serde_json::Value| -> Result<String> {
+            let Booked { title, from, to } = serde_json::from_value(booked)?;
+            let dates = show::dates(from, to);
+            Ok(if dates.is_empty() { title } else { format!("{title}, {dates}") })
+        };
+        let mut bookings: Vec<String> =
+            bookings.into_iter().take(BOOKINGS).map(told).collect::<Result<_>>()?;
+        bookings.extend(more.then(|| "and more".to_owned()));
+        Ok(Candidate { id, name, role, has_access, from, to, bookings })
+    }
 }
 
 /// How many bookings of a person are told one by one.
@@ -55,16 +92,17 @@ pub fn list_candidates(
 ) -> Result<Vec<Candidate>> {
     // sql_query: overlapping dates, with open ends on either side, for all people at once. What runs without
     // an end may last; what is only booked without one takes its first day, as in the calendar.
-    let mut candidates: Vec<Candidate> = diesel::sql_query(
+    let candidates: Vec<CandidateRow> = diesel::sql_query(
         "SELECT p.id, p.name, coalesce(r.name, '') AS role,
             r.id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL AS has_access,
             (SELECT min(starts_on) FROM engagement_operators WHERE engagement_id = $2 \
             AND person_id = p.id) AS \"from\",
             (SELECT max(ends_on) FROM engagement_operators WHERE engagement_id = $2 \
             AND person_id = p.id) AS \"to\",
-            ARRAY(SELECT CASE WHEN e.client_id = ANY ($5) THEN e.title ELSE 'Another client' END
-                    || coalesce(', ' || to_char(coalesce(min(o.starts_on), e.start_date), 'FMDD Mon'), '')
-                    || coalesce(' – ' || to_char(coalesce(max(o.ends_on), e.end_date), 'FMDD Mon'), '')
+            ARRAY(SELECT jsonb_build_object(
+                    'title', CASE WHEN e.client_id = ANY ($5) THEN e.title ELSE 'Another client' END,
+                    'from', coalesce(min(o.starts_on), e.start_date),
+                    'to', coalesce(max(o.ends_on), e.end_date))
                 FROM engagement_operators o JOIN engagements e ON e.id = o.engagement_id
                 WHERE o.person_id = p.id AND (e.client_id = ANY ($5) OR $6) AND e.deleted_at IS NULL \
                 AND e.status IN ('pending', 'scheduled', 'in_progress')
@@ -87,13 +125,7 @@ pub fn list_candidates(
     .bind::<Array<SqlUuid>, _>(visible.ids())
     .bind::<Bool, _>(others)
     .load(conn)?;
-    for candidate in &mut candidates {
-        if candidate.bookings.len() > BOOKINGS {
-            candidate.bookings.truncate(BOOKINGS);
-            candidate.bookings.push("and more".into());
-        }
-    }
-    Ok(candidates)
+    candidates.into_iter().map(CandidateRow::read).collect()
 }
 
 /// An asset that procedures of the engagement use.

@@ -25,7 +25,7 @@ use crate::kernel::web::filters;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{ProcedureStatus, Sides};
 use crate::procedures::inputs::{InputRow, Values};
-use crate::procedures::store::runbook::{Operator, ProcedureRow};
+use crate::procedures::store::runbook::{Corrections, Operator, ProcedureRow};
 use crate::settings::domain::Outcome;
 
 /// Everything the page is made of; what was not asked for is empty.
@@ -43,6 +43,8 @@ pub struct Loaded {
     pub candidates: Vec<Candidate>,
     pub assets: Vec<UsedAsset>,
     pub answers: Vec<Answered>,
+    /// What the report puts right of a submitted runbook.
+    pub corrections: Corrections,
     /// Keys and names of the release's tactics.
     pub tactics: Vec<(String, String)>,
     pub entries: Vec<Entry>,
@@ -66,6 +68,7 @@ impl Loaded {
             candidates: Vec::new(),
             assets: Vec::new(),
             answers: Vec::new(),
+            corrections: Corrections::default(),
             tactics: Vec::new(),
             entries: Vec::new(),
             older_entries: 0,
@@ -173,6 +176,8 @@ pub struct Show {
     pub full: bool,
     /// Whether Start now makes sense.
     pub startable: bool,
+    /// Whether it has a page for paper; a request has none yet.
+    pub printable: bool,
     /// Why nothing can be changed, where that is so.
     pub notice: Option<String>,
     /// What went wrong with the last form.
@@ -279,7 +284,9 @@ fn procedures<F: Fn(bool, bool) -> Sides>(loaded: &Loaded, around: &Around<F>) -
         .filter(|row| fits(row, &around.show))
         .map(|row| {
             let sides = around.writer.sides_of(row, operators);
-            Line::new(row, loaded.head.own.id, &loaded.outcomes, operators, sides)
+            let mut line = Line::new(row, loaded.head.own.id, &loaded.outcomes, operators, sides);
+            line.correct(row.id, &loaded.corrections);
+            line
         })
         .collect();
     let url = format!("/engagements/{}", loaded.head.own.id);
@@ -329,6 +336,7 @@ impl Show {
             next,
             may: around.may,
             startable: own.status == EngagementStatus::Scheduled,
+            printable: own.status != EngagementStatus::Pending,
             notice: notice(&loaded.head, around.now),
             problem,
             sections,

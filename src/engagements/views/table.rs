@@ -4,12 +4,12 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use crate::engagements::domain::RunbookState;
-use crate::kernel::base::ids::{EngagementId, PersonId};
+use crate::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
 use crate::kernel::base::team::Team;
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
 use crate::procedures::domain::{Field, Sides, WaitingOn};
-use crate::procedures::store::runbook::{Operator, ProcedureRow, is_assigned, operators_of};
+use crate::procedures::store::runbook::{Corrections, Operator, ProcedureRow, is_assigned, operators_of};
 use crate::procedures::views::page::state_class;
 use crate::settings::domain::Outcome;
 
@@ -60,6 +60,8 @@ pub struct Cell {
     pub mark: Mark,
     /// Whether it is a button.
     pub editable: bool,
+    /// What the report says instead, where it was put right there.
+    pub corrected: Option<String>,
 }
 
 /// A row of the table.
@@ -121,6 +123,15 @@ impl<F: Fn(bool, bool) -> Sides> Writer<F> {
 }
 
 impl Line {
+    /// Notes what the report puts right beside each outcome.
+    pub fn correct(&mut self, procedure: ProcedureId, corrections: &Corrections) {
+        for (field, team) in [(Field::RedOutcome, Team::Red), (Field::BlueOutcome, Team::Blue)] {
+            for cell in self.cells.iter_mut().filter(|cell| cell.field == field.name()) {
+                cell.corrected = corrections.get(&(procedure, team)).cloned();
+            }
+        }
+    }
+
     /// A row as the table shows it.
     pub fn new(
         row: &ProcedureRow,
@@ -140,6 +151,7 @@ impl Line {
                 },
                 mark: Mark::of(row, *field, outcomes),
                 editable: sides.may_write(*field),
+                corrected: None,
             })
             .collect();
         let mut people: Vec<_> = Team::ALL

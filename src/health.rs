@@ -1,9 +1,12 @@
 //! `/healthz` (the process is up) and `/readyz` (database reachable, schema current, audit partitions there;
 //! late jobs and sealing are told).
 
+use std::path::Path;
+
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::sql_types::Bool;
+use uuid::Uuid;
 
 use crate::accounts::store::secret_key;
 use crate::audit::proof::store::seal::{Progress, get_progress, may_seal};
@@ -13,6 +16,7 @@ use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::migrate::{Standing, standing};
 use crate::kernel::job::{Job, late_since};
 use crate::kernel::web::route::{Row, rows};
+use crate::procedures::store::attachments::has_attachments;
 
 pub const ROWS: &[Row] = rows! { machine:
     get "/healthz" => healthz;
@@ -25,6 +29,17 @@ const SEALED_BY_APP: &str =
 
 const OTHER_KEY: &str = "secret key: not the one the database was made with (`tyrian secret-key adopt` was run \
     elsewhere, or another database is behind this name): start again with that one\n";
+/// Said where attachments have rows and no file; it makes no server unfit to answer.
+const LOST: &str =
+    "attachments: the folder is missing or empty, though files are recorded: restore it from a backup\n";
+
+/// Whether a directory holds the file of any attachment.
+fn holds_files(directory: &Path) -> bool {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .into_iter()
+        .any(|entry| entry.file_name().to_str().is_some_and(|name| name.parse::<Uuid>().is_ok()))
+}
 
 pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
@@ -56,19 +71,25 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
         let other_key = schema == Standing::Current && secret_key::goes_with_another(conn, &keys)?;
         let sealing =
             if schema == Standing::Current { Some((get_progress(conn)?, may_seal(conn)?)) } else { None };
-        Ok((schema, next.present, since, sealing, other_key))
+        let files = schema == Standing::Current && has_attachments(conn)?;
+        Ok((schema, next.present, since, sealing, other_key, files))
     });
-    let (ready, lines) = told(asked.await, app.jobs.all(), app.clock.now());
+    let asked = asked.await;
+    let lost = matches!(&asked, Ok((.., true))) && !holds_files(&app.config.attachments());
+    let (ready, mut lines) = told(asked, app.jobs.all(), app.clock.now());
+    if lost {
+        lines.push_str(LOST);
+    }
     let mut answer = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };
     answer.content_type("text/plain; charset=utf-8").body(lines)
 }
 
-type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>, Option<(Progress, bool)>, bool);
+type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>, Option<(Progress, bool)>, bool, bool);
 
 fn told(asked: Result<Asked>, jobs: &[Job], now: DateTime<Utc>) -> (bool, String) {
     match asked {
         Err(_) => (false, "database: away\n".into()),
-        Ok((schema, months, since, sealing, other_key)) => {
+        Ok((schema, months, since, sealing, other_key, _)) => {
             let schema_line = match schema {
                 Standing::Current => "schema: current",
                 Standing::Older(_) => "schema: older than this version, run `tyrian migrate`",

@@ -264,16 +264,17 @@ pub struct CoverageRow {
     pub score_sum: u32,
     pub prevented: u32,
     pub alerted: u32,
-    pub logged: u32,
+    /// Recorded, and neither stopped nor told.
+    pub only_logged: u32,
     /// Neither stopped, told nor recorded.
     pub missed: u32,
 }
 
 impl CoverageRow {
-    /// The mean score of what is scored, rounded down; `None` when nothing is. Show it with `scored`,
+    /// The mean score of what is scored, rounded; `None` when nothing is. Show it with `scored`,
     /// `procedures` and `unanswered`.
     pub fn score(&self) -> Option<u32> {
-        self.score_sum.checked_div(self.scored)
+        (self.score_sum * 2 + self.scored).checked_div(self.scored * 2)
     }
 
     fn count(&mut self, blue: BlueAnswer) {
@@ -286,7 +287,7 @@ impl CoverageRow {
                 self.score_sum += u32::from(score);
                 self.prevented += u32::from(flags.prevented);
                 self.alerted += u32::from(flags.alerted);
-                self.logged += u32::from(flags.logged);
+                self.only_logged += u32::from(flags.only_logged());
                 self.missed += u32::from(flags.unseen());
             }
         }
@@ -475,7 +476,7 @@ mod tests {
                 score_sum: 160,
                 prevented: 1,
                 alerted: 2,
-                logged: 2,
+                only_logged: 0,
                 missed: 1,
             }
         );
@@ -484,6 +485,20 @@ mod tests {
         assert_eq!((rows[2].procedures, rows[2].score()), (0, None));
         assert_eq!((rows[3].name.as_str(), rows[3].unanswered), ("No tactic", 1));
         assert_eq!(coverage(&tactics(), &[]).len(), 3);
+    }
+
+    #[test]
+    fn logged_is_what_did_no_more_and_a_score_is_rounded() {
+        let answers = [
+            covered(&["impact"], scored(30, false, false, true)),
+            covered(&["impact"], scored(60, false, true, true)),
+            covered(&["impact"], scored(100, true, true, true)),
+        ];
+        let row = &coverage(&tactics(), &answers)[2];
+        assert_eq!((row.only_logged, row.alerted, row.score()), (1, 2, Some(63)), "190 of 3");
+        assert_eq!(coverage(&tactics(), &answers[1..])[2].score(), Some(80));
+        let two_thirds = CoverageRow { scored: 3, score_sum: 200, ..CoverageRow::default() };
+        assert_eq!(two_thirds.score(), Some(67));
     }
 
     proptest! {

@@ -1,11 +1,12 @@
 //! Outcomes at a glance: both teams' outcomes by tactic, times to detect and to respond, and the two cases
 //! that deserve a second look. Pure; the engagement and its report count alike.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
+use crate::kernel::base::ids::ProcedureId;
 use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
-use crate::procedures::domain::{Summary, times_to};
+use crate::procedures::domain::{Answers, Observed, Summary, Warning, warnings};
 use crate::settings::domain::Meaning;
 
 /// From when on an alert is late: an hour after the procedure was executed. The 1-10-60 rule of the field
@@ -23,9 +24,9 @@ pub struct Share {
 }
 
 impl Share {
-    /// Rounded down; `None` of nothing.
+    /// Rounded to whole percent; `None` of nothing.
     pub fn percent(&self) -> Option<usize> {
-        (self.part * 100).checked_div(self.whole)
+        (self.part * 200 + self.whole).checked_div(self.whole * 2)
     }
     /// "3 of 12"
     pub fn words(&self) -> String {
@@ -46,38 +47,98 @@ pub struct Times {
     pub p90: Option<String>,
     pub n: usize,
     /// How many were left out, because one lies before the other.
-    pub left_out: usize,
+    pub contradict: usize,
+    /// How many were left out, because no alert was raised.
+    pub not_alerted: usize,
 }
 
 impl Times {
-    /// Sums up these spans.
-    pub fn of(spans: &[TimeDelta], left_out: usize) -> Self {
+    /// Times to detect and times to respond, of everything that was alerted.
+    pub fn of_all(all: &[Observed]) -> (Self, Self) {
+        let both = |from: fn(&Observed) -> bool| all.iter().filter(move |o| from(o));
+        let detected = |o: &Observed| o.executed.is_some() && o.detected.is_some();
+        let responded = |o: &Observed| o.detected.is_some() && o.responded.is_some();
+        let of = |known: fn(&Observed) -> bool, span: fn(&Observed) -> Option<TimeDelta>| {
+            let spans: Vec<TimeDelta> = both(known).filter_map(span).collect();
+            let not_alerted = both(known).filter(|o| o.detected_without_alert()).count();
+            let alerted = both(known).filter(|o| o.blue.is_some_and(|blue| blue.alerted)).count();
+            Self { contradict: alerted - spans.len(), not_alerted, ..Self::of(&spans) }
+        };
+        (of(detected, |o| o.spans().0), of(responded, |o| o.spans().1))
+    }
+
+    fn of(spans: &[TimeDelta]) -> Self {
         let summary = Summary::of(spans);
         Self {
             median: summary.as_ref().map(|s| show::duration(s.median)),
             p90: summary.as_ref().map(|s| show::duration(s.p90)),
             n: spans.len(),
-            left_out,
+            contradict: 0,
+            not_alerted: 0,
         }
+    }
+
+    /// What it was counted from: "n = 3, 90th percentile 31 min, 1 left out: not alerted".
+    pub fn counted(&self) -> String {
+        let mut said = vec![format!("n = {}", self.n)];
+        said.extend(self.p90.as_ref().map(|p90| format!("90th percentile {p90}")));
+        for (n, why) in [(self.contradict, "times contradict"), (self.not_alerted, "not alerted")] {
+            if n > 0 {
+                said.push(format!("{n} left out: {why}"));
+            }
+        }
+        said.join(", ")
     }
 }
 
 /// A procedure as far as the glance goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
+    pub id: ProcedureId,
+    pub position: i32,
+    pub name: String,
     /// Keys of its tactics.
     pub tactics: Vec<String>,
-    /// What each team's answer means.
+    /// What red's answer means.
     pub red: Option<Meaning>,
-    pub blue: Option<Meaning>,
+    /// What blue answered, and the times.
+    pub observed: Observed,
+    /// Both teams' own answers on each asset.
+    pub assets: Vec<Answers>,
     /// Whether it is of status Not Applicable: then nobody owes an answer.
     pub not_applicable: bool,
-    /// When red ran it.
-    pub executed_at: Option<DateTime<Utc>>,
-    /// When the first alert was raised.
-    pub detected_at: Option<DateTime<Utc>>,
-    /// When somebody acted on it.
-    pub responded_at: Option<DateTime<Utc>>,
+}
+
+impl Answered {
+    /// What does not fit together on it.
+    pub fn warnings(&self) -> Vec<Warning> {
+        warnings(self.observed, self.red, &self.assets)
+    }
+}
+
+/// A procedure that contradicts itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    pub id: ProcedureId,
+    pub position: i32,
+    pub name: String,
+    pub warnings: Vec<Warning>,
+}
+
+impl Doubt {
+    /// Those of these procedures that contradict themselves.
+    pub fn list(all: &[Answered]) -> Vec<Self> {
+        let doubt = |p: &Answered| {
+            let warnings: Vec<_> = p.warnings().into_iter().filter(|w| w.is_contradiction()).collect();
+            (!warnings.is_empty()).then(|| Self {
+                id: p.id,
+                position: p.position,
+                name: p.name.clone(),
+                warnings,
+            })
+        };
+        all.iter().filter_map(doubt).collect()
+    }
 }
 
 /// How many procedures of each tone, in the order of [`TONES`].
@@ -103,6 +164,8 @@ pub struct Glance {
     /// Alerted later than [`LATE`] after execution, of the alerted ones whose times are known.
     pub late: Share,
     pub procedures: usize,
+    /// Procedures that contradict themselves.
+    pub doubts: Vec<Doubt>,
 }
 
 impl Glance {
@@ -115,7 +178,7 @@ impl Glance {
             name: name.to_owned(),
             procedures: of.len(),
             red: counts(&of, Team::Red, |p| p.red),
-            blue: counts(&of, Team::Blue, |p| p.blue),
+            blue: counts(&of, Team::Blue, |p| p.observed.blue),
         };
         let mut rows: Vec<Row> = tactics
             .iter()
@@ -125,28 +188,21 @@ impl Glance {
             .collect();
         rows.push(row("No tactic", all.iter().filter(|p| !known(p)).collect()));
         rows.retain(|row| row.procedures > 0);
-        let spans: Vec<_> =
-            all.iter().map(|p| times_to(p.executed_at, p.detected_at, p.responded_at)).collect();
-        let (detect, respond): (Vec<_>, Vec<_>) = (
-            spans.iter().filter_map(|span| span.0).collect(),
-            spans.iter().filter_map(|span| span.1).collect(),
-        );
-        let with = |both: fn(&Answered) -> bool| all.iter().filter(|p| both(p)).count();
-        let detectable = with(|p| p.executed_at.is_some() && p.detected_at.is_some());
-        let respondable = with(|p| p.detected_at.is_some() && p.responded_at.is_some());
-        let blue =
-            |is: fn(Meaning) -> bool| all.iter().zip(&spans).filter(move |(p, _)| p.blue.is_some_and(is));
-        let alerted: Vec<TimeDelta> = blue(|flags| flags.alerted).filter_map(|(_, span)| span.0).collect();
+        let observed: Vec<Observed> = all.iter().map(|p| p.observed).collect();
+        let (detect, respond) = Times::of_all(&observed);
+        let blue = |is: fn(Meaning) -> bool| observed.iter().filter(move |o| o.blue.is_some_and(is));
+        let alerted: Vec<TimeDelta> = observed.iter().filter_map(|o| o.spans().0).collect();
         Self {
             rows,
-            detect: Times::of(&detect, detectable - detect.len()),
-            respond: Times::of(&respond, respondable - respond.len()),
+            detect,
+            respond,
             silent: Share {
                 part: blue(|f| f.prevented && !f.alerted).count(),
                 whole: blue(|f| f.prevented).count(),
             },
             late: Share { part: alerted.iter().filter(|span| **span > LATE).count(), whole: alerted.len() },
             procedures: all.len(),
+            doubts: Doubt::list(all),
         }
     }
 }
@@ -166,7 +222,7 @@ fn counts(of: &[&Answered], team: Team, answer: impl Fn(&Answered) -> Option<Mea
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeZone;
+    use chrono::{TimeZone, Utc};
 
     use super::*;
 
@@ -177,13 +233,19 @@ mod tests {
     fn answered(blue: Option<Meaning>, minutes: Option<i64>) -> Answered {
         let at = Utc.with_ymd_and_hms(2026, 11, 21, 14, 0, 0).unwrap();
         Answered {
+            id: ProcedureId::new(),
+            position: 1,
+            name: "Encoded command".into(),
             tactics: vec!["execution".into()],
-            red: Some(Meaning { succeeded: true, ..Meaning::default() }),
-            blue,
+            red: Some(Meaning { succeeded: true, partial: true, ..Meaning::default() }),
+            observed: Observed {
+                executed: Some(at),
+                detected: minutes.map(|minutes| at + TimeDelta::minutes(minutes)),
+                responded: None,
+                blue,
+            },
+            assets: Vec::new(),
             not_applicable: false,
-            executed_at: Some(at),
-            detected_at: minutes.map(|minutes| at + TimeDelta::minutes(minutes)),
-            responded_at: None,
         }
     }
 
@@ -200,21 +262,36 @@ mod tests {
         let glance = Glance::of([("execution", "Execution"), ("impact", "Impact")], &all);
         assert_eq!(glance.silent, Share { part: 1, whole: 2 });
         assert_eq!(glance.late, Share { part: 1, whole: 3 }, "a detection before the execution says nothing");
-        assert_eq!((glance.detect.n, glance.detect.left_out), (3, 1));
+        assert_eq!((glance.detect.n, glance.detect.contradict), (3, 1));
+        assert_eq!(glance.doubts.len(), 1, "detected before it was executed");
         assert_eq!(glance.rows.len(), 1, "a tactic without procedures has no row");
         assert_eq!(glance.rows[0].blue, [5, 0, 0, 0, 0, 1]);
         assert_eq!(glance.rows[0].red, [0, 0, 0, 6, 0, 0]);
     }
 
     #[test]
+    fn only_what_was_alerted_has_a_time_to_detect() {
+        let no_evidence = Meaning { score: Some(0), ..Meaning::default() };
+        let all = [answered(Some(no_evidence), Some(4)), answered(Some(flags(false, true)), Some(6))];
+        let glance = Glance::of([("execution", "Execution")], &all);
+        assert_eq!((glance.detect.n, glance.detect.not_alerted), (1, 1));
+        assert_eq!(glance.detect.median.as_deref(), Some("6 min"));
+        assert_eq!(glance.detect.counted(), "n = 1, 90th percentile 6 min, 1 left out: not alerted");
+    }
+
+    #[test]
+    fn shares_are_rounded_and_say_what_of() {
+        let share = |part, whole| Share { part, whole };
+        assert_eq!(share(2, 3).shown(), "67 %");
+        assert_eq!(share(1, 3).shown(), "33 %");
+        assert_eq!(share(1, 200).shown(), "1 %");
+        assert_eq!(share(0, 0).shown(), "–");
+        assert_eq!(share(2, 3).words(), "2 of 3");
+    }
+
+    #[test]
     fn not_applicable_is_not_unanswered_and_no_tactic_has_its_row() {
-        let none = Answered {
-            blue: None,
-            red: None,
-            not_applicable: true,
-            tactics: Vec::new(),
-            ..answered(None, None)
-        };
+        let none = Answered { red: None, not_applicable: true, tactics: Vec::new(), ..answered(None, None) };
         let glance = Glance::of([("execution", "Execution")], &[none]);
         assert_eq!(glance.rows[0].name, "No tactic");
         assert_eq!(glance.rows[0].blue, [0, 0, 0, 0, 1, 0]);

@@ -455,6 +455,9 @@ pub enum Warning {
     StoppedButNotPrevented,
     /// Red never ran it, and blue's answer counts.
     NotAttemptedButAnswered,
+    /// A time of detection on an outcome that no alert was raised with. No contradiction: it may say when
+    /// somebody found records.
+    DetectedWithoutAlert,
 }
 
 impl Warning {
@@ -476,13 +479,16 @@ impl Warning {
             Self::NotAttemptedButAnswered => {
                 "Red did not attempt it, yet blue's answer counts. Check which is right."
             }
+            Self::DetectedWithoutAlert => {
+                "Detected at is given, but no alert was raised: left out of the times to detect and to respond."
+            }
         }
     }
 
     /// The field that it stands beside.
     pub fn field(self) -> Field {
         match self {
-            Self::DetectedBeforeExecuted => Field::DetectedAt,
+            Self::DetectedBeforeExecuted | Self::DetectedWithoutAlert => Field::DetectedAt,
             Self::RespondedBeforeDetected => Field::RespondedAt,
             Self::SuccessButPrevented | Self::StoppedButNotPrevented | Self::NotAttemptedButAnswered => {
                 Field::BlueOutcome
@@ -491,13 +497,15 @@ impl Warning {
     }
 }
 
-/// Whether both teams' answers contradict each other, by the one rule of every page and figure. `red` is the
-/// outcome's key and meaning: only Success itself claims the whole objective, which a flag does not tell from
-/// Partial Success.
-fn contradiction(red: (&str, Meaning), blue: Meaning) -> Option<Warning> {
-    let (key, red) = red;
+/// What both teams say of a procedure, or of one asset of it.
+pub type Answers = (Option<Meaning>, Option<Meaning>);
+
+/// Whether both teams' answers contradict each other, by the one rule of every page and figure. It asks flags
+/// alone: a renamed or an added outcome contradicts like any other.
+fn contradiction((red, blue): Answers) -> Option<Warning> {
+    let (red, blue) = (red?, blue?);
     let counts = blue.score.is_some();
-    if key == "success" && blue.prevented {
+    if red.reached_all() && blue.prevented {
         Some(Warning::SuccessButPrevented)
     } else if red.prevented && counts && !blue.prevented {
         Some(Warning::StoppedButNotPrevented)
@@ -508,40 +516,72 @@ fn contradiction(red: (&str, Meaning), blue: Meaning) -> Option<Warning> {
     }
 }
 
+/// The times of a procedure, and what blue's answer means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Observed {
+    pub executed: Option<DateTime<Utc>>,
+    pub detected: Option<DateTime<Utc>>,
+    pub responded: Option<DateTime<Utc>>,
+    /// None while blue has not answered.
+    pub blue: Option<Meaning>,
+}
+
+impl Observed {
+    /// Whether an alert was raised: nothing else is a detection, in any figure.
+    fn alerted(&self) -> bool {
+        self.blue.is_some_and(|blue| blue.alerted)
+    }
+
+    /// A detected-at on an answer without an alert.
+    pub fn detected_without_alert(&self) -> bool {
+        self.detected.is_some() && self.blue.is_some_and(|blue| !blue.alerted)
+    }
+
+    /// Time to detect (detected − executed) and time to respond (responded − detected), of what was alerted;
+    /// what is missing or negative is left out.
+    pub fn spans(&self) -> (Option<TimeDelta>, Option<TimeDelta>) {
+        let between = |from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>| {
+            let length = to? - from?;
+            (length >= TimeDelta::zero()).then_some(length)
+        };
+        if !self.alerted() {
+            return (None, None);
+        }
+        (between(self.executed, self.detected), between(self.detected, self.responded))
+    }
+
+    fn warnings(&self) -> impl Iterator<Item = Warning> {
+        let before = |later: Option<DateTime<Utc>>, earlier: Option<DateTime<Utc>>| {
+            later.zip(earlier).is_some_and(|(l, e)| l < e)
+        };
+        let found = [
+            (before(self.detected, self.executed), Warning::DetectedBeforeExecuted),
+            (before(self.responded, self.detected), Warning::RespondedBeforeDetected),
+            (self.detected_without_alert(), Warning::DetectedWithoutAlert),
+        ];
+        found.into_iter().filter(|(holds, _)| *holds).map(|(_, warning)| warning)
+    }
+}
+
 /// What does not fit together on a procedure: its times, and the answers of both teams where they are given.
-pub fn warnings(
-    executed: Option<DateTime<Utc>>,
-    detected: Option<DateTime<Utc>>,
-    responded: Option<DateTime<Utc>>,
-    red: Option<(&str, Meaning)>,
-    blue: Option<Meaning>,
-) -> Vec<Warning> {
-    let before = |later: Option<DateTime<Utc>>, earlier: Option<DateTime<Utc>>| {
-        later.zip(earlier).is_some_and(|(l, e)| l < e)
-    };
-    let mut found = Vec::new();
-    if before(detected, executed) {
-        found.push(Warning::DetectedBeforeExecuted);
+/// Answers by asset are compared asset by asset, never across two of them; then the procedure's own pair sums
+/// up different assets and says nothing.
+pub fn warnings(observed: Observed, red: Option<Meaning>, assets: &[Answers]) -> Vec<Warning> {
+    let by_asset = assets.iter().any(|(red, blue)| red.is_some() || blue.is_some());
+    let mut found: Vec<Warning> = observed.warnings().collect();
+    if by_asset {
+        found.extend(assets.iter().find_map(|answers| contradiction(*answers)));
+    } else {
+        found.extend(contradiction((red, observed.blue)));
     }
-    if before(responded, detected) {
-        found.push(Warning::RespondedBeforeDetected);
-    }
-    found.extend(red.zip(blue).and_then(|(red, blue)| contradiction(red, blue)));
     found
 }
 
-/// Time to detect (detected − executed) and time to respond (responded − detected); what is missing or
-/// negative is left out.
-pub fn times_to(
-    executed: Option<DateTime<Utc>>,
-    detected: Option<DateTime<Utc>>,
-    responded: Option<DateTime<Utc>>,
-) -> (Option<TimeDelta>, Option<TimeDelta>) {
-    let between = |from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>| {
-        let length = to? - from?;
-        (length >= TimeDelta::zero()).then_some(length)
-    };
-    (between(executed, detected), between(detected, responded))
+impl Warning {
+    /// Whether something here cannot be true; the others only say what a figure leaves out.
+    pub fn is_contradiction(self) -> bool {
+        self != Self::DetectedWithoutAlert
+    }
 }
 
 /// Durations summed up, never as a mean alone.
@@ -785,43 +825,79 @@ mod tests {
         }
     }
 
+    fn scored(score: i32, prevented: bool) -> Meaning {
+        Meaning { score: Some(score), prevented, ..Meaning::default() }
+    }
+
+    fn alerted() -> Option<Meaning> {
+        Some(Meaning { alerted: true, ..scored(60, false) })
+    }
+
     #[test]
     fn answers_contradict_by_one_rule() {
-        let succeeded = Meaning { succeeded: true, ..Meaning::default() };
+        let success = Meaning { succeeded: true, ..Meaning::default() };
+        let partial = Meaning { partial: true, ..success };
         let stopped = Meaning { prevented: true, ..Meaning::default() };
         let never_run = Meaning { attempted: false, ..Meaning::default() };
-        let scored = |score, prevented| Meaning { score: Some(score), prevented, ..Meaning::default() };
         let not_applicable = Meaning::default();
         for (red, blue, expected) in [
-            (("success", succeeded), scored(90, true), Some(Warning::SuccessButPrevented)),
-            (("partial_success", succeeded), scored(90, true), None),
-            (("success", succeeded), scored(60, false), None),
-            (("blocked_by_control", stopped), scored(60, false), Some(Warning::StoppedButNotPrevented)),
-            (("blocked_by_control", stopped), scored(90, true), None),
-            (("blocked_by_control", stopped), not_applicable, None),
-            (("not_attempted", never_run), scored(0, false), Some(Warning::NotAttemptedButAnswered)),
-            (("not_attempted", never_run), not_applicable, None),
-            (("failed", Meaning::default()), scored(0, false), None),
+            (success, scored(90, true), Some(Warning::SuccessButPrevented)),
+            (partial, scored(90, true), None),
+            (success, scored(60, false), None),
+            (stopped, scored(60, false), Some(Warning::StoppedButNotPrevented)),
+            (stopped, scored(90, true), None),
+            (stopped, not_applicable, None),
+            (never_run, scored(0, false), Some(Warning::NotAttemptedButAnswered)),
+            (never_run, not_applicable, None),
+            (Meaning::default(), scored(0, false), None),
         ] {
-            assert_eq!(contradiction(red, blue), expected, "{} {blue:?}", red.0);
+            assert_eq!(contradiction((Some(red), Some(blue))), expected, "{red:?} {blue:?}");
         }
+        assert_eq!(contradiction((None, Some(scored(90, true)))), None);
+    }
+
+    #[test]
+    fn answers_of_different_assets_never_contradict() {
+        let success = Some(Meaning { succeeded: true, ..Meaning::default() });
+        let prevented = Some(scored(90, true));
+        let times = Observed { blue: prevented, ..Observed::default() };
+        let across = [(success, Some(scored(0, false))), (Some(Meaning::default()), prevented)];
+        assert_eq!(warnings(times, success, &across), []);
+        assert_eq!(warnings(times, success, &[(success, prevented)]), [Warning::SuccessButPrevented]);
+        assert_eq!(warnings(times, success, &[(None, None)]), [Warning::SuccessButPrevented]);
     }
 
     #[test]
     fn what_does_not_fit_is_warned_about_and_left_out() {
-        let prevented = Some(Meaning { score: Some(100), prevented: true, ..Meaning::default() });
-        let success = Some(("success", Meaning { succeeded: true, ..Meaning::default() }));
+        let of = |executed, detected, responded, blue| Observed { executed, detected, responded, blue };
+        let prevented = Some(Meaning { alerted: true, ..scored(100, true) });
+        let success = Some(Meaning { succeeded: true, ..Meaning::default() });
         assert_eq!(
-            warnings(at(10), at(5), at(4), success, prevented),
+            warnings(of(at(10), at(5), at(4), prevented), success, &[]),
             [Warning::DetectedBeforeExecuted, Warning::RespondedBeforeDetected, Warning::SuccessButPrevented]
         );
-        assert_eq!(warnings(at(1), at(1), at(2), None, prevented), []);
-        assert_eq!(warnings(None, at(1), None, success, None), []);
+        assert_eq!(warnings(of(at(1), at(1), at(2), prevented), None, &[]), []);
+        assert_eq!(warnings(of(None, at(1), None, None), success, &[]), []);
         let seconds = |n| Some(TimeDelta::seconds(n));
-        assert_eq!(times_to(at(0), at(58), at(60)), (seconds(58), seconds(2)));
-        assert_eq!(times_to(at(10), at(5), at(6)), (None, seconds(1)));
-        assert_eq!(times_to(None, at(5), None), (None, None));
-        assert_eq!(times_to(at(5), at(5), at(4)), (seconds(0), None));
+        assert_eq!(of(at(0), at(58), at(60), alerted()).spans(), (seconds(58), seconds(2)));
+        assert_eq!(of(at(10), at(5), at(6), alerted()).spans(), (None, seconds(1)));
+        assert_eq!(of(None, at(5), None, alerted()).spans(), (None, None));
+        assert_eq!(of(at(5), at(5), at(4), alerted()).spans(), (seconds(0), None));
+    }
+
+    #[test]
+    fn only_an_alert_is_a_detection() {
+        let found = Observed {
+            executed: at(0),
+            detected: at(5),
+            responded: at(9),
+            blue: Some(Meaning { logged: true, ..scored(30, false) }),
+        };
+        assert_eq!(found.spans(), (None, None));
+        assert_eq!(warnings(found, None, &[]), [Warning::DetectedWithoutAlert]);
+        assert!(!Warning::DetectedWithoutAlert.is_contradiction());
+        let unanswered = Observed { blue: None, ..found };
+        assert_eq!((unanswered.spans(), warnings(unanswered, None, &[])), ((None, None), vec![]));
     }
 
     #[test]

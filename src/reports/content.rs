@@ -18,6 +18,7 @@ crate::text_enum! {
     /// The fields of the narrative, by the names they post under. They share the field-by-field merge.
     pub enum NarrativeField {
         Title => "title", "Title";
+        Classification => "classification", "Classification";
         ExecutiveSummary => "executive_summary", "Executive summary";
         Approach => "approach", "Approach";
         Observations => "observations", "Observations";
@@ -50,10 +51,19 @@ crate::text_enum! {
     }
 }
 
+crate::text_enum! {
+    /// What the list of findings is sorted by.
+    pub enum FindingSort {
+        Due => "due", "Due first";
+        Severity => "severity", "Most severe first";
+        Title => "title", "Title";
+    }
+}
+
 impl NarrativeField {
-    /// The chapters: every field but the title.
+    /// The chapters: every field but those of the cover.
     pub fn chapters() -> &'static [Self] {
-        &Self::ALL[1..]
+        &Self::ALL[2..]
     }
 
     /// The canonical value of a field as typed.
@@ -63,6 +73,7 @@ impl NarrativeField {
     pub fn check(self, raw: &str) -> Result<String, String> {
         match self {
             Self::Title => check_title("report", raw),
+            Self::Classification => check_text(self.label(), false, raw, 200, false),
             _ => check_text(self.label(), false, raw, LONG_TEXT_BYTES, true),
         }
     }
@@ -71,6 +82,7 @@ impl NarrativeField {
     pub fn hint(self) -> &'static str {
         match self {
             Self::Title => "What the client reads first",
+            Self::Classification => "Who may read it, on every page; empty takes the organisation’s",
             Self::ExecutiveSummary => "For whoever reads one page: what was tested, what held, what did not",
             Self::Approach => "How the teams worked, from where, with which limits",
             Self::Observations => "What stood out beyond single findings",
@@ -115,7 +127,7 @@ impl FindingField {
 
 impl MergeField for NarrativeField {
     fn is_long(self) -> bool {
-        self != Self::Title
+        !matches!(self, Self::Title | Self::Classification)
     }
 }
 
@@ -195,9 +207,20 @@ pub struct Correction {
     pub at: DateTime<Utc>,
 }
 
+/// Who a report is from, and who may read it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cover {
+    pub organisation: String,
+    /// Empty says nothing.
+    pub classification: String,
+}
+
 /// What a report says beside its runbook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
+    /// What was published before it had a cover has an empty one.
+    #[serde(default)]
+    pub cover: Cover,
     pub title: String,
     /// Chapters that are written, with their headings.
     pub narrative: Vec<(String, String)>,
@@ -274,6 +297,7 @@ mod tests {
             at: DateTime::UNIX_EPOCH,
         };
         let content = Content {
+            cover: Cover::default(),
             title: "T".into(),
             narrative: Vec::new(),
             findings: Vec::new(),

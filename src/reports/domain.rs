@@ -10,7 +10,7 @@ use crate::kernel::base::ids::ProcedureId;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::zone::Zone;
 use crate::library::domain::StepKind;
-use crate::procedures::domain::{ProcedureStatus, Progress, Severity, Warning, warnings};
+use crate::procedures::domain::{Answers, Observed, ProcedureStatus, Progress, Severity, Warning, warnings};
 use crate::settings::domain::{Meaning, Outcome};
 
 /// An engagement as it was submitted.
@@ -100,7 +100,7 @@ pub struct FrozenOutcome {
 }
 
 /// An outcome as a revision holds it. Those frozen before `attempted` was a flag had what it says, and
-/// whether red was stopped, in their key alone.
+/// whether red was stopped, in their key alone; those before `partial` was one, whether all was reached.
 #[derive(Deserialize)]
 struct StoredOutcome {
     key: String,
@@ -108,6 +108,7 @@ struct StoredOutcome {
     attempted: Option<bool>,
     #[serde(default)]
     succeeded: bool,
+    partial: Option<bool>,
     score: Option<i32>,
     #[serde(default)]
     prevented: bool,
@@ -119,11 +120,14 @@ struct StoredOutcome {
 
 impl From<StoredOutcome> for FrozenOutcome {
     fn from(stored: StoredOutcome) -> Self {
-        let StoredOutcome { key, label, attempted, succeeded, score, prevented, alerted, logged } = stored;
+        let StoredOutcome { key, label, attempted, succeeded, partial, score, prevented, alerted, logged } =
+            stored;
         let by_key = attempted.is_none() && key.contains("block");
         let attempted = attempted.unwrap_or(key != "not_attempted");
         let prevented = prevented || by_key;
-        Self { key, label, meaning: Meaning { succeeded, attempted, score, prevented, alerted, logged } }
+        let partial = partial.unwrap_or(key == "partial_success");
+        let meaning = Meaning { succeeded, partial, attempted, score, prevented, alerted, logged };
+        Self { key, label, meaning }
     }
 }
 
@@ -231,13 +235,24 @@ impl Runbook {
 impl Procedure {
     /// What contradicts itself on it.
     pub fn warnings(&self) -> Vec<Warning> {
-        warnings(
-            self.executed_at,
-            self.detected_at,
-            self.responded_at,
-            self.red_outcome.as_ref().map(|red| (red.key.as_str(), red.meaning)),
-            self.blue_outcome.as_ref().map(|blue| blue.meaning),
-        )
+        let red = self.red_outcome.as_ref().map(|red| red.meaning);
+        warnings(self.observed(), red, &self.asset_answers())
+    }
+
+    /// Its times, and what blue's answer means.
+    pub fn observed(&self) -> Observed {
+        Observed {
+            executed: self.executed_at,
+            detected: self.detected_at,
+            responded: self.responded_at,
+            blue: self.blue_outcome.as_ref().map(|blue| blue.meaning),
+        }
+    }
+
+    /// Both teams' own answers on each asset.
+    pub fn asset_answers(&self) -> Vec<Answers> {
+        let meaning = |outcome: &Option<FrozenOutcome>| outcome.as_ref().map(|outcome| outcome.meaning);
+        self.assets.iter().map(|asset| (meaning(&asset.red_outcome), meaning(&asset.blue_outcome))).collect()
     }
 
     /// Names of one side's operators.
@@ -283,10 +298,12 @@ pub struct Pending {
     pub position: i32,
     pub name: String,
     pub status: ProcedureStatus,
-    /// Whether red has answered.
-    pub red_answered: bool,
-    /// Whether blue has answered.
-    pub blue_answered: bool,
+    /// What red answered.
+    pub red: Option<String>,
+    /// What blue answered.
+    pub blue: Option<String>,
+    /// What contradicts itself on it.
+    pub contradictions: Vec<Warning>,
     /// Cleanup steps that are not ticked.
     pub cleanup_left: usize,
 }
@@ -298,20 +315,28 @@ impl Pending {
     }
     /// Whether blue still owes an outcome.
     pub fn waits_on_blue(&self) -> bool {
-        self.status != ProcedureStatus::NotApplicable && !self.blue_answered
+        self.status != ProcedureStatus::NotApplicable && self.blue.is_none()
     }
     /// Whether red still owes an outcome.
     pub fn waits_on_red(&self) -> bool {
-        self.status != ProcedureStatus::NotApplicable && !self.red_answered
+        self.status != ProcedureStatus::NotApplicable && self.red.is_none()
     }
     /// Whether something may have been left on a machine: it was begun, and its cleanup is not ticked.
     pub fn owes_cleanup(&self) -> bool {
         self.cleanup_left > 0
             && matches!(self.status, ProcedureStatus::InProgress | ProcedureStatus::Completed)
     }
-    /// Whether anything of that holds.
+    /// Whether both teams' answers or the times contradict each other.
+    pub fn contradicts(&self) -> bool {
+        !self.contradictions.is_empty()
+    }
+    /// Whether anything of that holds, or something contradicts itself.
     pub fn owes_anything(&self) -> bool {
-        self.is_incomplete() || self.waits_on_red() || self.waits_on_blue() || self.owes_cleanup()
+        self.contradicts()
+            || self.is_incomplete()
+            || self.waits_on_red()
+            || self.waits_on_blue()
+            || self.owes_cleanup()
     }
 }
 
@@ -403,8 +428,9 @@ pub(crate) mod tests {
             position: 1,
             name: String::new(),
             status,
-            red_answered: false,
-            blue_answered: false,
+            red: None,
+            blue: None,
+            contradictions: Vec::new(),
             cleanup_left,
         };
         let none = pending(ProcedureStatus::NotApplicable, 1);

@@ -2,10 +2,10 @@
 
 use super::domain::{FrozenOutcome, Procedure, Runbook};
 use crate::engagements::domain::{self as engagements, BlueAnswer, CoverageRow, Covered};
-use crate::engagements::glance::{Answered, Glance};
+use crate::engagements::glance::{Answered, Doubt, Glance};
 pub use crate::engagements::glance::{Share, Times};
 use crate::kernel::base::team::Team;
-use crate::procedures::domain::{ProcedureStatus, Severity, times_to};
+use crate::procedures::domain::{ProcedureStatus, Severity};
 
 /// How often an outcome was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Figures {
     /// By tactic, in matrix order, without those that have no procedure.
     pub coverage: Vec<CoverageRow>,
     /// Procedures that contradict themselves.
-    pub contradictions: usize,
+    pub doubts: Vec<Doubt>,
 }
 
 impl Figures {
@@ -56,29 +56,24 @@ impl Figures {
             part: scored.iter().filter(|o| is(o)).count(),
             whole: scored.len(),
         };
-        let spans: Vec<_> =
-            all.iter().map(|p| times_to(p.executed_at, p.detected_at, p.responded_at)).collect();
-        let detect: Vec<_> = spans.iter().filter_map(|span| span.0).collect();
-        let respond: Vec<_> = spans.iter().filter_map(|span| span.1).collect();
-        let timed = |both: fn(&Procedure) -> bool| all.iter().filter(|p| both(p)).count();
-        let detectable = timed(|p| p.executed_at.is_some() && p.detected_at.is_some());
-        let respondable = timed(|p| p.detected_at.is_some() && p.responded_at.is_some());
+        let observed: Vec<_> = all.iter().map(Procedure::observed).collect();
+        let (detect, respond) = Times::of_all(&observed);
         Self {
             procedures: all.len(),
             completed: with(ProcedureStatus::Completed),
             not_applicable: with(ProcedureStatus::NotApplicable),
             prevented: share(|o| o.meaning.prevented),
             alerted: share(|o| o.meaning.alerted),
-            only_logged: share(|o| o.meaning.logged && !o.meaning.prevented && !o.meaning.alerted),
-            missed: share(|o| !o.meaning.logged && !o.meaning.prevented && !o.meaning.alerted),
+            only_logged: share(|o| o.meaning.only_logged()),
+            missed: share(|o| o.meaning.unseen()),
             unanswered: all.iter().filter(|p| is_unanswered(p)).count(),
-            detect: Times::of(&detect, detectable - detect.len()),
-            respond: Times::of(&respond, respondable - respond.len()),
+            detect,
+            respond,
             red: given(all, Team::Red),
             blue: given(all, Team::Blue),
             severities: severities(all),
             coverage: coverage(runbook),
-            contradictions: all.iter().filter(|p| !p.warnings().is_empty()).count(),
+            doubts: Doubt::list(&answered(runbook)),
         }
     }
 }
@@ -92,21 +87,22 @@ impl Figures {
 
 /// Outcomes at a glance.
 pub fn glance(runbook: &Runbook) -> Glance {
-    let meaning = |outcome: &Option<FrozenOutcome>| outcome.as_ref().map(|o| o.meaning);
-    let answered: Vec<Answered> = runbook
-        .procedures
-        .iter()
-        .map(|p| Answered {
-            tactics: p.tactics.clone(),
-            red: meaning(&p.red_outcome),
-            blue: meaning(&p.blue_outcome),
-            not_applicable: p.status == ProcedureStatus::NotApplicable,
-            executed_at: p.executed_at,
-            detected_at: p.detected_at,
-            responded_at: p.responded_at,
-        })
-        .collect();
-    Glance::of(runbook.tactics.iter().map(|t| (t.key.as_str(), t.name.as_str())), &answered)
+    let tactics = runbook.tactics.iter().map(|t| (t.key.as_str(), t.name.as_str()));
+    Glance::of(tactics, &answered(runbook))
+}
+
+fn answered(runbook: &Runbook) -> Vec<Answered> {
+    let answered = |p: &Procedure| Answered {
+        id: p.id,
+        position: p.position,
+        name: p.name.clone(),
+        tactics: p.tactics.clone(),
+        red: p.red_outcome.as_ref().map(|o| o.meaning),
+        observed: p.observed(),
+        assets: p.asset_answers(),
+        not_applicable: p.status == ProcedureStatus::NotApplicable,
+    };
+    runbook.procedures.iter().map(answered).collect()
 }
 
 fn answers(all: &[Procedure]) -> impl Iterator<Item = &FrozenOutcome> {
@@ -223,14 +219,33 @@ mod tests {
     #[test]
     fn a_time_before_its_beginning_is_left_out_and_said_so() {
         let at = |minute| Utc.with_ymd_and_hms(2026, 11, 21, 14, minute, 0).single();
+        let alerted = || blue("alerted", Some(60), (false, true, true));
         let figures = Figures::of(&runbook(vec![
-            Procedure { executed_at: at(10), detected_at: at(14), responded_at: at(20), ..procedure(1) },
-            Procedure { executed_at: at(10), detected_at: at(9), responded_at: at(20), ..procedure(2) },
+            Procedure {
+                executed_at: at(10),
+                detected_at: at(14),
+                responded_at: at(20),
+                blue_outcome: alerted(),
+                ..procedure(1)
+            },
+            Procedure {
+                executed_at: at(10),
+                detected_at: at(9),
+                responded_at: at(20),
+                blue_outcome: alerted(),
+                ..procedure(2)
+            },
             Procedure { executed_at: at(10), ..procedure(3) },
+            Procedure {
+                executed_at: at(10),
+                detected_at: at(11),
+                blue_outcome: blue("none", Some(0), (false, false, false)),
+                ..procedure(4)
+            },
         ]));
-        assert_eq!((figures.detect.n, figures.detect.left_out), (1, 1));
+        assert_eq!((figures.detect.n, figures.detect.contradict, figures.detect.not_alerted), (1, 1, 1));
         assert_eq!(figures.detect.median.as_deref(), Some("4 min"));
-        assert_eq!((figures.respond.n, figures.respond.left_out), (2, 0));
-        assert_eq!(figures.contradictions, 1);
+        assert_eq!((figures.respond.n, figures.respond.contradict), (2, 0));
+        assert_eq!(figures.doubts.iter().map(|doubt| doubt.position).collect::<Vec<_>>(), [2]);
     }
 }

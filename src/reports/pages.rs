@@ -1,17 +1,19 @@
 //! Submitting, and reading reports.
 
+pub mod across;
 pub mod edit;
 pub mod findings;
 pub mod moves;
+pub mod printed;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use diesel::pg::PgConnection;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::content::Content;
+use super::content::{Content, Cover};
 use super::domain::Runbook;
 use super::figures::{Figures, glance};
 use super::store::{self, Head, Live, ReportRow, Submission, Workflow};
@@ -21,16 +23,18 @@ use crate::engagements::views::glance::GlanceView;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
-use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, ReportId};
 use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
 use crate::kernel::base::show;
 use crate::kernel::event::about::{About, list_about};
 use crate::kernel::event::views::Activity;
+use crate::kernel::web::margins::Margins;
 use crate::kernel::web::permit::{Action, Permit, ReadReport, SubmitEngagement};
 use crate::kernel::web::turns::aside;
 use crate::kernel::web::{Form, Query, Section, redirect, redirect_with};
 use crate::lifecycle::domain::ReportStatus;
 use crate::procedures::domain::working_allowed;
+use crate::procedures::pages::attachments::{Served, serve};
 
 /// How far they are counted.
 const COUNTED: i64 = 1_001;
@@ -148,6 +152,43 @@ pub async fn show(
     permit.html(StatusCode::OK, html)
 }
 
+/// `GET /reports/{report}/attachments/{attachment}`: a file that the report shows, for who may read the report,
+/// whatever became of its engagement.
+pub async fn evidence(
+    permit: Permit<ReadReport>,
+    path: web::Path<(ReportId, AttachmentId)>,
+    req: HttpRequest,
+) -> Result<HttpResponse> {
+    let ((id, attachment), reader) = (path.into_inner(), permit.clone());
+    let file = permit
+        .read(move |conn| {
+            let head = store::get_head(conn, id, &reader)?;
+            store::get_evidence(conn, &head, attachment, reader.may_at(P::ReportRead, head.client))
+        })
+        .await?;
+    let served = Served {
+        id: attachment,
+        file_name: file.file_name,
+        media_type: file.media_type,
+        digest: file.sha256,
+    };
+    serve(&permit, &served, &req).await
+}
+
+/// `GET /reports/{report}/margins.css`: the lines of its printed pages.
+pub async fn margins(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> Result<HttpResponse> {
+    let (id, reader) = (path.into_inner(), permit.clone());
+    let (head, cover) = permit
+        .read(move |conn| {
+            let head = store::get_head(conn, id, &reader)?;
+            let cover = store::get_cover(conn, &head)?;
+            Ok((head, cover))
+        })
+        .await?;
+    let title = format!("{} · {}", head.narrative.title, cover.organisation);
+    Ok(Margins { title, client: head.client_name, classification: cover.classification }.respond())
+}
+
 /// `GET /reports/{report}/sections/{part}`: the section alone; asked for as a page, the page with all open.
 pub async fn section(
     permit: Permit<ReadReport>,
@@ -219,7 +260,7 @@ fn written(conn: &mut PgConnection, head: &Head) -> Result<(Runbook, Content, Ve
         Some(book) => book,
         None => store::collect_empty(conn, head.engagement, &Visible::found(head.client))?,
     };
-    let content = store::content(&head.narrative, live.clone(), workflow.corrections.clone());
+    let content = store::content(&head.narrative, live.clone(), workflow.clone());
     Ok((book, content, live, workflow))
 }
 
@@ -228,10 +269,13 @@ fn shown(
     permit: &Permit<ReadReport>,
     head: Head,
     book: Runbook,
-    content: Content,
+    mut content: Content,
     live: Vec<Live>,
     workflow: Workflow,
 ) -> Show {
+    if content.cover == Cover::default() {
+        content.cover.clone_from(&workflow.house);
+    }
     let may = |right| permit.may_at(right, head.client);
     let (inside, deleted) = (may(P::ReportRead), head.engagement_deleted_at.is_some());
     let book = content.corrected(book);
@@ -240,7 +284,7 @@ fn shown(
         open: false,
         frame: permit.frame(Section::Reports, &content.title).crumb("Reports", "/reports"),
         figures: Figures::of(&book),
-        glance: GlanceView { glance: glance(&book) },
+        glance: GlanceView { glance: glance(&book), times: false, base: String::new() },
         steps: steps(head.status).filter(|step| inside && !deleted && may(step.needs)).collect(),
         may_edit: may(P::ReportEdit)
             && !deleted
@@ -249,6 +293,9 @@ fn shown(
         linked: head.engagement_deleted_at.is_none() && may(P::EngagementRead),
         remediations: store::remediations(&live),
         activity: None,
+        files: format!("/reports/{}", head.id),
+        approval: workflow.approval().cloned(),
+        published: workflow.published().cloned(),
         workflow: if inside { workflow } else { Workflow::default() },
         today: permit.app.clock.now().with_timezone(&zone).date_naive(),
         revision: None,

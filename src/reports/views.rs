@@ -1,6 +1,8 @@
 //! Pages of submitting and of reports.
 
+pub mod across;
 pub mod edit;
+pub mod printed;
 
 use std::collections::HashMap;
 
@@ -104,6 +106,10 @@ pub struct Show {
     pub content: Content,
     /// Where the remediation of each finding stands.
     pub remediations: HashMap<FindingId, Remediation>,
+    /// Who approved it, and when.
+    pub approval: Option<Move>,
+    /// The revision that is published now.
+    pub published: Option<Revision>,
     /// Its newest events, for those who work on its engagement.
     pub activity: Option<Activity>,
     /// How it came where it stands; empty for who reads only published reports.
@@ -119,8 +125,10 @@ pub struct Show {
     /// Today in the engagement's zone.
     pub today: NaiveDate,
     pub zone: Tz,
-    /// Whether engagement, procedures and files can be opened.
+    /// Whether engagement and procedures can be opened.
     pub linked: bool,
+    /// Address under which its files are served.
+    pub files: String,
 }
 
 /// What is fetched when it is opened.
@@ -178,6 +186,23 @@ impl Show {
     }
     fn clock(&self, at: &DateTime<Utc>) -> String {
         at.with_timezone(&self.zone).format("%H:%M:%S").to_string()
+    }
+    /// The contents, for who reads it on paper: anchors and titles.
+    fn contents(&self) -> Vec<(&'static str, String)> {
+        let chapter = |label: &str| self.content.narrative.iter().any(|(written, _)| written == label);
+        let all = [
+            (chapter("Executive summary"), "executive-summary", "Executive summary".to_owned()),
+            (true, "summary", "Summary".to_owned()),
+            (chapter("Approach"), "approach", "Approach".to_owned()),
+            (true, "findings", format!("Findings ({})", self.content.findings.len())),
+            (chapter("Observations"), "observations", "Observations".to_owned()),
+            (true, "outcomes", "Outcomes at a glance".to_owned()),
+            (true, "coverage", "Coverage by tactic".to_owned()),
+            (true, "procedures", format!("Procedures ({})", self.book.procedures.len())),
+            (true, "timeline", "Timeline".to_owned()),
+            (chapter("Conclusion"), "conclusion", "Conclusion".to_owned()),
+        ];
+        all.into_iter().filter(|(written, ..)| *written).map(|(_, href, title)| (href, title)).collect()
     }
     fn dates(&self) -> String {
         match show::dates(self.book.start_date, self.book.end_date) {
@@ -327,28 +352,16 @@ impl Show {
         parts.collect::<Vec<_>>().join(" · ")
     }
     fn file_url(&self, file: &Attachment) -> String {
-        format!("/engagements/{}/attachments/{}", self.head.engagement, file.id)
+        format!("{}/attachments/{}", self.files, file.id)
     }
     fn size(&self, file: &Attachment) -> String {
         show::size(file.size)
     }
     fn detected_after(&self, procedure: &Procedure) -> Option<String> {
-        crate::procedures::domain::times_to(
-            procedure.executed_at,
-            procedure.detected_at,
-            procedure.responded_at,
-        )
-        .0
-        .map(show::duration)
+        procedure.observed().spans().0.map(show::duration)
     }
     fn responded_after(&self, procedure: &Procedure) -> Option<String> {
-        crate::procedures::domain::times_to(
-            procedure.executed_at,
-            procedure.detected_at,
-            procedure.responded_at,
-        )
-        .1
-        .map(show::duration)
+        procedure.observed().spans().1.map(show::duration)
     }
 }
 
@@ -378,9 +391,14 @@ impl Submit {
             "red" => Pending::waits_on_red,
             "blue" => Pending::waits_on_blue,
             "cleanup" => Pending::owes_cleanup,
+            "contradictions" => Pending::contradicts,
             _ => Pending::owes_anything,
         };
         self.submission.procedures.iter().filter(|p| is(p)).count()
+    }
+    /// What a side answered; who owes no answer gave none.
+    fn said<'a>(&self, outcome: &'a Option<String>) -> &'a str {
+        outcome.as_deref().unwrap_or("None needed")
     }
     fn complete(&self) -> bool {
         self.submission.progress().complete()

@@ -3,6 +3,7 @@
 use chrono::{Days, NaiveDate};
 
 use crate::kernel::base::ids::{EngagementId, PersonId};
+use crate::lifecycle::domain::EngagementStatus;
 
 /// A person's part in an engagement, on the days it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,16 +12,36 @@ pub struct Part {
     pub engagement: EngagementId,
     /// Its title, or that it is another client's.
     pub title: String,
+    /// None of another client's, which stays theirs.
+    pub status: Option<EngagementStatus>,
     pub from: NaiveDate,
     pub to: NaiveDate,
+}
+
+/// What takes somebody's day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booked {
+    pub title: String,
+    pub status: Option<EngagementStatus>,
+}
+
+impl Booked {
+    /// Class of its colour.
+    pub fn class(&self) -> &'static str {
+        self.status.map_or("elsewhere", |status| status.class())
+    }
+    /// What it is, in a word.
+    pub fn word(&self) -> &'static str {
+        self.status.map_or("Booked elsewhere", EngagementStatus::label)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub person: PersonId,
     pub name: String,
-    /// For each day the titles of what they are booked for; two are a clash.
-    pub days: Vec<Vec<String>>,
+    /// For each day what they are booked for; two are a clash.
+    pub days: Vec<Vec<Booked>>,
 }
 
 impl Row {
@@ -57,7 +78,7 @@ pub fn rows(people: &[(PersonId, String)], parts: &[Part], first: NaiveDate, las
                 own.iter().filter(|part| part.from <= *day && part.to >= *day).collect();
             here.sort_by_key(|part| part.engagement);
             here.dedup_by_key(|part| part.engagement);
-            here.into_iter().map(|part| part.title.clone()).collect()
+            here.into_iter().map(|part| Booked { title: part.title.clone(), status: part.status }).collect()
         };
         Row { person: *person, name: name.clone(), days: days.iter().map(on).collect() }
     };
@@ -85,6 +106,14 @@ mod tests {
     }
 
     #[test]
+    fn a_booking_has_the_colour_of_its_status_and_another_clients_has_none() {
+        let booked = |status| Booked { title: "A".into(), status };
+        let scheduled = booked(Some(EngagementStatus::Scheduled));
+        assert_eq!((scheduled.class(), scheduled.word()), ("scheduled", "Scheduled"));
+        assert_eq!((booked(None).class(), booked(None).word()), ("elsewhere", "Booked elsewhere"));
+    }
+
+    #[test]
     fn two_engagements_on_a_day_clash_and_two_teams_of_one_do_not() {
         let (mika, tor) = (PersonId::new(), PersonId::new());
         let (a, b) = (EngagementId::new(), EngagementId::new());
@@ -92,6 +121,7 @@ mod tests {
             person,
             engagement,
             title: title.into(),
+            status: Some(EngagementStatus::Scheduled),
             from: day(from),
             to: day(to),
         };
@@ -103,7 +133,8 @@ mod tests {
         ];
         let rows = rows(&[(mika, "Mika".into()), (tor, "Tor".into())], &parts, day(2), day(8));
         assert_eq!((rows[0].booked(), rows[0].clashes()), (5, 1));
-        assert_eq!(rows[0].days[2], ["A", "B"]);
+        let titles: Vec<&str> = rows[0].days[2].iter().map(|booked| booked.title.as_str()).collect();
+        assert_eq!(titles, ["A", "B"]);
         assert_eq!((rows[1].booked(), rows[1].clashes()), (0, 0));
     }
 }

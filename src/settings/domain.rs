@@ -49,6 +49,9 @@ pub struct Meaning {
     /// Red: it reached its objective, in whole or part.
     #[serde(default)]
     pub succeeded: bool,
+    /// Red: it reached only a part of its objective.
+    #[serde(default)]
+    pub partial: bool,
     /// Red: it was run at all.
     #[serde(default = "yes")]
     pub attempted: bool,
@@ -74,6 +77,7 @@ impl Default for Meaning {
     fn default() -> Self {
         Self {
             succeeded: false,
+            partial: false,
             attempted: true,
             score: None,
             prevented: false,
@@ -99,16 +103,29 @@ impl Meaning {
 
     /// What it says, in words: "prevented, alerted".
     pub fn flags(&self, team: Team) -> String {
-        let all = match team {
-            Team::Red => [
+        let all: &[(bool, &str)] = match team {
+            Team::Red => &[
                 (self.succeeded, "succeeded"),
+                (self.partial, "in part"),
                 (self.attempted, "attempted"),
                 (self.prevented, "stopped by a control"),
             ],
-            Team::Blue => [(self.prevented, "prevented"), (self.alerted, "alerted"), (self.logged, "logged")],
+            Team::Blue => {
+                &[(self.prevented, "prevented"), (self.alerted, "alerted"), (self.logged, "logged")]
+            }
         };
-        let said: Vec<&str> = all.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
+        let said: Vec<&str> = all.iter().filter(|(holds, _)| *holds).map(|(_, word)| *word).collect();
         said.join(", ")
+    }
+
+    /// Whether red claims its whole objective.
+    pub fn reached_all(&self) -> bool {
+        self.succeeded && !self.partial
+    }
+
+    /// Whether it left records and did no more: nobody was told, nothing was stopped.
+    pub fn only_logged(&self) -> bool {
+        self.logged && !self.prevented && !self.alerted
     }
 
     /// Whether blue saw nothing of it.

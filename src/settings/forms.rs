@@ -25,6 +25,7 @@ pub struct SettingsForm {
     pub audit_days: String,
     #[serde(default)]
     pub legal_hold: Option<String>,
+    pub classification: String,
     pub version: i32,
 }
 
@@ -40,6 +41,11 @@ impl SettingsForm {
         if organisation_name.is_empty() {
             errors.add("organisation_name", "Give the organisation a name.");
         }
+        let classification = check_text("The classification", false, &self.classification, 200, false)
+            .unwrap_or_else(|sentence| {
+                errors.add("classification", sentence);
+                String::new()
+            });
         let zone = times::zone(&self.time_zone).map_err(|sentence| errors.add("time_zone", sentence));
         let idle = self.idle_minutes.trim().parse::<i32>().ok().filter(|minutes| (5..=720).contains(minutes));
         if idle.is_none() {
@@ -76,6 +82,7 @@ impl SettingsForm {
             approval_rule,
             audit_days,
             legal_hold: self.legal_hold.is_some(),
+            classification,
             version: self.version,
         })
     }
@@ -94,6 +101,8 @@ pub struct OutcomeForm {
     pub offered: Option<String>,
     #[serde(default)]
     pub succeeded: Option<String>,
+    #[serde(default)]
+    pub partial: Option<String>,
     #[serde(default)]
     pub stopped: Option<String>,
     #[serde(default)]
@@ -114,7 +123,9 @@ impl OutcomeForm {
     pub fn meaning(&self, team: Team) -> Meaning {
         match team {
             Team::Red => Meaning {
-                succeeded: self.succeeded.is_some(),
+                // A part of the objective was reached as well.
+                succeeded: self.succeeded.is_some() || self.partial.is_some(),
+                partial: self.partial.is_some(),
                 prevented: self.stopped.is_some(),
                 attempted: self.not_attempted.is_none(),
                 ..Meaning::default()

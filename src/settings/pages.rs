@@ -35,6 +35,7 @@ async fn page(
         approval_rule: stored.approval_rule.as_str().to_owned(),
         audit_days: stored.audit_days.to_string(),
         legal_hold: stored.legal_hold.then(|| "1".to_owned()),
+        classification: stored.classification.clone(),
         version: stored.version,
     });
     let frame = permit.frame(Section::Admin, "Settings").crumb("Administration", "/admin");

@@ -30,6 +30,8 @@ pub struct Settings {
     pub audit_days: i32,
     /// Whether no month of the audit log may be dropped.
     pub legal_hold: bool,
+    /// Who may read a report, as each of its pages says; empty says nothing.
+    pub classification: String,
     /// Rises with every change.
     pub version: i32,
 }
@@ -67,6 +69,7 @@ pub fn save(tx: &mut WriteTx<'_>, wanted: &Settings) -> Result<Audited<bool>> {
         ("approval_rule", before.approval_rule.as_str(), wanted.approval_rule.as_str()),
         ("audit_days", &days_before, &days_after),
         ("legal_hold", held(before.legal_hold), held(wanted.legal_hold)),
+        ("classification", before.classification.as_str(), wanted.classification.as_str()),
     ];
     let changed = changes.into_iter().filter(|(_, old, new)| old != new);
     let event = Event::new(Kind::SettingsChanged, "Changed the settings")
@@ -116,6 +119,7 @@ struct OutcomeRow {
     label: String,
     definition: String,
     succeeded: bool,
+    partial: bool,
     attempted: bool,
     score: Option<i32>,
     prevented: bool,
@@ -127,8 +131,8 @@ struct OutcomeRow {
 impl From<OutcomeRow> for Outcome {
     fn from(row: OutcomeRow) -> Self {
         let OutcomeRow { key, team, label, definition, retired_at, .. } = row;
-        let OutcomeRow { succeeded, attempted, score, prevented, alerted, logged, .. } = row;
-        let meaning = Meaning { succeeded, attempted, score, prevented, alerted, logged };
+        let OutcomeRow { succeeded, partial, attempted, score, prevented, alerted, logged, .. } = row;
+        let meaning = Meaning { succeeded, partial, attempted, score, prevented, alerted, logged };
         Self { key, team, label, definition, meaning, retired_at }
     }
 }
@@ -351,6 +355,7 @@ pub fn add_outcome(tx: &mut WriteTx<'_>, new: &NewOutcome) -> Result<Audited<()>
             outcomes::definition.eq(&new.definition),
             outcomes::position.eq(last.unwrap_or(0) + 1),
             outcomes::succeeded.eq(new.meaning.succeeded),
+            outcomes::partial.eq(new.meaning.partial),
             outcomes::attempted.eq(new.meaning.attempted),
             outcomes::prevented.eq(new.meaning.prevented),
             outcomes::alerted.eq(new.meaning.alerted),
@@ -359,5 +364,8 @@ pub fn add_outcome(tx: &mut WriteTx<'_>, new: &NewOutcome) -> Result<Audited<()>
         ))
         .execute(tx.conn)
         .map_err(taken)?;
-    tx.audited((), Event::new(Kind::OutcomesChanged, format!("Added the {} outcome {}", new.team.as_str(), new.label)))
+    tx.audited(
+        (),
+        Event::new(Kind::OutcomesChanged, format!("Added the {} outcome {}", new.team.as_str(), new.label)),
+    )
 }

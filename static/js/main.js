@@ -19,6 +19,9 @@ import './files.js';
 import './reveal.js';
 import './ticks.js';
 import './session.js';
+import './print.js';
+import './drawer.js';
+import './today.js';
 import { measure } from './changes.js';
 import { markTab } from './drafts.js';
 

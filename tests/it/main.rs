@@ -10,6 +10,7 @@ mod commands;
 mod crashes;
 mod demo;
 mod engagements;
+mod evidence;
 mod first_hour;
 mod harness;
 mod hostile;

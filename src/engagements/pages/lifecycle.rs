@@ -13,7 +13,7 @@ use crate::kernel::base::ids::EngagementId;
 use crate::kernel::base::show::counted;
 use crate::kernel::web::permit::{Action, ApproveEngagement, CancelEngagement, DeleteEngagement, Permit};
 use crate::kernel::web::{Form, Frame, Section, redirect_with};
-use crate::lifecycle::domain::EngagementStatus;
+use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
 use crate::procedures::store::runbook;
 
 async fn head<A: Action>(permit: &Permit<A>, id: EngagementId) -> Result<Head> {
@@ -67,6 +67,7 @@ fn cancel_page(
         action: format!("{url}/cancellation"),
         button: "Cancel engagement",
         back: url,
+        title: None,
         reason: Some(reason),
         error,
     }
@@ -109,8 +110,17 @@ pub async fn delete_form(
     permit: Permit<DeleteEngagement>,
     path: web::Path<EngagementId>,
 ) -> Result<HttpResponse> {
-    let id = path.into_inner();
-    let head = head(&permit, id).await?;
+    let page = delete_page(&permit, path.into_inner(), String::new(), None).await?;
+    permit.page(&page)
+}
+
+async fn delete_page(
+    permit: &Permit<DeleteEngagement>,
+    id: EngagementId,
+    typed: String,
+    error: Option<String>,
+) -> Result<Confirm> {
+    let head = head(permit, id).await?;
     let (visible, person) = (permit.visible(), permit.viewer().id);
     let (rows, digests) = permit
         .read(move |conn| {
@@ -120,6 +130,8 @@ pub async fn delete_form(
         .await?;
     let line = |n: i64, one: &str, many: &str| (n > 0).then(|| counted(n.unsigned_abs() as usize, one, many));
     let submitted = head.own.submitted_at.is_some();
+    let report = head.report.as_ref().map(|report| report.status);
+    let published = report == Some(ReportStatus::Published);
     let goes = [
         line(
             rows.len() as i64,
@@ -127,31 +139,56 @@ pub async fn delete_form(
             "procedures with their outcomes and notes",
         ),
         line(digests.entries, "log entry", "log entries"),
-        line(digests.files, "attachment", "attachments"),
-        (!submitted && head.report.is_some()).then(|| "its Draft report".to_owned()),
+        line(digests.files, "attachment", "attachments")
+            .map(|files| if submitted { format!("{files}, from the engagement’s pages") } else { files }),
+        (!submitted && report.is_some()).then(|| "its Draft report".to_owned()),
     ];
     let url = format!("/engagements/{id}");
-    permit.page(&Confirm {
-        frame: frame(&permit, &head, "Delete engagement"),
+    Ok(Confirm {
+        frame: frame(permit, &head, "Delete engagement"),
         heading: "Delete engagement".into(),
         lead: format!("“{}” of {} disappears from every list.", head.own.title, head.client_name),
         goes: goes.into_iter().flatten().collect(),
-        stays: if submitted {
-            "Its report stays.".into()
-        } else {
-            "The library and the client’s assets stay.".into()
+        stays: match report {
+            Some(ReportStatus::Published) => {
+                "Its published report stays with its evidence: whoever may read \
+                it opens both there, the client’s people too."
+                    .into()
+            }
+            Some(_) if submitted => "Its report stays with its evidence, and is no longer changed.".into(),
+            _ => "The library and the client’s assets stay.".into(),
         },
         action: format!("{url}/delete"),
         button: "Delete engagement",
         back: url,
+        title: published.then_some(typed),
         reason: None,
-        error: None,
+        error,
     })
 }
 
-pub async fn delete(permit: Permit<DeleteEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+/// The title, typed where the report is published.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteForm {
+    #[serde(default)]
+    title: String,
+}
+
+pub async fn delete(
+    permit: Permit<DeleteEngagement>,
+    path: web::Path<EngagementId>,
+    Form(typed): Form<DeleteForm>,
+) -> Result<HttpResponse> {
     let id = path.into_inner();
-    let own = permit.clone();
-    let title = permit.write(move |tx| store::delete(tx, &own, id)).await?;
-    Ok(redirect_with("/engagements", &format!("“{title}” deleted.")))
+    let (own, title) = (permit.clone(), typed.title.clone());
+    match permit.write(move |tx| store::delete(tx, &own, id, &title)).await {
+        Ok(title) => Ok(redirect_with("/engagements", &format!("“{title}” deleted."))),
+        Err(Error::Invalid(errors)) => {
+            let error = errors.get("title").map(str::to_owned);
+            let page = delete_page(&permit, id, typed.title, error).await?;
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+        }
+        Err(other) => Err(other),
+    }
 }

@@ -204,6 +204,7 @@ pub async fn removal(
         action: format!("/engagements/{id}/procedures/{procedure}/removal"),
         button: "Remove",
         back: format!("/engagements/{id}/procedures/order"),
+        title: None,
         reason: None,
         error: None,
     })

@@ -242,6 +242,7 @@ async fn decline_page(
         action: format!("/engagements/{id}/declination"),
         button: "Decline request",
         back: format!("/engagements/{id}"),
+        title: None,
         reason: Some(reason),
         error,
     })

@@ -232,6 +232,7 @@ fn everything(
         procedures: procedures_of(conn, &head, visible)?,
         operators: runbook::list_operators(conn, id, None, visible)?,
         inputs: store::list_inputs(conn, id, &digests.inputs)?,
+        corrections: corrections(conn, &head, inside)?,
         digests,
         ..Loaded::of(head)
     };
@@ -252,6 +253,14 @@ pub(super) fn procedures_of(
         runbook::pause_turns(&mut rows);
     }
     Ok(rows)
+}
+
+/// What the report puts right; before the runbook is submitted there is nothing to.
+fn corrections(conn: &mut PgConnection, head: &store::Head, inside: bool) -> Result<runbook::Corrections> {
+    match head.own.submitted_at {
+        Some(_) => runbook::list_corrections(conn, head.own.id, inside),
+        None => Ok(runbook::Corrections::default()),
+    }
 }
 
 /// Loads what one section needs beyond what the page has anyway.
@@ -331,6 +340,7 @@ fn one(
             loaded.outcomes = list_outcomes(conn)?;
             loaded.procedures = procedures_of(conn, &loaded.head, visible)?;
             loaded.operators = runbook::list_operators(conn, id, None, visible)?;
+            loaded.corrections = corrections(conn, &loaded.head, inside)?;
         }
         Part::Outcomes => loaded.outcomes = list_outcomes(conn)?,
         Part::Operators => loaded.operators = runbook::list_operators(conn, id, None, visible)?,

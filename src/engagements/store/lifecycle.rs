@@ -9,7 +9,7 @@ use crate::kernel::db::schema::{engagement_operators, engagements, reports};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::{Action, ApproveEngagement, CancelEngagement, DeleteEngagement, Permit};
-use crate::lifecycle::domain::{Command, check_reason};
+use crate::lifecycle::domain::{Command, ReportStatus, check_reason};
 use crate::lifecycle::store::{Locked, apply, lock_engagement, touch};
 
 /// Starts an engagement before its date.
@@ -99,17 +99,26 @@ fn command<A: Action>(
     if events.is_empty() { Ok(tx.unchanged(())) } else { tx.audited_all((), &events) }
 }
 
-/// Deletes an engagement. Unsubmitted it takes its Draft along; after submission the report stays.
+/// Deletes an engagement. Unsubmitted it takes its Draft along; after submission the report stays with its
+/// evidence. Where that is published, `typed` must be the title.
 ///
 /// # Errors
-/// [`Error::NotFound`], [`Error::Forbidden`].
+/// [`Error::NotFound`], [`Error::Forbidden`]; [`Error::Invalid`] at `title`.
 pub fn delete(
     tx: &mut WriteTx<'_>,
     permit: &Permit<DeleteEngagement>,
     id: EngagementId,
+    typed: &str,
 ) -> Result<Audited<String>> {
     let (locked, due) = lock_engagement(tx, id, &permit.visible())?;
     permit.check(locked.client)?;
+    let published = reports::table
+        .filter(reports::engagement_id.eq(id).and(reports::deleted_at.is_null()))
+        .filter(reports::status.eq(ReportStatus::Published));
+    let published: bool = diesel::select(diesel::dsl::exists(published)).get_result(tx.conn)?;
+    if published && typed.trim() != locked.title.trim() {
+        return Err(Error::field("title", "This is not its title. Type it as it stands above."));
+    }
     diesel::update(engagements::table.find(id))
         .set((
             engagements::deleted_at.eq(tx.now()),

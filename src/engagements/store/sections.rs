@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::sql;
-use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Date, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::engagements::glance::Answered;
@@ -10,37 +11,30 @@ use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, LogEntryId, PersonId, ProcedureId};
 use crate::kernel::base::query::prelude::*;
+use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{attachments, log_entries, people, procedures};
-use crate::procedures::domain::ProcedureStatus;
+use crate::procedures::domain::{Observed, ProcedureStatus};
 use crate::procedures::entries::{SHOWN, SHOWN_BYTES};
-use crate::procedures::store::runbook::procedures_of;
+use crate::procedures::store::runbook::{ASSET_ANSWERS, AssetAnswers, meanings, procedures_of};
 use crate::settings::domain::Outcome;
 
 /// Somebody with access to a client, as a choice of operator.
-#[derive(Debug, Clone, QueryableByName)]
+#[derive(Debug, Clone)]
 pub struct Candidate {
-    #[diesel(sql_type = SqlUuid)]
     pub id: PersonId,
-    #[diesel(sql_type = Text)]
     pub name: String,
     /// The role at the client.
-    #[diesel(sql_type = Text)]
     pub role: String,
     /// Whether they may be chosen: access to the client and an account in use.
-    #[diesel(sql_type = Bool)]
     pub has_access: bool,
     /// First day of theirs, where it is not the engagement's.
-    #[diesel(sql_type = Nullable<Date>)]
     pub from: Option<NaiveDate>,
     /// Last day of theirs.
-    #[diesel(sql_type = Nullable<Date>)]
     pub to: Option<NaiveDate>,
     /// Other engagements of theirs in these dates, each in a line.
-    #[diesel(sql_type = Array<Text>)]
     pub bookings: Vec<String>,
     /// Whether there are dates in which others could lie.
-    #[diesel(sql_type = Bool)]
     pub dated: bool,
 }
 
@@ -50,6 +44,50 @@ pub fn clashes(candidates: &[Candidate], is_meant: impl Fn(PersonId) -> bool) ->
         c.bookings.iter().map(|booking| format!("{}: {booking}", c.name)).collect()
     };
     candidates.iter().filter(|c| is_meant(c.id)).flat_map(of).collect()
+}
+
+#[derive(Debug, Clone, QueryableByName)]
+struct CandidateRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: PersonId,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    role: String,
+    #[diesel(sql_type = Bool)]
+    has_access: bool,
+    #[diesel(sql_type = Nullable<Date>)]
+    from: Option<NaiveDate>,
+    #[diesel(sql_type = Nullable<Date>)]
+    to: Option<NaiveDate>,
+    #[diesel(sql_type = Array<Jsonb>)]
+    bookings: Vec<serde_json::Value>,
+    #[diesel(sql_type = Bool)]
+    dated: bool,
+}
+
+/// Another engagement of a person, as the database tells it.
+#[derive(Deserialize)]
+struct Booked {
+    title: String,
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+}
+
+impl CandidateRow {
+    fn read(self) -> Result<Candidate> {
+        let Self { id, name, role, has_access, from, to, bookings, dated } = self;
+        let more = bookings.len() > BOOKINGS;
+        let told = |booked: serde_json::Value| -> Result<String> {
+            let Booked { title, from, to } = serde_json::from_value(booked)?;
+            let dates = show::dates(from, to);
+            Ok(if dates.is_empty() { title } else { format!("{title}, {dates}") })
+        };
+        let mut bookings: Vec<String> =
+            bookings.into_iter().take(BOOKINGS).map(told).collect::<Result<_>>()?;
+        bookings.extend(more.then(|| "and more".to_owned()));
+        Ok(Candidate { id, name, role, has_access, from, to, bookings, dated })
+    }
 }
 
 /// How many bookings of a person are told one by one.
@@ -67,16 +105,17 @@ pub fn list_candidates(
 ) -> Result<Vec<Candidate>> {
     // sql_query: overlapping dates, with open ends on either side, for all people at once. What runs without
     // an end may last; what is only booked without one takes its first day, as in the calendar.
-    let mut candidates: Vec<Candidate> = diesel::sql_query(
+    let candidates: Vec<CandidateRow> = diesel::sql_query(
         "SELECT p.id, p.name, coalesce(r.name, '') AS role,
             r.id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL AS has_access,
             (SELECT min(starts_on) FROM engagement_operators WHERE engagement_id = $2 \
             AND person_id = p.id) AS \"from\",
             (SELECT max(ends_on) FROM engagement_operators WHERE engagement_id = $2 \
             AND person_id = p.id) AS \"to\",
-            ARRAY(SELECT CASE WHEN e.client_id = ANY ($5) THEN e.title ELSE 'Another client' END
-                    || coalesce(', ' || to_char(coalesce(min(o.starts_on), e.start_date), 'FMDD Mon'), '')
-                    || coalesce(' – ' || to_char(coalesce(max(o.ends_on), e.end_date), 'FMDD Mon'), '')
+            ARRAY(SELECT jsonb_build_object(
+                    'title', CASE WHEN e.client_id = ANY ($5) THEN e.title ELSE 'Another client' END,
+                    'from', coalesce(min(o.starts_on), e.start_date),
+                    'to', coalesce(max(o.ends_on), e.end_date))
                 FROM engagement_operators o JOIN engagements e ON e.id = o.engagement_id
                 WHERE o.person_id = p.id AND (e.client_id = ANY ($5) OR $6) AND e.deleted_at IS NULL \
                 AND e.status IN ('pending', 'scheduled', 'in_progress')
@@ -101,13 +140,7 @@ pub fn list_candidates(
     .bind::<Array<SqlUuid>, _>(visible.ids())
     .bind::<Bool, _>(others)
     .load(conn)?;
-    for candidate in &mut candidates {
-        if candidate.bookings.len() > BOOKINGS {
-            candidate.bookings.truncate(BOOKINGS);
-            candidate.bookings.push("and more".into());
-        }
-    }
-    Ok(candidates)
+    candidates.into_iter().map(CandidateRow::read).collect()
 }
 
 /// An asset that procedures of the engagement use.
@@ -154,6 +187,7 @@ pub fn list_answers(
     visible: &Visible,
 ) -> Result<Vec<Answered>> {
     type Row = (
+        (ProcedureId, i32, String),
         Vec<String>,
         ProcedureStatus,
         Option<String>,
@@ -161,9 +195,11 @@ pub fn list_answers(
         Option<DateTime<Utc>>,
         Option<DateTime<Utc>>,
         Option<DateTime<Utc>>,
+        serde_json::Value,
     );
     let rows: Vec<Row> = procedures_of(id, visible)
         .select((
+            (procedures::id, procedures::position, procedures::name),
             procedures::tactics,
             procedures::status,
             procedures::red_outcome,
@@ -171,21 +207,27 @@ pub fn list_answers(
             procedures::executed_at,
             procedures::detected_at,
             procedures::responded_at,
+            sql::<Jsonb>(ASSET_ANSWERS),
         ))
         .load(conn)?;
     let meaning = |key: Option<String>| {
         key.and_then(|key| outcomes.iter().find(|outcome| outcome.key == key)).map(|found| found.meaning)
     };
-    let answered = |(tactics, status, red, blue, executed_at, detected_at, responded_at): Row| Answered {
-        tactics,
-        red: meaning(red),
-        blue: meaning(blue),
-        not_applicable: status == ProcedureStatus::NotApplicable,
-        executed_at,
-        detected_at,
-        responded_at,
+    let answered = |row: Row| {
+        let ((id, position, name), tactics, status, red, blue, executed, detected, responded, assets) = row;
+        let assets: AssetAnswers = serde_json::from_value(assets)?;
+        Ok(Answered {
+            id,
+            position,
+            name,
+            tactics,
+            red: meaning(red),
+            observed: Observed { executed, detected, responded, blue: meaning(blue) },
+            assets: meanings(&assets, outcomes),
+            not_applicable: status == ProcedureStatus::NotApplicable,
+        })
     };
-    Ok(rows.into_iter().map(answered).collect())
+    rows.into_iter().map(answered).collect()
 }
 
 /// A log entry in the timeline.

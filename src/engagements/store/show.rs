@@ -116,6 +116,8 @@ pub fn get_head(conn: &mut PgConnection, id: EngagementId, visible: &Visible) ->
         ))
         .first(conn)?;
     let updated = updated.unwrap_or(DateTime::UNIX_EPOCH);
+    // Nothing was submitted into the report of what was canceled, and nothing will be.
+    let report = report.filter(|_| own.status != EngagementStatus::Canceled || own.submitted_at.is_some());
     Ok(Head { own, client_name, updated, updated_by: updated_by.unwrap_or_default(), report })
 }
 

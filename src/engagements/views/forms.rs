@@ -75,6 +75,8 @@ pub struct Confirm {
     /// Word on the button.
     pub button: &'static str,
     pub back: String,
+    /// The title as typed, where it has to be typed.
+    pub title: Option<String>,
     /// Reason as typed, where one is asked for.
     pub reason: Option<String>,
     /// What is wrong with it.

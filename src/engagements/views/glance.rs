@@ -3,7 +3,7 @@
 use askama::Template;
 use askama::filters::HtmlSafe;
 
-use crate::engagements::glance::{Counts, Glance, TONES};
+use crate::engagements::glance::{Counts, Doubt, Glance, TONES, Times};
 use crate::kernel::base::show;
 use crate::kernel::web::filters;
 
@@ -16,7 +16,7 @@ const ROW: usize = 44;
 pub const NAMES: [(&str, &str); 6] = [
     ("Failed or blocked", "Prevented"),
     ("", "Alerted, not prevented"),
-    ("", "Logged"),
+    ("", "Logged only"),
     ("Success", "No evidence"),
     ("Nothing to tell", "Not applicable"),
     ("Unanswered", "Unanswered"),
@@ -35,6 +35,10 @@ pub struct Piece {
 #[template(path = "engagements/_glance.html")]
 pub struct GlanceView {
     pub glance: Glance,
+    /// Whether the times stand here; a report has them among its results.
+    pub times: bool,
+    /// Address of the engagement, whose procedures doubts lead to; empty where they stand on the same page.
+    pub base: String,
 }
 
 impl HtmlSafe for GlanceView {}
@@ -46,8 +50,16 @@ impl GlanceView {
     fn top(&self, n: &usize) -> usize {
         n * ROW
     }
+    /// A row's pieces, the row with the most procedures as wide as the picture.
     fn pieces(&self, counts: &Counts) -> Vec<Piece> {
-        pieces(counts)
+        let most = self.glance.rows.iter().map(|row| row.procedures).max().unwrap_or_default();
+        pieces(counts, most)
+    }
+    fn doubtful(&self, doubt: &Doubt) -> String {
+        match self.base.as_str() {
+            "" => format!("#p{}", doubt.position),
+            base => format!("{base}/procedures/{}", doubt.id),
+        }
     }
     /// "Blue: Prevented 3, Logged 1", for whoever cannot see the bar.
     fn told(&self, counts: &Counts, red: bool) -> String {
@@ -57,17 +69,20 @@ impl GlanceView {
         });
         said.collect::<Vec<_>>().join(", ")
     }
+    fn both(&self) -> [(&'static str, &Times); 2] {
+        [("Median time to detect", &self.glance.detect), ("Median time to respond", &self.glance.respond)]
+    }
     fn late_after(&self) -> String {
         show::duration(crate::engagements::glance::LATE)
     }
 }
 
-/// Pieces of a bar of [`WIDTH`]: each as wide as its share, whole units, none lost.
-fn pieces(counts: &Counts) -> Vec<Piece> {
-    let whole: usize = counts.iter().sum();
+/// Pieces of a bar: each as wide as its share of the `most` that a row holds, which is [`WIDTH`]; whole units,
+/// none lost.
+fn pieces(counts: &Counts, most: usize) -> Vec<Piece> {
     let (mut pieces, mut before) = (Vec::new(), 0);
     for (n, tone) in counts.iter().zip(TONES).filter(|(n, _)| **n > 0) {
-        let edge = |n: usize| n * WIDTH / whole;
+        let edge = |n: usize| n * WIDTH / most.max(1);
         let x = edge(before);
         before += n;
         pieces.push(Piece { tone, x, width: edge(before) - x, n: *n });
@@ -81,13 +96,21 @@ mod tests {
 
     #[test]
     fn a_bar_is_full_and_without_gaps() {
-        let bar = pieces(&[1, 1, 0, 1, 0, 0]);
+        let bar = pieces(&[1, 1, 0, 1, 0, 0], 3);
         let mut edge = 0;
         for piece in &bar {
             assert_eq!(piece.x, edge);
             edge += piece.width;
         }
         assert_eq!((edge, bar.len()), (WIDTH, 3));
-        assert!(pieces(&Counts::default()).is_empty());
+        assert!(pieces(&Counts::default(), 0).is_empty());
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_its_row_has_procedures() {
+        let length =
+            |counts: &Counts, most| pieces(counts, most).iter().map(|piece| piece.width).sum::<usize>();
+        assert_eq!(length(&[1, 0, 0, 1, 0, 0], 8), WIDTH / 4);
+        assert_eq!(length(&[8, 0, 0, 0, 0, 0], 8), WIDTH);
     }
 }

@@ -95,6 +95,8 @@ pub struct Line {
     /// Label of the status.
     pub status: &'static str,
     pub class: &'static str,
+    /// What a submitted one is at, where its status does not say it.
+    pub stage: Option<&'static str>,
     pub start: String,
     pub updated: When,
     pub updated_by: String,
@@ -135,6 +137,8 @@ impl Line {
             client_href: link("/engagements", &[("client", &row.client.to_string())]),
             status: row.status.label(),
             class: row.status.class(),
+            stage: (state == RunbookState::Submitted && row.status == EngagementStatus::InProgress)
+                .then_some("report in Draft"),
             start: dates(row.start, None).trim_start_matches("from ").to_owned(),
             updated: When::ago(row.updated, now, zone),
             updated_by: row.updated_by.clone(),

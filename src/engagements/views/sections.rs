@@ -14,6 +14,7 @@ use crate::kernel::base::show::{When, counted, dates, size};
 use crate::kernel::base::team::Team;
 use crate::kernel::web::filters;
 use crate::kernel::web::markdown;
+use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::inputs::{InputRow, Values};
 
 crate::text_enum! {
@@ -457,6 +458,8 @@ pub struct Report {
     pub submitted: bool,
     /// Whether the person may read it.
     pub readable: bool,
+    /// Why there is none.
+    pub missing: &'static str,
     /// Link to submit, where the person may.
     pub submit: Option<String>,
 }
@@ -474,6 +477,11 @@ impl Report {
             }),
             submitted: head.own.submitted_at.is_some(),
             readable,
+            missing: if head.own.status == EngagementStatus::Canceled {
+                "It was canceled before it was submitted: there is no report."
+            } else {
+                "A request has no report until it is approved."
+            },
             submit: may_submit.then(|| format!("/engagements/{}/submit", head.own.id)),
         }
     }

@@ -26,7 +26,7 @@ use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{Sides, working_allowed};
 use crate::procedures::inputs::{InputRow, Values};
 use crate::procedures::queue::{Queue, Writer};
-use crate::procedures::store::runbook::{Operator, ProcedureRow};
+use crate::procedures::store::runbook::{Corrections, Operator, ProcedureRow};
 use crate::procedures::views::page::url_in;
 use crate::settings::domain::Outcome;
 
@@ -45,6 +45,8 @@ pub struct Loaded {
     pub candidates: Vec<Candidate>,
     pub assets: Vec<UsedAsset>,
     pub answers: Vec<Answered>,
+    /// What the report puts right of a submitted runbook.
+    pub corrections: Corrections,
     /// Keys and names of the release's tactics.
     pub tactics: Vec<(String, String)>,
     pub entries: Vec<Entry>,
@@ -73,6 +75,7 @@ impl Loaded {
             candidates: Vec::new(),
             assets: Vec::new(),
             answers: Vec::new(),
+            corrections: Corrections::default(),
             tactics: Vec::new(),
             entries: Vec::new(),
             older_entries: 0,
@@ -180,6 +183,8 @@ pub struct Show {
     pub full: bool,
     /// Whether Start now makes sense.
     pub startable: bool,
+    /// Whether it has a page for paper; a request has none yet.
+    pub printable: bool,
     /// Why nothing can be changed, where that is so.
     pub notice: Option<String>,
     /// What went wrong with the last form.
@@ -233,7 +238,8 @@ pub fn body<F: Fn(bool, bool) -> Sides>(
         Part::Assets => Assets::new(head, &loaded.assets).render(),
         Part::Outcomes => {
             let tactics = loaded.tactics.iter().map(|(key, name)| (key.as_str(), name.as_str()));
-            GlanceView { glance: Glance::of(tactics, &loaded.answers) }.render()
+            let glance = Glance::of(tactics, &loaded.answers);
+            GlanceView { glance, times: true, base: url }.render()
         }
         Part::Timeline => {
             Timeline::new(id, &loaded.entries, loaded.older_entries, loaded.paged, zone).render()
@@ -284,7 +290,10 @@ fn procedures<F: Fn(bool, bool) -> Sides>(loaded: &Loaded, around: &Around<F>) -
         .filter(|row| fits(row, around.show))
         .map(|row| {
             let sides = around.writer.sides_of(row, operators);
-            Line::new(row, loaded.head.own.id, &loaded.outcomes, operators, (sides, around.show))
+            let mut line =
+                Line::new(row, loaded.head.own.id, &loaded.outcomes, operators, (sides, around.show));
+            line.correct(row.id, &loaded.corrections);
+            line
         })
         .collect();
     let url = format!("/engagements/{}", loaded.head.own.id);
@@ -336,6 +345,7 @@ impl Show {
             next,
             may: around.may,
             startable: own.status == EngagementStatus::Scheduled,
+            printable: own.status != EngagementStatus::Pending,
             notice: notice(&loaded.head, around.now),
             problem,
             sections,

@@ -4,13 +4,13 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use crate::engagements::domain::RunbookState;
-use crate::kernel::base::ids::EngagementId;
+use crate::kernel::base::ids::{EngagementId, ProcedureId};
 use crate::kernel::base::team::Team;
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
 use crate::procedures::domain::{Field, Sides, Turn};
 use crate::procedures::queue::Queue;
-use crate::procedures::store::runbook::{Operator, ProcedureRow, operators_of};
+use crate::procedures::store::runbook::{Corrections, Operator, ProcedureRow, operators_of};
 use crate::procedures::views::page::{state_class, url_in};
 use crate::settings::domain::Outcome;
 
@@ -61,6 +61,8 @@ pub struct Cell {
     pub mark: Mark,
     /// Whether it is a button.
     pub editable: bool,
+    /// What the report says instead, where it was put right there.
+    pub corrected: Option<String>,
 }
 
 /// A row of the table.
@@ -93,6 +95,15 @@ pub fn turn_word(turn: Turn) -> &'static str {
 }
 
 impl Line {
+    /// Notes what the report puts right beside each outcome.
+    pub fn correct(&mut self, procedure: ProcedureId, corrections: &Corrections) {
+        for (field, team) in [(Field::RedOutcome, Team::Red), (Field::BlueOutcome, Team::Blue)] {
+            for cell in self.cells.iter_mut().filter(|cell| cell.field == field.name()) {
+                cell.corrected = corrections.get(&(procedure, team)).cloned();
+            }
+        }
+    }
+
     /// A row as the table shows it.
     pub fn new(
         row: &ProcedureRow,
@@ -112,6 +123,7 @@ impl Line {
                 },
                 mark: Mark::of(row, *field, outcomes),
                 editable: sides.may_write(*field),
+                corrected: None,
             })
             .collect();
         let mut people: Vec<_> = Team::ALL

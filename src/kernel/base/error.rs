@@ -68,6 +68,9 @@ pub enum Error {
     /// Somebody else was quicker: 409 with what happened.
     #[error("conflict: {0}")]
     Conflict(String),
+    /// It was here, and what it needs is lost on this server, in a sentence: 410.
+    #[error("gone: {0}")]
+    Gone(String),
     /// More than the limit says: 413.
     #[error("too large: {0}")]
     TooLarge(String),
@@ -96,6 +99,7 @@ impl Error {
             Self::Unauthenticated | Self::SecondFactorDue | Self::ProofNeeded => StatusCode::UNAUTHORIZED,
             Self::Invalid(_) | Self::Refused(_) | Self::Malformed(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Gone(_) => StatusCode::GONE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unavailable(_) | Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,

@@ -325,6 +325,7 @@ diesel::table! {
         logged -> Bool,
         retired_at -> Nullable<Timestamptz>,
         attempted -> Bool,
+        partial -> Bool,
     }
 }
 
@@ -504,6 +505,7 @@ diesel::table! {
         approach -> Text,
         observations -> Text,
         conclusion -> Text,
+        classification -> Text,
     }
 }
 
@@ -579,6 +581,7 @@ diesel::table! {
         retention_loosened_at -> Nullable<Timestamptz>,
         keys_kept_at -> Nullable<Timestamptz>,
         first_hour_over_at -> Nullable<Timestamptz>,
+        classification -> Text,
     }
 }
 

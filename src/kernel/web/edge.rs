@@ -383,6 +383,7 @@ fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) 
         Error::Invalid(errors) => ("Not saved", errors.0.values().next().cloned().unwrap_or_default(), home),
         Error::Refused(why) | Error::Malformed(why) => ("Not done", why.clone(), home),
         Error::Conflict(why) => ("Changed meanwhile", why.clone(), home),
+        Error::Gone(why) => ("The file is missing", why.clone(), home),
         Error::TooLarge(why) => ("Too large", why.clone(), home),
         Error::Unavailable(_) => (
             "The database is away",

@@ -8,6 +8,7 @@ pub mod filters;
 pub mod form;
 pub mod frame;
 pub mod literal;
+pub mod margins;
 pub mod markdown;
 pub mod measure;
 pub mod owner;

@@ -19,6 +19,7 @@ use crate::kernel::base::ids::{AttachmentId, EngagementId, ProcedureId};
 use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::WriteTx;
+use crate::kernel::web::ctx::Ctx;
 use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
 use crate::kernel::web::{Form, Query, redirect, redirect_with};
 use crate::procedures::evidence::{TypedAttachment, is_image};
@@ -233,7 +234,33 @@ async fn get<A: Action>(
 pub async fn file(permit: Permit<ReadEngagement>, path: FileIds, req: HttpRequest) -> Result<HttpResponse> {
     let (engagement, id) = path.into_inner();
     let attachment = get(&permit, engagement, id).await?;
-    let tag = EntityTag::new_strong(attachment.digest());
+    serve(&permit, &attachment.into(), &req).await
+}
+
+/// A file as it is served, wherever the right to it comes from.
+#[derive(Debug, Clone)]
+pub struct Served {
+    pub id: AttachmentId,
+    pub file_name: String,
+    pub media_type: String,
+    /// SHA-256, in hexadecimal digits.
+    pub digest: String,
+}
+
+impl From<Attachment> for Served {
+    fn from(attachment: Attachment) -> Self {
+        let digest = attachment.digest();
+        let Attachment { id, file_name, media_type, .. } = attachment;
+        Self { id, file_name, media_type, digest }
+    }
+}
+
+/// The file itself.
+///
+/// # Errors
+/// [`Error::Gone`] when the row is there and the file is not.
+pub async fn serve(ctx: &Ctx, attachment: &Served, req: &HttpRequest) -> Result<HttpResponse> {
+    let tag = EntityTag::new_strong(attachment.digest.clone());
     let mut answer = HttpResponse::Ok();
     answer
         .insert_header(ETag(tag.clone()))
@@ -249,12 +276,19 @@ pub async fn file(permit: Permit<ReadEngagement>, path: FileIds, req: HttpReques
     if known {
         return Ok(answer.status(StatusCode::NOT_MODIFIED).finish());
     }
-    let blob = permit.app.blobs.get(&upload::kept(id)).await.map_err(upload::storage)?;
+    let blob = ctx.app.blobs.get(&upload::kept(attachment.id)).await.map_err(|fault| match fault {
+        object_store::Error::NotFound { .. } => Error::Gone(format!(
+            "The file of “{}” is missing on this server. An administrator restores “{}” in the folder \
+                “attachments” of the data directory from a backup.",
+            attachment.file_name, attachment.id
+        )),
+        other => upload::storage(other),
+    })?;
     let size = blob.meta.size;
     let content = blob.into_stream().map(|chunk| chunk.map_err(|fault| upload::storage(fault).into()));
     Ok(answer
         .content_type(attachment.media_type.as_str())
-        .insert_header(disposition(&attachment))
+        .insert_header(disposition(attachment))
         // Evidence is mostly compressed already, and its length shall be known.
         .insert_header(ContentEncoding::Identity)
         .body(SizedStream::new(
@@ -263,7 +297,7 @@ pub async fn file(permit: Permit<ReadEngagement>, path: FileIds, req: HttpReques
         )))
 }
 
-fn disposition(attachment: &Attachment) -> ContentDisposition {
+fn disposition(attachment: &Served) -> ContentDisposition {
     let plain: String = attachment
         .file_name
         .chars()

@@ -26,7 +26,9 @@ use crate::procedures::inputs::{Values, as_typed, changed, is_input};
 use crate::procedures::pages::queue::find_place;
 use crate::procedures::queue::{InQueue, Queue};
 use crate::procedures::store::page::{self, Draft, InputValues, Shown, Technique, Tick};
-use crate::procedures::store::runbook::{Operator, is_assigned, list_operators, list_procedures};
+use crate::procedures::store::runbook::{
+    Corrections, Operator, is_assigned, list_corrections, list_operators, list_procedures,
+};
 use crate::procedures::store::save::save_fields;
 use crate::procedures::store::{parts, work};
 use crate::procedures::views::page::{Jump, Last, Overlay, Show, url, url_in};
@@ -47,6 +49,8 @@ struct Loaded {
     inputs: InputValues,
     techniques: Vec<Technique>,
     drafts: Vec<Draft>,
+    /// What the report puts right of a submitted runbook.
+    corrections: Corrections,
 }
 
 async fn load<A: Action>(
@@ -55,6 +59,7 @@ async fn load<A: Action>(
     procedure: ProcedureId,
 ) -> Result<Loaded> {
     let (visible, person) = (permit.visible(), permit.viewer().id);
+    let inside = permit.viewer().rights.clients_with(P::ReportRead);
     let loaded = permit
         .read(move |conn| {
             let shown = page::get(conn, engagement, procedure, &visible)?;
@@ -69,6 +74,11 @@ async fn load<A: Action>(
                     &shown.procedure.technique_ids,
                 )?,
                 drafts: page::list_drafts(conn, person, procedure)?,
+                corrections: if shown.engagement.submitted_at.is_some() {
+                    list_corrections(conn, engagement, inside.contains(&shown.engagement.client_id))?
+                } else {
+                    Corrections::default()
+                },
                 shown,
             })
         })
@@ -86,7 +96,17 @@ impl Loaded {
         let e = &self.shown.engagement;
         working_allowed(e.status.as_of(e.starts_at, permit.app.clock.now()), e.submitted_at.is_some())
             .err()
-            .map(|refusal| refusal.0)
+            .map(|refusal| refusal.0 + &self.corrected())
+    }
+
+    /// What the report says instead of what was frozen here.
+    fn corrected(&self) -> String {
+        let id = self.shown.procedure.id;
+        let told = |team: &Team| {
+            let label = self.corrections.get(&(id, *team))?;
+            Some(format!(" The {} outcome was corrected in the report: {label}.", team.as_str()))
+        };
+        Team::ALL.iter().filter_map(told).collect()
     }
 
     fn sides<A: Action>(&self, permit: &Permit<A>) -> Sides {

@@ -387,11 +387,36 @@ pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: AttachmentId) -> Result
     Ok(())
 }
 
-/// Which of these blobs may go: those without a row, and those whose row was removed before `since`.
+/// Whether any attachment is recorded whose file should be there.
+pub fn has_attachments(conn: &mut PgConnection) -> Result<bool> {
+    Ok(diesel::select(diesel::dsl::exists(attachments::table.filter(attachments::removed_at.is_null())))
+        .get_result(conn)?)
+}
+
+/// Whether a report shows an attachment: a finding of it as it stands, what Submit froze, or what was published.
+const IN_A_REPORT: &str = "(EXISTS (SELECT FROM finding_attachments f WHERE f.attachment_id = attachments.id)
+    OR EXISTS (SELECT FROM reports r JOIN report_revisions v ON v.report_id = r.id
+        WHERE r.engagement_id = attachments.engagement_id AND r.deleted_at IS NULL
+            AND v.body @> jsonb_build_object('procedures', jsonb_build_array(jsonb_build_object('attachments',
+                jsonb_build_array(jsonb_build_object('id', attachments.id))))))
+    OR EXISTS (SELECT FROM reports r JOIN report_publications v ON v.report_id = r.id
+        WHERE r.engagement_id = attachments.engagement_id AND r.deleted_at IS NULL
+            AND (v.body @> jsonb_build_object('procedures', jsonb_build_array(jsonb_build_object('attachments',
+                jsonb_build_array(jsonb_build_object('id', attachments.id)))))
+            OR v.content @> jsonb_build_object('findings', jsonb_build_array(jsonb_build_object('evidence',
+                jsonb_build_array(jsonb_build_object('id', attachments.id))))))))";
+
+/// Which of these blobs may go: those without a row, and those whose row was removed before `since` and that
+/// no report shows.
 pub fn list_unneeded(conn: &mut PgConnection, blobs: &[Uuid], since: DateTime<Utc>) -> Result<Vec<Uuid>> {
     let needed: Vec<Uuid> = attachments::table
         .filter(attachments::id.eq_any(blobs))
-        .filter(attachments::removed_at.is_null().or(attachments::removed_at.ge(since)))
+        .filter(
+            attachments::removed_at
+                .is_null()
+                .or(attachments::removed_at.ge(since))
+                .or(sql::<Bool>(IN_A_REPORT)),
+        )
         .select(attachments::id)
         .load(conn)?;
     let needed: std::collections::HashSet<Uuid> = needed.into_iter().collect();

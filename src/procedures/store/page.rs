@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::done::Ticked;
 use super::fields::Fields;
+use super::runbook::{ASSET_ANSWERS, AssetAnswers};
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId, ReportId};
@@ -80,6 +81,8 @@ pub struct Shown {
     /// Controls and rules that detected something at this client before.
     pub detectors: Vec<String>,
     pub neighbours: Neighbours,
+    /// Keys of both teams' own answers on each asset.
+    pub asset_answers: AssetAnswers,
 }
 
 /// The procedure with engagement and client.
@@ -92,9 +95,17 @@ pub fn get(
     procedure: ProcedureId,
     visible: &Visible,
 ) -> Result<Shown> {
-    type Row =
-        (EngagementPart, String, ProcedurePart, Option<String>, Option<ReportId>, Vec<String>, Neighbours);
-    let (engagement, client, procedure, updated_by, report, detectors, neighbours) = procedures::table
+    type Row = (
+        EngagementPart,
+        String,
+        ProcedurePart,
+        Option<String>,
+        Option<ReportId>,
+        Vec<String>,
+        Neighbours,
+        Value,
+    );
+    let (engagement, client, procedure, updated_by, report, detectors, neighbours, answers) = procedures::table
         .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
         .inner_join(clients::table.on(clients::id.eq(engagements::client_id)))
         .left_join(people::table.on(people::id.nullable().eq(procedures::updated_by)))
@@ -133,10 +144,22 @@ pub fn get(
                     "(SELECT count(*) FROM procedures n WHERE n.engagement_id = procedures.engagement_id)",
                 ),
             ),
+            sql::<Jsonb>(ASSET_ANSWERS),
         ))
         .first::<Row>(conn)?;
     let body = serde_json::from_value(procedure.body.clone())?;
-    Ok(Shown { engagement, client, procedure, body, updated_by, report, detectors, neighbours })
+    let asset_answers = serde_json::from_value(answers)?;
+    Ok(Shown {
+        engagement,
+        client,
+        procedure,
+        body,
+        updated_by,
+        report,
+        detectors,
+        neighbours,
+        asset_answers,
+    })
 }
 
 /// The engagement's part alone.

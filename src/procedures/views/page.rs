@@ -17,10 +17,11 @@ use crate::kernel::merge::record::{Columns, Typed};
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
-use crate::procedures::domain::{Field, ProcedureStatus, Severity, Sides, WaitingOn, times_to, warnings};
+use crate::procedures::domain::{Field, Observed, ProcedureStatus, Severity, Sides, WaitingOn, warnings};
 use crate::procedures::queue::{InQueue, Queue};
 use crate::procedures::store::page::Neighbours;
-use crate::procedures::store::runbook::{Operator, ProcedureRow, operators_of};
+use crate::procedures::store::runbook::{Operator, ProcedureRow, meanings, operators_of};
+use crate::settings::domain::Meaning;
 
 /// What stands in the form instead of the saved values: after a 422, a conflict, or a restored draft.
 #[derive(Debug, Clone, Default)]
@@ -374,7 +375,7 @@ impl Parts<'_> {
                 .map(|o| Face { name: o.name.clone(), initials: initials(&o.name) })
                 .collect()
         };
-        let (detect, respond) = times_to(row.executed_at, row.detected_at, row.responded_at);
+        let (detect, respond) = self.observed().spans();
         let figure = |word: &str, time: Option<_>| time.map(|t| format!("{word} {}", show::duration(t)));
         let figures: Vec<String> = [figure("Time to detect", detect), figure("time to respond", respond)]
             .into_iter()
@@ -554,16 +555,25 @@ impl Parts<'_> {
         chosen.unwrap_or_else(|| self.words(field, value))
     }
 
-    fn warning(&self, field: Field) -> Option<&'static str> {
+    fn meaning(&self, key: &Option<String>) -> Option<Meaning> {
+        let found = key.as_ref().and_then(|key| self.outcomes.iter().find(|outcome| &outcome.key == key));
+        found.map(|outcome| outcome.meaning)
+    }
+
+    fn observed(&self) -> Observed {
         let row = &self.shown.procedure.fields;
-        let outcome =
-            |key: &Option<String>| key.as_ref().and_then(|k| self.outcomes.iter().find(|o| &o.key == k));
-        let red = outcome(&row.red_outcome).map(|o| (o.key.as_str(), o.meaning));
-        let blue = outcome(&row.blue_outcome).map(|o| o.meaning);
-        warnings(row.executed_at, row.detected_at, row.responded_at, red, blue)
-            .into_iter()
-            .find(|w| w.field() == field)
-            .map(|w| w.sentence())
+        Observed {
+            executed: row.executed_at,
+            detected: row.detected_at,
+            responded: row.responded_at,
+            blue: self.meaning(&row.blue_outcome),
+        }
+    }
+
+    fn warning(&self, field: Field) -> Option<&'static str> {
+        let red = self.meaning(&self.shown.procedure.fields.red_outcome);
+        let assets = meanings(&self.shown.asset_answers, self.outcomes);
+        warnings(self.observed(), red, &assets).into_iter().find(|w| w.field() == field).map(|w| w.sentence())
     }
 
     /// What stands beside the form.

@@ -180,6 +180,7 @@ pub async fn removal(permit: Permit<EditReport>, path: Ids) -> Result<HttpRespon
         action: format!("/reports/{report}/findings/{id}/removal"),
         button: "Remove finding",
         back: format!("/reports/{report}#findings"),
+        title: None,
         reason: None,
         error: None,
     })

@@ -159,9 +159,12 @@ pub async fn revision(permit: Permit<ReadReport>, path: web::Path<(ReportId, i32
         })
         .await?;
     let known = workflow.revisions.iter().find(|revision| revision.n == n).cloned();
+    let approved = known.as_ref().and_then(|revision| workflow.approval_before(revision)).cloned();
     let mut page = shown(&permit, head, book, content, Vec::new(), workflow);
     // What was published is read as a whole.
     page.open = true;
+    page.approval = approved;
+    page.published = known.clone();
     page.revision = known;
     page.steps = Vec::new();
     (page.may_edit, page.may_remediate) = (false, false);

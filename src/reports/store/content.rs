@@ -14,7 +14,7 @@ use crate::kernel::merge::value::Value;
 use crate::lifecycle::domain::ReportStatus;
 use crate::procedures::domain::Severity;
 use crate::reports::content::{
-    Content, Correction, Finding, FindingField, FindingState, NarrativeField, Remediation,
+    Content, Correction, Cover, Finding, FindingField, FindingState, NarrativeField, Remediation,
 };
 use crate::reports::domain::Runbook;
 
@@ -23,6 +23,7 @@ use crate::reports::domain::Runbook;
 #[diesel(table_name = reports, check_for_backend(diesel::pg::Pg))]
 pub struct Narrative {
     pub title: String,
+    pub classification: String,
     pub executive_summary: String,
     pub approach: String,
     pub observations: String,
@@ -32,6 +33,7 @@ pub struct Narrative {
 crate::merge_columns! {
     Narrative: NarrativeField {
         Title => title;
+        Classification => classification;
         ExecutiveSummary => executive_summary;
         Approach => approach;
         Observations => observations;
@@ -145,6 +147,28 @@ pub struct Workflow {
     pub revisions: Vec<Revision>,
     /// Who was asked to review.
     pub reviewers: Vec<Reviewer>,
+    /// The organisation as the settings name it, with its classification of reports.
+    pub house: Cover,
+}
+
+impl Workflow {
+    /// The step by which what stands now was approved.
+    pub fn approval(&self) -> Option<&Move> {
+        let stands = self.moves.last().is_some_and(|last| last.to >= ReportStatus::Approved);
+        self.moves.iter().rev().find(|step| stands && step.to == ReportStatus::Approved)
+    }
+
+    /// The step by which a revision was approved.
+    pub fn approval_before(&self, revision: &Revision) -> Option<&Move> {
+        let approved = |step: &&Move| step.to == ReportStatus::Approved && step.at <= revision.published_at;
+        self.moves.iter().rev().find(approved)
+    }
+
+    /// The revision that is published now.
+    pub fn published(&self) -> Option<&Revision> {
+        let stands = self.moves.last().is_some_and(|last| last.to == ReportStatus::Published);
+        self.revisions.last().filter(|_| stands)
+    }
 }
 
 /// Reads a report's corrections, steps, revisions and reviewers.
@@ -169,7 +193,9 @@ pub fn get_workflow(conn: &mut PgConnection, report: ReportId) -> Result<Workflo
                 WHERE p.report_id = $1),
             'reviewers', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'name', p.name) \
             ORDER BY p.name), '[]')
-                FROM report_reviewers r JOIN people p ON p.id = r.person_id WHERE r.report_id = $1)) AS row",
+                FROM report_reviewers r JOIN people p ON p.id = r.person_id WHERE r.report_id = $1),
+            'house', (SELECT jsonb_build_object('organisation', organisation_name, \
+            'classification', classification) FROM settings)) AS row",
     )
     .bind::<SqlUuid, _>(report)
     .get_result(conn)?;
@@ -180,16 +206,21 @@ pub fn get_workflow(conn: &mut PgConnection, report: ReportId) -> Result<Workflo
 pub fn get_content(conn: &mut PgConnection, report: ReportId) -> Result<Content> {
     let narrative: Narrative = reports::table.find(report).select(Narrative::as_select()).first(conn)?;
     let findings = list_findings(conn, report)?;
-    Ok(content(&narrative, findings, get_workflow(conn, report)?.corrections))
+    Ok(content(&narrative, findings, get_workflow(conn, report)?))
 }
 
 /// Puts together what a report says.
-pub fn content(narrative: &Narrative, findings: Vec<Live>, corrections: Vec<Correction>) -> Content {
+pub fn content(narrative: &Narrative, findings: Vec<Live>, workflow: Workflow) -> Content {
+    let mut cover = workflow.house;
+    if !narrative.classification.is_empty() {
+        cover.classification.clone_from(&narrative.classification);
+    }
     Content {
+        cover,
         title: narrative.title.clone(),
         narrative: narrative.chapters(),
         findings: findings.into_iter().map(|live| live.finding).collect(),
-        corrections,
+        corrections: workflow.corrections,
     }
 }
 

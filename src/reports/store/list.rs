@@ -2,21 +2,24 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Jsonb, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::content::Narrative;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::{ClientId, EngagementId, ReportId};
+use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, ReportId};
 use crate::kernel::base::keyset::Cursor;
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
-use crate::kernel::db::schema::{clients, engagements, report_revisions, reports};
+use crate::kernel::db::schema::{
+    clients, engagements, report_publications, report_revisions, reports, settings,
+};
 use crate::kernel::web::permit::{Action, Permit, ReadReport};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
-use crate::reports::domain::Runbook;
+use crate::reports::content::Cover;
+use crate::reports::domain::{Attachment, Runbook};
 
 /// Who may see which reports: everything at some clients, only what is published at others.
 #[derive(Debug, Clone)]
@@ -176,8 +179,26 @@ impl Head {
 /// # Errors
 /// [`Error::NotFound`].
 pub fn get_head<A: Action>(conn: &mut PgConnection, id: ReportId, permit: &Permit<A>) -> Result<Head> {
-    let visible = permit.visible();
-    let head: Head = joined!()
+    let head = load_head(conn, id, &permit.visible())?;
+    visible_to(permit, head.status, head.client)?;
+    Ok(head)
+}
+
+/// The head of an engagement's report, for who reads the engagement itself.
+///
+/// # Errors
+/// [`Error::NotFound`] when it has none yet.
+pub fn get_head_of(conn: &mut PgConnection, engagement: EngagementId, visible: &Visible) -> Result<Head> {
+    let report: ReportId = reports::table
+        .inner_join(engagements::table.on(engagements::id.eq(reports::engagement_id)))
+        .filter(engagements::id.eq(engagement).and(engagements::deleted_at.is_null()))
+        .select(reports::id)
+        .first(conn)?;
+    load_head(conn, report, visible)
+}
+
+fn load_head(conn: &mut PgConnection, id: ReportId, visible: &Visible) -> Result<Head> {
+    Ok(joined!()
         .filter(reports::id.eq(id).and(reports::deleted_at.is_null()))
         .filter(reports::client_id.eq_any(visible.ids()))
         .select((
@@ -194,9 +215,7 @@ pub fn get_head<A: Action>(conn: &mut PgConnection, id: ReportId, permit: &Permi
             Narrative::as_select(),
             sql::<Bool>("EXISTS (SELECT FROM procedures p WHERE p.engagement_id = engagements.id)"),
         ))
-        .first(conn)?;
-    visible_to(permit, head.status, head.client)?;
-    Ok(head)
+        .first(conn)?)
 }
 
 /// Whoever reads only published reports does not learn of the others, whatever they want with them.
@@ -221,6 +240,79 @@ pub fn find_frozen(conn: &mut PgConnection, report: ReportId) -> Result<Option<R
         .first(conn)
         .optional()?;
     Ok(body.map(serde_json::from_value).transpose()?)
+}
+
+/// Who a report is from and who may read it: as it was published, else as it stands.
+pub fn get_cover(conn: &mut PgConnection, head: &Head) -> Result<Cover> {
+    let kept: Option<serde_json::Value> = report_publications::table
+        .filter(report_publications::report_id.eq(head.id))
+        .order(report_publications::n.desc())
+        .select(sql::<Jsonb>("coalesce(report_publications.content -> 'cover', '{}')"))
+        .first(conn)
+        .optional()?;
+    let published = kept.filter(|_| head.status == ReportStatus::Published);
+    if let Some(cover) = published.and_then(|kept| serde_json::from_value::<Cover>(kept).ok()) {
+        return Ok(cover);
+    }
+    let mut cover = get_house(conn)?;
+    if !head.narrative.classification.is_empty() {
+        cover.classification.clone_from(&head.narrative.classification);
+    }
+    Ok(cover)
+}
+
+/// The organisation as the settings name it, with its classification.
+pub fn get_house(conn: &mut PgConnection) -> Result<Cover> {
+    let (organisation, classification) =
+        settings::table.select((settings::organisation_name, settings::classification)).first(conn)?;
+    Ok(Cover { organisation, classification })
+}
+
+/// What a report shows of an attachment: among what Submit froze, its findings and what was published; for who
+/// reads only published reports the newest publication alone.
+///
+/// # Errors
+/// [`Error::NotFound`] when it shows no such file.
+pub fn get_evidence(
+    conn: &mut PgConnection,
+    head: &Head,
+    id: AttachmentId,
+    inside: bool,
+) -> Result<Attachment> {
+    // sql_query: the frozen texts are searched in the database, and none of them is read here.
+    let row: Option<EvidenceRow> = diesel::sql_query(
+        "WITH shown AS (
+            SELECT body, content FROM (SELECT p.body, p.content, p.n = max(p.n) OVER () AS newest
+                FROM report_publications p WHERE p.report_id = $1) published WHERE newest OR $3
+            UNION ALL SELECT v.body, NULL FROM report_revisions v WHERE v.report_id = $1 AND $3
+        )
+        SELECT file FROM (
+            SELECT jsonb_path_query(body, '$.procedures[*].attachments[*] ? (@.id == $id)', vars) AS file
+                FROM shown, jsonb_build_object('id', $2::text) AS vars
+            UNION ALL SELECT jsonb_path_query(content, '$.findings[*].evidence[*] ? (@.id == $id)', vars)
+                FROM shown, jsonb_build_object('id', $2::text) AS vars
+            UNION ALL SELECT jsonb_build_object('id', t.id, 'team', t.team, 'title', t.title,
+                    'description', t.description, 'file_name', t.file_name, 'media_type', t.media_type,
+                    'size', t.size, 'sha256', encode(t.sha256, 'hex'), 'in_finding', t.in_finding,
+                    'uploaded_by', '', 'uploaded_at', t.uploaded_at)
+                FROM findings f JOIN finding_attachments a ON a.finding_id = f.id
+                JOIN attachments t ON t.id = a.attachment_id
+                WHERE f.report_id = $1 AND t.id = $2 AND $3
+        ) found LIMIT 1",
+    )
+    .bind::<SqlUuid, _>(head.id)
+    .bind::<SqlUuid, _>(id)
+    .bind::<Bool, _>(inside)
+    .get_result(conn)
+    .optional()?;
+    let row = row.ok_or(Error::NotFound)?;
+    Ok(serde_json::from_value(row.file)?)
+}
+
+#[derive(QueryableByName)]
+struct EvidenceRow {
+    #[diesel(sql_type = Jsonb)]
+    file: serde_json::Value,
 }
 
 /// Names of clients, to choose from.

@@ -1,5 +1,6 @@
 //! SQL of submitting and of reports.
 
+mod across;
 mod choices;
 mod collect;
 mod content;
@@ -8,6 +9,7 @@ mod list;
 mod moves;
 mod submit;
 
+pub use across::{FindingFilter, FindingRow, count_across, list_across};
 pub use choices::{list_assets, list_evidence};
 pub use collect::{collect, collect_empty};
 pub use content::{
@@ -19,7 +21,8 @@ pub use edit::{
     save_narrative, save_remediation, shift_finding,
 };
 pub use list::{
-    Filter, Head, ReportRow, count_reports, find_frozen, get_head, list_client_names, list_reports,
+    Filter, Head, ReportRow, count_reports, find_frozen, get_cover, get_evidence, get_head, get_head_of,
+    get_house, list_client_names, list_reports,
 };
 pub use moves::{Asked, Moved, is_author, list_reviewers, move_report};
 pub use submit::{Submission, Submitted, freeze, get_submission, submit};

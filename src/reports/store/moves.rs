@@ -17,8 +17,9 @@ use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{
-    client_access, field_history, findings, outcome_corrections, people, report_moves, report_publications,
-    report_reviewers, report_revisions, reports, role_permissions, settings,
+    client_access, engagement_operators, field_history, findings, outcome_corrections, people,
+    procedure_operators, procedures, report_moves, report_publications, report_reviewers, report_revisions,
+    reports, role_permissions, settings,
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
@@ -283,6 +284,11 @@ fn tell(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> Re
             (asked, format!("The report “{title}” waits for your review."))
         }
         ReportStatus::InReview => return Ok(()),
+        ReportStatus::Published => {
+            let mut readers = senders(tx.conn, locked.id)?;
+            readers.extend(list_concerned(tx.conn, locked.engagement, locked.client)?);
+            (readers, format!("The report “{title}” is Published."))
+        }
         status if comment.is_empty() => {
             (senders(tx.conn, locked.id)?, format!("The report “{title}” is {status}."))
         }
@@ -299,6 +305,32 @@ fn tell(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> Re
         })
         .collect();
     notices::give(tx, notices)
+}
+
+/// Whom a published report concerns: the operators of its engagement, and the client's people who read only
+/// what is published.
+fn list_concerned(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    client: ClientId,
+) -> Result<Vec<PersonId>> {
+    let mut concerned: Vec<PersonId> = engagement_operators::table
+        .filter(engagement_operators::engagement_id.eq(engagement))
+        .select(engagement_operators::person_id)
+        .load(conn)?;
+    let of_procedures: Vec<PersonId> = procedure_operators::table
+        .inner_join(procedures::table.on(procedures::id.eq(procedure_operators::procedure_id)))
+        .filter(procedures::engagement_id.eq(engagement))
+        .select(procedure_operators::person_id)
+        .load(conn)?;
+    let readers: Vec<PersonId> = client_access::table
+        .inner_join(role_permissions::table.on(role_permissions::role_id.eq(client_access::role_id)))
+        .filter(client_access::client_id.eq(client))
+        .filter(role_permissions::permission.eq(P::ReportReadPublished.as_str()))
+        .select(client_access::person_id)
+        .load(conn)?;
+    concerned.extend(of_procedures.into_iter().chain(readers));
+    Ok(concerned)
 }
 
 /// Who sent it for review the last time.

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::collect::collect;
+use crate::engagements::glance::Doubt;
+use crate::engagements::store::sections::list_answers;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
@@ -21,9 +23,10 @@ use crate::kernel::web::permit::{Permit, SubmitEngagement};
 use crate::library::domain::{ProcedureBody, StepKind};
 use crate::lifecycle::domain::EngagementStatus;
 use crate::lifecycle::store::{Locked, lock_engagement, touch};
-use crate::procedures::domain::{Progress, working_allowed};
+use crate::procedures::domain::{Progress, Warning, working_allowed};
 use crate::procedures::store::runbook::{ProcedureRow, procedures_of};
 use crate::reports::domain::{self, NewFinding, Pending};
+use crate::settings::store::list_outcomes;
 
 /// What the confirmation page tells.
 #[derive(Debug, Clone)]
@@ -91,6 +94,13 @@ pub fn get_submission(
         .load(conn)?
         .into_iter()
         .collect();
+    let outcomes = list_outcomes(conn)?;
+    let answers = list_answers(conn, id, &outcomes, visible)?;
+    let mut doubts: HashMap<ProcedureId, Vec<Warning>> =
+        Doubt::list(&answers).into_iter().map(|doubt| (doubt.id, doubt.warnings)).collect();
+    let label = |key: Option<&str>| {
+        outcomes.iter().find(|outcome| Some(outcome.key.as_str()) == key).map(|o| o.label.clone())
+    };
     let mut pending = Vec::with_capacity(rows.len());
     for (row, body) in rows {
         let body: ProcedureBody = serde_json::from_value(body)?;
@@ -100,8 +110,9 @@ pub fn get_submission(
             position: row.position,
             name: row.name,
             status: row.status,
-            red_answered: row.red_outcome.is_some(),
-            blue_answered: row.blue_outcome.is_some(),
+            red: label(row.red_outcome.as_deref()),
+            blue: label(row.blue_outcome.as_deref()),
+            contradictions: doubts.remove(&row.id).unwrap_or_default(),
             cleanup_left: cleanup.filter(|step| !ticked.contains(&(row.id, step.id.clone()))).count(),
         });
     }

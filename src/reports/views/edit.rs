@@ -58,6 +58,9 @@ impl NarrativePage {
             .filter(|(field, text)| *field != NarrativeField::Title && !text.trim().is_empty());
         written.map(|(field, text)| (field.label(), markdown::render(text))).collect()
     }
+    fn is_classification(&self, field: &NarrativeField) -> bool {
+        *field == NarrativeField::Classification
+    }
     fn is_title(&self, field: &NarrativeField) -> bool {
         *field == NarrativeField::Title
     }

@@ -15,6 +15,7 @@ use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Permit, ReadEngagement};
 use crate::kernel::web::{Query, Section};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
+use crate::procedures::domain::planning_allowed;
 use crate::procedures::store::runbook;
 use crate::schedule::availability;
 use crate::schedule::calendar::{MONTH_LANES, Span, WEEK_LANES, taken, weeks};
@@ -153,6 +154,11 @@ async fn load_drawer(permit: &Permit<ReadEngagement>, id: EngagementId, asked: &
     let published = head.report.as_ref().is_some_and(|report| report.status == ReportStatus::Published);
     Ok(Drawer {
         may_approve: holds(P::EngagementApprove) && head.own.status == EngagementStatus::Pending,
+        may_start: holds(P::EngagementApprove) && head.own.status == EngagementStatus::Scheduled,
+        may_edit: holds(P::EngagementPlan)
+            && planning_allowed(head.own.status, head.own.submitted_at.is_some()).is_ok(),
+        may_cancel: holds(P::EngagementCancel)
+            && !matches!(head.own.status, EngagementStatus::Complete | EngagementStatus::Canceled),
         may_report: holds(P::ReportRead) || holds(P::ReportReadPublished) && published,
         overdue: head.own.status == EngagementStatus::Pending
             && head.own.starts_at.is_some_and(|start| start <= now),

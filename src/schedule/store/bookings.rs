@@ -99,7 +99,8 @@ const OVERLAPS: &str = "coalesce(e.start_date, e.end_date) <= $8 AND coalesce(e.
 fn columns() -> String {
     format!(
         "SELECT e.id, e.title, e.client_id, c.name AS client, {STATUS} AS status, e.start_date, e.end_date, \
-            e.test_plan_title AS plan, r.status AS report,
+            e.test_plan_title AS plan,
+            CASE WHEN e.status <> 'canceled' OR e.submitted_at IS NOT NULL THEN r.status END AS report,
             e.status = 'pending' AND coalesce(e.starts_at <= $1, false) AS overdue,
             ARRAY(SELECT p.name FROM people p WHERE p.id IN (SELECT o.person_id FROM engagement_operators o \
             WHERE o.engagement_id = e.id)
@@ -289,6 +290,9 @@ struct PartRow {
     title: String,
     #[diesel(sql_type = Text)]
     status: EngagementStatus,
+    /// Whether it is of a client that the reader sees.
+    #[diesel(sql_type = Bool)]
+    own: bool,
     #[diesel(sql_type = Nullable<Date>)]
     start_date: Option<NaiveDate>,
     #[diesel(sql_type = Nullable<Date>)]
@@ -328,7 +332,7 @@ pub fn list_parts(
     let rows: Vec<PartRow> = diesel::sql_query(format!(
         "SELECT o.person_id AS person, e.id AS engagement, CASE WHEN e.client_id = ANY ($2) THEN e.title \
             ELSE 'Another client' END AS title,
-            {STATUS} AS status, e.start_date, e.end_date, min(o.starts_on) AS \"from\", max(o.ends_on) \
+            {STATUS} AS status, e.client_id = ANY ($2) AS own, e.start_date, e.end_date, min(o.starts_on) AS \"from\", max(o.ends_on) \
             AS \"to\"
          FROM engagement_operators o JOIN engagements e ON e.id = o.engagement_id
          WHERE o.person_id = ANY ($3) AND e.deleted_at IS NULL \
@@ -354,6 +358,7 @@ pub fn list_parts(
             person: row.person,
             engagement: row.engagement,
             title: row.title,
+            status: row.own.then_some(row.status),
             from,
             to,
         })

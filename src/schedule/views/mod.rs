@@ -4,7 +4,7 @@ use askama::Template;
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 use chrono_tz::Tz;
 
-use super::availability::Row;
+use super::availability::{Booked, Row};
 use super::calendar::{Bar, Span, Week};
 use super::filter::{Filter, View};
 use super::store::bookings::{Booking, Choices, Counts};
@@ -158,6 +158,13 @@ impl Schedule {
     fn day_name(&self, day: &NaiveDate) -> String {
         day.format("%a").to_string()
     }
+    /// Whether its drawer stands open.
+    fn is_open(&self, booking: &Booking) -> bool {
+        self.drawer.as_ref().is_some_and(|drawer| drawer.head.own.id == booking.id)
+    }
+    fn statuses(&self) -> &'static [EngagementStatus] {
+        &[EngagementStatus::Pending, EngagementStatus::Scheduled, EngagementStatus::InProgress]
+    }
     fn drawer_url(&self, booking: &Booking) -> String {
         format!("/schedule/{}?{}", booking.id, self.filter.query())
     }
@@ -197,9 +204,10 @@ impl Schedule {
     fn over_week(&self) -> bool {
         self.filter.span == Span::Week
     }
-    /// "Mon 23 Nov: A; B" for a cell of the availability.
-    fn cell_title(&self, day: &NaiveDate, titles: &[String]) -> String {
-        format!("{}: {}", day.format("%a %-d %b"), titles.join("; "))
+    /// "Mon 23 Nov: A (Scheduled); B (Pending)" for a cell of the availability.
+    fn cell_title(&self, day: &NaiveDate, booked: &[Booked]) -> String {
+        let told = booked.iter().map(|one| format!("{} ({})", one.title, one.word()));
+        format!("{}: {}", day.format("%a %-d %b"), told.collect::<Vec<_>>().join("; "))
     }
     fn load(&self, row: &Row) -> String {
         format!("{} of {} days", row.booked(), row.days.len())
@@ -216,6 +224,10 @@ pub struct Drawer {
     pub progress: Progress,
     /// Whether this person may approve or decline it.
     pub may_approve: bool,
+    /// Whether they may start it before its date, change its dates, cancel it.
+    pub may_start: bool,
+    pub may_edit: bool,
+    pub may_cancel: bool,
     /// Whether they may read its report.
     pub may_report: bool,
     /// A request whose start has passed.

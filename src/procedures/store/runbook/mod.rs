@@ -2,11 +2,15 @@
 //! applies as operator, how much is done, whose turn it is. Each question takes the clients that the reader
 //! sees and finds nothing of others.
 
+mod answers;
+mod corrections;
 mod operators;
 mod progress;
 mod rows;
 mod turns;
 
+pub use answers::{ASSET_ANSWERS, AssetAnswers, meanings};
+pub use corrections::{Corrections, list_corrections};
 pub use operators::{Operator, is_assigned, list_operators, operators_of};
 pub use progress::{ProgressColumns, get_progress, list_progress, progress_sql};
 pub use rows::{

@@ -1,0 +1,89 @@
+//! What stands in the margins of printed pages. Chromium counts pages there, but knows no running texts: the
+//! texts are written into a style sheet of the page's own, since elements that are fixed beside the page's
+//! area land on its neighbours.
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+
+/// As much of a text as fits beside another.
+const SHOWN: usize = 70;
+
+/// The lines above and below every page but the first, which says them itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Margins {
+    /// Above, at its left: what is printed.
+    pub title: String,
+    /// Above, at its right: for whom.
+    pub client: String,
+    /// Below, at its left: who may read it.
+    pub classification: String,
+}
+
+impl Margins {
+    /// The style sheet.
+    pub fn sheet(&self) -> String {
+        let boxes = [
+            ("top-left", quoted(&self.title)),
+            ("top-right", quoted(&self.client)),
+            ("bottom-left", quoted(&self.classification)),
+            ("bottom-right", "counter(page) \" of \" counter(pages)".to_owned()),
+        ];
+        let boxes: String = boxes
+            .iter()
+            .map(|(place, content)| format!("  @{place} {{ content: {content}; {LOOK} }}\n"))
+            .collect();
+        format!(
+            "@page {{\n{boxes}}}\n@page :first {{\n  @top-left {{ content: none }}\n  @top-right {{ content: none }}\n}}\n"
+        )
+    }
+
+    /// The style sheet as an answer.
+    pub fn respond(&self) -> HttpResponse {
+        HttpResponse::Ok()
+            .insert_header((header::CONTENT_TYPE, "text/css; charset=utf-8"))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .body(self.sheet())
+    }
+}
+
+const LOOK: &str = "font: 8pt \"Inter Variable\", system-ui, sans-serif; color: #555";
+
+/// A text as a CSS string: whatever is no plain letter or digit as its code, so that nothing ends the string.
+fn quoted(text: &str) -> String {
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if text.chars().count() > SHOWN {
+        shown.push('…');
+    }
+    let mut out = String::from("\"");
+    for c in shown.chars() {
+        match c {
+            'a'..='z' | 'A'..='Z' | '0'..='9' | ' ' => out.push(c),
+            other => out.push_str(&format!("\\{:06x}", u32::from(other))),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_ends_the_string() {
+        assert_eq!(quoted("Q3 \"; } * {"), "\"Q3 \\000022\\00003b \\00007d \\00002a \\00007b\"");
+        assert_eq!(quoted("a\\\n"), "\"a\\00005c\\00000a\"");
+        assert_eq!(quoted(""), "\"\"");
+        assert!(quoted(&"x".repeat(200)).ends_with("x\\002026\""));
+    }
+
+    #[test]
+    fn every_page_says_what_it_is_and_its_number() {
+        let margins =
+            Margins { title: "Rehearsal".into(), client: "Harbour".into(), classification: "Secret".into() };
+        let sheet = margins.sheet();
+        for said in ["\"Rehearsal\"", "\"Harbour\"", "\"Secret\"", "counter(page) \" of \" counter(pages)"] {
+            assert!(sheet.contains(said), "{said} in {sheet}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! `/engagements/{id}/print`: a runbook as it stands, whole, as text for paper.
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::shown;
+use crate::engagements::store::show::{get_digests, list_inputs};
+use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::EngagementId;
+use crate::kernel::web::margins::Margins;
+use crate::kernel::web::permit::{Permit, ReadEngagement, ReadReport};
+use crate::kernel::web::turns::aside;
+use crate::reports::content::{Content, Cover};
+use crate::reports::store::{self, Workflow};
+use crate::reports::views::printed::Printed;
+
+pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+    let (id, visible, person) = (path.into_inner(), permit.visible(), permit.viewer().id);
+    let (head, book, inputs, house) = permit
+        .read(move |conn| {
+            let head = store::get_head_of(conn, id, &visible)?;
+            let digests = get_digests(conn, id, person, false)?;
+            let inputs = list_inputs(conn, id, &digests.inputs)?;
+            let book = store::collect(conn, id, &visible, ("", chrono::DateTime::UNIX_EPOCH))?;
+            let house = store::get_house(conn)?;
+            Ok((head, book, inputs, house))
+        })
+        .await?;
+    permit.check(head.client)?;
+    let content = Content {
+        cover: house,
+        title: head.engagement_title.clone(),
+        narrative: Vec::new(),
+        findings: Vec::new(),
+        corrections: Vec::new(),
+    };
+    let reader = Permit::<ReadReport>::of(&permit)?;
+    let (title, url) = (head.engagement_title.clone(), format!("/engagements/{id}"));
+    let mut page = shown(&reader, head, book, content, Vec::new(), Workflow::default());
+    page.frame = permit
+        .frame(crate::kernel::web::Section::Engagements, "Everything, to print")
+        .crumb("Engagements", "/engagements")
+        .crumb(title, &url);
+    (page.open, page.may_edit, page.may_remediate) = (true, false, false);
+    page.files = url.clone();
+    let printed = Printed { page, inputs, url };
+    let html = aside(permit.viewer().id.0, move || Ok(printed.render()?)).await?;
+    permit.html(actix_web::http::StatusCode::OK, html)
+}
+
+/// `GET /engagements/{id}/margins.css`: the lines of its printed pages.
+pub async fn margins(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
+    let (id, visible) = (path.into_inner(), permit.visible());
+    let (head, cover): (_, Cover) = permit
+        .read(move |conn| Ok((store::get_head_of(conn, id, &visible)?, store::get_house(conn)?)))
+        .await?;
+    permit.check(head.client)?;
+    let title = format!("{} · {}", head.engagement_title, cover.organisation);
+    Ok(Margins { title, client: head.client_name, classification: cover.classification }.respond())
+}

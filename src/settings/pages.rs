@@ -134,7 +134,10 @@ pub async fn save_lists(permit: Permit<ManageSettings>, Form(pairs): Form<Pairs>
     let (status, errors, problem) = match saved {
         Ok(true) => return Ok(redirect_with("/admin/settings#outcomes", "Outcome lists saved.")),
         Ok(false) => return Ok(redirect_with("/admin/settings#outcomes", "Nothing changed.")),
-        Err(Error::Invalid(errors)) => (StatusCode::UNPROCESSABLE_ENTITY, errors, None),
+        Err(Error::Invalid(errors)) => {
+            let problem = errors.get("label").map(str::to_owned);
+            (StatusCode::UNPROCESSABLE_ENTITY, errors, problem)
+        }
         Err(Error::Refused(why)) => (StatusCode::UNPROCESSABLE_ENTITY, FieldErrors::default(), Some(why)),
         Err(Error::Conflict(why)) => (StatusCode::CONFLICT, FieldErrors::default(), Some(why)),
         Err(other) => return Err(other),

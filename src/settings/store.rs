@@ -253,6 +253,15 @@ pub fn save_lists(tx: &mut WriteTx<'_>, was: &str, wanted: &[OutcomeWanted]) -> 
                 .into(),
         ));
     }
+    // Two outcomes may take each other's names: until both have theirs, each has one that is nobody's.
+    let is_renamed =
+        |one: &&OutcomeWanted| before.iter().any(|old| old.key == one.key && old.label != one.label);
+    let renamed: Vec<&str> = wanted.iter().filter(is_renamed).map(|one| one.key.as_str()).collect();
+    if renamed.len() > 1 {
+        diesel::update(outcomes::table.filter(outcomes::key.eq_any(&renamed)))
+            .set(outcomes::label.eq(outcomes::key.concat(" is being renamed")))
+            .execute(tx.conn)?;
+    }
     let mut events = Vec::new();
     for team in [Team::Red, Team::Blue] {
         let of_team: Vec<&OutcomeWanted> = wanted.iter().filter(|one| one.team == team).collect();

@@ -577,6 +577,14 @@ fn both_outcome_lists_are_saved_at_once() {
     admin.fill("Score of Logged, 0 to 100", "35").fill("Name of Logged", "No evidence");
     admin.press("Save outcome lists").expect(422).see("has an outcome “No Evidence” already");
 
+    // Two outcomes take each other's names.
+    admin.open("/admin/settings").fill("Name of Failed", "Success").fill("Name of Success", "Failed");
+    admin.press("Save outcome lists").expect(200).see("Outcome lists saved.");
+    assert_eq!(
+        app.texts("SELECT label FROM outcomes WHERE key IN ('failed', 'success') ORDER BY key"),
+        ["Success", "Failed"]
+    );
+
     // Somebody else was quicker: told, and what was typed stays.
     let mut other = app.browser(&app.people.administrator);
     admin.open("/admin/settings").fill("Score of Logged, 0 to 100", "40");

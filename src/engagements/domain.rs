@@ -367,7 +367,7 @@ mod tests {
                 "The title is 201 characters; the limit is 200. Shorten it.",
             ),
             (
-                fault(|f| f.title = "a\u{1b}b".into()),
+                fault(|f| f.title = "a\0b".into()),
                 DetailField::Title,
                 "The title contains a control character (U+001B). Remove it.",
             ),

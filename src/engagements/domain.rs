@@ -369,7 +369,7 @@ mod tests {
             (
                 fault(|f| f.title = "a\0b".into()),
                 DetailField::Title,
-                "The title contains a control character (U+001B). Remove it.",
+                "The title contains the character NUL (U+0000), which cannot be stored. Remove it.",
             ),
             (
                 fault(|f| f.end_date = "2026-11-20".into()),

@@ -368,9 +368,9 @@ mod tests {
                 "The title is 201 characters; the limit is 200. Shorten it.",
             ),
             (
-                fault(|f| f.title = "a\u{1b}b".into()),
+                fault(|f| f.title = "a\0b".into()),
                 DetailField::Title,
-                "The title contains a control character (U+001B). Remove it.",
+                "The title contains the character NUL (U+0000), which cannot be stored. Remove it.",
             ),
             (
                 fault(|f| f.end_date = "2026-11-20".into()),

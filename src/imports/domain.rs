@@ -101,7 +101,7 @@ pub fn printable(text: &str) -> String {
     for piece in visible(&head) {
         match piece {
             Piece::Text(text) => out.push_str(&text.replace(['\n', '\r', '\t'], " ")),
-            Piece::Hidden(code) => out.push_str(&format!("[{code}]")),
+            Piece::Hidden(code) => out.push_str(&code),
         }
     }
     out
@@ -423,7 +423,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "T1003.yaml, test 2 \"a[U+001B][2Jb\", field name, line 7: it is missing."
+            "T1003.yaml, test 2 \"a⟨U+001B⟩[2Jb\", field name, line 7: it is missing."
         );
     }
 }

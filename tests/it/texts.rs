@@ -284,6 +284,11 @@ fn checks_and_texts_are_filled_and_copied_as_commands_are() {
     for id in ["check-p", "cmd-m", "cmd-p", "cmd-s"] {
         assert!(lead.has(&format!("[data-copy='#{id}']")), "{id}");
     }
+    // The report says what was read at work.
+    assert_eq!(lead.post(&format!("{}/submit", e.path()), &[("incomplete", "1")]).status, 303);
+    lead.open(&format!("/reports/{}?open=all", e.report))
+        .see("Reads /etc/_a_* below PathToAtomicsFolder\\..\\x.")
+        .see_not("#{target}");
 }
 
 #[test]

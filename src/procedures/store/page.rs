@@ -1,5 +1,7 @@
 //! Reading the procedure page: one statement for each part, whatever its length.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Uuid as SqlUuid};
@@ -228,6 +230,29 @@ pub fn get_inputs(
         };
     }
     Ok(values)
+}
+
+/// The input values of an engagement, and those of its procedures by their ids, in one statement.
+pub fn list_inputs(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+) -> Result<(Values, HashMap<Uuid, Values>)> {
+    let of_engagement = engagement_inputs::table
+        .filter(engagement_inputs::engagement_id.eq(engagement))
+        .select((sql::<Nullable<SqlUuid>>("NULL::uuid"), engagement_inputs::name, engagement_inputs::value));
+    let of_procedures = procedure_inputs::table
+        .inner_join(procedures::table)
+        .filter(procedures::engagement_id.eq(engagement))
+        .select((procedure_inputs::procedure_id.nullable(), procedure_inputs::name, procedure_inputs::value));
+    let rows: Vec<(Option<Uuid>, String, String)> = of_engagement.union_all(of_procedures).load(conn)?;
+    let (mut engagement, mut procedures) = (Values::new(), HashMap::<Uuid, Values>::new());
+    for (procedure, name, value) in rows {
+        match procedure {
+            Some(procedure) => procedures.entry(procedure).or_default().insert(name, value),
+            None => engagement.insert(name, value),
+        };
+    }
+    Ok((engagement, procedures))
 }
 
 /// A technique of the procedure, as the pinned release names it.

@@ -17,6 +17,9 @@ use crate::kernel::db::schema::{
     assets, attachments, clients, engagements, log_entries, people, procedure_assets, procedures, step_ticks,
 };
 use crate::library::domain::ProcedureBody;
+use crate::library::placeholders::exact_text;
+use crate::procedures::inputs::{Inputs, Values};
+use crate::procedures::store::page::list_inputs;
 use crate::procedures::store::runbook::{self, ProcedureRow, list_operators, operators_of, procedures_of};
 use crate::reports::domain::{
     Asset, Attachment, FrozenOutcome, Log, Operator, Procedure, Runbook, Step, Tactic, Tick,
@@ -79,6 +82,8 @@ struct Parts {
     assets: HashMap<Uuid, Vec<Asset>>,
     logs: HashMap<Uuid, Vec<Log>>,
     files: HashMap<Uuid, Vec<Attachment>>,
+    /// Values of placeholders: the engagement's, and those of procedures.
+    inputs: (Values, HashMap<Uuid, Values>),
 }
 
 /// The runbook of an engagement of one of these clients without procedures: its details and operators.
@@ -155,15 +160,20 @@ fn procedure(row: Row, operators: &[runbook::Operator], parts: &mut Parts) -> Re
     let key = line.id.0;
     let who_apply = Team::ALL.iter().flat_map(|team| operators_of(operators, line.id, *team));
     let outcome = |given: Option<String>| given.and_then(|given| parts.outcomes.get(&given).cloned());
+    let defaults: Values =
+        body.inputs.into_iter().filter_map(|input| Some((input.name, input.default?))).collect();
+    let (engagement, own) = (&parts.inputs.0, parts.inputs.1.get(&key));
+    let none = Values::new();
+    let inputs = Inputs { procedure: own.unwrap_or(&none), engagement, defaults: &defaults };
+    // What is read in the report is what was read at work.
+    let filled = |text: &str| exact_text(&inputs.fill(text));
+    let description = filled(&body.description);
+    let steps: Vec<_> =
+        body.steps.into_iter().map(|step| (step.kind, filled(&step.description), step.id)).collect();
     Ok(Procedure {
-        steps: body
-            .steps
+        steps: steps
             .into_iter()
-            .map(|step| Step {
-                kind: step.kind,
-                description: step.description,
-                done: parts.ticks.remove(&(key, step.id)),
-            })
+            .map(|(kind, description, id)| Step { kind, description, done: parts.ticks.remove(&(key, id)) })
             .collect(),
         red_outcome: outcome(line.red_outcome),
         blue_outcome: outcome(line.blue_outcome),
@@ -174,7 +184,7 @@ fn procedure(row: Row, operators: &[runbook::Operator], parts: &mut Parts) -> Re
         id: line.id,
         position: line.position,
         name: line.name,
-        description: body.description,
+        description,
         technique_ids: line.technique_ids,
         tactics: line.tactics,
         status: line.status,
@@ -209,6 +219,7 @@ fn parts(conn: &mut PgConnection, id: EngagementId) -> Result<Parts> {
         ticks,
         logs: logs(conn, id)?,
         files: files(conn, id)?,
+        inputs: list_inputs(conn, id)?,
     })
 }
 

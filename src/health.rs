@@ -8,6 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use diesel::sql_types::Bool;
 use uuid::Uuid;
 
+use crate::accounts::store::secret_key;
 use crate::audit::proof::store::seal::{Progress, get_progress, may_seal};
 use crate::kernel::app::App;
 use crate::kernel::base::error::Result;
@@ -26,6 +27,8 @@ pub const ROWS: &[Row] = rows! { machine:
 const SEALED_BY_APP: &str =
     "audit role: the app's own seals, archives and drops (TYRIAN_SEALER_DATABASE_URL is not set)\n";
 
+const OTHER_KEY: &str = "secret key: not the one the database was made with (`tyrian secret-key adopt` was run \
+    elsewhere, or another database is behind this name): start again with that one\n";
 /// Said where attachments have rows and no file; it makes no server unfit to answer.
 const LOST: &str =
     "attachments: the folder is missing or empty, though files are recorded: restore it from a backup\n";
@@ -49,7 +52,8 @@ struct Present {
 }
 
 pub async fn readyz(app: web::Data<App>) -> HttpResponse {
-    let asked = app.db.read(|conn| {
+    let keys = app.keys.clone();
+    let asked = app.db.read(move |conn| {
         let schema = standing(conn)?;
         // sql_query: the catalog is no table of ours. An event at the turn of the month must find its
         // partition.
@@ -64,13 +68,14 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
         } else {
             Vec::new()
         };
+        let other_key = schema == Standing::Current && secret_key::goes_with_another(conn, &keys)?;
         let sealing =
             if schema == Standing::Current { Some((get_progress(conn)?, may_seal(conn)?)) } else { None };
         let files = schema == Standing::Current && has_attachments(conn)?;
-        Ok((schema, next.present, since, sealing, files))
+        Ok((schema, next.present, since, sealing, (other_key, files)))
     });
     let asked = asked.await;
-    let lost = matches!(&asked, Ok((.., true))) && !holds_files(&app.config.attachments());
+    let lost = matches!(&asked, Ok((.., (_, true)))) && !holds_files(&app.config.attachments());
     let (ready, mut lines) = told(asked, app.jobs.all(), app.clock.now());
     if lost {
         lines.push_str(LOST);
@@ -79,12 +84,12 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
     answer.content_type("text/plain; charset=utf-8").body(lines)
 }
 
-type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>, Option<(Progress, bool)>, bool);
+type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>, Option<(Progress, bool)>, (bool, bool));
 
 fn told(asked: Result<Asked>, jobs: &[Job], now: DateTime<Utc>) -> (bool, String) {
     match asked {
         Err(_) => (false, "database: away\n".into()),
-        Ok((schema, months, since, sealing, _)) => {
+        Ok((schema, months, since, sealing, (other_key, _))) => {
             let schema_line = match schema {
                 Standing::Current => "schema: current",
                 Standing::Older(_) => "schema: older than this version, run `tyrian migrate`",
@@ -111,9 +116,10 @@ fn told(asked: Result<Asked>, jobs: &[Job], now: DateTime<Utc>) -> (bool, String
             let jobs = if late.is_empty() { "jobs: on time\n".to_owned() } else { late };
             let sealing =
                 sealing.map_or_else(String::new, |(progress, by_app)| sealing_line(&progress, by_app));
+            let key = if other_key { OTHER_KEY } else { "secret key: the one the database was made with\n" };
             (
-                schema == Standing::Current && months,
-                format!("database: reachable\n{schema_line}\n{months_line}\n{jobs}{sealing}"),
+                schema == Standing::Current && months && !other_key,
+                format!("database: reachable\n{schema_line}\n{months_line}\n{jobs}{sealing}{key}"),
             )
         }
     }

@@ -57,6 +57,9 @@ const ACCOUNTS: &[Row] = rows! {
     get "/account/idle" => accounts::pages::own::idle;
     post "/account/stay" => accounts::pages::own::stay;
     post "/account/notices/read" => accounts::pages::notices::read;
+    get "/account/drafts" => accounts::pages::drafts::list;
+    post "/account/drafts", TEXTS => accounts::pages::drafts::keep;
+    post "/account/drafts/discard" => accounts::pages::drafts::discard;
     post "/account/theme" => accounts::pages::own::theme;
     post "/account/shortcuts" => accounts::pages::own::shortcuts;
 };
@@ -70,8 +73,12 @@ const CLIENTS: &[Row] = rows! {
     post "/clients/{client}/edit", TEXTS => clients::pages::update;
     get "/clients/{client}/delete" => clients::pages::delete_page;
     post "/clients/{client}/delete" => clients::pages::delete;
+    get "/clients/{client}/access" => accounts::access::pages::offer;
+    post "/clients/{client}/access" => accounts::access::pages::give_at_client;
     get "/clients/{client}/assets/new" => clients::assets::pages::new;
     post "/clients/{client}/assets/new", TEXTS => clients::assets::pages::create;
+    get "/clients/{client}/assets/lines" => clients::assets::pages::lines;
+    post "/clients/{client}/assets/lines", TEXTS => clients::assets::pages::create_lines;
     get "/clients/{client}/assets/{asset}" => clients::assets::pages::edit;
     post "/clients/{client}/assets/{asset}", TEXTS => clients::assets::pages::update;
     get "/clients/{client}/assets/{asset}/delete" => clients::assets::pages::delete_page;
@@ -90,6 +97,7 @@ const PROCEDURES: &[Row] = rows! {
     post "/engagements/{id}/procedures/{pid}/draft/discard" => procedures::pages::page::discard_draft;
     get "/engagements/{id}/procedures/{pid}/operators" => procedures::pages::operators::edit;
     post "/engagements/{id}/procedures/{pid}/operators", LISTS => procedures::pages::operators::update;
+    get "/engagements/{id}/queue" => procedures::pages::queue::show;
     get "/engagements/{id}/events" => procedures::pages::events::events;
 };
 
@@ -211,11 +219,13 @@ const ADMIN: &[Row] = rows! {
     post "/admin/jobs/{job}/run" => admin::pages::run;
     get "/admin/settings" => settings::pages::show;
     post "/admin/settings" => settings::pages::save;
+    post "/admin/settings/lists", LISTS => settings::pages::save_lists;
     post "/admin/settings/outcomes" => settings::pages::add_outcome;
     post "/admin/settings/outcomes/{outcome}" => settings::pages::save_outcome;
     get "/admin/audit-log" => audit::log::pages::show;
     get "/admin/audit-log.csv" => audit::log::pages::csv;
     get "/admin/audit-log.jsonl" => audit::log::pages::jsonl;
+    get "/admin/audit-log/audit.pub" => audit::log::pages::keys;
     get "/admin/audit-log/fresh" => audit::log::pages::fresh;
     get "/admin/users" => accounts::users::pages::list;
     get "/admin/users.csv" => accounts::users::pages::export;
@@ -242,6 +252,7 @@ const ADMIN: &[Row] = rows! {
 
 const DASHBOARD: &[Row] = rows! {
     get "/" => dashboard::pages::show;
+    post "/admin/first-hour/{noted}" => dashboard::pages::note_first_hour;
 };
 
 /// Registers the table. Everything else is NotFound, rendered like any other.

@@ -18,6 +18,7 @@ use secrecy::ExposeSecret;
 
 use crate::accounts::domain::LinkPurpose;
 use crate::accounts::session::{self, Sessions};
+use crate::accounts::store::secret_key::{self, KeyStanding};
 use crate::accounts::store::sessions::ABSOLUTE_HOURS;
 use crate::jobs::JOBS;
 use crate::kernel::app::{App, Keys};
@@ -57,8 +58,42 @@ struct Reached {
 /// A sentence that says what to mend.
 pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
     let Reached { app, cluster, .. } = reach(config, clock)?;
+    check_key(&app)?;
     prepare(&app)?;
     Ok(Booted { app, cluster })
+}
+
+/// As [`boot`], also where the database was made with another secret key: for what does not need it, and for going
+/// on with another one.
+///
+/// # Errors
+/// As [`boot`].
+pub fn boot_under_any_key(config: Config, clock: Clock) -> anyhow::Result<Booted> {
+    let Reached { app, cluster, .. } = reach(config, clock)?;
+    prepare(&app)?;
+    Ok(Booted { app, cluster })
+}
+
+/// Stops a start with another secret key than the database was made with. A key that this start has just made goes
+/// again, so that the one from a backup can be put in its place.
+fn check_key(app: &App) -> anyhow::Result<()> {
+    match app.db.read_blocking(|conn| secret_key::standing(conn, &app.keys))? {
+        KeyStanding::Known => return Ok(()),
+        KeyStanding::New => return Ok(secret_key::record(&app.db, &app.keys, app.clock.now())?),
+        KeyStanding::Another => {}
+    }
+    let what = match &app.config.secret_made {
+        Some(path) => {
+            std::fs::remove_file(path)?;
+            format!("the secret key is not there: {} is missing", path.display())
+        }
+        None => "this is not the secret key that the database was made with".to_owned(),
+    };
+    bail!(
+        "{what}. Second factors and links that were handed out hang on it. Put the key from your backup in its \
+            place (secret.key, TYRIAN_SECRET_KEY or TYRIAN_SECRET_KEY_FILE). If it is gone for good, \
+            `tyrian secret-key adopt` goes on with another one and says whose second factor has to be taken off"
+    )
 }
 
 /// As [`boot`], with demo data. In the demo's past the start's own events lie in the past, too: the log then
@@ -72,6 +107,7 @@ pub fn boot_with_demo<T>(
     seed: impl FnOnce(&App, DateTime<Utc>) -> anyhow::Result<T>,
 ) -> anyhow::Result<(Booted, T)> {
     let Reached { app, cluster, owner } = reach(config, clock)?;
+    check_key(&app)?;
     let past = crate::demo::past(&app, owner.as_deref())?;
     let told = past.as_ref().unwrap_or(&app);
     prepare(told)?;
@@ -226,6 +262,8 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
     Ok(server
         .tcp_nodelay(true)
         .workers(workers)
+        // The command line listens to signals from its first moment on.
+        .disable_signals()
         .shutdown_timeout(5)
         .keep_alive(Duration::from_secs(75))
         .listen(listener)?

@@ -5,6 +5,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Versio
 
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::hex::random_hex;
+use crate::kernel::base::text::{LONG_TEXT_BYTES, check_text, check_visible};
 
 crate::text_enum! {
     /// What a one-time link is for.
@@ -109,8 +110,12 @@ pub fn check_password(password: &str, name: &str, email: &str, organisation: &st
 pub fn check_person(name: &str, email: &str, errors: &mut FieldErrors) {
     if name.trim().is_empty() {
         errors.add("name", "Type a name.");
-    } else if name.chars().count() > 100 || name.chars().any(char::is_control) {
-        errors.add("name", "Use at most 100 characters, without control characters.");
+    } else if name.chars().count() > 100 {
+        errors.add("name", "Use at most 100 characters.");
+    } else if let Err(sentence) =
+        check_text("The name", false, name, LONG_TEXT_BYTES, false).and_then(|name| check_visible(&name))
+    {
+        errors.add("name", sentence);
     }
     let parts: Vec<&str> = email.trim().split('@').collect();
     let plausible = parts.len() == 2

@@ -26,6 +26,8 @@ pub struct Link {
     pub lead: String,
     /// Word on the button.
     pub action: &'static str,
+    /// Name and e-mail of whom it is for, where they have an account.
+    pub known: Option<(String, String)>,
     /// Whether name and e-mail are asked too.
     pub asks_name: bool,
     pub name: String,
@@ -80,6 +82,8 @@ pub struct Proof {
     pub frame: Frame,
     /// Where to go afterwards.
     pub next: String,
+    /// What waits there, in words; empty where it has none.
+    pub what: String,
     pub fault: Option<String>,
     /// Whether a code of the second factor is asked for as well.
     pub asks_code: bool,
@@ -119,4 +123,20 @@ pub struct Codes {
 pub struct RemoveFactor {
     pub frame: Frame,
     pub fault: Option<String>,
+}
+
+/// A draft of a form that is offered again.
+#[derive(Debug, Clone)]
+pub struct DraftOffer {
+    /// Where the form posts to, and which it is.
+    pub place: String,
+    pub tab: String,
+    pub at: String,
+    pub fields: Vec<(String, String)>,
+}
+
+#[derive(Template)]
+#[template(path = "accounts/drafts.html")]
+pub struct DraftOffers {
+    pub offers: Vec<DraftOffer>,
 }

@@ -90,9 +90,19 @@ fn told<T>(done: Result<T, Halt>) -> anyhow::Result<T> {
 }
 
 fn keys(asked: &Verify, files: &KeyFiles) -> anyhow::Result<Vec<[u8; 32]>> {
-    let trusted = asked.keys.as_deref().map_or_else(|| files.trusted(), read_keys)?;
+    let Some(path) = asked.keys.as_deref() else {
+        let trusted = files.trusted()?;
+        if trusted.is_empty() {
+            bail!("there is no list of trusted keys: give one with --keys");
+        }
+        return Ok(trusted);
+    };
+    if let Err(error) = std::fs::metadata(path) {
+        bail!("{} cannot be read: {error}", path.display());
+    }
+    let trusted = read_keys(path)?;
     if trusted.is_empty() {
-        bail!("there is no list of trusted keys: give one with --keys");
+        bail!("{} holds no key: it is to hold one in each line, as audit.pub does", path.display());
     }
     Ok(trusted)
 }

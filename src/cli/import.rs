@@ -1,43 +1,128 @@
 //! `tyrian import`: reads a source, compares it with the library, writes what changed.
 
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
+use anyhow::bail;
+use clap::{Args, Subcommand};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use crate::imports::archive::{Source, file_name, read_file};
 use crate::imports::atomics::{self, Atomics};
-use crate::imports::attack;
-use crate::imports::domain::Refused;
-use crate::imports::store;
+use crate::imports::attack::{self, Attack};
+use crate::imports::domain::{Refused, Skipped, printable};
+use crate::imports::store::{self, Preview};
 use crate::kernel::app::App;
 use crate::kernel::base::error::Error;
 use crate::kernel::event::domain::Actor;
-use crate::library::changes::Counts;
-use crate::library::domain::{AttackRelease, TechniqueStatus};
+use crate::library::changes::{Counts, Missing, withdraws_much};
+use crate::library::domain::TechniqueStatus;
 
-/// What to import.
+/// What to import. What the library has and the source does not hold stays, unless --withdraw retires it.
 #[derive(Subcommand)]
 pub enum ImportCommand {
     /// A release of MITRE ATT&CK: the STIX 2.1 bundle, such as enterprise-attack-18.1.json
+    ///
+    /// Other releases stay as they are. A tactic or technique that this release had and the bundle does not hold
+    /// stays as well; with --withdraw its tactics go and its techniques are deprecated. Objects without a reference
+    /// of MITRE are left out, each with a line. The same file again changes nothing.
     Attack {
         /// The bundle
         file: PathBuf,
+        #[command(flatten)]
+        how: How,
     },
-    /// The tests of Atomic Red Team: the repository, its atomics folder, or a zip of either
+    /// The tests of Atomic Red Team: the repository, a folder, a zip of either, or a single technique file
+    ///
+    /// Technique files are T1003/T1003.yaml and any other YAML file with attack_technique and atomic_tests; other
+    /// YAML files are named. A test that the library has and the source does not hold stays; with --withdraw it is
+    /// retired: test plans and engagements keep it, the library no longer offers it, and an import that holds it
+    /// brings it back. A test that is refused does not retire its earlier copy. The same source again changes
+    /// nothing.
     Atomics {
-        /// Folder or zip
+        /// Folder, zip or YAML file
         source: PathBuf,
+        #[command(flatten)]
+        how: How,
     },
+}
+
+impl ImportCommand {
+    fn how(&self) -> &How {
+        match self {
+            Self::Attack { how, .. } | Self::Atomics { how, .. } => how,
+        }
+    }
+}
+
+/// How to import.
+#[derive(Args)]
+pub struct How {
+    /// Say what the import would change, and write nothing of it
+    #[arg(long)]
+    dry_run: bool,
+    /// Retire what the library has and the source does not hold; asks first when that is much
+    #[arg(long)]
+    withdraw: bool,
+    /// Retire it without asking
+    #[arg(long, requires = "withdraw")]
+    yes: bool,
+}
+
+impl How {
+    fn missing(&self) -> Missing {
+        if self.withdraw { Missing::Withdraw } else { Missing::Keep }
+    }
 }
 
 /// A source that was read and checked; nothing is written yet.
 pub enum Parsed {
     /// A release of ATT&CK.
-    Attack(AttackRelease),
+    Attack(Attack),
     /// Tests of Atomic Red Team.
     Atomics(Atomics),
+}
+
+impl Parsed {
+    fn refused(&self) -> &[Refused] {
+        match self {
+            Self::Attack(attack) => &attack.refused,
+            Self::Atomics(atomics) => &atomics.refused,
+        }
+    }
+
+    fn skipped(&self) -> &[Skipped] {
+        match self {
+            Self::Attack(_) => &[],
+            Self::Atomics(atomics) => &atomics.skipped,
+        }
+    }
+
+    fn preview(&self, app: &App, missing: Missing) -> anyhow::Result<Preview> {
+        match self {
+            Self::Attack(attack) => store::preview_attack(&app.db, attack, missing),
+            Self::Atomics(atomics) => store::preview_atomics(&app.db, atomics, missing),
+        }
+        .map_err(told)
+    }
+
+    fn apply(&self, app: &App, missing: Missing) -> anyhow::Result<Counts> {
+        let actor = Actor::command();
+        match self {
+            Self::Attack(attack) => store::apply_attack(&app.db, &actor, attack, missing),
+            Self::Atomics(atomics) => store::apply_atomics(&app.db, &actor, atomics, missing),
+        }
+        .map_err(told)
+    }
+
+    /// What is retired, and of what.
+    fn nouns(&self) -> (&'static str, String) {
+        match self {
+            Self::Attack(attack) => ("tactics and techniques", format!("release {}", attack.release.version)),
+            Self::Atomics(_) => ("tests", "the library".to_owned()),
+        }
+    }
 }
 
 /// Reads the source. It needs no database, so that one with a fault is refused before anything is started.
@@ -46,9 +131,10 @@ pub enum Parsed {
 /// A sentence that names the file, the object and the line.
 pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
     match command {
-        ImportCommand::Attack { file } => {
+        ImportCommand::Attack { file, .. } => {
             let progress = Progress::start(&format!("Reading {}", shown(file)));
-            let release = attack::parse(&file_name(file), &read_file(file)?)?;
+            let attack = attack::parse(&file_name(file), &read_file(file)?)?;
+            let release = &attack.release;
             let of =
                 |status| release.techniques.iter().filter(|technique| technique.status == status).count();
             progress.done(&format!(
@@ -59,39 +145,100 @@ pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
                 of(TechniqueStatus::Revoked),
                 of(TechniqueStatus::Deprecated),
             ));
-            Ok(Parsed::Attack(release))
+            Ok(Parsed::Attack(attack))
         }
-        ImportCommand::Atomics { source } => {
+        ImportCommand::Atomics { source, .. } => {
             let progress = Progress::start(&format!("Reading {}", shown(source)));
             let atomics = atomics::parse(&Source::open(source)?)?;
             progress.done(&format!(
                 "Read {} tests of Atomic Red Team",
                 atomics.procedures.len() + atomics.refused.len()
             ));
+            if atomics.others > 0 {
+                println!("Not looked at: {}, not YAML or hidden", counted(atomics.others, "other file"));
+            }
             Ok(Parsed::Atomics(atomics))
         }
     }
 }
 
-/// Writes what was read, prints what was left out and why, and the counts as the last line.
+/// Writes what was read, or says what that would change; prints what was left out and why, what the source does
+/// not hold, and the counts as the last line.
 ///
 /// # Errors
 /// A sentence; nothing is then written.
-pub fn write(app: &App, parsed: &Parsed) -> anyhow::Result<()> {
+pub fn write(app: &App, command: &ImportCommand, parsed: &Parsed) -> anyhow::Result<()> {
+    let how = command.how();
     let progress = Progress::start("Comparing with the library");
-    let actor = Actor::command();
-    let (counts, refused): (Counts, &[Refused]) = match parsed {
-        Parsed::Attack(release) => (store::apply_attack(&app.db, &actor, release).map_err(told)?, &[]),
-        Parsed::Atomics(atomics) => {
-            (store::apply_atomics(&app.db, &actor, atomics).map_err(told)?, &atomics.refused)
-        }
-    };
+    let preview = parsed.preview(app, how.missing())?;
     progress.clear();
-    for left_out in refused {
-        println!("Refused: {left_out}");
+    for skipped in parsed.skipped() {
+        println!("Left out: {skipped}");
     }
+    for refused in parsed.refused() {
+        println!("Refused: {refused}");
+    }
+    let (things, place) = parsed.nouns();
+    let kept = preview.counts.kept;
+    if kept > 0 {
+        let why = if how.withdraw {
+            "they were refused, and their earlier copies stay"
+        } else {
+            "they stay; with --withdraw they are retired"
+        };
+        println!("{} {things} of {place} are not in this import: {why}", HumanCount(kept as u64));
+    }
+    if how.dry_run {
+        list("Would add", &preview.added, NAMED);
+        list("Would change", &preview.changed, NAMED);
+        list("Would withdraw", &preview.withdrawn, usize::MAX);
+        list("Would keep", &preview.kept, NAMED);
+        println!("Nothing was written: this was a dry run");
+        println!("{}", preview.counts);
+        return Ok(());
+    }
+    let Counts { withdrawn, unchanged, changed, .. } = preview.counts;
+    let stored = withdrawn + unchanged + changed + kept;
+    if withdraws_much(withdrawn, stored) && !how.yes {
+        let (withdrawn, stored) = (HumanCount(withdrawn as u64), HumanCount(stored as u64));
+        ask(&format!("This import retires {withdrawn} of the {stored} {things} of {place}."))?;
+    }
+    let progress = Progress::start("Writing");
+    let counts = parsed.apply(app, how.missing())?;
+    progress.clear();
     println!("{counts}");
     Ok(())
+}
+
+/// Asks whether to go on; where nobody can answer, it does not.
+fn ask(what: &str) -> anyhow::Result<()> {
+    if !std::io::stdin().is_terminal() {
+        bail!("{what} Nothing was written. --dry-run names them, and --yes retires them");
+    }
+    print!("{what} Type yes to go on: ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    if answer.trim() != "yes" {
+        bail!("nothing was written");
+    }
+    Ok(())
+}
+
+/// How many names a dry run prints of what is not lost.
+const NAMED: usize = 50;
+
+fn list(would: &str, names: &[String], most: usize) {
+    for name in names.iter().take(most) {
+        println!("{would}: {}", printable(name));
+    }
+    if let Some(more) = names.len().checked_sub(most).filter(|more| *more > 0) {
+        println!("{would}: {} more", HumanCount(more as u64));
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{} {noun}{}", HumanCount(count as u64), if count == 1 { "" } else { "s" })
 }
 
 fn told(error: Error) -> anyhow::Error {

@@ -2,6 +2,8 @@
 
 pub mod audit;
 pub mod import;
+pub mod secret_key;
+pub mod signals;
 pub mod user;
 
 use std::net::TcpListener;
@@ -12,6 +14,7 @@ use clap::{Parser, Subcommand};
 
 use crate::audit::proof::seal::KeyFiles;
 use crate::audit::proof::sealer::Sealer;
+use crate::cli::signals::{Signals, Stop};
 use crate::jobs;
 use crate::kernel::base::clock::Clock;
 use crate::kernel::config::{Config, Options};
@@ -42,7 +45,7 @@ enum Command {
     Dev,
     /// Bring the database's schema to this version, as its owner
     Migrate,
-    /// Fill the library: MITRE ATT&CK, Atomic Red Team
+    /// Fill the library: MITRE ATT&CK, Atomic Red Team. Retires nothing without --withdraw
     Import {
         #[command(subcommand)]
         command: import::ImportCommand,
@@ -52,10 +55,15 @@ enum Command {
         #[command(subcommand)]
         command: SeedCommand,
     },
-    /// Users: add, disable, make a link for a new password
+    /// Users: add, disable, make a link for a new password, take a second factor off
     User {
         #[command(subcommand)]
         command: user::UserCommand,
+    },
+    /// The secret key: go on with another one than the database was made with
+    SecretKey {
+        #[command(subcommand)]
+        command: secret_key::SecretKeyCommand,
     },
     /// The audit log: verify it, export it
     Audit {
@@ -94,7 +102,9 @@ pub fn main() -> ExitCode {
     crate::kernel::base::private::close_to_others();
     let cli = Cli::parse();
     crate::kernel::base::logging::start();
-    match run(cli) {
+    let done = run(cli);
+    signals::wait_while_ending();
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             eprintln!("tyrian: {fault:#}");
@@ -111,13 +121,14 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         return audit::verify_export(&cli.options, asked, file);
     }
     let config = Config::check(&cli.options)?;
+    let signals = Signals::take()?;
     match cli.command {
-        Command::Serve => serve(config, false),
-        Command::Dev => serve(config, true),
+        Command::Serve => serve(config, &signals, false),
+        Command::Dev => serve(config, &signals, true),
         Command::Migrate => migrate(&config),
         Command::Import { command } => {
             let parsed = import::read(&command)?;
-            with_app(config, |app| import::write(app, &parsed))
+            with_app(config, |app| import::write(app, &command, &parsed))
         }
         Command::Seed { command: SeedCommand::Demo } => {
             let (booted, lines) =
@@ -127,7 +138,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::User { command } => with_app(config, |app| user::run(app, command)),
-        Command::Audit { command } => with_app(config, |app| audit::run(app, command)),
+        Command::SecretKey { command } => secret_key::run(config, &command),
+        // The log proves itself without the secret key.
+        Command::Audit { command } => {
+            with_booted(server::boot_under_any_key, config, |app| audit::run(app, command))
+        }
         Command::Jobs { command } => match command {
             JobsCommand::List => {
                 for job in jobs::JOBS {
@@ -155,7 +170,15 @@ fn with_app(
     config: Config,
     f: impl FnOnce(&crate::kernel::app::App) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let Booted { app, cluster } = server::boot(config, Clock::machine())?;
+    with_booted(server::boot, config, f)
+}
+
+fn with_booted(
+    boot: fn(Config, Clock) -> anyhow::Result<Booted>,
+    config: Config,
+    f: impl FnOnce(&crate::kernel::app::App) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let Booted { app, cluster } = boot(config, Clock::machine())?;
     let done = f(&app);
     drop(app);
     drop(cluster);
@@ -206,7 +229,7 @@ fn role_of(url: &str) -> anyhow::Result<String> {
     from_query.or(from_authority).map(str::to_owned).context("the URL names no user")
 }
 
-fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
+fn serve(config: Config, signals: &Signals, demo: bool) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
     let metrics = config.metrics_listen;
@@ -245,7 +268,14 @@ fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         }
         let jobs = app.jobs.clone();
         let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
-        let served = server::serve(app, listener, workers)?.await;
+        let server = server::serve(app, listener, workers)?;
+        let (handle, mut asked) = (server.handle(), signals.hand_over());
+        actix_web::rt::spawn(async move {
+            if let Ok(stop) = asked.wait_for(Option::is_some).await.map(|stop| *stop) {
+                handle.stop(stop == Some(Stop::Graceful)).await;
+            }
+        });
+        let served = server.await;
         jobs.stop().await;
         served
     })?;

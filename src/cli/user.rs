@@ -31,6 +31,11 @@ pub enum UserCommand {
         /// Their e-mail address
         email: String,
     },
+    /// Take the second factor off an account whose owner cannot use it any more, and end their sessions
+    ResetFactor {
+        /// Their e-mail address
+        email: String,
+    },
     /// Disable a user and end their sessions
     Disable {
         /// Their e-mail address
@@ -76,6 +81,23 @@ pub fn run(app: &App, command: UserCommand) -> anyhow::Result<()> {
                 tx.audited((), event)
             })?;
             println!("{}", sign_in::make_link(app, LinkPurpose::Reset, Some(account.id), 24)?);
+            if account.totp_secret.is_some() {
+                eprintln!(
+                    "The second factor is asked for as before; `tyrian user reset-factor {}` takes it off",
+                    account.email
+                );
+            }
+        }
+        UserCommand::ResetFactor { email } => {
+            let account = account(app, &email)?;
+            app.db
+                .write_blocking(&command_line, |tx| store::factors::remove(tx, account.id, false))
+                .map_err(told)?;
+            println!(
+                "{} signs in with the password alone from now on; `tyrian user reset-link {}` makes a link for \
+                    a new one",
+                account.name, account.email
+            );
         }
         UserCommand::Disable { email } => {
             let account = account(app, &email)?;

@@ -1,10 +1,12 @@
 //! What a client and an asset are made of, and which texts they take. Pure.
 
+use chrono::{Days, NaiveDate};
 use serde::Deserialize;
 
 use crate::kernel::base::error::{Error, FieldErrors};
+use crate::kernel::base::show;
 use crate::kernel::base::text::parse_tags;
-use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
+use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text, check_visible};
 
 crate::text_enum! {
     /// What an asset is.
@@ -174,13 +176,23 @@ impl TypedAsset {
     }
 }
 
+/// For how many days a deleted engagement is kept.
+const DELETED_DAYS: u64 = 30;
+
+/// The last day on which an engagement that was deleted on `day` is kept.
+pub fn kept_until(day: NaiveDate) -> NaiveDate {
+    day.checked_add_days(Days::new(DELETED_DAYS)).unwrap_or(day)
+}
+
 /// What hangs on a client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hanging {
-    /// Its engagements, those deleted less than 30 days ago included.
+    /// Its engagements, deleted ones included.
     pub engagements: i64,
     /// How many of them are deleted.
     pub deleted: i64,
+    /// The last day on which one of those is kept.
+    pub kept_until: Option<NaiveDate>,
     pub reports: i64,
     pub assets: i64,
 }
@@ -189,37 +201,59 @@ impl Hanging {
     /// Why the client cannot be deleted, and what to do; none when nothing hangs on it.
     pub fn sentence(self) -> Option<String> {
         let mut parts = Vec::new();
-        let mut add = |n: i64, one: &str, many: &str| {
-            if n > 0 {
-                parts.push(format!("{n} {}", if n == 1 { one } else { many }));
-            }
-        };
-        add(self.engagements - self.deleted, "engagement", "engagements");
-        add(
-            self.deleted,
-            "deleted engagement that can still be restored",
-            "deleted engagements that can still be restored",
-        );
-        add(self.reports, "report", "reports");
-        add(self.assets, "asset", "assets");
+        let open = self.engagements - self.deleted;
+        parts.extend(several(open, "engagement", "engagements"));
+        if let Some(deleted) = several(self.deleted, "deleted engagement", "deleted engagements") {
+            parts.push(format!("{deleted} (kept until {})", day(self.kept_until)));
+        }
+        parts.extend(several(self.reports, "report", "reports"));
+        parts.extend(several(self.assets, "asset", "assets"));
         let what = join(&parts)?;
-        Some(format!(
-            "This client cannot be deleted while something belongs to it: {what}. Delete that first."
-        ))
+        let way_on = match (self.deleted > 0, open + self.reports + self.assets > 0) {
+            (false, _) => "Delete that first.".to_owned(),
+            (true, false) => format!("The client stays at least until {}.", day(self.kept_until)),
+            (true, true) => format!(
+                "Delete what is not deleted yet; the client stays at least until {}.",
+                day(self.kept_until)
+            ),
+        };
+        Some(format!("This client cannot be deleted while something belongs to it: {what}. {way_on}"))
     }
 }
 
-/// Why an asset cannot be deleted; none when nothing uses it.
-pub fn asset_in_use(procedures: i64, findings: i64) -> Option<String> {
-    let mut parts = Vec::new();
-    if procedures > 0 {
-        parts.push(format!("{procedures} {}", if procedures == 1 { "procedure" } else { "procedures" }));
+/// What uses an asset.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AssetUses {
+    /// Procedures of engagements that people can open.
+    pub procedures: i64,
+    /// Procedures of deleted engagements.
+    pub deleted: i64,
+    /// The last day on which one of those engagements is kept.
+    pub kept_until: Option<NaiveDate>,
+    pub findings: i64,
+}
+
+impl AssetUses {
+    /// Why the asset cannot be deleted; none when nothing uses it.
+    pub fn sentence(self) -> Option<String> {
+        let mut parts = Vec::new();
+        parts.extend(several(self.procedures, "procedure", "procedures"));
+        parts.extend(several(self.findings, "finding", "findings"));
+        if let Some(deleted) = several(self.deleted, "procedure", "procedures") {
+            let until = day(self.kept_until);
+            parts.push(format!("{deleted} of a deleted engagement, which is kept until {until}"));
+        }
+        let what = join(&parts)?;
+        Some(format!("This asset cannot be deleted: it is used in {what}. What was tested stays known."))
     }
-    if findings > 0 {
-        parts.push(format!("{findings} {}", if findings == 1 { "finding" } else { "findings" }));
-    }
-    let what = join(&parts)?;
-    Some(format!("This asset cannot be deleted: it is used in {what}. What was tested stays known."))
+}
+
+fn several(n: i64, one: &str, many: &str) -> Option<String> {
+    (n > 0).then(|| format!("{n} {}", if n == 1 { one } else { many }))
+}
+
+fn day(day: Option<NaiveDate>) -> String {
+    day.map(show::date).unwrap_or_default()
 }
 
 /// "a", "a and b", "a, b and c".
@@ -237,6 +271,7 @@ fn keep<T: Default>(errors: &mut FieldErrors, field: &str, checked: Result<T, St
 
 fn check_name(raw: &str, missing: &str) -> Result<String, String> {
     let name = check_text("The name", false, raw, LONG_TEXT_BYTES, false)?;
+    check_visible(&name)?;
     let length = name.chars().count();
     match length {
         0 => Err(missing.to_owned()),
@@ -286,13 +321,28 @@ mod tests {
     #[test]
     fn what_hangs_on_a_client_is_named() {
         assert_eq!(Hanging::default().sentence(), None);
-        let hanging = Hanging { engagements: 3, deleted: 1, reports: 1, assets: 4 };
+        let kept_until = Some(kept_until(NaiveDate::from_ymd_opt(2026, 11, 28).unwrap()));
+        let hanging = Hanging { engagements: 3, deleted: 1, kept_until, reports: 1, assets: 4 };
         assert_eq!(
             hanging.sentence().unwrap(),
             "This client cannot be deleted while something belongs to it: 2 engagements, 1 deleted \
-                engagement that can still be restored, 1 report and 4 assets. Delete that first."
+                engagement (kept until 28 Dec 2026), 1 report and 4 assets. Delete what is not deleted yet; \
+                the client stays at least until 28 Dec 2026."
         );
-        assert_eq!(asset_in_use(0, 0), None);
-        assert!(asset_in_use(1, 2).unwrap().contains("1 procedure and 2 findings"));
+        let deleted = Hanging { engagements: 1, deleted: 1, kept_until, ..Hanging::default() };
+        assert_eq!(
+            deleted.sentence().unwrap(),
+            "This client cannot be deleted while something belongs to it: 1 deleted engagement (kept until \
+                28 Dec 2026). The client stays at least until 28 Dec 2026."
+        );
+        let plain = Hanging { assets: 1, ..Hanging::default() };
+        assert!(plain.sentence().unwrap().ends_with(": 1 asset. Delete that first."));
+        assert_eq!(AssetUses::default().sentence(), None);
+        let uses = AssetUses { procedures: 1, deleted: 3, kept_until, findings: 2 };
+        assert_eq!(
+            uses.sentence().unwrap(),
+            "This asset cannot be deleted: it is used in 1 procedure, 2 findings and 3 procedures of a \
+                deleted engagement, which is kept until 28 Dec 2026. What was tested stays known."
+        );
     }
 }

@@ -97,6 +97,7 @@ pub async fn show(permit: Permit<ReadClient>, path: web::Path<ClientId>) -> Resu
         may_edit: permit.may_at(Permission::ClientEdit, id),
         may_edit_assets: permit.may_at(Permission::AssetEdit, id),
         may_give_access: permit.viewer().rights.may(Permission::AccessManage),
+        may_give_here: permit.may_at(Permission::AccessGive, id),
         may_plan: permit.may_at(Permission::EngagementPlan, id),
         reads_engagements,
         activity: reads_log.then(|| Activity { rows: events, reads_log, zone, ..Activity::default() }),
@@ -111,6 +112,7 @@ pub async fn edit(permit: Permit<EditClient>, path: web::Path<ClientId>) -> Resu
     let (id, visible) = (path.into_inner(), permit.visible());
     let client = permit.read(move |conn| store::get(conn, id, &visible)).await?;
     permit.check(id)?;
+    let name = client.name.clone();
     let typed = TypedClient {
         tags: client.tags().collect::<Vec<_>>().join(", "),
         name: client.name,
@@ -118,12 +120,12 @@ pub async fn edit(permit: Permit<EditClient>, path: web::Path<ClientId>) -> Resu
         contacts: client.contacts,
         version: client.version,
     };
-    permit.page(&edit_form(&permit, id, typed, FieldErrors::default(), None))
+    permit.page(&edit_form(&permit, (id, &name), typed, FieldErrors::default(), None))
 }
 
 fn edit_form(
     permit: &Permit<EditClient>,
-    id: ClientId,
+    (id, name): (ClientId, &str),
     typed: TypedClient,
     errors: FieldErrors,
     conflict: Option<Conflict>,
@@ -132,7 +134,7 @@ fn edit_form(
         frame: permit
             .frame(Section::Clients, "Edit client")
             .crumb("Clients", "/clients")
-            .crumb("Client", format!("/clients/{id}")),
+            .crumb(name, format!("/clients/{id}")),
         action: format!("/clients/{id}/edit"),
         cancel: format!("/clients/{id}"),
         button: "Save",
@@ -155,8 +157,12 @@ pub async fn update(
     };
     match saved {
         Ok(()) => Ok(redirect_with(&format!("/clients/{id}"), "Client saved.")),
-        Err(Error::Invalid(errors)) => permit
-            .html(StatusCode::UNPROCESSABLE_ENTITY, edit_form(&permit, id, typed, errors, None).render()?),
+        Err(Error::Invalid(errors)) => {
+            let visible = permit.visible();
+            let stored = permit.read(move |conn| store::get(conn, id, &visible)).await?;
+            let page = edit_form(&permit, (id, &stored.name), typed, errors, None);
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+        }
         Err(Error::Conflict(sentence)) => {
             let visible = permit.visible();
             let stored = permit.read(move |conn| store::get(conn, id, &visible)).await?;
@@ -164,8 +170,8 @@ pub async fn update(
             // The form goes on from the stored version: saving again is then a decision, made with both
             // values in sight.
             let typed = TypedClient { version: stored.version, ..typed };
-            let page =
-                edit_form(&permit, id, typed, FieldErrors::default(), Some(Conflict { sentence, theirs }));
+            let conflict = Some(Conflict { sentence, theirs });
+            let page = edit_form(&permit, (id, &stored.name), typed, FieldErrors::default(), conflict);
             permit.html(StatusCode::CONFLICT, page.render()?)
         }
         Err(other) => Err(other),

@@ -1,10 +1,10 @@
 //! SQL of clients. Everything is filtered by the clients that the person can see.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::dsl::{count_star, exists};
+use diesel::dsl::{count_star, exists, max};
 use diesel::sql_types::{Array, Text};
 
-use super::domain::{ClientText, Hanging};
+use super::domain::{ClientText, Hanging, kept_until};
 use crate::accounts::store::{give_access, renew_sessions};
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
@@ -265,7 +265,7 @@ pub fn save(
     let event = Event::new(Kind::ClientUpdated, format!("Changed the client “{}”", text.name))
         .subject("client", id.0, &text.name)
         .client(id)
-        .changes(changes(old, new));
+        .telling(changes(old, new));
     tx.audited((), event)
 }
 
@@ -309,19 +309,35 @@ fn name_taken(error: diesel::result::Error) -> Error {
 /// What hangs on a client.
 pub fn find_hanging(conn: &mut PgConnection, id: ClientId) -> Result<Hanging> {
     let all = engagements::table.filter(engagements::client_id.eq(id));
-    let (engagements, deleted, reports, assets): (Option<i64>, Option<i64>, Option<i64>, Option<i64>) =
-        diesel::select((
-            all.count().single_value(),
-            all.filter(engagements::deleted_at.is_not_null()).count().single_value(),
-            reports::table
-                .filter(reports::client_id.eq(id).and(reports::deleted_at.is_null()))
-                .count()
-                .single_value(),
-            assets::table.filter(assets::client_id.eq(id)).count().single_value(),
-        ))
-        .get_result(conn)?;
+    let gone = all.filter(engagements::deleted_at.is_not_null());
+    let (engagements, (deleted, last), reports, assets) = diesel::select((
+        all.count().single_value(),
+        (gone.count().single_value(), gone.select(max(engagements::deleted_at)).single_value()),
+        reports::table
+            .filter(reports::client_id.eq(id).and(reports::deleted_at.is_null()))
+            .count()
+            .single_value(),
+        assets::table.filter(assets::client_id.eq(id)).count().single_value(),
+    ))
+    .get_result::<(Option<i64>, (Option<i64>, Option<DateTime<Utc>>), Option<i64>, Option<i64>)>(conn)?;
     let n = Option::unwrap_or_default;
-    Ok(Hanging { engagements: n(engagements), deleted: n(deleted), reports: n(reports), assets: n(assets) })
+    Ok(Hanging {
+        engagements: n(engagements),
+        deleted: n(deleted),
+        kept_until: find_kept_until(conn, last)?,
+        reports: n(reports),
+        assets: n(assets),
+    })
+}
+
+/// The last day on which what was deleted then is kept, as the organisation counts days.
+pub(super) fn find_kept_until(
+    conn: &mut PgConnection,
+    deleted: Option<DateTime<Utc>>,
+) -> Result<Option<NaiveDate>> {
+    let Some(deleted) = deleted else { return Ok(None) };
+    let zone = crate::settings::store::get(conn)?.time_zone.tz();
+    Ok(Some(kept_until(deleted.with_timezone(&zone).date_naive())))
 }
 
 /// Deletes a client on which nothing hangs. Its members' access goes with it.

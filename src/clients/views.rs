@@ -3,6 +3,7 @@
 use askama::Template;
 use chrono_tz::Tz;
 
+use super::assets::lines::Line;
 use super::assets::store::Asset;
 use super::domain::{AssetKind, Criticality, TypedAsset, TypedClient};
 use super::store::{Client, ClientEngagement, Listed, Member};
@@ -143,6 +144,8 @@ pub struct Show {
     pub may_edit_assets: bool,
     /// Whether the person gives and takes access.
     pub may_give_access: bool,
+    /// Whether the person gives access to this client alone.
+    pub may_give_here: bool,
     /// Whether the person may start an engagement here.
     pub may_plan: bool,
     /// The organisation's zone.
@@ -167,6 +170,35 @@ pub struct AssetForm {
     pub errors: FieldErrors,
     /// What somebody else saved meanwhile.
     pub conflict: Option<Conflict>,
+}
+
+/// Many assets at once, as lines.
+#[derive(Template)]
+#[template(path = "clients/asset_lines.html")]
+pub struct AssetLines {
+    pub frame: Frame,
+    /// Where the form goes.
+    pub action: String,
+    pub cancel: String,
+    /// What is still in the field.
+    pub pasted: String,
+    /// What became of each line; empty before the first try.
+    pub read: Vec<Line>,
+    /// How many were created of them.
+    pub created: usize,
+}
+
+impl AssetLines {
+    fn faults(&self) -> usize {
+        self.read.iter().filter(|line| line.read.is_err()).count()
+    }
+    fn fine(&self) -> usize {
+        self.read.len() - self.faults()
+    }
+    /// Whether anything was tried and is not done.
+    fn tried(&self) -> bool {
+        !self.read.is_empty()
+    }
 }
 
 /// The page before a client or an asset is deleted.

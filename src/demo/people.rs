@@ -17,7 +17,8 @@ use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::RoleId;
 use crate::kernel::db::WriteTx;
 use crate::kernel::event::domain::{Actor, Event, Kind};
-use crate::kernel::web::permit::{CreateClient, EditAsset, ManageAccess, ManageUser, Permit};
+use crate::kernel::web::permit::{CreateClient, EditAsset, ManageAccess, ManageSettings, ManageUser, Permit};
+use crate::settings::store as settings;
 
 /// Hours for which a link works.
 const LINK_HOURS: i64 = 72;
@@ -39,6 +40,11 @@ pub fn plan<'a>(stage: &mut Stage<'a>) -> Result<()> {
         });
         stage.at(day(end, -DAYS, 8, 20 + place * 7), move |stage, tx| accept(stage, tx, person));
     }
+    stage.at(day(end, -DAYS, 8, 58), move |stage, tx| {
+        stage.act(tx, administrator, |_: &Permit<ManageSettings>, tx| {
+            settings::note_first_hour(tx, settings::FirstHour::KeysKept)
+        })
+    });
     stage.at(day(end, -DAYS, 9, 3), move |stage, tx| change_roles(stage, tx, administrator, lead));
     for (client, since) in told.clients.iter().zip(TAKEN_ON) {
         stage.at(day(end, since, 9, 12), move |stage, tx| take_on(stage, tx, lead, client));
@@ -61,6 +67,7 @@ pub fn plan<'a>(stage: &mut Stage<'a>) -> Result<()> {
     stage.at(day(end, -43, 12, 48), move |stage, tx| stage.mistype(tx, &forgetful.key));
     stage.at(day(end, -43, 13, 15), move |stage, tx| reset_password(stage, tx, administrator, forgetful));
     stage.at(day(end, -15, 7, 58), move |stage, tx| change_password(stage, tx, lead));
+    stage.at(day(end, -6, 8, 11), move |stage, tx| change_password(stage, tx, &careless.key));
     Ok(())
 }
 
@@ -73,17 +80,10 @@ fn role(conn: &mut diesel::PgConnection, key: &str) -> Result<RoleId> {
 /// The first administrator, by the link that the first start prints.
 fn set_up<'a>(stage: &mut Stage<'a>, tx: &mut WriteTx<'_>, person: &'a Person) -> Result<()> {
     let link = make_link_in(tx.conn, stage.app, LinkPurpose::FirstAdministrator, None, LINK_HOURS)?;
-    let new = NewPerson {
-        name: &person.name,
-        email: &person.email,
-        password_hash: Some(stage.hash),
-        roles: &["administrator"],
-    };
-    let digest = digest(stage, &link);
+    let (digest, hash) = (digest(stage, &link), stage.hash);
     let id = tx.part(&Actor::anonymous(), stage.now(), |tx| {
         accounts::use_link(tx.conn, &digest, tx.now())?;
-        let (id, event) = accounts::insert_person(tx, &new, None)?;
-        tx.audited(id, event)
+        accounts::insert_first_administrator(tx, &person.name, &person.email, hash)
     })?;
     stage.people.insert(&person.key, id);
     stage.sign_in(tx, &person.key, "one-time link")

@@ -287,6 +287,7 @@ fn attach<'a>(
     let arrived = Arrived {
         id: AttachmentId::new(),
         file_name: file.file_name.clone(),
+        came_as: None,
         media_type: media_type(&bytes[..bytes.len().min(MAGIC_BYTES)], &file.file_name),
         size: bytes.len() as i64,
         sha256: Sha256::digest(&bytes).into(),

@@ -1,5 +1,5 @@
-//! Finds the technique files of Atomic Red Team in a folder or a zip. Nothing is ever unpacked to
-//! disk, and no link is followed out of the folder.
+//! Finds the technique files of Atomic Red Team in a folder, a zip or a single file. Nothing is ever unpacked
+//! to disk, and no link is followed out of the folder. What looks like a technique file and is none is named.
 
 use std::fs;
 use std::io::{self, Cursor, Read};
@@ -7,17 +7,19 @@ use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
 
-use super::domain::ImportError;
+use super::domain::{ImportError, Skipped};
 
 /// The largest file an import reads, in bytes; of a zip, its compressed size.
 pub const FILE_MAX: u64 = 64 * MIB;
 /// The largest technique file, in bytes. The largest real one has 80 KB.
 const TECHNIQUE_FILE_MAX: u64 = 4 * MIB;
-/// All technique files of one import together, in bytes.
+/// All YAML files that one import looks into together, in bytes.
 const TEXT_TOTAL_MAX: u64 = 64 * MIB;
 /// What a zip may say that it unpacks to, in bytes, whether or not it is read.
 const UNPACKED_MAX: u64 = 512 * MIB;
 const ENTRIES_MAX: usize = 50_000;
+/// Folders in folders; the real repository has five.
+const DEPTH_MAX: usize = 16;
 /// Deflate cannot do better than 1032:1, and text written by people stays far below this.
 const RATIO_MAX: u64 = 200;
 /// Small entries may be as regular as they like.
@@ -26,19 +28,29 @@ const NAME_MAX: usize = 1024;
 
 const MIB: u64 = 1024 * 1024;
 
+const LINK: &str = "it is a symbolic link, and links are not followed";
+const INDEX: &str = "it is an index of tests, not a technique file; import the folder of the technique files";
+const NO_TESTS: &str = "it is no technique file: it has neither attack_technique nor atomic_tests";
+const OUTSIDE: &str = "it lies outside the folder atomics";
+
 /// Where a set of Atomic Red Team tests comes from.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// The repository, its `atomics` folder, or a folder laid out like it.
+    /// The repository, its `atomics` folder, a technique's folder, or one with technique files anywhere in it.
     Folder(PathBuf),
     Zip {
+        name: String,
+        bytes: Vec<u8>,
+    },
+    /// One technique file.
+    File {
         name: String,
         bytes: Vec<u8>,
     },
 }
 
 impl Source {
-    /// A folder stays a path; a file is read, up to [`FILE_MAX`], and taken for a zip.
+    /// A folder stays a path; a file is read, up to [`FILE_MAX`], and taken for a zip unless it is YAML.
     ///
     /// # Errors
     /// When the path cannot be read or the file is too large.
@@ -46,7 +58,14 @@ impl Source {
         if path.is_dir() {
             return Ok(Self::Folder(path.to_owned()));
         }
-        Ok(Self::Zip { name: file_name(path), bytes: read_file(path)? })
+        let (name, bytes) = (file_name(path), read_file(path)?);
+        if bytes.starts_with(b"PK") || name.to_lowercase().ends_with(".zip") {
+            return Ok(Self::Zip { name, bytes });
+        }
+        if yaml_stem(&name).is_some() {
+            return Ok(Self::File { name, bytes });
+        }
+        Err(ImportError::file(&name, "it is neither a folder nor a zip nor a YAML file"))
     }
 }
 
@@ -71,26 +90,87 @@ pub(super) struct TechniqueFile {
     pub bytes: Vec<u8>,
 }
 
-/// All technique files of the source, sorted by name.
-pub(super) fn technique_files(source: &Source) -> Result<Vec<TechniqueFile>, ImportError> {
-    let (place, mut files) = match source {
+/// What a source holds.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Sorted by name.
+    pub files: Vec<TechniqueFile>,
+    /// YAML files and links that were left out, sorted by name.
+    pub skipped: Vec<Skipped>,
+    /// Entries that nobody would take for a technique file: not YAML, or hidden.
+    pub others: usize,
+    /// Bytes that were read, up to [`TEXT_TOTAL_MAX`].
+    total: u64,
+}
+
+impl Found {
+    fn skip(&mut self, file: &str, reason: impl Into<String>) {
+        self.skipped.push(Skipped { file: file.to_owned(), reason: reason.into() });
+    }
+
+    /// Keeps the file, read up to its limit and a byte, if it is a technique's. One whose place says so is kept
+    /// whatever it holds, so that the fault in it is told.
+    fn take(&mut self, name: String, bytes: Vec<u8>, place: Place) -> Result<(), ImportError> {
+        let is_large = bytes.len() as u64 > TECHNIQUE_FILE_MAX;
+        if place == Place::Technique && is_large {
+            return Err(too_large(&name, TECHNIQUE_FILE_MAX));
+        }
+        self.total += bytes.len() as u64;
+        if self.total > TEXT_TOTAL_MAX {
+            let sentence = format!("the YAML files together are larger than {} MiB", TEXT_TOTAL_MAX / MIB);
+            return Err(ImportError::file(&name, sentence));
+        }
+        if place == Place::Unsaid {
+            let large = is_large.then(|| larger_than(TECHNIQUE_FILE_MAX));
+            if let Some(reason) = large.or_else(|| no_technique_file(&bytes).map(str::to_owned)) {
+                self.skip(&name, reason);
+                return Ok(());
+            }
+        }
+        self.files.push(TechniqueFile { name, bytes });
+        Ok(())
+    }
+}
+
+/// All technique files of the source.
+pub(super) fn technique_files(source: &Source) -> Result<Found, ImportError> {
+    let (place, mut found) = match source {
         Source::Folder(root) => (root.display().to_string(), from_folder(root)?),
         Source::Zip { name, bytes } => (name.clone(), from_zip(name, bytes)?),
+        Source::File { name, bytes } => return from_file(name, bytes),
     };
-    if files.is_empty() {
-        return Err(ImportError::file(
-            &place,
-            "it holds no technique file; one is expected at atomics/T1003/T1003.yaml, say",
-        ));
+    found.files.sort_by(|a, b| a.name.cmp(&b.name));
+    found.skipped.sort_by(|a, b| a.file.cmp(&b.file));
+    if found.files.is_empty() {
+        let mut sentence =
+            "it holds no technique file; one is expected at atomics/T1003/T1003.yaml, say".to_owned();
+        if let Some(first) = found.skipped.first() {
+            sentence = format!("{sentence}. Of {}: {}", first.file, first.reason);
+            if found.skipped.len() > 1 {
+                sentence = format!("{sentence} ({} more files were left out)", found.skipped.len() - 1);
+            }
+        }
+        return Err(ImportError::file(&place, sentence));
     }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(files)
+    Ok(found)
+}
+
+fn from_file(name: &str, bytes: &[u8]) -> Result<Found, ImportError> {
+    if bytes.len() as u64 > TECHNIQUE_FILE_MAX {
+        let reason = if is_index(name) { INDEX.to_owned() } else { larger_than(TECHNIQUE_FILE_MAX) };
+        return Err(ImportError::file(name, reason));
+    }
+    if let Some(reason) = no_technique_file(bytes) {
+        return Err(ImportError::file(name, reason));
+    }
+    let files = vec![TechniqueFile { name: name.to_owned(), bytes: bytes.to_owned() }];
+    Ok(Found { files, ..Found::default() })
 }
 
 /// `T1003` and `T1003.001`
 fn is_technique(name: &str) -> bool {
     let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
-    let Some(rest) = name.strip_prefix('T') else {
+    let Some(rest) = name.strip_prefix(['T', 't']) else {
         return false;
     };
     match rest.split_once('.') {
@@ -99,119 +179,208 @@ fn is_technique(name: &str) -> bool {
     }
 }
 
-fn is_technique_file(folder: &str, file: &str) -> bool {
-    is_technique(folder) && file.strip_suffix(".yaml").is_some_and(is_technique)
+/// The file's name without its ending, where that is YAML's.
+fn yaml_stem(file: &str) -> Option<&str> {
+    let (stem, ending) = file.rsplit_once('.')?;
+    (ending.eq_ignore_ascii_case("yaml") || ending.eq_ignore_ascii_case("yml")).then_some(stem)
+}
+
+/// `index.yaml` and `windows-index.yaml`, which the project makes of its technique files.
+fn is_index(file: &str) -> bool {
+    yaml_stem(file).is_some_and(|stem| {
+        let stem = stem.to_lowercase();
+        stem == "index" || stem.ends_with("-index")
+    })
+}
+
+/// What a file's place says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// `T1003/T1003.yaml`: a technique file, or one with a fault.
+    Technique,
+    /// YAML whose text has to tell.
+    Unsaid,
+}
+
+/// What is to become of an entry, by its path alone.
+enum Verdict {
+    Read(Place),
+    Skip(&'static str),
+    Other,
+}
+
+fn is_hidden(part: &str) -> bool {
+    part.starts_with('.') || part == "__MACOSX"
+}
+
+fn is_below_atomics(name: &str) -> bool {
+    let mut folders = name.rsplit('/');
+    folders.next();
+    folders.any(|folder| folder == "atomics")
+}
+
+/// `has_atomics`: the source has an `atomics` folder, so that what lies elsewhere belongs to the project and not
+/// to its tests.
+fn judge(name: &str, has_atomics: bool) -> Verdict {
+    let parts: Vec<_> = name.split('/').collect();
+    let Some((file, folders)) = parts.split_last() else {
+        return Verdict::Other;
+    };
+    let Some(stem) = yaml_stem(file).filter(|_| !parts.iter().any(|part| is_hidden(part))) else {
+        return Verdict::Other;
+    };
+    if is_technique(stem) && folders.last().is_some_and(|folder| is_technique(folder)) {
+        return Verdict::Read(Place::Technique);
+    }
+    if is_index(file) {
+        return Verdict::Skip(INDEX);
+    }
+    if has_atomics && !is_below_atomics(name) {
+        return Verdict::Skip(OUTSIDE);
+    }
+    Verdict::Read(Place::Unsaid)
+}
+
+/// Why a YAML file is none of a technique, by the keys at its left edge; none when it is one, perhaps with
+/// faults.
+fn no_technique_file(bytes: &[u8]) -> Option<&'static str> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Some("it is not UTF-8 text");
+    };
+    let is_key = |line: &str| {
+        let line = line.trim_start_matches(['\u{feff}', '{', '"', '\'']);
+        line.starts_with("attack_technique") || line.starts_with("atomic_tests")
+    };
+    if text.lines().any(is_key) {
+        return None;
+    }
+    let is_below = |line: &str| line.trim_start().starts_with("atomic_tests:");
+    Some(if text.lines().any(is_below) { INDEX } else { NO_TESTS })
 }
 
 fn link_refused(name: &str) -> ImportError {
-    ImportError::file(name, "it is a symbolic link, and links are not followed")
+    ImportError::file(name, LINK)
 }
 
 fn io_error(name: &str, error: &io::Error) -> ImportError {
     ImportError::file(name, format!("it cannot be read ({error})"))
 }
 
+fn larger_than(limit: u64) -> String {
+    format!("it is larger than {} MiB", limit / MIB)
+}
+
 fn too_large(name: &str, limit: u64) -> ImportError {
-    ImportError::file(name, format!("it is larger than {} MiB", limit / MIB))
+    ImportError::file(name, larger_than(limit))
 }
 
 /// Reads at most one byte more than the limit, whatever the size was said to be.
 fn read_limited(reader: impl Read, name: &str, limit: u64) -> Result<Vec<u8>, ImportError> {
-    let mut bytes = Vec::new();
-    reader.take(limit + 1).read_to_end(&mut bytes).map_err(|error| io_error(name, &error))?;
+    let bytes = read_up_to(reader, name, limit)?;
     if bytes.len() as u64 > limit {
         return Err(too_large(name, limit));
     }
     Ok(bytes)
 }
 
-fn read_ordinary(path: &Path, name: &str, limit: u64) -> Result<Vec<u8>, ImportError> {
+/// As [`read_limited`]; one byte more than the limit says that there are more.
+fn read_up_to(reader: impl Read, name: &str, limit: u64) -> Result<Vec<u8>, ImportError> {
+    let mut bytes = Vec::new();
+    reader.take(limit + 1).read_to_end(&mut bytes).map_err(|error| io_error(name, &error))?;
+    Ok(bytes)
+}
+
+fn open_ordinary(path: &Path, name: &str) -> Result<fs::File, ImportError> {
     let found = fs::metadata(path).map_err(|error| io_error(name, &error))?;
     // A pipe or a device would never end.
     if !found.is_file() {
         return Err(ImportError::file(name, "it is not an ordinary file"));
     }
-    let file = fs::File::open(path).map_err(|error| io_error(name, &error))?;
-    read_limited(file, name, limit)
+    fs::File::open(path).map_err(|error| io_error(name, &error))
 }
 
-/// Adds up what is read and stops at [`TEXT_TOTAL_MAX`].
+fn read_ordinary(path: &Path, name: &str, limit: u64) -> Result<Vec<u8>, ImportError> {
+    read_limited(open_ordinary(path, name)?, name, limit)
+}
+
+/// Everything below a folder that is not hidden.
 #[derive(Default)]
-struct Files {
-    list: Vec<TechniqueFile>,
-    total: u64,
+struct Tree {
+    /// Names with `/` between folders, and the paths that they stand for.
+    files: Vec<(String, PathBuf)>,
+    links: Vec<String>,
+    hidden: usize,
+    seen: usize,
 }
 
-impl Files {
-    fn push(&mut self, name: String, bytes: Vec<u8>) -> Result<(), ImportError> {
-        self.total += bytes.len() as u64;
-        if self.total > TEXT_TOTAL_MAX {
-            return Err(ImportError::file(
-                &name,
-                format!("the technique files together are larger than {} MiB", TEXT_TOTAL_MAX / MIB),
-            ));
+impl Tree {
+    fn walk(&mut self, folder: &Path, prefix: &str, depth: usize) -> Result<(), ImportError> {
+        let place = if prefix.is_empty() { folder.display().to_string() } else { prefix.to_owned() };
+        if depth > DEPTH_MAX {
+            let sentence = format!("it is nested deeper than {DEPTH_MAX} folders");
+            return Err(ImportError::file(&place, sentence));
         }
-        self.list.push(TechniqueFile { name, bytes });
+        for entry in fs::read_dir(folder).map_err(|error| io_error(&place, &error))? {
+            self.seen += 1;
+            if self.seen > ENTRIES_MAX {
+                return Err(too_many_entries(&place));
+            }
+            let entry = entry.map_err(|error| io_error(&place, &error))?;
+            let own = entry.file_name().to_string_lossy().into_owned();
+            let name = if prefix.is_empty() { own.clone() } else { format!("{prefix}/{own}") };
+            let kind = entry.file_type().map_err(|error| io_error(&name, &error))?;
+            if is_hidden(&own) {
+                self.hidden += 1;
+            } else if kind.is_symlink() {
+                if yaml_stem(&own).is_some() || own == "atomics" || is_technique(&own) {
+                    return Err(link_refused(&name));
+                }
+                self.links.push(name);
+            } else if kind.is_dir() {
+                self.walk(&entry.path(), &name, depth + 1)?;
+            } else {
+                self.files.push((name, entry.path()));
+            }
+        }
         Ok(())
     }
 }
 
-fn from_folder(root: &Path) -> Result<Vec<TechniqueFile>, ImportError> {
-    let atomics = root.join("atomics");
-    let (base, prefix) = match fs::symlink_metadata(&atomics) {
-        Ok(found) if found.is_symlink() => return Err(link_refused("atomics")),
-        Ok(found) if found.is_dir() => (atomics, "atomics/"),
-        _ => (root.to_owned(), ""),
-    };
-    let mut files = Files::default();
-    for folder in children(&base, &base.display().to_string())? {
-        if !is_technique(&folder) {
-            continue;
-        }
-        let place = format!("{prefix}{folder}");
-        let path = base.join(&folder);
-        let found = fs::symlink_metadata(&path).map_err(|error| io_error(&place, &error))?;
-        if found.is_symlink() {
-            return Err(link_refused(&place));
-        }
-        if !found.is_dir() {
-            continue;
-        }
-        for file in children(&path, &place)? {
-            if !is_technique_file(&folder, &file) {
-                continue;
+fn from_folder(root: &Path) -> Result<Found, ImportError> {
+    let mut tree = Tree::default();
+    tree.walk(root, "", 0)?;
+    // In a fixed order, so that the first fault is the same everywhere.
+    tree.files.sort();
+    let mut found = Found { others: tree.hidden, ..Found::default() };
+    for link in &tree.links {
+        found.skip(link, LINK);
+    }
+    let has_atomics = tree.files.iter().any(|(name, _)| yaml_stem(name).is_some() && is_below_atomics(name));
+    // A folder of one technique is a place as good as one in `atomics`.
+    let own = root.canonicalize().map(|root| file_name(&root)).unwrap_or_default();
+    for (name, path) in tree.files {
+        let judged = if name.contains('/') || !is_technique(&own) {
+            judge(&name, has_atomics)
+        } else {
+            judge(&format!("{own}/{name}"), has_atomics)
+        };
+        match judged {
+            Verdict::Other => found.others += 1,
+            Verdict::Skip(reason) => found.skip(&name, reason),
+            Verdict::Read(place) => {
+                let bytes = read_up_to(open_ordinary(&path, &name)?, &name, TECHNIQUE_FILE_MAX)?;
+                found.take(name, bytes, place)?;
             }
-            let name = format!("{place}/{file}");
-            let path = path.join(&file);
-            let found = fs::symlink_metadata(&path).map_err(|error| io_error(&name, &error))?;
-            if found.is_symlink() {
-                return Err(link_refused(&name));
-            }
-            let bytes = read_ordinary(&path, &name, TECHNIQUE_FILE_MAX)?;
-            files.push(name, bytes)?;
         }
     }
-    Ok(files.list)
-}
-
-/// Names in a folder, up to [`ENTRIES_MAX`]. One that is not UTF-8 cannot be a technique's.
-fn children(folder: &Path, place: &str) -> Result<Vec<String>, ImportError> {
-    let mut names = Vec::new();
-    for (seen, entry) in fs::read_dir(folder).map_err(|error| io_error(place, &error))?.enumerate() {
-        if seen == ENTRIES_MAX {
-            return Err(too_many_entries(place));
-        }
-        let entry = entry.map_err(|error| io_error(place, &error))?;
-        names.extend(entry.file_name().into_string());
-    }
-    Ok(names)
+    Ok(found)
 }
 
 fn too_many_entries(place: &str) -> ImportError {
     ImportError::file(place, format!("it has more than {ENTRIES_MAX} entries"))
 }
 
-fn from_zip(archive_name: &str, bytes: &[u8]) -> Result<Vec<TechniqueFile>, ImportError> {
+fn from_zip(archive_name: &str, bytes: &[u8]) -> Result<Found, ImportError> {
     if bytes.len() as u64 > FILE_MAX {
         return Err(too_large(archive_name, FILE_MAX));
     }
@@ -224,17 +393,17 @@ fn from_zip(archive_name: &str, bytes: &[u8]) -> Result<Vec<TechniqueFile>, Impo
         ImportError::file(archive_name, format!("it is not a zip that can be read ({error})"))
     };
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
+    let twice = || Err(ImportError::file(archive_name, "two of its entries have the same name"));
     if archive.has_duplicate_names() {
-        return Err(ImportError::file(archive_name, "two of its entries have the same name"));
+        return twice();
     }
-    let mut wanted = Vec::new();
+    let mut entries = Vec::new();
     let mut unpacked = 0u64;
     for index in 0..archive.len() {
         let entry = archive.by_index_data(index).map_err(unreadable)?;
         let name = safe_name(archive_name, entry.name_raw())?;
-        let refuse = |sentence: &str| Err(in_archive(archive_name, &name, sentence));
         if entry.is_symlink() {
-            return refuse("it is a symbolic link, and links are not followed");
+            return Err(in_archive(archive_name, &name, LINK));
         }
         unpacked = unpacked.saturating_add(entry.size());
         if unpacked > UNPACKED_MAX {
@@ -243,21 +412,36 @@ fn from_zip(archive_name: &str, bytes: &[u8]) -> Result<Vec<TechniqueFile>, Impo
                 format!("it unpacks to more than {} MiB", UNPACKED_MAX / MIB),
             ));
         }
-        if !entry.is_file() || !is_wanted(&name) {
-            continue;
+        if entry.is_file() && !name.ends_with('/') {
+            entries.push((name, index, entry.compressed_size(), entry.encrypted()));
         }
-        if entry.encrypted() {
-            return refuse("it is encrypted");
-        }
-        wanted.push((index, name, entry.compressed_size()));
     }
-    let mut files = Files::default();
-    for (index, name, compressed) in wanted {
+    entries.sort();
+    if entries.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return twice();
+    }
+    let has_atomics = entries.iter().any(|(name, ..)| yaml_stem(name).is_some() && is_below_atomics(name));
+    let mut found = Found::default();
+    for (name, index, compressed, is_encrypted) in entries {
+        let place = match judge(&name, has_atomics) {
+            Verdict::Other => {
+                found.others += 1;
+                continue;
+            }
+            Verdict::Skip(reason) => {
+                found.skip(&name, reason);
+                continue;
+            }
+            Verdict::Read(place) => place,
+        };
+        if is_encrypted {
+            return Err(in_archive(archive_name, &name, "it is encrypted"));
+        }
         let entry = archive
             .by_index(index)
             .map_err(|error| in_archive(archive_name, &name, &format!("it cannot be read ({error})")))?;
         // Sizes in a header may lie, so the limits hold for the bytes that come out.
-        let bytes = read_limited(entry, &name, TECHNIQUE_FILE_MAX)?;
+        let bytes = read_up_to(entry, &name, TECHNIQUE_FILE_MAX)?;
         let unpacked = bytes.len() as u64;
         if unpacked > RATIO_FROM && unpacked > compressed.saturating_mul(RATIO_MAX) {
             return Err(in_archive(
@@ -266,16 +450,17 @@ fn from_zip(archive_name: &str, bytes: &[u8]) -> Result<Vec<TechniqueFile>, Impo
                 &format!("it unpacks to more than {RATIO_MAX} times its size"),
             ));
         }
-        files.push(name, bytes)?;
+        found.take(name, bytes, place)?;
     }
-    Ok(files.list)
+    Ok(found)
 }
 
 fn in_archive(archive: &str, entry: &str, sentence: &str) -> ImportError {
     ImportError { object: Some(format!("entry {entry}")), ..ImportError::file(archive, sentence) }
 }
 
-/// The entry's name, refused when it would leave the folder it is unpacked to, on any system.
+/// The entry's name with `/` between folders, which some Windows tools write as `\`. Refused when it would
+/// leave the folder it is unpacked to, on any system.
 fn safe_name(archive: &str, raw: &[u8]) -> Result<String, ImportError> {
     let name = String::from_utf8_lossy(raw).into_owned();
     let refuse = |sentence: &str| Err(in_archive(archive, &name, sentence));
@@ -289,16 +474,7 @@ fn safe_name(archive: &str, raw: &[u8]) -> Result<String, ImportError> {
     if name.split(['/', '\\']).any(|part| part == "..") {
         return refuse("its path leads out of the archive");
     }
-    Ok(name)
-}
-
-/// `T1003/T1003.yaml`, alone or below an `atomics` folder, which may lie in others.
-fn is_wanted(name: &str) -> bool {
-    let parts: Vec<_> = name.split('/').collect();
-    match parts[..] {
-        [folder, file] | [.., "atomics", folder, file] => is_technique_file(folder, file),
-        _ => false,
-    }
+    Ok(name.replace('\\', "/"))
 }
 
 #[cfg(test)]
@@ -321,8 +497,21 @@ pub(super) mod tests {
     fn names(bytes: &[u8]) -> Result<Vec<String>, String> {
         let source = Source::Zip { name: "tests.zip".to_owned(), bytes: bytes.to_vec() };
         technique_files(&source)
-            .map(|files| files.into_iter().map(|file| file.name).collect())
+            .map(|found| found.files.into_iter().map(|file| file.name).collect())
             .map_err(|error| error.to_string())
+    }
+
+    /// A technique file as far as this module looks into one.
+    const TESTS: &[u8] = b"---\nattack_technique: T1105\natomic_tests: []\n";
+
+    /// What is read, and what is left out with its reason.
+    fn sorted_out(source: &Source) -> (Vec<String>, Vec<String>, usize) {
+        let found = technique_files(source).unwrap();
+        (
+            found.files.into_iter().map(|file| file.name).collect(),
+            found.skipped.iter().map(ToString::to_string).collect(),
+            found.others,
+        )
     }
 
     #[test]
@@ -339,6 +528,78 @@ pub(super) mod tests {
             ["T1002/T1002.yaml", "repo-master/atomics/T1003.001/T1003.001.yaml"]
         );
         assert!(names(&zip_of(&[("a.txt", b"")])).unwrap_err().contains("no technique file"));
+    }
+
+    #[test]
+    fn a_zip_made_on_windows_is_read() {
+        let zip = zip_of(&[
+            ("atomics\\T1027\\T1027.yaml", TESTS),
+            ("atomics/T1105/T1105.yaml", TESTS),
+            ("atomics\\T1105\\src\\", b""),
+        ]);
+        assert_eq!(names(&zip).unwrap(), ["atomics/T1027/T1027.yaml", "atomics/T1105/T1105.yaml"]);
+        let twice = zip_of(&[("atomics\\T1105\\T1105.yaml", TESTS), ("atomics/T1105/T1105.yaml", TESTS)]);
+        assert!(names(&twice).unwrap_err().contains("same name"));
+    }
+
+    #[test]
+    fn every_way_to_lay_out_technique_files_is_read_and_what_is_left_out_is_named() {
+        let zip = zip_of(&[
+            ("T1105.yaml", TESTS),
+            ("T1105/T1105.yml", TESTS),
+            ("T1106/t1106.YAML", TESTS),
+            ("lateral/one.yaml", TESTS),
+            ("json/two.yml", b"{\"attack_technique\": \"T1\", \"atomic_tests\": []}"),
+            ("T1610/src/T1610.yaml", b"apiVersion: v1\n"),
+            ("Indexes/index.yaml", b"impact:\n  T1485:\n    atomic_tests: []\n"),
+            ("made/all.yaml", b"impact:\n  T1485:\n    atomic_tests: []\n"),
+            ("utf16.yaml", b"\xff\xfea\0"),
+            ("T1105/T1105.md", b"# T1105"),
+            (".github/workflows/test.yml", b"on: push\n"),
+            ("__MACOSX/T1105/._T1105.yaml", b"\0\x05"),
+        ]);
+        let (files, skipped, others) = sorted_out(&Source::Zip { name: "z.zip".to_owned(), bytes: zip });
+        assert_eq!(
+            files,
+            ["T1105.yaml", "T1105/T1105.yml", "T1106/t1106.YAML", "json/two.yml", "lateral/one.yaml"]
+        );
+        assert_eq!(
+            skipped,
+            [
+                format!("Indexes/index.yaml: {INDEX}."),
+                format!("T1610/src/T1610.yaml: {NO_TESTS}."),
+                format!("made/all.yaml: {INDEX}."),
+                "utf16.yaml: it is not UTF-8 text.".to_owned(),
+            ]
+        );
+        assert_eq!(others, 3);
+    }
+
+    #[test]
+    fn beside_a_folder_of_atomics_the_projects_own_files_are_no_tests() {
+        let zip = zip_of(&[
+            ("red/atomics/T1105/T1105.yaml", TESTS),
+            ("red/atomics/lateral/one.yaml", TESTS),
+            ("red/project/template.yaml", TESTS),
+        ]);
+        let (files, skipped, _) = sorted_out(&Source::Zip { name: "z.zip".to_owned(), bytes: zip });
+        assert_eq!(files, ["red/atomics/T1105/T1105.yaml", "red/atomics/lateral/one.yaml"]);
+        assert_eq!(skipped, [format!("red/project/template.yaml: {OUTSIDE}.")]);
+    }
+
+    #[test]
+    fn a_file_alone_is_read_and_an_index_is_called_one() {
+        let alone = |name: &str, bytes: &[u8]| {
+            let source = Source::File { name: name.to_owned(), bytes: bytes.to_vec() };
+            technique_files(&source).map(|found| found.files.len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(alone("T1105.yaml", TESTS), Ok(1));
+        assert_eq!(alone("mine.YML", TESTS), Ok(1));
+        let index = b"impact:\n  T1485:\n    atomic_tests: []\n";
+        assert_eq!(alone("index.yaml", index), Err(format!("index.yaml: {INDEX}.")));
+        assert_eq!(alone("notes.yaml", b"a: 1\n"), Err(format!("notes.yaml: {NO_TESTS}.")));
+        let only_index = names(&zip_of(&[("Indexes/index.yaml", index)])).unwrap_err();
+        assert!(only_index.contains("no technique file") && only_index.contains(INDEX), "{only_index}");
     }
 
     #[test]
@@ -387,9 +648,15 @@ pub(super) mod tests {
         let error = technique_files(&source).unwrap_err().to_string();
         fs::remove_file(technique.join("T1003.yaml")).unwrap();
         fs::write(technique.join("T1003.yaml"), "x").unwrap();
-        let files = technique_files(&source).unwrap();
+        std::os::unix::fs::symlink(root.join("secret"), technique.join("notes")).unwrap();
+        let (files, skipped, _) = sorted_out(&source);
+        // The technique's own folder is a source as well.
+        fs::remove_file(technique.join("notes")).unwrap();
+        let (own, ..) = sorted_out(&Source::open(&technique).unwrap());
         fs::remove_dir_all(&root).unwrap();
         assert!(error.starts_with("atomics/T1003/T1003.yaml: it is a symbolic link"), "{error}");
-        assert_eq!(files[0].name, "atomics/T1003/T1003.yaml");
+        assert_eq!(files, ["atomics/T1003/T1003.yaml"]);
+        assert_eq!(skipped, [format!("atomics/T1003/notes: {LINK}.")]);
+        assert_eq!(own, ["T1003.yaml"]);
     }
 }

@@ -7,7 +7,9 @@ use serde_saphyr::{Budget, MessageFormatter, Options, UserMessageFormatter};
 use sha2::{Digest, Sha256};
 
 use super::archive::{TechniqueFile, technique_files};
-use super::domain::{Entries, ImportError, Refused, Tracked, Trail, record};
+use super::domain::{
+    Entries, ID_MAX, ImportError, NAME_MAX, Refused, Skipped, Tracked, Trail, is_longer, record,
+};
 use crate::kernel::base::hex::hex;
 use crate::library::domain::{Input, ProcedureBody, Step, StepKind};
 
@@ -20,6 +22,12 @@ pub struct Atomics {
     pub procedures: Vec<(String, ProcedureBody)>,
     /// Tests that were read and left out, with the reason.
     pub refused: Vec<Refused>,
+    /// Their keys: a test that is refused is there all the same, so its earlier copy is not withdrawn.
+    pub refused_keys: Vec<String>,
+    /// Files that were left out, with the reason.
+    pub skipped: Vec<Skipped>,
+    /// How many entries of the source are not YAML, or hidden.
+    pub others: usize,
 }
 
 record! {
@@ -82,8 +90,11 @@ record! {
 /// The first file that cannot be read as it should fails the whole source, naming the test, field
 /// and line. A test that is well formed and still of no use is listed in [`Atomics::refused`].
 pub fn parse(source: &Source) -> Result<Atomics, ImportError> {
+    let found = technique_files(source)?;
     let mut gathered = Gathered::default();
-    for file in technique_files(source)? {
+    gathered.atomics.skipped = found.skipped;
+    gathered.atomics.others = found.others;
+    for file in found.files {
         let technique = read(&file)?;
         for (at, test) in technique.tests.into_iter().enumerate() {
             gathered.add(&file.name, &technique.id, at + 1, test);
@@ -113,7 +124,9 @@ impl Gathered {
             Some(guid) => guid.to_lowercase(),
             None => derived_key(technique, &test.name, *ordinal),
         };
-        let outcome = if let Some(other) = self.places.get(&key) {
+        let outcome = if is_longer(&key, ID_MAX) {
+            Err(format!("its auto_generated_guid has more than {ID_MAX} characters"))
+        } else if let Some(other) = self.places.get(&key) {
             Err(format!("its auto_generated_guid is already that of {other}"))
         } else {
             body(technique, test)
@@ -123,7 +136,10 @@ impl Gathered {
                 self.places.insert(key.clone(), format!("{object} in {file}"));
                 self.atomics.procedures.push((key, body));
             }
-            Err(reason) => self.atomics.refused.push(Refused { file: file.to_owned(), object, reason }),
+            Err(reason) => {
+                self.atomics.refused.push(Refused { file: file.to_owned(), object, reason });
+                self.atomics.refused_keys.push(key);
+            }
         }
     }
 }
@@ -202,6 +218,15 @@ fn locate(file: &str, error: &serde_saphyr::Error, trail: &Trail) -> ImportError
 fn body(technique: &str, test: Test) -> Result<ProcedureBody, String> {
     if test.name.trim().is_empty() {
         return Err("its name is empty".to_owned());
+    }
+    if is_longer(&test.name, NAME_MAX) {
+        return Err(format!("its name has more than {NAME_MAX} characters"));
+    }
+    if is_longer(technique, ID_MAX) {
+        return Err(format!("its file's attack_technique has more than {ID_MAX} characters"));
+    }
+    if test.platforms.iter().flatten().any(|platform| is_longer(platform, ID_MAX)) {
+        return Err(format!("a supported platform has more than {ID_MAX} characters"));
     }
     let steps = steps(test.executor, test.dependency_executor, test.dependencies.unwrap_or_default())?;
     let inputs = test.inputs.map(|entries| entries.0).unwrap_or_default();
@@ -474,6 +499,25 @@ atomic_tests:
         assert_eq!(atomics.procedures.len(), 1);
         let reasons: Vec<_> = atomics.refused.iter().map(|refused| refused.reason.as_str()).collect();
         assert_eq!(reasons, ["its name is empty", "its executor has neither a command nor steps"]);
+        assert_eq!(atomics.refused_keys.len(), 2, "what is refused is in the source all the same");
+    }
+
+    #[test]
+    fn what_no_index_of_the_database_could_hold_is_refused_with_its_reason() {
+        let long = "x".repeat(3000);
+        let long_platform = FULL.replace("[windows]", &format!("[{long}]"));
+        for (yaml, reason) in [
+            (listed(&[("One", &long)]), "its auto_generated_guid has more than 100 characters"),
+            (listed(&[(&long, "")]), "its name has more than 500 characters"),
+            (
+                listed(&[("One", "")]).replace("T1003", &long),
+                "its file's attack_technique has more than 100 characters",
+            ),
+            (long_platform, "a supported platform has more than 100 characters"),
+        ] {
+            let atomics = parse_one(&yaml).unwrap();
+            assert_eq!(atomics.refused.last().unwrap().reason, reason);
+        }
     }
 
     /// The line of the text in the file, counted from 1.

@@ -1,9 +1,9 @@
 //! Reads a MITRE ATT&CK bundle (STIX 2.1): tactics, techniques, and what replaced the revoked ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::archive::FILE_MAX;
-use super::domain::{ImportError, Tracked, Trail, record};
+use super::domain::{ID_MAX, ImportError, NAME_MAX, Refused, Tracked, Trail, is_longer, record};
 use crate::library::domain::{AttackRelease, TacticFact, TechniqueFact, TechniqueStatus, sorted_platforms};
 
 /// Nesting of lists and maps; real bundles have 5.
@@ -73,16 +73,28 @@ record! {
     }
 }
 
+/// A bundle that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attack {
+    pub release: AttackRelease,
+    /// Objects that are not of this release, with the reason: a team's own, and other domains'.
+    pub refused: Vec<Refused>,
+}
+
+/// The domain that is read where a bundle holds several.
+const ENTERPRISE: &str = "enterprise-attack";
+
 /// Reads a bundle, which may have at most [`FILE_MAX`] bytes.
 ///
 /// The release's version comes from the bundle's `x-mitre-collection`, or else from the file name
 /// (`enterprise-attack-18.1.json`). References to objects outside the bundle are borne. Of several
 /// objects with one external id, a live one stands before a deprecated and a revoked one, and of
-/// several versions of one object the last modified counts.
+/// several versions of one object the last modified counts. Tactics and techniques without a reference of MITRE
+/// are left out, and so are other domains' where the bundle is one of Enterprise.
 ///
 /// # Errors
 /// Names object, field and line of what cannot be read.
-pub fn parse(file_name: &str, bytes: &[u8]) -> Result<AttackRelease, ImportError> {
+pub fn parse(file_name: &str, bytes: &[u8]) -> Result<Attack, ImportError> {
     if bytes.len() as u64 > FILE_MAX {
         return Err(ImportError::file(
             file_name,
@@ -205,6 +217,7 @@ struct Release<'a> {
     order: Vec<String>,
     /// Id of what was revoked → id of its successor.
     successors: HashMap<String, String>,
+    refused: Vec<Refused>,
 }
 
 impl<'a> Release<'a> {
@@ -218,16 +231,17 @@ impl<'a> Release<'a> {
             tactics: Vec::new(),
             order: Vec::new(),
             successors: HashMap::new(),
+            refused: Vec::new(),
         };
         for (index, object) in objects.into_iter().enumerate() {
             match object.kind.as_str() {
                 "attack-pattern" => {
                     let candidate = release.candidate(index, object)?;
-                    release.techniques.push(candidate);
+                    release.techniques.extend(candidate);
                 }
                 "x-mitre-tactic" => {
                     let candidate = release.candidate(index, object)?;
-                    release.tactics.push(candidate);
+                    release.tactics.extend(candidate);
                 }
                 "x-mitre-matrix" => {
                     let id = reference(&object).map(|(id, _)| id);
@@ -246,18 +260,74 @@ impl<'a> Release<'a> {
         Ok(release)
     }
 
-    fn candidate(&self, index: usize, object: StixObject) -> Result<Candidate, ImportError> {
+    /// None for an object of somebody's own, which is then refused and not a fault.
+    fn candidate(&mut self, index: usize, object: StixObject) -> Result<Option<Candidate>, ImportError> {
         let Some((external_id, url)) = reference(&object) else {
-            let sentence = "no reference of MITRE ATT&CK with an external_id is among them";
-            return Err(self.fault(index, &object, "external_references", sentence));
+            let reason = "no reference of MITRE ATT&CK with an external_id is among its external_references";
+            self.refuse(index, &object, reason.to_owned());
+            return Ok(None);
         };
-        if object.name.as_deref().is_none_or(str::is_empty) {
-            return Err(self.fault(index, &object, "name", "it is missing"));
+        let fault = |field, sentence: &str| Err(self.fault(index, &object, field, sentence));
+        if is_longer(&external_id, ID_MAX) {
+            return fault(
+                "external_references",
+                &format!("an external_id has more than {ID_MAX} characters"),
+            );
         }
-        if object.kind == "x-mitre-tactic" && object.short_name.is_none() {
-            return Err(self.fault(index, &object, "x_mitre_shortname", "it is missing"));
+        let Some(name) = object.name.as_deref().filter(|name| !name.is_empty()) else {
+            return fault("name", "it is missing");
+        };
+        if is_longer(name, NAME_MAX) {
+            return fault("name", &format!("it has more than {NAME_MAX} characters"));
         }
-        Ok(Candidate { index, object, external_id, url })
+        if object.phases.iter().flatten().any(|phase| is_longer(&phase.name, ID_MAX)) {
+            let sentence = format!("a phase_name has more than {ID_MAX} characters");
+            return fault("kill_chain_phases", &sentence);
+        }
+        if object.kind == "x-mitre-tactic" {
+            match object.short_name.as_deref() {
+                None => return fault("x_mitre_shortname", "it is missing"),
+                Some(name) if is_longer(name, ID_MAX) => {
+                    return fault("x_mitre_shortname", &format!("it has more than {ID_MAX} characters"));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(Some(Candidate { index, object, external_id, url }))
+    }
+
+    fn refuse(&mut self, index: usize, object: &StixObject, reason: String) {
+        let object = match &object.name {
+            Some(name) => format!("{} \"{name}\"", object_name(index, Some(&object.id))),
+            None => object_name(index, Some(&object.id)),
+        };
+        self.refused.push(Refused { file: self.file.to_owned(), object, reason });
+    }
+
+    /// A bundle that somebody merged of several domains is one of Enterprise; the others' objects are refused.
+    fn keep_one_domain(&mut self) {
+        let domains = |candidate: &Candidate| candidate.object.domains.clone().unwrap_or_default();
+        let is_enterprise = |domains: &[String]| domains.iter().any(|domain| domain == ENTERPRISE);
+        let all = self.techniques.iter().chain(&self.tactics);
+        if !all.clone().any(|candidate| is_enterprise(&domains(candidate))) {
+            return;
+        }
+        self.domain = Some(ENTERPRISE.to_owned());
+        let foreign: HashSet<usize> = all
+            .filter(|candidate| {
+                let domains = domains(candidate);
+                !domains.is_empty() && !is_enterprise(&domains)
+            })
+            .map(|candidate| candidate.index)
+            .collect();
+        let is_foreign = |candidate: &mut Candidate| foreign.contains(&candidate.index);
+        let mut left_out: Vec<Candidate> = self.techniques.extract_if(.., is_foreign).collect();
+        left_out.extend(self.tactics.extract_if(.., is_foreign));
+        for candidate in left_out {
+            let reason =
+                format!("it is of {}, and Tyrian keeps {ENTERPRISE}", domains(&candidate).join(", "));
+            self.refuse(candidate.index, &candidate.object, reason);
+        }
     }
 
     fn fault(&self, index: usize, object: &StixObject, field: &str, sentence: &str) -> ImportError {
@@ -269,7 +339,8 @@ impl<'a> Release<'a> {
         }
     }
 
-    fn build(mut self) -> Result<AttackRelease, ImportError> {
+    fn build(mut self) -> Result<Attack, ImportError> {
+        self.keep_one_domain();
         let Some(version) = self.version.take().or_else(|| version_in(self.file)) else {
             return Err(ImportError::file(
                 self.file,
@@ -288,7 +359,7 @@ impl<'a> Release<'a> {
         }
         let domain = self.domain.take().unwrap_or_else(|| {
             let named = techniques.iter().find_map(|technique| technique.object.domains.as_ref()?.first());
-            named.map_or_else(|| "enterprise-attack".to_owned(), Clone::clone)
+            named.map_or_else(|| ENTERPRISE.to_owned(), Clone::clone)
         });
         let tactics = self.ordered_tactics()?;
         let mut release = AttackRelease {
@@ -306,7 +377,7 @@ impl<'a> Release<'a> {
         };
         release.techniques.sort_by(|a, b| a.external_id.cmp(&b.external_id));
         release.order_tactics();
-        Ok(release)
+        Ok(Attack { release, refused: self.refused })
     }
 
     /// One object for each external id.
@@ -346,6 +417,21 @@ impl<'a> Release<'a> {
         let found = std::mem::take(&mut self.tactics);
         let mut tactics = self.unique(found)?;
         tactics.retain(|tactic| tactic.status() == TechniqueStatus::Live);
+        let mut named: HashMap<&str, &Candidate> = HashMap::new();
+        for tactic in &tactics {
+            let short_name = tactic.object.short_name.as_deref().unwrap_or_default();
+            // Techniques name their tactics by it.
+            if let Some(other) = named.insert(short_name, tactic) {
+                let sentence = format!(
+                    "{} ({}) and {} ({}) have the same one, {short_name}; take one of them out",
+                    tactic.external_id,
+                    tactic.object.name.as_deref().unwrap_or_default(),
+                    other.external_id,
+                    object_name(other.index, Some(&other.object.id)),
+                );
+                return Err(self.fault(tactic.index, &tactic.object, "x_mitre_shortname", &sentence));
+            }
+        }
         tactics.sort_by_cached_key(|tactic| {
             let column = self.order.iter().position(|id| *id == tactic.object.id);
             (column.unwrap_or(usize::MAX), tactic.external_id.clone())
@@ -493,8 +579,12 @@ mod tests {
         format!("{{\"type\":\"bundle\",\"objects\":[\n{}\n]}}", objects.join(",\n"))
     }
 
-    fn parsed(objects: &[String]) -> Result<AttackRelease, String> {
+    fn read_all(objects: &[String]) -> Result<Attack, String> {
         parse(NAME, bundle(objects).as_bytes()).map_err(|error| error.to_string())
+    }
+
+    fn parsed(objects: &[String]) -> Result<AttackRelease, String> {
+        read_all(objects).map(|attack| attack.release)
     }
 
     #[test]
@@ -564,9 +654,9 @@ mod tests {
     fn the_collection_names_the_version_before_the_file_does() {
         let collection = r#"{"type":"x-mitre-collection","id":"c","x_mitre_version":"19.1"}"#;
         let json = bundle(&[technique(1, "T1", ""), collection.to_owned()]);
-        assert_eq!(parse(NAME, json.as_bytes()).unwrap().version, "19.1");
+        assert_eq!(parse(NAME, json.as_bytes()).unwrap().release.version, "19.1");
         let json = bundle(&[technique(1, "T1", "")]);
-        let named = |name| parse(name, json.as_bytes()).map(|release| release.version);
+        let named = |name| parse(name, json.as_bytes()).map(|attack| attack.release.version);
         assert_eq!(named("a/enterprise-attack-v17.0 (1).json").unwrap(), "17.0");
         assert_eq!(named("mobile-attack-18.json").unwrap(), "18");
         assert!(named("bundle.json").unwrap_err().to_string().contains("which version"));
@@ -598,11 +688,84 @@ mod tests {
             message.contains("objects[1] (attack-pattern--1), field name, line 5: it is missing"),
             "{message}"
         );
-        let message = error(&[technique(1, "T1", "").replace("mitre-attack", "capec")]);
-        assert!(message.contains("field external_references, line 2"), "{message}");
         let message = error(&[r#"{"id":"x"}"#.to_owned()]);
         assert!(message.contains("objects[0] (x), field type, line 2: it is missing"), "{message}");
         assert!(error(&[]).contains("no technique"));
+    }
+
+    #[test]
+    fn a_teams_own_objects_are_left_out_and_the_rest_is_read() {
+        let own = technique(1, "X1", "").replace("mitre-attack", "our-org");
+        let bare = r#"{"type":"x-mitre-tactic","id":"x-mitre-tactic--8","external_references":[]}"#;
+        let attack = read_all(&[own.clone(), technique(2, "T2", ""), bare.to_owned()]).unwrap();
+        assert_eq!(attack.release.techniques.len(), 1);
+        let said: Vec<_> = attack.refused.iter().map(ToString::to_string).collect();
+        let reason = "no reference of MITRE ATT&CK with an external_id is among its external_references.";
+        assert_eq!(
+            said,
+            [
+                format!("{NAME}, objects[0] (attack-pattern--1) \"N1\": {reason}"),
+                format!("{NAME}, objects[2] (x-mitre-tactic--8): {reason}"),
+            ]
+        );
+        assert!(parsed(&[own]).unwrap_err().contains("no technique that is in use"));
+    }
+
+    #[test]
+    fn of_a_merged_bundle_the_enterprise_part_is_read() {
+        let of = |domain: &str, object: String| {
+            object.replacen('{', &format!(r#"{{"x_mitre_domains":["{domain}"],"#), 1)
+        };
+        let attack = read_all(&[
+            of("ics-attack", tactic(8, "initial-access")),
+            of("enterprise-attack", tactic(1, "initial-access")),
+            of("ics-attack", technique(8, "T0817", "")),
+            of("enterprise-attack", technique(1, "T1189", "")),
+        ])
+        .unwrap();
+        assert_eq!(attack.release.domain, "enterprise-attack");
+        assert_eq!(attack.release.tactics[0].external_id, "TA0001");
+        assert_eq!(attack.release.techniques.len(), 1);
+        assert_eq!(attack.refused.len(), 2);
+        assert!(attack.refused[0].reason.starts_with("it is of ics-attack, and"), "{:?}", attack.refused);
+    }
+
+    #[test]
+    fn two_tactics_of_one_short_name_are_named_both() {
+        let error =
+            parsed(&[tactic(1, "initial-access"), technique(1, "T1", ""), tactic(8, "initial-access")])
+                .unwrap_err();
+        assert!(
+            error.contains("objects[2] (x-mitre-tactic--8), field x_mitre_shortname, line 8: TA0008 (T8)"),
+            "{error}"
+        );
+        assert!(error.contains("TA0001 (objects[0] (x-mitre-tactic--1))"), "{error}");
+    }
+
+    #[test]
+    fn what_no_index_of_the_database_could_hold_is_a_fault_with_its_place() {
+        let long = "x".repeat(3000);
+        for (objects, field) in [
+            (vec![technique(1, &long, "")], "external_references"),
+            (vec![technique(1, "T1", "").replace("N1", &long)], "name"),
+            (vec![tactic(1, &long)], "x_mitre_shortname"),
+            (
+                vec![technique(
+                    1,
+                    "T1",
+                    &format!(
+                        r#","kill_chain_phases":[{{"kill_chain_name":"mitre-attack","phase_name":"{long}"}}]"#
+                    ),
+                )],
+                "kill_chain_phases",
+            ),
+        ] {
+            let error = parsed(&objects).unwrap_err();
+            assert!(
+                error.contains(&format!("field {field}, line")) && error.contains("more than"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

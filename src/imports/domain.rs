@@ -63,11 +63,35 @@ impl fmt::Display for Refused {
     }
 }
 
+/// A file of a source that was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    pub file: String,
+    /// Without a capital and without a full stop.
+    pub reason: String,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}.", printable(&self.file), printable(&self.reason))
+    }
+}
+
+/// The longest id of a source, in characters: it is a key, or stands in an index.
+pub(super) const ID_MAX: usize = 100;
+/// The longest name, in characters: lists are sorted by it.
+pub(super) const NAME_MAX: usize = 500;
+
+/// Whether a text has more characters than it may have.
+pub(super) fn is_longer(text: &str, max: usize) -> bool {
+    text.chars().nth(max).is_some()
+}
+
 /// Longer texts of a file are cut in messages.
 const MESSAGE_MAX: usize = 300;
 
 /// Text of a hostile file, safe for one line on a terminal: hidden characters are spelled out.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut chars = text.chars();
     let mut head: String = chars.by_ref().take(MESSAGE_MAX).collect();
     if chars.next().is_some() {

@@ -51,6 +51,8 @@ pub struct Keys {
     pub hashing: [u8; 32],
     /// Encrypts the secrets of second factors.
     pub sealing: [u8; 32],
+    /// Tells this secret from another without telling it: what the database keeps.
+    pub fingerprint: [u8; 32],
     /// Names of the cookies.
     pub cookies: CookieNames,
 }
@@ -92,6 +94,7 @@ impl Keys {
             cookie: Key::from(&cookie),
             hashing: part(b"hashing"),
             sealing: part(b"sealing"),
+            fingerprint: part(b"fingerprint"),
             cookies: CookieNames::new(&hex(&part(b"cookie names")[..4]), https),
         }
     }

@@ -67,6 +67,8 @@ pub struct Config {
     pub base_url: Option<String>,
     /// The secret that keys are derived from.
     pub secret: SecretString,
+    /// The file of the secret, where it was not there and has just been made.
+    pub secret_made: Option<PathBuf>,
     /// Where the key that seals the audit log lies, if not in the data directory.
     pub audit_key_file: Option<PathBuf>,
     /// Reverse proxies whose word on the client's address counts.
@@ -137,6 +139,8 @@ impl Config {
         if let Err(e) = crate::kernel::base::private::data_directory(&options.data_dir) {
             faults.push(format!("TYRIAN_DATA_DIR: {e:#}."));
         }
+        let own = options.data_dir.join("secret.key");
+        let was_there = own.exists();
         let secret = match secret(options) {
             Ok(secret) => Some(secret),
             Err(fault) => {
@@ -154,6 +158,7 @@ impl Config {
                 metrics_listen,
                 base_url: options.base_url.clone(),
                 secret,
+                secret_made: (!was_there && own.exists()).then_some(own),
                 audit_key_file: options.audit_key_file.clone(),
                 trusted_proxies,
                 time_zone: options.time_zone.clone(),

@@ -8,6 +8,8 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::kernel::base::harmless::{hides, mark};
+
 /// SHA-256 of an object's canonical JSON; equal digests mean "nothing changed".
 pub type ContentDigest = [u8; 32];
 
@@ -85,14 +87,20 @@ impl ProcedureBody {
         digest_of(self)
     }
 
-    /// Names written as `#{name}` in the steps, each once, in the order in which they are read.
-    /// Descriptions count as well: a manual step carries its commands there.
+    /// Names written as `#{name}` in the description and the steps, each once, in the order in which they are
+    /// read. Texts count as commands do: a manual step carries its commands there.
     pub fn placeholders(&self) -> Vec<String> {
         let mut seen = HashSet::new();
-        self.steps
-            .iter()
-            .flat_map(|step| [Some(&step.description), step.check_command.as_ref(), step.command.as_ref()])
-            .flatten()
+        let of_steps = self.steps.iter().flat_map(|step| {
+            [
+                Some(&step.description),
+                step.check_command.as_ref(),
+                step.command.as_ref(),
+                step.success_criteria.as_ref(),
+            ]
+        });
+        std::iter::once(&self.description)
+            .chain(of_steps.flatten())
             .flat_map(|text| placeholders_in(text))
             .filter(|name| seen.insert(*name))
             .map(str::to_owned)
@@ -313,56 +321,31 @@ pub struct StarterPlan {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece<'a> {
     Text(&'a str),
-    /// `U+202E`
+    /// `⟨U+202E⟩`
     Hidden(String),
 }
 
-/// Splits text so that a page can show what a terminal would obey and an eye would miss: control
-/// characters, bidirectional overrides, zero-width and filler characters. Line feeds, tabs and the
-/// carriage return of a CRLF stay text. The exact text is copied from elsewhere, never from these
-/// pieces.
+/// Splits text so that a page can show what a terminal would obey and an eye would miss. Line feeds, tabs and
+/// the carriage return of a CRLF stay text. The exact text is copied from elsewhere, never from these pieces.
 pub fn visible(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
-    let mut start = 0;
-    for (at, c) in text.char_indices() {
-        let after = at + c.len_utf8();
-        if !is_hidden(c) || (c == '\r' && text[after..].starts_with('\n')) {
-            continue;
+    let (mut start, mut before) = (0, None);
+    let mut rest = text.char_indices().peekable();
+    while let Some((at, c)) = rest.next() {
+        let after = rest.peek().map(|(_, after)| *after);
+        if hides(before, c, after) || (c == '\r' && after != Some('\n')) {
+            if start < at {
+                pieces.push(Piece::Text(&text[start..at]));
+            }
+            pieces.push(Piece::Hidden(mark(c)));
+            start = at + c.len_utf8();
         }
-        if start < at {
-            pieces.push(Piece::Text(&text[start..at]));
-        }
-        pieces.push(Piece::Hidden(format!("U+{:04X}", u32::from(c))));
-        start = after;
+        before = Some(c);
     }
     if start < text.len() {
         pieces.push(Piece::Text(&text[start..]));
     }
     pieces
-}
-
-/// Unicode's control and default-ignorable characters that can hide or reorder what stands beside
-/// them (UTR 36, section 3). Variation selectors of emoji are left out: they hide nothing.
-fn is_hidden(c: char) -> bool {
-    match c {
-        '\n' | '\t' => false,
-        _ if c.is_control() => true,
-        '\u{00AD}'
-        | '\u{034F}'
-        | '\u{061C}'
-        | '\u{115F}'..='\u{1160}'
-        | '\u{17B4}'..='\u{17B5}'
-        | '\u{180B}'..='\u{180F}'
-        | '\u{200B}'..='\u{200F}'
-        | '\u{2028}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}'
-        | '\u{3164}'
-        | '\u{FEFF}'
-        | '\u{FFA0}'
-        | '\u{FFF9}'..='\u{FFFB}'
-        | '\u{E0000}'..='\u{E0FFF}' => true,
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -435,7 +418,7 @@ mod tests {
 
     #[test]
     fn hidden_characters_are_named_and_the_rest_is_kept() {
-        let hidden = |code: &str| Piece::Hidden(code.to_owned());
+        let hidden = |code: &str| Piece::Hidden(format!("⟨{code}⟩"));
         assert_eq!(
             visible("a\u{202e}b\u{1b}[2J"),
             [Piece::Text("a"), hidden("U+202E"), Piece::Text("b"), hidden("U+001B"), Piece::Text("[2J")]

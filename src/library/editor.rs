@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
 use crate::kernel::base::pairs::Pairs;
-use crate::kernel::base::text::check_text;
 use crate::kernel::base::text::parse_tags;
+use crate::kernel::base::text::{check_text, check_visible};
 use crate::library::store::plans::{Plan, PlanContent};
 use crate::library::store::procedures::{Hit, Search};
 
@@ -157,6 +157,8 @@ impl PlanForm {
         );
         if title.is_empty() {
             errors.add("title", "Give the test plan a title.");
+        } else if let Err(sentence) = check_visible(&title) {
+            errors.add("title", sentence);
         }
         let tags = parse_tags(&self.tags).unwrap_or_else(|sentence| {
             errors.add("tags", sentence);
@@ -236,7 +238,7 @@ mod tests {
 
     #[test]
     fn faults_stand_beside_their_fields() {
-        let (form, _) = posted(&[("title", "  "), ("description", "\u{1}")]);
+        let (form, _) = posted(&[("title", "  "), ("description", "\u{0}")]);
         let errors = form.check().unwrap_err();
         assert!(["title", "description", "chosen"].iter().all(|field| errors.get(field).is_some()));
     }

@@ -4,6 +4,8 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::{GapInfo, Tz};
 
+use crate::kernel::base::text::{LONG_TEXT_BYTES, check_text};
+
 crate::text_enum! {
     /// Where an engagement stands in the schedule.
     pub enum EngagementStatus {
@@ -329,10 +331,7 @@ pub fn check_reason(raw: &str) -> Result<String, String> {
     if length > REASON_CHARS {
         return Err(format!("The reason is {length} characters; the limit is {REASON_CHARS}. Shorten it."));
     }
-    if reason.chars().any(|c| c.is_control() && c != '\n') {
-        return Err("The reason contains a control character. Remove it.".into());
-    }
-    Ok(reason)
+    check_text("The reason", false, &reason, LONG_TEXT_BYTES, true)
 }
 
 /// Whether a start and an end fit each other; either may be empty.

@@ -34,11 +34,42 @@ crate::text_enum! {
 }
 
 crate::text_enum! {
-    /// Whose turn it is on a procedure.
+    /// Whose turn it is on a procedure, where somebody chose it.
     pub enum WaitingOn {
         Red => "red", "Red team";
         Blue => "blue", "Blue team";
         Nobody => "nobody", "Nobody";
+    }
+}
+
+crate::text_enum! {
+    /// Whose turn it is on a procedure.
+    pub enum Turn {
+        Red => "red", "Red team";
+        Blue => "blue", "Blue team";
+        /// Red's outcome and blue's are missing, and it was executed.
+        Both => "both", "Red and blue team";
+        Nobody => "nobody", "Nobody";
+    }
+}
+
+impl Turn {
+    /// Whether it is this team's, alone or with the other.
+    pub fn is_of(self, team: Team) -> bool {
+        match team {
+            Team::Red => matches!(self, Self::Red | Self::Both),
+            Team::Blue => matches!(self, Self::Blue | Self::Both),
+        }
+    }
+}
+
+impl From<WaitingOn> for Turn {
+    fn from(chosen: WaitingOn) -> Self {
+        match chosen {
+            WaitingOn::Red => Self::Red,
+            WaitingOn::Blue => Self::Blue,
+            WaitingOn::Nobody => Self::Nobody,
+        }
     }
 }
 
@@ -119,21 +150,59 @@ impl MergeField for Field {
     }
 }
 
-/// Whose turn it is. A choice by hand holds until an outcome changes (see [`by_hand_after`]); a procedure
-/// that is Not Applicable waits on nobody.
-pub fn waiting_on(
-    status: ProcedureStatus,
-    red_answered: bool,
-    blue_answered: bool,
-    by_hand: Option<WaitingOn>,
-) -> WaitingOn {
-    match (by_hand, status) {
-        (Some(choice), _) => choice,
-        (None, ProcedureStatus::NotApplicable) => WaitingOn::Nobody,
-        _ if !red_answered => WaitingOn::Red,
-        _ if !blue_answered => WaitingOn::Blue,
-        _ => WaitingOn::Nobody,
+/// What was done on a procedure, as far as its status and whose turn it is follow it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Whether a time of execution stands there.
+    pub executed: bool,
+    /// Whether a step was ticked; prerequisites may be ticked before it begins.
+    pub stepped: bool,
+    /// Whether the log has an entry.
+    pub logged: bool,
+    pub red_answered: bool,
+    /// Whether red's answer says that it was not attempted.
+    pub not_attempted: bool,
+    pub blue_answered: bool,
+    /// Whether a cleanup step is not ticked.
+    pub cleanup_left: bool,
+}
+
+impl Done {
+    /// The status that follows from the work. What was not attempted never completes by itself: it wants Not
+    /// Applicable with a reason, or a later try.
+    pub fn status(self) -> ProcedureStatus {
+        let answered = self.red_answered && self.blue_answered;
+        if answered && !self.not_attempted && !self.cleanup_left {
+            ProcedureStatus::Completed
+        } else if self.executed || self.stepped || self.logged || self.red_answered || self.blue_answered {
+            ProcedureStatus::InProgress
+        } else {
+            ProcedureStatus::NotStarted
+        }
     }
+
+    /// Whose turn it is. A choice by hand holds until an outcome changes (see [`by_hand_after`]).
+    pub fn turn(self, status: ProcedureStatus, by_hand: Option<WaitingOn>) -> Turn {
+        if let Some(chosen) = by_hand {
+            return chosen.into();
+        }
+        if status == ProcedureStatus::NotApplicable || self.not_attempted {
+            return Turn::Nobody;
+        }
+        match (self.red_answered, self.blue_answered) {
+            (false, false) if self.executed => Turn::Both,
+            (false, _) => Turn::Red,
+            (true, false) => Turn::Blue,
+            (true, true) if self.cleanup_left => Turn::Red,
+            (true, true) => Turn::Nobody,
+        }
+    }
+}
+
+/// Whether a status was chosen by hand, after a save. A choice holds until an outcome changes; only Not
+/// Applicable stays.
+pub fn chosen_after(before: bool, status: ProcedureStatus, chosen: bool, outcome_changed: bool) -> bool {
+    chosen || before && (status == ProcedureStatus::NotApplicable || !outcome_changed)
 }
 
 /// The choice by hand after a save: one made in this save (`chosen`) holds, an older one ends when an outcome
@@ -553,22 +622,63 @@ mod tests {
         DateTime::from_timestamp(1_795_000_000 + seconds, 0)
     }
 
+    fn done(red_answered: bool, blue_answered: bool) -> Done {
+        Done { red_answered, blue_answered, ..Done::default() }
+    }
+
     #[test]
     fn whose_turn() {
+        let executed = |red, blue| Done { executed: true, ..done(red, blue) };
         for status in [P::NotStarted, P::InProgress, P::Completed] {
-            for (red, blue, turn) in [
-                (false, false, WaitingOn::Red),
-                (false, true, WaitingOn::Red),
-                (true, false, WaitingOn::Blue),
-                (true, true, WaitingOn::Nobody),
+            for (done, turn) in [
+                (done(false, false), Turn::Red),
+                (done(false, true), Turn::Red),
+                (done(true, false), Turn::Blue),
+                (done(true, true), Turn::Nobody),
+                (executed(false, false), Turn::Both),
+                (executed(false, true), Turn::Red),
+                (executed(true, false), Turn::Blue),
+                (executed(true, true), Turn::Nobody),
+                (Done { cleanup_left: true, ..done(true, true) }, Turn::Red),
+                (Done { cleanup_left: true, ..done(true, false) }, Turn::Blue),
+                (Done { not_attempted: true, ..done(true, false) }, Turn::Nobody),
             ] {
-                assert_eq!(waiting_on(status, red, blue, None), turn);
+                assert_eq!(done.turn(status, None), turn, "{done:?}");
                 for hand in WaitingOn::ALL {
-                    assert_eq!(waiting_on(status, red, blue, Some(*hand)), *hand);
+                    assert_eq!(done.turn(status, Some(*hand)), Turn::from(*hand));
                 }
             }
         }
-        assert_eq!(waiting_on(P::NotApplicable, false, false, None), WaitingOn::Nobody);
+        assert_eq!(executed(false, false).turn(P::NotApplicable, None), Turn::Nobody);
+        assert!(Turn::Both.is_of(Team::Red) && Turn::Both.is_of(Team::Blue) && !Turn::Red.is_of(Team::Blue));
+    }
+
+    #[test]
+    fn a_status_follows_the_work() {
+        let begun = [
+            Done { executed: true, ..Done::default() },
+            Done { stepped: true, ..Done::default() },
+            Done { logged: true, ..Done::default() },
+            done(true, false),
+            done(false, true),
+            Done { cleanup_left: true, ..done(true, true) },
+            Done { not_attempted: true, ..done(true, true) },
+        ];
+        for work in begun {
+            assert_eq!(work.status(), P::InProgress, "{work:?}");
+        }
+        assert_eq!(done(true, true).status(), P::Completed);
+        let untouched = Done { cleanup_left: true, ..Done::default() };
+        assert_eq!(untouched.status(), P::NotStarted, "an unticked cleanup is no work");
+    }
+
+    #[test]
+    fn a_status_by_hand_holds_until_an_outcome_changes() {
+        assert!(chosen_after(true, P::Completed, false, false));
+        assert!(!chosen_after(true, P::Completed, false, true));
+        assert!(chosen_after(true, P::NotApplicable, false, true), "only Not Applicable stays");
+        assert!(chosen_after(false, P::InProgress, true, true));
+        assert!(!chosen_after(false, P::InProgress, false, false));
     }
 
     #[test]
@@ -676,15 +786,16 @@ mod tests {
             Err("Detected by is 502 bytes; the limit is 500. Shorten the text.".into())
         );
         assert_eq!(
-            check(Field::RedNotes, "a\u{7}b"),
-            Err("Red notes contain a control character (U+0007). Remove it.".into())
+            check(Field::RedNotes, "a\u{0}b"),
+            Err("Red notes contain the character NUL (U+0000) in line 1, which cannot be stored. Remove it."
+                .into())
         );
         assert_eq!(
             check(Field::AlertReference, "a\nb"),
             Err("Alert reference contains a line break. Write one line.".into())
         );
         assert!(check(Field::RedNotes, &"x".repeat(LONG_TEXT_BYTES)).is_ok());
-        assert!(check(Field::DetectedBy, "a\tb").is_err());
+        assert_eq!(check(Field::DetectedBy, "a\tb").as_deref(), Ok("a\tb"));
     }
 
     #[test]

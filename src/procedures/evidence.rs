@@ -4,9 +4,10 @@
 use serde::Deserialize;
 
 use crate::kernel::base::error::{Error, FieldErrors};
+use crate::kernel::base::harmless::harmless;
 use crate::kernel::base::pairs::Pairs;
 use crate::kernel::base::show;
-use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text};
+use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text, check_visible};
 
 /// Attachments of one procedure, both teams' together.
 pub const ATTACHMENTS: i64 = 200;
@@ -20,36 +21,40 @@ pub const MAGIC_BYTES: usize = 16;
 /// Longest file name, in bytes: what file systems take.
 const NAME_BYTES: usize = 200;
 
-/// The name under which a file is kept: without path, control characters and what reorders text, never empty.
-pub fn file_name(claimed: &str) -> String {
+/// The name under which a file is kept: the one it came with, dots, blanks and hidden characters included. Of
+/// a path it is the last part. Only what no file may be called is changed: control characters would act in
+/// terminals and headers, and "." and ".." are folders.
+pub fn file_name(claimed: &str) -> FileName {
     // Browsers write these three so in a form's file names (WHATWG, multipart/form-data encoding).
-    let claimed = claimed.replace("%22", "\"").replace("%0D", "").replace("%0A", "");
+    let claimed = claimed.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n");
+    // Some send the whole path.
     let last = claimed.rsplit(['/', '\\']).next().unwrap_or_default();
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(
-                c,
-                '\u{202a}'..='\u{202e}'
-                    | '\u{2066}'..='\u{2069}'
-                    | '\u{200b}'..='\u{200f}'
-                    | '\u{2028}'
-                    | '\u{2029}'
-                    | '\u{feff}'
-            )
+    let name: String = last.chars().map(|c| if c.is_control() { '_' } else { c }).collect();
+    let name = match name.as_str() {
+        "" | "." | ".." => "file".to_owned(),
+        name if name.chars().all(char::is_whitespace) => "file".to_owned(),
+        name => cut(name),
     };
-    let clean: String = last.chars().filter(|c| !hidden(*c)).collect();
-    let clean = clean.trim().trim_matches('.').trim();
-    if clean.is_empty() {
-        return "file".to_owned();
-    }
-    if clean.len() <= NAME_BYTES {
-        return clean.to_owned();
+    FileName { changed_from: (name != last && !last.is_empty()).then(|| last.to_owned()), name }
+}
+
+/// A file's name as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileName {
+    pub name: String,
+    /// The name it came with, where that is another.
+    pub changed_from: Option<String>,
+}
+
+fn cut(name: &str) -> String {
+    if name.len() <= NAME_BYTES {
+        return name.to_owned();
     }
     // The extension says what the file is: it stays.
-    let extension = clean.rsplit_once('.').map(|(_, e)| e).filter(|e| e.len() <= 16).unwrap_or_default();
+    let extension = name.rsplit_once('.').map(|(_, e)| e).filter(|e| e.len() <= 16).unwrap_or_default();
     let room = NAME_BYTES - extension.len() - 1;
-    let end = (0..=room).rev().find(|i| clean.is_char_boundary(*i)).unwrap_or_default();
-    if extension.is_empty() { clean[..end].to_owned() } else { format!("{}.{extension}", &clean[..end]) }
+    let end = (0..=room).rev().find(|i| name.is_char_boundary(*i)).unwrap_or_default();
+    if extension.is_empty() { name[..end].to_owned() } else { format!("{}.{extension}", &name[..end]) }
 }
 
 /// The media type under which a file is served: images by their first bytes, text by a list of extensions,
@@ -80,18 +85,54 @@ pub fn is_image(media_type: &str) -> bool {
     matches!(media_type, "image/png" | "image/jpeg" | "image/gif" | "image/webp")
 }
 
-/// The sentence of a file over the limit.
-pub fn too_large(name: &str, limit: i64) -> String {
-    format!(
-        "“{name}” is larger than {}, the limit for one file. Nothing was stored. Compress it, or attach the \
-            part that matters.",
-        show::size(limit)
-    )
+/// A file of a form that could not be taken, by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeftOut {
+    Empty(String),
+    /// With the limit, in bytes.
+    TooLarge(String, i64),
 }
 
-/// The sentence of a file without content.
-pub fn empty(name: &str) -> String {
-    format!("“{name}” is empty. Nothing was stored. Choose a file with content.")
+impl LeftOut {
+    fn named(&self) -> String {
+        match self {
+            Self::Empty(name) => format!("“{}” (empty)", harmless(name)),
+            Self::TooLarge(name, limit) => {
+                format!("“{}” (larger than {}, the limit for one file)", harmless(name), show::size(*limit))
+            }
+        }
+    }
+
+    /// The refusal of a form of which nothing could be taken.
+    pub fn all(files: &[Self]) -> Error {
+        match files {
+            [Self::Empty(name)] => Error::field(
+                "file",
+                format!("“{}” is empty. Nothing was stored. Choose a file with content.", harmless(name)),
+            ),
+            [Self::TooLarge(name, limit)] => Error::TooLarge(format!(
+                "“{}” is larger than {}, the limit for one file. Nothing was stored. Compress it, or attach \
+                    the part that matters.",
+                harmless(name),
+                show::size(*limit)
+            )),
+            several => Error::field("file", format!("Nothing was stored. {}", told(several))),
+        }
+    }
+}
+
+/// Which files of a form were not stored, and why; empty where all were.
+pub fn told(left_out: &[LeftOut]) -> String {
+    if left_out.is_empty() {
+        return String::new();
+    }
+    format!("Not stored: {}.", left_out.iter().map(LeftOut::named).collect::<Vec<_>>().join(", "))
+}
+
+/// Which files are kept under another name than they came with; empty where none is.
+pub fn renamed<'a>(names: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let each = |(from, to): (&str, &str)| format!("“{}” is kept as “{}”.", harmless(from), harmless(to));
+    names.map(each).collect::<Vec<_>>().join(" ")
 }
 
 /// What is said about an attachment.
@@ -145,7 +186,8 @@ impl TypedAttachment {
                 String::new()
             })
         };
-        let title = kept("title", check_text("The title", false, &self.title, SHORT_TEXT_BYTES, false));
+        let title = check_text("The title", false, &self.title, SHORT_TEXT_BYTES, false);
+        let title = kept("title", title.and_then(|title| check_visible(&title).map(|()| title)));
         let description = kept(
             "description",
             check_text("The description", false, &self.description, LONG_TEXT_BYTES, true),
@@ -160,18 +202,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_names_lose_paths_and_controls() {
-        assert_eq!(file_name("console.png"), "console.png");
-        assert_eq!(file_name("C:\\Users\\mk\\a b.txt"), "a b.txt");
-        assert_eq!(file_name("dropped %22x%22.txt"), "dropped \"x\".txt");
-        assert_eq!(file_name("../../etc/passwd"), "passwd");
-        assert_eq!(file_name("a\r\nSet-Cookie: x\u{202e}gnp.exe"), "aSet-Cookie: xgnp.exe");
-        for nothing in ["", "..", " . ", "/", "a/"] {
-            assert_eq!(file_name(nothing), "file");
+    fn file_names_stay_as_they_came() {
+        let kept = |claimed: &str| {
+            let FileName { name, changed_from } = file_name(claimed);
+            assert_eq!(changed_from, None, "{claimed}");
+            name
+        };
+        for name in [
+            "console.png",
+            ".bash_history",
+            ".env",
+            ".ssh.tar",
+            "...hidden",
+            "report.pdf.",
+            "trail. ",
+            " lead",
+            "\u{200b}.txt",
+            "a\u{202e}gnp.exe",
+            "検知.log",
+            "a;b'c.txt",
+        ] {
+            assert_eq!(kept(name), name);
         }
-        let long = file_name(&format!("{}.evtx", "ä".repeat(300)));
+        assert_eq!(kept("C:\\Users\\mk\\a b.txt"), "a b.txt");
+        assert_eq!(kept("dropped %22x%22.txt"), "dropped \"x\".txt");
+        assert_eq!(kept("../../etc/passwd"), "passwd");
+    }
+
+    #[test]
+    fn a_name_that_no_file_may_have_is_changed_and_that_is_told() {
+        let changed = |claimed: &str| {
+            let FileName { name, changed_from } = file_name(claimed);
+            assert!(changed_from.is_some(), "{claimed}");
+            name
+        };
+        assert_eq!(changed("a\r\nSet-Cookie: x.exe"), "a__Set-Cookie: x.exe");
+        assert_eq!(changed("a%0D%0Ab\u{1b}[2J.txt"), "a__b_[2J.txt");
+        for nothing in ["..", ".", " ", "\u{a0} "] {
+            assert_eq!(changed(nothing), "file");
+        }
+        assert_eq!(file_name("").name, "file");
+        assert_eq!(file_name("a/").name, "file");
+        let long = changed(&format!("{}.evtx", "ä".repeat(300)));
         assert!(long.len() <= NAME_BYTES && long.ends_with("ä.evtx"));
-        assert!(file_name(&"x".repeat(900)).len() <= NAME_BYTES);
+        assert!(changed(&"x".repeat(900)).len() <= NAME_BYTES);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod entries;
 pub mod evidence;
 pub mod inputs;
 pub mod pages;
+pub mod queue;
 pub mod store;
 pub mod sweep;
 pub mod upload;

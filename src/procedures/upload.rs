@@ -18,7 +18,9 @@ use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{AttachmentId, PersonId};
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::turns::Turns;
-use crate::procedures::evidence::{FILES_AT_ONCE, MAGIC_BYTES, empty, file_name, media_type, too_large};
+use crate::procedures::evidence::{
+    FILES_AT_ONCE, FileName, LeftOut, MAGIC_BYTES, file_name, media_type, renamed, told,
+};
 use crate::procedures::store::attachments::Arrived;
 
 /// How much is written to storage at once, in bytes; all that a running upload holds in memory.
@@ -55,6 +57,23 @@ pub struct Wanted<'a> {
     pub limit: i64,
 }
 
+/// The files of a form, staged.
+#[derive(Debug, Default)]
+pub struct Received {
+    pub files: Vec<Arrived>,
+    /// Those that could not be taken.
+    left_out: Vec<LeftOut>,
+}
+
+impl Received {
+    /// What people have to know of the files beside that they are there; empty where all is as they sent it.
+    pub fn told(&self) -> String {
+        let names = self.files.iter().filter_map(|file| Some((file.came_as.as_deref()?, &*file.file_name)));
+        let sentences = [told(&self.left_out), renamed(names)];
+        sentences.into_iter().filter(|sentence| !sentence.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// Forms with files that are being received at once, for everybody and for each person.
 static RECEIVING: LazyLock<Turns> = LazyLock::new(|| Turns::new("uploads", 64, 4));
 
@@ -62,16 +81,16 @@ static RECEIVING: LazyLock<Turns> = LazyLock::new(|| Turns::new("uploads", 64, 4
 /// read by the edge, and kept nowhere.
 ///
 /// # Errors
-/// (In the second value) a sentence for a file that is empty, over the limit or one too many, or for a field
-/// that is not wanted; nothing is staged then.
+/// (In the second value) a sentence where no file could be taken, for a file too many, or for a field that is
+/// not wanted; nothing is staged then. Of several files those that can be taken are.
 pub async fn receive(
     app: &App,
     mut form: Multipart,
     wanted: Wanted<'_>,
     who: PersonId,
-) -> (Pairs, Result<Vec<Arrived>>) {
+) -> (Pairs, Result<Received>) {
     let mut typed = Pairs::default();
-    let mut files = Vec::new();
+    let mut files = Received::default();
     let _turn = match RECEIVING.take(who.0).await {
         Ok(turn) => turn,
         Err(busy) => return (typed, Err(busy)),
@@ -79,7 +98,12 @@ pub async fn receive(
     let until = Instant::now() + ARRIVING;
     let refused = loop {
         let mut field = match form.next().await {
-            None if files.is_empty() && wanted.some_file => break Error::field("file", "Choose a file."),
+            None if files.files.is_empty() && !files.left_out.is_empty() => {
+                break LeftOut::all(&files.left_out);
+            }
+            None if files.files.is_empty() && wanted.some_file => {
+                break Error::field("file", "Choose a file.");
+            }
             None => return (typed, Ok(files)),
             // Fused: a field that is asked again after its end panics.
             Some(Ok(field)) => field.fuse(),
@@ -89,7 +113,7 @@ pub async fn receive(
             break error;
         }
     };
-    discard(app, &files).await;
+    discard(app, &files.files).await;
     (typed, Err(refused))
 }
 
@@ -101,7 +125,7 @@ async fn take(
     (field, until): Arriving<'_>,
     wanted: Wanted<'_>,
     typed: &mut Pairs,
-    files: &mut Vec<Arrived>,
+    files: &mut Received,
 ) -> Result<()> {
     let name = field.get_ref().name().unwrap_or_default().to_owned();
     match name.as_str() {
@@ -110,7 +134,7 @@ async fn take(
             let value = text((field, until), left).await?;
             typed.push(name, value);
         }
-        "file" if files.len() >= FILES_AT_ONCE => {
+        "file" if files.files.len() + files.left_out.len() >= FILES_AT_ONCE => {
             return Err(Error::field(
                 "file",
                 format!(
@@ -119,7 +143,11 @@ async fn take(
                 ),
             ));
         }
-        "file" => files.extend(file(app, (field, until), wanted.limit).await?),
+        "file" => match file(app, (field, until), wanted.limit).await? {
+            Some(Ok(arrived)) => files.files.push(arrived),
+            Some(Err(left_out)) => files.left_out.push(left_out),
+            None => {}
+        },
         _ => {
             return Err(Error::Refused(
                 "This form has a field that does not belong to it. Reload the page and try again.".into(),
@@ -141,14 +169,19 @@ async fn text((field, until): Arriving<'_>, limit: usize) -> Result<String> {
 }
 
 /// One file into staging; none for the part that a browser sends when no file was chosen.
-async fn file(app: &App, (field, until): Arriving<'_>, limit: i64) -> Result<Option<Arrived>> {
+async fn file(
+    app: &App,
+    (field, until): Arriving<'_>,
+    limit: i64,
+) -> Result<Option<std::result::Result<Arrived, LeftOut>>> {
     let claimed =
         field.get_ref().content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
-    let name = file_name(&claimed);
+    let FileName { name, changed_from } = file_name(&claimed);
     let id = AttachmentId::new();
     let mut staging: Option<Box<dyn MultipartUpload>> = None;
     let (mut part, mut first, mut hash, mut size) =
         (Vec::with_capacity(PART), Vec::new(), Sha256::new(), 0_i64);
+    let mut too_large = false;
     let stopped = loop {
         let chunk = match next(field, until).await {
             None => break None,
@@ -157,7 +190,12 @@ async fn file(app: &App, (field, until): Arriving<'_>, limit: i64) -> Result<Opt
         };
         size += chunk.len() as i64;
         if size > limit {
-            break Some(Error::TooLarge(too_large(&name, limit)));
+            too_large = true;
+            // The files behind it are wanted: what is too much of this one is read and thrown away.
+            match read_over(field, until).await {
+                Ok(()) => break None,
+                Err(stopped) => break Some(stopped),
+            }
         }
         first.extend_from_slice(&chunk[..chunk.len().min(MAGIC_BYTES - first.len().min(MAGIC_BYTES))]);
         hash.update(&chunk);
@@ -171,7 +209,11 @@ async fn file(app: &App, (field, until): Arriving<'_>, limit: i64) -> Result<Opt
     };
     let stopped = match stopped {
         None if size == 0 && claimed.is_empty() => return Ok(None),
-        None if size == 0 => Some(Error::field("file", empty(&name))),
+        None if size == 0 => return Ok(Some(Err(LeftOut::Empty(name)))),
+        None if too_large => {
+            abort(staging).await;
+            return Ok(Some(Err(LeftOut::TooLarge(name, limit))));
+        }
         None => match put(app, &mut staging, id, part).await {
             Ok(()) => complete(&mut staging).await.err(),
             Err(fault) => Some(fault),
@@ -179,19 +221,40 @@ async fn file(app: &App, (field, until): Arriving<'_>, limit: i64) -> Result<Opt
         stopped => stopped,
     };
     if let Some(error) = stopped {
-        if let Some(mut staging) = staging {
-            // What cannot be taken back now, the sweep finds.
-            let _ = staging.abort().await;
-        }
+        abort(staging).await;
         return Err(error);
     }
-    Ok(Some(Arrived {
+    Ok(Some(Ok(Arrived {
         id,
         media_type: media_type(&first, &name),
         file_name: name,
+        came_as: changed_from,
         size,
         sha256: hash.finalize().into(),
-    }))
+    })))
+}
+
+async fn abort(staging: Option<Box<dyn MultipartUpload>>) {
+    if let Some(mut staging) = staging {
+        // What cannot be taken back now, the sweep finds.
+        let _ = staging.abort().await;
+    }
+}
+
+/// How much of a file over the limit is read for the sake of those behind it, in bytes.
+const READ_OVER: usize = 256 << 20;
+
+async fn read_over(field: &mut Fuse<Field>, until: Instant) -> Result<()> {
+    let mut left = READ_OVER;
+    while let Some(chunk) = next(field, until).await {
+        left = left.checked_sub(chunk?.len()).ok_or_else(|| {
+            Error::TooLarge(
+                "One of the files is far over the limit. Nothing was stored. Attach the others without it."
+                    .into(),
+            )
+        })?;
+    }
+    Ok(())
 }
 
 async fn put(

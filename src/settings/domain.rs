@@ -111,6 +111,20 @@ impl Meaning {
         self.logged && !self.prevented && !self.alerted
     }
 
+    /// What it says, in words: "prevented, alerted".
+    pub fn flags(&self, team: Team) -> String {
+        let all = match team {
+            Team::Red => [
+                (self.succeeded, "succeeded"),
+                (self.attempted, "attempted"),
+                (self.prevented, "stopped by a control"),
+            ],
+            Team::Blue => [(self.prevented, "prevented"), (self.alerted, "alerted"), (self.logged, "logged")],
+        };
+        let said: Vec<&str> = all.into_iter().filter(|(holds, _)| *holds).map(|(_, word)| word).collect();
+        said.join(", ")
+    }
+
     /// Whether blue saw nothing of it.
     pub fn unseen(&self) -> bool {
         !(self.prevented || self.alerted || self.logged)

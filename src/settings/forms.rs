@@ -2,12 +2,13 @@
 
 use serde::Deserialize;
 
-use super::domain::{ApprovalRule, Meaning, TwoFactorRule};
-use super::store::Settings;
+use super::domain::{ApprovalRule, Meaning, Outcome, TwoFactorRule};
+use super::store::{OutcomeWanted, Settings, seen};
 use crate::kernel::authz::WriteRule;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::kernel::base::pairs::Pairs;
 use crate::kernel::base::team::Team;
-use crate::kernel::base::text::check_text;
+use crate::kernel::base::text::{check_text, check_visible};
 use crate::kernel::base::times;
 use crate::kernel::base::zone::Zone;
 
@@ -32,6 +33,7 @@ impl SettingsForm {
     pub fn check(&self) -> Result<Settings> {
         let mut errors = FieldErrors::default();
         let organisation_name = check_text("The name", false, &self.organisation_name, 200, false)
+            .and_then(|name| check_visible(&name).map(|()| name))
             .unwrap_or_else(|sentence| {
                 errors.add("organisation_name", sentence);
                 String::new()
@@ -111,6 +113,9 @@ pub struct OutcomeForm {
     pub alerted: Option<String>,
     #[serde(default)]
     pub logged: Option<String>,
+    /// Blue: 0 to 100, or nothing.
+    #[serde(default)]
+    pub score: String,
 }
 
 impl OutcomeForm {
@@ -129,6 +134,7 @@ impl OutcomeForm {
                 prevented: self.prevented.is_some(),
                 alerted: self.alerted.is_some(),
                 logged: self.logged.is_some(),
+                score: check_score(&self.score).unwrap_or_default(),
                 ..Meaning::default()
             },
         }
@@ -143,6 +149,170 @@ impl OutcomeForm {
         if label.is_empty() {
             return Err(Error::field("outcome", "Give the outcome a name."));
         }
+        check_score(&self.score).map_err(|sentence| Error::field("outcome", sentence))?;
+        check_visible(&label).map_err(|sentence| Error::field("outcome", sentence))?;
         Ok((label, definition))
+    }
+}
+
+/// A score as typed; nothing is an answer that does not count.
+fn check_score(typed: &str) -> Result<Option<i32>, String> {
+    match typed.trim() {
+        "" => Ok(None),
+        number => {
+            match number.parse::<i32>() {
+                Ok(score) if (0..=100).contains(&score) => Ok(Some(score)),
+                _ => Err("A score is a number from 0 to 100, or nothing where the answer does not count."
+                    .to_owned()),
+            }
+        }
+    }
+}
+
+/// An outcome as it stands in the form of both lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutcomeLine {
+    pub key: String,
+    pub team: Team,
+    pub label: String,
+    pub definition: String,
+    /// As typed.
+    pub score: String,
+    pub meaning: Meaning,
+    pub offered: bool,
+}
+
+impl OutcomeLine {
+    pub fn of(outcome: &Outcome) -> Self {
+        Self {
+            key: outcome.key.clone(),
+            team: outcome.team,
+            label: outcome.label.clone(),
+            definition: outcome.definition.clone(),
+            score: outcome.meaning.score.map(|score| score.to_string()).unwrap_or_default(),
+            meaning: outcome.meaning,
+            offered: outcome.is_offered(),
+        }
+    }
+}
+
+/// Both lists as typed.
+#[derive(Debug, Clone, Default)]
+pub struct ListsForm {
+    /// What the lists were when the form was drawn.
+    pub seen: String,
+    /// In their order, red before blue.
+    pub lines: Vec<OutcomeLine>,
+}
+
+impl ListsForm {
+    pub fn of(outcomes: &[Outcome]) -> Self {
+        let mut lines: Vec<OutcomeLine> = outcomes.iter().map(OutcomeLine::of).collect();
+        lines.sort_by_key(|line| line.team != Team::Red);
+        Self { seen: seen(outcomes), lines }
+    }
+
+    /// What was posted over what is stored: an outcome that the form did not have stays as it is, at the end.
+    pub fn read(pairs: &Pairs, outcomes: &[Outcome]) -> Self {
+        let order: Vec<&str> = pairs.all("order").collect();
+        let mut lines = Self::of(outcomes).lines;
+        lines.sort_by_key(|line| {
+            let place = order.iter().position(|key| *key == line.key).unwrap_or(usize::MAX);
+            (line.team != Team::Red, place)
+        });
+        for line in &mut lines {
+            let find = |field: &str| pairs.get(&format!("{field}.{}", line.key)).map(str::to_owned);
+            let Some(label) = find("label") else { continue };
+            let ticked = |field: &str| find(field).is_some();
+            line.offered = ticked("offered");
+            line.meaning = match line.team {
+                Team::Red => Meaning {
+                    succeeded: ticked("succeeded"),
+                    attempted: ticked("attempted"),
+                    prevented: ticked("prevented"),
+                    ..line.meaning
+                },
+                Team::Blue => Meaning {
+                    prevented: ticked("prevented"),
+                    alerted: ticked("alerted"),
+                    logged: ticked("logged"),
+                    ..line.meaning
+                },
+            };
+            line.definition = find("definition").unwrap_or_default();
+            line.score = find("score").unwrap_or_default();
+            line.label = label;
+        }
+        Self { seen: pairs.get("seen").unwrap_or_default().to_owned(), lines }
+    }
+
+    /// Moves an outcome by one place within its team.
+    pub fn shift(&mut self, key: &str, down: bool) {
+        let Some(at) = self.lines.iter().position(|line| line.key == key) else { return };
+        let to = if down { at + 1 } else { at.wrapping_sub(1) };
+        if self.lines.get(to).is_some_and(|other| other.team == self.lines[at].team) {
+            self.lines.swap(at, to);
+        }
+    }
+
+    /// Checks every line; faults stand beside `label.KEY` and `score.KEY`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`].
+    pub fn check(&self) -> Result<Vec<OutcomeWanted>> {
+        let mut errors = FieldErrors::default();
+        let mut wanted: Vec<OutcomeWanted> = Vec::new();
+        for line in &self.lines {
+            let typed = OutcomeForm {
+                label: line.label.clone(),
+                definition: line.definition.clone(),
+                ..OutcomeForm::default()
+            };
+            let (label, definition) = match typed.words() {
+                Ok(words) => words,
+                Err(Error::Invalid(faults)) => {
+                    errors.add(&format!("label.{}", line.key), faults.get("outcome").unwrap_or_default());
+                    continue;
+                }
+                Err(other) => return Err(other),
+            };
+            let same = |other: &OutcomeWanted| {
+                other.team == line.team && other.label.to_lowercase() == label.to_lowercase()
+            };
+            if wanted.iter().any(same) {
+                errors.add(
+                    &format!("label.{}", line.key),
+                    format!("This team has an outcome “{label}” already. Choose another name."),
+                );
+            }
+            let score = check_score(&line.score).unwrap_or_else(|sentence| {
+                errors.add(&format!("score.{}", line.key), sentence);
+                None
+            });
+            let meaning = Meaning { score, ..line.meaning };
+            let (key, team, offered) = (line.key.clone(), line.team, line.offered);
+            wanted.push(OutcomeWanted { key, team, label, definition, meaning, offered });
+        }
+        errors.done()?;
+        Ok(wanted)
+    }
+}
+
+/// Whether a name is one that the form of the lists posts.
+pub fn is_of_lists(name: &str) -> bool {
+    let fields = [
+        "label",
+        "definition",
+        "score",
+        "offered",
+        "succeeded",
+        "attempted",
+        "prevented",
+        "alerted",
+        "logged",
+    ];
+    match name.split_once('.') {
+        Some((field, _)) => fields.contains(&field),
+        None => matches!(name, "seen" | "order" | "do"),
     }
 }

@@ -4,11 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::forms::{OutcomeForm, SettingsForm};
+use super::forms::{ListsForm, OutcomeForm, SettingsForm, is_of_lists};
 use super::store::{self, NewOutcome, OutcomeText};
 use super::views::Show;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::team::Team;
+use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{ManageSettings, Permit};
 use crate::kernel::web::{Form, Section, redirect_with};
 
@@ -38,7 +39,8 @@ async fn page(
         version: stored.version,
     });
     let frame = permit.frame(Section::Admin, "Settings").crumb("Administration", "/admin");
-    Ok(Show { frame, typed, outcomes, new_outcome: OutcomeForm::default(), errors, problem })
+    let lists = ListsForm::of(&outcomes);
+    Ok(Show { frame, typed, lists, moved: None, new_outcome: OutcomeForm::default(), errors, problem })
 }
 
 pub async fn save(permit: Permit<ManageSettings>, Form(typed): Form<SettingsForm>) -> Result<HttpResponse> {
@@ -73,7 +75,7 @@ async fn again(
     let mut page = page(permit, typed, errors, problem).await?;
     match outcome {
         Some((Some(key), typed)) => {
-            for shown in page.outcomes.iter_mut().filter(|shown| shown.key == key) {
+            for shown in page.lists.lines.iter_mut().filter(|shown| shown.key == key) {
                 (shown.label, shown.definition) = (typed.label.clone(), typed.definition.clone());
             }
         }
@@ -100,8 +102,46 @@ pub async fn save_outcome(
     };
     match saved {
         Ok(()) => Ok(redirect_with("/admin/settings#outcomes", "Outcome saved.")),
+        Err(Error::Invalid(errors)) if errors.get("label").is_some() => {
+            let why = errors.get("label").unwrap_or_default().to_owned();
+            again(&permit, None, Some((Some(kept), typed)), Error::Refused(why)).await
+        }
         Err(error) => again(&permit, None, Some((Some(kept), typed)), error).await,
     }
+}
+
+/// `POST /admin/settings/lists`: both outcome lists at once; the arrows move a line and save nothing yet.
+pub async fn save_lists(permit: Permit<ManageSettings>, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
+    permit.proved()?;
+    pairs.only(is_of_lists)?;
+    let stored = permit.read(store::list_outcomes).await?;
+    let mut typed = ListsForm::read(&pairs, &stored);
+    let moves =
+        pairs.last("do").and_then(|wants| wants.split_once(':')).map(|(verb, key)| (verb == "down", key));
+    if let Some((down, key)) = moves {
+        typed.shift(key, down);
+        let mut page = page(&permit, None, FieldErrors::default(), None).await?;
+        (page.lists, page.moved) = (typed, Some((down, key.to_owned())));
+        return permit.html(StatusCode::OK, page.render()?);
+    }
+    let saved = match typed.check() {
+        Ok(wanted) => {
+            let seen = typed.seen.clone();
+            permit.write(move |tx| store::save_lists(tx, &seen, &wanted)).await
+        }
+        Err(error) => Err(error),
+    };
+    let (status, errors, problem) = match saved {
+        Ok(true) => return Ok(redirect_with("/admin/settings#outcomes", "Outcome lists saved.")),
+        Ok(false) => return Ok(redirect_with("/admin/settings#outcomes", "Nothing changed.")),
+        Err(Error::Invalid(errors)) => (StatusCode::UNPROCESSABLE_ENTITY, errors, None),
+        Err(Error::Refused(why)) => (StatusCode::UNPROCESSABLE_ENTITY, FieldErrors::default(), Some(why)),
+        Err(Error::Conflict(why)) => (StatusCode::CONFLICT, FieldErrors::default(), Some(why)),
+        Err(other) => return Err(other),
+    };
+    let mut page = page(&permit, None, errors, problem).await?;
+    page.lists.lines = typed.lines;
+    permit.html(status, page.render()?)
 }
 
 pub async fn add_outcome(

@@ -1,5 +1,7 @@
 //! SQL of the organisation's settings and its outcome lists.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use chrono::{DateTime, Utc};
 
 use super::domain::{ApprovalRule, Meaning, Outcome, TwoFactorRule};
@@ -69,11 +71,43 @@ pub fn save(tx: &mut WriteTx<'_>, wanted: &Settings) -> Result<Audited<bool>> {
         ("legal_hold", held(before.legal_hold), held(wanted.legal_hold)),
         ("classification", before.classification.as_str(), wanted.classification.as_str()),
     ];
-    let changed: Vec<_> = changes.into_iter().filter(|(_, old, new)| old != new).collect();
-    let names: Vec<String> = changed.iter().map(|(name, ..)| name.replace('_', " ")).collect();
-    let event = Event::new(Kind::SettingsChanged, format!("Changed the settings: {}", names.join(", ")))
-        .changes(changed.into_iter().map(|(name, old, new)| (name, old, new, false)));
+    let changed = changes.into_iter().filter(|(_, old, new)| old != new);
+    let event = Event::new(Kind::SettingsChanged, "Changed the settings")
+        .telling(changed.map(|(name, old, new)| (name, old, new, false)));
     tx.audited(true, event)
+}
+
+/// What is noted of the first hour's checklist; its other steps show in what there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstHour {
+    /// A copy of the log's public keys is kept elsewhere.
+    KeysKept,
+    /// The checklist is put away.
+    Over,
+}
+
+/// Notes it, once.
+///
+/// # Errors
+/// When the database refuses.
+pub fn note_first_hour(tx: &mut WriteTx<'_>, noted: FirstHour) -> Result<Audited<()>> {
+    let now = tx.now();
+    let changed = match noted {
+        FirstHour::KeysKept => diesel::update(settings::table.filter(settings::keys_kept_at.is_null()))
+            .set(settings::keys_kept_at.eq(now))
+            .execute(tx.conn)?,
+        FirstHour::Over => diesel::update(settings::table.filter(settings::first_hour_over_at.is_null()))
+            .set(settings::first_hour_over_at.eq(now))
+            .execute(tx.conn)?,
+    };
+    if changed == 0 {
+        return Ok(tx.unchanged(()));
+    }
+    let sentence = match noted {
+        FirstHour::KeysKept => "Noted that a copy of audit.pub is kept elsewhere",
+        FirstHour::Over => "Put the checklist of the first hour away",
+    };
+    tx.audited((), Event::new(Kind::SettingsChanged, sentence))
 }
 
 /// The columns of an [`Outcome`].
@@ -138,7 +172,8 @@ pub struct OutcomeText {
 /// Changes an outcome's words, retires it or offers it again. What was recorded with it keeps it.
 ///
 /// # Errors
-/// [`Error::NotFound`] for an unknown key, [`Error::Refused`] for the last one of its team that is offered.
+/// [`Error::NotFound`] for an unknown key, [`Error::Refused`] for the last one of its team that is offered,
+/// [`Error::Invalid`] when another one of the team has this name.
 pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Result<Audited<()>> {
     // The whole list: two people must not retire the last two at the same moment.
     outcomes::table.order(outcomes::key).select(outcomes::key).for_update().load::<String>(tx.conn)?;
@@ -156,7 +191,8 @@ pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Re
             outcomes::definition.eq(&wanted.definition),
             outcomes::retired_at.eq(retired_at),
         ))
-        .execute(tx.conn)?;
+        .execute(tx.conn)
+        .map_err(taken)?;
     let left: i64 = outcomes::table
         .filter(outcomes::team.eq(before.team).and(outcomes::retired_at.is_null()))
         .count()
@@ -170,15 +206,125 @@ pub fn save_outcome(tx: &mut WriteTx<'_>, key: &str, wanted: &OutcomeText) -> Re
         ("definition", before.definition.as_str(), wanted.definition.as_str()),
         ("state", state(before.retired_at.is_some()), state(!wanted.offered)),
     ];
-    let event =
-        Event::new(Kind::OutcomesChanged, format!("Changed the {} outcome {}", before.team, wanted.label))
-            .changes(
-                changes
-                    .into_iter()
-                    .filter(|(_, old, new)| old != new)
-                    .map(|(name, old, new)| (name, old, new, false)),
-            );
+    let event = Event::new(
+        Kind::OutcomesChanged,
+        format!("Changed the {} outcome {}", before.team.as_str(), wanted.label),
+    )
+    .telling(
+        changes
+            .into_iter()
+            .filter(|(_, old, new)| old != new)
+            .map(|(name, old, new)| (name, old, new, false)),
+    );
     tx.audited((), event)
+}
+
+/// An outcome as the form of both lists wants it; where it stands among them is its place.
+#[derive(Debug, Clone)]
+pub struct OutcomeWanted {
+    pub key: String,
+    pub team: Team,
+    pub label: String,
+    pub definition: String,
+    pub meaning: Meaning,
+    pub offered: bool,
+}
+
+/// What the lists are, as one word: a form that was drawn from others is told.
+pub fn seen(outcomes: &[Outcome]) -> String {
+    let mut hasher = DefaultHasher::new();
+    format!("{outcomes:?}").hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// Saves both lists at once: words, meaning, score, order, and which are offered. What was recorded and
+/// submitted keeps what it meant. Tells whether anything changed.
+///
+/// # Errors
+/// [`Error::Conflict`] when the lists are not those that were seen, [`Error::Refused`] where a team has
+/// nothing to choose.
+pub fn save_lists(tx: &mut WriteTx<'_>, was: &str, wanted: &[OutcomeWanted]) -> Result<Audited<bool>> {
+    outcomes::table.order(outcomes::key).select(outcomes::key).for_update().load::<String>(tx.conn)?;
+    let before = list_outcomes(tx.conn)?;
+    if seen(&before) != was {
+        return Err(Error::Conflict(
+            "Somebody changed the outcome lists since you opened them. What you typed is still here: save \
+                again to put it in their place."
+                .into(),
+        ));
+    }
+    let mut events = Vec::new();
+    for team in [Team::Red, Team::Blue] {
+        let of_team: Vec<&OutcomeWanted> = wanted.iter().filter(|one| one.team == team).collect();
+        if !of_team.iter().any(|one| one.offered) {
+            return Err(Error::Refused("Each team needs an outcome to choose. Offer one.".into()));
+        }
+        for one in &of_team {
+            let Some(old) = before.iter().find(|old| old.key == one.key) else { continue };
+            let retired_at = if one.offered { None } else { old.retired_at.or(Some(tx.now())) };
+            let Some(event) = outcome_changed(old, one) else { continue };
+            diesel::update(outcomes::table.find(&one.key))
+                .set((
+                    outcomes::label.eq(&one.label),
+                    outcomes::definition.eq(&one.definition),
+                    outcomes::succeeded.eq(one.meaning.succeeded),
+                    outcomes::attempted.eq(one.meaning.attempted),
+                    outcomes::prevented.eq(one.meaning.prevented),
+                    outcomes::alerted.eq(one.meaning.alerted),
+                    outcomes::logged.eq(one.meaning.logged),
+                    outcomes::score.eq(one.meaning.score),
+                    outcomes::retired_at.eq(retired_at),
+                ))
+                .execute(tx.conn)?;
+            events.push(event);
+        }
+        let old: Vec<&str> = before.iter().filter(|o| o.team == team).map(|o| o.key.as_str()).collect();
+        if old != of_team.iter().map(|one| one.key.as_str()).collect::<Vec<_>>() {
+            for (place, one) in (1i32..).zip(&of_team) {
+                diesel::update(outcomes::table.find(&one.key))
+                    .set(outcomes::position.eq(place))
+                    .execute(tx.conn)?;
+            }
+            let sentence = format!("Put the {} outcomes into another order", team.as_str());
+            let order: Vec<&str> = of_team.iter().map(|one| one.label.as_str()).collect();
+            let event = Event::new(Kind::OutcomesChanged, sentence);
+            events.push(event.detail(serde_json::json!({ "order": order })));
+        }
+    }
+    if events.is_empty() { Ok(tx.unchanged(false)) } else { tx.audited_all(true, &events) }
+}
+
+/// The event of an outcome that is to change.
+fn outcome_changed(old: &Outcome, new: &OutcomeWanted) -> Option<Event> {
+    let state = |offered: bool| if offered { "offered" } else { "retired" };
+    let score = |meaning: &Meaning| meaning.score.map(|score| score.to_string()).unwrap_or_default();
+    let (old_score, new_score) = (score(&old.meaning), score(&new.meaning));
+    let (old_flags, new_flags) = (old.meaning.flags(old.team), new.meaning.flags(new.team));
+    let changes = [
+        ("label", old.label.as_str(), new.label.as_str()),
+        ("definition", old.definition.as_str(), new.definition.as_str()),
+        ("means", old_flags.as_str(), new_flags.as_str()),
+        ("score", old_score.as_str(), new_score.as_str()),
+        ("state", state(old.is_offered()), state(new.offered)),
+    ];
+    let changed: Vec<_> = changes
+        .into_iter()
+        .filter(|(_, old, new)| old != new)
+        .map(|(f, old, new)| (f, old, new, false))
+        .collect();
+    let sentence = format!("Changed the {} outcome {}", old.team.as_str(), new.label);
+    (!changed.is_empty()).then(|| Event::new(Kind::OutcomesChanged, sentence).telling(changed))
+}
+
+/// Labels are told apart by `label_key` in the database: case, blanks and what nobody sees make no difference.
+fn taken(fault: diesel::result::Error) -> Error {
+    match Error::constraint(&fault) {
+        Some("outcomes_label") => Error::field(
+            "label",
+            "An outcome of this team has this name already, perhaps a retired one. Choose another.",
+        ),
+        _ => fault.into(),
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -190,28 +336,17 @@ pub struct NewOutcome {
     pub meaning: Meaning,
 }
 
-/// Adds an outcome at the end of its list; its key is made from the label.
+/// Adds an outcome at the end of its list. Its key says nothing: labels are in any script, and change.
 ///
 /// # Errors
-/// [`Error::Invalid`] when an outcome with such a key is there.
+/// [`Error::Invalid`] when the team has an outcome of this name.
 pub fn add_outcome(tx: &mut WriteTx<'_>, new: &NewOutcome) -> Result<Audited<()>> {
-    let words: String =
-        new.label.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let key = words.split('_').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_");
-    let taken = || {
-        Error::field(
-            "label",
-            "An outcome with this name is there already, or the name has no letter. Choose another.",
-        )
-    };
-    if key.is_empty() {
-        return Err(taken());
-    }
+    let key = format!("o_{}", uuid::Uuid::now_v7().simple());
     let last: Option<i32> = outcomes::table
         .filter(outcomes::team.eq(new.team))
         .select(diesel::dsl::max(outcomes::position))
         .first(tx.conn)?;
-    let added = diesel::insert_into(outcomes::table)
+    diesel::insert_into(outcomes::table)
         .values((
             outcomes::key.eq(&key),
             outcomes::team.eq(new.team),
@@ -224,11 +359,12 @@ pub fn add_outcome(tx: &mut WriteTx<'_>, new: &NewOutcome) -> Result<Audited<()>
             outcomes::prevented.eq(new.meaning.prevented),
             outcomes::alerted.eq(new.meaning.alerted),
             outcomes::logged.eq(new.meaning.logged),
+            outcomes::score.eq(new.meaning.score),
         ))
-        .on_conflict_do_nothing()
-        .execute(tx.conn)?;
-    if added == 0 {
-        return Err(taken());
-    }
-    tx.audited((), Event::new(Kind::OutcomesChanged, format!("Added the {} outcome {}", new.team, new.label)))
+        .execute(tx.conn)
+        .map_err(taken)?;
+    tx.audited(
+        (),
+        Event::new(Kind::OutcomesChanged, format!("Added the {} outcome {}", new.team.as_str(), new.label)),
+    )
 }

@@ -2,9 +2,9 @@
 
 use askama::Template;
 
-use super::domain::Outcome;
-use super::forms::{OutcomeForm, SettingsForm};
+use super::forms::{ListsForm, OutcomeForm, OutcomeLine, SettingsForm};
 use crate::kernel::base::error::FieldErrors;
+use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 
@@ -14,7 +14,10 @@ pub struct Show {
     pub frame: Frame,
     /// As typed, or as stored.
     pub typed: SettingsForm,
-    pub outcomes: Vec<Outcome>,
+    /// Both outcome lists, as typed or as stored.
+    pub lists: ListsForm,
+    /// The line whose arrow was pressed, and whether that was the one down.
+    pub moved: Option<(bool, String)>,
     /// A new outcome as typed.
     pub new_outcome: OutcomeForm,
     pub errors: FieldErrors,
@@ -23,6 +26,34 @@ pub struct Show {
 }
 
 impl Show {
+    fn of(&self, team: &Team) -> Vec<&OutcomeLine> {
+        self.lists.lines.iter().filter(|line| line.team == *team).collect()
+    }
+    fn id(&self, field: &str, line: &OutcomeLine) -> String {
+        format!("{field}-{}", line.key)
+    }
+    fn fault(&self, field: &str, line: &OutcomeLine) -> Option<&str> {
+        self.errors.get(&format!("{field}.{}", line.key))
+    }
+    fn is_moved(&self, line: &OutcomeLine, down: bool) -> bool {
+        self.moved.as_ref().is_some_and(|(was_down, key)| *was_down == down && *key == line.key)
+    }
+    /// The flags of a team: field, word, whether it holds.
+    fn flags(&self, line: &OutcomeLine) -> [(&'static str, &'static str, bool); 3] {
+        let m = line.meaning;
+        match line.team {
+            Team::Red => [
+                ("succeeded", "Succeeded", m.succeeded),
+                ("attempted", "Attempted", m.attempted),
+                ("prevented", "Stopped by a control", m.prevented),
+            ],
+            Team::Blue => [
+                ("prevented", "Prevented", m.prevented),
+                ("alerted", "Alerted", m.alerted),
+                ("logged", "Logged", m.logged),
+            ],
+        }
+    }
     fn zones(&self) -> impl Iterator<Item = &'static str> {
         chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())
     }

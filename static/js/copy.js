@@ -1,5 +1,5 @@
 // Buttons that copy what stands in another element: data-copy is its selector.
-import { announce, around, find } from './dom.js';
+import { announce, around, find, findAll } from './dom.js';
 
 const SHOWN_FOR = 1500; // milliseconds
 
@@ -11,9 +11,17 @@ async function copyOnClick(event) {
   if (!button) return;
   event.preventDefault();
   const copied = await copy(find(button.dataset.copy));
-  button.dataset.copied = copied ? 'Copied' : 'Selected';
+  button.dataset.copied = (copied ? 'Copied' : 'Selected') + unfilledIn(button);
   announce(button.dataset.copied);
   setTimeout(() => delete button.dataset.copied, SHOWN_FOR);
+}
+
+// A command that still holds a placeholder is copied as it is, and says so.
+function unfilledIn(button) {
+  const marks = findAll('mark.unfilled', button.closest('.step') ?? button);
+  const names = new Set(marks.map((mark) => mark.textContent));
+  if (names.size === 0) return '';
+  return names.size === 1 ? ' · one input is not filled in' : ` · ${names.size} inputs are not filled in`;
 }
 
 // Browsers have no clipboard for pages without TLS, and a person may refuse it.

@@ -1,5 +1,5 @@
 // Where the keyboard's focus goes after a part of the page was drawn anew, and after Back.
-import { around } from './dom.js';
+import { around, find } from './dom.js';
 
 // A row of a list that was followed, kept per address so that Back finds it.
 const rowKey = () => `row ${location.href}`;
@@ -12,10 +12,26 @@ function rememberRow(event) {
   if (row) sessionStorage.setItem(rowKey(), row.id);
 }
 
+// Where a page came back with something wrong, that is the first thing to look at.
+addEventListener('DOMContentLoaded', () => {
+  const wrong = find('[data-focus]:not([data-focus=if-lost])') ?? find('[aria-invalid=true]');
+  wrong?.focus();
+});
+
+// An act may say where the next one is (data-then), for when its own button goes.
+let next = '';
+
+document.addEventListener('htmx:before:request', ({ detail: { ctx } }) => {
+  const button = ctx.sourceEvent?.submitter ?? ctx.sourceElement;
+  next = button?.dataset?.then ?? next;
+});
+
 document.addEventListener('htmx:after:settle', (event) => {
   const wanting = swappedNodes(event.detail).map(focusIn).find(wantsFocus);
   if (wanting) wanting.focus();
+  else if (isFocusLost() && next) find(next)?.focus();
   else if (isFocusLost()) returnToRow();
+  if (!isFocusLost()) next = '';
 });
 
 // A morph tells only of nodes that are new, so the target is looked at too.

@@ -13,7 +13,7 @@ document.addEventListener('keydown', (event) => {
   else if (altKey && key === 'PageDown') press('next', event);
   else if (inline && (key === 'Escape' || key === 'Enter')) endInline(event, inline);
   else if (key === 'Escape') close(event);
-  else if (key === '/' && !ctrl && !altKey) search(event);
+  else if (key.length === 1 && !event.ctrlKey && !event.metaKey && !altKey) single(event);
   else if ((key === 'ArrowDown' || key === 'ArrowUp') && !ctrl) walkRows(event);
 });
 
@@ -44,18 +44,55 @@ function endInline(event, form) {
   finish(form, event.key === 'Enter');
 }
 
-// Escape inside a dialog or a popover closes that, and the browser sees to it.
+// Escape inside a dialog or a popover closes that, and the browser sees to it. In a field it leaves the
+// field, so that single letters work again.
 function close(event) {
-  if (!around(event, 'dialog, [popover]')) press('close', event);
+  if (around(event, 'dialog, [popover]')) return;
+  if (around(event, 'form[data-guard] :is(input, select, textarea)')) event.target.blur();
+  else press('close', event);
 }
 
-// The only shortcut of a single letter, which people may switch off: speech input types letters.
-function search(event) {
-  const field = find('[data-key="search"]');
-  const isTyping = around(event, 'input, select, textarea');
-  if (!field || isTyping || document.documentElement.dataset.shortcuts === 'off') return;
+// Single signs, which people may switch off, because speech input types letters. Each names what it acts on;
+// the page may hold several of those, of which the first counts: the next step that is not ticked, say.
+const SINGLE = {
+  '/': 'search',
+  s: 'start',
+  x: 'tick',
+  c: 'copy',
+  r: 'red',
+  b: 'blue',
+  l: 'log',
+  j: 'next',
+  k: 'previous',
+  '?': 'keys',
+};
+
+// What is found by what it does, and needs no mark of its own.
+const ELSEWHERE = { copy: '.step:not(.done) [data-copy^="#cmd-"]' };
+
+function single(event) {
+  const isTyping = around(event, 'input, select, textarea, [contenteditable]');
+  const name = SINGLE[event.key];
+  if (!name || isTyping || document.documentElement.dataset.shortcuts === 'off') return;
+  const element = find(ELSEWHERE[name] ?? `[data-key~="${name}"]`);
+  if (!element) return;
   event.preventDefault();
-  field.focus();
+  act(name, element);
+}
+
+function act(name, element) {
+  // What is folded away is unfolded first: focus would otherwise go nowhere.
+  const folded = element.closest('details:not([open])');
+  if (folded && !element.matches('summary')) folded.open = true;
+  if (element.matches('input, select, textarea')) {
+    element.focus();
+    element.scrollIntoView({ block: 'center' });
+  } else if (name === 'keys') {
+    element.togglePopover();
+  } else {
+    if (name === 'tick') element.focus();
+    element.click();
+  }
 }
 
 // Up and down through the rows of a list, with the search field above the first.

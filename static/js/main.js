@@ -5,6 +5,7 @@
 // deferred scripts run in the order of the document. Behind htmx they would race with its start, which it
 // puts off by a timer only, and with the first requests that parts of a page send by themselves.
 import './guard.js';
+import './offers.js';
 import './saving.js';
 import './focus.js';
 import './anchors.js';
@@ -12,8 +13,10 @@ import './keyboard.js';
 import './inline.js';
 import './now.js';
 import './copy.js';
+import './definitions.js';
 import './order.js';
 import './files.js';
+import './reveal.js';
 import './ticks.js';
 import './session.js';
 import './print.js';

@@ -1,17 +1,19 @@
 // Saving the guarded form by htmx. What is typed after the request left is not in it: it stays in the form as
 // unsaved, whatever the answer draws anew.
 import { guardedForm, hasLooseChanges, measure } from './changes.js';
-import { find, make } from './dom.js';
+import { find } from './dom.js';
 import { dropPendingDraft, keepDraft, markTab } from './drafts.js';
 import { mergeFresh } from './merge.js';
 import { page } from './page.js';
+import { clearState, showFailure, showState, stateOf } from './state.js';
 import { fields, keyOf, rendered, show, snapshot } from './values.js';
 
 document.addEventListener('htmx:before:request', (event) => {
   const { ctx } = event.detail;
   const form = guardedForm();
   if (!form || !isSaveOf(form, ctx)) return;
-  dropPendingDraft();
+  dropPendingDraft(form);
+  showState(form, 'saving', 'Saving…');
   page.flight = {
     form,
     ctx, // htmx's own record of the request, by which later events are known to be about it
@@ -54,6 +56,7 @@ document.addEventListener('htmx:after:swap', (event) => {
     page.flight = null;
     if (isDrawnAnew(form, event.detail.ctx.target)) showAnew(form, late);
     markTab();
+    sayHowItEnded(form, event.detail.ctx.response.status);
     if (measure(form)) keepDraft(form);
   }
   mergeFresh();
@@ -77,17 +80,27 @@ document.addEventListener('htmx:finally:request', (event) => {
   const { form } = page.flight;
   page.flight = null;
   mergeFresh();
+  if (stateOf(form) === 'saving') clearState(form);
   if (measure(form)) keepDraft(form);
 });
+
+// Beside Save, because that is where the eyes are: what is wrong with a field stands beside the field.
+const WHY = {
+  403: 'it is not yours to write any more',
+  404: 'it is not here any more',
+  409: 'somebody else changed it too: choose what stays',
+  413: 'it is too large',
+  422: 'look at the marked fields',
+};
+
+function sayHowItEnded(form, status) {
+  if (status >= 500) showFailure(form, 'the server is busy');
+  else if (status >= 400) showFailure(form, WHY[status] ?? 'it was refused');
+  else if (stateOf(form) === 'saving') clearState(form);
+}
 
 // No answer at all.
 document.addEventListener('htmx:error', (event) => {
   if (!isOfFlight(event)) return;
-  const notice = make('p', {
-    className: 'notice bad',
-    role: 'alert',
-    textContent:
-      'Not saved: the server cannot be reached. What you typed is still here; save again in a moment.',
-  });
-  find('#problem')?.replaceChildren(notice);
+  showFailure(page.flight.form, navigator.onLine ? 'the server cannot be reached' : 'offline');
 });

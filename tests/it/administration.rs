@@ -90,7 +90,7 @@ fn a_user_is_invited_signs_in_and_works_with_the_roles_given() {
             "role.assigned",
             "access.given",
             "user.invited",
-            "password.changed"
+            "password.chosen"
         ]
     );
     let secrets = app.texts("SELECT detail::text || sentence FROM audit.events");
@@ -443,7 +443,11 @@ fn settings_are_checked_saved_and_act() {
     assert_eq!(post(&mut admin, "/admin/settings", &form).status, 409, "a stale form");
     assert_eq!(app.events("settings.changed"), 1);
     let told = app.texts("SELECT sentence FROM audit.events WHERE kind = 'settings.changed'");
-    assert_eq!(told, ["Changed the settings: organisation name, time zone, idle minutes"]);
+    assert_eq!(
+        told,
+        ["Changed the settings: organisation name Tyrian → Quillfen Foods, time zone UTC → Europe/Lisbon, \
+            idle minutes 30 → 10"]
+    );
     app.pass(chrono::TimeDelta::minutes(11));
     admin.open("/admin/settings").see("Sign in");
 }
@@ -532,4 +536,50 @@ fn a_reset_link_ends_sessions_and_asks_the_second_factor() {
         .press("Reset second factor")
         .see("The second factor is reset.");
     assert_eq!(app.events("two_factor.reset"), 1);
+}
+
+#[test]
+fn both_outcome_lists_are_saved_at_once() {
+    let app = TestApp::spawn();
+    let mut admin = app.browser(&app.people.administrator);
+    admin.open("/admin/settings").expect(200);
+    let form = fields_of(admin.html(), "#outcomes");
+    assert!(form.contains_key("label.logged") && form.contains_key("score.logged"), "{form:?}");
+    admin.fill("Score of Logged, 0 to 100", "35").fill("Name of Failed (no control involved)", "Failed");
+    admin.press("Move Partial Success up").expect(200).see("The new order is not saved yet.");
+    assert_eq!(admin.value("Score of Logged, 0 to 100"), "35", "what was typed stays");
+    assert_eq!(
+        app.count("SELECT score::bigint FROM outcomes WHERE key = 'logged'"),
+        30,
+        "nothing is saved yet"
+    );
+    admin.press("Save outcome lists").expect(200).see("Outcome lists saved.");
+    assert_eq!(
+        app.texts("SELECT key FROM outcomes WHERE team = 'red' ORDER BY position LIMIT 2"),
+        ["partial_success", "success"]
+    );
+    assert_eq!(
+        app.texts("SELECT sentence FROM audit.events WHERE kind = 'outcomes.changed' ORDER BY id"),
+        [
+            "Changed the red outcome Failed: label Failed (no control involved) → Failed",
+            "Put the red outcomes into another order",
+            "Changed the blue outcome Logged: score 30 → 35",
+        ]
+    );
+    admin.press("Save outcome lists").expect(200).see("Nothing changed.");
+
+    admin
+        .fill("Score of Logged, 0 to 100", "101")
+        .press("Save outcome lists")
+        .expect(422)
+        .see("from 0 to 100");
+    admin.fill("Score of Logged, 0 to 100", "35").fill("Name of Logged", "No evidence");
+    admin.press("Save outcome lists").expect(422).see("has an outcome “No Evidence” already");
+
+    // Somebody else was quicker: told, and what was typed stays.
+    let mut other = app.browser(&app.people.administrator);
+    admin.open("/admin/settings").fill("Score of Logged, 0 to 100", "40");
+    other.open("/admin/settings").fill("Score of No Evidence, 0 to 100", "5").press("Save outcome lists");
+    admin.press("Save outcome lists").expect(409).see("Somebody changed the outcome lists");
+    assert_eq!(admin.value("Score of Logged, 0 to 100"), "40");
 }

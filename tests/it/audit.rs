@@ -277,7 +277,7 @@ fn recorded_text_is_shown_harmlessly() {
     let app = TestApp::spawn();
     act(&app, &app.people.lead, renamed(app.clients.own, "a\u{1b}[2J\u{202e}<b>\n=1+1"));
     let mut browser = app.browser(&app.people.administrator);
-    browser.open("/admin/audit-log?category=clients").see("a␛[2J⟨U+202E⟩<b>␊=1+1");
+    browser.open("/admin/audit-log?category=clients").see("a⟨U+001B⟩[2J⟨U+202E⟩<b>⟨U+000A⟩=1+1");
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn an_export_is_what_the_page_shows_safe_for_spreadsheets_and_an_event_before_it
     let csv = administrator.get("/admin/audit-log.csv?category=clients&q=plain");
     assert!(csv.header("content-disposition").contains("audit-log-2026-11-20.csv"));
     let text = csv.text();
-    assert!(text.contains("plain ⟨U+202E⟩␛[2J") && !text.contains("bold"), "{text}");
+    assert!(text.contains("plain ⟨U+202E⟩⟨U+001B⟩[2J") && !text.contains("bold"), "{text}");
     assert!(text.trim_end().ends_with("End of the export,complete,1 events"), "{text}");
     let all = administrator.get("/admin/audit-log.csv?category=clients").text();
     assert!(all.contains(",'=1+1,") && all.contains(",'＝2+2,") && all.contains("<b>bold</b>"), "{all}");

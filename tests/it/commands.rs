@@ -7,6 +7,12 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use diesel::{Connection, PgConnection, RunQueryDsl};
+use tyrian::accounts::store::factors;
+use tyrian::accounts::two_factor::TotpSecret;
+use tyrian::kernel::db::embedded::{Cluster, Durability};
+use tyrian::kernel::event::domain::Actor;
+
 use crate::harness::TestApp;
 use crate::harness::browser::Browser;
 use crate::harness::database::{TestDatabase, scratch};
@@ -195,9 +201,11 @@ fn what_is_typed_wrong_is_refused_with_a_usage_line() {
         ("tyrian seed", "Usage: tyrian seed"),
         ("tyrian user add --name 'Mira Sol'", "--email <EMAIL>"),
         ("tyrian user reset-link", "<EMAIL>"),
+        ("tyrian user reset-factor", "<EMAIL>"),
         ("tyrian user disable", "<EMAIL>"),
         ("tyrian import attack", "<FILE>"),
         ("tyrian import atomics", "<SOURCE>"),
+        ("tyrian import atomics --yes x", "--withdraw"),
         ("tyrian audit verify --seals x", "--seal"),
         ("tyrian audit export --format xml", "csv or jsonl"),
         ("tyrian audit export --from 2026-13-01", "invalid value '2026-13-01'"),
@@ -342,7 +350,7 @@ fn the_audit_log_is_exported_and_verified() {
     assert!(verified.contains("\nThe newest is seal "), "{verified}");
     terminal.works(&format!("cp {keys}/audit.head kept && tyrian audit verify --seal kept"));
     terminal.fails("tyrian audit verify --seal lost", 1, "tyrian: lost cannot be read: ");
-    terminal.fails("tyrian audit verify --keys lost", 1, "tyrian: there is no list of trusted keys");
+    terminal.fails("tyrian audit verify --keys lost", 1, "tyrian: lost cannot be read: ");
     terminal.fails("echo '{}' > kept; tyrian audit verify --seal kept", 1, "tyrian: kept is no seal: ");
 
     let rows = terminal.works("tyrian audit export --format csv");
@@ -413,10 +421,74 @@ fn imports_say_what_changed_and_where_a_fault_is() {
     fs::write(folder.join("T9001.yaml"), test).unwrap();
     assert_eq!(
         terminal.works("tyrian import atomics ."),
-        "Read 1 tests of Atomic Red Team\nadded 1, changed 0, withdrawn 0, unchanged 0, refused 0\n"
+        "Read 1 tests of Atomic Red Team\nNot looked at: 2 other files, not YAML or hidden\n\
+        added 1, changed 0, withdrawn 0, unchanged 0, refused 0\n"
     );
     terminal.fails("tyrian import atomics lost.zip", 1, "tyrian: lost.zip: it cannot be read");
     assert_eq!(app.events("library.imported"), before + 2, "what changes nothing leaves no event");
+}
+
+/// A technique file of tests with these names and numbers.
+fn technique_file(technique: &str, tests: &[(&str, u32)]) -> String {
+    let mut yaml = format!("attack_technique: {technique}\natomic_tests:\n");
+    for (name, number) in tests {
+        yaml += &format!("- name: {name}\n  auto_generated_guid: aaaaaaaa-0000-4000-8000-{number:012}\n");
+        yaml += "  executor: {name: sh, command: id}\n";
+    }
+    yaml
+}
+
+#[test]
+fn an_import_takes_nothing_away_unasked() {
+    let app = TestApp::spawn_empty();
+    let terminal = Terminal::on("withdraw", &app.database);
+    let names: Vec<String> = (0..12).map(|number| format!("Test {number}")).collect();
+    let all: Vec<_> = (0u32..).zip(&names).map(|(number, name)| (name.as_str(), number)).collect();
+    fs::create_dir_all(terminal.place.join("all/lateral")).unwrap();
+    fs::write(terminal.place.join("all/lateral/many.yml"), technique_file("T9001", &all)).unwrap();
+    let own = technique_file("T9001", &[("Own", 99)]) + "- name: Idle\n  executor: {name: sh}\n";
+    fs::write(terminal.place.join("T9001.yaml"), own).unwrap();
+    fs::write(terminal.place.join("index.yaml"), "impact:\n  T9001:\n    atomic_tests: []\n").unwrap();
+    let there = || app.count("SELECT count(*) FROM library_procedures WHERE withdrawn_at IS NULL");
+    let starter = there();
+
+    let tried = terminal.works("tyrian import atomics --dry-run all");
+    assert!(tried.contains("Would add: T9001 Test 3 (aaaaaaaa-0000-4000-8000-000000000003)\n"), "{tried}");
+    assert!(
+        tried.ends_with(
+            "Nothing was written: this was a dry run\n\
+            added 12, changed 0, withdrawn 0, unchanged 0, refused 0\n"
+        ),
+        "{tried}"
+    );
+    assert_eq!(there(), starter);
+    terminal.works("tyrian import atomics all");
+    assert_eq!(
+        terminal.works("tyrian import atomics T9001.yaml"),
+        "Read 2 tests of Atomic Red Team\n\
+        Refused: T9001.yaml, test 2 \"Idle\": its executor has neither a command nor steps.\n\
+        12 tests of the library are not in this import: they stay; with --withdraw they are retired\n\
+        added 1, changed 0, withdrawn 0, unchanged 0, refused 1\n"
+    );
+    assert_eq!(there(), starter + 13);
+
+    let asked = terminal.type_line("tyrian import atomics --withdraw T9001.yaml");
+    assert_eq!(asked.code, 1);
+    let sentence = "tyrian: This import retires 12 of the 13 tests of the library. Nothing was written.";
+    assert!(asked.err.starts_with(sentence), "{asked:?}");
+    assert_eq!(there(), starter + 13);
+    let done = terminal.works("tyrian import atomics --withdraw --yes T9001.yaml");
+    assert!(done.ends_with("added 0, changed 0, withdrawn 12, unchanged 1, refused 1\n"), "{done}");
+    let again = terminal.works("tyrian import atomics --withdraw T9001.yaml");
+    assert!(again.ends_with("added 0, changed 0, withdrawn 0, unchanged 1, refused 1\n"), "{again}");
+
+    let back = terminal.works("tyrian import atomics .");
+    assert!(back.contains("Left out: index.yaml: it is an index of tests, not a technique file;"), "{back}");
+    assert!(back.ends_with("added 12, changed 0, withdrawn 0, unchanged 1, refused 1\n"), "{back}");
+    terminal.fails("tyrian import atomics index.yaml", 1, "tyrian: index.yaml: it is an index of tests");
+    for help in ["tyrian import attack --help", "tyrian import atomics --help"] {
+        assert!(terminal.works(help).contains("stays"), "{help} says what stays");
+    }
 }
 
 #[test]
@@ -452,4 +524,131 @@ fn dev_prints_the_sign_ins_and_ends_with_ctrl_c() {
     let (server, lines) = Running::until(&terminal, "dev", "Demo sign-ins");
     answers(&lines[0]);
     assert_eq!(server.stop("INT"), Some(0));
+}
+
+/// Where a private cluster for this directory keeps its process id while it runs.
+fn pid_file(directory: &Path) -> PathBuf {
+    fs::create_dir_all(directory).unwrap();
+    let cluster = Cluster::start(directory, Durability::Durable).unwrap();
+    let mut conn = PgConnection::establish(&cluster.superuser_url("postgres")).unwrap();
+    #[derive(diesel::QueryableByName)]
+    struct Directory {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        data_directory: String,
+    }
+    let found: Directory = diesel::sql_query("SHOW data_directory").get_result(&mut conn).unwrap();
+    PathBuf::from(found.data_directory).join("postmaster.pid")
+}
+
+#[test]
+fn ctrl_c_during_the_start_ends_the_private_database_too() {
+    let terminal = Terminal::new("early");
+    let pid = pid_file(&terminal.place.join("var"));
+    assert!(!pid.exists(), "nobody uses it");
+    // The moment in which the database is up and the server does not listen yet.
+    let server = terminal
+        .command("tyrian")
+        .arg("serve")
+        .env("TYRIAN_LISTEN", "127.0.0.1:0")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let given_up = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !pid.exists() && std::time::Instant::now() < given_up {
+        std::thread::yield_now();
+    }
+    assert_eq!(Running(server).stop("INT"), Some(130));
+    assert!(!pid.exists(), "PostgreSQL goes on running");
+
+    // The moment of the first lines.
+    let (server, _) = Running::until(&terminal, "serve", "Tyrian is at");
+    assert!(matches!(server.stop("INT"), Some(0 | 130)));
+    assert!(!pid.exists(), "PostgreSQL goes on running");
+}
+
+#[test]
+fn a_lost_secret_key_is_told_and_can_be_replaced_on_purpose() {
+    let terminal = Terminal::new("lost-key");
+    let key = terminal.place.join("var/secret.key");
+    let any = "tyrian jobs run session-sweep";
+    terminal.works(any);
+    let first = fs::read_to_string(&key).unwrap();
+    fs::remove_file(&key).unwrap();
+    for command in [any, "tyrian serve", "tyrian user reset-link mira@tyrian.example"] {
+        let serving = format!("TYRIAN_LISTEN=127.0.0.1:0 {command}");
+        terminal.fails(&serving, 1, "tyrian: the secret key is not there: ./var/secret.key is missing. ");
+        assert!(!key.exists(), "no new one stands in the way of the backup's");
+    }
+    fs::write(&key, &first).unwrap();
+    terminal.works(any);
+    fs::write(&key, "6".repeat(64)).unwrap();
+    terminal.fails(any, 1, "tyrian: this is not the secret key that the database was made with. ");
+    terminal.works("tyrian audit export");
+
+    fs::remove_file(&key).unwrap();
+    let adopted = terminal.works("tyrian secret-key adopt");
+    assert!(adopted.starts_with("From now on the database goes with this secret key."), "{adopted}");
+    terminal.works(any);
+    let again = terminal.works("tyrian secret-key adopt");
+    assert!(again.contains("nothing to adopt"), "{again}");
+    assert!(terminal.works("tyrian audit export").contains("Went on with another secret key"));
+}
+
+#[test]
+fn a_second_factor_that_nobody_can_use_any_more_is_taken_off() {
+    let app = TestApp::spawn();
+    let (person, email) = (app.people.lead.id, app.people.lead.email.clone());
+    let secret = TotpSecret::generate();
+    let code = secret.code_at(app.clock.now().timestamp());
+    app.db
+        .write_blocking(&Actor::command(), |tx| factors::enrol(tx, &app.app.keys, person, &secret, &code))
+        .unwrap();
+    // Its secret was sealed under another key than this one, and no fingerprint was kept yet.
+    let terminal = Terminal::on("factor", &app.database);
+    let link = format!("tyrian user reset-link {email}");
+    terminal.fails(&link, 1, "tyrian: this is not the secret key that the database was made with. ");
+    let adopted = terminal.works("tyrian secret-key adopt");
+    assert!(adopted.contains(&format!("`tyrian user reset-factor {email}` takes it off")), "{adopted}");
+    let linked = terminal.type_line(&link);
+    assert!(linked.err.contains("The second factor is asked for as before;"), "{linked:?}");
+    let done = terminal.works(&format!("tyrian user reset-factor {email}"));
+    assert!(done.contains("signs in with the password alone from now on"), "{done}");
+    terminal.fails(
+        &format!("tyrian user reset-factor {email}"),
+        1,
+        "tyrian: There is no second factor to take away.",
+    );
+    assert_eq!((app.events("two_factor.reset"), app.events("secret_key.adopted")), (1, 1));
+
+    // This server still goes with the key before.
+    let told = app.visitor().get("/readyz");
+    assert_eq!(told.status, 503);
+    assert!(told.text().contains("secret key: not the one the database was made with"), "{}", told.text());
+}
+
+#[test]
+fn a_lead_is_disabled_where_there_is_no_administrator_at_all() {
+    let app = TestApp::spawn_empty();
+    let terminal = Terminal::on("no-administrator", &app.database);
+    for (name, role) in [("lena", "team_lead"), ("ada", "administrator")] {
+        let made = format!("tyrian user add --name '{name}' --email {name}@tyrian.example --role {role}");
+        terminal.works(&made);
+    }
+    let done = terminal.works("tyrian user disable lena@tyrian.example");
+    assert_eq!(done, "lena can no longer sign in\n");
+    // Invited only: she was no active administrator either.
+    terminal.works("tyrian user disable ada@tyrian.example");
+}
+
+#[test]
+fn a_missing_list_of_keys_is_named_as_what_is_missing() {
+    let app = TestApp::spawn_empty();
+    let terminal = Terminal::on("keys", &app.database);
+    fs::write(terminal.place.join("empty.pub"), "# nothing\n").unwrap();
+    fs::write(terminal.place.join("export.jsonl"), "").unwrap();
+    for more in ["", " --export export.jsonl"] {
+        let verify = format!("tyrian audit verify{more} --keys");
+        terminal.fails(&format!("{verify} lost.pub"), 1, "tyrian: lost.pub cannot be read: ");
+        terminal.fails(&format!("{verify} empty.pub"), 1, "tyrian: empty.pub holds no key: ");
+    }
 }

@@ -140,7 +140,7 @@ fn the_demos_log_spans_its_months_and_its_filters_find_something() {
     let mut marit = sign_in(&server, "marit");
     for (kind, keyword, seen) in [
         ("session.started", "Signed in", "Signed in"),
-        ("session.refused", "failed", "Sign-in failed"),
+        ("session.refused", "failed", "failed: wrong credentials"),
         ("password.changed", "password", "Changed own password"),
         ("password.reset", "one-time", "set a new password by a one-time link"),
         ("role.assigned", "Team Lead", "Gave Noor Haddad the role Team Lead"),
@@ -157,6 +157,12 @@ fn the_demos_log_spans_its_months_and_its_filters_find_something() {
             .expect(200)
             .see_not(seen);
     }
+    // Who changed a password in the last 30 days: the category shows them alone.
+    let since = now.date_naive() - TimeDelta::days(30);
+    marit.open(&format!("/admin/audit-log?from={since}&q=password&category=password")).expect(200);
+    let found = marit.texts(".event > .head");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|row| row.contains("Changed own password")), "{found:?}");
     // Two people chose a severity at once; both choices are in its history.
     let disputed = "SELECT count(*) FROM field_history WHERE field = 'severity' AND value = 'medium' \
         AND subject_id = (SELECT subject_id FROM field_history WHERE field = 'severity' AND value = 'high' \

@@ -215,3 +215,28 @@ fn walk(place: &std::path::Path) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.path());
     entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
 }
+
+/// Nobody can open what holds the client and its asset, so the sentences say until when it is kept.
+#[test]
+fn what_a_deleted_engagement_holds_says_until_when() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let (client, asset) = (e.client, app.asset(e.client, "ohm-srv-01"));
+    let mut lead = app.browser(&app.people.lead);
+    let used = lead.post(&format!("{}/assets", e.procedure_path(0)), &[("asset", &asset.to_string())]);
+    assert_eq!(used.status, 303);
+    let asset_path = format!("/clients/{client}/assets/{asset}/delete");
+    lead.open(&asset_path).expect(200).see("it is used in 1 procedure. What was tested stays known.");
+    assert_eq!(lead.post(&format!("{}/delete", e.path()), &[]).status, 303);
+
+    let sentence = "it is used in 1 procedure of a deleted engagement, which is kept until 20 Dec 2026. What";
+    lead.open(&asset_path).expect(200).see(sentence);
+    let refused = lead.post(&asset_path, &[]);
+    assert_eq!(refused.status, 422);
+    assert!(refused.text().contains(sentence), "{}", refused.text());
+    let client_path = format!("/clients/{client}/delete");
+    lead.open(&client_path).expect(200).see("1 deleted engagement (kept until 20 Dec 2026)");
+    let refused = lead.post(&client_path, &[]);
+    assert_eq!(refused.status, 422);
+    assert!(refused.text().contains("the client stays at least until 20 Dec 2026."), "{}", refused.text());
+}

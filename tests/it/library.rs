@@ -1,11 +1,12 @@
 //! The library: starter content, imports by digest, search, and test plans by a client without scripts.
 
 use tyrian::imports::atomics::Atomics;
-use tyrian::imports::store::{apply_atomics, apply_attack};
+use tyrian::imports::attack::Attack;
+use tyrian::imports::store::{apply_atomics, apply_attack, preview_atomics, preview_attack};
 use tyrian::kernel::base::error::Error;
 use tyrian::kernel::base::keyset::At;
 use tyrian::kernel::event::domain::Actor;
-use tyrian::library::changes::Counts;
+use tyrian::library::changes::{Counts, Missing};
 use tyrian::library::domain::{
     AttackRelease, ProcedureBody, Step, StepKind, TacticFact, TechniqueFact, TechniqueStatus,
 };
@@ -15,7 +16,7 @@ use crate::harness::TestApp;
 use crate::harness::browser::Browser;
 
 fn counts(added: usize, changed: usize, withdrawn: usize, unchanged: usize) -> Counts {
-    Counts { added, changed, withdrawn, unchanged, refused: 0 }
+    Counts { added, changed, withdrawn, unchanged, refused: 0, kept: 0 }
 }
 
 fn technique(id: &str, status: TechniqueStatus) -> TechniqueFact {
@@ -32,7 +33,7 @@ fn technique(id: &str, status: TechniqueStatus) -> TechniqueFact {
     }
 }
 
-fn release(version: &str) -> AttackRelease {
+fn release(version: &str) -> Attack {
     let tactic = TacticFact {
         external_id: "TA0002".into(),
         short_name: "execution".into(),
@@ -46,12 +47,13 @@ fn release(version: &str) -> AttackRelease {
         technique("T9001.001", TechniqueStatus::Live),
         technique("T9002", TechniqueStatus::Revoked),
     ];
-    AttackRelease {
+    let release = AttackRelease {
         version: version.into(),
         domain: "enterprise-attack".into(),
         tactics: vec![tactic],
         techniques,
-    }
+    };
+    Attack { release, refused: Vec::new() }
 }
 
 fn body(name: &str, command: &str) -> ProcedureBody {
@@ -79,7 +81,7 @@ fn body(name: &str, command: &str) -> ProcedureBody {
 fn atomics(procedures: &[(&str, ProcedureBody)]) -> Atomics {
     Atomics {
         procedures: procedures.iter().map(|(key, body)| ((*key).to_owned(), body.clone())).collect(),
-        refused: Vec::new(),
+        ..Atomics::default()
     }
 }
 
@@ -100,9 +102,9 @@ fn a_release_comes_beside_the_others_and_the_second_time_changes_nothing() {
     let app = TestApp::spawn();
     let command = Actor::command();
     let mut release = release("20.0");
-    assert_eq!(apply_attack(&app.db, &command, &release).unwrap(), counts(4, 0, 0, 0));
+    assert_eq!(apply_attack(&app.db, &command, &release, Missing::Withdraw).unwrap(), counts(4, 0, 0, 0));
     let events = app.events("library.imported");
-    assert_eq!(apply_attack(&app.db, &command, &release).unwrap(), counts(0, 0, 0, 4));
+    assert_eq!(apply_attack(&app.db, &command, &release, Missing::Withdraw).unwrap(), counts(0, 0, 0, 4));
     assert_eq!(app.events("library.imported"), events, "nothing changed, so nothing happened");
     assert_eq!(app.db.read_blocking(highest_version).unwrap(), "20.0");
     assert_eq!(
@@ -111,20 +113,20 @@ fn a_release_comes_beside_the_others_and_the_second_time_changes_nothing() {
         "the other release stays"
     );
 
-    release.techniques[0].name = "Renamed".into();
-    let gone = release.techniques.remove(1);
-    assert_eq!(apply_attack(&app.db, &command, &release).unwrap(), counts(0, 1, 1, 2));
+    release.release.techniques[0].name = "Renamed".into();
+    let gone = release.release.techniques.remove(1);
+    assert_eq!(apply_attack(&app.db, &command, &release, Missing::Withdraw).unwrap(), counts(0, 1, 1, 2));
     assert_eq!(
         app.texts("SELECT status FROM techniques WHERE version = '20.0' AND external_id = 'T9001.001'"),
         ["deprecated"]
     );
     assert_eq!(
-        apply_attack(&app.db, &command, &release).unwrap(),
+        apply_attack(&app.db, &command, &release, Missing::Withdraw).unwrap(),
         counts(0, 0, 0, 3),
         "what was withdrawn is not withdrawn again"
     );
-    release.techniques.push(gone);
-    assert_eq!(apply_attack(&app.db, &command, &release).unwrap(), counts(1, 0, 0, 3));
+    release.release.techniques.push(gone);
+    assert_eq!(apply_attack(&app.db, &command, &release, Missing::Withdraw).unwrap(), counts(1, 0, 0, 3));
     assert_eq!(
         app.texts("SELECT status FROM techniques WHERE version = '20.0' AND external_id = 'T9001.001'"),
         ["live"]
@@ -150,11 +152,80 @@ fn a_release_comes_beside_the_others_and_the_second_time_changes_nothing() {
 }
 
 #[test]
+fn what_a_bundle_does_not_hold_stays_unless_it_is_asked_for() {
+    let app = TestApp::spawn();
+    let command = Actor::command();
+    let mut release = release("20.0");
+    apply_attack(&app.db, &command, &release, Missing::Keep).unwrap();
+    release.release.techniques.truncate(1);
+    let kept = Counts { kept: 2, ..counts(0, 0, 0, 2) };
+    assert_eq!(preview_attack(&app.db, &release, Missing::Keep).unwrap().counts, kept);
+    assert_eq!(apply_attack(&app.db, &command, &release, Missing::Keep).unwrap(), kept);
+    assert_eq!(
+        app.count("SELECT count(*) FROM techniques WHERE version = '20.0' AND status = 'deprecated'"),
+        0
+    );
+    let preview = preview_attack(&app.db, &release, Missing::Withdraw).unwrap();
+    assert_eq!(preview.withdrawn, ["T9001.001 Technique T9001.001", "T9002 Technique T9002"]);
+}
+
+#[test]
+fn two_tactics_may_swap_their_short_names_and_none_takes_one_that_stays() {
+    let app = TestApp::spawn();
+    let command = Actor::command();
+    let mut release = release("20.0");
+    let tactic = |id: &str, short_name: &str| TacticFact {
+        external_id: id.into(),
+        short_name: short_name.into(),
+        name: format!("Tactic {id}"),
+        description: String::new(),
+        url: String::new(),
+        position: 0,
+    };
+    release.release.tactics = vec![tactic("TA0002", "execution"), tactic("TA0003", "persistence")];
+    apply_attack(&app.db, &command, &release, Missing::Keep).unwrap();
+    release.release.tactics = vec![tactic("TA0002", "persistence"), tactic("TA0003", "execution")];
+    assert_eq!(apply_attack(&app.db, &command, &release, Missing::Keep).unwrap(), counts(0, 2, 0, 3));
+    assert_eq!(
+        app.texts("SELECT short_name FROM tactics WHERE version = '20.0' ORDER BY external_id"),
+        ["persistence", "execution"]
+    );
+
+    release.release.tactics = vec![tactic("TA0002", "persistence"), tactic("TA0108", "execution")];
+    let refused = apply_attack(&app.db, &command, &release, Missing::Keep);
+    let sentence = "TA0108 (Tactic TA0108) has the short name execution, which TA0003 (Tactic TA0003) has";
+    assert!(matches!(&refused, Err(Error::Refused(said)) if said.starts_with(sentence)), "{refused:?}");
+    assert_eq!(apply_attack(&app.db, &command, &release, Missing::Withdraw).unwrap(), counts(1, 0, 1, 4));
+}
+
+#[test]
+fn a_refused_test_keeps_its_earlier_copy_and_the_same_again_changes_nothing() {
+    let app = TestApp::spawn();
+    let command = Actor::command();
+    let both = atomics(&[("a", body("Alpha", "id")), ("b", body("Beta", "id"))]);
+    apply_atomics(&app.db, &command, &both, Missing::Keep).unwrap();
+    let events = app.events("library.imported");
+    let refusing = Atomics { refused_keys: vec!["b".into()], ..atomics(&[("a", body("Alpha", "id"))]) };
+    for missing in [Missing::Keep, Missing::Withdraw] {
+        let kept = Counts { kept: 1, ..counts(0, 0, 0, 1) };
+        assert_eq!(preview_atomics(&app.db, &refusing, missing).unwrap().counts, kept);
+        assert_eq!(apply_atomics(&app.db, &command, &refusing, missing).unwrap(), kept);
+    }
+    assert_eq!(app.events("library.imported"), events);
+    let preview =
+        preview_atomics(&app.db, &atomics(&[("a", body("Alpha", "w"))]), Missing::Withdraw).unwrap();
+    assert_eq!(
+        (preview.changed, preview.withdrawn),
+        (vec!["T1003.008 Alpha (a)".to_owned()], vec!["Beta (b)".to_owned()],)
+    );
+}
+
+#[test]
 fn another_domain_is_refused_and_writes_nothing() {
     let app = TestApp::spawn();
     let mut foreign = release("20.0");
-    foreign.domain = "mobile-attack".into();
-    let refused = apply_attack(&app.db, &Actor::command(), &foreign);
+    foreign.release.domain = "mobile-attack".into();
+    let refused = apply_attack(&app.db, &Actor::command(), &foreign, Missing::Keep);
     assert!(matches!(refused, Err(Error::Refused(sentence)) if sentence.contains("mobile-attack")));
     assert_eq!(app.count("SELECT count(*) FROM attack_versions"), 1);
 }
@@ -165,15 +236,20 @@ fn a_changed_test_gets_a_version_and_a_vanished_one_stays_where_it_is_used() {
     let command = Actor::command();
     let (a, b) = (body("Alpha", "id"), body("Beta", "printf '\u{202E}' #{x}"));
     assert_eq!(
-        apply_atomics(&app.db, &command, &atomics(&[("a", a.clone()), ("b", b.clone())])).unwrap(),
+        apply_atomics(&app.db, &command, &atomics(&[("a", a.clone()), ("b", b.clone())]), Missing::Withdraw)
+            .unwrap(),
         counts(2, 0, 0, 0)
     );
     assert_eq!(
-        apply_atomics(&app.db, &command, &atomics(&[("a", a.clone()), ("b", b.clone())])).unwrap(),
+        apply_atomics(&app.db, &command, &atomics(&[("a", a.clone()), ("b", b.clone())]), Missing::Withdraw)
+            .unwrap(),
         counts(0, 0, 0, 2)
     );
     let changed = body("Alpha", "id -a");
-    assert_eq!(apply_atomics(&app.db, &command, &atomics(&[("a", changed)])).unwrap(), counts(0, 1, 1, 0));
+    assert_eq!(
+        apply_atomics(&app.db, &command, &atomics(&[("a", changed)]), Missing::Withdraw).unwrap(),
+        counts(0, 1, 1, 0)
+    );
 
     let versions = "SELECT body #>> '{steps,0,command}' FROM library_procedure_versions v \
             JOIN library_procedures p ON p.id = v.procedure_id
@@ -181,7 +257,7 @@ fn a_changed_test_gets_a_version_and_a_vanished_one_stays_where_it_is_used() {
     assert_eq!(app.texts(versions), ["id", "id -a"]);
     let beta = app.texts("SELECT id::text FROM library_procedures WHERE source_key = 'b'").remove(0);
     let mut browser = app.browser(&app.people.standard);
-    browser.open(&format!("/library/procedures/{beta}")).expect(200).see("Withdrawn on").see("U+202E");
+    browser.open(&format!("/library/procedures/{beta}")).expect(200).see("Withdrawn on").see("⟨U+202E⟩");
     assert_eq!(
         browser.texts("[aria-hidden] code"),
         ["printf '\u{202E}' #{x}"],
@@ -196,7 +272,7 @@ fn a_changed_test_gets_a_version_and_a_vanished_one_stays_where_it_is_used() {
         .see("This is version 1.");
 
     assert_eq!(
-        apply_atomics(&app.db, &command, &atomics(&[("a", a), ("b", b)])).unwrap(),
+        apply_atomics(&app.db, &command, &atomics(&[("a", a), ("b", b)]), Missing::Withdraw).unwrap(),
         counts(1, 1, 0, 0)
     );
     assert_eq!(app.count("SELECT count(*) FROM library_procedures WHERE withdrawn_at IS NOT NULL"), 0);
@@ -212,7 +288,8 @@ fn the_search_takes_words_ids_and_filters_and_pages_both_ways() {
     let app = TestApp::spawn();
     let many: Vec<(String, ProcedureBody)> =
         (0..120).map(|n| (format!("k{n}"), body(&format!("Same name 100 % {}", n / 2), "id"))).collect();
-    apply_atomics(&app.db, &Actor::command(), &Atomics { procedures: many, refused: Vec::new() }).unwrap();
+    let many = Atomics { procedures: many, ..Atomics::default() };
+    apply_atomics(&app.db, &Actor::command(), &many, Missing::Keep).unwrap();
     let found = |q: &str| {
         app.db.read_blocking(|conn| count(conn, &Search { q: q.into(), ..Search::default() }, 1000)).unwrap()
     };

@@ -11,6 +11,7 @@ mod crashes;
 mod demo;
 mod engagements;
 mod evidence;
+mod first_hour;
 mod harness;
 mod hostile;
 mod interleaved;
@@ -24,6 +25,8 @@ mod reports;
 mod retention;
 mod schedule;
 mod signing_in;
+mod texts;
+mod what_happened;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.
 #[test]

@@ -6,17 +6,17 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::store::{self, Filter};
-use super::views::{Access, Removal};
+use super::views::{Access, GiveAtClient, Removal};
 use crate::accounts::pages::sign_in::own_path;
 use crate::accounts::users::pages::csv_file;
 use crate::accounts::users::pages::links_ended;
 use crate::accounts::users::store::{list_clients, list_roles};
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::csv;
-use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
 use crate::kernel::event::domain::{Event, Kind};
-use crate::kernel::web::permit::{ManageAccess, Permit, ReadAccess};
+use crate::kernel::web::permit::{GiveAccess, ManageAccess, Permit, ReadAccess};
 use crate::kernel::web::turns::EXPORTS;
 use crate::kernel::web::{Form, Query, Section, redirect_with};
 
@@ -81,6 +81,7 @@ async fn page(permit: &Permit<ReadAccess>, typed: Typed, problem: Option<String>
         people,
         query: typed.query(),
         manages,
+        creates: permit.viewer().rights.may(P::ClientCreate),
         problem,
         zone,
     })
@@ -157,6 +158,83 @@ pub async fn give(
         Err(Error::Invalid(errors)) => {
             let problem = errors.0.into_values().next();
             let page = page(&reading, Typed::default(), problem).await?;
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// Who gets access to one client, and as what.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenAtClient {
+    #[serde(default)]
+    person: String,
+    #[serde(default)]
+    role: String,
+}
+
+/// `GET /clients/{client}/access`: for who staffs their own client.
+pub async fn offer(permit: Permit<GiveAccess>, path: web::Path<ClientId>) -> Result<HttpResponse> {
+    let client = path.into_inner();
+    permit.check(client)?;
+    permit.proved()?;
+    let page = offer_page(&permit, client, GivenAtClient::default(), FieldErrors::default()).await?;
+    permit.page(&page)
+}
+
+async fn offer_page(
+    permit: &Permit<GiveAccess>,
+    client: ClientId,
+    typed: GivenAtClient,
+    errors: FieldErrors,
+) -> Result<GiveAtClient> {
+    let own = permit.viewer().rights.at(client);
+    let (name, people, roles) = permit
+        .read(move |conn| {
+            let roles = store::list_roles_within(conn, own)?;
+            Ok((store::get_client_name(conn, client)?, store::list_people_without(conn, client)?, roles))
+        })
+        .await?;
+    Ok(GiveAtClient {
+        frame: permit
+            .frame(Section::Clients, "Give access")
+            .crumb("Clients", "/clients")
+            .crumb(&name, format!("/clients/{client}")),
+        client,
+        client_name: name,
+        people,
+        roles,
+        person: typed.person,
+        role: typed.role,
+        invites: permit.may(P::UserManage),
+        errors,
+    })
+}
+
+pub async fn give_at_client(
+    permit: Permit<GiveAccess>,
+    path: web::Path<ClientId>,
+    Form(typed): Form<GivenAtClient>,
+) -> Result<HttpResponse> {
+    let client = path.into_inner();
+    permit.check(client)?;
+    permit.proved()?;
+    let own = permit.viewer().rights.at(client);
+    let given = match (typed.person.parse().ok(), typed.role.parse().ok()) {
+        (Some(person), Some(role)) => {
+            permit.write(move |tx| store::give_within(tx, own, person, client, role)).await
+        }
+        (None, _) => Err(Error::field("person", "Choose a person.")),
+        (_, None) => Err(Error::field("role", "Choose a role.")),
+    };
+    match given {
+        Ok(ended) => Ok(redirect_with(
+            &format!("/clients/{client}#members"),
+            &format!("Access given. It acts on their next click.{}", links_ended(ended)),
+        )),
+        Err(Error::Invalid(errors)) => {
+            let page = offer_page(&permit, client, typed, errors).await?;
             permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
         }
         Err(other) => Err(other),

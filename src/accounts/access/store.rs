@@ -5,11 +5,13 @@ use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
 use crate::accounts::domain::AccountStatus;
 use crate::accounts::store::{end_links, renew_sessions};
+use crate::kernel::authz::Permission;
+use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
-use crate::kernel::db::schema::{client_access, clients, people, roles};
+use crate::kernel::db::schema::{client_access, clients, people, role_permissions, roles};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 
@@ -80,6 +82,79 @@ pub fn list_people(conn: &mut PgConnection) -> Result<Vec<(PersonId, String)>> {
         .order(people::name)
         .select((people::id, people::name))
         .load(conn)?)
+}
+
+pub fn get_client_name(conn: &mut PgConnection, client: ClientId) -> Result<String> {
+    Ok(clients::table.find(client).select(clients::name).first(conn)?)
+}
+
+/// People who have no access to a client: everybody else with an account in use, by name.
+pub fn list_people_without(conn: &mut PgConnection, client: ClientId) -> Result<Vec<(PersonId, String)>> {
+    let within =
+        client_access::table.filter(client_access::client_id.eq(client)).select(client_access::person_id);
+    Ok(people::table
+        .filter(people::deleted_at.is_null().and(people::status.ne(AccountStatus::Disabled)))
+        .filter(people::id.ne_all(within))
+        .order((people::name, people::id))
+        .select((people::id, people::name))
+        .load(conn)?)
+}
+
+/// A role that an access can carry.
+#[derive(Debug, Clone)]
+pub struct OfferedRole {
+    pub id: RoleId,
+    pub name: String,
+    pub description: String,
+}
+
+/// The roles that may do something at a client, and no more than `own`, by name.
+pub fn list_roles_within(conn: &mut PgConnection, own: PermissionSet) -> Result<Vec<OfferedRole>> {
+    let rows: Vec<(RoleId, String, String, String)> = roles::table
+        .inner_join(role_permissions::table)
+        .order((roles::name, roles::id))
+        .select((roles::id, roles::name, roles::description, role_permissions::permission))
+        .load(conn)?;
+    let mut offered: Vec<(OfferedRole, Vec<Permission>)> = Vec::new();
+    for (id, name, description, permission) in rows {
+        if offered.last().is_none_or(|(role, _)| role.id != id) {
+            offered.push((OfferedRole { id, name, description }, Vec::new()));
+        }
+        if let (Some((_, held)), Ok(permission)) = (offered.last_mut(), permission.parse()) {
+            held.push(permission);
+        }
+    }
+    offered.retain(|(_, held)| {
+        held.iter().any(|permission| !permission.is_own())
+            && own.covers_at_client(held.iter().copied().collect())
+    });
+    Ok(offered.into_iter().map(|(role, _)| role).collect())
+}
+
+/// As [`give`], by somebody who holds `own` at the client: only to who has no access yet, and only a role
+/// that may do no more there than they may.
+///
+/// # Errors
+/// [`Error::Invalid`] for any other person or role.
+pub fn give_within(
+    tx: &mut WriteTx<'_>,
+    own: PermissionSet,
+    person: PersonId,
+    client: ClientId,
+    role: RoleId,
+) -> Result<Audited<usize>> {
+    if !list_roles_within(tx.conn, own)?.iter().any(|offered| offered.id == role) {
+        return Err(Error::field("role", "This role may do more at this client than you. Choose another."));
+    }
+    let has = client_access::table
+        .filter(client_access::person_id.eq(person).and(client_access::client_id.eq(client)));
+    if diesel::select(diesel::dsl::exists(has)).get_result(tx.conn)? {
+        return Err(Error::field(
+            "person",
+            "They have access to this client already. An administrator changes the role.",
+        ));
+    }
+    give(tx, person, client, role)
 }
 
 /// Gives a person access to a client, or another role there; tells how many unused links of theirs ended with

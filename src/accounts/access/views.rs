@@ -2,8 +2,9 @@
 
 use askama::Template;
 
-use super::store::{AccessRow, Filter};
+use super::store::{AccessRow, Filter, OfferedRole};
 use crate::accounts::domain::AccountStatus;
+use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
 use crate::kernel::base::show;
 use crate::kernel::web::Frame;
@@ -25,12 +26,18 @@ pub struct Access {
     pub query: String,
     /// Whether access can be given and taken.
     pub manages: bool,
+    /// Whether the reader may create a client.
+    pub creates: bool,
     /// Why the last form was refused.
     pub problem: Option<String>,
     pub zone: chrono_tz::Tz,
 }
 
 impl Access {
+    /// Whether the list is narrowed at all.
+    fn filtered(&self) -> bool {
+        !self.query.is_empty()
+    }
     fn is_role(&self, id: &RoleId) -> bool {
         self.filter.role == Some(*id)
     }
@@ -40,6 +47,24 @@ impl Access {
     fn at(&self, row: &AccessRow) -> String {
         show::time(row.given_at, self.zone)
     }
+}
+
+/// Giving access to one client, for who staffs it.
+#[derive(Template)]
+#[template(path = "accounts/access_give.html")]
+pub struct GiveAtClient {
+    pub frame: Frame,
+    pub client: ClientId,
+    pub client_name: String,
+    /// People without access, by name.
+    pub people: Vec<(PersonId, String)>,
+    /// Roles that may do no more than the giver.
+    pub roles: Vec<OfferedRole>,
+    pub person: String,
+    pub role: String,
+    /// Whether the giver makes accounts too.
+    pub invites: bool,
+    pub errors: FieldErrors,
 }
 
 #[derive(Template)]

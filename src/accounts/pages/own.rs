@@ -15,11 +15,13 @@ use crate::accounts::store::sessions::PROVED;
 use crate::accounts::store::{self, attempts, sign_in};
 use crate::accounts::two_factor::{TotpSecret, qr_path};
 use crate::accounts::views::{AccountPage, Codes, Enrol, Proof, RemoveFactor, SessionLine};
+use crate::kernel::authz::Permission;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::show;
 use crate::kernel::db::WriteTx;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::SignedIn;
+use crate::kernel::web::places;
 use crate::kernel::web::{Form, Query, Section, Theme, redirect, redirect_with, refusal_noted};
 
 pub async fn account(ctx: SignedIn) -> Result<HttpResponse> {
@@ -137,7 +139,8 @@ pub struct Wanted {
 }
 
 pub async fn proof_form(ctx: SignedIn, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
-    ctx.page(&proof_page(&ctx, own_path(&wanted.next), None))
+    let page = proof_page(&ctx, own_path(&wanted.next), None).await;
+    ctx.page(&page)
 }
 
 /// The password, asked again, and a code where there is a second factor.
@@ -163,7 +166,8 @@ pub async fn prove(ctx: SignedIn, session: Session, Form(typed): Form<ProofTyped
             "{} not yours, or tried too often. Wait a while.",
             if ctx.viewer().two_factor { "One of these is" } else { "This password is" }
         ));
-        return ctx.html(StatusCode::UNPROCESSABLE_ENTITY, proof_page(&ctx, next, fault).render()?);
+        let page = proof_page(&ctx, next, fault).await;
+        return ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?);
     }
     let id = ctx.viewer().id;
     let write = move |tx: &mut WriteTx<'_>| {
@@ -180,12 +184,25 @@ pub async fn prove(ctx: SignedIn, session: Session, Form(typed): Form<ProofTyped
     Ok(redirect(&next))
 }
 
-fn proof_page(ctx: &SignedIn, next: String, fault: Option<String>) -> Proof {
+async fn proof_page(ctx: &SignedIn, next: String, fault: Option<String>) -> Proof {
     Proof {
         frame: ctx.frame(Section::Account, "Your password again"),
+        what: what_waits(ctx, &next).await,
         next,
         fault,
         asks_code: ctx.viewer().two_factor,
+    }
+}
+
+/// What a proof is asked for: "deleting a user, Bo Blue".
+async fn what_waits(ctx: &SignedIn, next: &str) -> String {
+    let path = next.split(['?', '#']).next().unwrap_or_default();
+    let place = places::place(path).unwrap_or_default().to_owned();
+    let user = path.strip_prefix("/admin/users/").and_then(|rest| rest.split('/').next()?.parse().ok());
+    let Some(id) = user.filter(|_| ctx.viewer().rights.may(Permission::UserRead)) else { return place };
+    match ctx.read(move |conn| store::get_account(conn, id)).await {
+        Ok(account) => format!("{place}, {}", account.name),
+        Err(_) => place,
     }
 }
 

@@ -28,7 +28,7 @@ use crate::kernel::db::WriteTx;
 use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::kernel::refusals as flood;
 use crate::kernel::web::permit::SignedIn;
-use crate::kernel::web::{Ctx, Form, Query, Section, redirect, redirect_with, refusal_noted};
+use crate::kernel::web::{Ctx, Form, Frame, Query, Section, redirect, redirect_with, refusal_noted};
 
 /// Said where a network has used up its attempts; it tells nothing of an account.
 const CROWDED: &str = "Too many attempts came from your network. Wait a quarter of an hour, then try again.";
@@ -72,6 +72,12 @@ pub(super) async fn hashed<T: Send + 'static>(work: impl FnOnce() -> T + Send + 
     answered.await.map_err(|e| Error::Internal(e.into()))
 }
 
+/// The frame of a page outside: it says whose installation this is, as far as the database can be asked.
+async fn gate(ctx: &Ctx, title: &str) -> Frame {
+    let name = ctx.read(store::get_organisation_name).await.unwrap_or_default();
+    ctx.frame(Section::Gate, title).of_organisation(name)
+}
+
 /// Query of the sign-in page.
 #[derive(Deserialize)]
 pub struct Wanted {
@@ -84,7 +90,7 @@ pub async fn sign_in_form(ctx: Ctx, Query(wanted): Query<Wanted>) -> Result<Http
         return Ok(redirect(&own_path(&wanted.next)));
     }
     ctx.page(&SignIn {
-        frame: ctx.frame(Section::Gate, "Sign in"),
+        frame: gate(&ctx, "Sign in").await,
         email: String::new(),
         next: wanted.next,
         fault: None,
@@ -148,7 +154,7 @@ pub async fn sign_in(
     let attempt = ctx.app.db.write_unaudited("sign-in attempt", claim).await?;
     if attempt.verdict == Verdict::NetworkFull {
         ctx.write(move |tx| sign_in::record_refused(tx, &attempt)).await.map_err(unrecorded)?;
-        return refused(&ctx, StatusCode::TOO_MANY_REQUESTS, typed, CROWDED);
+        return refused(&ctx, StatusCode::TOO_MANY_REQUESTS, typed, CROWDED).await;
     }
     // Whoever is locked out, unknown or not in use: a dummy is verified, so that the answer takes as long.
     let usable = attempt
@@ -165,7 +171,7 @@ pub async fn sign_in(
     .await?;
     let Some(account) = usable.filter(|_| right) else {
         ctx.write(move |tx| sign_in::record_refused(tx, &attempt)).await.map_err(unrecorded)?;
-        return refused(&ctx, StatusCode::UNPROCESSABLE_ENTITY, typed, WRONG);
+        return refused(&ctx, StatusCode::UNPROCESSABLE_ENTITY, typed, WRONG).await;
     };
     if account.totp_secret.is_some() {
         let of = account.clone();
@@ -191,9 +197,9 @@ fn unrecorded(error: Error) -> Error {
     }
 }
 
-fn refused(ctx: &Ctx, status: StatusCode, typed: Credentials, why: &str) -> Result<HttpResponse> {
+async fn refused(ctx: &Ctx, status: StatusCode, typed: Credentials, why: &str) -> Result<HttpResponse> {
     let page = SignIn {
-        frame: ctx.frame(Section::Gate, "Sign in"),
+        frame: gate(ctx, "Sign in").await,
         email: typed.email,
         next: typed.next,
         fault: Some(why.into()),
@@ -251,7 +257,7 @@ fn pending(ctx: &Ctx, session: &Session) -> Option<Pending> {
 
 pub async fn code_form(ctx: Ctx, session: Session) -> Result<HttpResponse> {
     match pending(&ctx, &session) {
-        Some(_) => ctx.page(&CodeForm { frame: ctx.frame(Section::Gate, "Second factor"), fault: None }),
+        Some(_) => ctx.page(&CodeForm { frame: gate(&ctx, "Second factor").await, fault: None }),
         None => Ok(redirect("/sign-in")),
     }
 }
@@ -291,8 +297,7 @@ pub async fn code(
             .write(actor, move |tx| sign_in::record_wrong(tx, &account, &subject, claimed, "wrong_code"))
             .await
             .map_err(unrecorded)?;
-        let page =
-            CodeForm { frame: ctx.frame(Section::Gate, "Second factor"), fault: Some(WRONG_CODE.into()) };
+        let page = CodeForm { frame: gate(&ctx, "Second factor").await, fault: Some(WRONG_CODE.into()) };
         return ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?);
     };
     let (how, message) = match proof {
@@ -342,8 +347,9 @@ pub async fn sign_out(ctx: SignedIn, session: Session) -> Result<HttpResponse> {
 }
 
 pub async fn link_form(ctx: Ctx, token: web::Path<String>) -> Result<HttpResponse> {
-    let (purpose, _) = find_link(&ctx, &token).await?;
-    ctx.page(&link_page(&ctx, purpose, &LinkForm::default(), FieldErrors::default()))
+    let (purpose, person) = find_link(&ctx, &token).await?;
+    let page = link_page(&ctx, purpose, person, &LinkForm::default(), FieldErrors::default()).await?;
+    ctx.page(&page)
 }
 
 async fn find_link(ctx: &Ctx, token: &str) -> Result<(LinkPurpose, Option<PersonId>)> {
@@ -365,7 +371,17 @@ async fn find_link(ctx: &Ctx, token: &str) -> Result<(LinkPurpose, Option<Person
     })
 }
 
-fn link_page(ctx: &Ctx, purpose: LinkPurpose, typed: &LinkForm, errors: FieldErrors) -> Link {
+async fn link_page(
+    ctx: &Ctx,
+    purpose: LinkPurpose,
+    person: Option<PersonId>,
+    typed: &LinkForm,
+    errors: FieldErrors,
+) -> Result<Link> {
+    let known = match person {
+        Some(id) => Some(ctx.read(move |conn| store::get_account(conn, id)).await?),
+        None => None,
+    };
     let (heading, lead, action) = match purpose {
         LinkPurpose::FirstAdministrator => {
             ("Set up Tyrian", "This makes the first administrator. The link works once.", "Create account")
@@ -379,8 +395,9 @@ fn link_page(ctx: &Ctx, purpose: LinkPurpose, typed: &LinkForm, errors: FieldErr
             "Set password",
         ),
     };
-    Link {
-        frame: ctx.frame(Section::Gate, heading),
+    Ok(Link {
+        frame: gate(ctx, heading).await,
+        known: known.map(|account| (account.name, account.email)),
         heading,
         lead: lead.into(),
         action,
@@ -388,7 +405,7 @@ fn link_page(ctx: &Ctx, purpose: LinkPurpose, typed: &LinkForm, errors: FieldErr
         name: typed.name.clone(),
         email: typed.email.clone(),
         errors,
-    }
+    })
 }
 
 /// The form behind a one-time link.
@@ -421,7 +438,7 @@ pub async fn use_link(
         }
         Err(Error::Invalid(errors)) => {
             let why = errors.get("password").unwrap_or("A field does not hold.").to_owned();
-            let page = link_page(&ctx, purpose, &typed, errors);
+            let page = link_page(&ctx, purpose, person, &typed, errors).await?;
             Ok(refusal_noted(
                 ctx.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)?,
                 "refused_password",
@@ -461,16 +478,7 @@ async fn accept_link(
         store::use_link(tx.conn, &digest, tx.now())?;
         let made = match person {
             Some(id) => store::set_password(tx, id, &hash, purpose == LinkPurpose::Reset)?.with(id),
-            None => {
-                let new = store::NewPerson {
-                    name: &name,
-                    email: &email,
-                    password_hash: Some(&hash),
-                    roles: &["administrator"],
-                };
-                let (id, event) = store::insert_person(tx, &new, None)?;
-                tx.audited(id, event)?
-            }
+            None => store::insert_first_administrator(tx, &name, &email, &hash)?,
         };
         Ok(made)
     };

@@ -11,7 +11,7 @@ use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::RoleId;
-use crate::kernel::base::text::check_text;
+use crate::kernel::base::text::{check_text, check_visible};
 use crate::kernel::web::permit::{ManageRole, Permit, ReadRole};
 use crate::kernel::web::{Form, Frame, Query, Section, redirect_with, refusal_noted};
 
@@ -112,6 +112,8 @@ impl Typed {
             (text("The name", "name", &self.name), text("The description", "description", &self.description));
         if name.is_empty() {
             errors.add("name", "Give the role a name.");
+        } else if let Err(sentence) = check_visible(&name) {
+            errors.add("name", sentence);
         }
         let known: Vec<P> = self.permission.iter().filter_map(|name| name.parse().ok()).collect();
         if known.len() != self.permission.len() {

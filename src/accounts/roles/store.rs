@@ -202,7 +202,7 @@ pub fn save(
     ];
     let event = Event::new(Kind::RoleUpdated, format!("Changed the role {}", text.name))
         .subject("role", id.0, &text.name)
-        .changes(changes.into_iter().filter(|(_, old, new, _)| old != new));
+        .telling(changes.into_iter().filter(|(_, old, new, _)| old != new));
     tx.audited((), event)
 }
 

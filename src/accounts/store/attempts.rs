@@ -100,6 +100,18 @@ pub fn locked(
     Ok(rows.into_iter().filter_map(|(subject, until)| Some((subject, until?))).collect())
 }
 
+/// What of accounts and their devices is locked, and until when; networks are not.
+///
+/// # Errors
+/// When the database refuses.
+pub fn list_locked(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<(String, DateTime<Utc>)>> {
+    let rows: Vec<(String, Option<DateTime<Utc>>)> = attempt_counts::table
+        .filter(attempt_counts::locked_until.gt(now))
+        .select((attempt_counts::subject, attempt_counts::locked_until))
+        .load(conn)?;
+    Ok(rows.into_iter().filter_map(|(subject, until)| Some((subject, until?))).collect())
+}
+
 /// Removes what no longer counts; part of the `session-sweep` job.
 ///
 /// # Errors

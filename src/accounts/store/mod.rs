@@ -3,6 +3,7 @@
 pub mod attempts;
 pub mod factors;
 pub mod notices;
+pub mod secret_key;
 pub mod sessions;
 pub mod sign_in;
 
@@ -65,6 +66,9 @@ pub fn get_account(conn: &mut PgConnection, id: PersonId) -> Result<Account> {
         .first(conn)?)
 }
 
+/// What the log says of a password that takes no other's place.
+const FIRST_PASSWORD: &str = "Chose a first password";
+
 /// Sets a password, which ends every session of the person and every link that was made for them. An invited
 /// account is in use from then on.
 ///
@@ -85,10 +89,12 @@ pub fn set_password(tx: &mut WriteTx<'_>, id: PersonId, hash: &str, by_link: boo
         ))
         .execute(tx.conn)?;
     end_everything(tx.conn, id)?;
-    let (kind, sentence) = if by_link {
-        (Kind::PasswordReset, format!("{} set a new password by a one-time link", account.name))
-    } else {
-        (Kind::PasswordChanged, "Changed own password".to_owned())
+    let (kind, sentence) = match account.status {
+        AccountStatus::Invited => (Kind::PasswordChosen, FIRST_PASSWORD.to_owned()),
+        _ if by_link => {
+            (Kind::PasswordReset, format!("{} set a new password by a one-time link", account.name))
+        }
+        _ => (Kind::PasswordChanged, "Changed own password".to_owned()),
     };
     tx.audited((), Event::new(kind, sentence).subject("person", id.0, &account.name).about(id))
 }
@@ -200,6 +206,24 @@ pub fn insert_person(
         .about(id)
         .detail(serde_json::json!({ "email": new.email.trim(), "roles": new.roles }));
     Ok((id, event))
+}
+
+/// Makes the first administrator, with the password that they chose behind the set-up link.
+///
+/// # Errors
+/// As [`insert_person`].
+pub fn insert_first_administrator(
+    tx: &mut WriteTx<'_>,
+    name: &str,
+    email: &str,
+    password_hash: &str,
+) -> Result<Audited<PersonId>> {
+    let new = NewPerson { name, email, password_hash: Some(password_hash), roles: &["administrator"] };
+    let (id, mut made) = insert_person(tx, &new, None)?;
+    made.sentence = format!("The set-up link made the administrator {}", name.trim());
+    let chose =
+        Event::new(Kind::PasswordChosen, FIRST_PASSWORD).subject("person", id.0, name.trim()).about(id);
+    tx.audited_all(id, &[made, chose])
 }
 
 /// Gives or changes a person's access to a client.

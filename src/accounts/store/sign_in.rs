@@ -119,17 +119,16 @@ pub fn check_unchanged(conn: &mut PgConnection, account: &Account) -> Result<()>
 /// When the database refuses.
 pub fn record_refused(tx: &mut WriteTx<'_>, attempt: &Attempt) -> Result<Audited<()>> {
     let status = attempt.account.as_ref().map(|account| account.status);
-    let (reason, sentence) = match attempt.verdict {
-        Verdict::Try if status == Some(AccountStatus::Disabled) => {
-            ("disabled", "Sign-in failed: the account is disabled")
-        }
+    let (reason, why) = match attempt.verdict {
+        Verdict::Try if status == Some(AccountStatus::Disabled) => ("disabled", "the account is disabled"),
         Verdict::Try if status == Some(AccountStatus::Invited) => {
-            ("invited", "Sign-in failed: the invitation is not used yet")
+            ("invited", "the invitation is not used yet")
         }
-        Verdict::Try => ("wrong_credentials", "Sign-in failed: wrong credentials"),
-        Verdict::Locked => ("locked", "Sign-in failed: the account is locked"),
-        Verdict::NetworkFull => ("rate_limit", "Sign-in refused: too many attempts from this network"),
+        Verdict::Try => ("wrong_credentials", "wrong credentials"),
+        Verdict::Locked => ("locked", "the account is locked"),
+        Verdict::NetworkFull => ("rate_limit", "too many attempts from this network"),
     };
+    let sentence = failed(attempt.account.as_ref(), why);
     let kind =
         if attempt.verdict == Verdict::NetworkFull { Kind::AttemptsRefused } else { Kind::SessionRefused };
     let mut events = vec![about(Event::failed(kind, reason, sentence), attempt.account.as_ref())];
@@ -145,6 +144,14 @@ pub fn record_refused(tx: &mut WriteTx<'_>, attempt: &Attempt) -> Result<Audited
             tx.audited_all((), &events)
         }
         _ => flood::record(tx, (), &events),
+    }
+}
+
+/// Says whose sign-in failed, where the typed address is an account's.
+fn failed(account: Option<&Account>, why: &str) -> String {
+    match account {
+        Some(account) => format!("Sign-in for {} failed: {why}", account.name),
+        None => format!("Sign-in failed: {why}"),
     }
 }
 
@@ -236,10 +243,14 @@ pub fn record_wrong(
     what: &'static str,
 ) -> Result<Audited<()>> {
     let reason = if claimed { what } else { "locked" };
-    let sentence = match (claimed, what) {
-        (false, _) => "Sign-in failed: too many attempts",
-        (true, "wrong_code") => "Sign-in failed: wrong code",
-        (true, _) => "The password was asked again: wrong password",
+    let signed_in = tx.actor().id.is_some();
+    let sentence = match (signed_in, claimed, what) {
+        (false, false, _) => failed(Some(account), "too many attempts"),
+        (false, true, "wrong_code") => failed(Some(account), "wrong code"),
+        (false, true, _) => failed(Some(account), "wrong credentials"),
+        (true, false, _) => "Was asked again who they are: too many attempts".to_owned(),
+        (true, true, "wrong_code") => "Was asked again who they are: wrong code".to_owned(),
+        (true, true, _) => "Was asked again who they are: wrong password".to_owned(),
     };
     let mut events = vec![about(Event::failed(Kind::SessionRefused, reason, sentence), Some(account))];
     match if claimed { attempts::fail(tx.conn, subject, tx.now())? } else { None } {

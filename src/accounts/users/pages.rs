@@ -54,6 +54,7 @@ impl Typed {
             role: self.role.parse().ok(),
             client: self.client.parse::<ClientId>().ok().filter(|_| reads_access),
             status: self.status.parse().ok(),
+            locked: self.status == store::LOCKED,
             two_factor: self.two_factor.clone(),
             after: self.after.parse().ok(),
         }
@@ -77,11 +78,12 @@ impl Typed {
 pub async fn list(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Result<HttpResponse> {
     let reads_access = permit.viewer().rights.may(P::AccessRead);
     let filter = typed.filter(reads_access);
-    let asked = filter.clone();
+    let (asked, app, now) = (filter.clone(), permit.app.clone(), permit.app.clock.now());
     let (rows, roles, clients) = permit
         .read(move |conn| {
             let clients = if reads_access { store::list_clients(conn)? } else { Vec::new() };
-            Ok((store::list(conn, &asked, LOADED)?, store::list_roles(conn)?, clients))
+            let rows = store::list(conn, &app.keys, &asked, LOADED, now)?;
+            Ok((rows, store::list_roles(conn)?, clients))
         })
         .await?;
     let rows = Page::cut(rows, &At::from(filter.after.clone()), ROWS);
@@ -112,7 +114,8 @@ pub async fn export(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Res
     }
     let _turn = EXPORTS.take(permit.viewer().id.0).await?;
     let filter = Filter { after: None, ..typed.filter(permit.viewer().rights.may(P::AccessRead)) };
-    let rows = permit.read(move |conn| store::list(conn, &filter, 100_000)).await?;
+    let (app, now) = (permit.app.clone(), permit.app.clock.now());
+    let rows = permit.read(move |conn| store::list(conn, &app.keys, &filter, 100_000, now)).await?;
     let event = Event::new(Kind::UsersExported, format!("Exported {} users as CSV", rows.len()))
         .detail(serde_json::json!({ "filter": typed.query(), "rows": rows.len() }));
     permit.write(|tx| tx.audited((), event)).await?;
@@ -126,15 +129,11 @@ pub async fn export(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Res
         let last =
             row.last_sign_in_at.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
         let factor = if row.two_factor { "yes" } else { "no" };
-        body.push_str(&csv::line([
-            row.name.as_str(),
-            &row.email,
-            &roles,
-            &clients,
-            row.status.label(),
-            &last,
-            factor,
-        ]));
+        let status = match row.locked_until {
+            Some(until) => format!("Locked until {} UTC", until.format("%Y-%m-%d %H:%M")),
+            None => row.status.label().to_owned(),
+        };
+        body.push_str(&csv::line([row.name.as_str(), &row.email, &roles, &clients, &status, &last, factor]));
     }
     Ok(csv_file("users.csv", body))
 }
@@ -173,9 +172,17 @@ async fn new_page(permit: &Permit<ManageUser>, typed: &Made, errors: FieldErrors
     })
 }
 
-pub async fn new(permit: Permit<ManageUser>) -> Result<HttpResponse> {
+/// What a link to the form already knows.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Known {
+    client: String,
+}
+
+pub async fn new(permit: Permit<ManageUser>, Query(known): Query<Known>) -> Result<HttpResponse> {
     permit.proved()?;
-    let page = new_page(&permit, &Made::default(), FieldErrors::default()).await?;
+    let typed = Made { client: known.client, ..Made::default() };
+    let page = new_page(&permit, &typed, FieldErrors::default()).await?;
     permit.page(&page)
 }
 

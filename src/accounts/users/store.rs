@@ -1,5 +1,7 @@
 //! SQL of users.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
@@ -13,7 +15,7 @@ use crate::kernel::app::Keys;
 use crate::kernel::authz::Permission;
 use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::hex::hex;
+use crate::kernel::base::hex::{hex, unhex};
 use crate::kernel::base::ids::{ClientId, PersonId, RoleId};
 use crate::kernel::base::keyset::Cursor;
 use crate::kernel::base::query::prelude::*;
@@ -23,6 +25,9 @@ use crate::kernel::db::schema::{
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
+
+/// What the filter of the status calls accounts that are locked after failed attempts.
+pub const LOCKED: &str = "locked";
 
 /// What the list shows.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +41,8 @@ pub struct Filter {
     pub status: Option<AccountStatus>,
     /// `with` or `without` a second factor; anything else is no filter.
     pub two_factor: String,
+    /// Only people whose account is locked now.
+    pub locked: bool,
     /// The last row of the page before.
     pub after: Option<UserCursor>,
 }
@@ -65,6 +72,9 @@ pub struct UserRow {
     /// What the list is sorted by.
     #[diesel(sql_type = Text)]
     pub key: String,
+    /// Until when the account is locked, where it is.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub locked_until: Option<DateTime<Utc>>,
 }
 
 /// The place of a user in the list: their name as sorted.
@@ -77,13 +87,73 @@ impl UserRow {
 }
 
 /// A page of the list, by name.
-pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<UserRow>> {
+pub fn list(
+    conn: &mut PgConnection,
+    keys: &Keys,
+    filter: &Filter,
+    limit: i64,
+    now: DateTime<Utc>,
+) -> Result<Vec<UserRow>> {
+    let locked = list_locked(conn, keys, now)?;
+    let mut rows = list_rows(conn, filter, &locked, limit)?;
+    for row in &mut rows {
+        row.locked_until = locked.get(&row.id).copied();
+    }
+    Ok(rows)
+}
+
+/// Whose accounts are locked, and until when. What failures are counted by tells no address, so that those of
+/// all people are asked for it; mostly nothing is locked and nobody is asked.
+fn list_locked(
+    conn: &mut PgConnection,
+    keys: &Keys,
+    now: DateTime<Utc>,
+) -> Result<HashMap<PersonId, DateTime<Utc>>> {
+    let mut locked = HashMap::new();
+    let subjects = attempts::list_locked(conn, now)?;
+    if subjects.is_empty() {
+        return Ok(locked);
+    }
+    let emails: Vec<(PersonId, String)> =
+        people::table.filter(people::deleted_at.is_null()).select((people::id, people::email)).load(conn)?;
+    let digests: Vec<Vec<u8>> = subjects
+        .iter()
+        .filter_map(|(subject, _)| {
+            unhex::<32>(subject.strip_prefix("device:")?).map(|digest| digest.to_vec())
+        })
+        .collect();
+    let devices: Vec<(Vec<u8>, PersonId)> = known_devices::table
+        .filter(known_devices::digest.eq_any(&digests))
+        .select((known_devices::digest, known_devices::person_id))
+        .load(conn)?;
+    let of_devices = devices.into_iter().map(|(digest, person)| (format!("device:{}", hex(&digest)), person));
+    let of_people = emails.into_iter().flat_map(|(person, email)| {
+        [account_subject(keys, &email), code_subject(person), format!("proof:{person}")]
+            .map(|subject| (subject, person))
+    });
+    let people: HashMap<String, PersonId> = of_people.chain(of_devices).collect();
+    for (subject, until) in subjects {
+        if let Some(person) = people.get(&subject) {
+            let latest = locked.entry(*person).or_insert(until);
+            *latest = until.max(*latest);
+        }
+    }
+    Ok(locked)
+}
+
+fn list_rows(
+    conn: &mut PgConnection,
+    filter: &Filter,
+    locked: &HashMap<PersonId, DateTime<Utc>>,
+    limit: i64,
+) -> Result<Vec<UserRow>> {
+    let only: Option<Vec<Uuid>> = filter.locked.then(|| locked.keys().map(|id| id.0).collect());
     let like = like(filter.q.trim());
     let after = filter.after.as_ref();
     // sql_query: roles and access of each person in one statement, filtered by either.
     Ok(diesel::sql_query(
         "SELECT p.id, p.name, p.email, p.status, p.last_sign_in_at, p.totp_since IS NOT NULL AS two_factor, \
-            lower(p.name) AS key,
+            lower(p.name) AS key, NULL::timestamptz AS locked_until,
             ARRAY(SELECT r.name FROM person_roles pr JOIN roles r ON r.id = pr.role_id \
             WHERE pr.person_id = p.id ORDER BY r.name) AS roles,
             (SELECT count(*) FROM client_access ca WHERE ca.person_id = p.id) AS clients
@@ -97,6 +167,7 @@ pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<
             AND ($4::text IS NULL OR p.status = $4)
             AND ($5 NOT IN ('with', 'without') OR (p.totp_since IS NOT NULL) = ($5 = 'with'))
             AND ($6::text IS NULL OR (lower(p.name), p.id) > ($6, $7))
+            AND ($9::uuid[] IS NULL OR p.id = ANY($9))
          ORDER BY lower(p.name), p.id LIMIT $8",
     )
     .bind::<Text, _>(like)
@@ -107,6 +178,7 @@ pub fn list(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Result<Vec<
     .bind::<Nullable<Text>, _>(after.map(|after| &after.key))
     .bind::<Nullable<SqlUuid>, _>(after.map(|after| after.id))
     .bind::<BigInt, _>(limit)
+    .bind::<Nullable<Array<SqlUuid>>, _>(only)
     .load(conn)?)
 }
 
@@ -261,15 +333,15 @@ fn covers(own: PermissionSet, held: &[String]) -> Result<(), String> {
 }
 
 /// Locks what decides who is an administrator, so that two of them cannot take each other out at the same
-/// moment.
-fn lock_administrators(conn: &mut PgConnection) -> Result<()> {
+/// moment. Says how many there are.
+fn lock_administrators(conn: &mut PgConnection) -> Result<i64> {
     roles::table.filter(roles::key.eq("administrator")).select(roles::id).for_update().first::<Uuid>(conn)?;
-    Ok(())
+    count_administrators(conn)
 }
 
-/// Somebody must be able to administer, whatever was just changed.
-fn check_administrators(conn: &mut PgConnection) -> Result<()> {
-    let left: i64 = people::table
+/// Accounts in use that may administer.
+fn count_administrators(conn: &mut PgConnection) -> Result<i64> {
+    Ok(people::table
         .inner_join(person_roles::table.on(person_roles::person_id.eq(people::id)))
         .inner_join(roles::table.on(roles::id.eq(person_roles::role_id)))
         .filter(
@@ -279,8 +351,13 @@ fn check_administrators(conn: &mut PgConnection) -> Result<()> {
                 .and(people::deleted_at.is_null()),
         )
         .count()
-        .get_result(conn)?;
-    if left == 0 {
+        .get_result(conn)?)
+}
+
+/// What was just changed must leave somebody who can administer. Where there was nobody `before`, it took nobody
+/// away: the command line makes the first one.
+fn check_administrators(conn: &mut PgConnection, before: i64) -> Result<()> {
+    if before > 0 && count_administrators(conn)? == 0 {
         return Err(Error::Refused("This is the last active administrator. Make another one first.".into()));
     }
     Ok(())
@@ -337,7 +414,7 @@ pub fn save(
     let changes =
         [("name", before.name.as_str(), name, false), ("email", before.email.as_str(), email, false)];
     let event = event(Kind::UserUpdated, format!("Changed the user {name}"), &before)
-        .changes(changes.into_iter().filter(|(_, old, new, _)| old != new));
+        .telling(changes.into_iter().filter(|(_, old, new, _)| old != new));
     tx.audited((), event)
 }
 
@@ -363,7 +440,7 @@ pub fn save_roles(
     removed: &[RoleId],
 ) -> Result<Audited<RolesSaved>> {
     let user = lock(tx, id)?;
-    lock_administrators(tx.conn)?;
+    let administrators = lock_administrators(tx.conn)?;
     check_rank(tx.conn, own, id)?;
     let mut events = Vec::new();
     for (list, adds) in [(added, true), (removed, false)] {
@@ -399,7 +476,7 @@ pub fn save_roles(
             }
         }
     }
-    check_administrators(tx.conn)?;
+    check_administrators(tx.conn, administrators)?;
     if events.is_empty() {
         return Ok(tx.unchanged(RolesSaved::default()));
     }
@@ -414,7 +491,7 @@ pub fn save_roles(
 /// [`Error::Refused`] for the last active administrator, [`Error::Forbidden`] for somebody who may do more.
 pub fn disable(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<Audited<()>> {
     let user = lock(tx, id)?;
-    lock_administrators(tx.conn)?;
+    let administrators = lock_administrators(tx.conn)?;
     check_rank(tx.conn, own, id)?;
     if user.status == AccountStatus::Disabled {
         return Ok(tx.unchanged(()));
@@ -422,7 +499,7 @@ pub fn disable(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result
     diesel::update(people::table.find(id))
         .set((people::status.eq(AccountStatus::Disabled), people::version.eq(people::version + 1)))
         .execute(tx.conn)?;
-    check_administrators(tx.conn)?;
+    check_administrators(tx.conn, administrators)?;
     end_everything(tx.conn, id)?;
     tx.audited((), event(Kind::UserDisabled, format!("Disabled the user {}", user.name), &user))
 }
@@ -467,7 +544,7 @@ pub fn unlock(tx: &mut WriteTx<'_>, keys: &Keys, id: PersonId) -> Result<Audited
 /// [`Error::Refused`] for the last active administrator, [`Error::Forbidden`] for somebody who may do more.
 pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<Audited<String>> {
     let user = lock(tx, id)?;
-    lock_administrators(tx.conn)?;
+    let administrators = lock_administrators(tx.conn)?;
     check_rank(tx.conn, own, id)?;
     diesel::update(people::table.find(id))
         .set((
@@ -491,7 +568,7 @@ pub fn delete(tx: &mut WriteTx<'_>, own: PermissionSet, id: PersonId) -> Result<
         .load(tx.conn)?;
     diesel::delete(person_roles::table.filter(person_roles::person_id.eq(id))).execute(tx.conn)?;
     diesel::delete(client_access::table.filter(client_access::person_id.eq(id))).execute(tx.conn)?;
-    check_administrators(tx.conn)?;
+    check_administrators(tx.conn, administrators)?;
     end_everything(tx.conn, id)?;
     let mut events = vec![
         event(Kind::UserDeleted, format!("Deleted the user {}", user.name), &user)

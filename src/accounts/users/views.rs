@@ -47,6 +47,11 @@ impl Users {
     fn is_client(&self, id: &ClientId) -> bool {
         self.filter.client == Some(*id)
     }
+    /// "Locked until 05:45", where it is.
+    fn locked(&self, row: &UserRow) -> Option<String> {
+        let until = row.locked_until?.with_timezone(&self.zone);
+        Some(format!("Locked until {}", until.format("%H:%M")))
+    }
     fn last(&self, row: &UserRow) -> String {
         row.last_sign_in_at.map(|at| show::time(at, self.zone)).unwrap_or_else(|| "never".into())
     }

@@ -26,7 +26,7 @@ pub fn class(kind: Kind) -> (u32, u32) {
         K::SessionUnlocked => (ACCOUNT_CHANGE, 12),
         K::UserCreated | K::UserInvited => (ACCOUNT_CHANGE, 1),
         K::UserEnabled => (ACCOUNT_CHANGE, 2),
-        K::PasswordChanged => (ACCOUNT_CHANGE, 3),
+        K::PasswordChanged | K::PasswordChosen => (ACCOUNT_CHANGE, 3),
         K::PasswordReset | K::PasswordLinkMade => (ACCOUNT_CHANGE, 4),
         K::UserDisabled => (ACCOUNT_CHANGE, 5),
         K::UserDeleted => (ACCOUNT_CHANGE, 6),

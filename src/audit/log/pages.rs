@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -13,6 +14,7 @@ use crate::audit::log::request::{self, ExportRequest, Format};
 use crate::audit::log::search::{Reach, search};
 use crate::audit::log::store::search as store;
 use crate::audit::log::views::{AuditLog, News, Outcome};
+use crate::audit::proof::seal::KeyFiles;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
@@ -53,7 +55,39 @@ pub async fn show(permit: Permit<ReadAuditLog>, req: HttpRequest) -> Result<Http
         today,
         zone,
     };
-    if permit.partial { permit.html(StatusCode::OK, page.as_log().render()?) } else { permit.page(&page) }
+    if !permit.partial {
+        return permit.page(&page);
+    }
+    let mut answer = permit.html(StatusCode::OK, page.as_log().render()?)?;
+    // A form sends its empty fields too: the address keeps what narrows the log. Typing, which the form
+    // itself sends, goes on in the address that it was in.
+    if let Some(query) = without_empty(req.query_string()) {
+        let typed =
+            req.headers().get("HX-Source").is_some_and(|source| source.as_bytes().starts_with(b"form"));
+        let name = HeaderName::from_static(if typed { "hx-replace-url" } else { "hx-push-url" });
+        let url = if query.is_empty() { req.path().to_owned() } else { format!("{}?{query}", req.path()) };
+        let url = HeaderValue::from_str(&url).map_err(|fault| Error::Internal(fault.into()))?;
+        answer.headers_mut().insert(name, url);
+    }
+    Ok(answer)
+}
+
+/// A query without its empty parameters; none where it has no such.
+fn without_empty(query: &str) -> Option<String> {
+    let pairs: Vec<&str> = query.split('&').collect();
+    let given: Vec<&str> = pairs.iter().copied().filter(|pair| !pair.ends_with('=')).collect();
+    (given.len() < pairs.len()).then(|| given.join("&"))
+}
+
+/// `GET /admin/audit-log/audit.pub`: the public keys whose seals count, as `tyrian audit verify` takes them.
+pub async fn keys(permit: Permit<ReadAuditLog>) -> Result<HttpResponse> {
+    let files = KeyFiles::of(&permit.app.config);
+    let trusted = actix_web::web::block(move || files.trusted_text()).await;
+    let text = trusted.map_err(|panicked| Error::Internal(panicked.into()))??;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header(("Content-Disposition", "attachment; filename=\"audit.pub\""))
+        .body(text))
 }
 
 /// `GET /admin/audit-log/fresh`: how many events of the filter came since the page was drawn.
@@ -105,7 +139,9 @@ async fn export(permit: Permit<ReadAuditLog>, asked: &Asked, format: Format) -> 
         zone,
     };
     let name = format!(
-        "audit-log-{}.{}",
+        "audit-{}{}-{}.{}",
+        if wanted.event.is_some() { "event" } else { "log" },
+        if wanted.proof { "-with-proof" } else { "" },
         permit.app.clock.now().with_timezone(&zone).format("%Y-%m-%d"),
         format.ending()
     );

@@ -78,8 +78,8 @@ impl AuditLog {
     fn searched(&self) -> String {
         let days = show::dates(Some(self.first.min(self.last)), Some(self.last));
         match &self.outcome {
-            Outcome::TooBroad => format!("searched {days}"),
-            Outcome::Found { page, .. } => format!("searched {days}: {}", counted(page.count)),
+            Outcome::TooBroad => format!("Searched {days}"),
+            Outcome::Found { page, .. } => format!("Searched {days}: {}", counted(page.count)),
         }
     }
     fn row<'a>(&self, event: &'a Record) -> EventRow<'a> {
@@ -104,6 +104,11 @@ impl AuditLog {
     }
     fn has(&self, category: &Category) -> bool {
         self.filter.categories.contains(category)
+    }
+    /// How many events of the search a category has, where that is known.
+    fn count(&self, category: &Category) -> Option<i64> {
+        let Outcome::Found { page, .. } = &self.outcome else { return None };
+        page.categories.get(category.as_str()).copied()
     }
     fn is_user(&self, id: &PersonId) -> bool {
         self.filter.user == Some(*id)

@@ -243,6 +243,14 @@ impl KeyFiles {
         read_keys(&self.trusted)
     }
 
+    /// The same as the file has them, one in each line.
+    ///
+    /// # Errors
+    /// As [`KeyFiles::trusted`].
+    pub fn trusted_text(&self) -> anyhow::Result<String> {
+        Ok(self.trusted()?.iter().map(|key| hex(key) + "\n").collect())
+    }
+
     /// The newest seal that was made from here.
     ///
     /// # Errors

@@ -3,13 +3,16 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
+use serde::Deserialize;
 
+use super::lines::Line;
 use super::store::{self, Asset};
-use crate::clients::domain::{TypedAsset, asset_in_use};
+use crate::clients::domain::TypedAsset;
 use crate::clients::store as clients;
-use crate::clients::views::{AssetForm, Conflict, Delete, asset_differences};
+use crate::clients::views::{AssetForm, AssetLines, Conflict, Delete, asset_differences};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{AssetId, ClientId};
+use crate::kernel::base::show;
 use crate::kernel::web::permit::{EditAsset, Permit};
 use crate::kernel::web::{Form, Frame, Section, redirect_with};
 
@@ -17,29 +20,93 @@ pub async fn new(permit: Permit<EditAsset>, path: web::Path<ClientId>) -> Result
     let (client, visible) = (path.into_inner(), permit.visible());
     permit.read(move |conn| clients::get(conn, client, &visible)).await?;
     permit.check(client)?;
-    permit.page(&form(&permit, client, None, TypedAsset::default(), FieldErrors::default(), None))
+    let page = form(&permit, client, None, TypedAsset::default(), FieldErrors::default(), None).await?;
+    permit.page(&page)
 }
 
-fn frame(permit: &Permit<EditAsset>, title: &str, client: ClientId) -> Frame {
-    permit
-        .frame(Section::Clients, title)
-        .crumb("Clients", "/clients")
-        .crumb("Client", format!("/clients/{client}"))
+/// Pasted lines, and what is to be done with them.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pasted {
+    #[serde(default)]
+    lines: String,
+    /// `fine` creates those that are fine where others are not.
+    #[serde(default, rename = "do")]
+    act: String,
 }
 
-fn form(
+/// `GET /clients/{client}/assets/lines`: many assets at once.
+pub async fn lines(permit: Permit<EditAsset>, path: web::Path<ClientId>) -> Result<HttpResponse> {
+    let (client, visible) = (path.into_inner(), permit.visible());
+    permit.read(move |conn| clients::get(conn, client, &visible)).await?;
+    permit.check(client)?;
+    let page = lines_page(&permit, client, String::new(), Vec::new(), 0).await?;
+    permit.page(&page)
+}
+
+async fn lines_page(
+    permit: &Permit<EditAsset>,
+    client: ClientId,
+    pasted: String,
+    read: Vec<Line>,
+    created: usize,
+) -> Result<AssetLines> {
+    Ok(AssetLines {
+        frame: frame(permit, "Paste assets", client).await?,
+        action: format!("/clients/{client}/assets/lines"),
+        cancel: format!("/clients/{client}#assets"),
+        pasted,
+        read,
+        created,
+    })
+}
+
+pub async fn create_lines(
+    permit: Permit<EditAsset>,
+    path: web::Path<ClientId>,
+    Form(typed): Form<Pasted>,
+) -> Result<HttpResponse> {
+    let (client, visible) = (path.into_inner(), permit.visible());
+    permit.check(client)?;
+    let (pasted, all) = (typed.lines.clone(), typed.act != "fine");
+    let read = permit.write(move |tx| store::create_lines(tx, client, &visible, &pasted, all)).await?;
+    let faults = read.iter().filter(|line| line.read.is_err()).count();
+    let fine = read.len() - faults;
+    if faults == 0 && fine > 0 {
+        let told = format!("{} created.", show::counted(fine, "asset", "assets"));
+        return Ok(redirect_with(&format!("/clients/{client}#assets"), &told));
+    }
+    // What was created is no more in the field; what was not still is.
+    let (left, created) = if all {
+        (typed.lines, 0)
+    } else {
+        let left = read.iter().filter(|line| line.read.is_err()).map(|line| line.raw.as_str());
+        (left.collect::<Vec<_>>().join("\n"), fine)
+    };
+    let page = lines_page(&permit, client, left, read, created).await?;
+    permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+}
+
+async fn frame(permit: &Permit<EditAsset>, title: &str, client: ClientId) -> Result<Frame> {
+    let visible = permit.visible();
+    let name = permit.read(move |conn| Ok(clients::get(conn, client, &visible)?.name)).await?;
+    let frame = permit.frame(Section::Clients, title).crumb("Clients", "/clients");
+    Ok(frame.crumb(name, format!("/clients/{client}")))
+}
+
+async fn form(
     permit: &Permit<EditAsset>,
     client: ClientId,
     asset: Option<AssetId>,
     typed: TypedAsset,
     errors: FieldErrors,
     conflict: Option<Conflict>,
-) -> AssetForm {
+) -> Result<AssetForm> {
     let (title, button) =
         if asset.is_some() { ("Edit asset", "Save") } else { ("New asset", "Create asset") };
     let own = asset.map_or_else(|| "new".to_owned(), |id| id.to_string());
-    AssetForm {
-        frame: frame(permit, title, client),
+    Ok(AssetForm {
+        frame: frame(permit, title, client).await?,
         action: format!("/clients/{client}/assets/{own}"),
         cancel: format!("/clients/{client}#assets"),
         delete: asset.map(|id| format!("/clients/{client}/assets/{id}/delete")),
@@ -47,7 +114,7 @@ fn form(
         typed,
         errors,
         conflict,
-    }
+    })
 }
 
 pub async fn create(
@@ -65,7 +132,7 @@ pub async fn create(
         Ok(()) => Ok(redirect_with(&format!("/clients/{client}#assets"), "Asset created.")),
         Err(Error::Invalid(errors)) => permit.html(
             StatusCode::UNPROCESSABLE_ENTITY,
-            form(&permit, client, None, typed, errors, None).render()?,
+            form(&permit, client, None, typed, errors, None).await?.render()?,
         ),
         Err(other) => Err(other),
     }
@@ -75,7 +142,8 @@ pub async fn edit(permit: Permit<EditAsset>, path: web::Path<(ClientId, AssetId)
     let ((client, id), visible) = (path.into_inner(), permit.visible());
     let asset = permit.read(move |conn| store::get(conn, client, id, &visible)).await?;
     permit.check(client)?;
-    permit.page(&form(&permit, client, Some(id), typed(asset), FieldErrors::default(), None))
+    let page = form(&permit, client, Some(id), typed(asset), FieldErrors::default(), None).await?;
+    permit.page(&page)
 }
 
 fn typed(asset: Asset) -> TypedAsset {
@@ -104,7 +172,7 @@ pub async fn update(
         Ok(()) => Ok(redirect_with(&format!("/clients/{client}#assets"), "Asset saved.")),
         Err(Error::Invalid(errors)) => permit.html(
             StatusCode::UNPROCESSABLE_ENTITY,
-            form(&permit, client, Some(id), typed, errors, None).render()?,
+            form(&permit, client, Some(id), typed, errors, None).await?.render()?,
         ),
         Err(Error::Conflict(sentence)) => {
             let visible = permit.visible();
@@ -118,7 +186,8 @@ pub async fn update(
                 typed,
                 FieldErrors::default(),
                 Some(Conflict { sentence, theirs }),
-            );
+            )
+            .await?;
             permit.html(StatusCode::CONFLICT, page.render()?)
         }
         Err(other) => Err(other),
@@ -130,15 +199,15 @@ pub async fn delete_page(
     path: web::Path<(ClientId, AssetId)>,
 ) -> Result<HttpResponse> {
     let ((client, id), visible) = (path.into_inner(), permit.visible());
-    let (asset, (procedures, findings)) = permit
+    let (asset, uses) = permit
         .read(move |conn| Ok((store::get(conn, client, id, &visible)?, store::find_uses(conn, id)?)))
         .await?;
     permit.check(client)?;
     permit.page(&Delete {
-        frame: frame(&permit, "Delete asset", client),
+        frame: frame(&permit, "Delete asset", client).await?,
         heading: format!("Delete {}?", asset.name),
         goes: "The asset goes, with its address and description. This cannot be undone.".into(),
-        hanging: asset_in_use(procedures, findings),
+        hanging: uses.sentence(),
         action: format!("/clients/{client}/assets/{id}/delete"),
         cancel: format!("/clients/{client}/assets/{id}"),
         button: "Delete asset",

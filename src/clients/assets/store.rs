@@ -1,12 +1,18 @@
 //! SQL of assets. An asset is found only at its own client, and only where that client is visible.
 
-use crate::clients::domain::{AssetKind, AssetText, Criticality, asset_in_use};
-use crate::clients::store::{lock, stale};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::max;
+
+use super::lines::{self, Line};
+use crate::clients::domain::{AssetKind, AssetText, AssetUses, Criticality};
+use crate::clients::store::{find_kept_until, lock, stale};
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{AssetId, ClientId};
 use crate::kernel::base::query::prelude::*;
-use crate::kernel::db::schema::{assets, finding_assets, procedure_assets};
+use crate::kernel::db::schema::{assets, engagements, finding_assets, procedure_assets, procedures};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 
@@ -47,13 +53,24 @@ pub fn get(conn: &mut PgConnection, client: ClientId, id: AssetId, visible: &Vis
 }
 
 /// How many procedures and findings name the asset.
-pub fn find_uses(conn: &mut PgConnection, id: AssetId) -> Result<(i64, i64)> {
-    let (procedures, findings): (Option<i64>, Option<i64>) = diesel::select((
-        procedure_assets::table.filter(procedure_assets::asset_id.eq(id)).count().single_value(),
+pub fn find_uses(conn: &mut PgConnection, id: AssetId) -> Result<AssetUses> {
+    let used = procedure_assets::table
+        .inner_join(procedures::table.on(procedures::id.eq(procedure_assets::procedure_id)))
+        .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
+        .filter(procedure_assets::asset_id.eq(id));
+    let gone = used.filter(engagements::deleted_at.is_not_null());
+    let (open, (deleted, last), findings) = diesel::select((
+        used.filter(engagements::deleted_at.is_null()).count().single_value(),
+        (gone.count().single_value(), gone.select(max(engagements::deleted_at)).single_value()),
         finding_assets::table.filter(finding_assets::asset_id.eq(id)).count().single_value(),
     ))
-    .get_result(conn)?;
-    Ok((procedures.unwrap_or_default(), findings.unwrap_or_default()))
+    .get_result::<(Option<i64>, (Option<i64>, Option<DateTime<Utc>>), Option<i64>)>(conn)?;
+    Ok(AssetUses {
+        procedures: open.unwrap_or_default(),
+        deleted: deleted.unwrap_or_default(),
+        kept_until: find_kept_until(conn, last)?,
+        findings: findings.unwrap_or_default(),
+    })
 }
 
 /// Creates an asset and returns the event to be audited; for whoever writes more in the same transaction.
@@ -99,6 +116,38 @@ pub fn create(
     tx.audited((), event)
 }
 
+/// The lower-cased names that a client's assets have.
+pub fn list_names(conn: &mut PgConnection, client: ClientId) -> Result<BTreeSet<String>> {
+    let names: Vec<String> =
+        assets::table.filter(assets::client_id.eq(client)).select(assets::name).load(conn)?;
+    Ok(names.into_iter().map(|name| name.to_lowercase()).collect())
+}
+
+/// Creates those of pasted lines that are assets; with `all` none of them where one is not. Tells what became
+/// of each line.
+///
+/// # Errors
+/// [`Error::NotFound`] for a client that is not among `visible`.
+pub fn create_lines(
+    tx: &mut WriteTx<'_>,
+    client: ClientId,
+    visible: &Visible,
+    pasted: &str,
+    all: bool,
+) -> Result<Audited<Vec<Line>>> {
+    lock(tx, client, visible)?;
+    let lines = lines::read(pasted, &list_names(tx.conn, client)?);
+    let fine: Vec<&AssetText> = lines.iter().filter_map(|line| line.read.as_ref().ok()).collect();
+    if fine.is_empty() || all && fine.len() < lines.len() {
+        return Ok(tx.unchanged(lines));
+    }
+    let mut events = Vec::with_capacity(fine.len());
+    for text in fine {
+        events.push(insert(tx, client, text)?.1);
+    }
+    tx.audited_all(lines, &events)
+}
+
 /// Saves an asset. Nothing changed is no save.
 ///
 /// # Errors
@@ -141,7 +190,7 @@ pub fn save(
     let event = Event::new(Kind::AssetUpdated, format!("Changed the asset “{}”", text.name))
         .subject("asset", id.0, &text.name)
         .client(client)
-        .changes(changes(fields(&held), fields(text)));
+        .telling(changes(fields(&held), fields(text)));
     tx.audited((), event)
 }
 
@@ -156,8 +205,7 @@ pub fn delete(
     visible: &Visible,
 ) -> Result<Audited<String>> {
     let asset = lock_asset(tx, client, id, visible)?;
-    let (procedures, findings) = find_uses(tx.conn, id)?;
-    if let Some(sentence) = asset_in_use(procedures, findings) {
+    if let Some(sentence) = find_uses(tx.conn, id)?.sentence() {
         return Err(Error::Refused(sentence));
     }
     diesel::delete(assets::table.find(id)).execute(tx.conn)?;

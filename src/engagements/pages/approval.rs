@@ -118,7 +118,7 @@ async fn page(
     let dates = (draft.day(DetailField::StartDate), draft.day(DetailField::EndDate));
     let (facts, files, candidates) = permit
         .read(move |conn| {
-            let candidates = if step == 4 {
+            let candidates = if step == 4 || step == 1 {
                 list_candidates(conn, client, Some(id), dates, (&visible, plans))?
             } else {
                 Vec::new()
@@ -171,6 +171,8 @@ pub async fn post(
     let mut opened = open(&permit, id).await?;
     let mut stale = catch_up(&mut opened);
     let over = opened.draft.read(step, &pairs);
+    // The first page approves as asked, and then asks there about a start that has passed.
+    opened.draft.past |= step == 1 && pairs.get("past").is_some();
     let shown = pairs.get("version").and_then(|version| version.parse::<i32>().ok());
     if shown.is_some_and(|shown| shown != opened.head.own.version) && (stale.is_none() || !over.is_empty()) {
         stale = Some(changed_meanwhile(&[], &over));

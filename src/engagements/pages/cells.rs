@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::show::around;
+use super::show::{around, procedures_of};
 use crate::engagements::store::show as store;
 use crate::engagements::views::show::Loaded;
 use crate::engagements::views::table::{Cell, CellShown, Choice, Editor, INLINE, Line, Meter, turn_word};
@@ -17,9 +17,7 @@ use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{Permit, ReadEngagement, WriteProcedure};
 use crate::kernel::web::{Form, Query, redirect, refusal_noted};
 use crate::procedures::domain::{Field, ProcedureStatus, Severity};
-use crate::procedures::store::runbook::{
-    ProcedureRow, get_procedure_by_key, list_operators, list_procedures,
-};
+use crate::procedures::store::runbook::{ProcedureRow, get_procedure_by_key, list_operators};
 use crate::procedures::store::save::save_fields;
 use crate::procedures::store::work::begin;
 use crate::settings::domain::Outcome;
@@ -121,14 +119,15 @@ async fn load(
     engagement: EngagementId,
     procedure: ProcedureId,
 ) -> Result<(Loaded, ProcedureRow)> {
-    let visible = permit.visible();
+    let (visible, now) = (permit.visible(), permit.app.clock.now());
     let loaded = permit
         .read(move |conn| {
+            let head = store::get_head(conn, engagement, &visible)?.as_of(now);
             Ok(Loaded {
                 outcomes: list_outcomes(conn)?,
-                procedures: list_procedures(conn, engagement, &visible)?,
+                procedures: procedures_of(conn, &head, &visible)?,
                 operators: list_operators(conn, engagement, None, &visible)?,
-                ..Loaded::of(store::get_head(conn, engagement, &visible)?)
+                ..Loaded::of(head)
             })
         })
         .await?;
@@ -144,12 +143,12 @@ fn shown(
     field: Field,
     saved: bool,
 ) -> Result<HttpResponse> {
-    let around = around(permit, loaded, String::new());
+    let around = around(permit, loaded, None);
     let sides = around.writer.sides_of(row, &loaded.operators);
-    let line = Line::new(row, loaded.head.own.id, &loaded.outcomes, &loaded.operators, sides);
+    let line = Line::new(row, loaded.head.own.id, &loaded.outcomes, &loaded.operators, (sides, None));
     let cell: Cell = line.cells.into_iter().find(|cell| cell.field == field.name()).ok_or(Error::NotFound)?;
     let progress = saved.then(|| Meter::new(&loaded.procedures, loaded.head.own.submitted_at.is_some()));
-    let shown = CellShown { key: line.key, cell, saved, turn: turn_word(row.turn()), progress };
+    let shown = CellShown { key: line.key, cell, saved, turn: turn_word(row.turn), progress };
     permit.html(StatusCode::OK, shown.render()?)
 }
 

@@ -6,7 +6,8 @@ use askama::Template;
 use super::plan::{frame, head, seen};
 use crate::engagements::domain::{DetailField, NewEngagement};
 use crate::engagements::store::details::{SavedDetails, save_details};
-use crate::engagements::store::show::Head;
+use crate::engagements::store::sections::{clashes, list_candidates};
+use crate::engagements::store::show::{Head, get_head};
 use crate::engagements::views::forms::Edit;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::EngagementId;
@@ -15,6 +16,7 @@ use crate::kernel::merge::record::Columns;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::kernel::web::{Form, redirect_with};
+use crate::procedures::store::runbook::list_operators;
 
 impl NewEngagement {
     /// Puts a value into a field.
@@ -51,12 +53,44 @@ pub async fn save(
     let saved = permit.write(move |tx| save_details(tx, &own, id, &fields)).await;
     let message = saved.as_ref().map(said).unwrap_or_default();
     let zone = permit.viewer().organisation.zone();
+    let moved = saved.as_ref().is_ok_and(|saved| {
+        [DetailField::StartDate, DetailField::EndDate].iter().any(|date| saved.fields.change(*date).is_some())
+    });
     match unsaved(saved.map(|saved| saved.fields), typed, zone, |_, value| value.to_owned())? {
-        None => Ok(redirect_with(&format!("/engagements/{id}"), &message)),
+        None => {
+            let clashes = if moved { clashes_of(&permit, id).await? } else { Vec::new() };
+            Ok(redirect_with(&format!("/engagements/{id}"), &(message + &clashing(&clashes))))
+        }
         Some((status, editing)) => {
             let head = seen(&permit, id).await?;
             permit.html(status, page(&permit, &head, editing).render()?)
         }
+    }
+}
+
+/// Other bookings of its operators in the dates that it has now.
+async fn clashes_of(permit: &Permit<PlanEngagement>, id: EngagementId) -> Result<Vec<String>> {
+    let visible = permit.visible();
+    permit
+        .read(move |conn| {
+            let head = get_head(conn, id, &visible)?;
+            let operators = list_operators(conn, id, None, &visible)?;
+            let dates = (head.own.start_date, head.own.end_date);
+            let all = list_candidates(conn, head.own.client_id, Some(id), dates, (&visible, true))?;
+            Ok(clashes(&all, |person| operators.iter().any(|operator| operator.person_id == person)))
+        })
+        .await
+}
+
+/// How many clashes are told in the message of a save; the engagement's Operators show them all.
+const TOLD: usize = 3;
+
+fn clashing(clashes: &[String]) -> String {
+    let more = clashes.len().saturating_sub(TOLD);
+    let rest = if more == 0 { String::new() } else { format!("; and {more} more under Operators") };
+    match clashes {
+        [] => String::new(),
+        _ => format!(" Clashes in the new dates: {}{rest}.", clashes[..clashes.len().min(TOLD)].join("; ")),
     }
 }
 

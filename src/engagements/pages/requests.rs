@@ -99,12 +99,16 @@ pub async fn create(permit: Permit<RequestEngagement>, multipart: Multipart) -> 
     };
     let (typed, received) = upload::receive(&permit.app, multipart, wanted, permit.viewer().id).await;
     let made = match received {
-        Ok(files) => request(&permit, &typed, files).await,
+        Ok(received) => {
+            let told = received.told();
+            request(&permit, &typed, received.files).await.map(|id| (id, told))
+        }
         Err(error) => Err(error),
     };
     match made {
-        Ok(id) => {
-            Ok(redirect_with(&format!("/engagements/{id}"), "Requested. Whoever may approve it was told."))
+        Ok((id, told)) => {
+            let message = format!("Requested. Whoever may approve it was told. {told}");
+            Ok(redirect_with(&format!("/engagements/{id}"), message.trim_end()))
         }
         Err(Error::Invalid(errors)) => {
             let page = form(
@@ -197,7 +201,7 @@ fn read(permit: &Permit<RequestEngagement>, typed: &Pairs) -> Result<NewEngageme
 
 /// `GET /schedule/requests`: what waits on whoever may approve.
 pub async fn queue(permit: Permit<ApproveEngagement>) -> Result<HttpResponse> {
-    permit.anywhere()?;
+    permit.anywhere_or_promised()?;
     let at = permit.clients();
     let requests = permit.read(move |conn| store::list_requests(conn, &at, SHOWN)).await?;
     permit.page(&Queue {

@@ -12,7 +12,7 @@ use crate::engagements::store::show as store;
 use crate::engagements::views::sections::Files;
 use crate::engagements::views::sections::{OwnDates, Part};
 use crate::engagements::views::show::{Around, Loaded, May, Show, Toggle, body};
-use crate::engagements::views::table::{Meter, Writer};
+use crate::engagements::views::table::Meter;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
 use crate::kernel::authz::WriteRule;
@@ -27,6 +27,7 @@ use crate::kernel::web::permit::{Permit, ReadEngagement};
 use crate::kernel::web::{Form, Query, Section, beside, redirect};
 use crate::procedures::domain::{Sides, planning_allowed, sides, working_allowed};
 use crate::procedures::inputs::Values;
+use crate::procedures::queue::{Queue, Writer};
 use crate::procedures::store::runbook;
 use crate::procedures::store::work::{rights, rule};
 use crate::settings::store::list_outcomes;
@@ -67,6 +68,10 @@ impl Wanted {
         }
     }
 
+    fn queue(&self) -> Option<Queue> {
+        self.show.parse().ok()
+    }
+
     fn open(&self) -> Vec<Part> {
         if self.open == "all" { Part::ALL.to_vec() } else { self.open.parse().into_iter().collect() }
     }
@@ -79,7 +84,7 @@ pub async fn show(
 ) -> Result<HttpResponse> {
     let loaded = load(&permit, path.into_inner(), wanted.open(), wanted.pages()).await?;
     prepare(texts(&loaded), permit.viewer().id.0).await?;
-    let page = page(&permit, &loaded, wanted.open(), wanted.show, None)?;
+    let page = page(&permit, &loaded, wanted.open(), wanted.queue(), None)?;
     permit.page(&page)
 }
 
@@ -88,7 +93,7 @@ fn texts(loaded: &Loaded) -> impl Iterator<Item = &str> {
     let own = &loaded.head.own;
     let overview =
         [&own.description, &own.objective, &own.scope, &own.access_info, &own.special_instructions];
-    overview.into_iter().chain(loaded.entries.iter().map(|entry| &entry.text)).map(String::as_str)
+    overview.into_iter().map(String::as_str)
 }
 
 /// The page again, with what was typed and what is wrong with it.
@@ -101,7 +106,7 @@ pub(super) async fn refused_inputs(
 ) -> Result<HttpResponse> {
     let open = vec![Part::Inputs];
     let loaded = load(permit, id, open.clone(), Pages::first()).await?;
-    let mut around = around(permit, &loaded, String::new());
+    let mut around = around(permit, &loaded, None);
     (around.typed, around.errors) = (typed, errors);
     let problem =
         Some(why.unwrap_or_else(|| "The inputs are not saved. Look at the marked ones.".to_owned()));
@@ -123,7 +128,7 @@ pub(super) async fn refused_operators(
         .to_owned();
     let open = vec![Part::Operators];
     let loaded = load(permit, id, open.clone(), Pages::first()).await?;
-    let mut around = around(permit, &loaded, String::new());
+    let mut around = around(permit, &loaded, None);
     (around.ticked, around.dates, around.errors) = (Some(ticked), dates, errors);
     let page = Show::new(frame(permit, &loaded), &loaded, &around, &open, Some(problem))?;
     permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
@@ -133,7 +138,7 @@ fn page(
     permit: &Permit<ReadEngagement>,
     loaded: &Loaded,
     open: Vec<Part>,
-    show: String,
+    show: Option<Queue>,
     problem: Option<String>,
 ) -> Result<Show> {
     Ok(Show::new(frame(permit, loaded), loaded, &around(permit, loaded, show), &open, problem)?)
@@ -151,7 +156,7 @@ fn frame(permit: &Permit<ReadEngagement>, loaded: &Loaded) -> crate::kernel::web
 pub(super) fn around(
     permit: &Permit<ReadEngagement>,
     loaded: &Loaded,
-    show: String,
+    show: Option<Queue>,
 ) -> Around<impl Fn(bool, bool) -> Sides + use<>> {
     let own = &loaded.head.own;
     let submitted = own.submitted_at.is_some();
@@ -224,7 +229,7 @@ fn everything(
     let digests = store::get_digests(conn, id, person, inside)?;
     let mut loaded = Loaded {
         outcomes: list_outcomes(conn)?,
-        procedures: runbook::list_procedures(conn, id, visible)?,
+        procedures: procedures_of(conn, &head, visible)?,
         operators: runbook::list_operators(conn, id, None, visible)?,
         inputs: store::list_inputs(conn, id, &digests.inputs)?,
         corrections: corrections(conn, &head, inside)?,
@@ -243,6 +248,19 @@ fn corrections(conn: &mut PgConnection, head: &store::Head, inside: bool) -> Res
         Some(_) => runbook::list_corrections(conn, head.own.id, inside),
         None => Ok(runbook::Corrections::default()),
     }
+}
+
+/// The procedures of an engagement; nothing waits on anybody where no work is allowed.
+pub(super) fn procedures_of(
+    conn: &mut PgConnection,
+    head: &store::Head,
+    visible: &Visible,
+) -> Result<Vec<runbook::ProcedureRow>> {
+    let mut rows = runbook::list_procedures(conn, head.own.id, visible)?;
+    if working_allowed(head.own.status, head.own.submitted_at.is_some()).is_err() {
+        runbook::pause_turns(&mut rows);
+    }
+    Ok(rows)
 }
 
 /// Loads what one section needs beyond what the page has anyway.
@@ -297,7 +315,7 @@ pub async fn section(
         permit.read(move |conn| one(conn, id, (&visible, &inside), person, (part, pages), now)).await?;
     permit.check(loaded.head.own.client_id)?;
     prepare(texts(&loaded), permit.viewer().id.0).await?;
-    let mut html = body(part, &loaded, &around(&permit, &loaded, wanted.show))?;
+    let mut html = body(part, &loaded, &around(&permit, &loaded, wanted.queue()))?;
     if part == Part::Procedures {
         // The table is asked for again when somebody saved: the bar above it then moves too.
         let meter = Meter::new(&loaded.procedures, loaded.head.own.submitted_at.is_some()).render()?;
@@ -320,7 +338,7 @@ fn one(
     match part {
         Part::Procedures => {
             loaded.outcomes = list_outcomes(conn)?;
-            loaded.procedures = runbook::list_procedures(conn, id, visible)?;
+            loaded.procedures = procedures_of(conn, &loaded.head, visible)?;
             loaded.operators = runbook::list_operators(conn, id, None, visible)?;
             loaded.corrections = corrections(conn, &loaded.head, inside)?;
         }

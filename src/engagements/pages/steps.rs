@@ -3,14 +3,16 @@
 use askama::Template;
 
 use super::library::{Filters, holds};
+use crate::accounts::access::store::list_people_without;
 use crate::engagements::domain::{NewEngagement, status_on_create};
-use crate::engagements::store::sections::list_candidates;
+use crate::engagements::store::sections::{clashes, list_candidates};
 use crate::engagements::store::wizard::{self as store, Earlier};
 use crate::engagements::views::sections::Choosable;
 use crate::engagements::views::wizard::{
-    Around, ClientStep, DetailsStep, FinalizeStep, Option_, PickedLine, ProceduresStep, coverage,
+    Around, ClientStep, DetailsStep, FinalizeStep, Missing, Option_, PickedLine, ProceduresStep, coverage,
 };
 use crate::engagements::wizard::{Source, Wizard};
+use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{FieldErrors, Result};
 use crate::kernel::base::ids::DraftId;
 use crate::kernel::base::show;
@@ -67,8 +69,16 @@ pub async fn render(
     filters: Filters,
     errors: FieldErrors,
 ) -> Result<Rendered> {
+    let of = permit.visible().only(wizard.client.filter(|_| step > 1));
+    let client_name = if of.is_empty() {
+        String::new()
+    } else {
+        let clients = permit.read(move |conn| store::list_clients(conn, &of)).await?;
+        clients.into_iter().next().map(|(_, name)| name).unwrap_or_default()
+    };
     let around = Around {
         url: format!("/engagements/new/{draft}"),
+        client: client_name,
         step,
         stays: step == 1 && wizard.source == Source::Plan,
         errors,
@@ -161,14 +171,28 @@ async fn details(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Detai
     let client = wizard.client;
     let day = |raw: &str| times::parse_date(raw).ok().flatten();
     let period = (day(&wizard.details.start_date), day(&wizard.details.end_date));
-    let candidates = permit
+    // Who else has an account is told to those who may give them access.
+    let gives_here = client.is_some_and(|client| permit.may_at(P::AccessGive, client));
+    let gives = gives_here || permit.may(P::AccessManage);
+    let (candidates, others) = permit
         .read(move |conn| match client.filter(|client| visible.contains(client)) {
-            Some(client) => list_candidates(conn, client, None, period, (&visible, true)),
-            None => Ok(Vec::new()),
+            Some(client) => Ok((
+                list_candidates(conn, client, None, period, (&visible, true))?,
+                if gives { list_people_without(conn, client)? } else { Vec::new() },
+            )),
+            None => Ok(Default::default()),
         })
         .await?;
     let people = Choosable::list(&candidates, &wizard.operators, None);
-    Ok(DetailsStep { frame: frame(permit), around, details: wizard.details.clone(), people })
+    let missing = Missing {
+        names: others.into_iter().map(|(_, name)| name).collect(),
+        href: match client {
+            Some(client) if gives_here => format!("/clients/{client}/access"),
+            Some(client) if gives => format!("/admin/access?client={client}"),
+            _ => String::new(),
+        },
+    };
+    Ok(DetailsStep { frame: frame(permit), around, details: wizard.details.clone(), people, missing })
 }
 
 async fn procedures(
@@ -192,12 +216,14 @@ async fn procedures(
 
 async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<FinalizeStep> {
     let (chosen, client, visible) = (wizard.chosen.clone(), wizard.client, permit.visible());
+    let day = |raw: &str| times::parse_date(raw).ok().flatten();
+    let period = (day(&wizard.details.start_date), day(&wizard.details.end_date));
     let (picked, tactics, clients, people) = permit
         .read(move |conn| {
             let version = highest_version(conn)?;
             let of = visible.only(client);
             let people = match of.first() {
-                Some(client) => list_candidates(conn, *client, None, (None, None), (&visible, true))?,
+                Some(client) => list_candidates(conn, *client, None, period, (&visible, true))?,
                 None => Vec::new(),
             };
             Ok((
@@ -216,8 +242,8 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
             .collect::<Vec<_>>();
         if on.is_empty() { "nobody yet".to_owned() } else { on.join(", ") }
     };
-    let day = |raw: &str| times::parse_date(raw).ok().flatten();
-    let (start, end) = (day(&wizard.details.start_date), day(&wizard.details.end_date));
+    let clashes = clashes(&people, |person| wizard.operators.iter().any(|(other, _)| *other == person));
+    let (start, end) = period;
     let status = status_on_create(
         start,
         times::zone(&wizard.details.time_zone).unwrap_or(chrono_tz::UTC),
@@ -245,6 +271,7 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
         },
         dates: if period.is_empty() { "No dates".into() } else { period },
         status: (status.label(), status.class()),
+        clashes,
         red: names(Team::Red),
         blue: names(Team::Blue),
         picked: PickedLine::list(&picked, &wizard.chosen),

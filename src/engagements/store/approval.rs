@@ -317,7 +317,7 @@ pub fn find_draft(
     id: EngagementId,
 ) -> Result<Option<serde_json::Value>> {
     Ok(drafts::table
-        .find((person, DraftSubject::Approval, id, ""))
+        .find((person, DraftSubject::Approval, id, "", ""))
         .select(drafts::fields)
         .first(conn)
         .optional()?)
@@ -334,7 +334,7 @@ pub fn save_draft(
     fields: &serde_json::Value,
     at: DateTime<Utc>,
 ) -> Result<()> {
-    keep_draft(conn, DraftKey { person, of: DraftSubject::Approval, id: id.0, tab: "" }, fields, at)
+    keep_draft(conn, DraftKey::of_thing(person, DraftSubject::Approval, id.0, ""), fields, at)
 }
 
 /// Who asked for an engagement, and how many procedures its test plan has.

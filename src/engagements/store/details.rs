@@ -137,8 +137,8 @@ pub(super) fn write_details(
     if fields.changes() {
         planning.locked.title.clone_from(&own.title);
         let event = planning
-            .event(Kind::EngagementUpdated, format!("Changed “{}”: {}", own.title, fields.labels()))
-            .changes(fields.accepted.iter().map(Change::detail));
+            .event(Kind::EngagementUpdated, format!("Changed “{}”", own.title))
+            .telling(fields.accepted.iter().map(Change::detail));
         planning.events.push(event);
     }
     if changed(DetailField::StartDate) || changed(DetailField::TimeZone) {

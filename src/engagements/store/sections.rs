@@ -34,6 +34,16 @@ pub struct Candidate {
     pub to: Option<NaiveDate>,
     /// Other engagements of theirs in these dates, each in a line.
     pub bookings: Vec<String>,
+    /// Whether there are dates in which others could lie.
+    pub dated: bool,
+}
+
+/// "Tor Lind: Winter drill, 3 Dec – 5 Dec" for each other booking of those who are meant.
+pub fn clashes(candidates: &[Candidate], is_meant: impl Fn(PersonId) -> bool) -> Vec<String> {
+    let of = |c: &Candidate| -> Vec<String> {
+        c.bookings.iter().map(|booking| format!("{}: {booking}", c.name)).collect()
+    };
+    candidates.iter().filter(|c| is_meant(c.id)).flat_map(of).collect()
 }
 
 #[derive(Debug, Clone, QueryableByName)]
@@ -52,6 +62,8 @@ struct CandidateRow {
     to: Option<NaiveDate>,
     #[diesel(sql_type = Array<Jsonb>)]
     bookings: Vec<serde_json::Value>,
+    #[diesel(sql_type = Bool)]
+    dated: bool,
 }
 
 /// Another engagement of a person, as the database tells it.
@@ -64,7 +76,7 @@ struct Booked {
 
 impl CandidateRow {
     fn read(self) -> Result<Candidate> {
-        let Self { id, name, role, has_access, from, to, bookings } = self;
+        let Self { id, name, role, has_access, from, to, bookings, dated } = self;
         let more = bookings.len() > BOOKINGS;
         let told = |booked: serde_json::Value| -> Result<String> {
             let Booked { title, from, to } = serde_json::from_value(booked)?;
@@ -74,7 +86,7 @@ impl CandidateRow {
         let mut bookings: Vec<String> =
             bookings.into_iter().take(BOOKINGS).map(told).collect::<Result<_>>()?;
         bookings.extend(more.then(|| "and more".to_owned()));
-        Ok(Candidate { id, name, role, has_access, from, to, bookings })
+        Ok(Candidate { id, name, role, has_access, from, to, bookings, dated })
     }
 }
 
@@ -82,7 +94,8 @@ impl CandidateRow {
 const BOOKINGS: usize = 20;
 
 /// The people with access to a client, and the operators of `own` who lost it, each with their other bookings
-/// that overlap the dates. Titles of other clients' engagements show only to who sees those clients.
+/// that overlap the dates; without any dates there are none. Titles of other clients' engagements show only
+/// to who sees those clients.
 pub fn list_candidates(
     conn: &mut PgConnection,
     client: ClientId,
@@ -111,7 +124,9 @@ pub fn list_candidates(
                     WHEN e.status = 'in_progress' THEN 'infinity' \
                     ELSE coalesce(e.start_date, 'infinity') END) >= $3)
                     AND ($4::date IS NULL OR coalesce(o.starts_on, e.start_date, '-infinity') <= $4)
-                GROUP BY e.id ORDER BY e.start_date NULLS FIRST, e.title LIMIT 21) AS bookings
+                    AND ($3::date IS NOT NULL OR $4::date IS NOT NULL)
+                GROUP BY e.id ORDER BY e.start_date NULLS FIRST, e.title LIMIT 21) AS bookings,
+            $3::date IS NOT NULL OR $4::date IS NOT NULL AS dated
          FROM people p LEFT JOIN client_access a ON a.person_id = p.id AND a.client_id = $1 LEFT \
          JOIN roles r ON r.id = a.role_id
          WHERE (a.client_id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL) 

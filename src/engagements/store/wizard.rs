@@ -42,7 +42,7 @@ pub fn save_draft(
 ) -> Result<()> {
     keep_draft(
         conn,
-        DraftKey { person, of: DraftSubject::Wizard, id: draft.0, tab: "" },
+        DraftKey::of_thing(person, DraftSubject::Wizard, draft.0, ""),
         &serde_json::to_value(wizard)?,
         now,
     )

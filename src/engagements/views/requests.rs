@@ -107,6 +107,22 @@ impl ApprovalPage {
         let name = |team| if team == Team::Red { "had_red" } else { "had_blue" };
         self.draft.operators.iter().map(|(person, team)| (name(*team), person.to_string())).collect()
     }
+    /// Whether nothing is missing, so that it can be approved as it is. A start that has passed is asked
+    /// about beside the button.
+    fn is_whole(&self) -> bool {
+        (1..=4).all(|step| self.draft.faults(step, self.today).0.keys().all(|field| field == "past"))
+    }
+    /// Whom it asks for on a side: "Tor Lind, Mika Berg".
+    fn side(&self, red: bool) -> String {
+        let on = self.people.iter().filter(|p| if red { p.red } else { p.blue });
+        let names: Vec<&str> = on.map(|p| p.name.as_str()).collect();
+        if names.is_empty() { "nobody yet".to_owned() } else { names.join(", ") }
+    }
+    /// Other bookings of its operators in its dates.
+    fn clashes(&self) -> Vec<String> {
+        let on = self.people.iter().filter(|p| p.red || p.blue);
+        on.flat_map(|p| p.bookings.iter().map(move |booking| format!("{}: {booking}", p.name))).collect()
+    }
     fn is_before(&self, n: &usize) -> bool {
         *n < self.step
     }

@@ -111,6 +111,8 @@ pub struct Choosable {
     pub fault: Option<String>,
     /// Other bookings in the engagement's dates.
     pub bookings: Vec<String>,
+    /// Whether it has dates.
+    pub dated: bool,
 }
 
 impl Choosable {
@@ -137,6 +139,7 @@ impl Choosable {
                 had_dates: Default::default(),
                 fault: None,
                 bookings: c.bookings.clone(),
+                dated: c.dated,
             })
             .collect()
     }
@@ -365,7 +368,7 @@ impl Timeline {
                     format!("/engagements/{id}/procedures/{}#logs", entry.procedure),
                     format!("{} {}", entry.position, entry.procedure_name),
                 ),
-                text: markdown::render(&entry.text),
+                text: entry.text.clone(),
             };
             match days.last_mut().filter(|(last, _)| *last == day) {
                 Some((_, moments)) => moments.push(moment),

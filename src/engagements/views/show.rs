@@ -8,7 +8,7 @@ use super::sections::{
     Assets, Attachments, Choosable, Files, Inputs, Operators, Overview, OwnDates, Part, Report, Timeline,
     asset_digest,
 };
-use super::table::{Line, Meter, Procedures, Writer};
+use super::table::{Line, Meter, Procedures};
 use crate::engagements::glance::{Answered, Glance};
 use crate::engagements::store::sections::{Candidate, Entry, UsedAsset};
 use crate::engagements::store::show::{Digests, Head};
@@ -23,9 +23,11 @@ use crate::kernel::merge::set::SetChange;
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::lifecycle::domain::EngagementStatus;
-use crate::procedures::domain::{ProcedureStatus, Sides};
+use crate::procedures::domain::{Sides, working_allowed};
 use crate::procedures::inputs::{InputRow, Values};
+use crate::procedures::queue::{Queue, Writer};
 use crate::procedures::store::runbook::{Corrections, Operator, ProcedureRow};
+use crate::procedures::views::page::url_in;
 use crate::settings::domain::Outcome;
 
 /// Everything the page is made of; what was not asked for is empty.
@@ -57,6 +59,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Whether the runbook is being worked on.
+    pub fn is_open(&self) -> bool {
+        working_allowed(self.head.own.status, self.head.own.submitted_at.is_some()).is_ok()
+    }
+
     pub fn of(head: Head) -> Self {
         Self {
             head,
@@ -108,8 +115,8 @@ pub struct Around<F> {
     pub now: DateTime<Utc>,
     /// The organisation's zone, for times that are not the engagement's.
     pub zone: chrono_tz::Tz,
-    /// Filter of the procedures: `mine`, `red`, `blue`, `unanswered` or nothing.
-    pub show: String,
+    /// Filter of the procedures.
+    pub show: Option<Queue>,
     /// Inputs as typed, after a refused save.
     pub typed: Values,
     /// What is wrong with them.
@@ -260,37 +267,38 @@ pub fn body<F: Fn(bool, bool) -> Sides>(
 
 fn procedures<F: Fn(bool, bool) -> Sides>(loaded: &Loaded, around: &Around<F>) -> Procedures {
     let (all, operators) = (&loaded.procedures, &loaded.operators);
-    let fits = |row: &ProcedureRow, show: &str| match show {
-        "mine" => around.writer.is_turn_of(row, operators),
-        "red" | "blue" => row.turn().as_str() == show,
-        "unanswered" => {
-            row.status != ProcedureStatus::NotApplicable
-                && (row.red_outcome.is_none() || row.blue_outcome.is_none())
-        }
-        _ => true,
+    let fits = |row: &ProcedureRow, show: Option<Queue>| {
+        show.is_none_or(|queue| around.writer.fits(queue, row, operators))
     };
+    let count = |show: Option<Queue>| all.iter().filter(|row| fits(row, show)).count();
     let chips = [
-        ("", "All"),
-        ("mine", "Waiting on me"),
-        ("red", "Waiting on red"),
-        ("blue", "Waiting on blue"),
-        ("unanswered", "Unanswered"),
+        (None, "All"),
+        (Some(Queue::Mine), "Waiting on me"),
+        (Some(Queue::Red), "Waiting on red"),
+        (Some(Queue::Blue), "Waiting on blue"),
+        (Some(Queue::Unanswered), "Unanswered"),
     ]
     .into_iter()
-    .map(|(value, label)| (value, label, all.iter().filter(|row| fits(row, value)).count()))
+    // Where no work is allowed nothing waits, and no chip says that it does.
+    .filter(|(show, _)| {
+        loaded.is_open() || *show == around.show || matches!(show, None | Some(Queue::Unanswered))
+    })
+    .map(|(show, label)| (show.map_or("", Queue::as_str), label, count(show)))
     .collect();
     let rows = all
         .iter()
-        .filter(|row| fits(row, &around.show))
+        .filter(|row| fits(row, around.show))
         .map(|row| {
             let sides = around.writer.sides_of(row, operators);
-            let mut line = Line::new(row, loaded.head.own.id, &loaded.outcomes, operators, sides);
+            let on = (sides, around.show);
+            let mut line = Line::new(row, loaded.head.own.id, &loaded.outcomes, operators, on);
             line.correct(row.id, &loaded.corrections);
             line
         })
         .collect();
     let url = format!("/engagements/{}", loaded.head.own.id);
-    Procedures { url, chips, show: around.show.clone(), rows, total: all.len(), plans: around.may.plan }
+    let show = around.show.map_or("", Queue::as_str);
+    Procedures { url, chips, show, rows, total: all.len(), plans: around.may.plan }
 }
 
 impl Show {
@@ -317,7 +325,8 @@ impl Show {
                     && around.writer.is_turn_of(row, &loaded.operators)
             })
             .map(|row| {
-                (format!("{url}/procedures/{}", row.id), format!("{} {}", row.position, short(&row.name)))
+                let href = url_in(own.id, row.id, Some(Queue::Mine));
+                (href, format!("{} {}", row.position, short(&row.name)))
             });
         let sections =
             Part::ALL.iter().map(|part| section(*part, loaded, around, open)).collect::<Result<_, _>>()?;
@@ -513,7 +522,7 @@ mod tests {
     use super::*;
     use crate::engagements::store::show::Own;
     use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
-    use crate::procedures::domain::Severity;
+    use crate::procedures::domain::{ProcedureStatus, Severity, Turn};
 
     /// An engagement with two procedures, one answered, and somebody who works on both sides.
     fn engagement() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
@@ -551,7 +560,7 @@ mod tests {
             tactics: vec!["credential-access".into()],
             status,
             severity: outcome.map(|_| Severity::High),
-            waiting_on: None,
+            turn: Turn::Nobody,
             red_outcome: outcome.map(|_| "success".into()),
             blue_outcome: outcome.map(str::to_owned),
             version: 1,
@@ -590,7 +599,7 @@ mod tests {
             may: May::default(),
             now,
             zone: chrono_tz::UTC,
-            show: String::new(),
+            show: None,
             typed: Values::new(),
             errors: FieldErrors::default(),
             ticked: None,
@@ -661,7 +670,7 @@ mod tests {
             may: around.may,
             now: around.now,
             zone: around.zone,
-            show: String::new(),
+            show: None,
             typed: Values::new(),
             errors: FieldErrors::default(),
             ticked: None,

@@ -4,13 +4,14 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use crate::engagements::domain::RunbookState;
-use crate::kernel::base::ids::{EngagementId, PersonId, ProcedureId};
+use crate::kernel::base::ids::{EngagementId, ProcedureId};
 use crate::kernel::base::team::Team;
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
-use crate::procedures::domain::{Field, Sides, WaitingOn};
-use crate::procedures::store::runbook::{Corrections, Operator, ProcedureRow, is_assigned, operators_of};
-use crate::procedures::views::page::state_class;
+use crate::procedures::domain::{Field, Sides, Turn};
+use crate::procedures::queue::Queue;
+use crate::procedures::store::runbook::{Corrections, Operator, ProcedureRow, operators_of};
+use crate::procedures::views::page::{state_class, url_in};
 use crate::settings::domain::Outcome;
 
 /// A value of a procedure as its cell shows it.
@@ -84,41 +85,12 @@ pub struct Line {
 const AVATARS: usize = 4;
 
 /// "Red", "Blue" or nothing.
-pub fn turn_word(turn: WaitingOn) -> &'static str {
+pub fn turn_word(turn: Turn) -> &'static str {
     match turn {
-        WaitingOn::Red => "Red",
-        WaitingOn::Blue => "Blue",
-        WaitingOn::Nobody => "",
-    }
-}
-
-/// What a person may edit in the table, and who they are.
-#[derive(Debug, Clone, Copy)]
-pub struct Writer<F> {
-    /// Sides on a procedure, given whether the person is assigned to red and to blue; none when it is closed.
-    pub sides: F,
-    pub person: PersonId,
-}
-
-impl<F: Fn(bool, bool) -> Sides> Writer<F> {
-    /// The person's sides on a procedure.
-    pub fn sides_of(&self, row: &ProcedureRow, operators: &[Operator]) -> Sides {
-        let on = |team| is_assigned(operators, row.id, team, self.person);
-        (self.sides)(on(Team::Red), on(Team::Blue))
-    }
-    /// Whether the procedure waits on this person: an operator of the side whose turn it is, or with nobody
-    /// assigned whoever may write that side.
-    pub fn is_turn_of(&self, row: &ProcedureRow, operators: &[Operator]) -> bool {
-        let team = match row.turn() {
-            WaitingOn::Red => Team::Red,
-            WaitingOn::Blue => Team::Blue,
-            WaitingOn::Nobody => return false,
-        };
-        let mut assigned = operators_of(operators, row.id, team).peekable();
-        if assigned.peek().is_none() {
-            return self.sides_of(row, operators).may_write_team(team);
-        }
-        assigned.any(|o| o.person_id == self.person)
+        Turn::Red => "Red",
+        Turn::Blue => "Blue",
+        Turn::Both => "Red and blue",
+        Turn::Nobody => "",
     }
 }
 
@@ -138,7 +110,7 @@ impl Line {
         engagement: EngagementId,
         outcomes: &[Outcome],
         operators: &[Operator],
-        sides: Sides,
+        (sides, queue): (Sides, Option<Queue>),
     ) -> Self {
         let cells = INLINE
             .iter()
@@ -166,12 +138,12 @@ impl Line {
             position: row.position,
             technique: row.technique_ids.first().cloned().unwrap_or_default(),
             more: row.technique_ids.len().saturating_sub(1),
-            href: format!("/engagements/{engagement}/procedures/{}", row.id),
+            href: url_in(engagement, row.id, queue),
             name: row.name.clone(),
             cells,
             people,
             people_more,
-            turn: turn_word(row.turn()),
+            turn: turn_word(row.turn),
         }
     }
 }
@@ -182,12 +154,19 @@ pub struct Procedures {
     pub url: String,
     /// Filter links: value, label, how many.
     pub chips: Vec<(&'static str, &'static str, usize)>,
-    pub show: String,
+    /// The filter that is on, as addresses name it.
+    pub show: &'static str,
     pub rows: Vec<Line>,
     /// How many there are without the filter.
     pub total: usize,
     /// Whether procedures can be added, removed and ordered.
     pub plans: bool,
+}
+
+impl Procedures {
+    fn is_on(&self, value: &str) -> bool {
+        self.show == value
+    }
 }
 
 /// One cell after a save, and whatever else of its row and the head changed with it.
@@ -224,12 +203,12 @@ impl Meter {
     pub fn new(rows: &[ProcedureRow], submitted: bool) -> Self {
         let progress = crate::procedures::domain::Progress::of(rows.iter().map(|row| row.status));
         let state = RunbookState::of(progress, submitted);
-        let waiting = |on: WaitingOn| rows.iter().filter(|row| row.turn() == on).count();
+        let waiting = |team: Team| rows.iter().filter(|row| row.turn.is_of(team)).count();
         let mut words = progress.label();
         if progress.total > 0 {
             words.push_str(" procedures completed");
         }
-        for (n, side) in [(waiting(WaitingOn::Red), "red"), (waiting(WaitingOn::Blue), "blue")] {
+        for (n, side) in [(waiting(Team::Red), "red"), (waiting(Team::Blue), "blue")] {
             if n > 0 && !submitted {
                 words.push_str(&format!(" · {n} waiting on {side}"));
             }

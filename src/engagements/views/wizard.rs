@@ -18,6 +18,8 @@ pub const STEPS: [&str; 4] = ["Client", "Engagement Details", "Select Procedures
 /// What every step has.
 pub struct Around {
     pub url: String,
+    /// Name of the chosen client, once that step lies behind.
+    pub client: String,
     /// From 1.
     pub step: u8,
     /// Whether Enter stays at the step: it filters the test plans there.
@@ -80,7 +82,30 @@ pub struct DetailsStep {
     pub details: NewEngagement,
     /// People with access to the client.
     pub people: Vec<Choosable>,
+    pub missing: Missing,
 }
+
+/// Who is not among the people to choose from, for whoever may change that.
+#[derive(Default)]
+pub struct Missing {
+    pub names: Vec<String>,
+    /// Where access is given; empty for whoever gives none.
+    pub href: String,
+}
+
+impl Missing {
+    /// "Mika, Tor and 3 more"
+    fn told(&self) -> String {
+        let first: Vec<&str> = self.names.iter().take(NAMED).map(String::as_str).collect();
+        match self.names.len().saturating_sub(NAMED) {
+            0 => first.join(", "),
+            more => format!("{} and {more} more", first.join(", ")),
+        }
+    }
+}
+
+/// How many of them are named.
+const NAMED: usize = 8;
 
 impl DetailsStep {
     /// Whether one of the folded fields holds something or is wrong.
@@ -221,6 +246,8 @@ pub struct FinalizeStep {
     pub status: (&'static str, &'static str),
     pub red: String,
     pub blue: String,
+    /// Other bookings of its operators in these dates.
+    pub clashes: Vec<String>,
     pub picked: Vec<PickedLine>,
     /// Tactics in matrix order, those without a procedure left out.
     pub tactics: Vec<TacticLine>,

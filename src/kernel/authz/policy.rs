@@ -26,6 +26,8 @@ crate::text_enum! {
         TestPlanEdit => "test_plan.edit", "Create and change test plans";
         LibraryRead => "library.read", "Read the library";
         TestPlanRead => "test_plan.read", "Read test plans";
+        AccessGive => "access.give", "Give access to this client to people who have an account, in roles \
+            that may do no more here";
         AuditLogReadClient => "audit_log.read_client", "Read the audit events of this client";
         ClientRead => "client.read", "See the client and its assets";
         EngagementRead => "engagement.read", "Read the client's engagements";
@@ -67,6 +69,10 @@ impl PermissionSet {
     /// Whether `permission` is in the set.
     pub fn has(self, permission: Permission) -> bool {
         self.0 & (1 << permission as u64) != 0
+    }
+    /// Whether every right at a client that `other` holds is in the set too.
+    pub fn covers_at_client(self, other: Self) -> bool {
+        other.iter().filter(|permission| !permission.is_own()).all(|permission| self.has(permission))
     }
     /// The permissions of the set, in the enum's order.
     pub fn iter(self) -> impl Iterator<Item = Permission> {
@@ -173,6 +179,7 @@ pub const ROLES: &[SeededRole] = &[
             P::TestPlanEdit,
             P::LibraryRead,
             P::TestPlanRead,
+            P::AccessGive,
             P::AuditLogReadClient,
             P::ClientRead,
             P::EngagementRead,
@@ -229,9 +236,18 @@ impl Rights {
     pub fn may_at(&self, permission: Permission, client: ClientId) -> bool {
         !permission.is_own() && self.clients.get(&client).is_some_and(|set| set.has(permission))
     }
+    /// What is held at this client; nothing without access to it.
+    pub fn at(&self, client: ClientId) -> PermissionSet {
+        self.clients.get(&client).copied().unwrap_or_default()
+    }
     /// Whether a right is held at one client or more, or without a client.
     pub fn may_anywhere(&self, permission: Permission) -> bool {
         self.may(permission) || !permission.is_own() && self.clients.values().any(|set| set.has(permission))
+    }
+    /// Whether a role of the person's own names a right at clients: they will hold it where they are given
+    /// access in that role, and nowhere yet.
+    pub fn promises(&self, permission: Permission) -> bool {
+        !permission.is_own() && self.own.has(permission)
     }
     /// Every client the person has access to, whatever the role.
     pub fn visible(&self) -> Visible {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use diesel::result::{DatabaseErrorKind, Error as Diesel};
 
+use super::harmless::harmless;
+
 /// What is wrong with a form: field name → sentence. Shown beside each field, answered as 422.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldErrors(pub BTreeMap<String, String>);
@@ -16,9 +18,11 @@ impl FieldErrors {
         errors.add(field, sentence);
         errors
     }
-    /// Adds a sentence; the first one of a field stays.
+    /// Adds a sentence; the first one of a field stays. What it repeats of the text that was typed may hold
+    /// characters that are not seen or turn what stands beside them: they are made visible.
     pub fn add(&mut self, field: &str, sentence: impl Into<String>) {
-        self.0.entry(field.to_owned()).or_insert_with(|| sentence.into());
+        let sentence = || harmless(&sentence.into()).into_owned();
+        self.0.entry(field.to_owned()).or_insert_with(sentence);
     }
     /// The sentence of a field, for a template.
     pub fn get(&self, field: &str) -> Option<&str> {
@@ -207,5 +211,16 @@ impl actix_web::ResponseError for Error {
     // The body is written at the edge, which knows who asks and whether for a page or a fragment.
     fn error_response(&self) -> actix_web::HttpResponse {
         actix_web::HttpResponse::new(self.status())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_repeats_what_was_typed_with_its_hidden_characters_made_visible() {
+        let errors = FieldErrors::one("date", "“2026\u{1b}[2J\u{202e}” is not a date.");
+        assert_eq!(errors.get("date"), Some("“2026␛[2J⟨U+202E⟩” is not a date."));
     }
 }

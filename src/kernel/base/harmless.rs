@@ -21,21 +21,93 @@ pub fn acts(c: char) -> bool {
         )
 }
 
-/// The text with each such character made visible: ␛ for an escape, ⟨U+202E⟩ for an override.
+/// Whether a reader would not see this character, or would see something else because of it, where it stands
+/// between these two. Joiners and variation selectors belong to the writing of Persian, of India's languages
+/// and of emoji: there they are letters like others. Line breaks and tabs are left to who asks.
+pub fn hides(before: Option<char>, c: char, after: Option<char>) -> bool {
+    match c {
+        '\n' | '\t' | '\r' => false,
+        '\u{200c}' | '\u{200d}' => !(before.is_some_and(joins) && after.is_some_and(joins)),
+        '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' => {
+            !(before.is_some_and(|c| c >= '\u{a9}' && !hides(None, c, None)) || after == Some('\u{20e3}'))
+        }
+        c => acts(c) || is_blank(c) || matches!(c, '\u{fdd0}'..='\u{fdef}' | '\u{fffe}' | '\u{ffff}'),
+    }
+}
+
+/// Letters of scripts that use joiners, and emoji.
+fn joins(c: char) -> bool {
+    matches!(
+        c,
+        '\u{600}'..='\u{8ff}' | '\u{900}'..='\u{109f}' | '\u{1780}'..='\u{18af}' | '\u{2190}'..='\u{2bff}'
+            | '\u{fb50}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fe0f}' | '\u{fe70}'..='\u{fefc}'
+            | '\u{1f000}'..='\u{1faff}'
+    ) && !acts(c)
+}
+
+/// Characters that fonts draw as nothing, or as a blank that is no blank to a computer.
+fn is_blank(c: char) -> bool {
+    matches!(
+        c,
+        '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}'
+            | '\u{3164}' | '\u{ffa0}' | '\u{e0080}'..='\u{e0fff}'
+    )
+}
+
+/// Whether nothing of the text can be seen: an invisible name is no name.
+pub fn is_invisible(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || hides(None, c, None) || matches!(c, '\u{fe00}'..='\u{fe0f}'))
+}
+
+/// Whether the text holds letters that are written from right to left: beside others it has to stand apart.
+pub fn runs_left(text: &str) -> bool {
+    text.chars().any(is_left_running)
+}
+
+/// Letters of the blocks that Unicode gives to scripts written from right to left.
+pub fn is_left_running(c: char) -> bool {
+    matches!(
+        c,
+        '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}'
+            | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}'
+    )
+}
+
+/// How a hidden character is shown, everywhere: ⟨U+202E⟩.
+pub fn mark(c: char) -> String {
+    format!("⟨U+{:04X}⟩", u32::from(c))
+}
+
+/// The text with each hidden character shown as [`mark`] has it; line breaks and tabs stay.
+pub fn marked(text: &str) -> Cow<'_, str> {
+    marked_where(text, hides)
+}
+
+/// As [`marked`], for one line: a line break or tab is shown as well.
 pub fn harmless(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(acts) {
+    marked_where(text, |before, c, after| matches!(c, '\n' | '\t' | '\r') || hides(before, c, after))
+}
+
+fn marked_where(text: &str, hidden: impl Fn(Option<char>, char, Option<char>) -> bool) -> Cow<'_, str> {
+    // Most texts are plain.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
-    let mut shown = String::with_capacity(text.len() + 8);
-    for c in text.chars() {
-        match c {
-            // The control pictures stand in the order of the controls.
-            '\0'..='\u{1f}' => shown.extend(char::from_u32(0x2400 + u32::from(c))),
-            '\u{7f}' => shown.push('␡'),
-            c if acts(c) => shown.push_str(&format!("⟨U+{:04X}⟩", u32::from(c))),
-            c => shown.push(c),
+    let mut shown = String::new();
+    let (mut kept, mut before) = (0, None);
+    let mut rest = text.char_indices().peekable();
+    while let Some((at, c)) = rest.next() {
+        if hidden(before, c, rest.peek().map(|(_, after)| *after)) {
+            shown.push_str(&text[kept..at]);
+            shown.push_str(&mark(c));
+            kept = at + c.len_utf8();
         }
+        before = Some(c);
     }
+    if kept == 0 {
+        return Cow::Borrowed(text);
+    }
+    shown.push_str(&text[kept..]);
     Cow::Owned(shown)
 }
 
@@ -63,18 +135,51 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn orders_become_pictures() {
-        assert_eq!(harmless("a\u{1b}[2J\nb"), "a␛[2J␊b");
+    fn what_hides_is_marked_in_one_way() {
+        assert_eq!(harmless("a\u{1b}[2J\nb\tc"), "a⟨U+001B⟩[2J⟨U+000A⟩b⟨U+0009⟩c");
+        assert_eq!(marked("a\u{1b}[2J\nb\tc\r\n"), "a⟨U+001B⟩[2J\nb\tc\r\n");
         assert_eq!(harmless("safe\u{202e}exe"), "safe⟨U+202E⟩exe");
-        assert_eq!(harmless("Ünïcode ✓"), "Ünïcode ✓");
+        assert_eq!(
+            marked("a\u{ad}\u{3164}\u{e0041}\u{2066}\u{85}"),
+            "a⟨U+00AD⟩⟨U+3164⟩⟨U+E0041⟩⟨U+2066⟩⟨U+0085⟩"
+        );
+        assert_eq!(harmless("Ünïcode ✓ 李明 شركة"), "Ünïcode ✓ 李明 شركة");
+    }
+
+    #[test]
+    fn joiners_that_write_words_are_letters() {
+        for word in ["می\u{200c}خواهم", "क्\u{200d}ष", "👩\u{200d}💻", "⚠\u{fe0f}", "1\u{fe0f}\u{20e3}"]
+        {
+            assert_eq!(marked(word), word);
+        }
+        assert_eq!(marked("ad\u{200d}min\u{fe0f}"), "ad⟨U+200D⟩min⟨U+FE0F⟩");
+    }
+
+    #[test]
+    fn an_invisible_name_is_none() {
+        for name in
+            ["", " \u{a0}", "\u{200b}", "\u{3164}", "\u{2800}", "\u{e0041}\u{e007f}", "\u{202e} \u{fe0f}"]
+        {
+            assert!(is_invisible(name), "{name:?}");
+        }
+        assert!(!is_invisible("\u{202e}x") && !is_invisible("李"));
+    }
+
+    #[test]
+    fn json_stays_the_same_value() {
         assert_eq!(harmless_json("{\"a\": \"x\u{202e}y\u{e0001}\"}"), "{\"a\": \"x\\u202ey\\udb40\\udc01\"}");
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        ".*([\u{200b}-\u{206f}\u{7f}-\u{a0}\u{3164}\u{feff}]|a){0,6}"
     }
 
     proptest! {
         #![proptest_config(crate::kernel::base::proptests::config())]
         #[test]
-        fn nothing_acts_afterwards(text in ".*") {
-            prop_assert!(!harmless(&text).chars().any(acts));
+        fn nothing_acts_afterwards(text in text()) {
+            let left = harmless(&text).chars().any(|c| hides(Some('漢'), c, Some('ن')));
+            prop_assert!(!left, "{}", harmless(&text));
             let json = serde_json::to_string(&text).unwrap();
             let safe = harmless_json(&json);
             prop_assert!(!safe.chars().any(acts));

@@ -3,10 +3,12 @@
 //! checksums, durable unless told not.
 
 use std::fs;
+use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, lchown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use anyhow::{Context, bail};
 use diesel::connection::SimpleConnection;
@@ -18,7 +20,14 @@ use crate::kernel::base::private;
 
 /// A running private cluster. The last process that uses it stops it when it drops it.
 #[derive(Debug)]
-pub struct Cluster {
+pub struct Cluster(Arc<Server>);
+
+/// The clusters that this process uses, for [`leave_all`].
+static IN_USE: Mutex<Vec<Weak<Server>>> = Mutex::new(Vec::new());
+
+/// What a [`Cluster`] leads to.
+#[derive(Debug)]
+pub struct Server {
     bin: PathBuf,
     data: PathBuf,
     socket: PathBuf,
@@ -68,19 +77,48 @@ impl Cluster {
         // Waits for somebody who is stopping it at this moment.
         in_use.lock_shared()?;
         let socket = find_socket(&data, account)?;
-        let cluster = Self { bin, data, socket, account, in_use };
-        cluster.make_directory(&cluster.data)?;
-        cluster.make_directory(&cluster.socket)?;
-        if !cluster.data.join("PG_VERSION").exists() {
-            cluster.init()?;
-        }
-        if !cluster.answers() {
-            cluster.launch(durability)?;
+        let cluster = Self(Arc::new(Server { bin, data, socket, account, in_use }));
+        {
+            // Until it runs, nobody can end it in order: whoever wants to waits here.
+            let mut started = in_use_here();
+            cluster.make_directory(&cluster.data)?;
+            cluster.make_directory(&cluster.socket)?;
+            if !cluster.data.join("PG_VERSION").exists() {
+                cluster.init()?;
+            }
+            if !cluster.answers() {
+                cluster.launch(durability)?;
+            }
+            started.retain(|server| server.strong_count() > 0);
+            started.push(Arc::downgrade(&cluster.0));
         }
         cluster.make_roles()?;
         Ok(cluster)
     }
+}
 
+fn in_use_here() -> MutexGuard<'static, Vec<Weak<Server>>> {
+    // A start that panicked leaves the list whole.
+    IN_USE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Leaves every cluster that this process uses, as dropping them would: for a process that ends elsewhere than
+/// where they are held. It waits for one that is about to start.
+pub fn leave_all() {
+    for server in in_use_here().iter().filter_map(Weak::upgrade) {
+        server.leave();
+    }
+}
+
+impl Deref for Cluster {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.0
+    }
+}
+
+impl Server {
     /// Connection URL for a role and database of this cluster.
     pub fn url(&self, role: &str, database: &str) -> String {
         format!("postgresql:///{database}?host={}&user={role}", self.socket.display())
@@ -258,13 +296,20 @@ impl Cluster {
     }
 }
 
-impl Drop for Cluster {
-    fn drop(&mut self) {
+impl Server {
+    /// Stops the server unless another process uses it.
+    fn leave(&self) {
         // The lock in common goes first: two who leave at the same moment must not each see the other still
         // there.
         if self.in_use.unlock().is_ok() && self.in_use.try_lock().is_ok() {
             self.stop_always();
         }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 

@@ -80,13 +80,14 @@ diesel::table! {
 }
 
 diesel::table! {
-    drafts (person_id, subject_type, subject_id, tab) {
+    drafts (person_id, subject_type, subject_id, place, tab) {
         person_id -> Uuid,
         subject_type -> Text,
         subject_id -> Uuid,
         tab -> Text,
         fields -> Jsonb,
         updated_at -> Timestamptz,
+        place -> Text,
     }
 }
 
@@ -426,6 +427,9 @@ diesel::table! {
         updated_by -> Nullable<Uuid>,
         version -> Int4,
         inputs -> Jsonb,
+        status_by_hand -> Bool,
+        step_ids -> Array<Text>,
+        cleanup_ids -> Array<Text>,
     }
 }
 
@@ -539,6 +543,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    secret_key (single) {
+        single -> Bool,
+        fingerprint -> Bytea,
+        set_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     sessions (key_hash) {
         key_hash -> Bytea,
         person_id -> Nullable<Uuid>,
@@ -567,6 +579,8 @@ diesel::table! {
         audit_days -> Int4,
         legal_hold -> Bool,
         retention_loosened_at -> Nullable<Timestamptz>,
+        keys_kept_at -> Nullable<Timestamptz>,
+        first_hour_over_at -> Nullable<Timestamptz>,
         classification -> Text,
     }
 }
@@ -730,6 +744,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     repositories,
     role_permissions,
     roles,
+    secret_key,
     sessions,
     settings,
     step_ticks,

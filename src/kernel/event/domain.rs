@@ -1,9 +1,11 @@
 //! Events: kinds, categories and the English sentence that is written with each.
 
+use chrono::DateTime;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId};
+use crate::kernel::base::show;
 
 crate::text_enum! {
     /// The categories of the audit log's filter.
@@ -49,6 +51,8 @@ kinds! {
     SessionEndedByOther => "session.ended_elsewhere", SignIn;
     SessionProved => "session.proved", SignIn;
     PasswordChanged => "password.changed", Password;
+    // No change of a password: whoever asks for those asks for the category.
+    PasswordChosen => "password.chosen", Users;
     PasswordReset => "password.reset", Password;
     PasswordLinkMade => "password.link_made", Password;
     TwoFactorEnrolled => "two_factor.enrolled", TwoFactor;
@@ -127,6 +131,7 @@ kinds! {
     OriginRefused => "origin.refused", Refused;
     DemoSeeded => "demo.seeded", System;
     JobRun => "job.run", System;
+    SecretKeyAdopted => "secret_key.adopted", System;
     LogRestored => "audit_log.restored", System;
     MonthArchived => "audit_month.archived", System;
     MonthDropped => "audit_month.dropped", System;
@@ -234,6 +239,18 @@ pub struct Event {
     pub search_values: String,
 }
 
+/// Values of more characters are not in a sentence, and none is in one that is longer than this already.
+const TOLD_CHARS: usize = 40;
+const TOLD_ALL: usize = 300;
+
+/// A value as a sentence tells it: times as people read them.
+fn told(value: &str) -> String {
+    match DateTime::parse_from_rfc3339(value) {
+        Ok(at) => format!("{} UTC", show::seconds(at.to_utc(), chrono_tz::UTC)),
+        Err(_) => value.to_owned(),
+    }
+}
+
 impl Event {
     /// An event that something was done.
     pub fn new(kind: Kind, sentence: impl Into<String>) -> Self {
@@ -279,6 +296,32 @@ impl Event {
         self.detail = detail;
         self
     }
+    /// As [`Event::changes`]; the sentence names the fields too, with their values where those are short.
+    pub fn telling<'a>(
+        mut self,
+        changes: impl IntoIterator<Item = (&'a str, &'a str, &'a str, bool)>,
+    ) -> Self {
+        let changes: Vec<_> = changes.into_iter().collect();
+        let is_short = |text: &str| text.chars().count() <= TOLD_CHARS && !text.contains(char::is_control);
+        let mut words = String::new();
+        for (name, before, after, long) in &changes {
+            let name = name.replace('_', " ");
+            let values = if !long && is_short(before) && is_short(after) && words.chars().count() < TOLD_ALL {
+                match (told(before).as_str(), told(after).as_str()) {
+                    ("", after) => format!(" {after}"),
+                    (before, "") => format!(" {before} → empty"),
+                    (before, after) => format!(" {before} → {after}"),
+                }
+            } else {
+                String::new()
+            };
+            words.push_str(if words.is_empty() { ": " } else { ", " });
+            words.push_str(&name);
+            words.push_str(&values);
+        }
+        self.sentence.push_str(&words);
+        self.changes(changes)
+    }
     /// Adds changed fields: name, before, after. Long texts tell only that they changed, and their lengths.
     pub fn changes<'a>(
         mut self,
@@ -319,5 +362,22 @@ mod tests {
             .changes([("red_notes", "", "hunter2", true), ("attack_source", "", "HL-WS-014", false)]);
         assert!(!event.detail.to_string().contains("hunter2") && !event.search_values.contains("hunter2"));
         assert!(event.search_values.contains("HL-WS-014"));
+    }
+
+    #[test]
+    fn short_values_stand_in_the_sentence() {
+        let event = Event::new(Kind::ProcedureSaved, "Saved procedure 6").telling([
+            ("status", "Not Started", "In Progress", false),
+            ("attack_source", "", "HL-WS-014", false),
+            ("red_notes", "", "hunter2", true),
+            ("executed_as", "", &"x".repeat(41), false),
+            ("ended_at", "2026-11-21T14:15:04Z", "", false),
+        ]);
+        assert_eq!(
+            event.sentence,
+            "Saved procedure 6: status Not Started → In Progress, attack source HL-WS-014, red notes, \
+            executed as, ended at 21 Nov 2026, 14:15:04 UTC → empty"
+        );
+        assert!(Event::new(Kind::UserUpdated, "Changed").telling([]).sentence == "Changed");
     }
 }

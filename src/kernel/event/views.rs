@@ -5,7 +5,7 @@ use askama::filters::HtmlSafe;
 use chrono_tz::Tz;
 use serde_json::Value;
 
-use super::domain::{Category, EventOutcome};
+use super::domain::{ActorKind, Category, EventOutcome};
 use super::record::{Place, Record};
 use crate::kernel::base::harmless::harmless;
 use crate::kernel::base::show;
@@ -60,6 +60,10 @@ impl<'a> EventRow<'a> {
     pub fn new(event: &'a Record, zone: Tz, href: Option<String>, open: bool) -> Self {
         Self { event, href, open, here: true, proof: None, zone }
     }
+    /// The same on another page than the log, to which it leads.
+    pub fn elsewhere(self) -> Self {
+        Self { here: false, ..self }
+    }
     /// The same with its proof.
     pub fn with_proof(self, proof: Option<ProofOf>) -> Self {
         Self { proof, ..self }
@@ -76,8 +80,18 @@ impl<'a> EventRow<'a> {
     pub fn iso(&self) -> String {
         self.event.at.to_rfc3339()
     }
+    /// Whose act it was. Where nobody was signed in and it is about a person, their name as it was then: a
+    /// failed sign-in is looked for under the account that was tried.
     pub fn who(&self) -> String {
-        harmless(&self.event.actor_name).into_owned()
+        let name = self.not_signed_in().unwrap_or(&self.event.actor_name);
+        harmless(name).into_owned()
+    }
+    /// The person it is about, where nobody was signed in.
+    pub fn not_signed_in(&self) -> Option<&str> {
+        let e = self.event;
+        let is_person = e.subject_type.as_deref() == Some("person");
+        let anonymous = e.actor_kind == ActorKind::Anonymous.as_str();
+        e.subject_label.as_deref().filter(|_| anonymous && is_person)
     }
     pub fn sentence(&self) -> String {
         harmless(&self.event.sentence).into_owned()
@@ -94,6 +108,11 @@ impl<'a> EventRow<'a> {
     }
     pub fn failed(&self) -> bool {
         !self.event.succeeded()
+    }
+    /// Whether the sentence itself says that it was refused or failed.
+    pub fn says_so(&self) -> bool {
+        let sentence = self.event.sentence.to_lowercase();
+        ["refused", "failed", "wrong", "locked", "not accepted"].iter().any(|word| sentence.contains(word))
     }
     /// Everything that the row itself does not say: a name and a value.
     pub fn facts(&self) -> Vec<(&'static str, String)> {

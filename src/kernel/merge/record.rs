@@ -42,12 +42,6 @@ impl<F: MergeField> Saved<F> {
     pub fn change(&self, field: F) -> Option<&Change<F>> {
         self.accepted.iter().find(|change| change.field == field)
     }
-
-    /// The fields that changed, as an event's sentence tells them.
-    pub fn labels(&self) -> String {
-        let labels: Vec<String> = self.accepted.iter().map(|c| c.field.label().to_lowercase()).collect();
-        labels.join(", ")
-    }
 }
 
 impl<F: MergeField> Change<F> {
@@ -145,7 +139,12 @@ pub trait Record: Columns {
     }
 
     /// Adds what changes along with the accepted.
-    fn follow(&self, _accepted: &mut Vec<Change<Self::Field>>) {}
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a value that the record does not take.
+    fn follow(&mut self, _accepted: &mut Vec<Change<Self::Field>>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Saves typed fields of a locked record. What conflicts is not stored and comes back with both values;
@@ -187,7 +186,7 @@ pub fn save<R: Record>(
         history.newest(&change.field).is_none() && change.old != record.initial(change.field)
     };
     let first: Vec<Change<R::Field>> = accepted.iter().filter(unnoted).cloned().collect();
-    record.follow(&mut accepted);
+    record.follow(&mut accepted)?;
     for change in &accepted {
         record.set(change.field, &change.new)?;
     }

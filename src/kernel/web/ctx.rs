@@ -21,6 +21,7 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Actor, ActorKind};
 use crate::kernel::web::frame::{Frame, Section};
 use crate::kernel::web::permit::Viewer;
+use crate::kernel::web::shown::shown;
 
 /// What the session of a request said, as the middleware that read it leaves it for the handlers.
 #[derive(Clone)]
@@ -195,7 +196,7 @@ impl Ctx {
     pub fn html(&self, status: StatusCode, body: String) -> Result<HttpResponse> {
         let mut answer = HttpResponse::build(status);
         answer.content_type("text/html; charset=utf-8");
-        let answer = answer.body(body);
+        let answer = answer.body(shown(body));
         Ok(if self.message.is_some() && !self.partial { carrying(answer, "") } else { answer })
     }
 }

@@ -21,12 +21,15 @@ use futures_util::{Stream, StreamExt};
 
 use crate::kernel::app::App;
 use crate::kernel::base::error::Error;
+use crate::kernel::base::harmless::harmless;
 use crate::kernel::base::logging::without_quotes;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::refusals as flood;
 use crate::kernel::web::ctx::{Ctx, Known, Message, Refusal, is_partial};
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::{Frame, Section};
+use crate::kernel::web::places;
+use crate::kernel::web::shown::shown;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
     font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -38,6 +41,8 @@ struct ErrorPage {
     heading: &'static str,
     sentence: String,
     way_on: (&'static str, &'static str),
+    /// Whether the reader may look the request up in the audit log.
+    reads_log: bool,
 }
 
 pub async fn edge(
@@ -267,10 +272,12 @@ fn empty(answer: &ServiceResponse<BoxBody>) -> bool {
 
 async fn record_refusal(request: &HttpRequest, reason: &'static str, what: String) {
     let Ok(ctx) = Ctx::of(request) else { return };
+    let mut event = Event::failed(Kind::AccessRefused, reason, places::refusal(request, reason));
     // A link's address is its secret.
     let path = if request.path().starts_with("/link/") { "/link/…" } else { request.path() };
-    let event = Event::failed(Kind::AccessRefused, reason, format!("Refused {} {path}", request.method()))
-        .detail(serde_json::json!({ "why": what }));
+    event = event
+        .detail(serde_json::json!({ "why": what, "method": request.method().as_str(), "address": path }));
+    event.search_values = path.to_owned();
     let written = ctx.write(|tx| flood::record(tx, (), &[event])).await;
     if let Err(fault) = written {
         tracing::error!(cause = without_quotes(&fault.to_string()), "the refusal could not be recorded");
@@ -333,8 +340,11 @@ fn page_behind(request: &HttpRequest) -> Option<String> {
 fn body(error: &Error, mut frame: Frame, partial: bool) -> askama::Result<String> {
     let (heading, sentence, way_on) = words(error);
     frame.title = heading.to_owned();
-    let page = ErrorPage { frame, heading, sentence, way_on };
-    if partial { page.as_main().render() } else { page.render() }
+    // It may repeat what was typed, or a name.
+    let sentence = harmless(&sentence).into_owned();
+    let reads_log = frame.reads_log;
+    let page = ErrorPage { frame, heading, sentence, way_on, reads_log };
+    Ok(shown(if partial { page.as_main().render()? } else { page.render()? }))
 }
 
 fn words(error: &Error) -> (&'static str, String, (&'static str, &'static str)) {

@@ -1,12 +1,14 @@
 //! Filters of the templates, by `use crate::kernel::web::filters` beside a template's type: what recurs on
 //! every page has a short name there, and no path into the sources.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use askama::filters::{HtmlSafe, Safe};
 use askama::{Result, Template, Values};
 
 use super::assets;
+use crate::kernel::base::harmless::{harmless, runs_left};
 
 static SPRITE: LazyLock<String> = LazyLock::new(|| assets::url("icons.svg"));
 
@@ -38,6 +40,24 @@ pub fn markdown(text: &str, _: &dyn Values) -> Result<Safe<String>> {
     Ok(Safe(super::markdown::render(text)))
 }
 
+/// What somebody is called, or something: on one line, apart from what stands beside it.
+#[derive(Template)]
+#[template(path = "components/name.html")]
+pub struct Name<'a> {
+    text: Cow<'a, str>,
+    /// Whether it would turn around what stands beside it.
+    apart: bool,
+}
+
+impl HtmlSafe for Name<'_> {}
+
+/// `{{ client.name|name }}`: a name, a title or a label that people chose, where text is. A name that runs
+/// from right to left turns nothing around it; what would not be seen in it is marked.
+#[askama::filter_fn]
+pub fn name<'a>(text: &'a str, _: &dyn Values) -> Result<Name<'a>> {
+    Ok(Name { text: harmless(text), apart: runs_left(text) })
+}
+
 /// A text that is copied as it is.
 #[derive(Template)]
 #[template(path = "components/exact.html")]
@@ -57,6 +77,14 @@ pub fn exact<'a>(text: &'a str, _: &dyn Values) -> Result<Exact<'a>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_turns_nothing_around_it() {
+        let name = |text| Name { text: harmless(text), apart: runs_left(text) }.to_string();
+        assert_eq!(name("Acme <x>"), "Acme &#60;x&#62;");
+        assert_eq!(name("شركة 2026"), "<bdi>شركة 2026</bdi>");
+        assert_eq!(name("a\tb\u{202e}"), "a⟨U+0009⟩b⟨U+202E⟩");
+    }
 
     #[test]
     fn a_carriage_return_survives() {

@@ -74,6 +74,16 @@ pub struct Frame {
     pub idle_minutes: i32,
     /// Id of the request, shown where something went wrong.
     pub request_id: String,
+    /// Whether the person may look into the audit log.
+    pub reads_log: bool,
+    /// Whether the person has access to any client; lists that are empty because of it say so.
+    pub sees_clients: bool,
+    /// Whether they may create one.
+    pub creates_clients: bool,
+    /// Whether they may give themselves access to one.
+    pub gives_access: bool,
+    /// Name of the organisation, where one is known.
+    pub organisation: String,
     /// URL of the style sheet.
     pub css: &'static str,
     /// URLs of the script modules, to be fetched ahead.
@@ -115,6 +125,13 @@ impl Frame {
             message,
             idle_minutes: viewer.map(|v| v.organisation.idle_minutes).unwrap_or_default(),
             request_id: request_id.map(|id| id.to_string()).unwrap_or_default(),
+            reads_log: viewer.is_some_and(|v| {
+                v.rights.may(P::AuditLogRead) || v.rights.may_anywhere(P::AuditLogReadClient)
+            }),
+            sees_clients: viewer.is_some_and(|v| !v.rights.clients.is_empty()),
+            creates_clients: viewer.is_some_and(|v| v.rights.may(P::ClientCreate)),
+            gives_access: viewer.is_some_and(|v| v.rights.may(P::AccessManage)),
+            organisation: viewer.map(|v| v.organisation.name.clone()).unwrap_or_default(),
             css: &CSS,
             modules: &MODULES,
             entry_module: &ENTRY_MODULE,
@@ -126,6 +143,17 @@ impl Frame {
     pub fn crumb(mut self, label: impl Into<String>, href: impl Into<String>) -> Self {
         self.crumbs.push(Crumb { label: label.into(), href: href.into() });
         self
+    }
+
+    /// Names the organisation on a page whose reader is not signed in yet.
+    pub fn of_organisation(mut self, name: String) -> Self {
+        self.organisation = name;
+        self
+    }
+
+    /// The organisation, where it has a name of its own: a new installation has the product's.
+    pub fn organisation(&self) -> Option<&str> {
+        Some(self.organisation.trim()).filter(|name| !name.is_empty() && *name != "Tyrian")
     }
 
     /// What a person can choose from.
@@ -155,10 +183,19 @@ fn entries(viewer: &Viewer, section: Section) -> Vec<Entry> {
             entries.push(Entry { group, href, icon, label, current: section == entry, count: 0 });
         }
     };
-    let reads = rights.may_anywhere(P::EngagementRead);
+    // Also for whom a role of their own promises it: what the product has does not appear with the first
+    // client.
+    let reads = rights.may_anywhere(P::EngagementRead) || rights.promises(P::EngagementRead);
     add(true, None, Section::Dashboard, "/", "dashboard", "Dashboard");
     add(reads, Some("Runbooks"), Section::Engagements, "/engagements", "engagements", "Engagements");
-    add(rights.may(P::TestPlanRead), None, Section::TestPlans, "/test-plans", "plan", "Test Plans");
+    add(
+        rights.may(P::TestPlanRead),
+        (!reads).then_some("Runbooks"),
+        Section::TestPlans,
+        "/test-plans",
+        "plan",
+        "Test Plans",
+    );
     add(reads, Some("Engage"), Section::Schedule, "/schedule", "schedule", "Schedule");
     add(true, (!reads).then_some("Engage"), Section::Reports, "/reports", "reports", "Reports");
     add(rights.may(P::LibraryRead), None, Section::Library, "/library/procedures", "library", "Library");
@@ -173,7 +210,7 @@ fn entries(viewer: &Viewer, section: Section) -> Vec<Entry> {
         P::AccessRead,
     ];
     let administers = own.into_iter().any(|right| rights.may_anywhere(right));
-    add(administers, Some("Administration"), Section::Admin, "/admin", "admin", "Administration");
+    add(administers, Some("Installation"), Section::Admin, "/admin", "admin", "Administration");
     entries[0].count = viewer.notices;
     entries
 }

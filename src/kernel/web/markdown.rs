@@ -2,7 +2,6 @@
 //! what an allow-list names. No raw HTML, images, ids, classes or attributes of htmx survive.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
 
 use ammonia::{Builder, UrlRelative};
@@ -16,6 +15,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::kernel::base::error::Result;
+use crate::kernel::base::harmless::marked;
+use crate::kernel::web::literal;
 use crate::kernel::web::turns::aside;
 
 /// Headings of a text start below the page's own.
@@ -65,7 +66,7 @@ static CLEANER: LazyLock<Builder<'static>> = LazyLock::new(|| {
 
 /// Changes with everything that changes what [`render`] gives for a text, the versions of its crates
 /// included.
-const RENDERER: &[u8] = b"1: comrak 0.59, ammonia 4.2";
+const RENDERER: &[u8] = b"2: comrak 0.59, ammonia 4.2";
 
 /// HTML that is kept, in bytes.
 const KEPT_BYTES: u64 = 16 << 20;
@@ -125,9 +126,10 @@ pub async fn prepare(texts: impl IntoIterator<Item = &str>, who: Uuid) -> Result
     .await
 }
 
-/// Renders Markdown (with tables, strikethrough and bare links) to safe HTML. HTML in the text is shown as
-/// typed, an image becomes a link to it, bidirectional controls become visible, and a text nested too deep is
-/// shown as typed.
+/// Renders prose that people typed: Markdown with tables, strikethrough and links, as safe HTML. HTML in the
+/// text is shown as typed, an image becomes a link to it, hidden characters become visible, and a text nested
+/// too deep is shown as typed. What looks like a path, a prompt, an address or a command stays as it is (see
+/// [`literal`]).
 pub fn render(text: &str) -> String {
     if text.is_empty() {
         return String::new();
@@ -146,13 +148,14 @@ fn rendered(text: &str) -> String {
     options.extension.table = true;
     options.extension.strikethrough = true;
     options.extension.autolink = true;
-    // A log entry's single line breaks are meant.
+    // Single line breaks are meant.
     options.render.hardbreaks = true;
     options.render.escape = true;
 
     let arena = Arena::new();
-    let root = parse_document(&arena, &visible_controls(text), &options);
+    let root = parse_document(&arena, &literal::stand_in(&marked(text)), &options);
     let mut depth = 0;
+    let mut guessed = Vec::new();
     for edge in root.traverse() {
         let NodeEdge::Start(node) = edge else {
             depth -= 1;
@@ -166,14 +169,29 @@ fn rendered(text: &str) -> String {
         match &mut data.value {
             NodeValue::Heading(heading) => heading.level = (heading.level + HEADING_SHIFT).min(6),
             NodeValue::Image(image) => data.value = NodeValue::Link(std::mem::take(image)),
+            NodeValue::Link(link) => {
+                // Nobody made a link of “www.evil.example” or of an e-mail address.
+                let made = ["http://", "mailto:"].iter().find_map(|start| link.url.strip_prefix(start));
+                let says =
+                    |child: &NodeValue| matches!(child, NodeValue::Text(text) if Some(&**text) == made);
+                if node.first_child().is_some_and(|child| says(&child.data().value)) {
+                    guessed.push(node);
+                }
+            }
             _ => {}
         }
+    }
+    for link in guessed {
+        while let Some(child) = link.first_child() {
+            link.insert_before(child);
+        }
+        link.detach();
     }
     let mut html = String::new();
     if format_html(root, &options, &mut html).is_err() {
         return as_typed(text);
     }
-    CLEANER.clean(&html).to_string()
+    literal::restore(CLEANER.clean(&html).to_string())
 }
 
 #[derive(Template)]
@@ -184,27 +202,7 @@ struct AsTyped {
 
 /// The text itself, for what is not to be rendered.
 fn as_typed(text: &str) -> String {
-    AsTyped { text: visible_controls(text) }.to_string()
-}
-
-/// Control characters and the ones that reorder text as "⟦U+202E⟧", so that what is read is what is there.
-/// For showing commands; what the copy button copies stays exact. Line breaks and tabs stay.
-pub fn visible_controls(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        let hidden = match c {
-            '\n' | '\t' => false,
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{feff}' => true,
-            c => c.is_control(),
-        };
-        if hidden && c != '\r' {
-            // Writing to a String does not fail.
-            let _ = write!(out, "⟦U+{:04X}⟧", u32::from(c));
-        } else {
-            out.push(c);
-        }
-    }
-    out
+    AsTyped { text: marked(text).into_owned() }.to_string()
 }
 
 #[cfg(test)]
@@ -219,7 +217,7 @@ mod tests {
         prepare([text.as_str(), "", "short"], Uuid::nil()).await.unwrap();
         let html = KEPT.peek(&digest(&text)).expect("kept");
         assert_eq!(*html, *rendered(&text));
-        assert_eq!(render(&text), rendered(&text));
+        assert_eq!(render(&text), *html);
         // As much as a page shows at once stays until it is drawn, however many cores share it.
         let page: Vec<_> = (0..16).map(|n| digest(&format!("long text {n}"))).collect();
         page.iter().for_each(|key| KEPT.insert(*key, "&amp;".repeat(64_000).into()));
@@ -297,8 +295,53 @@ mod tests {
 
     #[test]
     fn bidirectional_controls_are_seen() {
-        assert_eq!(visible_controls("a\u{202e}b\u{0}\tc\r\n"), "a⟦U+202E⟧b⟦U+0000⟧\tc\r\n");
-        assert!(render("run \u{2066}x\u{2069}").contains("⟦U+2066⟧x⟦U+2069⟧"));
+        assert!(render("run \u{2066}x\u{2069}").contains("⟨U+2066⟩x⟨U+2069⟩"));
+        assert_eq!(render("`a\u{1b}`"), "<p><code>a⟨U+001B⟩</code></p>\n");
+    }
+
+    #[test]
+    fn what_a_terminal_shows_stays_as_it_is() {
+        let one = |text: &str| {
+            render(text).trim_end().trim_start_matches("<p>").trim_end_matches("</p>").to_owned()
+        };
+        for text in [
+            r"\\HL-FS-01\C$\_out\*.dmp",
+            r"CORP\_svc_sql C:\temp\[x]\!a\#1",
+            r"exist at (PathToAtomicsFolder\..\ExternalPayloads\nanodump.x64.exe)",
+            "# whoami",
+            "__init__ and _svc_ and a_b_c",
+            "1986. started",
+            "/var/*/log/* and *.dmp, */5 and *.exe",
+            "~/.ssh and a~b~c",
+            "[+]: done",
+            "www.evil.example and x@evil.example",
+            r"a \*b\* c\",
+            "[x]: C:/temp",
+        ] {
+            assert_eq!(one(text), text, "{text}");
+        }
+        assert_eq!(one("&copy; &amp; a&b"), "&amp;copy; &amp;amp; a&amp;b");
+        assert_eq!(one("1. one\n3. three"), "<ol>\n<li>one<br>\n3. three</li>\n</ol>");
+        assert_eq!(one("`C:\\temp\\*` *pw*"), "<code>C:\\temp\\*</code> <em>pw</em>");
+        assert_eq!(render("```\n\\_x_*&\n```"), "<pre><code>\\_x_*&amp;\n</code></pre>\n");
+        assert_eq!(
+            one("https://a.example/_x_?a=1&b=2"),
+            "<a href=\"https://a.example/_x_?a=1&amp;b=2\" rel=\"noopener \
+                nofollow\">https://a.example/_x_?a=1&amp;b=2</a>"
+        );
+    }
+
+    #[test]
+    fn prose_is_still_markdown() {
+        assert_eq!(
+            render("# Scope\n\n**a/b** *c*"),
+            "<h3>Scope</h3>\n<p><strong>a/b</strong> <em>c</em></p>\n"
+        );
+        assert_eq!(render("9. nine\n10. ten"), "<ol start=\"9\">\n<li>nine</li>\n<li>ten</li>\n</ol>\n");
+        assert_eq!(
+            render("1. a\n   1. b\n   2. c\n2. d"),
+            "<ol>\n<li>a\n<ol>\n<li>b</li>\n<li>c</li>\n</ol>\n</li>\n<li>d</li>\n</ol>\n"
+        );
     }
 
     #[test]
@@ -333,6 +376,15 @@ mod tests {
 
     proptest! {
         #![proptest_config(crate::kernel::base::proptests::config())]
+        #[test]
+        fn no_character_of_evidence_is_lost(text in "[a-c \\\\_/.:$]{0,40}") {
+            let html = render(&text);
+            let read = ["<p>", "</p>", "<pre><code>", "</code></pre>"];
+            let read = read.iter().fold(html, |html, tag| html.replace(tag, ""));
+            let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+            prop_assert_eq!(squeezed(&read), squeezed(&text));
+        }
+
         #[test]
         fn only_listed_tags_come_out(
             text in "([<>\"'=/a\\[\\]()!`*#|:&; \n-]|javascript:|<script>|hx-get=\

@@ -7,12 +7,15 @@ pub mod edge;
 pub mod filters;
 pub mod form;
 pub mod frame;
+pub mod literal;
 pub mod margins;
 pub mod markdown;
 pub mod measure;
 pub mod owner;
 pub mod permit;
+pub mod places;
 pub mod route;
+pub mod shown;
 pub mod theme;
 pub mod turns;
 

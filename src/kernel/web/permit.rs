@@ -126,6 +126,14 @@ impl<A: Action> Permit<A> {
     pub fn anywhere(&self) -> Result<()> {
         if self.clients().is_empty() { Err(Error::Forbidden(String::new())) } else { Ok(()) }
     }
+    /// As [`Permit::anywhere`], and `Ok` too for whom a role of their own promises the right: the page is
+    /// empty until they have access to a client, and no refusal.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] for anybody else.
+    pub fn anywhere_or_promised(&self) -> Result<()> {
+        if self.viewer.rights.promises(A::NEEDS) { Ok(()) } else { self.anywhere() }
+    }
     /// Whether the right is held at this client.
     pub fn covers(&self, client: ClientId) -> bool {
         let rights = &self.viewer.rights;
@@ -223,6 +231,8 @@ actions! {
     ReadAccess => AccessRead;
     /// Give and take access to clients.
     ManageAccess => AccessManage;
+    /// Give people access to one's own client, in roles that may do no more there.
+    GiveAccess => AccessGive;
     /// Change the organisation's settings.
     ManageSettings => SettingManage;
     /// Read the audit log, or one's own clients' events: ask `may(AuditLogRead)`.

@@ -15,7 +15,7 @@ use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{
     attack_versions, library_procedure_versions, library_procedures, repositories, tactics, techniques,
 };
-use crate::library::changes::{Changes, Counts, plan};
+use crate::library::changes::{Changes, Missing, plan};
 use crate::library::domain::{
     AttackRelease, ContentDigest, ProcedureBody, RepositoryType, TechniqueStatus, version_rank,
 };
@@ -45,14 +45,18 @@ pub(crate) fn lock(tx: &mut WriteTx<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The repository of an importer, made when it is not there yet, and whether it was made.
-pub(crate) fn ensure_repository(tx: &mut WriteTx<'_>, curated: &Curated) -> Result<(RepositoryId, bool)> {
-    let present = repositories::table
+/// The repository of an importer, if it was made already.
+pub(crate) fn find_repository(conn: &mut PgConnection, curated: &Curated) -> Result<Option<RepositoryId>> {
+    Ok(repositories::table
         .filter(repositories::key.eq(curated.key))
         .select(repositories::id)
-        .first(tx.conn)
-        .optional()?;
-    if let Some(id) = present {
+        .first(conn)
+        .optional()?)
+}
+
+/// The repository of an importer, made when it is not there yet, and whether it was made.
+pub(crate) fn ensure_repository(tx: &mut WriteTx<'_>, curated: &Curated) -> Result<(RepositoryId, bool)> {
+    if let Some(id) = find_repository(tx.conn, curated)? {
         return Ok((id, false));
     }
     let id = RepositoryId::new();
@@ -110,26 +114,93 @@ struct TechniqueRow<'a> {
 /// is a change.
 const WITHDRAWN: &[u8] = &[];
 
-/// Brings one release to what `release` says. The caller audits.
-pub(crate) fn write_attack(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<Counts> {
+/// What a release would change.
+pub(crate) struct AttackPlan {
+    pub tactics: Changes,
+    pub techniques: Changes,
+    /// Names of what is stored, by external id.
+    pub names: HashMap<String, String>,
+}
+
+/// Compares a release with what is stored of its version.
+///
+/// # Errors
+/// [`Error::Refused`] for another domain than Enterprise, and where a tactic would share its short name with one
+/// that stays.
+pub(crate) fn plan_attack(
+    conn: &mut PgConnection,
+    release: &AttackRelease,
+    missing: Missing,
+) -> Result<AttackPlan> {
+    if release.domain != DOMAIN {
+        return Err(Error::Refused(format!(
+            "This is {}; Tyrian keeps {DOMAIN}. Import the Enterprise bundle.",
+            release.domain
+        )));
+    }
     let version = release.version.as_str();
+    let tactics: Vec<(String, String, String, Vec<u8>)> = tactics::table
+        .filter(tactics::version.eq(version))
+        .select((tactics::external_id, tactics::name, tactics::short_name, tactics::digest))
+        .load(conn)?;
+    let techniques: Vec<(String, String, Vec<u8>)> = techniques::table
+        .filter(techniques::version.eq(version))
+        .filter(techniques::digest.ne(WITHDRAWN))
+        .select((techniques::external_id, techniques::name, techniques::digest))
+        .load(conn)?;
+    let (mut names, mut short_names) = (HashMap::new(), HashMap::new());
+    let (mut tactic_digests, mut technique_digests) = (Vec::new(), Vec::new());
+    for (id, name, short_name, digest) in tactics {
+        names.insert(id.clone(), name);
+        short_names.insert(id.clone(), short_name);
+        tactic_digests.push((id, digest));
+    }
+    for (id, name, digest) in techniques {
+        names.insert(id.clone(), name);
+        technique_digests.push((id, digest));
+    }
+    let incoming: Vec<_> =
+        release.tactics.iter().map(|tactic| (tactic.external_id.clone(), tactic.digest())).collect();
+    let tactics = plan(&by_key(tactic_digests), &incoming, &[], missing);
+    let incoming: Vec<_> = release
+        .techniques
+        .iter()
+        .map(|technique| (technique.external_id.clone(), technique.digest()))
+        .collect();
+    let techniques = plan(&by_key(technique_digests), &incoming, &[], missing);
+    // Techniques name their tactics by the short name, so one that stays keeps it.
+    for stays in &tactics.kept {
+        let taken = release.tactics.iter().find(|tactic| short_names.get(stays) == Some(&tactic.short_name));
+        if let Some(tactic) = taken {
+            return Err(Error::Refused(format!(
+                "{} ({}) has the short name {}, which {stays} ({}) has in the stored release {version} and \
+                    this file does not hold. Import with --withdraw to retire {stays}, or correct the file.",
+                tactic.external_id,
+                tactic.name,
+                tactic.short_name,
+                names.get(stays).map_or("", String::as_str),
+            )));
+        }
+    }
+    Ok(AttackPlan { tactics, techniques, names })
+}
+
+/// Brings one release to what `release` says. The caller holds [`lock`] and audits.
+pub(crate) fn write_attack(
+    tx: &mut WriteTx<'_>,
+    release: &AttackRelease,
+    missing: Missing,
+) -> Result<AttackPlan> {
+    let version = release.version.as_str();
+    let plan = plan_attack(tx.conn, release, missing)?;
     ensure_version(tx, release)?;
-    let tactic_changes = {
-        let stored: Vec<(String, Vec<u8>)> = tactics::table
-            .filter(tactics::version.eq(version))
-            .select((tactics::external_id, tactics::digest))
-            .load(tx.conn)?;
-        let incoming: Vec<_> =
-            release.tactics.iter().map(|tactic| (tactic.external_id.clone(), tactic.digest())).collect();
-        plan(&by_key(stored), &incoming)
-    };
+    // Out first, then in: two tactics of a corrected release may have swapped their short names.
+    let out: Vec<_> = plan.tactics.withdrawn.iter().chain(&plan.tactics.changed).collect();
     diesel::delete(
-        tactics::table
-            .filter(tactics::version.eq(version))
-            .filter(tactics::external_id.eq_any(&tactic_changes.withdrawn)),
+        tactics::table.filter(tactics::version.eq(version)).filter(tactics::external_id.eq_any(out)),
     )
     .execute(tx.conn)?;
-    let written = written(&tactic_changes);
+    let written = written(&plan.tactics);
     let rows: Vec<_> = release
         .tactics
         .iter()
@@ -145,38 +216,13 @@ pub(crate) fn write_attack(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Res
             digest: tactic.digest().to_vec(),
         })
         .collect();
-    diesel::insert_into(tactics::table)
-        .values(&rows)
-        .on_conflict((tactics::version, tactics::external_id))
-        .do_update()
-        .set((
-            tactics::short_name.eq(excluded(tactics::short_name)),
-            tactics::name.eq(excluded(tactics::name)),
-            tactics::description.eq(excluded(tactics::description)),
-            tactics::url.eq(excluded(tactics::url)),
-            tactics::position.eq(excluded(tactics::position)),
-            tactics::digest.eq(excluded(tactics::digest)),
-        ))
-        .execute_anew(tx.conn)?;
-    let technique_changes = write_techniques(tx, release)?;
-    let (a, b) = (tactic_changes.counts(0), technique_changes.counts(0));
-    Ok(Counts {
-        added: a.added + b.added,
-        changed: a.changed + b.changed,
-        withdrawn: a.withdrawn + b.withdrawn,
-        unchanged: a.unchanged + b.unchanged,
-        refused: 0,
-    })
+    diesel::insert_into(tactics::table).values(&rows).execute_anew(tx.conn)?;
+    write_techniques(tx, release, &plan.techniques)?;
+    Ok(plan)
 }
 
 fn ensure_version(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<()> {
     let version = release.version.as_str();
-    if release.domain != DOMAIN {
-        return Err(Error::Refused(format!(
-            "This is {}; Tyrian keeps {DOMAIN}. Import the Enterprise bundle.",
-            release.domain
-        )));
-    }
     diesel::insert_into(attack_versions::table)
         .values((
             attack_versions::version.eq(version),
@@ -196,26 +242,14 @@ fn ensure_version(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<()> {
     Ok(())
 }
 
-fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<Changes> {
+fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease, changes: &Changes) -> Result<()> {
     let version = release.version.as_str();
-    let stored: Vec<(String, Vec<u8>)> = techniques::table
-        .filter(techniques::version.eq(version))
-        .filter(techniques::digest.ne(WITHDRAWN))
-        .select((techniques::external_id, techniques::digest))
-        .load(tx.conn)?;
-    let incoming: Vec<_> = release
-        .techniques
-        .iter()
-        .map(|technique| (technique.external_id.clone(), technique.digest()))
-        .collect();
-    let changes = plan(&by_key(stored), &incoming);
-    let written = written(&changes);
+    let written = written(changes);
     let rows: Vec<_> = release
         .techniques
         .iter()
-        .zip(&incoming)
-        .filter(|(technique, _)| written.contains_key(technique.external_id.as_str()))
-        .map(|(technique, (_, digest))| TechniqueRow {
+        .filter(|technique| written.contains_key(technique.external_id.as_str()))
+        .map(|technique| TechniqueRow {
             version,
             external_id: &technique.external_id,
             name: &technique.name,
@@ -226,7 +260,7 @@ fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<Cha
             is_subtechnique: technique.is_subtechnique,
             status: technique.status,
             revoked_by: technique.revoked_by.as_deref(),
-            digest: digest.to_vec(),
+            digest: technique.digest().to_vec(),
         })
         .collect();
     for chunk in rows.chunks(CHUNK) {
@@ -255,7 +289,7 @@ fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<Cha
     )
     .set((techniques::status.eq(TechniqueStatus::Deprecated), techniques::digest.eq(WITHDRAWN)))
     .execute(tx.conn)?;
-    Ok(changes)
+    Ok(())
 }
 
 fn by_key(stored: Vec<(String, Vec<u8>)>) -> HashMap<String, ContentDigest> {
@@ -273,6 +307,7 @@ fn written(changes: &Changes) -> HashMap<&str, bool> {
 struct Stored {
     id: LibraryProcedureId,
     key: String,
+    name: String,
     version: i32,
     digest: Vec<u8>,
     withdrawn_at: Option<DateTime<Utc>>,
@@ -304,42 +339,81 @@ struct VersionRow {
     created_by: Option<Uuid>,
 }
 
-/// Brings a repository to what `procedures` say: the new come, the changed get their next version, the
-/// missing are withdrawn, the returned come back. The caller holds [`lock`] and audits.
-pub(crate) fn write_procedures(
-    tx: &mut WriteTx<'_>,
-    repository: RepositoryId,
-    procedures: &[(String, ProcedureBody)],
-) -> Result<Changes> {
-    let stored: Vec<Stored> = library_procedures::table
-        .inner_join(
-            library_procedure_versions::table.on(library_procedure_versions::procedure_id
-                .eq(library_procedures::id)
-                .and(library_procedure_versions::n.eq(library_procedures::current_version))),
-        )
-        .filter(library_procedures::repository_id.eq(repository))
-        .select((
-            library_procedures::id,
-            library_procedures::source_key,
-            library_procedures::current_version,
-            library_procedure_versions::digest,
-            library_procedures::withdrawn_at,
-        ))
-        .load(tx.conn)?;
-    let stored: HashMap<&str, &Stored> = stored.iter().map(|row| (row.key.as_str(), row)).collect();
+/// What a source says of a repository.
+pub(crate) struct Incoming<'a> {
+    /// By key.
+    pub procedures: &'a [(String, ProcedureBody)],
+    /// Keys that the source holds and that were refused.
+    pub held: &'a [String],
+    pub missing: Missing,
+}
+
+/// What a source would change in a repository.
+pub(crate) struct ProcedurePlan {
+    pub changes: Changes,
+    stored: HashMap<String, Stored>,
+    digests: Vec<ContentDigest>,
+}
+
+impl ProcedurePlan {
+    /// The name under which a stored procedure is known.
+    pub fn name(&self, key: &str) -> Option<&str> {
+        self.stored.get(key).map(|row| row.name.as_str())
+    }
+}
+
+/// Compares a source with a repository; with none where it is not made yet.
+pub(crate) fn plan_procedures(
+    conn: &mut PgConnection,
+    repository: Option<RepositoryId>,
+    incoming: &Incoming<'_>,
+) -> Result<ProcedurePlan> {
+    let stored: Vec<Stored> = match repository {
+        None => Vec::new(),
+        Some(repository) => library_procedures::table
+            .inner_join(
+                library_procedure_versions::table.on(library_procedure_versions::procedure_id
+                    .eq(library_procedures::id)
+                    .and(library_procedure_versions::n.eq(library_procedures::current_version))),
+            )
+            .filter(library_procedures::repository_id.eq(repository))
+            .select((
+                library_procedures::id,
+                library_procedures::source_key,
+                library_procedures::name,
+                library_procedures::current_version,
+                library_procedure_versions::digest,
+                library_procedures::withdrawn_at,
+            ))
+            .load(conn)?,
+    };
     let there = stored
-        .values()
+        .iter()
         .filter(|row| row.withdrawn_at.is_none())
         .map(|row| (row.key.clone(), row.digest.clone()))
         .collect();
-    let incoming: Vec<_> = procedures.iter().map(|(key, body)| (key.clone(), body.digest())).collect();
-    let changes = plan(&by_key(there), &incoming);
+    let keyed: Vec<_> = incoming.procedures.iter().map(|(key, body)| (key.clone(), body.digest())).collect();
+    Ok(ProcedurePlan {
+        changes: plan(&by_key(there), &keyed, incoming.held, incoming.missing),
+        stored: stored.into_iter().map(|row| (row.key.clone(), row)).collect(),
+        digests: keyed.into_iter().map(|(_, digest)| digest).collect(),
+    })
+}
+
+/// Brings a repository to what the source says: the new come, the changed get their next version, the returned
+/// come back, and the missing are withdrawn where that is asked for. The caller holds [`lock`] and audits.
+pub(crate) fn write_procedures(
+    tx: &mut WriteTx<'_>,
+    repository: RepositoryId,
+    incoming: &Incoming<'_>,
+) -> Result<Changes> {
+    let ProcedurePlan { changes, stored, digests } = plan_procedures(tx.conn, Some(repository), incoming)?;
 
     let mut written = written(&changes);
     let now = tx.now();
     let person = tx.actor().id.map(|id| id.0);
     let (mut rows, mut versions) = (Vec::new(), Vec::new());
-    for ((key, body), (_, digest)) in procedures.iter().zip(&incoming) {
+    for ((key, body), digest) in incoming.procedures.iter().zip(&digests) {
         if written.remove(key.as_str()).is_none() {
             continue;
         }

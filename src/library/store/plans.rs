@@ -229,7 +229,7 @@ pub fn save_plan(
     ];
     let mut event = Event::new(Kind::TestPlanUpdated, format!("Changed the test plan “{}”", content.title))
         .subject("test_plan", id.0, &content.title)
-        .changes(fields.into_iter().filter(|(_, before, after, _)| before != after));
+        .telling(fields.into_iter().filter(|(_, before, after, _)| before != after));
     if ids != content.procedures {
         diesel::delete(test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.eq(id)))
             .execute(tx.conn)?;

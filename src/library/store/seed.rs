@@ -6,8 +6,11 @@ use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{methodologies, repositories, test_plan_procedures, test_plans};
 use crate::kernel::db::{Db, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
+use crate::library::changes::Missing;
 use crate::library::domain::{AttackRelease, StarterPlan, StarterProcedure};
-use crate::library::store::curated::{Curated, ensure_repository, lock, write_attack, write_procedures};
+use crate::library::store::curated::{
+    Curated, Incoming, ensure_repository, lock, write_attack, write_procedures,
+};
 
 const ATTACK: &str = include_str!("../starter/attack-19.1.json");
 const PROCEDURES: &str = include_str!("../starter/procedures.json");
@@ -38,7 +41,7 @@ pub fn seed_starter(db: &Db) -> Result<()> {
         if is_seeded(tx.conn)? {
             return Ok(tx.unchanged(()));
         }
-        write_attack(tx, &release)?;
+        write_attack(tx, &release, Missing::Keep)?;
         diesel::insert_into(methodologies::table)
             .values((
                 methodologies::id.eq(uuid::Uuid::now_v7()),
@@ -54,7 +57,8 @@ pub fn seed_starter(db: &Db) -> Result<()> {
         let (repository, _) = ensure_repository(tx, &STARTER)?;
         let procedures: Vec<_> =
             procedures.into_iter().map(|procedure| (procedure.key, procedure.body)).collect();
-        let changes = write_procedures(tx, repository, &procedures)?;
+        let starter = Incoming { procedures: &procedures, held: &[], missing: Missing::Keep };
+        let changes = write_procedures(tx, repository, &starter)?;
         seed_plans(tx, &plans)?;
         let sentence = format!(
             "Set up the starter library: MITRE ATT&CK {}, {} procedures, {} test plans",

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::kernel::base::show;
+use crate::kernel::web::filters;
 use crate::kernel::web::markdown;
 use crate::library::domain::{Piece, visible};
 use crate::library::placeholders::Piece as Part;
@@ -32,18 +33,22 @@ fn attack_markdown(text: &str) -> String {
     let mut rest = text.as_str();
     while let Some((before, after)) = rest.split_once("<code>") {
         let Some((code, beyond)) = after.split_once("</code>") else { break };
-        out.push_str(before);
+        out.push_str(&decoded(before));
         out.push_str(&code_span(code));
         rest = beyond;
     }
-    out.push_str(rest);
-    // HTML's named characters stand for themselves in code, and Markdown reads them elsewhere.
+    out.push_str(&decoded(rest));
     out
+}
+
+/// Text without HTML's names for its own marks: our Markdown takes `&` as it is.
+fn decoded(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
 }
 
 /// A code span whose fence is longer than any run of backticks inside (CommonMark, section 6.1).
 fn code_span(code: &str) -> String {
-    let code = code.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+    let code = decoded(code);
     if code.trim().is_empty() {
         return code;
     }
@@ -70,7 +75,7 @@ pub enum Shown {
     Text(String),
     /// A placeholder of this name.
     Input(String),
-    /// `U+202E`
+    /// `⟨U+202E⟩`
     Hidden(String),
 }
 
@@ -161,7 +166,7 @@ mod tests {
     fn mitres_code_becomes_markdown_and_citations_go() {
         let text = "Reads <code>lsass.exe</code>, <code>a`b</code> &amp; <code>&lt;x&gt;</code>.(Citation: \
             Some (Page) 2019) Then <code>open";
-        assert_eq!(attack_markdown(text), "Reads `lsass.exe`, ``a`b`` &amp; `<x>`. 2019) Then <code>open");
+        assert_eq!(attack_markdown(text), "Reads `lsass.exe`, ``a`b`` & `<x>`. 2019) Then <code>open");
         let html = attack_html("Look at <code><script>alert(1)</script></code> <b onclick=x>b</b>");
         assert!(html.contains("<code>&lt;script&gt;alert(1)&lt;/script&gt;</code>"), "{html}");
         assert!(!html.contains("<b onclick"));

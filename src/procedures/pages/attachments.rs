@@ -20,7 +20,6 @@ use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::WriteTx;
 use crate::kernel::web::ctx::Ctx;
-use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
 use crate::kernel::web::{Form, Query, redirect, redirect_with};
 use crate::procedures::evidence::{TypedAttachment, is_image};
@@ -69,7 +68,6 @@ async fn section<A: Action>(
         attachments::list_for_procedure(conn, head.procedure, before)
     };
     let (head, files) = place::read(permit, engagement, procedure, read).await?;
-    prepare(files.files.iter().map(|file| file.description.as_str()), permit.viewer().id.0).await?;
     Ok(Attachments::new(&place::of(permit, &head), files, true))
 }
 
@@ -147,15 +145,21 @@ pub async fn create(
     let (typed, received) = upload::receive(&permit.app, form, wanted, permit.viewer().id).await;
     let typed = TypedAttachment::of(&typed);
     let stored = match received {
-        Ok(files) => store(&permit, &head, team, &typed, files).await,
+        Ok(received) => {
+            let told = received.told();
+            store(&permit, &head, team, &typed, received.files).await.map(|()| told)
+        }
         Err(error) => Err(error),
     };
     match stored {
-        Ok(()) if permit.partial => {
+        Ok(told) if permit.partial => {
             let view = section(&permit, engagement, procedure, None).await?.saved("Attached");
-            permit.page(&view)
+            permit.page(&if told.is_empty() { view } else { view.problem(told) })
         }
-        Ok(()) => Ok(redirect_with(&back(engagement, procedure), "Attached.")),
+        Ok(told) => Ok(redirect_with(
+            &back(engagement, procedure),
+            &["Attached.", &told].join(" ").trim_end().to_owned(),
+        )),
         Err(error) => refused(&permit, &head, team, typed, error).await,
     }
 }
@@ -417,11 +421,7 @@ pub async fn removal(permit: Permit<WriteProcedure>, path: FileIds) -> Result<Ht
     permit.page(&Removal {
         frame: place::frame(&permit, &head, "Remove attachment"),
         heading: format!("Remove “{}”?", attachment.title),
-        shown: crate::kernel::web::markdown::render(&format!(
-            "{} · {}",
-            attachment.file_name,
-            facts(&attachment, head.zone)
-        )),
+        shown: format!("{} · {}", attachment.file_name, facts(&attachment, head.zone)),
         sentence: "It disappears from the procedure and the report, and the file is deleted after 30 days. \
             The audit log keeps its digest.",
         action: format!("/engagements/{engagement}/attachments/{id}/removal"),

@@ -10,7 +10,6 @@ use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{EngagementId, LogEntryId, ProcedureId};
 use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
-use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure};
 use crate::kernel::web::{Form, Query, redirect, redirect_with};
 use crate::procedures::entries::TypedEntry;
@@ -58,7 +57,6 @@ async fn section<A: Action>(
         logs::list_for_procedure(conn, head.procedure, before)
     };
     let (head, page) = place::read(permit, engagement, procedure, read).await?;
-    prepare(page.entries.iter().map(|entry| entry.text.as_str()), permit.viewer().id.0).await?;
     let mut view = Logs::new(&place::of(permit, &head), page, true);
     if let Some((word, closing)) = saved {
         view = view.saved(word, closing);
@@ -292,7 +290,7 @@ pub async fn removal(permit: Permit<WriteProcedure>, path: EntryIds) -> Result<H
     permit.page(&Removal {
         frame: place::frame(&permit, &head, "Remove log entry"),
         heading: format!("Remove the entry of {}?", entry_time(&entry, head.zone)),
-        shown: crate::kernel::web::markdown::render(&entry.text),
+        shown: entry.text,
         sentence: "It disappears from the procedure, the timeline and the report. The audit log keeps that \
             it was there.",
         action: format!("/engagements/{engagement}/procedures/{procedure}/logs/{id}/removal"),

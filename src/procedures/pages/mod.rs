@@ -7,13 +7,13 @@ pub mod logs;
 pub mod operators;
 pub mod page;
 pub mod place;
+pub mod queue;
 
 use askama::Template;
 
 use crate::kernel::authz::Permission;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{AttachmentId, LogEntryId};
-use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Action, Permit};
 use crate::procedures::domain::Sides;
 use crate::procedures::store::{self, page::Shown};
@@ -70,12 +70,6 @@ pub(crate) async fn pieces<A: Action>(
             ))
         })
         .await?;
-    let texts = entries
-        .entries
-        .iter()
-        .map(|entry| &entry.text)
-        .chain(files.files.iter().map(|file| &file.description));
-    prepare(texts.map(String::as_str), permit.viewer().id.0).await?;
     Ok(Pieces {
         logs: Logs::new(&at, entries, true).render()?,
         attachments: Attachments::new(&at, files, true).render()?,

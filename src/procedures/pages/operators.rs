@@ -50,17 +50,31 @@ async fn picker(
         operators.iter().filter(|o| o.is_own()).map(|o| (o.person_id, o.team)).collect();
     let ticked = refused.map_or_else(|| own.clone(), |change| change.on(own.iter().copied()));
     let side = |team: Team| {
-        let names: Vec<&str> =
-            operators.iter().filter(|o| !o.is_own() && o.team == team).map(|o| o.name.as_str()).collect();
-        let inherited = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        let of_engagement: Vec<(PersonId, &str)> = operators
+            .iter()
+            .filter(|o| !o.is_own() && o.team == team)
+            .map(|o| (o.person_id, o.name.as_str()))
+            .collect();
+        let names: Vec<&str> = of_engagement.iter().map(|(_, name)| *name).collect();
+        let names_none = |ticks: &BTreeSet<(PersonId, Team)>| !ticks.iter().any(|(_, side)| *side == team);
+        // Who works on it now is ticked: those whom it names itself, and else the engagement's.
+        let inherits = names_none(&own);
+        let inherited = |id: PersonId| of_engagement.iter().any(|(person, _)| *person == id);
+        let shows_inherited = inherits && names_none(&ticked);
         let pick = |c: &page::Candidate| Pick {
             id: c.id.to_string(),
             name: c.name.clone(),
             role: c.role.clone(),
-            ticked: ticked.contains(&(c.id, team)),
-            had: own.contains(&(c.id, team)),
+            ticked: if shows_inherited { inherited(c.id) } else { ticked.contains(&(c.id, team)) },
+            had: if inherits { inherited(c.id) } else { own.contains(&(c.id, team)) },
         };
-        PickSide::of(team, inherited, people.iter().map(pick).collect())
+        PickSide {
+            class: team.as_str(),
+            label: team.label(),
+            inherited: if names.is_empty() { "nobody".to_owned() } else { names.join(", ") },
+            inherits,
+            people: people.iter().map(pick).collect(),
+        }
     };
     Ok(Operators {
         frame: permit
@@ -88,6 +102,24 @@ pub struct Ticked {
     had_red: Vec<PersonId>,
     #[serde(default)]
     had_blue: Vec<PersonId>,
+    /// Sides whose ticks were shown as the engagement's.
+    #[serde(default)]
+    inherits: Vec<Team>,
+}
+
+/// What changes on a side. Where the engagement's operators were shown, ticks that were left alone change
+/// nothing, and any others are all the procedure's own.
+fn side_change(
+    had: Vec<PersonId>,
+    ticked: Vec<PersonId>,
+    inherits: bool,
+) -> (BTreeSet<PersonId>, BTreeSet<PersonId>) {
+    let (had, ticked): (BTreeSet<_>, BTreeSet<_>) = (had.into_iter().collect(), ticked.into_iter().collect());
+    match (inherits, had == ticked) {
+        (_, true) => (BTreeSet::new(), BTreeSet::new()),
+        (true, false) => (BTreeSet::new(), ticked),
+        (false, false) => (had, ticked),
+    }
 }
 
 pub async fn update(
@@ -96,11 +128,15 @@ pub async fn update(
     Form(ticked): Form<Ticked>,
 ) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
-    let of = |red: Vec<PersonId>, blue: Vec<PersonId>| {
+    let of = |red: BTreeSet<PersonId>, blue: BTreeSet<PersonId>| {
         let red = red.into_iter().map(|person| (person, Team::Red));
         red.chain(blue.into_iter().map(|person| (person, Team::Blue)))
     };
-    let change = Ticks::between(of(ticked.had_red, ticked.had_blue), of(ticked.red, ticked.blue));
+    let is_inherited = |team| ticked.inherits.contains(&team);
+    let (red_inherits, blue_inherits) = (is_inherited(Team::Red), is_inherited(Team::Blue));
+    let (had_red, red) = side_change(ticked.had_red, ticked.red, red_inherits);
+    let (had_blue, blue) = side_change(ticked.had_blue, ticked.blue, blue_inherits);
+    let change = Ticks::between(of(had_red, had_blue), of(red, blue));
     let (write, refused) = (permit.clone(), change.clone());
     match permit.write(move |tx| parts::save_operators(tx, &write, engagement, procedure, &change)).await {
         Ok(()) => Ok(redirect_with(&url(engagement, procedure), "Operators saved.")),

@@ -23,13 +23,15 @@ use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure,
 use crate::kernel::web::{Form, Query, Section, beside, redirect, redirect_with, refusal_noted};
 use crate::procedures::domain::{Field, Sides, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed, is_input};
+use crate::procedures::pages::queue::find_place;
+use crate::procedures::queue::{InQueue, Queue};
 use crate::procedures::store::page::{self, Draft, InputValues, Shown, Technique, Tick};
 use crate::procedures::store::runbook::{
     Corrections, Operator, is_assigned, list_corrections, list_operators, list_procedures,
 };
 use crate::procedures::store::save::save_fields;
 use crate::procedures::store::{parts, work};
-use crate::procedures::views::page::{Jump, Last, Overlay, Show, url};
+use crate::procedures::views::page::{Jump, Last, Overlay, Show, url, url_in};
 use crate::procedures::views::parts::Parts;
 use crate::procedures::views::steps::RefusedInputs;
 use crate::procedures::views::{Fresh, FreshPage};
@@ -161,6 +163,9 @@ impl Loaded {
 pub struct Wanted {
     #[serde(default)]
     draft: String,
+    /// The queue that the page was opened from.
+    #[serde(default)]
+    queue: String,
     /// The log entry and the attachment before which the lists go on.
     logs: Option<LogEntryId>,
     files: Option<AttachmentId>,
@@ -181,7 +186,8 @@ pub async fn show(
         (overlay_of(&draft.fields), draft.tab.clone(), note)
     });
     let older = super::Older { logs: wanted.logs, files: wanted.files };
-    let answer = State { overlay, offers_draft, tab, note, older, ..State::default() };
+    let queue = wanted.queue.parse().ok();
+    let answer = State { overlay, offers_draft, tab, note, older, queue, ..State::default() };
     answer.whole_page(&permit, loaded).await
 }
 
@@ -199,6 +205,8 @@ struct State {
     note: String,
     inputs: Option<RefusedInputs>,
     older: super::Older,
+    /// The queue that the page was opened from.
+    queue: Option<Queue>,
 }
 
 impl State {
@@ -214,12 +222,13 @@ impl State {
         }
         let sides = loaded.sides(permit);
         let parts = loaded.parts(permit, sides, None);
-        let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
+        let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem, self.queue);
         (form.tab, form.hand_over.note) = (self.tab, self.note);
         if let Some(refused) = &self.inputs {
             form.steps = parts.steps(Some(refused));
         }
-        let bar = parts.bar(self.saved);
+        let place = place_in(permit, &loaded, self.queue).await?;
+        let bar = parts.bar(self.saved, place.as_ref());
         let last = Last { last: &parts.aside().last }.render()?;
         let body = [form.render()?, beside("bar", &bar.render()?)?, beside("last", &last)?].concat();
         permit.html(self.status, body)
@@ -240,17 +249,18 @@ impl State {
             self.older,
         )
         .await?;
+        let place = place_in(permit, &loaded, self.queue).await?;
         let zone = loaded.shown.engagement.time_zone.tz();
         let offered = loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none());
         let offered = offered.map(|draft| (show::time(draft.at, zone), draft.tab.clone()));
-        let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem);
+        let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem, self.queue);
         (form.tab, form.hand_over.note) = (self.tab, self.note);
         if let Some(refused) = &self.inputs {
             form.steps = parts.steps(Some(refused));
         }
         let page = Show {
             frame: permit.frame(Section::Engagements, title),
-            bar: parts.bar(self.saved),
+            bar: parts.bar(self.saved, place.as_ref()),
             form,
             aside: parts.aside(),
             logs: pieces.logs,
@@ -267,6 +277,17 @@ impl State {
     }
 }
 
+/// Where the procedure stands in the queue that its page was opened from.
+async fn place_in<A: Action>(
+    permit: &Permit<A>,
+    loaded: &Loaded,
+    queue: Option<Queue>,
+) -> Result<Option<InQueue>> {
+    let Some(queue) = queue else { return Ok(None) };
+    let procedure = &loaded.shown.procedure;
+    find_place(permit, &loaded.shown.engagement, queue, (procedure.id, procedure.position)).await.map(Some)
+}
+
 /// A posted form, taken apart.
 #[derive(Default)]
 struct Posted {
@@ -277,6 +298,8 @@ struct Posted {
     then: String,
     now: Option<Field>,
     tab: String,
+    /// The queue that the page was opened from; it comes with the address.
+    queue: Option<Queue>,
     /// What red is told when the procedure is handed over.
     note: String,
     /// Inputs of the commands, as `value.{name}` and `had.{name}`.
@@ -330,14 +353,22 @@ fn overlay_of(fields: &Values) -> Overlay {
     Posted::read(pairs).map(|posted| posted.overlay()).unwrap_or_default()
 }
 
+/// The queue that a page was opened from, as its address tells.
+#[derive(Deserialize)]
+pub struct Within {
+    #[serde(default)]
+    queue: String,
+}
+
 /// `POST /engagements/{id}/procedures/{pid}`: every button of the page posts here.
 pub async fn save(
     permit: Permit<WriteProcedure>,
     path: Ids,
+    Query(within): Query<Within>,
     Form(pairs): Form<Pairs>,
 ) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
-    let posted = Posted::read(pairs)?;
+    let posted = Posted { queue: within.queue.parse().ok(), ..Posted::read(pairs)? };
     let (typed, then, now, zone, write) =
         (posted.typed.clone(), posted.then.clone(), posted.now, posted.zone, permit.clone());
     let (tab, note) = (posted.tab.clone(), posted.note.clone());
@@ -424,6 +455,7 @@ fn conflicting(posted: &Posted, saved: Saved<Field>) -> State {
         overlay,
         conflicts: saved.conflicts,
         tab: posted.tab.clone(),
+        queue: posted.queue,
         ..State::default()
     }
 }
@@ -439,7 +471,8 @@ async fn after(
         let loaded = load(permit, engagement, procedure).await?;
         let saved = &loaded.shown.procedure;
         let message = format!("Saved: {} {}", saved.position, saved.name);
-        Some((loaded.parts(permit, Sides::default(), None).next_url(), message))
+        let place = place_in(permit, &loaded, posted.queue).await?;
+        Some((loaded.parts(permit, Sides::default(), None).next_url(place.as_ref()), message))
     } else {
         super::follow(&posted.then).map(|part| (format!("{here}/{part}"), "Saved.".to_owned()))
     };
@@ -448,11 +481,11 @@ async fn after(
         None if permit.partial => {
             let saved =
                 format!("Saved {}", show::time(permit.app.clock.now(), permit.viewer().organisation.zone()));
-            State { saved: Some(saved), tab: posted.tab.clone(), ..State::default() }
+            State { saved: Some(saved), tab: posted.tab.clone(), queue: posted.queue, ..State::default() }
                 .answer(permit, engagement, procedure)
                 .await
         }
-        None => Ok(redirect_with(&here, "Saved.")),
+        None => Ok(redirect_with(&url_in(engagement, procedure, posted.queue), "Saved.")),
     }
 }
 
@@ -616,7 +649,7 @@ async fn fresh_page<A: Action>(
     let pieces =
         super::pieces(permit, (&loaded.shown, &loaded.outcomes), sides, super::Older::default()).await?;
     let form =
-        loaded.parts(permit, sides, None).form(&Overlay::default(), &FieldErrors::default(), &[], None);
+        loaded.parts(permit, sides, None).form(&Overlay::default(), &FieldErrors::default(), &[], None, None);
     let mut parts = form.unwritable(held)?;
     let stored = [
         ("#steps", form.steps.render()?),

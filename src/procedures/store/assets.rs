@@ -254,7 +254,7 @@ pub fn save(tx: &mut WriteTx<'_>, work: &mut Work, id: AssetId, shown: &Own, typ
     ];
     let event = changed(work, format!("Changed {} on {}", asset.name, named(work)))
         .detail(serde_json::json!({ "asset": id }))
-        .changes(changes.into_iter().filter(|c| c.1 != c.2));
+        .telling(changes.into_iter().filter(|c| c.1 != c.2));
     work.record(event);
     Ok(())
 }

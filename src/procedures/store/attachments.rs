@@ -10,6 +10,7 @@ use super::logs::{may_write, named};
 use super::work::Work;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::harmless::harmless;
 use crate::kernel::base::hex::hex;
 use crate::kernel::base::ids::{AttachmentId, ClientId, EngagementId, PersonId, ProcedureId};
 use crate::kernel::base::query::prelude::*;
@@ -60,8 +61,10 @@ impl Attachment {
 pub struct Arrived {
     /// The id that the attachment will have.
     pub id: AttachmentId,
-    /// The file's name, cleaned.
+    /// The file's name, as it came wherever a file can have it.
     pub file_name: String,
+    /// The name it came with, where no file can have it.
+    pub came_as: Option<String>,
     /// As found out by the server.
     pub media_type: &'static str,
     /// In bytes.
@@ -249,18 +252,18 @@ pub fn insert(
         .collect();
     diesel::insert_into(attachments::table).values(&rows).execute_anew(tx.conn)?;
     for file in files {
-        let event = work
-            .event(
-                Kind::AttachmentAdded,
-                format!("Attached “{}” to the {} side of {}", file.file_name, team.as_str(), named(work)),
-            )
-            .detail(serde_json::json!({
-                "attachment": file.id,
-                "team": team,
-                "size": file.size,
-                "sha256": hex(&file.sha256),
-            }));
-        work.record(event);
+        let sentence =
+            format!("Attached “{}” to the {} side of {}", file.file_name, team.as_str(), named(work));
+        let mut detail = serde_json::json!({
+            "attachment": file.id,
+            "team": team,
+            "size": file.size,
+            "sha256": hex(&file.sha256),
+        });
+        if let Some(name) = &file.came_as {
+            detail["came_as"] = harmless(name).into();
+        }
+        work.record(work.event(Kind::AttachmentAdded, sentence).detail(detail));
     }
     Ok(())
 }
@@ -353,7 +356,7 @@ pub fn save(
             format!("Changed the attachment “{}” of {}", before.file_name, named(work)),
         )
         .detail(serde_json::json!({ "attachment": id }))
-        .changes(changes.into_iter().filter(|c| c.1 != c.2));
+        .telling(changes.into_iter().filter(|c| c.1 != c.2));
     work.record(event);
     Ok(())
 }

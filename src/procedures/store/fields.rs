@@ -14,6 +14,8 @@ use crate::procedures::domain::{Field, ProcedureStatus, Severity, WaitingOn};
 #[diesel(table_name = procedures, treat_none_as_null = true, check_for_backend(diesel::pg::Pg))]
 pub struct Fields {
     pub status: ProcedureStatus,
+    /// Whether somebody chose the status; it follows the work otherwise.
+    pub status_by_hand: bool,
     pub not_applicable_reason: String,
     pub severity: Option<Severity>,
     pub waiting_on: Option<WaitingOn>,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::{count_star, sql};
 use diesel::sql_types::{BigInt, Bool, Nullable, Uuid as SqlUuid};
 
+use super::save::follow_work;
 use super::work::Work;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
@@ -166,6 +167,7 @@ pub fn insert(tx: &mut WriteTx<'_>, work: &mut Work, team: Team, entry: &EntryTe
         .event(Kind::LogEntryAdded, format!("Added a {} log entry to {}", team.as_str(), named(work)))
         .detail(serde_json::json!({ "entry": id, "team": team, "chars": entry.text.chars().count() }));
     work.record(event);
+    follow_work(tx, work)?;
     Ok(id)
 }
 
@@ -216,7 +218,7 @@ pub fn save(
             format!("Changed a {} log entry of {}", before.team.as_str(), named(work)),
         )
         .detail(serde_json::json!({ "entry": id, "team": before.team, "author": before.author }))
-        .changes(changes.into_iter().filter(|c| c.1 != c.2));
+        .telling(changes.into_iter().filter(|c| c.1 != c.2));
     work.record(event);
     Ok(())
 }
@@ -237,6 +239,7 @@ pub fn remove(tx: &mut WriteTx<'_>, work: &mut Work, id: LogEntryId) -> Result<(
         )
         .detail(serde_json::json!({ "entry": id, "team": before.team, "author": before.author }));
     work.record(event);
+    follow_work(tx, work)?;
     Ok(())
 }
 

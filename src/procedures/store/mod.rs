@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod attachments;
+pub mod done;
 pub mod fields;
 pub mod logs;
 pub mod page;

@@ -6,6 +6,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Jsonb, Nullable, Text, Uuid as SqlU
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::done::Ticked;
 use super::fields::Fields;
 use super::runbook::{ASSET_ANSWERS, AssetAnswers};
 use crate::kernel::authz::Visible;
@@ -17,7 +18,7 @@ use crate::kernel::db::schema::{
     clients, drafts, engagement_inputs, engagements, people, procedure_inputs, procedures, reports,
     step_ticks,
 };
-use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, keep as keep_draft};
+use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, discard, keep as keep_draft};
 use crate::library::domain::ProcedureBody;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::inputs::Values;
@@ -52,6 +53,8 @@ pub struct ProcedurePart {
     pub technique_ids: Vec<String>,
     #[diesel(embed)]
     pub fields: Fields,
+    #[diesel(embed)]
+    pub ticked: Ticked,
     pub updated_at: DateTime<Utc>,
     pub version: i32,
 }
@@ -157,6 +160,22 @@ pub fn get(
         neighbours,
         asset_answers,
     })
+}
+
+/// The engagement's part alone.
+///
+/// # Errors
+/// [`Error::NotFound`] when it is not there or belongs to none of `visible`.
+pub fn get_engagement(
+    conn: &mut PgConnection,
+    id: EngagementId,
+    visible: &Visible,
+) -> Result<EngagementPart> {
+    Ok(engagements::table
+        .find(id)
+        .filter(engagements::client_id.eq_any(visible.ids()).and(engagements::deleted_at.is_null()))
+        .select(EngagementPart::as_select())
+        .first(conn)?)
 }
 
 #[derive(Debug, Clone)]
@@ -280,7 +299,7 @@ pub fn save_draft(
     now: DateTime<Utc>,
 ) -> Result<bool> {
     let before = list_drafts(conn, person, procedure)?;
-    let draft = DraftKey { person, of: DraftSubject::Procedure, id: procedure.0, tab };
+    let draft = DraftKey::of_thing(person, DraftSubject::Procedure, procedure.0, tab);
     keep_draft(conn, draft, &serde_json::to_value(fields)?, now)?;
     let own = before.iter().find(|draft| draft.tab == tab);
     Ok(own.is_some_and(|own| before.iter().any(|other| other.tab != tab && other.at > own.at)))
@@ -293,8 +312,7 @@ pub fn delete_draft(
     procedure: ProcedureId,
     tab: &str,
 ) -> Result<()> {
-    diesel::delete(drafts::table.find((person, DraftSubject::Procedure, procedure, tab))).execute(conn)?;
-    Ok(())
+    discard(conn, DraftKey::of_thing(person, DraftSubject::Procedure, procedure.0, tab))
 }
 
 /// Whether the procedure is one of a client the person sees; for what needs nothing else of it.

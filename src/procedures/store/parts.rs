@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::logs::insert as insert_entry;
 use super::page::list_candidates;
 use super::runbook::list_operators;
-use super::save::save_fields;
+use super::save::{follow_work, save_fields};
 use super::work::Work;
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
@@ -26,34 +26,29 @@ use crate::procedures::domain::{Field, ProcedureStatus, Sides, WaitingOn, planni
 use crate::procedures::entries::EntryText;
 use crate::procedures::inputs::{TypedInput, Values, check_seen};
 
-/// Red starts the procedure: In Progress, executed now unless a time stands there already, and a log entry
-/// that says so.
+/// Red starts the procedure: executed now, and a log entry that says so. Its status follows, as after any
+/// work.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for who does not write red, [`Error::Refused`] when it was started before.
+/// [`Error::Forbidden`] for who does not write red, [`Error::Refused`] where a time of execution stands
+/// already, or the procedure is Not Applicable.
 pub fn start(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<Saved<Field>> {
     if !work.sides.red {
         return Err(Error::Forbidden("Only the red team starts a procedure.".into()));
     }
-    let (status, executed): (ProcedureStatus, Option<chrono::DateTime<chrono::Utc>>) = procedures::table
-        .find(work.procedure)
-        .select((procedures::status, procedures::executed_at))
-        .first(tx.conn)?;
-    if status != ProcedureStatus::NotStarted {
-        return Err(Error::Refused(format!(
-            "This procedure is {} already. Change its status or times in the form.",
-            status.label()
-        )));
+    if work.fields.executed_at.is_some() {
+        return Err(Error::Refused("A time of execution stands here already. Change it in the form.".into()));
     }
+    if work.fields.status == ProcedureStatus::NotApplicable {
+        return Err(Error::Refused(
+            "This procedure is Not Applicable. Choose another status before you start it.".into(),
+        ));
+    }
+    // The entry first: the status follows it along with the time.
+    work.ticked.logged = true;
     // The newest base there is: Start takes what stands there now, whoever wrote it.
-    let typed = |field: Field, raw: String| Typed { field, raw, base: NEWEST };
-    let mut fields = vec![typed(Field::Status, ProcedureStatus::InProgress.as_str().to_owned())];
-    if executed.is_none() {
-        fields.push(typed(Field::ExecutedAt, times::instant(tx.now())));
-    }
-    // Starting is red's own act, not a choice of status by hand.
-    let sides = Sides { planning: true, ..work.sides };
-    let saved = save_fields(tx, work, sides, &fields, work.zone)?;
+    let executed = Typed { field: Field::ExecutedAt, raw: times::instant(tx.now()), base: NEWEST };
+    let saved = save_fields(tx, work, work.sides, &[executed], work.zone)?;
     let author = tx.actor().id.ok_or(Error::Unauthenticated)?;
     diesel::insert_into(log_entries::table)
         .values((
@@ -135,6 +130,7 @@ pub fn tick(tx: &mut WriteTx<'_>, work: &mut Work, step: &str, done: bool) -> Re
         let event = work
             .event(event, format!("{verb} {word} {} of procedure {} “{}”", at + 1, work.position, work.name));
         work.record(event);
+        follow_work(tx, work)?;
     }
     Ok(())
 }

@@ -6,21 +6,24 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use super::done::Ticked;
 use super::fields::Fields;
 use super::work::Work;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::ProcedureId;
 use crate::kernel::base::query::prelude::*;
+use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{outcomes, procedures};
 use crate::kernel::event::domain::Kind;
 use crate::kernel::merge::history::{Subject, SubjectKind};
-use crate::kernel::merge::record::{Columns, Misfit, Record, Saved, Typed, save};
+use crate::kernel::merge::record::{Columns, Misfit, NEWEST, Record, Saved, Typed, save};
 use crate::kernel::merge::value::Value;
 use crate::kernel::merge::{Change, Version};
 use crate::procedures::domain::{
     Field, OutcomeKeys, ProcedureStatus, Sides, WaitingOn, by_hand_after, check_field, check_together,
+    chosen_after,
 };
 
 /// A procedure locked for a save, with what its fields may hold.
@@ -28,10 +31,23 @@ struct Held {
     id: ProcedureId,
     version: Version,
     fields: Fields,
-    /// Outcomes: key, team, label, since when retired.
-    outcomes: Vec<(String, String, String, Option<DateTime<Utc>>)>,
+    ticked: Ticked,
+    outcomes: Vec<Answer>,
+    /// Whether a status that is posted is one that follows the work, and nobody's choice.
+    follows_only: bool,
     /// The zone in which times were typed.
     zone: Tz,
+}
+
+/// An outcome that may be chosen, or that stands there.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
+struct Answer {
+    key: String,
+    team: Team,
+    label: String,
+    attempted: bool,
+    retired_at: Option<DateTime<Utc>>,
 }
 
 impl Columns for Held {
@@ -48,12 +64,17 @@ impl Columns for Held {
 
 impl Held {
     /// Outcomes of a team that may be chosen: those in use, and the one that stands there.
-    fn keys(&self, team: &str, held: &Option<String>) -> Vec<&str> {
+    fn keys(&self, team: Team, held: &Option<String>) -> Vec<&str> {
         self.outcomes
             .iter()
-            .filter(|(key, of, _, retired)| of == team && (retired.is_none() || Some(key) == held.as_ref()))
-            .map(|o| o.0.as_str())
+            .filter(|o| o.team == team && (o.retired_at.is_none() || Some(&o.key) == held.as_ref()))
+            .map(|o| o.key.as_str())
             .collect()
+    }
+
+    fn is_not_attempted(&self) -> bool {
+        let held = self.fields.red_outcome.as_ref();
+        self.outcomes.iter().any(|o| o.team == Team::Red && Some(&o.key) == held && !o.attempted)
     }
 }
 
@@ -71,8 +92,8 @@ impl Record for Held {
     }
 
     fn check(&self, field: Field, raw: &str) -> Result<String, String> {
-        let red = self.keys("red", &self.fields.red_outcome);
-        let blue = self.keys("blue", &self.fields.blue_outcome);
+        let red = self.keys(Team::Red, &self.fields.red_outcome);
+        let blue = self.keys(Team::Blue, &self.fields.blue_outcome);
         check_field(field, raw, &OutcomeKeys { red: &red, blue: &blue }, self.zone)
     }
 
@@ -84,16 +105,31 @@ impl Record for Held {
         times::instant(times::nearest(typed, self.zone, known.into_iter().flatten()))
     }
 
-    /// A choice of whose turn it is holds until an outcome changes.
-    fn follow(&self, accepted: &mut Vec<Change<Field>>) {
+    /// A choice of whose turn it is holds until an outcome changes, and so does one of the status, which
+    /// follows the work otherwise.
+    fn follow(&mut self, accepted: &mut Vec<Change<Field>>) -> Result<()> {
         let changed = |field: Field| accepted.iter().find(|change| change.field == field);
         let outcome_changed = changed(Field::RedOutcome).or(changed(Field::BlueOutcome)).is_some();
         let chosen = changed(Field::WaitingOn).map(|change| change.new.parse::<WaitingOn>().ok());
+        let status_chosen = changed(Field::Status).is_some() && !self.follows_only;
         let before = self.fields.waiting_on;
         let after = by_hand_after(before, chosen, outcome_changed);
         if chosen.is_none() && after != before {
             accepted.push(Change { field: Field::WaitingOn, old: before.to_text(), new: after.to_text() });
         }
+        let stored = self.fields.status;
+        for change in &*accepted {
+            self.fields.set(change.field, &change.new)?;
+        }
+        let by_hand = self.fields.status_by_hand;
+        self.fields.status_by_hand =
+            chosen_after(by_hand, self.fields.status, status_chosen, outcome_changed);
+        let follows = self.fields.done(self.ticked, self.is_not_attempted()).status();
+        if !self.fields.status_by_hand && !self.follows_only && follows != stored {
+            let (old, new) = (stored.to_text(), follows.to_text());
+            accepted.push(Change { field: Field::Status, old, new });
+        }
+        Ok(())
     }
 
     fn check_whole(&self) -> Result<(), Misfit<Field>> {
@@ -130,11 +166,7 @@ pub fn save_fields(
     typed: &[Typed<Field>],
     zone: Tz,
 ) -> Result<Saved<Field>> {
-    let outcomes = outcomes::table
-        .select((outcomes::key, outcomes::team, outcomes::label, outcomes::retired_at))
-        .load(tx.conn)?;
-    let mut held =
-        Held { id: work.procedure, version: work.version, fields: work.fields.clone(), outcomes, zone };
+    let mut held = hold(tx, work, zone)?;
     let may = |field: Field| {
         if sides.may_write(field) {
             return Ok(());
@@ -150,8 +182,44 @@ pub fn save_fields(
     Ok(saved)
 }
 
+fn hold(tx: &mut WriteTx<'_>, work: &Work, zone: Tz) -> Result<Held> {
+    Ok(Held {
+        id: work.procedure,
+        version: work.version,
+        fields: work.fields.clone(),
+        ticked: work.ticked,
+        outcomes: outcomes::table.select(Answer::as_select()).load(tx.conn)?,
+        follows_only: false,
+        zone,
+    })
+}
+
+/// Brings the status of a locked procedure after its ticks and entries have changed, unless somebody chose
+/// it. Its event is recorded on `work`.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) fn follow_work(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<()> {
+    if work.fields.status_by_hand {
+        return Ok(());
+    }
+    work.ticked = procedures::table.find(work.procedure).select(Ticked::as_select()).first(tx.conn)?;
+    let mut held = Held { follows_only: true, ..hold(tx, work, work.zone)? };
+    let follows = held.fields.done(held.ticked, held.is_not_attempted()).status();
+    if follows == held.fields.status {
+        return Ok(());
+    }
+    let typed = Typed { field: Field::Status, raw: follows.as_str().to_owned(), base: NEWEST };
+    let saved = save(tx, &mut held, &[typed], |_| Ok(()))?;
+    work.version_is_raised(held.version);
+    work.fields.clone_from(&held.fields);
+    record(work, &saved, &held);
+    Ok(())
+}
+
 fn record(work: &mut Work, saved: &Saved<Field>, held: &Held) {
-    let labels: BTreeMap<&str, &str> = held.outcomes.iter().map(|o| (o.0.as_str(), o.2.as_str())).collect();
+    let labels: BTreeMap<&str, &str> =
+        held.outcomes.iter().map(|o| (o.key.as_str(), o.label.as_str())).collect();
     let worded = |field: Field, value: &str| -> String {
         match field {
             Field::RedOutcome | Field::BlueOutcome => labels.get(value).copied().unwrap_or(value).to_owned(),
@@ -166,7 +234,7 @@ fn record(work: &mut Work, saved: &Saved<Field>, held: &Held) {
         .iter()
         .map(|c| Change { field: c.field, old: worded(c.field, &c.old), new: worded(c.field, &c.new) })
         .collect();
-    let sentence = format!("Saved procedure {} “{}”: {}", work.position, work.name, saved.labels());
-    let event = work.event(Kind::ProcedureSaved, sentence).changes(changes.iter().map(Change::detail));
+    let sentence = format!("Saved procedure {} “{}”", work.position, work.name);
+    let event = work.event(Kind::ProcedureSaved, sentence).telling(changes.iter().map(Change::detail));
     work.record(event);
 }

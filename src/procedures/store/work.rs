@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use diesel::dsl::{AsSelect, auto_type};
 use diesel::pg::Pg;
 
+use super::done::Ticked;
 use super::fields::Fields;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::authz::Visible;
@@ -40,6 +41,8 @@ pub struct Work {
     pub version: i32,
     /// Its fields before this write, and after it where it saved any.
     pub(super) fields: Fields,
+    /// Ticks and entries as they stand.
+    pub(super) ticked: Ticked,
     /// What the person may write on it.
     pub sides: Sides,
     /// Whether the person leads at this client.
@@ -89,10 +92,17 @@ pub fn begin(
         }
     };
     permit.check(row.client_id)?;
-    let (name, position, version, fields): (String, i32, i32, Fields) = procedures::table
+    type Row = (String, i32, i32, Fields, Ticked);
+    let (name, position, version, fields, ticked): Row = procedures::table
         .find(procedure)
         .filter(procedures::engagement_id.eq(engagement))
-        .select((procedures::name, procedures::position, procedures::version, Fields::as_select()))
+        .select((
+            procedures::name,
+            procedures::position,
+            procedures::version,
+            Fields::as_select(),
+            Ticked::as_select(),
+        ))
         .for_update()
         .first(tx.conn)?;
     working_allowed(row.status, submitted).map_err(|refusal| Error::Refused(refusal.0))?;
@@ -111,6 +121,7 @@ pub fn begin(
         position,
         version,
         fields,
+        ticked,
         sides,
         lead: permit.may_at(P::EngagementApprove, row.client_id),
         events,

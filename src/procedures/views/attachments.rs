@@ -51,8 +51,7 @@ impl ShownAttachment {
             team: attachment.team.map_or("Both teams", Team::label),
             title: attachment.title.clone(),
             file_name: (attachment.title != attachment.file_name).then(|| attachment.file_name.clone()),
-            description: (!attachment.description.is_empty())
-                .then(|| crate::kernel::web::markdown::render(&attachment.description)),
+            description: Some(attachment.description.clone()).filter(|text| !text.is_empty()),
             size: show::size(attachment.size),
             by: attachment.uploader.clone(),
             at: show::time(attachment.uploaded_at, place.zone),
@@ -116,7 +115,7 @@ impl Attachments {
         Self { saved: Some(word), ..self }
     }
 
-    /// Says why nothing was stored.
+    /// Says what was not stored, and why.
     #[must_use]
     pub fn problem(self, sentence: String) -> Self {
         Self { problem: Some(sentence), ..self }

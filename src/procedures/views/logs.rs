@@ -18,7 +18,6 @@ pub struct ShownEntry {
     url: String,
     entry: LogEntry,
     span: Span,
-    html: String,
     mine: bool,
     saved: bool,
 }
@@ -28,7 +27,6 @@ impl ShownEntry {
         Self {
             url: place.url(),
             span: span(&entry, place.zone),
-            html: crate::kernel::web::markdown::render(&entry.text),
             mine: place.owns(entry.author_id, Some(entry.team)),
             saved: false,
             entry,
@@ -180,7 +178,7 @@ impl EntryForm {
 pub struct Removal {
     pub frame: Frame,
     pub heading: String,
-    /// What goes, as HTML made by the server's own renderer.
+    /// What goes, as it was typed.
     pub shown: String,
     pub sentence: &'static str,
     /// Where the form goes.

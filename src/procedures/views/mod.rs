@@ -6,11 +6,11 @@ pub mod logs;
 pub mod page;
 pub mod parts;
 pub mod place;
+pub mod queue;
 pub mod steps;
 
 use askama::Template;
 
-use crate::kernel::base::team::Team;
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 
@@ -30,17 +30,12 @@ pub struct PickSide {
     /// red or blue: form field and CSS class.
     pub class: &'static str,
     pub label: &'static str,
-    /// The engagement's operators, who apply while nobody is ticked.
+    /// The engagement's operators, who apply while the procedure names nobody.
     pub inherited: String,
+    /// Whether they apply now.
+    pub inherits: bool,
     /// Everybody who could be ticked.
     pub people: Vec<Pick>,
-}
-
-impl PickSide {
-    /// An empty side of a team.
-    pub fn of(team: Team, inherited: String, people: Vec<Pick>) -> Self {
-        Self { class: team.as_str(), label: team.label(), inherited, people }
-    }
 }
 
 #[derive(Template)]

@@ -17,9 +17,8 @@ use crate::kernel::merge::record::{Columns, Typed};
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
-use crate::procedures::domain::{
-    Field, Observed, ProcedureStatus, Severity, Sides, WaitingOn, waiting_on, warnings,
-};
+use crate::procedures::domain::{Field, Observed, ProcedureStatus, Severity, Sides, WaitingOn, warnings};
+use crate::procedures::queue::{InQueue, Queue};
 use crate::procedures::store::page::Neighbours;
 use crate::procedures::store::runbook::{Operator, ProcedureRow, meanings, operators_of};
 use crate::settings::domain::Meaning;
@@ -55,7 +54,6 @@ pub struct Choice {
     pub value: String,
     pub label: String,
     pub title: String,
-    /// Whether it is chosen.
     pub selected: bool,
 }
 
@@ -120,12 +118,15 @@ impl Jump {
     }
 }
 
-/// The bar at the top.
 #[derive(Template)]
 #[template(path = "procedures/_bar.html")]
 pub struct Bar {
     /// Address of the engagement.
     pub engagement: String,
+    /// Where Close leads: the table, with the filter that the page was opened from.
+    pub close: String,
+    /// "2 of 5 waiting on you"; empty outside a queue.
+    pub queue: String,
     pub engagement_title: String,
     pub name: String,
     /// "4 of 13"
@@ -155,6 +156,8 @@ pub struct Face {
 pub struct SaveForm {
     /// Where it posts to.
     pub url: String,
+    /// The query by which a save stays inside a queue; empty outside one.
+    pub queue: String,
     pub zone: String,
     /// The version that the shown values came from.
     pub version: i32,
@@ -168,6 +171,10 @@ pub struct SaveForm {
     pub strip: Vec<FieldView>,
     /// Why it is not applicable.
     pub reason: FieldView,
+    /// Whether the person writes blue and not red: blue comes first then, on narrow screens.
+    pub blue_only: bool,
+    /// What red did, in a line, for who only writes blue.
+    pub red_line: String,
     pub red: Vec<FieldView>,
     pub blue: Vec<FieldView>,
     pub red_people: Vec<Face>,
@@ -201,6 +208,12 @@ pub struct HandOver {
 }
 
 impl SaveForm {
+    /// Where the draft is brought back.
+    pub fn restore(&self) -> String {
+        let within = self.queue.replace('?', "&");
+        format!("{}?draft=restore{within}", self.url)
+    }
+
     /// The pieces that an open page takes over as they are, because nobody types into them: what others
     /// write, Start, the figures. Each with where it goes. Sides in `held` stand on the page as controls and
     /// are left alone.
@@ -280,6 +293,12 @@ pub fn url(engagement: EngagementId, procedure: ProcedureId) -> String {
     format!("/engagements/{engagement}/procedures/{procedure}")
 }
 
+/// The same, inside the queue that it was opened from.
+pub fn url_in(engagement: EngagementId, procedure: ProcedureId, queue: Option<Queue>) -> String {
+    let own = url(engagement, procedure);
+    queue.map_or(own.clone(), |queue| format!("{own}?queue={}", queue.as_str()))
+}
+
 /// CSS class of a procedure status.
 pub fn state_class(status: ProcedureStatus) -> &'static str {
     match status {
@@ -299,19 +318,35 @@ impl Parts<'_> {
         url(self.shown.engagement.id, self.shown.procedure.id)
     }
 
-    /// Where Save and next leads: the next procedure, or after the last one the engagement.
-    pub fn next_url(&self) -> String {
-        match self.shown.neighbours.next {
-            Some(next) => url(self.shown.engagement.id, next),
-            None => format!("/engagements/{}", self.shown.engagement.id),
+    /// Where Save and next leads: the next procedure, or after the last one the engagement. In a queue, the
+    /// next that waits, or the page that says what waits elsewhere.
+    pub fn next_url(&self, place: Option<&InQueue>) -> String {
+        let engagement = self.shown.engagement.id;
+        match (place, self.shown.neighbours.next) {
+            (Some(place), _) => match place.next {
+                Some(next) => url_in(engagement, next, Some(place.queue)),
+                None => format!("/engagements/{engagement}/queue?queue={}", place.queue.as_str()),
+            },
+            (None, Some(next)) => url(engagement, next),
+            (None, None) => format!("/engagements/{engagement}"),
         }
     }
 
-    pub fn bar(&self, saved: Option<String>) -> Bar {
-        let link = |procedure: Option<ProcedureId>| procedure.map(|id| url(self.shown.engagement.id, id));
-        let Neighbours { previous, next, nth, of } = self.shown.neighbours;
+    pub fn bar(&self, saved: Option<String>, place: Option<&InQueue>) -> Bar {
+        let queue = place.map(|place| place.queue);
+        let link =
+            |procedure: Option<ProcedureId>| procedure.map(|id| url_in(self.shown.engagement.id, id, queue));
+        let Neighbours { nth, of, .. } = self.shown.neighbours;
+        let (previous, next) = match place {
+            Some(place) => (place.previous, place.next),
+            None => (self.shown.neighbours.previous, self.shown.neighbours.next),
+        };
+        let engagement = format!("/engagements/{}", self.shown.engagement.id);
+        let filter = queue.map(|queue| format!("?show={}", queue.as_str())).unwrap_or_default();
         Bar {
-            engagement: format!("/engagements/{}", self.shown.engagement.id),
+            close: format!("{engagement}{filter}#procedures"),
+            queue: place.map(InQueue::words).unwrap_or_default(),
+            engagement,
             engagement_title: self.shown.engagement.title.clone(),
             name: self.shown.procedure.name.clone(),
             place: format!("{nth} of {of}"),
@@ -330,6 +365,7 @@ impl Parts<'_> {
         errors: &FieldErrors,
         conflicts: &[Conflict<Field>],
         problem: Option<String>,
+        queue: Option<Queue>,
     ) -> SaveForm {
         let row = &self.shown.procedure.fields;
         let view = |field: Field| self.field(field, overlay, errors, conflicts);
@@ -347,6 +383,7 @@ impl Parts<'_> {
             .collect();
         SaveForm {
             url: self.url(),
+            queue: queue.map(|queue| format!("?queue={}", queue.as_str())).unwrap_or_default(),
             zone: self.shown.engagement.time_zone.to_string(),
             version: self.shown.procedure.version,
             tab: String::new(),
@@ -354,6 +391,8 @@ impl Parts<'_> {
             conflicts: conflicts.len(),
             strip: [Field::Status, Field::Severity, Field::WaitingOn, Field::Recommendation].map(view).into(),
             reason: view(Field::NotApplicableReason),
+            blue_only: self.is_blue_only(),
+            red_line: self.red_line(),
             red: [Field::RedOutcome, Field::ExecutedAt, Field::AttackSource, Field::RedNotes]
                 .map(view)
                 .into(),
@@ -369,7 +408,9 @@ impl Parts<'_> {
             .into(),
             red_people: faces(Team::Red),
             blue_people: faces(Team::Blue),
-            starts: self.sides.red && row.status == ProcedureStatus::NotStarted,
+            starts: self.sides.red
+                && row.executed_at.is_none()
+                && row.status != ProcedureStatus::NotApplicable,
             figures: figures.join(" · "),
             detectors: self.shown.detectors.clone(),
             writable: self.sides.any(),
@@ -380,7 +421,7 @@ impl Parts<'_> {
                 error: errors.get("hand_over_note").map(str::to_owned),
             },
             steps: self.steps(None),
-            description: crate::kernel::web::markdown::render(&self.shown.body.description),
+            description: self.description(),
         }
     }
 
@@ -458,9 +499,8 @@ impl Parts<'_> {
                 .chain(Severity::ALL.iter().rev().map(|s| choice(s.as_str(), s.label(), "")))
                 .collect(),
             Field::WaitingOn => {
-                let derived =
-                    waiting_on(row.status, row.red_outcome.is_some(), row.blue_outcome.is_some(), None);
-                std::iter::once(choice("", &format!("From outcomes: {}", derived.label()), ""))
+                let derived = row.turn(self.shown.procedure.ticked, self.is_not_attempted());
+                std::iter::once(choice("", &format!("Auto: {}", derived.label().to_lowercase()), ""))
                     .chain(WaitingOn::ALL.iter().map(|w| choice(w.as_str(), w.label(), "")))
                     .collect()
             }
@@ -478,6 +518,35 @@ impl Parts<'_> {
             }
             _ => Vec::new(),
         }
+    }
+
+    pub(super) fn is_blue_only(&self) -> bool {
+        self.sides.blue && !self.sides.red
+    }
+
+    /// "Red: Success · 04:19:54 · powershell.exe on HL-WS-014", as far as red has said it.
+    fn red_line(&self) -> String {
+        let row = &self.shown.procedure.fields;
+        let held = row.red_outcome.as_ref();
+        let outcome = self.outcomes.iter().find(|o| o.team == Team::Red && Some(&o.key) == held);
+        let told: Vec<String> = [
+            outcome.map(|outcome| outcome.label.clone()),
+            row.executed_at.map(|at| show::seconds(at, self.zone())),
+            Some(row.attack_source.clone()).filter(|source| !source.is_empty()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if told.is_empty() {
+            "Red has not run this yet.".into()
+        } else {
+            format!("Red: {}", told.join(" · "))
+        }
+    }
+
+    fn is_not_attempted(&self) -> bool {
+        let held = self.shown.procedure.fields.red_outcome.as_ref();
+        self.outcomes.iter().any(|o| o.team == Team::Red && Some(&o.key) == held && !o.meaning.attempted)
     }
 
     /// A stored value as people read it.

@@ -11,6 +11,31 @@ use crate::library::domain::{Piece as Visible, Step, StepKind, visible};
 use crate::library::placeholders::{Piece, exact_text};
 use crate::procedures::inputs::{Inputs, Source, Values};
 
+/// A text of prose with the values of its placeholders in it.
+#[derive(Template)]
+#[template(path = "procedures/_filled.html")]
+struct Filled {
+    /// Safe HTML between the placeholders.
+    pieces: Vec<Piece>,
+}
+
+/// A command, or a text that is to be typed somewhere, as the page shows and copies it.
+#[derive(Debug, Clone)]
+pub struct CommandView {
+    pub pieces: Vec<CommandPiece>,
+    /// The exact text, where characters had to be made visible.
+    pub exact: Option<String>,
+}
+
+impl CommandView {
+    fn new(text: &str, inputs: &Inputs<'_>) -> Self {
+        let filled = inputs.fill(text);
+        let pieces = shown_pieces(&filled, inputs);
+        let hides = text.contains('\r') || pieces.iter().any(|piece| piece.kind == "hidden");
+        Self { exact: hides.then(|| exact_text(&filled)), pieces }
+    }
+}
+
 /// More lines than this fold.
 const FOLD_LINES: usize = 12;
 
@@ -32,16 +57,16 @@ pub struct StepView {
     pub description: String,
     pub success: Option<String>,
     pub executor: String,
-    /// The command in pieces.
-    pub command: Vec<CommandPiece>,
-    /// The exact text, where characters had to be made visible.
-    pub exact: Option<String>,
+    /// None where the step is a text alone.
+    pub command: Option<CommandView>,
+    /// What a step without a command says, filled in, for copying.
+    pub instruction: Option<String>,
     /// How many lines it has.
     pub lines: usize,
     /// Its first lines, where it folds.
     pub preview: Option<String>,
     /// A command that checks the prerequisite.
-    pub check: Option<String>,
+    pub check: Option<CommandView>,
     /// Who ticked it, when.
     pub done: Option<String>,
 }
@@ -82,6 +107,8 @@ pub struct Steps {
     /// How many are ticked.
     pub done: usize,
     pub digest: String,
+    /// Whether the block is open at first: not for who only writes what came of it.
+    pub open: bool,
     /// Whether the person ticks.
     pub ticks: bool,
     pub inputs: Vec<InputView>,
@@ -116,13 +143,8 @@ impl Parts<'_> {
     /// The block of steps, with inputs as typed after a refused save.
     pub fn steps(&self, refused: Option<&RefusedInputs>) -> Steps {
         let body = &self.shown.body;
-        let defaults: Values =
-            body.inputs.iter().filter_map(|i| Some((i.name.clone(), i.default.clone()?))).collect();
-        let inputs = Inputs {
-            procedure: &self.inputs.procedure,
-            engagement: &self.inputs.engagement,
-            defaults: &defaults,
-        };
+        let defaults = self.defaults();
+        let inputs = self.inputs(&defaults);
         let mut ordered: Vec<&Step> = body.steps.iter().collect();
         ordered.sort_by_key(|s| match s.kind {
             StepKind::Prerequisite => 0,
@@ -156,12 +178,27 @@ impl Parts<'_> {
             done: steps.iter().filter(|s| s.done.is_some()).count(),
             steps,
             digest: digest.into_iter().filter(|d| !d.is_empty()).collect::<Vec<_>>().join(" · "),
+            open: !self.is_blue_only(),
             ticks: self.sides.red,
             unfilled: views.iter().filter(|i| i.unfilled).count(),
             inputs: views,
             sets_inputs: self.sides.red,
             problem: refused.and_then(|r| r.problem.clone()),
         }
+    }
+
+    fn defaults(&self) -> Values {
+        let inputs = self.shown.body.inputs.iter();
+        inputs.filter_map(|input| Some((input.name.clone(), input.default.clone()?))).collect()
+    }
+
+    fn inputs<'i>(&'i self, defaults: &'i Values) -> Inputs<'i> {
+        Inputs { procedure: &self.inputs.procedure, engagement: &self.inputs.engagement, defaults }
+    }
+
+    /// The procedure's own description as safe HTML, filled in as its steps are.
+    pub fn description(&self) -> String {
+        prose(&self.shown.body.description, &self.inputs(&self.defaults()))
     }
 
     fn input_views(&self, inputs: &Inputs<'_>, refused: Option<&RefusedInputs>) -> Vec<InputView> {
@@ -194,18 +231,17 @@ impl Parts<'_> {
 
     fn step(&self, step: &Step, heading: Option<&'static str>, inputs: &Inputs<'_>) -> StepView {
         let zone = self.zone();
-        let pieces = step.command.as_deref().map(|c| inputs.fill(c)).unwrap_or_default();
-        let exact = exact_text(&pieces);
-        let command = shown_pieces(&pieces, inputs);
-        let hides = command.iter().any(|p| p.kind == "hidden");
+        let present = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let command = present(&step.command);
+        let exact = exact_text(&inputs.fill(command.as_deref().unwrap_or_default()));
         let lines = exact.trim_end().lines().count();
         let folds = lines > FOLD_LINES;
         let executor = step.executor.as_deref().map(executor_word).unwrap_or_default();
         StepView {
             id: step.id.clone(),
             heading,
-            description: crate::kernel::web::markdown::render(&step.description),
-            success: step.success_criteria.clone().filter(|s| !s.is_empty()),
+            description: prose(&step.description, inputs),
+            success: present(&step.success_criteria).map(|text| exact_text(&inputs.fill(&text))),
             executor: if step.elevated && step.command.is_some() {
                 format!("{executor}, elevated")
             } else {
@@ -213,9 +249,9 @@ impl Parts<'_> {
             },
             preview: folds.then(|| exact.lines().take(5).collect::<Vec<_>>().join("\n")),
             lines,
-            exact: hides.then_some(exact),
-            command,
-            check: step.check_command.clone().filter(|c| !c.trim().is_empty()),
+            instruction: command.is_none().then(|| exact_text(&inputs.fill(&step.description))),
+            command: command.map(|text| CommandView::new(&text, inputs)),
+            check: present(&step.check_command).map(|text| CommandView::new(&text, inputs)),
             done: self
                 .ticks
                 .iter()
@@ -223,6 +259,16 @@ impl Parts<'_> {
                 .map(|t| format!("Done {} by {}", show::time(t.at, zone), t.by)),
         }
     }
+}
+
+/// Prose as safe HTML with its placeholders filled in. What stands in their place is no Markdown.
+fn prose(text: &str, inputs: &Inputs<'_>) -> String {
+    let html = crate::kernel::web::markdown::render(text);
+    if !html.contains("#{") {
+        return html;
+    }
+    // A template without conditions does not fail.
+    Filled { pieces: inputs.fill(&html) }.render().unwrap_or(html)
 }
 
 fn shown_pieces(pieces: &[Piece], inputs: &Inputs<'_>) -> Vec<CommandPiece> {

@@ -172,9 +172,9 @@ pub fn save_narrative(
     if !saved.changes() {
         return Ok(tx.unchanged(saved));
     }
-    let sentence = format!("Wrote in the report “{}”: {}", locked.narrative.title, saved.labels());
+    let sentence = format!("Wrote in the report “{}”", locked.narrative.title);
     let event =
-        locked.event(Kind::ReportUpdated, sentence).changes(saved.accepted.iter().map(Change::detail));
+        locked.event(Kind::ReportUpdated, sentence).telling(saved.accepted.iter().map(Change::detail));
     tx.audited(saved, event)
 }
 
@@ -348,9 +348,9 @@ fn store_finding(
     }
     let title = &held.live.finding.title;
     let event = locked
-        .event(kind, format!("Changed the finding “{title}”: {}", saved.labels()))
+        .event(kind, format!("Changed the finding “{title}”"))
         .subject("finding", id.0, title)
-        .changes(saved.accepted.iter().map(Change::detail));
+        .telling(saved.accepted.iter().map(Change::detail));
     tx.audited(saved, event)
 }
 

@@ -36,6 +36,7 @@ pub fn config(place: &Path) -> Config {
         metrics_listen: None,
         base_url: None,
         secret: "0123456789abcdef".repeat(4).into(),
+        secret_made: None,
         audit_key_file: None,
         trusted_proxies: Vec::new(),
         time_zone: "UTC".into(),

@@ -122,7 +122,7 @@ pub const BO: &str = hostile!("Bo Castle");
 pub const ABE: &str = hostile!("Abe Stone");
 pub const OTIS: &str = hostile!("Otis Farr");
 pub const BEN: &str = hostile!("Ben Plain");
-pub const CUS: &str = hostile!("Cus Tomas");
+pub const CUS: &str = hostile!("Cus Tomas שלום");
 
 /// Title of an engagement for which a test names none.
 pub const TITLE: &str = hostile!("Autumn purple team");

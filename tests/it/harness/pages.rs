@@ -10,6 +10,7 @@ use html5ever::tendril::TendrilSink;
 use html5ever::tokenizer::TokenizerOpts;
 use html5ever::tree_builder::TreeBuilderOpts;
 use scraper::{ElementRef, Html, HtmlTreeSink, Node};
+use tyrian::kernel::base::harmless::marked;
 
 /// The name that stands as a tag and as an attribute in what hostile fixtures type (see
 /// [`hostile`](super::fixtures::hostile)). Where a page has either, something passed unescaped.
@@ -51,9 +52,34 @@ pub fn faults(html: &str) -> Vec<String> {
         attributes(*element, &mut faults);
         nesting(*element, &mut faults);
         page.name(*element, &mut faults);
+        hidden_characters(*element, &mut faults);
         others(*element, &mut faults);
+        drafts(*element, &mut faults);
     }
     faults
+}
+
+/// A form into which people type is one of which drafts are kept. Secrets are not, and an editor in a table's
+/// cell is saved by leaving it.
+fn drafts(element: ElementRef<'_>, faults: &mut Vec<String>) {
+    if !is(element, &["form"]) || !element.attr("method").is_some_and(|m| m.eq_ignore_ascii_case("post")) {
+        return;
+    }
+    let within: Vec<ElementRef<'_>> = element.descendants().filter_map(ElementRef::wrap).collect();
+    let is_text = |field: &&ElementRef<'_>| {
+        is(**field, &["textarea"])
+            || is(**field, &["input"]) && matches!(field.attr("type"), None | Some("text"))
+    };
+    let is_secret = within.iter().any(|field| {
+        field.attr("type") == Some("password") || field.attr("autocomplete") == Some("one-time-code")
+    });
+    let is_watched =
+        ["data-guard", "data-loose", "data-inline"].iter().any(|word| element.attr(word).is_some());
+    let texts = within.iter().filter(is_text).filter(|field| field.attr("disabled").is_none()).count();
+    if texts > 0 && !is_secret && !is_watched {
+        let action = element.attr("action").unwrap_or_default();
+        faults.push(format!("the form {action} holds text of which no draft is kept"));
+    }
 }
 
 /// As a browser takes it; a fragment as htmx does, which puts it into a `template` and takes `hx-partial` for
@@ -274,6 +300,23 @@ fn nesting(element: ElementRef<'_>, faults: &mut Vec<String>) {
         });
     if let Some(around) = clicked_inside {
         faults.push(format!("{} inside <{around}>", tag(element)));
+    }
+}
+
+/// A character that nobody sees stands where somebody reads. What a form sends or a button copies is exact.
+fn hidden_characters(element: ElementRef<'_>, faults: &mut Vec<String>) {
+    let hides = |text: &str| matches!(marked(text), std::borrow::Cow::Owned(_));
+    for (name, value) in element.value().attrs() {
+        if hides(value) && !matches!(name, "value" | "data-initial" | "data-value") {
+            faults.push(format!("a hidden character in {name} of {}", tag(element)));
+        }
+    }
+    if is(element, &["textarea"]) || element.attr("data-exact").is_some() {
+        return;
+    }
+    let texts = element.children().filter_map(|child| child.value().as_text());
+    if texts.into_iter().any(|text| hides(text)) {
+        faults.push(format!("a hidden character in the text of {}", tag(element)));
     }
 }
 

@@ -267,6 +267,17 @@ impl Chromium {
         );
     }
 
+    /// Whether the keyboard's focus is on an element, now.
+    pub fn has_focus(&self, css: &str) -> bool {
+        let is = "return document.activeElement.matches(arguments[0]);";
+        self.ask(is, &[json!(css)]).and_then(|is| is.as_bool()).unwrap_or(false)
+    }
+
+    /// Makes the window as small as a phone.
+    pub fn narrow(&self, width: u32, height: u32) {
+        self.cut(width, height);
+    }
+
     /// Sees this in the address.
     #[track_caller]
     pub fn see_address(&self, part: &str) {
@@ -304,7 +315,10 @@ impl Chromium {
         let text = answer.ok().and_then(|mut a| a.body_mut().read_to_string().ok()).unwrap_or_default();
         let log: Value = serde_json::from_str(&text).unwrap_or_default();
         let entries = log["value"].as_array().cloned().unwrap_or_default();
-        let grave = entries.iter().filter(|e| e["level"] == "SEVERE" && e["source"] != "network");
+        // A network that a test took away is told too.
+        let is_ours = |e: &&Value| !e["message"].as_str().unwrap_or_default().contains("TypeError: away");
+        let grave =
+            entries.iter().filter(|e| e["level"] == "SEVERE" && e["source"] != "network").filter(is_ours);
         grave.map(|e| e["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 }

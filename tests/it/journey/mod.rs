@@ -5,6 +5,7 @@
 mod additions;
 pub mod chromium;
 mod log;
+mod losses;
 mod plain;
 mod request;
 mod ways_in;
@@ -207,4 +208,44 @@ fn journey_a_log_entry_by_keys() {
     let app = TestApp::spawn();
     let driver = chromium::Driver::start();
     additions::a_log_entry_by_keys(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_a_session_that_ends_takes_nothing() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    losses::a_session_that_ends_takes_nothing(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_a_form_outlives_its_session_and_a_proof() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    losses::a_form_outlives_its_session_and_a_proof(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_a_network_that_goes_away_takes_nothing() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    losses::a_network_that_goes_away_takes_nothing(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_red_by_keyboard() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    losses::red_by_keyboard(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_blue_on_a_phone() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    losses::blue_on_a_phone(&app, driver.open(&app));
 }

@@ -8,8 +8,18 @@ use super::floors::FLOORS;
 use super::sources::{UNAUDITED, files, root};
 
 /// Folders and files of the root whose names in a code span are paths.
-const PLACES: &[&str] =
-    &["src/", "templates/", "static/", "migrations/", "tests/", "benches/", "bin/", "docs/", ".ci/"];
+const PLACES: &[&str] = &[
+    "src/",
+    "templates/",
+    "static/",
+    "migrations/",
+    "tests/",
+    "benches/",
+    "bin/",
+    "docs/",
+    "packaging/",
+    ".ci/",
+];
 const ROOT_FILES: &[&str] = &["CHANGELOG.md", "Cargo.toml", "askama.toml", "diesel.toml", ".clippy.toml"];
 
 /// The README shows a picture at about two thirds of its width, and people clone it.

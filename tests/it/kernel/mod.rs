@@ -13,6 +13,7 @@ mod jobs;
 mod matrix;
 mod metrics;
 mod migrations;
+mod names;
 mod outage;
 mod prepared;
 mod schema;

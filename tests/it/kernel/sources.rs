@@ -44,6 +44,7 @@ pub fn code(text: &str) -> String {
 
 /// Everything that is written without an event, and why that is no act of a person.
 pub(super) const UNAUDITED: &[&str] = &[
+    "src/accounts/pages/drafts.rs: draft of a form",
     "src/accounts/pages/notices.rs: notices",
     "src/accounts/pages/own.rs: session in use",
     "src/accounts/pages/own.rs: shortcuts",
@@ -55,6 +56,7 @@ pub(super) const UNAUDITED: &[&str] = &[
     "src/accounts/session.rs: session ended",
     "src/accounts/session.rs: session in use",
     "src/accounts/session.rs: session made",
+    "src/accounts/store/secret_key.rs: fingerprint of the secret key",
     "src/accounts/sweep.rs: old drafts and counts",
     "src/audit/log/store/retention.rs: audit partitions",
     "src/audit/proof/sealer.rs: audit seal",

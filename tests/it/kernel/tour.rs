@@ -30,6 +30,8 @@ const SHARED: &[(&str, &str, &str)] = &[
     ("components/pager.html", "get /admin/audit-log", "<navclass=\"pager\"aria-label=\"Pages\">"),
     // A command: its own longer text marks hidden characters, which the starter library has none of.
     ("library/_command.html", "get /library/procedures/", "<mark>#{"),
+    // A name that runs from right to left.
+    ("components/name.html", "get /admin/users", "<bdi>CusTomas"),
     // What comes beside a saved form, for another place of the page.
     (
         "components/beside.html",
@@ -433,6 +435,10 @@ fn procedure(tour: &mut Tour<'_>) {
     }
     let client = app.clients.own;
     tour.person(lead, |b| {
+        let place = "/account/drafts?place=/clients/new%23new";
+        assert_eq!(b.post(&format!("{place}&tab=one"), &[("name", hostile!("typed"))]).status, 200);
+        b.get_fragment(place);
+        b.open(&format!("{}/queue?queue=mine", e.path()));
         let stale = [("name", hostile!("Renamed")), ("version", "0")];
         assert_eq!(b.post(&format!("/clients/{client}/edit"), &stale).status, 409);
     });

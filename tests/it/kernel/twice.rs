@@ -16,7 +16,7 @@ use tyrian::kernel::base::team::Team;
 use tyrian::kernel::base::text::like;
 use tyrian::library::placeholders::names;
 use tyrian::lifecycle::domain::{EngagementStatus, starts_at};
-use tyrian::procedures::domain::{ProcedureStatus, Progress, WaitingOn, waiting_on};
+use tyrian::procedures::domain::{Done, ProcedureStatus, Progress, Turn, WaitingOn};
 use tyrian::procedures::store::runbook::{
     Me, get_progress, list_operators, list_procedures, list_waiting, operators_of,
 };
@@ -34,33 +34,55 @@ fn literal(word: Option<&str>) -> String {
     word.map_or_else(|| "NULL".to_owned(), |word| format!("'{word}'"))
 }
 
-/// `waiting_on` for a procedure's page, and the dashboard's list of what waits on a person.
+/// `Done::turn` for a procedure's page, the column of the engagement's table, and the dashboard's list of
+/// what waits on a person.
 #[test]
 fn whose_turn_it_is() {
     let app = TestApp::spawn();
     let mut cases = Vec::new();
-    for status in ProcedureStatus::ALL {
-        for (red, blue) in [(false, false), (false, true), (true, false), (true, true)] {
+    for bits in 0..32u8 {
+        let is = |bit: u8| bits & 1 << bit != 0;
+        let red_answered = is(0);
+        let done = Done {
+            red_answered,
+            blue_answered: is(1),
+            executed: is(2),
+            cleanup_left: is(3),
+            not_attempted: red_answered && is(4),
+            ..Done::default()
+        };
+        for status in ProcedureStatus::ALL {
             for by_hand in [None].into_iter().chain(WaitingOn::ALL.iter().copied().map(Some)) {
-                cases.push((*status, red, blue, by_hand));
+                cases.push((*status, done, by_hand));
             }
         }
     }
     let engagement = app.engagement(cases.len());
-    let mut turns: BTreeMap<WaitingOn, BTreeSet<ProcedureId>> = BTreeMap::new();
+    let mut turns: BTreeMap<Turn, BTreeSet<ProcedureId>> = BTreeMap::new();
     let mut sql = String::new();
-    for (id, (status, red, blue, by_hand)) in engagement.procedures.iter().zip(&cases) {
-        turns.entry(waiting_on(*status, *red, *blue, *by_hand)).or_default().insert(*id);
+    for (id, (status, done, by_hand)) in engagement.procedures.iter().zip(&cases) {
+        turns.entry(done.turn(*status, *by_hand)).or_default().insert(*id);
+        let red = if done.not_attempted { "not_attempted" } else { "success" };
+        let cleanup = r#"[{"id":"c","kind":"cleanup"}]"#;
         sql.push_str(&format!(
-            "UPDATE procedures SET status = '{}', red_outcome = {}, blue_outcome = {}, waiting_on = {} \
-                WHERE id = '{id}';",
+            "UPDATE procedures SET status = '{}', red_outcome = {}, blue_outcome = {}, waiting_on = {}, \
+                executed_at = {}, body = jsonb_set(body, '{{steps}}', '{}') WHERE id = '{id}';",
             status.as_str(),
-            literal(red.then_some("success")),
-            literal(blue.then_some("prevented_alerted")),
+            literal(done.red_answered.then_some(red)),
+            literal(done.blue_answered.then_some("prevented_alerted")),
             literal(by_hand.map(WaitingOn::as_str)),
+            literal(done.executed.then_some("2026-11-21T10:00:00Z")),
+            if done.cleanup_left { cleanup } else { "[]" },
         ));
     }
     set(&app, &sql);
+    let rows = app
+        .db
+        .read_blocking(|conn| list_procedures(conn, engagement.id, &Visible::found(app.clients.own)))
+        .unwrap();
+    for row in &rows {
+        assert!(turns[&row.turn].contains(&row.id), "{row:?}");
+    }
     let waiting = |person: PersonId| -> BTreeSet<ProcedureId> {
         let clients = Visible::found(app.clients.own);
         let me = Me { person, clients: &clients, red_at: &[], blue_at: &[], now: app.clock.now() };
@@ -68,11 +90,16 @@ fn whose_turn_it_is() {
         rows.into_iter().map(|row| row.id).collect()
     };
     let counts: Vec<usize> = turns.values().map(BTreeSet::len).collect();
-    println!("cases: {}, waiting on red, blue and nobody: {counts:?}", cases.len());
-    assert_eq!(waiting(app.people.standard.id), turns[&WaitingOn::Red], "the operator of the red team");
-    assert_eq!(waiting(app.people.second.id), turns[&WaitingOn::Blue], "the operator of the blue team");
-    let both: BTreeSet<_> = turns[&WaitingOn::Red].union(&turns[&WaitingOn::Blue]).copied().collect();
-    assert_eq!(waiting(app.people.lead.id), both, "an operator of both");
+    println!("cases: {}, waiting on red, blue, both and nobody: {counts:?}", cases.len());
+    let of = |team: Team| -> BTreeSet<ProcedureId> {
+        turns.iter().filter(|(turn, _)| turn.is_of(team)).flat_map(|(_, ids)| ids).copied().collect()
+    };
+    let (red, blue) = (of(Team::Red), of(Team::Blue));
+    // The dashboard looks at so many rows; the cases are fewer than that for each person.
+    assert!(counts.iter().all(|count| *count > 0) && red.union(&blue).count() < 500);
+    assert_eq!(waiting(app.people.standard.id), red, "the operator of the red team");
+    assert_eq!(waiting(app.people.second.id), blue, "the operator of the blue team");
+    assert_eq!(waiting(app.people.lead.id), red.union(&blue).copied().collect(), "an operator of both");
 }
 
 /// `operators_of` for a runbook that is read, and the dashboard's list: for each team a procedure's own
@@ -316,7 +343,8 @@ fn which_placeholders_a_command_has() {
     ];
     for command in commands {
         let body = serde_json::json!({
-            "steps": [{ "description": "", "command": command }, { "description": command }],
+            "description": command,
+            "steps": [{ "description": "", "command": command }, { "success_criteria": command }],
             "inputs": [{ "name": "a", "default": "" }, { "name": "Z" }, { "name": "b", "default": null }],
         });
         let found = diesel::sql_query("SELECT procedure_inputs_of($1)::text AS text")

@@ -176,7 +176,9 @@ fn ways_to_have_as(term: &Term, variant: usize) -> Vec<Way> {
             || sql::<Bool>("strpos(events.search, lower(").bind::<Text, _>(term.text.clone()).sql(")) > 0");
         let mut signs: Vec<&str> = WORD_BEGINS_TOO.to_vec();
         if term.text.chars().all(|c| c <= '\u{7ff}') {
-            let pattern = format!("{WORD_BEGINS}{}", regex_literal(&term.text));
+            let text = regex_literal(&term.text);
+            let text = (0..variant).fold(text, |text, _| format!("({text})"));
+            let pattern = format!("{WORD_BEGINS}{text}");
             let begins = sql::<Bool>("events.search ~ lower(").bind::<Text, _>(pattern).sql(")");
             ways.push(Box::new(holds().and(begins)));
         } else {

@@ -7,12 +7,13 @@
 //! once where the walk found hardly any, and otherwise a month and then more months at a time: what the walk
 //! did not find often enough is rare there too.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use chrono::{DateTime, Datelike, Months, NaiveTime, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
-use diesel::sql_types::{BigInt, Bool, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Text, Timestamptz};
 use uuid::Uuid;
 
 use crate::audit::log::query::{Filter, Page};
@@ -48,6 +49,9 @@ pub struct Found {
     pub newer: bool,
     /// How many there are, up to [`COUNTED`].
     pub count: i64,
+    /// How many of each category, by its stored name; empty where a category is chosen, or where there are
+    /// more than are counted.
+    pub categories: BTreeMap<String, i64>,
 }
 
 /// Why a search gave nothing to show.
@@ -226,8 +230,39 @@ pub fn find_page(conn: &mut PgConnection, scope: &Scope, filter: &Filter) -> Res
             older: page.later,
             newer: page.earlier,
             count: counted.len() as i64,
+            categories: if filter.categories.is_empty() && (counted.len() as i64) < COUNTED {
+                count_categories(conn, &counted)?
+            } else {
+                BTreeMap::new()
+            },
         })
     })
+}
+
+/// How many of the events at these places each category has. They are found already, so that this asks for
+/// as many rows as there are places, one by one.
+fn count_categories(conn: &mut PgConnection, places: &[Place]) -> QueryResult<BTreeMap<String, i64>> {
+    #[derive(QueryableByName)]
+    struct Counted {
+        #[diesel(sql_type = Text)]
+        category: String,
+        #[diesel(sql_type = BigInt)]
+        count: i64,
+    }
+    conn.batch_execute("SET LOCAL enable_indexscan = on")?;
+    // sql_query: a look for each pair of two arrays, because one comparison with each of them would pair
+    // every time with every id, and a plain join may begin with the events.
+    let counted: Vec<Counted> = diesel::sql_query(
+        "SELECT e.category, count(*) AS count
+         FROM unnest($1, $2) AS place (at, id)
+         CROSS JOIN LATERAL (SELECT category FROM audit.events
+            WHERE audit.events.at = place.at AND audit.events.id = place.id LIMIT 1) e
+         GROUP BY e.category",
+    )
+    .bind::<Array<Timestamptz>, _>(places.iter().map(|place| place.at).collect::<Vec<_>>())
+    .bind::<Array<BigInt>, _>(places.iter().map(|place| place.id).collect::<Vec<_>>())
+    .load(conn)?;
+    Ok(counted.into_iter().map(|row| (row.category, row.count)).collect())
 }
 
 /// The events at these places, newest first.

@@ -5,8 +5,11 @@ use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::procedures;
-use crate::procedures::domain::{ProcedureStatus, Severity, WaitingOn, waiting_on};
+use crate::procedures::domain::{ProcedureStatus, Severity, Turn};
+use crate::procedures::store::done::turn_column;
 use diesel::dsl::auto_type;
+use diesel::expression::SqlLiteral;
+use diesel::sql_types::Text;
 
 /// A procedure as tables and lists show it.
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -21,8 +24,9 @@ pub struct ProcedureRow {
     pub status: ProcedureStatus,
     /// Severity of its finding.
     pub severity: Option<Severity>,
-    /// A choice by hand of whose turn it is.
-    pub waiting_on: Option<WaitingOn>,
+    /// Whose turn it is.
+    #[diesel(select_expression = turn_column(), select_expression_type = SqlLiteral<Text>)]
+    pub turn: Turn,
     /// Key of the red outcome.
     pub red_outcome: Option<String>,
     /// Key of the blue outcome.
@@ -30,10 +34,10 @@ pub struct ProcedureRow {
     pub version: i32,
 }
 
-impl ProcedureRow {
-    /// Whose turn it is.
-    pub fn turn(&self) -> WaitingOn {
-        waiting_on(self.status, self.red_outcome.is_some(), self.blue_outcome.is_some(), self.waiting_on)
+/// Nothing waits on anybody where no work is allowed.
+pub fn pause_turns(rows: &mut [ProcedureRow]) {
+    for row in rows {
+        row.turn = Turn::Nobody;
     }
 }
 

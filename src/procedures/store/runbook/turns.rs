@@ -8,13 +8,10 @@ use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::procedures::domain::ProcedureStatus;
+use crate::procedures::store::done::turn_sql;
 
 /// Rows looked at for the queue; who has more waiting works from the engagements.
 const LOOKED_AT: i64 = 500;
-
-/// Whose turn it is on the procedure `p`, as `procedures::domain::waiting_on` has it.
-const TURN: &str = "coalesce(p.waiting_on, CASE WHEN p.status = 'not_applicable' THEN 'nobody' \
-    WHEN p.red_outcome IS NULL THEN 'red' WHEN p.blue_outcome IS NULL THEN 'blue' ELSE 'nobody' END)";
 
 /// A procedure that waits on the person.
 #[derive(Debug, Clone, QueryableByName)]
@@ -34,7 +31,7 @@ pub struct Waiting {
     pub name: String,
     #[diesel(sql_type = Text)]
     pub status: ProcedureStatus,
-    /// The side it waits on.
+    /// The side it waits on, of those that are the person's.
     #[diesel(sql_type = Text)]
     pub side: Team,
 }
@@ -77,18 +74,20 @@ pub fn list_waiting(conn: &mut PgConnection, me: &Me<'_>) -> Result<Vec<Waiting>
             FROM running r JOIN procedures p ON p.engagement_id = r.id
             JOIN procedure_operators o ON o.procedure_id = p.id GROUP BY 1
          )
-         SELECT q.id, q.engagement, q.engagement_title, q.position, q.name, q.status, q.side, c.name AS client
+         SELECT q.id, q.engagement, q.engagement_title, q.position, q.name, q.status, c.name AS client,
+            CASE WHEN q.side IN ('red', 'both') AND q.red THEN 'red' ELSE 'blue' END AS side
          FROM (
             SELECT p.id, p.engagement_id AS engagement, r.title AS engagement_title, r.client_id, r.end_date,
-                p.position, p.name, p.status, {TURN} AS side,
+                p.position, p.name, p.status, {} AS side,
                 CASE WHEN o.red THEN o.my_red WHEN r.red THEN r.my_red ELSE r.client_id = ANY ($3) END AS red,
                 CASE WHEN o.blue THEN o.my_blue WHEN r.blue THEN r.my_blue
                     ELSE r.client_id = ANY ($4) END AS blue
             FROM running r JOIN procedures p ON p.engagement_id = r.id
             LEFT JOIN own o ON o.procedure_id = p.id
          ) q JOIN clients c ON c.id = q.client_id
-         WHERE q.side = 'red' AND q.red OR q.side = 'blue' AND q.blue
-         ORDER BY q.end_date NULLS LAST, q.engagement, q.position LIMIT $5"
+         WHERE q.side IN ('red', 'both') AND q.red OR q.side IN ('blue', 'both') AND q.blue
+         ORDER BY q.end_date NULLS LAST, q.engagement, q.position LIMIT $5",
+        turn_sql("p")
     ))
     .bind::<Array<SqlUuid>, _>(me.clients)
     .bind::<SqlUuid, _>(me.person)

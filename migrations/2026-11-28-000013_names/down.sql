@@ -1,0 +1,14 @@
+ALTER TABLE library_procedures DROP COLUMN search;
+ALTER TABLE library_procedures ALTER COLUMN name TYPE text COLLATE "default";
+ALTER TABLE library_procedures ADD COLUMN search text GENERATED ALWAYS AS (lower(name || ' ' || description)) STORED;
+CREATE INDEX library_procedures_search ON library_procedures USING gin (search gin_trgm_ops);
+ALTER TABLE reports ALTER COLUMN title TYPE text COLLATE "default";
+ALTER TABLE engagements ALTER COLUMN title TYPE text COLLATE "default";
+ALTER TABLE test_plans ALTER COLUMN title TYPE text COLLATE "default";
+ALTER TABLE repositories ALTER COLUMN name TYPE text COLLATE "default";
+ALTER TABLE methodologies ALTER COLUMN name TYPE text COLLATE "default";
+ALTER TABLE assets ALTER COLUMN name TYPE text COLLATE "default";
+ALTER TABLE clients ALTER COLUMN name TYPE text COLLATE "default";
+ALTER TABLE roles ALTER COLUMN name TYPE text COLLATE "default";
+ALTER TABLE people ALTER COLUMN name TYPE text COLLATE "default";
+DROP COLLATION names;

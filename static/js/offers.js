@@ -1,0 +1,153 @@
+// Drafts that were left are offered again above their form, and one that is restored goes on as the draft it
+// was. What was posted in the meantime is forgotten once the next page shows that it was taken.
+import { guardedForm, isWatched, measure, watchedForms } from './changes.js';
+import { around, find, findAll, make } from './dom.js';
+import { discardDraft, hasOwnAddress, placeOf, tabOf } from './drafts.js';
+import { current, fields, isTick, plain, rendered, show } from './values.js';
+
+const SENT = 'draft sent'; // of this tab: the place and tab of the form that was posted last
+
+// Pages that stand between a form and its answer.
+const GATES = ['/sign-in', '/account/proof', '/account/two-factor'];
+
+const asked = new Set();
+
+export function rememberSent(form) {
+  if (!hasOwnAddress(form)) sessionStorage.setItem(SENT, JSON.stringify([placeOf(form), tabOf(form)]));
+}
+
+async function settleSent() {
+  const sent = sessionStorage.getItem(SENT);
+  if (!sent || GATES.some((gate) => location.pathname.startsWith(gate))) return;
+  sessionStorage.removeItem(SENT);
+  const [place, tab] = JSON.parse(sent);
+  // The form again, without a word that something was done, is one that was refused, or stood behind a gate.
+  const isShownAgain = watchedForms().some((one) => placeOf(one) === place) && !find('[data-message]');
+  if (!isShownAgain && !find('[data-refusal]')) await discardDraft(place, tab);
+}
+
+// Asks for the drafts of the forms that stand on the page, or that a control of it would open.
+async function offer() {
+  const forms = watchedForms().filter((form) => !hasOwnAddress(form));
+  const openers = findAll('[data-draft-place]').map(({ dataset }) => dataset.draftPlace);
+  const places = [...new Set([...forms.map(placeOf), ...openers])].filter((place) => !asked.has(place));
+  if (places.length === 0) return;
+  for (const place of places) asked.add(place);
+  const query = new URLSearchParams(places.map((place) => ['place', place]));
+  const headers = { 'HX-Request': 'true', 'HX-Request-Type': 'partial' };
+  const answer = await fetch(`/account/drafts?${query}`, { headers }).catch(() => null);
+  if (!answer?.ok || answer.redirected) return;
+  const holder = make('template', { innerHTML: await answer.text() });
+  for (const banner of findAll('[data-draft-of]', holder.content)) place(banner);
+}
+
+function formOf(banner) {
+  return watchedForms().find((form) => placeOf(form) === banner.dataset.draftOf);
+}
+
+function openerOf(banner) {
+  return findAll('[data-draft-place]').find(({ dataset }) => dataset.draftPlace === banner.dataset.draftOf);
+}
+
+function place(banner) {
+  const form = formOf(banner);
+  if (form && says(banner, form)) {
+    discardDraft(banner.dataset.draftOf, banner.dataset.tab);
+    return;
+  }
+  const anchor = form ?? openerOf(banner)?.closest('details, section, form');
+  anchor?.before(document.importNode(banner, true));
+}
+
+function typed(banner) {
+  return findAll('[data-field]', find('template', banner).content).map(({ dataset }) => dataset);
+}
+
+// Whether the form holds what the draft says.
+function says(banner, form) {
+  const values = valuesOf(banner);
+  return fields(form).every((control) => current(control) === wanted(control, values));
+}
+
+function valuesOf(banner) {
+  const values = new Map();
+  for (const { field, value } of typed(banner)) values.set(field, [...(values.get(field) ?? []), value]);
+  return values;
+}
+
+// What a control holds by the draft; what the draft does not speak of stays.
+function wanted(control, values) {
+  const own = values.get(control.name);
+  if (isTick(control)) return String(own?.includes(control.value) ?? false);
+  return own ? plain(own[0]) : current(control);
+}
+
+document.addEventListener('click', (event) => {
+  const banner = around(event, '[data-draft-of]');
+  if (!banner) return;
+  if (around(event, '[data-draft-restore]')) restore(banner);
+  else if (around(event, '[data-draft-discard]')) {
+    discardDraft(banner.dataset.draftOf, banner.dataset.tab);
+    banner.remove();
+  }
+});
+
+function restore(banner) {
+  const form = formOf(banner);
+  if (form) fill(form, banner);
+  else openThen(openerOf(banner), () => restore(banner));
+}
+
+// The form comes by htmx; the draft waits for it.
+function openThen(opener, next) {
+  if (!opener) return;
+  const settled = () => setTimeout(next, 0);
+  document.addEventListener('htmx:after:settle', settled, { once: true });
+  opener.click();
+}
+
+function fill(form, banner) {
+  const values = valuesOf(banner);
+  for (const control of fields(form)) {
+    const value = wanted(control, values);
+    if (value === rendered(control)) continue;
+    control.dataset.initial = rendered(control);
+    show(control, value);
+    control.dispatchEvent(new Event('input', { bubbles: true }));
+  }
+  startFrom(form, values);
+  form.dataset.draftTab = banner.dataset.tab;
+  banner.remove();
+  if (form === guardedForm()) measure(form);
+  fields(form)[0]?.focus();
+}
+
+// The draft started from the versions that its page showed: what others saved since is a conflict, and no
+// field of theirs is overwritten unseen.
+function startFrom(form, values) {
+  for (const [name, [value]] of values) {
+    if (name !== 'version' && !name.startsWith('base.')) continue;
+    const own = form.elements.namedItem(name);
+    if (own) own.value = value;
+    else form.append(make('input', { type: 'hidden', name, value }));
+  }
+}
+
+// A loose form tells by htmx that it was taken.
+document.addEventListener('htmx:after:request', ({ detail: { ctx } }) => {
+  const form = ctx.sourceElement?.closest?.('form');
+  if (isWatched(form) && !hasOwnAddress(form) && ctx.request.method !== 'GET' && ctx.response.status < 400) {
+    discardDraft(placeOf(form), tabOf(form));
+  }
+});
+
+document.addEventListener('htmx:after:settle', () => offer());
+addEventListener('DOMContentLoaded', start);
+addEventListener('pageshow', (event) => {
+  if (event.persisted) start();
+});
+
+async function start() {
+  await settleSent();
+  await offer();
+}

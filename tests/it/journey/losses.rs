@@ -1,0 +1,167 @@
+//! What could take what was typed: a session that ends, a proof that is asked for, a network that goes away.
+
+use chrono::TimeDelta;
+use diesel::connection::SimpleConnection;
+use fantoccini::key::Key;
+use serde_json::json;
+
+use super::Hand;
+use super::chromium::Chromium;
+use crate::harness::TestApp;
+use crate::harness::fixtures::{PASSWORD, Person};
+
+/// Another device ends every session.
+fn end_sessions(app: &TestApp) {
+    app.superuser().batch_execute("SET session_replication_role = replica; DELETE FROM sessions").unwrap();
+}
+
+/// Signs in in another tab: it has the same cookies.
+fn sign_in_elsewhere(hand: &Chromium, person: &Person) {
+    let script = "if (window.entered === undefined) {
+            window.entered = false;
+            const body = new URLSearchParams({ next: '/', email: arguments[0], password: arguments[1] });
+            fetch('/sign-in', { method: 'POST', body }).then(({ ok }) => { window.entered = ok; });
+        }
+        return window.entered;";
+    hand.until("signed in in another tab", script, &[json!(person.email), json!(PASSWORD)]);
+}
+
+pub fn a_session_that_ends_takes_nothing(app: &TestApp, mut red: Chromium) {
+    let path = app.engagement(1).procedure_path(0);
+    let me = &app.people.standard;
+    red.sign_in(me);
+    red.open(&path);
+    red.fill("red_notes", "Kept in time");
+    red.see("draft kept");
+    end_sessions(app);
+    red.fill("red_notes", "Kept in time, and typed on");
+    // The draft learns of it first, by itself.
+    red.see("You are signed out.");
+    red.key(Key::Escape);
+    red.save();
+    red.see("Signed out");
+    red.until("Save stays usable", "return !document.querySelector('[data-key=save]').disabled;", &[]);
+    assert!(red.path().starts_with(&path));
+    sign_in_elsewhere(&red, me);
+    red.wake();
+    red.see_not("You are signed out.");
+    red.see("draft kept");
+    red.save();
+    red.see("Saved");
+    red.holds("red_notes", "Kept in time, and typed on");
+    assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["Kept in time, and typed on"]);
+}
+
+/// A form that is posted as a whole page: nothing leaves before its draft is kept.
+pub fn a_form_outlives_its_session_and_a_proof(app: &TestApp, mut admin: Chromium) {
+    let me = &app.people.administrator;
+    admin.sign_in(me);
+    admin.open("/clients/new");
+    end_sessions(app);
+    admin.fill("Name", "Bramble Foods");
+    admin.press("Create client");
+    admin.see("You are signed out.");
+    admin.holds("Name", "Bramble Foods");
+    sign_in_elsewhere(&admin, me);
+    admin.wake();
+    admin.see_not("You are signed out.");
+    admin.press("Create client");
+    admin.see("Client created.");
+    admin.open("/clients/new");
+    admin.holds("Name", "");
+    admin.until("no draft is left", "return !document.querySelector('[data-draft-of]');", &[]);
+    assert_eq!(app.count("SELECT count(*) FROM drafts"), 0, "what is saved has no draft");
+
+    admin.open("/admin/roles/new");
+    admin.fill("Name", "Night shift");
+    admin.fill("Description", "Three paragraphs");
+    app.pass(TimeDelta::minutes(20));
+    admin.press("Save");
+    admin.see("Your password again");
+    admin.fill("Password", PASSWORD);
+    admin.press("Go on");
+    admin.see("Unsaved draft from");
+    admin.press("Restore");
+    admin.holds("Description", "Three paragraphs");
+    admin.holds("Name", "Night shift");
+}
+
+pub fn a_network_that_goes_away_takes_nothing(app: &TestApp, mut red: Chromium) {
+    let path = app.engagement(1).procedure_path(0);
+    red.sign_in(&app.people.standard);
+    red.open(&path);
+    let away = "window.whole ??= window.fetch; window.fetch = () => Promise.reject(new TypeError('away'));
+        return true;";
+    red.until("no network", away, &[]);
+    red.fill("red_notes", "Typed in the cellar");
+    red.see("draft not kept");
+    red.save();
+    red.see("Not saved");
+    red.until("the network is back", "window.fetch = window.whole; return true;", &[]);
+    red.until("the browser says so", "window.dispatchEvent(new Event('online')); return true;", &[]);
+    red.see("draft kept");
+    red.save();
+    red.see("Saved");
+    assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["Typed in the cellar"]);
+    red.until("no network", away, &[]);
+    red.fill("red_notes", "Typed in the lift");
+    red.save();
+    red.see("Not saved");
+    red.until("the network is back", "window.fetch = window.whole; return true;", &[]);
+    red.press("Try again");
+    red.see("Saved");
+    assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["Typed in the lift"]);
+}
+
+/// One procedure by the keyboard alone, from the page's opening to the next one: how many keys are travel and
+/// not text.
+pub fn red_by_keyboard(app: &TestApp, mut red: Chromium) {
+    let e = app.engagement(2);
+    red.sign_in(&app.people.standard);
+    red.open(&e.procedure_path(0));
+    red.see("Save and next");
+    let mut keys = 0;
+    let mut press = |red: &Chromium, key: &str| {
+        red.type_in(key);
+        keys += 1;
+    };
+    let tab = char::from(Key::Tab).to_string();
+    press(&red, "s");
+    red.see_focus("#red_outcome");
+    // A letter chooses from the list.
+    press(&red, "S");
+    press(&red, &char::from(Key::Escape).to_string());
+    press(&red, "c");
+    press(&red, "x");
+    red.see_focus(".box");
+    press(&red, "r");
+    red.see_focus("#red_outcome");
+    // Past the time of execution, which Start has set: a time is seven stops.
+    while !red.has_focus("#attack_source") {
+        press(&red, &tab);
+    }
+    red.type_in("198.51.100.7");
+    press(&red, &tab);
+    red.see_focus("#red_notes");
+    red.type_in("Ran as planned");
+    red.save_and_next();
+    keys += 1;
+    red.see_address(&e.procedures[1].to_string());
+    println!("keys of travel for one procedure: {keys}");
+    assert!(keys <= 20, "{keys}");
+    assert_eq!(app.texts("SELECT red_outcome FROM procedures WHERE position = 1"), ["success"]);
+    assert_eq!(app.texts("SELECT attack_source FROM procedures WHERE position = 1"), ["198.51.100.7"]);
+}
+
+/// The first field of blue on a phone, from the top of the page.
+pub fn blue_on_a_phone(app: &TestApp, mut blue: Chromium) {
+    let path = app.engagement(1).procedure_path(0);
+    blue.sign_in(&app.people.blue_analyst);
+    blue.open(&path);
+    blue.narrow(390, 844);
+    let at = "const blue = document.querySelector('#blue_outcome');
+        return blue ? Math.round(blue.getBoundingClientRect().top + scrollY) : null;";
+    let pixels = blue.until("the blue outcome", at, &[]).as_u64().unwrap();
+    println!("the blue outcome lies {pixels} px down at 390 px");
+    assert!(pixels <= 600, "{pixels}");
+}

@@ -10,5 +10,15 @@ ALTER TABLE methodologies ALTER COLUMN name TYPE text COLLATE "default";
 ALTER TABLE assets ALTER COLUMN name TYPE text COLLATE "default";
 ALTER TABLE clients ALTER COLUMN name TYPE text COLLATE "default";
 ALTER TABLE roles ALTER COLUMN name TYPE text COLLATE "default";
-ALTER TABLE people ALTER COLUMN name TYPE text COLLATE "default";
+-- The trigger that wants an event names the column: it steps aside.
+DO $$
+DECLARE
+    definition text;
+BEGIN
+    SELECT pg_get_triggerdef(oid) INTO STRICT definition
+        FROM pg_trigger WHERE tgrelid = 'people'::regclass AND tgname = 'audited';
+    DROP TRIGGER audited ON people;
+    ALTER TABLE people ALTER COLUMN name TYPE text COLLATE "default";
+    EXECUTE definition;
+END $$;
 DROP COLLATION names;

@@ -2,7 +2,17 @@
 -- with: letters before case and accents, and numbers by their value. It belongs to the columns, so that every list, page
 -- and index of them has it.
 CREATE COLLATION names (provider = icu, locale = 'und-u-kn-true');
-ALTER TABLE people ALTER COLUMN name TYPE text COLLATE names;
+-- The trigger that wants an event names the column: it steps aside.
+DO $$
+DECLARE
+    definition text;
+BEGIN
+    SELECT pg_get_triggerdef(oid) INTO STRICT definition
+        FROM pg_trigger WHERE tgrelid = 'people'::regclass AND tgname = 'audited';
+    DROP TRIGGER audited ON people;
+    ALTER TABLE people ALTER COLUMN name TYPE text COLLATE names;
+    EXECUTE definition;
+END $$;
 ALTER TABLE roles ALTER COLUMN name TYPE text COLLATE names;
 ALTER TABLE clients ALTER COLUMN name TYPE text COLLATE names;
 ALTER TABLE assets ALTER COLUMN name TYPE text COLLATE names;

@@ -117,7 +117,8 @@ pub fn check_person(name: &str, email: &str, errors: &mut FieldErrors) {
     {
         errors.add("name", sentence);
     }
-    let parts: Vec<&str> = email.trim().split('@').collect();
+    let email = email.trim();
+    let parts: Vec<&str> = email.split('@').collect();
     let plausible = parts.len() == 2
         && parts.iter().all(|p| !p.is_empty())
         && email.len() <= 254

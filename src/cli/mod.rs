@@ -137,7 +137,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             drop(booted);
             Ok(())
         }
-        Command::User { command } => with_app(config, |app| user::run(app, command)),
+        Command::User { command } => {
+            let config = user::addressed(config);
+            with_app(config, |app| user::run(app, command))
+        }
         Command::SecretKey { command } => secret_key::run(config, &command),
         // The log proves itself without the secret key.
         Command::Audit { command } => {
@@ -229,14 +232,14 @@ fn role_of(url: &str) -> anyhow::Result<String> {
     from_query.or(from_authority).map(str::to_owned).context("the URL names no user")
 }
 
-fn serve(config: Config, signals: &Signals, demo: bool) -> anyhow::Result<()> {
+fn serve(mut config: Config, signals: &Signals, demo: bool) -> anyhow::Result<()> {
     let listener =
         TcpListener::bind(config.listen).with_context(|| format!("cannot listen on {}", config.listen))?;
-    let metrics = config.metrics_listen;
-    let address = config
-        .base_url
-        .clone()
-        .unwrap_or_else(|| format!("http://{}", listener.local_addr().unwrap_or(config.listen)));
+    // Port 0 is any that is free.
+    config.listen = listener.local_addr()?;
+    let (metrics, address) = (config.metrics_listen, config.address());
+    std::fs::write(config.address_file(), &address)
+        .with_context(|| format!("{} cannot be written", config.address_file().display()))?;
     let (Booted { mut app, cluster }, sign_ins) = if demo {
         server::boot_with_demo(config, Clock::machine(), crate::demo::seed)?
     } else {
@@ -244,6 +247,12 @@ fn serve(config: Config, signals: &Signals, demo: bool) -> anyhow::Result<()> {
     };
     let first = server::first_link(&app)?;
     println!("Tyrian is at {address}");
+    if app.config.base_url.is_none() && app.config.listen.ip().is_unspecified() {
+        println!(
+            "Links lead there, which is right on this machine alone. Set TYRIAN_BASE_URL to the address that \
+                people type."
+        );
+    }
     if app.config.base_url.is_none() {
         tracing::info!("names other than localhost are refused until TYRIAN_BASE_URL is set");
     }

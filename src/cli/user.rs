@@ -9,6 +9,8 @@ use crate::kernel::app::App;
 use crate::kernel::authz::Permission;
 use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::error::{Error, FieldErrors};
+use crate::kernel::base::network::origin;
+use crate::kernel::config::Config;
 use crate::kernel::event::domain::{Actor, Event, Kind};
 
 /// What to do with users.
@@ -41,6 +43,23 @@ pub enum UserCommand {
         /// Their e-mail address
         email: String,
     },
+}
+
+/// The configuration with the address that links shall begin with. A shell seldom has the service's settings:
+/// the running server left its address in the data directory. Where even that is missing, it is said.
+pub fn addressed(mut config: Config) -> Config {
+    if config.base_url.is_none() {
+        config.base_url =
+            std::fs::read_to_string(config.address_file()).ok().and_then(|text| origin(&text).ok());
+    }
+    if config.base_url.is_none() {
+        eprintln!(
+            "tyrian: TYRIAN_BASE_URL is not set and no server has left its address here: in a link, replace \
+                {} by the address that people type.",
+            config.address()
+        );
+    }
+    config
 }
 
 /// Runs the command.

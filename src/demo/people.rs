@@ -79,7 +79,7 @@ fn role(conn: &mut diesel::PgConnection, key: &str) -> Result<RoleId> {
 
 /// The first administrator, by the link that the first start prints.
 fn set_up<'a>(stage: &mut Stage<'a>, tx: &mut WriteTx<'_>, person: &'a Person) -> Result<()> {
-    let link = make_link_in(tx.conn, stage.app, LinkPurpose::FirstAdministrator, None, LINK_HOURS)?;
+    let link = make_link_in(tx.conn, (stage.app, ""), LinkPurpose::FirstAdministrator, None, LINK_HOURS)?;
     let (digest, hash) = (digest(stage, &link), stage.hash);
     let id = tx.part(&Actor::anonymous(), stage.now(), |tx| {
         accounts::use_link(tx.conn, &digest, tx.now())?;
@@ -126,7 +126,7 @@ fn choose_password<'a>(
     purpose: LinkPurpose,
 ) -> Result<()> {
     let id = stage.person_id(&person.key)?;
-    let link = make_link_in(tx.conn, stage.app, purpose, Some(id), LINK_HOURS)?;
+    let link = make_link_in(tx.conn, (stage.app, ""), purpose, Some(id), LINK_HOURS)?;
     let (digest, hash) = (digest(stage, &link), stage.hash);
     tx.part(&stage.actor(&person.key)?, stage.now(), |tx| {
         accounts::use_link(tx.conn, &digest, tx.now())?;

@@ -1,13 +1,15 @@
 //! Configuration of a process, from flags and the environment. Every fault is listed at once.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::kernel::base::network::{Range, origin};
 
 /// What the command line and the environment say.
 #[derive(Debug, Clone, Args)]
@@ -42,7 +44,7 @@ pub struct Options {
     /// The file of the key that seals the audit log; unset: audit.key in the data directory
     #[arg(long, global = true, env = "TYRIAN_AUDIT_KEY_FILE")]
     pub audit_key_file: Option<PathBuf>,
-    /// Addresses of reverse proxies whose X-Forwarded-For counts, separated by commas
+    /// Addresses of reverse proxies whose X-Forwarded-For counts, or ranges of them, separated by commas
     #[arg(long, global = true, env = "TYRIAN_TRUSTED_PROXIES", default_value = "")]
     pub trusted_proxies: String,
     /// The organisation's time zone at the first start
@@ -63,7 +65,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where to serve metrics.
     pub metrics_listen: Option<SocketAddr>,
-    /// The address people type.
+    /// The address people type, as browsers name its origin.
     pub base_url: Option<String>,
     /// The secret that keys are derived from.
     pub secret: SecretString,
@@ -72,7 +74,7 @@ pub struct Config {
     /// Where the key that seals the audit log lies, if not in the data directory.
     pub audit_key_file: Option<PathBuf>,
     /// Reverse proxies whose word on the client's address counts.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<Range>,
     /// First value of the organisation's time zone.
     pub time_zone: String,
 }
@@ -81,6 +83,23 @@ impl Config {
     /// Whether people reach it by https: cookies are then Secure and bound to the host.
     pub fn is_https(&self) -> bool {
         self.base_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// Where this machine finds it: the address that people type, or the one that is served. Nobody can
+    /// connect to 0.0.0.0.
+    pub fn address(&self) -> String {
+        let port = self.listen.port();
+        match &self.base_url {
+            Some(base) => base.clone(),
+            None if self.listen.ip().is_unspecified() && port == 80 => "http://localhost".to_owned(),
+            None if self.listen.ip().is_unspecified() => format!("http://localhost:{port}"),
+            None => format!("http://{}", self.listen),
+        }
+    }
+
+    /// The file in which a running server leaves its address, for commands in a shell that does not know it.
+    pub fn address_file(&self) -> PathBuf {
+        self.data_dir.join("address")
     }
 
     /// The directory of attachments.
@@ -109,11 +128,13 @@ impl Config {
         let listen = address("TYRIAN_LISTEN", &options.listen);
         let metrics_listen =
             options.metrics_listen.as_deref().and_then(|text| address("TYRIAN_METRICS_LISTEN", text));
-        if let Some(base) = &options.base_url
-            && !(base.starts_with("https://") || base.starts_with("http://"))
-        {
-            faults.push(format!("TYRIAN_BASE_URL “{base}” does not start with https:// or http://."));
-        }
+        let base_url = options.base_url.as_deref().and_then(|base| match origin(base) {
+            Ok(origin) => Some(origin),
+            Err(why) => {
+                faults.push(format!("TYRIAN_BASE_URL “{base}” {why}. An example: https://tyrian.example."));
+                None
+            }
+        });
         if options.sealer_database_url.is_some() && options.database_url.is_none() {
             faults.push(
                 "TYRIAN_SEALER_DATABASE_URL is set without DATABASE_URL: the private cluster makes \
@@ -130,9 +151,17 @@ impl Config {
         let mut trusted_proxies = Vec::new();
         for text in options.trusted_proxies.split(',').map(str::trim).filter(|t| !t.is_empty()) {
             match text.parse() {
-                Ok(ip) => trusted_proxies.push(ip),
-                Err(_) => {
-                    faults.push(format!("TYRIAN_TRUSTED_PROXIES names “{text}”, which is no IP address."))
+                Ok(range) => trusted_proxies.push(range),
+                Err(()) => {
+                    let hint = match text {
+                        "localhost" => " This machine is 127.0.0.1, ::1.",
+                        "*" => " Whoever can connect could then say where they come from; name your proxy.",
+                        _ => "",
+                    };
+                    faults.push(format!(
+                        "TYRIAN_TRUSTED_PROXIES names “{text}”, which is neither an IP address nor a range \
+                            such as 172.18.0.0/16.{hint}"
+                    ));
                 }
             }
         }
@@ -156,7 +185,7 @@ impl Config {
                 data_dir: options.data_dir.clone(),
                 listen,
                 metrics_listen,
-                base_url: options.base_url.clone(),
+                base_url,
                 secret,
                 secret_made: (!was_there && own.exists()).then_some(own),
                 audit_key_file: options.audit_key_file.clone(),
@@ -227,13 +256,55 @@ mod tests {
             secret_key: None,
             secret_key_file: None,
             audit_key_file: None,
-            trusted_proxies: "10.0.0.1, proxy".into(),
+            trusted_proxies: "10.0.0.1, 172.18.0.0/16, proxy".into(),
             time_zone: "Lisbon".into(),
         };
         let said = Config::check(&options).unwrap_err().to_string();
         for part in ["TYRIAN_LISTEN", "TYRIAN_BASE_URL", "TYRIAN_TIME_ZONE", "“proxy”", "TYRIAN_SECRET_KEY"]
         {
             assert!(said.contains(part), "{part} in {said}");
+        }
+    }
+
+    fn options(base_url: Option<&str>, listen: &str) -> Options {
+        Options {
+            database_url: None,
+            owner_database_url: None,
+            sealer_database_url: None,
+            data_dir: std::env::temp_dir().join(format!("tyrian-config-{}", std::process::id())),
+            listen: listen.into(),
+            metrics_listen: None,
+            base_url: base_url.map(str::to_owned),
+            secret_key: Some("0".repeat(64).into()),
+            secret_key_file: None,
+            audit_key_file: None,
+            trusted_proxies: String::new(),
+            time_zone: "UTC".into(),
+        }
+    }
+
+    #[test]
+    fn links_begin_with_an_address_that_can_be_opened() {
+        for (base, listen, address) in [
+            (None, "127.0.0.1:8183", "http://127.0.0.1:8183"),
+            (None, "0.0.0.0:8183", "http://localhost:8183"),
+            (None, "[::]:80", "http://localhost"),
+            (Some("http://Tyrian.lan:80/"), "0.0.0.0:80", "http://tyrian.lan"),
+        ] {
+            assert_eq!(Config::check(&options(base, listen)).unwrap().address(), address);
+        }
+        let said = Config::check(&options(Some("https://ops.example/tyrian"), "0.0.0.0:80")).unwrap_err();
+        assert!(said.to_string().contains("at the root of its host"), "{said}");
+    }
+
+    #[test]
+    fn a_proxy_that_is_no_address_is_explained() {
+        for (typed, hint) in
+            [("localhost", "127.0.0.1, ::1"), ("*", "name your proxy"), ("10.0.0.0/40", "range")]
+        {
+            let typed = Options { trusted_proxies: typed.into(), ..options(None, "127.0.0.1:0") };
+            let said = Config::check(&typed).unwrap_err().to_string();
+            assert!(said.contains(hint), "{said}");
         }
     }
 }

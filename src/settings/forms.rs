@@ -176,7 +176,6 @@ pub struct OutcomeLine {
     pub team: Team,
     pub label: String,
     pub definition: String,
-    /// As typed.
     pub score: String,
     pub meaning: Meaning,
     pub offered: bool,

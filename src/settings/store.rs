@@ -275,7 +275,8 @@ pub fn save_lists(tx: &mut WriteTx<'_>, was: &str, wanted: &[OutcomeWanted]) -> 
                     outcomes::score.eq(one.meaning.score),
                     outcomes::retired_at.eq(retired_at),
                 ))
-                .execute(tx.conn)?;
+                .execute(tx.conn)
+                .map_err(taken)?;
             events.push(event);
         }
         let old: Vec<&str> = before.iter().filter(|o| o.team == team).map(|o| o.key.as_str()).collect();

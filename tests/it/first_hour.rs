@@ -1,9 +1,11 @@
 //! The first hour of an installation and of its people: what is still to be done, who comes in how, and what
 //! a page says where nothing is there yet.
 
+use tyrian::lifecycle::domain::EngagementStatus;
+
 use crate::harness::TestApp;
 use crate::harness::browser::Browser;
-use crate::harness::fixtures::{OWN, PASSWORD};
+use crate::harness::fixtures::{OWN, PASSWORD, Plan};
 
 fn role(app: &TestApp, key: &str) -> String {
     app.texts(&format!("SELECT id FROM roles WHERE key = '{key}'")).remove(0)
@@ -272,4 +274,30 @@ fn the_wizard_names_its_client_and_who_lacks_access() {
     lead.see("Not here? People without access:").see("Give access");
     // Bookings are told for dates, and without any there are none.
     lead.see("no dates yet").see_not("Clash:");
+}
+
+#[test]
+fn changed_dates_tell_of_new_clashes_and_finalize_repeats_them() {
+    let app = TestApp::spawn();
+    let day = |text: &str| Some(text.parse().unwrap());
+    let booked = |title, start| {
+        let plan = Plan { title, procedures: 0, status: EngagementStatus::Scheduled, start };
+        app.plan(app.clients.own, &plan)
+    };
+    booked("Winter drill", day("2026-12-10"));
+    let moved = booked("Spring drill", day("2026-12-20"));
+    let mut lead = app.sign_in(&app.people.lead);
+    lead.open(&format!("{}/edit", moved.path()))
+        .fill("start_date", "2026-12-09")
+        .fill("end_date", "2026-12-11");
+    lead.press("Save").expect(200).see("Details saved. Clashes in the new dates:").see(": Winter drill");
+    lead.open(&format!("{}/edit", moved.path())).fill("Tags", "cold").press("Save").expect(200);
+    lead.see_not("Clashes in the new dates");
+
+    lead.open("/engagements/new").choose("Client", OWN).press("Next").expect(200);
+    lead.fill("Title", "Third").fill("start_date", "2026-12-10").fill("end_date", "2026-12-10");
+    let box_of = format!("{} on the red team", app.people.standard.name);
+    lead.check(&box_of).press("Next").expect(200).press("Next").expect(200);
+    assert!(lead.text().contains("Clashes"), "Finalize says it again");
+    lead.see(": Spring drill").see(": Winter drill");
 }

@@ -6,6 +6,7 @@ use tyrian::imports::atomics::Atomics;
 use tyrian::imports::store::apply_atomics;
 use tyrian::kernel::base::harmless::is_left_running;
 use tyrian::kernel::event::domain::Actor;
+use tyrian::library::changes::Missing;
 use tyrian::library::domain::{Input, ProcedureBody, Step, StepKind};
 
 use crate::harness::TestApp;
@@ -250,8 +251,8 @@ fn checks_and_texts_are_filled_and_copied_as_commands_are() {
             step("s", StepKind::Step, "Run it", Some("cat #{target}"), None),
         ],
     };
-    let made = Atomics { procedures: vec![("read".into(), body)], refused: Vec::new() };
-    apply_atomics(&app.db, &Actor::command(), &made).unwrap();
+    let made = Atomics { procedures: vec![("read".into(), body)], ..Atomics::default() };
+    apply_atomics(&app.db, &Actor::command(), &made, Missing::Keep).unwrap();
     let id = app.texts("SELECT id::text FROM library_procedures WHERE source_key = 'read'").remove(0);
     let e = app.engagement(1);
     let mut lead = app.browser(&app.people.lead);

@@ -491,24 +491,26 @@ async fn accept_link(
 /// # Errors
 /// When the database is away.
 pub fn make_link(app: &App, purpose: LinkPurpose, person: Option<PersonId>, hours: i64) -> Result<String> {
-    app.db.write_unaudited_blocking("one-time link", |conn| make_link_in(conn, app, purpose, person, hours))
+    let base = app.config.address();
+    app.db.write_unaudited_blocking("one-time link", |conn| {
+        make_link_in(conn, (app, &base), purpose, person, hours)
+    })
 }
 
-/// As [`make_link`], in a transaction that is going on.
+/// As [`make_link`], in a transaction that is going on, with the address that the link shall begin with.
 ///
 /// # Errors
 /// When the database refuses.
 pub fn make_link_in(
     conn: &mut diesel::PgConnection,
-    app: &App,
+    (app, base): (&App, &str),
     purpose: LinkPurpose,
     person: Option<PersonId>,
     hours: i64,
 ) -> Result<String> {
     let token = random_hex(24);
     store::insert_link(conn, &app.keys.hash(&token), purpose, person, app.clock.now(), hours)?;
-    let base = app.config.base_url.clone().unwrap_or_else(|| format!("http://{}", app.config.listen));
-    Ok(format!("{}/link/{token}", base.trim_end_matches('/')))
+    Ok(format!("{base}/link/{token}"))
 }
 
 #[cfg(test)]

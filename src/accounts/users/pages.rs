@@ -253,7 +253,7 @@ async fn insert(
 ) -> Result<(PersonId, String)> {
     let (name, email, roles, own) =
         (typed.name.trim().to_owned(), typed.email.trim().to_owned(), typed.role.clone(), own_rights(permit));
-    let (app, by) = (permit.app.clone(), permit.viewer().id);
+    let (app, by, here) = (permit.app.clone(), permit.viewer().id, permit.here());
     let write = move |tx: &mut crate::kernel::db::WriteTx<'_>| {
         let new = NewPerson { name: &name, email: &email, password_hash: None, roles: &[] };
         let (id, event) = accounts::insert_person(tx, &new, Some(by))?;
@@ -262,7 +262,7 @@ async fn insert(
             access::give(tx, id, client, role)?;
         }
         // Last: a link ends when the rights of its person grow.
-        let link = make_link_in(tx.conn, &app, LinkPurpose::Invitation, Some(id), INVITATION_HOURS)?;
+        let link = make_link_in(tx.conn, (&app, &here), LinkPurpose::Invitation, Some(id), INVITATION_HOURS)?;
         let invited = Event::new(Kind::UserInvited, format!("Made an invitation link for {name}"))
             .subject("person", id.0, &name)
             .about(id);
@@ -383,7 +383,7 @@ pub async fn save(
     let (id, own) = (path.into_inner(), own_rights(&permit));
     let mut errors = FieldErrors::default();
     check_person(&typed.name, &typed.email, &mut errors);
-    let (name, email, version) = (typed.name.clone(), typed.email.clone(), typed.version);
+    let (name, email, version) = (typed.name.trim().to_owned(), typed.email.trim().to_owned(), typed.version);
     let saved = match errors.done() {
         Ok(()) => permit.write(move |tx| store::save(tx, own, id, &name, &email, version)).await,
         Err(error) => Err(error),
@@ -508,6 +508,7 @@ pub async fn act(permit: Permit<ManageUser>, path: web::Path<(PersonId, String)>
             return Ok(redirect_with("/admin/users", &format!("{name} is deleted.")));
         }
         "link" => {
+            let here = permit.here();
             let write = move |tx: &mut crate::kernel::db::WriteTx<'_>| {
                 let user = store::record_link(tx, own, id)?;
                 let invites = store::get(tx.conn, id)?.status == AccountStatus::Invited;
@@ -516,7 +517,7 @@ pub async fn act(permit: Permit<ManageUser>, path: web::Path<(PersonId, String)>
                 } else {
                     (LinkPurpose::Reset, RESET_HOURS)
                 };
-                let link = make_link_in(tx.conn, &app, purpose, Some(id), hours)?;
+                let link = make_link_in(tx.conn, (&app, &here), purpose, Some(id), hours)?;
                 Ok(user.with((invites, link, hours)))
             };
             let (invites, link, hours) = db.write(actor, write).await?;

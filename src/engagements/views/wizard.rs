@@ -20,7 +20,7 @@ pub struct Around {
     pub url: String,
     /// Name of the chosen client, once that step lies behind.
     pub client: String,
-    /// From 1.
+    /// Counted from 1 to 4.
     pub step: u8,
     /// Whether Enter stays at the step: it filters the test plans there.
     pub stays: bool,

@@ -17,6 +17,7 @@ use diesel::PgConnection;
 
 use crate::kernel::app::App;
 use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::network::Range;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Actor, ActorKind};
 use crate::kernel::web::frame::{Frame, Section};
@@ -60,6 +61,8 @@ pub struct Ctx {
     message: Option<String>,
     address: Option<String>,
     user_agent: Option<String>,
+    /// The name under which the request asked for us; the edge knows it.
+    host: Option<String>,
 }
 
 impl Ctx {
@@ -107,6 +110,7 @@ impl Ctx {
         Ok(Self {
             address: client_address(req, &app.config.trusted_proxies),
             user_agent: text(header::USER_AGENT),
+            host: text(header::HOST),
             partial: is_partial(req),
             head: req.method() == Method::HEAD,
             message: req.cookie(&app.keys.cookies.message).map(|c| percent_decode(c.value())),
@@ -127,6 +131,7 @@ impl Ctx {
             message: None,
             address: Some(address.to_owned()),
             user_agent: Some(user_agent.to_owned()),
+            host: None,
         }
     }
 
@@ -160,6 +165,15 @@ impl Ctx {
         let since = self.app.clock.now() - PROOF_LASTS;
         let proved = self.viewer.as_ref().and_then(|viewer| viewer.proved_at).is_some_and(|at| at >= since);
         if proved { Ok(()) } else { Err(Error::ProofNeeded) }
+    }
+
+    /// Where links shall lead: the address that people type, or where that is not set the one under which
+    /// this request came, which works at least for whoever sent it.
+    pub fn here(&self) -> String {
+        match (&self.app.config.base_url, &self.host) {
+            (None, Some(host)) if self.app.config.listen.ip().is_unspecified() => format!("http://{host}"),
+            _ => self.app.config.address(),
+        }
     }
 
     /// What the browser says of itself.
@@ -265,10 +279,11 @@ fn percent_decode(text: &str) -> String {
 }
 
 /// The peer, or behind configured proxies the last address in `X-Forwarded-For` that is not one of them.
-fn client_address(req: &HttpRequest, proxies: &[std::net::IpAddr]) -> Option<String> {
+fn client_address(req: &HttpRequest, proxies: &[Range]) -> Option<String> {
     let peer = req.peer_addr()?.ip();
     let peer = peer.to_canonical();
-    if !proxies.contains(&peer) {
+    let is_proxy = |ip: &std::net::IpAddr| proxies.iter().any(|range| range.contains(ip));
+    if !is_proxy(&peer) {
         return Some(peer.to_string());
     }
     let forwarded = req
@@ -285,8 +300,7 @@ fn client_address(req: &HttpRequest, proxies: &[std::net::IpAddr]) -> Option<Str
     };
     // From the right, the first that is no proxy of ours. What cannot be read ends the search: whatever
     // stands to its left was written by somebody else.
-    let named =
-        forwarded.split(',').rev().map(read).find(|ip| ip.is_none_or(|ip| !proxies.contains(&ip))).flatten();
+    let named = forwarded.split(',').rev().map(read).find(|ip| ip.is_none_or(|ip| !is_proxy(&ip))).flatten();
     Some(named.unwrap_or(peer).to_string())
 }
 
@@ -309,7 +323,7 @@ mod tests {
             .peer_addr("10.0.0.1:4000".parse().unwrap())
             .insert_header(("X-Forwarded-For", "198.51.100.7, 203.0.113.9"))
             .to_http_request();
-        assert_eq!(client_address(&req, &[proxy]).unwrap(), "203.0.113.9");
+        assert_eq!(client_address(&req, &[proxy.into()]).unwrap(), "203.0.113.9");
         assert_eq!(client_address(&req, &[]).unwrap(), "10.0.0.1");
     }
 }

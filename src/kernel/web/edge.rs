@@ -23,6 +23,7 @@ use crate::kernel::app::App;
 use crate::kernel::base::error::Error;
 use crate::kernel::base::harmless::harmless;
 use crate::kernel::base::logging::without_quotes;
+use crate::kernel::base::network::origin;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::refusals as flood;
 use crate::kernel::web::ctx::{Ctx, Known, Message, Refusal, is_partial};
@@ -117,17 +118,17 @@ fn is_known_host(req: &ServiceRequest) -> bool {
     let is_address =
         name.parse::<IpAddr>().is_ok() || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
     let base = req.app_data::<web::Data<App>>().and_then(|app| app.config.base_url.clone());
-    let own = base.and_then(|base| Some(base.split_once("://")?.1.trim_end_matches('/').to_owned()));
-    // A browser leaves the usual port out, whatever the setting says.
-    let own = own.map(|own| own.trim_end_matches(":443").trim_end_matches(":80").to_owned());
-    let host = host.trim_end_matches(":443").trim_end_matches(":80");
+    let is_own = base.is_some_and(|base| {
+        let asked = base.split_once("://").map(|(scheme, _)| format!("{scheme}://{host}"));
+        asked.and_then(|asked| origin(&asked).ok()) == Some(base)
+    });
     // What asks whether we live names us as its network does, and reads nothing of anybody.
     let is_probe = matches!(req.path(), "/healthz" | "/readyz");
     is_address
         || is_probe
         || name.eq_ignore_ascii_case("localhost")
         || name.to_ascii_lowercase().ends_with(".localhost")
-        || own.is_some_and(|own| own.eq_ignore_ascii_case(host))
+        || is_own
 }
 
 fn is_signed_in(req: &HttpRequest) -> bool {
@@ -179,15 +180,12 @@ fn foreign(req: &ServiceRequest) -> bool {
     if let Some(site) = text(header::HeaderName::from_static("sec-fetch-site")) {
         return site != "same-origin" && site != "none";
     }
-    let Some(origin) = text(header::ORIGIN) else { return false };
+    let Some(sent) = text(header::ORIGIN) else { return false };
     let own = req.app_data::<web::Data<App>>().and_then(|app| app.config.base_url.clone());
     let host = text(header::HOST).unwrap_or_default();
-    match own {
-        Some(base) => origin != base.trim_end_matches('/'),
-        // What we serve ourselves is plain HTTP. A proxy that adds TLS is told by the address people type,
-        // above.
-        None => origin.split_once("://") != Some(("http", host)),
-    }
+    // What we serve ourselves is plain HTTP. A proxy that adds TLS is told by the address people type.
+    let own = own.or_else(|| origin(&format!("http://{host}")).ok());
+    own.is_none() || origin(sent).ok() != own
 }
 
 /// Exports take time and write an event: a page elsewhere may not set them going. A link that was followed is
@@ -215,11 +213,22 @@ async fn refuse_origin(req: ServiceRequest) -> ServiceResponse<BoxBody> {
             tracing::error!(cause = without_quotes(&fault.to_string()), "the refusal could not be recorded");
         }
     }
-    let answer = rendered(
-        &request,
-        &Error::Forbidden("This form did not come from a page of this installation.".into()),
-    );
+    let answer = rendered(&request, &Error::Forbidden(from_elsewhere(&request)));
     ServiceResponse::new(request, answer)
+}
+
+/// Mostly it is a proxy or a second address, and not an attack: what to set, or where to go.
+fn from_elsewhere(request: &HttpRequest) -> String {
+    let base = request.app_data::<web::Data<App>>().and_then(|app| app.config.base_url.clone());
+    let way_on = match base {
+        Some(base) => format!("Tyrian takes forms from {base} alone: open it there."),
+        None => {
+            "Where a proxy stands before Tyrian, whoever runs it sets TYRIAN_BASE_URL to the address that \
+            people type."
+                .to_owned()
+        }
+    };
+    format!("This form did not come from a page of this installation. {way_on}")
 }
 
 async fn render(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
@@ -334,7 +343,14 @@ fn page_behind(request: &HttpRequest) -> Option<String> {
     let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let (_, rest) = text("HX-Current-URL").or_else(|| text("Referer"))?.split_once("://")?;
     let (host, path) = rest.split_at(rest.find('/')?);
-    (Some(host) == text("Host")).then(|| path.split('#').next().unwrap_or(path).to_owned())
+    // A proxy may have put its own name into Host.
+    let base = request.app_data::<web::Data<App>>().and_then(|app| app.config.base_url.clone());
+    let page = text("HX-Current-URL").or_else(|| text("Referer"))?;
+    let is_ours = Some(host) == text("Host")
+        || base.is_some_and(|base| {
+            page.strip_suffix(path).and_then(|start| origin(start).ok()).is_some_and(|from| from == base)
+        });
+    is_ours.then(|| path.split('#').next().unwrap_or(path).to_owned())
 }
 
 fn body(error: &Error, mut frame: Frame, partial: bool) -> askama::Result<String> {

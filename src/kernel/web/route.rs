@@ -123,10 +123,50 @@ pub fn method(name: &str) -> Route {
 }
 
 pub fn register(config: &mut web::ServiceConfig, rows: impl IntoIterator<Item = &'static Row>) {
-    for row in rows {
+    let rows: Vec<&'static Row> = rows.into_iter().collect();
+    for row in &rows {
+        let row: &'static Row = row;
         let guarded = (row.route)().wrap(from_fn(move |req, next| guard(row, req, next)));
         config.route(row.path, guarded);
     }
+    // Behind all of them: what a path is asked for by a method that it does not know.
+    let methods =
+        |path: &str| rows.iter().filter(|row| row.path == path).map(|row| row.method).collect::<Vec<_>>();
+    for path in rows.iter().map(|row| row.path).collect::<std::collections::BTreeSet<_>>() {
+        let known = methods(path);
+        if !known.contains(&"get") {
+            // A refused form leaves its address in the browser's bar: there it leads to the form's page.
+            let parents = path.match_indices('/').map(|(at, _)| &path[..at]).rev();
+            let page =
+                parents.filter(|parent| methods(parent).contains(&"get")).map(segments).next().unwrap_or(0);
+            let to_page = move |req: actix_web::HttpRequest| async move {
+                let kept: Vec<&str> = req.path().split('/').take(page + 1).collect();
+                let kept = kept.join("/");
+                crate::kernel::web::redirect(if kept.is_empty() { "/" } else { &kept })
+            };
+            config.route(path, method("get").to(to_page));
+        }
+        let allowed = if known.contains(&"get") && known.contains(&"post") {
+            "GET, HEAD, POST"
+        } else if known.contains(&"get") {
+            "GET, HEAD"
+        } else {
+            "POST"
+        };
+        config.route(
+            path,
+            web::route().to(move || async move {
+                actix_web::HttpResponse::MethodNotAllowed()
+                    .insert_header((header::ALLOW, allowed))
+                    .content_type("text/plain; charset=utf-8")
+                    .body(format!("This address answers {allowed}.\n"))
+            }),
+        );
+    }
+}
+
+fn segments(path: &str) -> usize {
+    path.matches('/').count()
 }
 
 async fn guard(

@@ -73,7 +73,7 @@ fn an_unknown_address_is_a_page_with_a_way_on() {
         browser.open("/nothing/here").expect(404).see("Not here").see("Request");
         assert!(browser.has("a[href='/']"));
         let wrong_method = browser.post("/healthz", &[]);
-        assert_eq!(wrong_method.status, 404);
+        assert_eq!((wrong_method.status, wrong_method.header("allow")), (405, "GET, HEAD"));
         assert_headers("wrong method", &wrong_method);
     }
     let mut browser = app.browser(&app.people.lead);

@@ -48,3 +48,40 @@ fn head_of_a_stream_ends() {
     assert_eq!((head.status, head.header("content-type")), (200, "text/event-stream"));
     assert!(head.body.is_empty());
 }
+
+#[test]
+fn other_methods_are_told_what_a_path_answers() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let mut lead = app.browser(&app.people.lead);
+    for (method, path, allowed) in [
+        ("PUT", "/clients", "GET, HEAD"),
+        ("DELETE", "/clients/new", "GET, HEAD, POST"),
+        ("OPTIONS", "/sign-out", "POST"),
+        ("POST", "/healthz", "GET, HEAD"),
+        ("PUT", &e.path(), "GET, HEAD"),
+    ] {
+        let answer = lead.send(method, path, &[], b"");
+        assert_eq!((answer.status, answer.header("allow")), (405, allowed), "{method} {path}");
+    }
+    assert_eq!(lead.send("PUT", "/nowhere", &[], b"").status, 404);
+}
+
+/// A refused form leaves its address in the browser's bar; Enter there leads to the page of the form.
+#[test]
+fn the_address_of_a_form_leads_to_its_page() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let mut lead = app.browser(&app.people.lead);
+    for (path, page) in [
+        ("/admin/settings/outcomes".to_owned(), "/admin/settings".to_owned()),
+        ("/sign-out".to_owned(), "/".to_owned()),
+        (format!("{}/start", e.procedure_path(0)), e.procedure_path(0)),
+        (format!("{}/inputs", e.procedure_path(0)), e.procedure_path(0)),
+    ] {
+        let answer = lead.get(&path);
+        assert_eq!((answer.status, answer.header("location")), (303, &*page), "{path}");
+    }
+    // No GET acts on the way.
+    assert_eq!(lead.get(&e.path()).status, 200);
+}

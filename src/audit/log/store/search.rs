@@ -41,7 +41,7 @@ const PEOPLE: i64 = 1_000;
 
 #[derive(Debug, Clone, Default)]
 pub struct Found {
-    /// Newest first.
+    /// A page of them, the newest first.
     pub rows: Vec<Record>,
     /// Whether there are older ones.
     pub older: bool,

@@ -72,10 +72,10 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
         let sealing =
             if schema == Standing::Current { Some((get_progress(conn)?, may_seal(conn)?)) } else { None };
         let files = schema == Standing::Current && has_attachments(conn)?;
-        Ok((schema, next.present, since, sealing, other_key, files))
+        Ok((schema, next.present, since, sealing, (other_key, files)))
     });
     let asked = asked.await;
-    let lost = matches!(&asked, Ok((.., true))) && !holds_files(&app.config.attachments());
+    let lost = matches!(&asked, Ok((.., (_, true)))) && !holds_files(&app.config.attachments());
     let (ready, mut lines) = told(asked, app.jobs.all(), app.clock.now());
     if lost {
         lines.push_str(LOST);
@@ -84,12 +84,12 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
     answer.content_type("text/plain; charset=utf-8").body(lines)
 }
 
-type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>, Option<(Progress, bool)>, bool, bool);
+type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>, Option<(Progress, bool)>, (bool, bool));
 
 fn told(asked: Result<Asked>, jobs: &[Job], now: DateTime<Utc>) -> (bool, String) {
     match asked {
         Err(_) => (false, "database: away\n".into()),
-        Ok((schema, months, since, sealing, other_key, _)) => {
+        Ok((schema, months, since, sealing, (other_key, _))) => {
             let schema_line = match schema {
                 Standing::Current => "schema: current",
                 Standing::Older(_) => "schema: older than this version, run `tyrian migrate`",

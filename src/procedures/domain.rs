@@ -480,7 +480,8 @@ impl Warning {
                 "Red did not attempt it, yet blue's answer counts. Check which is right."
             }
             Self::DetectedWithoutAlert => {
-                "Detected at is given, but no alert was raised: left out of the times to detect and to respond."
+                "Detected at is given, but no alert was raised: left out of the times to detect and to \
+                    respond."
             }
         }
     }

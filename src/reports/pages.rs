@@ -152,8 +152,8 @@ pub async fn show(
     permit.html(StatusCode::OK, html)
 }
 
-/// `GET /reports/{report}/attachments/{attachment}`: a file that the report shows, for who may read the report,
-/// whatever became of its engagement.
+/// `GET /reports/{report}/attachments/{attachment}`: a file that the report shows, for who may read
+/// the report, whatever became of its engagement.
 pub async fn evidence(
     permit: Permit<ReadReport>,
     path: web::Path<(ReportId, AttachmentId)>,

@@ -226,7 +226,9 @@ impl ListsForm {
             line.offered = ticked("offered");
             line.meaning = match line.team {
                 Team::Red => Meaning {
-                    succeeded: ticked("succeeded"),
+                    // In part is a way to succeed.
+                    succeeded: ticked("succeeded") || ticked("partial"),
+                    partial: ticked("partial"),
                     attempted: ticked("attempted"),
                     prevented: ticked("prevented"),
                     ..line.meaning
@@ -305,6 +307,7 @@ pub fn is_of_lists(name: &str) -> bool {
         "score",
         "offered",
         "succeeded",
+        "partial",
         "attempted",
         "prevented",
         "alerted",

@@ -277,6 +277,7 @@ pub fn save_lists(tx: &mut WriteTx<'_>, was: &str, wanted: &[OutcomeWanted]) -> 
                     outcomes::label.eq(&one.label),
                     outcomes::definition.eq(&one.definition),
                     outcomes::succeeded.eq(one.meaning.succeeded),
+                    outcomes::partial.eq(one.meaning.partial),
                     outcomes::attempted.eq(one.meaning.attempted),
                     outcomes::prevented.eq(one.meaning.prevented),
                     outcomes::alerted.eq(one.meaning.alerted),

@@ -39,15 +39,16 @@ impl Show {
         self.moved.as_ref().is_some_and(|(was_down, key)| *was_down == down && *key == line.key)
     }
     /// The flags of a team: field, word, whether it holds.
-    fn flags(&self, line: &OutcomeLine) -> [(&'static str, &'static str, bool); 3] {
+    fn flags(&self, line: &OutcomeLine) -> Vec<(&'static str, &'static str, bool)> {
         let m = line.meaning;
         match line.team {
-            Team::Red => [
+            Team::Red => vec![
                 ("succeeded", "Succeeded", m.succeeded),
+                ("partial", "In part", m.partial),
                 ("attempted", "Attempted", m.attempted),
                 ("prevented", "Stopped by a control", m.prevented),
             ],
-            Team::Blue => [
+            Team::Blue => vec![
                 ("prevented", "Prevented", m.prevented),
                 ("alerted", "Alerted", m.alerted),
                 ("logged", "Logged", m.logged),

@@ -290,8 +290,8 @@ fn procedures<F: Fn(bool, bool) -> Sides>(loaded: &Loaded, around: &Around<F>) -
         .filter(|row| fits(row, around.show))
         .map(|row| {
             let sides = around.writer.sides_of(row, operators);
-            let mut line =
-                Line::new(row, loaded.head.own.id, &loaded.outcomes, operators, (sides, around.show));
+            let on = (sides, around.show);
+            let mut line = Line::new(row, loaded.head.own.id, &loaded.outcomes, operators, on);
             line.correct(row.id, &loaded.corrections);
             line
         })

@@ -33,7 +33,8 @@ impl Margins {
             .map(|(place, content)| format!("  @{place} {{ content: {content}; {LOOK} }}\n"))
             .collect();
         format!(
-            "@page {{\n{boxes}}}\n@page :first {{\n  @top-left {{ content: none }}\n  @top-right {{ content: none }}\n}}\n"
+            "@page {{\n{boxes}}}\n@page :first {{\n  @top-left {{ content: none }}\n  @top-right {{ content: none \
+             }}\n}}\n"
         )
     }
 

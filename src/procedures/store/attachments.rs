@@ -393,7 +393,8 @@ pub fn has_attachments(conn: &mut PgConnection) -> Result<bool> {
         .get_result(conn)?)
 }
 
-/// Whether a report shows an attachment: a finding of it as it stands, what Submit froze, or what was published.
+/// Whether a report shows an attachment: a finding of it as it stands, what Submit froze, or what was
+/// published.
 const IN_A_REPORT: &str = "(EXISTS (SELECT FROM finding_attachments f WHERE f.attachment_id = attachments.id)
     OR EXISTS (SELECT FROM reports r JOIN report_revisions v ON v.report_id = r.id
         WHERE r.engagement_id = attachments.engagement_id AND r.deleted_at IS NULL
@@ -401,8 +402,8 @@ const IN_A_REPORT: &str = "(EXISTS (SELECT FROM finding_attachments f WHERE f.at
                 jsonb_build_array(jsonb_build_object('id', attachments.id))))))
     OR EXISTS (SELECT FROM reports r JOIN report_publications v ON v.report_id = r.id
         WHERE r.engagement_id = attachments.engagement_id AND r.deleted_at IS NULL
-            AND (v.body @> jsonb_build_object('procedures', jsonb_build_array(jsonb_build_object('attachments',
-                jsonb_build_array(jsonb_build_object('id', attachments.id)))))
+            AND (v.body @> jsonb_build_object('procedures', jsonb_build_array(
+                jsonb_build_object('attachments', jsonb_build_array(jsonb_build_object('id', attachments.id)))))
             OR v.content @> jsonb_build_object('findings', jsonb_build_array(jsonb_build_object('evidence',
                 jsonb_build_array(jsonb_build_object('id', attachments.id))))))))";
 

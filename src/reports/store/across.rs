@@ -72,15 +72,16 @@ impl FindingRow {
 }
 
 /// The conditions of the filter, `$1` to `$8`.
-const FILTERED: &str = "FROM findings f JOIN reports r ON r.id = f.report_id JOIN clients c ON c.id = r.client_id
+const FILTERED: &str = "FROM findings f JOIN reports r ON r.id = f.report_id
+    JOIN clients c ON c.id = r.client_id
     WHERE r.status = 'published' AND r.deleted_at IS NULL AND r.client_id = ANY ($1)
         AND ($2::uuid IS NULL OR r.client_id = $2)
         AND ($3::text IS NULL OR f.severity = $3)
         AND (cardinality($4::text[]) = 0 OR f.state = ANY ($4))
         AND (cardinality($5::text[]) = 0 OR lower(f.owner) = ANY ($5))
         AND (NOT $6 OR (f.due_on < $7 AND f.state IN ('open', 'in_remediation')))
-        AND NOT EXISTS (SELECT FROM unnest($8::text[]) word WHERE NOT (f.title ILIKE word OR r.title ILIKE word \
-            OR f.owner ILIKE word OR c.name ILIKE word))";
+        AND NOT EXISTS (SELECT FROM unnest($8::text[]) word WHERE NOT (f.title ILIKE word \
+            OR r.title ILIKE word OR f.owner ILIKE word OR c.name ILIKE word))";
 
 macro_rules! filtered {
     ($sql:expr, $filter:expr) => {{
@@ -116,8 +117,8 @@ pub fn list_across(conn: &mut PgConnection, filter: &FindingFilter, limit: i64) 
     // sql_query: three sorts by one keyset, and words that must each be found somewhere.
     let key = key_of(filter.sort);
     let sql = format!(
-        "SELECT f.id, r.id AS report, r.title AS report_title, c.id AS client, c.name AS client_name, f.title, \
-            f.severity, f.state, f.owner, f.due_on, {key} AS key {FILTERED}
+        "SELECT f.id, r.id AS report, r.title AS report_title, c.id AS client, c.name AS client_name, \
+            f.title, f.severity, f.state, f.owner, f.due_on, {key} AS key {FILTERED}
             AND ($9::text IS NULL OR ({key} COLLATE \"C\", f.id) > ($9 COLLATE \"C\", $10::uuid))
          ORDER BY {key} COLLATE \"C\", f.id LIMIT $11"
     );

@@ -4,7 +4,8 @@ use crate::procedures::domain::Answers;
 use crate::settings::domain::Outcome;
 
 /// A procedure's pairs of keys, one for each asset, to select beside its row.
-pub const ASSET_ANSWERS: &str = "(SELECT coalesce(jsonb_agg(jsonb_build_array(pa.red_outcome, pa.blue_outcome)), '[]') \
+pub const ASSET_ANSWERS: &str = "(SELECT \
+    coalesce(jsonb_agg(jsonb_build_array(pa.red_outcome, pa.blue_outcome)), '[]') \
     FROM procedure_assets pa WHERE pa.procedure_id = procedures.id)";
 
 /// The keys of both teams' own outcomes on each asset.

@@ -50,12 +50,12 @@ fn through_tag<'a>(tag: &'a str, out: &mut String) -> (Option<&'a str>, &'a str)
         exact |= before.split_ascii_whitespace().any(|word| word == EXACT);
         out.push_str(before);
         rest = from;
-        if from.starts_with('>') {
+        if let Some(after) = from.strip_prefix('>') {
             out.push('>');
-            return (exact.then_some(name), &from[1..]);
+            return (exact.then_some(name), after);
         }
         let Some(length) = from[1..].find('"') else { break };
-        let value = &from[1..1 + length];
+        let value = &from[1..=length];
         let attribute = before.trim_end_matches('=').rsplit(|c: char| c.is_ascii_whitespace()).next();
         let stays = attribute.is_some_and(|attribute| EXACT_ATTRIBUTES.contains(&attribute));
         out.push('"');

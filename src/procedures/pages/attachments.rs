@@ -156,10 +156,9 @@ pub async fn create(
             let view = section(&permit, engagement, procedure, None).await?.saved("Attached");
             permit.page(&if told.is_empty() { view } else { view.problem(told) })
         }
-        Ok(told) => Ok(redirect_with(
-            &back(engagement, procedure),
-            &["Attached.", &told].join(" ").trim_end().to_owned(),
-        )),
+        Ok(told) => {
+            Ok(redirect_with(&back(engagement, procedure), ["Attached.", &told].join(" ").trim_end()))
+        }
         Err(error) => refused(&permit, &head, team, typed, error).await,
     }
 }

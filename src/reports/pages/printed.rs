@@ -43,6 +43,7 @@ pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>)
         .crumb(title, &url);
     (page.open, page.may_edit, page.may_remediate) = (true, false, false);
     page.files = url.clone();
+    page.recommends = true;
     let printed = Printed { page, inputs, url };
     let html = aside(permit.viewer().id.0, move || Ok(printed.render()?)).await?;
     permit.html(actix_web::http::StatusCode::OK, html)

@@ -211,7 +211,6 @@ pub struct Correction {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cover {
     pub organisation: String,
-    /// Empty says nothing.
     pub classification: String,
 }
 

@@ -298,9 +298,8 @@ pub struct Pending {
     pub position: i32,
     pub name: String,
     pub status: ProcedureStatus,
-    /// What red answered.
     pub red: Option<String>,
-    /// What blue answered.
+    /// Labels of both teams' outcomes; none: unanswered.
     pub blue: Option<String>,
     /// What contradicts itself on it.
     pub contradictions: Vec<Warning>,

@@ -293,6 +293,7 @@ fn shown(
         linked: head.engagement_deleted_at.is_none() && may(P::EngagementRead),
         remediations: store::remediations(&live),
         activity: None,
+        recommends: false,
         files: format!("/reports/{}", head.id),
         approval: workflow.approval().cloned(),
         published: workflow.published().cloned(),

@@ -127,6 +127,8 @@ pub struct Show {
     pub zone: Tz,
     /// Whether engagement and procedures can be opened.
     pub linked: bool,
+    /// Whether recommendations stand with the procedures; a report has them in its findings.
+    pub recommends: bool,
     /// Address under which its files are served.
     pub files: String,
 }

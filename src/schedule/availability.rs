@@ -28,7 +28,7 @@ pub struct Booked {
 impl Booked {
     /// Class of its colour.
     pub fn class(&self) -> &'static str {
-        self.status.map_or("elsewhere", |status| status.class())
+        self.status.map_or("another", |status| status.class())
     }
     /// What it is, in a word.
     pub fn word(&self) -> &'static str {
@@ -110,7 +110,7 @@ mod tests {
         let booked = |status| Booked { title: "A".into(), status };
         let scheduled = booked(Some(EngagementStatus::Scheduled));
         assert_eq!((scheduled.class(), scheduled.word()), ("scheduled", "Scheduled"));
-        assert_eq!((booked(None).class(), booked(None).word()), ("elsewhere", "Booked elsewhere"));
+        assert_eq!((booked(None).class(), booked(None).word()), ("another", "Booked elsewhere"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ function showToday() {
     const today = scroller.querySelector('thead .today');
     const fixed = scroller.querySelector('thead th');
     if (!today || scroller.scrollLeft !== 0) continue;
+    if (today.offsetLeft + today.offsetWidth <= scroller.clientWidth) continue;
     scroller.scrollLeft = today.offsetLeft - fixed.offsetWidth - today.offsetWidth;
   }
 }

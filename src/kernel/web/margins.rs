@@ -20,7 +20,7 @@ pub struct Margins {
 }
 
 impl Margins {
-    /// The style sheet.
+    /// Page numbers and texts in the margin boxes that Chromium knows.
     pub fn sheet(&self) -> String {
         let boxes = [
             ("top-left", quoted(&self.title)),
@@ -32,10 +32,8 @@ impl Margins {
             .iter()
             .map(|(place, content)| format!("  @{place} {{ content: {content}; {LOOK} }}\n"))
             .collect();
-        format!(
-            "@page {{\n{boxes}}}\n@page :first {{\n  @top-left {{ content: none }}\n  @top-right {{ content: none \
-             }}\n}}\n"
-        )
+        let first = "@page :first {\n  @top-left { content: none }\n  @top-right { content: none }\n}\n";
+        format!("@page {{\n{boxes}}}\n{first}")
     }
 
     /// The style sheet as an answer.

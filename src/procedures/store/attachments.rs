@@ -403,7 +403,8 @@ const IN_A_REPORT: &str = "(EXISTS (SELECT FROM finding_attachments f WHERE f.at
     OR EXISTS (SELECT FROM reports r JOIN report_publications v ON v.report_id = r.id
         WHERE r.engagement_id = attachments.engagement_id AND r.deleted_at IS NULL
             AND (v.body @> jsonb_build_object('procedures', jsonb_build_array(
-                jsonb_build_object('attachments', jsonb_build_array(jsonb_build_object('id', attachments.id)))))
+                jsonb_build_object('attachments', jsonb_build_array(
+                    jsonb_build_object('id', attachments.id)))))
             OR v.content @> jsonb_build_object('findings', jsonb_build_array(jsonb_build_object('evidence',
                 jsonb_build_array(jsonb_build_object('id', attachments.id))))))))";
 

@@ -4,25 +4,23 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::shown;
-use crate::engagements::store::show::{get_digests, list_inputs};
+use crate::engagements::store::show::list_inputs;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::EngagementId;
 use crate::kernel::web::margins::Margins;
 use crate::kernel::web::permit::{Permit, ReadEngagement, ReadReport};
 use crate::kernel::web::turns::aside;
-use crate::reports::content::{Content, Cover};
+use crate::reports::content::Content;
 use crate::reports::store::{self, Workflow};
 use crate::reports::views::printed::Printed;
 
 pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
-    let (id, visible, person) = (path.into_inner(), permit.visible(), permit.viewer().id);
+    let (id, visible) = (path.into_inner(), permit.visible());
     let (head, book, inputs, house) = permit
         .read(move |conn| {
-            let head = store::get_head_of(conn, id, &visible)?;
-            let digests = get_digests(conn, id, person, false)?;
-            let inputs = list_inputs(conn, id, &digests.inputs)?;
+            let (head, house, values) = store::get_head_of(conn, id, &visible)?;
+            let inputs = list_inputs(conn, id, &values)?;
             let book = store::collect(conn, id, &visible, ("", chrono::DateTime::UNIX_EPOCH))?;
-            let house = store::get_house(conn)?;
             Ok((head, book, inputs, house))
         })
         .await?;
@@ -43,6 +41,7 @@ pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>)
         .crumb(title, &url);
     (page.open, page.may_edit, page.may_remediate) = (true, false, false);
     page.files = url.clone();
+    page.recommends = true;
     let printed = Printed { page, inputs, url };
     let html = aside(permit.viewer().id.0, move || Ok(printed.render()?)).await?;
     permit.html(actix_web::http::StatusCode::OK, html)
@@ -51,9 +50,7 @@ pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>)
 /// `GET /engagements/{id}/margins.css`: the lines of its printed pages.
 pub async fn margins(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
     let (id, visible) = (path.into_inner(), permit.visible());
-    let (head, cover): (_, Cover) = permit
-        .read(move |conn| Ok((store::get_head_of(conn, id, &visible)?, store::get_house(conn)?)))
-        .await?;
+    let (head, cover, _) = permit.read(move |conn| store::get_head_of(conn, id, &visible)).await?;
     permit.check(head.client)?;
     let title = format!("{} · {}", head.engagement_title, cover.organisation);
     Ok(Margins { title, client: head.client_name, classification: cover.classification }.respond())

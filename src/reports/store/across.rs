@@ -11,7 +11,6 @@ use crate::kernel::base::query::prelude::*;
 use crate::procedures::domain::Severity;
 use crate::reports::content::{FindingSort, FindingState, Remediation};
 
-/// Which of them.
 #[derive(Debug, Clone)]
 pub struct FindingFilter {
     /// Clients whose reports may be read.
@@ -85,6 +84,7 @@ const FILTERED: &str = "FROM findings f JOIN reports r ON r.id = f.report_id
 
 macro_rules! filtered {
     ($sql:expr, $filter:expr) => {{
+        // sql_query: see the callers.
         let filter: &FindingFilter = $filter;
         let words: Vec<String> = filter.q.split_whitespace().map(crate::kernel::base::text::like).collect();
         let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();

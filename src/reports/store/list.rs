@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
-use diesel::sql_types::{Bool, Jsonb, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Jsonb, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
 use super::content::Narrative;
@@ -80,6 +80,26 @@ macro_rules! joined {
         reports::table
             .inner_join(engagements::table.on(engagements::id.eq(reports::engagement_id)))
             .inner_join(clients::table.on(clients::id.eq(reports::client_id)))
+    };
+}
+
+/// The columns of a [`Head`] on the joined tables.
+macro_rules! head_columns {
+    () => {
+        (
+            reports::id,
+            reports::client_id,
+            reports::status,
+            clients::name,
+            engagements::id,
+            engagements::title,
+            engagements::status,
+            engagements::deleted_at,
+            engagements::submitted_at,
+            reports::version,
+            Narrative::as_select(),
+            sql::<Bool>("EXISTS (SELECT FROM procedures p WHERE p.engagement_id = engagements.id)"),
+        )
     };
 }
 
@@ -184,37 +204,38 @@ pub fn get_head<A: Action>(conn: &mut PgConnection, id: ReportId, permit: &Permi
     Ok(head)
 }
 
-/// The head of an engagement's report, for who reads the engagement itself.
+/// The head of an engagement's report, for who reads the engagement itself, with the organisation's cover and
+/// the engagement's inputs.
 ///
 /// # Errors
 /// [`Error::NotFound`] when it has none yet.
-pub fn get_head_of(conn: &mut PgConnection, engagement: EngagementId, visible: &Visible) -> Result<Head> {
-    let report: ReportId = reports::table
-        .inner_join(engagements::table.on(engagements::id.eq(reports::engagement_id)))
-        .filter(engagements::id.eq(engagement).and(engagements::deleted_at.is_null()))
-        .select(reports::id)
+pub fn get_head_of(
+    conn: &mut PgConnection,
+    engagement: EngagementId,
+    visible: &Visible,
+) -> Result<(Head, Cover, serde_json::Value)> {
+    let (head, organisation, classification, inputs): (Head, String, String, serde_json::Value) = joined!()
+        .filter(reports::engagement_id.eq(engagement).and(reports::deleted_at.is_null()))
+        .filter(engagements::deleted_at.is_null())
+        .filter(reports::client_id.eq_any(visible.ids()))
+        .select((
+            head_columns!(),
+            sql::<Text>("(SELECT organisation_name FROM settings)"),
+            sql::<Text>("(SELECT classification FROM settings)"),
+            sql::<Jsonb>(
+                "coalesce((SELECT jsonb_object_agg(i.name, i.value) FROM engagement_inputs i \
+                    WHERE i.engagement_id = reports.engagement_id), '{}')",
+            ),
+        ))
         .first(conn)?;
-    load_head(conn, report, visible)
+    Ok((head, Cover { organisation, classification }, inputs))
 }
 
 fn load_head(conn: &mut PgConnection, id: ReportId, visible: &Visible) -> Result<Head> {
     Ok(joined!()
         .filter(reports::id.eq(id).and(reports::deleted_at.is_null()))
         .filter(reports::client_id.eq_any(visible.ids()))
-        .select((
-            reports::id,
-            reports::client_id,
-            reports::status,
-            clients::name,
-            engagements::id,
-            engagements::title,
-            engagements::status,
-            engagements::deleted_at,
-            engagements::submitted_at,
-            reports::version,
-            Narrative::as_select(),
-            sql::<Bool>("EXISTS (SELECT FROM procedures p WHERE p.engagement_id = engagements.id)"),
-        ))
+        .select(head_columns!())
         .first(conn)?)
 }
 
@@ -262,14 +283,14 @@ pub fn get_cover(conn: &mut PgConnection, head: &Head) -> Result<Cover> {
 }
 
 /// The organisation as the settings name it, with its classification.
-pub fn get_house(conn: &mut PgConnection) -> Result<Cover> {
+fn get_house(conn: &mut PgConnection) -> Result<Cover> {
     let (organisation, classification) =
         settings::table.select((settings::organisation_name, settings::classification)).first(conn)?;
     Ok(Cover { organisation, classification })
 }
 
-/// What a report shows of an attachment: among what Submit froze, its findings and what was published; for who
-/// reads only published reports the newest publication alone.
+/// What a report shows of an attachment: among what Submit froze, its findings and what was published; for
+/// who reads only published reports the newest publication alone.
 ///
 /// # Errors
 /// [`Error::NotFound`] when it shows no such file.

@@ -22,7 +22,7 @@ pub use edit::{
 };
 pub use list::{
     Filter, Head, ReportRow, count_reports, find_frozen, get_cover, get_evidence, get_head, get_head_of,
-    get_house, list_client_names, list_reports,
+    list_client_names, list_reports,
 };
 pub use moves::{Asked, Moved, is_author, list_reviewers, move_report};
 pub use submit::{Submission, Submitted, freeze, get_submission, submit};

@@ -27,7 +27,8 @@ pub const ROWS: &[Row] = rows! { machine:
 const SEALED_BY_APP: &str =
     "audit role: the app's own seals, archives and drops (TYRIAN_SEALER_DATABASE_URL is not set)\n";
 
-const OTHER_KEY: &str = "secret key: not the one the database was made with (`tyrian secret-key adopt` was run \
+const OTHER_KEY: &str = "secret key: not the one the database was made with (`tyrian secret-key adopt` was \
+    run \
     elsewhere, or another database is behind this name): start again with that one\n";
 /// Said where attachments have rows and no file; it makes no server unfit to answer.
 const LOST: &str =

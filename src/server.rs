@@ -63,8 +63,8 @@ pub fn boot(config: Config, clock: Clock) -> anyhow::Result<Booted> {
     Ok(Booted { app, cluster })
 }
 
-/// As [`boot`], also where the database was made with another secret key: for what does not need it, and for going
-/// on with another one.
+/// As [`boot`], also where the database was made with another secret key: for what does not need it, and for
+/// going on with another one.
 ///
 /// # Errors
 /// As [`boot`].
@@ -74,8 +74,8 @@ pub fn boot_under_any_key(config: Config, clock: Clock) -> anyhow::Result<Booted
     Ok(Booted { app, cluster })
 }
 
-/// Stops a start with another secret key than the database was made with. A key that this start has just made goes
-/// again, so that the one from a backup can be put in its place.
+/// Stops a start with another secret key than the database was made with. A key that this start has just made
+/// goes again, so that the one from a backup can be put in its place.
 fn check_key(app: &App) -> anyhow::Result<()> {
     match app.db.read_blocking(|conn| secret_key::standing(conn, &app.keys))? {
         KeyStanding::Known => return Ok(()),
@@ -90,9 +90,11 @@ fn check_key(app: &App) -> anyhow::Result<()> {
         None => "this is not the secret key that the database was made with".to_owned(),
     };
     bail!(
-        "{what}. Second factors and links that were handed out hang on it. Put the key from your backup in its \
+        "{what}. Second factors and links that were handed out hang on it. Put the key from your backup in \
+            its \
             place (secret.key, TYRIAN_SECRET_KEY or TYRIAN_SECRET_KEY_FILE). If it is gone for good, \
-            `tyrian secret-key adopt` goes on with another one and says whose second factor has to be taken off"
+            `tyrian secret-key adopt` goes on with another one and says whose second factor has to be taken \
+            off"
     )
 }
 

@@ -14,7 +14,6 @@ pub struct Card {
     pub icon: &'static str,
     pub href: &'static str,
     pub name: &'static str,
-    /// One sentence.
     pub about: &'static str,
 }
 

@@ -24,9 +24,9 @@ use crate::library::domain::TechniqueStatus;
 pub enum ImportCommand {
     /// A release of MITRE ATT&CK: the STIX 2.1 bundle, such as enterprise-attack-18.1.json
     ///
-    /// Other releases stay as they are. A tactic or technique that this release had and the bundle does not hold
-    /// stays as well; with --withdraw its tactics go and its techniques are deprecated. Objects without a reference
-    /// of MITRE are left out, each with a line. The same file again changes nothing.
+    /// Other releases stay as they are. A tactic or technique that this release had and the bundle does not
+    /// hold stays as well; with --withdraw its tactics go and its techniques are deprecated. Objects without
+    /// a reference of MITRE are left out, each with a line. The same file again changes nothing.
     Attack {
         /// The bundle
         file: PathBuf,
@@ -35,11 +35,11 @@ pub enum ImportCommand {
     },
     /// The tests of Atomic Red Team: the repository, a folder, a zip of either, or a single technique file
     ///
-    /// Technique files are T1003/T1003.yaml and any other YAML file with attack_technique and atomic_tests; other
-    /// YAML files are named. A test that the library has and the source does not hold stays; with --withdraw it is
-    /// retired: test plans and engagements keep it, the library no longer offers it, and an import that holds it
-    /// brings it back. A test that is refused does not retire its earlier copy. The same source again changes
-    /// nothing.
+    /// Technique files are T1003/T1003.yaml and any other YAML file with attack_technique and atomic_tests;
+    /// other YAML files are named. A test that the library has and the source does not hold stays; with
+    /// --withdraw it is retired: test plans and engagements keep it, the library no longer offers it, and an
+    /// import that holds it brings it back. A test that is refused does not retire its earlier copy. The same
+    /// source again changes nothing.
     Atomics {
         /// Folder, zip or YAML file
         source: PathBuf,
@@ -162,8 +162,8 @@ pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
     }
 }
 
-/// Writes what was read, or says what that would change; prints what was left out and why, what the source does
-/// not hold, and the counts as the last line.
+/// Writes what was read, or says what that would change; prints what was left out and why, what the source
+/// does not hold, and the counts as the last line.
 ///
 /// # Errors
 /// A sentence; nothing is then written.

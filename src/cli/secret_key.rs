@@ -11,8 +11,8 @@ use crate::server;
 /// What to do with the secret key.
 #[derive(Subcommand)]
 pub enum SecretKeyCommand {
-    /// Go on with the key that is given now (or a new secret.key), where the one that the database was made with is
-    /// lost: sessions and links end, and second factors made with the lost key have to be taken off
+    /// Go on with the key that is given now (or a new secret.key), where the one that the database was made
+    /// with is lost: sessions and links end, and second factors made with the lost key have to be taken off
     Adopt,
 }
 

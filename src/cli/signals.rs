@@ -1,5 +1,5 @@
-//! Ctrl+C and SIGTERM, from the first moment of a command on. What a command has begun ends in order, the private
-//! PostgreSQL with it.
+//! Ctrl+C and SIGTERM, from the first moment of a command on. What a command has begun ends in order, the
+//! private PostgreSQL with it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;

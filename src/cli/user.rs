@@ -113,7 +113,8 @@ pub fn run(app: &App, command: UserCommand) -> anyhow::Result<()> {
                 .write_blocking(&command_line, |tx| store::factors::remove(tx, account.id, false))
                 .map_err(told)?;
             println!(
-                "{} signs in with the password alone from now on; `tyrian user reset-link {}` makes a link for \
+                "{} signs in with the password alone from now on; `tyrian user reset-link {}` makes a link \
+                    for \
                     a new one",
                 account.name, account.email
             );

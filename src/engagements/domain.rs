@@ -395,7 +395,8 @@ mod tests {
             (
                 fault(|f| f.special_instructions = "\u{0}".into()),
                 DetailField::SpecialInstructions,
-                "Special instructions contain a control character (U+0000). Remove it.",
+                "Special instructions contain the character NUL (U+0000) in line 1, which cannot be stored. \
+                    Remove it.",
             ),
         ] {
             assert_eq!(faults, [(field, sentence.to_owned())]);

@@ -36,7 +36,8 @@ const OUTSIDE: &str = "it lies outside the folder atomics";
 /// Where a set of Atomic Red Team tests comes from.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// The repository, its `atomics` folder, a technique's folder, or one with technique files anywhere in it.
+    /// The repository, its `atomics` folder, a technique's folder, or one with technique files anywhere in
+    /// it.
     Folder(PathBuf),
     Zip {
         name: String,
@@ -108,8 +109,8 @@ impl Found {
         self.skipped.push(Skipped { file: file.to_owned(), reason: reason.into() });
     }
 
-    /// Keeps the file, read up to its limit and a byte, if it is a technique's. One whose place says so is kept
-    /// whatever it holds, so that the fault in it is told.
+    /// Keeps the file, read up to its limit and a byte, if it is a technique's. One whose place says so is
+    /// kept whatever it holds, so that the fault in it is told.
     fn take(&mut self, name: String, bytes: Vec<u8>, place: Place) -> Result<(), ImportError> {
         let is_large = bytes.len() as u64 > TECHNIQUE_FILE_MAX;
         if place == Place::Technique && is_large {
@@ -219,8 +220,8 @@ fn is_below_atomics(name: &str) -> bool {
     folders.any(|folder| folder == "atomics")
 }
 
-/// `has_atomics`: the source has an `atomics` folder, so that what lies elsewhere belongs to the project and not
-/// to its tests.
+/// `has_atomics`: the source has an `atomics` folder, so that what lies elsewhere belongs to the project and
+/// not to its tests.
 fn judge(name: &str, has_atomics: bool) -> Verdict {
     let parts: Vec<_> = name.split('/').collect();
     let Some((file, folders)) = parts.split_last() else {

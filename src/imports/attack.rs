@@ -87,10 +87,10 @@ const ENTERPRISE: &str = "enterprise-attack";
 /// Reads a bundle, which may have at most [`FILE_MAX`] bytes.
 ///
 /// The release's version comes from the bundle's `x-mitre-collection`, or else from the file name
-/// (`enterprise-attack-18.1.json`). References to objects outside the bundle are borne. Of several
-/// objects with one external id, a live one stands before a deprecated and a revoked one, and of
-/// several versions of one object the last modified counts. Tactics and techniques without a reference of MITRE
-/// are left out, and so are other domains' where the bundle is one of Enterprise.
+/// (`enterprise-attack-18.1.json`). References to objects outside the bundle are borne. Of several objects
+/// with one external id, a live one stands before a deprecated and a revoked one, and of several versions of
+/// one object the last modified counts. Tactics and techniques without a reference of MITRE are left out, and
+/// so are other domains' where the bundle is one of Enterprise.
 ///
 /// # Errors
 /// Names object, field and line of what cannot be read.
@@ -304,7 +304,8 @@ impl<'a> Release<'a> {
         self.refused.push(Refused { file: self.file.to_owned(), object, reason });
     }
 
-    /// A bundle that somebody merged of several domains is one of Enterprise; the others' objects are refused.
+    /// A bundle that somebody merged of several domains is one of Enterprise; the others' objects are
+    /// refused.
     fn keep_one_domain(&mut self) {
         let domains = |candidate: &Candidate| candidate.object.domains.clone().unwrap_or_default();
         let is_enterprise = |domains: &[String]| domains.iter().any(|domain| domain == ENTERPRISE);

@@ -101,12 +101,12 @@ fn incoming(atomics: &Atomics, missing: Missing) -> Incoming<'_> {
     Incoming { procedures: &atomics.procedures, held: &atomics.refused_keys, missing }
 }
 
-/// Writes a release of ATT&CK. Other releases stay as they are, and so does what this one no longer holds, unless
-/// `missing` says otherwise.
+/// Writes a release of ATT&CK. Other releases stay as they are, and so does what this one no longer holds,
+/// unless `missing` says otherwise.
 ///
 /// # Errors
-/// [`Error::Refused`](crate::kernel::base::error::Error::Refused) for another domain than Enterprise, a version
-/// that cannot be told from a stored one, or a tactic whose short name one that stays has.
+/// [`Error::Refused`](crate::kernel::base::error::Error::Refused) for another domain than Enterprise, a
+/// version that cannot be told from a stored one, or a tactic whose short name one that stays has.
 pub fn apply_attack(db: &Db, actor: &Actor, attack: &Attack, missing: Missing) -> Result<Counts> {
     let release = &attack.release;
     db.write_blocking(actor, |tx| {
@@ -126,8 +126,8 @@ pub fn apply_attack(db: &Db, actor: &Actor, attack: &Attack, missing: Missing) -
     })
 }
 
-/// Writes the tests of Atomic Red Team into their repository. What the source does not hold stays, unless `missing`
-/// says that it is withdrawn; withdrawn tests stay where test plans and engagements name them.
+/// Writes the tests of Atomic Red Team into their repository. What the source does not hold stays, unless
+/// `missing` says that it is withdrawn; withdrawn tests stay where test plans and engagements name them.
 ///
 /// # Errors
 /// When the database refuses; nothing is then written.

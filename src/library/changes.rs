@@ -43,8 +43,8 @@ pub enum Missing {
     Withdraw,
 }
 
-/// Whether an import that withdraws would withdraw so much that it asks first: ten or more, and a tenth or more
-/// of what is there.
+/// Whether an import that withdraws would withdraw so much that it asks first: ten or more, and a tenth or
+/// more of what is there.
 pub fn withdraws_much(withdrawn: usize, stored: usize) -> bool {
     withdrawn >= 10 && withdrawn.saturating_mul(10) >= stored
 }
@@ -72,9 +72,9 @@ impl Changes {
     }
 }
 
-/// Compares what is stored and not yet withdrawn with what a file holds. A key that comes twice
-/// counts once, as it comes first. Keys in `held` are in the source but were refused: what is stored of them is
-/// not missing.
+/// Compares what is stored and not yet withdrawn with what a file holds. A key that comes twice counts once,
+/// as it comes first. Keys in `held` are in the source but were refused: what is stored of them is not
+/// missing.
 pub fn plan(
     existing: &HashMap<String, ContentDigest>,
     incoming: &[(String, ContentDigest)],

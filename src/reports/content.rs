@@ -223,7 +223,6 @@ pub struct Content {
     pub title: String,
     /// Chapters that are written, with their headings.
     pub narrative: Vec<(String, String)>,
-    /// In order.
     pub findings: Vec<Finding>,
     /// In the order they were made; the last of an outcome counts.
     #[serde(default)]

@@ -35,7 +35,6 @@ pub struct Runbook {
     /// That release's tactics, in matrix order.
     pub tactics: Vec<Tactic>,
     pub operators: Vec<Operator>,
-    /// In order.
     pub procedures: Vec<Procedure>,
     pub submitted_by: String,
     pub submitted_at: DateTime<Utc>,
@@ -190,7 +189,7 @@ pub struct Attachment {
     pub description: String,
     pub file_name: String,
     pub media_type: String,
-    /// Bytes.
+    /// In bytes, as it was stored.
     pub size: i64,
     /// SHA-256, in hexadecimal digits.
     pub sha256: String,

@@ -327,7 +327,8 @@ fn outcome_changed(old: &Outcome, new: &OutcomeWanted) -> Option<Event> {
     (!changed.is_empty()).then(|| Event::new(Kind::OutcomesChanged, sentence).telling(changed))
 }
 
-/// Labels are told apart by `label_key` in the database: case, blanks and what nobody sees make no difference.
+/// Labels are told apart by `label_key` in the database: case, blanks and what nobody sees make no
+/// difference.
 fn taken(fault: diesel::result::Error) -> Error {
     match Error::constraint(&fault) {
         Some("outcomes_label") => Error::field(

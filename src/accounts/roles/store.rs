@@ -19,7 +19,6 @@ pub struct Role {
     pub id: RoleId,
     #[diesel(sql_type = Text)]
     pub name: String,
-    /// One sentence.
     #[diesel(sql_type = Text)]
     pub description: String,
     /// Whether it is read-only.
@@ -76,7 +75,6 @@ fn permissions(conn: &mut PgConnection, id: RoleId) -> Result<PermissionSet> {
 #[derive(Debug, Clone)]
 pub struct RoleText {
     pub name: String,
-    /// One sentence.
     pub description: String,
     pub permissions: PermissionSet,
     /// Whether its holders need a second factor.

@@ -17,7 +17,6 @@ pub struct NewNotice {
     pub person: PersonId,
     /// Whose client's affair it is: without access to it the notice does not show.
     pub client: ClientId,
-    /// One sentence.
     pub text: String,
     /// Where to look, a path of this app.
     pub href: String,
@@ -28,7 +27,6 @@ pub struct NewNotice {
 #[diesel(table_name = notices)]
 pub struct Notice {
     pub id: Uuid,
-    /// One sentence.
     pub text: String,
     pub href: String,
     pub at: DateTime<Utc>,

@@ -30,7 +30,8 @@ pub fn goes_with_another(conn: &mut PgConnection, keys: &Keys) -> Result<bool> {
     Ok(find_fingerprint(conn)?.is_some_and(|known| known != keys.fingerprint))
 }
 
-/// How this key stands to the database. One from before fingerprints were kept is judged by its second factors.
+/// How this key stands to the database. One from before fingerprints were kept is judged by its second
+/// factors.
 ///
 /// # Errors
 /// When the database refuses.
@@ -90,8 +91,8 @@ pub fn record(db: &Db, keys: &Keys, now: DateTime<Utc>) -> Result<()> {
     })
 }
 
-/// Lets the database go with this key, and tells the e-mail addresses of those whose second factors were made with
-/// another one; none where it goes with this key already.
+/// Lets the database go with this key, and tells the e-mail addresses of those whose second factors were made
+/// with another one; none where it goes with this key already.
 ///
 /// # Errors
 /// When the database refuses.

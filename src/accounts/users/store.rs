@@ -354,8 +354,8 @@ fn count_administrators(conn: &mut PgConnection) -> Result<i64> {
         .get_result(conn)?)
 }
 
-/// What was just changed must leave somebody who can administer. Where there was nobody `before`, it took nobody
-/// away: the command line makes the first one.
+/// What was just changed must leave somebody who can administer. Where there was nobody `before`, it took
+/// nobody away: the command line makes the first one.
 fn check_administrators(conn: &mut PgConnection, before: i64) -> Result<()> {
     if before > 0 && count_administrators(conn)? == 0 {
         return Err(Error::Refused("This is the last active administrator. Make another one first.".into()));

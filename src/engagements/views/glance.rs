@@ -77,8 +77,8 @@ impl GlanceView {
     }
 }
 
-/// Pieces of a bar: each as wide as its share of the `most` that a row holds, which is [`WIDTH`]; whole units,
-/// none lost.
+/// Pieces of a bar: each as wide as its share of the `most` that a row holds, which is [`WIDTH`]; whole
+/// units, none lost.
 fn pieces(counts: &Counts, most: usize) -> Vec<Piece> {
     let (mut pieces, mut before) = (Vec::new(), 0);
     for (n, tone) in counts.iter().zip(TONES).filter(|(n, _)| **n > 0) {

@@ -560,7 +560,7 @@ mod tests {
             tactics: vec!["credential-access".into()],
             status,
             severity: outcome.map(|_| Severity::High),
-            turn: Turn::Nobody,
+            turn: if outcome.is_some() { Turn::Nobody } else { Turn::Red },
             red_outcome: outcome.map(|_| "success".into()),
             blue_outcome: outcome.map(str::to_owned),
             version: 1,

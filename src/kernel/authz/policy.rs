@@ -103,7 +103,6 @@ impl<'de> Deserialize<'de> for PermissionSet {
 pub struct SeededRole {
     pub key: &'static str,
     pub name: &'static str,
-    /// One sentence.
     pub description: &'static str,
     /// Built-in roles cannot be edited; the ready-made custom ones can.
     pub built_in: bool,

@@ -221,6 +221,6 @@ mod tests {
     #[test]
     fn a_sentence_repeats_what_was_typed_with_its_hidden_characters_made_visible() {
         let errors = FieldErrors::one("date", "“2026\u{1b}[2J\u{202e}” is not a date.");
-        assert_eq!(errors.get("date"), Some("“2026␛[2J⟨U+202E⟩” is not a date."));
+        assert_eq!(errors.get("date"), Some("“2026⟨U+001B⟩[2J⟨U+202E⟩” is not a date."));
     }
 }

@@ -102,8 +102,8 @@ fn in_use_here() -> MutexGuard<'static, Vec<Weak<Server>>> {
     IN_USE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Leaves every cluster that this process uses, as dropping them would: for a process that ends elsewhere than
-/// where they are held. It waits for one that is about to start.
+/// Leaves every cluster that this process uses, as dropping them would: for a process that ends elsewhere
+/// than where they are held. It waits for one that is about to start.
 pub fn leave_all() {
     for server in in_use_here().iter().filter_map(Weak::upgrade) {
         server.leave();

@@ -254,6 +254,8 @@ async fn render(answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         }
         Error::Unavailable(cause) => tracing::warn!(cause = without_quotes(cause), "unavailable"),
         Error::Busy(what) => tracing::warn!(what, "busy"),
+        // The file's name is what somebody typed.
+        Error::Gone(_) => tracing::error!("the file of an attachment is missing"),
         // The kind alone: its sentence may hold what was typed.
         // Those of strangers are a kind of their own: however many, they leave room for the lines of people
         // who work.

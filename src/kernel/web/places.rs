@@ -44,6 +44,7 @@ const PLACES: &[(&str, &str)] = &[
     ("/engagements/*/procedures/*/steps", "a procedure's steps"),
     ("/engagements/*/start", "starting an engagement"),
     ("/engagements/*/submit", "Submit Engagement"),
+    ("/findings", "Findings"),
     ("/schedule", "Schedule"),
     ("/schedule/request", "requesting an engagement"),
     ("/schedule/requests", "Requests"),

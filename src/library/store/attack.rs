@@ -312,7 +312,6 @@ pub struct Methodology {
     pub key: Option<String>,
     pub name: String,
     pub short_name: String,
-    /// One sentence.
     pub description: String,
 }
 

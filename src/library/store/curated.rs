@@ -35,7 +35,6 @@ pub(crate) struct Curated {
     pub key: &'static str,
     pub name: &'static str,
     pub short_name: &'static str,
-    /// One sentence.
     pub description: &'static str,
 }
 
@@ -125,8 +124,8 @@ pub(crate) struct AttackPlan {
 /// Compares a release with what is stored of its version.
 ///
 /// # Errors
-/// [`Error::Refused`] for another domain than Enterprise, and where a tactic would share its short name with one
-/// that stays.
+/// [`Error::Refused`] for another domain than Enterprise, and where a tactic would share its short name with
+/// one that stays.
 pub(crate) fn plan_attack(
     conn: &mut PgConnection,
     release: &AttackRelease,
@@ -400,8 +399,9 @@ pub(crate) fn plan_procedures(
     })
 }
 
-/// Brings a repository to what the source says: the new come, the changed get their next version, the returned
-/// come back, and the missing are withdrawn where that is asked for. The caller holds [`lock`] and audits.
+/// Brings a repository to what the source says: the new come, the changed get their next version, the
+/// returned come back, and the missing are withdrawn where that is asked for. The caller holds [`lock`] and
+/// audits.
 pub(crate) fn write_procedures(
     tx: &mut WriteTx<'_>,
     repository: RepositoryId,

@@ -259,7 +259,6 @@ pub struct Repository {
     pub key: Option<String>,
     pub name: String,
     pub short_name: String,
-    /// One sentence.
     pub description: String,
     pub kind: RepositoryType,
     pub procedures: i64,

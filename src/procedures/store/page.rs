@@ -107,7 +107,8 @@ pub fn get(
         Neighbours,
         Value,
     );
-    let (engagement, client, procedure, updated_by, report, detectors, neighbours, answers) = procedures::table
+    let (engagement, client, procedure, updated_by, report, detectors, neighbours, answers) =
+        procedures::table
         .inner_join(engagements::table.on(engagements::id.eq(procedures::engagement_id)))
         .inner_join(clients::table.on(clients::id.eq(engagements::client_id)))
         .left_join(people::table.on(people::id.nullable().eq(procedures::updated_by)))

@@ -214,12 +214,42 @@ pub fn get_head_of(
     engagement: EngagementId,
     visible: &Visible,
 ) -> Result<(Head, Cover, serde_json::Value)> {
-    let (head, organisation, classification, inputs): (Head, String, String, serde_json::Value) = joined!()
+    // The head's columns and the rest in one row: a tuple within a tuple is not read back where it holds a
+    // struct.
+    type Row = (
+        ReportId,
+        ClientId,
+        ReportStatus,
+        String,
+        EngagementId,
+        String,
+        EngagementStatus,
+        Option<DateTime<Utc>>,
+        Option<DateTime<Utc>>,
+        i32,
+        Narrative,
+        bool,
+        String,
+        String,
+        serde_json::Value,
+    );
+    let row: Row = joined!()
         .filter(reports::engagement_id.eq(engagement).and(reports::deleted_at.is_null()))
         .filter(engagements::deleted_at.is_null())
         .filter(reports::client_id.eq_any(visible.ids()))
         .select((
-            head_columns!(),
+            reports::id,
+            reports::client_id,
+            reports::status,
+            clients::name,
+            engagements::id,
+            engagements::title,
+            engagements::status,
+            engagements::deleted_at,
+            engagements::submitted_at,
+            reports::version,
+            Narrative::as_select(),
+            sql::<Bool>("EXISTS (SELECT FROM procedures p WHERE p.engagement_id = engagements.id)"),
             sql::<Text>("(SELECT organisation_name FROM settings)"),
             sql::<Text>("(SELECT classification FROM settings)"),
             sql::<Jsonb>(
@@ -228,7 +258,21 @@ pub fn get_head_of(
             ),
         ))
         .first(conn)?;
-    Ok((head, Cover { organisation, classification }, inputs))
+    let head = Head {
+        id: row.0,
+        client: row.1,
+        status: row.2,
+        client_name: row.3,
+        engagement: row.4,
+        engagement_title: row.5,
+        engagement_status: row.6,
+        engagement_deleted_at: row.7,
+        submitted_at: row.8,
+        version: row.9,
+        narrative: row.10,
+        has_procedures: row.11,
+    };
+    Ok((head, Cover { organisation: row.12, classification: row.13 }, row.14))
 }
 
 fn load_head(conn: &mut PgConnection, id: ReportId, visible: &Visible) -> Result<Head> {

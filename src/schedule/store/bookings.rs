@@ -332,8 +332,8 @@ pub fn list_parts(
     let rows: Vec<PartRow> = diesel::sql_query(format!(
         "SELECT o.person_id AS person, e.id AS engagement, CASE WHEN e.client_id = ANY ($2) THEN e.title \
             ELSE 'Another client' END AS title,
-            {STATUS} AS status, e.client_id = ANY ($2) AS own, e.start_date, e.end_date, min(o.starts_on) AS \"from\", max(o.ends_on) \
-            AS \"to\"
+            {STATUS} AS status, e.client_id = ANY ($2) AS own, e.start_date, e.end_date, \
+            min(o.starts_on) AS \"from\", max(o.ends_on) AS \"to\"
          FROM engagement_operators o JOIN engagements e ON e.id = o.engagement_id
          WHERE o.person_id = ANY ($3) AND e.deleted_at IS NULL \
          AND e.status IN ('pending', 'scheduled', 'in_progress')

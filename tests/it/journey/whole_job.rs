@@ -175,7 +175,7 @@ fn finish(app: &TestApp, engagement: &str, red: &mut impl Hand, blue: &mut impl 
     red.see("Winter purple team");
     red.see(OWN);
     red.see("High");
-    red.click("Everything, to print");
+    red.click("Print");
     red.see("ws-014, corrected");
     red.see("Partial Success");
     red.see("Alerted, Not Prevented");

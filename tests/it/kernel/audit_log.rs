@@ -21,6 +21,7 @@ const UNWATCHED: &[&str] = &[
     "person_sections",
     "recovery_codes",
     "refusal_counts",
+    "secret_key",
     "sessions",
 ];
 

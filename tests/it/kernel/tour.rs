@@ -22,6 +22,8 @@ use crate::harness::pages::is_page;
 
 /// Templates without a text of their own: what only they draw, and where.
 const SHARED: &[(&str, &str, &str)] = &[
+    // Why there is nothing yet, in words that stand in two templates.
+    ("components/_no_clients.html", "get /", "Noclient"),
     // Nothing but fields, which the macros draw.
     ("clients/form.html", "get /clients/new", "<labelfor=\"contacts\">"),
     // An outcome's pill, which the engagement's page draws by itself.
@@ -408,11 +410,15 @@ fn procedure(tour: &mut Tour<'_>) {
     tour.person(&app.people.standard, |b| {
         b.open(&path).expect(200);
         b.fill("Attack source", typed).fill("red_notes", typed).choose("red_outcome", "Success");
+        b.choose("blue_outcome", "Prevented and Alerted");
         b.fill("executed_at", "2026-11-20T07:00:00").fill("detected_at", "2026-11-20T07:10:00");
         b.press("Save").expect(200);
     });
     tour.person(&app.people.analyst, |b| {
         b.get_fragment(&format!("{path}/fresh"));
+    });
+    tour.person(&app.people.lead, |b| {
+        b.open(&format!("{}?open=outcomes", e.path())).see("contradicts itself");
     });
     let (mut one, mut two) = (app.browser(&app.people.standard), app.browser(&app.people.lead));
     one.open(&path);

@@ -94,7 +94,7 @@ fn a_file_that_a_report_shows_is_never_swept() {
     app.superuser().batch_execute(&removed).unwrap();
     let blobs = [file.parse().unwrap()];
     let unneeded = |app: &TestApp| {
-        let since = chrono::Utc::now();
+        let since = app.clock.now();
         app.db
             .read_blocking(move |conn| {
                 tyrian::procedures::store::attachments::list_unneeded(conn, &blobs, since)

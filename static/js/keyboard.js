@@ -61,6 +61,8 @@ const SINGLE = {
   c: 'copy',
   r: 'red',
   b: 'blue',
+  a: 'source',
+  n: 'notes',
   l: 'log',
   j: 'next',
   k: 'previous',

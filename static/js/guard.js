@@ -21,7 +21,8 @@ document.addEventListener('submit', (event) => {
   if (event.defaultPrevented || !isWatched(form)) return;
   if (form.dataset.posting === undefined && measure(form)) {
     event.preventDefault();
-    postWhenKept(form, event.submitter);
+    // A second click waits for the first.
+    if (form.dataset.keeping === undefined) postWhenKept(form, event.submitter);
     return;
   }
   delete form.dataset.posting;
@@ -31,7 +32,9 @@ document.addEventListener('submit', (event) => {
 
 async function postWhenKept(form, submitter) {
   showState(form, 'saving', 'Saving…');
+  form.dataset.keeping = '';
   const outcome = await keepNow(form);
+  delete form.dataset.keeping;
   if (outcome === 'unreachable') {
     showFailure(form, navigator.onLine ? 'the server cannot be reached' : 'offline');
   } else if (outcome !== 'signed-out') {

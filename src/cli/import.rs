@@ -56,7 +56,6 @@ impl ImportCommand {
     }
 }
 
-/// How to import.
 #[derive(Args)]
 pub struct How {
     /// Say what the import would change, and write nothing of it

@@ -94,7 +94,7 @@ pub(super) struct TechniqueFile {
 /// What a source holds.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Sorted by name.
+    /// Sorted by name, so that two reads of one source give one order.
     pub files: Vec<TechniqueFile>,
     /// YAML files and links that were left out, sorted by name.
     pub skipped: Vec<Skipped>,

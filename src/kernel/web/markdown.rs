@@ -349,7 +349,7 @@ mod tests {
         for unit in ["> ", "- a\n", "[", "*", "![", "**a ", "*a _b ", "<b>", "|", "1. - "] {
             check_tags(&render(&unit.repeat(4_000)));
         }
-        assert_eq!(render(&"> ".repeat(50)), format!("<pre>\n{}</pre>", "&#62; ".repeat(50)));
+        assert_eq!(render(&"> ".repeat(50)), ["<pre>\n", &"&#62; ".repeat(50), "</pre>"].concat());
         assert!(render(&format!("{}deep", "> ".repeat(20))).starts_with("<blockquote>"));
     }
 

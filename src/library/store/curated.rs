@@ -340,7 +340,7 @@ struct VersionRow {
 
 /// What a source says of a repository.
 pub(crate) struct Incoming<'a> {
-    /// By key.
+    /// Each under the key by which a second import finds it again.
     pub procedures: &'a [(String, ProcedureBody)],
     /// Keys that the source holds and that were refused.
     pub held: &'a [String],

@@ -254,7 +254,7 @@ impl From<Attachment> for Served {
     }
 }
 
-/// The file itself.
+/// The bytes of an attachment: a download or, of a picture, shown in place.
 ///
 /// # Errors
 /// [`Error::Gone`] when the row is there and the file is not.

@@ -83,9 +83,9 @@ macro_rules! joined {
     };
 }
 
-/// The columns of a [`Head`] on the joined tables.
+/// The columns of a [`Head`] on the joined tables, and more beside them.
 macro_rules! head_columns {
-    () => {
+    ($($more:expr),*) => {
         (
             reports::id,
             reports::client_id,
@@ -99,6 +99,7 @@ macro_rules! head_columns {
             reports::version,
             Narrative::as_select(),
             sql::<Bool>("EXISTS (SELECT FROM procedures p WHERE p.engagement_id = engagements.id)"),
+            $($more,)*
         )
     };
 }
@@ -237,25 +238,13 @@ pub fn get_head_of(
         .filter(reports::engagement_id.eq(engagement).and(reports::deleted_at.is_null()))
         .filter(engagements::deleted_at.is_null())
         .filter(reports::client_id.eq_any(visible.ids()))
-        .select((
-            reports::id,
-            reports::client_id,
-            reports::status,
-            clients::name,
-            engagements::id,
-            engagements::title,
-            engagements::status,
-            engagements::deleted_at,
-            engagements::submitted_at,
-            reports::version,
-            Narrative::as_select(),
-            sql::<Bool>("EXISTS (SELECT FROM procedures p WHERE p.engagement_id = engagements.id)"),
+        .select(head_columns!(
             sql::<Text>("(SELECT organisation_name FROM settings)"),
             sql::<Text>("(SELECT classification FROM settings)"),
             sql::<Jsonb>(
                 "coalesce((SELECT jsonb_object_agg(i.name, i.value) FROM engagement_inputs i \
-                    WHERE i.engagement_id = reports.engagement_id), '{}')",
-            ),
+                    WHERE i.engagement_id = reports.engagement_id), '{}')"
+            )
         ))
         .first(conn)?;
     let head = Head {

@@ -1,11 +1,11 @@
 //! SQL of the audit log's page: one page of events by keyset, the capped count, what came since, and whom to
 //! choose from.
 //!
-//! What a search costs must not hang on what the planner guesses of a word. So it has two steps, each of
-//! which is bounded whatever the words are. First the newest [`WALKED`] events are read one after another:
-//! what is common is found there. Where that is not enough the events beyond are asked of the indexes, all at
-//! once where the walk found hardly any, and otherwise a month and then more months at a time: what the walk
-//! did not find often enough is rare there too.
+//! What a search costs must not hang on what the planner guesses of a word. So it has steps, each of which is
+//! bounded whatever the words are. First the newest [`WALKED`] events are read one after another, and, where
+//! words are found there often but not often enough, more of them up to [`WALKS_ON`] times as many: what is
+//! common is found so. Only what is rare is asked of the indexes: words all at once, in a form that no index
+//! but their own can answer, and other filters a month and then more months at a time.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -28,9 +28,10 @@ use crate::kernel::event::record::Place;
 use crate::kernel::event::record::Record;
 use crate::kernel::event::schema::events;
 
-/// What the walk found in fewer than one of so many events is rare: all the others are asked for at once, and
-/// otherwise month by month.
+/// Words that a walk found in fewer than one of so many events are rare, and walking on would not find them.
 const RARE: i64 = 200;
+/// So many times [`WALKED`] events are read at most: enough to find [`COUNTED`] of what is in one of [`RARE`].
+const WALKS_ON: i64 = 8;
 /// Counts stop here: nobody reads on to learn whether it is two thousand or three.
 pub const COUNTED: i64 = 1_001;
 /// So many of the newest events are read before the indexes are asked. A word that is found less than
@@ -80,6 +81,14 @@ enum Order {
     OldestFirst,
 }
 
+/// What lies beyond a walk, its end included, which the walk has not read.
+fn from_on(end: Place, order: Order) -> Page {
+    match order {
+        Order::NewestFirst => Page::Before(Place { id: end.id + 1, ..end }),
+        Order::OldestFirst => Page::After(Place { id: end.id - 1, ..end }),
+    }
+}
+
 /// The places of a filter's events from the page's edge on, at most `wanted` of them, in that order.
 fn find_places(
     conn: &mut PgConnection,
@@ -104,29 +113,38 @@ fn find_places(
     if everything && scope.clients.is_none() {
         return places(conn, beyond(within(scope), page), wanted);
     }
-    let end = places(conn, beyond(within(scope), page).offset(scope.walked), 1)?.pop();
-    let matches = || beyond(matching(scope, filter), page);
-    let near = match (end, order) {
-        (None, _) => matches(),
-        (Some(end), Order::NewestFirst) => beyond(matches(), Page::After(end)),
-        (Some(end), Order::OldestFirst) => beyond(matches(), Page::Before(end)),
+    let has_words = filter.terms.iter().any(|term| !term.not && !term.is_sign());
+    let (mut found, mut walked, mut begin) = (Vec::new(), 0, page);
+    let end = loop {
+        // Each walk on is as long as all before it.
+        let step = scope.walked.max(walked);
+        let end = places(conn, beyond(within(scope), begin).offset(step), 1)?.pop();
+        let matches = beyond(matching(scope, filter), begin);
+        let near = match (end, order) {
+            (None, _) => matches,
+            (Some(end), Order::NewestFirst) => beyond(matches, Page::After(end)),
+            (Some(end), Order::OldestFirst) => beyond(matches, Page::Before(end)),
+        };
+        found.extend(places(conn, near, wanted - found.len() as i64)?);
+        let Some(end) = end else { return Ok(found) };
+        walked += step;
+        if found.len() as i64 >= wanted {
+            return Ok(found);
+        }
+        let is_rare = found.len() as i64 * RARE < walked;
+        if !has_words || is_rare || walked >= scope.walked * WALKS_ON {
+            break end;
+        }
+        begin = from_on(end, order);
     };
-    let mut found = places(conn, near, wanted)?;
-    let Some(end) = end else { return Ok(found) };
     // A set of rows from the indexes, put into their order afterwards.
     conn.batch_execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = on")?;
-    let has_words = filter.terms.iter().any(|term| !term.not && !term.is_sign());
-    if has_words && found.len() as i64 * RARE < scope.walked {
-        // Rare as they are, all that are left are asked for at once.
+    if has_words {
         let beyond_end = lies_beyond(scope, end, order);
         let rest = matching_by_words(&Scope { from: None, to: None, ..scope.clone() }, filter);
         found.extend(places(conn, rest.filter(beyond_end), wanted - found.len() as i64)?);
         return Ok(found);
     }
-    let matches = || {
-        let query = if has_words { matching_by_words(scope, filter) } else { matching(scope, filter) };
-        beyond(query, page)
-    };
     let last = match order {
         Order::NewestFirst => scope.from,
         Order::OldestFirst => {
@@ -139,11 +157,7 @@ fn find_places(
         if missing <= 0 {
             break;
         }
-        let mut query = match order {
-            // The walk's end itself belongs to what lies beyond.
-            Order::NewestFirst => beyond(matches(), Page::Before(Place { id: end.id + 1, ..end })),
-            Order::OldestFirst => beyond(matches(), Page::After(Place { id: end.id - 1, ..end })),
-        };
+        let mut query = beyond(matching(scope, filter), from_on(end, order));
         if let Some(from) = from {
             query = query.filter(events::at.ge(from));
         }

@@ -21,3 +21,4 @@ pub mod routes;
 pub mod schedule;
 pub mod server;
 pub mod settings;
+pub mod tags;

@@ -10,6 +10,7 @@ use crate::kernel::web::assets;
 use crate::kernel::web::route::{Row, register, rows};
 use crate::{
     accounts, admin, audit, clients, dashboard, engagements, library, procedures, reports, schedule, settings,
+    tags,
 };
 
 /// The tables of all slices.
@@ -115,6 +116,9 @@ const LIBRARY: &[Row] = rows! {
     get "/test-plans/{id}" => library::pages::plans::one;
     get "/test-plans/{id}/edit" => library::pages::plans::edit_form;
     post "/test-plans/{id}/edit", LISTS => library::pages::plans::edit;
+    get "/test-plans/{id}/versions" => library::pages::revisions::list;
+    get "/test-plans/{id}/versions/{n}" => library::pages::revisions::one;
+    post "/test-plans/{id}/versions/{n}/restoration" => library::pages::revisions::restore;
     get "/test-plans/{id}/delete" => library::pages::plans::delete_form;
     post "/test-plans/{id}/delete" => library::pages::plans::delete;
 };
@@ -138,6 +142,7 @@ const ENGAGEMENTS: &[Row] = rows! {
     post "/engagements/{id}/procedures/{pid}/removal" => engagements::pages::plan::remove;
     post "/engagements/{id}/operators", LISTS => engagements::pages::plan::operators;
     post "/engagements/{id}/inputs", LISTS => engagements::pages::plan::inputs;
+    get "/engagements/{id}/origins" => engagements::pages::origins::show;
     get "/engagements/{id}/edit" => engagements::pages::details::edit;
     post "/engagements/{id}/edit", TEXTS => engagements::pages::details::save;
     post "/engagements/{id}/start" => engagements::pages::lifecycle::start;
@@ -222,6 +227,9 @@ const ADMIN: &[Row] = rows! {
     post "/admin/settings/lists", LISTS => settings::pages::save_lists;
     post "/admin/settings/outcomes" => settings::pages::add_outcome;
     post "/admin/settings/outcomes/{outcome}" => settings::pages::save_outcome;
+    get "/admin/tags" => tags::pages::list;
+    get "/admin/tags/rename" => tags::pages::rename_form;
+    post "/admin/tags/rename" => tags::pages::rename;
     get "/admin/audit-log" => audit::log::pages::show;
     get "/admin/audit-log.csv" => audit::log::pages::csv;
     get "/admin/audit-log.jsonl" => audit::log::pages::jsonl;
@@ -252,6 +260,7 @@ const ADMIN: &[Row] = rows! {
 
 const DASHBOARD: &[Row] = rows! {
     get "/" => dashboard::pages::show;
+    get "/tags.json" => tags::pages::offered;
     post "/admin/first-hour/{noted}" => dashboard::pages::note_first_hour;
 };
 

@@ -109,6 +109,9 @@ pub struct TypedAsset {
     /// Markdown.
     #[serde(default)]
     pub description: String,
+    /// Separated by commas.
+    #[serde(default)]
+    pub tags: String,
     /// The version that was shown; none on creation.
     #[serde(default)]
     pub version: i32,
@@ -122,6 +125,7 @@ impl Default for TypedAsset {
             criticality: Criticality::Medium.as_str().into(),
             address: String::new(),
             description: String::new(),
+            tags: String::new(),
             version: 0,
         }
     }
@@ -137,6 +141,8 @@ pub struct AssetText {
     pub address: String,
     /// Markdown.
     pub description: String,
+    /// Trimmed, lower-cased, each once.
+    pub tags: Vec<String>,
 }
 
 impl TypedAsset {
@@ -157,6 +163,7 @@ impl TypedAsset {
             "description",
             check_text("The description", false, &self.description, LONG_TEXT_BYTES, true),
         );
+        let tags = keep(&mut errors, "tags", parse_tags(&self.tags));
         let kind: Result<AssetKind, _> = self.kind.parse();
         if kind.is_err() {
             errors.add("kind", "Choose a kind from the list.");
@@ -172,6 +179,7 @@ impl TypedAsset {
             criticality: criticality.unwrap_or(Criticality::Medium),
             address,
             description,
+            tags,
         })
     }
 }

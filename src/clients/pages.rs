@@ -114,7 +114,7 @@ pub async fn edit(permit: Permit<EditClient>, path: web::Path<ClientId>) -> Resu
     permit.check(id)?;
     let name = client.name.clone();
     let typed = TypedClient {
-        tags: client.tags().collect::<Vec<_>>().join(", "),
+        tags: client.tags.join(", "),
         name: client.name,
         description: client.description,
         contacts: client.contacts,

@@ -44,13 +44,6 @@ pub struct Client {
     pub version: i32,
 }
 
-impl Client {
-    /// The tags as text.
-    pub fn tags(&self) -> impl Iterator<Item = &str> {
-        self.tags.iter().map(String::as_str)
-    }
-}
-
 /// A client in the list.
 #[derive(Debug, Clone, Queryable)]
 pub struct Listed {
@@ -240,7 +233,7 @@ pub fn save(
     version: i32,
 ) -> Result<Audited<()>> {
     let before = lock(tx, id, visible)?;
-    let tags_before = before.tags().collect::<Vec<_>>().join(", ");
+    let tags_before = before.tags.join(", ");
     let tags = text.tags.join(", ");
     let old =
         [before.name.as_str(), before.description.as_str(), before.contacts.as_str(), tags_before.as_str()];

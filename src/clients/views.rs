@@ -59,7 +59,7 @@ pub struct Conflict {
 
 /// Where a stored client differs from what was typed.
 pub fn client_differences(stored: &Client, typed: &TypedClient) -> Vec<Difference> {
-    let tags = stored.tags().collect::<Vec<_>>().join(", ");
+    let tags = stored.tags.join(", ");
     differences([
         ("Name", &stored.name, &typed.name),
         ("Description", &stored.description, &typed.description),
@@ -73,12 +73,14 @@ pub fn asset_differences(stored: &Asset, typed: &TypedAsset) -> Vec<Difference> 
     let label_of_kind = typed.kind.parse::<AssetKind>().map_or(String::new(), |k| k.label().into());
     let label_of_criticality =
         typed.criticality.parse::<Criticality>().map_or(String::new(), |c| c.label().into());
+    let tags = stored.tags.join(", ");
     differences([
         ("Name", &stored.name, &typed.name),
         ("Kind", &stored.kind.label().into(), &label_of_kind),
         ("Criticality", &stored.criticality.label().into(), &label_of_criticality),
         ("Address", &stored.address, &typed.address),
         ("Description", &stored.description, &typed.description),
+        ("Tags", &tags, &typed.tags),
     ])
 }
 

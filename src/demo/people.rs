@@ -176,6 +176,7 @@ fn add_asset<'a>(
         criticality: asset.criticality.clone(),
         address: asset.address.clone(),
         description: asset.description.clone(),
+        tags: asset.tags.join(", "),
         version: 0,
     };
     let (text, client) = (typed.check()?, stage.client(&client.key)?);

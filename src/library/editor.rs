@@ -66,6 +66,15 @@ impl PlanForm {
         }
     }
 
+    /// The form of a new plan that says the same.
+    pub fn copy(self) -> Self {
+        let mut title = format!("Copy of {}", self.title);
+        while title.len() > TITLE_BYTES {
+            title.pop();
+        }
+        Self { title, version: 0, ..self }
+    }
+
     pub fn new() -> Self {
         Self { shown: STEP, ..Self::default() }
     }

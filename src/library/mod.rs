@@ -7,5 +7,6 @@ pub mod editor;
 pub mod forms;
 pub mod pages;
 pub mod placeholders;
+pub mod revisions;
 pub mod store;
 pub mod views;

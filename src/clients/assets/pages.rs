@@ -153,6 +153,7 @@ fn typed(asset: Asset) -> TypedAsset {
         criticality: asset.criticality.as_str().into(),
         address: asset.address,
         description: asset.description,
+        tags: asset.tags.join(", "),
         version: asset.version,
     }
 }

@@ -28,6 +28,8 @@ pub struct Asset {
     pub address: String,
     /// Markdown.
     pub description: String,
+    /// Lower-cased.
+    pub tags: Vec<String>,
     /// Rises with every change.
     pub version: i32,
 }
@@ -88,6 +90,7 @@ pub fn insert(tx: &mut WriteTx<'_>, client: ClientId, text: &AssetText) -> Resul
             assets::criticality.eq(text.criticality),
             assets::address.eq(&text.address),
             assets::description.eq(&text.description),
+            assets::tags.eq(&text.tags),
             assets::created_at.eq(tx.now()),
             assets::updated_at.eq(tx.now()),
         ))
@@ -96,7 +99,7 @@ pub fn insert(tx: &mut WriteTx<'_>, client: ClientId, text: &AssetText) -> Resul
     let event = Event::new(Kind::AssetCreated, format!("Created the asset “{}”", text.name))
         .subject("asset", id.0, &text.name)
         .client(client)
-        .changes(changes(["", "", "", "", ""], fields(text)));
+        .changes(changes(&Fields::default(), &fields(text)));
     Ok((id, event))
 }
 
@@ -168,6 +171,7 @@ pub fn save(
         criticality: before.criticality,
         address: before.address,
         description: before.description,
+        tags: before.tags,
     };
     if held == *text {
         return Ok(tx.unchanged(()));
@@ -182,6 +186,7 @@ pub fn save(
             assets::criticality.eq(text.criticality),
             assets::address.eq(&text.address),
             assets::description.eq(&text.description),
+            assets::tags.eq(&text.tags),
             assets::updated_at.eq(tx.now()),
             assets::version.eq(assets::version + 1),
         ))
@@ -190,7 +195,7 @@ pub fn save(
     let event = Event::new(Kind::AssetUpdated, format!("Changed the asset “{}”", text.name))
         .subject("asset", id.0, &text.name)
         .client(client)
-        .telling(changes(fields(&held), fields(text)));
+        .telling(changes(&fields(&held), &fields(text)));
     tx.audited((), event)
 }
 
@@ -227,20 +232,33 @@ fn lock_asset(tx: &mut WriteTx<'_>, client: ClientId, id: AssetId, visible: &Vis
         .first(tx.conn)?)
 }
 
-type Fields<'a> = [&'a str; 5];
+type Fields = [String; 6];
 
-fn fields(text: &AssetText) -> Fields<'_> {
-    [&text.name, text.kind.label(), text.criticality.label(), &text.address, &text.description]
+fn fields(text: &AssetText) -> Fields {
+    [
+        text.name.clone(),
+        text.kind.label().to_owned(),
+        text.criticality.label().to_owned(),
+        text.address.clone(),
+        text.description.clone(),
+        text.tags.join(", "),
+    ]
 }
 
-fn changes<'a>(before: Fields<'a>, after: Fields<'a>) -> Vec<(&'a str, &'a str, &'a str, bool)> {
-    let names =
-        [("name", false), ("kind", false), ("criticality", false), ("address", false), ("description", true)];
+fn changes<'a>(before: &'a Fields, after: &'a Fields) -> Vec<(&'a str, &'a str, &'a str, bool)> {
+    let names = [
+        ("name", false),
+        ("kind", false),
+        ("criticality", false),
+        ("address", false),
+        ("description", true),
+        ("tags", false),
+    ];
     names
         .into_iter()
-        .zip(before.into_iter().zip(after))
+        .zip(before.iter().zip(after))
         .filter(|(_, (old, new))| old != new)
-        .map(|((name, long), (old, new))| (name, old, new, long))
+        .map(|((name, long), (old, new))| (name, old.as_str(), new.as_str(), long))
         .collect()
 }
 

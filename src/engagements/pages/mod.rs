@@ -6,6 +6,7 @@ pub mod details;
 pub mod library;
 pub mod lifecycle;
 pub mod list;
+pub mod origins;
 pub mod plan;
 pub mod requests;
 pub mod show;

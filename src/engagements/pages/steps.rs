@@ -21,7 +21,9 @@ use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::kernel::web::{Frame, Section};
-use crate::library::store::{PlanRow, highest_version, list_plans, list_tactics};
+use crate::library::store::revisions::find_since_use;
+use crate::library::store::{PlanRow, highest_version, list_plan_procedures, list_plans, list_tactics};
+use crate::library::views::revisions::SinceUse;
 
 /// Test plans, and earlier engagements, that step 1 offers at once.
 const CHOICES: i64 = 100;
@@ -218,9 +220,18 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
     let (chosen, client, visible) = (wizard.chosen.clone(), wizard.client, permit.visible());
     let day = |raw: &str| times::parse_date(raw).ok().flatten();
     let period = (day(&wizard.details.start_date), day(&wizard.details.end_date));
-    let (picked, tactics, clients, people) = permit
+    let plan = wizard.plan.filter(|_| wizard.source == Source::Plan);
+    let used_at = permit.viewer().rights.clients_with(P::EngagementRead);
+    let (picked, tactics, clients, people, since) = permit
         .read(move |conn| {
             let version = highest_version(conn)?;
+            let since = match plan {
+                Some(plan) => {
+                    let hits = list_plan_procedures(conn, plan)?;
+                    find_since_use(conn, plan, &hits, &used_at)?
+                }
+                None => None,
+            };
             let of = visible.only(client);
             let people = match of.first() {
                 Some(client) => list_candidates(conn, *client, None, period, (&visible, true))?,
@@ -231,6 +242,7 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
                 list_tactics(conn, &version)?,
                 store::list_clients(conn, &of)?,
                 people,
+                since,
             ))
         })
         .await?;
@@ -278,5 +290,8 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
         tactics: coverage(&picked, &named),
         all_tactics: named.len(),
         inputs: wizard.inputs.len(),
+        since: since.map(|(last, changed)| {
+            SinceUse { last, changed, zone: permit.viewer().organisation.zone() }
+        }),
     })
 }

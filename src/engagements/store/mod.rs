@@ -5,6 +5,7 @@ pub mod create;
 pub mod details;
 pub mod lifecycle;
 pub mod list;
+pub mod origins;
 pub mod plan;
 pub mod sections;
 pub mod show;

@@ -11,6 +11,7 @@ use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::kernel::web::link;
 use crate::library::store::Hit;
+use crate::library::views::revisions::SinceUse;
 
 /// Names of the steps.
 pub const STEPS: [&str; 4] = ["Client", "Engagement Details", "Select Procedures", "Finalize"];
@@ -255,6 +256,8 @@ pub struct FinalizeStep {
     pub all_tactics: usize,
     /// How many inputs come along.
     pub inputs: usize,
+    /// What changed since the plan was last used.
+    pub since: Option<SinceUse>,
 }
 
 /// Coverage of a selection: tactics that have procedures, in matrix order, each with those techniques that

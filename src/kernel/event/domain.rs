@@ -120,6 +120,8 @@ kinds! {
     TestPlanDeleted => "test_plan.deleted", Library;
     SettingsChanged => "settings.changed", Settings;
     OutcomesChanged => "outcomes.changed", Settings;
+    TagRenamed => "tag.renamed", Settings;
+    TagMerged => "tag.merged", Settings;
     UsersExported => "users.exported", Export;
     AccessExported => "access.exported", Export;
     LogExported => "audit_log.exported", Export;

@@ -3,3 +3,4 @@
 pub mod attack;
 pub mod plans;
 pub mod procedures;
+pub mod revisions;

@@ -6,6 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::procedures::choices;
+use super::revisions::uses;
 use crate::kernel::authz::Permission;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::TestPlanId;
@@ -15,6 +16,8 @@ use crate::kernel::web::permit::{Action, EditTestPlan, Permit, ReadTestPlan};
 use crate::kernel::web::{Form, Query, Section, redirect_with};
 use crate::library::editor::{Command, PlanForm, action};
 use crate::library::store::plans::{delete_plan, insert_plan, save_plan};
+use crate::library::store::revisions::find_since_use;
+use crate::library::views::revisions::SinceUse;
 use crate::library::{store, views};
 
 /// Most plans of the list; beyond that the search is the way.
@@ -47,8 +50,13 @@ fn may_start<A: Action>(permit: &Permit<A>) -> bool {
 
 pub async fn one(permit: Permit<ReadTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
     let id = id.into_inner();
-    let (plan, hits) = permit
-        .read(move |conn| Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, id)?)))
+    let (visible, zone) = (uses(&permit), permit.viewer().organisation.zone());
+    let (plan, hits, since) = permit
+        .read(move |conn| {
+            let (plan, hits) = (store::get_plan(conn, id)?, store::list_plan_procedures(conn, id)?);
+            let since = find_since_use(conn, id, &hits, &visible)?;
+            Ok((plan, hits, since.map(|(last, changed)| SinceUse { last, changed, zone })))
+        })
         .await?;
     prepare([plan.description.as_str()], permit.viewer().id.0).await?;
     let frame = permit.frame(Section::TestPlans, &plan.title).crumb("Test plans", "/test-plans");
@@ -57,15 +65,27 @@ pub async fn one(permit: Permit<ReadTestPlan>, id: web::Path<TestPlanId>) -> Res
         frame,
         plan,
         hits,
-        may_edit,
-        may_start,
-        permit.viewer().organisation.zone(),
+        since,
+        (may_edit, may_start),
+        zone,
     ))
 }
 
-pub async fn new_form(permit: Permit<EditTestPlan>) -> Result<HttpResponse> {
+/// What a new plan starts from.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct From {
+    /// Id of the plan that it is a copy of.
+    from: String,
+}
+
+pub async fn new_form(permit: Permit<EditTestPlan>, Query(start): Query<From>) -> Result<HttpResponse> {
+    let form = match start.from.parse().ok() {
+        Some(plan) => permit.read(move |conn| stored_form(conn, plan)).await?.copy(),
+        None => PlanForm::new(),
+    };
     let editing = Editing {
-        form: PlanForm::new(),
+        form,
         plan: None,
         stored: None,
         errors: FieldErrors::default(),
@@ -198,6 +218,7 @@ async fn answer(permit: &Permit<EditTestPlan>, editing: Editing, status: StatusC
         stored: stored.unwrap_or_default(),
         more: found.len() > shown,
         found: found.into_iter().take(shown).collect(),
+        coverage: views::coverage(choices.tactics.iter().map(|tactic| tactic.name.as_str()), &chosen),
         chosen,
         choices,
         form,

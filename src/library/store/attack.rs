@@ -8,7 +8,7 @@ use crate::kernel::base::error::Result;
 use crate::kernel::base::keyset::At;
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
-use crate::kernel::db::schema::{attack_versions, methodologies, tactics};
+use crate::kernel::db::schema::{attack_versions, tactics, terms};
 use crate::library::domain::TechniqueStatus;
 
 /// The newest release: what library pages show and new engagements pin.
@@ -304,9 +304,9 @@ pub fn list_named(conn: &mut PgConnection, ids: &[String]) -> Result<Vec<NamedTe
     Ok(diesel::sql_query(sql).bind::<Array<Text>, _>(ids).load(conn)?)
 }
 
-/// A methodology: a way to sort what intruders do.
+/// A methodology that the binary knows: a way to sort what intruders do.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = methodologies, check_for_backend(diesel::pg::Pg))]
+#[diesel(table_name = terms, check_for_backend(diesel::pg::Pg))]
 pub struct Methodology {
     /// Set where the binary knows it: `attack-enterprise`.
     pub key: Option<String>,
@@ -316,7 +316,11 @@ pub struct Methodology {
 }
 
 pub fn list_methodologies(conn: &mut PgConnection) -> Result<Vec<Methodology>> {
-    Ok(methodologies::table.order(methodologies::name).select(Methodology::as_select()).load(conn)?)
+    Ok(terms::table
+        .filter(terms::key.is_not_null())
+        .order(terms::name)
+        .select(Methodology::as_select())
+        .load(conn)?)
 }
 
 /// A stored release with its size.

@@ -4,6 +4,7 @@ pub mod attack;
 pub mod curated;
 pub mod plans;
 pub mod procedures;
+pub mod revisions;
 mod seed;
 
 pub use attack::{Tactic, highest_version, list_tactics};

@@ -5,6 +5,7 @@ use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
 use serde_json::json;
 
 use super::procedures::{Hit, list_hits};
+use super::revisions;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
@@ -175,6 +176,7 @@ pub fn insert_plan(tx: &mut WriteTx<'_>, content: &PlanContent) -> Result<Audite
         .execute(tx.conn)
         .map_err(taken)?;
     insert_procedures(tx.conn, id, &content.procedures)?;
+    revisions::note(tx, id, 1, content)?;
     let event = Event::new(Kind::TestPlanCreated, format!("Created the test plan “{}”", content.title))
         .subject("test_plan", id.0, &content.title)
         .detail(json!({ "procedures": content.procedures.len() }));
@@ -236,7 +238,35 @@ pub fn save_plan(
         insert_procedures(tx.conn, id, &content.procedures)?;
         event.detail["procedures"] = procedure_changes(tx.conn, &ids, &content.procedures)?;
     }
+    revisions::note(tx, id, before.version + 1, content)?;
     tx.audited((), event)
+}
+
+/// Makes a plan say again what it said at an earlier save, as a save of its own. Says how many of its procedures
+/// are no longer there.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Refused`] where none of its procedures is there; [`Error::Invalid`] at `title`
+/// when another plan has its title now.
+pub fn restore_plan(tx: &mut WriteTx<'_>, id: TestPlanId, n: i32) -> Result<Audited<usize>> {
+    let current = get_plan(tx.conn, id)?;
+    let (revision, _) = revisions::get_revision(tx.conn, id, n)?;
+    let body = revision.body()?;
+    let ids: Vec<LibraryProcedureId> = body.procedures.iter().map(|one| one.id).collect();
+    let there: Vec<LibraryProcedureId> = list_hits(tx.conn, &ids)?.into_iter().map(|hit| hit.id).collect();
+    if there.is_empty() {
+        return Err(Error::Refused(
+            "None of the procedures of this version is there any more, so there is nothing to restore.".into(),
+        ));
+    }
+    let left = ids.len() - there.len();
+    let content = PlanContent {
+        title: body.title,
+        description: body.description,
+        tags: body.tags,
+        procedures: there,
+    };
+    Ok(save_plan(tx, id, current.version, &content)?.with(left))
 }
 
 /// Names of what came and went, and whether only the order changed.

@@ -12,6 +12,7 @@ use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::repositories;
 use crate::library::domain::{ProcedureBody, RepositoryType};
+use crate::library::revisions::Planned;
 
 /// The place of a hit in the list: its name as sorted.
 pub type HitCursor = Cursor<String, LibraryProcedureId>;
@@ -64,6 +65,11 @@ impl Hit {
     /// Where the next page starts after this one.
     pub fn cursor(&self) -> HitCursor {
         Cursor { key: self.sort_name.clone(), id: self.id }
+    }
+
+    /// As a test plan names it, in its current version.
+    pub fn planned(&self) -> Planned {
+        Planned { id: self.id, version: self.version, name: self.name.clone() }
     }
 }
 

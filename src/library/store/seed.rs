@@ -3,11 +3,13 @@
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
-use crate::kernel::db::schema::{methodologies, repositories, test_plan_procedures, test_plans};
+use crate::kernel::db::schema::{repositories, terms, test_plan_procedures, test_plans};
 use crate::kernel::db::{Db, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::library::changes::Missing;
 use crate::library::domain::{AttackRelease, StarterPlan, StarterProcedure};
+use crate::library::store::plans::PlanContent;
+use crate::library::store::revisions;
 use crate::library::store::curated::{
     Curated, Incoming, ensure_repository, lock, write_attack, write_procedures,
 };
@@ -42,13 +44,13 @@ pub fn seed_starter(db: &Db) -> Result<()> {
             return Ok(tx.unchanged(()));
         }
         write_attack(tx, &release, Missing::Keep)?;
-        diesel::insert_into(methodologies::table)
+        diesel::insert_into(terms::table)
             .values((
-                methodologies::id.eq(uuid::Uuid::now_v7()),
-                methodologies::key.eq("attack-enterprise"),
-                methodologies::name.eq("MITRE ATT&CK for Enterprise"),
-                methodologies::short_name.eq("ATT&CK"),
-                methodologies::description.eq(
+                terms::id.eq(uuid::Uuid::now_v7()),
+                terms::key.eq("attack-enterprise"),
+                terms::name.eq("MITRE ATT&CK for Enterprise"),
+                terms::short_name.eq("ATT&CK"),
+                terms::description.eq(
                     "What intruders want (tactics) and how they go about it (techniques), from observed \
                         intrusions.",
                 ),
@@ -88,7 +90,7 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
         .into_iter()
         .collect();
     let now = tx.now();
-    let (mut heads, mut rows) = (Vec::new(), Vec::new());
+    let (mut heads, mut rows, mut contents) = (Vec::new(), Vec::new(), Vec::new());
     for plan in plans {
         let id = TestPlanId::new();
         heads.push((
@@ -100,6 +102,7 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
             test_plans::created_at.eq(now),
             test_plans::updated_at.eq(now),
         ));
+        let mut procedures = Vec::new();
         for (position, key) in (1i32..).zip(&plan.procedures) {
             let procedure = ids.get(key).ok_or_else(|| {
                 Error::Internal(anyhow::anyhow!("{} names the unknown procedure {key}", plan.key))
@@ -109,10 +112,21 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
                 test_plan_procedures::position.eq(position),
                 test_plan_procedures::procedure_id.eq(procedure),
             ));
+            procedures.push(*procedure);
         }
+        let content = PlanContent {
+            title: plan.title.clone(),
+            description: plan.description.clone(),
+            tags: plan.tags.clone(),
+            procedures,
+        };
+        contents.push((id, content));
     }
     diesel::insert_into(test_plans::table).values(heads).execute_anew(tx.conn)?;
     diesel::insert_into(test_plan_procedures::table).values(rows).execute_anew(tx.conn)?;
+    for (id, content) in &contents {
+        revisions::note(tx, *id, 1, content)?;
+    }
     Ok(())
 }
 

@@ -238,5 +238,6 @@ pub struct Methodologies {
 }
 
 mod plans;
+pub mod revisions;
 pub mod words;
-pub use plans::{DeletePlan, PlanEditor, PlanPage, Plans};
+pub use plans::{DeletePlan, PlanEditor, PlanPage, Plans, coverage};

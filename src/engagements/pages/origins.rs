@@ -12,9 +12,9 @@ use crate::kernel::web::Section;
 use crate::kernel::web::permit::{Permit, ReadEngagement};
 
 pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
-    let (id, visible) = (path.into_inner(), permit.visible());
+    let (id, visible, shelf) = (path.into_inner(), permit.visible(), permit.shelf());
     let (head, rows) = permit
-        .read(move |conn| Ok((get_head(conn, id, &visible)?, list_origin_rows(conn, id, &visible)?)))
+        .read(move |conn| Ok((get_head(conn, id, &visible)?, list_origin_rows(conn, id, &visible, shelf)?)))
         .await?;
     permit.check(head.own.client_id)?;
     let frame = permit

@@ -2,10 +2,11 @@
 
 use diesel::sql_types::{Array, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 
-use crate::kernel::authz::Visible;
+use crate::kernel::authz::{Shelf, Visible};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{EngagementId, LibraryProcedureId};
 use crate::kernel::base::query::prelude::*;
+use crate::library::store::shelf::seen;
 
 /// A procedure of an engagement with its origin.
 #[derive(Debug, Clone, QueryableByName)]
@@ -41,15 +42,18 @@ pub fn list_origin_rows(
     conn: &mut PgConnection,
     engagement: EngagementId,
     visible: &Visible,
+    shelf: Shelf,
 ) -> Result<Vec<Origin>> {
-    // sql_query: an origin counts where its row is still there.
-    Ok(diesel::sql_query(
+    // sql_query: an origin counts where its row is still there and the reader knows of it.
+    Ok(diesel::sql_query(format!(
         "SELECT p.position, p.name, l.id AS origin, p.origin_version AS version, l.current_version AS newest,
             l.withdrawn_at IS NOT NULL AS withdrawn
-         FROM procedures p LEFT JOIN library_procedures l ON l.id = p.origin_id
+         FROM procedures p LEFT JOIN library_procedures l ON l.id = p.origin_id AND l.repository_id = ANY ({})
          WHERE p.engagement_id = $1 AND p.client_id = ANY ($2) ORDER BY p.position",
-    )
+        seen(3)
+    ))
     .bind::<SqlUuid, _>(engagement)
     .bind::<Array<SqlUuid>, _>(visible.ids())
+    .bind::<Nullable<SqlUuid>, _>(shelf.reader())
     .load(conn)?)
 }

@@ -76,18 +76,18 @@ pub async fn one(
     permit: Permit<ReadTestPlan>,
     path: web::Path<(TestPlanId, i32)>,
 ) -> Result<HttpResponse> {
-    let (id, n) = path.into_inner();
+    let ((id, n), shelf) = (path.into_inner(), permit.shelf());
     let (plan, hits, (revision, before), known) = permit
         .read(move |conn| {
             let plan = store::get_plan(conn, id)?;
-            let hits = store::list_plan_procedures(conn, id)?;
+            let hits = store::list_plan_procedures(conn, shelf, id)?;
             let (revision, before) = get_revision(conn, id, n)?;
             let mut ids = procedures_of(&revision.body()?);
             if let Some(before) = &before {
                 ids.extend(procedures_of(&before.body()?));
             }
             let known: HashSet<LibraryProcedureId> =
-                store::list_hits(conn, &ids)?.into_iter().map(|hit| hit.id).collect();
+                store::list_hits(conn, shelf, &ids)?.into_iter().map(|hit| hit.id).collect();
             Ok((plan, hits, (revision, before), known))
         })
         .await?;
@@ -121,8 +121,8 @@ pub async fn restore(
     permit: Permit<EditTestPlan>,
     path: web::Path<(TestPlanId, i32)>,
 ) -> Result<HttpResponse> {
-    let (id, n) = path.into_inner();
-    let restored = permit.write(move |tx| store::plans::restore_plan(tx, id, n)).await;
+    let ((id, n), shelf) = (path.into_inner(), permit.shelf());
+    let restored = permit.write(move |tx| store::plans::restore_plan(tx, shelf, id, n)).await;
     match restored {
         Ok(left) => {
             let message = match left {

@@ -6,6 +6,7 @@ pub mod plans;
 pub mod procedures;
 pub mod revisions;
 mod seed;
+pub mod shelf;
 
 pub use attack::{Tactic, highest_version, list_tactics};
 pub use plans::{Plan, PlanRow, get_plan, list_plan_procedures, list_plans};

@@ -7,7 +7,7 @@ use diesel::sql_types::{Array, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid
 
 use super::plans::PlanContent;
 use super::procedures::{Hit, list_hits};
-use crate::kernel::authz::Visible;
+use crate::kernel::authz::{Shelf, Visible};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{EngagementId, LibraryProcedureId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
@@ -173,6 +173,7 @@ fn find_last_use(
 /// takes the newest version of each procedure.
 pub fn find_since_use(
     conn: &mut PgConnection,
+    shelf: Shelf,
     plan: TestPlanId,
     hits: &[Hit],
     visible: &Visible,
@@ -183,7 +184,7 @@ pub fn find_since_use(
     let were: Vec<LibraryProcedureId> =
         then.iter().map(|one| one.id).filter(|id| !is_in(id, hits)).collect();
     // One that was taken out is named where the reader can still open it.
-    let open = list_hits(conn, &were)?;
+    let open = list_hits(conn, shelf, &were)?;
     then.retain(|one| is_in(&one.id, hits) || is_in(&one.id, &open));
     let now: Vec<Planned> = hits.iter().map(Hit::planned).collect();
     Ok(Some((last, Difference::of_procedures(&then, &now))))

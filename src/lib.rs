@@ -5,6 +5,7 @@ pub mod admin;
 pub mod audit;
 pub mod cli;
 pub mod clients;
+pub mod coverage;
 pub mod dashboard;
 pub mod demo;
 pub mod engagements;

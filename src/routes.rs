@@ -9,8 +9,8 @@ use crate::kernel::base::error::Error;
 use crate::kernel::web::assets;
 use crate::kernel::web::route::{Row, register, rows};
 use crate::{
-    accounts, admin, audit, clients, dashboard, engagements, library, procedures, reports, schedule, settings,
-    tags,
+    accounts, admin, audit, clients, coverage, dashboard, engagements, library, procedures, reports,
+    schedule, settings, tags,
 };
 
 /// The tables of all slices.
@@ -107,9 +107,21 @@ const LIBRARY: &[Row] = rows! {
     get "/library/procedures/{id}" => library::pages::procedures::one;
     get "/library/repositories" => library::pages::procedures::repositories;
     get "/library/tactics" => library::pages::attack::tactics;
+    get "/library/tactics/new" => library::pages::terms::new_tactic;
+    post "/library/tactics/new", LISTS => library::pages::terms::create_tactic;
     get "/library/techniques" => library::pages::attack::techniques;
+    get "/library/techniques/matrix" => coverage::pages::show;
+    get "/library/techniques/new" => library::pages::terms::new_technique;
+    post "/library/techniques/new", LISTS => library::pages::terms::create_technique;
     get "/library/techniques/{id}" => library::pages::attack::technique;
     get "/library/methodologies" => library::pages::attack::methodologies;
+    get "/library/methodologies/new" => library::pages::terms::new_methodology;
+    post "/library/methodologies/new", LISTS => library::pages::terms::create_methodology;
+    get "/library/methodologies/{methodology}" => library::pages::terms::methodology;
+    get "/library/terms/{term}/edit" => library::pages::terms::edit;
+    post "/library/terms/{term}/edit", LISTS => library::pages::terms::update;
+    get "/library/terms/{term}/delete" => library::pages::terms::delete_form;
+    post "/library/terms/{term}/delete" => library::pages::terms::delete;
     get "/test-plans" => library::pages::plans::list;
     get "/test-plans/new" => library::pages::plans::new_form;
     post "/test-plans/new", LISTS => library::pages::plans::create;

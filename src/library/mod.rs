@@ -9,4 +9,5 @@ pub mod pages;
 pub mod placeholders;
 pub mod revisions;
 pub mod store;
+pub mod terms;
 pub mod views;

@@ -78,9 +78,10 @@ impl Difference {
         let without = |these: &[Planned], those: &HashMap<LibraryProcedureId, i32>| -> Vec<Planned> {
             these.iter().filter(|one| !those.contains_key(&one.id)).cloned().collect()
         };
-        let in_both = |these: &[Planned], those: &HashMap<LibraryProcedureId, i32>| -> Vec<LibraryProcedureId> {
-            these.iter().map(|one| one.id).filter(|id| those.contains_key(id)).collect()
-        };
+        let in_both =
+            |these: &[Planned], those: &HashMap<LibraryProcedureId, i32>| -> Vec<LibraryProcedureId> {
+                these.iter().map(|one| one.id).filter(|id| those.contains_key(id)).collect()
+            };
         let moved = |one: &Planned| {
             let from = *old.get(&one.id)?;
             (from != one.version).then(|| Moved { id: one.id, name: one.name.clone(), from, to: one.version })

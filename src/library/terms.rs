@@ -94,9 +94,9 @@ impl TermKind {
                 match name.chars().count() {
                     0 => Err(format!("Give the {} a name.", self.noun())),
                     1..=NAME_CHARS => Ok(name),
-                    length => {
-                        Err(format!("The name is {length} characters; the limit is {NAME_CHARS}. Shorten it."))
-                    }
+                    length => Err(format!(
+                        "The name is {length} characters; the limit is {NAME_CHARS}. Shorten it."
+                    )),
                 }
             }
             TermField::ShortName => self.check_short(raw),
@@ -126,7 +126,8 @@ impl TermKind {
                 if is_joined(&short, &['-'], |c| c.is_ascii_lowercase() || c.is_ascii_digit()) {
                     Ok(short)
                 } else {
-                    Err("A tactic’s short name is small letters and digits, joined by hyphens: web-recon.".into())
+                    Err("A tactic’s short name is small letters and digits, joined by hyphens: web-recon."
+                        .into())
                 }
             }
             Self::Technique => {
@@ -219,7 +220,8 @@ mod tests {
             let said = TermKind::Technique.check(TermField::ShortName, id).unwrap_err();
             assert!(said.contains("reads like an id of MITRE ATT&CK"), "{id}: {said}");
         }
-        for (typed, id) in [("hlf-t1", "HLF-T1"), ("T100", "T100"), ("HLF-T1.1", "HLF-T1.1"), ("T10031", "T10031")]
+        for (typed, id) in
+            [("hlf-t1", "HLF-T1"), ("T100", "T100"), ("HLF-T1.1", "HLF-T1.1"), ("T10031", "T10031")]
         {
             assert_eq!(TermKind::Technique.check(TermField::ShortName, typed).as_deref(), Ok(id));
         }

@@ -41,7 +41,10 @@ pub struct Chosen {
     tag: String,
 }
 
-pub async fn rename_form(permit: Permit<ManageSettings>, Query(chosen): Query<Chosen>) -> Result<HttpResponse> {
+pub async fn rename_form(
+    permit: Permit<ManageSettings>,
+    Query(chosen): Query<Chosen>,
+) -> Result<HttpResponse> {
     let (sight, tag) = (Sight::of(permit.viewer()), chosen.tag);
     let tag = permit.read(move |conn| store::find_tag(conn, &sight, &tag)).await?.ok_or(Error::NotFound)?;
     let typed = tag.tag.clone();

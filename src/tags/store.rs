@@ -14,8 +14,8 @@ use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::Viewer;
-use crate::library::store::curated::rename_tag;
 use crate::library::store::shelf::seen;
+use crate::library::store::tags::rename_tag;
 
 /// Most tags that a field is offered.
 const OFFERED: i64 = 500;
@@ -120,7 +120,12 @@ struct Counted {
 }
 
 /// The tags that hold every word of `q`, by name; with `exactly` only the one of that name.
-fn list_counted(conn: &mut PgConnection, sight: &Sight, q: &str, exactly: Option<&str>) -> Result<Vec<TagUse>> {
+fn list_counted(
+    conn: &mut PgConnection,
+    sight: &Sight,
+    q: &str,
+    exactly: Option<&str>,
+) -> Result<Vec<TagUse>> {
     let words: Vec<String> = q
         .split_whitespace()
         .take(8)
@@ -132,10 +137,8 @@ fn list_counted(conn: &mut PgConnection, sight: &Sight, q: &str, exactly: Option
             AND ($9::text IS NULL OR tag = $9) GROUP BY tag, bearer ORDER BY tag",
         borne()
     );
-    let rows: Vec<Counted> = seen!(sql, sight)
-        .bind::<Array<Text>, _>(words)
-        .bind::<Nullable<Text>, _>(exactly)
-        .load(conn)?;
+    let rows: Vec<Counted> =
+        seen!(sql, sight).bind::<Array<Text>, _>(words).bind::<Nullable<Text>, _>(exactly).load(conn)?;
     let mut tags: BTreeMap<String, Vec<(Bearer, i64)>> = BTreeMap::new();
     for row in rows {
         tags.entry(row.tag).or_default().push((row.bearer, row.n));
@@ -204,7 +207,10 @@ pub fn rename(tx: &mut WriteTx<'_>, sight: &Sight, from: &str, to: &str) -> Resu
     } else {
         (Kind::TagRenamed, format!("Renamed the tag “{from}” to “{to}”"))
     };
-    tx.audited(total, Event::new(kind, sentence).detail(json!({ "before": from, "after": to, "rows": counts })))
+    tx.audited(
+        total,
+        Event::new(kind, sentence).detail(json!({ "before": from, "after": to, "rows": counts })),
+    )
 }
 
 /// The field's history goes on, so that an edit from before meets the new name and does not bring back the old.

@@ -22,7 +22,9 @@ use crate::kernel::base::times;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::kernel::web::{Frame, Section};
 use crate::library::store::revisions::find_since_use;
+use crate::library::store::terms::list_named;
 use crate::library::store::{PlanRow, highest_version, list_plan_procedures, list_plans, list_tactics};
+use crate::library::terms::TermKind;
 use crate::library::views::revisions::SinceUse;
 
 /// Test plans, and earlier engagements, that step 1 offers at once.
@@ -243,7 +245,7 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
             };
             Ok((
                 store::list_picked(conn, shelf, &chosen, client)?,
-                list_tactics(conn, &version)?,
+                (list_tactics(conn, &version)?, list_named(conn, TermKind::Tactic)?),
                 store::list_clients(conn, &of)?,
                 people,
                 since,
@@ -266,8 +268,14 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
         permit.app.clock.now(),
     );
     let period = dates(start, end);
-    let named: Vec<(String, String)> =
-        tactics.into_iter().map(|tactic| (tactic.short_name, tactic.name)).collect();
+    let (attacks, own) = tactics;
+    // Those of ATT&CK all count as what could be covered, one's own where something stands under them.
+    let all_tactics = attacks.len();
+    let named: Vec<(String, String)> = attacks
+        .into_iter()
+        .map(|tactic| (tactic.short_name, tactic.name))
+        .chain(own.into_iter().map(|tactic| (tactic.short_name, tactic.name)))
+        .collect();
     Ok(FinalizeStep {
         frame: frame(permit),
         around,
@@ -292,10 +300,12 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
         blue: names(Team::Blue),
         picked: PickedLine::list(&picked, &wizard.chosen),
         tactics: coverage(&picked, &named),
-        all_tactics: named.len(),
+        all_tactics,
         inputs: wizard.inputs.len(),
-        since: since.map(|(last, changed)| {
-            SinceUse { last, changed, zone: permit.viewer().organisation.zone() }
+        since: since.map(|(last, changed)| SinceUse {
+            last,
+            changed,
+            zone: permit.viewer().organisation.zone(),
         }),
     })
 }

@@ -23,7 +23,9 @@ impl Origins {
     fn behind(&self) -> String {
         match self.rows.iter().filter(|row| row.is_behind()).count() {
             0 => "All of them are the newest.".into(),
-            number => format!("Of {} the library has a newer version.", counted(number, "procedure", "procedures")),
+            number => {
+                format!("Of {} the library has a newer version.", counted(number, "procedure", "procedures"))
+            }
         }
     }
     fn plan_url(&self) -> Option<String> {

@@ -115,6 +115,9 @@ kinds! {
     FindingRemoved => "finding.removed", Reports;
     FindingsReordered => "findings.reordered", Reports;
     LibraryImported => "library.imported", Library;
+    TermCreated => "term.created", Library;
+    TermUpdated => "term.updated", Library;
+    TermDeleted => "term.deleted", Library;
     TestPlanCreated => "test_plan.created", Library;
     TestPlanUpdated => "test_plan.updated", Library;
     TestPlanDeleted => "test_plan.deleted", Library;

@@ -4,3 +4,4 @@ pub mod attack;
 pub mod plans;
 pub mod procedures;
 pub mod revisions;
+pub mod terms;

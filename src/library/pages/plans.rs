@@ -61,14 +61,7 @@ pub async fn one(permit: Permit<ReadTestPlan>, id: web::Path<TestPlanId>) -> Res
     prepare([plan.description.as_str()], permit.viewer().id.0).await?;
     let frame = permit.frame(Section::TestPlans, &plan.title).crumb("Test plans", "/test-plans");
     let (may_edit, may_start) = (permit.may(Permission::TestPlanEdit), may_start(&permit));
-    permit.page(&views::PlanPage::new(
-        frame,
-        plan,
-        hits,
-        since,
-        (may_edit, may_start),
-        zone,
-    ))
+    permit.page(&views::PlanPage::new(frame, plan, hits, since, (may_edit, may_start), zone))
 }
 
 /// What a new plan starts from.
@@ -85,14 +78,8 @@ pub async fn new_form(permit: Permit<EditTestPlan>, Query(start): Query<From>) -
         Some(plan) => permit.read(move |conn| stored_form(conn, shelf, plan)).await?.copy(),
         None => PlanForm::new(),
     };
-    let editing = Editing {
-        form,
-        plan: None,
-        stored: None,
-        errors: FieldErrors::default(),
-        fault: None,
-        moved: None,
-    };
+    let editing =
+        Editing { form, plan: None, stored: None, errors: FieldErrors::default(), fault: None, moved: None };
     answer(&permit, editing, StatusCode::OK).await
 }
 

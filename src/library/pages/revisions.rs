@@ -72,10 +72,7 @@ fn now(plan: &Plan, hits: &[Hit]) -> PlanBody {
     }
 }
 
-pub async fn one(
-    permit: Permit<ReadTestPlan>,
-    path: web::Path<(TestPlanId, i32)>,
-) -> Result<HttpResponse> {
+pub async fn one(permit: Permit<ReadTestPlan>, path: web::Path<(TestPlanId, i32)>) -> Result<HttpResponse> {
     let ((id, n), shelf) = (path.into_inner(), permit.shelf());
     let (plan, hits, (revision, before), known) = permit
         .read(move |conn| {

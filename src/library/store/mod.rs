@@ -2,11 +2,14 @@
 
 pub mod attack;
 pub mod curated;
+pub mod matrix;
 pub mod plans;
 pub mod procedures;
 pub mod revisions;
 mod seed;
 pub mod shelf;
+pub mod tags;
+pub mod terms;
 
 pub use attack::{Tactic, highest_version, list_tactics};
 pub use plans::{Plan, PlanRow, get_plan, list_plan_procedures, list_plans};

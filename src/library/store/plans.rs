@@ -50,13 +50,10 @@ pub fn list_plans(conn: &mut PgConnection, shelf: Shelf, q: &str, limit: i64) ->
             (SELECT count(*) FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
                 WHERE tp.test_plan_id = t.id AND p.repository_id = ANY (s.seen)) AS procedures,
             ARRAY(SELECT ta.name FROM test_plan_procedures tp \
-            JOIN library_procedures p ON p.id = tp.procedure_id
-                CROSS JOIN unnest(p.technique_ids) named (technique) CROSS \
-                JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
-                    JOIN techniques te ON te.version = v.version AND te.external_id = named.technique \
-                    ORDER BY v.rank DESC LIMIT 1) known
-                JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
-                WHERE tp.test_plan_id = t.id AND p.repository_id = ANY (s.seen) GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
+                JOIN library_procedures p ON p.id = tp.procedure_id
+                CROSS JOIN LATERAL tactics_of(p.technique_ids) ta
+                WHERE tp.test_plan_id = t.id AND p.repository_id = ANY (s.seen)
+                GROUP BY ta.name ORDER BY min(ta.place)) AS tactics
          FROM test_plans t CROSS JOIN (SELECT {} AS seen) s
          WHERE t.deleted_at IS NULL AND lower(t.title || ' ' || t.description || ' ' || \
          array_to_string(t.tags, ' ')) LIKE ALL ($1)
@@ -309,19 +306,17 @@ pub fn restore_plan(tx: &mut WriteTx<'_>, shelf: Shelf, id: TestPlanId, n: i32) 
     let (revision, _) = revisions::get_revision(tx.conn, id, n)?;
     let body = revision.body()?;
     let ids: Vec<LibraryProcedureId> = body.procedures.iter().map(|one| one.id).collect();
-    let there: Vec<LibraryProcedureId> = list_hits(tx.conn, shelf, &ids)?.into_iter().map(|hit| hit.id).collect();
+    let there: Vec<LibraryProcedureId> =
+        list_hits(tx.conn, shelf, &ids)?.into_iter().map(|hit| hit.id).collect();
     if there.is_empty() {
         return Err(Error::Refused(
-            "None of the procedures of this version is there any more, so there is nothing to restore.".into(),
+            "None of the procedures of this version is there any more, so there is nothing to restore."
+                .into(),
         ));
     }
     let left = ids.len() - there.len();
-    let content = PlanContent {
-        title: body.title,
-        description: body.description,
-        tags: body.tags,
-        procedures: there,
-    };
+    let content =
+        PlanContent { title: body.title, description: body.description, tags: body.tags, procedures: there };
     Ok(save_plan(tx, shelf, id, current.version, &content)?.with(left))
 }
 

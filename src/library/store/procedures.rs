@@ -80,12 +80,7 @@ impl Hit {
 const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, r.short_name AS repository, \
     p.current_version AS version,
     p.withdrawn_at IS NOT NULL AS withdrawn, lower(p.name) AS sort_name,
-    ARRAY(SELECT ta.name FROM unnest(p.technique_ids) named (technique) CROSS \
-    JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
-            JOIN techniques te ON te.version = v.version AND te.external_id = named.technique \
-            ORDER BY v.rank DESC LIMIT 1) known
-        JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
-        GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
+    ARRAY(SELECT t.name FROM tactics_of(p.technique_ids) t ORDER BY t.place, t.name) AS tactics
  FROM picked p JOIN repositories r ON r.id = p.repository_id";
 
 /// What a hit needs of its row, without the description.
@@ -99,7 +94,10 @@ const MATCHES: &str = "p.withdrawn_at IS NULL AND p.retired_at IS NULL
         SELECT FROM unnest(p.technique_ids) id WHERE id = wanted OR id LIKE wanted || '.%')))
     AND ($3 = '' OR p.technique_ids && ARRAY(SELECT te.external_id FROM techniques te
         WHERE te.version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) \
-        AND te.tactics @> ARRAY[$3]))
+        AND te.tactics @> ARRAY[$3]
+        UNION ALL SELECT own.short_name FROM terms own JOIN term_parents tp ON tp.term_id = own.id
+        JOIN terms tactic ON tactic.id = tp.parent_id
+        WHERE own.kind = 'technique' AND tactic.short_name = $3))
     AND ($4 = '' OR p.platforms @> ARRAY[$4])
     AND ($5 IS NULL OR p.repository_id = $5)";
 

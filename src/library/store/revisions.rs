@@ -145,11 +145,7 @@ impl LastUse {
 }
 
 /// The last use of a plan at one of these clients.
-fn find_last_use(
-    conn: &mut PgConnection,
-    plan: TestPlanId,
-    visible: &Visible,
-) -> Result<Option<LastUse>> {
+fn find_last_use(conn: &mut PgConnection, plan: TestPlanId, visible: &Visible) -> Result<Option<LastUse>> {
     // sql_query: the engagement with its origins in one row.
     Ok(diesel::sql_query(
         "SELECT e.id AS engagement, e.title, c.name AS client, e.created_at AS at, \
@@ -181,8 +177,7 @@ pub fn find_since_use(
     let Some(last) = find_last_use(conn, plan, visible)? else { return Ok(None) };
     let mut then = last.procedures()?;
     let is_in = |id: &LibraryProcedureId, hits: &[Hit]| hits.iter().any(|hit| hit.id == *id);
-    let were: Vec<LibraryProcedureId> =
-        then.iter().map(|one| one.id).filter(|id| !is_in(id, hits)).collect();
+    let were: Vec<LibraryProcedureId> = then.iter().map(|one| one.id).filter(|id| !is_in(id, hits)).collect();
     // One that was taken out is named where the reader can still open it.
     let open = list_hits(conn, shelf, &were)?;
     then.retain(|one| is_in(&one.id, hits) || is_in(&one.id, &open));

@@ -8,11 +8,11 @@ use crate::kernel::db::{Db, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::library::changes::Missing;
 use crate::library::domain::{AttackRelease, StarterPlan, StarterProcedure};
-use crate::library::store::plans::PlanContent;
-use crate::library::store::revisions;
 use crate::library::store::curated::{
     Curated, Incoming, ensure_repository, lock, write_attack, write_procedures,
 };
+use crate::library::store::plans::PlanContent;
+use crate::library::store::revisions;
 
 const ATTACK: &str = include_str!("../starter/attack-19.1.json");
 const PROCEDURES: &str = include_str!("../starter/procedures.json");

@@ -4,6 +4,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use self::terms::Outline;
 use crate::kernel::base::ids::TestPlanId;
 use crate::kernel::base::show;
 use crate::kernel::web::filters;
@@ -14,7 +15,9 @@ use crate::library::store::attack::{
     Methodology, NamedTechnique, Release, ReleaseSize, TacticRow, Technique, TechniqueRow,
 };
 use crate::library::store::procedures::Procedure;
+use crate::library::store::terms::Named;
 use crate::library::store::{Hit, Repository, Tactic};
+use crate::library::terms::TermKind;
 
 /// What the library can be filtered by.
 #[derive(Debug, Clone, Default)]
@@ -166,6 +169,10 @@ pub struct Tactics {
     pub releases: Vec<Release>,
     pub version: String,
     pub tactics: Vec<TacticRow>,
+    /// One's own.
+    pub outline: Outline,
+    /// Whether the library may be changed.
+    pub may_edit: bool,
 }
 
 #[derive(Template)]
@@ -177,6 +184,8 @@ pub struct Techniques {
     pub version: String,
     /// Whether that is the newest.
     pub is_newest: bool,
+    /// Methodologies of one's own.
+    pub own: Vec<Named>,
     pub tactics: Vec<Tactic>,
     pub filters: TechniqueFilter,
     pub rows: Vec<TechniqueRow>,
@@ -234,10 +243,15 @@ pub struct Methodologies {
     pub frame: Frame,
     pub methodologies: Vec<Methodology>,
     pub releases: Vec<ReleaseSize>,
+    /// One's own.
+    pub outline: Outline,
+    /// Whether the library may be changed.
+    pub may_edit: bool,
     pub zone: Tz,
 }
 
 mod plans;
 pub mod revisions;
+pub mod terms;
 pub mod words;
 pub use plans::{DeletePlan, PlanEditor, PlanPage, Plans, coverage};

@@ -126,7 +126,8 @@ macro_rules! filtered {
         for word in filter.q.split_whitespace() {
             let pattern = like(word);
             let found = reports::title.ilike(pattern.clone()).or(engagements::title.ilike(pattern.clone()));
-            let tagged = sql::<Bool>("array_to_string(reports.tags, ' ') ILIKE ").bind::<Text, _>(pattern.clone());
+            let tagged =
+                sql::<Bool>("array_to_string(reports.tags, ' ') ILIKE ").bind::<Text, _>(pattern.clone());
             query = query.filter(found.or(clients::name.ilike(pattern)).or(tagged));
         }
         if let Some(client) = filter.client {

@@ -176,7 +176,7 @@ fn engagement<'a>(
     stage.at(booked, move |stage, tx| {
         let new = new(stage, chosen)?;
         let made = stage.act(tx, lead, |permit: &Permit<PlanEngagement>, tx| {
-            let (made, audited) = create(tx, &permit.clients(), &new)?;
+            let (made, audited) = create(tx, &permit.clients(), permit.shelf(), &new)?;
             Ok(audited.with(made))
         })?;
         stage.reports.insert(id, made.report);

@@ -237,7 +237,7 @@ fn body(technique: &str, test: Test) -> Result<ProcedureBody, String> {
         platforms: platforms(test.platforms.unwrap_or_default()),
         inputs: inputs.into_iter().map(input).collect(),
         steps,
-        recommendation: String::new(),
+        ..ProcedureBody::default()
     })
 }
 
@@ -302,16 +302,7 @@ fn steps(
 }
 
 fn step(kind: StepKind, executor: &str) -> Step {
-    Step {
-        id: String::new(),
-        kind,
-        description: String::new(),
-        success_criteria: None,
-        command: None,
-        check_command: None,
-        executor: Some(executor.to_owned()),
-        elevated: false,
-    }
+    Step { kind, executor: Some(executor.to_owned()), ..Step::default() }
 }
 
 /// Each kind counts for itself, so that a new prerequisite leaves the other steps their ids.

@@ -16,6 +16,7 @@ pub(crate) const ATOMIC_RED_TEAM: Curated = Curated {
     key: "atomic-red-team",
     name: "Atomic Red Team",
     short_name: "Atomic",
+    prefix: "ATOMIC",
     description: "Tests of the Atomic Red Team project, imported as they are published. Read-only: the next \
         import would undo a change.",
 };

@@ -3,7 +3,7 @@
 //! A [`ProcedureBody`] is written once as `library_procedure_versions.body` and copied into an
 //! engagement's procedure, so its field names are a stored format: renaming one needs a migration.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use crate::kernel::base::harmless::{hides, mark};
 pub type ContentDigest = [u8; 32];
 
 /// A procedure as the library stores it and as an engagement copies it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcedureBody {
     pub name: String,
     pub description: String,
@@ -28,10 +28,49 @@ pub struct ProcedureBody {
     /// Markdown; what to do about a finding.
     #[serde(default)]
     pub recommendation: String,
+    // What came later is left out where it is empty: the digest of a body that lacks it stays what it was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// What a good defence does here.
+    #[serde(default, skip_serializing_if = "Expected::is_empty")]
+    pub expected: Expected,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<Reference>,
+    /// External ids of ATT&CK groups (`G0016`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emulates: Vec<String>,
+}
+
+/// What is expected from blue.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Expected {
+    pub prevented: bool,
+    pub alerted: bool,
+    pub logged: bool,
+    /// The alert comes at most so many minutes after the execution.
+    pub minutes: Option<i32>,
+    /// One sentence beside the ticks.
+    pub sentence: String,
+}
+
+impl Expected {
+    /// Whether nothing is expected.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where more is to be read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    #[serde(default)]
+    pub title: String,
+    pub address: String,
 }
 
 /// An input of a procedure, filled in where a command says `#{name}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     pub name: String,
     #[serde(default)]
@@ -43,7 +82,7 @@ pub struct Input {
 }
 
 /// One step of a procedure. Tyrian shows its commands and never runs them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Unique within the procedure and the same after each import, because ticks hang on it.
     pub id: String,
@@ -62,12 +101,16 @@ pub struct Step {
     pub executor: Option<String>,
     #[serde(default)]
     pub elevated: bool,
+    /// Where it runs, when that is narrower than the procedure's platforms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
     Prerequisite,
+    #[default]
     Step,
     Cleanup,
 }
@@ -85,6 +128,27 @@ impl StepKind {
 impl ProcedureBody {
     pub fn digest(&self) -> ContentDigest {
         digest_of(self)
+    }
+
+    /// The executors of its steps, each once, in alphabetical order: what the library filters by.
+    pub fn executors(&self) -> Vec<String> {
+        let named = self.steps.iter().filter_map(|step| step.executor.as_deref());
+        named
+            .filter(|name| !name.is_empty())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// What the library's search reads, lower-cased, a part a line: the id first, then name, description, tags
+    /// and the commands.
+    pub fn search_text(&self, id: &str) -> String {
+        let tags = self.tags.join(" ");
+        let commands = self.steps.iter().flat_map(|step| [&step.check_command, &step.command]).flatten();
+        let parts = [id, &self.name, &self.description, &tags].into_iter();
+        let parts: Vec<&str> = parts.chain(commands.map(String::as_str)).collect();
+        parts.join("\n").to_lowercase()
     }
 
     /// Names written as `#{name}` in the description and the steps, each once, in the order in which they are
@@ -377,6 +441,44 @@ mod tests {
         let mut changed = body();
         changed.steps[1].elevated = false;
         assert_ne!(changed.digest(), body().digest());
+    }
+
+    #[test]
+    fn a_body_without_the_later_fields_has_the_digest_it_was_stored_with() {
+        let stored = "83ed8a393d0857808ae65763856a93c1f3001c9975e3f99a212624a4fd368ca4";
+        let hex: String = body().digest().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, stored);
+        let later = |change: fn(&mut ProcedureBody)| {
+            let mut body = body();
+            change(&mut body);
+            let again: ProcedureBody = serde_json::from_value(serde_json::to_value(&body).unwrap()).unwrap();
+            assert_eq!(again, body);
+            body.digest()
+        };
+        for digest in [
+            later(|body| body.tags = vec!["crown jewels".to_owned()]),
+            later(|body| body.expected.alerted = true),
+            later(|body| {
+                let address = "https://tyrian.example".to_owned();
+                body.references = vec![Reference { address, ..Reference::default() }];
+            }),
+            later(|body| body.emulates = vec!["G0016".to_owned()]),
+            later(|body| body.steps[0].platform = Some("windows".to_owned())),
+        ] {
+            assert_ne!(digest, body().digest());
+        }
+    }
+
+    #[test]
+    fn the_search_reads_id_name_description_tags_and_commands() {
+        let mut body = body();
+        body.tags = vec!["hosts".to_owned()];
+        assert_eq!(
+            body.search_text("HLF-12"),
+            "hlf-12\nread the shadow file\n\nhosts\nwhich #{tool}\n\
+                #{tool} #{target} > #{out file} # {no} #{} #{a\nb} #{open"
+        );
+        assert_eq!(body.executors(), ["sh"]);
     }
 
     #[test]

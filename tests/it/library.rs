@@ -3,6 +3,7 @@
 use tyrian::imports::atomics::Atomics;
 use tyrian::imports::attack::Attack;
 use tyrian::imports::store::{apply_atomics, apply_attack, preview_atomics, preview_attack};
+use tyrian::kernel::authz::Shelf;
 use tyrian::kernel::base::error::Error;
 use tyrian::kernel::base::keyset::At;
 use tyrian::kernel::event::domain::Actor;
@@ -65,7 +66,7 @@ fn body(name: &str, command: &str) -> ProcedureBody {
         command: Some(command.into()),
         check_command: None,
         executor: Some("sh".into()),
-        elevated: false,
+        ..Step::default()
     };
     ProcedureBody {
         name: name.into(),
@@ -74,7 +75,7 @@ fn body(name: &str, command: &str) -> ProcedureBody {
         platforms: vec!["linux".into()],
         inputs: Vec::new(),
         steps: vec![step],
-        recommendation: String::new(),
+        ..ProcedureBody::default()
     }
 }
 
@@ -287,27 +288,33 @@ fn a_changed_test_gets_a_version_and_a_vanished_one_stays_where_it_is_used() {
 fn the_search_takes_words_ids_and_filters_and_pages_both_ways() {
     let app = TestApp::spawn();
     let many: Vec<(String, ProcedureBody)> =
-        (0..120).map(|n| (format!("k{n}"), body(&format!("Same name 100 % {}", n / 2), "id"))).collect();
+        (0..120).map(|n| (format!("k{n}"), body(&format!("Selfsame name 100 % {}", n / 2), "id"))).collect();
     let many = Atomics { procedures: many, ..Atomics::default() };
     apply_atomics(&app.db, &Actor::command(), &many, Missing::Keep).unwrap();
     let found = |q: &str| {
-        app.db.read_blocking(|conn| count(conn, &Search { q: q.into(), ..Search::default() }, 1000)).unwrap()
+        app.db
+            .read_blocking(|conn| {
+                count(conn, Shelf::whole(), &Search { q: q.into(), ..Search::default() }, 1000)
+            })
+            .unwrap()
     };
-    assert_eq!(found("same NAME"), 120);
-    assert_eq!(found("100 %"), 120);
+    assert_eq!(found("selfsame NAME"), 120);
+    assert_eq!(found("selfsame 100 %"), 120);
+    assert_eq!((found("atomic-120"), found("start-7")), (1, 1), "the ids of procedures are found");
+    assert!(found("whoami") > 0, "and the commands of their steps");
     assert_eq!(found("100_%"), 0, "an underscore is no wildcard");
     assert!(found("T1003") >= 120, "a technique includes its sub-techniques");
     let tactic = Search {
         tactic: "credential-access".into(),
         platform: "linux".into(),
-        q: "same name".into(),
+        q: "selfsame name".into(),
         ..Search::default()
     };
-    assert_eq!(app.db.read_blocking(|conn| count(conn, &tactic, 1000)).unwrap(), 120);
+    assert_eq!(app.db.read_blocking(|conn| count(conn, Shelf::whole(), &tactic, 1000)).unwrap(), 120);
 
     let page = |at| {
-        let wanted = Search { q: "same name".into(), at, ..Search::default() };
-        app.db.read_blocking(move |conn| search(conn, &wanted, 50)).unwrap()
+        let wanted = Search { q: "selfsame name".into(), at, ..Search::default() };
+        app.db.read_blocking(move |conn| search(conn, Shelf::whole(), &wanted, 50)).unwrap()
     };
     let (first, mut seen) = (page(At::First), Vec::new());
     let mut rows = first.clone();
@@ -331,13 +338,13 @@ fn the_search_takes_words_ids_and_filters_and_pages_both_ways() {
     let mut browser = app.browser(&app.people.lead);
     browser
         .open("/library/procedures")
-        .fill("Search", "same name")
+        .fill("Search", "selfsame name")
         .press("Filter")
         .expect(200)
         .see("120 procedures")
         .see("50 shown of 120");
     browser.click("Next").see("50 shown").click("Next").see("20 shown").click("Previous").see("50 shown");
-    assert_eq!(browser.value("Search"), "same name");
+    assert_eq!(browser.value("Search"), "selfsame name");
     browser.open("/library/procedures?q=no+such+thing").see("No procedure matches");
     for path in
         ["/library/tactics", "/library/repositories", "/library/methodologies", "/library/techniques/T1059"]

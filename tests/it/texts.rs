@@ -226,7 +226,7 @@ fn checks_and_texts_are_filled_and_copied_as_commands_are() {
         command: command.map(str::to_owned),
         check_command: check.map(str::to_owned),
         executor: Some("sh".into()),
-        elevated: false,
+        ..Step::default()
     };
     let body = ProcedureBody {
         name: "Read".into(),
@@ -239,7 +239,6 @@ fn checks_and_texts_are_filled_and_copied_as_commands_are() {
             kind: "path".into(),
             default: Some("/etc/_a_*".into()),
         }],
-        recommendation: String::new(),
         steps: vec![
             step(
                 "p",
@@ -251,6 +250,7 @@ fn checks_and_texts_are_filled_and_copied_as_commands_are() {
             step("m", StepKind::Step, "Copy #{target} to #{where}", None, None),
             step("s", StepKind::Step, "Run it", Some("cat #{target}"), None),
         ],
+        ..ProcedureBody::default()
     };
     let made = Atomics { procedures: vec![("read".into(), body)], ..Atomics::default() };
     apply_atomics(&app.db, &Actor::command(), &made, Missing::Keep).unwrap();

@@ -113,6 +113,7 @@ async fn page(
 ) -> Result<ApprovalPage> {
     let Opened { head, draft, .. } = opened;
     let (id, client, visible) = (head.own.id, head.own.client_id, permit.visible());
+    let shelf = permit.shelf();
     // Whom others have booked is the planners' concern.
     let plans = permit.may_at(P::EngagementPlan, client);
     let dates = (draft.day(DetailField::StartDate), draft.day(DetailField::EndDate));
@@ -124,7 +125,7 @@ async fn page(
                 Vec::new()
             };
             Ok((
-                store::get_request_facts(conn, id)?,
+                store::get_request_facts(conn, shelf, id)?,
                 list_attachments(conn, id, FilesPage::shown(0))?.0,
                 candidates,
             ))

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::engagements::views::wizard::{HitLine, LibraryPane};
 use crate::engagements::wizard::Chosen;
+use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::LibraryProcedureId;
 use crate::kernel::base::keyset::{At, Page};
@@ -70,13 +71,13 @@ impl Filters {
     }
 
     /// Searches, and loads what the filters offer.
-    pub fn find(&self, conn: &mut PgConnection) -> Result<Found> {
+    pub fn find(&self, conn: &mut PgConnection, shelf: Shelf) -> Result<Found> {
         let version = store::highest_version(conn)?;
         Ok(Found {
             tactics: store::list_tactics(conn, &version)?,
-            platforms: store::list_platforms(conn)?,
-            repositories: store::list_repositories(conn)?,
-            hits: store::search(conn, &self.search(), HITS + 1)?,
+            platforms: store::list_platforms(conn, shelf)?,
+            repositories: store::list_repositories(conn, shelf)?,
+            hits: store::search(conn, shelf, &self.search(), HITS + 1)?,
         })
     }
 

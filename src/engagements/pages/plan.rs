@@ -63,9 +63,9 @@ async fn add_page(
     problem: Option<String>,
 ) -> Result<Add> {
     let head = head(permit, id).await?;
-    let asked = filters.clone();
+    let (asked, shelf) = (filters.clone(), permit.shelf());
     let (found, origins) =
-        permit.read(move |conn| Ok((asked.find(conn)?, store::list_origins(conn, id)?))).await?;
+        permit.read(move |conn| Ok((asked.find(conn, shelf)?, store::list_origins(conn, id)?))).await?;
     let origins: BTreeSet<LibraryProcedureId> = origins.into_iter().collect();
     let library =
         filters.pane(format!("/engagements/{id}/procedures/add"), found, |hit| origins.contains(&hit));

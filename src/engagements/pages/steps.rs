@@ -94,10 +94,11 @@ pub async fn render(
 async fn client(permit: &Plan, draft: DraftId, wizard: &Wizard, around: Around) -> Result<ClientStep> {
     let (at, person, source, q) =
         (permit.clients(), permit.viewer().id, wizard.source, wizard.plan_q.clone());
-    let of = at.only(wizard.client);
+    let (of, shelf) = (at.only(wizard.client), permit.shelf());
     let (clients, plans, earlier, tactics, unfinished) = permit
         .read(move |conn| {
-            let plans = if source == Source::Plan { list_plans(conn, &q, CHOICES)? } else { Vec::new() };
+            let plans =
+                if source == Source::Plan { list_plans(conn, shelf, &q, CHOICES)? } else { Vec::new() };
             let earlier =
                 if source == Source::Earlier { store::list_earlier(conn, &of, CHOICES)? } else { Vec::new() };
             let tactics = if source == Source::Plan {
@@ -202,8 +203,10 @@ async fn procedures(
     filters: Filters,
 ) -> Result<ProceduresStep> {
     let (asked, chosen, client) = (filters.clone(), wizard.chosen.clone(), wizard.client);
-    let (found, picked) =
-        permit.read(move |conn| Ok((asked.find(conn)?, store::list_picked(conn, &chosen, client)?))).await?;
+    let shelf = permit.shelf();
+    let (found, picked) = permit
+        .read(move |conn| Ok((asked.find(conn, shelf)?, store::list_picked(conn, shelf, &chosen, client)?)))
+        .await?;
     let filters = filters.at_step(3);
     let library = filters.pane(around.url.clone(), found, |id| holds(&wizard.chosen, id));
     Ok(ProceduresStep {
@@ -216,6 +219,7 @@ async fn procedures(
 
 async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<FinalizeStep> {
     let (chosen, client, visible) = (wizard.chosen.clone(), wizard.client, permit.visible());
+    let shelf = permit.shelf();
     let day = |raw: &str| times::parse_date(raw).ok().flatten();
     let period = (day(&wizard.details.start_date), day(&wizard.details.end_date));
     let (picked, tactics, clients, people) = permit
@@ -227,7 +231,7 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
                 None => Vec::new(),
             };
             Ok((
-                store::list_picked(conn, &chosen, client)?,
+                store::list_picked(conn, shelf, &chosen, client)?,
                 list_tactics(conn, &version)?,
                 store::list_clients(conn, &of)?,
                 people,

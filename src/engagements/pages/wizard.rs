@@ -291,9 +291,10 @@ async fn give(permit: &Permit<PlanEngagement>, wizard: &mut Wizard, errors: &mut
     let key = wizard.source_key();
     let Some(client) = wizard.client.filter(|_| key != wizard.given.key) else { return Ok(()) };
     let (source, plan, earlier) = (wizard.source, wizard.plan, wizard.earlier);
+    let shelf = permit.shelf();
     let given = permit
         .read(move |conn| match (source, plan, earlier) {
-            (Source::Plan, Some(plan), _) => store::get_from_plan(conn, plan),
+            (Source::Plan, Some(plan), _) => store::get_from_plan(conn, shelf, plan),
             (Source::Earlier, _, Some(earlier)) => store::get_from_earlier(conn, earlier, client),
             _ => Ok(Given::default()),
         })
@@ -339,13 +340,13 @@ async fn finish(
         inputs: wizard.inputs.clone(),
         procedures: wizard.chosen.clone(),
     };
-    let (clients, person) = (permit.clients(), permit.viewer().id);
+    let (clients, shelf, person) = (permit.clients(), permit.shelf(), permit.viewer().id);
     let done = permit
         .write(move |tx| {
             if !store::delete_draft(tx.conn, person, draft)? {
                 return Ok(tx.unchanged(None));
             }
-            let (created, audited) = create(tx, &clients, &new)?;
+            let (created, audited) = create(tx, &clients, shelf, &new)?;
             Ok(audited.with(Some(created)))
         })
         .await;

@@ -18,20 +18,21 @@ use crate::engagements::approval::asks_at_once;
 use crate::engagements::domain::DetailField;
 use crate::engagements::periods::OwnPeriod;
 use crate::kernel::authz::Permission as P;
-use crate::kernel::authz::Visible;
+use crate::kernel::authz::{Shelf, Visible};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, LibraryProcedureId, PersonId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
-    client_access, clients, drafts, engagement_operators, engagements, people, procedures, role_permissions,
-    test_plan_procedures,
+    client_access, clients, drafts, engagement_operators, engagements, library_procedures, people,
+    procedures, repositories, role_permissions, test_plan_procedures,
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, keep as keep_draft};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::merge::record::Typed;
 use crate::kernel::web::permit::{ApproveEngagement, Permit, RequestEngagement};
+use crate::library::store::shelf::is_seen;
 use crate::lifecycle::domain::{Command, EngagementStatus};
 use crate::lifecycle::store::{apply, lock_engagement};
 use crate::procedures::store::attachments::{Arrived, insert_of_engagement};
@@ -185,7 +186,7 @@ pub fn approve(
     }
     change_operators(tx, &mut planning, &approval.added, &approval.removed, &approval.periods)?;
     if approval.copies_plan {
-        copy_plan(tx, &mut planning)?;
+        copy_plan(tx, permit.shelf(), &mut planning)?;
     }
     let report = insert_report(tx, id, planning.locked.client, &approval.report_title)?;
     let actor = tx.actor();
@@ -240,8 +241,8 @@ fn list_booked(conn: &mut PgConnection, planning: &Planning) -> Result<Vec<(Pers
 }
 
 /// Copies the procedures of the requested test plan into an engagement that has none yet, under the newest
-/// release.
-fn copy_plan(tx: &mut WriteTx<'_>, planning: &mut Planning) -> Result<()> {
+/// release: those that the approver knows of.
+fn copy_plan(tx: &mut WriteTx<'_>, shelf: Shelf, planning: &mut Planning) -> Result<()> {
     let id = planning.locked.id;
     let plan: Option<TestPlanId> =
         engagements::table.find(id).select(engagements::test_plan_id).first(tx.conn)?;
@@ -253,13 +254,20 @@ fn copy_plan(tx: &mut WriteTx<'_>, planning: &mut Planning) -> Result<()> {
         .set(engagements::attack_version.eq(&attack_version))
         .execute(tx.conn)?;
     let chosen: Vec<LibraryProcedureId> = test_plan_procedures::table
+        .inner_join(library_procedures::table.inner_join(repositories::table))
         .filter(test_plan_procedures::test_plan_id.eq(plan))
+        .filter(is_seen(shelf))
         .order(test_plan_procedures::position)
         .select(test_plan_procedures::procedure_id)
         .load(tx.conn)?;
     let chosen: Vec<Chosen> = chosen.into_iter().map(Chosen::Library).collect();
-    let target =
-        Target { engagement: id, client: planning.locked.client, attack_version: &attack_version, after: 0 };
+    let target = Target {
+        engagement: id,
+        client: planning.locked.client,
+        shelf,
+        attack_version: &attack_version,
+        after: 0,
+    };
     let copied = copy_procedures(tx, &target, &chosen)?;
     if !copied.is_empty() {
         let event = planning
@@ -337,8 +345,12 @@ pub fn save_draft(
     keep_draft(conn, DraftKey::of_thing(person, DraftSubject::Approval, id.0, ""), fields, at)
 }
 
-/// Who asked for an engagement, and how many procedures its test plan has.
-pub fn get_request_facts(conn: &mut PgConnection, id: EngagementId) -> Result<(Option<String>, i64)> {
+/// Who asked for an engagement, and how many procedures its test plan has for this reader.
+pub fn get_request_facts(
+    conn: &mut PgConnection,
+    shelf: Shelf,
+    id: EngagementId,
+) -> Result<(Option<String>, i64)> {
     let by: Option<String> = engagements::table
         .left_join(people::table.on(people::id.nullable().eq(engagements::requested_by)))
         .filter(engagements::id.eq(id))
@@ -346,6 +358,8 @@ pub fn get_request_facts(conn: &mut PgConnection, id: EngagementId) -> Result<(O
         .first(conn)?;
     let plan = engagements::table.find(id).select(engagements::test_plan_id).single_value();
     let planned = test_plan_procedures::table
+        .inner_join(library_procedures::table.inner_join(repositories::table))
+        .filter(is_seen(shelf))
         .filter(test_plan_procedures::test_plan_id.nullable().eq(plan))
         .count()
         .get_result(conn)?;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::engagements::domain::{DetailField, Details, status_on_create};
 pub use crate::engagements::wizard::Chosen;
-use crate::kernel::authz::Visible;
+use crate::kernel::authz::{Shelf, Visible};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{
     ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, ReportId, TestPlanId,
@@ -24,6 +24,7 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::merge::history::{self, Subject, SubjectKind};
 use crate::kernel::merge::record::Columns;
+use crate::library::store::shelf::seen;
 use crate::lifecycle::domain::EngagementStatus;
 use crate::lifecycle::store::touch;
 use crate::procedures::inputs::Values;
@@ -66,6 +67,7 @@ pub struct Created {
 pub fn create(
     tx: &mut WriteTx<'_>,
     clients: &Visible,
+    shelf: Shelf,
     new: &NewEngagement,
 ) -> Result<(Created, Audited<()>)> {
     if !clients.contains(&new.client) {
@@ -81,7 +83,8 @@ pub fn create(
     insert_operators(tx.conn, new.id, &new.operators)?;
     insert_inputs(tx.conn, new.id, &new.inputs)?;
     let report = insert_report(tx, new.id, new.client, &new.details.title)?;
-    let target = Target { engagement: new.id, client: new.client, attack_version: &attack_version, after: 0 };
+    let target =
+        Target { engagement: new.id, client: new.client, shelf, attack_version: &attack_version, after: 0 };
     let procedures = copy_procedures(tx, &target, &new.procedures)?;
     let made = Event::new(
         Kind::EngagementCreated,
@@ -294,6 +297,8 @@ pub(super) fn insert_report(
 pub(crate) struct Target<'a> {
     pub engagement: EngagementId,
     pub client: ClientId,
+    /// Whose choice it is: what they do not know of is not there.
+    pub shelf: Shelf,
     /// The release that names the tactics.
     pub attack_version: &'a str,
     /// The last position taken.
@@ -324,7 +329,7 @@ pub(crate) fn copy_procedures(
     let positions: Vec<i32> = (target.after + 1..).take(chosen.len()).collect();
     // sql_query: the copy is one INSERT … SELECT, however many procedures, and their histories and inputs
     // ride along.
-    let copied: Copied = diesel::sql_query(
+    let copied: Copied = diesel::sql_query(format!(
         "WITH chosen AS (
             SELECT c.id, c.library, c.earlier, c.place FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], \
             $4::int[]) AS c(id, library, earlier, place)
@@ -332,6 +337,7 @@ pub(crate) fn copy_procedures(
             SELECT c.id, c.place, p.id AS origin_id, v.n AS origin_version, v.body, p.name, p.technique_ids
             FROM chosen c JOIN library_procedures p ON p.id = c.library
             JOIN library_procedure_versions v ON v.procedure_id = p.id AND v.n = p.current_version
+            WHERE p.repository_id = ANY ({})
             UNION ALL
             SELECT c.id, c.place, o.origin_id, o.origin_version, o.body, o.name, o.technique_ids
             FROM chosen c JOIN procedures o ON o.id = c.earlier AND o.client_id = $6
@@ -356,7 +362,8 @@ pub(crate) fn copy_procedures(
                 JOIN source s ON s.id = c.id
         )
         SELECT count(*) AS copied FROM copied",
-    )
+        seen(11)
+    ))
     .bind::<Array<SqlUuid>, _>(&ids)
     .bind::<Array<Nullable<SqlUuid>>, _>(library)
     .bind::<Array<Nullable<SqlUuid>>, _>(earlier)
@@ -367,6 +374,7 @@ pub(crate) fn copy_procedures(
     .bind::<Timestamptz, _>(tx.now())
     .bind::<Nullable<SqlUuid>, _>(tx.actor().id)
     .bind::<Text, _>(&tx.actor().name)
+    .bind::<Nullable<SqlUuid>, _>(target.shelf.reader())
     .get_result(tx.conn)?;
     if copied.copied as usize != chosen.len() {
         return Err(Error::field(

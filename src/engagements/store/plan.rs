@@ -84,6 +84,7 @@ pub fn add_procedures(
     let target = Target {
         engagement: id,
         client: planning.locked.client,
+        shelf: permit.shelf(),
         attack_version: &attack_version,
         after: after.unwrap_or(0),
     };

@@ -7,15 +7,17 @@ use uuid::Uuid;
 use crate::engagements::domain::NewEngagement;
 use crate::engagements::store::show::Own;
 use crate::engagements::wizard::{Chosen, Given, Wizard};
-use crate::kernel::authz::Visible;
+use crate::kernel::authz::{Shelf, Visible};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, DraftId, EngagementId, PersonId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{
-    clients, drafts, engagement_inputs, engagement_operators, engagements, procedures, test_plan_procedures,
+    clients, drafts, engagement_inputs, engagement_operators, engagements, library_procedures, procedures,
+    repositories, test_plan_procedures,
 };
 use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, keep as keep_draft};
 use crate::library;
+use crate::library::store::shelf::{is_seen, seen};
 
 /// The wizard's state as the person left it.
 pub fn find_draft(conn: &mut PgConnection, person: PersonId, draft: DraftId) -> Result<Option<Wizard>> {
@@ -119,14 +121,16 @@ pub fn list_earlier(conn: &mut PgConnection, at: &Visible, limit: i64) -> Result
         .load(conn)?)
 }
 
-/// What a test plan gives: its title, description, tags and procedures.
+/// What a test plan gives: its title, description, tags and the procedures that the reader knows of.
 ///
 /// # Errors
 /// [`crate::kernel::base::error::Error::NotFound`] when it was deleted.
-pub fn get_from_plan(conn: &mut PgConnection, plan: TestPlanId) -> Result<Given> {
+pub fn get_from_plan(conn: &mut PgConnection, shelf: Shelf, plan: TestPlanId) -> Result<Given> {
     let found = library::store::get_plan(conn, plan)?;
     let chosen = test_plan_procedures::table
+        .inner_join(library_procedures::table.inner_join(repositories::table))
         .filter(test_plan_procedures::test_plan_id.eq(plan))
+        .filter(is_seen(shelf))
         .order(test_plan_procedures::position)
         .select(test_plan_procedures::procedure_id)
         .load(conn)?;
@@ -212,6 +216,7 @@ pub struct Picked {
 /// Names and tactics of a selection, in its order; what is no longer there is left out.
 pub fn list_picked(
     conn: &mut PgConnection,
+    shelf: Shelf,
     chosen: &[Chosen],
     client: Option<ClientId>,
 ) -> Result<Vec<Picked>> {
@@ -220,7 +225,7 @@ pub fn list_picked(
     }
     let ids = |pick: fn(&Chosen) -> Option<Uuid>| -> Vec<Option<Uuid>> { chosen.iter().map(pick).collect() };
     // sql_query: both kinds of a selection in its order, in one statement.
-    Ok(diesel::sql_query(
+    Ok(diesel::sql_query(format!(
         "SELECT s.place, s.name, s.technique_ids,
             ARRAY(SELECT tactic || ' ' || q.external_id FROM techniques q CROSS \
             JOIN LATERAL unnest(q.tactics) tactic
@@ -228,14 +233,16 @@ pub fn list_picked(
          FROM (SELECT (c.place - 1)::int AS place, coalesce(p.name, o.name) AS name, \
          coalesce(p.technique_ids, o.technique_ids) AS technique_ids
             FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS c(library, earlier, place)
-            LEFT JOIN library_procedures p ON p.id = c.library
+            LEFT JOIN library_procedures p ON p.id = c.library AND p.repository_id = ANY ({})
             LEFT JOIN procedures o ON o.id = c.earlier AND o.client_id = $3) s
          CROSS JOIN (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) n
          WHERE s.name IS NOT NULL ORDER BY s.place",
-    )
+        seen(4)
+    ))
     .bind::<Array<Nullable<SqlUuid>>, _>(ids(|c| if let Chosen::Library(id) = c { Some(id.0) } else { None }))
     .bind::<Array<Nullable<SqlUuid>>, _>(ids(|c| if let Chosen::Earlier(id) = c { Some(id.0) } else { None }))
     .bind::<Nullable<SqlUuid>, _>(client)
+    .bind::<Nullable<SqlUuid>, _>(shelf.reader())
     .load(conn)?)
 }
 

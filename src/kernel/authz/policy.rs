@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::shelf::Shelf;
 use super::visible::Visible;
-use crate::kernel::base::ids::ClientId;
+use crate::kernel::base::ids::{ClientId, PersonId};
 
 crate::text_enum! {
     /// One right. The label says what it lets a person do.
@@ -251,6 +252,10 @@ impl Rights {
     /// Every client the person has access to, whatever the role.
     pub fn visible(&self) -> Visible {
         Visible::new(self.clients.keys().copied().collect())
+    }
+    /// The library as this person has it.
+    pub fn shelf(&self, person: PersonId) -> Shelf {
+        Shelf::of(person, self.may(Permission::LibraryEdit))
     }
     /// The clients at which a right is held.
     pub fn clients_with(&self, permission: Permission) -> Visible {

@@ -37,6 +37,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    attack_groups (version, external_id) {
+        version -> Text,
+        external_id -> Text,
+        name -> Text,
+        description -> Text,
+        url -> Text,
+    }
+}
+
+diesel::table! {
     attack_versions (version) {
         version -> Text,
         rank -> Int4,
@@ -242,7 +252,16 @@ diesel::table! {
         withdrawn_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
-        search -> Nullable<Text>,
+        search -> Text,
+        number -> Int4,
+        tags -> Array<Text>,
+        executors -> Array<Text>,
+        retired_at -> Nullable<Timestamptz>,
+        identity -> Uuid,
+        copied_from -> Nullable<Uuid>,
+        copied_version -> Nullable<Int4>,
+        imported_version -> Nullable<Int4>,
+        edit_version -> Int4,
     }
 }
 
@@ -520,6 +539,17 @@ diesel::table! {
         type_ -> Text,
         created_at -> Timestamptz,
         version -> Int4,
+        prefix -> Text,
+        next_number -> Int4,
+        created_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    repository_people (repository_id, person_id) {
+        repository_id -> Uuid,
+        person_id -> Uuid,
+        may_edit -> Bool,
     }
 }
 
@@ -648,6 +678,7 @@ diesel::table! {
 
 diesel::joinable!(assets -> clients (client_id));
 diesel::joinable!(attachments -> people (uploaded_by));
+diesel::joinable!(attack_groups -> attack_versions (version));
 diesel::joinable!(client_access -> clients (client_id));
 diesel::joinable!(client_access -> roles (role_id));
 diesel::joinable!(clients -> people (created_by));
@@ -681,7 +712,6 @@ diesel::joinable!(person_sections -> people (person_id));
 diesel::joinable!(procedure_inputs -> procedures (procedure_id));
 diesel::joinable!(procedure_operators -> people (person_id));
 diesel::joinable!(procedure_operators -> procedures (procedure_id));
-diesel::joinable!(procedures -> library_procedures (origin_id));
 diesel::joinable!(procedures -> people (updated_by));
 diesel::joinable!(recovery_codes -> people (person_id));
 diesel::joinable!(report_moves -> people (person_id));
@@ -691,6 +721,9 @@ diesel::joinable!(report_reviewers -> people (person_id));
 diesel::joinable!(report_reviewers -> reports (report_id));
 diesel::joinable!(report_revisions -> people (frozen_by));
 diesel::joinable!(report_revisions -> reports (report_id));
+diesel::joinable!(repositories -> people (created_by));
+diesel::joinable!(repository_people -> people (person_id));
+diesel::joinable!(repository_people -> repositories (repository_id));
 diesel::joinable!(role_permissions -> roles (role_id));
 diesel::joinable!(sessions -> people (person_id));
 diesel::joinable!(step_ticks -> people (person_id));
@@ -704,6 +737,7 @@ diesel::joinable!(test_plans -> people (created_by));
 diesel::allow_tables_to_appear_in_same_query!(
     assets,
     attachments,
+    attack_groups,
     attack_versions,
     attempt_counts,
     client_access,
@@ -742,6 +776,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     report_revisions,
     reports,
     repositories,
+    repository_people,
     role_permissions,
     roles,
     secret_key,

@@ -17,6 +17,7 @@ crate::text_enum! {
         Engagement => "engagement", "Engagement";
         Report => "report", "Report";
         Finding => "finding", "Finding";
+        Repository => "repository", "Repository";
     }
 }
 

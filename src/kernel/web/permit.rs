@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::kernel::authz::policy::{Permission, Rights};
-use crate::kernel::authz::{Visible, WriteRule};
+use crate::kernel::authz::{Shelf, Visible, WriteRule};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, PersonId};
 use crate::kernel::web::{Ctx, Theme};
@@ -111,6 +111,10 @@ impl<A: Action> Permit<A> {
     /// Every client the person can see. Rows of other clients do not exist for them: filter by this.
     pub fn visible(&self) -> Visible {
         self.viewer.rights.visible()
+    }
+    /// The library as the person may see and change it.
+    pub fn shelf(&self) -> Shelf {
+        self.viewer.rights.shelf(self.viewer.id)
     }
     /// The clients at which the right is held.
     pub fn clients(&self) -> Visible {
@@ -217,6 +221,8 @@ actions! {
     RemediateFinding => FindingRemediate;
     RequestEngagement => EngagementRequest;
     ReadLibrary => LibraryRead;
+    /// Change the library: which repositories is the affair of [`Permit::shelf`].
+    EditLibrary => LibraryEdit;
     ReadTestPlan => TestPlanRead;
     EditTestPlan => TestPlanEdit;
     /// See and run jobs.

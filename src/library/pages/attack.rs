@@ -34,11 +34,12 @@ fn pick(releases: &[attack::Release], wanted: &str) -> Result<String> {
 }
 
 pub async fn tactics(permit: Permit<ReadLibrary>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
+    let shelf = permit.shelf();
     let (releases, version, tactics) = permit
         .read(move |conn| {
             let releases = attack::list_releases(conn)?;
             let version = pick(&releases, &wanted.version)?;
-            let tactics = attack::list_tactic_rows(conn, &version)?;
+            let tactics = attack::list_tactic_rows(conn, shelf, &version)?;
             Ok((releases, version, tactics))
         })
         .await?;
@@ -50,14 +51,14 @@ pub async fn techniques(
     permit: Permit<ReadLibrary>,
     Query(filters): Query<TechniqueFilter>,
 ) -> Result<HttpResponse> {
-    let asked = filters.clone();
+    let (asked, shelf) = (filters.clone(), permit.shelf());
     let (releases, version, tactics, rows, count) = permit
         .read(move |conn| {
             let releases = attack::list_releases(conn)?;
             let version = pick(&releases, &asked.version)?;
             let search = asked.search(&version);
             let tactics = store::list_tactics(conn, &version)?;
-            let rows = attack::search_techniques(conn, &search, LOADED)?;
+            let rows = attack::search_techniques(conn, shelf, &search, LOADED)?;
             let count = attack::count_techniques(conn, &search)?;
             Ok((releases, version, tactics, rows, count))
         })
@@ -88,17 +89,17 @@ pub async fn technique(
     id: web::Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<HttpResponse> {
-    let id = id.into_inner();
+    let (id, shelf) = (id.into_inner(), permit.shelf());
     let (technique, subtechniques, procedures, count) = permit
         .read(move |conn| {
             let version = Some(wanted.version.as_str()).filter(|version| !version.is_empty());
             let technique = attack::get_technique(conn, version, &id)?;
-            let mut subtechniques = attack::list_subtechniques(conn, &technique.version, &id)?;
+            let mut subtechniques = attack::list_subtechniques(conn, shelf, &technique.version, &id)?;
             // They stand on their parent's page: its name before each would say nothing.
             subtechniques.iter_mut().for_each(|row| row.parent = None);
             let search = Search { technique: id.clone(), ..Search::default() };
-            let procedures = store::search(conn, &search, PROCEDURES)?;
-            let count = store::count(conn, &search, 10_000)?;
+            let procedures = store::search(conn, shelf, &search, PROCEDURES)?;
+            let count = store::count(conn, shelf, &search, 10_000)?;
             Ok((technique, subtechniques, procedures, count))
         })
         .await?;

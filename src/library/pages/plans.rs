@@ -6,7 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::procedures::choices;
-use crate::kernel::authz::Permission;
+use crate::kernel::authz::{Permission, Shelf};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::TestPlanId;
 use crate::kernel::web::form::Pairs;
@@ -28,8 +28,8 @@ pub struct Wanted {
 }
 
 pub async fn list(permit: Permit<ReadTestPlan>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
-    let q = wanted.q.clone();
-    let plans = permit.read(move |conn| store::list_plans(conn, &q, PLANS)).await?;
+    let (q, shelf) = (wanted.q.clone(), permit.shelf());
+    let plans = permit.read(move |conn| store::list_plans(conn, shelf, &q, PLANS)).await?;
     let view = views::Plans {
         frame: permit.frame(Section::TestPlans, "Test plans"),
         q: wanted.q,
@@ -46,9 +46,9 @@ fn may_start<A: Action>(permit: &Permit<A>) -> bool {
 }
 
 pub async fn one(permit: Permit<ReadTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
-    let id = id.into_inner();
+    let (id, shelf) = (id.into_inner(), permit.shelf());
     let (plan, hits) = permit
-        .read(move |conn| Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, id)?)))
+        .read(move |conn| Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, shelf, id)?)))
         .await?;
     prepare([plan.description.as_str()], permit.viewer().id.0).await?;
     let frame = permit.frame(Section::TestPlans, &plan.title).crumb("Test plans", "/test-plans");
@@ -76,16 +76,16 @@ pub async fn new_form(permit: Permit<EditTestPlan>) -> Result<HttpResponse> {
 }
 
 pub async fn edit_form(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
-    let plan = id.into_inner();
-    let form = permit.read(move |conn| stored_form(conn, plan)).await?;
+    let (plan, shelf) = (id.into_inner(), permit.shelf());
+    let form = permit.read(move |conn| stored_form(conn, shelf, plan)).await?;
     let stored = Some(form.clone());
     let editing =
         Editing { form, plan: Some(plan), stored, errors: FieldErrors::default(), fault: None, moved: None };
     answer(&permit, editing, StatusCode::OK).await
 }
 
-fn stored_form(conn: &mut diesel::PgConnection, plan: TestPlanId) -> Result<PlanForm> {
-    Ok(PlanForm::of(&store::get_plan(conn, plan)?, &store::list_plan_procedures(conn, plan)?))
+fn stored_form(conn: &mut diesel::PgConnection, shelf: Shelf, plan: TestPlanId) -> Result<PlanForm> {
+    Ok(PlanForm::of(&store::get_plan(conn, plan)?, &store::list_plan_procedures(conn, shelf, plan)?))
 }
 
 pub async fn create(permit: Permit<EditTestPlan>, Form(pairs): Form<Pairs>) -> Result<HttpResponse> {
@@ -128,7 +128,7 @@ async fn work(permit: Permit<EditTestPlan>, plan: Option<TestPlanId>, pairs: Pai
     }
     let saved = match form.check() {
         Ok(content) => {
-            let version = form.version;
+            let (version, shelf) = (form.version, permit.shelf());
             let message = format!(
                 "Test plan “{}” {}.",
                 content.title,
@@ -136,8 +136,8 @@ async fn work(permit: Permit<EditTestPlan>, plan: Option<TestPlanId>, pairs: Pai
             );
             let id = permit
                 .write(move |tx| match plan {
-                    Some(id) => Ok(save_plan(tx, id, version, &content)?.with(id)),
-                    None => insert_plan(tx, &content),
+                    Some(id) => Ok(save_plan(tx, shelf, id, version, &content)?.with(id)),
+                    None => insert_plan(tx, shelf, &content),
                 })
                 .await;
             id.map(|id| (id, message))
@@ -172,15 +172,16 @@ async fn work(permit: Permit<EditTestPlan>, plan: Option<TestPlanId>, pairs: Pai
 async fn answer(permit: &Permit<EditTestPlan>, editing: Editing, status: StatusCode) -> Result<HttpResponse> {
     let Editing { form, plan, stored, errors, fault, moved } = editing;
     let (search, ids, shown) = (form.search.clone(), form.chosen.clone(), form.shown);
+    let shelf = permit.shelf();
     let (choices, found, chosen, stored) = permit
         .read(move |conn| {
-            let choices = choices(conn)?;
-            let found =
-                store::search(conn, &search, i64::try_from(shown).unwrap_or(i64::MAX).saturating_add(1))?;
-            let chosen = store::list_hits(conn, &ids)?;
+            let choices = choices(conn, shelf)?;
+            let most = i64::try_from(shown).unwrap_or(i64::MAX).saturating_add(1);
+            let found = store::search(conn, shelf, &search, most)?;
+            let chosen = store::list_hits(conn, shelf, &ids)?;
             let stored = match &stored {
                 Some(stored) => Some(stored.clone()),
-                None => plan.map(|id| stored_form(conn, id)).transpose()?,
+                None => plan.map(|id| stored_form(conn, shelf, id)).transpose()?,
             };
             Ok((choices, found, chosen, stored))
         })
@@ -211,9 +212,11 @@ async fn answer(permit: &Permit<EditTestPlan>, editing: Editing, status: StatusC
 }
 
 pub async fn delete_form(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
-    let id = id.into_inner();
+    let (id, shelf) = (id.into_inner(), permit.shelf());
     let (plan, procedures) = permit
-        .read(move |conn| Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, id)?.len())))
+        .read(move |conn| {
+            Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, shelf, id)?.len()))
+        })
         .await?;
     let frame = permit
         .frame(Section::TestPlans, format!("Delete {}", plan.title))

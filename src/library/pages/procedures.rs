@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
-use crate::kernel::authz::Permission as P;
+use crate::kernel::authz::{Permission as P, Shelf};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::LibraryProcedureId;
 use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
@@ -27,14 +27,14 @@ pub async fn list(
     Query(filters): Query<ProcedureFilter>,
 ) -> Result<HttpResponse> {
     let search = filters.search();
-    let at = search.at.clone();
+    let (at, shelf) = (search.at.clone(), permit.shelf());
     let partial = permit.partial;
     let (hits, count, choices) = permit
         .read(move |conn| {
-            let hits = store::search(conn, &search, LOADED)?;
-            let count = store::count(conn, &search, COUNTED)?;
+            let hits = store::search(conn, shelf, &search, LOADED)?;
+            let count = store::count(conn, shelf, &search, COUNTED)?;
             // A fragment holds the results alone.
-            let choices = if partial { views::Choices::default() } else { choices(conn)? };
+            let choices = if partial { views::Choices::default() } else { choices(conn, shelf)? };
             Ok((hits, count, choices))
         })
         .await?;
@@ -67,12 +67,12 @@ fn found(count: i64) -> String {
 }
 
 /// What the library can be filtered by.
-pub(super) fn choices(conn: &mut diesel::PgConnection) -> Result<views::Choices> {
+pub(super) fn choices(conn: &mut diesel::PgConnection, shelf: Shelf) -> Result<views::Choices> {
     let version = store::highest_version(conn)?;
     Ok(views::Choices {
         tactics: store::list_tactics(conn, &version)?,
-        platforms: store::list_platforms(conn)?,
-        repositories: store::list_repositories(conn)?,
+        platforms: store::list_platforms(conn, shelf)?,
+        repositories: store::list_repositories(conn, shelf)?,
     })
 }
 
@@ -87,11 +87,11 @@ pub async fn one(
     id: web::Path<LibraryProcedureId>,
     Query(wanted): Query<Wanted>,
 ) -> Result<HttpResponse> {
-    let id = id.into_inner();
+    let (id, shelf) = (id.into_inner(), permit.shelf());
     let reads_plans = permit.may(P::TestPlanRead);
     let (procedure, techniques, plans) = permit
         .read(move |conn| {
-            let procedure = get_procedure(conn, id, wanted.version)?;
+            let procedure = get_procedure(conn, shelf, id, wanted.version)?;
             let techniques = list_named(conn, &procedure.body.technique_ids)?;
             let plans = reads_plans.then(|| list_plans_with(conn, id)).transpose()?;
             Ok((procedure, techniques, plans))
@@ -116,7 +116,8 @@ pub async fn one(
 }
 
 pub async fn repositories(permit: Permit<ReadLibrary>) -> Result<HttpResponse> {
-    let repositories = permit.read(store::list_repositories).await?;
+    let shelf = permit.shelf();
+    let repositories = permit.read(move |conn| store::list_repositories(conn, shelf)).await?;
     let frame = permit.frame(Section::Library, "Repositories").crumb("Library", "/library/procedures");
     permit.page(&views::Repositories { frame, repositories })
 }

@@ -1,9 +1,11 @@
 //! SQL of ATT&CK releases.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
 use super::procedures::Number;
+use super::shelf::seen;
+use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::keyset::At;
 use crate::kernel::base::query::prelude::*;
@@ -81,19 +83,25 @@ pub struct TacticRow {
 }
 
 /// The tactics of a release with their counts, in the order of the matrix.
-pub fn list_tactic_rows(conn: &mut PgConnection, version: &str) -> Result<Vec<TacticRow>> {
+pub fn list_tactic_rows(conn: &mut PgConnection, shelf: Shelf, version: &str) -> Result<Vec<TacticRow>> {
     // sql_query: counts by array membership.
-    let sql = "SELECT ta.external_id, ta.short_name, ta.name, ta.description, ta.url, under.techniques, \
+    let sql = format!(
+        "SELECT ta.external_id, ta.short_name, ta.name, ta.description, ta.url, under.techniques, \
         under.subtechniques,
             (SELECT count(*) FROM library_procedures p WHERE p.withdrawn_at IS NULL \
-            AND p.technique_ids && under.ids) AS procedures
+            AND p.retired_at IS NULL AND p.repository_id = ANY ({}) AND p.technique_ids && under.ids) AS procedures
          FROM tactics ta CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE NOT te.is_subtechnique) AS \
          techniques,
             count(*) FILTER (WHERE te.is_subtechnique) AS subtechniques, array_agg(te.external_id) AS ids
             FROM techniques te WHERE te.version = ta.version AND te.status = 'live' \
             AND te.tactics @> ARRAY[ta.short_name]) under
-         WHERE ta.version = $1 ORDER BY ta.position";
-    Ok(diesel::sql_query(sql).bind::<Text, _>(version).load(conn)?)
+         WHERE ta.version = $1 ORDER BY ta.position",
+        seen(2)
+    );
+    Ok(diesel::sql_query(sql)
+        .bind::<Text, _>(version)
+        .bind::<Nullable<SqlUuid>, _>(shelf.reader())
+        .load(conn)?)
 }
 
 /// Which techniques to list.
@@ -138,7 +146,8 @@ const TECHNIQUE_ROW: &str = "te.external_id, te.name, above.name AS parent, te.p
     te.revoked_by,
     ARRAY(SELECT ta.name FROM tactics ta WHERE ta.version = te.version AND ta.short_name = ANY (te.tactics) \
     ORDER BY ta.position) AS tactics,
-    (SELECT count(*) FROM library_procedures p WHERE p.withdrawn_at IS NULL AND p.technique_ids && ARRAY(
+    (SELECT count(*) FROM library_procedures p WHERE p.withdrawn_at IS NULL AND p.retired_at IS NULL \
+    AND p.repository_id = ANY ({seen}) AND p.technique_ids && ARRAY(
         SELECT sub.external_id FROM techniques sub WHERE sub.version = te.version
         AND (sub.external_id = te.external_id OR starts_with(sub.external_id, te.external_id || '.')))) AS \
         procedures
@@ -160,6 +169,7 @@ fn patterns(q: &str) -> Vec<String> {
 /// Techniques by external id, at most `limit`; before one against the list's order.
 pub fn search_techniques(
     conn: &mut PgConnection,
+    shelf: Shelf,
     search: &TechniqueSearch,
     limit: i64,
 ) -> Result<Vec<TechniqueRow>> {
@@ -171,7 +181,7 @@ pub fn search_techniques(
             FROM techniques te WHERE {TECHNIQUE_MATCHES} AND ($5 IS NULL \
             OR te.external_id {beyond} $5) ORDER BY te.external_id {order} LIMIT $6)
          SELECT {} ORDER BY te.external_id {order}",
-        TECHNIQUE_ROW.replace("{from}", "picked")
+        TECHNIQUE_ROW.replace("{from}", "picked").replace("{seen}", &seen(7))
     );
     Ok(diesel::sql_query(sql)
         .bind::<Text, _>(&search.version)
@@ -180,6 +190,7 @@ pub fn search_techniques(
         .bind::<Nullable<Text>, _>(search.status)
         .bind::<Nullable<Text>, _>(search.at.cursor())
         .bind::<BigInt, _>(limit)
+        .bind::<Nullable<SqlUuid>, _>(shelf.reader())
         .load(conn)?)
 }
 
@@ -199,6 +210,7 @@ pub fn count_techniques(conn: &mut PgConnection, search: &TechniqueSearch) -> Re
 /// The sub-techniques of a technique.
 pub fn list_subtechniques(
     conn: &mut PgConnection,
+    shelf: Shelf,
     version: &str,
     external_id: &str,
 ) -> Result<Vec<TechniqueRow>> {
@@ -207,9 +219,13 @@ pub fn list_subtechniques(
         "SELECT {} WHERE te.version = $1 AND te.is_subtechnique AND starts_with(te.external_id, $2 || '.') \
             AND te.status = 'live'
          ORDER BY te.external_id",
-        TECHNIQUE_ROW.replace("{from}", "techniques")
+        TECHNIQUE_ROW.replace("{from}", "techniques").replace("{seen}", &seen(3))
     );
-    Ok(diesel::sql_query(sql).bind::<Text, _>(version).bind::<Text, _>(external_id).load(conn)?)
+    Ok(diesel::sql_query(sql)
+        .bind::<Text, _>(version)
+        .bind::<Text, _>(external_id)
+        .bind::<Nullable<SqlUuid>, _>(shelf.reader())
+        .load(conn)?)
 }
 
 /// A technique of one release.

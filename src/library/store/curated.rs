@@ -8,6 +8,7 @@ use diesel::sql_types::BigInt;
 use diesel::upsert::excluded;
 use uuid::Uuid;
 
+use super::shelf::take_numbers;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
 use crate::kernel::base::query::prelude::*;
@@ -35,6 +36,8 @@ pub(crate) struct Curated {
     pub key: &'static str,
     pub name: &'static str,
     pub short_name: &'static str,
+    /// What the ids of its procedures begin with.
+    pub prefix: &'static str,
     pub description: &'static str,
 }
 
@@ -65,6 +68,7 @@ pub(crate) fn ensure_repository(tx: &mut WriteTx<'_>, curated: &Curated) -> Resu
             repositories::key.eq(curated.key),
             repositories::name.eq(curated.name),
             repositories::short_name.eq(curated.short_name),
+            repositories::prefix.eq(curated.prefix),
             repositories::description.eq(curated.description),
             repositories::type_.eq(RepositoryType::Curated),
             repositories::created_at.eq(tx.now()),
@@ -74,6 +78,10 @@ pub(crate) fn ensure_repository(tx: &mut WriteTx<'_>, curated: &Curated) -> Resu
             Some("repositories_name") => Error::Refused(format!(
                 "A repository of your own is called {}. Rename it, then import again.",
                 curated.name
+            )),
+            Some("repositories_prefix_key") => Error::Refused(format!(
+                "A repository of your own has the prefix {}. Give it another, then import again.",
+                curated.prefix
             )),
             _ => e.into(),
         })?;
@@ -306,6 +314,8 @@ fn written(changes: &Changes) -> HashMap<&str, bool> {
 struct Stored {
     id: LibraryProcedureId,
     key: String,
+    number: i32,
+    identity: Uuid,
     name: String,
     version: i32,
     digest: Vec<u8>,
@@ -318,11 +328,17 @@ struct ProcedureRow<'a> {
     id: Uuid,
     repository_id: Uuid,
     source_key: &'a str,
+    number: i32,
+    identity: Uuid,
     name: &'a str,
     description: &'a str,
     technique_ids: &'a [String],
     platforms: &'a [String],
+    tags: &'a [String],
+    executors: Vec<String>,
+    search: String,
     current_version: i32,
+    imported_version: i32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -379,6 +395,8 @@ pub(crate) fn plan_procedures(
             .select((
                 library_procedures::id,
                 library_procedures::source_key,
+                library_procedures::number,
+                library_procedures::identity,
                 library_procedures::name,
                 library_procedures::current_version,
                 library_procedure_versions::digest,
@@ -410,6 +428,8 @@ pub(crate) fn write_procedures(
     let ProcedurePlan { changes, stored, digests } = plan_procedures(tx.conn, Some(repository), incoming)?;
 
     let mut written = written(&changes);
+    let added = written.keys().filter(|key| !stored.contains_key(**key)).count();
+    let mut numbers = take_numbers(tx.conn, repository, added)?;
     let now = tx.now();
     let person = tx.actor().id.map(|id| id.0);
     let (mut rows, mut versions) = (Vec::new(), Vec::new());
@@ -419,6 +439,10 @@ pub(crate) fn write_procedures(
         }
         let before = stored.get(key.as_str());
         let id = before.map_or_else(|| LibraryProcedureId::new().0, |row| row.id.0);
+        let number = match before {
+            Some(row) => row.number,
+            None => numbers.take(),
+        };
         // What was withdrawn may come back as it was: then its last version still says it all.
         let is_same = before.is_some_and(|row| row.digest == digest);
         let version = before.map_or(0, |row| row.version) + i32::from(!is_same);
@@ -437,11 +461,17 @@ pub(crate) fn write_procedures(
             id,
             repository_id: repository.0,
             source_key: key,
+            number,
+            identity: before.map_or(id, |row| row.identity),
             name: &body.name,
             description: &body.description,
             technique_ids: &body.technique_ids,
             platforms: &body.platforms,
+            tags: &body.tags,
+            executors: body.executors(),
+            search: body.search_text(&numbers.id(number)),
             current_version: version,
+            imported_version: version,
             created_at: now,
             updated_at: now,
         });
@@ -456,7 +486,11 @@ pub(crate) fn write_procedures(
                 library_procedures::description.eq(excluded(library_procedures::description)),
                 library_procedures::technique_ids.eq(excluded(library_procedures::technique_ids)),
                 library_procedures::platforms.eq(excluded(library_procedures::platforms)),
+                library_procedures::tags.eq(excluded(library_procedures::tags)),
+                library_procedures::executors.eq(excluded(library_procedures::executors)),
+                library_procedures::search.eq(excluded(library_procedures::search)),
                 library_procedures::current_version.eq(excluded(library_procedures::current_version)),
+                library_procedures::imported_version.eq(excluded(library_procedures::imported_version)),
                 library_procedures::updated_at.eq(excluded(library_procedures::updated_at)),
                 library_procedures::withdrawn_at.eq(None::<DateTime<Utc>>),
             ))

@@ -5,6 +5,7 @@ pub mod curated;
 pub mod plans;
 pub mod procedures;
 mod seed;
+pub mod shelf;
 
 pub use attack::{Tactic, highest_version, list_tactics};
 pub use plans::{Plan, PlanRow, get_plan, list_plan_procedures, list_plans};

@@ -1,15 +1,19 @@
 //! SQL of test plans.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use serde_json::json;
 
 use super::procedures::{Hit, list_hits};
+use super::shelf::{is_seen, seen};
+use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
-use crate::kernel::db::schema::{library_procedures, test_plan_procedures, test_plans};
+use crate::kernel::db::schema::{library_procedures, repositories, test_plan_procedures, test_plans};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 
@@ -24,7 +28,7 @@ pub struct PlanRow {
     pub description: String,
     #[diesel(sql_type = Array<Text>)]
     pub tags: Vec<String>,
-    /// How many procedures it has.
+    /// How many procedures it has for this reader.
     #[diesel(sql_type = BigInt)]
     pub procedures: i64,
     /// Names of the tactics its procedures cover, in the order of the matrix, as with [`Hit::tactics`].
@@ -36,12 +40,14 @@ pub struct PlanRow {
 }
 
 /// Test plans by title whose title, description or tags hold every word of `q`.
-pub fn list_plans(conn: &mut PgConnection, q: &str, limit: i64) -> Result<Vec<PlanRow>> {
+pub fn list_plans(conn: &mut PgConnection, shelf: Shelf, q: &str, limit: i64) -> Result<Vec<PlanRow>> {
     let patterns: Vec<String> =
         q.split_whitespace().take(12).map(|word| like(&word.to_lowercase())).collect();
     // sql_query: the covered tactics come from the procedures' techniques by array membership.
-    let sql = "SELECT t.id, t.title, t.description, t.tags, t.updated_at,
-            (SELECT count(*) FROM test_plan_procedures tp WHERE tp.test_plan_id = t.id) AS procedures,
+    let sql = format!(
+        "SELECT t.id, t.title, t.description, t.tags, t.updated_at,
+            (SELECT count(*) FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
+                WHERE tp.test_plan_id = t.id AND p.repository_id = ANY (s.seen)) AS procedures,
             ARRAY(SELECT ta.name FROM test_plan_procedures tp \
             JOIN library_procedures p ON p.id = tp.procedure_id
                 CROSS JOIN unnest(p.technique_ids) named (technique) CROSS \
@@ -49,12 +55,18 @@ pub fn list_plans(conn: &mut PgConnection, q: &str, limit: i64) -> Result<Vec<Pl
                     JOIN techniques te ON te.version = v.version AND te.external_id = named.technique \
                     ORDER BY v.rank DESC LIMIT 1) known
                 JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
-                WHERE tp.test_plan_id = t.id GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
-         FROM test_plans t
+                WHERE tp.test_plan_id = t.id AND p.repository_id = ANY (s.seen) GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
+         FROM test_plans t CROSS JOIN (SELECT {} AS seen) s
          WHERE t.deleted_at IS NULL AND lower(t.title || ' ' || t.description || ' ' || \
          array_to_string(t.tags, ' ')) LIKE ALL ($1)
-         ORDER BY lower(t.title), t.id LIMIT $2";
-    Ok(diesel::sql_query(sql).bind::<Array<Text>, _>(patterns).bind::<BigInt, _>(limit).load(conn)?)
+         ORDER BY lower(t.title), t.id LIMIT $2",
+        seen(3)
+    );
+    Ok(diesel::sql_query(sql)
+        .bind::<Array<Text>, _>(patterns)
+        .bind::<BigInt, _>(limit)
+        .bind::<Nullable<SqlUuid>, _>(shelf.reader())
+        .load(conn)?)
 }
 
 /// A test plan without its procedures.
@@ -83,10 +95,10 @@ pub fn get_plan(conn: &mut PgConnection, id: TestPlanId) -> Result<Plan> {
         .first(conn)?)
 }
 
-/// A plan's procedures in its order, withdrawn ones too.
-pub fn list_plan_procedures(conn: &mut PgConnection, plan: TestPlanId) -> Result<Vec<Hit>> {
+/// A plan's procedures in its order, withdrawn ones too; without those that the reader does not know of.
+pub fn list_plan_procedures(conn: &mut PgConnection, shelf: Shelf, plan: TestPlanId) -> Result<Vec<Hit>> {
     let ids = plan_ids(conn, plan)?;
-    list_hits(conn, &ids)
+    list_hits(conn, shelf, &ids)
 }
 
 fn plan_ids(conn: &mut PgConnection, plan: TestPlanId) -> Result<Vec<LibraryProcedureId>> {
@@ -130,9 +142,7 @@ fn taken(e: diesel::result::Error) -> Error {
         Some("test_plans_title") => {
             Error::field("title", "A test plan with this title exists already. Choose another title.")
         }
-        Some("test_plan_procedures_procedure_id_fkey") => {
-            Error::Refused("One of the chosen procedures does not exist.".into())
-        }
+        Some("test_plan_procedures_procedure_id_fkey") => unknown(),
         _ => e.into(),
     }
 }
@@ -156,11 +166,50 @@ fn insert_procedures(
     Ok(())
 }
 
+/// Those of these procedures that the reader knows of.
+fn known(
+    conn: &mut PgConnection,
+    shelf: Shelf,
+    ids: &[LibraryProcedureId],
+) -> Result<HashSet<LibraryProcedureId>> {
+    let known: Vec<LibraryProcedureId> = library_procedures::table
+        .inner_join(repositories::table)
+        .filter(library_procedures::id.eq_any(ids))
+        .filter(is_seen(shelf))
+        .select(library_procedures::id)
+        .load(conn)?;
+    Ok(known.into_iter().collect())
+}
+
+fn unknown() -> Error {
+    Error::Refused("One of the chosen procedures does not exist.".into())
+}
+
+/// A plan's next procedures where somebody changed those that they know of: the others stay, each behind what
+/// it stood behind.
+fn with_unseen(
+    before: &[LibraryProcedureId],
+    known: &HashSet<LibraryProcedureId>,
+    chosen: &[LibraryProcedureId],
+) -> Vec<LibraryProcedureId> {
+    let mut after = chosen.to_vec();
+    for (place, id) in before.iter().enumerate().filter(|(_, id)| !known.contains(id)) {
+        let behind = before[..place].iter().rev().find_map(|one| after.iter().position(|id| id == one));
+        after.insert(behind.map_or(0, |at| at + 1), *id);
+    }
+    after
+}
+
 /// Creates a plan.
 ///
 /// # Errors
-/// [`Error::Invalid`] at `title` when another plan has it.
-pub fn insert_plan(tx: &mut WriteTx<'_>, content: &PlanContent) -> Result<Audited<TestPlanId>> {
+/// [`Error::Invalid`] at `title` when another plan has it; [`Error::Refused`] for a procedure that the person
+/// does not know of.
+pub fn insert_plan(tx: &mut WriteTx<'_>, shelf: Shelf, content: &PlanContent) -> Result<Audited<TestPlanId>> {
+    let known = known(tx.conn, shelf, &content.procedures)?;
+    if !content.procedures.iter().all(|id| known.contains(id)) {
+        return Err(unknown());
+    }
     let id = TestPlanId::new();
     diesel::insert_into(test_plans::table)
         .values((
@@ -184,9 +233,11 @@ pub fn insert_plan(tx: &mut WriteTx<'_>, content: &PlanContent) -> Result<Audite
 /// Saves a plan as somebody edited it from `version`.
 ///
 /// # Errors
-/// [`Error::Conflict`] when somebody saved it since; [`Error::Invalid`] at `title` when another plan has it.
+/// [`Error::Conflict`] when somebody saved it since; [`Error::Invalid`] at `title` when another plan has it;
+/// [`Error::Refused`] for a procedure that the person does not know of.
 pub fn save_plan(
     tx: &mut WriteTx<'_>,
+    shelf: Shelf,
     id: TestPlanId,
     version: i32,
     content: &PlanContent,
@@ -205,10 +256,15 @@ pub fn save_plan(
         ));
     }
     let ids = plan_ids(tx.conn, id)?;
+    let known = known(tx.conn, shelf, &[ids.as_slice(), &content.procedures].concat())?;
+    if !content.procedures.iter().all(|id| known.contains(id)) {
+        return Err(unknown());
+    }
+    let procedures = with_unseen(&ids, &known, &content.procedures);
     let same_head = before.title == content.title
         && before.description == content.description
         && before.tags == content.tags;
-    if same_head && ids == content.procedures {
+    if same_head && ids == procedures {
         return Ok(tx.unchanged(()));
     }
     diesel::update(test_plans::table.find(id))
@@ -230,11 +286,11 @@ pub fn save_plan(
     let mut event = Event::new(Kind::TestPlanUpdated, format!("Changed the test plan “{}”", content.title))
         .subject("test_plan", id.0, &content.title)
         .telling(fields.into_iter().filter(|(_, before, after, _)| before != after));
-    if ids != content.procedures {
+    if ids != procedures {
         diesel::delete(test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.eq(id)))
             .execute(tx.conn)?;
-        insert_procedures(tx.conn, id, &content.procedures)?;
-        event.detail["procedures"] = procedure_changes(tx.conn, &ids, &content.procedures)?;
+        insert_procedures(tx.conn, id, &procedures)?;
+        event.detail["procedures"] = procedure_changes(tx.conn, &ids, &procedures)?;
     }
     tx.audited((), event)
 }
@@ -273,4 +329,19 @@ pub fn delete_plan(tx: &mut WriteTx<'_>, id: TestPlanId) -> Result<Audited<()>> 
         &plan.title,
     );
     tx.audited((), event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_does_not_know_of_stays_behind_what_it_stood_behind() {
+        let ids: Vec<LibraryProcedureId> = (0..5).map(|_| LibraryProcedureId::new()).collect();
+        let [a, b, c, x, y] = ids[..] else { panic!("five") };
+        let known = HashSet::from([a, b, c]);
+        assert_eq!(with_unseen(&[x, a, y, b], &known, &[b, a, c]), [x, b, a, y, c]);
+        assert_eq!(with_unseen(&[a, x, y, b], &known, &[b]), [x, y, b], "what it stood behind is gone");
+        assert_eq!(with_unseen(&[a, b], &known, &[b]), [b]);
+    }
 }

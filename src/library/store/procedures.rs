@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 
+use super::shelf::{is_seen, seen};
+use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
 use crate::kernel::base::keyset::{At, Cursor};
@@ -16,7 +18,7 @@ use crate::library::domain::{ProcedureBody, RepositoryType};
 /// The place of a hit in the list: its name as sorted.
 pub type HitCursor = Cursor<String, LibraryProcedureId>;
 
-/// What to look for. Empty texts and `None` mean any. Withdrawn procedures are never found.
+/// What to look for. Empty texts and `None` mean any. Withdrawn and retired procedures are never found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {
     /// Words that all occur in name or description; a word such as `T1003` asks for the technique.
@@ -84,7 +86,8 @@ const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, r.short_na
 const PICKED: &str = "p.id, p.name, p.technique_ids, p.platforms, p.repository_id, p.current_version, \
     p.withdrawn_at";
 
-const MATCHES: &str = "p.withdrawn_at IS NULL
+const MATCHES: &str = "p.withdrawn_at IS NULL AND p.retired_at IS NULL
+    AND p.repository_id = ANY ({seen})
     AND p.search LIKE ALL ($1)
     AND ($2 = '{}' OR NOT EXISTS (SELECT FROM unnest($2) wanted WHERE NOT EXISTS (
         SELECT FROM unnest(p.technique_ids) id WHERE id = wanted OR id LIKE wanted || '.%')))
@@ -119,17 +122,23 @@ fn is_technique_id(word: &str) -> bool {
     digits(main, 4) && digits(sub, 3)
 }
 
+/// [`MATCHES`] with the reader as `$6`.
+fn matches() -> String {
+    MATCHES.replace("{seen}", &seen(6))
+}
+
 /// Procedures by name, at most `limit`; before a place against the list's order.
-pub fn search(conn: &mut PgConnection, search: &Search, limit: i64) -> Result<Vec<Hit>> {
+pub fn search(conn: &mut PgConnection, shelf: Shelf, search: &Search, limit: i64) -> Result<Vec<Hit>> {
     let (patterns, techniques) = words(search);
     let (beyond, order) = if search.at.is_backwards() { ("<", "DESC") } else { (">", "ASC") };
     let place = search.at.cursor();
     // sql_query: words and techniques match by array membership; the order turns with the direction.
     let sql = format!(
-        "WITH picked AS (SELECT {PICKED} FROM library_procedures p WHERE {MATCHES} AND ($6 IS NULL \
-            OR (lower(p.name), p.id) {beyond} ($6, $7))
-            ORDER BY lower(p.name) {order}, p.id {order} LIMIT $8)
-         {HIT} ORDER BY sort_name {order}, p.id {order}"
+        "WITH picked AS (SELECT {PICKED} FROM library_procedures p WHERE {} AND ($7 IS NULL \
+            OR (lower(p.name), p.id) {beyond} ($7, $8))
+            ORDER BY lower(p.name) {order}, p.id {order} LIMIT $9)
+         {HIT} ORDER BY sort_name {order}, p.id {order}",
+        matches()
     );
     Ok(diesel::sql_query(sql)
         .bind::<Array<Text>, _>(patterns)
@@ -137,6 +146,7 @@ pub fn search(conn: &mut PgConnection, search: &Search, limit: i64) -> Result<Ve
         .bind::<Text, _>(&search.tactic)
         .bind::<Text, _>(&search.platform)
         .bind::<Nullable<SqlUuid>, _>(search.repository)
+        .bind::<Nullable<SqlUuid>, _>(shelf.reader())
         .bind::<Nullable<Text>, _>(place.map(|place| &place.key))
         .bind::<Nullable<SqlUuid>, _>(place.map(|place| place.id))
         .bind::<BigInt, _>(limit)
@@ -150,11 +160,12 @@ pub(super) struct Number {
 }
 
 /// How many procedures a search finds, at most `cap`, wherever it starts.
-pub fn count(conn: &mut PgConnection, search: &Search, cap: i64) -> Result<i64> {
+pub fn count(conn: &mut PgConnection, shelf: Shelf, search: &Search, cap: i64) -> Result<i64> {
     let (patterns, techniques) = words(search);
     // sql_query: the condition of the search, so that the count is of what it finds.
     let sql = format!(
-        "SELECT count(*) AS n FROM (SELECT FROM library_procedures p WHERE {MATCHES} LIMIT $6) found"
+        "SELECT count(*) AS n FROM (SELECT FROM library_procedures p WHERE {} LIMIT $7) found",
+        matches()
     );
     let number: Number = diesel::sql_query(sql)
         .bind::<Array<Text>, _>(patterns)
@@ -162,21 +173,26 @@ pub fn count(conn: &mut PgConnection, search: &Search, cap: i64) -> Result<i64> 
         .bind::<Text, _>(&search.tactic)
         .bind::<Text, _>(&search.platform)
         .bind::<Nullable<SqlUuid>, _>(search.repository)
+        .bind::<Nullable<SqlUuid>, _>(shelf.reader())
         .bind::<BigInt, _>(cap)
         .get_result(conn)?;
     Ok(number.n)
 }
 
-/// Chosen procedures in the order given, withdrawn ones too; unknown ids are left out.
-pub fn list_hits(conn: &mut PgConnection, ids: &[LibraryProcedureId]) -> Result<Vec<Hit>> {
+/// Chosen procedures in the order given, withdrawn and retired ones too; those that the reader does not know
+/// of are left out.
+pub fn list_hits(conn: &mut PgConnection, shelf: Shelf, ids: &[LibraryProcedureId]) -> Result<Vec<Hit>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
     // sql_query: a hit's tactics come from its techniques by array membership.
     let found: Vec<Hit> = diesel::sql_query(format!(
-        "WITH picked AS (SELECT {PICKED} FROM library_procedures p WHERE p.id = ANY ($1)) {HIT}"
+        "WITH picked AS (SELECT {PICKED} FROM library_procedures p WHERE p.id = ANY ($1) \
+            AND p.repository_id = ANY ({})) {HIT}",
+        seen(2)
     ))
     .bind::<Array<SqlUuid>, _>(ids)
+    .bind::<Nullable<SqlUuid>, _>(shelf.reader())
     .load(conn)?;
     let by_id: HashMap<LibraryProcedureId, Hit> = found.into_iter().map(|hit| (hit.id, hit)).collect();
     Ok(ids.iter().filter_map(|id| by_id.get(id).cloned()).collect())
@@ -189,11 +205,14 @@ struct Word {
 }
 
 /// The platforms that procedures name, in alphabetical order.
-pub fn list_platforms(conn: &mut PgConnection) -> Result<Vec<String>> {
+pub fn list_platforms(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<String>> {
     // sql_query: unnest is no function of the query builder.
-    let sql = "SELECT DISTINCT unnest(platforms) AS word FROM library_procedures WHERE withdrawn_at IS NULL \
-        ORDER BY word";
-    let words: Vec<Word> = diesel::sql_query(sql).load(conn)?;
+    let sql = format!(
+        "SELECT DISTINCT unnest(platforms) AS word FROM library_procedures WHERE withdrawn_at IS NULL \
+            AND retired_at IS NULL AND repository_id = ANY ({}) ORDER BY word",
+        seen(1)
+    );
+    let words: Vec<Word> = diesel::sql_query(sql).bind::<Nullable<SqlUuid>, _>(shelf.reader()).load(conn)?;
     Ok(words.into_iter().map(|row| row.word).collect())
 }
 
@@ -220,6 +239,7 @@ pub struct Procedure {
 /// [`crate::kernel::base::error::Error::NotFound`]
 pub fn get_procedure(
     conn: &mut PgConnection,
+    shelf: Shelf,
     id: LibraryProcedureId,
     version: Option<i32>,
 ) -> Result<Procedure> {
@@ -230,6 +250,7 @@ pub fn get_procedure(
         .inner_join(versions::table.on(versions::procedure_id.eq(procedures::id)))
         .inner_join(repositories::table)
         .filter(procedures::id.eq(id))
+        .filter(is_seen(shelf))
         .select((
             versions::body,
             versions::n,
@@ -251,7 +272,7 @@ pub fn get_procedure(
     Ok(Procedure { id, body, version, version_at, current, withdrawn_at, repository, repository_name })
 }
 
-/// A repository with the number of procedures that are not withdrawn.
+/// A repository with the number of procedures that are neither withdrawn nor retired.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct Repository {
     pub id: RepositoryId,
@@ -264,9 +285,10 @@ pub struct Repository {
     pub procedures: i64,
 }
 
-pub fn list_repositories(conn: &mut PgConnection) -> Result<Vec<Repository>> {
+pub fn list_repositories(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<Repository>> {
     use diesel::dsl::sql;
     Ok(repositories::table
+        .filter(is_seen(shelf))
         .order(sql::<Text>("lower(repositories.name)"))
         .select((
             repositories::id,
@@ -277,7 +299,7 @@ pub fn list_repositories(conn: &mut PgConnection) -> Result<Vec<Repository>> {
             repositories::type_,
             sql::<BigInt>(
                 "(SELECT count(*) FROM library_procedures p \
-                WHERE p.repository_id = repositories.id AND p.withdrawn_at IS NULL)",
+                WHERE p.repository_id = repositories.id AND p.withdrawn_at IS NULL AND p.retired_at IS NULL)",
             ),
         ))
         .load(conn)?)

@@ -20,6 +20,7 @@ const STARTER: Curated = Curated {
     key: "starter",
     name: "Tyrian Starter",
     short_name: "Starter",
+    prefix: "START",
     description: "Procedures that come with Tyrian: harmless stand-ins for what intruders do, over most \
         tactics and three platforms.",
 };

@@ -16,8 +16,8 @@ use tyrian::clients::domain::{AssetKind, AssetText, ClientText, Criticality};
 use tyrian::engagements::domain::Details;
 use tyrian::engagements::store::create::{Chosen, NewEngagement};
 use tyrian::kernel::app::App;
-use tyrian::kernel::authz::Visible;
 use tyrian::kernel::authz::policy::{Permission as P, PermissionSet};
+use tyrian::kernel::authz::{Shelf, Visible};
 use tyrian::kernel::base::error::Result;
 use tyrian::kernel::base::ids::{
     AssetId, ClientId, EngagementId, LibraryProcedureId, PersonId, ProcedureId, ReportId,
@@ -384,7 +384,7 @@ pub fn plan_engagement(app: &App, client: ClientId, plan: &Plan<'_>, people: &Pe
             procedures: chosen(tx, plan.procedures)?,
         };
         let (created, audited) =
-            tyrian::engagements::store::create::create(tx, &Visible::found(client), &new)?;
+            tyrian::engagements::store::create::create(tx, &Visible::found(client), Shelf::whole(), &new)?;
         Ok(audited.with(created))
     });
     app.clock.set(now);

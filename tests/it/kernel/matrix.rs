@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
+use tyrian::kernel::authz::Shelf;
 use tyrian::kernel::base::ids::{AssetId, ClientId};
 use tyrian::kernel::event::domain::Actor;
 use tyrian::kernel::web::measure;
@@ -301,7 +302,8 @@ pub(super) fn plan(app: &TestApp) -> String {
         tags: vec![hostile!("plan").to_owned()],
         procedures: vec![first.parse().unwrap()],
     };
-    let id = app.db.write_blocking(&Actor::command(), |tx| insert_plan(tx, &content)).unwrap();
+    let id =
+        app.db.write_blocking(&Actor::command(), |tx| insert_plan(tx, Shelf::whole(), &content)).unwrap();
     id.to_string()
 }
 

@@ -54,6 +54,7 @@ pub fn faults(html: &str) -> Vec<String> {
         page.name(*element, &mut faults);
         hidden_characters(*element, &mut faults);
         others(*element, &mut faults);
+        filters(*element, &mut faults);
         drafts(*element, &mut faults);
     }
     faults
@@ -79,6 +80,24 @@ fn drafts(element: ElementRef<'_>, faults: &mut Vec<String>) {
     if texts > 0 && !is_secret && !is_watched {
         let action = element.attr("action").unwrap_or_default();
         faults.push(format!("the form {action} holds text of which no draft is kept"));
+    }
+}
+
+/// Typing into a filter replaces the address, and picking makes a new one. A filter whose answers say which of
+/// the two it is has the id `filters`, and one inside a form that is filled in step by step only replaces.
+fn filters(element: ElementRef<'_>, faults: &mut Vec<String>) {
+    let is_filter = is(element, &["form"]) && element.attr("role") == Some("search");
+    if !is_filter || !has(element, "hx-push-url") {
+        return;
+    }
+    let typed = element.descendants().filter_map(ElementRef::wrap);
+    for field in typed.filter(|field| field.attr("type") == Some("search")) {
+        if !has(field, "hx-replace-url") {
+            let action = element.attr("action").unwrap_or_default();
+            faults.push(format!(
+                "each letter typed into the filter of {action} is a page of its own to go back to"
+            ));
+        }
     }
 }
 

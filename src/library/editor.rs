@@ -108,6 +108,7 @@ impl PlanForm {
                 "q" => form.search.q = value,
                 "tactic" => form.search.tactic = value,
                 "platform" => form.search.platform = value,
+                "methodology" => form.search.methodology = value,
                 "repository" => form.search.repository = repository(&value),
                 "order" => {}
                 "do" => command = read_command(&value).ok_or_else(foreign)?,

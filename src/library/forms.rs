@@ -22,6 +22,9 @@ pub struct ProcedureFilter {
     pub technique: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub platform: String,
+    /// Key of a methodology.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub methodology: String,
     /// Id of a repository.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub repository: String,
@@ -40,13 +43,14 @@ impl ProcedureFilter {
             tactic: self.tactic.clone(),
             technique: self.technique.clone(),
             platform: self.platform.clone(),
+            methodology: self.methodology.clone(),
             repository: editor::repository(&self.repository),
             at: At::read(&self.after, &self.before),
         }
     }
     /// Whether anything is filtered.
     pub fn any(&self) -> bool {
-        [&self.q, &self.tactic, &self.technique, &self.platform, &self.repository]
+        [&self.q, &self.tactic, &self.technique, &self.platform, &self.methodology, &self.repository]
             .iter()
             .any(|value| !value.is_empty())
     }

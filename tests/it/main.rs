@@ -19,12 +19,15 @@ mod journey;
 mod kernel;
 mod library;
 mod pictures;
+mod plans;
 mod procedures;
 mod proof;
 mod reports;
 mod retention;
 mod schedule;
 mod signing_in;
+mod tags;
+mod terms;
 mod texts;
 mod what_happened;
 

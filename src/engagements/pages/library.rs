@@ -11,7 +11,9 @@ use crate::kernel::base::ids::LibraryProcedureId;
 use crate::kernel::base::keyset::{At, Page};
 use crate::kernel::web::link;
 use crate::library::store::procedures::HitCursor;
-use crate::library::store::{self, Hit, Repository, Search, Tactic};
+use crate::library::store::terms::{Filterable, list_filterable};
+use crate::library::store::{self, Hit, Repository, Search};
+use crate::library::terms::TermKind;
 
 /// Hits on one page.
 const HITS: i64 = 50;
@@ -25,6 +27,7 @@ pub struct Filters {
     tactic: String,
     technique: String,
     platform: String,
+    methodology: String,
     repository: String,
     after: String,
     /// Hits ticked so far, which ride along from search to search.
@@ -33,7 +36,8 @@ pub struct Filters {
 
 /// What the pane is made of.
 pub struct Found {
-    tactics: Vec<Tactic>,
+    methodologies: Vec<Filterable>,
+    tactics: Vec<Filterable>,
     platforms: Vec<String>,
     repositories: Vec<Repository>,
     hits: Vec<Hit>,
@@ -46,6 +50,7 @@ impl Filters {
             tactic: self.tactic.clone(),
             technique: self.technique.clone(),
             platform: self.platform.clone(),
+            methodology: self.methodology.clone(),
             repository: self.repository.parse().ok(),
             at: At::read(&self.after, ""),
         }
@@ -64,6 +69,7 @@ impl Filters {
             ("tactic", &self.tactic),
             ("technique", &self.technique),
             ("platform", &self.platform),
+            ("methodology", &self.methodology),
             ("repository", &self.repository),
             ("after", &self.after),
         ];
@@ -72,9 +78,11 @@ impl Filters {
 
     /// Searches, and loads what the filters offer.
     pub fn find(&self, conn: &mut PgConnection, shelf: Shelf) -> Result<Found> {
-        let version = store::highest_version(conn)?;
+        let (methodologies, tactics) =
+            list_filterable(conn)?.into_iter().partition(|one| one.kind == TermKind::Methodology);
         Ok(Found {
-            tactics: store::list_tactics(conn, &version)?,
+            methodologies,
+            tactics,
             platforms: store::list_platforms(conn, shelf)?,
             repositories: store::list_repositories(conn, shelf)?,
             hits: store::search(conn, shelf, &self.search(), HITS + 1)?,
@@ -96,8 +104,10 @@ impl Filters {
             tactic: self.tactic,
             technique: self.technique,
             platform: self.platform,
+            methodology: self.methodology,
             repository: self.repository,
-            tactics: found.tactics.into_iter().map(|t| (t.short_name, t.name)).collect(),
+            methodologies: found.methodologies.into_iter().map(|m| (m.key, m.name)).collect(),
+            tactics: found.tactics.into_iter().map(|t| (t.key, t.name)).collect(),
             platforms: found.platforms,
             repositories: found.repositories.into_iter().map(|r| (r.id.to_string(), r.short_name)).collect(),
             ticked: self.id,

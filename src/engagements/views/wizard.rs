@@ -141,7 +141,11 @@ pub struct LibraryPane {
     pub tactic: String,
     pub technique: String,
     pub platform: String,
+    /// Key of a methodology.
+    pub methodology: String,
     pub repository: String,
+    /// Methodologies: key and name.
+    pub methodologies: Vec<(String, String)>,
     /// Tactics: short name and name.
     pub tactics: Vec<(String, String)>,
     pub platforms: Vec<String>,
@@ -163,6 +167,7 @@ impl LibraryPane {
             ("tactic", self.tactic.as_str()),
             ("technique", self.technique.as_str()),
             ("platform", self.platform.as_str()),
+            ("methodology", self.methodology.as_str()),
             ("repository", self.repository.as_str()),
         ]);
         params

@@ -16,7 +16,9 @@ use crate::library::store::attack::list_named;
 use crate::library::store::plans::list_plans_with;
 use crate::library::store::procedures::get_procedure;
 use crate::library::store::procedures::{Hit, HitCursor};
+use crate::library::store::terms::list_filterable;
 use crate::library::store::{self};
+use crate::library::terms::TermKind;
 use crate::library::views::{self};
 
 /// Counting further would cost more than it tells.
@@ -68,9 +70,11 @@ fn found(count: i64) -> String {
 
 /// What the library can be filtered by.
 pub(super) fn choices(conn: &mut diesel::PgConnection, shelf: Shelf) -> Result<views::Choices> {
-    let version = store::highest_version(conn)?;
+    let (methodologies, tactics) =
+        list_filterable(conn)?.into_iter().partition(|one| one.kind == TermKind::Methodology);
     Ok(views::Choices {
-        tactics: store::list_tactics(conn, &version)?,
+        methodologies,
+        tactics,
         platforms: store::list_platforms(conn, shelf)?,
         repositories: store::list_repositories(conn, shelf)?,
     })

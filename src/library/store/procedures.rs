@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 
 use super::shelf::{is_seen, seen};
+use super::terms::{is_of_methodology, is_under_tactic};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
@@ -24,12 +25,14 @@ pub type HitCursor = Cursor<String, LibraryProcedureId>;
 pub struct Search {
     /// Words that all occur in name or description; a word such as `T1003` asks for the technique.
     pub q: String,
-    /// Short name of a tactic of the newest release.
+    /// Short name of a tactic of the newest release, or of one's own.
     pub tactic: String,
     /// External id; a technique includes its sub-techniques.
     pub technique: String,
     /// As procedures write it: `windows`.
     pub platform: String,
+    /// Key of a methodology: its procedures name one of its techniques.
+    pub methodology: String,
     pub repository: Option<RepositoryId>,
     pub at: At<HitCursor>,
 }
@@ -92,14 +95,10 @@ const MATCHES: &str = "p.withdrawn_at IS NULL AND p.retired_at IS NULL
     AND p.search LIKE ALL ($1)
     AND ($2 = '{}' OR NOT EXISTS (SELECT FROM unnest($2) wanted WHERE NOT EXISTS (
         SELECT FROM unnest(p.technique_ids) id WHERE id = wanted OR id LIKE wanted || '.%')))
-    AND ($3 = '' OR p.technique_ids && ARRAY(SELECT te.external_id FROM techniques te
-        WHERE te.version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) \
-        AND te.tactics @> ARRAY[$3]
-        UNION ALL SELECT own.short_name FROM terms own JOIN term_parents tp ON tp.term_id = own.id
-        JOIN terms tactic ON tactic.id = tp.parent_id
-        WHERE own.kind = 'technique' AND tactic.short_name = $3))
+    AND {tactic}
     AND ($4 = '' OR p.platforms @> ARRAY[$4])
-    AND ($5 IS NULL OR p.repository_id = $5)";
+    AND ($5 IS NULL OR p.repository_id = $5)
+    AND {methodology}";
 
 /// Words of a search as LIKE patterns, and those that name techniques.
 fn words(search: &Search) -> (Vec<String>, Vec<String>) {
@@ -126,9 +125,12 @@ fn is_technique_id(word: &str) -> bool {
     digits(main, 4) && digits(sub, 3)
 }
 
-/// [`MATCHES`] with the reader as `$6`.
+/// [`MATCHES`] with the tactic as `$3`, the reader as `$6` and the methodology as `$7`.
 fn matches() -> String {
-    MATCHES.replace("{seen}", &seen(6))
+    MATCHES
+        .replace("{seen}", &seen(6))
+        .replace("{tactic}", &is_under_tactic(3))
+        .replace("{methodology}", &is_of_methodology(7))
 }
 
 /// Procedures by name, at most `limit`; before a place against the list's order.
@@ -138,9 +140,9 @@ pub fn search(conn: &mut PgConnection, shelf: Shelf, search: &Search, limit: i64
     let place = search.at.cursor();
     // sql_query: words and techniques match by array membership; the order turns with the direction.
     let sql = format!(
-        "WITH picked AS (SELECT {PICKED} FROM library_procedures p WHERE {} AND ($7 IS NULL \
-            OR (lower(p.name), p.id) {beyond} ($7, $8))
-            ORDER BY lower(p.name) {order}, p.id {order} LIMIT $9)
+        "WITH picked AS (SELECT {PICKED} FROM library_procedures p WHERE {} AND ($8 IS NULL \
+            OR (lower(p.name), p.id) {beyond} ($8, $9))
+            ORDER BY lower(p.name) {order}, p.id {order} LIMIT $10)
          {HIT} ORDER BY sort_name {order}, p.id {order}",
         matches()
     );
@@ -151,6 +153,7 @@ pub fn search(conn: &mut PgConnection, shelf: Shelf, search: &Search, limit: i64
         .bind::<Text, _>(&search.platform)
         .bind::<Nullable<SqlUuid>, _>(search.repository)
         .bind::<Nullable<SqlUuid>, _>(shelf.reader())
+        .bind::<Text, _>(&search.methodology)
         .bind::<Nullable<Text>, _>(place.map(|place| &place.key))
         .bind::<Nullable<SqlUuid>, _>(place.map(|place| place.id))
         .bind::<BigInt, _>(limit)
@@ -168,7 +171,7 @@ pub fn count(conn: &mut PgConnection, shelf: Shelf, search: &Search, cap: i64) -
     let (patterns, techniques) = words(search);
     // sql_query: the condition of the search, so that the count is of what it finds.
     let sql = format!(
-        "SELECT count(*) AS n FROM (SELECT FROM library_procedures p WHERE {} LIMIT $7) found",
+        "SELECT count(*) AS n FROM (SELECT FROM library_procedures p WHERE {} LIMIT $8) found",
         matches()
     );
     let number: Number = diesel::sql_query(sql)
@@ -178,6 +181,7 @@ pub fn count(conn: &mut PgConnection, shelf: Shelf, search: &Search, cap: i64) -
         .bind::<Text, _>(&search.platform)
         .bind::<Nullable<SqlUuid>, _>(search.repository)
         .bind::<Nullable<SqlUuid>, _>(shelf.reader())
+        .bind::<Text, _>(&search.methodology)
         .bind::<BigInt, _>(cap)
         .get_result(conn)?;
     Ok(number.n)

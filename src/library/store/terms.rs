@@ -497,3 +497,55 @@ pub fn count_own_techniques(
         .get_result(conn)?;
     Ok(number.n)
 }
+
+/// What the filter by methodology says where ATT&CK is meant.
+pub const ATTACK: &str = "attack-enterprise";
+
+/// The condition that a library procedure `p` names a technique of the methodology whose key is `$key`; empty
+/// is any.
+pub fn is_of_methodology(key: usize) -> String {
+    format!(
+        "(${key} = '' OR CASE WHEN ${key} = '{ATTACK}'
+            THEN EXISTS (SELECT FROM unnest(p.technique_ids) id WHERE id ~ '^T[0-9]{{4}}([.][0-9]+)?$')
+            ELSE p.technique_ids && ARRAY(SELECT own.short_name FROM terms own \
+                JOIN term_parents op ON op.term_id = own.id JOIN term_parents tp ON tp.term_id = op.parent_id
+                WHERE own.kind = 'technique' AND tp.parent_id::text = ${key}) END)"
+    )
+}
+
+/// The condition that a library procedure `p` names a technique under the tactic whose key is `$key`, of
+/// ATT&CK's newest release or one's own; empty is any.
+pub fn is_under_tactic(key: usize) -> String {
+    format!(
+        "(${key} = '' OR p.technique_ids && ARRAY(SELECT te.external_id FROM techniques te
+            WHERE te.version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) \
+                AND te.tactics @> ARRAY[${key}]
+            UNION ALL SELECT own.short_name FROM terms own JOIN term_parents op ON op.term_id = own.id
+            JOIN terms tactic ON tactic.id = op.parent_id
+            WHERE own.kind = 'technique' AND tactic.short_name = ${key}))"
+    )
+}
+
+/// A methodology or tactic that lists are filtered by.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct Filterable {
+    #[diesel(sql_type = Text)]
+    pub kind: TermKind,
+    #[diesel(sql_type = Text)]
+    pub key: String,
+    #[diesel(sql_type = Text)]
+    pub name: String,
+}
+
+/// ATT&CK and one's own methodologies, then the tactics of its newest release and one's own.
+pub fn list_filterable(conn: &mut PgConnection) -> Result<Vec<Filterable>> {
+    // sql_query: two kinds from two sources in one statement.
+    let sql = "SELECT kind, key, name FROM (
+            SELECT kind, coalesce(key, id::text) AS key, name, CASE WHEN key IS NULL THEN 1 ELSE 0 END AS own,
+                0 AS place FROM terms WHERE kind = 'methodology'
+            UNION ALL SELECT 'tactic', short_name, name, 0, position FROM tactics
+                WHERE version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1)
+            UNION ALL SELECT kind, short_name, name, 1, position FROM terms WHERE kind = 'tactic') f
+        ORDER BY kind, own, place, lower(name), key";
+    Ok(diesel::sql_query(sql).load(conn)?)
+}

@@ -15,15 +15,17 @@ use crate::library::store::attack::{
     Methodology, NamedTechnique, Release, ReleaseSize, TacticRow, Technique, TechniqueRow,
 };
 use crate::library::store::procedures::Procedure;
-use crate::library::store::terms::Named;
+use crate::library::store::terms::{Filterable, Named};
 use crate::library::store::{Hit, Repository, Tactic};
 use crate::library::terms::TermKind;
 
 /// What the library can be filtered by.
 #[derive(Debug, Clone, Default)]
 pub struct Choices {
-    /// Tactics of the newest release.
-    pub tactics: Vec<Tactic>,
+    /// ATT&CK and one's own.
+    pub methodologies: Vec<Filterable>,
+    /// Tactics of the newest release and one's own.
+    pub tactics: Vec<Filterable>,
     /// Platforms that procedures name.
     pub platforms: Vec<String>,
     pub repositories: Vec<Repository>,

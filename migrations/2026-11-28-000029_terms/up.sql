@@ -39,7 +39,7 @@ LANGUAGE sql STABLE AS $$
             ORDER BY v.rank DESC LIMIT 1) known
         JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
         UNION ALL
-        SELECT tactic.short_name, tactic.name, 1000 + tactic.position
+        SELECT tactic.short_name, tactic.name COLLATE "default", 1000 + tactic.position
         FROM terms technique
         JOIN term_parents p ON p.term_id = technique.id
         JOIN terms tactic ON tactic.id = p.parent_id

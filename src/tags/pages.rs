@@ -84,8 +84,8 @@ pub async fn rename(permit: Permit<ManageSettings>, Form(new): Form<NewName>) ->
     let (tag, there) = permit
         .read(move |conn| {
             let tag = store::find_tag(conn, &reader, &from)?.ok_or(Error::NotFound)?;
-            let there = match wanted.filter(|wanted| *wanted != from) {
-                Some(wanted) => store::find_tag(conn, &reader, &wanted)?,
+            let there = match wanted.as_ref().filter(|wanted| **wanted != from) {
+                Some(wanted) => store::find_tag(conn, &reader, wanted)?,
                 None => None,
             };
             Ok((tag, there))

@@ -96,8 +96,8 @@ fn a_start_takes_the_newest_versions_and_tells_what_changed_since_the_last() {
     let plan = save(&mut browser, "/test-plans/new", "Quarterly", "0", &[&a, &b]);
     browser.open(&plan).see_not("Last used on");
     let start = |browser: &mut Browser| {
-        browser.open(&plan).click("Start engagement").press("Next").expect(200);
-        browser.press("Next").press("Next").expect(200);
+        browser.open(&plan).click("Start engagement").press("Next: Engagement Details").expect(200);
+        browser.press("Next: Select Procedures").press("Next: Finalize").expect(200);
     };
     start(&mut browser);
     browser.see_not("Last used on").press("Create Engagement").expect(200);

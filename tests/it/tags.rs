@@ -41,23 +41,22 @@ fn a_tag_is_renamed_and_merged_wherever_it_stands() {
     assert!(!outside.contains("\"keep\""), "{outside}");
 
     // Who administers sees what their access shows, and renames everywhere.
-    app.give_access(&app.people.administrator, client, "auditor");
     let mut browser = app.sign_in(&app.people.administrator);
     browser.open("/admin").click("Tags").expect(200).see("old").see("1 test plan");
     app.give_access(&app.people.administrator, client, "team_lead");
     browser.open("/admin/tags?q=old").see("1 client").see("1 asset").see("1 report").see("1 finding");
     browser.click("Rename or merge old").fill("New name", "Older, oldest").press("Rename").expect(422);
-    browser.see("A comma separates tags.").fill("New name", hostile!("Ancient")).press("Rename").expect(200);
+    browser.see("A comma separates tags.").fill("New name", hostile!("Aged")).press("Rename").expect(200);
     browser.see("in 5 places");
-    let ancient = hostile!("Ancient").to_lowercase();
+    let ancient = hostile!("Aged").to_lowercase();
     assert_eq!(tags(&app, "assets"), [format!("keep,{ancient},new")], "in its place");
     let versions = app.texts(&format!(
         "SELECT n::text || (body -> 'tags')::text FROM test_plan_versions WHERE test_plan_id = '{plan}' ORDER BY n DESC LIMIT 1"));
-    assert!(versions[0].contains("ncient"), "{versions:?}");
+    assert!(versions[0].contains("ged <x"), "{versions:?}");
 
     // An edit from before meets the new name and does not bring back the old one.
     browser
-        .open("/admin/tags?q=ancient")
+        .open("/admin/tags?q=aged")
         .click("Rename or merge")
         .fill("New name", "NEW")
         .press("Rename")

@@ -181,8 +181,8 @@ fn the_matrix_is_small_and_shows_the_latest_outcomes_of_whom_the_reader_sees() {
         ("version", "1"),
         ("red_outcome", "success"),
         ("blue_outcome", "prevented_alerted"),
-        ("executed_at", "2026-11-21T07:00:00"),
-        ("detected_at", "2026-11-21T07:10:00"),
+        ("executed_at", "2026-11-20T07:30:00"),
+        ("detected_at", "2026-11-20T07:40:00"),
     ];
     let saved = app.browser(&app.people.lead).post(&again.procedure_path(0), &fields);
     assert_eq!(saved.status, 303, "{}", saved.text());

@@ -343,11 +343,11 @@ fn names_have_one_order_as_people_expect_it() {
             "clients.name",
             "engagements.title",
             "library_procedures.name",
-            "methodologies.name",
             "people.name",
             "reports.title",
             "repositories.name",
             "roles.name",
+            "terms.name",
             "test_plans.title",
         ]
     );

@@ -254,7 +254,7 @@ fn copy_plan(tx: &mut WriteTx<'_>, shelf: Shelf, planning: &mut Planning) -> Res
         .set((
             engagements::attack_version.eq(&attack_version),
             engagements::test_plan_version
-                .eq(test_plans::table.find(plan).select(test_plans::version.nullable()).single_value()),
+                .eq(test_plans::table.find(plan).select(test_plans::version).single_value()),
         ))
         .execute(tx.conn)?;
     let chosen: Vec<LibraryProcedureId> = test_plan_procedures::table

@@ -44,7 +44,7 @@ pub(super) async fn technique(permit: &Permit<ReadLibrary>, own: Own) -> Result<
     let (shelf, id, parents) = (permit.shelf(), own.text.short_name.clone(), own.text.parents.clone());
     let (outline, hits, count) = permit
         .read(move |conn| {
-            let search_of = Search { technique: id, ..Search::default() };
+            let search_of = Search { technique: id.clone(), ..Search::default() };
             Ok((
                 store::list_outline(conn, shelf)?,
                 search(conn, shelf, &search_of, PROCEDURES)?,

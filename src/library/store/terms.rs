@@ -198,7 +198,7 @@ pub fn find_uses(conn: &mut PgConnection, shelf: Shelf, term: &Own) -> Result<Us
             CASE WHEN p.repository_id = ANY (s.seen) THEN p.name ELSE '' END, 'library'
             FROM library_procedures p CROSS JOIN (SELECT {} AS seen) s
             WHERE $2 <> '' AND p.technique_ids @> ARRAY[$2]
-         UNION ALL SELECT NULL, '', 'engagement' FROM procedures p
+         UNION ALL SELECT NULL, '' COLLATE names, 'engagement' FROM procedures p
             WHERE $2 <> '' AND p.technique_ids @> ARRAY[$2]
          ORDER BY name",
         seen(3)
@@ -543,7 +543,7 @@ pub fn list_filterable(conn: &mut PgConnection) -> Result<Vec<Filterable>> {
     let sql = "SELECT kind, key, name FROM (
             SELECT kind, coalesce(key, id::text) AS key, name, CASE WHEN key IS NULL THEN 1 ELSE 0 END AS own,
                 0 AS place FROM terms WHERE kind = 'methodology'
-            UNION ALL SELECT 'tactic', short_name, name, 0, position FROM tactics
+            UNION ALL SELECT 'tactic', short_name, name COLLATE names, 0, position FROM tactics
                 WHERE version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1)
             UNION ALL SELECT kind, short_name, name, 1, position FROM terms WHERE kind = 'tactic') f
         ORDER BY kind, own, place, lower(name), key";

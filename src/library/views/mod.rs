@@ -17,7 +17,6 @@ use crate::library::store::attack::{
 use crate::library::store::procedures::Procedure;
 use crate::library::store::terms::{Filterable, Named};
 use crate::library::store::{Hit, Repository, Tactic};
-use crate::library::terms::TermKind;
 
 /// What the library can be filtered by.
 #[derive(Debug, Clone, Default)]

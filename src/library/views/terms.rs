@@ -18,6 +18,14 @@ impl Outline {
         self.0.iter().filter(|term| term.kind == kind).collect()
     }
 
+    pub fn methodologies(&self) -> Vec<&Outlined> {
+        self.of_kind(TermKind::Methodology)
+    }
+
+    pub fn tactics(&self) -> Vec<&Outlined> {
+        self.of_kind(TermKind::Tactic)
+    }
+
     /// What stands under a term.
     pub fn under(&self, id: &TermId) -> Vec<&Outlined> {
         self.0.iter().filter(|term| term.parents.contains(id)).collect()

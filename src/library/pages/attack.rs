@@ -71,8 +71,8 @@ pub async fn techniques(
             let own = list_named(conn, TermKind::Methodology)?;
             if let Some(id) = methodology {
                 let tactics = list_own_tactics(conn, id)?;
-                let rows = search_own_techniques(conn, shelf, id, &search, LOADED)?;
-                let count = count_own_techniques(conn, id, &search)?;
+                let rows = search_own_techniques(conn, shelf, Some(id), &search, LOADED)?;
+                let count = count_own_techniques(conn, Some(id), &search)?;
                 return Ok((releases, version, tactics, rows, count, own));
             }
             let tactics = store::list_tactics(conn, &version)?;

@@ -447,11 +447,12 @@ pub fn checked(kind: TermKind, typed: &[Typed<TermField>]) -> Result<TermText> {
     Ok(text)
 }
 
-/// Techniques of an own methodology by id, at most `limit`; before one against the list's order.
+/// Techniques of an own methodology, or of all of them, by id, at most `limit`; before one against the list's
+/// order.
 pub fn search_own_techniques(
     conn: &mut PgConnection,
     shelf: Shelf,
-    methodology: TermId,
+    methodology: Option<TermId>,
     search: &TechniqueSearch,
     limit: i64,
 ) -> Result<Vec<TechniqueRow>> {
@@ -468,7 +469,7 @@ pub fn search_own_techniques(
         seen(6)
     );
     Ok(diesel::sql_query(sql)
-        .bind::<SqlUuid, _>(methodology)
+        .bind::<Nullable<SqlUuid>, _>(methodology)
         .bind::<Array<Text>, _>(patterns(&search.q))
         .bind::<Text, _>(&search.tactic)
         .bind::<Nullable<Text>, _>(search.at.cursor())
@@ -477,21 +478,21 @@ pub fn search_own_techniques(
         .load(conn)?)
 }
 
-/// The techniques of the methodology `$1` that hold the words `$2` and stand under the tactic `$3`.
+/// The techniques of the methodology `$1`, or of any, that hold the words `$2` and stand under the tactic `$3`.
 const OWN_MATCHES: &str = "q.kind = 'technique' AND lower(q.short_name || ' ' || q.name) LIKE ALL ($2)
     AND EXISTS (SELECT FROM term_parents qp JOIN terms t ON t.id = qp.parent_id
-        JOIN term_parents tp ON tp.term_id = t.id AND tp.parent_id = $1
+        JOIN term_parents tp ON tp.term_id = t.id AND ($1::uuid IS NULL OR tp.parent_id = $1)
         WHERE qp.term_id = q.id AND ($3 = '' OR t.short_name = $3))";
 
-/// How many techniques of an own methodology a search finds, wherever it starts.
+/// How many own techniques a search finds, wherever it starts.
 pub fn count_own_techniques(
     conn: &mut PgConnection,
-    methodology: TermId,
+    methodology: Option<TermId>,
     search: &TechniqueSearch,
 ) -> Result<i64> {
     // sql_query: the condition of the search, so that the count is of what it finds.
     let number: Number = diesel::sql_query(format!("SELECT count(*) AS n FROM terms q WHERE {OWN_MATCHES}"))
-        .bind::<SqlUuid, _>(methodology)
+        .bind::<Nullable<SqlUuid>, _>(methodology)
         .bind::<Array<Text>, _>(patterns(&search.q))
         .bind::<Text, _>(&search.tactic)
         .get_result(conn)?;

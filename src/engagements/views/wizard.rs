@@ -12,6 +12,7 @@ use crate::kernel::web::filters;
 use crate::kernel::web::link;
 use crate::library::store::Hit;
 
+use crate::procedures::domain::ObservationWindow;
 /// Names of the steps.
 pub const STEPS: [&str; 4] = ["Client", "Engagement Details", "Select Procedures", "Finalize"];
 
@@ -255,6 +256,14 @@ pub struct FinalizeStep {
     pub all_tactics: usize,
     /// How many inputs come along.
     pub inputs: usize,
+}
+
+impl FinalizeStep {
+    /// The observation window, where one is set.
+    fn window(&self) -> Option<&'static str> {
+        let window: ObservationWindow = self.details.observation_window.parse().ok()?;
+        (window != ObservationWindow::Closed).then(|| window.label())
+    }
 }
 
 /// Coverage of a selection: tactics that have procedures, in matrix order, each with those techniques that

@@ -445,8 +445,10 @@ fn procedure(tour: &mut Tour<'_>) {
         assert_eq!(b.post(&format!("{place}&tab=one"), &[("name", hostile!("typed"))]).status, 200);
         b.get_fragment(place);
         b.open(&format!("{}/queue?queue=mine", e.path()));
-        let stale = [("name", hostile!("Renamed")), ("version", "0")];
-        assert_eq!(b.post(&format!("/clients/{client}/edit"), &stale).status, 409);
+        for (contacts, status) in [(hostile!("At night"), 303), (hostile!("By day"), 409)] {
+            let typed = [("contacts", contacts), ("version", "1")];
+            assert_eq!(b.post(&format!("/clients/{client}/edit"), &typed).status, status);
+        }
     });
 }
 

@@ -87,7 +87,7 @@ pub fn list_waiting(conn: &mut PgConnection, me: &Me<'_>) -> Result<Vec<Waiting>
          ) q JOIN clients c ON c.id = q.client_id
          WHERE q.side IN ('red', 'both') AND q.red OR q.side IN ('blue', 'both') AND q.blue
          ORDER BY q.end_date NULLS LAST, q.engagement, q.position LIMIT $5",
-        turn_sql("p")
+        turn_sql("p", "$6")
     ))
     .bind::<Array<SqlUuid>, _>(me.clients)
     .bind::<SqlUuid, _>(me.person)

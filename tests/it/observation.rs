@@ -71,7 +71,7 @@ fn what_blue_has_not_seen_yet_comes_back_at_the_end_of_the_window() {
     let blue = &app.people.second;
     let mut b = app.browser(blue);
     b.open(&e.procedure_path(0))
-        .see("Provisional.")
+        .see("Logged is provisional.")
         .see("observation window of 1 hour")
         .see("look again 10:00");
     b.see("Auto: blue team from 10:00").see_not("Looked again, it stands");
@@ -87,8 +87,9 @@ fn what_blue_has_not_seen_yet_comes_back_at_the_end_of_the_window() {
     app.pass(TimeDelta::minutes(50));
     assert!(!queue(&app, blue, &e).contains("Nothing is waiting on you"));
     let mut b = app.browser(blue);
+    b.open("/").see("Dump look again");
     b.open(&e.procedure_path(0)).see("Auto: blue team").press("Looked again, it stands").expect(200);
-    b.see_not("Provisional.");
+    b.see_not("provisional");
     assert_eq!(status(&app, &e), "completed");
     assert!(queue(&app, blue, &e).contains("Nothing is waiting on you"));
     let sentences = app.texts("SELECT sentence FROM audit.events ORDER BY id DESC LIMIT 3");

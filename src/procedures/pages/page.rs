@@ -272,6 +272,7 @@ impl State {
         if let Some(refused) = &self.inputs {
             form.steps = parts.steps(Some(refused));
         }
+        let prepares = form.steps.steps.iter().any(|step| step.ticks);
         let page = Show {
             frame: permit.frame(Section::Engagements, title),
             bar: parts.bar(self.saved, place.as_ref()),
@@ -281,7 +282,8 @@ impl State {
             attachments: pieces.attachments,
             assets: pieces.assets,
             draft: offered,
-            closed,
+            closed: closed
+                .map(|why| if prepares { why + " Prerequisites can be ticked already." } else { why }),
             events: format!(
                 "/engagements/{}/events?procedure={}",
                 loaded.shown.engagement.id, loaded.shown.procedure.id

@@ -50,7 +50,7 @@ fn not_attempted_sql(procedure: &str) -> String {
 }
 
 /// When blue looks again, as [`ObservationWindow::look_again`] has it; NULL where its answer stands.
-fn look_again_sql(procedure: &str) -> String {
+pub fn look_again_sql(procedure: &str) -> String {
     let end = format!("{procedure}.executed_at + make_interval(mins => e.observation_window::int)");
     format!(
         "CASE WHEN {procedure}.blue_answered_at IS NULL OR {procedure}.executed_at IS NULL

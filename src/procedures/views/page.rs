@@ -206,6 +206,8 @@ impl HtmlSafe for SaveForm {}
 /// A provisional answer of blue's.
 #[derive(Debug, Clone)]
 pub struct Again {
+    /// The answer's label.
+    pub answer: String,
     /// "1 hour", the engagement's observation window.
     pub window: &'static str,
     /// When blue looks again.
@@ -433,6 +435,7 @@ impl Parts<'_> {
                 && row.status != ProcedureStatus::NotApplicable,
             figures: figures.join(" · "),
             again: self.look_again().map(|at| Again {
+                answer: self.read(Field::BlueOutcome, row.blue_outcome.as_deref().unwrap_or_default()),
                 window: self.shown.engagement.observation_window.label(),
                 at: show::soon(at, self.now, self.zone()),
                 due: at <= self.now,

@@ -6,24 +6,28 @@ use crate::kernel::job::{Done, Job};
 pub const JOBS: &[Job] = &[
     Job {
         name: "schedule-transitions",
+        title: "Start what is scheduled",
         schedule: "0 * * * *",
         about: "Moves each scheduled engagement whose start date has come to In Progress.",
         run: |reach, now| crate::lifecycle::store::sweep(&reach.db, &reach.actor(), now),
     },
     Job {
         name: "audit-refresh",
+        title: "Keep the audit log’s months",
         schedule: "10 0 * * *",
         about: "Makes the audit log's months ahead; archives and drops those that are no longer shown.",
         run: crate::audit::log::retention::refresh,
     },
     Job {
         name: "session-sweep",
+        title: "Clear ended sessions and old drafts",
         schedule: "*/20 * * * *",
         about: "Removes sessions that have ended and drafts older than 14 days.",
         run: |reach, now| crate::accounts::sweep::sweep(&reach.db, now),
     },
     Job {
         name: "refusal-floods",
+        title: "Count refused attempts",
         schedule: "* * * * *",
         about: "Records how many attempts were refused beyond those that have events of their own.",
         run: |reach, now| {
@@ -32,6 +36,7 @@ pub const JOBS: &[Job] = &[
     },
     Job {
         name: "attachment-sweep",
+        title: "Clear removed files",
         schedule: "40 3 * * *",
         about: "Deletes uploads that were never finished and files of attachments removed 30 days ago.",
         run: |reach, now| crate::procedures::sweep::sweep(&reach.db, &reach.attachments, now),

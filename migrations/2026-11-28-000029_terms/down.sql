@@ -4,7 +4,7 @@ ALTER TABLE field_history ENABLE TRIGGER audited;
 ALTER TABLE field_history
     DROP CONSTRAINT field_history_subject_type_check,
     ADD CONSTRAINT field_history_subject_type_check
-        CHECK (subject_type IN ('procedure', 'engagement', 'report', 'finding', 'repository'));
+        CHECK (subject_type IN ('procedure', 'engagement', 'report', 'finding', 'repository', 'client', 'asset'));
 
 ALTER TABLE findings DROP COLUMN tags;
 ALTER TABLE reports DROP COLUMN tags;

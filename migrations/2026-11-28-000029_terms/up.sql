@@ -79,6 +79,6 @@ CREATE INDEX findings_tags ON findings USING gin (tags);
 ALTER TABLE field_history
     DROP CONSTRAINT field_history_subject_type_check,
     ADD CONSTRAINT field_history_subject_type_check
-        CHECK (subject_type IN ('procedure', 'engagement', 'report', 'finding', 'repository', 'term'));
+        CHECK (subject_type IN ('procedure', 'engagement', 'report', 'finding', 'repository', 'client', 'asset', 'term'));
 
 SELECT audit.watch(name) FROM unnest(ARRAY['term_parents', 'test_plan_versions']) name;

@@ -114,6 +114,7 @@ pub async fn jobs(permit: Permit<RunJob>) -> Result<HttpResponse> {
         .iter()
         .map(|job| JobCard {
             name: job.name,
+            title: job.title,
             about: job.about,
             schedule: job.schedule,
             next: next_run(job, now),
@@ -135,16 +136,16 @@ pub async fn jobs(permit: Permit<RunJob>) -> Result<HttpResponse> {
 
 pub async fn run(permit: Permit<RunJob>, path: web::Path<String>) -> Result<HttpResponse> {
     let job = permit.app.jobs.find(&path)?;
-    let event = Event::new(Kind::JobRun, format!("Ran the job {} by hand", job.name))
+    let event = Event::new(Kind::JobRun, format!("Ran the job “{}” ({}) by hand", job.title, job.name))
         .detail(serde_json::json!({ "job": job.name }));
     permit.write(|tx| tx.audited((), event)).await?;
     let message = match permit.app.jobs.run_now(job.name, Some(permit.viewer().id)).await {
         Ok(done) if done.skipped > 0 => {
-            format!("{} ran: {} moved, {} skipped.", job.name, done.moved, done.skipped)
+            format!("“{}” ran: {} moved, {} skipped.", job.title, done.moved, done.skipped)
         }
-        Ok(done) => format!("{} ran: {} moved.", job.name, done.moved),
+        Ok(done) => format!("“{}” ran: {} moved.", job.title, done.moved),
         Err(away @ Error::Unavailable(_)) => return Err(away),
-        Err(_) => format!("{} failed. Its last run says why.", job.name),
+        Err(_) => format!("“{}” failed. Its last run says why.", job.title),
     };
     Ok(redirect_with("/admin/jobs", &message))
 }

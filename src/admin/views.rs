@@ -63,6 +63,7 @@ impl RunRow {
 /// A job with its last runs.
 pub struct JobCard {
     pub name: &'static str,
+    pub title: &'static str,
     pub about: &'static str,
     /// Its cron expression, in UTC.
     pub schedule: &'static str,
@@ -121,6 +122,7 @@ mod tests {
         for job in crate::jobs::JOBS {
             let card = JobCard {
                 name: job.name,
+                title: job.title,
                 about: job.about,
                 schedule: job.schedule,
                 next: None,

@@ -5,8 +5,11 @@ use serde::Deserialize;
 
 use crate::kernel::base::error::{Error, FieldErrors};
 use crate::kernel::base::show;
-use crate::kernel::base::text::parse_tags;
-use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text, check_visible};
+use crate::kernel::base::text::{
+    LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text, check_visible, parse_tags, split_tags,
+};
+use crate::kernel::merge::MergeField;
+use crate::kernel::merge::record::Columns;
 
 crate::text_enum! {
     /// What an asset is.
@@ -35,24 +38,101 @@ crate::text_enum! {
 /// Longest name of a client or an asset, in characters.
 pub const NAME_CHARS: usize = 120;
 
+crate::text_enum! {
+    /// The fields of a client, by the names they post under.
+    pub enum ClientField {
+        Name => "name", "Name";
+        Description => "description", "Description";
+        Contacts => "contacts", "Contacts";
+        Tags => "tags", "Tags";
+    }
+}
+
+impl MergeField for ClientField {
+    fn is_long(self) -> bool {
+        matches!(self, Self::Description | Self::Contacts)
+    }
+}
+
+crate::text_enum! {
+    /// The fields of an asset, by the names they post under.
+    pub enum AssetField {
+        Name => "name", "Name";
+        Kind => "kind", "Kind";
+        Criticality => "criticality", "Criticality";
+        Address => "address", "Address";
+        Description => "description", "Description";
+        Tags => "tags", "Tags";
+    }
+}
+
+impl MergeField for AssetField {
+    fn is_long(self) -> bool {
+        self == Self::Description
+    }
+}
+
+/// Checks one field of a client and gives its canonical value: tags as "a, b".
+///
+/// # Errors
+/// A sentence for beside the field.
+pub fn check_client(field: ClientField, raw: &str) -> Result<String, String> {
+    match field {
+        ClientField::Name => check_name(raw, "Give the client a name."),
+        ClientField::Description => check_text("The description", false, raw, LONG_TEXT_BYTES, true),
+        ClientField::Contacts => check_text("The contacts", true, raw, LONG_TEXT_BYTES, true),
+        ClientField::Tags => Ok(parse_tags(raw)?.join(", ")),
+    }
+}
+
+/// Checks one field of an asset and gives its canonical value.
+///
+/// # Errors
+/// A sentence for beside the field.
+pub fn check_asset(field: AssetField, raw: &str) -> Result<String, String> {
+    let listed = |known: bool, what: &str| {
+        if known { Ok(raw.to_owned()) } else { Err(format!("Choose a {what} from the list.")) }
+    };
+    match field {
+        AssetField::Name => check_name(raw, "Give the asset a name."),
+        AssetField::Kind => listed(raw.parse::<AssetKind>().is_ok(), "kind"),
+        AssetField::Criticality => listed(raw.parse::<Criticality>().is_ok(), "criticality"),
+        AssetField::Address => check_text("The address", false, raw, SHORT_TEXT_BYTES, false),
+        AssetField::Description => check_text("The description", false, raw, LONG_TEXT_BYTES, true),
+        AssetField::Tags => Ok(parse_tags(raw)?.join(", ")),
+    }
+}
+
+/// A canonical value of an asset's field as people read it.
+pub fn read_asset(field: AssetField, value: &str) -> String {
+    let label = match field {
+        AssetField::Kind => value.parse().ok().map(AssetKind::label),
+        AssetField::Criticality => value.parse().ok().map(Criticality::label),
+        _ => None,
+    };
+    label.unwrap_or(value).to_owned()
+}
+
 /// A client as typed.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct TypedClient {
-    #[serde(default)]
     pub name: String,
     /// Markdown.
-    #[serde(default)]
     pub description: String,
     /// Markdown: whom to call.
-    #[serde(default)]
     pub contacts: String,
     /// Separated by commas.
-    #[serde(default)]
     pub tags: String,
-    /// The version that was shown; none on creation.
-    #[serde(default)]
-    pub version: i32,
+}
+
+crate::merge_columns! {
+    TypedClient: ClientField {
+        Name => name;
+        Description => description;
+        Contacts => contacts;
+        Tags => tags;
+    }
 }
 
 /// A client's texts, checked.
@@ -74,20 +154,11 @@ impl TypedClient {
     /// [`Error::Invalid`] with a sentence for each field.
     pub fn check(&self) -> Result<ClientText, Error> {
         let mut errors = FieldErrors::default();
-        let name = keep(&mut errors, "name", check_name(&self.name, "Give the client a name."));
-        let description = keep(
-            &mut errors,
-            "description",
-            check_text("The description", false, &self.description, LONG_TEXT_BYTES, true),
-        );
-        let contacts = keep(
-            &mut errors,
-            "contacts",
-            check_text("The contacts", true, &self.contacts, LONG_TEXT_BYTES, true),
-        );
-        let tags = keep(&mut errors, "tags", parse_tags(&self.tags));
+        let mut text = |field| keep(&mut errors, field, check_client(field, &self.get(field)));
+        let (name, description) = (text(ClientField::Name), text(ClientField::Description));
+        let (contacts, tags) = (text(ClientField::Contacts), text(ClientField::Tags));
         errors.done()?;
-        Ok(ClientText { name, description, contacts, tags })
+        Ok(ClientText { name, description, contacts, tags: split_tags(&tags).collect() })
     }
 }
 
@@ -112,9 +183,6 @@ pub struct TypedAsset {
     /// Separated by commas.
     #[serde(default)]
     pub tags: String,
-    /// The version that was shown; none on creation.
-    #[serde(default)]
-    pub version: i32,
 }
 
 impl Default for TypedAsset {
@@ -126,8 +194,18 @@ impl Default for TypedAsset {
             address: String::new(),
             description: String::new(),
             tags: String::new(),
-            version: 0,
         }
+    }
+}
+
+crate::merge_columns! {
+    TypedAsset: AssetField {
+        Name => name;
+        Kind => kind;
+        Criticality => criticality;
+        Address => address;
+        Description => description;
+        Tags => tags;
     }
 }
 
@@ -152,34 +230,18 @@ impl TypedAsset {
     /// [`Error::Invalid`] with a sentence for each field.
     pub fn check(&self) -> Result<AssetText, Error> {
         let mut errors = FieldErrors::default();
-        let name = keep(&mut errors, "name", check_name(&self.name, "Give the asset a name."));
-        let address = keep(
-            &mut errors,
-            "address",
-            check_text("The address", false, &self.address, SHORT_TEXT_BYTES, false),
-        );
-        let description = keep(
-            &mut errors,
-            "description",
-            check_text("The description", false, &self.description, LONG_TEXT_BYTES, true),
-        );
-        let tags = keep(&mut errors, "tags", parse_tags(&self.tags));
-        let kind: Result<AssetKind, _> = self.kind.parse();
-        if kind.is_err() {
-            errors.add("kind", "Choose a kind from the list.");
-        }
-        let criticality: Result<Criticality, _> = self.criticality.parse();
-        if criticality.is_err() {
-            errors.add("criticality", "Choose a criticality from the list.");
-        }
+        let mut text = |field| keep(&mut errors, field, check_asset(field, &self.get(field)));
+        let (name, kind) = (text(AssetField::Name), text(AssetField::Kind));
+        let (criticality, address) = (text(AssetField::Criticality), text(AssetField::Address));
+        let (description, tags) = (text(AssetField::Description), text(AssetField::Tags));
         errors.done()?;
         Ok(AssetText {
             name,
-            kind: kind.unwrap_or(AssetKind::General),
-            criticality: criticality.unwrap_or(Criticality::Medium),
+            kind: kind.parse().unwrap_or(AssetKind::General),
+            criticality: criticality.parse().unwrap_or(Criticality::Medium),
             address,
             description,
-            tags,
+            tags: split_tags(&tags).collect(),
         })
     }
 }
@@ -270,10 +332,10 @@ fn join(parts: &[String]) -> Option<String> {
     Some(if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) })
 }
 
-fn keep<T: Default>(errors: &mut FieldErrors, field: &str, checked: Result<T, String>) -> T {
+fn keep<F: MergeField>(errors: &mut FieldErrors, field: F, checked: Result<String, String>) -> String {
     checked.unwrap_or_else(|sentence| {
-        errors.add(field, sentence);
-        T::default()
+        errors.add(field.as_str(), sentence);
+        String::new()
     })
 }
 

@@ -5,14 +5,18 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::domain::TypedClient;
-use super::views::{ClientForm, Conflict, Delete, List, Show, client_differences, show_members};
+use super::domain::{ClientField, TypedClient};
+use super::store::Client;
+use super::views::{ClientForm, Delete, List, Show, show_members};
 use super::{assets, store};
 use crate::kernel::authz::Permission;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::ClientId;
 use crate::kernel::event::about::{About, list_about};
 use crate::kernel::event::views::Activity;
+use crate::kernel::merge::form::{Editing, is_ours, typed, unsaved};
+use crate::kernel::merge::record::Columns;
+use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{CreateClient, EditClient, Permit, ReadClient};
 use crate::kernel::web::{Form, Query, Section, redirect_with};
 
@@ -54,8 +58,7 @@ fn new_form(permit: &Permit<CreateClient>, typed: TypedClient, errors: FieldErro
         cancel: "/clients".into(),
         button: "Create client",
         typed,
-        errors,
-        conflict: None,
+        editing: Editing { errors, ..Editing::default() },
     }
 }
 
@@ -109,72 +112,56 @@ pub async fn show(permit: Permit<ReadClient>, path: web::Path<ClientId>) -> Resu
 }
 
 pub async fn edit(permit: Permit<EditClient>, path: web::Path<ClientId>) -> Result<HttpResponse> {
-    let (id, visible) = (path.into_inner(), permit.visible());
-    let client = permit.read(move |conn| store::get(conn, id, &visible)).await?;
-    permit.check(id)?;
-    let name = client.name.clone();
-    let typed = TypedClient {
-        tags: client.tags.join(", "),
-        name: client.name,
-        description: client.description,
-        contacts: client.contacts,
-        version: client.version,
-    };
-    permit.page(&edit_form(&permit, (id, &name), typed, FieldErrors::default(), None))
+    let client = get(&permit, path.into_inner()).await?;
+    permit.page(&edit_form(&permit, &client, Editing::default()))
 }
 
-fn edit_form(
-    permit: &Permit<EditClient>,
-    (id, name): (ClientId, &str),
-    typed: TypedClient,
-    errors: FieldErrors,
-    conflict: Option<Conflict>,
-) -> ClientForm {
+async fn get(permit: &Permit<EditClient>, id: ClientId) -> Result<Client> {
+    let visible = permit.visible();
+    let client = permit.read(move |conn| store::get(conn, id, &visible)).await?;
+    permit.check(id)?;
+    Ok(client)
+}
+
+fn edit_form(permit: &Permit<EditClient>, client: &Client, editing: Editing<ClientField>) -> ClientForm {
+    let url = format!("/clients/{}", client.id);
+    let value = |field| editing.value(field, client.get(field));
     ClientForm {
         frame: permit
             .frame(Section::Clients, "Edit client")
             .crumb("Clients", "/clients")
-            .crumb(name, format!("/clients/{id}")),
-        action: format!("/clients/{id}/edit"),
-        cancel: format!("/clients/{id}"),
+            .crumb(&client.name, &url),
+        action: format!("{url}/edit"),
+        cancel: url,
         button: "Save",
-        typed,
-        errors,
-        conflict,
+        typed: TypedClient {
+            name: value(ClientField::Name),
+            description: value(ClientField::Description),
+            contacts: value(ClientField::Contacts),
+            tags: value(ClientField::Tags),
+        },
+        editing: Editing { version: client.version, ..editing },
     }
 }
 
 pub async fn update(
     permit: Permit<EditClient>,
     path: web::Path<ClientId>,
-    Form(typed): Form<TypedClient>,
+    Form(pairs): Form<Pairs>,
 ) -> Result<HttpResponse> {
-    let (id, visible, version) = (path.into_inner(), permit.visible(), typed.version);
+    let (id, visible) = (path.into_inner(), permit.visible());
     permit.check(id)?;
-    let saved = match typed.check() {
-        Ok(text) => permit.write(move |tx| store::save(tx, id, &visible, &text, version)).await,
-        Err(error) => Err(error),
-    };
-    match saved {
-        Ok(()) => Ok(redirect_with(&format!("/clients/{id}"), "Client saved.")),
-        Err(Error::Invalid(errors)) => {
-            let visible = permit.visible();
-            let stored = permit.read(move |conn| store::get(conn, id, &visible)).await?;
-            let page = edit_form(&permit, (id, &stored.name), typed, errors, None);
-            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+    pairs.only(is_ours::<ClientField>)?;
+    let typed = typed(&pairs, ClientField::ALL);
+    let fields = typed.clone();
+    let saved = permit.write(move |tx| store::save(tx, id, &visible, &fields)).await;
+    let zone = permit.viewer().organisation.zone();
+    match unsaved(saved, typed, zone, |_, value| value.to_owned())? {
+        None => Ok(redirect_with(&format!("/clients/{id}"), "Client saved.")),
+        Some((status, editing)) => {
+            let client = get(&permit, id).await?;
+            permit.html(status, edit_form(&permit, &client, editing).render()?)
         }
-        Err(Error::Conflict(sentence)) => {
-            let visible = permit.visible();
-            let stored = permit.read(move |conn| store::get(conn, id, &visible)).await?;
-            let theirs = client_differences(&stored, &typed);
-            // The form goes on from the stored version: saving again is then a decision, made with both
-            // values in sight.
-            let typed = TypedClient { version: stored.version, ..typed };
-            let conflict = Some(Conflict { sentence, theirs });
-            let page = edit_form(&permit, (id, &stored.name), typed, FieldErrors::default(), conflict);
-            permit.html(StatusCode::CONFLICT, page.render()?)
-        }
-        Err(other) => Err(other),
     }
 }
 

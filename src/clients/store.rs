@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::dsl::{count_star, exists, max};
 use diesel::sql_types::{Array, Text};
 
-use super::domain::{ClientText, Hanging, kept_until};
+use super::domain::{ClientField, ClientText, Hanging, check_client, kept_until};
 use crate::accounts::store::{give_access, renew_sessions};
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
@@ -16,6 +16,9 @@ use crate::kernel::db::schema::{
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::merge::history::{Subject, SubjectKind};
+use crate::kernel::merge::record::{self, Record, Saved, Typed};
+use crate::kernel::merge::{Change, Version};
 use crate::kernel::web::permit::{CreateClient, Permit};
 use crate::lifecycle::domain::EngagementStatus;
 
@@ -220,46 +223,72 @@ fn is_administrator(conn: &mut PgConnection, person: PersonId) -> Result<bool> {
     Ok(diesel::select(exists(held)).get_result(conn)?)
 }
 
-/// Saves a client's texts. Nothing changed is no save.
+crate::merge_columns! {
+    Client: ClientField {
+        Name => name;
+        Description => description;
+        Contacts => contacts;
+        Tags => tags;
+    }
+}
+
+impl Record for Client {
+    fn subject(&self) -> Subject {
+        Subject(SubjectKind::Client, self.id.0)
+    }
+
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    fn check(&self, field: ClientField, raw: &str) -> Result<String, String> {
+        check_client(field, raw)
+    }
+
+    fn store(
+        &mut self,
+        tx: &mut WriteTx<'_>,
+        version: Version,
+        _changes: &[Change<ClientField>],
+    ) -> Result<()> {
+        diesel::update(clients::table.find(self.id))
+            .set((
+                clients::name.eq(&self.name),
+                clients::description.eq(&self.description),
+                clients::contacts.eq(&self.contacts),
+                clients::tags.eq(&self.tags),
+                clients::updated_at.eq(tx.now()),
+                clients::version.eq(version),
+            ))
+            .execute(tx.conn)
+            .map_err(name_taken)?;
+        self.version = version;
+        Ok(())
+    }
+}
+
+/// Saves typed texts of a client. What conflicts is not stored and comes back with both values; everything
+/// else is.
 ///
 /// # Errors
-/// [`Error::Conflict`] when somebody saved since `version` was shown, [`Error::Invalid`] when the name is
-/// taken.
+/// [`Error::Invalid`] with a sentence for each text that does not hold, or when the name is taken (nothing is
+/// stored).
 pub fn save(
     tx: &mut WriteTx<'_>,
     id: ClientId,
     visible: &Visible,
-    text: &ClientText,
-    version: i32,
-) -> Result<Audited<()>> {
-    let before = lock(tx, id, visible)?;
-    let tags_before = before.tags.join(", ");
-    let tags = text.tags.join(", ");
-    let old =
-        [before.name.as_str(), before.description.as_str(), before.contacts.as_str(), tags_before.as_str()];
-    let new = [text.name.as_str(), text.description.as_str(), text.contacts.as_str(), tags.as_str()];
-    if old == new {
-        return Ok(tx.unchanged(()));
+    typed: &[Typed<ClientField>],
+) -> Result<Audited<Saved<ClientField>>> {
+    let mut client = lock(tx, id, visible)?;
+    let saved = record::save(tx, &mut client, typed, |_| Ok(()))?;
+    if !saved.changes() {
+        return Ok(tx.unchanged(saved));
     }
-    if before.version != version {
-        return Err(stale("client"));
-    }
-    diesel::update(clients::table.find(id))
-        .set((
-            clients::name.eq(&text.name),
-            clients::description.eq(&text.description),
-            clients::contacts.eq(&text.contacts),
-            clients::tags.eq(&text.tags),
-            clients::updated_at.eq(tx.now()),
-            clients::version.eq(clients::version + 1),
-        ))
-        .execute(tx.conn)
-        .map_err(name_taken)?;
-    let event = Event::new(Kind::ClientUpdated, format!("Changed the client “{}”", text.name))
-        .subject("client", id.0, &text.name)
+    let event = Event::new(Kind::ClientUpdated, format!("Changed the client “{}”", client.name))
+        .subject("client", id.0, &client.name)
         .client(id)
-        .telling(changes(old, new));
-    tx.audited((), event)
+        .telling(saved.accepted.iter().map(Change::detail));
+    tx.audited(saved, event)
 }
 
 pub(super) fn lock(tx: &mut WriteTx<'_>, id: ClientId, visible: &Visible) -> Result<Client> {
@@ -269,14 +298,6 @@ pub(super) fn lock(tx: &mut WriteTx<'_>, id: ClientId, visible: &Visible) -> Res
         .select(Client::as_select())
         .for_update()
         .first(tx.conn)?)
-}
-
-/// The sentence of an edit that came too late.
-pub(super) fn stale(what: &str) -> Error {
-    Error::Conflict(format!(
-        "Somebody saved this {what} since you opened it. What you typed is still here. Compare it with the \
-            page, then save again."
-    ))
 }
 
 type Fields<'a> = [&'a str; 4];

@@ -5,11 +5,12 @@ use chrono_tz::Tz;
 
 use super::assets::lines::Line;
 use super::assets::store::Asset;
-use super::domain::{AssetKind, Criticality, TypedAsset, TypedClient};
+use super::domain::{AssetField, ClientField, TypedAsset, TypedClient};
 use super::store::{Client, ClientEngagement, Listed, Member};
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::show;
 use crate::kernel::event::views::Activity;
+use crate::kernel::merge::form::Editing;
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 
@@ -43,56 +44,6 @@ impl List {
     }
 }
 
-/// A value that somebody else saved meanwhile, shown beside the form that keeps one's own.
-pub struct Difference {
-    pub label: &'static str,
-    /// What is stored now.
-    pub stored: String,
-}
-
-/// Why an edit was not saved.
-pub struct Conflict {
-    pub sentence: String,
-    /// Where the stored row differs from what was typed.
-    pub theirs: Vec<Difference>,
-}
-
-/// Where a stored client differs from what was typed.
-pub fn client_differences(stored: &Client, typed: &TypedClient) -> Vec<Difference> {
-    let tags = stored.tags.join(", ");
-    differences([
-        ("Name", &stored.name, &typed.name),
-        ("Description", &stored.description, &typed.description),
-        ("Contacts", &stored.contacts, &typed.contacts),
-        ("Tags", &tags, &typed.tags),
-    ])
-}
-
-/// Where a stored asset differs from what was typed.
-pub fn asset_differences(stored: &Asset, typed: &TypedAsset) -> Vec<Difference> {
-    let label_of_kind = typed.kind.parse::<AssetKind>().map_or(String::new(), |k| k.label().into());
-    let label_of_criticality =
-        typed.criticality.parse::<Criticality>().map_or(String::new(), |c| c.label().into());
-    let tags = stored.tags.join(", ");
-    differences([
-        ("Name", &stored.name, &typed.name),
-        ("Kind", &stored.kind.label().into(), &label_of_kind),
-        ("Criticality", &stored.criticality.label().into(), &label_of_criticality),
-        ("Address", &stored.address, &typed.address),
-        ("Description", &stored.description, &typed.description),
-        ("Tags", &tags, &typed.tags),
-    ])
-}
-
-fn differences<const N: usize>(fields: [(&'static str, &String, &String); N]) -> Vec<Difference> {
-    let same = |a: &str, b: &str| a.trim() == b.replace("\r\n", "\n").trim();
-    fields
-        .into_iter()
-        .filter(|(_, stored, typed)| !same(stored, typed))
-        .map(|(label, stored, _)| Difference { label, stored: stored.clone() })
-        .collect()
-}
-
 #[derive(Template)]
 #[template(path = "clients/form.html")]
 pub struct ClientForm {
@@ -104,9 +55,8 @@ pub struct ClientForm {
     pub button: &'static str,
     /// What was typed, or what is stored.
     pub typed: TypedClient,
-    pub errors: FieldErrors,
-    /// What somebody else saved meanwhile.
-    pub conflict: Option<Conflict>,
+    /// The rest of the form; its version is 0 on creation.
+    pub editing: Editing<ClientField>,
 }
 
 /// A member of a client, for its page.
@@ -170,8 +120,8 @@ pub struct AssetForm {
     /// What was typed, or what is stored.
     pub typed: TypedAsset,
     pub errors: FieldErrors,
-    /// What somebody else saved meanwhile.
-    pub conflict: Option<Conflict>,
+    /// The rest of the form; its version is 0 on creation.
+    pub editing: Editing<AssetField>,
 }
 
 /// Many assets at once, as lines.

@@ -342,6 +342,10 @@ impl Dashboard {
     fn url(&self, waiting: &Waiting) -> String {
         url_of(waiting)
     }
+    /// Whether blue has answered, and looks again.
+    fn is_provisional(&self, waiting: &Waiting) -> bool {
+        waiting.side == Team::Blue && waiting.look_again.is_some()
+    }
 }
 
 #[cfg(test)]

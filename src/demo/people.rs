@@ -154,7 +154,6 @@ fn take_on<'a>(stage: &mut Stage<'a>, tx: &mut WriteTx<'_>, by: &'a str, client:
         description: client.description.clone(),
         contacts: client.contacts.clone(),
         tags: client.tags.join(", "),
-        version: 0,
     };
     let text = typed.check()?;
     let id = stage.act(tx, by, |permit: &Permit<CreateClient>, tx| clients::insert(tx, permit, &text))?;
@@ -177,7 +176,6 @@ fn add_asset<'a>(
         address: asset.address.clone(),
         description: asset.description.clone(),
         tags: asset.tags.join(", "),
-        version: 0,
     };
     let (text, client) = (typed.check()?, stage.client(&client.key)?);
     let id = stage.act(tx, by, |_: &Permit<EditAsset>, tx| {

@@ -115,6 +115,7 @@ impl Plan<'_> {
             scope: told.scope.clone(),
             access_info: told.access_info.clone(),
             special_instructions: told.special_instructions.clone(),
+            observation_window: String::new(),
         };
         typed.check().map_err(|faults| Error::Internal(anyhow::anyhow!("{}: {faults:?}", told.title)))
     }

@@ -51,7 +51,7 @@ pub const STEPS: [&[DetailField]; 4] = [
         DetailField::Tags,
     ],
     &[],
-    &[DetailField::StartDate, DetailField::EndDate, DetailField::TimeZone],
+    &[DetailField::StartDate, DetailField::EndDate, DetailField::TimeZone, DetailField::ObservationWindow],
     &[],
 ];
 

@@ -8,7 +8,7 @@ use crate::kernel::base::text::{LONG_TEXT_BYTES, check_text, check_title, parse_
 use crate::kernel::base::times;
 use crate::kernel::merge::MergeField;
 use crate::lifecycle::domain::{self as schedule, EngagementStatus};
-use crate::procedures::domain::Progress;
+use crate::procedures::domain::{ObservationWindow, Progress};
 use crate::settings::domain::Meaning;
 
 crate::text_enum! {
@@ -20,6 +20,7 @@ crate::text_enum! {
         StartDate => "start_date", "Start date";
         EndDate => "end_date", "End date";
         TimeZone => "time_zone", "Time zone";
+        ObservationWindow => "observation_window", "Observation window";
         Objective => "objective", "Objective";
         Scope => "scope", "Scope";
         AccessInfo => "access_info", "Access info";
@@ -29,7 +30,10 @@ crate::text_enum! {
 
 impl MergeField for DetailField {
     fn is_long(self) -> bool {
-        !matches!(self, Self::Title | Self::Tags | Self::StartDate | Self::EndDate | Self::TimeZone)
+        matches!(
+            self,
+            Self::Description | Self::Objective | Self::Scope | Self::AccessInfo | Self::SpecialInstructions
+        )
     }
 }
 
@@ -55,6 +59,8 @@ pub struct NewEngagement {
     /// "2026-11-21" or empty.
     pub end_date: String,
     pub time_zone: String,
+    /// In minutes; empty for none.
+    pub observation_window: String,
     pub objective: String,
     pub scope: String,
     pub access_info: String,
@@ -74,6 +80,7 @@ pub struct Details {
     /// The last day, not before the first.
     pub end_date: Option<NaiveDate>,
     pub time_zone: Tz,
+    pub observation_window: ObservationWindow,
     pub objective: String,
     pub scope: String,
     pub access_info: String,
@@ -88,6 +95,7 @@ crate::merge_columns! {
         StartDate => start_date;
         EndDate => end_date;
         TimeZone => time_zone;
+        ObservationWindow => observation_window;
         Objective => objective;
         Scope => scope;
         AccessInfo => access_info;
@@ -112,6 +120,7 @@ impl NewEngagement {
             DetailField::StartDate => &self.start_date,
             DetailField::EndDate => &self.end_date,
             DetailField::TimeZone => &self.time_zone,
+            DetailField::ObservationWindow => &self.observation_window,
             DetailField::Objective => &self.objective,
             DetailField::Scope => &self.scope,
             DetailField::AccessInfo => &self.access_info,
@@ -137,6 +146,7 @@ impl NewEngagement {
         let start_date = text(DetailField::StartDate).parse().ok();
         let end_date = text(DetailField::EndDate).parse().ok();
         let time_zone = text(DetailField::TimeZone).parse().unwrap_or(Tz::UTC);
+        let observation_window = text(DetailField::ObservationWindow).parse().unwrap_or_default();
         let objective = text(DetailField::Objective);
         let scope = text(DetailField::Scope);
         let access_info = text(DetailField::AccessInfo);
@@ -155,6 +165,7 @@ impl NewEngagement {
             start_date,
             end_date,
             time_zone,
+            observation_window,
             objective,
             scope,
             access_info,
@@ -176,6 +187,13 @@ pub fn check_detail(field: DetailField, raw: &str) -> Result<String, String> {
             Ok(times::parse_date(raw)?.map_or_else(String::new, |date| date.to_string()))
         }
         DetailField::TimeZone => Ok(times::zone(raw)?.name().to_owned()),
+        DetailField::ObservationWindow if raw.trim().is_empty() => {
+            Ok(ObservationWindow::default().as_str().to_owned())
+        }
+        DetailField::ObservationWindow => match raw.trim().parse::<ObservationWindow>() {
+            Ok(window) => Ok(window.as_str().to_owned()),
+            Err(_) => Err("This is not an observation window. Choose one from the list.".into()),
+        },
         DetailField::Description | DetailField::Objective | DetailField::Scope | DetailField::AccessInfo => {
             check_text(field.label(), false, raw, LONG_TEXT_BYTES, true)
         }

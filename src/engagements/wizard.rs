@@ -123,6 +123,11 @@ impl Wizard {
             (&mut self.details.scope, &self.given.details.scope, &given.details.scope),
             (&mut self.details.access_info, &self.given.details.access_info, &given.details.access_info),
             (
+                &mut self.details.observation_window,
+                &self.given.details.observation_window,
+                &given.details.observation_window,
+            ),
+            (
                 &mut self.details.special_instructions,
                 &self.given.details.special_instructions,
                 &given.details.special_instructions,

@@ -47,7 +47,7 @@ crate::text_enum! {
     pub enum Turn {
         Red => "red", "Red team";
         Blue => "blue", "Blue team";
-        /// Red's outcome and blue's are missing, and it was executed.
+        /// Both sides owe something.
         Both => "both", "Red and blue team";
         Nobody => "nobody", "Nobody";
     }
@@ -63,6 +63,17 @@ impl Turn {
     }
 }
 
+impl Turn {
+    /// The same without blue's part.
+    pub fn without_blue(self) -> Self {
+        match self {
+            Self::Both => Self::Red,
+            Self::Blue => Self::Nobody,
+            other => other,
+        }
+    }
+}
+
 impl From<WaitingOn> for Turn {
     fn from(chosen: WaitingOn) -> Self {
         match chosen {
@@ -70,6 +81,45 @@ impl From<WaitingOn> for Turn {
             WaitingOn::Blue => Self::Blue,
             WaitingOn::Nobody => Self::Nobody,
         }
+    }
+}
+
+crate::text_enum! {
+    /// How long after its execution an answer that is none yet stays provisional: alerts and records arrive
+    /// late. Stored in minutes.
+    #[derive(Default)]
+    pub enum ObservationWindow {
+        #[default]
+        Closed => "0", "None";
+        QuarterHour => "15", "15 minutes";
+        Hour => "60", "1 hour";
+        Day => "1440", "24 hours";
+    }
+}
+
+impl ObservationWindow {
+    fn length(self) -> Option<TimeDelta> {
+        match self {
+            Self::Closed => None,
+            Self::QuarterHour => Some(TimeDelta::minutes(15)),
+            Self::Hour => Some(TimeDelta::hours(1)),
+            Self::Day => Some(TimeDelta::days(1)),
+        }
+    }
+
+    /// When blue looks again: the end of the window of a procedure executed at `executed`, where blue's
+    /// answer of `answered` says that nothing was seen or that it was only recorded. None where the answer
+    /// stands: it was given at the end or later, or says that an alert was raised or the act prevented.
+    pub fn look_again(
+        self,
+        executed: Option<DateTime<Utc>>,
+        answered: Option<DateTime<Utc>>,
+        blue: Option<Meaning>,
+    ) -> Option<DateTime<Utc>> {
+        let end = executed?.checked_add_signed(self.length()?)?;
+        let blue = blue?;
+        let may_change = blue.score.is_some() && !blue.prevented && !blue.alerted;
+        (may_change && answered? < end).then_some(end)
     }
 }
 
@@ -165,6 +215,8 @@ pub struct Done {
     pub blue_answered: bool,
     /// Whether a cleanup step is not ticked.
     pub cleanup_left: bool,
+    /// When blue looks again, where its answer is provisional (see [`ObservationWindow::look_again`]).
+    pub look_again: Option<DateTime<Utc>>,
 }
 
 impl Done {
@@ -172,7 +224,8 @@ impl Done {
     /// Applicable with a reason, or a later try.
     pub fn status(self) -> ProcedureStatus {
         let answered = self.red_answered && self.blue_answered;
-        if answered && !self.not_attempted && !self.cleanup_left {
+        let finished = !self.cleanup_left && self.look_again.is_none();
+        if answered && finished && !self.not_attempted {
             ProcedureStatus::Completed
         } else if self.executed || self.stepped || self.logged || self.red_answered || self.blue_answered {
             ProcedureStatus::InProgress
@@ -181,20 +234,23 @@ impl Done {
         }
     }
 
-    /// Whose turn it is. A choice by hand holds until an outcome changes (see [`by_hand_after`]).
-    pub fn turn(self, status: ProcedureStatus, by_hand: Option<WaitingOn>) -> Turn {
+    /// Whose turn it is at `now`. A choice by hand holds until an outcome changes (see [`by_hand_after`]). A
+    /// provisional answer comes back to blue at the end of the window, and asks nothing of it before.
+    pub fn turn(self, status: ProcedureStatus, by_hand: Option<WaitingOn>, now: DateTime<Utc>) -> Turn {
         if let Some(chosen) = by_hand {
             return chosen.into();
         }
         if status == ProcedureStatus::NotApplicable || self.not_attempted {
             return Turn::Nobody;
         }
-        match (self.red_answered, self.blue_answered) {
-            (false, false) if self.executed => Turn::Both,
-            (false, _) => Turn::Red,
-            (true, false) => Turn::Blue,
-            (true, true) if self.cleanup_left => Turn::Red,
-            (true, true) => Turn::Nobody,
+        let looks_again = self.look_again.is_some_and(|at| at <= now);
+        let red = !self.red_answered || self.blue_answered && self.cleanup_left;
+        let blue = !self.blue_answered && (self.red_answered || self.executed) || looks_again;
+        match (red, blue) {
+            (true, true) => Turn::Both,
+            (true, false) => Turn::Red,
+            (false, true) => Turn::Blue,
+            (false, false) => Turn::Nobody,
         }
     }
 }
@@ -623,6 +679,10 @@ mod tests {
         DateTime::from_timestamp(1_795_000_000 + seconds, 0)
     }
 
+    fn now() -> DateTime<Utc> {
+        at(0).expect("a time")
+    }
+
     fn done(red_answered: bool, blue_answered: bool) -> Done {
         Done { red_answered, blue_answered, ..Done::default() }
     }
@@ -643,14 +703,19 @@ mod tests {
                 (Done { cleanup_left: true, ..done(true, true) }, Turn::Red),
                 (Done { cleanup_left: true, ..done(true, false) }, Turn::Blue),
                 (Done { not_attempted: true, ..done(true, false) }, Turn::Nobody),
+                (Done { look_again: at(1), ..executed(true, true) }, Turn::Nobody),
+                (Done { look_again: at(0), ..executed(true, true) }, Turn::Blue),
+                (Done { look_again: at(0), ..executed(false, true) }, Turn::Both),
+                (Done { look_again: at(0), cleanup_left: true, ..executed(true, true) }, Turn::Both),
+                (Done { look_again: at(1), cleanup_left: true, ..executed(true, true) }, Turn::Red),
             ] {
-                assert_eq!(done.turn(status, None), turn, "{done:?}");
+                assert_eq!(done.turn(status, None, now()), turn, "{done:?}");
                 for hand in WaitingOn::ALL {
-                    assert_eq!(done.turn(status, Some(*hand)), Turn::from(*hand));
+                    assert_eq!(done.turn(status, Some(*hand), now()), Turn::from(*hand));
                 }
             }
         }
-        assert_eq!(executed(false, false).turn(P::NotApplicable, None), Turn::Nobody);
+        assert_eq!(executed(false, false).turn(P::NotApplicable, None, now()), Turn::Nobody);
         assert!(Turn::Both.is_of(Team::Red) && Turn::Both.is_of(Team::Blue) && !Turn::Red.is_of(Team::Blue));
     }
 
@@ -664,6 +729,7 @@ mod tests {
             done(false, true),
             Done { cleanup_left: true, ..done(true, true) },
             Done { not_attempted: true, ..done(true, true) },
+            Done { look_again: at(0), ..done(true, true) },
         ];
         for work in begun {
             assert_eq!(work.status(), P::InProgress, "{work:?}");
@@ -671,6 +737,35 @@ mod tests {
         assert_eq!(done(true, true).status(), P::Completed);
         let untouched = Done { cleanup_left: true, ..Done::default() };
         assert_eq!(untouched.status(), P::NotStarted, "an unticked cleanup is no work");
+    }
+
+    #[test]
+    fn what_blue_has_not_seen_yet_is_provisional() {
+        use ObservationWindow::{Closed, Day, Hour, QuarterHour};
+        let nothing = Some(scored(0, false));
+        let logged = Some(Meaning { logged: true, ..scored(30, false) });
+        let unscored = Some(Meaning::default());
+        let minutes = |n: i64| at(n * 60);
+        for (window, executed, answered, blue, again) in [
+            (Hour, minutes(0), minutes(10), nothing, minutes(60)),
+            (Hour, minutes(0), minutes(10), logged, minutes(60)),
+            (QuarterHour, minutes(0), minutes(14), nothing, minutes(15)),
+            (Day, minutes(0), minutes(1_439), nothing, minutes(1_440)),
+            (Hour, minutes(0), minutes(60), nothing, None),
+            (Hour, minutes(0), minutes(61), nothing, None),
+            (Hour, minutes(0), minutes(-5), nothing, minutes(60)),
+            (Closed, minutes(0), minutes(10), nothing, None),
+            (Closed, minutes(0), minutes(-5), nothing, None),
+            (Hour, minutes(0), minutes(10), alerted(), None),
+            (Hour, minutes(0), minutes(10), Some(scored(90, true)), None),
+            (Hour, minutes(0), minutes(10), unscored, None),
+            (Hour, minutes(0), minutes(10), None, None),
+            (Hour, None, minutes(10), nothing, None),
+            (Hour, minutes(0), None, nothing, None),
+        ] {
+            let found = window.look_again(executed, answered, blue);
+            assert_eq!(found, again, "{window} {executed:?} {answered:?} {blue:?}");
+        }
     }
 
     #[test]

@@ -84,6 +84,13 @@ impl TypedEntry {
             "" => Ok(None),
             typed => times::parse(typed, zone).map(same).map(Some),
         };
+        // An instant is what it says; a wall clock that comes twice ends it after it began.
+        let ends_at = match (&starts_at, ends_at) {
+            (Ok(start), Ok(Some(end))) if !self.ends_at.trim().ends_with('Z') => {
+                Ok(Some(times::not_before(*start, end, zone)))
+            }
+            (_, ends_at) => ends_at,
+        };
         if let (Ok(start), Ok(Some(end))) = (&starts_at, &ends_at)
             && end < start
         {
@@ -128,6 +135,17 @@ mod tests {
         };
         assert_eq!(errors.get("ends_at"), Some(END_BEFORE_START));
         assert!(typed("x", "2026-11-21T14:05", "2026-11-21T14:05").check(Tz::UTC, &[]).is_ok());
+    }
+
+    #[test]
+    fn an_entry_over_the_hour_that_comes_twice_ends_after_it_began() {
+        let over = |ends_at| {
+            let entry =
+                TypedEntry { zone: "America/New_York".into(), ..typed("x", "2026-11-01T01:50", ends_at) };
+            entry.check(Tz::UTC, &[]).map(|entry| entry.ends_at.unwrap() - entry.starts_at)
+        };
+        assert_eq!(over("2026-11-01T01:10").unwrap(), chrono::TimeDelta::minutes(20));
+        assert!(over("2026-11-01T05:10:00Z").is_err() && over("2026-11-01T00:50").is_err());
     }
 
     #[test]

@@ -304,6 +304,8 @@ pub struct Pending {
     pub contradictions: Vec<Warning>,
     /// Cleanup steps that are not ticked.
     pub cleanup_left: usize,
+    /// When blue was to look again, where its answer is provisional.
+    pub look_again: Option<DateTime<Utc>>,
 }
 
 impl Pending {
@@ -328,6 +330,10 @@ impl Pending {
     pub fn contradicts(&self) -> bool {
         !self.contradictions.is_empty()
     }
+    /// Whether blue's answer is provisional.
+    pub fn is_provisional(&self) -> bool {
+        self.look_again.is_some()
+    }
     /// Whether anything of that holds, or something contradicts itself.
     pub fn owes_anything(&self) -> bool {
         self.contradicts()
@@ -335,6 +341,7 @@ impl Pending {
             || self.waits_on_red()
             || self.waits_on_blue()
             || self.owes_cleanup()
+            || self.is_provisional()
     }
 }
 
@@ -429,6 +436,7 @@ pub(crate) mod tests {
             red: None,
             blue: None,
             contradictions: Vec::new(),
+            look_again: None,
             cleanup_left,
         };
         let none = pending(ProcedureStatus::NotApplicable, 1);

@@ -394,6 +394,7 @@ impl Submit {
             "blue" => Pending::waits_on_blue,
             "cleanup" => Pending::owes_cleanup,
             "contradictions" => Pending::contradicts,
+            "provisional" => Pending::is_provisional,
             _ => Pending::owes_anything,
         };
         self.submission.procedures.iter().filter(|p| is(p)).count()
@@ -401,6 +402,10 @@ impl Submit {
     /// What a side answered; who owes no answer gave none.
     fn said<'a>(&self, outcome: &'a Option<String>) -> &'a str {
         outcome.as_deref().unwrap_or("None needed")
+    }
+    /// A time in the engagement's zone.
+    fn time(&self, at: &DateTime<Utc>) -> String {
+        show::time(*at, self.submission.zone)
     }
     fn complete(&self) -> bool {
         self.submission.progress().complete()

@@ -168,8 +168,14 @@ const RENAMED: &str = "ARRAY(SELECT tag FROM (SELECT CASE WHEN old = $1 THEN $2 
     min(place) AS place FROM unnest(tags) WITH ORDINALITY o (old, place) GROUP BY 1) n ORDER BY place)";
 
 /// What several people may edit at once: its table, and what its history is filed under.
-const MERGING: [(&str, &str); 4] =
-    [("engagements", "engagement"), ("reports", "report"), ("findings", "finding"), ("terms", "term")];
+const MERGING: [(&str, &str); 6] = [
+    ("clients", "client"),
+    ("assets", "asset"),
+    ("engagements", "engagement"),
+    ("reports", "report"),
+    ("findings", "finding"),
+    ("terms", "term"),
+];
 
 /// Gives a tag another name wherever it stands, also where the person sees nothing of it; one that is there
 /// already takes it in. Says how many rows bore it.
@@ -183,19 +189,6 @@ pub fn rename(tx: &mut WriteTx<'_>, sight: &Sight, from: &str, to: &str) -> Resu
     }
     let merges = find_tag(tx.conn, sight, to)?.is_some();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for table in ["clients", "assets"] {
-        // sql_query: the same of each table, whatever its name.
-        let sql = format!(
-            "UPDATE {table} SET tags = {RENAMED}, version = version + 1, updated_at = $3 \
-                WHERE tags @> ARRAY[$1]"
-        );
-        let moved = diesel::sql_query(sql)
-            .bind::<Text, _>(from)
-            .bind::<Text, _>(to)
-            .bind::<Timestamptz, _>(tx.now())
-            .execute(tx.conn)?;
-        counts.insert(table, moved);
-    }
     for (table, subject) in MERGING {
         counts.insert(table, rename_merging(tx, table, subject, (from, to))?);
     }

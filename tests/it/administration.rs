@@ -187,7 +187,7 @@ fn a_deleted_user_leaves_their_name_and_nothing_else() {
         .click("Delete")
         .expect(200)
         .see("The name stays readable");
-    admin.press("Delete user").expect(200).see(&format!("{SAM} is deleted.")).see_not("sam.rook@");
+    admin.press("Delete user").expect(200).see(&format!("“{SAM}” is deleted.")).see_not("sam.rook@");
     user.open("/clients").see("Sign in");
     app.browser(&app.people.lead).open(&format!("{}?open=activity", e.path())).see("Sam Rook");
     assert_eq!(
@@ -303,7 +303,7 @@ fn roles_are_copied_changed_and_deleted_when_nobody_holds_them() {
     assert_eq!(bare.get("/engagements/new").status, 403, "a right taken away acts on the next click");
     let removal = format!("/admin/access/{person}/{}/removal", app.clients.own);
     admin.open(&removal).expect(200).press("Take access").expect(200).see("no longer sees");
-    admin.open(&path).click("Delete").press("Delete role").expect(200).see("Red operator is deleted.");
+    admin.open(&path).click("Delete").press("Delete role").expect(200).see("“Red operator” is deleted.");
     assert_eq!(
         // Five come with the product, one with the fixtures.
         (app.events("role.created") - 6, app.events("role.updated"), app.events("role.deleted")),

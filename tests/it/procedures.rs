@@ -397,6 +397,22 @@ fn a_draft_typed_in_another_zone_is_offered_in_todays() {
 }
 
 #[test]
+fn a_detection_in_the_hour_that_comes_twice_is_the_one_after_the_execution() {
+    let app = TestApp::spawn();
+    let e = app.engagement(1);
+    let path = e.procedure_path(0);
+    set_zone(&app, &e, "America/New_York");
+    let mut b = app.browser(&app.people.lead);
+    b.open(&path).fill("executed_at", "2026-11-01T01:50").press("Save").expect(200);
+    b.fill("detected_at", "2026-11-01T01:10").choose("blue_outcome", "Alerted, Not Prevented");
+    b.press("Save").expect(200).see_not("Detected before it was executed").see("Time to detect 20 min");
+    b.press("Save").expect(200).see("Time to detect 20 min");
+    let alert = [("version", "99"), ("detected_at", "2026-11-01T05:05:00Z")];
+    assert_eq!(b.post(&path, &alert).status, 303);
+    b.open(&path).see("Detected before it was executed");
+}
+
+#[test]
 fn the_second_pass_of_a_repeated_hour_stays_the_second() {
     let app = TestApp::spawn();
     let e = app.engagement(1);

@@ -477,7 +477,7 @@ fn own_dates_that_the_engagement_moved_away_from_are_cleared_and_told() {
         .expect(200);
     assert_eq!(app.count("SELECT count(*) FROM engagement_operators WHERE starts_on IS NOT NULL"), 1);
     lead.open(&format!("{}/edit", e.path())).fill("start_date", "2026-12-08").press("Save").expect(200);
-    lead.see(&format!("Own dates no longer fit and were cleared: {SAM}."));
+    lead.see(&format!("Own dates no longer fit and were cleared: “{SAM}”."));
     assert_eq!(app.count("SELECT count(*) FROM engagement_operators WHERE starts_on IS NOT NULL"), 0);
 }
 

@@ -105,6 +105,37 @@ fn names_turn_nothing_around_them_and_hide_nothing() {
     assert_eq!(lead.value("title"), TITLE, "a form gives back what is stored");
 }
 
+#[test]
+fn messages_turn_nothing_around_the_names_in_them() {
+    const CLIENT: &str = "שלום 2026";
+    const TITLE: &str = "عنوان 27";
+    let app = TestApp::spawn();
+    let client = client_like(&app.app, CLIENT, app.clients.own);
+    let e = app.plan(client, &Plan { title: TITLE, procedures: 2, ..Plan::default() });
+    app.asset(client, "خادم 3");
+    let asset = app.texts("SELECT id::text FROM assets WHERE name = 'خادم 3'").remove(0);
+    let mut lead = app.browser(&app.people.lead);
+    let mut said = |path: &str, fields: &[(&str, &str)], word: &str| {
+        let answer = lead.post(path, fields);
+        let html = if answer.status == 303 {
+            lead.get(answer.header("location").split('#').next().unwrap()).text()
+        } else {
+            answer.text()
+        };
+        assert!(html.contains(word), "{path}: {html}");
+        let loose = loose(&html);
+        assert!(loose.is_empty(), "{path}: {loose:?}");
+    };
+    let asset_path = format!("/clients/{client}/assets/{asset}");
+    said(&format!("{asset_path}/delete"), &[], "Asset “<bdi>خادم 3</bdi>” deleted.");
+    said(
+        &format!("/clients/{client}/assets/lines"),
+        &[("lines", "خادم, كرسي")],
+        "“<bdi>كرسي</bdi>” is no kind",
+    );
+    said(&format!("{}/delete", e.path()), &[("title", TITLE)], "“<bdi>عنوان 27</bdi>” deleted.");
+}
+
 /// Texts that run from right to left and do not stand apart from others in their line.
 fn loose(html: &str) -> Vec<String> {
     let document = Html::parse_document(html);

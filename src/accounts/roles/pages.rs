@@ -239,5 +239,5 @@ pub async fn delete(permit: Permit<ManageRole>, path: web::Path<RoleId>) -> Resu
     permit.proved()?;
     let (id, own) = (path.into_inner(), permit.viewer().rights.own);
     let name = permit.write(move |tx| store::delete(tx, own, id)).await?;
-    Ok(redirect_with("/admin/roles", &format!("{name} is deleted.")))
+    Ok(redirect_with("/admin/roles", &format!("“{name}” is deleted.")))
 }

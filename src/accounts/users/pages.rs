@@ -505,7 +505,7 @@ pub async fn act(permit: Permit<ManageUser>, path: web::Path<(PersonId, String)>
         }
         "delete" => {
             let name = db.write(actor, move |tx| store::delete(tx, own, id)).await?;
-            return Ok(redirect_with("/admin/users", &format!("{name} is deleted.")));
+            return Ok(redirect_with("/admin/users", &format!("“{name}” is deleted.")));
         }
         "link" => {
             let here = permit.here();

@@ -61,7 +61,6 @@ fn read_line(raw: &str) -> Result<AssetText, String> {
         address: cell(3).to_owned(),
         description: String::new(),
         tags: String::new(),
-        version: 0,
     };
     typed.check().map_err(|error| match error {
         Error::Invalid(errors) => errors.0.into_values().collect::<Vec<_>>().join(" "),

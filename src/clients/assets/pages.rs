@@ -6,13 +6,16 @@ use askama::Template;
 use serde::Deserialize;
 
 use super::lines::Line;
-use super::store::{self, Asset};
-use crate::clients::domain::TypedAsset;
+use super::store;
+use crate::clients::domain::{AssetField, TypedAsset, read_asset};
 use crate::clients::store as clients;
-use crate::clients::views::{AssetForm, AssetLines, Conflict, Delete, asset_differences};
-use crate::kernel::base::error::{Error, FieldErrors, Result};
+use crate::clients::views::{AssetForm, AssetLines, Delete};
+use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{AssetId, ClientId};
 use crate::kernel::base::show;
+use crate::kernel::merge::form::{Editing, is_ours, typed, unsaved};
+use crate::kernel::merge::record::Columns;
+use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{EditAsset, Permit};
 use crate::kernel::web::{Form, Frame, Section, redirect_with};
 
@@ -20,7 +23,7 @@ pub async fn new(permit: Permit<EditAsset>, path: web::Path<ClientId>) -> Result
     let (client, visible) = (path.into_inner(), permit.visible());
     permit.read(move |conn| clients::get(conn, client, &visible)).await?;
     permit.check(client)?;
-    let page = form(&permit, client, None, TypedAsset::default(), FieldErrors::default(), None).await?;
+    let page = form(&permit, client, None, TypedAsset::default(), Editing::default()).await?;
     permit.page(&page)
 }
 
@@ -99,8 +102,7 @@ async fn form(
     client: ClientId,
     asset: Option<AssetId>,
     typed: TypedAsset,
-    errors: FieldErrors,
-    conflict: Option<Conflict>,
+    editing: Editing<AssetField>,
 ) -> Result<AssetForm> {
     let (title, button) =
         if asset.is_some() { ("Edit asset", "Save") } else { ("New asset", "Create asset") };
@@ -112,8 +114,8 @@ async fn form(
         delete: asset.map(|id| format!("/clients/{client}/assets/{id}/delete")),
         button,
         typed,
-        errors,
-        conflict,
+        errors: editing.errors.clone(),
+        editing,
     })
 }
 
@@ -130,68 +132,58 @@ pub async fn create(
     };
     match saved {
         Ok(()) => Ok(redirect_with(&format!("/clients/{client}#assets"), "Asset created.")),
-        Err(Error::Invalid(errors)) => permit.html(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            form(&permit, client, None, typed, errors, None).await?.render()?,
-        ),
+        Err(Error::Invalid(errors)) => {
+            let editing = Editing { errors, ..Editing::default() };
+            let page = form(&permit, client, None, typed, editing).await?;
+            permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
+        }
         Err(other) => Err(other),
     }
 }
 
 pub async fn edit(permit: Permit<EditAsset>, path: web::Path<(ClientId, AssetId)>) -> Result<HttpResponse> {
-    let ((client, id), visible) = (path.into_inner(), permit.visible());
-    let asset = permit.read(move |conn| store::get(conn, client, id, &visible)).await?;
-    permit.check(client)?;
-    let page = form(&permit, client, Some(id), typed(asset), FieldErrors::default(), None).await?;
-    permit.page(&page)
+    let (client, id) = path.into_inner();
+    permit.page(&edit_form(&permit, client, id, Editing::default()).await?)
 }
 
-fn typed(asset: Asset) -> TypedAsset {
-    TypedAsset {
-        name: asset.name,
-        kind: asset.kind.as_str().into(),
-        criticality: asset.criticality.as_str().into(),
-        address: asset.address,
-        description: asset.description,
-        tags: asset.tags.join(", "),
-        version: asset.version,
-    }
+async fn edit_form(
+    permit: &Permit<EditAsset>,
+    client: ClientId,
+    id: AssetId,
+    editing: Editing<AssetField>,
+) -> Result<AssetForm> {
+    let visible = permit.visible();
+    let asset = permit.read(move |conn| store::get(conn, client, id, &visible)).await?;
+    permit.check(client)?;
+    let value = |field| editing.value(field, asset.get(field));
+    let typed = TypedAsset {
+        name: value(AssetField::Name),
+        kind: value(AssetField::Kind),
+        criticality: value(AssetField::Criticality),
+        address: value(AssetField::Address),
+        description: value(AssetField::Description),
+        tags: value(AssetField::Tags),
+    };
+    form(permit, client, Some(id), typed, Editing { version: asset.version, ..editing }).await
 }
 
 pub async fn update(
     permit: Permit<EditAsset>,
     path: web::Path<(ClientId, AssetId)>,
-    Form(typed): Form<TypedAsset>,
+    Form(pairs): Form<Pairs>,
 ) -> Result<HttpResponse> {
-    let ((client, id), visible, version) = (path.into_inner(), permit.visible(), typed.version);
+    let ((client, id), visible) = (path.into_inner(), permit.visible());
     permit.check(client)?;
-    let saved = match typed.check() {
-        Ok(text) => permit.write(move |tx| store::save(tx, client, id, &visible, &text, version)).await,
-        Err(error) => Err(error),
-    };
-    match saved {
-        Ok(()) => Ok(redirect_with(&format!("/clients/{client}#assets"), "Asset saved.")),
-        Err(Error::Invalid(errors)) => permit.html(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            form(&permit, client, Some(id), typed, errors, None).await?.render()?,
-        ),
-        Err(Error::Conflict(sentence)) => {
-            let visible = permit.visible();
-            let stored = permit.read(move |conn| store::get(conn, client, id, &visible)).await?;
-            let theirs = asset_differences(&stored, &typed);
-            let typed = TypedAsset { version: stored.version, ..typed };
-            let page = form(
-                &permit,
-                client,
-                Some(id),
-                typed,
-                FieldErrors::default(),
-                Some(Conflict { sentence, theirs }),
-            )
-            .await?;
-            permit.html(StatusCode::CONFLICT, page.render()?)
+    pairs.only(is_ours::<AssetField>)?;
+    let typed = typed(&pairs, AssetField::ALL);
+    let fields = typed.clone();
+    let saved = permit.write(move |tx| store::save(tx, client, id, &visible, &fields)).await;
+    let zone = permit.viewer().organisation.zone();
+    match unsaved(saved, typed, zone, read_asset)? {
+        None => Ok(redirect_with(&format!("/clients/{client}#assets"), "Asset saved.")),
+        Some((status, editing)) => {
+            permit.html(status, edit_form(&permit, client, id, editing).await?.render()?)
         }
-        Err(other) => Err(other),
     }
 }
 

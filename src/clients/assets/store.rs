@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::max;
 
 use super::lines::{self, Line};
-use crate::clients::domain::{AssetKind, AssetText, AssetUses, Criticality};
-use crate::clients::store::{find_kept_until, lock, stale};
+use crate::clients::domain::{
+    AssetField, AssetKind, AssetText, AssetUses, Criticality, check_asset, read_asset,
+};
+use crate::clients::store::{find_kept_until, lock};
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{AssetId, ClientId};
@@ -15,6 +17,9 @@ use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{assets, engagements, finding_assets, procedure_assets, procedures};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::merge::history::{Subject, SubjectKind};
+use crate::kernel::merge::record::{self, Record, Saved, Typed};
+use crate::kernel::merge::{Change, MergeField, Version};
 
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = assets, check_for_backend(diesel::pg::Pg))]
@@ -151,52 +156,83 @@ pub fn create_lines(
     tx.audited_all(lines, &events)
 }
 
-/// Saves an asset. Nothing changed is no save.
+crate::merge_columns! {
+    Asset: AssetField {
+        Name => name;
+        Kind => kind;
+        Criticality => criticality;
+        Address => address;
+        Description => description;
+        Tags => tags;
+    }
+}
+
+impl Record for Asset {
+    fn subject(&self) -> Subject {
+        Subject(SubjectKind::Asset, self.id.0)
+    }
+
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    fn check(&self, field: AssetField, raw: &str) -> Result<String, String> {
+        check_asset(field, raw)
+    }
+
+    fn store(
+        &mut self,
+        tx: &mut WriteTx<'_>,
+        version: Version,
+        _changes: &[Change<AssetField>],
+    ) -> Result<()> {
+        diesel::update(assets::table.find(self.id))
+            .set((
+                assets::name.eq(&self.name),
+                assets::kind.eq(self.kind),
+                assets::criticality.eq(self.criticality),
+                assets::address.eq(&self.address),
+                assets::description.eq(&self.description),
+                assets::tags.eq(&self.tags),
+                assets::updated_at.eq(tx.now()),
+                assets::version.eq(version),
+            ))
+            .execute(tx.conn)
+            .map_err(name_taken)?;
+        self.version = version;
+        Ok(())
+    }
+}
+
+/// Saves typed fields of an asset. What conflicts is not stored and comes back with both values; everything
+/// else is.
 ///
 /// # Errors
-/// [`Error::Conflict`] when somebody saved since `version` was shown, [`Error::Invalid`] when the name is
-/// taken.
+/// [`Error::Invalid`] with a sentence for each field that does not hold, or when the name is taken (nothing
+/// is stored).
 pub fn save(
     tx: &mut WriteTx<'_>,
     client: ClientId,
     id: AssetId,
     visible: &Visible,
-    text: &AssetText,
-    version: i32,
-) -> Result<Audited<()>> {
-    let before = lock_asset(tx, client, id, visible)?;
-    let held = AssetText {
-        name: before.name,
-        kind: before.kind,
-        criticality: before.criticality,
-        address: before.address,
-        description: before.description,
-        tags: before.tags,
-    };
-    if held == *text {
-        return Ok(tx.unchanged(()));
+    typed: &[Typed<AssetField>],
+) -> Result<Audited<Saved<AssetField>>> {
+    let mut asset = lock_asset(tx, client, id, visible)?;
+    let saved = record::save(tx, &mut asset, typed, |_| Ok(()))?;
+    if !saved.changes() {
+        return Ok(tx.unchanged(saved));
     }
-    if before.version != version {
-        return Err(stale("asset"));
-    }
-    diesel::update(assets::table.find(id))
-        .set((
-            assets::name.eq(&text.name),
-            assets::kind.eq(text.kind),
-            assets::criticality.eq(text.criticality),
-            assets::address.eq(&text.address),
-            assets::description.eq(&text.description),
-            assets::tags.eq(&text.tags),
-            assets::updated_at.eq(tx.now()),
-            assets::version.eq(assets::version + 1),
-        ))
-        .execute(tx.conn)
-        .map_err(name_taken)?;
-    let event = Event::new(Kind::AssetUpdated, format!("Changed the asset “{}”", text.name))
-        .subject("asset", id.0, &text.name)
+    let told = saved.accepted.iter().map(|change| Change {
+        field: change.field,
+        old: read_asset(change.field, &change.old),
+        new: read_asset(change.field, &change.new),
+    });
+    let told: Vec<Change<AssetField>> = told.collect();
+    let event = Event::new(Kind::AssetUpdated, format!("Changed the asset “{}”", asset.name))
+        .subject("asset", id.0, &asset.name)
         .client(client)
-        .telling(changes(&fields(&held), &fields(text)));
-    tx.audited((), event)
+        .telling(told.iter().map(Change::detail));
+    tx.audited(saved, event)
 }
 
 /// Deletes an asset that nothing uses.
@@ -246,19 +282,11 @@ fn fields(text: &AssetText) -> Fields {
 }
 
 fn changes<'a>(before: &'a Fields, after: &'a Fields) -> Vec<(&'a str, &'a str, &'a str, bool)> {
-    let names = [
-        ("name", false),
-        ("kind", false),
-        ("criticality", false),
-        ("address", false),
-        ("description", true),
-        ("tags", false),
-    ];
-    names
-        .into_iter()
+    AssetField::ALL
+        .iter()
         .zip(before.iter().zip(after))
         .filter(|(_, (old, new))| old != new)
-        .map(|((name, long), (old, new))| (name, old.as_str(), new.as_str(), long))
+        .map(|(field, (old, new))| (field.as_str(), old.as_str(), new.as_str(), field.is_long()))
         .collect()
 }
 

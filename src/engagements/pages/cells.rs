@@ -8,7 +8,9 @@ use serde::Deserialize;
 use super::show::{around, procedures_of};
 use crate::engagements::store::show as store;
 use crate::engagements::views::show::Loaded;
-use crate::engagements::views::table::{Cell, CellShown, Choice, Editor, INLINE, Line, Meter, turn_word};
+use crate::engagements::views::table::{
+    Cell, CellShown, Choice, Editor, INLINE, Line, Meter, Now, turn_word,
+};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
 use crate::kernel::base::team::Team;
@@ -44,13 +46,13 @@ pub async fn edit(
     let engagement = path.into_inner();
     let (name, key) = asked.into_iter().next().ok_or(Error::NotFound)?;
     let field = inline(&name)?;
-    let (visible, wanted) = (permit.visible(), key.clone());
+    let (visible, wanted, now) = (permit.visible(), key.clone(), permit.app.clock.now());
     let (client, row, outcomes) = permit
         .read(move |conn| {
             let head = store::get_head(conn, engagement, &visible)?;
             Ok((
                 head.own.client_id,
-                get_procedure_by_key(conn, engagement, &wanted, &visible)?,
+                get_procedure_by_key(conn, engagement, &wanted, &visible, now)?,
                 list_outcomes(conn)?,
             ))
         })
@@ -125,7 +127,7 @@ async fn load(
             let head = store::get_head(conn, engagement, &visible)?.as_of(now);
             Ok(Loaded {
                 outcomes: list_outcomes(conn)?,
-                procedures: procedures_of(conn, &head, &visible)?,
+                procedures: procedures_of(conn, &head, &visible, now)?,
                 operators: list_operators(conn, engagement, None, &visible)?,
                 ..Loaded::of(head)
             })
@@ -145,10 +147,11 @@ fn shown(
 ) -> Result<HttpResponse> {
     let around = around(permit, loaded, None);
     let sides = around.writer.sides_of(row, &loaded.operators);
-    let line = Line::new(row, loaded.head.own.id, &loaded.outcomes, &loaded.operators, (sides, None));
+    let now = Now { at: permit.app.clock.now(), zone: loaded.head.own.zone() };
+    let line = Line::new(row, loaded.head.own.id, &loaded.outcomes, &loaded.operators, (sides, None), now);
     let cell: Cell = line.cells.into_iter().find(|cell| cell.field == field.name()).ok_or(Error::NotFound)?;
     let progress = saved.then(|| Meter::new(&loaded.procedures, loaded.head.own.submitted_at.is_some()));
-    let shown = CellShown { key: line.key, cell, saved, turn: turn_word(row.turn), progress };
+    let shown = CellShown { key: line.key, cell, saved, turn: turn_word(row, now), progress };
     permit.html(StatusCode::OK, shown.render()?)
 }
 

@@ -16,6 +16,7 @@ use crate::kernel::merge::record::Columns;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::kernel::web::{Form, redirect_with};
+use crate::procedures::domain::ObservationWindow;
 use crate::procedures::store::runbook::list_operators;
 
 impl NewEngagement {
@@ -28,6 +29,7 @@ impl NewEngagement {
             DetailField::StartDate => self.start_date = value,
             DetailField::EndDate => self.end_date = value,
             DetailField::TimeZone => self.time_zone = value,
+            DetailField::ObservationWindow => self.observation_window = value,
             DetailField::Objective => self.objective = value,
             DetailField::Scope => self.scope = value,
             DetailField::AccessInfo => self.access_info = value,
@@ -56,7 +58,7 @@ pub async fn save(
     let moved = saved.as_ref().is_ok_and(|saved| {
         [DetailField::StartDate, DetailField::EndDate].iter().any(|date| saved.fields.change(*date).is_some())
     });
-    match unsaved(saved.map(|saved| saved.fields), typed, zone, |_, value| value.to_owned())? {
+    match unsaved(saved.map(|saved| saved.fields), typed, zone, read)? {
         None => {
             let clashes = if moved { clashes_of(&permit, id).await? } else { Vec::new() };
             Ok(redirect_with(&format!("/engagements/{id}"), &(message + &clashing(&clashes))))
@@ -94,13 +96,20 @@ fn clashing(clashes: &[String]) -> String {
     }
 }
 
+/// A stored value as people read it.
+fn read(field: DetailField, value: &str) -> String {
+    let window = || value.parse::<ObservationWindow>().ok().map(|window| window.label().to_owned());
+    let read = (field == DetailField::ObservationWindow).then(window).flatten();
+    read.unwrap_or_else(|| value.to_owned())
+}
+
 /// What is said of a save that went through.
 fn said(saved: &SavedDetails) -> String {
     let message = if saved.fields.changes() { "Details saved." } else { "Nothing changed." };
     if saved.cleared.is_empty() {
         return message.to_owned();
     }
-    format!("{message} Own dates no longer fit and were cleared: {}.", saved.cleared.join(", "))
+    format!("{message} Own dates no longer fit and were cleared: “{}”.", saved.cleared.join("”, “"))
 }
 
 fn page(permit: &Permit<PlanEngagement>, head: &Head, editing: Editing<DetailField>) -> Edit {

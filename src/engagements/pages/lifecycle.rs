@@ -121,10 +121,10 @@ async fn delete_page(
     error: Option<String>,
 ) -> Result<Confirm> {
     let head = head(permit, id).await?;
-    let (visible, person) = (permit.visible(), permit.viewer().id);
+    let (visible, person, now) = (permit.visible(), permit.viewer().id, permit.app.clock.now());
     let (rows, digests) = permit
         .read(move |conn| {
-            let rows = runbook::list_procedures(conn, id, &visible)?;
+            let rows = runbook::list_procedures(conn, id, &visible, now)?;
             Ok((rows, show::get_digests(conn, id, person, false)?))
         })
         .await?;

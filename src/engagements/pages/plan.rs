@@ -125,8 +125,8 @@ pub async fn order_form(
 ) -> Result<HttpResponse> {
     let id = path.into_inner();
     let head = head(&permit, id).await?;
-    let visible = permit.visible();
-    let rows = permit.read(move |conn| runbook::list_procedures(conn, id, &visible)).await?;
+    let (visible, now) = (permit.visible(), permit.app.clock.now());
+    let rows = permit.read(move |conn| runbook::list_procedures(conn, id, &visible, now)).await?;
     let last = rows.len() as i32;
     let rows = rows
         .into_iter()
@@ -183,10 +183,10 @@ pub async fn removal(
 ) -> Result<HttpResponse> {
     let (id, procedure) = path.into_inner();
     let head = head(&permit, id).await?;
-    let visible = permit.visible();
+    let (visible, now) = (permit.visible(), permit.app.clock.now());
     let (row, lost) = permit
         .read(move |conn| {
-            let row = runbook::get_procedure(conn, id, procedure, &visible)?;
+            let row = runbook::get_procedure(conn, id, procedure, &visible, now)?;
             Ok((row, store::get_losses(conn, procedure)?))
         })
         .await?;

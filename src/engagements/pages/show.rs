@@ -229,7 +229,7 @@ fn everything(
     let digests = store::get_digests(conn, id, person, inside)?;
     let mut loaded = Loaded {
         outcomes: list_outcomes(conn)?,
-        procedures: procedures_of(conn, &head, visible)?,
+        procedures: procedures_of(conn, &head, visible, now)?,
         operators: runbook::list_operators(conn, id, None, visible)?,
         inputs: store::list_inputs(conn, id, &digests.inputs)?,
         corrections: corrections(conn, &head, inside)?,
@@ -242,15 +242,21 @@ fn everything(
     Ok(loaded)
 }
 
-/// The procedures of an engagement; nothing waits on anybody where no work is allowed.
+/// The procedures of an engagement at `now`; nothing waits on anybody where no work is allowed, and nothing
+/// is made ready where nothing can be planned.
 pub(super) fn procedures_of(
     conn: &mut PgConnection,
     head: &store::Head,
     visible: &Visible,
+    now: DateTime<Utc>,
 ) -> Result<Vec<runbook::ProcedureRow>> {
-    let mut rows = runbook::list_procedures(conn, head.own.id, visible)?;
-    if working_allowed(head.own.status, head.own.submitted_at.is_some()).is_err() {
+    let mut rows = runbook::list_procedures(conn, head.own.id, visible, now)?;
+    let (status, submitted) = (head.own.status, head.own.submitted_at.is_some());
+    if working_allowed(status, submitted).is_err() {
         runbook::pause_turns(&mut rows);
+    }
+    if planning_allowed(status, submitted).is_err() {
+        rows.iter_mut().for_each(|row| row.ready = false);
     }
     Ok(rows)
 }
@@ -338,7 +344,7 @@ fn one(
     match part {
         Part::Procedures => {
             loaded.outcomes = list_outcomes(conn)?;
-            loaded.procedures = procedures_of(conn, &loaded.head, visible)?;
+            loaded.procedures = procedures_of(conn, &loaded.head, visible, now)?;
             loaded.operators = runbook::list_operators(conn, id, None, visible)?;
             loaded.corrections = corrections(conn, &loaded.head, inside)?;
         }

@@ -210,6 +210,7 @@ pub(super) fn insert_engagement(
             engagements::end_date.eq(details.end_date),
             engagements::time_zone.eq(details.time_zone.name()),
             engagements::starts_at.eq(details.starts_at()),
+            engagements::observation_window.eq(details.observation_window),
             engagements::attack_version.eq(attack_version),
             engagements::test_plan_id.eq(plan_title.and(new.plan)),
             engagements::test_plan_title.eq(plan_title.unwrap_or_default()),

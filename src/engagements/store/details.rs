@@ -17,6 +17,9 @@ use crate::kernel::merge::{Change, Posted, Version};
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::lifecycle::domain::{Command, starts_at, valid_dates};
 use crate::lifecycle::store::apply;
+use crate::procedures::domain::ObservationWindow;
+use crate::procedures::store::save::follow_window;
+use crate::procedures::store::work::Planned;
 
 /// What a save did.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +37,7 @@ crate::merge_columns! {
         StartDate => start_date;
         EndDate => end_date;
         TimeZone => time_zone;
+        ObservationWindow => observation_window;
         Objective => objective;
         Scope => scope;
         AccessInfo => access_info;
@@ -53,6 +57,11 @@ impl Record for Own {
 
     fn version(&self) -> Version {
         self.version
+    }
+
+    fn initial(&self, field: DetailField) -> &'static str {
+        // Engagements that are older than the setting have no history of it.
+        if field == DetailField::ObservationWindow { ObservationWindow::Closed.as_str() } else { "" }
     }
 
     fn check(&self, field: DetailField, raw: &str) -> Result<String, String> {
@@ -86,6 +95,7 @@ impl Record for Own {
                 engagements::end_date.eq(self.end_date),
                 engagements::time_zone.eq(&self.time_zone),
                 engagements::starts_at.eq(self.starts_at),
+                engagements::observation_window.eq(self.observation_window),
                 engagements::objective.eq(&self.objective),
                 engagements::scope.eq(&self.scope),
                 engagements::access_info.eq(&self.access_info),
@@ -146,6 +156,15 @@ pub(super) fn write_details(
         planning.locked.time_zone.clone_from(&own.time_zone);
         let actor = tx.actor();
         planning.events.extend(apply(tx, &mut planning.locked, &Command::Reschedule, actor)?);
+    }
+    if changed(DetailField::ObservationWindow) {
+        let planned = Planned {
+            engagement: own.id,
+            client: own.client_id,
+            zone: own.zone(),
+            window: own.observation_window,
+        };
+        planning.events.extend(follow_window(tx, &planned)?);
     }
     let cleared = if changed(DetailField::StartDate) || changed(DetailField::EndDate) {
         clear_periods(tx, planning, (own.start_date, own.end_date))?

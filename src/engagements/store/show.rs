@@ -12,6 +12,7 @@ use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{clients, engagement_activity, engagements, reports};
 use crate::lifecycle::domain::{EngagementStatus, ReportStatus};
+use crate::procedures::domain::ObservationWindow;
 use crate::procedures::inputs::{self, InputRow, ProcedureInputs, Values};
 
 /// An engagement's own row.
@@ -31,6 +32,7 @@ pub struct Own {
     pub start_date: Option<NaiveDate>,
     pub end_date: Option<NaiveDate>,
     pub time_zone: Zone,
+    pub observation_window: ObservationWindow,
     /// The first instant of the first day.
     pub starts_at: Option<DateTime<Utc>>,
     pub attack_version: String,

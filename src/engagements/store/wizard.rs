@@ -187,6 +187,7 @@ pub fn get_from_earlier(conn: &mut PgConnection, earlier: EngagementId, client: 
         scope: own.scope,
         access_info: own.access_info,
         special_instructions: own.special_instructions,
+        observation_window: own.observation_window.as_str().to_owned(),
         ..NewEngagement::default()
     };
     Ok(Given {

@@ -15,6 +15,7 @@ use crate::kernel::base::team::Team;
 use crate::kernel::web::filters;
 use crate::kernel::web::markdown;
 use crate::lifecycle::domain::EngagementStatus;
+use crate::procedures::domain::ObservationWindow;
 use crate::procedures::inputs::{InputRow, Values};
 
 crate::text_enum! {
@@ -62,6 +63,8 @@ pub struct Overview {
     pub origins: String,
     /// The engagement it was made from.
     pub earlier: Option<EngagementId>,
+    /// Its observation window, where it has one.
+    pub window: Option<&'static str>,
     /// Link of Edit, where the person may.
     pub edit: Option<String>,
 }
@@ -83,6 +86,8 @@ impl Overview {
                 .filter(|(_, text)| !text.is_empty())
                 .map(|(label, text)| (*label, markdown::render(text)))
                 .collect(),
+            window: (own.observation_window != ObservationWindow::Closed)
+                .then(|| own.observation_window.label()),
             dates: if period.is_empty() { "No dates".into() } else { period },
             zone: own.time_zone.to_string(),
             tags: own.tags.clone(),

@@ -8,7 +8,7 @@ use super::sections::{
     Assets, Attachments, Choosable, Files, Inputs, Operators, Overview, OwnDates, Part, Report, Timeline,
     asset_digest,
 };
-use super::table::{Line, Meter, Procedures};
+use super::table::{Line, Meter, Now, Procedures};
 use crate::engagements::glance::{Answered, Glance};
 use crate::engagements::store::sections::{Candidate, Entry, UsedAsset};
 use crate::engagements::store::show::{Digests, Head};
@@ -285,13 +285,14 @@ fn procedures<F: Fn(bool, bool) -> Sides>(loaded: &Loaded, around: &Around<F>) -
     })
     .map(|(show, label)| (show.map_or("", Queue::as_str), label, count(show)))
     .collect();
+    let now = Now { at: around.now, zone: loaded.head.own.zone() };
     let rows = all
         .iter()
         .filter(|row| fits(row, around.show))
         .map(|row| {
             let sides = around.writer.sides_of(row, operators);
             let on = (sides, around.show);
-            let mut line = Line::new(row, loaded.head.own.id, &loaded.outcomes, operators, on);
+            let mut line = Line::new(row, loaded.head.own.id, &loaded.outcomes, operators, on, now);
             line.correct(row.id, &loaded.corrections);
             line
         })
@@ -542,6 +543,7 @@ mod tests {
             start_date: None,
             end_date: None,
             time_zone: crate::kernel::base::zone::Zone::default(),
+            observation_window: crate::procedures::domain::ObservationWindow::default(),
             starts_at: None,
             attack_version: "19.1".into(),
             test_plan_title: String::new(),
@@ -562,6 +564,9 @@ mod tests {
             tactics: vec!["credential-access".into()],
             status,
             severity: outcome.map(|_| Severity::High),
+            waiting_on: None,
+            look_again: None,
+            ready: false,
             turn: if outcome.is_some() { Turn::Nobody } else { Turn::Red },
             red_outcome: outcome.map(|_| "success".into()),
             blue_outcome: outcome.map(str::to_owned),

@@ -2,9 +2,12 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use crate::engagements::domain::RunbookState;
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
+use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
@@ -63,6 +66,10 @@ pub struct Cell {
     pub editable: bool,
     /// What the report says instead, where it was put right there.
     pub corrected: Option<String>,
+    /// Whether everything is prepared for it to begin.
+    pub ready: bool,
+    /// When blue looks again, where its answer is provisional: "10:14".
+    pub look_again: Option<String>,
 }
 
 /// A row of the table.
@@ -78,19 +85,32 @@ pub struct Line {
     pub people: Vec<(&'static str, String, String)>,
     pub people_more: usize,
     /// Whose turn it is; empty for nobody's.
-    pub turn: &'static str,
+    pub turn: String,
 }
 
 /// Avatars in one row.
 const AVATARS: usize = 4;
 
-/// "Red", "Blue" or nothing.
-pub fn turn_word(turn: Turn) -> &'static str {
-    match turn {
+/// Now, in the engagement's zone.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    pub at: DateTime<Utc>,
+    pub zone: Tz,
+}
+
+/// "Red", "Blue", "Blue from 10:14", or nothing.
+pub fn turn_word(row: &ProcedureRow, now: Now) -> String {
+    let word = match row.turn {
         Turn::Red => "Red",
         Turn::Blue => "Blue",
         Turn::Both => "Red and blue",
         Turn::Nobody => "",
+    };
+    let later = row.look_again.filter(|at| *at > now.at && row.waiting_on.is_none());
+    match (later.map(|at| show::soon(at, now.at, now.zone)), word) {
+        (None, _) => word.to_owned(),
+        (Some(at), "") => format!("Blue from {at}"),
+        (Some(at), _) => format!("{word}, blue from {at}"),
     }
 }
 
@@ -111,6 +131,7 @@ impl Line {
         outcomes: &[Outcome],
         operators: &[Operator],
         (sides, queue): (Sides, Option<Queue>),
+        now: Now,
     ) -> Self {
         let cells = INLINE
             .iter()
@@ -124,6 +145,11 @@ impl Line {
                 mark: Mark::of(row, *field, outcomes),
                 editable: sides.may_write(*field),
                 corrected: None,
+                ready: *field == Field::Status && row.ready,
+                look_again: row
+                    .look_again
+                    .filter(|_| *field == Field::BlueOutcome)
+                    .map(|at| show::soon(at, now.at, now.zone)),
             })
             .collect();
         let mut people: Vec<_> = Team::ALL
@@ -143,7 +169,7 @@ impl Line {
             cells,
             people,
             people_more,
-            turn: turn_word(row.turn),
+            turn: turn_word(row, now),
         }
     }
 }
@@ -178,7 +204,7 @@ pub struct CellShown {
     /// Whether it was saved just now.
     pub saved: bool,
     /// Whose turn it is now.
-    pub turn: &'static str,
+    pub turn: String,
     /// The head's progress, where it may have changed.
     pub progress: Option<Meter>,
 }

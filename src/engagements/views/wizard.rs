@@ -13,6 +13,7 @@ use crate::kernel::web::link;
 use crate::library::store::Hit;
 use crate::library::views::revisions::SinceUse;
 
+use crate::procedures::domain::ObservationWindow;
 /// Names of the steps.
 pub const STEPS: [&str; 4] = ["Client", "Engagement Details", "Select Procedures", "Finalize"];
 
@@ -263,6 +264,14 @@ pub struct FinalizeStep {
     pub inputs: usize,
     /// What changed since the plan was last used.
     pub since: Option<SinceUse>,
+}
+
+impl FinalizeStep {
+    /// The observation window, where one is set.
+    fn window(&self) -> Option<&'static str> {
+        let window: ObservationWindow = self.details.observation_window.parse().ok()?;
+        (window != ObservationWindow::Closed).then(|| window.label())
+    }
 }
 
 /// Coverage of a selection: tactics that have procedures, in matrix order, each with those techniques that

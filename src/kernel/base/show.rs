@@ -13,6 +13,13 @@ pub fn seconds(at: DateTime<Utc>, zone: Tz) -> String {
     at.with_timezone(&zone).format("%-d %b %Y, %H:%M:%S").to_string()
 }
 
+/// A time not far from `now`: "14:05", or on another day "22 Nov, 14:05".
+pub fn soon(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> String {
+    let (at, now) = (at.with_timezone(&zone), now.with_timezone(&zone));
+    let form = if at.date_naive() == now.date_naive() { "%H:%M" } else { "%-d %b, %H:%M" };
+    at.format(form).to_string()
+}
+
 /// A date for reading: "21 Nov 2026".
 pub fn date(date: NaiveDate) -> String {
     date.format("%-d %b %Y").to_string()

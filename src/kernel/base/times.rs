@@ -76,6 +76,14 @@ pub fn nearest(
     known.into_iter().find(|at| for_input(*at, zone) == for_input(typed, zone)).unwrap_or(typed)
 }
 
+/// What a time typed in `zone` means that comes after `start`: the second pass of an hour which the clocks
+/// repeat, where the first would lie before it.
+pub fn not_before(start: DateTime<Utc>, typed: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+    let wall = typed.with_timezone(&zone).naive_local();
+    let second = zone.from_local_datetime(&wall).latest().map(|at| at.to_utc());
+    second.filter(|second| typed < start && *second >= start).unwrap_or(typed)
+}
+
 fn parse_wall(raw: &str) -> Result<NaiveDateTime, String> {
     let raw = raw.trim();
     let local = TIME_FORMATS
@@ -147,6 +155,15 @@ mod tests {
 
     fn utc(text: &str) -> DateTime<Utc> {
         text.parse().expect("an instant")
+    }
+
+    #[test]
+    fn a_time_that_comes_twice_is_the_pass_that_fits() {
+        let of = |start, typed| not_before(utc(start), utc(typed), Tz::America__New_York);
+        assert_eq!(of("2026-11-01T05:50:00Z", "2026-11-01T05:10:00Z"), utc("2026-11-01T06:10:00Z"));
+        assert_eq!(of("2026-11-01T05:00:00Z", "2026-11-01T05:10:00Z"), utc("2026-11-01T05:10:00Z"));
+        assert_eq!(of("2026-11-01T07:00:00Z", "2026-11-01T05:10:00Z"), utc("2026-11-01T05:10:00Z"));
+        assert_eq!(of("2026-11-02T05:50:00Z", "2026-11-02T05:10:00Z"), utc("2026-11-02T05:10:00Z"));
     }
 
     #[test]

@@ -160,6 +160,7 @@ diesel::table! {
         version -> Int4,
         requested_by -> Nullable<Uuid>,
         requested_at -> Nullable<Timestamptz>,
+        observation_window -> Text,
         test_plan_version -> Nullable<Int4>,
     }
 }
@@ -442,6 +443,8 @@ diesel::table! {
         status_by_hand -> Bool,
         step_ids -> Array<Text>,
         cleanup_ids -> Array<Text>,
+        blue_answered_at -> Nullable<Timestamptz>,
+        prerequisite_ids -> Array<Text>,
     }
 }
 

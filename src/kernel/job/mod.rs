@@ -34,6 +34,8 @@ pub struct Done {
 pub struct Job {
     /// Stable name, as in `tyrian jobs run NAME`.
     pub name: &'static str,
+    /// What it does, in a few words, for people.
+    pub title: &'static str,
     /// Cron expression, in UTC.
     pub schedule: &'static str,
     /// One sentence for the admin page.

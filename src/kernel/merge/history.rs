@@ -18,6 +18,8 @@ crate::text_enum! {
         Report => "report", "Report";
         Finding => "finding", "Finding";
         Repository => "repository", "Repository";
+        Client => "client", "Client";
+        Asset => "asset", "Asset";
         Term => "term", "Term";
     }
 }

@@ -58,6 +58,33 @@ pub fn name<'a>(text: &'a str, _: &dyn Values) -> Result<Name<'a>> {
     Ok(Name { text: harmless(text), apart: runs_left(text) })
 }
 
+/// A sentence of the product's own, with what people are called in it between “ and ”.
+#[derive(Template)]
+#[template(path = "components/sentence.html")]
+pub struct Sentence<'a> {
+    /// What stands between the names, and the names.
+    parts: Vec<Name<'a>>,
+}
+
+impl HtmlSafe for Sentence<'_> {}
+
+/// `{{ message|sentence }}`: what an act did or why it was refused. A name in it that runs from right to left
+/// turns nothing around it.
+#[askama::filter_fn]
+pub fn sentence<'a>(text: &'a str, _: &dyn Values) -> Result<Sentence<'a>> {
+    Ok(Sentence::new(text))
+}
+
+impl<'a> Sentence<'a> {
+    fn new(text: &'a str) -> Self {
+        let parts = text.split_inclusive('“').flat_map(|part| match part.find('”') {
+            Some(end) => vec![&part[..end], &part[end..]],
+            None => vec![part],
+        });
+        Self { parts: parts.map(|part| Name { text: harmless(part), apart: runs_left(part) }).collect() }
+    }
+}
+
 /// A text that is copied as it is.
 #[derive(Template)]
 #[template(path = "components/exact.html")]
@@ -84,6 +111,17 @@ mod tests {
         assert_eq!(name("Acme <x>"), "Acme &#60;x&#62;");
         assert_eq!(name("شركة 2026"), "<bdi>شركة 2026</bdi>");
         assert_eq!(name("a\tb\u{202e}"), "a⟨U+0009⟩b⟨U+202E⟩");
+    }
+
+    #[test]
+    fn a_name_in_a_sentence_turns_nothing_around_it() {
+        let told = |text| Sentence::new(text).to_string();
+        assert_eq!(told("Client “Acme <x>” deleted."), "Client “Acme &#60;x&#62;” deleted.");
+        assert_eq!(
+            told("“شركة 2026” and “B”, “خادم”: 3"),
+            "“<bdi>شركة 2026</bdi>” and “B”, “<bdi>خادم</bdi>”: 3"
+        );
+        assert_eq!(told("a ” b “ خادم"), "a ” b “<bdi> خادم</bdi>");
     }
 
     #[test]

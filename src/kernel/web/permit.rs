@@ -245,8 +245,10 @@ actions! {
     ReadAuditLog => AuditLogRead or AuditLogReadClient;
     /// Write on procedures: at least the blue side where assigned. Which side is `procedures::domain::sides`.
     WriteProcedure => ProcedureWriteBlueAssigned;
-    /// Do what only red does on procedures: start them and tick their steps.
+    /// Do what only red does on procedures: start them.
     WriteRed => ProcedureWriteRed;
+    /// Tick steps; who plans ticks prerequisites.
+    TickStep => ProcedureWriteRed or EngagementPlan;
 }
 
 /// Proof that somebody is signed in, for pages about themselves.

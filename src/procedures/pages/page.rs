@@ -19,9 +19,9 @@ use crate::kernel::merge::form::{is_ours, is_version, typed};
 use crate::kernel::merge::record::{Saved, Typed};
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
-use crate::kernel::web::permit::{Action, Permit, ReadEngagement, WriteProcedure, WriteRed};
+use crate::kernel::web::permit::{Action, Permit, ReadEngagement, TickStep, WriteProcedure, WriteRed};
 use crate::kernel::web::{Form, Query, Section, beside, redirect, redirect_with, refusal_noted};
-use crate::procedures::domain::{Field, Sides, sides, working_allowed};
+use crate::procedures::domain::{Field, Sides, planning_allowed, sides, working_allowed};
 use crate::procedures::inputs::{Values, as_typed, changed, is_input};
 use crate::procedures::pages::queue::find_place;
 use crate::procedures::queue::{InQueue, Queue};
@@ -122,6 +122,19 @@ impl Loaded {
         )
     }
 
+    /// The same, and nobody's where the work is closed.
+    fn open_sides<A: Action>(&self, permit: &Permit<A>) -> Sides {
+        if self.closed(permit).is_none() { self.sides(permit) } else { Sides::default() }
+    }
+
+    /// Whether the permit's person may tick prerequisites.
+    fn prepares<A: Action>(&self, permit: &Permit<A>) -> bool {
+        let e = &self.shown.engagement;
+        let status = e.status.as_of(e.starts_at, permit.app.clock.now());
+        planning_allowed(status, e.submitted_at.is_some()).is_ok()
+            && (self.sides(permit).red || permit.may_at(P::EngagementPlan, e.client_id))
+    }
+
     fn parts<'a, A: Action>(
         &'a self,
         permit: &'a Permit<A>,
@@ -136,6 +149,7 @@ impl Loaded {
             inputs: &self.inputs,
             techniques: &self.techniques,
             sides,
+            prepares: self.prepares(permit),
             plans: permit.may_at(P::EngagementPlan, self.shown.engagement.client_id)
                 && self.shown.engagement.submitted_at.is_none(),
             closed,
@@ -258,6 +272,7 @@ impl State {
         if let Some(refused) = &self.inputs {
             form.steps = parts.steps(Some(refused));
         }
+        let prepares = form.steps.steps.iter().any(|step| step.ticks);
         let page = Show {
             frame: permit.frame(Section::Engagements, title),
             bar: parts.bar(self.saved, place.as_ref()),
@@ -267,7 +282,8 @@ impl State {
             attachments: pieces.attachments,
             assets: pieces.assets,
             draft: offered,
-            closed,
+            closed: closed
+                .map(|why| if prepares { why + " Prerequisites can be ticked already." } else { why }),
             events: format!(
                 "/engagements/{}/events?procedure={}",
                 loaded.shown.engagement.id, loaded.shown.procedure.id
@@ -394,6 +410,7 @@ pub async fn save(
             Some(("untick", step)) => parts::tick(tx, &mut work, step, false)?,
             None if then == "start" => drop(parts::start(tx, &mut work)?),
             None if then == "hand-over" => parts::hand_over(tx, &mut work, &note)?,
+            None if then == "look-again" => parts::look_again(tx, &mut work)?,
             _ => {}
         }
         if saved.conflicts.is_empty() {
@@ -470,7 +487,7 @@ async fn after(
     let target = if posted.then == "next" {
         let loaded = load(permit, engagement, procedure).await?;
         let saved = &loaded.shown.procedure;
-        let message = format!("Saved: {} {}", saved.position, saved.name);
+        let message = format!("Saved: {} “{}”", saved.position, saved.name);
         let place = place_in(permit, &loaded, posted.queue).await?;
         Some((loaded.parts(permit, Sides::default(), None).next_url(place.as_ref()), message))
     } else {
@@ -510,10 +527,9 @@ pub async fn start(permit: Permit<WriteRed>, path: Ids, Form(pairs): Form<Pairs>
 }
 
 pub async fn tick(
-    permit: Permit<WriteRed>,
+    permit: Permit<TickStep>,
     path: web::Path<(EngagementId, ProcedureId, String, String)>,
 ) -> Result<HttpResponse> {
-    let permit = Permit::<WriteProcedure>::of(&permit)?;
     let (engagement, procedure, step, word) = path.into_inner();
     let done = match word.as_str() {
         "tick" => true,
@@ -523,7 +539,7 @@ pub async fn tick(
     let write = permit.clone();
     permit
         .write(move |tx| {
-            let mut work = work::begin(tx, &write, engagement, procedure)?;
+            let mut work = work::begin_tick(tx, &write, engagement, procedure)?;
             parts::tick(tx, &mut work, &step, done)?;
             work.finish(tx, ())
         })
@@ -531,8 +547,8 @@ pub async fn tick(
     steps_or_page(&permit, engagement, procedure, "Saved.").await
 }
 
-async fn steps_or_page(
-    permit: &Permit<WriteProcedure>,
+async fn steps_or_page<A: Action>(
+    permit: &Permit<A>,
     engagement: EngagementId,
     procedure: ProcedureId,
     message: &str,
@@ -541,7 +557,7 @@ async fn steps_or_page(
         return Ok(redirect_with(&format!("{}#steps", url(engagement, procedure)), message));
     }
     let loaded = load(permit, engagement, procedure).await?;
-    let sides = loaded.sides(permit);
+    let sides = loaded.open_sides(permit);
     permit.page(&loaded.parts(permit, sides, None).steps(None))
 }
 
@@ -601,11 +617,11 @@ pub async fn jump(permit: Permit<ReadEngagement>, path: Ids) -> Result<HttpRespo
     if !permit.partial {
         return Ok(redirect(&format!("/engagements/{engagement}#procedures")));
     }
-    let visible = permit.visible();
+    let (visible, now) = (permit.visible(), permit.app.clock.now());
     let (client, procedures) = permit
         .read(move |conn| {
             let client = page::check_visible(conn, engagement, Some(current), &visible)?;
-            Ok((client, list_procedures(conn, engagement, &visible)?))
+            Ok((client, list_procedures(conn, engagement, &visible, now)?))
         })
         .await?;
     permit.check(client)?;
@@ -645,7 +661,7 @@ async fn fresh_page<A: Action>(
             }
         })
         .collect();
-    let sides = if loaded.closed(permit).is_none() { loaded.sides(permit) } else { Sides::default() };
+    let sides = loaded.open_sides(permit);
     let pieces =
         super::pieces(permit, (&loaded.shown, &loaded.outcomes), sides, super::Older::default()).await?;
     let form =

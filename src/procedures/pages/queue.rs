@@ -34,10 +34,11 @@ async fn list_queue<A: Action>(
     let own_sides = move |red, blue| if is_open { sides(rights, red, blue, rule) } else { Sides::default() };
     let writer = Writer { sides: own_sides, person: permit.viewer().id };
     let (visible, id): (Visible, EngagementId) = (permit.visible(), engagement.id);
+    let now = permit.app.clock.now();
     permit
         .read(move |conn| {
             let operators = list_operators(conn, id, None, &visible)?;
-            let rows = list_procedures(conn, id, &visible)?;
+            let rows = list_procedures(conn, id, &visible, now)?;
             let fitting = rows.iter().filter(|row| writer.fits(queue, row, &operators));
             Ok(fitting.map(|row| (row.id, row.position)).collect())
         })

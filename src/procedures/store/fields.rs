@@ -30,6 +30,8 @@ pub struct Fields {
     pub detected_by: String,
     pub alert_reference: String,
     pub responded_at: Option<DateTime<Utc>>,
+    /// When blue's outcome was recorded, or looked at again.
+    pub blue_answered_at: Option<DateTime<Utc>>,
 }
 
 crate::merge_columns! {

@@ -23,6 +23,7 @@ use crate::kernel::db::schema::{
 use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, discard, keep as keep_draft};
 use crate::library::domain::ProcedureBody;
 use crate::lifecycle::domain::EngagementStatus;
+use crate::procedures::domain::ObservationWindow;
 use crate::procedures::inputs::Values;
 
 /// The engagement's part of the page.
@@ -43,6 +44,7 @@ pub struct EngagementPart {
     pub write_rule: Option<String>,
     /// Pinned release of ATT&CK.
     pub attack_version: String,
+    pub observation_window: ObservationWindow,
 }
 
 #[derive(Debug, Clone, Queryable, Selectable)]

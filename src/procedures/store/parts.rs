@@ -11,6 +11,7 @@ use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, LogEntryId, PersonId, ProcedureId};
 use crate::kernel::base::query::prelude::*;
+use crate::kernel::base::show;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::text::check_text;
 use crate::kernel::base::times;
@@ -25,6 +26,7 @@ use crate::lifecycle::store::{lock_engagement, touch};
 use crate::procedures::domain::{Field, ProcedureStatus, Sides, WaitingOn, planning_allowed};
 use crate::procedures::entries::EntryText;
 use crate::procedures::inputs::{TypedInput, Values, check_seen};
+use crate::settings::store::list_outcomes;
 
 /// Red starts the procedure: executed now, and a log entry that says so. Its status follows, as after any
 /// work.
@@ -95,15 +97,22 @@ pub fn hand_over(tx: &mut WriteTx<'_>, work: &mut Work, note: &str) -> Result<()
 /// Ticks or unticks a step; a tick that stands already keeps who and when.
 ///
 /// # Errors
-/// [`Error::Forbidden`] for who does not write red, [`Error::NotFound`] for an unknown step.
+/// [`Error::Forbidden`] for who does not write red, nor plans where it is a prerequisite; [`Error::Refused`]
+/// for any other step where the engagement is not being worked on; [`Error::NotFound`] for an unknown step.
 pub fn tick(tx: &mut WriteTx<'_>, work: &mut Work, step: &str, done: bool) -> Result<()> {
-    if !work.sides.red {
-        return Err(Error::Forbidden("Only the red team ticks steps.".into()));
-    }
     let body: serde_json::Value =
         procedures::table.find(work.procedure).select(procedures::body).first(tx.conn)?;
     let body: ProcedureBody = serde_json::from_value(body)?;
     let at = body.steps.iter().position(|s| s.id == step).ok_or(Error::NotFound)?;
+    let kind = body.steps[at].kind;
+    if kind != StepKind::Prerequisite || !work.prepares {
+        if let Some(refusal) = &work.closed {
+            return Err(Error::Refused(refusal.0.clone()));
+        }
+        if !work.sides.red {
+            return Err(Error::Forbidden("Only the red team ticks steps.".into()));
+        }
+    }
     let changed = if done {
         let by = tx.actor().id.ok_or(Error::Unauthenticated)?;
         diesel::insert_into(step_ticks::table)
@@ -119,7 +128,6 @@ pub fn tick(tx: &mut WriteTx<'_>, work: &mut Work, step: &str, done: bool) -> Re
         diesel::delete(step_ticks::table.find((work.procedure, step))).execute(tx.conn)?
     };
     if changed > 0 {
-        let kind = body.steps[at].kind;
         let word = match kind {
             StepKind::Prerequisite => "prerequisite",
             StepKind::Step => "step",
@@ -133,6 +141,38 @@ pub fn tick(tx: &mut WriteTx<'_>, work: &mut Work, step: &str, done: bool) -> Re
         follow_work(tx, work)?;
     }
     Ok(())
+}
+
+/// Blue looked again, and its answer stands: it was recorded now.
+///
+/// # Errors
+/// [`Error::Forbidden`] for who does not write blue, [`Error::Refused`] where nothing is provisional or the
+/// window is still open.
+pub fn look_again(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<()> {
+    if !work.sides.blue {
+        return Err(Error::Forbidden("Only the blue team looks again.".into()));
+    }
+    let outcomes = list_outcomes(tx.conn)?;
+    let Some(at) = work.fields.look_again(work.fields.answered(&outcomes, work.window)) else {
+        return Err(Error::Refused(
+            "Blue’s answer is not provisional: there is nothing to look at again.".into(),
+        ));
+    };
+    if at > tx.now() {
+        let when = show::time(at, work.zone);
+        return Err(Error::Refused(format!("Alerts may still come in. Look again at {when} or later.")));
+    }
+    work.fields.blue_answered_at = Some(tx.now());
+    diesel::update(procedures::table.find(work.procedure))
+        .set(procedures::blue_answered_at.eq(tx.now()))
+        .execute(tx.conn)?;
+    let stands = work.fields.blue_outcome.as_ref();
+    let label =
+        outcomes.iter().find(|o| Some(&o.key) == stands).map(|o| o.label.as_str()).unwrap_or_default();
+    let sentence = format!("Looked again at procedure {} “{}”: {label} stands", work.position, work.name);
+    let event = work.event(Kind::ProcedureSaved, sentence);
+    work.record(event);
+    follow_work(tx, work)
 }
 
 /// Sets the procedure's own input values; an empty one falls back to the engagement's or the default.

@@ -6,25 +6,27 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use super::done::Ticked;
+use super::done::{Answered, Ticked};
 use super::fields::Fields;
-use super::work::Work;
+use super::work::{Planned, Work};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::ProcedureId;
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 use crate::kernel::db::WriteTx;
-use crate::kernel::db::schema::{outcomes, procedures};
-use crate::kernel::event::domain::Kind;
+use crate::kernel::db::schema::procedures;
+use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::merge::history::{Subject, SubjectKind};
 use crate::kernel::merge::record::{Columns, Misfit, NEWEST, Record, Saved, Typed, save};
 use crate::kernel::merge::value::Value;
 use crate::kernel::merge::{Change, Version};
 use crate::procedures::domain::{
-    Field, OutcomeKeys, ProcedureStatus, Sides, WaitingOn, by_hand_after, check_field, check_together,
-    chosen_after,
+    Field, ObservationWindow, OutcomeKeys, ProcedureStatus, Sides, WaitingOn, by_hand_after, check_field,
+    check_together, chosen_after,
 };
+use crate::settings::domain::Outcome;
+use crate::settings::store::list_outcomes;
 
 /// A procedure locked for a save, with what its fields may hold.
 struct Held {
@@ -32,22 +34,14 @@ struct Held {
     version: Version,
     fields: Fields,
     ticked: Ticked,
-    outcomes: Vec<Answer>,
+    outcomes: Vec<Outcome>,
     /// Whether a status that is posted is one that follows the work, and nobody's choice.
     follows_only: bool,
     /// The zone in which times were typed.
     zone: Tz,
-}
-
-/// An outcome that may be chosen, or that stands there.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = outcomes, check_for_backend(diesel::pg::Pg))]
-struct Answer {
-    key: String,
-    team: Team,
-    label: String,
-    attempted: bool,
-    retired_at: Option<DateTime<Utc>>,
+    /// The engagement's.
+    window: ObservationWindow,
+    now: DateTime<Utc>,
 }
 
 impl Columns for Held {
@@ -72,9 +66,8 @@ impl Held {
             .collect()
     }
 
-    fn is_not_attempted(&self) -> bool {
-        let held = self.fields.red_outcome.as_ref();
-        self.outcomes.iter().any(|o| o.team == Team::Red && Some(&o.key) == held && !o.attempted)
+    fn answered(&self) -> Answered {
+        self.fields.answered(&self.outcomes, self.window)
     }
 }
 
@@ -94,7 +87,18 @@ impl Record for Held {
     fn check(&self, field: Field, raw: &str) -> Result<String, String> {
         let red = self.keys(Team::Red, &self.fields.red_outcome);
         let blue = self.keys(Team::Blue, &self.fields.blue_outcome);
-        check_field(field, raw, &OutcomeKeys { red: &red, blue: &blue }, self.zone)
+        let value = check_field(field, raw, &OutcomeKeys { red: &red, blue: &blue }, self.zone)?;
+        let start = match field {
+            Field::DetectedAt => self.fields.executed_at,
+            Field::RespondedAt => self.fields.detected_at.or(self.fields.executed_at),
+            _ => None,
+        };
+        // An instant is what it says; of a wall clock that comes twice the pass that fits is meant.
+        let start = start.filter(|_| !raw.trim().ends_with('Z'));
+        Ok(match start.zip(times::parse(&value, Tz::UTC).ok()) {
+            Some((start, typed)) => times::instant(times::not_before(start, typed, self.zone)),
+            None => value,
+        })
     }
 
     /// A second that comes twice, when the clocks go back, is the one that the page showed.
@@ -109,7 +113,8 @@ impl Record for Held {
     /// follows the work otherwise.
     fn follow(&mut self, accepted: &mut Vec<Change<Field>>) -> Result<()> {
         let changed = |field: Field| accepted.iter().find(|change| change.field == field);
-        let outcome_changed = changed(Field::RedOutcome).or(changed(Field::BlueOutcome)).is_some();
+        let blue_changed = changed(Field::BlueOutcome).is_some();
+        let outcome_changed = changed(Field::RedOutcome).is_some() || blue_changed;
         let chosen = changed(Field::WaitingOn).map(|change| change.new.parse::<WaitingOn>().ok());
         let status_chosen = changed(Field::Status).is_some() && !self.follows_only;
         let before = self.fields.waiting_on;
@@ -121,10 +126,13 @@ impl Record for Held {
         for change in &*accepted {
             self.fields.set(change.field, &change.new)?;
         }
+        if blue_changed {
+            self.fields.blue_answered_at = self.fields.blue_outcome.as_ref().map(|_| self.now);
+        }
         let by_hand = self.fields.status_by_hand;
         self.fields.status_by_hand =
             chosen_after(by_hand, self.fields.status, status_chosen, outcome_changed);
-        let follows = self.fields.done(self.ticked, self.is_not_attempted()).status();
+        let follows = self.fields.done(self.ticked, self.answered()).status();
         if !self.fields.status_by_hand && !self.follows_only && follows != stored {
             let (old, new) = (stored.to_text(), follows.to_text());
             accepted.push(Change { field: Field::Status, old, new });
@@ -183,15 +191,38 @@ pub fn save_fields(
 }
 
 fn hold(tx: &mut WriteTx<'_>, work: &Work, zone: Tz) -> Result<Held> {
-    Ok(Held {
+    Ok(Held { outcomes: list_outcomes(tx.conn)?, ..held_of(tx, work, zone) })
+}
+
+/// The same without the outcomes.
+fn held_of(tx: &WriteTx<'_>, work: &Work, zone: Tz) -> Held {
+    Held {
         id: work.procedure,
         version: work.version,
         fields: work.fields.clone(),
         ticked: work.ticked,
-        outcomes: outcomes::table.select(Answer::as_select()).load(tx.conn)?,
+        outcomes: Vec::new(),
         follows_only: false,
         zone,
-    })
+        window: work.window,
+        now: tx.now(),
+    }
+}
+
+/// Brings the statuses that follow the work after the engagement's observation window has changed; the
+/// engagement is locked. Gives the events.
+///
+/// # Errors
+/// When the database refuses.
+pub fn follow_window(tx: &mut WriteTx<'_>, planned: &Planned) -> Result<Vec<Event>> {
+    let outcomes = list_outcomes(tx.conn)?;
+    let mut events = Vec::new();
+    for mut work in planned.list_work(tx)? {
+        let held = Held { follows_only: true, outcomes: outcomes.clone(), ..held_of(tx, &work, work.zone) };
+        follow(tx, &mut work, held)?;
+        events.extend(work.into_events());
+    }
+    Ok(events)
 }
 
 /// Brings the status of a locked procedure after its ticks and entries have changed, unless somebody chose
@@ -204,8 +235,13 @@ pub(super) fn follow_work(tx: &mut WriteTx<'_>, work: &mut Work) -> Result<()> {
         return Ok(());
     }
     work.ticked = procedures::table.find(work.procedure).select(Ticked::as_select()).first(tx.conn)?;
-    let mut held = Held { follows_only: true, ..hold(tx, work, work.zone)? };
-    let follows = held.fields.done(held.ticked, held.is_not_attempted()).status();
+    let held = Held { follows_only: true, ..hold(tx, work, work.zone)? };
+    follow(tx, work, held)
+}
+
+/// Stores the status that follows from what is held, where it is another.
+fn follow(tx: &mut WriteTx<'_>, work: &mut Work, mut held: Held) -> Result<()> {
+    let follows = held.fields.done(held.ticked, held.answered()).status();
     if follows == held.fields.status {
         return Ok(());
     }

@@ -19,10 +19,12 @@ use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{engagements, procedures};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::Event;
-use crate::kernel::web::permit::{Action, Permit, WriteProcedure};
-use crate::lifecycle::domain::EngagementStatus;
+use crate::kernel::web::permit::{Action, Permit, TickStep, WriteProcedure};
+use crate::lifecycle::domain::{EngagementStatus, Refusal};
 use crate::lifecycle::store::{lock_engagement, touch};
-use crate::procedures::domain::{Sides, WriteRights, sides, working_allowed};
+use crate::procedures::domain::{
+    ObservationWindow, Sides, WriteRights, planning_allowed, sides, working_allowed,
+};
 use crate::procedures::store::runbook::{is_assigned, list_operators};
 
 /// A procedure locked for a write, and what the write may do.
@@ -47,6 +49,12 @@ pub struct Work {
     pub sides: Sides,
     /// Whether the person leads at this client.
     pub lead: bool,
+    /// The engagement's observation window.
+    pub(super) window: ObservationWindow,
+    /// Whether the person may tick prerequisites, which is open to who plans too, and before the start.
+    pub(super) prepares: bool,
+    /// Why nothing but prerequisites can be ticked, where that is so.
+    pub(super) closed: Option<Refusal>,
     events: Vec<Event>,
     version_raised: bool,
 }
@@ -60,6 +68,7 @@ struct EngagementRow {
     time_zone: Zone,
     submitted_at: Option<DateTime<Utc>>,
     write_rule: Option<String>,
+    observation_window: ObservationWindow,
 }
 
 /// Locks a procedure for a write on its work.
@@ -70,6 +79,40 @@ struct EngagementRow {
 pub fn begin(
     tx: &mut WriteTx<'_>,
     permit: &Permit<WriteProcedure>,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+) -> Result<Work> {
+    let mut work = lock(tx, permit, engagement, procedure)?;
+    if let Some(refusal) = work.closed.take() {
+        return Err(Error::Refused(refusal.0));
+    }
+    if !work.sides.any() {
+        return Err(Error::Forbidden("You are not assigned to a side of this procedure.".into()));
+    }
+    Ok(work)
+}
+
+/// Locks a procedure for a tick. Prerequisites may be ticked as soon as the engagement can be planned, by who
+/// plans or writes red; which step it is decides whether the rest of the rule asks for more.
+///
+/// # Errors
+/// The same, where not even a prerequisite can be ticked.
+pub fn begin_tick(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<TickStep>,
+    engagement: EngagementId,
+    procedure: ProcedureId,
+) -> Result<Work> {
+    let work = lock(tx, permit, engagement, procedure)?;
+    match work.closed {
+        Some(ref refusal) if !work.prepares => Err(Error::Refused(refusal.0.clone())),
+        _ => Ok(work),
+    }
+}
+
+fn lock<A: Action>(
+    tx: &mut WriteTx<'_>,
+    permit: &Permit<A>,
     engagement: EngagementId,
     procedure: ProcedureId,
 ) -> Result<Work> {
@@ -92,41 +135,94 @@ pub fn begin(
         }
     };
     permit.check(row.client_id)?;
-    type Row = (String, i32, i32, Fields, Ticked);
-    let (name, position, version, fields, ticked): Row = procedures::table
+    let locked: LockedRow = procedures::table
         .find(procedure)
         .filter(procedures::engagement_id.eq(engagement))
-        .select((
-            procedures::name,
-            procedures::position,
-            procedures::version,
-            Fields::as_select(),
-            Ticked::as_select(),
-        ))
+        .select(LockedRow::as_select())
         .for_update()
         .first(tx.conn)?;
-    working_allowed(row.status, submitted).map_err(|refusal| Error::Refused(refusal.0))?;
     let write_rule = row.write_rule.as_deref();
     let sides = own_sides(tx.conn, permit, (engagement, procedure), row.client_id, write_rule)?;
-    if !sides.any() {
-        return Err(Error::Forbidden("You are not assigned to a side of this procedure.".into()));
-    }
+    let prepares = sides.red || permit.may_at(P::EngagementPlan, row.client_id);
     Ok(Work {
-        engagement,
-        client: row.client_id,
         engagement_title: row.title,
-        zone: row.time_zone.tz(),
-        procedure,
-        name,
-        position,
-        version,
-        fields,
-        ticked,
         sides,
         lead: permit.may_at(P::EngagementApprove, row.client_id),
+        prepares: prepares && planning_allowed(row.status, submitted).is_ok(),
+        closed: working_allowed(row.status, submitted).err(),
         events,
-        version_raised: false,
+        ..locked.work((engagement, row.client_id), row.time_zone.tz(), row.observation_window)
     })
+}
+
+/// A procedure as a write locks it.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = procedures, check_for_backend(diesel::pg::Pg))]
+struct LockedRow {
+    id: ProcedureId,
+    name: String,
+    position: i32,
+    version: i32,
+    #[diesel(embed)]
+    fields: Fields,
+    #[diesel(embed)]
+    ticked: Ticked,
+}
+
+impl LockedRow {
+    /// A write of the system's own on it: nobody's sides.
+    fn work(
+        self,
+        (engagement, client): (EngagementId, ClientId),
+        zone: Tz,
+        window: ObservationWindow,
+    ) -> Work {
+        let Self { id, name, position, version, fields, ticked } = self;
+        Work {
+            engagement,
+            client,
+            engagement_title: String::new(),
+            zone,
+            procedure: id,
+            name,
+            position,
+            version,
+            fields,
+            ticked,
+            sides: Sides::default(),
+            lead: false,
+            window,
+            prepares: false,
+            closed: None,
+            events: Vec::new(),
+            version_raised: false,
+        }
+    }
+}
+
+/// An engagement that is locked for planning, whose observation window was changed.
+pub struct Planned {
+    pub engagement: EngagementId,
+    pub client: ClientId,
+    pub zone: Tz,
+    /// The new one.
+    pub window: ObservationWindow,
+}
+
+impl Planned {
+    /// The procedures that both sides have answered and whose status nobody chose, locked.
+    pub(super) fn list_work(&self, tx: &mut WriteTx<'_>) -> Result<Vec<Work>> {
+        let rows: Vec<LockedRow> = procedures::table
+            .filter(procedures::engagement_id.eq(self.engagement))
+            .filter(procedures::red_outcome.is_not_null().and(procedures::blue_outcome.is_not_null()))
+            .filter(procedures::status_by_hand.eq(false))
+            .order(procedures::position)
+            .select(LockedRow::as_select())
+            .for_update()
+            .load(tx.conn)?;
+        let of = |row: LockedRow| row.work((self.engagement, self.client), self.zone, self.window);
+        Ok(rows.into_iter().map(of).collect())
+    }
 }
 
 impl Work {
@@ -140,6 +236,11 @@ impl Work {
     /// Adds an event to what the write will record.
     pub fn record(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    /// What the write would record.
+    pub(super) fn into_events(self) -> Vec<Event> {
+        self.events
     }
 
     /// Says that the write has raised the procedure's version itself.

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::parts::Parts;
@@ -17,8 +18,11 @@ use crate::kernel::merge::record::{Columns, Typed};
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
-use crate::procedures::domain::{Field, Observed, ProcedureStatus, Severity, Sides, WaitingOn, warnings};
+use crate::procedures::domain::{
+    Field, Observed, ProcedureStatus, Severity, Sides, Turn, WaitingOn, warnings, working_allowed,
+};
 use crate::procedures::queue::{InQueue, Queue};
+use crate::procedures::store::done::Answered;
 use crate::procedures::store::page::Neighbours;
 use crate::procedures::store::runbook::{Operator, ProcedureRow, meanings, operators_of};
 use crate::settings::domain::Meaning;
@@ -152,7 +156,7 @@ pub struct Face {
 }
 
 #[derive(Template)]
-#[template(path = "procedures/_form.html", blocks = ["start", "figures"])]
+#[template(path = "procedures/_form.html", blocks = ["start", "figures", "again"])]
 pub struct SaveForm {
     /// Where it posts to.
     pub url: String,
@@ -183,6 +187,8 @@ pub struct SaveForm {
     pub starts: bool,
     /// "Time to detect 58 s"
     pub figures: String,
+    /// What is said of a provisional answer.
+    pub again: Option<Again>,
     /// Suggestions for detected by.
     pub detectors: Vec<String>,
     /// Whether there is anything to save.
@@ -196,6 +202,21 @@ pub struct SaveForm {
 }
 
 impl HtmlSafe for SaveForm {}
+
+/// A provisional answer of blue's.
+#[derive(Debug, Clone)]
+pub struct Again {
+    /// The answer's label.
+    pub answer: String,
+    /// "1 hour", the engagement's observation window.
+    pub window: &'static str,
+    /// When blue looks again.
+    pub at: String,
+    /// Whether that time has come.
+    pub due: bool,
+    /// Whether the person may say that the answer stands.
+    pub writable: bool,
+}
 
 /// The note with which blue hands over to red.
 #[derive(Debug, Clone, Default)]
@@ -230,6 +251,7 @@ impl SaveForm {
             .collect::<askama::Result<_>>()?;
         pieces.push(("#start".into(), self.as_start().render()?));
         pieces.push(("#figures".into(), self.as_figures().render()?));
+        pieces.push(("#again".into(), self.as_again().render()?));
         Ok(pieces)
     }
 }
@@ -412,6 +434,13 @@ impl Parts<'_> {
                 && row.executed_at.is_none()
                 && row.status != ProcedureStatus::NotApplicable,
             figures: figures.join(" · "),
+            again: self.look_again().map(|at| Again {
+                answer: self.read(Field::BlueOutcome, row.blue_outcome.as_deref().unwrap_or_default()),
+                window: self.shown.engagement.observation_window.label(),
+                at: show::soon(at, self.now, self.zone()),
+                due: at <= self.now,
+                writable: self.sides.blue,
+            }),
             detectors: self.shown.detectors.clone(),
             writable: self.sides.any(),
             held: self.sides.words(),
@@ -492,18 +521,14 @@ impl Parts<'_> {
             title: title.to_owned(),
             selected: key == value,
         };
-        let row = &self.shown.procedure.fields;
         match field {
             Field::Status => ProcedureStatus::ALL.iter().map(|s| choice(s.as_str(), s.label(), "")).collect(),
             Field::Severity => std::iter::once(choice("", "No finding", ""))
                 .chain(Severity::ALL.iter().rev().map(|s| choice(s.as_str(), s.label(), "")))
                 .collect(),
-            Field::WaitingOn => {
-                let derived = row.turn(self.shown.procedure.ticked, self.is_not_attempted());
-                std::iter::once(choice("", &format!("Auto: {}", derived.label().to_lowercase()), ""))
-                    .chain(WaitingOn::ALL.iter().map(|w| choice(w.as_str(), w.label(), "")))
-                    .collect()
-            }
+            Field::WaitingOn => std::iter::once(choice("", &format!("Auto: {}", self.derived_turn()), ""))
+                .chain(WaitingOn::ALL.iter().map(|w| choice(w.as_str(), w.label(), "")))
+                .collect(),
             Field::RedOutcome | Field::BlueOutcome => {
                 let team = if field == Field::RedOutcome { Team::Red } else { Team::Blue };
                 let held = self.shown.procedure.fields.get(field);
@@ -544,9 +569,29 @@ impl Parts<'_> {
         }
     }
 
-    fn is_not_attempted(&self) -> bool {
-        let held = self.shown.procedure.fields.red_outcome.as_ref();
-        self.outcomes.iter().any(|o| o.team == Team::Red && Some(&o.key) == held && !o.meaning.attempted)
+    fn answered(&self) -> Answered {
+        self.shown.procedure.fields.answered(self.outcomes, self.shown.engagement.observation_window)
+    }
+
+    /// When blue looks again, while it can.
+    fn look_again(&self) -> Option<DateTime<Utc>> {
+        let e = &self.shown.engagement;
+        working_allowed(e.status.as_of(e.starts_at, self.now), e.submitted_at.is_some()).ok()?;
+        self.shown.procedure.fields.look_again(self.answered())
+    }
+
+    /// Whose turn it is without a choice by hand: "blue team", "blue team from 10:14".
+    fn derived_turn(&self) -> String {
+        let procedure = &self.shown.procedure;
+        let done = procedure.fields.done(procedure.ticked, self.answered());
+        let turn = done.turn(procedure.fields.status, None, self.now);
+        match done.look_again.filter(|at| *at > self.now) {
+            Some(at) => {
+                let from = format!("blue team from {}", show::soon(at, self.now, self.zone()));
+                if turn == Turn::Nobody { from } else { format!("{}, {from}", turn.label().to_lowercase()) }
+            }
+            None => turn.label().to_lowercase(),
+        }
     }
 
     /// A stored value as people read it.

@@ -21,6 +21,8 @@ pub struct Parts<'a> {
     pub techniques: &'a [Technique],
     /// What the person may write now.
     pub sides: Sides,
+    /// Whether the person may tick prerequisites.
+    pub prepares: bool,
     /// Whether the person may change the operators.
     pub plans: bool,
     /// Why nothing can be written, where that is so.

@@ -8,7 +8,8 @@ use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::show;
 use crate::kernel::web::filters;
 use crate::library::domain::{Piece as Visible, Step, StepKind, visible};
-use crate::library::placeholders::{Piece, exact_text};
+use crate::library::placeholders::{Piece, exact_text, is_name};
+use crate::procedures::domain::{ProcedureStatus, planning_allowed};
 use crate::procedures::inputs::{Inputs, Source, Values};
 
 /// A text of prose with the values of its placeholders in it.
@@ -69,6 +70,8 @@ pub struct StepView {
     pub check: Option<CommandView>,
     /// Who ticked it, when.
     pub done: Option<String>,
+    /// Whether the person ticks it.
+    pub ticks: bool,
 }
 
 impl StepView {
@@ -109,7 +112,12 @@ pub struct Steps {
     pub digest: String,
     /// Whether the block is open at first: not for who only writes what came of it.
     pub open: bool,
-    /// Whether the person ticks.
+    /// Whether everything is prepared, and it has not begun.
+    pub ready: bool,
+    /// Whether the boxes save the form along with the tick; before the start, and for who does not write red,
+    /// each posts by itself.
+    pub saves: bool,
+    /// Whether the person ticks any.
     pub ticks: bool,
     pub inputs: Vec<InputView>,
     /// How many of them nothing fills.
@@ -179,7 +187,9 @@ impl Parts<'_> {
             steps,
             digest: digest.into_iter().filter(|d| !d.is_empty()).collect::<Vec<_>>().join(" · "),
             open: !self.is_blue_only(),
-            ticks: self.sides.red,
+            ready: self.is_ready(&inputs),
+            saves: self.sides.red,
+            ticks: self.sides.red || self.prepares,
             unfilled: views.iter().filter(|i| i.unfilled).count(),
             inputs: views,
             sets_inputs: self.sides.red,
@@ -199,6 +209,24 @@ impl Parts<'_> {
     /// The procedure's own description as safe HTML, filled in as its steps are.
     pub fn description(&self) -> String {
         prose(&self.shown.body.description, &self.inputs(&self.defaults()))
+    }
+
+    /// Whether it can begin: there was something to prepare, every prerequisite is ticked, and every input
+    /// that no default fills has a value. What has begun is not marked any more.
+    fn is_ready(&self, inputs: &Inputs<'_>) -> bool {
+        let (e, fields) = (&self.shown.engagement, &self.shown.procedure.fields);
+        let status = e.status.as_of(e.starts_at, self.now);
+        let begun = fields.status != ProcedureStatus::NotStarted || fields.executed_at.is_some();
+        if begun || planning_allowed(status, e.submitted_at.is_some()).is_err() {
+            return false;
+        }
+        let mut wanted = self.shown.body.steps.iter().filter(|step| step.kind == StepKind::Prerequisite);
+        let mut open = self.shown.body.placeholders();
+        open.retain(|name| is_name(name) && !inputs.defaults.contains_key(name));
+        let something = wanted.clone().next().is_some() || !open.is_empty();
+        something
+            && wanted.all(|step| self.ticks.iter().any(|tick| tick.step == step.id))
+            && open.iter().all(|name| inputs.resolve(name).is_some())
     }
 
     fn input_views(&self, inputs: &Inputs<'_>, refused: Option<&RefusedInputs>) -> Vec<InputView> {
@@ -252,6 +280,7 @@ impl Parts<'_> {
             instruction: command.is_none().then(|| exact_text(&inputs.fill(&step.description))),
             command: command.map(|text| CommandView::new(&text, inputs)),
             check: present(&step.check_command).map(|text| CommandView::new(&text, inputs)),
+            ticks: self.sides.red || self.prepares && step.kind == StepKind::Prerequisite,
             done: self
                 .ticks
                 .iter()

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use diesel::dsl::sql;
+use diesel::sql_types::Jsonb;
 use uuid::Uuid;
 
 use crate::clients::domain::{AssetKind, Criticality};
@@ -22,7 +24,7 @@ use crate::procedures::inputs::{Inputs, Values};
 use crate::procedures::store::page::list_inputs;
 use crate::procedures::store::runbook::{self, ProcedureRow, list_operators, operators_of, procedures_of};
 use crate::reports::domain::{
-    Asset, Attachment, FrozenOutcome, Log, Operator, Procedure, Runbook, Step, Tactic, Tick,
+    Asset, Attachment, FrozenOutcome, Log, Operator, Procedure, Runbook, Step, Tick,
 };
 use crate::settings::store::list_outcomes;
 
@@ -101,12 +103,19 @@ fn details(
     visible: &Visible,
     operators: &[runbook::Operator],
 ) -> Result<Runbook> {
-    let (details, client): (Details, String) = engagements::table
+    let (details, client, tactics): (Details, String, serde_json::Value) = engagements::table
         .inner_join(clients::table)
         .filter(engagements::id.eq(id).and(engagements::client_id.eq_any(visible.ids())))
-        .select((Details::as_select(), clients::name))
+        .select((
+            Details::as_select(),
+            clients::name,
+            // The tactics of its release in the order of the matrix, in the same statement.
+            sql::<Jsonb>(
+                "coalesce((SELECT jsonb_agg(jsonb_build_object('key', t.short_name, 'name', t.name)
+                    ORDER BY t.position) FROM tactics t WHERE t.version = engagements.attack_version), '[]')",
+            ),
+        ))
         .first(conn)?;
-    let tactics = crate::library::store::list_tactics(conn, &details.attack_version)?;
     Ok(Runbook {
         title: details.title,
         client,
@@ -119,7 +128,7 @@ fn details(
         time_zone: details.time_zone,
         tags: details.tags,
         attack_version: details.attack_version,
-        tactics: tactics.into_iter().map(|t| Tactic { key: t.short_name, name: t.name }).collect(),
+        tactics: serde_json::from_value(tactics)?,
         procedures: Vec::new(),
         operators: operators.iter().filter(|operator| !operator.is_own()).map(Operator::from).collect(),
         submitted_by: String::new(),

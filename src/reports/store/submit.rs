@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use uuid::Uuid;
 
 use super::collect::collect;
@@ -12,6 +13,7 @@ use crate::kernel::authz::Visible;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
 use crate::kernel::base::query::prelude::*;
+use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{
     clients, drafts, engagements, finding_assets, finding_attachments, findings, procedures,
     report_revisions, reports, step_ticks,
@@ -39,6 +41,7 @@ pub struct Submission {
     /// Whether it was submitted already.
     pub submitted: bool,
     pub report: Option<ReportId>,
+    pub zone: Tz,
     pub procedures: Vec<Pending>,
 }
 
@@ -66,25 +69,29 @@ pub fn get_submission(
         EngagementStatus,
         Option<DateTime<Utc>>,
         Option<DateTime<Utc>>,
+        Zone,
         Option<Uuid>,
     );
-    let (client, client_name, title, status, starts_at, submitted_at, report): Head = engagements::table
-        .inner_join(clients::table)
-        .left_join(
-            reports::table.on(reports::engagement_id.eq(engagements::id).and(reports::deleted_at.is_null())),
-        )
-        .filter(engagements::id.eq(id).and(engagements::deleted_at.is_null()))
-        .filter(engagements::client_id.eq_any(visible.ids()))
-        .select((
-            engagements::client_id,
-            clients::name,
-            engagements::title,
-            engagements::status,
-            engagements::starts_at,
-            engagements::submitted_at,
-            reports::id.nullable(),
-        ))
-        .first(conn)?;
+    let (client, client_name, title, status, starts_at, submitted_at, zone, report): Head =
+        engagements::table
+            .inner_join(clients::table)
+            .left_join(
+                reports::table
+                    .on(reports::engagement_id.eq(engagements::id).and(reports::deleted_at.is_null())),
+            )
+            .filter(engagements::id.eq(id).and(engagements::deleted_at.is_null()))
+            .filter(engagements::client_id.eq_any(visible.ids()))
+            .select((
+                engagements::client_id,
+                clients::name,
+                engagements::title,
+                engagements::status,
+                engagements::starts_at,
+                engagements::submitted_at,
+                engagements::time_zone,
+                reports::id.nullable(),
+            ))
+            .first(conn)?;
     let rows: Vec<(ProcedureRow, serde_json::Value)> =
         procedures_of(id, visible).select((ProcedureRow::as_select(), procedures::body)).load(conn)?;
     let ticked: HashSet<(ProcedureId, String)> = step_ticks::table
@@ -113,6 +120,7 @@ pub fn get_submission(
             red: label(row.red_outcome.as_deref()),
             blue: label(row.blue_outcome.as_deref()),
             contradictions: doubts.remove(&row.id).unwrap_or_default(),
+            look_again: row.look_again,
             cleanup_left: cleanup.filter(|step| !ticked.contains(&(row.id, step.id.clone()))).count(),
         });
     }
@@ -126,6 +134,7 @@ pub fn get_submission(
         status,
         submitted: submitted_at.is_some(),
         report,
+        zone: zone.tz(),
         procedures: pending,
     })
 }

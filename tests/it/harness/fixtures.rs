@@ -26,6 +26,7 @@ use tyrian::kernel::base::team::Team;
 use tyrian::kernel::db::WriteTx;
 use tyrian::kernel::event::domain::{Actor, Event};
 use tyrian::lifecycle::domain::EngagementStatus;
+use tyrian::procedures::domain::ObservationWindow;
 
 use super::TestApp;
 
@@ -408,6 +409,7 @@ fn details(plan: &Plan<'_>) -> Details {
         start_date: plan.start,
         end_date: None,
         time_zone: chrono_tz::UTC,
+        observation_window: ObservationWindow::Closed,
         objective: String::new(),
         scope: LONG.clone(),
         access_info: String::new(),

@@ -554,9 +554,7 @@ fn within_budget(part: &str, sent: &BTreeMap<(&'static str, &'static str), u64>)
     assert_eq!(budget.keys().copied().collect::<Vec<_>>(), rows, "{}", file.display());
     for (row, most) in sent {
         assert!(*most <= budget[row], "{row:?} sends {most} statements, and its budget is {}", budget[row]);
-        // The sheet of paper holds what all other pages of its engagement hold.
-        let most_of_a_page = PAGE_STATEMENTS + u64::from(row.1.ends_with("/print"));
-        assert!(row.0 != "get" || *most <= most_of_a_page, "{row:?} sends {most} statements");
+        assert!(row.0 != "get" || *most <= PAGE_STATEMENTS, "{row:?} sends {most} statements");
     }
 }
 

@@ -14,7 +14,7 @@ use tyrian::kernel::merge::history::SubjectKind;
 use tyrian::kernel::web::Theme;
 use tyrian::library::domain::{RepositoryType, TechniqueStatus};
 use tyrian::lifecycle::domain::{EngagementStatus, ReportStatus};
-use tyrian::procedures::domain::{ProcedureStatus, Severity, WaitingOn};
+use tyrian::procedures::domain::{ObservationWindow, ProcedureStatus, Severity, WaitingOn};
 use tyrian::reports::content::FindingState;
 use tyrian::settings::domain::{ApprovalRule, TwoFactorRule};
 
@@ -35,6 +35,7 @@ fn expected() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("attachments.team", team()),
         ("drafts.subject_type", values(DraftSubject::ALL, DraftSubject::as_str)),
         ("engagement_operators.team", team()),
+        ("engagements.observation_window", values(ObservationWindow::ALL, ObservationWindow::as_str)),
         ("engagements.reveal", values(Reveal::ALL, Reveal::as_str)),
         ("engagements.status", values(EngagementStatus::ALL, EngagementStatus::as_str)),
         ("engagements.write_rule", rule()),

@@ -34,6 +34,8 @@ const SHARED: &[(&str, &str, &str)] = &[
     ("library/_command.html", "get /library/procedures/", "<mark>#{"),
     // A name that runs from right to left.
     ("components/name.html", "get /admin/users", "<bdi>CusTomas"),
+    // What an act did: nothing but the sentence.
+    ("components/sentence.html", "get /clients/{client}", "<p>Clientsaved.</p>"),
     // What comes beside a saved form, for another place of the page.
     (
         "components/beside.html",
@@ -470,8 +472,13 @@ fn procedure(tour: &mut Tour<'_>) {
         assert_eq!(b.post(&format!("{place}&tab=one"), &[("name", hostile!("typed"))]).status, 200);
         b.get_fragment(place);
         b.open(&format!("{}/queue?queue=mine", e.path()));
-        let stale = [("name", hostile!("Renamed")), ("version", "0")];
-        assert_eq!(b.post(&format!("/clients/{client}/edit"), &stale).status, 409);
+        for (contacts, status) in [(hostile!("At night"), 303), (hostile!("By day"), 409)] {
+            let typed = [("contacts", contacts), ("version", "1")];
+            assert_eq!(b.post(&format!("/clients/{client}/edit"), &typed).status, status);
+            if status == 303 {
+                b.open(&format!("/clients/{client}"));
+            }
+        }
     });
 }
 

@@ -16,11 +16,12 @@ use tyrian::kernel::base::team::Team;
 use tyrian::kernel::base::text::like;
 use tyrian::library::placeholders::names;
 use tyrian::lifecycle::domain::{EngagementStatus, starts_at};
-use tyrian::procedures::domain::{Done, ProcedureStatus, Progress, Turn, WaitingOn};
+use tyrian::procedures::domain::{Done, ObservationWindow, ProcedureStatus, Progress, Turn, WaitingOn};
 use tyrian::procedures::store::runbook::{
     Me, get_progress, list_operators, list_procedures, list_waiting, operators_of,
 };
 use tyrian::schedule::store::bookings::{Wanted, list_page};
+use tyrian::settings::store::list_outcomes;
 
 use crate::harness::TestApp;
 use crate::harness::fixtures::Plan;
@@ -61,7 +62,7 @@ fn whose_turn_it_is() {
     let mut turns: BTreeMap<Turn, BTreeSet<ProcedureId>> = BTreeMap::new();
     let mut sql = String::new();
     for (id, (status, done, by_hand)) in engagement.procedures.iter().zip(&cases) {
-        turns.entry(done.turn(*status, *by_hand)).or_default().insert(*id);
+        turns.entry(done.turn(*status, *by_hand, app.clock.now())).or_default().insert(*id);
         let red = if done.not_attempted { "not_attempted" } else { "success" };
         let cleanup = r#"[{"id":"c","kind":"cleanup"}]"#;
         sql.push_str(&format!(
@@ -78,7 +79,9 @@ fn whose_turn_it_is() {
     set(&app, &sql);
     let rows = app
         .db
-        .read_blocking(|conn| list_procedures(conn, engagement.id, &Visible::found(app.clients.own)))
+        .read_blocking(|conn| {
+            list_procedures(conn, engagement.id, &Visible::found(app.clients.own), app.clock.now())
+        })
         .unwrap();
     for row in &rows {
         assert!(turns[&row.turn].contains(&row.id), "{row:?}");
@@ -100,6 +103,77 @@ fn whose_turn_it_is() {
     assert_eq!(waiting(app.people.standard.id), red, "the operator of the red team");
     assert_eq!(waiting(app.people.second.id), blue, "the operator of the blue team");
     assert_eq!(waiting(app.people.lead.id), red.union(&blue).copied().collect(), "an operator of both");
+}
+
+/// `ObservationWindow::look_again` and the turn that follows from it, before the end of the window, at it and
+/// after it.
+#[test]
+fn when_blue_looks_again() {
+    let app = TestApp::spawn();
+    let executed = app.clock.now();
+    let outcomes = app.db.read_blocking(list_outcomes).unwrap();
+    let answers = outcomes.iter().filter(|outcome| outcome.team == Team::Blue).map(Some).chain([None]);
+    let mut cases = Vec::new();
+    for blue in answers {
+        for answered in [None, Some(-5), Some(0), Some(14), Some(15), Some(60), Some(1_440)] {
+            for red in [None, Some("success"), Some("not_attempted")] {
+                cases.push((blue, answered.map(|n| executed + TimeDelta::minutes(n)), red));
+            }
+        }
+    }
+    let made = app.engagement(cases.len());
+    let mut sql = format!(
+        "UPDATE procedures SET body = jsonb_set(body, '{{steps}}', '[]') WHERE engagement_id = '{}';",
+        made.id
+    );
+    for (id, (blue, answered, red)) in made.procedures.iter().zip(&cases) {
+        let answered = answered.map(|at| at.to_rfc3339());
+        sql.push_str(&format!(
+            "UPDATE procedures SET status = 'in_progress', executed_at = '{}', blue_outcome = {}, \
+                blue_answered_at = {}, red_outcome = {} WHERE id = '{id}';",
+            executed.to_rfc3339(),
+            literal(blue.map(|blue| blue.key.as_str())),
+            literal(answered.as_deref()),
+            literal(*red),
+        ));
+    }
+    set(&app, &sql);
+    let clients = Visible::found(app.clients.own);
+    let mut provisional = 0;
+    for window in ObservationWindow::ALL {
+        set(&app, &format!("UPDATE engagements SET observation_window = '{}'", window.as_str()));
+        for minutes in [0, 14, 15, 59, 60, 1_440] {
+            let now = executed + TimeDelta::minutes(minutes);
+            let rows = app.db.read_blocking(|conn| list_procedures(conn, made.id, &clients, now)).unwrap();
+            let blue = &app.people.second;
+            let me = Me { person: blue.id, clients: &clients, red_at: &[], blue_at: &[], now };
+            let waiting: BTreeSet<ProcedureId> = app
+                .db
+                .read_blocking(|conn| list_waiting(conn, &me))
+                .unwrap()
+                .iter()
+                .map(|row| row.id)
+                .collect();
+            for (row, (blue, answered, red)) in rows.iter().zip(&cases) {
+                let not_attempted = *red == Some("not_attempted");
+                let again = window.look_again(Some(executed), *answered, blue.map(|blue| blue.meaning));
+                let again = again.filter(|_| !not_attempted);
+                let done = Done {
+                    executed: true,
+                    red_answered: red.is_some(),
+                    not_attempted,
+                    blue_answered: blue.is_some(),
+                    look_again: again,
+                    ..Done::default()
+                };
+                let turn = done.turn(ProcedureStatus::InProgress, None, now);
+                assert_eq!((row.look_again, row.turn), (again, turn), "{window} {now} {row:?}");
+                assert_eq!(waiting.contains(&row.id), turn.is_of(Team::Blue), "{window} {now} {row:?}");
+                provisional += usize::from(again.is_some());
+            }
+        }
+    }
+    assert!(provisional > 100, "{provisional}");
 }
 
 /// `operators_of` for a runbook that is read, and the dashboard's list: for each team a procedure's own
@@ -174,7 +248,7 @@ fn a_runbook_is_read_for_who_sees_its_client() {
             .db
             .read_blocking(|conn| {
                 Ok((
-                    list_procedures(conn, made.id, &clients)?,
+                    list_procedures(conn, made.id, &clients, app.clock.now())?,
                     list_operators(conn, made.id, None, &clients)?,
                     get_progress(conn, made.id, &clients)?,
                 ))

@@ -1,14 +1,14 @@
 //! Whose turn it is, asked over all runbooks for one person.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ProcedureId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::procedures::domain::ProcedureStatus;
-use crate::procedures::store::done::turn_sql;
+use crate::procedures::store::done::{look_again_sql, turn_sql};
 
 /// Rows looked at for the queue; who has more waiting works from the engagements.
 const LOOKED_AT: i64 = 500;
@@ -34,6 +34,9 @@ pub struct Waiting {
     /// The side it waits on, of those that are the person's.
     #[diesel(sql_type = Text)]
     pub side: Team,
+    /// Since when blue is to look again, where its answer is provisional.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub look_again: Option<DateTime<Utc>>,
 }
 
 /// Whose turn it is, asked for one person.
@@ -74,11 +77,12 @@ pub fn list_waiting(conn: &mut PgConnection, me: &Me<'_>) -> Result<Vec<Waiting>
             FROM running r JOIN procedures p ON p.engagement_id = r.id
             JOIN procedure_operators o ON o.procedure_id = p.id GROUP BY 1
          )
-         SELECT q.id, q.engagement, q.engagement_title, q.position, q.name, q.status, c.name AS client,
+         SELECT q.id, q.engagement, q.engagement_title, q.position, q.name, q.status, q.look_again,
+            c.name AS client,
             CASE WHEN q.side IN ('red', 'both') AND q.red THEN 'red' ELSE 'blue' END AS side
          FROM (
             SELECT p.id, p.engagement_id AS engagement, r.title AS engagement_title, r.client_id, r.end_date,
-                p.position, p.name, p.status, {} AS side,
+                p.position, p.name, p.status, {} AS side, {} AS look_again,
                 CASE WHEN o.red THEN o.my_red WHEN r.red THEN r.my_red ELSE r.client_id = ANY ($3) END AS red,
                 CASE WHEN o.blue THEN o.my_blue WHEN r.blue THEN r.my_blue
                     ELSE r.client_id = ANY ($4) END AS blue
@@ -87,7 +91,8 @@ pub fn list_waiting(conn: &mut PgConnection, me: &Me<'_>) -> Result<Vec<Waiting>
          ) q JOIN clients c ON c.id = q.client_id
          WHERE q.side IN ('red', 'both') AND q.red OR q.side IN ('blue', 'both') AND q.blue
          ORDER BY q.end_date NULLS LAST, q.engagement, q.position LIMIT $5",
-        turn_sql("p")
+        turn_sql("p", "$6"),
+        look_again_sql("p")
     ))
     .bind::<Array<SqlUuid>, _>(me.clients)
     .bind::<SqlUuid, _>(me.person)

@@ -32,8 +32,8 @@ impl Outline {
     }
 
     /// Names of what a term belongs to.
-    pub fn above(&self, term: &Outlined) -> Vec<String> {
-        self.0.iter().filter(|one| term.parents.contains(&one.id)).map(|one| one.name.clone()).collect()
+    pub fn above(&self, term: &Outlined) -> Vec<&str> {
+        self.0.iter().filter(|one| term.parents.contains(&one.id)).map(|one| one.name.as_str()).collect()
     }
 
     /// How many techniques stand under the tactics of a methodology, each once.

@@ -19,7 +19,7 @@ crate::text_enum! {
 
 impl Bearer {
     /// "1 engagement", "3 findings".
-    pub fn counted(self, number: i64) -> String {
+    pub fn counted(self, number: &i64) -> String {
         let one = match self {
             Self::Procedure => "library procedure",
             Self::Term => "technique, tactic or methodology",
@@ -30,7 +30,7 @@ impl Bearer {
             Self::Report => "report",
             Self::Finding => "finding",
         };
-        counted(usize::try_from(number).unwrap_or_default(), one, self.label())
+        counted(usize::try_from(*number).unwrap_or_default(), one, self.label())
     }
 
     /// The list of what bears a tag, up to the tag itself; none where there is no such list.

@@ -80,7 +80,7 @@ fn own_terms_are_made_used_and_deleted_when_nothing_uses_them() {
     let term = browser.path().replace("/delete", "");
     assert_eq!(browser.post(&format!("{term}/delete"), &[]).status, 409);
     browser.open(&format!("{term}/edit")).fill("Id", "WEB-T9").press("Save").expect(422);
-    browser.see("1 library procedure name it as WEB-T1, so the id stays.");
+    browser.see("WEB-T1 is what 1 library procedure names it by, so the id stays.");
     browser
         .fill("Id", "WEB-T1")
         .fill("Name", "Replay of cookies")

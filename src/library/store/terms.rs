@@ -379,7 +379,9 @@ impl Own {
             return Ok(());
         }
         let by = uses.sentence(self.kind);
-        Err(Error::field(TermField::ShortName.as_str(), format!("{by} name it as {id}, so the id stays.")))
+        let names = if by.starts_with("1 ") && !by.contains(',') { "names" } else { "name" };
+        let sentence = format!("{id} is what {by} {names} it by, so the id stays.");
+        Err(Error::field(TermField::ShortName.as_str(), sentence))
     }
 }
 

@@ -7,6 +7,7 @@ use tyrian::library::changes::Missing;
 
 use crate::harness::TestApp;
 use crate::harness::browser::Browser;
+use crate::harness::fixtures::OWN;
 
 /// Writes a procedure of the library, a next version where it is there already.
 fn procedure(app: &TestApp, key: &str, description: &str) -> String {
@@ -96,7 +97,12 @@ fn a_start_takes_the_newest_versions_and_tells_what_changed_since_the_last() {
     let plan = save(&mut browser, "/test-plans/new", "Quarterly", "0", &[&a, &b]);
     browser.open(&plan).see_not("Last used on");
     let start = |browser: &mut Browser| {
-        browser.open(&plan).click("Start engagement").press("Next: Engagement Details").expect(200);
+        browser
+            .open(&plan)
+            .click("Start engagement")
+            .choose("Client", OWN)
+            .press("Next: Engagement Details")
+            .expect(200);
         browser.press("Next: Select Procedures").press("Next: Finalize").expect(200);
     };
     start(&mut browser);

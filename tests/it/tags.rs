@@ -28,9 +28,6 @@ fn a_tag_is_renamed_and_merged_wherever_it_stands() {
         .fill("Tags", "old, new")
         .press("Save")
         .expect(200);
-    let engagement =
-        app.texts("SELECT engagement_id::text FROM reports ORDER BY created_at LIMIT 1").remove(0);
-    lead.open(&format!("/engagements/{engagement}/edit"));
     let plan = app.texts("SELECT id::text FROM test_plans ORDER BY title LIMIT 1").remove(0);
     lead.open(&format!("/test-plans/{plan}/edit")).fill("Tags", "old").press("Save").expect(200);
 

@@ -147,8 +147,8 @@ fn sealing_line(progress: &Progress, by_app: bool) -> String {
     format!("audit sealing: {newest}, oldest unsealed event waits {waits} s\n{role}")
 }
 
-/// What the last verification found. A log that does not hold makes no server unfit to answer: it is told, and
-/// does not count; which event it is stands on the page alone, because anybody may ask here.
+/// What the last verification found. A log that does not hold makes no server unfit to answer: it is told,
+/// and does not count; which event it is stands on the page alone, because anybody may ask here.
 fn verification_line(last: Option<&Verification>) -> String {
     let Some(last) = last else { return "audit verification: none yet\n".to_owned() };
     let at = last.started_at.to_rfc3339_opts(SecondsFormat::Secs, true);

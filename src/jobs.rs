@@ -51,7 +51,7 @@ pub const JOBS: &[Job] = &[
         name: verification::JOB,
         title: "Verify the audit log",
         schedule: verification::SCHEDULE,
-        about: "Verifies the whole audit log, archives included, and tells of the first thing that does not hold.",
+        about: "Verifies the whole audit log with its archives; tells of the first thing that does not hold.",
         long: true,
         run: verification::nightly,
     },

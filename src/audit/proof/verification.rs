@@ -95,14 +95,19 @@ pub fn nightly(reach: &Reach, now: DateTime<Utc>) -> Result<Done> {
 const SEALED_BY_APP: &str = "The app's own role seals, archives and drops; TYRIAN_SEALER_DATABASE_URL gives \
     that to another.\n";
 
-/// A log in its first moments: no seal was made yet, here or elsewhere, and nothing waits for long.
+/// A log in its first moments: no seal was made yet, here or elsewhere, and there is no key to make one with
+/// or nothing waits for long.
 fn has_just_begun(reach: &Reach, files: &KeyFiles) -> Result<bool> {
     if files.head().map_err(Error::Internal)?.is_some() {
         return Ok(false);
     }
+    let has_keys = !files.trusted().map_err(Error::Internal)?.is_empty();
     reach.db.read_blocking(|conn| {
         if find_last(conn)?.is_some() {
             return Ok(false);
+        }
+        if !has_keys {
+            return Ok(true);
         }
         let progress = get_progress(conn)?;
         Ok(progress.waiting_since.is_none_or(|since| progress.now - since < BEGINNING))

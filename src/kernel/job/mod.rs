@@ -260,7 +260,8 @@ async fn act(table: &'static [Job], reach: Reach, mut mailbox: mpsc::Receiver<Me
                         // What is done in a moment is told at once.
                         let going_on = tokio::task::spawn_local(run);
                         match tokio::time::timeout(MOMENT, going_on).await {
-                            Ok(ended) => ended.unwrap_or_else(|e| Err(Error::Internal(e.into()))).map(Ran::Done),
+                            Ok(Ok(ended)) => ended.map(Ran::Done),
+                            Ok(Err(panicked)) => Err(Error::Internal(panicked.into())),
                             Err(_) => Ok(Ran::Begun),
                         }
                     } else {

@@ -80,7 +80,7 @@ pub fn is_running(conn: &mut PgConnection) -> Result<bool> {
 /// The newest ones, the newest first.
 pub fn list_last(conn: &mut PgConnection, limit: i64) -> Result<Vec<Verification>> {
     Ok(audit_verifications::table
-        .order(audit_verifications::started_at.desc())
+        .order((audit_verifications::started_at.desc(), audit_verifications::id.desc()))
         .limit(limit)
         .select(Verification::as_select())
         .load(conn)?)
@@ -90,7 +90,7 @@ pub fn list_last(conn: &mut PgConnection, limit: i64) -> Result<Vec<Verification
 pub fn find_last_decided(conn: &mut PgConnection) -> Result<Option<Verification>> {
     Ok(audit_verifications::table
         .filter(audit_verifications::finished_at.is_not_null().and(audit_verifications::obstacle.is_null()))
-        .order(audit_verifications::started_at.desc())
+        .order((audit_verifications::started_at.desc(), audit_verifications::id.desc()))
         .select(Verification::as_select())
         .first(conn)
         .optional()?)
@@ -99,12 +99,16 @@ pub fn find_last_decided(conn: &mut PgConnection) -> Result<Option<Verification>
 /// Adds the row of one that begins. Whose turn it is knows that no other runs: rows without an end were left
 /// by processes that are gone.
 pub fn insert(conn: &mut PgConnection, one: &Verification) -> Result<()> {
-    use audit_verifications as v;
-    diesel::delete(v::table.filter(v::finished_at.is_null())).execute(conn)?;
-    let old = v::table.order(v::started_at.desc()).offset(KEPT).select(v::id).load::<Uuid>(conn)?;
-    diesel::delete(v::table.filter(v::id.eq_any(old))).execute(conn)?;
-    diesel::insert_into(v::table)
-        .values((v::id.eq(one.id), v::started_at.eq(one.started_at)))
+    diesel::delete(audit_verifications::table.filter(audit_verifications::finished_at.is_null()))
+        .execute(conn)?;
+    let old: Vec<Uuid> = audit_verifications::table
+        .order((audit_verifications::started_at.desc(), audit_verifications::id.desc()))
+        .offset(KEPT)
+        .select(audit_verifications::id)
+        .load(conn)?;
+    diesel::delete(audit_verifications::table.filter(audit_verifications::id.eq_any(old))).execute(conn)?;
+    diesel::insert_into(audit_verifications::table)
+        .values((audit_verifications::id.eq(one.id), audit_verifications::started_at.eq(one.started_at)))
         .execute(conn)?;
     Ok(())
 }

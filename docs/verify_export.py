@@ -13,16 +13,12 @@ from datetime import datetime, timedelta
 from hashlib import sha256, sha512
 from uuid import UUID
 
-# The fields of an event in the order of its bytes, and what each holds.
-FIELDS = (
-    "at:time id:number transaction_id:number kind:text category:text outcome:text reason:text actor_kind:text "
-    "actor_id:uuid actor_name:text actor_email:text on_behalf_of:uuid subject_type:text subject_id:uuid "
-    "subject_label:text about_person:uuid client_id:uuid engagement_id:uuid address:text user_agent:text "
-    "request_id:uuid sentence:text detail:json search_values:text"
-)
+# The fields of an event in the order of its bytes, and what each holds; those with "?" may be absent.
+FIELDS = """at:time id:number transaction_id:number kind:text category:text outcome:text reason:text? actor_kind:text
+    actor_id:uuid? actor_name:text actor_email:text? on_behalf_of:uuid? subject_type:text? subject_id:uuid?
+    subject_label:text? about_person:uuid? client_id:uuid? engagement_id:uuid? address:text? user_agent:text?
+    request_id:uuid? sentence:text detail:json search_values:text"""
 FIELDS = [field.split(":") for field in FIELDS.split()]
-OPTIONAL = {"reason", "actor_id", "actor_email", "on_behalf_of", "subject_type", "subject_id", "subject_label",
-            "about_person", "client_id", "engagement_id", "address", "user_agent", "request_id"}
 
 
 class Fault(Exception):
@@ -60,9 +56,12 @@ def canonical(event, line):
                 "json": lambda _: detail(line).encode()}
     out = b"tyrian event 1"
     for name, kind in FIELDS:
-        value = event.get(name) if name in OPTIONAL else event[name]
-        field = None if value is None else to_bytes[kind](value)
-        out += b"\xff" * 8 if field is None else len(field).to_bytes(8, "big") + field
+        value = event.get(name) if kind.endswith("?") else event[name]
+        if value is None and kind.endswith("?"):
+            out += b"\xff" * 8
+        else:
+            field = to_bytes[kind.rstrip("?")](value)
+            out += len(field).to_bytes(8, "big") + field
     return out
 
 

@@ -75,8 +75,9 @@ fn the_nightly_run_says_what_it_found_and_the_page_shows_it_to_auditors() {
     let said = format!("Everything holds: {events} events in {seals} seals, verified in ");
     assert!(done.said.starts_with(&said) && done.wrong.is_none(), "{done:?}");
     let mut auditor = app.browser(&app.people.auditor);
-    auditor.open(PAGE).expect(200).see("Everything holds").see(&format!("{events} events in {seals} seals"));
+    auditor.open(PAGE).expect(200).see(&format!("{events} events in {seals} seals"));
     auditor.see("Nothing: every event is sealed.").see_not("Verify now").see("In use");
+    assert_eq!(auditor.texts(".verdict"), ["Everything holds"]);
     assert_eq!(grouped(&auditor, "#newest-digest"), head(&app));
     assert!(!auditor.has("#verification[hx-trigger]"), "nothing runs");
     // What comes after the newest seal waits, and is counted.
@@ -114,8 +115,9 @@ fn a_fault_is_an_event_each_time_and_a_notice_once_and_told_everywhere() {
     }
     assert_eq!(app.count("SELECT count(*) FROM notices"), 2);
     let mut page = app.browser(&app.people.auditor);
-    page.open(PAGE).see("number 3, was changed after it was sealed.").see_not("Everything holds");
-    page.see("Holds");
+    page.open(PAGE).see("number 3, was changed after it was sealed.");
+    assert_eq!(page.texts(".verdict"), ["The log does not hold"]);
+    assert_eq!(page.texts("td .state"), ["Holds", "In use"], "the one before, and the key");
     let ready = app.visitor().get("/readyz");
     assert!(ready.text().contains("audit verification: THE LOG DID NOT HOLD at "), "{}", ready.text());
     assert!(!ready.text().contains("number 3"), "anybody may ask there");
@@ -174,7 +176,8 @@ fn one_process_verifies_at_a_time_and_the_page_shows_how_far_it_came() {
         })
         .unwrap();
     let mut page = app.browser(&app.people.administrator);
-    page.open(PAGE).see("Verifying since").see("4 of about").see("Everything holds").see_not("Verify now");
+    page.open(PAGE).see("Verifying since").see("4 of about").see_not("Verify now");
+    assert_eq!(page.texts(".verdict"), ["Everything holds"], "what the last one found");
     let polled = page.attribute("#verification", "hx-get").unwrap();
     assert!(page.get_fragment(&polled).text().contains("Verifying since"));
     // Its process is gone, and with it the turn.
@@ -244,7 +247,10 @@ fn keys_that_nobody_trusts_and_archives_that_are_gone_are_shown() {
     assert!(done.said.starts_with("Everything holds"), "archives are verified too: {done:?}");
     std::fs::remove_file(app.app.config.audit_archives().join("events-2026-03.jsonl.zst")).unwrap();
     std::fs::write(app.app.config.data_dir.join("audit.pub"), format!("{}\n", "ab".repeat(32))).unwrap();
-    page.open(PAGE).see("Missing").see("is missing on this server").see("Not trusted: it is not on the list");
+    page.open(PAGE)
+        .see("Missing")
+        .see("One of the files is missing on this server")
+        .see("Not trusted: it is not on the list");
     page.see("Signed nothing yet");
     std::fs::write(app.app.config.data_dir.join("audit.pub"), "no key\n").unwrap();
     page.open(PAGE).expect(200).see("The list of trusted keys cannot be read").see_not("Not trusted");

@@ -12,7 +12,7 @@ CREATE TABLE audit_verifications (
     -- The newest seal that it found.
     last_seal   bigint,
     last_digest bytea CHECK (octet_length(last_digest) = 32),
-    -- The first thing that does not hold, or why it cannot be told.
+    -- What does not hold, a line for each thing; or why it cannot be told.
     fault       text,
     obstacle    text,
     -- A line for each thing that its reader should know.

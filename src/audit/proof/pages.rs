@@ -64,9 +64,9 @@ pub async fn show(permit: Permit<ReadProof>) -> Result<HttpResponse> {
             .frame(Section::Admin, "Proof of the audit log")
             .crumb("Administration", "/admin")
             .crumb("Audit log", "/admin/audit-log"),
+        newest: newest.as_ref().map(|seal| Newest::of(seal, on_disk.trusted.as_deref().ok())),
         keys: KeyRow::list(newest.as_ref(), keys, on_disk.trusted.as_deref().unwrap_or_default()),
         keys_unreadable: on_disk.trusted.err(),
-        newest: newest.as_ref().map(Newest::of),
         waiting,
         archives: archives.into_iter().zip(on_disk.archives).map(ArchiveRow::of).collect(),
         verifications,

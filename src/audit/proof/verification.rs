@@ -2,16 +2,14 @@
 //! found is kept for its page; a fault is an event of the log, and a notice to everybody who may read all of
 //! it.
 
-use std::path::Path;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 
 use crate::accounts::store::notices::{self, NewNotice};
-use crate::audit::proof::seal::KeyFiles;
+use crate::audit::proof::seal::{KeyFiles, Seal};
 use crate::audit::proof::store::seal::{find_last, get_progress, may_seal};
 use crate::audit::proof::store::verification::{self as store, Verification};
-use crate::audit::proof::store::verify::{Against, Outcome, verify_until};
+use crate::audit::proof::store::verify::{Against, verify_until};
 use crate::audit::proof::verify::Halt;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::show;
@@ -28,8 +26,8 @@ pub const PAGE: &str = "/admin/audit-log/proof";
 
 /// After how many events it keeps how far it came.
 const STRETCH: u64 = 200_000;
-/// The most notes that are kept.
-const NOTES: usize = 50;
+/// The most sentences that are kept.
+const LINES: usize = 50;
 /// For how long a log without any seal is one that has just begun.
 const BEGINNING: TimeDelta = TimeDelta::minutes(1);
 
@@ -57,26 +55,26 @@ pub fn nightly(reach: &Reach, now: DateTime<Utc>) -> Result<Done> {
     }
     let mut one = Verification::begun(reach.db.clock().now());
     reach.db.write_unaudited_blocking("audit verification", |conn| store::insert(conn, &one))?;
-    let mut found = verify(reach, &files, &one);
+    let mut found = look(reach, &files, &one);
     // What is written at this moment in two places may be read between the two: a fault is looked at twice
     // before anybody is alarmed.
-    if matches!(found, Err(Halt::Fault(_))) && !reach.stopping.is_told() {
-        found = verify(reach, &files, &one);
+    if found.as_ref().is_ok_and(|found| !found.faults.is_empty()) && !reach.stopping.is_told() {
+        found = look(reach, &files, &one);
     }
     one.finished_at = Some(reach.db.clock().now());
     match found {
-        Ok(outcome) => {
-            fill(&mut one, &outcome);
+        Ok(found) => {
+            fill(&mut one, &found);
             if reach.db.read_blocking(|conn| Ok(may_seal(conn)?))? {
                 one.notes.push_str(SEALED_BY_APP);
             }
-            holds(reach, &one, last.as_ref())
+            if found.faults.is_empty() {
+                holds(reach, &one, last.as_ref())
+            } else {
+                does_not_hold(reach, &one, last.as_ref())
+            }
         }
-        Err(Halt::Fault(fault)) => {
-            one.fault = Some(fault.sentence);
-            does_not_hold(reach, &one, last.as_ref())
-        }
-        Err(Halt::Error(cause)) => {
+        Err(cause) => {
             let why = if reach.stopping.is_told() {
                 Error::Unavailable("the server was stopping".into())
             } else {
@@ -114,16 +112,24 @@ fn has_just_begun(reach: &Reach, files: &KeyFiles) -> Result<bool> {
     })
 }
 
-/// What the log of this installation is held against: the keys and the seal that lie beside the signing key.
-fn against<'a>(files: &KeyFiles, archives: &'a Path) -> anyhow::Result<Against<'a>> {
+/// What a look at the whole log found.
+#[derive(Default)]
+struct Found {
+    events: i64,
+    seals: i64,
+    unsealed: i64,
+    newest: Option<Seal>,
+    /// Sentences: what does not hold, and what its reader should know.
+    faults: Vec<String>,
+    notes: Vec<String>,
+}
+
+/// The verification of `tyrian audit verify`, against the keys and the seal that lie beside the signing key.
+fn look(reach: &Reach, files: &KeyFiles, one: &Verification) -> anyhow::Result<Found> {
     let trusted = files.trusted()?;
     anyhow::ensure!(!trusted.is_empty(), "there is no list of trusted keys");
     let kept = files.head()?.map(|head| ("kept beside the key".to_owned(), head));
-    Ok(Against { trusted, kept: kept.into_iter().collect(), archives })
-}
-
-fn verify(reach: &Reach, files: &KeyFiles, one: &Verification) -> Result<Outcome, Halt> {
-    let against = against(files, &reach.archives)?;
+    let against = Against { trusted, kept: kept.into_iter().collect(), archives: &reach.archives };
     let mut tell = |events: u64| {
         if events.is_multiple_of(STRETCH) {
             let told = reach.db.write_unaudited_blocking("audit verification", |conn| {
@@ -136,23 +142,38 @@ fn verify(reach: &Reach, files: &KeyFiles, one: &Verification) -> Result<Outcome
     };
     let stop = || reach.stopping.is_told();
     // Connections of their own: the pools stay for requests.
-    verify_until(reach.db.connect()?, reach.db.connect()?, &against, &mut tell, &stop)
+    match verify_until(reach.db.connect()?, reach.db.connect()?, &against, &mut tell, &stop) {
+        Ok(outcome) => Ok(Found {
+            events: outcome.verified.events,
+            seals: outcome.verified.seals,
+            unsealed: outcome.verified.unsealed,
+            newest: outcome.newest,
+            faults: Vec::new(),
+            notes: outcome.notes,
+        }),
+        Err(Halt::Fault(fault)) => Ok(Found { faults: vec![fault.sentence], ..Found::default() }),
+        Err(Halt::Error(cause)) => Err(cause),
+    }
 }
 
-fn fill(one: &mut Verification, outcome: &Outcome) {
-    one.events = outcome.verified.events;
-    one.seals = outcome.verified.seals;
-    one.unsealed = outcome.verified.unsealed;
-    one.last_seal = outcome.newest.as_ref().map(|seal| seal.number);
-    one.last_digest = outcome.newest.as_ref().map(|seal| seal.digest().to_vec());
-    let of = outcome.notes.len();
-    for note in outcome.notes.iter().take(NOTES) {
-        one.notes.push_str(&note.replace('\n', " "));
-        one.notes.push('\n');
+fn fill(one: &mut Verification, found: &Found) {
+    one.events = found.events;
+    one.seals = found.seals;
+    one.unsealed = found.unsealed;
+    one.last_seal = found.newest.as_ref().map(|seal| seal.number);
+    one.last_digest = found.newest.as_ref().map(|seal| seal.digest().to_vec());
+    one.fault = (!found.faults.is_empty()).then(|| lines(&found.faults).trim_end().to_owned());
+    one.notes = lines(&found.notes);
+}
+
+/// A line for each sentence, as many as anybody reads.
+fn lines(sentences: &[String]) -> String {
+    let mut lines: String = sentences.iter().take(LINES).map(|one| one.replace('\n', " ") + "\n").collect();
+    if sentences.len() > LINES {
+        let more = sentences.len() - LINES;
+        lines.push_str(&format!("And {more} more; `tyrian audit verify` names them all.\n"));
     }
-    if of > NOTES {
-        one.notes.push_str(&format!("And {} more; `tyrian audit verify` names them all.\n", of - NOTES));
-    }
+    lines
 }
 
 /// Everything holds. After a fault that is news.
@@ -181,17 +202,23 @@ fn holds(reach: &Reach, one: &Verification, last: Option<&Verification>) -> Resu
 
 /// A fault is an event each time it is found. People hear of it once, and again when it is another one.
 fn does_not_hold(reach: &Reach, one: &Verification, last: Option<&Verification>) -> Result<Done> {
-    let fault = one.fault.as_deref().unwrap_or_default();
-    let is_news = last.and_then(|last| last.fault.as_deref()) != Some(fault);
+    let faults = one.fault.as_deref().unwrap_or_default();
+    let is_news = last.and_then(|last| last.fault.as_deref()) != Some(faults);
+    let first = faults.lines().next().unwrap_or_default();
+    let told = match faults.lines().count() {
+        0 | 1 => first.to_owned(),
+        all => format!("{first} And {} more.", all - 1),
+    };
     reach.db.write_blocking(&reach.actor(), |tx| {
         store::save(tx.conn, one)?;
         if is_news {
-            give_notice(tx, fault)?;
+            give_notice(tx, &told)?;
         }
-        let sentence = format!("Found a fault in the audit log: {}", fault.trim_end_matches('.'));
-        tx.audited((), Event::new(Kind::LogFaultFound, sentence))
+        let sentence = format!("Found a fault in the audit log: {}", told.trim_end_matches('.'));
+        let faults: Vec<&str> = faults.lines().collect();
+        tx.audited((), Event::new(Kind::LogFaultFound, sentence).detail(json!({ "faults": faults })))
     })?;
-    Ok(Done { wrong: Some(format!("The audit log does not hold. {fault}")), ..Done::default() })
+    Ok(Done { wrong: Some(format!("The audit log does not hold. {told}")), ..Done::default() })
 }
 
 fn give_notice(tx: &mut WriteTx<'_>, fault: &str) -> Result<()> {

@@ -20,17 +20,18 @@ pub struct Newest {
     /// How many events all seals hold together.
     pub events: i64,
     pub digest: String,
-    pub key: String,
+    /// What is wrong with its own signature; none too where the list of keys cannot be read.
+    pub fault: Option<String>,
 }
 
 impl Newest {
-    pub fn of(seal: &Seal) -> Self {
+    pub fn of(seal: &Seal, trusted: Option<&[[u8; 32]]>) -> Self {
         Self {
             number: seal.number,
             at: seal.at,
             events: seal.last,
             digest: hex(&seal.digest()),
-            key: hex(&seal.key),
+            fault: trusted.and_then(|trusted| seal.own_fault(trusted)),
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Verification {
     /// Number and digest of the newest seal.
     pub last_seal: Option<i64>,
     pub last_digest: Option<Vec<u8>>,
-    /// The first thing that does not hold.
+    /// What does not hold, a line for each thing.
     pub fault: Option<String>,
     /// Why it cannot be told whether the log holds.
     pub obstacle: Option<String>,

@@ -74,6 +74,7 @@ fn every_job_runs_twice_without_harm() {
 const ENDLESS_AND_SHORT: &[Job] = &[
     Job {
         name: "endless",
+        title: "Endless",
         schedule: "0 0 1 1 *",
         about: "",
         long: true,
@@ -86,6 +87,7 @@ const ENDLESS_AND_SHORT: &[Job] = &[
     },
     Job {
         name: "short",
+        title: "Short",
         schedule: "0 0 1 1 *",
         about: "",
         long: false,

@@ -204,6 +204,14 @@ fn it_ends_when_the_process_does_and_is_made_up_for() {
     app.browser(&app.people.auditor).open(PAGE).see("It is not known whether the log holds").see(why);
     let done = verify(&app, Trigger::Start).unwrap();
     assert!(done.said.starts_with("Everything holds"), "{done:?}");
+    // One that is stopped makes nobody forget what was found before.
+    change(&app, 3, "sentence || '.'");
+    verify(&app, Trigger::ByHand).unwrap().wrong.unwrap();
+    app.pass(TimeDelta::minutes(1));
+    run(&reach, find(JOB).unwrap(), Trigger::ByHand, None).unwrap_err();
+    let mut page = app.browser(&app.people.auditor);
+    page.open(PAGE).see("came to no result.");
+    assert_eq!(page.texts(".verdict"), ["The log does not hold"]);
 }
 
 #[test]

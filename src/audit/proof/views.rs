@@ -131,12 +131,22 @@ impl Proof {
     fn thousands(&self, number: &i64) -> String {
         show::thousands(usize::try_from(*number).unwrap_or_default())
     }
-    /// The newest that came to an end: what the page says first.
+    fn finished(&self) -> impl Iterator<Item = &Verification> {
+        self.verifications.iter().filter(|one| one.finished_at.is_some())
+    }
+    /// The newest that came to a result, or to an end at least: what the page says first. A fault is not
+    /// forgotten because a later verification was stopped.
     fn last(&self) -> Option<&Verification> {
-        self.verifications.iter().find(|one| one.finished_at.is_some())
+        self.finished().find(|one| one.is_decided()).or_else(|| self.finished().next())
+    }
+    /// A later one that came to no result.
+    fn undecided(&self) -> Option<&Verification> {
+        let last = self.last()?.id;
+        self.finished().next().filter(|one| one.id != last)
     }
     fn earlier(&self) -> impl Iterator<Item = &Verification> {
-        self.verifications.iter().filter(|one| one.finished_at.is_some()).skip(1)
+        let last = self.last().map(|last| last.id);
+        self.finished().filter(move |one| Some(one.id) != last)
     }
     /// The one that goes on.
     fn under_way(&self) -> Option<&Verification> {

@@ -28,6 +28,7 @@ mod retention;
 mod schedule;
 mod signing_in;
 mod texts;
+mod verification;
 mod what_happened;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.

@@ -158,6 +158,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                     anyhow::anyhow!("there is no job “{name}”; `tyrian jobs list` names them")
                 })?;
                 let done = job::run(&app.reach(), job, job::Trigger::Command, at)?;
+                if let Some(wrong) = done.wrong {
+                    anyhow::bail!("{wrong}");
+                }
+                if !done.said.is_empty() {
+                    println!("{}", done.said);
+                }
                 println!("{} moved", done.moved);
                 if done.skipped > 0 {
                     println!("{} skipped", done.skipped);

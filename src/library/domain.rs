@@ -141,8 +141,8 @@ impl ProcedureBody {
             .collect()
     }
 
-    /// What the library's search reads, lower-cased, a part a line: the id first, then name, description, tags
-    /// and the commands.
+    /// What the library's search reads, lower-cased, a part a line: the id first, then name, description,
+    /// tags and the commands.
     pub fn search_text(&self, id: &str) -> String {
         let tags = self.tags.join(" ");
         let commands = self.steps.iter().flat_map(|step| [&step.check_command, &step.command]).flatten();

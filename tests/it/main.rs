@@ -31,6 +31,7 @@ mod signing_in;
 mod tags;
 mod terms;
 mod texts;
+mod verification;
 mod what_happened;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.

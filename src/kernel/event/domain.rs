@@ -138,6 +138,8 @@ kinds! {
     JobRun => "job.run", System;
     SecretKeyAdopted => "secret_key.adopted", System;
     LogRestored => "audit_log.restored", System;
+    LogFaultFound => "audit_log.fault_found", System;
+    LogVerified => "audit_log.verified", System;
     MonthArchived => "audit_month.archived", System;
     MonthDropped => "audit_month.dropped", System;
 }

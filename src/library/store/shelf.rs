@@ -1,4 +1,5 @@
-//! Who sees and writes which repository, and the numbers of their procedures: what every other file here asks.
+//! Who sees and writes which repository, and the numbers of their procedures: what every other file here
+//! asks.
 
 use diesel::dsl::sql;
 use diesel::pg::Pg;

@@ -1,4 +1,6 @@
 //! SQL of the proof.
 
 pub mod seal;
+pub mod standing;
+pub mod verification;
 pub mod verify;

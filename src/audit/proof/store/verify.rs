@@ -65,11 +65,26 @@ pub struct Outcome {
 /// # Errors
 /// The first fault, or what could not be read.
 pub fn verify(
+    conn: PgConnection,
+    reader: PgConnection,
+    against: &Against<'_>,
+    tell: Tell<'_>,
+) -> Result<Outcome, Halt> {
+    verify_until(conn, reader, against, tell, &|| false)
+}
+
+/// As [`verify`], until `stop` says so: it is asked at every few thousand events.
+///
+/// # Errors
+/// As [`verify`]; it cannot be told where it was stopped.
+pub fn verify_until(
     mut conn: PgConnection,
     mut reader: PgConnection,
     against: &Against<'_>,
     tell: Tell<'_>,
+    stop: &dyn Fn() -> bool,
 ) -> Result<Outcome, Halt> {
+    let go_on = || if stop() { Err(anyhow::anyhow!("stopped before the end")) } else { Ok(()) };
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     conn.batch_execute(begin)?;
     // Both connections look at one snapshot.
@@ -141,7 +156,11 @@ pub fn verify(
             let unreadable = |error: anyhow::Error| {
                 Fault::new(Wrong::Archive, format!("The archive {file} was changed: {error}."))
             };
-            for event in archive::events(&against.archives.join(file)).map_err(unreadable)? {
+            for (at, event) in archive::events(&against.archives.join(file)).map_err(unreadable)?.enumerate()
+            {
+                if at.is_multiple_of(ROWS) {
+                    go_on()?;
+                }
                 let (event, number) = event.map_err(unreadable)?;
                 let now = look(&event, &mut notes, tell);
                 let kept = boundary.get(&number).map(|leaf| leaf.as_slice().try_into().unwrap_or([0; 32]));
@@ -161,6 +180,7 @@ pub fn verify(
         let (sender, rows) = sync_channel::<anyhow::Result<Vec<Row>>>(4);
         scope.spawn(move || read_all(&mut reader, &mut |rows| sender.send(rows).is_ok()));
         for chunk in rows {
+            go_on()?;
             for row in chunk? {
                 let now = row.event.as_ref().map(|event| look(event, &mut notes, tell));
                 match (row.event, row.numbered) {

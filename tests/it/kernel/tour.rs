@@ -388,8 +388,12 @@ fn library(tour: &mut Tour<'_>) {
             .press("Next: Finalize")
             .expect(200);
         b.press("Create Engagement").expect(200);
-        let fields =
-            [("title", hostile!("Plan, changed")), ("version", "1"), ("chosen", &others), ("do", "save")];
+        let fields = [
+            ("title", hostile!("Plan, changed")),
+            ("version", "1"),
+            ("chosen", others.as_str()),
+            ("do", "save"),
+        ];
         assert_eq!(b.post(&format!("/test-plans/{id}/edit"), &fields).status, 303);
         b.open(&format!("/test-plans/{id}")).expect(200).see("Last used on");
         b.open(&format!("/test-plans/{id}/versions")).expect(200);

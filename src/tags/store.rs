@@ -167,14 +167,14 @@ pub fn find_tag(conn: &mut PgConnection, sight: &Sight, tag: &str) -> Result<Opt
 const RENAMED: &str = "ARRAY(SELECT tag FROM (SELECT CASE WHEN old = $1 THEN $2 ELSE old END AS tag, \
     min(place) AS place FROM unnest(tags) WITH ORDINALITY o (old, place) GROUP BY 1) n ORDER BY place)";
 
-/// What several people may edit at once: its table, and what its history is filed under.
+/// What several people may edit at once: how its table's statement begins, and what its history is filed under.
 const MERGING: [(&str, &str); 6] = [
-    ("clients", "client"),
-    ("assets", "asset"),
-    ("engagements", "engagement"),
-    ("reports", "report"),
-    ("findings", "finding"),
-    ("terms", "term"),
+    ("UPDATE clients SET tags =", "client"),
+    ("UPDATE assets SET tags =", "asset"),
+    ("UPDATE engagements SET tags =", "engagement"),
+    ("UPDATE reports SET tags =", "report"),
+    ("UPDATE findings SET tags =", "finding"),
+    ("UPDATE terms SET tags =", "term"),
 ];
 
 /// Gives a tag another name wherever it stands, also where the person sees nothing of it; one that is there
@@ -189,11 +189,11 @@ pub fn rename(tx: &mut WriteTx<'_>, sight: &Sight, from: &str, to: &str) -> Resu
     }
     let merges = find_tag(tx.conn, sight, to)?.is_some();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for (table, subject) in MERGING {
-        counts.insert(table, rename_merging(tx, table, subject, (from, to))?);
+    for (update, subject) in MERGING {
+        counts.insert(subject, rename_merging(tx, update, subject, (from, to))?);
     }
-    counts.insert("test_plans", rename_plans(tx, from, to)?);
-    counts.insert("library_procedures", rename_tag(tx, from, to)?);
+    counts.insert("test_plan", rename_plans(tx, from, to)?);
+    counts.insert("library_procedure", rename_tag(tx, from, to)?);
     let total = counts.values().sum();
     let (kind, sentence) = if merges {
         (Kind::TagMerged, format!("Merged the tag “{from}” into “{to}”"))
@@ -207,11 +207,11 @@ pub fn rename(tx: &mut WriteTx<'_>, sight: &Sight, from: &str, to: &str) -> Resu
 }
 
 /// The field's history goes on, so that an edit from before meets the new name and does not bring back the old.
-fn rename_merging(tx: &mut WriteTx<'_>, table: &str, subject: &str, names: (&str, &str)) -> Result<usize> {
+fn rename_merging(tx: &mut WriteTx<'_>, update: &str, subject: &str, names: (&str, &str)) -> Result<usize> {
     let (person, name, now): (_, String, DateTime<Utc>) = (tx.actor().id, tx.actor().name.clone(), tx.now());
     // sql_query: row and history in one statement for each table.
     let sql = format!(
-        "WITH moved AS (UPDATE {table} SET tags = {RENAMED}, version = version + 1 WHERE tags @> ARRAY[$1] \
+        "WITH moved AS ({update} {RENAMED}, version = version + 1 WHERE tags @> ARRAY[$1] \
             RETURNING id, version, tags)
          INSERT INTO field_history (subject_type, subject_id, field, version, value, person_id, person_name, at)
          SELECT $3, id, 'tags', version, array_to_string(tags, ', '), $4, $5, $6 FROM moved"

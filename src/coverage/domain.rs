@@ -111,8 +111,8 @@ pub struct Tactic {
     pub cells: Vec<Cell>,
 }
 
-/// The matrix. A technique stands in each of its columns, with those of its sub-techniques that stand there too;
-/// a sub-technique whose parent does not stand there stands for itself.
+/// The matrix. A technique stands in each of its columns, with those of its sub-techniques that stand there
+/// too; a sub-technique whose parent does not stand there stands for itself.
 pub fn arrange(columns: Vec<Column>, placed: &[Placed], heat: &HashMap<String, Answered>) -> Vec<Tactic> {
     let cell = |one: &Placed| Cell {
         id: one.id.clone(),

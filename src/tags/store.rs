@@ -167,7 +167,8 @@ pub fn find_tag(conn: &mut PgConnection, sight: &Sight, tag: &str) -> Result<Opt
 const RENAMED: &str = "ARRAY(SELECT tag FROM (SELECT CASE WHEN old = $1 THEN $2 ELSE old END AS tag, \
     min(place) AS place FROM unnest(tags) WITH ORDINALITY o (old, place) GROUP BY 1) n ORDER BY place)";
 
-/// What several people may edit at once: how its table's statement begins, and what its history is filed under.
+/// What several people may edit at once: how its table's statement begins, and what its history is filed
+/// under.
 const MERGING: [(&str, &str); 6] = [
     ("UPDATE clients SET tags =", "client"),
     ("UPDATE assets SET tags =", "asset"),
@@ -206,7 +207,8 @@ pub fn rename(tx: &mut WriteTx<'_>, sight: &Sight, from: &str, to: &str) -> Resu
     )
 }
 
-/// The field's history goes on, so that an edit from before meets the new name and does not bring back the old.
+/// The field's history goes on, so that an edit from before meets the new name and does not bring back the
+/// old.
 fn rename_merging(tx: &mut WriteTx<'_>, update: &str, subject: &str, names: (&str, &str)) -> Result<usize> {
     let (person, name, now): (_, String, DateTime<Utc>) = (tx.actor().id, tx.actor().name.clone(), tx.now());
     // sql_query: row and history in one statement for each table.

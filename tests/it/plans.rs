@@ -1,4 +1,5 @@
-//! Versions of test plans, what changed since one was last used, and which versions an engagement was made from.
+//! Versions of test plans, what changed since one was last used, and which versions an engagement was made
+//! from.
 
 use tyrian::imports::atomics::Atomics;
 use tyrian::imports::store::apply_atomics;

@@ -48,7 +48,9 @@ fn a_tag_is_renamed_and_merged_wherever_it_stands() {
     let ancient = hostile!("Aged").to_lowercase();
     assert_eq!(tags(&app, "assets"), [format!("keep,{ancient},new")], "in its place");
     let versions = app.texts(&format!(
-        "SELECT n::text || (body -> 'tags')::text FROM test_plan_versions WHERE test_plan_id = '{plan}' ORDER BY n DESC LIMIT 1"));
+        "SELECT n::text || (body -> 'tags')::text FROM test_plan_versions \
+            WHERE test_plan_id = '{plan}' ORDER BY n DESC LIMIT 1"
+    ));
     assert!(versions[0].contains("ged <x"), "{versions:?}");
 
     // An edit from before meets the new name and does not bring back the old one.
@@ -63,7 +65,10 @@ fn a_tag_is_renamed_and_merged_wherever_it_stands() {
     assert_eq!(tags(&app, "findings"), ["new"]);
     assert_eq!(["tag.renamed", "tag.merged"].map(|kind| app.events(kind)), [1, 1]);
     assert_eq!(
-        app.texts("SELECT value FROM field_history WHERE field = 'tags' AND subject_type = 'finding' ORDER BY version"),
+        app.texts(
+            "SELECT value FROM field_history WHERE field = 'tags' \
+            AND subject_type = 'finding' ORDER BY version"
+        ),
         ["old, new".to_owned(), format!("{ancient}, new"), "new".to_owned()]
     );
     browser.open("/admin/tags/rename?tag=old").expect(404);

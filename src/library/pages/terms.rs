@@ -1,5 +1,6 @@
-//! A team's own methodologies, tactics and techniques: `/library/methodologies/{id}`, the forms under `…/new`,
-//! `/library/terms/{id}/edit` and `/delete`. An own technique's page is [`technique`], at ATT&CK's address.
+//! A team's own methodologies, tactics and techniques: `/library/methodologies/{id}`, the forms under
+//! `…/new`, `/library/terms/{id}/edit` and `/delete`. An own technique's page is [`technique`], at ATT&CK's
+//! address.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};

@@ -26,8 +26,8 @@ pub fn list_sources(conn: &mut PgConnection) -> Result<Vec<Source>> {
     // sql_query: one list of two kinds.
     Ok(diesel::sql_query(
         "SELECT key, name, methodology FROM (
-            SELECT version AS key, ('MITRE ATT&CK ' || version) COLLATE names AS name, NULL::uuid AS methodology, \
-                -rank AS place FROM attack_versions
+            SELECT version AS key, ('MITRE ATT&CK ' || version) COLLATE names AS name, \
+                NULL::uuid AS methodology, -rank AS place FROM attack_versions
             UNION ALL SELECT id::text, name, id, 0 FROM terms WHERE kind = 'methodology' AND key IS NULL) s
          ORDER BY methodology IS NOT NULL, place, lower(name), key",
     )

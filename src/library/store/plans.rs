@@ -295,12 +295,12 @@ pub fn save_plan(
     tx.audited((), event)
 }
 
-/// Makes a plan say again what it said at an earlier save, as a save of its own. Says how many of its procedures
-/// are no longer there.
+/// Makes a plan say again what it said at an earlier save, as a save of its own. Says how many of its
+/// procedures are no longer there.
 ///
 /// # Errors
-/// [`Error::NotFound`]; [`Error::Refused`] where none of its procedures is there; [`Error::Invalid`] at `title`
-/// when another plan has its title now.
+/// [`Error::NotFound`]; [`Error::Refused`] where none of its procedures is there; [`Error::Invalid`] at
+/// `title` when another plan has its title now.
 pub fn restore_plan(tx: &mut WriteTx<'_>, shelf: Shelf, id: TestPlanId, n: i32) -> Result<Audited<usize>> {
     let current = get_plan(tx.conn, id)?;
     let (revision, _) = revisions::get_revision(tx.conn, id, n)?;

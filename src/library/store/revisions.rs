@@ -126,8 +126,8 @@ pub struct LastUse {
 }
 
 impl LastUse {
-    /// The plan's procedures as they were copied then: what the plan named, in the version that the engagement
-    /// took. Where the plan's version is not known, all that the engagement took.
+    /// The plan's procedures as they were copied then: what the plan named, in the version that the
+    /// engagement took. Where the plan's version is not known, all that the engagement took.
     ///
     /// # Errors
     /// When it was not stored by this product.
@@ -165,8 +165,8 @@ fn find_last_use(conn: &mut PgConnection, plan: TestPlanId, visible: &Visible) -
     .optional()?)
 }
 
-/// What changed in a plan, whose procedures are `hits` now, since its last use at one of these clients: a Start
-/// takes the newest version of each procedure.
+/// What changed in a plan, whose procedures are `hits` now, since its last use at one of these clients: a
+/// Start takes the newest version of each procedure.
 pub fn find_since_use(
     conn: &mut PgConnection,
     shelf: Shelf,

@@ -480,7 +480,8 @@ pub fn search_own_techniques(
         .load(conn)?)
 }
 
-/// The techniques of the methodology `$1`, or of any, that hold the words `$2` and stand under the tactic `$3`.
+/// The techniques of the methodology `$1`, or of any, that hold the words `$2` and stand under the tactic
+/// `$3`.
 const OWN_MATCHES: &str = "q.kind = 'technique' AND lower(q.short_name || ' ' || q.name) LIKE ALL ($2)
     AND EXISTS (SELECT FROM term_parents qp JOIN terms t ON t.id = qp.parent_id
         JOIN term_parents tp ON tp.term_id = t.id AND ($1::uuid IS NULL OR tp.parent_id = $1)

@@ -82,7 +82,8 @@ const FILTERED: &str = "FROM findings f JOIN reports r ON r.id = f.report_id
         AND (cardinality($5::text[]) = 0 OR lower(f.owner) = ANY ($5))
         AND (NOT $6 OR (f.due_on < $7 AND f.state IN ('open', 'in_remediation')))
         AND NOT EXISTS (SELECT FROM unnest($8::text[]) word WHERE NOT (f.title ILIKE word \
-            OR r.title ILIKE word OR f.owner ILIKE word OR array_to_string(f.tags, ' ') ILIKE word OR c.name ILIKE word))";
+            OR r.title ILIKE word OR f.owner ILIKE word OR c.name ILIKE word \
+            OR array_to_string(f.tags, ' ') ILIKE word))";
 
 macro_rules! filtered {
     ($sql:expr, $filter:expr) => {{

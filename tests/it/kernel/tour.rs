@@ -375,7 +375,8 @@ fn wizard(tour: &mut Tour<'_>) {
     });
 }
 
-/// A technique of one's own; a test plan that was used and changed since, and what an older version differs in.
+/// A technique of one's own; a test plan that was used and changed since, and what an older version differs
+/// in.
 fn library(tour: &mut Tour<'_>) {
     let app = tour.app;
     let id = plan(app);

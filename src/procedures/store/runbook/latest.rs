@@ -24,9 +24,9 @@ pub struct LatestAnswers {
     pub n: i64,
 }
 
-/// The newest scored answer of each procedure at each of these clients, counted by technique and meaning. What
-/// red did not attempt asked nothing of blue and is left out, and so is an answer that is provisional; the same
-/// library procedure run again at the same client counts once, with its newest answer.
+/// The newest scored answer of each procedure at each of these clients, counted by technique and meaning.
+/// What red did not attempt asked nothing of blue and is left out, and so is an answer that is provisional;
+/// the same library procedure run again at the same client counts once, with its newest answer.
 pub fn list_latest(conn: &mut PgConnection, visible: &Visible) -> Result<Vec<LatestAnswers>> {
     // sql_query: the newest of each by DISTINCT ON.
     Ok(diesel::sql_query(format!(

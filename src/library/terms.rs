@@ -134,8 +134,8 @@ impl TermKind {
                 let short = short.to_uppercase();
                 if is_attacks(&short) {
                     return Err(format!(
-                        "{short} reads like an id of MITRE ATT&CK, which gives its own. Begin with letters of \
-                            yours: HLF-{short}."
+                        "{short} reads like an id of MITRE ATT&CK, which gives its own. Begin with letters \
+                            of yours: HLF-{short}."
                     ));
                 }
                 if is_joined(&short, &['-', '.', '_'], |c| c.is_ascii_uppercase() || c.is_ascii_digit()) {

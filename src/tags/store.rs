@@ -215,7 +215,8 @@ fn rename_merging(tx: &mut WriteTx<'_>, update: &str, subject: &str, names: (&st
     let sql = format!(
         "WITH moved AS ({update} {RENAMED}, version = version + 1 WHERE tags @> ARRAY[$1] \
             RETURNING id, version, tags)
-         INSERT INTO field_history (subject_type, subject_id, field, version, value, person_id, person_name, at)
+         INSERT INTO field_history \
+            (subject_type, subject_id, field, version, value, person_id, person_name, at)
          SELECT $3, id, 'tags', version, array_to_string(tags, ', '), $4, $5, $6 FROM moved"
     );
     Ok(diesel::sql_query(sql)

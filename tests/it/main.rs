@@ -26,6 +26,7 @@ mod proof;
 mod reports;
 mod retention;
 mod schedule;
+mod shelf;
 mod signing_in;
 mod texts;
 mod what_happened;

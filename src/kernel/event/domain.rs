@@ -115,6 +115,16 @@ kinds! {
     FindingRemoved => "finding.removed", Reports;
     FindingsReordered => "findings.reordered", Reports;
     LibraryImported => "library.imported", Library;
+    RepositoryCreated => "repository.created", Library;
+    RepositoryUpdated => "repository.updated", Library;
+    RepositoryDeleted => "repository.deleted", Library;
+    LibraryProcedureCreated => "library_procedure.created", Library;
+    LibraryProcedureUpdated => "library_procedure.updated", Library;
+    LibraryProcedureTagged => "library_procedure.tagged", Library;
+    LibraryProcedureCopied => "library_procedure.copied", Library;
+    LibraryProcedureMoved => "library_procedure.moved", Library;
+    LibraryProcedureRetired => "library_procedure.retired", Library;
+    LibraryProcedureReinstated => "library_procedure.reinstated", Library;
     TestPlanCreated => "test_plan.created", Library;
     TestPlanUpdated => "test_plan.updated", Library;
     TestPlanDeleted => "test_plan.deleted", Library;

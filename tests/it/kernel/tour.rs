@@ -13,7 +13,7 @@ use tyrian::kernel::base::ids::ProcedureId;
 use tyrian::kernel::web::route::Row;
 use tyrian::server::rows;
 
-use super::matrix::{Things, ask, common, filled};
+use super::matrix::{Things, ask, common, filled, private_shelf};
 use super::sources::files;
 use crate::harness::TestApp;
 use crate::harness::browser::{Answer, Browser, selector};
@@ -296,6 +296,7 @@ fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
     procedure(&mut tour);
     requests(&mut tour);
     report(&mut tour);
+    shelf(&mut tour);
     println!("{} answers drew {} of {all} templates and blocks", tour.answers, all - tour.wanted.len());
     let missing: Vec<&str> = tour.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
     assert_eq!(missing, Vec::<&str>::new(), "never drawn");
@@ -389,6 +390,39 @@ fn sections(tour: &mut Tour<'_>) {
         // Nothing is logged, nothing submitted yet.
         b.open(&format!("{}?open=all", app.engagement(1).path())).expect(200);
         b.open(&format!("/reports/{report}?open=all")).expect(200);
+    });
+}
+
+/// The editor of a library procedure with its parts alone, two versions, and what an engagement gives back.
+fn shelf(tour: &mut Tour<'_>) {
+    let app = tour.app;
+    let (_, shelved) = private_shelf(app);
+    let at = format!("/library/procedures/{shelved}");
+    let mut browser = app.browser(&app.people.lead);
+    let alone = [("HX-Request", "true"), ("HX-Request-Type", "partial")];
+    for (act, technique) in
+        [("look", ""), ("preview", ""), ("find", "shadow"), ("reference", ""), ("add:step", ""), ("save", "")]
+    {
+        let form = [
+            ("version", "1"),
+            ("name", "Written anew"),
+            ("technique", "T1059"),
+            ("technique_q", technique),
+            ("step", "s"),
+            ("step.s.kind", "step"),
+            ("step.s.description", "Do #{it} on #{host}"),
+            ("do", act),
+        ];
+        let answer = browser.post_with(&format!("{at}/edit"), &form, &alone);
+        tour.look("post /library/procedures/{shelved}/edit", &answer.text());
+    }
+    let ids = Things::make(app, &app.people, app.clients.own).ids;
+    let procedure = format!("/engagements/{}/procedures/{}", ids["id"], ids["pid"]);
+    browser.post(&procedure, &[("version", "1"), ("recommendation", "Keep 10.9.8.7 apart.")]);
+    tour.person(&app.people.lead, |b| {
+        b.open(&format!("{at}/versions")).expect(200);
+        b.open(&format!("{at}/edit")).expect(200);
+        b.open(&format!("{procedure}/library")).expect(200).see("10.9.8.7");
     });
 }
 

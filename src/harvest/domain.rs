@@ -182,9 +182,11 @@ fn looks(text: &str) -> Vec<(String, &'static str)> {
             if !address.is_loopback() && !address.is_unspecified() {
                 seen.push((address.to_string(), "an address"));
             }
-        } else if let Some((user, domain)) = word.split_once('@') {
+        } else if let Some((before, domain)) = word.split_once('@') {
+            // As in "/user:svc@corp.example".
+            let user = before.rsplit(':').next().unwrap_or_default();
             if !user.is_empty() && domain.contains('.') {
-                seen.push((word.to_owned(), "an e-mail address or account"));
+                seen.push((format!("{user}@{domain}"), "an e-mail address or account"));
             }
         } else if let Some(rest) = word.strip_prefix("\\\\") {
             let host = rest.split('\\').next().unwrap_or_default();

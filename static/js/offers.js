@@ -93,15 +93,17 @@ document.addEventListener('click', (event) => {
   }
 });
 
-// A form whose rows come and go cannot be filled in where it stands: it is posted as the draft says, and comes
-// back with its rows.
+// A form whose rows come and go cannot be filled in where it stands: it is posted as the draft says, and
+// comes back with its rows.
 function reopens(form) {
   return form.dataset.draftReopens !== undefined;
 }
 
 function reopen(form, banner) {
   const whole = make('form', { method: 'post', action: form.action, hidden: true });
-  for (const { field, value } of typed(banner)) whole.append(make('input', { type: 'hidden', name: field, value }));
+  for (const { field, value } of typed(banner)) {
+    whole.append(make('input', { type: 'hidden', name: field, value }));
+  }
   document.body.append(whole);
   whole.submit();
 }

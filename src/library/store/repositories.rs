@@ -11,8 +11,7 @@ use crate::kernel::base::ids::{EngagementId, PersonId, RepositoryId, TestPlanId}
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::show::counted;
 use crate::kernel::db::schema::{
-    library_procedure_versions, library_procedures, people, repositories, repository_people,
-    test_plan_procedures, test_plans,
+    library_procedures, people, repositories, repository_people, test_plan_procedures, test_plans,
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
@@ -519,10 +518,7 @@ pub fn delete_repository(
     diesel::update(test_plans::table.filter(test_plans::id.eq_any(&plans)))
         .set((test_plans::version.eq(test_plans::version + 1), test_plans::updated_at.eq(tx.now())))
         .execute(tx.conn)?;
-    diesel::delete(
-        library_procedure_versions::table.filter(library_procedure_versions::procedure_id.eq_any(held)),
-    )
-    .execute(tx.conn)?;
+    // Their versions go along.
     diesel::delete(library_procedures::table.filter(library_procedures::repository_id.eq(id)))
         .execute(tx.conn)?;
     diesel::delete(repositories::table.find(id)).execute(tx.conn)?;

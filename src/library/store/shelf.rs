@@ -101,7 +101,8 @@ pub fn may_write(shelf: Shelf, kind: RepositoryType, is_editor: bool) -> bool {
 }
 
 /// The sentence for who may read a repository and not write in it.
-const READ_ONLY: &str = "This stands in a repository in which you may not write. Copy it into one of your own, and change it there.";
+const READ_ONLY: &str =
+    "This stands in a repository in which you may not write. Copy it into one of your own, and change it.";
 
 /// Locks repositories that the person may write in.
 ///

@@ -154,6 +154,10 @@ impl ProcedureEditor {
     fn is_target(&self, id: &RepositoryId) -> bool {
         self.form.repository == Some(*id)
     }
+    /// What the order of the steps began with: of a new procedure its one empty step.
+    fn begun_order(&self) -> String {
+        if self.is_new && self.steps.len() == 1 { self.form.order() } else { self.begun.order() }
+    }
     /// The texts as they will read: labels and safe HTML.
     fn previews(&self) -> Vec<(String, String)> {
         let mut texts = vec![("Description".to_owned(), self.form.description.as_str())];

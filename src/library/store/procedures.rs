@@ -21,7 +21,9 @@ pub type HitCursor = Cursor<String, LibraryProcedureId>;
 
 crate::text_enum! {
     /// Which procedures a list holds.
+    #[derive(Default)]
     pub enum State {
+        #[default]
         Live => "", "In use";
         Retired => "retired", "Retired";
         Withdrawn => "withdrawn", "Withdrawn";
@@ -31,7 +33,9 @@ crate::text_enum! {
 
 crate::text_enum! {
     /// What a list is ordered by.
+    #[derive(Default)]
     pub enum Sort {
+        #[default]
         Name => "", "Name";
         Id => "id", "Id";
         Changed => "changed", "Last changed";
@@ -88,18 +92,6 @@ pub struct Search {
     /// the index of words, which gathers all of them first.
     pub finds_much: bool,
     pub at: At<HitCursor>,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self::Live
-    }
-}
-
-impl Default for Sort {
-    fn default() -> Self {
-        Self::Name
-    }
 }
 
 /// A procedure as lists show it.

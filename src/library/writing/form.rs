@@ -463,7 +463,7 @@ impl ProcedureForm {
         let mut seen = HashSet::new();
         platforms.retain(|platform| !platform.is_empty() && seen.insert(platform.clone()));
         match platforms.iter().find(|platform| platform.len() > WORD_BYTES) {
-            Some(long) => Err(format!("The platform “{}…” is too long. Shorten it.", &head(long))),
+            Some(long) => Err(format!("The platform “{}…” is too long. Shorten it.", head(long))),
             None => Ok(platforms),
         }
     }
@@ -716,4 +716,101 @@ fn read_command(value: &str) -> Option<Command> {
 /// The sentence of a form that lost its repository.
 pub fn no_repository() -> Error {
     Error::field("repository", "Choose the repository in which it is to stand.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn posted(pairs: &[(&str, &str)]) -> (ProcedureForm, Command) {
+        ProcedureForm::read(&pairs.iter().copied().collect()).unwrap()
+    }
+
+    fn ids(form: &ProcedureForm) -> Vec<&str> {
+        form.steps.iter().map(|step| step.id.as_str()).collect()
+    }
+
+    #[test]
+    fn buttons_change_the_steps_and_keep_what_was_typed() {
+        let (mut form, command) = posted(&[
+            ("name", " Read "),
+            ("step", "a.1"),
+            ("step.a.1.command", "cat #{file}"),
+            ("step.a.1.executor", "sh"),
+            ("step", "b"),
+            ("step.b.kind", "cleanup"),
+            ("step.b.description", "Tidy up"),
+            ("do", "copy:a.1"),
+        ]);
+        form.apply(&command, "n".to_owned());
+        assert_eq!(ids(&form), ["a.1", "n", "b"]);
+        assert_eq!(form.steps[1].command, "cat #{file}");
+        form.apply(&Command::Up("n".to_owned()), String::new());
+        form.apply(&Command::Up("n".to_owned()), String::new());
+        assert_eq!(ids(&form), ["n", "a.1", "b"], "the first stays first");
+        form.apply(&Command::AddStep(StepKind::Step), "s".to_owned());
+        form.apply(&Command::AddStep(StepKind::Prerequisite), "p".to_owned());
+        assert_eq!(ids(&form), ["p", "n", "a.1", "s", "b"], "each kind has its place");
+        assert_eq!(form.steps[3].executor, "sh", "as the step before");
+        form.apply(&Command::RemoveStep("a.1".to_owned()), String::new());
+        assert_eq!(ids(&form), ["p", "n", "s", "b"]);
+        assert_eq!(form.name, " Read ");
+    }
+
+    #[test]
+    fn inputs_are_found_where_they_are_named_and_the_unused_are_marked() {
+        let (mut form, _) = posted(&[
+            ("step", "a"),
+            ("step.a.command", "cat #{file} #{out file}"),
+            ("input", "old name"),
+            ("input.old name.default", "x"),
+        ]);
+        let told: Vec<(&str, bool)> =
+            form.inputs.iter().map(|input| (input.name.as_str(), input.is_used)).collect();
+        assert_eq!(told, [("old name", false), ("file", true), ("out file", true)]);
+        form.apply(&Command::RemoveInput("file".to_owned()), String::new());
+        form.apply(&Command::RemoveInput("old name".to_owned()), String::new());
+        assert_eq!(form.inputs.len(), 2, "one that is used stays");
+    }
+
+    #[test]
+    fn faults_stand_beside_their_fields() {
+        let (form, _) = posted(&[
+            ("step", "a"),
+            ("minutes", "soon"),
+            ("reference_title", "A page"),
+            ("reference_address", "javascript:alert(1)"),
+            ("input", "port"),
+            ("input.port.kind", "integer"),
+            ("input.port.default", "many"),
+        ]);
+        let errors = form.check().unwrap_err();
+        for field in ["name", "step.a.description", "minutes", "reference_address", "input.port.default"] {
+            assert!(errors.get(field).is_some(), "{field}");
+        }
+        assert!(posted(&[("name", "x")]).0.check().unwrap_err().get("steps").is_some());
+        let foreign: Pairs = [("owner", "x")].into_iter().collect();
+        assert!(ProcedureForm::read(&foreign).is_err());
+    }
+
+    #[test]
+    fn a_stored_body_comes_back_from_its_form_as_it_was() {
+        let body = ProcedureBody {
+            name: "Read".to_owned(),
+            technique_ids: vec!["T1003".to_owned()],
+            platforms: vec!["windows".to_owned(), "beos".to_owned()],
+            inputs: vec![Input { name: "file".to_owned(), kind: "path".to_owned(), ..Input::default() }],
+            steps: vec![Step {
+                id: "s".to_owned(),
+                command: Some("cat #{file}".to_owned()),
+                check_command: Some("test -f #{file}".to_owned()),
+                elevated: true,
+                ..Step::default()
+            }],
+            references: vec![Reference { title: String::new(), address: "https://a.example".to_owned() }],
+            emulates: vec!["G0016".to_owned()],
+            ..ProcedureBody::default()
+        };
+        assert_eq!(ProcedureForm::of(&body, 1).check().unwrap(), body);
+    }
 }

@@ -213,8 +213,8 @@ pub async fn save_procedure(
     Form(pairs): Form<Pairs>,
 ) -> Result<HttpResponse> {
     let (engagement, procedure) = path.into_inner();
-    pairs.only(is_field)?;
     let worked = worked(&permit, engagement, procedure).await?;
+    pairs.only(is_field)?;
     let decided = Decided::read(&pairs);
     let of = |name: &str| pairs.get(name).unwrap_or_default().trim().to_owned();
     let (name, repository) = (of("name"), of("repository"));
@@ -269,11 +269,7 @@ struct Run {
     typed: [String; 3],
 }
 
-async fn run(
-    permit: &Permit<EditTestPlan>,
-    engagement: EngagementId,
-    typed: Option<[String; 3]>,
-) -> Result<Run> {
+async fn run(permit: &Permit<EditTestPlan>, engagement: EngagementId) -> Result<Run> {
     let (held, shelf) = (permit.clone(), permit.shelf());
     permit
         .read(move |conn| {
@@ -292,15 +288,11 @@ async fn run(
                         .find(|hit| Some(hit.id) == origin)
                         .map(|hit| (hit.id, format!("{} {}", hit.shown_id, hit.name))),
                 };
-            let typed = match &typed {
-                Some(typed) => typed.clone(),
-                None => store::get_texts(conn, engagement)?,
-            };
             Ok(Run {
                 lines: rows.into_iter().map(line).collect(),
                 names: store::list_names(conn, part.client_id, engagement)?,
                 title: part.title,
-                typed,
+                typed: store::get_texts(conn, engagement)?,
             })
         })
         .await
@@ -322,7 +314,7 @@ impl Run {
 
 pub async fn plan(permit: Permit<EditTestPlan>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
     let engagement = path.into_inner();
-    let run = run(&permit, engagement, None).await?;
+    let run = run(&permit, engagement).await?;
     permit.page(&plan_page(&permit, engagement, run, &Decided::default(), FieldErrors::default()))
 }
 
@@ -359,10 +351,10 @@ pub async fn save_plan(
     Form(pairs): Form<Pairs>,
 ) -> Result<HttpResponse> {
     let engagement = path.into_inner();
+    let mut run = run(&permit, engagement).await?;
     pairs.only(is_field)?;
     let of = |name: &str| pairs.get(name).unwrap_or_default().to_owned();
-    let typed = [of("title"), of("description"), of("tags")];
-    let run = run(&permit, engagement, Some(typed)).await?;
+    run.typed = [of("title"), of("description"), of("tags")];
     let decided = Decided::read(&pairs);
     let mut errors = FieldErrors::default();
     decided.check(&run.found(), &mut errors);

@@ -82,11 +82,11 @@ pub fn find_origin(
     Ok(origin.zip(version))
 }
 
-/// The origins of an engagement's procedures in their order: position, name, origin.
-pub fn list_origins(
-    conn: &mut PgConnection,
-    engagement: EngagementId,
-) -> Result<Vec<(ProcedureId, i32, String, Option<LibraryProcedureId>)>> {
+/// A procedure of an engagement: position, name, and what it was copied from.
+pub type WithOrigin = (ProcedureId, i32, String, Option<LibraryProcedureId>);
+
+/// The procedures of an engagement with their origins, in their order.
+pub fn list_origins(conn: &mut PgConnection, engagement: EngagementId) -> Result<Vec<WithOrigin>> {
     Ok(procedures::table
         .filter(procedures::engagement_id.eq(engagement))
         .order(procedures::position)

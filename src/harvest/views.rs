@@ -28,7 +28,6 @@ pub struct Origin {
     pub id: LibraryProcedureId,
     pub shown_id: String,
     pub name: String,
-    /// Its newest version.
     pub version: i32,
     pub may_write: bool,
     pub differences: Vec<Difference>,

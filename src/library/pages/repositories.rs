@@ -281,7 +281,7 @@ async fn deletion(
     })
 }
 
-/// What is confirmed.
+/// Whether the procedures may go with their repository.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmed {

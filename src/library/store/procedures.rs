@@ -111,7 +111,7 @@ pub struct Hit {
     pub tactics: Vec<String>,
     #[diesel(sql_type = Array<Text>)]
     pub tags: Vec<String>,
-    /// `HLF-12`
+    /// Its id as people call it: `HLF-12`.
     #[diesel(sql_type = Text)]
     pub shown_id: String,
     /// Short name of its repository.
@@ -411,7 +411,7 @@ pub struct Procedure {
     pub retired_at: Option<DateTime<Utc>>,
     pub repository: RepositoryId,
     pub repository_name: String,
-    /// `HLF-12`
+    /// Its id as people call it: `HLF-12`.
     pub shown_id: String,
     /// What it was copied from, and in which version.
     pub copied_from: Option<(LibraryProcedureId, i32)>,

@@ -49,7 +49,7 @@ impl Numbers {
         self.next - 1
     }
 
-    /// `HLF-12`
+    /// Its id as people call it: `HLF-12`.
     pub fn id(&self, number: i32) -> String {
         format!("{}-{number}", self.prefix)
     }

@@ -159,7 +159,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// `HLF-12`
+    /// Its id as people call it: `HLF-12`.
     pub fn shown_id(&self) -> String {
         format!("{}-{}", self.repository.prefix, self.number)
     }

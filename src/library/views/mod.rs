@@ -51,7 +51,6 @@ impl Procedures {
 pub struct VersionsPage {
     pub frame: Frame,
     pub procedure: Procedure,
-    /// The newest first.
     pub versions: Vec<VersionView>,
     pub compared: Option<Comparison>,
     pub may_write: bool,

@@ -121,7 +121,7 @@ pub struct ProcedureForm {
     pub techniques: Vec<String>,
     /// What is looked for among the techniques.
     pub technique_q: String,
-    /// Separated by commas.
+    /// As they are typed, separated by commas.
     pub tags: String,
     pub platforms: Vec<String>,
     /// Other platforms, separated by commas.
@@ -132,7 +132,7 @@ pub struct ProcedureForm {
     pub logged: bool,
     pub minutes: String,
     pub sentence: String,
-    /// Title and address.
+    /// Title and address of each, and an empty pair to go on with.
     pub references: Vec<(String, String)>,
     /// Ids of ATT&CK groups, separated by commas.
     pub emulates: String,

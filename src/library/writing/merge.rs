@@ -370,7 +370,8 @@ fn inputs(base: &ProcedureBody, mine: &ProcedureBody, theirs: &ProcedureBody) ->
     });
     let new = mine.inputs.iter().filter(|input| {
         let left_alone = base.inputs.contains(input);
-        !has(theirs, &input.name) && !(has(base, &input.name) && left_alone)
+        let is_left = has(base, &input.name) && left_alone;
+        !has(theirs, &input.name) && !is_left
     });
     kept.chain(new).cloned().collect()
 }

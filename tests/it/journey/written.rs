@@ -24,7 +24,7 @@ pub fn a_procedure_is_written_and_planned(app: &TestApp, lead: &mut impl Hand) {
     lead.see("of step 2");
     lead.fill("Text of step 2", "Send it.");
     lead.fill("Command of step 2", "curl -T #{archive} https://#{host}/");
-    lead.press("Move up: Send it.");
+    lead.press("Move up: step 2");
     lead.holds("Command of step 1", "curl -T #{archive} https://#{host}/");
     lead.press("Move down: Send it.");
     lead.holds("Command of step 1", "tar cf #{archive} #{vault}");

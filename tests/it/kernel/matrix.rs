@@ -351,7 +351,12 @@ pub(super) fn private_shelf(app: &TestApp) -> (String, String) {
     let parts = [part(&app.people.lead, Part::Editor), part(&app.people.standard, Part::Viewer)];
     let write = |tx: &mut WriteTx<'_>| insert_repository(tx, Shelf::whole(), &text, &parts);
     let shelf = app.db.write_blocking(&Actor::command(), write).unwrap();
-    let step = Step { id: "s".to_owned(), description: hostile!("Do it").to_owned(), ..Step::default() };
+    let step = Step {
+        id: "s".to_owned(),
+        description: hostile!("Do it").to_owned(),
+        command: Some("run #{it}".to_owned()),
+        ..Step::default()
+    };
     let body =
         ProcedureBody { name: hostile!("Private").to_owned(), steps: vec![step], ..ProcedureBody::default() };
     let write = |tx: &mut WriteTx<'_>| insert_procedure(tx, Shelf::whole(), shelf, body);

@@ -17,6 +17,26 @@ pub struct Name {
     pub what: String,
 }
 
+/// The names with what people shorten them to: the first words of a client's, the words of a person's.
+pub fn with_short_forms(names: Vec<Name>) -> Vec<Name> {
+    let mut all = names.clone();
+    for Name { term, what } in names {
+        let words: Vec<&str> = term.split_whitespace().collect();
+        let short: Vec<String> = match what.as_str() {
+            "the client" if words.len() > 1 => {
+                (1..words.len()).map(|count| words[..count].join(" ")).collect()
+            }
+            "a person" if words.len() > 1 => words.iter().map(|word| (*word).to_owned()).collect(),
+            _ => Vec::new(),
+        };
+        let long_enough = short.into_iter().filter(|term| term.chars().count() > SHORTEST);
+        all.extend(long_enough.map(|term| Name { term, what: what.clone() }));
+    }
+    // Where one stands in another, the whole is what is found.
+    all.sort_by_key(|name| std::cmp::Reverse(name.term.len()));
+    all
+}
+
 /// A name that a text holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -138,9 +158,15 @@ pub fn found(body: &ProcedureBody, names: &[Name], known: Option<&ProcedureBody>
         }
     };
     texts(body, |place, text| {
+        let mut left = text.to_owned();
         for name in names.iter().filter(|name| name.term.trim().chars().count() >= SHORTEST) {
-            if !positions(text, name.term.trim()).is_empty() {
-                note(name.term.trim(), &name.what, place);
+            let term = name.term.trim();
+            let places = positions(&left, term);
+            if !places.is_empty() {
+                note(term, &name.what, place);
+            }
+            for at in places {
+                left.replace_range(at..at + term.len(), &" ".repeat(term.len()));
             }
         }
         for (term, what) in looks(text) {
@@ -268,6 +294,20 @@ mod tests {
         // What its origin says already is no client's.
         let origin = body("ping 10.1.2.3");
         assert!(found(&body(text), &[], Some(&origin)).iter().all(|one| one.term != "10.1.2.3"));
+    }
+
+    #[test]
+    fn short_forms_of_a_name_are_found_and_the_whole_before_its_parts() {
+        let name = |term: &str, what: &str| Name { term: term.to_owned(), what: what.to_owned() };
+        let names = with_short_forms(vec![
+            name("Harbour Lights Ferries", "the client"),
+            name("Tor Vale", "a person"),
+        ]);
+        let told = |text: &str| -> Vec<String> {
+            found(&body(text), &names, None).into_iter().map(|one| one.term).collect()
+        };
+        assert_eq!(told("at Harbour Lights, asked Vale"), ["Harbour Lights", "Vale"]);
+        assert_eq!(told("at Harbour Lights Ferries, by Tor Vale"), ["Harbour Lights Ferries", "Tor Vale"]);
     }
 
     #[test]

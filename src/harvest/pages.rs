@@ -128,7 +128,11 @@ impl Decided {
     }
 
     fn replacements(&self) -> Vec<(String, String)> {
-        self.by.iter().map(|(term, by)| (term.clone(), by.clone())).collect()
+        let mut all: Vec<(String, String)> =
+            self.by.iter().map(|(term, by)| (term.clone(), by.clone())).collect();
+        // A name may hold another.
+        all.sort_by_key(|(term, _)| (std::cmp::Reverse(term.len()), term.clone()));
+        all
     }
 
     /// `Ok` where every name is either replaced or may go along.

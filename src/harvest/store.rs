@@ -2,7 +2,7 @@
 
 use diesel::sql_types::{Text, Uuid as SqlUuid};
 
-use super::domain::Name;
+use super::domain::{Name, with_short_forms};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, EngagementId, LibraryProcedureId, ProcedureId};
 use crate::kernel::base::query::prelude::*;
@@ -40,7 +40,7 @@ pub fn list_names(conn: &mut PgConnection, client: ClientId, engagement: Engagem
         .map(|row| Name { term: row.term, what: row.what })
         .collect();
     names.sort();
-    Ok(names)
+    Ok(with_short_forms(names))
 }
 
 /// The values that inputs have here: the procedure's own first, then the engagement's.

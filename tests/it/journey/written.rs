@@ -36,6 +36,8 @@ pub fn a_procedure_is_written_and_planned(app: &TestApp, lead: &mut impl Hand) {
     }
     lead.open("/test-plans/new");
     lead.fill("Title", "Vault week");
+    lead.fill("Search", "vault");
+    lead.press("Filter");
     lead.press("Add Send the vault away");
     lead.see("1 chosen");
     lead.save();

@@ -52,7 +52,6 @@ pub struct Options {
     pub time_zone: String,
 }
 
-/// Configuration that holds.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The given database; `None` means the embedded one.

@@ -17,7 +17,6 @@ use crate::kernel::db::WriteTx;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::job::{Done, Reach, next_of};
 
-/// The job's name.
 pub const JOB: &str = "audit-verify";
 /// When it runs, in UTC.
 pub const SCHEDULE: &str = "20 2 * * *";

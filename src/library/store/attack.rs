@@ -89,7 +89,8 @@ pub fn list_tactic_rows(conn: &mut PgConnection, shelf: Shelf, version: &str) ->
         "SELECT ta.external_id, ta.short_name, ta.name, ta.description, ta.url, under.techniques, \
         under.subtechniques,
             (SELECT count(*) FROM library_procedures p WHERE p.withdrawn_at IS NULL \
-            AND p.retired_at IS NULL AND p.repository_id = ANY ({}) AND p.technique_ids && under.ids) AS procedures
+            AND p.retired_at IS NULL AND p.repository_id = ANY ({})
+            AND p.technique_ids && under.ids) AS procedures
          FROM tactics ta CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE NOT te.is_subtechnique) AS \
          techniques,
             count(*) FILTER (WHERE te.is_subtechnique) AS subtechniques, array_agg(te.external_id) AS ids

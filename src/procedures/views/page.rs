@@ -217,7 +217,6 @@ impl HtmlSafe for SaveForm {}
 /// A provisional answer of blue's.
 #[derive(Debug, Clone)]
 pub struct Again {
-    /// The answer's label.
     pub answer: String,
     /// "1 hour", the engagement's observation window.
     pub window: &'static str,
@@ -626,8 +625,8 @@ impl Parts<'_> {
         }
         if done.not_attempted {
             said.push(
-                "Not Attempted asks nothing of blue and does not complete: set Not Applicable with a reason, or \
-                    try it later."
+                "Not Attempted asks nothing of blue and does not complete: set Not Applicable with a reason, \
+                    or try it later."
                     .to_owned(),
             );
         } else if done.red_answered && done.blue_answered && done.cleanup_left {

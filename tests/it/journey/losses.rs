@@ -201,7 +201,8 @@ pub fn what_goes_on_while_something_is_refused(app: &TestApp, mut red: Chromium)
     // Another keyboard's letter on the same key, and Caps Lock.
     red.fill("red_notes", "Typed in Cyrillic");
     let ctrl_s = "document.dispatchEvent(new KeyboardEvent('keydown',
-            { key: arguments[0], code: 'KeyS', ctrlKey: true, bubbles: true, cancelable: true })); return true;";
+            { key: arguments[0], code: 'KeyS', ctrlKey: true, bubbles: true, cancelable: true }));
+        return true;";
     red.until("Ctrl+S", ctrl_s, &[json!("ы")]);
     red.see("Saved");
     red.see_not("Unsaved changes");

@@ -54,7 +54,6 @@ pub fn list_keys(conn: &mut PgConnection) -> Result<Vec<KeyUse>> {
     Ok(keys)
 }
 
-/// An archived month.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = archives)]
 pub struct Archive {

@@ -6,5 +6,6 @@ pub mod merkle;
 pub mod record;
 pub mod seal;
 pub mod sealer;
+pub mod set_aside;
 pub mod store;
 pub mod verify;

@@ -16,7 +16,9 @@ pub enum Piece {
         value: String,
     },
     /// A placeholder without a value.
-    Missing { name: String },
+    Missing {
+        name: String,
+    },
 }
 
 pub fn is_name(text: &str) -> bool {

@@ -23,6 +23,7 @@ mod observation;
 mod pictures;
 mod procedures;
 mod proof;
+mod proof_ways;
 mod reports;
 mod retention;
 mod schedule;

@@ -249,6 +249,7 @@ const ADMIN: &[Row] = rows! {
     get "/admin/audit-log.jsonl" => audit::log::pages::jsonl;
     get "/admin/audit-log/audit.pub" => audit::log::pages::keys;
     get "/admin/audit-log/fresh" => audit::log::pages::fresh;
+    get "/admin/audit-log/proof" => audit::proof::pages::show;
     get "/admin/users" => accounts::users::pages::list;
     get "/admin/users.csv" => accounts::users::pages::export;
     get "/admin/users/new" => accounts::users::pages::new;

@@ -142,6 +142,17 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             with_app(config, |app| user::run(app, command))
         }
         Command::SecretKey { command } => secret_key::run(config, &command),
+        Command::Audit { command: audit::AuditCommand::SetAside(asked) } => {
+            let Booted { app, cluster } = server::boot_under_any_key(config, Clock::machine())?;
+            let own = cluster.as_ref().map(|cluster| cluster.url(embedded::OWNER, server::DATABASE));
+            let owner = own.or_else(|| app.config.owner_database_url.clone()).context(
+                "TYRIAN_OWNER_DATABASE_URL is required: only the database's owner can set something aside",
+            )?;
+            let done = audit::set_aside(&app, &owner, &asked);
+            drop(app);
+            drop(cluster);
+            done
+        }
         // The log proves itself without the secret key.
         Command::Audit { command } => {
             with_booted(server::boot_under_any_key, config, |app| audit::run(app, command))
@@ -158,6 +169,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                     anyhow::anyhow!("there is no job “{name}”; `tyrian jobs list` names them")
                 })?;
                 let done = job::run(&app.reach(), job, job::Trigger::Command, at)?;
+                if let Some(wrong) = done.wrong {
+                    anyhow::bail!("{wrong}");
+                }
+                if !done.said.is_empty() {
+                    println!("{}", done.said);
+                }
                 println!("{} moved", done.moved);
                 if done.skipped > 0 {
                     println!("{} skipped", done.skipped);
@@ -245,6 +262,7 @@ fn serve(mut config: Config, signals: &Signals, demo: bool) -> anyhow::Result<()
     } else {
         (server::boot(config, Clock::machine())?, None)
     };
+    let sealer = Sealer::new(app.sealing.clone(), KeyFiles::of(&app.config), !demo)?;
     let first = server::first_link(&app)?;
     println!("Tyrian is at {address}");
     if app.config.base_url.is_none() && app.config.listen.ip().is_unspecified() {
@@ -265,7 +283,6 @@ fn serve(mut config: Config, signals: &Signals, demo: bool) -> anyhow::Result<()
     if let Some(lines) = sign_ins {
         println!("{lines}");
     }
-    let sealer = Sealer::new(app.sealing.clone(), KeyFiles::of(&app.config), !demo)?;
     actix_web::rt::System::new().block_on(async {
         app.jobs = job::Jobs::start(jobs::JOBS, app.reach());
         app.live = Live::default();

@@ -23,12 +23,14 @@ mod observation;
 mod pictures;
 mod procedures;
 mod proof;
+mod proof_ways;
 mod reports;
 mod retention;
 mod schedule;
 mod shelf;
 mod signing_in;
 mod texts;
+mod verification;
 mod what_happened;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.

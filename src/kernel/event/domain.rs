@@ -143,6 +143,13 @@ kinds! {
     JobRun => "job.run", System;
     SecretKeyAdopted => "secret_key.adopted", System;
     LogRestored => "audit_log.restored", System;
+    LogFaultFound => "audit_log.fault_found", System;
+    LogVerified => "audit_log.verified", System;
+    LogSetAside => "audit_log.set_aside", System;
+    HeadTakenOver => "audit_log.taken_over", System;
+    KeyTrusted => "audit_key.trusted", System;
+    SealRefused => "audit_seal.refused", System;
+    ClockSetBack => "audit_clock.set_back", System;
     MonthArchived => "audit_month.archived", System;
     MonthDropped => "audit_month.dropped", System;
 }

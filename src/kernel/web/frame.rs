@@ -84,6 +84,8 @@ pub struct Frame {
     pub gives_access: bool,
     /// Name of the organisation, where one is known.
     pub organisation: String,
+    /// IANA name of its time zone, for whoever is signed in: scripts tell times in it as the server does.
+    pub zone: String,
     /// URL of the style sheet.
     pub css: &'static str,
     /// URLs of the script modules, to be fetched ahead.
@@ -132,6 +134,7 @@ impl Frame {
             creates_clients: viewer.is_some_and(|v| v.rights.may(P::ClientCreate)),
             gives_access: viewer.is_some_and(|v| v.rights.may(P::AccessManage)),
             organisation: viewer.map(|v| v.organisation.name.clone()).unwrap_or_default(),
+            zone: viewer.map(|v| v.organisation.time_zone.clone()).unwrap_or_default(),
             css: &CSS,
             modules: &MODULES,
             entry_module: &ENTRY_MODULE,

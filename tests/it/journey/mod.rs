@@ -251,6 +251,14 @@ fn journey_a_network_that_goes_away_takes_nothing() {
 
 #[test]
 #[ignore = "needs Chromium; bin/test runs it"]
+fn journey_what_goes_on_while_something_is_refused() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    losses::what_goes_on_while_something_is_refused(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
 fn journey_red_by_keyboard() {
     let app = TestApp::spawn();
     let driver = chromium::Driver::start();

@@ -9,7 +9,8 @@ use crate::kernel::base::error::Error;
 use crate::kernel::web::assets;
 use crate::kernel::web::route::{Row, register, rows};
 use crate::{
-    accounts, admin, audit, clients, dashboard, engagements, library, procedures, reports, schedule, settings,
+    accounts, admin, audit, clients, dashboard, engagements, imports, library, procedures, reports, schedule,
+    settings,
 };
 
 /// The tables of all slices.
@@ -17,6 +18,7 @@ pub const TABLE: &[&[Row]] = &[
     WAYS_IN,
     ACCOUNTS,
     CLIENTS,
+    EXPORTS,
     LIBRARY,
     ENGAGEMENTS,
     PROCEDURES,
@@ -101,6 +103,14 @@ const PROCEDURES: &[Row] = rows! {
     get "/engagements/{id}/events" => procedures::pages::events::events;
 };
 
+// Above the pages whose placeholders would match them too.
+const EXPORTS: &[Row] = rows! {
+    get "/test-plans/{id}.yaml" => imports::pages::exports::plan_yaml;
+    get "/test-plans/{id}/layer.json" => imports::pages::exports::plan_layer;
+    get "/library/layer.json" => imports::pages::exports::library_layer;
+    get "/library/repositories/{id}/archive.zip" => imports::pages::exports::archive;
+};
+
 const LIBRARY: &[Row] = rows! {
     get "/library/procedures" => library::pages::procedures::list;
     get "/library/procedures/{id}" => library::pages::procedures::one;
@@ -125,6 +135,7 @@ const ENGAGEMENTS: &[Row] = rows! {
     get "/engagements/new/{draft}" => engagements::pages::wizard::show;
     post "/engagements/new/{draft}", LISTS => engagements::pages::wizard::post;
     get "/engagements/{id}" => engagements::pages::show::show;
+    get "/engagements/{id}/layer.json" => engagements::pages::layer::show;
     get "/engagements/{id}/sections/{section}" => engagements::pages::show::section;
     post "/engagements/{id}/sections" => engagements::pages::show::remember;
     get "/engagements/{id}/cell" => engagements::pages::cells::edit;

@@ -21,33 +21,33 @@ use crate::kernel::base::show::counted;
 use crate::kernel::event::domain::Actor;
 use crate::library::changes::{Counts, Missing, withdraws_much};
 
-/// What to import.
+/// What to import of other installations and programs.
 #[derive(Subcommand)]
 pub enum ExchangeCommand {
     /// A test plan of PlexTrac: YAML of version 2 or 1
     ///
-    /// Its procedures go into the repository of the same prefix, into a new one, or into the one that is named.
-    /// What the library has already is not doubled, and the same file again changes nothing.
+    /// Its procedures go into the repository of the same prefix, into a new one, or into the one that is
+    /// named. What the library has already is not doubled, and the same file again changes nothing.
     TestPlan {
-        /// The YAML file
+        /// The YAML file that PlexTrac exported
         file: PathBuf,
         #[command(flatten)]
         goal: Goal,
     },
     /// A layer of the ATT&CK Navigator, as a test plan of the procedures that cover it
     Layer {
-        /// The JSON file
+        /// The JSON file that the Navigator saved
         file: PathBuf,
         #[command(flatten)]
         goal: Goal,
     },
     /// A repository archive: the folder that `export repository` writes, or a zip of it
     ///
-    /// What only the archive changed is taken, what only this library changed stays, and what both changed is told
-    /// field by field: there this library's stands. What the archive does not hold stays as well; with --withdraw
-    /// it is retired.
+    /// What only the archive changed is taken, what only this library changed stays, and what both changed is
+    /// told field by field: there this library's stands. What the archive does not hold stays as well; with
+    /// --withdraw it is retired.
     Repository {
-        /// Folder or zip
+        /// The folder, or the zip of it
         source: PathBuf,
         #[command(flatten)]
         goal: Goal,

@@ -30,8 +30,9 @@ pub enum ExportCommand {
     Layer(LayerOf),
     /// A repository as a folder of YAML that can be kept under version control
     ///
-    /// The folder is made when it is not there. One that holds an archive of the same repository is brought up to
-    /// date: files of procedures and test plans that are no longer there go. Any other folder has to be empty.
+    /// The folder is made when it is not there. One that holds an archive of the same repository is brought
+    /// up to date: files of procedures and test plans that are no longer there go. Any other folder has to be
+    /// empty.
     Repository {
         /// Its prefix, such as HLF
         prefix: String,
@@ -47,7 +48,7 @@ pub struct LayerOf {
     /// An engagement, by blue's scores
     #[arg(long)]
     engagement: Option<EngagementId>,
-    /// A test plan
+    /// A test plan, by the techniques that it covers
     #[arg(long)]
     test_plan: Option<TestPlanId>,
     /// Everything in the library
@@ -143,7 +144,8 @@ fn told(error: Error, missing: &'static str) -> anyhow::Error {
     }
 }
 
-/// Writes an archive's files, and removes those of an earlier export that it no longer has; how many it removed.
+/// Writes an archive's files, and removes those of an earlier export that it no longer has; how many it
+/// removed.
 fn write_folder(directory: &Path, prefix: &str, files: &[(String, String)]) -> anyhow::Result<usize> {
     let place = directory.display();
     let is_link = directory.is_symlink();

@@ -47,7 +47,8 @@ enum Command {
     Dev,
     /// Bring the database's schema to this version, as its owner
     Migrate,
-    /// Fill the library: MITRE ATT&CK, Atomic Red Team, test plans, layers, repositories. Retires nothing without
+    /// Fill the library: MITRE ATT&CK, Atomic Red Team, test plans, layers, repositories. Retires nothing
+    /// without
     /// --withdraw
     Import {
         #[command(subcommand)]

@@ -1,5 +1,5 @@
-//! Reads what people bring as a folder, a zip or a single file, and finds the technique files of Atomic Red Team
-//! in it. Nothing is ever unpacked to disk, and no link is followed out of the folder. What looks like a
+//! Reads what people bring as a folder, a zip or a single file, and finds the technique files of Atomic Red
+//! Team in it. Nothing is ever unpacked to disk, and no link is followed out of the folder. What looks like a
 //! technique file and is none is named.
 
 use std::collections::HashMap;
@@ -370,10 +370,9 @@ impl Tree {
     }
 }
 
-/// A folder or a zip whose entries are known by name and not read yet. What it holds may be hostile: names are
-/// checked and sizes added up before anything is unpacked.
+/// A folder or a zip whose entries are known by name and not read yet. What it holds may be hostile: names
+/// are checked and sizes added up before anything is unpacked.
 pub(super) struct Opened<'s> {
-    /// For messages.
     place: String,
     /// Names of ordinary files, with `/` between folders, in a fixed order, so that the first fault is the
     /// same everywhere.
@@ -392,7 +391,7 @@ enum Entries<'s> {
 
 struct Packed {
     index: usize,
-    /// In bytes.
+    /// Its size in the archive, in bytes.
     compressed: u64,
     is_encrypted: bool,
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::library::domain::{Piece, visible};
 
-/// What is wrong, and where: why a file was refused as a whole (nothing of it is written then), why one object
-/// was left out, or what to know of one that is taken.
+/// What is wrong, and where: why a file was refused as a whole (nothing of it is written then), why one
+/// object was left out, or what to know of one that is taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub struct ImportError {
     pub file: String,

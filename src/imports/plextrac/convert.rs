@@ -25,14 +25,12 @@ pub struct LibraryPlan {
     pub title: String,
     pub description: String,
     pub tags: Vec<String>,
-    /// In its order.
     pub procedures: Vec<LibraryProcedure>,
 }
 
 #[derive(Debug, Clone)]
 pub struct LibraryProcedure {
     pub identity: Uuid,
-    /// `HLF-12`
     pub code: String,
     pub repository: LibraryRepository,
     pub body: ProcedureBody,
@@ -51,18 +49,15 @@ pub struct LibraryRepository {
 /// A technique that a procedure names, as the newest release that has it knows it.
 #[derive(Debug, Clone, Default)]
 pub struct KnownTechnique {
-    /// `T1003.001`
     pub external_id: String,
     pub name: String,
     pub description: String,
-    /// `19.1`
     pub release: String,
     pub tactics: Vec<KnownTactic>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct KnownTactic {
-    /// `TA0006`
     pub external_id: String,
     pub name: String,
     pub description: String,
@@ -125,7 +120,8 @@ impl Gathered {
                 cuid("methodology", release),
                 format!("MITRE ATT&CK {release}"),
                 format!("ATT&CK {release}"),
-                "What intruders want (tactics) and how they go about it (techniques), from observed intrusions.",
+                "What intruders want (tactics) and how they go about it (techniques), from observed \
+                    intrusions.",
                 (Some(release.to_owned()), ATTACK, "enterprise-attack"),
             ),
             None => (
@@ -332,7 +328,7 @@ pub struct ImportedProcedure {
     pub key: String,
     /// `procedures[3] "Name"`, for messages.
     pub object: String,
-    /// Place in [`ImportedPlan::repositories`].
+    /// Its place in [`ImportedPlan::repositories`].
     pub repository: usize,
     pub body: ProcedureBody,
 }
@@ -392,8 +388,8 @@ fn not_only(description: &str, name: &str, is_ours: bool) -> String {
     if is_ours && description == name { String::new() } else { description.to_owned() }
 }
 
-/// The id under which the library knows a technique: ATT&CK's where it is one of it, else its short name. None
-/// for the one that stands for none.
+/// The id under which the library knows a technique: ATT&CK's where it is one of it, else its short name.
+/// None for the one that stands for none.
 fn technique_id(technique: &Entry) -> Option<String> {
     let own = technique.source_key.as_deref() == Some(OURS);
     if own && technique.source_value.as_deref() == Some(NONE) {
@@ -412,7 +408,6 @@ fn technique_id(technique: &Entry) -> Option<String> {
     (!id.is_empty()).then_some(id)
 }
 
-/// `T1003` and `T1003.001`
 fn is_attack_id(text: &str) -> bool {
     let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
     text.strip_prefix('T').is_some_and(|rest| match rest.split_once('.') {

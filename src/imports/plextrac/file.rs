@@ -4,9 +4,9 @@
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TestPlanFile {
     pub methodologies: Vec<Entry>,
-    /// Parents are methodologies.
+    /// Their parents are methodologies.
     pub tactics: Vec<Entry>,
-    /// Parents are tactics.
+    /// Their parents are tactics.
     pub techniques: Vec<Entry>,
     pub repositories: Vec<RepositoryEntry>,
     pub procedures: Vec<ProcedureEntry>,

@@ -1,5 +1,5 @@
-//! Test plans of version 1: one methodology, and tactics, techniques and procedures that name their parents by
-//! YAML aliases, some of them twice. Steps are HTML.
+//! Test plans of version 1: one methodology, and tactics, techniques and procedures that name their parents
+//! by YAML aliases, some of them twice. Steps are HTML.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! Reads a test plan and holds it against every rule of the format. All faults are told at once, each with its
-//! place; what is merely odd is a warning.
+//! Reads a test plan and holds it against every rule of the format. All faults are told at once, each with
+//! its place; what is merely odd is a warning.
 
 use std::collections::{HashMap, HashSet};
 
@@ -552,7 +552,8 @@ mod tests {
             (
                 "      - cmmmmmmmmmmmmmmmmmmmmmmmm",
                 "      - cxxxxxxxxxxxxxxxxxxxxxxxx",
-                "tactics[0] \"Tactic\", field methodologyIds[0], line {}: no methodology of this file has the id cxx",
+                "tactics[0] \"Tactic\", field methodologyIds[0], line {}: no methodology of this file has \
+                    the id cxx",
                 "- cxx",
             ),
             (
@@ -656,12 +657,18 @@ mod tests {
 
     #[test]
     fn version_1_is_read_with_its_html_and_its_parents() {
-        let text = "title: Old plan\nversion: 1\nmethodology: &ref_0\n  id: m1\n  name: ATT&CK\n  description: d\n  \
-            shortName: ATTACK\n  depth: 0\ntactics:\n  - &ref_1\n    id: t1\n    name: Execution\n    shortName: TA0002\n    \
-            depth: 0\n    parents:\n      - *ref_0\n      - *ref_0\n    categories: !<tag:yaml.org,2002:js/undefined> ''\n\
-            techniques:\n  - &ref_2\n    id: q1\n    name: Shell\n    shortName: T1059\n    depth: 1\n    parents: [*ref_1]\n\
-            procedures:\n  - id: p1\n    name: Run\n    shortName: P1\n    description: <p>How &amp; why</p>\n    depth: 2\n    \
-            parents: [*ref_2, *ref_2]\n    executionSteps:\n      - <p>One <strong>two</strong></p><p><img src=\"x\"></p>\n";
+        let text = "\
+            title: Old plan\nversion: 1\n\
+            methodology: &ref_0\n  id: m1\n  name: ATT&CK\n  description: d\n  \
+            shortName: ATTACK\n  depth: 0\n\
+            tactics:\n  - &ref_1\n    id: t1\n    name: Execution\n    shortName: TA0002\n    depth: 0\n    \
+            parents:\n      - *ref_0\n      - *ref_0\n    \
+            categories: !<tag:yaml.org,2002:js/undefined> ''\n\
+            techniques:\n  - &ref_2\n    id: q1\n    name: Shell\n    shortName: T1059\n    depth: 1\n    \
+            parents: [*ref_1]\n\
+            procedures:\n  - id: p1\n    name: Run\n    shortName: P1\n    \
+            description: <p>How &amp; why</p>\n    depth: 2\n    parents: [*ref_2, *ref_2]\n    \
+            executionSteps:\n      - <p>One <strong>two</strong></p><p><img src=\"x\"></p>\n";
         let plan = read_text(text).unwrap();
         let (imported, warnings) = super::super::convert::imported("p.yaml", &plan.file);
         assert_eq!(imported.title, "Old plan");

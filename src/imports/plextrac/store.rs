@@ -197,7 +197,8 @@ fn judge(
     }
     if !row.may_write {
         outcome.notes.push(format!(
-            "{label} reads differently here, and you do not write in its repository: the plan takes it as it is here."
+            "{label} reads differently here, and you do not write in its repository: the plan takes it as \
+                it is here."
         ));
         outcome.changes.unchanged.push(label);
         return Ok(Verdict::Same(row.id));

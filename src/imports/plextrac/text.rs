@@ -1,5 +1,5 @@
-//! PlexTrac knows a procedure as a name, a description and steps that are texts. What Tyrian knows beyond that
-//! stands in those texts, as people read it and as PlexTrac's own curated procedures have it ("Supported
+//! PlexTrac knows a procedure as a name, a description and steps that are texts. What Tyrian knows beyond
+//! that stands in those texts, as people read it and as PlexTrac's own curated procedures have it ("Supported
 //! Platforms", a table of inputs), and is found there again.
 
 use crate::library::domain::{Expected, Input, ProcedureBody, Reference, Step, StepKind};
@@ -39,7 +39,8 @@ pub fn description_of(body: &ProcedureBody) -> String {
     }
     if !body.inputs.is_empty() {
         let mut table = format!(
-            "{INPUTS}\n\n| Name | Description | Type | Default Value |\n| ---- | ----------- | ---- | ------------- |"
+            "{INPUTS}\n\n| Name | Description | Type | Default Value |\n| ---- | ----------- | ---- | \
+                ------------- |"
         );
         for input in &body.inputs {
             let default = match input.default.as_deref() {
@@ -385,7 +386,8 @@ mod tests {
 
     #[test]
     fn plextracs_own_curated_texts_are_understood() {
-        let text = "Escapes.\n\n\n**Supported Platforms:** containers\n\n**Inputs:**\n\n | Name | Description | Type | \
+        let text = "Escapes.\n\n\n**Supported Platforms:** containers\n\n**Inputs:**\n\n | Name | \
+            Description | Type | \
             Default Value | \n | ---- | ----------- | ---- | ------------- | \n | device | The disk | Path | \
             C:\\x | \n | listen | Where | String | `ip a | grep inet` | ";
         let mut body = ProcedureBody::default();

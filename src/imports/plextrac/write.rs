@@ -1,10 +1,9 @@
-//! Writes a test plan of version 2, with nothing in it that its reader would refuse or warn about: no tab, one
-//! anchor, every parent that anything names.
+//! Writes a test plan of version 2, with nothing in it that its reader would refuse or warn about: no tab,
+//! one anchor, every parent that anything names.
 
 use super::file::{Entry, TestPlanFile};
 use crate::imports::yaml::write::Writer;
 
-/// The file's text.
 pub fn write(file: &TestPlanFile) -> String {
     let mut yaml = Writer::without_tabs();
     yaml.list("methodologies", &file.methodologies, entry);

@@ -10,16 +10,15 @@ use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archive {
     pub head: Head,
-    /// By number.
+    /// Sorted by their numbers.
     pub procedures: Vec<Procedure>,
-    /// By title.
+    /// Sorted by their titles.
     pub plans: Vec<TestPlan>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     pub name: String,
-    /// `HLF`
     pub prefix: String,
     pub kind: RepositoryType,
     pub description: String,
@@ -65,7 +64,7 @@ impl PlanFields {
     }
 }
 
-/// `HLF-12`
+/// The id that people see, such as `HLF-12`.
 pub fn code(prefix: &str, number: i32) -> String {
     format!("{prefix}-{number}")
 }

@@ -1,5 +1,5 @@
-//! What an archive would do to a repository: added, changed, unchanged, withdrawn, kept, and the conflicts, by
-//! what both sides knew when they last exchanged. Pure: what is here comes in as values.
+//! What an archive would do to a repository: added, changed, unchanged, withdrawn, kept, and the conflicts,
+//! by what both sides knew when they last exchanged. Pure: what is here comes in as values.
 
 use std::collections::{HashMap, HashSet};
 

@@ -691,7 +691,8 @@ mod tests {
         all.push(("procedures/c-clash.yaml".to_owned(), clash));
         all.push((
             "test-plans/stray.yaml".to_owned(),
-            "uuid: 00000000-0000-0000-0000-00000000000c\ntitle: Stray\nprocedures:\n  - uuid: 00000000-0000-0000-0000-0000000000ff\n"
+            "uuid: 00000000-0000-0000-0000-00000000000c\ntitle: Stray\nprocedures:\n  - uuid: \
+                00000000-0000-0000-0000-0000000000ff\n"
                 .to_owned(),
         ));
         let read = read_files(&all).unwrap();
@@ -699,9 +700,11 @@ mod tests {
         assert_eq!(
             refused,
             [
-                "procedures/a-twin.yaml, field uuid, line 1: the uuid is already that of procedures/HLF-3-read-it.yaml.",
+                "procedures/a-twin.yaml, field uuid, line 1: the uuid is already that of \
+                    procedures/HLF-3-read-it.yaml.",
                 "procedures/b-lame.yaml, field steps, line 1: a procedure has at least one step.",
-                "test-plans/stray.yaml, field procedures: no procedure of this archive has the uuid 00000000-0000-0000-0000-0000000000ff.",
+                "test-plans/stray.yaml, field procedures: no procedure of this archive has the uuid \
+                    00000000-0000-0000-0000-0000000000ff.",
             ]
         );
         assert_eq!(read.held.len(), 2, "what is refused is not missing");

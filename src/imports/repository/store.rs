@@ -39,8 +39,8 @@ fn digest(bytes: &[u8]) -> Option<ContentDigest> {
     bytes.try_into().ok()
 }
 
-/// The digest that both sides know: what the last import brought, and where that is what stands here the one that
-/// it was written from itself.
+/// The digest that both sides know: what the last import brought, and where that is what stands here the one
+/// that it was written from itself.
 fn written_from(row: &StoredProcedure, current: ContentDigest) -> ContentDigest {
     match row.imported_digest.as_deref().and_then(digest) {
         None => current,
@@ -146,7 +146,8 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadArchive, how: &How)
         }
         if let Some(closed) = &repository {
             return Err(Error::Refused(format!(
-                "{} is {} here, and you do not write in it. Import into a repository of your own: name it with \
+                "{} is {} here, and you do not write in it. Import into a repository of your own: name it \
+                    with \
                     --repository PREFIX.",
                 closed.prefix,
                 closed.kind.label().to_lowercase()

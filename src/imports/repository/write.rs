@@ -16,25 +16,26 @@ use crate::library::domain::{Step, StepKind};
 pub(super) const FORMAT: i32 = 1;
 
 const README: &str = "\
-This folder is a repository of Tyrian procedures. It is made for version control: two exports of the same state
-are equal, and a change of one field is a difference of its lines.
+This folder is a repository of Tyrian procedures. It is made for version control: two exports of the
+same state are equal, and a change of one field is a difference of its lines.
 
 - `repository.yaml`: the repository itself: its name, prefix, type and description.
-- `procedures/`: one file for each procedure. `id` is the prefix and a number, which is never used twice. `uuid` is
-  what makes it the same procedure in another installation, whatever its number there. `written_from` is the SHA-256
-  of the version from which the file was written: an import compares with it to tell which side changed what.
+- `procedures/`: one file for each procedure. `id` is the prefix and a number, which is never used
+  twice. `uuid` is what makes it the same procedure in another installation, whatever its number there.
+  `written_from` is the SHA-256 of the version from which the file was written: an import compares with
+  it to tell which side changed what.
 - `test-plans/`: the test plans that need only procedures of this repository.
 - `LICENSES`: where procedures came from, with the licence that goes along.
 
-Commands stand byte for byte. A text with carriage returns, or with characters that nobody sees, is in quotes with
-escapes, so that nothing hides in a review. Steps of the kind prerequisite come before, cleanup after. `#{name}` is an
-input.
+Commands stand byte for byte. A text with carriage returns, or with characters that nobody sees, is in
+quotes with escapes, so that nothing hides in a review. Steps of the kind prerequisite come before,
+cleanup after. `#{name}` is an input.
 
-To read it: `tyrian import repository FOLDER --dry-run` tells what would change, and without `--dry-run` it does. To
-write it again: `tyrian export repository PREFIX FOLDER`.
+To read it: `tyrian import repository FOLDER --dry-run` tells what would change, and without `--dry-run`
+it does. To write it again: `tyrian export repository PREFIX FOLDER`.
 
-Edit the files as you like, but leave `uuid` and `written_from` as they are; a new procedure needs a `uuid` of its own
-and neither an `id` nor `written_from`.
+Edit the files as you like, but leave `uuid` and `written_from` as they are; a new procedure needs a
+`uuid` of its own and neither an `id` nor `written_from`.
 ";
 
 /// All files with their names, sorted.
@@ -105,10 +106,11 @@ fn short_name(name: &str, otherwise: &str) -> String {
 }
 
 fn licenses(archive: &Archive) -> String {
-    let mut text = "Where procedures of this repository came from. Each keeps the licence of its origin; what is not \
-        named\nhere is the repository's own.\n\nTechnique, tactic and group ids are facts of MITRE ATT&CK. (c) The \
-        MITRE Corporation. This work is reproduced\nand distributed with the permission of The MITRE \
-        Corporation.\n"
+    let mut text = "\
+        Where procedures of this repository came from. Each keeps the licence of its origin; what is not\n\
+        named here is the repository's own.\n\n\
+        Technique, tactic and group ids are facts of MITRE ATT&CK. (c) The MITRE Corporation. This work is\n\
+        reproduced and distributed with the permission of The MITRE Corporation.\n"
         .to_owned();
     let mut origins: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for procedure in archive.procedures.iter().filter(|procedure| !procedure.origin.is_empty()) {

@@ -61,22 +61,25 @@ pub fn parse(file: &str, bytes: &[u8], tags: KnownTag) -> Result<Node, ImportErr
     if let Some(place) = text.find('\0') {
         return Err(at(line_at(bytes, place), "the text holds the character U+0000"));
     }
-    let mut reading = Reading { file, tags, scalars: Vec::new(), nodes: 0, anchors: 0 };
+    let mut reading = Reading { file, tags, lines: text.lines().collect(), nodes: 0, anchors: 0 };
     let options = granit_parser::options! {
         emit_anchor_events: true,
         emit_comments: false,
         flow_nesting_limit: DEPTH_MAX,
         block_nesting_limit: 2 * DEPTH_MAX,
     };
-    let read = reading.document(Parser::new_from_str_with_options(text, options));
-    // A parser complains of a tab in words that do not say so, or lets it pass.
-    let tab = reading.tab(text);
-    match (read, tab) {
-        (Err(error), Some(tab)) if error.line.is_some_and(|line| line + 1 < tab) => Err(error),
-        (_, Some(tab)) => Err(at(tab, "a tab is used for indentation; use spaces")),
-        (read, None) => read,
-    }
+    reading.document(Parser::new_from_str_with_options(text, options)).map_err(|error| {
+        // The parser complains of a tab in words that do not say so, sometimes on the line behind it.
+        let line = error.line.unwrap_or_default();
+        let tab = [line.saturating_sub(1), line].into_iter().find(|line| reading.is_tabbed(*line));
+        match tab {
+            Some(tab) if error.sentence.starts_with("it is not YAML") => at(tab, TAB),
+            _ => error,
+        }
+    })
 }
+
+const TAB: &str = "a tab is used for indentation; use spaces";
 
 fn line_at(bytes: &[u8], place: usize) -> usize {
     1 + bytes[..place].iter().filter(|byte| **byte == b'\n').count()
@@ -85,8 +88,7 @@ fn line_at(bytes: &[u8], place: usize) -> usize {
 struct Reading<'f> {
     file: &'f str,
     tags: KnownTag,
-    /// First and last line of scalars of several lines: what begins their lines is content.
-    scalars: Vec<(usize, usize)>,
+    lines: Vec<&'f str>,
     nodes: usize,
     anchors: usize,
 }
@@ -116,6 +118,14 @@ impl Reading<'_> {
                 )
             })?;
             let line = span.start.line();
+            let is_block = matches!(
+                event,
+                Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, ..) | Event::Anchor(..)
+            );
+            // The content of a block may begin with a tab; what else begins a line may not stand behind one.
+            if !is_block && self.is_behind_tab(line, span.start.col()) {
+                return Err(self.error(line, TAB));
+            }
             let (value, anchor, tag) = match event {
                 Event::DocumentStart(..) => {
                     documents += 1;
@@ -228,10 +238,7 @@ impl Reading<'_> {
         span: Span,
         tag: Option<&Tag>,
     ) -> Result<Value, ImportError> {
-        let (first, last) = (span.start.line(), span.end.line());
-        if first < last {
-            self.scalars.push((first, last));
-        }
+        let first = span.start.line();
         if text.len() > TEXT_MAX {
             let sentence =
                 format!("the text has {} bytes, more than the {TEXT_MAX} that a field may have", text.len());
@@ -266,21 +273,25 @@ impl Reading<'_> {
         Err(self.error(line, format!("the tag {} is not known here", tag.original())))
     }
 
-    /// The first line whose indentation holds a tab.
-    fn tab(&self, text: &str) -> Option<usize> {
-        let mut scalars = self.scalars.iter().peekable();
-        for (line, content) in (1..).zip(text.lines()) {
-            while scalars.peek().is_some_and(|(_, last)| *last < line) {
-                scalars.next();
-            }
-            let is_content = scalars.peek().is_some_and(|(first, last)| *first < line && line <= *last);
-            let indentation = &content[..content.len() - content.trim_start_matches([' ', '\t']).len()];
-            if !is_content && indentation.contains('\t') && indentation.len() < content.trim_end().len() {
-                return Some(line);
-            }
-        }
-        None
+    /// Whether a line is indented by a tab.
+    fn is_tabbed(&self, line: usize) -> bool {
+        let text = line.checked_sub(1).and_then(|at| self.lines.get(at)).copied().unwrap_or_default();
+        indentation(text).contains('\t')
     }
+
+    /// Whether what begins at this column is the first of its line, and a tab stands before it.
+    fn is_behind_tab(&self, line: usize, column: usize) -> bool {
+        self.is_tabbed(line) && {
+            let text = self.lines.get(line - 1).copied().unwrap_or_default();
+            let before: String = text.chars().take(column).collect();
+            before.chars().all(|c| matches!(c, ' ' | '\t' | '-' | '?'))
+        }
+    }
+}
+
+/// The blanks and tabs that a line begins with.
+fn indentation(line: &str) -> &str {
+    &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
 fn last_child(node: &mut Node) -> Option<&mut Node> {

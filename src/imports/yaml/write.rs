@@ -365,9 +365,11 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::kernel::base::proptests::config())]
         #[test]
         fn any_text_is_read_as_it_was_written(
-            texts in prop::collection::vec("([a-z #:'\"\\\\\n\r\t\u{202e}é-]|[ \n]{1,4}|[^\u{0}]){0,40}", 1..4)
+            texts in prop::collection::vec("([a-z #:'\"\\\\\n\r\t\u{202e}é-]|[ \
+                \n]{1,4}|[^\u{0}]){0,40}", 1..4)
         ) {
             check(&texts, true);
             check(&texts, false);

@@ -119,7 +119,8 @@ pub struct StoredProcedure {
     pub written_from: Option<Vec<u8>>,
     #[diesel(sql_type = Text)]
     pub origin: String,
-    /// Key of the repository that it was copied from, or of its own, where an importer or the binary owns that.
+    /// Key of the repository that it was copied from, or of its own, where an importer or the binary owns
+    /// that.
     #[diesel(sql_type = Nullable<Text>)]
     pub origin_key: Option<String>,
     /// Retired, or withdrawn by its source.
@@ -212,7 +213,8 @@ pub struct StoredPlan {
 
 const PLAN: &str = "SELECT t.id, t.key, t.title, t.description, t.tags, t.written_from, t.imported_digest,
         lower(t.title) AS lower_title,
-        ARRAY(SELECT p.identity FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
+        ARRAY(SELECT p.identity FROM test_plan_procedures tp
+            JOIN library_procedures p ON p.id = tp.procedure_id
             WHERE tp.test_plan_id = t.id ORDER BY tp.position) AS procedures
      FROM test_plans t WHERE t.deleted_at IS NULL";
 
@@ -221,14 +223,15 @@ pub fn list_plans_within(conn: &mut PgConnection, repository: RepositoryId) -> R
     // sql_query: a plan with its list in one row.
     let sql = format!(
         "{PLAN} AND EXISTS (SELECT FROM test_plan_procedures tp WHERE tp.test_plan_id = t.id)
-            AND NOT EXISTS (SELECT FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
-                WHERE tp.test_plan_id = t.id AND p.repository_id <> $1)
+            AND NOT EXISTS (SELECT FROM test_plan_procedures tp
+                JOIN library_procedures p ON p.id = tp.procedure_id
+            WHERE tp.test_plan_id = t.id AND p.repository_id <> $1)
          ORDER BY lower(t.title), t.id"
     );
     Ok(diesel::sql_query(sql).bind::<SqlUuid, _>(repository).load(conn)?)
 }
 
-/// All test plans.
+/// All test plans that were not deleted.
 pub fn list_all_plans(conn: &mut PgConnection) -> Result<Vec<StoredPlan>> {
     // sql_query: a plan with its list in one row.
     Ok(diesel::sql_query(format!("{PLAN} ORDER BY lower(t.title), t.id")).load(conn)?)
@@ -272,7 +275,8 @@ pub(crate) fn insert_repository(
                 new.name
             )),
             Some("repositories_prefix_key") => Error::Refused(format!(
-                "Another repository here has the prefix {}. Import into one of your own with --repository PREFIX.",
+                "Another repository here has the prefix {}. Import into one of your own with --repository \
+                    PREFIX.",
                 new.prefix
             )),
             _ => e.into(),
@@ -440,7 +444,7 @@ pub(crate) fn retire(tx: &mut WriteTx<'_>, repository: RepositoryId, identities:
     Ok(())
 }
 
-/// Numbers only rise.
+/// Numbers only rise: one that was given is never given again.
 pub(crate) fn raise_next_number(tx: &mut WriteTx<'_>, repository: RepositoryId, next: i32) -> Result<()> {
     diesel::update(repositories::table.find(repository).filter(repositories::next_number.lt(next)))
         .set(repositories::next_number.eq(next))
@@ -574,12 +578,13 @@ impl PlanMember {
     }
 }
 
-/// The procedures of a test plan in its order, each in its current version; those that the reader does not know
-/// of are left out.
+/// The procedures of a test plan in its order, each in its current version; those that the reader does not
+/// know of are left out.
 pub fn list_members(conn: &mut PgConnection, shelf: Shelf, plan: TestPlanId) -> Result<Vec<PlanMember>> {
     // sql_query: three tables beside the list.
     let sql = format!(
-        "SELECT p.id, p.identity, p.number, v.body, r.id AS repository_id, r.name AS repository_name, r.prefix,
+        "SELECT p.id, p.identity, p.number, v.body, r.id AS repository_id, r.name AS repository_name, \
+            r.prefix,
             r.description AS repository_description, r.type AS kind
          FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
          JOIN library_procedure_versions v ON v.procedure_id = p.id AND v.n = p.current_version
@@ -612,8 +617,8 @@ pub struct TechniqueTactic {
     pub tactic_description: Option<String>,
 }
 
-/// Techniques with their tactics, each in the newest release that has it; a row for each tactic, in the order of
-/// the matrix.
+/// Techniques with their tactics, each in the newest release that has it; a row for each tactic, in the order
+/// of the matrix.
 pub fn list_technique_tactics(conn: &mut PgConnection, ids: &[String]) -> Result<Vec<TechniqueTactic>> {
     // sql_query: each id in its newest release.
     let sql = "SELECT te.external_id, te.name, te.description, te.version, ta.external_id AS tactic_id,
@@ -711,7 +716,6 @@ pub fn list_placed(conn: &mut PgConnection, version: &str) -> Result<Vec<Placed>
 pub struct Cover {
     #[diesel(sql_type = SqlUuid)]
     pub id: LibraryProcedureId,
-    /// `HLF-12`
     #[diesel(sql_type = Text)]
     pub code: String,
     #[diesel(sql_type = Text)]
@@ -727,7 +731,8 @@ pub struct Cover {
 pub fn list_covers(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<Cover>> {
     // sql_query: the predicate of what a reader knows of.
     let sql = format!(
-        "SELECT p.id, r.prefix || '-' || p.number AS code, p.name, p.technique_ids, r.type = 'curated' AS is_curated
+        "SELECT p.id, r.prefix || '-' || p.number AS code, p.name, p.technique_ids, r.type = 'curated' AS \
+            is_curated
          FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
          WHERE p.withdrawn_at IS NULL AND p.retired_at IS NULL AND p.repository_id = ANY ({})
          ORDER BY r.type = 'curated', r.prefix, p.number",

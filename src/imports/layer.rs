@@ -404,9 +404,10 @@ mod tests {
     /// The rules of the published format 4.5, in our words: each property that is there has its type,
     /// required ones are there, and values are of those that the format names.
     fn check_format(layer: &Value) {
+        type Rule<'r> = (&'r str, bool, &'r dyn Fn(&Value) -> bool);
         let text = |value: &Value| value.is_string();
         let flag = |value: &Value| value.is_boolean();
-        let check = |object: &Value, rules: &[(&str, bool, &dyn Fn(&Value) -> bool)]| {
+        let check = |object: &Value, rules: &[Rule<'_>]| {
             let map = object.as_object().expect("an object");
             for (key, required, holds) in rules {
                 match map.get(*key) {

@@ -272,15 +272,11 @@ impl Writing {
             }
             ("td" | "th", true) => self.out.push_str(" | "),
             ("tr", _) => self.line(),
+            // Paragraphs of editors inside of list items do not end the item.
             (
                 "p" | "div" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "table" | "blockquote" | "figure",
                 _,
-            ) => {
-                // Paragraphs of editors inside of list items do not end the item.
-                if self.lists.is_empty() {
-                    self.paragraph();
-                }
-            }
+            ) if self.lists.is_empty() => self.paragraph(),
             _ => {}
         }
         after

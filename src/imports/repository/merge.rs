@@ -63,7 +63,7 @@ pub enum Write {
     /// Both changed it: theirs is noted as a version, and this comes on top.
     Merge {
         procedure: Procedure,
-        merged: ProcedureBody,
+        merged: Box<ProcedureBody>,
     },
     Retire {
         identity: Uuid,
@@ -202,7 +202,7 @@ impl Plan {
             self.conflicts.push(Conflict { id: theirs.identity, label: label.clone(), fields });
         }
         if merged == here.body { &mut self.changes.unchanged } else { &mut self.changes.changed }.push(label);
-        self.writes.push(Write::Merge { procedure: theirs.clone(), merged });
+        self.writes.push(Write::Merge { procedure: theirs.clone(), merged: Box::new(merged) });
         Ok(())
     }
 
@@ -339,14 +339,18 @@ mod tests {
         let (one, two) = (body("A", "one"), body("A", "two"));
         let none = Takes::new();
         // They edited what was written from our version.
-        let plan = run(vec![theirs(1, 1, two.clone(), &one)], vec![here(1, 1, &[one.clone()], None)], &none);
+        let plan = run(
+            vec![theirs(1, 1, two.clone(), &one)],
+            vec![here(1, 1, std::slice::from_ref(&one), None)],
+            &none,
+        );
         assert!(matches!(plan.writes[..], [Write::Take { .. }]));
         // We edited, they did not.
         let ours = here(1, 1, &[one.clone(), two.clone()], Some(1));
         let plan = run(vec![theirs(1, 1, one.clone(), &one)], vec![ours], &none);
         assert_eq!((counts(&plan), plan.is_empty()), ((0, 0, 1, 0), true));
         // Theirs is newer by several, ours is as it came.
-        let ours = here(1, 1, &[one.clone()], Some(1));
+        let ours = here(1, 1, std::slice::from_ref(&one), Some(1));
         let plan = run(vec![theirs(1, 1, body("A", "five"), &body("A", "four"))], vec![ours], &none);
         assert_eq!(counts(&plan), (0, 1, 0, 0));
         // What was written from a version that we left behind, and we have theirs already.
@@ -372,7 +376,7 @@ mod tests {
         let takes = Takes::from([(id, "description".to_owned())]);
         let plan = run(vec![theirs(1, 1, new.clone(), &base)], stored(), &takes);
         let [Write::Merge { merged, .. }] = &plan.writes[..] else { panic!("a merge") };
-        assert_eq!(merged, &new);
+        assert_eq!(**merged, new);
         // The next time it is known: what was noted as theirs, with ours on top.
         let after = here(1, 1, &[base.clone(), ours.clone(), new.clone(), ours], Some(3));
         let plan = run(vec![theirs(1, 1, new, &base)], vec![after], &Takes::new());

@@ -56,8 +56,7 @@ pub fn read(source: &Source) -> Result<ReadArchive, Faults> {
     };
     let mut reading =
         Reading { total: 0, faults: Vec::new(), warnings: Vec::new(), refused: Vec::new(), held: Vec::new() };
-    let head =
-        reading.file(&mut opened, &format!("{root}repository.yaml"), |found, node| head(found, node))?;
+    let head = reading.file(&mut opened, &format!("{root}repository.yaml"), head)?;
     let names = opened.names.clone();
     let is_yaml = |name: &str| name.ends_with(".yaml") || name.ends_with(".yml");
     let below = |name: &str, folder: &str| {

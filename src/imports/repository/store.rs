@@ -295,7 +295,7 @@ fn write(tx: &mut WriteTx<'_>, repository: RepositoryId, prefix: &str, plan: &Pl
             }
             Write::Add { procedure, number } => (procedure, *number, None),
             Write::Take { procedure } => (procedure, procedure.number, None),
-            Write::Merge { procedure, merged } => (procedure, procedure.number, Some(merged.clone())),
+            Write::Merge { procedure, merged } => (procedure, procedure.number, Some((**merged).clone())),
         };
         let before = here.get(&procedure.identity);
         incoming.push(IncomingProcedure {

@@ -6,14 +6,15 @@
 use crate::kernel::base::harmless::acts;
 
 /// A document while it is written.
+#[derive(Default)]
 pub struct Writer {
     out: String,
     /// Columns before the next key.
     indent: usize,
     /// The next key begins an element of a list.
     dash: bool,
-    /// Whether a tab may stand in a literal block; some readers refuse any tab.
-    tabs: bool,
+    /// Whether the document holds no tab at all: some readers refuse any. Else one may stand in a literal block.
+    without_tabs: bool,
 }
 
 /// Two columns a level.
@@ -21,12 +22,12 @@ const STEP: usize = 2;
 
 impl Writer {
     pub fn new() -> Self {
-        Self { out: String::new(), indent: 0, dash: false, tabs: true }
+        Self::default()
     }
 
     /// Writes no tab at all.
     pub fn without_tabs() -> Self {
-        Self { tabs: false, ..Self::new() }
+        Self { without_tabs: true, ..Self::default() }
     }
 
     pub fn finish(self) -> String {
@@ -88,7 +89,7 @@ impl Writer {
 
     /// A long text: as a literal block where that holds it byte for byte.
     pub fn block(&mut self, key: &str, text: &str) {
-        if text.is_empty() || !is_literal(text, self.tabs) {
+        if text.is_empty() || !is_literal(text, !self.without_tabs) {
             return self.text(key, text);
         }
         self.key(key);

@@ -69,9 +69,10 @@ pub fn parse(file: &str, bytes: &[u8], tags: KnownTag) -> Result<Node, ImportErr
         block_nesting_limit: 2 * DEPTH_MAX,
     };
     reading.document(Parser::new_from_str_with_options(text, options)).map_err(|error| {
-        // The parser complains of a tab in words that do not say so, sometimes on the line behind it.
+        // The parser complains of a tab at the value before it, or of what stands behind it.
         let line = error.line.unwrap_or_default();
-        let tab = [line.saturating_sub(1), line].into_iter().find(|line| reading.is_tabbed(*line));
+        let last = if error.sentence.contains(" tab") { line + 1 } else { line };
+        let tab = (line.saturating_sub(1)..=last).find(|line| reading.is_tabbed(*line));
         match tab {
             Some(tab) if error.sentence.starts_with("it is not YAML") => at(tab, TAB),
             _ => error,
@@ -537,7 +538,7 @@ mod tests {
 
     #[test]
     fn tabs_inside_of_text_are_text() {
-        let root = read("a: |\n  x\n  \ty\nb: \"x\n\ty\"\nc: 'x\ty'\n").unwrap();
+        let root = read("a: |\n  x\n  \ty\nb: \"x\n \ty\"\nc: 'x\ty'\n").unwrap();
         assert_eq!(root.as_map().unwrap()[0].1.as_text(), Some("x\n\ty\n"));
     }
 

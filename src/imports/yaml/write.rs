@@ -13,7 +13,8 @@ pub struct Writer {
     indent: usize,
     /// The next key begins an element of a list.
     dash: bool,
-    /// Whether the document holds no tab at all: some readers refuse any. Else one may stand in a literal block.
+    /// Whether the document holds no tab at all: some readers refuse any. Else one may stand in a literal
+    /// block.
     without_tabs: bool,
 }
 

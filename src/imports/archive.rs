@@ -323,7 +323,12 @@ fn open_ordinary(path: &Path, name: &str) -> Result<fs::File, ImportError> {
 }
 
 fn read_ordinary(path: &Path, name: &str, limit: u64) -> Result<Vec<u8>, ImportError> {
-    read_limited(open_ordinary(path, name)?, name, limit)
+    let file = open_ordinary(path, name)?;
+    // One that says that it is too large is not read first.
+    if file.metadata().is_ok_and(|found| found.len() > limit) {
+        return Err(too_large(name, limit));
+    }
+    read_limited(file, name, limit)
 }
 
 /// Everything below a folder that is not hidden.

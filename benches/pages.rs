@@ -32,6 +32,10 @@ fn pages(directory: &Path) {
     for (n, id) in engagements {
         browser.measure(&format!("engagement page, {n} procedures"), &format!("/engagements/{id}"));
     }
+    browser.measure(
+        "Navigator layer of 1,000 procedures",
+        &format!("/engagements/{}/layer.json", engagements[1].1),
+    );
     let procedure = first_procedure(&stand.app, engagements[0].1);
     let path = format!("/engagements/{}/procedures/{procedure}", engagements[0].1);
     let notes = "What the team saw, in full sentences. ".repeat(27);

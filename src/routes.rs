@@ -9,8 +9,8 @@ use crate::kernel::base::error::Error;
 use crate::kernel::web::assets;
 use crate::kernel::web::route::{Row, register, rows};
 use crate::{
-    accounts, admin, audit, clients, dashboard, engagements, harvest, library, procedures, reports, schedule,
-    settings,
+    accounts, admin, audit, clients, dashboard, engagements, harvest, imports, library, procedures, reports,
+    schedule, settings,
 };
 
 /// The tables of all slices.
@@ -18,6 +18,7 @@ pub const TABLE: &[&[Row]] = &[
     WAYS_IN,
     ACCOUNTS,
     CLIENTS,
+    EXPORTS,
     LIBRARY,
     ENGAGEMENTS,
     PROCEDURES,
@@ -106,6 +107,14 @@ const PROCEDURES: &[Row] = rows! {
     get "/engagements/{id}/events" => procedures::pages::events::events;
 };
 
+// Above the pages whose placeholders would match them too.
+const EXPORTS: &[Row] = rows! {
+    get "/test-plans/{id}.yaml" => imports::pages::exports::plan_yaml;
+    get "/test-plans/{id}/layer.json" => imports::pages::exports::plan_layer;
+    get "/library/layer.json" => imports::pages::exports::library_layer;
+    get "/library/repositories/{shelf}/archive.zip" => imports::pages::exports::archive;
+};
+
 const LIBRARY: &[Row] = rows! {
     get "/library/procedures" => library::pages::procedures::list;
     post "/library/procedures/ticked", LISTS => library::pages::procedures::act;
@@ -147,6 +156,7 @@ const ENGAGEMENTS: &[Row] = rows! {
     get "/engagements/new/{draft}" => engagements::pages::wizard::show;
     post "/engagements/new/{draft}", LISTS => engagements::pages::wizard::post;
     get "/engagements/{id}" => engagements::pages::show::show;
+    get "/engagements/{id}/layer.json" => engagements::pages::layer::show;
     get "/engagements/{id}/sections/{section}" => engagements::pages::show::section;
     post "/engagements/{id}/sections" => engagements::pages::show::remember;
     get "/engagements/{id}/cell" => engagements::pages::cells::edit;

@@ -1,6 +1,8 @@
 //! The command line: one binary, `tyrian`.
 
 pub mod audit;
+pub mod exchange;
+pub mod export;
 pub mod import;
 pub mod secret_key;
 pub mod signals;
@@ -45,10 +47,17 @@ enum Command {
     Dev,
     /// Bring the database's schema to this version, as its owner
     Migrate,
-    /// Fill the library: MITRE ATT&CK, Atomic Red Team. Retires nothing without --withdraw
+    /// Fill the library: MITRE ATT&CK, Atomic Red Team, test plans, layers, repositories. Retires nothing
+    /// without
+    /// --withdraw
     Import {
         #[command(subcommand)]
-        command: import::ImportCommand,
+        command: Imports,
+    },
+    /// Write a test plan, a Navigator layer or a repository to files
+    Export {
+        #[command(subcommand)]
+        command: export::ExportCommand,
     },
     /// Fill an empty installation
     Seed {
@@ -75,6 +84,14 @@ enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+}
+
+#[derive(Subcommand)]
+enum Imports {
+    #[command(flatten)]
+    Sources(import::ImportCommand),
+    #[command(flatten)]
+    Exchange(exchange::ExchangeCommand),
 }
 
 #[derive(Subcommand)]
@@ -126,10 +143,15 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve => serve(config, &signals, false),
         Command::Dev => serve(config, &signals, true),
         Command::Migrate => migrate(&config),
-        Command::Import { command } => {
+        Command::Import { command: Imports::Sources(command) } => {
             let parsed = import::read(&command)?;
             with_app(config, |app| import::write(app, &command, &parsed))
         }
+        Command::Import { command: Imports::Exchange(command) } => {
+            let parsed = exchange::read(&command)?;
+            with_app(config, |app| exchange::write(app, &command, &parsed))
+        }
+        Command::Export { command } => with_app(config, |app| export::run(app, &command)),
         Command::Seed { command: SeedCommand::Demo } => {
             let (booted, lines) =
                 server::boot_with_demo(config, Clock::machine(), crate::demo::seed_by_hand)?;

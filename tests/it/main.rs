@@ -12,6 +12,7 @@ mod crashes;
 mod demo;
 mod engagements;
 mod evidence;
+mod exchange;
 mod first_hour;
 mod harness;
 mod hostile;

@@ -280,6 +280,8 @@ diesel::table! {
         copied_version -> Nullable<Int4>,
         imported_version -> Nullable<Int4>,
         edit_version -> Int4,
+        origin -> Text,
+        written_from -> Nullable<Bytea>,
     }
 }
 
@@ -693,6 +695,8 @@ diesel::table! {
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
         version -> Int4,
+        written_from -> Nullable<Bytea>,
+        imported_digest -> Nullable<Bytea>,
     }
 }
 

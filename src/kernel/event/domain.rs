@@ -133,6 +133,9 @@ kinds! {
     UsersExported => "users.exported", Export;
     AccessExported => "access.exported", Export;
     LogExported => "audit_log.exported", Export;
+    TestPlanExported => "test_plan.exported", Export;
+    LayerExported => "layer.exported", Export;
+    RepositoryExported => "repository.exported", Export;
     AttemptsRefused => "attempts.refused", Refused;
     LinkRefused => "link.refused", Refused;
     CookieRefused => "cookie.refused", Refused;

@@ -2,6 +2,7 @@
 
 pub mod attack;
 pub mod curated;
+pub mod exchange;
 pub mod plans;
 pub mod procedures;
 pub mod repositories;

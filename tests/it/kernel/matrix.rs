@@ -320,6 +320,7 @@ fn of_nobody(path: &'static str, name: &'static str) -> &'static str {
         (path, "id") if path.starts_with("/test-plans") => "plan",
         (path, "id") if path.starts_with("/library/procedures") => "procedure",
         (path, "id") if path.starts_with("/library/techniques") => "technique",
+        (path, "id") if path.starts_with("/library/repositories") => "repository",
         _ => name,
     }
 }

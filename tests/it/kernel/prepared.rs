@@ -98,6 +98,7 @@ const ANEW: &[(&str, &str)] = &[
     ("src/kernel/db/mod.rs", "settings of a connection"),
     ("src/kernel/event/store.rs", "more events at once than a form makes"),
     ("src/library/store/curated.rs", "chunks of an import"),
+    ("src/library/store/exchange.rs", "as many rows as an archive brings"),
     ("src/library/store/plans.rs", "as many rows as a plan has procedures"),
     ("src/library/store/repositories.rs", "as many rows as people were chosen"),
     ("src/library/store/seed.rs", "the first start"),

@@ -44,8 +44,8 @@ pub struct Options {
     /// The file of the key that seals the audit log; unset: audit.key in the data directory
     #[arg(long, global = true, env = "TYRIAN_AUDIT_KEY_FILE")]
     pub audit_key_file: Option<PathBuf>,
-    /// The file of the newest seal; the list of keys lies beside it, as .pub. One for all nodes; unset: beside
-    /// that key
+    /// The file of the newest seal; the list of keys lies beside it, as .pub. One for all nodes; unset:
+    /// beside that key
     #[arg(long, global = true, env = "TYRIAN_AUDIT_HEAD_FILE")]
     pub audit_head_file: Option<PathBuf>,
     /// Addresses of reverse proxies whose X-Forwarded-For counts, or ranges of them, separated by commas

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use diesel::connection::SimpleConnection;
 use scraper::{ElementRef, Html};
 use tyrian::accounts::two_factor::TotpSecret;
 use tyrian::engagements::views::sections::Part;
@@ -307,6 +308,16 @@ fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
 /// Signing in, the second factor, and an invitation.
 fn ways_in(tour: &mut Tour<'_>) {
     let app = tour.app;
+    // Posted after the session ended, without scripts.
+    let standard = app.browser(&app.people.standard);
+    tour.shown(standard, |b| {
+        let path = app.engagement(1).procedure_path(0);
+        b.open(&path).fill("red_notes", "Typed before the session ended");
+        app.superuser()
+            .batch_execute("SET session_replication_role = replica; DELETE FROM sessions")
+            .unwrap();
+        b.press("Save").expect(401);
+    });
     let visitor = app.visitor();
     tour.shown(visitor, |b| {
         b.open("/sign-in").fill("E-mail", &app.people.second.email).fill("Password", "wrong");

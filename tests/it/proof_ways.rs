@@ -201,7 +201,7 @@ ways! {
 
 // What was done to seals, and to what is kept beside the key.
 ways! {
-    the_end_is_cut_off, Truncated, "kept beside the key, is gone. It was cut off", |app| cut_off(app);
+    the_end_is_cut_off, Truncated, "kept beside the key, is gone. It was cut off", cut_off;
     the_end_is_cut_off_and_the_newest_seal_unlinked, Head, "audit.head is missing", |app| {
         cut_off(app);
         std::fs::remove_file(files(app).head_path()).unwrap();

@@ -193,6 +193,7 @@ pub fn a_log_entry_by_keys(app: &TestApp, mut red: Chromium) {
     red.save_and_next();
     red.see_not("Add entry");
     red.see("Sent by the keys alone");
+    red.see_focus("[data-key=log]");
     assert_eq!(app.count("SELECT count(*) FROM log_entries WHERE text = 'Sent by the keys alone'"), 1);
     assert!(red.path().starts_with(&e.procedure_path(0)), "still here: {}", red.path());
 }

@@ -9,6 +9,7 @@ use diesel::upsert::excluded;
 use uuid::Uuid;
 
 use super::shelf::seen;
+use super::versions::VersionRow;
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, PersonId, RepositoryId, TestPlanId};
@@ -334,17 +335,6 @@ struct ProcedureRow {
     written_from: Option<Vec<u8>>,
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = library_procedure_versions)]
-struct VersionRow {
-    procedure_id: LibraryProcedureId,
-    n: i32,
-    body: serde_json::Value,
-    digest: Vec<u8>,
-    created_at: DateTime<Utc>,
-    created_by: Option<PersonId>,
-}
-
 /// Stores procedures of one repository: what a source says is a version of its own, which the next import
 /// compares with, and what was merged stands on top. The caller audits.
 pub(crate) fn write_procedures(
@@ -360,10 +350,10 @@ pub(crate) fn write_procedures(
         ids.insert(procedure.identity, id);
         let imported = before + 1;
         let mut current = imported;
-        versions.push(version(id, imported, &procedure.theirs, now, person)?);
+        versions.push(VersionRow::of(id, imported, &procedure.theirs, now, person)?);
         if let Some(merged) = &procedure.merged {
             current += 1;
-            versions.push(version(id, current, merged, now, person)?);
+            versions.push(VersionRow::of(id, current, merged, now, person)?);
         }
         let body = procedure.merged.unwrap_or(procedure.theirs);
         rows.push(ProcedureRow {
@@ -414,17 +404,6 @@ pub(crate) fn write_procedures(
         diesel::insert_into(library_procedure_versions::table).values(chunk).execute_anew(tx.conn)?;
     }
     Ok(ids)
-}
-
-fn version(
-    procedure_id: LibraryProcedureId,
-    n: i32,
-    body: &ProcedureBody,
-    created_at: DateTime<Utc>,
-    created_by: Option<PersonId>,
-) -> Result<VersionRow> {
-    let digest = body.digest().to_vec();
-    Ok(VersionRow { procedure_id, n, body: serde_json::to_value(body)?, digest, created_at, created_by })
 }
 
 /// Retires procedures of a repository; plans and engagements keep them.

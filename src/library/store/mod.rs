@@ -8,6 +8,7 @@ pub mod procedures;
 pub mod repositories;
 mod seed;
 pub mod shelf;
+mod versions;
 pub mod writing;
 
 pub use attack::{Tactic, highest_version, list_tactics};

@@ -8,6 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::shelf::{Numbers, Writable, is_seen, lock_one, lock_writable, take_numbers};
+use super::versions::VersionRow;
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
@@ -45,17 +46,6 @@ struct ProcedureRow<'a> {
     updated_at: DateTime<Utc>,
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = library_procedure_versions)]
-struct VersionRow {
-    procedure_id: Uuid,
-    n: i32,
-    body: serde_json::Value,
-    digest: Vec<u8>,
-    created_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
-}
-
 /// A procedure as it comes into a repository, with the procedure and version that it is a copy of.
 pub(crate) struct NewProcedure {
     pub body: ProcedureBody,
@@ -69,19 +59,12 @@ pub(crate) fn insert_all(
     new: &[NewProcedure],
 ) -> Result<Vec<(LibraryProcedureId, String)>> {
     let mut numbers = take_numbers(tx.conn, repository, new.len())?;
-    let (now, person) = (tx.now(), tx.actor().id.map(|id| id.0));
+    let (now, person) = (tx.now(), tx.actor().id);
     let (mut rows, mut versions, mut made) = (Vec::new(), Vec::new(), Vec::new());
     for NewProcedure { body, copied } in new {
         let (id, number) = (LibraryProcedureId::new(), numbers.take());
         let shown = numbers.id(number);
-        versions.push(VersionRow {
-            procedure_id: id.0,
-            n: 1,
-            body: serde_json::to_value(body)?,
-            digest: body.digest().to_vec(),
-            created_at: now,
-            created_by: person,
-        });
+        versions.push(VersionRow::of(id, 1, body, now, person)?);
         rows.push(ProcedureRow {
             id: id.0,
             repository_id: repository.0,
@@ -228,18 +211,11 @@ fn current_bodies(
 /// Stores what locked procedures say from now on, each as its next version. Bodies that say what they said
 /// before are left out by the caller, who audits.
 fn write_bodies(tx: &mut WriteTx<'_>, changes: &[(&Held, &ProcedureBody)]) -> Result<()> {
-    let (now, person) = (tx.now(), tx.actor().id.map(|id| id.0));
+    let (now, person) = (tx.now(), tx.actor().id);
     let mut versions = Vec::new();
     let mut rows = Vec::new();
     for (held, body) in changes {
-        versions.push(VersionRow {
-            procedure_id: held.id.0,
-            n: held.version + 1,
-            body: serde_json::to_value(body)?,
-            digest: body.digest().to_vec(),
-            created_at: now,
-            created_by: person,
-        });
+        versions.push(VersionRow::of(held.id, held.version + 1, body, now, person)?);
         rows.push(json!({
             "id": held.id,
             "n": held.version + 1,

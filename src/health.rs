@@ -35,6 +35,12 @@ const OTHER_KEY: &str = "secret key: not the one the database was made with (`ty
 const LOST: &str =
     "attachments: the folder is missing or empty, though files are recorded: restore it from a backup\n";
 
+/// How long an event may wait for its seal before that is told.
+const LATE_SECONDS: i64 = 60;
+const STANDS_STILL: &str = "audit sealing: stands still: no server runs that seals, a writing transaction \
+    was \
+    left open, or `tyrian audit verify` says what is in its way\n";
+
 /// Whether a directory holds the file of any attachment.
 fn holds_files(directory: &Path) -> bool {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
@@ -144,7 +150,16 @@ fn sealing_line(progress: &Progress, by_app: bool) -> String {
     let waits = progress.waiting_since.map_or(0, |since| (progress.now - since).num_seconds().max(0));
     let role =
         if by_app { SEALED_BY_APP } else { "audit role: the app's own cannot seal, archive or drop\n" };
-    format!("audit sealing: {newest}, oldest unsealed event waits {waits} s\n{role}")
+    let late = if waits > LATE_SECONDS { STANDS_STILL } else { "" };
+    let stuck = match progress.stuck {
+        0 => String::new(),
+        1 => "audit sealing: 1 event can never be sealed as it is (`tyrian audit verify` names it)\n".into(),
+        stuck => format!(
+            "audit sealing: {stuck} events can never be sealed as they are (`tyrian audit verify` names \
+                the first)\n"
+        ),
+    };
+    format!("audit sealing: {newest}, oldest unsealed event waits {waits} s\n{late}{stuck}{role}")
 }
 
 /// What the last verification found. A log that does not hold makes no server unfit to answer: it is told,

@@ -9,6 +9,7 @@ pub mod coverage;
 pub mod dashboard;
 pub mod demo;
 pub mod engagements;
+pub mod harvest;
 pub mod health;
 pub mod imports;
 pub mod jobs;

@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use actix_web::HttpResponse;
 use serde::Deserialize;
 
-use super::domain::{Answered, Heat, arrange, heat};
-use super::views::{Count, Matrix};
+use super::views::{Answered, Count, Heat, Matrix, arrange, heat};
 use crate::engagements::store::approval::list_client_names;
 use crate::kernel::authz::Permission;
 use crate::kernel::base::error::{Error, Result};
@@ -15,7 +14,6 @@ use crate::kernel::web::{Query, Section};
 use crate::library::store::matrix::{list_own_matrix, list_release_matrix, list_sources};
 use crate::procedures::store::runbook::list_latest;
 
-/// What to show.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Asked {

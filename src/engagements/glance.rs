@@ -322,7 +322,7 @@ mod tests {
         ];
         let glance = Glance::of([("execution", "Execution")], &all);
         assert_eq!(glance.rows[0].blue, [1, 0, 0, 0, 3, 0]);
-        assert_eq!(glance.rows[0].red, [2, 0, 0, 1, 1, 0]);
+        assert_eq!(glance.rows[0].red, [0, 0, 0, 1, 3, 0]);
         assert_eq!((glance.detect.n, glance.silent.whole, glance.late.whole), (1, 1, 1));
     }
 

@@ -69,6 +69,13 @@ pub struct Reference {
     pub address: String,
 }
 
+impl Reference {
+    /// Whether its address is one that a page links: a source may say anything.
+    pub fn is_linked(&self) -> bool {
+        self.address.starts_with("https://") || self.address.starts_with("http://")
+    }
+}
+
 /// An input of a procedure, filled in where a command says `#{name}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {

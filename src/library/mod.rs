@@ -2,12 +2,16 @@
 //! to browse and search it. The starter library comes with the binary.
 
 pub mod changes;
+pub mod compare;
 pub mod domain;
 pub mod editor;
 pub mod forms;
 pub mod pages;
 pub mod placeholders;
+pub mod planning;
+pub mod repository;
 pub mod revisions;
 pub mod store;
 pub mod terms;
 pub mod views;
+pub mod writing;

@@ -14,7 +14,6 @@ pub struct PlanBody {
     pub title: String,
     pub description: String,
     pub tags: Vec<String>,
-    /// In order.
     pub procedures: Vec<Planned>,
 }
 

@@ -44,7 +44,6 @@ const NAME_CHARS: usize = 120;
 const SHORT_CHARS: usize = 40;
 
 impl TermKind {
-    /// "methodology"
     pub fn noun(self) -> &'static str {
         self.as_str()
     }
@@ -58,7 +57,6 @@ impl TermKind {
         }
     }
 
-    /// Of several: "methodologies"
     pub fn plural(self) -> &'static str {
         match self {
             Self::Methodology => "methodologies",
@@ -177,9 +175,7 @@ fn parents(raw: &str) -> Result<String, String> {
 pub struct TermText {
     pub name: String,
     pub short_name: String,
-    /// Markdown.
     pub description: String,
-    /// Sorted.
     pub parents: Vec<Uuid>,
     pub tags: Vec<String>,
 }

@@ -34,7 +34,6 @@ pub async fn list(permit: Permit<ManageSettings>, Query(wanted): Query<Wanted>) 
     if permit.partial { permit.html(StatusCode::OK, view.as_results().render()?) } else { permit.page(&view) }
 }
 
-/// Which tag.
 #[derive(Debug, Deserialize)]
 pub struct Chosen {
     #[serde(default)]

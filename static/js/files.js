@@ -1,5 +1,6 @@
-// Files of a procedure: chosen, dropped on a zone (form[data-drop]), or pasted. They are sent at once. What did
-// not arrive stays chosen, says so beside the zone, and goes again when the network or the session is back.
+// Files of a procedure: chosen, dropped on a zone (form[data-drop]), or pasted. They are sent at once. What
+// did not arrive stays chosen, says so beside the zone, and goes again when the network or the session is
+// back.
 import { formsWithFiles } from './changes.js';
 import { around, find, findAll } from './dom.js';
 import { isRowDragged } from './order.js';

@@ -34,11 +34,10 @@ document.addEventListener('htmx:after:settle', (event) => {
   if (!isFocusLost()) next = '';
 });
 
-// A morph tells only of nodes that are new, so the target is looked at too.
-function swappedNodes({ newContent, ctx }) {
-  const named = typeof ctx?.target === 'string' ? find(ctx.target) : ctx?.target;
-  const target = named?.id && document.getElementById(named.id);
-  return [...(newContent ?? []), target].filter(Boolean);
+// A morph tells of what came, and not of the elements on the page that took it over.
+function swappedNodes({ newContent }) {
+  const onPage = (node) => (node.isConnected ? node : node.id && document.getElementById(node.id));
+  return [...(newContent ?? [])].map(onPage).filter(Boolean);
 }
 
 // What is wrong with a field is said beside it; who reads it mends the field, and goes on typing there.

@@ -1,5 +1,5 @@
-// Whatever was asked for and got no answer says so, and a page without a network says that. A form with a Save
-// and files on their way say it beside themselves (saving.js, files.js).
+// Whatever was asked for and got no answer says so, and a page without a network says that. A form with a
+// Save and files on their way say it beside themselves (saving.js, files.js).
 import { around, find, make } from './dom.js';
 import { page } from './page.js';
 

@@ -1,5 +1,6 @@
-// A time that is pasted into a field of dates and times: what the alert's own tool writes goes in as it is, and
-// the server reads it. A browser's own field takes nothing but what it would have written, without a word.
+// A time that is pasted into a field of dates and times: what the alert's own tool writes goes in as it is,
+// and the server reads it. A browser's own field takes nothing but what it would have written, and says
+// nothing of it.
 import { around } from './dom.js';
 
 const WALL_TIME = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)$/;

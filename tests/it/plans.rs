@@ -130,3 +130,94 @@ fn a_start_takes_the_newest_versions_and_tells_what_changed_since_the_last() {
     outsider.open(&plan).expect(200).see_not("Last used on");
     outsider.open(&format!("{engagement}/origins")).expect(404);
 }
+
+/// Puts a procedure into the plan that the editor shows.
+fn choose(browser: &mut Browser, q: &str) {
+    browser.fill("Search", q).press("Filter").expect(200);
+    browser.press_in("#picker section", "Add ").expect(200);
+}
+
+#[test]
+fn two_who_edit_one_plan_lose_nothing() {
+    let app = TestApp::spawn();
+    let [a, b] = ["a", "b"].map(|key| procedure(&app, key, "First"));
+    for key in ["c", "d"] {
+        procedure(&app, key, "First");
+    }
+    let mut mine = app.browser(&app.people.lead);
+    let plan = save(&mut mine, "/test-plans/new", "Quarterly", "0", &[&a, &b]);
+    let edit = format!("{plan}/edit");
+    let mut theirs = app.browser(&app.people.standard);
+    theirs.open(&edit).fill("Title", "Their title").fill("Tags", "theirs");
+    choose(&mut theirs, "Procedure c");
+    mine.open(&edit).fill("Title", "My title").fill("Description", "My words").fill("Tags", "mine");
+    choose(&mut mine, "Procedure d");
+    mine.press("Remove Procedure b");
+    theirs.press("Save").expect(200).see("“Their title” saved.");
+
+    mine.press("Save").expect(409).see("Title changed on both sides.").see("Their title");
+    assert_eq!(mine.value("Title"), "My title", "what was typed stays");
+    let stored = |what: &str| app.texts(&format!("SELECT {what} FROM test_plans WHERE key IS NULL"));
+    assert_eq!(stored("title || ': ' || description"), ["Their title: My words"], "the rest is saved");
+    assert_eq!(stored("array_to_string(tags, ',')"), ["mine,theirs"]);
+    let together = ["Procedure a", "Procedure c", "Procedure d"];
+    let mut chosen = mine.texts("#picker ol li a");
+    chosen.sort();
+    assert_eq!(chosen, together, "what came is there, what one took out is gone");
+    mine.press("Keep mine").expect(200).see("“My title” saved.");
+    let mut chosen = mine.texts("td.title > a");
+    chosen.sort();
+    assert_eq!(chosen, together);
+    assert_eq!(app.events("test_plan.updated"), 3);
+
+    // Theirs is taken; and a text that a third one changed meanwhile conflicts again.
+    theirs.open(&edit).fill("Description", "Their words");
+    mine.open(&edit).fill("Description", "My other words").press("Save").expect(200);
+    theirs.press("Save").expect(409).see("Description changed on both sides.");
+    mine.open(&edit).fill("Description", "My last words").press("Save").expect(200);
+    theirs.press("Keep mine").expect(409).see("My last words");
+    let first = app.people.lead.name.split_whitespace().next().unwrap().to_owned();
+    theirs.press(&format!("Take {first}’s")).expect(200);
+    assert_eq!(stored("description"), ["My last words"]);
+
+    // Whoever takes out what the other left alone, and the other the rest: a plan of nothing is none.
+    theirs.open(&edit).press("Remove Procedure a").press("Remove Procedure c");
+    mine.open(&edit).press("Remove Procedure d").press("Save").expect(200);
+    theirs.press("Save").expect(422).see("so that none is left. Choose at least one.");
+}
+
+#[test]
+fn deleting_what_a_running_engagement_was_made_from_changes_nothing_there() {
+    let app = TestApp::spawn();
+    let mut browser = app.sign_in(&app.people.lead);
+    browser.open("/library/repositories/new").fill("Name", "Harbour lab").fill("Prefix", "hlf");
+    browser.check("Managed").press("Create repository").expect(200);
+    let shelf = browser.path().to_owned();
+    browser.click("New procedure").choose("Repository", "Harbour lab").fill("Name", "Vault away");
+    browser.fill("Text of step 1", "Send #{vault} to #{host}.").press("Save").expect(200);
+    let id = browser.path().rsplit('/').next().unwrap().to_owned();
+    let plan = save(&mut browser, "/test-plans/new", "Vault week", "0", &[&id]);
+    save(&mut browser, "/test-plans/new", "Other week", "0", &[&id]);
+    browser.open(&plan).click("Start engagement").choose("Client", OWN);
+    browser.press("Next: Engagement Details").press("Next: Select Procedures").press("Next: Finalize");
+    browser.press("Create Engagement").expect(200);
+    let engagement = browser.path().to_owned();
+    let procedures = "SELECT to_jsonb(p)::text FROM procedures p WHERE name = 'Vault away'";
+    let row = "SELECT to_jsonb(e)::text FROM engagements e WHERE test_plan_id IS NOT NULL";
+    let before = [app.texts(procedures), app.texts(row)];
+    assert!(before.iter().all(|rows| rows.len() == 1), "{before:?}");
+
+    browser.open(&format!("{plan}/delete")).press("Delete test plan").expect(200);
+    browser.open(&format!("{shelf}/delete")).see("Other week").check("Delete the procedures too");
+    browser.press("Delete repository").expect(200);
+    assert_eq!([app.texts(procedures), app.texts(row)], before);
+    browser.open(&engagement).expect(200).see("Vault away");
+    browser.open(&format!("{engagement}/origins")).expect(200).see("Vault away").see("Vault week");
+    // The other plan lost it, and that is a version of it like any other.
+    assert_eq!(app.count("SELECT version FROM test_plans WHERE title = 'Other week'"), 2);
+    let without = "SELECT count(*) FROM test_plans t WHERE NOT EXISTS (SELECT FROM test_plan_versions v \
+        WHERE v.test_plan_id = t.id AND v.n = t.version)";
+    assert_eq!(app.count(without), 0);
+    let path = app.texts("SELECT id::text FROM procedures WHERE name = 'Vault away'").remove(0);
+    browser.open(&format!("{engagement}/procedures/{path}")).expect(200).see("vault").see("host");
+}

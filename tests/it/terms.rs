@@ -2,13 +2,20 @@
 
 use tyrian::imports::atomics::Atomics;
 use tyrian::imports::store::apply_atomics;
+use tyrian::kernel::authz::Shelf;
+use tyrian::kernel::base::ids::LibraryProcedureId;
+use tyrian::kernel::db::WriteTx;
 use tyrian::kernel::event::domain::Actor;
 use tyrian::kernel::web::measure;
 use tyrian::library::changes::Missing;
+use tyrian::library::domain::{ProcedureBody, Step};
+use tyrian::library::repository::Part;
+use tyrian::library::store::repositories::{PartChange, RepositoryText, insert_repository};
+use tyrian::library::store::writing::insert_procedure;
 
 use crate::harness::TestApp;
 use crate::harness::browser::Browser;
-use crate::harness::fixtures::hostile;
+use crate::harness::fixtures::{OWN, Person, hostile};
 
 const MATRIX: &str = "/library/techniques/matrix";
 
@@ -60,6 +67,7 @@ fn own_terms_are_made_used_and_deleted_when_nothing_uses_them() {
     assert_eq!(browser.value("Name"), "Other", "what was typed stays");
     browser.check("Session theft").press("Create technique").expect(200).see("WEB-T2");
     browser.open("/library/tactics/new").fill("Name", "Mine").fill("Short name", "Credential Access");
+    browser.check("Web attacks");
     browser.press("Create tactic").expect(422).see("A tactic of MITRE ATT&CK has this short name");
 
     // Procedures name it beside ATT&CK's.
@@ -143,6 +151,16 @@ fn every_picker_filters_by_methodology_and_covers_own_tactics() {
     browser.open("/test-plans/new").choose("Methodology", "Web attacks").press("Filter");
     browser.press_in("#picker section", "Add ").see("1 of 16 tactics").see("Session theft 1");
     browser.fill("Title", "Web").press("Save").expect(200).see("Session theft");
+    // The editor of a procedure finds own techniques by name and by id.
+    browser.open("/library/procedures/new").fill("Techniques", "cookie").press("Find").expect(200);
+    browser.see("WEB-T1").see("T1539");
+    browser.fill("Techniques", "web-t1").press("Find").expect(200);
+    assert!(browser.has("input[name=technique][value='WEB-T1']"), "whoever types the whole id wants it");
+    // So do the wizard and the page that adds to an engagement.
+    let engagement = app.engagement(1);
+    browser.open(&format!("/engagements/{}/procedures/add", engagement.id));
+    browser.choose("Methodology", "Web attacks").press("Filter").expect(200);
+    browser.see("Names WEB-T1").see_not("Marker attachment");
 }
 
 /// Statements that answers of the matrix sent so far.
@@ -209,4 +227,97 @@ fn an_own_methodology_has_a_matrix_of_its_own() {
     browser.open(&methodology).click("Matrix").expect(200).see("Session theft").see("Cookie replay");
     assert_eq!(browser.texts(".matrix li b"), ["1"]);
     browser.see_not("The MITRE Corporation");
+}
+
+/// A private repository with one procedure; the lead edits, the Standard User views, everybody else is a
+/// stranger to it.
+fn private_procedure(app: &TestApp) -> LibraryProcedureId {
+    let text = RepositoryText {
+        name: "Quiet corner".into(),
+        prefix: "QUIET".into(),
+        description: String::new(),
+        kind: "private".into(),
+    };
+    let part = |person: &Person, part| PartChange { person: person.id, had: None, chosen: Some(part) };
+    let parts = [part(&app.people.lead, Part::Editor), part(&app.people.standard, Part::Viewer)];
+    let write = |tx: &mut WriteTx<'_>| insert_repository(tx, Shelf::whole(), &text, &parts);
+    let shelf = app.db.write_blocking(&Actor::command(), write).unwrap();
+    let step = Step { id: "s".into(), description: "Zanzibar".into(), ..Step::default() };
+    let body = ProcedureBody {
+        name: "Zanzibar trick".into(),
+        technique_ids: vec!["WEB-T1".into(), "T1539".into()],
+        tags: vec!["zanzibar tag".into()],
+        platforms: vec!["beos".into()],
+        steps: vec![step],
+        ..ProcedureBody::default()
+    };
+    let write = |tx: &mut WriteTx<'_>| insert_procedure(tx, Shelf::whole(), shelf, body);
+    app.db.write_blocking(&Actor::command(), write).unwrap().0
+}
+
+#[test]
+fn a_private_procedure_is_known_to_its_viewers_and_editors_alone() {
+    let app = TestApp::spawn();
+    let mut lead = app.browser(&app.people.lead);
+    let methodology = own_methodology(&mut lead);
+    let key = methodology.rsplit('/').next().unwrap().to_owned();
+    let secret = private_procedure(&app);
+    let mut fields = vec![("title", "Plan of the corner"), ("version", "0"), ("do", "save")];
+    let (id, known) = (secret.to_string(), procedure(&app, "known", &["T1003.008"]));
+    fields.extend([("chosen", known.as_str()), ("chosen", id.as_str())]);
+    let plan = lead.post("/test-plans/new", &fields).header("location").to_owned();
+    lead.open(&plan).click("Start engagement").choose("Client", OWN);
+    lead.press("Next: Engagement Details").press("Next: Select Procedures").press("Next: Finalize");
+    lead.press("Create Engagement").expect(200);
+    let engagement = lead.path().to_owned();
+
+    let names = [
+        format!("/library/procedures?methodology={key}"),
+        "/library/procedures?tactic=session-theft".to_owned(),
+        "/library/techniques/WEB-T1".to_owned(),
+        plan.clone(),
+        format!("{plan}/versions/1"),
+        format!("{plan}/edit"),
+        format!("/test-plans/new?from={}", plan.rsplit('/').next().unwrap()),
+        "/test-plans/new".to_owned(),
+    ];
+    let in_matrix = |browser: &mut Browser| {
+        browser.open(&format!("{MATRIX}?methodology={key}")).expect(200);
+        browser.texts(".matrix li b")
+    };
+    for insider in [&app.people.lead, &app.people.standard] {
+        let mut browser = app.browser(insider);
+        for path in &names[..6] {
+            browser.open(path).expect(200).see("Zanzibar trick");
+        }
+        assert_eq!(in_matrix(&mut browser), ["1"]);
+        browser.open(&format!("{plan}/versions")).see("2");
+        browser.open(&format!("{engagement}/origins")).expect(200);
+        assert!(browser.has(&format!("a[href^='/library/procedures/{id}']")));
+        assert!(browser.send("GET", "/tags.json", &[], b"").text().contains("zanzibar tag"));
+        browser.open(&methodology).see("1");
+    }
+    // The second lead has the same rights and is a stranger to the repository, as the administrator is.
+    for stranger in [&app.people.second, &app.people.administrator] {
+        let mut browser = app.browser(stranger);
+        for path in &names {
+            browser.open(path).expect(200).see_not("Zanzibar").see_not("Quiet corner").see_not("beos");
+        }
+        assert_eq!(in_matrix(&mut browser), Vec::<String>::new());
+        browser.open(&format!("{plan}/versions"));
+        assert_eq!(browser.texts("td[data-label='Procedures']"), ["1"]);
+        assert!(!browser.send("GET", "/tags.json", &[], b"").text().contains("zanzibar"));
+        // What uses an own technique counts, so that it is not deleted below them; it has no name.
+        browser.open("/library/techniques/WEB-T1").click("Delete").expect(200);
+        browser.see("1 procedure elsewhere").see_not("Zanzibar");
+    }
+    app.browser(&app.people.administrator).open("/admin/tags").expect(200).see_not("zanzibar");
+    let mut second = app.browser(&app.people.second);
+    second.open(&format!("{engagement}/origins")).expect(200);
+    assert!(!second.has(&format!("a[href^='/library/procedures/{id}']")));
+    // A stranger's save and their way back to an older version keep what they do not know of.
+    second.open(&format!("{plan}/edit")).fill("Title", "Renamed").press("Save").expect(200);
+    second.open(&format!("{plan}/versions/1")).press("Restore version 1").expect(200);
+    second.see("Version 1 restored.").see_not("no longer there");
+    lead.open(&plan).see("Plan of the corner").see("Zanzibar trick");
 }

@@ -8,6 +8,7 @@ pub mod pages;
 pub mod record;
 pub mod seal;
 pub mod sealer;
+pub mod set_aside;
 pub mod store;
 pub mod verification;
 pub mod verify;

@@ -7,17 +7,15 @@ use serde_json::json;
 
 use crate::accounts::store::notices::{self, NewNotice};
 use crate::audit::proof::seal::{KeyFiles, Seal};
-use crate::audit::proof::store::seal::{find_last, get_progress, may_seal};
+use crate::audit::proof::store::seal::{get_end, get_progress, may_seal};
 use crate::audit::proof::store::verification::{self as store, Verification};
 use crate::audit::proof::store::verify::{Against, verify_until};
-use crate::audit::proof::verify::Halt;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::show;
 use crate::kernel::db::WriteTx;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::job::{Done, Reach, next_of};
 
-/// The job's name.
 pub const JOB: &str = "audit-verify";
 /// When it runs, in UTC.
 pub const SCHEDULE: &str = "20 2 * * *";
@@ -96,12 +94,13 @@ const SEALED_BY_APP: &str = "The app's own role seals, archives and drops; TYRIA
 /// A log in its first moments: no seal was made yet, here or elsewhere, and there is no key to make one with
 /// or nothing waits for long.
 fn has_just_begun(reach: &Reach, files: &KeyFiles) -> Result<bool> {
-    if files.head().map_err(Error::Internal)?.is_some() {
+    let kept = files.kept();
+    if kept.seal().is_some() {
         return Ok(false);
     }
     let has_keys = !files.trusted().map_err(Error::Internal)?.is_empty();
     reach.db.read_blocking(|conn| {
-        if find_last(conn)?.is_some() {
+        if get_end(conn, kept.seal())?.sound.is_some() {
             return Ok(false);
         }
         if !has_keys {
@@ -126,10 +125,10 @@ struct Found {
 
 /// The verification of `tyrian audit verify`, against the keys and the seal that lie beside the signing key.
 fn look(reach: &Reach, files: &KeyFiles, one: &Verification) -> anyhow::Result<Found> {
-    let trusted = files.trusted()?;
-    anyhow::ensure!(!trusted.is_empty(), "there is no list of trusted keys");
-    let kept = files.head()?.map(|head| ("kept beside the key".to_owned(), head));
-    let against = Against { trusted, kept: kept.into_iter().collect(), archives: &reach.archives };
+    // A clock that somebody has set is a test's, which moves the log's own with it.
+    let replaced: &[&str] = if reach.db.clock().is_machine() { &[] } else { &["function audit.now()"] };
+    let against = Against { replaced, ..Against::of(files, &reach.archives)? };
+    anyhow::ensure!(!against.trusted.is_empty(), "there is no list of trusted keys");
     let mut tell = |events: u64| {
         if events.is_multiple_of(STRETCH) {
             let told = reach.db.write_unaudited_blocking("audit verification", |conn| {
@@ -142,18 +141,15 @@ fn look(reach: &Reach, files: &KeyFiles, one: &Verification) -> anyhow::Result<F
     };
     let stop = || reach.stopping.is_told();
     // Connections of their own: the pools stay for requests.
-    match verify_until(reach.db.connect()?, reach.db.connect()?, &against, &mut tell, &stop) {
-        Ok(outcome) => Ok(Found {
-            events: outcome.verified.events,
-            seals: outcome.verified.seals,
-            unsealed: outcome.verified.unsealed,
-            newest: outcome.newest,
-            faults: Vec::new(),
-            notes: outcome.notes,
-        }),
-        Err(Halt::Fault(fault)) => Ok(Found { faults: vec![fault.sentence], ..Found::default() }),
-        Err(Halt::Error(cause)) => Err(cause),
-    }
+    let report = verify_until(reach.db.connect()?, reach.db.connect()?, &against, &mut tell, &stop)?;
+    Ok(Found {
+        events: report.verified.events,
+        seals: report.verified.seals,
+        unsealed: report.verified.unsealed,
+        newest: report.newest,
+        faults: report.faults.into_iter().map(|fault| fault.sentence).collect(),
+        notes: report.notes,
+    })
 }
 
 fn fill(one: &mut Verification, found: &Found) {

@@ -13,7 +13,6 @@ use crate::kernel::base::show;
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 
-/// The newest seal.
 pub struct Newest {
     pub number: i64,
     pub at: DateTime<Utc>,

@@ -11,9 +11,7 @@ use crate::kernel::base::ids::LibraryProcedureId;
 use crate::kernel::base::keyset::{At, Page};
 use crate::kernel::web::link;
 use crate::library::store::procedures::HitCursor;
-use crate::library::store::terms::{Filterable, list_filterable};
-use crate::library::store::{self, Hit, Repository, Search};
-use crate::library::terms::TermKind;
+use crate::library::store::{self, Choices, Hit, Search};
 
 /// Hits on one page.
 const HITS: i64 = 50;
@@ -36,10 +34,7 @@ pub struct Filters {
 
 /// What the pane is made of.
 pub struct Found {
-    methodologies: Vec<Filterable>,
-    tactics: Vec<Filterable>,
-    platforms: Vec<String>,
-    repositories: Vec<Repository>,
+    choices: Choices,
     hits: Vec<Hit>,
 }
 
@@ -53,6 +48,7 @@ impl Filters {
             methodology: self.methodology.clone(),
             repository: self.repository.parse().ok(),
             at: At::read(&self.after, ""),
+            ..Search::default()
         }
     }
 
@@ -78,13 +74,8 @@ impl Filters {
 
     /// Searches, and loads what the filters offer.
     pub fn find(&self, conn: &mut PgConnection, shelf: Shelf) -> Result<Found> {
-        let (methodologies, tactics) =
-            list_filterable(conn)?.into_iter().partition(|one| one.kind == TermKind::Methodology);
         Ok(Found {
-            methodologies,
-            tactics,
-            platforms: store::list_platforms(conn, shelf)?,
-            repositories: store::list_repositories(conn, shelf)?,
+            choices: store::list_choices(conn, shelf, false)?,
             hits: store::search(conn, shelf, &self.search(), HITS + 1)?,
         })
     }
@@ -106,10 +97,10 @@ impl Filters {
             platform: self.platform,
             methodology: self.methodology,
             repository: self.repository,
-            methodologies: found.methodologies.into_iter().map(|m| (m.key, m.name)).collect(),
-            tactics: found.tactics.into_iter().map(|t| (t.key, t.name)).collect(),
-            platforms: found.platforms,
-            repositories: found.repositories.into_iter().map(|r| (r.id.to_string(), r.short_name)).collect(),
+            methodologies: found.choices.methodologies.into_iter().map(|m| (m.key, m.name)).collect(),
+            tactics: found.choices.tactics.into_iter().map(|t| (t.key, t.name)).collect(),
+            platforms: found.choices.platforms,
+            repositories: found.choices.repositories.into_iter().map(|r| (r.key, r.name)).collect(),
             ticked: self.id,
             hits: page.rows.iter().map(|hit| HitLine::new(hit, taken(hit.id))).collect(),
             more: None,

@@ -99,6 +99,8 @@ pub struct May {
     pub approve: bool,
     pub cancel: bool,
     pub delete: bool,
+    /// Make a test plan of it.
+    pub keep_plan: bool,
     /// Submit: the right, and the editing rule.
     pub submit: bool,
     pub report: bool,

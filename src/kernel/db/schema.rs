@@ -283,6 +283,8 @@ diesel::table! {
         copied_version -> Nullable<Int4>,
         imported_version -> Nullable<Int4>,
         edit_version -> Int4,
+        origin -> Text,
+        written_from -> Nullable<Bytea>,
     }
 }
 
@@ -720,6 +722,8 @@ diesel::table! {
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
         version -> Int4,
+        written_from -> Nullable<Bytea>,
+        imported_digest -> Nullable<Bytea>,
     }
 }
 

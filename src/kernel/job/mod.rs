@@ -78,7 +78,6 @@ pub struct Reach {
 pub struct Stopping(Arc<AtomicBool>);
 
 impl Stopping {
-    /// Tells it.
     pub fn tell(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -53,9 +53,8 @@ pub async fn kept(
     if !may_be_kept(&req) {
         return Ok(next.call(req).await?.map_into_boxed_body());
     }
-    let request = req.request().clone();
     let payload = req.take_payload();
-    let body = tokio::time::timeout(BODY_TIME, arrive(&request, payload, KEPT)).await;
+    let body = tokio::time::timeout(BODY_TIME, arrive(req.request(), payload, KEPT)).await;
     let body = match body.unwrap_or_else(|_| Err(too_slow())) {
         Ok(body) => Bytes::from(body),
         Err(why) => return Ok(req.error_response(why)),
@@ -66,8 +65,8 @@ pub async fn kept(
     if !matches!(found, Some(Error::Unauthenticated)) {
         return Ok(answer);
     }
-    match page(&request, &body) {
-        Some(page) => Ok(ServiceResponse::new(request, page)),
+    match page(answer.request(), &body) {
+        Some(page) => Ok(ServiceResponse::new(answer.into_parts().0, page)),
         None => Ok(answer),
     }
 }

@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn nothing_ends_the_string() {
         assert_eq!(quoted("Q3 \"; } * {"), "\"Q3 \\000022\\00003b \\00007d \\00002a \\00007b\"");
-        assert_eq!(quoted("a\\\n"), "\"a\\00005c\\00000a\"");
+        let marked = "\\0027e8U\\00002b000A\\0027e9";
+        assert_eq!(quoted("a\\\n"), format!("\"\\002068a\\00005c{marked}\\002069\""));
         assert_eq!(quoted(""), "\"\"");
         assert!(quoted(&"x".repeat(200)).ends_with("x\\002026\\002069\""));
     }

@@ -3,6 +3,7 @@
 
 pub mod assets;
 pub mod ctx;
+pub mod download;
 pub mod edge;
 pub mod filters;
 pub mod form;
@@ -21,6 +22,7 @@ pub mod theme;
 pub mod turns;
 
 pub use ctx::{Ctx, redirect, redirect_with, refusal_noted};
+pub use download::download;
 pub use form::{Form, Query};
 pub use frame::{Crumb, Frame, Section};
 pub use permit::{Permit, Viewer};

@@ -3,5 +3,7 @@
 pub mod attack;
 pub mod plans;
 pub mod procedures;
+pub mod repositories;
 pub mod revisions;
 pub mod terms;
+pub mod writing;

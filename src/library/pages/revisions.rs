@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 
 use actix_web::{HttpResponse, web};
+use diesel::PgConnection;
 use serde::Deserialize;
 
-use crate::kernel::authz::{Permission, Visible};
+use crate::kernel::authz::{Permission, Shelf, Visible};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, TestPlanId};
+use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Action, EditTestPlan, Permit, ReadTestPlan};
 use crate::kernel::web::{Query, Section, redirect_with};
 use crate::library::revisions::{Difference, PlanBody};
-use crate::library::store::revisions::{Revision, get_revision, list_revisions};
+use crate::library::store::revisions::{Revision, get_revision, list_hidden, list_revisions};
 use crate::library::store::{self, Hit, Plan};
 use crate::library::views::revisions::{RevisionPage, RevisionRow, Revisions};
 
@@ -23,7 +25,6 @@ pub(super) fn uses<A: Action>(permit: &Permit<A>) -> Visible {
     permit.viewer().rights.clients_with(Permission::EngagementRead)
 }
 
-/// Which versions.
 #[derive(Debug, Default, Deserialize)]
 pub struct Wanted {
     /// The version after the page.
@@ -36,13 +37,16 @@ pub async fn list(
     Query(wanted): Query<Wanted>,
 ) -> Result<HttpResponse> {
     let id = id.into_inner();
-    let (plan, found) = permit
+    let shelf = permit.shelf();
+    let (plan, found, bodies) = permit
         .read(move |conn| {
+            let plan = store::get_plan(conn, id)?;
             // One more, so that the last one shown has what it differs from.
-            Ok((store::get_plan(conn, id)?, list_revisions(conn, id, wanted.before, SHOWN + 1)?))
+            let found = list_revisions(conn, id, wanted.before, SHOWN + 1)?;
+            let bodies = bodies(conn, shelf, &found)?;
+            Ok((plan, found, bodies))
         })
         .await?;
-    let bodies = found.iter().map(Revision::body).collect::<Result<Vec<PlanBody>>>()?;
     let all: Vec<RevisionRow> = found
         .iter()
         .enumerate()
@@ -62,6 +66,20 @@ pub async fn list(
     permit.page(&Revisions { frame, plan, rows, older, zone })
 }
 
+/// The name of what the library holds no longer.
+const GONE: &str = "A procedure that the library holds no longer";
+
+/// What versions say to this reader.
+fn bodies(conn: &mut PgConnection, shelf: Shelf, found: &[Revision]) -> Result<Vec<PlanBody>> {
+    let mut bodies = found.iter().map(Revision::body).collect::<Result<Vec<PlanBody>>>()?;
+    let ids: HashSet<LibraryProcedureId> = bodies.iter().flat_map(procedures_of).collect();
+    let hidden = list_hidden(conn, shelf, &ids.into_iter().collect::<Vec<_>>())?;
+    for body in &mut bodies {
+        body.procedures.retain(|one| !hidden.contains(&one.id));
+    }
+    Ok(bodies)
+}
+
 /// What a plan says now.
 fn now(plan: &Plan, hits: &[Hit]) -> PlanBody {
     PlanBody {
@@ -74,31 +92,31 @@ fn now(plan: &Plan, hits: &[Hit]) -> PlanBody {
 
 pub async fn one(permit: Permit<ReadTestPlan>, path: web::Path<(TestPlanId, i32)>) -> Result<HttpResponse> {
     let ((id, n), shelf) = (path.into_inner(), permit.shelf());
-    let (plan, hits, (revision, before), known) = permit
+    let (plan, hits, revision, mut bodies, known) = permit
         .read(move |conn| {
             let plan = store::get_plan(conn, id)?;
             let hits = store::list_plan_procedures(conn, shelf, id)?;
             let (revision, before) = get_revision(conn, id, n)?;
-            let mut ids = procedures_of(&revision.body()?);
-            if let Some(before) = &before {
-                ids.extend(procedures_of(&before.body()?));
-            }
+            let both: Vec<Revision> = [revision.clone()].into_iter().chain(before).collect();
+            let mut bodies = bodies(conn, shelf, &both)?;
+            let ids: Vec<LibraryProcedureId> = bodies.iter().flat_map(procedures_of).collect();
             let known: HashSet<LibraryProcedureId> =
                 store::list_hits(conn, shelf, &ids)?.into_iter().map(|hit| hit.id).collect();
-            Ok((plan, hits, (revision, before), known))
+            // What is gone may have been private: not even its name is told.
+            for one in bodies.iter_mut().flat_map(|body| &mut body.procedures) {
+                if !known.contains(&one.id) {
+                    GONE.clone_into(&mut one.name);
+                }
+            }
+            Ok((plan, hits, revision, bodies.into_iter(), known))
         })
         .await?;
-    let body = revision.body()?;
-    // Of what the reader cannot open, not even the name is told.
-    let mut before = before.map(|before| before.body()).transpose()?;
-    if let Some(before) = &mut before {
-        before.procedures.retain(|one| known.contains(&one.id));
-    }
-    let mut seen = body.clone();
-    seen.procedures.retain(|one| known.contains(&one.id));
-    let mut row = RevisionRow::new(&revision, before.as_ref(), &seen);
-    row.procedures = body.procedures.len();
-    let mut to_now = Difference::between(&now(&plan, &hits), &seen);
+    let (body, before) = (bodies.next().ok_or(Error::NotFound)?, bodies.next());
+    prepare([body.description.as_str()], permit.viewer().id.0).await?;
+    let row = RevisionRow::new(&revision, before.as_ref(), &body);
+    let mut to_now = Difference::between(&now(&plan, &hits), &body);
+    // One that the library holds no longer cannot come back.
+    to_now.added.retain(|one| known.contains(&one.id));
     // Restoring takes the newest version of each procedure, as a Start does.
     to_now.newer.clear();
     let frame = permit

@@ -10,7 +10,7 @@ use crate::kernel::base::error::Result;
 use crate::kernel::base::keyset::At;
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
-use crate::kernel::db::schema::{attack_versions, tactics, terms};
+use crate::kernel::db::schema::{attack_groups, attack_versions, tactics, terms};
 use crate::library::domain::TechniqueStatus;
 
 /// The newest release: what library pages show and new engagements pin.
@@ -89,7 +89,8 @@ pub fn list_tactic_rows(conn: &mut PgConnection, shelf: Shelf, version: &str) ->
         "SELECT ta.external_id, ta.short_name, ta.name, ta.description, ta.url, under.techniques, \
         under.subtechniques,
             (SELECT count(*) FROM library_procedures p WHERE p.withdrawn_at IS NULL \
-            AND p.retired_at IS NULL AND p.repository_id = ANY ({}) AND p.technique_ids && under.ids) AS procedures
+            AND p.retired_at IS NULL AND p.repository_id = ANY ({}) \
+            AND p.technique_ids && under.ids) AS procedures
          FROM tactics ta CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE NOT te.is_subtechnique) AS \
          techniques,
             count(*) FILTER (WHERE te.is_subtechnique) AS subtechniques, array_agg(te.external_id) AS ids
@@ -319,6 +320,15 @@ pub fn list_named(conn: &mut PgConnection, ids: &[String]) -> Result<Vec<NamedTe
          LEFT JOIN terms own ON own.kind = 'technique' AND own.short_name = wanted.id
          ORDER BY wanted.place";
     Ok(diesel::sql_query(sql).bind::<Array<Text>, _>(ids).load(conn)?)
+}
+
+/// The groups of a release: id and name, by name.
+pub fn list_groups(conn: &mut PgConnection, version: &str) -> Result<Vec<(String, String)>> {
+    Ok(attack_groups::table
+        .filter(attack_groups::version.eq(version))
+        .order(attack_groups::name)
+        .select((attack_groups::external_id, attack_groups::name))
+        .load(conn)?)
 }
 
 /// A methodology that the binary knows: a way to sort what intruders do.

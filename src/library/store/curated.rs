@@ -9,6 +9,7 @@ use diesel::upsert::excluded;
 use uuid::Uuid;
 
 use super::shelf::take_numbers;
+use super::versions::VersionRow;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
 use crate::kernel::base::query::prelude::*;
@@ -343,17 +344,6 @@ struct ProcedureRow<'a> {
     updated_at: DateTime<Utc>,
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = library_procedure_versions)]
-struct VersionRow {
-    procedure_id: Uuid,
-    n: i32,
-    body: serde_json::Value,
-    digest: Vec<u8>,
-    created_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
-}
-
 /// What a source says of a repository.
 pub(crate) struct Incoming<'a> {
     /// Each under the key by which a second import finds it again.
@@ -431,7 +421,7 @@ pub(crate) fn write_procedures(
     let added = written.keys().filter(|key| !stored.contains_key(**key)).count();
     let mut numbers = take_numbers(tx.conn, repository, added)?;
     let now = tx.now();
-    let person = tx.actor().id.map(|id| id.0);
+    let person = tx.actor().id;
     let (mut rows, mut versions) = (Vec::new(), Vec::new());
     for ((key, body), digest) in incoming.procedures.iter().zip(&digests) {
         if written.remove(key.as_str()).is_none() {
@@ -447,15 +437,7 @@ pub(crate) fn write_procedures(
         let is_same = before.is_some_and(|row| row.digest == digest);
         let version = before.map_or(0, |row| row.version) + i32::from(!is_same);
         if !is_same {
-            let body = serde_json::to_value(body)?;
-            versions.push(VersionRow {
-                procedure_id: id,
-                n: version,
-                body,
-                digest: digest.to_vec(),
-                created_at: now,
-                created_by: person,
-            });
+            versions.push(VersionRow::of(LibraryProcedureId(id), version, body, now, person)?);
         }
         rows.push(ProcedureRow {
             id,

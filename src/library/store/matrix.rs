@@ -34,10 +34,9 @@ pub fn list_sources(conn: &mut PgConnection) -> Result<Vec<Source>> {
     .load(conn)?)
 }
 
-/// A column.
+/// A column: a tactic with the key that techniques name it by.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct Column {
-    /// What techniques name.
     #[diesel(sql_type = Text)]
     pub key: String,
     #[diesel(sql_type = Text)]

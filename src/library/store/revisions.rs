@@ -1,50 +1,40 @@
 //! SQL of a test plan's versions, and of what its last use was made from.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
-use super::plans::PlanContent;
 use super::procedures::{Hit, list_hits};
+use super::shelf::is_seen;
 use crate::kernel::authz::{Shelf, Visible};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{EngagementId, LibraryProcedureId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
-use crate::kernel::db::schema::{people, test_plan_versions};
+use crate::kernel::db::schema::{library_procedures, people, repositories, test_plan_versions};
+use crate::kernel::merge::Version;
+use crate::library::planning::{Newest, PlanContent};
 use crate::library::revisions::{Difference, PlanBody, Planned};
 
-/// Writes what a plan says from its save `n` on, with the current version of each procedure.
-pub(super) fn note(tx: &mut WriteTx<'_>, plan: TestPlanId, n: i32, content: &PlanContent) -> Result<()> {
-    let body = PlanBody {
-        title: content.title.clone(),
-        description: content.description.clone(),
-        tags: content.tags.clone(),
-        procedures: list_current(tx.conn, &content.procedures)?,
-    };
-    diesel::insert_into(test_plan_versions::table)
-        .values((
-            test_plan_versions::test_plan_id.eq(plan),
-            test_plan_versions::n.eq(n),
-            test_plan_versions::body.eq(serde_json::to_value(body)?),
-            test_plan_versions::created_at.eq(tx.now()),
-            test_plan_versions::created_by.eq(tx.actor().id),
-        ))
-        .execute(tx.conn)?;
+/// Writes what plans say from their current version on, with the current version of each procedure: whoever
+/// raises a plan's version calls this behind it, in the same transaction.
+pub(super) fn note(tx: &mut WriteTx<'_>, plans: &[TestPlanId]) -> Result<()> {
+    // sql_query: one statement for any number of plans.
+    diesel::sql_query(
+        "INSERT INTO test_plan_versions (test_plan_id, n, body, created_at, created_by)
+         SELECT t.id, t.version, jsonb_build_object('title', t.title, 'description', t.description, \
+            'tags', to_jsonb(t.tags), 'procedures', coalesce((SELECT jsonb_agg(jsonb_build_object( \
+                'id', p.id, 'version', p.current_version, 'name', p.name) ORDER BY tp.position)
+                FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
+                WHERE tp.test_plan_id = t.id), '[]')), $2, $3
+         FROM test_plans t WHERE t.id = ANY ($1)",
+    )
+    .bind::<Array<SqlUuid>, _>(plans)
+    .bind::<Timestamptz, _>(tx.now())
+    .bind::<Nullable<SqlUuid>, _>(tx.actor().id)
+    .execute(tx.conn)?;
     Ok(())
-}
-
-/// The procedures as they stand now, in the order given; those that are no longer there are left out.
-fn list_current(conn: &mut PgConnection, ids: &[LibraryProcedureId]) -> Result<Vec<Planned>> {
-    use crate::kernel::db::schema::library_procedures as procedures;
-    let rows: Vec<(LibraryProcedureId, i32, String)> = procedures::table
-        .filter(procedures::id.eq_any(ids))
-        .select((procedures::id, procedures::current_version, procedures::name))
-        .load(conn)?;
-    let by_id: HashMap<LibraryProcedureId, Planned> =
-        rows.into_iter().map(|(id, version, name)| (id, Planned { id, version, name })).collect();
-    Ok(ids.iter().filter_map(|id| by_id.get(id).cloned()).collect())
 }
 
 /// A version in the list.
@@ -87,6 +77,36 @@ pub fn list_revisions(
         .load(conn)?)
 }
 
+/// What these versions of a plan say; versions that are not there are left out.
+pub(super) fn list_contents(
+    conn: &mut PgConnection,
+    plan: TestPlanId,
+    versions: &[Version],
+) -> Result<BTreeMap<Version, PlanContent>> {
+    let rows: Vec<(Version, serde_json::Value)> = test_plan_versions::table
+        .filter(test_plan_versions::test_plan_id.eq(plan))
+        .filter(test_plan_versions::n.eq_any(versions))
+        .select((test_plan_versions::n, test_plan_versions::body))
+        .load(conn)?;
+    let content = |body: serde_json::Value| -> Result<PlanContent> {
+        let PlanBody { title, description, tags, procedures } = serde_json::from_value(body)?;
+        let procedures = procedures.into_iter().map(|one| one.id).collect();
+        Ok(PlanContent { title, description, tags, procedures })
+    };
+    rows.into_iter().map(|(n, body)| Ok((n, content(body)?))).collect()
+}
+
+/// Who saved the version that stands now, and when.
+pub(super) fn get_newest(conn: &mut PgConnection, plan: TestPlanId, version: Version) -> Result<Newest> {
+    let (by, at): (Option<String>, DateTime<Utc>) = test_plan_versions::table
+        .left_join(people::table)
+        .filter(test_plan_versions::test_plan_id.eq(plan))
+        .filter(test_plan_versions::n.eq(version))
+        .select((people::name.nullable(), test_plan_versions::created_at))
+        .first(conn)?;
+    Ok(Newest { version, by: by.unwrap_or_else(|| "An import".to_owned()), at })
+}
+
 /// One version and the one before it.
 ///
 /// # Errors
@@ -101,6 +121,22 @@ pub fn get_revision(
         Some(found) if found.n == n => Ok((found, two.next())),
         _ => Err(crate::kernel::base::error::Error::NotFound),
     }
+}
+
+/// Those of these procedures that are in the library and that the reader does not know of: versions are told
+/// as if they had never been in.
+pub fn list_hidden(
+    conn: &mut PgConnection,
+    shelf: Shelf,
+    ids: &[LibraryProcedureId],
+) -> Result<HashSet<LibraryProcedureId>> {
+    let hidden: Vec<LibraryProcedureId> = library_procedures::table
+        .inner_join(repositories::table)
+        .filter(library_procedures::id.eq_any(ids))
+        .filter(diesel::dsl::not(is_seen(shelf)))
+        .select(library_procedures::id)
+        .load(conn)?;
+    Ok(hidden.into_iter().collect())
 }
 
 /// The last engagement that was made from a plan, of those that somebody may see.

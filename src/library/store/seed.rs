@@ -11,7 +11,6 @@ use crate::library::domain::{AttackRelease, StarterPlan, StarterProcedure};
 use crate::library::store::curated::{
     Curated, Incoming, ensure_repository, lock, write_attack, write_procedures,
 };
-use crate::library::store::plans::PlanContent;
 use crate::library::store::revisions;
 
 const ATTACK: &str = include_str!("../starter/attack-19.1.json");
@@ -91,7 +90,7 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
         .into_iter()
         .collect();
     let now = tx.now();
-    let (mut heads, mut rows, mut contents) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut heads, mut rows, mut made) = (Vec::new(), Vec::new(), Vec::new());
     for plan in plans {
         let id = TestPlanId::new();
         heads.push((
@@ -103,7 +102,6 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
             test_plans::created_at.eq(now),
             test_plans::updated_at.eq(now),
         ));
-        let mut procedures = Vec::new();
         for (position, key) in (1i32..).zip(&plan.procedures) {
             let procedure = ids.get(key).ok_or_else(|| {
                 Error::Internal(anyhow::anyhow!("{} names the unknown procedure {key}", plan.key))
@@ -113,22 +111,12 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
                 test_plan_procedures::position.eq(position),
                 test_plan_procedures::procedure_id.eq(procedure),
             ));
-            procedures.push(*procedure);
         }
-        let content = PlanContent {
-            title: plan.title.clone(),
-            description: plan.description.clone(),
-            tags: plan.tags.clone(),
-            procedures,
-        };
-        contents.push((id, content));
+        made.push(id);
     }
     diesel::insert_into(test_plans::table).values(heads).execute_anew(tx.conn)?;
     diesel::insert_into(test_plan_procedures::table).values(rows).execute_anew(tx.conn)?;
-    for (id, content) in &contents {
-        revisions::note(tx, *id, 1, content)?;
-    }
-    Ok(())
+    revisions::note(tx, &made)
 }
 
 #[cfg(test)]

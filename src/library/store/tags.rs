@@ -3,6 +3,7 @@
 use diesel::sql_types::{Jsonb, Timestamptz};
 use serde_json::json;
 
+use super::versions::VersionRow;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::LibraryProcedureId;
 use crate::kernel::base::query::prelude::*;
@@ -45,20 +46,12 @@ pub fn rename_tag(tx: &mut WriteTx<'_>, from: &str, to: &str) -> Result<usize> {
             }
         }
         body.tags = tags;
-        versions.push((
-            library_procedure_versions::procedure_id.eq(id),
-            library_procedure_versions::n.eq(version + 1),
-            library_procedure_versions::body.eq(serde_json::to_value(&body)?),
-            library_procedure_versions::digest.eq(body.digest().to_vec()),
-            library_procedure_versions::created_at.eq(tx.now()),
-            library_procedure_versions::created_by.eq(tx.actor().id),
-        ));
+        versions.push(VersionRow::of(id, version + 1, &body, tx.now(), tx.actor().id)?);
         let search = body.search_text(&format!("{prefix}-{number}"));
         changed.push(json!({ "id": id, "n": version + 1, "tags": body.tags, "search": search }));
     }
     let count = changed.len();
-    while !versions.is_empty() {
-        let chunk: Vec<_> = versions.drain(..versions.len().min(CHUNK)).collect();
+    for chunk in versions.chunks(CHUNK) {
         diesel::insert_into(library_procedure_versions::table).values(chunk).execute_anew(tx.conn)?;
     }
     // sql_query: one statement for any number of procedures.

@@ -3,14 +3,14 @@
 use askama::Template;
 use chrono_tz::Tz;
 
-use super::Choices;
 use super::revisions::SinceUse;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::LibraryProcedureId;
+use crate::kernel::merge::form::ConflictView;
 use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::library::editor::{Command as Button, PlanForm};
-use crate::library::store::{Hit, Plan, PlanRow, Repository};
+use crate::library::store::{Choice, Choices, Hit, Plan, PlanRow};
 use crate::library::views::words;
 
 #[derive(Template)]
@@ -110,13 +110,18 @@ pub struct PlanEditor {
     /// Every tactic with how many of the chosen fall under it, in the order of the matrix.
     pub coverage: Vec<(String, usize)>,
     pub errors: FieldErrors,
-    /// What is wrong with the whole.
-    pub fault: Option<String>,
+    /// Why nothing is saved.
+    pub problem: Option<String>,
+    /// Texts that both sides changed.
+    pub conflicts: Vec<ConflictView>,
     /// The button that moved a procedure: the focus stays on it.
     pub moved: Option<Button>,
 }
 
 impl PlanEditor {
+    fn conflict(&self, field: &str) -> Option<&ConflictView> {
+        self.conflicts.iter().find(|conflict| conflict.field == field)
+    }
     fn covered(&self) -> usize {
         self.coverage.iter().filter(|(_, number)| *number > 0).count()
     }
@@ -132,8 +137,8 @@ impl PlanEditor {
     fn order(ids: &[LibraryProcedureId]) -> String {
         ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
-    fn is_repository(&self, repository: &Repository) -> bool {
-        self.form.search.repository == Some(repository.id)
+    fn is_repository(&self, repository: &Choice) -> bool {
+        self.form.search.repository.is_some_and(|id| id.to_string() == repository.key)
     }
 }
 

@@ -61,7 +61,6 @@ pub struct MethodologyPage {
 pub struct OwnTechnique {
     pub frame: Frame,
     pub own: Own,
-    /// Its tactics.
     pub tactics: Vec<Named>,
     /// The methodologies that those belong to.
     pub methodologies: Vec<Named>,

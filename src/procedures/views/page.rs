@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 
 use super::parts::Parts;
 use super::steps::Steps;
+use crate::kernel::authz::Permission;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
 use crate::kernel::base::show;
@@ -217,7 +218,6 @@ impl HtmlSafe for SaveForm {}
 /// A provisional answer of blue's.
 #[derive(Debug, Clone)]
 pub struct Again {
-    /// The answer's label.
     pub answer: String,
     /// "1 hour", the engagement's observation window.
     pub window: &'static str,
@@ -294,6 +294,8 @@ pub struct Aside {
     pub own: bool,
     /// Address of Manage operators.
     pub manage: Option<String>,
+    /// Where it is saved in the library, for whoever may.
+    pub library: Option<String>,
     /// Who saved last, and when.
     pub last: String,
 }
@@ -626,8 +628,8 @@ impl Parts<'_> {
         }
         if done.not_attempted {
             said.push(
-                "Not Attempted asks nothing of blue and does not complete: set Not Applicable with a reason, or \
-                    try it later."
+                "Not Attempted asks nothing of blue and does not complete: set Not Applicable with a reason, \
+                    or try it later."
                     .to_owned(),
             );
         } else if done.red_answered && done.blue_answered && done.cleanup_left {
@@ -708,6 +710,9 @@ impl Parts<'_> {
             blue: names(Team::Blue),
             own: self.operators.iter().any(Operator::is_own),
             manage: self.plans.then(|| format!("{}/operators", self.url())),
+            library: (self.viewer.rights.may(Permission::LibraryEdit)
+                && self.viewer.rights.may_at(Permission::EngagementRead, self.shown.engagement.client_id))
+            .then(|| format!("{}/library", self.url())),
             last: match &self.shown.updated_by {
                 Some(by) if self.shown.procedure.version > 1 => format!("Saved {updated} by {by}"),
                 _ => "Nothing saved yet".into(),

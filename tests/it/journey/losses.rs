@@ -167,6 +167,13 @@ pub fn blue_on_a_phone(app: &TestApp, mut blue: Chromium) {
     assert!(pixels <= 600, "{pixels}");
 }
 
+/// The page says "Saved" of earlier saves too: nothing is left to be saved, and nothing is on its way.
+fn is_saved(hand: &mut Chromium) {
+    hand.see_not("Unsaved changes");
+    hand.see_not("Saving…");
+    hand.see("Saved");
+}
+
 /// Whoever types on while a save is refused goes on in the field, and no letter acts; a time is pasted as the
 /// alert's own tool writes it; without a network every act says so.
 pub fn what_goes_on_while_something_is_refused(app: &TestApp, mut red: Chromium) {
@@ -180,31 +187,31 @@ pub fn what_goes_on_while_something_is_refused(app: &TestApp, mut red: Chromium)
     red.type_in("skipped by agreement");
     red.holds("not_applicable_reason", "skipped by agreement");
     red.save();
-    red.see("Saved");
+    is_saved(&mut red);
     let stored = "SELECT not_applicable_reason || ' ' || (executed_at IS NULL)::text FROM procedures";
     assert_eq!(app.texts(stored), ["skipped by agreement true"]);
 
     red.open(&path);
-    let paste = "const field = document.querySelector('#detected_at');
+    let paste = "const input = document.querySelector('#detected_at');
         const clipboardData = new DataTransfer();
         clipboardData.setData('text/plain', arguments[0]);
-        field.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
-        return field.value;";
+        input.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+        return input.value;";
     let shown = red.until("a time of its own field", paste, &[json!("2026-11-05 07:11:09")]);
     assert_eq!(shown, "2026-11-05T07:11:09");
     let shown = red.until("an instant", paste, &[json!("2026-11-01T06:12:33Z")]);
     assert_eq!(shown, "2026-11-01T06:12:33Z");
     red.save();
-    red.see("Saved");
+    is_saved(&mut red);
     let stored = "SELECT to_char(detected_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM procedures";
     assert_eq!(app.texts(stored), ["2026-11-01 06:12:33"]);
     // Another keyboard's letter on the same key, and Caps Lock.
     red.fill("red_notes", "Typed in Cyrillic");
     let ctrl_s = "document.dispatchEvent(new KeyboardEvent('keydown',
-            { key: arguments[0], code: 'KeyS', ctrlKey: true, bubbles: true, cancelable: true })); return true;";
+            { key: arguments[0], code: 'KeyS', ctrlKey: true, bubbles: true, cancelable: true }));
+        return true;";
     red.until("Ctrl+S", ctrl_s, &[json!("ы")]);
-    red.see("Saved");
-    red.see_not("Unsaved changes");
+    is_saved(&mut red);
     assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["Typed in Cyrillic"]);
 
     red.open("/engagements");

@@ -10,6 +10,7 @@ mod plain;
 mod request;
 mod ways_in;
 mod whole_job;
+mod written;
 
 use crate::harness::TestApp;
 use crate::harness::fixtures::{PASSWORD, Person};
@@ -90,6 +91,20 @@ fn the_ways_in_without_scripts() {
 fn who_changed_a_password_without_scripts() {
     let app = TestApp::spawn();
     log::who_changed_a_password(&app, || plain::Plain::new(&app));
+}
+
+#[test]
+fn a_procedure_is_written_planned_and_run_without_scripts() {
+    let app = TestApp::spawn();
+    written::a_procedure_is_written_planned_and_run(&app, &mut plain::Plain::new(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_a_procedure_is_written_planned_by_keyboard_and_run() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    written::a_procedure_is_written_planned_by_keyboard_and_run(&app, driver.open(&app));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use diesel::connection::SimpleConnection;
 use scraper::{ElementRef, Html};
 use tyrian::accounts::two_factor::TotpSecret;
 use tyrian::engagements::views::sections::Part;
@@ -13,7 +14,7 @@ use tyrian::kernel::base::ids::ProcedureId;
 use tyrian::kernel::web::route::Row;
 use tyrian::server::rows;
 
-use super::matrix::{Things, ask, common, filled, plan};
+use super::matrix::{Things, ask, common, filled, plan, private_shelf};
 use super::sources::files;
 use crate::harness::TestApp;
 use crate::harness::browser::{Answer, Browser, selector};
@@ -44,6 +45,8 @@ const SHARED: &[(&str, &str, &str)] = &[
     ),
     // What is opened, which the page with everything open draws as well.
     ("reports/opened.html", "get /reports/{report}/procedures/{n}", "<h4>Redteam</h4>"),
+    // Tags, without words of their own.
+    ("components/tags.html", "get /test-plans", "<aclass=\"tagword\"href=\"/test-plans?q="),
     ("tags/_where.html", "get /admin/tags", "<aclass=\"link\"href=\"/test-plans?q="),
     ("crumbs.html", "get /clients/new", "<navclass=\"crumbs\"aria-label=\"Breadcrumb\">"),
     // A mark of the table, which a cell answers alone as well.
@@ -298,6 +301,7 @@ fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
     requests(&mut tour);
     report(&mut tour);
     library(&mut tour);
+    shelf(&mut tour);
     println!("{} answers drew {} of {all} templates and blocks", tour.answers, all - tour.wanted.len());
     let missing: Vec<&str> = tour.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
     assert_eq!(missing, Vec::<&str>::new(), "never drawn");
@@ -308,6 +312,16 @@ fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
 /// Signing in, the second factor, and an invitation.
 fn ways_in(tour: &mut Tour<'_>) {
     let app = tour.app;
+    // Posted after the session ended, without scripts.
+    let standard = app.browser(&app.people.standard);
+    tour.shown(standard, |b| {
+        let path = app.engagement(1).procedure_path(0);
+        b.open(&path).fill("red_notes", "Typed before the session ended");
+        app.superuser()
+            .batch_execute("SET session_replication_role = replica; DELETE FROM sessions")
+            .unwrap();
+        b.press("Save").expect(401);
+    });
     let visitor = app.visitor();
     tour.shown(visitor, |b| {
         b.open("/sign-in").fill("E-mail", &app.people.second.email).fill("Password", "wrong");
@@ -401,6 +415,10 @@ fn library(tour: &mut Tour<'_>) {
         b.open(&format!("/test-plans/{id}/versions/1")).expect(200);
         b.open(&format!("/test-plans/{id}/versions/2")).expect(200);
     });
+    let tag = app.texts("SELECT tags[1] FROM test_plans WHERE tags <> '{}' LIMIT 1").remove(0);
+    tour.person(&app.people.administrator, |b| {
+        b.open(&format!("/admin/tags/rename?tag={tag}")).expect(200).see("Rename a tag");
+    });
 }
 
 /// The engagement's page with all its sections, each section alone, and the control in place of a value.
@@ -419,6 +437,39 @@ fn sections(tour: &mut Tour<'_>) {
         // Nothing is logged, nothing submitted yet.
         b.open(&format!("{}?open=all", app.engagement(1).path())).expect(200);
         b.open(&format!("/reports/{report}?open=all")).expect(200);
+    });
+}
+
+/// The editor of a library procedure with its parts alone, two versions, and what an engagement gives back.
+fn shelf(tour: &mut Tour<'_>) {
+    let app = tour.app;
+    let (_, shelved) = private_shelf(app);
+    let at = format!("/library/procedures/{shelved}");
+    let mut browser = app.browser(&app.people.lead);
+    let alone = [("HX-Request", "true"), ("HX-Request-Type", "partial")];
+    for (act, technique) in
+        [("look", ""), ("preview", ""), ("find", "shadow"), ("reference", ""), ("add:step", ""), ("save", "")]
+    {
+        let form = [
+            ("version", "1"),
+            ("name", "Written anew"),
+            ("technique", "T1059"),
+            ("technique_q", technique),
+            ("step", "s"),
+            ("step.s.kind", "step"),
+            ("step.s.description", "Do #{it} on #{host}"),
+            ("do", act),
+        ];
+        let answer = browser.post_with(&format!("{at}/edit"), &form, &alone);
+        tour.look("post /library/procedures/{shelved}/edit", &answer.text());
+    }
+    let ids = Things::make(app, &app.people, app.clients.own).ids;
+    let procedure = format!("/engagements/{}/procedures/{}", ids["id"], ids["pid"]);
+    browser.post(&procedure, &[("version", "1"), ("recommendation", "Keep 10.9.8.7 apart.")]);
+    tour.person(&app.people.lead, |b| {
+        b.open(&format!("{at}/versions")).expect(200);
+        b.open(&format!("{at}/edit")).expect(200);
+        b.open(&format!("{procedure}/library")).expect(200).see("10.9.8.7");
     });
 }
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use diesel::sql_types::{BigInt, Bytea, Nullable, Text, Timestamptz};
 
 use crate::audit::proof::seal::Seal;
-use crate::audit::proof::store::seal::{find_last, get_standing};
+use crate::audit::proof::store::seal::{get_end, get_standing};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::event::schema::archives;
@@ -54,7 +54,6 @@ pub fn list_keys(conn: &mut PgConnection) -> Result<Vec<KeyUse>> {
     Ok(keys)
 }
 
-/// An archived month.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = archives)]
 pub struct Archive {
@@ -83,7 +82,7 @@ pub struct Waiting {
 /// The newest seal, and what came after it. The latter is none where the log came from another cluster and
 /// its first pass is not through: then nobody knows without looking at everything.
 pub fn get_newest(conn: &mut PgConnection) -> Result<(Option<Seal>, Option<Waiting>)> {
-    let newest = find_last(conn)?;
+    let newest = get_end(conn, None)?.sound;
     let standing = get_standing(conn)?;
     let after = match &newest {
         None => (0, 0),

@@ -40,7 +40,6 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// One that begins.
     pub fn begun(at: DateTime<Utc>) -> Self {
         Self {
             id: Uuid::now_v7(),

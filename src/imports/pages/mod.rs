@@ -1,0 +1,3 @@
+//! Addresses of imports and exports.
+
+pub mod exports;

@@ -141,7 +141,7 @@ fn choose(browser: &mut Browser, q: &str) {
 fn two_who_edit_one_plan_lose_nothing() {
     let app = TestApp::spawn();
     let [a, b] = ["a", "b"].map(|key| procedure(&app, key, "First"));
-    for key in ["c", "d"] {
+    for key in ["cyan", "dune"] {
         procedure(&app, key, "First");
     }
     let mut mine = app.browser(&app.people.lead);
@@ -149,9 +149,9 @@ fn two_who_edit_one_plan_lose_nothing() {
     let edit = format!("{plan}/edit");
     let mut theirs = app.browser(&app.people.standard);
     theirs.open(&edit).fill("Title", "Their title").fill("Tags", "theirs");
-    choose(&mut theirs, "Procedure c");
+    choose(&mut theirs, "cyan");
     mine.open(&edit).fill("Title", "My title").fill("Description", "My words").fill("Tags", "mine");
-    choose(&mut mine, "Procedure d");
+    choose(&mut mine, "dune");
     mine.press("Remove Procedure b");
     theirs.press("Save").expect(200).see("“Their title” saved.");
 
@@ -160,7 +160,7 @@ fn two_who_edit_one_plan_lose_nothing() {
     let stored = |what: &str| app.texts(&format!("SELECT {what} FROM test_plans WHERE key IS NULL"));
     assert_eq!(stored("title || ': ' || description"), ["Their title: My words"], "the rest is saved");
     assert_eq!(stored("array_to_string(tags, ',')"), ["mine,theirs"]);
-    let together = ["Procedure a", "Procedure c", "Procedure d"];
+    let together = ["Procedure a", "Procedure cyan", "Procedure dune"];
     let mut chosen = mine.texts("#picker ol li a");
     chosen.sort();
     assert_eq!(chosen, together, "what came is there, what one took out is gone");
@@ -181,8 +181,8 @@ fn two_who_edit_one_plan_lose_nothing() {
     assert_eq!(stored("description"), ["My last words"]);
 
     // Whoever takes out what the other left alone, and the other the rest: a plan of nothing is none.
-    theirs.open(&edit).press("Remove Procedure a").press("Remove Procedure c");
-    mine.open(&edit).press("Remove Procedure d").press("Save").expect(200);
+    theirs.open(&edit).press("Remove Procedure a").press("Remove Procedure cyan");
+    mine.open(&edit).press("Remove Procedure dune").press("Save").expect(200);
     theirs.press("Save").expect(422).see("so that none is left. Choose at least one.");
 }
 

@@ -163,6 +163,26 @@ fn every_picker_filters_by_methodology_and_covers_own_tactics() {
     browser.see("Names WEB-T1").see_not("Marker attachment");
 }
 
+#[test]
+fn what_stands_under_an_own_tactic_counts_in_glance_and_report() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    own_methodology(&mut browser);
+    let id = procedure(&app, "own", &["WEB-T1"]);
+    let engagement = app.engagement(1);
+    let added = browser
+        .post(&format!("/engagements/{}/procedures/add", engagement.id), &[("id", &format!("library-{id}"))]);
+    assert_eq!(added.status, 303);
+    let tactics = "SELECT array_to_string(tactics, ',') FROM procedures WHERE name = 'Names WEB-T1'";
+    assert_eq!(app.texts(tactics), ["session-theft"]);
+    browser.open(&format!("/engagements/{}/sections/outcomes", engagement.id)).expect(200);
+    browser.see("Session theft");
+    let submitted = browser.post(&format!("/engagements/{}/submit", engagement.id), &[("incomplete", "on")]);
+    assert_eq!(submitted.status, 303, "{}", submitted.text());
+    let frozen = "SELECT body -> 'tactics' -> -1 ->> 'name' FROM report_revisions";
+    assert_eq!(app.texts(frozen), ["Session theft"]);
+}
+
 /// Statements that answers of the matrix sent so far.
 fn statements() -> u64 {
     measure::statements().with_label_values(&["GET", MATRIX, "2xx"]).get()
@@ -309,7 +329,7 @@ fn a_private_procedure_is_known_to_its_viewers_and_editors_alone() {
         assert!(!browser.send("GET", "/tags.json", &[], b"").text().contains("zanzibar"));
         // What uses an own technique counts, so that it is not deleted below them; it has no name.
         browser.open("/library/techniques/WEB-T1").click("Delete").expect(200);
-        browser.see("1 procedure elsewhere").see_not("Zanzibar");
+        browser.see("2 procedures elsewhere").see_not("Zanzibar");
     }
     app.browser(&app.people.administrator).open("/admin/tags").expect(200).see_not("zanzibar");
     let mut second = app.browser(&app.people.second);

@@ -396,7 +396,7 @@ fn names_have_one_order_as_people_expect_it() {
         ("/engagements?sort=title&dir=asc".to_owned(), "td.title a"),
         ("/engagements".to_owned(), "select[name=client] option"),
         ("/schedule".to_owned(), "select[name=client] option"),
-        (format!("/clients/{}", app.clients.own), "#assets td.title"),
+        (format!("/clients/{}", app.clients.own), "#assets td.title > a"),
     ] {
         let shown = lead.open(&page).texts(css);
         let own: Vec<&str> =

@@ -107,7 +107,8 @@ async fn client(permit: &Plan, draft: DraftId, wizard: &Wizard, around: Around) 
                 if source == Source::Earlier { store::list_earlier(conn, &of, CHOICES)? } else { Vec::new() };
             let tactics = if source == Source::Plan {
                 let version = highest_version(conn)?;
-                list_tactics(conn, &version)?
+                let own = list_named(conn, TermKind::Tactic)?.into_iter().map(|own| own.name);
+                list_tactics(conn, &version)?.into_iter().map(|tactic| tactic.name).chain(own).collect()
             } else {
                 Vec::new()
             };
@@ -138,7 +139,7 @@ async fn client(permit: &Plan, draft: DraftId, wizard: &Wizard, around: Around) 
         plans: plans.iter().filter(fits).map(|plan| plan_option(plan, wizard)).collect(),
         plan_q: wizard.plan_q.clone(),
         plan_tactic: wizard.plan_tactic.clone(),
-        tactics: tactics.into_iter().map(|tactic| tactic.name).collect(),
+        tactics,
         earlier: earlier.iter().map(|one| earlier_option(one, wizard, zone)).collect(),
         unfinished: unfinished
             .filter(|(other, _)| *other != draft)

@@ -107,6 +107,18 @@ pub fn list_own_tactics(conn: &mut PgConnection, methodology: TermId) -> Result<
     Ok(rows.into_iter().map(tactic).collect())
 }
 
+/// Those of these tactics that are one's own: short name and name, in their order.
+pub fn list_own_tactics_among(conn: &mut PgConnection, keys: &[String]) -> Result<Vec<(String, String)>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(terms::table
+        .filter(terms::kind.eq(TermKind::Tactic).and(terms::short_name.eq_any(keys)))
+        .order((terms::position, terms::short_name))
+        .select((terms::short_name, terms::name))
+        .load(conn)?)
+}
+
 /// A term in an outline of all of them.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct Outlined {

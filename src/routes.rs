@@ -9,7 +9,8 @@ use crate::kernel::base::error::Error;
 use crate::kernel::web::assets;
 use crate::kernel::web::route::{Row, register, rows};
 use crate::{
-    accounts, admin, audit, clients, dashboard, engagements, library, procedures, reports, schedule, settings,
+    accounts, admin, audit, clients, dashboard, engagements, imports, library, procedures, reports, schedule,
+    settings,
 };
 
 /// The tables of all slices.
@@ -18,6 +19,7 @@ pub const TABLE: &[&[Row]] = &[
     ACCOUNTS,
     CLIENTS,
     LIBRARY,
+    IMPORTS,
     ENGAGEMENTS,
     PROCEDURES,
     PROCEDURE_PARTS,
@@ -117,6 +119,23 @@ const LIBRARY: &[Row] = rows! {
     post "/test-plans/{id}/edit", LISTS => library::pages::plans::edit;
     get "/test-plans/{id}/delete" => library::pages::plans::delete_form;
     post "/test-plans/{id}/delete" => library::pages::plans::delete;
+};
+
+const IMPORTS: &[Row] = rows! {
+    get "/library/import" => imports::pages::uploads::list;
+    post "/library/import" => imports::pages::uploads::receive;
+    get "/library/imports/{import}" => imports::pages::uploads::show;
+    get "/library/imports/{import}/events" => imports::pages::uploads::events;
+    post "/library/imports/{import}/check", LISTS => imports::pages::uploads::check_again;
+    post "/library/imports/{import}/apply", LISTS => imports::pages::uploads::apply;
+    post "/library/imports/{import}/discard", LISTS => imports::pages::uploads::discard;
+    get "/library/imports/{import}/undo" => imports::pages::uploads::undo_form;
+    post "/library/imports/{import}/undo" => imports::pages::uploads::undo;
+    get "/library/copies" => imports::pages::copies::list;
+    get "/library/copies/{copy}" => imports::pages::copies::one;
+    post "/library/copies/{copy}", LISTS => imports::pages::copies::take;
+    get "/library/releases" => imports::pages::releases::show;
+    post "/library/releases", LISTS => imports::pages::releases::update;
 };
 
 const ENGAGEMENTS: &[Row] = rows! {

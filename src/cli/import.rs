@@ -9,11 +9,14 @@ use clap::{Args, Subcommand};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use crate::imports::archive::{Source, file_name, read_file};
-use crate::imports::atomics::{self, Atomics};
-use crate::imports::attack::{self, Attack};
-use crate::imports::domain::{Refused, Skipped, printable};
-use crate::imports::store::{self, Preview};
+use crate::imports::domain::printable;
+use crate::imports::preview::{Preview, Verdict};
+use crate::imports::source::Content;
+use crate::imports::store::engine::{self, Target};
+use crate::imports::store::runs;
+use crate::imports::{atomics, attack};
 use crate::kernel::app::App;
+use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::Error;
 use crate::kernel::event::domain::Actor;
 use crate::library::changes::{Counts, Missing, withdraws_much};
@@ -43,6 +46,12 @@ pub enum ImportCommand {
     Atomics {
         /// Folder, zip or YAML file
         source: PathBuf,
+        /// Into the repository with this prefix, beside what it holds, instead of the one of Atomic Red Team
+        ///
+        /// What was changed there since an earlier import stays; where the source changed the same field, the
+        /// repository's stands. The page of imports in the web lets one choose.
+        #[arg(long, value_name = "PREFIX")]
+        repository: Option<String>,
         #[command(flatten)]
         how: How,
     },
@@ -76,50 +85,20 @@ impl How {
 }
 
 /// A source that was read and checked; nothing is written yet.
-pub enum Parsed {
-    /// A release of ATT&CK.
-    Attack(Attack),
-    /// Tests of Atomic Red Team.
-    Atomics(Atomics),
+pub struct Parsed {
+    content: Content,
+    /// What the history of imports calls it.
+    name: String,
 }
 
 impl Parsed {
-    fn refused(&self) -> &[Refused] {
-        match self {
-            Self::Attack(attack) => &attack.refused,
-            Self::Atomics(atomics) => &atomics.refused,
-        }
-    }
-
-    fn skipped(&self) -> &[Skipped] {
-        match self {
-            Self::Attack(_) => &[],
-            Self::Atomics(atomics) => &atomics.skipped,
-        }
-    }
-
-    fn preview(&self, app: &App, missing: Missing) -> anyhow::Result<Preview> {
-        match self {
-            Self::Attack(attack) => store::preview_attack(&app.db, attack, missing),
-            Self::Atomics(atomics) => store::preview_atomics(&app.db, atomics, missing),
-        }
-        .map_err(told)
-    }
-
-    fn apply(&self, app: &App, missing: Missing) -> anyhow::Result<Counts> {
-        let actor = Actor::command();
-        match self {
-            Self::Attack(attack) => store::apply_attack(&app.db, &actor, attack, missing),
-            Self::Atomics(atomics) => store::apply_atomics(&app.db, &actor, atomics, missing),
-        }
-        .map_err(told)
-    }
-
     /// What is retired, and of what.
     fn nouns(&self) -> (&'static str, String) {
-        match self {
-            Self::Attack(attack) => ("tactics and techniques", format!("release {}", attack.release.version)),
-            Self::Atomics(_) => ("tests", "the library".to_owned()),
+        match &self.content {
+            Content::Attack(attack) => {
+                ("tactics and techniques", format!("release {}", attack.release.version))
+            }
+            Content::Atomics(_) => ("tests", "the library".to_owned()),
         }
     }
 }
@@ -144,7 +123,7 @@ pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
                 of(TechniqueStatus::Revoked),
                 of(TechniqueStatus::Deprecated),
             ));
-            Ok(Parsed::Attack(attack))
+            Ok(Parsed { content: Content::Attack(attack), name: file_name(file) })
         }
         ImportCommand::Atomics { source, .. } => {
             let progress = Progress::start(&format!("Reading {}", shown(source)));
@@ -156,7 +135,7 @@ pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
             if atomics.others > 0 {
                 println!("Not looked at: {}, not YAML or hidden", counted(atomics.others, "other file"));
             }
-            Ok(Parsed::Atomics(atomics))
+            Ok(Parsed { content: Content::Atomics(atomics), name: file_name(source) })
         }
     }
 }
@@ -169,14 +148,19 @@ pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
 pub fn write(app: &App, command: &ImportCommand, parsed: &Parsed) -> anyhow::Result<()> {
     let how = command.how();
     let progress = Progress::start("Comparing with the library");
-    let preview = parsed.preview(app, how.missing())?;
+    let target = target(app, command)?;
+    let content = &parsed.content;
+    let preview = app.db.read_blocking(|conn| engine::preview(conn, content, target)).map_err(told)?;
     progress.clear();
-    for skipped in parsed.skipped() {
-        println!("Left out: {skipped}");
+    if let Content::Atomics(atomics) = content {
+        for skipped in &atomics.skipped {
+            println!("Left out: {skipped}");
+        }
     }
-    for refused in parsed.refused() {
+    for refused in content.refused() {
         println!("Refused: {refused}");
     }
+    warn(&preview);
     let (things, place) = parsed.nouns();
     let kept = preview.counts.kept;
     if kept > 0 {
@@ -188,10 +172,11 @@ pub fn write(app: &App, command: &ImportCommand, parsed: &Parsed) -> anyhow::Res
         println!("{} {things} of {place} are not in this import: {why}", HumanCount(kept as u64));
     }
     if how.dry_run {
-        list("Would add", &preview.added, NAMED);
-        list("Would change", &preview.changed, NAMED);
-        list("Would withdraw", &preview.withdrawn, usize::MAX);
-        list("Would keep", &preview.kept, NAMED);
+        list("Would add", &preview.labels(Verdict::Added), NAMED);
+        list("Would change", &preview.labels(Verdict::Changed), NAMED);
+        conflicts(&preview);
+        list("Would withdraw", &preview.labels(Verdict::Withdrawn), usize::MAX);
+        list("Would keep", &preview.labels(Verdict::Kept), NAMED);
         println!("Nothing was written: this was a dry run");
         println!("{}", preview.counts);
         return Ok(());
@@ -203,10 +188,53 @@ pub fn write(app: &App, command: &ImportCommand, parsed: &Parsed) -> anyhow::Res
         ask(&format!("This import retires {withdrawn} of the {stored} {things} of {place}."))?;
     }
     let progress = Progress::start("Writing");
-    let counts = parsed.apply(app, how.missing())?;
+    let actor = Actor::command();
+    let counts = runs::import_now(&app.db, &actor, &parsed.name, content, target).map_err(told)?;
     progress.clear();
     println!("{counts}");
     Ok(())
+}
+
+/// Where it goes, and what becomes of what it does not hold.
+fn target(app: &App, command: &ImportCommand) -> anyhow::Result<Target> {
+    let repository = match command {
+        ImportCommand::Atomics { repository: Some(prefix), .. } => {
+            app.db.read_blocking(|conn| runs::find_goal(conn, Shelf::whole(), prefix)).map_err(told)?
+        }
+        _ => None,
+    };
+    Ok(Target { repository, missing: command.how().missing() })
+}
+
+/// Says what to know of what is taken, the first of it.
+fn warn(preview: &Preview) {
+    let warnings = preview.changes.iter().filter(|change| change.verdict == Verdict::Warning);
+    // Files that were not looked into are told as left out.
+    let told: Vec<String> = warnings
+        .filter_map(|change| match &change.detail.place {
+            Some(place) => place.object.is_some().then(|| place.to_string()),
+            None => Some(format!("{}: {}", printable(&change.label), printable(&change.detail.sentence))),
+        })
+        .collect();
+    for warning in told.iter().take(NAMED) {
+        println!("Warning: {warning}");
+    }
+    if let Some(more) = told.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        println!("Warning: {} more", HumanCount(more as u64));
+    }
+}
+
+/// Names the fields that were changed here and in the source.
+fn conflicts(preview: &Preview) {
+    for change in preview.changes.iter().filter(|change| change.verdict == Verdict::Conflict) {
+        let fields = change.detail.fields.iter().filter(|field| field.is_conflict);
+        let fields: Vec<&str> = fields.map(|field| field.label.as_str()).collect();
+        println!(
+            "Would change: {}; changed on both sides, ours stands: {}",
+            printable(&change.label),
+            printable(&fields.join(", "))
+        );
+    }
 }
 
 /// Asks whether to go on; where nobody can answer, it does not.

@@ -271,7 +271,7 @@ fn larger_than(limit: u64) -> String {
     format!("it is larger than {} MiB", limit / MIB)
 }
 
-fn too_large(name: &str, limit: u64) -> ImportError {
+pub(super) fn too_large(name: &str, limit: u64) -> ImportError {
     ImportError::file(name, larger_than(limit))
 }
 
@@ -381,13 +381,26 @@ fn too_many_entries(place: &str) -> ImportError {
     ImportError::file(place, format!("it has more than {ENTRIES_MAX} entries"))
 }
 
+/// The reader of zips keeps a record for each entry, so they are counted before it is asked.
+pub(super) fn has_too_many_entries(bytes: &[u8]) -> bool {
+    let headers = bytes.windows(4).filter(|window| window == b"PK\x01\x02");
+    headers.take(ENTRIES_MAX + 1).count() > ENTRIES_MAX
+}
+
+/// Whether an entry unpacks to more than text written by people ever does.
+pub(super) fn is_bomb(unpacked: u64, compressed: u64) -> bool {
+    unpacked > RATIO_FROM && unpacked > compressed.saturating_mul(RATIO_MAX)
+}
+
+pub(super) fn bomb(archive: &str, entry: &str) -> ImportError {
+    in_archive(archive, entry, &format!("it unpacks to more than {RATIO_MAX} times its size"))
+}
+
 fn from_zip(archive_name: &str, bytes: &[u8]) -> Result<Found, ImportError> {
     if bytes.len() as u64 > FILE_MAX {
         return Err(too_large(archive_name, FILE_MAX));
     }
-    // The reader below keeps a record for each entry, so they are counted before it is asked.
-    let headers = bytes.windows(4).filter(|window| window == b"PK\x01\x02");
-    if headers.take(ENTRIES_MAX + 1).count() > ENTRIES_MAX {
+    if has_too_many_entries(bytes) {
         return Err(too_many_entries(archive_name));
     }
     let unreadable = |error: zip::result::ZipError| {
@@ -443,13 +456,8 @@ fn from_zip(archive_name: &str, bytes: &[u8]) -> Result<Found, ImportError> {
             .map_err(|error| in_archive(archive_name, &name, &format!("it cannot be read ({error})")))?;
         // Sizes in a header may lie, so the limits hold for the bytes that come out.
         let bytes = read_up_to(entry, &name, TECHNIQUE_FILE_MAX)?;
-        let unpacked = bytes.len() as u64;
-        if unpacked > RATIO_FROM && unpacked > compressed.saturating_mul(RATIO_MAX) {
-            return Err(in_archive(
-                archive_name,
-                &name,
-                &format!("it unpacks to more than {RATIO_MAX} times its size"),
-            ));
+        if is_bomb(bytes.len() as u64, compressed) {
+            return Err(bomb(archive_name, &name));
         }
         found.take(name, bytes, place)?;
     }
@@ -462,7 +470,7 @@ fn in_archive(archive: &str, entry: &str, sentence: &str) -> ImportError {
 
 /// The entry's name with `/` between folders, which some Windows tools write as `\`. Refused when it would
 /// leave the folder it is unpacked to, on any system.
-fn safe_name(archive: &str, raw: &[u8]) -> Result<String, ImportError> {
+pub(super) fn safe_name(archive: &str, raw: &[u8]) -> Result<String, ImportError> {
     let name = String::from_utf8_lossy(raw).into_owned();
     let refuse = |sentence: &str| Err(in_archive(archive, &name, sentence));
     if name.len() > NAME_MAX || name.is_empty() || name.chars().any(char::is_control) {

@@ -7,11 +7,13 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
 
 use crate::library::domain::{Piece, visible};
 
-/// Why a file was refused as a whole, and where. Nothing of it is written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// What is wrong, and where: why a file was refused as a whole (nothing of it is written then), why one
+/// object was left out, or what to know of one that is taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub struct ImportError {
     pub file: String,
     /// `objects[17] (attack-pattern--…)`, `test 3 "Name"`; none when the file itself is at fault.
@@ -27,7 +29,7 @@ pub struct ImportError {
 impl ImportError {
     /// An error about the file itself.
     pub fn file(file: &str, sentence: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), object: None, field: None, line: None, sentence: sentence.into() }
+        Self { file: file.to_owned(), sentence: sentence.into(), ..Self::default() }
     }
 }
 
@@ -47,19 +49,26 @@ impl fmt::Display for ImportError {
     }
 }
 
-/// One object that was left out while the rest of its file was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    pub file: String,
-    pub object: String,
-    /// Without a capital and without a full stop.
-    pub reason: String,
+/// Everything for which a source was refused as a whole; at least one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Faults(pub Vec<ImportError>);
+
+impl From<ImportError> for Faults {
+    fn from(fault: ImportError) -> Self {
+        Self(vec![fault])
+    }
 }
 
-impl fmt::Display for Refused {
+/// One fault a line.
+impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [file, object, reason] = [&self.file, &self.object, &self.reason].map(|text| printable(text));
-        write!(f, "{file}, {object}: {reason}.")
+        for (n, fault) in self.0.iter().enumerate() {
+            if n > 0 {
+                f.write_str("\n")?;
+            }
+            fault.fmt(f)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,9 +1,18 @@
-//! Importers: read and check ([`attack`], [`atomics`]), then compare ([`domain::plan`]), then write
-//! in one transaction. What is read is hostile until it is checked, and nothing here touches the
-//! database: a file that is refused has written nothing.
+//! Importers. What is read is hostile until it is checked: [`source`] knows what a file is and has it read
+//! ([`archive`], [`atomics`], [`attack`]) without touching the database, so that one that is refused has
+//! written nothing. The engine in [`store`] compares it with the library ([`preview`]) and writes in one
+//! transaction; the command line and the pages differ in who is asked in between ([`check`]).
 
 pub mod archive;
 pub mod atomics;
 pub mod attack;
+pub mod check;
 pub mod domain;
+pub mod forms;
+pub mod pages;
+pub mod preview;
+pub mod releases;
+pub mod source;
 pub mod store;
+pub mod upload;
+pub mod views;

@@ -2,6 +2,7 @@
 //! to browse and search it. The starter library comes with the binary.
 
 pub mod changes;
+pub mod compare;
 pub mod domain;
 pub mod editor;
 pub mod forms;

@@ -1,15 +1,18 @@
-// Files of a procedure: chosen, dropped on a zone (form[data-drop]), or pasted. They are sent at once.
+// Files of a form: chosen, dropped on its zone (form[data-drop]), or pasted. They are sent at once.
 import { around, find, findAll } from './dom.js';
 import { isRowDragged } from './order.js';
 
+// A zone with data-wait has more to say before its file is sent.
 function attach(zone, files) {
   const input = find('input[type=file]', zone);
   input.files = files;
-  input.form.requestSubmit();
+  if ('wait' in zone.dataset) input.focus();
+  else input.form.requestSubmit();
 }
 
 document.addEventListener('change', (event) => {
-  if (event.target.matches('[data-drop] input[type=file]')) event.target.form.requestSubmit();
+  const chosen = event.target;
+  if (chosen.matches('[data-drop]:not([data-wait]) input[type=file]')) chosen.form.requestSubmit();
 });
 
 // The zone under files that are dragged. A row on its way is none of them, whatever the browser says that it

@@ -15,6 +15,7 @@ mod evidence;
 mod first_hour;
 mod harness;
 mod hostile;
+mod imports;
 mod interleaved;
 mod journey;
 mod kernel;

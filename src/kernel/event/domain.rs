@@ -115,6 +115,11 @@ kinds! {
     FindingRemoved => "finding.removed", Reports;
     FindingsReordered => "findings.reordered", Reports;
     LibraryImported => "library.imported", Library;
+    ImportUploaded => "import.uploaded", Library;
+    ImportDiscarded => "import.discarded", Library;
+    ImportUndone => "import.undone", Library;
+    ProceduresRetagged => "library_procedures.retagged", Library;
+    OriginTakenOver => "library_procedure.taken_over", Library;
     TestPlanCreated => "test_plan.created", Library;
     TestPlanUpdated => "test_plan.updated", Library;
     TestPlanDeleted => "test_plan.deleted", Library;

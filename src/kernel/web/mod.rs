@@ -7,6 +7,7 @@ pub mod edge;
 pub mod filters;
 pub mod form;
 pub mod frame;
+pub mod incoming;
 pub mod literal;
 pub mod margins;
 pub mod markdown;

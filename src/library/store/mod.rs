@@ -2,6 +2,7 @@
 
 pub mod attack;
 pub mod curated;
+pub mod incoming;
 pub mod plans;
 pub mod procedures;
 mod seed;

@@ -4,6 +4,7 @@
 
 mod additions;
 pub mod chromium;
+mod import;
 mod log;
 mod losses;
 mod plain;
@@ -34,6 +35,8 @@ pub trait Hand {
     fn save_and_next(&mut self);
     /// Goes on to the next procedure without saving: Alt+PageDown.
     fn next(&mut self);
+    /// Chooses a file in a field of a form.
+    fn choose_file(&mut self, field: &str, name: &str, bytes: &[u8]);
     /// Adds a file to a side.
     fn attach(&mut self, team: &str, name: &str, media_type: &str, bytes: &[u8]);
     /// Sees this text on the page.
@@ -120,6 +123,20 @@ fn journey_from_request_to_complete_in_a_browser() {
     let app = TestApp::spawn();
     let driver = chromium::Driver::start();
     request::from_request_to_complete(&app, || driver.open(&app));
+}
+
+#[test]
+fn a_broken_file_is_mended_without_scripts() {
+    let app = TestApp::spawn();
+    import::a_broken_file_is_mended(&app, &mut plain::Plain::new(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_a_broken_file_is_mended_in_a_browser() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    import::a_broken_file_is_mended(&app, &mut driver.open(&app));
 }
 
 #[test]

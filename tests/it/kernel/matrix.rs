@@ -137,6 +137,8 @@ pub(super) fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
         ("procedure", first("SELECT id FROM library_procedures ORDER BY name LIMIT 1")),
         ("technique", "T1059".to_owned()),
         ("tactic", "TA0002".to_owned()),
+        ("import", Uuid::nil().to_string()),
+        ("copy", Uuid::nil().to_string()),
         ("repository", first("SELECT id FROM repositories ORDER BY name LIMIT 1")),
         ("path", "app.css".to_owned()),
         ("token", "0".repeat(48)),

@@ -11,7 +11,9 @@ use crate::kernel::db::schema::library_procedures;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::library::compare::{Compared, compare};
-use crate::library::store::incoming::{Imported, NextVersion, list_bodies, write_versions};
+use crate::library::store::incoming::{
+    Imported, NextVersion, list_bodies, set_copied_version, write_versions,
+};
 use crate::library::store::shelf::seen;
 
 /// A copy whose original has another version now.
@@ -130,9 +132,7 @@ pub(crate) fn take_over(
     let body = compared.merged(takes)?;
     let next = NextVersion { id, body, imported: Imported::Stays, withdrawn_at: None };
     write_versions(tx, &[next])?;
-    diesel::update(library_procedures::table.find(id))
-        .set(library_procedures::copied_version.eq(copy.origin_version))
-        .execute(tx.conn)?;
+    set_copied_version(tx, id, copy.origin_version)?;
     let sentence =
         format!("Took version {} of {} over into {}", copy.origin_version, copy.origin_shown, copy.shown);
     tx.audited((), Event::new(Kind::OriginTakenOver, sentence).subject("library_procedure", id.0, copy.name))

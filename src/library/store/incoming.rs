@@ -480,6 +480,14 @@ pub(crate) fn write_versions(tx: &mut WriteTx<'_>, next: &[NextVersion]) -> Resu
     put(tx, &rows, &versions)
 }
 
+/// Notes which version of its original a copy goes by from now on. The caller audits.
+pub(crate) fn set_copied_version(tx: &mut WriteTx<'_>, id: LibraryProcedureId, version: i32) -> Result<()> {
+    diesel::update(library_procedures::table.find(id))
+        .set(library_procedures::copied_version.eq(version))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
 /// Takes back what an import did: what it brought is withdrawn, what it changed says again what it said, as a
 /// version of its own, and what it withdrew is back. The caller holds the lock, has asked for what uses it,
 /// and audits.

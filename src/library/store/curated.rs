@@ -306,19 +306,19 @@ pub(crate) fn restore_release(
     // All of them out, then in: short names may have been swapped.
     let out: Vec<&String> = before.keys().collect();
     diesel::delete(
-        tactics::table.filter(tactics::version.eq(version)).filter(tactics::external_id.eq_any(&out)),
+        tactics::table.filter(tactics::version.eq(version)).filter(tactics::external_id.eq_any(out.clone())),
     )
     .execute(tx.conn)?;
     diesel::delete(
         techniques::table
             .filter(techniques::version.eq(version))
-            .filter(techniques::external_id.eq_any(&out)),
+            .filter(techniques::external_id.eq_any(out.clone())),
     )
     .execute(tx.conn)?;
     diesel::delete(
         attack_groups::table
             .filter(attack_groups::version.eq(version))
-            .filter(attack_groups::external_id.eq_any(&out)),
+            .filter(attack_groups::external_id.eq_any(out)),
     )
     .execute(tx.conn)?;
     for (table, restore) in TABLES.into_iter().zip(RESTORES) {

@@ -9,6 +9,11 @@ use std::time::{Duration, Instant};
 
 use common::{Browser, Server, Stand, engagement, first_procedure, heading, people, tyrian};
 use diesel::connection::SimpleConnection;
+use tyrian::imports::atomics::Atomics;
+use tyrian::imports::store::apply_atomics;
+use tyrian::kernel::event::domain::Actor;
+use tyrian::library::changes::Missing;
+use tyrian::library::domain::{ProcedureBody, Step};
 
 fn main() {
     let scratch = std::env::temp_dir().join(format!("tyrian-bench-{}", std::process::id()));
@@ -27,6 +32,10 @@ fn pages(directory: &Path) {
     for (n, id) in engagements {
         browser.measure(&format!("engagement page, {n} procedures"), &format!("/engagements/{id}"));
     }
+    browser.measure(
+        "Navigator layer of 1,000 procedures",
+        &format!("/engagements/{}/layer.json", engagements[1].1),
+    );
     let procedure = first_procedure(&stand.app, engagements[0].1);
     let path = format!("/engagements/{}/procedures/{procedure}", engagements[0].1);
     let notes = "What the team saw, in full sentences. ".repeat(27);
@@ -37,7 +46,55 @@ fn pages(directory: &Path) {
     browser.measure_saves("the same without the deferred trigger", &path);
     stand.superuser().batch_execute("ALTER TABLE procedures ENABLE TRIGGER USER").expect("with");
     browser.measure("engagements list", "/engagements");
+    library(&stand.app, 10_000);
+    browser.measure("library list, 10,000 procedures", "/library/procedures");
+    browser.measure("its search, two words", "/library/procedures?q=shadow+secrets");
+    browser.measure("its search, a word of every command", "/library/procedures?q=invoke");
+    browser.measure("its search, an id", "/library/procedures?q=atomic-7777");
+    browser
+        .measure("its search with filters", "/library/procedures?q=dump&platform=linux&used=never&sort=id");
     stand.stop();
+}
+
+/// Fills a repository with procedures as long as those of Atomic Red Team.
+fn library(app: &tyrian::kernel::app::App, n: usize) {
+    const VERBS: [&str; 7] = ["Dump", "Read", "Copy", "List", "Delete", "Encrypt", "Send"];
+    const NOUNS: [&str; 11] = [
+        "secrets",
+        "shadow file",
+        "registry hive",
+        "tickets",
+        "browser data",
+        "keys",
+        "logs",
+        "shares",
+        "mail",
+        "memory",
+        "history",
+    ];
+    let body = |n: usize| {
+        let name = format!("{} the {} of host {n}", VERBS[n % 7], NOUNS[n % 11]);
+        let line =
+            format!("Invoke-Thing -Target #{{host}} -Path C:\\Temp\\{n}.dmp -Mode {}\n", NOUNS[n % 11]);
+        let step = Step {
+            id: "s".to_owned(),
+            description: "Run the command.".to_owned(),
+            command: Some(line.repeat(12)),
+            executor: Some(if n.is_multiple_of(2) { "powershell" } else { "sh" }.to_owned()),
+            ..Step::default()
+        };
+        ProcedureBody {
+            description: format!("Shows whether {name} is seen. ").repeat(4),
+            technique_ids: vec![["T1003.008", "T1059.001", "T1087"][n % 3].to_owned()],
+            platforms: vec![if n.is_multiple_of(2) { "windows" } else { "linux" }.to_owned()],
+            steps: vec![step],
+            name,
+            ..ProcedureBody::default()
+        }
+    };
+    let procedures = (0..n).map(|n| (format!("bench-{n}"), body(n))).collect();
+    let atomics = Atomics { procedures, ..Atomics::default() };
+    apply_atomics(&app.db, &Actor::command(), &atomics, Missing::Keep).expect("a full library");
 }
 
 fn starts(directory: &Path) {

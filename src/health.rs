@@ -1,5 +1,5 @@
 //! `/healthz` (the process is up) and `/readyz` (database reachable, schema current, audit partitions there;
-//! late jobs and sealing are told).
+//! late jobs, sealing and the last verification of the audit log are told).
 
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::accounts::store::secret_key;
 use crate::audit::proof::store::seal::{Progress, get_progress, may_seal};
+use crate::audit::proof::store::verification::{Verification, find_last_decided};
 use crate::kernel::app::App;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::query::prelude::*;
@@ -33,6 +34,12 @@ const OTHER_KEY: &str = "secret key: not the one the database was made with (`ty
 /// Said where attachments have rows and no file; it makes no server unfit to answer.
 const LOST: &str =
     "attachments: the folder is missing or empty, though files are recorded: restore it from a backup\n";
+
+/// How long an event may wait for its seal before that is told.
+const LATE_SECONDS: i64 = 60;
+const STANDS_STILL: &str = "audit sealing: stands still: no server runs that seals, a writing transaction \
+    was \
+    left open, or `tyrian audit verify` says what is in its way\n";
 
 /// Whether a directory holds the file of any attachment.
 fn holds_files(directory: &Path) -> bool {
@@ -70,8 +77,11 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
             Vec::new()
         };
         let other_key = schema == Standing::Current && secret_key::goes_with_another(conn, &keys)?;
-        let sealing =
-            if schema == Standing::Current { Some((get_progress(conn)?, may_seal(conn)?)) } else { None };
+        let sealing = if schema == Standing::Current {
+            Some((get_progress(conn)?, may_seal(conn)?, find_last_decided(conn)?))
+        } else {
+            None
+        };
         let files = schema == Standing::Current && has_attachments(conn)?;
         Ok((schema, next.present, since, sealing, (other_key, files)))
     });
@@ -85,7 +95,8 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
     answer.content_type("text/plain; charset=utf-8").body(lines)
 }
 
-type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>, Option<(Progress, bool)>, (bool, bool));
+type Sealing = (Progress, bool, Option<Verification>);
+type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>, Option<Sealing>, (bool, bool));
 
 fn told(asked: Result<Asked>, jobs: &[Job], now: DateTime<Utc>) -> (bool, String) {
     match asked {
@@ -115,8 +126,9 @@ fn told(asked: Result<Asked>, jobs: &[Job], now: DateTime<Utc>) -> (bool, String
                 })
                 .collect();
             let jobs = if late.is_empty() { "jobs: on time\n".to_owned() } else { late };
-            let sealing =
-                sealing.map_or_else(String::new, |(progress, by_app)| sealing_line(&progress, by_app));
+            let sealing = sealing.map_or_else(String::new, |(progress, by_app, last)| {
+                format!("{}{}", sealing_line(&progress, by_app), verification_line(last.as_ref()))
+            });
             let key = if other_key { OTHER_KEY } else { "secret key: the one the database was made with\n" };
             (
                 schema == Standing::Current && months && !other_key,
@@ -138,5 +150,25 @@ fn sealing_line(progress: &Progress, by_app: bool) -> String {
     let waits = progress.waiting_since.map_or(0, |since| (progress.now - since).num_seconds().max(0));
     let role =
         if by_app { SEALED_BY_APP } else { "audit role: the app's own cannot seal, archive or drop\n" };
-    format!("audit sealing: {newest}, oldest unsealed event waits {waits} s\n{role}")
+    let late = if waits > LATE_SECONDS { STANDS_STILL } else { "" };
+    let stuck = match progress.stuck {
+        0 => String::new(),
+        1 => "audit sealing: 1 event can never be sealed as it is (`tyrian audit verify` names it)\n".into(),
+        stuck => format!(
+            "audit sealing: {stuck} events can never be sealed as they are (`tyrian audit verify` names \
+                the first)\n"
+        ),
+    };
+    format!("audit sealing: {newest}, oldest unsealed event waits {waits} s\n{late}{stuck}{role}")
+}
+
+/// What the last verification found. A log that does not hold makes no server unfit to answer: it is told,
+/// and does not count; which event it is stands on the page alone, because anybody may ask here.
+fn verification_line(last: Option<&Verification>) -> String {
+    let Some(last) = last else { return "audit verification: none yet\n".to_owned() };
+    let at = last.started_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    match &last.fault {
+        None => format!("audit verification: everything held at {at}, {} events\n", last.events),
+        Some(_) => format!("audit verification: THE LOG DID NOT HOLD at {at} (`tyrian audit verify`)\n"),
+    }
 }

@@ -1,5 +1,6 @@
 //! The table of jobs: what the server does by itself, and when.
 
+use crate::audit::proof::verification;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::job::{Done, Job};
 
@@ -9,6 +10,7 @@ pub const JOBS: &[Job] = &[
         title: "Start what is scheduled",
         schedule: "0 * * * *",
         about: "Moves each scheduled engagement whose start date has come to In Progress.",
+        long: false,
         run: |reach, now| crate::lifecycle::store::sweep(&reach.db, &reach.actor(), now),
     },
     Job {
@@ -16,6 +18,7 @@ pub const JOBS: &[Job] = &[
         title: "Keep the audit log’s months",
         schedule: "10 0 * * *",
         about: "Makes the audit log's months ahead; archives and drops those that are no longer shown.",
+        long: false,
         run: crate::audit::log::retention::refresh,
     },
     Job {
@@ -23,6 +26,7 @@ pub const JOBS: &[Job] = &[
         title: "Clear ended sessions and old drafts",
         schedule: "*/20 * * * *",
         about: "Removes sessions that have ended and drafts older than 14 days.",
+        long: false,
         run: |reach, now| crate::accounts::sweep::sweep(&reach.db, now),
     },
     Job {
@@ -30,6 +34,7 @@ pub const JOBS: &[Job] = &[
         title: "Count refused attempts",
         schedule: "* * * * *",
         about: "Records how many attempts were refused beyond those that have events of their own.",
+        long: false,
         run: |reach, now| {
             Ok(Done { moved: crate::kernel::refusals::sum_up(&reach.db, now)?, ..Done::default() })
         },
@@ -39,6 +44,7 @@ pub const JOBS: &[Job] = &[
         title: "Check uploaded files",
         schedule: "* * * * *",
         about: "Checks files that were uploaded to the library and that no other process looks at.",
+        long: false,
         run: |reach, now| crate::imports::check::check_waiting(&reach.db, &reach.attachments, now),
     },
     Job {
@@ -46,6 +52,7 @@ pub const JOBS: &[Job] = &[
         title: "Clear forgotten imports",
         schedule: "50 3 * * *",
         about: "Discards imports that lay open for seven days, and deletes files that no import needs.",
+        long: false,
         run: |reach, now| crate::imports::check::sweep(&reach.db, &reach.attachments, now),
     },
     Job {
@@ -53,7 +60,16 @@ pub const JOBS: &[Job] = &[
         title: "Clear removed files",
         schedule: "40 3 * * *",
         about: "Deletes uploads that were never finished and files of attachments removed 30 days ago.",
+        long: false,
         run: |reach, now| crate::procedures::sweep::sweep(&reach.db, &reach.attachments, now),
+    },
+    Job {
+        name: verification::JOB,
+        title: "Verify the audit log",
+        schedule: verification::SCHEDULE,
+        about: "Verifies the whole audit log with its archives; tells of the first thing that does not hold.",
+        long: true,
+        run: verification::nightly,
     },
 ];
 

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod dashboard;
 pub mod demo;
 pub mod engagements;
+pub mod harvest;
 pub mod health;
 pub mod imports;
 pub mod jobs;

@@ -9,6 +9,7 @@ use prometheus::{GaugeVec, IntCounter, Opts, Registry, TextEncoder};
 
 use crate::admin::store::{Run, list_last_runs};
 use crate::audit::proof::store::seal::{Progress, get_progress};
+use crate::audit::proof::store::verification::{Verification, find_last_decided};
 use crate::kernel::app::App;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::db::STATEMENTS;
@@ -20,13 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub async fn metrics(app: web::Data<App>) -> Result<HttpResponse> {
     let names: Vec<&'static str> = app.jobs.all().iter().map(|job| job.name).collect();
     // The last that ended, also while the next one runs.
-    let asked = app.db.read(move |conn| Ok((get_progress(conn)?, list_last_runs(conn, &names, 2)?)));
+    let asked = app.db.read(move |conn| {
+        Ok((get_progress(conn)?, list_last_runs(conn, &names, 2)?, find_last_decided(conn)?))
+    });
     let found = tokio::time::timeout(PATIENCE, asked).await.ok().and_then(Result::ok);
     let text = text(&app, found).map_err(|fault| Error::Internal(fault.into()))?;
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }
 
-fn text(app: &App, found: Option<(Progress, Vec<Run>)>) -> prometheus::Result<String> {
+type Found = (Progress, Vec<Run>, Option<Verification>);
+
+fn text(app: &App, found: Option<Found>) -> prometheus::Result<String> {
     let registry = Registry::new();
     registry.register(Box::new(requests().clone()))?;
     registry.register(Box::new(measure::statements().clone()))?;
@@ -46,9 +51,10 @@ fn text(app: &App, found: Option<(Progress, Vec<Run>)>) -> prometheus::Result<St
     let up = gauge("tyrian_database_up", "Whether the database answered within a second.", &[]);
     up.with_label_values::<&str>(&[]).set(f64::from(u8::from(found.is_some())));
     let mut all = vec![connections, limit, waiting, up];
-    if let Some((progress, runs)) = found {
+    if let Some((progress, runs, verification)) = found {
         all.extend(of_jobs(&runs));
         all.extend(of_sealing(&progress));
+        all.extend(of_verification(verification.as_ref()));
     }
     for one in all {
         registry.register(Box::new(one))?;
@@ -89,4 +95,21 @@ fn of_sealing(progress: &Progress) -> [GaugeVec; 2] {
         newest.with_label_values::<&str>(&[]).set(at.timestamp_millis() as f64 / 1_000.0);
     }
     [lag, newest]
+}
+
+fn of_verification(last: Option<&Verification>) -> [GaugeVec; 3] {
+    let holds =
+        gauge("tyrian_audit_log_holds", "Whether the last verification found that the audit log holds.", &[]);
+    let at =
+        gauge("tyrian_audit_last_verification_timestamp_seconds", "When the last verification began.", &[]);
+    let events = gauge("tyrian_audit_verified_events", "Events that it found whole.", &[]);
+    if let Some(last) = last {
+        let whole = last.fault.is_none();
+        holds.with_label_values::<&str>(&[]).set(f64::from(u8::from(whole)));
+        at.with_label_values::<&str>(&[]).set(last.started_at.timestamp_millis() as f64 / 1_000.0);
+        if whole {
+            events.with_label_values::<&str>(&[]).set(last.events as f64);
+        }
+    }
+    [holds, at, events]
 }

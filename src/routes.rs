@@ -9,8 +9,8 @@ use crate::kernel::base::error::Error;
 use crate::kernel::web::assets;
 use crate::kernel::web::route::{Row, register, rows};
 use crate::{
-    accounts, admin, audit, clients, dashboard, engagements, imports, library, procedures, reports, schedule,
-    settings,
+    accounts, admin, audit, clients, dashboard, engagements, harvest, imports, library, procedures, reports,
+    schedule, settings,
 };
 
 /// The tables of all slices.
@@ -18,6 +18,7 @@ pub const TABLE: &[&[Row]] = &[
     WAYS_IN,
     ACCOUNTS,
     CLIENTS,
+    EXPORTS,
     LIBRARY,
     IMPORTS,
     ENGAGEMENTS,
@@ -99,14 +100,43 @@ const PROCEDURES: &[Row] = rows! {
     post "/engagements/{id}/procedures/{pid}/draft/discard" => procedures::pages::page::discard_draft;
     get "/engagements/{id}/procedures/{pid}/operators" => procedures::pages::operators::edit;
     post "/engagements/{id}/procedures/{pid}/operators", LISTS => procedures::pages::operators::update;
+    get "/engagements/{id}/procedures/{pid}/library" => harvest::pages::procedure;
+    post "/engagements/{id}/procedures/{pid}/library", TEXTS => harvest::pages::save_procedure;
+    get "/engagements/{id}/test-plan" => harvest::pages::plan;
+    post "/engagements/{id}/test-plan", TEXTS => harvest::pages::save_plan;
     get "/engagements/{id}/queue" => procedures::pages::queue::show;
     get "/engagements/{id}/events" => procedures::pages::events::events;
 };
 
+// Above the pages whose placeholders would match them too.
+const EXPORTS: &[Row] = rows! {
+    get "/test-plans/{id}.yaml" => imports::pages::exports::plan_yaml;
+    get "/test-plans/{id}/layer.json" => imports::pages::exports::plan_layer;
+    get "/library/layer.json" => imports::pages::exports::library_layer;
+    get "/library/repositories/{shelf}/archive.zip" => imports::pages::exports::archive;
+};
+
 const LIBRARY: &[Row] = rows! {
     get "/library/procedures" => library::pages::procedures::list;
-    get "/library/procedures/{id}" => library::pages::procedures::one;
-    get "/library/repositories" => library::pages::procedures::repositories;
+    post "/library/procedures/ticked", LISTS => library::pages::procedures::act;
+    get "/library/procedures/new" => library::pages::writing::new;
+    post "/library/procedures/new", LISTS => library::pages::writing::create;
+    get "/library/procedures/{shelved}" => library::pages::procedures::one;
+    get "/library/procedures/{shelved}/edit" => library::pages::writing::edit;
+    post "/library/procedures/{shelved}/edit", LISTS => library::pages::writing::update;
+    get "/library/procedures/{shelved}/uses" => harvest::pages::uses;
+    get "/library/procedures/{shelved}/versions" => library::pages::procedures::versions;
+    post "/library/procedures/{shelved}/restoration" => library::pages::procedures::restore;
+    get "/library/repositories" => library::pages::repositories::list;
+    get "/library/repositories/new" => library::pages::repositories::new;
+    post "/library/repositories/new", LISTS => library::pages::repositories::create;
+    get "/library/repositories/{shelf}" => library::pages::repositories::show;
+    get "/library/repositories/{shelf}/edit" => library::pages::repositories::edit;
+    post "/library/repositories/{shelf}/edit", LISTS => library::pages::repositories::update;
+    get "/library/repositories/{shelf}/copy" => library::pages::repositories::copy_form;
+    post "/library/repositories/{shelf}/copy" => library::pages::repositories::copy;
+    get "/library/repositories/{shelf}/delete" => library::pages::repositories::delete_form;
+    post "/library/repositories/{shelf}/delete" => library::pages::repositories::delete;
     get "/library/tactics" => library::pages::attack::tactics;
     get "/library/techniques" => library::pages::attack::techniques;
     get "/library/techniques/{id}" => library::pages::attack::technique;
@@ -144,6 +174,7 @@ const ENGAGEMENTS: &[Row] = rows! {
     get "/engagements/new/{draft}" => engagements::pages::wizard::show;
     post "/engagements/new/{draft}", LISTS => engagements::pages::wizard::post;
     get "/engagements/{id}" => engagements::pages::show::show;
+    get "/engagements/{id}/layer.json" => engagements::pages::layer::show;
     get "/engagements/{id}/sections/{section}" => engagements::pages::show::section;
     post "/engagements/{id}/sections" => engagements::pages::show::remember;
     get "/engagements/{id}/cell" => engagements::pages::cells::edit;
@@ -246,6 +277,7 @@ const ADMIN: &[Row] = rows! {
     get "/admin/audit-log.jsonl" => audit::log::pages::jsonl;
     get "/admin/audit-log/audit.pub" => audit::log::pages::keys;
     get "/admin/audit-log/fresh" => audit::log::pages::fresh;
+    get "/admin/audit-log/proof" => audit::proof::pages::show;
     get "/admin/users" => accounts::users::pages::list;
     get "/admin/users.csv" => accounts::users::pages::export;
     get "/admin/users/new" => accounts::users::pages::new;

@@ -241,6 +241,7 @@ pub fn serve(app: App, listener: TcpListener, workers: usize) -> std::io::Result
         .build();
         let people = web::scope("")
             .wrap(from_fn(session::in_use))
+            .wrap(from_fn(crate::kernel::web::kept::kept))
             .wrap(from_fn(crate::kernel::web::edge::same_origin))
             .wrap(from_fn(session::handed_over))
             .wrap(sessions)

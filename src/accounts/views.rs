@@ -132,6 +132,8 @@ pub struct DraftOffer {
     pub place: String,
     pub tab: String,
     pub at: String,
+    /// The beginning of what was typed.
+    pub words: String,
     pub fields: Vec<(String, String)>,
 }
 

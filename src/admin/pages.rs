@@ -1,15 +1,17 @@
 //! The administration's index and its jobs.
 
 use actix_web::{HttpResponse, web};
+use serde::Deserialize;
 
 use super::store;
 use super::views::{Card, Index, JobCard, Jobs, RunRow};
+use crate::accounts::pages::sign_in::own_path;
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::event::domain::{Event, Kind};
-use crate::kernel::job::{late_since, next_run};
+use crate::kernel::job::{Ran, late_since, next_run};
 use crate::kernel::web::permit::{Permit, RunJob, SignedIn};
-use crate::kernel::web::{Section, redirect_with};
+use crate::kernel::web::{Form, Section, redirect_with};
 
 /// How many runs of each job the page shows.
 const RUNS: i64 = 8;
@@ -125,18 +127,35 @@ pub async fn jobs(permit: Permit<RunJob>) -> Result<HttpResponse> {
     })
 }
 
-pub async fn run(permit: Permit<RunJob>, path: web::Path<String>) -> Result<HttpResponse> {
+/// Where to go on; empty: the jobs.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Back {
+    back: String,
+}
+
+pub async fn run(
+    permit: Permit<RunJob>,
+    path: web::Path<String>,
+    Form(from): Form<Back>,
+) -> Result<HttpResponse> {
     let job = permit.app.jobs.find(&path)?;
     let event = Event::new(Kind::JobRun, format!("Ran the job “{}” ({}) by hand", job.title, job.name))
         .detail(serde_json::json!({ "job": job.name }));
     permit.write(|tx| tx.audited((), event)).await?;
     let message = match permit.app.jobs.run_now(job.name, Some(permit.viewer().id)).await {
-        Ok(done) if done.skipped > 0 => {
+        Ok(Ran::Begun) => format!("“{}” has begun and goes on.", job.title),
+        Ok(Ran::Done(done)) if done.wrong.is_some() => {
+            format!("“{}” found something wrong. Its last run says what.", job.title)
+        }
+        Ok(Ran::Done(done)) if !done.said.is_empty() => done.said,
+        Ok(Ran::Done(done)) if done.skipped > 0 => {
             format!("“{}” ran: {} moved, {} skipped.", job.title, done.moved, done.skipped)
         }
-        Ok(done) => format!("“{}” ran: {} moved.", job.title, done.moved),
+        Ok(Ran::Done(done)) => format!("“{}” ran: {} moved.", job.title, done.moved),
         Err(away @ Error::Unavailable(_)) => return Err(away),
         Err(_) => format!("“{}” failed. Its last run says why.", job.title),
     };
-    Ok(redirect_with("/admin/jobs", &message))
+    let back = if from.back.is_empty() { "/admin/jobs".to_owned() } else { own_path(&from.back) };
+    Ok(redirect_with(&back, &message))
 }

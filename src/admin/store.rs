@@ -30,16 +30,20 @@ pub struct Run {
     /// What it left and why, a line each.
     #[diesel(sql_type = Text)]
     pub left_over: String,
+    /// What it said of itself.
+    #[diesel(sql_type = Text)]
+    pub said: String,
 }
 
 /// The last runs of each job, the newest first.
 pub fn list_last_runs(conn: &mut PgConnection, jobs: &[&str], of_each: i64) -> Result<Vec<Run>> {
     // sql_query: the newest few of each job, by one index probe for each.
     Ok(diesel::sql_query(
-        "SELECT r.job, r.trigger, r.started_at, r.finished_at, r.moved, r.skipped, r.failure, r.left_over
+        "SELECT r.job, r.trigger, r.started_at, r.finished_at, r.moved, r.skipped, r.failure, r.left_over, \
+            r.said
          FROM unnest($1::text[]) WITH ORDINALITY AS wanted (job, place)
          CROSS JOIN LATERAL (
-            SELECT job, trigger, started_at, finished_at, moved, skipped, failure, left_over
+            SELECT job, trigger, started_at, finished_at, moved, skipped, failure, left_over, said
             FROM job_runs WHERE job = wanted.job ORDER BY started_at DESC LIMIT $2) r
          ORDER BY wanted.place, r.started_at DESC",
     )

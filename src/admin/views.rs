@@ -42,10 +42,7 @@ impl RunRow {
     fn took(&self) -> String {
         match self.0.finished_at {
             None => "Not finished".into(),
-            Some(end) => match (end - self.0.started_at).num_milliseconds() {
-                short @ ..1_000 => format!("{} ms", short.max(0)),
-                _ => show::duration(end - self.0.started_at),
-            },
+            Some(end) => show::took(end - self.0.started_at),
         }
     }
     fn left_over(&self) -> impl Iterator<Item = &str> {

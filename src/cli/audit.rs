@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use chrono::{NaiveDate, TimeDelta};
 use clap::{Args, Subcommand};
 use indicatif::{HumanCount, ProgressBar};
+use serde_json::json;
 
 use crate::audit::log::export;
 use crate::audit::log::query::Filter;
@@ -16,13 +17,17 @@ use crate::audit::log::store::matching::Scope;
 use crate::audit::log::store::search::WALKED;
 use crate::audit::proof::inclusion;
 use crate::audit::proof::seal::{KeyFiles, Seal, read_keys};
+use crate::audit::proof::set_aside::{AsideKind, Subject};
+use crate::audit::proof::store;
 use crate::audit::proof::store::seal::may_seal;
-use crate::audit::proof::store::verify::{self, Against};
-use crate::audit::proof::verify::Halt;
+use crate::audit::proof::store::verify::Against;
+use crate::audit::proof::verify::{Fault, Halt};
 use crate::kernel::app::App;
+use crate::kernel::base::error::Error;
 use crate::kernel::base::hex::hex;
 use crate::kernel::config::Options;
-use crate::kernel::event::domain::Actor;
+use crate::kernel::db::{Db, PoolSize};
+use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::kernel::event::months;
 
 /// What to do with the audit log.
@@ -32,6 +37,20 @@ pub enum AuditCommand {
     Verify(Verify),
     /// Write events to stdout, newest first
     Export(Export),
+    /// Lay aside what stands in the log and does not belong there, as the database's owner; an event says so
+    SetAside(Aside),
+}
+
+/// What to lay aside. `verify` names it, as its command line.
+#[derive(Args)]
+pub struct Aside {
+    /// seal, number, leaf or event
+    kind: AsideKind,
+    /// Its number; of a number or an event its place, such as 1795862400000000.17
+    which: String,
+    /// Why, in a sentence that `verify` repeats
+    #[arg(long)]
+    reason: String,
 }
 
 /// What to verify, and against what.
@@ -43,9 +62,12 @@ pub struct Verify {
     /// An export with proofs, instead of the log; needs no database
     #[arg(long)]
     pub export: Option<PathBuf>,
-    /// The keys whose seals count, one in each line; unset: audit.pub in the data directory
+    /// The keys whose seals count, one in each line; unset: audit.pub beside the newest seal
     #[arg(long)]
     keys: Option<PathBuf>,
+    /// For a restored copy: do not ask for the newest seal beside the key
+    #[arg(long)]
+    no_head: bool,
 }
 
 /// What to export.
@@ -73,7 +95,50 @@ pub fn run(app: &App, command: AuditCommand) -> anyhow::Result<()> {
     match command {
         AuditCommand::Verify(asked) => verify(app, &asked),
         AuditCommand::Export(asked) => export(app, &asked),
+        AuditCommand::SetAside(_) => bail!("only the database's owner can set something aside"),
     }
+}
+
+/// Lays something aside on the owner's address.
+///
+/// # Errors
+/// A sentence: why it stays.
+pub fn set_aside(app: &App, owner: &str, asked: &Aside) -> anyhow::Result<()> {
+    let (kind, which, reason) = (asked.kind, &asked.which, asked.reason.trim());
+    let Some(subject) = Subject::parse(kind, which) else {
+        bail!("“{which}” names no {}: `tyrian audit verify` says what to type", kind.as_str())
+    };
+    if reason.is_empty() || reason.chars().count() > 500 || reason.contains(char::is_control) {
+        bail!("--reason is to say why, in a line of at most 500 characters");
+    }
+    let files = KeyFiles::of(&app.config);
+    let trusted = files.trusted()?;
+    let key = files.signing_key()?;
+    if !trusted.contains(&key.verifying_key().to_bytes()) {
+        bail!("the key of the audit log is not here: run this where the server runs");
+    }
+    let db = Db::open(owner, PoolSize::SEALING, app.clock.clone())?;
+    let made = db.write_blocking(&Actor::command(), |tx| {
+        let made = store::set_aside::set_aside(tx.conn, &key, &trusted, subject, reason)?;
+        let name = subject.name();
+        let event = Event::new(
+            Kind::LogSetAside,
+            format!("Set aside in the audit log: {} {reason}", name.trim_end_matches(',').to_owned() + ":"),
+        );
+        let moved: Option<serde_json::Value> = made
+            .moved
+            .as_deref()
+            .map(serde_json::from_str)
+            .transpose()
+            .map_err(|e| Error::Internal(e.into()))?;
+        tx.audited(made, event.detail(json!({ "kind": kind.as_str(), "which": which, "moved": moved })))
+    });
+    match made {
+        Ok(made) => println!("{}", made.note()),
+        Err(Error::Refused(sentence)) => bail!(sentence),
+        Err(other) => return Err(other.into()),
+    }
+    Ok(())
 }
 
 fn progress(what: &'static str) -> impl FnMut(u64) {
@@ -109,21 +174,26 @@ fn keys(asked: &Verify, files: &KeyFiles) -> anyhow::Result<Vec<[u8; 32]>> {
 
 fn verify(app: &App, asked: &Verify) -> anyhow::Result<()> {
     let files = KeyFiles::of(&app.config);
-    let mut kept = Vec::new();
+    let trusted = keys(asked, &files)?;
+    let archives = app.config.audit_archives();
+    let mut against = Against { trusted, ..Against::of(&files, &archives)? };
+    if asked.no_head {
+        against.head = None;
+    }
     if let Some(path) = &asked.seal {
         let text =
             std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let seal: Seal =
             serde_json::from_str(&text).with_context(|| format!("{} is no seal", path.display()))?;
-        kept.push((format!("kept in {}", path.display()), seal));
+        against.kept.push((format!("kept in {}", path.display()), seal));
     }
-    if let Some(head) = files.head()? {
-        kept.push(("kept beside the key".to_owned(), head));
-    }
-    let archives = app.config.audit_archives();
-    let against = Against { trusted: keys(asked, &files)?, kept, archives: &archives };
     let mut tell = progress("Verified");
-    let outcome = told(verify::verify(app.db.connect()?, app.db.connect()?, &against, &mut tell))?;
+    let outcome = store::verify::verify(app.db.connect()?, app.db.connect()?, &against, &mut tell)
+        .context("the audit log could not be verified")?;
+    if !outcome.holds() {
+        outcome.notes.iter().for_each(|note| println!("Note: {note}"));
+        bail!("the audit log does not hold. {}", found(&outcome.faults));
+    }
     let done = &outcome.verified;
     println!(
         "Everything holds: {} events in {} seals.",
@@ -161,12 +231,32 @@ fn verify(app: &App, asked: &Verify) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What is wrong, a line each, and what could be laid aside.
+fn found(faults: &[Fault]) -> String {
+    let mut lines: Vec<String> = faults.iter().map(|fault| fault.sentence.clone()).collect();
+    for typed in faults.iter().filter_map(|fault| fault.set_aside.as_ref()) {
+        lines.push(format!(
+            "If nothing but this is odd about it: tyrian audit set-aside {typed} --reason '…' lays it \
+                aside, as \
+                the database's owner."
+        ));
+    }
+    lines.join("\n  ")
+}
+
 /// Verifies an export with proofs. It needs the list of trusted keys and nothing else.
 ///
 /// # Errors
 /// The first thing that does not hold, or what is in the way.
 pub fn verify_export(options: &Options, asked: &Verify, file: &Path) -> anyhow::Result<()> {
-    let trusted = keys(asked, &KeyFiles::new(&options.data_dir, None))?;
+    let trusted = keys(
+        asked,
+        &KeyFiles::at(
+            &options.data_dir,
+            options.audit_key_file.as_deref(),
+            options.audit_head_file.as_deref(),
+        ),
+    )?;
     let export = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let proved = told(inclusion::check(BufReader::new(export), &trusted, progress("Verified")))?;
     let (first, last) = proved.seals;

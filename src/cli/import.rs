@@ -238,7 +238,7 @@ fn conflicts(preview: &Preview) {
 }
 
 /// Asks whether to go on; where nobody can answer, it does not.
-fn ask(what: &str) -> anyhow::Result<()> {
+pub(super) fn ask(what: &str) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
         bail!("{what} Nothing was written. --dry-run names them, and --yes retires them");
     }
@@ -253,9 +253,9 @@ fn ask(what: &str) -> anyhow::Result<()> {
 }
 
 /// How many names a dry run prints of what is not lost.
-const NAMED: usize = 50;
+pub(super) const NAMED: usize = 50;
 
-fn list(would: &str, names: &[String], most: usize) {
+pub(super) fn list(would: &str, names: &[String], most: usize) {
     for name in names.iter().take(most) {
         println!("{would}: {}", printable(name));
     }

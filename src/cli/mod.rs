@@ -1,6 +1,8 @@
 //! The command line: one binary, `tyrian`.
 
 pub mod audit;
+pub mod exchange;
+pub mod export;
 pub mod import;
 pub mod secret_key;
 pub mod signals;
@@ -45,10 +47,17 @@ enum Command {
     Dev,
     /// Bring the database's schema to this version, as its owner
     Migrate,
-    /// Fill the library: MITRE ATT&CK, Atomic Red Team. Retires nothing without --withdraw
+    /// Fill the library: MITRE ATT&CK, Atomic Red Team, test plans, layers, repositories. Retires nothing
+    /// without
+    /// --withdraw
     Import {
         #[command(subcommand)]
-        command: import::ImportCommand,
+        command: Imports,
+    },
+    /// Write a test plan, a Navigator layer or a repository to files
+    Export {
+        #[command(subcommand)]
+        command: export::ExportCommand,
     },
     /// Fill an empty installation
     Seed {
@@ -75,6 +84,14 @@ enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+}
+
+#[derive(Subcommand)]
+enum Imports {
+    #[command(flatten)]
+    Sources(import::ImportCommand),
+    #[command(flatten)]
+    Exchange(exchange::ExchangeCommand),
 }
 
 #[derive(Subcommand)]
@@ -126,10 +143,15 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve => serve(config, &signals, false),
         Command::Dev => serve(config, &signals, true),
         Command::Migrate => migrate(&config),
-        Command::Import { command } => {
+        Command::Import { command: Imports::Sources(command) } => {
             let parsed = import::read(&command)?;
             with_app(config, |app| import::write(app, &command, &parsed))
         }
+        Command::Import { command: Imports::Exchange(command) } => {
+            let parsed = exchange::read(&command)?;
+            with_app(config, |app| exchange::write(app, &command, &parsed))
+        }
+        Command::Export { command } => with_app(config, |app| export::run(app, &command)),
         Command::Seed { command: SeedCommand::Demo } => {
             let (booted, lines) =
                 server::boot_with_demo(config, Clock::machine(), crate::demo::seed_by_hand)?;
@@ -142,6 +164,17 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             with_app(config, |app| user::run(app, command))
         }
         Command::SecretKey { command } => secret_key::run(config, &command),
+        Command::Audit { command: audit::AuditCommand::SetAside(asked) } => {
+            let Booted { app, cluster } = server::boot_under_any_key(config, Clock::machine())?;
+            let own = cluster.as_ref().map(|cluster| cluster.url(embedded::OWNER, server::DATABASE));
+            let owner = own.or_else(|| app.config.owner_database_url.clone()).context(
+                "TYRIAN_OWNER_DATABASE_URL is required: only the database's owner can set something aside",
+            )?;
+            let done = audit::set_aside(&app, &owner, &asked);
+            drop(app);
+            drop(cluster);
+            done
+        }
         // The log proves itself without the secret key.
         Command::Audit { command } => {
             with_booted(server::boot_under_any_key, config, |app| audit::run(app, command))
@@ -158,6 +191,12 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                     anyhow::anyhow!("there is no job “{name}”; `tyrian jobs list` names them")
                 })?;
                 let done = job::run(&app.reach(), job, job::Trigger::Command, at)?;
+                if let Some(wrong) = done.wrong {
+                    anyhow::bail!("{wrong}");
+                }
+                if !done.said.is_empty() {
+                    println!("{}", done.said);
+                }
                 println!("{} moved", done.moved);
                 if done.skipped > 0 {
                     println!("{} skipped", done.skipped);
@@ -245,6 +284,7 @@ fn serve(mut config: Config, signals: &Signals, demo: bool) -> anyhow::Result<()
     } else {
         (server::boot(config, Clock::machine())?, None)
     };
+    let sealer = Sealer::new(app.sealing.clone(), KeyFiles::of(&app.config), !demo)?;
     let first = server::first_link(&app)?;
     println!("Tyrian is at {address}");
     if app.config.base_url.is_none() && app.config.listen.ip().is_unspecified() {
@@ -265,7 +305,6 @@ fn serve(mut config: Config, signals: &Signals, demo: bool) -> anyhow::Result<()
     if let Some(lines) = sign_ins {
         println!("{lines}");
     }
-    let sealer = Sealer::new(app.sealing.clone(), KeyFiles::of(&app.config), !demo)?;
     actix_web::rt::System::new().block_on(async {
         app.jobs = job::Jobs::start(jobs::JOBS, app.reach());
         app.live = Live::default();

@@ -25,7 +25,6 @@ pub struct List {
     pub tag: String,
     /// Whether the person may create clients.
     pub may_create: bool,
-    /// The organisation's zone.
     pub zone: Tz,
 }
 
@@ -100,7 +99,6 @@ pub struct Show {
     pub may_give_here: bool,
     /// Whether the person may start an engagement here.
     pub may_plan: bool,
-    /// The organisation's zone.
     pub zone: Tz,
 }
 

@@ -105,11 +105,26 @@ pub struct Answered {
     pub observed: Observed,
     /// Both teams' own answers on each asset.
     pub assets: Vec<Answers>,
-    /// Whether it is of status Not Applicable: then nobody owes an answer.
+    /// Whether it is of status Not Applicable: then nobody owes an answer, and none that is there counts.
     pub not_applicable: bool,
 }
 
+/// Whether a procedure asks something of blue, so that its answer counts in blue's figures: not where it is
+/// Not Applicable, and not where red did not attempt it.
+pub fn asks_blue(not_applicable: bool, red: Option<Meaning>) -> bool {
+    !not_applicable && red.is_none_or(|red| red.attempted)
+}
+
 impl Answered {
+    fn asks_blue(&self) -> bool {
+        asks_blue(self.not_applicable, self.red)
+    }
+
+    /// What was observed, as far as it counts.
+    fn counted(&self) -> Observed {
+        if self.asks_blue() { self.observed } else { Observed::default() }
+    }
+
     /// What does not fit together on it.
     pub fn warnings(&self) -> Vec<Warning> {
         warnings(self.observed, self.red, &self.assets)
@@ -177,8 +192,8 @@ impl Glance {
         let row = |name: &str, of: Vec<&Answered>| Row {
             name: name.to_owned(),
             procedures: of.len(),
-            red: counts(&of, Team::Red, |p| p.red),
-            blue: counts(&of, Team::Blue, |p| p.observed.blue),
+            red: counts(&of, Team::Red, |p| !p.not_applicable, |p| p.red),
+            blue: counts(&of, Team::Blue, Answered::asks_blue, |p| p.observed.blue),
         };
         let mut rows: Vec<Row> = tactics
             .iter()
@@ -188,7 +203,7 @@ impl Glance {
             .collect();
         rows.push(row("No tactic", all.iter().filter(|p| !known(p)).collect()));
         rows.retain(|row| row.procedures > 0);
-        let observed: Vec<Observed> = all.iter().map(|p| p.observed).collect();
+        let observed: Vec<Observed> = all.iter().map(Answered::counted).collect();
         let (detect, respond) = Times::of_all(&observed);
         let blue = |is: fn(Meaning) -> bool| observed.iter().filter(move |o| o.blue.is_some_and(is));
         let alerted: Vec<TimeDelta> = observed.iter().filter_map(|o| o.spans().0).collect();
@@ -207,12 +222,18 @@ impl Glance {
     }
 }
 
-fn counts(of: &[&Answered], team: Team, answer: impl Fn(&Answered) -> Option<Meaning>) -> Counts {
+/// One team's answers by tone; nothing is counted where nothing is asked.
+fn counts(
+    of: &[&Answered],
+    team: Team,
+    is_asked: fn(&Answered) -> bool,
+    answer: fn(&Answered) -> Option<Meaning>,
+) -> Counts {
     let mut counts = Counts::default();
     for procedure in of {
         let tone = match answer(procedure) {
+            _ if !is_asked(procedure) => "none",
             Some(meaning) => meaning.tone(team),
-            None if procedure.not_applicable => "none",
             None => "unanswered",
         };
         counts[TONES.iter().position(|known| *known == tone).unwrap_or(4)] += 1;
@@ -287,6 +308,22 @@ mod tests {
         assert_eq!(share(1, 200).shown(), "1 %");
         assert_eq!(share(0, 0).shown(), "–");
         assert_eq!(share(2, 3).words(), "2 of 3");
+    }
+
+    #[test]
+    fn what_was_not_attempted_or_is_not_applicable_stands_outside_blues_figures() {
+        let never_run = Some(Meaning { attempted: false, ..Meaning::default() });
+        let blue = || answered(Some(flags(true, true)), Some(4));
+        let all = [
+            blue(),
+            Answered { red: never_run, ..blue() },
+            Answered { red: never_run, ..answered(None, None) },
+            Answered { not_applicable: true, ..blue() },
+        ];
+        let glance = Glance::of([("execution", "Execution")], &all);
+        assert_eq!(glance.rows[0].blue, [1, 0, 0, 0, 3, 0]);
+        assert_eq!(glance.rows[0].red, [0, 0, 0, 1, 3, 0]);
+        assert_eq!((glance.detect.n, glance.silent.whole, glance.late.whole), (1, 1, 1));
     }
 
     #[test]

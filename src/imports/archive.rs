@@ -1,6 +1,8 @@
-//! Finds the technique files of Atomic Red Team in a folder, a zip or a single file. Nothing is ever unpacked
-//! to disk, and no link is followed out of the folder. What looks like a technique file and is none is named.
+//! Reads what people bring as a folder, a zip or a single file, and finds the technique files of Atomic Red
+//! Team in it. Nothing is ever unpacked to disk, and no link is followed out of the folder. What looks like a
+//! technique file and is none is named.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -129,6 +131,26 @@ impl Found {
             }
         }
         self.files.push(TechniqueFile { name, bytes });
+        Ok(())
+    }
+
+    /// Reads the technique files of what was opened. `own`: the technique that the folder itself is named by.
+    fn gather(&mut self, opened: &mut Opened<'_>, own: Option<&str>) -> Result<(), ImportError> {
+        let has_atomics = opened.names.iter().any(|name| yaml_stem(name).is_some() && is_below_atomics(name));
+        for name in opened.names.clone() {
+            let verdict = match own {
+                Some(own) if !name.contains('/') => judge(&format!("{own}/{name}"), has_atomics),
+                _ => judge(&name, has_atomics),
+            };
+            match verdict {
+                Verdict::Other => self.others += 1,
+                Verdict::Skip(reason) => self.skip(&name, reason),
+                Verdict::Read(place) => {
+                    let bytes = opened.read(&name, TECHNIQUE_FILE_MAX)?;
+                    self.take(name, bytes, place)?;
+                }
+            }
+        }
         Ok(())
     }
 }
@@ -301,12 +323,18 @@ fn open_ordinary(path: &Path, name: &str) -> Result<fs::File, ImportError> {
 }
 
 fn read_ordinary(path: &Path, name: &str, limit: u64) -> Result<Vec<u8>, ImportError> {
-    read_limited(open_ordinary(path, name)?, name, limit)
+    let file = open_ordinary(path, name)?;
+    // One that says that it is too large is not read first.
+    if file.metadata().is_ok_and(|found| found.len() > limit) {
+        return Err(too_large(name, limit));
+    }
+    read_limited(file, name, limit)
 }
 
 /// Everything below a folder that is not hidden.
-#[derive(Default)]
 struct Tree {
+    /// Whether a link of this name is a fault.
+    matters: fn(&str) -> bool,
     /// Names with `/` between folders, and the paths that they stand for.
     files: Vec<(String, PathBuf)>,
     links: Vec<String>,
@@ -333,7 +361,7 @@ impl Tree {
             if is_hidden(&own) {
                 self.hidden += 1;
             } else if kind.is_symlink() {
-                if yaml_stem(&own).is_some() || own == "atomics" || is_technique(&own) {
+                if (self.matters)(&own) {
                     return Err(link_refused(&name));
                 }
                 self.links.push(name);
@@ -347,33 +375,152 @@ impl Tree {
     }
 }
 
-fn from_folder(root: &Path) -> Result<Found, ImportError> {
-    let mut tree = Tree::default();
-    tree.walk(root, "", 0)?;
-    // In a fixed order, so that the first fault is the same everywhere.
-    tree.files.sort();
-    let mut found = Found { others: tree.hidden, ..Found::default() };
-    for link in &tree.links {
-        found.skip(link, LINK);
+/// A folder or a zip whose entries are known by name and not read yet. What it holds may be hostile: names
+/// are checked and sizes added up before anything is unpacked.
+pub(super) struct Opened<'s> {
+    place: String,
+    /// Names of ordinary files, with `/` between folders, in a fixed order, so that the first fault is the
+    /// same everywhere.
+    pub names: Vec<String>,
+    /// Links of a folder that nobody asked to follow.
+    links: Vec<String>,
+    /// Hidden entries of a folder.
+    hidden: usize,
+    entries: Entries<'s>,
+}
+
+enum Entries<'s> {
+    Folder(HashMap<String, PathBuf>),
+    Zip(ZipArchive<Cursor<&'s [u8]>>, HashMap<String, Packed>),
+}
+
+struct Packed {
+    index: usize,
+    /// Its size in the archive, in bytes.
+    compressed: u64,
+    is_encrypted: bool,
+}
+
+impl<'s> Opened<'s> {
+    /// `matters`: whether a link of this name, which is never followed, is a fault.
+    pub fn folder(root: &Path, matters: fn(&str) -> bool) -> Result<Self, ImportError> {
+        let mut tree = Tree { matters, files: Vec::new(), links: Vec::new(), hidden: 0, seen: 0 };
+        tree.walk(root, "", 0)?;
+        tree.files.sort();
+        Ok(Self {
+            place: root.display().to_string(),
+            names: tree.files.iter().map(|(name, _)| name.clone()).collect(),
+            links: tree.links,
+            hidden: tree.hidden,
+            entries: Entries::Folder(tree.files.into_iter().collect()),
+        })
     }
-    let has_atomics = tree.files.iter().any(|(name, _)| yaml_stem(name).is_some() && is_below_atomics(name));
-    // A folder of one technique is a place as good as one in `atomics`.
-    let own = root.canonicalize().map(|root| file_name(&root)).unwrap_or_default();
-    for (name, path) in tree.files {
-        let judged = if name.contains('/') || !is_technique(&own) {
-            judge(&name, has_atomics)
-        } else {
-            judge(&format!("{own}/{name}"), has_atomics)
+
+    pub fn zip(archive_name: &str, bytes: &'s [u8]) -> Result<Self, ImportError> {
+        if bytes.len() as u64 > FILE_MAX {
+            return Err(too_large(archive_name, FILE_MAX));
+        }
+        if has_too_many_entries(bytes) {
+            return Err(too_many_entries(archive_name));
+        }
+        let unreadable = |error: zip::result::ZipError| {
+            ImportError::file(archive_name, format!("it is not a zip that can be read ({error})"))
         };
-        match judged {
-            Verdict::Other => found.others += 1,
-            Verdict::Skip(reason) => found.skip(&name, reason),
-            Verdict::Read(place) => {
-                let bytes = read_up_to(open_ordinary(&path, &name)?, &name, TECHNIQUE_FILE_MAX)?;
-                found.take(name, bytes, place)?;
+        let archive = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
+        let twice = || Err(ImportError::file(archive_name, "two of its entries have the same name"));
+        if archive.has_duplicate_names() {
+            return twice();
+        }
+        let mut entries = Vec::new();
+        let mut unpacked = 0u64;
+        for index in 0..archive.len() {
+            let entry = archive.by_index_data(index).map_err(unreadable)?;
+            let name = safe_name(archive_name, entry.name_raw())?;
+            if entry.is_symlink() {
+                return Err(in_archive(archive_name, &name, LINK));
+            }
+            unpacked = unpacked.saturating_add(entry.size());
+            if unpacked > UNPACKED_MAX {
+                return Err(ImportError::file(
+                    archive_name,
+                    format!("it unpacks to more than {} MiB", UNPACKED_MAX / MIB),
+                ));
+            }
+            if entry.is_file() && !name.ends_with('/') {
+                let (compressed, is_encrypted) = (entry.compressed_size(), entry.encrypted());
+                entries.push((name, Packed { index, compressed, is_encrypted }));
             }
         }
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        if entries.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            return twice();
+        }
+        Ok(Self {
+            place: archive_name.to_owned(),
+            names: entries.iter().map(|(name, _)| name.clone()).collect(),
+            links: Vec::new(),
+            hidden: 0,
+            entries: Entries::Zip(archive, entries.into_iter().collect()),
+        })
     }
+
+    /// Reads one of [`Opened::names`] up to a limit and one byte more, which says that there are more.
+    pub fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, ImportError> {
+        match &mut self.entries {
+            Entries::Folder(paths) => match paths.get(name) {
+                Some(path) => read_up_to(open_ordinary(path, name)?, name, limit),
+                None => Err(ImportError::file(name, "it is not there")),
+            },
+            Entries::Zip(archive, entries) => match entries.get(name) {
+                Some(packed) => unpack(archive, &self.place, name, packed, limit),
+                None => Err(ImportError::file(name, "it is not there")),
+            },
+        }
+    }
+}
+
+fn unpack(
+    archive: &mut ZipArchive<Cursor<&[u8]>>,
+    archive_name: &str,
+    name: &str,
+    packed: &Packed,
+    limit: u64,
+) -> Result<Vec<u8>, ImportError> {
+    if packed.is_encrypted {
+        return Err(in_archive(archive_name, name, "it is encrypted"));
+    }
+    let entry = archive
+        .by_index(packed.index)
+        .map_err(|error| in_archive(archive_name, name, &format!("it cannot be read ({error})")))?;
+    // Sizes in a header may lie, so the limits hold for the bytes that come out.
+    let bytes = read_up_to(entry, name, limit)?;
+    if is_bomb(bytes.len() as u64, packed.compressed) {
+        return Err(bomb(archive_name, name));
+    }
+    Ok(bytes)
+}
+
+/// A link of such a name stands where a technique file would.
+fn is_atomic_link(name: &str) -> bool {
+    yaml_stem(name).is_some() || name == "atomics" || is_technique(name)
+}
+
+fn from_folder(root: &Path) -> Result<Found, ImportError> {
+    let mut opened = Opened::folder(root, is_atomic_link)?;
+    let mut found = Found { others: opened.hidden, ..Found::default() };
+    for link in &opened.links {
+        found.skip(link, LINK);
+    }
+    // A folder of one technique is a place as good as one in `atomics`.
+    let own = root.canonicalize().map(|root| file_name(&root)).unwrap_or_default();
+    let own = is_technique(&own).then_some(own);
+    found.gather(&mut opened, own.as_deref())?;
+    Ok(found)
+}
+
+fn from_zip(archive_name: &str, bytes: &[u8]) -> Result<Found, ImportError> {
+    let mut found = Found::default();
+    found.gather(&mut Opened::zip(archive_name, bytes)?, None)?;
     Ok(found)
 }
 
@@ -394,74 +541,6 @@ pub(super) fn is_bomb(unpacked: u64, compressed: u64) -> bool {
 
 pub(super) fn bomb(archive: &str, entry: &str) -> ImportError {
     in_archive(archive, entry, &format!("it unpacks to more than {RATIO_MAX} times its size"))
-}
-
-fn from_zip(archive_name: &str, bytes: &[u8]) -> Result<Found, ImportError> {
-    if bytes.len() as u64 > FILE_MAX {
-        return Err(too_large(archive_name, FILE_MAX));
-    }
-    if has_too_many_entries(bytes) {
-        return Err(too_many_entries(archive_name));
-    }
-    let unreadable = |error: zip::result::ZipError| {
-        ImportError::file(archive_name, format!("it is not a zip that can be read ({error})"))
-    };
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
-    let twice = || Err(ImportError::file(archive_name, "two of its entries have the same name"));
-    if archive.has_duplicate_names() {
-        return twice();
-    }
-    let mut entries = Vec::new();
-    let mut unpacked = 0u64;
-    for index in 0..archive.len() {
-        let entry = archive.by_index_data(index).map_err(unreadable)?;
-        let name = safe_name(archive_name, entry.name_raw())?;
-        if entry.is_symlink() {
-            return Err(in_archive(archive_name, &name, LINK));
-        }
-        unpacked = unpacked.saturating_add(entry.size());
-        if unpacked > UNPACKED_MAX {
-            return Err(ImportError::file(
-                archive_name,
-                format!("it unpacks to more than {} MiB", UNPACKED_MAX / MIB),
-            ));
-        }
-        if entry.is_file() && !name.ends_with('/') {
-            entries.push((name, index, entry.compressed_size(), entry.encrypted()));
-        }
-    }
-    entries.sort();
-    if entries.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-        return twice();
-    }
-    let has_atomics = entries.iter().any(|(name, ..)| yaml_stem(name).is_some() && is_below_atomics(name));
-    let mut found = Found::default();
-    for (name, index, compressed, is_encrypted) in entries {
-        let place = match judge(&name, has_atomics) {
-            Verdict::Other => {
-                found.others += 1;
-                continue;
-            }
-            Verdict::Skip(reason) => {
-                found.skip(&name, reason);
-                continue;
-            }
-            Verdict::Read(place) => place,
-        };
-        if is_encrypted {
-            return Err(in_archive(archive_name, &name, "it is encrypted"));
-        }
-        let entry = archive
-            .by_index(index)
-            .map_err(|error| in_archive(archive_name, &name, &format!("it cannot be read ({error})")))?;
-        // Sizes in a header may lie, so the limits hold for the bytes that come out.
-        let bytes = read_up_to(entry, &name, TECHNIQUE_FILE_MAX)?;
-        if is_bomb(bytes.len() as u64, compressed) {
-            return Err(bomb(archive_name, &name));
-        }
-        found.take(name, bytes, place)?;
-    }
-    Ok(found)
 }
 
 fn in_archive(archive: &str, entry: &str, sentence: &str) -> ImportError {

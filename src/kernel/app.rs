@@ -9,7 +9,7 @@ use crate::kernel::base::clock::Clock;
 use crate::kernel::base::hex::hex;
 use crate::kernel::config::Config;
 use crate::kernel::db::Db;
-use crate::kernel::job::{Jobs, Reach};
+use crate::kernel::job::{Jobs, Reach, Stopping};
 use crate::kernel::live::Live;
 
 #[derive(Clone)]
@@ -38,7 +38,10 @@ impl App {
             sealing: self.sealing.clone(),
             attachments: self.config.attachments(),
             archives: self.config.audit_archives(),
+            config: self.config.clone(),
             by: None,
+            asked: false,
+            stopping: Stopping::default(),
         }
     }
 }

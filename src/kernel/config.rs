@@ -44,6 +44,10 @@ pub struct Options {
     /// The file of the key that seals the audit log; unset: audit.key in the data directory
     #[arg(long, global = true, env = "TYRIAN_AUDIT_KEY_FILE")]
     pub audit_key_file: Option<PathBuf>,
+    /// The file of the newest seal; the list of keys lies beside it, as .pub. One for all nodes; unset:
+    /// beside that key
+    #[arg(long, global = true, env = "TYRIAN_AUDIT_HEAD_FILE")]
+    pub audit_head_file: Option<PathBuf>,
     /// Addresses of reverse proxies whose X-Forwarded-For counts, or ranges of them, separated by commas
     #[arg(long, global = true, env = "TYRIAN_TRUSTED_PROXIES", default_value = "")]
     pub trusted_proxies: String,
@@ -52,7 +56,6 @@ pub struct Options {
     pub time_zone: String,
 }
 
-/// Configuration that holds.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The given database; `None` means the embedded one.
@@ -73,6 +76,8 @@ pub struct Config {
     pub secret_made: Option<PathBuf>,
     /// Where the key that seals the audit log lies, if not in the data directory.
     pub audit_key_file: Option<PathBuf>,
+    /// Where its newest seal lies, and the list of keys, if not beside that key.
+    pub audit_head_file: Option<PathBuf>,
     /// Reverse proxies whose word on the client's address counts.
     pub trusted_proxies: Vec<Range>,
     /// First value of the organisation's time zone.
@@ -189,6 +194,7 @@ impl Config {
                 secret,
                 secret_made: (!was_there && own.exists()).then_some(own),
                 audit_key_file: options.audit_key_file.clone(),
+                audit_head_file: options.audit_head_file.clone(),
                 trusted_proxies,
                 time_zone: options.time_zone.clone(),
             }),
@@ -256,6 +262,7 @@ mod tests {
             secret_key: None,
             secret_key_file: None,
             audit_key_file: None,
+            audit_head_file: None,
             trusted_proxies: "10.0.0.1, 172.18.0.0/16, proxy".into(),
             time_zone: "Lisbon".into(),
         };
@@ -278,6 +285,7 @@ mod tests {
             secret_key: Some("0".repeat(64).into()),
             secret_key_file: None,
             audit_key_file: None,
+            audit_head_file: None,
             trusted_proxies: String::new(),
             time_zone: "UTC".into(),
         }

@@ -29,7 +29,6 @@ crate::text_enum! {
         /// Nobody keeps one at present.
         TestPlan => "test_plan", "Test plan";
         Approval => "approval", "Approval";
-        /// Any other form.
         Form => "form", "Form";
     }
 }

@@ -69,6 +69,13 @@ pub struct Reference {
     pub address: String,
 }
 
+impl Reference {
+    /// Whether its address is one that a page links: a source may say anything.
+    pub fn is_linked(&self) -> bool {
+        self.address.starts_with("https://") || self.address.starts_with("http://")
+    }
+}
+
 /// An input of a procedure, filled in where a command says `#{name}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
@@ -141,8 +148,8 @@ impl ProcedureBody {
             .collect()
     }
 
-    /// What the library's search reads, lower-cased, a part a line: the id first, then name, description, tags
-    /// and the commands.
+    /// What the library's search reads, lower-cased, a part a line: the id first, then name, description,
+    /// tags and the commands.
     pub fn search_text(&self, id: &str) -> String {
         let tags = self.tags.join(" ");
         let commands = self.steps.iter().flat_map(|step| [&step.check_command, &step.command]).flatten();

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::editor;
 use super::store::Search;
 use super::store::attack::TechniqueSearch;
+use super::store::procedures::Used;
+use crate::kernel::authz::Visible;
 use crate::kernel::base::keyset::At;
 use crate::library::domain::TechniqueStatus;
 
@@ -22,9 +24,25 @@ pub struct ProcedureFilter {
     pub technique: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub platform: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub executor: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tag: String,
+    /// Key of a methodology.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub methodology: String,
     /// Id of a repository.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub repository: String,
+    /// `plan`, `engagement`, `never`, or the id of a test plan.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub used: String,
+    /// A [`State`](super::store::procedures::State): those in use when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub state: String,
+    /// A [`Sort`](super::store::procedures::Sort): by name when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub sort: String,
     /// Place of the row before the page.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub after: String,
@@ -34,21 +52,38 @@ pub struct ProcedureFilter {
 }
 
 impl ProcedureFilter {
-    pub fn search(&self) -> Search {
+    /// What it looks for; engagements at `clients` count as uses.
+    pub fn search(&self, clients: Visible) -> Search {
         Search {
             q: self.q.clone(),
             tactic: self.tactic.clone(),
             technique: self.technique.clone(),
             platform: self.platform.clone(),
+            executor: self.executor.clone(),
+            tag: self.tag.trim().to_lowercase(),
+            methodology: self.methodology.clone(),
             repository: editor::repository(&self.repository),
+            used: Used::of_text(&self.used),
+            clients,
+            state: self.state.parse().unwrap_or_default(),
+            sort: self.sort.parse().unwrap_or_default(),
             at: At::read(&self.after, &self.before),
+            ..Search::default()
         }
     }
     /// Whether anything is filtered.
     pub fn any(&self) -> bool {
-        [&self.q, &self.tactic, &self.technique, &self.platform, &self.repository]
+        let Self {
+            q, tactic, technique, platform, executor, tag, methodology, repository, used, state, ..
+        } = self;
+        [q, tactic, technique, platform, executor, tag, methodology, repository, used, state]
             .iter()
             .any(|value| !value.is_empty())
+    }
+    /// How many of the filters that stand folded are set.
+    pub fn more(&self) -> usize {
+        let folded = [&self.executor, &self.tag, &self.methodology, &self.used, &self.state];
+        folded.iter().filter(|value| !value.is_empty()).count()
     }
 }
 

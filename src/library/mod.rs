@@ -8,5 +8,7 @@ pub mod editor;
 pub mod forms;
 pub mod pages;
 pub mod placeholders;
+pub mod repository;
 pub mod store;
 pub mod views;
+pub mod writing;

@@ -8,7 +8,6 @@ pub const NAME_BYTES: usize = 100;
 /// A part of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// Plain text.
     Text(String),
     /// A placeholder with its value.
     Filled {
@@ -17,7 +16,9 @@ pub enum Piece {
         value: String,
     },
     /// A placeholder without a value.
-    Missing { name: String },
+    Missing {
+        name: String,
+    },
 }
 
 pub fn is_name(text: &str) -> bool {

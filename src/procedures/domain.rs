@@ -514,7 +514,15 @@ pub enum Warning {
     /// A time of detection on an outcome that no alert was raised with. No contradiction: it may say when
     /// somebody found records.
     DetectedWithoutAlert,
+    /// Detection and execution lie whole hours apart, give or take [`ZONE_SLACK`]. No contradiction: it may
+    /// be so, but mostly one side read its clock in another zone.
+    WholeHoursApart,
 }
+
+/// How far from whole hours two times may lie to be asked about (product rule: two minutes).
+const ZONE_SLACK: i64 = 120;
+/// No two zones lie further apart, in hours.
+const ZONES_APART: i64 = 26;
 
 impl Warning {
     /// What to show beside the field.
@@ -539,13 +547,18 @@ impl Warning {
                 "Detected at is given, but no alert was raised: left out of the times to detect and to \
                     respond."
             }
+            Self::WholeHoursApart => {
+                "Whole hours from the execution: check that both times were read in the same time zone."
+            }
         }
     }
 
     /// The field that it stands beside.
     pub fn field(self) -> Field {
         match self {
-            Self::DetectedBeforeExecuted | Self::DetectedWithoutAlert => Field::DetectedAt,
+            Self::DetectedBeforeExecuted | Self::DetectedWithoutAlert | Self::WholeHoursApart => {
+                Field::DetectedAt
+            }
             Self::RespondedBeforeDetected => Field::RespondedAt,
             Self::SuccessButPrevented | Self::StoppedButNotPrevented | Self::NotAttemptedButAnswered => {
                 Field::BlueOutcome
@@ -607,6 +620,13 @@ impl Observed {
         (between(self.executed, self.detected), between(self.detected, self.responded))
     }
 
+    fn is_whole_hours_apart(&self) -> bool {
+        let Some((detected, executed)) = self.detected.zip(self.executed) else { return false };
+        let apart = (detected - executed).num_seconds().abs();
+        let hours = (apart + 1_800) / 3_600;
+        (1..=ZONES_APART).contains(&hours) && (apart - hours * 3_600).abs() <= ZONE_SLACK
+    }
+
     fn warnings(&self) -> impl Iterator<Item = Warning> {
         let before = |later: Option<DateTime<Utc>>, earlier: Option<DateTime<Utc>>| {
             later.zip(earlier).is_some_and(|(l, e)| l < e)
@@ -615,6 +635,7 @@ impl Observed {
             (before(self.detected, self.executed), Warning::DetectedBeforeExecuted),
             (before(self.responded, self.detected), Warning::RespondedBeforeDetected),
             (self.detected_without_alert(), Warning::DetectedWithoutAlert),
+            (self.is_whole_hours_apart(), Warning::WholeHoursApart),
         ];
         found.into_iter().filter(|(holds, _)| *holds).map(|(_, warning)| warning)
     }
@@ -637,7 +658,7 @@ pub fn warnings(observed: Observed, red: Option<Meaning>, assets: &[Answers]) ->
 impl Warning {
     /// Whether something here cannot be true; the others only say what a figure leaves out.
     pub fn is_contradiction(self) -> bool {
-        self != Self::DetectedWithoutAlert
+        !matches!(self, Self::DetectedWithoutAlert | Self::WholeHoursApart)
     }
 }
 
@@ -1036,5 +1057,21 @@ mod tests {
             prop_assert!(summary.median <= summary.p90);
             prop_assert!(all.iter().filter(|d| **d <= summary.p90).count() * 10 >= all.len() * 9);
         }
+    }
+
+    #[test]
+    fn times_that_lie_whole_hours_apart_are_asked_about() {
+        let asked = |seconds: i64| {
+            let observed =
+                Observed { executed: at(0), detected: at(seconds), blue: alerted(), ..Observed::default() };
+            warnings(observed, None, &[]).contains(&Warning::WholeHoursApart)
+        };
+        for seconds in [3_600, 5 * 3_600 + 40, 5 * 3_600 - 120, -3_600, 26 * 3_600] {
+            assert!(asked(seconds), "{seconds}");
+        }
+        for seconds in [0, 60, 3_600 - 121, 3_600 + 121, 5 * 3_600 + 1_800, 27 * 3_600] {
+            assert!(!asked(seconds), "{seconds}");
+        }
+        assert!(!Warning::WholeHoursApart.is_contradiction());
     }
 }

@@ -144,6 +144,13 @@ pub struct Step {
     pub description: String,
     /// Who ticked it and when.
     pub done: Option<Tick>,
+    /// The filled-in command, check and success criteria: for a runbook on paper, no part of what is frozen.
+    #[serde(skip)]
+    pub command: Option<String>,
+    #[serde(skip)]
+    pub check: Option<String>,
+    #[serde(skip)]
+    pub success_criteria: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::domain::{FrozenOutcome, Procedure, Runbook};
 use crate::engagements::domain::{self as engagements, BlueAnswer, CoverageRow, Covered};
-use crate::engagements::glance::{Answered, Doubt, Glance};
+use crate::engagements::glance::{Answered, Doubt, Glance, asks_blue};
 pub use crate::engagements::glance::{Share, Times};
 use crate::kernel::base::team::Team;
 use crate::procedures::domain::{ProcedureStatus, Severity};
@@ -12,7 +12,7 @@ use crate::procedures::domain::{ProcedureStatus, Severity};
 pub struct Given {
     /// The outcome; none: unanswered.
     pub outcome: Option<FrozenOutcome>,
-    /// Of all procedures but those of status Not Applicable.
+    /// Of all procedures but those of status Not Applicable, and, of blue's, those that red did not attempt.
     pub share: Share,
 }
 
@@ -30,7 +30,7 @@ pub struct Figures {
     /// Neither stopped nor alerted, but recorded.
     pub only_logged: Share,
     pub missed: Share,
-    /// Without blue's outcome, Not Applicable ones left out.
+    /// Without blue's outcome, of those that ask for it.
     pub unanswered: usize,
     pub detect: Times,
     pub respond: Times,
@@ -56,7 +56,7 @@ impl Figures {
             part: scored.iter().filter(|o| is(o)).count(),
             whole: scored.len(),
         };
-        let observed: Vec<_> = all.iter().map(Procedure::observed).collect();
+        let observed: Vec<_> = all.iter().filter(|p| asks(p, Team::Blue)).map(Procedure::observed).collect();
         let (detect, respond) = Times::of_all(&observed);
         Self {
             procedures: all.len(),
@@ -105,20 +105,29 @@ fn answered(runbook: &Runbook) -> Vec<Answered> {
     runbook.procedures.iter().map(answered).collect()
 }
 
+/// Whether a procedure asks something of a team, so that its answer counts.
+fn asks(procedure: &Procedure, team: Team) -> bool {
+    let not_applicable = procedure.status == ProcedureStatus::NotApplicable;
+    match team {
+        Team::Red => !not_applicable,
+        Team::Blue => asks_blue(not_applicable, procedure.red_outcome.as_ref().map(|red| red.meaning)),
+    }
+}
+
 fn answers(all: &[Procedure]) -> impl Iterator<Item = &FrozenOutcome> {
-    all.iter().filter(|p| p.status != ProcedureStatus::NotApplicable).filter_map(|p| p.blue_outcome.as_ref())
+    all.iter().filter(|p| asks(p, Team::Blue)).filter_map(|p| p.blue_outcome.as_ref())
 }
 
 fn is_unanswered(procedure: &Procedure) -> bool {
-    procedure.status != ProcedureStatus::NotApplicable && procedure.blue_outcome.is_none()
+    asks(procedure, Team::Blue) && procedure.blue_outcome.is_none()
 }
 
 fn given(all: &[Procedure], team: Team) -> Vec<Given> {
-    let applicable = || all.iter().filter(|p| p.status != ProcedureStatus::NotApplicable);
+    let asked = || all.iter().filter(|p| asks(p, team));
     let of_team =
         |p: &Procedure| if team == Team::Red { p.red_outcome.clone() } else { p.blue_outcome.clone() };
     let mut counts: Vec<(Option<FrozenOutcome>, usize)> = Vec::new();
-    for outcome in applicable().map(of_team) {
+    for outcome in asked().map(of_team) {
         match counts
             .iter_mut()
             .find(|(known, _)| known.as_ref().map(|o| &o.key) == outcome.as_ref().map(|o| &o.key))
@@ -135,7 +144,7 @@ fn given(all: &[Procedure], team: Team) -> Vec<Given> {
     });
     counts
         .into_iter()
-        .map(|(outcome, part)| Given { outcome, share: Share { part, whole: applicable().count() } })
+        .map(|(outcome, part)| Given { outcome, share: Share { part, whole: asked().count() } })
         .collect()
 }
 
@@ -161,7 +170,7 @@ fn coverage(runbook: &Runbook) -> Vec<CoverageRow> {
 }
 
 fn answer(procedure: &Procedure) -> BlueAnswer {
-    if procedure.status == ProcedureStatus::NotApplicable {
+    if !asks(procedure, Team::Blue) {
         return BlueAnswer::NotApplicable;
     }
     match &procedure.blue_outcome {
@@ -214,6 +223,28 @@ mod tests {
         assert_eq!(figures.blue.last().unwrap().share, Share { part: 1, whole: 4 });
         assert_eq!(Share { part: 0, whole: 0 }.shown(), "–");
         assert_eq!(figures.coverage.len(), 1);
+    }
+
+    #[test]
+    fn what_red_did_not_attempt_stands_outside_blues_shares() {
+        let never_run = Some(FrozenOutcome {
+            key: "not_attempted".into(),
+            label: "Not Attempted".into(),
+            meaning: Meaning { attempted: false, ..Meaning::default() },
+        });
+        let logged = || blue("logged", Some(30), (false, false, true));
+        let figures = Figures::of(&runbook(vec![
+            Procedure { blue_outcome: blue("both", Some(100), (true, true, true)), ..procedure(1) },
+            Procedure { red_outcome: never_run.clone(), blue_outcome: logged(), ..procedure(2) },
+            Procedure { red_outcome: never_run, ..procedure(3) },
+        ]));
+        assert_eq!(figures.prevented, Share { part: 1, whole: 1 });
+        assert_eq!(figures.only_logged, Share { part: 0, whole: 1 });
+        assert_eq!(figures.unanswered, 0);
+        assert_eq!(figures.blue.len(), 1);
+        assert_eq!(figures.blue[0].share, Share { part: 1, whole: 1 });
+        assert_eq!(figures.red.iter().map(|given| given.share.part).sum::<usize>(), 3);
+        assert_eq!(figures.coverage[0].scored, 1);
     }
 
     #[test]

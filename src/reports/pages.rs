@@ -185,8 +185,13 @@ pub async fn margins(permit: Permit<ReadReport>, path: web::Path<ReportId>) -> R
             Ok((head, cover))
         })
         .await?;
-    let title = format!("{} · {}", head.narrative.title, cover.organisation);
-    Ok(Margins { title, client: head.client_name, classification: cover.classification }.respond())
+    let margins = Margins {
+        title: head.narrative.title,
+        sender: cover.organisation,
+        client: head.client_name,
+        classification: cover.classification,
+    };
+    Ok(margins.respond())
 }
 
 /// `GET /reports/{report}/sections/{part}`: the section alone; asked for as a page, the page with all open.
@@ -293,7 +298,7 @@ fn shown(
         linked: head.engagement_deleted_at.is_none() && may(P::EngagementRead),
         remediations: store::remediations(&live),
         activity: None,
-        recommends: false,
+        whole: false,
         files: format!("/reports/{}", head.id),
         approval: workflow.approval().cloned(),
         published: workflow.published().cloned(),

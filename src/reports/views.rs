@@ -127,8 +127,9 @@ pub struct Show {
     pub zone: Tz,
     /// Whether engagement and procedures can be opened.
     pub linked: bool,
-    /// Whether recommendations stand with the procedures; a report has them in its findings.
-    pub recommends: bool,
+    /// Whether steps and recommendations stand with the procedures, as in a runbook on paper; a report has
+    /// recommendations in its findings.
+    pub whole: bool,
     /// Address under which its files are served.
     pub files: String,
 }

@@ -1,6 +1,10 @@
-// Files of a form: chosen, dropped on its zone (form[data-drop]), or pasted. They are sent at once.
+// Files of a form: chosen, dropped on a zone (form[data-drop]), or pasted. They are sent at once. What
+// did not arrive stays chosen, says so beside the zone, and goes again when the network or the session is
+// back.
+import { formsWithFiles } from './changes.js';
 import { around, find, findAll } from './dom.js';
 import { isRowDragged } from './order.js';
+import { showFailure, showSignedOut, showState } from './state.js';
 
 // A zone with data-wait has more to say before its file is sent.
 function attach(zone, files) {
@@ -61,3 +65,42 @@ function zoneForPaste(event) {
   const team = around(event, '[data-team]')?.dataset.team;
   return team ? zones.find((zone) => zone.dataset.drop === team) : undefined;
 }
+
+function zoneOf({ detail: { ctx } }) {
+  return ctx?.sourceElement?.closest?.('form[data-drop]');
+}
+
+function namesIn(zone) {
+  const names = [...find('input[type=file]', zone).files].map(({ name }) => name);
+  return names.length > 2 ? `${names.length} files` : names.join(' and ');
+}
+
+document.addEventListener('htmx:before:request', (event) => {
+  const zone = zoneOf(event);
+  if (!zone) return;
+  // What was said of the files before is not about these.
+  for (const said of findAll('#attachments .saved')) said.remove();
+  showState(zone, 'saving', `Sending ${namesIn(zone)}…`);
+});
+
+document.addEventListener('htmx:after:request', (event) => {
+  const zone = zoneOf(event);
+  const { response, hx } = event.detail.ctx ?? {};
+  if (!zone || !response || response.status < 400) return;
+  if (response.status === 401) showSignedOut(zone, hx?.redirect ?? '/sign-in');
+  else if (response.status >= 500) showFailure(zone, `the server is busy: ${namesIn(zone)}`);
+});
+
+document.addEventListener('htmx:error', (event) => {
+  const zone = zoneOf(event);
+  if (!zone) return;
+  const why = navigator.onLine ? 'the server cannot be reached' : 'offline';
+  showFailure(zone, `${why}: ${namesIn(zone)}`);
+});
+
+function sendAgain() {
+  for (const form of formsWithFiles()) form.requestSubmit();
+}
+
+addEventListener('online', sendAgain);
+document.addEventListener('tyrian:signed-in', sendAgain);

@@ -14,8 +14,8 @@ function rememberRow(event) {
 
 // Where a page came back with something wrong, that is the first thing to look at.
 addEventListener('DOMContentLoaded', () => {
-  const wrong = find('[data-focus]:not([data-focus=if-lost])') ?? find('[aria-invalid=true]');
-  wrong?.focus();
+  const wrong = find('[aria-invalid=true]') ?? find('[data-focus]:not([data-focus=if-lost])');
+  if (wrong) fieldOf(wrong).focus();
 });
 
 // An act may say where the next one is (data-then), for when its own button goes.
@@ -28,16 +28,21 @@ document.addEventListener('htmx:before:request', ({ detail: { ctx } }) => {
 
 document.addEventListener('htmx:after:settle', (event) => {
   const wanting = swappedNodes(event.detail).map(focusIn).find(wantsFocus);
-  if (wanting) wanting.focus();
+  if (wanting) fieldOf(wanting).focus();
   else if (isFocusLost() && next) find(next)?.focus();
   else if (isFocusLost()) returnToRow();
   if (!isFocusLost()) next = '';
 });
 
-// A morph tells only of nodes that are new, so the target is looked at too.
-function swappedNodes({ newContent, ctx }) {
-  const target = ctx?.target?.id && document.getElementById(ctx.target.id);
-  return [...(newContent ?? []), target].filter(Boolean);
+// A morph tells of what came, and not of the elements on the page that took it over.
+function swappedNodes({ newContent }) {
+  const onPage = (node) => (node.isConnected ? node : node.id && document.getElementById(node.id));
+  return [...(newContent ?? [])].map(onPage).filter(Boolean);
+}
+
+// What is wrong with a field is said beside it; who reads it mends the field, and goes on typing there.
+function fieldOf(element) {
+  return (element.id && find(`[aria-invalid=true][aria-describedby~="${element.id}"]`)) || element;
 }
 
 function focusIn(node) {

@@ -8,7 +8,7 @@ document.addEventListener('keydown', (event) => {
   const loose = event.target.form?.matches('[data-loose]') ? event.target.form : null;
   const { key, altKey } = event;
   const ctrl = isCtrl(event);
-  if (ctrl && (key === 's' || key === 'Enter')) save(event, loose);
+  if (ctrl && (letterOf(event) === 's' || key === 'Enter')) save(event, loose);
   else if (altKey && key === 'PageUp') press('previous', event);
   else if (altKey && key === 'PageDown') press('next', event);
   else if (inline && (key === 'Escape' || key === 'Enter')) endInline(event, inline);
@@ -16,6 +16,13 @@ document.addEventListener('keydown', (event) => {
   else if (key.length === 1 && !event.ctrlKey && !event.metaKey && !altKey) single(event);
   else if ((key === 'ArrowDown' || key === 'ArrowUp') && !ctrl) walkRows(event);
 });
+
+// The sign that a key gives, whatever Caps Lock says; on a keyboard of other letters, the Latin one that is
+// printed on the key beside them.
+function letterOf({ key, code }) {
+  const isForeign = key.length === 1 && key > '\u007f';
+  return isForeign && code.startsWith('Key') ? code.slice(3).toLowerCase() : key.toLowerCase();
+}
 
 // Ctrl, or Cmd on a Mac, and no other modifier beside it.
 function isCtrl(event) {
@@ -35,7 +42,7 @@ function save(event, loose) {
     event.preventDefault();
     loose.requestSubmit();
   } else {
-    press(event.key === 's' ? 'save' : 'save-next', event);
+    press(event.key === 'Enter' ? 'save-next' : 'save', event);
   }
 }
 
@@ -72,11 +79,18 @@ const SINGLE = {
 // What is found by what it does, and needs no mark of its own.
 const ELSEWHERE = { copy: '.step:not(.done) [data-copy^="#cmd-"]' };
 
+function actedOn(name) {
+  return find(ELSEWHERE[name] ?? `[data-key~="${name}"]`);
+}
+
+// Whoever was typing when a refusal or a conflict took the focus goes on typing: there letters do nothing.
+const NO_LETTERS = 'input, select, textarea, [contenteditable], [data-focus], [role=alert], dialog';
+
 function single(event) {
-  const isTyping = around(event, 'input, select, textarea, [contenteditable]');
-  const name = SINGLE[event.key];
+  const isTyping = around(event, NO_LETTERS);
+  const name = SINGLE[letterOf(event)];
   if (!name || isTyping || document.documentElement.dataset.shortcuts === 'off') return;
-  const element = find(ELSEWHERE[name] ?? `[data-key~="${name}"]`);
+  const element = actedOn(name);
   if (!element) return;
   event.preventDefault();
   act(name, element);
@@ -96,6 +110,20 @@ function act(name, element) {
     element.click();
   }
 }
+
+// The sheet lists the keys that do something on this page.
+document.addEventListener(
+  'toggle',
+  ({ target, newState }) => {
+    if (target.id !== 'keys' || newState !== 'open') return;
+    for (const keys of findAll('[data-keys]', target)) {
+      const isOffered = keys.dataset.keys.split(' ').some(actedOn);
+      keys.hidden = !isOffered;
+      keys.nextElementSibling.hidden = !isOffered;
+    }
+  },
+  true,
+);
 
 // Up and down through the rows of a list, with the search field above the first.
 function walkRows(event) {

@@ -12,6 +12,8 @@ import './anchors.js';
 import './keyboard.js';
 import './inline.js';
 import './now.js';
+import './paste.js';
+import './network.js';
 import './copy.js';
 import './definitions.js';
 import './order.js';

@@ -52,7 +52,8 @@ function openerOf(banner) {
 function place(banner) {
   const form = formOf(banner);
   if (form && says(banner, form)) {
-    discardDraft(banner.dataset.draftOf, banner.dataset.tab);
+    if (reopens(form)) form.dataset.draftTab = banner.dataset.tab;
+    else discardDraft(banner.dataset.draftOf, banner.dataset.tab);
     return;
   }
   const anchor = form ?? openerOf(banner)?.closest('details, section, form');
@@ -92,9 +93,25 @@ document.addEventListener('click', (event) => {
   }
 });
 
+// A form whose rows come and go cannot be filled in where it stands: it is posted as the draft says, and
+// comes back with its rows.
+function reopens(form) {
+  return form.dataset.draftReopens !== undefined;
+}
+
+function reopen(form, banner) {
+  const whole = make('form', { method: 'post', action: form.action, hidden: true });
+  for (const { field, value } of typed(banner)) {
+    whole.append(make('input', { type: 'hidden', name: field, value }));
+  }
+  document.body.append(whole);
+  whole.submit();
+}
+
 function restore(banner) {
   const form = formOf(banner);
-  if (form) fill(form, banner);
+  if (form && reopens(form)) reopen(form, banner);
+  else if (form) fill(form, banner);
   else openThen(openerOf(banner), () => restore(banner));
 }
 

@@ -37,6 +37,9 @@ document.addEventListener('dragend', () => {
   dragged = null;
   row.draggable = false;
   row.classList.remove('dragging');
+  // What the form was rendered with stands in a field of its own, so that another order counts as a change.
+  const order = list.parentElement.querySelector(':scope > [name=order]');
+  if (order) order.value = [...list.children].map(({ dataset }) => dataset.id).join(' ');
   list.dispatchEvent(new Event('change', { bubbles: true }));
   if (list.dataset.autosubmit !== undefined) list.closest('form')?.requestSubmit();
 });

@@ -38,7 +38,11 @@ export function clearState(form) {
 export function showFailure(form, why) {
   const again = make('button', { type: 'button', className: 'button small', textContent: 'Try again' });
   again.dataset.tryAgain = '';
-  again.addEventListener('click', () => saveButton(form)?.click());
+  again.addEventListener('click', () => {
+    const button = saveButton(form);
+    if (button) button.click();
+    else form.requestSubmit();
+  });
   showState(form, 'failed', `Not saved ${clock()} · ${why}`, again);
 }
 
@@ -47,8 +51,10 @@ export function showSignedOut(form, gate) {
   showState(form, 'signed-out', 'Signed out · what you typed is still here', link);
 }
 
+// In the zone in which the server says "Saved 14:05" at the same place.
 export function clock() {
-  return new Date().toLocaleTimeString('sv-SE', { hour: '2-digit', minute: '2-digit' });
+  const timeZone = document.documentElement.dataset.zone;
+  return new Date().toLocaleTimeString('sv-SE', { hour: '2-digit', minute: '2-digit', timeZone });
 }
 
 // The page's bar names the form that it belongs to; other forms get a place beside their button.

@@ -206,6 +206,11 @@ fn what_is_typed_wrong_is_refused_with_a_usage_line() {
         ("tyrian import attack", "<FILE>"),
         ("tyrian import atomics", "<SOURCE>"),
         ("tyrian import atomics --yes x", "--withdraw"),
+        ("tyrian import test-plan", "<FILE>"),
+        ("tyrian import repository --yes x", "--withdraw"),
+        ("tyrian export layer", "--engagement <ENGAGEMENT>"),
+        ("tyrian export layer --library --test-plan x", "invalid value 'x'"),
+        ("tyrian export test-plan 12", "invalid value '12'"),
         ("tyrian audit verify --seals x", "--seal"),
         ("tyrian audit export --format xml", "csv or jsonl"),
         ("tyrian audit export --from 2026-13-01", "invalid value '2026-13-01'"),
@@ -322,9 +327,10 @@ fn jobs_run_once_as_of_any_time() {
         let name = line.split(' ').next().unwrap();
         let done = terminal.works(&format!("tyrian jobs run {name}"));
         assert!(done.ends_with(" moved\n"), "{name}: {done}");
+        assert!(name != "audit-verify" || done.starts_with("Nothing is sealed yet.\n"), "{done}");
     }
     assert_eq!(terminal.works("tyrian jobs run schedule-transitions --at 2030-01-01T00:00:00Z"), "0 moved\n");
-    assert_eq!(app.count("SELECT count(*) FROM job_runs WHERE trigger = 'command'"), 6);
+    assert_eq!(app.count("SELECT count(*) FROM job_runs WHERE trigger = 'command'"), 9);
     terminal.fails(
         "tyrian jobs run spring-clean",
         1,
@@ -426,6 +432,72 @@ fn imports_say_what_changed_and_where_a_fault_is() {
     );
     terminal.fails("tyrian import atomics lost.zip", 1, "tyrian: lost.zip: it cannot be read");
     assert_eq!(app.events("library.imported"), before + 2, "what changes nothing leaves no event");
+}
+
+#[test]
+fn the_library_goes_out_and_in_on_the_command_line() {
+    let app = TestApp::spawn();
+    let terminal = Terminal::on("exchange", &app.database);
+    let plan = app.texts("SELECT id::text FROM test_plans ORDER BY title LIMIT 1").remove(0);
+    terminal.works(&format!("tyrian export test-plan {plan} > plan.yaml"));
+    let again = terminal.works("tyrian import test-plan plan.yaml");
+    assert!(again.ends_with(", refused 0\n") && again.contains("added 0, changed 0, withdrawn 0"), "{again}");
+    let yaml = fs::read_to_string(terminal.place.join("plan.yaml")).unwrap();
+    fs::write(terminal.place.join("broken.yaml"), yaml.replace("runbook: *ref_0", "runbook: {}")).unwrap();
+    terminal.fails("tyrian import test-plan broken.yaml", 1, "field runbook, line ");
+
+    let engagement = app.engagement(2);
+    let layer = terminal.works(&format!("tyrian export layer --engagement {}", engagement.id));
+    assert!(layer.contains("\"layer\": \"4.5\""), "{layer}");
+    fs::write(terminal.place.join("layer.json"), layer).unwrap();
+    let wanted = terminal.works("tyrian import layer layer.json --dry-run");
+    assert!(wanted.contains("Nothing was written: this was a dry run"), "{wanted}");
+    terminal.fails(
+        &format!("tyrian export layer --engagement {plan}"),
+        1,
+        "there is no engagement with this id",
+    );
+    terminal.fails("tyrian export repository nowhere out", 1, "there is no repository with this prefix");
+
+    let wrote = terminal.works("tyrian export repository start out");
+    assert!(wrote.starts_with("Wrote out: ") && wrote.contains(", 3 test plans\n"), "{wrote}");
+    fs::write(terminal.place.join("out/procedures/old.yaml"), "x").unwrap();
+    let wrote = terminal.works("tyrian export repository START out");
+    assert!(wrote.contains("Removed 1 file"), "{wrote}");
+    fs::create_dir(terminal.place.join("mine")).unwrap();
+    fs::write(terminal.place.join("mine/notes.txt"), "x").unwrap();
+    terminal.fails("tyrian export repository START mine", 1, "is not empty and holds no archive of START");
+    terminal.fails("tyrian import repository mine", 1, "it holds no repository.yaml");
+    let import = "tyrian import repository out";
+    let said = terminal.type_line(import);
+    assert_eq!(said.code, 1);
+    assert!(said.err.contains("START is curated here"), "{said:?}");
+    let head = terminal.place.join("out/repository.yaml");
+    let text = fs::read_to_string(&head).unwrap();
+    fs::write(&head, text.replace("START", "COPY").replace("name: ", "name: Copy of ")).unwrap();
+    for entry in fs::read_dir(terminal.place.join("out/procedures")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("id: START-", "id: COPY-")).unwrap();
+    }
+    fs::remove_dir_all(terminal.place.join("out/test-plans")).unwrap();
+    let dry = terminal.works(&format!("{import} --dry-run"));
+    assert!(dry.contains("Would add: COPY-1 ") && dry.contains("this was a dry run"), "{dry}");
+    let done = terminal.works(import);
+    let count = app.count(
+        "SELECT count(*) FROM library_procedures p JOIN repositories r ON r.id = p.repository_id \
+        WHERE r.prefix = 'START'",
+    );
+    assert!(
+        done.ends_with(&format!("added {count}, changed 0, withdrawn 0, unchanged 0, refused 0\n")),
+        "{done}"
+    );
+    let again = terminal.works(import);
+    assert!(
+        again.ends_with(&format!("added 0, changed 0, withdrawn 0, unchanged {count}, refused 0\n")),
+        "{again}"
+    );
+    assert_eq!(app.events("repository.exported"), 2);
 }
 
 /// A technique file of tests with these names and numbers.

@@ -7,8 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tyrian::audit::proof::sealer::Sealer;
-use tyrian::audit::proof::store::verify::{Against, verify};
-use tyrian::audit::proof::verify::Halt;
+use tyrian::audit::proof::store::verify::Against;
 use tyrian::kernel::base::clock::Clock;
 use tyrian::kernel::db::embedded::{APP, Cluster, Durability, OWNER};
 use tyrian::kernel::db::migrate::Roles;
@@ -19,7 +18,7 @@ use crate::harness::browser::Browser;
 use crate::harness::database::{connect, scratch};
 use crate::harness::fixtures::{PASSWORD, settle};
 use crate::harness::process::Process;
-use crate::harness::texts;
+use crate::harness::{texts, verified};
 
 struct Over<'a>(&'a AtomicBool);
 impl Drop for Over<'_> {
@@ -118,20 +117,10 @@ impl Crashes {
     }
 
     fn verify(&self) -> i64 {
-        let db = self.db();
         let files = tyrian::audit::proof::seal::KeyFiles::new(&self.place.join("data"), None);
-        let kept = files.head().unwrap().map(|head| ("kept beside the key".to_owned(), head));
         let archives = self.place.join("data/audit-archives");
-        let against = Against {
-            trusted: files.trusted().unwrap(),
-            kept: kept.into_iter().collect(),
-            archives: &archives,
-        };
-        match verify(db.connect().unwrap(), db.connect().unwrap(), &against, &mut |_| {}) {
-            Ok(outcome) => outcome.verified.events,
-            Err(Halt::Fault(fault)) => panic!("{}", fault.sentence),
-            Err(Halt::Error(error)) => panic!("{error:#}"),
-        }
+        let against = Against::of(&files, &archives).unwrap();
+        verified(&self.db(), &against).unwrap_or_else(|said| panic!("{said}")).verified.events
     }
 }
 

@@ -12,6 +12,7 @@ mod crashes;
 mod demo;
 mod engagements;
 mod evidence;
+mod exchange;
 mod first_hour;
 mod harness;
 mod hostile;
@@ -24,11 +25,14 @@ mod observation;
 mod pictures;
 mod procedures;
 mod proof;
+mod proof_ways;
 mod reports;
 mod retention;
 mod schedule;
+mod shelf;
 mod signing_in;
 mod texts;
+mod verification;
 mod what_happened;
 
 /// Ends the PostgreSQL that the tests share; `bin/test` asks for it when it is done.

@@ -74,7 +74,7 @@ fn what_blue_has_not_seen_yet_comes_back_at_the_end_of_the_window() {
         .see("Logged is provisional.")
         .see("observation window of 1 hour")
         .see("look again 10:00");
-    b.see("Auto: blue team from 10:00").see_not("Looked again, it stands");
+    b.see("Waiting on blue team from 10:00.").see_not("Looked again, it stands");
     b.open(&e.path()).see("provisional, look again 10:00").see("Blue from 10:00");
     assert!(queue(&app, blue, &e).contains("Nothing is waiting on you"));
     let early = b.post(&e.procedure_path(0), &[("version", "9"), ("then", "look-again")]);
@@ -88,7 +88,7 @@ fn what_blue_has_not_seen_yet_comes_back_at_the_end_of_the_window() {
     assert!(!queue(&app, blue, &e).contains("Nothing is waiting on you"));
     let mut b = app.browser(blue);
     b.open("/").see("Dump look again");
-    b.open(&e.procedure_path(0)).see("Auto: blue team").press("Looked again, it stands").expect(200);
+    b.open(&e.procedure_path(0)).see("Waiting on blue team.").press("Looked again, it stands").expect(200);
     b.see_not("provisional");
     assert_eq!(status(&app, &e), "completed");
     assert!(queue(&app, blue, &e).contains("Nothing is waiting on you"));

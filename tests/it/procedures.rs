@@ -712,9 +712,12 @@ fn a_status_follows_ticks_and_entries() {
     let both = [("version", version.as_str()), ("red_outcome", "success"), ("blue_outcome", "logged")];
     b.post(&path, &both);
     assert_eq!(status(), "in_progress", "cleanup is left");
-    b.open(&format!("{}?show=red", e.path())).see("Marker attachment arrives");
+    b.open(&format!("{}?show=red", e.path())).see("Marker attachment arrives").see("Red, cleanup");
+    b.open(&path).see("Waiting on red team.").see("Cleanup is not ticked yet");
+    assert!(b.get_fragment(&format!("{path}/fresh")).text().contains("Cleanup is not ticked yet"));
     b.post(&format!("{path}/steps/c/tick"), &[]);
     assert_eq!(status(), "completed");
+    b.open(&path).see_not("Cleanup is not ticked yet").see_not("Waiting on red team.");
     b.post(&format!("{path}/steps/c/untick"), &[]);
     assert_eq!(status(), "in_progress");
     let saved =

@@ -8,15 +8,16 @@ use diesel::pg::PgConnection;
 use tyrian::audit::proof::inclusion;
 use tyrian::audit::proof::seal::{KeyFiles, Seal};
 use tyrian::audit::proof::sealer::Sealer;
-use tyrian::audit::proof::store::verify::{Against, Outcome, verify};
-use tyrian::audit::proof::verify::{Halt, Verified, Wrong};
+use tyrian::audit::proof::store::verify::Against;
+use tyrian::audit::proof::verify::{Halt, Report, Verified, Wrong};
 use tyrian::kernel::base::clock::Clock;
-use tyrian::kernel::db::embedded::{APP, Cluster, Durability, SEALER};
+use tyrian::kernel::db::embedded::{APP, Cluster, Durability, OWNER, ROLES, SEALER, installed};
+use tyrian::kernel::db::migrate::migrate;
 use tyrian::kernel::db::{Db, PoolSize};
 use tyrian::kernel::event::domain::{Actor, Event, Kind};
 
 use crate::harness::database::{connect, scratch};
-use crate::harness::{TestApp, texts};
+use crate::harness::{self, TestApp, texts};
 
 fn files(app: &TestApp) -> KeyFiles {
     KeyFiles::of(&app.app.config)
@@ -27,19 +28,14 @@ fn judged(
     files: &KeyFiles,
     kept: Vec<(String, Seal)>,
     archives: &std::path::Path,
-) -> Result<Outcome, String> {
-    let against = Against { trusted: files.trusted().unwrap(), kept, archives };
-    verify(db.connect().unwrap(), db.connect().unwrap(), &against, &mut |_| {}).map_err(|halt| match halt {
-        Halt::Fault(fault) => format!("{:?}: {}", fault.wrong, fault.sentence),
-        Halt::Error(error) => format!("{error:#}"),
-    })
+) -> Result<Report, String> {
+    let against = Against { kept, head: None, ..Against::of(files, archives).unwrap() };
+    harness::verified(db, &against)
 }
 
 /// As `tyrian audit verify` does it.
 fn verified(app: &TestApp) -> Result<Verified, String> {
-    let kept = files(app).head().unwrap().map(|head| ("kept beside the key".to_owned(), head));
-    judged(&app.db, &files(app), kept.into_iter().collect(), &app.app.config.audit_archives())
-        .map(|outcome| outcome.verified)
+    app.verify().map(|report| report.verified)
 }
 
 fn day(month: u32, day: u32, hour: u32) -> DateTime<Utc> {
@@ -467,14 +463,34 @@ impl Drop for OwnCluster {
     }
 }
 
+/// The programs of every version of PostgreSQL that is installed, and of those that TYRIAN_POSTGRES names.
+fn servers() -> Vec<PathBuf> {
+    let named = std::env::var_os("TYRIAN_POSTGRES").unwrap_or_default();
+    let places = installed().into_iter().chain(std::env::split_paths(&named));
+    // A directory of links to one of them is no other version.
+    let real = |place: PathBuf| Some(place.join("initdb").canonicalize().ok()?.parent()?.to_owned());
+    let mut all: Vec<PathBuf> =
+        places.filter_map(real).filter(|place| place.join("pg_restore").exists()).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
 #[test]
 fn after_a_restore_into_a_new_cluster_sealing_goes_on_and_nothing_is_alarmed() {
+    for (n, bin) in servers().into_iter().enumerate() {
+        println!("{}", bin.display());
+        restored_into(bin, &format!("restored-{}-{n}", std::process::id()));
+    }
+}
+
+fn restored_into(bin: PathBuf, name: &str) {
     let app = TestApp::spawn();
     write(&app, 0, 5);
     app.seal();
     write(&app, 5, 3);
-    let place = scratch().join(format!("restored-{}", std::process::id()));
-    let own = OwnCluster(Cluster::start(&place, Durability::Fast).unwrap(), place.clone());
+    let place = scratch().join(name);
+    let own = OwnCluster(Cluster::start_with(bin, &place, Durability::Fast).unwrap(), place.clone());
     own.0.ensure_database("restored").unwrap();
     let dump = place.join("dump");
     let run = |tool: &str, arguments: &[&str]| {
@@ -516,6 +532,52 @@ fn after_a_restore_into_a_new_cluster_sealing_goes_on_and_nothing_is_alarmed() {
     db.write_blocking(&Actor::command(), |tx| tx.audited((), Event::new(Kind::JobRun, "Ran"))).unwrap();
     sealer.seal_all().unwrap();
     judged(&db, &files(&app), Vec::new(), &app.app.config.audit_archives()).unwrap();
+}
+
+/// The log that the release before sealed, in every version of PostgreSQL: it migrates there, holds, and is
+/// sealed on.
+#[test]
+fn a_log_of_the_release_before_holds_in_every_version_of_postgresql() {
+    let released = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/kernel/released");
+    for (n, bin) in servers().into_iter().enumerate() {
+        println!("{}", bin.display());
+        let place = scratch().join(format!("released-{}-{n}", std::process::id()));
+        let own = OwnCluster(Cluster::start_with(bin, &place, Durability::Fast).unwrap(), place.clone());
+        own.0.ensure_database("released").unwrap();
+        let restored = std::process::Command::new(own.0.tool("pg_restore"))
+            .args(["--no-owner", "--role", OWNER, "--exit-on-error", "-d", &own.0.superuser_url("released")])
+            .arg(released.join("1e43135.dump"))
+            .output()
+            .unwrap();
+        assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+        migrate(&own.0.url(OWNER, "released"), ROLES).unwrap();
+        connect(&own.0.url(OWNER, "released"))
+            .batch_execute("SELECT audit.make_month(current_date)")
+            .unwrap();
+        let data = place.join("files");
+        std::fs::create_dir_all(&data).unwrap();
+        for file in ["pub", "head"] {
+            let kept = released.join(format!("1e43135.{file}"));
+            std::fs::copy(kept, data.join(format!("audit.{file}"))).unwrap();
+        }
+        let open = |role| {
+            let size = PoolSize { connections: 2, wait_seconds: 3 };
+            Db::open(&own.0.url(role, "released"), size, Clock::machine()).unwrap()
+        };
+        let (db, files) = (open(APP), KeyFiles::new(&data, None));
+        let verified = || {
+            let archives = data.join("audit-archives");
+            harness::verified(&db, &Against::of(&files, &archives).unwrap()).unwrap()
+        };
+        assert!(verified().verified.events >= 221);
+        let sealer = Sealer::new(open(SEALER), files.clone(), false).unwrap();
+        sealer.begin().unwrap();
+        sealer.seal_all().unwrap();
+        let report = verified();
+        assert!(report.notes.iter().any(|n| n.contains("in another database cluster")), "{:?}", report.notes);
+        assert!(report.notes.iter().any(|n| n.contains("is sealed with another key")), "{:?}", report.notes);
+        assert_eq!(report.keys.len(), 2);
+    }
 }
 
 #[test]

@@ -7,8 +7,6 @@ use tyrian::audit::log::request::{ExportRequest, Format};
 use tyrian::audit::log::store::matching::Scope;
 use tyrian::audit::log::store::search::WALKED;
 use tyrian::audit::proof::seal::KeyFiles;
-use tyrian::audit::proof::store::verify::{Against, verify};
-use tyrian::audit::proof::verify::Halt;
 use tyrian::jobs::find;
 use tyrian::kernel::event::domain::{Actor, Event, Kind};
 use tyrian::kernel::job::{Done, Trigger, run};
@@ -134,20 +132,7 @@ fn a_batch_that_reaches_over_the_turn_of_a_month_still_proves_what_is_left_of_it
     assert!(!months(&app).contains(&"2026_06".to_owned()) && months(&app).contains(&"2026_07".to_owned()));
     assert_eq!(app.count("SELECT count(*) FROM audit.boundary_leaves"), 3);
     app.seal();
-    let verified = || {
-        let archives = app.app.config.audit_archives();
-        let against = Against {
-            trusted: KeyFiles::of(&app.app.config).trusted().unwrap(),
-            kept: Vec::new(),
-            archives: &archives,
-        };
-        verify(app.db.connect().unwrap(), app.db.connect().unwrap(), &against, &mut |_| {}).map_err(|halt| {
-            match halt {
-                Halt::Fault(fault) => fault.sentence,
-                Halt::Error(error) => format!("{error:#}"),
-            }
-        })
-    };
+    let verified = || app.verify();
     verified().unwrap();
     // July is shown from the 4th on; what is proved here is the part of the batch that is still a row.
     let mut conn = app.db.connect().unwrap();

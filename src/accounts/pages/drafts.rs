@@ -88,6 +88,7 @@ pub async fn list(ctx: SignedIn, Query(mut asked): Query<Asked>) -> Result<HttpR
     let offers = kept
         .into_iter()
         .map(|draft| DraftOffer {
+            words: first_words(&draft.fields),
             place: draft.place,
             tab: draft.tab,
             at: show::time(draft.at, zone),
@@ -96,6 +97,21 @@ pub async fn list(ctx: SignedIn, Query(mut asked): Query<Asked>) -> Result<HttpR
         .collect();
     ctx.page(&DraftOffers { offers })
 }
+
+/// The beginning of the longest text, by which somebody knows what they typed.
+fn first_words(fields: &[(String, String)]) -> String {
+    let is_typed = |(name, _): &&(String, String)| !name.starts_with("had.") && !name.starts_with("base.");
+    let longest = fields.iter().filter(is_typed).map(|(_, value)| value.trim()).max_by_key(|text| text.len());
+    let line = longest.unwrap_or_default().lines().next().unwrap_or_default();
+    let mut words: String = line.chars().take(WORDS).collect();
+    if line.chars().nth(WORDS).is_some() {
+        words.push('…');
+    }
+    words
+}
+
+/// So many characters of a draft are shown before it is restored.
+const WORDS: usize = 60;
 
 /// `POST /account/drafts/discard`: what a form held is saved, or was thrown away.
 pub async fn discard(ctx: SignedIn, Form(which): Form<Which>) -> Result<HttpResponse> {

@@ -15,8 +15,9 @@ use crate::kernel::db::schema::notices;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNotice {
     pub person: PersonId,
-    /// Whose client's affair it is: without access to it the notice does not show.
-    pub client: ClientId,
+    /// Whose client's affair it is: without access to it the notice does not show. None where it is the
+    /// installation's.
+    pub client: Option<ClientId>,
     pub text: String,
     /// Where to look, a path of this app.
     pub href: String,
@@ -69,7 +70,7 @@ pub fn overtake(tx: &mut WriteTx<'_>, href: &str) -> Result<()> {
     Ok(())
 }
 
-/// A person's unread notices at clients they see, the newest first.
+/// A person's unread notices at clients they see and of the installation, the newest first.
 pub fn list_unread(
     conn: &mut PgConnection,
     person: PersonId,
@@ -78,7 +79,7 @@ pub fn list_unread(
 ) -> Result<Vec<Notice>> {
     Ok(notices::table
         .filter(notices::person_id.eq(person).and(notices::read_at.is_null()))
-        .filter(notices::client_id.eq_any(visible.ids()))
+        .filter(notices::client_id.is_null().or(notices::client_id.eq_any(visible.ids())))
         .order((notices::at.desc(), notices::id.desc()))
         .limit(limit)
         .select(Notice::as_select())

@@ -84,8 +84,8 @@ pub fn find_session(
                              WHERE ca.person_id = p.id), '{}')),
                 'notices', (SELECT count(*) FROM (SELECT FROM notices n WHERE n.person_id = p.id \
                 AND n.read_at IS NULL
-                    AND EXISTS (SELECT FROM client_access ca WHERE ca.person_id = p.id \
-                    AND ca.client_id = n.client_id) LIMIT 100) u),
+                    AND (n.client_id IS NULL OR EXISTS (SELECT FROM client_access ca \
+                    WHERE ca.person_id = p.id AND ca.client_id = n.client_id)) LIMIT 100) u),
                 'organisation', jsonb_build_object('name', o.organisation_name, 'time_zone', o.time_zone,
                     'idle_minutes', o.idle_minutes, 'write_rule', o.write_rule, 'attachment_bytes', \
                     o.attachment_bytes)) END AS viewer

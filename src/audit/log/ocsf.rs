@@ -54,6 +54,15 @@ fn entity_activity(kind: Kind) -> u32 {
     }
 }
 
+/// Informational, low, or critical.
+fn severity(kind: Option<Kind>, succeeded: bool) -> u32 {
+    match kind {
+        Some(Kind::LogFaultFound) => 5,
+        _ if succeeded => 1,
+        _ => 2,
+    }
+}
+
 /// An event as one line, without an end. What the schema has no field for stands under `unmapped`.
 pub fn line(event: &Record) -> String {
     let kind = Kind::ALL.iter().find(|kind| kind.as_str() == event.kind);
@@ -84,7 +93,7 @@ pub fn line(event: &Record) -> String {
         "class_uid": class_uid,
         "activity_id": activity_id,
         "type_uid": class_uid * 100 + activity_id,
-        "severity_id": if succeeded { 1 } else { 2 },
+        "severity_id": severity(kind.copied(), succeeded),
         "status_id": if succeeded { 1 } else { 2 },
         "message": event.sentence,
         "actor": { "user": user },

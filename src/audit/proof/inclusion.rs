@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::proof::merkle::{Digest, leaf, root_by};
 use crate::audit::proof::seal::Seal;
-use crate::audit::proof::verify::{Fault, Halt, Wrong, name};
+use crate::audit::proof::verify::{Fault, Halt, Wrong};
 use crate::kernel::base::hex::{hex, unhex};
 use crate::kernel::event::record::Place;
 use crate::kernel::event::record::Record;
@@ -117,7 +117,7 @@ pub fn check(export: impl BufRead, trusted: &[[u8; 32]], mut tell: impl FnMut(u6
             continue;
         }
         let (event, number, proof) = Record::from_line(&line).with_context(numbered)?;
-        let broken = |why: &str| Fault::new(Wrong::Changed, format!("{} {why}.", name(event.place())));
+        let broken = |why: &str| Fault::new(Wrong::Changed, format!("{} {why}.", event.place().name()));
         let (Some(number), Some(proof)) = (number, proof) else {
             return Err(broken("carries no proof").into());
         };
@@ -143,7 +143,7 @@ pub fn check(export: impl BufRead, trusted: &[[u8; 32]], mut tell: impl FnMut(u6
     if let Some((seal, (.., place))) = claims.first_key_value() {
         return Err(Fault::new(
             Wrong::SealBroken,
-            format!("{}: seal {seal} is not in the export.", name(*place)),
+            format!("{}: seal {seal} is not in the export.", place.name()),
         )
         .into());
     }
@@ -169,7 +169,7 @@ fn link(
         && (root, proof.first, proof.last) != (seal.root, seal.first, seal.last)
     {
         let sentence =
-            format!("{} was changed: it does not lead to the root of seal {}.", name(place), seal.number);
+            format!("{} was changed: it does not lead to the root of seal {}.", place.name(), seal.number);
         return Err(Fault::new(Wrong::Changed, sentence));
     }
     *chain = Some((chain.as_ref().map_or(seal.number, |(first, _)| *first), seal));

@@ -20,6 +20,9 @@ use crate::kernel::config::Config;
 /// What the canonical bytes of a seal begin with.
 const CANONICAL: &[u8] = b"tyrian seal 1";
 
+/// No batch of any version is larger by far.
+const MOST_EVENTS: i64 = 1_000_000;
+
 /// A seal over one batch of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seal {
@@ -76,32 +79,45 @@ impl Seal {
 
     /// How many events it seals.
     pub fn events(&self) -> i64 {
-        self.last - self.first + 1
+        self.last.saturating_sub(self.first).saturating_add(1)
     }
 
     /// The sentence of what is wrong with it as the successor of `before`; none where nothing is.
     pub fn fault_after(&self, before: Option<&Self>, trusted: &[[u8; 32]]) -> Option<String> {
         let (number, last, digest) =
             before.map_or((0, 0, [0; 32]), |seal| (seal.number, seal.last, seal.digest()));
-        if self.number != number + 1 {
+        if self.number != number.saturating_add(1) {
             return Some(format!(
                 "Seal {} is missing: seal {number} is followed by seal {}.",
-                number + 1,
+                number.saturating_add(1),
                 self.number
             ));
         }
-        self.own_fault(trusted).or_else(|| {
-            if self.previous != digest {
-                Some(format!("Seal {} is broken: it does not name the seal before it.", self.number))
-            } else if self.first != last + 1 || self.last < self.first {
-                Some(format!(
-                    "Seal {} is broken: its events do not begin after those of the seal before it.",
-                    self.number
-                ))
-            } else {
-                None
-            }
-        })
+        self.own_fault(trusted).or_else(|| self.link_fault(last, &digest))
+    }
+
+    fn link_fault(&self, last: i64, digest: &Digest) -> Option<String> {
+        if self.previous != *digest {
+            Some(format!("Seal {} is broken: it does not name the seal before it.", self.number))
+        } else if self.first != last.saturating_add(1) || self.last < self.first {
+            Some(format!(
+                "Seal {} is broken: its events do not begin after those of the seal before it.",
+                self.number
+            ))
+        } else {
+            None
+        }
+    }
+
+    /// Whether a seal may be made on top of it: it follows `before`, whoever signed it. What does not is a
+    /// row that somebody wrote into the table.
+    pub fn is_sound_after(&self, before: Option<&Self>) -> bool {
+        let (number, last, digest) =
+            before.map_or((0, 0, [0; 32]), |seal| (seal.number, seal.last, seal.digest()));
+        self.number.checked_sub(1) == Some(number)
+            && last.checked_add(1) == Some(self.first)
+            && self.events() <= MOST_EVENTS
+            && self.link_fault(last, &digest).is_none()
     }
 
     /// The sentence of what is wrong with its signature.
@@ -179,37 +195,127 @@ impl<'de> Deserialize<'de> for Seal {
     }
 }
 
-/// The files beside the data: the key that signs, the list of keys that are trusted, and the newest seal.
+/// The files beside the database: the key that signs, the list of keys that are trusted, and the newest seal.
 #[derive(Debug, Clone)]
 pub struct KeyFiles {
     key: PathBuf,
     trusted: PathBuf,
     head: PathBuf,
+    /// Where earlier versions kept the list and the newest seal, wherever the key was.
+    earlier: PathBuf,
+}
+
+/// What is kept beside the key of the newest seal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    Seal(Box<Seal>),
+    /// A word of the key that it has sealed nothing yet.
+    Nothing,
+    Missing,
+    /// The sentence that says why.
+    Unreadable(String),
+}
+
+impl Kept {
+    /// The seal, where one is kept.
+    pub fn seal(&self) -> Option<&Seal> {
+        if let Self::Seal(seal) = self { Some(seal) } else { None }
+    }
 }
 
 impl KeyFiles {
     /// Those of an installation.
     pub fn of(config: &Config) -> Self {
-        Self::new(&config.data_dir, config.audit_key_file.as_deref())
+        Self::at(&config.data_dir, config.audit_key_file.as_deref(), config.audit_head_file.as_deref())
     }
     /// Those in a data directory; the key itself may lie elsewhere.
     pub fn new(data_dir: &Path, key: Option<&Path>) -> Self {
-        Self {
-            key: key.map_or_else(|| data_dir.join("audit.key"), Path::to_owned),
-            trusted: data_dir.join("audit.pub"),
-            head: data_dir.join("audit.head"),
-        }
+        Self::at(data_dir, key, None)
+    }
+    /// The key and the newest seal may each lie elsewhere; the list of keys is beside the newest seal, and
+    /// that beside the key where nothing else is said.
+    pub fn at(data_dir: &Path, key: Option<&Path>, head: Option<&Path>) -> Self {
+        let key = key.map_or_else(|| data_dir.join("audit.key"), Path::to_owned);
+        let head = head.map_or_else(|| key.with_extension("head"), Path::to_owned);
+        Self { key, trusted: head.with_extension("pub"), head, earlier: data_dir.to_owned() }
     }
 
-    /// The key, made on the first call, and told to the list of trusted ones.
+    /// Where the newest seal is kept.
+    pub fn head_path(&self) -> &Path {
+        &self.head
+    }
+
+    /// Whether there is a key, or a list of keys that were there.
+    pub fn is_any_key(&self) -> bool {
+        self.key.exists() || self.trusted().is_ok_and(|keys| !keys.is_empty())
+    }
+
+    /// Whether what is to be written beside the key can be.
+    ///
+    /// # Errors
+    /// A sentence that names the file and the way out.
+    pub fn check_writable(&self) -> anyhow::Result<()> {
+        let advice = "the audit log keeps its newest seal and the list of its keys there. Let the server's \
+            account write there, or name another place with TYRIAN_AUDIT_HEAD_FILE";
+        let beside = beside(&self.head);
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&beside)
+            .and_then(|_| fs::remove_file(&beside))
+            .with_context(|| format!("{} cannot be written: {advice}", self.head.display()))?;
+        if self.trusted.exists() {
+            fs::OpenOptions::new()
+                .append(true)
+                .open(&self.trusted)
+                .with_context(|| format!("{} cannot be written: {advice}", self.trusted.display()))?;
+        }
+        Ok(())
+    }
+
+    /// What an earlier version left in the data directory, where newest seal and list of keys lie elsewhere
+    /// now and are not there yet: pairs of from and to.
+    pub fn to_take_over(&self) -> Vec<(PathBuf, PathBuf)> {
+        if self.head.exists() || self.trusted.exists() {
+            return Vec::new();
+        }
+        let pairs = [("audit.head", &self.head), ("audit.pub", &self.trusted)];
+        let pairs = pairs.map(|(name, to)| (self.earlier.join(name), to.clone()));
+        pairs.into_iter().filter(|(from, to)| from != to && from.is_file()).collect()
+    }
+
+    /// Moves them; whole at the new place before they are gone at the old one.
+    ///
+    /// # Errors
+    /// A sentence that names the file.
+    pub fn take_over(&self) -> anyhow::Result<()> {
+        let pairs = self.to_take_over();
+        for (from, to) in &pairs {
+            let text = fs::read(from).with_context(|| format!("{} cannot be read", from.display()))?;
+            write_whole(to, &text)?;
+        }
+        for (from, _) in &pairs {
+            fs::remove_file(from).with_context(|| format!("{} cannot be removed", from.display()))?;
+        }
+        Ok(())
+    }
+
+    /// The key, made on the first call. A key that is new here says beside itself that it has sealed nothing
+    /// yet: a key alone is then one whose newest seal is gone.
     ///
     /// # Errors
     /// A sentence that names the file.
     pub fn signing_key(&self) -> anyhow::Result<SigningKey> {
-        if !self.key.exists() {
+        let made = !self.key.exists();
+        if made {
             // Whole before it has its name: another process may be looking for it.
             let beside = beside(&self.key);
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&beside)
+                .with_context(|| format!("{} cannot be written", self.key.display()))?;
             file.write_all(random_hex(32).as_bytes())?;
             file.sync_all()?;
             let named = fs::hard_link(&beside, &self.key);
@@ -226,13 +332,24 @@ impl KeyFiles {
             bail!("{} must hold 64 hexadecimal digits", self.key.display())
         };
         let key = SigningKey::from_bytes(&secret);
-        let public = key.verifying_key().to_bytes();
-        if !self.trusted()?.contains(&public) {
-            let mut file = fs::OpenOptions::new().append(true).create(true).open(&self.trusted)?;
-            writeln!(file, "{}", hex(&public))
-                .with_context(|| format!("{} cannot be written", self.trusted.display()))?;
+        if made && !self.head.exists() && self.trusted()?.is_empty() {
+            self.keep_nothing(&key)?;
         }
         Ok(key)
+    }
+
+    /// Adds a key to those whose seals count.
+    ///
+    /// # Errors
+    /// When the list cannot be written.
+    pub fn trust(&self, key: &[u8; 32]) -> anyhow::Result<()> {
+        let mut list = fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&self.trusted)
+            .with_context(|| format!("{} cannot be written", self.trusted.display()))?;
+        writeln!(list, "{}", hex(key))
+            .with_context(|| format!("{} cannot be written", self.trusted.display()))
     }
 
     /// The keys whose seals count.
@@ -251,26 +368,31 @@ impl KeyFiles {
         Ok(self.trusted()?.iter().map(|key| hex(key) + "\n").collect())
     }
 
+    /// What is kept beside the key.
+    pub fn kept(&self) -> Kept {
+        let text = match fs::read_to_string(&self.head) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Kept::Missing,
+            Err(e) => return Kept::Unreadable(format!("{} cannot be read: {e}", self.head.display())),
+        };
+        match serde_json::from_str::<Seal>(&text) {
+            Ok(seal) if seal.number != 0 => Kept::Seal(Box::new(seal)),
+            // Whoever has no key cannot say that nothing was sealed.
+            Ok(seal) if seal.is_signed() => Kept::Nothing,
+            _ => Kept::Unreadable(format!("{} is no seal", self.head.display())),
+        }
+    }
+
     /// The newest seal that was made from here.
     ///
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn head(&self) -> anyhow::Result<Option<Seal>> {
-        match fs::read_to_string(&self.head) {
-            Ok(text) => Ok(Some(
-                serde_json::from_str(&text).with_context(|| format!("{} is no seal", self.head.display()))?,
-            )),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(e).with_context(|| format!("{} cannot be read", self.head.display())),
+        match self.kept() {
+            Kept::Seal(seal) => Ok(Some(*seal)),
+            Kept::Nothing | Kept::Missing => Ok(None),
+            Kept::Unreadable(sentence) => bail!(sentence),
         }
-    }
-
-    /// Forgets the newest seal: the log it belonged to is gone.
-    ///
-    /// # Errors
-    /// When the file cannot be removed.
-    pub fn forget_head(&self) -> anyhow::Result<()> {
-        fs::remove_file(&self.head).with_context(|| format!("{} cannot be removed", self.head.display()))
     }
 
     /// Keeps the newest seal. Written beside and renamed, so that there is always a whole one.
@@ -278,13 +400,29 @@ impl KeyFiles {
     /// # Errors
     /// When it cannot be written.
     pub fn keep_head(&self, seal: &Seal) -> anyhow::Result<()> {
-        let beside = beside(&self.head);
-        let mut file =
-            fs::File::create(&beside).with_context(|| format!("{} cannot be written", beside.display()))?;
-        file.write_all(serde_json::to_string(seal)?.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.head).with_context(|| format!("{} cannot be written", self.head.display()))
+        write_whole(&self.head, serde_json::to_string(seal)?.as_bytes())
     }
+
+    /// Keeps the key's word that nothing is sealed.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_nothing(&self, key: &SigningKey) -> anyhow::Result<()> {
+        self.keep_head(&nothing(key))
+    }
+}
+
+/// Writes a file beside its place and renames it.
+fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let beside = beside(path);
+    let mut file =
+        fs::File::create(&beside).with_context(|| format!("{} cannot be written", beside.display()))?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path).with_context(|| {
+        let _ = fs::remove_file(&beside);
+        format!("{} cannot be written", path.display())
+    })
 }
 
 /// A name beside a file that no other process has.
@@ -308,6 +446,25 @@ pub fn read_keys(path: &Path) -> anyhow::Result<Vec<[u8; 32]>> {
         })
     };
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(key).collect()
+}
+
+/// What a key signs before its first seal: a seal with the number 0 over no event.
+fn nothing(key: &SigningKey) -> Seal {
+    let mut seal = Seal {
+        number: 0,
+        first: 0,
+        last: 0,
+        root: [0; 32],
+        previous: [0; 32],
+        at: DateTime::UNIX_EPOCH,
+        cluster: 0,
+        through_transaction: 0,
+        through_id: 0,
+        key: key.verifying_key().to_bytes(),
+        signature: [0; 64],
+    };
+    seal.signature = key.sign(&seal.signed_bytes()).to_bytes();
+    seal
 }
 
 /// Makes the seal after `before` over a batch.
@@ -396,13 +553,52 @@ mod tests {
         let place = std::env::temp_dir().join(format!("tyrian-seal-{}", std::process::id()));
         fs::create_dir_all(&place).unwrap();
         let files = KeyFiles::new(&place, None);
+        assert_eq!(files.kept(), Kept::Missing);
         let key = files.signing_key().unwrap();
         assert_eq!(files.signing_key().unwrap(), key);
+        assert_eq!((files.kept(), files.head().unwrap()), (Kept::Nothing, None));
+        assert!(files.trusted().unwrap().is_empty(), "a key is trusted once that is said");
+        files.trust(&key.verifying_key().to_bytes()).unwrap();
         assert_eq!(files.trusted().unwrap(), [key.verifying_key().to_bytes()]);
-        assert_eq!(files.head().unwrap(), None);
         let seal = make(&key, None, &[leaf(b"x")], DateTime::UNIX_EPOCH, 5, (9, 9));
         files.keep_head(&seal).unwrap();
-        assert_eq!(files.head().unwrap(), Some(seal));
+        assert_eq!(files.head().unwrap(), Some(seal.clone()));
+        // Nobody without the key says that nothing was sealed.
+        let word = serde_json::to_string(&Seal { number: 0, ..seal.clone() }).unwrap();
+        fs::write(place.join("audit.head"), word).unwrap();
+        assert!(matches!(files.kept(), Kept::Unreadable(_)));
+        fs::remove_dir_all(&place).unwrap();
+    }
+
+    #[test]
+    fn head_and_list_lie_beside_the_key_or_where_they_are_told_to_and_are_taken_over_once() {
+        let place = std::env::temp_dir().join(format!("tyrian-seal-places-{}", std::process::id()));
+        let (data, keys, state) = (place.join("data"), place.join("keys"), place.join("state"));
+        for directory in [&data, &keys, &state] {
+            fs::create_dir_all(directory).unwrap();
+        }
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let seal = make(&key, None, &[leaf(b"x")], DateTime::UNIX_EPOCH, 5, (9, 9));
+        let before = KeyFiles::new(&data, None);
+        before.keep_head(&seal).unwrap();
+        before.trust(&seal.key).unwrap();
+        assert!(before.to_take_over().is_empty());
+        let beside = KeyFiles::new(&data, Some(&keys.join("audit.key")));
+        assert_eq!(beside.head_path(), keys.join("audit.head"));
+        assert_eq!(beside.to_take_over().len(), 2);
+        beside.take_over().unwrap();
+        assert_eq!((beside.head().unwrap(), beside.trusted().unwrap()), (Some(seal.clone()), vec![seal.key]));
+        assert_eq!((before.kept(), before.trusted().unwrap().len()), (Kept::Missing, 0));
+        // One that lies there later does not come in its place.
+        before.keep_head(&seal).unwrap();
+        assert!(beside.to_take_over().is_empty());
+        let named = KeyFiles::at(&data, Some(&keys.join("audit.key")), Some(&state.join("newest")));
+        named.check_writable().unwrap();
+        named.trust(&seal.key).unwrap();
+        assert!(state.join("newest.pub").exists());
+        let nowhere = KeyFiles::at(&data, None, Some(&place.join("missing/audit.head")));
+        let said = nowhere.check_writable().unwrap_err().to_string();
+        assert!(said.contains("TYRIAN_AUDIT_HEAD_FILE"), "{said}");
         fs::remove_dir_all(&place).unwrap();
     }
 }

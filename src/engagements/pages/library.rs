@@ -11,7 +11,7 @@ use crate::kernel::base::ids::LibraryProcedureId;
 use crate::kernel::base::keyset::{At, Page};
 use crate::kernel::web::link;
 use crate::library::store::procedures::HitCursor;
-use crate::library::store::{self, Hit, Repository, Search, Tactic};
+use crate::library::store::{self, Choices, Hit, Search};
 
 /// Hits on one page.
 const HITS: i64 = 50;
@@ -33,9 +33,7 @@ pub struct Filters {
 
 /// What the pane is made of.
 pub struct Found {
-    tactics: Vec<Tactic>,
-    platforms: Vec<String>,
-    repositories: Vec<Repository>,
+    choices: Choices,
     hits: Vec<Hit>,
 }
 
@@ -48,6 +46,7 @@ impl Filters {
             platform: self.platform.clone(),
             repository: self.repository.parse().ok(),
             at: At::read(&self.after, ""),
+            ..Search::default()
         }
     }
 
@@ -72,11 +71,8 @@ impl Filters {
 
     /// Searches, and loads what the filters offer.
     pub fn find(&self, conn: &mut PgConnection, shelf: Shelf) -> Result<Found> {
-        let version = store::highest_version(conn)?;
         Ok(Found {
-            tactics: store::list_tactics(conn, &version)?,
-            platforms: store::list_platforms(conn, shelf)?,
-            repositories: store::list_repositories(conn, shelf)?,
+            choices: store::list_choices(conn, shelf, false)?,
             hits: store::search(conn, shelf, &self.search(), HITS + 1)?,
         })
     }
@@ -97,9 +93,9 @@ impl Filters {
             technique: self.technique,
             platform: self.platform,
             repository: self.repository,
-            tactics: found.tactics.into_iter().map(|t| (t.short_name, t.name)).collect(),
-            platforms: found.platforms,
-            repositories: found.repositories.into_iter().map(|r| (r.id.to_string(), r.short_name)).collect(),
+            tactics: found.choices.tactics.into_iter().map(|t| (t.key, t.name)).collect(),
+            platforms: found.choices.platforms,
+            repositories: found.choices.repositories.into_iter().map(|r| (r.key, r.name)).collect(),
             ticked: self.id,
             hits: page.rows.iter().map(|hit| HitLine::new(hit, taken(hit.id))).collect(),
             more: None,

@@ -3,6 +3,7 @@
 pub mod approval;
 pub mod cells;
 pub mod details;
+pub mod layer;
 pub mod library;
 pub mod lifecycle;
 pub mod list;

@@ -172,6 +172,7 @@ pub(super) fn around(
         approve: holds(P::EngagementApprove) && own.status == S::Pending,
         cancel: holds(P::EngagementCancel) && !matches!(own.status, S::Complete | S::Canceled),
         delete: holds(P::EngagementDelete),
+        keep_plan: permit.may(P::TestPlanEdit) && holds(P::EngagementRead),
         submit: holds(P::EngagementSubmit) && open,
         log: permit.viewer().rights.may(P::AuditLogRead) || holds(P::AuditLogReadClient),
         report: holds(P::ReportRead)

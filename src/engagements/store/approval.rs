@@ -93,7 +93,7 @@ pub fn request(
         .into_iter()
         .map(|person| NewNotice {
             person,
-            client: new.client,
+            client: Some(new.client),
             text: text.clone(),
             href: format!("/engagements/{}", new.id),
         })

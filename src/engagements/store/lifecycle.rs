@@ -70,7 +70,7 @@ pub(super) fn give(tx: &mut WriteTx<'_>, locked: &Locked, told: Vec<(PersonId, S
     notices::overtake(tx, &href)?;
     let notices = told
         .into_iter()
-        .map(|(person, text)| NewNotice { person, client: locked.client, text, href: href.clone() })
+        .map(|(person, text)| NewNotice { person, client: Some(locked.client), text, href: href.clone() })
         .collect();
     notices::give(tx, notices)
 }

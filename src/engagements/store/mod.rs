@@ -3,6 +3,7 @@
 pub mod approval;
 pub mod create;
 pub mod details;
+pub mod layer;
 pub mod lifecycle;
 pub mod list;
 pub mod plan;

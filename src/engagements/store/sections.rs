@@ -249,7 +249,6 @@ pub struct Entry {
 pub struct TimelinePage {
     /// The entry before which they lie; the newest ones without it.
     pub before: Option<LogEntryId>,
-    /// Entries, at most.
     pub entries: i64,
     /// Bytes of their texts together, at most; one entry is shown whatever its length.
     pub bytes: i64,

@@ -23,7 +23,7 @@ use crate::kernel::merge::set::SetChange;
 use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::lifecycle::domain::EngagementStatus;
-use crate::procedures::domain::{Sides, working_allowed};
+use crate::procedures::domain::{ProcedureStatus, Sides, working_allowed};
 use crate::procedures::inputs::{InputRow, Values};
 use crate::procedures::queue::{Queue, Writer};
 use crate::procedures::store::runbook::{Corrections, Operator, ProcedureRow};
@@ -99,6 +99,8 @@ pub struct May {
     pub approve: bool,
     pub cancel: bool,
     pub delete: bool,
+    /// Make a test plan of it.
+    pub keep_plan: bool,
     /// Submit: the right, and the editing rule.
     pub submit: bool,
     pub report: bool,
@@ -475,13 +477,20 @@ fn digest<F>(part: Part, loaded: &Loaded, around: &Around<F>) -> (String, String
             (n.to_string(), if n == 0 { "None named on a procedure yet".into() } else { words })
         }
         Part::Outcomes => {
-            let answered =
-                |is: fn(&ProcedureRow) -> bool| loaded.procedures.iter().filter(|row| is(row)).count();
-            let (red, blue) =
-                (answered(|row| row.red_outcome.is_some()), answered(|row| row.blue_outcome.is_some()));
+            let applicable =
+                || loaded.procedures.iter().filter(|row| row.status != ProcedureStatus::NotApplicable);
+            let not_attempted =
+                |key: &str| loaded.outcomes.iter().any(|o| o.key == key && !o.meaning.attempted);
+            let asked = || applicable().filter(|row| !row.red_outcome.as_deref().is_some_and(not_attempted));
+            let red = applicable().filter(|row| row.red_outcome.is_some()).count();
+            let blue = asked().filter(|row| row.blue_outcome.is_some()).count();
             (
                 String::new(),
-                format!("Red answered {red} · blue answered {blue} of {}", loaded.procedures.len()),
+                format!(
+                    "Red answered {red} of {} · blue answered {blue} of {}",
+                    applicable().count(),
+                    asked().count()
+                ),
             )
         }
         Part::Timeline => {

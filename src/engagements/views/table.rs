@@ -98,9 +98,12 @@ pub struct Now {
     pub zone: Tz,
 }
 
-/// "Red", "Blue", "Blue from 10:14", or nothing.
+/// "Red", "Red, cleanup", "Blue", "Blue from 10:14", or nothing.
 pub fn turn_word(row: &ProcedureRow, now: Now) -> String {
+    // Of what both have answered only the cleanup is left to red.
+    let is_cleanup = row.waiting_on.is_none() && row.red_outcome.is_some() && row.blue_outcome.is_some();
     let word = match row.turn {
+        Turn::Red if is_cleanup => "Red, cleanup",
         Turn::Red => "Red",
         Turn::Blue => "Blue",
         Turn::Both => "Red and blue",

@@ -1,5 +1,6 @@
-//! Handlers of imports.
+//! Handlers of imports and exports.
 
 pub mod copies;
+pub mod exports;
 pub mod releases;
 pub mod uploads;

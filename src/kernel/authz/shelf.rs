@@ -4,8 +4,8 @@ use crate::kernel::base::ids::PersonId;
 
 /// The library as one person has it: private repositories are known to their viewers and editors alone, and
 /// managed and private ones are written by their editors. [`super::Rights`] make it, and the library's store
-/// asks for it wherever it reads or writes, so that a procedure of a repository that somebody does not know of
-/// is simply not found.
+/// asks for it wherever it reads or writes, so that a procedure of a repository that somebody does not know
+/// of is simply not found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shelf {
     reader: Option<PersonId>,

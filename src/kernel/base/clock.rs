@@ -25,6 +25,11 @@ impl Clock {
         Self(Source::Set(Arc::new(AtomicI64::new(at.timestamp_micros()))))
     }
 
+    /// Whether it tells the machine's time, and not one that was set.
+    pub fn is_machine(&self) -> bool {
+        matches!(self.0, Source::Machine)
+    }
+
     /// The time, to the microsecond: finer would not survive a round trip through PostgreSQL.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn now(&self) -> DateTime<Utc> {

@@ -76,7 +76,6 @@ pub trait RunPrepared: RunQueryDsl<PgConnection> {
         RunQueryDsl::load(Sent::<_, false>(self.as_query()), conn)
     }
 
-    /// Every row.
     fn load<'query, U>(self, conn: &mut PgConnection) -> QueryResult<Vec<U>>
     where
         Self: AsQuery,

@@ -55,6 +55,14 @@ pub fn duration(duration: TimeDelta) -> String {
     }
 }
 
+/// How long something took: "84 ms", from a second on as [`duration`].
+pub fn took(took: TimeDelta) -> String {
+    match took.num_milliseconds() {
+        short @ ..1_000 => format!("{} ms", short.max(0)),
+        _ => duration(took),
+    }
+}
+
 /// "16 – 27 Nov 2026", "from 16 Nov 2026", "until 27 Nov 2026", or nothing.
 pub fn dates(start: Option<NaiveDate>, end: Option<NaiveDate>) -> String {
     match (start, end) {

@@ -33,13 +33,18 @@ pub fn zone(raw: &str) -> Result<Tz, String> {
 
 /// A wall-clock time in `zone`: what a `datetime-local` input posts, with or without seconds, or the form
 /// people read ("21 Nov 2026, 14:11:08"). An ambiguous time is the earlier of the two; fractions of a second
-/// are dropped. An [`instant`] is taken as it is, whatever the zone.
+/// are dropped. An [`instant`], a time with its offset (RFC 3339) and seconds or milliseconds since 1970, as
+/// alerts carry them, are taken as they are, whatever the zone.
 ///
 /// # Errors
 /// A sentence when the text is no time, the year is out of range, or the zone's clock skipped that time.
 pub fn parse(raw: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
     if let Some(utc) = raw.trim().strip_suffix('Z') {
         return Ok(parse_wall(utc)?.and_utc());
+    }
+    if let Some(at) = parse_exact(raw.trim()) {
+        check_year(at.date_naive())?;
+        return Ok(DateTime::from_timestamp(at.timestamp(), 0).unwrap_or(at));
     }
     let local = parse_wall(raw)?;
     if let Some(at) = zone.from_local_datetime(&local).earliest() {
@@ -59,6 +64,25 @@ pub fn parse(raw: &str, zone: Tz) -> Result<DateTime<Utc>, String> {
         "{} did not exist in {zone}{gap}. Choose a time before or after.",
         local.format("%-d %b %Y, %H:%M")
     ))
+}
+
+/// An instant that needs no zone: with an offset, or counted since 1970.
+fn parse_exact(raw: &str) -> Option<DateTime<Utc>> {
+    let whole = raw.split_once('.').map_or(raw, |(whole, _)| whole);
+    let is_number = raw.replacen('.', "", 1).bytes().all(|b| b.is_ascii_digit());
+    if is_number && let Ok(count) = whole.parse::<i64>() {
+        // Ten digits are seconds until the year 2286; thirteen are milliseconds, sixteen microseconds.
+        return match whole.len() {
+            9..=10 => DateTime::from_timestamp(count, 0),
+            12..=13 => DateTime::from_timestamp_millis(count),
+            15..=16 => DateTime::from_timestamp_micros(count),
+            _ => None,
+        };
+    }
+    let spaced = || DateTime::parse_from_str(raw, "%Y-%m-%d %H:%M:%S%.f%:z").ok();
+    let basic = || DateTime::parse_from_str(raw, "%Y-%m-%dT%H:%M:%S%.f%z").ok();
+    let found = DateTime::parse_from_rfc3339(raw).ok().or_else(spaced).or_else(basic);
+    found.map(|at| at.to_utc())
 }
 
 /// The text that times are kept and compared by, whatever zone people see them in: "2026-11-21T14:05:08Z".
@@ -255,5 +279,23 @@ mod tests {
             let _ = parse(&raw, Tz::Africa__Cairo);
             let _ = parse_date(&raw);
         }
+    }
+
+    #[test]
+    fn an_alerts_own_time_is_taken_as_it_is() {
+        let at = Utc.with_ymd_and_hms(2026, 11, 1, 6, 12, 33).unwrap();
+        for raw in [
+            "2026-11-01T06:12:33Z",
+            "2026-11-01T01:12:33-05:00",
+            "2026-11-01 07:12:33.250+01:00",
+            "2026-11-01T07:12:33.250+0100",
+            "1793513553",
+            "1793513553.25",
+            "1793513553250",
+            "1793513553250000",
+        ] {
+            assert_eq!(parse(raw, Tz::America__New_York), Ok(at), "{raw}");
+        }
+        assert!(parse("20261101", Tz::UTC).is_err(), "a date without signs is no count of seconds");
     }
 }

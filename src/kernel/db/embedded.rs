@@ -65,10 +65,18 @@ impl Cluster {
     /// # Errors
     /// A sentence that says what to install or mend.
     pub fn start(directory: &Path, durability: Durability) -> anyhow::Result<Self> {
-        let bin = find_server().context(
+        let bin = installed().into_iter().next().context(
             "no PostgreSQL server is installed: on Debian or Ubuntu `apt-get install postgresql`, on macOS \
                 `brew install postgresql`, or set DATABASE_URL to a server you have",
         )?;
+        Self::start_with(bin, directory, durability)
+    }
+
+    /// As [`Cluster::start`], with the programs in `bin`, which are of one version of several.
+    ///
+    /// # Errors
+    /// A sentence that says what to mend.
+    pub fn start_with(bin: PathBuf, directory: &Path, durability: Durability) -> anyhow::Result<Self> {
         private::data_directory(directory)?;
         let directory = directory.canonicalize()?;
         let account = server_account()?;
@@ -313,8 +321,8 @@ impl Drop for Cluster {
     }
 }
 
-/// `pg_config --bindir`, PATH, Debian's versioned directories, Homebrew: whichever holds initdb and postgres.
-fn find_server() -> Option<PathBuf> {
+/// `pg_config --bindir`, PATH, Debian's versioned directories, Homebrew: those that hold initdb and postgres.
+pub fn installed() -> Vec<PathBuf> {
     let mut places: Vec<PathBuf> = Vec::new();
     if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {
         places.push(String::from_utf8_lossy(&output.stdout).trim().into());
@@ -331,7 +339,8 @@ fn find_server() -> Option<PathBuf> {
     });
     places.extend(versions);
     places.extend(["/opt/homebrew/bin", "/usr/local/opt/postgresql/bin"].map(PathBuf::from));
-    places.into_iter().find(|dir| dir.join("initdb").exists() && dir.join("postgres").exists())
+    places.retain(|dir| dir.join("initdb").exists() && dir.join("postgres").exists());
+    places
 }
 
 /// The account to run the server as when we are root; `None` when we are somebody already.

@@ -149,7 +149,7 @@ fn grants(roles: Roles<'_>) -> String {
          REVOKE UPDATE, DELETE ON {INSERT_ONLY} FROM {app};
          GRANT SELECT ON settings TO {sealer};
          GRANT USAGE ON SEQUENCE audit.event_order TO {both};
-         GRANT SELECT ON audit.events, audit.archives, {SEALS} TO {both};
+         GRANT SELECT ON audit.events, audit.archives, audit.set_aside, {SEALS} TO {both};
          GRANT INSERT ({EVENT_COLUMNS}) ON audit.events TO {both};
          GRANT INSERT ON {SEALS} TO {sealer};
          GRANT EXECUTE ON FUNCTION audit.now(), audit.days(), audit.floor() TO {both};

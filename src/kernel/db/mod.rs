@@ -220,7 +220,11 @@ impl Db {
     pub fn connect(&self) -> Result<PgConnection> {
         let mut conn =
             PgConnection::establish(&self.url).map_err(|away| Error::Unavailable(away.to_string()))?;
-        conn.batch_execute("SET TIME ZONE 'UTC'; SET jit = off; SET default_transaction_read_only = on")?;
+        // Names mean what this program means by them, whatever a role or the database was set to.
+        conn.batch_execute(
+            "SET search_path = public, pg_temp; SET TIME ZONE 'UTC'; SET jit = off; \
+                SET default_transaction_read_only = on",
+        )?;
         Ok(conn)
     }
 
@@ -499,7 +503,8 @@ impl CustomizeConnection<Pooled, diesel::r2d2::Error> for Customize {
         // anew. The search of the log, which is worth a plan for its own words, asks for one itself.
         let read_only = if self.read_only { "SET default_transaction_read_only = on;" } else { "" };
         conn.batch_execute(&format!(
-            "SET TIME ZONE 'UTC'; SET jit = off; SET plan_cache_mode = force_generic_plan; \
+            "SET search_path = public, pg_temp; SET TIME ZONE 'UTC'; SET jit = off; \
+                SET plan_cache_mode = force_generic_plan; \
                 SET statement_timeout = '30s'; \
                 SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '10s'; {read_only}"
         ))

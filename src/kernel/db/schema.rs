@@ -66,6 +66,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_verifications (id) {
+        id -> Uuid,
+        started_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+        events -> Int8,
+        seals -> Int8,
+        unsealed -> Int8,
+        last_seal -> Nullable<Int8>,
+        last_digest -> Nullable<Bytea>,
+        fault -> Nullable<Text>,
+        obstacle -> Nullable<Text>,
+        notes -> Text,
+    }
+}
+
+diesel::table! {
     client_access (person_id, client_id) {
         client_id -> Uuid,
         person_id -> Uuid,
@@ -218,6 +234,7 @@ diesel::table! {
         skipped -> Nullable<Int4>,
         failure -> Nullable<Text>,
         left_over -> Text,
+        said -> Text,
     }
 }
 
@@ -298,6 +315,8 @@ diesel::table! {
         copied_version -> Nullable<Int4>,
         imported_version -> Nullable<Int4>,
         edit_version -> Int4,
+        origin -> Text,
+        written_from -> Nullable<Bytea>,
     }
 }
 
@@ -332,7 +351,7 @@ diesel::table! {
     notices (id) {
         id -> Uuid,
         person_id -> Uuid,
-        client_id -> Uuid,
+        client_id -> Nullable<Uuid>,
         text -> Text,
         href -> Text,
         at -> Timestamptz,
@@ -712,6 +731,8 @@ diesel::table! {
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,
         version -> Int4,
+        written_from -> Nullable<Bytea>,
+        imported_digest -> Nullable<Bytea>,
     }
 }
 
@@ -781,6 +802,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     attack_groups,
     attack_versions,
     attempt_counts,
+    audit_verifications,
     client_access,
     clients,
     drafts,

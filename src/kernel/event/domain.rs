@@ -120,6 +120,16 @@ kinds! {
     ImportUndone => "import.undone", Library;
     ProceduresRetagged => "library_procedures.retagged", Library;
     OriginTakenOver => "library_procedure.taken_over", Library;
+    RepositoryCreated => "repository.created", Library;
+    RepositoryUpdated => "repository.updated", Library;
+    RepositoryDeleted => "repository.deleted", Library;
+    LibraryProcedureCreated => "library_procedure.created", Library;
+    LibraryProcedureUpdated => "library_procedure.updated", Library;
+    LibraryProcedureTagged => "library_procedure.tagged", Library;
+    LibraryProcedureCopied => "library_procedure.copied", Library;
+    LibraryProcedureMoved => "library_procedure.moved", Library;
+    LibraryProcedureRetired => "library_procedure.retired", Library;
+    LibraryProcedureReinstated => "library_procedure.reinstated", Library;
     TestPlanCreated => "test_plan.created", Library;
     TestPlanUpdated => "test_plan.updated", Library;
     TestPlanDeleted => "test_plan.deleted", Library;
@@ -128,6 +138,9 @@ kinds! {
     UsersExported => "users.exported", Export;
     AccessExported => "access.exported", Export;
     LogExported => "audit_log.exported", Export;
+    TestPlanExported => "test_plan.exported", Export;
+    LayerExported => "layer.exported", Export;
+    RepositoryExported => "repository.exported", Export;
     AttemptsRefused => "attempts.refused", Refused;
     LinkRefused => "link.refused", Refused;
     CookieRefused => "cookie.refused", Refused;
@@ -138,6 +151,13 @@ kinds! {
     JobRun => "job.run", System;
     SecretKeyAdopted => "secret_key.adopted", System;
     LogRestored => "audit_log.restored", System;
+    LogFaultFound => "audit_log.fault_found", System;
+    LogVerified => "audit_log.verified", System;
+    LogSetAside => "audit_log.set_aside", System;
+    HeadTakenOver => "audit_log.taken_over", System;
+    KeyTrusted => "audit_key.trusted", System;
+    SealRefused => "audit_seal.refused", System;
+    ClockSetBack => "audit_clock.set_back", System;
     MonthArchived => "audit_month.archived", System;
     MonthDropped => "audit_month.dropped", System;
 }

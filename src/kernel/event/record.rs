@@ -19,6 +19,13 @@ pub struct Place {
     pub id: i64,
 }
 
+impl Place {
+    /// How the event is named in a sentence.
+    pub fn name(self) -> String {
+        format!("The event of {} UTC, id {}", self.at.format("%Y-%m-%d %H:%M:%S%.6f"), self.id)
+    }
+}
+
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         Cursor { key: self.at, id: self.id }.fmt(f)

@@ -73,3 +73,18 @@ diesel::table! {
         root -> Nullable<Bytea>,
     }
 }
+
+diesel::table! {
+    audit.set_aside (id) {
+        id -> Int8,
+        kind -> Text,
+        subject -> Text,
+        event_at -> Nullable<Timestamptz>,
+        event_id -> Nullable<Int8>,
+        moved -> Nullable<Jsonb>,
+        reason -> Text,
+        at -> Timestamptz,
+        public_key -> Bytea,
+        signature -> Bytea,
+    }
+}

@@ -36,9 +36,13 @@ pub(super) fn begin(db: &Db, job: &str, trigger: Trigger, at: DateTime<Utc>) -> 
 
 pub(super) fn finish(db: &Db, id: JobRunId, at: DateTime<Utc>, done: &Result<Done>) -> Result<()> {
     db.write_unaudited_blocking("job bookkeeping", |conn| {
-        let (moved, skipped, failure, left_over) = match done {
-            Ok(done) => (Some(done.moved as i32), Some(done.skipped as i32), None, done.left_over.join("\n")),
-            Err(cause) => (None, None, Some(cause.to_string()), String::new()),
+        let (moved, skipped, failure) = match done {
+            Ok(done) => (Some(done.moved as i32), Some(done.skipped as i32), done.wrong.clone()),
+            Err(cause) => (None, None, Some(cause.to_string())),
+        };
+        let (said, left_over) = match done {
+            Ok(done) => (done.said.as_str(), done.left_over.join("\n")),
+            Err(_) => ("", String::new()),
         };
         diesel::update(job_runs::table.find(id))
             .set((
@@ -47,6 +51,7 @@ pub(super) fn finish(db: &Db, id: JobRunId, at: DateTime<Utc>, done: &Result<Don
                 job_runs::skipped.eq(skipped),
                 job_runs::failure.eq(failure),
                 job_runs::left_over.eq(left_over),
+                job_runs::said.eq(said),
             ))
             .execute(conn)?;
         Ok(())

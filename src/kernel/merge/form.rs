@@ -1,6 +1,8 @@
 //! The form over a record that merges: what it posts, and what it shows after a save that did not go through
 //! whole.
 
+use std::borrow::Cow;
+
 use actix_web::http::StatusCode;
 use chrono_tz::Tz;
 
@@ -46,7 +48,7 @@ pub fn is_version(name: &str) -> bool {
 #[derive(Debug, Clone)]
 pub struct ConflictView {
     /// Name of the field.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     pub label: String,
     /// Who saved the other value.
     pub by: String,
@@ -71,7 +73,7 @@ impl ConflictView {
             if words.is_empty() { "(empty)".to_owned() } else { words }
         };
         Self {
-            field: conflict.field.as_str(),
+            field: conflict.field.as_str().into(),
             label: label.into(),
             by: conflict.theirs_by.clone().unwrap_or_else(|| "Somebody".into()),
             at: conflict.theirs_at.map(|at| show::time(at, zone)).unwrap_or_default(),

@@ -41,7 +41,7 @@ impl FormLimit {
 }
 
 /// How long a form may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(60);
+pub(super) const BODY_TIME: Duration = Duration::from_secs(60);
 
 /// A form of more bytes is large: it waits for its turn, and is parsed off the threads that answer pages.
 const LARGE: usize = 64 << 10;
@@ -79,7 +79,7 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest for Form<T> {
 }
 
 /// The whole body. A large one takes a turn, which ends with the request.
-async fn arrive(req: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Vec<u8>> {
+pub(super) async fn arrive(req: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Vec<u8>> {
     let too_large = || {
         Error::TooLarge(format!(
             "This form is larger than {}. Shorten what you typed.",

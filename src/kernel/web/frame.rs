@@ -88,6 +88,8 @@ pub struct Frame {
     pub edits_library: bool,
     /// Name of the organisation, where one is known.
     pub organisation: String,
+    /// IANA name of its time zone, for whoever is signed in: scripts tell times in it as the server does.
+    pub zone: String,
     /// URL of the style sheet.
     pub css: &'static str,
     /// URLs of the script modules, to be fetched ahead.
@@ -138,6 +140,7 @@ impl Frame {
             imports: viewer.is_some_and(|v| v.rights.may(P::LibraryImport)),
             edits_library: viewer.is_some_and(|v| v.rights.may(P::LibraryEdit)),
             organisation: viewer.map(|v| v.organisation.name.clone()).unwrap_or_default(),
+            zone: viewer.map(|v| v.organisation.time_zone.clone()).unwrap_or_default(),
             css: &CSS,
             modules: &MODULES,
             entry_module: &ENTRY_MODULE,

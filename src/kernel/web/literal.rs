@@ -99,10 +99,6 @@ fn one(word: &str, out: &mut String) {
         word.chars().for_each(|c| out.push(stands_for(c)));
         return;
     }
-    if word.contains("://") {
-        out.push_str(word);
-        return;
-    }
     let pattern = is_pattern(word);
     let mut before = None;
     let mut rest = word.chars().peekable();
@@ -123,25 +119,25 @@ fn is_pattern(word: &str) -> bool {
     word.contains("/*") || word.contains("*/") || word.match_indices("*.").any(|(at, _)| dotted(at))
 }
 
-/// The characters again, in what was made of the text.
+/// The characters again, in HTML that was made of the text.
 pub fn restore(html: String) -> String {
-    // Percent-encoded, they stand in addresses.
-    let html = if html.contains("%EF%B7%9") {
-        MEANT.iter().zip(FIRST..).fold(html, |html, (c, code)| {
-            let encoded = format!("%EF%B7%{:02X}", 0x90 + (code - FIRST));
-            html.replace(&encoded, &format!("%{:02X}", u32::from(*c)))
-        })
-    } else {
-        html
-    };
-    if !html.contains(|c: char| (FIRST..FIRST + 16).contains(&u32::from(c))) {
-        return html;
+    put_back(html, "&amp;")
+}
+
+/// The characters again, in an address of the text that is no HTML yet.
+pub fn restore_address(address: String) -> String {
+    put_back(address, "&")
+}
+
+fn put_back(text: String, ampersand: &str) -> String {
+    if !text.contains(|c: char| (FIRST..FIRST + 16).contains(&u32::from(c))) {
+        return text;
     }
-    let mut out = String::with_capacity(html.len());
-    for c in html.chars() {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
         let place = u32::from(c).checked_sub(FIRST).and_then(|place| usize::try_from(place).ok());
         match place.and_then(|place| MEANT.get(place)) {
-            Some('&') => out.push_str("&amp;"),
+            Some('&') => out.push_str(ampersand),
             Some(meant) => out.push(*meant),
             None => out.push(c),
         }

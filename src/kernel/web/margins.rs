@@ -5,6 +5,12 @@
 use actix_web::HttpResponse;
 use actix_web::http::header;
 
+use crate::kernel::base::harmless::harmless;
+
+/// First strong isolate, and its end.
+const ISOLATED: char = '\u{2068}';
+const ISOLATION_ENDS: char = '\u{2069}';
+
 /// As much of a text as fits beside another.
 const SHOWN: usize = 70;
 
@@ -13,6 +19,8 @@ const SHOWN: usize = 70;
 pub struct Margins {
     /// Above, at its left: what is printed.
     pub title: String,
+    /// Beside it: who sends it.
+    pub sender: String,
     /// Above, at its right: for whom.
     pub client: String,
     /// Below, at its left: who may read it.
@@ -23,7 +31,7 @@ impl Margins {
     /// Page numbers and texts in the margin boxes that Chromium knows.
     pub fn sheet(&self) -> String {
         let boxes = [
-            ("top-left", quoted(&self.title)),
+            ("top-left", format!("{} \" \\0000b7 \" {}", quoted(&self.title), quoted(&self.sender))),
             ("top-right", quoted(&self.client)),
             ("bottom-left", quoted(&self.classification)),
             ("bottom-right", "counter(page) \" of \" counter(pages)".to_owned()),
@@ -48,10 +56,15 @@ impl Margins {
 const LOOK: &str = "font: 8pt \"Inter Variable\", system-ui, sans-serif; color: #555";
 
 /// A text as a CSS string: whatever is no plain letter or digit as its code, so that nothing ends the string.
+/// Hidden characters are marked, and a name that runs the other way is isolated, as on every page.
 fn quoted(text: &str) -> String {
+    let text = harmless(text);
     let mut shown: String = text.chars().take(SHOWN).collect();
     if text.chars().count() > SHOWN {
         shown.push('…');
+    }
+    if !shown.is_ascii() {
+        shown = format!("{ISOLATED}{shown}{ISOLATION_ENDS}");
     }
     let mut out = String::from("\"");
     for c in shown.chars() {
@@ -71,17 +84,34 @@ mod tests {
     #[test]
     fn nothing_ends_the_string() {
         assert_eq!(quoted("Q3 \"; } * {"), "\"Q3 \\000022\\00003b \\00007d \\00002a \\00007b\"");
-        assert_eq!(quoted("a\\\n"), "\"a\\00005c\\00000a\"");
+        let marked = "\\0027e8U\\00002b000A\\0027e9";
+        assert_eq!(quoted("a\\\n"), format!("\"\\002068a\\00005c{marked}\\002069\""));
         assert_eq!(quoted(""), "\"\"");
-        assert!(quoted(&"x".repeat(200)).ends_with("x\\002026\""));
+        assert!(quoted(&"x".repeat(200)).ends_with("x\\002026\\002069\""));
+    }
+
+    #[test]
+    fn nothing_turns_the_line_around() {
+        assert!(!quoted("Brk \u{202e}gnp").contains("\\00202e"));
+        let name = quoted("شركة");
+        assert!(name.starts_with("\"\\002068") && name.ends_with("\\002069\""), "{name}");
     }
 
     #[test]
     fn every_page_says_what_it_is_and_its_number() {
-        let margins =
-            Margins { title: "Rehearsal".into(), client: "Harbour".into(), classification: "Secret".into() };
+        let margins = Margins {
+            title: "Rehearsal".into(),
+            sender: "Lanternworks".into(),
+            client: "Harbour".into(),
+            classification: "Secret".into(),
+        };
         let sheet = margins.sheet();
-        for said in ["\"Rehearsal\"", "\"Harbour\"", "\"Secret\"", "counter(page) \" of \" counter(pages)"] {
+        for said in [
+            "\"Rehearsal\" \" \\0000b7 \" \"Lanternworks\"",
+            "\"Harbour\"",
+            "\"Secret\"",
+            "counter(page) \" of \" counter(pages)",
+        ] {
             assert!(sheet.contains(said), "{said} in {sheet}");
         }
     }

@@ -3,11 +3,13 @@
 
 pub mod assets;
 pub mod ctx;
+pub mod download;
 pub mod edge;
 pub mod filters;
 pub mod form;
 pub mod frame;
 pub mod incoming;
+pub mod kept;
 pub mod literal;
 pub mod margins;
 pub mod markdown;
@@ -21,6 +23,7 @@ pub mod theme;
 pub mod turns;
 
 pub use ctx::{Ctx, redirect, redirect_with, refusal_noted};
+pub use download::download;
 pub use form::{Form, Query};
 pub use frame::{Crumb, Frame, Section};
 pub use permit::{Permit, Viewer};

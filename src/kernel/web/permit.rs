@@ -245,6 +245,8 @@ actions! {
     ManageSettings => SettingManage;
     /// Read the audit log, or one's own clients' events: ask `may(AuditLogRead)`.
     ReadAuditLog => AuditLogRead or AuditLogReadClient;
+    /// See how the audit log proves itself; that concerns all of it.
+    ReadProof => AuditLogRead;
     /// Write on procedures: at least the blue side where assigned. Which side is `procedures::domain::sides`.
     WriteProcedure => ProcedureWriteBlueAssigned;
     /// Do what only red does on procedures: start them.

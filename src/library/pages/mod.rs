@@ -3,3 +3,5 @@
 pub mod attack;
 pub mod plans;
 pub mod procedures;
+pub mod repositories;
+pub mod writing;

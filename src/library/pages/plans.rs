@@ -5,7 +5,6 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
-use super::procedures::choices;
 use crate::kernel::authz::{Permission, Shelf};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::TestPlanId;
@@ -175,7 +174,7 @@ async fn answer(permit: &Permit<EditTestPlan>, editing: Editing, status: StatusC
     let shelf = permit.shelf();
     let (choices, found, chosen, stored) = permit
         .read(move |conn| {
-            let choices = choices(conn, shelf)?;
+            let choices = store::list_choices(conn, shelf, false)?;
             let most = i64::try_from(shown).unwrap_or(i64::MAX).saturating_add(1);
             let found = store::search(conn, shelf, &search, most)?;
             let chosen = store::list_hits(conn, shelf, &ids)?;

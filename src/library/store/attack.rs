@@ -10,7 +10,7 @@ use crate::kernel::base::error::Result;
 use crate::kernel::base::keyset::At;
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
-use crate::kernel::db::schema::{attack_versions, methodologies, tactics};
+use crate::kernel::db::schema::{attack_groups, attack_versions, methodologies, tactics};
 use crate::library::domain::TechniqueStatus;
 
 /// The newest release: what library pages show and new engagements pin.
@@ -89,7 +89,8 @@ pub fn list_tactic_rows(conn: &mut PgConnection, shelf: Shelf, version: &str) ->
         "SELECT ta.external_id, ta.short_name, ta.name, ta.description, ta.url, under.techniques, \
         under.subtechniques,
             (SELECT count(*) FROM library_procedures p WHERE p.withdrawn_at IS NULL \
-            AND p.retired_at IS NULL AND p.repository_id = ANY ({}) AND p.technique_ids && under.ids) AS procedures
+            AND p.retired_at IS NULL AND p.repository_id = ANY ({}) \
+            AND p.technique_ids && under.ids) AS procedures
          FROM tactics ta CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE NOT te.is_subtechnique) AS \
          techniques,
             count(*) FILTER (WHERE te.is_subtechnique) AS subtechniques, array_agg(te.external_id) AS ids
@@ -318,6 +319,15 @@ pub fn list_named(conn: &mut PgConnection, ids: &[String]) -> Result<Vec<NamedTe
             AND above.external_id = split_part(te.external_id, '.', 1)
          ORDER BY wanted.place";
     Ok(diesel::sql_query(sql).bind::<Array<Text>, _>(ids).load(conn)?)
+}
+
+/// The groups of a release: id and name, by name.
+pub fn list_groups(conn: &mut PgConnection, version: &str) -> Result<Vec<(String, String)>> {
+    Ok(attack_groups::table
+        .filter(attack_groups::version.eq(version))
+        .order(attack_groups::name)
+        .select((attack_groups::external_id, attack_groups::name))
+        .load(conn)?)
 }
 
 /// A methodology: a way to sort what intruders do.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::shelf::take_numbers;
+use super::versions::VersionRow;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
 use crate::kernel::base::query::prelude::*;
@@ -224,30 +225,6 @@ struct ProcedureRow {
     updated_at: DateTime<Utc>,
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = library_procedure_versions)]
-struct VersionRow {
-    procedure_id: Uuid,
-    n: i32,
-    body: serde_json::Value,
-    digest: Vec<u8>,
-    created_at: DateTime<Utc>,
-    created_by: Option<Uuid>,
-}
-
-impl VersionRow {
-    fn new(tx: &WriteTx<'_>, procedure: Uuid, n: i32, body: &ProcedureBody) -> Result<Self> {
-        Ok(Self {
-            procedure_id: procedure,
-            n,
-            body: serde_json::to_value(body)?,
-            digest: body.digest().to_vec(),
-            created_at: tx.now(),
-            created_by: tx.actor().id.map(|id| id.0),
-        })
-    }
-}
-
 /// Who a procedure is, whatever it says.
 struct Identity {
     id: Uuid,
@@ -304,6 +281,7 @@ pub(crate) fn write_procedures(
         plan.changes.added.iter().chain(&plan.changes.changed).map(String::as_str).collect();
     let new = left.iter().filter(|key| !plan.stored.contains_key(**key)).count();
     let mut numbers = take_numbers(tx.conn, repository, new)?;
+    let (now, person) = (tx.now(), tx.actor().id);
     let (mut rows, mut versions, mut acts) = (Vec::new(), Vec::new(), Vec::new());
     for ((key, theirs), digest) in incoming.procedures.iter().zip(&plan.digests) {
         if !left.remove(key.as_str()) {
@@ -327,14 +305,14 @@ pub(crate) fn write_procedures(
         } else {
             version += 1;
             imported = Some(version);
-            versions.push(VersionRow::new(tx, id, version, theirs)?);
+            versions.push(VersionRow::of(LibraryProcedureId(id), version, theirs, now, person)?);
             // Theirs is kept as it came, so that the next import knows what it was; what both make of it
             // stands above.
             if let Some(compared) = plan.compared.get(key).filter(|_| stored.is_some_and(Stored::is_edited)) {
                 body = compared.merged(|field| takes(key, field))?;
                 if body != *theirs {
                     version += 1;
-                    versions.push(VersionRow::new(tx, id, version, &body)?);
+                    versions.push(VersionRow::of(LibraryProcedureId(id), version, &body, now, person)?);
                 }
             }
         }
@@ -456,11 +434,12 @@ pub(crate) fn write_versions(tx: &mut WriteTx<'_>, next: &[NextVersion]) -> Resu
          WHERE p.id = ANY ($1) ORDER BY p.id FOR UPDATE OF p";
     let known: Vec<Who> = diesel::sql_query(sql).bind::<Array<SqlUuid>, _>(ids).load(tx.conn)?;
     let mut known: HashMap<Uuid, Who> = known.into_iter().map(|who| (who.id, who)).collect();
+    let person = tx.actor().id;
     let (mut rows, mut versions) = (Vec::new(), Vec::new());
     for next in next {
         let Some(who) = known.remove(&next.id.0) else { continue };
         let n = who.version + 1;
-        versions.push(VersionRow::new(tx, who.id, n, &next.body)?);
+        versions.push(VersionRow::of(next.id, n, &next.body, tx.now(), person)?);
         let imported = match next.imported {
             Imported::Stays => who.imported,
             Imported::This => Some(n),

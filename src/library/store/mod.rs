@@ -2,13 +2,18 @@
 
 pub mod attack;
 pub mod curated;
+pub mod exchange;
 pub mod incoming;
 pub mod plans;
 pub mod procedures;
+pub mod repositories;
 mod seed;
 pub mod shelf;
+mod versions;
+pub mod writing;
 
 pub use attack::{Tactic, highest_version, list_tactics};
 pub use plans::{Plan, PlanRow, get_plan, list_plan_procedures, list_plans};
-pub use procedures::{Hit, Repository, Search, count, list_hits, list_platforms, list_repositories, search};
+pub use procedures::{Choice, Choices, Hit, Search, count, list_choices, list_hits, search};
+pub use repositories::{Repository, list_repositories};
 pub use seed::seed_starter;

@@ -55,7 +55,8 @@ pub fn list_plans(conn: &mut PgConnection, shelf: Shelf, q: &str, limit: i64) ->
                     JOIN techniques te ON te.version = v.version AND te.external_id = named.technique \
                     ORDER BY v.rank DESC LIMIT 1) known
                 JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
-                WHERE tp.test_plan_id = t.id AND p.repository_id = ANY (s.seen) GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
+                WHERE tp.test_plan_id = t.id AND p.repository_id = ANY (s.seen) \
+                GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
          FROM test_plans t CROSS JOIN (SELECT {} AS seen) s
          WHERE t.deleted_at IS NULL AND lower(t.title || ' ' || t.description || ' ' || \
          array_to_string(t.tags, ' ')) LIKE ALL ($1)

@@ -4,24 +4,72 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
+use serde::Deserialize;
 
 use super::shelf::{is_seen, seen};
-use crate::kernel::authz::Shelf;
+use crate::kernel::authz::{Shelf, Visible};
 use crate::kernel::base::error::Result;
-use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
+use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
 use crate::kernel::base::keyset::{At, Cursor};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::repositories;
-use crate::library::domain::{ProcedureBody, RepositoryType};
+use crate::library::domain::ProcedureBody;
 
 /// The place of a hit in the list: its name as sorted.
 pub type HitCursor = Cursor<String, LibraryProcedureId>;
 
-/// What to look for. Empty texts and `None` mean any. Withdrawn and retired procedures are never found.
+crate::text_enum! {
+    /// Which procedures a list holds.
+    #[derive(Default)]
+    pub enum State {
+        #[default]
+        Live => "", "In use";
+        Retired => "retired", "Retired";
+        Withdrawn => "withdrawn", "Withdrawn";
+        All => "all", "All";
+    }
+}
+
+crate::text_enum! {
+    /// What a list is ordered by.
+    #[derive(Default)]
+    pub enum Sort {
+        #[default]
+        Name => "", "Name";
+        Id => "id", "Id";
+        Changed => "changed", "Last changed";
+    }
+}
+
+/// Where a procedure is used.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Used {
+    #[default]
+    Anywhere,
+    InPlans,
+    InPlan(TestPlanId),
+    InEngagements,
+    NeverRun,
+}
+
+impl Used {
+    /// As the address says it.
+    pub fn of_text(text: &str) -> Self {
+        match text {
+            "plan" => Self::InPlans,
+            "engagement" => Self::InEngagements,
+            "never" => Self::NeverRun,
+            other => other.parse().map_or(Self::Anywhere, Self::InPlan),
+        }
+    }
+}
+
+/// What to look for. Empty texts and `None` mean any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Search {
-    /// Words that all occur in name or description; a word such as `T1003` asks for the technique.
+    /// Words that all occur in name, id, description, tags or commands; a word such as `T1003` asks for the
+    /// technique.
     pub q: String,
     /// Short name of a tactic of the newest release.
     pub tactic: String,
@@ -29,7 +77,20 @@ pub struct Search {
     pub technique: String,
     /// As procedures write it: `windows`.
     pub platform: String,
+    /// As steps write it: `powershell`.
+    pub executor: String,
+    pub tag: String,
+    /// Key of a methodology: its procedures name one of its techniques.
+    pub methodology: String,
     pub repository: Option<RepositoryId>,
+    pub used: Used,
+    /// The clients at which engagements count as uses.
+    pub clients: Visible,
+    pub state: State,
+    pub sort: Sort,
+    /// Whether it is known to find much: then a walk in the list's order comes to a page of hits sooner than
+    /// the index of words, which gathers all of them first.
+    pub finds_much: bool,
     pub at: At<HitCursor>,
 }
 
@@ -48,6 +109,11 @@ pub struct Hit {
     /// newest release that has it counts, so that one which a release revoked keeps its tactic.
     #[diesel(sql_type = Array<Text>)]
     pub tactics: Vec<String>,
+    #[diesel(sql_type = Array<Text>)]
+    pub tags: Vec<String>,
+    /// Its id as people call it: `HLF-12`.
+    #[diesel(sql_type = Text)]
+    pub shown_id: String,
     /// Short name of its repository.
     #[diesel(sql_type = Text)]
     pub repository: String,
@@ -57,6 +123,9 @@ pub struct Hit {
     /// Whether its source no longer holds it.
     #[diesel(sql_type = Bool)]
     pub withdrawn: bool,
+    /// Whether the team takes it no longer.
+    #[diesel(sql_type = Bool)]
+    pub retired: bool,
     /// What the list is ordered by, before the id.
     #[diesel(sql_type = Text)]
     pub sort_name: String,
@@ -71,9 +140,9 @@ impl Hit {
 
 // sql_query: the tactics of a hit come from its techniques by array membership, for the rows of the page
 // alone.
-const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, r.short_name AS repository, \
-    p.current_version AS version,
-    p.withdrawn_at IS NOT NULL AS withdrawn, lower(p.name) AS sort_name,
+const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, p.tags, r.short_name AS repository, \
+    r.prefix || '-' || p.number AS shown_id, p.current_version AS version, p.sort_name,
+    p.withdrawn_at IS NOT NULL AS withdrawn, p.retired_at IS NOT NULL AS retired,
     ARRAY(SELECT ta.name FROM unnest(p.technique_ids) named (technique) CROSS \
     JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
             JOIN techniques te ON te.version = v.version AND te.external_id = named.technique \
@@ -82,20 +151,92 @@ const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, r.short_na
         GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
  FROM picked p JOIN repositories r ON r.id = p.repository_id";
 
-/// What a hit needs of its row, without the description.
-const PICKED: &str = "p.id, p.name, p.technique_ids, p.platforms, p.repository_id, p.current_version, \
-    p.withdrawn_at";
+/// What a hit needs of its row, without the long texts.
+const PICKED: &str = "p.id, p.name, p.technique_ids, p.platforms, p.tags, p.repository_id, p.number, \
+    p.current_version, p.withdrawn_at, p.retired_at";
 
-const MATCHES: &str = "p.withdrawn_at IS NULL AND p.retired_at IS NULL
-    AND p.repository_id = ANY ({seen})
-    AND p.search LIKE ALL ($1)
-    AND ($2 = '{}' OR NOT EXISTS (SELECT FROM unnest($2) wanted WHERE NOT EXISTS (
+/// Values of a search before its words.
+const FIXED: usize = 13;
+
+/// The condition of a search: `$1` to `$13` by [`bound!`], then a pattern for each word. Each word stands by
+/// itself, because the index finds one pattern and no array of them.
+fn matches(search: &Search, words: usize) -> String {
+    let state = match search.state {
+        State::Live => "p.withdrawn_at IS NULL AND p.retired_at IS NULL",
+        State::Retired => "p.retired_at IS NOT NULL",
+        State::Withdrawn => "p.withdrawn_at IS NOT NULL",
+        State::All => "true",
+    };
+    let used = match search.used {
+        Used::Anywhere => "true",
+        Used::InPlans | Used::InPlan(_) => {
+            "EXISTS (SELECT FROM test_plan_procedures tp \
+                JOIN test_plans t ON t.id = tp.test_plan_id \
+                WHERE tp.procedure_id = p.id AND t.deleted_at IS NULL AND ($11::uuid IS NULL OR t.id = $11))"
+        }
+        Used::InEngagements => {
+            "EXISTS (SELECT FROM procedures o JOIN engagements e ON e.id = o.engagement_id \
+                WHERE o.origin_id = p.id AND o.client_id = ANY ($12) AND e.deleted_at IS NULL)"
+        }
+        Used::NeverRun => {
+            "NOT EXISTS (SELECT FROM procedures o \
+                JOIN engagements e ON e.id = o.engagement_id \
+                WHERE o.origin_id = p.id AND o.client_id = ANY ($12) AND e.deleted_at IS NULL \
+                    AND o.executed_at IS NOT NULL)"
+        }
+    };
+    let mut sql = format!(
+        "{state} AND {used} AND p.repository_id = ANY ({})
+    AND ($1 = '{{}}' OR NOT EXISTS (SELECT FROM unnest($1) wanted WHERE NOT EXISTS (
         SELECT FROM unnest(p.technique_ids) id WHERE id = wanted OR id LIKE wanted || '.%')))
-    AND ($3 = '' OR p.technique_ids && ARRAY(SELECT te.external_id FROM techniques te
+    AND ($2 = '' OR p.technique_ids && ARRAY(SELECT te.external_id FROM techniques te
         WHERE te.version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) \
-        AND te.tactics @> ARRAY[$3]))
-    AND ($4 = '' OR p.platforms @> ARRAY[$4])
-    AND ($5 IS NULL OR p.repository_id = $5)";
+        AND te.tactics @> ARRAY[$2]))
+    AND ($3 = '' OR p.platforms @> ARRAY[$3])
+    AND ($4 = '' OR p.executors @> ARRAY[$4])
+    AND ($5 = '' OR p.tags @> ARRAY[$5])
+    AND ($6 = '' OR ($6 = 'attack-enterprise' AND p.technique_ids <> '{{}}'))
+    AND ($7 IS NULL OR p.repository_id = $7)",
+        seen(8)
+    );
+    let text = if search.finds_much { "(p.search || '')" } else { "p.search" };
+    for word in 1..=words {
+        sql.push_str(&format!(" AND {text} LIKE ${}", FIXED + word));
+    }
+    sql
+}
+
+/// Binds what every search binds: `$1` to `$13`, then its words.
+// sql_query: techniques match by array membership, and a word is a pattern more.
+macro_rules! bound {
+    ($sql:expr, $shelf:expr, $search:expr, $limit:expr) => {{
+        let (patterns, techniques) = words($search);
+        let place = $search.at.cursor();
+        let plan = match $search.used {
+            Used::InPlan(plan) => Some(plan),
+            _ => None,
+        };
+        let mut query = diesel::sql_query($sql)
+            .into_boxed::<diesel::pg::Pg>()
+            .bind::<Array<Text>, _>(techniques)
+            .bind::<Text, _>($search.tactic.clone())
+            .bind::<Text, _>($search.platform.clone())
+            .bind::<Text, _>($search.executor.clone())
+            .bind::<Text, _>($search.tag.clone())
+            .bind::<Text, _>($search.methodology.clone())
+            .bind::<Nullable<SqlUuid>, _>($search.repository)
+            .bind::<Nullable<SqlUuid>, _>($shelf.reader())
+            .bind::<Nullable<Text>, _>(place.map(|place| place.key.clone()))
+            .bind::<Nullable<SqlUuid>, _>(place.map(|place| place.id))
+            .bind::<Nullable<SqlUuid>, _>(plan)
+            .bind::<Array<SqlUuid>, _>($search.clients.ids().to_vec())
+            .bind::<BigInt, _>($limit);
+        for pattern in patterns {
+            query = query.bind::<Text, _>(pattern);
+        }
+        query
+    }};
+}
 
 /// Words of a search as LIKE patterns, and those that name techniques.
 fn words(search: &Search) -> (Vec<String>, Vec<String>) {
@@ -122,35 +263,28 @@ fn is_technique_id(word: &str) -> bool {
     digits(main, 4) && digits(sub, 3)
 }
 
-/// [`MATCHES`] with the reader as `$6`.
-fn matches() -> String {
-    MATCHES.replace("{seen}", &seen(6))
-}
-
-/// Procedures by name, at most `limit`; before a place against the list's order.
+/// Procedures in the order asked for, at most `limit`; before a place against that order.
 pub fn search(conn: &mut PgConnection, shelf: Shelf, search: &Search, limit: i64) -> Result<Vec<Hit>> {
-    let (patterns, techniques) = words(search);
-    let (beyond, order) = if search.at.is_backwards() { ("<", "DESC") } else { (">", "ASC") };
-    let place = search.at.cursor();
+    // A name and an id read from the first on, changes from the newest.
+    let (key, falls) = match search.sort {
+        Sort::Name => ("lower(p.name)", false),
+        Sort::Id => (
+            "(SELECT s.prefix FROM repositories s WHERE s.id = p.repository_id) \
+            || lpad(p.number::text, 10, '0')",
+            false,
+        ),
+        Sort::Changed => ("to_char(p.updated_at, 'YYYYMMDDHH24MISSUS')", true),
+    };
+    let (beyond, order) = if search.at.is_backwards() != falls { ("<", "DESC") } else { (">", "ASC") };
     // sql_query: words and techniques match by array membership; the order turns with the direction.
     let sql = format!(
-        "WITH picked AS (SELECT {PICKED} FROM library_procedures p WHERE {} AND ($7 IS NULL \
-            OR (lower(p.name), p.id) {beyond} ($7, $8))
-            ORDER BY lower(p.name) {order}, p.id {order} LIMIT $9)
+        "WITH picked AS (SELECT {PICKED}, {key} AS sort_name FROM library_procedures p WHERE {} \
+            AND ($9 IS NULL OR ({key}, p.id) {beyond} ($9, $10))
+            ORDER BY {key} {order}, p.id {order} LIMIT $13)
          {HIT} ORDER BY sort_name {order}, p.id {order}",
-        matches()
+        matches(search, words(search).0.len())
     );
-    Ok(diesel::sql_query(sql)
-        .bind::<Array<Text>, _>(patterns)
-        .bind::<Array<Text>, _>(techniques)
-        .bind::<Text, _>(&search.tactic)
-        .bind::<Text, _>(&search.platform)
-        .bind::<Nullable<SqlUuid>, _>(search.repository)
-        .bind::<Nullable<SqlUuid>, _>(shelf.reader())
-        .bind::<Nullable<Text>, _>(place.map(|place| &place.key))
-        .bind::<Nullable<SqlUuid>, _>(place.map(|place| place.id))
-        .bind::<BigInt, _>(limit)
-        .load(conn)?)
+    Ok(bound!(sql, shelf, search, limit).load(conn)?)
 }
 
 #[derive(QueryableByName)]
@@ -161,21 +295,13 @@ pub(super) struct Number {
 
 /// How many procedures a search finds, at most `cap`, wherever it starts.
 pub fn count(conn: &mut PgConnection, shelf: Shelf, search: &Search, cap: i64) -> Result<i64> {
-    let (patterns, techniques) = words(search);
     // sql_query: the condition of the search, so that the count is of what it finds.
     let sql = format!(
-        "SELECT count(*) AS n FROM (SELECT FROM library_procedures p WHERE {} LIMIT $7) found",
-        matches()
+        "SELECT count(*) AS n FROM (SELECT FROM library_procedures p WHERE {} LIMIT $13) found",
+        matches(search, words(search).0.len())
     );
-    let number: Number = diesel::sql_query(sql)
-        .bind::<Array<Text>, _>(patterns)
-        .bind::<Array<Text>, _>(techniques)
-        .bind::<Text, _>(&search.tactic)
-        .bind::<Text, _>(&search.platform)
-        .bind::<Nullable<SqlUuid>, _>(search.repository)
-        .bind::<Nullable<SqlUuid>, _>(shelf.reader())
-        .bind::<BigInt, _>(cap)
-        .get_result(conn)?;
+    let everywhere = Search { at: At::default(), ..search.clone() };
+    let number: Number = bound!(sql, shelf, &everywhere, cap).get_result(conn)?;
     Ok(number.n)
 }
 
@@ -187,7 +313,8 @@ pub fn list_hits(conn: &mut PgConnection, shelf: Shelf, ids: &[LibraryProcedureI
     }
     // sql_query: a hit's tactics come from its techniques by array membership.
     let found: Vec<Hit> = diesel::sql_query(format!(
-        "WITH picked AS (SELECT {PICKED} FROM library_procedures p WHERE p.id = ANY ($1) \
+        "WITH picked AS (SELECT {PICKED}, lower(p.name) AS sort_name FROM library_procedures p \
+            WHERE p.id = ANY ($1) \
             AND p.repository_id = ANY ({})) {HIT}",
         seen(2)
     ))
@@ -198,22 +325,73 @@ pub fn list_hits(conn: &mut PgConnection, shelf: Shelf, ids: &[LibraryProcedureI
     Ok(ids.iter().filter_map(|id| by_id.get(id).cloned()).collect())
 }
 
-#[derive(QueryableByName)]
-struct Word {
-    #[diesel(sql_type = Text)]
-    word: String,
+/// What the library can be filtered by: words that the procedures have which the reader knows of.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Choices {
+    /// Tactics of the newest release, by short name, in the order of the matrix.
+    pub tactics: Vec<Choice>,
+    pub platforms: Vec<String>,
+    pub executors: Vec<String>,
+    pub tags: Vec<String>,
+    pub methodologies: Vec<Choice>,
+    pub repositories: Vec<Choice>,
+    /// Those of them that the reader may write in, as [`may_write`](super::shelf::may_write) says it.
+    pub targets: Vec<Choice>,
+    /// Test plans; none for whoever may not read them.
+    pub plans: Vec<Choice>,
 }
 
-/// The platforms that procedures name, in alphabetical order.
-pub fn list_platforms(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<String>> {
-    // sql_query: unnest is no function of the query builder.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Choice {
+    /// Short name, key or id: what a form posts.
+    pub key: String,
+    pub name: String,
+}
+
+#[derive(QueryableByName)]
+struct Json {
+    #[diesel(sql_type = diesel::sql_types::Jsonb)]
+    json: serde_json::Value,
+}
+
+/// What the library can be filtered by, in one statement.
+pub fn list_choices(conn: &mut PgConnection, shelf: Shelf, reads_plans: bool) -> Result<Choices> {
+    // sql_query: eight short lists at once.
     let sql = format!(
-        "SELECT DISTINCT unnest(platforms) AS word FROM library_procedures WHERE withdrawn_at IS NULL \
-            AND retired_at IS NULL AND repository_id = ANY ({}) ORDER BY word",
-        seen(1)
+        "WITH known AS MATERIALIZED (SELECT p.platforms, p.executors, p.tags FROM library_procedures p
+            WHERE p.withdrawn_at IS NULL AND p.retired_at IS NULL AND p.repository_id = ANY ({seen}) \
+            GROUP BY p.platforms, p.executors, p.tags)
+         SELECT jsonb_build_object(
+            'tactics', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', t.short_name, 'name', t.name) \
+                ORDER BY t.position), '[]') FROM tactics t
+                WHERE t.version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1)),
+            'platforms', (SELECT coalesce(jsonb_agg(word ORDER BY word), '[]') \
+                FROM (SELECT DISTINCT unnest(platforms) AS word FROM known) words),
+            'executors', (SELECT coalesce(jsonb_agg(word ORDER BY word), '[]') \
+                FROM (SELECT DISTINCT unnest(executors) AS word FROM known) words),
+            'tags', (SELECT coalesce(jsonb_agg(word ORDER BY word), '[]') \
+                FROM (SELECT DISTINCT unnest(tags) AS word FROM known) words),
+            'methodologies', (SELECT coalesce(jsonb_agg(jsonb_build_object( \
+                'key', coalesce(m.key, m.id::text), \
+                'name', m.short_name) ORDER BY m.name), '[]') FROM methodologies m),
+            'repositories', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', r.id, 'name', r.name) \
+                ORDER BY (r.key IS NOT NULL), lower(r.name)), '[]') FROM repositories r \
+                WHERE r.id = ANY ({seen})),
+            'targets', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', r.id, 'name', r.name) \
+                ORDER BY lower(r.name)), '[]') FROM repositories r WHERE $3 AND (r.type = 'open' \
+                OR r.type IN ('managed', 'private') AND EXISTS (SELECT FROM repository_people e \
+                    WHERE e.repository_id = r.id AND e.person_id = $1 AND e.may_edit))),
+            'plans', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', t.id, 'name', t.title) \
+                ORDER BY lower(t.title)), '[]') FROM test_plans t \
+                WHERE $2 AND t.deleted_at IS NULL)) AS json",
+        seen = seen(1)
     );
-    let words: Vec<Word> = diesel::sql_query(sql).bind::<Nullable<SqlUuid>, _>(shelf.reader()).load(conn)?;
-    Ok(words.into_iter().map(|row| row.word).collect())
+    let row: Json = diesel::sql_query(sql)
+        .bind::<Nullable<SqlUuid>, _>(shelf.reader())
+        .bind::<Bool, _>(reads_plans)
+        .bind::<Bool, _>(shelf.edits())
+        .get_result(conn)?;
+    Ok(serde_json::from_value(row.json)?)
 }
 
 /// A library procedure as its page shows it.
@@ -229,8 +407,14 @@ pub struct Procedure {
     pub current: i32,
     /// When its source withdrew it.
     pub withdrawn_at: Option<DateTime<Utc>>,
+    /// When the team retired it.
+    pub retired_at: Option<DateTime<Utc>>,
     pub repository: RepositoryId,
     pub repository_name: String,
+    /// Its id as people call it: `HLF-12`.
+    pub shown_id: String,
+    /// What it was copied from, and in which version.
+    pub copied_from: Option<(LibraryProcedureId, i32)>,
 }
 
 /// A procedure in its current version or in the one asked for.
@@ -252,57 +436,42 @@ pub fn get_procedure(
         .filter(procedures::id.eq(id))
         .filter(is_seen(shelf))
         .select((
-            versions::body,
-            versions::n,
-            versions::created_at,
-            procedures::current_version,
-            procedures::withdrawn_at,
-            repositories::id,
-            repositories::name,
+            (versions::body, versions::n, versions::created_at),
+            (procedures::current_version, procedures::withdrawn_at, procedures::retired_at),
+            (repositories::id, repositories::name, repositories::prefix, procedures::number),
+            (procedures::copied_from, procedures::copied_version),
         ))
         .into_boxed();
     let wanted = match version {
         Some(n) => wanted.filter(versions::n.eq(n)),
         None => wanted.filter(versions::n.eq(procedures::current_version)),
     };
-    type Row = (serde_json::Value, i32, DateTime<Utc>, i32, Option<DateTime<Utc>>, RepositoryId, String);
-    let (body, version, version_at, current, withdrawn_at, repository, repository_name): Row =
-        wanted.first(conn)?;
-    let body = serde_json::from_value(body)?;
-    Ok(Procedure { id, body, version, version_at, current, withdrawn_at, repository, repository_name })
-}
-
-/// A repository with the number of procedures that are neither withdrawn nor retired.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct Repository {
-    pub id: RepositoryId,
-    /// Set where an importer or the binary owns it.
-    pub key: Option<String>,
-    pub name: String,
-    pub short_name: String,
-    pub description: String,
-    pub kind: RepositoryType,
-    pub procedures: i64,
-}
-
-pub fn list_repositories(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<Repository>> {
-    use diesel::dsl::sql;
-    Ok(repositories::table
-        .filter(is_seen(shelf))
-        .order(sql::<Text>("lower(repositories.name)"))
-        .select((
-            repositories::id,
-            repositories::key,
-            repositories::name,
-            repositories::short_name,
-            repositories::description,
-            repositories::type_,
-            sql::<BigInt>(
-                "(SELECT count(*) FROM library_procedures p \
-                WHERE p.repository_id = repositories.id AND p.withdrawn_at IS NULL AND p.retired_at IS NULL)",
-            ),
-        ))
-        .load(conn)?)
+    type Row = (
+        (serde_json::Value, i32, DateTime<Utc>),
+        (i32, Option<DateTime<Utc>>, Option<DateTime<Utc>>),
+        (RepositoryId, String, String, i32),
+        (Option<LibraryProcedureId>, Option<i32>),
+    );
+    let row: Row = wanted.first(conn)?;
+    let (
+        (body, version, version_at),
+        (current, withdrawn_at, retired_at),
+        (repository, repository_name, prefix, number),
+        (from, from_version),
+    ) = row;
+    Ok(Procedure {
+        id,
+        body: serde_json::from_value(body)?,
+        version,
+        version_at,
+        current,
+        withdrawn_at,
+        retired_at,
+        repository,
+        repository_name,
+        shown_id: format!("{prefix}-{number}"),
+        copied_from: from.zip(from_version),
+    })
 }
 
 #[cfg(test)]

@@ -13,31 +13,73 @@ use crate::library::forms::{ProcedureFilter, TechniqueFilter};
 use crate::library::store::attack::{
     Methodology, NamedTechnique, Release, ReleaseSize, TacticRow, Technique, TechniqueRow,
 };
-use crate::library::store::procedures::Procedure;
-use crate::library::store::{Hit, Repository, Tactic};
-
-/// What the library can be filtered by.
-#[derive(Debug, Clone, Default)]
-pub struct Choices {
-    /// Tactics of the newest release.
-    pub tactics: Vec<Tactic>,
-    /// Platforms that procedures name.
-    pub platforms: Vec<String>,
-    pub repositories: Vec<Repository>,
-}
+use crate::library::store::procedures::{Procedure, Sort, State};
+use crate::library::store::{Choices, Hit, Tactic};
+use crate::library::writing::differences::{Difference, told_expected};
 
 #[derive(Template)]
 #[template(path = "library/procedures.html", blocks = ["results"])]
 pub struct Procedures {
     pub frame: Frame,
     pub filters: ProcedureFilter,
+    /// This list, as its address says it.
+    pub here: String,
     /// What can be filtered; empty in a fragment.
     pub choices: Choices,
+    /// Whether rows can be ticked and procedures made.
+    pub may_edit: bool,
+    /// Why nothing was done to the ticked rows.
+    pub problem: Option<String>,
     pub hits: Vec<Hit>,
     /// How many there are in all, in words.
     pub found: String,
     pub earlier: Option<String>,
     pub later: Option<String>,
+}
+
+impl Procedures {
+    fn states(&self) -> &'static [State] {
+        State::ALL
+    }
+    fn sorts(&self) -> &'static [Sort] {
+        Sort::ALL
+    }
+}
+
+#[derive(Template)]
+#[template(path = "library/versions.html")]
+pub struct VersionsPage {
+    pub frame: Frame,
+    pub procedure: Procedure,
+    pub versions: Vec<VersionView>,
+    pub compared: Option<Comparison>,
+    pub may_write: bool,
+    pub zone: Tz,
+}
+
+impl VersionsPage {
+    fn url(&self) -> String {
+        format!("/library/procedures/{}/versions", self.procedure.id)
+    }
+    fn at(&self, at: &DateTime<Utc>) -> String {
+        show::time(*at, self.zone)
+    }
+}
+
+pub struct VersionView {
+    pub n: i32,
+    pub at: DateTime<Utc>,
+    pub by: Option<String>,
+    /// What differs from the version before.
+    pub changed: String,
+    pub is_first: bool,
+}
+
+/// Two versions side by side.
+pub struct Comparison {
+    pub from: i32,
+    pub to: i32,
+    pub differences: Vec<Difference>,
 }
 
 /// A step as the page shows it.
@@ -54,6 +96,8 @@ pub struct StepView {
     /// there.
     pub commands: Vec<(&'static str, String, words::Command)>,
     pub executor: String,
+    /// Where it runs, when that is narrower than the procedure's platforms.
+    pub platform: Option<String>,
     /// Whether it needs administrator rights.
     pub elevated: bool,
 }
@@ -76,6 +120,7 @@ impl StepView {
             success: step.success_criteria.as_deref().filter(|text| !text.is_empty()).map(markdown::render),
             commands: check.into_iter().chain(command).collect(),
             executor: step.executor.as_deref().map(|key| words::executor(key).to_owned()).unwrap_or_default(),
+            platform: step.platform.as_deref().map(words::platform),
             elevated: step.elevated,
             anchor,
         }
@@ -99,6 +144,9 @@ pub struct ProcedurePage {
     pub tactics: Vec<String>,
     /// Test plans that hold it; none for whoever may not read them.
     pub plans: Option<Vec<(TestPlanId, String)>>,
+    /// What it was copied from, and in which version.
+    pub origin: Option<(Hit, i32)>,
+    pub may_write: bool,
     pub zone: Tz,
 }
 
@@ -108,6 +156,8 @@ impl ProcedurePage {
         procedure: Procedure,
         techniques: Vec<NamedTechnique>,
         plans: Option<Vec<(TestPlanId, String)>>,
+        origin: Option<(Hit, i32)>,
+        may_write: bool,
         zone: Tz,
     ) -> Self {
         let kinds = [
@@ -136,6 +186,8 @@ impl ProcedurePage {
             techniques,
             tactics,
             plans,
+            origin,
+            may_write,
             zone,
             procedure,
         }
@@ -143,18 +195,9 @@ impl ProcedurePage {
     fn at(&self, at: &DateTime<Utc>) -> String {
         show::time(*at, self.zone)
     }
-}
-
-#[derive(Template)]
-#[template(path = "library/repositories.html")]
-pub struct Repositories {
-    pub frame: Frame,
-    pub repositories: Vec<Repository>,
-}
-
-impl Repositories {
-    fn has_atomics(&self) -> bool {
-        self.repositories.iter().any(|repository| repository.key.as_deref() == Some("atomic-red-team"))
+    /// What blue is expected to do, in one line; empty where nothing is.
+    fn expected(&self) -> String {
+        told_expected(&self.procedure.body)
     }
 }
 
@@ -238,5 +281,7 @@ pub struct Methodologies {
 }
 
 mod plans;
+pub mod repositories;
 pub mod words;
+pub mod writing;
 pub use plans::{DeletePlan, PlanEditor, PlanPage, Plans};

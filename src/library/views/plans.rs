@@ -3,13 +3,12 @@
 use askama::Template;
 use chrono_tz::Tz;
 
-use super::Choices;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::LibraryProcedureId;
 use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::library::editor::{Command as Button, PlanForm};
-use crate::library::store::{Hit, Plan, PlanRow, Repository};
+use crate::library::store::{Choice, Choices, Hit, Plan, PlanRow};
 use crate::library::views::words;
 
 #[derive(Template)]
@@ -116,8 +115,8 @@ impl PlanEditor {
     fn order(ids: &[LibraryProcedureId]) -> String {
         ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
-    fn is_repository(&self, repository: &Repository) -> bool {
-        self.form.search.repository == Some(repository.id)
+    fn is_repository(&self, repository: &Choice) -> bool {
+        self.form.search.repository.is_some_and(|id| id.to_string() == repository.key)
     }
 }
 

@@ -31,7 +31,7 @@ use crate::procedures::store::runbook::{
 };
 use crate::procedures::store::save::save_fields;
 use crate::procedures::store::{parts, work};
-use crate::procedures::views::page::{Jump, Last, Overlay, Show, url, url_in};
+use crate::procedures::views::page::{DraftBanner, Jump, Last, Overlay, Show, url, url_in};
 use crate::procedures::views::parts::Parts;
 use crate::procedures::views::steps::RefusedInputs;
 use crate::procedures::views::{Fresh, FreshPage};
@@ -158,16 +158,31 @@ impl Loaded {
         }
     }
 
-    /// The newest draft that says something else than what is saved.
-    fn draft_of_note(&self) -> Option<&Draft> {
+    /// The drafts that say something else than what is saved, the newest first, with the fields that differ.
+    fn drafts_of_note(&self) -> impl Iterator<Item = (&Draft, Vec<Field>)> {
         let zone = self.shown.engagement.time_zone.tz();
-        self.drafts.iter().find(|draft| {
+        self.drafts.iter().filter_map(move |draft| {
             let typed_in = draft.fields.get("zone").and_then(|zone| zone.parse().ok()).unwrap_or(zone);
-            draft.fields.iter().any(|(name, value)| {
-                let saved = |field| self.shown.procedure.fields.shown(field, typed_in);
-                name.parse::<Field>()
-                    .is_ok_and(|field| saved(field).trim() != value.replace("\r\n", "\n").trim())
-            })
+            let saved = |field| self.shown.procedure.fields.shown(field, typed_in);
+            let differs = |(name, value): (&String, &String)| {
+                let field = name.parse::<Field>().ok()?;
+                (saved(field).trim() != value.replace("\r\n", "\n").trim()).then_some(field)
+            };
+            let fields: Vec<Field> = draft.fields.iter().filter_map(differs).collect();
+            (!fields.is_empty()).then_some((draft, fields))
+        })
+    }
+
+    /// What the page says of the newest of them.
+    fn draft_banner(&self) -> Option<DraftBanner> {
+        let zone = self.shown.engagement.time_zone.tz();
+        let mut drafts = self.drafts_of_note();
+        let (draft, fields) = drafts.next()?;
+        Some(DraftBanner {
+            at: show::time(draft.at, zone),
+            tab: draft.tab.clone(),
+            fields: fields.iter().map(|field| field.label()).collect::<Vec<_>>().join(", "),
+            older: drafts.count(),
         })
     }
 }
@@ -193,9 +208,9 @@ pub async fn show(
     let (engagement, procedure) = path.into_inner();
     let loaded = load(&permit, engagement, procedure).await?;
     // Restored, the page goes on as the tab whose draft it was.
-    let restored = loaded.draft_of_note().filter(|_| wanted.draft == "restore");
+    let restored = loaded.drafts_of_note().next().filter(|_| wanted.draft == "restore");
     let offers_draft = restored.is_none();
-    let (overlay, tab, note) = restored.map_or_else(Default::default, |draft| {
+    let (overlay, tab, note) = restored.map_or_else(Default::default, |(draft, _)| {
         let note = draft.fields.get("hand_over_note").cloned().unwrap_or_default();
         (overlay_of(&draft.fields), draft.tab.clone(), note)
     });
@@ -264,9 +279,7 @@ impl State {
         )
         .await?;
         let place = place_in(permit, &loaded, self.queue).await?;
-        let zone = loaded.shown.engagement.time_zone.tz();
-        let offered = loaded.draft_of_note().filter(|_| self.offers_draft && closed.is_none());
-        let offered = offered.map(|draft| (show::time(draft.at, zone), draft.tab.clone()));
+        let offered = loaded.draft_banner().filter(|_| self.offers_draft && closed.is_none());
         let mut form = parts.form(&self.overlay, &self.errors, &self.conflicts, self.problem, self.queue);
         (form.tab, form.hand_over.note) = (self.tab, self.note);
         if let Some(refused) = &self.inputs {

@@ -116,7 +116,6 @@ pub struct Answered {
     pub not_attempted: bool,
     /// None while blue has not answered.
     pub blue: Option<Meaning>,
-    /// The engagement's.
     pub window: ObservationWindow,
 }
 
@@ -142,7 +141,6 @@ impl Fields {
         answered.window.look_again(self.executed_at, self.blue_answered_at, answered.blue)
     }
 
-    /// What was done.
     pub fn done(&self, ticked: Ticked, answered: Answered) -> Done {
         Done {
             executed: self.executed_at.is_some(),

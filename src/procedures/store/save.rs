@@ -39,7 +39,6 @@ struct Held {
     follows_only: bool,
     /// The zone in which times were typed.
     zone: Tz,
-    /// The engagement's.
     window: ObservationWindow,
     now: DateTime<Utc>,
 }

@@ -205,7 +205,6 @@ pub struct Planned {
     pub engagement: EngagementId,
     pub client: ClientId,
     pub zone: Tz,
-    /// The new one.
     pub window: ObservationWindow,
 }
 

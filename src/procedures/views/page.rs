@@ -2,11 +2,12 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 
 use super::parts::Parts;
 use super::steps::Steps;
+use crate::kernel::authz::Permission;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
 use crate::kernel::base::show;
@@ -92,7 +93,7 @@ pub struct FieldView {
     /// What is wrong with it.
     pub error: Option<String>,
     /// What does not fit.
-    pub warning: Option<&'static str>,
+    pub warning: Option<String>,
     pub conflict: Option<ConflictView>,
     /// Name of a list of suggestions.
     pub list: Option<&'static str>,
@@ -108,6 +109,15 @@ pub struct Jump {
     /// The one that is open.
     pub current: ProcedureId,
     pub procedures: Vec<ProcedureRow>,
+}
+
+impl FieldView {
+    /// Whether a field of dates and times can show the value; what else was typed is shown as text.
+    fn is_wall_time(&self) -> bool {
+        let formats = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M"];
+        let reads = |format| NaiveDateTime::parse_from_str(&self.value, format).is_ok();
+        self.value.is_empty() || formats.into_iter().any(reads)
+    }
 }
 
 impl Jump {
@@ -156,7 +166,7 @@ pub struct Face {
 }
 
 #[derive(Template)]
-#[template(path = "procedures/_form.html", blocks = ["start", "figures", "again"])]
+#[template(path = "procedures/_form.html", blocks = ["start", "figures", "again", "standing"])]
 pub struct SaveForm {
     /// Where it posts to.
     pub url: String,
@@ -175,6 +185,8 @@ pub struct SaveForm {
     pub strip: Vec<FieldView>,
     /// Why it is not applicable.
     pub reason: FieldView,
+    /// Whose turn it is, and what keeps it from being completed; empty for nothing.
+    pub standing: String,
     /// Whether the person writes blue and not red: blue comes first then, on narrow screens.
     pub blue_only: bool,
     /// What red did, in a line, for who only writes blue.
@@ -206,7 +218,6 @@ impl HtmlSafe for SaveForm {}
 /// A provisional answer of blue's.
 #[derive(Debug, Clone)]
 pub struct Again {
-    /// The answer's label.
     pub answer: String,
     /// "1 hour", the engagement's observation window.
     pub window: &'static str,
@@ -236,8 +247,8 @@ impl SaveForm {
     }
 
     /// The pieces that an open page takes over as they are, because nobody types into them: what others
-    /// write, Start, the figures. Each with where it goes. Sides in `held` stand on the page as controls and
-    /// are left alone.
+    /// write, whose turn it is, Start, the figures. Each with where it goes. Sides in `held` stand on the
+    /// page as controls and are left alone.
     ///
     /// # Errors
     /// When a piece cannot be rendered.
@@ -249,6 +260,7 @@ impl SaveForm {
         let mut pieces: Vec<(String, String)> = fields
             .map(|field| Ok((format!("#f-{}", field.name), FreshField { field }.render()?)))
             .collect::<askama::Result<_>>()?;
+        pieces.push(("#standing".into(), self.as_standing().render()?));
         pieces.push(("#start".into(), self.as_start().render()?));
         pieces.push(("#figures".into(), self.as_figures().render()?));
         pieces.push(("#again".into(), self.as_again().render()?));
@@ -282,11 +294,24 @@ pub struct Aside {
     pub own: bool,
     /// Address of Manage operators.
     pub manage: Option<String>,
+    /// Where it is saved in the library, for whoever may.
+    pub library: Option<String>,
     /// Who saved last, and when.
     pub last: String,
 }
 
 impl HtmlSafe for Aside {}
+
+/// A draft that differs from what is saved.
+pub struct DraftBanner {
+    /// When it was kept.
+    pub at: String,
+    pub tab: String,
+    /// The fields that differ.
+    pub fields: String,
+    /// How many older ones are offered after it.
+    pub older: usize,
+}
 
 #[derive(Template)]
 #[template(path = "procedures/show.html")]
@@ -304,8 +329,8 @@ pub struct Show {
     pub assets: String,
     /// Why nothing can be written.
     pub closed: Option<String>,
-    /// When a draft was kept that differs from what is saved, and its tab.
-    pub draft: Option<(String, String)>,
+    /// What was typed and not saved.
+    pub draft: Option<DraftBanner>,
     /// Address of live updates.
     pub events: String,
 }
@@ -413,6 +438,7 @@ impl Parts<'_> {
             conflicts: conflicts.len(),
             strip: [Field::Status, Field::Severity, Field::WaitingOn, Field::Recommendation].map(view).into(),
             reason: view(Field::NotApplicableReason),
+            standing: self.standing(),
             blue_only: self.is_blue_only(),
             red_line: self.red_line(),
             red: [Field::RedOutcome, Field::ExecutedAt, Field::AttackSource, Field::RedNotes]
@@ -526,6 +552,10 @@ impl Parts<'_> {
             Field::Severity => std::iter::once(choice("", "No finding", ""))
                 .chain(Severity::ALL.iter().rev().map(|s| choice(s.as_str(), s.label(), "")))
                 .collect(),
+            // Beside a list the turn stands in words of its own, which an open page draws anew.
+            Field::WaitingOn if self.sides.may_write(field) => std::iter::once(choice("", "Auto", ""))
+                .chain(WaitingOn::ALL.iter().map(|w| choice(w.as_str(), w.label(), "")))
+                .collect(),
             Field::WaitingOn => std::iter::once(choice("", &format!("Auto: {}", self.derived_turn()), ""))
                 .chain(WaitingOn::ALL.iter().map(|w| choice(w.as_str(), w.label(), "")))
                 .collect(),
@@ -573,11 +603,39 @@ impl Parts<'_> {
         self.shown.procedure.fields.answered(self.outcomes, self.shown.engagement.observation_window)
     }
 
+    fn may_be_worked_on(&self) -> bool {
+        let e = &self.shown.engagement;
+        working_allowed(e.status.as_of(e.starts_at, self.now), e.submitted_at.is_some()).is_ok()
+    }
+
     /// When blue looks again, while it can.
     fn look_again(&self) -> Option<DateTime<Utc>> {
-        let e = &self.shown.engagement;
-        working_allowed(e.status.as_of(e.starts_at, self.now), e.submitted_at.is_some()).ok()?;
-        self.shown.procedure.fields.look_again(self.answered())
+        self.shown.procedure.fields.look_again(self.answered()).filter(|_| self.may_be_worked_on())
+    }
+
+    /// Whose turn it is, and what keeps an answered procedure from being completed.
+    fn standing(&self) -> String {
+        let procedure = &self.shown.procedure;
+        let done = procedure.fields.done(procedure.ticked, self.answered());
+        if !self.may_be_worked_on() || procedure.fields.status.is_done() {
+            return String::new();
+        }
+        let turn = self.derived_turn();
+        let is_open = procedure.fields.waiting_on.is_none() && turn != Turn::Nobody.label().to_lowercase();
+        let mut said = Vec::new();
+        if is_open {
+            said.push(format!("Waiting on {turn}."));
+        }
+        if done.not_attempted {
+            said.push(
+                "Not Attempted asks nothing of blue and does not complete: set Not Applicable with a reason, \
+                    or try it later."
+                    .to_owned(),
+            );
+        } else if done.red_answered && done.blue_answered && done.cleanup_left {
+            said.push("Cleanup is not ticked yet: it completes once that is.".to_owned());
+        }
+        said.join(" ")
     }
 
     /// Whose turn it is without a choice by hand: "blue team", "blue team from 10:14".
@@ -615,10 +673,15 @@ impl Parts<'_> {
         }
     }
 
-    fn warning(&self, field: Field) -> Option<&'static str> {
+    fn warning(&self, field: Field) -> Option<String> {
         let red = self.meaning(&self.shown.procedure.fields.red_outcome);
         let assets = meanings(&self.shown.asset_answers, self.outcomes);
-        warnings(self.observed(), red, &assets).into_iter().find(|w| w.field() == field).map(|w| w.sentence())
+        let found: Vec<&str> = warnings(self.observed(), red, &assets)
+            .into_iter()
+            .filter(|w| w.field() == field)
+            .map(|w| w.sentence())
+            .collect();
+        (!found.is_empty()).then(|| found.join(" "))
     }
 
     /// What stands beside the form.
@@ -647,6 +710,9 @@ impl Parts<'_> {
             blue: names(Team::Blue),
             own: self.operators.iter().any(Operator::is_own),
             manage: self.plans.then(|| format!("{}/operators", self.url())),
+            library: (self.viewer.rights.may(Permission::LibraryEdit)
+                && self.viewer.rights.may_at(Permission::EngagementRead, self.shown.engagement.client_id))
+            .then(|| format!("{}/library", self.url())),
             last: match &self.shown.updated_by {
                 Some(by) if self.shown.procedure.version > 1 => format!("Saved {updated} by {by}"),
                 _ => "Nothing saved yet".into(),

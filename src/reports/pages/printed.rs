@@ -41,7 +41,7 @@ pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>)
         .crumb(title, &url);
     (page.open, page.may_edit, page.may_remediate) = (true, false, false);
     page.files = url.clone();
-    page.recommends = true;
+    page.whole = true;
     let printed = Printed { page, inputs, url };
     let html = aside(permit.viewer().id.0, move || Ok(printed.render()?)).await?;
     permit.html(actix_web::http::StatusCode::OK, html)
@@ -52,6 +52,11 @@ pub async fn margins(permit: Permit<ReadEngagement>, path: web::Path<EngagementI
     let (id, visible) = (path.into_inner(), permit.visible());
     let (head, cover, _) = permit.read(move |conn| store::get_head_of(conn, id, &visible)).await?;
     permit.check(head.client)?;
-    let title = format!("{} · {}", head.engagement_title, cover.organisation);
-    Ok(Margins { title, client: head.client_name, classification: cover.classification }.respond())
+    let margins = Margins {
+        title: head.engagement_title,
+        sender: cover.organisation,
+        client: head.client_name,
+        classification: cover.classification,
+    };
+    Ok(margins.respond())
 }

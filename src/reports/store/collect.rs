@@ -18,7 +18,7 @@ use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{
     assets, attachments, clients, engagements, log_entries, people, procedure_assets, procedures, step_ticks,
 };
-use crate::library::domain::ProcedureBody;
+use crate::library::domain::{ProcedureBody, Step as LibraryStep};
 use crate::library::placeholders::exact_text;
 use crate::procedures::inputs::{Inputs, Values};
 use crate::procedures::store::page::list_inputs;
@@ -177,13 +177,25 @@ fn procedure(row: Row, operators: &[runbook::Operator], parts: &mut Parts) -> Re
     // What is read in the report is what was read at work.
     let filled = |text: &str| exact_text(&inputs.fill(text));
     let description = filled(&body.description);
-    let steps: Vec<_> =
-        body.steps.into_iter().map(|step| (step.kind, filled(&step.description), step.id)).collect();
+    let filled_too = |text: Option<String>| text.filter(|text| !text.is_empty()).map(|text| filled(&text));
+    let step = |step: LibraryStep, done: Option<Tick>| Step {
+        kind: step.kind,
+        description: filled(&step.description),
+        done,
+        command: filled_too(step.command),
+        check: filled_too(step.check_command),
+        success_criteria: filled_too(step.success_criteria),
+    };
+    let steps: Vec<Step> = body
+        .steps
+        .into_iter()
+        .map(|one| {
+            let done = parts.ticks.remove(&(key, one.id.clone()));
+            step(one, done)
+        })
+        .collect();
     Ok(Procedure {
-        steps: steps
-            .into_iter()
-            .map(|(kind, description, id)| Step { kind, description, done: parts.ticks.remove(&(key, id)) })
-            .collect(),
+        steps,
         red_outcome: outcome(line.red_outcome),
         blue_outcome: outcome(line.blue_outcome),
         assets: parts.assets.remove(&key).unwrap_or_default(),

@@ -299,7 +299,7 @@ fn tell(tx: &mut WriteTx<'_>, locked: &Locked, step: &Step, comment: &str) -> Re
         .into_iter()
         .map(|person| NewNotice {
             person,
-            client: locked.client,
+            client: Some(locked.client),
             text: text.clone(),
             href: format!("/reports/{}", locked.id),
         })

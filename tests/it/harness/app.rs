@@ -3,6 +3,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use actix_web::dev::ServerHandle;
@@ -11,6 +12,8 @@ use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use tyrian::audit::proof::seal::KeyFiles;
 use tyrian::audit::proof::sealer::Sealer;
+use tyrian::audit::proof::store::verify::{Against, verify};
+use tyrian::audit::proof::verify::{Fault, Report};
 use tyrian::kernel::app::App;
 use tyrian::kernel::base::clock::Clock;
 use tyrian::kernel::config::Config;
@@ -38,6 +41,7 @@ pub fn config(place: &Path) -> Config {
         secret: "0123456789abcdef".repeat(4).into(),
         secret_made: None,
         audit_key_file: None,
+        audit_head_file: None,
         trusted_proxies: Vec::new(),
         time_zone: "UTC".into(),
     }
@@ -56,6 +60,8 @@ pub struct TestApp {
     pub people: People,
     /// Two clients: the one that people have access to, and a foreign one.
     pub clients: Clients,
+    /// Whether the clock of the audit log is no longer the database's.
+    moved_clock: AtomicBool,
     // Declared in the order in which they have to go.
     server: Server,
     place: PathBuf,
@@ -123,6 +129,7 @@ impl TestApp {
             base,
             people: People::default(),
             clients: Clients::default(),
+            moved_clock: AtomicBool::new(false),
             server,
             place,
             database,
@@ -158,6 +165,7 @@ impl TestApp {
 
     /// Lets events be written at `at`: only the owner can replace the database's clock of the audit log.
     pub fn set_audit_clock(&self, at: DateTime<Utc>) {
+        self.moved_clock.store(true, Ordering::Relaxed);
         let at = at.to_rfc3339();
         self.owner()
             .batch_execute(&format!(
@@ -166,6 +174,24 @@ impl TestApp {
                  SELECT audit.make_month(timestamptz '{at}'::date)"
             ))
             .unwrap();
+    }
+
+    /// What `tyrian audit verify` holds the log against; a clock that the test moved is no fault.
+    pub fn against<'a>(&self, archives: &'a Path) -> Against<'a> {
+        let replaced: &[&str] =
+            if self.moved_clock.load(Ordering::Relaxed) { &["function audit.now()"] } else { &[] };
+        Against { replaced, ..Against::of(&KeyFiles::of(&self.app.config), archives).unwrap() }
+    }
+
+    /// Verifies the log as the command does; every fault's kind and sentence.
+    pub fn verify(&self) -> Result<Report, String> {
+        let archives = self.app.config.audit_archives();
+        self.verify_against(&self.against(&archives))
+    }
+
+    /// The same, held against something else.
+    pub fn verify_against(&self, against: &Against<'_>) -> Result<Report, String> {
+        verified(&self.db, against)
     }
 
     /// A connection as the app's own role.
@@ -240,6 +266,17 @@ impl Drop for TestApp {
         self.server.stop();
         let _ = std::fs::remove_dir_all(&self.place);
     }
+}
+
+/// Verifies a log; what is wrong, a line each with its kind.
+pub fn verified(db: &Db, against: &Against<'_>) -> Result<Report, String> {
+    let report = verify(db.connect().unwrap(), db.connect().unwrap(), against, &mut |_| {})
+        .map_err(|error| format!("{error:#}"))?;
+    if report.holds() {
+        return Ok(report);
+    }
+    let line = |fault: &Fault| format!("{:?}: {}", fault.wrong, fault.sentence);
+    Err(report.faults.iter().map(line).collect::<Vec<_>>().join("\n"))
 }
 
 /// An HTTP server on a thread of its own.

@@ -11,7 +11,7 @@ pub mod fixtures;
 pub mod pages;
 pub mod process;
 
-pub use app::TestApp;
+pub use app::{TestApp, verified};
 
 use diesel::pg::PgConnection;
 use diesel::prelude::*;

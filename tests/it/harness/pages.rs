@@ -83,8 +83,8 @@ fn drafts(element: ElementRef<'_>, faults: &mut Vec<String>) {
     }
 }
 
-/// Typing into a filter replaces the address, and picking makes a new one. A filter whose answers say which of
-/// the two it is has the id `filters`, and one inside a form that is filled in step by step only replaces.
+/// Typing into a filter replaces the address, and picking makes a new one. A filter whose answers say which
+/// of the two it is has the id `filters`, and one inside a form that is filled in step by step only replaces.
 fn filters(element: ElementRef<'_>, faults: &mut Vec<String>) {
     let is_filter = is(element, &["form"]) && element.attr("role") == Some("search");
     if !is_filter || !has(element, "hx-push-url") {

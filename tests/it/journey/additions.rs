@@ -75,12 +75,14 @@ pub fn files_are_dropped_and_pasted(app: &TestApp, mut red: Chromium) {
         return !send('drop') && !zone.classList.contains('over');";
     red.until("a drop", drop, &[]);
     red.see("dropped.txt");
+    red.see_not("Sending");
     let paste = "const clipboardData = new DataTransfer(), notes = field('red_notes');
         clipboardData.items.add(new File(['pasted'], 'pasted.png', { type: 'image/png' }));
         const paste = new ClipboardEvent('paste', { bubbles: true, cancelable: true, clipboardData });
             return !notes.dispatchEvent(paste);";
     red.until("a paste", paste, &[]);
     red.see("pasted.png");
+    red.see_not("Sending");
     assert_eq!(
         app.texts("SELECT team || ' ' || file_name FROM attachments ORDER BY file_name"),
         ["blue dropped.txt", "red pasted.png"]
@@ -193,6 +195,7 @@ pub fn a_log_entry_by_keys(app: &TestApp, mut red: Chromium) {
     red.save_and_next();
     red.see_not("Add entry");
     red.see("Sent by the keys alone");
+    red.see_focus("[data-key=log]");
     assert_eq!(app.count("SELECT count(*) FROM log_entries WHERE text = 'Sent by the keys alone'"), 1);
     assert!(red.path().starts_with(&e.procedure_path(0)), "still here: {}", red.path());
 }

@@ -166,3 +166,57 @@ pub fn blue_on_a_phone(app: &TestApp, mut blue: Chromium) {
     println!("the blue outcome lies {pixels} px down at 390 px");
     assert!(pixels <= 600, "{pixels}");
 }
+
+/// The page says "Saved" of earlier saves too: nothing is left to be saved, and nothing is on its way.
+fn is_saved(hand: &mut Chromium) {
+    hand.see_not("Unsaved changes");
+    hand.see_not("Saving…");
+    hand.see("Saved");
+}
+
+/// Whoever types on while a save is refused goes on in the field, and no letter acts; a time is pasted as the
+/// alert's own tool writes it; without a network every act says so.
+pub fn what_goes_on_while_something_is_refused(app: &TestApp, mut red: Chromium) {
+    let path = app.engagement(1).procedure_path(0);
+    red.sign_in(&app.people.lead);
+    red.open(&path);
+    red.choose("status", "Not Applicable");
+    red.save();
+    red.see("Say why the procedure is Not Applicable.");
+    red.see_focus("#not_applicable_reason");
+    red.type_in("skipped by agreement");
+    red.holds("not_applicable_reason", "skipped by agreement");
+    red.save();
+    is_saved(&mut red);
+    let stored = "SELECT not_applicable_reason || ' ' || (executed_at IS NULL)::text FROM procedures";
+    assert_eq!(app.texts(stored), ["skipped by agreement true"]);
+
+    red.open(&path);
+    let paste = "const input = document.querySelector('#detected_at');
+        const clipboardData = new DataTransfer();
+        clipboardData.setData('text/plain', arguments[0]);
+        input.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+        return input.value;";
+    let shown = red.until("a time of its own field", paste, &[json!("2026-11-05 07:11:09")]);
+    assert_eq!(shown, "2026-11-05T07:11:09");
+    let shown = red.until("an instant", paste, &[json!("2026-11-01T06:12:33Z")]);
+    assert_eq!(shown, "2026-11-01T06:12:33Z");
+    red.save();
+    is_saved(&mut red);
+    let stored = "SELECT to_char(detected_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM procedures";
+    assert_eq!(app.texts(stored), ["2026-11-01 06:12:33"]);
+    // Another keyboard's letter on the same key, and Caps Lock.
+    red.fill("red_notes", "Typed in Cyrillic");
+    let ctrl_s = "document.dispatchEvent(new KeyboardEvent('keydown',
+            { key: arguments[0], code: 'KeyS', ctrlKey: true, bubbles: true, cancelable: true }));
+        return true;";
+    red.until("Ctrl+S", ctrl_s, &[json!("ы")]);
+    is_saved(&mut red);
+    assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["Typed in Cyrillic"]);
+
+    red.open("/engagements");
+    let away = "window.fetch = () => Promise.reject(new TypeError('away')); return true;";
+    red.until("no network", away, &[]);
+    red.fill("q", "zzz");
+    red.see("the server cannot be reached");
+}

@@ -11,6 +11,7 @@ mod plain;
 mod request;
 mod ways_in;
 mod whole_job;
+mod written;
 
 use crate::harness::TestApp;
 use crate::harness::fixtures::{PASSWORD, Person};
@@ -93,6 +94,20 @@ fn the_ways_in_without_scripts() {
 fn who_changed_a_password_without_scripts() {
     let app = TestApp::spawn();
     log::who_changed_a_password(&app, || plain::Plain::new(&app));
+}
+
+#[test]
+fn a_procedure_is_written_and_planned_without_scripts() {
+    let app = TestApp::spawn();
+    written::a_procedure_is_written_and_planned(&app, &mut plain::Plain::new(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_a_procedure_is_written_and_planned_in_a_browser() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    written::a_procedure_is_written_and_planned(&app, &mut driver.open(&app));
 }
 
 #[test]
@@ -249,6 +264,14 @@ fn journey_a_network_that_goes_away_takes_nothing() {
     let app = TestApp::spawn();
     let driver = chromium::Driver::start();
     losses::a_network_that_goes_away_takes_nothing(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_what_goes_on_while_something_is_refused() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    losses::what_goes_on_while_something_is_refused(&app, driver.open(&app));
 }
 
 #[test]

@@ -137,6 +137,7 @@ fn work(app: &TestApp, engagement: &str, red: &mut impl Hand, blue: &mut impl Ha
     red.see("The recipient opened the archive.");
     red.attach("Red", "gateway.log", "text/plain", b"accepted 2026-11-20 09:00:00\n");
     red.see("gateway.log");
+    red.see_not("Sending gateway.log");
     assert_eq!(
         app.texts("SELECT file_name || ' ' || team || ' ' || size FROM attachments"),
         ["gateway.log red 29"]

@@ -12,6 +12,7 @@ use crate::harness::fixtures::{LEA, OWN};
 const UNWATCHED: &[&str] = &[
     "__diesel_schema_migrations",
     "attempt_counts",
+    "audit_verifications",
     "drafts",
     "engagement_activity",
     "job_runs",

@@ -25,7 +25,7 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["engagements"],
     &["schedule"],
     &["reports"],
-    &["demo", "admin", "dashboard"],
+    &["demo", "admin", "dashboard", "harvest"],
     &["routes.rs", "health.rs", "metrics.rs", "jobs.rs"],
     &["server.rs"],
     &["cli"],

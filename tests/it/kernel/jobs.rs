@@ -2,7 +2,8 @@
 
 use chrono::{NaiveDate, TimeDelta};
 use tyrian::jobs::find;
-use tyrian::kernel::job::{Trigger, run};
+use tyrian::kernel::base::error::Error;
+use tyrian::kernel::job::{Done, Job, Jobs, Ran, Trigger, run};
 use tyrian::lifecycle::domain::EngagementStatus;
 
 use crate::harness::TestApp;
@@ -67,6 +68,46 @@ fn every_job_runs_twice_without_harm() {
         let again = run(&app.app.reach(), job, Trigger::ByHand, None).unwrap();
         assert_eq!(again.moved, 0, "{}", job.name);
     }
+}
+
+/// One that goes on until the process is about to end, and one that is done at once.
+const ENDLESS_AND_SHORT: &[Job] = &[
+    Job {
+        name: "endless",
+        title: "Endless",
+        schedule: "0 0 1 1 *",
+        about: "",
+        long: true,
+        run: |reach, _| {
+            while !reach.stopping.is_told() {
+                std::thread::yield_now();
+            }
+            Err(Error::Unavailable("the server was stopping".into()))
+        },
+    },
+    Job {
+        name: "short",
+        title: "Short",
+        schedule: "0 0 1 1 *",
+        about: "",
+        long: false,
+        run: |_, _| Ok(Done { moved: 1, ..Done::default() }),
+    },
+];
+
+#[test]
+fn a_long_job_keeps_no_other_waiting_and_ends_with_the_process() {
+    let app = TestApp::spawn_empty();
+    actix_web::rt::System::new().block_on(async {
+        // Begun at the start, as everything.
+        let jobs = Jobs::start(ENDLESS_AND_SHORT, app.app.reach());
+        assert!(matches!(jobs.run_now("short", None).await, Ok(Ran::Done(Done { moved: 1, .. }))));
+        assert!(matches!(jobs.run_now("endless", None).await, Ok(Ran::Begun)));
+        assert!(matches!(jobs.run_now("short", None).await, Ok(Ran::Done(_))));
+        // Not stopped: what runs in the background hears of the end whichever way it comes.
+    });
+    assert_eq!(app.count("SELECT count(*) FROM job_runs WHERE job = 'endless' AND failure IS NOT NULL"), 2);
+    assert_eq!(app.count("SELECT count(*) FROM job_runs WHERE job = 'short' AND failure IS NULL"), 3);
 }
 
 #[test]

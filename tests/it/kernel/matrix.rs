@@ -8,10 +8,15 @@ use std::path::Path;
 
 use tyrian::kernel::authz::Shelf;
 use tyrian::kernel::base::ids::{AssetId, ClientId};
+use tyrian::kernel::db::WriteTx;
 use tyrian::kernel::event::domain::Actor;
 use tyrian::kernel::web::measure;
 use tyrian::kernel::web::route::{Access, Row};
+use tyrian::library::domain::{ProcedureBody, Step};
+use tyrian::library::repository::Part;
 use tyrian::library::store::plans::{PlanContent, insert_plan};
+use tyrian::library::store::repositories::{PartChange, RepositoryText, insert_repository};
+use tyrian::library::store::writing::insert_procedure;
 use tyrian::server::rows;
 use uuid::Uuid;
 
@@ -132,7 +137,10 @@ fn parts(
 /// Ids that belong to no client.
 pub(super) fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
     let first = |sql: &str| app.texts(sql).into_iter().next().unwrap_or_else(|| Uuid::nil().to_string());
+    let (shelf, shelved) = private_shelf(app);
     BTreeMap::from([
+        ("shelf", shelf),
+        ("shelved", shelved),
         ("plan", first("SELECT id FROM test_plans ORDER BY title LIMIT 1")),
         ("procedure", first("SELECT id FROM library_procedures ORDER BY name LIMIT 1")),
         ("technique", "T1059".to_owned()),
@@ -192,6 +200,29 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/clients/new", &[("name", "New client {once}")]),
     ("/clients/{client}/edit", &[("name", "Renamed client {once}"), ("version", "1")]),
     ("/clients/{client}/assets/new", &[("name", "web01"), ("kind", "server"), ("criticality", "high")]),
+    (
+        "/library/repositories/new",
+        &[("name", "New repository {once}"), ("prefix", "{short}"), ("type", "open")],
+    ),
+    ("/library/repositories/{shelf}/edit", &[("version", "1"), ("description", "Another one")]),
+    (
+        "/library/repositories/{shelf}/copy",
+        &[("name", "Copy {once}"), ("prefix", "{short}"), ("type", "open")],
+    ),
+    ("/library/repositories/{shelf}/delete", &[("with_procedures", "yes")]),
+    (
+        "/library/procedures/{shelved}/edit",
+        &[
+            ("version", "1"),
+            ("name", "Another name"),
+            ("step", "s"),
+            ("step.s.kind", "step"),
+            ("step.s.description", "Do it otherwise"),
+            ("do", "save"),
+        ],
+    ),
+    ("/library/procedures/{shelved}/restoration", &[("version", "1"), ("seen", "1")]),
+    ("/library/procedures/ticked", &[("do", "retire")]),
     ("/engagements/{id}/sections", &[("overview", "open")]),
     ("/engagements/{id}/procedures/{pid}/cell/{field}", &[("value", "in_progress"), ("base", "1")]),
     ("/engagements/{id}/edit", &[("version", "1"), ("title", "Another title")]),
@@ -291,6 +322,7 @@ fn of_nobody(path: &'static str, name: &'static str) -> &'static str {
         (path, "id") if path.starts_with("/test-plans") => "plan",
         (path, "id") if path.starts_with("/library/procedures") => "procedure",
         (path, "id") if path.starts_with("/library/techniques") => "technique",
+        (path, "id") if path.starts_with("/library/repositories") => "repository",
         _ => name,
     }
 }
@@ -307,6 +339,32 @@ pub(super) fn plan(app: &TestApp) -> String {
     let id =
         app.db.write_blocking(&Actor::command(), |tx| insert_plan(tx, Shelf::whole(), &content)).unwrap();
     id.to_string()
+}
+
+/// A private repository whose editor is the lead and whose viewer the Standard User, and a procedure in it:
+/// everybody else is a stranger to both.
+pub(super) fn private_shelf(app: &TestApp) -> (String, String) {
+    let text = RepositoryText {
+        name: format!("{} {}", hostile!("Shelf"), Uuid::now_v7()),
+        prefix: Uuid::now_v7().simple().to_string()[24..].to_uppercase(),
+        description: hostile!("About it").to_owned(),
+        kind: "private".to_owned(),
+    };
+    let part = |person: &Person, part| PartChange { person: person.id, had: None, chosen: Some(part) };
+    let parts = [part(&app.people.lead, Part::Editor), part(&app.people.standard, Part::Viewer)];
+    let write = |tx: &mut WriteTx<'_>| insert_repository(tx, Shelf::whole(), &text, &parts);
+    let shelf = app.db.write_blocking(&Actor::command(), write).unwrap();
+    let step = Step {
+        id: "s".to_owned(),
+        description: hostile!("Do it").to_owned(),
+        command: Some("run #{it}".to_owned()),
+        ..Step::default()
+    };
+    let body =
+        ProcedureBody { name: hostile!("Private").to_owned(), steps: vec![step], ..ProcedureBody::default() };
+    let write = |tx: &mut WriteTx<'_>| insert_procedure(tx, Shelf::whole(), shelf, body);
+    let (shelved, _) = app.db.write_blocking(&Actor::command(), write).unwrap();
+    (shelf.to_string(), shelved.to_string())
 }
 
 /// One word for an answer.
@@ -333,8 +391,11 @@ pub(super) fn ask(browser: &mut Browser, row: &Row, path: &str, fragment: bool) 
     let fields = FORMS.iter().find(|(known, _)| *known == row.path).map_or(&[][..], |(_, fields)| fields);
     // Names must differ from call to call.
     let once = Uuid::now_v7().to_string();
-    let fields: Vec<(&str, String)> =
-        fields.iter().map(|(name, value)| (*name, value.replace("{once}", &once))).collect();
+    let short = once.split('-').next_back().unwrap()[4..].to_uppercase();
+    let fields: Vec<(&str, String)> = fields
+        .iter()
+        .map(|(name, value)| (*name, value.replace("{once}", &once).replace("{short}", &short)))
+        .collect();
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     browser.post_with(path, &fields, headers)
 }
@@ -372,6 +433,10 @@ impl Matrix<'_> {
             for fragment in [false, true] {
                 if changes(row) && row.path.starts_with("/test-plans/{id}") {
                     self.common.insert("plan", plan(self.app));
+                }
+                if changes(row) && row.path.contains("{shel") {
+                    let (shelf, shelved) = private_shelf(self.app);
+                    self.common.extend([("shelf", shelf), ("shelved", shelved)]);
                 }
                 let fresh;
                 let things = if target == Target::Missing {

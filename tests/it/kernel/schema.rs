@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tyrian::accounts::domain::{AccountStatus, LinkPurpose};
+use tyrian::audit::proof::set_aside::AsideKind;
 use tyrian::clients::domain::{AssetKind, Criticality};
 use tyrian::engagements::domain::Reveal;
 use tyrian::imports::preview::{ImportState, Verdict};
@@ -64,6 +65,7 @@ fn expected() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("report_moves.to_status", values(ReportStatus::ALL, ReportStatus::as_str)),
         ("reports.status", values(ReportStatus::ALL, ReportStatus::as_str)),
         ("repositories.type", values(RepositoryType::ALL, RepositoryType::as_str)),
+        ("set_aside.kind", values(AsideKind::ALL, AsideKind::as_str)),
         ("settings.approval_rule", values(ApprovalRule::ALL, ApprovalRule::as_str)),
         ("settings.two_factor_rule", values(TwoFactorRule::ALL, TwoFactorRule::as_str)),
         ("settings.write_rule", rule()),

@@ -60,6 +60,7 @@ pub(super) const UNAUDITED: &[&str] = &[
     "src/accounts/sweep.rs: old drafts and counts",
     "src/audit/log/store/retention.rs: audit partitions",
     "src/audit/proof/sealer.rs: audit seal",
+    "src/audit/proof/verification.rs: audit verification",
     "src/engagements/pages/approval.rs: approval draft",
     "src/engagements/pages/show.rs: section state",
     "src/engagements/pages/wizard.rs: wizard draft",

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use diesel::connection::SimpleConnection;
 use scraper::{ElementRef, Html};
 use tyrian::accounts::two_factor::TotpSecret;
 use tyrian::engagements::views::sections::Part;
@@ -13,7 +14,7 @@ use tyrian::kernel::base::ids::ProcedureId;
 use tyrian::kernel::web::route::Row;
 use tyrian::server::rows;
 
-use super::matrix::{Things, ask, common, filled};
+use super::matrix::{Things, ask, common, filled, private_shelf};
 use super::sources::files;
 use crate::harness::TestApp;
 use crate::harness::browser::{Answer, Browser, selector};
@@ -297,6 +298,7 @@ fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
     requests(&mut tour);
     report(&mut tour);
     imported(&mut tour);
+    shelf(&mut tour);
     println!("{} answers drew {} of {all} templates and blocks", tour.answers, all - tour.wanted.len());
     let missing: Vec<&str> = tour.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
     assert_eq!(missing, Vec::<&str>::new(), "never drawn");
@@ -307,6 +309,16 @@ fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
 /// Signing in, the second factor, and an invitation.
 fn ways_in(tour: &mut Tour<'_>) {
     let app = tour.app;
+    // Posted after the session ended, without scripts.
+    let standard = app.browser(&app.people.standard);
+    tour.shown(standard, |b| {
+        let path = app.engagement(1).procedure_path(0);
+        b.open(&path).fill("red_notes", "Typed before the session ended");
+        app.superuser()
+            .batch_execute("SET session_replication_role = replica; DELETE FROM sessions")
+            .unwrap();
+        b.press("Save").expect(401);
+    });
     let visitor = app.visitor();
     tour.shown(visitor, |b| {
         b.open("/sign-in").fill("E-mail", &app.people.second.email).fill("Password", "wrong");
@@ -417,6 +429,39 @@ fn imported(tour: &mut Tour<'_>) {
             upload(b, "release.json", release.as_bytes(), "").press("Apply").expect(200);
         }
         b.open("/library/releases").expect(200);
+    });
+}
+
+/// The editor of a library procedure with its parts alone, two versions, and what an engagement gives back.
+fn shelf(tour: &mut Tour<'_>) {
+    let app = tour.app;
+    let (_, shelved) = private_shelf(app);
+    let at = format!("/library/procedures/{shelved}");
+    let mut browser = app.browser(&app.people.lead);
+    let alone = [("HX-Request", "true"), ("HX-Request-Type", "partial")];
+    for (act, technique) in
+        [("look", ""), ("preview", ""), ("find", "shadow"), ("reference", ""), ("add:step", ""), ("save", "")]
+    {
+        let form = [
+            ("version", "1"),
+            ("name", "Written anew"),
+            ("technique", "T1059"),
+            ("technique_q", technique),
+            ("step", "s"),
+            ("step.s.kind", "step"),
+            ("step.s.description", "Do #{it} on #{host}"),
+            ("do", act),
+        ];
+        let answer = browser.post_with(&format!("{at}/edit"), &form, &alone);
+        tour.look("post /library/procedures/{shelved}/edit", &answer.text());
+    }
+    let ids = Things::make(app, &app.people, app.clients.own).ids;
+    let procedure = format!("/engagements/{}/procedures/{}", ids["id"], ids["pid"]);
+    browser.post(&procedure, &[("version", "1"), ("recommendation", "Keep 10.9.8.7 apart.")]);
+    tour.person(&app.people.lead, |b| {
+        b.open(&format!("{at}/versions")).expect(200);
+        b.open(&format!("{at}/edit")).expect(200);
+        b.open(&format!("{procedure}/library")).expect(200).see("10.9.8.7");
     });
 }
 

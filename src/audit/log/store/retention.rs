@@ -108,7 +108,7 @@ pub fn archive(conn: &mut PgConnection, month: NaiveDate, path: &Path) -> anyhow
                 if leaf(&bytes).as_slice() != digest {
                     bail!(
                         "{} is not what was sealed; `tyrian audit verify` tells more",
-                        crate::audit::proof::verify::name(event.place())
+                        event.place().name()
                     );
                 }
                 out.event(event, number)?;

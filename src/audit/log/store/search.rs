@@ -30,7 +30,8 @@ use crate::kernel::event::schema::events;
 
 /// Words that a walk found in fewer than one of so many events are rare, and walking on would not find them.
 const RARE: i64 = 200;
-/// So many times [`WALKED`] events are read at most: enough to find [`COUNTED`] of what is in one of [`RARE`].
+/// So many times [`WALKED`] events are read at most: enough to find [`COUNTED`] of what is in one of
+/// [`RARE`].
 const WALKS_ON: i64 = 8;
 /// Counts stop here: nobody reads on to learn whether it is two thousand or three.
 pub const COUNTED: i64 = 1_001;

@@ -7,17 +7,20 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Nullable, Text, Timestamptz, Untyped};
 use ed25519_dalek::SigningKey;
 
 use crate::audit::proof::merkle::{Digest, leaf};
-use crate::audit::proof::seal::{Seal, make};
+use crate::audit::proof::seal::{Kept, Seal, make};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::event::record::Place;
 use crate::kernel::event::record::Record;
 use crate::kernel::event::schema::{events, seals};
 
+/// How far the database's clock may step back without a word.
+pub const CLOCK_STEP: TimeDelta = TimeDelta::seconds(5);
 /// The most events of a batch.
 pub const BATCH: i64 = 500;
 
@@ -28,6 +31,9 @@ pub enum Turn {
     Busy,
     /// The newest seal that is known is not in the log as it was made: nothing is sealed on top of that.
     Lost,
+    /// On top of the seals stands a row with this number that is none: nothing is sealed on top of that
+    /// either.
+    Nonsense(i64),
     /// Nothing is settled, or what is settled is younger than the batch shall wait.
     Waiting,
     /// A seal was written; whether more may wait.
@@ -67,53 +73,120 @@ pub fn may_seal(conn: &mut PgConnection) -> QueryResult<bool> {
     diesel::select(sql::<Bool>("has_table_privilege('audit.seals', 'INSERT')")).get_result(conn)
 }
 
-type SealRow = (i64, i64, i64, Vec<u8>, Vec<u8>, DateTime<Utc>, i64, i64, i64, Vec<u8>, Vec<u8>);
+/// A row of the seals, whatever somebody wrote into it.
+#[derive(Queryable, Selectable, QueryableByName)]
+#[diesel(table_name = seals, check_for_backend(diesel::pg::Pg))]
+pub struct SealRow {
+    number: i64,
+    first_number: i64,
+    last_number: i64,
+    root: Vec<u8>,
+    previous: Vec<u8>,
+    #[diesel(select_expression = finite(), select_expression_type = SqlLiteral<Timestamptz>)]
+    at: DateTime<Utc>,
+    cluster: i64,
+    through_transaction: i64,
+    through_id: i64,
+    public_key: Vec<u8>,
+    signature: Vec<u8>,
+}
 
-fn seal_of(row: SealRow) -> Result<Seal> {
-    let (number, first, last, root, previous, at, cluster, through_transaction, through_id, key, signature) =
-        row;
+fn finite() -> SqlLiteral<Timestamptz> {
+    // Rust has no time for infinity; no seal of ours is of then.
+    sql("CASE WHEN isfinite(audit.seals.at) THEN audit.seals.at ELSE 'epoch' END")
+}
+
+pub fn seal_of(row: SealRow) -> Result<Seal> {
+    let number = row.number;
     let short = || Error::Internal(anyhow::anyhow!("seal {number} holds bytes of the wrong length"));
     Ok(Seal {
         number,
-        first,
-        last,
-        root: root.try_into().map_err(|_| short())?,
-        previous: previous.try_into().map_err(|_| short())?,
-        at,
-        cluster,
-        through_transaction,
-        through_id,
-        key: key.try_into().map_err(|_| short())?,
-        signature: signature.try_into().map_err(|_| short())?,
+        first: row.first_number,
+        last: row.last_number,
+        root: row.root.try_into().map_err(|_| short())?,
+        previous: row.previous.try_into().map_err(|_| short())?,
+        at: row.at,
+        cluster: row.cluster,
+        through_transaction: row.through_transaction,
+        through_id: row.through_id,
+        key: row.public_key.try_into().map_err(|_| short())?,
+        signature: row.signature.try_into().map_err(|_| short())?,
     })
 }
 
+/// The end of the chain of seals.
+#[derive(Debug, Clone, Default)]
+pub struct End {
+    /// The newest seal that follows the one before it.
+    pub sound: Option<Seal>,
+    /// The number of the row on top of it that is no seal.
+    pub nonsense: Option<i64>,
+}
+
+/// How many rows of nonsense are looked through for the newest seal.
+const LOOKED_THROUGH: usize = 10_000;
+
+/// Reads the end of the chain. `kept` is the seal that is known to be one.
+pub fn get_end(conn: &mut PgConnection, kept: Option<&Seal>) -> Result<End> {
+    let mut end = End::default();
+    let mut below = i64::MAX;
+    for _ in 0..LOOKED_THROUGH {
+        let top = seals::table.filter(seals::number.le(below)).order(seals::number.desc());
+        let Some(seal) = top.select(SealRow::as_select()).first(conn).optional()?.map(seal_of).transpose()?
+        else {
+            break;
+        };
+        let is_sound = kept.is_some_and(|kept| kept.digest() == seal.digest()) || {
+            let before = find_seal(conn, seal.number.saturating_sub(1))?;
+            seal.is_sound_after(before.as_ref())
+        };
+        if is_sound {
+            end.sound = Some(seal);
+            break;
+        }
+        end.nonsense = Some(seal.number);
+        below = seal.number.saturating_sub(1);
+    }
+    Ok(end)
+}
+
 pub fn find_last(conn: &mut PgConnection) -> Result<Option<Seal>> {
-    seals::table.order(seals::number.desc()).first::<SealRow>(conn).optional()?.map(seal_of).transpose()
+    seals::table
+        .order(seals::number.desc())
+        .select(SealRow::as_select())
+        .first(conn)
+        .optional()?
+        .map(seal_of)
+        .transpose()
 }
 
 /// A seal by its number.
 pub fn find_seal(conn: &mut PgConnection, number: i64) -> Result<Option<Seal>> {
-    seals::table.find(number).first::<SealRow>(conn).optional()?.map(seal_of).transpose()
+    let found = seals::table.find(number).select(SealRow::as_select()).first(conn).optional()?;
+    found.map(seal_of).transpose()
 }
 
-/// Whether the log holds a seal as it was made; one that nobody made is no loss.
-pub fn holds(conn: &mut PgConnection, head: Option<&Seal>) -> Result<bool> {
-    let Some(head) = head else { return Ok(true) };
-    Ok(find_seal(conn, head.number)?.is_some_and(|seal| seal.digest() == head.digest()))
+/// Whether the log, whose end this is, holds what is kept beside the key.
+pub fn holds(conn: &mut PgConnection, kept: &Kept, end: &End) -> Result<bool> {
+    Ok(match kept {
+        Kept::Seal(head) => find_seal(conn, head.number)?.is_some_and(|seal| seal.digest() == head.digest()),
+        // The first seal is kept a moment after it is in the log.
+        Kept::Nothing => end.sound.as_ref().is_none_or(|seal| seal.number == 1),
+        Kept::Missing | Kept::Unreadable(_) => false,
+    })
 }
 
 /// Up to `limit` seals from a number on, in order.
 pub fn list_seals_from(conn: &mut PgConnection, number: i64, limit: i64) -> Result<Vec<Seal>> {
-    let rows: Vec<SealRow> =
-        seals::table.filter(seals::number.ge(number)).order(seals::number).limit(limit).load(conn)?;
+    let from = seals::table.filter(seals::number.ge(number)).order(seals::number).limit(limit);
+    let rows: Vec<SealRow> = from.select(SealRow::as_select()).load(conn)?;
     rows.into_iter().map(seal_of).collect()
 }
 
 /// The seal over the event with a number.
 pub fn find_seal_over(conn: &mut PgConnection, event: i64) -> Result<Option<Seal>> {
     let over = seals::table.filter(seals::last_number.ge(event)).order(seals::last_number);
-    let seal = over.first::<SealRow>(conn).optional()?.map(seal_of).transpose()?;
+    let seal = over.select(SealRow::as_select()).first(conn).optional()?.map(seal_of).transpose()?;
     Ok(seal.filter(|seal| seal.first <= event))
 }
 
@@ -150,7 +223,7 @@ pub fn list_leaves(conn: &mut PgConnection, seal: &Seal) -> Result<Vec<Digest>> 
 pub fn seal_next(
     conn: &mut PgConnection,
     key: &SigningKey,
-    head: Option<&Seal>,
+    kept: &Kept,
     wait: TimeDelta,
     tell: &mut dyn FnMut(&[Record]),
 ) -> Result<Turn> {
@@ -161,12 +234,16 @@ pub fn seal_next(
         return Ok(Turn::Busy);
     }
     let standing = get_standing(conn)?;
-    let last = find_last(conn)?;
+    let end = get_end(conn, kept.seal())?;
     // After the seal that the next one follows was read: who cuts the log between the two is found out either
     // way.
-    if !holds(conn, head)? {
+    if !holds(conn, kept, &end)? {
         return Ok(Turn::Lost);
     }
+    if let Some(number) = end.nonsense {
+        return Ok(Turn::Nonsense(number));
+    }
+    let last = end.sound;
     let position = match &last {
         // A log that never had a seal may still have come from another cluster.
         None if !has_foreign(conn, &standing)? => Some((0, 0)),
@@ -175,10 +252,18 @@ pub fn seal_next(
         }
         _ => None,
     };
-    let batch = next_batch(conn, position, &standing)?;
+    // What was laid aside stands behind the position; in a log from elsewhere, everything does.
+    let mut batch = if position.is_some() { list_set_aside(conn, BATCH / 2)? } else { Vec::new() };
+    let regular = next_batch(conn, position, &standing, BATCH - batch.len() as i64)?;
+    let newest = regular.last().map(|newest| (newest.transaction_id, newest.id)).or(position);
+    // The position may not have passed them yet.
+    let is_new = |event: &Record| batch.iter().all(|aside| aside.place() != event.place());
+    let regular: Vec<Record> = regular.into_iter().filter(is_new).collect();
+    batch.extend(regular);
     let full = batch.len() as i64 == BATCH;
-    let Some(newest) = batch.last() else { return Ok(Turn::Waiting) };
-    if !full && batch.iter().all(|event| standing.now - event.at < wait) {
+    // An event of the time to come waits for nothing.
+    let is_young = |event: &Record| (TimeDelta::zero()..wait).contains(&(standing.now - event.at));
+    if batch.is_empty() || (!full && batch.iter().all(is_young)) {
         return Ok(Turn::Waiting);
     }
     let mut bytes = Vec::new();
@@ -188,13 +273,21 @@ pub fn seal_next(
         leaves.push(leaf(&bytes));
     }
     let through = match (position, full) {
-        (Some(_), _) => (newest.transaction_id, newest.id),
+        (Some(position), _) => newest.unwrap_or(position),
         // The first pass after a restore looks at everything; when it is through, all that is settled is
         // sealed.
         (None, true) => (0, 0),
         (None, false) => (standing.lowest_running - 1, i64::MAX),
     };
-    let seal = make(key, last.as_ref(), &leaves, standing.now, standing.cluster, through);
+    // Times of seals rise, though a clock that is set steps back a little; one that was set back far is told
+    // as it is.
+    let at = match &last {
+        Some(last) if standing.now <= last.at && last.at - standing.now < CLOCK_STEP => {
+            last.at + TimeDelta::microseconds(1)
+        }
+        _ => standing.now,
+    };
+    let seal = make(key, last.as_ref(), &leaves, at, standing.cluster, through);
     write(conn, &seal, &batch, &leaves)?;
     tell(&batch);
     Ok(Turn::Sealed(Box::new(seal), full))
@@ -212,10 +305,11 @@ fn next_batch(
     conn: &mut PgConnection,
     position: Option<(i64, i64)>,
     standing: &Standing,
+    limit: i64,
 ) -> Result<Vec<Record>> {
     let unsealed = "NOT EXISTS (SELECT FROM audit.sealed s WHERE s.at = events.at AND s.id = events.id)";
     let mut query =
-        events::table.filter(sql::<Bool>(unsealed)).limit(BATCH).select(Record::as_select()).into_boxed();
+        events::table.filter(sql::<Bool>(unsealed)).limit(limit).select(Record::as_select()).into_boxed();
     let settled = sql::<Bool>("events.transaction_id < ")
         .bind::<Text, _>(standing.lowest_running.to_string())
         .sql("::xid8");
@@ -246,6 +340,19 @@ fn next_batch(
         }
     }
     Ok(query.load(conn)?)
+}
+
+/// Events that were laid aside and are not sealed: they come into the next batch, wherever its order is.
+fn list_set_aside(conn: &mut PgConnection, limit: i64) -> QueryResult<Vec<Record>> {
+    let waiting = "(events.at, events.id) IN (SELECT a.event_at, a.event_id FROM audit.set_aside a \
+        WHERE a.event_at IS NOT NULL) \
+        AND NOT EXISTS (SELECT FROM audit.sealed s WHERE s.at = events.at AND s.id = events.id)";
+    events::table
+        .filter(sql::<Bool>(waiting))
+        .order(sql::<Untyped>("events.at, events.id"))
+        .limit(limit)
+        .select(Record::as_select())
+        .load(conn)
 }
 
 fn write(conn: &mut PgConnection, seal: &Seal, batch: &[Record], leaves: &[Digest]) -> Result<()> {
@@ -290,6 +397,9 @@ pub struct Progress {
     /// Time of the oldest event that is not sealed.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub waiting_since: Option<DateTime<Utc>>,
+    /// How many events can never be sealed as they are: their transaction has not begun.
+    #[diesel(sql_type = BigInt)]
+    pub stuck: i64,
     /// The database's time.
     #[diesel(sql_type = Timestamptz)]
     pub now: DateTime<Utc>,
@@ -301,13 +411,18 @@ pub fn get_progress(conn: &mut PgConnection) -> QueryResult<Progress> {
     diesel::sql_query(
         "SELECT s.number, s.at, audit.now() AS now,
              (SELECT e.at FROM audit.events e WHERE (e.transaction_id, e.id) > \
-             (coalesce(s.through_transaction, 0)::text::xid8, coalesce(s.through_id, 0))
+             (greatest(coalesce(s.through_transaction, 0), 0)::text::xid8, coalesce(s.through_id, 0))
                 AND e.transaction_id < pg_snapshot_xmax(pg_current_snapshot())
                 AND NOT EXISTS (SELECT FROM audit.sealed d WHERE d.at = e.at AND d.id = e.id)
-                ORDER BY e.transaction_id, e.id LIMIT 1) AS waiting_since
+                ORDER BY e.transaction_id, e.id LIMIT 1) AS waiting_since,
+             (SELECT count(*) FROM audit.events e
+                WHERE s.through_transaction > 0 AND s.cluster = (SELECT system_identifier FROM \
+                pg_control_system())
+                AND e.transaction_id >= pg_snapshot_xmax(pg_current_snapshot())
+                AND NOT EXISTS (SELECT FROM audit.sealed d WHERE d.at = e.at AND d.id = e.id)) AS stuck
          FROM (SELECT) one LEFT JOIN (
-             SELECT number, at, through_transaction, through_id FROM audit.seals
-             ORDER BY number DESC LIMIT 1) s ON true",
+             SELECT number, at, cluster, through_transaction, through_id FROM audit.seals
+             WHERE isfinite(at) ORDER BY number DESC LIMIT 1) s ON true",
     )
     .get_result(conn)
 }

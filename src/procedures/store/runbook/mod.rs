@@ -8,6 +8,7 @@ mod operators;
 mod progress;
 mod rows;
 mod turns;
+mod uses;
 
 pub use answers::{ASSET_ANSWERS, AssetAnswers, meanings};
 pub use corrections::{Corrections, list_corrections};
@@ -17,3 +18,4 @@ pub use rows::{
     ProcedureRow, get_procedure, get_procedure_by_key, list_procedures, pause_turns, procedures_of,
 };
 pub use turns::{Me, Waiting, list_waiting};
+pub use uses::{Use, list_uses};

@@ -46,7 +46,7 @@ pub struct ProcedureRow {
 
 impl ProcedureRow {
     /// As it stands at `now`: what blue looks at again is not its turn before.
-    fn as_of(mut self, now: DateTime<Utc>) -> Self {
+    fn seen_at(mut self, now: DateTime<Utc>) -> Self {
         if self.waiting_on.is_none() && self.look_again.is_some_and(|at| at > now) {
             self.turn = self.turn.without_blue();
         }
@@ -78,7 +78,7 @@ pub fn list_procedures(
     now: DateTime<Utc>,
 ) -> Result<Vec<ProcedureRow>> {
     let rows = procedures_of(engagement, visible.ids()).select(ProcedureRow::as_select());
-    Ok(rows.load(conn)?.into_iter().map(|row: ProcedureRow| row.as_of(now)).collect())
+    Ok(rows.load(conn)?.into_iter().map(|row: ProcedureRow| row.seen_at(now)).collect())
 }
 
 /// One procedure of an engagement.
@@ -96,7 +96,7 @@ pub fn get_procedure(
         .filter(procedures::id.eq(procedure))
         .select(ProcedureRow::as_select())
         .first(conn)?;
-    Ok(row.as_of(now))
+    Ok(row.seen_at(now))
 }
 
 /// The procedure of an engagement that a short key stands for.

@@ -1,0 +1,561 @@
+//! A test plan out of the library as PlexTrac reads it, and one of PlexTrac into the library.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::convert::{
+    ImportedPlan, ImportedProcedure, KnownTactic, KnownTechnique, LibraryPlan, LibraryProcedure,
+    LibraryRepository, adopt_step_ids, cuid, plan_cuid, procedure_cuid,
+};
+use super::file::RepositoryEntry;
+use crate::imports::domain::ImportError;
+use crate::imports::outcome::{Conflict, Done, How, Outcome, WHOLE_PLAN};
+use crate::imports::repository::file::{PlanFields, code, is_prefix};
+use crate::kernel::authz::Shelf;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
+use crate::kernel::base::query::prelude::*;
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
+use crate::library::compare::{Field, compare};
+use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
+use crate::library::store::curated::lock;
+use crate::library::store::exchange::{
+    IncomingPlan, IncomingProcedure, Known, StoredPlan, StoredRepository, find_by_prefix, insert_repository,
+    list_all_plans, list_known, list_members, list_taken, list_technique_tactics, list_versions, note_plan,
+    raise_next_number, write_plan, write_procedures,
+};
+use crate::library::store::get_plan;
+
+/// Reads a test plan as far as the reader may see it, with what is known of its techniques.
+///
+/// # Errors
+/// [`Error::NotFound`]
+pub fn read_plan(
+    conn: &mut PgConnection,
+    shelf: Shelf,
+    id: TestPlanId,
+) -> Result<(LibraryPlan, Vec<KnownTechnique>)> {
+    let plan = get_plan(conn, id)?;
+    let members = list_members(conn, shelf, id)?;
+    let mut procedures = Vec::new();
+    for member in members {
+        procedures.push(LibraryProcedure {
+            identity: member.identity,
+            code: code(&member.prefix, member.number),
+            body: member.body()?,
+            repository: LibraryRepository {
+                id: member.repository_id.0,
+                name: member.repository_name,
+                prefix: member.prefix,
+                description: member.repository_description,
+                kind: member.kind.as_str().to_owned(),
+            },
+        });
+    }
+    let mut ids: Vec<String> =
+        procedures.iter().flat_map(|procedure| procedure.body.technique_ids.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut known: Vec<KnownTechnique> = Vec::new();
+    for row in list_technique_tactics(conn, &ids)? {
+        if known.last().is_none_or(|last| last.external_id != row.external_id) {
+            known.push(KnownTechnique {
+                external_id: row.external_id.clone(),
+                name: row.name,
+                description: row.description,
+                release: row.version,
+                tactics: Vec::new(),
+            });
+        }
+        if let (Some(external_id), Some(technique)) = (row.tactic_id, known.last_mut()) {
+            technique.tactics.push(KnownTactic {
+                external_id,
+                name: row.tactic_name.unwrap_or_default(),
+                description: row.tactic_description.unwrap_or_default(),
+            });
+        }
+    }
+    let plan = LibraryPlan {
+        id: plan.id.0,
+        title: plan.title,
+        description: plan.description,
+        tags: plan.tags,
+        procedures,
+    };
+    Ok((plan, known))
+}
+
+/// The event of an export.
+pub fn export_event(plan: &LibraryPlan) -> Event {
+    let count = plan.procedures.len();
+    Event::new(
+        Kind::TestPlanExported,
+        format!("Exported the test plan “{}” as PlexTrac YAML: {count} procedures", plan.title),
+    )
+    .subject("test_plan", plan.id, &plan.title)
+    .detail(json!({ "format": "plextrac", "procedures": count }))
+}
+
+/// A plan that was read, with what its reader said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadPlan {
+    pub file_name: String,
+    pub plan: ImportedPlan,
+    pub warnings: Vec<ImportError>,
+}
+
+/// What is to become of one procedure of the file.
+enum Verdict {
+    /// The library has it; nothing is written.
+    Same(LibraryProcedureId),
+    Add,
+    /// Stored under `Known`, with theirs on its own or ours on top.
+    Change(Box<Known>, Box<ProcedureBody>, Option<Box<ProcedureBody>>),
+}
+
+struct Prepared {
+    outcome: Outcome,
+    verdicts: Vec<Verdict>,
+    /// Of each repository of the file: one that is here, or one to make.
+    targets: Vec<Target>,
+    plan: PlanVerdict,
+    title: String,
+}
+
+#[derive(Clone)]
+enum Target {
+    Here(StoredRepository),
+    New(StoredRepository),
+}
+
+enum PlanVerdict {
+    Same,
+    Note(TestPlanId),
+    Write(TestPlanId),
+}
+
+fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) -> Result<Prepared> {
+    if !shelf.edits() {
+        return Err(Error::Forbidden(String::new()));
+    }
+    let plan = &read.plan;
+    let mut outcome = Outcome { warnings: read.warnings.clone(), ..Outcome::default() };
+    let known = list_known(conn, shelf)?;
+    let mut by_key: HashMap<String, &Known> = HashMap::new();
+    for row in &known {
+        by_key.entry(procedure_cuid(row.identity)).or_insert(row);
+        if let Some(key) = row.source_key.strip_prefix("plextrac:") {
+            by_key.entry(key.to_owned()).or_insert(row);
+        }
+    }
+    let found: Vec<LibraryProcedureId> =
+        plan.procedures.iter().filter_map(|procedure| by_key.get(&procedure.key)).map(|row| row.id).collect();
+    let versions = list_versions(conn, &found)?;
+    let mut verdicts = Vec::new();
+    for procedure in &plan.procedures {
+        verdicts.push(match by_key.get(&procedure.key) {
+            None => {
+                outcome.changes.added.push(procedure.body.name.clone());
+                Verdict::Add
+            }
+            Some(row) => judge(procedure, row, &versions, how, &mut outcome)?,
+        });
+    }
+    let targets = targets(conn, shelf, plan, &verdicts, how, &mut outcome)?;
+    let plans = list_all_plans(conn)?;
+    let identities = identities(plan, &by_key);
+    let (plan_verdict, title) = judge_plan(plan, &plans, identities, how, &mut outcome);
+    Ok(Prepared { outcome, verdicts, targets, plan: plan_verdict, title })
+}
+
+fn judge(
+    procedure: &ImportedProcedure,
+    row: &Known,
+    versions: &HashMap<(LibraryProcedureId, i32), ProcedureBody>,
+    how: &How,
+    outcome: &mut Outcome,
+) -> Result<Verdict> {
+    let label = format!("{} {}", code(&row.prefix, row.number), procedure.body.name);
+    let Some(ours) = versions.get(&(row.id, row.current_version)) else {
+        return Ok(Verdict::Same(row.id));
+    };
+    let mut theirs = procedure.body.clone();
+    adopt_step_ids(&mut theirs, ours);
+    let base = row.imported_version.and_then(|n| versions.get(&(row.id, n)));
+    let is_known = base.is_some_and(|base| {
+        let mut again = theirs.clone();
+        adopt_step_ids(&mut again, base);
+        again == *base
+    });
+    if theirs == *ours || is_known {
+        outcome.changes.unchanged.push(label);
+        return Ok(Verdict::Same(row.id));
+    }
+    if !row.may_write {
+        outcome.notes.push(format!(
+            "{label} reads differently here, and you do not write in its repository: the plan takes it as \
+                it is here."
+        ));
+        outcome.changes.unchanged.push(label);
+        return Ok(Verdict::Same(row.id));
+    }
+    if row.imported_version == Some(row.current_version) {
+        outcome.changes.changed.push(label);
+        return Ok(Verdict::Change(Box::new(row.clone()), Box::new(theirs), None));
+    }
+    let nothing = ProcedureBody::default();
+    let compared = compare(base.unwrap_or(&nothing), ours, &theirs)?;
+    let merged = compared.merged(|key| how.takes.contains(&(row.identity, key.to_owned())))?;
+    let fields: Vec<Field> = compared.conflicts().cloned().collect();
+    if !fields.is_empty() {
+        outcome.conflicts.push(Conflict { id: row.identity, label: label.clone(), fields });
+    }
+    let list = if merged == *ours { &mut outcome.changes.unchanged } else { &mut outcome.changes.changed };
+    list.push(label);
+    Ok(Verdict::Change(Box::new(row.clone()), Box::new(theirs), Some(Box::new(merged))))
+}
+
+/// Where new procedures go: the repository that was named; else, for each of the file, the one here that has
+/// its prefix and is open to the importer, or a new one.
+fn targets(
+    conn: &mut PgConnection,
+    shelf: Shelf,
+    plan: &ImportedPlan,
+    verdicts: &[Verdict],
+    how: &How,
+    outcome: &mut Outcome,
+) -> Result<Vec<Target>> {
+    if let Some(prefix) = &how.repository {
+        let Some(found) = find_by_prefix(conn, shelf, prefix)? else {
+            return Err(Error::Refused(format!(
+                "There is no repository with the prefix {} here.",
+                prefix.to_uppercase()
+            )));
+        };
+        if !found.may_write {
+            return Err(Error::Refused(format!(
+                "{} is {} here, and you do not write in it. Name another repository.",
+                found.prefix,
+                found.kind.label().to_lowercase()
+            )));
+        }
+        return Ok(vec![Target::Here(found); plan.repositories.len()]);
+    }
+    let needed: HashSet<usize> = plan
+        .procedures
+        .iter()
+        .zip(verdicts)
+        .filter(|(_, verdict)| matches!(verdict, Verdict::Add))
+        .map(|(procedure, _)| procedure.repository)
+        .collect();
+    let mut targets = Vec::new();
+    let mut made: HashSet<String> = HashSet::new();
+    for (at, repository) in plan.repositories.iter().enumerate() {
+        let wanted = prefix_of(repository);
+        let found = find_by_prefix(conn, shelf, &wanted)?;
+        if let Some(found) = found.filter(|found| found.may_write) {
+            targets.push(Target::Here(found));
+            continue;
+        }
+        let candidates: Vec<String> = std::iter::once(wanted.clone())
+            .chain((2..100).map(|n| format!("{}{n}", wanted.chars().take(6).collect::<String>())))
+            .collect();
+        let taken = list_taken(conn, &candidates)?;
+        let prefix = candidates.into_iter().find(|prefix| !taken.contains(prefix) && !made.contains(prefix));
+        let Some(prefix) = prefix else {
+            return Err(Error::Refused(format!(
+                "No prefix is free for the repository “{}”. Name one of your own with --repository PREFIX.",
+                repository.name
+            )));
+        };
+        made.insert(prefix.clone());
+        if needed.contains(&at) {
+            outcome.notes.push(format!(
+                "The repository “{}” of the file becomes a new one here, with the prefix {prefix}.",
+                repository.name
+            ));
+        }
+        let kind = repository.kind.parse::<RepositoryType>().unwrap_or(RepositoryType::Open);
+        targets.push(Target::New(StoredRepository {
+            id: RepositoryId::new(),
+            key: None,
+            name: name_of(repository, &prefix),
+            prefix,
+            description: repository.description.chars().take(350).collect(),
+            kind: if kind == RepositoryType::Curated { RepositoryType::Open } else { kind },
+            next_number: 1,
+            may_write: true,
+        }));
+    }
+    Ok(targets)
+}
+
+/// A repository of another installation has a name that may be taken here; with its prefix it is its own.
+fn name_of(repository: &RepositoryEntry, prefix: &str) -> String {
+    let name = repository.name.trim();
+    if name.is_empty() { format!("Imported ({prefix})") } else { format!("{name} ({prefix})") }
+}
+
+/// The letters and digits of its short name, or of its name.
+fn prefix_of(repository: &RepositoryEntry) -> String {
+    let letters = |text: &str| -> String {
+        text.chars().filter(char::is_ascii_alphanumeric).take(8).collect::<String>().to_uppercase()
+    };
+    let short = letters(&repository.short_name);
+    let prefix = if is_prefix(&short) { short } else { letters(&repository.name) };
+    if is_prefix(&prefix) { prefix } else { "PLEX".to_owned() }
+}
+
+/// What makes a procedure of the file the same when it is read again.
+fn identity_of(procedure: &ImportedProcedure, by_key: &HashMap<String, &Known>) -> Uuid {
+    by_key.get(&procedure.key).map_or_else(|| new_identity(&procedure.key), |row| row.identity)
+}
+
+/// The same for the same id of a file, so that two installations that read it know it as one.
+fn new_identity(key: &str) -> Uuid {
+    let hash = Sha256::digest(format!("plextrac\n{key}"));
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+fn identities(plan: &ImportedPlan, by_key: &HashMap<String, &Known>) -> Vec<Uuid> {
+    plan.order.iter().filter_map(|at| plan.procedures.get(*at)).map(|p| identity_of(p, by_key)).collect()
+}
+
+fn content(plan: &ImportedPlan, title: &str, procedures: Vec<Uuid>) -> PlanFields {
+    PlanFields {
+        title: title.to_owned(),
+        description: plan.description.clone(),
+        tags: plan.tags.clone(),
+        procedures,
+    }
+}
+
+fn judge_plan(
+    plan: &ImportedPlan,
+    plans: &[StoredPlan],
+    identities: Vec<Uuid>,
+    how: &How,
+    outcome: &mut Outcome,
+) -> (PlanVerdict, String) {
+    let key = format!("plextrac:{}", plan.key);
+    let own = plans.iter().find(|row| row.key.as_ref() == Some(&key) || plan_cuid(row.id.0) == plan.key);
+    let is_taken = |title: &str| {
+        let title = title.to_lowercase();
+        plans.iter().any(|row| row.lower_title == title && own.is_none_or(|own| own.id != row.id))
+    };
+    let label = format!("test plan “{}”", plan.title);
+    let mut title = plan.title.clone();
+    let mut n = 2;
+    while is_taken(&title) {
+        title = format!("{} ({n})", plan.title);
+        n += 1;
+    }
+    let Some(own) = own else {
+        if title != plan.title {
+            outcome.notes.push(format!(
+                "A test plan called “{}” is here already, so this one becomes “{title}”.",
+                plan.title
+            ));
+        }
+        outcome.changes.added.push(label);
+        return (PlanVerdict::Write(TestPlanId::new()), title);
+    };
+    let ours = content_of(own);
+    let theirs = content(plan, &title, identities);
+    let imported: Option<ContentDigest> =
+        own.imported_digest.as_deref().and_then(|bytes| bytes.try_into().ok());
+    if theirs == ours || imported == Some(theirs.digest()) {
+        outcome.changes.unchanged.push(label);
+        return (PlanVerdict::Same, title);
+    }
+    if imported == Some(ours.digest()) {
+        outcome.changes.changed.push(label);
+        return (PlanVerdict::Write(own.id), title);
+    }
+    let field =
+        Field { key: WHOLE_PLAN.to_owned(), base: Value::Null, ours: json!(ours), theirs: json!(theirs) };
+    outcome.conflicts.push(Conflict { id: own.id.0, label: label.clone(), fields: vec![field] });
+    if how.takes.contains(&(own.id.0, WHOLE_PLAN.to_owned())) {
+        outcome.changes.changed.push(label);
+        (PlanVerdict::Write(own.id), title)
+    } else {
+        outcome.changes.unchanged.push(label);
+        (PlanVerdict::Note(own.id), title)
+    }
+}
+
+fn content_of(row: &StoredPlan) -> PlanFields {
+    PlanFields {
+        title: row.title.clone(),
+        description: row.description.clone(),
+        tags: row.tags.clone(),
+        procedures: row.procedures.clone(),
+    }
+}
+
+/// What [`apply_plan`] would do.
+///
+/// # Errors
+/// [`Error::Refused`] where nobody may write, or the repository that was named is not there.
+pub fn preview_plan(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) -> Result<Outcome> {
+    Ok(prepare(conn, shelf, read, how)?.outcome)
+}
+
+/// Brings a test plan with its procedures into the library, in one transaction.
+///
+/// # Errors
+/// As [`preview_plan`], and [`Error::Refused`] where a new repository's name is taken.
+pub fn apply_plan(
+    tx: &mut WriteTx<'_>,
+    shelf: Shelf,
+    read: &ReadPlan,
+    how: &How,
+) -> Result<Audited<Outcome>> {
+    write_read_plan(tx, shelf, read, how)?.audit(tx)
+}
+
+/// As [`apply_plan`]; the caller audits.
+pub(crate) fn write_read_plan(
+    tx: &mut WriteTx<'_>,
+    shelf: Shelf,
+    read: &ReadPlan,
+    how: &How,
+) -> Result<Done> {
+    lock(tx)?;
+    let Prepared { outcome, verdicts, targets, plan: verdict, title } = prepare(tx.conn, shelf, read, how)?;
+    let writes = verdicts.iter().any(|verdict| !matches!(verdict, Verdict::Same(_)));
+    if !writes && matches!(verdict, PlanVerdict::Same) {
+        return Ok(Done { outcome, event: None });
+    }
+    let plan = &read.plan;
+    let ids = write_all(tx, read, verdicts, &targets, how)?;
+    let listed: Vec<(LibraryProcedureId, Uuid)> =
+        plan.order.iter().filter_map(|at| ids.get(*at).copied().flatten()).collect();
+    let digest = content(plan, &title, listed.iter().map(|(_, identity)| *identity).collect()).digest();
+    let id = match verdict {
+        PlanVerdict::Same => None,
+        PlanVerdict::Note(id) => {
+            note_plan(tx, id, digest)?;
+            Some(id)
+        }
+        PlanVerdict::Write(id) => {
+            let incoming = IncomingPlan {
+                id,
+                key: Some(format!("plextrac:{}", plan.key)),
+                title: title.clone(),
+                description: plan.description.clone(),
+                tags: plan.tags.clone(),
+                procedures: listed.into_iter().map(|(id, _)| id).collect(),
+                written_from: None,
+                imported_digest: digest,
+            };
+            write_plan(tx, &incoming)?;
+            Some(id)
+        }
+    };
+    let counts = outcome.counts();
+    let mut event = Event::new(Kind::LibraryImported, format!("Imported the test plan “{title}”: {counts}"))
+        .detail(
+            json!({ "source": "plextrac", "file": read.file_name, "conflicts": outcome.conflicts.len() }),
+        );
+    if let Some(id) = id {
+        event = event.subject("test_plan", id.0, &title);
+    }
+    Ok(Done { outcome, event: Some(event) })
+}
+
+/// Stores what is new or changed; the id and identity of each procedure of the file.
+fn write_all(
+    tx: &mut WriteTx<'_>,
+    read: &ReadPlan,
+    verdicts: Vec<Verdict>,
+    targets: &[Target],
+    how: &How,
+) -> Result<Vec<Option<(LibraryProcedureId, Uuid)>>> {
+    let plan = &read.plan;
+    let origin = format!("PlexTrac, test plan “{}”", plan.title);
+    let mut made: HashMap<String, (RepositoryId, i32)> = HashMap::new();
+    let mut batches: HashMap<RepositoryId, (String, Vec<IncomingProcedure>)> = HashMap::new();
+    let mut ids: Vec<Option<(LibraryProcedureId, Uuid)>> = vec![None; plan.procedures.len()];
+    let mut pending: Vec<(usize, Uuid)> = Vec::new();
+    let known: HashMap<LibraryProcedureId, Uuid> =
+        list_known(tx.conn, Shelf::whole())?.into_iter().map(|row| (row.id, row.identity)).collect();
+    for (at, (procedure, verdict)) in plan.procedures.iter().zip(verdicts).enumerate() {
+        match verdict {
+            Verdict::Same(id) => ids[at] = known.get(&id).map(|identity| (id, *identity)),
+            Verdict::Change(row, theirs, merged) => {
+                let batch =
+                    batches.entry(row.repository_id).or_insert_with(|| (row.prefix.clone(), Vec::new()));
+                ids[at] = Some((row.id, row.identity));
+                batch.1.push(IncomingProcedure {
+                    before: Some((row.id, row.current_version)),
+                    identity: row.identity,
+                    source_key: row.source_key,
+                    number: row.number,
+                    theirs: *theirs,
+                    merged: merged.map(|merged| *merged),
+                    written_from: None,
+                    origin: row.origin,
+                    is_retired: false,
+                });
+            }
+            Verdict::Add => {
+                let Some(target) = targets.get(procedure.repository) else { continue };
+                let (Target::Here(repository) | Target::New(repository)) = target;
+                let (id, number) = match made.get(&repository.prefix) {
+                    Some((id, next)) => (*id, *next),
+                    None => match target {
+                        Target::Here(_) => (repository.id, repository.next_number),
+                        Target::New(_) => (insert_repository(tx, repository, how.editor)?, 1),
+                    },
+                };
+                made.insert(repository.prefix.clone(), (id, number + 1));
+                let identity = new_identity(&procedure.key);
+                pending.push((at, identity));
+                let batch = batches.entry(id).or_insert_with(|| (repository.prefix.clone(), Vec::new()));
+                batch.1.push(IncomingProcedure {
+                    before: None,
+                    identity,
+                    source_key: format!("plextrac:{}", procedure.key),
+                    number,
+                    theirs: procedure.body.clone(),
+                    merged: None,
+                    written_from: None,
+                    origin: origin.clone(),
+                    is_retired: false,
+                });
+            }
+        }
+    }
+    let mut written = HashMap::new();
+    for (repository, (prefix, batch)) in batches {
+        let next = batch.iter().map(|procedure| procedure.number + 1).max().unwrap_or(1);
+        written.extend(write_procedures(tx, repository, &prefix, batch)?);
+        raise_next_number(tx, repository, next)?;
+    }
+    for (at, identity) in pending {
+        ids[at] = written.get(&identity).map(|id| (*id, identity));
+    }
+    Ok(ids)
+}
+
+/// The name under which a file of this test plan is saved.
+pub fn export_name(plan: &LibraryPlan) -> String {
+    let name: String = plan
+        .title
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect::<String>()
+        .split('-')
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join("-");
+    if name.is_empty() { cuid("file", &plan.title) } else { name.chars().take(60).collect() }
+}

@@ -1,0 +1,76 @@
+//! What an archive holds.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
+
+/// A repository with its procedures and the test plans that need no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive {
+    pub head: Head,
+    /// Sorted by their numbers.
+    pub procedures: Vec<Procedure>,
+    /// Sorted by their titles.
+    pub plans: Vec<TestPlan>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    pub name: String,
+    pub prefix: String,
+    pub kind: RepositoryType,
+    pub description: String,
+    /// No procedure has had this number or a higher one.
+    pub next_number: i32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Procedure {
+    /// The same wherever the procedure goes.
+    pub identity: Uuid,
+    pub number: i32,
+    /// Digest of the version that the writer had last exchanged: what both sides know.
+    pub written_from: ContentDigest,
+    pub is_retired: bool,
+    /// Where it was taken from, with its licence; empty for one's own.
+    pub origin: String,
+    pub body: ProcedureBody,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestPlan {
+    pub id: Uuid,
+    pub written_from: ContentDigest,
+    pub content: PlanFields,
+}
+
+/// What a test plan says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PlanFields {
+    pub title: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    /// Identities of procedures of the same archive, in order.
+    pub procedures: Vec<Uuid>,
+}
+
+impl PlanFields {
+    /// Equal digests mean the same plan.
+    pub fn digest(&self) -> ContentDigest {
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        Sha256::digest(json).into()
+    }
+}
+
+/// The id that people see, such as `HLF-12`.
+pub fn code(prefix: &str, number: i32) -> String {
+    format!("{prefix}-{number}")
+}
+
+/// Prefixes are 3 to 8 capital letters or digits.
+pub fn is_prefix(text: &str) -> bool {
+    (3..=8).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}

@@ -1,0 +1,396 @@
+//! What an archive would do to a repository: added, changed, unchanged, withdrawn, kept, and the conflicts,
+//! by what both sides knew when they last exchanged. Pure: what is here comes in as values.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::file::{Archive, PlanFields, Procedure, TestPlan, code};
+use crate::imports::outcome::{Conflict, Takes, WHOLE_PLAN};
+use crate::kernel::base::error::Result;
+use crate::library::changes::{Changes, Missing};
+use crate::library::compare::{Compared, Field, compare};
+use crate::library::domain::{ContentDigest, ProcedureBody};
+
+/// A procedure of the repository as it is here.
+#[derive(Debug, Clone)]
+pub struct Here {
+    pub identity: Uuid,
+    pub number: i32,
+    pub is_retired: bool,
+    pub body: ProcedureBody,
+    pub current_version: i32,
+    /// The version that the last import wrote.
+    pub imported_version: Option<i32>,
+    /// Versions that may be what both sides know, by number: what the last import wrote, and what the archive
+    /// was written from.
+    pub bases: Vec<(i32, ProcedureBody)>,
+}
+
+/// A test plan as it is here.
+#[derive(Debug, Clone)]
+pub struct PlanHere {
+    pub id: Uuid,
+    pub content: PlanFields,
+    /// Digest of what the last import wrote.
+    pub imported: Option<ContentDigest>,
+}
+
+/// Everything of the repository that an archive can touch.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    pub procedures: Vec<Here>,
+    /// Test plans that the archive names, and those that need only procedures of this repository.
+    pub plans: Vec<PlanHere>,
+    /// Titles of other test plans, in small letters.
+    pub titles: HashSet<String>,
+    pub next_number: i32,
+}
+
+/// What is written of one procedure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// New here, under this number.
+    Add {
+        procedure: Procedure,
+        number: i32,
+    },
+    /// Only they changed it.
+    Take {
+        procedure: Procedure,
+    },
+    /// Both changed it: theirs is noted as a version, and this comes on top.
+    Merge {
+        procedure: Procedure,
+        merged: Box<ProcedureBody>,
+    },
+    Retire {
+        identity: Uuid,
+    },
+}
+
+/// What is written of one test plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanWrite {
+    Add {
+        plan: TestPlan,
+    },
+    Take {
+        plan: TestPlan,
+    },
+    /// Theirs is noted as known, and ours stays.
+    Note {
+        plan: TestPlan,
+    },
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// By label, procedures and test plans together.
+    pub changes: Changes,
+    pub conflicts: Vec<Conflict>,
+    /// Sentences about numbers and titles that could not stay as they were.
+    pub notes: Vec<String>,
+    pub writes: Vec<Write>,
+    pub plan_writes: Vec<PlanWrite>,
+    /// Test plans that could not be taken, with why: without a capital and without a full stop.
+    pub refused: Vec<(String, String)>,
+    /// One more than the highest number that is in use afterwards.
+    pub next_number: i32,
+}
+
+/// Compares an archive with what is here.
+///
+/// # Errors
+/// When a body is no JSON, which it always is.
+pub fn plan(
+    archive: &Archive,
+    held: &[Uuid],
+    state: &State,
+    missing: Missing,
+    takes: &Takes,
+) -> Result<Plan> {
+    let mut plan = Plan { next_number: state.next_number.max(1), ..Plan::default() };
+    let here: HashMap<Uuid, &Here> = state.procedures.iter().map(|here| (here.identity, here)).collect();
+    let prefix = &archive.head.prefix;
+    plan.next_number = plan.next_number.max(archive.head.next_number);
+    let mut numbers: HashSet<i32> = state.procedures.iter().map(|here| here.number).collect();
+    for procedure in &archive.procedures {
+        let label = |number: i32| format!("{} {}", code(prefix, number), procedure.body.name);
+        match here.get(&procedure.identity) {
+            Some(here) => plan.compare(procedure, here, label(here.number), takes)?,
+            None => {
+                let mut number = procedure.number;
+                if !numbers.insert(number) {
+                    number = plan.next_number;
+                    plan.next_number += 1;
+                    numbers.insert(number);
+                    plan.notes.push(format!(
+                        "{} is taken here, so “{}” becomes {}.",
+                        code(prefix, procedure.number),
+                        procedure.body.name,
+                        code(prefix, number)
+                    ));
+                }
+                plan.next_number = plan.next_number.max(number + 1);
+                plan.changes.added.push(label(number));
+                plan.writes.push(Write::Add { procedure: procedure.clone(), number });
+            }
+        }
+    }
+    let theirs: HashSet<Uuid> =
+        archive.procedures.iter().map(|procedure| procedure.identity).chain(held.iter().copied()).collect();
+    let mut gone: Vec<&Here> =
+        state.procedures.iter().filter(|here| !here.is_retired && !theirs.contains(&here.identity)).collect();
+    gone.sort_by_key(|here| here.number);
+    for here in gone {
+        let label = format!("{} {}", code(prefix, here.number), here.body.name);
+        if missing == Missing::Withdraw {
+            plan.changes.withdrawn.push(label);
+            plan.writes.push(Write::Retire { identity: here.identity });
+        } else {
+            plan.changes.kept.push(label);
+        }
+    }
+    plan.compare_plans(archive, state, takes);
+    Ok(plan)
+}
+
+impl Plan {
+    /// Whether nothing is to be written.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.plan_writes.is_empty()
+    }
+
+    fn compare(&mut self, theirs: &Procedure, here: &Here, label: String, takes: &Takes) -> Result<()> {
+        let retires = theirs.is_retired && !here.is_retired;
+        let digest = theirs.body.digest();
+        let ours = here.body.digest();
+        let imported = here.imported_version.and_then(|n| here.bases.iter().find(|(own, _)| *own == n));
+        let is_known = imported.is_some_and(|(_, body)| body.digest() == digest);
+        // The newest version that both sides know.
+        let base = here
+            .bases
+            .iter()
+            .filter(|(n, body)| Some(*n) == here.imported_version || body.digest() == theirs.written_from)
+            .max_by_key(|(n, _)| *n);
+        let base_digest = base.map(|(_, body)| body.digest());
+        if digest == ours || is_known || base_digest == Some(digest) {
+            // What nobody touched here is retired as it is there.
+            if retires && (digest == ours || base_digest == Some(ours)) {
+                self.changes.withdrawn.push(label);
+                self.writes.push(Write::Retire { identity: here.identity });
+            } else {
+                self.changes.unchanged.push(label);
+            }
+            return Ok(());
+        }
+        if base_digest == Some(ours) {
+            self.changes.changed.push(label);
+            self.writes.push(Write::Take { procedure: theirs.clone() });
+            if retires {
+                self.writes.push(Write::Retire { identity: here.identity });
+            }
+            return Ok(());
+        }
+        let nothing = ProcedureBody::default();
+        let compared = compare(base.map_or(&nothing, |(_, body)| body), &here.body, &theirs.body)?;
+        let merged = merged(&compared, theirs.identity, takes)?;
+        let fields: Vec<Field> = compared.conflicts().cloned().collect();
+        if !fields.is_empty() {
+            self.conflicts.push(Conflict { id: theirs.identity, label: label.clone(), fields });
+        }
+        if merged == here.body { &mut self.changes.unchanged } else { &mut self.changes.changed }.push(label);
+        self.writes.push(Write::Merge { procedure: theirs.clone(), merged: Box::new(merged) });
+        Ok(())
+    }
+
+    fn compare_plans(&mut self, archive: &Archive, state: &State, takes: &Takes) {
+        let here: HashMap<Uuid, &PlanHere> = state.plans.iter().map(|plan| (plan.id, plan)).collect();
+        let mut titles = state.titles.clone();
+        titles.extend(state.plans.iter().map(|plan| plan.content.title.to_lowercase()));
+        for plan in &archive.plans {
+            let title = &plan.content.title;
+            let label = format!("test plan “{title}”");
+            let clash = |own: Option<&str>| {
+                titles.contains(&title.to_lowercase())
+                    && own.is_none_or(|own| own.to_lowercase() != title.to_lowercase())
+            };
+            let refusal =
+                || (title.clone(), "another test plan here has this title; rename one of them".to_owned());
+            let Some(here) = here.get(&plan.id) else {
+                if clash(None) {
+                    self.refused.push(refusal());
+                } else {
+                    titles.insert(title.to_lowercase());
+                    self.changes.added.push(label);
+                    self.plan_writes.push(PlanWrite::Add { plan: plan.clone() });
+                }
+                continue;
+            };
+            let (digest, ours) = (plan.content.digest(), here.content.digest());
+            if digest == ours || here.imported == Some(digest) {
+                self.changes.unchanged.push(label);
+                continue;
+            }
+            let untouched = here.imported.unwrap_or(plan.written_from) == ours || plan.written_from == ours;
+            let theirs = takes.contains(&(plan.id, WHOLE_PLAN.to_owned()));
+            if !untouched {
+                let value = |content: &PlanFields| json!(content);
+                let conflict = Field {
+                    key: WHOLE_PLAN.to_owned(),
+                    base: Value::Null,
+                    ours: value(&here.content),
+                    theirs: value(&plan.content),
+                };
+                self.conflicts.push(Conflict { id: plan.id, label: label.clone(), fields: vec![conflict] });
+            }
+            if !untouched && !theirs {
+                self.changes.unchanged.push(label);
+                self.plan_writes.push(PlanWrite::Note { plan: plan.clone() });
+            } else if clash(Some(&here.content.title)) {
+                self.refused.push(refusal());
+            } else {
+                self.changes.changed.push(label);
+                self.plan_writes.push(PlanWrite::Take { plan: plan.clone() });
+            }
+        }
+    }
+}
+
+fn merged(compared: &Compared, identity: Uuid, takes: &Takes) -> Result<ProcedureBody> {
+    compared.merged(|key| takes.contains(&(identity, key.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file::Head;
+    use super::*;
+    use crate::library::domain::{RepositoryType, Step};
+
+    fn body(name: &str, description: &str) -> ProcedureBody {
+        ProcedureBody {
+            name: name.into(),
+            description: description.into(),
+            steps: vec![Step { id: "s1".into(), command: Some("id".into()), ..Step::default() }],
+            ..ProcedureBody::default()
+        }
+    }
+
+    fn theirs(n: u128, number: i32, body: ProcedureBody, written_from: &ProcedureBody) -> Procedure {
+        Procedure {
+            identity: Uuid::from_u128(n),
+            number,
+            written_from: written_from.digest(),
+            is_retired: false,
+            origin: String::new(),
+            body,
+        }
+    }
+
+    fn here(n: u128, number: i32, versions: &[ProcedureBody], imported: Option<i32>) -> Here {
+        Here {
+            identity: Uuid::from_u128(n),
+            number,
+            is_retired: false,
+            body: versions.last().unwrap().clone(),
+            current_version: i32::try_from(versions.len()).unwrap(),
+            imported_version: imported,
+            bases: (1..).zip(versions.iter().cloned()).collect(),
+        }
+    }
+
+    fn run(procedures: Vec<Procedure>, here: Vec<Here>, takes: &Takes) -> Plan {
+        let head = Head {
+            name: "R".into(),
+            prefix: "HLF".into(),
+            kind: RepositoryType::Open,
+            description: String::new(),
+            next_number: 1,
+        };
+        let next_number = here.iter().map(|here| here.number + 1).max().unwrap_or(1);
+        let state = State { procedures: here, next_number, ..State::default() };
+        plan(&Archive { head, procedures, plans: Vec::new() }, &[], &state, Missing::Keep, takes).unwrap()
+    }
+
+    fn counts(plan: &Plan) -> (usize, usize, usize, usize) {
+        let counts = plan.changes.counts(0);
+        (counts.added, counts.changed, counts.unchanged, plan.conflicts.len())
+    }
+
+    #[test]
+    fn a_newcomer_whose_number_is_taken_gets_the_next_and_it_is_said() {
+        let a = body("A", "");
+        let plan = run(
+            vec![theirs(2, 7, body("B", ""), &a), theirs(3, 8, body("C", ""), &a)],
+            vec![here(1, 7, &[a], None)],
+            &Takes::new(),
+        );
+        assert_eq!(plan.changes.added, ["HLF-8 B", "HLF-9 C"]);
+        assert_eq!(plan.notes.len(), 2);
+        assert_eq!(plan.notes[0], "HLF-7 is taken here, so “B” becomes HLF-8.");
+        assert_eq!(plan.changes.kept, ["HLF-7 A"]);
+        assert_eq!(plan.next_number, 10);
+    }
+
+    #[test]
+    fn what_only_one_side_changed_needs_nobody() {
+        let (one, two) = (body("A", "one"), body("A", "two"));
+        let none = Takes::new();
+        // They edited what was written from our version.
+        let plan = run(
+            vec![theirs(1, 1, two.clone(), &one)],
+            vec![here(1, 1, std::slice::from_ref(&one), None)],
+            &none,
+        );
+        assert!(matches!(plan.writes[..], [Write::Take { .. }]));
+        // We edited, they did not.
+        let ours = here(1, 1, &[one.clone(), two.clone()], Some(1));
+        let plan = run(vec![theirs(1, 1, one.clone(), &one)], vec![ours], &none);
+        assert_eq!((counts(&plan), plan.is_empty()), ((0, 0, 1, 0), true));
+        // Theirs is newer by several, ours is as it came.
+        let ours = here(1, 1, std::slice::from_ref(&one), Some(1));
+        let plan = run(vec![theirs(1, 1, body("A", "five"), &body("A", "four"))], vec![ours], &none);
+        assert_eq!(counts(&plan), (0, 1, 0, 0));
+        // What was written from a version that we left behind, and we have theirs already.
+        let plan = run(vec![theirs(1, 1, two.clone(), &one)], vec![here(1, 1, &[one, two], None)], &none);
+        assert!(plan.is_empty());
+    }
+
+    #[test]
+    fn what_both_changed_is_a_conflict_by_field_and_ours_stands() {
+        let base = body("A", "one");
+        let ours = body("A", "ours");
+        let mut new = body("Renamed", "theirs");
+        new.tags = vec!["x".into()];
+        let id = Uuid::from_u128(1);
+        let stored = || vec![here(1, 1, &[base.clone(), ours.clone()], Some(1))];
+        let plan = run(vec![theirs(1, 1, new.clone(), &base)], stored(), &Takes::new());
+        assert_eq!(counts(&plan), (0, 1, 0, 1));
+        let keys: Vec<_> = plan.conflicts[0].fields.iter().map(|field| field.key.as_str()).collect();
+        assert_eq!(keys, ["description"]);
+        let [Write::Merge { merged, .. }] = &plan.writes[..] else { panic!("a merge") };
+        assert_eq!((merged.name.as_str(), merged.description.as_str()), ("Renamed", "ours"));
+        assert_eq!(merged.tags, ["x"]);
+        let takes = Takes::from([(id, "description".to_owned())]);
+        let plan = run(vec![theirs(1, 1, new.clone(), &base)], stored(), &takes);
+        let [Write::Merge { merged, .. }] = &plan.writes[..] else { panic!("a merge") };
+        assert_eq!(**merged, new);
+        // The next time it is known: what was noted as theirs, with ours on top.
+        let after = here(1, 1, &[base.clone(), ours.clone(), new.clone(), ours], Some(3));
+        let plan = run(vec![theirs(1, 1, new, &base)], vec![after], &Takes::new());
+        assert!(plan.is_empty() && plan.conflicts.is_empty());
+    }
+
+    #[test]
+    fn without_a_version_that_both_know_every_difference_of_two_texts_is_a_conflict() {
+        let plan = run(
+            vec![theirs(1, 1, body("A", "theirs"), &body("A", "other"))],
+            vec![here(1, 1, &[body("A", "ours")], None)],
+            &Takes::new(),
+        );
+        assert_eq!(plan.conflicts[0].fields.len(), 1);
+        assert_eq!(counts(&plan), (0, 0, 1, 1));
+    }
+}

@@ -1,0 +1,11 @@
+//! A repository as a folder of YAML that a team keeps under version control: written so that two exports of
+//! one state are equal bytes, read back without loss, and compared with what is here field by field.
+
+pub mod file;
+pub mod merge;
+mod read;
+pub mod store;
+mod write;
+
+pub use read::{ReadArchive, read};
+pub use write::{files, zip};

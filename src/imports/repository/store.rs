@@ -1,0 +1,345 @@
+//! A repository out of the library and into it.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::file::{Archive, Head, PlanFields, Procedure, TestPlan};
+use super::merge::{Here, Plan, PlanHere, PlanWrite, State, Write, plan};
+use super::read::ReadArchive;
+use crate::imports::domain::ImportError;
+use crate::imports::outcome::{Done, How, Outcome};
+use crate::kernel::authz::Shelf;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::{RepositoryId, TestPlanId};
+use crate::kernel::base::query::prelude::*;
+use crate::kernel::db::{Audited, WriteTx};
+use crate::kernel::event::domain::{Event, Kind};
+use crate::library::domain::{ContentDigest, RepositoryType};
+use crate::library::store::curated::lock;
+use crate::library::store::exchange::{
+    IncomingPlan, IncomingProcedure, StoredPlan, StoredProcedure, StoredRepository, find_by_prefix,
+    insert_repository, list_all_plans, list_bases, list_ids, list_plans_within, list_stored, note_plan,
+    raise_next_number, retire, write_plan, write_procedures,
+};
+
+/// Where the procedures of a repository that comes with the product or its importers were taken from.
+fn origin_of(key: &str) -> String {
+    match key {
+        "atomic-red-team" => {
+            "Atomic Red Team, https://github.com/redcanaryco/atomic-red-team, MIT License".to_owned()
+        }
+        "starter" => "Tyrian Starter, Apache License 2.0".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn digest(bytes: &[u8]) -> Option<ContentDigest> {
+    bytes.try_into().ok()
+}
+
+/// The digest that both sides know: what the last import brought, and where that is what stands here the one
+/// that it was written from itself.
+fn written_from(row: &StoredProcedure, current: ContentDigest) -> ContentDigest {
+    match row.imported_digest.as_deref().and_then(digest) {
+        None => current,
+        Some(imported) if imported == current => {
+            row.written_from.as_deref().and_then(digest).unwrap_or(imported)
+        }
+        Some(imported) => imported,
+    }
+}
+
+/// Reads a repository as an archive holds it: current versions, and the test plans that need no other.
+///
+/// # Errors
+/// When a stored body is none.
+pub fn read_archive(conn: &mut PgConnection, repository: &StoredRepository) -> Result<Archive> {
+    let mut procedures = Vec::new();
+    for row in list_stored(conn, repository.id)? {
+        let body = row.body()?;
+        let derived = row.origin_key.as_deref().map(origin_of).unwrap_or_default();
+        procedures.push(Procedure {
+            identity: row.identity,
+            number: row.number,
+            written_from: written_from(&row, body.digest()),
+            is_retired: row.is_retired,
+            origin: if row.origin.is_empty() { derived } else { row.origin },
+            body,
+        });
+    }
+    let rows = list_plans_within(conn, repository.id)?;
+    let plans = rows.iter().map(|row| {
+        let content = fields(row);
+        let current = content.digest();
+        let imported = row.imported_digest.as_deref().and_then(digest);
+        let known = match imported {
+            None => current,
+            Some(imported) if imported == current => {
+                row.written_from.as_deref().and_then(digest).unwrap_or(imported)
+            }
+            Some(imported) => imported,
+        };
+        TestPlan { id: row.id.0, written_from: known, content }
+    });
+    Ok(Archive {
+        plans: plans.collect(),
+        procedures,
+        head: Head {
+            name: repository.name.clone(),
+            prefix: repository.prefix.clone(),
+            // A copy of what an importer owns belongs to whoever takes it.
+            kind: match repository.kind {
+                RepositoryType::Curated => RepositoryType::Open,
+                kind => kind,
+            },
+            description: repository.description.clone(),
+            next_number: repository.next_number,
+        },
+    })
+}
+
+fn fields(row: &StoredPlan) -> PlanFields {
+    PlanFields {
+        title: row.title.clone(),
+        description: row.description.clone(),
+        tags: row.tags.clone(),
+        procedures: row.procedures.clone(),
+    }
+}
+
+/// The event of an export.
+pub fn export_event(repository: &StoredRepository, archive: &Archive) -> Event {
+    let sentence = format!(
+        "Exported the repository “{}” ({}): {} procedures, {} test plans",
+        repository.name,
+        repository.prefix,
+        archive.procedures.len(),
+        archive.plans.len()
+    );
+    Event::new(Kind::RepositoryExported, sentence)
+        .subject("repository", repository.id.0, &repository.name)
+        .detail(json!({ "procedures": archive.procedures.len(), "test_plans": archive.plans.len() }))
+}
+
+/// What an archive would do here, with the repository that it goes to; none where it makes one.
+struct Prepared {
+    archive: Archive,
+    repository: Option<StoredRepository>,
+    plan: Plan,
+}
+
+fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadArchive, how: &How) -> Result<Prepared> {
+    let mut archive = read.archive.clone();
+    if let Some(prefix) = &how.repository {
+        archive.head.prefix = prefix.to_uppercase();
+    }
+    let prefix = archive.head.prefix.clone();
+    let repository = find_by_prefix(conn, shelf, &prefix)?;
+    if repository.is_none() && how.repository.is_some() {
+        return Err(Error::Refused(format!("There is no repository with the prefix {prefix} here.")));
+    }
+    if repository.as_ref().is_none_or(|repository| !repository.may_write) {
+        if !shelf.edits() {
+            return Err(Error::Forbidden(String::new()));
+        }
+        if let Some(closed) = &repository {
+            return Err(Error::Refused(format!(
+                "{} is {} here, and you do not write in it. Import into a repository of your own: name it \
+                    with \
+                    --repository PREFIX.",
+                closed.prefix,
+                closed.kind.label().to_lowercase()
+            )));
+        }
+    }
+    let state = match &repository {
+        Some(repository) => state(conn, repository, &archive)?,
+        None => State { next_number: 1, ..plans_state(conn, &archive)? },
+    };
+    let plan = plan(&archive, &read.held, &state, how.missing, &how.takes)?;
+    Ok(Prepared { archive, repository, plan })
+}
+
+fn state(conn: &mut PgConnection, repository: &StoredRepository, archive: &Archive) -> Result<State> {
+    let digests: Vec<ContentDigest> =
+        archive.procedures.iter().map(|procedure| procedure.written_from).collect();
+    let mut bases = list_bases(conn, repository.id, &digests)?;
+    let mut procedures = Vec::new();
+    for row in list_stored(conn, repository.id)? {
+        procedures.push(Here {
+            identity: row.identity,
+            number: row.number,
+            is_retired: row.is_retired,
+            body: row.body()?,
+            current_version: row.current_version,
+            imported_version: row.imported_version,
+            bases: bases.remove(&row.id).unwrap_or_default(),
+        });
+    }
+    Ok(State { procedures, next_number: repository.next_number, ..plans_state(conn, archive)? })
+}
+
+fn plans_state(conn: &mut PgConnection, archive: &Archive) -> Result<State> {
+    let named: HashSet<Uuid> = archive.plans.iter().map(|plan| plan.id).collect();
+    let mut state = State::default();
+    for row in list_all_plans(conn)? {
+        if named.contains(&row.id.0) {
+            let imported = row.imported_digest.as_deref().and_then(digest);
+            state.plans.push(PlanHere { id: row.id.0, content: fields(&row), imported });
+        } else {
+            state.titles.insert(row.lower_title);
+        }
+    }
+    Ok(state)
+}
+
+fn outcome(read: &ReadArchive, plan: &Plan) -> Outcome {
+    let mut refused = read.refused.clone();
+    refused.extend(plan.refused.iter().map(|(object, sentence)| ImportError {
+        object: Some(object.clone()),
+        ..ImportError::file("test-plans", sentence.clone())
+    }));
+    Outcome {
+        changes: plan.changes.clone(),
+        conflicts: plan.conflicts.clone(),
+        notes: plan.notes.clone(),
+        refused,
+        warnings: read.warnings.clone(),
+    }
+}
+
+/// What [`apply_archive`] would do.
+///
+/// # Errors
+/// [`Error::Refused`] where nobody may write, or the repository that was named is not there.
+pub fn preview_archive(
+    conn: &mut PgConnection,
+    shelf: Shelf,
+    read: &ReadArchive,
+    how: &How,
+) -> Result<Outcome> {
+    let prepared = prepare(conn, shelf, read, how)?;
+    Ok(outcome(read, &prepared.plan))
+}
+
+/// Brings an archive into the library, in one transaction.
+///
+/// # Errors
+/// As [`preview_archive`], and [`Error::Refused`] where a new repository's name or prefix is taken.
+pub fn apply_archive(
+    tx: &mut WriteTx<'_>,
+    shelf: Shelf,
+    read: &ReadArchive,
+    how: &How,
+) -> Result<Audited<Outcome>> {
+    write_archive(tx, shelf, read, how)?.audit(tx)
+}
+
+/// As [`apply_archive`]; the caller audits.
+pub(crate) fn write_archive(
+    tx: &mut WriteTx<'_>,
+    shelf: Shelf,
+    read: &ReadArchive,
+    how: &How,
+) -> Result<Done> {
+    lock(tx)?;
+    let Prepared { archive, repository, plan } = prepare(tx.conn, shelf, read, how)?;
+    let outcome = outcome(read, &plan);
+    if repository.is_some() && plan.is_empty() {
+        return Ok(Done { outcome, event: None });
+    }
+    let head = &archive.head;
+    let (id, name) = match &repository {
+        Some(repository) => (repository.id, repository.name.clone()),
+        None => {
+            let new = StoredRepository {
+                id: RepositoryId::new(),
+                key: None,
+                name: head.name.clone(),
+                prefix: head.prefix.clone(),
+                description: head.description.clone(),
+                kind: head.kind,
+                next_number: plan.next_number,
+                may_write: true,
+            };
+            (insert_repository(tx, &new, how.editor)?, head.name.clone())
+        }
+    };
+    write(tx, id, &head.prefix, &plan)?;
+    let counts = outcome.counts();
+    let sentence = format!("Imported an archive into the repository “{name}” ({}): {counts}", head.prefix);
+    let event =
+        Event::new(Kind::LibraryImported, sentence).subject("repository", id.0, &name).detail(json!({
+            "source": "archive",
+            "counts": {
+                "added": counts.added, "changed": counts.changed, "withdrawn": counts.withdrawn,
+                "unchanged": counts.unchanged, "refused": counts.refused, "kept": counts.kept,
+            },
+            "conflicts": outcome.conflicts.len(),
+        }));
+    Ok(Done { outcome, event: Some(event) })
+}
+
+fn write(tx: &mut WriteTx<'_>, repository: RepositoryId, prefix: &str, plan: &Plan) -> Result<()> {
+    let here: std::collections::HashMap<Uuid, StoredProcedure> =
+        list_stored(tx.conn, repository)?.into_iter().map(|row| (row.identity, row)).collect();
+    let mut gone = Vec::new();
+    let mut incoming = Vec::new();
+    for write in &plan.writes {
+        let (procedure, number, merged) = match write {
+            Write::Retire { identity } => {
+                gone.push(*identity);
+                continue;
+            }
+            Write::Add { procedure, number } => (procedure, *number, None),
+            Write::Take { procedure } => (procedure, procedure.number, None),
+            Write::Merge { procedure, merged } => (procedure, procedure.number, Some((**merged).clone())),
+        };
+        let before = here.get(&procedure.identity);
+        incoming.push(IncomingProcedure {
+            before: before.map(|row| (row.id, row.current_version)),
+            identity: procedure.identity,
+            source_key: before.map_or_else(|| procedure.identity.to_string(), |row| row.source_key.clone()),
+            number: before.map_or(number, |row| row.number),
+            theirs: procedure.body.clone(),
+            merged,
+            written_from: Some(procedure.written_from),
+            origin: match before {
+                Some(row) if !row.origin.is_empty() => row.origin.clone(),
+                _ => procedure.origin.clone(),
+            },
+            is_retired: procedure.is_retired,
+        });
+    }
+    write_procedures(tx, repository, prefix, incoming)?;
+    retire(tx, repository, &gone)?;
+    raise_next_number(tx, repository, plan.next_number)?;
+    if plan.plan_writes.is_empty() {
+        return Ok(());
+    }
+    let ids = list_ids(tx.conn, repository)?;
+    for write in &plan.plan_writes {
+        let plan = match write {
+            PlanWrite::Note { plan } => {
+                note_plan(tx, TestPlanId(plan.id), plan.content.digest())?;
+                continue;
+            }
+            PlanWrite::Add { plan } | PlanWrite::Take { plan } => plan,
+        };
+        let content = &plan.content;
+        let incoming = IncomingPlan {
+            id: TestPlanId(plan.id),
+            key: None,
+            title: content.title.clone(),
+            description: content.description.clone(),
+            tags: content.tags.clone(),
+            procedures: content.procedures.iter().filter_map(|identity| ids.get(identity).copied()).collect(),
+            written_from: Some(plan.written_from),
+            imported_digest: content.digest(),
+        };
+        write_plan(tx, &incoming)?;
+    }
+    Ok(())
+}

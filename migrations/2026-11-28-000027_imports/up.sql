@@ -34,7 +34,7 @@ CREATE TABLE library_import_changes (
     import_id   uuid NOT NULL REFERENCES library_imports ON DELETE CASCADE,
     position    integer NOT NULL,
     verdict     text NOT NULL CHECK (verdict IN ('fault', 'refused', 'conflict', 'changed', 'added', 'withdrawn', 'kept',
-        'warning', 'came', 'left', 'renamed', 'moved')),
+        'warning', 'noted', 'came', 'left', 'renamed', 'moved')),
     key         text NOT NULL DEFAULT '',
     label       text NOT NULL DEFAULT '',
     detail      jsonb NOT NULL DEFAULT '{}',

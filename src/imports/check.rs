@@ -79,7 +79,7 @@ fn check(db: &Db, attachments: &Path, claimed: &Claimed) -> Result<Found> {
     report(db, claimed, 90, "Writing down what would change")?;
     let version = match &content {
         Content::Attack(attack) => Some(attack.release.version.clone()),
-        Content::Atomics(_) => None,
+        _ => None,
     };
     Ok(Found::Preview { kind: content.kind(), version, preview })
 }

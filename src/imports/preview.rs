@@ -50,6 +50,8 @@ crate::text_enum! {
         /// In the library and not in the source.
         Kept => "kept", "Kept";
         Warning => "warning", "Warnings";
+        /// Written so that the next import knows of it, and told nowhere.
+        Noted => "noted", "Noted";
         // Of a release of ATT&CK, compared with the one before.
         Came => "came", "New since the release before";
         Left => "left", "No longer in use since the release before";

@@ -11,6 +11,9 @@ use super::archive::{self, FILE_MAX};
 use super::atomics::{self, Atomics};
 use super::attack::{self, Attack};
 use super::domain::{Faults, ImportError};
+use super::layer::{self, ImportedLayer};
+use super::plextrac::{self, store::ReadPlan};
+use super::repository::{self, ReadArchive};
 
 crate::text_enum! {
     /// What an import brings.
@@ -28,6 +31,10 @@ crate::text_enum! {
 pub enum Content {
     Attack(Attack),
     Atomics(Atomics),
+    /// A test plan of PlexTrac.
+    Plan(ReadPlan),
+    Layer(ImportedLayer),
+    Archive(Box<ReadArchive>),
 }
 
 impl Content {
@@ -35,27 +42,9 @@ impl Content {
         match self {
             Self::Attack(_) => ImportKind::Attack,
             Self::Atomics(_) => ImportKind::Atomics,
-        }
-    }
-
-    /// Objects that were left out.
-    pub fn refused(&self) -> &[ImportError] {
-        match self {
-            Self::Attack(attack) => &attack.refused,
-            Self::Atomics(atomics) => &atomics.refused,
-        }
-    }
-
-    /// What to know of objects that are taken, and of files that were not looked into.
-    pub fn warnings(&self) -> Vec<ImportError> {
-        match self {
-            Self::Attack(attack) => attack.warnings.clone(),
-            Self::Atomics(atomics) => {
-                let skipped = atomics.skipped.iter();
-                let left_out =
-                    skipped.map(|skipped| ImportError::file(&skipped.file, skipped.reason.clone()));
-                left_out.chain(atomics.warnings.iter().cloned()).collect()
-            }
+            Self::Plan(_) => ImportKind::TestPlan,
+            Self::Layer(_) => ImportKind::Layer,
+            Self::Archive(_) => ImportKind::Archive,
         }
     }
 }
@@ -73,30 +62,67 @@ pub fn read(name: &str, bytes: Vec<u8>) -> Result<Content, Faults> {
     }
     let Some(found) = detect(name, &bytes)? else { return Err(unknown(name).into()) };
     match found {
-        Found::Json(ImportKind::Attack) => Ok(Content::Attack(attack::parse(name, &bytes)?)),
-        Found::BundleInZip(entry) => {
-            let (inner, bundle) = unpacked(name, &bytes, entry)?;
-            Ok(Content::Attack(attack::parse(&inner, &bundle)?))
-        }
+        Found::Text(kind) => read_text(name, bytes, kind),
         Found::Zip => {
             Ok(Content::Atomics(atomics::parse(&archive::Source::Zip { name: name.to_owned(), bytes })?))
         }
-        Found::Yaml(ImportKind::Atomics) => {
+        Found::ArchiveInZip => read_archive(&archive::Source::Zip { name: name.to_owned(), bytes }),
+        Found::OneInZip(entry) => {
+            let (inner, text) = unpacked(name, &bytes, entry)?;
+            match detect(&inner, &text)? {
+                Some(Found::Text(kind)) if kind != ImportKind::Atomics => read_text(&inner, text, kind),
+                // Where it lies in the zip says more of a technique file.
+                _ => Ok(Content::Atomics(atomics::parse(&archive::Source::Zip {
+                    name: name.to_owned(),
+                    bytes,
+                })?)),
+            }
+        }
+    }
+}
+
+/// Reads what is no zip.
+fn read_text(name: &str, bytes: Vec<u8>, kind: ImportKind) -> Result<Content, Faults> {
+    match kind {
+        ImportKind::Attack => Ok(Content::Attack(attack::parse(name, &bytes)?)),
+        ImportKind::Layer => Ok(Content::Layer(layer::read(name, &bytes)?)),
+        ImportKind::TestPlan => read_plan(name, &bytes),
+        ImportKind::Atomics => {
             Ok(Content::Atomics(atomics::parse(&archive::Source::File { name: name.to_owned(), bytes })?))
         }
-        Found::Json(kind) | Found::Yaml(kind) => Err(ImportError::file(
+        ImportKind::Archive => Err(ImportError::file(
             name,
-            format!("it reads like this: {kind}; Tyrian does not read those yet"),
+            "it is one file of a repository archive; upload the folder that it lies in, as a zip",
         )
         .into()),
     }
+}
+
+/// Reads a test plan of PlexTrac.
+///
+/// # Errors
+/// Everything that is wrong with it and where.
+pub fn read_plan(name: &str, bytes: &[u8]) -> Result<Content, Faults> {
+    let read = plextrac::read(name, bytes)?;
+    let (plan, more) = plextrac::convert::imported(name, &read.file);
+    let warnings = [read.warnings, more].concat();
+    Ok(Content::Plan(ReadPlan { file_name: name.to_owned(), plan, warnings }))
+}
+
+/// Reads a repository archive.
+///
+/// # Errors
+/// Everything that is wrong with it and where.
+pub fn read_archive(source: &archive::Source) -> Result<Content, Faults> {
+    Ok(Content::Archive(Box::new(repository::read(source)?)))
 }
 
 fn unknown(name: &str) -> ImportError {
     ImportError::file(
         name,
         "it is nothing that Tyrian reads. It takes the STIX bundle of MITRE ATT&CK (JSON), the tests of \
-            Atomic Red Team (a folder as zip, or one technique file)",
+            Atomic Red Team (a folder as zip, or one technique file), a test plan of PlexTrac (YAML), a \
+            layer of the ATT&CK Navigator (JSON) and a repository archive (a folder as zip)",
     )
 }
 
@@ -104,15 +130,17 @@ fn unknown(name: &str) -> ImportError {
 enum Found {
     /// A zip of technique files, or one that its reader refuses.
     Zip,
-    /// A zip that holds a bundle and no YAML; the entry's place.
-    BundleInZip(usize),
-    Json(ImportKind),
-    Yaml(ImportKind),
+    /// A zip with a `repository.yaml`.
+    ArchiveInZip,
+    /// A zip that holds one file that could be of any kind; the entry's place.
+    OneInZip(usize),
+    /// JSON or YAML.
+    Text(ImportKind),
 }
 
 fn detect(name: &str, bytes: &[u8]) -> Result<Option<Found>, Faults> {
     if bytes.starts_with(b"PK") {
-        return Ok(Some(bundle_in(bytes).map_or(Found::Zip, Found::BundleInZip)));
+        return Ok(Some(in_zip(bytes).unwrap_or(Found::Zip)));
     }
     let lower = name.to_lowercase();
     if lower.ends_with(".zip") {
@@ -120,16 +148,7 @@ fn detect(name: &str, bytes: &[u8]) -> Result<Option<Found>, Faults> {
     }
     let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
     if text.starts_with(b"{") || text.starts_with(b"[") || lower.ends_with(".json") {
-        let keys = top_keys(text);
-        let has = |key: &str| keys.iter().any(|known| known == key);
-        return Ok(if has("attack_technique") || has("atomic_tests") {
-            Some(Found::Yaml(ImportKind::Atomics))
-        } else if has("techniques") && has("versions") {
-            Some(Found::Json(ImportKind::Layer))
-        } else {
-            // Also what breaks before its first key: the reader of bundles says where.
-            Some(Found::Json(ImportKind::Attack))
-        });
+        return Ok(Some(Found::Text(of_json(text))));
     }
     let is_yaml = lower.ends_with(".yaml") || lower.ends_with(".yml");
     let at_edge = |key: &str| {
@@ -138,37 +157,62 @@ fn detect(name: &str, bytes: &[u8]) -> Result<Option<Found>, Faults> {
             line.strip_prefix(key.as_bytes()).is_some_and(|rest| rest.trim_ascii_start().starts_with(b":"))
         })
     };
-    if at_edge("attack_technique") || at_edge("atomic_tests") {
-        return Ok(Some(Found::Yaml(ImportKind::Atomics)));
-    }
-    if at_edge("testPlan") || at_edge("runbook") || at_edge("methodology") {
-        return Ok(Some(Found::Yaml(ImportKind::TestPlan)));
-    }
-    // What it lacks to be one says more than that it is none.
-    Ok(is_yaml.then_some(Found::Yaml(ImportKind::Atomics)))
+    Ok(if at_edge("attack_technique") || at_edge("atomic_tests") {
+        Some(Found::Text(ImportKind::Atomics))
+    } else if ["testPlan", "runbook", "methodologies", "methodology"].into_iter().any(at_edge) {
+        Some(Found::Text(ImportKind::TestPlan))
+    } else if is_yaml && (at_edge("written_from") || at_edge("next_number")) {
+        Some(Found::Text(ImportKind::Archive))
+    } else {
+        // What it lacks to be a technique file says more than that it is none.
+        is_yaml.then_some(Found::Text(ImportKind::Atomics))
+    })
 }
 
-/// The entry with the bundle of a zip that holds one JSON file and no YAML.
-fn bundle_in(bytes: &[u8]) -> Option<usize> {
+fn of_json(text: &[u8]) -> ImportKind {
+    // The Navigator also saves several layers as one list.
+    let is_list = text.starts_with(b"[");
+    let keys = top_keys(text.strip_prefix(b"[").unwrap_or(text));
+    let has = |key: &str| keys.iter().any(|known| known == key);
+    if has("attack_technique") || has("atomic_tests") {
+        ImportKind::Atomics
+    } else if has("testPlan") || has("runbook") {
+        ImportKind::TestPlan
+    } else if has("techniques") && (has("versions") || has("domain")) || is_list && has("domain") {
+        ImportKind::Layer
+    } else {
+        // Also what breaks before its first key: the reader of bundles says where.
+        ImportKind::Attack
+    }
+}
+
+/// What a zip holds, by the names of its entries; none where technique files are to be looked for.
+fn in_zip(bytes: &[u8]) -> Option<Found> {
     if archive::has_too_many_entries(bytes) {
         return None;
     }
     let archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
-    let mut json = None;
+    let (mut yaml, mut json) = (Vec::new(), Vec::new());
     for at in 0..archive.len() {
         let name = archive.name_for_index(at)?.ok()?.to_lowercase();
         let file = name.rsplit(['/', '\\']).next().unwrap_or_default();
         if file.starts_with('.') || name.contains("__macosx/") {
             continue;
         }
-        if file.ends_with(".yaml") || file.ends_with(".yml") {
-            return None;
+        if file == "repository.yaml" {
+            return Some(Found::ArchiveInZip);
         }
-        if file.ends_with(".json") && json.replace(at).is_some() {
-            return None;
+        if file.ends_with(".yaml") || file.ends_with(".yml") {
+            yaml.push(at);
+        }
+        if file.ends_with(".json") {
+            json.push(at);
         }
     }
-    json
+    match (&yaml[..], &json[..]) {
+        ([one], []) | ([], [one]) => Some(Found::OneInZip(*one)),
+        _ => None,
+    }
 }
 
 /// An entry's name and content, under the limits of every import.

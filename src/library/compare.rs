@@ -115,6 +115,11 @@ impl Compared {
         self.fields.iter().filter(|field| field.is_conflict())
     }
 
+    /// Fields that they changed, those among them that both did.
+    pub fn told(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| field.is_theirs() || field.is_conflict())
+    }
+
     /// What comes of it: theirs where only they changed it, ours elsewhere, and in conflicts theirs where
     /// `takes` says so of the field's key.
     ///

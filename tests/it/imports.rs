@@ -5,13 +5,21 @@ use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 use diesel::connection::SimpleConnection;
-use tyrian::imports::check;
+use tyrian::imports::archive::Source;
+use tyrian::imports::{atomics, check};
+use tyrian::kernel::authz::Shelf;
 use tyrian::kernel::base::ids::ImportId;
+use tyrian::kernel::db::WriteTx;
+use tyrian::kernel::event::domain::Actor;
+use tyrian::library::domain::ProcedureBody;
+use tyrian::library::repository::Part;
+use tyrian::library::store::writing::insert_copy;
 
 use crate::harness::TestApp;
 use crate::harness::bad_files;
 use crate::harness::browser::Browser;
 use crate::harness::fixtures::Person;
+use crate::shelf;
 
 /// A technique file of tests with these names, commands and numbers.
 pub fn tests(technique: &str, tests: &[(&str, &str, u32)]) -> String {
@@ -39,7 +47,8 @@ pub fn upload<'b>(browser: &'b mut Browser, name: &str, bytes: &[u8], goal: &str
     until_checked(browser)
 }
 
-fn until_checked(browser: &mut Browser) -> &mut Browser {
+/// Asks for the page of an import until its check is over.
+pub fn until_checked(browser: &mut Browser) -> &mut Browser {
     let path = browser.path().to_owned();
     for _ in 0..10_000 {
         if !browser.has("#import progress") {
@@ -50,22 +59,14 @@ fn until_checked(browser: &mut Browser) -> &mut Browser {
     panic!("{path}: the check does not end");
 }
 
-/// A repository of a team's own.
+/// A repository of a team's own, called `Own PREFIX`; where somebody has to write it and nobody is named, the
+/// administrator does.
 pub fn repository(app: &TestApp, prefix: &str, kind: &str, editors: &[&Person]) -> String {
-    let id = uuid::Uuid::now_v7();
-    let mut sql = format!(
-        "ALTER TABLE repositories DISABLE TRIGGER ALL; ALTER TABLE repository_people DISABLE TRIGGER ALL;
-         INSERT INTO repositories (id, name, short_name, prefix, type, created_at)
-             VALUES ('{id}', 'Own {prefix}', '{prefix}', '{prefix}', '{kind}', now());"
-    );
-    for editor in editors {
-        write!(sql, "INSERT INTO repository_people VALUES ('{id}', '{}', true);", editor.id).unwrap();
+    let mut parts: Vec<_> = editors.iter().map(|editor| (*editor, Part::Editor)).collect();
+    if parts.is_empty() && kind != "open" {
+        parts.push((&app.people.administrator, Part::Editor));
     }
-    sql.push_str(
-        "ALTER TABLE repository_people ENABLE TRIGGER ALL; ALTER TABLE repositories ENABLE TRIGGER ALL;",
-    );
-    app.superuser().batch_execute(&sql).unwrap();
-    id.to_string()
+    shelf::repository(app, &format!("Own {prefix}"), prefix, kind, &parts).to_string()
 }
 
 /// Changes a field of a procedure here, as its editor does: the next version says it.
@@ -86,23 +87,19 @@ fn edit(app: &TestApp, name: &str, set: &str) {
 
 /// A copy of a procedure, in its first version, in another repository.
 pub fn copied(app: &TestApp, repository: &str, name: &str) -> String {
-    let copy = uuid::Uuid::now_v7();
-    let sql = format!(
-        "ALTER TABLE library_procedures DISABLE TRIGGER ALL;
-         ALTER TABLE library_procedure_versions DISABLE TRIGGER ALL;
-         INSERT INTO library_procedures (id, repository_id, source_key, name, current_version, created_at,
-                updated_at, number, identity, copied_from, copied_version)
-             SELECT '{copy}', '{repository}', '{copy}', 'Copy', 1, now(), now(), 1, '{copy}', id, 1
-             FROM library_procedures WHERE name = '{name}';
-         INSERT INTO library_procedure_versions
-             SELECT '{copy}', 1, body || '{{\"name\": \"Copy\"}}', digest, now()
-             FROM library_procedure_versions v JOIN library_procedures p ON p.id = v.procedure_id
-             WHERE p.name = '{name}';
-         ALTER TABLE library_procedure_versions ENABLE TRIGGER ALL;
-         ALTER TABLE library_procedures ENABLE TRIGGER ALL;"
-    );
-    app.superuser().batch_execute(&sql).unwrap();
-    copy.to_string()
+    let of = |what: &str| {
+        let sql = format!(
+            "SELECT {what} FROM library_procedure_versions v JOIN library_procedures p
+                ON p.id = v.procedure_id WHERE p.name = '{name}' AND v.n = 1"
+        );
+        app.texts(&sql).remove(0)
+    };
+    let mut body: ProcedureBody = serde_json::from_str(&of("body::text")).unwrap();
+    body.name = "Copy".to_owned();
+    let (original, repository) = (of("p.id").parse().unwrap(), repository.parse().unwrap());
+    let write =
+        |tx: &mut WriteTx<'_>| insert_copy(tx, Shelf::whole(), repository, body.clone(), Some((original, 1)));
+    app.db.write_blocking(&Actor::command(), write).unwrap().0.to_string()
 }
 
 fn commands(app: &TestApp, name: &str) -> Vec<String> {
@@ -643,4 +640,42 @@ fn peculiar_files_look_as_they_must() {
     browser.see("Open it").see_not("Clean up");
     page(&mut browser, "Größe 検知");
     assert_eq!(commands(&app, "Größe 検知"), ["echo Größe 検知"]);
+}
+
+/// The real files that the small ones above are made like, where `TYRIAN_DATA` names the folder that holds
+/// `atomic-red-team/`: they are nobody's to copy here.
+#[test]
+fn the_real_files_read_as_they_must() {
+    let Some(data) = std::env::var_os("TYRIAN_DATA") else { return };
+    let folder = std::path::Path::new(&data).join("atomic-red-team/atomics");
+    let read = |technique: &str| {
+        let path = folder.join(technique).join(format!("{technique}.yaml"));
+        let bytes = std::fs::read(path).unwrap();
+        let read = atomics::parse(&Source::File { name: format!("{technique}.yaml"), bytes }).unwrap();
+        assert_eq!(read.refused, [], "{technique}");
+        read.procedures.into_iter().map(|(_, body)| body).collect::<Vec<_>>()
+    };
+    let commands = |bodies: &[ProcedureBody]| {
+        let steps = bodies.iter().flat_map(|body| &body.steps);
+        steps.filter_map(|step| step.command.clone()).collect::<String>()
+    };
+    // Lines of the file that end as on Windows are the file's, not the commands'.
+    for (technique, tests) in [("T1070.008", 6), ("T1134.002", 2), ("T1505.005", 2), ("T1542.001", 1)] {
+        let bodies = read(technique);
+        assert_eq!(bodies.len(), tests, "{technique}");
+        assert!(!commands(&bodies).contains('\r') && !commands(&bodies).is_empty(), "{technique}");
+    }
+    // An override in a command stays in it, to the letter.
+    let obfuscated = read("T1027");
+    assert_eq!(obfuscated.len(), 11);
+    assert!(commands(&obfuscated).contains('\u{202e}'));
+    // Markup stands in commands and descriptions to the letter.
+    for technique in ["T1218.005", "T1659"] {
+        let bodies = read(technique);
+        assert!(serde_json::to_string(&bodies).unwrap().contains("<script"), "{technique}");
+    }
+    assert_eq!(read("T1112").len(), 90);
+    let adfind = read("T1016");
+    let inputs = adfind.iter().flat_map(|body| &body.inputs);
+    assert!(inputs.clone().any(|input| input.name == "optional_args" && input.default.is_none()));
 }

@@ -13,6 +13,7 @@ mod demo;
 mod engagements;
 mod evidence;
 mod exchange;
+mod exchanged;
 mod first_hour;
 mod harness;
 mod hostile;

@@ -163,7 +163,7 @@ async fn view(permit: &Permit<ImportLibrary>, id: ImportId, shown: &Shown) -> Re
                 for verdict in Verdict::ALL {
                     let rows: Vec<_> = rows.extract_if(.., |row| row.verdict == *verdict).collect();
                     let total = counts.iter().find(|(of, _)| of == verdict).map_or(0, |(_, n)| *n);
-                    if !rows.is_empty() {
+                    if !rows.is_empty() && *verdict != Verdict::Noted {
                         parts.push(Part { verdict: *verdict, total, rows });
                     }
                 }

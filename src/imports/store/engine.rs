@@ -1,23 +1,21 @@
 //! The one engine behind the command line and the pages: what a source would change in the library, and doing
 //! it in one transaction.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 
-use diesel::sql_types::{Array, Text};
-
+use super::exchange;
+pub use super::target::Target;
+use super::target::{Applied, agreed, strangers};
 use crate::imports::atomics::Atomics;
 use crate::imports::attack::Attack;
 use crate::imports::domain::ImportError;
 use crate::imports::preview::{Change, Preview, ShownField, Verdict};
 use crate::imports::source::Content;
 use crate::imports::store::releases::release_changes;
-use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::RepositoryId;
+use crate::kernel::base::error::Result;
 use crate::kernel::base::query::prelude::*;
-use crate::kernel::base::show;
 use crate::kernel::db::WriteTx;
 use crate::library::changes::{Changes, Counts, Missing};
-use crate::library::compare::Compared;
 use crate::library::store::curated::{
     AttackPlan, Curated, ensure_repository, find_repository, lock, plan_attack, write_attack,
 };
@@ -33,24 +31,6 @@ pub(crate) const ATOMIC_RED_TEAM: Curated = Curated {
         import would undo a change.",
 };
 
-/// Where procedures go, and what becomes of what the source does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Target {
-    /// A repository of one's own; none for the one that the source has.
-    pub repository: Option<RepositoryId>,
-    pub missing: Missing,
-}
-
-/// What an import did.
-pub(crate) struct Applied {
-    /// As the preview, with what stood before each change.
-    pub preview: Preview,
-    pub repository: Option<RepositoryId>,
-    pub version: Option<String>,
-    /// Whether the import made its repository.
-    pub made: bool,
-}
-
 /// What [`apply`] would do.
 ///
 /// # Errors
@@ -59,6 +39,9 @@ pub fn preview(conn: &mut PgConnection, content: &Content, target: Target) -> Re
     match content {
         Content::Attack(attack) => preview_attack(conn, attack, target.missing),
         Content::Atomics(atomics) => preview_atomics(conn, atomics, target),
+        Content::Plan(_) | Content::Layer(_) | Content::Archive(_) => {
+            exchange::preview(conn, content, &target)
+        }
     }
 }
 
@@ -78,18 +61,10 @@ pub(crate) fn apply(
     match content {
         Content::Attack(attack) => apply_attack(tx, attack, target.missing, outline),
         Content::Atomics(atomics) => apply_atomics(tx, atomics, target, takes, outline),
+        Content::Plan(_) | Content::Layer(_) | Content::Archive(_) => {
+            exchange::apply(tx, content, &target, takes, outline)
+        }
     }
-}
-
-fn agreed(preview: &Preview, outline: Option<&[u8]>) -> Result<()> {
-    if outline.is_none_or(|outline| *outline == preview.outline()) {
-        return Ok(());
-    }
-    Err(Error::Conflict(
-        "The library has changed since this import was checked. Nothing was written. It is being checked \
-            again: look at the preview once more."
-            .into(),
-    ))
 }
 
 pub(super) fn incoming(atomics: &Atomics, missing: Missing) -> Incoming<'_> {
@@ -102,8 +77,8 @@ pub(super) fn preview_atomics(conn: &mut PgConnection, atomics: &Atomics, target
         None => find_repository(conn, &ATOMIC_RED_TEAM)?,
     };
     let plan = plan_procedures(conn, repository, &incoming(atomics, target.missing))?;
-    let unknown = unknown_techniques(conn, atomics)?;
-    Ok(of_procedures(atomics, &plan, &unknown))
+    let strangers = strangers_of(conn, atomics)?;
+    Ok(of_procedures(atomics, &plan, strangers))
 }
 
 fn apply_atomics(
@@ -119,8 +94,8 @@ fn apply_atomics(
     };
     let incoming = incoming(atomics, target.missing);
     let plan = plan_procedures(tx.conn, Some(repository), &incoming)?;
-    let unknown = unknown_techniques(tx.conn, atomics)?;
-    let mut preview = of_procedures(atomics, &plan, &unknown);
+    let strangers = strangers_of(tx.conn, atomics)?;
+    let mut preview = of_procedures(atomics, &plan, strangers);
     agreed(&preview, outline)?;
     let acts = write_procedures(tx, repository, &incoming, &plan, takes)?;
     let mut by_key: HashMap<&str, (uuid::Uuid, Before)> =
@@ -131,10 +106,10 @@ fn apply_atomics(
             change.before = Some(serde_json::to_value(before)?);
         }
     }
-    Ok(Applied { preview, repository: Some(repository), version: None, made })
+    Ok(Applied { preview, repository: Some(repository), version: None, made, event: None })
 }
 
-fn of_procedures(atomics: &Atomics, plan: &ProcedurePlan, unknown: &HashSet<String>) -> Preview {
+fn of_procedures(atomics: &Atomics, plan: &ProcedurePlan, strangers: Vec<Change>) -> Preview {
     let read: HashMap<&str, String> = atomics
         .procedures
         .iter()
@@ -154,7 +129,7 @@ fn of_procedures(atomics: &Atomics, plan: &ProcedurePlan, unknown: &HashSet<Stri
                 if compared.conflicts().next().is_some() && verdict == Verdict::Changed {
                     change.verdict = Verdict::Conflict;
                 }
-                change.detail.fields = shown_fields(compared);
+                change.detail.fields = compared.told().map(ShownField::from).collect();
             }
             changes.push(change);
         }
@@ -163,7 +138,7 @@ fn of_procedures(atomics: &Atomics, plan: &ProcedurePlan, unknown: &HashSet<Stri
     say(Verdict::Added, &plan.changes.added);
     say(Verdict::Withdrawn, &plan.changes.withdrawn);
     say(Verdict::Kept, &plan.changes.kept);
-    changes.extend(strangers(atomics, unknown));
+    changes.extend(strangers);
     changes.extend(placed(&[], &atomics.warnings));
     let skipped = atomics.skipped.iter();
     changes.extend(skipped.map(|skipped| {
@@ -172,33 +147,12 @@ fn of_procedures(atomics: &Atomics, plan: &ProcedurePlan, unknown: &HashSet<Stri
     finish(plan.changes.counts(atomics.refused.len()), changes)
 }
 
-/// How many names of tests a warning tells.
-const NAMED: usize = 5;
-
-/// A warning for each technique that no release has.
-fn strangers(atomics: &Atomics, unknown: &HashSet<String>) -> Vec<Change> {
-    let mut by_technique: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (_, body) in &atomics.procedures {
-        for id in body.technique_ids.iter().filter(|id| unknown.contains(*id)) {
-            by_technique.entry(id).or_default().push(&body.name);
-        }
-    }
-    let told = by_technique.into_iter().map(|(id, names)| {
-        let more = if names.len() > NAMED { " and others." } else { "." };
-        let sentence = format!(
-            "No release of ATT&CK that the library holds has it. {} it and {} kept: {}{more}",
-            show::counted(names.len(), "test names", "tests name"),
-            if names.len() == 1 { "is" } else { "are" },
-            names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", "),
-        );
-        Change::new(Verdict::Warning, id, id).saying(sentence)
-    });
-    told.collect()
-}
-
-fn shown_fields(compared: &Compared) -> Vec<ShownField> {
-    let told = compared.fields.iter().filter(|field| field.is_theirs() || field.is_conflict());
-    told.map(ShownField::from).collect()
+fn strangers_of(conn: &mut PgConnection, atomics: &Atomics) -> Result<Vec<Change>> {
+    let bodies = atomics.procedures.iter().map(|(_, body)| body);
+    let named: Vec<(&str, &str)> = bodies
+        .flat_map(|body| body.technique_ids.iter().map(|id| (id.as_str(), body.name.as_str())))
+        .collect();
+    strangers(conn, &named, ("test names", "tests name"))
 }
 
 fn placed(refused: &[ImportError], warnings: &[ImportError]) -> Vec<Change> {
@@ -216,23 +170,6 @@ fn finish(counts: Counts, changes: Vec<Change>) -> Preview {
     });
     preview.sort();
     preview
-}
-
-#[derive(QueryableByName)]
-struct Id {
-    #[diesel(sql_type = Text)]
-    id: String,
-}
-
-/// The techniques of a source that no stored release has.
-fn unknown_techniques(conn: &mut PgConnection, atomics: &Atomics) -> Result<HashSet<String>> {
-    let ids: HashSet<&String> = atomics.procedures.iter().flat_map(|(_, body)| &body.technique_ids).collect();
-    // sql_query: which values of a list are in no row.
-    let sql = "SELECT wanted.id FROM unnest($1) wanted (id)
-         WHERE NOT EXISTS (SELECT FROM techniques te WHERE te.external_id = wanted.id)";
-    let unknown: Vec<Id> =
-        diesel::sql_query(sql).bind::<Array<Text>, _>(ids.into_iter().collect::<Vec<_>>()).load(conn)?;
-    Ok(unknown.into_iter().map(|row| row.id).collect())
 }
 
 pub(super) fn preview_attack(conn: &mut PgConnection, attack: &Attack, missing: Missing) -> Result<Preview> {
@@ -259,7 +196,7 @@ fn apply_attack(
         change.before = Some(before.remove(&change.key).unwrap_or(serde_json::Value::Null));
     }
     let version = Some(attack.release.version.clone());
-    Ok(Applied { preview, repository: None, version, made: false })
+    Ok(Applied { preview, repository: None, version, made: false, event: None })
 }
 
 fn of_release(attack: &Attack, plan: &AttackPlan) -> Preview {

@@ -3,8 +3,10 @@
 
 pub mod copies;
 pub mod engine;
+mod exchange;
 pub mod releases;
 pub mod runs;
+pub mod target;
 pub mod undo;
 
 use super::atomics::Atomics;
@@ -30,7 +32,7 @@ pub fn preview_attack(db: &Db, attack: &Attack, missing: Missing) -> Result<Prev
 /// # Errors
 /// When the database refuses.
 pub fn preview_atomics(db: &Db, atomics: &Atomics, missing: Missing) -> Result<Preview> {
-    db.read_blocking(|conn| engine::preview_atomics(conn, atomics, Target { repository: None, missing }))
+    db.read_blocking(|conn| engine::preview_atomics(conn, atomics, Target::of_source(missing)))
 }
 
 /// Writes a release of ATT&CK. Other releases stay as they are, and so does what this one no longer holds,
@@ -41,7 +43,7 @@ pub fn preview_atomics(db: &Db, atomics: &Atomics, missing: Missing) -> Result<P
 /// version that cannot be told from a stored one, or a tactic whose short name one that stays has.
 pub fn apply_attack(db: &Db, actor: &Actor, attack: &Attack, missing: Missing) -> Result<Counts> {
     let content = Content::Attack(attack.clone());
-    runs::import_now(db, actor, "ATT&CK", &content, Target { repository: None, missing })
+    runs::import_now(db, actor, "ATT&CK", &content, Target::of_source(missing), &|_, _| false)
 }
 
 /// Writes the tests of Atomic Red Team into their repository. What the source does not hold stays, unless
@@ -51,5 +53,5 @@ pub fn apply_attack(db: &Db, actor: &Actor, attack: &Attack, missing: Missing) -
 /// When the database refuses; nothing is then written.
 pub fn apply_atomics(db: &Db, actor: &Actor, atomics: &Atomics, missing: Missing) -> Result<Counts> {
     let content = Content::Atomics(atomics.clone());
-    runs::import_now(db, actor, "Atomic Red Team", &content, Target { repository: None, missing })
+    runs::import_now(db, actor, "Atomic Red Team", &content, Target::of_source(missing), &|_, _| false)
 }

@@ -169,8 +169,8 @@ pub struct Mapping {
     /// Empty where no release has it.
     pub name: String,
     pub fate: Fate,
-    /// Name of the one that takes its place.
-    pub heir_name: String,
+    /// Id and name of what may take its place.
+    pub heirs: Vec<(String, String)>,
     /// Procedures that name it, of those that the reader knows of.
     pub procedures: i64,
     /// How many of them the reader may re-tag.
@@ -221,15 +221,17 @@ pub fn list_mappings(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<Mappin
         .into_iter()
         .map(|row| {
             let fate = fates.of_id(&row.id);
-            let heir_name = match &fate {
-                Fate::Became(heir) => fates.name(heir).to_owned(),
-                _ => String::new(),
+            let heirs = match &fate {
+                Fate::Became(heir) => std::slice::from_ref(heir),
+                Fate::Open(heirs) => heirs.as_slice(),
+                _ => &[],
             };
+            let heirs = heirs.iter().map(|heir| (heir.clone(), fates.name(heir).to_owned())).collect();
             Mapping {
                 name: fates.name(&row.id).to_owned(),
                 external_id: row.id,
                 fate,
-                heir_name,
+                heirs,
                 procedures: row.procedures,
                 open: row.open,
             }

@@ -5,12 +5,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::sql_types::{BigInt, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use uuid::Uuid;
 
-use super::engine::{Applied, Target, apply};
+use super::engine::apply;
+use super::target::{Applied, Target};
 use crate::imports::preview::{Change, Detail, ImportState, Preview, Verdict};
 use crate::imports::source::{Content, ImportKind};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::{ImportId, RepositoryId};
+use crate::kernel::base::ids::{ImportId, PersonId, RepositoryId};
 use crate::kernel::base::keyset::{At, Cursor};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::{library_import_changes, library_imports};
@@ -64,7 +65,8 @@ pub struct Import {
     pub closed_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = Nullable<Text>)]
     pub closed_by: Option<String>,
-    /// Whether it is the last one applied there, so that it may be taken back.
+    /// Whether it is the last one there that wrote something, so that it may be taken back. Layers each make
+    /// a plan of their own, so none stands before another.
     #[diesel(sql_type = Bool)]
     pub is_last: bool,
 }
@@ -93,29 +95,47 @@ impl Import {
         }
     }
 
-    fn target(&self) -> Target {
+    fn target(&self, shelf: Shelf) -> Target {
         Target {
             repository: self.repository,
             missing: if self.withdraw { Missing::Withdraw } else { Missing::Keep },
+            shelf,
+            editor: None,
         }
     }
 }
 
+/// Whether an import wrote something.
+fn wrote(import: &str) -> String {
+    format!(
+        "EXISTS (SELECT FROM library_import_changes c
+            WHERE c.import_id = {import}.id AND c.before IS NOT NULL)"
+    )
+}
+
 /// `reader` is the place of the reader among the statement's values: what went into a repository that they do
-/// not know of is not there for them.
+/// not know of is not there for them, and what could belong to one is its maker's alone until it has gone
+/// somewhere.
 fn import(reader: usize) -> String {
     format!(
         "SELECT i.id, i.file_name, i.size, i.kind, i.repository_id AS repository, r.name AS repository_name,
             i.attack_version, i.withdraw, i.state, i.progress, i.doing, i.counts, i.created_at,
             maker.name AS created_by, i.closed_at, closer.name AS closed_by,
-            i.state = 'applied' AND NOT EXISTS (SELECT FROM library_imports later
-                WHERE later.state = 'applied' AND (later.closed_at, later.id) > (i.closed_at, i.id)
+            i.state = 'applied' AND {wrote} AND (i.kind = 'layer' OR NOT EXISTS (
+                SELECT FROM library_imports later WHERE later.state = 'applied'
+                AND (later.closed_at, later.id) > (i.closed_at, i.id)
+                AND {wrote_later}
                 AND later.repository_id IS NOT DISTINCT FROM i.repository_id
-                AND later.attack_version IS NOT DISTINCT FROM i.attack_version) AS is_last
+                AND later.attack_version IS NOT DISTINCT FROM i.attack_version)) AS is_last
          FROM library_imports i LEFT JOIN repositories r ON r.id = i.repository_id
          LEFT JOIN people maker ON maker.id = i.created_by LEFT JOIN people closer ON closer.id = i.closed_by
-         WHERE (i.repository_id IS NULL OR i.repository_id = ANY ({}))",
-        seen(reader)
+         WHERE (${reader}::uuid IS NULL OR i.created_by = ${reader}::uuid AND i.repository_id IS NULL
+            OR i.repository_id IS NULL AND (i.kind IN ('attack', 'atomics')
+                OR i.kind = 'layer' AND i.state = 'applied')
+            OR i.repository_id = ANY ({seen}))",
+        seen = seen(reader),
+        wrote = wrote("i"),
+        wrote_later = wrote("later"),
     )
 }
 
@@ -335,15 +355,20 @@ pub struct Claimed {
     repository_id: Option<RepositoryId>,
     #[diesel(sql_type = Bool)]
     withdraw: bool,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    created_by: Option<PersonId>,
     #[diesel(sql_type = Timestamptz)]
     claimed_at: DateTime<Utc>,
 }
 
 impl Claimed {
+    /// What its maker is shown is what they know of; whether they may write it, applying asks them again.
     pub fn target(&self) -> Target {
         Target {
             repository: self.repository_id,
             missing: if self.withdraw { Missing::Withdraw } else { Missing::Keep },
+            shelf: self.created_by.map_or_else(Shelf::whole, Shelf::of_maker),
+            editor: None,
         }
     }
 }
@@ -356,7 +381,7 @@ pub(crate) fn claim(db: &Db, now: DateTime<Utc>) -> Result<Option<Claimed>> {
              WHERE id = (SELECT id FROM library_imports
                 WHERE state = 'waiting' OR state = 'checking' AND claimed_at < $2
                 ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-             RETURNING id, file_name, repository_id, withdraw, claimed_at";
+             RETURNING id, file_name, repository_id, withdraw, created_by, claimed_at";
         Ok(diesel::sql_query(sql)
             .bind::<Timestamptz, _>(now)
             .bind::<Timestamptz, _>(now - TimeDelta::minutes(STALLED_MINUTES))
@@ -535,11 +560,12 @@ pub(crate) fn apply_import(
         .collect();
     let takes =
         |key: &str, field: &str| chosen.contains(&(key, None)) || chosen.contains(&(key, Some(field)));
-    let applied = apply(tx, content, import.target(), &takes, agreed.outline.as_deref())?;
+    let applied = apply(tx, content, import.target(shelf), &takes, agreed.outline.as_deref())?;
     close(tx, id, &import.file_name, content, applied)
 }
 
-/// Imports at once, as the command line does; an import that changes nothing leaves nothing.
+/// Imports at once, as the command line does; an import that changes nothing leaves nothing. `takes`: as for
+/// [`apply`].
 ///
 /// # Errors
 /// As [`apply`].
@@ -549,9 +575,10 @@ pub fn import_now(
     file_name: &str,
     content: &Content,
     target: Target,
+    takes: &dyn Fn(&str, &str) -> bool,
 ) -> Result<Counts> {
     db.write_blocking(actor, |tx| {
-        let applied = apply(tx, content, target, &|_, _| false, None)?;
+        let applied = apply(tx, content, target, takes, None)?;
         if !applied.made && applied.preview.counts.changes_nothing() {
             return Ok(tx.unchanged(applied.preview.counts));
         }
@@ -598,6 +625,9 @@ fn close(
         return Ok(tx.unchanged(counts));
     }
     let import = get_import(tx.conn, Shelf::whole(), id)?;
+    if let Some(event) = applied.event {
+        return tx.audited(counts, event);
+    }
     let what = import.kind_label();
     let mut detail = serde_json::json!({
         "source": content.kind().as_str(),

@@ -6,10 +6,11 @@ use diesel::sql_types::{BigInt, Text};
 use uuid::Uuid;
 
 use super::runs::{Import, get_import, set_closed};
+use crate::imports::outcome::TEST_PLAN;
 use crate::imports::preview::{ImportState, Verdict};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::{ImportId, LibraryProcedureId};
+use crate::kernel::base::ids::{ImportId, LibraryProcedureId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::show;
 use crate::kernel::db::schema::library_import_changes;
@@ -17,6 +18,7 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::library::store::curated::{lock, remove_release, restore_release};
 use crate::library::store::incoming::{Before, Use, list_uses, take_back};
+use crate::library::store::undo::{PlanBefore, PlanUse, list_plan_uses, take_plans_back};
 
 /// How many obstacles are named; the rest is counted.
 const NAMED: usize = 20;
@@ -24,6 +26,7 @@ const NAMED: usize = 20;
 /// What an import did, row by row.
 struct Acts {
     procedures: Vec<(LibraryProcedureId, Before)>,
+    plans: Vec<PlanBefore>,
     /// Of a release of ATT&CK: what each external id was before; null where it was not there.
     facts: HashMap<String, serde_json::Value>,
 }
@@ -39,9 +42,13 @@ fn acts(conn: &mut PgConnection, id: ImportId) -> Result<Acts> {
             library_import_changes::before,
         ))
         .load(conn)?;
-    let mut acts = Acts { procedures: Vec::new(), facts: HashMap::new() };
+    let mut acts = Acts { procedures: Vec::new(), plans: Vec::new(), facts: HashMap::new() };
     for (key, subject, before) in rows {
-        let Some(before) = before else { continue };
+        let Some(mut before) = before else { continue };
+        if let Some(plan) = before.get_mut(TEST_PLAN) {
+            acts.plans.push(serde_json::from_value(plan.take())?);
+            continue;
+        }
         match subject {
             Some(subject) => {
                 acts.procedures.push((LibraryProcedureId(subject), serde_json::from_value(before)?));
@@ -70,11 +77,16 @@ pub fn list_obstacles(conn: &mut PgConnection, import: &Import) -> Result<Vec<St
     if import.state != ImportState::Applied {
         return Ok(vec!["It was not applied.".to_owned()]);
     }
+    let acts = acts(conn, import.id)?;
+    if acts.procedures.is_empty() && acts.plans.is_empty() && acts.facts.is_empty() {
+        return Ok(vec!["It changed nothing, so there is nothing to undo.".to_owned()]);
+    }
     if !import.is_last {
         return Ok(vec!["A later import went to the same place. Take that back first.".to_owned()]);
     }
-    let acts = acts(conn, import.id)?;
-    let mut told: Vec<String> = list_uses(conn, &acts.procedures)?.iter().map(use_told).collect();
+    let plans: Vec<TestPlanId> = acts.plans.iter().map(|plan| plan.id).collect();
+    let mut told: Vec<String> = list_plan_uses(conn, &acts.plans)?.iter().map(plan_told).collect();
+    told.extend(list_uses(conn, &acts.procedures, &plans)?.iter().map(use_told));
     if let Some(version) = import.attack_version.as_deref().filter(|_| is_whole(&acts)) {
         // sql_query: two counts in one statement.
         let pinned: Pinned = diesel::sql_query(
@@ -108,6 +120,16 @@ fn is_whole(acts: &Acts) -> bool {
     !acts.facts.is_empty() && acts.facts.values().all(serde_json::Value::is_null)
 }
 
+fn plan_told(used: &PlanUse) -> String {
+    let why = if used.edited {
+        "it was changed since".to_owned()
+    } else {
+        let count = usize::try_from(used.engagements).unwrap_or_default();
+        format!("{} made from it", show::counted(count, "engagement was", "engagements were"))
+    };
+    format!("Test plan {}: {why}.", used.title)
+}
+
 fn use_told(used: &Use) -> String {
     let mut why = Vec::new();
     if used.edited {
@@ -139,6 +161,7 @@ pub(crate) fn undo(tx: &mut WriteTx<'_>, shelf: Shelf, id: ImportId) -> Result<A
         return Err(Error::Refused(format!("This import cannot be undone. {}", obstacles.join(" "))));
     }
     let acts = acts(tx.conn, id)?;
+    take_plans_back(tx, &acts.plans)?;
     take_back(tx, &acts.procedures)?;
     if let Some(version) = &import.attack_version {
         if is_whole(&acts) {

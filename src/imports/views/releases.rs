@@ -27,20 +27,13 @@ pub struct Releases {
 
 impl Releases {
     /// Those with one successor, which a tick confirms.
-    fn ready(&self) -> Vec<(&Mapping, &str)> {
-        let ready = self.mappings.iter().filter_map(|mapping| match &mapping.fate {
-            Fate::Became(heir) => Some((mapping, heir.as_str())),
-            _ => None,
-        });
-        ready.collect()
+    fn ready(&self) -> Vec<(&Mapping, &(String, String))> {
+        let ready = self.mappings.iter().filter(|mapping| matches!(mapping.fate, Fate::Became(_)));
+        ready.filter_map(|mapping| Some((mapping, mapping.heirs.first()?))).collect()
     }
     /// Those with several, of which somebody has to choose one.
-    fn open(&self) -> Vec<(&Mapping, &[String])> {
-        let open = self.mappings.iter().filter_map(|mapping| match &mapping.fate {
-            Fate::Open(heirs) => Some((mapping, heirs.as_slice())),
-            _ => None,
-        });
-        open.collect()
+    fn open(&self) -> Vec<&Mapping> {
+        self.mappings.iter().filter(|mapping| matches!(mapping.fate, Fate::Open(_))).collect()
     }
     /// Those that keep what they name.
     fn left(&self) -> Vec<&Mapping> {

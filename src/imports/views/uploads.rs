@@ -39,6 +39,9 @@ impl List {
     fn goal_is(&self, goal: &Goal) -> bool {
         goal.id.to_string() == self.chosen
     }
+    fn counted(&self, count: &usize) -> String {
+        show::thousands(*count)
+    }
     fn shown(&self) -> usize {
         self.imports.len()
     }
@@ -75,6 +78,9 @@ impl Part {
     }
     fn tells_places(&self) -> bool {
         matches!(self.verdict, Verdict::Fault | Verdict::Refused | Verdict::Warning)
+    }
+    fn tells_sentences(&self) -> bool {
+        self.rows.iter().any(|row| !row.detail.sentence.is_empty())
     }
     fn tells_fields(&self) -> bool {
         self.verdict == Verdict::Changed
@@ -119,9 +125,12 @@ impl Show {
     /// Where it goes, or went.
     fn goal(&self) -> &str {
         match (&self.import.repository_name, self.import.kind) {
+            (_, Some(ImportKind::Layer)) => "Test plans",
             (Some(name), _) => name,
             (None, Some(ImportKind::Atomics)) => "Atomic Red Team",
             (None, Some(ImportKind::Attack)) => "ATT&CK releases",
+            (None, Some(ImportKind::Archive)) => "The repository that it names",
+            (None, Some(ImportKind::TestPlan)) => "The repositories that it names",
             (None, _) => "The library",
         }
     }
@@ -129,6 +138,11 @@ impl Show {
     fn withdraws_much(&self) -> bool {
         let Tally { counts, stored } = self.tally();
         withdraws_much(counts.withdrawn, stored)
+    }
+    /// Whether the file itself is at fault, and not where it was to go.
+    fn is_unread(&self) -> bool {
+        let faults = self.parts.iter().filter(|part| part.verdict == Verdict::Fault);
+        faults.flat_map(|part| &part.rows).any(|row| row.detail.place.is_some())
     }
     fn conflicts(&self) -> Option<&Part> {
         self.parts.iter().find(|part| part.verdict == Verdict::Conflict)

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::shelf::take_numbers;
 use super::versions::VersionRow;
 use crate::kernel::base::error::Result;
-use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
+use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{library_procedure_versions, library_procedures};
@@ -192,6 +192,9 @@ pub(crate) struct Before {
     pub current: Option<i32>,
     pub imported: Option<i32>,
     pub withdrawn_at: Option<DateTime<Utc>>,
+    /// Whether the import retired it.
+    #[serde(default)]
+    pub retired: bool,
     /// The version that the import left.
     pub after: i32,
 }
@@ -323,6 +326,7 @@ pub(crate) fn write_procedures(
                 current: stored.map(|row| row.version),
                 imported: stored.and_then(|row| row.imported),
                 withdrawn_at: stored.and_then(|row| row.withdrawn_at),
+                retired: false,
                 after: version,
             },
         });
@@ -352,6 +356,7 @@ pub(crate) fn write_procedures(
             current: Some(row.version),
             imported: row.imported,
             withdrawn_at: None,
+            retired: false,
             after: row.version,
         },
     }));
@@ -468,13 +473,20 @@ pub(crate) fn set_copied_version(tx: &mut WriteTx<'_>, id: LibraryProcedureId, v
 }
 
 /// Takes back what an import did: what it brought is withdrawn, what it changed says again what it said, as a
-/// version of its own, and what it withdrew is back. The caller holds the lock, has asked for what uses it,
-/// and audits.
+/// version of its own, and what it withdrew or retired is back. The caller holds the lock, has asked for what
+/// uses it, and audits.
 pub(crate) fn take_back(tx: &mut WriteTx<'_>, acts: &[(LibraryProcedureId, Before)]) -> Result<()> {
     let brought: Vec<Uuid> =
         acts.iter().filter(|(_, before)| before.current.is_none()).map(|(id, _)| id.0).collect();
     let now = tx.now();
     set_withdrawn(tx, &brought, Some(now))?;
+    let retired: Vec<Uuid> = acts.iter().filter(|(_, before)| before.retired).map(|(id, _)| id.0).collect();
+    diesel::update(library_procedures::table.filter(library_procedures::id.eq_any(retired)))
+        .set((
+            library_procedures::retired_at.eq(None::<DateTime<Utc>>),
+            library_procedures::updated_at.eq(now),
+        ))
+        .execute(tx.conn)?;
     let same = |before: &Before| before.current == Some(before.after);
     let back: Vec<Uuid> = acts
         .iter()
@@ -539,8 +551,13 @@ pub(crate) struct Use {
     pub copies: i64,
 }
 
-/// Which of the acts of an import cannot be taken back, because something uses what it left.
-pub(crate) fn list_uses(conn: &mut PgConnection, acts: &[(LibraryProcedureId, Before)]) -> Result<Vec<Use>> {
+/// Which of the acts of an import cannot be taken back, because something uses what it left. `plans` are test
+/// plans that are taken back with them.
+pub(crate) fn list_uses(
+    conn: &mut PgConnection,
+    acts: &[(LibraryProcedureId, Before)],
+    plans: &[TestPlanId],
+) -> Result<Vec<Use>> {
     let ids: Vec<Uuid> = acts.iter().map(|(id, _)| id.0).collect();
     let before: Vec<i32> = acts.iter().map(|(_, before)| before.current.unwrap_or(0)).collect();
     let after: Vec<i32> = acts.iter().map(|(_, before)| before.after).collect();
@@ -551,6 +568,7 @@ pub(crate) fn list_uses(conn: &mut PgConnection, acts: &[(LibraryProcedureId, Be
             SELECT r.prefix || '-' || p.number AS shown, p.name, now.digest <> was.digest AS edited,
                 ARRAY(SELECT t.title FROM test_plan_procedures tp JOIN test_plans t ON t.id = tp.test_plan_id
                     WHERE acts.before = 0 AND tp.procedure_id = p.id AND t.deleted_at IS NULL
+                    AND t.id <> ALL ($4)
                     ORDER BY t.title) AS plans,
                 (SELECT count(DISTINCT e.engagement_id) FROM procedures e
                     WHERE e.origin_id = p.id AND e.origin_version > acts.before
@@ -568,5 +586,6 @@ pub(crate) fn list_uses(conn: &mut PgConnection, acts: &[(LibraryProcedureId, Be
         .bind::<Array<SqlUuid>, _>(ids)
         .bind::<Array<Integer>, _>(before)
         .bind::<Array<Integer>, _>(after)
+        .bind::<Array<SqlUuid>, _>(plans)
         .load(conn)?)
 }

@@ -9,6 +9,7 @@ pub mod procedures;
 pub mod repositories;
 mod seed;
 pub mod shelf;
+pub mod undo;
 mod versions;
 pub mod writing;
 

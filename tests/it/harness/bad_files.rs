@@ -31,13 +31,22 @@ fn link() -> Vec<u8> {
     zip.finish().expect("a zip").into_inner()
 }
 
-fn alias_bomb() -> Vec<u8> {
-    let mut yaml = "attack_technique: T1003\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+/// A tower of aliases below a first line, which says what kind of file it is.
+fn alias_bomb(first: &str) -> Vec<u8> {
+    let mut yaml = format!("{first}\na0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let alias = format!("*a{}, ", level - 1).repeat(10);
         yaml += &format!("a{level}: &a{level} [{alias}]\n");
     }
-    (yaml + "atomic_tests: []\n").into_bytes()
+    yaml.into_bytes()
+}
+
+const HEAD: &[u8] =
+    b"format: tyrian-repository\nversion: 1\nname: N\nprefix: ABC\ntype: open\nnext_number: 1\n";
+
+/// An archive with one more entry.
+fn archive_with(name: &str, bytes: &[u8]) -> Vec<u8> {
+    zip_of(&[("repository.yaml", HEAD), (name, bytes)])
 }
 
 /// Every kind of file that is refused as a whole.
@@ -47,7 +56,7 @@ pub fn refused() -> Vec<BadFile> {
     let deep_json = format!("{{\"type\":\"bundle\",\n\"objects\":{}", "[".repeat(10_000));
     let bomb = vec![b' '; 60 << 20];
     vec![
-        file("alias bomb", "T1003.yaml", &alias_bomb(), &["T1003.yaml"]),
+        file("alias bomb", "T1003.yaml", &alias_bomb("attack_technique: T1003"), &["T1003.yaml"]),
         file("10,000-deep YAML", "T1003.yaml", deep_yaml.as_bytes(), &["T1003.yaml"]),
         file(
             "10,000-deep JSON",
@@ -101,6 +110,73 @@ pub fn refused() -> Vec<BadFile> {
             "enterprise-attack-1.0.json",
             b"{\"type\":\"bundle\",\"objects\":[{\"type\":",
             &["line 1"],
+        ),
+        file("alias bomb, test plan", "plan.yaml", &alias_bomb("testPlan: 1"), &["plan.yaml", "line 2"]),
+        file(
+            "10,000-deep test plan",
+            "plan.yaml",
+            format!("runbook: 1\na: {}", "[".repeat(10_000)).as_bytes(),
+            &["plan.yaml", "line 2"],
+        ),
+        file("NUL in a test plan", "plan.yaml", b"testPlan: 1\na: \"\\0\"\n", &["line 2", "U+0000"]),
+        file("byte-order mark, test plan", "plan.yaml", b"\xEF\xBB\xBFtestPlan: 1\n", &["byte-order mark"]),
+        file("tab in a test plan", "plan.yaml", b"testPlan:\n\tid: x\n", &["line 2", "tab"]),
+        file("unknown tag, test plan", "plan.yaml", b"testPlan: !x 1\n", &["line 1", "not known here"]),
+        file("UTF-8, test plan", "plan.yaml", b"testPlan: 1\na: \xff\n", &["line 2", "UTF-8"]),
+        file(
+            "test plan without anything",
+            "plan.yaml",
+            b"testPlan: {}\n",
+            &["methodologies", "runbook", "it is missing"],
+        ),
+        file(
+            "10,000-deep layer",
+            "layer.json",
+            format!(
+                "{{\"domain\":\"enterprise-attack\",\"versions\":{{}},\n\"techniques\":{}",
+                "[".repeat(10_000)
+            )
+            .as_bytes(),
+            &["layer.json", "line 2"],
+        ),
+        file(
+            "layer of another domain",
+            "layer.json",
+            b"{\"name\":\"n\",\"versions\":{},\"domain\":\"ics-attack\",\"techniques\":[]}",
+            &["domain", "ics-attack"],
+        ),
+        file(
+            "zip bomb of an archive",
+            "a.zip",
+            &archive_with("procedures/a.yaml", &bomb[..3 << 20]),
+            &["entry procedures/a.yaml", "more than 200 times its size"],
+        ),
+        file(
+            "path out of an archive",
+            "a.zip",
+            &archive_with("../a.yaml", b"x"),
+            &["entry ../a.yaml", "leads out of the archive"],
+        ),
+        file(
+            "alias bomb in an archive",
+            "a.zip",
+            &archive_with("procedures/a.yaml", &alias_bomb("id: ABC-1")),
+            &["procedures/a.yaml", "line 2"],
+        ),
+        file(
+            "10,000-deep archive",
+            "a.zip",
+            &archive_with("procedures/a.yaml", "[".repeat(10_000).as_bytes()),
+            &["procedures/a.yaml", "line 1"],
+        ),
+        file(
+            "archive of a newer version",
+            "a.zip",
+            &zip_of(&[(
+                "repository.yaml",
+                b"format: tyrian-repository\nversion: 99\nname: N\nprefix: ABC\n",
+            )]),
+            &["repository.yaml", "version"],
         ),
         file("no file of ours", "photo.png", b"\x89PNG\r\n", &["nothing that Tyrian reads"]),
     ]

@@ -86,6 +86,7 @@ pub fn a_form_outlives_its_session_and_a_proof(app: &TestApp, mut admin: Chromiu
     admin.fill("Password", PASSWORD);
     admin.press("Go on");
     admin.see("Unsaved draft from");
+    admin.see("“Three paragraphs”");
     admin.press("Restore");
     admin.holds("Description", "Three paragraphs");
     admin.holds("Name", "Night shift");

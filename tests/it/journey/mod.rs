@@ -212,6 +212,22 @@ fn journey_files_are_dropped_and_pasted() {
 
 #[test]
 #[ignore = "needs Chromium; bin/test runs it"]
+fn journey_files_chosen_meanwhile_wait_their_turn() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    additions::files_chosen_meanwhile_wait_their_turn(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_files_that_did_not_arrive_go_again() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    additions::files_that_did_not_arrive_go_again(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
 fn journey_values_are_edited_in_their_cells() {
     let app = TestApp::spawn();
     let driver = chromium::Driver::start();

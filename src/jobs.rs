@@ -40,6 +40,22 @@ pub const JOBS: &[Job] = &[
         },
     },
     Job {
+        name: "import-checks",
+        title: "Check uploaded files",
+        schedule: "* * * * *",
+        about: "Checks files that were uploaded to the library and that no other process looks at.",
+        long: false,
+        run: |reach, now| crate::imports::check::check_waiting(&reach.db, &reach.attachments, now),
+    },
+    Job {
+        name: "import-sweep",
+        title: "Clear forgotten imports",
+        schedule: "50 3 * * *",
+        about: "Discards imports that lay open for seven days, and deletes files that no import needs.",
+        long: false,
+        run: |reach, now| crate::imports::check::sweep(&reach.db, &reach.attachments, now),
+    },
+    Job {
         name: "attachment-sweep",
         title: "Clear removed files",
         schedule: "40 3 * * *",

@@ -20,6 +20,7 @@ pub const TABLE: &[&[Row]] = &[
     CLIENTS,
     EXPORTS,
     LIBRARY,
+    IMPORTS,
     ENGAGEMENTS,
     PROCEDURES,
     PROCEDURE_PARTS,
@@ -163,6 +164,23 @@ const LIBRARY: &[Row] = rows! {
     post "/test-plans/{id}/versions/{n}/restoration" => library::pages::revisions::restore;
     get "/test-plans/{id}/delete" => library::pages::plans::delete_form;
     post "/test-plans/{id}/delete" => library::pages::plans::delete;
+};
+
+const IMPORTS: &[Row] = rows! {
+    get "/library/import" => imports::pages::uploads::list;
+    post "/library/import" => imports::pages::uploads::receive;
+    get "/library/imports/{import}" => imports::pages::uploads::show;
+    get "/library/imports/{import}/events" => imports::pages::uploads::events;
+    post "/library/imports/{import}/check", LISTS => imports::pages::uploads::check_again;
+    post "/library/imports/{import}/apply", LISTS => imports::pages::uploads::apply;
+    post "/library/imports/{import}/discard", LISTS => imports::pages::uploads::discard;
+    get "/library/imports/{import}/undo" => imports::pages::uploads::undo_form;
+    post "/library/imports/{import}/undo" => imports::pages::uploads::undo;
+    get "/library/copies" => imports::pages::copies::list;
+    get "/library/copies/{copy}" => imports::pages::copies::one;
+    post "/library/copies/{copy}", LISTS => imports::pages::copies::take;
+    get "/library/releases" => imports::pages::releases::show;
+    post "/library/releases", LISTS => imports::pages::releases::update;
 };
 
 const ENGAGEMENTS: &[Row] = rows! {

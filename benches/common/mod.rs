@@ -177,6 +177,19 @@ impl Browser {
         answer.status().as_u16()
     }
 
+    /// Uploads a file; where the answer leads.
+    pub fn upload(&self, path: &str, name: &str, bytes: &[u8]) -> String {
+        let head =
+            format!("--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n");
+        let body = [head.as_bytes(), bytes, b"\r\n--x--\r\n"].concat();
+        let request = self.agent.post(format!("{}{path}", self.base)).header("cookie", &self.cookie);
+        let request = request.header("content-type", "multipart/form-data; boundary=x");
+        let mut answer = request.send(&body[..]).expect("an answer");
+        let _ = answer.body_mut().read_to_vec();
+        let to = answer.headers().get("location").and_then(|to| to.to_str().ok());
+        to.expect("a page to go to").to_owned()
+    }
+
     /// Tells statements, bytes and times of a page.
     pub fn measure(&mut self, name: &str, path: &str) {
         let (status, bytes) = self.get(path, "identity");

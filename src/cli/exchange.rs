@@ -5,21 +5,18 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use super::import::{NAMED, ask, list};
+use super::import::{Order, told};
 use crate::accounts;
 use crate::imports::archive::{Source, file_name, read_file};
 use crate::imports::domain::printable;
-use crate::imports::layer::ImportedLayer;
-use crate::imports::outcome::{How, Outcome};
-use crate::imports::plextrac::store::ReadPlan;
-use crate::imports::repository::ReadArchive;
-use crate::imports::{layer, layers, plextrac, repository};
+use crate::imports::layer;
+use crate::imports::source::{self, Content};
+use crate::imports::store::engine::Target;
+use crate::imports::store::runs;
 use crate::kernel::app::App;
 use crate::kernel::authz::Shelf;
-use crate::kernel::base::error::Error;
 use crate::kernel::base::show::counted;
-use crate::kernel::event::domain::Actor;
-use crate::library::changes::{Counts, Missing, withdraws_much};
+use crate::library::changes::Missing;
 
 /// What to import of other installations and programs.
 #[derive(Subcommand)]
@@ -77,10 +74,10 @@ pub struct Goal {
 }
 
 /// A source that was read and checked; nothing is written yet.
-pub enum Parsed {
-    Plan(ReadPlan),
-    Layer(ImportedLayer),
-    Archive(Box<ReadArchive>),
+pub struct Parsed {
+    content: Content,
+    /// What the history of imports calls it.
+    name: String,
 }
 
 /// Reads the source. It needs no database, so that one with a fault is refused before anything is started.
@@ -88,36 +85,38 @@ pub enum Parsed {
 /// # Errors
 /// Everything that is wrong, a line for each fault.
 pub fn read(command: &ExchangeCommand) -> anyhow::Result<Parsed> {
-    match command {
+    let (content, name) = match command {
         ExchangeCommand::TestPlan { file, .. } => {
             let name = file_name(file);
-            let read = plextrac::read(&name, &read_file(file)?)?;
-            let (plan, more) = plextrac::convert::imported(&name, &read.file);
-            let warnings = [read.warnings, more].concat();
-            println!(
-                "Read the test plan “{}”: {}",
-                printable(&plan.title),
-                procedures(plan.procedures.len())
-            );
-            Ok(Parsed::Plan(ReadPlan { file_name: name, plan, warnings }))
+            (source::read_plan(&name, &read_file(file)?)?, name)
         }
         ExchangeCommand::Layer { file, .. } => {
-            let read = layer::read(&file_name(file), &read_file(file)?)?;
-            let count = counted(read.techniques.len(), "technique", "techniques");
-            println!("Read the layer “{}”: {count}", printable(&read.name));
-            Ok(Parsed::Layer(read))
+            let name = file_name(file);
+            (Content::Layer(layer::read(&name, &read_file(file)?)?), name)
         }
         ExchangeCommand::Repository { source, .. } => {
-            let read = repository::read(&Source::open(source)?)?;
-            println!(
-                "Read the repository {}: {}, {}",
-                read.archive.head.prefix,
-                procedures(read.archive.procedures.len()),
-                counted(read.archive.plans.len(), "test plan", "test plans")
-            );
-            Ok(Parsed::Archive(Box::new(read)))
+            (source::read_archive(&Source::open(source)?)?, file_name(source))
         }
+    };
+    match &content {
+        Content::Plan(read) => println!(
+            "Read the test plan “{}”: {}",
+            printable(&read.plan.title),
+            procedures(read.plan.procedures.len())
+        ),
+        Content::Layer(layer) => {
+            let count = counted(layer.techniques.len(), "technique", "techniques");
+            println!("Read the layer “{}”: {count}", printable(&layer.name));
+        }
+        Content::Archive(read) => println!(
+            "Read the repository {}: {}, {}",
+            read.archive.head.prefix,
+            procedures(read.archive.procedures.len()),
+            counted(read.archive.plans.len(), "test plan", "test plans")
+        ),
+        Content::Attack(_) | Content::Atomics(_) => {}
     }
+    Ok(Parsed { content, name })
 }
 
 fn procedures(count: usize) -> String {
@@ -153,85 +152,22 @@ pub fn write(app: &App, command: &ExchangeCommand, parsed: &Parsed) -> anyhow::R
             None => bail!("no account has the e-mail address {email}"),
         },
     };
-    let mut how = How {
-        repository: goal.repository.clone(),
-        missing: if withdraws { Missing::Withdraw } else { Missing::Keep },
-        editor,
-        ..How::default()
-    };
-    let shelf = Shelf::whole();
-    let look = |how: &How| {
-        let preview = app.db.read_blocking(|conn| match parsed {
-            Parsed::Plan(plan) => plextrac::store::preview_plan(conn, shelf, plan, how),
-            Parsed::Layer(layer) => layers::preview_layer(conn, shelf, layer),
-            Parsed::Archive(read) => repository::store::preview_archive(conn, shelf, read, how),
-        });
-        preview.map_err(told)
-    };
-    let mut preview = look(&how)?;
-    if goal.theirs {
-        let fields = preview
-            .conflicts
-            .iter()
-            .flat_map(|conflict| conflict.fields.iter().map(|field| (conflict.id, field.key.clone())));
-        how.takes = fields.collect();
-        preview = look(&how)?;
-    }
-    tell(&preview, goal.theirs);
-    let counts = preview.counts();
-    if goal.dry_run {
-        let changes = &preview.changes;
-        list("Would add", &changes.added, NAMED);
-        list("Would change", &changes.changed, NAMED);
-        list("Would withdraw", &changes.withdrawn, usize::MAX);
-        list("Would keep", &changes.kept, NAMED);
-        println!("Nothing was written: this was a dry run");
-        println!("{counts}");
-        return Ok(());
-    }
-    let Counts { withdrawn, unchanged, changed, kept, .. } = counts;
-    let stored = withdrawn + unchanged + changed + kept;
-    if withdraws_much(withdrawn, stored) && !yes {
-        ask(&format!("This import retires {withdrawn} of the {stored} procedures of the repository."))?;
-    }
-    let done = app
-        .db
-        .write_blocking(&Actor::command(), |tx| match parsed {
-            Parsed::Plan(plan) => plextrac::store::apply_plan(tx, shelf, plan, &how),
-            Parsed::Layer(layer) => layers::apply_layer(tx, shelf, layer),
-            Parsed::Archive(read) => repository::store::apply_archive(tx, shelf, read, &how),
-        })
-        .map_err(told)?;
-    println!("{}", done.counts());
-    Ok(())
-}
-
-/// What to know before anything is written.
-fn tell(outcome: &Outcome, theirs: bool) {
-    for refused in &outcome.refused {
-        println!("Refused: {refused}");
-    }
-    for warning in outcome.warnings.iter().take(NAMED) {
-        println!("Warning: {warning}");
-    }
-    if let Some(more) = outcome.warnings.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        println!("Warning: {more} more");
-    }
-    for note in &outcome.notes {
-        println!("Note: {}", printable(note));
-    }
-    for conflict in &outcome.conflicts {
-        for field in &conflict.fields {
-            let (label, name) = (printable(&conflict.label), printable(&field.label()));
-            let whose = if theirs { "theirs is taken" } else { "ours stands; --theirs takes theirs" };
-            println!("Conflict: {label}, {name}: changed on both sides; {whose}");
+    let repository = match &goal.repository {
+        None => None,
+        Some(prefix) => {
+            app.db.read_blocking(|conn| runs::find_goal(conn, Shelf::whole(), prefix)).map_err(told)?
         }
-    }
-}
-
-fn told(error: Error) -> anyhow::Error {
-    match error {
-        Error::Refused(sentence) => anyhow::anyhow!(sentence),
-        other => other.into(),
-    }
+    };
+    let missing = if withdraws { Missing::Withdraw } else { Missing::Keep };
+    let order = Order {
+        content: &parsed.content,
+        name: &parsed.name,
+        target: Target { repository, editor, ..Target::of_source(missing) },
+        dry_run: goal.dry_run,
+        yes,
+        theirs: Some(goal.theirs),
+        things: "procedures",
+        place: "the repository",
+    };
+    order.carry_out(app)
 }

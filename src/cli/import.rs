@@ -9,11 +9,14 @@ use clap::{Args, Subcommand};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use crate::imports::archive::{Source, file_name, read_file};
-use crate::imports::atomics::{self, Atomics};
-use crate::imports::attack::{self, Attack};
-use crate::imports::domain::{Refused, Skipped, printable};
-use crate::imports::store::{self, Preview};
+use crate::imports::domain::printable;
+use crate::imports::preview::{Preview, Verdict};
+use crate::imports::source::Content;
+use crate::imports::store::engine::{self, Target};
+use crate::imports::store::runs;
+use crate::imports::{atomics, attack};
 use crate::kernel::app::App;
+use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::Error;
 use crate::kernel::event::domain::Actor;
 use crate::library::changes::{Counts, Missing, withdraws_much};
@@ -43,6 +46,12 @@ pub enum ImportCommand {
     Atomics {
         /// Folder, zip or YAML file
         source: PathBuf,
+        /// Into the repository with this prefix, beside what it holds, instead of the one of Atomic Red Team
+        ///
+        /// What was changed there since an earlier import stays; where the source changed the same field, the
+        /// repository's stands. The page of imports in the web lets one choose.
+        #[arg(long, value_name = "PREFIX")]
+        repository: Option<String>,
         #[command(flatten)]
         how: How,
     },
@@ -76,50 +85,21 @@ impl How {
 }
 
 /// A source that was read and checked; nothing is written yet.
-pub enum Parsed {
-    /// A release of ATT&CK.
-    Attack(Attack),
-    /// Tests of Atomic Red Team.
-    Atomics(Atomics),
+pub struct Parsed {
+    content: Content,
+    /// What the history of imports calls it.
+    name: String,
 }
 
 impl Parsed {
-    fn refused(&self) -> &[Refused] {
-        match self {
-            Self::Attack(attack) => &attack.refused,
-            Self::Atomics(atomics) => &atomics.refused,
-        }
-    }
-
-    fn skipped(&self) -> &[Skipped] {
-        match self {
-            Self::Attack(_) => &[],
-            Self::Atomics(atomics) => &atomics.skipped,
-        }
-    }
-
-    fn preview(&self, app: &App, missing: Missing) -> anyhow::Result<Preview> {
-        match self {
-            Self::Attack(attack) => store::preview_attack(&app.db, attack, missing),
-            Self::Atomics(atomics) => store::preview_atomics(&app.db, atomics, missing),
-        }
-        .map_err(told)
-    }
-
-    fn apply(&self, app: &App, missing: Missing) -> anyhow::Result<Counts> {
-        let actor = Actor::command();
-        match self {
-            Self::Attack(attack) => store::apply_attack(&app.db, &actor, attack, missing),
-            Self::Atomics(atomics) => store::apply_atomics(&app.db, &actor, atomics, missing),
-        }
-        .map_err(told)
-    }
-
     /// What is retired, and of what.
     fn nouns(&self) -> (&'static str, String) {
-        match self {
-            Self::Attack(attack) => ("tactics and techniques", format!("release {}", attack.release.version)),
-            Self::Atomics(_) => ("tests", "the library".to_owned()),
+        match &self.content {
+            Content::Attack(attack) => {
+                ("tactics and techniques", format!("release {}", attack.release.version))
+            }
+            Content::Atomics(_) => ("tests", "the library".to_owned()),
+            _ => ("procedures", "the repository".to_owned()),
         }
     }
 }
@@ -144,7 +124,7 @@ pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
                 of(TechniqueStatus::Revoked),
                 of(TechniqueStatus::Deprecated),
             ));
-            Ok(Parsed::Attack(attack))
+            Ok(Parsed { content: Content::Attack(attack), name: file_name(file) })
         }
         ImportCommand::Atomics { source, .. } => {
             let progress = Progress::start(&format!("Reading {}", shown(source)));
@@ -156,7 +136,7 @@ pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
             if atomics.others > 0 {
                 println!("Not looked at: {}, not YAML or hidden", counted(atomics.others, "other file"));
             }
-            Ok(Parsed::Atomics(atomics))
+            Ok(Parsed { content: Content::Atomics(atomics), name: file_name(source) })
         }
     }
 }
@@ -168,49 +148,133 @@ pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
 /// A sentence; nothing is then written.
 pub fn write(app: &App, command: &ImportCommand, parsed: &Parsed) -> anyhow::Result<()> {
     let how = command.how();
-    let progress = Progress::start("Comparing with the library");
-    let preview = parsed.preview(app, how.missing())?;
-    progress.clear();
-    for skipped in parsed.skipped() {
-        println!("Left out: {skipped}");
-    }
-    for refused in parsed.refused() {
-        println!("Refused: {refused}");
-    }
     let (things, place) = parsed.nouns();
-    let kept = preview.counts.kept;
-    if kept > 0 {
-        let why = if how.withdraw {
-            "they were refused, and their earlier copies stay"
-        } else {
-            "they stay; with --withdraw they are retired"
+    let order = Order {
+        content: &parsed.content,
+        name: &parsed.name,
+        target: target(app, command)?,
+        dry_run: how.dry_run,
+        yes: how.yes,
+        theirs: None,
+        things,
+        place: &place,
+    };
+    order.carry_out(app)
+}
+
+/// Where it goes, and what becomes of what it does not hold.
+fn target(app: &App, command: &ImportCommand) -> anyhow::Result<Target> {
+    let repository = match command {
+        ImportCommand::Atomics { repository: Some(prefix), .. } => {
+            app.db.read_blocking(|conn| runs::find_goal(conn, Shelf::whole(), prefix)).map_err(told)?
+        }
+        _ => None,
+    };
+    Ok(Target { repository, ..Target::of_source(command.how().missing()) })
+}
+
+/// What is to be done with a source that was read.
+pub(super) struct Order<'a> {
+    pub content: &'a Content,
+    /// What the history of imports calls it.
+    pub name: &'a str,
+    pub target: Target,
+    pub dry_run: bool,
+    pub yes: bool,
+    /// Whether theirs is taken where both sides changed a field; none where that cannot be said.
+    pub theirs: Option<bool>,
+    /// What is retired, and of what.
+    pub things: &'a str,
+    pub place: &'a str,
+}
+
+impl Order<'_> {
+    /// Tells what the import does, asks where that is much, and does it.
+    ///
+    /// # Errors
+    /// A sentence; nothing is then written.
+    pub fn carry_out(&self, app: &App) -> anyhow::Result<()> {
+        let Self { content, target, things, place, .. } = *self;
+        let withdraws = target.missing == Missing::Withdraw;
+        let progress = Progress::start("Comparing with the library");
+        let preview = app.db.read_blocking(|conn| engine::preview(conn, content, target)).map_err(told)?;
+        progress.clear();
+        if let Content::Atomics(atomics) = content {
+            for skipped in &atomics.skipped {
+                println!("Left out: {skipped}");
+            }
+        }
+        self.warn(&preview);
+        let kept = preview.counts.kept;
+        if kept > 0 {
+            let why = if withdraws {
+                "they were refused, and their earlier copies stay"
+            } else {
+                "they stay; with --withdraw they are retired"
+            };
+            println!("{} {things} of {place} are not in this import: {why}", HumanCount(kept as u64));
+        }
+        if self.dry_run {
+            list("Would add", &preview.labels(Verdict::Added), NAMED);
+            list("Would change", &preview.labels(Verdict::Changed), NAMED);
+            list("Would withdraw", &preview.labels(Verdict::Withdrawn), usize::MAX);
+            list("Would keep", &preview.labels(Verdict::Kept), NAMED);
+            println!("Nothing was written: this was a dry run");
+            println!("{}", preview.counts);
+            return Ok(());
+        }
+        let Counts { withdrawn, unchanged, changed, .. } = preview.counts;
+        let stored = withdrawn + unchanged + changed + kept;
+        if withdraws_much(withdrawn, stored) && !self.yes {
+            let (withdrawn, stored) = (HumanCount(withdrawn as u64), HumanCount(stored as u64));
+            ask(&format!("This import retires {withdrawn} of the {stored} {things} of {place}."))?;
+        }
+        let progress = Progress::start("Writing");
+        let takes = |_: &str, _: &str| self.theirs == Some(true);
+        let counts = runs::import_now(&app.db, &Actor::command(), self.name, content, target, &takes);
+        let counts = counts.map_err(told)?;
+        progress.clear();
+        println!("{counts}");
+        Ok(())
+    }
+
+    /// Says what is refused, what to know of what is taken, the first of it, and which fields were changed
+    /// here and in the source.
+    fn warn(&self, preview: &Preview) {
+        let of = |verdict: Verdict| preview.changes.iter().filter(move |change| change.verdict == verdict);
+        for place in of(Verdict::Refused).filter_map(|change| change.detail.place.as_ref()) {
+            println!("Refused: {place}");
+        }
+        // Files that were not looked into are told as left out.
+        let leaves_out = matches!(self.content, Content::Atomics(_));
+        let told: Vec<String> = of(Verdict::Warning)
+            .filter_map(|change| match &change.detail.place {
+                Some(place) => (place.object.is_some() || !leaves_out).then(|| place.to_string()),
+                None => Some(format!("{}: {}", printable(&change.label), printable(&change.detail.sentence))),
+            })
+            .collect();
+        for warning in told.iter().take(NAMED) {
+            println!("Warning: {warning}");
+        }
+        if let Some(more) = told.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            println!("Warning: {} more", HumanCount(more as u64));
+        }
+        let whose = match self.theirs {
+            None => "ours stands",
+            Some(false) => "ours stands; --theirs takes theirs",
+            Some(true) => "theirs is taken",
         };
-        println!("{} {things} of {place} are not in this import: {why}", HumanCount(kept as u64));
+        for change in of(Verdict::Conflict) {
+            let fields = change.detail.fields.iter().filter(|field| field.is_conflict);
+            let fields: Vec<&str> = fields.map(|field| field.label.as_str()).collect();
+            let (label, fields) = (printable(&change.label), printable(&fields.join(", ")));
+            println!("Conflict: {label}, {fields}: changed on both sides; {whose}");
+        }
     }
-    if how.dry_run {
-        list("Would add", &preview.added, NAMED);
-        list("Would change", &preview.changed, NAMED);
-        list("Would withdraw", &preview.withdrawn, usize::MAX);
-        list("Would keep", &preview.kept, NAMED);
-        println!("Nothing was written: this was a dry run");
-        println!("{}", preview.counts);
-        return Ok(());
-    }
-    let Counts { withdrawn, unchanged, changed, .. } = preview.counts;
-    let stored = withdrawn + unchanged + changed + kept;
-    if withdraws_much(withdrawn, stored) && !how.yes {
-        let (withdrawn, stored) = (HumanCount(withdrawn as u64), HumanCount(stored as u64));
-        ask(&format!("This import retires {withdrawn} of the {stored} {things} of {place}."))?;
-    }
-    let progress = Progress::start("Writing");
-    let counts = parsed.apply(app, how.missing())?;
-    progress.clear();
-    println!("{counts}");
-    Ok(())
 }
 
 /// Asks whether to go on; where nobody can answer, it does not.
-pub(super) fn ask(what: &str) -> anyhow::Result<()> {
+fn ask(what: &str) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
         bail!("{what} Nothing was written. --dry-run names them, and --yes retires them");
     }
@@ -225,9 +289,9 @@ pub(super) fn ask(what: &str) -> anyhow::Result<()> {
 }
 
 /// How many names a dry run prints of what is not lost.
-pub(super) const NAMED: usize = 50;
+const NAMED: usize = 50;
 
-pub(super) fn list(would: &str, names: &[String], most: usize) {
+fn list(would: &str, names: &[String], most: usize) {
     for name in names.iter().take(most) {
         println!("{would}: {}", printable(name));
     }
@@ -240,7 +304,7 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{} {noun}{}", HumanCount(count as u64), if count == 1 { "" } else { "s" })
 }
 
-fn told(error: Error) -> anyhow::Error {
+pub(super) fn told(error: Error) -> anyhow::Error {
     match error {
         Error::Refused(sentence) => anyhow::anyhow!(sentence),
         other => other.into(),

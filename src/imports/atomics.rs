@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::archive::{TechniqueFile, technique_files};
 use super::domain::{
-    Entries, ID_MAX, ImportError, NAME_MAX, Refused, Skipped, Tracked, Trail, is_longer, record,
+    Entries, Faults, ID_MAX, ImportError, NAME_MAX, Skipped, Tracked, Trail, is_longer, record,
 };
 use crate::kernel::base::hex::hex;
 use crate::library::domain::{Input, ProcedureBody, Step, StepKind};
@@ -21,7 +21,9 @@ pub struct Atomics {
     /// Keys are unique.
     pub procedures: Vec<(String, ProcedureBody)>,
     /// Tests that were read and left out, with the reason.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<ImportError>,
+    /// Tests that are taken, and what to know of them.
+    pub warnings: Vec<ImportError>,
     /// Their keys: a test that is refused is there all the same, so its earlier copy is not withdrawn.
     pub refused_keys: Vec<String>,
     /// Files that were left out, with the reason.
@@ -40,9 +42,9 @@ record! {
 
 record! {
     Test labelled "name" {
+;
         "name" => name: String,
         "executor" => executor: Executor,
-        ;
         "auto_generated_guid" => guid: String,
         "description" => description: String,
         "supported_platforms" => platforms: Vec<String>,
@@ -72,8 +74,8 @@ record! {
 
 record! {
     Executor {
-        "name" => name: String,
         ;
+        "name" => name: String,
         "command" => command: String,
         "steps" => steps: String,
         "cleanup_command" => cleanup: String,
@@ -87,20 +89,90 @@ record! {
 /// name and its number among the tests of that name, which holds until one of the three changes.
 ///
 /// # Errors
-/// The first file that cannot be read as it should fails the whole source, naming the test, field
-/// and line. A test that is well formed and still of no use is listed in [`Atomics::refused`].
-pub fn parse(source: &Source) -> Result<Atomics, ImportError> {
+/// Every file that cannot be read as it should, each with the test, field and line of its first fault; then
+/// nothing of the source is taken. A test that is well formed and still of no use is listed in
+/// [`Atomics::refused`].
+pub fn parse(source: &Source) -> Result<Atomics, Faults> {
     let found = technique_files(source)?;
     let mut gathered = Gathered::default();
     gathered.atomics.skipped = found.skipped;
     gathered.atomics.others = found.others;
+    let mut faults = Vec::new();
     for file in found.files {
-        let technique = read(&file)?;
-        for (at, test) in technique.tests.into_iter().enumerate() {
-            gathered.add(&file.name, &technique.id, at + 1, test);
+        match read(&file) {
+            Ok(technique) => {
+                let places = Places::of(&file, technique.tests.len());
+                for (at, test) in technique.tests.into_iter().enumerate() {
+                    gathered.add(&places, &technique.id, at, test);
+                }
+            }
+            Err(fault) if faults.len() < FAULTS_MAX => faults.push(fault),
+            Err(_) => break,
         }
     }
-    Ok(gathered.atomics)
+    if faults.is_empty() { Ok(gathered.atomics) } else { Err(Faults(faults)) }
+}
+
+/// Where the tests of a file stand, for messages.
+struct Places<'a> {
+    file: &'a str,
+    text: &'a str,
+    /// Lines at which the tests begin, counted from 0; none where the file is not laid out as people do.
+    lines: Vec<usize>,
+}
+
+impl<'a> Places<'a> {
+    /// In a list laid out over lines no text of an item can stand as far left as its dash.
+    fn of(file: &'a TechniqueFile, tests: usize) -> Self {
+        let text = std::str::from_utf8(&file.bytes).unwrap_or_default();
+        let mut lines = Vec::with_capacity(tests);
+        let mut indent = None;
+        let numbered = text.lines().enumerate();
+        for (at, line) in numbered.skip_while(|(_, line)| !line.starts_with("atomic_tests:")).skip(1) {
+            let trimmed = line.trim_start_matches(' ');
+            let is_item = trimmed.starts_with("- ") || trimmed.trim_end() == "-";
+            let depth = line.len() - trimmed.len();
+            if is_item && *indent.get_or_insert(depth) == depth {
+                lines.push(at);
+            }
+        }
+        if lines.len() != tests {
+            lines.clear();
+        }
+        Self { file: &file.name, text, lines }
+    }
+
+    fn fault(&self, at: usize, name: Option<&str>, field: &str, sentence: impl Into<String>) -> ImportError {
+        ImportError {
+            object: Some(test_name(at + 1, name)),
+            field: Some(field.to_owned()),
+            line: self.line(at, field),
+            ..ImportError::file(self.file, sentence)
+        }
+    }
+
+    /// The line of a field, or of what holds it where it is not there.
+    fn line(&self, at: usize, field: &str) -> Option<usize> {
+        let begin = *self.lines.get(at)?;
+        let end = self.lines.get(at + 1).copied().unwrap_or(usize::MAX);
+        let own = || self.text.lines().enumerate().skip(begin).take(end - begin);
+        // How far right a line's key stands; those of the test stand below its first one.
+        let column = |line: &str| line.len() - line.trim_start_matches(['-', ' ']).len();
+        let outer = own().next().map_or(0, |(_, line)| column(line));
+        let mut found = begin;
+        for (depth, key) in field.split('.').enumerate() {
+            let is_key = |line: &str| {
+                let is_at = if depth == 0 { column(line) == outer } else { column(line) > outer };
+                let rest = line[column(line)..].strip_prefix(key);
+                is_at && rest.is_some_and(|rest| rest.trim_start().starts_with(':'))
+            };
+            match own().skip(found - begin).find(|(_, line)| is_key(line)) {
+                Some((line, _)) => found = line,
+                None => break,
+            }
+        }
+        Some(found + 1)
+    }
 }
 
 #[derive(Default)]
@@ -113,33 +185,47 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, file: &str, technique: &str, number: usize, test: Test) {
-        let object = test_name(number, Some(&test.name));
+    fn add(&mut self, places: &Places<'_>, technique: &str, at: usize, test: Test) {
+        let name = test.name.clone().unwrap_or_default();
+        let object = test_name(at + 1, test.name.as_deref());
         // Tests with a GUID count as well: when one is given to a namesake, the others stay.
-        let namesakes = (technique.to_owned(), test.name.clone());
+        let namesakes = (technique.to_owned(), name.clone());
         let ordinal = self.namesakes.entry(namesakes).or_default();
         *ordinal += 1;
         let guid = test.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty());
+        let has_guid = guid.is_some();
         let key = match guid {
             Some(guid) => guid.to_lowercase(),
-            None => derived_key(technique, &test.name, *ordinal),
+            None => derived_key(technique, &name, *ordinal),
         };
         let outcome = if is_longer(&key, ID_MAX) {
-            Err(format!("its auto_generated_guid has more than {ID_MAX} characters"))
+            Err(("auto_generated_guid", format!("its auto_generated_guid has more than {ID_MAX} characters")))
         } else if let Some(other) = self.places.get(&key) {
-            Err(format!("its auto_generated_guid is already that of {other}"))
+            Err(("auto_generated_guid", format!("its auto_generated_guid is already that of {other}")))
         } else {
             body(technique, test)
         };
+        let named = Some(name.as_str()).filter(|name| !name.is_empty());
         match outcome {
             Ok(body) => {
-                self.places.insert(key.clone(), format!("{object} in {file}"));
+                if !has_guid {
+                    let sentence = "without an auto_generated_guid it is known by its technique and name: \
+                        renamed, it comes as another test";
+                    self.warn(places.fault(at, named, "auto_generated_guid", sentence));
+                }
+                self.places.insert(key.clone(), format!("{object} in {}", places.file));
                 self.atomics.procedures.push((key, body));
             }
-            Err(reason) => {
-                self.atomics.refused.push(Refused { file: file.to_owned(), object, reason });
+            Err((field, sentence)) => {
+                self.atomics.refused.push(places.fault(at, named, field, sentence));
                 self.atomics.refused_keys.push(key);
             }
+        }
+    }
+
+    fn warn(&mut self, warning: ImportError) {
+        if self.atomics.warnings.len() < WARNINGS_MAX {
+            self.atomics.warnings.push(warning);
         }
     }
 }
@@ -158,6 +244,11 @@ fn derived_key(technique: &str, name: &str, ordinal: usize) -> String {
     format!("no-guid-{hex}")
 }
 
+/// How many files with faults are named at once.
+const FAULTS_MAX: usize = 50;
+/// How many warnings one source gives; more of them say nothing new.
+const WARNINGS_MAX: usize = 500;
+
 /// Limits for one file of at most 4 MiB. Real files stay far below them and use no anchor.
 fn options() -> Options {
     serde_saphyr::options! {
@@ -168,6 +259,7 @@ fn options() -> Options {
             max_alias_expansions_per_anchor: 100,
         },
         ignore_binary_tag_for_string: true,
+        reject_unsupported_tags: true,
         with_snippet: false,
     }
 }
@@ -215,23 +307,30 @@ fn locate(file: &str, error: &serde_saphyr::Error, trail: &Trail) -> ImportError
     }
 }
 
-fn body(technique: &str, test: Test) -> Result<ProcedureBody, String> {
-    if test.name.trim().is_empty() {
-        return Err("its name is empty".to_owned());
+/// The procedure, or the field that is at fault and why.
+fn body(technique: &str, test: Test) -> Result<ProcedureBody, (&'static str, String)> {
+    let Some(name) = test.name else { return Err(("name", "its name is missing".to_owned())) };
+    if name.trim().is_empty() {
+        return Err(("name", "its name is empty".to_owned()));
     }
-    if is_longer(&test.name, NAME_MAX) {
-        return Err(format!("its name has more than {NAME_MAX} characters"));
+    if is_longer(&name, NAME_MAX) {
+        return Err(("name", format!("its name has more than {NAME_MAX} characters")));
     }
     if is_longer(technique, ID_MAX) {
-        return Err(format!("its file's attack_technique has more than {ID_MAX} characters"));
+        let sentence = format!("its file's attack_technique has more than {ID_MAX} characters");
+        return Err(("attack_technique", sentence));
     }
     if test.platforms.iter().flatten().any(|platform| is_longer(platform, ID_MAX)) {
-        return Err(format!("a supported platform has more than {ID_MAX} characters"));
+        let sentence = format!("a supported platform has more than {ID_MAX} characters");
+        return Err(("supported_platforms", sentence));
     }
-    let steps = steps(test.executor, test.dependency_executor, test.dependencies.unwrap_or_default())?;
+    let Some(executor) = test.executor else {
+        return Err(("executor", "its executor is missing".to_owned()));
+    };
+    let steps = steps(executor, test.dependency_executor, test.dependencies.unwrap_or_default())?;
     let inputs = test.inputs.map(|entries| entries.0).unwrap_or_default();
     Ok(ProcedureBody {
-        name: test.name.trim().to_owned(),
+        name: name.trim().to_owned(),
         description: prose(test.description),
         technique_ids: vec![technique.trim().to_owned()],
         platforms: platforms(test.platforms.unwrap_or_default()),
@@ -262,13 +361,16 @@ fn steps(
     executor: Executor,
     dependency_executor: Option<String>,
     dependencies: Vec<Dependency>,
-) -> Result<Vec<Step>, String> {
+) -> Result<Vec<Step>, (&'static str, String)> {
+    let Some(name) = filled(executor.name) else {
+        return Err(("executor.name", "its executor has no name".to_owned()));
+    };
     let (command, manual) = (filled(executor.command), filled(executor.steps));
     if command.is_none() && manual.is_none() {
-        return Err("its executor has neither a command nor steps".to_owned());
+        return Err(("executor", "its executor has neither a command nor steps".to_owned()));
     }
     let elevated = executor.elevated.unwrap_or(false);
-    let checker = filled(dependency_executor).unwrap_or_else(|| executor.name.clone());
+    let checker = filled(dependency_executor).unwrap_or_else(|| name.clone());
     let mut steps: Vec<Step> = dependencies
         .into_iter()
         .map(|dependency| Step {
@@ -283,18 +385,18 @@ fn steps(
     }
     if command.is_some() {
         steps.push(Step {
-            description: format!("Run the command in {}.", shell(&executor.name)),
+            description: format!("Run the command in {}.", shell(&name)),
             command,
             elevated,
-            ..step(StepKind::Step, &executor.name)
+            ..step(StepKind::Step, &name)
         });
     }
     if let Some(cleanup) = filled(executor.cleanup) {
         steps.push(Step {
-            description: format!("Clean up in {}.", shell(&executor.name)),
+            description: format!("Clean up in {}.", shell(&name)),
             command: Some(cleanup),
             elevated,
-            ..step(StepKind::Cleanup, &executor.name)
+            ..step(StepKind::Cleanup, &name)
         });
     }
     number(&mut steps);
@@ -464,8 +566,8 @@ atomic_tests:
         assert_eq!(atomics.procedures.len(), 2);
         assert_eq!(
             atomics.refused[0].to_string(),
-            "atomics/T1004/T1004.yaml, test 2 \"Three\": its auto_generated_guid is already that of \
-             test 1 \"One\" in atomics/T1003/T1003.yaml."
+            "atomics/T1004/T1004.yaml, test 2 \"Three\", field auto_generated_guid, line 7: its \
+             auto_generated_guid is already that of test 1 \"One\" in atomics/T1003/T1003.yaml."
         );
     }
 
@@ -483,12 +585,52 @@ atomic_tests:
     }
 
     #[test]
+    fn a_test_without_a_name_or_an_executor_is_refused_by_itself_with_its_line() {
+        let yaml = "attack_technique: T1003\natomic_tests:\n- description: |\n    - name: no item\n  \
+            executor: {name: sh, command: id}\n- name: Good\n  executor: {name: sh, command: id}\n- \
+            name: Idle\n- name: Shell of none\n  executor:\n    command: id\n- name: null\n";
+        let atomics = parse_one(yaml).unwrap();
+        assert_eq!(atomics.procedures.len(), 1);
+        let said: Vec<_> = atomics.refused.iter().map(ToString::to_string).collect();
+        let file = "T1003/T1003.yaml";
+        assert_eq!(
+            said,
+            [
+                format!("{file}, test 1, field name, line 3: its name is missing."),
+                format!("{file}, test 3 \"Idle\", field executor, line 8: its executor is missing."),
+                format!(
+                    "{file}, test 4 \"Shell of none\", field executor.name, line 10: its executor has no \
+                    name."
+                ),
+                format!("{file}, test 5, field name, line 12: its name is missing."),
+            ]
+        );
+        assert_eq!(atomics.warnings[0].line, Some(6), "{:?}", atomics.warnings);
+    }
+
+    #[test]
+    fn every_file_that_cannot_be_read_is_named_at_once() {
+        let error = parse_files(&[
+            ("T1001/T1001.yaml", "attack_technique: [\n"),
+            ("T1002/T1002.yaml", &listed(&[("One", "")])),
+            ("T1003/T1003.yaml", "attack_technique: T1003\n"),
+        ])
+        .unwrap_err();
+        let lines: Vec<_> = error.lines().collect();
+        assert_eq!(lines.len(), 2, "{error}");
+        assert!(
+            lines[0].starts_with("T1001/T1001.yaml") && lines[1].starts_with("T1003/T1003.yaml"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn tests_of_no_use_are_refused_and_the_rest_is_kept() {
         let yaml =
             listed(&[("Good", ""), ("\"\"", "")]) + "- name: Idle\n  executor: {name: sh, command: ' '}\n";
         let atomics = parse_one(&yaml).unwrap();
         assert_eq!(atomics.procedures.len(), 1);
-        let reasons: Vec<_> = atomics.refused.iter().map(|refused| refused.reason.as_str()).collect();
+        let reasons: Vec<_> = atomics.refused.iter().map(|refused| refused.sentence.as_str()).collect();
         assert_eq!(reasons, ["its name is empty", "its executor has neither a command nor steps"]);
         assert_eq!(atomics.refused_keys.len(), 2, "what is refused is in the source all the same");
     }
@@ -507,7 +649,7 @@ atomic_tests:
             (long_platform, "a supported platform has more than 100 characters"),
         ] {
             let atomics = parse_one(&yaml).unwrap();
-            assert_eq!(atomics.refused.last().unwrap().reason, reason);
+            assert_eq!(atomics.refused.last().unwrap().sentence, reason);
         }
     }
 
@@ -527,7 +669,7 @@ atomic_tests:
             ),
             ("name: By hand", "name: [By, hand]", "name", "expected"),
             ("default: null", "default: [1]", "input_arguments.none.default", "expected"),
-            ("name: manual", "title: manual", "executor.name", "it is missing"),
+            ("name: manual", "name: [manual]", "executor.name", "expected"),
             (
                 "prereq_command: \"test",
                 "prereq_command: \"\\0test",

@@ -1,10 +1,13 @@
 //! Reads a MITRE ATT&CK bundle (STIX 2.1): tactics, techniques, and what replaced the revoked ones.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::archive::FILE_MAX;
-use super::domain::{ID_MAX, ImportError, NAME_MAX, Refused, Tracked, Trail, is_longer, record};
-use crate::library::domain::{AttackRelease, TacticFact, TechniqueFact, TechniqueStatus, sorted_platforms};
+use super::domain::{ID_MAX, ImportError, NAME_MAX, Tracked, Trail, is_longer, record};
+use crate::library::domain::{
+    AttackRelease, GroupFact, TacticFact, TechniqueFact, TechniqueStatus, sorted_platforms,
+};
 
 /// Nesting of lists and maps; real bundles have 5.
 const DEPTH_MAX: usize = 32;
@@ -77,9 +80,16 @@ record! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attack {
     pub release: AttackRelease,
-    /// Objects that are not of this release, with the reason: a team's own, and other domains'.
-    pub refused: Vec<Refused>,
+    /// Who uses the techniques, in the order of their external ids.
+    pub groups: Vec<GroupFact>,
+    /// Objects that were left out: a team's own, other domains', and those with a fault.
+    pub refused: Vec<ImportError>,
+    /// What names something that the file does not hold.
+    pub warnings: Vec<ImportError>,
 }
+
+/// How many warnings one file gives; more of them say nothing new.
+const WARNINGS_MAX: usize = 500;
 
 /// The domain that is read where a bundle holds several.
 const ENTERPRISE: &str = "enterprise-attack";
@@ -89,8 +99,8 @@ const ENTERPRISE: &str = "enterprise-attack";
 /// The release's version comes from the bundle's `x-mitre-collection`, or else from the file name
 /// (`enterprise-attack-18.1.json`). References to objects outside the bundle are borne. Of several objects
 /// with one external id, a live one stands before a deprecated and a revoked one, and of several versions of
-/// one object the last modified counts. Tactics and techniques without a reference of MITRE are left out, and
-/// so are other domains' where the bundle is one of Enterprise.
+/// one object the last modified counts. Tactics, techniques and groups without a reference of MITRE or with a
+/// fault are left out, and so are other domains' where the bundle is one of Enterprise.
 ///
 /// # Errors
 /// Names object, field and line of what cannot be read.
@@ -215,9 +225,21 @@ struct Release<'a> {
     tactics: Vec<Candidate>,
     /// Ids of tactics, as the matrix orders them.
     order: Vec<String>,
-    /// Id of what was revoked → id of its successor.
-    successors: HashMap<String, String>,
-    refused: Vec<Refused>,
+    /// Id of what was revoked → its successors.
+    successors: HashMap<String, Vec<Succession>>,
+    groups: Vec<Candidate>,
+    refused: Vec<ImportError>,
+    warnings: Vec<ImportError>,
+    /// Line of each object's own id, looked for when the first is asked for.
+    lines: OnceCell<HashMap<Vec<u8>, usize>>,
+}
+
+/// What a `revoked-by` says.
+struct Succession {
+    /// Id of the successor.
+    heir: String,
+    /// The relationship, to name it.
+    relation: (usize, String),
 }
 
 impl<'a> Release<'a> {
@@ -231,17 +253,24 @@ impl<'a> Release<'a> {
             tactics: Vec::new(),
             order: Vec::new(),
             successors: HashMap::new(),
+            groups: Vec::new(),
             refused: Vec::new(),
+            warnings: Vec::new(),
+            lines: OnceCell::new(),
         };
         for (index, object) in objects.into_iter().enumerate() {
             match object.kind.as_str() {
                 "attack-pattern" => {
-                    let candidate = release.candidate(index, object)?;
+                    let candidate = release.candidate(index, object);
                     release.techniques.extend(candidate);
                 }
                 "x-mitre-tactic" => {
-                    let candidate = release.candidate(index, object)?;
+                    let candidate = release.candidate(index, object);
                     release.tactics.extend(candidate);
+                }
+                "intrusion-set" => {
+                    let candidate = release.candidate(index, object);
+                    release.groups.extend(candidate);
                 }
                 "x-mitre-matrix" => {
                     let id = reference(&object).map(|(id, _)| id);
@@ -250,8 +279,11 @@ impl<'a> Release<'a> {
                 }
                 "x-mitre-collection" => release.version = object.version.and_then(release_number),
                 "relationship" if object.relationship.as_deref() == Some("revoked-by") => {
-                    if let (Some(source), Some(target)) = (object.source, object.target) {
-                        release.successors.insert(source, target);
+                    if let (Some(source), Some(heir)) = (object.source, object.target) {
+                        let heirs = release.successors.entry(source).or_default();
+                        if heirs.iter().all(|known| known.heir != heir) {
+                            heirs.push(Succession { heir, relation: (index, object.id) });
+                        }
                     }
                 }
                 _ => {}
@@ -260,48 +292,26 @@ impl<'a> Release<'a> {
         Ok(release)
     }
 
-    /// None for an object of somebody's own, which is then refused and not a fault.
-    fn candidate(&mut self, index: usize, object: StixObject) -> Result<Option<Candidate>, ImportError> {
+    /// None for an object that cannot be taken, which is then refused and no fault of the file.
+    fn candidate(&mut self, index: usize, object: StixObject) -> Option<Candidate> {
         let Some((external_id, url)) = reference(&object) else {
             let reason = "no reference of MITRE ATT&CK with an external_id is among its external_references";
-            self.refuse(index, &object, reason.to_owned());
-            return Ok(None);
+            self.refuse(index, &object, "external_references", reason.to_owned());
+            return None;
         };
-        let fault = |field, sentence: &str| Err(self.fault(index, &object, field, sentence));
-        if is_longer(&external_id, ID_MAX) {
-            return fault(
-                "external_references",
-                &format!("an external_id has more than {ID_MAX} characters"),
-            );
+        if let Some((field, sentence)) = fault_of(&object, &external_id) {
+            self.refuse(index, &object, field, sentence);
+            return None;
         }
-        let Some(name) = object.name.as_deref().filter(|name| !name.is_empty()) else {
-            return fault("name", "it is missing");
-        };
-        if is_longer(name, NAME_MAX) {
-            return fault("name", &format!("it has more than {NAME_MAX} characters"));
-        }
-        if object.phases.iter().flatten().any(|phase| is_longer(&phase.name, ID_MAX)) {
-            let sentence = format!("a phase_name has more than {ID_MAX} characters");
-            return fault("kill_chain_phases", &sentence);
-        }
-        if object.kind == "x-mitre-tactic" {
-            match object.short_name.as_deref() {
-                None => return fault("x_mitre_shortname", "it is missing"),
-                Some(name) if is_longer(name, ID_MAX) => {
-                    return fault("x_mitre_shortname", &format!("it has more than {ID_MAX} characters"));
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(Some(Candidate { index, object, external_id, url }))
+        Some(Candidate { index, object, external_id, url })
     }
 
-    fn refuse(&mut self, index: usize, object: &StixObject, reason: String) {
-        let object = match &object.name {
-            Some(name) => format!("{} \"{name}\"", object_name(index, Some(&object.id))),
-            None => object_name(index, Some(&object.id)),
-        };
-        self.refused.push(Refused { file: self.file.to_owned(), object, reason });
+    fn refuse(&mut self, index: usize, object: &StixObject, field: &str, sentence: String) {
+        let mut refused = self.place(index, &object.id, field, &sentence);
+        if let (Some(place), Some(name)) = (&mut refused.object, &object.name) {
+            place.push_str(&format!(" \"{name}\""));
+        }
+        self.refused.push(refused);
     }
 
     /// A bundle that somebody merged of several domains is one of Enterprise; the others' objects are
@@ -309,7 +319,7 @@ impl<'a> Release<'a> {
     fn keep_one_domain(&mut self) {
         let domains = |candidate: &Candidate| candidate.object.domains.clone().unwrap_or_default();
         let is_enterprise = |domains: &[String]| domains.iter().any(|domain| domain == ENTERPRISE);
-        let all = self.techniques.iter().chain(&self.tactics);
+        let all = self.techniques.iter().chain(&self.tactics).chain(&self.groups);
         if !all.clone().any(|candidate| is_enterprise(&domains(candidate))) {
             return;
         }
@@ -324,19 +334,27 @@ impl<'a> Release<'a> {
         let is_foreign = |candidate: &mut Candidate| foreign.contains(&candidate.index);
         let mut left_out: Vec<Candidate> = self.techniques.extract_if(.., is_foreign).collect();
         left_out.extend(self.tactics.extract_if(.., is_foreign));
+        left_out.extend(self.groups.extract_if(.., is_foreign));
         for candidate in left_out {
             let reason =
                 format!("it is of {}, and Tyrian keeps {ENTERPRISE}", domains(&candidate).join(", "));
-            self.refuse(candidate.index, &candidate.object, reason);
+            self.refuse(candidate.index, &candidate.object, "x_mitre_domains", reason);
         }
     }
 
-    fn fault(&self, index: usize, object: &StixObject, field: &str, sentence: &str) -> ImportError {
+    fn place(&self, index: usize, id: &str, field: &str, sentence: &str) -> ImportError {
         ImportError {
-            object: Some(object_name(index, Some(&object.id))),
+            object: Some(object_name(index, Some(id))),
             field: Some(field.to_owned()),
-            line: line_of_object(self.bytes, &object.id),
+            line: self.lines.get_or_init(|| lines_of_ids(self.bytes)).get(id.as_bytes()).copied(),
             ..ImportError::file(self.file, sentence)
+        }
+    }
+
+    fn warn(&mut self, index: usize, id: &str, field: &str, sentence: &str) {
+        if self.warnings.len() < WARNINGS_MAX {
+            let warning = self.place(index, id, field, sentence);
+            self.warnings.push(warning);
         }
     }
 
@@ -356,13 +374,24 @@ impl<'a> Release<'a> {
         let found = std::mem::take(&mut self.techniques);
         let techniques = self.unique(found)?;
         if !techniques.iter().any(|technique| technique.status() == TechniqueStatus::Live) {
-            return Err(ImportError::file(self.file, "it holds no technique that is in use"));
+            let nothing = "it holds no technique that is in use";
+            // Why there is none is worth more than that there is none.
+            return Err(match self.refused.into_iter().next() {
+                Some(first) => ImportError { sentence: format!("{}; {nothing}", first.sentence), ..first },
+                None => ImportError::file(self.file, nothing),
+            });
         }
         let domain = self.domain.take().unwrap_or_else(|| {
             let named = techniques.iter().find_map(|technique| technique.object.domains.as_ref()?.first());
             named.map_or_else(|| ENTERPRISE.to_owned(), Clone::clone)
         });
         let tactics = self.ordered_tactics()?;
+        let found = std::mem::take(&mut self.groups);
+        let mut groups = self.unique(found)?;
+        groups.retain(|group| group.status() == TechniqueStatus::Live);
+        let mut groups: Vec<_> = groups.into_iter().map(group_fact).collect();
+        groups.sort_by(|a, b| a.external_id.cmp(&b.external_id));
+        self.warn_of_strangers(&external_ids, &tactics, &techniques);
         let mut release = AttackRelease {
             version,
             domain,
@@ -370,15 +399,42 @@ impl<'a> Release<'a> {
             techniques: techniques
                 .into_iter()
                 .map(|technique| {
-                    let successor = self.successors.get(&technique.object.id);
-                    let revoked_by = successor.and_then(|id| external_ids.get(id)).cloned();
-                    technique_fact(technique, revoked_by)
+                    let heirs = self.successors.get(&technique.object.id).into_iter().flatten();
+                    let heirs = heirs.filter_map(|heir| external_ids.get(&heir.heir).cloned()).collect();
+                    technique_fact(technique, heirs)
                 })
                 .collect(),
         };
         release.techniques.sort_by(|a, b| a.external_id.cmp(&b.external_id));
         release.order_tactics();
-        Ok(Attack { release, refused: self.refused })
+        Ok(Attack { release, groups, refused: self.refused, warnings: self.warnings })
+    }
+
+    /// Says what names something that the file does not hold. It is borne: the object is taken without it.
+    fn warn_of_strangers(
+        &mut self,
+        external_ids: &HashMap<String, String>,
+        tactics: &[TacticFact],
+        techniques: &[Candidate],
+    ) {
+        let short_names: HashSet<&str> = tactics.iter().map(|tactic| tactic.short_name.as_str()).collect();
+        for technique in techniques.iter().filter(|technique| technique.status() == TechniqueStatus::Live) {
+            for phase in technique.object.phases.iter().flatten().filter(|phase| is_of_mitre(phase)) {
+                if !short_names.contains(phase.name.as_str()) {
+                    let sentence = format!("{} is no tactic of this file; it is kept", phase.name);
+                    self.warn(technique.index, &technique.object.id, "kill_chain_phases", &sentence);
+                }
+            }
+        }
+        let strangers =
+            self.successors.values().flatten().filter(|next| !external_ids.contains_key(&next.heir));
+        let mut strangers: Vec<_> =
+            strangers.map(|next| (next.relation.0, next.relation.1.clone(), next.heir.clone())).collect();
+        strangers.sort();
+        for (index, id, heir) in strangers {
+            let sentence = format!("{heir} is no technique of this file, so its successor stays unknown");
+            self.warn(index, &id, "target_ref", &sentence);
+        }
     }
 
     /// One object for each external id.
@@ -399,7 +455,7 @@ impl<'a> Release<'a> {
                     next.external_id,
                     object_name(stands.index, Some(&stands.object.id))
                 );
-                return Err(self.fault(next.index, &next.object, "external_references", &sentence));
+                return Err(self.place(next.index, &next.object.id, "external_references", &sentence));
             }
             // Of one object's versions the last counts, even when it is the one that revokes.
             let replaces = if stands.object.id == next.object.id {
@@ -430,7 +486,7 @@ impl<'a> Release<'a> {
                     other.external_id,
                     object_name(other.index, Some(&other.object.id)),
                 );
-                return Err(self.fault(tactic.index, &tactic.object, "x_mitre_shortname", &sentence));
+                return Err(self.place(tactic.index, &tactic.object.id, "x_mitre_shortname", &sentence));
             }
         }
         tactics.sort_by_cached_key(|tactic| {
@@ -451,7 +507,48 @@ impl<'a> Release<'a> {
     }
 }
 
-fn technique_fact(technique: Candidate, revoked_by: Option<String>) -> TechniqueFact {
+/// Why an object with an id of MITRE's cannot be taken, and which field says so.
+fn fault_of(object: &StixObject, external_id: &str) -> Option<(&'static str, String)> {
+    let long = |max: usize| format!("it has more than {max} characters");
+    if is_longer(external_id, ID_MAX) {
+        return Some(("external_references", format!("an external_id has more than {ID_MAX} characters")));
+    }
+    match object.name.as_deref() {
+        None => return Some(("name", "it is missing".to_owned())),
+        Some(name) if name.trim().is_empty() => return Some(("name", "it is empty".to_owned())),
+        Some(name) if is_longer(name, NAME_MAX) => return Some(("name", long(NAME_MAX))),
+        Some(_) => {}
+    }
+    if object.phases.iter().flatten().any(|phase| is_longer(&phase.name, ID_MAX)) {
+        return Some(("kill_chain_phases", format!("a phase_name has more than {ID_MAX} characters")));
+    }
+    if object.kind == "x-mitre-tactic" {
+        match object.short_name.as_deref() {
+            None | Some("") => return Some(("x_mitre_shortname", "it is missing".to_owned())),
+            Some(name) if is_longer(name, ID_MAX) => return Some(("x_mitre_shortname", long(ID_MAX))),
+            Some(_) => {}
+        }
+    }
+    None
+}
+
+fn is_of_mitre(phase: &Phase) -> bool {
+    phase.chain.starts_with("mitre-")
+}
+
+fn group_fact(group: Candidate) -> GroupFact {
+    GroupFact {
+        external_id: group.external_id,
+        name: group.object.name.unwrap_or_default(),
+        description: without_citations(&group.object.description.unwrap_or_default()),
+        url: group.url,
+    }
+}
+
+/// One successor is the one that counts; of several nobody but a person can say which.
+fn technique_fact(technique: Candidate, mut heirs: Vec<String>) -> TechniqueFact {
+    heirs.sort();
+    let revoked_by = if heirs.len() == 1 { heirs.pop() } else { None };
     let status = technique.status();
     let is_part = technique.external_id.contains('.');
     let object = technique.object;
@@ -462,10 +559,11 @@ fn technique_fact(technique: Candidate, revoked_by: Option<String>) -> Technique
         description: without_citations(&object.description.unwrap_or_default()),
         url: technique.url,
         platforms: sorted_platforms(object.platforms.unwrap_or_default()),
-        tactics: phases.filter(|phase| phase.chain.starts_with("mitre-")).map(|phase| phase.name).collect(),
+        tactics: phases.filter(is_of_mitre).map(|phase| phase.name).collect(),
         is_subtechnique: object.is_subtechnique.unwrap_or(is_part),
         status,
         revoked_by,
+        successors: heirs,
     }
 }
 
@@ -483,19 +581,21 @@ fn reference(object: &StixObject) -> Option<(String, String)> {
     })
 }
 
-/// The line where an object states its id.
-fn line_of_object(bytes: &[u8], id: &str) -> Option<usize> {
-    let quoted = serde_json::to_vec(id).ok()?;
-    let at = bytes
-        .windows(quoted.len())
-        .enumerate()
-        .filter(|(_, window)| *window == quoted)
-        .map(|(at, _)| at)
-        .find(|at| {
-            let before = bytes[..*at].trim_ascii_end();
-            before.strip_suffix(b":").is_some_and(|key| key.trim_ascii_end().ends_with(b"\"id\""))
-        })?;
-    Some(line_of(bytes, at))
+/// Where each `"id"` of the file stands, by its value; of several the first.
+fn lines_of_ids(bytes: &[u8]) -> HashMap<Vec<u8>, usize> {
+    const KEY: &[u8] = b"\"id\"";
+    let mut found = HashMap::new();
+    let (mut line, mut counted) = (1, 0);
+    for (at, _) in bytes.windows(KEY.len()).enumerate().filter(|(_, window)| *window == KEY) {
+        let after = bytes[at + KEY.len()..].trim_ascii_start();
+        let Some(value) = after.strip_prefix(b":").map(<[u8]>::trim_ascii_start) else { continue };
+        let Some(value) = value.strip_prefix(b"\"") else { continue };
+        let Some(end) = value.iter().position(|byte| *byte == b'"') else { break };
+        line += bytes[counted..at].iter().filter(|byte| **byte == b'\n').count();
+        counted = at;
+        found.entry(value[..end].to_vec()).or_insert(line);
+    }
+    found
 }
 
 /// `18.1`, also of `v18.1`.
@@ -702,14 +802,80 @@ mod tests {
         assert_eq!(attack.release.techniques.len(), 1);
         let said: Vec<_> = attack.refused.iter().map(ToString::to_string).collect();
         let reason = "no reference of MITRE ATT&CK with an external_id is among its external_references.";
+        let field = "field external_references";
         assert_eq!(
             said,
             [
-                format!("{NAME}, objects[0] (attack-pattern--1) \"N1\": {reason}"),
-                format!("{NAME}, objects[2] (x-mitre-tactic--8): {reason}"),
+                format!("{NAME}, objects[0] (attack-pattern--1) \"N1\", {field}, line 2: {reason}"),
+                format!("{NAME}, objects[2] (x-mitre-tactic--8), {field}, line 8: {reason}"),
             ]
         );
         assert!(parsed(&[own]).unwrap_err().contains("no technique that is in use"));
+    }
+
+    #[test]
+    fn an_object_with_a_fault_is_refused_by_itself_and_the_rest_is_read() {
+        let nameless = technique(2, "T2", "").replace(r#""name":"N2","#, "");
+        let attack = read_all(&[technique(1, "T1", ""), nameless, technique(3, "T3", "")]).unwrap();
+        assert_eq!(attack.release.techniques.len(), 2);
+        assert_eq!(
+            attack.refused[0].to_string(),
+            format!("{NAME}, objects[1] (attack-pattern--2), field name, line 5: it is missing.")
+        );
+    }
+
+    #[test]
+    fn what_names_something_outside_the_bundle_is_taken_with_a_warning() {
+        let relation = |from: u8, to: &str| {
+            format!(
+                r#"{{"type":"relationship","id":"r{from}-{to}","relationship_type":"revoked-by",
+                "source_ref":"attack-pattern--{from}","target_ref":"attack-pattern--{to}"}}"#
+            )
+        };
+        let phase = r#","kill_chain_phases":[{"kill_chain_name":"mitre-attack","phase_name":"stealth"}]"#;
+        // Relationships may come before what they name.
+        let attack = read_all(&[
+            relation(3, "404"),
+            relation(4, "2"),
+            relation(4, "1"),
+            technique(1, "T1", phase),
+            technique(2, "T2", ""),
+            technique(3, "T3", r#","revoked":true"#),
+            technique(4, "T4", r#","revoked":true"#),
+        ])
+        .unwrap();
+        let said: Vec<_> = attack.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                format!(
+                    "{NAME}, objects[3] (attack-pattern--1), field kill_chain_phases, line 8: stealth is no \
+                     tactic of this file; it is kept."
+                ),
+                format!(
+                    "{NAME}, objects[0] (r3-404), field target_ref, line 2: attack-pattern--404 is no \
+                     technique of this file, so its successor stays unknown."
+                ),
+            ]
+        );
+        let [_, _, t3, t4] = &attack.release.techniques[..] else { panic!("four techniques") };
+        assert_eq!((&t3.revoked_by, t3.successors.len()), (&None, 0));
+        assert_eq!((&t4.revoked_by, &t4.successors[..]), (&None, &["T1".to_owned(), "T2".to_owned()][..]));
+    }
+
+    #[test]
+    fn groups_are_read_beside_the_techniques() {
+        let group = |number: u8, more: &str| {
+            technique(number, &format!("G000{number}"), more)
+                .replace("attack-pattern", "intrusion-set")
+                .replace(r#""name":"N"#, r#""description":"Known.(Citation: X)","name":"N"#)
+        };
+        let attack =
+            read_all(&[group(2, ""), technique(1, "T1", ""), group(1, ""), group(3, r#","revoked":true"#)])
+                .unwrap();
+        let ids: Vec<_> = attack.groups.iter().map(|group| group.external_id.as_str()).collect();
+        assert_eq!(ids, ["G0001", "G0002"]);
+        assert_eq!(attack.groups[0].description, "Known.");
     }
 
     #[test]
@@ -728,7 +894,7 @@ mod tests {
         assert_eq!(attack.release.tactics[0].external_id, "TA0001");
         assert_eq!(attack.release.techniques.len(), 1);
         assert_eq!(attack.refused.len(), 2);
-        assert!(attack.refused[0].reason.starts_with("it is of ics-attack, and"), "{:?}", attack.refused);
+        assert!(attack.refused[0].sentence.starts_with("it is of ics-attack, and"), "{:?}", attack.refused);
     }
 
     #[test]

@@ -72,22 +72,6 @@ impl fmt::Display for Faults {
     }
 }
 
-/// One object that was left out while the rest of its file was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    pub file: String,
-    pub object: String,
-    /// Without a capital and without a full stop.
-    pub reason: String,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [file, object, reason] = [&self.file, &self.object, &self.reason].map(|text| printable(text));
-        write!(f, "{file}, {object}: {reason}.")
-    }
-}
-
 /// A file of a source that was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Skipped {

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::domain::ImportError;
 use super::layer::{ImportedLayer, Layer, LayerContent, LegendItem, Mark, Metadata, Place, color_of, layer};
-use super::outcome::{Done, Outcome};
+use super::outcome::{Act, Done, Outcome, Touched};
+use super::preview::Verdict;
 use super::repository::file::PlanFields;
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
@@ -183,6 +184,7 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ImportedLayer) -> Resul
                 read.name
             ));
         }
+        outcome.touched.push(Touched::new(Verdict::Added, &key, &label));
         outcome.changes.added.push(label);
     }
     Ok(Prepared { outcome, key, title, procedures, is_new })
@@ -212,7 +214,7 @@ pub(crate) fn write_layer(tx: &mut WriteTx<'_>, shelf: Shelf, read: &ImportedLay
     lock(tx)?;
     let Prepared { outcome, key, title, procedures, is_new } = prepare(tx.conn, shelf, read)?;
     if !is_new || procedures.is_empty() {
-        return Ok(Done { outcome, event: None });
+        return Ok(Done { outcome, ..Done::default() });
     }
     let id = TestPlanId::new();
     let content =
@@ -220,7 +222,7 @@ pub(crate) fn write_layer(tx: &mut WriteTx<'_>, shelf: Shelf, read: &ImportedLay
     let count = procedures.len();
     let incoming = IncomingPlan {
         id,
-        key: Some(key),
+        key: Some(key.clone()),
         title: title.clone(),
         description: read.description.clone(),
         tags: Vec::new(),
@@ -228,12 +230,13 @@ pub(crate) fn write_layer(tx: &mut WriteTx<'_>, shelf: Shelf, read: &ImportedLay
         written_from: None,
         imported_digest: content.digest(),
     };
-    write_plan(tx, &incoming)?;
+    let before = write_plan(tx, &incoming)?;
     let sentence = format!("Made the test plan “{title}” of a Navigator layer: {count} procedures");
     let event = Event::new(Kind::LibraryImported, sentence)
         .subject("test_plan", id.0, &title)
         .detail(json!({ "source": "layer", "procedures": count, "techniques": read.techniques.len() }));
-    Ok(Done { outcome, event: Some(event) })
+    let acts = vec![Act::plan(key, &before)?];
+    Ok(Done { outcome, event: Some(event), repository: None, acts })
 }
 
 /// The event of an export of a layer that belongs to no client.

@@ -3,15 +3,19 @@
 
 use std::collections::HashSet;
 
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::domain::ImportError;
+use super::preview::Verdict;
 use crate::kernel::base::error::Result;
-use crate::kernel::base::ids::PersonId;
+use crate::kernel::base::ids::{PersonId, RepositoryId};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::Event;
 use crate::library::changes::{Changes, Counts, Missing};
 use crate::library::compare::Field;
+use crate::library::store::incoming::Before;
+use crate::library::store::undo::PlanBefore;
 
 /// What both sides changed differently. Ours stands until somebody takes theirs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +50,57 @@ impl Default for How {
 }
 
 /// What was written: the event is none where that was nothing.
+#[derive(Default)]
 pub(crate) struct Done {
     pub outcome: Outcome,
     pub event: Option<Event>,
+    /// Where procedures went, if that is one place.
+    pub repository: Option<RepositoryId>,
+    pub acts: Vec<Act>,
+}
+
+/// What was done to one object, so that it can be taken back.
+pub(crate) struct Act {
+    /// As [`Touched::key`].
+    pub key: String,
+    /// The procedure; none for a test plan.
+    pub subject: Option<Uuid>,
+    pub before: Value,
+}
+
+/// How the row of a test plan is told from that of a procedure.
+pub(crate) const TEST_PLAN: &str = "test_plan";
+
+impl Act {
+    pub fn procedure(key: impl ToString, id: Uuid, before: &Before) -> Result<Self> {
+        Ok(Self { key: key.to_string(), subject: Some(id), before: serde_json::to_value(before)? })
+    }
+
+    pub fn plan(key: impl ToString, before: &PlanBefore) -> Result<Self> {
+        Ok(Self { key: key.to_string(), subject: None, before: json!({ TEST_PLAN: before }) })
+    }
+}
+
+/// What becomes of one object of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touched {
+    pub verdict: Verdict,
+    /// The same each time that the source is compared; in a conflict, [`Conflict::id`].
+    pub key: String,
+    pub label: String,
+    /// The fields that change, or that both sides changed.
+    pub fields: Vec<Field>,
+}
+
+impl Touched {
+    pub fn new(verdict: Verdict, key: impl ToString, label: &str) -> Self {
+        Self { verdict, key: key.to_string(), label: label.to_owned(), fields: Vec::new() }
+    }
+
+    pub fn with(mut self, fields: Vec<Field>) -> Self {
+        self.fields = fields;
+        self
+    }
 }
 
 impl Done {
@@ -65,6 +117,8 @@ impl Done {
 pub struct Outcome {
     /// By what people call it.
     pub changes: Changes,
+    /// The same row by row; what stays as it is has none.
+    pub touched: Vec<Touched>,
     pub conflicts: Vec<Conflict>,
     /// Whole sentences about what could not stay as the source has it.
     pub notes: Vec<String>,

@@ -115,6 +115,11 @@ impl Compared {
         self.fields.iter().filter(|field| field.is_conflict())
     }
 
+    /// Fields that they changed, those among them that both did.
+    pub fn told(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| field.is_theirs() || field.is_conflict())
+    }
+
     /// What comes of it: theirs where only they changed it, ours elsewhere, and in conflicts theirs where
     /// `takes` says so of the field's key.
     ///
@@ -123,8 +128,7 @@ impl Compared {
     pub fn merged(&self, takes: impl Fn(&str) -> bool) -> Result<ProcedureBody> {
         let mut body = self.ours.clone();
         for field in &self.fields {
-            let is_taken = field.is_theirs() || (field.is_conflict() && takes(&field.key));
-            if !is_taken {
+            if !field.is_theirs() && !(field.is_conflict() && takes(&field.key)) {
                 continue;
             }
             match field.key.strip_prefix(STEP) {
@@ -178,8 +182,9 @@ mod tests {
 
     fn body(change: impl FnOnce(&mut Value)) -> ProcedureBody {
         let step = |id: &str, command: &str| {
-            let mut step = json!({ "id": id, "kind": "step", "description": "", "executor": "sh" });
-            step["command"] = command.into();
+            let texts = json!({ "description": "", "command": command, "executor": "sh" });
+            let mut step = json!({ "id": id, "kind": "step" });
+            step.as_object_mut().unwrap().extend(texts.as_object().unwrap().clone());
             step
         };
         let mut value = json!({

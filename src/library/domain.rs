@@ -240,6 +240,19 @@ pub struct TechniqueFact {
     pub status: TechniqueStatus,
     /// External id of the successor, where the release names one.
     pub revoked_by: Option<String>,
+    /// External ids of the successors, sorted, where the release names several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub successors: Vec<String>,
+}
+
+/// Who uses techniques, as a release names them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GroupFact {
+    /// `G0016`
+    pub external_id: String,
+    pub name: String,
+    pub description: String,
+    pub url: String,
 }
 
 crate::text_enum! {
@@ -269,6 +282,12 @@ impl TacticFact {
 }
 
 impl TechniqueFact {
+    pub fn digest(&self) -> ContentDigest {
+        digest_of(self)
+    }
+}
+
+impl GroupFact {
     pub fn digest(&self) -> ContentDigest {
         digest_of(self)
     }
@@ -345,6 +364,7 @@ impl AttackRelease {
                 tactics: technique.tactics,
                 status: TechniqueStatus::Live,
                 revoked_by: None,
+                successors: Vec::new(),
             })
             .collect();
         techniques.sort_by(|a, b| a.external_id.cmp(&b.external_id));

@@ -2,14 +2,12 @@
 //! Whatever is refused leaves nothing behind.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use actix_multipart::{Field, Multipart};
-use actix_web::web;
 use futures_util::StreamExt;
 use futures_util::stream::Fuse;
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutPayload};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -17,20 +15,13 @@ use crate::kernel::app::App;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{AttachmentId, PersonId};
 use crate::kernel::web::form::Pairs;
+pub use crate::kernel::web::incoming::storage;
+use crate::kernel::web::incoming::{ARRIVING, Arriving, Staging, broken, next};
 use crate::kernel::web::turns::Turns;
 use crate::procedures::evidence::{
     FILES_AT_ONCE, FileName, LeftOut, MAGIC_BYTES, file_name, media_type, renamed, told,
 };
 use crate::procedures::store::attachments::Arrived;
-
-/// How much is written to storage at once, in bytes; all that a running upload holds in memory.
-const PART: usize = 1 << 20;
-
-/// How long a sender may be silent.
-const STALLED: Duration = Duration::from_secs(60);
-
-/// How long one form with files may take to arrive: whoever sends a byte a minute holds a turn, too.
-const ARRIVING: Duration = Duration::from_secs(3_600);
 
 /// The most text of one form that is read, in bytes: more than the limits that the page names, so that what
 /// was typed comes back with a sentence and not cut.
@@ -117,9 +108,6 @@ pub async fn receive(
     (typed, Err(refused))
 }
 
-/// A field of a form, and when the whole form must have arrived.
-type Arriving<'a> = (&'a mut Fuse<Field>, Instant);
-
 async fn take(
     app: &App,
     (field, until): Arriving<'_>,
@@ -178,9 +166,8 @@ async fn file(
         field.get_ref().content_disposition().and_then(|d| d.get_filename()).unwrap_or_default().to_owned();
     let FileName { name, changed_from } = file_name(&claimed);
     let id = AttachmentId::new();
-    let mut staging: Option<Box<dyn MultipartUpload>> = None;
-    let (mut part, mut first, mut hash, mut size) =
-        (Vec::with_capacity(PART), Vec::new(), Sha256::new(), 0_i64);
+    let mut staging = Staging::new(app, staged(id));
+    let (mut first, mut hash, mut size) = (Vec::new(), Sha256::new(), 0_i64);
     let mut too_large = false;
     let stopped = loop {
         let chunk = match next(field, until).await {
@@ -199,30 +186,22 @@ async fn file(
         }
         first.extend_from_slice(&chunk[..chunk.len().min(MAGIC_BYTES - first.len().min(MAGIC_BYTES))]);
         hash.update(&chunk);
-        part.extend_from_slice(&chunk);
-        if part.len() >= PART
-            && let Err(fault) =
-                put(app, &mut staging, id, std::mem::replace(&mut part, Vec::with_capacity(PART))).await
-        {
+        if let Err(fault) = staging.write(&chunk).await {
             break Some(fault);
         }
     };
-    let stopped = match stopped {
+    match stopped {
         None if size == 0 && claimed.is_empty() => return Ok(None),
         None if size == 0 => return Ok(Some(Err(LeftOut::Empty(name)))),
         None if too_large => {
-            abort(staging).await;
+            staging.abort().await;
             return Ok(Some(Err(LeftOut::TooLarge(name, limit))));
         }
-        None => match put(app, &mut staging, id, part).await {
-            Ok(()) => complete(&mut staging).await.err(),
-            Err(fault) => Some(fault),
-        },
-        stopped => stopped,
-    };
-    if let Some(error) = stopped {
-        abort(staging).await;
-        return Err(error);
+        None => staging.complete().await?,
+        Some(error) => {
+            staging.abort().await;
+            return Err(error);
+        }
     }
     Ok(Some(Ok(Arrived {
         id,
@@ -232,13 +211,6 @@ async fn file(
         size,
         sha256: hash.finalize().into(),
     })))
-}
-
-async fn abort(staging: Option<Box<dyn MultipartUpload>>) {
-    if let Some(mut staging) = staging {
-        // What cannot be taken back now, the sweep finds.
-        let _ = staging.abort().await;
-    }
 }
 
 /// How much of a file over the limit is read for the sake of those behind it, in bytes.
@@ -255,33 +227,6 @@ async fn read_over(field: &mut Fuse<Field>, until: Instant) -> Result<()> {
         })?;
     }
     Ok(())
-}
-
-async fn put(
-    app: &App,
-    staging: &mut Option<Box<dyn MultipartUpload>>,
-    id: AttachmentId,
-    part: Vec<u8>,
-) -> Result<()> {
-    if staging.is_none() {
-        *staging = Some(
-            app.blobs
-                .put_multipart_opts(&staged(id), PutMultipartOptions::default())
-                .await
-                .map_err(storage)?,
-        );
-    }
-    match staging {
-        Some(staging) if !part.is_empty() => staging.put_part(PutPayload::from(part)).await.map_err(storage),
-        _ => Ok(()),
-    }
-}
-
-async fn complete(staging: &mut Option<Box<dyn MultipartUpload>>) -> Result<()> {
-    match staging {
-        Some(staging) => staging.complete().await.map(|_| ()).map_err(storage),
-        None => Ok(()),
-    }
 }
 
 /// Moves staged files to where their rows will look for them. Done before the rows are committed: a row
@@ -309,30 +254,4 @@ pub async fn discard(app: &App, files: &[Arrived]) {
             }
         }
     }
-}
-
-/// The next bytes of a part; a sender that has stopped is given up.
-async fn next(field: &mut Fuse<Field>, until: Instant) -> Option<Result<web::Bytes>> {
-    match tokio::time::timeout_at(until.min(Instant::now() + STALLED), field.next()).await {
-        Ok(chunk) => Some(chunk?.map_err(|fault| broken(&fault))),
-        Err(_) => Some(Err(Error::Refused(
-            "The file stopped arriving. Nothing was stored. Attach it again.".into(),
-        ))),
-    }
-}
-
-fn broken(fault: &actix_multipart::MultipartError) -> Error {
-    // Its own words may quote what was sent.
-    let kind = match fault {
-        actix_multipart::MultipartError::Incomplete => "incomplete",
-        actix_multipart::MultipartError::Payload(_) => "cut off",
-        _ => "malformed",
-    };
-    tracing::info!(kind, "an upload did not arrive whole");
-    Error::Refused("The file did not arrive whole. Nothing was stored. Attach it again.".into())
-}
-
-/// A fault of the attachment storage.
-pub fn storage(fault: object_store::Error) -> Error {
-    Error::Internal(anyhow::Error::new(fault).context("the attachment storage"))
 }

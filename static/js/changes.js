@@ -36,11 +36,6 @@ export function hasLooseChanges() {
   return findAll('form[data-loose]').some(hasTypedText) || findAll('#inputs input').some(isChanged);
 }
 
-// Files that were chosen and have not arrived: what arrives is drawn anew, with nothing chosen.
-export function formsWithFiles() {
-  return findAll('form[data-drop]').filter((form) => find('input[type=file]', form).files.length > 0);
-}
-
 export function isUnsaved(form) {
   return form.matches('[data-loose]') ? hasTypedText(form) : fields(form).some(isChanged);
 }

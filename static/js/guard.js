@@ -1,8 +1,9 @@
 // What is typed does not go by itself: leaving a page with unsaved changes asks first, and a form is posted
 // only once its draft is kept, so that a session that ended, a proof that is asked for, a server that is busy
 // or a network that went away takes nothing with it.
-import { formsWithFiles, guardedForm, hasLooseChanges, isWatched, measure, watchedForms } from './changes.js';
+import { guardedForm, hasLooseChanges, isWatched, measure, watchedForms } from './changes.js';
 import { dropPendingDraft, isKept, keepAllDrafts, keepDraft, keepNow } from './drafts.js';
+import { hasFilesUnderWay } from './files.js';
 import { rememberSent } from './offers.js';
 import { page } from './page.js';
 import { showFailure, showState } from './state.js';
@@ -63,10 +64,10 @@ document.addEventListener('tyrian:signed-in', keepAllDrafts);
 // session.js asks whether it may leave for the sign-in. Nothing is lost by that where all of it is kept.
 document.addEventListener('tyrian:leave', (event) => {
   const isLost = watchedForms().some((form) => measure(form) && !isKept(form));
-  if (isLost || formsWithFiles().length > 0) event.preventDefault();
+  if (isLost || hasFilesUnderWay()) event.preventDefault();
   else page.leaving = true;
 });
 
 function hasUnsavedChanges() {
-  return measure(guardedForm()) || hasLooseChanges() || formsWithFiles().length > 0;
+  return measure(guardedForm()) || hasLooseChanges() || hasFilesUnderWay();
 }

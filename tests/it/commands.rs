@@ -330,7 +330,7 @@ fn jobs_run_once_as_of_any_time() {
         assert!(name != "audit-verify" || done.starts_with("Nothing is sealed yet.\n"), "{done}");
     }
     assert_eq!(terminal.works("tyrian jobs run schedule-transitions --at 2030-01-01T00:00:00Z"), "0 moved\n");
-    assert_eq!(app.count("SELECT count(*) FROM job_runs WHERE trigger = 'command'"), 7);
+    assert_eq!(app.count("SELECT count(*) FROM job_runs WHERE trigger = 'command'"), 9);
     terminal.fails(
         "tyrian jobs run spring-clean",
         1,
@@ -538,7 +538,9 @@ fn an_import_takes_nothing_away_unasked() {
     assert_eq!(
         terminal.works("tyrian import atomics T9001.yaml"),
         "Read 2 tests of Atomic Red Team\n\
-        Refused: T9001.yaml, test 2 \"Idle\": its executor has neither a command nor steps.\n\
+        Refused: T9001.yaml, test 2 \"Idle\", field executor, line 7: its executor has neither a command nor \
+        steps.\nWarning: T9001: No release of ATT&CK that the library holds has it. 1 test names it and is \
+        kept: Own.\n\
         12 tests of the library are not in this import: they stay; with --withdraw they are retired\n\
         added 1, changed 0, withdrawn 0, unchanged 0, refused 1\n"
     );

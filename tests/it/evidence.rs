@@ -190,7 +190,13 @@ fn everything_to_print_holds_what_its_name_says_and_nothing_of_another_client() 
     let app = TestApp::spawn();
     let (e, _) = with_picture(&app);
     let mut lead = app.browser(&app.people.lead);
+    lead.open(&e.procedure_path(0));
+    let steps = lead.texts("#steps code");
+    assert!(!steps.is_empty());
     lead.open(&format!("{}/print", e.path()));
+    for command in &steps {
+        lead.see(command);
+    }
     for text in ["The share was open.", "HL-WS-014", "Close the share.", "shot.png", "20 Nov 2026, 07:00:00"]
     {
         lead.see(text);

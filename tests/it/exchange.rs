@@ -12,6 +12,7 @@ use tyrian::imports::archive::Source;
 use tyrian::imports::layers;
 use tyrian::imports::outcome::{How, Outcome, Takes};
 use tyrian::imports::plextrac::convert::{file_of, imported};
+use tyrian::imports::plextrac::file::TestPlanFile;
 use tyrian::imports::plextrac::store::{ReadPlan, apply_plan, preview_plan, read_plan};
 use tyrian::imports::repository::file::{Archive, Head, PlanFields, Procedure, TestPlan};
 use tyrian::imports::repository::store::{apply_archive, preview_archive, read_archive};
@@ -33,14 +34,14 @@ fn reading<T>(app: &TestApp, f: impl Fn(&mut PgConnection) -> Result<T>) -> T {
 }
 
 /// A repository here, packed as its page hands it out.
-fn packed(app: &TestApp, prefix: &str) -> Vec<u8> {
+pub fn packed(app: &TestApp, prefix: &str) -> Vec<u8> {
     reading(app, |conn| {
         let stored = find_by_prefix(conn, Shelf::whole(), prefix)?.ok_or(Error::NotFound)?;
         Ok(zip(&read_archive(conn, &stored)?).unwrap())
     })
 }
 
-fn unpacked(bytes: &[u8]) -> ReadArchive {
+pub fn unpacked(bytes: &[u8]) -> ReadArchive {
     read(&Source::Zip { name: "archive.zip".to_owned(), bytes: bytes.to_vec() }).unwrap()
 }
 
@@ -56,7 +57,7 @@ fn line(outcome: &Outcome) -> String {
     outcome.counts().to_string()
 }
 
-fn body(name: &str, command: &str) -> ProcedureBody {
+pub fn body(name: &str, command: &str) -> ProcedureBody {
     ProcedureBody {
         name: name.into(),
         description: "What it is.".into(),
@@ -73,7 +74,7 @@ fn body(name: &str, command: &str) -> ProcedureBody {
     }
 }
 
-fn archive(prefix: &str, bodies: Vec<ProcedureBody>) -> ReadArchive {
+pub fn archive(prefix: &str, bodies: Vec<ProcedureBody>) -> ReadArchive {
     let procedures: Vec<Procedure> = (1i32..)
         .zip(bodies)
         .map(|(number, body)| Procedure {
@@ -243,7 +244,7 @@ fn edit_in_git(app: &TestApp, prefix: &str, change: impl Fn(&mut ProcedureBody))
 }
 
 /// A next version of a repository's first procedure, as an editor of the library leaves it.
-fn edit_here(app: &TestApp, prefix: &str, change: impl Fn(&mut ProcedureBody)) {
+pub fn edit_here(app: &TestApp, prefix: &str, change: impl Fn(&mut ProcedureBody)) {
     let mut body = unpacked(&packed(app, prefix)).archive.procedures.remove(0).body;
     change(&mut body);
     let digest: String = body.digest().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -351,6 +352,13 @@ fn mixed(app: &TestApp) -> TestPlanId {
     let read = archive("MIX", vec![own, bare, body("ATT&CK's", "id")]);
     bring(app, &read, &how(app));
     TestPlanId(read.archive.plans[0].id)
+}
+
+/// The file of [`mixed`].
+pub fn mixed_plan(app: &TestApp) -> TestPlanFile {
+    let id = mixed(app);
+    let (plan, known) = reading(app, |conn| read_plan(conn, Shelf::whole(), id));
+    file_of(&plan, &known)
 }
 
 #[test]

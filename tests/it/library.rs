@@ -2,6 +2,7 @@
 
 use tyrian::imports::atomics::Atomics;
 use tyrian::imports::attack::Attack;
+use tyrian::imports::preview::Verdict;
 use tyrian::imports::store::{apply_atomics, apply_attack, preview_atomics, preview_attack};
 use tyrian::kernel::authz::Shelf;
 use tyrian::kernel::base::error::Error;
@@ -31,6 +32,7 @@ fn technique(id: &str, status: TechniqueStatus) -> TechniqueFact {
         is_subtechnique: id.contains('.'),
         status,
         revoked_by: (status == TechniqueStatus::Revoked).then(|| "T9001".to_owned()),
+        successors: Vec::new(),
     }
 }
 
@@ -54,7 +56,7 @@ fn release(version: &str) -> Attack {
         tactics: vec![tactic],
         techniques,
     };
-    Attack { release, refused: Vec::new() }
+    Attack { release, groups: Vec::new(), refused: Vec::new(), warnings: Vec::new() }
 }
 
 fn body(name: &str, command: &str) -> ProcedureBody {
@@ -167,7 +169,10 @@ fn what_a_bundle_does_not_hold_stays_unless_it_is_asked_for() {
         0
     );
     let preview = preview_attack(&app.db, &release, Missing::Withdraw).unwrap();
-    assert_eq!(preview.withdrawn, ["T9001.001 Technique T9001.001", "T9002 Technique T9002"]);
+    assert_eq!(
+        preview.labels(Verdict::Withdrawn),
+        ["T9001.001 Technique T9001.001", "T9002 Technique T9002"]
+    );
 }
 
 #[test]
@@ -216,7 +221,7 @@ fn a_refused_test_keeps_its_earlier_copy_and_the_same_again_changes_nothing() {
     let preview =
         preview_atomics(&app.db, &atomics(&[("a", body("Alpha", "w"))]), Missing::Withdraw).unwrap();
     assert_eq!(
-        (preview.changed, preview.withdrawn),
+        (preview.labels(Verdict::Changed), preview.labels(Verdict::Withdrawn)),
         (vec!["T1003.008 Alpha (a)".to_owned()], vec!["Beta (b)".to_owned()],)
     );
 }

@@ -568,7 +568,7 @@ fn a_draft_left_in_another_tab_stays_until_it_is_restored_or_discarded() {
     left.insert("red_notes".into(), "OLD long unsaved words".into());
     left.insert("tab".into(), "first".into());
     assert_eq!(post_form(&mut b, &format!("{path}/draft"), &left).status, 200);
-    b.open(&path).see("Unsaved draft from");
+    b.open(&path).see("Unsaved draft from").see(": Red notes.");
     // Typing on without choosing keeps a draft of its own, and saving it takes only that one away.
     let mut typed = page.clone();
     typed.insert("attack_source".into(), "10.0.0.5".into());

@@ -16,7 +16,8 @@ use crate::harness::TestApp;
 use crate::harness::browser::Browser;
 use crate::harness::fixtures::{Person, Plan, hostile, plan_engagement};
 
-fn repository(
+/// A repository with its viewers and editors.
+pub fn repository(
     app: &TestApp,
     name: &str,
     prefix: &str,

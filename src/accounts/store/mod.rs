@@ -25,8 +25,8 @@ use crate::kernel::web::Theme;
 
 pub use sessions::{
     LoadedSession, OwnSession, claim_renewal, delete_session, end_sessions, find_session, insert_session,
-    list_sessions, renew_sessions, seconds_left, still_may, sweep_sessions, touch_session, update_session,
-    with_others_ended,
+    list_sessions, renew_sessions, seconds_left, still_may, still_may_own, sweep_sessions, touch_session,
+    update_session, with_others_ended,
 };
 
 /// What signing in needs of an account.

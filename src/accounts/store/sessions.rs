@@ -10,7 +10,7 @@ use crate::accounts::domain::AccountStatus;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, PersonId};
 use crate::kernel::base::query::prelude::*;
-use crate::kernel::db::schema::{client_access, people, role_permissions, sessions, settings};
+use crate::kernel::db::schema::{client_access, people, person_roles, role_permissions, sessions, settings};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::web::permit::Viewer;
@@ -307,6 +307,25 @@ pub fn still_may(
         .filter(sessions::last_used_at.gt(now - TimeDelta::minutes(idle.into())))
         .filter(people::status.eq(AccountStatus::Active).and(people::deleted_at.is_null()))
         .filter(client_access::client_id.eq(client.0).and(role_permissions::permission.eq(right.as_str())));
+    Ok(diesel::select(diesel::dsl::exists(stands)).get_result(conn)?)
+}
+
+/// Whether a session still stands and its person still holds a right without a client.
+pub fn still_may_own(
+    conn: &mut PgConnection,
+    session: uuid::Uuid,
+    right: crate::kernel::authz::Permission,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let idle: i32 = settings::table.select(settings::idle_minutes).first(conn)?;
+    let stands = sessions::table
+        .inner_join(people::table.on(people::id.nullable().eq(sessions::person_id)))
+        .inner_join(person_roles::table.on(person_roles::person_id.eq(people::id)))
+        .inner_join(role_permissions::table.on(role_permissions::role_id.eq(person_roles::role_id)))
+        .filter(sessions::id.eq(session).and(sessions::expires_at.gt(now)))
+        .filter(sessions::last_used_at.gt(now - TimeDelta::minutes(idle.into())))
+        .filter(people::status.eq(AccountStatus::Active).and(people::deleted_at.is_null()))
+        .filter(role_permissions::permission.eq(right.as_str()));
     Ok(diesel::select(diesel::dsl::exists(stands)).get_result(conn)?)
 }
 

@@ -1,3 +1,6 @@
-//! Addresses of imports and exports.
+//! Handlers of imports and exports.
 
+pub mod copies;
 pub mod exports;
+pub mod releases;
+pub mod uploads;

@@ -12,7 +12,8 @@ use super::convert::{
 };
 use super::file::RepositoryEntry;
 use crate::imports::domain::ImportError;
-use crate::imports::outcome::{Conflict, Done, How, Outcome, WHOLE_PLAN};
+use crate::imports::outcome::{Act, Conflict, Done, How, Outcome, Touched, WHOLE_PLAN};
+use crate::imports::preview::Verdict as Said;
 use crate::imports::repository::file::{PlanFields, code, is_prefix};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
@@ -24,11 +25,12 @@ use crate::library::compare::{Field, compare};
 use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
 use crate::library::store::curated::lock;
 use crate::library::store::exchange::{
-    IncomingPlan, IncomingProcedure, Known, StoredPlan, StoredRepository, find_by_prefix, insert_repository,
-    list_all_plans, list_known, list_members, list_taken, list_technique_tactics, list_versions, note_plan,
-    raise_next_number, write_plan, write_procedures,
+    IncomingPlan, IncomingProcedure, Known, StoredPlan, StoredRepository, Written, find_by_prefix,
+    insert_repository, list_all_plans, list_known, list_members, list_taken, list_technique_tactics,
+    list_versions, note_plan, raise_next_number, write_plan, write_procedures,
 };
 use crate::library::store::get_plan;
+use crate::library::store::incoming::Before;
 
 /// Reads a test plan as far as the reader may see it, with what is known of its techniques.
 ///
@@ -135,7 +137,8 @@ enum Target {
 enum PlanVerdict {
     Same,
     Note(TestPlanId),
-    Write(TestPlanId),
+    /// With [`Touched::key`].
+    Write(TestPlanId, String),
 }
 
 fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) -> Result<Prepared> {
@@ -146,7 +149,8 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) ->
     let mut outcome = Outcome { warnings: read.warnings.clone(), ..Outcome::default() };
     let known = list_known(conn, shelf)?;
     let mut by_key: HashMap<String, &Known> = HashMap::new();
-    for row in &known {
+    // What was withdrawn comes back where the importer may write it; elsewhere the file's comes anew.
+    for row in known.iter().filter(|row| row.withdrawn_at.is_none() || row.may_write) {
         by_key.entry(procedure_cuid(row.identity)).or_insert(row);
         if let Some(key) = row.source_key.strip_prefix("plextrac:") {
             by_key.entry(key.to_owned()).or_insert(row);
@@ -159,7 +163,10 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) ->
     for procedure in &plan.procedures {
         verdicts.push(match by_key.get(&procedure.key) {
             None => {
-                outcome.changes.added.push(procedure.body.name.clone());
+                let name = &procedure.body.name;
+                let told = Touched::new(Said::Added, new_identity(&procedure.key), name);
+                outcome.touched.push(told);
+                outcome.changes.added.push(name.clone());
                 Verdict::Add
             }
             Some(row) => judge(procedure, row, &versions, how, &mut outcome)?,
@@ -191,7 +198,8 @@ fn judge(
         adopt_step_ids(&mut again, base);
         again == *base
     });
-    if theirs == *ours || is_known {
+    let returns = row.withdrawn_at.is_some();
+    if !returns && (theirs == *ours || is_known) {
         outcome.changes.unchanged.push(label);
         return Ok(Verdict::Same(row.id));
     }
@@ -203,20 +211,35 @@ fn judge(
         outcome.changes.unchanged.push(label);
         return Ok(Verdict::Same(row.id));
     }
-    if row.imported_version == Some(row.current_version) {
-        outcome.changes.changed.push(label);
-        return Ok(Verdict::Change(Box::new(row.clone()), Box::new(theirs), None));
-    }
     let nothing = ProcedureBody::default();
     let compared = compare(base.unwrap_or(&nothing), ours, &theirs)?;
-    let merged = compared.merged(|key| how.takes.contains(&(row.identity, key.to_owned())))?;
-    let fields: Vec<Field> = compared.conflicts().cloned().collect();
-    if !fields.is_empty() {
-        outcome.conflicts.push(Conflict { id: row.identity, label: label.clone(), fields });
+    let untouched = theirs == *ours || row.imported_version == Some(row.current_version);
+    let merged = if untouched {
+        theirs.clone()
+    } else {
+        compared.merged(|key| how.takes.contains(&(row.identity, key.to_owned())))?
+    };
+    let conflicts: Vec<Field> = compared.conflicts().filter(|_| !untouched).cloned().collect();
+    let said = match (conflicts.is_empty(), returns) {
+        (false, _) => Said::Conflict,
+        (true, true) => Said::Added,
+        (true, false) => Said::Changed,
+    };
+    if !conflicts.is_empty() || returns || merged != *ours {
+        let told = Touched::new(said, row.identity, &label);
+        outcome.touched.push(told.with(compared.told().cloned().collect()));
     }
-    let list = if merged == *ours { &mut outcome.changes.unchanged } else { &mut outcome.changes.changed };
+    if !conflicts.is_empty() {
+        outcome.conflicts.push(Conflict { id: row.identity, label: label.clone(), fields: conflicts });
+    }
+    let list = match (returns, merged == *ours) {
+        (true, _) => &mut outcome.changes.added,
+        (false, true) => &mut outcome.changes.unchanged,
+        (false, false) => &mut outcome.changes.changed,
+    };
     list.push(label);
-    Ok(Verdict::Change(Box::new(row.clone()), Box::new(theirs), Some(Box::new(merged))))
+    let merged = (!untouched).then(|| Box::new(merged));
+    Ok(Verdict::Change(Box::new(row.clone()), Box::new(theirs), merged))
 }
 
 /// Where new procedures go: the repository that was named; else, for each of the file, the one here that has
@@ -268,7 +291,9 @@ fn targets(
         let prefix = candidates.into_iter().find(|prefix| !taken.contains(prefix) && !made.contains(prefix));
         let Some(prefix) = prefix else {
             return Err(Error::Refused(format!(
-                "No prefix is free for the repository “{}”. Name one of your own with --repository PREFIX.",
+                "No prefix is free for the repository “{}”. Choose one of your own where you upload, or \
+                    name it with \
+                    --repository PREFIX.",
                 repository.name
             )));
         };
@@ -363,8 +388,9 @@ fn judge_plan(
                 plan.title
             ));
         }
+        outcome.touched.push(Touched::new(Said::Added, &key, &label));
         outcome.changes.added.push(label);
-        return (PlanVerdict::Write(TestPlanId::new()), title);
+        return (PlanVerdict::Write(TestPlanId::new(), key), title);
     };
     let ours = content_of(own);
     let theirs = content(plan, &title, identities);
@@ -375,15 +401,17 @@ fn judge_plan(
         return (PlanVerdict::Same, title);
     }
     if imported == Some(ours.digest()) {
+        outcome.touched.push(Touched::new(Said::Changed, own.id, &label));
         outcome.changes.changed.push(label);
-        return (PlanVerdict::Write(own.id), title);
+        return (PlanVerdict::Write(own.id, own.id.to_string()), title);
     }
     let field =
         Field { key: WHOLE_PLAN.to_owned(), base: Value::Null, ours: json!(ours), theirs: json!(theirs) };
+    outcome.touched.push(Touched::new(Said::Conflict, own.id, &label).with(vec![field.clone()]));
     outcome.conflicts.push(Conflict { id: own.id.0, label: label.clone(), fields: vec![field] });
     if how.takes.contains(&(own.id.0, WHOLE_PLAN.to_owned())) {
         outcome.changes.changed.push(label);
-        (PlanVerdict::Write(own.id), title)
+        (PlanVerdict::Write(own.id, own.id.to_string()), title)
     } else {
         outcome.changes.unchanged.push(label);
         (PlanVerdict::Note(own.id), title)
@@ -431,20 +459,21 @@ pub(crate) fn write_read_plan(
     let Prepared { outcome, verdicts, targets, plan: verdict, title } = prepare(tx.conn, shelf, read, how)?;
     let writes = verdicts.iter().any(|verdict| !matches!(verdict, Verdict::Same(_)));
     if !writes && matches!(verdict, PlanVerdict::Same) {
-        return Ok(Done { outcome, event: None });
+        return Ok(Done { outcome, ..Done::default() });
     }
     let plan = &read.plan;
-    let ids = write_all(tx, read, verdicts, &targets, how)?;
+    let All { ids, mut acts, repositories } = write_all(tx, read, verdicts, &targets, how)?;
     let listed: Vec<(LibraryProcedureId, Uuid)> =
         plan.order.iter().filter_map(|at| ids.get(*at).copied().flatten()).collect();
     let digest = content(plan, &title, listed.iter().map(|(_, identity)| *identity).collect()).digest();
     let id = match verdict {
         PlanVerdict::Same => None,
         PlanVerdict::Note(id) => {
-            note_plan(tx, id, digest)?;
+            let before = note_plan(tx, id, digest)?;
+            acts.push(Act::plan(id, &before)?);
             Some(id)
         }
-        PlanVerdict::Write(id) => {
+        PlanVerdict::Write(id, told) => {
             let incoming = IncomingPlan {
                 id,
                 key: Some(format!("plextrac:{}", plan.key)),
@@ -455,7 +484,8 @@ pub(crate) fn write_read_plan(
                 written_from: None,
                 imported_digest: digest,
             };
-            write_plan(tx, &incoming)?;
+            let before = write_plan(tx, &incoming)?;
+            acts.push(Act::plan(told, &before)?);
             Some(id)
         }
     };
@@ -467,23 +497,37 @@ pub(crate) fn write_read_plan(
     if let Some(id) = id {
         event = event.subject("test_plan", id.0, &title);
     }
-    Ok(Done { outcome, event: Some(event) })
+    let repository = match &repositories[..] {
+        [one] => Some(*one),
+        _ => None,
+    };
+    Ok(Done { outcome, event: Some(event), repository, acts })
 }
 
-/// Stores what is new or changed; the id and identity of each procedure of the file.
+/// What was stored of the procedures of a file.
+struct All {
+    /// Id and identity of each procedure of the file.
+    ids: Vec<Option<(LibraryProcedureId, Uuid)>>,
+    acts: Vec<Act>,
+    /// Where something was written.
+    repositories: Vec<RepositoryId>,
+}
+
+/// Stores what is new or changed.
 fn write_all(
     tx: &mut WriteTx<'_>,
     read: &ReadPlan,
     verdicts: Vec<Verdict>,
     targets: &[Target],
     how: &How,
-) -> Result<Vec<Option<(LibraryProcedureId, Uuid)>>> {
+) -> Result<All> {
     let plan = &read.plan;
     let origin = format!("PlexTrac, test plan “{}”", plan.title);
     let mut made: HashMap<String, (RepositoryId, i32)> = HashMap::new();
     let mut batches: HashMap<RepositoryId, (String, Vec<IncomingProcedure>)> = HashMap::new();
     let mut ids: Vec<Option<(LibraryProcedureId, Uuid)>> = vec![None; plan.procedures.len()];
     let mut pending: Vec<(usize, Uuid)> = Vec::new();
+    let mut before: HashMap<Uuid, Before> = HashMap::new();
     let known: HashMap<LibraryProcedureId, Uuid> =
         list_known(tx.conn, Shelf::whole())?.into_iter().map(|row| (row.id, row.identity)).collect();
     for (at, (procedure, verdict)) in plan.procedures.iter().zip(verdicts).enumerate() {
@@ -493,6 +537,16 @@ fn write_all(
                 let batch =
                     batches.entry(row.repository_id).or_insert_with(|| (row.prefix.clone(), Vec::new()));
                 ids[at] = Some((row.id, row.identity));
+                before.insert(
+                    row.identity,
+                    Before {
+                        current: Some(row.current_version),
+                        imported: row.imported_version,
+                        withdrawn_at: row.withdrawn_at,
+                        retired: false,
+                        after: 0,
+                    },
+                );
                 batch.1.push(IncomingProcedure {
                     before: Some((row.id, row.current_version)),
                     identity: row.identity,
@@ -534,15 +588,22 @@ fn write_all(
         }
     }
     let mut written = HashMap::new();
+    let repositories = batches.keys().copied().collect();
     for (repository, (prefix, batch)) in batches {
         let next = batch.iter().map(|procedure| procedure.number + 1).max().unwrap_or(1);
         written.extend(write_procedures(tx, repository, &prefix, batch)?);
         raise_next_number(tx, repository, next)?;
     }
     for (at, identity) in pending {
-        ids[at] = written.get(&identity).map(|id| (*id, identity));
+        ids[at] = written.get(&identity).map(|written: &Written| (written.id, identity));
     }
-    Ok(ids)
+    let mut acts = Vec::new();
+    for (identity, written) in &written {
+        let new = Before { current: None, imported: None, withdrawn_at: None, retired: false, after: 0 };
+        let before = Before { after: written.version, ..before.remove(identity).unwrap_or(new) };
+        acts.push(Act::procedure(identity, written.id.0, &before)?);
+    }
+    Ok(All { ids, acts, repositories })
 }
 
 /// The name under which a file of this test plan is saved.

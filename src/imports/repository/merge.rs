@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::file::{Archive, PlanFields, Procedure, TestPlan, code};
-use crate::imports::outcome::{Conflict, Takes, WHOLE_PLAN};
+use crate::imports::outcome::{Conflict, Takes, Touched, WHOLE_PLAN};
+use crate::imports::preview::Verdict;
 use crate::kernel::base::error::Result;
 use crate::library::changes::{Changes, Missing};
 use crate::library::compare::{Compared, Field, compare};
@@ -19,6 +20,8 @@ pub struct Here {
     pub identity: Uuid,
     pub number: i32,
     pub is_retired: bool,
+    /// Taken away by an import, or by one that was undone: a source that holds it brings it back.
+    pub is_withdrawn: bool,
     pub body: ProcedureBody,
     pub current_version: i32,
     /// The version that the last import wrote.
@@ -89,6 +92,7 @@ pub enum PlanWrite {
 pub struct Plan {
     /// By label, procedures and test plans together.
     pub changes: Changes,
+    pub touched: Vec<Touched>,
     pub conflicts: Vec<Conflict>,
     /// Sentences about numbers and titles that could not stay as they were.
     pub notes: Vec<String>,
@@ -134,6 +138,7 @@ pub fn plan(
                     ));
                 }
                 plan.next_number = plan.next_number.max(number + 1);
+                plan.touched.push(Touched::new(Verdict::Added, procedure.identity, &label(number)));
                 plan.changes.added.push(label(number));
                 plan.writes.push(Write::Add { procedure: procedure.clone(), number });
             }
@@ -147,9 +152,11 @@ pub fn plan(
     for here in gone {
         let label = format!("{} {}", code(prefix, here.number), here.body.name);
         if missing == Missing::Withdraw {
+            plan.touched.push(Touched::new(Verdict::Withdrawn, here.identity, &label));
             plan.changes.withdrawn.push(label);
             plan.writes.push(Write::Retire { identity: here.identity });
         } else {
+            plan.touched.push(Touched::new(Verdict::Kept, here.identity, &label));
             plan.changes.kept.push(label);
         }
     }
@@ -164,7 +171,10 @@ impl Plan {
     }
 
     fn compare(&mut self, theirs: &Procedure, here: &Here, label: String, takes: &Takes) -> Result<()> {
-        let retires = theirs.is_retired && !here.is_retired;
+        let (retires, returns) =
+            (theirs.is_retired && !here.is_retired, !theirs.is_retired && here.is_withdrawn);
+        // What comes as a version is in use, so what is withdrawn here and retired there is retired.
+        let stays_away = theirs.is_retired && here.is_withdrawn;
         let digest = theirs.body.digest();
         let ours = here.body.digest();
         let imported = here.imported_version.and_then(|n| here.bases.iter().find(|(own, _)| *own == n));
@@ -176,9 +186,10 @@ impl Plan {
             .filter(|(n, body)| Some(*n) == here.imported_version || body.digest() == theirs.written_from)
             .max_by_key(|(n, _)| *n);
         let base_digest = base.map(|(_, body)| body.digest());
-        if digest == ours || is_known || base_digest == Some(digest) {
+        if !returns && (digest == ours || is_known || base_digest == Some(digest)) {
             // What nobody touched here is retired as it is there.
             if retires && (digest == ours || base_digest == Some(ours)) {
+                self.touched.push(Touched::new(Verdict::Withdrawn, here.identity, &label));
                 self.changes.withdrawn.push(label);
                 self.writes.push(Write::Retire { identity: here.identity });
             } else {
@@ -186,23 +197,37 @@ impl Plan {
             }
             return Ok(());
         }
-        if base_digest == Some(ours) {
-            self.changes.changed.push(label);
-            self.writes.push(Write::Take { procedure: theirs.clone() });
-            if retires {
-                self.writes.push(Write::Retire { identity: here.identity });
-            }
-            return Ok(());
-        }
         let nothing = ProcedureBody::default();
         let compared = compare(base.map_or(&nothing, |(_, body)| body), &here.body, &theirs.body)?;
-        let merged = merged(&compared, theirs.identity, takes)?;
-        let fields: Vec<Field> = compared.conflicts().cloned().collect();
-        if !fields.is_empty() {
-            self.conflicts.push(Conflict { id: theirs.identity, label: label.clone(), fields });
+        let untouched = base_digest == Some(ours) || digest == ours;
+        let merged = if untouched { theirs.body.clone() } else { merged(&compared, theirs.identity, takes)? };
+        let conflicts: Vec<Field> = compared.conflicts().filter(|_| !untouched).cloned().collect();
+        let verdict = match (conflicts.is_empty(), returns) {
+            (false, _) => Verdict::Conflict,
+            (true, true) => Verdict::Added,
+            (true, false) => Verdict::Changed,
+        };
+        if !conflicts.is_empty() || returns || merged != here.body {
+            let told = Touched::new(verdict, theirs.identity, &label);
+            self.touched.push(told.with(compared.told().cloned().collect()));
         }
-        if merged == here.body { &mut self.changes.unchanged } else { &mut self.changes.changed }.push(label);
-        self.writes.push(Write::Merge { procedure: theirs.clone(), merged: Box::new(merged) });
+        if !conflicts.is_empty() {
+            self.conflicts.push(Conflict { id: theirs.identity, label: label.clone(), fields: conflicts });
+        }
+        let list = match (returns, merged == here.body) {
+            (true, _) => &mut self.changes.added,
+            (false, true) => &mut self.changes.unchanged,
+            (false, false) => &mut self.changes.changed,
+        };
+        list.push(label);
+        self.writes.push(if untouched {
+            Write::Take { procedure: theirs.clone() }
+        } else {
+            Write::Merge { procedure: theirs.clone(), merged: Box::new(merged) }
+        });
+        if stays_away || (untouched && retires) {
+            self.writes.push(Write::Retire { identity: here.identity });
+        }
         Ok(())
     }
 
@@ -224,6 +249,7 @@ impl Plan {
                     self.refused.push(refusal());
                 } else {
                     titles.insert(title.to_lowercase());
+                    self.touched.push(Touched::new(Verdict::Added, plan.id, &label));
                     self.changes.added.push(label);
                     self.plan_writes.push(PlanWrite::Add { plan: plan.clone() });
                 }
@@ -244,6 +270,8 @@ impl Plan {
                     ours: value(&here.content),
                     theirs: value(&plan.content),
                 };
+                let told = Touched::new(Verdict::Conflict, plan.id, &label);
+                self.touched.push(told.with(vec![conflict.clone()]));
                 self.conflicts.push(Conflict { id: plan.id, label: label.clone(), fields: vec![conflict] });
             }
             if !untouched && !theirs {
@@ -252,6 +280,9 @@ impl Plan {
             } else if clash(Some(&here.content.title)) {
                 self.refused.push(refusal());
             } else {
+                if untouched {
+                    self.touched.push(Touched::new(Verdict::Changed, plan.id, &label));
+                }
                 self.changes.changed.push(label);
                 self.plan_writes.push(PlanWrite::Take { plan: plan.clone() });
             }
@@ -294,6 +325,7 @@ mod tests {
             identity: Uuid::from_u128(n),
             number,
             is_retired: false,
+            is_withdrawn: false,
             body: versions.last().unwrap().clone(),
             current_version: i32::try_from(versions.len()).unwrap(),
             imported_version: imported,

@@ -155,9 +155,11 @@ impl Reading {
         }
     }
 
-    fn refuse(&mut self, file: &str, field: &str, line: Option<usize>, sentence: String) {
+    /// `name`: what the object calls itself.
+    fn refuse(&mut self, file: &str, name: &str, field: &str, line: Option<usize>, sentence: String) {
+        let object = (!name.trim().is_empty()).then(|| name.to_owned());
         let field = Some(field.to_owned());
-        self.refused.push(ImportError { field, line, ..ImportError::file(file, sentence) });
+        self.refused.push(ImportError { object, field, line, ..ImportError::file(file, sentence) });
     }
 
     /// What can be taken of objects that are well formed.
@@ -182,7 +184,7 @@ impl Reading {
                 None
             };
             if let Some((field, sentence)) = reason {
-                self.refuse(&file, field, line, sentence);
+                self.refuse(&file, &body.name, field, line, sentence);
                 self.held.push(procedure.identity);
                 continue;
             }
@@ -226,7 +228,7 @@ impl Reading {
                 unknown.map(|id| ("procedures", format!("no procedure of this archive has the uuid {id}")))
             };
             match reason {
-                Some((field, sentence)) => self.refuse(&file, field, None, sentence),
+                Some((field, sentence)) => self.refuse(&file, &plan.content.title, field, None, sentence),
                 None => {
                     ids.insert(plan.id, file);
                     archive.plans.push(plan);
@@ -699,10 +701,11 @@ mod tests {
         assert_eq!(
             refused,
             [
-                "procedures/a-twin.yaml, field uuid, line 1: the uuid is already that of \
+                "procedures/a-twin.yaml, Read: \"it\", field uuid, line 1: the uuid is already that of \
                     procedures/HLF-3-read-it.yaml.",
-                "procedures/b-lame.yaml, field steps, line 1: a procedure has at least one step.",
-                "test-plans/stray.yaml, field procedures: no procedure of this archive has the uuid \
+                "procedures/b-lame.yaml, Read: \"it\", field steps, line 1: a procedure has at least one \
+                    step.",
+                "test-plans/stray.yaml, Stray, field procedures: no procedure of this archive has the uuid \
                     00000000-0000-0000-0000-0000000000ff.",
             ]
         );

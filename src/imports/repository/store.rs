@@ -1,6 +1,6 @@
 //! A repository out of the library and into it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use super::file::{Archive, Head, PlanFields, Procedure, TestPlan};
 use super::merge::{Here, Plan, PlanHere, PlanWrite, State, Write, plan};
 use super::read::ReadArchive;
 use crate::imports::domain::ImportError;
-use crate::imports::outcome::{Done, How, Outcome};
+use crate::imports::outcome::{Act, Done, How, Outcome};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{RepositoryId, TestPlanId};
@@ -19,10 +19,11 @@ use crate::kernel::event::domain::{Event, Kind};
 use crate::library::domain::{ContentDigest, RepositoryType};
 use crate::library::store::curated::lock;
 use crate::library::store::exchange::{
-    IncomingPlan, IncomingProcedure, StoredPlan, StoredProcedure, StoredRepository, find_by_prefix,
-    insert_repository, list_all_plans, list_bases, list_ids, list_plans_within, list_stored, note_plan,
-    raise_next_number, retire, write_plan, write_procedures,
+    IncomingPlan, IncomingProcedure, StoredPlan, StoredProcedure, StoredRepository, check_free,
+    find_by_prefix, insert_repository, list_all_plans, list_bases, list_ids, list_plans_within, list_stored,
+    note_plan, raise_next_number, retire, write_plan, write_procedures,
 };
+use crate::library::store::incoming::Before;
 
 /// Where the procedures of a repository that comes with the product or its importers were taken from.
 fn origin_of(key: &str) -> String {
@@ -146,13 +147,15 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadArchive, how: &How)
         }
         if let Some(closed) = &repository {
             return Err(Error::Refused(format!(
-                "{} is {} here, and you do not write in it. Import into a repository of your own: name it \
-                    with \
-                    --repository PREFIX.",
+                "{} is {} here, and you do not write in it. Import into a repository of your own: choose it \
+                    where you upload, or name it with --repository PREFIX.",
                 closed.prefix,
                 closed.kind.label().to_lowercase()
             )));
         }
+    }
+    if repository.is_none() {
+        check_free(conn, &prefix, &archive.head.name)?;
     }
     let state = match &repository {
         Some(repository) => state(conn, repository, &archive)?,
@@ -172,6 +175,7 @@ fn state(conn: &mut PgConnection, repository: &StoredRepository, archive: &Archi
             identity: row.identity,
             number: row.number,
             is_retired: row.is_retired,
+            is_withdrawn: row.withdrawn_at.is_some(),
             body: row.body()?,
             current_version: row.current_version,
             imported_version: row.imported_version,
@@ -203,6 +207,7 @@ fn outcome(read: &ReadArchive, plan: &Plan) -> Outcome {
     }));
     Outcome {
         changes: plan.changes.clone(),
+        touched: plan.touched.clone(),
         conflicts: plan.conflicts.clone(),
         notes: plan.notes.clone(),
         refused,
@@ -248,7 +253,8 @@ pub(crate) fn write_archive(
     let Prepared { archive, repository, plan } = prepare(tx.conn, shelf, read, how)?;
     let outcome = outcome(read, &plan);
     if repository.is_some() && plan.is_empty() {
-        return Ok(Done { outcome, event: None });
+        let repository = repository.map(|repository| repository.id);
+        return Ok(Done { outcome, repository, ..Done::default() });
     }
     let head = &archive.head;
     let (id, name) = match &repository {
@@ -267,7 +273,7 @@ pub(crate) fn write_archive(
             (insert_repository(tx, &new, how.editor)?, head.name.clone())
         }
     };
-    write(tx, id, &head.prefix, &plan)?;
+    let acts = write(tx, id, &head.prefix, &plan)?;
     let counts = outcome.counts();
     let sentence = format!("Imported an archive into the repository “{name}” ({}): {counts}", head.prefix);
     let event =
@@ -279,11 +285,11 @@ pub(crate) fn write_archive(
             },
             "conflicts": outcome.conflicts.len(),
         }));
-    Ok(Done { outcome, event: Some(event) })
+    Ok(Done { outcome, event: Some(event), repository: Some(id), acts })
 }
 
-fn write(tx: &mut WriteTx<'_>, repository: RepositoryId, prefix: &str, plan: &Plan) -> Result<()> {
-    let here: std::collections::HashMap<Uuid, StoredProcedure> =
+fn write(tx: &mut WriteTx<'_>, repository: RepositoryId, prefix: &str, plan: &Plan) -> Result<Vec<Act>> {
+    let here: HashMap<Uuid, StoredProcedure> =
         list_stored(tx.conn, repository)?.into_iter().map(|row| (row.identity, row)).collect();
     let mut gone = Vec::new();
     let mut incoming = Vec::new();
@@ -313,17 +319,33 @@ fn write(tx: &mut WriteTx<'_>, repository: RepositoryId, prefix: &str, plan: &Pl
             is_retired: procedure.is_retired,
         });
     }
-    write_procedures(tx, repository, prefix, incoming)?;
+    let written = write_procedures(tx, repository, prefix, incoming)?;
     retire(tx, repository, &gone)?;
     raise_next_number(tx, repository, plan.next_number)?;
+    let gone: HashSet<Uuid> = gone.into_iter().collect();
+    let mut acts = Vec::new();
+    for identity in written.keys().chain(gone.iter().filter(|identity| !written.contains_key(identity))) {
+        let row = here.get(identity);
+        let now = written.get(identity).copied();
+        let Some(id) = now.map(|now| now.id).or(row.map(|row| row.id)) else { continue };
+        let before = Before {
+            current: row.map(|row| row.current_version),
+            imported: row.and_then(|row| row.imported_version),
+            withdrawn_at: row.and_then(|row| row.withdrawn_at),
+            retired: gone.contains(identity),
+            after: now.map(|now| now.version).or(row.map(|row| row.current_version)).unwrap_or_default(),
+        };
+        acts.push(Act::procedure(*identity, id.0, &before)?);
+    }
     if plan.plan_writes.is_empty() {
-        return Ok(());
+        return Ok(acts);
     }
     let ids = list_ids(tx.conn, repository)?;
     for write in &plan.plan_writes {
         let plan = match write {
             PlanWrite::Note { plan } => {
-                note_plan(tx, TestPlanId(plan.id), plan.content.digest())?;
+                let before = note_plan(tx, TestPlanId(plan.id), plan.content.digest())?;
+                acts.push(Act::plan(plan.id, &before)?);
                 continue;
             }
             PlanWrite::Add { plan } | PlanWrite::Take { plan } => plan,
@@ -339,7 +361,8 @@ fn write(tx: &mut WriteTx<'_>, repository: RepositoryId, prefix: &str, plan: &Pl
             written_from: Some(plan.written_from),
             imported_digest: content.digest(),
         };
-        write_plan(tx, &incoming)?;
+        let before = write_plan(tx, &incoming)?;
+        acts.push(Act::plan(plan.id, &before)?);
     }
-    Ok(())
+    Ok(acts)
 }

@@ -17,6 +17,12 @@ impl Shelf {
         Self { reader: Some(reader), edits }
     }
 
+    /// As somebody has it who had the right to bring something in, for what is prepared in their absence.
+    /// What is written asks for their rights anew.
+    pub fn of_maker(reader: PersonId) -> Self {
+        Self::of(reader, true)
+    }
+
     /// All of it: for what the product itself does, at its start, in jobs and at the command line.
     pub fn whole() -> Self {
         Self { reader: None, edits: true }

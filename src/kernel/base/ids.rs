@@ -64,6 +64,8 @@ ids! {
     FindingId;
     /// A run of a job.
     JobRunId;
+    /// A file that was brought to the library; also its place in the blob store.
+    ImportId;
     /// A draft of something that has no row of its own yet, such as the wizard's.
     DraftId;
 }

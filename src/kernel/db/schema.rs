@@ -250,6 +250,41 @@ diesel::table! {
 }
 
 diesel::table! {
+    library_import_changes (import_id, position) {
+        import_id -> Uuid,
+        position -> Int4,
+        verdict -> Text,
+        key -> Text,
+        label -> Text,
+        detail -> Jsonb,
+        subject_id -> Nullable<Uuid>,
+        before -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
+    library_imports (id) {
+        id -> Uuid,
+        file_name -> Text,
+        size -> Int8,
+        kind -> Nullable<Text>,
+        repository_id -> Nullable<Uuid>,
+        attack_version -> Nullable<Text>,
+        withdraw -> Bool,
+        state -> Text,
+        progress -> Int4,
+        doing -> Text,
+        claimed_at -> Nullable<Timestamptz>,
+        counts -> Jsonb,
+        outline -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        closed_at -> Nullable<Timestamptz>,
+        closed_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     library_procedure_versions (procedure_id, n) {
         procedure_id -> Uuid,
         n -> Int4,
@@ -666,6 +701,7 @@ diesel::table! {
         status -> Text,
         revoked_by -> Nullable<Text>,
         digest -> Bytea,
+        successors -> Array<Text>,
     }
 }
 
@@ -749,6 +785,8 @@ diesel::joinable!(finding_attachments -> findings (finding_id));
 diesel::joinable!(findings -> procedures (procedure_id));
 diesel::joinable!(findings -> reports (report_id));
 diesel::joinable!(known_devices -> people (person_id));
+diesel::joinable!(library_import_changes -> library_imports (import_id));
+diesel::joinable!(library_imports -> repositories (repository_id));
 diesel::joinable!(library_procedure_versions -> people (created_by));
 diesel::joinable!(library_procedures -> repositories (repository_id));
 diesel::joinable!(log_entries -> people (author_id));
@@ -808,6 +846,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     findings,
     job_runs,
     known_devices,
+    library_import_changes,
+    library_imports,
     library_procedure_versions,
     library_procedures,
     log_entries,

@@ -115,6 +115,11 @@ kinds! {
     FindingRemoved => "finding.removed", Reports;
     FindingsReordered => "findings.reordered", Reports;
     LibraryImported => "library.imported", Library;
+    ImportUploaded => "import.uploaded", Library;
+    ImportDiscarded => "import.discarded", Library;
+    ImportUndone => "import.undone", Library;
+    ProceduresRetagged => "library_procedures.retagged", Library;
+    OriginTakenOver => "library_procedure.taken_over", Library;
     RepositoryCreated => "repository.created", Library;
     RepositoryUpdated => "repository.updated", Library;
     RepositoryDeleted => "repository.deleted", Library;

@@ -82,6 +82,10 @@ pub struct Frame {
     pub creates_clients: bool,
     /// Whether they may give themselves access to one.
     pub gives_access: bool,
+    /// Whether they may import into the library.
+    pub imports: bool,
+    /// Whether they may change it.
+    pub edits_library: bool,
     /// Name of the organisation, where one is known.
     pub organisation: String,
     /// IANA name of its time zone, for whoever is signed in: scripts tell times in it as the server does.
@@ -133,6 +137,8 @@ impl Frame {
             sees_clients: viewer.is_some_and(|v| !v.rights.clients.is_empty()),
             creates_clients: viewer.is_some_and(|v| v.rights.may(P::ClientCreate)),
             gives_access: viewer.is_some_and(|v| v.rights.may(P::AccessManage)),
+            imports: viewer.is_some_and(|v| v.rights.may(P::LibraryImport)),
+            edits_library: viewer.is_some_and(|v| v.rights.may(P::LibraryEdit)),
             organisation: viewer.map(|v| v.organisation.name.clone()).unwrap_or_default(),
             zone: viewer.map(|v| v.organisation.time_zone.clone()).unwrap_or_default(),
             css: &CSS,

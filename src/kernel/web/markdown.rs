@@ -385,8 +385,8 @@ mod tests {
         #[test]
         fn no_character_of_evidence_is_lost(text in "([a-c \\\\_/.:$]|https?://){0,40}") {
             let html = render(&text);
-            let texts = html.split('<').map(|part| part.rsplit('>').next().unwrap_or_default());
-            let read: String = texts.collect();
+            let read: String =
+                html.split('<').map(|part| part.rsplit('>').next().unwrap_or_default()).collect();
             let squeezed = |text: &str| text.split_whitespace().collect::<String>();
             prop_assert_eq!(squeezed(&read), squeezed(&text));
         }

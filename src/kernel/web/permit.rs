@@ -223,6 +223,8 @@ actions! {
     ReadLibrary => LibraryRead;
     /// Change the library: which repositories is the affair of [`Permit::shelf`].
     EditLibrary => LibraryEdit;
+    /// Import into the library: into which repositories is the affair of [`Permit::shelf`].
+    ImportLibrary => LibraryImport;
     ReadTestPlan => TestPlanRead;
     EditTestPlan => TestPlanEdit;
     /// See and run jobs.

@@ -3,23 +3,17 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{Array, BigInt, Jsonb, Text};
 use diesel::upsert::excluded;
-use uuid::Uuid;
 
-use super::shelf::take_numbers;
-use super::versions::VersionRow;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId};
+use crate::kernel::base::ids::RepositoryId;
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
-use crate::kernel::db::schema::{
-    attack_versions, library_procedure_versions, library_procedures, repositories, tactics, techniques,
-};
+use crate::kernel::db::schema::{attack_groups, attack_versions, repositories, tactics, techniques};
 use crate::library::changes::{Changes, Missing, plan};
 use crate::library::domain::{
-    AttackRelease, ContentDigest, ProcedureBody, RepositoryType, TechniqueStatus, version_rank,
+    AttackRelease, ContentDigest, GroupFact, RepositoryType, TechniqueStatus, version_rank,
 };
 
 /// The one domain whose releases are kept: the others have version numbers of their own that would collide.
@@ -115,6 +109,7 @@ struct TechniqueRow<'a> {
     is_subtechnique: bool,
     status: TechniqueStatus,
     revoked_by: Option<&'a str>,
+    successors: &'a [String],
     digest: Vec<u8>,
 }
 
@@ -126,6 +121,7 @@ const WITHDRAWN: &[u8] = &[];
 pub(crate) struct AttackPlan {
     pub tactics: Changes,
     pub techniques: Changes,
+    pub groups: Changes,
     /// Names of what is stored, by external id.
     pub names: HashMap<String, String>,
 }
@@ -138,6 +134,7 @@ pub(crate) struct AttackPlan {
 pub(crate) fn plan_attack(
     conn: &mut PgConnection,
     release: &AttackRelease,
+    groups: &[GroupFact],
     missing: Missing,
 ) -> Result<AttackPlan> {
     if release.domain != DOMAIN {
@@ -190,17 +187,37 @@ pub(crate) fn plan_attack(
             )));
         }
     }
-    Ok(AttackPlan { tactics, techniques, names })
+    let stored: Vec<(String, String, String, String)> = attack_groups::table
+        .filter(attack_groups::version.eq(version))
+        .select((
+            attack_groups::external_id,
+            attack_groups::name,
+            attack_groups::description,
+            attack_groups::url,
+        ))
+        .load(conn)?;
+    let stored: Vec<GroupFact> = stored
+        .into_iter()
+        .map(|(external_id, name, description, url)| GroupFact { external_id, name, description, url })
+        .collect();
+    names.extend(stored.iter().map(|group| (group.external_id.clone(), group.name.clone())));
+    let keyed = |groups: &[GroupFact]| -> Vec<(String, ContentDigest)> {
+        groups.iter().map(|group| (group.external_id.clone(), group.digest())).collect()
+    };
+    let groups = plan(&keyed(&stored).into_iter().collect(), &keyed(groups), &[], missing);
+    Ok(AttackPlan { tactics, techniques, groups, names })
 }
 
-/// Brings one release to what `release` says. The caller holds [`lock`] and audits.
+/// Brings one release to what `plan` says of it. Answers what stood before of everything that was changed or
+/// withdrawn, by external id. The caller holds [`lock`] and audits.
 pub(crate) fn write_attack(
     tx: &mut WriteTx<'_>,
     release: &AttackRelease,
-    missing: Missing,
-) -> Result<AttackPlan> {
+    groups: &[GroupFact],
+    plan: &AttackPlan,
+) -> Result<HashMap<String, serde_json::Value>> {
     let version = release.version.as_str();
-    let plan = plan_attack(tx.conn, release, missing)?;
+    let before = before(tx.conn, version, plan)?;
     ensure_version(tx, release)?;
     // Out first, then in: two tactics of a corrected release may have swapped their short names.
     let out: Vec<_> = plan.tactics.withdrawn.iter().chain(&plan.tactics.changed).collect();
@@ -226,7 +243,129 @@ pub(crate) fn write_attack(
         .collect();
     diesel::insert_into(tactics::table).values(&rows).execute_anew(tx.conn)?;
     write_techniques(tx, release, &plan.techniques)?;
-    Ok(plan)
+    write_groups(tx, version, groups, &plan.groups)?;
+    Ok(before)
+}
+
+/// The tables of a release, in the order in which they may be filled.
+const TABLES: [&str; 3] = ["tactics", "techniques", "attack_groups"];
+
+/// How their rows are put back, in the same order.
+const RESTORES: [&str; 3] = [
+    "INSERT INTO tactics (version, external_id, short_name, name, description, url, position, digest)
+         SELECT version, external_id, short_name, name, description, url, position, digest
+         FROM jsonb_populate_recordset(NULL::tactics, $1)",
+    "INSERT INTO techniques (version, external_id, name, description, url, platforms, tactics,
+            is_subtechnique, status, revoked_by, digest, successors)
+         SELECT version, external_id, name, description, url, platforms, tactics, is_subtechnique, status,
+            revoked_by, digest, successors FROM jsonb_populate_recordset(NULL::techniques, $1)",
+    "INSERT INTO attack_groups (version, external_id, name, description, url)
+         SELECT version, external_id, name, description, url
+         FROM jsonb_populate_recordset(NULL::attack_groups, $1)",
+];
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    id: String,
+    #[diesel(sql_type = Jsonb)]
+    row: serde_json::Value,
+}
+
+/// The rows that a plan changes or withdraws, each with the name of its table.
+fn before(
+    conn: &mut PgConnection,
+    version: &str,
+    plan: &AttackPlan,
+) -> Result<HashMap<String, serde_json::Value>> {
+    let mut found = HashMap::new();
+    for (table, changes) in TABLES.into_iter().zip([&plan.tactics, &plan.techniques, &plan.groups]) {
+        let ids: Vec<&String> = changes.changed.iter().chain(&changes.withdrawn).collect();
+        if ids.is_empty() {
+            continue;
+        }
+        // sql_query: whole rows, to be put back as they are. The table's name is one of ours.
+        let sql = format!(
+            "SELECT external_id AS id, jsonb_build_object('table', '{table}', 'row', to_jsonb(t)) AS row
+             FROM {table} t WHERE version = $1 AND external_id = ANY ($2)"
+        );
+        let rows: Vec<Row> =
+            diesel::sql_query(sql).bind::<Text, _>(version).bind::<Array<Text>, _>(ids).load(conn)?;
+        found.extend(rows.into_iter().map(|row| (row.id, row.row)));
+    }
+    Ok(found)
+}
+
+/// Puts back what stood before an import of a release; what it brought, of which there is null, goes. The
+/// caller holds [`lock`] and audits.
+pub(crate) fn restore_release(
+    tx: &mut WriteTx<'_>,
+    version: &str,
+    before: &HashMap<String, serde_json::Value>,
+) -> Result<()> {
+    // All of them out, then in: short names may have been swapped.
+    let out: Vec<&String> = before.keys().collect();
+    diesel::delete(
+        tactics::table.filter(tactics::version.eq(version)).filter(tactics::external_id.eq_any(out.clone())),
+    )
+    .execute(tx.conn)?;
+    diesel::delete(
+        techniques::table
+            .filter(techniques::version.eq(version))
+            .filter(techniques::external_id.eq_any(out.clone())),
+    )
+    .execute(tx.conn)?;
+    diesel::delete(
+        attack_groups::table
+            .filter(attack_groups::version.eq(version))
+            .filter(attack_groups::external_id.eq_any(out)),
+    )
+    .execute(tx.conn)?;
+    for (table, restore) in TABLES.into_iter().zip(RESTORES) {
+        let rows: Vec<&serde_json::Value> =
+            before.values().filter(|row| row["table"] == table).map(|row| &row["row"]).collect();
+        // sql_query: rows as they were, from JSON.
+        diesel::sql_query(restore).bind::<Jsonb, _>(serde_json::to_value(rows)?).execute(tx.conn)?;
+    }
+    Ok(())
+}
+
+/// Takes a whole release out. Engagements that pin it must have been asked for. The caller holds [`lock`] and
+/// audits.
+pub(crate) fn remove_release(tx: &mut WriteTx<'_>, version: &str) -> Result<()> {
+    diesel::delete(attack_groups::table.filter(attack_groups::version.eq(version))).execute(tx.conn)?;
+    diesel::delete(techniques::table.filter(techniques::version.eq(version))).execute(tx.conn)?;
+    diesel::delete(tactics::table.filter(tactics::version.eq(version))).execute(tx.conn)?;
+    diesel::delete(attack_versions::table.find(version)).execute(tx.conn)?;
+    Ok(())
+}
+
+fn write_groups(tx: &mut WriteTx<'_>, version: &str, groups: &[GroupFact], changes: &Changes) -> Result<()> {
+    let out: Vec<_> = changes.withdrawn.iter().chain(&changes.changed).collect();
+    diesel::delete(
+        attack_groups::table
+            .filter(attack_groups::version.eq(version))
+            .filter(attack_groups::external_id.eq_any(out)),
+    )
+    .execute(tx.conn)?;
+    let written = written(changes);
+    let rows: Vec<_> = groups
+        .iter()
+        .filter(|group| written.contains_key(group.external_id.as_str()))
+        .map(|group| {
+            (
+                attack_groups::version.eq(version),
+                attack_groups::external_id.eq(&group.external_id),
+                attack_groups::name.eq(&group.name),
+                attack_groups::description.eq(&group.description),
+                attack_groups::url.eq(&group.url),
+            )
+        })
+        .collect();
+    for chunk in rows.chunks(CHUNK) {
+        diesel::insert_into(attack_groups::table).values(chunk.to_vec()).execute_anew(tx.conn)?;
+    }
+    Ok(())
 }
 
 fn ensure_version(tx: &mut WriteTx<'_>, release: &AttackRelease) -> Result<()> {
@@ -268,6 +407,7 @@ fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease, changes: &Cha
             is_subtechnique: technique.is_subtechnique,
             status: technique.status,
             revoked_by: technique.revoked_by.as_deref(),
+            successors: &technique.successors,
             digest: technique.digest().to_vec(),
         })
         .collect();
@@ -285,6 +425,7 @@ fn write_techniques(tx: &mut WriteTx<'_>, release: &AttackRelease, changes: &Cha
                 techniques::is_subtechnique.eq(excluded(techniques::is_subtechnique)),
                 techniques::status.eq(excluded(techniques::status)),
                 techniques::revoked_by.eq(excluded(techniques::revoked_by)),
+                techniques::successors.eq(excluded(techniques::successors)),
                 techniques::digest.eq(excluded(techniques::digest)),
             ))
             .execute_anew(tx.conn)?;
@@ -309,184 +450,4 @@ fn by_key(stored: Vec<(String, Vec<u8>)>) -> HashMap<String, ContentDigest> {
 fn written(changes: &Changes) -> HashMap<&str, bool> {
     let added = changes.added.iter().map(|key| (key.as_str(), true));
     added.chain(changes.changed.iter().map(|key| (key.as_str(), false))).collect()
-}
-
-#[derive(Queryable)]
-struct Stored {
-    id: LibraryProcedureId,
-    key: String,
-    number: i32,
-    identity: Uuid,
-    name: String,
-    version: i32,
-    digest: Vec<u8>,
-    withdrawn_at: Option<DateTime<Utc>>,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = library_procedures)]
-struct ProcedureRow<'a> {
-    id: Uuid,
-    repository_id: Uuid,
-    source_key: &'a str,
-    number: i32,
-    identity: Uuid,
-    name: &'a str,
-    description: &'a str,
-    technique_ids: &'a [String],
-    platforms: &'a [String],
-    tags: &'a [String],
-    executors: Vec<String>,
-    search: String,
-    current_version: i32,
-    imported_version: i32,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-/// What a source says of a repository.
-pub(crate) struct Incoming<'a> {
-    /// Each under the key by which a second import finds it again.
-    pub procedures: &'a [(String, ProcedureBody)],
-    /// Keys that the source holds and that were refused.
-    pub held: &'a [String],
-    pub missing: Missing,
-}
-
-/// What a source would change in a repository.
-pub(crate) struct ProcedurePlan {
-    pub changes: Changes,
-    stored: HashMap<String, Stored>,
-    digests: Vec<ContentDigest>,
-}
-
-impl ProcedurePlan {
-    /// The name under which a stored procedure is known.
-    pub fn name(&self, key: &str) -> Option<&str> {
-        self.stored.get(key).map(|row| row.name.as_str())
-    }
-}
-
-/// Compares a source with a repository; with none where it is not made yet.
-pub(crate) fn plan_procedures(
-    conn: &mut PgConnection,
-    repository: Option<RepositoryId>,
-    incoming: &Incoming<'_>,
-) -> Result<ProcedurePlan> {
-    let stored: Vec<Stored> = match repository {
-        None => Vec::new(),
-        Some(repository) => library_procedures::table
-            .inner_join(
-                library_procedure_versions::table.on(library_procedure_versions::procedure_id
-                    .eq(library_procedures::id)
-                    .and(library_procedure_versions::n.eq(library_procedures::current_version))),
-            )
-            .filter(library_procedures::repository_id.eq(repository))
-            .select((
-                library_procedures::id,
-                library_procedures::source_key,
-                library_procedures::number,
-                library_procedures::identity,
-                library_procedures::name,
-                library_procedures::current_version,
-                library_procedure_versions::digest,
-                library_procedures::withdrawn_at,
-            ))
-            .load(conn)?,
-    };
-    let there = stored
-        .iter()
-        .filter(|row| row.withdrawn_at.is_none())
-        .map(|row| (row.key.clone(), row.digest.clone()))
-        .collect();
-    let keyed: Vec<_> = incoming.procedures.iter().map(|(key, body)| (key.clone(), body.digest())).collect();
-    Ok(ProcedurePlan {
-        changes: plan(&by_key(there), &keyed, incoming.held, incoming.missing),
-        stored: stored.into_iter().map(|row| (row.key.clone(), row)).collect(),
-        digests: keyed.into_iter().map(|(_, digest)| digest).collect(),
-    })
-}
-
-/// Brings a repository to what the source says: the new come, the changed get their next version, the
-/// returned come back, and the missing are withdrawn where that is asked for. The caller holds [`lock`] and
-/// audits.
-pub(crate) fn write_procedures(
-    tx: &mut WriteTx<'_>,
-    repository: RepositoryId,
-    incoming: &Incoming<'_>,
-) -> Result<Changes> {
-    let ProcedurePlan { changes, stored, digests } = plan_procedures(tx.conn, Some(repository), incoming)?;
-
-    let mut written = written(&changes);
-    let added = written.keys().filter(|key| !stored.contains_key(**key)).count();
-    let mut numbers = take_numbers(tx.conn, repository, added)?;
-    let now = tx.now();
-    let person = tx.actor().id;
-    let (mut rows, mut versions) = (Vec::new(), Vec::new());
-    for ((key, body), digest) in incoming.procedures.iter().zip(&digests) {
-        if written.remove(key.as_str()).is_none() {
-            continue;
-        }
-        let before = stored.get(key.as_str());
-        let id = before.map_or_else(|| LibraryProcedureId::new().0, |row| row.id.0);
-        let number = match before {
-            Some(row) => row.number,
-            None => numbers.take(),
-        };
-        // What was withdrawn may come back as it was: then its last version still says it all.
-        let is_same = before.is_some_and(|row| row.digest == digest);
-        let version = before.map_or(0, |row| row.version) + i32::from(!is_same);
-        if !is_same {
-            versions.push(VersionRow::of(LibraryProcedureId(id), version, body, now, person)?);
-        }
-        rows.push(ProcedureRow {
-            id,
-            repository_id: repository.0,
-            source_key: key,
-            number,
-            identity: before.map_or(id, |row| row.identity),
-            name: &body.name,
-            description: &body.description,
-            technique_ids: &body.technique_ids,
-            platforms: &body.platforms,
-            tags: &body.tags,
-            executors: body.executors(),
-            search: body.search_text(&numbers.id(number)),
-            current_version: version,
-            imported_version: version,
-            created_at: now,
-            updated_at: now,
-        });
-    }
-    for chunk in rows.chunks(CHUNK) {
-        diesel::insert_into(library_procedures::table)
-            .values(chunk)
-            .on_conflict((library_procedures::repository_id, library_procedures::source_key))
-            .do_update()
-            .set((
-                library_procedures::name.eq(excluded(library_procedures::name)),
-                library_procedures::description.eq(excluded(library_procedures::description)),
-                library_procedures::technique_ids.eq(excluded(library_procedures::technique_ids)),
-                library_procedures::platforms.eq(excluded(library_procedures::platforms)),
-                library_procedures::tags.eq(excluded(library_procedures::tags)),
-                library_procedures::executors.eq(excluded(library_procedures::executors)),
-                library_procedures::search.eq(excluded(library_procedures::search)),
-                library_procedures::current_version.eq(excluded(library_procedures::current_version)),
-                library_procedures::imported_version.eq(excluded(library_procedures::imported_version)),
-                library_procedures::updated_at.eq(excluded(library_procedures::updated_at)),
-                library_procedures::withdrawn_at.eq(None::<DateTime<Utc>>),
-            ))
-            .execute_anew(tx.conn)?;
-    }
-    for chunk in versions.chunks(CHUNK) {
-        diesel::insert_into(library_procedure_versions::table).values(chunk).execute_anew(tx.conn)?;
-    }
-    diesel::update(
-        library_procedures::table
-            .filter(library_procedures::repository_id.eq(repository))
-            .filter(library_procedures::source_key.eq_any(&changes.withdrawn)),
-    )
-    .set((library_procedures::withdrawn_at.eq(now), library_procedures::updated_at.eq(now)))
-    .execute(tx.conn)?;
-    Ok(changes)
 }

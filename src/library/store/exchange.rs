@@ -4,12 +4,13 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{Array, Binary, Bool, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Binary, Bool, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel::upsert::excluded;
 use uuid::Uuid;
 
 use super::revisions;
 use super::shelf::seen;
+use super::undo::{PlanBefore, find_plan_was};
 use super::versions::VersionRow;
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
@@ -96,6 +97,40 @@ pub fn list_taken(conn: &mut PgConnection, prefixes: &[String]) -> Result<HashSe
     Ok(taken.into_iter().collect())
 }
 
+#[derive(QueryableByName)]
+struct There {
+    #[diesel(sql_type = Bool)]
+    there: bool,
+}
+
+/// Refuses a name and a prefix that are taken, by anybody's repository.
+///
+/// # Errors
+/// [`Error::Refused`]
+pub fn check_free(conn: &mut PgConnection, prefix: &str, name: &str) -> Result<()> {
+    if !list_taken(conn, &[prefix.to_owned()])?.is_empty() {
+        return Err(prefix_taken(prefix));
+    }
+    // sql_query: names are told apart without regard to capitals.
+    let sql = "SELECT EXISTS (SELECT FROM repositories WHERE lower(name) = lower($1)) AS there";
+    let named: There = diesel::sql_query(sql).bind::<Text, _>(name).get_result(conn)?;
+    if named.there { Err(name_taken(name)) } else { Ok(()) }
+}
+
+fn prefix_taken(prefix: &str) -> Error {
+    Error::Refused(format!(
+        "Another repository here has the prefix {prefix}. Import into a repository of your own instead: \
+            choose it where you upload, or name it with --repository PREFIX."
+    ))
+}
+
+fn name_taken(name: &str) -> Error {
+    Error::Refused(format!(
+        "Another repository here is called {name}. Import into a repository of your own instead: choose it \
+            where you upload, or name it with --repository PREFIX."
+    ))
+}
+
 /// A procedure in its current version.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct StoredProcedure {
@@ -128,6 +163,8 @@ pub struct StoredProcedure {
     /// Retired, or withdrawn by its source.
     #[diesel(sql_type = Bool)]
     pub is_retired: bool,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub withdrawn_at: Option<DateTime<Utc>>,
 }
 
 impl StoredProcedure {
@@ -145,7 +182,7 @@ pub fn list_stored(conn: &mut PgConnection, repository: RepositoryId) -> Result<
         "SELECT p.id, p.identity, p.source_key, p.number, v.body, p.current_version, p.imported_version,
             i.digest AS imported_digest, p.written_from, p.origin,
             CASE WHEN o.type = 'curated' THEN o.key WHEN own.type = 'curated' THEN own.key END AS origin_key,
-            p.retired_at IS NOT NULL OR p.withdrawn_at IS NOT NULL AS is_retired
+            p.retired_at IS NOT NULL OR p.withdrawn_at IS NOT NULL AS is_retired, p.withdrawn_at
          FROM library_procedures p
          JOIN repositories own ON own.id = p.repository_id
          JOIN library_procedure_versions v ON v.procedure_id = p.id AND v.n = p.current_version
@@ -271,16 +308,8 @@ pub(crate) fn insert_repository(
         ))
         .execute(tx.conn)
         .map_err(|e| match Error::constraint(&e) {
-            Some("repositories_name") => Error::Refused(format!(
-                "Another repository here is called {}. Rename it, or import into one of your own with \
-                    --repository PREFIX.",
-                new.name
-            )),
-            Some("repositories_prefix_key") => Error::Refused(format!(
-                "Another repository here has the prefix {}. Import into one of your own with --repository \
-                    PREFIX.",
-                new.prefix
-            )),
+            Some("repositories_name") => name_taken(&new.name),
+            Some("repositories_prefix_key") => prefix_taken(&new.prefix),
             _ => e.into(),
         })?;
     if let Some(editor) = editor {
@@ -332,23 +361,32 @@ struct ProcedureRow {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     retired_at: Option<DateTime<Utc>>,
+    withdrawn_at: Option<DateTime<Utc>>,
     origin: String,
     written_from: Option<Vec<u8>>,
 }
 
+/// Where a procedure was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub id: LibraryProcedureId,
+    /// The version that it now has.
+    pub version: i32,
+}
+
 /// Stores procedures of one repository: what a source says is a version of its own, which the next import
-/// compares with, and what was merged stands on top. The caller audits.
+/// compares with, and what was merged stands on top. What was withdrawn is back. Answers by identity; the
+/// caller audits.
 pub(crate) fn write_procedures(
     tx: &mut WriteTx<'_>,
     repository: RepositoryId,
     prefix: &str,
     incoming: Vec<IncomingProcedure>,
-) -> Result<HashMap<Uuid, LibraryProcedureId>> {
+) -> Result<HashMap<Uuid, Written>> {
     let (now, person) = (tx.now(), tx.actor().id);
-    let (mut rows, mut versions, mut ids) = (Vec::new(), Vec::new(), HashMap::new());
+    let (mut rows, mut versions, mut written) = (Vec::new(), Vec::new(), HashMap::new());
     for procedure in incoming {
         let (id, before) = procedure.before.unwrap_or_else(|| (LibraryProcedureId::new(), 0));
-        ids.insert(procedure.identity, id);
         let imported = before + 1;
         let mut current = imported;
         versions.push(VersionRow::of(id, imported, &procedure.theirs, now, person)?);
@@ -356,6 +394,7 @@ pub(crate) fn write_procedures(
             current += 1;
             versions.push(VersionRow::of(id, current, merged, now, person)?);
         }
+        written.insert(procedure.identity, Written { id, version: current });
         let body = procedure.merged.unwrap_or(procedure.theirs);
         rows.push(ProcedureRow {
             id,
@@ -375,6 +414,7 @@ pub(crate) fn write_procedures(
             created_at: now,
             updated_at: now,
             retired_at: procedure.is_retired.then_some(now),
+            withdrawn_at: None,
             origin: procedure.origin,
             written_from: procedure.written_from.map(|digest| digest.to_vec()),
         });
@@ -397,6 +437,7 @@ pub(crate) fn write_procedures(
                 library_procedures::updated_at.eq(excluded(library_procedures::updated_at)),
                 library_procedures::origin.eq(excluded(library_procedures::origin)),
                 library_procedures::written_from.eq(excluded(library_procedures::written_from)),
+                library_procedures::withdrawn_at.eq(excluded(library_procedures::withdrawn_at)),
                 library_procedures::edit_version.eq(library_procedures::edit_version + 1),
             ))
             .execute_anew(tx.conn)?;
@@ -404,7 +445,7 @@ pub(crate) fn write_procedures(
     for chunk in versions.chunks(CHUNK) {
         diesel::insert_into(library_procedure_versions::table).values(chunk).execute_anew(tx.conn)?;
     }
-    Ok(ids)
+    Ok(written)
 }
 
 /// Retires procedures of a repository; plans and engagements keep them.
@@ -457,8 +498,12 @@ pub(crate) struct IncomingPlan {
 }
 
 /// Stores a test plan; one of its id that was deleted comes back. The caller audits.
-pub(crate) fn write_plan(tx: &mut WriteTx<'_>, plan: &IncomingPlan) -> Result<()> {
+///
+/// # Errors
+/// [`Error::Refused`] where another plan has its title.
+pub(crate) fn write_plan(tx: &mut WriteTx<'_>, plan: &IncomingPlan) -> Result<PlanBefore> {
     let now = tx.now();
+    let was = find_plan_was(tx.conn, plan.id)?;
     if let Some(key) = &plan.key {
         // One that was deleted keeps its row, and gives the key to the one that comes.
         diesel::update(
@@ -470,7 +515,7 @@ pub(crate) fn write_plan(tx: &mut WriteTx<'_>, plan: &IncomingPlan) -> Result<()
         .set(test_plans::key.eq(None::<String>))
         .execute(tx.conn)?;
     }
-    diesel::insert_into(test_plans::table)
+    let after: i32 = diesel::insert_into(test_plans::table)
         .values((
             test_plans::id.eq(plan.id),
             test_plans::key.eq(&plan.key),
@@ -495,7 +540,8 @@ pub(crate) fn write_plan(tx: &mut WriteTx<'_>, plan: &IncomingPlan) -> Result<()
             test_plans::deleted_at.eq(None::<DateTime<Utc>>),
             test_plans::version.eq(test_plans::version + 1),
         ))
-        .execute(tx.conn)
+        .returning(test_plans::version)
+        .get_result(tx.conn)
         .map_err(|e| match Error::constraint(&e) {
             Some("test_plans_title") => Error::Refused(format!(
                 "Another test plan here is called “{}”. Rename one of them, then import again.",
@@ -516,15 +562,22 @@ pub(crate) fn write_plan(tx: &mut WriteTx<'_>, plan: &IncomingPlan) -> Result<()
         })
         .collect();
     diesel::insert_into(test_plan_procedures::table).values(rows).execute_anew(tx.conn)?;
-    revisions::note(tx, &[plan.id])
+    revisions::note(tx, &[plan.id])?;
+    Ok(PlanBefore { id: plan.id, was, after })
 }
 
 /// Notes that another side's version of a test plan is known, and leaves the plan as it is.
-pub(crate) fn note_plan(tx: &mut WriteTx<'_>, plan: TestPlanId, imported: ContentDigest) -> Result<()> {
-    diesel::update(test_plans::table.find(plan))
+pub(crate) fn note_plan(
+    tx: &mut WriteTx<'_>,
+    plan: TestPlanId,
+    imported: ContentDigest,
+) -> Result<PlanBefore> {
+    let was = find_plan_was(tx.conn, plan)?;
+    let after = diesel::update(test_plans::table.find(plan))
         .set(test_plans::imported_digest.eq(imported.to_vec()))
-        .execute(tx.conn)?;
-    Ok(())
+        .returning(test_plans::version)
+        .get_result(tx.conn)?;
+    Ok(PlanBefore { id: plan, was, after })
 }
 
 /// A procedure of a test plan with the repository that it stands in.
@@ -633,28 +686,54 @@ pub struct Known {
     pub imported_version: Option<i32>,
     #[diesel(sql_type = Text)]
     pub origin: String,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub withdrawn_at: Option<DateTime<Utc>>,
     /// Whether the holder of the shelf may write in its repository.
     #[diesel(sql_type = Bool)]
     pub may_write: bool,
 }
 
-/// All procedures that the reader knows of.
+/// All procedures that the reader knows of, withdrawn ones too.
 pub fn list_known(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<Known>> {
     // sql_query: who writes is judged by rows of another table.
     let sql = format!(
         "SELECT p.id, p.identity, p.source_key, p.repository_id, r.prefix, p.number, p.current_version,
-            p.imported_version, p.origin,
+            p.imported_version, p.origin, p.withdrawn_at,
             $2 AND r.type <> 'curated' AND ($1::uuid IS NULL OR r.type = 'open' OR EXISTS (
                 SELECT FROM repository_people e WHERE e.repository_id = r.id AND e.person_id = $1::uuid \
                 AND e.may_edit)) AS may_write
          FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
-         WHERE p.repository_id = ANY ({}) AND p.withdrawn_at IS NULL ORDER BY p.id",
+         WHERE p.repository_id = ANY ({}) ORDER BY p.id",
         seen(1)
     );
     Ok(diesel::sql_query(sql)
         .bind::<Nullable<SqlUuid>, _>(shelf.reader())
         .bind::<Bool, _>(shelf.edits())
         .load(conn)?)
+}
+
+#[derive(QueryableByName)]
+struct Named {
+    #[diesel(sql_type = SqlUuid)]
+    identity: Uuid,
+    #[diesel(sql_type = Text)]
+    shown: String,
+}
+
+/// What people call procedures, by identity; those that the reader does not know of have no name.
+pub fn list_names(conn: &mut PgConnection, shelf: Shelf, wanted: &[Uuid]) -> Result<HashMap<Uuid, String>> {
+    // sql_query: the predicate of what a reader knows of.
+    let sql = format!(
+        "SELECT DISTINCT ON (p.identity) p.identity, r.prefix || '-' || p.number || ' ' || p.name AS shown
+         FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
+         WHERE p.identity = ANY ($2) AND p.repository_id = ANY ({}) ORDER BY p.identity, p.id",
+        seen(1)
+    );
+    let rows: Vec<Named> = diesel::sql_query(sql)
+        .bind::<Nullable<SqlUuid>, _>(shelf.reader())
+        .bind::<Array<SqlUuid>, _>(wanted)
+        .load(conn)?;
+    Ok(rows.into_iter().map(|row| (row.identity, row.shown)).collect())
 }
 
 /// Versions of procedures: bodies by procedure and number.

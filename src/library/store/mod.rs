@@ -3,6 +3,7 @@
 pub mod attack;
 pub mod curated;
 pub mod exchange;
+pub mod incoming;
 pub mod matrix;
 pub mod plans;
 pub mod procedures;
@@ -13,6 +14,7 @@ pub mod shelf;
 pub mod tags;
 pub mod terms;
 mod under;
+pub mod undo;
 mod versions;
 pub mod writing;
 

@@ -8,9 +8,8 @@ use crate::kernel::db::{Db, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::library::changes::Missing;
 use crate::library::domain::{AttackRelease, StarterPlan, StarterProcedure};
-use crate::library::store::curated::{
-    Curated, Incoming, ensure_repository, lock, write_attack, write_procedures,
-};
+use crate::library::store::curated::{Curated, ensure_repository, lock, plan_attack, write_attack};
+use crate::library::store::incoming::{Incoming, plan_procedures, write_procedures};
 use crate::library::store::revisions;
 
 const ATTACK: &str = include_str!("../starter/attack-19.1.json");
@@ -43,7 +42,8 @@ pub fn seed_starter(db: &Db) -> Result<()> {
         if is_seeded(tx.conn)? {
             return Ok(tx.unchanged(()));
         }
-        write_attack(tx, &release, Missing::Keep)?;
+        let facts = plan_attack(tx.conn, &release, &[], Missing::Keep)?;
+        write_attack(tx, &release, &[], &facts)?;
         diesel::insert_into(terms::table)
             .values((
                 terms::id.eq(uuid::Uuid::now_v7()),
@@ -60,12 +60,13 @@ pub fn seed_starter(db: &Db) -> Result<()> {
         let procedures: Vec<_> =
             procedures.into_iter().map(|procedure| (procedure.key, procedure.body)).collect();
         let starter = Incoming { procedures: &procedures, held: &[], missing: Missing::Keep };
-        let changes = write_procedures(tx, repository, &starter)?;
+        let plan = plan_procedures(tx.conn, Some(repository), &starter)?;
+        write_procedures(tx, repository, &starter, &plan, &|_, _| false)?;
         seed_plans(tx, &plans)?;
         let sentence = format!(
             "Set up the starter library: MITRE ATT&CK {}, {} procedures, {} test plans",
             release.version,
-            changes.added.len(),
+            plan.changes.added.len(),
             plans.len()
         );
         tx.audited(

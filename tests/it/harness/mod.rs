@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 pub mod app;
+pub mod bad_files;
 pub mod browser;
 pub mod database;
 pub mod fixtures;

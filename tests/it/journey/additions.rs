@@ -5,7 +5,18 @@ use serde_json::json;
 
 use super::Hand;
 use super::chromium::Chromium;
+use super::losses::{AWAY, BACK, end_sessions, sign_in_elsewhere};
 use crate::harness::TestApp;
+
+/// Scripts: every request waits for `release()`, and a file is chosen for a side, by its name.
+const HOLD: &str = "const whole = window.fetch, held = new Promise((go) => { window.release = go; });
+    window.fetch = (...request) => held.then(() => whole(...request));
+    return true;";
+const CHOOSE: &str = "const [side, name] = arguments, chosen = new DataTransfer();
+    const input = document.querySelector(`[data-drop=${side}] input[type=file]`);
+    chosen.items.add(new File([name], name, { type: 'text/plain' }));
+    input.files = chosen.files;
+    return input.dispatchEvent(new Event('change', { bubbles: true }));";
 
 /// Rows change places by the pointer. The browser's own dragging cannot be played, so the events of one are.
 pub fn rows_are_dragged(app: &TestApp, mut lead: Chromium) {
@@ -86,6 +97,65 @@ pub fn files_are_dropped_and_pasted(app: &TestApp, mut red: Chromium) {
     assert_eq!(
         app.texts("SELECT team || ' ' || file_name FROM attachments ORDER BY file_name"),
         ["blue dropped.txt", "red pasted.png"]
+    );
+}
+
+/// Three choices before the first has arrived, on both sides: none is lost, and each is shown.
+pub fn files_chosen_meanwhile_wait_their_turn(app: &TestApp, mut red: Chromium) {
+    let e = app.engagement(1);
+    red.sign_in(&app.people.lead);
+    red.open(&e.procedure_path(0));
+    red.until("answers that are held back", HOLD, &[]);
+    let chosen = [("red", "1.txt"), ("red", "2.txt"), ("blue", "3.txt"), ("red", "4.txt")];
+    for (side, name) in chosen {
+        red.until("a choice", CHOOSE, &[json!(side), json!(name)]);
+    }
+    red.see("Sending 3 files");
+    red.see("Sending 3.txt");
+    red.until("answers again", "window.release(); return true;", &[]);
+    for (_, name) in chosen {
+        red.see(name);
+    }
+    red.see_not("Sending");
+    assert_eq!(
+        app.texts("SELECT team || ' ' || file_name FROM attachments ORDER BY file_name"),
+        chosen.map(|(side, name)| format!("{side} {name}"))
+    );
+}
+
+/// What did not arrive goes again: when the network is back, after signing in, and at a press; and what was
+/// chosen meanwhile goes too.
+pub fn files_that_did_not_arrive_go_again(app: &TestApp, mut red: Chromium) {
+    let me = &app.people.lead;
+    let e = app.engagement(1);
+    red.sign_in(me);
+    red.open(&e.procedure_path(0));
+    red.until("no network", AWAY, &[]);
+    red.until("a choice", CHOOSE, &[json!("red"), json!("cellar.txt")]);
+    red.see("the server cannot be reached: cellar.txt");
+    red.until("a choice", CHOOSE, &[json!("red"), json!("stairs.txt")]);
+    red.see("the server cannot be reached: cellar.txt and stairs.txt");
+    red.until("the network is back", BACK, &[]);
+    red.until("the browser says so", "window.dispatchEvent(new Event('online')); return true;", &[]);
+    red.see_not("cannot be reached");
+    red.see_not("Sending");
+    red.until("no network", AWAY, &[]);
+    red.until("a choice", CHOOSE, &[json!("blue"), json!("lift.txt")]);
+    red.see("the server cannot be reached: lift.txt");
+    red.until("the network is back", BACK, &[]);
+    red.press("Try again");
+    red.see_not("cannot be reached");
+    red.see_not("Sending");
+    end_sessions(app);
+    red.until("a choice", CHOOSE, &[json!("blue"), json!("signed out.txt")]);
+    red.see("Signed out");
+    sign_in_elsewhere(&red, me);
+    red.wake();
+    red.see_not("Signed out");
+    red.see_not("Sending");
+    assert_eq!(
+        app.texts("SELECT team || ' ' || file_name FROM attachments ORDER BY file_name"),
+        ["red cellar.txt", "blue lift.txt", "blue signed out.txt", "red stairs.txt"]
     );
 }
 

@@ -402,9 +402,13 @@ impl Hand for Chromium {
     }
     #[track_caller]
     fn attach(&mut self, team: &str, name: &str, _: &str, bytes: &[u8]) {
+        self.choose_file(&format!("{team}: paste, drop or choose files"), name, bytes);
+    }
+    #[track_caller]
+    fn choose_file(&mut self, field: &str, name: &str, bytes: &[u8]) {
         let file = self.profile.join(name);
         std::fs::write(&file, bytes).unwrap();
-        let input = self.field(&format!("{team}: paste, drop or choose files"));
+        let input = self.field(field);
         self.runtime
             .block_on(input.send_keys(&file.display().to_string()))
             .unwrap_or_else(|e| panic!("{name}: {e}"));

@@ -10,13 +10,18 @@ use super::chromium::Chromium;
 use crate::harness::TestApp;
 use crate::harness::fixtures::{PASSWORD, Person};
 
+/// Scripts: no request reaches the server, and every request does again.
+pub const AWAY: &str =
+    "window.whole ??= window.fetch; window.fetch = () => Promise.reject(new TypeError('away')); return true;";
+pub const BACK: &str = "window.fetch = window.whole; return true;";
+
 /// Another device ends every session.
-fn end_sessions(app: &TestApp) {
+pub fn end_sessions(app: &TestApp) {
     app.superuser().batch_execute("SET session_replication_role = replica; DELETE FROM sessions").unwrap();
 }
 
 /// Signs in in another tab: it has the same cookies.
-fn sign_in_elsewhere(hand: &Chromium, person: &Person) {
+pub fn sign_in_elsewhere(hand: &Chromium, person: &Person) {
     let script = "if (window.entered === undefined) {
             window.entered = false;
             const body = new URLSearchParams({ next: '/', email: arguments[0], password: arguments[1] });
@@ -81,6 +86,7 @@ pub fn a_form_outlives_its_session_and_a_proof(app: &TestApp, mut admin: Chromiu
     admin.fill("Password", PASSWORD);
     admin.press("Go on");
     admin.see("Unsaved draft from");
+    admin.see("“Three paragraphs”");
     admin.press("Restore");
     admin.holds("Description", "Three paragraphs");
     admin.holds("Name", "Night shift");
@@ -90,24 +96,22 @@ pub fn a_network_that_goes_away_takes_nothing(app: &TestApp, mut red: Chromium) 
     let path = app.engagement(1).procedure_path(0);
     red.sign_in(&app.people.standard);
     red.open(&path);
-    let away = "window.whole ??= window.fetch; window.fetch = () => Promise.reject(new TypeError('away'));
-        return true;";
-    red.until("no network", away, &[]);
+    red.until("no network", AWAY, &[]);
     red.fill("red_notes", "Typed in the cellar");
     red.see("draft not kept");
     red.save();
     red.see("Not saved");
-    red.until("the network is back", "window.fetch = window.whole; return true;", &[]);
+    red.until("the network is back", BACK, &[]);
     red.until("the browser says so", "window.dispatchEvent(new Event('online')); return true;", &[]);
     red.see("draft kept");
     red.save();
     red.see("Saved");
     assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["Typed in the cellar"]);
-    red.until("no network", away, &[]);
+    red.until("no network", AWAY, &[]);
     red.fill("red_notes", "Typed in the lift");
     red.save();
     red.see("Not saved");
-    red.until("the network is back", "window.fetch = window.whole; return true;", &[]);
+    red.until("the network is back", BACK, &[]);
     red.press("Try again");
     red.see_not("Not saved");
     red.see_not("Saving…");
@@ -215,8 +219,7 @@ pub fn what_goes_on_while_something_is_refused(app: &TestApp, mut red: Chromium)
     assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["Typed in Cyrillic"]);
 
     red.open("/engagements");
-    let away = "window.fetch = () => Promise.reject(new TypeError('away')); return true;";
-    red.until("no network", away, &[]);
+    red.until("no network", AWAY, &[]);
     red.fill("q", "zzz");
     red.see("the server cannot be reached");
 }

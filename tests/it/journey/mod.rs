@@ -4,6 +4,7 @@
 
 mod additions;
 pub mod chromium;
+mod import;
 mod log;
 mod losses;
 mod plain;
@@ -35,6 +36,8 @@ pub trait Hand {
     fn save_and_next(&mut self);
     /// Goes on to the next procedure without saving: Alt+PageDown.
     fn next(&mut self);
+    /// Chooses a file in a field of a form.
+    fn choose_file(&mut self, field: &str, name: &str, bytes: &[u8]);
     /// Adds a file to a side.
     fn attach(&mut self, team: &str, name: &str, media_type: &str, bytes: &[u8]);
     /// Sees this text on the page.
@@ -138,6 +141,20 @@ fn journey_from_request_to_complete_in_a_browser() {
 }
 
 #[test]
+fn a_broken_file_is_mended_without_scripts() {
+    let app = TestApp::spawn();
+    import::a_broken_file_is_mended(&app, &mut plain::Plain::new(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_a_broken_file_is_mended_in_a_browser() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    import::a_broken_file_is_mended(&app, &mut driver.open(&app));
+}
+
+#[test]
 #[ignore = "needs Chromium; bin/test runs it"]
 fn journey_the_ways_in_in_a_browser() {
     let app = TestApp::spawn();
@@ -191,6 +208,22 @@ fn journey_files_are_dropped_and_pasted() {
     let app = TestApp::spawn();
     let driver = chromium::Driver::start();
     additions::files_are_dropped_and_pasted(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_files_chosen_meanwhile_wait_their_turn() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    additions::files_chosen_meanwhile_wait_their_turn(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_files_that_did_not_arrive_go_again() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    additions::files_that_did_not_arrive_go_again(&app, driver.open(&app));
 }
 
 #[test]

@@ -51,6 +51,10 @@ impl Hand for Plain {
         self.0.click("Next procedure");
     }
     #[track_caller]
+    fn choose_file(&mut self, field: &str, name: &str, bytes: &[u8]) {
+        self.0.attach(field, name, "application/octet-stream", bytes);
+    }
+    #[track_caller]
     fn attach(&mut self, team: &str, name: &str, media_type: &str, bytes: &[u8]) {
         let form = format!("form[data-drop={}]", team.to_lowercase());
         self.0.attach(&format!("{team}: paste, drop or choose files"), name, media_type, bytes);

@@ -17,6 +17,8 @@ const UNWATCHED: &[&str] = &[
     "engagement_activity",
     "job_runs",
     "known_devices",
+    "library_import_changes",
+    "library_imports",
     "notices",
     "one_time_links",
     "person_sections",

@@ -42,7 +42,7 @@ fn head_of_an_export_exports_nothing() {
 fn head_of_a_stream_ends() {
     let app = TestApp::spawn();
     let things = Things::make(&app, &app.people, app.clients.own);
-    let row = rows().find(|row| row.path.ends_with("/events")).unwrap();
+    let row = rows().find(|row| row.path.ends_with("{id}/events")).unwrap();
     let path = filled(row, &things, &common(&app));
     let head = app.browser(&app.people.lead).send("HEAD", &path, &[], b"");
     assert_eq!((head.status, head.header("content-type")), (200, "text/event-stream"));

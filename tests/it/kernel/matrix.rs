@@ -17,7 +17,7 @@ use tyrian::library::repository::Part;
 use tyrian::library::store::plans::{PlanContent, insert_plan};
 use tyrian::library::store::repositories::{PartChange, RepositoryText, insert_repository};
 use tyrian::library::store::terms;
-use tyrian::library::store::writing::insert_procedure;
+use tyrian::library::store::writing::{insert_copy, insert_procedure, tag};
 use tyrian::library::terms::{TermKind, TermText};
 use tyrian::server::rows;
 use uuid::Uuid;
@@ -142,6 +142,8 @@ pub(super) fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
     let (methodology, tactic) = own_terms(app);
     let (shelf, shelved) = private_shelf(app);
     BTreeMap::from([
+        ("import", import_into(app, &shelf)),
+        ("copy", copy_in(app, &shelf)),
         ("shelf", shelf),
         ("shelved", shelved),
         ("plan", first("SELECT id FROM test_plans ORDER BY title LIMIT 1")),
@@ -398,6 +400,39 @@ pub(super) fn private_shelf(app: &TestApp) -> (String, String) {
     (shelf.to_string(), shelved.to_string())
 }
 
+/// An import that goes into a private repository, uploaded by its editor and checked.
+pub(super) fn import_into(app: &TestApp, shelf: &str) -> String {
+    let file = crate::imports::tests("T1003", &[(hostile!("Alpha"), "id", 1)]);
+    let body = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"repository\"\r\n\r\n{shelf}\r\n--x\r\n\
+        content-disposition: form-data; name=\"file\"; filename=\"T1003.yaml\"\r\n\r\n{file}\r\n--x--\r\n"
+    );
+    let mut lead = app.browser(&app.people.lead);
+    let headers = [("content-type", "multipart/form-data; boundary=x"), ("origin", app.base.as_str())];
+    let answer = lead.send("POST", "/library/import", &headers, body.as_bytes());
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    let page = answer.header("location").to_owned();
+    crate::imports::until_checked(lead.open(&page));
+    page.rsplit('/').next().unwrap().to_owned()
+}
+
+/// A copy whose original has changed since, both in a private repository.
+pub(super) fn copy_in(app: &TestApp, shelf: &str) -> String {
+    let shelf = shelf.parse().unwrap();
+    let body = |name: &str| {
+        let step = Step { id: "s".to_owned(), command: Some("run".to_owned()), ..Step::default() };
+        ProcedureBody { name: name.to_owned(), steps: vec![step], ..ProcedureBody::default() }
+    };
+    let write = |tx: &mut WriteTx<'_>| insert_procedure(tx, Shelf::whole(), shelf, body("Original"));
+    let (original, _) = app.db.write_blocking(&Actor::command(), write).unwrap();
+    let copied = Some((original, 1));
+    let write = |tx: &mut WriteTx<'_>| insert_copy(tx, Shelf::whole(), shelf, body("Copy"), copied);
+    let (copy, _) = app.db.write_blocking(&Actor::command(), write).unwrap();
+    let write = |tx: &mut WriteTx<'_>| tag(tx, Shelf::whole(), &[original], &["newer".to_owned()], true);
+    app.db.write_blocking(&Actor::command(), write).unwrap();
+    copy.to_string()
+}
+
 /// One word for an answer.
 fn word(answer: &Answer) -> String {
     let location = answer.header("location");
@@ -468,6 +503,17 @@ impl Matrix<'_> {
                 if changes(row) && row.path.contains("{shel") {
                     let (shelf, shelved) = private_shelf(self.app);
                     self.common.extend([("shelf", shelf), ("shelved", shelved)]);
+                }
+                if changes(row) && row.path.contains("{import}") {
+                    let import = import_into(self.app, &self.common["shelf"]);
+                    if row.path.ends_with("/undo") {
+                        let mut lead = self.app.browser(&self.app.people.lead);
+                        lead.post(&format!("/library/imports/{import}/apply"), &[]);
+                    }
+                    self.common.insert("import", import);
+                }
+                if changes(row) && row.path.contains("{copy}") {
+                    self.common.insert("copy", copy_in(self.app, &self.common["shelf"]));
                 }
                 let fresh;
                 let things = if target == Target::Missing {

@@ -6,6 +6,8 @@ use tyrian::accounts::domain::{AccountStatus, LinkPurpose};
 use tyrian::audit::proof::set_aside::AsideKind;
 use tyrian::clients::domain::{AssetKind, Criticality};
 use tyrian::engagements::domain::Reveal;
+use tyrian::imports::preview::{ImportState, Verdict};
+use tyrian::imports::source::ImportKind;
 use tyrian::kernel::authz::WriteRule;
 use tyrian::kernel::base::team::Team;
 use tyrian::kernel::drafts::DraftSubject;
@@ -46,6 +48,9 @@ fn expected() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("field_history.subject_type", values(SubjectKind::ALL, SubjectKind::as_str)),
         ("findings.severity", severity()),
         ("findings.state", values(FindingState::ALL, FindingState::as_str)),
+        ("library_import_changes.verdict", values(Verdict::ALL, Verdict::as_str)),
+        ("library_imports.kind", values(ImportKind::ALL, ImportKind::as_str)),
+        ("library_imports.state", values(ImportState::ALL, ImportState::as_str)),
         ("job_runs.trigger", values(Trigger::ALL, Trigger::as_str)),
         ("log_entries.team", team()),
         ("one_time_links.purpose", values(LinkPurpose::ALL, LinkPurpose::as_str)),

@@ -64,6 +64,8 @@ pub(super) const UNAUDITED: &[&str] = &[
     "src/engagements/pages/approval.rs: approval draft",
     "src/engagements/pages/show.rs: section state",
     "src/engagements/pages/wizard.rs: wizard draft",
+    "src/imports/pages/uploads.rs: import bookkeeping",
+    "src/imports/store/runs.rs: import bookkeeping",
     "src/kernel/job/store.rs: job bookkeeping",
     "src/procedures/pages/page.rs: draft",
 ];

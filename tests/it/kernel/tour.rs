@@ -301,6 +301,7 @@ fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
     requests(&mut tour);
     report(&mut tour);
     library(&mut tour);
+    imported(&mut tour);
     shelf(&mut tour);
     println!("{} answers drew {} of {all} templates and blocks", tour.answers, all - tour.wanted.len());
     let missing: Vec<&str> = tour.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
@@ -437,6 +438,33 @@ fn sections(tour: &mut Tour<'_>) {
         // Nothing is logged, nothing submitted yet.
         b.open(&format!("{}?open=all", app.engagement(1).path())).expect(200);
         b.open(&format!("/reports/{report}?open=all")).expect(200);
+    });
+}
+
+/// Files that go into the library, one that does not, and what comes of them there.
+fn imported(tour: &mut Tour<'_>) {
+    use crate::imports::{bundle, copied, repository, tests, upload};
+    let app = tour.app;
+    let own = repository(app, "OWN", "open", &[]);
+    tour.person(&app.people.lead, |b| {
+        upload(b, "broken.yaml", b"attack_technique: [", "").see("Cannot be read");
+        let file = tests("T9001", &[(hostile!("Alpha"), "id", 1), ("Beta", "w", 2)]);
+        upload(b, "first.yaml", file.as_bytes(), "").press("Apply").expect(200);
+        let page = b.path().to_owned();
+        b.get_fragment(&page);
+        b.open(&format!("{page}/undo")).expect(200);
+        copied(app, &own, "Beta");
+        let changed = tests("T9001", &[("Beta", "id -u", 2)]);
+        upload(b, "second.yaml", changed.as_bytes(), "").press("Apply").expect(200);
+        b.open("/library/copies").click("Compare OWN-1").expect(200);
+        let heirs = [("T9011", "One", "stealth", ""), ("T9012", "Two", "stealth", "")];
+        let old = bundle("30.0", &[("T9001", "Old", "execution", "")], &[]);
+        let new = [&[("T9001", "Old", "execution", r#","revoked":true"#)], &heirs[..]].concat();
+        let new = bundle("31.0", &new, &[("T9001", "T9011"), ("T9001", "T9012")]);
+        for release in [old, new] {
+            upload(b, "release.json", release.as_bytes(), "").press("Apply").expect(200);
+        }
+        b.open("/library/releases").expect(200);
     });
 }
 

@@ -1,0 +1,2 @@
+DROP TABLE library_import_changes, library_imports;
+ALTER TABLE techniques DROP COLUMN successors;

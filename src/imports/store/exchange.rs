@@ -1,0 +1,188 @@
+//! The engine's part for what other installations and programs wrote: test plans, layers and archives, each
+//! compared and written by its own module, and told as every import is.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::target::{Applied, Target, agreed, strangers};
+use crate::imports::archive::is_technique;
+use crate::imports::layers::{preview_layer, write_layer};
+use crate::imports::outcome::{Done, How, Outcome, Takes, WHOLE_PLAN};
+use crate::imports::plextrac::store::{preview_plan, write_read_plan};
+use crate::imports::preview::{Change, Detail, Preview, ShownField, Verdict};
+use crate::imports::repository::store::{preview_archive, write_archive};
+use crate::imports::source::Content;
+use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::query::prelude::*;
+use crate::kernel::db::WriteTx;
+use crate::library::domain::ProcedureBody;
+use crate::library::store::exchange::{get_stored, list_names};
+
+/// What the file calls itself.
+fn title(content: &Content) -> String {
+    match content {
+        Content::Plan(read) => format!("test plan “{}”", read.plan.title),
+        Content::Layer(layer) => format!("layer “{}”", layer.name),
+        Content::Archive(read) => read.archive.head.name.clone(),
+        Content::Attack(_) | Content::Atomics(_) => String::new(),
+    }
+}
+
+fn procedures(content: &Content) -> Vec<&ProcedureBody> {
+    match content {
+        Content::Plan(read) => read.plan.procedures.iter().map(|procedure| &procedure.body).collect(),
+        Content::Archive(read) => read.archive.procedures.iter().map(|procedure| &procedure.body).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn how(conn: &mut PgConnection, target: &Target, takes: Takes) -> Result<How> {
+    if !target.shelf.edits() {
+        return Err(Error::Refused(
+            "Your roles let you import, but not write in the library, as this file would. Ask an \
+                administrator for the right to edit the library."
+                .into(),
+        ));
+    }
+    let repository = match target.repository {
+        Some(id) => Some(get_stored(conn, target.shelf, id)?.prefix),
+        None => None,
+    };
+    Ok(How { repository, missing: target.missing, takes, editor: target.editor })
+}
+
+fn compared(conn: &mut PgConnection, content: &Content, target: &Target, how: &How) -> Result<Outcome> {
+    match content {
+        Content::Plan(read) => preview_plan(conn, target.shelf, read, how),
+        Content::Layer(layer) => preview_layer(conn, target.shelf, layer),
+        Content::Archive(read) => preview_archive(conn, target.shelf, read, how),
+        Content::Attack(_) | Content::Atomics(_) => Ok(Outcome::default()),
+    }
+}
+
+/// What [`apply`] would do.
+///
+/// # Errors
+/// [`Error::Refused`] for what the library cannot take.
+pub(super) fn preview(conn: &mut PgConnection, content: &Content, target: &Target) -> Result<Preview> {
+    let how = how(conn, target, Takes::new())?;
+    let mut outcome = compared(conn, content, target, &how)?;
+    name_members(conn, content, target, &mut outcome)?;
+    let named: Vec<(&str, &str)> = procedures(content)
+        .into_iter()
+        .flat_map(|body| body.technique_ids.iter().map(|id| (id.as_str(), body.name.as_str())))
+        .filter(|(id, _)| is_technique(id))
+        .collect();
+    let strangers = strangers(conn, &named, ("procedure names", "procedures name"))?;
+    Ok(of_outcome(&title(content), outcome, strangers))
+}
+
+/// In the conflicts of whole test plans, names stand in the place of identities.
+fn name_members(
+    conn: &mut PgConnection,
+    content: &Content,
+    target: &Target,
+    outcome: &mut Outcome,
+) -> Result<()> {
+    let fields = outcome.touched.iter_mut().flat_map(|told| &mut told.fields);
+    let mut lists: Vec<&mut Value> = fields
+        .filter(|field| field.key == WHOLE_PLAN)
+        .flat_map(|field| [&mut field.ours, &mut field.theirs])
+        .filter_map(|value| value.get_mut("procedures"))
+        .flat_map(|list| list.as_array_mut().into_iter().flatten())
+        .collect();
+    let id = |value: &Value| value.as_str().and_then(|text| text.parse::<Uuid>().ok());
+    let wanted: Vec<Uuid> = lists.iter().filter_map(|value| id(value)).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let mut names = list_names(conn, target.shelf, &wanted)?;
+    if let Content::Archive(read) = content {
+        for procedure in &read.archive.procedures {
+            names.entry(procedure.identity).or_insert_with(|| procedure.body.name.clone());
+        }
+    }
+    for value in &mut lists {
+        if let Some(name) = id(value).and_then(|id| names.get(&id)) {
+            **value = name.as_str().into();
+        }
+    }
+    Ok(())
+}
+
+fn of_outcome(title: &str, outcome: Outcome, strangers: Vec<Change>) -> Preview {
+    let mut counts = outcome.counts();
+    // What both sides changed is written, whoever wins: until then it counts as changed.
+    let is_told =
+        |verdict: Verdict| outcome.touched.iter().filter(move |told| told.verdict == verdict).count();
+    let told = is_told(Verdict::Changed) + is_told(Verdict::Conflict);
+    let still = told.saturating_sub(counts.changed);
+    counts.changed += still;
+    counts.unchanged = counts.unchanged.saturating_sub(still);
+    let mut changes: Vec<Change> = Vec::new();
+    changes.extend(outcome.refused.iter().map(|place| Change::placed(Verdict::Refused, place)));
+    changes.extend(outcome.touched.into_iter().map(|told| Change {
+        detail: Detail { fields: told.fields.iter().map(ShownField::from).collect(), ..Detail::default() },
+        ..Change::new(told.verdict, told.key, told.label)
+    }));
+    changes.extend(outcome.warnings.iter().map(|place| Change::placed(Verdict::Warning, place)));
+    let notes = outcome.notes.into_iter();
+    changes.extend(notes.map(|note| Change::new(Verdict::Warning, "", title).saying(note)));
+    changes.extend(strangers);
+    let stored = counts.changed + counts.withdrawn + counts.unchanged + counts.kept;
+    let mut preview = Preview { counts, changes, stored };
+    preview.sort();
+    preview
+}
+
+/// Writes what was read; the caller audits.
+///
+/// # Errors
+/// As [`preview`]; [`Error::Conflict`] when the library has changed since.
+pub(super) fn apply(
+    tx: &mut WriteTx<'_>,
+    content: &Content,
+    target: &Target,
+    takes: &dyn Fn(&str, &str) -> bool,
+    outline: Option<&[u8]>,
+) -> Result<Applied> {
+    let mut preview = preview(tx.conn, content, target)?;
+    agreed(&preview, outline)?;
+    let taken: Takes = preview
+        .changes
+        .iter()
+        .filter(|change| change.verdict == Verdict::Conflict)
+        .filter_map(|change| Some((change, change.key.parse().ok()?)))
+        .flat_map(|(change, id)| {
+            let fields = change.detail.fields.iter().filter(|field| takes(&change.key, &field.key));
+            fields.map(move |field| (id, field.key.clone()))
+        })
+        .collect();
+    let how = how(tx.conn, target, taken)?;
+    let Done { event, repository, acts, .. } = match content {
+        Content::Plan(read) => write_read_plan(tx, target.shelf, read, &how)?,
+        Content::Layer(layer) => write_layer(tx, target.shelf, layer)?,
+        Content::Archive(read) => write_archive(tx, target.shelf, read, &how)?,
+        Content::Attack(_) | Content::Atomics(_) => Done::default(),
+    };
+    let mut told = HashSet::new();
+    for act in acts {
+        let row =
+            preview.changes.iter().position(|change| change.verdict.is_change() && change.key == act.key);
+        match row.filter(|at| told.insert(*at)) {
+            Some(at) => {
+                preview.changes[at].subject = act.subject;
+                preview.changes[at].before = Some(act.before);
+            }
+            // Written only to be known: taking the import back has to take it too.
+            None => preview.changes.push(Change {
+                subject: act.subject,
+                before: Some(act.before),
+                ..Change::new(Verdict::Noted, act.key, "")
+            }),
+        }
+    }
+    Ok(Applied { preview, repository, version: None, made: event.is_some(), event })
+}

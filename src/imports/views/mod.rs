@@ -1,0 +1,5 @@
+//! Pages of imports.
+
+pub mod copies;
+pub mod releases;
+pub mod uploads;

@@ -1,0 +1,291 @@
+//! Test plans, layers and archives through the web: recognised, shown, applied, taken back.
+
+use diesel::connection::SimpleConnection;
+use tyrian::imports::plextrac;
+use tyrian::imports::repository::file::Archive;
+use tyrian::imports::repository::zip;
+use tyrian::library::domain::RepositoryType;
+
+use crate::exchange::{archive, body, edit_here, mixed_plan, packed, unpacked};
+use crate::harness::TestApp;
+use crate::harness::bad_files::zip_of;
+use crate::imports::{until_checked, upload};
+
+const ONLY_LIVE: &str = "SELECT r.prefix || '-' || p.number || ' ' || p.name FROM library_procedures p
+     JOIN repositories r ON r.id = p.repository_id
+     WHERE p.withdrawn_at IS NULL AND p.retired_at IS NULL AND r.prefix = ";
+
+fn live(app: &TestApp, prefix: &str) -> Vec<String> {
+    app.texts(&format!("{ONLY_LIVE}'{prefix}' ORDER BY p.number"))
+}
+
+fn plans(app: &TestApp) -> Vec<String> {
+    app.texts("SELECT title FROM test_plans WHERE deleted_at IS NULL ORDER BY title")
+}
+
+#[test]
+fn an_archive_is_shown_applied_and_taken_back() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    let before = plans(&app);
+    let made = archive("HLF", vec![body("One", "id"), body("Two", "w")]);
+    let file = zip(&made.archive).unwrap();
+    upload(&mut browser, "HLF.zip", &file, "")
+        .see("Repository archive")
+        .see("The repository that it names")
+        .see("added 3, changed 0, withdrawn 0, unchanged 0, refused 0")
+        .see("HLF-2 Two")
+        .see("test plan “Plan of HLF”");
+    assert!(live(&app, "HLF").is_empty(), "nothing is written yet");
+    let events = app.events("library.imported");
+    let first = browser.path().to_owned();
+    browser.press("Apply").see("Imported: added 3").see("Repository HLF").click("Show its procedures");
+    browser.see("HLF-1").see("HLF-2");
+    assert_eq!(app.events("library.imported"), events + 1);
+    assert_eq!(live(&app, "HLF"), ["HLF-1 One", "HLF-2 Two"]);
+
+    upload(&mut browser, "again.zip", &file, "").see("The library holds all of it already.");
+    browser.press("Apply").see("unchanged 3").see_not("Undo this import");
+    assert_eq!(app.events("library.imported"), events + 1, "nothing changed, so nothing happened");
+    let again = browser.path().to_owned();
+    browser.open(&format!("{again}/undo")).see("It changed nothing, so there is nothing to undo.");
+
+    // Taken back, it is gone from every list; brought again, it is back under its numbers.
+    browser.open(&first).click("Undo this import…").see("Nothing uses what it brought").press("Undo import");
+    browser.expect(200).see("Import undone.");
+    assert!(live(&app, "HLF").is_empty());
+    assert_eq!(plans(&app), before);
+    upload(&mut browser, "HLF.zip", &file, "").see("added 3").press("Apply").see("Imported: added 3");
+    assert_eq!(live(&app, "HLF"), ["HLF-1 One", "HLF-2 Two"]);
+    upload(&mut browser, "HLF.zip", &file, "").see("unchanged 3").press("Discard");
+}
+
+#[test]
+fn what_both_sides_of_an_archive_changed_is_chosen_field_by_field_and_taken_back() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    let made = archive("HLF", vec![body("One", "id"), body("Two", "w"), body("Three", "who")]);
+    upload(&mut browser, "HLF.zip", &zip(&made.archive).unwrap(), "").press("Apply").see("added 4");
+    let shared = unpacked(&packed(&app, "HLF")).archive;
+    edit_here(&app, "HLF", |body| {
+        body.description = "Ours.".into();
+        body.recommendation = "Ours too.".into();
+    });
+    let mut theirs: Archive = shared;
+    theirs.procedures[0].body.description = "Theirs.".into();
+    theirs.procedures[0].body.recommendation = "Theirs too.".into();
+    theirs.procedures[0].body.tags = vec!["theirs".into()];
+    theirs.procedures[1].body.name = "Second".into();
+    theirs.procedures.remove(2);
+    theirs.plans.clear();
+    let file = zip(&theirs).unwrap();
+    upload(&mut browser, "HLF.zip", &file, "")
+        .see("added 0, changed 2, withdrawn 0, unchanged 0, refused 0, kept 1");
+    assert_eq!(browser.texts("fieldset legend"), ["HLF-1 One"]);
+    assert_eq!(browser.texts("#changed td.title"), ["HLF-2 Second"]);
+    assert_eq!(browser.texts("#kept td.title"), ["HLF-3 Three"]);
+    assert_eq!(
+        browser.texts("fieldset .sides h3"),
+        [
+            "Description: here",
+            "Description: in the file",
+            "Recommendation: here",
+            "Recommendation: in the file"
+        ]
+    );
+    browser.press("Withdraw what the file does not hold (1)");
+    until_checked(&mut browser).see("withdrawn 1").check("Take this one");
+    browser.press("Apply").see("Imported: added 0, changed 2, withdrawn 1");
+    let applied = browser.path().to_owned();
+    let now = || unpacked(&packed(&app, "HLF")).archive.procedures.remove(0).body;
+    assert_eq!(
+        (now().description.as_str(), now().recommendation.as_str(), now().tags),
+        ("Theirs.", "Ours too.", vec!["theirs".to_owned()]),
+        "the one that was ticked, ours, and what only they changed"
+    );
+    assert_eq!(live(&app, "HLF"), ["HLF-1 One", "HLF-2 Second"]);
+    // What was settled is not asked again, and the undo of it is whole.
+    upload(&mut browser, "HLF.zip", &file, "").see("changed 0, withdrawn 0, unchanged 2").press("Discard");
+    browser.open(&applied).click("Undo this import…").press("Undo import").expect(200).see("Import undone.");
+    assert_eq!((now().description.as_str(), now().tags.len()), ("Ours.", 0));
+    assert_eq!(live(&app, "HLF"), ["HLF-1 One", "HLF-2 Two", "HLF-3 Three"]);
+    upload(&mut browser, "HLF.zip", &file, "").see("changed 2").see("kept 1");
+    assert_eq!(browser.texts("fieldset legend"), ["HLF-1 One"], "the same question as before");
+}
+
+#[test]
+fn a_whole_plan_in_conflict_tells_names_and_either_stands() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    let made = archive("HLF", vec![body("One", "id"), body("Two", "w")]);
+    upload(&mut browser, "HLF.zip", &zip(&made.archive).unwrap(), "").press("Apply").see("added 3");
+    let plan = made.archive.plans[0].id;
+    let shared = unpacked(&packed(&app, "HLF")).archive;
+    browser.open(&format!("/test-plans/{plan}/edit")).fill("Title", "Plan of ours").press("Save").expect(200);
+    let mut theirs = shared;
+    theirs.plans[0].content.procedures.pop();
+    let file = zip(&theirs).unwrap();
+    upload(&mut browser, "HLF.zip", &file, "").see("changed 1");
+    assert_eq!(browser.texts("fieldset legend"), ["test plan “Plan of HLF”"]);
+    let sides = browser.texts("fieldset .typed");
+    assert!(sides[0].contains("Plan of ours") && sides[0].contains("HLF-1 One"), "{sides:?}");
+    assert!(sides[1].contains("HLF-2 Two") && !sides[1].contains("HLF-1 One"), "{sides:?}");
+    browser.press("Apply").expect(200);
+    assert!(plans(&app).contains(&"Plan of ours".to_owned()), "ours stands");
+    browser.click("Undo this import…").press("Undo import").expect(200).see("Import undone.");
+    upload(&mut browser, "HLF.zip", &file, "").check("Take this one").press("Apply").expect(200);
+    assert!(plans(&app).contains(&"Plan of HLF".to_owned()), "theirs was taken");
+}
+
+#[test]
+fn an_archive_is_not_taken_back_while_something_uses_it() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    let made = archive("HLF", vec![body("One", "id"), body("Two", "w")]);
+    upload(&mut browser, "HLF.zip", &zip(&made.archive).unwrap(), "").press("Apply").see("added 3");
+    let page = browser.path().to_owned();
+    let one = app.texts("SELECT id FROM library_procedures WHERE name = 'One'").remove(0);
+    let fields = [("title", "Night shift"), ("chosen", one.as_str()), ("do", "save")];
+    assert_eq!(browser.post("/test-plans/new", &fields).status, 303);
+    let plan = made.archive.plans[0].id;
+    browser.open(&format!("/test-plans/{plan}/edit")).fill("Title", "Ours now").press("Save").expect(200);
+    browser
+        .open(&format!("{page}/undo"))
+        .see("HLF-1 One: the test plan Night shift holds it.")
+        .see("Test plan Ours now: it was changed since.")
+        .see_not("the test plan Ours now holds it");
+    assert_eq!(browser.post(&format!("{page}/undo"), &[]).status, 422);
+}
+
+#[test]
+fn a_test_plan_of_plextrac_is_shown_applied_and_taken_back() {
+    let (from, app) = (TestApp::spawn(), TestApp::spawn());
+    let yaml = plextrac::write(&mixed_plan(&from));
+    let mut browser = app.browser(&app.people.lead);
+    let before = plans(&app);
+    upload(&mut browser, "plan.yaml", yaml.as_bytes(), "")
+        .see("Test plan")
+        .see("added 4, changed 0, withdrawn 0, unchanged 0, refused 0")
+        .see("Plan of MIX")
+        .see("becomes a new one here, with the prefix MIX.");
+    let page = browser.path().to_owned();
+    browser.press("Apply").see("Imported: added 4");
+    assert_eq!(live(&app, "MIX").len(), 3);
+    upload(&mut browser, "plan.yaml", yaml.as_bytes(), "").see("The library holds all of it already.");
+    browser.press("Discard");
+    let zipped = zip_of(&[("export/plan.yaml", yaml.as_bytes())]);
+    upload(&mut browser, "plan.zip", &zipped, "")
+        .see("The library holds all of it already.")
+        .press("Discard");
+    browser.open(&page).click("Undo this import…").press("Undo import").expect(200).see("Import undone.");
+    assert_eq!((live(&app, "MIX").len(), plans(&app)), (0, before));
+    upload(&mut browser, "plan.yaml", yaml.as_bytes(), "").see("added 4").press("Apply").see("added 4");
+    assert_eq!(live(&app, "MIX").len(), 3);
+
+    // A fault is told with its place, and a newer file changes what nobody has touched.
+    let broken = yaml.replace("runbook: *ref_0", "runbook: {}");
+    upload(&mut browser, "plan.yaml", broken.as_bytes(), "").see("Cannot be read");
+    assert_eq!(browser.texts("#fault td[data-label=Field]"), ["runbook"]);
+    assert!(!browser.texts("#fault td[data-label=Line]").is_empty());
+    browser.press("Discard");
+    let newer = yaml.replace("What it is.", "What it became.");
+    upload(&mut browser, "plan.yaml", newer.as_bytes(), "").see("added 0, changed 2");
+}
+
+/// A file of the older version.
+const VERSION_1: &str = "title: Old plan\nversion: 1\nmethodology: &ref_0\n  id: m1\n  name: ATT&CK\n  \
+    description: d\n  shortName: ATTACK\n  depth: 0\ntactics:\n  - &ref_1\n    id: t1\n    name: \
+    Execution\n    shortName: TA0002\n    depth: 0\n    parents:\n      - *ref_0\n      - *ref_0\n    \
+    categories: !<tag:yaml.org,2002:js/undefined> ''\ntechniques:\n  - &ref_2\n    id: q1\n    name: \
+    Shell\n    shortName: T1059\n    depth: 1\n    parents: [*ref_1]\nprocedures:\n  - id: p1\n    name: \
+    Run\n    shortName: P1\n    description: <p>How &amp; why</p>\n    depth: 2\n    parents: [*ref_2, \
+    *ref_2]\n    executionSteps:\n      - <p>One <strong>two</strong></p><p><img src=\"x\"></p>\n";
+
+#[test]
+fn a_test_plan_of_version_1_comes_in_too_and_into_a_repository_of_ones_choice() {
+    let app = TestApp::spawn();
+    let own = crate::imports::repository(&app, "OWN", "open", &[]);
+    let mut browser = app.browser(&app.people.lead);
+    upload(&mut browser, "old.yml", VERSION_1.as_bytes(), "Own OWN (OWN)").see("added 2").see("images");
+    browser.press("Apply").see("Imported: added 2");
+    assert_eq!(live(&app, "OWN"), ["OWN-1 Run"]);
+    browser.open(&format!("/library/procedures?repository={own}")).see("OWN-1");
+    upload(&mut browser, "old.yml", VERSION_1.as_bytes(), "Own OWN (OWN)").see("unchanged 2");
+}
+
+#[test]
+fn a_layer_comes_in_as_a_plan_and_is_taken_back_until_it_is_used() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    let layer = r#"{"name":"Wanted","versions":{"attack":"19","navigator":"5","layer":"4.5"},
+        "domain":"enterprise-attack","techniques":[{"techniqueID":"T1566","score":1},
+        {"techniqueID":"T9999","score":1}]}"#;
+    upload(&mut browser, "wanted.json", layer.as_bytes(), "")
+        .see("ATT&CK Navigator layer")
+        .see("Test plans")
+        .see("added 1")
+        .see("This technique is covered by no procedure: T9999.");
+    browser.press("Apply").see("Imported: added 1");
+    let page = browser.path().to_owned();
+    assert!(plans(&app).contains(&"Wanted".to_owned()));
+    upload(&mut browser, "wanted.json", layer.as_bytes(), "").see("unchanged 1").press("Discard");
+    browser.open(&page).click("Undo this import…").press("Undo import").see("Import undone.");
+    assert!(!plans(&app).contains(&"Wanted".to_owned()));
+    upload(&mut browser, "wanted.json", layer.as_bytes(), "").see("added 1").press("Apply");
+    let page = browser.path().to_owned();
+    let engagement = app.engagement(1);
+    let used = format!(
+        "UPDATE engagements SET test_plan_id = (SELECT id FROM test_plans WHERE title = 'Wanted'
+            AND deleted_at IS NULL) WHERE id = '{}'",
+        engagement.id
+    );
+    app.superuser().batch_execute(&format!("SET session_replication_role = replica; {used}")).unwrap();
+    browser.open(&format!("{page}/undo")).see("Test plan Wanted: 1 engagement was made from it.");
+    assert_eq!(browser.post(&format!("{page}/undo"), &[]).status, 422);
+    let nothing = layer.replace("T1566", "T9998").replace("Wanted", "Unmet");
+    upload(&mut browser, "unmet.json", nothing.as_bytes(), "").see("refused 1");
+    assert_eq!(
+        browser.texts("#refused td[data-label=Why]"),
+        ["no procedure of the library covers any of its techniques"]
+    );
+}
+
+#[test]
+fn an_archive_of_a_private_repository_is_its_makers_and_its_readers_alone() {
+    let app = TestApp::spawn();
+    let (mut lead, mut stranger) = (app.browser(&app.people.lead), app.browser(&app.people.standard));
+    let mut made = archive("HID", vec![body("Zanzibar trick", "zanzibar"), body("Two", "w")]);
+    made.archive.head.kind = RepositoryType::Private;
+    made.archive.plans.clear();
+    let file = zip(&made.archive).unwrap();
+    upload(&mut lead, "hidden.zip", &file, "").see("Zanzibar trick");
+    let page = lead.path().to_owned();
+    let closed = |stranger: &mut crate::harness::browser::Browser| {
+        for path in [&page, &format!("{page}/undo"), &format!("{page}/events")] {
+            assert_eq!(stranger.get(path).status, 404, "{path}");
+        }
+        for act in ["apply", "discard", "check", "undo"] {
+            assert_eq!(stranger.post(&format!("{page}/{act}"), &[]).status, 404, "{act}");
+        }
+        stranger.open("/library/import").see_not("hidden.zip").see_not("Repository HID");
+        stranger.open("/library/copies").see_not("Zanzibar");
+        stranger.open("/library/releases").see_not("Zanzibar").see_not("HID");
+    };
+    closed(&mut stranger);
+    lead.open(&page).press("Apply").see("Imported: added 2");
+    closed(&mut stranger);
+    // The same archive from somebody who does not know of it goes nowhere, and is not told why.
+    upload(&mut stranger, "mine.zip", &file, "").see_not("HID-1 is taken").see("has the prefix HID.");
+    assert_eq!(live(&app, "HID").len(), 2);
+}
+
+#[test]
+fn an_archive_into_a_repository_that_one_only_reads_says_so() {
+    let app = TestApp::spawn();
+    crate::imports::repository(&app, "MAN", "managed", &[]);
+    let mut browser = app.browser(&app.people.standard);
+    let made = archive("MAN", vec![body("One", "id"), body("Two", "w")]);
+    upload(&mut browser, "MAN.zip", &zip(&made.archive).unwrap(), "").see("you do not write in it");
+    let one = b"format: tyrian-repository\nversion: 1\nname: One\nprefix: ONE\nnext_number: 1\n";
+    upload(&mut browser, "repository.yaml", one, "").see("one file of a repository archive");
+}

@@ -83,6 +83,10 @@ fn own_terms_are_made_used_and_deleted_when_nothing_uses_them() {
         .press("Filter")
         .see("2 techniques");
 
+    // An import and a new release take it for what it is.
+    procedure(&app, "odd", &["ODD-T1"]);
+    browser.open("/library/releases").expect(200).see("ODD-T1").see_not("WEB-T1");
+
     // What is used stays, and its page names what uses it.
     browser.open("/library/techniques/WEB-T1").click("Delete").see("It cannot be deleted").see("Names T1539");
     let term = browser.path().replace("/delete", "");

@@ -198,7 +198,7 @@ struct Named {
 }
 
 /// The techniques that procedures name and that are not in use in the newest release, with what became of
-/// them.
+/// them; one's own are nobody's to replace.
 pub fn list_mappings(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<Mapping>> {
     // sql_query: counts of the members of an array.
     let sql = format!(
@@ -208,6 +208,7 @@ pub fn list_mappings(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<Mappin
          WHERE p.withdrawn_at IS NULL AND p.repository_id = ANY ({})
             AND NOT EXISTS (SELECT FROM techniques te WHERE te.external_id = named.id AND te.status = 'live'
                 AND te.version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1))
+            AND NOT EXISTS (SELECT FROM terms own WHERE own.kind = 'technique' AND own.short_name = named.id)
          GROUP BY named.id ORDER BY named.id",
         may_retag(1),
         seen(1)

@@ -47,6 +47,7 @@ fn pages(directory: &Path) {
     stand.superuser().batch_execute("ALTER TABLE procedures ENABLE TRIGGER USER").expect("with");
     browser.measure("engagements list", "/engagements");
     library(&stand.app, 10_000);
+    browser.measure("matrix, 10,000 procedures", "/library/techniques/matrix");
     browser.measure("library list, 10,000 procedures", "/library/procedures");
     browser.measure("its search, two words", "/library/procedures?q=shadow+secrets");
     browser.measure("its search, a word of every command", "/library/procedures?q=invoke");

@@ -9,8 +9,8 @@ use crate::kernel::base::error::Error;
 use crate::kernel::web::assets;
 use crate::kernel::web::route::{Row, register, rows};
 use crate::{
-    accounts, admin, audit, clients, dashboard, engagements, harvest, imports, library, procedures, reports,
-    schedule, settings,
+    accounts, admin, audit, clients, coverage, dashboard, engagements, harvest, imports, library, procedures,
+    reports, schedule, settings, tags,
 };
 
 /// The tables of all slices.
@@ -138,15 +138,30 @@ const LIBRARY: &[Row] = rows! {
     get "/library/repositories/{shelf}/delete" => library::pages::repositories::delete_form;
     post "/library/repositories/{shelf}/delete" => library::pages::repositories::delete;
     get "/library/tactics" => library::pages::attack::tactics;
+    get "/library/tactics/new" => library::pages::terms::new_tactic;
+    post "/library/tactics/new", LISTS => library::pages::terms::create_tactic;
     get "/library/techniques" => library::pages::attack::techniques;
+    get "/library/techniques/matrix" => coverage::pages::show;
+    get "/library/techniques/new" => library::pages::terms::new_technique;
+    post "/library/techniques/new", LISTS => library::pages::terms::create_technique;
     get "/library/techniques/{id}" => library::pages::attack::technique;
     get "/library/methodologies" => library::pages::attack::methodologies;
+    get "/library/methodologies/new" => library::pages::terms::new_methodology;
+    post "/library/methodologies/new", LISTS => library::pages::terms::create_methodology;
+    get "/library/methodologies/{methodology}" => library::pages::terms::methodology;
+    get "/library/terms/{term}/edit" => library::pages::terms::edit;
+    post "/library/terms/{term}/edit", LISTS => library::pages::terms::update;
+    get "/library/terms/{term}/delete" => library::pages::terms::delete_form;
+    post "/library/terms/{term}/delete" => library::pages::terms::delete;
     get "/test-plans" => library::pages::plans::list;
     get "/test-plans/new" => library::pages::plans::new_form;
     post "/test-plans/new", LISTS => library::pages::plans::create;
     get "/test-plans/{id}" => library::pages::plans::one;
     get "/test-plans/{id}/edit" => library::pages::plans::edit_form;
     post "/test-plans/{id}/edit", LISTS => library::pages::plans::edit;
+    get "/test-plans/{id}/versions" => library::pages::revisions::list;
+    get "/test-plans/{id}/versions/{n}" => library::pages::revisions::one;
+    post "/test-plans/{id}/versions/{n}/restoration" => library::pages::revisions::restore;
     get "/test-plans/{id}/delete" => library::pages::plans::delete_form;
     post "/test-plans/{id}/delete" => library::pages::plans::delete;
 };
@@ -188,6 +203,7 @@ const ENGAGEMENTS: &[Row] = rows! {
     post "/engagements/{id}/procedures/{pid}/removal" => engagements::pages::plan::remove;
     post "/engagements/{id}/operators", LISTS => engagements::pages::plan::operators;
     post "/engagements/{id}/inputs", LISTS => engagements::pages::plan::inputs;
+    get "/engagements/{id}/origins" => engagements::pages::origins::show;
     get "/engagements/{id}/edit" => engagements::pages::details::edit;
     post "/engagements/{id}/edit", TEXTS => engagements::pages::details::save;
     post "/engagements/{id}/start" => engagements::pages::lifecycle::start;
@@ -272,6 +288,9 @@ const ADMIN: &[Row] = rows! {
     post "/admin/settings/lists", LISTS => settings::pages::save_lists;
     post "/admin/settings/outcomes" => settings::pages::add_outcome;
     post "/admin/settings/outcomes/{outcome}" => settings::pages::save_outcome;
+    get "/admin/tags" => tags::pages::list;
+    get "/admin/tags/rename" => tags::pages::rename_form;
+    post "/admin/tags/rename" => tags::pages::rename;
     get "/admin/audit-log" => audit::log::pages::show;
     get "/admin/audit-log.csv" => audit::log::pages::csv;
     get "/admin/audit-log.jsonl" => audit::log::pages::jsonl;
@@ -303,6 +322,7 @@ const ADMIN: &[Row] = rows! {
 
 const DASHBOARD: &[Row] = rows! {
     get "/" => dashboard::pages::show;
+    get "/tags.json" => tags::pages::offered;
     post "/admin/first-hour/{noted}" => dashboard::pages::note_first_hour;
 };
 

@@ -79,6 +79,15 @@ pub async fn index(ctx: SignedIn) -> Result<HttpResponse> {
             },
         ),
         (
+            P::SettingManage,
+            Card {
+                icon: "tag",
+                href: "/admin/tags",
+                name: "Tags",
+                about: "Which words are in use and how often; to rename and to merge.",
+            },
+        ),
+        (
             P::JobRun,
             Card {
                 icon: "jobs",

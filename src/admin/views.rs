@@ -29,7 +29,7 @@ impl Index {
     /// The cards under their headings; a heading without one is left out.
     fn groups(&self) -> Vec<(&'static str, Vec<&Card>)> {
         let (own, security): (Vec<&Card>, Vec<&Card>) =
-            self.cards.iter().partition(|card| ["Settings", "Jobs"].contains(&card.name));
+            self.cards.iter().partition(|card| ["Settings", "Tags", "Jobs"].contains(&card.name));
         let groups = [("Security & User Management", security), ("This installation", own)];
         groups.into_iter().filter(|(_, cards)| !cards.is_empty()).collect()
     }

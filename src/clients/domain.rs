@@ -62,6 +62,7 @@ crate::text_enum! {
         Criticality => "criticality", "Criticality";
         Address => "address", "Address";
         Description => "description", "Description";
+        Tags => "tags", "Tags";
     }
 }
 
@@ -98,6 +99,7 @@ pub fn check_asset(field: AssetField, raw: &str) -> Result<String, String> {
         AssetField::Criticality => listed(raw.parse::<Criticality>().is_ok(), "criticality"),
         AssetField::Address => check_text("The address", false, raw, SHORT_TEXT_BYTES, false),
         AssetField::Description => check_text("The description", false, raw, LONG_TEXT_BYTES, true),
+        AssetField::Tags => Ok(parse_tags(raw)?.join(", ")),
     }
 }
 
@@ -178,6 +180,9 @@ pub struct TypedAsset {
     /// Markdown.
     #[serde(default)]
     pub description: String,
+    /// Separated by commas.
+    #[serde(default)]
+    pub tags: String,
 }
 
 impl Default for TypedAsset {
@@ -188,6 +193,7 @@ impl Default for TypedAsset {
             criticality: Criticality::Medium.as_str().into(),
             address: String::new(),
             description: String::new(),
+            tags: String::new(),
         }
     }
 }
@@ -199,6 +205,7 @@ crate::merge_columns! {
         Criticality => criticality;
         Address => address;
         Description => description;
+        Tags => tags;
     }
 }
 
@@ -212,6 +219,8 @@ pub struct AssetText {
     pub address: String,
     /// Markdown.
     pub description: String,
+    /// Trimmed, lower-cased, each once.
+    pub tags: Vec<String>,
 }
 
 impl TypedAsset {
@@ -224,7 +233,7 @@ impl TypedAsset {
         let mut text = |field| keep(&mut errors, field, check_asset(field, &self.get(field)));
         let (name, kind) = (text(AssetField::Name), text(AssetField::Kind));
         let (criticality, address) = (text(AssetField::Criticality), text(AssetField::Address));
-        let description = text(AssetField::Description);
+        let (description, tags) = (text(AssetField::Description), text(AssetField::Tags));
         errors.done()?;
         Ok(AssetText {
             name,
@@ -232,6 +241,7 @@ impl TypedAsset {
             criticality: criticality.parse().unwrap_or(Criticality::Medium),
             address,
             description,
+            tags: split_tags(&tags).collect(),
         })
     }
 }

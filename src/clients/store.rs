@@ -47,13 +47,6 @@ pub struct Client {
     pub version: i32,
 }
 
-impl Client {
-    /// The tags as text.
-    pub fn tags(&self) -> impl Iterator<Item = &str> {
-        self.tags.iter().map(String::as_str)
-    }
-}
-
 /// A client in the list.
 #[derive(Debug, Clone, Queryable)]
 pub struct Listed {

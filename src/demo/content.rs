@@ -52,6 +52,8 @@ pub struct Asset {
     pub address: String,
     /// One or two sentences.
     pub description: String,
+    #[serde(default)]
+    pub tags: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -175,6 +175,7 @@ fn add_asset<'a>(
         criticality: asset.criticality.clone(),
         address: asset.address.clone(),
         description: asset.description.clone(),
+        tags: asset.tags.join(", "),
     };
     let (text, client) = (typed.check()?, stage.client(&client.key)?);
     let id = stage.act(tx, by, |_: &Permit<EditAsset>, tx| {

@@ -1,22 +1,22 @@
 //! The test plan form: what was typed, and what each of its buttons does to it. Pure; nothing is stored
 //! before Save.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
 use crate::kernel::base::pairs::Pairs;
 use crate::kernel::base::text::parse_tags;
 use crate::kernel::base::text::{check_text, check_visible};
-use crate::library::store::plans::{Plan, PlanContent};
+use crate::kernel::merge::Version;
+use crate::library::planning::{Bases, PROCEDURES, PlanContent, PlanField};
+use crate::library::store::plans::Plan;
 use crate::library::store::procedures::{Hit, Search};
 
 /// Longest title, in bytes.
 const TITLE_BYTES: usize = 200;
 /// Longest description, in bytes.
 const DESCRIPTION_BYTES: usize = 65_536;
-/// Most procedures of one plan.
-const PROCEDURES: usize = 500;
 /// How many procedures the library side shows, and how many more each time.
 pub const STEP: usize = 15;
 /// Most that it shows; beyond that a search is the way.
@@ -43,8 +43,8 @@ pub struct PlanForm {
     pub description: String,
     /// Tags as typed, separated by commas.
     pub tags: String,
-    /// Version that was opened; 0 for a new plan.
-    pub version: i32,
+    /// What it is written from.
+    pub bases: Bases,
     /// Chosen procedures in order.
     pub chosen: Vec<LibraryProcedureId>,
     pub search: Search,
@@ -59,11 +59,20 @@ impl PlanForm {
             title: plan.title.clone(),
             description: plan.description.clone(),
             tags: plan.tags.join(", "),
-            version: plan.version,
+            bases: Bases { version: plan.version, ..Bases::default() },
             chosen: hits.iter().map(|hit| hit.id).collect(),
             search: Search::default(),
             shown: STEP,
         }
+    }
+
+    /// The form of a new plan that says the same.
+    pub fn copy(self) -> Self {
+        let mut title = format!("Copy of {}", self.title);
+        while title.len() > TITLE_BYTES {
+            title.pop();
+        }
+        Self { title, bases: Bases::default(), ..self }
     }
 
     pub fn new() -> Self {
@@ -83,12 +92,35 @@ impl PlanForm {
         let mut form = Self::new();
         let mut command = Command::Search;
         let mut chosen = HashSet::new();
+        let mut theirs: BTreeMap<PlanField, Version> = BTreeMap::new();
+        let mut kept: Option<PlanField> = None;
         for (name, value) in pairs {
+            // A conflict's buttons: `keep` posts the text from the version that was shown as theirs, so that
+            // a third save conflicts again; `take` leaves it out.
+            if let Some((of, field)) = name.split_once('.') {
+                let field: PlanField = field.parse().map_err(|_| foreign())?;
+                let version: Version = value.parse().map_err(|_| foreign())?;
+                match of {
+                    "base" => form.bases.of.insert(field, version),
+                    "theirs" => theirs.insert(field, version),
+                    _ => return Err(foreign()),
+                };
+                continue;
+            }
             match name.as_str() {
                 "title" => form.title = value,
                 "description" => form.description = value,
                 "tags" => form.tags = value,
-                "version" => form.version = value.parse().map_err(|_| foreign())?,
+                "version" => form.bases.version = value.parse().map_err(|_| foreign())?,
+                "keep" | "take" => {
+                    let field = value.parse().map_err(|_| foreign())?;
+                    command = Command::Save;
+                    if name == "keep" {
+                        kept = Some(field);
+                    } else {
+                        form.bases.left.insert(field);
+                    }
+                }
                 "shown" => form.shown = value.parse().unwrap_or(STEP).clamp(STEP, SHOWN),
                 "chosen" => {
                     let id = value.parse().map_err(|_| foreign())?;
@@ -99,13 +131,26 @@ impl PlanForm {
                 "q" => form.search.q = value,
                 "tactic" => form.search.tactic = value,
                 "platform" => form.search.platform = value,
+                "methodology" => form.search.methodology = value,
                 "repository" => form.search.repository = repository(&value),
                 "order" => {}
                 "do" => command = read_command(&value).ok_or_else(foreign)?,
                 _ => return Err(foreign()),
             }
         }
+        if let Some((field, version)) = kept.and_then(|field| Some((field, *theirs.get(&field)?))) {
+            form.bases.of.insert(field, version);
+        }
         Ok((form, command))
+    }
+
+    /// Takes back a text that is not saved, with the version that it was written from.
+    pub fn take_back(&mut self, typed: &Self, field: PlanField, base: Version) {
+        match field {
+            PlanField::Title => self.title.clone_from(&typed.title),
+            PlanField::Description => self.description.clone_from(&typed.description),
+        }
+        self.bases.of.insert(field, base);
     }
 
     fn add(&mut self, id: LibraryProcedureId) {

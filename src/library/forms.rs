@@ -101,6 +101,9 @@ pub fn url(path: &str, filters: &impl Serialize) -> String {
 pub struct TechniqueFilter {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub q: String,
+    /// Id of an own methodology; ATT&CK when empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub methodology: String,
     /// Short name of a tactic.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub tactic: String,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::domain::{Attachment, FrozenOutcome, Runbook};
 use crate::kernel::base::ids::{FindingId, ProcedureId};
 use crate::kernel::base::team::Team;
-use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text, check_title};
+use crate::kernel::base::text::{LONG_TEXT_BYTES, SHORT_TEXT_BYTES, check_text, check_title, parse_tags};
 use crate::kernel::base::times;
 use crate::kernel::merge::{MergeField, set};
 use crate::procedures::domain::Severity;
@@ -19,6 +19,7 @@ crate::text_enum! {
     pub enum NarrativeField {
         Title => "title", "Title";
         Classification => "classification", "Classification";
+        Tags => "tags", "Tags";
         ExecutiveSummary => "executive_summary", "Executive summary";
         Approach => "approach", "Approach";
         Observations => "observations", "Observations";
@@ -33,6 +34,7 @@ crate::text_enum! {
         Severity => "severity", "Severity";
         Description => "description", "Description";
         Recommendation => "recommendation", "Recommendation";
+        Tags => "tags", "Tags";
         Assets => "assets", "Assets";
         Evidence => "evidence", "Evidence";
         State => "state", "State";
@@ -61,9 +63,9 @@ crate::text_enum! {
 }
 
 impl NarrativeField {
-    /// The chapters: every field but those of the cover.
+    /// The chapters: every field but those of the cover and the tags.
     pub fn chapters() -> &'static [Self] {
-        &Self::ALL[2..]
+        &Self::ALL[3..]
     }
 
     /// The canonical value of a field as typed.
@@ -74,6 +76,7 @@ impl NarrativeField {
         match self {
             Self::Title => check_title("report", raw),
             Self::Classification => check_text(self.label(), false, raw, 200, false),
+            Self::Tags => Ok(parse_tags(raw)?.join(", ")),
             _ => check_text(self.label(), false, raw, LONG_TEXT_BYTES, true),
         }
     }
@@ -82,6 +85,7 @@ impl NarrativeField {
     pub fn hint(self) -> &'static str {
         match self {
             Self::Title => "What the client reads first",
+            Self::Tags => "Separated by commas",
             Self::Classification => "Who may read it, on every page; empty takes the organisation’s",
             Self::ExecutiveSummary => "For whoever reads one page: what was tested, what held, what did not",
             Self::Approach => "How the teams worked, from where, with which limits",
@@ -94,11 +98,11 @@ impl NarrativeField {
 impl FindingField {
     /// What an editor of the report changes in Draft.
     pub fn of_report() -> &'static [Self] {
-        &Self::ALL[..6]
+        &Self::ALL[..7]
     }
     /// What is kept after publishing too.
     pub fn of_remediation() -> &'static [Self] {
-        &Self::ALL[6..]
+        &Self::ALL[7..]
     }
     /// The canonical value of a field as typed: ids sorted and separated by commas, dates as "2026-11-21".
     ///
@@ -114,6 +118,7 @@ impl FindingField {
             Self::Description | Self::Recommendation => {
                 check_text(self.label(), false, raw, LONG_TEXT_BYTES, true)
             }
+            Self::Tags => Ok(parse_tags(raw)?.join(", ")),
             Self::Assets | Self::Evidence => ids(raw),
             Self::State => match raw.parse::<FindingState>() {
                 Ok(state) => Ok(state.as_str().to_owned()),
@@ -127,7 +132,7 @@ impl FindingField {
 
 impl MergeField for NarrativeField {
     fn is_long(self) -> bool {
-        !matches!(self, Self::Title | Self::Classification)
+        !matches!(self, Self::Title | Self::Classification | Self::Tags)
     }
 }
 
@@ -170,6 +175,8 @@ pub struct Finding {
     pub severity: Severity,
     pub description: String,
     pub recommendation: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     #[serde(default)]
     pub assets: Vec<FindingAsset>,
     #[serde(default)]

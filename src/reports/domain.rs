@@ -32,7 +32,7 @@ pub struct Runbook {
     pub tags: Vec<String>,
     /// The ATT&CK release that techniques and tactics are of.
     pub attack_version: String,
-    /// That release's tactics, in matrix order.
+    /// That release's tactics, in matrix order; then those of one's own that procedures stand under.
     pub tactics: Vec<Tactic>,
     pub operators: Vec<Operator>,
     pub procedures: Vec<Procedure>,
@@ -64,7 +64,7 @@ pub struct Procedure {
     pub name: String,
     pub description: String,
     pub technique_ids: Vec<String>,
-    /// Keys of the release's tactics.
+    /// Their keys: of the release, and of one's own.
     pub tactics: Vec<String>,
     pub status: ProcedureStatus,
     pub not_applicable_reason: String,

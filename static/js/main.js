@@ -19,6 +19,7 @@ import './definitions.js';
 import './order.js';
 import './files.js';
 import './reveal.js';
+import './tags.js';
 import './ticks.js';
 import './session.js';
 import './print.js';

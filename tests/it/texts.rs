@@ -374,11 +374,11 @@ fn names_have_one_order_as_people_expect_it() {
             "clients.name",
             "engagements.title",
             "library_procedures.name",
-            "methodologies.name",
             "people.name",
             "reports.title",
             "repositories.name",
             "roles.name",
+            "terms.name",
             "test_plans.title",
         ]
     );
@@ -396,7 +396,7 @@ fn names_have_one_order_as_people_expect_it() {
         ("/engagements?sort=title&dir=asc".to_owned(), "td.title a"),
         ("/engagements".to_owned(), "select[name=client] option"),
         ("/schedule".to_owned(), "select[name=client] option"),
-        (format!("/clients/{}", app.clients.own), "#assets td.title"),
+        (format!("/clients/{}", app.clients.own), "#assets td.title > a"),
     ] {
         let shown = lead.open(&page).texts(css);
         let own: Vec<&str> =

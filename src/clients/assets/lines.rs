@@ -60,6 +60,7 @@ fn read_line(raw: &str) -> Result<AssetText, String> {
         criticality: word::<Criticality>(cell(2), Criticality::Medium, "criticality")?,
         address: cell(3).to_owned(),
         description: String::new(),
+        tags: String::new(),
     };
     typed.check().map_err(|error| match error {
         Error::Invalid(errors) => errors.0.into_values().collect::<Vec<_>>().join(" "),

@@ -162,6 +162,7 @@ async fn edit_form(
         criticality: value(AssetField::Criticality),
         address: value(AssetField::Address),
         description: value(AssetField::Description),
+        tags: value(AssetField::Tags),
     };
     form(permit, client, Some(id), typed, Editing { version: asset.version, ..editing }).await
 }

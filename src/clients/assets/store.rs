@@ -19,7 +19,7 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::merge::history::{Subject, SubjectKind};
 use crate::kernel::merge::record::{self, Record, Saved, Typed};
-use crate::kernel::merge::{Change, Version};
+use crate::kernel::merge::{Change, MergeField, Version};
 
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = assets, check_for_backend(diesel::pg::Pg))]
@@ -33,6 +33,8 @@ pub struct Asset {
     pub address: String,
     /// Markdown.
     pub description: String,
+    /// Lower-cased.
+    pub tags: Vec<String>,
     /// Rises with every change.
     pub version: i32,
 }
@@ -93,6 +95,7 @@ pub fn insert(tx: &mut WriteTx<'_>, client: ClientId, text: &AssetText) -> Resul
             assets::criticality.eq(text.criticality),
             assets::address.eq(&text.address),
             assets::description.eq(&text.description),
+            assets::tags.eq(&text.tags),
             assets::created_at.eq(tx.now()),
             assets::updated_at.eq(tx.now()),
         ))
@@ -101,7 +104,7 @@ pub fn insert(tx: &mut WriteTx<'_>, client: ClientId, text: &AssetText) -> Resul
     let event = Event::new(Kind::AssetCreated, format!("Created the asset “{}”", text.name))
         .subject("asset", id.0, &text.name)
         .client(client)
-        .changes(changes(["", "", "", "", ""], fields(text)));
+        .changes(changes(&Fields::default(), &fields(text)));
     Ok((id, event))
 }
 
@@ -160,6 +163,7 @@ crate::merge_columns! {
         Criticality => criticality;
         Address => address;
         Description => description;
+        Tags => tags;
     }
 }
 
@@ -189,6 +193,7 @@ impl Record for Asset {
                 assets::criticality.eq(self.criticality),
                 assets::address.eq(&self.address),
                 assets::description.eq(&self.description),
+                assets::tags.eq(&self.tags),
                 assets::updated_at.eq(tx.now()),
                 assets::version.eq(version),
             ))
@@ -263,20 +268,25 @@ fn lock_asset(tx: &mut WriteTx<'_>, client: ClientId, id: AssetId, visible: &Vis
         .first(tx.conn)?)
 }
 
-type Fields<'a> = [&'a str; 5];
+type Fields = [String; 6];
 
-fn fields(text: &AssetText) -> Fields<'_> {
-    [&text.name, text.kind.label(), text.criticality.label(), &text.address, &text.description]
+fn fields(text: &AssetText) -> Fields {
+    [
+        text.name.clone(),
+        text.kind.label().to_owned(),
+        text.criticality.label().to_owned(),
+        text.address.clone(),
+        text.description.clone(),
+        text.tags.join(", "),
+    ]
 }
 
-fn changes<'a>(before: Fields<'a>, after: Fields<'a>) -> Vec<(&'a str, &'a str, &'a str, bool)> {
-    let names =
-        [("name", false), ("kind", false), ("criticality", false), ("address", false), ("description", true)];
-    names
-        .into_iter()
-        .zip(before.into_iter().zip(after))
+fn changes<'a>(before: &'a Fields, after: &'a Fields) -> Vec<(&'a str, &'a str, &'a str, bool)> {
+    AssetField::ALL
+        .iter()
+        .zip(before.iter().zip(after))
         .filter(|(_, (old, new))| old != new)
-        .map(|((name, long), (old, new))| (name, old, new, long))
+        .map(|(field, (old, new))| (field.as_str(), old.as_str(), new.as_str(), field.is_long()))
         .collect()
 }
 

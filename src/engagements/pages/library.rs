@@ -25,6 +25,7 @@ pub struct Filters {
     tactic: String,
     technique: String,
     platform: String,
+    methodology: String,
     repository: String,
     after: String,
     /// Hits ticked so far, which ride along from search to search.
@@ -44,6 +45,7 @@ impl Filters {
             tactic: self.tactic.clone(),
             technique: self.technique.clone(),
             platform: self.platform.clone(),
+            methodology: self.methodology.clone(),
             repository: self.repository.parse().ok(),
             at: At::read(&self.after, ""),
             ..Search::default()
@@ -63,6 +65,7 @@ impl Filters {
             ("tactic", &self.tactic),
             ("technique", &self.technique),
             ("platform", &self.platform),
+            ("methodology", &self.methodology),
             ("repository", &self.repository),
             ("after", &self.after),
         ];
@@ -92,7 +95,9 @@ impl Filters {
             tactic: self.tactic,
             technique: self.technique,
             platform: self.platform,
+            methodology: self.methodology,
             repository: self.repository,
+            methodologies: found.choices.methodologies.into_iter().map(|m| (m.key, m.name)).collect(),
             tactics: found.choices.tactics.into_iter().map(|t| (t.key, t.name)).collect(),
             platforms: found.choices.platforms,
             repositories: found.choices.repositories.into_iter().map(|r| (r.key, r.name)).collect(),

@@ -7,6 +7,7 @@ pub mod layer;
 pub mod library;
 pub mod lifecycle;
 pub mod list;
+pub mod origins;
 pub mod plan;
 pub mod requests;
 pub mod show;

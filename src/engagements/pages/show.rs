@@ -1,5 +1,7 @@
 //! The engagement's page, its sections and the inline edits of its table.
 
+use std::collections::BTreeSet;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
@@ -25,6 +27,7 @@ use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Permit, ReadEngagement};
 use crate::kernel::web::{Form, Query, Section, beside, redirect};
+use crate::library::store::terms::list_own_tactics_among;
 use crate::procedures::domain::{Sides, planning_allowed, sides, working_allowed};
 use crate::procedures::inputs::Values;
 use crate::procedures::queue::{Queue, Writer};
@@ -290,6 +293,12 @@ fn bring(
             loaded.answers = sections::list_answers(conn, own.id, &loaded.outcomes, visible)?;
             let tactics = crate::library::store::list_tactics(conn, &own.attack_version)?;
             loaded.tactics = tactics.into_iter().map(|t| (t.short_name, t.name)).collect();
+            // Then those of one's own that its procedures stand under.
+            let keys: BTreeSet<&String> = loaded.answers.iter().flat_map(|answer| &answer.tactics).collect();
+            let is_known = |key: &&&String| loaded.tactics.iter().any(|(known, _)| known == **key);
+            let others: Vec<String> =
+                keys.iter().filter(|key| !is_known(key)).map(|key| (*key).clone()).collect();
+            loaded.tactics.extend(list_own_tactics_among(conn, &others)?);
         }
         Part::Timeline => {
             (loaded.entries, loaded.older_entries) = sections::list_timeline(conn, own.id, pages.timeline)?;

@@ -21,7 +21,11 @@ use crate::kernel::base::team::Team;
 use crate::kernel::base::times;
 use crate::kernel::web::permit::{Permit, PlanEngagement};
 use crate::kernel::web::{Frame, Section};
-use crate::library::store::{PlanRow, highest_version, list_plans, list_tactics};
+use crate::library::store::revisions::find_since_use;
+use crate::library::store::terms::list_named;
+use crate::library::store::{PlanRow, highest_version, list_plan_procedures, list_plans, list_tactics};
+use crate::library::terms::TermKind;
+use crate::library::views::revisions::SinceUse;
 
 /// Test plans, and earlier engagements, that step 1 offers at once.
 const CHOICES: i64 = 100;
@@ -103,7 +107,8 @@ async fn client(permit: &Plan, draft: DraftId, wizard: &Wizard, around: Around) 
                 if source == Source::Earlier { store::list_earlier(conn, &of, CHOICES)? } else { Vec::new() };
             let tactics = if source == Source::Plan {
                 let version = highest_version(conn)?;
-                list_tactics(conn, &version)?
+                let own = list_named(conn, TermKind::Tactic)?.into_iter().map(|own| own.name);
+                list_tactics(conn, &version)?.into_iter().map(|tactic| tactic.name).chain(own).collect()
             } else {
                 Vec::new()
             };
@@ -134,7 +139,7 @@ async fn client(permit: &Plan, draft: DraftId, wizard: &Wizard, around: Around) 
         plans: plans.iter().filter(fits).map(|plan| plan_option(plan, wizard)).collect(),
         plan_q: wizard.plan_q.clone(),
         plan_tactic: wizard.plan_tactic.clone(),
-        tactics: tactics.into_iter().map(|tactic| tactic.name).collect(),
+        tactics,
         earlier: earlier.iter().map(|one| earlier_option(one, wizard, zone)).collect(),
         unfinished: unfinished
             .filter(|(other, _)| *other != draft)
@@ -222,9 +227,18 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
     let shelf = permit.shelf();
     let day = |raw: &str| times::parse_date(raw).ok().flatten();
     let period = (day(&wizard.details.start_date), day(&wizard.details.end_date));
-    let (picked, tactics, clients, people) = permit
+    let plan = wizard.plan.filter(|_| wizard.source == Source::Plan);
+    let used_at = permit.viewer().rights.clients_with(P::EngagementRead);
+    let (picked, tactics, clients, people, since) = permit
         .read(move |conn| {
             let version = highest_version(conn)?;
+            let since = match plan {
+                Some(plan) => {
+                    let hits = list_plan_procedures(conn, shelf, plan)?;
+                    find_since_use(conn, shelf, plan, &hits, &used_at)?
+                }
+                None => None,
+            };
             let of = visible.only(client);
             let people = match of.first() {
                 Some(client) => list_candidates(conn, *client, None, period, (&visible, true))?,
@@ -232,9 +246,10 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
             };
             Ok((
                 store::list_picked(conn, shelf, &chosen, client)?,
-                list_tactics(conn, &version)?,
+                (list_tactics(conn, &version)?, list_named(conn, TermKind::Tactic)?),
                 store::list_clients(conn, &of)?,
                 people,
+                since,
             ))
         })
         .await?;
@@ -254,8 +269,14 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
         permit.app.clock.now(),
     );
     let period = dates(start, end);
-    let named: Vec<(String, String)> =
-        tactics.into_iter().map(|tactic| (tactic.short_name, tactic.name)).collect();
+    let (attacks, own) = tactics;
+    // Those of ATT&CK all count as what could be covered, one's own where something stands under them.
+    let all_tactics = attacks.len();
+    let named: Vec<(String, String)> = attacks
+        .into_iter()
+        .map(|tactic| (tactic.short_name, tactic.name))
+        .chain(own.into_iter().map(|tactic| (tactic.short_name, tactic.name)))
+        .collect();
     Ok(FinalizeStep {
         frame: frame(permit),
         around,
@@ -280,7 +301,12 @@ async fn finalize(permit: &Plan, wizard: &Wizard, around: Around) -> Result<Fina
         blue: names(Team::Blue),
         picked: PickedLine::list(&picked, &wizard.chosen),
         tactics: coverage(&picked, &named),
-        all_tactics: named.len(),
+        all_tactics,
         inputs: wizard.inputs.len(),
+        since: since.map(|(last, changed)| SinceUse {
+            last,
+            changed,
+            zone: permit.viewer().organisation.zone(),
+        }),
     })
 }

@@ -138,7 +138,7 @@ fn asked(pairs: &Pairs) -> Do {
 /// Whether a name is one that a step of the wizard posts.
 fn is_wizard(name: &str) -> bool {
     let own = ["do", "client", "source", "plan", "earlier", "plan_q", "plan_tactic", "red", "blue", "order"];
-    let filters = ["q", "tactic", "technique", "platform", "repository"];
+    let filters = ["q", "tactic", "technique", "platform", "methodology", "repository"];
     own.contains(&name) || filters.contains(&name) || name.parse::<DetailField>().is_ok()
 }
 

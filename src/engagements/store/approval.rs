@@ -25,7 +25,7 @@ use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
 use crate::kernel::db::schema::{
     client_access, clients, drafts, engagement_operators, engagements, library_procedures, people,
-    procedures, repositories, role_permissions, test_plan_procedures,
+    procedures, repositories, role_permissions, test_plan_procedures, test_plans,
 };
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::drafts::{Draft as DraftKey, DraftSubject, keep as keep_draft};
@@ -251,7 +251,11 @@ fn copy_plan(tx: &mut WriteTx<'_>, shelf: Shelf, planning: &mut Planning) -> Res
     let Some(plan) = plan.filter(|_| there == 0) else { return Ok(()) };
     let attack_version = newest_release(tx.conn)?;
     diesel::update(engagements::table.find(id))
-        .set(engagements::attack_version.eq(&attack_version))
+        .set((
+            engagements::attack_version.eq(&attack_version),
+            engagements::test_plan_version
+                .eq(test_plans::table.find(plan).select(test_plans::version).single_value()),
+        ))
         .execute(tx.conn)?;
     let chosen: Vec<LibraryProcedureId> = test_plan_procedures::table
         .inner_join(library_procedures::table.inner_join(repositories::table))

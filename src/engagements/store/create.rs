@@ -190,6 +190,10 @@ pub(super) fn insert_engagement(
     plan_title: Option<&str>,
 ) -> Result<()> {
     let details = &new.details;
+    let plan_version: Option<i32> = match plan_title.and(new.plan) {
+        Some(plan) => Some(test_plans::table.find(plan).select(test_plans::version).first(tx.conn)?),
+        None => None,
+    };
     diesel::insert_into(engagements::table)
         .values((
             engagements::id.eq(new.id),
@@ -210,6 +214,7 @@ pub(super) fn insert_engagement(
             engagements::attack_version.eq(attack_version),
             engagements::test_plan_id.eq(plan_title.and(new.plan)),
             engagements::test_plan_title.eq(plan_title.unwrap_or_default()),
+            engagements::test_plan_version.eq(plan_version),
             engagements::earlier_engagement_id.eq(new.earlier),
             engagements::created_at.eq(tx.now()),
             engagements::created_by.eq(tx.actor().id),
@@ -313,7 +318,7 @@ struct Copied {
 }
 
 /// Copies procedures behind the last one, with their origin, the tactics of the engagement's release in
-/// matrix order and the recommendation as the first value of its history.
+/// matrix order, then those of one's own, and the recommendation as the first value of its history.
 pub(crate) fn copy_procedures(
     tx: &mut WriteTx<'_>,
     target: &Target<'_>,
@@ -349,7 +354,10 @@ pub(crate) fn copy_procedures(
             SELECT s.id, $5, $6, s.place, s.origin_id, s.origin_version, s.body, s.name, s.technique_ids,
                 ARRAY(SELECT t.short_name FROM tactics t WHERE t.version = $7 AND EXISTS (
                     SELECT FROM techniques q WHERE q.version = $7 AND q.external_id = ANY (s.technique_ids)
-                        AND t.short_name = ANY (q.tactics)) ORDER BY t.position),
+                        AND t.short_name = ANY (q.tactics)) ORDER BY t.position)
+                || ARRAY(SELECT DISTINCT own.short_name FROM terms technique \
+                    JOIN term_parents tp ON tp.term_id = technique.id JOIN terms own ON own.id = tp.parent_id
+                    WHERE technique.kind = 'technique' AND technique.short_name = ANY (s.technique_ids)),
                 coalesce(s.body ->> 'recommendation', ''), $8, $9
             FROM source s RETURNING id, recommendation
         ), noted AS (

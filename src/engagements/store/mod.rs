@@ -6,6 +6,7 @@ pub mod details;
 pub mod layer;
 pub mod lifecycle;
 pub mod list;
+pub mod origins;
 pub mod plan;
 pub mod sections;
 pub mod show;

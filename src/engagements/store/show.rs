@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::kernel::authz::Visible;
 use crate::kernel::base::error::Result;
-use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId};
+use crate::kernel::base::ids::{ClientId, EngagementId, PersonId, ReportId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::zone::Zone;
 use crate::kernel::db::schema::{clients, engagement_activity, engagements, reports};
@@ -38,6 +38,10 @@ pub struct Own {
     pub attack_version: String,
     /// The test plan's title when it was made, or nothing.
     pub test_plan_title: String,
+    /// That plan, where it is known.
+    pub test_plan_id: Option<TestPlanId>,
+    /// The version of the plan that it was made from.
+    pub test_plan_version: Option<i32>,
     /// The engagement it was made from.
     pub earlier_engagement_id: Option<EngagementId>,
     /// Who may write which side, where it overrides the organisation.

@@ -208,8 +208,8 @@ pub struct Picked {
     pub name: String,
     #[diesel(sql_type = Array<Text>)]
     pub technique_ids: Vec<String>,
-    /// "tactic technique" for each tactic that a technique stands under in the newest release, by short name
-    /// and id.
+    /// "tactic technique" for each tactic that a technique stands under, in the newest release or among one's
+    /// own, by short name and id.
     #[diesel(sql_type = Array<Text>)]
     pub under: Vec<String>,
 }
@@ -230,7 +230,10 @@ pub fn list_picked(
         "SELECT s.place, s.name, s.technique_ids,
             ARRAY(SELECT tactic || ' ' || q.external_id FROM techniques q CROSS \
             JOIN LATERAL unnest(q.tactics) tactic
-                WHERE q.version = n.version AND q.external_id = ANY (s.technique_ids)) AS under
+                WHERE q.version = n.version AND q.external_id = ANY (s.technique_ids)
+                UNION ALL SELECT tactic.short_name || ' ' || own.short_name FROM terms own \
+                    JOIN term_parents tp ON tp.term_id = own.id JOIN terms tactic ON tactic.id = tp.parent_id
+                    WHERE own.kind = 'technique' AND own.short_name = ANY (s.technique_ids)) AS under
          FROM (SELECT (c.place - 1)::int AS place, coalesce(p.name, o.name) AS name, \
          coalesce(p.technique_ids, o.technique_ids) AS technique_ids
             FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS c(library, earlier, place)

@@ -3,6 +3,7 @@
 pub mod forms;
 pub mod glance;
 pub mod list;
+pub mod origins;
 pub mod requests;
 pub mod sections;
 pub mod show;

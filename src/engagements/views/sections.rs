@@ -57,6 +57,10 @@ pub struct Overview {
     pub tags: Vec<String>,
     pub attack: String,
     pub plan: String,
+    /// The version of the plan that it was made from.
+    pub plan_version: Option<i32>,
+    /// Where the library versions of its procedures are told.
+    pub origins: String,
     /// The engagement it was made from.
     pub earlier: Option<EngagementId>,
     /// Its observation window, where it has one.
@@ -89,6 +93,8 @@ impl Overview {
             tags: own.tags.clone(),
             attack: own.attack_version.clone(),
             plan: own.test_plan_title.clone(),
+            plan_version: own.test_plan_version,
+            origins: format!("/engagements/{}/origins", own.id),
             earlier: own.earlier_engagement_id,
             edit: may_edit.then(|| format!("/engagements/{}/edit", own.id)),
         }

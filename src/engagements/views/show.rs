@@ -556,6 +556,8 @@ mod tests {
             starts_at: None,
             attack_version: "19.1".into(),
             test_plan_title: String::new(),
+            test_plan_id: None,
+            test_plan_version: None,
             earlier_engagement_id: None,
             write_rule: None,
             cancel_reason: None,

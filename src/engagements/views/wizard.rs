@@ -11,6 +11,7 @@ use crate::kernel::web::Frame;
 use crate::kernel::web::filters;
 use crate::kernel::web::link;
 use crate::library::store::Hit;
+use crate::library::views::revisions::SinceUse;
 
 use crate::procedures::domain::ObservationWindow;
 /// Names of the steps.
@@ -141,7 +142,11 @@ pub struct LibraryPane {
     pub tactic: String,
     pub technique: String,
     pub platform: String,
+    /// Key of a methodology.
+    pub methodology: String,
     pub repository: String,
+    /// Methodologies: key and name.
+    pub methodologies: Vec<(String, String)>,
     /// Tactics: short name and name.
     pub tactics: Vec<(String, String)>,
     pub platforms: Vec<String>,
@@ -163,6 +168,7 @@ impl LibraryPane {
             ("tactic", self.tactic.as_str()),
             ("technique", self.technique.as_str()),
             ("platform", self.platform.as_str()),
+            ("methodology", self.methodology.as_str()),
             ("repository", self.repository.as_str()),
         ]);
         params
@@ -256,6 +262,8 @@ pub struct FinalizeStep {
     pub all_tactics: usize,
     /// How many inputs come along.
     pub inputs: usize,
+    /// What changed since the plan was last used.
+    pub since: Option<SinceUse>,
 }
 
 impl FinalizeStep {

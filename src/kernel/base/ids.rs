@@ -52,6 +52,8 @@ ids! {
     /// A procedure of the library.
     LibraryProcedureId;
     TestPlanId;
+    /// A methodology, tactic or technique of one's own.
+    TermId;
     EngagementId;
     /// A procedure of an engagement.
     ProcedureId;

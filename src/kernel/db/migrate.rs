@@ -111,7 +111,7 @@ pub fn standing(conn: &mut PgConnection) -> diesel::QueryResult<Standing> {
 
 /// Tables whose rows are only ever added: what was once true stays.
 const INSERT_ONLY: &str = "field_history, report_revisions, report_publications, report_moves, \
-    outcome_corrections, library_procedure_versions";
+    outcome_corrections, library_procedure_versions, test_plan_versions";
 
 /// Columns of an event that are not the database's own.
 const EVENT_COLUMNS: &str = "kind, category, outcome, reason, actor_kind, actor_id, actor_name, \

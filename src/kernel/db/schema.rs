@@ -12,6 +12,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         version -> Int4,
+        tags -> Array<Text>,
     }
 }
 
@@ -176,6 +177,7 @@ diesel::table! {
         requested_by -> Nullable<Uuid>,
         requested_at -> Nullable<Timestamptz>,
         observation_window -> Text,
+        test_plan_version -> Nullable<Int4>,
     }
 }
 
@@ -220,6 +222,7 @@ diesel::table! {
         owner -> Text,
         due_on -> Nullable<Date>,
         version -> Int4,
+        tags -> Array<Text>,
     }
 }
 
@@ -334,16 +337,6 @@ diesel::table! {
         updated_at -> Timestamptz,
         removed_at -> Nullable<Timestamptz>,
         version -> Int4,
-    }
-}
-
-diesel::table! {
-    methodologies (id) {
-        id -> Uuid,
-        key -> Nullable<Text>,
-        name -> Text,
-        short_name -> Text,
-        description -> Text,
     }
 }
 
@@ -582,6 +575,7 @@ diesel::table! {
         observations -> Text,
         conclusion -> Text,
         classification -> Text,
+        tags -> Array<Text>,
     }
 }
 
@@ -712,10 +706,43 @@ diesel::table! {
 }
 
 diesel::table! {
+    term_parents (term_id, parent_id) {
+        term_id -> Uuid,
+        parent_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    terms (id) {
+        id -> Uuid,
+        key -> Nullable<Text>,
+        name -> Text,
+        short_name -> Text,
+        description -> Text,
+        kind -> Text,
+        tags -> Array<Text>,
+        position -> Int4,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
+        version -> Int4,
+    }
+}
+
+diesel::table! {
     test_plan_procedures (test_plan_id, position) {
         test_plan_id -> Uuid,
         position -> Int4,
         procedure_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    test_plan_versions (test_plan_id, n) {
+        test_plan_id -> Uuid,
+        n -> Int4,
+        body -> Jsonb,
+        created_at -> Timestamptz,
+        created_by -> Nullable<Uuid>,
     }
 }
 
@@ -792,8 +819,11 @@ diesel::joinable!(step_ticks -> people (person_id));
 diesel::joinable!(step_ticks -> procedures (procedure_id));
 diesel::joinable!(tactics -> attack_versions (version));
 diesel::joinable!(techniques -> attack_versions (version));
+diesel::joinable!(terms -> people (created_by));
 diesel::joinable!(test_plan_procedures -> library_procedures (procedure_id));
 diesel::joinable!(test_plan_procedures -> test_plans (test_plan_id));
+diesel::joinable!(test_plan_versions -> people (created_by));
+diesel::joinable!(test_plan_versions -> test_plans (test_plan_id));
 diesel::joinable!(test_plans -> people (created_by));
 
 diesel::allow_tables_to_appear_in_same_query!(
@@ -821,7 +851,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     library_procedure_versions,
     library_procedures,
     log_entries,
-    methodologies,
     notices,
     one_time_links,
     outcome_corrections,
@@ -850,6 +879,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     step_ticks,
     tactics,
     techniques,
+    term_parents,
+    terms,
     test_plan_procedures,
+    test_plan_versions,
     test_plans,
 );

@@ -130,11 +130,16 @@ kinds! {
     LibraryProcedureMoved => "library_procedure.moved", Library;
     LibraryProcedureRetired => "library_procedure.retired", Library;
     LibraryProcedureReinstated => "library_procedure.reinstated", Library;
+    TermCreated => "term.created", Library;
+    TermUpdated => "term.updated", Library;
+    TermDeleted => "term.deleted", Library;
     TestPlanCreated => "test_plan.created", Library;
     TestPlanUpdated => "test_plan.updated", Library;
     TestPlanDeleted => "test_plan.deleted", Library;
     SettingsChanged => "settings.changed", Settings;
     OutcomesChanged => "outcomes.changed", Settings;
+    TagRenamed => "tag.renamed", Settings;
+    TagMerged => "tag.merged", Settings;
     UsersExported => "users.exported", Export;
     AccessExported => "access.exported", Export;
     LogExported => "audit_log.exported", Export;

@@ -20,6 +20,7 @@ crate::text_enum! {
         Repository => "repository", "Repository";
         Client => "client", "Client";
         Asset => "asset", "Asset";
+        Term => "term", "Term";
     }
 }
 

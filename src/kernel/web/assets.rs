@@ -30,7 +30,7 @@ struct Asset {
 
 /// Cascade order. Each part names its own layer; the order here is that of reading.
 const STYLE_PARTS: &[&str] =
-    &["tokens", "base", "layout", "components", "pages", "schedule", "utilities", "print"];
+    &["tokens", "base", "layout", "components", "pages", "library", "schedule", "utilities", "print"];
 
 /// Folder of the script modules.
 const MODULES: &str = "js/";

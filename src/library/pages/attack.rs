@@ -3,14 +3,22 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
+use crate::kernel::authz::Permission;
 use crate::kernel::base::error::{Error, Result};
+use crate::kernel::base::ids::TermId;
 use crate::kernel::base::keyset::{At, LOADED, Page, ROWS};
 use crate::kernel::base::show;
 use crate::kernel::web::permit::{Permit, ReadLibrary};
 use crate::kernel::web::{Query, Section};
 use crate::library::forms::{TechniqueFilter, url};
 use crate::library::store::attack::{self};
+use crate::library::store::terms::{
+    count_own_techniques, find_own_technique, list_named, list_outline, list_own_tactics,
+    search_own_techniques,
+};
 use crate::library::store::{self, Search};
+use crate::library::terms::{TermKind, is_attacks};
+use crate::library::views::terms::Outline;
 use crate::library::views::{self};
 
 /// Procedures that a technique's page lists; the rest is a link away.
@@ -35,16 +43,18 @@ fn pick(releases: &[attack::Release], wanted: &str) -> Result<String> {
 
 pub async fn tactics(permit: Permit<ReadLibrary>, Query(wanted): Query<Wanted>) -> Result<HttpResponse> {
     let shelf = permit.shelf();
-    let (releases, version, tactics) = permit
+    let (releases, version, tactics, outline) = permit
         .read(move |conn| {
             let releases = attack::list_releases(conn)?;
             let version = pick(&releases, &wanted.version)?;
             let tactics = attack::list_tactic_rows(conn, shelf, &version)?;
-            Ok((releases, version, tactics))
+            Ok((releases, version, tactics, list_outline(conn, shelf)?))
         })
         .await?;
     let frame = permit.frame(Section::Library, "Tactics").crumb("Library", "/library/procedures");
-    permit.page(&views::Tactics { frame, releases, version, tactics })
+    let may_edit = permit.may(Permission::LibraryEdit);
+    let outline = Outline(outline);
+    permit.page(&views::Tactics { frame, releases, version, tactics, outline, may_edit })
 }
 
 pub async fn techniques(
@@ -52,15 +62,23 @@ pub async fn techniques(
     Query(filters): Query<TechniqueFilter>,
 ) -> Result<HttpResponse> {
     let (asked, shelf) = (filters.clone(), permit.shelf());
-    let (releases, version, tactics, rows, count) = permit
+    let methodology: Option<TermId> = filters.methodology.parse().ok();
+    let (releases, version, tactics, rows, count, own) = permit
         .read(move |conn| {
             let releases = attack::list_releases(conn)?;
             let version = pick(&releases, &asked.version)?;
             let search = asked.search(&version);
+            let own = list_named(conn, TermKind::Methodology)?;
+            if let Some(id) = methodology {
+                let tactics = list_own_tactics(conn, id)?;
+                let rows = search_own_techniques(conn, shelf, Some(id), &search, LOADED)?;
+                let count = count_own_techniques(conn, Some(id), &search)?;
+                return Ok((releases, version, tactics, rows, count, own));
+            }
             let tactics = store::list_tactics(conn, &version)?;
             let rows = attack::search_techniques(conn, shelf, &search, LOADED)?;
             let count = attack::count_techniques(conn, &search)?;
-            Ok((releases, version, tactics, rows, count))
+            Ok((releases, version, tactics, rows, count, own))
         })
         .await?;
     let page = Page::cut(rows, &At::<String>::read(&filters.after, &filters.before), ROWS);
@@ -71,7 +89,9 @@ pub async fn techniques(
     let (earlier, later) = page.links(|row| row.external_id.clone(), link);
     let view = views::Techniques {
         frame: permit.frame(Section::Library, "Techniques").crumb("Library", "/library/procedures"),
-        is_newest: releases.first().is_some_and(|release| release.version == version),
+        is_newest: methodology.is_some()
+            || releases.first().is_some_and(|release| release.version == version),
+        own,
         releases,
         version,
         tactics,
@@ -90,6 +110,13 @@ pub async fn technique(
     Query(wanted): Query<Wanted>,
 ) -> Result<HttpResponse> {
     let (id, shelf) = (id.into_inner(), permit.shelf());
+    // An id that reads like ATT&CK's is never one's own, so the look-up is for the others.
+    if !is_attacks(&id) {
+        let asked = id.clone();
+        if let Some(own) = permit.read(move |conn| find_own_technique(conn, &asked)).await? {
+            return super::terms::technique(&permit, own).await;
+        }
+    }
     let (technique, subtechniques, procedures, count) = permit
         .read(move |conn| {
             let version = Some(wanted.version.as_str()).filter(|version| !version.is_empty());
@@ -114,10 +141,16 @@ pub async fn technique(
 }
 
 pub async fn methodologies(permit: Permit<ReadLibrary>) -> Result<HttpResponse> {
-    let (methodologies, releases) = permit
-        .read(|conn| Ok((attack::list_methodologies(conn)?, attack::list_release_sizes(conn)?)))
+    let shelf = permit.shelf();
+    let (methodologies, releases, outline) = permit
+        .read(move |conn| {
+            let known = (attack::list_methodologies(conn)?, attack::list_release_sizes(conn)?);
+            Ok((known.0, known.1, list_outline(conn, shelf)?))
+        })
         .await?;
     let frame = permit.frame(Section::Library, "Methodologies").crumb("Library", "/library/procedures");
     let zone = permit.viewer().organisation.zone();
-    permit.page(&views::Methodologies { frame, methodologies, releases, zone })
+    let may_edit = permit.may(Permission::LibraryEdit);
+    let outline = Outline(outline);
+    permit.page(&views::Methodologies { frame, methodologies, releases, outline, may_edit, zone })
 }

@@ -4,4 +4,6 @@ pub mod attack;
 pub mod plans;
 pub mod procedures;
 pub mod repositories;
+pub mod revisions;
+pub mod terms;
 pub mod writing;

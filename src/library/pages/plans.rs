@@ -5,15 +5,21 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
 
+use super::revisions::uses;
 use crate::kernel::authz::{Permission, Shelf};
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::TestPlanId;
+use crate::kernel::merge::Conflict;
+use crate::kernel::merge::form::ConflictView;
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{Action, EditTestPlan, Permit, ReadTestPlan};
 use crate::kernel::web::{Form, Query, Section, redirect_with};
 use crate::library::editor::{Command, PlanForm, action};
+use crate::library::planning::{PlanField, PostedPlan};
 use crate::library::store::plans::{delete_plan, insert_plan, save_plan};
+use crate::library::store::revisions::find_since_use;
+use crate::library::views::revisions::SinceUse;
 use crate::library::{store, views};
 
 /// Most plans of the list; beyond that the search is the way.
@@ -46,31 +52,35 @@ fn may_start<A: Action>(permit: &Permit<A>) -> bool {
 
 pub async fn one(permit: Permit<ReadTestPlan>, id: web::Path<TestPlanId>) -> Result<HttpResponse> {
     let (id, shelf) = (id.into_inner(), permit.shelf());
-    let (plan, hits) = permit
-        .read(move |conn| Ok((store::get_plan(conn, id)?, store::list_plan_procedures(conn, shelf, id)?)))
+    let (visible, zone) = (uses(&permit), permit.viewer().organisation.zone());
+    let (plan, hits, since) = permit
+        .read(move |conn| {
+            let (plan, hits) = (store::get_plan(conn, id)?, store::list_plan_procedures(conn, shelf, id)?);
+            let since = find_since_use(conn, shelf, id, &hits, &visible)?;
+            Ok((plan, hits, since.map(|(last, changed)| SinceUse { last, changed, zone })))
+        })
         .await?;
     prepare([plan.description.as_str()], permit.viewer().id.0).await?;
     let frame = permit.frame(Section::TestPlans, &plan.title).crumb("Test plans", "/test-plans");
     let (may_edit, may_start) = (permit.may(Permission::TestPlanEdit), may_start(&permit));
-    permit.page(&views::PlanPage::new(
-        frame,
-        plan,
-        hits,
-        may_edit,
-        may_start,
-        permit.viewer().organisation.zone(),
-    ))
+    permit.page(&views::PlanPage::new(frame, plan, hits, since, (may_edit, may_start), zone))
 }
 
-pub async fn new_form(permit: Permit<EditTestPlan>) -> Result<HttpResponse> {
-    let editing = Editing {
-        form: PlanForm::new(),
-        plan: None,
-        stored: None,
-        errors: FieldErrors::default(),
-        fault: None,
-        moved: None,
+/// What a new plan starts from.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct From {
+    /// Id of the plan that it is a copy of.
+    from: String,
+}
+
+pub async fn new_form(permit: Permit<EditTestPlan>, Query(start): Query<From>) -> Result<HttpResponse> {
+    let shelf = permit.shelf();
+    let form = match start.from.parse().ok() {
+        Some(plan) => permit.read(move |conn| stored_form(conn, shelf, plan)).await?.copy(),
+        None => PlanForm::new(),
     };
+    let editing = Editing { form, ..Editing::default() };
     answer(&permit, editing, StatusCode::OK).await
 }
 
@@ -78,8 +88,7 @@ pub async fn edit_form(permit: Permit<EditTestPlan>, id: web::Path<TestPlanId>) 
     let (plan, shelf) = (id.into_inner(), permit.shelf());
     let form = permit.read(move |conn| stored_form(conn, shelf, plan)).await?;
     let stored = Some(form.clone());
-    let editing =
-        Editing { form, plan: Some(plan), stored, errors: FieldErrors::default(), fault: None, moved: None };
+    let editing = Editing { form, plan: Some(plan), stored, ..Editing::default() };
     answer(&permit, editing, StatusCode::OK).await
 }
 
@@ -100,13 +109,17 @@ pub async fn edit(
 }
 
 /// The form while somebody works on it.
+#[derive(Default)]
 struct Editing {
     form: PlanForm,
     plan: Option<TestPlanId>,
     /// The plan as it is stored, where that was read already.
     stored: Option<PlanForm>,
     errors: FieldErrors,
-    fault: Option<String>,
+    /// Why nothing is saved.
+    problem: Option<String>,
+    /// Texts that both sides changed.
+    conflicts: Vec<ConflictView>,
     /// The button that moved a procedure: the focus follows the procedure.
     moved: Option<Command>,
 }
@@ -115,61 +128,80 @@ async fn work(permit: Permit<EditTestPlan>, plan: Option<TestPlanId>, pairs: Pai
     let (mut form, command) = PlanForm::read(pairs)?;
     if command != Command::Save {
         form.apply(&command);
-        let editing = Editing {
-            form,
-            plan,
-            stored: None,
-            errors: FieldErrors::default(),
-            fault: None,
-            moved: Some(command),
-        };
+        let editing = Editing { form, plan, moved: Some(command), ..Editing::default() };
         return answer(&permit, editing, StatusCode::OK).await;
     }
-    let saved = match form.check() {
-        Ok(content) => {
-            let (version, shelf) = (form.version, permit.shelf());
-            let message = format!(
-                "Test plan “{}” {}.",
-                content.title,
-                if plan.is_some() { "saved" } else { "created" }
-            );
-            let id = permit
-                .write(move |tx| match plan {
-                    Some(id) => Ok(save_plan(tx, shelf, id, version, &content)?.with(id)),
-                    None => insert_plan(tx, shelf, &content),
-                })
-                .await;
-            id.map(|id| (id, message))
-        }
-        Err(errors) => Err(Error::Invalid(errors)),
+    let content = match form.check() {
+        Ok(content) => content,
+        Err(errors) => return refused(&permit, form, plan, Error::Invalid(errors)).await,
     };
+    let shelf = permit.shelf();
+    let Some(id) = plan else {
+        let title = content.title.clone();
+        return match permit.write(move |tx| insert_plan(tx, shelf, &content)).await {
+            Ok(id) => Ok(done(id, &title, "created")),
+            Err(error) => refused(&permit, form, plan, error).await,
+        };
+    };
+    let posted = PostedPlan { content, bases: form.bases.clone() };
+    let saved = permit.write(move |tx| save_plan(tx, shelf, id, &posted)).await;
     match saved {
-        Ok((id, message)) => Ok(redirect_with(&format!("/test-plans/{id}"), &message)),
-        Err(Error::Invalid(errors)) => {
-            let editing = Editing { form, plan, stored: None, errors, fault: None, moved: None };
-            answer(&permit, editing, StatusCode::UNPROCESSABLE_ENTITY).await
+        Ok(conflicts) if conflicts.is_empty() => {
+            let plan = permit.read(move |conn| store::get_plan(conn, id)).await?;
+            Ok(done(id, &plan.title, "saved"))
         }
-        Err(Error::Conflict(sentence)) => {
-            // The next Save is meant to replace what the other one stored: that is what the sentence says.
-            if let Some(id) = plan {
-                form.version = permit.read(move |conn| Ok(store::get_plan(conn, id)?.version)).await?;
-            }
-            let editing = Editing {
-                form,
-                plan,
-                stored: None,
-                errors: FieldErrors::default(),
-                fault: Some(sentence),
-                moved: None,
-            };
-            answer(&permit, editing, StatusCode::CONFLICT).await
-        }
-        Err(other) => Err(other),
+        Ok(conflicts) => conflicting(&permit, id, &form, &conflicts).await,
+        Err(error) => refused(&permit, form, plan, error).await,
     }
 }
 
+fn done(id: TestPlanId, title: &str, what: &str) -> HttpResponse {
+    redirect_with(&format!("/test-plans/{id}"), &format!("Test plan “{title}” {what}."))
+}
+
+/// The form as it was typed, with what is wrong with it.
+async fn refused(
+    permit: &Permit<EditTestPlan>,
+    form: PlanForm,
+    plan: Option<TestPlanId>,
+    error: Error,
+) -> Result<HttpResponse> {
+    let (status, errors, problem) = match error {
+        Error::Invalid(errors) => (StatusCode::UNPROCESSABLE_ENTITY, errors, None),
+        Error::Refused(why) => (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            FieldErrors::default(),
+            Some(format!("Nothing is saved. {why}")),
+        ),
+        other => return Err(other),
+    };
+    answer(permit, Editing { form, plan, errors, problem, ..Editing::default() }, status).await
+}
+
+/// What both sides changed comes back as it was typed, over what is stored now.
+async fn conflicting(
+    permit: &Permit<EditTestPlan>,
+    id: TestPlanId,
+    typed: &PlanForm,
+    conflicts: &[Conflict<PlanField>],
+) -> Result<HttpResponse> {
+    let shelf = permit.shelf();
+    let stored = permit.read(move |conn| stored_form(conn, shelf, id)).await?;
+    let mut form = PlanForm { search: typed.search.clone(), shown: typed.shown, ..stored.clone() };
+    for conflict in conflicts {
+        form.take_back(typed, conflict.field, conflict.base_version);
+    }
+    let zone = permit.viewer().organisation.zone();
+    let view = |conflict: &Conflict<PlanField>| {
+        ConflictView::new(conflict, conflict.field.label(), zone, str::to_owned)
+    };
+    let conflicts = conflicts.iter().map(view).collect();
+    let editing = Editing { form, plan: Some(id), stored: Some(stored), conflicts, ..Editing::default() };
+    answer(permit, editing, StatusCode::CONFLICT).await
+}
+
 async fn answer(permit: &Permit<EditTestPlan>, editing: Editing, status: StatusCode) -> Result<HttpResponse> {
-    let Editing { form, plan, stored, errors, fault, moved } = editing;
+    let Editing { form, plan, stored, errors, problem, conflicts, moved } = editing;
     let (search, ids, shown) = (form.search.clone(), form.chosen.clone(), form.shown);
     let shelf = permit.shelf();
     let (choices, found, chosen, stored) = permit
@@ -198,11 +230,13 @@ async fn answer(permit: &Permit<EditTestPlan>, editing: Editing, status: StatusC
         stored: stored.unwrap_or_default(),
         more: found.len() > shown,
         found: found.into_iter().take(shown).collect(),
+        coverage: views::coverage(choices.tactics.iter().map(|tactic| tactic.name.as_str()), &chosen),
         chosen,
         choices,
         form,
         errors,
-        fault,
+        problem,
+        conflicts,
         moved,
     };
     let html =

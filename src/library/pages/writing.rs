@@ -21,6 +21,7 @@ use crate::library::store::attack::{
 use crate::library::store::highest_version;
 use crate::library::store::procedures::get_procedure;
 use crate::library::store::shelf::{list_writable, may_write_procedure};
+use crate::library::store::terms::search_own_techniques;
 use crate::library::store::writing::{insert_procedure, save_procedure};
 use crate::library::views::writing::{Around, ProcedureEditor, step_views};
 use crate::library::writing::form::{Command, Posted, ProcedureForm, no_repository};
@@ -224,8 +225,12 @@ async fn answer(permit: &Permit<EditLibrary>, work: Work, status: StatusCode) ->
                 status: Some(TechniqueStatus::Live),
                 ..TechniqueSearch::default()
             };
-            let found: Vec<TechniqueRow> =
-                if q.is_empty() { Vec::new() } else { search_techniques(conn, shelf, &search, FOUND)? };
+            // One's own come first: they are few, and whoever made one looks for it.
+            let mut found: Vec<TechniqueRow> = Vec::new();
+            if !q.is_empty() {
+                found = search_own_techniques(conn, shelf, None, &search, FOUND)?;
+                found.extend(search_techniques(conn, shelf, &search, FOUND)?);
+            }
             let stored = match procedure {
                 Some(id) => {
                     let stored = get_procedure(conn, shelf, id, None)?;

@@ -10,7 +10,7 @@ use crate::kernel::base::error::Result;
 use crate::kernel::base::keyset::At;
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
-use crate::kernel::db::schema::{attack_groups, attack_versions, methodologies, tactics};
+use crate::kernel::db::schema::{attack_groups, attack_versions, tactics, terms};
 use crate::library::domain::TechniqueStatus;
 
 /// The newest release: what library pages show and new engagements pin.
@@ -163,7 +163,7 @@ const TECHNIQUE_MATCHES: &str = "te.version = $1
     AND ($3 = '' OR te.tactics @> ARRAY[$3])
     AND ($4::text IS NULL OR te.status = $4)";
 
-fn patterns(q: &str) -> Vec<String> {
+pub(super) fn patterns(q: &str) -> Vec<String> {
     q.split_whitespace().take(12).map(|word| like(&word.to_lowercase())).collect()
 }
 
@@ -304,19 +304,20 @@ pub struct NamedTechnique {
     pub tactics: Vec<String>,
 }
 
-/// Names the techniques of a procedure, each in the newest release that has it, in the order given.
+/// Names the techniques of a procedure, each in the newest release that has it or as one's own, in the order
+/// given.
 pub fn list_named(conn: &mut PgConnection, ids: &[String]) -> Result<Vec<NamedTechnique>> {
     // sql_query: each id in its newest release.
-    let sql = "SELECT wanted.id AS external_id, coalesce(above.name || ': ', '') || te.name AS name,
-            ARRAY(SELECT ta.name FROM tactics ta WHERE ta.version = te.version \
-            AND ta.short_name = ANY (te.tactics) ORDER BY ta.position)
-                AS tactics
+    let sql = "SELECT wanted.id AS external_id,
+            coalesce(coalesce(above.name || ': ', '') || te.name, own.name) AS name,
+            ARRAY(SELECT t.name FROM tactics_of(ARRAY[wanted.id]) t ORDER BY t.place, t.name) AS tactics
          FROM unnest($1) WITH ORDINALITY wanted (id, place)
          LEFT JOIN LATERAL (SELECT t.version, t.external_id, t.name, t.tactics, t.is_subtechnique
             FROM techniques t JOIN attack_versions v ON v.version = t.version
             WHERE t.external_id = wanted.id ORDER BY v.rank DESC LIMIT 1) te ON true
          LEFT JOIN techniques above ON te.is_subtechnique AND above.version = te.version
             AND above.external_id = split_part(te.external_id, '.', 1)
+         LEFT JOIN terms own ON own.kind = 'technique' AND own.short_name = wanted.id
          ORDER BY wanted.place";
     Ok(diesel::sql_query(sql).bind::<Array<Text>, _>(ids).load(conn)?)
 }
@@ -330,9 +331,9 @@ pub fn list_groups(conn: &mut PgConnection, version: &str) -> Result<Vec<(String
         .load(conn)?)
 }
 
-/// A methodology: a way to sort what intruders do.
+/// A methodology that the binary knows: a way to sort what intruders do.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = methodologies, check_for_backend(diesel::pg::Pg))]
+#[diesel(table_name = terms, check_for_backend(diesel::pg::Pg))]
 pub struct Methodology {
     /// Set where the binary knows it: `attack-enterprise`.
     pub key: Option<String>,
@@ -342,7 +343,11 @@ pub struct Methodology {
 }
 
 pub fn list_methodologies(conn: &mut PgConnection) -> Result<Vec<Methodology>> {
-    Ok(methodologies::table.order(methodologies::name).select(Methodology::as_select()).load(conn)?)
+    Ok(terms::table
+        .filter(terms::key.is_not_null())
+        .order(terms::name)
+        .select(Methodology::as_select())
+        .load(conn)?)
 }
 
 /// A stored release with its size.

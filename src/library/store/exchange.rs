@@ -8,6 +8,7 @@ use diesel::sql_types::{Array, Binary, Bool, Integer, Jsonb, Nullable, Text, Tim
 use diesel::upsert::excluded;
 use uuid::Uuid;
 
+use super::revisions;
 use super::shelf::seen;
 use super::undo::{PlanBefore, find_plan_was};
 use super::versions::VersionRow;
@@ -561,6 +562,7 @@ pub(crate) fn write_plan(tx: &mut WriteTx<'_>, plan: &IncomingPlan) -> Result<Pl
         })
         .collect();
     diesel::insert_into(test_plan_procedures::table).values(rows).execute_anew(tx.conn)?;
+    revisions::note(tx, &[plan.id])?;
     Ok(PlanBefore { id: plan.id, was, after })
 }
 

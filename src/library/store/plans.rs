@@ -7,15 +7,19 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlU
 use serde_json::json;
 
 use super::procedures::{Hit, list_hits};
+use super::revisions;
 use super::shelf::{is_seen, seen};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
-use crate::kernel::base::text::like;
+use crate::kernel::base::text::{TAGS, like};
 use crate::kernel::db::schema::{library_procedures, repositories, test_plan_procedures, test_plans};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
+use crate::kernel::merge::{Conflict, Version};
+pub use crate::library::planning::PlanContent;
+use crate::library::planning::{self, Bases, PROCEDURES, PlanField, PostedPlan, woven};
 
 /// A test plan as the list shows it.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -49,14 +53,10 @@ pub fn list_plans(conn: &mut PgConnection, shelf: Shelf, q: &str, limit: i64) ->
             (SELECT count(*) FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
                 WHERE tp.test_plan_id = t.id AND p.repository_id = ANY (s.seen)) AS procedures,
             ARRAY(SELECT ta.name FROM test_plan_procedures tp \
-            JOIN library_procedures p ON p.id = tp.procedure_id
-                CROSS JOIN unnest(p.technique_ids) named (technique) CROSS \
-                JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
-                    JOIN techniques te ON te.version = v.version AND te.external_id = named.technique \
-                    ORDER BY v.rank DESC LIMIT 1) known
-                JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
-                WHERE tp.test_plan_id = t.id AND p.repository_id = ANY (s.seen) \
-                GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
+                JOIN library_procedures p ON p.id = tp.procedure_id
+                CROSS JOIN LATERAL tactics_of(p.technique_ids) ta
+                WHERE tp.test_plan_id = t.id AND p.repository_id = ANY (s.seen)
+                GROUP BY ta.name ORDER BY min(ta.place)) AS tactics
          FROM test_plans t CROSS JOIN (SELECT {} AS seen) s
          WHERE t.deleted_at IS NULL AND lower(t.title || ' ' || t.description || ' ' || \
          array_to_string(t.tags, ' ')) LIKE ALL ($1)
@@ -129,15 +129,6 @@ pub fn list_plans_with(
         .load(conn)?)
 }
 
-/// A plan as checked, before it is stored.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PlanContent {
-    pub title: String,
-    pub description: String,
-    pub tags: Vec<String>,
-    pub procedures: Vec<LibraryProcedureId>,
-}
-
 fn taken(e: diesel::result::Error) -> Error {
     match Error::constraint(&e) {
         Some("test_plans_title") => {
@@ -186,21 +177,6 @@ fn unknown() -> Error {
     Error::Refused("One of the chosen procedures does not exist.".into())
 }
 
-/// A plan's next procedures where somebody changed those that they know of: the others stay, each behind what
-/// it stood behind.
-fn with_unseen(
-    before: &[LibraryProcedureId],
-    known: &HashSet<LibraryProcedureId>,
-    chosen: &[LibraryProcedureId],
-) -> Vec<LibraryProcedureId> {
-    let mut after = chosen.to_vec();
-    for (place, id) in before.iter().enumerate().filter(|(_, id)| !known.contains(id)) {
-        let behind = before[..place].iter().rev().find_map(|one| after.iter().position(|id| id == one));
-        after.insert(behind.map_or(0, |at| at + 1), *id);
-    }
-    after
-}
-
 /// Creates a plan.
 ///
 /// # Errors
@@ -225,48 +201,61 @@ pub fn insert_plan(tx: &mut WriteTx<'_>, shelf: Shelf, content: &PlanContent) ->
         .execute(tx.conn)
         .map_err(taken)?;
     insert_procedures(tx.conn, id, &content.procedures)?;
+    revisions::note(tx, &[id])?;
     let event = Event::new(Kind::TestPlanCreated, format!("Created the test plan “{}”", content.title))
         .subject("test_plan", id.0, &content.title)
         .detail(json!({ "procedures": content.procedures.len() }));
     tx.audited(id, event)
 }
 
-/// Saves a plan as somebody edited it from `version`.
+/// Saves a plan as somebody wrote it from the version that they opened. Texts that both sides changed are not
+/// stored and come back with both values; everything else is.
 ///
 /// # Errors
-/// [`Error::Conflict`] when somebody saved it since; [`Error::Invalid`] at `title` when another plan has it;
+/// [`Error::Invalid`] at `title` when another plan has it, and where the two sides together leave no plan;
 /// [`Error::Refused`] for a procedure that the person does not know of.
 pub fn save_plan(
     tx: &mut WriteTx<'_>,
     shelf: Shelf,
     id: TestPlanId,
-    version: i32,
-    content: &PlanContent,
-) -> Result<Audited<()>> {
+    posted: &PostedPlan,
+) -> Result<Audited<Vec<Conflict<PlanField>>>> {
     let before: Plan = test_plans::table
         .find(id)
         .filter(test_plans::deleted_at.is_null())
         .for_update()
         .select(Plan::as_select())
         .first(tx.conn)?;
-    if before.version != version {
-        return Err(Error::Conflict(
-            "Somebody else saved this test plan while you edited it. Save again to replace theirs with \
-                yours, or cancel to see theirs."
-                .into(),
-        ));
-    }
     let ids = plan_ids(tx.conn, id)?;
-    let known = known(tx.conn, shelf, &[ids.as_slice(), &content.procedures].concat())?;
-    if !content.procedures.iter().all(|id| known.contains(id)) {
+    let mut versions = revisions::list_contents(tx.conn, id, &posted.bases.versions())?;
+    let stored = PlanContent {
+        title: before.title.clone(),
+        description: before.description.clone(),
+        tags: before.tags.clone(),
+        procedures: ids.clone(),
+    };
+    versions.insert(before.version, stored);
+    let known = known(tx.conn, shelf, &[ids.as_slice(), &posted.content.procedures].concat())?;
+    // One that the library deleted since is gone from the plan, too.
+    let was_in = |one| versions.values().any(|content| content.procedures.contains(one));
+    if !posted.content.procedures.iter().all(|one| known.contains(one) || was_in(one)) {
         return Err(unknown());
     }
-    let procedures = with_unseen(&ids, &known, &content.procedures);
+    for content in versions.values_mut() {
+        content.procedures.retain(|one| known.contains(one));
+    }
+    let mut posted = posted.clone();
+    posted.content.procedures.retain(|one| known.contains(one));
+    let newest = revisions::get_newest(tx.conn, id, before.version)?;
+    let (mut content, conflicts) = planning::merge(&posted, &versions, &newest);
+    // What somebody does not know of stays, behind what it stood behind.
+    content.procedures = woven(content.procedures, &ids, |one| !known.contains(one));
+    check_whole(&content, &newest.by)?;
     let same_head = before.title == content.title
         && before.description == content.description
         && before.tags == content.tags;
-    if same_head && ids == procedures {
-        return Ok(tx.unchanged(()));
+    if same_head && ids == content.procedures {
+        return Ok(tx.unchanged(conflicts));
     }
     diesel::update(test_plans::table.find(id))
         .set((
@@ -287,13 +276,69 @@ pub fn save_plan(
     let mut event = Event::new(Kind::TestPlanUpdated, format!("Changed the test plan “{}”", content.title))
         .subject("test_plan", id.0, &content.title)
         .telling(fields.into_iter().filter(|(_, before, after, _)| before != after));
-    if ids != procedures {
+    if ids != content.procedures {
         diesel::delete(test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.eq(id)))
             .execute(tx.conn)?;
-        insert_procedures(tx.conn, id, &procedures)?;
-        event.detail["procedures"] = procedure_changes(tx.conn, &ids, &procedures)?;
+        insert_procedures(tx.conn, id, &content.procedures)?;
+        event.detail["procedures"] = procedure_changes(tx.conn, &ids, &content.procedures)?;
     }
-    tx.audited((), event)
+    revisions::note(tx, &[id])?;
+    tx.audited(conflicts, event)
+}
+
+/// Whether the two sides of a merge make a plan together.
+fn check_whole(content: &PlanContent, by: &str) -> Result<()> {
+    if content.procedures.is_empty() {
+        return Err(Error::field(
+            "chosen",
+            format!("{by} took out the others meanwhile, so that none is left. Choose at least one."),
+        ));
+    }
+    if content.procedures.len() > PROCEDURES {
+        return Err(Error::field(
+            "chosen",
+            format!("With what {by} added a test plan of more than {PROCEDURES} comes of it. Remove some."),
+        ));
+    }
+    if content.tags.len() > TAGS {
+        return Err(Error::field(
+            "tags",
+            format!("With {by}’s there are more than {TAGS} tags. Remove some."),
+        ));
+    }
+    Ok(())
+}
+
+/// Makes a plan say again what it said at an earlier save, as a save of its own. Says how many of its
+/// procedures are no longer there.
+///
+/// # Errors
+/// [`Error::NotFound`]; [`Error::Refused`] where none of its procedures is there; [`Error::Invalid`] at
+/// `title` when another plan has its title now.
+pub fn restore_plan(tx: &mut WriteTx<'_>, shelf: Shelf, id: TestPlanId, n: i32) -> Result<Audited<usize>> {
+    let current: Version = test_plans::table
+        .find(id)
+        .filter(test_plans::deleted_at.is_null())
+        .for_update()
+        .select(test_plans::version)
+        .first(tx.conn)?;
+    let (revision, _) = revisions::get_revision(tx.conn, id, n)?;
+    let body = revision.body()?;
+    let ids: Vec<LibraryProcedureId> = body.procedures.iter().map(|one| one.id).collect();
+    let there: Vec<LibraryProcedureId> =
+        list_hits(tx.conn, shelf, &ids)?.into_iter().map(|hit| hit.id).collect();
+    if there.is_empty() {
+        return Err(Error::Refused(
+            "None of the procedures of this version is there any more, so there is nothing to restore."
+                .into(),
+        ));
+    }
+    let hidden = revisions::list_hidden(tx.conn, shelf, &ids)?;
+    let left = ids.len() - there.len() - hidden.len();
+    let content =
+        PlanContent { title: body.title, description: body.description, tags: body.tags, procedures: there };
+    let bases = Bases { version: current, ..Bases::default() };
+    Ok(save_plan(tx, shelf, id, &PostedPlan { content, bases })?.with(left))
 }
 
 /// Names of what came and went, and whether only the order changed.
@@ -330,19 +375,4 @@ pub fn delete_plan(tx: &mut WriteTx<'_>, id: TestPlanId) -> Result<Audited<()>> 
         &plan.title,
     );
     tx.audited((), event)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_somebody_does_not_know_of_stays_behind_what_it_stood_behind() {
-        let ids: Vec<LibraryProcedureId> = (0..5).map(|_| LibraryProcedureId::new()).collect();
-        let [a, b, c, x, y] = ids[..] else { panic!("five") };
-        let known = HashSet::from([a, b, c]);
-        assert_eq!(with_unseen(&[x, a, y, b], &known, &[b, a, c]), [x, b, a, y, c]);
-        assert_eq!(with_unseen(&[a, x, y, b], &known, &[b]), [x, y, b], "what it stood behind is gone");
-        assert_eq!(with_unseen(&[a, b], &known, &[b]), [b]);
-    }
 }

@@ -7,6 +7,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as Sq
 use serde::Deserialize;
 
 use super::shelf::{is_seen, seen};
+use super::under::{is_of_methodology, is_under_tactic};
 use crate::kernel::authz::{Shelf, Visible};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
@@ -15,6 +16,7 @@ use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::repositories;
 use crate::library::domain::ProcedureBody;
+use crate::library::revisions::Planned;
 
 /// The place of a hit in the list: its name as sorted.
 pub type HitCursor = Cursor<String, LibraryProcedureId>;
@@ -71,7 +73,7 @@ pub struct Search {
     /// Words that all occur in name, id, description, tags or commands; a word such as `T1003` asks for the
     /// technique.
     pub q: String,
-    /// Short name of a tactic of the newest release.
+    /// Short name of a tactic of the newest release, or of one's own.
     pub tactic: String,
     /// External id; a technique includes its sub-techniques.
     pub technique: String,
@@ -136,6 +138,11 @@ impl Hit {
     pub fn cursor(&self) -> HitCursor {
         Cursor { key: self.sort_name.clone(), id: self.id }
     }
+
+    /// As a test plan names it, in its current version.
+    pub fn planned(&self) -> Planned {
+        Planned { id: self.id, version: self.version, name: self.name.clone() }
+    }
 }
 
 // sql_query: the tactics of a hit come from its techniques by array membership, for the rows of the page
@@ -143,12 +150,7 @@ impl Hit {
 const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, p.tags, r.short_name AS repository, \
     r.prefix || '-' || p.number AS shown_id, p.current_version AS version, p.sort_name,
     p.withdrawn_at IS NOT NULL AS withdrawn, p.retired_at IS NOT NULL AS retired,
-    ARRAY(SELECT ta.name FROM unnest(p.technique_ids) named (technique) CROSS \
-    JOIN LATERAL (SELECT te.version, te.tactics FROM attack_versions v
-            JOIN techniques te ON te.version = v.version AND te.external_id = named.technique \
-            ORDER BY v.rank DESC LIMIT 1) known
-        JOIN tactics ta ON ta.version = known.version AND ta.short_name = ANY (known.tactics)
-        GROUP BY ta.name ORDER BY min(ta.position)) AS tactics
+    ARRAY(SELECT t.name FROM tactics_of(p.technique_ids) t ORDER BY t.place, t.name) AS tactics
  FROM picked p JOIN repositories r ON r.id = p.repository_id";
 
 /// What a hit needs of its row, without the long texts.
@@ -189,15 +191,15 @@ fn matches(search: &Search, words: usize) -> String {
         "{state} AND {used} AND p.repository_id = ANY ({})
     AND ($1 = '{{}}' OR NOT EXISTS (SELECT FROM unnest($1) wanted WHERE NOT EXISTS (
         SELECT FROM unnest(p.technique_ids) id WHERE id = wanted OR id LIKE wanted || '.%')))
-    AND ($2 = '' OR p.technique_ids && ARRAY(SELECT te.external_id FROM techniques te
-        WHERE te.version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1) \
-        AND te.tactics @> ARRAY[$2]))
+    AND {}
     AND ($3 = '' OR p.platforms @> ARRAY[$3])
     AND ($4 = '' OR p.executors @> ARRAY[$4])
     AND ($5 = '' OR p.tags @> ARRAY[$5])
-    AND ($6 = '' OR ($6 = 'attack-enterprise' AND p.technique_ids <> '{{}}'))
+    AND {}
     AND ($7 IS NULL OR p.repository_id = $7)",
-        seen(8)
+        seen(8),
+        is_under_tactic(2),
+        is_of_methodology(6)
     );
     let text = if search.finds_much { "(p.search || '')" } else { "p.search" };
     for word in 1..=words {
@@ -328,7 +330,7 @@ pub fn list_hits(conn: &mut PgConnection, shelf: Shelf, ids: &[LibraryProcedureI
 /// What the library can be filtered by: words that the procedures have which the reader knows of.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Choices {
-    /// Tactics of the newest release, by short name, in the order of the matrix.
+    /// Tactics of the newest release, by short name, in the order of the matrix; then one's own.
     pub tactics: Vec<Choice>,
     pub platforms: Vec<String>,
     pub executors: Vec<String>,
@@ -362,9 +364,12 @@ pub fn list_choices(conn: &mut PgConnection, shelf: Shelf, reads_plans: bool) ->
             WHERE p.withdrawn_at IS NULL AND p.retired_at IS NULL AND p.repository_id = ANY ({seen}) \
             GROUP BY p.platforms, p.executors, p.tags)
          SELECT jsonb_build_object(
-            'tactics', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', t.short_name, 'name', t.name) \
-                ORDER BY t.position), '[]') FROM tactics t
-                WHERE t.version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1)),
+            'tactics', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', t.key, 'name', t.name) \
+                ORDER BY t.own, t.place, t.key), '[]') FROM (
+                SELECT short_name AS key, name COLLATE names AS name, position AS place, 0 AS own \
+                    FROM tactics \
+                    WHERE version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1)
+                UNION ALL SELECT short_name, name, position, 1 FROM terms WHERE kind = 'tactic') t),
             'platforms', (SELECT coalesce(jsonb_agg(word ORDER BY word), '[]') \
                 FROM (SELECT DISTINCT unnest(platforms) AS word FROM known) words),
             'executors', (SELECT coalesce(jsonb_agg(word ORDER BY word), '[]') \
@@ -372,8 +377,8 @@ pub fn list_choices(conn: &mut PgConnection, shelf: Shelf, reads_plans: bool) ->
             'tags', (SELECT coalesce(jsonb_agg(word ORDER BY word), '[]') \
                 FROM (SELECT DISTINCT unnest(tags) AS word FROM known) words),
             'methodologies', (SELECT coalesce(jsonb_agg(jsonb_build_object( \
-                'key', coalesce(m.key, m.id::text), \
-                'name', m.short_name) ORDER BY m.name), '[]') FROM methodologies m),
+                'key', coalesce(m.key, m.id::text), 'name', m.name) \
+                ORDER BY m.key IS NULL, lower(m.name)), '[]') FROM terms m WHERE m.kind = 'methodology'),
             'repositories', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', r.id, 'name', r.name) \
                 ORDER BY (r.key IS NOT NULL), lower(r.name)), '[]') FROM repositories r \
                 WHERE r.id = ANY ({seen})),

@@ -3,6 +3,7 @@
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 use serde_json::json;
 
+use super::revisions;
 use super::shelf::{Writable, lock_one, may_write, seen};
 use super::writing::copy_all;
 use crate::kernel::authz::{Permission, Shelf, Visible};
@@ -518,6 +519,7 @@ pub fn delete_repository(
     diesel::update(test_plans::table.filter(test_plans::id.eq_any(&plans)))
         .set((test_plans::version.eq(test_plans::version + 1), test_plans::updated_at.eq(tx.now())))
         .execute(tx.conn)?;
+    revisions::note(tx, &plans)?;
     // Their versions go along.
     diesel::delete(library_procedures::table.filter(library_procedures::repository_id.eq(id)))
         .execute(tx.conn)?;

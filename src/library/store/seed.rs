@@ -3,13 +3,14 @@
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
-use crate::kernel::db::schema::{methodologies, repositories, test_plan_procedures, test_plans};
+use crate::kernel::db::schema::{repositories, terms, test_plan_procedures, test_plans};
 use crate::kernel::db::{Db, WriteTx};
 use crate::kernel::event::domain::{Actor, Event, Kind};
 use crate::library::changes::Missing;
 use crate::library::domain::{AttackRelease, StarterPlan, StarterProcedure};
 use crate::library::store::curated::{Curated, ensure_repository, lock, plan_attack, write_attack};
 use crate::library::store::incoming::{Incoming, plan_procedures, write_procedures};
+use crate::library::store::revisions;
 
 const ATTACK: &str = include_str!("../starter/attack-19.1.json");
 const PROCEDURES: &str = include_str!("../starter/procedures.json");
@@ -43,13 +44,13 @@ pub fn seed_starter(db: &Db) -> Result<()> {
         }
         let facts = plan_attack(tx.conn, &release, &[], Missing::Keep)?;
         write_attack(tx, &release, &[], &facts)?;
-        diesel::insert_into(methodologies::table)
+        diesel::insert_into(terms::table)
             .values((
-                methodologies::id.eq(uuid::Uuid::now_v7()),
-                methodologies::key.eq("attack-enterprise"),
-                methodologies::name.eq("MITRE ATT&CK for Enterprise"),
-                methodologies::short_name.eq("ATT&CK"),
-                methodologies::description.eq(
+                terms::id.eq(uuid::Uuid::now_v7()),
+                terms::key.eq("attack-enterprise"),
+                terms::name.eq("MITRE ATT&CK for Enterprise"),
+                terms::short_name.eq("ATT&CK"),
+                terms::description.eq(
                     "What intruders want (tactics) and how they go about it (techniques), from observed \
                         intrusions.",
                 ),
@@ -90,7 +91,7 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
         .into_iter()
         .collect();
     let now = tx.now();
-    let (mut heads, mut rows) = (Vec::new(), Vec::new());
+    let (mut heads, mut rows, mut made) = (Vec::new(), Vec::new(), Vec::new());
     for plan in plans {
         let id = TestPlanId::new();
         heads.push((
@@ -112,10 +113,11 @@ fn seed_plans(tx: &mut WriteTx<'_>, plans: &[StarterPlan]) -> Result<()> {
                 test_plan_procedures::procedure_id.eq(procedure),
             ));
         }
+        made.push(id);
     }
     diesel::insert_into(test_plans::table).values(heads).execute_anew(tx.conn)?;
     diesel::insert_into(test_plan_procedures::table).values(rows).execute_anew(tx.conn)?;
-    Ok(())
+    revisions::note(tx, &made)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Uuid as SqlUuid};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::revisions;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::TestPlanId;
 use crate::kernel::base::query::prelude::*;
@@ -117,10 +118,10 @@ pub(crate) fn take_plans_back(tx: &mut WriteTx<'_>, acts: &[PlanBefore]) -> Resu
         }));
     }
     let changed: Vec<TestPlanId> = acts.iter().filter(|act| act.was.is_some()).map(|act| act.id).collect();
-    diesel::delete(test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.eq_any(changed)))
+    diesel::delete(test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.eq_any(&changed)))
         .execute(tx.conn)?;
     for chunk in rows.chunks(2_000) {
         diesel::insert_into(test_plan_procedures::table).values(chunk).execute_anew(tx.conn)?;
     }
-    Ok(())
+    revisions::note(tx, &changed)
 }

@@ -4,6 +4,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use self::terms::Outline;
 use crate::kernel::base::ids::TestPlanId;
 use crate::kernel::base::show;
 use crate::kernel::web::filters;
@@ -14,6 +15,7 @@ use crate::library::store::attack::{
     Methodology, NamedTechnique, Release, ReleaseSize, TacticRow, Technique, TechniqueRow,
 };
 use crate::library::store::procedures::{Procedure, Sort, State};
+use crate::library::store::terms::Named;
 use crate::library::store::{Choices, Hit, Tactic};
 use crate::library::writing::differences::{Difference, told_expected};
 
@@ -209,6 +211,10 @@ pub struct Tactics {
     pub releases: Vec<Release>,
     pub version: String,
     pub tactics: Vec<TacticRow>,
+    /// One's own.
+    pub outline: Outline,
+    /// Whether the library may be changed.
+    pub may_edit: bool,
 }
 
 #[derive(Template)]
@@ -220,6 +226,8 @@ pub struct Techniques {
     pub version: String,
     /// Whether that is the newest.
     pub is_newest: bool,
+    /// Methodologies of one's own.
+    pub own: Vec<Named>,
     pub tactics: Vec<Tactic>,
     pub filters: TechniqueFilter,
     pub rows: Vec<TechniqueRow>,
@@ -277,11 +285,17 @@ pub struct Methodologies {
     pub frame: Frame,
     pub methodologies: Vec<Methodology>,
     pub releases: Vec<ReleaseSize>,
+    /// One's own.
+    pub outline: Outline,
+    /// Whether the library may be changed.
+    pub may_edit: bool,
     pub zone: Tz,
 }
 
 mod plans;
 pub mod repositories;
+pub mod revisions;
+pub mod terms;
 pub mod words;
 pub mod writing;
-pub use plans::{DeletePlan, PlanEditor, PlanPage, Plans};
+pub use plans::{DeletePlan, PlanEditor, PlanPage, Plans, coverage};

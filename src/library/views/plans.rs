@@ -3,8 +3,10 @@
 use askama::Template;
 use chrono_tz::Tz;
 
+use super::revisions::SinceUse;
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::LibraryProcedureId;
+use crate::kernel::merge::form::ConflictView;
 use crate::kernel::web::filters;
 use crate::kernel::web::{Frame, markdown};
 use crate::library::editor::{Command as Button, PlanForm};
@@ -37,6 +39,8 @@ pub struct PlanPage {
     pub tactics: Vec<(String, usize)>,
     /// Platforms in one line.
     pub platforms: String,
+    /// What changed since it was last used.
+    pub since: Option<SinceUse>,
     /// How many of its procedures were withdrawn.
     pub withdrawn: usize,
     /// Whether it may be changed.
@@ -47,7 +51,14 @@ pub struct PlanPage {
 }
 
 impl PlanPage {
-    pub fn new(frame: Frame, plan: Plan, hits: Vec<Hit>, may_edit: bool, may_start: bool, zone: Tz) -> Self {
+    pub fn new(
+        frame: Frame,
+        plan: Plan,
+        hits: Vec<Hit>,
+        since: Option<SinceUse>,
+        (may_edit, may_start): (bool, bool),
+        zone: Tz,
+    ) -> Self {
         let mut tactics: Vec<(String, usize)> = Vec::new();
         let mut platforms: Vec<String> = Vec::new();
         for hit in &hits {
@@ -69,6 +80,7 @@ impl PlanPage {
             platforms: words::platforms(&platforms),
             plan,
             hits,
+            since,
             tactics,
             may_edit,
             may_start,
@@ -95,14 +107,24 @@ pub struct PlanEditor {
     pub more: bool,
     /// Chosen procedures in order.
     pub chosen: Vec<Hit>,
+    /// Every tactic with how many of the chosen fall under it, in the order of the matrix.
+    pub coverage: Vec<(String, usize)>,
     pub errors: FieldErrors,
-    /// What is wrong with the whole.
-    pub fault: Option<String>,
+    /// Why nothing is saved.
+    pub problem: Option<String>,
+    /// Texts that both sides changed.
+    pub conflicts: Vec<ConflictView>,
     /// The button that moved a procedure: the focus stays on it.
     pub moved: Option<Button>,
 }
 
 impl PlanEditor {
+    fn conflict(&self, field: &str) -> Option<&ConflictView> {
+        self.conflicts.iter().find(|conflict| conflict.field == field)
+    }
+    fn covered(&self) -> usize {
+        self.coverage.iter().filter(|(_, number)| *number > 0).count()
+    }
     fn is_chosen(&self, id: &LibraryProcedureId) -> bool {
         self.form.chosen.contains(id)
     }
@@ -118,6 +140,18 @@ impl PlanEditor {
     fn is_repository(&self, repository: &Choice) -> bool {
         self.form.search.repository.is_some_and(|id| id.to_string() == repository.key)
     }
+}
+
+/// How many of these procedures fall under each tactic: those of the matrix first, then any other.
+pub fn coverage<'a>(tactics: impl Iterator<Item = &'a str>, chosen: &[Hit]) -> Vec<(String, usize)> {
+    let mut counts: Vec<(String, usize)> = tactics.map(|name| (name.to_owned(), 0)).collect();
+    for name in chosen.iter().flat_map(|hit| &hit.tactics) {
+        match counts.iter_mut().find(|(known, _)| known == name) {
+            Some((_, number)) => *number += 1,
+            None => counts.push((name.clone(), 1)),
+        }
+    }
+    counts
 }
 
 #[derive(Template)]

@@ -271,14 +271,17 @@ pub struct Technique {
     pub tactics: Vec<String>,
 }
 
-/// Names of the procedure's techniques and their tactics.
+/// Names of the procedure's techniques and their tactics, of the engagement's release and of one's own.
 pub fn list_techniques(conn: &mut PgConnection, version: &str, ids: &[String]) -> Result<Vec<Technique>> {
     // sql_query: the tactics' names in matrix order, gathered beside each technique.
     Ok(diesel::sql_query(
         "SELECT t.external_id, t.name, ARRAY(SELECT a.name FROM tactics a WHERE a.version = t.version \
             AND a.short_name = ANY (t.tactics)
                                              ORDER BY a.position) AS tactics
-         FROM techniques t WHERE t.version = $1 AND t.external_id = ANY ($2) ORDER BY t.external_id",
+         FROM techniques t WHERE t.version = $1 AND t.external_id = ANY ($2)
+         UNION ALL SELECT own.short_name, own.name,
+            ARRAY(SELECT o.name FROM tactics_of(ARRAY[own.short_name]) o ORDER BY o.place, o.name)
+         FROM terms own WHERE own.kind = 'technique' AND own.short_name = ANY ($2) ORDER BY 1",
     )
     .bind::<Text, _>(version)
     .bind::<Array<Text>, _>(ids)

@@ -50,6 +50,7 @@ async fn page(
         severity: one(FindingField::Severity),
         description: one(FindingField::Description),
         recommendation: one(FindingField::Recommendation),
+        tags: one(FindingField::Tags),
         assets: ticked(
             assets.into_iter().map(|(id, name, address)| (id.to_string(), name, address)),
             &one(FindingField::Assets),

@@ -54,6 +54,8 @@ pub struct FindingRow {
     pub state: FindingState,
     #[diesel(sql_type = Text)]
     pub owner: String,
+    #[diesel(sql_type = Array<Text>)]
+    pub tags: Vec<String>,
     #[diesel(sql_type = Nullable<Date>)]
     pub due_on: Option<NaiveDate>,
     /// What the list is sorted by.
@@ -80,7 +82,8 @@ const FILTERED: &str = "FROM findings f JOIN reports r ON r.id = f.report_id
         AND (cardinality($5::text[]) = 0 OR lower(f.owner) = ANY ($5))
         AND (NOT $6 OR (f.due_on < $7 AND f.state IN ('open', 'in_remediation')))
         AND NOT EXISTS (SELECT FROM unnest($8::text[]) word WHERE NOT (f.title ILIKE word \
-            OR r.title ILIKE word OR f.owner ILIKE word OR c.name ILIKE word))";
+            OR r.title ILIKE word OR f.owner ILIKE word OR c.name ILIKE word \
+            OR array_to_string(f.tags, ' ') ILIKE word))";
 
 macro_rules! filtered {
     ($sql:expr, $filter:expr) => {{
@@ -118,7 +121,7 @@ pub fn list_across(conn: &mut PgConnection, filter: &FindingFilter, limit: i64) 
     let key = key_of(filter.sort);
     let sql = format!(
         "SELECT f.id, r.id AS report, r.title AS report_title, c.id AS client, c.name AS client_name, \
-            f.title, f.severity, f.state, f.owner, f.due_on, {key} AS key {FILTERED}
+            f.title, f.severity, f.state, f.owner, f.tags, f.due_on, {key} AS key {FILTERED}
             AND ($9::text IS NULL OR ({key} COLLATE \"C\", f.id) > ($9 COLLATE \"C\", $10::uuid))
          ORDER BY {key} COLLATE \"C\", f.id LIMIT $11"
     );

@@ -1,6 +1,6 @@
 //! Gathers a runbook as it stands, names and labels as text, in one statement a table.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -20,11 +20,12 @@ use crate::kernel::db::schema::{
 };
 use crate::library::domain::{ProcedureBody, Step as LibraryStep};
 use crate::library::placeholders::exact_text;
+use crate::library::store::terms::list_own_tactics_among;
 use crate::procedures::inputs::{Inputs, Values};
 use crate::procedures::store::page::list_inputs;
 use crate::procedures::store::runbook::{self, ProcedureRow, list_operators, operators_of, procedures_of};
 use crate::reports::domain::{
-    Asset, Attachment, FrozenOutcome, Log, Operator, Procedure, Runbook, Step, Tick,
+    Asset, Attachment, FrozenOutcome, Log, Operator, Procedure, Runbook, Step, Tactic, Tick,
 };
 use crate::settings::store::list_outcomes;
 
@@ -152,6 +153,11 @@ pub fn collect(
     let mut parts = parts(conn, id)?;
     book.procedures =
         rows.into_iter().map(|row| procedure(row, &operators, &mut parts)).collect::<Result<_>>()?;
+    let keys: BTreeSet<&String> = book.procedures.iter().flat_map(|procedure| &procedure.tactics).collect();
+    let is_known = |key: &&&String| book.tactics.iter().any(|tactic| tactic.key == ***key);
+    let others: Vec<String> = keys.iter().filter(|key| !is_known(key)).map(|key| (*key).clone()).collect();
+    let own = list_own_tactics_among(conn, &others)?;
+    book.tactics.extend(own.into_iter().map(|(key, name)| Tactic { key, name }));
     book.submitted_by = submitted_by.to_owned();
     book.submitted_at = submitted_at;
     Ok(book)

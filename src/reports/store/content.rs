@@ -24,6 +24,7 @@ use crate::reports::domain::Runbook;
 pub struct Narrative {
     pub title: String,
     pub classification: String,
+    pub tags: Vec<String>,
     pub executive_summary: String,
     pub approach: String,
     pub observations: String,
@@ -34,6 +35,7 @@ crate::merge_columns! {
     Narrative: NarrativeField {
         Title => title;
         Classification => classification;
+        Tags => tags;
         ExecutiveSummary => executive_summary;
         Approach => approach;
         Observations => observations;
@@ -80,7 +82,8 @@ pub fn list_findings(conn: &mut PgConnection, report: ReportId) -> Result<Vec<Li
     let rows: Vec<Row> = diesel::sql_query(
         "SELECT jsonb_build_object('id', f.id, 'procedure_id', f.procedure_id, 'title', f.title, \
             'severity', f.severity,
-            'description', f.description, 'recommendation', f.recommendation, 'state', f.state, 'owner', \
+            'description', f.description, 'recommendation', f.recommendation, 'tags', f.tags, \
+            'state', f.state, 'owner', \
             f.owner, 'due_on', f.due_on,
             'version', f.version,
             'assets', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'name', a.name, 'kind', \
@@ -262,6 +265,7 @@ impl Columns for Live {
             FindingField::Severity => self.finding.severity.to_text(),
             FindingField::Description => self.finding.description.clone(),
             FindingField::Recommendation => self.finding.recommendation.clone(),
+            FindingField::Tags => self.finding.tags.to_text(),
             FindingField::Assets => keys(self.finding.assets.iter().map(|asset| asset.id).collect()),
             FindingField::Evidence => keys(self.finding.evidence.iter().map(|file| file.id).collect()),
             FindingField::State => self.remediation.state.to_text(),
@@ -277,6 +281,7 @@ impl Columns for Live {
             FindingField::Severity => self.finding.severity = Value::of_text(value).map_err(invalid)?,
             FindingField::Description => self.finding.description = value.to_owned(),
             FindingField::Recommendation => self.finding.recommendation = value.to_owned(),
+            FindingField::Tags => self.finding.tags = Value::of_text(value).map_err(invalid)?,
             FindingField::State => self.remediation.state = Value::of_text(value).map_err(invalid)?,
             FindingField::Owner => self.remediation.owner = value.to_owned(),
             FindingField::DueOn => self.remediation.due_on = Value::of_text(value).map_err(invalid)?,
@@ -297,6 +302,7 @@ impl Live {
             severity: Severity::Medium,
             description: String::new(),
             recommendation: String::new(),
+            tags: Vec::new(),
             assets: Vec::new(),
             evidence: Vec::new(),
         };

@@ -10,6 +10,7 @@ use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ClientId, EngagementId, FindingId, ProcedureId, ReportId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::team::Team;
+use crate::kernel::base::text::split_tags;
 use crate::kernel::db::schema::{
     assets, attachments, engagements, field_history, finding_assets, finding_attachments, findings,
     outcome_corrections, procedures, report_revisions, reports,
@@ -222,6 +223,7 @@ impl Record for HeldFinding<'_> {
                 findings::severity.eq(finding.severity),
                 findings::description.eq(&finding.description),
                 findings::recommendation.eq(&finding.recommendation),
+                findings::tags.eq(&finding.tags),
                 findings::state.eq(remediation.state),
                 findings::owner.eq(&remediation.owner),
                 findings::due_on.eq(remediation.due_on),
@@ -279,6 +281,7 @@ pub fn add_finding(
             findings::severity.eq(value(FindingField::Severity)),
             findings::description.eq(value(FindingField::Description)),
             findings::recommendation.eq(value(FindingField::Recommendation)),
+            findings::tags.eq(split_tags(value(FindingField::Tags)).collect::<Vec<_>>()),
         ))
         .execute(tx.conn)
         .map_err(|e| match Error::constraint(&e) {

@@ -63,6 +63,7 @@ pub struct ReportRow {
     pub engagement_deleted: bool,
     /// When it was submitted.
     pub submitted_at: Option<DateTime<Utc>>,
+    pub tags: Vec<String>,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -125,7 +126,9 @@ macro_rules! filtered {
         for word in filter.q.split_whitespace() {
             let pattern = like(word);
             let found = reports::title.ilike(pattern.clone()).or(engagements::title.ilike(pattern.clone()));
-            query = query.filter(found.or(clients::name.ilike(pattern)));
+            let tagged =
+                sql::<Bool>("array_to_string(reports.tags, ' ') ILIKE ").bind::<Text, _>(pattern.clone());
+            query = query.filter(found.or(clients::name.ilike(pattern)).or(tagged));
         }
         if let Some(client) = filter.client {
             query = query.filter(reports::client_id.eq(client));
@@ -156,6 +159,7 @@ pub fn list_reports(conn: &mut PgConnection, filter: &Filter, limit: i64) -> Res
             engagements::title,
             engagements::deleted_at.is_not_null(),
             engagements::submitted_at,
+            reports::tags,
             reports::updated_at,
         ))
         .load(conn)?)

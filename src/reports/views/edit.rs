@@ -55,11 +55,14 @@ impl NarrativePage {
         let written = self
             .values
             .iter()
-            .filter(|(field, text)| *field != NarrativeField::Title && !text.trim().is_empty());
+            .filter(|(field, text)| NarrativeField::chapters().contains(field) && !text.trim().is_empty());
         written.map(|(field, text)| (field.label(), markdown::render(text))).collect()
     }
     fn is_classification(&self, field: &NarrativeField) -> bool {
         *field == NarrativeField::Classification
+    }
+    fn is_tags(&self, field: &NarrativeField) -> bool {
+        *field == NarrativeField::Tags
     }
     fn is_title(&self, field: &NarrativeField) -> bool {
         *field == NarrativeField::Title
@@ -82,6 +85,8 @@ pub struct FindingPage {
     pub severity: String,
     pub description: String,
     pub recommendation: String,
+    /// Separated by commas.
+    pub tags: String,
     pub assets: Boxes,
     pub evidence: Boxes,
     /// The rest of the form.

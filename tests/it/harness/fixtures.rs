@@ -355,6 +355,7 @@ impl TestApp {
             criticality: Criticality::High,
             address: hostile!("10.0.0.1").into(),
             description: LONG.clone(),
+            tags: vec![hostile!("edge").to_lowercase()],
         };
         self.db
             .write_blocking(&Actor::command(), |tx| {

@@ -97,17 +97,17 @@ fn who_changed_a_password_without_scripts() {
 }
 
 #[test]
-fn a_procedure_is_written_and_planned_without_scripts() {
+fn a_procedure_is_written_planned_and_run_without_scripts() {
     let app = TestApp::spawn();
-    written::a_procedure_is_written_and_planned(&app, &mut plain::Plain::new(&app));
+    written::a_procedure_is_written_planned_and_run(&app, &mut plain::Plain::new(&app));
 }
 
 #[test]
 #[ignore = "needs Chromium; bin/test runs it"]
-fn journey_a_procedure_is_written_and_planned_in_a_browser() {
+fn journey_a_procedure_is_written_planned_by_keyboard_and_run() {
     let app = TestApp::spawn();
     let driver = chromium::Driver::start();
-    written::a_procedure_is_written_and_planned(&app, &mut driver.open(&app));
+    written::a_procedure_is_written_planned_by_keyboard_and_run(&app, driver.open(&app));
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) const FLOORS: &[&[&str]] = &[
     &["engagements"],
     &["schedule"],
     &["reports"],
-    &["demo", "admin", "dashboard", "harvest"],
+    &["demo", "admin", "dashboard", "harvest", "tags", "coverage"],
     &["routes.rs", "health.rs", "metrics.rs", "jobs.rs"],
     &["server.rs"],
     &["cli"],

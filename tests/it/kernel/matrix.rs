@@ -16,7 +16,9 @@ use tyrian::library::domain::{ProcedureBody, Step};
 use tyrian::library::repository::Part;
 use tyrian::library::store::plans::{PlanContent, insert_plan};
 use tyrian::library::store::repositories::{PartChange, RepositoryText, insert_repository};
+use tyrian::library::store::terms;
 use tyrian::library::store::writing::{insert_copy, insert_procedure, tag};
+use tyrian::library::terms::{TermKind, TermText};
 use tyrian::server::rows;
 use uuid::Uuid;
 
@@ -137,6 +139,7 @@ fn parts(
 /// Ids that belong to no client.
 pub(super) fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
     let first = |sql: &str| app.texts(sql).into_iter().next().unwrap_or_else(|| Uuid::nil().to_string());
+    let (methodology, tactic) = own_terms(app);
     let (shelf, shelved) = private_shelf(app);
     BTreeMap::from([
         ("import", import_into(app, &shelf)),
@@ -165,6 +168,8 @@ pub(super) fn common(app: &TestApp) -> BTreeMap<&'static str, String> {
         ("noted", "over".to_owned()),
         ("n", "1".to_owned()),
         ("part", "timeline".to_owned()),
+        ("methodology", methodology),
+        ("term", tactic),
     ])
 }
 
@@ -197,6 +202,10 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/admin/users/{user}", &[("name", ""), ("email", ""), ("version", "1")]),
     ("/admin/roles/new", &[("name", "")]),
     ("/admin/roles/{role}", &[("name", "")]),
+    ("/library/methodologies/new", &[("name", "Own {once}"), ("short_name", "{once}")]),
+    ("/library/tactics/new", &[("name", ""), ("version", "0")]),
+    ("/library/techniques/new", &[("name", ""), ("version", "0")]),
+    ("/library/terms/{term}/edit", &[("name", "Another name"), ("version", "1"), ("parents", "")]),
     ("/clients/new", &[("name", "New client {once}")]),
     ("/clients/{client}/edit", &[("name", "Renamed client {once}"), ("version", "1")]),
     ("/clients/{client}/assets/new", &[("name", "web01"), ("kind", "server"), ("criticality", "high")]),
@@ -325,6 +334,30 @@ fn of_nobody(path: &'static str, name: &'static str) -> &'static str {
         (path, "id") if path.starts_with("/library/repositories") => "repository",
         _ => name,
     }
+}
+
+/// A methodology of one's own and its tactic, under which a technique stands: in use, so that deleting it is
+/// refused and it stays for the next who asks.
+fn own_terms(app: &TestApp) -> (String, String) {
+    let there =
+        app.texts("SELECT id::text FROM terms WHERE short_name IN ('Own', 'own-tactic') ORDER BY kind");
+    if let [methodology, tactic] = &there[..] {
+        return (methodology.clone(), tactic.clone());
+    }
+    let made = |kind: TermKind, short_name: &str, parents: Vec<Uuid>| {
+        let text = TermText {
+            name: format!("{} {}", hostile!("Term"), short_name),
+            short_name: short_name.to_owned(),
+            description: LONG.chars().take(2_000).collect(),
+            parents,
+            tags: vec![hostile!("term").to_lowercase()],
+        };
+        app.db.write_blocking(&Actor::command(), |tx| terms::insert(tx, kind, &text)).unwrap()
+    };
+    let methodology = made(TermKind::Methodology, "Own", Vec::new());
+    let tactic = made(TermKind::Tactic, "own-tactic", vec![methodology.0]);
+    made(TermKind::Technique, "OWN-T1", vec![tactic.0]);
+    (methodology.to_string(), tactic.to_string())
 }
 
 /// A test plan that may be changed and deleted.

@@ -104,6 +104,8 @@ const ANEW: &[(&str, &str)] = &[
     ("src/library/store/plans.rs", "as many rows as a plan has procedures"),
     ("src/library/store/repositories.rs", "as many rows as people were chosen"),
     ("src/library/store/seed.rs", "the first start"),
+    ("src/library/store/tags.rs", "as many rows as procedures bear a tag"),
+    ("src/library/store/terms.rs", "as many rows as parents were ticked"),
     ("src/library/store/undo.rs", "as many rows as test plans that are put back hold procedures"),
     ("src/library/store/writing.rs", "as many rows as procedures were ticked or copied"),
     ("src/procedures/store/assets.rs", "as many rows as assets were added"),

@@ -16,6 +16,7 @@ use tyrian::kernel::job::Trigger;
 use tyrian::kernel::merge::history::SubjectKind;
 use tyrian::kernel::web::Theme;
 use tyrian::library::domain::{RepositoryType, TechniqueStatus};
+use tyrian::library::terms::TermKind;
 use tyrian::lifecycle::domain::{EngagementStatus, ReportStatus};
 use tyrian::procedures::domain::{ObservationWindow, ProcedureStatus, Severity, WaitingOn};
 use tyrian::reports::content::FindingState;
@@ -69,6 +70,7 @@ fn expected() -> BTreeMap<&'static str, BTreeSet<String>> {
         ("settings.approval_rule", values(ApprovalRule::ALL, ApprovalRule::as_str)),
         ("settings.two_factor_rule", values(TwoFactorRule::ALL, TwoFactorRule::as_str)),
         ("settings.write_rule", rule()),
+        ("terms.kind", values(TermKind::ALL, TermKind::as_str)),
         ("techniques.status", values(TechniqueStatus::ALL, TechniqueStatus::as_str)),
     ])
 }

@@ -14,7 +14,7 @@ use tyrian::kernel::base::ids::ProcedureId;
 use tyrian::kernel::web::route::Row;
 use tyrian::server::rows;
 
-use super::matrix::{Things, ask, common, filled, private_shelf};
+use super::matrix::{Things, ask, common, filled, plan, private_shelf};
 use super::sources::files;
 use crate::harness::TestApp;
 use crate::harness::browser::{Answer, Browser, selector};
@@ -45,6 +45,9 @@ const SHARED: &[(&str, &str, &str)] = &[
     ),
     // What is opened, which the page with everything open draws as well.
     ("reports/opened.html", "get /reports/{report}/procedures/{n}", "<h4>Redteam</h4>"),
+    // Tags, without words of their own.
+    ("components/tags.html", "get /test-plans", "<aclass=\"tagword\"href=\"/test-plans?q="),
+    ("tags/_where.html", "get /admin/tags", "<aclass=\"link\"href=\"/test-plans?q="),
     ("crumbs.html", "get /clients/new", "<navclass=\"crumbs\"aria-label=\"Breadcrumb\">"),
     // A mark of the table, which a cell answers alone as well.
     ("engagements/_mark.html", "get /engagements/{id}", "<spanclass=\"outcome\"data-tone=\""),
@@ -298,6 +301,7 @@ fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
     requests(&mut tour);
     report(&mut tour);
     imported(&mut tour);
+    library(&mut tour);
     shelf(&mut tour);
     println!("{} answers drew {} of {all} templates and blocks", tour.answers, all - tour.wanted.len());
     let missing: Vec<&str> = tour.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
@@ -383,6 +387,38 @@ fn wizard(tour: &mut Tour<'_>) {
         b.press("Next: Finalize").expect(200);
         alone(b);
         b.press("Create Engagement").expect(200);
+    });
+}
+
+/// A technique of one's own; a test plan that was used and changed since, and what an older version differs
+/// in.
+fn library(tour: &mut Tour<'_>) {
+    let app = tour.app;
+    let id = plan(app);
+    let others = app.texts("SELECT id::text FROM library_procedures ORDER BY name DESC LIMIT 1").remove(0);
+    tour.person(&app.people.lead, |b| {
+        b.open("/library/techniques/OWN-T1").expect(200);
+        b.open(&format!("/engagements/new?plan={id}")).choose("Client", OWN);
+        b.press("Next: Engagement Details")
+            .press("Next: Select Procedures")
+            .press("Next: Finalize")
+            .expect(200);
+        b.press("Create Engagement").expect(200);
+        let fields = [
+            ("title", hostile!("Plan, changed")),
+            ("version", "1"),
+            ("chosen", others.as_str()),
+            ("do", "save"),
+        ];
+        assert_eq!(b.post(&format!("/test-plans/{id}/edit"), &fields).status, 303);
+        b.open(&format!("/test-plans/{id}")).expect(200).see("Last used on");
+        b.open(&format!("/test-plans/{id}/versions")).expect(200);
+        b.open(&format!("/test-plans/{id}/versions/1")).expect(200);
+        b.open(&format!("/test-plans/{id}/versions/2")).expect(200);
+    });
+    let tag = app.texts("SELECT tags[1] FROM test_plans WHERE tags <> '{}' LIMIT 1").remove(0);
+    tour.person(&app.people.administrator, |b| {
+        b.open(&format!("/admin/tags/rename?tag={tag}")).expect(200).see("Rename a tag");
     });
 }
 

@@ -4,6 +4,7 @@
 
 mod answers;
 mod corrections;
+mod latest;
 mod operators;
 mod progress;
 mod rows;
@@ -12,6 +13,7 @@ mod uses;
 
 pub use answers::{ASSET_ANSWERS, AssetAnswers, meanings};
 pub use corrections::{Corrections, list_corrections};
+pub use latest::{LatestAnswers, list_latest};
 pub use operators::{Operator, is_assigned, list_operators, operators_of};
 pub use progress::{ProgressColumns, get_progress, list_progress, progress_sql};
 pub use rows::{

@@ -242,7 +242,7 @@ pub async fn check_again(
     Form(form): Form<CheckForm>,
 ) -> Result<HttpResponse> {
     let (id, shelf) = (path.into_inner(), permit.shelf());
-    permit.read(move |conn| runs::get_import(conn, shelf, id)).await?;
+    permit.read(move |conn| runs::get_own_import(conn, shelf, id)).await?;
     again(&permit, id, form.withdraw.is_some()).await?;
     Ok(redirect(&format!("/library/imports/{id}")))
 }
@@ -261,7 +261,7 @@ pub async fn apply(
 ) -> Result<HttpResponse> {
     let (id, shelf) = (path.into_inner(), permit.shelf());
     let form = ApplyForm::read(&pairs)?;
-    let import = permit.read(move |conn| runs::get_import(conn, shelf, id)).await?;
+    let import = permit.read(move |conn| runs::get_own_import(conn, shelf, id)).await?;
     let place = format!("/library/imports/{id}");
     match written(&permit, &import, &form).await {
         Ok(counts) => {
@@ -325,7 +325,7 @@ pub async fn undo_form(permit: Permit<ImportLibrary>, path: web::Path<ImportId>)
     let (id, shelf) = (path.into_inner(), permit.shelf());
     let (import, obstacles) = permit
         .read(move |conn| {
-            let import = runs::get_import(conn, shelf, id)?;
+            let import = runs::get_own_import(conn, shelf, id)?;
             let obstacles = undo::list_obstacles(conn, &import)?;
             Ok((import, obstacles))
         })

@@ -123,5 +123,6 @@ pub(crate) fn take_plans_back(tx: &mut WriteTx<'_>, acts: &[PlanBefore]) -> Resu
     for chunk in rows.chunks(2_000) {
         diesel::insert_into(test_plan_procedures::table).values(chunk).execute_anew(tx.conn)?;
     }
+    // A version like any other: those of the import stay.
     revisions::note(tx, &changed)
 }

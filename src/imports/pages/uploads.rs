@@ -215,11 +215,8 @@ pub async fn events(permit: Permit<ImportLibrary>, path: web::Path<ImportId>) ->
                 let may = still_may_own(conn, session, Permission::LibraryImport, now)?;
                 if may { runs::get_import(conn, shelf, id).map(Some) } else { Ok(None) }
             });
-            let import = match looked.await {
-                Ok(Some(import)) => import,
-                // Nobody's any more; a database that is away is asked again by who comes back.
-                Ok(None) | Err(_) => return None,
-            };
+            // Nobody's any more; a database that is away is asked again by who comes back.
+            let Ok(Some(import)) = looked.await else { return None };
             let told = (import.state, import.progress);
             if told != last || !import.state.is_under_way() {
                 let next = import.state.is_under_way().then_some((app, told));

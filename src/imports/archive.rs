@@ -45,7 +45,6 @@ pub enum Source {
         name: String,
         bytes: Vec<u8>,
     },
-    /// One technique file.
     File {
         name: String,
         bytes: Vec<u8>,

@@ -10,7 +10,6 @@ use crate::library::domain::TechniqueStatus;
 pub struct Known {
     pub external_id: String,
     pub name: String,
-    /// Short names.
     pub tactics: Vec<String>,
     pub status: TechniqueStatus,
     /// Who took its place, as the release says.
@@ -51,7 +50,6 @@ pub enum Fate {
 /// What changed from one release to another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
-    /// Ids and names.
     pub added: Vec<(String, String)>,
     pub withdrawn: Vec<Withdrawn>,
     pub renamed: Vec<Altered>,

@@ -134,7 +134,6 @@ enum Found {
     ArchiveInZip,
     /// A zip that holds one file that could be of any kind; the entry's place.
     OneInZip(usize),
-    /// JSON or YAML.
     Text(ImportKind),
 }
 

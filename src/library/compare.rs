@@ -128,7 +128,8 @@ impl Compared {
     pub fn merged(&self, takes: impl Fn(&str) -> bool) -> Result<ProcedureBody> {
         let mut body = self.ours.clone();
         for field in &self.fields {
-            if !field.is_theirs() && !(field.is_conflict() && takes(&field.key)) {
+            let is_taken = field.is_theirs() || (field.is_conflict() && takes(&field.key));
+            if !is_taken {
                 continue;
             }
             match field.key.strip_prefix(STEP) {

@@ -5,9 +5,9 @@ import { around, find, findAll } from './dom.js';
 import { isRowDragged } from './order.js';
 import { clearState, showFailure, showSignedOut, showState } from './state.js';
 
-// What was chosen and has not arrived. The zone is drawn anew by each answer and ready for the next choice, so
-// the files are kept here and not in its input: { side, files, ctx (htmx's own record of the request), fault
-// (null while it is on its way) }.
+// What was chosen and has not arrived. The zone is drawn anew by each answer and ready for the next choice,
+// so the files are kept here and not in its input: { side, files, ctx (htmx's own record of the request),
+// fault (null while it is on its way) }.
 const parcels = new Set();
 
 export function hasFilesUnderWay() {

@@ -4,12 +4,18 @@ use diesel::connection::SimpleConnection;
 use tyrian::imports::plextrac;
 use tyrian::imports::repository::file::Archive;
 use tyrian::imports::repository::zip;
+use tyrian::kernel::authz::Shelf;
+use tyrian::kernel::db::WriteTx;
+use tyrian::kernel::event::domain::Actor;
 use tyrian::library::domain::RepositoryType;
+use tyrian::library::repository::Part;
+use tyrian::library::store::writing::{insert_copy, insert_procedure, tag};
 
 use crate::exchange::{archive, body, edit_here, mixed_plan, packed, unpacked};
 use crate::harness::TestApp;
 use crate::harness::bad_files::zip_of;
 use crate::imports::{until_checked, upload};
+use crate::shelf;
 
 const ONLY_LIVE: &str = "SELECT r.prefix || '-' || p.number || ' ' || p.name FROM library_procedures p
      JOIN repositories r ON r.id = p.repository_id
@@ -277,6 +283,46 @@ fn an_archive_of_a_private_repository_is_its_makers_and_its_readers_alone() {
     // The same archive from somebody who does not know of it goes nowhere, and is not told why.
     upload(&mut stranger, "mine.zip", &file, "").see_not("HID-1 is taken").see("has the prefix HID.");
     assert_eq!(live(&app, "HID").len(), 2);
+}
+
+#[test]
+fn copies_and_unknown_techniques_of_a_private_repository_are_listed_to_those_who_know_of_it() {
+    let app = TestApp::spawn();
+    let people = &app.people;
+    let readers = [(&people.lead, Part::Editor), (&people.second, Part::Viewer)];
+    let hidden = shelf::repository(&app, "Quiet corner", "QUIET", "private", &readers);
+    let open = shelf::repository(&app, "Open shelf", "OPEN", "open", &[]);
+    let mut secret = body("Zanzibar trick", "zanzibar");
+    secret.technique_ids = vec!["T4242".into()];
+    let write = |tx: &mut WriteTx<'_>| insert_procedure(tx, Shelf::whole(), hidden, secret.clone());
+    let (original, _) = app.db.write_blocking(&Actor::command(), write).unwrap();
+    // A copy of it that everybody sees, and one that nobody else does.
+    for goal in [open, hidden] {
+        let copied = Some((original, 1));
+        let write =
+            |tx: &mut WriteTx<'_>| insert_copy(tx, Shelf::whole(), goal, body("Later copy", "id"), copied);
+        app.db.write_blocking(&Actor::command(), write).unwrap();
+    }
+    let write = |tx: &mut WriteTx<'_>| tag(tx, Shelf::whole(), &[original], &["newer".to_owned()], true);
+    app.db.write_blocking(&Actor::command(), write).unwrap();
+    let copies = app.texts(&format!("SELECT id FROM library_procedures WHERE copied_from = '{original}'"));
+    for reader in [&people.lead, &people.second] {
+        let mut browser = app.browser(reader);
+        browser.open("/library/copies").expect(200).see("OPEN-1").see("QUIET-2").see("QUIET-1");
+        browser.open("/library/releases").expect(200).see("T4242");
+    }
+    for stranger in [&people.standard, &people.administrator] {
+        let mut browser = app.browser(stranger);
+        browser.open("/library/copies").expect(200).see_not("QUIET").see("Every copy is as new");
+        browser.open("/library/releases").expect(200).see_not("T4242");
+        for id in &copies {
+            assert_eq!(browser.get(&format!("/library/copies/{id}")).status, 404);
+            assert_eq!(browser.post(&format!("/library/copies/{id}"), &[]).status, 404);
+        }
+        assert_eq!(browser.get(&format!("/library/repositories/{hidden}/archive.zip")).status, 404);
+        let layer = browser.get("/library/layer.json").text();
+        assert!(!layer.contains("Zanzibar") && !layer.contains("QUIET"));
+    }
 }
 
 #[test]

@@ -215,11 +215,8 @@ pub async fn events(permit: Permit<ImportLibrary>, path: web::Path<ImportId>) ->
                 let may = still_may_own(conn, session, Permission::LibraryImport, now)?;
                 if may { runs::get_import(conn, shelf, id).map(Some) } else { Ok(None) }
             });
-            let import = match looked.await {
-                Ok(Some(import)) => import,
-                // Nobody's any more; a database that is away is asked again by who comes back.
-                Ok(None) | Err(_) => return None,
-            };
+            // Nobody's any more; a database that is away is asked again by who comes back.
+            let Ok(Some(import)) = looked.await else { return None };
             let told = (import.state, import.progress);
             if told != last || !import.state.is_under_way() {
                 let next = import.state.is_under_way().then_some((app, told));
@@ -242,7 +239,7 @@ pub async fn check_again(
     Form(form): Form<CheckForm>,
 ) -> Result<HttpResponse> {
     let (id, shelf) = (path.into_inner(), permit.shelf());
-    permit.read(move |conn| runs::get_import(conn, shelf, id)).await?;
+    permit.read(move |conn| runs::get_own_import(conn, shelf, id)).await?;
     again(&permit, id, form.withdraw.is_some()).await?;
     Ok(redirect(&format!("/library/imports/{id}")))
 }
@@ -261,7 +258,7 @@ pub async fn apply(
 ) -> Result<HttpResponse> {
     let (id, shelf) = (path.into_inner(), permit.shelf());
     let form = ApplyForm::read(&pairs)?;
-    let import = permit.read(move |conn| runs::get_import(conn, shelf, id)).await?;
+    let import = permit.read(move |conn| runs::get_own_import(conn, shelf, id)).await?;
     let place = format!("/library/imports/{id}");
     match written(&permit, &import, &form).await {
         Ok(counts) => {
@@ -325,7 +322,7 @@ pub async fn undo_form(permit: Permit<ImportLibrary>, path: web::Path<ImportId>)
     let (id, shelf) = (path.into_inner(), permit.shelf());
     let (import, obstacles) = permit
         .read(move |conn| {
-            let import = runs::get_import(conn, shelf, id)?;
+            let import = runs::get_own_import(conn, shelf, id)?;
             let obstacles = undo::list_obstacles(conn, &import)?;
             Ok((import, obstacles))
         })

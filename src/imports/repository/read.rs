@@ -103,7 +103,8 @@ struct ReadProcedure {
     is_retired: bool,
     origin: String,
     body: ProcedureBody,
-    line: usize,
+    /// Where the fields stand for which it may be refused.
+    lines: HashMap<&'static str, usize>,
 }
 
 struct Reading {
@@ -173,7 +174,7 @@ impl Reading {
         let mut taken = Vec::new();
         let mut numbers: HashSet<i32> = HashSet::new();
         for (file, procedure) in procedures {
-            let (body, line) = (&procedure.body, Some(procedure.line));
+            let body = &procedure.body;
             let reason = if let Some(other) = places.get(&procedure.identity) {
                 Some(("uuid", format!("the uuid is already that of {other}")))
             } else if body.name.trim().is_empty() {
@@ -184,6 +185,7 @@ impl Reading {
                 None
             };
             if let Some((field, sentence)) = reason {
+                let line = procedure.lines.get(field).copied();
                 self.refuse(&file, &body.name, field, line, sentence);
                 self.held.push(procedure.identity);
                 continue;
@@ -191,7 +193,7 @@ impl Reading {
             places.insert(procedure.identity, file.clone());
             if procedure.number.is_some_and(|number| !numbers.insert(number)) {
                 let sentence = "another file has this id; this procedure gets the next one that is free";
-                let field = Some("id".to_owned());
+                let (field, line) = (Some("id".to_owned()), procedure.lines.get("id").copied());
                 self.warnings.push(ImportError { field, line, ..ImportError::file(&file, sentence) });
                 taken.push(ReadProcedure { number: None, ..procedure });
             } else {
@@ -428,7 +430,10 @@ fn procedure(found: &Findings, node: &Node, prefix: &str) -> Option<ReadProcedur
         written_from: digest(&object, "written_from"),
         is_retired: object.flag("retired").unwrap_or_default(),
         origin: object.text("origin").unwrap_or_default(),
-        line: object.line(),
+        lines: ["uuid", "id", "name", "steps"]
+            .into_iter()
+            .filter_map(|field| Some((field, object.find(field)?.line)))
+            .collect(),
         identity: uuid(&object, "uuid")?,
         body,
     })
@@ -687,6 +692,8 @@ mod tests {
         let lame = format!("{}steps: []\n{}", &lame[..steps], &lame[after..]);
         let clash =
             copy.replace("00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-00000000000b");
+        let line_of = |text: &str, key: &str| text.lines().position(|l| l.starts_with(key)).unwrap() + 1;
+        let (copied, lamed) = (copy.clone(), lame.clone());
         all.push(("procedures/a-twin.yaml".to_owned(), copy));
         all.push(("procedures/b-lame.yaml".to_owned(), lame));
         all.push(("procedures/c-clash.yaml".to_owned(), clash));
@@ -701,12 +708,19 @@ mod tests {
         assert_eq!(
             refused,
             [
-                "procedures/a-twin.yaml, Read: \"it\", field uuid, line 1: the uuid is already that of \
-                    procedures/HLF-3-read-it.yaml.",
-                "procedures/b-lame.yaml, Read: \"it\", field steps, line 1: a procedure has at least one \
-                    step.",
+                format!(
+                    "procedures/a-twin.yaml, Read: \"it\", field uuid, line {}: the uuid is already that of \
+                        procedures/HLF-3-read-it.yaml.",
+                    line_of(&copied, "uuid:")
+                ),
+                format!(
+                    "procedures/b-lame.yaml, Read: \"it\", field steps, line {}: a procedure has at least \
+                        one step.",
+                    line_of(&lamed, "steps:")
+                ),
                 "test-plans/stray.yaml, Stray, field procedures: no procedure of this archive has the uuid \
-                    00000000-0000-0000-0000-0000000000ff.",
+                    00000000-0000-0000-0000-0000000000ff."
+                    .to_owned(),
             ]
         );
         assert_eq!(read.held.len(), 2, "what is refused is not missing");

@@ -199,6 +199,9 @@ fn apply_attack(
     Ok(Applied { preview, repository: None, version, made: false, event: None })
 }
 
+/// Which keys of a comparison a verdict is said of.
+type KeysOf = fn(&Changes) -> &Vec<String>;
+
 fn of_release(attack: &Attack, plan: &AttackPlan) -> Preview {
     let release = &attack.release;
     let mut names: HashMap<&str, &str> =
@@ -212,7 +215,7 @@ fn of_release(attack: &Attack, plan: &AttackPlan) -> Preview {
     };
     let mut changes = placed(&attack.refused, &attack.warnings);
     let all = [&plan.tactics, &plan.techniques, &plan.groups];
-    let lists: [(Verdict, fn(&Changes) -> &Vec<String>); 4] = [
+    let lists: [(Verdict, KeysOf); 4] = [
         (Verdict::Changed, |changes| &changes.changed),
         (Verdict::Added, |changes| &changes.added),
         (Verdict::Withdrawn, |changes| &changes.withdrawn),

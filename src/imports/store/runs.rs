@@ -69,6 +69,10 @@ pub struct Import {
     /// a plan of their own, so none stands before another.
     #[diesel(sql_type = Bool)]
     pub is_last: bool,
+    /// Whether the reader may say what becomes of it: who writes the repository that it goes to; where that
+    /// is its source's own, whoever imports; and of what makes test plans, who writes in the library.
+    #[diesel(sql_type = Bool)]
+    pub may_write: bool,
 }
 
 /// What the check left beside the counts.
@@ -116,7 +120,7 @@ fn wrote(import: &str) -> String {
 /// `reader` is the place of the reader among the statement's values: what went into a repository that they do
 /// not know of is not there for them, and what could belong to one is its maker's alone until it has gone
 /// somewhere.
-fn import(reader: usize) -> String {
+fn import(reader: usize, shelf: Shelf) -> String {
     format!(
         "SELECT i.id, i.file_name, i.size, i.kind, i.repository_id AS repository, r.name AS repository_name,
             i.attack_version, i.withdraw, i.state, i.progress, i.doing, i.counts, i.created_at,
@@ -126,7 +130,12 @@ fn import(reader: usize) -> String {
                 AND (later.closed_at, later.id) > (i.closed_at, i.id)
                 AND {wrote_later}
                 AND later.repository_id IS NOT DISTINCT FROM i.repository_id
-                AND later.attack_version IS NOT DISTINCT FROM i.attack_version)) AS is_last
+                AND later.attack_version IS NOT DISTINCT FROM i.attack_version)) AS is_last,
+            CASE WHEN r.id IS NULL THEN coalesce(i.kind IN ('attack', 'atomics'), true) OR {edits}
+                WHEN r.type = 'curated' THEN true
+                ELSE {edits} AND (${reader}::uuid IS NULL OR r.type = 'open'
+                    OR EXISTS (SELECT FROM repository_people e WHERE e.repository_id = r.id
+                        AND e.person_id = ${reader}::uuid AND e.may_edit)) END AS may_write
          FROM library_imports i LEFT JOIN repositories r ON r.id = i.repository_id
          LEFT JOIN people maker ON maker.id = i.created_by LEFT JOIN people closer ON closer.id = i.closed_by
          WHERE (${reader}::uuid IS NULL OR i.created_by = ${reader}::uuid AND i.repository_id IS NULL
@@ -134,6 +143,7 @@ fn import(reader: usize) -> String {
                 OR i.kind = 'layer' AND i.state = 'applied')
             OR i.repository_id = ANY ({seen}))",
         seen = seen(reader),
+        edits = shelf.edits(),
         wrote = wrote("i"),
         wrote_later = wrote("later"),
     )
@@ -161,7 +171,7 @@ pub fn list_imports(
     let sql = format!(
         "{} AND ($2 IS NULL OR (i.created_at, i.id) {beyond} ($2, $3))
          ORDER BY i.created_at {order}, i.id {order} LIMIT $4",
-        import(1)
+        import(1, shelf)
     );
     Ok(diesel::sql_query(sql)
         .bind::<Nullable<SqlUuid>, _>(shelf.reader())
@@ -177,11 +187,20 @@ pub fn list_imports(
 /// [`Error::NotFound`]
 pub fn get_import(conn: &mut PgConnection, shelf: Shelf, id: ImportId) -> Result<Import> {
     // sql_query: as for the history.
-    let sql = format!("{} AND i.id = $2", import(1));
+    let sql = format!("{} AND i.id = $2", import(1, shelf));
     Ok(diesel::sql_query(sql)
         .bind::<Nullable<SqlUuid>, _>(shelf.reader())
         .bind::<SqlUuid, _>(id)
         .get_result(conn)?)
+}
+
+/// An import of which somebody says what becomes of it.
+///
+/// # Errors
+/// [`Error::NotFound`], and [`Error::Forbidden`] where the reader may not.
+pub fn get_own_import(conn: &mut PgConnection, shelf: Shelf, id: ImportId) -> Result<Import> {
+    let import = get_import(conn, shelf, id)?;
+    if import.may_write { Ok(import) } else { Err(Error::Forbidden(String::new())) }
 }
 
 /// A row of a preview with its place among all of them.
@@ -534,7 +553,7 @@ pub(crate) fn apply_import(
     content: &Content,
     takes: &Takes,
 ) -> Result<Audited<Counts>> {
-    let import = get_import(tx.conn, shelf, id)?;
+    let import = get_own_import(tx.conn, shelf, id)?;
     let agreed = lock_import(tx.conn, id)?;
     if agreed.state != ImportState::Ready {
         return Err(Error::Refused(format!(
@@ -542,7 +561,6 @@ pub(crate) fn apply_import(
             agreed.state.label().to_lowercase()
         )));
     }
-    check_goal(tx.conn, shelf, import.repository)?;
     let positions: Vec<i32> = takes.0.iter().map(|(position, _)| *position).collect();
     let keys: Vec<(i32, String)> = library_import_changes::table
         .filter(library_import_changes::import_id.eq(id))
@@ -667,7 +685,7 @@ fn counts_json(counts: &Counts) -> serde_json::Value {
 /// # Errors
 /// [`Error::Refused`] when it is not open any more.
 pub(crate) fn discard(tx: &mut WriteTx<'_>, shelf: Shelf, id: ImportId) -> Result<Audited<()>> {
-    let import = get_import(tx.conn, shelf, id)?;
+    let import = get_own_import(tx.conn, shelf, id)?;
     if !lock_import(tx.conn, id)?.state.is_open() {
         return Err(Error::Refused("This import is not open any more.".into()));
     }

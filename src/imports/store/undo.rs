@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use diesel::sql_types::{BigInt, Text};
 use uuid::Uuid;
 
-use super::runs::{Import, get_import, set_closed};
+use super::runs::{Import, get_own_import, set_closed};
 use crate::imports::outcome::TEST_PLAN;
 use crate::imports::preview::{ImportState, Verdict};
 use crate::kernel::authz::Shelf;
@@ -155,7 +155,7 @@ fn use_told(used: &Use) -> String {
 /// [`Error::Refused`] with everything that uses what it brought.
 pub(crate) fn undo(tx: &mut WriteTx<'_>, shelf: Shelf, id: ImportId) -> Result<Audited<()>> {
     lock(tx)?;
-    let import = get_import(tx.conn, shelf, id)?;
+    let import = get_own_import(tx.conn, shelf, id)?;
     let obstacles = list_obstacles(tx.conn, &import)?;
     if !obstacles.is_empty() {
         return Err(Error::Refused(format!("This import cannot be undone. {}", obstacles.join(" "))));

@@ -13,7 +13,6 @@ use crate::library::store::attack::Release;
 #[template(path = "imports/releases.html")]
 pub struct Releases {
     pub frame: Frame,
-    /// Newest first.
     pub releases: Vec<Release>,
     pub from: String,
     pub to: String,

@@ -404,7 +404,6 @@ pub(crate) struct NextVersion {
 pub(crate) enum Imported {
     /// The same as before.
     Stays,
-    /// The new one.
     This,
     Was(Option<i32>),
 }

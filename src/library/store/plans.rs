@@ -78,7 +78,6 @@ pub struct Plan {
     pub title: String,
     pub description: String,
     pub tags: Vec<String>,
-    /// Counts its saves.
     pub version: i32,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,

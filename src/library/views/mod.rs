@@ -211,7 +211,6 @@ pub struct Tactics {
     pub releases: Vec<Release>,
     pub version: String,
     pub tactics: Vec<TacticRow>,
-    /// One's own.
     pub outline: Outline,
     /// Whether the library may be changed.
     pub may_edit: bool,
@@ -285,7 +284,6 @@ pub struct Methodologies {
     pub frame: Frame,
     pub methodologies: Vec<Methodology>,
     pub releases: Vec<ReleaseSize>,
-    /// One's own.
     pub outline: Outline,
     /// Whether the library may be changed.
     pub may_edit: bool,

@@ -240,6 +240,7 @@ const FORMS: &[(&str, &[(&str, &str)])] = &[
     ("/engagements/{id}/procedures/{pid}", &[("version", "1"), ("blue_notes", "Seen")]),
     ("/engagements/{id}/declination", &[("reason", "Not this year")]),
     ("/engagements/{id}/approval", &[("do", "approve")]),
+    ("/library/copies/{copy}", &[("version", "1"), ("origin_version", "2")]),
     ("/reports/{report}/edit", &[("version", "1"), ("title", "Another title")]),
     ("/reports/{report}/move", &[("from", "draft"), ("to", "ready_for_review")]),
     (
@@ -402,7 +403,8 @@ pub(super) fn private_shelf(app: &TestApp) -> (String, String) {
 
 /// An import that goes into a private repository, uploaded by its editor and checked.
 pub(super) fn import_into(app: &TestApp, shelf: &str) -> String {
-    let file = crate::imports::tests("T1003", &[(hostile!("Alpha"), "id", 1)]);
+    let number = u32::from_str_radix(&Uuid::now_v7().simple().to_string()[24..], 16).unwrap();
+    let file = crate::imports::tests("T1003", &[(hostile!("Alpha"), "id", number)]);
     let body = format!(
         "--x\r\ncontent-disposition: form-data; name=\"repository\"\r\n\r\n{shelf}\r\n--x\r\n\
         content-disposition: form-data; name=\"file\"; filename=\"T1003.yaml\"\r\n\r\n{file}\r\n--x--\r\n"

@@ -300,8 +300,8 @@ fn every_template_is_drawn_and_a_part_is_the_same_as_in_its_page() {
     procedure(&mut tour);
     requests(&mut tour);
     report(&mut tour);
-    library(&mut tour);
     imported(&mut tour);
+    library(&mut tour);
     shelf(&mut tour);
     println!("{} answers drew {} of {all} templates and blocks", tour.answers, all - tour.wanted.len());
     let missing: Vec<&str> = tour.wanted.iter().map(|wanted| wanted.name.as_str()).collect();

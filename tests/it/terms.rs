@@ -181,6 +181,13 @@ fn what_stands_under_an_own_tactic_counts_in_glance_and_report() {
     assert_eq!(app.texts(tactics), ["session-theft"]);
     browser.open(&format!("/engagements/{}/sections/outcomes", engagement.id)).expect(200);
     browser.see("Session theft");
+    // What it is counted under keeps its short name, and its name is free.
+    let tactic = app.texts("SELECT id::text FROM terms WHERE kind = 'tactic'").remove(0);
+    let edit = format!("/library/terms/{tactic}/edit");
+    browser.open(&edit).fill("Short name", "theft").press("Save").expect(422);
+    browser.see("1 procedure elsewhere is counted under session-theft, so the short name stays.");
+    browser.open(&edit).fill("Name", "Theft of sessions").press("Save").expect(200);
+    browser.open(&edit).fill("Name", "Session theft").press("Save").expect(200);
     let submitted = browser.post(&format!("/engagements/{}/submit", engagement.id), &[("incomplete", "on")]);
     assert_eq!(submitted.status, 303, "{}", submitted.text());
     let frozen = "SELECT body -> 'tactics' -> -1 ->> 'name' FROM report_revisions";

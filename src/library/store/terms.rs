@@ -197,8 +197,8 @@ struct UseRow {
     what: String,
 }
 
-/// What uses a term: what stands under it, and the procedures that name a technique. One that the reader does
-/// not know of counts without its name.
+/// What uses a term: what stands under it, the procedures that name a technique, and those of engagements
+/// that are counted under a tactic. One that the reader does not know of counts without its name.
 pub fn find_uses(conn: &mut PgConnection, shelf: Shelf, term: &Own) -> Result<Uses> {
     // sql_query: three kinds of use in one list.
     let sql = format!(
@@ -212,14 +212,17 @@ pub fn find_uses(conn: &mut PgConnection, shelf: Shelf, term: &Own) -> Result<Us
             WHERE $2 <> '' AND p.technique_ids @> ARRAY[$2]
          UNION ALL SELECT NULL, '' COLLATE names, 'engagement' FROM procedures p
             WHERE $2 <> '' AND p.technique_ids @> ARRAY[$2]
+         UNION ALL SELECT NULL, '' COLLATE names, 'engagement' FROM procedures p
+            WHERE $4 <> '' AND p.tactics @> ARRAY[$4]
          ORDER BY name",
         seen(3)
     );
-    let id = if term.kind == TermKind::Technique { term.text.short_name.as_str() } else { "" };
+    let called = |kind: TermKind| if term.kind == kind { term.text.short_name.as_str() } else { "" };
     let rows: Vec<UseRow> = diesel::sql_query(sql)
         .bind::<SqlUuid, _>(term.id)
-        .bind::<Text, _>(id)
+        .bind::<Text, _>(called(TermKind::Technique))
         .bind::<Nullable<SqlUuid>, _>(shelf.reader())
+        .bind::<Text, _>(called(TermKind::Tactic))
         .load(conn)?;
     let mut uses = Uses::default();
     for row in rows {
@@ -379,9 +382,10 @@ impl Record for Own {
 pub const NO_PARENT: Misfit<TermField> = (TermField::Parents, "Choose at least one that it belongs to.");
 
 impl Own {
-    /// The id of a technique stays while procedures name it by it.
+    /// The id of a technique stays while procedures name it by it; the short name of a tactic, while those of
+    /// engagements are counted under it.
     fn check_unused(&self, conn: &mut PgConnection, id: &str) -> Result<()> {
-        if self.kind != TermKind::Technique {
+        if self.kind == TermKind::Methodology {
             return Ok(());
         }
         let mut before = self.clone();
@@ -391,8 +395,13 @@ impl Own {
             return Ok(());
         }
         let by = uses.sentence(self.kind);
-        let names = if by.starts_with("1 ") && !by.contains(',') { "names" } else { "name" };
-        let sentence = format!("{id} is what {by} {names} it by, so the id stays.");
+        let is_one = by.starts_with("1 ") && !by.contains(',');
+        let sentence = match (self.kind, is_one) {
+            (TermKind::Technique, true) => format!("{id} is what {by} names it by, so the id stays."),
+            (TermKind::Technique, false) => format!("{id} is what {by} name it by, so the id stays."),
+            (_, true) => format!("{by} is counted under {id}, so the short name stays."),
+            (_, false) => format!("{by} are counted under {id}, so the short name stays."),
+        };
         Err(Error::field(TermField::ShortName.as_str(), sentence))
     }
 }

@@ -190,7 +190,7 @@ fn from_file(name: &str, bytes: &[u8]) -> Result<Found, ImportError> {
 }
 
 /// `T1003` and `T1003.001`
-pub(super) fn is_technique(name: &str) -> bool {
+fn is_technique(name: &str) -> bool {
     let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
     let Some(rest) = name.strip_prefix(['T', 't']) else {
         return false;

@@ -326,6 +326,20 @@ fn copies_and_unknown_techniques_of_a_private_repository_are_listed_to_those_who
 }
 
 #[test]
+fn a_technique_of_ones_own_is_known_and_another_is_kept_and_told() {
+    let app = TestApp::spawn();
+    let mut browser = app.sign_in(&app.people.standard);
+    crate::terms::own_methodology(&mut browser);
+    let mut known = body("One", "id");
+    known.technique_ids = vec!["WEB-T1".into(), "WEB-T9".into(), "T4242".into()];
+    let made = archive("HLF", vec![known, body("Two", "w")]);
+    upload(&mut browser, "HLF.zip", &zip(&made.archive).unwrap(), "").see("added 3");
+    assert_eq!(browser.texts("#warning td.title"), ["T4242", "WEB-T9"]);
+    browser.see("1 procedure names it and is kept: One.").press("Apply").expect(200);
+    browser.open("/library/releases").expect(200).see("T4242").see("WEB-T9").see_not("WEB-T1");
+}
+
+#[test]
 fn an_archive_into_a_repository_that_one_only_reads_says_so() {
     let app = TestApp::spawn();
     crate::imports::repository(&app, "MAN", "managed", &[]);

@@ -642,11 +642,11 @@ fn peculiar_files_look_as_they_must() {
     assert_eq!(commands(&app, "Größe 検知"), ["echo Größe 検知"]);
 }
 
-/// The real files that the small ones above are made like, where `TYRIAN_DATA` names the folder that holds
-/// `atomic-red-team/`: they are nobody's to copy here.
+/// The real files that the small ones above are made like: they are nobody's to copy here.
 #[test]
+#[ignore = "needs TYRIAN_DATA, the folder that holds atomic-red-team/"]
 fn the_real_files_read_as_they_must() {
-    let Some(data) = std::env::var_os("TYRIAN_DATA") else { return };
+    let data = std::env::var_os("TYRIAN_DATA").expect("TYRIAN_DATA");
     let folder = std::path::Path::new(&data).join("atomic-red-team/atomics");
     let read = |technique: &str| {
         let path = folder.join(technique).join(format!("{technique}.yaml"));

@@ -20,7 +20,7 @@ use crate::harness::fixtures::{OWN, Person, hostile};
 const MATRIX: &str = "/library/techniques/matrix";
 
 /// Makes a methodology with one tactic and one technique by the forms; gives the methodology's address.
-fn own_methodology(browser: &mut Browser) -> String {
+pub fn own_methodology(browser: &mut Browser) -> String {
     browser.open("/library/methodologies").expect(200).see("None yet").click("New methodology");
     browser.fill("Name", hostile!("Web attacks")).fill("Short name", "Web").fill("Tags", "Web, web, Apps");
     browser.press("Create methodology").expect(200).see("created.").see("No tactics yet");

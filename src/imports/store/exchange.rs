@@ -7,7 +7,6 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::target::{Applied, Target, agreed, strangers};
-use crate::imports::archive::is_technique;
 use crate::imports::layers::{preview_layer, write_layer};
 use crate::imports::outcome::{Done, How, Outcome, Takes, WHOLE_PLAN};
 use crate::imports::plextrac::store::{preview_plan, write_read_plan};
@@ -73,7 +72,6 @@ pub(super) fn preview(conn: &mut PgConnection, content: &Content, target: &Targe
     let named: Vec<(&str, &str)> = procedures(content)
         .into_iter()
         .flat_map(|body| body.technique_ids.iter().map(|id| (id.as_str(), body.name.as_str())))
-        .filter(|(id, _)| is_technique(id))
         .collect();
     let strangers = strangers(conn, &named, ("procedure names", "procedures name"))?;
     Ok(of_outcome(&title(content), outcome, strangers))

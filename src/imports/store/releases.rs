@@ -162,7 +162,7 @@ fn fates(conn: &mut PgConnection) -> Result<Fates> {
     })))
 }
 
-/// A technique that procedures name and that is not in use.
+/// A technique that procedures name and that is neither in use nor one's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
     pub external_id: String,
@@ -208,7 +208,8 @@ pub fn list_mappings(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<Mappin
          WHERE p.withdrawn_at IS NULL AND p.repository_id = ANY ({})
             AND NOT EXISTS (SELECT FROM techniques te WHERE te.external_id = named.id AND te.status = 'live'
                 AND te.version = (SELECT version FROM attack_versions ORDER BY rank DESC LIMIT 1))
-            AND NOT EXISTS (SELECT FROM terms own WHERE own.kind = 'technique' AND own.short_name = named.id)
+            AND NOT EXISTS (SELECT FROM terms own
+                WHERE own.kind = 'technique' AND own.short_name = named.id)
          GROUP BY named.id ORDER BY named.id",
         may_retag(1),
         seen(1)

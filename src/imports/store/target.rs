@@ -93,13 +93,13 @@ struct Id {
     id: String,
 }
 
-/// Those techniques of a source that no stored release has, and that are none of one's own.
+/// Those techniques of a source that no stored release has, and that are not one's own.
 fn unknown_techniques(conn: &mut PgConnection, named: &[(&str, &str)]) -> Result<HashSet<String>> {
     let ids: HashSet<&str> = named.iter().map(|(id, _)| *id).collect();
     // sql_query: which values of a list are in no row.
     let sql = "SELECT wanted.id FROM unnest($1) wanted (id)
          WHERE NOT EXISTS (SELECT FROM techniques te WHERE te.external_id = wanted.id)
-            AND NOT EXISTS (SELECT FROM terms own \
+            AND NOT EXISTS (SELECT FROM terms own
                 WHERE own.kind = 'technique' AND own.short_name = wanted.id)";
     let unknown: Vec<Id> =
         diesel::sql_query(sql).bind::<Array<Text>, _>(ids.into_iter().collect::<Vec<_>>()).load(conn)?;

@@ -35,7 +35,7 @@ pub enum Rendered {
     Client(ClientStep),
     Details(DetailsStep),
     Procedures(ProceduresStep),
-    Finalize(FinalizeStep),
+    Finalize(Box<FinalizeStep>),
 }
 
 impl Rendered {
@@ -91,7 +91,7 @@ pub async fn render(
         1 => Rendered::Client(client(permit, draft, wizard, around).await?),
         2 => Rendered::Details(details(permit, wizard, around).await?),
         3 => Rendered::Procedures(procedures(permit, wizard, around, filters).await?),
-        _ => Rendered::Finalize(finalize(permit, wizard, around).await?),
+        _ => Rendered::Finalize(Box::new(finalize(permit, wizard, around).await?)),
     })
 }
 

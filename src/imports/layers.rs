@@ -162,7 +162,7 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ImportedLayer) -> Resul
         hash.update([0]);
     }
     let key = format!("layer:{}", hex(&hash.finalize()));
-    let plans = list_all_plans(conn)?;
+    let plans = list_all_plans(conn, shelf)?;
     let label = format!("test plan “{}”", read.name);
     let is_new = plans.iter().all(|plan| plan.key.as_ref() != Some(&key));
     let mut title = read.name.clone();
@@ -230,7 +230,7 @@ pub(crate) fn write_layer(tx: &mut WriteTx<'_>, shelf: Shelf, read: &ImportedLay
         written_from: None,
         imported_digest: content.digest(),
     };
-    let before = write_plan(tx, &incoming)?;
+    let before = write_plan(tx, shelf, &incoming)?;
     let sentence = format!("Made the test plan “{title}” of a Navigator layer: {count} procedures");
     let event = Event::new(Kind::LibraryImported, sentence)
         .subject("test_plan", id.0, &title)

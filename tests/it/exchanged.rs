@@ -349,3 +349,82 @@ fn an_archive_into_a_repository_that_one_only_reads_says_so() {
     let one = b"format: tyrian-repository\nversion: 1\nname: One\nprefix: ONE\nnext_number: 1\n";
     upload(&mut browser, "repository.yaml", one, "").see("one file of a repository archive");
 }
+
+/// A test plan with a procedure of a private repository between two that everybody knows; its id.
+fn plan_with_a_hidden_one(app: &TestApp) -> String {
+    let people = &app.people;
+    let hidden = shelf::repository(app, "Quiet corner", "QGA", "private", &[(&people.lead, Part::Editor)]);
+    let open = shelf::repository(app, "Open shelf", "OPEN", "open", &[]);
+    let add = |repository, name: &str| {
+        let write = |tx: &mut WriteTx<'_>| insert_procedure(tx, Shelf::whole(), repository, body(name, "id"));
+        app.db.write_blocking(&Actor::command(), write).unwrap().0.to_string()
+    };
+    let chosen = [add(open, "First"), add(hidden, "Zanzibar trick"), add(open, "Last")];
+    let mut fields = vec![("title", "Night shift"), ("do", "save")];
+    fields.extend(chosen.iter().map(|id| ("chosen", id.as_str())));
+    assert_eq!(app.browser(&people.lead).post("/test-plans/new", &fields).status, 303);
+    app.texts("SELECT id FROM test_plans WHERE title = 'Night shift'").remove(0)
+}
+
+/// The procedures of a plan, whoever knows of them.
+fn listed(app: &TestApp, plan: &str) -> Vec<String> {
+    app.texts(&format!(
+        "SELECT p.name FROM test_plan_procedures tp JOIN library_procedures p ON p.id = tp.procedure_id
+         WHERE tp.test_plan_id = '{plan}' ORDER BY tp.position"
+    ))
+}
+
+#[test]
+fn what_a_reader_does_not_know_of_is_no_difference_of_a_plan_and_stays_in_it() {
+    let app = TestApp::spawn();
+    let plan = plan_with_a_hidden_one(&app);
+    let all = ["First", "Zanzibar trick", "Last"];
+    let mut stranger = app.browser(&app.people.standard);
+    let yaml = stranger.get(&format!("/test-plans/{plan}.yaml")).text();
+    assert!(!yaml.contains("Zanzibar"));
+    upload(&mut stranger, "plan.yaml", yaml.as_bytes(), "")
+        .see("The library holds all of it already.")
+        .see("added 0, changed 0")
+        .see_not("Conflicts");
+    stranger.press("Apply").expect(200);
+    assert_eq!(listed(&app, &plan), all);
+
+    // Changed here and in the file: neither side tells of it, and theirs leaves it where it stands.
+    let other = yaml.replace("Night shift", "Day shift");
+    let mut lead = app.browser(&app.people.lead);
+    lead.open(&format!("/test-plans/{plan}/edit")).fill("Title", "Late shift").press("Save").expect(200);
+    upload(&mut stranger, "plan.yaml", other.as_bytes(), "").see("Conflicts").see("changed 1");
+    let hidden = app.texts("SELECT identity FROM library_procedures WHERE name = 'Zanzibar trick'").remove(0);
+    stranger.see_not(&hidden).see_not("Zanzibar").check("Take this one").press("Apply").expect(200);
+    assert!(plans(&app).contains(&"Day shift".to_owned()), "theirs was taken");
+    assert_eq!(listed(&app, &plan), all, "but for what they do not know of");
+    let said = stranger.text();
+    assert!(!said.contains(&hidden), "{said}");
+}
+
+#[test]
+fn an_archive_leaves_in_a_plan_what_its_bringer_does_not_know_of() {
+    let app = TestApp::spawn();
+    let (mut lead, mut stranger) = (app.browser(&app.people.lead), app.browser(&app.people.standard));
+    let made = archive("HLF", vec![body("One", "id"), body("Two", "w")]);
+    upload(&mut stranger, "HLF.zip", &zip(&made.archive).unwrap(), "").press("Apply").see("added 3");
+    let plan = made.archive.plans[0].id.to_string();
+    let shared = unpacked(&packed(&app, "HLF")).archive;
+    let private = shelf::repository(&app, "Quiet", "QGA", "private", &[(&app.people.lead, Part::Editor)]);
+    let write = |tx: &mut WriteTx<'_>| insert_procedure(tx, Shelf::whole(), private, body("Secret", "id"));
+    let (secret, _) = app.db.write_blocking(&Actor::command(), write).unwrap();
+    app.superuser()
+        .batch_execute(&format!(
+            "SET session_replication_role = replica;
+             INSERT INTO test_plan_procedures (test_plan_id, position, procedure_id)
+                VALUES ('{plan}', 3, '{secret}')"
+        ))
+        .unwrap();
+    upload(&mut stranger, "HLF.zip", &zip(&shared).unwrap(), "").see("changed 0").press("Discard");
+    let mut theirs = shared;
+    theirs.plans[0].content.procedures.reverse();
+    upload(&mut stranger, "HLF.zip", &zip(&theirs).unwrap(), "").see("changed 1").see_not("Conflicts");
+    stranger.press("Apply").expect(200);
+    assert_eq!(listed(&app, &plan), ["One", "Secret", "Two"], "behind what it stood behind");
+    lead.open(&format!("/test-plans/{plan}")).expect(200).see("Secret");
+}

@@ -173,7 +173,7 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) ->
         });
     }
     let targets = targets(conn, shelf, plan, &verdicts, how, &mut outcome)?;
-    let plans = list_all_plans(conn)?;
+    let plans = list_all_plans(conn, shelf)?;
     let identities = identities(plan, &by_key);
     let (plan_verdict, title) = judge_plan(plan, &plans, identities, how, &mut outcome);
     Ok(Prepared { outcome, verdicts, targets, plan: plan_verdict, title })
@@ -484,7 +484,7 @@ pub(crate) fn write_read_plan(
                 written_from: None,
                 imported_digest: digest,
             };
-            let before = write_plan(tx, &incoming)?;
+            let before = write_plan(tx, shelf, &incoming)?;
             acts.push(Act::plan(told, &before)?);
             Some(id)
         }

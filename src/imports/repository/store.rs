@@ -158,14 +158,19 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadArchive, how: &How)
         check_free(conn, &prefix, &archive.head.name)?;
     }
     let state = match &repository {
-        Some(repository) => state(conn, repository, &archive)?,
-        None => State { next_number: 1, ..plans_state(conn, &archive)? },
+        Some(repository) => state(conn, shelf, repository, &archive)?,
+        None => State { next_number: 1, ..plans_state(conn, shelf, &archive)? },
     };
     let plan = plan(&archive, &read.held, &state, how.missing, &how.takes)?;
     Ok(Prepared { archive, repository, plan })
 }
 
-fn state(conn: &mut PgConnection, repository: &StoredRepository, archive: &Archive) -> Result<State> {
+fn state(
+    conn: &mut PgConnection,
+    shelf: Shelf,
+    repository: &StoredRepository,
+    archive: &Archive,
+) -> Result<State> {
     let digests: Vec<ContentDigest> =
         archive.procedures.iter().map(|procedure| procedure.written_from).collect();
     let mut bases = list_bases(conn, repository.id, &digests)?;
@@ -182,13 +187,13 @@ fn state(conn: &mut PgConnection, repository: &StoredRepository, archive: &Archi
             bases: bases.remove(&row.id).unwrap_or_default(),
         });
     }
-    Ok(State { procedures, next_number: repository.next_number, ..plans_state(conn, archive)? })
+    Ok(State { procedures, next_number: repository.next_number, ..plans_state(conn, shelf, archive)? })
 }
 
-fn plans_state(conn: &mut PgConnection, archive: &Archive) -> Result<State> {
+fn plans_state(conn: &mut PgConnection, shelf: Shelf, archive: &Archive) -> Result<State> {
     let named: HashSet<Uuid> = archive.plans.iter().map(|plan| plan.id).collect();
     let mut state = State::default();
-    for row in list_all_plans(conn)? {
+    for row in list_all_plans(conn, shelf)? {
         if named.contains(&row.id.0) {
             let imported = row.imported_digest.as_deref().and_then(digest);
             state.plans.push(PlanHere { id: row.id.0, content: fields(&row), imported });
@@ -273,7 +278,7 @@ pub(crate) fn write_archive(
             (insert_repository(tx, &new, how.editor)?, head.name.clone())
         }
     };
-    let acts = write(tx, id, &head.prefix, &plan)?;
+    let acts = write(tx, shelf, id, &head.prefix, &plan)?;
     let counts = outcome.counts();
     let sentence = format!("Imported an archive into the repository “{name}” ({}): {counts}", head.prefix);
     let event =
@@ -288,7 +293,13 @@ pub(crate) fn write_archive(
     Ok(Done { outcome, event: Some(event), repository: Some(id), acts })
 }
 
-fn write(tx: &mut WriteTx<'_>, repository: RepositoryId, prefix: &str, plan: &Plan) -> Result<Vec<Act>> {
+fn write(
+    tx: &mut WriteTx<'_>,
+    shelf: Shelf,
+    repository: RepositoryId,
+    prefix: &str,
+    plan: &Plan,
+) -> Result<Vec<Act>> {
     let here: HashMap<Uuid, StoredProcedure> =
         list_stored(tx.conn, repository)?.into_iter().map(|row| (row.identity, row)).collect();
     let mut gone = Vec::new();
@@ -361,7 +372,7 @@ fn write(tx: &mut WriteTx<'_>, repository: RepositoryId, prefix: &str, plan: &Pl
             written_from: Some(plan.written_from),
             imported_digest: content.digest(),
         };
-        let before = write_plan(tx, &incoming)?;
+        let before = write_plan(tx, shelf, &incoming)?;
         acts.push(Act::plan(plan.id, &before)?);
     }
     Ok(acts)

@@ -22,6 +22,7 @@ use crate::kernel::db::schema::{
     test_plans,
 };
 use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
+use crate::library::planning::woven;
 
 /// Rows of one INSERT: a statement holds at most 65,535 values.
 const CHUNK: usize = 2_000;
@@ -225,7 +226,7 @@ pub fn list_bases(
     Ok(bases)
 }
 
-/// A test plan with the identities of its procedures.
+/// A test plan with the identities of those of its procedures that the reader knows of.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct StoredPlan {
     #[diesel(sql_type = SqlUuid)]
@@ -250,30 +251,43 @@ pub struct StoredPlan {
     pub lower_title: String,
 }
 
-const PLAN: &str = "SELECT t.id, t.key, t.title, t.description, t.tags, t.written_from, t.imported_digest,
-        lower(t.title) AS lower_title,
-        ARRAY(SELECT p.identity FROM test_plan_procedures tp
-            JOIN library_procedures p ON p.id = tp.procedure_id
-            WHERE tp.test_plan_id = t.id ORDER BY tp.position) AS procedures
-     FROM test_plans t WHERE t.deleted_at IS NULL";
+/// `reader` is the place of the reader among the statement's values.
+fn select_plan(reader: usize) -> String {
+    format!(
+        "SELECT t.id, t.key, t.title, t.description, t.tags, t.written_from, t.imported_digest,
+            lower(t.title) AS lower_title,
+            ARRAY(SELECT p.identity FROM test_plan_procedures tp
+                JOIN library_procedures p ON p.id = tp.procedure_id
+                WHERE tp.test_plan_id = t.id AND p.repository_id = ANY ({})
+                ORDER BY tp.position) AS procedures
+         FROM test_plans t WHERE t.deleted_at IS NULL",
+        seen(reader)
+    )
+}
 
 /// The test plans that need only procedures of one repository, by title.
 pub fn list_plans_within(conn: &mut PgConnection, repository: RepositoryId) -> Result<Vec<StoredPlan>> {
     // sql_query: a plan with its list in one row.
     let sql = format!(
-        "{PLAN} AND EXISTS (SELECT FROM test_plan_procedures tp WHERE tp.test_plan_id = t.id)
+        "{} AND EXISTS (SELECT FROM test_plan_procedures tp WHERE tp.test_plan_id = t.id)
             AND NOT EXISTS (SELECT FROM test_plan_procedures tp
                 JOIN library_procedures p ON p.id = tp.procedure_id
             WHERE tp.test_plan_id = t.id AND p.repository_id <> $1)
-         ORDER BY lower(t.title), t.id"
+         ORDER BY lower(t.title), t.id",
+        select_plan(2)
     );
-    Ok(diesel::sql_query(sql).bind::<SqlUuid, _>(repository).load(conn)?)
+    Ok(diesel::sql_query(sql)
+        .bind::<SqlUuid, _>(repository)
+        .bind::<Nullable<SqlUuid>, _>(Shelf::whole().reader())
+        .load(conn)?)
 }
 
-/// All test plans that were not deleted.
-pub fn list_all_plans(conn: &mut PgConnection) -> Result<Vec<StoredPlan>> {
+/// All test plans that were not deleted, each as the reader sees it.
+pub fn list_all_plans(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<StoredPlan>> {
     // sql_query: a plan with its list in one row.
-    Ok(diesel::sql_query(format!("{PLAN} ORDER BY lower(t.title), t.id")).load(conn)?)
+    Ok(diesel::sql_query(format!("{} ORDER BY lower(t.title), t.id", select_plan(1)))
+        .bind::<Nullable<SqlUuid>, _>(shelf.reader())
+        .load(conn)?)
 }
 
 /// Makes a repository for what comes in. `editor` is the first who may write in it.
@@ -497,13 +511,21 @@ pub(crate) struct IncomingPlan {
     pub imported_digest: ContentDigest,
 }
 
-/// Stores a test plan; one of its id that was deleted comes back. The caller audits.
+/// Stores a test plan; one of its id that was deleted comes back. Procedures that the writer does not know of
+/// stay in it, behind what they stood behind. The caller audits.
 ///
 /// # Errors
 /// [`Error::Refused`] where another plan has its title.
-pub(crate) fn write_plan(tx: &mut WriteTx<'_>, plan: &IncomingPlan) -> Result<PlanBefore> {
+pub(crate) fn write_plan(tx: &mut WriteTx<'_>, shelf: Shelf, plan: &IncomingPlan) -> Result<PlanBefore> {
     let now = tx.now();
     let was = find_plan_was(tx.conn, plan.id)?;
+    let stood: Vec<LibraryProcedureId> = test_plan_procedures::table
+        .filter(test_plan_procedures::test_plan_id.eq(plan.id))
+        .order(test_plan_procedures::position)
+        .select(test_plan_procedures::procedure_id)
+        .load(tx.conn)?;
+    let hidden = revisions::list_hidden(tx.conn, shelf, &stood)?;
+    let procedures = woven(plan.procedures.clone(), &stood, |one| hidden.contains(one));
     if let Some(key) = &plan.key {
         // One that was deleted keeps its row, and gives the key to the one that comes.
         diesel::update(
@@ -552,7 +574,7 @@ pub(crate) fn write_plan(tx: &mut WriteTx<'_>, plan: &IncomingPlan) -> Result<Pl
     diesel::delete(test_plan_procedures::table.filter(test_plan_procedures::test_plan_id.eq(plan.id)))
         .execute(tx.conn)?;
     let rows: Vec<_> = (1i32..)
-        .zip(&plan.procedures)
+        .zip(&procedures)
         .map(|(position, procedure)| {
             (
                 test_plan_procedures::test_plan_id.eq(plan.id),

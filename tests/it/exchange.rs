@@ -25,6 +25,8 @@ use tyrian::kernel::event::domain::Actor;
 use tyrian::library::changes::Missing;
 use tyrian::library::domain::{Expected, Input, ProcedureBody, Reference, RepositoryType, Step, StepKind};
 use tyrian::library::store::exchange::{find_by_prefix, list_members};
+use tyrian::library::store::terms::insert as insert_term;
+use tyrian::library::terms::{TermKind, TermText};
 use uuid::Uuid;
 
 use crate::harness::TestApp;
@@ -339,6 +341,30 @@ fn numbers_that_clash_give_the_newcomer_the_next() {
     assert_eq!(done.changes.withdrawn, ["HLF-1 One"]);
 }
 
+/// Two methodologies of one's own that share a tactic, with one technique under two of them and one that no
+/// procedure names.
+fn own_terms(app: &TestApp) {
+    let insert = |kind, name: &str, short_name: &str, parents: &[Uuid]| {
+        let mut parents = parents.to_vec();
+        parents.sort();
+        let text = TermText {
+            name: name.into(),
+            short_name: short_name.into(),
+            description: format!("On\t{name} \u{202e}|\n\n- and \"why\": #"),
+            parents,
+            tags: vec!["own".into(), "no".into()],
+        };
+        app.db.write_blocking(&Actor::command(), |tx| insert_term(tx, kind, &text)).unwrap().0
+    };
+    let web = insert(TermKind::Methodology, "Web testing", "WSTG / Web", &[]);
+    let apps = insert(TermKind::Methodology, "Applications", "APPS", &[]);
+    let sign_in = insert(TermKind::Tactic, "Sign-in", "web-sign-in", &[web, apps]);
+    let session = insert(TermKind::Tactic, "Session", "web-session", &[web]);
+    let crash = insert(TermKind::Tactic, "Crash", "app-crash", &[apps]);
+    insert(TermKind::Technique, "Weak sign-in", "WSTG-ATHN-01", &[sign_in, session]);
+    insert(TermKind::Technique, "Fuzzing", "APP-F1", &[crash]);
+}
+
 /// A plan with procedures of two methodologies and of none.
 fn mixed(app: &TestApp) -> TestPlanId {
     let mut own = body("Own <b>way</b>", "printf 'x\ty' |\r\n cat \u{202e}");
@@ -369,10 +395,14 @@ fn exported_test_plans_are_read_back_equal_and_clean() {
         .texts("SELECT id::text FROM test_plans WHERE key IS NOT NULL ORDER BY title")
         .iter()
         .map(|id| id.parse().unwrap())
-        .chain([mixed])
+        .chain([mixed, mixed])
         .collect();
-    assert_eq!(plans.len(), 4);
-    for id in plans {
+    assert_eq!(plans.len(), 5);
+    for (at, id) in plans.into_iter().enumerate() {
+        let is_owned = at == 4;
+        if is_owned {
+            own_terms(&app);
+        }
         let (plan, known) = reading(&app, |conn| read_plan(conn, Shelf::whole(), id));
         let file = file_of(&plan, &known);
         let text = plextrac::write(&file);
@@ -390,11 +420,29 @@ fn exported_test_plans_are_read_back_equal_and_clean() {
         let stored: Vec<_> = plan.procedures.iter().map(|procedure| procedure.body.clone()).collect();
         assert_eq!(bodies, stored, "what stands in the texts is found again");
         let methodologies: Vec<_> = file.methodologies.iter().map(|m| m.name.as_str()).collect();
-        if id == mixed {
-            assert_eq!(methodologies.len(), 2, "{methodologies:?}");
+        if is_owned {
+            assert_eq!(
+                methodologies,
+                ["MITRE ATT&CK 19.1", "Other techniques", "Applications", "Web testing"],
+                "each of the terms' own, and the one of those that have none"
+            );
+            let own = file.techniques.iter().find(|technique| technique.short_name == "WSTG-ATHN-01");
+            let own = own.unwrap();
+            assert_eq!((own.name.as_str(), own.is_editable), ("Weak sign-in", true));
+            let above: Vec<_> =
+                file.tactics.iter().filter(|tactic| own.parents.contains(&tactic.id)).collect();
+            let names: Vec<_> = above.iter().map(|tactic| tactic.short_name.as_str()).collect();
+            assert_eq!(names, ["web-sign-in", "web-session"], "in their order");
+            assert_eq!((above[0].parents.len(), above[1].parents.len()), (2, 1));
+            assert_eq!(above[0].source_key.as_deref(), Some("tyrian"));
+        } else if id == mixed {
+            assert_eq!(methodologies, ["MITRE ATT&CK 19.1", "Other techniques"]);
         }
         for tactic in &file.tactics {
             assert!(tactic.parents.iter().all(|id| file.methodologies.iter().any(|m| m.id == *id)));
+        }
+        for technique in &file.techniques {
+            assert!(technique.parents.iter().all(|id| file.tactics.iter().any(|t| t.id == *id)));
         }
         // Brought in where it came from, it changes nothing.
         let read = ReadPlan { file_name: "plan.yaml".into(), plan: again, warnings: Vec::new() };

@@ -171,7 +171,7 @@ fn large() {
         description: String::new(),
         next_number: 1_801,
     };
-    let archive = Archive { head, procedures, plans: Vec::new() };
+    let archive = Archive { head, procedures, plans: Vec::new(), methodologies: Vec::new() };
     let mut packed = Vec::new();
     measure("archive of 1,800 procedures, written", || {
         packed = repository::zip(&archive).expect("a zip");

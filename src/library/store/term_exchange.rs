@@ -32,7 +32,8 @@ pub struct StoredTerm {
 /// The own techniques among those that procedures name (`$1`), and what they stand under.
 const NAMED: &str = "WITH named AS (SELECT id FROM terms WHERE kind = 'technique' AND short_name = ANY ($1)),
     tactic AS (SELECT DISTINCT parent_id AS id FROM term_parents WHERE term_id IN (SELECT id FROM named)),
-    methodology AS (SELECT DISTINCT parent_id AS id FROM term_parents WHERE term_id IN (SELECT id FROM tactic))";
+    methodology AS (SELECT DISTINCT parent_id AS id FROM term_parents
+        WHERE term_id IN (SELECT id FROM tactic))";
 
 /// Methodologies by short name, tactics in their order, techniques by id.
 const TERMS: &str = "SELECT t.id, t.kind, t.name, t.short_name, t.description, t.tags,
@@ -56,7 +57,8 @@ pub fn list_methodologies_named(conn: &mut PgConnection, ids: &[String]) -> Resu
     // sql_query: as for the techniques alone, and down again.
     let sql = format!(
         "{NAMED},
-         under AS (SELECT DISTINCT term_id AS id FROM term_parents WHERE parent_id IN (SELECT id FROM methodology)),
+         under AS (SELECT DISTINCT term_id AS id FROM term_parents
+            WHERE parent_id IN (SELECT id FROM methodology)),
          lowest AS (SELECT DISTINCT term_id AS id FROM term_parents WHERE parent_id IN (SELECT id FROM under))
          {TERMS} t.id IN (SELECT id FROM methodology UNION SELECT id FROM under UNION SELECT id FROM lowest)
          {ORDER}"

@@ -288,7 +288,7 @@ fn write_parents(conn: &mut PgConnection, term: TermId, kind: TermKind, parents:
 /// [`Error::Invalid`] for a short name that another one has, and parents that are none.
 pub fn insert(tx: &mut WriteTx<'_>, kind: TermKind, text: &TermText) -> Result<Audited<TermId>> {
     let id = TermId::new();
-    insert_known(tx, id, kind, text)?;
+    write_new(tx, id, 1, kind, text)?;
     let event = about(Kind::TermCreated, "Created", kind, id, &text.name);
     tx.audited(id, event)
 }
@@ -298,6 +298,18 @@ pub fn insert(tx: &mut WriteTx<'_>, kind: TermKind, text: &TermText) -> Result<A
 /// # Errors
 /// As [`insert`].
 pub(crate) fn insert_known(tx: &mut WriteTx<'_>, id: TermId, kind: TermKind, text: &TermText) -> Result<()> {
+    // One that was deleted here and comes again goes on where its history ends.
+    let version = history::last_version(tx.conn, Subject(SubjectKind::Term, id.0))? + 1;
+    write_new(tx, id, version, kind, text)
+}
+
+fn write_new(
+    tx: &mut WriteTx<'_>,
+    id: TermId,
+    version: Version,
+    kind: TermKind,
+    text: &TermText,
+) -> Result<()> {
     check_tactic(tx.conn, kind, &text.short_name)?;
     let last: Option<i32> =
         terms::table.filter(terms::kind.eq(kind)).select(max(terms::position)).first(tx.conn)?;
@@ -312,6 +324,7 @@ pub(crate) fn insert_known(tx: &mut WriteTx<'_>, id: TermId, kind: TermKind, tex
             terms::position.eq(last.unwrap_or(0) + 1),
             terms::created_at.eq(tx.now()),
             terms::created_by.eq(tx.actor().id),
+            terms::version.eq(version),
         ))
         .execute(tx.conn)
         .map_err(taken)?;
@@ -321,7 +334,7 @@ pub(crate) fn insert_known(tx: &mut WriteTx<'_>, id: TermId, kind: TermKind, tex
         .map(|field| (*field, text.get(*field)))
         .filter(|(_, v)| !v.is_empty())
         .collect();
-    let first: Vec<_> = values.iter().map(|(field, value)| (*field, 1, value.as_str())).collect();
+    let first: Vec<_> = values.iter().map(|(field, value)| (*field, version, value.as_str())).collect();
     history::note(tx, Subject(SubjectKind::Term, id.0), &first)
 }
 

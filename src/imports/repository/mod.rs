@@ -4,7 +4,9 @@
 pub mod file;
 pub mod merge;
 mod read;
+mod read_terms;
 pub mod store;
+pub mod terms;
 mod write;
 
 pub use read::{ReadArchive, read};

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
+use crate::library::terms::TermKind;
 
 /// A repository with its procedures and the test plans that need no other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,4 +119,9 @@ pub fn code(prefix: &str, number: i32) -> String {
 pub fn is_prefix(text: &str) -> bool {
     (3..=8).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+/// The key under which a file has the short name.
+pub(super) fn short_key(kind: TermKind) -> &'static str {
+    if kind == TermKind::Technique { "id" } else { "short_name" }
 }

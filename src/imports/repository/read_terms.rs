@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::file::{Methodology, MethodologyFields, Term};
-use super::read::{digest, short_texts, uuid};
+use super::fields::{digest, short_texts, uuid};
+use super::file::{Methodology, MethodologyFields, Term, short_key};
 use super::terms::Place;
 use crate::imports::domain::ImportError;
 use crate::imports::findings::Findings;
@@ -37,11 +37,6 @@ pub(super) struct ReadMethodology {
     written_from: Option<ContentDigest>,
     tactics: Vec<ReadTerm>,
     techniques: Vec<ReadTerm>,
-}
-
-/// The key under which a file has the short name.
-pub(super) fn short_key(kind: TermKind) -> &'static str {
-    if kind == TermKind::Technique { "id" } else { "short_name" }
 }
 
 pub(super) fn methodology(found: &Findings, node: &Node) -> Option<ReadMethodology> {

@@ -1,13 +1,12 @@
 //! What the methodologies of an archive would do here: what is only in the file is added, and what reads
-//! differently stays as it is here and is told. Pure: what is here comes in as values.
+//! differently stays as it is here and is told. What is here comes in as values.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::file::{Methodology, MethodologyFields, Term};
-use super::read_terms::short_key;
+use super::file::{Methodology, MethodologyFields, Term, short_key};
 use crate::imports::domain::ImportError;
 use crate::imports::outcome::Touched;
 use crate::imports::preview::Verdict;

@@ -79,8 +79,8 @@ pub fn find_last_decided(conn: &mut PgConnection) -> Result<Option<Verification>
         .optional()?)
 }
 
-/// Adds the row of one that begins. Who holds the claim knows that no other runs: rows without an end were left
-/// by processes that are gone.
+/// Adds the row of one that begins. Who holds the claim knows that no other runs: rows without an end were
+/// left by processes that are gone.
 pub fn insert(conn: &mut PgConnection, one: &Verification) -> Result<()> {
     diesel::delete(audit_verifications::table.filter(audit_verifications::finished_at.is_null()))
         .execute(conn)?;

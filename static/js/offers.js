@@ -12,6 +12,9 @@ const GATES = ['/sign-in', '/account/proof', '/account/two-factor'];
 
 const asked = new Set();
 
+// The form that this tab posted last, [place, tab], once its answer is here.
+let posted = [];
+
 export function rememberSent(form) {
   if (!hasOwnAddress(form)) sessionStorage.setItem(SENT, JSON.stringify([placeOf(form), tabOf(form)]));
 }
@@ -20,7 +23,7 @@ async function settleSent() {
   const sent = sessionStorage.getItem(SENT);
   if (!sent || GATES.some((gate) => location.pathname.startsWith(gate))) return;
   sessionStorage.removeItem(SENT);
-  const [place, tab] = JSON.parse(sent);
+  const [place, tab] = (posted = JSON.parse(sent));
   // The form again, without a word that something was done, is one that was refused, or stood behind a gate.
   const isShownAgain = watchedForms().some((one) => placeOf(one) === place) && !find('[data-message]');
   if (!isShownAgain && !find('[data-refusal]')) await discardDraft(place, tab);
@@ -41,6 +44,10 @@ async function offer() {
   for (const banner of findAll('[data-draft-of]', holder.content)) place(banner);
 }
 
+function isPosted({ dataset: { draftOf, tab } }) {
+  return posted[0] === draftOf && posted[1] === tab;
+}
+
 function formOf(banner) {
   return watchedForms().find((form) => placeOf(form) === banner.dataset.draftOf);
 }
@@ -54,6 +61,11 @@ function place(banner) {
   if (form && says(banner, form)) {
     if (reopens(form)) form.dataset.draftTab = banner.dataset.tab;
     else discardDraft(banner.dataset.draftOf, banner.dataset.tab);
+    return;
+  }
+  // What both sides changed stands in the form, and what was typed beside it.
+  if (form && isPosted(banner) && find('.conflict', form)) {
+    form.dataset.draftTab = banner.dataset.tab;
     return;
   }
   const anchor = form ?? openerOf(banner)?.closest('details, section, form');

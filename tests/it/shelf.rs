@@ -108,6 +108,8 @@ fn a_private_repository_is_known_to_its_viewers_and_editors_alone() {
         }
         browser.open("/library/procedures?q=zanzibar").see("No procedure matches");
     }
+    // Nor does a name that is refused tell of it.
+    repository(&app, "QUIET corner", "CORNER", "open", &[]);
     // A viewer reads, and does not write.
     let mut viewer = app.browser(&people.second);
     viewer.open(&format!("/library/procedures/{secret}/edit")).expect(403);
@@ -208,6 +210,23 @@ fn deleting_what_an_engagement_was_made_from_changes_nothing_there() {
     assert_eq!(app.texts(rows), before);
     let copy = app.texts("SELECT id FROM procedures WHERE name = 'Made here'").remove(0);
     browser.open(&format!("/engagements/{}/procedures/{copy}", engagement.id)).expect(200).see("made");
+}
+
+/// Who writes on something that another deletes meanwhile keeps what they typed, and reads that it is not
+/// saved.
+#[test]
+fn what_was_typed_stays_in_sight_where_what_it_belongs_to_is_gone() {
+    let app = TestApp::spawn();
+    let shelf = repository(&app, "Lab", "LAB", "open", &[]);
+    let made = procedure(&app, shelf, body("Made here", "made"));
+    let mut writer = app.browser(&app.people.lead);
+    writer.open(&format!("/library/procedures/{made}/edit"));
+    writer.fill("Name", hostile!("A better name")).fill("Recommendation", "Watch <b>closely</b>.");
+    let mut other = app.browser(&app.people.administrator);
+    other.open(&format!("/library/repositories/{shelf}/delete")).check("Delete the procedures too");
+    other.press("Delete repository").expect(200);
+    writer.press("Save").expect(404).see("Not here").see("Nothing was saved").see("What you typed");
+    writer.see(hostile!("A better name")).see("Watch <b>closely</b>.").see_not(&shelf.to_string());
 }
 
 /// Opens the editor of a new procedure in a repository of this prefix.

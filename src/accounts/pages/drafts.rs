@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::accounts::views::{DraftOffer, DraftOffers};
 use crate::kernel::base::error::{Error, Result};
@@ -98,10 +99,15 @@ pub async fn list(ctx: SignedIn, Query(mut asked): Query<Asked>) -> Result<HttpR
     ctx.page(&DraftOffers { offers })
 }
 
-/// The beginning of the longest text, by which somebody knows what they typed.
+/// The beginning of the longest text, by which somebody knows what they typed. Sentences go before single
+/// words, and what was chosen from a list, an id, tells nobody anything.
 fn first_words(fields: &[(String, String)]) -> String {
-    let is_typed = |(name, _): &&(String, String)| !name.starts_with("had.") && !name.starts_with("base.");
-    let longest = fields.iter().filter(is_typed).map(|(_, value)| value.trim()).max_by_key(|text| text.len());
+    let is_typed = |(name, value): &&(String, String)| {
+        let says = value.trim();
+        !name.starts_with("had.") && !name.starts_with("base.") && Uuid::try_parse(says).is_err()
+    };
+    let typed = fields.iter().filter(is_typed).map(|(_, value)| value.trim());
+    let longest = typed.max_by_key(|text| (text.contains(char::is_whitespace), text.len()));
     let line = longest.unwrap_or_default().lines().next().unwrap_or_default();
     let mut words: String = line.chars().take(WORDS).collect();
     if line.chars().nth(WORDS).is_some() {
@@ -124,4 +130,26 @@ pub async fn discard(ctx: SignedIn, Form(which): Form<Which>) -> Result<HttpResp
         })
         .await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_is_known_by_what_was_typed() {
+        let of = |fields: &[(&str, &str)]| {
+            let fields: Vec<_> = fields.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            first_words(&fields)
+        };
+        let id = "01a224fc-eebf-77ae-8449-d2a1d4659387";
+        assert_eq!(
+            of(&[("repository", id), ("name", "Dump keys"), ("had.name", "Dump all the keys")]),
+            "Dump keys"
+        );
+        assert_eq!(of(&[("key", "attack-enterprise-18.1"), ("name", " Two words ")]), "Two words");
+        assert_eq!(of(&[("repository", id), ("kind", "private")]), "private");
+        assert_eq!(of(&[("repository", id)]), "");
+        assert_eq!(of(&[("notes", &"long ".repeat(30))]), format!("{}…", "long ".repeat(12)));
+    }
 }

@@ -29,6 +29,7 @@ use crate::kernel::refusals as flood;
 use crate::kernel::web::ctx::{Ctx, Known, Message, Refusal, is_partial};
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::{Frame, Section};
+use crate::kernel::web::kept::Typed;
 use crate::kernel::web::places;
 use crate::kernel::web::shown::shown;
 
@@ -44,6 +45,8 @@ struct ErrorPage {
     way_on: (&'static str, &'static str),
     /// Whether the reader may look the request up in the audit log.
     reads_log: bool,
+    /// What was typed into the form that it answers.
+    typed: Vec<String>,
 }
 
 pub async fn edge(
@@ -155,7 +158,7 @@ impl actix_web::ResponseError for Bare {
         answer
             .insert_header((header::RETRY_AFTER, "5"))
             .insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
-        answer.body(body(&error, frame, self.partial).unwrap_or_default())
+        answer.body(body(&error, frame, Typed::default(), self.partial).unwrap_or_default())
     }
 }
 
@@ -313,12 +316,13 @@ fn rendered(request: &HttpRequest, error: &Error) -> HttpResponse {
             request.extensions().get::<tracing_actix_web::RequestId>().map(|id| **id),
         ),
     };
+    let typed = request.extensions().get::<Typed>().cloned().unwrap_or_default();
     let mut answer = HttpResponse::build(error.status());
     answer.content_type("text/html; charset=utf-8");
     if matches!(error, Error::Unavailable(_) | Error::Busy(_)) {
         answer.insert_header((header::RETRY_AFTER, "5"));
     }
-    answer.body(body(error, frame, partial).unwrap_or_else(|_| "The page could not be drawn.".into()))
+    answer.body(body(error, frame, typed, partial).unwrap_or_else(|_| "The page could not be drawn.".into()))
 }
 
 /// After signing in, or whatever `gate` asks for, the person comes back to the page they wanted. A fragment
@@ -355,13 +359,13 @@ fn page_behind(request: &HttpRequest) -> Option<String> {
     is_ours.then(|| path.split('#').next().unwrap_or(path).to_owned())
 }
 
-fn body(error: &Error, mut frame: Frame, partial: bool) -> askama::Result<String> {
+fn body(error: &Error, mut frame: Frame, Typed(typed): Typed, partial: bool) -> askama::Result<String> {
     let (heading, sentence, way_on) = words(error);
     frame.title = heading.to_owned();
     // It may repeat what was typed, or a name.
     let sentence = harmless(&sentence).into_owned();
     let reads_log = frame.reads_log;
-    let page = ErrorPage { frame, heading, sentence, way_on, reads_log };
+    let page = ErrorPage { frame, heading, sentence, way_on, reads_log, typed };
     Ok(shown(if partial { page.as_main().render()? } else { page.render()? }))
 }
 

@@ -1,5 +1,6 @@
-//! What somebody posted after their session had ended, without scripts that keep a draft before: the answer
-//! holds it, to be sent again after signing in. The server keeps nothing of it, since nobody says whose it
+//! What somebody posted that was not taken, and that no form shows again: their session had ended, what they
+//! wrote on was deleted meanwhile, a right was taken away. The answer holds what they typed. After an ended
+//! session it can be sent again after signing in; the server keeps nothing of it, since nobody says whose it
 //! is.
 
 use actix_web::HttpMessage;
@@ -9,16 +10,20 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use askama::Template;
+use uuid::Uuid;
 
 use crate::kernel::app::App;
 use crate::kernel::base::error::Error;
-use crate::kernel::web::ctx::{Ctx, Known, is_partial};
+use crate::kernel::web::ctx::{Ctx, is_partial};
 use crate::kernel::web::filters;
 use crate::kernel::web::form::{BODY_TIME, arrive};
 use crate::kernel::web::frame::{Frame, Section};
 
 /// The most that is held for somebody who is not signed in, in bytes.
 const KEPT: usize = 256 << 10;
+
+/// Field names that a page of ours writes for itself.
+const OWN: [&str; 4] = ["version", "zone", "tab", "then"];
 
 /// Fields whose names hold one of these words are secrets: they are typed again, never written into a page.
 const SECRETS: [&str; 2] = ["password", "code"];
@@ -34,16 +39,21 @@ struct KeptPage {
 }
 
 impl KeptPage {
-    /// What was typed, without what the page itself had written into its form.
     fn typed(&self) -> impl Iterator<Item = &str> {
-        let own = |name: &str| {
-            let own = ["version", "zone", "tab", "then"].contains(&name);
-            own || name.starts_with("base.") || name.starts_with("had.")
-        };
-        let typed = self.fields.iter().filter(move |(name, value)| !own(name) && !value.trim().is_empty());
-        typed.map(|(_, value)| value.as_str())
+        typed(&self.fields)
     }
 }
+
+/// What was typed, without what the page itself had written into its form, or offered there.
+fn typed(fields: &[(String, String)]) -> impl Iterator<Item = &str> {
+    let is_own = |name: &str| OWN.contains(&name) || name.starts_with("base.") || name.starts_with("had.");
+    let says = |value: &str| !value.trim().is_empty() && value != "on" && Uuid::try_parse(value).is_err();
+    fields.iter().filter(move |(name, value)| !is_own(name) && says(value)).map(|(_, value)| value.as_str())
+}
+
+/// What was typed into a form that is answered by the page of an error, for that page.
+#[derive(Clone, Default)]
+pub struct Typed(pub Vec<String>);
 
 /// The middleware; inside the sessions, so that it is known who is signed in.
 pub async fn kept(
@@ -61,11 +71,16 @@ pub async fn kept(
     };
     req.set_payload(Payload::from(body.clone()));
     let answer = next.call(req).await?.map_into_boxed_body();
-    let found = answer.response().error().and_then(|error| error.as_error::<Error>());
-    if !matches!(found, Some(Error::Unauthenticated)) {
+    let Some(found) = answer.response().error().and_then(|error| error.as_error::<Error>()) else {
+        return Ok(answer);
+    };
+    let Some(fields) = fields(&body) else { return Ok(answer) };
+    if !matches!(found, Error::Unauthenticated) {
+        let typed = typed(&fields).map(str::to_owned).collect();
+        answer.request().extensions_mut().insert(Typed(typed));
         return Ok(answer);
     }
-    match page(answer.request(), &body) {
+    match page(answer.request(), fields) {
         Some(page) => Ok(ServiceResponse::new(answer.into_parts().0, page)),
         None => Ok(answer),
     }
@@ -75,7 +90,8 @@ fn too_slow() -> Error {
     Error::Refused("The form took too long to arrive. Send it again.".into())
 }
 
-/// Whether it is a form of a moderate size, from a browser that had a session, and nobody is signed in.
+/// Whether it is a form of a moderate size, sent as a whole page by a browser that has or had a session. A
+/// form that htmx sends stays on its page as it is.
 fn may_be_kept(req: &ServiceRequest) -> bool {
     let text = |name| req.headers().get(name).and_then(|value| value.to_str().ok());
     let is_form =
@@ -90,16 +106,17 @@ fn may_be_kept(req: &ServiceRequest) -> bool {
         && length.is_some_and(|length| length <= KEPT)
         && !is_partial(req.request())
         && !req.headers().contains_key("HX-Request")
-        && Known::viewer_of(req.request()).is_none()
 }
 
-/// The page that holds the form; none where there is nothing to hold, or where a secret is among it.
-fn page(request: &actix_web::HttpRequest, body: &[u8]) -> Option<actix_web::HttpResponse> {
+/// The fields of a form; none where a secret is among them.
+fn fields(body: &[u8]) -> Option<Vec<(String, String)>> {
     let fields: Vec<(String, String)> = serde_html_form::from_bytes(body).ok()?;
     let is_secret = |name: &str| SECRETS.iter().any(|word| name.contains(word));
-    if fields.is_empty() || fields.iter().any(|(name, _)| is_secret(name)) {
-        return None;
-    }
+    (!fields.iter().any(|(name, _)| is_secret(name))).then_some(fields)
+}
+
+/// The page that holds the form; none where there is nothing to hold.
+fn page(request: &actix_web::HttpRequest, fields: Vec<(String, String)>) -> Option<actix_web::HttpResponse> {
     let ctx = Ctx::of(request).ok()?;
     let action = request.uri().path_and_query()?.as_str().to_owned();
     let page = KeptPage { frame: ctx.frame(Section::Gate, "You are signed out"), action, fields };

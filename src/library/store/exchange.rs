@@ -112,8 +112,9 @@ pub fn check_free(conn: &mut PgConnection, prefix: &str, name: &str) -> Result<(
     if !list_taken(conn, &[prefix.to_owned()])?.is_empty() {
         return Err(prefix_taken(prefix));
     }
-    // sql_query: names are told apart without regard to capitals.
-    let sql = "SELECT EXISTS (SELECT FROM repositories WHERE lower(name) = lower($1)) AS there";
+    // sql_query: names are told apart without regard to capitals, and nobody learns of a private one.
+    let sql = "SELECT EXISTS (SELECT FROM repositories WHERE lower(name) = lower($1) AND type <> 'private') \
+        AS there";
     let named: There = diesel::sql_query(sql).bind::<Text, _>(name).get_result(conn)?;
     if named.there { Err(name_taken(name)) } else { Ok(()) }
 }

@@ -169,31 +169,26 @@ fn has_words(words: usize) -> String {
     each.join(" AND ")
 }
 
-/// The rows that a search looks at, and whether they come in its order. Which index finds them is not left to
-/// the planner, who cannot know how many rows hold a word: few are gathered by their words, and where there
-/// are many a walk in the order of the list comes to a page of them sooner. OFFSET 0 keeps one step apart
-/// from the next.
-fn rows(search: &Search, words: usize, place: Option<&Place>) -> (String, bool) {
-    let part =
-        |rest: String| format!("(SELECT {PICKED}, {ASKED} FROM library_procedures p {rest} OFFSET 0) p");
-    match place {
-        _ if words == 0 => ("library_procedures p".to_owned(), false),
-        Some(place) if search.finds_much && search.sort == Sort::Name => {
-            (part(format!("WHERE {} ORDER BY {}", place.beyond, place.order)), true)
-        }
-        _ if search.finds_much => ("library_procedures p".to_owned(), false),
-        _ => (part(format!("WHERE {}", has_words(words))), false),
+/// The rows that a search looks at, and its condition. Which index finds them is not left to the planner, who
+/// cannot know how many rows hold a word, and takes a library that was filled a moment ago for an empty one.
+/// Few are gathered by their words; OFFSET 0 keeps the other conditions out of that. Where there are many, a
+/// walk in the order of the names comes to a page of them sooner: of a CASE the planner expects many to fit.
+fn found_by(search: &Search, words: usize) -> (String, String) {
+    let table = "library_procedures p".to_owned();
+    let matches = matches(search);
+    if words > 0 && !search.finds_much {
+        let few = format!("(SELECT {PICKED}, {ASKED} FROM {table} WHERE {} OFFSET 0) p", has_words(words));
+        return (few, matches);
     }
+    let all = if words > 0 { format!("{matches} AND {}", has_words(words)) } else { matches };
+    if search.finds_much && search.sort == Sort::Name {
+        return (table, format!("CASE WHEN {all} THEN true ELSE false END"));
+    }
+    (table, all)
 }
 
-/// Where a list goes on, as a condition, and its order.
-struct Place {
-    beyond: String,
-    order: String,
-}
-
-/// The condition of a search: `$1` to `$13` by [`bound!`], then a pattern for each word.
-fn matches(search: &Search, words: usize) -> String {
+/// The condition of a search but for its words: `$1` to `$12` by [`bound!`].
+fn matches(search: &Search) -> String {
     let state = match search.state {
         State::Live => "p.withdrawn_at IS NULL AND p.retired_at IS NULL",
         State::Retired => "p.retired_at IS NOT NULL",
@@ -218,7 +213,7 @@ fn matches(search: &Search, words: usize) -> String {
                     AND o.executed_at IS NOT NULL)"
         }
     };
-    let mut sql = format!(
+    format!(
         "{state} AND {used} AND p.repository_id = ANY ({})
     AND ($1 = '{{}}' OR NOT EXISTS (SELECT FROM unnest($1) wanted WHERE NOT EXISTS (
         SELECT FROM unnest(p.technique_ids) id WHERE id = wanted OR id LIKE wanted || '.%')))
@@ -231,11 +226,7 @@ fn matches(search: &Search, words: usize) -> String {
         seen(8),
         is_under_tactic(2),
         is_of_methodology(6)
-    );
-    if words > 0 && search.finds_much {
-        sql.push_str(&format!(" AND {}", has_words(words)));
-    }
-    sql
+    )
 }
 
 /// Binds what every search binds: `$1` to `$13`, then its words.
@@ -309,18 +300,15 @@ pub fn search(conn: &mut PgConnection, shelf: Shelf, search: &Search, limit: i64
     };
     let words = words(search).0.len();
     let (beyond, order) = if search.at.is_backwards() != falls { ("<", "DESC") } else { (">", "ASC") };
-    let place = Place {
-        beyond: format!("($9 IS NULL OR ({key}, p.id) {beyond} ($9, $10))"),
-        order: format!("{key} {order}, p.id {order}"),
-    };
-    let (rows, in_order) = rows(search, words, Some(&place));
-    let rest =
-        if in_order { String::new() } else { format!("AND {} ORDER BY {}", place.beyond, place.order) };
+    let (rows, matches) = found_by(search, words);
+    // In the text the planner sees how few rows of a walk are wanted; a list that walks has one limit.
+    let most = if search.finds_much { limit.to_string() } else { "$13".to_owned() };
     // sql_query: words and techniques match by array membership; the order turns with the direction.
     let sql = format!(
-        "WITH picked AS (SELECT {PICKED}, {key} AS sort_name FROM {rows} WHERE {} {rest} LIMIT $13)
-         {HIT} ORDER BY sort_name {order}, p.id {order}",
-        matches(search, words)
+        "WITH picked AS (SELECT {PICKED}, {key} AS sort_name FROM {rows} WHERE {matches}
+            AND ($9 IS NULL OR ({key}, p.id) {beyond} ($9, $10))
+            ORDER BY {key} {order}, p.id {order} LIMIT {most})
+         {HIT} ORDER BY sort_name {order}, p.id {order}"
     );
     Ok(bound!(sql, shelf, search, limit).load(conn)?)
 }
@@ -334,12 +322,8 @@ pub(super) struct Number {
 /// How many procedures a search finds, at most `cap`, wherever it starts.
 pub fn count(conn: &mut PgConnection, shelf: Shelf, search: &Search, cap: i64) -> Result<i64> {
     // sql_query: the condition of the search, so that the count is of what it finds.
-    let words = words(search).0.len();
-    let sql = format!(
-        "SELECT count(*) AS n FROM (SELECT FROM {} WHERE {} LIMIT $13) found",
-        rows(search, words, None).0,
-        matches(search, words)
-    );
+    let (rows, matches) = found_by(search, words(search).0.len());
+    let sql = format!("SELECT count(*) AS n FROM (SELECT FROM {rows} WHERE {matches} LIMIT $13) found");
     let everywhere = Search { at: At::default(), ..search.clone() };
     let number: Number = bound!(sql, shelf, &everywhere, cap).get_result(conn)?;
     Ok(number.n)

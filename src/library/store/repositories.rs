@@ -157,10 +157,10 @@ pub struct RepositoryText {
 
 fn taken(e: diesel::result::Error) -> Error {
     match Error::constraint(&e) {
-        // Said even where the other repository is invisible: both are unique over the whole installation.
         Some("repositories_name") => {
             Error::field("name", "Another repository has this name. Choose a different one.")
         }
+        // Said even where the other repository is invisible: ids are unique over the whole installation.
         Some("repositories_prefix_key") => {
             Error::field("prefix", "Another repository has this prefix. Choose a different one.")
         }

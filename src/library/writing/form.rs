@@ -415,7 +415,7 @@ impl ProcedureForm {
             technique_ids: keep(&mut errors, "technique_q", self.check_techniques()),
             platforms: keep(&mut errors, "other_platforms", self.check_platforms()),
             references: keep(&mut errors, "reference_address", self.check_references()),
-            emulates: keep(&mut errors, "emulates", words("The groups", &self.emulates, true)),
+            emulates: keep(&mut errors, "emulates", check_groups(&self.emulates)),
             ..ProcedureBody::default()
         };
         body.expected = Expected {
@@ -692,6 +692,21 @@ fn words(subject: &str, raw: &str, capitals: bool) -> Result<Vec<String>, String
     if words.len() > TECHNIQUES { Err("There can be at most 50. Remove some.".to_owned()) } else { Ok(words) }
 }
 
+/// Ids of ATT&CK groups.
+fn check_groups(raw: &str) -> Result<Vec<String>, String> {
+    let groups = words("The groups", raw, true)?;
+    let is_id = |word: &&String| {
+        word.strip_prefix('G').is_some_and(|n| n.len() == 4 && n.bytes().all(|digit| digit.is_ascii_digit()))
+    };
+    match groups.iter().find(|word| !is_id(word)) {
+        Some(other) => Err(format!(
+            "“{}” is no id of an ATT&CK group, such as G0016. Choose one of the list.",
+            head(other)
+        )),
+        None => Ok(groups),
+    }
+}
+
 fn read_command(value: &str) -> Option<Command> {
     let (word, rest) = value.split_once(':').unwrap_or((value, ""));
     let rest = rest.to_owned();
@@ -778,6 +793,7 @@ mod tests {
         let (form, _) = posted(&[
             ("step", "a"),
             ("minutes", "soon"),
+            ("emulates", "g0016, APT29"),
             ("reference_title", "A page"),
             ("reference_address", "javascript:alert(1)"),
             ("input", "port"),
@@ -785,7 +801,9 @@ mod tests {
             ("input.port.default", "many"),
         ]);
         let errors = form.check().unwrap_err();
-        for field in ["name", "step.a.description", "minutes", "reference_address", "input.port.default"] {
+        let fields =
+            ["name", "step.a.description", "minutes", "emulates", "reference_address", "input.port.default"];
+        for field in fields {
             assert!(errors.get(field).is_some(), "{field}");
         }
         assert!(posted(&[("name", "x")]).0.check().unwrap_err().get("steps").is_some());

@@ -9,7 +9,7 @@ use super::show::{around, procedures_of};
 use crate::engagements::store::show as store;
 use crate::engagements::views::show::Loaded;
 use crate::engagements::views::table::{
-    Cell, CellShown, Choice, Editor, INLINE, Line, Meter, Now, turn_word,
+    Cell, CellShown, Choice, Editor, Faces, INLINE, Line, Meter, Now, turn_word,
 };
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{EngagementId, ProcedureId};
@@ -148,7 +148,8 @@ fn shown(
     let around = around(permit, loaded, None);
     let sides = around.writer.sides_of(row, &loaded.operators);
     let now = Now { at: permit.app.clock.now(), zone: loaded.head.own.zone() };
-    let line = Line::new(row, loaded.head.own.id, &loaded.outcomes, &loaded.operators, (sides, None), now);
+    let faces = Faces::new(&loaded.operators);
+    let line = Line::new(row, loaded.head.own.id, &loaded.outcomes, &faces, (sides, None), now)?;
     let cell: Cell = line.cells.into_iter().find(|cell| cell.field == field.name()).ok_or(Error::NotFound)?;
     let progress = saved.then(|| Meter::new(&loaded.procedures, loaded.head.own.submitted_at.is_some()));
     let shown = CellShown { key: line.key, cell, saved, turn: turn_word(row, now), progress };

@@ -8,7 +8,7 @@ use super::sections::{
     Assets, Attachments, Choosable, Files, Inputs, Operators, Overview, OwnDates, Part, Report, Timeline,
     asset_digest,
 };
-use super::table::{Line, Meter, Now, Procedures};
+use super::table::{Faces, Line, Meter, Now, Procedures};
 use crate::engagements::glance::{Answered, Glance};
 use crate::engagements::store::sections::{Candidate, Entry, UsedAsset};
 use crate::engagements::store::show::{Digests, Head};
@@ -216,7 +216,7 @@ pub fn body<F: Fn(bool, bool) -> Sides>(
     let url = format!("/engagements/{id}");
     match part {
         Part::Overview => Overview::new(head, around.may.plan).render(),
-        Part::Procedures => procedures(loaded, around).render(),
+        Part::Procedures => procedures(loaded, around)?.render(),
         Part::Operators => {
             let chosen: Vec<(PersonId, Team)> = loaded
                 .operators
@@ -267,7 +267,7 @@ pub fn body<F: Fn(bool, bool) -> Sides>(
     }
 }
 
-fn procedures<F: Fn(bool, bool) -> Sides>(loaded: &Loaded, around: &Around<F>) -> Procedures {
+fn procedures<F: Fn(bool, bool) -> Sides>(loaded: &Loaded, around: &Around<F>) -> askama::Result<Procedures> {
     let (all, operators) = (&loaded.procedures, &loaded.operators);
     let fits = |row: &ProcedureRow, show: Option<Queue>| {
         show.is_none_or(|queue| around.writer.fits(queue, row, operators))
@@ -288,20 +288,21 @@ fn procedures<F: Fn(bool, bool) -> Sides>(loaded: &Loaded, around: &Around<F>) -
     .map(|(show, label)| (show.map_or("", Queue::as_str), label, count(show)))
     .collect();
     let now = Now { at: around.now, zone: loaded.head.own.zone() };
+    let faces = Faces::new(operators);
     let rows = all
         .iter()
         .filter(|row| fits(row, around.show))
         .map(|row| {
             let sides = around.writer.sides_of(row, operators);
             let on = (sides, around.show);
-            let mut line = Line::new(row, loaded.head.own.id, &loaded.outcomes, operators, on, now);
+            let mut line = Line::new(row, loaded.head.own.id, &loaded.outcomes, &faces, on, now)?;
             line.correct(row.id, &loaded.corrections);
-            line
+            Ok(line)
         })
-        .collect();
+        .collect::<askama::Result<_>>()?;
     let url = format!("/engagements/{}", loaded.head.own.id);
     let show = around.show.map_or("", Queue::as_str);
-    Procedures { url, chips, show, rows, total: all.len(), plans: around.may.plan }
+    Ok(Procedures { url, chips, show, rows, total: all.len(), plans: around.may.plan })
 }
 
 impl Show {

@@ -1,5 +1,9 @@
 //! The procedures table: its rows and cells, the inline editor, and the progress in the head.
 
+use std::cell::OnceCell;
+use std::fmt;
+use std::rc::Rc;
+
 use askama::Template;
 use askama::filters::HtmlSafe;
 use chrono::{DateTime, Utc};
@@ -81,15 +85,70 @@ pub struct Line {
     pub href: String,
     pub name: String,
     pub cells: Vec<Cell>,
-    /// Operators: team, initials, name.
-    pub people: Vec<(&'static str, String, String)>,
-    pub people_more: usize,
+    pub people: Drawn,
     /// Whose turn it is; empty for nobody's.
     pub turn: String,
 }
 
 /// Avatars in one row.
 const AVATARS: usize = 4;
+
+/// Who applies to a procedure, as its row shows them.
+#[derive(Template)]
+#[template(path = "engagements/_avatars.html")]
+struct Avatars<'a> {
+    /// Team, initials, name.
+    people: Vec<(&'static str, String, &'a str)>,
+    more: usize,
+}
+
+/// [`Avatars`] as they were drawn.
+#[derive(Clone)]
+pub struct Drawn(Rc<str>);
+
+impl fmt::Display for Drawn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl HtmlSafe for Drawn {}
+
+/// Draws who applies to each row. Nearly all rows have the operators of the engagement, which are drawn once.
+pub struct Faces<'a> {
+    operators: &'a Assignments,
+    common: OnceCell<Drawn>,
+}
+
+impl<'a> Faces<'a> {
+    pub fn new(operators: &'a Assignments) -> Self {
+        Self { operators, common: OnceCell::new() }
+    }
+
+    fn of(&self, procedure: ProcedureId) -> askama::Result<Drawn> {
+        if self.operators.has_own(procedure) {
+            return self.draw(procedure);
+        }
+        match self.common.get() {
+            Some(drawn) => Ok(drawn.clone()),
+            None => {
+                let drawn = self.draw(procedure)?;
+                Ok(self.common.get_or_init(|| drawn).clone())
+            }
+        }
+    }
+
+    fn draw(&self, procedure: ProcedureId) -> askama::Result<Drawn> {
+        let mut people: Vec<_> = Team::ALL
+            .iter()
+            .flat_map(|team| self.operators.of(procedure, *team))
+            .map(|o| (o.team.as_str(), initials(&o.name), o.name.as_str()))
+            .collect();
+        let more = people.len().saturating_sub(AVATARS);
+        people.truncate(AVATARS);
+        Ok(Drawn(Avatars { people, more }.render()?.into()))
+    }
+}
 
 /// Now, in the engagement's zone.
 #[derive(Debug, Clone, Copy)]
@@ -128,14 +187,17 @@ impl Line {
     }
 
     /// A row as the table shows it.
+    ///
+    /// # Errors
+    /// When its avatars cannot be drawn.
     pub fn new(
         row: &ProcedureRow,
         engagement: EngagementId,
         outcomes: &[Outcome],
-        operators: &Assignments,
+        faces: &Faces<'_>,
         (sides, queue): (Sides, Option<Queue>),
         now: Now,
-    ) -> Self {
+    ) -> askama::Result<Self> {
         let cells = INLINE
             .iter()
             .map(|field| Cell {
@@ -155,14 +217,7 @@ impl Line {
                     .map(|at| show::soon(at, now.at, now.zone)),
             })
             .collect();
-        let mut people: Vec<_> = Team::ALL
-            .iter()
-            .flat_map(|team| operators.of(row.id, *team))
-            .map(|o| (o.team.as_str(), initials(&o.name), o.name.clone()))
-            .collect();
-        let people_more = people.len().saturating_sub(AVATARS);
-        people.truncate(AVATARS);
-        Self {
+        Ok(Self {
             key: row.id.short_key(),
             position: row.position,
             technique: row.technique_ids.first().cloned().unwrap_or_default(),
@@ -170,10 +225,9 @@ impl Line {
             href: url_in(engagement, row.id, queue),
             name: row.name.clone(),
             cells,
-            people,
-            people_more,
+            people: faces.of(row.id)?,
             turn: turn_word(row, now),
-        }
+        })
     }
 }
 

@@ -77,6 +77,20 @@ pub fn a_form_outlives_its_session_and_a_proof(app: &TestApp, mut admin: Chromiu
     admin.until("no draft is left", "return !document.querySelector('[data-draft-of]');", &[]);
     assert_eq!(app.count("SELECT count(*) FROM drafts"), 0, "what is saved has no draft");
 
+    // What both sides changed stands on the page: the draft of it is not offered once more.
+    let client = format!("/clients/{}/edit", app.clients.own);
+    admin.open(&client);
+    app.browser(&app.people.lead).open(&client).fill("Name", "Theirs").press("Save").expect(200);
+    admin.fill("Name", "Mine");
+    admin.press("Save");
+    admin.see("changed on both sides");
+    admin.until("the draft goes on", "return document.querySelector('[data-draft-tab]');", &[]);
+    admin.until("no draft is offered", "return !document.querySelector('[data-draft-of]');", &[]);
+    admin.press("Keep mine");
+    admin.see("Client saved.");
+    admin.until("no draft is left", "return !document.querySelector('[data-draft-of]');", &[]);
+    assert_eq!(app.count("SELECT count(*) FROM drafts"), 0);
+
     admin.open("/admin/roles/new");
     admin.fill("Name", "Night shift");
     admin.fill("Description", "Three paragraphs");

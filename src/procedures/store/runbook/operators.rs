@@ -71,6 +71,11 @@ impl Assignments {
         places.into_iter().flatten().map(|place| &self.all[*place])
     }
 
+    /// Whether a procedure names its own for one team or both.
+    pub fn has_own(&self, procedure: ProcedureId) -> bool {
+        Team::ALL.iter().any(|team| self.named.contains_key(&(Some(procedure), *team)))
+    }
+
     /// Whether somebody is one of those who apply.
     pub fn is_assigned(&self, procedure: ProcedureId, team: Team, person: PersonId) -> bool {
         self.of(procedure, team).any(|operator| operator.person_id == person)

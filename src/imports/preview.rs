@@ -47,7 +47,7 @@ crate::text_enum! {
         Changed => "changed", "Changed";
         Added => "added", "Added";
         Withdrawn => "withdrawn", "Withdrawn";
-        /// In the library and not in the source.
+        /// In the library and not in the source; or changed in both, and nothing of the source was taken.
         Kept => "kept", "Kept";
         Warning => "warning", "Warnings";
         /// Written so that the next import knows of it, and told nowhere.

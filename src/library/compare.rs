@@ -120,6 +120,11 @@ impl Compared {
         self.fields.iter().filter(|field| field.is_theirs() || field.is_conflict())
     }
 
+    /// Whether nothing of theirs comes in: ours stays as it is. `takes` as for [`Self::merged`].
+    pub fn keeps_ours(&self, takes: impl Fn(&str) -> bool) -> bool {
+        !self.fields.iter().any(|field| field.is_theirs() || (field.is_conflict() && takes(&field.key)))
+    }
+
     /// What comes of it: theirs where only they changed it, ours elsewhere, and in conflicts theirs where
     /// `takes` says so of the field's key.
     ///

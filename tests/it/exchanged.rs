@@ -428,3 +428,30 @@ fn an_archive_leaves_in_a_plan_what_its_bringer_does_not_know_of() {
     assert_eq!(listed(&app, &plan), ["One", "Secret", "Two"], "behind what it stood behind");
     lead.open(&format!("/test-plans/{plan}")).expect(200).see("Secret");
 }
+
+#[test]
+fn what_only_the_file_of_a_plan_changed_is_no_conflict() {
+    let app = TestApp::spawn();
+    let plan = plan_with_a_hidden_one(&app);
+    let mut browser = app.browser(&app.people.lead);
+    let yaml = browser.get(&format!("/test-plans/{plan}.yaml")).text();
+    let other =
+        yaml.replace("title: Night shift", "title: Day shift").replace("What it is.", "What it became.");
+    assert_ne!(other, yaml);
+    upload(&mut browser, "plan.yaml", other.as_bytes(), "").see("changed 4").see_not("Conflicts");
+    browser.press("Apply").see("changed 4");
+    assert!(plans(&app).contains(&"Day shift".to_owned()));
+    upload(&mut browser, "plan.yaml", other.as_bytes(), "").see("unchanged 4").press("Discard");
+
+    // What was changed here since the file was written is asked, and no version is made of ours that stays.
+    let yaml = browser.get(&format!("/test-plans/{plan}.yaml")).text();
+    browser.open(&format!("/test-plans/{plan}/edit")).fill("Title", "Late shift").press("Save").expect(200);
+    let versions = || app.count("SELECT count(*) FROM test_plan_versions");
+    let other = yaml.replace("title: Day shift", "title: Early shift");
+    upload(&mut browser, "plan.yaml", other.as_bytes(), "").see("Conflicts");
+    let before = versions();
+    browser.press("Apply").expect(200).see("changed 0").see("What stands here was kept.");
+    assert_eq!(versions(), before);
+    assert!(plans(&app).contains(&"Late shift".to_owned()));
+    upload(&mut browser, "plan.yaml", other.as_bytes(), "").see("unchanged 4").press("Discard");
+}

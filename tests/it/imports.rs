@@ -244,6 +244,61 @@ fn what_was_changed_here_stays_and_what_both_changed_is_chosen_field_by_field() 
 }
 
 #[test]
+fn ours_that_stays_gets_no_version_and_is_counted_as_kept() {
+    let app = TestApp::spawn();
+    repository(&app, "OWN", "open", &[]);
+    let mut browser = app.browser(&app.people.lead);
+    let set = |name: &str, more: &str| tests("T1003", &[(name, "id", 1), ("Beta", more, 2)]);
+    let first = set("Alpha", "w");
+    upload(&mut browser, "a.yaml", first.as_bytes(), "Own OWN (OWN)").press("Apply");
+    edit(&app, "Alpha", r#"{"name": "Ours", "description": "Ours."}"#);
+    let versions = |of: &str| {
+        app.texts(&format!(
+            "SELECT v.n FROM library_procedure_versions v JOIN library_procedures p ON p.id = v.procedure_id
+             WHERE p.source_key = 'aaaaaaaa-0000-4000-8000-00000000000{of}' AND v.n > 0 ORDER BY v.n"
+        ))
+    };
+    let names = ["Theirs", "Theirs again", "Theirs at last"];
+    for (n, name) in names.iter().enumerate() {
+        let theirs = set(name, &format!("uptime -{n}"));
+        upload(&mut browser, "a.yaml", theirs.as_bytes(), "Own OWN (OWN)").see("changed 2");
+        assert_eq!(browser.texts("fieldset legend").len(), 1);
+        browser.press("Apply").see("Imported: added 0, changed 1, withdrawn 0, unchanged 0");
+        browser.see("What stands here was kept.");
+        assert_eq!(browser.texts("#changed td.title").len(), 1, "as many as were counted");
+        assert_eq!(browser.texts("#kept td.title").len(), 1);
+        assert_eq!(versions("1"), ["1", "2"], "the import’s, and the one that somebody made");
+        let beta: Vec<String> = (1..n + 3).map(|n| n.to_string()).collect();
+        assert_eq!(versions("2"), beta);
+        let page = browser.path().to_owned();
+        upload(&mut browser, "a.yaml", theirs.as_bytes(), "Own OWN (OWN)")
+            .see("changed 0, withdrawn 0, unchanged 2")
+            .press("Discard");
+        browser.open(&page);
+    }
+    let id = app
+        .texts("SELECT id FROM library_procedures WHERE source_key LIKE 'aaaaaaaa%' AND number = 1")
+        .remove(0);
+    browser.click("Undo this import…").press("Undo import").expect(200).see("Import undone.");
+    upload(&mut browser, "a.yaml", set(names[2], "uptime -2").as_bytes(), "Own OWN (OWN)").see("changed 2");
+    assert_eq!(browser.texts("fieldset legend").len(), 1, "asked again, as before");
+    // No page shows what was noted.
+    browser
+        .open(&format!("/library/procedures/{id}/versions"))
+        .expect(200)
+        .see_not("Theirs")
+        .see_not("-1001");
+    assert_ne!(browser.get(&format!("/library/procedures/{id}?version=-1001")).status, 200);
+
+    // What merges is one version, and the file's conflict is settled with it.
+    let mixed = set("Theirs", "who").replace("linux", "macos");
+    upload(&mut browser, "a.yaml", mixed.as_bytes(), "Own OWN (OWN)").see("changed 2").press("Apply");
+    browser.see("changed 2");
+    assert_eq!(versions("1"), ["1", "2", "3"]);
+    upload(&mut browser, "a.yaml", mixed.as_bytes(), "Own OWN (OWN)").see("changed 0").press("Discard");
+}
+
+#[test]
 fn what_the_library_has_changed_since_the_preview_is_not_overwritten_unseen() {
     let app = TestApp::spawn();
     repository(&app, "OWN", "open", &[]);

@@ -31,6 +31,7 @@ use crate::library::store::exchange::{
 };
 use crate::library::store::get_plan;
 use crate::library::store::incoming::Before;
+use crate::library::store::versions::age;
 
 /// Reads a test plan as far as the reader may see it, with what is known of its techniques.
 ///
@@ -115,8 +116,16 @@ enum Verdict {
     /// The library has it; nothing is written.
     Same(LibraryProcedureId),
     Add,
-    /// Stored under `Known`, with theirs on its own or ours on top.
-    Change(Box<Known>, Box<ProcedureBody>, Option<Box<ProcedureBody>>),
+    Change(Box<Change>),
+}
+
+/// A procedure that is here, with theirs on its own or what was merged on top.
+struct Change {
+    row: Known,
+    theirs: ProcedureBody,
+    merged: Option<ProcedureBody>,
+    /// Whether what was merged is what stands here already.
+    stays: bool,
 }
 
 struct Prepared {
@@ -158,7 +167,8 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) ->
     }
     let found: Vec<LibraryProcedureId> =
         plan.procedures.iter().filter_map(|procedure| by_key.get(&procedure.key)).map(|row| row.id).collect();
-    let versions = list_versions(conn, &found)?;
+    let marked: Vec<ContentDigest> = plan.known.values().copied().collect();
+    let versions = list_versions(conn, &found, &marked)?;
     let mut verdicts = Vec::new();
     for procedure in &plan.procedures {
         verdicts.push(match by_key.get(&procedure.key) {
@@ -169,7 +179,10 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) ->
                 outcome.changes.added.push(name.clone());
                 Verdict::Add
             }
-            Some(row) => judge(procedure, row, &versions, how, &mut outcome)?,
+            Some(row) => {
+                let marked = plan.known.get(&procedure.key);
+                judge(procedure, row, marked, &versions, how, &mut outcome)?
+            }
         });
     }
     let targets = targets(conn, shelf, plan, &verdicts, how, &mut outcome)?;
@@ -182,6 +195,7 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) ->
 fn judge(
     procedure: &ImportedProcedure,
     row: &Known,
+    marked: Option<&ContentDigest>,
     versions: &HashMap<(LibraryProcedureId, i32), ProcedureBody>,
     how: &How,
     outcome: &mut Outcome,
@@ -192,7 +206,14 @@ fn judge(
     };
     let mut theirs = procedure.body.clone();
     adopt_step_ids(&mut theirs, ours);
-    let base = row.imported_version.and_then(|n| versions.get(&(row.id, n)));
+    // The newest version that both sides know: what the last import wrote, or what the file was written from.
+    let base = versions
+        .iter()
+        .filter(|((id, n), body)| {
+            *id == row.id && (Some(*n) == row.imported_version || marked == Some(&body.digest()))
+        })
+        .max_by_key(|((_, n), _)| age(*n))
+        .map(|(_, body)| body);
     let is_known = base.is_some_and(|base| {
         let mut again = theirs.clone();
         adopt_step_ids(&mut again, base);
@@ -213,7 +234,7 @@ fn judge(
     }
     let nothing = ProcedureBody::default();
     let compared = compare(base.unwrap_or(&nothing), ours, &theirs)?;
-    let untouched = theirs == *ours || row.imported_version == Some(row.current_version);
+    let untouched = theirs == *ours || base == Some(ours);
     let merged = if untouched {
         theirs.clone()
     } else {
@@ -232,14 +253,15 @@ fn judge(
     if !conflicts.is_empty() {
         outcome.conflicts.push(Conflict { id: row.identity, label: label.clone(), fields: conflicts });
     }
+    let stays = !untouched && !returns && merged == *ours;
     let list = match (returns, merged == *ours) {
         (true, _) => &mut outcome.changes.added,
         (false, true) => &mut outcome.changes.unchanged,
         (false, false) => &mut outcome.changes.changed,
     };
     list.push(label);
-    let merged = (!untouched).then(|| Box::new(merged));
-    Ok(Verdict::Change(Box::new(row.clone()), Box::new(theirs), merged))
+    let merged = (!untouched).then_some(merged);
+    Ok(Verdict::Change(Box::new(Change { row: row.clone(), theirs, merged, stays })))
 }
 
 /// Where new procedures go: the repository that was named; else, for each of the file, the one here that has
@@ -400,7 +422,7 @@ fn judge_plan(
         outcome.changes.unchanged.push(label);
         return (PlanVerdict::Same, title);
     }
-    if imported == Some(ours.digest()) {
+    if imported == Some(ours.digest()) || plan.known.get(&plan.key) == Some(&ours.digest()) {
         outcome.touched.push(Touched::new(Said::Changed, own.id, &label));
         outcome.changes.changed.push(label);
         return (PlanVerdict::Write(own.id, own.id.to_string()), title);
@@ -533,7 +555,8 @@ fn write_all(
     for (at, (procedure, verdict)) in plan.procedures.iter().zip(verdicts).enumerate() {
         match verdict {
             Verdict::Same(id) => ids[at] = known.get(&id).map(|identity| (id, *identity)),
-            Verdict::Change(row, theirs, merged) => {
+            Verdict::Change(change) => {
+                let Change { row, theirs, merged, stays } = *change;
                 let batch =
                     batches.entry(row.repository_id).or_insert_with(|| (row.prefix.clone(), Vec::new()));
                 ids[at] = Some((row.id, row.identity));
@@ -552,8 +575,9 @@ fn write_all(
                     identity: row.identity,
                     source_key: row.source_key,
                     number: row.number,
-                    theirs: *theirs,
-                    merged: merged.map(|merged| *merged),
+                    theirs,
+                    merged,
+                    stays,
                     written_from: None,
                     origin: row.origin,
                     is_retired: false,
@@ -580,6 +604,7 @@ fn write_all(
                     number,
                     theirs: procedure.body.clone(),
                     merged: None,
+                    stays: false,
                     written_from: None,
                     origin: origin.clone(),
                     is_retired: false,

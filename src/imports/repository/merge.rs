@@ -13,6 +13,7 @@ use crate::kernel::base::error::Result;
 use crate::library::changes::{Changes, Missing};
 use crate::library::compare::{Compared, Field, compare};
 use crate::library::domain::{ContentDigest, ProcedureBody};
+use crate::library::store::versions::age;
 
 /// A procedure of the repository as it is here.
 #[derive(Debug, Clone)]
@@ -184,7 +185,7 @@ impl Plan {
             .bases
             .iter()
             .filter(|(n, body)| Some(*n) == here.imported_version || body.digest() == theirs.written_from)
-            .max_by_key(|(n, _)| *n);
+            .max_by_key(|(n, _)| age(*n));
         let base_digest = base.map(|(_, body)| body.digest());
         if !returns && (digest == ours || is_known || base_digest == Some(digest)) {
             // What nobody touched here is retired as it is there.

@@ -315,6 +315,10 @@ fn write(
             Write::Merge { procedure, merged } => (procedure, procedure.number, Some((**merged).clone())),
         };
         let before = here.get(&procedure.identity);
+        let stays = match (before, &merged) {
+            (Some(row), Some(merged)) => row.withdrawn_at.is_none() && row.body()? == *merged,
+            _ => false,
+        };
         incoming.push(IncomingProcedure {
             before: before.map(|row| (row.id, row.current_version)),
             identity: procedure.identity,
@@ -322,6 +326,7 @@ fn write(
             number: before.map_or(number, |row| row.number),
             theirs: procedure.body.clone(),
             merged,
+            stays,
             written_from: Some(procedure.written_from),
             origin: match before {
                 Some(row) if !row.origin.is_empty() => row.origin.clone(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::exchange;
 pub use super::target::Target;
-use super::target::{Applied, agreed, strangers};
+use super::target::{Applied, agreed, settle, strangers};
 use crate::imports::atomics::Atomics;
 use crate::imports::attack::Attack;
 use crate::imports::domain::ImportError;
@@ -106,6 +106,7 @@ fn apply_atomics(
             change.before = Some(serde_json::to_value(before)?);
         }
     }
+    settle(&mut preview, takes);
     Ok(Applied { preview, repository: Some(repository), version: None, made, event: None })
 }
 

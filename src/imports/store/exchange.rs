@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::target::{Applied, Target, agreed, strangers};
+use super::target::{Applied, Target, agreed, settle, strangers};
 use crate::imports::layers::{preview_layer, write_layer};
 use crate::imports::outcome::{Done, How, Outcome, Takes, WHOLE_PLAN};
 use crate::imports::plextrac::store::{preview_plan, write_read_plan};
@@ -182,5 +182,6 @@ pub(super) fn apply(
             }),
         }
     }
+    settle(&mut preview, takes);
     Ok(Applied { preview, repository, version: None, made: event.is_some(), event })
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::runs::{Import, get_own_import, set_closed};
 use crate::imports::outcome::TEST_PLAN;
-use crate::imports::preview::{ImportState, Verdict};
+use crate::imports::preview::ImportState;
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ImportId, LibraryProcedureId, TestPlanId};
@@ -35,7 +35,6 @@ fn acts(conn: &mut PgConnection, id: ImportId) -> Result<Acts> {
     let rows: Vec<(String, Option<Uuid>, Option<serde_json::Value>)> = library_import_changes::table
         .filter(library_import_changes::import_id.eq(id))
         .filter(library_import_changes::before.is_not_null())
-        .filter(library_import_changes::verdict.ne(Verdict::Kept))
         .select((
             library_import_changes::key,
             library_import_changes::subject_id,

@@ -8,10 +8,11 @@ use diesel::sql_types::{Array, Binary, Bool, Integer, Jsonb, Nullable, Text, Tim
 use diesel::upsert::excluded;
 use uuid::Uuid;
 
+use super::incoming::set_imported;
 use super::revisions;
 use super::shelf::seen;
 use super::undo::{PlanBefore, find_plan_was};
-use super::versions::VersionRow;
+use super::versions::{Notes, VersionRow};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, PersonId, RepositoryId, TestPlanId};
@@ -350,6 +351,8 @@ pub(crate) struct IncomingProcedure {
     pub theirs: ProcedureBody,
     /// What stands on top of it, where both sides had changed it.
     pub merged: Option<ProcedureBody>,
+    /// Whether that is what stands here already.
+    pub stays: bool,
     pub written_from: Option<ContentDigest>,
     pub origin: String,
     pub is_retired: bool,
@@ -389,7 +392,8 @@ pub(crate) struct Written {
 }
 
 /// Stores procedures of one repository: what a source says is a version of its own, which the next import
-/// compares with, and what was merged stands on top. What was withdrawn is back. Answers by identity; the
+/// compares with; where it is not taken whole it is only noted, and what was merged is the next version, unless
+/// that is what stands here already. What was withdrawn is back. Answers by identity; the
 /// caller audits.
 pub(crate) fn write_procedures(
     tx: &mut WriteTx<'_>,
@@ -399,16 +403,25 @@ pub(crate) fn write_procedures(
 ) -> Result<HashMap<Uuid, Written>> {
     let (now, person) = (tx.now(), tx.actor().id);
     let (mut rows, mut versions, mut written) = (Vec::new(), Vec::new(), HashMap::new());
+    let there: Vec<LibraryProcedureId> =
+        incoming.iter().filter_map(|procedure| procedure.before.map(|(id, _)| id)).collect();
+    let mut notes = Notes::of(tx.conn, &there)?;
+    let mut noted = Vec::new();
     for procedure in incoming {
         let (id, before) = procedure.before.unwrap_or_else(|| (LibraryProcedureId::new(), 0));
-        let imported = before + 1;
-        let mut current = imported;
+        let is_whole = procedure.merged.as_ref().is_none_or(|merged| *merged == procedure.theirs);
+        let imported = if is_whole { before + 1 } else { notes.next(id, before) };
+        let current = if procedure.stays { before } else { before + 1 };
         versions.push(VersionRow::of(id, imported, &procedure.theirs, now, person)?);
-        if let Some(merged) = &procedure.merged {
-            current += 1;
+        written.insert(procedure.identity, Written { id, version: current });
+        let written_from = procedure.written_from.map(|digest| digest.to_vec());
+        if procedure.stays {
+            noted.push((id, imported, written_from));
+            continue;
+        }
+        if !is_whole && let Some(merged) = &procedure.merged {
             versions.push(VersionRow::of(id, current, merged, now, person)?);
         }
-        written.insert(procedure.identity, Written { id, version: current });
         let body = procedure.merged.unwrap_or(procedure.theirs);
         rows.push(ProcedureRow {
             id,
@@ -430,7 +443,7 @@ pub(crate) fn write_procedures(
             retired_at: procedure.is_retired.then_some(now),
             withdrawn_at: None,
             origin: procedure.origin,
-            written_from: procedure.written_from.map(|digest| digest.to_vec()),
+            written_from,
         });
     }
     for chunk in rows.chunks(CHUNK) {
@@ -458,6 +471,12 @@ pub(crate) fn write_procedures(
     }
     for chunk in versions.chunks(CHUNK) {
         diesel::insert_into(library_procedure_versions::table).values(chunk).execute_anew(tx.conn)?;
+    }
+    for (id, imported, written_from) in noted {
+        set_imported(tx, id, Some(imported))?;
+        diesel::update(library_procedures::table.find(id))
+            .set(library_procedures::written_from.eq(written_from))
+            .execute(tx.conn)?;
     }
     Ok(written)
 }
@@ -758,17 +777,22 @@ pub fn list_names(conn: &mut PgConnection, shelf: Shelf, wanted: &[Uuid]) -> Res
     Ok(rows.into_iter().map(|row| (row.identity, row.shown)).collect())
 }
 
-/// Versions of procedures: bodies by procedure and number.
+/// Versions of procedures: bodies by procedure and number. `digests`: of versions that a file names.
 pub fn list_versions(
     conn: &mut PgConnection,
     wanted: &[LibraryProcedureId],
+    digests: &[ContentDigest],
 ) -> Result<HashMap<(LibraryProcedureId, i32), ProcedureBody>> {
-    // sql_query: of each procedure the current version and the one that the last import wrote.
+    let digests: Vec<Vec<u8>> = digests.iter().map(|digest| digest.to_vec()).collect();
+    // sql_query: of each procedure the current version, the one that the last import wrote, and others.
     let sql = "SELECT v.procedure_id, v.n, v.body FROM library_procedures p
          JOIN library_procedure_versions v ON v.procedure_id = p.id
-            AND (v.n = p.current_version OR v.n = p.imported_version)
+            AND (v.n = p.current_version OR v.n = p.imported_version OR v.digest = ANY ($2))
          WHERE p.id = ANY ($1)";
-    let rows: Vec<BaseRow> = diesel::sql_query(sql).bind::<Array<SqlUuid>, _>(wanted).load(conn)?;
+    let rows: Vec<BaseRow> = diesel::sql_query(sql)
+        .bind::<Array<SqlUuid>, _>(wanted)
+        .bind::<Array<Binary>, _>(digests)
+        .load(conn)?;
     rows.into_iter().map(|row| Ok(((row.procedure_id, row.n), serde_json::from_value(row.body)?))).collect()
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::shelf::take_numbers;
-use super::versions::VersionRow;
+use super::versions::{Notes, VersionRow};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
@@ -285,7 +285,10 @@ pub(crate) fn write_procedures(
     let new = left.iter().filter(|key| !plan.stored.contains_key(**key)).count();
     let mut numbers = take_numbers(tx.conn, repository, new)?;
     let (now, person) = (tx.now(), tx.actor().id);
+    let ids: Vec<LibraryProcedureId> = plan.stored.values().map(|row| row.id).collect();
+    let mut notes = Notes::of(tx.conn, &ids)?;
     let (mut rows, mut versions, mut acts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut noted = Vec::new();
     for ((key, theirs), digest) in incoming.procedures.iter().zip(&plan.digests) {
         if !left.remove(key.as_str()) {
             continue;
@@ -299,6 +302,7 @@ pub(crate) fn write_procedures(
         let mut version = stored.map_or(0, |row| row.version);
         let mut imported = stored.and_then(|row| row.imported);
         let mut body = theirs.clone();
+        let mut stays = false;
         // What was withdrawn may come back as it was: then its last version still says it all.
         let brings_nothing = stored.is_some_and(|row| row.digest == *digest || row.base() == *digest);
         if brings_nothing {
@@ -306,16 +310,27 @@ pub(crate) fn write_procedures(
                 body = ours.merged(|_| false)?;
             }
         } else {
-            version += 1;
-            imported = Some(version);
-            versions.push(VersionRow::of(LibraryProcedureId(id), version, theirs, now, person)?);
-            // Theirs is kept as it came, so that the next import knows what it was; what both make of it
-            // stands above.
-            if let Some(compared) = plan.compared.get(key).filter(|_| stored.is_some_and(Stored::is_edited)) {
+            let mut add = |n: i32, body: &ProcedureBody| -> Result<()> {
+                versions.push(VersionRow::of(LibraryProcedureId(id), n, body, now, person)?);
+                Ok(())
+            };
+            let edited = plan.compared.get(key).filter(|_| stored.is_some_and(Stored::is_edited));
+            if let Some(compared) = edited {
                 body = compared.merged(|field| takes(key, field))?;
-                if body != *theirs {
+                stays = compared.keeps_ours(|field| takes(key, field));
+            }
+            if body == *theirs {
+                version += 1;
+                imported = Some(version);
+                add(version, theirs)?;
+            } else {
+                // Theirs is noted as it came, so that the next import knows what it was.
+                let note = notes.next(LibraryProcedureId(id), version);
+                imported = Some(note);
+                add(note, theirs)?;
+                if !stays {
                     version += 1;
-                    versions.push(VersionRow::of(LibraryProcedureId(id), version, &body, now, person)?);
+                    add(version, &body)?;
                 }
             }
         }
@@ -330,6 +345,10 @@ pub(crate) fn write_procedures(
                 after: version,
             },
         });
+        if stays && stored.is_some_and(|row| row.withdrawn_at.is_none()) {
+            noted.push((LibraryProcedureId(id), imported));
+            continue;
+        }
         let who = Identity {
             id,
             repository,
@@ -341,6 +360,9 @@ pub(crate) fn write_procedures(
         rows.push(ProcedureRow::new(who, &body, version, imported, tx.now()));
     }
     put(tx, &rows, &versions)?;
+    for (id, imported) in noted {
+        set_imported(tx, id, imported)?;
+    }
     diesel::update(
         library_procedures::table
             .filter(library_procedures::repository_id.eq(repository))
@@ -361,6 +383,18 @@ pub(crate) fn write_procedures(
         },
     }));
     Ok(acts)
+}
+
+/// Says what the last import of a procedure wrote, and leaves the procedure as it is.
+pub(super) fn set_imported(
+    tx: &mut WriteTx<'_>,
+    id: LibraryProcedureId,
+    imported: Option<i32>,
+) -> Result<()> {
+    diesel::update(library_procedures::table.find(id))
+        .set(library_procedures::imported_version.eq(imported))
+        .execute(tx.conn)?;
+    Ok(())
 }
 
 fn put(tx: &mut WriteTx<'_>, rows: &[ProcedureRow], versions: &[VersionRow]) -> Result<()> {
@@ -500,6 +534,9 @@ pub(crate) fn take_back(tx: &mut WriteTx<'_>, acts: &[(LibraryProcedureId, Befor
         .map(|(id, _)| id.0)
         .collect();
     set_withdrawn(tx, &gone, Some(now))?;
+    for (id, before) in acts.iter().filter(|(_, before)| same(before)) {
+        set_imported(tx, *id, before.imported)?;
+    }
     let changed: Vec<(LibraryProcedureId, Before, i32)> = acts
         .iter()
         .filter(|(_, before)| !same(before))

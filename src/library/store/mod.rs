@@ -15,7 +15,7 @@ pub mod tags;
 pub mod terms;
 mod under;
 pub mod undo;
-mod versions;
+pub mod versions;
 pub mod writing;
 
 pub use attack::{Tactic, highest_version, list_tactics};

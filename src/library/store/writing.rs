@@ -340,6 +340,7 @@ pub fn list_versions(
         library_procedure_versions::table
             .left_join(people::table)
             .filter(library_procedure_versions::procedure_id.eq(id))
+            .filter(library_procedure_versions::n.gt(0))
             .order(library_procedure_versions::n.desc())
             .limit(limit)
             .select((

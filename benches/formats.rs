@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tyrian::imports::archive::Source;
 use tyrian::imports::plextrac::convert::{
-    KnownTactic, KnownTechnique, LibraryPlan, LibraryProcedure, LibraryRepository, file_of, imported,
+    KnownTactic, KnownTechnique, LibraryPlan, LibraryProcedure, LibraryRepository, Origin, file_of, imported,
 };
 use tyrian::imports::repository::file::{Archive, Head, Procedure};
 use tyrian::imports::{layer, plextrac, repository};
@@ -171,7 +171,7 @@ fn large() {
         description: String::new(),
         next_number: 1_801,
     };
-    let archive = Archive { head, procedures, plans: Vec::new() };
+    let archive = Archive { head, procedures, plans: Vec::new(), methodologies: Vec::new() };
     let mut packed = Vec::new();
     measure("archive of 1,800 procedures, written", || {
         packed = repository::zip(&archive).expect("a zip");
@@ -201,7 +201,7 @@ fn large() {
         .map(|n| KnownTechnique {
             external_id: format!("T{}", 1000 + n),
             name: format!("Technique {n}"),
-            release: "19.1".to_owned(),
+            origin: Origin::Release("19.1".to_owned()),
             tactics: vec![KnownTactic {
                 external_id: "TA0002".to_owned(),
                 name: "Execution".to_owned(),

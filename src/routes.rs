@@ -117,6 +117,7 @@ const EXPORTS: &[Row] = rows! {
 };
 
 const LIBRARY: &[Row] = rows! {
+    get "/library" => library::pages::procedures::home;
     get "/library/procedures" => library::pages::procedures::list;
     post "/library/procedures/ticked", LISTS => library::pages::procedures::act;
     get "/library/procedures/new" => library::pages::writing::new;

@@ -144,10 +144,15 @@ impl Browser {
 
     /// Status and bytes of a page.
     pub fn get(&self, path: &str, encoding: &str) -> (u16, usize) {
+        self.answer(path, encoding, "full")
+    }
+
+    fn answer(&self, path: &str, encoding: &str, kind: &str) -> (u16, usize) {
         let request = self
             .agent
             .get(format!("{}{path}", self.base))
             .header("cookie", &self.cookie)
+            .header("hx-request-type", kind)
             .header("accept-encoding", encoding);
         let mut answer = request.call().expect("an answer");
         let bytes = answer.body_mut().read_to_vec().expect("a body").len();
@@ -192,10 +197,20 @@ impl Browser {
 
     /// Tells statements, bytes and times of a page.
     pub fn measure(&mut self, name: &str, path: &str) {
-        let (status, bytes) = self.get(path, "identity");
+        self.measure_kind(name, path, "full");
+    }
+
+    /// The same of what htmx asks for, such as the results of a search while somebody types.
+    pub fn measure_part(&mut self, name: &str, path: &str) {
+        self.measure_kind(name, path, "partial");
+    }
+
+    fn measure_kind(&mut self, name: &str, path: &str, kind: &str) {
+        let (status, bytes) = self.answer(path, "identity", kind);
         assert_eq!(status, 200, "{path}");
-        let (_, wire) = self.get(path, "br");
-        let (times, statements) = self.repeat(|browser, _| assert_eq!(browser.get(path, "br").0, 200));
+        let (_, wire) = self.answer(path, "br", kind);
+        let (times, statements) =
+            self.repeat(|browser, _| assert_eq!(browser.answer(path, "br", kind).0, 200));
         line(name, statements, bytes, wire, times);
     }
 

@@ -245,6 +245,9 @@ impl Order<'_> {
         for place in of(Verdict::Refused).filter_map(|change| change.detail.place.as_ref()) {
             println!("Refused: {place}");
         }
+        for row in of(Verdict::Kept).filter(|row| !row.detail.sentence.is_empty()) {
+            println!("Kept: {}: {}", printable(&row.label), printable(&row.detail.sentence));
+        }
         // Files that were not looked into are told as left out.
         let leaves_out = matches!(self.content, Content::Atomics(_));
         let told: Vec<String> = of(Verdict::Warning)

@@ -39,6 +39,7 @@ struct Worked {
     title: String,
     position: i32,
     body: ProcedureBody,
+    names: Vec<super::domain::Name>,
     found: Vec<Found>,
     origin: Option<(Procedure, bool)>,
     copied: Option<(LibraryProcedureId, i32)>,
@@ -91,12 +92,22 @@ async fn worked(
                 found: found(&general, &names, known),
                 inputs: inputs.collect::<HashSet<_>>().into_iter().collect(),
                 body: general,
+                names,
                 copied: origin.as_ref().and(copied),
                 origin,
                 targets: list_writable(conn, shelf)?,
             })
         })
         .await
+}
+
+impl Worked {
+    /// Under another name, which is looked through like every other text.
+    fn called(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.body.name);
+        self.found = found(&self.body, &self.names, self.origin.as_ref().map(|(origin, _)| &origin.body));
+        self
+    }
 }
 
 /// What was decided about each name, by its term.
@@ -222,6 +233,7 @@ pub async fn save_procedure(
     let decided = Decided::read(&pairs);
     let of = |name: &str| pairs.get(name).unwrap_or_default().trim().to_owned();
     let (name, repository) = (of("name"), of("repository"));
+    let worked = worked.called(&name);
     let is_version = of("as") == "version";
     let mut errors = FieldErrors::default();
     let name = match check_title("procedure", &name) {

@@ -88,13 +88,26 @@ pub struct Touched {
     /// The same each time that the source is compared; in a conflict, [`Conflict::id`].
     pub key: String,
     pub label: String,
-    /// The fields that change, or that both sides changed.
+    /// The fields that change, that both sides changed, or that stay as they are here.
     pub fields: Vec<Field>,
+    /// What is to know of it beside that.
+    pub sentence: String,
 }
 
 impl Touched {
     pub fn new(verdict: Verdict, key: impl ToString, label: &str) -> Self {
-        Self { verdict, key: key.to_string(), label: label.to_owned(), fields: Vec::new() }
+        Self {
+            verdict,
+            key: key.to_string(),
+            label: label.to_owned(),
+            fields: Vec::new(),
+            sentence: String::new(),
+        }
+    }
+
+    pub fn saying(mut self, sentence: String) -> Self {
+        self.sentence = sentence;
+        self
     }
 
     pub fn with(mut self, fields: Vec<Field>) -> Self {

@@ -104,7 +104,9 @@ pub async fn rename(permit: Permit<ManageSettings>, Form(new): Form<NewName>) ->
         return permit.html(StatusCode::UNPROCESSABLE_ENTITY, view.render()?);
     }
     let (from, name) = (new.tag.clone(), to.clone());
-    let moved = permit.write(move |tx| store::rename(tx, &sight, &from, &name)).await?;
-    let where_to = show::counted(moved, "place", "places");
+    // As many as the page before has told of: how many others bear it, only who sees them is to know.
+    let seen = usize::try_from(tag.total()).unwrap_or_default();
+    permit.write(move |tx| store::rename(tx, &sight, &from, &name)).await?;
+    let where_to = show::counted(seen, "place", "places");
     Ok(redirect_with("/admin/tags", &format!("“{}” is “{to}” now, in {where_to}.", new.tag)))
 }

@@ -13,6 +13,7 @@ document.addEventListener('keydown', (event) => {
   else if (altKey && key === 'PageDown') press('next', event);
   else if (inline && (key === 'Escape' || key === 'Enter')) endInline(event, inline);
   else if (key === 'Escape') close(event);
+  else if (key === 'Enter' && event.target.dataset.enter) pressOwnButton(event);
   else if (key.length === 1 && !event.ctrlKey && !event.metaKey && !altKey) single(event);
   else if ((key === 'ArrowDown' || key === 'ArrowUp') && !ctrl) walkRows(event);
 });
@@ -34,6 +35,13 @@ function press(name, event) {
   if (!element) return;
   event.preventDefault();
   element.click();
+}
+
+// Enter in a search that stands in a larger form presses the search's own button (data-enter) and not the
+// form's first one.
+function pressOwnButton(event) {
+  event.preventDefault();
+  find(event.target.dataset.enter)?.click();
 }
 
 // In a loose form both keys send that form alone.

@@ -1,6 +1,6 @@
 //! What leaves the library and comes in again: PlexTrac's test plans, Navigator layers, repository archives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use diesel::PgConnection;
 use diesel::connection::SimpleConnection;
@@ -14,17 +14,22 @@ use tyrian::imports::outcome::{How, Outcome, Takes};
 use tyrian::imports::plextrac::convert::{file_of, imported};
 use tyrian::imports::plextrac::file::TestPlanFile;
 use tyrian::imports::plextrac::store::{ReadPlan, apply_plan, preview_plan, read_plan};
-use tyrian::imports::repository::file::{Archive, Head, PlanFields, Procedure, TestPlan};
+use tyrian::imports::preview::Verdict;
+use tyrian::imports::repository::file::{
+    Archive, Head, Methodology, MethodologyFields, PlanFields, Procedure, Term, TestPlan,
+};
 use tyrian::imports::repository::store::{apply_archive, preview_archive, read_archive};
 use tyrian::imports::repository::{ReadArchive, read, zip};
 use tyrian::imports::{layer, plextrac};
-use tyrian::kernel::authz::Shelf;
+use tyrian::kernel::authz::{Rights, Shelf};
 use tyrian::kernel::base::error::{Error, Result};
 use tyrian::kernel::base::ids::TestPlanId;
 use tyrian::kernel::event::domain::Actor;
 use tyrian::library::changes::Missing;
 use tyrian::library::domain::{Expected, Input, ProcedureBody, Reference, RepositoryType, Step, StepKind};
 use tyrian::library::store::exchange::{find_by_prefix, list_members};
+use tyrian::library::store::terms::insert as insert_term;
+use tyrian::library::terms::{TermField, TermKind, TermText};
 use uuid::Uuid;
 
 use crate::harness::TestApp;
@@ -101,7 +106,8 @@ pub fn archive(prefix: &str, bodies: Vec<ProcedureBody>) -> ReadArchive {
     };
     let plans = vec![TestPlan { id: Uuid::now_v7(), written_from: content.digest(), content }];
     ReadArchive {
-        archive: Archive { head, procedures, plans },
+        archive: Archive { head, procedures, plans, methodologies: Vec::new() },
+        places: HashMap::new(),
         refused: Vec::new(),
         warnings: Vec::new(),
         held: Vec::new(),
@@ -186,6 +192,158 @@ fn any_body() -> impl Strategy<Value = ProcedureBody> {
         )
 }
 
+/// Two methodologies that share a tactic and a technique, with texts of all kinds, as a form would take them.
+fn own_methodologies(runner: &mut TestRunner, case: usize) -> Vec<Methodology> {
+    let mut term = |kind: TermKind, short_name: String, tactics: &[Uuid]| {
+        let text = any_text().new_tree(runner).unwrap().current();
+        let name = format!("x {}", text.replace(['\n', '\r'], " "));
+        Term {
+            id: Uuid::now_v7(),
+            name: kind.check(TermField::Name, &name).unwrap(),
+            short_name: kind.check(TermField::ShortName, &short_name).unwrap(),
+            description: kind.check(TermField::Description, &text).unwrap(),
+            tags: vec![format!("tag {case}"), "a: b".to_owned()],
+            tactics: tactics.to_vec(),
+        }
+    };
+    let [a, b, c] = ["zz", "mm", "aa"].map(|name| term(TermKind::Tactic, format!("{name}-{case}"), &[]));
+    let shared = term(TermKind::Technique, format!("OWN{case}-1"), &[a.id, c.id]);
+    let there = Term { tactics: vec![c.id], ..shared.clone() };
+    let other = term(TermKind::Technique, format!("OWN{case}-2"), &[b.id]);
+    let mut methodology = |short: &str, tactics: Vec<Term>, techniques: Vec<Term>| {
+        let head = term(TermKind::Methodology, format!("{short} {case}"), &[]);
+        let content = MethodologyFields {
+            name: head.name,
+            short_name: head.short_name,
+            description: head.description,
+            tags: head.tags,
+            tactics,
+            techniques,
+        };
+        Methodology { id: head.id, written_from: content.digest(), content }
+    };
+    vec![
+        methodology("OT / ICS", vec![a, c.clone()], vec![shared]),
+        methodology("Web", vec![b, c], vec![there, other]),
+    ]
+}
+
+#[test]
+fn own_methodologies_come_with_the_repository_and_what_is_here_stays() {
+    let (from, to) = (TestApp::spawn(), TestApp::spawn());
+    own_terms(&from);
+    let mut named = body("Names it", "id");
+    named.technique_ids = vec!["WSTG-ATHN-01".into()];
+    bring(&from, &archive("HLF", vec![named, body("Two", "w")]), &how(&from));
+    let read = unpacked(&packed(&from, "HLF"));
+    let shorts: Vec<&str> =
+        read.archive.methodologies.iter().map(|own| own.content.short_name.as_str()).collect();
+    assert_eq!(shorts, ["APPS", "WSTG / Web"]);
+
+    // Each term is a row of the preview; the whole of it is one event.
+    let events = to.events("library.imported");
+    let done = bring(&to, &read, &how(&to));
+    assert_eq!(line(&done), "added 10, changed 0, withdrawn 0, unchanged 0, refused 0");
+    assert!(done.changes.added.contains(&"technique WSTG-ATHN-01 “Weak sign-in”".to_owned()));
+    assert!(done.notes.iter().any(|note| note.contains("stay when it is undone")), "{:?}", done.notes);
+    assert_eq!(to.events("library.imported"), events + 1);
+    let outline = "SELECT t.id || t.kind || t.name || t.short_name || t.description || t.tags::text
+            || coalesce((SELECT string_agg(parent_id::text, ',' ORDER BY parent_id) FROM term_parents
+                WHERE term_id = t.id), '') AS line
+         FROM terms t WHERE key IS NULL ORDER BY 1";
+    assert_eq!(to.texts(outline), from.texts(outline));
+    let first = "SELECT count(*) FROM field_history WHERE subject_type = 'term' AND field = 'name'";
+    assert_eq!(to.count(first), 7, "the fields have a first version, as those made by hand");
+    let again = bring(&to, &read, &how(&to));
+    assert!(again.counts().changes_nothing() && again.touched.is_empty(), "{again:?}");
+    assert_eq!(to.events("library.imported"), events + 1);
+
+    // Changed here, it stays and is told; what only the file has comes.
+    to.superuser()
+        .batch_execute(
+            "SET session_replication_role = replica;
+             UPDATE terms SET name = 'Our sign-in', tags = '{ours}' WHERE short_name = 'web-sign-in';
+             DELETE FROM term_parents p USING terms t WHERE t.short_name = 'APP-F1' AND t.id = p.term_id;
+             DELETE FROM terms WHERE short_name = 'APP-F1';
+             DELETE FROM term_parents p USING terms t, terms up WHERE t.id = p.term_id AND up.id = p.parent_id
+                AND t.short_name = 'WSTG-ATHN-01' AND up.short_name = 'web-session';",
+        )
+        .unwrap();
+    let preview = reading(&to, |conn| preview_archive(conn, Shelf::whole(), &read, &How::default()));
+    let done = bring(&to, &read, &how(&to));
+    assert_eq!(done, preview, "the preview said what is done");
+    assert_eq!(line(&done), "added 1, changed 1, withdrawn 0, unchanged 8, refused 0");
+    let told = |verdict| done.touched.iter().filter(move |told| told.verdict == verdict).collect::<Vec<_>>();
+    let [kept] = &told(Verdict::Kept)[..] else { panic!("{:?}", done.touched) };
+    assert_eq!(kept.sentence, "Reads differently in the file, and stays as it is here: name, tags.");
+    assert_eq!(kept.fields.len(), 2);
+    let [changed] = &told(Verdict::Changed)[..] else { panic!("{:?}", done.touched) };
+    assert_eq!(changed.label, "technique WSTG-ATHN-01 “Weak sign-in”");
+    assert_eq!(to.texts("SELECT name FROM terms WHERE short_name = 'web-sign-in'"), ["Our sign-in"]);
+    let version = to.count("SELECT version FROM terms WHERE short_name = 'APP-F1'");
+    assert_eq!(version, 2, "deleted and back, it goes on where its history ends");
+    let again = bring(&to, &read, &how(&to));
+    assert!(again.counts().changes_nothing(), "{again:?}");
+
+    // Who may not edit the library brings none in.
+    let reader = Rights::default().shelf(to.people.auditor.id);
+    let refused = to
+        .db
+        .write_blocking(&Actor::command(), |tx| apply_archive(tx, reader, &read, &how(&to)))
+        .unwrap_err();
+    assert!(matches!(refused, Error::Forbidden(_) | Error::Refused(_)), "{refused:?}");
+}
+
+#[test]
+fn a_term_of_an_archive_that_clashes_is_refused_by_itself_with_its_place() {
+    let (from, to) = (TestApp::spawn(), TestApp::spawn());
+    own_terms(&from);
+    let mut named = body("Names it", "id");
+    named.technique_ids = vec!["WSTG-ATHN-01".into()];
+    bring(&from, &archive("HLF", vec![named, body("Two", "w")]), &how(&from));
+    let bytes = packed(&from, "HLF");
+    // Another methodology here has the short name of one, and a tactic and a technique of it those of others.
+    let insert = |kind, short_name: &str, parents: &[Uuid]| {
+        let text = TermText {
+            name: "Other".into(),
+            short_name: short_name.into(),
+            parents: parents.to_vec(),
+            ..TermText::default()
+        };
+        to.db.write_blocking(&Actor::command(), |tx| insert_term(tx, kind, &text)).unwrap().0
+    };
+    let methodology = insert(TermKind::Methodology, "apps", &[]);
+    let tactic = insert(TermKind::Tactic, "web-session", &[methodology]);
+    insert(TermKind::Technique, "APP-F1", &[tactic]);
+    let done = bring(&to, &unpacked(&bytes), &how(&to));
+    let refused: Vec<String> = done.refused.iter().map(ToString::to_string).collect();
+    assert_eq!(refused.len(), 2, "{refused:#?}");
+    assert!(
+        refused[0].starts_with(
+            "HLF/methodologies/apps.yaml, methodology “Applications”, field short_name, line 4: "
+        ) && refused[0].ends_with("another methodology here has this short name; rename one of them."),
+        "{}",
+        refused[0]
+    );
+    assert!(
+        refused[1].starts_with(
+            "HLF/methodologies/wstg-web.yaml, tactic web-session “Session”, field short_name, line "
+        ),
+        "{}",
+        refused[1]
+    );
+    let mut came = to.texts("SELECT short_name FROM terms WHERE key IS NULL AND name <> 'Other'");
+    came.sort();
+    assert_eq!(came, ["WSTG / Web", "WSTG-ATHN-01", "web-sign-in"], "what does not clash came in");
+    assert_eq!(
+        to.count(
+            "SELECT count(*) FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
+        WHERE r.prefix = 'HLF'"
+        ),
+        2
+    );
+}
+
 #[test]
 fn any_library_goes_out_and_into_an_empty_one_and_out_again_with_equal_bytes() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
@@ -198,6 +356,10 @@ fn any_library_goes_out_and_into_an_empty_one_and_out_again_with_equal_bytes() {
         made.archive.head.kind =
             [RepositoryType::Open, RepositoryType::Managed, RepositoryType::Private][case % 3];
         made.archive.procedures[0].is_retired = case % 2 == 0;
+        made.archive.methodologies = own_methodologies(&mut runner, case);
+        made.archive.procedures[0].body.technique_ids =
+            vec![format!("OWN{case}-1"), "T1003".to_owned(), format!("OWN{case}-2")];
+        made.archive.procedures[0].written_from = made.archive.procedures[0].body.digest();
         made.archive.procedures[0].origin = "Atomic Red Team: “MIT”, https://a.example".to_owned();
         bring(&from, &made, &how(&from));
         // Edited since it came: what both sides know is older than what is written.
@@ -207,6 +369,11 @@ fn any_library_goes_out_and_into_an_empty_one_and_out_again_with_equal_bytes() {
         let to = TestApp::spawn();
         let read = unpacked(&first);
         assert_eq!((read.refused.len(), read.warnings.len()), (0, 0), "{:?}", read.warnings);
+        let contents = |own: &Methodology| (own.id, own.content.clone());
+        assert_eq!(
+            read.archive.methodologies.iter().map(contents).collect::<Vec<_>>(),
+            made.archive.methodologies.iter().map(contents).collect::<Vec<_>>(),
+        );
         bring(&to, &read, &how(&to));
         assert!(packed(&to, &prefix) == first, "case {case}: the second export differs");
         let again = bring(&to, &read, &how(&to));
@@ -339,6 +506,30 @@ fn numbers_that_clash_give_the_newcomer_the_next() {
     assert_eq!(done.changes.withdrawn, ["HLF-1 One"]);
 }
 
+/// Two methodologies of one's own that share a tactic, with one technique under two of them and one that no
+/// procedure names.
+fn own_terms(app: &TestApp) {
+    let insert = |kind, name: &str, short_name: &str, parents: &[Uuid]| {
+        let mut parents = parents.to_vec();
+        parents.sort();
+        let text = TermText {
+            name: name.into(),
+            short_name: short_name.into(),
+            description: format!("On\t{name} \u{202e}|\n\n- and \"why\": #"),
+            parents,
+            tags: vec!["own".into(), "no".into()],
+        };
+        app.db.write_blocking(&Actor::command(), |tx| insert_term(tx, kind, &text)).unwrap().0
+    };
+    let web = insert(TermKind::Methodology, "Web testing", "WSTG / Web", &[]);
+    let apps = insert(TermKind::Methodology, "Applications", "APPS", &[]);
+    let sign_in = insert(TermKind::Tactic, "Sign-in", "web-sign-in", &[web, apps]);
+    let session = insert(TermKind::Tactic, "Session", "web-session", &[web]);
+    let crash = insert(TermKind::Tactic, "Crash", "app-crash", &[apps]);
+    insert(TermKind::Technique, "Weak sign-in", "WSTG-ATHN-01", &[sign_in, session]);
+    insert(TermKind::Technique, "Fuzzing", "APP-F1", &[crash]);
+}
+
 /// A plan with procedures of two methodologies and of none.
 fn mixed(app: &TestApp) -> TestPlanId {
     let mut own = body("Own <b>way</b>", "printf 'x\ty' |\r\n cat \u{202e}");
@@ -369,10 +560,14 @@ fn exported_test_plans_are_read_back_equal_and_clean() {
         .texts("SELECT id::text FROM test_plans WHERE key IS NOT NULL ORDER BY title")
         .iter()
         .map(|id| id.parse().unwrap())
-        .chain([mixed])
+        .chain([mixed, mixed])
         .collect();
-    assert_eq!(plans.len(), 4);
-    for id in plans {
+    assert_eq!(plans.len(), 5);
+    for (at, id) in plans.into_iter().enumerate() {
+        let is_owned = at == 4;
+        if is_owned {
+            own_terms(&app);
+        }
         let (plan, known) = reading(&app, |conn| read_plan(conn, Shelf::whole(), id));
         let file = file_of(&plan, &known);
         let text = plextrac::write(&file);
@@ -390,11 +585,29 @@ fn exported_test_plans_are_read_back_equal_and_clean() {
         let stored: Vec<_> = plan.procedures.iter().map(|procedure| procedure.body.clone()).collect();
         assert_eq!(bodies, stored, "what stands in the texts is found again");
         let methodologies: Vec<_> = file.methodologies.iter().map(|m| m.name.as_str()).collect();
-        if id == mixed {
-            assert_eq!(methodologies.len(), 2, "{methodologies:?}");
+        if is_owned {
+            assert_eq!(
+                methodologies,
+                ["MITRE ATT&CK 19.1", "Other techniques", "Applications", "Web testing"],
+                "each of the terms' own, and the one of those that have none"
+            );
+            let own = file.techniques.iter().find(|technique| technique.short_name == "WSTG-ATHN-01");
+            let own = own.unwrap();
+            assert_eq!((own.name.as_str(), own.is_editable), ("Weak sign-in", true));
+            let above: Vec<_> =
+                file.tactics.iter().filter(|tactic| own.parents.contains(&tactic.id)).collect();
+            let names: Vec<_> = above.iter().map(|tactic| tactic.short_name.as_str()).collect();
+            assert_eq!(names, ["web-sign-in", "web-session"], "in their order");
+            assert_eq!((above[0].parents.len(), above[1].parents.len()), (2, 1));
+            assert_eq!(above[0].source_key.as_deref(), Some("tyrian"));
+        } else if id == mixed {
+            assert_eq!(methodologies, ["MITRE ATT&CK 19.1", "Other techniques"]);
         }
         for tactic in &file.tactics {
             assert!(tactic.parents.iter().all(|id| file.methodologies.iter().any(|m| m.id == *id)));
+        }
+        for technique in &file.techniques {
+            assert!(technique.parents.iter().all(|id| file.tactics.iter().any(|t| t.id == *id)));
         }
         // Brought in where it came from, it changes nothing.
         let read = ReadPlan { file_name: "plan.yaml".into(), plan: again, warnings: Vec::new() };

@@ -340,6 +340,36 @@ fn a_technique_of_ones_own_is_known_and_another_is_kept_and_told() {
 }
 
 #[test]
+fn own_methodologies_of_an_archive_are_shown_as_added_and_as_kept() {
+    let (from, app) = (TestApp::spawn(), TestApp::spawn());
+    crate::terms::own_methodology(&mut from.sign_in(&from.people.standard));
+    let mut named = body("One", "id");
+    named.technique_ids = vec!["WEB-T1".into()];
+    let made = archive("HLF", vec![named, body("Two", "w")]);
+    let mut there = from.browser(&from.people.lead);
+    upload(&mut there, "HLF.zip", &zip(&made.archive).unwrap(), "").press("Apply").see("added 3");
+    let file = packed(&from, "HLF");
+
+    let mut browser = app.browser(&app.people.lead);
+    upload(&mut browser, "HLF.zip", &file, "").see("added 6").see("tactic session-theft “Session theft”");
+    assert_eq!(browser.texts("#warning td.title"), ["Repository HLF"], "its technique is no stranger");
+    browser.see("stay when it is undone").press("Apply").see("Imported: added 6");
+    let applied = browser.path().to_owned();
+    browser.open("/library/techniques/WEB-T1").expect(200).see("Cookie replay").click("Edit");
+    browser.fill("Name", "Replay of ours").press("Save").expect(200);
+    upload(&mut browser, "again.zip", &file, "")
+        .see("Reads differently in the file, and stays as it is here: name.");
+    assert_eq!(browser.texts("#kept td.title"), ["technique WEB-T1 “Cookie replay”"]);
+    browser.press("Discard");
+
+    // Undone, the procedures are gone and the methodology stays.
+    browser.open(&applied).click("Undo this import…").press("Undo import").expect(200).see("Import undone.");
+    assert!(live(&app, "HLF").is_empty());
+    browser.open("/library/techniques/WEB-T1").expect(200).see("Replay of ours");
+    upload(&mut browser, "HLF.zip", &file, "").see("added 3").press("Discard");
+}
+
+#[test]
 fn an_archive_into_a_repository_that_one_only_reads_says_so() {
     let app = TestApp::spawn();
     crate::imports::repository(&app, "MAN", "managed", &[]);

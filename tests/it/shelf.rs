@@ -269,6 +269,35 @@ fn post(browser: &mut Browser, path: &str, form: &[(String, String)]) -> (u16, S
 }
 
 #[test]
+fn what_was_typed_for_a_repository_that_went_stays_in_the_form() {
+    let app = TestApp::spawn();
+    let shelf = repository(&app, "Lab", "LAB", "open", &[]);
+    let mut browser = app.browser(&app.people.lead);
+    let gone = uuid::Uuid::now_v7().to_string();
+    for (target, status) in [(gone, 422), (shelf.to_string(), 303)] {
+        let typed = form(0, &[("repository", &target), ("recommendation", "Typed for an hour")]);
+        let (answered, text) = post(&mut browser, "/library/procedures/new", &typed);
+        assert_eq!(answered, status, "{text}");
+        assert!(status == 303 || text.contains("Typed for an hour") && text.contains("Choose another."));
+    }
+}
+
+/// The focus stays on the step that was moved, also where it cannot be moved any further.
+#[test]
+fn a_moved_step_keeps_the_focus_at_the_top() {
+    let app = TestApp::spawn();
+    repository(&app, "Lab", "LAB", "open", &[]);
+    let mut browser = app.browser(&app.people.lead);
+    let typed = form(0, &[("do", "up:s")]);
+    let (status, text) = post(&mut browser, "/library/procedures/new", &typed);
+    assert_eq!(status, 200);
+    let at = text.find("value=\"up:s\"").unwrap();
+    let button = &text[at..at + text[at..].find('>').unwrap()];
+    assert!(button.contains("data-focus") && button.contains("aria-disabled"), "{button}");
+    assert!(!button.contains(" disabled"), "{button}");
+}
+
+#[test]
 fn two_editors_of_one_procedure_lose_no_word() {
     let app = TestApp::spawn();
     let shelf = repository(&app, "Lab", "LAB", "open", &[]);
@@ -459,6 +488,14 @@ fn what_was_worked_becomes_a_library_procedure_without_what_is_the_clients() {
             WHERE procedure_id = '{origin}' AND n = 2"
     ));
     assert_eq!(now, ["Keep #{host} away from 10.9.8.7."]);
+    // A name that is typed here is looked through as well.
+    let own = app.texts(&format!("SELECT name FROM clients WHERE id = '{}'", app.clients.own)).remove(0);
+    let named = format!("Copy it for {own}");
+    let fields =
+        [("as", "new"), ("name", named.as_str()), ("repository", target.as_str()), ("by.vault-07", "x")];
+    let answer = browser.post(&format!("{at}/library"), &fields);
+    assert_eq!(answer.status, 422, "the client's name is left undecided");
+    assert!(answer.text().contains("the client"), "{}", answer.text());
     let fields =
         [("as", "new"), ("name", "Copy it anew"), ("repository", target.as_str()), ("by.vault-07", "x")];
     assert_eq!(

@@ -47,21 +47,65 @@ pub struct LibraryRepository {
     pub kind: String,
 }
 
-/// A technique that a procedure names, as the newest release that has it knows it.
+/// A technique that a procedure names, as the newest release that has it knows it, or of one's own.
 #[derive(Debug, Clone, Default)]
 pub struct KnownTechnique {
+    /// What procedures name it by.
     pub external_id: String,
     pub name: String,
     pub description: String,
-    pub release: String,
+    pub origin: Origin,
     pub tactics: Vec<KnownTactic>,
+}
+
+/// Where a technique is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// This release of ATT&CK.
+    Release(String),
+    /// It is one's own, under this id.
+    Own(Uuid),
+}
+
+impl Default for Origin {
+    fn default() -> Self {
+        Self::Release(String::new())
+    }
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct KnownTactic {
+    /// Of an own one, its short name.
     pub external_id: String,
     pub name: String,
     pub description: String,
+    /// Of an own one.
+    pub own: Option<OwnTactic>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct OwnTactic {
+    pub id: Uuid,
+    /// All that it belongs to.
+    pub methodologies: Vec<OwnMethodology>,
+}
+
+/// A methodology of one's own.
+#[derive(Debug, Clone, Default)]
+pub struct OwnMethodology {
+    pub id: Uuid,
+    pub name: String,
+    pub short_name: String,
+    pub description: String,
+}
+
+/// What a tactic of a file belongs to.
+#[derive(Clone, Copy)]
+enum Methodology<'k> {
+    Attack(&'k str),
+    Own(&'k OwnMethodology),
+    /// Of what nobody knows.
+    Other,
 }
 
 /// An id as PlexTrac makes them, the same for the same thing each time.
@@ -115,76 +159,99 @@ impl Gathered {
         name
     }
 
-    fn methodology(&mut self, release: Option<&str>) -> String {
-        let (id, name, short, description, source) = match release {
-            Some(release) => (
-                cuid("methodology", release),
+    fn methodology(&mut self, which: Methodology<'_>) -> String {
+        let (key, name, short, description) = match which {
+            Methodology::Attack(release) => (
+                release.to_owned(),
                 format!("MITRE ATT&CK {release}"),
                 format!("ATT&CK {release}"),
                 "What intruders want (tactics) and how they go about it (techniques), from observed \
-                    intrusions.",
-                (Some(release.to_owned()), ATTACK, "enterprise-attack"),
+                    intrusions."
+                    .to_owned(),
             ),
-            None => (
-                cuid("methodology", ""),
+            Methodology::Own(own) => (
+                own.id.to_string(),
+                own.name.clone(),
+                own.short_name.clone(),
+                or(&own.description, &own.name),
+            ),
+            Methodology::Other => (
+                String::new(),
                 "Other techniques".to_owned(),
                 "OTHER".to_owned(),
-                "Techniques that no release of MITRE ATT&CK knows.",
-                (None, OURS, "other"),
+                "Techniques that no release of MITRE ATT&CK knows.".to_owned(),
             ),
         };
+        let id = cuid("methodology", &key);
         if self.seen.insert(id.clone()) {
             let short_name = self.short_name("methodologies", &short, "");
-            let (source_id, source_key, source_value) = source;
+            let (source_id, source_key, source_value) = match which {
+                Methodology::Attack(_) => (Some(key), ATTACK, "enterprise-attack".to_owned()),
+                Methodology::Own(_) => (Some(key), OURS, short),
+                Methodology::Other => (None, OURS, "other".to_owned()),
+            };
             self.file.methodologies.push(Entry {
                 id: id.clone(),
                 name,
                 short_name,
-                description: description.to_owned(),
+                description,
                 origin: OURS.to_owned(),
-                is_editable: release.is_none(),
+                is_editable: !matches!(which, Methodology::Attack(_)),
                 source_id,
                 source_key: Some(source_key.to_owned()),
-                source_value: Some(source_value.to_owned()),
+                source_value: Some(source_value),
                 parents: Vec::new(),
             });
         }
         id
     }
 
-    fn tactic(&mut self, known: Option<(&KnownTactic, &str)>) -> String {
-        let release = known.map(|(_, release)| release);
-        let methodology = self.methodology(release);
-        let (id, name, short, description) = match known {
-            Some((tactic, release)) => (
-                cuid("tactic", &format!("{release} {}", tactic.external_id)),
-                tactic.name.clone(),
-                tactic.external_id.clone(),
-                or(&tactic.description, &tactic.name),
-            ),
-            None => {
-                let name = "Other".to_owned();
-                (
-                    cuid("tactic", ""),
-                    name.clone(),
-                    "OTHER".to_owned(),
-                    "Techniques without a tactic.".to_owned(),
-                )
-            }
+    /// A tactic of a technique, or the one of those that have none.
+    fn tactic(&mut self, known: Option<(&KnownTactic, &Origin)>) -> String {
+        let other = KnownTactic {
+            external_id: "OTHER".to_owned(),
+            name: "Other".to_owned(),
+            description: "Techniques without a tactic.".to_owned(),
+            own: None,
         };
+        let tactic = known.map_or(&other, |(tactic, _)| tactic);
+        let release = match known {
+            Some((_, Origin::Release(release))) => Some(release.as_str()),
+            _ => None,
+        };
+        let (key, parents): (String, Vec<Methodology<'_>>) = match (release, &tactic.own) {
+            (Some(release), _) => {
+                (format!("{release} {}", tactic.external_id), vec![Methodology::Attack(release)])
+            }
+            (None, Some(own)) => {
+                (own.id.to_string(), own.methodologies.iter().map(Methodology::Own).collect())
+            }
+            (None, None) => (String::new(), Vec::new()),
+        };
+        let id = cuid("tactic", &key);
         if self.seen.insert(id.clone()) {
-            let short_name = self.short_name("tactics", &short, release.unwrap_or_default());
+            let beside = match parents.first() {
+                Some(Methodology::Attack(release)) => *release,
+                Some(Methodology::Own(own)) => own.short_name.as_str(),
+                Some(Methodology::Other) | None => "",
+            };
+            let short_name = self.short_name("tactics", &tactic.external_id, beside);
+            let parents = if parents.is_empty() { vec![Methodology::Other] } else { parents };
+            let parents = parents.into_iter().map(|parent| self.methodology(parent)).collect();
             self.file.tactics.push(Entry {
                 id: id.clone(),
-                name,
+                name: tactic.name.clone(),
                 short_name,
-                description,
+                description: or(&tactic.description, &tactic.name),
                 origin: OURS.to_owned(),
                 is_editable: release.is_none(),
-                source_id: release.map(str::to_owned),
+                source_id: match (release, &tactic.own) {
+                    (Some(release), _) => Some(release.to_owned()),
+                    (None, own) => own.as_ref().map(|own| own.id.to_string()),
+                },
                 source_key: Some(if release.is_some() { ATTACK } else { OURS }.to_owned()),
-                source_value: Some(short),
-                parents: vec![methodology],
+                source_value: Some(tactic.external_id.clone()),
+                parents,
             });
         }
         id
@@ -196,10 +263,9 @@ impl Gathered {
         if self.seen.contains(&id) {
             return id;
         }
-        let release = known.map(|known| known.release.as_str());
         let mut parents: Vec<String> = known
             .into_iter()
-            .flat_map(|known| known.tactics.iter().map(|tactic| (tactic, known.release.as_str())))
+            .flat_map(|known| known.tactics.iter().map(|tactic| (tactic, &known.origin)))
             .map(|tactic| self.tactic(Some(tactic)))
             .collect();
         if parents.is_empty() {
@@ -212,6 +278,11 @@ impl Gathered {
         );
         let description = known.map_or_else(|| name.clone(), |known| or(&known.description, &name));
         let short_name = self.short_name("techniques", external_id.unwrap_or("NONE"), "");
+        let (source_id, source_key) = match known.map(|known| &known.origin) {
+            Some(Origin::Release(release)) => (Some(release.clone()), ATTACK),
+            Some(Origin::Own(own)) => (Some(own.to_string()), OURS),
+            None => (None, OURS),
+        };
         self.seen.insert(id.clone());
         self.file.techniques.push(Entry {
             id: id.clone(),
@@ -219,9 +290,9 @@ impl Gathered {
             short_name,
             description,
             origin: OURS.to_owned(),
-            is_editable: known.is_none(),
-            source_id: release.map(str::to_owned),
-            source_key: Some(if known.is_some() { ATTACK } else { OURS }.to_owned()),
+            is_editable: source_key == OURS,
+            source_id,
+            source_key: Some(source_key.to_owned()),
             source_value: Some(value.to_owned()),
             parents,
         });

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::convert::{
     ImportedPlan, ImportedProcedure, KnownTactic, KnownTechnique, LibraryPlan, LibraryProcedure,
-    LibraryRepository, adopt_step_ids, cuid, plan_cuid, procedure_cuid,
+    LibraryRepository, Origin, OwnMethodology, OwnTactic, adopt_step_ids, cuid, plan_cuid, procedure_cuid,
 };
 use super::file::RepositoryEntry;
 use crate::imports::domain::ImportError;
@@ -31,7 +31,9 @@ use crate::library::store::exchange::{
 };
 use crate::library::store::get_plan;
 use crate::library::store::incoming::Before;
+use crate::library::store::term_exchange::{StoredTerm, list_terms_named};
 use crate::library::store::versions::age;
+use crate::library::terms::TermKind;
 
 /// Reads a test plan as far as the reader may see it, with what is known of its techniques.
 ///
@@ -70,7 +72,7 @@ pub fn read_plan(
                 external_id: row.external_id.clone(),
                 name: row.name,
                 description: row.description,
-                release: row.version,
+                origin: Origin::Release(row.version),
                 tactics: Vec::new(),
             });
         }
@@ -79,9 +81,11 @@ pub fn read_plan(
                 external_id,
                 name: row.tactic_name.unwrap_or_default(),
                 description: row.tactic_description.unwrap_or_default(),
+                own: None,
             });
         }
     }
+    known.extend(own_techniques(&list_terms_named(conn, &ids)?));
     let plan = LibraryPlan {
         id: plan.id.0,
         title: plan.title,
@@ -90,6 +94,37 @@ pub fn read_plan(
         procedures,
     };
     Ok((plan, known))
+}
+
+/// The techniques among own terms, with the tactics and methodologies that they stand under.
+fn own_techniques(terms: &[StoredTerm]) -> Vec<KnownTechnique> {
+    let above = |term: &StoredTerm| {
+        let parents = term.parents.clone();
+        terms.iter().filter(move |other| parents.contains(&other.id))
+    };
+    let methodology = |term: &StoredTerm| OwnMethodology {
+        id: term.id,
+        name: term.name.clone(),
+        short_name: term.short_name.clone(),
+        description: term.description.clone(),
+    };
+    let tactic = |term: &StoredTerm| KnownTactic {
+        external_id: term.short_name.clone(),
+        name: term.name.clone(),
+        description: term.description.clone(),
+        own: Some(OwnTactic { id: term.id, methodologies: above(term).map(methodology).collect() }),
+    };
+    terms
+        .iter()
+        .filter(|term| term.kind == TermKind::Technique)
+        .map(|term| KnownTechnique {
+            external_id: term.short_name.clone(),
+            name: term.name.clone(),
+            description: term.description.clone(),
+            origin: Origin::Own(term.id),
+            tactics: above(term).map(tactic).collect(),
+        })
+        .collect()
 }
 
 /// The event of an export.

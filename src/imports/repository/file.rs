@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
+use crate::library::terms::TermKind;
 
 /// A repository with its procedures and the test plans that need no other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,51 @@ pub struct Archive {
     pub procedures: Vec<Procedure>,
     /// Sorted by their titles.
     pub plans: Vec<TestPlan>,
+    /// A team's own ones that the procedures' techniques stand under, sorted by their short names.
+    pub methodologies: Vec<Methodology>,
+}
+
+/// A methodology of a team's own, with everything that stands under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Methodology {
+    pub id: Uuid,
+    /// Digest of what the file was written from.
+    pub written_from: ContentDigest,
+    pub content: MethodologyFields,
+}
+
+/// What a methodology says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct MethodologyFields {
+    pub name: String,
+    pub short_name: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    /// In their order.
+    pub tactics: Vec<Term>,
+    /// By their ids.
+    pub techniques: Vec<Term>,
+}
+
+impl MethodologyFields {
+    /// Equal digests mean the same methodology.
+    pub fn digest(&self) -> ContentDigest {
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        Sha256::digest(json).into()
+    }
+}
+
+/// A tactic or technique of a methodology.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Term {
+    pub id: Uuid,
+    pub name: String,
+    /// Of a technique, what procedures name it by.
+    pub short_name: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    /// Of a technique, the tactics of the same methodology, in their order; of a tactic none.
+    pub tactics: Vec<Uuid>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,4 +119,9 @@ pub fn code(prefix: &str, number: i32) -> String {
 pub fn is_prefix(text: &str) -> bool {
     (3..=8).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
+/// The key under which a file has the short name.
+pub(super) fn short_key(kind: TermKind) -> &'static str {
+    if kind == TermKind::Technique { "id" } else { "short_name" }
 }

@@ -344,7 +344,8 @@ mod tests {
         };
         let next_number = here.iter().map(|here| here.number + 1).max().unwrap_or(1);
         let state = State { procedures: here, next_number, ..State::default() };
-        plan(&Archive { head, procedures, plans: Vec::new() }, &[], &state, Missing::Keep, takes).unwrap()
+        let archive = Archive { head, procedures, plans: Vec::new(), methodologies: Vec::new() };
+        plan(&archive, &[], &state, Missing::Keep, takes).unwrap()
     }
 
     fn counts(plan: &Plan) -> (usize, usize, usize, usize) {

@@ -5,7 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
+use super::fields::{digest, line_of, short_texts, uuid};
 use super::file::{Archive, Head, PlanFields, Procedure, TestPlan, code, is_prefix};
+use super::read_terms::{self, ReadMethodology};
+use super::terms::Place;
 use super::write::{FORMAT, kind};
 use crate::imports::archive::{Opened, Source};
 use crate::imports::domain::{Faults, ID_MAX, ImportError, NAME_MAX, is_longer};
@@ -29,11 +32,14 @@ pub struct ReadArchive {
     pub warnings: Vec<ImportError>,
     /// Identities that were refused: what is stored of them is not missing.
     pub held: Vec<Uuid>,
+    /// Where each term of a methodology stands, by the methodology's id and its own.
+    pub places: HashMap<(Uuid, Uuid), Place>,
 }
 
 /// Whether a link of this name would stand where a file of an archive does.
 fn matters(name: &str) -> bool {
-    name.ends_with(".yaml") || name.ends_with(".yml") || name == "procedures" || name == "test-plans"
+    let folders = ["procedures", "test-plans", "methodologies"];
+    name.ends_with(".yaml") || name.ends_with(".yml") || folders.contains(&name)
 }
 
 /// Reads an archive.
@@ -64,7 +70,7 @@ pub fn read(source: &Source) -> Result<ReadArchive, Faults> {
             .and_then(|name| name.strip_prefix(folder))
             .is_some_and(|name| !name.contains('/'))
     };
-    let (mut procedures, mut plans) = (Vec::new(), Vec::new());
+    let (mut procedures, mut plans, mut methodologies) = (Vec::new(), Vec::new(), Vec::new());
     for name in names.iter().filter(|name| is_yaml(name) && below(name, "procedures/")) {
         let prefix = head.as_ref().map(|head| head.prefix.clone()).unwrap_or_default();
         let read = reading.file(&mut opened, name, |found, node| procedure(found, node, &prefix))?;
@@ -74,13 +80,17 @@ pub fn read(source: &Source) -> Result<ReadArchive, Faults> {
         let read = reading.file(&mut opened, name, plan)?;
         plans.extend(read.map(|read| (name.clone(), read)));
     }
+    for name in names.iter().filter(|name| is_yaml(name) && below(name, "methodologies/")) {
+        let read = reading.file(&mut opened, name, read_terms::methodology)?;
+        methodologies.extend(read.map(|read| (name.clone(), read)));
+    }
     if !reading.faults.is_empty() {
         return Err(Faults(reading.faults));
     }
     let Some(head) = head else {
         return Err(ImportError::file(&place, "its repository.yaml could not be read").into());
     };
-    Ok(reading.judge(head, procedures, plans))
+    Ok(reading.judge(head, procedures, plans, methodologies))
 }
 
 /// The folder in which `repository.yaml` lies nearest to the top: empty, or with a slash at its end.
@@ -169,6 +179,7 @@ impl Reading {
         head: Head,
         procedures: Vec<(String, ReadProcedure)>,
         plans: Vec<(String, TestPlan)>,
+        methodologies: Vec<(String, ReadMethodology)>,
     ) -> ReadArchive {
         let mut places: HashMap<Uuid, String> = HashMap::new();
         let mut taken = Vec::new();
@@ -201,7 +212,8 @@ impl Reading {
             }
         }
         let mut next = numbers.iter().map(|number| number + 1).chain([head.next_number]).max().unwrap_or(1);
-        let mut archive = Archive { head, procedures: Vec::new(), plans: Vec::new() };
+        let mut archive =
+            Archive { head, procedures: Vec::new(), plans: Vec::new(), methodologies: Vec::new() };
         for procedure in taken {
             let number = procedure.number.unwrap_or_else(|| {
                 next += 1;
@@ -238,7 +250,16 @@ impl Reading {
             }
         }
         archive.plans.sort_by_key(|plan| (plan.content.title.to_lowercase(), plan.id));
-        ReadArchive { archive, refused: self.refused, warnings: self.warnings, held: self.held }
+        let terms = read_terms::judge(methodologies);
+        archive.methodologies = terms.methodologies;
+        self.refused.extend(terms.refused);
+        ReadArchive {
+            archive,
+            refused: self.refused,
+            warnings: self.warnings,
+            held: self.held,
+            places: terms.places,
+        }
     }
 }
 
@@ -260,48 +281,12 @@ fn first_anchor(root: &Node) -> Option<usize> {
     None
 }
 
-fn line_of(object: &Object<'_, '_>, key: &str) -> usize {
-    object.find(key).map_or(object.line(), |node| node.line)
-}
-
 fn name(object: &Object<'_, '_>, key: &str) -> String {
     let name = object.required_text(key);
     if is_longer(&name, NAME_MAX) {
         object.fault(key, line_of(object, key), format!("it has more than {NAME_MAX} characters"));
     }
     name
-}
-
-fn short_texts(object: &Object<'_, '_>, key: &str) -> Vec<String> {
-    let texts = object.texts(key);
-    for (text, line) in &texts {
-        if text.is_empty() || is_longer(text, ID_MAX) {
-            object.fault(key, *line, format!("a word is empty or has more than {ID_MAX} characters"));
-        }
-    }
-    texts.into_iter().map(|(text, _)| text).collect()
-}
-
-fn uuid(object: &Object<'_, '_>, key: &str) -> Option<Uuid> {
-    let text = object.required_text(key);
-    object.find(key)?;
-    let read = text.parse().ok();
-    if read.is_none() {
-        object.fault(key, line_of(object, key), format!("{text} is no UUID"));
-    }
-    read
-}
-
-fn digest(object: &Object<'_, '_>, key: &str) -> Option<ContentDigest> {
-    let text = object.text(key)?;
-    let bytes: Option<Vec<u8>> = (text.len() == 64 && text.is_ascii())
-        .then(|| (0..32).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()).collect())
-        .flatten();
-    let read = bytes.and_then(|bytes| bytes.try_into().ok());
-    if read.is_none() {
-        object.fault(key, line_of(object, key), "it is no SHA-256: 64 digits from 0 to f");
-    }
-    read
 }
 
 fn head(found: &Findings, node: &Node) -> Option<Head> {
@@ -509,9 +494,29 @@ fn plan(found: &Findings, node: &Node) -> Option<TestPlan> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::file::{Methodology, MethodologyFields, Term};
     use super::super::write::{files, zip};
     use super::*;
     use crate::imports::archive::tests::zip_of;
+
+    fn own() -> Methodology {
+        let term = |n: u128, short_name: &str, tactics: &[u128]| Term {
+            id: Uuid::from_u128(n),
+            name: format!("Term {n}: \"x\""),
+            short_name: short_name.into(),
+            description: "Two\n\n- lines \u{202e}".into(),
+            tags: vec!["a tag".into()],
+            tactics: tactics.iter().map(|n| Uuid::from_u128(*n)).collect(),
+        };
+        let content = MethodologyFields {
+            name: "Ours".into(),
+            short_name: "OT / ICS".into(),
+            tactics: vec![term(21, "web-recon", &[]), term(22, "after", &[])],
+            techniques: vec![term(23, "OWN-1", &[21, 22]), term(24, "OWN-2", &[22])],
+            ..MethodologyFields::default()
+        };
+        Methodology { id: Uuid::from_u128(20), written_from: content.digest(), content }
+    }
 
     fn sample() -> Archive {
         let body = ProcedureBody {
@@ -598,6 +603,7 @@ mod tests {
             },
             procedures: vec![procedure(1, 3, body), procedure(2, 12, other)],
             plans: vec![TestPlan { id: Uuid::from_u128(9), written_from: content.digest(), content }],
+            methodologies: vec![own()],
         }
     }
 
@@ -625,6 +631,7 @@ mod tests {
             [
                 "LICENSES",
                 "README.md",
+                "methodologies/ot-ics.yaml",
                 "procedures/HLF-12-procedure.yaml",
                 "procedures/HLF-3-read-it.yaml",
                 "repository.yaml",
@@ -728,6 +735,52 @@ mod tests {
         let clash = read.archive.procedures.iter().find(|p| p.identity == Uuid::from_u128(11)).unwrap();
         assert_eq!(clash.number, 14);
         assert_eq!(read.archive.procedures.len(), 3);
+    }
+
+    #[test]
+    fn terms_that_cannot_be_taken_are_refused_by_themselves_with_their_place() {
+        let mut all = files(&sample());
+        let (_, text) = all.iter_mut().find(|(name, _)| name.starts_with("methodologies/")).unwrap();
+        *text = text
+            .replace("short_name: after", "short_name: not one!")
+            .replace("id: OWN-1", "id: T1003")
+            .replace("  - id: OWN-2", "  - id: OWN-2\n    odd: 1");
+        let text = text.clone();
+        let line_of = |key: &str| {
+            text.lines().position(|l| l.trim_start_matches([' ', '-']).starts_with(key)).unwrap() + 1
+        };
+        all.push(("methodologies/twin.yaml".to_owned(), text.clone()));
+        let read = read_files(&all).unwrap();
+        let refused: Vec<String> = read.refused.iter().map(ToString::to_string).collect();
+        let file = "methodologies/ot-ics.yaml";
+        assert_eq!(refused.len(), 4, "{refused:#?}");
+        assert!(
+            refused[0].starts_with(&format!(
+                "{file}, tactic not one!, field short_name, line {}: a tactic’s short name is small letters",
+                line_of("short_name: not")
+            )),
+            "{}",
+            refused[0]
+        );
+        assert!(
+            refused[1].starts_with(&format!(
+                "{file}, technique T1003, field id, line {}: T1003 reads like an id of MITRE ATT&CK",
+                line_of("id: T1003")
+            )),
+            "{}",
+            refused[1]
+        );
+        assert!(refused[2].contains("technique OWN-2, field tactics, line "), "{}", refused[2]);
+        assert_eq!(
+            refused[3],
+            format!(
+                "methodologies/twin.yaml, methodology OT / ICS, field uuid, line 1: \
+                    the uuid is already that of {file}."
+            )
+        );
+        let [own] = &read.archive.methodologies[..] else { panic!("{:?}", read.archive.methodologies) };
+        assert_eq!((own.content.tactics.len(), own.content.techniques.len()), (1, 0));
+        assert!(read.warnings.iter().any(|w| w.to_string().contains("nobody knows this key")));
     }
 
     #[test]

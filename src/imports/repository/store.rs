@@ -8,11 +8,12 @@ use uuid::Uuid;
 use super::file::{Archive, Head, PlanFields, Procedure, TestPlan};
 use super::merge::{Here, Plan, PlanHere, PlanWrite, State, Write, plan};
 use super::read::ReadArchive;
+use super::terms::{self, TermsPlan, methodologies};
 use crate::imports::domain::ImportError;
 use crate::imports::outcome::{Act, Done, How, Outcome};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
-use crate::kernel::base::ids::{RepositoryId, TestPlanId};
+use crate::kernel::base::ids::{RepositoryId, TermId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
@@ -24,6 +25,8 @@ use crate::library::store::exchange::{
     note_plan, raise_next_number, retire, write_plan, write_procedures,
 };
 use crate::library::store::incoming::Before;
+use crate::library::store::term_exchange::{list_methodologies_named, list_terms_here};
+use crate::library::store::terms::{add_parents, insert_known};
 
 /// Where the procedures of a repository that comes with the product or its importers were taken from.
 fn origin_of(key: &str) -> String {
@@ -70,6 +73,11 @@ pub fn read_archive(conn: &mut PgConnection, repository: &StoredRepository) -> R
             body,
         });
     }
+    let mut named: Vec<String> =
+        procedures.iter().flat_map(|procedure| procedure.body.technique_ids.clone()).collect();
+    named.sort_unstable();
+    named.dedup();
+    let terms = list_methodologies_named(conn, &named)?;
     let rows = list_plans_within(conn, repository.id)?;
     let plans = rows.iter().map(|row| {
         let content = fields(row);
@@ -87,6 +95,7 @@ pub fn read_archive(conn: &mut PgConnection, repository: &StoredRepository) -> R
     Ok(Archive {
         plans: plans.collect(),
         procedures,
+        methodologies: methodologies(&terms),
         head: Head {
             name: repository.name.clone(),
             prefix: repository.prefix.clone(),
@@ -129,6 +138,7 @@ struct Prepared {
     archive: Archive,
     repository: Option<StoredRepository>,
     plan: Plan,
+    terms: TermsPlan,
 }
 
 fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadArchive, how: &How) -> Result<Prepared> {
@@ -162,7 +172,13 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadArchive, how: &How)
         None => State { next_number: 1, ..plans_state(conn, shelf, &archive)? },
     };
     let plan = plan(&archive, &read.held, &state, how.missing, &how.takes)?;
-    Ok(Prepared { archive, repository, plan })
+    let terms = match &archive.methodologies[..] {
+        [] => TermsPlan::default(),
+        // The same right as to make terms by hand.
+        _ if !shelf.edits() => return Err(Error::Forbidden(String::new())),
+        brought => terms::plan(brought, &read.places, &list_terms_here(conn)?),
+    };
+    Ok(Prepared { archive, repository, plan, terms })
 }
 
 fn state(
@@ -204,17 +220,32 @@ fn plans_state(conn: &mut PgConnection, shelf: Shelf, archive: &Archive) -> Resu
     Ok(state)
 }
 
-fn outcome(read: &ReadArchive, plan: &Plan) -> Outcome {
+/// What undoing leaves.
+const TERMS_STAY: &str = "Methodologies, tactics and techniques that an import adds stay when it is undone: \
+    delete them by hand where nothing uses them.";
+
+fn outcome(read: &ReadArchive, plan: &Plan, terms: &TermsPlan) -> Outcome {
     let mut refused = read.refused.clone();
+    refused.extend(terms.refused.iter().cloned());
     refused.extend(plan.refused.iter().map(|(object, sentence)| ImportError {
         object: Some(object.clone()),
         ..ImportError::file("test-plans", sentence.clone())
     }));
+    let mut changes = terms.changes.clone();
+    changes.added.extend(plan.changes.added.iter().cloned());
+    changes.changed.extend(plan.changes.changed.iter().cloned());
+    changes.unchanged.extend(plan.changes.unchanged.iter().cloned());
+    changes.withdrawn.extend(plan.changes.withdrawn.iter().cloned());
+    changes.kept.extend(plan.changes.kept.iter().cloned());
+    let mut notes = plan.notes.clone();
+    if !terms.is_empty() {
+        notes.push(TERMS_STAY.to_owned());
+    }
     Outcome {
-        changes: plan.changes.clone(),
-        touched: plan.touched.clone(),
+        changes,
+        touched: [&terms.touched[..], &plan.touched].concat(),
         conflicts: plan.conflicts.clone(),
-        notes: plan.notes.clone(),
+        notes,
         refused,
         warnings: read.warnings.clone(),
     }
@@ -231,7 +262,7 @@ pub fn preview_archive(
     how: &How,
 ) -> Result<Outcome> {
     let prepared = prepare(conn, shelf, read, how)?;
-    Ok(outcome(read, &prepared.plan))
+    Ok(outcome(read, &prepared.plan, &prepared.terms))
 }
 
 /// Brings an archive into the library, in one transaction.
@@ -255,9 +286,9 @@ pub(crate) fn write_archive(
     how: &How,
 ) -> Result<Done> {
     lock(tx)?;
-    let Prepared { archive, repository, plan } = prepare(tx.conn, shelf, read, how)?;
-    let outcome = outcome(read, &plan);
-    if repository.is_some() && plan.is_empty() {
+    let Prepared { archive, repository, plan, terms } = prepare(tx.conn, shelf, read, how)?;
+    let outcome = outcome(read, &plan, &terms);
+    if repository.is_some() && plan.is_empty() && terms.is_empty() {
         let repository = repository.map(|repository| repository.id);
         return Ok(Done { outcome, repository, ..Done::default() });
     }
@@ -278,6 +309,12 @@ pub(crate) fn write_archive(
             (insert_repository(tx, &new, how.editor)?, head.name.clone())
         }
     };
+    for new in &terms.added {
+        insert_known(tx, TermId(new.id), new.kind, &new.text)?;
+    }
+    for (term, parents) in &terms.moved {
+        add_parents(tx, TermId(*term), parents)?;
+    }
     let acts = write(tx, shelf, id, &head.prefix, &plan)?;
     let counts = outcome.counts();
     let sentence = format!("Imported an archive into the repository “{name}” ({}): {counts}", head.prefix);
@@ -289,6 +326,7 @@ pub(crate) fn write_archive(
                 "unchanged": counts.unchanged, "refused": counts.refused, "kept": counts.kept,
             },
             "conflicts": outcome.conflicts.len(),
+            "terms": terms.added.len() + terms.moved.len(),
         }));
     Ok(Done { outcome, event: Some(event), repository: Some(id), acts })
 }

@@ -7,7 +7,7 @@ use std::io::{Cursor, Write};
 use uuid::Uuid;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-use super::file::{Archive, Procedure, TestPlan, code};
+use super::file::{Archive, Methodology, Procedure, Term, TestPlan, code};
 use crate::imports::yaml::write::Writer;
 use crate::kernel::base::hex::hex;
 use crate::library::domain::{Step, StepKind};
@@ -25,6 +25,8 @@ same state are equal, and a change of one field is a difference of its lines.
   `written_from` is the SHA-256 of the version from which the file was written: an import compares with
   it to tell which side changed what.
 - `test-plans/`: the test plans that need only procedures of this repository.
+- `methodologies/`: methodologies of the team's own that the procedures' techniques stand under, each with
+  its tactics and techniques. What an import finds under the same `uuid` stays as it is there.
 - `LICENSES`: where procedures came from, with the licence that goes along.
 
 Commands stand byte for byte. A text with carriage returns, or with characters that nobody sees, is in
@@ -57,16 +59,26 @@ pub fn files(archive: &Archive) -> Vec<(String, String)> {
         .collect();
     let mut taken = HashSet::new();
     for plan in &archive.plans {
-        let short = short_name(&plan.content.title, "test-plan");
-        let mut name = short.clone();
-        let mut n = 2;
-        while !taken.insert(name.clone()) {
-            name = format!("{short}-{n}");
-            n += 1;
-        }
+        let name = free_name(short_name(&plan.content.title, "test-plan"), &mut taken);
         files.insert(format!("test-plans/{name}.yaml"), self::plan(prefix, plan, &codes));
     }
+    let mut taken = HashSet::new();
+    for methodology in &archive.methodologies {
+        let name = free_name(short_name(&methodology.content.short_name, "methodology"), &mut taken);
+        files.insert(format!("methodologies/{name}.yaml"), self::methodology(methodology));
+    }
     files.into_iter().collect()
+}
+
+/// A name that no file of the folder has yet.
+fn free_name(short: String, taken: &mut HashSet<String>) -> String {
+    let mut name = short.clone();
+    let mut n = 2;
+    while !taken.insert(name.clone()) {
+        name = format!("{short}-{n}");
+        n += 1;
+    }
+    name
 }
 
 /// The files as a zip, in one folder, without times.
@@ -239,4 +251,31 @@ fn plan(prefix: &str, plan: &TestPlan, codes: &HashMap<Uuid, (i32, &str)>) -> St
         }
     });
     yaml.finish()
+}
+
+fn methodology(methodology: &Methodology) -> String {
+    let mut yaml = Writer::new();
+    let content = &methodology.content;
+    yaml.text("uuid", &methodology.id.to_string());
+    yaml.text("written_from", &hex(&methodology.written_from));
+    yaml.text("name", &content.name);
+    yaml.text("short_name", &content.short_name);
+    yaml.block("description", &content.description);
+    texts(&mut yaml, "tags", &content.tags);
+    yaml.list("tactics", &content.tactics, |yaml, tactic| term(yaml, "short_name", tactic));
+    yaml.list("techniques", &content.techniques, |yaml, technique| {
+        term(yaml, "id", technique);
+        let above = technique.tactics.iter().filter_map(|id| content.tactics.iter().find(|t| t.id == *id));
+        yaml.texts("tactics", above.map(|tactic| tactic.short_name.as_str()));
+    });
+    yaml.finish()
+}
+
+/// `short`: what the short name is called.
+fn term(yaml: &mut Writer, short: &str, term: &Term) {
+    yaml.text(short, &term.short_name);
+    yaml.text("uuid", &term.id.to_string());
+    yaml.text("name", &term.name);
+    yaml.block("description", &term.description);
+    texts(yaml, "tags", &term.tags);
 }

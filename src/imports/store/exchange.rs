@@ -37,6 +37,13 @@ fn procedures(content: &Content) -> Vec<&ProcedureBody> {
     }
 }
 
+/// Ids of the techniques that the file itself brings, or that it says why it cannot.
+fn techniques(content: &Content) -> HashSet<&str> {
+    let Content::Archive(read) = content else { return HashSet::new() };
+    let all = read.archive.methodologies.iter().flat_map(|methodology| &methodology.content.techniques);
+    all.map(|technique| technique.short_name.as_str()).collect()
+}
+
 fn how(conn: &mut PgConnection, target: &Target, takes: Takes) -> Result<How> {
     if !target.shelf.edits() {
         return Err(Error::Refused(
@@ -69,9 +76,11 @@ pub(super) fn preview(conn: &mut PgConnection, content: &Content, target: &Targe
     let how = how(conn, target, Takes::new())?;
     let mut outcome = compared(conn, content, target, &how)?;
     name_members(conn, content, target, &mut outcome)?;
+    let brought = techniques(content);
     let named: Vec<(&str, &str)> = procedures(content)
         .into_iter()
         .flat_map(|body| body.technique_ids.iter().map(|id| (id.as_str(), body.name.as_str())))
+        .filter(|(id, _)| !brought.contains(id))
         .collect();
     let strangers = strangers(conn, &named, ("procedure names", "procedures name"))?;
     Ok(of_outcome(&title(content), outcome, strangers))
@@ -122,7 +131,11 @@ fn of_outcome(title: &str, outcome: Outcome, strangers: Vec<Change>) -> Preview 
     let mut changes: Vec<Change> = Vec::new();
     changes.extend(outcome.refused.iter().map(|place| Change::placed(Verdict::Refused, place)));
     changes.extend(outcome.touched.into_iter().map(|told| Change {
-        detail: Detail { fields: told.fields.iter().map(ShownField::from).collect(), ..Detail::default() },
+        detail: Detail {
+            fields: told.fields.iter().map(ShownField::from).collect(),
+            sentence: told.sentence,
+            ..Detail::default()
+        },
         ..Change::new(told.verdict, told.key, told.label)
     }));
     changes.extend(outcome.warnings.iter().map(|place| Change::placed(Verdict::Warning, place)));

@@ -78,7 +78,13 @@ pub fn list_obstacles(conn: &mut PgConnection, import: &Import) -> Result<Vec<St
     }
     let acts = acts(conn, import.id)?;
     if acts.procedures.is_empty() && acts.plans.is_empty() && acts.facts.is_empty() {
-        return Ok(vec!["It changed nothing, so there is nothing to undo.".to_owned()]);
+        let told = if import.tally().counts.changes_nothing() {
+            "It changed nothing, so there is nothing to undo."
+        } else {
+            "All that it brought are methodologies, tactics and techniques, which stay: delete them by hand \
+                where nothing uses them."
+        };
+        return Ok(vec![told.to_owned()]);
     }
     if !import.is_last {
         return Ok(vec!["A later import went to the same place. Take that back first.".to_owned()]);

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
+use crate::kernel::db::schema::field_history;
 use crate::kernel::merge::{History, MergeField, Posted, Revision, Version};
 
 crate::text_enum! {
@@ -75,6 +76,16 @@ pub fn read<F: MergeField>(
         );
     }
     Ok(history)
+}
+
+/// The newest version of which something is noted; 0 where nothing is. What was deleted leaves its history.
+pub fn last_version(conn: &mut PgConnection, subject: Subject) -> Result<Version> {
+    let last: Option<i32> = field_history::table
+        .filter(field_history::subject_type.eq(subject.0.as_str()))
+        .filter(field_history::subject_id.eq(subject.1))
+        .select(diesel::dsl::max(field_history::version))
+        .first(conn)?;
+    Ok(last.unwrap_or(0))
 }
 
 /// Notes the values that fields have from a version on, under the transaction's person and time.

@@ -14,7 +14,7 @@ use crate::kernel::base::show;
 use crate::kernel::base::text::parse_tags;
 use crate::kernel::web::markdown::prepare;
 use crate::kernel::web::permit::{EditLibrary, Permit, ReadLibrary};
-use crate::kernel::web::{Form, Query, Section, redirect_with};
+use crate::kernel::web::{Form, Query, Section, redirect, redirect_with};
 use crate::library::forms::{ProcedureFilter, url};
 use crate::library::store::attack::list_named;
 use crate::library::store::plans::list_plans_with;
@@ -32,6 +32,11 @@ const COUNTED: i64 = 1_001;
 
 /// Versions that their list shows.
 const VERSIONS: i64 = 200;
+
+/// `GET /library`: it begins with its procedures.
+pub async fn home(_permit: Permit<ReadLibrary>) -> HttpResponse {
+    redirect("/library/procedures")
+}
 
 pub async fn list(
     permit: Permit<ReadLibrary>,

@@ -121,8 +121,18 @@ async fn work(
             let Error::Invalid(errors) = no_repository() else { return Err(Error::NotFound) };
             return refused(&permit, form, None, errors).await;
         };
-        let (id, shown) = permit.write(move |tx| insert_procedure(tx, shelf, repository, body)).await?;
-        return Ok(redirect_with(&format!("/library/procedures/{id}"), &format!("{shown} created.")));
+        let inserted = permit.write(move |tx| insert_procedure(tx, shelf, repository, body)).await;
+        return match inserted {
+            Ok((id, shown)) => {
+                Ok(redirect_with(&format!("/library/procedures/{id}"), &format!("{shown} created.")))
+            }
+            // Deleted, or taken from this person, while they wrote.
+            Err(Error::NotFound | Error::Forbidden(_)) => {
+                let sentence = "You cannot write in this repository any more. Choose another.";
+                refused(&permit, form, None, FieldErrors::one("repository", sentence)).await
+            }
+            Err(other) => Err(other),
+        };
     };
     let posted = Posted { body, bases };
     let mine = posted.clone();

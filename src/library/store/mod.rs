@@ -12,6 +12,7 @@ pub mod revisions;
 mod seed;
 pub mod shelf;
 pub mod tags;
+pub mod term_exchange;
 pub mod terms;
 mod under;
 pub mod undo;

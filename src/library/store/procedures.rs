@@ -277,14 +277,18 @@ pub fn search(conn: &mut PgConnection, shelf: Shelf, search: &Search, limit: i64
         ),
         Sort::Changed => ("to_char(p.updated_at, 'YYYYMMDDHH24MISSUS')", true),
     };
+    // Where words find few rows, they are gathered and sorted; walking the index of names would read every
+    // text on the way to them.
+    let words = words(search).0.len();
+    let by = if words > 0 && !search.finds_much { format!("({key} || '')") } else { key.to_owned() };
     let (beyond, order) = if search.at.is_backwards() != falls { ("<", "DESC") } else { (">", "ASC") };
     // sql_query: words and techniques match by array membership; the order turns with the direction.
     let sql = format!(
         "WITH picked AS (SELECT {PICKED}, {key} AS sort_name FROM library_procedures p WHERE {} \
             AND ($9 IS NULL OR ({key}, p.id) {beyond} ($9, $10))
-            ORDER BY {key} {order}, p.id {order} LIMIT $13)
+            ORDER BY {by} {order}, p.id {order} LIMIT $13)
          {HIT} ORDER BY sort_name {order}, p.id {order}",
-        matches(search, words(search).0.len())
+        matches(search, words)
     );
     Ok(bound!(sql, shelf, search, limit).load(conn)?)
 }

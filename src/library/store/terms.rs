@@ -287,8 +287,30 @@ fn write_parents(conn: &mut PgConnection, term: TermId, kind: TermKind, parents:
 /// # Errors
 /// [`Error::Invalid`] for a short name that another one has, and parents that are none.
 pub fn insert(tx: &mut WriteTx<'_>, kind: TermKind, text: &TermText) -> Result<Audited<TermId>> {
-    check_tactic(tx.conn, kind, &text.short_name)?;
     let id = TermId::new();
+    write_new(tx, id, 1, kind, text)?;
+    let event = about(Kind::TermCreated, "Created", kind, id, &text.name);
+    tx.audited(id, event)
+}
+
+/// As [`insert`], under an id that it has elsewhere; the caller audits.
+///
+/// # Errors
+/// As [`insert`].
+pub(crate) fn insert_known(tx: &mut WriteTx<'_>, id: TermId, kind: TermKind, text: &TermText) -> Result<()> {
+    // One that was deleted here and comes again goes on where its history ends.
+    let version = history::last_version(tx.conn, Subject(SubjectKind::Term, id.0))? + 1;
+    write_new(tx, id, version, kind, text)
+}
+
+fn write_new(
+    tx: &mut WriteTx<'_>,
+    id: TermId,
+    version: Version,
+    kind: TermKind,
+    text: &TermText,
+) -> Result<()> {
+    check_tactic(tx.conn, kind, &text.short_name)?;
     let last: Option<i32> =
         terms::table.filter(terms::kind.eq(kind)).select(max(terms::position)).first(tx.conn)?;
     diesel::insert_into(terms::table)
@@ -302,6 +324,7 @@ pub fn insert(tx: &mut WriteTx<'_>, kind: TermKind, text: &TermText) -> Result<A
             terms::position.eq(last.unwrap_or(0) + 1),
             terms::created_at.eq(tx.now()),
             terms::created_by.eq(tx.actor().id),
+            terms::version.eq(version),
         ))
         .execute(tx.conn)
         .map_err(taken)?;
@@ -311,10 +334,22 @@ pub fn insert(tx: &mut WriteTx<'_>, kind: TermKind, text: &TermText) -> Result<A
         .map(|field| (*field, text.get(*field)))
         .filter(|(_, v)| !v.is_empty())
         .collect();
-    let first: Vec<_> = values.iter().map(|(field, value)| (*field, 1, value.as_str())).collect();
-    history::note(tx, Subject(SubjectKind::Term, id.0), &first)?;
-    let event = about(Kind::TermCreated, "Created", kind, id, &text.name);
-    tx.audited(id, event)
+    let first: Vec<_> = values.iter().map(|(field, value)| (*field, version, value.as_str())).collect();
+    history::note(tx, Subject(SubjectKind::Term, id.0), &first)
+}
+
+/// Lets a term stand under others too: `parents` are all that it then stands under. The caller audits.
+///
+/// # Errors
+/// [`Error::NotFound`], and parents that are none.
+pub(crate) fn add_parents(tx: &mut WriteTx<'_>, id: TermId, parents: &[Uuid]) -> Result<()> {
+    let mut held = lock_own(tx.conn, id)?;
+    held.text.parents = parents.to_vec();
+    let version = held.version + 1;
+    write_parents(tx.conn, id, held.kind, parents)?;
+    diesel::update(terms::table.find(id)).set(terms::version.eq(version)).execute(tx.conn)?;
+    let value = held.text.get(TermField::Parents);
+    history::note(tx, Subject(SubjectKind::Term, id.0), &[(TermField::Parents, version, value.as_str())])
 }
 
 fn about(act: Kind, verb: &str, kind: TermKind, id: TermId, name: &str) -> Event {

@@ -1,6 +1,6 @@
 //! SQL of writing in the library: procedures, their versions, and what is done to ticked ones.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, Integer, Jsonb, Text, Timestamptz, Uuid as SqlUuid};
@@ -19,7 +19,7 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::library::domain::ProcedureBody;
 use crate::library::writing::form::Posted;
-use crate::library::writing::merge::{Merged, Saved, merge};
+use crate::library::writing::merge::{Merged, Saved, Versions, merge};
 
 /// Rows of one INSERT: a statement holds at most 65,535 values.
 const CHUNK: usize = 2_000;
@@ -258,10 +258,8 @@ pub fn save_procedure(
     posted: &Posted,
 ) -> Result<Audited<Saved>> {
     let held = lock_procedures(tx.conn, shelf, &[id])?.swap_remove(0);
-    let mut versions = list_bodies(tx.conn, id, &posted.versions())?;
-    let newest = get_stamp(tx.conn, id, held.version)?;
-    versions.insert(held.version, held.body.clone());
-    let Merged { body, conflicts, notes } = merge(posted, &versions, held.version, &newest);
+    let versions = list_since(tx.conn, id, &posted.versions(), held.version)?;
+    let Merged { body, conflicts, notes } = merge(posted, &versions);
     if body == held.body {
         return Ok(tx.unchanged(Saved { version: held.version, conflicts, notes, changed: false }));
     }
@@ -293,31 +291,40 @@ pub fn changed_parts(before: &ProcedureBody, after: &ProcedureBody) -> Vec<&'sta
     parts.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
-/// What these versions of a procedure say; versions that are not there are left out.
-fn list_bodies(
+/// Versions that are looked through for who changed something, at most: each may be as long as a procedure.
+const LOOKED_THROUGH: i32 = 100;
+
+/// What a procedure said in the versions that something was posted from, and in those since, with who wrote
+/// it.
+fn list_since(
     conn: &mut PgConnection,
     id: LibraryProcedureId,
-    versions: &[i32],
-) -> Result<BTreeMap<i32, ProcedureBody>> {
-    let rows: Vec<(i32, serde_json::Value)> = library_procedure_versions::table
-        .filter(library_procedure_versions::procedure_id.eq(id))
-        .filter(library_procedure_versions::n.eq_any(versions))
-        .select((library_procedure_versions::n, library_procedure_versions::body))
-        .load(conn)?;
-    rows.into_iter().map(|(n, body)| Ok((n, serde_json::from_value(body)?))).collect()
-}
-
-/// Who wrote a version, and when.
-pub type Stamp = (String, DateTime<Utc>);
-
-fn get_stamp(conn: &mut PgConnection, id: LibraryProcedureId, version: i32) -> Result<Stamp> {
-    let (by, at): (Option<String>, DateTime<Utc>) = library_procedure_versions::table
-        .left_join(people::table)
-        .filter(library_procedure_versions::procedure_id.eq(id))
-        .filter(library_procedure_versions::n.eq(version))
-        .select((people::name.nullable(), library_procedure_versions::created_at))
-        .first(conn)?;
-    Ok((by.unwrap_or_else(|| "An import".to_owned()), at))
+    bases: &[i32],
+    newest: i32,
+) -> Result<Versions> {
+    let oldest = bases.iter().copied().min().unwrap_or(newest).max(newest - LOOKED_THROUGH);
+    let rows: Vec<(i32, serde_json::Value, Option<String>, DateTime<Utc>)> =
+        library_procedure_versions::table
+            .left_join(people::table)
+            .filter(library_procedure_versions::procedure_id.eq(id))
+            .filter(
+                library_procedure_versions::n
+                    .ge(oldest)
+                    .or(library_procedure_versions::n.eq_any(bases.to_vec())),
+            )
+            .select((
+                library_procedure_versions::n,
+                library_procedure_versions::body,
+                people::name.nullable(),
+                library_procedure_versions::created_at,
+            ))
+            .load(conn)?;
+    let mut versions = Versions::default();
+    for (n, body, by, at) in rows {
+        versions.bodies.insert(n, serde_json::from_value(body)?);
+        versions.stamps.insert(n, (by.unwrap_or_else(|| "An import".to_owned()), at));
+    }
+    Ok(versions)
 }
 
 /// A version in the list of a procedure's.
@@ -373,7 +380,13 @@ pub fn restore_version(
             "Somebody saved this procedure meanwhile. Look at the newest version, then restore again.".into(),
         ));
     }
-    let body = list_bodies(tx.conn, id, &[version])?.remove(&version).ok_or(Error::NotFound)?;
+    let body: serde_json::Value = library_procedure_versions::table
+        .find((id, version))
+        .select(library_procedure_versions::body)
+        .first(tx.conn)
+        .optional()?
+        .ok_or(Error::NotFound)?;
+    let body: ProcedureBody = serde_json::from_value(body)?;
     if body == held.body {
         return Ok(tx.unchanged(()));
     }

@@ -219,14 +219,45 @@ fn set_of<'a>(base: &'a [String], mine: &'a [String], theirs: &'a [String]) -> V
     kept.chain(added).cloned().collect()
 }
 
-/// Merges what somebody posted into the newest of `versions`, which hold every version that a part of it came
-/// from as far as it is there. `stamp` says who wrote the newest, and when.
-pub fn merge(
-    posted: &Posted,
-    versions: &BTreeMap<Version, ProcedureBody>,
-    newest: Version,
-    stamp: &(String, DateTime<Utc>),
-) -> Merged {
+/// Who wrote a version, and when.
+pub type Stamp = (String, DateTime<Utc>);
+
+/// Versions of a procedure, from the oldest that a part of what was posted came from to the newest.
+#[derive(Debug, Clone, Default)]
+pub struct Versions {
+    pub bodies: BTreeMap<Version, ProcedureBody>,
+    pub stamps: BTreeMap<Version, Stamp>,
+}
+
+impl Versions {
+    fn newest(&self) -> Version {
+        self.bodies.last_key_value().map_or(0, |(version, _)| *version)
+    }
+
+    /// What these versions have for something, each time it changed, with who changed it.
+    fn changes<T: PartialEq>(&self, of: impl Fn(&ProcedureBody) -> T) -> Vec<(Version, T, Stamp)> {
+        let mut changes: Vec<(Version, T, Stamp)> = Vec::new();
+        for (version, body) in &self.bodies {
+            let value = of(body);
+            if changes.last().is_none_or(|(_, before, _)| *before != value) {
+                let stamp = self.stamps.get(version).cloned();
+                let stamp = stamp.unwrap_or_else(|| ("Somebody".to_owned(), DateTime::UNIX_EPOCH));
+                changes.push((*version, value, stamp));
+            }
+        }
+        changes
+    }
+
+    /// Who changed something last.
+    fn author<T: PartialEq>(&self, of: impl Fn(&ProcedureBody) -> T) -> Stamp {
+        let last = self.changes(of).pop();
+        last.map_or_else(|| ("Somebody".to_owned(), DateTime::UNIX_EPOCH), |(_, _, stamp)| stamp)
+    }
+}
+
+/// Merges what somebody posted into the newest of `versions`.
+pub fn merge(posted: &Posted, all: &Versions) -> Merged {
+    let (versions, newest) = (&all.bodies, all.newest());
     let nothing = ProcedureBody::default();
     let theirs = versions.get(&newest).unwrap_or(&nothing);
     let base = versions.get(&posted.bases.version).unwrap_or(&nothing);
@@ -241,16 +272,16 @@ pub fn merge(
 
     // A step or an input that only I have stays as I wrote it.
     let asked: Vec<String> = parts(mine).into_iter().filter(|part| holds(theirs, part)).collect();
-    let (history, current, typed) = texts(&asked, posted, versions, newest, stamp);
+    let (history, current, typed) = texts(&asked, posted, all);
     let outcome = merge_parts(&typed, &current, &history);
 
-    body.steps = steps(base, mine, theirs, &stamp.0, &mut notes);
+    body.steps = steps(base, mine, theirs, all, &mut notes);
     body.inputs = inputs(base, mine, theirs);
     for change in &outcome.accepted {
         set_part(&mut body, &change.field, &change.new);
     }
     let mut conflicts = outcome.conflicts;
-    match order(posted, versions, theirs, &body.steps, newest, stamp) {
+    match order(posted, all, theirs, &body.steps) {
         Ok(ordered) => body.steps = ordered,
         Err(conflict) => conflicts.push(*conflict),
     }
@@ -273,18 +304,12 @@ fn set_part(body: &mut ProcedureBody, part: &str, value: &str) {
 
 type Texts = (History<String>, Vec<Current<String>>, Vec<PostedPart<String>>);
 
-fn texts(
-    asked: &[String],
-    posted: &Posted,
-    versions: &BTreeMap<Version, ProcedureBody>,
-    newest: Version,
-    (by, at): &(String, DateTime<Utc>),
-) -> Texts {
+fn texts(asked: &[String], posted: &Posted, all: &Versions) -> Texts {
+    let (versions, newest) = (&all.bodies, all.newest());
     let (mut history, mut current, mut typed) = (History::default(), Vec::new(), Vec::new());
     for part in asked.iter().filter(|part| !posted.bases.left.contains(*part)) {
-        for (version, body) in versions {
-            let value = value_of(body, part);
-            history.push(part.clone(), Revision { version: *version, value, by: by.clone(), at: *at });
+        for (version, value, (by, at)) in all.changes(|body| value_of(body, part)) {
+            history.push(part.clone(), Revision { version, value, by, at });
         }
         let base = posted.bases.of(part);
         let shown = versions.get(&base).map(|body| value_of(body, part)).unwrap_or_default();
@@ -303,18 +328,20 @@ fn steps(
     base: &ProcedureBody,
     mine: &ProcedureBody,
     theirs: &ProcedureBody,
-    by: &str,
+    all: &Versions,
     notes: &mut Vec<String>,
 ) -> Vec<Step> {
     let find = |body: &ProcedureBody, id: &str| body.steps.iter().find(|step| step.id == id).cloned();
+    let author = |id: &str| all.author(|body| find(body, id)).0;
     let mut steps = Vec::new();
     for step in &theirs.steps {
         match (find(base, &step.id), find(mine, &step.id)) {
             (Some(before), None) if before == *step => {}
             (Some(_), None) => {
                 notes.push(format!(
-                    "{by} changed the step “{}” while you removed it, so it stays. Remove it \
+                    "{} changed the step “{}” while you removed it, so it stays. Remove it \
                         again if it is to go.",
+                    author(&step.id),
                     label(step)
                 ));
                 steps.push(step.clone());
@@ -332,7 +359,8 @@ fn steps(
             // They took it out and I left it alone.
             Some(before) if !is_theirs && is_untouched(&before, step) => continue,
             Some(_) if !is_theirs => notes.push(format!(
-                "{by} removed the step “{}” while you changed it, so it stays with what you wrote.",
+                "{} removed the step “{}” while you changed it, so it stays with what you wrote.",
+                author(&step.id),
                 label(step)
             )),
             _ => {}
@@ -379,15 +407,13 @@ fn inputs(base: &ProcedureBody, mine: &ProcedureBody, theirs: &ProcedureBody) ->
 /// Puts the steps into the order that somebody chose: that of whoever changed it.
 fn order(
     posted: &Posted,
-    versions: &BTreeMap<Version, ProcedureBody>,
+    all: &Versions,
     theirs: &ProcedureBody,
     steps: &[Step],
-    newest: Version,
-    (by, at): &(String, DateTime<Utc>),
 ) -> Result<Vec<Step>, Box<Conflict<String>>> {
     let nothing = ProcedureBody::default();
     let from = posted.bases.of("order");
-    let base = versions.get(&from).unwrap_or(&nothing);
+    let base = all.bodies.get(&from).unwrap_or(&nothing);
     let common: HashSet<&str> = base
         .steps
         .iter()
@@ -404,12 +430,13 @@ fn order(
         return Ok(steps.to_vec());
     }
     if now != before {
+        let (by, at) = all.author(of);
         return Err(Box::new(Conflict {
             field: "order".to_owned(),
             theirs: value_of(theirs, "order"),
-            theirs_by: Some(by.clone()),
-            theirs_at: Some(*at),
-            theirs_version: newest,
+            theirs_by: Some(by),
+            theirs_at: Some(at),
+            theirs_version: all.newest(),
             mine: value_of(&posted.body, "order"),
             base_version: from,
         }));
@@ -450,10 +477,37 @@ mod tests {
 
     /// Merges `mine`, written from version 1, into version 2.
     fn merged(base: &ProcedureBody, theirs: &ProcedureBody, mine: &ProcedureBody) -> Merged {
-        let versions = BTreeMap::from([(1, base.clone()), (2, theirs.clone())]);
         let bases = Bases { version: 1, ..Bases::default() };
-        let posted = Posted { body: mine.clone(), bases };
-        merge(&posted, &versions, 2, &("Tor".to_owned(), DateTime::UNIX_EPOCH))
+        merge(&Posted { body: mine.clone(), bases }, &versions(&[("Mira", base), ("Tor", theirs)]))
+    }
+
+    /// Versions from 1 on, each with who wrote it.
+    fn versions(written: &[(&str, &ProcedureBody)]) -> Versions {
+        let mut versions = Versions::default();
+        for (version, (by, body)) in (1..).zip(written) {
+            versions.bodies.insert(version, (*body).clone());
+            versions.stamps.insert(version, ((*by).to_owned(), DateTime::UNIX_EPOCH));
+        }
+        versions
+    }
+
+    #[test]
+    fn a_conflict_names_who_changed_that_part_and_not_who_saved_last() {
+        let base = body(&[step("s", "one"), step("t", "two")]);
+        let mut tors = base.clone();
+        tors.description = "By Tor".to_owned();
+        tors.steps[1].command = some("two, by Tor");
+        let mut noors = tors.clone();
+        noors.recommendation = "By Noor".to_owned();
+        let mut mine = body(&[step("s", "one")]);
+        mine.description = "By me".to_owned();
+        let bases = Bases { version: 1, ..Bases::default() };
+        let all = versions(&[("Mira", &base), ("Tor", &tors), ("Noor", &noors)]);
+        let merged = merge(&Posted { body: mine, bases }, &all);
+        let [conflict] = &merged.conflicts[..] else { panic!("one conflict") };
+        assert_eq!(conflict.theirs_by.as_deref(), Some("Tor"));
+        assert_eq!(conflict.theirs_version, 3, "Keep mine goes over what stands now");
+        assert!(merged.notes[0].starts_with("Tor changed the step"), "{:?}", merged.notes);
     }
 
     fn order_of(body: &ProcedureBody) -> Vec<&str> {
@@ -496,16 +550,15 @@ mod tests {
         assert_eq!((conflict.theirs_version, conflict.base_version), (2, 1));
 
         // "Keep mine" posts it from the version that was shown as theirs.
-        let versions = BTreeMap::from([(1, base.clone()), (2, theirs.clone())]);
+        let versions = versions(&[("Mira", &base), ("Tor", &theirs)]);
         let mut bases = Bases { version: 2, ..Bases::default() };
         bases.of.insert("step.s.command".to_owned(), 2);
-        let stamp = ("Tor".to_owned(), DateTime::UNIX_EPOCH);
-        let kept = merge(&Posted { body: mine.clone(), bases }, &versions, 2, &stamp);
+        let kept = merge(&Posted { body: mine.clone(), bases }, &versions);
         assert_eq!(kept.body.steps[0].command.as_deref(), Some("mine"));
         // "Take theirs" leaves it out.
         let mut bases = Bases { version: 1, ..Bases::default() };
         bases.left.insert("step.s.command".to_owned());
-        let taken = merge(&Posted { body: mine, bases }, &versions, 2, &stamp);
+        let taken = merge(&Posted { body: mine, bases }, &versions);
         assert!(taken.conflicts.is_empty());
         assert_eq!(taken.body.steps[0].command.as_deref(), Some("theirs"));
     }

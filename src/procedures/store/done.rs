@@ -41,12 +41,15 @@ fn cleanup_left_sql(procedure: &str) -> String {
     )
 }
 
+/// Whether an answer is one of those that a condition picks from its team's outcomes: asked once for a whole
+/// list, and not once for each of its rows.
+fn answer_is(answer: &str, condition: &str) -> String {
+    format!("coalesce({answer} = ANY (ARRAY(SELECT o.key FROM outcomes o WHERE {condition})), false)")
+}
+
 /// Whether red's answer says that it was not attempted.
 fn not_attempted_sql(procedure: &str) -> String {
-    format!(
-        "EXISTS (SELECT FROM outcomes o WHERE o.team = 'red' AND o.key = {procedure}.red_outcome
-            AND NOT o.attempted)"
-    )
+    answer_is(&format!("{procedure}.red_outcome"), "o.team = 'red' AND NOT o.attempted")
 }
 
 /// When blue looks again, as [`ObservationWindow::look_again`] has it; NULL where its answer stands.
@@ -54,12 +57,14 @@ pub fn look_again_sql(procedure: &str) -> String {
     let end = format!("{procedure}.executed_at + make_interval(mins => e.observation_window::int)");
     format!(
         "CASE WHEN {procedure}.blue_answered_at IS NULL OR {procedure}.executed_at IS NULL
-            OR {procedure}.status = 'not_applicable' THEN NULL ELSE (
-            SELECT {end} FROM engagements e, outcomes b
+            OR {procedure}.status = 'not_applicable' OR NOT {may_change} OR {not_attempted} THEN NULL ELSE (
+            SELECT {end} FROM engagements e
             WHERE e.id = {procedure}.engagement_id AND e.observation_window <> '0'
-                AND b.team = 'blue' AND b.key = {procedure}.blue_outcome
-                AND b.score IS NOT NULL AND NOT b.prevented AND NOT b.alerted
-                AND {procedure}.blue_answered_at < {end} AND NOT {not_attempted}) END",
+                AND {procedure}.blue_answered_at < {end}) END",
+        may_change = answer_is(
+            &format!("{procedure}.blue_outcome"),
+            "o.team = 'blue' AND o.score IS NOT NULL AND NOT o.prevented AND NOT o.alerted"
+        ),
         not_attempted = not_attempted_sql(procedure)
     )
 }
@@ -97,7 +102,8 @@ pub fn ready_column() -> SqlLiteral<Bool> {
         WHERE NOT jsonb_exists(procedures.inputs -> 'defaults', open.name)";
     sql(&format!(
         "(procedures.status = 'not_started' AND procedures.executed_at IS NULL
-            AND (procedures.prerequisite_ids <> '{{}}' OR EXISTS (SELECT FROM {OPEN}))
+            AND (procedures.prerequisite_ids <> '{{}}'
+                OR procedures.inputs -> 'names' <> '[]' AND EXISTS (SELECT FROM {OPEN}))
             AND procedures.prerequisite_ids <@ ARRAY(
                 SELECT t.step_id FROM step_ticks t WHERE t.procedure_id = procedures.id)
             AND NOT EXISTS (SELECT FROM {OPEN}

@@ -159,6 +159,21 @@ pub fn files_that_did_not_arrive_go_again(app: &TestApp, mut red: Chromium) {
     );
 }
 
+/// Enter in a search that stands in a larger form searches, and the focus stays in it.
+pub fn enter_in_a_search_stays_in_it(app: &TestApp, mut lead: Chromium) {
+    lead.sign_in(&app.people.lead);
+    lead.open("/library/procedures/new");
+    lead.fill("technique_q", "T1059.003");
+    lead.key(Key::Enter);
+    lead.see("Windows Command Shell");
+    lead.see_focus("#technique_q");
+    lead.open("/test-plans/new");
+    lead.fill("q", "T1003");
+    lead.key(Key::Enter);
+    lead.see_focus("#filters [name=q]");
+    lead.until("no other page", "return location.pathname === '/test-plans/new';", &[]);
+}
+
 /// A value of the table becomes a control and a value again: Escape restores, Enter saves, leaving saves.
 pub fn values_are_edited_in_their_cells(app: &TestApp, mut lead: Chromium) {
     let e = app.engagement(1);

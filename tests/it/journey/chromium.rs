@@ -364,9 +364,13 @@ impl Hand for Chromium {
         }
         let all = chord(Key::Control, "a");
         let typed = if text.is_empty() { char::from(Key::Delete).to_string() } else { text.to_owned() };
-        self.runtime
-            .block_on(element.send_keys(&format!("{all}{typed}")))
-            .unwrap_or_else(|e| panic!("{field}: {e}"));
+        let keys = format!("{all}{typed}");
+        let mut sent = self.runtime.block_on(element.send_keys(&keys));
+        // Drawn anew between the look and the first key: nothing is typed yet.
+        if sent.as_ref().is_err_and(|e| e.to_string().contains("stale element")) {
+            sent = self.runtime.block_on(self.field(field).send_keys(&keys));
+        }
+        sent.unwrap_or_else(|e| panic!("{field}: {e}"));
     }
     #[track_caller]
     fn choose(&mut self, field: &str, option: &str) {

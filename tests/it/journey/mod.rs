@@ -228,6 +228,14 @@ fn journey_files_that_did_not_arrive_go_again() {
 
 #[test]
 #[ignore = "needs Chromium; bin/test runs it"]
+fn journey_enter_in_a_search_stays_in_it() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    additions::enter_in_a_search_stays_in_it(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
 fn journey_values_are_edited_in_their_cells() {
     let app = TestApp::spawn();
     let driver = chromium::Driver::start();

@@ -121,6 +121,7 @@ fn run_and_saved_back(app: &TestApp, lead: &mut impl Hand) {
     lead.click("Start engagement");
     lead.choose("Client", OWN);
     lead.press("Next: Engagement Details");
+    lead.see("Operators");
     lead.fill("Title", "Vault night");
     lead.press("Next: Select Procedures");
     lead.see("Selected 1");

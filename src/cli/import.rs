@@ -197,7 +197,8 @@ impl Order<'_> {
         let Self { content, target, things, place, .. } = *self;
         let withdraws = target.missing == Missing::Withdraw;
         let progress = Progress::start("Comparing with the library");
-        let preview = app.db.read_blocking(|conn| engine::preview(conn, content, target)).map_err(told)?;
+        let mut preview =
+            app.db.read_blocking(|conn| engine::preview(conn, content, target)).map_err(told)?;
         progress.clear();
         if let Content::Atomics(atomics) = content {
             for skipped in &atomics.skipped {
@@ -214,7 +215,10 @@ impl Order<'_> {
             };
             println!("{} {things} of {place} are not in this import: {why}", HumanCount(kept as u64));
         }
+        let takes = |_: &str, _: &str| self.theirs == Some(true);
         if self.dry_run {
+            // Nobody is asked here, so it is known how conflicts end.
+            engine::settle(&mut preview, &takes);
             list("Would add", &preview.labels(Verdict::Added), NAMED);
             list("Would change", &preview.labels(Verdict::Changed), NAMED);
             list("Would withdraw", &preview.labels(Verdict::Withdrawn), usize::MAX);
@@ -230,7 +234,6 @@ impl Order<'_> {
             ask(&format!("This import retires {withdrawn} of the {stored} {things} of {place}."))?;
         }
         let progress = Progress::start("Writing");
-        let takes = |_: &str, _: &str| self.theirs == Some(true);
         let counts = runs::import_now(&app.db, &Actor::command(), self.name, content, target, &takes);
         let counts = counts.map_err(told)?;
         progress.clear();

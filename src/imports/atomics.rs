@@ -15,6 +15,9 @@ use crate::library::domain::{Input, ProcedureBody, Step, StepKind};
 
 pub use super::archive::Source;
 
+/// Where the tests are from, for the list of licences.
+pub const ORIGIN: &str = "Atomic Red Team, https://github.com/redcanaryco/atomic-red-team, MIT License";
+
 /// The procedures of a source, by key, in the order of its files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Atomics {

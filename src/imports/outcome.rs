@@ -92,6 +92,8 @@ pub struct Touched {
     pub fields: Vec<Field>,
     /// What is to know of it beside that.
     pub sentence: String,
+    /// As [`super::preview::Change::returns`].
+    pub returns: bool,
 }
 
 impl Touched {
@@ -102,7 +104,13 @@ impl Touched {
             label: label.to_owned(),
             fields: Vec::new(),
             sentence: String::new(),
+            returns: false,
         }
+    }
+
+    pub fn returning(mut self, returns: bool) -> Self {
+        self.returns = returns;
+        self
     }
 
     pub fn saying(mut self, sentence: String) -> Self {

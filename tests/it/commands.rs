@@ -566,6 +566,27 @@ fn an_import_takes_nothing_away_unasked() {
 }
 
 #[test]
+fn a_dry_run_counts_what_was_changed_on_both_sides_as_the_import_does() {
+    let app = TestApp::spawn_empty();
+    let terminal = Terminal::on("conflict", &app.database);
+    crate::imports::repository(&app, "OWN", "open", &[]);
+    let file = terminal.place.join("T9001.yaml");
+    fs::write(&file, technique_file("T9001", &[("Alpha", 1), ("Beta", 2)])).unwrap();
+    terminal.works("tyrian import atomics --repository OWN T9001.yaml");
+    crate::imports::edit(&app, "Alpha", r#"{"name": "Ours"}"#);
+    fs::write(&file, technique_file("T9001", &[("Theirs", 1), ("Gamma", 2)])).unwrap();
+    let counts = "\nadded 0, changed 1, withdrawn 0, unchanged 0, refused 0\n";
+    let tried = terminal.works("tyrian import atomics --repository OWN --dry-run T9001.yaml");
+    assert!(tried.contains("\nWould change: T9001 Gamma (") && tried.ends_with(counts), "{tried}");
+    assert!(
+        tried.contains("\nWould keep: T9001 Theirs (") && !tried.contains("not in this import"),
+        "{tried}"
+    );
+    let done = terminal.works("tyrian import atomics --repository OWN T9001.yaml");
+    assert!(done.contains("\nConflict: T9001 Theirs (") && done.ends_with(counts), "{done}");
+}
+
+#[test]
 fn demo_data_goes_into_an_empty_installation_alone() {
     let database = TestDatabase::new();
     let terminal = Terminal::on("seed", &database);

@@ -33,6 +33,7 @@ use tyrian::library::terms::{TermField, TermKind, TermText};
 use uuid::Uuid;
 
 use crate::harness::TestApp;
+use crate::imports::save;
 
 fn reading<T>(app: &TestApp, f: impl Fn(&mut PgConnection) -> Result<T>) -> T {
     app.db.read_blocking(f).unwrap()
@@ -410,25 +411,18 @@ fn edit_in_git(app: &TestApp, prefix: &str, change: impl Fn(&mut ProcedureBody))
     assert_eq!((done.changes.changed.len(), done.conflicts.len()), (1, 0), "{done:?}");
 }
 
-/// A next version of a repository's first procedure, as an editor of the library leaves it.
+/// Saves a next version of a repository's first procedure.
 pub fn edit_here(app: &TestApp, prefix: &str, change: impl Fn(&mut ProcedureBody)) {
     let mut body = unpacked(&packed(app, prefix)).archive.procedures.remove(0).body;
     change(&mut body);
-    let digest: String = body.digest().iter().map(|byte| format!("{byte:02x}")).collect();
-    let of = format!(
-        "p.number = (SELECT min(number) FROM library_procedures q WHERE q.repository_id = p.repository_id) \
-            AND p.repository_id = (SELECT id FROM repositories WHERE prefix = '{prefix}')"
-    );
-    let text = serde_json::to_string(&body).unwrap().replace('\'', "''");
-    app.superuser()
-        .batch_execute(&format!(
-            "SET session_replication_role = replica;
-             INSERT INTO library_procedure_versions (procedure_id, n, body, digest, created_at)
-                SELECT p.id, p.current_version + 1, '{text}', '\\x{digest}', now()
-                FROM library_procedures p WHERE {of};
-             UPDATE library_procedures p SET current_version = current_version + 1 WHERE {of};"
-        ))
-        .unwrap();
+    let of = |what: &str| {
+        let sql = format!(
+            "SELECT {what} FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
+             WHERE r.prefix = '{prefix}' ORDER BY p.number LIMIT 1"
+        );
+        app.texts(&sql).remove(0)
+    };
+    save(app, of("p.id").parse().unwrap(), of("p.current_version").parse().unwrap(), &body);
 }
 
 #[test]

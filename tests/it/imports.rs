@@ -8,12 +8,12 @@ use diesel::connection::SimpleConnection;
 use tyrian::imports::archive::Source;
 use tyrian::imports::{atomics, check};
 use tyrian::kernel::authz::Shelf;
-use tyrian::kernel::base::ids::ImportId;
+use tyrian::kernel::base::ids::{ImportId, LibraryProcedureId};
 use tyrian::kernel::db::WriteTx;
 use tyrian::kernel::event::domain::Actor;
 use tyrian::library::domain::ProcedureBody;
 use tyrian::library::repository::Part;
-use tyrian::library::store::writing::insert_copy;
+use tyrian::library::store::writing::{add_version, insert_copy};
 
 use crate::harness::TestApp;
 use crate::harness::bad_files;
@@ -69,20 +69,26 @@ pub fn repository(app: &TestApp, prefix: &str, kind: &str, editors: &[&Person]) 
     shelf::repository(app, &format!("Own {prefix}"), prefix, kind, &parts).to_string()
 }
 
-/// Changes a field of a procedure here, as its editor does: the next version says it.
-fn edit(app: &TestApp, name: &str, set: &str) {
-    let sql = format!(
-        "ALTER TABLE library_procedures DISABLE TRIGGER ALL;
-         ALTER TABLE library_procedure_versions DISABLE TRIGGER ALL;
-         INSERT INTO library_procedure_versions (procedure_id, n, body, digest, created_at)
-             SELECT p.id, p.current_version + 1, v.body || '{set}'::jsonb, sha256('{name}'::bytea), now()
-             FROM library_procedures p JOIN library_procedure_versions v
-                 ON v.procedure_id = p.id AND v.n = p.current_version WHERE p.name = '{name}';
-         UPDATE library_procedures SET current_version = current_version + 1 WHERE name = '{name}';
-         ALTER TABLE library_procedure_versions ENABLE TRIGGER ALL;
-         ALTER TABLE library_procedures ENABLE TRIGGER ALL;"
-    );
-    app.superuser().batch_execute(&sql).unwrap();
+/// Changes fields of a procedure here, as somebody does who saves it: the next version says them.
+pub fn edit(app: &TestApp, name: &str, set: &str) {
+    let of = |what: &str| {
+        let sql = format!(
+            "SELECT {what} FROM library_procedure_versions v JOIN library_procedures p
+                ON p.id = v.procedure_id AND p.current_version = v.n WHERE p.name = '{name}'"
+        );
+        app.texts(&sql).remove(0)
+    };
+    let mut body: serde_json::Value = serde_json::from_str(&of("body::text")).unwrap();
+    let set: serde_json::Map<String, serde_json::Value> = serde_json::from_str(set).unwrap();
+    body.as_object_mut().unwrap().extend(set);
+    let body: ProcedureBody = serde_json::from_value(body).unwrap();
+    save(app, of("p.id").parse().unwrap(), of("v.n").parse().unwrap(), &body);
+}
+
+/// Saves what a procedure says from now on; `seen` is its newest version.
+pub fn save(app: &TestApp, id: LibraryProcedureId, seen: i32, body: &ProcedureBody) {
+    let write = |tx: &mut WriteTx<'_>| add_version(tx, Shelf::whole(), id, seen, body, "");
+    app.db.write_blocking(&Actor::command(), write).unwrap();
 }
 
 /// A copy of a procedure, in its first version, in another repository.
@@ -279,6 +285,35 @@ fn ours_that_stays_gets_no_version_and_is_counted_as_kept() {
     browser.click("Undo this import…").press("Undo import").expect(200).see("Import undone.");
     upload(&mut browser, "a.yaml", set(names[2], "uptime -2").as_bytes(), "Own OWN (OWN)").see("changed 2");
     assert_eq!(browser.texts("fieldset legend").len(), 1, "asked again, as before");
+
+    // An import of which nothing at all is taken is applied too, and asks once.
+    let alone = tests("T1003", &[("Alone", "id", 1)]);
+    upload(&mut browser, "b.yaml", alone.as_bytes(), "Own OWN (OWN)").see("changed 1").press("Apply");
+    browser.expect(200).see("Imported: added 0, changed 0, withdrawn 0, unchanged 0").see("was kept");
+    upload(&mut browser, "b.yaml", alone.as_bytes(), "Own OWN (OWN)").see("changed 0").press("Discard");
+    assert_eq!(versions("1"), ["1", "2"]);
+
+    // No page shows what was noted, and nobody restores it.
+    let sql = "SELECT p.id || ' ' || v.n FROM library_procedures p JOIN library_procedure_versions v
+        ON v.procedure_id = p.id WHERE p.name = 'Ours' AND v.n < 0 ORDER BY v.n";
+    let noted = app.texts(sql);
+    let (id, n) = noted[0].split_once(' ').unwrap();
+    browser.open(&format!("/library/procedures/{id}/versions")).expect(200).see_not("Theirs").see_not(n);
+    for path in
+        [format!("?version={n}"), format!("/versions?from={n}&to=2"), format!("/versions?from=1&to={n}")]
+    {
+        assert_eq!(browser.get(&format!("/library/procedures/{id}{path}")).status, 404, "{path}");
+    }
+    let restored = [("version", n), ("seen", "2")];
+    assert_eq!(browser.post(&format!("/library/procedures/{id}/restoration"), &restored).status, 404);
+
+    // What is merged is one version, and the same file then changes nothing.
+    let mixed = tests("T1110", &[("Other", "id", 1)]);
+    upload(&mut browser, "c.yaml", mixed.as_bytes(), "Own OWN (OWN)").see("changed 1").press("Apply");
+    browser.see("changed 1");
+    assert_eq!(versions("1"), ["1", "2", "3"], "one, for theirs is noted");
+    browser.open(&format!("/library/procedures/{id}")).expect(200).see("Ours.").see("T1110");
+    upload(&mut browser, "c.yaml", mixed.as_bytes(), "Own OWN (OWN)").see("changed 0").press("Discard");
 }
 
 #[test]

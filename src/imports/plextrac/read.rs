@@ -492,7 +492,7 @@ mod tests {
         assert_eq!(plan.file, sample());
         assert_eq!(plan.warnings, []);
         assert!(!text.contains('\t'), "no tab anywhere");
-        let keys: Vec<&str> = text.lines().filter(|line| !line.starts_with([' ', '-'])).collect();
+        let keys: Vec<&str> = text.lines().filter(|line| !line.starts_with([' ', '-', '#'])).collect();
         assert_eq!(
             keys,
             [

@@ -283,14 +283,16 @@ fn judge(
     };
     if !conflicts.is_empty() || returns || merged != *ours {
         let told = Touched::new(said, row.identity, &label);
-        outcome.touched.push(told.with(compared.told().cloned().collect()));
+        outcome.touched.push(told.with(compared.told().cloned().collect()).returning(returns));
     }
-    if !conflicts.is_empty() {
+    let is_asked = !conflicts.is_empty();
+    if is_asked {
         outcome.conflicts.push(Conflict { id: row.identity, label: label.clone(), fields: conflicts });
     }
     let stays = !untouched && !returns && merged == *ours;
     let list = match (returns, merged == *ours) {
         (true, _) => &mut outcome.changes.added,
+        (false, true) if is_asked => &mut outcome.changes.kept,
         (false, true) => &mut outcome.changes.unchanged,
         (false, false) => &mut outcome.changes.changed,
     };
@@ -470,7 +472,7 @@ fn judge_plan(
         outcome.changes.changed.push(label);
         (PlanVerdict::Write(own.id, own.id.to_string()), title)
     } else {
-        outcome.changes.unchanged.push(label);
+        outcome.changes.kept.push(label);
         (PlanVerdict::Note(own.id), title)
     }
 }

@@ -210,13 +210,15 @@ impl Plan {
         };
         if !conflicts.is_empty() || returns || merged != here.body {
             let told = Touched::new(verdict, theirs.identity, &label);
-            self.touched.push(told.with(compared.told().cloned().collect()));
+            self.touched.push(told.with(compared.told().cloned().collect()).returning(returns));
         }
-        if !conflicts.is_empty() {
+        let is_asked = !conflicts.is_empty();
+        if is_asked {
             self.conflicts.push(Conflict { id: theirs.identity, label: label.clone(), fields: conflicts });
         }
         let list = match (returns, merged == here.body) {
             (true, _) => &mut self.changes.added,
+            (false, true) if is_asked => &mut self.changes.kept,
             (false, true) => &mut self.changes.unchanged,
             (false, false) => &mut self.changes.changed,
         };
@@ -276,7 +278,7 @@ impl Plan {
                 self.conflicts.push(Conflict { id: plan.id, label: label.clone(), fields: vec![conflict] });
             }
             if !untouched && !theirs {
-                self.changes.unchanged.push(label);
+                self.changes.kept.push(label);
                 self.plan_writes.push(PlanWrite::Note { plan: plan.clone() });
             } else if clash(Some(&here.content.title)) {
                 self.refused.push(refusal());
@@ -425,6 +427,6 @@ mod tests {
             &Takes::new(),
         );
         assert_eq!(plan.conflicts[0].fields.len(), 1);
-        assert_eq!(counts(&plan), (0, 0, 1, 1));
+        assert_eq!((counts(&plan), plan.changes.kept.len()), ((0, 0, 0, 1), 1));
     }
 }

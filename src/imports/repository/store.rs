@@ -9,6 +9,7 @@ use super::file::{Archive, Head, PlanFields, Procedure, TestPlan};
 use super::merge::{Here, Plan, PlanHere, PlanWrite, State, Write, plan};
 use super::read::ReadArchive;
 use super::terms::{self, TermsPlan, methodologies};
+use crate::imports::atomics::ORIGIN as ATOMICS;
 use crate::imports::domain::ImportError;
 use crate::imports::outcome::{Act, Done, How, Outcome};
 use crate::kernel::authz::Shelf;
@@ -31,9 +32,7 @@ use crate::library::store::terms::{add_parents, insert_known};
 /// Where the procedures of a repository that comes with the product or its importers were taken from.
 fn origin_of(key: &str) -> String {
     match key {
-        "atomic-red-team" => {
-            "Atomic Red Team, https://github.com/redcanaryco/atomic-red-team, MIT License".to_owned()
-        }
+        "atomic-red-team" => ATOMICS.to_owned(),
         "starter" => "Tyrian Starter, Apache License 2.0".to_owned(),
         other => other.to_owned(),
     }

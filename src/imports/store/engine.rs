@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use super::exchange;
 pub use super::target::Target;
-use super::target::{Applied, agreed, settle, strangers};
-use crate::imports::atomics::Atomics;
+pub use super::target::settle;
+use super::target::{Applied, agreed, strangers};
+use crate::imports::atomics::{self, Atomics};
 use crate::imports::attack::Attack;
 use crate::imports::domain::ImportError;
 use crate::imports::preview::{Change, Preview, ShownField, Verdict};
@@ -68,7 +69,12 @@ pub(crate) fn apply(
 }
 
 pub(super) fn incoming(atomics: &Atomics, missing: Missing) -> Incoming<'_> {
-    Incoming { procedures: &atomics.procedures, held: &atomics.refused_keys, missing }
+    Incoming {
+        procedures: &atomics.procedures,
+        held: &atomics.refused_keys,
+        missing,
+        origin: atomics::ORIGIN,
+    }
 }
 
 pub(super) fn preview_atomics(conn: &mut PgConnection, atomics: &Atomics, target: Target) -> Result<Preview> {
@@ -98,6 +104,8 @@ fn apply_atomics(
     let mut preview = of_procedures(atomics, &plan, strangers);
     agreed(&preview, outline)?;
     let acts = write_procedures(tx, repository, &incoming, &plan, takes)?;
+    // What is only noted is written too, though no count tells of it.
+    let made = made || !acts.is_empty();
     let mut by_key: HashMap<&str, (uuid::Uuid, Before)> =
         acts.iter().map(|act| (act.key.as_str(), (act.id.0, act.before))).collect();
     for change in preview.changes.iter_mut().filter(|change| change.verdict.is_change()) {

@@ -121,13 +121,11 @@ fn name_members(
 
 fn of_outcome(title: &str, outcome: Outcome, strangers: Vec<Change>) -> Preview {
     let mut counts = outcome.counts();
-    // What both sides changed is written, whoever wins: until then it counts as changed.
-    let is_told =
-        |verdict: Verdict| outcome.touched.iter().filter(move |told| told.verdict == verdict).count();
-    let told = is_told(Verdict::Changed) + is_told(Verdict::Conflict);
-    let still = told.saturating_sub(counts.changed);
-    counts.changed += still;
-    counts.unchanged = counts.unchanged.saturating_sub(still);
+    // Where both sides changed it somebody chooses: until then it counts as changed.
+    let kept: HashSet<&str> = outcome.changes.kept.iter().map(String::as_str).collect();
+    let open = outcome.conflicts.iter().filter(|one| kept.contains(one.label.as_str())).count();
+    counts.changed += open;
+    counts.kept -= open;
     let mut changes: Vec<Change> = Vec::new();
     changes.extend(outcome.refused.iter().map(|place| Change::placed(Verdict::Refused, place)));
     changes.extend(outcome.touched.into_iter().map(|told| Change {
@@ -136,6 +134,7 @@ fn of_outcome(title: &str, outcome: Outcome, strangers: Vec<Change>) -> Preview 
             sentence: told.sentence,
             ..Detail::default()
         },
+        returns: told.returns,
         ..Change::new(told.verdict, told.key, told.label)
     }));
     changes.extend(outcome.warnings.iter().map(|place| Change::placed(Verdict::Warning, place)));

@@ -106,17 +106,21 @@ fn unknown_techniques(conn: &mut PgConnection, named: &[(&str, &str)]) -> Result
     Ok(unknown.into_iter().map(|row| row.id).collect())
 }
 
-/// After an import was applied, its conflicts are told by how they ended. `takes`: where theirs was taken.
-pub(super) fn settle(preview: &mut Preview, takes: &dyn Fn(&str, &str) -> bool) {
+/// Tells the conflicts of an import by how they end, in its rows and in its counts. `takes`: where theirs is
+/// taken.
+pub fn settle(preview: &mut Preview, takes: &dyn Fn(&str, &str) -> bool) {
     for change in preview.changes.iter_mut().filter(|change| change.verdict == Verdict::Conflict) {
-        let Change { key, detail, verdict, .. } = change;
+        let Change { key, detail, verdict, returns, .. } = change;
         detail.fields.retain(|field| !field.is_conflict || takes(key, &field.key));
-        if !detail.fields.is_empty() {
-            *verdict = Verdict::Changed;
+        let is_taken = !detail.fields.is_empty();
+        if !is_taken {
+            detail.sentence = "Changed here and in the file. What stands here was kept.".to_owned();
+        }
+        if is_taken || *returns {
+            *verdict = if *returns { Verdict::Added } else { Verdict::Changed };
             continue;
         }
         *verdict = Verdict::Kept;
-        detail.sentence = "Changed here and in the file. What stands here was kept.".to_owned();
         preview.counts.changed = preview.counts.changed.saturating_sub(1);
         preview.counts.kept += 1;
     }

@@ -8,8 +8,8 @@ use diesel::sql_types::{Array, Binary, Bool, Integer, Jsonb, Nullable, Text, Tim
 use diesel::upsert::excluded;
 use uuid::Uuid;
 
-use super::incoming::set_imported;
 use super::revisions;
+use super::rows::{Identity, Noted, ProcedureRow, note, put};
 use super::shelf::seen;
 use super::undo::{PlanBefore, find_plan_was};
 use super::versions::{Notes, VersionRow};
@@ -19,14 +19,10 @@ use crate::kernel::base::ids::{LibraryProcedureId, PersonId, RepositoryId, TestP
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{
-    library_procedure_versions, library_procedures, repositories, repository_people, test_plan_procedures,
-    test_plans,
+    library_procedures, repositories, repository_people, test_plan_procedures, test_plans,
 };
 use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
 use crate::library::planning::woven;
-
-/// Rows of one INSERT: a statement holds at most 65,535 values.
-const CHUNK: usize = 2_000;
 
 /// A repository as an export or import needs it.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -358,31 +354,6 @@ pub(crate) struct IncomingProcedure {
     pub is_retired: bool,
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = library_procedures)]
-struct ProcedureRow {
-    id: LibraryProcedureId,
-    repository_id: RepositoryId,
-    source_key: String,
-    number: i32,
-    identity: Uuid,
-    name: String,
-    description: String,
-    technique_ids: Vec<String>,
-    platforms: Vec<String>,
-    tags: Vec<String>,
-    executors: Vec<String>,
-    search: String,
-    current_version: i32,
-    imported_version: Option<i32>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    retired_at: Option<DateTime<Utc>>,
-    withdrawn_at: Option<DateTime<Utc>>,
-    origin: String,
-    written_from: Option<Vec<u8>>,
-}
-
 /// Where a procedure was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Written {
@@ -393,8 +364,7 @@ pub(crate) struct Written {
 
 /// Stores procedures of one repository: what a source says is a version of its own, which the next import
 /// compares with; where it is not taken whole it is only noted, and what was merged is the next version, unless
-/// that is what stands here already. What was withdrawn is back. Answers by identity; the
-/// caller audits.
+/// that is what stands here already. What was withdrawn is back. Answers by identity; the caller audits.
 pub(crate) fn write_procedures(
     tx: &mut WriteTx<'_>,
     repository: RepositoryId,
@@ -416,68 +386,28 @@ pub(crate) fn write_procedures(
         written.insert(procedure.identity, Written { id, version: current });
         let written_from = procedure.written_from.map(|digest| digest.to_vec());
         if procedure.stays {
-            noted.push((id, imported, written_from));
+            noted.push(Noted { id, imported: Some(imported), written_from });
             continue;
         }
         if !is_whole && let Some(merged) = &procedure.merged {
             versions.push(VersionRow::of(id, current, merged, now, person)?);
         }
         let body = procedure.merged.unwrap_or(procedure.theirs);
-        rows.push(ProcedureRow {
+        let who = Identity {
             id,
-            repository_id: repository,
-            source_key: procedure.source_key,
+            repository,
+            key: procedure.source_key,
             number: procedure.number,
             identity: procedure.identity,
-            search: body.search_text(&format!("{prefix}-{}", procedure.number)),
-            executors: body.executors(),
-            name: body.name,
-            description: body.description,
-            technique_ids: body.technique_ids,
-            platforms: body.platforms,
-            tags: body.tags,
-            current_version: current,
-            imported_version: Some(imported),
-            created_at: now,
-            updated_at: now,
-            retired_at: procedure.is_retired.then_some(now),
-            withdrawn_at: None,
+            shown: format!("{prefix}-{}", procedure.number),
             origin: procedure.origin,
             written_from,
-        });
+        };
+        let row = ProcedureRow::new(who, &body, current, Some(imported), now);
+        rows.push(row.retired(procedure.is_retired.then_some(now)));
     }
-    for chunk in rows.chunks(CHUNK) {
-        diesel::insert_into(library_procedures::table)
-            .values(chunk)
-            .on_conflict(library_procedures::id)
-            .do_update()
-            .set((
-                library_procedures::name.eq(excluded(library_procedures::name)),
-                library_procedures::description.eq(excluded(library_procedures::description)),
-                library_procedures::technique_ids.eq(excluded(library_procedures::technique_ids)),
-                library_procedures::platforms.eq(excluded(library_procedures::platforms)),
-                library_procedures::tags.eq(excluded(library_procedures::tags)),
-                library_procedures::executors.eq(excluded(library_procedures::executors)),
-                library_procedures::search.eq(excluded(library_procedures::search)),
-                library_procedures::current_version.eq(excluded(library_procedures::current_version)),
-                library_procedures::imported_version.eq(excluded(library_procedures::imported_version)),
-                library_procedures::updated_at.eq(excluded(library_procedures::updated_at)),
-                library_procedures::origin.eq(excluded(library_procedures::origin)),
-                library_procedures::written_from.eq(excluded(library_procedures::written_from)),
-                library_procedures::withdrawn_at.eq(excluded(library_procedures::withdrawn_at)),
-                library_procedures::edit_version.eq(library_procedures::edit_version + 1),
-            ))
-            .execute_anew(tx.conn)?;
-    }
-    for chunk in versions.chunks(CHUNK) {
-        diesel::insert_into(library_procedure_versions::table).values(chunk).execute_anew(tx.conn)?;
-    }
-    for (id, imported, written_from) in noted {
-        set_imported(tx, id, Some(imported))?;
-        diesel::update(library_procedures::table.find(id))
-            .set(library_procedures::written_from.eq(written_from))
-            .execute(tx.conn)?;
-    }
+    put(tx, &rows, &versions)?;
+    note(tx, &noted)?;
     Ok(written)
 }
 

@@ -5,23 +5,20 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel::upsert::excluded;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::rows::{Identity, Noted, ProcedureRow, note, put};
 use super::shelf::take_numbers;
 use super::versions::{Notes, VersionRow};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
-use crate::kernel::db::schema::{library_procedure_versions, library_procedures};
+use crate::kernel::db::schema::library_procedures;
 use crate::library::changes::{Changes, Missing, plan};
 use crate::library::compare::{Compared, compare};
 use crate::library::domain::{ContentDigest, ProcedureBody};
-
-/// Rows of one INSERT: a statement holds at most 65,535 values.
-const CHUNK: usize = 2_000;
 
 /// What a source says of a repository.
 pub(crate) struct Incoming<'a> {
@@ -30,6 +27,8 @@ pub(crate) struct Incoming<'a> {
     /// Keys that the source holds and that were refused.
     pub held: &'a [String],
     pub missing: Missing,
+    /// Where it all was taken from, for the list of licences; empty where its repository says so.
+    pub origin: &'a str,
 }
 
 /// A procedure as it stands in the repository.
@@ -56,6 +55,10 @@ pub(crate) struct Stored {
     imported_digest: Option<Vec<u8>>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     withdrawn_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Text)]
+    origin: String,
+    #[diesel(sql_type = Nullable<Binary>)]
+    written_from: Option<Vec<u8>>,
 }
 
 impl Stored {
@@ -122,7 +125,8 @@ pub(crate) fn plan_procedures(
 fn list_stored(conn: &mut PgConnection, repository: RepositoryId) -> Result<Vec<Stored>> {
     // sql_query: the table of versions twice, for what stands and for what was imported.
     let sql = "SELECT p.id, p.source_key AS key, p.number, p.identity, p.name, p.current_version AS version,
-            v.digest, p.imported_version AS imported, i.digest AS imported_digest, p.withdrawn_at
+            v.digest, p.imported_version AS imported, i.digest AS imported_digest, p.withdrawn_at,
+            p.origin, p.written_from
          FROM library_procedures p
          JOIN library_procedure_versions v ON v.procedure_id = p.id AND v.n = p.current_version
          LEFT JOIN library_procedure_versions i ON i.procedure_id = p.id AND i.n = p.imported_version
@@ -206,69 +210,6 @@ pub(crate) struct Act {
     pub before: Before,
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = library_procedures)]
-struct ProcedureRow {
-    id: Uuid,
-    repository_id: Uuid,
-    source_key: String,
-    number: i32,
-    identity: Uuid,
-    name: String,
-    description: String,
-    technique_ids: Vec<String>,
-    platforms: Vec<String>,
-    tags: Vec<String>,
-    executors: Vec<String>,
-    search: String,
-    current_version: i32,
-    imported_version: Option<i32>,
-    withdrawn_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-/// Who a procedure is, whatever it says.
-struct Identity {
-    id: Uuid,
-    repository: RepositoryId,
-    key: String,
-    number: i32,
-    identity: Uuid,
-    /// `HLF-12`
-    shown: String,
-}
-
-impl ProcedureRow {
-    fn new(
-        who: Identity,
-        body: &ProcedureBody,
-        current: i32,
-        imported: Option<i32>,
-        at: DateTime<Utc>,
-    ) -> Self {
-        Self {
-            id: who.id,
-            repository_id: who.repository.0,
-            source_key: who.key,
-            number: who.number,
-            identity: who.identity,
-            name: body.name.clone(),
-            description: body.description.clone(),
-            technique_ids: body.technique_ids.clone(),
-            platforms: body.platforms.clone(),
-            tags: body.tags.clone(),
-            executors: body.executors(),
-            search: body.search_text(&who.shown),
-            current_version: current,
-            imported_version: imported,
-            withdrawn_at: None,
-            created_at: at,
-            updated_at: at,
-        }
-    }
-}
-
 /// Brings a repository to what the source says: the new come, the changed get their next version, what was
 /// changed here as well is merged (`takes` says of key and field where theirs stands in a conflict), the
 /// returned come back, and the missing are withdrawn where that is asked for. The caller holds the lock and
@@ -294,7 +235,7 @@ pub(crate) fn write_procedures(
             continue;
         }
         let stored = plan.stored.get(key);
-        let id = stored.map_or_else(|| LibraryProcedureId::new().0, |row| row.id.0);
+        let id = stored.map_or_else(LibraryProcedureId::new, |row| row.id);
         let number = match stored {
             Some(row) => row.number,
             None => numbers.take(),
@@ -311,7 +252,7 @@ pub(crate) fn write_procedures(
             }
         } else {
             let mut add = |n: i32, body: &ProcedureBody| -> Result<()> {
-                versions.push(VersionRow::of(LibraryProcedureId(id), n, body, now, person)?);
+                versions.push(VersionRow::of(id, n, body, now, person)?);
                 Ok(())
             };
             let edited = plan.compared.get(key).filter(|_| stored.is_some_and(Stored::is_edited));
@@ -325,7 +266,7 @@ pub(crate) fn write_procedures(
                 add(version, theirs)?;
             } else {
                 // Theirs is noted as it came, so that the next import knows what it was.
-                let note = notes.next(LibraryProcedureId(id), version);
+                let note = notes.next(id, version);
                 imported = Some(note);
                 add(note, theirs)?;
                 if !stays {
@@ -336,7 +277,7 @@ pub(crate) fn write_procedures(
         }
         acts.push(Act {
             key: key.clone(),
-            id: LibraryProcedureId(id),
+            id,
             before: Before {
                 current: stored.map(|row| row.version),
                 imported: stored.and_then(|row| row.imported),
@@ -346,7 +287,7 @@ pub(crate) fn write_procedures(
             },
         });
         if stays && stored.is_some_and(|row| row.withdrawn_at.is_none()) {
-            noted.push((LibraryProcedureId(id), imported));
+            noted.push(Noted { id, imported, written_from: None });
             continue;
         }
         let who = Identity {
@@ -354,15 +295,19 @@ pub(crate) fn write_procedures(
             repository,
             key: key.clone(),
             number,
-            identity: stored.map_or(id, |row| row.identity),
+            identity: stored.map_or(id.0, |row| row.identity),
             shown: numbers.id(number),
+            origin: stored
+                .map(|row| row.origin.as_str())
+                .filter(|origin| !origin.is_empty())
+                .unwrap_or(incoming.origin)
+                .to_owned(),
+            written_from: stored.and_then(|row| row.written_from.clone()),
         };
-        rows.push(ProcedureRow::new(who, &body, version, imported, tx.now()));
+        rows.push(ProcedureRow::new(who, &body, version, imported, now));
     }
     put(tx, &rows, &versions)?;
-    for (id, imported) in noted {
-        set_imported(tx, id, imported)?;
-    }
+    note(tx, &noted)?;
     diesel::update(
         library_procedures::table
             .filter(library_procedures::repository_id.eq(repository))
@@ -385,47 +330,6 @@ pub(crate) fn write_procedures(
     Ok(acts)
 }
 
-/// Says what the last import of a procedure wrote, and leaves the procedure as it is.
-pub(super) fn set_imported(
-    tx: &mut WriteTx<'_>,
-    id: LibraryProcedureId,
-    imported: Option<i32>,
-) -> Result<()> {
-    diesel::update(library_procedures::table.find(id))
-        .set(library_procedures::imported_version.eq(imported))
-        .execute(tx.conn)?;
-    Ok(())
-}
-
-fn put(tx: &mut WriteTx<'_>, rows: &[ProcedureRow], versions: &[VersionRow]) -> Result<()> {
-    for chunk in rows.chunks(CHUNK) {
-        diesel::insert_into(library_procedures::table)
-            .values(chunk)
-            .on_conflict((library_procedures::repository_id, library_procedures::source_key))
-            .do_update()
-            .set((
-                library_procedures::name.eq(excluded(library_procedures::name)),
-                library_procedures::description.eq(excluded(library_procedures::description)),
-                library_procedures::technique_ids.eq(excluded(library_procedures::technique_ids)),
-                library_procedures::platforms.eq(excluded(library_procedures::platforms)),
-                library_procedures::tags.eq(excluded(library_procedures::tags)),
-                library_procedures::executors.eq(excluded(library_procedures::executors)),
-                library_procedures::search.eq(excluded(library_procedures::search)),
-                library_procedures::current_version.eq(excluded(library_procedures::current_version)),
-                library_procedures::imported_version.eq(excluded(library_procedures::imported_version)),
-                library_procedures::updated_at.eq(excluded(library_procedures::updated_at)),
-                library_procedures::withdrawn_at.eq(excluded(library_procedures::withdrawn_at)),
-                // Whoever has it open finds that it was changed beneath them.
-                library_procedures::edit_version.eq(library_procedures::edit_version + 1),
-            ))
-            .execute_anew(tx.conn)?;
-    }
-    for chunk in versions.chunks(CHUNK) {
-        diesel::insert_into(library_procedure_versions::table).values(chunk).execute_anew(tx.conn)?;
-    }
-    Ok(())
-}
-
 /// The next version of a procedure with what it now says.
 pub(crate) struct NextVersion {
     pub id: LibraryProcedureId,
@@ -445,7 +349,7 @@ pub(crate) enum Imported {
 #[derive(QueryableByName)]
 struct Who {
     #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
+    id: LibraryProcedureId,
     #[diesel(sql_type = SqlUuid)]
     repository_id: RepositoryId,
     #[diesel(sql_type = Text)]
@@ -460,6 +364,10 @@ struct Who {
     version: i32,
     #[diesel(sql_type = Nullable<Integer>)]
     imported: Option<i32>,
+    #[diesel(sql_type = Text)]
+    origin: String,
+    #[diesel(sql_type = Nullable<Binary>)]
+    written_from: Option<Vec<u8>>,
 }
 
 /// Gives procedures their next version. The caller audits.
@@ -467,15 +375,16 @@ pub(crate) fn write_versions(tx: &mut WriteTx<'_>, next: &[NextVersion]) -> Resu
     let ids: Vec<Uuid> = next.iter().map(|next| next.id.0).collect();
     // sql_query: the shown id is put together of two tables, and the rows stay locked.
     let sql = "SELECT p.id, p.repository_id, p.source_key AS key, p.number, p.identity,
-            r.prefix || '-' || p.number AS shown, p.current_version AS version, p.imported_version AS imported
+            r.prefix || '-' || p.number AS shown, p.current_version AS version, p.imported_version AS imported,
+            p.origin, p.written_from
          FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
          WHERE p.id = ANY ($1) ORDER BY p.id FOR UPDATE OF p";
     let known: Vec<Who> = diesel::sql_query(sql).bind::<Array<SqlUuid>, _>(ids).load(tx.conn)?;
-    let mut known: HashMap<Uuid, Who> = known.into_iter().map(|who| (who.id, who)).collect();
+    let mut known: HashMap<LibraryProcedureId, Who> = known.into_iter().map(|who| (who.id, who)).collect();
     let person = tx.actor().id;
     let (mut rows, mut versions) = (Vec::new(), Vec::new());
     for next in next {
-        let Some(who) = known.remove(&next.id.0) else { continue };
+        let Some(who) = known.remove(&next.id) else { continue };
         let n = who.version + 1;
         versions.push(VersionRow::of(next.id, n, &next.body, tx.now(), person)?);
         let imported = match next.imported {
@@ -490,9 +399,11 @@ pub(crate) fn write_versions(tx: &mut WriteTx<'_>, next: &[NextVersion]) -> Resu
             number: who.number,
             identity: who.identity,
             shown: who.shown,
+            origin: who.origin,
+            written_from: who.written_from,
         };
         let row = ProcedureRow::new(identity, &next.body, n, imported, tx.now());
-        rows.push(ProcedureRow { withdrawn_at: next.withdrawn_at, ..row });
+        rows.push(row.withdrawn(next.withdrawn_at));
     }
     put(tx, &rows, &versions)
 }
@@ -534,9 +445,12 @@ pub(crate) fn take_back(tx: &mut WriteTx<'_>, acts: &[(LibraryProcedureId, Befor
         .map(|(id, _)| id.0)
         .collect();
     set_withdrawn(tx, &gone, Some(now))?;
-    for (id, before) in acts.iter().filter(|(_, before)| same(before)) {
-        set_imported(tx, *id, before.imported)?;
-    }
+    let noted: Vec<Noted> = acts
+        .iter()
+        .filter(|(_, before)| same(before))
+        .map(|(id, before)| Noted { id: *id, imported: before.imported, written_from: None })
+        .collect();
+    note(tx, &noted)?;
     let changed: Vec<(LibraryProcedureId, Before, i32)> = acts
         .iter()
         .filter(|(_, before)| !same(before))

@@ -307,6 +307,7 @@ fn list_since(
         library_procedure_versions::table
             .left_join(people::table)
             .filter(library_procedure_versions::procedure_id.eq(id))
+            .filter(library_procedure_versions::n.gt(0))
             .filter(
                 library_procedure_versions::n
                     .ge(oldest)
@@ -382,6 +383,7 @@ pub fn restore_version(
     }
     let body: serde_json::Value = library_procedure_versions::table
         .find((id, version))
+        .filter(library_procedure_versions::n.gt(0))
         .select(library_procedure_versions::body)
         .first(tx.conn)
         .optional()?

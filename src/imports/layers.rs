@@ -184,7 +184,9 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ImportedLayer) -> Resul
                 read.name
             ));
         }
-        outcome.touched.push(Touched::new(Verdict::Added, &key, &label));
+        let sentence =
+            format!("It holds {} that cover it.", counted(procedures.len(), "procedure", "procedures"));
+        outcome.touched.push(Touched::new(Verdict::Added, &key, &label).saying(sentence));
         outcome.changes.added.push(label);
     }
     Ok(Prepared { outcome, key, title, procedures, is_new })

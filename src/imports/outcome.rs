@@ -32,6 +32,24 @@ pub type Takes = HashSet<(Uuid, String)>;
 /// A test plan is one field in a conflict: half of one order and half of another would be nobody's plan.
 pub const WHOLE_PLAN: &str = "test plan";
 
+/// Where somebody imports, which says how they choose another repository.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Surface {
+    #[default]
+    Web,
+    CommandLine,
+}
+
+impl Surface {
+    /// How one of one's own is chosen, as the end of a sentence.
+    pub fn elsewhere(self) -> &'static str {
+        match self {
+            Self::Web => "upload it again and choose one under “Procedures go to”",
+            Self::CommandLine => "name one with --repository PREFIX",
+        }
+    }
+}
+
 /// Where an import goes, and what becomes of what is missing or changed on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct How {
@@ -41,11 +59,18 @@ pub struct How {
     pub takes: Takes,
     /// Who may write in a repository that the import makes; none for who imports.
     pub editor: Option<PersonId>,
+    pub surface: Surface,
 }
 
 impl Default for How {
     fn default() -> Self {
-        Self { repository: None, missing: Missing::Keep, takes: Takes::new(), editor: None }
+        Self {
+            repository: None,
+            missing: Missing::Keep,
+            takes: Takes::new(),
+            editor: None,
+            surface: Surface::default(),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use tyrian::library::store::writing::{insert_copy, insert_procedure, tag};
 use crate::exchange::{archive, body, edit_here, mixed_plan, packed, unpacked};
 use crate::harness::TestApp;
 use crate::harness::bad_files::zip_of;
+use crate::harness::browser::Browser;
 use crate::imports::{until_checked, upload};
 use crate::shelf;
 
@@ -198,6 +199,80 @@ fn a_test_plan_of_plextrac_is_shown_applied_and_taken_back() {
     upload(&mut browser, "plan.yaml", newer.as_bytes(), "").see("added 0, changed 2");
 }
 
+#[test]
+fn an_archive_names_the_licence_of_tests_wherever_they_went() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    let own = crate::imports::repository(&app, "OWN", "open", &[]);
+    let [two, three] = ["TWO", "TRI"].map(|prefix| crate::imports::repository(&app, prefix, "open", &[]));
+    let file = crate::imports::tests("T1003", &[("Alpha", "id", 1)]);
+    upload(&mut browser, "a.yaml", file.as_bytes(), "Own OWN (OWN)").press("Apply").see("added 1");
+    let write = |tx: &mut WriteTx<'_>| {
+        insert_procedure(tx, Shelf::whole(), own.parse().unwrap(), body("Our own", "id"))
+    };
+    app.db.write_blocking(&Actor::command(), write).unwrap();
+    let copy = |browser: &mut Browser, name: &str, from: &str, to: &str| {
+        let id = app
+            .texts(&format!(
+                "SELECT p.id FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
+                 WHERE p.name = '{name}' AND r.prefix = '{from}'"
+            ))
+            .remove(0);
+        let fields = [("id", id.as_str()), ("do", "copy"), ("repository", to)];
+        assert_eq!(browser.post("/library/procedures/ticked", &fields).status, 303);
+    };
+    for name in ["Alpha", "Our own"] {
+        copy(&mut browser, name, "OWN", &two);
+        copy(&mut browser, name, "TWO", &three);
+    }
+    let starter = app.texts(
+        "SELECT p.name FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
+         WHERE r.prefix = 'START' AND p.number = 1",
+    );
+    copy(&mut browser, &starter[0].replace('\'', "''"), "START", &two);
+    copy(&mut browser, &starter[0].replace('\'', "''"), "TWO", &three);
+    let origins = |prefix: &str| {
+        let procedures = unpacked(&packed(&app, prefix)).archive.procedures;
+        procedures.into_iter().map(|one| one.origin).collect::<Vec<_>>()
+    };
+    let atomic = "Atomic Red Team, https://github.com/redcanaryco/atomic-red-team, MIT License";
+    assert_eq!(origins("OWN"), [atomic, ""]);
+    let all = [atomic, "", "Tyrian Starter, Apache License 2.0"];
+    assert_eq!(origins("TWO"), all);
+    assert_eq!(origins("TRI"), all);
+    // The originals go, and what they were stays known.
+    app.superuser()
+        .batch_execute(
+            "SET session_replication_role = replica;
+             UPDATE library_procedures SET copied_from = NULL",
+        )
+        .unwrap();
+    assert_eq!(origins("TRI"), all);
+}
+
+#[test]
+fn where_a_file_cannot_go_the_page_says_how_to_choose_another_place() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    let curated = packed(&app, "START");
+    let mut named = archive("HLF", vec![body("One", "id")]);
+    crate::imports::repository(&app, "OWN", "open", &[]);
+    named.archive.head.name = "Own OWN".to_owned();
+    let mut hidden = archive("HID", vec![body("One", "id")]);
+    hidden.archive.head.name = "Another".to_owned();
+    crate::imports::repository(&app, "HID", "private", &[]);
+    for (file, why) in [
+        (curated, "START is curated here, and you do not write in it."),
+        (zip(&named.archive).unwrap(), "Another repository here is called Own OWN."),
+        (zip(&hidden.archive).unwrap(), "Another repository here has the prefix HID."),
+    ] {
+        upload(&mut browser, "a.zip", &file, "")
+            .see(why)
+            .see("upload it again and choose one under “Procedures go to”.")
+            .see_not("--repository");
+    }
+}
+
 /// A file of the older version.
 const VERSION_1: &str = "title: Old plan\nversion: 1\nmethodology: &ref_0\n  id: m1\n  name: ATT&CK\n  \
     description: d\n  shortName: ATTACK\n  depth: 0\ntactics:\n  - &ref_1\n    id: t1\n    name: \
@@ -230,6 +305,7 @@ fn a_layer_comes_in_as_a_plan_and_is_taken_back_until_it_is_used() {
         .see("ATT&CK Navigator layer")
         .see("Test plans")
         .see("added 1")
+        .see("that cover it.")
         .see("This technique is covered by no procedure: T9999.");
     browser.press("Apply").see("Imported: added 1");
     let page = browser.path().to_owned();

@@ -545,6 +545,9 @@ fn a_new_release_says_what_it_changes_and_procedures_are_retagged_on_confirmatio
     assert_eq!(browser.post("/library/releases", &[("map", "T9999:T9011")]).status, 422, "nobody said so");
     browser.open("/library/releases").check("T9012").press("Re-tag the ticked");
     browser.see("Re-tagged: T9002 → T9012, 1 procedure.");
+    // Of what is left nothing takes the place.
+    assert!(!browser.has("#mappings button"));
+    browser.see("so there is nothing to re-tag");
 }
 
 #[test]
@@ -629,14 +632,43 @@ fn bad_files_are_refused_with_their_place_and_write_nothing() {
 }
 
 #[test]
+fn a_technique_file_that_says_too_little_is_refused_by_itself_and_withdraws_nothing() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    let file = |technique: &str, name: &str, number: u32| tests(technique, &[(name, "id", number)]);
+    let zip = |files: &[String]| {
+        let entries: Vec<(String, &[u8])> = (1..)
+            .zip(files)
+            .map(|(n, text)| (format!("atomics/T100{n}/T100{n}.yaml"), text.as_bytes()))
+            .collect();
+        let entries: Vec<(&str, &[u8])> = entries.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+        bad_files::zip_of(&entries)
+    };
+    let (one, two, three) = (file("T1001", "A", 1), file("T1002", "B", 2), file("T1003", "C", 3));
+    upload(&mut browser, "all.zip", &zip(&[one.clone(), two.clone(), three]), "")
+        .press("Apply")
+        .see("added 3");
+    let nameless = one.replace("attack_technique: T1001", "display_name: Nameless");
+    let (empty, newer) = ("attack_technique: T1002\n".to_owned(), file("T1003", "D", 3));
+    upload(&mut browser, "broken.zip", &zip(&[nameless, empty, newer]), "").see("changed 1").see("refused 2");
+    let told = |browser: &Browser, of: &str| browser.texts(&format!("#refused td[data-label={of}]"));
+    assert_eq!(told(&browser, "Why"), ["its attack_technique is missing", "its atomic_tests are missing"]);
+    assert_eq!(told(&browser, "Field"), ["attack_technique", "atomic_tests"]);
+    assert_eq!(told(&browser, "Line"), ["1", "1"]);
+    browser.press("Withdraw what the file does not hold (2)");
+    until_checked(&mut browser).see("withdrawn 0").press("Apply");
+    browser.see("Imported: added 0, changed 1, withdrawn 0, unchanged 0, refused 2.");
+}
+
+#[test]
 fn what_is_odd_and_harmless_is_taken_and_told() {
     let app = TestApp::spawn();
     let mut browser = app.browser(&app.people.lead);
     let twice = tests("T1003", &[("Alpha", "id", 1), ("Beta", "w", 1)]);
     upload(&mut browser, "twice.yaml", twice.as_bytes(), "").see("added 1").see("refused 1");
     assert_eq!(browser.texts("#refused td[data-label=Line]"), ["11"]);
-    let marked = format!("\u{feff}{}", tests("T4242", &[("Gamma", "id", 3)]));
-    upload(&mut browser, "marked.yaml", marked.as_bytes(), "")
+    let stranger = tests("T4242", &[("Gamma", "id", 3)]);
+    upload(&mut browser, "stranger.yaml", stranger.as_bytes(), "")
         .see("added 1")
         .see("No release of ATT&CK that the library holds has it. 1 test names it and is kept: Gamma.");
     browser.press("Apply").see("Imported: added 1");

@@ -320,9 +320,10 @@ fn targets(
         };
         if !found.may_write {
             return Err(Error::Refused(format!(
-                "{} is {} here, and you do not write in it. Name another repository.",
+                "{} is {} here, and you do not write in it. Import into a repository of your own instead: {}.",
                 found.prefix,
-                found.kind.label().to_lowercase()
+                found.kind.label().to_lowercase(),
+                how.surface.elsewhere()
             )));
         }
         return Ok(vec![Target::Here(found); plan.repositories.len()]);
@@ -350,10 +351,9 @@ fn targets(
         let prefix = candidates.into_iter().find(|prefix| !taken.contains(prefix) && !made.contains(prefix));
         let Some(prefix) = prefix else {
             return Err(Error::Refused(format!(
-                "No prefix is free for the repository “{}”. Choose one of your own where you upload, or \
-                    name it with \
-                    --repository PREFIX.",
-                repository.name
+                "No prefix is free for the repository “{}”. Import into a repository of your own instead: {}.",
+                repository.name,
+                how.surface.elsewhere()
             )));
         };
         made.insert(prefix.clone());
@@ -627,7 +627,9 @@ fn write_all(
                     Some((id, next)) => (*id, *next),
                     None => match target {
                         Target::Here(_) => (repository.id, repository.next_number),
-                        Target::New(_) => (insert_repository(tx, repository, how.editor)?, 1),
+                        Target::New(_) => {
+                            (insert_repository(tx, repository, how.editor, how.surface.elsewhere())?, 1)
+                        }
                     },
                 };
                 made.insert(repository.prefix.clone(), (id, number + 1));

@@ -9,7 +9,6 @@ use super::file::{Archive, Head, PlanFields, Procedure, TestPlan};
 use super::merge::{Here, Plan, PlanHere, PlanWrite, State, Write, plan};
 use super::read::ReadArchive;
 use super::terms::{self, TermsPlan, methodologies};
-use crate::imports::atomics::ORIGIN as ATOMICS;
 use crate::imports::domain::ImportError;
 use crate::imports::outcome::{Act, Done, How, Outcome};
 use crate::kernel::authz::Shelf;
@@ -19,6 +18,7 @@ use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::library::domain::{ContentDigest, RepositoryType};
+use crate::library::repository::origin_of;
 use crate::library::store::curated::lock;
 use crate::library::store::exchange::{
     IncomingPlan, IncomingProcedure, StoredPlan, StoredProcedure, StoredRepository, check_free,
@@ -28,15 +28,6 @@ use crate::library::store::exchange::{
 use crate::library::store::incoming::Before;
 use crate::library::store::term_exchange::{list_methodologies_named, list_terms_here};
 use crate::library::store::terms::{add_parents, insert_known};
-
-/// Where the procedures of a repository that comes with the product or its importers were taken from.
-fn origin_of(key: &str) -> String {
-    match key {
-        "atomic-red-team" => ATOMICS.to_owned(),
-        "starter" => "Tyrian Starter, Apache License 2.0".to_owned(),
-        other => other.to_owned(),
-    }
-}
 
 fn digest(bytes: &[u8]) -> Option<ContentDigest> {
     bytes.try_into().ok()
@@ -68,7 +59,7 @@ pub fn read_archive(conn: &mut PgConnection, repository: &StoredRepository) -> R
             number: row.number,
             written_from: written_from(&row, body.digest()),
             is_retired: row.is_retired,
-            origin: if row.origin.is_empty() { derived } else { row.origin },
+            origin: if row.origin.is_empty() { derived.to_owned() } else { row.origin },
             body,
         });
     }
@@ -156,15 +147,15 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadArchive, how: &How)
         }
         if let Some(closed) = &repository {
             return Err(Error::Refused(format!(
-                "{} is {} here, and you do not write in it. Import into a repository of your own: choose it \
-                    where you upload, or name it with --repository PREFIX.",
+                "{} is {} here, and you do not write in it. Import into a repository of your own instead: {}.",
                 closed.prefix,
-                closed.kind.label().to_lowercase()
+                closed.kind.label().to_lowercase(),
+                how.surface.elsewhere()
             )));
         }
     }
     if repository.is_none() {
-        check_free(conn, &prefix, &archive.head.name)?;
+        check_free(conn, &prefix, &archive.head.name, how.surface.elsewhere())?;
     }
     let state = match &repository {
         Some(repository) => state(conn, shelf, repository, &archive)?,
@@ -305,7 +296,7 @@ pub(crate) fn write_archive(
                 next_number: plan.next_number,
                 may_write: true,
             };
-            (insert_repository(tx, &new, how.editor)?, head.name.clone())
+            (insert_repository(tx, &new, how.editor, how.surface.elsewhere())?, head.name.clone())
         }
     };
     for new in &terms.added {

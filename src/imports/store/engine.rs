@@ -7,7 +7,7 @@ use super::exchange;
 pub use super::target::Target;
 pub use super::target::settle;
 use super::target::{Applied, agreed, strangers};
-use crate::imports::atomics::{self, Atomics};
+use crate::imports::atomics::Atomics;
 use crate::imports::attack::Attack;
 use crate::imports::domain::ImportError;
 use crate::imports::preview::{Change, Preview, ShownField, Verdict};
@@ -17,6 +17,7 @@ use crate::kernel::base::error::Result;
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
 use crate::library::changes::{Changes, Counts, Missing};
+use crate::library::repository;
 use crate::library::store::curated::{
     AttackPlan, Curated, ensure_repository, find_repository, lock, plan_attack, write_attack,
 };
@@ -72,8 +73,9 @@ pub(super) fn incoming(atomics: &Atomics, missing: Missing) -> Incoming<'_> {
     Incoming {
         procedures: &atomics.procedures,
         held: &atomics.refused_keys,
+        held_techniques: &atomics.refused_techniques,
         missing,
-        origin: atomics::ORIGIN,
+        origin: repository::ATOMIC_RED_TEAM,
     }
 }
 

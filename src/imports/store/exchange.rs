@@ -56,7 +56,7 @@ fn how(conn: &mut PgConnection, target: &Target, takes: Takes) -> Result<How> {
         Some(id) => Some(get_stored(conn, target.shelf, id)?.prefix),
         None => None,
     };
-    Ok(How { repository, missing: target.missing, takes, editor: target.editor })
+    Ok(How { repository, missing: target.missing, takes, editor: target.editor, surface: target.surface })
 }
 
 fn compared(conn: &mut PgConnection, content: &Content, target: &Target, how: &How) -> Result<Outcome> {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::engine::apply;
 use super::target::{Applied, Target};
+use crate::imports::outcome::Surface;
 use crate::imports::preview::{Change, Detail, ImportState, Preview, Verdict};
 use crate::imports::source::{Content, ImportKind};
 use crate::kernel::authz::Shelf;
@@ -105,6 +106,7 @@ impl Import {
             missing: if self.withdraw { Missing::Withdraw } else { Missing::Keep },
             shelf,
             editor: None,
+            surface: Surface::Web,
         }
     }
 }
@@ -388,6 +390,7 @@ impl Claimed {
             missing: if self.withdraw { Missing::Withdraw } else { Missing::Keep },
             shelf: self.created_by.map_or_else(Shelf::whole, Shelf::of_maker),
             editor: None,
+            surface: Surface::Web,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use diesel::sql_types::{Array, Text};
 
+use crate::imports::outcome::Surface;
 use crate::imports::preview::{Change, Preview, Verdict};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
@@ -23,12 +24,13 @@ pub struct Target {
     pub shelf: Shelf,
     /// Who writes in a managed or private repository that the import makes; none for who imports.
     pub editor: Option<PersonId>,
+    pub surface: Surface,
 }
 
 impl Target {
-    /// Where a source says that it goes.
+    /// Where a source says that it goes, on the command line.
     pub fn of_source(missing: Missing) -> Self {
-        Self { repository: None, missing, shelf: Shelf::whole(), editor: None }
+        Self { repository: None, missing, shelf: Shelf::whole(), editor: None, surface: Surface::CommandLine }
     }
 }
 

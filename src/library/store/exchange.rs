@@ -101,31 +101,31 @@ struct There {
     there: bool,
 }
 
-/// Refuses a name and a prefix that are taken, by anybody's repository.
+/// Refuses a name and a prefix that are taken, by anybody's repository. `elsewhere`: how a repository of one's
+/// own is chosen, as the end of a sentence.
 ///
 /// # Errors
 /// [`Error::Refused`]
-pub fn check_free(conn: &mut PgConnection, prefix: &str, name: &str) -> Result<()> {
+pub fn check_free(conn: &mut PgConnection, prefix: &str, name: &str, elsewhere: &str) -> Result<()> {
     if !list_taken(conn, &[prefix.to_owned()])?.is_empty() {
-        return Err(prefix_taken(prefix));
+        return Err(prefix_taken(prefix, elsewhere));
     }
     // sql_query: names are told apart without regard to capitals.
     let sql = "SELECT EXISTS (SELECT FROM repositories WHERE lower(name) = lower($1)) AS there";
     let named: There = diesel::sql_query(sql).bind::<Text, _>(name).get_result(conn)?;
-    if named.there { Err(name_taken(name)) } else { Ok(()) }
+    if named.there { Err(name_taken(name, elsewhere)) } else { Ok(()) }
 }
 
-fn prefix_taken(prefix: &str) -> Error {
+fn prefix_taken(prefix: &str, elsewhere: &str) -> Error {
     Error::Refused(format!(
         "Another repository here has the prefix {prefix}. Import into a repository of your own instead: \
-            choose it where you upload, or name it with --repository PREFIX."
+            {elsewhere}."
     ))
 }
 
-fn name_taken(name: &str) -> Error {
+fn name_taken(name: &str, elsewhere: &str) -> Error {
     Error::Refused(format!(
-        "Another repository here is called {name}. Import into a repository of your own instead: choose it \
-            where you upload, or name it with --repository PREFIX."
+        "Another repository here is called {name}. Import into a repository of your own instead: {elsewhere}."
     ))
 }
 
@@ -152,6 +152,7 @@ pub struct StoredProcedure {
     pub imported_digest: Option<Vec<u8>>,
     #[diesel(sql_type = Nullable<Binary>)]
     pub written_from: Option<Vec<u8>>,
+    /// Where it was taken from, as it says or what it was copied from does.
     #[diesel(sql_type = Text)]
     pub origin: String,
     /// Key of the repository that it was copied from, or of its own, where an importer or the binary owns
@@ -175,18 +176,26 @@ impl StoredProcedure {
 
 /// All procedures of a repository, retired ones too, by number.
 pub fn list_stored(conn: &mut PgConnection, repository: RepositoryId) -> Result<Vec<StoredProcedure>> {
-    // sql_query: two versions of each, and the repository that it was copied from.
-    let sql =
-        "SELECT p.id, p.identity, p.source_key, p.number, v.body, p.current_version, p.imported_version,
-            i.digest AS imported_digest, p.written_from, p.origin,
-            CASE WHEN o.type = 'curated' THEN o.key WHEN own.type = 'curated' THEN own.key END AS origin_key,
+    // sql_query: two versions of each, and back from copy to original until one says where it is from. A copy
+    // is younger than its original, so that ends.
+    let sql = "WITH RECURSIVE line AS (
+            SELECT p.id, p.copied_from AS original, p.origin,
+                CASE WHEN r.type = 'curated' THEN r.key END AS key, 0 AS steps
+            FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
+            WHERE p.repository_id = $1
+         UNION ALL
+            SELECT line.id, p.copied_from, p.origin, CASE WHEN r.type = 'curated' THEN r.key END, steps + 1
+            FROM line JOIN library_procedures p ON p.id = line.original
+            JOIN repositories r ON r.id = p.repository_id
+            WHERE line.origin = '' AND line.key IS NULL),
+         said AS (SELECT DISTINCT ON (id) id, origin, key FROM line ORDER BY id, steps DESC)
+         SELECT p.id, p.identity, p.source_key, p.number, v.body, p.current_version, p.imported_version,
+            i.digest AS imported_digest, p.written_from, said.origin, said.key AS origin_key,
             p.retired_at IS NOT NULL OR p.withdrawn_at IS NOT NULL AS is_retired, p.withdrawn_at
          FROM library_procedures p
-         JOIN repositories own ON own.id = p.repository_id
+         JOIN said ON said.id = p.id
          JOIN library_procedure_versions v ON v.procedure_id = p.id AND v.n = p.current_version
          LEFT JOIN library_procedure_versions i ON i.procedure_id = p.id AND i.n = p.imported_version
-         LEFT JOIN library_procedures source ON source.id = p.copied_from
-         LEFT JOIN repositories o ON o.id = source.repository_id
          WHERE p.repository_id = $1 ORDER BY p.number";
     Ok(diesel::sql_query(sql).bind::<SqlUuid, _>(repository).load(conn)?)
 }
@@ -287,7 +296,8 @@ pub fn list_all_plans(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<Store
         .load(conn)?)
 }
 
-/// Makes a repository for what comes in. `editor` is the first who may write in it.
+/// Makes a repository for what comes in. `editor` is the first who may write in it; `elsewhere` as for
+/// [`check_free`].
 ///
 /// # Errors
 /// [`Error::Refused`] where its name or prefix is taken, or nobody could write in it.
@@ -295,6 +305,7 @@ pub(crate) fn insert_repository(
     tx: &mut WriteTx<'_>,
     new: &StoredRepository,
     editor: Option<PersonId>,
+    elsewhere: &str,
 ) -> Result<RepositoryId> {
     let editor = editor.or(tx.actor().id);
     if matches!(new.kind, RepositoryType::Managed | RepositoryType::Private) && editor.is_none() {
@@ -319,8 +330,8 @@ pub(crate) fn insert_repository(
         ))
         .execute(tx.conn)
         .map_err(|e| match Error::constraint(&e) {
-            Some("repositories_name") => name_taken(&new.name),
-            Some("repositories_prefix_key") => prefix_taken(&new.prefix),
+            Some("repositories_name") => name_taken(&new.name, elsewhere),
+            Some("repositories_prefix_key") => prefix_taken(&new.prefix, elsewhere),
             _ => e.into(),
         })?;
     if let Some(editor) = editor {

@@ -26,6 +26,8 @@ pub(crate) struct Incoming<'a> {
     pub procedures: &'a [(String, ProcedureBody)],
     /// Keys that the source holds and that were refused.
     pub held: &'a [String],
+    /// Techniques of which the source holds what it was refused with, under keys that nobody knows.
+    pub held_techniques: &'a [String],
     pub missing: Missing,
     /// Where it all was taken from, for the list of licences; empty where its repository says so.
     pub origin: &'a str,
@@ -116,7 +118,11 @@ pub(crate) fn plan_procedures(
             (row.key.clone(), ContentDigest::try_from(base).unwrap_or_default())
         })
         .collect();
-    let changes = plan(&there, &keyed, incoming.held, incoming.missing);
+    let mut held = incoming.held.to_vec();
+    if let Some(repository) = repository.filter(|_| !incoming.held_techniques.is_empty()) {
+        held.extend(list_keys_naming(conn, repository, incoming.held_techniques)?);
+    }
+    let changes = plan(&there, &keyed, &held, incoming.missing);
     let compared = compare_changed(conn, &stored, &changes, incoming)?;
     let digests = keyed.into_iter().map(|(_, digest)| digest).collect();
     Ok(ProcedurePlan { changes, stored, compared, digests })
@@ -132,6 +138,29 @@ fn list_stored(conn: &mut PgConnection, repository: RepositoryId) -> Result<Vec<
          LEFT JOIN library_procedure_versions i ON i.procedure_id = p.id AND i.n = p.imported_version
          WHERE p.repository_id = $1";
     Ok(diesel::sql_query(sql).bind::<SqlUuid, _>(repository).load(conn)?)
+}
+
+#[derive(QueryableByName)]
+struct Key {
+    #[diesel(sql_type = Text)]
+    key: String,
+}
+
+/// Keys of what the last imports brought for these techniques.
+fn list_keys_naming(
+    conn: &mut PgConnection,
+    repository: RepositoryId,
+    techniques: &[String],
+) -> Result<Vec<String>> {
+    // sql_query: a condition inside of what a version says, whatever was re-tagged here since.
+    let sql = "SELECT p.source_key AS key FROM library_procedures p
+         JOIN library_procedure_versions i ON i.procedure_id = p.id AND i.n = p.imported_version
+         WHERE p.repository_id = $1 AND i.body -> 'technique_ids' ?| $2";
+    let keys: Vec<Key> = diesel::sql_query(sql)
+        .bind::<SqlUuid, _>(repository)
+        .bind::<Array<Text>, _>(techniques)
+        .load(conn)?;
+    Ok(keys.into_iter().map(|row| row.key).collect())
 }
 
 /// Three versions of everything that is there and comes differently.

@@ -15,7 +15,7 @@ use crate::kernel::event::domain::Event;
 use crate::library::changes::{Changes, Counts, Missing};
 use crate::library::compare::Field;
 use crate::library::store::incoming::Before;
-use crate::library::store::undo::PlanBefore;
+use crate::library::store::undo::{PlanBefore, TermBefore};
 
 /// What both sides changed differently. Ours stands until somebody takes theirs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,13 +88,14 @@ pub(crate) struct Done {
 pub(crate) struct Act {
     /// As [`Touched::key`].
     pub key: String,
-    /// The procedure; none for a test plan.
+    /// The procedure; none for a test plan or a term.
     pub subject: Option<Uuid>,
     pub before: Value,
 }
 
-/// How the row of a test plan is told from that of a procedure.
+/// How the rows of test plans and of terms are told from those of procedures.
 pub(crate) const TEST_PLAN: &str = "test_plan";
+pub(crate) const TERM: &str = "term";
 
 impl Act {
     pub fn procedure(key: impl ToString, id: Uuid, before: &Before) -> Result<Self> {
@@ -103,6 +104,10 @@ impl Act {
 
     pub fn plan(key: impl ToString, before: &PlanBefore) -> Result<Self> {
         Ok(Self { key: key.to_string(), subject: None, before: json!({ TEST_PLAN: before }) })
+    }
+
+    pub fn term(before: &TermBefore) -> Self {
+        Self { key: before.id.to_string(), subject: None, before: json!({ TERM: before }) }
     }
 }
 

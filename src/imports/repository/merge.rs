@@ -99,8 +99,8 @@ pub struct Plan {
     pub notes: Vec<String>,
     pub writes: Vec<Write>,
     pub plan_writes: Vec<PlanWrite>,
-    /// Test plans that could not be taken, with why: without a capital and without a full stop.
-    pub refused: Vec<(String, String)>,
+    /// Test plans that could not be taken, by id and title, with why: without a capital and without a full stop.
+    pub refused: Vec<(Uuid, String, String)>,
     /// One more than the highest number that is in use afterwards.
     pub next_number: i32,
 }
@@ -245,8 +245,10 @@ impl Plan {
                 titles.contains(&title.to_lowercase())
                     && own.is_none_or(|own| own.to_lowercase() != title.to_lowercase())
             };
-            let refusal =
-                || (title.clone(), "another test plan here has this title; rename one of them".to_owned());
+            let refusal = || {
+                let sentence = "another test plan here has this title; rename one of them";
+                (plan.id, title.clone(), sentence.to_owned())
+            };
             let Some(here) = here.get(&plan.id) else {
                 if clash(None) {
                     self.refused.push(refusal());
@@ -261,6 +263,11 @@ impl Plan {
             let (digest, ours) = (plan.content.digest(), here.content.digest());
             if digest == ours || here.imported == Some(digest) {
                 self.changes.unchanged.push(label);
+                continue;
+            }
+            // Whoever would be asked could not take theirs.
+            if clash(Some(&here.content.title)) {
+                self.refused.push(refusal());
                 continue;
             }
             let untouched = here.imported.unwrap_or(plan.written_from) == ours || plan.written_from == ours;
@@ -280,8 +287,6 @@ impl Plan {
             if !untouched && !theirs {
                 self.changes.kept.push(label);
                 self.plan_writes.push(PlanWrite::Note { plan: plan.clone() });
-            } else if clash(Some(&here.content.title)) {
-                self.refused.push(refusal());
             } else {
                 if untouched {
                     self.touched.push(Touched::new(Verdict::Changed, plan.id, &label));

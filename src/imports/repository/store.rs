@@ -27,7 +27,8 @@ use crate::library::store::exchange::{
 };
 use crate::library::store::incoming::Before;
 use crate::library::store::term_exchange::{list_methodologies_named, list_terms_here};
-use crate::library::store::terms::{add_parents, insert_known};
+use crate::library::store::terms::{insert_known, write_known};
+use crate::library::store::undo::TermBefore;
 
 fn digest(bytes: &[u8]) -> Option<ContentDigest> {
     bytes.try_into().ok()
@@ -210,16 +211,20 @@ fn plans_state(conn: &mut PgConnection, shelf: Shelf, archive: &Archive) -> Resu
     Ok(state)
 }
 
-/// What undoing leaves.
-const TERMS_STAY: &str = "Methodologies, tactics and techniques that an import adds stay when it is undone: \
-    delete them by hand where nothing uses them.";
-
 fn outcome(read: &ReadArchive, plan: &Plan, terms: &TermsPlan) -> Outcome {
     let mut refused = read.refused.clone();
     refused.extend(terms.refused.iter().cloned());
-    refused.extend(plan.refused.iter().map(|(object, sentence)| ImportError {
-        object: Some(object.clone()),
-        ..ImportError::file("test-plans", sentence.clone())
+    refused.extend(plan.refused.iter().map(|(id, title, sentence)| {
+        let place = read.places.get(&(*id, *id)).cloned().unwrap_or_default();
+        ImportError {
+            object: Some(title.clone()),
+            field: Some("title".to_owned()),
+            line: (place.line > 0).then_some(place.line),
+            ..ImportError::file(
+                if place.file.is_empty() { "test-plans" } else { &place.file },
+                sentence.clone(),
+            )
+        }
     }));
     let mut changes = terms.changes.clone();
     changes.added.extend(plan.changes.added.iter().cloned());
@@ -227,15 +232,11 @@ fn outcome(read: &ReadArchive, plan: &Plan, terms: &TermsPlan) -> Outcome {
     changes.unchanged.extend(plan.changes.unchanged.iter().cloned());
     changes.withdrawn.extend(plan.changes.withdrawn.iter().cloned());
     changes.kept.extend(plan.changes.kept.iter().cloned());
-    let mut notes = plan.notes.clone();
-    if !terms.is_empty() {
-        notes.push(TERMS_STAY.to_owned());
-    }
     Outcome {
         changes,
         touched: [&terms.touched[..], &plan.touched].concat(),
         conflicts: plan.conflicts.clone(),
-        notes,
+        notes: plan.notes.clone(),
         refused,
         warnings: read.warnings.clone(),
     }
@@ -299,13 +300,17 @@ pub(crate) fn write_archive(
             (insert_repository(tx, &new, how.editor, how.surface.elsewhere())?, head.name.clone())
         }
     };
+    let mut acts = Vec::new();
     for new in &terms.added {
-        insert_known(tx, TermId(new.id), new.kind, &new.text)?;
+        let after = insert_known(tx, TermId(new.id), new.kind, &new.text)?;
+        acts.push(Act::term(&TermBefore { id: TermId(new.id), was: None, after }));
     }
-    for (term, parents) in &terms.moved {
-        add_parents(tx, TermId(*term), parents)?;
+    for (term, text) in &terms.changed {
+        let was = write_known(tx, TermId(*term), text)?;
+        let after = was.version + 1;
+        acts.push(Act::term(&TermBefore { id: TermId(*term), was: Some(was.text), after }));
     }
-    let acts = write(tx, shelf, id, &head.prefix, &plan)?;
+    acts.extend(write(tx, shelf, id, &head.prefix, &plan)?);
     let counts = outcome.counts();
     let sentence = format!("Imported an archive into the repository “{name}” ({}): {counts}", head.prefix);
     let event =
@@ -316,7 +321,7 @@ pub(crate) fn write_archive(
                 "unchanged": counts.unchanged, "refused": counts.refused, "kept": counts.kept,
             },
             "conflicts": outcome.conflicts.len(),
-            "terms": terms.added.len() + terms.moved.len(),
+            "terms": terms.added.len() + terms.changed.len(),
         }));
     Ok(Done { outcome, event: Some(event), repository: Some(id), acts })
 }

@@ -10,6 +10,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use crate::imports::archive::{Source, file_name, read_file};
 use crate::imports::domain::printable;
+use crate::imports::outcome::Takes;
 use crate::imports::preview::{Preview, Verdict};
 use crate::imports::source::Content;
 use crate::imports::store::engine::{self, Target};
@@ -215,7 +216,7 @@ impl Order<'_> {
             };
             println!("{} {things} of {place} are not in this import: {why}", HumanCount(kept as u64));
         }
-        let takes = |_: &str, _: &str| self.theirs == Some(true);
+        let takes = if self.theirs == Some(true) { Takes::everywhere() } else { Takes::new() };
         if self.dry_run {
             // Nobody is asked here, so it is known how conflicts end.
             engine::settle(&mut preview, &takes);

@@ -10,6 +10,7 @@ use super::domain::ImportError;
 use super::preview::Verdict;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{PersonId, RepositoryId};
+use crate::kernel::base::query::prelude::PgConnection;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::Event;
 use crate::library::changes::{Changes, Counts, Missing};
@@ -26,8 +27,39 @@ pub struct Conflict {
     pub fields: Vec<Field>,
 }
 
-/// Conflicts in which theirs is taken, by [`Conflict::id`] and the field's key; ours stays in all others.
-pub type Takes = HashSet<(Uuid, String)>;
+/// Where theirs is taken in conflicts; ours stays in all others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Takes {
+    everywhere: bool,
+    /// Keys of what is in conflict, each with that of a field, or for all of its fields.
+    chosen: HashSet<(String, Option<String>)>,
+}
+
+impl Takes {
+    /// Ours stays everywhere.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn everywhere() -> Self {
+        Self { everywhere: true, ..Self::default() }
+    }
+
+    /// Whether theirs is taken of a field.
+    pub fn takes(&self, key: &str, field: &str) -> bool {
+        let has = |field: Option<&str>| self.chosen.contains(&(key.to_owned(), field.map(str::to_owned)));
+        self.everywhere || has(None) || has(Some(field))
+    }
+}
+
+impl FromIterator<(String, Option<String>)> for Takes {
+    fn from_iter<I: IntoIterator<Item = (String, Option<String>)>>(chosen: I) -> Self {
+        Self { everywhere: false, chosen: chosen.into_iter().collect() }
+    }
+}
+
+/// Asked before anything is written: what an import would do, as it was compared; an error stops it.
+pub(crate) type Agree<'a> = dyn FnMut(&mut PgConnection, &Outcome) -> Result<()> + 'a;
 
 /// A test plan is one field in a conflict: half of one order and half of another would be nobody's plan.
 pub const WHOLE_PLAN: &str = "test plan";

@@ -7,6 +7,15 @@ use serde_json::{Map, Value};
 use crate::kernel::base::error::Result;
 use crate::library::domain::ProcedureBody;
 
+/// How many notes one version can have before their numbers tell of the next. What an import said and nobody
+/// took whole is noted beside the versions of a procedure, under a number below zero.
+pub const NOTES: i32 = 1_000;
+
+/// Sorts versions and notes by their age: a note is newer than the version that stood when it was made.
+pub fn age(n: i32) -> (i32, i32) {
+    if n < 0 { (-n / NOTES, -n % NOTES) } else { (n, 0) }
+}
+
 /// A field of a procedure in three versions. What a version does not have is `Null`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {

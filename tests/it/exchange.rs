@@ -472,7 +472,7 @@ fn two_installations_share_a_repository_both_ways() {
     // Theirs is taken where somebody says so.
     edit_here(&a, "HLF", |body| body.description = "A again.".into());
     edit_here(&b, "HLF", |body| body.description = "B again.".into());
-    let takes = Takes::from([(id, "description".to_owned())]);
+    let takes = Takes::from_iter([(id.to_string(), Some("description".to_owned()))]);
     bring(&a, &unpacked(&packed(&b, "HLF")), &How { takes, ..how(&a) });
     assert_eq!(unpacked(&packed(&a, "HLF")).archive.procedures[0].body.description, "B again.");
 }

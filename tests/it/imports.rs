@@ -292,6 +292,8 @@ fn ours_that_stays_gets_no_version_and_is_counted_as_kept() {
     browser.expect(200).see("Imported: added 0, changed 0, withdrawn 0, unchanged 0").see("was kept");
     upload(&mut browser, "b.yaml", alone.as_bytes(), "Own OWN (OWN)").see("changed 0").press("Discard");
     assert_eq!(versions("1"), ["1", "2"]);
+    let kept =
+        app.texts("SELECT id FROM library_imports ORDER BY created_at DESC, id DESC LIMIT 2").remove(1);
 
     // No page shows what was noted, and nobody restores it.
     let sql = "SELECT p.id || ' ' || v.n FROM library_procedures p JOIN library_procedure_versions v
@@ -314,6 +316,19 @@ fn ours_that_stays_gets_no_version_and_is_counted_as_kept() {
     assert_eq!(versions("1"), ["1", "2", "3"], "one, for theirs is noted");
     browser.open(&format!("/library/procedures/{id}")).expect(200).see("Ours.").see("T1110");
     upload(&mut browser, "c.yaml", mixed.as_bytes(), "Own OWN (OWN)").see("changed 0").press("Discard");
+
+    // Taken back one by one; what was left as it was may be changed meanwhile.
+    let merged =
+        app.texts("SELECT id FROM library_imports WHERE file_name = 'c.yaml' ORDER BY created_at, id");
+    browser.open(&format!("/library/imports/{}/undo", merged[0])).press("Undo import").expect(200);
+    edit(&app, "Ours", r#"{"recommendation": "Later."}"#);
+    browser
+        .open(&format!("/library/imports/{kept}/undo"))
+        .press("Undo import")
+        .expect(200)
+        .see("Import undone.");
+    browser.open(&format!("/library/procedures/{id}")).expect(200).see("Later.");
+    upload(&mut browser, "b.yaml", alone.as_bytes(), "Own OWN (OWN)").see("changed 1").see("Conflicts");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::convert::{
 };
 use super::file::RepositoryEntry;
 use crate::imports::domain::ImportError;
-use crate::imports::outcome::{Act, Conflict, Done, How, Outcome, Touched, WHOLE_PLAN};
+use crate::imports::outcome::{Act, Agree, Conflict, Done, How, Outcome, Touched, WHOLE_PLAN};
 use crate::imports::preview::Verdict as Said;
 use crate::imports::repository::file::{PlanFields, code, is_prefix};
 use crate::kernel::authz::Shelf;
@@ -21,7 +21,7 @@ use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
-use crate::library::compare::{Field, compare};
+use crate::library::compare::{Field, age, compare};
 use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
 use crate::library::store::curated::lock;
 use crate::library::store::exchange::{
@@ -32,7 +32,6 @@ use crate::library::store::exchange::{
 use crate::library::store::get_plan;
 use crate::library::store::incoming::Before;
 use crate::library::store::term_exchange::{StoredTerm, list_terms_named};
-use crate::library::store::versions::age;
 use crate::library::terms::TermKind;
 
 /// Reads a test plan as far as the reader may see it, with what is known of its techniques.
@@ -273,7 +272,7 @@ fn judge(
     let merged = if untouched {
         theirs.clone()
     } else {
-        compared.merged(|key| how.takes.contains(&(row.identity, key.to_owned())))?
+        compared.merged(|key| how.takes.takes(&row.identity.to_string(), key))?
     };
     let conflicts: Vec<Field> = compared.conflicts().filter(|_| !untouched).cloned().collect();
     let said = match (conflicts.is_empty(), returns) {
@@ -320,7 +319,8 @@ fn targets(
         };
         if !found.may_write {
             return Err(Error::Refused(format!(
-                "{} is {} here, and you do not write in it. Import into a repository of your own instead: {}.",
+                "{} is {} here, and you do not write in it. Import into a repository of your own instead: \
+                    {}.",
                 found.prefix,
                 found.kind.label().to_lowercase(),
                 how.surface.elsewhere()
@@ -351,7 +351,8 @@ fn targets(
         let prefix = candidates.into_iter().find(|prefix| !taken.contains(prefix) && !made.contains(prefix));
         let Some(prefix) = prefix else {
             return Err(Error::Refused(format!(
-                "No prefix is free for the repository “{}”. Import into a repository of your own instead: {}.",
+                "No prefix is free for the repository “{}”. Import into a repository of your own instead: \
+                    {}.",
                 repository.name,
                 how.surface.elsewhere()
             )));
@@ -468,7 +469,7 @@ fn judge_plan(
         Field { key: WHOLE_PLAN.to_owned(), base: Value::Null, ours: json!(ours), theirs: json!(theirs) };
     outcome.touched.push(Touched::new(Said::Conflict, own.id, &label).with(vec![field.clone()]));
     outcome.conflicts.push(Conflict { id: own.id.0, label: label.clone(), fields: vec![field] });
-    if how.takes.contains(&(own.id.0, WHOLE_PLAN.to_owned())) {
+    if how.takes.takes(&own.id.to_string(), WHOLE_PLAN) {
         outcome.changes.changed.push(label);
         (PlanVerdict::Write(own.id, own.id.to_string()), title)
     } else {
@@ -504,7 +505,7 @@ pub fn apply_plan(
     read: &ReadPlan,
     how: &How,
 ) -> Result<Audited<Outcome>> {
-    write_read_plan(tx, shelf, read, how)?.audit(tx)
+    write_read_plan(tx, shelf, read, how, &mut |_, _| Ok(()))?.audit(tx)
 }
 
 /// As [`apply_plan`]; the caller audits.
@@ -513,9 +514,11 @@ pub(crate) fn write_read_plan(
     shelf: Shelf,
     read: &ReadPlan,
     how: &How,
+    agree: &mut Agree<'_>,
 ) -> Result<Done> {
     lock(tx)?;
     let Prepared { outcome, verdicts, targets, plan: verdict, title } = prepare(tx.conn, shelf, read, how)?;
+    agree(tx.conn, &outcome)?;
     let writes = verdicts.iter().any(|verdict| !matches!(verdict, Verdict::Same(_)));
     if !writes && matches!(verdict, PlanVerdict::Same) {
         return Ok(Done { outcome, ..Done::default() });

@@ -11,9 +11,8 @@ use crate::imports::outcome::{Conflict, Takes, Touched, WHOLE_PLAN};
 use crate::imports::preview::Verdict;
 use crate::kernel::base::error::Result;
 use crate::library::changes::{Changes, Missing};
-use crate::library::compare::{Compared, Field, compare};
+use crate::library::compare::{Compared, Field, age, compare};
 use crate::library::domain::{ContentDigest, ProcedureBody};
-use crate::library::store::versions::age;
 
 /// A procedure of the repository as it is here.
 #[derive(Debug, Clone)]
@@ -99,7 +98,8 @@ pub struct Plan {
     pub notes: Vec<String>,
     pub writes: Vec<Write>,
     pub plan_writes: Vec<PlanWrite>,
-    /// Test plans that could not be taken, by id and title, with why: without a capital and without a full stop.
+    /// Test plans that could not be taken, by id and title, with why: without a capital and without a full
+    /// stop.
     pub refused: Vec<(Uuid, String, String)>,
     /// One more than the highest number that is in use afterwards.
     pub next_number: i32,
@@ -271,7 +271,7 @@ impl Plan {
                 continue;
             }
             let untouched = here.imported.unwrap_or(plan.written_from) == ours || plan.written_from == ours;
-            let theirs = takes.contains(&(plan.id, WHOLE_PLAN.to_owned()));
+            let theirs = takes.takes(&plan.id.to_string(), WHOLE_PLAN);
             if !untouched {
                 let value = |content: &PlanFields| json!(content);
                 let conflict = Field {
@@ -299,7 +299,8 @@ impl Plan {
 }
 
 fn merged(compared: &Compared, identity: Uuid, takes: &Takes) -> Result<ProcedureBody> {
-    compared.merged(|key| takes.contains(&(identity, key.to_owned())))
+    let identity = identity.to_string();
+    compared.merged(|key| takes.takes(&identity, key))
 }
 
 #[cfg(test)]
@@ -414,7 +415,7 @@ mod tests {
         let [Write::Merge { merged, .. }] = &plan.writes[..] else { panic!("a merge") };
         assert_eq!((merged.name.as_str(), merged.description.as_str()), ("Renamed", "ours"));
         assert_eq!(merged.tags, ["x"]);
-        let takes = Takes::from([(id, "description".to_owned())]);
+        let takes = Takes::from_iter([(id.to_string(), Some("description".to_owned()))]);
         let plan = run(vec![theirs(1, 1, new.clone(), &base)], stored(), &takes);
         let [Write::Merge { merged, .. }] = &plan.writes[..] else { panic!("a merge") };
         assert_eq!(**merged, new);

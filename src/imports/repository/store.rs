@@ -10,7 +10,7 @@ use super::merge::{Here, Plan, PlanHere, PlanWrite, State, Write, plan};
 use super::read::ReadArchive;
 use super::terms::{self, TermsPlan, methodologies};
 use crate::imports::domain::ImportError;
-use crate::imports::outcome::{Act, Done, How, Outcome};
+use crate::imports::outcome::{Act, Agree, Done, How, Outcome};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{RepositoryId, TermId, TestPlanId};
@@ -148,7 +148,8 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadArchive, how: &How)
         }
         if let Some(closed) = &repository {
             return Err(Error::Refused(format!(
-                "{} is {} here, and you do not write in it. Import into a repository of your own instead: {}.",
+                "{} is {} here, and you do not write in it. Import into a repository of your own instead: \
+                    {}.",
                 closed.prefix,
                 closed.kind.label().to_lowercase(),
                 how.surface.elsewhere()
@@ -266,7 +267,7 @@ pub fn apply_archive(
     read: &ReadArchive,
     how: &How,
 ) -> Result<Audited<Outcome>> {
-    write_archive(tx, shelf, read, how)?.audit(tx)
+    write_archive(tx, shelf, read, how, &mut |_, _| Ok(()))?.audit(tx)
 }
 
 /// As [`apply_archive`]; the caller audits.
@@ -275,10 +276,12 @@ pub(crate) fn write_archive(
     shelf: Shelf,
     read: &ReadArchive,
     how: &How,
+    agree: &mut Agree<'_>,
 ) -> Result<Done> {
     lock(tx)?;
     let Prepared { archive, repository, plan, terms } = prepare(tx.conn, shelf, read, how)?;
     let outcome = outcome(read, &plan, &terms);
+    agree(tx.conn, &outcome)?;
     if repository.is_some() && plan.is_empty() && terms.is_empty() {
         let repository = repository.map(|repository| repository.id);
         return Ok(Done { outcome, repository, ..Done::default() });

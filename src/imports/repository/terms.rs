@@ -1,6 +1,6 @@
-//! What the methodologies of an archive would do here. What is only in the file is added. What reads differently
-//! is taken where nobody changed the methodology here since its file was written; else it stays as it is here
-//! and is told. What is here comes in as values.
+//! What the methodologies of an archive would do here. What is only in the file is added. What reads
+//! differently is taken where nobody changed the methodology here since its file was written; else it
+//! stays as it is here and is told. What is here comes in as values.
 
 use std::collections::{HashMap, HashSet};
 

@@ -10,6 +10,7 @@ use super::target::{Applied, agreed, strangers};
 use crate::imports::atomics::Atomics;
 use crate::imports::attack::Attack;
 use crate::imports::domain::ImportError;
+use crate::imports::outcome::Takes;
 use crate::imports::preview::{Change, Preview, ShownField, Verdict};
 use crate::imports::source::Content;
 use crate::imports::store::releases::release_changes;
@@ -47,8 +48,7 @@ pub fn preview(conn: &mut PgConnection, content: &Content, target: Target) -> Re
     }
 }
 
-/// Writes what was read. `takes` says of an object's key and a field's where theirs stands in a conflict;
-/// `outline` is that of the preview which somebody agreed to. The caller audits.
+/// Writes what was read; `outline` is that of the preview which somebody agreed to. The caller audits.
 ///
 /// # Errors
 /// As [`preview`]; [`Error::Conflict`] when the library has changed since the preview.
@@ -56,7 +56,7 @@ pub(crate) fn apply(
     tx: &mut WriteTx<'_>,
     content: &Content,
     target: Target,
-    takes: &dyn Fn(&str, &str) -> bool,
+    takes: &Takes,
     outline: Option<&[u8]>,
 ) -> Result<Applied> {
     lock(tx)?;
@@ -93,7 +93,7 @@ fn apply_atomics(
     tx: &mut WriteTx<'_>,
     atomics: &Atomics,
     target: Target,
-    takes: &dyn Fn(&str, &str) -> bool,
+    takes: &Takes,
     outline: Option<&[u8]>,
 ) -> Result<Applied> {
     let (repository, made) = match target.repository {
@@ -105,7 +105,7 @@ fn apply_atomics(
     let strangers = strangers_of(tx.conn, atomics)?;
     let mut preview = of_procedures(atomics, &plan, strangers);
     agreed(&preview, outline)?;
-    let acts = write_procedures(tx, repository, &incoming, &plan, takes)?;
+    let acts = write_procedures(tx, repository, &incoming, &plan, &|key, field| takes.takes(key, field))?;
     // What is only noted is written too, though no count tells of it.
     let made = made || !acts.is_empty();
     let mut by_key: HashMap<&str, (uuid::Uuid, Before)> =

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use diesel::sql_types::{Array, Text};
 
-use crate::imports::outcome::Surface;
+use crate::imports::outcome::{Surface, Takes};
 use crate::imports::preview::{Change, Preview, Verdict};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
@@ -108,12 +108,11 @@ fn unknown_techniques(conn: &mut PgConnection, named: &[(&str, &str)]) -> Result
     Ok(unknown.into_iter().map(|row| row.id).collect())
 }
 
-/// Tells the conflicts of an import by how they end, in its rows and in its counts. `takes`: where theirs is
-/// taken.
-pub fn settle(preview: &mut Preview, takes: &dyn Fn(&str, &str) -> bool) {
+/// Tells the conflicts of an import by how they end, in its rows and in its counts.
+pub fn settle(preview: &mut Preview, takes: &Takes) {
     for change in preview.changes.iter_mut().filter(|change| change.verdict == Verdict::Conflict) {
         let Change { key, detail, verdict, returns, .. } = change;
-        detail.fields.retain(|field| !field.is_conflict || takes(key, &field.key));
+        detail.fields.retain(|field| !field.is_conflict || takes.takes(key, &field.key));
         let is_taken = !detail.fields.is_empty();
         if !is_taken {
             detail.sentence = "Changed here and in the file. What stands here was kept.".to_owned();

@@ -101,8 +101,8 @@ struct There {
     there: bool,
 }
 
-/// Refuses a name and a prefix that are taken, by anybody's repository. `elsewhere`: how a repository of one's
-/// own is chosen, as the end of a sentence.
+/// Refuses a name and a prefix that are taken, by anybody's repository. `elsewhere`: how a repository of
+/// one's own is chosen, as the end of a sentence.
 ///
 /// # Errors
 /// [`Error::Refused`]
@@ -374,8 +374,9 @@ pub(crate) struct Written {
 }
 
 /// Stores procedures of one repository: what a source says is a version of its own, which the next import
-/// compares with; where it is not taken whole it is only noted, and what was merged is the next version, unless
-/// that is what stands here already. What was withdrawn is back. Answers by identity; the caller audits.
+/// compares with. Where it is not taken whole it is only noted, and what was merged is the next version,
+/// unless that is what stands here already. What was withdrawn is back. Answers by identity; the caller
+/// audits.
 pub(crate) fn write_procedures(
     tx: &mut WriteTx<'_>,
     repository: RepositoryId,
@@ -384,8 +385,11 @@ pub(crate) fn write_procedures(
 ) -> Result<HashMap<Uuid, Written>> {
     let (now, person) = (tx.now(), tx.actor().id);
     let (mut rows, mut versions, mut written) = (Vec::new(), Vec::new(), HashMap::new());
-    let there: Vec<LibraryProcedureId> =
-        incoming.iter().filter_map(|procedure| procedure.before.map(|(id, _)| id)).collect();
+    let there: Vec<LibraryProcedureId> = incoming
+        .iter()
+        .filter(|procedure| procedure.merged.is_some())
+        .filter_map(|procedure| procedure.before.map(|(id, _)| id))
+        .collect();
     let mut notes = Notes::of(tx.conn, &there)?;
     let mut noted = Vec::new();
     for procedure in incoming {

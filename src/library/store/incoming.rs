@@ -255,8 +255,9 @@ pub(crate) fn write_procedures(
     let new = left.iter().filter(|key| !plan.stored.contains_key(**key)).count();
     let mut numbers = take_numbers(tx.conn, repository, new)?;
     let (now, person) = (tx.now(), tx.actor().id);
-    let ids: Vec<LibraryProcedureId> = plan.stored.values().map(|row| row.id).collect();
-    let mut notes = Notes::of(tx.conn, &ids)?;
+    let edited = plan.stored.iter().filter(|(key, row)| row.is_edited() && plan.compared.contains_key(*key));
+    let edited: Vec<LibraryProcedureId> = edited.map(|(_, row)| row.id).collect();
+    let mut notes = Notes::of(tx.conn, &edited)?;
     let (mut rows, mut versions, mut acts) = (Vec::new(), Vec::new(), Vec::new());
     let mut noted = Vec::new();
     for ((key, theirs), digest) in incoming.procedures.iter().zip(&plan.digests) {
@@ -404,8 +405,8 @@ pub(crate) fn write_versions(tx: &mut WriteTx<'_>, next: &[NextVersion]) -> Resu
     let ids: Vec<Uuid> = next.iter().map(|next| next.id.0).collect();
     // sql_query: the shown id is put together of two tables, and the rows stay locked.
     let sql = "SELECT p.id, p.repository_id, p.source_key AS key, p.number, p.identity,
-            r.prefix || '-' || p.number AS shown, p.current_version AS version, p.imported_version AS imported,
-            p.origin, p.written_from
+            r.prefix || '-' || p.number AS shown, p.current_version AS version,
+            p.imported_version AS imported, p.origin, p.written_from
          FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
          WHERE p.id = ANY ($1) ORDER BY p.id FOR UPDATE OF p";
     let known: Vec<Who> = diesel::sql_query(sql).bind::<Array<SqlUuid>, _>(ids).load(tx.conn)?;
@@ -540,11 +541,17 @@ pub(crate) fn list_uses(
     let ids: Vec<Uuid> = acts.iter().map(|(id, _)| id.0).collect();
     let before: Vec<i32> = acts.iter().map(|(_, before)| before.current.unwrap_or(0)).collect();
     let after: Vec<i32> = acts.iter().map(|(_, before)| before.after).collect();
+    // Of one that was left as it was, taking back touches nothing that somebody could have changed since.
+    let left: Vec<bool> = acts
+        .iter()
+        .map(|(_, before)| before.current == Some(before.after) && before.withdrawn_at.is_none())
+        .collect();
     // sql_query: what hangs on a version, of many procedures at once. A test plan takes the newest version,
     // so it uses what is new alone.
     // Content counts, not numbers: what was changed and taken back again is as it was.
     let sql = "SELECT shown, name, edited, plans, engagements, copies FROM (
-            SELECT r.prefix || '-' || p.number AS shown, p.name, now.digest <> was.digest AS edited,
+            SELECT r.prefix || '-' || p.number AS shown, p.name,
+                NOT acts.is_left AND now.digest <> was.digest AS edited,
                 ARRAY(SELECT t.title FROM test_plan_procedures tp JOIN test_plans t ON t.id = tp.test_plan_id
                     WHERE acts.before = 0 AND tp.procedure_id = p.id AND t.deleted_at IS NULL
                     AND t.id <> ALL ($4)
@@ -555,7 +562,7 @@ pub(crate) fn list_uses(
                 (SELECT count(*) FROM library_procedures c
                     WHERE c.copied_from = p.id AND c.copied_version > acts.before
                     AND acts.after > acts.before) AS copies
-            FROM unnest($1, $2, $3) acts (id, before, after)
+            FROM unnest($1, $2, $3, $5) acts (id, before, after, is_left)
             JOIN library_procedures p ON p.id = acts.id JOIN repositories r ON r.id = p.repository_id
             JOIN library_procedure_versions now ON now.procedure_id = p.id AND now.n = p.current_version
             JOIN library_procedure_versions was ON was.procedure_id = p.id AND was.n = acts.after
@@ -566,5 +573,6 @@ pub(crate) fn list_uses(
         .bind::<Array<Integer>, _>(before)
         .bind::<Array<Integer>, _>(after)
         .bind::<Array<SqlUuid>, _>(plans)
+        .bind::<Array<Bool>, _>(left)
         .load(conn)?)
 }

@@ -17,7 +17,7 @@ pub mod term_exchange;
 pub mod terms;
 mod under;
 pub mod undo;
-pub mod versions;
+mod versions;
 pub mod writing;
 
 pub use attack::{Tactic, highest_version, list_tactics};

@@ -1,4 +1,5 @@
-//! The rows of procedures that importers write: those that come, and what those that are here say from now on.
+//! The rows of procedures that importers write: those that come, and what those that are here say from now
+//! on.
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, Binary, Integer, Nullable, Uuid as SqlUuid};

@@ -146,6 +146,9 @@ pub(crate) struct TermBefore {
 /// use names it. One that was changed since stays as it is. Procedures are taken back before; the caller
 /// audits.
 pub(crate) fn take_terms_back(tx: &mut WriteTx<'_>, acts: &[TermBefore]) -> Result<()> {
+    if acts.is_empty() {
+        return Ok(());
+    }
     let ids: Vec<TermId> = acts.iter().map(|act| act.id).collect();
     let now: HashMap<TermId, Version> = terms::table
         .filter(terms::id.eq_any(&ids))

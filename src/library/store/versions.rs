@@ -1,7 +1,7 @@
 //! The rows of versions, which whoever writes, imports or seeds procedures inserts.
 //!
-//! Numbers below zero are no versions of the procedure: they hold what a source said and nobody took whole, so
-//! that its next import is compared with it. No list shows them.
+//! Numbers below zero are no versions of the procedure: they hold what a source said and nobody took whole,
+//! so that its next import is compared with it. No list shows them.
 
 use std::collections::HashMap;
 
@@ -11,6 +11,7 @@ use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{LibraryProcedureId, PersonId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::schema::library_procedure_versions;
+use crate::library::compare::NOTES;
 use crate::library::domain::ProcedureBody;
 
 #[derive(Insertable)]
@@ -38,14 +39,15 @@ impl VersionRow {
     }
 }
 
-/// How many notes one version can have before their numbers tell of the next.
-const NOTES: i32 = 1_000;
-
 /// The numbers under which sources are noted.
 pub(super) struct Notes(HashMap<LibraryProcedureId, i32>);
 
 impl Notes {
+    /// For those of which something may have to be noted.
     pub fn of(conn: &mut PgConnection, procedures: &[LibraryProcedureId]) -> Result<Self> {
+        if procedures.is_empty() {
+            return Ok(Self(HashMap::new()));
+        }
         let lowest: Vec<(LibraryProcedureId, Option<i32>)> = library_procedure_versions::table
             .filter(library_procedure_versions::procedure_id.eq_any(procedures))
             .filter(library_procedure_versions::n.lt(0))
@@ -66,14 +68,10 @@ impl Notes {
     }
 }
 
-/// Sorts versions and notes by their age: a note is newer than the version that stood when it was made.
-pub fn age(n: i32) -> (i32, i32) {
-    if n < 0 { (-n / NOTES, -n % NOTES) } else { (n, 0) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::library::compare::age;
 
     #[test]
     fn notes_are_below_zero_each_newer_than_the_version_that_stood() {

@@ -4,7 +4,7 @@
 use crate::kernel::base::ids::{PersonId, ProcedureId};
 use crate::kernel::base::team::Team;
 use crate::procedures::domain::{ProcedureStatus, Sides};
-use crate::procedures::store::runbook::{Operator, ProcedureRow, is_assigned, operators_of};
+use crate::procedures::store::runbook::{Assignments, ProcedureRow};
 
 crate::text_enum! {
     /// A filter of the procedures table, as addresses name it.
@@ -26,16 +26,16 @@ pub struct Writer<F> {
 
 impl<F: Fn(bool, bool) -> Sides> Writer<F> {
     /// The person's sides on a procedure.
-    pub fn sides_of(&self, row: &ProcedureRow, operators: &[Operator]) -> Sides {
-        let on = |team| is_assigned(operators, row.id, team, self.person);
+    pub fn sides_of(&self, row: &ProcedureRow, operators: &Assignments) -> Sides {
+        let on = |team| operators.is_assigned(row.id, team, self.person);
         (self.sides)(on(Team::Red), on(Team::Blue))
     }
 
     /// Whether the procedure waits on this person: an operator of a side whose turn it is, or with nobody
     /// assigned whoever may write that side.
-    pub fn is_turn_of(&self, row: &ProcedureRow, operators: &[Operator]) -> bool {
+    pub fn is_turn_of(&self, row: &ProcedureRow, operators: &Assignments) -> bool {
         Team::ALL.iter().filter(|team| row.turn.is_of(**team)).any(|team| {
-            let mut assigned = operators_of(operators, row.id, *team).peekable();
+            let mut assigned = operators.of(row.id, *team).peekable();
             match assigned.peek() {
                 None => self.sides_of(row, operators).may_write_team(*team),
                 Some(_) => assigned.any(|operator| operator.person_id == self.person),
@@ -44,7 +44,7 @@ impl<F: Fn(bool, bool) -> Sides> Writer<F> {
     }
 
     /// Whether a procedure belongs to a queue of this person.
-    pub fn fits(&self, queue: Queue, row: &ProcedureRow, operators: &[Operator]) -> bool {
+    pub fn fits(&self, queue: Queue, row: &ProcedureRow, operators: &Assignments) -> bool {
         match queue {
             Queue::Mine => self.is_turn_of(row, operators),
             Queue::Red => row.turn.is_of(Team::Red),

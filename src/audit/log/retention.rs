@@ -8,8 +8,12 @@ use crate::audit::log::store::retention::{self as store, Due};
 use crate::audit::proof::archive::check_digest;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
+use crate::kernel::db::claim::Claim;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::job::{Done, Reach};
+
+/// Name of the claim under which one node at a time archives and drops.
+const WORK: &str = "tyrian.audit.retention";
 
 /// How often a drop is tried in one run.
 const ATTEMPTS: usize = 25;
@@ -26,13 +30,12 @@ pub fn refresh(reach: &Reach, now: DateTime<Utc>) -> Result<Done> {
         done.left_over.push("A legal hold keeps every month of the audit log.".into());
         return Ok(done);
     }
-    let mut turn = reach.sealing.connect()?;
-    if !store::take_turn(&mut turn)? {
+    let Some(mut claim) = Claim::take(reach.sealing.connect()?, WORK)? else {
         return Ok(done);
-    }
-    // Read again: whoever had the turn before may have done it all.
+    };
+    // Read again: whoever held the claim before may have done it all.
     for month in reach.sealing.read_blocking(store::list_due)? {
-        match keep_and_drop(reach, &month, &mut turn) {
+        match keep_and_drop(reach, &month, claim.conn()) {
             Ok(()) => done.moved += 1,
             Err(cause) => {
                 // Months go in their order: a later one dropped before an earlier one would leave a hole in

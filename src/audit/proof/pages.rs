@@ -9,10 +9,11 @@ use askama::Template;
 
 use crate::audit::proof::seal::KeyFiles;
 use crate::audit::proof::store::{standing, verification};
-use crate::audit::proof::verification::JOB;
+use crate::audit::proof::verification::{JOB, WORK};
 use crate::audit::proof::views::{ArchiveRow, KeyRow, Newest, Proof};
 use crate::kernel::authz::Permission as P;
 use crate::kernel::base::error::{Error, Result};
+use crate::kernel::db::claim::Claim;
 use crate::kernel::job::next_run;
 use crate::kernel::web::Section;
 use crate::kernel::web::permit::{Permit, ReadProof};
@@ -43,7 +44,7 @@ pub async fn show(permit: Permit<ReadProof>) -> Result<HttpResponse> {
         .read(|conn| {
             let verifications = verification::list_last(conn, LISTED)?;
             let unfinished = verifications.first().is_some_and(|newest| newest.finished_at.is_none());
-            let running = unfinished && verification::is_running(conn)?;
+            let running = unfinished && Claim::is_taken(conn, WORK)?;
             Ok((
                 standing::get_newest(conn)?,
                 (verifications, running),

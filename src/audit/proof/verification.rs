@@ -13,10 +13,13 @@ use crate::audit::proof::store::verify::{Against, verify_until};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::show;
 use crate::kernel::db::WriteTx;
+use crate::kernel::db::claim::Claim;
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::job::{Done, Reach, next_of};
 
 pub const JOB: &str = "audit-verify";
+/// Name of the claim under which one process at a time verifies.
+pub const WORK: &str = "tyrian.audit.verify";
 /// When it runs, in UTC.
 pub const SCHEDULE: &str = "20 2 * * *";
 /// The page that shows what it found.
@@ -36,10 +39,9 @@ const BEGINNING: TimeDelta = TimeDelta::minutes(1);
 /// When it cannot be told whether the log holds.
 pub fn nightly(reach: &Reach, now: DateTime<Utc>) -> Result<Done> {
     let says = |said: String| Ok(Done { said, ..Done::default() });
-    let mut turn = reach.db.connect()?;
-    if !store::take_turn(&mut turn)? {
+    let Some(_claim) = Claim::take(reach.db.connect()?, WORK)? else {
         return says("Another process is verifying the audit log.".to_owned());
-    }
+    };
     let last = reach.db.read_blocking(store::find_last_decided)?;
     if let Some(last) = &last
         && !reach.asked

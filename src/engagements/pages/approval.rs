@@ -63,7 +63,7 @@ async fn open(permit: &Permit<ApproveEngagement>, id: EngagementId) -> Result<Op
         )));
     }
     let operators: Vec<_> =
-        operators.into_iter().filter(|o| o.procedure_id.is_none()).map(|o| (o.person_id, o.team)).collect();
+        operators.iter().filter(|o| o.procedure_id.is_none()).map(|o| (o.person_id, o.team)).collect();
     let draft = kept
         .and_then(|fields| serde_json::from_value(fields).ok())
         .unwrap_or_else(|| Draft::of(head.own.version, details(&head), operators.clone()));

@@ -242,9 +242,11 @@ pub fn list_inputs(
 ) -> Result<Vec<InputRow>> {
     // sql_query: each procedure's own values gathered beside what it uses.
     let rows: Vec<UsedRow> = diesel::sql_query(
-        "SELECT p.position, p.inputs::text AS inputs, (SELECT jsonb_object_agg(i.name, i.value)::text
-            FROM procedure_inputs i WHERE i.procedure_id = p.id) AS own
+        "SELECT p.position, p.inputs::text AS inputs, own.own
          FROM procedures p
+         LEFT JOIN (SELECT i.procedure_id, jsonb_object_agg(i.name, i.value)::text AS own
+            FROM procedures q JOIN procedure_inputs i ON i.procedure_id = q.id
+            WHERE q.engagement_id = $1 GROUP BY i.procedure_id) own ON own.procedure_id = p.id
          WHERE p.engagement_id = $1 AND p.inputs -> 'names' <> '[]' ORDER BY p.position",
     )
     .bind::<SqlUuid, _>(id)

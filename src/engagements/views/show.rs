@@ -26,7 +26,7 @@ use crate::lifecycle::domain::EngagementStatus;
 use crate::procedures::domain::{ProcedureStatus, Sides, working_allowed};
 use crate::procedures::inputs::{InputRow, Values};
 use crate::procedures::queue::{Queue, Writer};
-use crate::procedures::store::runbook::{Corrections, Operator, ProcedureRow};
+use crate::procedures::store::runbook::{Assignments, Corrections, ProcedureRow};
 use crate::procedures::views::page::url_in;
 use crate::settings::domain::Outcome;
 
@@ -37,7 +37,7 @@ pub struct Loaded {
     /// Outcomes of both teams.
     pub outcomes: Vec<Outcome>,
     pub procedures: Vec<ProcedureRow>,
-    pub operators: Vec<Operator>,
+    pub operators: Assignments,
     /// Counts of the sections.
     pub digests: Digests,
     pub inputs: Vec<InputRow>,
@@ -69,7 +69,7 @@ impl Loaded {
             head,
             outcomes: Vec::new(),
             procedures: Vec::new(),
-            operators: Vec::new(),
+            operators: Assignments::default(),
             digests: Digests::default(),
             inputs: Vec::new(),
             candidates: Vec::new(),
@@ -533,6 +533,7 @@ mod tests {
     use crate::engagements::store::show::Own;
     use crate::kernel::base::ids::{ClientId, EngagementId, ProcedureId};
     use crate::procedures::domain::{ProcedureStatus, Severity, Turn};
+    use crate::procedures::store::runbook::Operator;
 
     /// An engagement with two procedures, one answered, and somebody who works on both sides.
     fn engagement() -> (Loaded, Around<impl Fn(bool, bool) -> Sides>) {
@@ -609,7 +610,7 @@ mod tests {
             row(1, ProcedureStatus::Completed, Some("logged")),
             row(2, ProcedureStatus::NotStarted, None),
         ];
-        loaded.operators = vec![operator(Team::Red), operator(Team::Blue)];
+        loaded.operators = vec![operator(Team::Red), operator(Team::Blue)].into();
         let around = Around {
             writer: Writer { sides: |_, _| Sides::ALL, person },
             may: May::default(),
@@ -651,7 +652,8 @@ mod tests {
             other("Tor Vale", Team::Red),
             other("Ines Otero", Team::Blue),
             other("Sam Adeyemi", Team::Blue),
-        ];
+        ]
+        .into();
         let page =
             Show::new(frame(), &loaded, &around, &[], None).and_then(|page| page.render()).expect("renders");
         let mut sent = ZipWriter::new(Cursor::new(Vec::new()));

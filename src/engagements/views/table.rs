@@ -13,7 +13,7 @@ use crate::kernel::web::filters;
 use crate::kernel::web::frame::initials;
 use crate::procedures::domain::{Field, Sides, Turn};
 use crate::procedures::queue::Queue;
-use crate::procedures::store::runbook::{Corrections, Operator, ProcedureRow, operators_of};
+use crate::procedures::store::runbook::{Assignments, Corrections, ProcedureRow};
 use crate::procedures::views::page::{state_class, url_in};
 use crate::settings::domain::Outcome;
 
@@ -132,7 +132,7 @@ impl Line {
         row: &ProcedureRow,
         engagement: EngagementId,
         outcomes: &[Outcome],
-        operators: &[Operator],
+        operators: &Assignments,
         (sides, queue): (Sides, Option<Queue>),
         now: Now,
     ) -> Self {
@@ -157,7 +157,7 @@ impl Line {
             .collect();
         let mut people: Vec<_> = Team::ALL
             .iter()
-            .flat_map(|team| operators_of(operators, row.id, *team))
+            .flat_map(|team| operators.of(row.id, *team))
             .map(|o| (o.team.as_str(), initials(&o.name), o.name.clone()))
             .collect();
         let people_more = people.len().saturating_sub(AVATARS);

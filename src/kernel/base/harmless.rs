@@ -80,35 +80,49 @@ pub fn mark(c: char) -> String {
 
 /// The text with each hidden character shown as [`mark`] has it; line breaks and tabs stay.
 pub fn marked(text: &str) -> Cow<'_, str> {
-    marked_where(text, hides)
+    marked_where(text, |byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t' | b'\r'), hides)
 }
 
 /// As [`marked`], for one line: a line break or tab is shown as well.
 pub fn harmless(text: &str) -> Cow<'_, str> {
-    marked_where(text, |before, c, after| matches!(c, '\n' | '\t' | '\r') || hides(before, c, after))
+    let hidden = |before, c, after| matches!(c, '\n' | '\t' | '\r') || hides(before, c, after);
+    marked_where(text, |byte| matches!(byte, b' '..=b'~'), hidden)
 }
 
-fn marked_where(text: &str, hidden: impl Fn(Option<char>, char, Option<char>) -> bool) -> Cow<'_, str> {
-    // Most texts are plain.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return Cow::Borrowed(text);
-    }
+/// Every page goes through here, and nearly all of it is plain: those bytes, each a character that is never
+/// hidden, are passed over without a look at what stands beside them.
+fn marked_where(
+    text: &str,
+    plain: impl Fn(u8) -> bool,
+    hidden: impl Fn(Option<char>, char, Option<char>) -> bool,
+) -> Cow<'_, str> {
     let mut shown = String::new();
-    let (mut kept, mut before) = (0, None);
-    let mut rest = text.char_indices().peekable();
-    while let Some((at, c)) = rest.next() {
-        if hidden(before, c, rest.peek().map(|(_, after)| *after)) {
-            shown.push_str(&text[kept..at]);
+    let (mut kept, mut at) = (0, 0);
+    while let Some(passed) = find_first_not(&text.as_bytes()[at..], &plain) {
+        let (before, rest) = text.split_at(at + passed);
+        let mut rest = rest.chars();
+        let Some(c) = rest.next() else { break };
+        at = before.len() + c.len_utf8();
+        if hidden(before.chars().next_back(), c, rest.next()) {
+            shown.push_str(&before[kept..]);
             shown.push_str(&mark(c));
-            kept = at + c.len_utf8();
+            kept = at;
         }
-        before = Some(c);
     }
     if kept == 0 {
         return Cow::Borrowed(text);
     }
     shown.push_str(&text[kept..]);
     Cow::Owned(shown)
+}
+
+/// Where the first byte stands that is not plain. A block is looked at as a whole, which processors do with
+/// many bytes at once.
+fn find_first_not(bytes: &[u8], plain: impl Fn(u8) -> bool) -> Option<usize> {
+    const BLOCK: usize = 64;
+    let is_plain = |block: &[u8]| block.iter().fold(true, |all, &byte| all & plain(byte));
+    let start = BLOCK * bytes.chunks(BLOCK).position(|block| !is_plain(block))?;
+    bytes[start..].iter().position(|&byte| !plain(byte)).map(|within| start + within)
 }
 
 /// JSON as the database writes it, with such characters escaped: it stays the same value, on one line, and no
@@ -144,6 +158,8 @@ mod tests {
             "a⟨U+00AD⟩⟨U+3164⟩⟨U+E0041⟩⟨U+2066⟩⟨U+0085⟩"
         );
         assert_eq!(harmless("Ünïcode ✓ 李明 شركة"), "Ünïcode ✓ 李明 شركة");
+        let long = "A plain line.\n".repeat(20);
+        assert_eq!(marked(&format!("{long}\u{202e}{long}")), format!("{long}⟨U+202E⟩{long}"));
     }
 
     #[test]
@@ -176,6 +192,17 @@ mod tests {
 
     proptest! {
         #![proptest_config(crate::kernel::base::proptests::config())]
+        #[test]
+        fn passing_over_what_is_plain_passes_over_nothing_else(text in text(), plain in 0_usize..200) {
+            let text = format!("{}{text}é{text}", "a".repeat(plain));
+            let all: Vec<char> = text.chars().collect();
+            let each = all.iter().enumerate().map(|(n, &c)| {
+                let before = n.checked_sub(1).map(|before| all[before]);
+                if hides(before, c, all.get(n + 1).copied()) { mark(c) } else { c.to_string() }
+            });
+            prop_assert_eq!(marked(&text), each.collect::<String>());
+        }
+
         #[test]
         fn nothing_acts_afterwards(text in text()) {
             let left = harmless(&text).chars().any(|c| hides(Some('漢'), c, Some('ن')));

@@ -2,6 +2,7 @@
 //! audit event. A write that returns without its event does not compile, and would not commit either
 //! (`audit.require_event`).
 
+pub mod claim;
 pub mod cursor;
 pub mod embedded;
 pub mod migrate;

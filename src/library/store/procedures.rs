@@ -90,8 +90,7 @@ pub struct Search {
     pub clients: Visible,
     pub state: State,
     pub sort: Sort,
-    /// Whether it is known to find much: then a walk in the list's order comes to a page of hits sooner than
-    /// the index of words, which gathers all of them first.
+    /// Whether it is known to find much: see [`rows`].
     pub finds_much: bool,
     pub at: At<HitCursor>,
 }
@@ -157,11 +156,43 @@ const HIT: &str = "SELECT p.id, p.name, p.technique_ids, p.platforms, p.tags, r.
 const PICKED: &str = "p.id, p.name, p.technique_ids, p.platforms, p.tags, p.repository_id, p.number, \
     p.current_version, p.withdrawn_at, p.retired_at";
 
+/// What conditions and orders ask for beside it.
+const ASKED: &str = "p.executors, p.updated_at, p.search";
+
 /// Values of a search before its words.
 const FIXED: usize = 13;
 
-/// The condition of a search: `$1` to `$13` by [`bound!`], then a pattern for each word. Each word stands by
-/// itself, because the index finds one pattern and no array of them.
+/// Its words, a pattern each. Each stands by itself, because the index finds one pattern and no array of
+/// them.
+fn has_words(words: usize) -> String {
+    let each: Vec<String> = (1..=words).map(|word| format!("p.search LIKE ${}", FIXED + word)).collect();
+    each.join(" AND ")
+}
+
+/// The rows that a search looks at, and whether they come in its order. Which index finds them is not left to
+/// the planner, who cannot know how many rows hold a word: few are gathered by their words, and where there
+/// are many a walk in the order of the list comes to a page of them sooner. OFFSET 0 keeps one step apart
+/// from the next.
+fn rows(search: &Search, words: usize, place: Option<&Place>) -> (String, bool) {
+    let part =
+        |rest: String| format!("(SELECT {PICKED}, {ASKED} FROM library_procedures p {rest} OFFSET 0) p");
+    match place {
+        _ if words == 0 => ("library_procedures p".to_owned(), false),
+        Some(place) if search.finds_much && search.sort == Sort::Name => {
+            (part(format!("WHERE {} ORDER BY {}", place.beyond, place.order)), true)
+        }
+        _ if search.finds_much => ("library_procedures p".to_owned(), false),
+        _ => (part(format!("WHERE {}", has_words(words))), false),
+    }
+}
+
+/// Where a list goes on, as a condition, and its order.
+struct Place {
+    beyond: String,
+    order: String,
+}
+
+/// The condition of a search: `$1` to `$13` by [`bound!`], then a pattern for each word.
 fn matches(search: &Search, words: usize) -> String {
     let state = match search.state {
         State::Live => "p.withdrawn_at IS NULL AND p.retired_at IS NULL",
@@ -201,9 +232,8 @@ fn matches(search: &Search, words: usize) -> String {
         is_under_tactic(2),
         is_of_methodology(6)
     );
-    let text = if search.finds_much { "(p.search || '')" } else { "p.search" };
-    for word in 1..=words {
-        sql.push_str(&format!(" AND {text} LIKE ${}", FIXED + word));
+    if words > 0 && search.finds_much {
+        sql.push_str(&format!(" AND {}", has_words(words)));
     }
     sql
 }
@@ -277,16 +307,18 @@ pub fn search(conn: &mut PgConnection, shelf: Shelf, search: &Search, limit: i64
         ),
         Sort::Changed => ("to_char(p.updated_at, 'YYYYMMDDHH24MISSUS')", true),
     };
-    // Where words find few rows, they are gathered and sorted; walking the index of names would read every
-    // text on the way to them.
     let words = words(search).0.len();
-    let by = if words > 0 && !search.finds_much { format!("({key} || '')") } else { key.to_owned() };
     let (beyond, order) = if search.at.is_backwards() != falls { ("<", "DESC") } else { (">", "ASC") };
+    let place = Place {
+        beyond: format!("($9 IS NULL OR ({key}, p.id) {beyond} ($9, $10))"),
+        order: format!("{key} {order}, p.id {order}"),
+    };
+    let (rows, in_order) = rows(search, words, Some(&place));
+    let rest =
+        if in_order { String::new() } else { format!("AND {} ORDER BY {}", place.beyond, place.order) };
     // sql_query: words and techniques match by array membership; the order turns with the direction.
     let sql = format!(
-        "WITH picked AS (SELECT {PICKED}, {key} AS sort_name FROM library_procedures p WHERE {} \
-            AND ($9 IS NULL OR ({key}, p.id) {beyond} ($9, $10))
-            ORDER BY {by} {order}, p.id {order} LIMIT $13)
+        "WITH picked AS (SELECT {PICKED}, {key} AS sort_name FROM {rows} WHERE {} {rest} LIMIT $13)
          {HIT} ORDER BY sort_name {order}, p.id {order}",
         matches(search, words)
     );
@@ -302,9 +334,11 @@ pub(super) struct Number {
 /// How many procedures a search finds, at most `cap`, wherever it starts.
 pub fn count(conn: &mut PgConnection, shelf: Shelf, search: &Search, cap: i64) -> Result<i64> {
     // sql_query: the condition of the search, so that the count is of what it finds.
+    let words = words(search).0.len();
     let sql = format!(
-        "SELECT count(*) AS n FROM (SELECT FROM library_procedures p WHERE {} LIMIT $13) found",
-        matches(search, words(search).0.len())
+        "SELECT count(*) AS n FROM (SELECT FROM {} WHERE {} LIMIT $13) found",
+        rows(search, words, None).0,
+        matches(search, words)
     );
     let everywhere = Search { at: At::default(), ..search.clone() };
     let number: Number = bound!(sql, shelf, &everywhere, cap).get_result(conn)?;

@@ -27,7 +27,7 @@ use crate::procedures::pages::queue::find_place;
 use crate::procedures::queue::{InQueue, Queue};
 use crate::procedures::store::page::{self, Draft, InputValues, Shown, Technique, Tick};
 use crate::procedures::store::runbook::{
-    Corrections, Operator, is_assigned, list_corrections, list_operators, list_procedures,
+    Assignments, Corrections, list_corrections, list_operators, list_procedures,
 };
 use crate::procedures::store::save::save_fields;
 use crate::procedures::store::{parts, work};
@@ -43,7 +43,7 @@ type Ids = web::Path<(EngagementId, ProcedureId)>;
 /// Everything the page reads, one statement for each part.
 struct Loaded {
     shown: Shown,
-    operators: Vec<Operator>,
+    operators: Assignments,
     outcomes: Vec<Outcome>,
     ticks: Vec<Tick>,
     inputs: InputValues,
@@ -112,7 +112,7 @@ impl Loaded {
     fn sides<A: Action>(&self, permit: &Permit<A>) -> Sides {
         let me = permit.viewer().id;
         let id = self.shown.procedure.id;
-        let assigned = |team| is_assigned(&self.operators, id, team, me);
+        let assigned = |team| self.operators.is_assigned(id, team, me);
         let e = &self.shown.engagement;
         sides(
             work::rights(permit, e.client_id),

@@ -256,7 +256,7 @@ pub fn save_operators(
         .first(tx.conn)?;
     let before: BTreeSet<(PersonId, Team)> =
         list_operators(tx.conn, engagement, Some(procedure), &Visible::found(locked.client))?
-            .into_iter()
+            .iter()
             .filter(|operator| operator.is_own())
             .map(|operator| (operator.person_id, operator.team))
             .collect();

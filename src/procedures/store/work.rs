@@ -25,7 +25,7 @@ use crate::lifecycle::store::{lock_engagement, touch};
 use crate::procedures::domain::{
     ObservationWindow, Sides, WriteRights, planning_allowed, sides, working_allowed,
 };
-use crate::procedures::store::runbook::{is_assigned, list_operators};
+use crate::procedures::store::runbook::list_operators;
 
 /// A procedure locked for a write, and what the write may do.
 #[derive(Debug)]
@@ -322,6 +322,6 @@ pub(super) fn own_sides<A: Action>(
     write_rule: Option<&str>,
 ) -> Result<Sides> {
     let operators = list_operators(conn, engagement, Some(procedure), &Visible::found(client))?;
-    let on = |team| is_assigned(&operators, procedure, team, permit.viewer().id);
+    let on = |team| operators.is_assigned(procedure, team, permit.viewer().id);
     Ok(sides(rights(permit, client), on(Team::Red), on(Team::Blue), rule(permit, write_rule)))
 }

@@ -25,7 +25,7 @@ use crate::procedures::domain::{
 use crate::procedures::queue::{InQueue, Queue};
 use crate::procedures::store::done::Answered;
 use crate::procedures::store::page::Neighbours;
-use crate::procedures::store::runbook::{Operator, ProcedureRow, meanings, operators_of};
+use crate::procedures::store::runbook::{Operator, ProcedureRow, meanings};
 use crate::settings::domain::Meaning;
 
 /// What stands in the form instead of the saved values: after a 422, a conflict, or a restored draft.
@@ -418,7 +418,8 @@ impl Parts<'_> {
         let view = |field: Field| self.field(field, overlay, errors, conflicts);
         let id = self.shown.procedure.id;
         let faces = |team| {
-            operators_of(self.operators, id, team)
+            self.operators
+                .of(id, team)
                 .map(|o| Face { name: o.name.clone(), initials: initials(&o.name) })
                 .collect()
         };
@@ -687,7 +688,7 @@ impl Parts<'_> {
     /// What stands beside the form.
     pub fn aside(&self) -> Aside {
         let names = |team| {
-            let on = operators_of(self.operators, self.shown.procedure.id, team);
+            let on = self.operators.of(self.shown.procedure.id, team);
             let names: Vec<&str> = on.map(|o| o.name.as_str()).collect();
             if names.is_empty() { "Nobody assigned".to_owned() } else { names.join(", ") }
         };

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::kernel::web::permit::Viewer;
 use crate::procedures::domain::Sides;
 use crate::procedures::store::page::{InputValues, Shown, Technique, Tick};
-use crate::procedures::store::runbook::Operator;
+use crate::procedures::store::runbook::Assignments;
 use crate::settings::domain::Outcome;
 
 /// Everything the page is made of.
@@ -14,7 +14,7 @@ pub struct Parts<'a> {
     pub shown: &'a Shown,
     pub outcomes: &'a [Outcome],
     /// Operators of engagement and procedure.
-    pub operators: &'a [Operator],
+    pub operators: &'a Assignments,
     pub ticks: &'a [Tick],
     pub inputs: &'a InputValues,
     /// Techniques, as the pinned release names them.

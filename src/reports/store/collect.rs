@@ -23,7 +23,7 @@ use crate::library::placeholders::exact_text;
 use crate::library::store::terms::list_own_tactics_among;
 use crate::procedures::inputs::{Inputs, Values};
 use crate::procedures::store::page::list_inputs;
-use crate::procedures::store::runbook::{self, ProcedureRow, list_operators, operators_of, procedures_of};
+use crate::procedures::store::runbook::{self, Assignments, ProcedureRow, list_operators, procedures_of};
 use crate::reports::domain::{
     Asset, Attachment, FrozenOutcome, Log, Operator, Procedure, Runbook, Step, Tactic, Tick,
 };
@@ -169,11 +169,11 @@ impl From<&runbook::Operator> for Operator {
     }
 }
 
-fn procedure(row: Row, operators: &[runbook::Operator], parts: &mut Parts) -> Result<Procedure> {
+fn procedure(row: Row, operators: &Assignments, parts: &mut Parts) -> Result<Procedure> {
     let body: ProcedureBody = serde_json::from_value(row.body)?;
     let line = row.line;
     let key = line.id.0;
-    let who_apply = Team::ALL.iter().flat_map(|team| operators_of(operators, line.id, *team));
+    let who_apply = Team::ALL.iter().flat_map(|team| operators.of(line.id, *team));
     let outcome = |given: Option<String>| given.and_then(|given| parts.outcomes.get(&given).cloned());
     let defaults: Values =
         body.inputs.into_iter().filter_map(|input| Some((input.name, input.default?))).collect();

@@ -163,7 +163,7 @@ async fn load_drawer(permit: &Permit<ReadEngagement>, id: EngagementId, asked: &
         overdue: head.own.status == EngagementStatus::Pending
             && head.own.starts_at.is_some_and(|start| start <= now),
         back: asked.read(today(permit)).url(),
-        operators: operators.into_iter().filter(|operator| !operator.is_own()).collect(),
+        operators: operators.iter().filter(|operator| !operator.is_own()).cloned().collect(),
         head,
         progress,
     })

@@ -17,9 +17,7 @@ use tyrian::kernel::base::text::like;
 use tyrian::library::placeholders::names;
 use tyrian::lifecycle::domain::{EngagementStatus, starts_at};
 use tyrian::procedures::domain::{Done, ObservationWindow, ProcedureStatus, Progress, Turn, WaitingOn};
-use tyrian::procedures::store::runbook::{
-    Me, get_progress, list_operators, list_procedures, list_waiting, operators_of,
-};
+use tyrian::procedures::store::runbook::{Me, get_progress, list_operators, list_procedures, list_waiting};
 use tyrian::schedule::store::bookings::{Wanted, list_page};
 use tyrian::settings::store::list_outcomes;
 
@@ -176,7 +174,7 @@ fn when_blue_looks_again() {
     assert!(provisional > 100, "{provisional}");
 }
 
-/// `operators_of` for a runbook that is read, and the dashboard's list: for each team a procedure's own
+/// `Assignments::of` for a runbook that is read, and the dashboard's list: for each team a procedure's own
 /// operators count, or where it names none the engagement's, or where there are none whoever may write that
 /// side.
 #[test]
@@ -216,10 +214,10 @@ fn who_applies_as_operator() {
                     .db
                     .read_blocking(|conn| list_operators(conn, id, Some(*procedure), &clients))
                     .unwrap();
-                let mut who = operators_of(&all, *procedure, *team).peekable();
+                let mut who = all.of(*procedure, *team).peekable();
                 assert_eq!(
-                    operators_of(&one, *procedure, *team).collect::<Vec<_>>(),
-                    operators_of(&all, *procedure, *team).collect::<Vec<_>>(),
+                    one.of(*procedure, *team).collect::<Vec<_>>(),
+                    all.of(*procedure, *team).collect::<Vec<_>>(),
                     "read for the whole runbook and for one procedure"
                 );
                 let free = who.peek().is_none() && *team == Team::Red;

@@ -56,12 +56,6 @@ pub fn list_due(conn: &mut PgConnection) -> Result<Vec<Due>> {
     .load(conn)?)
 }
 
-/// Takes the turn of this node for as long as the connection lives; false where another has it.
-pub fn take_turn(conn: &mut PgConnection) -> Result<bool> {
-    Ok(diesel::select(sql::<Bool>("pg_try_advisory_lock(hashtext('tyrian.audit.retention'))"))
-        .get_result(conn)?)
-}
-
 pub struct Archived {
     /// Digest of the file.
     pub digest: Digest,

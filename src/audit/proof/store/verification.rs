@@ -1,8 +1,6 @@
 //! SQL of the verifications that the server makes by itself: their rows, and who is told of a fault.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::sql;
-use diesel::sql_types::Bool;
 use uuid::Uuid;
 
 use crate::accounts::domain::AccountStatus;
@@ -62,20 +60,6 @@ impl Verification {
     }
 }
 
-/// Takes the turn of this process for as long as the connection lives; false where another has it.
-pub fn take_turn(conn: &mut PgConnection) -> Result<bool> {
-    Ok(diesel::select(sql::<Bool>("pg_try_advisory_lock(hashtext('tyrian.audit.verify'))"))
-        .get_result(conn)?)
-}
-
-/// Whether any process has the turn.
-pub fn is_running(conn: &mut PgConnection) -> Result<bool> {
-    let held = "EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-        AND (classid::bigint << 32 | objid::bigint) = hashtext('tyrian.audit.verify')::bigint)";
-    Ok(diesel::select(sql::<Bool>(held)).get_result(conn)?)
-}
-
 /// The newest ones, the newest first.
 pub fn list_last(conn: &mut PgConnection, limit: i64) -> Result<Vec<Verification>> {
     Ok(audit_verifications::table
@@ -95,8 +79,8 @@ pub fn find_last_decided(conn: &mut PgConnection) -> Result<Option<Verification>
         .optional()?)
 }
 
-/// Adds the row of one that begins. Whose turn it is knows that no other runs: rows without an end were left
-/// by processes that are gone.
+/// Adds the row of one that begins. Who holds the claim knows that no other runs: rows without an end were
+/// left by processes that are gone.
 pub fn insert(conn: &mut PgConnection, one: &Verification) -> Result<()> {
     diesel::delete(audit_verifications::table.filter(audit_verifications::finished_at.is_null()))
         .execute(conn)?;

@@ -14,7 +14,7 @@ mod uses;
 pub use answers::{ASSET_ANSWERS, AssetAnswers, meanings};
 pub use corrections::{Corrections, list_corrections};
 pub use latest::{LatestAnswers, list_latest};
-pub use operators::{Operator, is_assigned, list_operators, operators_of};
+pub use operators::{Assignments, Operator, list_operators};
 pub use progress::{ProgressColumns, get_progress, list_progress, progress_sql};
 pub use rows::{
     ProcedureRow, get_procedure, get_procedure_by_key, list_procedures, pause_turns, procedures_of,

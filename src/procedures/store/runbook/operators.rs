@@ -1,5 +1,8 @@
 //! Operators of an engagement and of those of its procedures that name their own.
 
+use std::collections::HashMap;
+use std::ops::Deref;
+
 use diesel::sql_types::{Array, Bool, Nullable, Text, Uuid as SqlUuid};
 
 use crate::kernel::authz::Visible;
@@ -32,6 +35,48 @@ impl Operator {
     }
 }
 
+/// Operators of an engagement and of its procedures, in order. Each row of a runbook asks for its own more
+/// than once, so they are found without walking through all.
+#[derive(Debug, Clone, Default)]
+pub struct Assignments {
+    all: Vec<Operator>,
+    /// Places in `all` of those who are named by a procedure, or by the engagement, for a team.
+    named: HashMap<(Option<ProcedureId>, Team), Vec<usize>>,
+}
+
+impl From<Vec<Operator>> for Assignments {
+    fn from(all: Vec<Operator>) -> Self {
+        let mut named: HashMap<_, Vec<usize>> = HashMap::new();
+        for (place, operator) in all.iter().enumerate() {
+            named.entry((operator.procedure_id, operator.team)).or_default().push(place);
+        }
+        Self { all, named }
+    }
+}
+
+impl Deref for Assignments {
+    type Target = [Operator];
+
+    fn deref(&self) -> &[Operator] {
+        &self.all
+    }
+}
+
+impl Assignments {
+    /// Those who apply to a procedure on a side: its own, or where it names none for that team the
+    /// engagement's. [`super::list_waiting`] has the same rule in SQL.
+    pub fn of(&self, procedure: ProcedureId, team: Team) -> impl Iterator<Item = &Operator> {
+        let own = self.named.get(&(Some(procedure), team));
+        let places = own.or_else(|| self.named.get(&(None, team)));
+        places.into_iter().flatten().map(|place| &self.all[*place])
+    }
+
+    /// Whether somebody is one of those who apply.
+    pub fn is_assigned(&self, procedure: ProcedureId, team: Team, person: PersonId) -> bool {
+        self.of(procedure, team).any(|operator| operator.person_id == person)
+    }
+}
+
 /// Operators of an engagement and those that its procedures, or `only` this one, name for themselves, by team
 /// and name.
 pub fn list_operators(
@@ -39,9 +84,9 @@ pub fn list_operators(
     engagement: EngagementId,
     only: Option<ProcedureId>,
     visible: &Visible,
-) -> Result<Vec<Operator>> {
+) -> Result<Assignments> {
     // sql_query: both kinds in one statement, since the pages have a fixed number of them.
-    Ok(diesel::sql_query(
+    let all: Vec<Operator> = diesel::sql_query(
         "SELECT o.procedure_id, o.person_id, p.name, o.team, p.status <> 'disabled' AND p.deleted_at IS NULL
             AND EXISTS (SELECT FROM client_access a WHERE a.client_id = e.client_id AND a.person_id = p.id)
             AS has_access
@@ -59,17 +104,6 @@ pub fn list_operators(
     .bind::<SqlUuid, _>(engagement)
     .bind::<Nullable<SqlUuid>, _>(only)
     .bind::<Array<SqlUuid>, _>(visible.ids())
-    .load(conn)?)
-}
-
-/// The operators who apply to a procedure on a side: its own, or where it names none for that team the
-/// engagement's. [`super::list_waiting`] has the same rule in SQL.
-pub fn operators_of(all: &[Operator], procedure: ProcedureId, team: Team) -> impl Iterator<Item = &Operator> {
-    let own = all.iter().any(|o| o.procedure_id == Some(procedure) && o.team == team);
-    all.iter().filter(move |o| o.team == team && o.procedure_id == own.then_some(procedure))
-}
-
-/// Whether somebody is one of those who apply.
-pub fn is_assigned(all: &[Operator], procedure: ProcedureId, team: Team, person: PersonId) -> bool {
-    operators_of(all, procedure, team).any(|operator| operator.person_id == person)
+    .load(conn)?;
+    Ok(all.into())
 }

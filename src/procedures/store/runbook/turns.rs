@@ -56,9 +56,9 @@ pub struct Me<'a> {
 /// to that side, on those who may write it.
 pub fn list_waiting(conn: &mut PgConnection, me: &Me<'_>) -> Result<Vec<Waiting>> {
     // sql_query: whose turn it is in SQL, so that the limit counts what waits on the person; for each team
-    // the procedure's own operators count, or where it names none the engagement's, as `operators_of` has it.
-    // Who is on which side is found once for each engagement, and only where a procedure names its own once
-    // more for it.
+    // the procedure's own operators count, or where it names none the engagement's, as `Assignments::of` has
+    // it. Who is on which side is found once for each engagement, and only where a procedure names its own
+    // once more for it.
     Ok(diesel::sql_query(format!(
         "WITH running AS MATERIALIZED (
             SELECT e.id, e.title, e.client_id, e.end_date,

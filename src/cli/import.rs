@@ -132,7 +132,7 @@ pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
             let atomics = atomics::parse(&Source::open(source)?)?;
             progress.done(&format!(
                 "Read {} tests of Atomic Red Team",
-                atomics.procedures.len() + atomics.refused.len()
+                atomics.procedures.len() + atomics.refused_keys.len()
             ));
             if atomics.others > 0 {
                 println!("Not looked at: {}, not YAML or hidden", counted(atomics.others, "other file"));

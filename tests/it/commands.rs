@@ -472,6 +472,7 @@ fn the_library_goes_out_and_in_on_the_command_line() {
     let said = terminal.type_line(import);
     assert_eq!(said.code, 1);
     assert!(said.err.contains("START is curated here"), "{said:?}");
+    assert!(said.err.contains("name one with --repository PREFIX."), "{said:?}");
     let head = terminal.place.join("out/repository.yaml");
     let text = fs::read_to_string(&head).unwrap();
     fs::write(&head, text.replace("START", "COPY").replace("name: ", "name: Copy of ")).unwrap();

@@ -127,3 +127,29 @@ pub fn settle(preview: &mut Preview, takes: &Takes) {
     }
     preview.sort();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imports::preview::ShownField;
+    use crate::library::changes::Counts;
+
+    #[test]
+    fn conflicts_are_told_and_counted_by_how_they_end() {
+        let conflict = |key: &str, returns: bool| {
+            let mut change = Change::new(Verdict::Conflict, key, key);
+            change.detail.fields =
+                vec![ShownField { key: "name".into(), is_conflict: true, ..ShownField::default() }];
+            change.returns = returns;
+            change
+        };
+        let counts = Counts { added: 1, changed: 2, ..Counts::default() };
+        let changes = vec![conflict("ours", false), conflict("theirs", false), conflict("back", true)];
+        let mut preview = Preview { counts, changes, stored: 3 };
+        settle(&mut preview, &Takes::from_iter([("theirs".to_owned(), Some("name".to_owned()))]));
+        let told: Vec<_> = preview.changes.iter().map(|one| (one.verdict, one.key.as_str())).collect();
+        let ended = [(Verdict::Changed, "theirs"), (Verdict::Added, "back"), (Verdict::Kept, "ours")];
+        assert_eq!(told, ended);
+        assert_eq!(preview.counts, Counts { added: 1, changed: 1, kept: 1, ..Counts::default() });
+    }
+}

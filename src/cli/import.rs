@@ -10,6 +10,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use crate::imports::archive::{Source, file_name, read_file};
 use crate::imports::domain::printable;
+use crate::imports::outcome::Takes;
 use crate::imports::preview::{Preview, Verdict};
 use crate::imports::source::Content;
 use crate::imports::store::engine::{self, Target};
@@ -131,7 +132,7 @@ pub fn read(command: &ImportCommand) -> anyhow::Result<Parsed> {
             let atomics = atomics::parse(&Source::open(source)?)?;
             progress.done(&format!(
                 "Read {} tests of Atomic Red Team",
-                atomics.procedures.len() + atomics.refused.len()
+                atomics.procedures.len() + atomics.refused_keys.len()
             ));
             if atomics.others > 0 {
                 println!("Not looked at: {}, not YAML or hidden", counted(atomics.others, "other file"));
@@ -197,7 +198,8 @@ impl Order<'_> {
         let Self { content, target, things, place, .. } = *self;
         let withdraws = target.missing == Missing::Withdraw;
         let progress = Progress::start("Comparing with the library");
-        let preview = app.db.read_blocking(|conn| engine::preview(conn, content, target)).map_err(told)?;
+        let mut preview =
+            app.db.read_blocking(|conn| engine::preview(conn, content, target)).map_err(told)?;
         progress.clear();
         if let Content::Atomics(atomics) = content {
             for skipped in &atomics.skipped {
@@ -214,7 +216,10 @@ impl Order<'_> {
             };
             println!("{} {things} of {place} are not in this import: {why}", HumanCount(kept as u64));
         }
+        let takes = if self.theirs == Some(true) { Takes::everywhere() } else { Takes::new() };
         if self.dry_run {
+            // Nobody is asked here, so it is known how conflicts end.
+            engine::settle(&mut preview, &takes);
             list("Would add", &preview.labels(Verdict::Added), NAMED);
             list("Would change", &preview.labels(Verdict::Changed), NAMED);
             list("Would withdraw", &preview.labels(Verdict::Withdrawn), usize::MAX);
@@ -230,7 +235,6 @@ impl Order<'_> {
             ask(&format!("This import retires {withdrawn} of the {stored} {things} of {place}."))?;
         }
         let progress = Progress::start("Writing");
-        let takes = |_: &str, _: &str| self.theirs == Some(true);
         let counts = runs::import_now(&app.db, &Actor::command(), self.name, content, target, &takes);
         let counts = counts.map_err(told)?;
         progress.clear();

@@ -207,6 +207,12 @@ fn yaml_stem(file: &str) -> Option<&str> {
     (ending.eq_ignore_ascii_case("yaml") || ending.eq_ignore_ascii_case("yml")).then_some(stem)
 }
 
+/// The technique that a file is named after.
+pub(super) fn technique_of(name: &str) -> Option<String> {
+    let stem = yaml_stem(name.rsplit('/').next()?)?;
+    is_technique(stem).then(|| stem.to_uppercase())
+}
+
 /// `index.yaml` and `windows-index.yaml`, which the project makes of its technique files.
 fn is_index(file: &str) -> bool {
     yaml_stem(file).is_some_and(|stem| {

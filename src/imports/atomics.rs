@@ -3,13 +3,15 @@
 
 use std::collections::{HashMap, HashSet};
 
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Budget, MessageFormatter, Options, UserMessageFormatter};
 use sha2::{Digest, Sha256};
 
-use super::archive::{TechniqueFile, technique_files};
+use super::archive::{TechniqueFile, technique_files, technique_of};
 use super::domain::{
     Entries, Faults, ID_MAX, ImportError, NAME_MAX, Skipped, Tracked, Trail, is_longer, record,
 };
+use super::yaml::read as yaml;
 use crate::kernel::base::hex::hex;
 use crate::library::domain::{Input, ProcedureBody, Step, StepKind};
 
@@ -20,12 +22,14 @@ pub use super::archive::Source;
 pub struct Atomics {
     /// Keys are unique.
     pub procedures: Vec<(String, ProcedureBody)>,
-    /// Tests that were read and left out, with the reason.
+    /// Tests and technique files that were read and left out, with the reason.
     pub refused: Vec<ImportError>,
     /// Tests that are taken, and what to know of them.
     pub warnings: Vec<ImportError>,
     /// Their keys: a test that is refused is there all the same, so its earlier copy is not withdrawn.
     pub refused_keys: Vec<String>,
+    /// Techniques of which the tests themselves were left out, so that nobody knows their keys.
+    pub refused_techniques: Vec<String>,
     /// Files that were left out, with the reason.
     pub skipped: Vec<Skipped>,
     /// How many entries of the source are not YAML, or hidden.
@@ -34,9 +38,9 @@ pub struct Atomics {
 
 record! {
     Technique {
+        ;
         "attack_technique" => id: String,
         "atomic_tests" => tests: Vec<Test>,
-        ;
     }
 }
 
@@ -90,8 +94,8 @@ record! {
 ///
 /// # Errors
 /// Every file that cannot be read as it should, each with the test, field and line of its first fault; then
-/// nothing of the source is taken. A test that is well formed and still of no use is listed in
-/// [`Atomics::refused`].
+/// nothing of the source is taken. A test that is well formed and still of no use, and a file that does not
+/// name its technique or hold its tests, are listed in [`Atomics::refused`].
 pub fn parse(source: &Source) -> Result<Atomics, Faults> {
     let found = technique_files(source)?;
     let mut gathered = Gathered::default();
@@ -100,12 +104,7 @@ pub fn parse(source: &Source) -> Result<Atomics, Faults> {
     let mut faults = Vec::new();
     for file in found.files {
         match read(&file) {
-            Ok(technique) => {
-                let places = Places::of(&file, technique.tests.len());
-                for (at, test) in technique.tests.into_iter().enumerate() {
-                    gathered.add(&places, &technique.id, at, test);
-                }
-            }
+            Ok(technique) => gathered.take(&file, technique),
             Err(fault) if faults.len() < FAULTS_MAX => faults.push(fault),
             Err(_) => break,
         }
@@ -151,6 +150,23 @@ impl<'a> Places<'a> {
         }
     }
 
+    /// What is wrong with the file as a whole, at one of its own fields.
+    fn fault_of_file(&self, technique: Option<&str>, field: &str, sentence: &str) -> ImportError {
+        let object = match technique {
+            Some(technique) => format!("technique {technique}"),
+            None => "technique file".to_owned(),
+        };
+        let begins = |key: &str| self.text.lines().position(|line| line.starts_with(key));
+        let is_said = |line: &str| !line.trim().is_empty() && !line.starts_with(['#', '-', '%']);
+        let at = begins(field).or_else(|| self.text.lines().position(is_said)).unwrap_or_default();
+        ImportError {
+            object: Some(object),
+            field: Some(field.to_owned()),
+            line: Some(at + 1),
+            ..ImportError::file(self.file, sentence)
+        }
+    }
+
     /// The line of a field, or of what holds it where it is not there.
     fn line(&self, at: usize, field: &str) -> Option<usize> {
         let begin = *self.lines.get(at)?;
@@ -185,19 +201,53 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, places: &Places<'_>, technique: &str, at: usize, test: Test) {
+    /// Takes the tests of a file. One that does not say whose they are, or holds none, is refused by itself.
+    fn take(&mut self, file: &TechniqueFile, technique: Technique) {
+        let Technique { id, tests } = technique;
+        let id = id.filter(|id| !id.trim().is_empty());
+        let places = Places::of(file, tests.as_ref().map_or(0, Vec::len));
+        let (field, sentence) = match (&id, &tests) {
+            (Some(_), Some(_)) => {
+                let (id, tests) = (id.unwrap_or_default(), tests.unwrap_or_default());
+                for (at, test) in tests.into_iter().enumerate() {
+                    self.add(&places, &id, at, test);
+                }
+                return;
+            }
+            (None, Some(_)) => ("attack_technique", "its attack_technique is missing"),
+            (Some(_), None) => ("atomic_tests", "its atomic_tests are missing"),
+            (None, None) => ("attack_technique", "its attack_technique and atomic_tests are missing"),
+        };
+        let technique = id.as_deref().map(|id| id.trim().to_owned()).or_else(|| technique_of(&file.name));
+        self.atomics.refused.push(places.fault_of_file(technique.as_deref(), field, sentence));
+        let technique = technique.unwrap_or_default();
+        match tests {
+            Some(tests) => {
+                let keys = tests.iter().map(|test| self.key(&technique, test).0).collect::<Vec<_>>();
+                self.atomics.refused_keys.extend(keys);
+            }
+            None if technique.is_empty() => {}
+            None => self.atomics.refused_techniques.push(technique),
+        }
+    }
+
+    /// What a test is known by, and whether that is a GUID.
+    fn key(&mut self, technique: &str, test: &Test) -> (String, bool) {
         let name = test.name.clone().unwrap_or_default();
-        let object = test_name(at + 1, test.name.as_deref());
         // Tests with a GUID count as well: when one is given to a namesake, the others stay.
         let namesakes = (technique.to_owned(), name.clone());
         let ordinal = self.namesakes.entry(namesakes).or_default();
         *ordinal += 1;
-        let guid = test.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty());
-        let has_guid = guid.is_some();
-        let key = match guid {
-            Some(guid) => guid.to_lowercase(),
-            None => derived_key(technique, &name, *ordinal),
-        };
+        match test.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty()) {
+            Some(guid) => (guid.to_lowercase(), true),
+            None => (derived_key(technique, &name, *ordinal), false),
+        }
+    }
+
+    fn add(&mut self, places: &Places<'_>, technique: &str, at: usize, test: Test) {
+        let name = test.name.clone().unwrap_or_default();
+        let object = test_name(at + 1, test.name.as_deref());
+        let (key, has_guid) = self.key(technique, &test);
         let outcome = if is_longer(&key, ID_MAX) {
             Err(("auto_generated_guid", format!("its auto_generated_guid has more than {ID_MAX} characters")))
         } else if let Some(other) = self.places.get(&key) {
@@ -249,6 +299,8 @@ const FAULTS_MAX: usize = 50;
 /// How many warnings one source gives; more of them say nothing new.
 const WARNINGS_MAX: usize = 500;
 
+const DEPTH_MAX: usize = 24;
+
 /// Limits for one file of at most 4 MiB. Real files stay far below them and use no anchor.
 fn options() -> Options {
     serde_saphyr::options! {
@@ -267,8 +319,8 @@ fn options() -> Options {
 fn budget() -> Budget {
     let mut budget = Budget::default();
     budget.max_documents = 1;
-    budget.max_depth = 24;
-    budget.flow_nesting_limit = 24;
+    budget.max_depth = DEPTH_MAX;
+    budget.flow_nesting_limit = DEPTH_MAX;
     budget.max_events = 200_000;
     budget.max_nodes = 100_000;
     budget.max_aliases = 500;
@@ -281,13 +333,7 @@ fn budget() -> Budget {
 }
 
 fn read(file: &TechniqueFile) -> Result<Technique, ImportError> {
-    let text = std::str::from_utf8(&file.bytes).map_err(|error| {
-        let before = &file.bytes[..error.valid_up_to()];
-        ImportError {
-            line: Some(1 + before.iter().filter(|byte| **byte == b'\n').count()),
-            ..ImportError::file(&file.name, "it is not UTF-8 text")
-        }
-    })?;
+    let text = yaml::text(&file.name, &file.bytes)?;
     let trail = Trail::default();
     serde_saphyr::with_deserializer_from_str_with_options(text, options(), |yaml| {
         Technique::read(yaml, &trail)
@@ -303,9 +349,46 @@ fn locate(file: &str, error: &serde_saphyr::Error, trail: &Trail) -> ImportError
         object: object.map(|(index, label)| test_name(index + 1, label.as_deref())),
         field,
         line,
-        ..ImportError::file(file, UserMessageFormatter.format_message(error.without_snippet()))
+        ..ImportError::file(file, sentence(error.without_snippet()))
     }
 }
+
+/// What the parser says, in words of people where it tells its own counters.
+fn sentence(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    let said = match error {
+        Error::AliasError { error, .. } => return sentence(error.without_snippet()),
+        Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => MULTIPLIES,
+        Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Aliases { .. }
+            | BudgetBreach::Anchors { .. }
+            | BudgetBreach::AliasAnchorRatio { .. }
+            | BudgetBreach::RecordedAnchorEvents { .. }
+            | BudgetBreach::RecordedAnchorBytes { .. }
+            | BudgetBreach::MergeKeys { .. } => MULTIPLIES,
+            BudgetBreach::Depth { .. } => return too_deep(),
+            BudgetBreach::Documents { .. } => "it holds more than one document",
+            _ => "it holds more than any technique file of people",
+        },
+        other => {
+            let said = UserMessageFormatter.format_message(other);
+            // The scanner below has a limit of its own, and no kind of error for it.
+            let is_deep = said.contains("recursion limit");
+            return if is_deep { too_deep() } else { said.into_owned() };
+        }
+    };
+    said.to_owned()
+}
+
+fn too_deep() -> String {
+    format!("it is nested deeper than {DEPTH_MAX} levels")
+}
+
+const MULTIPLIES: &str =
+    "its anchors and aliases multiply what it holds; write what they stand for in their place";
 
 /// The procedure, or the field that is at fault and why.
 fn body(technique: &str, test: Test) -> Result<ProcedureBody, (&'static str, String)> {
@@ -550,9 +633,49 @@ atomic_tests:
     }
 
     #[test]
-    fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
-        let windows = format!("\u{feff}{}", FULL.replace('\n', "\r\n"));
-        assert_eq!(parse_one(&windows), parse_one(FULL));
+    fn windows_line_ends_change_nothing_and_a_byte_order_mark_is_refused() {
+        assert_eq!(parse_one(&FULL.replace('\n', "\r\n")), parse_one(FULL));
+        assert_eq!(
+            parse_one(&format!("\u{feff}{FULL}")).unwrap_err(),
+            "T1003/T1003.yaml, line 1: it begins with a byte-order mark; save it as UTF-8 without one."
+        );
+    }
+
+    #[test]
+    fn a_file_without_its_technique_or_tests_is_refused_by_itself_and_takes_nothing_away() {
+        let guid = "AAAAAAAA-0000-4000-8000-000000000001";
+        let atomics = parse_files(&[
+            ("atomics/T1001/T1001.yaml", &listed(&[("One", guid), ("Two", "")]).replace("T1003", "T1001")),
+            ("atomics/T1002/T1002.yaml", "# Words\n---\nattack_technique: T1002\ndisplay_name: Two\n"),
+            ("atomics/T1003/T1003.yaml", &listed(&[("Three", "")])),
+            ("atomics/T1004/T1004.yaml", "display_name: Four\nattack_technique: ''\natomic_tests:\n"),
+        ])
+        .unwrap();
+        assert_eq!((atomics.procedures.len(), atomics.refused.len()), (3, 2), "{:?}", atomics.refused);
+        let without = parse_files(&[
+            (
+                "atomics/T1001/T1001.yaml",
+                &listed(&[("One", guid), ("Two", "")]).replace("attack_technique: T1003\n", "# None\n"),
+            ),
+            ("atomics/T1003/T1003.yaml", &listed(&[("Three", "")])),
+        ])
+        .unwrap();
+        let said: Vec<_> = atomics.refused.iter().chain(&without.refused).map(ToString::to_string).collect();
+        assert_eq!(
+            said,
+            [
+                "atomics/T1002/T1002.yaml, technique T1002, field atomic_tests, line 3: its atomic_tests are \
+                    missing.",
+                "atomics/T1004/T1004.yaml, technique T1004, field attack_technique, line 2: its \
+                    attack_technique and atomic_tests are missing.",
+                "atomics/T1001/T1001.yaml, technique T1001, field attack_technique, line 2: its \
+                    attack_technique is missing.",
+            ]
+        );
+        assert_eq!(atomics.refused_techniques, ["T1002", "T1004"]);
+        let keys: Vec<_> = atomics.procedures.iter().map(|(key, _)| key.clone()).collect();
+        assert_eq!(without.refused_keys, keys[..2], "what is refused is in the source all the same");
+        assert_eq!(without.procedures.len(), 1);
     }
 
     #[test]
@@ -613,7 +736,7 @@ atomic_tests:
         let error = parse_files(&[
             ("T1001/T1001.yaml", "attack_technique: [\n"),
             ("T1002/T1002.yaml", &listed(&[("One", "")])),
-            ("T1003/T1003.yaml", "attack_technique: T1003\n"),
+            ("T1003/T1003.yaml", "attack_technique: T1003\natomic_tests: none\n"),
         ])
         .unwrap_err();
         let lines: Vec<_> = error.lines().collect();
@@ -685,8 +808,6 @@ atomic_tests:
             assert!(error.contains(sentence), "{error}");
             assert!(line.abs_diff(line_of(&yaml, to)) <= 3, "{error}");
         }
-        let error = parse_one("attack_technique: T1003\n").unwrap_err();
-        assert!(error.contains("field atomic_tests: it is missing"), "{error}");
     }
 
     fn error_line(error: &str) -> usize {
@@ -708,7 +829,8 @@ atomic_tests:
             assert!(error.contains(place), "{error}");
             assert!(error_line(&error).abs_diff(line_of(yaml, near)) <= 1, "{error}");
         }
-        assert!(parse_one("").is_err());
+        let empty = parse_one("").unwrap();
+        assert_eq!((empty.procedures.len(), empty.refused_techniques.len()), (0, 1), "it holds no test");
         assert!(parse_one(&format!("{FULL}---\na: 1\n")).is_err());
     }
 
@@ -727,9 +849,12 @@ atomic_tests:
             bomb += &format!("a{level}: &a{level} [{alias}]\n");
         }
         bomb += "atomic_tests: []\n";
-        assert!(parse_one(&bomb).is_err());
+        let error = parse_one(&bomb).unwrap_err();
+        assert!(error.starts_with("T1003/T1003.yaml, field a") && error.contains(", line "), "{error}");
+        assert!(error.ends_with(&format!(": {MULTIPLIES}.")), "{error}");
         let deep = format!("attack_technique: T1003\natomic_tests: {}", "[".repeat(5000));
-        assert!(parse_one(&deep).is_err());
+        let error = parse_one(&deep).unwrap_err();
+        assert!(error.ends_with(", line 2: it is nested deeper than 24 levels."), "{error}");
         let long = FULL.replace("Copies it.", &"x".repeat(70_000));
         let error = parse_one(&long).unwrap_err();
         assert!(error.contains("field description, line") && error.contains("65536"), "{error}");

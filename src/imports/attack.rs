@@ -426,8 +426,10 @@ impl<'a> Release<'a> {
                 }
             }
         }
-        let strangers =
-            self.successors.values().flatten().filter(|next| !external_ids.contains_key(&next.heir));
+        // Groups, software and mitigations take each other's place too, and none of them is read here.
+        let strangers = self.successors.values().flatten().filter(|next| {
+            next.heir.starts_with("attack-pattern--") && !external_ids.contains_key(&next.heir)
+        });
         let mut strangers: Vec<_> =
             strangers.map(|next| (next.relation.0, next.relation.1.clone(), next.heir.clone())).collect();
         strangers.sort();
@@ -514,7 +516,7 @@ fn fault_of(object: &StixObject, external_id: &str) -> Option<(&'static str, Str
         return Some(("external_references", format!("an external_id has more than {ID_MAX} characters")));
     }
     match object.name.as_deref() {
-        None => return Some(("name", "it is missing".to_owned())),
+        None => return Some(("name", "its name is missing".to_owned())),
         Some(name) if name.trim().is_empty() => return Some(("name", "it is empty".to_owned())),
         Some(name) if is_longer(name, NAME_MAX) => return Some(("name", long(NAME_MAX))),
         Some(_) => {}
@@ -524,7 +526,9 @@ fn fault_of(object: &StixObject, external_id: &str) -> Option<(&'static str, Str
     }
     if object.kind == "x-mitre-tactic" {
         match object.short_name.as_deref() {
-            None | Some("") => return Some(("x_mitre_shortname", "it is missing".to_owned())),
+            None | Some("") => {
+                return Some(("x_mitre_shortname", "its x_mitre_shortname is missing".to_owned()));
+            }
             Some(name) if is_longer(name, ID_MAX) => return Some(("x_mitre_shortname", long(ID_MAX))),
             Some(_) => {}
         }
@@ -786,11 +790,11 @@ mod tests {
         let nameless = technique(1, "T1", "").replace(r#""name":"N1","#, "");
         let message = error(&[tactic(1, "impact"), nameless]);
         assert!(
-            message.contains("objects[1] (attack-pattern--1), field name, line 5: it is missing"),
+            message.contains("objects[1] (attack-pattern--1), field name, line 5: its name is missing"),
             "{message}"
         );
         let message = error(&[r#"{"id":"x"}"#.to_owned()]);
-        assert!(message.contains("objects[0] (x), field type, line 2: it is missing"), "{message}");
+        assert!(message.contains("objects[0] (x), field type, line 2: its type is missing"), "{message}");
         assert!(error(&[]).contains("no technique"));
     }
 
@@ -820,7 +824,7 @@ mod tests {
         assert_eq!(attack.release.techniques.len(), 2);
         assert_eq!(
             attack.refused[0].to_string(),
-            format!("{NAME}, objects[1] (attack-pattern--2), field name, line 5: it is missing.")
+            format!("{NAME}, objects[1] (attack-pattern--2), field name, line 5: its name is missing.")
         );
     }
 
@@ -838,6 +842,8 @@ mod tests {
             relation(3, "404"),
             relation(4, "2"),
             relation(4, "1"),
+            // A group takes another one's place: that is no matter of techniques.
+            relation(5, "9").replace("attack-pattern--", "intrusion-set--"),
             technique(1, "T1", phase),
             technique(2, "T2", ""),
             technique(3, "T3", r#","revoked":true"#),
@@ -849,7 +855,7 @@ mod tests {
             said,
             [
                 format!(
-                    "{NAME}, objects[3] (attack-pattern--1), field kill_chain_phases, line 8: stealth is no \
+                    "{NAME}, objects[4] (attack-pattern--1), field kill_chain_phases, line 10: stealth is no \
                      tactic of this file; it is kept."
                 ),
                 format!(

@@ -86,6 +86,9 @@ impl fmt::Display for Skipped {
     }
 }
 
+/// Why a text with one is refused, wherever it is read.
+pub(super) const BYTE_ORDER_MARK: &str = "it begins with a byte-order mark; save it as UTF-8 without one";
+
 /// The longest id of a source, in characters: it is a key, or stands in an index.
 pub(super) const ID_MAX: usize = 100;
 /// The longest name, in characters: lists are sorted by it.
@@ -403,7 +406,7 @@ macro_rules! record {
                                 Some(value) => value,
                                 None => {
                                     self.0.enter_field($rkey);
-                                    return Err(A::Error::custom("it is missing"));
+                                    return Err(A::Error::custom(concat!("its ", $rkey, " is missing")));
                                 }
                             },)*
                             $($ofield,)*

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 use serde_json::Number;
 
-use super::domain::{ID_MAX, ImportError, NAME_MAX, Tracked, Trail, is_longer, record};
+use super::domain::{BYTE_ORDER_MARK, ID_MAX, ImportError, NAME_MAX, Tracked, Trail, is_longer, record};
 
 /// The format that is written, and the first Navigator that reads it.
 const LAYER: &str = "4.5";
@@ -305,8 +305,7 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<ImportedLayer, ImportError> {
         return Err(ImportError::file(file, sentence));
     }
     if bytes.starts_with(b"\xef\xbb\xbf") {
-        let sentence = "it begins with a byte-order mark; save it as UTF-8 without one";
-        return Err(ImportError { line: Some(1), ..ImportError::file(file, sentence) });
+        return Err(ImportError { line: Some(1), ..ImportError::file(file, BYTE_ORDER_MARK) });
     }
     let is_list = bytes.trim_ascii_start().starts_with(b"[");
     let trail = Trail::default();
@@ -634,7 +633,7 @@ mod tests {
         );
         for (json, expected) in [
             ("\u{feff}{}", "l.json, line 1: it begins with a byte-order mark"),
-            ("{\"name\":\"n\"}", "l.json, field domain, line 1: it is missing"),
+            ("{\"name\":\"n\"}", "l.json, field domain, line 1: its domain is missing"),
             (
                 "{\"name\":\"n\",\"domain\":\"enterprise-attack\",\n\
                     \"techniques\":[{\"techniqueID\":\"T1\"},\n\

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::domain::ImportError;
 use super::layer::{ImportedLayer, Layer, LayerContent, LegendItem, Mark, Metadata, Place, color_of, layer};
-use super::outcome::{Act, Done, Outcome, Touched};
+use super::outcome::{Act, Agree, Done, Outcome, Touched};
 use super::preview::Verdict;
 use super::repository::file::PlanFields;
 use crate::kernel::authz::Shelf;
@@ -184,7 +184,9 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ImportedLayer) -> Resul
                 read.name
             ));
         }
-        outcome.touched.push(Touched::new(Verdict::Added, &key, &label));
+        let sentence =
+            format!("It holds {} that cover it.", counted(procedures.len(), "procedure", "procedures"));
+        outcome.touched.push(Touched::new(Verdict::Added, &key, &label).saying(sentence));
         outcome.changes.added.push(label);
     }
     Ok(Prepared { outcome, key, title, procedures, is_new })
@@ -203,16 +205,22 @@ pub fn preview_layer(conn: &mut PgConnection, shelf: Shelf, read: &ImportedLayer
 /// # Errors
 /// [`Error::Forbidden`] without the right to change the library.
 pub fn apply_layer(tx: &mut WriteTx<'_>, shelf: Shelf, read: &ImportedLayer) -> Result<Audited<Outcome>> {
-    write_layer(tx, shelf, read)?.audit(tx)
+    write_layer(tx, shelf, read, &mut |_, _| Ok(()))?.audit(tx)
 }
 
 /// As [`apply_layer`]; the caller audits.
-pub(crate) fn write_layer(tx: &mut WriteTx<'_>, shelf: Shelf, read: &ImportedLayer) -> Result<Done> {
+pub(crate) fn write_layer(
+    tx: &mut WriteTx<'_>,
+    shelf: Shelf,
+    read: &ImportedLayer,
+    agree: &mut Agree<'_>,
+) -> Result<Done> {
     if !shelf.edits() {
         return Err(Error::Forbidden(String::new()));
     }
     lock(tx)?;
     let Prepared { outcome, key, title, procedures, is_new } = prepare(tx.conn, shelf, read)?;
+    agree(tx.conn, &outcome)?;
     if !is_new || procedures.is_empty() {
         return Ok(Done { outcome, ..Done::default() });
     }

@@ -10,12 +10,13 @@ use super::domain::ImportError;
 use super::preview::Verdict;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{PersonId, RepositoryId};
+use crate::kernel::base::query::prelude::PgConnection;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::Event;
 use crate::library::changes::{Changes, Counts, Missing};
 use crate::library::compare::Field;
 use crate::library::store::incoming::Before;
-use crate::library::store::undo::PlanBefore;
+use crate::library::store::undo::{PlanBefore, TermBefore};
 
 /// What both sides changed differently. Ours stands until somebody takes theirs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,11 +27,60 @@ pub struct Conflict {
     pub fields: Vec<Field>,
 }
 
-/// Conflicts in which theirs is taken, by [`Conflict::id`] and the field's key; ours stays in all others.
-pub type Takes = HashSet<(Uuid, String)>;
+/// Where theirs is taken in conflicts; ours stays in all others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Takes {
+    everywhere: bool,
+    /// Keys of what is in conflict, each with that of a field, or for all of its fields.
+    chosen: HashSet<(String, Option<String>)>,
+}
+
+impl Takes {
+    /// Ours stays everywhere.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn everywhere() -> Self {
+        Self { everywhere: true, ..Self::default() }
+    }
+
+    /// Whether theirs is taken of a field.
+    pub fn takes(&self, key: &str, field: &str) -> bool {
+        let has = |field: Option<&str>| self.chosen.contains(&(key.to_owned(), field.map(str::to_owned)));
+        self.everywhere || has(None) || has(Some(field))
+    }
+}
+
+impl FromIterator<(String, Option<String>)> for Takes {
+    fn from_iter<I: IntoIterator<Item = (String, Option<String>)>>(chosen: I) -> Self {
+        Self { everywhere: false, chosen: chosen.into_iter().collect() }
+    }
+}
+
+/// Asked before anything is written: what an import would do, as it was compared; an error stops it.
+pub(crate) type Agree<'a> = dyn FnMut(&mut PgConnection, &Outcome) -> Result<()> + 'a;
 
 /// A test plan is one field in a conflict: half of one order and half of another would be nobody's plan.
 pub const WHOLE_PLAN: &str = "test plan";
+
+/// Where somebody imports, which says how they choose another repository.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Surface {
+    #[default]
+    Web,
+    CommandLine,
+}
+
+impl Surface {
+    /// How one of one's own is chosen, as the end of a sentence.
+    pub fn elsewhere(self) -> &'static str {
+        match self {
+            Self::Web => "upload it again and choose one under “Procedures go to”",
+            Self::CommandLine => "name one with --repository PREFIX",
+        }
+    }
+}
 
 /// Where an import goes, and what becomes of what is missing or changed on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,11 +91,18 @@ pub struct How {
     pub takes: Takes,
     /// Who may write in a repository that the import makes; none for who imports.
     pub editor: Option<PersonId>,
+    pub surface: Surface,
 }
 
 impl Default for How {
     fn default() -> Self {
-        Self { repository: None, missing: Missing::Keep, takes: Takes::new(), editor: None }
+        Self {
+            repository: None,
+            missing: Missing::Keep,
+            takes: Takes::new(),
+            editor: None,
+            surface: Surface::default(),
+        }
     }
 }
 
@@ -63,13 +120,14 @@ pub(crate) struct Done {
 pub(crate) struct Act {
     /// As [`Touched::key`].
     pub key: String,
-    /// The procedure; none for a test plan.
+    /// The procedure; none for a test plan or a term.
     pub subject: Option<Uuid>,
     pub before: Value,
 }
 
-/// How the row of a test plan is told from that of a procedure.
+/// How the rows of test plans and of terms are told from those of procedures.
 pub(crate) const TEST_PLAN: &str = "test_plan";
+pub(crate) const TERM: &str = "term";
 
 impl Act {
     pub fn procedure(key: impl ToString, id: Uuid, before: &Before) -> Result<Self> {
@@ -78,6 +136,10 @@ impl Act {
 
     pub fn plan(key: impl ToString, before: &PlanBefore) -> Result<Self> {
         Ok(Self { key: key.to_string(), subject: None, before: json!({ TEST_PLAN: before }) })
+    }
+
+    pub fn term(before: &TermBefore) -> Self {
+        Self { key: before.id.to_string(), subject: None, before: json!({ TERM: before }) }
     }
 }
 
@@ -92,6 +154,8 @@ pub struct Touched {
     pub fields: Vec<Field>,
     /// What is to know of it beside that.
     pub sentence: String,
+    /// As [`super::preview::Change::returns`].
+    pub returns: bool,
 }
 
 impl Touched {
@@ -102,7 +166,13 @@ impl Touched {
             label: label.to_owned(),
             fields: Vec::new(),
             sentence: String::new(),
+            returns: false,
         }
+    }
+
+    pub fn returning(mut self, returns: bool) -> Self {
+        self.returns = returns;
+        self
     }
 
     pub fn saying(mut self, sentence: String) -> Self {

@@ -47,7 +47,7 @@ crate::text_enum! {
         Changed => "changed", "Changed";
         Added => "added", "Added";
         Withdrawn => "withdrawn", "Withdrawn";
-        /// In the library and not in the source.
+        /// In the library and not in the source; or changed in both, and nothing of the source was taken.
         Kept => "kept", "Kept";
         Warning => "warning", "Warnings";
         /// Written so that the next import knows of it, and told nowhere.
@@ -83,6 +83,8 @@ pub struct Change {
     pub subject: Option<Uuid>,
     /// What stood before; only of what was applied.
     pub before: Option<Value>,
+    /// Whether it had gone from the library, and counts as added whatever is chosen in its conflicts.
+    pub returns: bool,
 }
 
 impl Change {
@@ -94,6 +96,7 @@ impl Change {
             detail: Detail::default(),
             subject: None,
             before: None,
+            returns: false,
         }
     }
 

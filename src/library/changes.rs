@@ -16,7 +16,8 @@ pub struct Counts {
     pub withdrawn: usize,
     pub unchanged: usize,
     pub refused: usize,
-    /// In the library and not in the source, and left as they are.
+    /// Left as they are: in the library and not in the source, or changed in both and nothing of the source
+    /// taken.
     pub kept: usize,
 }
 

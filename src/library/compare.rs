@@ -7,6 +7,15 @@ use serde_json::{Map, Value};
 use crate::kernel::base::error::Result;
 use crate::library::domain::ProcedureBody;
 
+/// How many notes one version can have before their numbers tell of the next. What an import said and nobody
+/// took whole is noted beside the versions of a procedure, under a number below zero.
+pub const NOTES: i32 = 1_000;
+
+/// Sorts versions and notes by their age: a note is newer than the version that stood when it was made.
+pub fn age(n: i32) -> (i32, i32) {
+    if n < 0 { (-n / NOTES, -n % NOTES) } else { (n, 0) }
+}
+
 /// A field of a procedure in three versions. What a version does not have is `Null`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -118,6 +127,11 @@ impl Compared {
     /// Fields that they changed, those among them that both did.
     pub fn told(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().filter(|field| field.is_theirs() || field.is_conflict())
+    }
+
+    /// Whether nothing of theirs comes in: ours stays as it is. `takes` as for [`Self::merged`].
+    pub fn keeps_ours(&self, takes: impl Fn(&str) -> bool) -> bool {
+        !self.fields.iter().any(|field| field.is_theirs() || (field.is_conflict() && takes(&field.key)))
     }
 
     /// What comes of it: theirs where only they changed it, ours elsewhere, and in conflicts theirs where

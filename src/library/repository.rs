@@ -4,6 +4,19 @@ use crate::kernel::base::text::{check_text, check_visible};
 use crate::kernel::merge::MergeField;
 use crate::library::domain::RepositoryType;
 
+/// Where the tests of Atomic Red Team are from, for the list of licences.
+pub const ATOMIC_RED_TEAM: &str =
+    "Atomic Red Team, https://github.com/redcanaryco/atomic-red-team, MIT License";
+
+/// Where the procedures of a repository with this key, which the product or an importer owns, are from.
+pub fn origin_of(key: &str) -> &str {
+    match key {
+        "atomic-red-team" => ATOMIC_RED_TEAM,
+        "starter" => "Tyrian Starter, Apache License 2.0",
+        other => other,
+    }
+}
+
 crate::text_enum! {
     /// The fields of a repository, by the names that its form posts and its history keeps.
     pub enum RepositoryField {

@@ -1,6 +1,7 @@
 //! Methodologies, tactics and techniques of a team's own, beside ATT&CK's: what each is made of and what its
 //! fields take. Pure.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::kernel::base::text::{
@@ -171,7 +172,7 @@ fn parents(raw: &str) -> Result<String, String> {
 }
 
 /// A term as it is stored, or about to be.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TermText {
     pub name: String,
     pub short_name: String,

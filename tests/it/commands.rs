@@ -472,6 +472,7 @@ fn the_library_goes_out_and_in_on_the_command_line() {
     let said = terminal.type_line(import);
     assert_eq!(said.code, 1);
     assert!(said.err.contains("START is curated here"), "{said:?}");
+    assert!(said.err.contains("name one with --repository PREFIX."), "{said:?}");
     let head = terminal.place.join("out/repository.yaml");
     let text = fs::read_to_string(&head).unwrap();
     fs::write(&head, text.replace("START", "COPY").replace("name: ", "name: Copy of ")).unwrap();
@@ -563,6 +564,27 @@ fn an_import_takes_nothing_away_unasked() {
     for help in ["tyrian import attack --help", "tyrian import atomics --help"] {
         assert!(terminal.works(help).contains("stays"), "{help} says what stays");
     }
+}
+
+#[test]
+fn a_dry_run_counts_what_was_changed_on_both_sides_as_the_import_does() {
+    let app = TestApp::spawn_empty();
+    let terminal = Terminal::on("conflict", &app.database);
+    crate::imports::repository(&app, "OWN", "open", &[]);
+    let file = terminal.place.join("T9001.yaml");
+    fs::write(&file, technique_file("T9001", &[("Alpha", 1), ("Beta", 2)])).unwrap();
+    terminal.works("tyrian import atomics --repository OWN T9001.yaml");
+    crate::imports::edit(&app, "Alpha", r#"{"name": "Ours"}"#);
+    fs::write(&file, technique_file("T9001", &[("Theirs", 1), ("Gamma", 2)])).unwrap();
+    let counts = "\nadded 0, changed 1, withdrawn 0, unchanged 0, refused 0\n";
+    let tried = terminal.works("tyrian import atomics --repository OWN --dry-run T9001.yaml");
+    assert!(tried.contains("\nWould change: T9001 Gamma (") && tried.ends_with(counts), "{tried}");
+    assert!(
+        tried.contains("\nWould keep: T9001 Theirs (") && !tried.contains("not in this import"),
+        "{tried}"
+    );
+    let done = terminal.works("tyrian import atomics --repository OWN T9001.yaml");
+    assert!(done.contains("\nConflict: T9001 Theirs (") && done.ends_with(counts), "{done}");
 }
 
 #[test]

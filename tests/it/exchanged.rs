@@ -14,6 +14,7 @@ use tyrian::library::store::writing::{insert_copy, insert_procedure, tag};
 use crate::exchange::{archive, body, edit_here, mixed_plan, packed, unpacked};
 use crate::harness::TestApp;
 use crate::harness::bad_files::zip_of;
+use crate::harness::browser::Browser;
 use crate::imports::{until_checked, upload};
 use crate::shelf;
 
@@ -198,6 +199,80 @@ fn a_test_plan_of_plextrac_is_shown_applied_and_taken_back() {
     upload(&mut browser, "plan.yaml", newer.as_bytes(), "").see("added 0, changed 2");
 }
 
+#[test]
+fn an_archive_names_the_licence_of_tests_wherever_they_went() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    let own = crate::imports::repository(&app, "OWN", "open", &[]);
+    let [two, three] = ["TWO", "TRI"].map(|prefix| crate::imports::repository(&app, prefix, "open", &[]));
+    let file = crate::imports::tests("T1003", &[("Alpha", "id", 1)]);
+    upload(&mut browser, "a.yaml", file.as_bytes(), "Own OWN (OWN)").press("Apply").see("added 1");
+    let write = |tx: &mut WriteTx<'_>| {
+        insert_procedure(tx, Shelf::whole(), own.parse().unwrap(), body("Our own", "id"))
+    };
+    app.db.write_blocking(&Actor::command(), write).unwrap();
+    let copy = |browser: &mut Browser, name: &str, from: &str, to: &str| {
+        let id = app
+            .texts(&format!(
+                "SELECT p.id FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
+                 WHERE p.name = '{name}' AND r.prefix = '{from}'"
+            ))
+            .remove(0);
+        let fields = [("id", id.as_str()), ("do", "copy"), ("repository", to)];
+        assert_eq!(browser.post("/library/procedures/ticked", &fields).status, 303);
+    };
+    for name in ["Alpha", "Our own"] {
+        copy(&mut browser, name, "OWN", &two);
+        copy(&mut browser, name, "TWO", &three);
+    }
+    let starter = app.texts(
+        "SELECT p.name FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
+         WHERE r.prefix = 'START' AND p.number = 1",
+    );
+    copy(&mut browser, &starter[0].replace('\'', "''"), "START", &two);
+    copy(&mut browser, &starter[0].replace('\'', "''"), "TWO", &three);
+    let origins = |prefix: &str| {
+        let procedures = unpacked(&packed(&app, prefix)).archive.procedures;
+        procedures.into_iter().map(|one| one.origin).collect::<Vec<_>>()
+    };
+    let atomic = "Atomic Red Team, https://github.com/redcanaryco/atomic-red-team, MIT License";
+    assert_eq!(origins("OWN"), [atomic, ""]);
+    let all = [atomic, "", "Tyrian Starter, Apache License 2.0"];
+    assert_eq!(origins("TWO"), all);
+    assert_eq!(origins("TRI"), all);
+    // The originals go, and what they were stays known.
+    app.superuser()
+        .batch_execute(
+            "SET session_replication_role = replica;
+             UPDATE library_procedures SET copied_from = NULL",
+        )
+        .unwrap();
+    assert_eq!(origins("TRI"), all);
+}
+
+#[test]
+fn where_a_file_cannot_go_the_page_says_how_to_choose_another_place() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    let curated = packed(&app, "START");
+    let mut named = archive("HLF", vec![body("One", "id")]);
+    crate::imports::repository(&app, "OWN", "open", &[]);
+    named.archive.head.name = "Own OWN".to_owned();
+    let mut hidden = archive("HID", vec![body("One", "id")]);
+    hidden.archive.head.name = "Another".to_owned();
+    crate::imports::repository(&app, "HID", "private", &[]);
+    for (file, why) in [
+        (curated, "START is curated here, and you do not write in it."),
+        (zip(&named.archive).unwrap(), "Another repository here is called Own OWN."),
+        (zip(&hidden.archive).unwrap(), "Another repository here has the prefix HID."),
+    ] {
+        upload(&mut browser, "a.zip", &file, "")
+            .see(why)
+            .see("upload it again and choose one under “Procedures go to”.")
+            .see_not("--repository");
+    }
+}
+
 /// A file of the older version.
 const VERSION_1: &str = "title: Old plan\nversion: 1\nmethodology: &ref_0\n  id: m1\n  name: ATT&CK\n  \
     description: d\n  shortName: ATTACK\n  depth: 0\ntactics:\n  - &ref_1\n    id: t1\n    name: \
@@ -230,6 +305,7 @@ fn a_layer_comes_in_as_a_plan_and_is_taken_back_until_it_is_used() {
         .see("ATT&CK Navigator layer")
         .see("Test plans")
         .see("added 1")
+        .see("that cover it.")
         .see("This technique is covered by no procedure: T9999.");
     browser.press("Apply").see("Imported: added 1");
     let page = browser.path().to_owned();
@@ -352,8 +428,8 @@ fn own_methodologies_of_an_archive_are_shown_as_added_and_as_kept() {
 
     let mut browser = app.browser(&app.people.lead);
     upload(&mut browser, "HLF.zip", &file, "").see("added 6").see("tactic session-theft “Session theft”");
-    assert_eq!(browser.texts("#warning td.title"), ["Repository HLF"], "its technique is no stranger");
-    browser.see("stay when it is undone").press("Apply").see("Imported: added 6");
+    assert!(!browser.has("#warning"), "its technique is no stranger");
+    browser.press("Apply").see("Imported: added 6");
     let applied = browser.path().to_owned();
     browser.open("/library/techniques/WEB-T1").expect(200).see("Cookie replay").click("Edit");
     browser.fill("Name", "Replay of ours").press("Save").expect(200);
@@ -362,11 +438,76 @@ fn own_methodologies_of_an_archive_are_shown_as_added_and_as_kept() {
     assert_eq!(browser.texts("#kept td.title"), ["technique WEB-T1 “Cookie replay”"]);
     browser.press("Discard");
 
-    // Undone, the procedures are gone and the methodology stays.
+    // Undone, the procedures are gone; what was changed here since stays, with what it stands under.
     browser.open(&applied).click("Undo this import…").press("Undo import").expect(200).see("Import undone.");
     assert!(live(&app, "HLF").is_empty());
     browser.open("/library/techniques/WEB-T1").expect(200).see("Replay of ours");
     upload(&mut browser, "HLF.zip", &file, "").see("added 3").press("Discard");
+}
+
+#[test]
+fn an_undone_archive_takes_its_methodologies_back_unless_something_names_them() {
+    let (from, app) = (TestApp::spawn(), TestApp::spawn());
+    crate::terms::own_methodology(&mut from.sign_in(&from.people.standard));
+    let mut named = body("One", "id");
+    named.technique_ids = vec!["WEB-T1".into()];
+    let made = archive("HLF", vec![named.clone()]);
+    upload(&mut from.browser(&from.people.lead), "HLF.zip", &zip(&made.archive).unwrap(), "").press("Apply");
+    let file = packed(&from, "HLF");
+    let own = || app.count("SELECT count(*) FROM terms WHERE key IS NULL");
+
+    let mut browser = app.browser(&app.people.lead);
+    upload(&mut browser, "HLF.zip", &file, "").press("Apply").see("Imported: added 5");
+    assert_eq!(own(), 3);
+    browser.click("Undo this import…").press("Undo import").expect(200).see("Import undone.");
+    assert_eq!(own(), 0, "they go, the last first");
+    upload(&mut browser, "HLF.zip", &file, "").see("added 5").press("Apply").see("Imported: added 5");
+    assert_eq!(own(), 3, "and come again");
+
+    // Changed in the file alone, a term is taken, and says again what it said when that is undone.
+    let mut theirs = unpacked(&packed(&app, "HLF")).archive;
+    theirs.methodologies[0].content.techniques[0].name = "Cookie reuse".to_owned();
+    theirs.methodologies[0].content.description = "What the web has.".to_owned();
+    let theirs = zip(&theirs).unwrap();
+    upload(&mut browser, "HLF.zip", &theirs, "").see("changed 2");
+    let changed = browser.texts("#changed td.title");
+    assert!(changed[0].starts_with("methodology “") && changed[1] == "technique WEB-T1 “Cookie reuse”");
+    browser.press("Apply").see("Imported: added 0, changed 2");
+    let applied = browser.path().to_owned();
+    browser.open("/library/techniques/WEB-T1").expect(200).see("Cookie reuse");
+    upload(&mut browser, "HLF.zip", &theirs, "").see("The library holds all of it already.").press("Discard");
+    browser.open(&applied).click("Undo this import…").press("Undo import").expect(200).see("Import undone.");
+    browser.open("/library/techniques/WEB-T1").expect(200).see("Cookie replay");
+
+    // Something else names it: it stays.
+    let open = shelf::repository(&app, "Open shelf", "OPEN", "open", &[]);
+    let write = |tx: &mut WriteTx<'_>| insert_procedure(tx, Shelf::whole(), open, named.clone());
+    app.db.write_blocking(&Actor::command(), write).unwrap();
+    let first =
+        app.texts("SELECT id FROM library_imports WHERE state = 'applied' ORDER BY created_at, id LIMIT 1");
+    browser.open(&format!("/library/imports/{}/undo", first[0])).press("Undo import").expect(200);
+    assert!(live(&app, "HLF").is_empty());
+    assert_eq!(own(), 3);
+}
+
+#[test]
+fn a_plan_of_an_archive_whose_title_is_taken_is_refused_in_the_preview_with_its_line() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    let made = archive("HLF", vec![body("One", "id")]);
+    upload(&mut browser, "HLF.zip", &zip(&made.archive).unwrap(), "").press("Apply").see("added 2");
+    let plan = made.archive.plans[0].id;
+    browser.open(&format!("/test-plans/{plan}/edit")).fill("Title", "Ours").press("Save").expect(200);
+    let one = app.texts("SELECT id FROM library_procedures WHERE name = 'One'").remove(0);
+    let fields = [("title", "Plan of HLF"), ("chosen", one.as_str()), ("do", "save")];
+    assert_eq!(browser.post("/test-plans/new", &fields).status, 303);
+    let mut theirs = made.archive;
+    theirs.plans[0].content.description = "Theirs.".to_owned();
+    upload(&mut browser, "HLF.zip", &zip(&theirs).unwrap(), "").see("refused 1").see_not("Conflicts");
+    let told = |of: &str| browser.texts(&format!("#refused td[data-label={of}]"));
+    assert_eq!(told("File"), ["HLF/test-plans/plan-of-hlf.yaml"]);
+    assert_eq!((told("Field"), told("Line")), (vec!["title".to_owned()], vec!["3".to_owned()]));
+    assert_eq!(told("Why"), ["another test plan here has this title; rename one of them"]);
 }
 
 #[test]
@@ -457,4 +598,31 @@ fn an_archive_leaves_in_a_plan_what_its_bringer_does_not_know_of() {
     stranger.press("Apply").expect(200);
     assert_eq!(listed(&app, &plan), ["One", "Secret", "Two"], "behind what it stood behind");
     lead.open(&format!("/test-plans/{plan}")).expect(200).see("Secret");
+}
+
+#[test]
+fn what_only_the_file_of_a_plan_changed_is_no_conflict() {
+    let app = TestApp::spawn();
+    let plan = plan_with_a_hidden_one(&app);
+    let mut browser = app.browser(&app.people.lead);
+    let yaml = browser.get(&format!("/test-plans/{plan}.yaml")).text();
+    let other =
+        yaml.replace("title: Night shift", "title: Day shift").replace("What it is.", "What it became.");
+    assert_ne!(other, yaml);
+    upload(&mut browser, "plan.yaml", other.as_bytes(), "").see("changed 4").see_not("Conflicts");
+    browser.press("Apply").see("changed 4");
+    assert!(plans(&app).contains(&"Day shift".to_owned()));
+    upload(&mut browser, "plan.yaml", other.as_bytes(), "").see("unchanged 4").press("Discard");
+
+    // What was changed here since the file was written is asked, and no version is made of ours that stays.
+    let yaml = browser.get(&format!("/test-plans/{plan}.yaml")).text();
+    browser.open(&format!("/test-plans/{plan}/edit")).fill("Title", "Late shift").press("Save").expect(200);
+    let versions = || app.count("SELECT count(*) FROM test_plan_versions");
+    let other = yaml.replace("title: Day shift", "title: Early shift");
+    upload(&mut browser, "plan.yaml", other.as_bytes(), "").see("Conflicts");
+    let before = versions();
+    browser.press("Apply").expect(200).see("changed 0").see("What stands here was kept.");
+    assert_eq!(versions(), before);
+    assert!(plans(&app).contains(&"Late shift".to_owned()));
+    upload(&mut browser, "plan.yaml", other.as_bytes(), "").see("unchanged 4").press("Discard");
 }

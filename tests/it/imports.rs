@@ -8,12 +8,12 @@ use diesel::connection::SimpleConnection;
 use tyrian::imports::archive::Source;
 use tyrian::imports::{atomics, check};
 use tyrian::kernel::authz::Shelf;
-use tyrian::kernel::base::ids::ImportId;
+use tyrian::kernel::base::ids::{ImportId, LibraryProcedureId};
 use tyrian::kernel::db::WriteTx;
 use tyrian::kernel::event::domain::Actor;
 use tyrian::library::domain::ProcedureBody;
 use tyrian::library::repository::Part;
-use tyrian::library::store::writing::insert_copy;
+use tyrian::library::store::writing::{add_version, insert_copy};
 
 use crate::harness::TestApp;
 use crate::harness::bad_files;
@@ -69,20 +69,26 @@ pub fn repository(app: &TestApp, prefix: &str, kind: &str, editors: &[&Person]) 
     shelf::repository(app, &format!("Own {prefix}"), prefix, kind, &parts).to_string()
 }
 
-/// Changes a field of a procedure here, as its editor does: the next version says it.
-fn edit(app: &TestApp, name: &str, set: &str) {
-    let sql = format!(
-        "ALTER TABLE library_procedures DISABLE TRIGGER ALL;
-         ALTER TABLE library_procedure_versions DISABLE TRIGGER ALL;
-         INSERT INTO library_procedure_versions (procedure_id, n, body, digest, created_at)
-             SELECT p.id, p.current_version + 1, v.body || '{set}'::jsonb, sha256('{name}'::bytea), now()
-             FROM library_procedures p JOIN library_procedure_versions v
-                 ON v.procedure_id = p.id AND v.n = p.current_version WHERE p.name = '{name}';
-         UPDATE library_procedures SET current_version = current_version + 1 WHERE name = '{name}';
-         ALTER TABLE library_procedure_versions ENABLE TRIGGER ALL;
-         ALTER TABLE library_procedures ENABLE TRIGGER ALL;"
-    );
-    app.superuser().batch_execute(&sql).unwrap();
+/// Changes fields of a procedure here, as somebody does who saves it: the next version says them.
+pub fn edit(app: &TestApp, name: &str, set: &str) {
+    let of = |what: &str| {
+        let sql = format!(
+            "SELECT {what} FROM library_procedure_versions v JOIN library_procedures p
+                ON p.id = v.procedure_id AND p.current_version = v.n WHERE p.name = '{name}'"
+        );
+        app.texts(&sql).remove(0)
+    };
+    let mut body: serde_json::Value = serde_json::from_str(&of("body::text")).unwrap();
+    let set: serde_json::Map<String, serde_json::Value> = serde_json::from_str(set).unwrap();
+    body.as_object_mut().unwrap().extend(set);
+    let body: ProcedureBody = serde_json::from_value(body).unwrap();
+    save(app, of("p.id").parse().unwrap(), of("v.n").parse().unwrap(), &body);
+}
+
+/// Saves what a procedure says from now on; `seen` is its newest version.
+pub fn save(app: &TestApp, id: LibraryProcedureId, seen: i32, body: &ProcedureBody) {
+    let write = |tx: &mut WriteTx<'_>| add_version(tx, Shelf::whole(), id, seen, body, "");
+    app.db.write_blocking(&Actor::command(), write).unwrap();
 }
 
 /// A copy of a procedure, in its first version, in another repository.
@@ -241,6 +247,88 @@ fn what_was_changed_here_stays_and_what_both_changed_is_chosen_field_by_field() 
     // The conflict is over: the same file again changes nothing.
     upload(&mut browser, "T1003.yaml", theirs.as_bytes(), "Own OWN (OWN)")
         .see("changed 0, withdrawn 0, unchanged 3");
+}
+
+#[test]
+fn ours_that_stays_gets_no_version_and_is_counted_as_kept() {
+    let app = TestApp::spawn();
+    repository(&app, "OWN", "open", &[]);
+    let mut browser = app.browser(&app.people.lead);
+    let set = |name: &str, more: &str| tests("T1003", &[(name, "id", 1), ("Beta", more, 2)]);
+    let first = set("Alpha", "w");
+    upload(&mut browser, "a.yaml", first.as_bytes(), "Own OWN (OWN)").press("Apply");
+    edit(&app, "Alpha", r#"{"name": "Ours", "description": "Ours."}"#);
+    let versions = |of: &str| {
+        app.texts(&format!(
+            "SELECT v.n FROM library_procedure_versions v JOIN library_procedures p ON p.id = v.procedure_id
+             WHERE p.source_key = 'aaaaaaaa-0000-4000-8000-00000000000{of}' AND v.n > 0 ORDER BY v.n"
+        ))
+    };
+    let names = ["Theirs", "Theirs again", "Theirs at last"];
+    for (n, name) in names.iter().enumerate() {
+        let theirs = set(name, &format!("uptime -{n}"));
+        upload(&mut browser, "a.yaml", theirs.as_bytes(), "Own OWN (OWN)").see("changed 2");
+        assert_eq!(browser.texts("fieldset legend").len(), 1);
+        browser.press("Apply").see("Imported: added 0, changed 1, withdrawn 0, unchanged 0");
+        browser.see("What stands here was kept.");
+        assert_eq!(browser.texts("#changed td.title").len(), 1, "as many as were counted");
+        assert_eq!(browser.texts("#kept td.title").len(), 1);
+        assert_eq!(versions("1"), ["1", "2"], "the import’s, and the one that somebody made");
+        let beta: Vec<String> = (1..n + 3).map(|n| n.to_string()).collect();
+        assert_eq!(versions("2"), beta);
+        let page = browser.path().to_owned();
+        upload(&mut browser, "a.yaml", theirs.as_bytes(), "Own OWN (OWN)")
+            .see("changed 0, withdrawn 0, unchanged 2")
+            .press("Discard");
+        browser.open(&page);
+    }
+    browser.click("Undo this import…").press("Undo import").expect(200).see("Import undone.");
+    upload(&mut browser, "a.yaml", set(names[2], "uptime -2").as_bytes(), "Own OWN (OWN)").see("changed 2");
+    assert_eq!(browser.texts("fieldset legend").len(), 1, "asked again, as before");
+
+    // An import of which nothing at all is taken is applied too, and asks once.
+    let alone = tests("T1003", &[("Alone", "id", 1)]);
+    upload(&mut browser, "b.yaml", alone.as_bytes(), "Own OWN (OWN)").see("changed 1").press("Apply");
+    browser.expect(200).see("Imported: added 0, changed 0, withdrawn 0, unchanged 0").see("was kept");
+    upload(&mut browser, "b.yaml", alone.as_bytes(), "Own OWN (OWN)").see("changed 0").press("Discard");
+    assert_eq!(versions("1"), ["1", "2"]);
+    let kept =
+        app.texts("SELECT id FROM library_imports ORDER BY created_at DESC, id DESC LIMIT 2").remove(1);
+
+    // No page shows what was noted, and nobody restores it.
+    let sql = "SELECT p.id || ' ' || v.n FROM library_procedures p JOIN library_procedure_versions v
+        ON v.procedure_id = p.id WHERE p.name = 'Ours' AND v.n < 0 ORDER BY v.n";
+    let noted = app.texts(sql);
+    let (id, n) = noted[0].split_once(' ').unwrap();
+    browser.open(&format!("/library/procedures/{id}/versions")).expect(200).see_not("Theirs").see_not(n);
+    for path in
+        [format!("?version={n}"), format!("/versions?from={n}&to=2"), format!("/versions?from=1&to={n}")]
+    {
+        assert_eq!(browser.get(&format!("/library/procedures/{id}{path}")).status, 404, "{path}");
+    }
+    let restored = [("version", n), ("seen", "2")];
+    assert_eq!(browser.post(&format!("/library/procedures/{id}/restoration"), &restored).status, 404);
+
+    // What is merged is one version, and the same file then changes nothing.
+    let mixed = tests("T1110", &[("Other", "id", 1)]);
+    upload(&mut browser, "c.yaml", mixed.as_bytes(), "Own OWN (OWN)").see("changed 1").press("Apply");
+    browser.see("changed 1");
+    assert_eq!(versions("1"), ["1", "2", "3"], "one, for theirs is noted");
+    browser.open(&format!("/library/procedures/{id}")).expect(200).see("Ours.").see("T1110");
+    upload(&mut browser, "c.yaml", mixed.as_bytes(), "Own OWN (OWN)").see("changed 0").press("Discard");
+
+    // Taken back one by one; what was left as it was may be changed meanwhile.
+    let merged =
+        app.texts("SELECT id FROM library_imports WHERE file_name = 'c.yaml' ORDER BY created_at, id");
+    browser.open(&format!("/library/imports/{}/undo", merged[0])).press("Undo import").expect(200);
+    edit(&app, "Ours", r#"{"recommendation": "Later."}"#);
+    browser
+        .open(&format!("/library/imports/{kept}/undo"))
+        .press("Undo import")
+        .expect(200)
+        .see("Import undone.");
+    browser.open(&format!("/library/procedures/{id}")).expect(200).see("Later.");
+    upload(&mut browser, "b.yaml", alone.as_bytes(), "Own OWN (OWN)").see("changed 1").see("Conflicts");
 }
 
 #[test]
@@ -472,6 +560,9 @@ fn a_new_release_says_what_it_changes_and_procedures_are_retagged_on_confirmatio
     assert_eq!(browser.post("/library/releases", &[("map", "T9999:T9011")]).status, 422, "nobody said so");
     browser.open("/library/releases").check("T9012").press("Re-tag the ticked");
     browser.see("Re-tagged: T9002 → T9012, 1 procedure.");
+    // Of what is left nothing takes the place.
+    assert!(!browser.has("#mappings button"));
+    browser.see("so there is nothing to re-tag");
 }
 
 #[test]
@@ -556,14 +647,43 @@ fn bad_files_are_refused_with_their_place_and_write_nothing() {
 }
 
 #[test]
+fn a_technique_file_that_says_too_little_is_refused_by_itself_and_withdraws_nothing() {
+    let app = TestApp::spawn();
+    let mut browser = app.browser(&app.people.lead);
+    let file = |technique: &str, name: &str, number: u32| tests(technique, &[(name, "id", number)]);
+    let zip = |files: &[String]| {
+        let entries: Vec<(String, &[u8])> = (1..)
+            .zip(files)
+            .map(|(n, text)| (format!("atomics/T100{n}/T100{n}.yaml"), text.as_bytes()))
+            .collect();
+        let entries: Vec<(&str, &[u8])> = entries.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+        bad_files::zip_of(&entries)
+    };
+    let (one, two, three) = (file("T1001", "A", 1), file("T1002", "B", 2), file("T1003", "C", 3));
+    upload(&mut browser, "all.zip", &zip(&[one.clone(), two.clone(), three]), "")
+        .press("Apply")
+        .see("added 3");
+    let nameless = one.replace("attack_technique: T1001", "display_name: Nameless");
+    let (empty, newer) = ("attack_technique: T1002\n".to_owned(), file("T1003", "D", 3));
+    upload(&mut browser, "broken.zip", &zip(&[nameless, empty, newer]), "").see("changed 1").see("refused 2");
+    let told = |browser: &Browser, of: &str| browser.texts(&format!("#refused td[data-label={of}]"));
+    assert_eq!(told(&browser, "Why"), ["its attack_technique is missing", "its atomic_tests are missing"]);
+    assert_eq!(told(&browser, "Field"), ["attack_technique", "atomic_tests"]);
+    assert_eq!(told(&browser, "Line"), ["1", "1"]);
+    browser.press("Withdraw what the file does not hold (2)");
+    until_checked(&mut browser).see("withdrawn 0").press("Apply");
+    browser.see("Imported: added 0, changed 1, withdrawn 0, unchanged 0, refused 2.");
+}
+
+#[test]
 fn what_is_odd_and_harmless_is_taken_and_told() {
     let app = TestApp::spawn();
     let mut browser = app.browser(&app.people.lead);
     let twice = tests("T1003", &[("Alpha", "id", 1), ("Beta", "w", 1)]);
     upload(&mut browser, "twice.yaml", twice.as_bytes(), "").see("added 1").see("refused 1");
     assert_eq!(browser.texts("#refused td[data-label=Line]"), ["11"]);
-    let marked = format!("\u{feff}{}", tests("T4242", &[("Gamma", "id", 3)]));
-    upload(&mut browser, "marked.yaml", marked.as_bytes(), "")
+    let stranger = tests("T4242", &[("Gamma", "id", 3)]);
+    upload(&mut browser, "stranger.yaml", stranger.as_bytes(), "")
         .see("added 1")
         .see("No release of ATT&CK that the library holds has it. 1 test names it and is kept: Gamma.");
     browser.press("Apply").see("Imported: added 1");

@@ -1,6 +1,6 @@
 //! Between a test plan of the library and a file of PlexTrac.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -9,7 +9,8 @@ use super::file::{Entry, PlanEntry, ProcedureEntry, RepositoryEntry, StepEntry, 
 use super::html;
 use super::text::{description_of, read_description, read_step, step_text};
 use crate::imports::domain::{ID_MAX, ImportError};
-use crate::library::domain::{ProcedureBody, StepKind};
+use crate::imports::repository::file::PlanFields;
+use crate::library::domain::{ContentDigest, ProcedureBody, StepKind};
 
 /// What says in a file that Tyrian wrote an object.
 const OURS: &str = "tyrian";
@@ -376,6 +377,15 @@ pub fn file_of(plan: &LibraryPlan, techniques: &[KnownTechnique]) -> TestPlanFil
         is_editable: true,
         procedures,
     };
+    let content = PlanFields {
+        title: plan.title.clone(),
+        description: plan.description.clone(),
+        tags: plan.tags.clone(),
+        procedures: plan.procedures.iter().map(|procedure| procedure.identity).collect(),
+    };
+    gathered.file.known =
+        plan.procedures.iter().map(|one| (procedure_cuid(one.identity), one.body.digest())).collect();
+    gathered.file.known.insert(plan_cuid(plan.id), content.digest());
     gathered.file
 }
 
@@ -391,6 +401,8 @@ pub struct ImportedPlan {
     pub procedures: Vec<ImportedProcedure>,
     /// Places in `procedures`, in the plan's order, each once.
     pub order: Vec<usize>,
+    /// As [`TestPlanFile::known`].
+    pub known: BTreeMap<String, ContentDigest>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -450,6 +462,7 @@ pub fn imported(name: &str, file: &TestPlanFile) -> (ImportedPlan, Vec<ImportErr
         repositories: file.repositories.clone(),
         order,
         procedures,
+        known: file.known.clone(),
     };
     (plan, warnings)
 }

@@ -1,5 +1,10 @@
 //! What a test plan of PlexTrac's version 2 says, in the order in which it says it.
 
+use std::collections::BTreeMap;
+
+use crate::kernel::base::hex::{hex, unhex};
+use crate::library::domain::ContentDigest;
+
 /// A file of version 2, as it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TestPlanFile {
@@ -11,6 +16,9 @@ pub struct TestPlanFile {
     pub repositories: Vec<RepositoryEntry>,
     pub procedures: Vec<ProcedureEntry>,
     pub plan: PlanEntry,
+    /// What was known when the file was written, by the id of the procedure or test plan: only what changed
+    /// since is compared with it. Comments tell it, for PlexTrac knows no such field.
+    pub known: BTreeMap<String, ContentDigest>,
 }
 
 /// What methodologies, tactics, techniques and procedures have in common.
@@ -89,4 +97,20 @@ pub(super) fn is_cuid(text: &str) -> bool {
     text.len() == 25
         && text.starts_with('c')
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+const KNOWN: &str = "# written_from ";
+
+/// The comments that tell [`TestPlanFile::known`].
+pub(super) fn known_lines(known: &BTreeMap<String, ContentDigest>) -> String {
+    known.iter().map(|(id, digest)| format!("{KNOWN}{id} {}\n", hex(digest))).collect()
+}
+
+/// What the comments of a file tell.
+pub(super) fn read_known(text: &str) -> BTreeMap<String, ContentDigest> {
+    let lines = text.lines().filter_map(|line| line.trim_end().strip_prefix(KNOWN)?.split_once(' '));
+    lines
+        .filter(|(id, _)| is_cuid(id))
+        .filter_map(|(id, digest)| Some((id.to_owned(), unhex(digest)?)))
+        .collect()
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::file::{
     ENTRY_KEYS, Entry, PLAN_KEYS, PlanEntry, ProcedureEntry, REPOSITORY_KEYS, RepositoryEntry, StepEntry,
-    TestPlanFile, is_cuid,
+    TestPlanFile, is_cuid, read_known,
 };
 use super::legacy;
 use crate::imports::domain::{Faults, ImportError, NAME_MAX, is_longer};
@@ -45,7 +45,8 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Plan, Faults> {
         // The tag of version 1 is none of version 2.
         parse(name, bytes, crate::imports::yaml::read::no_tag)?;
         let reading = Reading { found: &found, ids: HashMap::new() };
-        reading.document(&root, &top)
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        TestPlanFile { known: read_known(text), ..reading.document(&root, &top) }
     };
     Ok(Plan { file, warnings: found.done()? })
 }
@@ -424,6 +425,8 @@ impl<'f> Reading<'f> {
 #[cfg(test)]
 mod tests {
     use super::super::write::write;
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn id(letter: char) -> String {
@@ -445,6 +448,7 @@ mod tests {
 
     fn sample() -> TestPlanFile {
         TestPlanFile {
+            known: BTreeMap::from([(id('a'), [7; 32])]),
             methodologies: vec![entry('m', "Method", &[])],
             tactics: vec![entry('t', "Tactic", &['m'])],
             techniques: vec![entry('q', "Technique", &['t'])],
@@ -488,7 +492,7 @@ mod tests {
         assert_eq!(plan.file, sample());
         assert_eq!(plan.warnings, []);
         assert!(!text.contains('\t'), "no tab anywhere");
-        let keys: Vec<&str> = text.lines().filter(|line| !line.starts_with([' ', '-'])).collect();
+        let keys: Vec<&str> = text.lines().filter(|line| !line.starts_with([' ', '-', '#'])).collect();
         assert_eq!(
             keys,
             [

@@ -12,7 +12,7 @@ use super::convert::{
 };
 use super::file::RepositoryEntry;
 use crate::imports::domain::ImportError;
-use crate::imports::outcome::{Act, Conflict, Done, How, Outcome, Touched, WHOLE_PLAN};
+use crate::imports::outcome::{Act, Agree, Conflict, Done, How, Outcome, Touched, WHOLE_PLAN};
 use crate::imports::preview::Verdict as Said;
 use crate::imports::repository::file::{PlanFields, code, is_prefix};
 use crate::kernel::authz::Shelf;
@@ -21,7 +21,7 @@ use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
-use crate::library::compare::{Field, compare};
+use crate::library::compare::{Field, age, compare};
 use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
 use crate::library::store::curated::lock;
 use crate::library::store::exchange::{
@@ -150,8 +150,16 @@ enum Verdict {
     /// The library has it; nothing is written.
     Same(LibraryProcedureId),
     Add,
-    /// Stored under `Known`, with theirs on its own or ours on top.
-    Change(Box<Known>, Box<ProcedureBody>, Option<Box<ProcedureBody>>),
+    Change(Box<Change>),
+}
+
+/// A procedure that is here, with theirs on its own or what was merged on top.
+struct Change {
+    row: Known,
+    theirs: ProcedureBody,
+    merged: Option<ProcedureBody>,
+    /// Whether what was merged is what stands here already.
+    stays: bool,
 }
 
 struct Prepared {
@@ -193,7 +201,8 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) ->
     }
     let found: Vec<LibraryProcedureId> =
         plan.procedures.iter().filter_map(|procedure| by_key.get(&procedure.key)).map(|row| row.id).collect();
-    let versions = list_versions(conn, &found)?;
+    let marked: Vec<ContentDigest> = plan.known.values().copied().collect();
+    let versions = list_versions(conn, &found, &marked)?;
     let mut verdicts = Vec::new();
     for procedure in &plan.procedures {
         verdicts.push(match by_key.get(&procedure.key) {
@@ -204,7 +213,10 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) ->
                 outcome.changes.added.push(name.clone());
                 Verdict::Add
             }
-            Some(row) => judge(procedure, row, &versions, how, &mut outcome)?,
+            Some(row) => {
+                let marked = plan.known.get(&procedure.key);
+                judge(procedure, row, marked, &versions, how, &mut outcome)?
+            }
         });
     }
     let targets = targets(conn, shelf, plan, &verdicts, how, &mut outcome)?;
@@ -217,6 +229,7 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) ->
 fn judge(
     procedure: &ImportedProcedure,
     row: &Known,
+    marked: Option<&ContentDigest>,
     versions: &HashMap<(LibraryProcedureId, i32), ProcedureBody>,
     how: &How,
     outcome: &mut Outcome,
@@ -227,7 +240,14 @@ fn judge(
     };
     let mut theirs = procedure.body.clone();
     adopt_step_ids(&mut theirs, ours);
-    let base = row.imported_version.and_then(|n| versions.get(&(row.id, n)));
+    // The newest version that both sides know: what the last import wrote, or what the file was written from.
+    let base = versions
+        .iter()
+        .filter(|((id, n), body)| {
+            *id == row.id && (Some(*n) == row.imported_version || marked == Some(&body.digest()))
+        })
+        .max_by_key(|((_, n), _)| age(*n))
+        .map(|(_, body)| body);
     let is_known = base.is_some_and(|base| {
         let mut again = theirs.clone();
         adopt_step_ids(&mut again, base);
@@ -248,11 +268,11 @@ fn judge(
     }
     let nothing = ProcedureBody::default();
     let compared = compare(base.unwrap_or(&nothing), ours, &theirs)?;
-    let untouched = theirs == *ours || row.imported_version == Some(row.current_version);
+    let untouched = theirs == *ours || base == Some(ours);
     let merged = if untouched {
         theirs.clone()
     } else {
-        compared.merged(|key| how.takes.contains(&(row.identity, key.to_owned())))?
+        compared.merged(|key| how.takes.takes(&row.identity.to_string(), key))?
     };
     let conflicts: Vec<Field> = compared.conflicts().filter(|_| !untouched).cloned().collect();
     let said = match (conflicts.is_empty(), returns) {
@@ -262,19 +282,22 @@ fn judge(
     };
     if !conflicts.is_empty() || returns || merged != *ours {
         let told = Touched::new(said, row.identity, &label);
-        outcome.touched.push(told.with(compared.told().cloned().collect()));
+        outcome.touched.push(told.with(compared.told().cloned().collect()).returning(returns));
     }
-    if !conflicts.is_empty() {
+    let is_asked = !conflicts.is_empty();
+    if is_asked {
         outcome.conflicts.push(Conflict { id: row.identity, label: label.clone(), fields: conflicts });
     }
+    let stays = !untouched && !returns && merged == *ours;
     let list = match (returns, merged == *ours) {
         (true, _) => &mut outcome.changes.added,
+        (false, true) if is_asked => &mut outcome.changes.kept,
         (false, true) => &mut outcome.changes.unchanged,
         (false, false) => &mut outcome.changes.changed,
     };
     list.push(label);
-    let merged = (!untouched).then(|| Box::new(merged));
-    Ok(Verdict::Change(Box::new(row.clone()), Box::new(theirs), merged))
+    let merged = (!untouched).then_some(merged);
+    Ok(Verdict::Change(Box::new(Change { row: row.clone(), theirs, merged, stays })))
 }
 
 /// Where new procedures go: the repository that was named; else, for each of the file, the one here that has
@@ -296,9 +319,11 @@ fn targets(
         };
         if !found.may_write {
             return Err(Error::Refused(format!(
-                "{} is {} here, and you do not write in it. Name another repository.",
+                "{} is {} here, and you do not write in it. Import into a repository of your own instead: \
+                    {}.",
                 found.prefix,
-                found.kind.label().to_lowercase()
+                found.kind.label().to_lowercase(),
+                how.surface.elsewhere()
             )));
         }
         return Ok(vec![Target::Here(found); plan.repositories.len()]);
@@ -326,10 +351,10 @@ fn targets(
         let prefix = candidates.into_iter().find(|prefix| !taken.contains(prefix) && !made.contains(prefix));
         let Some(prefix) = prefix else {
             return Err(Error::Refused(format!(
-                "No prefix is free for the repository “{}”. Choose one of your own where you upload, or \
-                    name it with \
-                    --repository PREFIX.",
-                repository.name
+                "No prefix is free for the repository “{}”. Import into a repository of your own instead: \
+                    {}.",
+                repository.name,
+                how.surface.elsewhere()
             )));
         };
         made.insert(prefix.clone());
@@ -435,7 +460,7 @@ fn judge_plan(
         outcome.changes.unchanged.push(label);
         return (PlanVerdict::Same, title);
     }
-    if imported == Some(ours.digest()) {
+    if imported == Some(ours.digest()) || plan.known.get(&plan.key) == Some(&ours.digest()) {
         outcome.touched.push(Touched::new(Said::Changed, own.id, &label));
         outcome.changes.changed.push(label);
         return (PlanVerdict::Write(own.id, own.id.to_string()), title);
@@ -444,11 +469,11 @@ fn judge_plan(
         Field { key: WHOLE_PLAN.to_owned(), base: Value::Null, ours: json!(ours), theirs: json!(theirs) };
     outcome.touched.push(Touched::new(Said::Conflict, own.id, &label).with(vec![field.clone()]));
     outcome.conflicts.push(Conflict { id: own.id.0, label: label.clone(), fields: vec![field] });
-    if how.takes.contains(&(own.id.0, WHOLE_PLAN.to_owned())) {
+    if how.takes.takes(&own.id.to_string(), WHOLE_PLAN) {
         outcome.changes.changed.push(label);
         (PlanVerdict::Write(own.id, own.id.to_string()), title)
     } else {
-        outcome.changes.unchanged.push(label);
+        outcome.changes.kept.push(label);
         (PlanVerdict::Note(own.id), title)
     }
 }
@@ -480,7 +505,7 @@ pub fn apply_plan(
     read: &ReadPlan,
     how: &How,
 ) -> Result<Audited<Outcome>> {
-    write_read_plan(tx, shelf, read, how)?.audit(tx)
+    write_read_plan(tx, shelf, read, how, &mut |_, _| Ok(()))?.audit(tx)
 }
 
 /// As [`apply_plan`]; the caller audits.
@@ -489,9 +514,11 @@ pub(crate) fn write_read_plan(
     shelf: Shelf,
     read: &ReadPlan,
     how: &How,
+    agree: &mut Agree<'_>,
 ) -> Result<Done> {
     lock(tx)?;
     let Prepared { outcome, verdicts, targets, plan: verdict, title } = prepare(tx.conn, shelf, read, how)?;
+    agree(tx.conn, &outcome)?;
     let writes = verdicts.iter().any(|verdict| !matches!(verdict, Verdict::Same(_)));
     if !writes && matches!(verdict, PlanVerdict::Same) {
         return Ok(Done { outcome, ..Done::default() });
@@ -568,7 +595,8 @@ fn write_all(
     for (at, (procedure, verdict)) in plan.procedures.iter().zip(verdicts).enumerate() {
         match verdict {
             Verdict::Same(id) => ids[at] = known.get(&id).map(|identity| (id, *identity)),
-            Verdict::Change(row, theirs, merged) => {
+            Verdict::Change(change) => {
+                let Change { row, theirs, merged, stays } = *change;
                 let batch =
                     batches.entry(row.repository_id).or_insert_with(|| (row.prefix.clone(), Vec::new()));
                 ids[at] = Some((row.id, row.identity));
@@ -587,8 +615,9 @@ fn write_all(
                     identity: row.identity,
                     source_key: row.source_key,
                     number: row.number,
-                    theirs: *theirs,
-                    merged: merged.map(|merged| *merged),
+                    theirs,
+                    merged,
+                    stays,
                     written_from: None,
                     origin: row.origin,
                     is_retired: false,
@@ -601,7 +630,9 @@ fn write_all(
                     Some((id, next)) => (*id, *next),
                     None => match target {
                         Target::Here(_) => (repository.id, repository.next_number),
-                        Target::New(_) => (insert_repository(tx, repository, how.editor)?, 1),
+                        Target::New(_) => {
+                            (insert_repository(tx, repository, how.editor, how.surface.elsewhere())?, 1)
+                        }
                     },
                 };
                 made.insert(repository.prefix.clone(), (id, number + 1));
@@ -615,6 +646,7 @@ fn write_all(
                     number,
                     theirs: procedure.body.clone(),
                     merged: None,
+                    stays: false,
                     written_from: None,
                     origin: origin.clone(),
                     is_retired: false,

@@ -1,7 +1,7 @@
 //! Writes a test plan of version 2, with nothing in it that its reader would refuse or warn about: no tab,
 //! one anchor, every parent that anything names.
 
-use super::file::{Entry, TestPlanFile};
+use super::file::{Entry, TestPlanFile, known_lines};
 use crate::imports::yaml::write::Writer;
 
 pub fn write(file: &TestPlanFile) -> String {
@@ -47,7 +47,7 @@ pub fn write(file: &TestPlanFile) -> String {
         yaml.texts("tags", []);
     });
     yaml.bare("runbook", "*ref_0");
-    yaml.finish()
+    yaml.finish() + &known_lines(&file.known)
 }
 
 fn entry(yaml: &mut Writer, entry: &Entry) {

@@ -11,7 +11,7 @@ use crate::imports::outcome::{Conflict, Takes, Touched, WHOLE_PLAN};
 use crate::imports::preview::Verdict;
 use crate::kernel::base::error::Result;
 use crate::library::changes::{Changes, Missing};
-use crate::library::compare::{Compared, Field, compare};
+use crate::library::compare::{Compared, Field, age, compare};
 use crate::library::domain::{ContentDigest, ProcedureBody};
 
 /// A procedure of the repository as it is here.
@@ -98,8 +98,9 @@ pub struct Plan {
     pub notes: Vec<String>,
     pub writes: Vec<Write>,
     pub plan_writes: Vec<PlanWrite>,
-    /// Test plans that could not be taken, with why: without a capital and without a full stop.
-    pub refused: Vec<(String, String)>,
+    /// Test plans that could not be taken, by id and title, with why: without a capital and without a full
+    /// stop.
+    pub refused: Vec<(Uuid, String, String)>,
     /// One more than the highest number that is in use afterwards.
     pub next_number: i32,
 }
@@ -184,7 +185,7 @@ impl Plan {
             .bases
             .iter()
             .filter(|(n, body)| Some(*n) == here.imported_version || body.digest() == theirs.written_from)
-            .max_by_key(|(n, _)| *n);
+            .max_by_key(|(n, _)| age(*n));
         let base_digest = base.map(|(_, body)| body.digest());
         if !returns && (digest == ours || is_known || base_digest == Some(digest)) {
             // What nobody touched here is retired as it is there.
@@ -209,13 +210,15 @@ impl Plan {
         };
         if !conflicts.is_empty() || returns || merged != here.body {
             let told = Touched::new(verdict, theirs.identity, &label);
-            self.touched.push(told.with(compared.told().cloned().collect()));
+            self.touched.push(told.with(compared.told().cloned().collect()).returning(returns));
         }
-        if !conflicts.is_empty() {
+        let is_asked = !conflicts.is_empty();
+        if is_asked {
             self.conflicts.push(Conflict { id: theirs.identity, label: label.clone(), fields: conflicts });
         }
         let list = match (returns, merged == here.body) {
             (true, _) => &mut self.changes.added,
+            (false, true) if is_asked => &mut self.changes.kept,
             (false, true) => &mut self.changes.unchanged,
             (false, false) => &mut self.changes.changed,
         };
@@ -242,8 +245,10 @@ impl Plan {
                 titles.contains(&title.to_lowercase())
                     && own.is_none_or(|own| own.to_lowercase() != title.to_lowercase())
             };
-            let refusal =
-                || (title.clone(), "another test plan here has this title; rename one of them".to_owned());
+            let refusal = || {
+                let sentence = "another test plan here has this title; rename one of them";
+                (plan.id, title.clone(), sentence.to_owned())
+            };
             let Some(here) = here.get(&plan.id) else {
                 if clash(None) {
                     self.refused.push(refusal());
@@ -260,8 +265,13 @@ impl Plan {
                 self.changes.unchanged.push(label);
                 continue;
             }
+            // Whoever would be asked could not take theirs.
+            if clash(Some(&here.content.title)) {
+                self.refused.push(refusal());
+                continue;
+            }
             let untouched = here.imported.unwrap_or(plan.written_from) == ours || plan.written_from == ours;
-            let theirs = takes.contains(&(plan.id, WHOLE_PLAN.to_owned()));
+            let theirs = takes.takes(&plan.id.to_string(), WHOLE_PLAN);
             if !untouched {
                 let value = |content: &PlanFields| json!(content);
                 let conflict = Field {
@@ -275,10 +285,8 @@ impl Plan {
                 self.conflicts.push(Conflict { id: plan.id, label: label.clone(), fields: vec![conflict] });
             }
             if !untouched && !theirs {
-                self.changes.unchanged.push(label);
+                self.changes.kept.push(label);
                 self.plan_writes.push(PlanWrite::Note { plan: plan.clone() });
-            } else if clash(Some(&here.content.title)) {
-                self.refused.push(refusal());
             } else {
                 if untouched {
                     self.touched.push(Touched::new(Verdict::Changed, plan.id, &label));
@@ -291,7 +299,8 @@ impl Plan {
 }
 
 fn merged(compared: &Compared, identity: Uuid, takes: &Takes) -> Result<ProcedureBody> {
-    compared.merged(|key| takes.contains(&(identity, key.to_owned())))
+    let identity = identity.to_string();
+    compared.merged(|key| takes.takes(&identity, key))
 }
 
 #[cfg(test)]
@@ -406,7 +415,7 @@ mod tests {
         let [Write::Merge { merged, .. }] = &plan.writes[..] else { panic!("a merge") };
         assert_eq!((merged.name.as_str(), merged.description.as_str()), ("Renamed", "ours"));
         assert_eq!(merged.tags, ["x"]);
-        let takes = Takes::from([(id, "description".to_owned())]);
+        let takes = Takes::from_iter([(id.to_string(), Some("description".to_owned()))]);
         let plan = run(vec![theirs(1, 1, new.clone(), &base)], stored(), &takes);
         let [Write::Merge { merged, .. }] = &plan.writes[..] else { panic!("a merge") };
         assert_eq!(**merged, new);
@@ -424,6 +433,6 @@ mod tests {
             &Takes::new(),
         );
         assert_eq!(plan.conflicts[0].fields.len(), 1);
-        assert_eq!(counts(&plan), (0, 0, 1, 1));
+        assert_eq!((counts(&plan), plan.changes.kept.len()), ((0, 0, 0, 1), 1));
     }
 }

@@ -178,7 +178,7 @@ impl Reading {
         mut self,
         head: Head,
         procedures: Vec<(String, ReadProcedure)>,
-        plans: Vec<(String, TestPlan)>,
+        plans: Vec<(String, (TestPlan, usize))>,
         methodologies: Vec<(String, ReadMethodology)>,
     ) -> ReadArchive {
         let mut places: HashMap<Uuid, String> = HashMap::new();
@@ -232,7 +232,8 @@ impl Reading {
         archive.head.next_number = next;
         archive.procedures.sort_by_key(|procedure| procedure.number);
         let mut ids: HashMap<Uuid, String> = HashMap::new();
-        for (file, plan) in plans {
+        let mut plan_places = HashMap::new();
+        for (file, (plan, line)) in plans {
             let unknown = plan.content.procedures.iter().find(|id| !places.contains_key(id));
             let reason = if let Some(other) = ids.get(&plan.id) {
                 Some(("uuid", format!("the uuid is already that of {other}")))
@@ -244,6 +245,7 @@ impl Reading {
             match reason {
                 Some((field, sentence)) => self.refuse(&file, &plan.content.title, field, None, sentence),
                 None => {
+                    plan_places.insert((plan.id, plan.id), Place { file: file.clone(), line });
                     ids.insert(plan.id, file);
                     archive.plans.push(plan);
                 }
@@ -253,13 +255,9 @@ impl Reading {
         let terms = read_terms::judge(methodologies);
         archive.methodologies = terms.methodologies;
         self.refused.extend(terms.refused);
-        ReadArchive {
-            archive,
-            refused: self.refused,
-            warnings: self.warnings,
-            held: self.held,
-            places: terms.places,
-        }
+        let mut places = terms.places;
+        places.extend(plan_places);
+        ReadArchive { archive, refused: self.refused, warnings: self.warnings, held: self.held, places }
     }
 }
 
@@ -473,7 +471,8 @@ fn steps(object: &Object<'_, '_>) -> Vec<Step> {
     steps
 }
 
-fn plan(found: &Findings, node: &Node) -> Option<TestPlan> {
+/// A test plan and the line of its title.
+fn plan(found: &Findings, node: &Node) -> Option<(TestPlan, usize)> {
     let object = Object::of(node, None, "", found)?;
     object.warn_of_others(&["uuid", "written_from", "title", "description", "tags", "procedures"]);
     object.require("procedures");
@@ -489,7 +488,8 @@ fn plan(found: &Findings, node: &Node) -> Option<TestPlan> {
         procedures,
     };
     let written_from = digest(&object, "written_from").unwrap_or_else(|| content.digest());
-    Some(TestPlan { id: uuid(&object, "uuid")?, written_from, content })
+    let plan = TestPlan { id: uuid(&object, "uuid")?, written_from, content };
+    Some((plan, line_of(&object, "title")))
 }
 
 #[cfg(test)]

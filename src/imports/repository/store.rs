@@ -10,7 +10,7 @@ use super::merge::{Here, Plan, PlanHere, PlanWrite, State, Write, plan};
 use super::read::ReadArchive;
 use super::terms::{self, TermsPlan, methodologies};
 use crate::imports::domain::ImportError;
-use crate::imports::outcome::{Act, Done, How, Outcome};
+use crate::imports::outcome::{Act, Agree, Done, How, Outcome};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{RepositoryId, TermId, TestPlanId};
@@ -18,6 +18,7 @@ use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::library::domain::{ContentDigest, RepositoryType};
+use crate::library::repository::origin_of;
 use crate::library::store::curated::lock;
 use crate::library::store::exchange::{
     IncomingPlan, IncomingProcedure, StoredPlan, StoredProcedure, StoredRepository, check_free,
@@ -26,18 +27,8 @@ use crate::library::store::exchange::{
 };
 use crate::library::store::incoming::Before;
 use crate::library::store::term_exchange::{list_methodologies_named, list_terms_here};
-use crate::library::store::terms::{add_parents, insert_known};
-
-/// Where the procedures of a repository that comes with the product or its importers were taken from.
-fn origin_of(key: &str) -> String {
-    match key {
-        "atomic-red-team" => {
-            "Atomic Red Team, https://github.com/redcanaryco/atomic-red-team, MIT License".to_owned()
-        }
-        "starter" => "Tyrian Starter, Apache License 2.0".to_owned(),
-        other => other.to_owned(),
-    }
-}
+use crate::library::store::terms::{insert_known, write_known};
+use crate::library::store::undo::TermBefore;
 
 fn digest(bytes: &[u8]) -> Option<ContentDigest> {
     bytes.try_into().ok()
@@ -69,7 +60,7 @@ pub fn read_archive(conn: &mut PgConnection, repository: &StoredRepository) -> R
             number: row.number,
             written_from: written_from(&row, body.digest()),
             is_retired: row.is_retired,
-            origin: if row.origin.is_empty() { derived } else { row.origin },
+            origin: if row.origin.is_empty() { derived.to_owned() } else { row.origin },
             body,
         });
     }
@@ -157,15 +148,16 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadArchive, how: &How)
         }
         if let Some(closed) = &repository {
             return Err(Error::Refused(format!(
-                "{} is {} here, and you do not write in it. Import into a repository of your own: choose it \
-                    where you upload, or name it with --repository PREFIX.",
+                "{} is {} here, and you do not write in it. Import into a repository of your own instead: \
+                    {}.",
                 closed.prefix,
-                closed.kind.label().to_lowercase()
+                closed.kind.label().to_lowercase(),
+                how.surface.elsewhere()
             )));
         }
     }
     if repository.is_none() {
-        check_free(conn, &prefix, &archive.head.name)?;
+        check_free(conn, &prefix, &archive.head.name, how.surface.elsewhere())?;
     }
     let state = match &repository {
         Some(repository) => state(conn, shelf, repository, &archive)?,
@@ -220,16 +212,20 @@ fn plans_state(conn: &mut PgConnection, shelf: Shelf, archive: &Archive) -> Resu
     Ok(state)
 }
 
-/// What undoing leaves.
-const TERMS_STAY: &str = "Methodologies, tactics and techniques that an import adds stay when it is undone: \
-    delete them by hand where nothing uses them.";
-
 fn outcome(read: &ReadArchive, plan: &Plan, terms: &TermsPlan) -> Outcome {
     let mut refused = read.refused.clone();
     refused.extend(terms.refused.iter().cloned());
-    refused.extend(plan.refused.iter().map(|(object, sentence)| ImportError {
-        object: Some(object.clone()),
-        ..ImportError::file("test-plans", sentence.clone())
+    refused.extend(plan.refused.iter().map(|(id, title, sentence)| {
+        let place = read.places.get(&(*id, *id)).cloned().unwrap_or_default();
+        ImportError {
+            object: Some(title.clone()),
+            field: Some("title".to_owned()),
+            line: (place.line > 0).then_some(place.line),
+            ..ImportError::file(
+                if place.file.is_empty() { "test-plans" } else { &place.file },
+                sentence.clone(),
+            )
+        }
     }));
     let mut changes = terms.changes.clone();
     changes.added.extend(plan.changes.added.iter().cloned());
@@ -237,15 +233,11 @@ fn outcome(read: &ReadArchive, plan: &Plan, terms: &TermsPlan) -> Outcome {
     changes.unchanged.extend(plan.changes.unchanged.iter().cloned());
     changes.withdrawn.extend(plan.changes.withdrawn.iter().cloned());
     changes.kept.extend(plan.changes.kept.iter().cloned());
-    let mut notes = plan.notes.clone();
-    if !terms.is_empty() {
-        notes.push(TERMS_STAY.to_owned());
-    }
     Outcome {
         changes,
         touched: [&terms.touched[..], &plan.touched].concat(),
         conflicts: plan.conflicts.clone(),
-        notes,
+        notes: plan.notes.clone(),
         refused,
         warnings: read.warnings.clone(),
     }
@@ -275,7 +267,7 @@ pub fn apply_archive(
     read: &ReadArchive,
     how: &How,
 ) -> Result<Audited<Outcome>> {
-    write_archive(tx, shelf, read, how)?.audit(tx)
+    write_archive(tx, shelf, read, how, &mut |_, _| Ok(()))?.audit(tx)
 }
 
 /// As [`apply_archive`]; the caller audits.
@@ -284,10 +276,12 @@ pub(crate) fn write_archive(
     shelf: Shelf,
     read: &ReadArchive,
     how: &How,
+    agree: &mut Agree<'_>,
 ) -> Result<Done> {
     lock(tx)?;
     let Prepared { archive, repository, plan, terms } = prepare(tx.conn, shelf, read, how)?;
     let outcome = outcome(read, &plan, &terms);
+    agree(tx.conn, &outcome)?;
     if repository.is_some() && plan.is_empty() && terms.is_empty() {
         let repository = repository.map(|repository| repository.id);
         return Ok(Done { outcome, repository, ..Done::default() });
@@ -306,16 +300,20 @@ pub(crate) fn write_archive(
                 next_number: plan.next_number,
                 may_write: true,
             };
-            (insert_repository(tx, &new, how.editor)?, head.name.clone())
+            (insert_repository(tx, &new, how.editor, how.surface.elsewhere())?, head.name.clone())
         }
     };
+    let mut acts = Vec::new();
     for new in &terms.added {
-        insert_known(tx, TermId(new.id), new.kind, &new.text)?;
+        let after = insert_known(tx, TermId(new.id), new.kind, &new.text)?;
+        acts.push(Act::term(&TermBefore { id: TermId(new.id), was: None, after }));
     }
-    for (term, parents) in &terms.moved {
-        add_parents(tx, TermId(*term), parents)?;
+    for (term, text) in &terms.changed {
+        let was = write_known(tx, TermId(*term), text)?;
+        let after = was.version + 1;
+        acts.push(Act::term(&TermBefore { id: TermId(*term), was: Some(was.text), after }));
     }
-    let acts = write(tx, shelf, id, &head.prefix, &plan)?;
+    acts.extend(write(tx, shelf, id, &head.prefix, &plan)?);
     let counts = outcome.counts();
     let sentence = format!("Imported an archive into the repository “{name}” ({}): {counts}", head.prefix);
     let event =
@@ -326,7 +324,7 @@ pub(crate) fn write_archive(
                 "unchanged": counts.unchanged, "refused": counts.refused, "kept": counts.kept,
             },
             "conflicts": outcome.conflicts.len(),
-            "terms": terms.added.len() + terms.moved.len(),
+            "terms": terms.added.len() + terms.changed.len(),
         }));
     Ok(Done { outcome, event: Some(event), repository: Some(id), acts })
 }
@@ -353,6 +351,10 @@ fn write(
             Write::Merge { procedure, merged } => (procedure, procedure.number, Some((**merged).clone())),
         };
         let before = here.get(&procedure.identity);
+        let stays = match (before, &merged) {
+            (Some(row), Some(merged)) => row.withdrawn_at.is_none() && row.body()? == *merged,
+            _ => false,
+        };
         incoming.push(IncomingProcedure {
             before: before.map(|row| (row.id, row.current_version)),
             identity: procedure.identity,
@@ -360,6 +362,7 @@ fn write(
             number: before.map_or(number, |row| row.number),
             theirs: procedure.body.clone(),
             merged,
+            stays,
             written_from: Some(procedure.written_from),
             origin: match before {
                 Some(row) if !row.origin.is_empty() => row.origin.clone(),

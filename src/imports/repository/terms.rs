@@ -1,5 +1,6 @@
-//! What the methodologies of an archive would do here: what is only in the file is added, and what reads
-//! differently stays as it is here and is told. What is here comes in as values.
+//! What the methodologies of an archive would do here. What is only in the file is added. What reads
+//! differently is taken where nobody changed the methodology here since its file was written; else it
+//! stays as it is here and is told. What is here comes in as values.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,6 +13,7 @@ use crate::imports::outcome::Touched;
 use crate::imports::preview::Verdict;
 use crate::library::changes::Changes;
 use crate::library::compare::Field;
+use crate::library::domain::ContentDigest;
 use crate::library::store::term_exchange::{StoredTerm, TermsHere};
 use crate::library::terms::{TermKind, TermText};
 
@@ -78,14 +80,14 @@ pub struct TermsPlan {
     pub refused: Vec<ImportError>,
     /// What stands under another comes after it.
     pub added: Vec<NewTerm>,
-    /// Terms that are here, with everything that they then stand under.
-    pub moved: Vec<(Uuid, Vec<Uuid>)>,
+    /// Terms that are here, with what they say from now on.
+    pub changed: Vec<(Uuid, TermText)>,
 }
 
 impl TermsPlan {
     /// Whether nothing is to be written.
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.moved.is_empty()
+        self.added.is_empty() && self.changed.is_empty()
     }
 }
 
@@ -96,12 +98,17 @@ struct Incoming<'a> {
     /// What it stands under in the archive, as far as that can be taken.
     parents: Vec<Uuid>,
     place: Place,
+    /// Whether all methodologies that hold it are here as their files were written from.
+    untouched: bool,
 }
 
 /// Compares the methodologies of an archive with the terms that are here.
 pub fn plan(archive: &[Methodology], places: &HashMap<(Uuid, Uuid), Place>, here: &TermsHere) -> TermsPlan {
     let mut judging =
         Judging { here, plan: TermsPlan::default(), known: HashSet::new(), taken: HashSet::new() };
+    let stored: HashMap<Uuid, ContentDigest> =
+        methodologies(&here.terms).into_iter().map(|own| (own.id, own.written_from)).collect();
+    let is_untouched = |own: &Methodology| stored.get(&own.id) == Some(&own.written_from);
     let place = |methodology: Uuid, term: Uuid| places.get(&(methodology, term)).cloned().unwrap_or_default();
     let heads: Vec<Term> = archive
         .iter()
@@ -114,9 +121,10 @@ pub fn plan(archive: &[Methodology], places: &HashMap<(Uuid, Uuid), Place>, here
             tactics: Vec::new(),
         })
         .collect();
-    for term in &heads {
-        let place = place(term.id, term.id);
-        judging.judge(&Incoming { kind: TermKind::Methodology, term, parents: Vec::new(), place });
+    for (term, own) in heads.iter().zip(archive) {
+        let (place, untouched) = (place(term.id, term.id), is_untouched(own));
+        let kind = TermKind::Methodology;
+        judging.judge(&Incoming { kind, term, parents: Vec::new(), place, untouched });
     }
     let orders: Vec<Vec<Uuid>> =
         archive.iter().map(|own| own.content.tactics.iter().map(|tactic| tactic.id).collect()).collect();
@@ -130,8 +138,10 @@ pub fn plan(archive: &[Methodology], places: &HashMap<(Uuid, Uuid), Place>, here
                 let above = above.into_iter().filter(|id| judging.known.contains(id));
                 let entry = incoming.entry(term.id).or_insert_with(|| {
                     order.push(term.id);
-                    Incoming { kind, term, parents: Vec::new(), place: place(own.id, term.id) }
+                    let place = place(own.id, term.id);
+                    Incoming { kind, term, parents: Vec::new(), place, untouched: true }
                 });
+                entry.untouched &= is_untouched(own);
                 if !is_same(entry.term, term) {
                     let sentence = format!("it reads differently in {}", entry.place.file);
                     judging.plan.refused.push(refusal(kind, term, &place(own.id, term.id), sentence));
@@ -186,7 +196,7 @@ struct Judging<'a> {
 
 impl Judging<'_> {
     fn judge(&mut self, incoming: &Incoming<'_>) {
-        let Incoming { kind, term, parents, place } = incoming;
+        let Incoming { kind, term, parents, place, untouched } = incoming;
         let kind = *kind;
         let label = label(kind, term);
         let here = self.here.terms.iter().find(|own| own.id == term.id);
@@ -220,29 +230,48 @@ impl Judging<'_> {
             self.plan.changes.added.push(label);
             return;
         };
-        let differing = differing(kind, own, term);
-        if !differing.is_empty() {
+        let mut differing = differing(kind, own, term);
+        // Procedures name it by its short name: that is changed by hand alone.
+        let is_taken = *untouched && own.short_name == term.short_name;
+        for field in differing.iter_mut().filter(|_| is_taken) {
+            field.base = field.ours.clone();
+        }
+        if !differing.is_empty() && !is_taken {
             let names: Vec<String> = differing.iter().map(|field| field.label().to_lowercase()).collect();
             let sentence =
                 format!("Reads differently in the file, and stays as it is here: {}.", names.join(", "));
-            let told = Touched::new(Verdict::Kept, term.id, &label).with(differing);
+            let told = Touched::new(Verdict::Kept, term.id, &label).with(std::mem::take(&mut differing));
             self.plan.touched.push(told.saying(sentence));
         }
         let mut above = own.parents.clone();
         above.extend(parents.iter().filter(|id| !own.parents.contains(id)));
         above.sort_unstable();
         above.dedup();
-        if above.len() == own.parents.len() {
+        if above.len() != own.parents.len() {
+            let named =
+                |ids: &[Uuid]| -> Value { json!(ids.iter().map(|id| self.name(*id)).collect::<Vec<_>>()) };
+            let (ours, theirs) = (named(&own.parents), named(&above));
+            differing.push(Field { key: "belongs to".to_owned(), base: ours.clone(), ours, theirs });
+        }
+        if differing.is_empty() {
             self.plan.changes.unchanged.push(label);
             return;
         }
-        let named =
-            |ids: &[Uuid]| -> Value { json!(ids.iter().map(|id| self.name(*id)).collect::<Vec<_>>()) };
-        let (ours, theirs) = (named(&own.parents), named(&above));
-        let field = Field { key: "belongs to".to_owned(), base: ours.clone(), ours, theirs };
-        self.plan.touched.push(Touched::new(Verdict::Changed, term.id, &label).with(vec![field]));
+        let (name, description, tags) = if is_taken {
+            (&term.name, &term.description, &term.tags)
+        } else {
+            (&own.name, &own.description, &own.tags)
+        };
+        let text = TermText {
+            name: name.clone(),
+            short_name: own.short_name.clone(),
+            description: description.clone(),
+            parents: above,
+            tags: tags.clone(),
+        };
+        self.plan.touched.push(Touched::new(Verdict::Changed, term.id, &label).with(differing));
         self.plan.changes.changed.push(label);
-        self.plan.moved.push((term.id, above));
+        self.plan.changed.push((term.id, text));
     }
 
     /// Why a new term cannot be taken.

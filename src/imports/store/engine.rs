@@ -5,10 +5,12 @@ use std::collections::HashMap;
 
 use super::exchange;
 pub use super::target::Target;
+pub use super::target::settle;
 use super::target::{Applied, agreed, strangers};
 use crate::imports::atomics::Atomics;
 use crate::imports::attack::Attack;
 use crate::imports::domain::ImportError;
+use crate::imports::outcome::Takes;
 use crate::imports::preview::{Change, Preview, ShownField, Verdict};
 use crate::imports::source::Content;
 use crate::imports::store::releases::release_changes;
@@ -16,6 +18,7 @@ use crate::kernel::base::error::Result;
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
 use crate::library::changes::{Changes, Counts, Missing};
+use crate::library::repository;
 use crate::library::store::curated::{
     AttackPlan, Curated, ensure_repository, find_repository, lock, plan_attack, write_attack,
 };
@@ -45,8 +48,7 @@ pub fn preview(conn: &mut PgConnection, content: &Content, target: Target) -> Re
     }
 }
 
-/// Writes what was read. `takes` says of an object's key and a field's where theirs stands in a conflict;
-/// `outline` is that of the preview which somebody agreed to. The caller audits.
+/// Writes what was read; `outline` is that of the preview which somebody agreed to. The caller audits.
 ///
 /// # Errors
 /// As [`preview`]; [`Error::Conflict`] when the library has changed since the preview.
@@ -54,7 +56,7 @@ pub(crate) fn apply(
     tx: &mut WriteTx<'_>,
     content: &Content,
     target: Target,
-    takes: &dyn Fn(&str, &str) -> bool,
+    takes: &Takes,
     outline: Option<&[u8]>,
 ) -> Result<Applied> {
     lock(tx)?;
@@ -68,7 +70,13 @@ pub(crate) fn apply(
 }
 
 pub(super) fn incoming(atomics: &Atomics, missing: Missing) -> Incoming<'_> {
-    Incoming { procedures: &atomics.procedures, held: &atomics.refused_keys, missing }
+    Incoming {
+        procedures: &atomics.procedures,
+        held: &atomics.refused_keys,
+        held_techniques: &atomics.refused_techniques,
+        missing,
+        origin: repository::ATOMIC_RED_TEAM,
+    }
 }
 
 pub(super) fn preview_atomics(conn: &mut PgConnection, atomics: &Atomics, target: Target) -> Result<Preview> {
@@ -85,7 +93,7 @@ fn apply_atomics(
     tx: &mut WriteTx<'_>,
     atomics: &Atomics,
     target: Target,
-    takes: &dyn Fn(&str, &str) -> bool,
+    takes: &Takes,
     outline: Option<&[u8]>,
 ) -> Result<Applied> {
     let (repository, made) = match target.repository {
@@ -97,7 +105,9 @@ fn apply_atomics(
     let strangers = strangers_of(tx.conn, atomics)?;
     let mut preview = of_procedures(atomics, &plan, strangers);
     agreed(&preview, outline)?;
-    let acts = write_procedures(tx, repository, &incoming, &plan, takes)?;
+    let acts = write_procedures(tx, repository, &incoming, &plan, &|key, field| takes.takes(key, field))?;
+    // What is only noted is written too, though no count tells of it.
+    let made = made || !acts.is_empty();
     let mut by_key: HashMap<&str, (uuid::Uuid, Before)> =
         acts.iter().map(|act| (act.key.as_str(), (act.id.0, act.before))).collect();
     for change in preview.changes.iter_mut().filter(|change| change.verdict.is_change()) {
@@ -106,6 +116,7 @@ fn apply_atomics(
             change.before = Some(serde_json::to_value(before)?);
         }
     }
+    settle(&mut preview, takes);
     Ok(Applied { preview, repository: Some(repository), version: None, made, event: None })
 }
 

@@ -6,9 +6,9 @@ use std::collections::HashSet;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::target::{Applied, Target, agreed, strangers};
+use super::target::{Applied, Target, agreed, settle, strangers};
 use crate::imports::layers::{preview_layer, write_layer};
-use crate::imports::outcome::{Done, How, Outcome, Takes, WHOLE_PLAN};
+use crate::imports::outcome::{Agree, Done, How, Outcome, Takes, WHOLE_PLAN};
 use crate::imports::plextrac::store::{preview_plan, write_read_plan};
 use crate::imports::preview::{Change, Detail, Preview, ShownField, Verdict};
 use crate::imports::repository::store::{preview_archive, write_archive};
@@ -56,7 +56,7 @@ fn how(conn: &mut PgConnection, target: &Target, takes: Takes) -> Result<How> {
         Some(id) => Some(get_stored(conn, target.shelf, id)?.prefix),
         None => None,
     };
-    Ok(How { repository, missing: target.missing, takes, editor: target.editor })
+    Ok(How { repository, missing: target.missing, takes, editor: target.editor, surface: target.surface })
 }
 
 fn compared(conn: &mut PgConnection, content: &Content, target: &Target, how: &How) -> Result<Outcome> {
@@ -74,7 +74,17 @@ fn compared(conn: &mut PgConnection, content: &Content, target: &Target, how: &H
 /// [`Error::Refused`] for what the library cannot take.
 pub(super) fn preview(conn: &mut PgConnection, content: &Content, target: &Target) -> Result<Preview> {
     let how = how(conn, target, Takes::new())?;
-    let mut outcome = compared(conn, content, target, &how)?;
+    let outcome = compared(conn, content, target, &how)?;
+    told(conn, content, target, outcome)
+}
+
+/// What somebody is told of an import, the same whatever they choose in its conflicts.
+fn told(
+    conn: &mut PgConnection,
+    content: &Content,
+    target: &Target,
+    mut outcome: Outcome,
+) -> Result<Preview> {
     name_members(conn, content, target, &mut outcome)?;
     let brought = techniques(content);
     let named: Vec<(&str, &str)> = procedures(content)
@@ -121,13 +131,11 @@ fn name_members(
 
 fn of_outcome(title: &str, outcome: Outcome, strangers: Vec<Change>) -> Preview {
     let mut counts = outcome.counts();
-    // What both sides changed is written, whoever wins: until then it counts as changed.
-    let is_told =
-        |verdict: Verdict| outcome.touched.iter().filter(move |told| told.verdict == verdict).count();
-    let told = is_told(Verdict::Changed) + is_told(Verdict::Conflict);
-    let still = told.saturating_sub(counts.changed);
-    counts.changed += still;
-    counts.unchanged = counts.unchanged.saturating_sub(still);
+    // Where both sides changed it somebody chooses: until then it counts as changed.
+    let kept: HashSet<&str> = outcome.changes.kept.iter().map(String::as_str).collect();
+    let open = outcome.conflicts.iter().filter(|one| kept.contains(one.label.as_str())).count();
+    counts.changed += open;
+    counts.kept -= open;
     let mut changes: Vec<Change> = Vec::new();
     changes.extend(outcome.refused.iter().map(|place| Change::placed(Verdict::Refused, place)));
     changes.extend(outcome.touched.into_iter().map(|told| Change {
@@ -136,6 +144,7 @@ fn of_outcome(title: &str, outcome: Outcome, strangers: Vec<Change>) -> Preview 
             sentence: told.sentence,
             ..Detail::default()
         },
+        returns: told.returns,
         ..Change::new(told.verdict, told.key, told.label)
     }));
     changes.extend(outcome.warnings.iter().map(|place| Change::placed(Verdict::Warning, place)));
@@ -156,33 +165,26 @@ pub(super) fn apply(
     tx: &mut WriteTx<'_>,
     content: &Content,
     target: &Target,
-    takes: &dyn Fn(&str, &str) -> bool,
+    takes: &Takes,
     outline: Option<&[u8]>,
 ) -> Result<Applied> {
-    let mut preview = preview(tx.conn, content, target)?;
-    agreed(&preview, outline)?;
-    let taken: Takes = preview
-        .changes
-        .iter()
-        .filter(|change| change.verdict == Verdict::Conflict)
-        .filter_map(|change| Some((change, change.key.parse().ok()?)))
-        .flat_map(|(change, id)| {
-            let fields = change.detail.fields.iter().filter(|field| takes(&change.key, &field.key));
-            fields.map(move |field| (id, field.key.clone()))
-        })
-        .collect();
-    let how = how(tx.conn, target, taken)?;
+    let how = how(tx.conn, target, takes.clone())?;
+    let mut preview = Preview::default();
+    let agree: &mut Agree<'_> = &mut |conn, outcome| {
+        preview = told(conn, content, target, outcome.clone())?;
+        agreed(&preview, outline)
+    };
     let Done { event, repository, acts, .. } = match content {
-        Content::Plan(read) => write_read_plan(tx, target.shelf, read, &how)?,
-        Content::Layer(layer) => write_layer(tx, target.shelf, layer)?,
-        Content::Archive(read) => write_archive(tx, target.shelf, read, &how)?,
+        Content::Plan(read) => write_read_plan(tx, target.shelf, read, &how, agree)?,
+        Content::Layer(layer) => write_layer(tx, target.shelf, layer, agree)?,
+        Content::Archive(read) => write_archive(tx, target.shelf, read, &how, agree)?,
         Content::Attack(_) | Content::Atomics(_) => Done::default(),
     };
-    let mut told = HashSet::new();
+    let mut rows = HashSet::new();
     for act in acts {
         let row =
             preview.changes.iter().position(|change| change.verdict.is_change() && change.key == act.key);
-        match row.filter(|at| told.insert(*at)) {
+        match row.filter(|at| rows.insert(*at)) {
             Some(at) => {
                 preview.changes[at].subject = act.subject;
                 preview.changes[at].before = Some(act.before);
@@ -195,5 +197,6 @@ pub(super) fn apply(
             }),
         }
     }
+    settle(&mut preview, takes);
     Ok(Applied { preview, repository, version: None, made: event.is_some(), event })
 }

@@ -11,6 +11,7 @@ pub mod undo;
 
 use super::atomics::Atomics;
 use super::attack::Attack;
+use super::outcome::Takes;
 use super::preview::Preview;
 use super::source::Content;
 use crate::kernel::base::error::Result;
@@ -43,7 +44,7 @@ pub fn preview_atomics(db: &Db, atomics: &Atomics, missing: Missing) -> Result<P
 /// version that cannot be told from a stored one, or a tactic whose short name one that stays has.
 pub fn apply_attack(db: &Db, actor: &Actor, attack: &Attack, missing: Missing) -> Result<Counts> {
     let content = Content::Attack(attack.clone());
-    runs::import_now(db, actor, "ATT&CK", &content, Target::of_source(missing), &|_, _| false)
+    runs::import_now(db, actor, "ATT&CK", &content, Target::of_source(missing), &Takes::new())
 }
 
 /// Writes the tests of Atomic Red Team into their repository. What the source does not hold stays, unless
@@ -53,5 +54,5 @@ pub fn apply_attack(db: &Db, actor: &Actor, attack: &Attack, missing: Missing) -
 /// When the database refuses; nothing is then written.
 pub fn apply_atomics(db: &Db, actor: &Actor, atomics: &Atomics, missing: Missing) -> Result<Counts> {
     let content = Content::Atomics(atomics.clone());
-    runs::import_now(db, actor, "Atomic Red Team", &content, Target::of_source(missing), &|_, _| false)
+    runs::import_now(db, actor, "Atomic Red Team", &content, Target::of_source(missing), &Takes::new())
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::engine::apply;
 use super::target::{Applied, Target};
+use crate::imports::outcome::{Surface, Takes as Taken};
 use crate::imports::preview::{Change, Detail, ImportState, Preview, Verdict};
 use crate::imports::source::{Content, ImportKind};
 use crate::kernel::authz::Shelf;
@@ -105,6 +106,7 @@ impl Import {
             missing: if self.withdraw { Missing::Withdraw } else { Missing::Keep },
             shelf,
             editor: None,
+            surface: Surface::Web,
         }
     }
 }
@@ -388,6 +390,7 @@ impl Claimed {
             missing: if self.withdraw { Missing::Withdraw } else { Missing::Keep },
             shelf: self.created_by.map_or_else(Shelf::whole, Shelf::of_maker),
             editor: None,
+            surface: Surface::Web,
         }
     }
 }
@@ -568,22 +571,19 @@ pub(crate) fn apply_import(
         .filter(library_import_changes::position.eq_any(positions))
         .select((library_import_changes::position, library_import_changes::key))
         .load(tx.conn)?;
-    let chosen: std::collections::HashSet<(&str, Option<&str>)> = takes
+    let taken: Taken = takes
         .0
         .iter()
         .filter_map(|(at, field)| {
             let (_, key) = keys.iter().find(|(position, _)| position == at)?;
-            Some((key.as_str(), field.as_deref()))
+            Some((key.clone(), field.clone()))
         })
         .collect();
-    let takes =
-        |key: &str, field: &str| chosen.contains(&(key, None)) || chosen.contains(&(key, Some(field)));
-    let applied = apply(tx, content, import.target(shelf), &takes, agreed.outline.as_deref())?;
+    let applied = apply(tx, content, import.target(shelf), &taken, agreed.outline.as_deref())?;
     close(tx, id, &import.file_name, content, applied)
 }
 
-/// Imports at once, as the command line does; an import that changes nothing leaves nothing. `takes`: as for
-/// [`apply`].
+/// Imports at once, as the command line does; an import that changes nothing leaves nothing.
 ///
 /// # Errors
 /// As [`apply`].
@@ -593,7 +593,7 @@ pub fn import_now(
     file_name: &str,
     content: &Content,
     target: Target,
-    takes: &dyn Fn(&str, &str) -> bool,
+    takes: &Taken,
 ) -> Result<Counts> {
     db.write_blocking(actor, |tx| {
         let applied = apply(tx, content, target, takes, None)?;

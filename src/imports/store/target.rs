@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use diesel::sql_types::{Array, Text};
 
+use crate::imports::outcome::{Surface, Takes};
 use crate::imports::preview::{Change, Preview, Verdict};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
@@ -23,12 +24,13 @@ pub struct Target {
     pub shelf: Shelf,
     /// Who writes in a managed or private repository that the import makes; none for who imports.
     pub editor: Option<PersonId>,
+    pub surface: Surface,
 }
 
 impl Target {
-    /// Where a source says that it goes.
+    /// Where a source says that it goes, on the command line.
     pub fn of_source(missing: Missing) -> Self {
-        Self { repository: None, missing, shelf: Shelf::whole(), editor: None }
+        Self { repository: None, missing, shelf: Shelf::whole(), editor: None, surface: Surface::CommandLine }
     }
 }
 
@@ -104,4 +106,50 @@ fn unknown_techniques(conn: &mut PgConnection, named: &[(&str, &str)]) -> Result
     let unknown: Vec<Id> =
         diesel::sql_query(sql).bind::<Array<Text>, _>(ids.into_iter().collect::<Vec<_>>()).load(conn)?;
     Ok(unknown.into_iter().map(|row| row.id).collect())
+}
+
+/// Tells the conflicts of an import by how they end, in its rows and in its counts.
+pub fn settle(preview: &mut Preview, takes: &Takes) {
+    for change in preview.changes.iter_mut().filter(|change| change.verdict == Verdict::Conflict) {
+        let Change { key, detail, verdict, returns, .. } = change;
+        detail.fields.retain(|field| !field.is_conflict || takes.takes(key, &field.key));
+        let is_taken = !detail.fields.is_empty();
+        if !is_taken {
+            detail.sentence = "Changed here and in the file. What stands here was kept.".to_owned();
+        }
+        if is_taken || *returns {
+            *verdict = if *returns { Verdict::Added } else { Verdict::Changed };
+            continue;
+        }
+        *verdict = Verdict::Kept;
+        preview.counts.changed = preview.counts.changed.saturating_sub(1);
+        preview.counts.kept += 1;
+    }
+    preview.sort();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imports::preview::ShownField;
+    use crate::library::changes::Counts;
+
+    #[test]
+    fn conflicts_are_told_and_counted_by_how_they_end() {
+        let conflict = |key: &str, returns: bool| {
+            let mut change = Change::new(Verdict::Conflict, key, key);
+            change.detail.fields =
+                vec![ShownField { key: "name".into(), is_conflict: true, ..ShownField::default() }];
+            change.returns = returns;
+            change
+        };
+        let counts = Counts { added: 1, changed: 2, ..Counts::default() };
+        let changes = vec![conflict("ours", false), conflict("theirs", false), conflict("back", true)];
+        let mut preview = Preview { counts, changes, stored: 3 };
+        settle(&mut preview, &Takes::from_iter([("theirs".to_owned(), Some("name".to_owned()))]));
+        let told: Vec<_> = preview.changes.iter().map(|one| (one.verdict, one.key.as_str())).collect();
+        let ended = [(Verdict::Changed, "theirs"), (Verdict::Added, "back"), (Verdict::Kept, "ours")];
+        assert_eq!(told, ended);
+        assert_eq!(preview.counts, Counts { added: 1, changed: 1, kept: 1, ..Counts::default() });
+    }
 }

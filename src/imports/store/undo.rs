@@ -6,8 +6,8 @@ use diesel::sql_types::{BigInt, Text};
 use uuid::Uuid;
 
 use super::runs::{Import, get_own_import, set_closed};
-use crate::imports::outcome::TEST_PLAN;
-use crate::imports::preview::{ImportState, Verdict};
+use crate::imports::outcome::{TERM, TEST_PLAN};
+use crate::imports::preview::ImportState;
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{ImportId, LibraryProcedureId, TestPlanId};
@@ -18,15 +18,19 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::library::store::curated::{lock, remove_release, restore_release};
 use crate::library::store::incoming::{Before, Use, list_uses, take_back};
-use crate::library::store::undo::{PlanBefore, PlanUse, list_plan_uses, take_plans_back};
+use crate::library::store::undo::{
+    PlanBefore, PlanUse, TermBefore, list_plan_uses, take_plans_back, take_terms_back,
+};
 
 /// How many obstacles are named; the rest is counted.
 const NAMED: usize = 20;
 
 /// What an import did, row by row.
+#[derive(Default)]
 struct Acts {
     procedures: Vec<(LibraryProcedureId, Before)>,
     plans: Vec<PlanBefore>,
+    terms: Vec<TermBefore>,
     /// Of a release of ATT&CK: what each external id was before; null where it was not there.
     facts: HashMap<String, serde_json::Value>,
 }
@@ -35,18 +39,21 @@ fn acts(conn: &mut PgConnection, id: ImportId) -> Result<Acts> {
     let rows: Vec<(String, Option<Uuid>, Option<serde_json::Value>)> = library_import_changes::table
         .filter(library_import_changes::import_id.eq(id))
         .filter(library_import_changes::before.is_not_null())
-        .filter(library_import_changes::verdict.ne(Verdict::Kept))
         .select((
             library_import_changes::key,
             library_import_changes::subject_id,
             library_import_changes::before,
         ))
         .load(conn)?;
-    let mut acts = Acts { procedures: Vec::new(), plans: Vec::new(), facts: HashMap::new() };
+    let mut acts = Acts::default();
     for (key, subject, before) in rows {
         let Some(mut before) = before else { continue };
         if let Some(plan) = before.get_mut(TEST_PLAN) {
             acts.plans.push(serde_json::from_value(plan.take())?);
+            continue;
+        }
+        if let Some(term) = before.get_mut(TERM) {
+            acts.terms.push(serde_json::from_value(term.take())?);
             continue;
         }
         match subject {
@@ -78,14 +85,8 @@ pub fn list_obstacles(conn: &mut PgConnection, import: &Import) -> Result<Vec<St
         return Ok(vec!["It was not applied.".to_owned()]);
     }
     let acts = acts(conn, import.id)?;
-    if acts.procedures.is_empty() && acts.plans.is_empty() && acts.facts.is_empty() {
-        let told = if import.tally().counts.changes_nothing() {
-            "It changed nothing, so there is nothing to undo."
-        } else {
-            "All that it brought are methodologies, tactics and techniques, which stay: delete them by hand \
-                where nothing uses them."
-        };
-        return Ok(vec![told.to_owned()]);
+    if acts.procedures.is_empty() && acts.plans.is_empty() && acts.terms.is_empty() && acts.facts.is_empty() {
+        return Ok(vec!["It changed nothing, so there is nothing to undo.".to_owned()]);
     }
     if !import.is_last {
         return Ok(vec!["A later import went to the same place. Take that back first.".to_owned()]);
@@ -169,6 +170,7 @@ pub(crate) fn undo(tx: &mut WriteTx<'_>, shelf: Shelf, id: ImportId) -> Result<A
     let acts = acts(tx.conn, id)?;
     take_plans_back(tx, &acts.plans)?;
     take_back(tx, &acts.procedures)?;
+    take_terms_back(tx, &acts.terms)?;
     if let Some(version) = &import.attack_version {
         if is_whole(&acts) {
             remove_release(tx, version)?;

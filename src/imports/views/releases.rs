@@ -39,6 +39,23 @@ impl Releases {
         let left = |mapping: &&Mapping| matches!(mapping.fate, Fate::Gone | Fate::Unknown | Fate::InUse);
         self.mappings.iter().filter(left).collect()
     }
+    /// Why nothing can be ticked; none where something can.
+    fn why_closed(&self) -> Option<&'static str> {
+        let has_heirs = |mapping: &&Mapping| matches!(mapping.fate, Fate::Became(_) | Fate::Open(_));
+        let mut named = self.mappings.iter().filter(has_heirs).peekable();
+        if named.peek().is_none() {
+            Some(
+                "No release that the library holds says what takes their place, so there is nothing to re-tag. \
+                    Import one that does, or edit the procedures; until then they keep what they name.",
+            )
+        } else if !self.may_retag {
+            Some("Who may import and edit the library re-tags them.")
+        } else if named.all(|mapping| mapping.open == 0) {
+            Some("They stand in repositories that you do not write in: their editors re-tag them.")
+        } else {
+            None
+        }
+    }
     /// Id of the section, its heading, and what it lists.
     fn altered<'d>(&self, found: &'d Differences) -> Vec<(&'static str, &'static str, &'d [Altered])> {
         vec![("renamed", "Renamed", &found.renamed), ("moved", "Moved between tactics", &found.moved)]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, Span, Tag};
 
-use crate::imports::domain::{ImportError, TEXT_MAX};
+use crate::imports::domain::{BYTE_ORDER_MARK, ImportError, TEXT_MAX};
 use crate::imports::findings::Findings;
 
 /// Lists in maps in lists; real files need five.
@@ -45,6 +45,21 @@ pub fn no_tag(_: &str) -> bool {
     false
 }
 
+/// The text of a YAML file.
+///
+/// # Errors
+/// When it is no UTF-8, or has a byte-order mark.
+pub fn text<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, ImportError> {
+    let at =
+        |line: usize, sentence: &str| ImportError { line: Some(line), ..ImportError::file(file, sentence) };
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| at(line_at(bytes, error.valid_up_to()), "it is not UTF-8 text"))?;
+    if text.starts_with('\u{feff}') {
+        return Err(at(1, BYTE_ORDER_MARK));
+    }
+    Ok(text)
+}
+
 /// Reads a file that holds one document.
 ///
 /// # Errors
@@ -53,11 +68,7 @@ pub fn no_tag(_: &str) -> bool {
 pub fn parse(file: &str, bytes: &[u8], tags: KnownTag) -> Result<Node, ImportError> {
     let at =
         |line: usize, sentence: &str| ImportError { line: Some(line), ..ImportError::file(file, sentence) };
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| at(line_at(bytes, error.valid_up_to()), "it is not UTF-8 text"))?;
-    if text.starts_with('\u{feff}') {
-        return Err(at(1, "it begins with a byte-order mark; save it as UTF-8 without one"));
-    }
+    let text = text(file, bytes)?;
     if let Some(place) = text.find('\0') {
         return Err(at(line_at(bytes, place), "the text holds the character U+0000"));
     }

@@ -9,23 +9,20 @@ use diesel::upsert::excluded;
 use uuid::Uuid;
 
 use super::revisions;
+use super::rows::{Identity, Noted, ProcedureRow, note, put};
 use super::shelf::seen;
 use super::undo::{PlanBefore, find_plan_was};
-use super::versions::VersionRow;
+use super::versions::{Notes, VersionRow};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, PersonId, RepositoryId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{
-    library_procedure_versions, library_procedures, repositories, repository_people, test_plan_procedures,
-    test_plans,
+    library_procedures, repositories, repository_people, test_plan_procedures, test_plans,
 };
 use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
 use crate::library::planning::woven;
-
-/// Rows of one INSERT: a statement holds at most 65,535 values.
-const CHUNK: usize = 2_000;
 
 /// A repository as an export or import needs it.
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -104,32 +101,32 @@ struct There {
     there: bool,
 }
 
-/// Refuses a name and a prefix that are taken, by anybody's repository.
+/// Refuses a name and a prefix that are taken, by anybody's repository. `elsewhere`: how a repository of
+/// one's own is chosen, as the end of a sentence.
 ///
 /// # Errors
 /// [`Error::Refused`]
-pub fn check_free(conn: &mut PgConnection, prefix: &str, name: &str) -> Result<()> {
+pub fn check_free(conn: &mut PgConnection, prefix: &str, name: &str, elsewhere: &str) -> Result<()> {
     if !list_taken(conn, &[prefix.to_owned()])?.is_empty() {
-        return Err(prefix_taken(prefix));
+        return Err(prefix_taken(prefix, elsewhere));
     }
     // sql_query: names are told apart without regard to capitals, and nobody learns of a private one.
     let sql = "SELECT EXISTS (SELECT FROM repositories WHERE lower(name) = lower($1) AND type <> 'private') \
         AS there";
     let named: There = diesel::sql_query(sql).bind::<Text, _>(name).get_result(conn)?;
-    if named.there { Err(name_taken(name)) } else { Ok(()) }
+    if named.there { Err(name_taken(name, elsewhere)) } else { Ok(()) }
 }
 
-fn prefix_taken(prefix: &str) -> Error {
+fn prefix_taken(prefix: &str, elsewhere: &str) -> Error {
     Error::Refused(format!(
         "Another repository here has the prefix {prefix}. Import into a repository of your own instead: \
-            choose it where you upload, or name it with --repository PREFIX."
+            {elsewhere}."
     ))
 }
 
-fn name_taken(name: &str) -> Error {
+fn name_taken(name: &str, elsewhere: &str) -> Error {
     Error::Refused(format!(
-        "Another repository here is called {name}. Import into a repository of your own instead: choose it \
-            where you upload, or name it with --repository PREFIX."
+        "Another repository here is called {name}. Import into a repository of your own instead: {elsewhere}."
     ))
 }
 
@@ -156,6 +153,7 @@ pub struct StoredProcedure {
     pub imported_digest: Option<Vec<u8>>,
     #[diesel(sql_type = Nullable<Binary>)]
     pub written_from: Option<Vec<u8>>,
+    /// Where it was taken from, as it says or what it was copied from does.
     #[diesel(sql_type = Text)]
     pub origin: String,
     /// Key of the repository that it was copied from, or of its own, where an importer or the binary owns
@@ -179,18 +177,26 @@ impl StoredProcedure {
 
 /// All procedures of a repository, retired ones too, by number.
 pub fn list_stored(conn: &mut PgConnection, repository: RepositoryId) -> Result<Vec<StoredProcedure>> {
-    // sql_query: two versions of each, and the repository that it was copied from.
-    let sql =
-        "SELECT p.id, p.identity, p.source_key, p.number, v.body, p.current_version, p.imported_version,
-            i.digest AS imported_digest, p.written_from, p.origin,
-            CASE WHEN o.type = 'curated' THEN o.key WHEN own.type = 'curated' THEN own.key END AS origin_key,
+    // sql_query: two versions of each, and back from copy to original until one says where it is from. A copy
+    // is younger than its original, so that ends.
+    let sql = "WITH RECURSIVE line AS (
+            SELECT p.id, p.copied_from AS original, p.origin,
+                CASE WHEN r.type = 'curated' THEN r.key END AS key, 0 AS steps
+            FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
+            WHERE p.repository_id = $1
+         UNION ALL
+            SELECT line.id, p.copied_from, p.origin, CASE WHEN r.type = 'curated' THEN r.key END, steps + 1
+            FROM line JOIN library_procedures p ON p.id = line.original
+            JOIN repositories r ON r.id = p.repository_id
+            WHERE line.origin = '' AND line.key IS NULL),
+         said AS (SELECT DISTINCT ON (id) id, origin, key FROM line ORDER BY id, steps DESC)
+         SELECT p.id, p.identity, p.source_key, p.number, v.body, p.current_version, p.imported_version,
+            i.digest AS imported_digest, p.written_from, said.origin, said.key AS origin_key,
             p.retired_at IS NOT NULL OR p.withdrawn_at IS NOT NULL AS is_retired, p.withdrawn_at
          FROM library_procedures p
-         JOIN repositories own ON own.id = p.repository_id
+         JOIN said ON said.id = p.id
          JOIN library_procedure_versions v ON v.procedure_id = p.id AND v.n = p.current_version
          LEFT JOIN library_procedure_versions i ON i.procedure_id = p.id AND i.n = p.imported_version
-         LEFT JOIN library_procedures source ON source.id = p.copied_from
-         LEFT JOIN repositories o ON o.id = source.repository_id
          WHERE p.repository_id = $1 ORDER BY p.number";
     Ok(diesel::sql_query(sql).bind::<SqlUuid, _>(repository).load(conn)?)
 }
@@ -291,7 +297,8 @@ pub fn list_all_plans(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<Store
         .load(conn)?)
 }
 
-/// Makes a repository for what comes in. `editor` is the first who may write in it.
+/// Makes a repository for what comes in. `editor` is the first who may write in it; `elsewhere` as for
+/// [`check_free`].
 ///
 /// # Errors
 /// [`Error::Refused`] where its name or prefix is taken, or nobody could write in it.
@@ -299,6 +306,7 @@ pub(crate) fn insert_repository(
     tx: &mut WriteTx<'_>,
     new: &StoredRepository,
     editor: Option<PersonId>,
+    elsewhere: &str,
 ) -> Result<RepositoryId> {
     let editor = editor.or(tx.actor().id);
     if matches!(new.kind, RepositoryType::Managed | RepositoryType::Private) && editor.is_none() {
@@ -323,8 +331,8 @@ pub(crate) fn insert_repository(
         ))
         .execute(tx.conn)
         .map_err(|e| match Error::constraint(&e) {
-            Some("repositories_name") => name_taken(&new.name),
-            Some("repositories_prefix_key") => prefix_taken(&new.prefix),
+            Some("repositories_name") => name_taken(&new.name, elsewhere),
+            Some("repositories_prefix_key") => prefix_taken(&new.prefix, elsewhere),
             _ => e.into(),
         })?;
     if let Some(editor) = editor {
@@ -351,34 +359,11 @@ pub(crate) struct IncomingProcedure {
     pub theirs: ProcedureBody,
     /// What stands on top of it, where both sides had changed it.
     pub merged: Option<ProcedureBody>,
+    /// Whether that is what stands here already.
+    pub stays: bool,
     pub written_from: Option<ContentDigest>,
     pub origin: String,
     pub is_retired: bool,
-}
-
-#[derive(Insertable)]
-#[diesel(table_name = library_procedures)]
-struct ProcedureRow {
-    id: LibraryProcedureId,
-    repository_id: RepositoryId,
-    source_key: String,
-    number: i32,
-    identity: Uuid,
-    name: String,
-    description: String,
-    technique_ids: Vec<String>,
-    platforms: Vec<String>,
-    tags: Vec<String>,
-    executors: Vec<String>,
-    search: String,
-    current_version: i32,
-    imported_version: Option<i32>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-    retired_at: Option<DateTime<Utc>>,
-    withdrawn_at: Option<DateTime<Utc>>,
-    origin: String,
-    written_from: Option<Vec<u8>>,
 }
 
 /// Where a procedure was written.
@@ -390,8 +375,9 @@ pub(crate) struct Written {
 }
 
 /// Stores procedures of one repository: what a source says is a version of its own, which the next import
-/// compares with, and what was merged stands on top. What was withdrawn is back. Answers by identity; the
-/// caller audits.
+/// compares with. Where it is not taken whole it is only noted, and what was merged is the next version,
+/// unless that is what stands here already. What was withdrawn is back. Answers by identity; the caller
+/// audits.
 pub(crate) fn write_procedures(
     tx: &mut WriteTx<'_>,
     repository: RepositoryId,
@@ -400,66 +386,44 @@ pub(crate) fn write_procedures(
 ) -> Result<HashMap<Uuid, Written>> {
     let (now, person) = (tx.now(), tx.actor().id);
     let (mut rows, mut versions, mut written) = (Vec::new(), Vec::new(), HashMap::new());
+    let there: Vec<LibraryProcedureId> = incoming
+        .iter()
+        .filter(|procedure| procedure.merged.is_some())
+        .filter_map(|procedure| procedure.before.map(|(id, _)| id))
+        .collect();
+    let mut notes = Notes::of(tx.conn, &there)?;
+    let mut noted = Vec::new();
     for procedure in incoming {
         let (id, before) = procedure.before.unwrap_or_else(|| (LibraryProcedureId::new(), 0));
-        let imported = before + 1;
-        let mut current = imported;
+        let is_whole = procedure.merged.as_ref().is_none_or(|merged| *merged == procedure.theirs);
+        let imported = if is_whole { before + 1 } else { notes.next(id, before) };
+        let current = if procedure.stays { before } else { before + 1 };
         versions.push(VersionRow::of(id, imported, &procedure.theirs, now, person)?);
-        if let Some(merged) = &procedure.merged {
-            current += 1;
+        written.insert(procedure.identity, Written { id, version: current });
+        let written_from = procedure.written_from.map(|digest| digest.to_vec());
+        if procedure.stays {
+            noted.push(Noted { id, imported: Some(imported), written_from });
+            continue;
+        }
+        if !is_whole && let Some(merged) = &procedure.merged {
             versions.push(VersionRow::of(id, current, merged, now, person)?);
         }
-        written.insert(procedure.identity, Written { id, version: current });
         let body = procedure.merged.unwrap_or(procedure.theirs);
-        rows.push(ProcedureRow {
+        let who = Identity {
             id,
-            repository_id: repository,
-            source_key: procedure.source_key,
+            repository,
+            key: procedure.source_key,
             number: procedure.number,
             identity: procedure.identity,
-            search: body.search_text(&format!("{prefix}-{}", procedure.number)),
-            executors: body.executors(),
-            name: body.name,
-            description: body.description,
-            technique_ids: body.technique_ids,
-            platforms: body.platforms,
-            tags: body.tags,
-            current_version: current,
-            imported_version: Some(imported),
-            created_at: now,
-            updated_at: now,
-            retired_at: procedure.is_retired.then_some(now),
-            withdrawn_at: None,
+            shown: format!("{prefix}-{}", procedure.number),
             origin: procedure.origin,
-            written_from: procedure.written_from.map(|digest| digest.to_vec()),
-        });
+            written_from,
+        };
+        let row = ProcedureRow::new(who, &body, current, Some(imported), now);
+        rows.push(row.retired(procedure.is_retired.then_some(now)));
     }
-    for chunk in rows.chunks(CHUNK) {
-        diesel::insert_into(library_procedures::table)
-            .values(chunk)
-            .on_conflict(library_procedures::id)
-            .do_update()
-            .set((
-                library_procedures::name.eq(excluded(library_procedures::name)),
-                library_procedures::description.eq(excluded(library_procedures::description)),
-                library_procedures::technique_ids.eq(excluded(library_procedures::technique_ids)),
-                library_procedures::platforms.eq(excluded(library_procedures::platforms)),
-                library_procedures::tags.eq(excluded(library_procedures::tags)),
-                library_procedures::executors.eq(excluded(library_procedures::executors)),
-                library_procedures::search.eq(excluded(library_procedures::search)),
-                library_procedures::current_version.eq(excluded(library_procedures::current_version)),
-                library_procedures::imported_version.eq(excluded(library_procedures::imported_version)),
-                library_procedures::updated_at.eq(excluded(library_procedures::updated_at)),
-                library_procedures::origin.eq(excluded(library_procedures::origin)),
-                library_procedures::written_from.eq(excluded(library_procedures::written_from)),
-                library_procedures::withdrawn_at.eq(excluded(library_procedures::withdrawn_at)),
-                library_procedures::edit_version.eq(library_procedures::edit_version + 1),
-            ))
-            .execute_anew(tx.conn)?;
-    }
-    for chunk in versions.chunks(CHUNK) {
-        diesel::insert_into(library_procedure_versions::table).values(chunk).execute_anew(tx.conn)?;
-    }
+    put(tx, &rows, &versions)?;
+    note(tx, &noted)?;
     Ok(written)
 }
 
@@ -759,17 +723,22 @@ pub fn list_names(conn: &mut PgConnection, shelf: Shelf, wanted: &[Uuid]) -> Res
     Ok(rows.into_iter().map(|row| (row.identity, row.shown)).collect())
 }
 
-/// Versions of procedures: bodies by procedure and number.
+/// Versions of procedures: bodies by procedure and number. `digests`: of versions that a file names.
 pub fn list_versions(
     conn: &mut PgConnection,
     wanted: &[LibraryProcedureId],
+    digests: &[ContentDigest],
 ) -> Result<HashMap<(LibraryProcedureId, i32), ProcedureBody>> {
-    // sql_query: of each procedure the current version and the one that the last import wrote.
+    let digests: Vec<Vec<u8>> = digests.iter().map(|digest| digest.to_vec()).collect();
+    // sql_query: of each procedure the current version, the one that the last import wrote, and others.
     let sql = "SELECT v.procedure_id, v.n, v.body FROM library_procedures p
          JOIN library_procedure_versions v ON v.procedure_id = p.id
-            AND (v.n = p.current_version OR v.n = p.imported_version)
+            AND (v.n = p.current_version OR v.n = p.imported_version OR v.digest = ANY ($2))
          WHERE p.id = ANY ($1)";
-    let rows: Vec<BaseRow> = diesel::sql_query(sql).bind::<Array<SqlUuid>, _>(wanted).load(conn)?;
+    let rows: Vec<BaseRow> = diesel::sql_query(sql)
+        .bind::<Array<SqlUuid>, _>(wanted)
+        .bind::<Array<Binary>, _>(digests)
+        .load(conn)?;
     rows.into_iter().map(|row| Ok(((row.procedure_id, row.n), serde_json::from_value(row.body)?))).collect()
 }
 

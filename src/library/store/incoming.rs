@@ -5,23 +5,20 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel::upsert::excluded;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::rows::{Identity, Noted, ProcedureRow, note, put};
 use super::shelf::take_numbers;
-use super::versions::VersionRow;
+use super::versions::{Notes, VersionRow};
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
-use crate::kernel::db::schema::{library_procedure_versions, library_procedures};
+use crate::kernel::db::schema::library_procedures;
 use crate::library::changes::{Changes, Missing, plan};
 use crate::library::compare::{Compared, compare};
 use crate::library::domain::{ContentDigest, ProcedureBody};
-
-/// Rows of one INSERT: a statement holds at most 65,535 values.
-const CHUNK: usize = 2_000;
 
 /// What a source says of a repository.
 pub(crate) struct Incoming<'a> {
@@ -29,7 +26,11 @@ pub(crate) struct Incoming<'a> {
     pub procedures: &'a [(String, ProcedureBody)],
     /// Keys that the source holds and that were refused.
     pub held: &'a [String],
+    /// Techniques of which the source holds what it was refused with, under keys that nobody knows.
+    pub held_techniques: &'a [String],
     pub missing: Missing,
+    /// Where it all was taken from, for the list of licences; empty where its repository says so.
+    pub origin: &'a str,
 }
 
 /// A procedure as it stands in the repository.
@@ -56,6 +57,10 @@ pub(crate) struct Stored {
     imported_digest: Option<Vec<u8>>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     withdrawn_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Text)]
+    origin: String,
+    #[diesel(sql_type = Nullable<Binary>)]
+    written_from: Option<Vec<u8>>,
 }
 
 impl Stored {
@@ -113,7 +118,11 @@ pub(crate) fn plan_procedures(
             (row.key.clone(), ContentDigest::try_from(base).unwrap_or_default())
         })
         .collect();
-    let changes = plan(&there, &keyed, incoming.held, incoming.missing);
+    let mut held = incoming.held.to_vec();
+    if let Some(repository) = repository.filter(|_| !incoming.held_techniques.is_empty()) {
+        held.extend(list_keys_naming(conn, repository, incoming.held_techniques)?);
+    }
+    let changes = plan(&there, &keyed, &held, incoming.missing);
     let compared = compare_changed(conn, &stored, &changes, incoming)?;
     let digests = keyed.into_iter().map(|(_, digest)| digest).collect();
     Ok(ProcedurePlan { changes, stored, compared, digests })
@@ -122,12 +131,36 @@ pub(crate) fn plan_procedures(
 fn list_stored(conn: &mut PgConnection, repository: RepositoryId) -> Result<Vec<Stored>> {
     // sql_query: the table of versions twice, for what stands and for what was imported.
     let sql = "SELECT p.id, p.source_key AS key, p.number, p.identity, p.name, p.current_version AS version,
-            v.digest, p.imported_version AS imported, i.digest AS imported_digest, p.withdrawn_at
+            v.digest, p.imported_version AS imported, i.digest AS imported_digest, p.withdrawn_at,
+            p.origin, p.written_from
          FROM library_procedures p
          JOIN library_procedure_versions v ON v.procedure_id = p.id AND v.n = p.current_version
          LEFT JOIN library_procedure_versions i ON i.procedure_id = p.id AND i.n = p.imported_version
          WHERE p.repository_id = $1";
     Ok(diesel::sql_query(sql).bind::<SqlUuid, _>(repository).load(conn)?)
+}
+
+#[derive(QueryableByName)]
+struct Key {
+    #[diesel(sql_type = Text)]
+    key: String,
+}
+
+/// Keys of what the last imports brought for these techniques.
+fn list_keys_naming(
+    conn: &mut PgConnection,
+    repository: RepositoryId,
+    techniques: &[String],
+) -> Result<Vec<String>> {
+    // sql_query: a condition inside of what a version says, whatever was re-tagged here since.
+    let sql = "SELECT p.source_key AS key FROM library_procedures p
+         JOIN library_procedure_versions i ON i.procedure_id = p.id AND i.n = p.imported_version
+         WHERE p.repository_id = $1 AND i.body -> 'technique_ids' ?| $2";
+    let keys: Vec<Key> = diesel::sql_query(sql)
+        .bind::<SqlUuid, _>(repository)
+        .bind::<Array<Text>, _>(techniques)
+        .load(conn)?;
+    Ok(keys.into_iter().map(|row| row.key).collect())
 }
 
 /// Three versions of everything that is there and comes differently.
@@ -206,69 +239,6 @@ pub(crate) struct Act {
     pub before: Before,
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = library_procedures)]
-struct ProcedureRow {
-    id: Uuid,
-    repository_id: Uuid,
-    source_key: String,
-    number: i32,
-    identity: Uuid,
-    name: String,
-    description: String,
-    technique_ids: Vec<String>,
-    platforms: Vec<String>,
-    tags: Vec<String>,
-    executors: Vec<String>,
-    search: String,
-    current_version: i32,
-    imported_version: Option<i32>,
-    withdrawn_at: Option<DateTime<Utc>>,
-    created_at: DateTime<Utc>,
-    updated_at: DateTime<Utc>,
-}
-
-/// Who a procedure is, whatever it says.
-struct Identity {
-    id: Uuid,
-    repository: RepositoryId,
-    key: String,
-    number: i32,
-    identity: Uuid,
-    /// `HLF-12`
-    shown: String,
-}
-
-impl ProcedureRow {
-    fn new(
-        who: Identity,
-        body: &ProcedureBody,
-        current: i32,
-        imported: Option<i32>,
-        at: DateTime<Utc>,
-    ) -> Self {
-        Self {
-            id: who.id,
-            repository_id: who.repository.0,
-            source_key: who.key,
-            number: who.number,
-            identity: who.identity,
-            name: body.name.clone(),
-            description: body.description.clone(),
-            technique_ids: body.technique_ids.clone(),
-            platforms: body.platforms.clone(),
-            tags: body.tags.clone(),
-            executors: body.executors(),
-            search: body.search_text(&who.shown),
-            current_version: current,
-            imported_version: imported,
-            withdrawn_at: None,
-            created_at: at,
-            updated_at: at,
-        }
-    }
-}
-
 /// Brings a repository to what the source says: the new come, the changed get their next version, what was
 /// changed here as well is merged (`takes` says of key and field where theirs stands in a conflict), the
 /// returned come back, and the missing are withdrawn where that is asked for. The caller holds the lock and
@@ -285,13 +255,17 @@ pub(crate) fn write_procedures(
     let new = left.iter().filter(|key| !plan.stored.contains_key(**key)).count();
     let mut numbers = take_numbers(tx.conn, repository, new)?;
     let (now, person) = (tx.now(), tx.actor().id);
+    let edited = plan.stored.iter().filter(|(key, row)| row.is_edited() && plan.compared.contains_key(*key));
+    let edited: Vec<LibraryProcedureId> = edited.map(|(_, row)| row.id).collect();
+    let mut notes = Notes::of(tx.conn, &edited)?;
     let (mut rows, mut versions, mut acts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut noted = Vec::new();
     for ((key, theirs), digest) in incoming.procedures.iter().zip(&plan.digests) {
         if !left.remove(key.as_str()) {
             continue;
         }
         let stored = plan.stored.get(key);
-        let id = stored.map_or_else(|| LibraryProcedureId::new().0, |row| row.id.0);
+        let id = stored.map_or_else(LibraryProcedureId::new, |row| row.id);
         let number = match stored {
             Some(row) => row.number,
             None => numbers.take(),
@@ -299,6 +273,7 @@ pub(crate) fn write_procedures(
         let mut version = stored.map_or(0, |row| row.version);
         let mut imported = stored.and_then(|row| row.imported);
         let mut body = theirs.clone();
+        let mut stays = false;
         // What was withdrawn may come back as it was: then its last version still says it all.
         let brings_nothing = stored.is_some_and(|row| row.digest == *digest || row.base() == *digest);
         if brings_nothing {
@@ -306,22 +281,33 @@ pub(crate) fn write_procedures(
                 body = ours.merged(|_| false)?;
             }
         } else {
-            version += 1;
-            imported = Some(version);
-            versions.push(VersionRow::of(LibraryProcedureId(id), version, theirs, now, person)?);
-            // Theirs is kept as it came, so that the next import knows what it was; what both make of it
-            // stands above.
-            if let Some(compared) = plan.compared.get(key).filter(|_| stored.is_some_and(Stored::is_edited)) {
+            let mut add = |n: i32, body: &ProcedureBody| -> Result<()> {
+                versions.push(VersionRow::of(id, n, body, now, person)?);
+                Ok(())
+            };
+            let edited = plan.compared.get(key).filter(|_| stored.is_some_and(Stored::is_edited));
+            if let Some(compared) = edited {
                 body = compared.merged(|field| takes(key, field))?;
-                if body != *theirs {
+                stays = compared.keeps_ours(|field| takes(key, field));
+            }
+            if body == *theirs {
+                version += 1;
+                imported = Some(version);
+                add(version, theirs)?;
+            } else {
+                // Theirs is noted as it came, so that the next import knows what it was.
+                let note = notes.next(id, version);
+                imported = Some(note);
+                add(note, theirs)?;
+                if !stays {
                     version += 1;
-                    versions.push(VersionRow::of(LibraryProcedureId(id), version, &body, now, person)?);
+                    add(version, &body)?;
                 }
             }
         }
         acts.push(Act {
             key: key.clone(),
-            id: LibraryProcedureId(id),
+            id,
             before: Before {
                 current: stored.map(|row| row.version),
                 imported: stored.and_then(|row| row.imported),
@@ -330,17 +316,28 @@ pub(crate) fn write_procedures(
                 after: version,
             },
         });
+        if stays && stored.is_some_and(|row| row.withdrawn_at.is_none()) {
+            noted.push(Noted { id, imported, written_from: None });
+            continue;
+        }
         let who = Identity {
             id,
             repository,
             key: key.clone(),
             number,
-            identity: stored.map_or(id, |row| row.identity),
+            identity: stored.map_or(id.0, |row| row.identity),
             shown: numbers.id(number),
+            origin: stored
+                .map(|row| row.origin.as_str())
+                .filter(|origin| !origin.is_empty())
+                .unwrap_or(incoming.origin)
+                .to_owned(),
+            written_from: stored.and_then(|row| row.written_from.clone()),
         };
-        rows.push(ProcedureRow::new(who, &body, version, imported, tx.now()));
+        rows.push(ProcedureRow::new(who, &body, version, imported, now));
     }
     put(tx, &rows, &versions)?;
+    note(tx, &noted)?;
     diesel::update(
         library_procedures::table
             .filter(library_procedures::repository_id.eq(repository))
@@ -363,35 +360,6 @@ pub(crate) fn write_procedures(
     Ok(acts)
 }
 
-fn put(tx: &mut WriteTx<'_>, rows: &[ProcedureRow], versions: &[VersionRow]) -> Result<()> {
-    for chunk in rows.chunks(CHUNK) {
-        diesel::insert_into(library_procedures::table)
-            .values(chunk)
-            .on_conflict((library_procedures::repository_id, library_procedures::source_key))
-            .do_update()
-            .set((
-                library_procedures::name.eq(excluded(library_procedures::name)),
-                library_procedures::description.eq(excluded(library_procedures::description)),
-                library_procedures::technique_ids.eq(excluded(library_procedures::technique_ids)),
-                library_procedures::platforms.eq(excluded(library_procedures::platforms)),
-                library_procedures::tags.eq(excluded(library_procedures::tags)),
-                library_procedures::executors.eq(excluded(library_procedures::executors)),
-                library_procedures::search.eq(excluded(library_procedures::search)),
-                library_procedures::current_version.eq(excluded(library_procedures::current_version)),
-                library_procedures::imported_version.eq(excluded(library_procedures::imported_version)),
-                library_procedures::updated_at.eq(excluded(library_procedures::updated_at)),
-                library_procedures::withdrawn_at.eq(excluded(library_procedures::withdrawn_at)),
-                // Whoever has it open finds that it was changed beneath them.
-                library_procedures::edit_version.eq(library_procedures::edit_version + 1),
-            ))
-            .execute_anew(tx.conn)?;
-    }
-    for chunk in versions.chunks(CHUNK) {
-        diesel::insert_into(library_procedure_versions::table).values(chunk).execute_anew(tx.conn)?;
-    }
-    Ok(())
-}
-
 /// The next version of a procedure with what it now says.
 pub(crate) struct NextVersion {
     pub id: LibraryProcedureId,
@@ -411,7 +379,7 @@ pub(crate) enum Imported {
 #[derive(QueryableByName)]
 struct Who {
     #[diesel(sql_type = SqlUuid)]
-    id: Uuid,
+    id: LibraryProcedureId,
     #[diesel(sql_type = SqlUuid)]
     repository_id: RepositoryId,
     #[diesel(sql_type = Text)]
@@ -426,6 +394,10 @@ struct Who {
     version: i32,
     #[diesel(sql_type = Nullable<Integer>)]
     imported: Option<i32>,
+    #[diesel(sql_type = Text)]
+    origin: String,
+    #[diesel(sql_type = Nullable<Binary>)]
+    written_from: Option<Vec<u8>>,
 }
 
 /// Gives procedures their next version. The caller audits.
@@ -433,15 +405,16 @@ pub(crate) fn write_versions(tx: &mut WriteTx<'_>, next: &[NextVersion]) -> Resu
     let ids: Vec<Uuid> = next.iter().map(|next| next.id.0).collect();
     // sql_query: the shown id is put together of two tables, and the rows stay locked.
     let sql = "SELECT p.id, p.repository_id, p.source_key AS key, p.number, p.identity,
-            r.prefix || '-' || p.number AS shown, p.current_version AS version, p.imported_version AS imported
+            r.prefix || '-' || p.number AS shown, p.current_version AS version,
+            p.imported_version AS imported, p.origin, p.written_from
          FROM library_procedures p JOIN repositories r ON r.id = p.repository_id
          WHERE p.id = ANY ($1) ORDER BY p.id FOR UPDATE OF p";
     let known: Vec<Who> = diesel::sql_query(sql).bind::<Array<SqlUuid>, _>(ids).load(tx.conn)?;
-    let mut known: HashMap<Uuid, Who> = known.into_iter().map(|who| (who.id, who)).collect();
+    let mut known: HashMap<LibraryProcedureId, Who> = known.into_iter().map(|who| (who.id, who)).collect();
     let person = tx.actor().id;
     let (mut rows, mut versions) = (Vec::new(), Vec::new());
     for next in next {
-        let Some(who) = known.remove(&next.id.0) else { continue };
+        let Some(who) = known.remove(&next.id) else { continue };
         let n = who.version + 1;
         versions.push(VersionRow::of(next.id, n, &next.body, tx.now(), person)?);
         let imported = match next.imported {
@@ -456,9 +429,11 @@ pub(crate) fn write_versions(tx: &mut WriteTx<'_>, next: &[NextVersion]) -> Resu
             number: who.number,
             identity: who.identity,
             shown: who.shown,
+            origin: who.origin,
+            written_from: who.written_from,
         };
         let row = ProcedureRow::new(identity, &next.body, n, imported, tx.now());
-        rows.push(ProcedureRow { withdrawn_at: next.withdrawn_at, ..row });
+        rows.push(row.withdrawn(next.withdrawn_at));
     }
     put(tx, &rows, &versions)
 }
@@ -500,6 +475,12 @@ pub(crate) fn take_back(tx: &mut WriteTx<'_>, acts: &[(LibraryProcedureId, Befor
         .map(|(id, _)| id.0)
         .collect();
     set_withdrawn(tx, &gone, Some(now))?;
+    let noted: Vec<Noted> = acts
+        .iter()
+        .filter(|(_, before)| same(before))
+        .map(|(id, before)| Noted { id: *id, imported: before.imported, written_from: None })
+        .collect();
+    note(tx, &noted)?;
     let changed: Vec<(LibraryProcedureId, Before, i32)> = acts
         .iter()
         .filter(|(_, before)| !same(before))
@@ -560,11 +541,17 @@ pub(crate) fn list_uses(
     let ids: Vec<Uuid> = acts.iter().map(|(id, _)| id.0).collect();
     let before: Vec<i32> = acts.iter().map(|(_, before)| before.current.unwrap_or(0)).collect();
     let after: Vec<i32> = acts.iter().map(|(_, before)| before.after).collect();
+    // Of one that was left as it was, taking back touches nothing that somebody could have changed since.
+    let left: Vec<bool> = acts
+        .iter()
+        .map(|(_, before)| before.current == Some(before.after) && before.withdrawn_at.is_none())
+        .collect();
     // sql_query: what hangs on a version, of many procedures at once. A test plan takes the newest version,
     // so it uses what is new alone.
     // Content counts, not numbers: what was changed and taken back again is as it was.
     let sql = "SELECT shown, name, edited, plans, engagements, copies FROM (
-            SELECT r.prefix || '-' || p.number AS shown, p.name, now.digest <> was.digest AS edited,
+            SELECT r.prefix || '-' || p.number AS shown, p.name,
+                NOT acts.is_left AND now.digest <> was.digest AS edited,
                 ARRAY(SELECT t.title FROM test_plan_procedures tp JOIN test_plans t ON t.id = tp.test_plan_id
                     WHERE acts.before = 0 AND tp.procedure_id = p.id AND t.deleted_at IS NULL
                     AND t.id <> ALL ($4)
@@ -575,7 +562,7 @@ pub(crate) fn list_uses(
                 (SELECT count(*) FROM library_procedures c
                     WHERE c.copied_from = p.id AND c.copied_version > acts.before
                     AND acts.after > acts.before) AS copies
-            FROM unnest($1, $2, $3) acts (id, before, after)
+            FROM unnest($1, $2, $3, $5) acts (id, before, after, is_left)
             JOIN library_procedures p ON p.id = acts.id JOIN repositories r ON r.id = p.repository_id
             JOIN library_procedure_versions now ON now.procedure_id = p.id AND now.n = p.current_version
             JOIN library_procedure_versions was ON was.procedure_id = p.id AND was.n = acts.after
@@ -586,5 +573,6 @@ pub(crate) fn list_uses(
         .bind::<Array<Integer>, _>(before)
         .bind::<Array<Integer>, _>(after)
         .bind::<Array<SqlUuid>, _>(plans)
+        .bind::<Array<Bool>, _>(left)
         .load(conn)?)
 }

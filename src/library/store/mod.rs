@@ -9,6 +9,7 @@ pub mod plans;
 pub mod procedures;
 pub mod repositories;
 pub mod revisions;
+mod rows;
 mod seed;
 pub mod shelf;
 pub mod tags;

@@ -470,7 +470,7 @@ pub fn get_procedure(
         ))
         .into_boxed();
     let wanted = match version {
-        Some(n) => wanted.filter(versions::n.eq(n)),
+        Some(n) => wanted.filter(versions::n.eq(n)).filter(versions::n.gt(0)),
         None => wanted.filter(versions::n.eq(procedures::current_version)),
     };
     type Row = (

@@ -59,7 +59,13 @@ pub fn seed_starter(db: &Db) -> Result<()> {
         let (repository, _) = ensure_repository(tx, &STARTER)?;
         let procedures: Vec<_> =
             procedures.into_iter().map(|procedure| (procedure.key, procedure.body)).collect();
-        let starter = Incoming { procedures: &procedures, held: &[], missing: Missing::Keep };
+        let starter = Incoming {
+            procedures: &procedures,
+            held: &[],
+            held_techniques: &[],
+            missing: Missing::Keep,
+            origin: "",
+        };
         let plan = plan_procedures(tx.conn, Some(repository), &starter)?;
         write_procedures(tx, repository, &starter, &plan, &|_, _| false)?;
         seed_plans(tx, &plans)?;

@@ -293,14 +293,20 @@ pub fn insert(tx: &mut WriteTx<'_>, kind: TermKind, text: &TermText) -> Result<A
     tx.audited(id, event)
 }
 
-/// As [`insert`], under an id that it has elsewhere; the caller audits.
+/// As [`insert`], under an id that it has elsewhere; answers its version. The caller audits.
 ///
 /// # Errors
 /// As [`insert`].
-pub(crate) fn insert_known(tx: &mut WriteTx<'_>, id: TermId, kind: TermKind, text: &TermText) -> Result<()> {
+pub(crate) fn insert_known(
+    tx: &mut WriteTx<'_>,
+    id: TermId,
+    kind: TermKind,
+    text: &TermText,
+) -> Result<Version> {
     // One that was deleted here and comes again goes on where its history ends.
     let version = history::last_version(tx.conn, Subject(SubjectKind::Term, id.0))? + 1;
-    write_new(tx, id, version, kind, text)
+    write_new(tx, id, version, kind, text)?;
+    Ok(version)
 }
 
 fn write_new(
@@ -338,18 +344,24 @@ fn write_new(
     history::note(tx, Subject(SubjectKind::Term, id.0), &first)
 }
 
-/// Lets a term stand under others too: `parents` are all that it then stands under. The caller audits.
+/// Makes a term say something else; answers what it said. Its short name stays. The caller audits.
 ///
 /// # Errors
 /// [`Error::NotFound`], and parents that are none.
-pub(crate) fn add_parents(tx: &mut WriteTx<'_>, id: TermId, parents: &[Uuid]) -> Result<()> {
+pub(crate) fn write_known(tx: &mut WriteTx<'_>, id: TermId, text: &TermText) -> Result<Own> {
     let mut held = lock_own(tx.conn, id)?;
-    held.text.parents = parents.to_vec();
-    let version = held.version + 1;
-    write_parents(tx.conn, id, held.kind, parents)?;
-    diesel::update(terms::table.find(id)).set(terms::version.eq(version)).execute(tx.conn)?;
-    let value = held.text.get(TermField::Parents);
-    history::note(tx, Subject(SubjectKind::Term, id.0), &[(TermField::Parents, version, value.as_str())])
+    let was = held.clone();
+    held.text = TermText { short_name: was.text.short_name.clone(), ..text.clone() };
+    let changes: Vec<Change<TermField>> = TermField::ALL
+        .iter()
+        .map(|field| Change { field: *field, old: was.text.get(*field), new: held.text.get(*field) })
+        .filter(|change| change.old != change.new)
+        .collect();
+    let version = was.version + 1;
+    held.store(tx, version, &changes)?;
+    let values: Vec<_> = changes.iter().map(|change| (change.field, version, change.new.as_str())).collect();
+    history::note(tx, held.subject(), &values)?;
+    Ok(was)
 }
 
 fn about(act: Kind, verb: &str, kind: TermKind, id: TermId, name: &str) -> Event {

@@ -1,4 +1,6 @@
-//! Taking back what an import did to test plans.
+//! Taking back what an import did to test plans, and to methodologies, tactics and techniques of one's own.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text, Uuid as SqlUuid};
@@ -6,11 +8,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::revisions;
+use super::terms::write_known;
 use crate::kernel::base::error::Result;
-use crate::kernel::base::ids::TestPlanId;
+use crate::kernel::base::ids::{TermId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::WriteTx;
-use crate::kernel::db::schema::{test_plan_procedures, test_plans};
+use crate::kernel::db::schema::{terms, test_plan_procedures, test_plans};
+use crate::kernel::merge::Version;
+use crate::library::terms::{TermKind, TermText};
 
 /// How a test plan stood before an import, and where that left it: what taking it back needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,4 +130,55 @@ pub(crate) fn take_plans_back(tx: &mut WriteTx<'_>, acts: &[PlanBefore]) -> Resu
     }
     // A version like any other: those of the import stay.
     revisions::note(tx, &changed)
+}
+
+/// How a term stood before an import, and where that left it: what taking it back needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TermBefore {
+    pub id: TermId,
+    /// What it said; none where it was not there.
+    pub was: Option<TermText>,
+    /// Its counter for merging after the import.
+    pub after: Version,
+}
+
+/// Puts terms back: what an import changed says again what it said, and what it brought goes where nothing in
+/// use names it. One that was changed since stays as it is. Procedures are taken back before; the caller
+/// audits.
+pub(crate) fn take_terms_back(tx: &mut WriteTx<'_>, acts: &[TermBefore]) -> Result<()> {
+    if acts.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<TermId> = acts.iter().map(|act| act.id).collect();
+    let now: HashMap<TermId, Version> = terms::table
+        .filter(terms::id.eq_any(&ids))
+        .select((terms::id, terms::version))
+        .load(tx.conn)?
+        .into_iter()
+        .collect();
+    let left = acts.iter().filter(|act| now.get(&act.id) == Some(&act.after));
+    let (changed, brought): (Vec<_>, Vec<_>) = left.partition(|act| act.was.is_some());
+    for act in changed {
+        if let Some(was) = &act.was {
+            write_known(tx, act.id, was)?;
+        }
+    }
+    let brought: Vec<Uuid> = brought.into_iter().map(|act| act.id.0).collect();
+    // What stands under another goes first.
+    for kind in [TermKind::Technique, TermKind::Tactic, TermKind::Methodology] {
+        // sql_query: what uses a term, by arrays of other tables. What was withdrawn uses nothing: comes it
+        // back, the import that brings it brings the term too.
+        let sql = "DELETE FROM terms t WHERE t.id = ANY ($1) AND t.kind = $2
+            AND NOT EXISTS (SELECT FROM term_parents p WHERE p.parent_id = t.id)
+            AND NOT EXISTS (SELECT FROM terms below WHERE t.kind = 'technique' AND below.kind = 'technique'
+                AND starts_with(below.short_name, t.short_name || '.'))
+            AND NOT EXISTS (SELECT FROM library_procedures p WHERE t.kind = 'technique'
+                AND p.withdrawn_at IS NULL AND p.technique_ids @> ARRAY[t.short_name])
+            AND NOT EXISTS (SELECT FROM procedures p WHERE t.kind = 'technique'
+                AND p.technique_ids @> ARRAY[t.short_name])
+            AND NOT EXISTS (SELECT FROM procedures p WHERE t.kind = 'tactic'
+                AND p.tactics @> ARRAY[t.short_name])";
+        diesel::sql_query(sql).bind::<Array<SqlUuid>, _>(&brought).bind::<Text, _>(kind).execute(tx.conn)?;
+    }
+    Ok(())
 }

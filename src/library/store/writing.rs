@@ -17,7 +17,8 @@ use crate::kernel::base::show::counted;
 use crate::kernel::db::schema::{library_procedure_versions, library_procedures, people, repositories};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
-use crate::library::domain::ProcedureBody;
+use crate::library::domain::{ProcedureBody, RepositoryType};
+use crate::library::repository::origin_of;
 use crate::library::writing::form::Posted;
 use crate::library::writing::merge::{Merged, Saved, Versions, merge};
 
@@ -44,12 +45,15 @@ struct ProcedureRow<'a> {
     copied_version: Option<i32>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    origin: &'a str,
 }
 
 /// A procedure as it comes into a repository, with the procedure and version that it is a copy of.
 pub(crate) struct NewProcedure {
     pub body: ProcedureBody,
     pub copied: Option<(LibraryProcedureId, i32)>,
+    /// Where its original was taken from, for the list of licences: that stays when the original goes.
+    pub origin: String,
 }
 
 /// Writes new procedures behind the last number of a repository. The caller may write there, and audits.
@@ -61,7 +65,7 @@ pub(crate) fn insert_all(
     let mut numbers = take_numbers(tx.conn, repository, new.len())?;
     let (now, person) = (tx.now(), tx.actor().id);
     let (mut rows, mut versions, mut made) = (Vec::new(), Vec::new(), Vec::new());
-    for NewProcedure { body, copied } in new {
+    for NewProcedure { body, copied, origin } in new {
         let (id, number) = (LibraryProcedureId::new(), numbers.take());
         let shown = numbers.id(number);
         versions.push(VersionRow::of(id, 1, body, now, person)?);
@@ -83,6 +87,7 @@ pub(crate) fn insert_all(
             copied_version: copied.map(|(_, version)| version),
             created_at: now,
             updated_at: now,
+            origin,
         });
         made.push((id, shown));
     }
@@ -121,7 +126,8 @@ pub fn insert_copy(
 ) -> Result<Audited<(LibraryProcedureId, String)>> {
     let repository = lock_one(tx.conn, shelf, repository)?;
     let name = body.name.clone();
-    let made = insert_all(tx, repository.id, &[NewProcedure { body, copied }])?.swap_remove(0);
+    let new = NewProcedure { body, copied, origin: String::new() };
+    let made = insert_all(tx, repository.id, &[new])?.swap_remove(0);
     let event = Event::new(
         Kind::LibraryProcedureCreated,
         format!("Created the library procedure {} “{name}” in “{}”", made.1, repository.name),
@@ -307,6 +313,7 @@ fn list_since(
         library_procedure_versions::table
             .left_join(people::table)
             .filter(library_procedure_versions::procedure_id.eq(id))
+            .filter(library_procedure_versions::n.gt(0))
             .filter(
                 library_procedure_versions::n
                     .ge(oldest)
@@ -347,6 +354,7 @@ pub fn list_versions(
         library_procedure_versions::table
             .left_join(people::table)
             .filter(library_procedure_versions::procedure_id.eq(id))
+            .filter(library_procedure_versions::n.gt(0))
             .order(library_procedure_versions::n.desc())
             .limit(limit)
             .select((
@@ -381,6 +389,7 @@ pub fn restore_version(
     }
     let body: serde_json::Value = library_procedure_versions::table
         .find((id, version))
+        .filter(library_procedure_versions::n.gt(0))
         .select(library_procedure_versions::body)
         .first(tx.conn)
         .optional()?
@@ -575,16 +584,32 @@ fn copy(
     ids: &[LibraryProcedureId],
     to: RepositoryId,
 ) -> Result<Vec<(LibraryProcedureId, String)>> {
-    let versions: HashMap<LibraryProcedureId, i32> = library_procedures::table
+    type Row = (LibraryProcedureId, i32, String, RepositoryType, Option<String>);
+    let rows: Vec<Row> = library_procedures::table
+        .inner_join(repositories::table)
         .filter(library_procedures::id.eq_any(ids))
-        .select((library_procedures::id, library_procedures::current_version))
-        .load::<(LibraryProcedureId, i32)>(tx.conn)?
-        .into_iter()
-        .collect();
+        .select((
+            library_procedures::id,
+            library_procedures::current_version,
+            library_procedures::origin,
+            repositories::type_,
+            repositories::key,
+        ))
+        .load(tx.conn)?;
+    let mut known: HashMap<LibraryProcedureId, (i32, String)> = HashMap::new();
+    for (id, version, mut origin, kind, key) in rows {
+        if origin.is_empty() && kind == RepositoryType::Curated {
+            origin = key.as_deref().map(origin_of).unwrap_or_default().to_owned();
+        }
+        known.insert(id, (version, origin));
+    }
     let mut bodies = current_bodies(tx.conn, ids)?;
     let new: Vec<NewProcedure> = ids
         .iter()
-        .filter_map(|id| Some(NewProcedure { body: bodies.remove(id)?, copied: Some((*id, versions[id])) }))
+        .filter_map(|id| {
+            let (version, origin) = known.remove(id)?;
+            Some(NewProcedure { body: bodies.remove(id)?, copied: Some((*id, version)), origin })
+        })
         .collect();
     insert_all(tx, to, &new)
 }

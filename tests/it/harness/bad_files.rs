@@ -56,8 +56,24 @@ pub fn refused() -> Vec<BadFile> {
     let deep_json = format!("{{\"type\":\"bundle\",\n\"objects\":{}", "[".repeat(10_000));
     let bomb = vec![b' '; 60 << 20];
     vec![
-        file("alias bomb", "T1003.yaml", &alias_bomb("attack_technique: T1003"), &["T1003.yaml"]),
-        file("10,000-deep YAML", "T1003.yaml", deep_yaml.as_bytes(), &["T1003.yaml"]),
+        file(
+            "alias bomb",
+            "T1003.yaml",
+            &alias_bomb("attack_technique: T1003"),
+            &["T1003.yaml", "its anchors and aliases multiply what it holds"],
+        ),
+        file(
+            "10,000-deep YAML",
+            "T1003.yaml",
+            deep_yaml.as_bytes(),
+            &["T1003.yaml", "line 2", "nested deeper than 24 levels"],
+        ),
+        file(
+            "byte-order mark, technique file",
+            "T1003.yaml",
+            &[b"\xEF\xBB\xBF", ONE.as_bytes()].concat(),
+            &["T1003.yaml", "line 1", "byte-order mark"],
+        ),
         file(
             "10,000-deep JSON",
             "enterprise-attack-1.0.json",

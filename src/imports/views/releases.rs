@@ -45,8 +45,9 @@ impl Releases {
         let mut named = self.mappings.iter().filter(has_heirs).peekable();
         if named.peek().is_none() {
             Some(
-                "No release that the library holds says what takes their place, so there is nothing to re-tag. \
-                    Import one that does, or edit the procedures; until then they keep what they name.",
+                "No release that the library holds says what takes their place, so there is nothing to \
+                    re-tag. Import one that does, or edit the procedures; until then they keep what they \
+                    name.",
             )
         } else if !self.may_retag {
             Some("Who may import and edit the library re-tags them.")

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 
 use super::domain::{ImportError, Skipped};
+use crate::kernel::base::show::counted;
 
 /// The largest file an import reads, in bytes; of a zip, its compressed size.
 pub const FILE_MAX: u64 = 64 * MIB;
@@ -154,6 +155,9 @@ impl Found {
     }
 }
 
+/// Why a zip cannot be opened.
+pub(super) const NO_ZIP: &str = "it is not a zip that can be read, or only a part of it arrived";
+
 /// All technique files of the source.
 pub(super) fn technique_files(source: &Source) -> Result<Found, ImportError> {
     let (place, mut found) = match source {
@@ -166,10 +170,14 @@ pub(super) fn technique_files(source: &Source) -> Result<Found, ImportError> {
     if found.files.is_empty() {
         let mut sentence =
             "it holds no technique file; one is expected at atomics/T1003/T1003.yaml, say".to_owned();
-        if let Some(first) = found.skipped.first() {
+        if found.skipped.iter().any(|file| is_of_repository(&file.file)) {
+            sentence =
+                "it looks like the archive of a repository, and its repository.yaml is missing".to_owned();
+        } else if let Some(first) = found.skipped.first() {
             sentence = format!("{sentence}. Of {}: {}", first.file, first.reason);
             if found.skipped.len() > 1 {
-                sentence = format!("{sentence} ({} more files were left out)", found.skipped.len() - 1);
+                let more = counted(found.skipped.len() - 1, "more file was", "more files were");
+                sentence = format!("{sentence} ({more} left out)");
             }
         }
         return Err(ImportError::file(&place, sentence));
@@ -211,6 +219,12 @@ fn yaml_stem(file: &str) -> Option<&str> {
 pub(super) fn technique_of(name: &str) -> Option<String> {
     let stem = yaml_stem(name.rsplit('/').next()?)?;
     is_technique(stem).then(|| stem.to_uppercase())
+}
+
+/// A procedure's file in an archive of a repository: `HLF/procedures/HLF-12-name.yaml`.
+fn is_of_repository(path: &str) -> bool {
+    let Some((folders, file)) = path.rsplit_once('/') else { return false };
+    folders.rsplit('/').next() == Some("procedures") && yaml_stem(file).is_some()
 }
 
 /// `index.yaml` and `windows-index.yaml`, which the project makes of its technique files.
@@ -428,9 +442,7 @@ impl<'s> Opened<'s> {
         if has_too_many_entries(bytes) {
             return Err(too_many_entries(archive_name));
         }
-        let unreadable = |error: zip::result::ZipError| {
-            ImportError::file(archive_name, format!("it is not a zip that can be read ({error})"))
-        };
+        let unreadable = |_| ImportError::file(archive_name, NO_ZIP);
         let archive = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
         let twice = || Err(ImportError::file(archive_name, "two of its entries have the same name"));
         if archive.has_duplicate_names() {
@@ -730,6 +742,12 @@ pub(super) mod tests {
     }
 
     #[cfg(unix)]
+    #[test]
+    fn an_archive_without_its_first_file_is_known_for_what_it_is() {
+        assert!(is_of_repository("HLF/procedures/HLF-12-name.yaml"));
+        assert!(!is_of_repository("HLF-12.yaml") && !is_of_repository("HLF/procedures/README.md"));
+    }
+
     #[test]
     fn links_in_a_folder_are_refused() {
         let root = std::env::temp_dir().join(format!("tyrian-atomics-{}", std::process::id()));

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::archive::{TechniqueFile, technique_files, technique_of};
 use super::domain::{
-    Entries, Faults, ID_MAX, ImportError, NAME_MAX, Skipped, Tracked, Trail, is_longer, record,
+    Entries, Faults, ID_MAX, ImportError, NAME_MAX, Skipped, Tracked, Trail, is_longer, plain_words, record,
 };
 use super::yaml::read as yaml;
 use crate::kernel::base::hex::hex;
@@ -377,7 +377,7 @@ fn sentence(error: &serde_saphyr::Error) -> String {
             let said = UserMessageFormatter.format_message(other);
             // The scanner below has a limit of its own, and no kind of error for it.
             let is_deep = said.contains("recursion limit");
-            return if is_deep { too_deep() } else { said.into_owned() };
+            return if is_deep { too_deep() } else { plain_words(&said) };
         }
     };
     said.to_owned()

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::archive::FILE_MAX;
-use super::domain::{ID_MAX, ImportError, NAME_MAX, Tracked, Trail, is_longer, record};
+use super::domain::{ID_MAX, ImportError, NAME_MAX, Tracked, Trail, is_longer, plain_words, record};
 use crate::library::domain::{
     AttackRelease, GroupFact, TacticFact, TechniqueFact, TechniqueStatus, sorted_platforms,
 };
@@ -150,7 +150,7 @@ fn locate(file: &str, bytes: &[u8], error: &serde_json::Error, trail: &Trail) ->
         object,
         field,
         line: (error.line() > 0).then_some(error.line()),
-        ..ImportError::file(file, text.strip_suffix(&place).unwrap_or(&text))
+        ..ImportError::file(file, plain_words(text.strip_suffix(&place).unwrap_or(&text)))
     }
 }
 
@@ -773,7 +773,7 @@ mod tests {
         assert_eq!(
             parse(NAME, broken.as_bytes()).unwrap_err().to_string(),
             "enterprise-attack-18.1.json, objects[1] (attack-pattern--2), field name, line 5: \
-             invalid type: integer `5`, expected text."
+             text is expected here, and it is integer `5`."
         );
         let late = r#"{"type":"bundle","objects":[{"type":"tool",
             "external_references":[{"source_name":"a"},{"source_name":[]}],"id":"tool--7"}]}"#;
@@ -957,7 +957,7 @@ mod tests {
         assert!(fails(&whole.replace("N2", "N\\u0000")).contains("U+0000"));
         assert!(fails(&whole.replace("N2", &"N".repeat(70_000))).contains("more than the 65536"));
         assert!(fails(&format!("{whole} x")).contains("trailing characters"));
-        assert!(fails("[]").contains("expected a map"));
+        assert!(fails("[]").contains("a map is expected here"));
         assert!(fails(r#"{"type":"report","objects":[]}"#).contains("its type is report"));
         assert!(fails("").contains("EOF"));
     }

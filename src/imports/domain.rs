@@ -26,6 +26,25 @@ pub struct ImportError {
     pub sentence: String,
 }
 
+/// What a parser says of one value, in words of people.
+pub fn plain_words(said: &str) -> String {
+    let expected = |what: &str| format!("{what} is expected here");
+    if let Some((found, wanted)) =
+        said.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
+    {
+        return format!("{}, and it is {found}", expected(wanted));
+    }
+    let known = [
+        ("expected sequence start", expected("a list")),
+        ("expected mapping start", expected("a group of names with values")),
+        ("expected string scalar", expected("text")),
+        ("unexpected character", "a character stands here that YAML does not allow".to_owned()),
+        ("unsupported tag", "it has a tag (a word with “!” before it), and none is known here".to_owned()),
+    ];
+    let found = known.into_iter().find(|(word, _)| said.contains(word));
+    found.map_or_else(|| said.to_owned(), |(_, sentence)| sentence)
+}
+
 impl ImportError {
     /// An error about the file itself.
     pub fn file(file: &str, sentence: impl Into<String>) -> Self {
@@ -423,6 +442,18 @@ pub(super) use record;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_parser_says_is_said_in_words() {
+        for (said, words) in [
+            ("invalid type: integer `5`, expected text", "text is expected here, and it is integer `5`"),
+            ("unexpected event: expected sequence start", "a list is expected here"),
+            ("expected mapping start", "a group of names with values is expected here"),
+            ("something else", "something else"),
+        ] {
+            assert_eq!(plain_words(said), words);
+        }
+    }
 
     #[test]
     fn an_error_names_its_place_and_cannot_steer_a_terminal() {

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 use serde_json::Number;
 
-use super::domain::{BYTE_ORDER_MARK, ID_MAX, ImportError, NAME_MAX, Tracked, Trail, is_longer, record};
+use super::domain::{
+    BYTE_ORDER_MARK, ID_MAX, ImportError, NAME_MAX, Tracked, Trail, is_longer, plain_words, record,
+};
 
 /// The format that is written, and the first Navigator that reads it.
 const LAYER: &str = "4.5";
@@ -332,7 +334,7 @@ fn locate(file: &str, error: &serde_json::Error, trail: &Trail) -> ImportError {
         None => format!("techniques[{index}]"),
     });
     let full = error.to_string();
-    let sentence = full.split(" at line ").next().unwrap_or(&full).to_owned();
+    let sentence = plain_words(full.split(" at line ").next().unwrap_or(&full));
     ImportError {
         object,
         field,

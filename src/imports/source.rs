@@ -216,9 +216,7 @@ fn in_zip(bytes: &[u8]) -> Option<Found> {
 
 /// An entry's name and content, under the limits of every import.
 fn unpacked(name: &str, bytes: &[u8], entry: usize) -> Result<(String, Vec<u8>), ImportError> {
-    let unreadable = |error: zip::result::ZipError| {
-        ImportError::file(name, format!("it is not a zip that can be read ({error})"))
-    };
+    let unreadable = |_| ImportError::file(name, archive::NO_ZIP);
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(unreadable)?;
     let entry = archive.by_index(entry).map_err(unreadable)?;
     let inner = archive::safe_name(name, entry.name_raw())?;

@@ -24,6 +24,8 @@ pub struct Field {
     pub base: Value,
     pub ours: Value,
     pub theirs: Value,
+    /// Of a step, which one it is, from 1.
+    pub step: Option<usize>,
 }
 
 impl Field {
@@ -32,8 +34,8 @@ impl Field {
         match self.key.as_str() {
             "technique_ids" => "Techniques".to_owned(),
             "expected" => "Expected from blue".to_owned(),
-            key => match key.strip_prefix(STEP) {
-                Some(id) => format!("Step {id}"),
+            key => match self.step {
+                Some(nth) => format!("Step {nth}"),
                 None => {
                     let mut letters = key.chars();
                     letters
@@ -80,8 +82,13 @@ pub fn compare(base: &ProcedureBody, ours: &ProcedureBody, theirs: &ProcedureBod
     let mut fields = Vec::new();
     for key in keys {
         let value = |body: &Map<String, Value>| body.get(key).cloned().unwrap_or(Value::Null);
-        let field =
-            Field { key: key.clone(), base: value(&base), ours: value(&ours), theirs: value(&theirs) };
+        let field = Field {
+            key: key.clone(),
+            base: value(&base),
+            ours: value(&ours),
+            theirs: value(&theirs),
+            step: None,
+        };
         match step_by_step(&field) {
             Some(steps) => fields.extend(steps),
             None => fields.push(field),
@@ -109,11 +116,12 @@ fn step_by_step(field: &Field) -> Option<Vec<Field>> {
     if ids(base) != ids(ours) || ids(base) != ids(theirs) {
         return None;
     }
-    let steps = base.iter().zip(ours).zip(theirs).map(|((base, ours), theirs)| Field {
+    let steps = (1..).zip(base).zip(ours).zip(theirs).map(|(((nth, base), ours), theirs)| Field {
         key: format!("{STEP}{}", base["id"].as_str().unwrap_or_default()),
         base: base.clone(),
         ours: ours.clone(),
         theirs: theirs.clone(),
+        step: Some(nth),
     });
     Some(steps.collect())
 }
@@ -236,7 +244,7 @@ mod tests {
             },
         );
         let keys: Vec<_> = compared.conflicts().map(|field| (field.key.as_str(), field.label())).collect();
-        assert_eq!(keys, [("step:s1", "Step s1".to_owned())], "the same change on both sides is none");
+        assert_eq!(keys, [("step:s1", "Step 1".to_owned())], "the same change on both sides is none");
         let ours = compared.merged(|_| false).unwrap();
         assert_eq!(ours.steps[0].command.as_deref(), Some("id -u"));
         assert_eq!(ours.description, "Theirs.", "what is no conflict comes along");

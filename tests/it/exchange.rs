@@ -431,6 +431,7 @@ fn two_installations_share_a_repository_both_ways() {
     let done = bring(&b, &unpacked(&packed(&a, "HLF")), &how(&b));
     assert_eq!(line(&done), "added 3, changed 0, withdrawn 0, unchanged 0, refused 0");
     assert_eq!(packed(&a, "HLF"), packed(&b, "HLF"));
+    let first = unpacked(&packed(&a, "HLF"));
 
     // What B changes comes to A, and what A changes after that goes to B; in git as in the library.
     edit_here(&b, "HLF", |body| body.steps[0].command = Some("id -a".into()));
@@ -475,6 +476,16 @@ fn two_installations_share_a_repository_both_ways() {
     let takes = Takes::from_iter([(id.to_string(), Some("description".to_owned()))]);
     bring(&a, &unpacked(&packed(&b, "HLF")), &How { takes, ..how(&a) });
     assert_eq!(unpacked(&packed(&a, "HLF")).archive.procedures[0].body.description, "B again.");
+
+    // A third, who still has the first state, takes nobody's work away.
+    let mut newer = unpacked(&packed(&b, "HLF"));
+    newer.archive.plans[0].content.description = "Newer.".into();
+    bring(&a, &newer, &how(&a));
+    let before = packed(&a, "HLF");
+    let done = bring(&a, &first, &how(&a));
+    assert_eq!(line(&done), "added 0, changed 0, withdrawn 0, unchanged 3, refused 0");
+    assert_eq!(packed(&a, "HLF"), before);
+    assert_eq!(unpacked(&before).archive.plans[0].content.description, "Newer.");
 }
 
 #[test]

@@ -447,7 +447,7 @@ fn copies_of_what_an_import_changed_are_listed_compared_and_taken_over() {
     let file = tests("T1003", &[("Alpha", "id -u", 1)]);
     upload(&mut browser, "a.yaml", file.as_bytes(), "").press("Apply").see("1 copy elsewhere");
     browser.open("/library/copies").see("OWN-1 Copy").see("ATOMIC-1").click("Compare OWN-1");
-    browser.see("Step s1: in the original, taken over").see("id -u").press("Take over").expect(200);
+    browser.see("Step 1: in the original, taken over").see("id -u").press("Take over").expect(200);
     assert_eq!(commands(&app, "Copy"), ["id", "id -u"]);
     assert_eq!(app.events("library_procedure.taken_over"), 1);
     browser.open("/library/copies").see("Every copy is as new as its original");

@@ -465,8 +465,13 @@ fn judge_plan(
         outcome.changes.changed.push(label);
         return (PlanVerdict::Write(own.id, own.id.to_string()), title);
     }
-    let field =
-        Field { key: WHOLE_PLAN.to_owned(), base: Value::Null, ours: json!(ours), theirs: json!(theirs) };
+    let field = Field {
+        key: WHOLE_PLAN.to_owned(),
+        base: Value::Null,
+        ours: json!(ours),
+        theirs: json!(theirs),
+        step: None,
+    };
     outcome.touched.push(Touched::new(Said::Conflict, own.id, &label).with(vec![field.clone()]));
     outcome.conflicts.push(Conflict { id: own.id.0, label: label.clone(), fields: vec![field] });
     if how.takes.takes(&own.id.to_string(), WHOLE_PLAN) {

@@ -38,6 +38,8 @@ pub struct PlanHere {
     pub content: PlanFields,
     /// Digest of what the last import wrote.
     pub imported: Option<ContentDigest>,
+    /// Digests of what it said before, as far as the archive asks for them.
+    pub earlier: HashSet<ContentDigest>,
 }
 
 /// Everything of the repository that an archive can touch.
@@ -187,7 +189,12 @@ impl Plan {
             .filter(|(n, body)| Some(*n) == here.imported_version || body.digest() == theirs.written_from)
             .max_by_key(|(n, _)| age(*n));
         let base_digest = base.map(|(_, body)| body.digest());
-        if !returns && (digest == ours || is_known || base_digest == Some(digest)) {
+        let theirs_now = match base {
+            Some((_, base)) => caught_up(theirs, here, base)?,
+            None => theirs.body.clone(),
+        };
+        let digest_now = theirs_now.digest();
+        if !returns && (digest == ours || is_known || digest_now == ours || base_digest == Some(digest_now)) {
             // What nobody touched here is retired as it is there.
             if retires && (digest == ours || base_digest == Some(ours)) {
                 self.touched.push(Touched::new(Verdict::Withdrawn, here.identity, &label));
@@ -199,9 +206,9 @@ impl Plan {
             return Ok(());
         }
         let nothing = ProcedureBody::default();
-        let compared = compare(base.map_or(&nothing, |(_, body)| body), &here.body, &theirs.body)?;
+        let compared = compare(base.map_or(&nothing, |(_, body)| body), &here.body, &theirs_now)?;
         let untouched = base_digest == Some(ours) || digest == ours;
-        let merged = if untouched { theirs.body.clone() } else { merged(&compared, theirs.identity, takes)? };
+        let merged = if untouched { theirs_now.clone() } else { merged(&compared, theirs.identity, takes)? };
         let conflicts: Vec<Field> = compared.conflicts().filter(|_| !untouched).cloned().collect();
         let verdict = match (conflicts.is_empty(), returns) {
             (false, _) => Verdict::Conflict,
@@ -223,7 +230,7 @@ impl Plan {
             (false, false) => &mut self.changes.changed,
         };
         list.push(label);
-        self.writes.push(if untouched {
+        self.writes.push(if untouched && merged == theirs.body {
             Write::Take { procedure: theirs.clone() }
         } else {
             Write::Merge { procedure: theirs.clone(), merged: Box::new(merged) }
@@ -261,7 +268,9 @@ impl Plan {
                 continue;
             };
             let (digest, ours) = (plan.content.digest(), here.content.digest());
-            if digest == ours || here.imported == Some(digest) {
+            // One that was not changed since it left says what it said here before.
+            let is_old = digest == plan.written_from && here.earlier.contains(&digest);
+            if digest == ours || here.imported == Some(digest) || is_old {
                 self.changes.unchanged.push(label);
                 continue;
             }
@@ -279,6 +288,7 @@ impl Plan {
                     base: Value::Null,
                     ours: value(&here.content),
                     theirs: value(&plan.content),
+                    step: None,
                 };
                 let told = Touched::new(Verdict::Conflict, plan.id, &label);
                 self.touched.push(told.with(vec![conflict.clone()]));
@@ -295,6 +305,17 @@ impl Plan {
                 self.plan_writes.push(PlanWrite::Take { plan: plan.clone() });
             }
         }
+    }
+}
+
+/// What theirs says, had it also got what was exchanged since it left: `base` is the newest version that both
+/// sides of the last exchange know, and theirs may have been written from an older one. What they did not
+/// change since then is no change that takes newer work away.
+fn caught_up(theirs: &Procedure, here: &Here, base: &ProcedureBody) -> Result<ProcedureBody> {
+    let origin = here.bases.iter().find(|(_, body)| body.digest() == theirs.written_from);
+    match origin {
+        Some((_, origin)) => compare(origin, base, &theirs.body)?.merged(|_| true),
+        None => Ok(theirs.body.clone()),
     }
 }
 
@@ -398,6 +419,29 @@ mod tests {
         // What was written from a version that we left behind, and we have theirs already.
         let plan = run(vec![theirs(1, 1, two.clone(), &one)], vec![here(1, 1, &[one, two], None)], &none);
         assert!(plan.is_empty());
+    }
+
+    /// Who still has an older state, and did not change a thing or another one, takes nobody's work away.
+    #[test]
+    fn an_older_archive_reverts_nothing_that_was_exchanged_since() {
+        let (old, new) = (body("Alpha", "one"), body("Alpha two", "two"));
+        let brought = || here(1, 1, &[old.clone(), new.clone()], Some(2));
+        let none = Takes::new();
+        let plan = run(vec![theirs(1, 1, old.clone(), &old)], vec![brought()], &none);
+        assert_eq!((counts(&plan), plan.is_empty()), ((0, 0, 1, 0), true));
+        let mut tagged = old.clone();
+        tagged.tags = vec!["x".into()];
+        let plan = run(vec![theirs(1, 1, tagged.clone(), &old)], vec![brought()], &none);
+        let [Write::Merge { merged, .. }] = &plan.writes[..] else { panic!("a merge") };
+        let wanted = ProcedureBody { tags: vec!["x".into()], ..new.clone() };
+        assert_eq!((&**merged, counts(&plan)), (&wanted, (0, 1, 0, 0)));
+        // Edited here as well, in what they did not touch: no question either.
+        let ours = ProcedureBody { description: "ours".into(), ..new.clone() };
+        let edited = here(1, 1, &[old.clone(), new, ours.clone()], Some(2));
+        let plan = run(vec![theirs(1, 1, tagged, &old)], vec![edited], &none);
+        let [Write::Merge { merged, .. }] = &plan.writes[..] else { panic!("a merge") };
+        let wanted = ProcedureBody { tags: vec!["x".into()], ..ours };
+        assert_eq!((&**merged, counts(&plan)), (&wanted, (0, 1, 0, 0)));
     }
 
     #[test]

@@ -21,9 +21,9 @@ use crate::library::domain::{ContentDigest, RepositoryType};
 use crate::library::repository::origin_of;
 use crate::library::store::curated::lock;
 use crate::library::store::exchange::{
-    IncomingPlan, IncomingProcedure, StoredPlan, StoredProcedure, StoredRepository, check_free,
-    find_by_prefix, insert_repository, list_all_plans, list_bases, list_ids, list_plans_within, list_stored,
-    note_plan, raise_next_number, retire, write_plan, write_procedures,
+    EarlierPlan, IncomingPlan, IncomingProcedure, StoredPlan, StoredProcedure, StoredRepository, check_free,
+    find_by_prefix, insert_repository, list_all_plans, list_bases, list_earlier_plans, list_ids,
+    list_plans_within, list_stored, note_plan, raise_next_number, retire, write_plan, write_procedures,
 };
 use crate::library::store::incoming::Before;
 use crate::library::store::term_exchange::{list_methodologies_named, list_terms_here};
@@ -99,6 +99,13 @@ pub fn read_archive(conn: &mut PgConnection, repository: &StoredRepository) -> R
             next_number: repository.next_number,
         },
     })
+}
+
+impl From<EarlierPlan> for PlanFields {
+    fn from(said: EarlierPlan) -> Self {
+        let EarlierPlan { title, description, tags, procedures } = said;
+        Self { title, description, tags, procedures }
+    }
 }
 
 fn fields(row: &StoredPlan) -> PlanFields {
@@ -204,7 +211,18 @@ fn plans_state(conn: &mut PgConnection, shelf: Shelf, archive: &Archive) -> Resu
     for row in list_all_plans(conn, shelf)? {
         if named.contains(&row.id.0) {
             let imported = row.imported_digest.as_deref().and_then(digest);
-            state.plans.push(PlanHere { id: row.id.0, content: fields(&row), imported });
+            let content = fields(&row);
+            // Few are: those that come as they left.
+            let unchanged =
+                |plan: &&TestPlan| plan.id == row.id.0 && plan.content.digest() == plan.written_from;
+            let earlier = match archive.plans.iter().find(unchanged) {
+                Some(plan) if plan.written_from != content.digest() => list_earlier_plans(conn, row.id)?
+                    .into_iter()
+                    .map(|said| PlanFields::from(said).digest())
+                    .collect(),
+                _ => HashSet::new(),
+            };
+            state.plans.push(PlanHere { id: row.id.0, content, imported, earlier });
         } else {
             state.titles.insert(row.lower_title);
         }

@@ -251,7 +251,13 @@ impl Judging<'_> {
             let named =
                 |ids: &[Uuid]| -> Value { json!(ids.iter().map(|id| self.name(*id)).collect::<Vec<_>>()) };
             let (ours, theirs) = (named(&own.parents), named(&above));
-            differing.push(Field { key: "belongs to".to_owned(), base: ours.clone(), ours, theirs });
+            differing.push(Field {
+                key: "belongs to".to_owned(),
+                base: ours.clone(),
+                ours,
+                theirs,
+                step: None,
+            });
         }
         if differing.is_empty() {
             self.plan.changes.unchanged.push(label);
@@ -301,6 +307,7 @@ fn differing(kind: TermKind, own: &StoredTerm, theirs: &Term) -> Vec<Field> {
         base: Value::Null,
         ours,
         theirs,
+        step: None,
     };
     let short = if kind == TermKind::Technique { "id" } else { "short name" };
     let mut fields = vec![

@@ -48,7 +48,7 @@ pub fn no_tag(_: &str) -> bool {
 /// The text of a YAML file.
 ///
 /// # Errors
-/// When it is no UTF-8, or has a byte-order mark.
+/// When it is no UTF-8, has a byte-order mark, or lines that git left where two sides changed them.
 pub fn text<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, ImportError> {
     let at =
         |line: usize, sentence: &str| ImportError { line: Some(line), ..ImportError::file(file, sentence) };
@@ -56,6 +56,9 @@ pub fn text<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, ImportError> {
         .map_err(|error| at(line_at(bytes, error.valid_up_to()), "it is not UTF-8 text"))?;
     if text.starts_with('\u{feff}') {
         return Err(at(1, BYTE_ORDER_MARK));
+    }
+    if let Some(line) = text.lines().position(|line| line.starts_with("<<<<<<< ")) {
+        return Err(at(line + 1, "a conflict of git begins here; solve it, then import again"));
     }
     Ok(text)
 }
@@ -85,12 +88,16 @@ pub fn parse(file: &str, bytes: &[u8], tags: KnownTag) -> Result<Node, ImportErr
         let last = if error.sentence.contains(" tab") { line + 1 } else { line };
         let tab = (line.saturating_sub(1)..=last).find(|line| reading.is_tabbed(*line));
         match tab {
-            Some(tab) if error.sentence.starts_with("it is not YAML") => at(tab, TAB),
-            _ => error,
+            _ if !error.sentence.starts_with(NO_YAML) => error,
+            Some(tab) => at(tab, TAB),
+            None => ImportError { sentence: format!("{NO_YAML}: look at {LOOK_AT}"), ..error },
         }
     })
 }
 
+const NO_YAML: &str = "it is not YAML that can be read";
+/// What nearly all such faults are, in place of what the parser says of its own work.
+const LOOK_AT: &str = "indentation, quotes and colons, of the line before too";
 const TAB: &str = "a tab is used for indentation; use spaces";
 
 fn line_at(bytes: &[u8], place: usize) -> usize {
@@ -124,10 +131,7 @@ impl Reading<'_> {
         let mut documents = 0;
         for event in parser {
             let (event, span) = event.map_err(|error| {
-                self.error(
-                    error.marker().line(),
-                    format!("it is not YAML that can be read ({})", error.info()),
-                )
+                self.error(error.marker().line(), format!("{NO_YAML} ({})", error.info()))
             })?;
             let line = span.start.line();
             let is_block = matches!(
@@ -539,6 +543,7 @@ mod tests {
             ("a: !!binary aGk=\n", "is not known here"),
             ("a: *nobody\n", "it is not YAML that can be read"),
             ("", "it is empty"),
+            ("a: 1\n<<<<<<< HEAD\nb: 1\n", "f.yaml, line 2: a conflict of git begins here"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(expected), "{text:?}: {error}");

@@ -297,6 +297,33 @@ pub fn list_all_plans(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<Store
         .load(conn)?)
 }
 
+/// What a test plan said in one of its versions.
+#[derive(QueryableByName)]
+pub struct EarlierPlan {
+    #[diesel(sql_type = Text)]
+    pub title: String,
+    #[diesel(sql_type = Text)]
+    pub description: String,
+    #[diesel(sql_type = Array<Text>)]
+    pub tags: Vec<String>,
+    /// Identities of its procedures, in order.
+    #[diesel(sql_type = Array<SqlUuid>)]
+    pub procedures: Vec<Uuid>,
+}
+
+/// What a test plan said in each of its versions.
+pub fn list_earlier_plans(conn: &mut PgConnection, plan: TestPlanId) -> Result<Vec<EarlierPlan>> {
+    // sql_query: its lists stand in JSON.
+    let sql = "SELECT v.body ->> 'title' AS title, v.body ->> 'description' AS description, \
+            ARRAY(SELECT jsonb_array_elements_text(v.body -> 'tags')) AS tags, \
+            ARRAY(SELECT p.identity FROM jsonb_array_elements(v.body -> 'procedures') \
+                WITH ORDINALITY listed (one, n) \
+                JOIN library_procedures p ON p.id = (listed.one ->> 'id')::uuid \
+                ORDER BY listed.n) AS procedures
+         FROM test_plan_versions v WHERE v.test_plan_id = $1";
+    Ok(diesel::sql_query(sql).bind::<SqlUuid, _>(plan).load(conn)?)
+}
+
 /// Makes a repository for what comes in. `editor` is the first who may write in it; `elsewhere` as for
 /// [`check_free`].
 ///

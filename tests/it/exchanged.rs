@@ -287,11 +287,16 @@ fn a_test_plan_of_version_1_comes_in_too_and_into_a_repository_of_ones_choice() 
     let app = TestApp::spawn();
     let own = crate::imports::repository(&app, "OWN", "open", &[]);
     let mut browser = app.browser(&app.people.lead);
-    upload(&mut browser, "old.yml", VERSION_1.as_bytes(), "Own OWN (OWN)").see("added 2").see("images");
+    upload(&mut browser, "old.yml", VERSION_1.as_bytes(), "Own OWN (OWN)")
+        .see("added 2")
+        .see("1 image that is left out");
     browser.press("Apply").see("Imported: added 2");
     assert_eq!(live(&app, "OWN"), ["OWN-1 Run"]);
     browser.open(&format!("/library/procedures?repository={own}")).see("OWN-1");
     upload(&mut browser, "old.yml", VERSION_1.as_bytes(), "Own OWN (OWN)").see("unchanged 2");
+    let own = VERSION_1.replace("name: ATT&CK", "name: Crane method").replace("id: p1", "id: p2");
+    upload(&mut browser, "own.yml", own.as_bytes(), "Own OWN (OWN)")
+        .see("The methodology “Crane method” is not in the library and does not come with a test plan.");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::html;
 use super::text::{description_of, read_description, read_step, step_text};
 use crate::imports::domain::{ID_MAX, ImportError};
 use crate::imports::repository::file::PlanFields;
+use crate::kernel::base::show::counted;
 use crate::library::domain::{ContentDigest, ProcedureBody, StepKind};
 
 /// What says in a file that Tyrian wrote an object.
@@ -398,6 +399,8 @@ pub struct ImportedPlan {
     pub description: String,
     pub tags: Vec<String>,
     pub repositories: Vec<RepositoryEntry>,
+    /// Names of its methodologies beside ATT&CK: they are none of the procedures' and do not come along.
+    pub methodologies: Vec<String>,
     pub procedures: Vec<ImportedProcedure>,
     /// Places in `procedures`, in the plan's order, each once.
     pub order: Vec<usize>,
@@ -432,7 +435,8 @@ pub fn imported(name: &str, file: &TestPlanFile) -> (ImportedPlan, Vec<ImportErr
             let mut images = 0;
             let body = body_of(procedure, &techniques, &mut images);
             if images > 0 {
-                let sentence = format!("it holds {images} images, which are left out");
+                let held = counted(images, "image that is left out", "images that are left out");
+                let sentence = format!("it holds {held}");
                 warnings
                     .push(ImportError { object: Some(object.clone()), ..ImportError::file(name, sentence) });
             }
@@ -460,11 +464,25 @@ pub fn imported(name: &str, file: &TestPlanFile) -> (ImportedPlan, Vec<ImportErr
         description: not_only(&described.description, &file.plan.title, is_ours),
         tags: described.tags,
         repositories: file.repositories.clone(),
+        methodologies: file
+            .methodologies
+            .iter()
+            .filter(|one| is_own(one))
+            .map(|one| one.name.clone())
+            .collect(),
         order,
         procedures,
         known: file.known.clone(),
     };
     (plan, warnings)
+}
+
+/// Whether a methodology is neither ATT&CK nor what stands for techniques that no methodology has.
+fn is_own(methodology: &Entry) -> bool {
+    let is_attack = methodology.source_key.as_deref() == Some(ATTACK)
+        || methodology.name.to_uppercase().contains("ATT&CK");
+    let is_other = methodology.origin == OURS && methodology.source_value.as_deref() == Some("other");
+    !is_attack && !is_other
 }
 
 /// A description that was put in because there was none is none.

@@ -680,7 +680,7 @@ mod tests {
         assert_eq!(procedure.body.technique_ids, ["T1059"]);
         assert_eq!(procedure.body.description, "How & why");
         assert_eq!(procedure.body.steps[0].description, "One **two**");
-        assert!(warnings[0].to_string().contains("images"), "{warnings:?}");
+        assert!(warnings[0].to_string().contains("1 image that is left out"), "{warnings:?}");
         assert_eq!(imported.order, [0]);
         let v2 = write(&sample()).replacen("name: Method", "name: !<tag:yaml.org,2002:js/undefined> ''", 1);
         assert!(read_text(&v2).unwrap_err().contains("is not known here"), "the tag is version 1's alone");

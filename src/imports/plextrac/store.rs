@@ -23,6 +23,7 @@ use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::library::compare::{Field, age, compare};
 use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
+use crate::library::store::attack::list_unknown_methodologies;
 use crate::library::store::curated::lock;
 use crate::library::store::exchange::{
     IncomingPlan, IncomingProcedure, Known, StoredPlan, StoredRepository, Written, find_by_prefix,
@@ -190,6 +191,13 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) ->
     }
     let plan = &read.plan;
     let mut outcome = Outcome { warnings: read.warnings.clone(), ..Outcome::default() };
+    for name in list_unknown_methodologies(conn, &plan.methodologies)? {
+        outcome.notes.push(format!(
+            "The methodology “{name}” is not in the library and does not come with a test plan. The \
+                procedures keep the ids of its techniques; make it under Library, Methodologies, and they \
+                belong to it."
+        ));
+    }
     let known = list_known(conn, shelf)?;
     let mut by_key: HashMap<String, &Known> = HashMap::new();
     // What was withdrawn comes back where the importer may write it; elsewhere the file's comes anew.

@@ -1,5 +1,7 @@
 //! SQL of ATT&CK releases.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 
@@ -12,6 +14,7 @@ use crate::kernel::base::query::prelude::*;
 use crate::kernel::base::text::like;
 use crate::kernel::db::schema::{attack_groups, attack_versions, tactics, terms};
 use crate::library::domain::TechniqueStatus;
+use crate::library::terms::TermKind;
 
 /// The newest release: what library pages show and new engagements pin.
 pub fn highest_version(conn: &mut PgConnection) -> Result<String> {
@@ -348,6 +351,17 @@ pub fn list_methodologies(conn: &mut PgConnection) -> Result<Vec<Methodology>> {
         .order(terms::name)
         .select(Methodology::as_select())
         .load(conn)?)
+}
+
+/// Those of these names that no methodology has.
+pub fn list_unknown_methodologies(conn: &mut PgConnection, names: &[String]) -> Result<Vec<String>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let own: Vec<String> =
+        terms::table.filter(terms::kind.eq(TermKind::Methodology)).select(terms::name).load(conn)?;
+    let own: HashSet<String> = own.into_iter().map(|name| name.to_lowercase()).collect();
+    Ok(names.iter().filter(|name| !own.contains(&name.to_lowercase())).cloned().collect())
 }
 
 /// A stored release with its size.

@@ -4,7 +4,9 @@ use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::archive::FILE_MAX;
-use super::domain::{ID_MAX, ImportError, NAME_MAX, Tracked, Trail, is_longer, plain_words, record};
+use super::domain::{
+    BYTE_ORDER_MARK, ID_MAX, ImportError, NAME_MAX, Tracked, Trail, is_longer, plain_words, record,
+};
 use crate::library::domain::{
     AttackRelease, GroupFact, TacticFact, TechniqueFact, TechniqueStatus, sorted_platforms,
 };
@@ -111,7 +113,9 @@ pub fn parse(file_name: &str, bytes: &[u8]) -> Result<Attack, ImportError> {
             format!("it is larger than {} MiB", FILE_MAX / (1024 * 1024)),
         ));
     }
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        return Err(ImportError { line: Some(1), ..ImportError::file(file_name, BYTE_ORDER_MARK) });
+    }
     if let Some(line) = too_deep(bytes) {
         return Err(ImportError {
             line: Some(line),

@@ -42,6 +42,9 @@ fn matters(name: &str) -> bool {
     name.ends_with(".yaml") || name.ends_with(".yml") || folders.contains(&name)
 }
 
+/// So many files that lie elsewhere are named.
+const STRAYS: usize = 20;
+
 /// Reads an archive.
 ///
 /// # Errors
@@ -83,6 +86,17 @@ pub fn read(source: &Source) -> Result<ReadArchive, Faults> {
     for name in names.iter().filter(|name| is_yaml(name) && below(name, "methodologies/")) {
         let read = reading.file(&mut opened, name, read_terms::methodology)?;
         methodologies.extend(read.map(|read| (name.clone(), read)));
+    }
+    let is_read = |name: &str| {
+        name.strip_prefix(&root) == Some("repository.yaml")
+            || ["procedures/", "test-plans/", "methodologies/"].iter().any(|folder| below(name, folder))
+    };
+    // What a team keeps for its own tools begins with a dot.
+    let is_hidden = |name: &str| name.split('/').any(|part| part.starts_with('.'));
+    let strays = names.iter().filter(|name| is_yaml(name) && !is_read(name) && !is_hidden(name));
+    for stray in strays.take(STRAYS) {
+        let sentence = "it lies in none of the archive's folders, and is left out";
+        reading.warnings.push(ImportError::file(stray, sentence));
     }
     if !reading.faults.is_empty() {
         return Err(Faults(reading.faults));
@@ -660,6 +674,16 @@ mod tests {
             })
             .collect();
         assert_eq!(differing, [("      It ran".to_owned(), "      It did not".to_owned())]);
+    }
+
+    #[test]
+    fn a_file_in_none_of_its_folders_is_named() {
+        let mut all = files(&sample());
+        all.push(("procedure/HLF-9-lost.yaml".to_owned(), "name: Lost\n".to_owned()));
+        all.push((".github/workflows/check.yaml".to_owned(), "on: push\n".to_owned()));
+        let read = read_files(&all).unwrap();
+        let told: Vec<String> = read.warnings.iter().map(ToString::to_string).collect();
+        assert!(matches!(&told[..], [one] if one.contains("HLF-9-lost.yaml")), "{told:?}");
     }
 
     #[test]

@@ -75,6 +75,12 @@ pub fn refused() -> Vec<BadFile> {
             &["T1003.yaml", "line 1", "byte-order mark"],
         ),
         file(
+            "byte-order mark, bundle",
+            "enterprise-attack-1.0.json",
+            b"\xEF\xBB\xBF{\"type\":\"bundle\",\"objects\":[]}",
+            &["enterprise-attack-1.0.json", "line 1", "byte-order mark"],
+        ),
+        file(
             "10,000-deep JSON",
             "enterprise-attack-1.0.json",
             deep_json.as_bytes(),

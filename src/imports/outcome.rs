@@ -36,7 +36,7 @@ pub struct Takes {
 }
 
 impl Takes {
-    /// Ours stays everywhere.
+    /// Of a choice that nobody made: in every conflict ours stays.
     pub fn new() -> Self {
         Self::default()
     }

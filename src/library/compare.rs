@@ -98,6 +98,20 @@ pub fn compare(base: &ProcedureBody, ours: &ProcedureBody, theirs: &ProcedureBod
     Ok(Compared { fields, ours })
 }
 
+/// What `theirs` says, had it also got what was exchanged since it left: it was written from `origin`, and
+/// `base` is the newest version that both sides of the last exchange know. What they did not change since
+/// then is no change that takes newer work away.
+///
+/// # Errors
+/// As [`compare`].
+pub fn caught_up(
+    origin: &ProcedureBody,
+    base: &ProcedureBody,
+    theirs: &ProcedureBody,
+) -> Result<ProcedureBody> {
+    compare(origin, base, theirs)?.merged(|_| true)
+}
+
 fn object(body: &ProcedureBody) -> Result<Map<String, Value>> {
     match serde_json::to_value(body)? {
         Value::Object(map) => Ok(map),

@@ -21,14 +21,15 @@ use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
-use crate::library::compare::{Field, age, compare};
+use crate::library::compare::{Field, age, caught_up, compare};
 use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
 use crate::library::store::attack::list_unknown_methodologies;
 use crate::library::store::curated::lock;
 use crate::library::store::exchange::{
-    IncomingPlan, IncomingProcedure, Known, StoredPlan, StoredRepository, Written, find_by_prefix,
-    insert_repository, list_all_plans, list_known, list_members, list_taken, list_technique_tactics,
-    list_versions, note_plan, raise_next_number, write_plan, write_procedures,
+    EarlierPlan, IncomingPlan, IncomingProcedure, Known, StoredPlan, StoredRepository, Written,
+    find_by_prefix, insert_repository, list_all_plans, list_earlier_plans, list_known, list_members,
+    list_taken, list_technique_tactics, list_versions, note_plan, raise_next_number, write_plan,
+    write_procedures,
 };
 use crate::library::store::get_plan;
 use crate::library::store::incoming::Before;
@@ -230,7 +231,11 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) ->
     let targets = targets(conn, shelf, plan, &verdicts, how, &mut outcome)?;
     let plans = list_all_plans(conn, shelf)?;
     let identities = identities(plan, &by_key);
-    let (plan_verdict, title) = judge_plan(plan, &plans, identities, how, &mut outcome);
+    let earlier = match find_own(plan, &plans) {
+        Some(own) => list_earlier_plans(conn, shelf, own.id)?,
+        None => Vec::new(),
+    };
+    let (plan_verdict, title) = judge_plan(plan, &plans, earlier, identities, how, &mut outcome);
     Ok(Prepared { outcome, verdicts, targets, plan: plan_verdict, title })
 }
 
@@ -256,13 +261,24 @@ fn judge(
         })
         .max_by_key(|((_, n), _)| age(*n))
         .map(|(_, body)| body);
+    let origin = versions.iter().find(|((id, _), body)| *id == row.id && marked == Some(&body.digest()));
+    let theirs_now = match (origin, base) {
+        (Some((_, origin)), Some(base)) => {
+            let mut left = theirs.clone();
+            adopt_step_ids(&mut left, origin);
+            let mut now = caught_up(origin, base, &left)?;
+            adopt_step_ids(&mut now, ours);
+            now
+        }
+        _ => theirs.clone(),
+    };
     let is_known = base.is_some_and(|base| {
-        let mut again = theirs.clone();
+        let mut again = theirs_now.clone();
         adopt_step_ids(&mut again, base);
         again == *base
     });
     let returns = row.withdrawn_at.is_some();
-    if !returns && (theirs == *ours || is_known) {
+    if !returns && (theirs == *ours || theirs_now == *ours || is_known) {
         outcome.changes.unchanged.push(label);
         return Ok(Verdict::Same(row.id));
     }
@@ -275,10 +291,10 @@ fn judge(
         return Ok(Verdict::Same(row.id));
     }
     let nothing = ProcedureBody::default();
-    let compared = compare(base.unwrap_or(&nothing), ours, &theirs)?;
+    let compared = compare(base.unwrap_or(&nothing), ours, &theirs_now)?;
     let untouched = theirs == *ours || base == Some(ours);
     let merged = if untouched {
-        theirs.clone()
+        theirs_now
     } else {
         compared.merged(|key| how.takes.takes(&row.identity.to_string(), key))?
     };
@@ -304,7 +320,7 @@ fn judge(
         (false, false) => &mut outcome.changes.changed,
     };
     list.push(label);
-    let merged = (!untouched).then_some(merged);
+    let merged = (!untouched || merged != theirs).then_some(merged);
     Ok(Verdict::Change(Box::new(Change { row: row.clone(), theirs, merged, stays })))
 }
 
@@ -432,12 +448,13 @@ fn content(plan: &ImportedPlan, title: &str, procedures: Vec<Uuid>) -> PlanField
 fn judge_plan(
     plan: &ImportedPlan,
     plans: &[StoredPlan],
+    earlier: Vec<EarlierPlan>,
     identities: Vec<Uuid>,
     how: &How,
     outcome: &mut Outcome,
 ) -> (PlanVerdict, String) {
-    let key = format!("plextrac:{}", plan.key);
-    let own = plans.iter().find(|row| row.key.as_ref() == Some(&key) || plan_cuid(row.id.0) == plan.key);
+    let key = key_of(plan);
+    let own = find_own(plan, plans);
     let is_taken = |title: &str| {
         let title = title.to_lowercase();
         plans.iter().any(|row| row.lower_title == title && own.is_none_or(|own| own.id != row.id))
@@ -464,7 +481,10 @@ fn judge_plan(
     let theirs = content(plan, &title, identities);
     let imported: Option<ContentDigest> =
         own.imported_digest.as_deref().and_then(|bytes| bytes.try_into().ok());
-    if theirs == ours || imported == Some(theirs.digest()) {
+    // One that was not changed since it left says what it said here before.
+    let is_old = plan.known.get(&plan.key) == Some(&theirs.digest())
+        && earlier.into_iter().any(|said| PlanFields::from(said) == theirs);
+    if theirs == ours || imported == Some(theirs.digest()) || is_old {
         outcome.changes.unchanged.push(label);
         return (PlanVerdict::Same, title);
     }
@@ -489,6 +509,16 @@ fn judge_plan(
         outcome.changes.kept.push(label);
         (PlanVerdict::Note(own.id), title)
     }
+}
+
+fn key_of(plan: &ImportedPlan) -> String {
+    format!("plextrac:{}", plan.key)
+}
+
+/// The test plan here that a file means.
+fn find_own<'p>(plan: &ImportedPlan, plans: &'p [StoredPlan]) -> Option<&'p StoredPlan> {
+    let key = key_of(plan);
+    plans.iter().find(|row| row.key.as_ref() == Some(&key) || plan_cuid(row.id.0) == plan.key)
 }
 
 fn content_of(row: &StoredPlan) -> PlanFields {

@@ -35,9 +35,9 @@ pub struct MethodologyFields {
     pub short_name: String,
     pub description: String,
     pub tags: Vec<String>,
-    /// In their order.
+    /// In the order of its matrix.
     pub tactics: Vec<Term>,
-    /// By their ids.
+    /// In the order of their ids, so that exports are equal bytes.
     pub techniques: Vec<Term>,
 }
 

@@ -11,7 +11,7 @@ use crate::imports::outcome::{Conflict, Takes, Touched, WHOLE_PLAN};
 use crate::imports::preview::Verdict;
 use crate::kernel::base::error::Result;
 use crate::library::changes::{Changes, Missing};
-use crate::library::compare::{Compared, Field, age, compare};
+use crate::library::compare::{Compared, Field, age, caught_up, compare};
 use crate::library::domain::{ContentDigest, ProcedureBody};
 
 /// A procedure of the repository as it is here.
@@ -189,9 +189,10 @@ impl Plan {
             .filter(|(n, body)| Some(*n) == here.imported_version || body.digest() == theirs.written_from)
             .max_by_key(|(n, _)| age(*n));
         let base_digest = base.map(|(_, body)| body.digest());
-        let theirs_now = match base {
-            Some((_, base)) => caught_up(theirs, here, base)?,
-            None => theirs.body.clone(),
+        let origin = here.bases.iter().find(|(_, body)| body.digest() == theirs.written_from);
+        let theirs_now = match (origin, base) {
+            (Some((_, origin)), Some((_, base))) => caught_up(origin, base, &theirs.body)?,
+            _ => theirs.body.clone(),
         };
         let digest_now = theirs_now.digest();
         if !returns && (digest == ours || is_known || digest_now == ours || base_digest == Some(digest_now)) {
@@ -305,17 +306,6 @@ impl Plan {
                 self.plan_writes.push(PlanWrite::Take { plan: plan.clone() });
             }
         }
-    }
-}
-
-/// What theirs says, had it also got what was exchanged since it left: `base` is the newest version that both
-/// sides of the last exchange know, and theirs may have been written from an older one. What they did not
-/// change since then is no change that takes newer work away.
-fn caught_up(theirs: &Procedure, here: &Here, base: &ProcedureBody) -> Result<ProcedureBody> {
-    let origin = here.bases.iter().find(|(_, body)| body.digest() == theirs.written_from);
-    match origin {
-        Some((_, origin)) => compare(origin, base, &theirs.body)?.merged(|_| true),
-        None => Ok(theirs.body.clone()),
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct ReadTerm {
     short_name: String,
     description: String,
     tags: Vec<String>,
-    /// Short names.
+    /// Short names of the tactics of the same file that it stands under.
     tactics: Vec<String>,
     /// Where the fields stand for which it may be refused.
     lines: HashMap<&'static str, usize>,

@@ -216,10 +216,12 @@ fn plans_state(conn: &mut PgConnection, shelf: Shelf, archive: &Archive) -> Resu
             let unchanged =
                 |plan: &&TestPlan| plan.id == row.id.0 && plan.content.digest() == plan.written_from;
             let earlier = match archive.plans.iter().find(unchanged) {
-                Some(plan) if plan.written_from != content.digest() => list_earlier_plans(conn, row.id)?
-                    .into_iter()
-                    .map(|said| PlanFields::from(said).digest())
-                    .collect(),
+                Some(plan) if plan.written_from != content.digest() => {
+                    list_earlier_plans(conn, shelf, row.id)?
+                        .into_iter()
+                        .map(|said| PlanFields::from(said).digest())
+                        .collect()
+                }
                 _ => HashSet::new(),
             };
             state.plans.push(PlanHere { id: row.id.0, content, imported, earlier });

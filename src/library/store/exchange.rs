@@ -311,17 +311,27 @@ pub struct EarlierPlan {
     pub procedures: Vec<Uuid>,
 }
 
-/// What a test plan said in each of its versions.
-pub fn list_earlier_plans(conn: &mut PgConnection, plan: TestPlanId) -> Result<Vec<EarlierPlan>> {
+/// What a test plan said in each of its versions, as far as the reader knows of its procedures.
+pub fn list_earlier_plans(
+    conn: &mut PgConnection,
+    shelf: Shelf,
+    plan: TestPlanId,
+) -> Result<Vec<EarlierPlan>> {
     // sql_query: its lists stand in JSON.
-    let sql = "SELECT v.body ->> 'title' AS title, v.body ->> 'description' AS description, \
+    let sql = format!(
+        "SELECT v.body ->> 'title' AS title, v.body ->> 'description' AS description, \
             ARRAY(SELECT jsonb_array_elements_text(v.body -> 'tags')) AS tags, \
             ARRAY(SELECT p.identity FROM jsonb_array_elements(v.body -> 'procedures') \
                 WITH ORDINALITY listed (one, n) \
                 JOIN library_procedures p ON p.id = (listed.one ->> 'id')::uuid \
-                ORDER BY listed.n) AS procedures
-         FROM test_plan_versions v WHERE v.test_plan_id = $1";
-    Ok(diesel::sql_query(sql).bind::<SqlUuid, _>(plan).load(conn)?)
+                WHERE p.repository_id = ANY ({}) ORDER BY listed.n) AS procedures
+         FROM test_plan_versions v WHERE v.test_plan_id = $1",
+        seen(2)
+    );
+    Ok(diesel::sql_query(sql)
+        .bind::<SqlUuid, _>(plan)
+        .bind::<Nullable<SqlUuid>, _>(shelf.reader())
+        .load(conn)?)
 }
 
 /// Makes a repository for what comes in. `editor` is the first who may write in it; `elsewhere` as for

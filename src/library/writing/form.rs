@@ -692,7 +692,7 @@ fn words(subject: &str, raw: &str, capitals: bool) -> Result<Vec<String>, String
     if words.len() > TECHNIQUES { Err("There can be at most 50. Remove some.".to_owned()) } else { Ok(words) }
 }
 
-/// Ids of ATT&CK groups.
+/// Ids of ATT&CK groups, as they are typed with commas between them.
 fn check_groups(raw: &str) -> Result<Vec<String>, String> {
     let groups = words("The groups", raw, true)?;
     let is_id = |word: &&String| {

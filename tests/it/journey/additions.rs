@@ -43,9 +43,10 @@ pub fn rows_are_dragged(app: &TestApp, mut lead: Chromium) {
             === arguments[0];",
         &[json!(format!("Move {} up", names[1]))],
     );
-    assert_eq!(
-        app.texts("SELECT name FROM procedures ORDER BY position"),
-        [names[1].as_str(), &names[2], &names[0]]
+    lead.stores(
+        app,
+        "SELECT name FROM procedures ORDER BY position",
+        &[names[1].as_str(), &names[2], &names[0]],
     );
 }
 
@@ -94,9 +95,10 @@ pub fn files_are_dropped_and_pasted(app: &TestApp, mut red: Chromium) {
     red.until("a paste", paste, &[]);
     red.see("pasted.png");
     red.see_not("Sending");
-    assert_eq!(
-        app.texts("SELECT team || ' ' || file_name FROM attachments ORDER BY file_name"),
-        ["blue dropped.txt", "red pasted.png"]
+    red.stores(
+        app,
+        "SELECT team || ' ' || file_name FROM attachments ORDER BY file_name",
+        &["blue dropped.txt", "red pasted.png"],
     );
 }
 
@@ -117,9 +119,10 @@ pub fn files_chosen_meanwhile_wait_their_turn(app: &TestApp, mut red: Chromium) 
         red.see(name);
     }
     red.see_not("Sending");
-    assert_eq!(
-        app.texts("SELECT team || ' ' || file_name FROM attachments ORDER BY file_name"),
-        chosen.map(|(side, name)| format!("{side} {name}"))
+    red.stores(
+        app,
+        "SELECT team || ' ' || file_name FROM attachments ORDER BY file_name",
+        &chosen.map(|(side, name)| format!("{side} {name}")).each_ref().map(String::as_str),
     );
 }
 
@@ -153,9 +156,10 @@ pub fn files_that_did_not_arrive_go_again(app: &TestApp, mut red: Chromium) {
     red.wake();
     red.see_not("Signed out");
     red.see_not("Sending");
-    assert_eq!(
-        app.texts("SELECT team || ' ' || file_name FROM attachments ORDER BY file_name"),
-        ["red cellar.txt", "blue lift.txt", "blue signed out.txt", "red stairs.txt"]
+    red.stores(
+        app,
+        "SELECT team || ' ' || file_name FROM attachments ORDER BY file_name",
+        &["red cellar.txt", "blue lift.txt", "blue signed out.txt", "red stairs.txt"],
     );
 }
 
@@ -177,7 +181,7 @@ pub fn enter_in_a_search_stays_in_it(app: &TestApp, mut lead: Chromium) {
 /// A value of the table becomes a control and a value again: Escape restores, Enter saves, leaving saves.
 pub fn values_are_edited_in_their_cells(app: &TestApp, mut lead: Chromium) {
     let e = app.engagement(1);
-    let severity = || app.texts("SELECT coalesce(severity, '-') FROM procedures");
+    let severity = "SELECT coalesce(severity, '-') FROM procedures";
     let open = |lead: &mut Chromium| {
         let find = "const cell = document.querySelector('button[form=cells][name=severity]');
             cell?.click(); return cell !== null;";
@@ -186,23 +190,23 @@ pub fn values_are_edited_in_their_cells(app: &TestApp, mut lead: Chromium) {
     };
     lead.sign_in(&app.people.lead);
     lead.open(&e.path());
-    let before = severity();
+    let before = app.texts(severity);
     open(&mut lead);
     lead.type_in("H");
     lead.key(Key::Escape);
     lead.see_focus("button[form=cells][name=severity]");
-    assert_eq!(severity(), before);
+    lead.stores(app, severity, &before.iter().map(String::as_str).collect::<Vec<_>>());
     open(&mut lead);
     lead.type_in("H");
     lead.key(Key::Enter);
     lead.see_focus("button[form=cells][name=severity]");
-    assert_eq!(severity(), ["high"]);
+    lead.stores(app, severity, &["high"]);
     open(&mut lead);
     lead.type_in("L");
     lead.type_in(&char::from(Key::Tab).to_string());
     lead.until("the cell's value", "return !document.querySelector('form[data-inline]');", &[]);
     lead.see("Low");
-    assert_eq!(severity(), ["low"]);
+    lead.stores(app, severity, &["low"]);
 }
 
 /// A form that keeps no draft warns before it is left, until it holds what is saved.
@@ -219,7 +223,7 @@ pub fn leaving_asks_first(app: &TestApp, mut lead: Chromium) {
     lead.fill("Name", "Alder Savings and Loans");
     lead.save();
     lead.see("Client saved.");
-    assert_eq!(app.count("SELECT count(*) FROM clients WHERE name = 'Alder Savings and Loans'"), 1);
+    lead.stores(app, "SELECT count(*) FROM clients WHERE name = 'Alder Savings and Loans'", &["1"]);
 }
 
 /// What somebody else saves fills what one has not touched and marks what one has; keys that are pressed
@@ -263,7 +267,7 @@ pub fn nothing_typed_is_lost(app: &TestApp, mut red: Chromium, mut blue: Chromiu
     red.see("Saved");
     red.holds("red_notes", "Mine, sent, and more");
     red.see("Unsaved changes");
-    assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["Mine, sent"]);
+    red.stores(app, "SELECT red_notes FROM procedures", &["Mine, sent"]);
 }
 
 /// A small form beside the large one is sent by its own keys, and Now writes the time of the engagement.
@@ -281,6 +285,6 @@ pub fn a_log_entry_by_keys(app: &TestApp, mut red: Chromium) {
     red.see_not("Add entry");
     red.see("Sent by the keys alone");
     red.see_focus("[data-key=log]");
-    assert_eq!(app.count("SELECT count(*) FROM log_entries WHERE text = 'Sent by the keys alone'"), 1);
+    red.stores(app, "SELECT count(*) FROM log_entries WHERE text = 'Sent by the keys alone'", &["1"]);
     assert!(red.path().starts_with(&e.procedure_path(0)), "still here: {}", red.path());
 }

@@ -19,6 +19,10 @@ use crate::harness::database::scratch;
 /// How long anything may take to show, on a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Milliseconds that every request of the browser waits, where this is set. A journey that reads something
+/// before it has seen its act answered passes on a quick machine and fails on a slow one; so it always fails.
+const LATENCY: &str = "TYRIAN_BROWSER_LATENCY";
+
 /// A chromedriver on a port of its own.
 pub struct Driver {
     child: Child,
@@ -84,7 +88,11 @@ impl Driver {
                     .connect(&format!("http://127.0.0.1:{}", self.port)),
             )
             .unwrap_or_else(|e| panic!("Chromium does not start: {e}"));
-        Chromium { runtime, client, base: base.to_owned(), driver: self.port, profile }
+        let browser = Chromium { runtime, client, base: base.to_owned(), driver: self.port, profile };
+        if let Ok(latency) = std::env::var(LATENCY) {
+            browser.slow_down(latency.parse().expect("milliseconds"));
+        }
+        browser
     }
 }
 
@@ -153,8 +161,7 @@ impl Chromium {
         loop {
             match self.ask(script, arguments) {
                 Some(Value::Null | Value::Bool(false)) | None if Instant::now() < patience => {
-                    // Once a frame is as often as anything on the page can change.
-                    self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(16)).await });
+                    self.wait_for_a_frame();
                 }
                 Some(Value::Null | Value::Bool(false)) | None => {
                     let page = self
@@ -166,6 +173,11 @@ impl Chromium {
                 Some(found) => return found,
             }
         }
+    }
+
+    /// As often as that anything on the page can change.
+    fn wait_for_a_frame(&self) {
+        self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(16)).await });
     }
 
     /// A picture of the page, so wide, once its fonts and what it fetches are there: from its top, or with
@@ -303,13 +315,30 @@ impl Chromium {
         self.runtime.block_on(self.client.forward()).unwrap();
     }
 
+    /// Asks chromedriver for what WebDriver itself has no words for; none where it does not answer.
+    fn drive(&self, command: &str, body: &Value) -> Option<Value> {
+        let session = self.runtime.block_on(self.client.session_id()).ok().flatten()?;
+        let url = format!("http://127.0.0.1:{}/session/{session}/{command}", self.driver);
+        let mut answer = ureq::post(&url).content_type("application/json").send(body.to_string()).ok()?;
+        serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
+    }
+
+    /// Holds every request back for so many milliseconds.
+    fn slow_down(&self, latency: u32) {
+        let unbounded = 1 << 30;
+        let conditions = json!({
+            "offline": false,
+            "latency": latency,
+            "download_throughput": unbounded,
+            "upload_throughput": unbounded,
+        });
+        self.drive("chromium/network_conditions", &json!({ "network_conditions": conditions }))
+            .expect("chromedriver slows no network down");
+    }
+
     /// Faults that the browser itself reports: scripts that broke, content that the policy refused.
     fn complaints(&self) -> Vec<String> {
-        let Ok(Some(session)) = self.runtime.block_on(self.client.session_id()) else { return Vec::new() };
-        let url = format!("http://127.0.0.1:{}/session/{session}/se/log", self.driver);
-        let answer = ureq::post(&url).content_type("application/json").send(r#"{"type":"browser"}"#);
-        let text = answer.ok().and_then(|mut a| a.body_mut().read_to_string().ok()).unwrap_or_default();
-        let log: Value = serde_json::from_str(&text).unwrap_or_default();
+        let log = self.drive("se/log", &json!({ "type": "browser" })).unwrap_or_default();
         let entries = log["value"].as_array().cloned().unwrap_or_default();
         // A network that a test took away is told too.
         let is_ours = |e: &&Value| !e["message"].as_str().unwrap_or_default().contains("TypeError: away");
@@ -447,6 +476,16 @@ impl Hand for Chromium {
             "return (field(arguments[0])?.value ?? '') !== '';",
             &[json!(name)],
         );
+    }
+    #[track_caller]
+    fn stores(&mut self, app: &TestApp, sql: &str, expected: &[&str]) {
+        let patience = Instant::now() + PATIENCE;
+        while app.texts(sql) != expected {
+            if Instant::now() > patience {
+                assert_eq!(app.texts(sql), expected, "{sql}; see {}", self.picture());
+            }
+            self.wait_for_a_frame();
+        }
     }
     fn apply(&mut self) {}
     #[track_caller]

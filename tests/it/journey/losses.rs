@@ -54,7 +54,7 @@ pub fn a_session_that_ends_takes_nothing(app: &TestApp, mut red: Chromium) {
     red.save();
     red.see("Saved");
     red.holds("red_notes", "Kept in time, and typed on");
-    assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["Kept in time, and typed on"]);
+    red.stores(app, "SELECT red_notes FROM procedures", &["Kept in time, and typed on"]);
 }
 
 /// A form that is posted as a whole page: nothing leaves before its draft is kept.
@@ -75,7 +75,7 @@ pub fn a_form_outlives_its_session_and_a_proof(app: &TestApp, mut admin: Chromiu
     admin.open("/clients/new");
     admin.holds("Name", "");
     admin.until("no draft is left", "return !document.querySelector('[data-draft-of]');", &[]);
-    assert_eq!(app.count("SELECT count(*) FROM drafts"), 0, "what is saved has no draft");
+    admin.stores(app, "SELECT count(*) FROM drafts", &["0"]);
 
     // What both sides changed stands on the page: the draft of it is not offered once more.
     let made = app.texts("SELECT id FROM clients WHERE name = 'Bramble Foods'").remove(0);
@@ -89,7 +89,7 @@ pub fn a_form_outlives_its_session_and_a_proof(app: &TestApp, mut admin: Chromiu
     admin.press("Keep mine");
     admin.see("Client saved.");
     admin.until("no draft is left", "return !document.querySelector('[data-draft-of]');", &[]);
-    assert_eq!(app.count("SELECT count(*) FROM drafts"), 0);
+    admin.stores(app, "SELECT count(*) FROM drafts", &["0"]);
 
     admin.open("/admin/roles/new");
     admin.fill("Name", "Night shift");
@@ -120,7 +120,7 @@ pub fn a_network_that_goes_away_takes_nothing(app: &TestApp, mut red: Chromium) 
     red.see("draft kept");
     red.save();
     red.see("Saved");
-    assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["Typed in the cellar"]);
+    red.stores(app, "SELECT red_notes FROM procedures", &["Typed in the cellar"]);
     red.until("no network", AWAY, &[]);
     red.fill("red_notes", "Typed in the lift");
     red.save();
@@ -129,7 +129,7 @@ pub fn a_network_that_goes_away_takes_nothing(app: &TestApp, mut red: Chromium) 
     red.press("Try again");
     red.see_not("Not saved");
     red.see_not("Saving…");
-    assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["Typed in the lift"]);
+    red.stores(app, "SELECT red_notes FROM procedures", &["Typed in the lift"]);
 }
 
 /// One procedure by the keyboard alone, from the page's opening to the next one: how many keys are travel and
@@ -168,8 +168,8 @@ pub fn red_by_keyboard(app: &TestApp, mut red: Chromium) {
     red.see_address(&e.procedures[1].to_string());
     println!("keys of travel for one procedure: {keys}");
     assert!(keys <= 20, "{keys}");
-    assert_eq!(app.texts("SELECT red_outcome FROM procedures WHERE position = 1"), ["success"]);
-    assert_eq!(app.texts("SELECT attack_source FROM procedures WHERE position = 1"), ["198.51.100.7"]);
+    red.stores(app, "SELECT red_outcome FROM procedures WHERE position = 1", &["success"]);
+    red.stores(app, "SELECT attack_source FROM procedures WHERE position = 1", &["198.51.100.7"]);
 }
 
 /// The first field of blue on a phone, from the top of the page.
@@ -207,7 +207,7 @@ pub fn what_goes_on_while_something_is_refused(app: &TestApp, mut red: Chromium)
     red.save();
     is_saved(&mut red);
     let stored = "SELECT not_applicable_reason || ' ' || (executed_at IS NULL)::text FROM procedures";
-    assert_eq!(app.texts(stored), ["skipped by agreement true"]);
+    red.stores(app, stored, &["skipped by agreement true"]);
 
     red.open(&path);
     let paste = "const input = document.querySelector('#detected_at');
@@ -222,7 +222,7 @@ pub fn what_goes_on_while_something_is_refused(app: &TestApp, mut red: Chromium)
     red.save();
     is_saved(&mut red);
     let stored = "SELECT to_char(detected_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') FROM procedures";
-    assert_eq!(app.texts(stored), ["2026-11-01 06:12:33"]);
+    red.stores(app, stored, &["2026-11-01 06:12:33"]);
     // Another keyboard's letter on the same key, and Caps Lock.
     red.fill("red_notes", "Typed in Cyrillic");
     let ctrl_s = "document.dispatchEvent(new KeyboardEvent('keydown',
@@ -230,7 +230,7 @@ pub fn what_goes_on_while_something_is_refused(app: &TestApp, mut red: Chromium)
         return true;";
     red.until("Ctrl+S", ctrl_s, &[json!("ы")]);
     is_saved(&mut red);
-    assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["Typed in Cyrillic"]);
+    red.stores(app, "SELECT red_notes FROM procedures", &["Typed in Cyrillic"]);
 
     red.open("/engagements");
     red.until("no network", AWAY, &[]);

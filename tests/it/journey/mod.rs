@@ -52,6 +52,9 @@ pub trait Hand {
     fn look_again(&mut self);
     /// Path of the page.
     fn path(&mut self) -> String;
+    /// What a query with one column finds in the database. Whoever has scripts does not know when a press of
+    /// theirs is answered, so this waits until it is.
+    fn stores(&mut self, app: &TestApp, sql: &str, expected: &[&str]);
     /// What an element reads.
     fn read(&mut self, css: &str) -> String;
 

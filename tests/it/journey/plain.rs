@@ -77,6 +77,10 @@ impl Hand for Plain {
         assert_ne!(self.0.value(field), "", "{field}");
     }
     #[track_caller]
+    fn stores(&mut self, app: &TestApp, sql: &str, expected: &[&str]) {
+        assert_eq!(app.texts(sql), expected, "{sql}");
+    }
+    #[track_caller]
     fn apply(&mut self) {
         self.press("Filter");
     }

@@ -114,10 +114,9 @@ fn read(app: &TestApp, analyst: &mut impl Hand) {
     analyst.save();
     analyst.see("Remediation saved.");
     analyst.see("Owner: Night desk");
-    assert_eq!(
-        app.texts(
-            "SELECT e.status || ' ' || r.status FROM engagements e JOIN reports r ON r.engagement_id = e.id"
-        ),
-        ["complete published"]
+    analyst.stores(
+        app,
+        "SELECT e.status || ' ' || r.status FROM engagements e JOIN reports r ON r.engagement_id = e.id",
+        &["complete published"],
     );
 }

@@ -58,12 +58,9 @@ fn book(app: &TestApp, lead: &mut impl Hand) -> String {
     lead.see("0 of 3");
     lead.see(OWN);
     let path = lead.path();
-    assert_eq!(
-        app.texts("SELECT title || ': ' || status FROM engagements"),
-        ["Winter purple team: in_progress"]
-    );
-    assert_eq!(app.texts("SELECT name FROM procedures ORDER BY position"), [FIRST, &names[1], &names[0]]);
-    assert_eq!(app.texts("SELECT status FROM reports"), ["draft"]);
+    lead.stores(app, "SELECT title || ': ' || status FROM engagements", &["Winter purple team: in_progress"]);
+    lead.stores(app, "SELECT name FROM procedures ORDER BY position", &[FIRST, &names[1], &names[0]]);
+    lead.stores(app, "SELECT status FROM reports", &["draft"]);
     lead.press_sign_out();
     path.split('?').next().unwrap().to_owned()
 }
@@ -121,14 +118,15 @@ fn work(app: &TestApp, engagement: &str, red: &mut impl Hand, blue: &mut impl Ha
     red.see("Attack source changed on both sides");
     red.see("blue's word");
     red.holds("attack_source", "ws-014, corrected");
-    assert_eq!(
-        app.texts("SELECT attack_source || ' / ' || red_notes FROM procedures WHERE position = 1"),
-        ["blue's word / Sent at nine, **delivered** at once, opened at ten past."]
+    red.stores(
+        app,
+        "SELECT attack_source || ' / ' || red_notes FROM procedures WHERE position = 1",
+        &["blue's word / Sent at nine, **delivered** at once, opened at ten past."],
     );
     red.press("Keep mine");
     red.see_not("changed on both sides");
     red.holds("attack_source", "ws-014, corrected");
-    assert_eq!(app.texts("SELECT attack_source FROM procedures WHERE position = 1"), ["ws-014, corrected"]);
+    red.stores(app, "SELECT attack_source FROM procedures WHERE position = 1", &["ws-014, corrected"]);
 
     // A log entry and a file, each stored at once.
     red.press("Add red entry");
@@ -138,9 +136,10 @@ fn work(app: &TestApp, engagement: &str, red: &mut impl Hand, blue: &mut impl Ha
     red.attach("Red", "gateway.log", "text/plain", b"accepted 2026-11-20 09:00:00\n");
     red.see("gateway.log");
     red.see_not("Sending gateway.log");
-    assert_eq!(
-        app.texts("SELECT file_name || ' ' || team || ' ' || size FROM attachments"),
-        ["gateway.log red 29"]
+    red.stores(
+        app,
+        "SELECT file_name || ' ' || team || ' ' || size FROM attachments",
+        &["gateway.log red 29"],
     );
 }
 
@@ -183,15 +182,15 @@ fn finish(app: &TestApp, engagement: &str, red: &mut impl Hand, blue: &mut impl 
     red.see("The recipient opened the archive.");
     red.see("The client runs no such service.");
     red.see("Sam Rook");
-    assert_eq!(app.count("SELECT count(*) FROM report_revisions"), 1);
-    assert_eq!(app.count("SELECT count(*) FROM findings"), 1);
+    red.stores(app, "SELECT count(*) FROM report_revisions", &["1"]);
+    red.stores(app, "SELECT count(*) FROM findings", &["1"]);
 
     // Nobody writes any more, whatever stands on an open page; what was typed is not lost.
     blue.fill("blue_notes", "One more thing");
     blue.save();
     blue.see("submitted");
     blue.holds("blue_notes", "One more thing");
-    assert_eq!(app.texts("SELECT blue_notes FROM procedures WHERE position = 1"), ["Gateway log searched"]);
+    blue.stores(app, "SELECT blue_notes FROM procedures WHERE position = 1", &["Gateway log searched"]);
     red.open(engagement);
     red.see("Submitted");
     red.see_not("Submit Engagement");

@@ -146,7 +146,7 @@ fn run_and_saved_back(app: &TestApp, lead: &mut impl Hand) {
     let stored = "SELECT v.n || ' ' || (v.body ->> 'recommendation') FROM library_procedures p \
         JOIN library_procedure_versions v ON v.procedure_id = p.id AND v.n = p.current_version \
         WHERE p.name = 'Send the vault away'";
-    assert_eq!(app.texts(stored), ["2 Watch what #{host} receives."]);
+    lead.stores(app, stored, &["2 Watch what #{host} receives."]);
     lead.open("/test-plans");
     lead.click("Vault week");
     lead.see("version 1 → 2");

@@ -82,7 +82,9 @@ pub fn run(app: &App, command: &ExportCommand) -> anyhow::Result<()> {
                 .map_err(|e| told(e, "there is no repository with this prefix"))?;
             let files = repository::files(&archive);
             let removed = write_folder(directory, &stored.prefix, &files)?;
-            note(app, repository::store::export_event(&stored, &archive))?;
+            app.db
+                .write_blocking(&Actor::command(), |tx| repository::store::note_export(tx, &stored, &archive))
+                .map_err(|e| told(e, ""))?;
             println!(
                 "Wrote {}: {}, {}",
                 directory.display(),

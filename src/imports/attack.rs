@@ -960,10 +960,10 @@ mod tests {
         assert!(message.contains("line 2: it is nested deeper"), "{message}");
         assert!(fails(&whole.replace("N2", "N\\u0000")).contains("U+0000"));
         assert!(fails(&whole.replace("N2", &"N".repeat(70_000))).contains("more than the 65536"));
-        assert!(fails(&format!("{whole} x")).contains("trailing characters"));
+        assert!(fails(&format!("{whole} x")).contains("more stands behind its end"));
         assert!(fails("[]").contains("a map is expected here"));
         assert!(fails(r#"{"type":"report","objects":[]}"#).contains("its type is report"));
-        assert!(fails("").contains("EOF"));
+        assert!(fails("").contains("it ends before it is whole"));
     }
 
     #[test]

@@ -40,6 +40,19 @@ pub fn plain_words(said: &str) -> String {
         ("expected string scalar", expected("text")),
         ("unexpected character", "a character stands here that YAML does not allow".to_owned()),
         ("unsupported tag", "it has a tag (a word with “!” before it), and none is known here".to_owned()),
+        ("EOF while parsing", "it ends before it is whole".to_owned()),
+        ("expected value", expected("a value")),
+        ("key must be a string", expected("a name in quotes")),
+        ("expected `:`", expected("a colon")),
+        ("expected `,`", expected("a comma or the end")),
+        ("trailing comma", "nothing follows the comma".to_owned()),
+        ("trailing characters", "more stands behind its end".to_owned()),
+        ("control character (", "a control character stands in a text, which JSON does not allow".to_owned()),
+        ("invalid escape", "a backslash stands before a sign that it cannot stand before".to_owned()),
+        ("surrogate", "a text holds half of a character (a surrogate alone)".to_owned()),
+        ("invalid number", "it is no number".to_owned()),
+        ("number out of range", "the number is too large".to_owned()),
+        ("invalid unicode code point", "the text is not UTF-8".to_owned()),
     ];
     let found = known.into_iter().find(|(word, _)| said.contains(word));
     found.map_or_else(|| said.to_owned(), |(_, sentence)| sentence)
@@ -449,6 +462,8 @@ mod tests {
             ("invalid type: integer `5`, expected text", "text is expected here, and it is integer `5`"),
             ("unexpected event: expected sequence start", "a list is expected here"),
             ("expected mapping start", "a group of names with values is expected here"),
+            ("EOF while parsing a list", "it ends before it is whole"),
+            ("expected `,` or `}`", "a comma or the end is expected here"),
             ("something else", "something else"),
         ] {
             assert_eq!(plain_words(said), words);

@@ -645,12 +645,15 @@ mod tests {
             ("{\"name\":\"n\",\"domain\":\"ics-attack\"}", "l.json, field domain: it is ics-attack"),
             ("{\"name\":\" \",\"domain\":\"enterprise-attack\"}", "l.json, field name: it is empty"),
             ("[]", "l.json: it holds several layers or none"),
-            ("{\"name\":\"n\",\"domain\":\"enterprise-attack\"} x", "l.json, line 1: trailing"),
+            (
+                "{\"name\":\"n\",\"domain\":\"enterprise-attack\"} x",
+                "l.json, line 1: more stands behind its end",
+            ),
             (
                 "{\"name\":\"a\\u0000\",\"domain\":\"enterprise-attack\"}",
                 "the text holds the character U+0000",
             ),
-            (&deep, "l.json, field x, line 1: EOF while parsing a list"),
+            (&deep, "l.json, field x, line 1: it ends before it is whole"),
             (&long, "l.json, field description, line 1: the text has 70000 bytes"),
         ] {
             let error = read("l.json", json.as_bytes()).unwrap_err().to_string();

@@ -10,6 +10,7 @@ use super::layer::{ImportedLayer, Layer, LayerContent, LegendItem, Mark, Metadat
 use super::outcome::{Act, Agree, Done, Outcome, Touched};
 use super::preview::Verdict;
 use super::repository::file::PlanFields;
+use super::repository::plans::brought;
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
@@ -236,7 +237,7 @@ pub(crate) fn write_layer(
         tags: Vec::new(),
         procedures,
         written_from: None,
-        imported_digest: content.digest(),
+        brought: brought(&content)?,
     };
     let before = write_plan(tx, shelf, &incoming)?;
     let sentence = format!("Made the test plan “{title}” of a Navigator layer: {count} procedures");

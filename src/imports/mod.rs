@@ -11,6 +11,7 @@ pub mod check;
 pub mod domain;
 pub mod findings;
 pub mod forms;
+pub mod known;
 pub mod layer;
 pub mod layers;
 pub mod outcome;

@@ -16,12 +16,12 @@ use crate::kernel::event::domain::Event;
 use crate::library::changes::{Changes, Counts, Missing};
 use crate::library::compare::Field;
 use crate::library::store::incoming::Before;
-use crate::library::store::undo::{PlanBefore, TermBefore};
+use crate::library::store::undo::{MethodologyBefore, PlanBefore, TermBefore};
 
 /// What both sides changed differently. Ours stands until somebody takes theirs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// Identity of the procedure, or id of the test plan.
+    /// Identity of the procedure, or id of the test plan or term.
     pub id: Uuid,
     pub label: String,
     pub fields: Vec<Field>,
@@ -60,9 +60,6 @@ impl FromIterator<(String, Option<String>)> for Takes {
 
 /// Asked before anything is written: what an import would do, as it was compared; an error stops it.
 pub(crate) type Agree<'a> = dyn FnMut(&mut PgConnection, &Outcome) -> Result<()> + 'a;
-
-/// A test plan is one field in a conflict: half of one order and half of another would be nobody's plan.
-pub const WHOLE_PLAN: &str = "test plan";
 
 /// Where somebody imports, which says how they choose another repository.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -125,9 +122,11 @@ pub(crate) struct Act {
     pub before: Value,
 }
 
-/// How the rows of test plans and of terms are told from those of procedures.
+/// How the rows of test plans, of terms and of what was noted of methodologies are told from those of
+/// procedures.
 pub(crate) const TEST_PLAN: &str = "test_plan";
 pub(crate) const TERM: &str = "term";
+pub(crate) const METHODOLOGY: &str = "methodology";
 
 impl Act {
     pub fn procedure(key: impl ToString, id: Uuid, before: &Before) -> Result<Self> {
@@ -140,6 +139,12 @@ impl Act {
 
     pub fn term(before: &TermBefore) -> Self {
         Self { key: before.id.to_string(), subject: None, before: json!({ TERM: before }) }
+    }
+
+    /// The methodology as a term has a row of its own.
+    pub fn methodology(before: &MethodologyBefore) -> Self {
+        let key = format!("{METHODOLOGY} {}", before.id);
+        Self { key, subject: None, before: json!({ METHODOLOGY: before }) }
     }
 }
 

@@ -1,7 +1,11 @@
-//! Three versions of one procedure, field by field: the one that the last import brought, ours, and the one
-//! that comes now. What only one side changed is that side's; what both changed differently is a conflict, in
-//! which ours stands until somebody chooses theirs.
+//! Three versions of one thing, field by field: the one that both sides know, ours, and the one that comes
+//! now. What only one side changed is that side's; what both changed differently is a conflict, in which ours
+//! stands until somebody chooses theirs. It is the same for procedures, test plans and terms.
 
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::kernel::base::error::Result;
@@ -16,7 +20,7 @@ pub fn age(n: i32) -> (i32, i32) {
     if n < 0 { (-n / NOTES, -n % NOTES) } else { (n, 0) }
 }
 
-/// A field of a procedure in three versions. What a version does not have is `Null`.
+/// A field in three versions. What a version does not have is `Null`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     /// `name`, `steps`; one step as `step:s1`.
@@ -60,19 +64,20 @@ impl Field {
 
 const STEP: &str = "step:";
 
-/// Three versions of one procedure.
+/// Three versions of one procedure, or of another thing whose fields serialize as an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Compared {
-    /// Those that differ anywhere, in the order in which a procedure is read.
+pub struct Compared<T = ProcedureBody> {
+    /// Those that differ anywhere, in the order in which it is read.
     pub fields: Vec<Field>,
     ours: Map<String, Value>,
+    thing: PhantomData<T>,
 }
 
 /// Compares `ours` and `theirs` with the version that both came from.
 ///
 /// # Errors
-/// When a body is no JSON object, which it always is.
-pub fn compare(base: &ProcedureBody, ours: &ProcedureBody, theirs: &ProcedureBody) -> Result<Compared> {
+/// When one of them is no JSON object, which it always is.
+pub fn compare<T: Serialize>(base: &T, ours: &T, theirs: &T) -> Result<Compared<T>> {
     let [base, ours, theirs] = [base, ours, theirs].map(object);
     let (base, ours, theirs) = (base?, ours?, theirs?);
     let mut keys: Vec<&String> = ours.keys().collect();
@@ -95,7 +100,7 @@ pub fn compare(base: &ProcedureBody, ours: &ProcedureBody, theirs: &ProcedureBod
         }
     }
     fields.retain(|field| field.ours != field.base || field.theirs != field.base);
-    Ok(Compared { fields, ours })
+    Ok(Compared { fields, ours, thing: PhantomData })
 }
 
 /// What `theirs` says, had it also got what was exchanged since it left: it was written from `origin`, and
@@ -104,16 +109,12 @@ pub fn compare(base: &ProcedureBody, ours: &ProcedureBody, theirs: &ProcedureBod
 ///
 /// # Errors
 /// As [`compare`].
-pub fn caught_up(
-    origin: &ProcedureBody,
-    base: &ProcedureBody,
-    theirs: &ProcedureBody,
-) -> Result<ProcedureBody> {
+pub fn caught_up<T: Serialize + DeserializeOwned>(origin: &T, base: &T, theirs: &T) -> Result<T> {
     compare(origin, base, theirs)?.merged(|_| true)
 }
 
-fn object(body: &ProcedureBody) -> Result<Map<String, Value>> {
-    match serde_json::to_value(body)? {
+fn object<T: Serialize>(thing: &T) -> Result<Map<String, Value>> {
+    match serde_json::to_value(thing)? {
         Value::Object(map) => Ok(map),
         _ => Ok(Map::new()),
     }
@@ -140,7 +141,7 @@ fn step_by_step(field: &Field) -> Option<Vec<Field>> {
     Some(steps.collect())
 }
 
-impl Compared {
+impl<T: DeserializeOwned> Compared<T> {
     /// Fields that both changed.
     pub fn conflicts(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().filter(|field| field.is_conflict())
@@ -160,8 +161,8 @@ impl Compared {
     /// `takes` says so of the field's key.
     ///
     /// # Errors
-    /// When the fields together are no procedure, which they always are.
-    pub fn merged(&self, takes: impl Fn(&str) -> bool) -> Result<ProcedureBody> {
+    /// When the fields together are no such thing, which they always are.
+    pub fn merged(&self, takes: impl Fn(&str) -> bool) -> Result<T> {
         let mut body = self.ours.clone();
         for field in &self.fields {
             let is_taken = field.is_theirs() || (field.is_conflict() && takes(&field.key));

@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 use tyrian::imports::archive::Source;
 use tyrian::imports::layers;
-use tyrian::imports::outcome::{How, Outcome, Takes};
+use tyrian::imports::outcome::{How, Outcome, Takes, Touched};
 use tyrian::imports::plextrac::convert::{file_of, imported};
 use tyrian::imports::plextrac::file::TestPlanFile;
 use tyrian::imports::plextrac::store::{ReadPlan, apply_plan, preview_plan, read_plan};
@@ -18,7 +18,7 @@ use tyrian::imports::preview::Verdict;
 use tyrian::imports::repository::file::{
     Archive, Head, Methodology, MethodologyFields, PlanFields, Procedure, Term, TestPlan,
 };
-use tyrian::imports::repository::store::{apply_archive, preview_archive, read_archive};
+use tyrian::imports::repository::store::{apply_archive, note_export, preview_archive, read_archive};
 use tyrian::imports::repository::{ReadArchive, read, zip};
 use tyrian::imports::{layer, plextrac};
 use tyrian::kernel::authz::{Rights, Shelf};
@@ -41,10 +41,13 @@ fn reading<T>(app: &TestApp, f: impl Fn(&mut PgConnection) -> Result<T>) -> T {
 
 /// A repository here, packed as its page hands it out.
 pub fn packed(app: &TestApp, prefix: &str) -> Vec<u8> {
-    reading(app, |conn| {
+    let (stored, archive) = reading(app, |conn| {
         let stored = find_by_prefix(conn, Shelf::whole(), prefix)?.ok_or(Error::NotFound)?;
-        Ok(zip(&read_archive(conn, &stored)?).unwrap())
-    })
+        let archive = read_archive(conn, &stored)?;
+        Ok((stored, archive))
+    });
+    app.db.write_blocking(&Actor::command(), |tx| note_export(tx, &stored, &archive)).unwrap();
+    zip(&archive).unwrap()
 }
 
 pub fn unpacked(bytes: &[u8]) -> ReadArchive {
@@ -258,7 +261,7 @@ fn own_methodologies_come_with_the_repository_and_what_is_here_stays() {
     assert!(again.counts().changes_nothing() && again.touched.is_empty(), "{again:?}");
     assert_eq!(to.events("library.imported"), events + 1);
 
-    // Changed here, it stays and is told; what only the file has comes.
+    // Changed here alone, it stays without a word; what only the file has comes.
     to.superuser()
         .batch_execute(
             "SET session_replication_role = replica;
@@ -274,9 +277,7 @@ fn own_methodologies_come_with_the_repository_and_what_is_here_stays() {
     assert_eq!(done, preview, "the preview said what is done");
     assert_eq!(line(&done), "added 1, changed 1, withdrawn 0, unchanged 8, refused 0");
     let told = |verdict| done.touched.iter().filter(move |told| told.verdict == verdict).collect::<Vec<_>>();
-    let [kept] = &told(Verdict::Kept)[..] else { panic!("{:?}", done.touched) };
-    assert_eq!(kept.sentence, "Reads differently in the file, and stays as it is here: name, tags.");
-    assert_eq!(kept.fields.len(), 2);
+    assert_eq!(told(Verdict::Kept), Vec::<&Touched>::new());
     let [changed] = &told(Verdict::Changed)[..] else { panic!("{:?}", done.touched) };
     assert_eq!(changed.label, "technique WSTG-ATHN-01 “Weak sign-in”");
     assert_eq!(to.texts("SELECT name FROM terms WHERE short_name = 'web-sign-in'"), ["Our sign-in"]);
@@ -486,6 +487,107 @@ fn two_installations_share_a_repository_both_ways() {
     assert_eq!(line(&done), "added 0, changed 0, withdrawn 0, unchanged 3, refused 0");
     assert_eq!(packed(&a, "HLF"), before);
     assert_eq!(unpacked(&before).archive.plans[0].content.description, "Newer.");
+}
+
+/// The fields of the one conflict, by their keys.
+fn asked(outcome: &Outcome) -> Vec<&str> {
+    let [conflict] = &outcome.conflicts[..] else { panic!("{outcome:?}") };
+    conflict.fields.iter().map(|field| field.key.as_str()).collect()
+}
+
+#[test]
+fn a_test_plan_that_both_sides_changed_merges_by_field() {
+    let (a, b) = (TestApp::spawn(), TestApp::spawn());
+    bring(&a, &archive("HLF", vec![body("One", "id"), body("Two", "w")]), &how(&a));
+    bring(&b, &unpacked(&packed(&a, "HLF")), &how(&b));
+    let edit = format!("/test-plans/{}/edit", unpacked(&packed(&a, "HLF")).archive.plans[0].id);
+    let edited = |app: &TestApp, fields: &[(&str, &str)]| {
+        let mut browser = app.browser(&app.people.lead);
+        browser.open(&edit);
+        for (field, text) in fields {
+            browser.fill(field, text);
+        }
+        browser.press("Save").expect(200);
+    };
+    edited(&a, &[("Title", "Week of A"), ("Description", "As A has it.")]);
+    edited(&b, &[("Description", "As B has it."), ("Tags", "from b")]);
+    let theirs = unpacked(&packed(&b, "HLF"));
+    let preview = reading(&a, |conn| preview_archive(conn, Shelf::whole(), &theirs, &How::default()));
+    assert_eq!(asked(&preview), ["description"]);
+    let done = bring(&a, &theirs, &how(&a));
+    assert_eq!(done, preview, "the preview said what is done");
+    let plan = |app: &TestApp| unpacked(&packed(app, "HLF")).archive.plans.remove(0).content;
+    let said = plan(&a);
+    assert_eq!((said.title.as_str(), said.description.as_str()), ("Week of A", "As A has it."));
+    assert_eq!(said.tags, ["from b"]);
+    let events = a.events("library.imported");
+    let again = bring(&a, &theirs, &how(&a));
+    assert!(again.conflicts.is_empty() && again.counts().changes_nothing(), "{again:?}");
+    assert_eq!(a.events("library.imported"), events, "what was settled is not asked again");
+
+    // A's was written from B's: it needs nobody. And B's own later word comes to A.
+    let done = bring(&b, &unpacked(&packed(&a, "HLF")), &how(&b));
+    assert_eq!((done.conflicts.len(), plan(&b)), (0, plan(&a)));
+    edited(&b, &[("Description", "B once more.")]);
+    let done = bring(&a, &unpacked(&packed(&b, "HLF")), &how(&a));
+    assert_eq!((done.conflicts.len(), plan(&a).description.as_str()), (0, "B once more."));
+}
+
+#[test]
+fn own_terms_that_both_sides_changed_merge_by_field() {
+    let (a, b) = (TestApp::spawn(), TestApp::spawn());
+    own_terms(&a);
+    let mut named = body("Names it", "id");
+    named.technique_ids = vec!["WSTG-ATHN-01".into()];
+    bring(&a, &archive("HLF", vec![named]), &how(&a));
+    let old = unpacked(&packed(&a, "HLF"));
+    bring(&b, &old, &how(&b));
+    let edited = |app: &TestApp, fields: &[(&str, &str)]| {
+        let id = app.texts("SELECT id FROM terms WHERE short_name = 'WSTG-ATHN-01'").remove(0);
+        let mut browser = app.browser(&app.people.lead);
+        browser.open(&format!("/library/terms/{id}/edit"));
+        for (field, text) in fields {
+            browser.fill(field, text);
+        }
+        browser.press("Save").expect(200);
+    };
+    let says = |app: &TestApp| {
+        let sql = "SELECT name || ' / ' || description || ' / ' || array_to_string(tags, ', ')
+            FROM terms WHERE short_name = 'WSTG-ATHN-01'";
+        app.texts(sql).remove(0)
+    };
+
+    // What B changes comes to A, and what A changes after that goes to B.
+    edited(&b, &[("Description", "As B has it."), ("Tags", "web")]);
+    let done = bring(&a, &unpacked(&packed(&b, "HLF")), &how(&a));
+    assert_eq!((done.changes.changed.len(), done.conflicts.len()), (1, 0), "{done:?}");
+    assert_eq!(says(&a), "Weak sign-in / As B has it. / web");
+    edited(&a, &[("Name", "Sign-in that is weak")]);
+    let done = bring(&b, &unpacked(&packed(&a, "HLF")), &how(&b));
+    assert_eq!((says(&b), done.conflicts.len()), (says(&a), 0));
+    assert_eq!(packed(&a, "HLF"), packed(&b, "HLF"));
+
+    // Different fields merge; the same field is a conflict, and ours stands.
+    edited(&a, &[("Description", "A again.")]);
+    edited(&b, &[("Description", "B again."), ("Tags", "web, from b")]);
+    let theirs = unpacked(&packed(&b, "HLF"));
+    let done = bring(&a, &theirs, &how(&a));
+    assert_eq!(asked(&done), ["description"]);
+    assert_eq!(says(&a), "Sign-in that is weak / A again. / web, from b");
+    let again = bring(&a, &theirs, &how(&a));
+    assert!(again.conflicts.is_empty() && again.counts().changes_nothing(), "{again:?}");
+    // B takes A's, and who still has the first state takes nothing away.
+    let done = bring(&b, &unpacked(&packed(&a, "HLF")), &how(&b));
+    assert_eq!((says(&b), done.conflicts.len()), (says(&a), 0), "{done:?}");
+    let before = says(&b);
+    let done = bring(&b, &old, &how(&b));
+    assert_eq!((says(&b), done.conflicts.len()), (before, 0), "{done:?}");
+
+    // Theirs is taken where somebody says so.
+    edited(&a, &[("Name", "A's name")]);
+    edited(&b, &[("Name", "B's name")]);
+    bring(&a, &unpacked(&packed(&b, "HLF")), &How { takes: Takes::everywhere(), ..how(&a) });
+    assert_eq!(says(&a), "B's name / A again. / web, from b");
 }
 
 #[test]

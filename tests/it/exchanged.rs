@@ -121,7 +121,7 @@ fn what_both_sides_of_an_archive_changed_is_chosen_field_by_field_and_taken_back
 }
 
 #[test]
-fn a_whole_plan_in_conflict_tells_names_and_either_stands() {
+fn what_both_sides_of_a_plan_changed_is_chosen_field_by_field_with_names() {
     let app = TestApp::spawn();
     let mut browser = app.browser(&app.people.lead);
     let made = archive("HLF", vec![body("One", "id"), body("Two", "w")]);
@@ -129,19 +129,32 @@ fn a_whole_plan_in_conflict_tells_names_and_either_stands() {
     let plan = made.archive.plans[0].id;
     let shared = unpacked(&packed(&app, "HLF")).archive;
     browser.open(&format!("/test-plans/{plan}/edit")).fill("Title", "Plan of ours").press("Save").expect(200);
+    app.superuser()
+        .batch_execute(&format!(
+            "SET session_replication_role = replica;
+             UPDATE test_plan_procedures SET position = 10 - position WHERE test_plan_id = '{plan}';
+             UPDATE test_plan_procedures SET position = position - 7 WHERE test_plan_id = '{plan}';"
+        ))
+        .unwrap();
     let mut theirs = shared;
     theirs.plans[0].content.procedures.pop();
+    theirs.plans[0].content.description = "As they have it.".to_owned();
     let file = zip(&theirs).unwrap();
     upload(&mut browser, "HLF.zip", &file, "").see("changed 1");
     assert_eq!(browser.texts("fieldset legend"), ["test plan “Plan of HLF”"]);
     let sides = browser.texts("fieldset .typed");
-    assert!(sides[0].contains("Plan of ours") && sides[0].contains("HLF-1 One"), "{sides:?}");
-    assert!(sides[1].contains("HLF-2 Two") && !sides[1].contains("HLF-1 One"), "{sides:?}");
+    assert_eq!(sides, ["HLF-1 One, HLF-2 Two", "HLF-2 Two"], "the title is ours alone, and is not asked");
     browser.press("Apply").expect(200);
-    assert!(plans(&app).contains(&"Plan of ours".to_owned()), "ours stands");
+    let said = || {
+        let content = unpacked(&packed(&app, "HLF")).archive.plans.remove(0).content;
+        (content.title, content.description, content.procedures.len())
+    };
+    let ours = ("Plan of ours".to_owned(), "As they have it.".to_owned(), 2);
+    assert_eq!(said(), ours);
     browser.click("Undo this import…").press("Undo import").expect(200).see("Import undone.");
+    assert_eq!((said().1.as_str(), said().2), ("In order.", 2));
     upload(&mut browser, "HLF.zip", &file, "").check("Take this one").press("Apply").expect(200);
-    assert!(plans(&app).contains(&"Plan of HLF".to_owned()), "theirs was taken");
+    assert_eq!(said(), (ours.0, ours.1, 1), "their list was taken");
 }
 
 #[test]
@@ -421,7 +434,7 @@ fn a_technique_of_ones_own_is_known_and_another_is_kept_and_told() {
 }
 
 #[test]
-fn own_methodologies_of_an_archive_are_shown_as_added_and_as_kept() {
+fn own_methodologies_of_an_archive_are_shown_as_added_and_asked() {
     let (from, app) = (TestApp::spawn(), TestApp::spawn());
     crate::terms::own_methodology(&mut from.sign_in(&from.people.standard));
     let mut named = body("One", "id");
@@ -438,9 +451,13 @@ fn own_methodologies_of_an_archive_are_shown_as_added_and_as_kept() {
     let applied = browser.path().to_owned();
     browser.open("/library/techniques/WEB-T1").expect(200).see("Cookie replay").click("Edit");
     browser.fill("Name", "Replay of ours").press("Save").expect(200);
-    upload(&mut browser, "again.zip", &file, "")
-        .see("Reads differently in the file, and stays as it is here: name.");
-    assert_eq!(browser.texts("#kept td.title"), ["technique WEB-T1 “Cookie replay”"]);
+    upload(&mut browser, "again.zip", &file, "").see("The library holds all of it already.").press("Discard");
+    // What the file changed too is asked.
+    let mut theirs = unpacked(&file).archive;
+    theirs.methodologies[0].content.techniques[0].name = "Replay of theirs".to_owned();
+    upload(&mut browser, "theirs.zip", &zip(&theirs).unwrap(), "").see("Conflicts");
+    assert_eq!(browser.texts("fieldset legend"), ["technique WEB-T1 “Replay of theirs”"]);
+    assert_eq!(browser.texts("fieldset .typed"), ["Replay of ours", "Replay of theirs"]);
     browser.press("Discard");
 
     // Undone, the procedures are gone; what was changed here since stays, with what it stands under.
@@ -504,13 +521,13 @@ fn a_plan_of_an_archive_whose_title_is_taken_is_refused_in_the_preview_with_its_
     let plan = made.archive.plans[0].id;
     browser.open(&format!("/test-plans/{plan}/edit")).fill("Title", "Ours").press("Save").expect(200);
     let one = app.texts("SELECT id FROM library_procedures WHERE name = 'One'").remove(0);
-    let fields = [("title", "Plan of HLF"), ("chosen", one.as_str()), ("do", "save")];
+    let fields = [("title", "Taken"), ("chosen", one.as_str()), ("do", "save")];
     assert_eq!(browser.post("/test-plans/new", &fields).status, 303);
     let mut theirs = made.archive;
-    theirs.plans[0].content.description = "Theirs.".to_owned();
+    theirs.plans[0].content.title = "Taken".to_owned();
     upload(&mut browser, "HLF.zip", &zip(&theirs).unwrap(), "").see("refused 1").see_not("Conflicts");
     let told = |of: &str| browser.texts(&format!("#refused td[data-label={of}]"));
-    assert_eq!(told("File"), ["HLF/test-plans/plan-of-hlf.yaml"]);
+    assert_eq!(told("File"), ["HLF/test-plans/taken.yaml"]);
     assert_eq!((told("Field"), told("Line")), (vec!["title".to_owned()], vec!["3".to_owned()]));
     assert_eq!(told("Why"), ["another test plan here has this title; rename one of them"]);
 }

@@ -110,6 +110,11 @@ fn a_private_repository_is_known_to_its_viewers_and_editors_alone() {
     }
     // Nor does a name that is refused tell of it.
     repository(&app, "QUIET corner", "CORNER", "open", &[]);
+    // Who knows of both tells them apart wherever one is chosen.
+    let mut lead = app.browser(&people.lead);
+    for path in ["/library/procedures", "/library/procedures/new", "/test-plans/new"] {
+        lead.open(path).see("Quiet corner (QUIET)").see("QUIET corner (CORNER)");
+    }
     // A viewer reads, and does not write.
     let mut viewer = app.browser(&people.second);
     viewer.open(&format!("/library/procedures/{secret}/edit")).expect(403);

@@ -1,6 +1,8 @@
 //! What leaves the library as a file: `/test-plans/{id}.yaml`, `/test-plans/{id}/layer.json`,
 //! `/library/layer.json` and `/library/repositories/{repository}/archive.zip`. Each export is an event.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
 
 use crate::imports::{layers, plextrac, repository};
@@ -70,8 +72,9 @@ pub async fn archive(permit: Permit<ReadLibrary>, id: web::Path<RepositoryId>) -
     if permit.head {
         return Ok(download(ZIP, &name, String::new()));
     }
-    let event = repository::store::export_event(&stored, &archive);
-    permit.write(move |tx| tx.audited((), event)).await?;
+    let archive = Arc::new(archive);
+    let noted = Arc::clone(&archive);
+    permit.write(move |tx| repository::store::note_export(tx, &stored, &noted)).await?;
     // Some megabytes are packed: not on a thread that answers pages.
     let packed =
         web::block(move || repository::zip(&archive)).await.map_err(|e| Error::Internal(e.into()))?;

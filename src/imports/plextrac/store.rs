@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -12,9 +12,11 @@ use super::convert::{
 };
 use super::file::RepositoryEntry;
 use crate::imports::domain::ImportError;
-use crate::imports::outcome::{Act, Agree, Conflict, Done, How, Outcome, Touched, WHOLE_PLAN};
+use crate::imports::known::PlanWrite;
+use crate::imports::outcome::{Act, Agree, Conflict, Done, How, Outcome, Touched};
 use crate::imports::preview::Verdict as Said;
 use crate::imports::repository::file::{PlanFields, code, is_prefix};
+use crate::imports::repository::plans::{brought, list_here, list_procedures};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::ids::{LibraryProcedureId, RepositoryId, TestPlanId};
@@ -26,10 +28,9 @@ use crate::library::domain::{ContentDigest, ProcedureBody, RepositoryType};
 use crate::library::store::attack::list_unknown_methodologies;
 use crate::library::store::curated::lock;
 use crate::library::store::exchange::{
-    EarlierPlan, IncomingPlan, IncomingProcedure, Known, StoredPlan, StoredRepository, Written,
-    find_by_prefix, insert_repository, list_all_plans, list_earlier_plans, list_known, list_members,
-    list_taken, list_technique_tactics, list_versions, note_plan, raise_next_number, write_plan,
-    write_procedures,
+    IncomingPlan, IncomingProcedure, Known, StoredPlan, StoredRepository, Written, find_by_prefix,
+    insert_repository, list_all_plans, list_known, list_members, list_taken, list_technique_tactics,
+    list_versions, note_plan, raise_next_number, write_plan, write_procedures,
 };
 use crate::library::store::get_plan;
 use crate::library::store::incoming::Before;
@@ -169,7 +170,7 @@ struct Prepared {
     verdicts: Vec<Verdict>,
     /// Of each repository of the file: one that is here, or one to make.
     targets: Vec<Target>,
-    plan: PlanVerdict,
+    plan: Option<PlanVerdict>,
     title: String,
 }
 
@@ -179,11 +180,12 @@ enum Target {
     New(StoredRepository),
 }
 
-enum PlanVerdict {
-    Same,
-    Note(TestPlanId),
-    /// With [`Touched::key`].
-    Write(TestPlanId, String),
+/// What becomes of the file's test plan; none where nothing is written.
+struct PlanVerdict {
+    id: TestPlanId,
+    /// As [`Touched::key`].
+    key: String,
+    write: PlanWrite,
 }
 
 fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) -> Result<Prepared> {
@@ -231,11 +233,7 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadPlan, how: &How) ->
     let targets = targets(conn, shelf, plan, &verdicts, how, &mut outcome)?;
     let plans = list_all_plans(conn, shelf)?;
     let identities = identities(plan, &by_key);
-    let earlier = match find_own(plan, &plans) {
-        Some(own) => list_earlier_plans(conn, shelf, own.id)?,
-        None => Vec::new(),
-    };
-    let (plan_verdict, title) = judge_plan(plan, &plans, earlier, identities, how, &mut outcome);
+    let (plan_verdict, title) = judge_plan(conn, shelf, plan, &plans, identities, how, &mut outcome)?;
     Ok(Prepared { outcome, verdicts, targets, plan: plan_verdict, title })
 }
 
@@ -425,7 +423,7 @@ fn identity_of(procedure: &ImportedProcedure, by_key: &HashMap<String, &Known>) 
 }
 
 /// The same for the same id of a file, so that two installations that read it know it as one.
-fn new_identity(key: &str) -> Uuid {
+pub fn new_identity(key: &str) -> Uuid {
     let hash = Sha256::digest(format!("plextrac\n{key}"));
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
@@ -446,14 +444,14 @@ fn content(plan: &ImportedPlan, title: &str, procedures: Vec<Uuid>) -> PlanField
 }
 
 fn judge_plan(
+    conn: &mut PgConnection,
+    shelf: Shelf,
     plan: &ImportedPlan,
     plans: &[StoredPlan],
-    earlier: Vec<EarlierPlan>,
     identities: Vec<Uuid>,
     how: &How,
     outcome: &mut Outcome,
-) -> (PlanVerdict, String) {
-    let key = key_of(plan);
+) -> Result<(Option<PlanVerdict>, String)> {
     let own = find_own(plan, plans);
     let is_taken = |title: &str| {
         let title = title.to_lowercase();
@@ -473,42 +471,21 @@ fn judge_plan(
                 plan.title
             ));
         }
+        let key = key_of(plan);
         outcome.touched.push(Touched::new(Said::Added, &key, &label));
         outcome.changes.added.push(label);
-        return (PlanVerdict::Write(TestPlanId::new(), key), title);
+        return Ok((Some(PlanVerdict { id: TestPlanId::new(), key, write: PlanWrite::Add }), title));
     };
-    let ours = content_of(own);
     let theirs = content(plan, &title, identities);
-    let imported: Option<ContentDigest> =
-        own.imported_digest.as_deref().and_then(|bytes| bytes.try_into().ok());
-    // One that was not changed since it left says what it said here before.
-    let is_old = plan.known.get(&plan.key) == Some(&theirs.digest())
-        && earlier.into_iter().any(|said| PlanFields::from(said) == theirs);
-    if theirs == ours || imported == Some(theirs.digest()) || is_old {
-        outcome.changes.unchanged.push(label);
-        return (PlanVerdict::Same, title);
-    }
-    if imported == Some(ours.digest()) || plan.known.get(&plan.key) == Some(&ours.digest()) {
-        outcome.touched.push(Touched::new(Said::Changed, own.id, &label));
-        outcome.changes.changed.push(label);
-        return (PlanVerdict::Write(own.id, own.id.to_string()), title);
-    }
-    let field = Field {
-        key: WHOLE_PLAN.to_owned(),
-        base: Value::Null,
-        ours: json!(ours),
-        theirs: json!(theirs),
-        step: None,
-    };
-    outcome.touched.push(Touched::new(Said::Conflict, own.id, &label).with(vec![field.clone()]));
-    outcome.conflicts.push(Conflict { id: own.id.0, label: label.clone(), fields: vec![field] });
-    if how.takes.takes(&own.id.to_string(), WHOLE_PLAN) {
-        outcome.changes.changed.push(label);
-        (PlanVerdict::Write(own.id, own.id.to_string()), title)
-    } else {
-        outcome.changes.kept.push(label);
-        (PlanVerdict::Note(own.id), title)
-    }
+    let written_from = plan.known.get(&plan.key).copied();
+    let mut here = list_here(conn, shelf, std::slice::from_ref(own))?;
+    let here = here.pop().ok_or(Error::NotFound)?;
+    let judged = here.judge(&theirs, written_from, &label, &how.takes)?;
+    judged.count(label, &mut outcome.changes);
+    outcome.touched.extend(judged.touched);
+    outcome.conflicts.extend(judged.conflict);
+    let verdict = |write| PlanVerdict { id: own.id, key: own.id.to_string(), write };
+    Ok((judged.write.map(verdict), title))
 }
 
 fn key_of(plan: &ImportedPlan) -> String {
@@ -519,15 +496,6 @@ fn key_of(plan: &ImportedPlan) -> String {
 fn find_own<'p>(plan: &ImportedPlan, plans: &'p [StoredPlan]) -> Option<&'p StoredPlan> {
     let key = key_of(plan);
     plans.iter().find(|row| row.key.as_ref() == Some(&key) || plan_cuid(row.id.0) == plan.key)
-}
-
-fn content_of(row: &StoredPlan) -> PlanFields {
-    PlanFields {
-        title: row.title.clone(),
-        description: row.description.clone(),
-        tags: row.tags.clone(),
-        procedures: row.procedures.clone(),
-    }
 }
 
 /// What [`apply_plan`] would do.
@@ -563,37 +531,42 @@ pub(crate) fn write_read_plan(
     let Prepared { outcome, verdicts, targets, plan: verdict, title } = prepare(tx.conn, shelf, read, how)?;
     agree(tx.conn, &outcome)?;
     let writes = verdicts.iter().any(|verdict| !matches!(verdict, Verdict::Same(_)));
-    if !writes && matches!(verdict, PlanVerdict::Same) {
+    if !writes && verdict.is_none() {
         return Ok(Done { outcome, ..Done::default() });
     }
     let plan = &read.plan;
     let All { ids, mut acts, repositories } = write_all(tx, read, verdicts, &targets, how)?;
     let listed: Vec<(LibraryProcedureId, Uuid)> =
         plan.order.iter().filter_map(|at| ids.get(*at).copied().flatten()).collect();
-    let digest = content(plan, &title, listed.iter().map(|(_, identity)| *identity).collect()).digest();
-    let id = match verdict {
-        PlanVerdict::Same => None,
-        PlanVerdict::Note(id) => {
-            let before = note_plan(tx, id, digest)?;
-            acts.push(Act::plan(id, &before)?);
-            Some(id)
-        }
-        PlanVerdict::Write(id, told) => {
-            let incoming = IncomingPlan {
-                id,
-                key: Some(format!("plextrac:{}", plan.key)),
-                title: title.clone(),
-                description: plan.description.clone(),
-                tags: plan.tags.clone(),
-                procedures: listed.into_iter().map(|(id, _)| id).collect(),
-                written_from: None,
-                imported_digest: digest,
-            };
-            let before = write_plan(tx, shelf, &incoming)?;
-            acts.push(Act::plan(told, &before)?);
-            Some(id)
-        }
-    };
+    let theirs = content(plan, &title, listed.iter().map(|(_, identity)| *identity).collect());
+    let id = verdict.as_ref().map(|verdict| verdict.id);
+    if let Some(PlanVerdict { id, key, write }) = verdict {
+        let brought = brought(&theirs)?;
+        let content = match write {
+            PlanWrite::Note => None,
+            PlanWrite::Add => Some(theirs),
+            PlanWrite::Write(content) => Some(content),
+        };
+        let before = match content {
+            None => note_plan(tx, id, &brought)?,
+            Some(content) => {
+                let others = listed.into_iter().map(|(id, identity)| (identity, id)).collect();
+                let procedures = list_procedures(tx.conn, shelf, id, &content.procedures, &others)?;
+                let incoming = IncomingPlan {
+                    id,
+                    key: Some(key_of(plan)),
+                    title: content.title,
+                    description: content.description,
+                    tags: content.tags,
+                    procedures,
+                    written_from: None,
+                    brought,
+                };
+                write_plan(tx, shelf, &incoming)?
+            }
+        };
+        acts.push(Act::plan(key, &before)?);
+    }
     let counts = outcome.counts();
     let mut event = Event::new(Kind::LibraryImported, format!("Imported the test plan “{title}”: {counts}"))
         .detail(

@@ -1,6 +1,6 @@
 //! What an archive holds.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ pub struct Methodology {
 }
 
 /// What a methodology says.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MethodologyFields {
     pub name: String,
     pub short_name: String,
@@ -50,7 +50,7 @@ impl MethodologyFields {
 }
 
 /// A tactic or technique of a methodology.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Term {
     pub id: Uuid,
     pub name: String,
@@ -93,7 +93,7 @@ pub struct TestPlan {
 }
 
 /// What a test plan says.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanFields {
     pub title: String,
     pub description: String,

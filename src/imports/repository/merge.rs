@@ -3,16 +3,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::file::{Archive, PlanFields, Procedure, TestPlan, code};
-use crate::imports::outcome::{Conflict, Takes, Touched, WHOLE_PLAN};
+use super::file::{Archive, Procedure, TestPlan, code};
+use crate::imports::known::{PlanHere, PlanWrite};
+use crate::imports::outcome::{Conflict, Takes, Touched};
 use crate::imports::preview::Verdict;
 use crate::kernel::base::error::Result;
 use crate::library::changes::{Changes, Missing};
 use crate::library::compare::{Compared, Field, age, caught_up, compare};
-use crate::library::domain::{ContentDigest, ProcedureBody};
+use crate::library::domain::ProcedureBody;
 
 /// A procedure of the repository as it is here.
 #[derive(Debug, Clone)]
@@ -29,17 +29,6 @@ pub struct Here {
     /// Versions that may be what both sides know, by number: what the last import wrote, and what the archive
     /// was written from.
     pub bases: Vec<(i32, ProcedureBody)>,
-}
-
-/// A test plan as it is here.
-#[derive(Debug, Clone)]
-pub struct PlanHere {
-    pub id: Uuid,
-    pub content: PlanFields,
-    /// Digest of what the last import wrote.
-    pub imported: Option<ContentDigest>,
-    /// Digests of what it said before, as far as the archive asks for them.
-    pub earlier: HashSet<ContentDigest>,
 }
 
 /// Everything of the repository that an archive can touch.
@@ -75,21 +64,6 @@ pub enum Write {
     },
 }
 
-/// What is written of one test plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlanWrite {
-    Add {
-        plan: TestPlan,
-    },
-    Take {
-        plan: TestPlan,
-    },
-    /// Theirs is noted as known, and ours stays.
-    Note {
-        plan: TestPlan,
-    },
-}
-
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// By label, procedures and test plans together.
@@ -99,7 +73,7 @@ pub struct Plan {
     /// Sentences about numbers and titles that could not stay as they were.
     pub notes: Vec<String>,
     pub writes: Vec<Write>,
-    pub plan_writes: Vec<PlanWrite>,
+    pub plan_writes: Vec<(TestPlan, PlanWrite)>,
     /// Test plans that could not be taken, by id and title, with why: without a capital and without a full
     /// stop.
     pub refused: Vec<(Uuid, String, String)>,
@@ -163,7 +137,7 @@ pub fn plan(
             plan.changes.kept.push(label);
         }
     }
-    plan.compare_plans(archive, state, takes);
+    plan.compare_plans(archive, state, takes)?;
     Ok(plan)
 }
 
@@ -242,7 +216,7 @@ impl Plan {
         Ok(())
     }
 
-    fn compare_plans(&mut self, archive: &Archive, state: &State, takes: &Takes) {
+    fn compare_plans(&mut self, archive: &Archive, state: &State, takes: &Takes) -> Result<()> {
         let here: HashMap<Uuid, &PlanHere> = state.plans.iter().map(|plan| (plan.id, plan)).collect();
         let mut titles = state.titles.clone();
         titles.extend(state.plans.iter().map(|plan| plan.content.title.to_lowercase()));
@@ -264,48 +238,23 @@ impl Plan {
                     titles.insert(title.to_lowercase());
                     self.touched.push(Touched::new(Verdict::Added, plan.id, &label));
                     self.changes.added.push(label);
-                    self.plan_writes.push(PlanWrite::Add { plan: plan.clone() });
+                    self.plan_writes.push((plan.clone(), PlanWrite::Add));
                 }
                 continue;
             };
-            let (digest, ours) = (plan.content.digest(), here.content.digest());
-            // One that was not changed since it left says what it said here before.
-            let is_old = digest == plan.written_from && here.earlier.contains(&digest);
-            if digest == ours || here.imported == Some(digest) || is_old {
-                self.changes.unchanged.push(label);
-                continue;
-            }
+            let judged = here.judge(&plan.content, Some(plan.written_from), &label, takes)?;
             // Whoever would be asked could not take theirs.
-            if clash(Some(&here.content.title)) {
+            let told = judged.touched.iter().flat_map(|told| &told.fields);
+            if told.into_iter().any(|field| field.key == "title") && clash(Some(&here.content.title)) {
                 self.refused.push(refusal());
                 continue;
             }
-            let untouched = here.imported.unwrap_or(plan.written_from) == ours || plan.written_from == ours;
-            let theirs = takes.takes(&plan.id.to_string(), WHOLE_PLAN);
-            if !untouched {
-                let value = |content: &PlanFields| json!(content);
-                let conflict = Field {
-                    key: WHOLE_PLAN.to_owned(),
-                    base: Value::Null,
-                    ours: value(&here.content),
-                    theirs: value(&plan.content),
-                    step: None,
-                };
-                let told = Touched::new(Verdict::Conflict, plan.id, &label);
-                self.touched.push(told.with(vec![conflict.clone()]));
-                self.conflicts.push(Conflict { id: plan.id, label: label.clone(), fields: vec![conflict] });
-            }
-            if !untouched && !theirs {
-                self.changes.kept.push(label);
-                self.plan_writes.push(PlanWrite::Note { plan: plan.clone() });
-            } else {
-                if untouched {
-                    self.touched.push(Touched::new(Verdict::Changed, plan.id, &label));
-                }
-                self.changes.changed.push(label);
-                self.plan_writes.push(PlanWrite::Take { plan: plan.clone() });
-            }
+            judged.count(label, &mut self.changes);
+            self.touched.extend(judged.touched);
+            self.conflicts.extend(judged.conflict);
+            self.plan_writes.extend(judged.write.map(|write| (plan.clone(), write)));
         }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 mod fields;
 pub mod file;
 pub mod merge;
+pub mod plans;
 mod read;
 mod read_terms;
 pub mod store;

@@ -5,11 +5,13 @@ use std::collections::{HashMap, HashSet};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::file::{Archive, Head, PlanFields, Procedure, TestPlan};
-use super::merge::{Here, Plan, PlanHere, PlanWrite, State, Write, plan};
+use super::file::{Archive, Head, Methodology, MethodologyFields, Procedure, TestPlan};
+use super::merge::{Here, Plan, State, Write, plan};
+use super::plans::{brought, fields, list_here, list_procedures};
 use super::read::ReadArchive;
 use super::terms::{self, TermsPlan, methodologies};
 use crate::imports::domain::ImportError;
+use crate::imports::known::{PlanWrite, Said, written_from};
 use crate::imports::outcome::{Act, Agree, Done, How, Outcome};
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
@@ -21,30 +23,15 @@ use crate::library::domain::{ContentDigest, RepositoryType};
 use crate::library::repository::origin_of;
 use crate::library::store::curated::lock;
 use crate::library::store::exchange::{
-    EarlierPlan, IncomingPlan, IncomingProcedure, StoredPlan, StoredProcedure, StoredRepository, check_free,
-    find_by_prefix, insert_repository, list_all_plans, list_bases, list_earlier_plans, list_ids,
-    list_plans_within, list_stored, note_plan, raise_next_number, retire, write_plan, write_procedures,
+    IncomingPlan, IncomingProcedure, StoredPlan, StoredProcedure, StoredRepository, check_free,
+    find_by_prefix, insert_repository, list_all_plans, list_bases, list_ids, list_plans_within, list_stored,
+    note_plan, raise_next_number, retire, write_plan, write_procedures,
 };
+use crate::library::store::exchanged::{list_exchanged, note_exchanged};
 use crate::library::store::incoming::Before;
-use crate::library::store::term_exchange::{list_methodologies_named, list_terms_here};
+use crate::library::store::term_exchange::{list_methodologies_named, list_terms_here, note_methodology};
 use crate::library::store::terms::{insert_known, write_known};
 use crate::library::store::undo::TermBefore;
-
-fn digest(bytes: &[u8]) -> Option<ContentDigest> {
-    bytes.try_into().ok()
-}
-
-/// The digest that both sides know: what the last import brought, and where that is what stands here the one
-/// that it was written from itself.
-fn written_from(row: &StoredProcedure, current: ContentDigest) -> ContentDigest {
-    match row.imported_digest.as_deref().and_then(digest) {
-        None => current,
-        Some(imported) if imported == current => {
-            row.written_from.as_deref().and_then(digest).unwrap_or(imported)
-        }
-        Some(imported) => imported,
-    }
-}
 
 /// Reads a repository as an archive holds it: current versions, and the test plans that need no other.
 ///
@@ -58,7 +45,11 @@ pub fn read_archive(conn: &mut PgConnection, repository: &StoredRepository) -> R
         procedures.push(Procedure {
             identity: row.identity,
             number: row.number,
-            written_from: written_from(&row, body.digest()),
+            written_from: written_from(
+                body.digest(),
+                row.imported_digest.as_deref(),
+                row.written_from.as_deref(),
+            ),
             is_retired: row.is_retired,
             origin: if row.origin.is_empty() { derived.to_owned() } else { row.origin },
             body,
@@ -72,15 +63,8 @@ pub fn read_archive(conn: &mut PgConnection, repository: &StoredRepository) -> R
     let rows = list_plans_within(conn, repository.id)?;
     let plans = rows.iter().map(|row| {
         let content = fields(row);
-        let current = content.digest();
-        let imported = row.imported_digest.as_deref().and_then(digest);
-        let known = match imported {
-            None => current,
-            Some(imported) if imported == current => {
-                row.written_from.as_deref().and_then(digest).unwrap_or(imported)
-            }
-            Some(imported) => imported,
-        };
+        let known =
+            written_from(content.digest(), row.imported_digest.as_deref(), row.written_from.as_deref());
         TestPlan { id: row.id.0, written_from: known, content }
     });
     Ok(Archive {
@@ -101,24 +85,20 @@ pub fn read_archive(conn: &mut PgConnection, repository: &StoredRepository) -> R
     })
 }
 
-impl From<EarlierPlan> for PlanFields {
-    fn from(said: EarlierPlan) -> Self {
-        let EarlierPlan { title, description, tags, procedures } = said;
-        Self { title, description, tags, procedures }
+/// Notes that an archive leaves, and what its methodologies say in it: procedures and test plans have
+/// versions, they have none.
+///
+/// # Errors
+/// As every write.
+pub fn note_export(
+    tx: &mut WriteTx<'_>,
+    repository: &StoredRepository,
+    archive: &Archive,
+) -> Result<Audited<()>> {
+    for methodology in &archive.methodologies {
+        let content = &methodology.content;
+        note_exchanged(tx, methodology.id, content.digest(), content)?;
     }
-}
-
-fn fields(row: &StoredPlan) -> PlanFields {
-    PlanFields {
-        title: row.title.clone(),
-        description: row.description.clone(),
-        tags: row.tags.clone(),
-        procedures: row.procedures.clone(),
-    }
-}
-
-/// The event of an export.
-pub fn export_event(repository: &StoredRepository, archive: &Archive) -> Event {
     let sentence = format!(
         "Exported the repository “{}” ({}): {} procedures, {} test plans",
         repository.name,
@@ -126,9 +106,10 @@ pub fn export_event(repository: &StoredRepository, archive: &Archive) -> Event {
         archive.procedures.len(),
         archive.plans.len()
     );
-    Event::new(Kind::RepositoryExported, sentence)
+    let event = Event::new(Kind::RepositoryExported, sentence)
         .subject("repository", repository.id.0, &repository.name)
-        .detail(json!({ "procedures": archive.procedures.len(), "test_plans": archive.plans.len() }))
+        .detail(json!({ "procedures": archive.procedures.len(), "test_plans": archive.plans.len() }));
+    tx.audited((), event)
 }
 
 /// What an archive would do here, with the repository that it goes to; none where it makes one.
@@ -175,9 +156,27 @@ fn prepare(conn: &mut PgConnection, shelf: Shelf, read: &ReadArchive, how: &How)
         [] => TermsPlan::default(),
         // The same right as to make terms by hand.
         _ if !shelf.edits() => return Err(Error::Forbidden(String::new())),
-        brought => terms::plan(brought, &read.places, &list_terms_here(conn)?),
+        brought => {
+            let said = said(conn, brought)?;
+            terms::plan(brought, &read.places, &list_terms_here(conn)?, said, &how.takes)?
+        }
     };
     Ok(Prepared { archive, repository, plan, terms })
+}
+
+/// What was exchanged of methodologies, by their ids.
+fn said(
+    conn: &mut PgConnection,
+    methodologies: &[Methodology],
+) -> Result<HashMap<Uuid, Vec<Said<MethodologyFields>>>> {
+    let ids: Vec<Uuid> = methodologies.iter().map(|own| own.id).collect();
+    let mut said: HashMap<Uuid, Vec<Said<MethodologyFields>>> = HashMap::new();
+    for text in list_exchanged(conn, &ids)? {
+        let (at, digest) = (text.at, text.digest());
+        let content = serde_json::from_value(text.body)?;
+        said.entry(text.subject_id).or_default().push(Said { at, digest, content });
+    }
+    Ok(said)
 }
 
 fn state(
@@ -207,29 +206,13 @@ fn state(
 
 fn plans_state(conn: &mut PgConnection, shelf: Shelf, archive: &Archive) -> Result<State> {
     let named: HashSet<Uuid> = archive.plans.iter().map(|plan| plan.id).collect();
-    let mut state = State::default();
-    for row in list_all_plans(conn, shelf)? {
-        if named.contains(&row.id.0) {
-            let imported = row.imported_digest.as_deref().and_then(digest);
-            let content = fields(&row);
-            // Few are: those that come as they left.
-            let unchanged =
-                |plan: &&TestPlan| plan.id == row.id.0 && plan.content.digest() == plan.written_from;
-            let earlier = match archive.plans.iter().find(unchanged) {
-                Some(plan) if plan.written_from != content.digest() => {
-                    list_earlier_plans(conn, shelf, row.id)?
-                        .into_iter()
-                        .map(|said| PlanFields::from(said).digest())
-                        .collect()
-                }
-                _ => HashSet::new(),
-            };
-            state.plans.push(PlanHere { id: row.id.0, content, imported, earlier });
-        } else {
-            state.titles.insert(row.lower_title);
-        }
-    }
-    Ok(state)
+    let (named, others): (Vec<StoredPlan>, Vec<StoredPlan>) =
+        list_all_plans(conn, shelf)?.into_iter().partition(|row| named.contains(&row.id.0));
+    Ok(State {
+        plans: list_here(conn, shelf, &named)?,
+        titles: others.into_iter().map(|row| row.lower_title).collect(),
+        ..State::default()
+    })
 }
 
 fn outcome(read: &ReadArchive, plan: &Plan, terms: &TermsPlan) -> Outcome {
@@ -248,6 +231,7 @@ fn outcome(read: &ReadArchive, plan: &Plan, terms: &TermsPlan) -> Outcome {
         }
     }));
     let mut changes = terms.changes.clone();
+    let conflicts = [&terms.conflicts[..], &plan.conflicts].concat();
     changes.added.extend(plan.changes.added.iter().cloned());
     changes.changed.extend(plan.changes.changed.iter().cloned());
     changes.unchanged.extend(plan.changes.unchanged.iter().cloned());
@@ -256,7 +240,7 @@ fn outcome(read: &ReadArchive, plan: &Plan, terms: &TermsPlan) -> Outcome {
     Outcome {
         changes,
         touched: [&terms.touched[..], &plan.touched].concat(),
-        conflicts: plan.conflicts.clone(),
+        conflicts,
         notes: plan.notes.clone(),
         refused,
         warnings: read.warnings.clone(),
@@ -332,6 +316,11 @@ pub(crate) fn write_archive(
         let was = write_known(tx, TermId(*term), text)?;
         let after = was.version + 1;
         acts.push(Act::term(&TermBefore { id: TermId(*term), was: Some(was.text), after }));
+    }
+    for own in &terms.noted {
+        let digest = own.content.digest();
+        note_exchanged(tx, own.id, digest, &own.content)?;
+        acts.push(Act::methodology(&note_methodology(tx, TermId(own.id), digest, own.written_from)?));
     }
     acts.extend(write(tx, shelf, id, &head.prefix, &plan)?);
     let counts = outcome.counts();
@@ -413,25 +402,26 @@ fn write(
         return Ok(acts);
     }
     let ids = list_ids(tx.conn, repository)?;
-    for write in &plan.plan_writes {
-        let plan = match write {
-            PlanWrite::Note { plan } => {
-                let before = note_plan(tx, TestPlanId(plan.id), plan.content.digest())?;
-                acts.push(Act::plan(plan.id, &before)?);
+    for (plan, write) in &plan.plan_writes {
+        let id = TestPlanId(plan.id);
+        let brought = brought(&plan.content)?;
+        let content = match write {
+            PlanWrite::Note => {
+                acts.push(Act::plan(plan.id, &note_plan(tx, id, &brought)?)?);
                 continue;
             }
-            PlanWrite::Add { plan } | PlanWrite::Take { plan } => plan,
+            PlanWrite::Add => &plan.content,
+            PlanWrite::Write(content) => content,
         };
-        let content = &plan.content;
         let incoming = IncomingPlan {
-            id: TestPlanId(plan.id),
+            id,
             key: None,
             title: content.title.clone(),
             description: content.description.clone(),
             tags: content.tags.clone(),
-            procedures: content.procedures.iter().filter_map(|identity| ids.get(identity).copied()).collect(),
+            procedures: list_procedures(tx.conn, shelf, id, &content.procedures, &ids)?,
             written_from: Some(plan.written_from),
-            imported_digest: content.digest(),
+            brought,
         };
         let before = write_plan(tx, shelf, &incoming)?;
         acts.push(Act::plan(plan.id, &before)?);

@@ -1,19 +1,21 @@
 //! What the methodologies of an archive would do here. What is only in the file is added. What reads
-//! differently is taken where nobody changed the methodology here since its file was written; else it
-//! stays as it is here and is told. What is here comes in as values.
+//! differently is compared with what both sides know of its methodology, field by field, as for procedures.
+//! What is here comes in as values.
 
 use std::collections::{HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::file::{Methodology, MethodologyFields, Term, short_key};
 use crate::imports::domain::ImportError;
-use crate::imports::outcome::Touched;
+use crate::imports::known::{Judged, Known, Said, judge, written_from};
+use crate::imports::outcome::{Conflict, Takes, Touched};
 use crate::imports::preview::Verdict;
+use crate::kernel::base::error::Result;
 use crate::library::changes::Changes;
 use crate::library::compare::Field;
-use crate::library::domain::ContentDigest;
 use crate::library::store::term_exchange::{StoredTerm, TermsHere};
 use crate::library::terms::{TermKind, TermText};
 
@@ -58,7 +60,9 @@ pub fn methodologies(terms: &[StoredTerm]) -> Vec<Methodology> {
                 tactics,
                 techniques,
             };
-            Methodology { id: own.id, written_from: content.digest(), content }
+            let known =
+                written_from(content.digest(), own.imported_digest.as_deref(), own.written_from.as_deref());
+            Methodology { id: own.id, written_from: known, content }
         })
         .collect();
     found.sort_by_key(|methodology| (methodology.content.short_name.to_lowercase(), methodology.id));
@@ -77,18 +81,55 @@ pub struct NewTerm {
 pub struct TermsPlan {
     pub changes: Changes,
     pub touched: Vec<Touched>,
+    pub conflicts: Vec<Conflict>,
     pub refused: Vec<ImportError>,
     /// What stands under another comes after it.
     pub added: Vec<NewTerm>,
     /// Terms that are here, with what they say from now on.
     pub changed: Vec<(Uuid, TermText)>,
+    /// Methodologies of which something came in, or was asked: what their files say is known from now on.
+    pub noted: Vec<Methodology>,
 }
 
 impl TermsPlan {
     /// Whether nothing is to be written.
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.changed.is_empty()
+        self.added.is_empty() && self.changed.is_empty() && self.noted.is_empty()
     }
+}
+
+/// What a term says by itself: its short name is changed by hand alone, and what it stands under is added to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct TermWords {
+    name: String,
+    description: String,
+    tags: Vec<String>,
+}
+
+impl From<&Term> for TermWords {
+    fn from(term: &Term) -> Self {
+        Self { name: term.name.clone(), description: term.description.clone(), tags: term.tags.clone() }
+    }
+}
+
+/// The methodology itself as a term.
+fn head_of(id: Uuid, content: &MethodologyFields) -> Term {
+    Term {
+        id,
+        name: content.name.clone(),
+        short_name: content.short_name.clone(),
+        description: content.description.clone(),
+        tags: content.tags.clone(),
+        tactics: Vec::new(),
+    }
+}
+
+/// A term of a methodology, or the methodology itself.
+fn find_term(methodology: Uuid, content: &MethodologyFields, id: Uuid) -> Option<Term> {
+    if id == methodology {
+        return Some(head_of(id, content));
+    }
+    content.tactics.iter().chain(&content.techniques).find(|term| term.id == id).cloned()
 }
 
 /// A term of the archive, of all methodologies that hold it.
@@ -98,33 +139,45 @@ struct Incoming<'a> {
     /// What it stands under in the archive, as far as that can be taken.
     parents: Vec<Uuid>,
     place: Place,
-    /// Whether all methodologies that hold it are here as their files were written from.
-    untouched: bool,
+    /// What both sides know of it.
+    known: Known<Term>,
+    /// The methodologies of the archive that hold it.
+    holders: Vec<Uuid>,
 }
 
-/// Compares the methodologies of an archive with the terms that are here.
-pub fn plan(archive: &[Methodology], places: &HashMap<(Uuid, Uuid), Place>, here: &TermsHere) -> TermsPlan {
-    let mut judging =
-        Judging { here, plan: TermsPlan::default(), known: HashSet::new(), taken: HashSet::new() };
-    let stored: HashMap<Uuid, ContentDigest> =
-        methodologies(&here.terms).into_iter().map(|own| (own.id, own.written_from)).collect();
-    let is_untouched = |own: &Methodology| stored.get(&own.id) == Some(&own.written_from);
+/// Compares the methodologies of an archive with the terms that are here. `said`: what was exchanged of them.
+///
+/// # Errors
+/// As [`judge`].
+pub fn plan(
+    archive: &[Methodology],
+    places: &HashMap<(Uuid, Uuid), Place>,
+    here: &TermsHere,
+    said: HashMap<Uuid, Vec<Said<MethodologyFields>>>,
+    takes: &Takes,
+) -> Result<TermsPlan> {
+    let mut judging = Judging {
+        here,
+        takes,
+        plan: TermsPlan::default(),
+        known: HashSet::new(),
+        taken: HashSet::new(),
+        moved: HashSet::new(),
+    };
+    let known = known(archive, here, said);
+    let known_of = |methodology: Uuid, term: Uuid| {
+        known[&methodology].part(|content| find_term(methodology, content, term))
+    };
     let place = |methodology: Uuid, term: Uuid| places.get(&(methodology, term)).cloned().unwrap_or_default();
-    let heads: Vec<Term> = archive
-        .iter()
-        .map(|methodology| Term {
-            id: methodology.id,
-            name: methodology.content.name.clone(),
-            short_name: methodology.content.short_name.clone(),
-            description: methodology.content.description.clone(),
-            tags: methodology.content.tags.clone(),
-            tactics: Vec::new(),
-        })
-        .collect();
-    for (term, own) in heads.iter().zip(archive) {
-        let (place, untouched) = (place(term.id, term.id), is_untouched(own));
-        let kind = TermKind::Methodology;
-        judging.judge(&Incoming { kind, term, parents: Vec::new(), place, untouched });
+    for own in archive {
+        judging.judge(&Incoming {
+            kind: TermKind::Methodology,
+            term: &head_of(own.id, &own.content),
+            parents: Vec::new(),
+            place: place(own.id, own.id),
+            known: known_of(own.id, own.id),
+            holders: vec![own.id],
+        })?;
     }
     let orders: Vec<Vec<Uuid>> =
         archive.iter().map(|own| own.content.tactics.iter().map(|tactic| tactic.id).collect()).collect();
@@ -136,17 +189,27 @@ pub fn plan(archive: &[Methodology], places: &HashMap<(Uuid, Uuid), Place>, here
             for term in terms {
                 let above = if kind == TermKind::Tactic { vec![own.id] } else { term.tactics.clone() };
                 let above = above.into_iter().filter(|id| judging.known.contains(id));
+                let known = known_of(own.id, term.id);
                 let entry = incoming.entry(term.id).or_insert_with(|| {
                     order.push(term.id);
-                    let place = place(own.id, term.id);
-                    Incoming { kind, term, parents: Vec::new(), place, untouched: true }
+                    Incoming {
+                        kind,
+                        term,
+                        parents: Vec::new(),
+                        place: place(own.id, term.id),
+                        known: known.clone(),
+                        holders: Vec::new(),
+                    }
                 });
-                entry.untouched &= is_untouched(own);
                 if !is_same(entry.term, term) {
                     let sentence = format!("it reads differently in {}", entry.place.file);
                     judging.plan.refused.push(refusal(kind, term, &place(own.id, term.id), sentence));
                     continue;
                 }
+                if entry.known.base().is_none() {
+                    entry.known = known;
+                }
+                entry.holders.push(own.id);
                 entry.parents.extend(above);
             }
         }
@@ -155,11 +218,31 @@ pub fn plan(archive: &[Methodology], places: &HashMap<(Uuid, Uuid), Place>, here
         }
         for id in order {
             if let Some(term) = incoming.get(&id) {
-                judging.judge(term);
+                judging.judge(term)?;
             }
         }
     }
-    judging.plan
+    let noted = |own: &&Methodology| judging.known.contains(&own.id) && judging.moved.contains(&own.id);
+    judging.plan.noted = archive.iter().filter(noted).cloned().collect();
+    Ok(judging.plan)
+}
+
+/// What both sides know of each methodology of an archive.
+fn known(
+    archive: &[Methodology],
+    here: &TermsHere,
+    mut said: HashMap<Uuid, Vec<Said<MethodologyFields>>>,
+) -> HashMap<Uuid, Known<MethodologyFields>> {
+    let stored: HashMap<Uuid, MethodologyFields> =
+        methodologies(&here.terms).into_iter().map(|own| (own.id, own.content)).collect();
+    let of = |own: &Methodology| {
+        let mut said = said.remove(&own.id).unwrap_or_default();
+        said.extend(stored.get(&own.id).map(|content| Said::here(content.digest(), content.clone())));
+        let row = here.terms.iter().find(|term| term.id == own.id);
+        let imported = row.and_then(|row| row.imported_digest.as_deref()?.try_into().ok());
+        (own.id, Known::among(&said, imported, Some(own.written_from)))
+    };
+    archive.iter().map(of).collect()
 }
 
 /// Whether two files say the same of a term but for what it stands under.
@@ -187,16 +270,19 @@ fn refusal(kind: TermKind, term: &Term, place: &Place, sentence: String) -> Impo
 
 struct Judging<'a> {
     here: &'a TermsHere,
+    takes: &'a Takes,
     plan: TermsPlan,
     /// Terms that are here, or will be.
     known: HashSet<Uuid>,
     /// Short names that the archive takes.
     taken: HashSet<(TermKind, String)>,
+    /// Methodologies of the archive of which something comes in, or is asked.
+    moved: HashSet<Uuid>,
 }
 
 impl Judging<'_> {
-    fn judge(&mut self, incoming: &Incoming<'_>) {
-        let Incoming { kind, term, parents, place, untouched } = incoming;
+    fn judge(&mut self, incoming: &Incoming<'_>) -> Result<()> {
+        let Incoming { kind, term, parents, place, known, holders } = incoming;
         let kind = *kind;
         let label = label(kind, term);
         let here = self.here.terms.iter().find(|own| own.id == term.id);
@@ -207,7 +293,7 @@ impl Judging<'_> {
         };
         if let Some(sentence) = refused {
             self.plan.refused.push(refusal(kind, term, place, sentence));
-            return;
+            return Ok(());
         }
         self.known.insert(term.id);
         let Some(own) = here else {
@@ -228,56 +314,64 @@ impl Judging<'_> {
             });
             self.plan.touched.push(Touched::new(Verdict::Added, term.id, &label));
             self.plan.changes.added.push(label);
-            return;
+            self.moved.extend(holders);
+            return Ok(());
         };
-        let mut differing = differing(kind, own, term);
-        // Procedures name it by its short name: that is changed by hand alone.
-        let is_taken = *untouched && own.short_name == term.short_name;
-        for field in differing.iter_mut().filter(|_| is_taken) {
-            field.base = field.ours.clone();
+        if own.short_name != term.short_name && known.base().is_none_or(|base| !is_called_alike(base, term)) {
+            self.plan.touched.push(kept_name(kind, own, term, &label));
         }
-        if !differing.is_empty() && !is_taken {
-            let names: Vec<String> = differing.iter().map(|field| field.label().to_lowercase()).collect();
-            let sentence =
-                format!("Reads differently in the file, and stays as it is here: {}.", names.join(", "));
-            let told = Touched::new(Verdict::Kept, term.id, &label).with(std::mem::take(&mut differing));
-            self.plan.touched.push(told.saying(sentence));
+        let id = term.id.to_string();
+        let (ours, theirs) = (TermWords::from(own), TermWords::from(*term));
+        let known = known.part(|term| Some(TermWords::from(term)));
+        let judged = judge(&ours, &theirs, &known, |key| self.takes.takes(&id, key))?;
+        if judged.is_some() {
+            self.moved.extend(holders);
         }
+        let Judged { mut told, conflicts, merged } = judged.unwrap_or_else(|| Judged {
+            told: Vec::new(),
+            conflicts: Vec::new(),
+            merged: ours.clone(),
+        });
+        let above = self.above(own, parents);
+        let is_moved = above.len() != own.parents.len();
+        if is_moved {
+            let named =
+                |ids: &[Uuid]| -> Value { json!(ids.iter().map(|id| self.name(*id)).collect::<Vec<_>>()) };
+            let (ours, theirs) = (named(&own.parents), named(&above));
+            told.push(Field { key: "belongs to".to_owned(), base: ours.clone(), ours, theirs, step: None });
+        }
+        let is_changed = is_moved || merged != ours;
+        let is_asked = !conflicts.is_empty();
+        if is_changed || is_asked {
+            let verdict = if is_asked { Verdict::Conflict } else { Verdict::Changed };
+            self.plan.touched.push(Touched::new(verdict, term.id, &label).with(told));
+        }
+        if is_asked {
+            self.plan.conflicts.push(Conflict { id: term.id, label: label.clone(), fields: conflicts });
+        }
+        let changes = &mut self.plan.changes;
+        let list = match (is_changed, is_asked) {
+            (true, _) => &mut changes.changed,
+            (false, true) => &mut changes.kept,
+            (false, false) => &mut changes.unchanged,
+        };
+        list.push(label);
+        if is_changed {
+            let TermWords { name, description, tags } = merged;
+            let short_name = own.short_name.clone();
+            let text = TermText { name, short_name, description, parents: above, tags };
+            self.plan.changed.push((term.id, text));
+        }
+        Ok(())
+    }
+
+    /// What a term stands under from now on: nothing is taken away.
+    fn above(&self, own: &StoredTerm, parents: &[Uuid]) -> Vec<Uuid> {
         let mut above = own.parents.clone();
         above.extend(parents.iter().filter(|id| !own.parents.contains(id)));
         above.sort_unstable();
         above.dedup();
-        if above.len() != own.parents.len() {
-            let named =
-                |ids: &[Uuid]| -> Value { json!(ids.iter().map(|id| self.name(*id)).collect::<Vec<_>>()) };
-            let (ours, theirs) = (named(&own.parents), named(&above));
-            differing.push(Field {
-                key: "belongs to".to_owned(),
-                base: ours.clone(),
-                ours,
-                theirs,
-                step: None,
-            });
-        }
-        if differing.is_empty() {
-            self.plan.changes.unchanged.push(label);
-            return;
-        }
-        let (name, description, tags) = if is_taken {
-            (&term.name, &term.description, &term.tags)
-        } else {
-            (&own.name, &own.description, &own.tags)
-        };
-        let text = TermText {
-            name: name.clone(),
-            short_name: own.short_name.clone(),
-            description: description.clone(),
-            parents: above,
-            tags: tags.clone(),
-        };
-        self.plan.touched.push(Touched::new(Verdict::Changed, term.id, &label).with(differing));
-        self.plan.changes.changed.push(label);
-        self.plan.changed.push((term.id, text));
+        above
     }
 
     /// Why a new term cannot be taken.
@@ -300,24 +394,29 @@ impl Judging<'_> {
     }
 }
 
-/// The fields that read differently, but for what the term stands under.
-fn differing(kind: TermKind, own: &StoredTerm, theirs: &Term) -> Vec<Field> {
-    let field = |key: &str, ours: Value, theirs: Value| Field {
-        key: key.to_owned(),
-        base: Value::Null,
-        ours,
-        theirs,
+impl From<&StoredTerm> for TermWords {
+    fn from(own: &StoredTerm) -> Self {
+        Self { name: own.name.clone(), description: own.description.clone(), tags: own.tags.clone() }
+    }
+}
+
+fn is_called_alike(a: &Term, b: &Term) -> bool {
+    a.short_name == b.short_name
+}
+
+/// Tells of a short name that the file changed: procedures name a technique by it.
+fn kept_name(kind: TermKind, own: &StoredTerm, theirs: &Term, label: &str) -> Touched {
+    let short = if kind == TermKind::Technique { "id" } else { "short name" };
+    let field = Field {
+        key: short.to_owned(),
+        base: json!(own.short_name),
+        ours: json!(own.short_name),
+        theirs: json!(theirs.short_name),
         step: None,
     };
-    let short = if kind == TermKind::Technique { "id" } else { "short name" };
-    let mut fields = vec![
-        field("name", json!(own.name), json!(theirs.name)),
-        field(short, json!(own.short_name), json!(theirs.short_name)),
-        field("description", json!(own.description), json!(theirs.description)),
-        field("tags", json!(own.tags), json!(theirs.tags)),
-    ];
-    fields.retain(|field| field.ours != field.theirs);
-    fields
+    let sentence =
+        format!("Its {short} reads differently in the file, and stays as it is here: change it by hand.");
+    Touched::new(Verdict::Kept, theirs.id, label).with(vec![field]).saying(sentence)
 }
 
 /// One order that keeps those of all lists; where they contradict each other, what came first comes first.

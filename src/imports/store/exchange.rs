@@ -7,9 +7,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::target::{Applied, Target, agreed, settle, strangers};
+use crate::imports::known::PLAN_PROCEDURES;
 use crate::imports::layers::{preview_layer, write_layer};
-use crate::imports::outcome::{Agree, Done, How, Outcome, Takes, WHOLE_PLAN};
-use crate::imports::plextrac::store::{preview_plan, write_read_plan};
+use crate::imports::outcome::{Agree, Done, How, Outcome, Takes};
+use crate::imports::plextrac::store::{new_identity, preview_plan, write_read_plan};
 use crate::imports::preview::{Change, Detail, Preview, ShownField, Verdict};
 use crate::imports::repository::store::{preview_archive, write_archive};
 use crate::imports::source::Content;
@@ -96,7 +97,21 @@ fn told(
     Ok(of_outcome(&title(content), outcome, strangers))
 }
 
-/// In the conflicts of whole test plans, names stand in the place of identities.
+/// Identities and names of the procedures that the file itself brings.
+fn members(content: &Content) -> Vec<(Uuid, &str)> {
+    match content {
+        Content::Plan(read) => {
+            let procedures = read.plan.procedures.iter();
+            procedures.map(|one| (new_identity(&one.key), one.body.name.as_str())).collect()
+        }
+        Content::Archive(read) => {
+            read.archive.procedures.iter().map(|one| (one.identity, one.body.name.as_str())).collect()
+        }
+        Content::Layer(_) | Content::Attack(_) | Content::Atomics(_) => Vec::new(),
+    }
+}
+
+/// In the lists of test plans, names stand in the place of identities.
 fn name_members(
     conn: &mut PgConnection,
     content: &Content,
@@ -105,9 +120,8 @@ fn name_members(
 ) -> Result<()> {
     let fields = outcome.touched.iter_mut().flat_map(|told| &mut told.fields);
     let mut lists: Vec<&mut Value> = fields
-        .filter(|field| field.key == WHOLE_PLAN)
-        .flat_map(|field| [&mut field.ours, &mut field.theirs])
-        .filter_map(|value| value.get_mut("procedures"))
+        .filter(|field| field.key == PLAN_PROCEDURES)
+        .flat_map(|field| [&mut field.base, &mut field.ours, &mut field.theirs])
         .flat_map(|list| list.as_array_mut().into_iter().flatten())
         .collect();
     let id = |value: &Value| value.as_str().and_then(|text| text.parse::<Uuid>().ok());
@@ -116,10 +130,8 @@ fn name_members(
         return Ok(());
     }
     let mut names = list_names(conn, target.shelf, &wanted)?;
-    if let Content::Archive(read) = content {
-        for procedure in &read.archive.procedures {
-            names.entry(procedure.identity).or_insert_with(|| procedure.body.name.clone());
-        }
+    for (identity, name) in members(content) {
+        names.entry(identity).or_insert_with(|| name.to_owned());
     }
     for value in &mut lists {
         if let Some(name) = id(value).and_then(|id| names.get(&id)) {

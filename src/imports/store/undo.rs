@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Text};
 use uuid::Uuid;
 
 use super::runs::{Import, get_own_import, set_closed};
-use crate::imports::outcome::{TERM, TEST_PLAN};
+use crate::imports::outcome::{METHODOLOGY, TERM, TEST_PLAN};
 use crate::imports::preview::ImportState;
 use crate::kernel::authz::Shelf;
 use crate::kernel::base::error::{Error, Result};
@@ -19,7 +19,8 @@ use crate::kernel::event::domain::{Event, Kind};
 use crate::library::store::curated::{lock, remove_release, restore_release};
 use crate::library::store::incoming::{Before, Use, list_uses, take_back};
 use crate::library::store::undo::{
-    PlanBefore, PlanUse, TermBefore, list_plan_uses, take_plans_back, take_terms_back,
+    MethodologyBefore, PlanBefore, PlanUse, TermBefore, list_plan_uses, take_methodologies_back,
+    take_plans_back, take_terms_back,
 };
 
 /// How many obstacles are named; the rest is counted.
@@ -31,8 +32,20 @@ struct Acts {
     procedures: Vec<(LibraryProcedureId, Before)>,
     plans: Vec<PlanBefore>,
     terms: Vec<TermBefore>,
+    methodologies: Vec<MethodologyBefore>,
     /// Of a release of ATT&CK: what each external id was before; null where it was not there.
     facts: HashMap<String, serde_json::Value>,
+}
+
+impl Acts {
+    fn is_empty(&self) -> bool {
+        let Self { procedures, plans, terms, methodologies, facts } = self;
+        procedures.is_empty()
+            && plans.is_empty()
+            && terms.is_empty()
+            && methodologies.is_empty()
+            && facts.is_empty()
+    }
 }
 
 fn acts(conn: &mut PgConnection, id: ImportId) -> Result<Acts> {
@@ -54,6 +67,10 @@ fn acts(conn: &mut PgConnection, id: ImportId) -> Result<Acts> {
         }
         if let Some(term) = before.get_mut(TERM) {
             acts.terms.push(serde_json::from_value(term.take())?);
+            continue;
+        }
+        if let Some(methodology) = before.get_mut(METHODOLOGY) {
+            acts.methodologies.push(serde_json::from_value(methodology.take())?);
             continue;
         }
         match subject {
@@ -85,7 +102,7 @@ pub fn list_obstacles(conn: &mut PgConnection, import: &Import) -> Result<Vec<St
         return Ok(vec!["It was not applied.".to_owned()]);
     }
     let acts = acts(conn, import.id)?;
-    if acts.procedures.is_empty() && acts.plans.is_empty() && acts.terms.is_empty() && acts.facts.is_empty() {
+    if acts.is_empty() {
         return Ok(vec!["It changed nothing, so there is nothing to undo.".to_owned()]);
     }
     if !import.is_last {
@@ -171,6 +188,7 @@ pub(crate) fn undo(tx: &mut WriteTx<'_>, shelf: Shelf, id: ImportId) -> Result<A
     take_plans_back(tx, &acts.plans)?;
     take_back(tx, &acts.procedures)?;
     take_terms_back(tx, &acts.terms)?;
+    take_methodologies_back(tx, &acts.methodologies)?;
     if let Some(version) = &import.attack_version {
         if is_whole(&acts) {
             remove_release(tx, version)?;

@@ -182,6 +182,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    exchanged_texts (subject_id, digest) {
+        subject_id -> Uuid,
+        digest -> Bytea,
+        body -> Jsonb,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     field_history (subject_type, subject_id, field, version) {
         subject_type -> Text,
         subject_id -> Uuid,
@@ -725,6 +734,8 @@ diesel::table! {
         created_at -> Timestamptz,
         created_by -> Nullable<Uuid>,
         version -> Int4,
+        written_from -> Nullable<Bytea>,
+        imported_digest -> Nullable<Bytea>,
     }
 }
 
@@ -840,6 +851,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     engagement_inputs,
     engagement_operators,
     engagements,
+    exchanged_texts,
     field_history,
     finding_assets,
     finding_attachments,

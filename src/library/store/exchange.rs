@@ -8,6 +8,7 @@ use diesel::sql_types::{Array, Binary, Bool, Integer, Jsonb, Nullable, Text, Tim
 use diesel::upsert::excluded;
 use uuid::Uuid;
 
+use super::exchanged::note_exchanged;
 use super::revisions;
 use super::rows::{Identity, Noted, ProcedureRow, note, put};
 use super::shelf::seen;
@@ -300,6 +301,10 @@ pub fn list_all_plans(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<Store
 /// What a test plan said in one of its versions.
 #[derive(QueryableByName)]
 pub struct EarlierPlan {
+    #[diesel(sql_type = SqlUuid)]
+    pub id: TestPlanId,
+    #[diesel(sql_type = Timestamptz)]
+    pub at: DateTime<Utc>,
     #[diesel(sql_type = Text)]
     pub title: String,
     #[diesel(sql_type = Text)]
@@ -311,25 +316,22 @@ pub struct EarlierPlan {
     pub procedures: Vec<Uuid>,
 }
 
-/// What a test plan said in each of its versions, as far as the reader knows of its procedures.
-pub fn list_earlier_plans(
-    conn: &mut PgConnection,
-    shelf: Shelf,
-    plan: TestPlanId,
-) -> Result<Vec<EarlierPlan>> {
+/// What test plans said in each of their versions, as far as the reader knows of the procedures.
+pub fn list_earlier_plans(conn: &mut PgConnection, shelf: Shelf, plans: &[Uuid]) -> Result<Vec<EarlierPlan>> {
     // sql_query: its lists stand in JSON.
     let sql = format!(
-        "SELECT v.body ->> 'title' AS title, v.body ->> 'description' AS description, \
+        "SELECT v.test_plan_id AS id, v.created_at AS at, \
+            v.body ->> 'title' AS title, v.body ->> 'description' AS description, \
             ARRAY(SELECT jsonb_array_elements_text(v.body -> 'tags')) AS tags, \
             ARRAY(SELECT p.identity FROM jsonb_array_elements(v.body -> 'procedures') \
                 WITH ORDINALITY listed (one, n) \
                 JOIN library_procedures p ON p.id = (listed.one ->> 'id')::uuid \
                 WHERE p.repository_id = ANY ({}) ORDER BY listed.n) AS procedures
-         FROM test_plan_versions v WHERE v.test_plan_id = $1",
+         FROM test_plan_versions v WHERE v.test_plan_id = ANY ($1)",
         seen(2)
     );
     Ok(diesel::sql_query(sql)
-        .bind::<SqlUuid, _>(plan)
+        .bind::<Array<SqlUuid>, _>(plans)
         .bind::<Nullable<SqlUuid>, _>(shelf.reader())
         .load(conn)?)
 }
@@ -510,7 +512,13 @@ pub(crate) struct IncomingPlan {
     pub tags: Vec<String>,
     pub procedures: Vec<LibraryProcedureId>,
     pub written_from: Option<ContentDigest>,
-    pub imported_digest: ContentDigest,
+    pub brought: Brought,
+}
+
+/// What an import says of a test plan, whatever of it is taken.
+pub(crate) struct Brought {
+    pub digest: ContentDigest,
+    pub body: serde_json::Value,
 }
 
 /// Stores a test plan; one of its id that was deleted comes back. Procedures that the writer does not know of
@@ -550,7 +558,7 @@ pub(crate) fn write_plan(tx: &mut WriteTx<'_>, shelf: Shelf, plan: &IncomingPlan
             test_plans::created_by.eq(tx.actor().id),
             test_plans::updated_at.eq(now),
             test_plans::written_from.eq(plan.written_from.map(|digest| digest.to_vec())),
-            test_plans::imported_digest.eq(plan.imported_digest.to_vec()),
+            test_plans::imported_digest.eq(plan.brought.digest.to_vec()),
         ))
         .on_conflict(test_plans::id)
         .do_update()
@@ -587,20 +595,18 @@ pub(crate) fn write_plan(tx: &mut WriteTx<'_>, shelf: Shelf, plan: &IncomingPlan
         .collect();
     diesel::insert_into(test_plan_procedures::table).values(rows).execute_anew(tx.conn)?;
     revisions::note(tx, &[plan.id])?;
+    note_exchanged(tx, plan.id.0, plan.brought.digest, &plan.brought.body)?;
     Ok(PlanBefore { id: plan.id, was, after })
 }
 
 /// Notes that another side's version of a test plan is known, and leaves the plan as it is.
-pub(crate) fn note_plan(
-    tx: &mut WriteTx<'_>,
-    plan: TestPlanId,
-    imported: ContentDigest,
-) -> Result<PlanBefore> {
+pub(crate) fn note_plan(tx: &mut WriteTx<'_>, plan: TestPlanId, brought: &Brought) -> Result<PlanBefore> {
     let was = find_plan_was(tx.conn, plan)?;
     let after = diesel::update(test_plans::table.find(plan))
-        .set(test_plans::imported_digest.eq(imported.to_vec()))
+        .set(test_plans::imported_digest.eq(brought.digest.to_vec()))
         .returning(test_plans::version)
         .get_result(tx.conn)?;
+    note_exchanged(tx, plan.0, brought.digest, &brought.body)?;
     Ok(PlanBefore { id: plan, was, after })
 }
 

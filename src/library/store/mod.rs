@@ -3,6 +3,7 @@
 pub mod attack;
 pub mod curated;
 pub mod exchange;
+pub mod exchanged;
 pub mod incoming;
 pub mod matrix;
 pub mod plans;

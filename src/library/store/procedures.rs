@@ -401,11 +401,13 @@ pub fn list_choices(conn: &mut PgConnection, shelf: Shelf, reads_plans: bool) ->
             'methodologies', (SELECT coalesce(jsonb_agg(jsonb_build_object( \
                 'key', coalesce(m.key, m.id::text), 'name', m.name) \
                 ORDER BY m.key IS NULL, lower(m.name)), '[]') FROM terms m WHERE m.kind = 'methodology'),
-            'repositories', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', r.id, 'name', r.name) \
-                ORDER BY (r.key IS NOT NULL), lower(r.name)), '[]') FROM repositories r \
+            'repositories', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', r.id, \
+                'name', r.name || ' (' || r.prefix || ')') \
+                ORDER BY (r.key IS NOT NULL), lower(r.name), r.id), '[]') FROM repositories r \
                 WHERE r.id = ANY ({seen})),
-            'targets', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', r.id, 'name', r.name) \
-                ORDER BY lower(r.name)), '[]') FROM repositories r WHERE $3 AND (r.type = 'open' \
+            'targets', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', r.id, \
+                'name', r.name || ' (' || r.prefix || ')') \
+                ORDER BY lower(r.name), r.id), '[]') FROM repositories r WHERE $3 AND (r.type = 'open' \
                 OR r.type IN ('managed', 'private') AND EXISTS (SELECT FROM repository_people e \
                     WHERE e.repository_id = r.id AND e.person_id = $1 AND e.may_edit))),
             'plans', (SELECT coalesce(jsonb_agg(jsonb_build_object('key', t.id, 'name', t.title) \

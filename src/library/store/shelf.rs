@@ -149,12 +149,13 @@ pub fn lock_one(conn: &mut PgConnection, shelf: Shelf, id: RepositoryId) -> Resu
     lock_writable(conn, shelf, &[id])?.pop().ok_or(Error::NotFound)
 }
 
-/// The repositories that the person may write in, by name: where something is made, copied or moved to.
+/// The repositories that the person may write in, by name, each with its prefix: two private ones may have
+/// one name. Where something is made, copied or moved to.
 pub fn list_writable(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<(RepositoryId, String)>> {
     let own = repository_people::repository_id
         .eq(repositories::id)
         .and(repository_people::person_id.nullable().eq(shelf.reader()));
-    let rows: Vec<(RepositoryId, String, RepositoryType, Option<bool>)> = repositories::table
+    let rows: Vec<(RepositoryId, String, String, RepositoryType, Option<bool>)> = repositories::table
         .left_join(repository_people::table.on(own))
         .filter(is_seen(shelf))
         .filter(repositories::type_.ne(RepositoryType::Curated))
@@ -162,6 +163,7 @@ pub fn list_writable(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<(Repos
         .select((
             repositories::id,
             repositories::name,
+            repositories::prefix,
             repositories::type_,
             repository_people::may_edit.nullable(),
         ))
@@ -169,8 +171,8 @@ pub fn list_writable(conn: &mut PgConnection, shelf: Shelf) -> Result<Vec<(Repos
     let is_writable = |kind, part: Option<bool>| may_write(shelf, kind, part.unwrap_or(false));
     Ok(rows
         .into_iter()
-        .filter(|(_, _, kind, part)| is_writable(*kind, *part))
-        .map(|(id, name, ..)| (id, name))
+        .filter(|(.., kind, part)| is_writable(*kind, *part))
+        .map(|(id, name, prefix, ..)| (id, format!("{name} ({prefix})")))
         .collect())
 }
 

@@ -2,12 +2,16 @@
 
 use std::collections::HashSet;
 
-use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Binary, Nullable, Text, Uuid as SqlUuid};
 use uuid::Uuid;
 
+use super::undo::MethodologyBefore;
 use crate::kernel::base::error::Result;
+use crate::kernel::base::ids::TermId;
 use crate::kernel::base::query::prelude::*;
+use crate::kernel::db::WriteTx;
 use crate::kernel::db::schema::{tactics, terms};
+use crate::library::domain::ContentDigest;
 use crate::library::terms::TermKind;
 
 /// A term of one's own with what it stands under.
@@ -27,6 +31,12 @@ pub struct StoredTerm {
     pub tags: Vec<String>,
     #[diesel(sql_type = Array<SqlUuid>)]
     pub parents: Vec<Uuid>,
+    /// Of a methodology, what the file of the last import was written from.
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub written_from: Option<Vec<u8>>,
+    /// Of a methodology, digest of what the last import said.
+    #[diesel(sql_type = Nullable<Binary>)]
+    pub imported_digest: Option<Vec<u8>>,
 }
 
 /// The own techniques among those that procedures name (`$1`), and what they stand under.
@@ -36,7 +46,8 @@ const NAMED: &str = "WITH named AS (SELECT id FROM terms WHERE kind = 'technique
         WHERE term_id IN (SELECT id FROM tactic))";
 
 /// Methodologies by short name, tactics in their order, techniques by id.
-const TERMS: &str = "SELECT t.id, t.kind, t.name, t.short_name, t.description, t.tags,
+const TERMS: &str =
+    "SELECT t.id, t.kind, t.name, t.short_name, t.description, t.tags, t.written_from, t.imported_digest,
         ARRAY(SELECT p.parent_id FROM term_parents p WHERE p.term_id = t.id ORDER BY p.parent_id) AS parents
      FROM terms t WHERE t.key IS NULL AND";
 
@@ -96,4 +107,19 @@ pub fn list_terms_here(conn: &mut PgConnection) -> Result<TermsHere> {
         attacks: attacks.into_iter().collect(),
         reserved: reserved.into_iter().map(|(kind, name)| (kind, name.to_lowercase())).collect(),
     })
+}
+
+/// Notes what an import said of a methodology, whatever of it was taken. The caller audits.
+pub(crate) fn note_methodology(
+    tx: &mut WriteTx<'_>,
+    id: TermId,
+    imported: ContentDigest,
+    written_from: ContentDigest,
+) -> Result<MethodologyBefore> {
+    let known = (terms::written_from, terms::imported_digest);
+    let (was_from, was_imported) = terms::table.find(id).select(known).first(tx.conn)?;
+    diesel::update(terms::table.find(id))
+        .set((terms::written_from.eq(written_from.to_vec()), terms::imported_digest.eq(imported.to_vec())))
+        .execute(tx.conn)?;
+    Ok(MethodologyBefore { id, written_from: was_from, imported_digest: was_imported })
 }

@@ -142,6 +142,24 @@ pub(crate) struct TermBefore {
     pub after: Version,
 }
 
+/// What the import before said of a methodology: what taking the newer one back needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MethodologyBefore {
+    pub id: TermId,
+    pub written_from: Option<Vec<u8>>,
+    pub imported_digest: Option<Vec<u8>>,
+}
+
+/// Forgets what an import said of methodologies. One that is gone needs nothing.
+pub(crate) fn take_methodologies_back(tx: &mut WriteTx<'_>, acts: &[MethodologyBefore]) -> Result<()> {
+    for act in acts {
+        diesel::update(terms::table.find(act.id))
+            .set((terms::written_from.eq(&act.written_from), terms::imported_digest.eq(&act.imported_digest)))
+            .execute(tx.conn)?;
+    }
+    Ok(())
+}
+
 /// Puts terms back: what an import changed says again what it said, and what it brought goes where nothing in
 /// use names it. One that was changed since stays as it is. Procedures are taken back before; the caller
 /// audits.

@@ -15,6 +15,7 @@ const UNWATCHED: &[&str] = &[
     "audit_verifications",
     "drafts",
     "engagement_activity",
+    "exchanged_texts",
     "job_runs",
     "known_devices",
     "library_import_changes",

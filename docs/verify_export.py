@@ -21,6 +21,9 @@ FIELDS = """at:time id:number transaction_id:number kind:text category:text outc
 FIELDS = [field.split(":") for field in FIELDS.split()]
 
 
+PROOF = {"seal", "first", "last", "path"}
+
+
 class Fault(Exception):
     """What does not hold."""
 
@@ -37,11 +40,21 @@ def time(text):
     return number(since // timedelta(microseconds=1))
 
 
+def uuid(text):
+    if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
+        raise ValueError(f"{text} is no id")
+    return UUID(text).bytes
+
+
 def detail(line):
-    """The text of the field `detail` as it stands in the line. In it the export writes characters that would act on a
-    terminal as \\u escapes; as it was recorded, only the controls below the space are escaped."""
-    start = line.index(',"detail":') + len(',"detail":')
-    text = line[start:json.JSONDecoder().raw_decode(line, start)[1]]
+    """The text of the event's own field `detail` as it stands in the line. In it the export writes characters that
+    would act on a terminal as \\u escapes; as it was recorded, only the controls below the space are escaped."""
+    read, at, name, text = json.JSONDecoder().raw_decode, 1, None, None
+    while name != "detail":
+        name, at = read(line, at)
+        start = at + 1
+        _, at = read(line, start)
+        text, at = line[start:at], at + 1
 
     def recorded(escape):
         char = json.loads(f'"{escape[0]}"')
@@ -52,7 +65,7 @@ def detail(line):
 
 def canonical(event, line):
     """The bytes of an event: each field after its length, an absent one as a length of all ones."""
-    to_bytes = {"time": time, "number": number, "uuid": lambda text: UUID(text).bytes, "text": str.encode,
+    to_bytes = {"time": time, "number": number, "uuid": uuid, "text": str.encode,
                 "json": lambda _: detail(line).encode()}
     out = b"tyrian event 1"
     for name, kind in FIELDS:
@@ -160,7 +173,7 @@ def object_once(pairs):
 
 
 def check_event(line, claims):
-    """What an event claims of its seal: its batch, and the root that it leads to."""
+    """What an event claims of its seal: its batch, and the root that it leads to. Answers its number."""
     event = json.loads(line, object_pairs_hook=object_once)
     name = f"The event of {event['at']}, id {event['id']}"
     unknown = set(event) - {field for field, _ in FIELDS} - {"number", "proof"}
@@ -169,6 +182,8 @@ def check_event(line, claims):
     if "proof" not in event or "number" not in event:
         raise Fault(f"{name} carries no proof.")
     proof = event["proof"]
+    if set(proof) != PROOF:
+        raise ValueError(f"{name} carries a proof with other fields than {', '.join(sorted(PROOF))}")
     leaf = sha256(b"\0" + canonical(event, line)).digest()
     index, leaves = event["number"] - proof["first"], proof["last"] - proof["first"] + 1
     try:
@@ -178,16 +193,19 @@ def check_event(line, claims):
     claim = (proof["first"], proof["last"], root.hex())
     if claims.setdefault(proof["seal"], (claim, name))[0] != claim:
         raise Fault(f"{name} or one beside it was changed: they lead to different roots of the same seal.")
+    return event["number"]
 
 
 def verify(lines, trusted):
-    events, claims, first, before, end = 0, {}, None, None, None
+    numbers, claims, first, before, end = set(), {}, None, None, None
     for line in lines:
         if end:
             raise ValueError("lines come after the end")
         if line.startswith('{"at"'):
-            check_event(line, claims)
-            events += 1
+            event = check_event(line, claims)
+            if event in numbers:
+                raise Fault(f"The event with the number {event} stands twice.")
+            numbers.add(event)
             continue
         other = json.loads(line, object_pairs_hook=object_once)
         if set(other) == {"seal"}:
@@ -201,6 +219,7 @@ def verify(lines, trusted):
             end = other["end"]
         else:
             raise ValueError("a line is neither an event nor a seal nor the end")
+    events = len(numbers)
     if end and end["events"] != events:
         raise Fault(f"The export has {events} events, and its end tells of {end['events']}.")
     for seal, (_, name) in sorted(claims.items()):
@@ -224,7 +243,7 @@ def main():
     except Fault as fault:
         print(f"The export does not hold. {fault}")
         sys.exit(1)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         print(f"The export cannot be read: {error!r}")
         sys.exit(2)
 

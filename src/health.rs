@@ -60,7 +60,7 @@ struct Present {
 }
 
 pub async fn readyz(app: web::Data<App>) -> HttpResponse {
-    let keys = app.keys.clone();
+    let (keys, now) = (app.keys.clone(), app.clock.now());
     let asked = app.db.read(move |conn| {
         let schema = standing(conn)?;
         // sql_query: the catalog is no table of ours. An event at the turn of the month must find its
@@ -78,7 +78,7 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
         };
         let other_key = schema == Standing::Current && secret_key::goes_with_another(conn, &keys)?;
         let sealing = if schema == Standing::Current {
-            Some((get_progress(conn)?, may_seal(conn)?, find_last_decided(conn)?))
+            Some((get_progress(conn)?, may_seal(conn)?, find_last_decided(conn, now)?))
         } else {
             None
         };
@@ -87,7 +87,7 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
     });
     let asked = asked.await;
     let lost = matches!(&asked, Ok((.., (_, true)))) && !holds_files(&app.config.attachments());
-    let (ready, mut lines) = told(asked, app.jobs.all(), app.clock.now());
+    let (ready, mut lines) = told(asked, app.jobs.all(), now);
     if lost {
         lines.push_str(LOST);
     }

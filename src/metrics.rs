@@ -21,8 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub async fn metrics(app: web::Data<App>) -> Result<HttpResponse> {
     let names: Vec<&'static str> = app.jobs.all().iter().map(|job| job.name).collect();
     // The last that ended, also while the next one runs.
+    let now = app.clock.now();
     let asked = app.db.read(move |conn| {
-        Ok((get_progress(conn)?, list_last_runs(conn, &names, 2)?, find_last_decided(conn)?))
+        Ok((get_progress(conn)?, list_last_runs(conn, &names, 2)?, find_last_decided(conn, now)?))
     });
     let found = tokio::time::timeout(PATIENCE, asked).await.ok().and_then(Result::ok);
     let text = text(&app, found).map_err(|fault| Error::Internal(fault.into()))?;

@@ -135,6 +135,13 @@ ways! {
             WHERE (e.at, e.id) IN (SELECT at, id FROM audit.sealed WHERE number = {}) \
             AND (o.at, o.id) IN (SELECT at, id FROM audit.sealed WHERE number = {})", number(2), number(1)));
     };
+    an_event_with_an_id_below_one, SlippedIn, "the database gives no such id.", |app| {
+        superuser(app, &copy("audit.now() - interval '4 minutes', -6, pg_current_xact_id()"));
+    };
+    an_event_with_an_id_below_one_is_sealed, SlippedIn, "the database gives no such id.", |app| {
+        superuser(app, &copy("audit.now() - interval '4 minutes', -6, pg_current_xact_id()"));
+        app.seal();
+    };
     an_event_is_removed, Removed, ", was removed after it was sealed.", |app| {
         superuser(app, &format!("DELETE FROM audit.events WHERE {}", event(2)));
     };
@@ -411,6 +418,66 @@ fn a_log_that_was_rewritten_whole_is_sealed_anew_with_a_word() {
     app.verify().unwrap();
 }
 
+/// The event that tells of a loss waits some moments for its seal. Whoever takes it away until then has not
+/// taken away what lies beside the key.
+#[test]
+fn a_loss_whose_event_is_taken_away_before_it_is_sealed_is_named() {
+    let app = log();
+    cut_off(&app);
+    let sealer = app.sealer();
+    assert!(matches!(sealer.turn(TimeDelta::days(1)).unwrap(), Turn::Lost));
+    assert_eq!(app.events("audit_log.restored"), 1);
+    superuser(&app, "DELETE FROM audit.events WHERE kind = 'audit_log.restored'");
+    seal_all(&app);
+    let said = app.verify().unwrap_err();
+    assert!(said.contains("Removed: An event was removed: on 2"), "{said}");
+    assert!(
+        said.contains("“Found the audit log cut off, rewritten or restored from an older copy"),
+        "{said}"
+    );
+    assert!(said.contains("audit.lost says, and that event is gone."), "{said}");
+}
+
+/// What the app's role can write into the log is no order for the terminal of whoever verifies it.
+#[test]
+fn what_somebody_wrote_into_the_log_is_shown_and_not_obeyed() {
+    let app = log();
+    app.as_app()
+        .batch_execute(
+            "INSERT INTO audit.events (kind, category, outcome, actor_kind, actor_name, sentence, detail, \
+                search_values) \
+             SELECT 'audit_log.restored', category, outcome, actor_kind, actor_name, \
+                E'x\\x1b[8m\\nEverything holds', '{}', search_values FROM audit.events LIMIT 1",
+        )
+        .unwrap();
+    app.seal();
+    let notes = app.verify().unwrap().notes;
+    assert!(notes.iter().any(|note| note.contains("x⟨U+001B⟩[8m⟨U+000A⟩Everything holds.")), "{notes:?}");
+}
+
+/// A key that lies here and did not seal last is told: whoever owns the database may have sealed anew.
+#[test]
+fn another_key_than_the_one_that_sealed_last_is_a_note() {
+    let app = log();
+    std::fs::write(app.app.config.data_dir.join("audit.key"), "11".repeat(32)).unwrap();
+    let report = app.verify().unwrap();
+    assert!(report.notes.iter().any(|note| note.starts_with("Seal 4 was made with the key ")), "{report:?}");
+}
+
+/// A seal of a year that no calendar here reaches is named, told and laid aside as any other.
+#[test]
+fn a_seal_of_the_year_290000_stops_nothing_but_sealing() {
+    let app = log();
+    nonsense_seal(&app);
+    superuser(&app, "UPDATE audit.seals SET at = '290000-01-01' WHERE number = 5");
+    write(&app, 2);
+    assert!(matches!(app.sealer().turn(TimeDelta::zero()).unwrap(), Turn::Nonsense(5)));
+    assert!(app.verify().unwrap_err().contains("Seal 5 is "));
+    let ready = app.visitor().get("/readyz").text();
+    assert!(ready.contains("database: reachable") && ready.contains("sealing: seal 4 "), "{ready}");
+    set_aside(&app, "seal", "5", "Of no time");
+}
+
 #[test]
 fn a_missing_head_is_no_fault_of_a_restored_copy() {
     let app = log();
@@ -612,6 +679,8 @@ fn an_event_that_can_never_be_sealed_is_told_and_can_be_set_aside() {
 fn a_leaf_that_no_proof_needs_can_be_set_aside() {
     let app = log();
     app.as_sealer().batch_execute("INSERT INTO audit.boundary_leaves VALUES (2, sha256('x'))").unwrap();
+    let said = app.verify().unwrap_err();
+    assert!(said.contains("The leaf kept for event number 2 belongs to no event"), "{said}");
     set_aside(&app, "leaf", "2", "Written with the role that seals");
     assert_eq!(app.count("SELECT count(*) FROM audit.boundary_leaves"), 0);
     assert!(try_aside(&app, "leaf", "2", "Again").unwrap_err().contains("There is no such leaf"));

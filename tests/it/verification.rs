@@ -195,7 +195,7 @@ fn it_ends_when_the_process_does_and_is_made_up_for() {
     let reach = app.app.reach();
     reach.stopping.tell();
     run(&reach, find(JOB).unwrap(), Trigger::Tick, None).unwrap_err();
-    let kept = app.db.read_blocking(|conn| list_last(conn, 1)).unwrap().remove(0);
+    let kept = app.db.read_blocking(|conn| list_last(conn, app.clock.now(), 1)).unwrap().remove(0);
     let why = "It was stopped before its end, because the server was stopping.";
     assert_eq!((kept.obstacle.as_deref(), kept.fault.as_deref()), (Some(why), None));
     app.browser(&app.people.auditor).open(PAGE).see("It is not known whether the log holds").see(why);
@@ -219,7 +219,7 @@ fn an_administrator_verifies_from_the_page_and_stays_there() {
     let mut page = app.browser(&app.people.administrator);
     page.open(PAGE).press("Verify now").expect(200).see("Everything holds: ").see("verified in");
     assert_eq!(page.path(), PAGE);
-    assert_eq!(app.events("job.run"), 6, "five that were written, and this act");
+    assert_eq!(app.events("job.run"), 7, "five that were written, one at the start, and this act");
     for elsewhere in ["https://elsewhere.example/", "//elsewhere.example"] {
         let answer = page.post(&format!("/admin/jobs/{JOB}/run"), &[("back", elsewhere)]);
         assert_eq!(answer.header("location"), "/");

@@ -40,9 +40,10 @@ impl OnDisk {
 }
 
 pub async fn show(permit: Permit<ReadProof>) -> Result<HttpResponse> {
+    let now = permit.app.clock.now();
     let ((newest, waiting), verifications, keys, archives) = permit
-        .read(|conn| {
-            let verifications = verification::list_last(conn, LISTED)?;
+        .read(move |conn| {
+            let verifications = verification::list_last(conn, now, LISTED)?;
             let unfinished = verifications.first().is_some_and(|newest| newest.finished_at.is_none());
             let running = unfinished && Claim::is_taken(conn, WORK)?;
             Ok((

@@ -201,6 +201,8 @@ pub struct KeyFiles {
     key: PathBuf,
     trusted: PathBuf,
     head: PathBuf,
+    /// What was told when the newest seal was last found lost.
+    lost: PathBuf,
     /// Where earlier versions kept the list and the newest seal, wherever the key was.
     earlier: PathBuf,
 }
@@ -214,6 +216,16 @@ pub enum Kept {
     Missing,
     /// The sentence that says why.
     Unreadable(String),
+}
+
+/// The newest seal was found lost, and an event of the log told of it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Loss {
+    /// Digest of the seal, 64 hexadecimal digits; the event's detail bears it.
+    pub seal: String,
+    /// The event's sentence.
+    pub sentence: String,
+    pub found: DateTime<Utc>,
 }
 
 impl Kept {
@@ -237,7 +249,13 @@ impl KeyFiles {
     pub fn at(data_dir: &Path, key: Option<&Path>, head: Option<&Path>) -> Self {
         let key = key.map_or_else(|| data_dir.join("audit.key"), Path::to_owned);
         let head = head.map_or_else(|| key.with_extension("head"), Path::to_owned);
-        Self { key, trusted: head.with_extension("pub"), head, earlier: data_dir.to_owned() }
+        Self {
+            key,
+            trusted: head.with_extension("pub"),
+            lost: head.with_extension("lost"),
+            head,
+            earlier: data_dir.to_owned(),
+        }
     }
 
     /// Where the newest seal is kept.
@@ -279,7 +297,7 @@ impl KeyFiles {
         if self.head.exists() || self.trusted.exists() {
             return Vec::new();
         }
-        let pairs = [("audit.head", &self.head), ("audit.pub", &self.trusted)];
+        let pairs = [("audit.head", &self.head), ("audit.pub", &self.trusted), ("audit.lost", &self.lost)];
         let pairs = pairs.map(|(name, to)| (self.earlier.join(name), to.clone()));
         pairs.into_iter().filter(|(from, to)| from != to && from.is_file()).collect()
     }
@@ -401,6 +419,38 @@ impl KeyFiles {
     /// When it cannot be written.
     pub fn keep_head(&self, seal: &Seal) -> anyhow::Result<()> {
         write_whole(&self.head, serde_json::to_string(seal)?.as_bytes())
+    }
+
+    /// What was told when the newest seal was last found lost.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn loss(&self) -> anyhow::Result<Option<Loss>> {
+        let text = match fs::read_to_string(&self.lost) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e).with_context(|| format!("{} cannot be read", self.lost.display())),
+        };
+        let loss = serde_json::from_str(&text);
+        Ok(Some(loss.with_context(|| format!("{} says nothing of a seal", self.lost.display()))?))
+    }
+
+    /// Keeps what is told of a loss, so that whoever owns the database alone cannot take the word back.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn keep_loss(&self, loss: &Loss) -> anyhow::Result<()> {
+        write_whole(&self.lost, serde_json::to_string(loss)?.as_bytes())
+    }
+
+    /// Where that is kept.
+    pub fn lost_path(&self) -> &Path {
+        &self.lost
+    }
+
+    /// The public half of the key, where it can be read from here.
+    pub fn public_key(&self) -> Option<[u8; 32]> {
+        self.key.exists().then(|| self.signing_key().ok()).flatten().map(|key| key.verifying_key().to_bytes())
     }
 
     /// Keeps the key's word that nothing is sealed.

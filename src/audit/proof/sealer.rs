@@ -10,7 +10,7 @@ use ed25519_dalek::SigningKey;
 use serde_json::json;
 
 use crate::audit::proof::merkle::Digest;
-use crate::audit::proof::seal::{Kept, KeyFiles, Seal};
+use crate::audit::proof::seal::{Kept, KeyFiles, Loss, Seal};
 use crate::audit::proof::store::seal::{self as store, Turn};
 use crate::kernel::base::error::{Error, Result};
 use crate::kernel::base::hex::hex;
@@ -184,8 +184,11 @@ impl Sealer {
             ),
         };
         let known = kept.seal().map(|head| json!({ "number": head.number, "sha256": hex(&head.digest()) }));
-        let detail = json!({ "last_seal": number, "kept_seal": known });
-        self.write(&Event::new(Kind::LogRestored, sentence).detail(detail))?;
+        let detail = json!({ "last_seal": number, "kept_seal": known, "lost": hex(&of) });
+        self.write(&Event::new(Kind::LogRestored, sentence.as_str()).detail(detail))?;
+        // The event is not sealed yet: who owns the database could take it away until then.
+        let loss = Loss { seal: hex(&of), sentence, found: self.db.clock().now() };
+        self.files.keep_loss(&loss).map_err(Error::Internal)?;
         self.told().lost = Some(of);
         Ok(())
     }

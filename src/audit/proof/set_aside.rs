@@ -67,7 +67,7 @@ impl Subject {
         match self {
             Self::Seal(number) => format!("Seal {number}"),
             Self::Leaf(number) => format!("The leaf kept for event number {number}"),
-            Self::Number(place) => format!("The number of {},", place.name().to_lowercase()),
+            Self::Number(place) => format!("The number of {},", place.name().replacen("The", "the", 1)),
             Self::Event(place) => place.name() + ",",
         }
     }

@@ -56,7 +56,7 @@ impl Fault {
         Self { wrong, sentence: sentence.into(), set_aside: None }
     }
     /// One that the owner can lay aside.
-    fn aside(mut self, subject: Subject) -> Self {
+    pub fn aside(mut self, subject: Subject) -> Self {
         self.set_aside = Some(subject.typed());
         self
     }
@@ -144,7 +144,7 @@ const STEP: TimeDelta = TimeDelta::seconds(10);
 /// A transaction that was open for longer is noted.
 const OPEN: TimeDelta = TimeDelta::minutes(5);
 /// Events that waited for longer until they were sealed are noted.
-const LATE: TimeDelta = TimeDelta::days(1);
+const LATE: TimeDelta = TimeDelta::minutes(15);
 /// How many events wait for a number that is missing before it counts as gone.
 const WAITING: usize = 200_000;
 
@@ -304,6 +304,9 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
         if self.aside.contains(&place) {
             return Ok(());
         }
+        if place.id <= 0 {
+            return Err(no_id(&place.name(), place).into());
+        }
         if let Some(seal) = &self.known.newest
             && (transaction, place.id) <= (seal.through_transaction, seal.through_id)
         {
@@ -457,6 +460,9 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
         for entry in &self.batch {
             let place = entry.place;
             let laid_aside = self.aside.contains(&place);
+            if place.id <= 0 && !laid_aside {
+                return Err(no_id(&(entry.name() + ","), place).into());
+            }
             if place.at < self.latest.at - BACK && !laid_aside {
                 let sentence = format!(
                     "{}, was slipped in: it is dated back behind events that were sealed before it.",
@@ -615,6 +621,13 @@ impl<S: FnMut() -> anyhow::Result<Option<Seal>>> Checker<S> {
             keys: self.keys,
         }
     }
+}
+
+/// The database counts its ids from 1 on: another one was not given by it, and a low one would hide that its
+/// event is dated back.
+fn no_id(name: &str, place: Place) -> Fault {
+    let sentence = format!("{name} was slipped in: the database gives no such id.");
+    Fault::new(Wrong::SlippedIn, sentence).aside(Subject::Event(place))
 }
 
 /// The database gives time and id in one breath: a lower time with a higher id was not given by it.

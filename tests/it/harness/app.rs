@@ -76,10 +76,13 @@ impl TestApp {
         app
     }
 
-    /// As [`TestApp::spawn`], with the jobs of a real process: each runs once at the start.
+    /// As [`TestApp::spawn`], with the jobs of a real process: each ran once, as at every start.
     pub fn spawn_with_jobs() -> Self {
         let mut app = Self::make(true);
         (app.clients, app.people) = super::fixtures::settle(&app.app);
+        // Whoever asks for one is answered after those of the start.
+        let answer = app.browser(&app.people.administrator).post("/admin/jobs/session-sweep/run", &[]).status;
+        assert_eq!(answer, 303);
         app
     }
 

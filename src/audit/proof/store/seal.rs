@@ -82,7 +82,7 @@ pub struct SealRow {
     last_number: i64,
     root: Vec<u8>,
     previous: Vec<u8>,
-    #[diesel(select_expression = finite(), select_expression_type = SqlLiteral<Timestamptz>)]
+    #[diesel(select_expression = sayable(), select_expression_type = SqlLiteral<Timestamptz>)]
     at: DateTime<Utc>,
     cluster: i64,
     through_transaction: i64,
@@ -91,9 +91,12 @@ pub struct SealRow {
     signature: Vec<u8>,
 }
 
-fn finite() -> SqlLiteral<Timestamptz> {
-    // Rust has no time for infinity; no seal of ours is of then.
-    sql("CASE WHEN isfinite(audit.seals.at) THEN audit.seals.at ELSE 'epoch' END")
+/// The times that Rust has words for, as a condition on a seal. The database knows infinity too, and
+/// years that no calendar of Rust's reaches; nothing of ours is of then.
+pub const SAYABLE: &str = "seals.at > '0001-01-01' AND seals.at < '10000-01-01'";
+
+fn sayable() -> SqlLiteral<Timestamptz> {
+    sql(&format!("CASE WHEN {SAYABLE} THEN seals.at ELSE 'epoch' END"))
 }
 
 pub fn seal_of(row: SealRow) -> Result<Seal> {
@@ -405,24 +408,26 @@ pub struct Progress {
     pub now: DateTime<Utc>,
 }
 
-pub fn get_progress(conn: &mut PgConnection) -> QueryResult<Progress> {
+pub fn get_progress(conn: &mut PgConnection) -> Result<Progress> {
+    // A row of nonsense on top of the seals tells nothing of how far they reach.
+    let sound = get_end(conn, None)?.sound;
     // sql_query: an anti-join by the order of transactions, which diesel has no words for. Transactions that
     // have not begun are a restored log's: sealed in its first pass, and millions.
-    diesel::sql_query(
-        "SELECT s.number, s.at, audit.now() AS now,
-             (SELECT e.at FROM audit.events e WHERE (e.transaction_id, e.id) > \
-             (greatest(coalesce(s.through_transaction, 0), 0)::text::xid8, coalesce(s.through_id, 0))
+    Ok(diesel::sql_query(
+        "SELECT $1 AS number, $2 AS at, audit.now() AS now,
+             (SELECT e.at FROM audit.events e WHERE (e.transaction_id, e.id) > ($4::text::xid8, $5)
                 AND e.transaction_id < pg_snapshot_xmax(pg_current_snapshot())
                 AND NOT EXISTS (SELECT FROM audit.sealed d WHERE d.at = e.at AND d.id = e.id)
                 ORDER BY e.transaction_id, e.id LIMIT 1) AS waiting_since,
              (SELECT count(*) FROM audit.events e
-                WHERE s.through_transaction > 0 AND s.cluster = (SELECT system_identifier FROM \
-                pg_control_system())
+                WHERE $4 > 0 AND $3 = (SELECT system_identifier FROM pg_control_system())
                 AND e.transaction_id >= pg_snapshot_xmax(pg_current_snapshot())
-                AND NOT EXISTS (SELECT FROM audit.sealed d WHERE d.at = e.at AND d.id = e.id)) AS stuck
-         FROM (SELECT) one LEFT JOIN (
-             SELECT number, at, cluster, through_transaction, through_id FROM audit.seals
-             WHERE isfinite(at) ORDER BY number DESC LIMIT 1) s ON true",
+                AND NOT EXISTS (SELECT FROM audit.sealed d WHERE d.at = e.at AND d.id = e.id)) AS stuck",
     )
-    .get_result(conn)
+    .bind::<Nullable<BigInt>, _>(sound.as_ref().map(|seal| seal.number))
+    .bind::<Nullable<Timestamptz>, _>(sound.as_ref().map(|seal| seal.at))
+    .bind::<BigInt, _>(sound.as_ref().map_or(0, |seal| seal.cluster))
+    .bind::<BigInt, _>(sound.as_ref().map_or(0, |seal| seal.through_transaction.max(0)))
+    .bind::<BigInt, _>(sound.as_ref().map_or(0, |seal| seal.through_id))
+    .get_result(conn)?)
 }

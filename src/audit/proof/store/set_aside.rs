@@ -56,7 +56,8 @@ pub fn list_moved_seals(conn: &mut PgConnection) -> Result<Vec<Seal>> {
     let rows: Vec<seals::SealRow> = diesel::sql_query(
         "SELECT s.number, s.first_number, s.last_number, s.root, s.previous, s.public_key, s.signature, \
             s.cluster,
-             s.through_transaction, s.through_id, CASE WHEN isfinite(s.at) THEN s.at ELSE 'epoch' END AS at
+             s.through_transaction, s.through_id, \
+             CASE WHEN s.at > '0001-01-01' AND s.at < '10000-01-01' THEN s.at ELSE 'epoch' END AS at
          FROM audit.set_aside a, jsonb_populate_record(NULL::audit.seals, a.moved) s \
             WHERE a.kind = 'seal' AND a.moved IS NOT NULL ORDER BY a.id",
     )

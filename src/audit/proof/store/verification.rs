@@ -60,19 +60,22 @@ impl Verification {
     }
 }
 
-/// The newest ones, the newest first.
-pub fn list_last(conn: &mut PgConnection, limit: i64) -> Result<Vec<Verification>> {
+/// The newest ones before `now`, the newest first.
+pub fn list_last(conn: &mut PgConnection, now: DateTime<Utc>, limit: i64) -> Result<Vec<Verification>> {
     Ok(audit_verifications::table
+        .filter(audit_verifications::started_at.le(now))
         .order((audit_verifications::started_at.desc(), audit_verifications::id.desc()))
         .limit(limit)
         .select(Verification::as_select())
         .load(conn)?)
 }
 
-/// The newest that came to a result.
-pub fn find_last_decided(conn: &mut PgConnection) -> Result<Option<Verification>> {
+/// The newest that came to a result, of those before `now`: a row of the time to come would keep the job from
+/// its work.
+pub fn find_last_decided(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Option<Verification>> {
     Ok(audit_verifications::table
         .filter(audit_verifications::finished_at.is_not_null().and(audit_verifications::obstacle.is_null()))
+        .filter(audit_verifications::started_at.le(now))
         .order((audit_verifications::started_at.desc(), audit_verifications::id.desc()))
         .select(Verification::as_select())
         .first(conn)

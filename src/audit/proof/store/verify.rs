@@ -12,13 +12,15 @@ use diesel::sql_types::{Bool, Nullable, Oid, Text};
 
 use crate::audit::proof::archive;
 use crate::audit::proof::merkle::{Digest, leaf};
-use crate::audit::proof::seal::{Kept, KeyFiles, Seal};
+use crate::audit::proof::seal::{Kept, KeyFiles, Loss, Seal};
 use crate::audit::proof::set_aside::{SetAside, Subject};
 use crate::audit::proof::store::definitions::{self, Partitions};
 use crate::audit::proof::store::seal as seals;
 use crate::audit::proof::store::set_aside;
 use crate::audit::proof::verify::{Checker, Entry, Fault, Halt, Known, Report, Wrong};
 use crate::kernel::base::error::Error;
+use crate::kernel::base::harmless::harmless;
+use crate::kernel::base::hex::hex;
 use crate::kernel::base::query::prelude::*;
 use crate::kernel::db::cursor::{declare, fetch};
 use crate::kernel::db::migrate::{Standing, standing};
@@ -71,6 +73,10 @@ pub struct Head {
     pub path: PathBuf,
     /// Whether there is a key, or was: where one is, the newest seal is beside it.
     pub is_any_key: bool,
+    /// What the log has to tell, because the newest seal was found lost, and where that is kept.
+    pub loss: Option<(Loss, PathBuf)>,
+    /// The public half of the key, where it can be read.
+    pub public_key: Option<[u8; 32]>,
 }
 
 impl<'a> Against<'a> {
@@ -80,7 +86,13 @@ impl<'a> Against<'a> {
     /// When the list of keys cannot be read.
     pub fn of(files: &KeyFiles, archives: &'a Path) -> anyhow::Result<Self> {
         let path = files.head_path().to_owned();
-        let head = Head { kept: files.kept(), path, is_any_key: files.is_any_key() };
+        let head = Head {
+            kept: files.kept(),
+            path,
+            is_any_key: files.is_any_key(),
+            loss: files.loss()?.map(|loss| (loss, files.lost_path().to_owned())),
+            public_key: files.public_key(),
+        };
         Ok(Self { trusted: files.trusted()?, kept: Vec::new(), archives, head: Some(head), replaced: &[] })
     }
 
@@ -139,6 +151,13 @@ pub fn verify_until(
     let mut told = BTreeSet::new();
     report.faults.retain(|fault| told.insert(fault.sentence.clone()));
     report.notes.extend(notes);
+    // What somebody wrote into the log is no order for the terminal that tells of it.
+    for fault in &mut report.faults {
+        fault.sentence = harmless(&fault.sentence).into_owned();
+    }
+    for note in &mut report.notes {
+        *note = harmless(note).into_owned();
+    }
     Ok(report)
 }
 
@@ -200,10 +219,10 @@ fn read(
         Ok(next)
     };
     let mut checker = Checker::new(next_seal, known);
-    let mut notes = Vec::new();
+    let mut seen = Seen::default();
     let source =
         Source { archives: against.archives, dropped: &dropped, boundary: &boundary, partitions, stop };
-    let fed = feed(&mut checker, &mut reader, &source, &mut notes, tell);
+    let fed = feed(&mut checker, &mut reader, &source, &mut seen, tell);
     let mut ended = match fed {
         Ok(()) => None,
         Err(Halt::Fault(fault)) => Some(fault),
@@ -215,14 +234,75 @@ fn read(
             held(&name, &kept, here.as_ref(), newest.as_ref()).err()
         };
         ended = kept_at.into_iter().find_map(lost);
+        report.faults.extend(seen.untold_loss(against));
+        report.faults.extend(seen.strange_leaf(&boundary));
     }
     report.faults.extend(beside);
     report.faults.extend(missing_head(against, newest.as_ref()));
+    let mut notes = seen.notes;
     notes.append(&mut report.notes);
     notes.extend(aside);
+    notes.extend(other_key(against, newest.as_ref()));
     report.notes = notes;
     report.newest = newest;
     Ok((report, ended))
+}
+
+/// What is remembered of the events that were read.
+#[derive(Default)]
+struct Seen {
+    notes: Vec<String>,
+    /// The losses that events tell of: the seal's digest and the sentence.
+    losses: Vec<(String, String)>,
+    /// Numbers of events for which the leaf that is kept beside the archives is theirs.
+    leaves: BTreeSet<i64>,
+}
+
+impl Seen {
+    fn note_loss(&mut self, event: &Record) {
+        self.notes.push(format!("{}: {}.", event.at.format("%Y-%m-%d %H:%M:%S UTC"), event.sentence));
+        let detail: serde_json::Value = serde_json::from_str(&event.detail).unwrap_or_default();
+        let seal = detail["lost"].as_str().unwrap_or_default();
+        self.losses.push((seal.to_owned(), event.sentence.clone()));
+    }
+
+    /// The last loss that was found, where no event tells of it any more. Earlier ones may be gone with an
+    /// older copy that was restored.
+    fn untold_loss(&self, against: &Against<'_>) -> Option<Fault> {
+        let (loss, path) = against.head.as_ref()?.loss.as_ref()?;
+        let is_told = self.losses.iter().any(|(seal, told)| *seal == loss.seal && *told == loss.sentence);
+        let sentence = format!(
+            "An event was removed: on {} the log was told “{}”, as {} says, and that event is gone.",
+            loss.found.format("%Y-%m-%d %H:%M:%S UTC"),
+            loss.sentence,
+            path.display()
+        );
+        (!is_told).then(|| Fault::new(Wrong::Removed, sentence))
+    }
+
+    /// A leaf that is kept for an event that was not archived, or is another than that event's.
+    fn strange_leaf(&self, boundary: &HashMap<i64, Vec<u8>>) -> Option<Fault> {
+        let number = boundary.keys().filter(|number| !self.leaves.contains(number)).min()?;
+        let sentence = format!(
+            "The leaf kept for event number {number} belongs to no event: the proofs of its batch lead to \
+                another root."
+        );
+        Some(Fault::new(Wrong::SealBroken, sentence).aside(Subject::Leaf(*number)))
+    }
+}
+
+/// Whether the log was sealed last with another key than the one that lies here: a key may be replaced, and
+/// whoever owns the database may have made seals of their own.
+fn other_key(against: &Against<'_>, newest: Option<&Seal>) -> Option<String> {
+    let (own, newest) = (against.head.as_ref()?.public_key?, newest?);
+    (newest.key != own).then(|| {
+        format!(
+            "Seal {} was made with the key {}, and the key that lies here is {}.",
+            newest.number,
+            hex(&newest.key),
+            hex(&own)
+        )
+    })
 }
 
 type Moved = BTreeMap<i64, Seal>;
@@ -293,25 +373,29 @@ fn feed<S: FnMut() -> anyhow::Result<Option<Seal>>>(
     checker: &mut Checker<S>,
     reader: &mut PgConnection,
     source: &Source<'_>,
-    notes: &mut Vec<String>,
+    seen: &mut Seen,
     tell: Tell<'_>,
 ) -> Result<(), Halt> {
     let go_on = || if (source.stop)() { Err(anyhow::anyhow!("stopped before the end")) } else { Ok(()) };
     let mut bytes = Vec::new();
     let mut read = 0u64;
     let restored = Kind::LogRestored.as_str();
-    let mut look = |event: &Record, notes: &mut Vec<String>, tell: Tell<'_>| -> Digest {
+    let mut look = |event: &Record, seen: &mut Seen, tell: Tell<'_>| -> Digest {
         read += 1;
         if read.is_multiple_of(50_000) {
             tell(read);
         }
         if event.kind == restored {
-            notes.push(format!("{}: {}.", event.at.format("%Y-%m-%d %H:%M:%S UTC"), event.sentence));
+            seen.note_loss(event);
         }
         event.canonical(&mut bytes);
         leaf(&bytes)
     };
     for (file, digest, is_dropped) in source.dropped {
+        // Somebody may have named any file of the machine.
+        if file.contains('/') || !source.archives.join(file).is_file() {
+            return Err(Fault::new(Wrong::Archive, format!("The archive {file} is missing.")).into());
+        }
         let path = source.archives.join(file);
         let checked = archive::check_digest(&path, digest);
         checked.map_err(|sentence| Fault::new(Wrong::Archive, sentence))?;
@@ -325,9 +409,13 @@ fn feed<S: FnMut() -> anyhow::Result<Option<Seal>>>(
                     go_on()?;
                 }
                 let (event, number) = event.map_err(unreadable)?;
-                let now = look(&event, notes, tell);
+                let now = look(&event, seen, tell);
                 let kept =
                     source.boundary.get(&number).map(|leaf| leaf.as_slice().try_into().unwrap_or([0; 32]));
+                // One that is another than the event's own breaks its batch.
+                if kept.is_some() {
+                    seen.leaves.insert(number);
+                }
                 let place = event.place();
                 checker.sealed(Entry {
                     place,
@@ -349,7 +437,12 @@ fn feed<S: FnMut() -> anyhow::Result<Option<Seal>>>(
                 if let Some((event, partition, other)) = &row.event {
                     look_beside(checker, event, source.partitions.get(partition), other.as_deref());
                 }
-                let now = row.event.as_ref().map(|(event, ..)| look(event, notes, tell));
+                let now = row.event.as_ref().map(|(event, ..)| look(event, seen, tell));
+                if let Some((.., number, leaf)) = &row.numbered
+                    && source.boundary.get(number) == Some(leaf)
+                {
+                    seen.leaves.insert(*number);
+                }
                 let transaction = row.event.as_ref().map(|(event, ..)| event.transaction_id);
                 match (row.event, row.numbered) {
                     (Some((event, ..)), None) => checker.unsealed(event.place(), event.transaction_id)?,

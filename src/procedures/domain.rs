@@ -608,13 +608,15 @@ impl Observed {
     }
 
     /// Time to detect (detected − executed) and time to respond (responded − detected), of what was alerted;
-    /// what is missing or negative is left out.
+    /// what is missing or negative is left out. Of an alert that was raised before the execution nobody knows
+    /// which of the two times is wrong, so neither counts.
     pub fn spans(&self) -> (Option<TimeDelta>, Option<TimeDelta>) {
         let between = |from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>| {
             let length = to? - from?;
             (length >= TimeDelta::zero()).then_some(length)
         };
-        if !self.alerted() {
+        let is_doubtful = self.detected.zip(self.executed).is_some_and(|(alert, run)| alert < run);
+        if !self.alerted() || is_doubtful {
             return (None, None);
         }
         (between(self.executed, self.detected), between(self.detected, self.responded))
@@ -997,7 +999,7 @@ mod tests {
         assert_eq!(warnings(of(None, at(1), None, None), success, &[]), []);
         let seconds = |n| Some(TimeDelta::seconds(n));
         assert_eq!(of(at(0), at(58), at(60), alerted()).spans(), (seconds(58), seconds(2)));
-        assert_eq!(of(at(10), at(5), at(6), alerted()).spans(), (None, seconds(1)));
+        assert_eq!(of(at(10), at(5), at(6), alerted()).spans(), (None, None));
         assert_eq!(of(None, at(5), None, alerted()).spans(), (None, None));
         assert_eq!(of(at(5), at(5), at(4), alerted()).spans(), (seconds(0), None));
     }

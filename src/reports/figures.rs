@@ -30,7 +30,9 @@ pub struct Figures {
     /// Neither stopped nor alerted, but recorded.
     pub only_logged: Share,
     pub missed: Share,
-    /// Without blue's outcome, of those that ask for it.
+    /// How many ask for blue's outcome: neither Not Applicable nor not attempted by red.
+    pub asked_of_blue: usize,
+    /// Without blue's outcome, of those.
     pub unanswered: usize,
     pub detect: Times,
     pub respond: Times,
@@ -66,6 +68,7 @@ impl Figures {
             alerted: share(|o| o.meaning.alerted),
             only_logged: share(|o| o.meaning.only_logged()),
             missed: share(|o| o.meaning.unseen()),
+            asked_of_blue: observed.len(),
             unanswered: all.iter().filter(|p| is_unanswered(p)).count(),
             detect,
             respond,

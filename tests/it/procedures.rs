@@ -399,7 +399,7 @@ fn a_draft_typed_in_another_zone_is_offered_in_todays() {
 #[test]
 fn a_detection_in_the_hour_that_comes_twice_is_the_one_after_the_execution() {
     let app = TestApp::spawn();
-    let e = app.engagement(1);
+    let e = app.engagement(2);
     let path = e.procedure_path(0);
     set_zone(&app, &e, "America/New_York");
     let mut b = app.browser(&app.people.lead);
@@ -407,6 +407,11 @@ fn a_detection_in_the_hour_that_comes_twice_is_the_one_after_the_execution() {
     b.fill("detected_at", "2026-11-01T01:10").choose("blue_outcome", "Alerted, Not Prevented");
     b.press("Save").expect(200).see_not("Detected before it was executed").see("Time to detect 20 min");
     b.press("Save").expect(200).see("Time to detect 20 min");
+    // Both in one save mean the same.
+    b.open(&e.procedure_path(1)).choose("blue_outcome", "Alerted, Not Prevented");
+    b.fill("executed_at", "2026-11-01T01:50").fill("detected_at", "2026-11-01T01:10");
+    b.fill("responded_at", "2026-11-01T01:20").press("Save").expect(200);
+    b.see_not("before it was").see("Time to detect 20 min").see("Time to respond 10 min");
     let alert = [("version", "99"), ("detected_at", "2026-11-01T05:05:00Z")];
     assert_eq!(b.post(&path, &alert).status, 303);
     b.open(&path).see("Detected before it was executed");

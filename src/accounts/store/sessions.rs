@@ -10,6 +10,7 @@ use crate::accounts::domain::AccountStatus;
 use crate::kernel::base::error::Result;
 use crate::kernel::base::ids::{ClientId, PersonId};
 use crate::kernel::base::query::prelude::*;
+use crate::kernel::base::show;
 use crate::kernel::db::schema::{client_access, people, person_roles, role_permissions, sessions, settings};
 use crate::kernel::db::{Audited, WriteTx};
 use crate::kernel::event::domain::{Event, Kind};
@@ -278,11 +279,12 @@ fn end_some(
     }
     let ended = gone.execute(tx.conn)?;
     let whose = if tx.actor().id == Some(person) {
-        "own sessions".to_owned()
+        "their own".to_owned()
     } else {
-        format!("sessions of {}", account.name)
+        format!("those of {}", account.name)
     };
-    let event = Event::new(Kind::SessionEndedByOther, format!("Ended {ended} of the {whose}"))
+    let count = show::counted(ended, "session", "sessions");
+    let event = Event::new(Kind::SessionEndedByOther, format!("Ended {count}, of {whose}"))
         .subject("person", person.0, &account.name)
         .about(person)
         .detail(serde_json::json!({ "sessions": ended }));

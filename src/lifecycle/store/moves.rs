@@ -149,7 +149,8 @@ pub(super) fn event(locked: &Locked, transition: &Transition, reason: Option<&st
             locked.title,
             transition.from.label(),
             transition.to.label(),
-            transition.reason
+            // The status is said already.
+            transition.reason.strip_prefix("Canceled: ").unwrap_or(&transition.reason)
         ),
     )
     .subject("engagement", locked.id.0, &locked.title)

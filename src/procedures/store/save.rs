@@ -41,6 +41,9 @@ struct Held {
     zone: Tz,
     window: ObservationWindow,
     now: DateTime<Utc>,
+    /// Times that are saved together with the one that follows them.
+    executed: Option<DateTime<Utc>>,
+    detected: Option<DateTime<Utc>>,
 }
 
 impl Columns for Held {
@@ -63,6 +66,14 @@ impl Held {
             .filter(|o| o.team == team && (o.retired_at.is_none() || Some(&o.key) == held.as_ref()))
             .map(|o| o.key.as_str())
             .collect()
+    }
+
+    /// The time that a field has after this save: the one that is typed, else the one that stands there. One
+    /// that is no time is told with its field.
+    fn typed_time(&self, field: Field, typed: &[Typed<Field>]) -> Option<DateTime<Utc>> {
+        let Some(one) = typed.iter().find(|one| one.field == field) else { return self.fields.time(field) };
+        let value = self.check(field, &one.raw).ok()?;
+        times::parse(&self.meant(field, value, ""), Tz::UTC).ok()
     }
 
     fn answered(&self) -> Answered {
@@ -88,8 +99,8 @@ impl Record for Held {
         let blue = self.keys(Team::Blue, &self.fields.blue_outcome);
         let value = check_field(field, raw, &OutcomeKeys { red: &red, blue: &blue }, self.zone)?;
         let start = match field {
-            Field::DetectedAt => self.fields.executed_at,
-            Field::RespondedAt => self.fields.detected_at.or(self.fields.executed_at),
+            Field::DetectedAt => self.executed,
+            Field::RespondedAt => self.detected.or(self.executed),
             _ => None,
         };
         // An instant is what it says; of a wall clock that comes twice the pass that fits is meant.
@@ -180,6 +191,8 @@ pub fn save_fields(
         }
         Err(Error::Forbidden(format!("{} is not yours to write on this procedure.", field.label())))
     };
+    held.executed = held.typed_time(Field::ExecutedAt, typed);
+    held.detected = held.typed_time(Field::DetectedAt, typed);
     let saved = save(tx, &mut held, typed, may)?;
     if saved.changes() {
         work.version_is_raised(held.version);
@@ -205,6 +218,8 @@ fn held_of(tx: &WriteTx<'_>, work: &Work, zone: Tz) -> Held {
         zone,
         window: work.window,
         now: tx.now(),
+        executed: work.fields.executed_at,
+        detected: work.fields.detected_at,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the settings' page posts.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::domain::{ApprovalRule, Meaning, Outcome, TwoFactorRule};
 use super::store::{OutcomeWanted, Settings, seen};
@@ -11,9 +11,10 @@ use crate::kernel::base::team::Team;
 use crate::kernel::base::text::{check_text, check_visible};
 use crate::kernel::base::times;
 use crate::kernel::base::zone::Zone;
+use crate::kernel::merge::shown::{SHOWN, Shown, WholeForm};
 
 /// The settings as typed.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsForm {
     pub organisation_name: String,
@@ -27,9 +28,39 @@ pub struct SettingsForm {
     pub legal_hold: Option<String>,
     pub classification: String,
     pub version: i32,
+    #[serde(default, skip_serializing)]
+    pub shown: String,
+}
+
+impl WholeForm for SettingsForm {
+    const SETS: &'static [&'static str] = &[];
+
+    fn version(&self) -> i32 {
+        self.version
+    }
+
+    fn shown(&self) -> &str {
+        &self.shown
+    }
 }
 
 impl SettingsForm {
+    pub fn of(stored: &Settings) -> Self {
+        Self {
+            organisation_name: stored.organisation_name.clone(),
+            time_zone: stored.time_zone.to_string(),
+            idle_minutes: stored.idle_minutes.to_string(),
+            two_factor_rule: stored.two_factor_rule.as_str().to_owned(),
+            write_rule: stored.write_rule.as_str().to_owned(),
+            approval_rule: stored.approval_rule.as_str().to_owned(),
+            audit_days: stored.audit_days.to_string(),
+            legal_hold: stored.legal_hold.then(|| "1".to_owned()),
+            classification: stored.classification.clone(),
+            version: stored.version,
+            shown: String::new(),
+        }
+    }
+
     pub fn check(&self) -> Result<Settings> {
         let mut errors = FieldErrors::default();
         let organisation_name = check_text("The name", false, &self.organisation_name, 200, false)
@@ -198,8 +229,9 @@ impl OutcomeLine {
 /// Both lists as typed.
 #[derive(Debug, Clone, Default)]
 pub struct ListsForm {
-    /// What the lists were when the form was drawn.
+    /// What the lists were when the form was drawn: as one word, and what the form showed of them.
     pub seen: String,
+    pub shown: String,
     /// In their order, red before blue.
     pub lines: Vec<OutcomeLine>,
 }
@@ -208,7 +240,29 @@ impl ListsForm {
     pub fn of(outcomes: &[Outcome]) -> Self {
         let mut lines: Vec<OutcomeLine> = outcomes.iter().map(OutcomeLine::of).collect();
         lines.sort_by_key(|line| line.team != Team::Red);
-        Self { seen: seen(outcomes), lines }
+        let form = Self { seen: seen(outcomes), shown: String::new(), lines };
+        Self { shown: Shown::of_pairs(form.pairs()).text(), ..form }
+    }
+
+    /// The form as it is posted.
+    pub fn pairs(&self) -> impl Iterator<Item = (String, String)> {
+        self.lines.iter().flat_map(|line| {
+            let OutcomeLine { key, label, definition, score, meaning, .. } = line;
+            let texts = [("label", label), ("definition", definition), ("score", score)];
+            let ticks = [
+                ("offered", line.offered),
+                ("succeeded", meaning.succeeded),
+                ("partial", meaning.partial),
+                ("attempted", meaning.attempted),
+                ("prevented", meaning.prevented),
+                ("alerted", meaning.alerted),
+                ("logged", meaning.logged),
+            ];
+            let ticks = ticks.into_iter().filter(|(_, is)| *is).map(|(field, _)| (field, "1".to_owned()));
+            let fields = texts.into_iter().map(|(field, text)| (field, text.clone())).chain(ticks);
+            let named = fields.map(|(field, value)| (format!("{field}.{key}"), value)).collect::<Vec<_>>();
+            [("order".to_owned(), key.clone())].into_iter().chain(named)
+        })
     }
 
     /// What was posted over what is stored: an outcome that the form did not have stays as it is, at the end.
@@ -244,7 +298,8 @@ impl ListsForm {
             line.score = find("score").unwrap_or_default();
             line.label = label;
         }
-        Self { seen: pairs.get("seen").unwrap_or_default().to_owned(), lines }
+        let text = |field| pairs.get(field).unwrap_or_default().to_owned();
+        Self { seen: text("seen"), shown: text(SHOWN), lines }
     }
 
     /// Moves an outcome by one place within its team.
@@ -315,6 +370,6 @@ pub fn is_of_lists(name: &str) -> bool {
     ];
     match name.split_once('.') {
         Some((field, _)) => fields.contains(&field),
-        None => matches!(name, "seen" | "order" | "do"),
+        None => matches!(name, "seen" | "order" | "do" | SHOWN),
     }
 }

@@ -9,6 +9,7 @@ use super::store::{self, NewOutcome, OutcomeText};
 use super::views::Show;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::team::Team;
+use crate::kernel::merge::shown::{self, Shown, brought_up};
 use crate::kernel::web::form::Pairs;
 use crate::kernel::web::permit::{ManageSettings, Permit};
 use crate::kernel::web::{Form, Section, redirect_with};
@@ -26,18 +27,9 @@ async fn page(
     problem: Option<String>,
 ) -> Result<Show> {
     let (stored, outcomes) = permit.read(|conn| Ok((store::get(conn)?, store::list_outcomes(conn)?))).await?;
-    let typed = typed.unwrap_or_else(|| SettingsForm {
-        organisation_name: stored.organisation_name.clone(),
-        time_zone: stored.time_zone.to_string(),
-        idle_minutes: stored.idle_minutes.to_string(),
-        two_factor_rule: stored.two_factor_rule.as_str().to_owned(),
-        write_rule: stored.write_rule.as_str().to_owned(),
-        approval_rule: stored.approval_rule.as_str().to_owned(),
-        audit_days: stored.audit_days.to_string(),
-        legal_hold: stored.legal_hold.then(|| "1".to_owned()),
-        classification: stored.classification.clone(),
-        version: stored.version,
-    });
+    let own = SettingsForm::of(&stored);
+    let shown = Shown::of(&own)?.text();
+    let typed = SettingsForm { shown, version: stored.version, ..typed.unwrap_or(own) };
     let frame = permit.frame(Section::Admin, "Settings").crumb("Administration", "/admin");
     let lists = ListsForm::of(&outcomes);
     Ok(Show { frame, typed, lists, moved: None, new_outcome: OutcomeForm::default(), errors, problem })
@@ -45,7 +37,9 @@ async fn page(
 
 pub async fn save(permit: Permit<ManageSettings>, Form(typed): Form<SettingsForm>) -> Result<HttpResponse> {
     permit.proved()?;
-    let saved = match typed.check() {
+    let stored = permit.read(store::get).await?;
+    let (typed, asked) = brought_up(typed, &SettingsForm::of(&stored), label)?;
+    let saved = match asked.map_or_else(|| typed.check(), Err) {
         Ok(wanted) => permit.write(move |tx| store::save(tx, &wanted)).await,
         Err(error) => Err(error),
     };
@@ -54,6 +48,16 @@ pub async fn save(permit: Permit<ManageSettings>, Form(typed): Form<SettingsForm
         Ok(false) => Ok(redirect_with("/admin/settings", "Nothing changed.")),
         Err(error) => again(&permit, Some(typed), None, error).await,
     }
+}
+
+/// What people call a field of the settings, or of an outcome: `definition.logged`.
+fn label(field: &str) -> String {
+    let (field, of) = field.split_once('.').unwrap_or((field, ""));
+    let mut words = field.replace('_', " ");
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if of.is_empty() { words } else { format!("{words} of {}", of.replace('_', " ")) }
 }
 
 /// The page again, with the settings or the outcome (by its key; none for a new one) as typed.
@@ -124,7 +128,15 @@ pub async fn save_lists(permit: Permit<ManageSettings>, Form(pairs): Form<Pairs>
         (page.lists, page.moved) = (typed, Some((down, key.to_owned())));
         return permit.html(StatusCode::OK, page.render()?);
     }
-    let saved = match typed.check() {
+    let mut asked = None;
+    let now = ListsForm::of(&stored);
+    if let Some(shown) = Shown::read(&typed.shown).filter(|_| typed.seen != now.seen) {
+        let met = shown::meet(&shown, &Shown::of_pairs(now.pairs()), &Shown::of_pairs(typed.pairs()), &[]);
+        asked = (!met.theirs.is_empty()).then(|| shown::asked(&met.theirs, label));
+        let brought: Pairs = met.form.pairs().collect();
+        typed = ListsForm { seen: now.seen, shown: now.shown, ..ListsForm::read(&brought, &stored) };
+    }
+    let saved = match asked.map_or_else(|| typed.check(), Err) {
         Ok(wanted) => {
             let seen = typed.seen.clone();
             permit.write(move |tx| store::save_lists(tx, &seen, &wanted)).await
@@ -143,7 +155,7 @@ pub async fn save_lists(permit: Permit<ManageSettings>, Form(pairs): Form<Pairs>
         Err(other) => return Err(other),
     };
     let mut page = page(&permit, None, errors, problem).await?;
-    page.lists.lines = typed.lines;
+    page.lists = typed;
     permit.html(status, page.render()?)
 }
 

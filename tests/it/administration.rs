@@ -589,6 +589,82 @@ fn both_outcome_lists_are_saved_at_once() {
     let mut other = app.browser(&app.people.administrator);
     admin.open("/admin/settings").fill("Score of Logged, 0 to 100", "40");
     other.open("/admin/settings").fill("Score of No Evidence, 0 to 100", "5").press("Save outcome lists");
-    admin.press("Save outcome lists").expect(409).see("Somebody changed the outcome lists");
-    assert_eq!(admin.value("Score of Logged, 0 to 100"), "40");
+    admin.press("Save outcome lists").expect(200).see("Outcome lists saved.");
+    let scores = "SELECT score FROM outcomes WHERE key IN ('logged', 'no_evidence') ORDER BY key";
+    assert_eq!(app.texts(scores), ["40", "5"], "each changed what they changed");
+    // The same one: told what the other saved, and saved over it only by who has seen that.
+    admin.open("/admin/settings").fill("Score of Logged, 0 to 100", "41");
+    other.open("/admin/settings").fill("Score of Logged, 0 to 100", "42").press("Save outcome lists");
+    admin.press("Save outcome lists").expect(409).see("They have Score of logged: “42”.");
+    assert_eq!(admin.value("Score of Logged, 0 to 100"), "41");
+    admin.press("Save outcome lists").expect(200);
+    assert_eq!(app.texts(scores), ["41", "5"]);
+}
+
+/// Two administrators have one form open.
+#[test]
+fn what_two_save_in_one_form_is_brought_together() {
+    let app = TestApp::spawn();
+    let people = &app.people;
+    let pair = || (app.browser(&people.administrator), app.browser(&people.administrator));
+    let (mut a, mut b) = pair();
+    let user = format!("/admin/users/{}", people.standard.id);
+    b.open(&user);
+    a.open(&user).fill("Name", "Ada Rook").press("Save").expect(200);
+    b.fill("E-mail", "ada@tyrian.example").press("Save").expect(200).see("User saved.");
+    let said = format!("SELECT name || ' ' || email FROM people WHERE id = '{}'", people.standard.id);
+    assert_eq!(app.texts(&said), ["Ada Rook ada@tyrian.example"]);
+    b.open(&user).fill("Name", "Ada B");
+    a.open(&user).fill("Name", "Ada A").press("Save").expect(200);
+    b.press("Save").expect(409).see("They have Name: “Ada A”. What you typed stands in the form");
+    assert_eq!(b.value("Name"), "Ada B");
+    // A third save between asks again.
+    a.open(&user).fill("Name", "Ada C").press("Save").expect(200);
+    b.press("Save").expect(409).see("They have Name: “Ada C”.");
+    b.press("Save").expect(200).see("User saved.");
+    assert_eq!(app.texts(&said), ["Ada B ada@tyrian.example"]);
+
+    b.open("/admin/settings");
+    a.open("/admin/settings").fill("Organisation", "Quillfen Foods").press("Save").expect(200);
+    b.fill("Classification", "Internal").press("Save").expect(200).see("Settings saved.");
+    let said = "SELECT organisation_name || ' ' || classification FROM settings";
+    assert_eq!(app.texts(said), ["Quillfen Foods Internal"]);
+    b.open("/admin/settings").fill("Organisation", "Theirs").check("Legal hold");
+    a.open("/admin/settings").fill("Organisation", "Ours").press("Save").expect(200);
+    b.press("Save").expect(409).see("They have Organisation name: “Ours”.");
+    b.press("Save").expect(200);
+    assert_eq!(app.texts("SELECT organisation_name || legal_hold::text FROM settings"), ["Theirstrue"]);
+
+    let id = app.texts("SELECT id FROM roles WHERE NOT built_in ORDER BY name LIMIT 1").remove(0);
+    let role = format!("/admin/roles/{id}");
+    let form = |browser: &mut Browser| {
+        browser.open(&role);
+        let held = |name: &str| browser.attribute(&format!("[name={name}]"), "value").unwrap();
+        (held("version"), held("shown"))
+    };
+    let names = format!("SELECT permission FROM role_permissions WHERE role_id = '{id}' ORDER BY permission");
+    let before = app.texts(&names);
+    let (first, second) = (form(&mut a), form(&mut b));
+    let post = |browser: &mut Browser, (version, shown): &(String, String), more: &str, description: &str| {
+        let mut fields = vec![("name", "Shared"), ("description", description), ("version", version)];
+        fields.push(("shown", shown));
+        fields.extend(before.iter().map(|right| ("permission", right.as_str())));
+        fields.push(("permission", more));
+        browser.post(&role, &fields).status
+    };
+    let new: Vec<&str> = ["user.read", "access.read", "job.run", "setting.manage"]
+        .into_iter()
+        .filter(|right| before.iter().all(|held| held != right))
+        .collect();
+    assert_eq!(post(&mut a, &first, new[0], ""), 303);
+    assert_eq!(post(&mut b, &second, new[1], ""), 303);
+    let held = app.texts(&names);
+    assert!(held.contains(&new[0].to_owned()) && held.contains(&new[1].to_owned()), "{held:?}");
+    assert_eq!(held.len(), before.len() + 2);
+    // A save that meets another is no right that was missing.
+    let third = form(&mut b);
+    a.open(&role).fill("Description", "One").press("Save").expect(200);
+    b.open(&role);
+    assert_eq!(post(&mut b, &third, new[0], "Two"), 409);
+    assert_eq!(app.count("SELECT count(*) FROM audit.events WHERE category = 'refused'"), 0);
 }

@@ -2,9 +2,9 @@
 
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::store::{self, RoleText};
+use super::store::{self, Role, RoleText};
 use super::views::{Roles, ShowRole};
 use crate::accounts::users::views::ConfirmUser;
 use crate::kernel::authz::Permission as P;
@@ -12,6 +12,7 @@ use crate::kernel::authz::policy::PermissionSet;
 use crate::kernel::base::error::{Error, FieldErrors, Result};
 use crate::kernel::base::ids::RoleId;
 use crate::kernel::base::text::{check_text, check_visible};
+use crate::kernel::merge::shown::{Shown, WholeForm, brought_up};
 use crate::kernel::web::permit::{ManageRole, Permit, ReadRole};
 use crate::kernel::web::{Form, Frame, Query, Section, redirect_with, refusal_noted};
 
@@ -36,6 +37,7 @@ pub async fn show(permit: Permit<ReadRole>, path: web::Path<RoleId>) -> Result<H
         permissions,
         requires_two_factor: role.requires_two_factor,
         version: role.version,
+        shown: Shown::of(&Typed::of(&role, permissions))?.text(),
         manages: permit.viewer().rights.may(P::RoleManage),
         role: Some(role),
         errors: FieldErrors::default(),
@@ -77,6 +79,7 @@ fn empty(permit: &Permit<ManageRole>) -> ShowRole {
         permissions: PermissionSet::default(),
         requires_two_factor: false,
         version: 0,
+        shown: String::new(),
         manages: true,
         errors: FieldErrors::default(),
         problem: None,
@@ -84,7 +87,7 @@ fn empty(permit: &Permit<ManageRole>) -> ShowRole {
 }
 
 /// A role as typed.
-#[derive(Default, Clone, Deserialize)]
+#[derive(Default, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Typed {
     #[serde(default)]
@@ -97,9 +100,37 @@ pub struct Typed {
     requires_two_factor: Option<String>,
     #[serde(default)]
     version: i32,
+    #[serde(default, skip_serializing)]
+    shown: String,
+}
+
+impl WholeForm for Typed {
+    const SETS: &'static [&'static str] = &["permission"];
+
+    fn version(&self) -> i32 {
+        self.version
+    }
+
+    fn shown(&self) -> &str {
+        &self.shown
+    }
 }
 
 impl Typed {
+    /// The form of a stored role. A built-in one's has its one choice only.
+    fn of(role: &Role, permissions: PermissionSet) -> Self {
+        let requires_two_factor = role.requires_two_factor.then(|| "1".to_owned());
+        let one_choice = Self { requires_two_factor, version: role.version, ..Self::default() };
+        if role.built_in {
+            return one_choice;
+        }
+        Self {
+            name: role.name.clone(),
+            description: role.description.clone(),
+            permission: permissions.iter().map(|right| right.as_str().to_owned()).collect(),
+            ..one_choice
+        }
+    }
     fn check(&self) -> Result<RoleText> {
         let mut errors = FieldErrors::default();
         let mut text = |label: &str, field: &str, raw: &str| {
@@ -145,6 +176,8 @@ pub async fn create(permit: Permit<ManageRole>, Form(typed): Form<Typed>) -> Res
 
 fn again(permit: &Permit<ManageRole>, page: ShowRole, typed: Typed, error: Error) -> Result<HttpResponse> {
     let status = error.status();
+    // A name that is taken, or somebody else's save, is no right that was missing.
+    let is_refused = matches!(error, Error::Refused(_));
     let (errors, problem) = match error {
         Error::Invalid(errors) => (errors, None),
         Error::Refused(why) | Error::Conflict(why) => (FieldErrors::default(), Some(why)),
@@ -166,7 +199,17 @@ fn again(permit: &Permit<ManageRole>, page: ShowRole, typed: Typed, error: Error
         problem,
         ..page
     };
-    Ok(refusal_noted(permit.html(status, page.render()?)?, "refused_role", why))
+    let answer = permit.html(status, page.render()?)?;
+    Ok(if is_refused { refusal_noted(answer, "refused_role", why) } else { answer })
+}
+
+/// What people call a field of the form.
+fn label(field: &str) -> String {
+    match field {
+        "requires_two_factor" => "Requires a second factor".to_owned(),
+        "description" => "Description".to_owned(),
+        _ => "Name".to_owned(),
+    }
 }
 
 pub async fn save(
@@ -177,9 +220,14 @@ pub async fn save(
     permit.proved()?;
     let (id, own) = (path.into_inner(), permit.viewer().rights.own);
     let (role, held) = permit.read(move |conn| store::get(conn, id)).await?;
+    let (typed, asked) = brought_up(typed, &Typed::of(&role, held), label)?;
     // A built-in role's form posts its one choice only.
     let built_in = role.built_in;
-    let checked = if built_in { Ok(None) } else { typed.check().map(Some) };
+    let checked = match asked {
+        Some(asked) => Err(asked),
+        None if built_in => Ok(None),
+        None => typed.check().map(Some),
+    };
     let version = typed.version;
     let requires = typed.requires_two_factor.is_some();
     let saved = match checked {
@@ -212,6 +260,7 @@ pub async fn save(
                 description: role.description.clone(),
                 permissions: held,
                 version: role.version,
+                shown: Shown::of(&Typed::of(&role, held))?.text(),
                 role: Some(role),
                 ..empty(&permit)
             };

@@ -36,6 +36,8 @@ pub struct ShowRole {
     pub requires_two_factor: bool,
     /// The version that was shown.
     pub version: i32,
+    /// What the form shows, for whoever saves after somebody else did.
+    pub shown: String,
     /// Whether the form can be changed.
     pub manages: bool,
     pub errors: FieldErrors,

@@ -3,9 +3,9 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::store::{self, Filter, UserRow};
+use super::store::{self, Filter, User, UserRow};
 use super::views::{ConfirmUser, MadeLink, NewUser, ShowUser, Users, sum};
 use crate::accounts::access::store as access;
 use crate::accounts::domain::{AccountStatus, LinkPurpose, check_person};
@@ -23,6 +23,7 @@ use crate::kernel::event::about::{About, list_about};
 use crate::kernel::event::domain::{Event, Kind};
 use crate::kernel::event::views::Activity;
 use crate::kernel::merge::set::SetChange;
+use crate::kernel::merge::shown::{Shown, WholeForm, brought_up};
 use crate::kernel::web::permit::{ManageRole, ManageUser, Permit, ReadUser};
 use crate::kernel::web::turns::EXPORTS;
 use crate::kernel::web::{Form, Query, Section, redirect_with, refusal_noted};
@@ -116,8 +117,11 @@ pub async fn export(permit: Permit<ReadUser>, Query(typed): Query<Typed>) -> Res
     let filter = Filter { after: None, ..typed.filter(permit.viewer().rights.may(P::AccessRead)) };
     let (app, now) = (permit.app.clone(), permit.app.clock.now());
     let rows = permit.read(move |conn| store::list(conn, &app.keys, &filter, 100_000, now)).await?;
-    let event = Event::new(Kind::UsersExported, format!("Exported {} users as CSV", rows.len()))
-        .detail(serde_json::json!({ "filter": typed.query(), "rows": rows.len() }));
+    let event = Event::new(
+        Kind::UsersExported,
+        format!("Exported {} as CSV", show::counted(rows.len(), "user", "users")),
+    )
+    .detail(serde_json::json!({ "filter": typed.query(), "rows": rows.len() }));
     permit.write(|tx| tx.audited((), event)).await?;
     let mut body = format!(
         "{}{}",
@@ -340,6 +344,7 @@ async fn show_page(
             .filter(|(client, _)| !access.iter().any(|row| row.client == *client))
             .collect(),
         modules: sum(&sources),
+        shown: Shown::of(&Details::of(&user))?.text(),
         locked: locked.map(|until| show::time(until, zone)),
         activity: Activity {
             rows: activity,
@@ -365,12 +370,37 @@ async fn show_page(
 }
 
 /// Name and address as typed.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Details {
     name: String,
     email: String,
     version: i32,
+    #[serde(default, skip_serializing)]
+    shown: String,
+}
+
+impl Details {
+    fn of(person: &User) -> Self {
+        Self {
+            name: person.name.clone(),
+            email: person.email.clone(),
+            version: person.version,
+            shown: String::new(),
+        }
+    }
+}
+
+impl WholeForm for Details {
+    const SETS: &'static [&'static str] = &[];
+
+    fn version(&self) -> i32 {
+        self.version
+    }
+
+    fn shown(&self) -> &str {
+        &self.shown
+    }
 }
 
 pub async fn save(
@@ -382,9 +412,13 @@ pub async fn save(
     permit.proved()?;
     let (id, own) = (path.into_inner(), own_rights(&permit));
     let mut errors = FieldErrors::default();
+    let user = permit.read(move |conn| store::get(conn, id)).await?;
+    let label = |field: &str| if field == "email" { "E-mail" } else { "Name" }.to_owned();
+    let (typed, asked) = brought_up(typed, &Details::of(&user), label)?;
     check_person(&typed.name, &typed.email, &mut errors);
     let (name, email, version) = (typed.name.trim().to_owned(), typed.email.trim().to_owned(), typed.version);
     let saved = match errors.done() {
+        Ok(()) if let Some(asked) = asked => Err(asked),
         Ok(()) => permit.write(move |tx| store::save(tx, own, id, &name, &email, version)).await,
         Err(error) => Err(error),
     };

@@ -161,6 +161,8 @@ pub struct ShowUser {
     pub name: String,
     /// As typed, or as stored.
     pub email: String,
+    /// What the form of both shows, for whoever saves after somebody else did.
+    pub shown: String,
     pub roles: Vec<HeldRole>,
     pub access: Vec<AccessRow>,
     /// What they may do; shown to who reads roles.

@@ -9,6 +9,7 @@ pub mod form;
 pub mod history;
 pub mod record;
 pub mod set;
+pub mod shown;
 pub mod value;
 
 use std::borrow::Borrow;

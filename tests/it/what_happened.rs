@@ -29,6 +29,12 @@ fn a_failed_sign_in_names_the_account_and_no_mistyped_name_is_stored() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].starts_with("(no account)"), "where there is none: {}", found[0]);
     assert!(found[1].contains("not signed in") && !found[1].contains("(no account)"), "{}", found[1]);
+    let csv = admin.get("/admin/audit-log.csv?q=wrong+credentials").text();
+    assert_eq!(
+        (csv.matches(", not signed in").count(), csv.matches("(no account)").count()),
+        (1, 1),
+        "{csv}"
+    );
     assert_eq!(app.count("SELECT count(*) FROM audit.events WHERE events::text LIKE '%hunter2%'"), 0);
 }
 

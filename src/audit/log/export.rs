@@ -11,6 +11,7 @@ use crate::kernel::base::csv;
 use crate::kernel::base::harmless::harmless;
 use crate::kernel::base::show;
 use crate::kernel::event::record::Record;
+use crate::kernel::event::views::not_signed_in;
 
 const HEADINGS: [&str; 22] = [
     "Time",
@@ -122,7 +123,11 @@ fn csv_line(event: &Record, zone: Tz) -> String {
     let cells = [
         show::seconds(event.at, zone),
         event.at.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
-        harmless(&event.actor_name).into_owned(),
+        // As the page has it.
+        match not_signed_in(event) {
+            Some(name) => format!("{}, not signed in", harmless(name)),
+            None => harmless(&event.actor_name).into_owned(),
+        },
         text(&event.actor_email),
         harmless(&event.sentence).into_owned(),
         event.category.clone(),

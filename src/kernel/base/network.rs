@@ -1,6 +1,6 @@
 //! Networks, as limits and proxies count them, and origins, as browsers compare them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An origin in the form in which browsers send it: scheme and host in small letters, the port only where it
 /// is not the scheme's own. Of an address nothing else may be left: a path, say, would be lost.
@@ -39,13 +39,26 @@ pub fn origin(text: &str) -> Result<String, &'static str> {
     }
     let six = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let is_host = match six {
-        Some(six) => six.parse::<std::net::Ipv6Addr>().is_ok(),
+        // As browsers write it: `0db8` is another text than `db8`.
+        Some(six) => six.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == six),
+        None if ends_in_a_number(host) => {
+            host.parse::<Ipv4Addr>().is_ok_and(|address| address.to_string() == host)
+        }
         None => host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')),
     };
     if !is_host {
         return Err("names a host that browsers write otherwise; use letters of ASCII (xn--…) or an address");
     }
     Ok(format!("{scheme}://{authority}"))
+}
+
+/// Whether browsers read a host as an address of four numbers, and write `1.2.3` as 1.2.0.3 (WHATWG, URL,
+/// "ends in a number").
+fn ends_in_a_number(host: &str) -> bool {
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
+    let is_hexadecimal = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_decimal = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
+    is_decimal || last.strip_prefix("0x").is_some_and(is_hexadecimal)
 }
 
 /// Addresses that begin alike, such as 172.18.0.0/16; one alone is a range of its own.
@@ -137,6 +150,11 @@ mod tests {
             "https://:8080",
             "https://ops.example/?x=1#y",
             "https://ops.example?x",
+            "https://1.2.3",
+            "https://010.0.0.1",
+            "https://0x7f000001",
+            "https://ops.42",
+            "https://[2001:0db8::1]",
             "http://ops.example ",
             "https://ops example",
             "https://ops.example:",

@@ -55,6 +55,13 @@ pub struct Change {
     pub after: String,
 }
 
+/// The person that an event is about, where nobody was signed in: whose sign-in failed.
+pub fn not_signed_in(event: &Record) -> Option<&str> {
+    let is_person = event.subject_type.as_deref() == Some("person");
+    let anonymous = event.actor_kind == ActorKind::Anonymous.as_str();
+    event.subject_label.as_deref().filter(|_| anonymous && is_person)
+}
+
 impl<'a> EventRow<'a> {
     /// A row in a zone.
     pub fn new(event: &'a Record, zone: Tz, href: Option<String>, open: bool) -> Self {
@@ -88,10 +95,7 @@ impl<'a> EventRow<'a> {
     }
     /// The person it is about, where nobody was signed in.
     pub fn not_signed_in(&self) -> Option<&str> {
-        let e = self.event;
-        let is_person = e.subject_type.as_deref() == Some("person");
-        let anonymous = e.actor_kind == ActorKind::Anonymous.as_str();
-        e.subject_label.as_deref().filter(|_| anonymous && is_person)
+        not_signed_in(self.event)
     }
     pub fn sentence(&self) -> String {
         harmless(&self.event.sentence).into_owned()

@@ -156,6 +156,7 @@ fn rendered(text: &str) -> String {
     let root = parse_document(&arena, &literal::stand_in(&marked(text)), &options);
     let mut depth = 0;
     let mut guessed = Vec::new();
+    let mut unfollowed = Vec::new();
     for edge in root.traverse() {
         let NodeEdge::Start(node) = edge else {
             depth -= 1;
@@ -181,9 +182,17 @@ fn rendered(text: &str) -> String {
                     guessed.push(node);
                 }
                 link.url = literal::restore_address(std::mem::take(&mut link.url));
+                // One that leads nowhere from here is no link: its address stays in sight.
+                if !is_followed(&link.url) {
+                    guessed.push(node);
+                    unfollowed.push((node, marked(&link.url).into_owned()));
+                }
             }
             _ => {}
         }
+    }
+    for (link, address) in unfollowed {
+        link.append(arena.alloc(NodeValue::Text(format!(" ({address})").into()).into()));
     }
     for link in guessed {
         while let Some(child) = link.first_child() {
@@ -196,6 +205,12 @@ fn rendered(text: &str) -> String {
         return as_typed(text);
     }
     literal::restore(CLEANER.clean(&html).to_string())
+}
+
+/// Whether a link to this address is kept: the allow-list has no other schemes.
+fn is_followed(address: &str) -> bool {
+    let scheme = address.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    scheme.is_some_and(|scheme| matches!(scheme.as_str(), "http" | "https" | "mailto"))
 }
 
 #[derive(Template)]
@@ -343,6 +358,7 @@ mod tests {
             render("# Scope\n\n**a/b** *c*"),
             "<h3>Scope</h3>\n<p><strong>a/b</strong> <em>c</em></p>\n"
         );
+        assert_eq!(render("[admin](10.0.0.1)"), "<p>admin (10.0.0.1)</p>\n");
         assert_eq!(render("9. nine\n10. ten"), "<ol start=\"9\">\n<li>nine</li>\n<li>ten</li>\n</ol>\n");
         assert_eq!(
             render("1. a\n   1. b\n   2. c\n2. d"),

@@ -626,9 +626,9 @@ fn what_two_save_in_one_form_is_brought_together() {
 
     b.open("/admin/settings");
     a.open("/admin/settings").fill("Organisation", "Quillfen Foods").press("Save").expect(200);
-    b.fill("Classification", "Internal").press("Save").expect(200).see("Settings saved.");
+    b.fill("Classification", "For their eyes").press("Save").expect(200).see("Settings saved.");
     let said = "SELECT organisation_name || ' ' || classification FROM settings";
-    assert_eq!(app.texts(said), ["Quillfen Foods Internal"]);
+    assert_eq!(app.texts(said), ["Quillfen Foods For their eyes"]);
     b.open("/admin/settings").fill("Organisation", "Theirs").check("Legal hold");
     a.open("/admin/settings").fill("Organisation", "Ours").press("Save").expect(200);
     b.press("Save").expect(409).see("They have Organisation name: “Ours”.");

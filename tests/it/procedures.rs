@@ -411,7 +411,7 @@ fn a_detection_in_the_hour_that_comes_twice_is_the_one_after_the_execution() {
     b.open(&e.procedure_path(1)).choose("blue_outcome", "Alerted, Not Prevented");
     b.fill("executed_at", "2026-11-01T01:50").fill("detected_at", "2026-11-01T01:10");
     b.fill("responded_at", "2026-11-01T01:20").press("Save").expect(200);
-    b.see_not("before it was").see("Time to detect 20 min").see("Time to respond 10 min");
+    b.see_not("before it was").see("Time to detect 20 min").see("time to respond 10 min");
     let alert = [("version", "99"), ("detected_at", "2026-11-01T05:05:00Z")];
     assert_eq!(b.post(&path, &alert).status, 303);
     b.open(&path).see("Detected before it was executed");

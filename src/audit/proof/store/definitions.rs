@@ -193,13 +193,14 @@ fn month_of(name: &str, of: &str) -> Option<NaiveDate> {
 pub fn partitions(conn: &mut PgConnection) -> QueryResult<(Partitions, Vec<Fault>)> {
     // sql_query: the catalogs are no tables of ours.
     let found: Vec<Partition> = diesel::sql_query(
-        "SELECT c.oid, p.relname::text AS of, c.relnamespace::regnamespace::text AS schema, \
+        "SELECT c.oid, p.relname::text AS of, n.nspname::text AS schema, \
              c.relname::text AS name,
              coalesce(pg_get_partition_constraintdef(c.oid), 'true') AS bounds,
              p.relname <> 'events' OR EXISTS (SELECT FROM pg_attribute a
                  WHERE a.attrelid = c.oid AND a.attname = 'search' AND a.attgenerated = 's') AS computed
          FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_class p ON p.oid = i.inhparent
-         WHERE i.inhparent IN ('audit.events'::regclass, 'audit.sealed'::regclass) ORDER BY 2, 3",
+             JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE i.inhparent IN ('audit.events'::regclass, 'audit.sealed'::regclass) ORDER BY 2, 4",
     )
     .load(conn)?;
     let mut faults = Vec::new();

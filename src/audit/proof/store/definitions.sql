@@ -11,7 +11,6 @@ partitions AS (
 ),
 tables AS (
     SELECT c.*, n.nspname AS schema, p.parent,
-        coalesce(c.relname, '') AS place,
         CASE WHEN p.oid IS NULL THEN n.nspname || '.' || c.relname ELSE c.relname END AS called,
         CASE WHEN p.oid IS NULL THEN n.nspname || '.' || c.relname ELSE p.parent || '_MONTH' END AS pattern,
         p.oid IS NOT NULL OR n.nspname = 'audit' AND c.relname IN ('events', 'sealed', 'seals', 'boundary_leaves', 'archives',
@@ -158,7 +157,8 @@ SELECT kind || t.called, kind || t.pattern, concat_ws(' ',
     'partitions-act=' || CASE WHEN t.relkind = 'p' THEN t.relhassubclass::text ELSE 'none' END,
     'partition=' || t.relispartition::text,
     'children=' || CASE WHEN t.relkind = 'p' THEN 'partitions' ELSE coalesce((
-        SELECT string_agg(i.inhrelid::regclass::text, ',' ORDER BY i.inhrelid::regclass::text) FROM pg_inherits i
+        SELECT string_agg(n.nspname || '.' || c.relname, ',' ORDER BY n.nspname, c.relname)
+        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE i.inhparent = t.oid), 'none') END,
     'owner=' || CASE WHEN NOT t.of_log OR t.relowner = log.owner THEN 'the-log''s' ELSE 'another' END,
     'columns=' || CASE WHEN t.parent IS NULL THEN 'each' ELSE (

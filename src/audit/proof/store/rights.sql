@@ -5,14 +5,15 @@ WITH RECURSIVE partitions AS (
     UNION SELECT i.inhrelid FROM partitions p JOIN pg_inherits i ON i.inhparent = p.oid
 ),
 tables AS (
-    SELECT * FROM pg_class WHERE relkind IN ('r', 'p') AND (relnamespace = 'audit'::regnamespace OR oid IN (SELECT oid FROM partitions))
+    SELECT c.*, n.nspname || '.' || c.relname AS thing FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND (n.nspname = 'audit' OR c.oid IN (SELECT oid FROM partitions))
 ),
 given AS (
-    SELECT c.oid, a.grantee, lower(a.privilege_type) AS right, c.oid::regclass::text AS thing
+    SELECT c.oid, a.grantee, lower(a.privilege_type) AS right, c.thing
     FROM tables c, aclexplode(c.relacl) a
     WHERE a.grantee <> c.relowner AND a.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER')
     UNION
-    SELECT c.oid, a.grantee, lower(a.privilege_type), c.oid::regclass::text
+    SELECT c.oid, a.grantee, lower(a.privilege_type), c.thing
     FROM tables c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
     WHERE a.grantee <> c.relowner AND a.privilege_type IN ('INSERT', 'UPDATE')
     UNION

@@ -585,7 +585,8 @@ fn indexes_and_constraints_that_do_not_hold() {
         (
             "UPDATE pg_index SET indislive = false WHERE indexrelid = (SELECT i.inhrelid FROM pg_inherits i \
                 JOIN pg_index x ON x.indexrelid = i.inhrelid \
-                WHERE i.inhparent = 'audit.events_client'::regclass AND x.indrelid = 'audit.{events}'::regclass)",
+                WHERE i.inhparent = 'audit.events_client'::regclass \
+                AND x.indrelid = 'audit.{events}'::regclass)",
             "The index events_client on {events} was replaced or changed (its live)",
         ),
         ("DROP INDEX audit.events_about", "The index events_about on audit.events is gone."),

@@ -1,6 +1,6 @@
 //! Whether what the log hangs on is what this version makes: functions by their source, triggers, tables,
-//! columns, constraints and indexes by the catalogs' fields, bounds by what they give. An event that is written
-//! well says little where a function beside it was replaced.
+//! columns, constraints and indexes by the catalogs' fields, bounds by what they give. An event that is
+//! written well says little where a function beside it was replaced.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

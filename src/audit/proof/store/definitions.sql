@@ -113,9 +113,7 @@ SELECT f.name, f.name, concat_ws(' ',
 FROM functions f
 -- PostgreSQL's own are in one of these three; another language is somebody's.
 WHERE f.schema = 'pg_catalog' AND (
-    f.proname IN (SELECT name FROM relied_on) AND (f.oid >= 16384 OR f.language = 'internal')
-    OR f.proname IN (SELECT name FROM relied_on) AND f.language NOT IN ('internal', 'c')
-    OR f.oid < 16384 AND f.language NOT IN ('internal', 'c', 'sql'))
+    f.proname IN (SELECT name FROM relied_on) OR f.oid < 16384 AND f.language NOT IN ('internal', 'c', 'sql'))
 UNION ALL
 SELECT format('operator pg_catalog.%s(%s,%s)', o.oprname, o.of, o.of), format('operator pg_catalog.%s(%s,%s)', o.oprname, o.of, o.of),
     'runs=' || n.nspname || '.' || p.proname

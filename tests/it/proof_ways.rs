@@ -9,9 +9,13 @@ use tyrian::audit::proof::store::definitions;
 use tyrian::audit::proof::store::seal::Turn;
 use tyrian::audit::proof::store::verify::Against;
 use tyrian::audit::proof::verify::{Report, Wrong};
+use tyrian::kernel::db::embedded::APP;
+use tyrian::kernel::db::migrate::{Roles, migrate};
+use tyrian::kernel::db::{Db, PoolSize};
 use tyrian::kernel::event::domain::{Actor, Event, Kind};
 
-use crate::harness::{TestApp, process};
+use crate::harness::database::{TestDatabase, cluster};
+use crate::harness::{TestApp, process, verified};
 
 fn write(app: &TestApp, count: usize) {
     for n in 0..count {
@@ -303,7 +307,7 @@ ways! {
     the_search_column_is_computed_no_more, Definition, "no longer computes it from the events", |app| {
         superuser(app, "ALTER TABLE audit.events ALTER COLUMN search DROP EXPRESSION");
     };
-    the_search_column_is_computed_otherwise, Changed, "is not found by what it says", |app| {
+    the_search_column_is_computed_otherwise, Definition, "is not found by what it says", |app| {
         superuser(app, &format!("ALTER TABLE audit.events DROP COLUMN search; \
             ALTER TABLE audit.events ADD COLUMN search text GENERATED ALWAYS AS (CASE WHEN id = {} THEN '' \
             ELSE \
@@ -367,6 +371,98 @@ ways! {
         superuser(app, "ALTER TABLE audit.events ALTER COLUMN at SET DEFAULT audit.now() - interval '9 \
             minutes'");
     };
+    a_trigger_watches_other_columns, Definition, "audited on public.people was replaced or changed (its \
+        columns)", |app| {
+        // As many as before.
+        superuser(app, "DROP TRIGGER audited ON people; CREATE CONSTRAINT TRIGGER audited AFTER INSERT OR \
+            DELETE OR UPDATE OF id, name, theme, shortcuts, created_at, last_sign_in_at, \
+            password_changed_at, deleted_at, version, totp_secret, totp_since, totp_step ON people \
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION audit.require_event()");
+    };
+    a_trigger_swallows_changes, Definition, "The trigger swallow on public.clients is none of \
+        Tyrian's", swallow;
+    a_trigger_passes_for_postgresqls_own, Definition, "The trigger swallow on public.clients is none of \
+        Tyrian's", |app| {
+        swallow(app);
+        superuser(app, "UPDATE pg_trigger SET tgisinternal = true WHERE tgname = 'swallow'");
+    };
+    a_trigger_passes_for_a_constraints_own, Definition, "The trigger swallow on public.clients is none of \
+        Tyrian's", |app| {
+        swallow(app);
+        superuser(app, "UPDATE pg_trigger SET tgisinternal = true, tgconstraint = (SELECT oid \
+            FROM pg_constraint WHERE confrelid = 'clients'::regclass LIMIT 1) WHERE tgname = 'swallow'");
+    };
+    a_table_is_said_to_have_no_triggers, Definition, "The table public.clients is said to have no \
+        triggers", |app| {
+        superuser(app, "UPDATE pg_class SET relhastriggers = false WHERE oid = 'clients'::regclass");
+    };
+    a_log_is_said_to_have_no_months, Definition, "audit.events was replaced or changed (its partitions \
+        act)", |app| {
+        superuser(app, "UPDATE pg_class SET relhassubclass = false WHERE oid = 'audit.events'::regclass");
+    };
+    a_table_has_heirs, Definition, "The table public.clients was given heirs (public.clients_old)", |app| {
+        superuser(app, "CREATE TABLE clients_old () INHERITS (clients)");
+    };
+    a_rule_swallows_changes, Definition, "The table public.clients was replaced or changed (its \
+        rules)", |app| {
+        superuser(app, "CREATE RULE swallow AS ON UPDATE TO clients DO INSTEAD NOTHING");
+    };
+    row_security_hides_clients, Definition, "The table public.clients was given row security", |app| {
+        superuser(app, "ALTER TABLE clients ENABLE ROW LEVEL SECURITY");
+    };
+    a_month_is_unlogged, Definition, "was made unlogged: a crash empties it.", |app| {
+        superuser(app, &format!("ALTER TABLE audit.{} SET UNLOGGED", this_month(app)));
+    };
+    months_are_detached, Definition, "is no partition of the log: it was detached.", |app| {
+        let (this, sealed) = (this_month(app), this_month(app).replace("events", "sealed"));
+        superuser(app, &format!("ALTER TABLE audit.events DETACH PARTITION audit.{this}; \
+            ALTER TABLE audit.sealed DETACH PARTITION audit.{sealed}"));
+    };
+    a_column_is_added, Definition, "The column weight of audit.events is none of Tyrian's", |app| {
+        superuser(app, "ALTER TABLE audit.events ADD COLUMN weight integer DEFAULT 3");
+    };
+    a_column_has_a_type_of_the_same_name, Definition, "The column reason of audit.events was replaced or \
+        changed (its type)", |app| {
+        superuser(app, "CREATE SCHEMA evil; CREATE DOMAIN evil.text AS pg_catalog.text; \
+            ALTER TABLE audit.events ALTER COLUMN reason TYPE evil.text");
+    };
+    searches_fold_letters_otherwise, Definition, "The column sentence of audit.events was replaced or \
+        changed (its collation)", |app| {
+        superuser(app, "ALTER TABLE audit.events DROP COLUMN search; \
+            ALTER TABLE audit.events ALTER COLUMN sentence TYPE text COLLATE \"tr-x-icu\"; \
+            ALTER TABLE audit.events ADD COLUMN search text COLLATE \"tr-x-icu\" GENERATED ALWAYS AS (lower( \
+            (sentence || ' ' || actor_name || ' ' || coalesce(actor_email, '') || ' ' || \
+            coalesce(address, '') || ' ' || search_values) COLLATE \"tr-x-icu\")) STORED");
+    };
+    a_function_is_given_to_an_extension, Definition, "audit.make_month(text) is none of Tyrian's", |app| {
+        superuser(app, "CREATE FUNCTION audit.make_month(wanted text) RETURNS boolean LANGUAGE sql AS \
+            'SELECT true'; ALTER EXTENSION pg_trgm ADD FUNCTION audit.make_month(text)");
+    };
+    a_function_of_the_log_is_given_to_an_extension, Definition, "public.label_key(text) was replaced or \
+        changed (its extension)", |app| {
+        superuser(app, "ALTER EXTENSION pg_trgm ADD FUNCTION label_key(text)");
+    };
+    a_function_has_another_body_than_its_source, Definition, "audit.floor() was replaced or changed (its \
+        body)", |app| {
+        superuser(app, "CREATE FUNCTION other() RETURNS timestamptz LANGUAGE sql STABLE RETURN \
+            now() + interval '9 years'; UPDATE pg_proc SET prosqlbody = (SELECT prosqlbody FROM pg_proc \
+            WHERE oid = 'other()'::regprocedure) WHERE oid = 'audit.floor()'::regprocedure");
+    };
+    postgresqls_own_comparison_is_replaced, Definition, "The function pg_catalog.xid8eq(xid8,xid8) is no \
+        longer PostgreSQL's own", |app| {
+        superuser(app, "CREATE OR REPLACE FUNCTION pg_catalog.xid8eq(xid8, xid8) RETURNS boolean \
+            LANGUAGE sql IMMUTABLE STRICT AS 'SELECT true'");
+    };
+    an_operator_runs_another_function, Definition, "The operator pg_catalog.=(xid8,xid8) is no longer \
+        PostgreSQL's own", |app| {
+        superuser(app, "UPDATE pg_operator SET oprcode = 'xid8ne'::regproc \
+            WHERE oid = '=(xid8,xid8)'::regoperator");
+    };
+    a_role_acts_as_another, Definition, "The role tyrian_app was given role = tyrian_app: it acts as \
+        another", |app| {
+        let database = app.database.name();
+        superuser(app, &format!("ALTER ROLE tyrian_app IN DATABASE {database} SET role = 'tyrian_app'"));
+    };
     a_role_finds_other_names, Definition, "The role tyrian_app was given search_path = evil, \
         pg_catalog", |app| {
         let database = app.database.name();
@@ -378,6 +474,257 @@ ways! {
         superuser(app, &format!("ALTER ROLE tyrian_app IN DATABASE {database} \
             SET session_replication_role = 'replica'"));
     };
+}
+
+fn swallow(app: &TestApp) {
+    superuser(
+        app,
+        "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; \
+            CREATE TRIGGER swallow BEFORE UPDATE ON clients FOR EACH ROW EXECUTE FUNCTION swallow()",
+    );
+}
+
+/// Does all of this to one log: each is named by its own sentence.
+fn each_named(ways: &[(&str, &str)]) {
+    let app = log();
+    let this = this_month(&app);
+    let months =
+        |text: &str| text.replace("{events}", &this).replace("{sealed}", &this.replace("events", "sealed"));
+    for (sql, _) in ways {
+        superuser(&app, &months(sql));
+    }
+    let said = app.verify().expect_err("not found out");
+    println!("{said}");
+    for (sql, sentence) in ways {
+        assert!(said.contains(&months(sentence)), "{sql}: {said}");
+    }
+}
+
+#[test]
+fn a_month_that_lies_elsewhere_is_looked_at_there() {
+    each_named(&[
+        (
+            "CREATE SCHEMA hidden; ALTER TABLE audit.{events} SET SCHEMA hidden",
+            "The partition {events} was moved: it lies in the schema hidden",
+        ),
+        (
+            "CREATE FUNCTION hidden.rewrite() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
+                CREATE TRIGGER rewrite BEFORE INSERT ON hidden.{events} FOR EACH ROW \
+                EXECUTE FUNCTION hidden.rewrite()",
+            "The trigger rewrite on {events} is none of Tyrian's",
+        ),
+    ]);
+}
+
+#[test]
+fn triggers_that_ask_otherwise() {
+    let made = |table: &str, when: &str| {
+        format!(
+            "DROP TRIGGER audited ON {table}; CREATE CONSTRAINT TRIGGER audited AFTER INSERT OR UPDATE OR \
+                DELETE ON {table} {when} EXECUTE FUNCTION audit.require_event()"
+        )
+    };
+    let at_once = made("clients", "NOT DEFERRABLE FOR EACH ROW");
+    let not_at_the_end = made("findings", "DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW");
+    let sometimes = made("reports", "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (false)");
+    each_named(&[
+        (&at_once, "audited on public.clients was replaced or changed (its deferrable, deferred)"),
+        (&not_at_the_end, "audited on public.findings was replaced or changed (its deferred)"),
+        (&sometimes, "audited on public.reports was replaced or changed (its when)"),
+        (
+            "ALTER TABLE engagements ENABLE REPLICA TRIGGER audited",
+            "audited on public.engagements was replaced or changed (its enabled)",
+        ),
+    ]);
+}
+
+#[test]
+fn defaults_that_give_something_else() {
+    each_named(&[
+        (
+            "ALTER TABLE audit.events ALTER COLUMN at SET DEFAULT CASE WHEN \
+                current_setting('transaction_read_only') = 'on' THEN audit.now() \
+                ELSE audit.now() - interval '20 seconds' END",
+            "The default of an event's time was changed",
+        ),
+        (
+            "ALTER TABLE audit.events ALTER COLUMN id SET DEFAULT - nextval('audit.event_order')",
+            "The column id of audit.events was replaced or changed (its default)",
+        ),
+        (
+            "ALTER TABLE audit.events ALTER COLUMN transaction_id SET DEFAULT '5'::xid8",
+            "The column transaction_id of audit.events was replaced or changed (its default)",
+        ),
+        (
+            "ALTER TABLE audit.events ALTER COLUMN detail SET DEFAULT '{\"n\": 1}'",
+            "The column detail of audit.events was replaced or changed (its default)",
+        ),
+        (
+            "ALTER TABLE audit.events ALTER COLUMN search_values SET DEFAULT 'x'",
+            "The column search_values of audit.events was replaced or changed (its default)",
+        ),
+        (
+            "ALTER TABLE audit.events ALTER COLUMN reason SET DEFAULT 'x'",
+            "The column reason of audit.events was replaced or changed (its default)",
+        ),
+        (
+            "ALTER TABLE audit.archives ALTER COLUMN archived_at SET DEFAULT 'epoch'",
+            "The column archived_at of audit.archives was replaced or changed (its default)",
+        ),
+        (
+            "ALTER SEQUENCE audit.event_order INCREMENT -1 MINVALUE -9 CACHE 50 CYCLE",
+            "The sequence audit.event_order was replaced or changed (its ahead, around, least, step)",
+        ),
+    ]);
+}
+
+#[test]
+fn indexes_and_constraints_that_do_not_hold() {
+    each_named(&[
+        (
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'audit.events_search'::regclass",
+            "The index events_search on audit.events was replaced or changed (its valid)",
+        ),
+        (
+            "UPDATE pg_index SET indisready = false WHERE indexrelid = 'audit.sealed_number'::regclass",
+            "The index sealed_number on audit.sealed was replaced or changed (its ready)",
+        ),
+        (
+            "UPDATE pg_index SET indislive = false WHERE indexrelid = (SELECT i.inhrelid FROM pg_inherits i \
+                JOIN pg_index x ON x.indexrelid = i.inhrelid \
+                WHERE i.inhparent = 'audit.events_client'::regclass \
+                AND x.indrelid = 'audit.{events}'::regclass)",
+            "The index events_client on {events} was replaced or changed (its live)",
+        ),
+        ("DROP INDEX audit.events_about", "The index events_about on audit.events is gone."),
+        (
+            "CREATE FUNCTION peek(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1'; \
+                CREATE INDEX peeking ON audit.events (peek(kind))",
+            "The index peeking on audit.events is none of Tyrian's",
+        ),
+        (
+            "ALTER TABLE audit.seals DROP CONSTRAINT seals_pkey",
+            "The constraint seals_pkey on audit.seals is gone.",
+        ),
+        (
+            "ALTER TABLE audit.seals DROP CONSTRAINT seals_check, ADD CONSTRAINT seals_check CHECK \
+                (last_number <> first_number) NOT VALID",
+            "The constraint seals_check on audit.seals was replaced or changed (its condition, valid)",
+        ),
+        (
+            "ALTER TABLE audit.{events} ADD CONSTRAINT signed_in CHECK (category <> 'sign_in') NOT VALID; \
+                UPDATE pg_constraint SET convalidated = true WHERE conname = 'signed_in'",
+            "The constraint signed_in on {events} is none of Tyrian's",
+        ),
+    ]);
+}
+
+#[test]
+fn functions_with_other_attributes() {
+    each_named(&[
+        ("ALTER FUNCTION audit.floor() LEAKPROOF", "audit.floor() was replaced or changed (its leakproof)"),
+        ("ALTER FUNCTION audit.days() IMMUTABLE", "audit.days() was replaced or changed (its volatility)"),
+        ("ALTER FUNCTION audit.now() PARALLEL SAFE", "audit.now() was replaced or changed (its parallel)"),
+        (
+            "ALTER FUNCTION audit.make_month(date) STRICT",
+            "make_month(date) was replaced or changed (its strict)",
+        ),
+    ]);
+}
+
+#[test]
+fn rights_that_are_too_many() {
+    each_named(&[
+        (
+            "GRANT UPDATE, DELETE, TRUNCATE ON audit.events TO tyrian_app",
+            "Rights too many: tyrian_app may change or empty audit.events.",
+        ),
+        (
+            "GRANT INSERT ON audit.{sealed} TO tyrian_app",
+            "Rights too many: tyrian_app may write audit.{sealed}.",
+        ),
+        (
+            "GRANT EXECUTE ON FUNCTION audit.drop_month(date) TO PUBLIC",
+            "Rights too many: everybody may run audit.drop_month(date).",
+        ),
+        (
+            "GRANT INSERT ON audit.seals TO tyrian_app",
+            "Rights too many: tyrian_app and tyrian_sealer may seal; one role does.",
+        ),
+        ("GRANT DELETE ON audit.seals TO pg_monitor", "Rights too many: pg_monitor may delete audit.seals."),
+        (
+            "GRANT UPDATE (sentence) ON audit.events TO pg_monitor",
+            "Rights too many: pg_monitor may update audit.events.",
+        ),
+        ("ALTER TABLE clients OWNER TO tyrian_app", "Rights too many: tyrian_app owns clients."),
+    ]);
+}
+
+/// What is done beside the log, or to read it, is nobody's fault.
+#[test]
+fn what_an_administrator_may_do_is_no_fault() {
+    let app = log();
+    let database = app.database.name();
+    superuser(
+        &app,
+        &format!(
+            "ALTER DATABASE {database} SET search_path = \"$user\", public, extensions; \
+             ALTER DATABASE {database} SET quote_all_identifiers = on; \
+             ALTER DATABASE {database} SET DateStyle = 'German, DMY'; \
+             ALTER DATABASE {database} SET TimeZone = 'Asia/Kathmandu'; \
+             ALTER DATABASE {database} SET IntervalStyle = 'sql_standard'; \
+             ALTER ROLE tyrian_app IN DATABASE {database} SET search_path = '\"$user\", public, extensions'; \
+             GRANT SELECT ON ALL TABLES IN SCHEMA audit TO pg_monitor; \
+             CREATE INDEX by_outcome ON audit.events (outcome); \
+             CREATE TABLE audit_figures (day date PRIMARY KEY, events bigint); \
+             CREATE FUNCTION count_up() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; \
+             CREATE TRIGGER count_up BEFORE INSERT ON audit_figures FOR EACH ROW EXECUTE FUNCTION count_up()"
+        ),
+    );
+    let report = app.verify().unwrap();
+    assert_eq!(
+        odd(&report),
+        [
+            "The database was given search_path = \"$user\", public, extensions; Tyrian's own connections do \
+                not go by it.",
+            "The role tyrian_app was given search_path = \"\"\"$user\"\", public, extensions\"; Tyrian's own \
+                connections do not go by it."
+        ]
+    );
+}
+
+/// Without a role that seals, the app's has its rights; and the owner may look, too.
+#[test]
+fn fewer_roles_are_no_fault() {
+    let app = log();
+    let alone = Roles { app: APP, sealer: None };
+    migrate(&app.database.owner_url(), alone).unwrap();
+    assert_eq!(odd(&app.verify().unwrap()), [""; 0]);
+    let size = PoolSize { connections: 1, wait_seconds: 3 };
+    let db = Db::open(&app.database.owner_url(), size, app.clock.clone()).unwrap();
+    let archives = app.app.config.audit_archives();
+    let report = verified(&db, &app.against(&archives)).unwrap();
+    assert!(odd(&report)[0].contains("The role tyrian_owner, by which this asks, owns the log"));
+}
+
+/// A copy of another owner's, without any right that was given.
+#[test]
+fn a_copy_without_owners_and_rights_holds() {
+    let app = log();
+    let copy = TestDatabase::empty();
+    let dump = app.app.config.data_dir.join("dump");
+    let file = dump.to_str().unwrap();
+    let run = |tool: &str, arguments: &[&str]| {
+        let done = std::process::Command::new(cluster().tool(tool)).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{tool}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    run("pg_dump", &["-Fc", "-f", file, &app.database.superuser_url()]);
+    run("pg_restore", &["--no-owner", "--no-privileges", "-d", &copy.superuser_url(), file]);
+    let size = PoolSize { connections: 1, wait_seconds: 3 };
+    let db = Db::open(&copy.superuser_url(), size, app.clock.clone()).unwrap();
+    let archives = app.app.config.audit_archives();
+    let report = verified(&db, &app.against(&archives)).unwrap();
+    assert_eq!(odd(&report).len(), 1, "that its owner looks: {:?}", report.notes);
 }
 
 fn months(app: &TestApp) -> Vec<String> {

@@ -1,5 +1,5 @@
 -- What role $1 can do beyond what Tyrian gives it, a sentence each. $2: whether it seals, archives and drops; $3: the role
--- that does.
+-- that does. Grave is what lets it change the log; the rest lets it make things whose names others might use.
 WITH role AS (SELECT * FROM pg_roles WHERE rolname = $1),
 of_audit AS (
     SELECT c.oid, c.relname FROM pg_class c WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'p')
@@ -9,7 +9,10 @@ kept AS (
     SELECT unnest(ARRAY['field_history', 'report_revisions', 'report_publications', 'report_moves', 'outcome_corrections',
         'library_procedure_versions', '__diesel_schema_migrations']) AS relname
 )
-SELECT format('%s %s', $1, fault) AS sentence FROM (
+SELECT format('%s %s', $1, fault) AS sentence,
+    NOT starts_with(fault, 'may make temporary') AND NOT starts_with(fault, 'may make schemas')
+        AND NOT starts_with(fault, 'may make objects in the schema public') AS grave
+FROM (
     SELECT 'is a superuser: ALTER ROLE … NOSUPERUSER, or give the app a role of its own' AS fault FROM role WHERE rolsuper
     UNION ALL
     SELECT 'may make roles, databases or replicas, or pass by row security: ALTER ROLE … NOCREATEROLE NOCREATEDB NOREPLICATION NOBYPASSRLS'

@@ -211,8 +211,32 @@ fn database_revokes(conn: &mut PgConnection, roles: Roles<'_>) -> QueryResult<[S
     ])
 }
 
-/// What the roles can do beyond what they should, each as a sentence; asked of the catalogs, because a REVOKE
-/// by somebody who does not own the object changes nothing and only warns.
+/// Something that a role can do beyond what it should.
+#[derive(Debug, QueryableByName)]
+pub struct Excess {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    pub sentence: String,
+    /// Whether it lets the role change the log.
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    pub grave: bool,
+}
+
+/// What a role can do beyond what it should; asked of the catalogs, because a REVOKE by somebody who does not
+/// own the object changes nothing and only warns. `seals` says whether it is to seal, archive and drop, and
+/// `sealer` is the role that does.
+///
+/// # Errors
+/// When the database refuses to say.
+pub fn excess_of(conn: &mut PgConnection, role: &str, seals: bool, sealer: &str) -> QueryResult<Vec<Excess>> {
+    // sql_query: the catalogs are no tables of ours.
+    diesel::sql_query(include_str!("excess.sql"))
+        .bind::<diesel::sql_types::Text, _>(role)
+        .bind::<diesel::sql_types::Bool, _>(seals)
+        .bind::<diesel::sql_types::Text, _>(sealer)
+        .load(conn)
+}
+
+/// What the roles can do beyond what they should, each as a sentence.
 ///
 /// # Errors
 /// When the database refuses to say.
@@ -220,18 +244,8 @@ pub fn excess(conn: &mut PgConnection, roles: Roles<'_>) -> QueryResult<Vec<Stri
     let mut faults = Vec::new();
     for (role, seals) in [(Some(roles.app), roles.sealer.is_none()), (roles.sealer, true)] {
         let Some(role) = role else { continue };
-        #[derive(QueryableByName)]
-        struct Fault {
-            #[diesel(sql_type = diesel::sql_types::Text)]
-            sentence: String,
-        }
-        // sql_query: the catalogs are no tables of ours.
-        let found: Vec<Fault> = diesel::sql_query(include_str!("excess.sql"))
-            .bind::<diesel::sql_types::Text, _>(role)
-            .bind::<diesel::sql_types::Bool, _>(seals)
-            .bind::<diesel::sql_types::Text, _>(if seals { role } else { roles.sealer.unwrap_or(role) })
-            .load(conn)?;
-        faults.extend(found.into_iter().map(|fault| fault.sentence));
+        let sealer = if seals { role } else { roles.sealer.unwrap_or(role) };
+        faults.extend(excess_of(conn, role, seals, sealer)?.into_iter().map(|fault| fault.sentence));
     }
     Ok(faults)
 }

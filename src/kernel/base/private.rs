@@ -17,8 +17,15 @@ const OWN_FILE: u32 = 0o600;
 
 /// Directories in the data directory, and files: what earlier versions made readable for everybody.
 const DIRECTORIES: [&str; 2] = ["attachments", "audit-archives"];
-const FILES: [&str; 6] =
-    ["audit.head", "audit.key", "audit.pub", "demo-sign-ins.txt", "postgres.lock", "secret.key"];
+const FILES: [&str; 7] = [
+    "audit.head",
+    "audit.key",
+    "audit.lost",
+    "audit.pub",
+    "demo-sign-ins.txt",
+    "postgres.lock",
+    "secret.key",
+];
 
 /// From here on this process, and whatever it starts, makes nothing that others can read. Called first of
 /// all.

@@ -9,7 +9,7 @@ use diesel::sql_types::Bool;
 use uuid::Uuid;
 
 use crate::accounts::store::secret_key;
-use crate::audit::proof::store::seal::{Progress, get_progress, may_seal};
+use crate::audit::proof::store::seal::{Progress, get_progress};
 use crate::audit::proof::store::verification::{Verification, find_last_decided};
 use crate::kernel::app::App;
 use crate::kernel::base::error::Result;
@@ -78,7 +78,7 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
         };
         let other_key = schema == Standing::Current && secret_key::goes_with_another(conn, &keys)?;
         let sealing = if schema == Standing::Current {
-            Some((get_progress(conn)?, may_seal(conn)?, find_last_decided(conn, now)?))
+            Some((get_progress(conn)?, find_last_decided(conn, now)?))
         } else {
             None
         };
@@ -95,7 +95,7 @@ pub async fn readyz(app: web::Data<App>) -> HttpResponse {
     answer.content_type("text/plain; charset=utf-8").body(lines)
 }
 
-type Sealing = (Progress, bool, Option<Verification>);
+type Sealing = (Progress, Option<Verification>);
 type Asked = (Standing, bool, Vec<(String, DateTime<Utc>)>, Option<Sealing>, (bool, bool));
 
 fn told(asked: Result<Asked>, jobs: &[Job], now: DateTime<Utc>) -> (bool, String) {
@@ -126,8 +126,8 @@ fn told(asked: Result<Asked>, jobs: &[Job], now: DateTime<Utc>) -> (bool, String
                 })
                 .collect();
             let jobs = if late.is_empty() { "jobs: on time\n".to_owned() } else { late };
-            let sealing = sealing.map_or_else(String::new, |(progress, by_app, last)| {
-                format!("{}{}", sealing_line(&progress, by_app), verification_line(last.as_ref()))
+            let sealing = sealing.map_or_else(String::new, |(progress, last)| {
+                format!("{}{}", sealing_line(&progress), verification_line(last.as_ref()))
             });
             let key = if other_key { OTHER_KEY } else { "secret key: the one the database was made with\n" };
             (
@@ -140,7 +140,7 @@ fn told(asked: Result<Asked>, jobs: &[Job], now: DateTime<Utc>) -> (bool, String
 
 /// The newest seal, and for how long the oldest event waits for one: sealing stands still where a transaction
 /// in any database of the cluster does.
-fn sealing_line(progress: &Progress, by_app: bool) -> String {
+fn sealing_line(progress: &Progress) -> String {
     let newest = match (progress.number, progress.at) {
         (Some(number), Some(at)) => {
             format!("seal {number} of {}", at.to_rfc3339_opts(SecondsFormat::Secs, true))
@@ -148,8 +148,11 @@ fn sealing_line(progress: &Progress, by_app: bool) -> String {
         _ => "no seal yet".to_owned(),
     };
     let waits = progress.waiting_since.map_or(0, |since| (progress.now - since).num_seconds().max(0));
-    let role =
-        if by_app { SEALED_BY_APP } else { "audit role: the app's own cannot seal, archive or drop\n" };
+    let role = if progress.by_app {
+        SEALED_BY_APP
+    } else {
+        "audit role: the app's own cannot seal, archive or drop\n"
+    };
     let late = if waits > LATE_SECONDS { STANDS_STILL } else { "" };
     let stuck = match progress.stuck {
         0 => String::new(),

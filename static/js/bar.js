@@ -1,5 +1,5 @@
-// How high the page's bar is: a long title wraps, and what stays in sight below the bar has to know. The style
-// sheet has a height of its own for the moment before this one, and none where the bar does not stay.
+// How high the page's bar is: a long title wraps, and what stays in sight below the bar has to know. The
+// style sheet has a height of its own for the moment before this one, and none where the bar does not stay.
 import { find } from './dom.js';
 
 function measure() {

@@ -56,8 +56,8 @@ impl Margins {
 const LOOK: &str = "font: 8pt \"Inter Variable\", system-ui, sans-serif; color: #555";
 
 /// A text as a CSS string: whatever is no plain letter or digit as its code, so that nothing ends the string.
-/// Hidden characters are marked, and a name that runs the other way is isolated, as on every page. A code takes
-/// the white space behind it for its end, so each brings a space of its own.
+/// Hidden characters are marked, and a name that runs the other way is isolated, as on every page. A code
+/// takes the white space behind it for its end, so each brings a space of its own.
 fn quoted(text: &str) -> String {
     let text = harmless(text);
     let mut shown: String = text.chars().take(SHOWN).collect();

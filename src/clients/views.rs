@@ -136,6 +136,8 @@ pub struct AssetLines {
     pub read: Vec<Line>,
     /// How many were created of them.
     pub created: usize,
+    /// What is wrong with all of them together.
+    pub fault: Option<&'static str>,
 }
 
 impl AssetLines {

@@ -286,7 +286,7 @@ mod tests {
         assert_eq!((glance.detect.n, glance.detect.contradict), (3, 1));
         assert_eq!(glance.doubts.len(), 1, "detected before it was executed");
         assert_eq!(glance.rows.len(), 1, "a tactic without procedures has no row");
-        assert_eq!(glance.rows[0].blue, [5, 0, 0, 0, 0, 1]);
+        assert_eq!(glance.rows[0].blue, [2, 3, 0, 0, 0, 1]);
         assert_eq!(glance.rows[0].red, [0, 0, 0, 6, 0, 0]);
     }
 

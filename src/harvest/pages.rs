@@ -25,6 +25,7 @@ use crate::library::store::procedures::{Procedure, get_procedure};
 use crate::library::store::shelf::{list_writable, may_write_procedure};
 use crate::library::store::writing::{add_version, insert_copy};
 use crate::library::writing::differences::differences;
+use crate::library::writing::form::check_name;
 use crate::procedures::store::page;
 use crate::procedures::store::runbook::list_uses;
 use crate::settings::store::list_outcomes;
@@ -38,6 +39,8 @@ type Ids = web::Path<(EngagementId, ProcedureId)>;
 struct Worked {
     title: String,
     position: i32,
+    /// What the engagement calls it.
+    name: String,
     body: ProcedureBody,
     names: Vec<super::domain::Name>,
     found: Vec<Found>,
@@ -89,6 +92,7 @@ async fn worked(
             Ok(Worked {
                 title: shown.engagement.title,
                 position: shown.procedure.position,
+                name: shown.body.name.clone(),
                 found: found(&general, &names, known),
                 inputs: inputs.collect::<HashSet<_>>().into_iter().collect(),
                 body: general,
@@ -203,7 +207,7 @@ fn procedure_page(
             .frame(Section::Engagements, "Save as library procedure")
             .crumb("Engagements", "/engagements")
             .crumb(&worked.title, format!("/engagements/{engagement}"))
-            .crumb(format!("{} {}", worked.position, name), back.clone()),
+            .crumb(format!("{} {}", worked.position, worked.name), back.clone()),
         action: format!("{back}/library"),
         back,
         name,
@@ -236,7 +240,7 @@ pub async fn save_procedure(
     let worked = worked.called(&name);
     let is_version = of("as") == "version";
     let mut errors = FieldErrors::default();
-    let name = match check_title("procedure", &name) {
+    let name = match check_name(&name) {
         Ok(name) => name,
         Err(sentence) => {
             errors.add("name", sentence);

@@ -97,6 +97,17 @@ pub struct InputRow {
     pub unfilled: bool,
 }
 
+impl InputRow {
+    /// Each default, with its number where more than one procedure brings it: "443 (3 procedures)".
+    pub fn shown_defaults(&self) -> Vec<String> {
+        let shown = |(value, n): &(String, usize)| match n {
+            0 | 1 => value.clone(),
+            n => format!("{value} ({n} procedures)"),
+        };
+        self.defaults.iter().map(shown).collect()
+    }
+}
+
 /// Every placeholder name of the engagement's commands in one row, by name.
 pub fn rows(engagement: &Values, procedures: &[ProcedureInputs<'_>]) -> Vec<InputRow> {
     let mut by_name: BTreeMap<&str, (InputRow, BTreeMap<&str, usize>)> = BTreeMap::new();

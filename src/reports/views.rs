@@ -16,7 +16,7 @@ use super::domain::{Attachment, FrozenOutcome, Log, Pending, Procedure, Runbook}
 use super::figures::Figures;
 use super::store::{Head, Move, ReportRow, Revision, Submission, Workflow};
 use super::workflow::Step;
-use crate::engagements::views::glance::GlanceView;
+use crate::engagements::views::glance::{GlanceView, legend};
 use crate::kernel::base::error::FieldErrors;
 use crate::kernel::base::ids::{ClientId, FindingId};
 use crate::kernel::base::show;
@@ -212,6 +212,9 @@ impl Show {
             dates if dates.is_empty() => "No dates".to_owned(),
             dates => dates,
         }
+    }
+    fn legend(&self) -> Vec<(&'static str, &'static str)> {
+        legend(Team::Blue).collect()
     }
     fn red(&self, procedure: &Procedure) -> Mark {
         self.mark(procedure, procedure.red_outcome.as_ref(), Team::Red)

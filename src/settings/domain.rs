@@ -88,16 +88,19 @@ impl Default for Meaning {
 }
 
 impl Meaning {
-    /// The tone of an answer, from the defender's side: what was stopped is good, what went unseen is bad.
+    /// The tone of an answer, from the defender's side: what was stopped is good, what went unseen is bad. By
+    /// what it says happened, so that a tone has one name everywhere; an answer without a score has none of
+    /// blue's.
     pub fn tone(&self, team: Team) -> &'static str {
-        match (team, self.score) {
-            (Team::Red, _) if self.succeeded => "bad",
-            (Team::Red, _) if self.prevented => "good",
-            (Team::Blue, Some(90..)) => "good",
-            (Team::Blue, Some(60..)) => "info",
-            (Team::Blue, Some(1..)) => "warn",
-            (Team::Blue, Some(_)) => "bad",
-            _ => "none",
+        match team {
+            Team::Red if self.succeeded => "bad",
+            Team::Red if self.prevented => "good",
+            Team::Red => "none",
+            Team::Blue if self.score.is_none() => "none",
+            Team::Blue if self.prevented => "good",
+            Team::Blue if self.alerted => "info",
+            Team::Blue if self.logged => "warn",
+            Team::Blue => "bad",
         }
     }
 
@@ -139,12 +142,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tones_follow_score_and_flags() {
-        let blue = |score| Meaning { score, ..Meaning::default() }.tone(Team::Blue);
-        assert_eq!(
-            [Some(100), Some(60), Some(30), Some(0), None].map(blue),
-            ["good", "info", "warn", "bad", "none"]
-        );
+    fn tones_follow_the_flags_of_what_is_scored() {
+        let blue = |score, [prevented, alerted, logged]: [bool; 3]| {
+            Meaning { score, prevented, alerted, logged, ..Meaning::default() }.tone(Team::Blue)
+        };
+        let answers = [[true, true, true], [true, false, true], [false, true, true], [false, false, true]];
+        assert_eq!(answers.map(|flags| blue(Some(50), flags)), ["good", "good", "info", "warn"]);
+        assert_eq!(blue(Some(100), [false; 3]), "bad");
+        assert_eq!(blue(None, [true; 3]), "none");
         assert_eq!(Meaning { succeeded: true, ..Meaning::default() }.tone(Team::Red), "bad");
         assert_eq!(Meaning { prevented: true, ..Meaning::default() }.tone(Team::Red), "good");
         assert_eq!(Meaning::default().tone(Team::Red), "none");

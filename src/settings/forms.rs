@@ -137,7 +137,7 @@ pub struct OutcomeForm {
     #[serde(default)]
     pub stopped: Option<String>,
     #[serde(default)]
-    pub not_attempted: Option<String>,
+    pub attempted: Option<String>,
     #[serde(default)]
     pub prevented: Option<String>,
     #[serde(default)]
@@ -158,7 +158,9 @@ impl OutcomeForm {
                 succeeded: self.succeeded.is_some() || self.partial.is_some(),
                 partial: self.partial.is_some(),
                 prevented: self.stopped.is_some(),
-                attempted: self.not_attempted.is_none(),
+                attempted: [&self.attempted, &self.succeeded, &self.partial]
+                    .iter()
+                    .any(|tick| tick.is_some()),
                 ..Meaning::default()
             },
             Team::Blue => Meaning {

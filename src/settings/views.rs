@@ -41,21 +41,45 @@ impl Show {
     /// The flags of a team: field, word, whether it holds.
     fn flags(&self, line: &OutcomeLine) -> Vec<(&'static str, &'static str, bool)> {
         let m = line.meaning;
-        match line.team {
+        let (fields, holds) = match line.team {
+            Team::Red => {
+                let fields = vec!["succeeded", "partial", "attempted", "prevented"];
+                (fields, [m.succeeded, m.partial, m.attempted, m.prevented].to_vec())
+            }
+            Team::Blue => {
+                (vec!["prevented", "alerted", "logged"], [m.prevented, m.alerted, m.logged].to_vec())
+            }
+        };
+        let named = fields.into_iter().zip(words(line.team)).zip(holds);
+        named.map(|((field, word), holds)| (field, *word, holds)).collect()
+    }
+    /// The same of the new outcome. Most of what red does is attempted.
+    fn new_flags(&self, team: &Team) -> Vec<(&'static str, &'static str, bool)> {
+        let new = &self.new_outcome;
+        let ticks = match team {
             Team::Red => vec![
-                ("succeeded", "Succeeded", m.succeeded),
-                ("partial", "In part", m.partial),
-                ("attempted", "Attempted", m.attempted),
-                ("prevented", "Stopped by a control", m.prevented),
+                ("succeeded", new.succeeded.is_some()),
+                ("partial", new.partial.is_some()),
+                ("attempted", new.attempted.is_some() || new.label.is_empty()),
+                ("stopped", new.stopped.is_some()),
             ],
             Team::Blue => vec![
-                ("prevented", "Prevented", m.prevented),
-                ("alerted", "Alerted", m.alerted),
-                ("logged", "Logged", m.logged),
+                ("prevented", new.prevented.is_some()),
+                ("alerted", new.alerted.is_some()),
+                ("logged", new.logged.is_some()),
             ],
-        }
+        };
+        ticks.into_iter().zip(words(*team)).map(|((field, holds), word)| (field, *word, holds)).collect()
     }
     fn zones(&self) -> impl Iterator<Item = &'static str> {
         chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())
+    }
+}
+
+/// What the flags of a team's answers are called, in the lists and in the form for another.
+fn words(team: Team) -> &'static [&'static str] {
+    match team {
+        Team::Red => &["Succeeded", "In part", "Attempted", "Stopped by a control"],
+        Team::Blue => &["Prevented", "Alerted", "Logged"],
     }
 }

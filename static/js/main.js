@@ -16,6 +16,7 @@ import './paste.js';
 import './network.js';
 import './copy.js';
 import './definitions.js';
+import './bar.js';
 import './order.js';
 import './files.js';
 import './reveal.js';

@@ -458,6 +458,17 @@ fn outcome_lists_grow_and_retire() {
     let e = app.engagement(1);
     let mut admin = app.browser(&app.people.administrator);
     let mut red = app.browser(&app.people.standard);
+    // A flag has one name, in the lists and in the form for another.
+    admin.open("/admin/settings");
+    let names = |css: &str| {
+        let mut names: Vec<String> = admin.texts(css);
+        names.sort();
+        names.dedup();
+        names
+    };
+    assert_eq!(names("#new-outcome fieldset .check"), names("#outcomes .flags .check"));
+    assert_eq!(admin.texts("#new-outcome .of-red .check").len(), 4);
+    assert_eq!(admin.texts("main .button.primary").len(), 1);
     red.open(&e.procedure_path(0))
         .choose("red_outcome", "Failed (no control involved)")
         .press("Save")

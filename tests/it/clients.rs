@@ -62,6 +62,11 @@ fn what_two_people_write_in_an_asset_is_kept() {
     assert_eq!(one.value("Name"), "HL-FS-01");
     let events = app.texts("SELECT detail::text FROM audit.events WHERE kind = 'asset.updated'");
     assert!(events.concat().contains("\"Low\""), "kinds and criticalities are told in words: {events:?}");
+    // Lines without an asset are refused with a word.
+    let lines = format!("/clients/{}/assets/lines", app.clients.own);
+    one.open(&lines).fill("Assets", "  \n\n").press("Create assets").expect(422);
+    one.see("There is no asset in these lines.");
+    assert_eq!(one.attribute("#lines", "aria-invalid").as_deref(), Some("true"));
     let strange = one.post(&page, &[("version", "1"), ("owner", "me")]);
     assert_eq!(strange.status, 422);
 }

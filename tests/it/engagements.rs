@@ -123,6 +123,15 @@ fn the_arrow_that_moved_a_procedure_keeps_the_focus() {
 }
 
 #[test]
+fn an_addition_of_nothing_says_so_where_the_focus_is() {
+    let app = TestApp::spawn();
+    let e = app.engagement(0);
+    let mut lead = app.browser(&app.people.lead);
+    lead.open(&format!("{}/procedures/add", e.path())).press("Add the ticked ones").expect(422);
+    assert!(lead.has(".notice[role=alert][data-focus]"), "{}", lead.text());
+}
+
+#[test]
 fn what_is_due_counts_before_the_hourly_job_has_been_there() {
     let app = TestApp::spawn();
     let start = app.clock.now().date_naive() + TimeDelta::days(1);

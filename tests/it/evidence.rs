@@ -193,7 +193,20 @@ fn everything_to_print_holds_what_its_name_says_and_nothing_of_another_client() 
     lead.open(&e.procedure_path(0));
     let steps = lead.texts("#steps code");
     assert!(!steps.is_empty());
+    lead.open(&format!("{}/edit", e.path()))
+        .fill("Access info", "By the VPN of the port")
+        .fill("Special instructions", "Ring the bridge first")
+        .fill("Tags", "winter")
+        .press("Save")
+        .expect(200);
+    lead.open(&format!("{}?open=inputs", e.path()));
+    let inputs = lead.texts("#inputs td[data-label=Defaults]");
+    let unfilled = lead.texts("#inputs mark.unfilled").len();
+    assert!(!inputs.is_empty());
     lead.open(&format!("{}/print", e.path()));
+    assert_eq!(lead.texts("#inputs td[data-label=Defaults]"), inputs, "what they ran with");
+    assert_eq!(lead.texts("#inputs mark.unfilled").len(), unfilled);
+    lead.see("By the VPN of the port").see("Ring the bridge first").see("winter");
     for command in &steps {
         lead.see(command);
     }
@@ -219,7 +232,7 @@ fn a_report_says_who_may_read_it() {
     lead.open(&format!("{report}/edit")).fill("Classification", "TLP:AMBER }").press("Save").expect(200);
     lead.see("TLP:AMBER }");
     let sheet = lead.get(&format!("{report}/margins.css")).text();
-    assert!(sheet.contains("TLP\\00003aAMBER \\00007d"), "{sheet}");
+    assert!(sheet.contains("TLP\\00003a AMBER \\00007d "), "{sheet}");
     publish(&mut lead, &e);
     lead.open(&report).see("Revision 1, published").see("Approved");
 }

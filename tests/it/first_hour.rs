@@ -274,6 +274,8 @@ fn the_wizard_names_its_client_and_who_lacks_access() {
     lead.see("Not here? People without access:").see("Give access");
     // Bookings are told for dates, and without any there are none.
     lead.see("no dates yet").see_not("Clash:");
+    lead.fill("start_date", "2026-12-04").fill("end_date", "2026-12-02").press("Next").expect(422);
+    lead.see("no dates yet");
 }
 
 #[test]

@@ -497,6 +497,8 @@ fn what_was_worked_becomes_a_library_procedure_without_what_is_the_clients() {
         browser.post(&at, &[("version", "1"), ("recommendation", "Keep vault-07 away from 10.9.8.7.")]);
     assert_eq!(saved.status, 303, "{}", saved.text());
     browser.open(&format!("{at}/library")).expect(200).see("vault-07").see("10.9.8.7").see("an asset");
+    browser.fill("Name", " ").press("Save in the library").expect(422).see("Give the procedure a name.");
+    assert!(browser.texts(".crumbs").concat().contains("Copy it"), "the way back is called as before");
     let target = lab.to_string();
     let mut fields = vec![("as", "version"), ("name", "Copy it"), ("by.vault-07", "#{host}")];
     let answer = browser.post(&format!("{at}/library"), &fields);

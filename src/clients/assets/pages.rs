@@ -61,6 +61,7 @@ async fn lines_page(
         pasted,
         read,
         created,
+        fault: None,
     })
 }
 
@@ -86,7 +87,10 @@ pub async fn create_lines(
         let left = read.iter().filter(|line| line.read.is_err()).map(|line| line.raw.as_str());
         (left.collect::<Vec<_>>().join("\n"), fine)
     };
-    let page = lines_page(&permit, client, left, read, created).await?;
+    let mut page = lines_page(&permit, client, left, read, created).await?;
+    if page.read.is_empty() {
+        page.fault = Some("There is no asset in these lines. Write one a line.");
+    }
     permit.html(StatusCode::UNPROCESSABLE_ENTITY, page.render()?)
 }
 

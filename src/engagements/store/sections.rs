@@ -94,8 +94,8 @@ impl CandidateRow {
 const BOOKINGS: usize = 20;
 
 /// The people with access to a client, and the operators of `own` who lost it, each with their other bookings
-/// that overlap the dates; without any dates there are none. Titles of other clients' engagements show only
-/// to who sees those clients.
+/// that overlap the dates; without any dates, or with an end before the start, there are none. Titles of other
+/// clients' engagements show only to who sees those clients.
 pub fn list_candidates(
     conn: &mut PgConnection,
     client: ClientId,
@@ -126,7 +126,7 @@ pub fn list_candidates(
                     AND ($4::date IS NULL OR coalesce(o.starts_on, e.start_date, '-infinity') <= $4)
                     AND ($3::date IS NOT NULL OR $4::date IS NOT NULL)
                 GROUP BY e.id ORDER BY e.start_date NULLS FIRST, e.title LIMIT 21) AS bookings,
-            $3::date IS NOT NULL OR $4::date IS NOT NULL AS dated
+            coalesce(coalesce($3::date, $4) <= coalesce($4::date, $3), false) AS dated
          FROM people p LEFT JOIN client_access a ON a.person_id = p.id AND a.client_id = $1 LEFT \
          JOIN roles r ON r.id = a.role_id
          WHERE (a.client_id IS NOT NULL AND p.status <> 'disabled' AND p.deleted_at IS NULL) 

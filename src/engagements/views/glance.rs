@@ -5,6 +5,7 @@ use askama::filters::HtmlSafe;
 
 use crate::engagements::glance::{Counts, Doubt, Glance, TONES, Times};
 use crate::kernel::base::show;
+use crate::kernel::base::team::Team;
 use crate::kernel::web::filters;
 
 /// Width of the picture's bars, in its own units.
@@ -12,15 +13,20 @@ const WIDTH: usize = 400;
 /// Height of a tactic's row.
 const ROW: usize = 44;
 
-/// What each tone is called.
-pub const NAMES: [(&str, &str); 6] = [
-    ("Failed or blocked", "Prevented"),
-    ("", "Alerted, not prevented"),
-    ("", "Logged only"),
-    ("Success", "No evidence"),
-    ("Nothing to tell", "Not applicable"),
-    ("Unanswered", "Unanswered"),
-];
+/// What the tones of red's answers are called; two of the six are blue's alone. What was not applicable was
+/// not run either.
+pub const OF_RED: [&str; 6] =
+    ["Stopped by a control", "", "", "Succeeded, in whole or in part", "Failed or not run", "Unanswered"];
+
+/// What the tones of blue's answers are called.
+pub const OF_BLUE: [&str; 6] =
+    ["Prevented", "Alerted, not prevented", "Logged only", "No evidence", "Nothing to score", "Unanswered"];
+
+/// The tones that a team's answers can have, each with its name.
+pub fn legend(team: Team) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let names = if team == Team::Red { OF_RED } else { OF_BLUE };
+    TONES.into_iter().zip(names).filter(|(_, name)| !name.is_empty())
+}
 
 /// A piece of a bar.
 pub struct Piece {
@@ -61,13 +67,15 @@ impl GlanceView {
             base => format!("{base}/procedures/{}", doubt.id),
         }
     }
-    /// "Blue: Prevented 3, Logged 1", for whoever cannot see the bar.
+    /// "Prevented: 3; Logged only: 1", for whoever cannot see the bar.
     fn told(&self, counts: &Counts, red: bool) -> String {
-        let said = counts.iter().zip(NAMES).filter(|(n, _)| **n > 0).map(|(n, (of_red, of_blue))| {
-            let name = if red && !of_red.is_empty() { of_red } else { of_blue };
-            format!("{name} {n}")
-        });
-        said.collect::<Vec<_>>().join(", ")
+        let names = if red { OF_RED } else { OF_BLUE };
+        let said =
+            counts.iter().zip(names).filter(|(n, _)| **n > 0).map(|(n, name)| format!("{name}:\u{a0}{n}"));
+        said.collect::<Vec<_>>().join("; ")
+    }
+    fn legends(&self) -> [(Team, Vec<(&'static str, &'static str)>); 2] {
+        [Team::Red, Team::Blue].map(|team| (team, legend(team).collect()))
     }
     fn both(&self) -> [(&'static str, &Times); 2] {
         [("Median time to detect", &self.glance.detect), ("Median time to respond", &self.glance.respond)]
@@ -93,6 +101,31 @@ fn pieces(counts: &Counts, most: usize) -> Vec<Piece> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::domain::Meaning;
+
+    #[test]
+    fn every_tone_that_an_answer_can_have_has_a_name() {
+        let ticks = [false, true];
+        for team in Team::ALL {
+            for (succeeded, prevented, alerted, logged) in ticks
+                .into_iter()
+                .flat_map(|s| ticks.map(|p| (s, p)))
+                .flat_map(|(s, p)| ticks.into_iter().flat_map(move |a| ticks.map(move |l| (s, p, a, l))))
+            {
+                for score in [None, Some(0), Some(30), Some(60), Some(100)] {
+                    let meaning =
+                        Meaning { succeeded, prevented, alerted, logged, score, ..Meaning::default() };
+                    let tone = meaning.tone(*team);
+                    let name = legend(*team).find(|(known, _)| *known == tone).map(|(_, name)| name);
+                    let name = name.unwrap_or_else(|| panic!("{team:?} {tone}"));
+                    if *team == Team::Blue {
+                        assert_eq!(name == "Prevented", score.is_some() && prevented, "{meaning:?}");
+                        assert_eq!(name == "Nothing to score", score.is_none(), "{meaning:?}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_bar_is_full_and_without_gaps() {

@@ -248,15 +248,7 @@ impl Inputs {
                     value: typed.get(&row.name).unwrap_or(&had).clone(),
                     had,
                     used: positions.join(", "),
-                    defaults: row
-                        .defaults
-                        .iter()
-                        .map(
-                            |(value, n)| {
-                                if *n > 1 { format!("{value} ({n} procedures)") } else { value.clone() }
-                            },
-                        )
-                        .collect(),
+                    defaults: row.shown_defaults(),
                     unfilled: row.unfilled,
                     error: errors.get(&row.name).map(str::to_owned),
                 }

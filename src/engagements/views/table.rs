@@ -93,6 +93,12 @@ pub struct Line {
 /// Avatars in one row.
 const AVATARS: usize = 4;
 
+/// How many of each team are drawn: half of them each, and what one team leaves is the other's.
+fn shares(red: usize, blue: usize) -> (usize, usize) {
+    let of_red = red.min(AVATARS - blue.min(AVATARS / 2));
+    (of_red, blue.min(AVATARS - of_red))
+}
+
 /// Who applies to a procedure, as its row shows them.
 #[derive(Template)]
 #[template(path = "engagements/_avatars.html")]
@@ -139,13 +145,13 @@ impl<'a> Faces<'a> {
     }
 
     fn draw(&self, procedure: ProcedureId) -> askama::Result<Drawn> {
-        let mut people: Vec<_> = Team::ALL
-            .iter()
-            .flat_map(|team| self.operators.of(procedure, *team))
-            .map(|o| (o.team.as_str(), initials(&o.name), o.name.as_str()))
-            .collect();
-        let more = people.len().saturating_sub(AVATARS);
-        people.truncate(AVATARS);
+        let [red, blue] = [Team::Red, Team::Blue].map(|team| {
+            let of = self.operators.of(procedure, team);
+            of.map(|o| (team.as_str(), initials(&o.name), o.name.as_str())).collect::<Vec<_>>()
+        });
+        let (of_red, of_blue) = shares(red.len(), blue.len());
+        let more = red.len() + blue.len() - of_red - of_blue;
+        let people = red.into_iter().take(of_red).chain(blue.into_iter().take(of_blue)).collect();
         Ok(Drawn(Avatars { people, more }.render()?.into()))
     }
 }
@@ -332,4 +338,18 @@ pub struct Editor {
     pub reason: Option<String>,
     /// Why it is not saved.
     pub error: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_teams_have_their_faces() {
+        assert_eq!([shares(9, 5), shares(9, 1), shares(1, 9)], [(2, 2), (3, 1), (1, 3)]);
+        assert_eq!(
+            [shares(9, 0), shares(0, 9), shares(2, 1), shares(0, 0)],
+            [(4, 0), (0, 4), (2, 1), (0, 0)]
+        );
+    }
 }

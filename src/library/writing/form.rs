@@ -655,7 +655,11 @@ fn head(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-fn check_name(raw: &str) -> Result<String, String> {
+/// The name of a library procedure, one line.
+///
+/// # Errors
+/// A sentence when it is empty or too long, or nothing of it can be seen.
+pub fn check_name(raw: &str) -> Result<String, String> {
     let name = check_text("The name", false, raw, NAME_CHARS * 4, false)?;
     check_visible(&name)?;
     match name.chars().count() {

@@ -16,17 +16,17 @@ use crate::reports::views::printed::Printed;
 
 pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
     let (id, visible) = (path.into_inner(), permit.visible());
-    let (head, book, inputs, house) = permit
+    let (head, book, inputs, paper) = permit
         .read(move |conn| {
-            let (head, house, values) = store::get_head_of(conn, id, &visible)?;
-            let inputs = list_inputs(conn, id, &values)?;
+            let (head, paper) = store::get_head_of(conn, id, &visible)?;
+            let inputs = list_inputs(conn, id, &paper.inputs)?;
             let book = store::collect(conn, id, &visible, ("", chrono::DateTime::UNIX_EPOCH))?;
-            Ok((head, book, inputs, house))
+            Ok((head, book, inputs, paper))
         })
         .await?;
     permit.check(head.client)?;
     let content = Content {
-        cover: house,
+        cover: paper.cover,
         title: head.engagement_title.clone(),
         narrative: Vec::new(),
         findings: Vec::new(),
@@ -42,7 +42,8 @@ pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>)
     (page.open, page.may_edit, page.may_remediate) = (true, false, false);
     page.files = url.clone();
     page.whole = true;
-    let printed = Printed { page, inputs, url };
+    let texts = [("Access info", paper.access_info), ("Special instructions", paper.special_instructions)];
+    let printed = Printed { page, inputs, url, texts };
     let html = aside(permit.viewer().id.0, move || Ok(printed.render()?)).await?;
     permit.html(actix_web::http::StatusCode::OK, html)
 }
@@ -50,13 +51,13 @@ pub async fn show(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>)
 /// `GET /engagements/{id}/margins.css`: the lines of its printed pages.
 pub async fn margins(permit: Permit<ReadEngagement>, path: web::Path<EngagementId>) -> Result<HttpResponse> {
     let (id, visible) = (path.into_inner(), permit.visible());
-    let (head, cover, _) = permit.read(move |conn| store::get_head_of(conn, id, &visible)).await?;
+    let (head, paper) = permit.read(move |conn| store::get_head_of(conn, id, &visible)).await?;
     permit.check(head.client)?;
     let margins = Margins {
         title: head.engagement_title,
-        sender: cover.organisation,
+        sender: paper.cover.organisation,
         client: head.client_name,
-        classification: cover.classification,
+        classification: paper.cover.classification,
     };
     Ok(margins.respond())
 }

@@ -209,8 +209,16 @@ pub fn get_head<A: Action>(conn: &mut PgConnection, id: ReportId, permit: &Permi
     Ok(head)
 }
 
-/// The head of an engagement's report, for who reads the engagement itself, with the organisation's cover and
-/// the engagement's inputs.
+/// What a runbook on paper has beside its report.
+pub struct OnPaper {
+    pub cover: Cover,
+    /// The engagement's own inputs.
+    pub inputs: serde_json::Value,
+    pub access_info: String,
+    pub special_instructions: String,
+}
+
+/// The head of an engagement's report, for who reads the engagement itself, with what else its paper says.
 ///
 /// # Errors
 /// [`Error::NotFound`] when it has none yet.
@@ -218,7 +226,7 @@ pub fn get_head_of(
     conn: &mut PgConnection,
     engagement: EngagementId,
     visible: &Visible,
-) -> Result<(Head, Cover, serde_json::Value)> {
+) -> Result<(Head, OnPaper)> {
     // The head's columns and the rest in one row: a tuple within a tuple is not read back where it holds a
     // struct.
     type Row = (
@@ -237,6 +245,8 @@ pub fn get_head_of(
         String,
         String,
         serde_json::Value,
+        String,
+        String,
     );
     let row: Row = joined!()
         .filter(reports::engagement_id.eq(engagement).and(reports::deleted_at.is_null()))
@@ -248,7 +258,9 @@ pub fn get_head_of(
             sql::<Jsonb>(
                 "coalesce((SELECT jsonb_object_agg(i.name, i.value) FROM engagement_inputs i \
                     WHERE i.engagement_id = reports.engagement_id), '{}')"
-            )
+            ),
+            engagements::access_info,
+            engagements::special_instructions
         ))
         .first(conn)?;
     let head = Head {
@@ -265,7 +277,13 @@ pub fn get_head_of(
         narrative: row.10,
         has_procedures: row.11,
     };
-    Ok((head, Cover { organisation: row.12, classification: row.13 }, row.14))
+    let on_paper = OnPaper {
+        cover: Cover { organisation: row.12, classification: row.13 },
+        inputs: row.14,
+        access_info: row.15,
+        special_instructions: row.16,
+    };
+    Ok((head, on_paper))
 }
 
 fn load_head(conn: &mut PgConnection, id: ReportId, visible: &Visible) -> Result<Head> {

@@ -13,6 +13,8 @@ pub struct Printed {
     pub inputs: Vec<InputRow>,
     /// Address of the engagement.
     pub url: String,
+    /// What the operators need beside the report's own texts, each under its name.
+    pub texts: [(&'static str, String); 2],
 }
 
 impl Printed {

@@ -9,6 +9,7 @@ mod log;
 mod losses;
 mod plain;
 mod request;
+mod sight;
 mod ways_in;
 mod whole_job;
 mod written;
@@ -307,6 +308,14 @@ fn journey_red_by_keyboard() {
     let app = TestApp::spawn();
     let driver = chromium::Driver::start();
     losses::red_by_keyboard(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_what_stays_in_sight_hides_nothing() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    sight::what_stays_in_sight_hides_nothing(&app, driver.open(&app));
 }
 
 #[test]

@@ -31,6 +31,12 @@ const SHARED: &[(&str, &str, &str)] = &[
     ("components/outcome.html", "get /reports/{report}", "<spanclass=\"outcome\"data-tone=\""),
     // Links to the pages of a list, without words of their own.
     ("components/pager.html", "get /admin/audit-log", "<navclass=\"pager\"aria-label=\"Pages\">"),
+    // What went wrong, which another page says at more length by itself.
+    (
+        "components/notice.html",
+        "post /engagements/{id}/procedures/add",
+        "<divclass=\"noticebad\"role=\"alert\"tabindex=\"-1\"data-focus>",
+    ),
     // A command: its own longer text marks hidden characters, which the starter library has none of.
     ("library/_command.html", "get /library/procedures/", "<mark>#{"),
     // A name that runs from right to left.

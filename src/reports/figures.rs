@@ -279,7 +279,7 @@ mod tests {
         ]));
         assert_eq!((figures.detect.n, figures.detect.contradict, figures.detect.not_alerted), (1, 1, 1));
         assert_eq!(figures.detect.median.as_deref(), Some("4 min"));
-        assert_eq!((figures.respond.n, figures.respond.contradict), (2, 0));
+        assert_eq!((figures.respond.n, figures.respond.contradict), (1, 1), "nor does its response count");
         assert_eq!(figures.doubts.iter().map(|doubt| doubt.position).collect::<Vec<_>>(), [2]);
     }
 }

@@ -52,6 +52,11 @@ pub async fn save(permit: Permit<ManageSettings>, Form(typed): Form<SettingsForm
 
 /// What people call a field of the settings, or of an outcome: `definition.logged`.
 fn label(field: &str) -> String {
+    match field {
+        "organisation_name" => return "Organisation".to_owned(),
+        "classification" => return "Classification of reports".to_owned(),
+        _ => {}
+    }
     let (field, of) = field.split_once('.').unwrap_or((field, ""));
     let mut words = field.replace('_', " ");
     if let Some(first) = words.get_mut(..1) {

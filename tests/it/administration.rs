@@ -636,14 +636,17 @@ fn what_two_save_in_one_form_is_brought_together() {
     assert_eq!(app.texts(&said), ["Ada B ada@tyrian.example"]);
 
     b.open("/admin/settings");
-    a.open("/admin/settings").fill("Organisation", "Quillfen Foods").press("Save").expect(200);
-    b.fill("Classification", "For their eyes").press("Save").expect(200).see("Settings saved.");
+    a.open("/admin/settings").fill("Organisation", "Quillfen Foods").press("Save settings").expect(200);
+    b.fill("Classification of reports", "For their eyes")
+        .press("Save settings")
+        .expect(200)
+        .see("Settings saved.");
     let said = "SELECT organisation_name || ' ' || classification FROM settings";
     assert_eq!(app.texts(said), ["Quillfen Foods For their eyes"]);
     b.open("/admin/settings").fill("Organisation", "Theirs").check("Legal hold");
-    a.open("/admin/settings").fill("Organisation", "Ours").press("Save").expect(200);
-    b.press("Save").expect(409).see("They have Organisation name: “Ours”.");
-    b.press("Save").expect(200);
+    a.open("/admin/settings").fill("Organisation", "Ours").press("Save settings").expect(200);
+    b.press("Save settings").expect(409).see("They have Organisation: “Ours”.");
+    b.press("Save settings").expect(200);
     assert_eq!(app.texts("SELECT organisation_name || legal_hold::text FROM settings"), ["Theirstrue"]);
 
     let id = app.texts("SELECT id FROM roles WHERE NOT built_in ORDER BY name LIMIT 1").remove(0);

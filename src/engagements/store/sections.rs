@@ -94,8 +94,8 @@ impl CandidateRow {
 const BOOKINGS: usize = 20;
 
 /// The people with access to a client, and the operators of `own` who lost it, each with their other bookings
-/// that overlap the dates; without any dates, or with an end before the start, there are none. Titles of other
-/// clients' engagements show only to who sees those clients.
+/// that overlap the dates; without any dates, or with an end before the start, there are none. Titles of
+/// other clients' engagements show only to who sees those clients.
 pub fn list_candidates(
     conn: &mut PgConnection,
     client: ClientId,

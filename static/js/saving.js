@@ -1,13 +1,13 @@
 // Saving the guarded form by htmx. What is typed after the request left is not in it: it stays in the form as
 // unsaved, whatever the answer draws anew.
 import { guardedForm, hasLooseChanges, measure } from './changes.js';
-import { find } from './dom.js';
+import { find, make } from './dom.js';
 import { dropPendingDraft, keepDraft, markTab } from './drafts.js';
 import { mergeFresh } from './merge.js';
 import { page } from './page.js';
 import { isOfServer, reasonOf } from './reasons.js';
 import { clearState, showFailure, showState, stateOf } from './state.js';
-import { fields, keyOf, rendered, show, snapshot } from './values.js';
+import { current, fields, isChanged, keyOf, rendered, show, snapshot } from './values.js';
 
 document.addEventListener('htmx:before:request', (event) => {
   const { ctx } = event.detail;
@@ -47,9 +47,44 @@ function leadsAway({ response, hx }) {
   return response.status < 400 && Boolean(hx.redirect || hx.location || hx.refresh);
 }
 
+// What is unsaved while something else draws a part of the form anew, such as the steps after a tick or what
+// others saved: key → the value, and for an input of the commands the one that it started from.
+let held = new Map();
+
 document.addEventListener('htmx:before:swap', (event) => {
   if (isOfFlight(event)) page.flight.late = typedSince(page.flight);
+  else held = unsavedIn(guardedForm());
 });
+
+function unsavedIn(form) {
+  const unsaved = form ? fields(form).filter(isChanged) : [];
+  return new Map(
+    unsaved.map((control) => [keyOf(control), { value: current(control), had: hadOf(control)?.value ?? '' }]),
+  );
+}
+
+function hadOf({ form, name }) {
+  return name.startsWith('value.') ? form.elements.namedItem(name.replace('value.', 'had.')) : null;
+}
+
+function holdOn(form) {
+  for (const control of fields(form)) {
+    const kept = held.get(keyOf(control));
+    if (!kept || kept.value === current(control)) continue;
+    control.dataset.initial = rendered(control);
+    show(control, kept.value);
+    if (control.name.startsWith('value.')) startFrom(control, kept.had);
+  }
+  held = new Map();
+}
+
+// Otherwise another person's value would be replaced unseen.
+function startFrom(control, value) {
+  const name = control.name.replace('value.', 'had.');
+  const had = hadOf(control);
+  if (had) had.value = value;
+  else if (value) control.after(make('input', { type: 'hidden', name, value }));
+}
 
 document.addEventListener('htmx:after:swap', (event) => {
   const form = guardedForm();
@@ -62,6 +97,8 @@ document.addEventListener('htmx:after:swap', (event) => {
     markTab();
     sayHowItEnded(form, response.status, isStrange);
     if (measure(form)) keepDraft(form);
+  } else if (form) {
+    holdOn(form);
   }
   mergeFresh();
   measure();

@@ -1,9 +1,9 @@
 // What on the page is typed and not saved. The guarded form (form[data-guard]) is the page's main one, of
 // which there is at most one; loose forms (form[data-loose]) are small ones beside it, such as that of a log
-// entry.
+// entry; of those with data-loose="whole" what is ticked and chosen counts like text.
 import { find, findAll } from './dom.js';
 import { clearState, showState, stateOf } from './state.js';
-import { fields, isChanged } from './values.js';
+import { fields, isChanged, isTick } from './values.js';
 
 const WATCHED = 'form[data-guard], form[data-loose]';
 
@@ -33,17 +33,17 @@ export function measure(form = guardedForm()) {
 }
 
 export function hasLooseChanges() {
-  return findAll('form[data-loose]').some(hasTypedText) || findAll('#inputs input').some(isChanged);
+  return findAll('form[data-loose]').some(isUnsaved);
 }
 
+// A form that the server showed again instead of saving it is unsaved as it stands (data-refused, which
+// offers.js sets).
 export function isUnsaved(form) {
-  return form.matches('[data-loose]') ? hasTypedText(form) : fields(form).some(isChanged);
+  return form.dataset.refused !== undefined || typedIn(form).some(isChanged);
 }
 
-// Of a loose form only text counts: what is chosen there is chosen again at once.
-function hasTypedText(form) {
-  const texts = [...form.elements].filter(
-    (control) => control.name && control.matches('input:not([type=hidden], [type=file]), textarea'),
-  );
-  return texts.some(isChanged);
+// Of a loose form only text counts: what is ticked or chosen there is chosen again at once.
+function typedIn(form) {
+  const all = fields(form);
+  return form.dataset.loose === '' ? all.filter((one) => !isTick(one) && !one.options) : all;
 }

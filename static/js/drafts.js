@@ -5,7 +5,7 @@
 import { isUnsaved, isWatched, measure, watchedForms } from './changes.js';
 import { findAll } from './dom.js';
 import { page } from './page.js';
-import { showState } from './state.js';
+import { showBehind, showState, stateOf } from './state.js';
 
 const REST = 1500; // milliseconds after the last key
 const RETRY = 10_000; // milliseconds after a draft that could not be kept
@@ -73,7 +73,10 @@ export async function keepNow(form) {
   // By now a save may have made the draft needless.
   if (page.flight || !form.isConnected || !isUnsaved(form)) return outcome;
   if (outcome === 'unreachable') timers.set(form, setTimeout(sendDraft, RETRY, form));
-  if (outcome === 'unreachable' && !navigator.onLine) {
+  // Why a save failed is worth more than that a draft was kept of it.
+  if (stateOf(form) === 'failed') {
+    showBehind(form, words || 'draft not kept');
+  } else if (outcome === 'unreachable' && !navigator.onLine) {
     showState(form, 'offline', 'Offline · not saved, and no draft is kept');
   } else if (outcome !== 'signed-out') {
     showState(form, 'unsaved', `Unsaved changes · ${words}`);

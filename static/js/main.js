@@ -7,6 +7,7 @@
 import './guard.js';
 import './offers.js';
 import './saving.js';
+import './answers.js';
 import './focus.js';
 import './anchors.js';
 import './keyboard.js';

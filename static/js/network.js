@@ -23,7 +23,7 @@ addEventListener('offline', () => say(OFFLINE));
 addEventListener('online', () => say(''));
 
 // No words take the notice away.
-function say(words) {
+export function say(words) {
   const shown = find('#network');
   if (!words) shown?.remove();
   else if (shown) shown.textContent = words;

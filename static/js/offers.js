@@ -1,11 +1,14 @@
 // Drafts that were left are offered again above their form, and one that is restored goes on as the draft it
 // was. What was posted in the meantime is forgotten once the next page shows that it was taken.
-import { guardedForm, isWatched, measure, watchedForms } from './changes.js';
+import { guardedForm, isUnsaved, isWatched, measure, watchedForms } from './changes.js';
 import { around, find, findAll, make } from './dom.js';
 import { discardDraft, hasOwnAddress, placeOf, tabOf } from './drafts.js';
+import { reasonOf } from './reasons.js';
+import { showFailure } from './state.js';
 import { current, fields, isTick, plain, rendered, show } from './values.js';
 
-const SENT = 'draft sent'; // of this tab: the place and tab of the form that was posted last
+// Of this tab: the place and tab of the form that was posted last, and whether its draft is kept.
+const SENT = 'draft sent';
 
 // Pages that stand between a form and its answer.
 const GATES = ['/sign-in', '/account/proof', '/account/two-factor'];
@@ -15,18 +18,40 @@ const asked = new Set();
 // The form that this tab posted last, [place, tab], once its answer is here.
 let posted = [];
 
-export function rememberSent(form) {
-  if (!hasOwnAddress(form)) sessionStorage.setItem(SENT, JSON.stringify([placeOf(form), tabOf(form)]));
+export function rememberSent(form, isKept) {
+  if (hasOwnAddress(form)) return;
+  sessionStorage.setItem(SENT, JSON.stringify([placeOf(form), tabOf(form), isKept]));
 }
 
 async function settleSent() {
   const sent = sessionStorage.getItem(SENT);
   if (!sent || GATES.some((gate) => location.pathname.startsWith(gate))) return;
+  const [place, tab, isKept] = JSON.parse(sent);
+  // The page that holds a form for who must prove something first: the draft does, too, and in its own form.
+  const gate = find('[data-gate]')?.dataset.gate;
+  if (gate && isKept) location.replace(gate);
+  if (gate) return;
   sessionStorage.removeItem(SENT);
-  const [place, tab] = (posted = JSON.parse(sent));
+  posted = [place, tab];
   // The form again, without a word that something was done, is one that was refused, or stood behind a gate.
   const isShownAgain = watchedForms().some((one) => placeOf(one) === place) && !find('[data-message]');
   if (!isShownAgain && !find('[data-refusal]')) await discardDraft(place, tab);
+}
+
+// Whoever saved is led to a page of its own: a page that is itself the answer to a post (it says so with its
+// status) shows the form instead of having saved it. What stands there is unsaved, whatever the form was
+// drawn with.
+function holdRefused() {
+  const status = Number(document.documentElement.dataset.posted);
+  if (!status) return;
+  const forms = watchedForms();
+  const isFor = ({ action }) => new URL(action, location.href).pathname === location.pathname;
+  const form =
+    forms.find((one) => placeOf(one) === posted[0]) ?? (status >= 400 ? forms.find(isFor) : undefined);
+  if (!form || form.dataset.refused !== undefined) return;
+  form.dataset.refused = '';
+  if (status >= 400) showFailure(form, reasonOf(form, status));
+  measure(form);
 }
 
 // Asks for the drafts of the forms that stand on the page, or that a control of it would open.
@@ -58,14 +83,15 @@ function openerOf(banner) {
 
 function place(banner) {
   const form = formOf(banner);
-  if (form && says(banner, form)) {
-    if (reopens(form)) form.dataset.draftTab = banner.dataset.tab;
-    else discardDraft(banner.dataset.draftOf, banner.dataset.tab);
+  const isSaid = form && says(banner, form);
+  // What was refused stands in its form, or where both sides changed it beside that. It goes on as its draft.
+  const isOfRefused = form?.dataset.refused !== undefined && isPosted(banner);
+  if (isOfRefused || (isSaid && (reopens(form) || isUnsaved(form)))) {
+    form.dataset.draftTab = banner.dataset.tab;
     return;
   }
-  // What both sides changed stands in the form, and what was typed beside it.
-  if (form && isPosted(banner) && find('.conflict', form)) {
-    form.dataset.draftTab = banner.dataset.tab;
+  if (isSaid) {
+    discardDraft(banner.dataset.draftOf, banner.dataset.tab);
     return;
   }
   const anchor = form ?? openerOf(banner)?.closest('details, section, form');
@@ -178,5 +204,6 @@ addEventListener('pageshow', (event) => {
 
 async function start() {
   await settleSent();
+  holdRefused();
   await offer();
 }

@@ -6,6 +6,6 @@ export const page = {
   leaving: false,
 
   // The save of the guarded form that is under way, or null. Written by saving.js; meanwhile drafts and what
-  // others saved wait. Its fields are described there.
+  // others saved wait. Its fields are described there; answers.js writes one of them.
   flight: null,
 };

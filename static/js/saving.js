@@ -1,12 +1,13 @@
 // Saving the guarded form by htmx. What is typed after the request left is not in it: it stays in the form as
 // unsaved, whatever the answer draws anew.
 import { guardedForm, hasLooseChanges, measure } from './changes.js';
-import { find } from './dom.js';
+import { find, make } from './dom.js';
 import { dropPendingDraft, keepDraft, markTab } from './drafts.js';
 import { mergeFresh } from './merge.js';
 import { page } from './page.js';
+import { isOfServer, reasonOf } from './reasons.js';
 import { clearState, showFailure, showState, stateOf } from './state.js';
-import { fields, keyOf, rendered, show, snapshot } from './values.js';
+import { current, fields, isChanged, keyOf, rendered, show, snapshot } from './values.js';
 
 document.addEventListener('htmx:before:request', (event) => {
   const { ctx } = event.detail;
@@ -19,6 +20,7 @@ document.addEventListener('htmx:before:request', (event) => {
     ctx, // htmx's own record of the request, by which later events are known to be about it
     sent: snapshot(form),
     late: new Map(), // what was typed since, taken just before the answer is drawn
+    isStrange: false, // whether the answer was not made for the form, which then stays as it is
   };
 });
 
@@ -45,19 +47,58 @@ function leadsAway({ response, hx }) {
   return response.status < 400 && Boolean(hx.redirect || hx.location || hx.refresh);
 }
 
+// What is unsaved while something else draws a part of the form anew, such as the steps after a tick or what
+// others saved: key → the value, and for an input of the commands the one that it started from.
+let held = new Map();
+
 document.addEventListener('htmx:before:swap', (event) => {
   if (isOfFlight(event)) page.flight.late = typedSince(page.flight);
+  else held = unsavedIn(guardedForm());
 });
+
+function unsavedIn(form) {
+  const unsaved = form ? fields(form).filter(isChanged) : [];
+  return new Map(
+    unsaved.map((control) => [keyOf(control), { value: current(control), had: hadOf(control)?.value ?? '' }]),
+  );
+}
+
+function hadOf({ form, name }) {
+  return name.startsWith('value.') ? form.elements.namedItem(name.replace('value.', 'had.')) : null;
+}
+
+function holdOn(form) {
+  for (const control of fields(form)) {
+    const kept = held.get(keyOf(control));
+    if (!kept || kept.value === current(control)) continue;
+    control.dataset.initial = rendered(control);
+    show(control, kept.value);
+    if (control.name.startsWith('value.')) startFrom(control, kept.had);
+  }
+  held = new Map();
+}
+
+// Otherwise another person's value would be replaced unseen.
+function startFrom(control, value) {
+  const name = control.name.replace('value.', 'had.');
+  const had = hadOf(control);
+  if (had) had.value = value;
+  else if (value) control.after(make('input', { type: 'hidden', name, value }));
+}
 
 document.addEventListener('htmx:after:swap', (event) => {
   const form = guardedForm();
   if (form && isOfFlight(event)) {
-    const { late } = page.flight;
+    const { late, isStrange } = page.flight;
+    const { target, response } = event.detail.ctx;
     page.flight = null;
-    if (isDrawnAnew(form, event.detail.ctx.target)) showAnew(form, late);
+    if (!isStrange && response.status < 400) delete form.dataset.refused;
+    if (!isStrange && isDrawnAnew(form, target)) showAnew(form, late);
     markTab();
-    sayHowItEnded(form, event.detail.ctx.response.status);
+    sayHowItEnded(form, response.status, isStrange);
     if (measure(form)) keepDraft(form);
+  } else if (form) {
+    holdOn(form);
   }
   mergeFresh();
   measure();
@@ -85,22 +126,13 @@ document.addEventListener('htmx:finally:request', (event) => {
 });
 
 // Beside Save, because that is where the eyes are: what is wrong with a field stands beside the field.
-const WHY = {
-  403: 'it is not yours to write any more',
-  404: 'it is not here any more',
-  409: 'somebody else changed it too: choose what stays',
-  413: 'it is too large',
-  422: 'look at the marked fields',
-};
-
-function sayHowItEnded(form, status) {
-  if (status >= 500) showFailure(form, 'the server is busy');
-  else if (status >= 400) showFailure(form, WHY[status] ?? 'it was refused');
+function sayHowItEnded(form, status, isStrange) {
+  if (isStrange || status >= 400) showFailure(form, reasonOf(form, status, isStrange), isOfServer(status));
   else if (stateOf(form) === 'saving') clearState(form);
 }
 
 // No answer at all.
 document.addEventListener('htmx:error', (event) => {
   if (!isOfFlight(event)) return;
-  showFailure(page.flight.form, navigator.onLine ? 'the server cannot be reached' : 'offline');
+  showFailure(page.flight.form, navigator.onLine ? 'the server cannot be reached' : 'offline', true);
 });

@@ -19,6 +19,7 @@ export function showState(form, state, words, act = null) {
   // What went wrong is read out at once, everything else when there is time.
   place.setAttribute('role', isBad ? 'alert' : 'status');
   place.dataset.state = state;
+  delete place.dataset[STANDS];
   place.replaceChildren(make('span', { textContent: words }));
   if (act) place.append(act);
 }
@@ -35,7 +36,26 @@ export function clearState(form) {
   place.replaceChildren();
 }
 
-export function showFailure(form, why) {
+// Says more behind a failure, whose reason stays.
+export function showBehind(form, words) {
+  const place = placeOf(form);
+  if (!place) return;
+  const behind = find('[data-behind]', place) ?? make('span', {});
+  behind.dataset.behind = '';
+  behind.textContent = ` · ${words}`;
+  place.firstElementChild.after(behind);
+}
+
+// A reason that stands with the server stays until the next save; every other one until something is typed.
+const STANDS = 'reasonStands';
+
+export function mayBeMended(form) {
+  const place = placeOf(form);
+  return place?.dataset.state === 'failed' && place.dataset[STANDS] === undefined;
+}
+
+// `stands` when nothing that is typed could mend it.
+export function showFailure(form, why, stands = false) {
   const again = make('button', { type: 'button', className: 'button small', textContent: 'Try again' });
   again.dataset.tryAgain = '';
   again.addEventListener('click', () => {
@@ -44,6 +64,7 @@ export function showFailure(form, why) {
     else form.requestSubmit();
   });
   showState(form, 'failed', `Not saved ${clock()} · ${why}`, again);
+  if (stands) placeOf(form).dataset[STANDS] = '';
 }
 
 export function showSignedOut(form, gate) {

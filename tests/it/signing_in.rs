@@ -291,7 +291,7 @@ fn sensitive_acts_ask_for_the_password_again() {
     assert_eq!(app.events("session.proved"), 1);
     // A form that nobody proved for changes nothing.
     app.pass(TimeDelta::minutes(16));
-    assert_eq!(b.post("/admin/roles/new", &[("name", "Sneaky")]).status, 303);
+    assert_eq!(b.post("/admin/roles/new", &[("name", "Sneaky")]).status, 401);
     assert_eq!(app.count("SELECT count(*) FROM roles WHERE name = 'Sneaky'"), 0);
 }
 
@@ -591,4 +591,72 @@ fn what_is_posted_after_the_session_ended_is_held_by_the_answer() {
     assert_eq!((secret.status, secret.text().contains("Geheim")), (303, false));
     let stranger = Browser::new(&app.base).post(&path, &[("red_notes", "hello")]);
     assert_eq!((stranger.status, stranger.text().contains("hello")), (303, false));
+}
+
+/// The same where a proof is asked for: ticks alone are enough to be held.
+#[test]
+fn what_is_posted_before_a_proof_is_held_by_the_answer() {
+    let app = TestApp::spawn();
+    let mut b = app.browser(&app.people.administrator);
+    let roles = format!("SELECT count(*) FROM person_roles WHERE person_id = '{}'", app.people.standard.id);
+    let before = app.count(&roles);
+    b.open(&format!("/admin/users/{}", app.people.standard.id)).check("Auditor");
+    app.pass(TimeDelta::minutes(16));
+    b.press("Save roles").expect(401).see("Your password again").see("Nothing is saved yet.");
+    let back = format!("/account/proof?next=%2Fadmin%2Fusers%2F{}", app.people.standard.id);
+    assert_eq!(b.attribute("[data-gate]", "data-gate"), Some(back));
+    assert_eq!(app.count(&roles), before);
+    let mut elsewhere = Browser::new(&app.base);
+    elsewhere.carry(&b.session().unwrap());
+    elsewhere.open("/account/proof").fill("Password", PASSWORD).press("Go on").expect(200);
+    // A proof renews the session's secret.
+    b.carry(&elsewhere.session().unwrap());
+    b.press("Send it again").expect(200);
+    assert_eq!(app.count(&roles), before + 1);
+    // What holds nothing is not worth a page of its own.
+    app.pass(TimeDelta::minutes(16));
+    let empty = b.post("/admin/roles/new", &[("name", "")]);
+    assert_eq!((empty.status, empty.header("location")), (303, "/account/proof"));
+}
+
+/// Long texts, and the texts of a form with files, whose names are told.
+#[test]
+fn long_forms_and_forms_with_files_are_held_too() {
+    let app = TestApp::spawn();
+    let path = app.engagement(1).procedure_path(0);
+    let end = || {
+        app.superuser()
+            .batch_execute("SET session_replication_role = replica; DELETE FROM sessions")
+            .unwrap();
+    };
+    let mut b = app.browser(&app.people.standard);
+    let long = "Every step of the night, written down. ".repeat(8_000);
+    assert!(long.len() > 300_000);
+    b.open(&path).fill("red_notes", long.trim());
+    end();
+    b.press("Save").expect(401).see("You are signed out");
+    b.carry(&app.browser(&app.people.standard).session().unwrap());
+    // More than may be saved: whoever typed it is told so by the form, which still holds it.
+    b.press("Send it again").expect(422).see("Shorten the text.");
+    assert_eq!(b.value("red_notes"), long.trim());
+    b.fill("red_notes", "In short").press("Save").expect(200);
+    assert_eq!(app.texts("SELECT red_notes FROM procedures"), ["In short"]);
+
+    let mut b = app.browser(&app.people.analyst);
+    b.open("/schedule/request")
+        .choose("Client", crate::harness::fixtures::OWN)
+        .fill("Title", "Pier at night")
+        .fill("Scope", "Everything behind the gate")
+        .fill("start_date", "2026-12-01")
+        .attach_all("file", &[("plan.pdf", b"%PDF-1.7"), ("gate.txt", b"gate")]);
+    end();
+    b.press("Send request")
+        .expect(401)
+        .see("Choose again: plan.pdf, gate.txt")
+        .see("Everything behind the gate");
+    b.carry(&app.browser(&app.people.analyst).session().unwrap());
+    b.attach_all("Choose again", &[("plan.txt", b"by the pier")]).press("Send it again").expect(200);
+    let stored = "SELECT title || ' ' || scope || ' ' || (SELECT count(*) FROM attachments)
+        FROM engagements WHERE title = 'Pier at night'";
+    assert_eq!(app.texts(stored), ["Pier at night Everything behind the gate 1"]);
 }

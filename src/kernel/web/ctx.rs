@@ -58,6 +58,8 @@ pub struct Ctx {
     pub partial: bool,
     /// Whether the head of the answer alone is asked for: then nothing is exported and no stream begins.
     pub head: bool,
+    /// Whether it is a form that is answered.
+    posted: bool,
     message: Option<String>,
     address: Option<String>,
     user_agent: Option<String>,
@@ -113,6 +115,7 @@ impl Ctx {
             host: text(header::HOST),
             partial: is_partial(req),
             head: req.method() == Method::HEAD,
+            posted: req.method() == Method::POST,
             message: req.cookie(&app.keys.cookies.message).map(|c| percent_decode(c.value())),
             request_id,
             viewer,
@@ -128,6 +131,7 @@ impl Ctx {
             request_id: None,
             partial: false,
             head: false,
+            posted: false,
             message: None,
             address: Some(address.to_owned()),
             user_agent: Some(user_agent.to_owned()),
@@ -208,6 +212,12 @@ impl Ctx {
 
     /// Answers with rendered HTML under a status.
     pub fn html(&self, status: StatusCode, body: String) -> Result<HttpResponse> {
+        // A form that was saved leads elsewhere; a page that answers one shows it as unsaved.
+        let body = if self.posted && !self.partial {
+            body.replacen("data-posted=\"\"", &format!("data-posted=\"{}\"", status.as_u16()), 1)
+        } else {
+            body
+        };
         let mut answer = HttpResponse::build(status);
         answer.content_type("text/html; charset=utf-8");
         let answer = answer.body(shown(body));

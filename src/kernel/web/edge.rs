@@ -29,6 +29,7 @@ use crate::kernel::refusals as flood;
 use crate::kernel::web::ctx::{Ctx, Known, Message, Refusal, is_partial};
 use crate::kernel::web::filters;
 use crate::kernel::web::frame::{Frame, Section};
+use crate::kernel::web::gates::address_of;
 use crate::kernel::web::kept::Typed;
 use crate::kernel::web::places;
 use crate::kernel::web::shown::shown;
@@ -328,35 +329,11 @@ fn rendered(request: &HttpRequest, error: &Error) -> HttpResponse {
 /// After signing in, or whatever `gate` asks for, the person comes back to the page they wanted. A fragment
 /// cannot show such a form: the browser is sent there as a whole.
 fn to_gate(request: &HttpRequest, gate: &str) -> HttpResponse {
-    let wanted = if request.method() == Method::GET && !is_partial(request) {
-        request.uri().path_and_query().map(|p| p.as_str().to_owned())
-    } else {
-        page_behind(request)
-    };
-    let location = match wanted.filter(|p| p != "/") {
-        Some(path) => format!("{gate}?{}", serde_html_form::to_string([("next", path)]).unwrap_or_default()),
-        None => gate.to_owned(),
-    };
+    let location = address_of(request, gate);
     if is_partial(request) || request.headers().contains_key("HX-Request") {
         return HttpResponse::Unauthorized().insert_header(("HX-Redirect", location)).finish();
     }
     HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
-}
-
-/// The page from which a fragment was asked for or a form sent: there the draft is offered. A foreign page is
-/// none of ours.
-fn page_behind(request: &HttpRequest) -> Option<String> {
-    let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let (_, rest) = text("HX-Current-URL").or_else(|| text("Referer"))?.split_once("://")?;
-    let (host, path) = rest.split_at(rest.find('/')?);
-    // A proxy may have put its own name into Host.
-    let base = request.app_data::<web::Data<App>>().and_then(|app| app.config.base_url.clone());
-    let page = text("HX-Current-URL").or_else(|| text("Referer"))?;
-    let is_ours = Some(host) == text("Host")
-        || base.is_some_and(|base| {
-            page.strip_suffix(path).and_then(|start| origin(start).ok()).is_some_and(|from| from == base)
-        });
-    is_ours.then(|| path.split('#').next().unwrap_or(path).to_owned())
 }
 
 fn body(error: &Error, mut frame: Frame, Typed(typed): Typed, partial: bool) -> askama::Result<String> {

@@ -102,7 +102,8 @@ pub(super) async fn arrive(req: &HttpRequest, mut payload: Payload, limit: usize
             return Err(too_large());
         }
         body.extend_from_slice(&chunk);
-        if body.len() > LARGE && turn.is_none() {
+        // A request that has a turn by now does not wait for another one.
+        if body.len() > LARGE && turn.is_none() && !req.extensions().contains::<Turn>() {
             let who = Known::viewer_of(req).map_or_else(uuid::Uuid::nil, |viewer| viewer.id.0);
             turn = Some(LARGE_FORMS.take(who).await?);
         }

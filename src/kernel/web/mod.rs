@@ -8,6 +8,7 @@ pub mod edge;
 pub mod filters;
 pub mod form;
 pub mod frame;
+pub mod gates;
 pub mod incoming;
 pub mod kept;
 pub mod literal;

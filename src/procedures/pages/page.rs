@@ -158,8 +158,8 @@ impl Loaded {
         }
     }
 
-    /// The drafts that say something else than what is saved, the newest first, with the fields that differ.
-    fn drafts_of_note(&self) -> impl Iterator<Item = (&Draft, Vec<Field>)> {
+    /// The drafts that say something else than what is saved, the newest first, with what differs.
+    fn drafts_of_note(&self) -> impl Iterator<Item = (&Draft, Vec<&'static str>)> {
         let zone = self.shown.engagement.time_zone.tz();
         self.drafts.iter().filter_map(move |draft| {
             let typed_in = draft.fields.get("zone").and_then(|zone| zone.parse().ok()).unwrap_or(zone);
@@ -168,8 +168,13 @@ impl Loaded {
                 let field = name.parse::<Field>().ok()?;
                 (saved(field).trim() != value.replace("\r\n", "\n").trim()).then_some(field)
             };
-            let fields: Vec<Field> = draft.fields.iter().filter_map(differs).collect();
-            (!fields.is_empty()).then_some((draft, fields))
+            let fields = draft.fields.iter().filter_map(differs).map(Field::label);
+            let mut labels: Vec<&'static str> = fields.collect();
+            let stored = |name: &str| self.inputs.procedure.get(name).map_or("", String::as_str);
+            if inputs_of(&draft.fields).iter().any(|(name, value)| stored(name) != value) {
+                labels.push("Inputs");
+            }
+            (!labels.is_empty()).then_some((draft, labels))
         })
     }
 
@@ -181,7 +186,7 @@ impl Loaded {
         Some(DraftBanner {
             at: show::time(draft.at, zone),
             tab: draft.tab.clone(),
-            fields: fields.iter().map(|field| field.label()).collect::<Vec<_>>().join(", "),
+            fields: fields.join(", "),
             older: drafts.count(),
         })
     }
@@ -210,13 +215,15 @@ pub async fn show(
     // Restored, the page goes on as the tab whose draft it was.
     let restored = loaded.drafts_of_note().next().filter(|_| wanted.draft == "restore");
     let offers_draft = restored.is_none();
-    let (overlay, tab, note) = restored.map_or_else(Default::default, |(draft, _)| {
+    let (overlay, tab, note, inputs) = restored.map_or_else(Default::default, |(draft, _)| {
         let note = draft.fields.get("hand_over_note").cloned().unwrap_or_default();
-        (overlay_of(&draft.fields), draft.tab.clone(), note)
+        let typed = inputs_of(&draft.fields);
+        let inputs = (!typed.is_empty()).then(|| RefusedInputs { typed, ..RefusedInputs::default() });
+        (overlay_of(&draft.fields), draft.tab.clone(), note, inputs)
     });
     let older = super::Older { logs: wanted.logs, files: wanted.files };
     let queue = wanted.queue.parse().ok();
-    let answer = State { overlay, offers_draft, tab, note, older, queue, ..State::default() };
+    let answer = State { overlay, offers_draft, tab, note, inputs, older, queue, ..State::default() };
     answer.whole_page(&permit, loaded).await
 }
 
@@ -380,6 +387,12 @@ impl Posted {
 fn overlay_of(fields: &Values) -> Overlay {
     let pairs = fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     Posted::read(pairs).map(|posted| posted.overlay()).unwrap_or_default()
+}
+
+/// The inputs of the commands in a draft, by name.
+fn inputs_of(fields: &Values) -> Values {
+    let pairs = fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    as_typed(&pairs)
 }
 
 /// The queue that a page was opened from, as its address tells.

@@ -325,3 +325,43 @@ fn journey_blue_on_a_phone() {
     let driver = chromium::Driver::start();
     losses::blue_on_a_phone(&app, driver.open(&app));
 }
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_a_refused_form_stays_unsaved() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    losses::a_refused_form_stays_unsaved(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_an_answer_for_another_form_takes_nothing() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    losses::an_answer_for_another_form_takes_nothing(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_inputs_are_kept() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    losses::inputs_are_kept(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_a_cell_outlives_its_session() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    losses::a_cell_outlives_its_session(&app, driver.open(&app));
+}
+
+#[test]
+#[ignore = "needs Chromium; bin/test runs it"]
+fn journey_a_small_form_outlives_a_proof() {
+    let app = TestApp::spawn();
+    let driver = chromium::Driver::start();
+    losses::a_small_form_outlives_a_proof(&app, driver.open(&app));
+}

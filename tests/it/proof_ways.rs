@@ -685,10 +685,10 @@ fn what_an_administrator_may_do_is_no_fault() {
     assert_eq!(
         odd(&report),
         [
-            "The database was given search_path = \"$user\", public, extensions; Tyrian's own connections do \
-                not go by it.",
             "The role tyrian_app was given search_path = \"\"\"$user\"\", public, extensions\"; Tyrian's own \
-                connections do not go by it."
+                connections do not go by it.",
+            "The database was given search_path = \"$user\", public, extensions; Tyrian's own connections do \
+                not go by it."
         ]
     );
 }

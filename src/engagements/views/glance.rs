@@ -114,7 +114,7 @@ mod tests {
             {
                 for score in [None, Some(0), Some(30), Some(60), Some(100)] {
                     let meaning =
-                        Meaning { succeeded, prevented, alerted, logged, score, ..Meaning::default() };
+                        Meaning { succeeded, score, prevented, alerted, logged, ..Meaning::default() };
                     let tone = meaning.tone(*team);
                     let name = legend(*team).find(|(known, _)| *known == tone).map(|(_, name)| name);
                     let name = name.unwrap_or_else(|| panic!("{team:?} {tone}"));

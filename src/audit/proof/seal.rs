@@ -223,7 +223,7 @@ pub enum Kept {
 pub struct Loss {
     /// Digest of the seal, 64 hexadecimal digits; the event's detail bears it.
     pub seal: String,
-    /// The event's sentence.
+    /// The event's sentence, as it stands in the log.
     pub sentence: String,
     pub found: DateTime<Utc>,
 }

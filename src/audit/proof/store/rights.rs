@@ -23,7 +23,7 @@ impl Told {
     }
 }
 
-/// Looks at both.
+/// Looks at the settings and the rights of whoever reaches the log.
 pub fn look(conn: &mut PgConnection) -> QueryResult<Told> {
     let mut told = Told::default();
     settings(conn, &mut told)?;

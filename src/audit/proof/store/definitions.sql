@@ -62,7 +62,12 @@ functions AS (
     JOIN pg_namespace n ON n.oid = p.pronamespace
     JOIN pg_language l ON l.oid = p.prolang
     LEFT JOIN members m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
-    WHERE n.nspname IN ('audit', 'public', 'pg_catalog')
+    -- What an extension brings is C; none has functions in the log's schema. Of PostgreSQL's own three thousand, those that
+    -- the log relies on; they are in one of these three languages, and another is somebody's.
+    WHERE n.nspname = 'audit'
+        OR n.nspname = 'public' AND NOT (m.extname IS NOT NULL AND l.lanname = 'c')
+        OR n.nspname = 'pg_catalog' AND (p.proname IN (SELECT name FROM relied_on)
+            OR p.oid < 16384 AND l.lanname NOT IN ('internal', 'c', 'sql'))
 ),
 -- Indexes by what they are called, with those of partitions by the name of the log's own.
 indexes AS (
@@ -102,8 +107,7 @@ SELECT f.name, f.name AS pattern, concat_ws(' ',
             ORDER BY lower(s))
         FROM unnest(f.proconfig) s), 'none')) AS says
 FROM log, functions f JOIN types r ON r.oid = f.prorettype
--- What an extension brings is C; none has functions in the log's schema.
-WHERE f.schema = 'audit' OR f.schema = 'public' AND NOT (f.extension IS NOT NULL AND f.language = 'c')
+WHERE f.schema <> 'pg_catalog'
 UNION ALL
 SELECT f.name, f.name, concat_ws(' ',
     'source=' || encode(sha256(convert_to(f.prosrc, 'UTF8')), 'hex'),
@@ -111,9 +115,7 @@ SELECT f.name, f.name, concat_ws(' ',
     'language=' || f.language,
     'made=' || CASE WHEN f.oid < 16384 THEN 'with-the-cluster' ELSE 'later' END)
 FROM functions f
--- PostgreSQL's own are in one of these three; another language is somebody's.
-WHERE f.schema = 'pg_catalog' AND (
-    f.proname IN (SELECT name FROM relied_on) OR f.oid < 16384 AND f.language NOT IN ('internal', 'c', 'sql'))
+WHERE f.schema = 'pg_catalog'
 UNION ALL
 SELECT format('operator pg_catalog.%s(%s,%s)', o.oprname, o.of, o.of), format('operator pg_catalog.%s(%s,%s)', o.oprname, o.of, o.of),
     'runs=' || n.nspname || '.' || p.proname
